@@ -1,0 +1,84 @@
+import { EventEmitter } from 'eventemitter3';
+
+/** Events every emitter of the library has. */
+export interface CommonEvents {
+  /** A listener threw or rejected. The emitter's own work goes on. */
+  listenerError: [error: unknown, event: string];
+}
+
+type Names<Events extends object> = EventEmitter.EventNames<Events & CommonEvents>;
+type ListenerOf<Events extends object, T extends Names<Events>> = EventEmitter.EventListener<
+  Events & CommonEvents,
+  T
+>;
+type AnyListener = (...args: unknown[]) => unknown;
+
+/**
+ * EventEmitter3 whose listeners cannot break the emitter: what a listener throws, or rejects with,
+ * becomes a `listenerError` event. (EventEmitter3 lets it propagate into `emit`.)
+ */
+export class SafeEmitter<Events extends object> extends EventEmitter<Events & CommonEvents> {
+  readonly #guards = new WeakMap<AnyListener, AnyListener>();
+  readonly #originals = new WeakMap<AnyListener, AnyListener>();
+
+  override on<T extends Names<Events>>(event: T, fn: ListenerOf<Events, T>, context?: unknown): this {
+    return super.on(event, this.#guard(fn, event) as never, context);
+  }
+
+  override addListener<T extends Names<Events>>(
+    event: T,
+    fn: ListenerOf<Events, T>,
+    context?: unknown,
+  ): this {
+    return this.on(event, fn, context);
+  }
+
+  override once<T extends Names<Events>>(event: T, fn: ListenerOf<Events, T>, context?: unknown): this {
+    return super.once(event, this.#guard(fn, event) as never, context);
+  }
+
+  override off<T extends Names<Events>>(
+    event: T,
+    fn?: ListenerOf<Events, T>,
+    context?: unknown,
+    once?: boolean,
+  ): this {
+    const guarded = fn && (this.#guards.get(fn as AnyListener) ?? fn);
+    return super.off(event, guarded as never, context, once);
+  }
+
+  override removeListener<T extends Names<Events>>(
+    event: T,
+    fn?: ListenerOf<Events, T>,
+    context?: unknown,
+    once?: boolean,
+  ): this {
+    return this.off(event, fn, context, once);
+  }
+
+  override listeners<T extends Names<Events>>(event: T): ListenerOf<Events, T>[] {
+    const guarded = super.listeners(event) as AnyListener[];
+    return guarded.map((fn) => this.#originals.get(fn) ?? fn) as ListenerOf<Events, T>[];
+  }
+
+  #guard(listener: unknown, event: unknown): AnyListener {
+    const fn = listener as AnyListener;
+    const known = this.#guards.get(fn);
+    if (known) return known;
+    const failed = (error: unknown) => {
+      if (event === 'listenerError') return;
+      (this as unknown as EventEmitter<CommonEvents>).emit('listenerError', error, String(event));
+    };
+    const guarded = function (this: unknown, ...args: unknown[]) {
+      try {
+        const answer = fn.apply(this, args);
+        if (answer instanceof Promise) answer.catch(failed);
+      } catch (error) {
+        failed(error);
+      }
+    };
+    this.#guards.set(fn, guarded);
+    this.#originals.set(guarded, fn);
+    return guarded;
+  }
+}

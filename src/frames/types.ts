@@ -1,0 +1,45 @@
+/** What the algorithm is told about an image (`image_meta` on the wire). */
+export interface ImageMeta {
+  /** Pixels. */
+  width: number;
+  /** Pixels. */
+  height: number;
+  /** Unix time in milliseconds. */
+  timestamp_ms: number;
+  camera_id: string;
+  color_space?: 'RGB' | 'BGR';
+}
+
+/** Shape and origin of an image a host hands over. */
+export interface FrameMeta {
+  width: number;
+  height: number;
+  /** @defaultValue 3 */
+  channels?: 1 | 3;
+  /** Order of the channels in memory. @defaultValue 'RGB' */
+  colorSpace?: 'RGB' | 'BGR';
+  /** @defaultValue 'camera' */
+  cameraId?: string;
+  /** Unix time in milliseconds. @defaultValue now */
+  timestampMs?: number;
+}
+
+/** A slot of shared memory that holds one image. */
+export interface Frame {
+  /** Shared-memory id, safe as a file name; the worker finds `<directory>/<id>.npy` (or `.bin`). */
+  readonly id: string;
+  /** Height × width × channels bytes, row-major; writable until the frame is sent. */
+  readonly pixels: Uint8Array;
+  readonly meta: Readonly<Required<FrameMeta>>;
+  /** Gives the slot back. Twice is an error (`frame_released`). */
+  release(): void;
+}
+
+/** An image as a host hands it over. `data` holds height × width × channels bytes, row-major. */
+export type ImageInput =
+  | ({ data: Uint8Array } & FrameMeta)
+  | ({
+      /** JPEG or PNG bytes; needs Pillow in the package. */
+      encoded: Uint8Array;
+    } & FrameMeta)
+  | Frame;

@@ -1,0 +1,15 @@
+/**
+ * Deploys offline Python vision algorithms and runs them as supervised services.
+ *
+ * @packageDocumentation
+ */
+export { RunnerError, ERROR_NUMBERS } from './errors.js';
+export type { RunnerErrorCode, RunnerErrorDetails, RunnerErrorOptions, FieldIssue } from './errors.js';
+export type { OperationOptions } from './abort.js';
+export { StoreLayout } from './store/layout.js';
+export type * from './package/types.js';
+export type * from './python/types.js';
+export type * from './registry/types.js';
+export type * from './frames/types.js';
+export type * from './worker/types.js';
+export type * from './supervisor/types.js';

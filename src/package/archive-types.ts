@@ -1,0 +1,46 @@
+import type { Readable } from 'node:stream';
+import type { OperationOptions } from '../abort.js';
+
+/** One checked entry of an archive. */
+export interface ArchiveEntry {
+  /** Decoded name with `/` as separator, relative, without `.` or `..` segments; folders without trailing slash. */
+  name: string;
+  isDirectory: boolean;
+  sizeBytes: number;
+  compressedBytes: number;
+  crc32: number;
+  /** 0 stored, 8 deflated. */
+  method: 0 | 8;
+  /** Permission bits the archive gives, if any. */
+  mode: number | undefined;
+}
+
+/** An open archive whose directory has passed every structural check. */
+export interface Archive {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly unpackedBytes: number;
+  readonly entries: readonly ArchiveEntry[];
+  get(name: string): ArchiveEntry | undefined;
+  /** Content of a small entry, CRC and size verified. Rejects `invalid_zip` past `maxBytes` (default 4 MiB). */
+  read(entry: ArchiveEntry, o?: OperationOptions & { maxBytes?: number }): Promise<Buffer>;
+  /** Bytes of a stored entry, read in place; undefined when the entry is compressed. */
+  slice(entry: ArchiveEntry): { offset: number; length: number } | undefined;
+  /** Content as a stream, CRC and size verified at its end. */
+  stream(entry: ArchiveEntry, o?: OperationOptions): Promise<Readable>;
+  /**
+   * Unpacks into `target`, which must be an empty or absent folder. `place` maps an entry to its path beneath the
+   * target (`undefined` leaves it out). The first fault removes what was written and rejects.
+   */
+  extract(
+    target: string,
+    o?: OperationOptions & {
+      place?: (entry: ArchiveEntry) => string | undefined;
+      /** fsync files and folders. @defaultValue false */
+      durable?: boolean;
+      onProgress?: (doneBytes: number, totalBytes: number) => void;
+    },
+  ): Promise<{ files: number; bytes: number }>;
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}

@@ -1,0 +1,118 @@
+import type { ChildProcess } from 'node:child_process';
+import crossSpawn from 'cross-spawn';
+import { abortError, throwIfAborted, type OperationOptions } from '../abort.js';
+import { RunnerError } from '../errors.js';
+import { signalTree } from './tree.js';
+
+/** How to run a subprocess to its end. */
+export interface RunOptions extends OperationOptions {
+  cwd?: string;
+  /** The whole environment of the subprocess; nothing is inherited. */
+  env: NodeJS.ProcessEnv;
+  timeoutMs: number;
+  /** Bytes of each stream that are kept; the head is dropped. @defaultValue 1 MiB */
+  maxOutputBytes?: number;
+  /** Written to stdin, which is then closed. */
+  input?: string;
+  onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+}
+
+/** How a subprocess ended. */
+export interface RunResult {
+  exitCode: number | null;
+  exitSignal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+  durationMs: number;
+}
+
+/**
+ * Runs a command in a process group of its own and waits for its end, whatever its exit code.
+ * On a timeout or an abort the whole tree is killed.
+ *
+ * @throws RunnerError `timeout`, `aborted`, or `start_failed` when the command cannot be started.
+ */
+export async function run(command: string, args: readonly string[], options: RunOptions): Promise<RunResult> {
+  const { signal, timeoutMs, maxOutputBytes = 1 << 20 } = options;
+  throwIfAborted(signal, command);
+  const startedAt = performance.now();
+  const child: ChildProcess = crossSpawn(command, [...args], {
+    cwd: options.cwd,
+    env: options.env,
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    detached: process.platform !== 'win32',
+    windowsHide: true,
+  });
+  const stdout = collect(child.stdout, maxOutputBytes, (line) => options.onLine?.(line, 'stdout'));
+  const stderr = collect(child.stderr, maxOutputBytes, (line) => options.onLine?.(line, 'stderr'));
+  if (options.input !== undefined) {
+    child.stdin?.on('error', () => undefined); // the exit code says more than EPIPE
+    child.stdin?.end(options.input);
+  }
+  let stopped: RunnerError | undefined;
+  const stop = (reason: RunnerError) => {
+    stopped ??= reason;
+    if (child.pid !== undefined) signalTree(child.pid, 'SIGKILL');
+  };
+  const timer = setTimeout(() => {
+    stop(
+      new RunnerError('timeout', `${command} did not end within ${timeoutMs} ms and was killed`, {
+        details: { timeoutMs, output: stderr.text().split('\n').slice(-20) },
+      }),
+    );
+  }, timeoutMs);
+  const onAbort = () => {
+    if (signal) stop(abortError(signal, command));
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    const [exitCode, exitSignal] = await new Promise<[number | null, NodeJS.Signals | null]>(
+      (resolve, reject) => {
+        child.once('error', reject);
+        child.once('exit', () => {
+          // A grandchild that kept the pipes would hold 'close' back for ever.
+          if (child.pid !== undefined) signalTree(child.pid, 'SIGKILL');
+        });
+        child.once('close', (code, exitedBy) => {
+          resolve([code, exitedBy]);
+        });
+      },
+    ).catch((cause: unknown) => {
+      throw new RunnerError('start_failed', `${command} cannot be started: ${(cause as Error).message}`, {
+        cause,
+        details: { path: command },
+      });
+    });
+    if (stopped) throw stopped as Error;
+    return {
+      exitCode,
+      exitSignal,
+      stdout: stdout.text(),
+      stderr: stderr.text(),
+      durationMs: performance.now() - startedAt,
+    };
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+function collect(
+  stream: NodeJS.ReadableStream | null,
+  maxBytes: number,
+  onLine: (line: string) => void,
+): { text: () => string } {
+  let kept = '';
+  let partial = '';
+  stream?.setEncoding('utf8');
+  stream?.on('data', (chunk: string) => {
+    kept = (kept + chunk).slice(-maxBytes);
+    const lines = (partial + chunk).split(/\r\n|\r|\n/);
+    partial = (lines.pop() ?? '').slice(-maxBytes);
+    lines.forEach(onLine);
+  });
+  stream?.on('end', () => {
+    if (partial) onLine(partial);
+  });
+  return { text: () => kept };
+}

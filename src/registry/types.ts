@@ -1,0 +1,40 @@
+import type { Generation } from '../package/types.js';
+
+/** Where a package or version stands. */
+export type PackageState =
+  'discovered' | 'validated' | 'deployed' | 'running' | 'executing' | 'stopped' | 'invalid';
+
+/** One deployed version, as `registry.json` holds it. Unknown fields are kept. */
+export interface RegistryEntry {
+  name: string;
+  version: string;
+  /** Product ids it may serve; empty means any (execute-only packages declare none). */
+  supported_pids: string[];
+  state: PackageState;
+  /** ISO 8601, UTC. */
+  created_at: string;
+  entry_point: string;
+  generation: Generation;
+  sdk_version?: string;
+  /** Version of the interpreter its environment was made with. */
+  python_version?: string;
+  /** SHA-256 of the zip it came from, lower-case hex. */
+  sha256?: string;
+  /** Bytes on disk, environment included. */
+  size_bytes?: number;
+  operator?: string;
+  [key: string]: unknown;
+}
+
+/** Which version serves a product id: the content of `active/<pid>.json`. */
+export interface ActiveMapping {
+  pid: string;
+  name: string;
+  version: string;
+  /** ISO 8601, UTC. */
+  activated_at: string;
+  operator?: string;
+  /** Earlier versions, newest first; what `rollback` goes back through. */
+  history?: { name: string; version: string; activated_at: string }[];
+  [key: string]: unknown;
+}
