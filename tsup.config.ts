@@ -23,10 +23,9 @@ function keepModulesApart(format: Format): Plugin {
   return {
     name: 'keep-modules-apart',
     setup(build) {
-      build.onResolve({ filter: /^\.{1,2}\// }, (args) => ({
-        path: args.path.replace(/\.js$/, extension),
-        external: true,
-      }));
+      build.onResolve({ filter: /^\.{1,2}\// }, ({ path: specifier, kind }) =>
+        kind === 'entry-point' ? undefined : { path: specifier.replace(/\.js$/, extension), external: true },
+      );
       build.onLoad({ filter: /[\\/]src[\\/].*\.ts$/ }, async (args) => {
         const source = await readFile(args.path, 'utf8');
         const { outputText } = ts.transpileModule(source, {

@@ -1,0 +1,109 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Generation } from '../package/types.js';
+import { sampleAlgorithm } from './sample-algorithm.js';
+import { buildStandInSdk, type BuiltWheel } from './stand-in-sdk.js';
+import { writeZip, type ZipEntry } from './zip-writer.js';
+
+/** Where the parts of a package stand in its zip. */
+export type PackageLayout =
+  /** `<folder>/manifest.json…` and `wheels/` at the top, as the packaging tool makes it. */
+  | 'beside'
+  /** Everything at the top. */
+  | 'flat'
+  /** Everything in `<folder>/`, `wheels/` too. */
+  | 'inside';
+
+/** What a package is made from; `{}` gives a small package that deploys and runs. */
+export interface PackageSource {
+  /** @defaultValue 'sample' */
+  name?: string;
+  /** @defaultValue '1.0.0' */
+  version?: string;
+  /** @defaultValue 'phased' */
+  generation?: Generation;
+  /** @defaultValue `['A01']`, none for execute-only */
+  pids?: string[];
+  /** Replaces fields of the manifest; a field set to `undefined` is left out. */
+  manifest?: Record<string, unknown>;
+  /** Source files by path below the algorithm root. @defaultValue `algorithm/__init__.py` and `algorithm/main.py` with {@link sampleAlgorithm} */
+  files?: Record<string, string | Uint8Array>;
+  /** Text of requirements.txt; `null` leaves it out. @defaultValue the vendored SDK's name */
+  requirements?: string | null;
+  /** Wheels besides the SDK's. */
+  wheels?: BuiltWheel[];
+  /** The SDK's wheels; `null` vendors none. @defaultValue {@link defaultSdkWheels} of the generation */
+  sdk?: BuiltWheel[] | null;
+  /** @defaultValue 'beside' */
+  layout?: PackageLayout;
+  /** Project folder of the layouts that have one. @defaultValue the package's name */
+  folder?: string;
+  /** Entries added as they are, after all others. */
+  extra?: ZipEntry[];
+  /** Store instead of deflate. @defaultValue false */
+  stored?: boolean;
+}
+
+/** An offline package as delivered: the bytes of a zip. */
+export async function buildPackage(source: PackageSource = {}): Promise<Uint8Array> {
+  return writeZip(await packageEntries(source));
+}
+
+/** The entries {@link buildPackage} writes, for those who want to bend them first. */
+export async function packageEntries(source: PackageSource = {}): Promise<ZipEntry[]> {
+  const { name = 'sample', version = '1.0.0', generation = 'phased', layout = 'beside' } = source;
+  const pids = source.pids ?? (generation === 'phased' ? ['A01'] : undefined);
+  const manifest = {
+    name,
+    version,
+    entry_point: 'algorithm.main:Algorithm',
+    ...(pids && { supported_pids: pids }),
+    ...source.manifest,
+  };
+  const files = source.files ?? {
+    'algorithm/__init__.py': '',
+    'algorithm/main.py': sampleAlgorithm({ generation, name, version, pids: pids ?? [] }),
+  };
+  const sdk = source.sdk === null ? [] : (source.sdk ?? (await defaultSdkWheels(generation)));
+  const requirements =
+    source.requirements === undefined
+      ? sdk.length > 0
+        ? 'procvision_algorithm_sdk\n'
+        : ''
+      : source.requirements;
+
+  const root = layout === 'flat' ? '' : `${source.folder ?? name}/`;
+  const wheelsRoot = layout === 'inside' ? `${root}wheels/` : 'wheels/';
+  const { stored } = source;
+  return [
+    { name: `${root}manifest.json`, data: JSON.stringify(manifest, null, 2), stored },
+    ...(requirements === null ? [] : [{ name: `${root}requirements.txt`, data: requirements, stored }]),
+    ...Object.entries(files).map(([file, data]) => ({ name: `${root}${file}`, data, stored })),
+    { name: wheelsRoot },
+    ...[...sdk, ...(source.wheels ?? [])].map(({ file, bytes }) => ({
+      name: `${wheelsRoot}${file}`,
+      data: bytes,
+      stored,
+    })),
+    ...(source.extra ?? []),
+  ];
+}
+
+/**
+ * The SDK wheels a package vendors unless told otherwise: the stand-in, or, where the environment variable
+ * `PROCVISION_SDK_WHEEL` names a real SDK wheel of this generation, that one. More wheels it needs (NumPy) follow in
+ * the same variable, separated as in `PATH`.
+ */
+export async function defaultSdkWheels(generation: Generation): Promise<BuiltWheel[]> {
+  const files = (process.env.PROCVISION_SDK_WHEEL ?? '').split(path.delimiter).filter((file) => file !== '');
+  const version = /^procvision_algorithm_sdk-(\d+)\.(\d+)/.exec(path.basename(files[0] ?? ''));
+  if (version) {
+    const isExecuteOnly = Number(version[1]) > 0 || Number(version[2]) >= 3;
+    if (isExecuteOnly === (generation === 'execute-only')) {
+      return Promise.all(
+        files.map(async (file) => ({ file: path.basename(file), bytes: await readFile(file) })),
+      );
+    }
+  }
+  return [await buildStandInSdk({ generation })];
+}

@@ -1,0 +1,56 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { assetPath } from '../assets.js';
+import type { Generation } from '../package/types.js';
+import { buildWheel, wheelFileName } from './build-wheel.js';
+
+/** A wheel and the file name it goes by. */
+export interface BuiltWheel {
+  file: string;
+  bytes: Uint8Array;
+}
+
+/** Which SDK to stand in for. */
+export interface StandInSdkOptions {
+  generation: Generation;
+  /** @defaultValue '0.0.7' for phased, '0.3.2' for execute-only */
+  version?: string;
+  /** Whether the adapter knows the `info` phase and the hooks (phased SDKs before 0.0.7 do not). @defaultValue true */
+  infoPhase?: boolean;
+}
+
+/**
+ * A pure-Python wheel that stands in for the published `procvision_algorithm_sdk`: same module names, same wire
+ * behaviour, both generations, written from the protocol's description. Needs no NumPy; uses it where it is.
+ */
+export async function buildStandInSdk(options: StandInSdkOptions): Promise<BuiltWheel> {
+  const { generation, infoPhase = true } = options;
+  const phased = generation === 'phased';
+  const own = await pythonFiles(phased ? 'phased' : 'execute_only');
+  const files: Record<string, string> = {};
+  for (const [name, source] of [...(await pythonFiles('common')), ...own]) {
+    const target = name === 'adapter_main.py' ? 'adapter/__main__.py' : name;
+    files[`procvision_algorithm_sdk/${target}`] = infoPhase
+      ? source
+      : source.replace('INFO_PHASE = True', 'INFO_PHASE = False');
+  }
+  files['procvision_algorithm_sdk/adapter/__init__.py'] = '';
+  const source = {
+    name: 'procvision_algorithm_sdk',
+    version: options.version ?? (phased ? '0.0.7' : '0.3.2'),
+    requiresPython: '>=3.8',
+    files,
+  };
+  return { file: wheelFileName(source), bytes: await buildWheel(source) };
+}
+
+async function pythonFiles(folder: string): Promise<[name: string, source: string][]> {
+  const directory = assetPath(`testing/stand-in-sdk/${folder}`);
+  const names = (await readdir(directory)).filter((name) => name.endsWith('.py')).sort();
+  return Promise.all(
+    names.map(async (name): Promise<[string, string]> => [
+      name,
+      await readFile(path.join(directory, name), 'utf8'),
+    ]),
+  );
+}
