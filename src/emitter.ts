@@ -18,7 +18,7 @@ type AnyListener = (...args: unknown[]) => unknown;
  * becomes a `listenerError` event. (EventEmitter3 lets it propagate into `emit`.)
  */
 export class SafeEmitter<Events extends object> extends EventEmitter<Events & CommonEvents> {
-  readonly #guards = new WeakMap<AnyListener, AnyListener>();
+  readonly #guards = new WeakMap<AnyListener, Map<unknown, AnyListener>>();
   readonly #originals = new WeakMap<AnyListener, AnyListener>();
 
   override on<T extends Names<Events>>(event: T, fn: ListenerOf<Events, T>, context?: unknown): this {
@@ -43,7 +43,7 @@ export class SafeEmitter<Events extends object> extends EventEmitter<Events & Co
     context?: unknown,
     once?: boolean,
   ): this {
-    const guarded = fn && (this.#guards.get(fn as AnyListener) ?? fn);
+    const guarded = fn && (this.#guards.get(fn as AnyListener)?.get(event) ?? fn);
     return super.off(event, guarded as never, context, once);
   }
 
@@ -63,7 +63,8 @@ export class SafeEmitter<Events extends object> extends EventEmitter<Events & Co
 
   #guard(listener: unknown, event: unknown): AnyListener {
     const fn = listener as AnyListener;
-    const known = this.#guards.get(fn);
+    const byEvent = this.#guards.get(fn) ?? new Map<unknown, AnyListener>();
+    const known = byEvent.get(event);
     if (known) return known;
     const failed = (error: unknown) => {
       if (event === 'listenerError') return;
@@ -77,7 +78,7 @@ export class SafeEmitter<Events extends object> extends EventEmitter<Events & Co
         failed(error);
       }
     };
-    this.#guards.set(fn, guarded);
+    this.#guards.set(fn, byEvent.set(event, guarded));
     this.#originals.set(guarded, fn);
     return guarded;
   }

@@ -1,0 +1,73 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+/** Rooms from the ground up; a file imports only from its own room and from rooms below. */
+const ROOMS = [
+  'ground', // the files of src/ itself that everything stands on
+  'store',
+  'process',
+  'package',
+  'python',
+  'validation',
+  'registry',
+  'frames',
+  'worker',
+  'deploy',
+  'supervisor',
+  'http',
+  'testing',
+  'face', // src/index.ts
+];
+
+const source = fileURLToPath(new URL('../src/', import.meta.url));
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.split(path.sep).join('/'));
+
+function roomOf(file: string): string {
+  if (file.includes('/')) return file.slice(0, file.indexOf('/'));
+  return file === 'index.ts' ? 'face' : 'ground';
+}
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(source + file, 'utf8');
+  return [...text.matchAll(/(?:from|import\()\s*'(\.{1,2}\/[^']+)'/g)].map(([, specifier = '']) =>
+    path.posix.join(path.posix.dirname(file), specifier.replace(/\.js$/, '.ts')),
+  );
+}
+
+test('every room is known', () => {
+  expect([...new Set(files.map(roomOf))].filter((room) => !ROOMS.includes(room))).toEqual([]);
+});
+
+test('no file imports from a room above its own', () => {
+  const wrong = files.flatMap((file) =>
+    importsOf(file)
+      .filter((imported) => ROOMS.indexOf(roomOf(imported)) > ROOMS.indexOf(roomOf(file)))
+      .map((imported) => `${file} imports ${imported}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test('no file imports itself through others', () => {
+  const graph = new Map(files.map((file) => [file, importsOf(file).filter((to) => files.includes(to))]));
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (file: string, trail: string[]): void => {
+    if (trail.includes(file)) {
+      circles.push([...trail.slice(trail.indexOf(file)), file].join(' -> '));
+    } else if (!done.has(file)) {
+      for (const next of graph.get(file) ?? []) visit(next, [...trail, file]);
+      done.add(file);
+    }
+  };
+  for (const file of files) visit(file, []);
+  expect(circles).toEqual([]);
+});
+
+test('no file is past 400 lines', () => {
+  const long = files.filter((file) => readFileSync(source + file, 'utf8').split('\n').length > 400);
+  expect(long).toEqual([]);
+});
