@@ -6,8 +6,8 @@ import { expect, test } from 'vitest';
 /** Rooms from the ground up; a file imports only from its own room and from rooms below. */
 const ROOMS = [
   'ground', // the files of src/ itself that everything stands on
-  'store',
   'process',
+  'store',
   'package',
   'python',
   'validation',

@@ -1,0 +1,76 @@
+import { readFile, readlink } from 'node:fs/promises';
+import os from 'node:os';
+
+/** Who a process is, beyond its pid, which the system gives out again. */
+export interface ProcessIdentity {
+  host: string;
+  pid: number;
+  /** Start time as the system tells it, in its own unit; empty where it does not tell. */
+  startTime: string;
+  /** Changes with every boot; empty where the system has none. */
+  bootId: string;
+  /** Pid namespace (Linux): pids of another one mean nothing here. */
+  pidNamespace: string;
+}
+
+/** State of a process: `unknown` when it lives where this process cannot see. */
+export type Liveness = 'alive' | 'dead' | 'unknown';
+
+let own: Promise<ProcessIdentity> | undefined;
+
+/** Identity of this process. */
+export function ownIdentity(): Promise<ProcessIdentity> {
+  own ??= (async () => ({
+    host: os.hostname(),
+    pid: process.pid,
+    startTime: (await readStat(process.pid))?.startTime ?? '',
+    ...(await surroundings()),
+  }))();
+  return own;
+}
+
+/**
+ * Whether the process of this identity lives. `dead` is said only when it is proven: the host has booted since, the
+ * pid is free, belongs to a process that started at another time, or is a zombie's.
+ */
+export async function livenessOf(identity: ProcessIdentity): Promise<Liveness> {
+  const here = await ownIdentity();
+  if (identity.host !== here.host) return 'unknown';
+  if (identity.bootId !== here.bootId) return 'dead';
+  if (identity.pidNamespace !== here.pidNamespace) return 'unknown';
+  if (!isPidTaken(identity.pid)) return 'dead';
+  const stat = await readStat(identity.pid);
+  if (!stat) return process.platform === 'linux' ? 'dead' : 'alive';
+  if (identity.startTime !== '' && stat.startTime !== identity.startTime) return 'dead';
+  // A process whose main thread has ended while others run shows Z too; its threads keep it alive.
+  const isZombie = (stat.state === 'Z' || stat.state === 'X') && stat.threads <= 1;
+  return isZombie ? 'dead' : 'alive';
+}
+
+function isPidTaken(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function surroundings(): Promise<{ bootId: string; pidNamespace: string }> {
+  const [bootId, pidNamespace] = await Promise.all([
+    readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => ''),
+    readlink('/proc/self/ns/pid').catch(() => ''),
+  ]);
+  return { bootId: bootId.trim(), pidNamespace };
+}
+
+/** Fields of `/proc/<pid>/stat` (proc(5)); undefined where there is none. */
+async function readStat(
+  pid: number,
+): Promise<{ state: string; threads: number; startTime: string } | undefined> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  // The second field is the command in parentheses, which may hold spaces and parentheses itself.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0] ?? '', threads: Number(fields[17]), startTime: fields[19] ?? '' };
+}

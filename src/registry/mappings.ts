@@ -1,0 +1,117 @@
+import { RunnerError } from '../errors.js';
+import type { RegistryContent } from './registry-file.js';
+import type { ActiveMapping, RegistryEntry } from './types.js';
+
+/** Who is to serve which product ids. */
+export interface MappingChange {
+  name: string;
+  version: string;
+  pids: string[];
+  operator?: string;
+}
+
+const LONGEST_HISTORY = 20;
+
+/** The entry of a version. @throws RunnerError `not_found` */
+export function findEntry(content: RegistryContent, name: string, version: string): RegistryEntry {
+  const entry = content.packages.find((found) => found.name === name && found.version === version);
+  if (entry) return entry;
+  const others = content.packages.filter((found) => found.name === name).map((found) => found.version);
+  throw new RunnerError(
+    'not_found',
+    `${name} ${version} is not deployed${others.length > 0 ? `; deployed versions: ${others.join(', ')}` : ''}`,
+    { details: { name, version } },
+  );
+}
+
+/** The mapping of a product id. @throws RunnerError `not_found` */
+export function findMapping(content: RegistryContent, pid: string): ActiveMapping {
+  const mapping = content.active[pid];
+  if (mapping) return mapping;
+  const known = Object.keys(content.active);
+  throw new RunnerError(
+    'not_found',
+    `Product id ${JSON.stringify(pid)} is not active: activate a version for it first` +
+      (known.length > 0 ? `; active are ${known.slice(0, 20).join(', ')}` : '; none is'),
+    { details: { pids: [pid] } },
+  );
+}
+
+/** Refuses product ids that the version does not support. A version that declares none serves any. */
+export function checkSupported(entry: RegistryEntry, pids: readonly string[]): void {
+  if (pids.length === 0) {
+    throw new RunnerError('invalid_params', 'pids must name at least one product id', {
+      details: { path: 'pids' },
+    });
+  }
+  const { name, version, supported_pids: supported } = entry;
+  const foreign = supported.length === 0 ? [] : pids.filter((pid) => !supported.includes(pid));
+  if (foreign.length === 0) return;
+  throw new RunnerError(
+    'invalid_pid',
+    `${name} ${version} does not support ${foreign.join(', ')}; it supports ${supported.join(', ')}`,
+    { details: { name, version, pids: foreign } },
+  );
+}
+
+/** Refuses product ids that another package serves. */
+export function checkUnclaimed(content: RegistryContent, { name, pids }: MappingChange): void {
+  const taken = pids
+    .map((pid) => content.active[pid])
+    .filter((mapping): mapping is ActiveMapping => mapping !== undefined && mapping.name !== name);
+  if (taken.length === 0) return;
+  const list = taken.map((mapping) => `${mapping.pid} (${mapping.name} ${mapping.version})`).join(', ');
+  throw new RunnerError(
+    'activation_conflict',
+    `Another package serves ${list}: deactivate it first, or use switch()`,
+    { details: { name, pids: taken.map(({ pid }) => pid) } },
+  );
+}
+
+/** The mappings after a change; the version served before goes to the head of the history. */
+export function remap(content: RegistryContent, change: MappingChange, now: string): ActiveMapping[] {
+  return change.pids.map((pid) => {
+    const before = content.active[pid];
+    const { name, version } = change;
+    if (before?.name === name && before.version === version) return before;
+    const history = before
+      ? [
+          { name: before.name, version: before.version, activated_at: before.activated_at },
+          ...(before.history ?? []),
+        ].slice(0, LONGEST_HISTORY)
+      : [];
+    const mapping: ActiveMapping = { ...before, pid, name, version, activated_at: now, history };
+    if (change.operator === undefined) delete mapping.operator;
+    else mapping.operator = change.operator;
+    return mapping;
+  });
+}
+
+/** The mapping one step back: the newest version of the history that is still deployed. @throws RunnerError `not_found` */
+export function stepBack(
+  content: RegistryContent,
+  pid: string,
+  operator: string | undefined,
+  now: string,
+): ActiveMapping {
+  const { history = [], ...current } = findMapping(content, pid);
+  const index = history.findIndex(({ name, version }) =>
+    content.packages.some((entry) => entry.name === name && entry.version === version),
+  );
+  const target = history[index];
+  if (!target) {
+    throw new RunnerError(
+      'not_found',
+      `${pid} has no earlier version to go back to: ${current.name} ${current.version} is the first that is kept`,
+      { details: { pids: [pid], name: current.name, version: current.version } },
+    );
+  }
+  return {
+    ...current,
+    name: target.name,
+    version: target.version,
+    activated_at: now,
+    history: history.slice(index + 1),
+    ...(operator !== undefined && { operator }),
+  };
+}

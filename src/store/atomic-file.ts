@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Whether a change survives a power cut: `full` waits for the disk, `none` leaves it to the system (tests). */
+export type Durability = 'full' | 'none';
+
+/**
+ * Replaces a file in one step: readers see the old content or the new, whatever happens. Temp write, fsync, rename,
+ * fsync of the folder.
+ */
+export async function writeFileAtomic(
+  file: string,
+  content: string | Uint8Array,
+  durability: Durability = 'full',
+): Promise<void> {
+  const folder = path.dirname(file);
+  await mkdir(folder, { recursive: true });
+  const temporary = path.join(folder, `.${path.basename(file)}.${randomUUID()}.tmp`);
+  try {
+    await writeWhole(temporary, content, durability);
+    await renameOver(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
+  }
+  await syncFolder(folder, durability);
+}
+
+/** {@link writeFileAtomic} of pretty-printed JSON. */
+export async function writeJsonAtomic(file: string, value: unknown, durability?: Durability): Promise<void> {
+  await writeFileAtomic(file, `${JSON.stringify(value, null, 2)}\n`, durability);
+}
+
+/** Parsed content of a JSON file; undefined when there is no such file. Throws on anything else that goes wrong. */
+export async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as unknown;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Writes the entries of a folder to the disk. Windows has no such thing and needs none. */
+export async function syncFolder(folder: string, durability: Durability = 'full'): Promise<void> {
+  if (durability === 'none' || process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Renames over what is there. On Windows a reader, or a virus scanner, that has the target open makes this fail for
+ * a moment with EPERM, EACCES or EBUSY: tried again for about a second.
+ */
+export async function renameOver(
+  from: string,
+  to: string,
+  platform: NodeJS.Platform = process.platform,
+): Promise<void> {
+  const passing = new Set(['EPERM', 'EACCES', 'EBUSY']);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await rename(from, to);
+      return;
+    } catch (error) {
+      const isPassing = platform === 'win32' && passing.has((error as NodeJS.ErrnoException).code ?? '');
+      if (!isPassing || attempt === 10) throw error;
+      await delay(attempt * 20);
+    }
+  }
+}
+
+async function writeWhole(file: string, content: string | Uint8Array, durability: Durability): Promise<void> {
+  const handle = await open(file, 'wx');
+  try {
+    await handle.writeFile(content);
+    if (durability === 'full') await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,200 @@
+import { mkdir, rm, unlink, utimes } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { abortError, throwIfAborted, type OperationOptions } from '../abort.js';
+import { RunnerError } from '../errors.js';
+import {
+  createOwnerFile,
+  describeOwner,
+  fingerprint,
+  isDead,
+  newOwner,
+  readOwner,
+  type LockOwner,
+} from './lock-owner.js';
+
+/** How to wait for a lock. */
+export interface LockOptions extends OperationOptions {
+  /** What it is held for; others read it while they wait. */
+  operation: string;
+  /** How long to wait for another holder. @defaultValue 30_000 */
+  timeoutMs?: number;
+}
+
+/** A lock that is held until it is released. */
+export interface Lock extends AsyncDisposable {
+  readonly owner: LockOwner;
+  /** Gives the lock back; safe to call twice. */
+  release(): Promise<void>;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+const REFRESH_MS = 5_000;
+/** A holder on another host that has not refreshed for this long, by our clock, is taken for dead. */
+const SILENCE_MS = 60_000;
+/** The time between the creation of a lock and of its owner file; a longer one means that its maker died in it. */
+const UNOWNED_GRACE_MS = 2_000;
+const FIRST_PAUSE_MS = 2;
+const LONGEST_PAUSE_MS = 100;
+
+/**
+ * Takes the lock at `file`, waiting for another holder.
+ *
+ * `lockfile` creates the lock itself exclusively, without its stale handling, under which two waiters can both end up
+ * as holders. What decides is the owner file beside it, also created exclusively. The lock of a dead owner is removed
+ * by whoever creates the claim named after that owner's token, and by nobody else.
+ *
+ * @throws RunnerError `lock_timeout` naming the holder, `aborted`
+ */
+export async function acquireLock(file: string, options: LockOptions): Promise<Lock> {
+  const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  const deadline = performance.now() + timeoutMs;
+  const ownerFile = `${file}.owner`;
+  const owner = await newOwner(options.operation);
+  const watch = new SilenceWatch();
+  await mkdir(path.dirname(file), { recursive: true });
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+    throwIfAborted(signal, options.operation);
+    if (await createGate(file)) {
+      if (await createOwnerFile(ownerFile, owner)) return held(file, ownerFile, owner);
+      // The owner of an earlier gate is still there: it, or whoever proves it dead, removes ours with its own.
+    }
+    if (await removeIfDead(file, ownerFile, owner, watch)) {
+      pause = FIRST_PAUSE_MS;
+      continue;
+    }
+    if (performance.now() >= deadline) throw await timedOut(file, ownerFile, options.operation, timeoutMs);
+    await delay(pause * (0.5 + Math.random()), undefined, { signal }).catch(() => {
+      throw signal ? abortError(signal, options.operation) : new Error('unreachable');
+    });
+  }
+}
+
+/** Who holds the lock at `file` now, if anyone does. */
+export async function lockHolder(file: string): Promise<LockOwner | undefined> {
+  return (await readOwner(`${file}.owner`)) ?? undefined;
+}
+
+async function createGate(file: string): Promise<boolean> {
+  const { default: lockfile } = await import('lockfile');
+  return new Promise((resolve, reject) => {
+    // A fresh object each time: lockfile changes the one it is given.
+    lockfile.lock(file, {}, (error: NodeJS.ErrnoException | null | undefined) => {
+      if (!error) resolve(true);
+      else if (error.code === 'EEXIST') resolve(false);
+      else reject(error);
+    });
+  });
+}
+
+async function removeGate(file: string): Promise<void> {
+  const { default: lockfile } = await import('lockfile');
+  await new Promise<void>((resolve) => {
+    lockfile.unlock(file, () => {
+      resolve(); // a gate that is gone already was removed by whoever thought its maker dead
+    });
+  });
+}
+
+function held(file: string, ownerFile: string, owner: LockOwner): Lock {
+  const refresh = setInterval(() => {
+    const now = new Date();
+    utimes(ownerFile, now, now).catch(() => undefined); // its loss is noticed at release
+  }, REFRESH_MS);
+  refresh.unref();
+  let released: Promise<void> | undefined;
+  const release = () =>
+    (released ??= (async () => {
+      clearInterval(refresh);
+      if ((await readOwner(ownerFile))?.token !== owner.token) return;
+      await unlink(ownerFile);
+      await removeGate(file);
+    })());
+  return { owner, release, [Symbol.asyncDispose]: release };
+}
+
+/** Removes the lock when its owner is dead; true when it may be free now. */
+async function removeIfDead(
+  file: string,
+  ownerFile: string,
+  self: LockOwner,
+  watch: SilenceWatch,
+): Promise<boolean> {
+  const owner = await readOwner(ownerFile);
+  if (owner) {
+    const dead = (await isDead(owner)) || watch.isSilent(await fingerprint(ownerFile), SILENCE_MS);
+    return dead && withClaim(file, owner.token, self, () => removeOwned(file, ownerFile, owner.token));
+  }
+  // No owner, or half of one: its maker is between two steps, or died there.
+  const mark = `${(await fingerprint(file)) ?? ''}/${(await fingerprint(ownerFile)) ?? ''}`;
+  if (mark === '/') return true;
+  if (!watch.isSilent(mark, UNOWNED_GRACE_MS)) return false;
+  const token = `unowned-${mark.replace(/[^0-9]/g, '-')}`;
+  return withClaim(file, token, self, async () => {
+    const now = `${(await fingerprint(file)) ?? ''}/${(await fingerprint(ownerFile)) ?? ''}`;
+    if (now !== mark) return;
+    if (owner === null) await rm(ownerFile, { force: true });
+    await removeGate(file);
+  });
+}
+
+async function removeOwned(file: string, ownerFile: string, token: string): Promise<void> {
+  if ((await readOwner(ownerFile))?.token !== token) return;
+  await rm(ownerFile, { force: true });
+  await removeGate(file);
+}
+
+/**
+ * Runs `work` if the right to remove the owner of `token` can be claimed. The claim of a claimer that died is itself
+ * removed under a claim, named after the claimer.
+ */
+async function withClaim(
+  file: string,
+  token: string,
+  self: LockOwner,
+  work: () => Promise<void>,
+): Promise<boolean> {
+  const claim = `${file}.claim-${token}`;
+  if (!(await createOwnerFile(claim, self))) {
+    const claimer = await readOwner(claim);
+    if (!claimer || !(await isDead(claimer))) return false;
+    return withClaim(file, claimer.token, self, async () => {
+      if ((await readOwner(claim))?.token === claimer.token) await rm(claim, { force: true });
+    });
+  }
+  try {
+    await work();
+  } finally {
+    await rm(claim, { force: true });
+  }
+  return true;
+}
+
+/** Tells how long a mark has stayed the same, by this process's monotonic clock: clocks of two hosts differ. */
+class SilenceWatch {
+  #mark: string | undefined;
+  #since = performance.now();
+
+  isSilent(mark: string | undefined, forMs: number): boolean {
+    if (mark !== this.#mark) {
+      this.#mark = mark;
+      this.#since = performance.now();
+    }
+    return mark !== undefined && performance.now() - this.#since >= forMs;
+  }
+}
+
+async function timedOut(
+  file: string,
+  ownerFile: string,
+  operation: string,
+  timeoutMs: number,
+): Promise<RunnerError> {
+  const holder = await readOwner(ownerFile);
+  return new RunnerError(
+    'lock_timeout',
+    `Could not ${operation}: ${file} was held for more than ${timeoutMs} ms by ${describeOwner(holder)}. ` +
+      'Wait for it to end, or end that process',
+    { details: { path: file, timeoutMs, holder } },
+  );
+}
