@@ -24,7 +24,10 @@ export interface Archive {
   get(name: string): ArchiveEntry | undefined;
   /** Content of a small entry, CRC and size verified. Rejects `invalid_zip` past `maxBytes` (default 4 MiB). */
   read(entry: ArchiveEntry, o?: OperationOptions & { maxBytes?: number }): Promise<Buffer>;
-  /** Bytes of a stored entry, read in place; undefined when the entry is compressed. */
+  /**
+   * Where the bytes of a stored entry lie in the file; undefined when the entry is compressed. Given to `openArchive`
+   * as its `range`, it opens an archive inside this one without copying it.
+   */
   slice(entry: ArchiveEntry): { offset: number; length: number } | undefined;
   /** Content as a stream, CRC and size verified at its end. */
   stream(entry: ArchiveEntry, o?: OperationOptions): Promise<Readable>;

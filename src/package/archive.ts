@@ -1,0 +1,3 @@
+export { openArchive, type OpenArchiveOptions } from './archive/open-archive.js';
+export { DEFAULT_ARCHIVE_LIMITS } from './archive/limits.js';
+export type { FileRange } from './archive/byte-source.js';

@@ -1,0 +1,83 @@
+import { constants, readSync } from 'node:fs';
+import { open, stat, type FileHandle } from 'node:fs/promises';
+import { zipFault } from './fault.js';
+
+/** Part of a file that is an archive of its own, such as a wheel stored in a package. */
+export interface FileRange {
+  offset: number;
+  length: number;
+}
+
+/** Random access to the bytes of an archive; positions count from its first byte. */
+export class ByteSource {
+  private constructor(
+    readonly path: string,
+    readonly size: number,
+    readonly start: number,
+    private readonly handle: FileHandle,
+  ) {}
+
+  /** Opens a regular file, or a range of it. @throws RunnerError `invalid_zip` when that cannot be done. */
+  static async open(path: string, range?: FileRange): Promise<ByteSource> {
+    let handle: FileHandle | undefined;
+    try {
+      // Looked at before it is opened: opening a pipe or a device would wait or act.
+      if (!(await stat(path)).isFile()) throw zipFault(path, 'is not a regular file');
+      handle = await open(path, constants.O_RDONLY);
+      const { size } = await handle.stat();
+      const { offset, length } = range ?? { offset: 0, length: size };
+      if (!(offset >= 0 && length >= 0 && offset + length <= size)) {
+        throw zipFault(path, `has no range of ${length} bytes at ${offset}: it is ${size} bytes long`);
+      }
+      return new ByteSource(path, length, offset, handle);
+    } catch (error) {
+      await handle?.close();
+      throw error instanceof Error && 'syscall' in error ? cannotRead(path, error) : error;
+    }
+  }
+
+  /** Exactly `length` bytes, into `into` when it is given. @throws RunnerError `invalid_zip` when they are not there. */
+  async read(position: number, length: number, into?: Buffer): Promise<Buffer> {
+    this.#checkRange(position, length);
+    const buffer = into?.subarray(0, length) ?? Buffer.allocUnsafe(length);
+    for (let done = 0; done < length;) {
+      const { bytesRead } = await this.handle
+        .read(buffer, done, length - done, this.start + position + done)
+        .catch((error: unknown) => {
+          throw cannotRead(this.path, error);
+        });
+      if (bytesRead === 0) throw zipFault(this.path, 'became shorter while it was read');
+      done += bytesRead;
+    }
+    return buffer;
+  }
+
+  /** The same at once, for the few bytes of a header. */
+  readSync(position: number, length: number): Buffer {
+    this.#checkRange(position, length);
+    const buffer = Buffer.allocUnsafe(length);
+    let bytesRead: number;
+    try {
+      bytesRead = readSync(this.handle.fd, buffer, 0, length, this.start + position);
+    } catch (error) {
+      throw cannotRead(this.path, error);
+    }
+    if (bytesRead !== length) throw zipFault(this.path, 'became shorter while it was read');
+    return buffer;
+  }
+
+  async close(): Promise<void> {
+    await this.handle.close();
+  }
+
+  #checkRange(position: number, length: number): void {
+    if (position < 0 || length < 0 || position + length > this.size) {
+      throw zipFault(this.path, `ends at ${this.size}, before byte ${position + length} that is referred to`);
+    }
+  }
+}
+
+function cannotRead(path: string, error: unknown): Error {
+  const reason = error instanceof Error ? error.message : String(error);
+  return zipFault(path, `cannot be read (${reason})`, undefined, error);
+}

@@ -1,0 +1,192 @@
+import type { ArchiveEntry } from '../archive-types.js';
+import { readName } from './entry-name.js';
+import { readExtraFields } from './extra-fields.js';
+import { zipFault } from './fault.js';
+import {
+  CENTRAL_HEADER,
+  CENTRAL_HEADER_BYTES,
+  DEFLATED,
+  EXTRA_UNICODE_PATH,
+  EXTRA_ZIP64,
+  FLAG_ENCRYPTED,
+  FLAG_MASKED_HEADERS,
+  FLAG_PATCHED,
+  FLAG_STRONG_ENCRYPTION,
+  FLAG_UTF8,
+  readUint64,
+  SEE_ZIP64_16,
+  SEE_ZIP64_32,
+  STORED,
+} from './format.js';
+
+/** An entry with what is needed to find its bytes. */
+export interface DirectoryEntry extends ArchiveEntry {
+  /** Name as it stands in the archive. */
+  readonly rawName: Buffer;
+  readonly flags: number;
+  /** Where its record starts in the directory, and where the next one does. */
+  readonly record: { start: number; end: number };
+  /** Position of the local header. */
+  readonly offset: number;
+}
+
+const FILE_TYPE = 0o170000;
+const REGULAR_FILE = 0o100000;
+const FOLDER = 0o040000;
+const SET_USER_OR_GROUP = 0o6000;
+
+const SPECIAL_FILES: ReadonlyMap<number, string> = new Map([
+  [0o120000, 'a symbolic link'],
+  [0o010000, 'a named pipe'],
+  [0o020000, 'a character device'],
+  [0o060000, 'a block device'],
+  [0o140000, 'a socket'],
+]);
+
+/**
+ * The entries of a central directory, in its order.
+ *
+ * @throws RunnerError `invalid_zip` at the first record that is malformed or describes what a package must not have:
+ * encryption, an unknown method, a special file, a name that is unsafe on any platform.
+ */
+export function readDirectory(archive: string, directory: Buffer, count: number): DirectoryEntry[] {
+  const entries: DirectoryEntry[] = [];
+  let at = 0;
+  for (let index = 0; index < count; index++) {
+    const next = recordEnd(archive, directory, at, `record ${index + 1} of its directory`);
+    entries.push(readRecord(archive, directory, at, next));
+    at = next;
+  }
+  if (at !== directory.length) {
+    throw zipFault(
+      archive,
+      `its directory has ${directory.length - at} bytes after the ${count} entries that were announced`,
+    );
+  }
+  return entries;
+}
+
+function recordEnd(archive: string, directory: Buffer, at: number, what: string): number {
+  if (at + CENTRAL_HEADER_BYTES > directory.length) {
+    throw zipFault(archive, `${what} is missing: more entries are announced than there are`);
+  }
+  if (directory.readUInt32LE(at) !== CENTRAL_HEADER) throw zipFault(archive, `${what} has no signature`);
+  const end =
+    at +
+    CENTRAL_HEADER_BYTES +
+    directory.readUInt16LE(at + 28) +
+    directory.readUInt16LE(at + 30) +
+    directory.readUInt16LE(at + 32);
+  if (end > directory.length) throw zipFault(archive, `${what} runs past the directory's end`);
+  return end;
+}
+
+function readRecord(archive: string, directory: Buffer, at: number, end: number): DirectoryEntry {
+  const flags = directory.readUInt16LE(at + 8);
+  const nameStart = at + CENTRAL_HEADER_BYTES;
+  const nameEnd = nameStart + directory.readUInt16LE(at + 28);
+  const rawName = directory.subarray(nameStart, nameEnd);
+  const extra = readExtraFields(directory.subarray(nameEnd, nameEnd + directory.readUInt16LE(at + 30)));
+  const reading = readName({
+    bytes: rawName,
+    isUtf8: (flags & FLAG_UTF8) !== 0,
+    unicodePath: extra?.get(EXTRA_UNICODE_PATH),
+  });
+  const { name } = reading;
+  const refuse = (fault: string) => zipFault(archive, fault, name);
+  if (reading.fault !== undefined) throw refuse(reading.fault);
+  if (!extra) throw refuse('its extra fields are malformed or given twice');
+
+  const sizes = readSizes(directory, at, extra.get(EXTRA_ZIP64));
+  if (typeof sizes === 'string') throw refuse(sizes);
+  const { isDirectory } = reading;
+  const method = directory.readUInt16LE(at + 10);
+  const unixMode = directory.readUInt32LE(at + 38) >>> 16;
+  const fault =
+    flagFault(flags) ??
+    methodFault(method, sizes) ??
+    modeFault(unixMode, isDirectory) ??
+    folderFault(isDirectory, sizes);
+  if (fault !== undefined) throw refuse(fault);
+  return {
+    name,
+    isDirectory,
+    sizeBytes: sizes.size,
+    compressedBytes: sizes.compressed,
+    crc32: directory.readUInt32LE(at + 16),
+    method: method === STORED ? STORED : DEFLATED,
+    mode: unixMode === 0 ? undefined : unixMode & 0o777,
+    rawName,
+    flags,
+    record: { start: at, end },
+    offset: sizes.offset,
+  };
+}
+
+interface Sizes {
+  size: number;
+  compressed: number;
+  offset: number;
+}
+
+/** 32-bit fields, each replaced from the zip64 field, in this order, where it says so (APPNOTE 4.5.3). */
+function readSizes(directory: Buffer, at: number, zip64: Buffer | undefined): Sizes | string {
+  let used = 0;
+  const wide = (value: number): number | undefined => {
+    if (value !== SEE_ZIP64_32) return value;
+    if (!zip64 || used + 8 > zip64.length) return undefined;
+    used += 8;
+    return readUint64(zip64, used - 8);
+  };
+  const size = wide(directory.readUInt32LE(at + 24));
+  const compressed = wide(directory.readUInt32LE(at + 20));
+  const offset = wide(directory.readUInt32LE(at + 42));
+  if (size === undefined || compressed === undefined || offset === undefined) {
+    return 'its zip64 field lacks a size or offset that is referred to';
+  }
+  const disk = directory.readUInt16LE(at + 34);
+  const isElsewhere =
+    disk === SEE_ZIP64_16 ? zip64?.length !== used + 4 || zip64.readUInt32LE(used) !== 0 : disk !== 0;
+  return isElsewhere ? 'is said to lie in another part of a divided archive' : { size, compressed, offset };
+}
+
+function flagFault(flags: number): string | undefined {
+  if (flags & (FLAG_ENCRYPTED | FLAG_STRONG_ENCRYPTION | FLAG_MASKED_HEADERS)) {
+    return 'is encrypted; packages must not be';
+  }
+  return flags & FLAG_PATCHED ? 'is a patch, not a file' : undefined;
+}
+
+function methodFault(method: number, { size, compressed }: Sizes): string | undefined {
+  if (method === STORED) {
+    return size === compressed
+      ? undefined
+      : `is stored, but is said to grow from ${compressed} to ${size} bytes`;
+  }
+  if (method !== DEFLATED) {
+    return `is compressed by method ${method}; only 0 (stored) and 8 (deflated) are read`;
+  }
+  // The shortest deflate stream, an empty final block, takes two bytes.
+  return compressed < 2 ? 'is deflated, but has no data' : undefined;
+}
+
+/** Type bits count whatever system the entry says it was made on: readers on POSIX act on them. */
+function modeFault(unixMode: number, isDirectory: boolean): string | undefined {
+  const type = unixMode & FILE_TYPE;
+  const special = SPECIAL_FILES.get(type);
+  if (special !== undefined) return `is ${special}; packages have files and folders only`;
+  if (type !== 0 && type !== REGULAR_FILE && type !== FOLDER) return 'is a file of unknown type';
+  if (type !== 0 && (type === FOLDER) !== isDirectory) {
+    return isDirectory
+      ? 'is named as a folder, but marked as a file'
+      : 'is named as a file, but marked as a folder';
+  }
+  if (!isDirectory && unixMode & SET_USER_OR_GROUP)
+    return 'would run as another user or group (setuid, setgid)';
+  return undefined;
+}
+
+/** Some tools deflate the nothing of a folder into two bytes. */
+function folderFault(isDirectory: boolean, { size }: Sizes): string | undefined {
+  return isDirectory && size > 0 ? `is named as a folder, but has ${size} bytes of content` : undefined;
+}

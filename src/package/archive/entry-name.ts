@@ -1,0 +1,154 @@
+import { TextDecoder } from 'node:util';
+import { crc32 } from '../crc32.js';
+import { isWindowsReserved } from '../../store/file-names.js';
+
+/** The upper half of code page 437, the one the format names for entries without the UTF-8 flag. */
+const CODE_PAGE_437 =
+  'ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐' +
+  '└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■ ';
+
+const MAX_SEGMENT_BYTES = 255;
+/** Leaves room for the folder it is unpacked into: Linux ends a path at 4,096 bytes. */
+const MAX_NAME_BYTES = 1024;
+
+/** A decoder is made when it is first needed: packages with ASCII names alone, most of them, need none. */
+let utf8: TextDecoder | undefined;
+let gbk: TextDecoder | undefined;
+
+/** An entry's name as the archive gives it. */
+export interface RawName {
+  bytes: Buffer;
+  /** General purpose flag, bit 11. */
+  isUtf8: boolean;
+  /** Content of the Unicode path extra field (0x7075), if there is one. */
+  unicodePath: Buffer | undefined;
+}
+
+/** A decoded name, or why it cannot stand. */
+export type NameReading =
+  { name: string; isDirectory: boolean; fault?: undefined } | { name: string; fault: string };
+
+/**
+ * Decodes an entry's name and holds it to what can be a path on every platform, unchanged.
+ *
+ * Bytes are UTF-8 where the flag says so, else GBK where they decode (packages are made on Chinese Windows), else code
+ * page 437 (APPNOTE, appendix D). A backslash separates like a slash, as older Windows tools write it.
+ */
+export function readName(raw: RawName): NameReading {
+  const decoded = decodeName(raw);
+  if (decoded.fault !== undefined) return { name: decoded.name, fault: decoded.fault };
+  const path = decoded.name.replaceAll('\\', '/');
+  const isDirectory = path.endsWith('/');
+  const name = isDirectory ? path.slice(0, -1) : path;
+  const fault = nameFault(name, path);
+  return fault === undefined ? { name, isDirectory } : { name: decoded.name, fault };
+}
+
+/**
+ * Why `name`, relative and with `/` between its segments, cannot be a path beneath a folder on every platform.
+ * @returns undefined when it can.
+ */
+export function nameFault(name: string, asWritten = name): string | undefined {
+  if (name === '') return asWritten === '' ? 'its name is empty' : 'its name is an absolute path';
+  if (name.startsWith('/')) return 'its name is an absolute path';
+  if (/^[A-Za-z]:/.test(name)) return 'its name starts with a drive letter';
+  if (name.length * 3 > MAX_NAME_BYTES && Buffer.byteLength(name) > MAX_NAME_BYTES) {
+    return `its name is longer than ${MAX_NAME_BYTES} bytes`;
+  }
+  if (PLAIN_NAME.test(name) && name.length <= MAX_SEGMENT_BYTES) return undefined;
+  for (const segment of name.split('/')) {
+    const fault = segmentFault(segment);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+/** Names that need no closer look: segments of letters, digits, `_` and `-` that may have an ending. */
+const PLAIN_NAME = /^(?:[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]+)*\/)*[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]+)*$/;
+
+// eslint-disable-next-line no-control-regex -- control characters are what is refused
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+const DIRECTION_MARK = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+const NOT_ON_WINDOWS = /[<>:"|?*]/;
+
+function segmentFault(segment: string): string | undefined {
+  if (segment === '') return 'its name has an empty segment';
+  if (segment === '.' || segment === '..') return `its name has a ${quoted(segment)} segment`;
+  if (segment.includes('\0')) return 'its name has a NUL character in it';
+  if (CONTROL.test(segment)) return 'its name has a control character in it';
+  if (DIRECTION_MARK.test(segment)) return 'its name has a mark in it that turns the direction of writing';
+  const character = NOT_ON_WINDOWS.exec(segment)?.[0];
+  if (character !== undefined)
+    return `its name has a ${quoted(character)} in it, which Windows does not permit`;
+  if (/[. ]$/.test(segment)) return 'its name has a segment that ends in a dot or space';
+  // Windows drops blanks before the ending when it looks for a device: `con .txt` is the console.
+  if (isWindowsReserved(segment.replace(/ +(?=\.)/, ''))) {
+    return `its name has the segment ${quoted(segment)}, which Windows gives to a device`;
+  }
+  if (Buffer.byteLength(segment) > MAX_SEGMENT_BYTES) {
+    return `its name has a segment longer than ${MAX_SEGMENT_BYTES} bytes`;
+  }
+  return undefined;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text);
+}
+
+function decodeName({ bytes, isUtf8, unicodePath }: RawName): { name: string; fault?: string } {
+  const isAscii = bytes.every((byte) => byte < 0x80);
+  const plain = isAscii
+    ? bytes.toString('latin1')
+    : isUtf8
+      ? asUtf8(bytes)
+      : (asGbk(bytes) ?? asCodePage437(bytes));
+  if (plain === undefined) {
+    return { name: bytes.toString('utf8'), fault: 'its name is flagged as UTF-8 but is not UTF-8' };
+  }
+  if (unicodePath === undefined || !appliesTo(unicodePath, bytes)) return { name: plain };
+  const unicode = asUtf8(unicodePath.subarray(5));
+  if (unicode === undefined) return { name: plain, fault: 'its Unicode path field is not UTF-8' };
+  // A reader that knows the field and one that does not must see the same file.
+  const readings =
+    isAscii || isUtf8 ? [plain, unescaped(plain)] : [plain, asUtf8(bytes), asCodePage437(bytes)];
+  if (!readings.includes(unicode)) {
+    return { name: plain, fault: `its Unicode path field says ${quoted(unicode)}, its name does not` };
+  }
+  return { name: unicode };
+}
+
+/** The field holds only for the name it was made for: version 1 and the CRC of the name (APPNOTE 4.6.9). */
+function appliesTo(unicodePath: Buffer, name: Buffer): boolean {
+  return unicodePath.length > 5 && unicodePath[0] === 1 && unicodePath.readUInt32LE(1) === crc32(name);
+}
+
+/** Info-ZIP writes `#U4e2d` for what its code page lacks. */
+function unescaped(name: string): string {
+  return name.replace(/#U([0-9a-f]{4})|#L([0-9a-f]{6})/g, (_, short?: string, long?: string) =>
+    String.fromCodePoint(Math.min(parseInt(short ?? long ?? '', 16), 0x10ffff)),
+  );
+}
+
+function asUtf8(bytes: Buffer): string | undefined {
+  utf8 ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  return decode(utf8, bytes);
+}
+
+function asGbk(bytes: Buffer): string | undefined {
+  gbk ??= new TextDecoder('gbk', { fatal: true });
+  return decode(gbk, bytes);
+}
+
+function decode(decoder: TextDecoder, bytes: Buffer): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function asCodePage437(bytes: Buffer): string {
+  return Array.from(bytes, (byte) =>
+    byte < 0x80 ? String.fromCharCode(byte) : CODE_PAGE_437.charAt(byte - 0x80),
+  ).join('');
+}

@@ -1,0 +1,155 @@
+import { Readable, pipeline } from 'node:stream';
+import { createInflateRaw, inflateRawSync } from 'node:zlib';
+import { throwIfAborted } from '../../abort.js';
+import { crc32 } from '../crc32.js';
+import type { ByteSource } from './byte-source.js';
+import type { DirectoryEntry } from './central-directory.js';
+import type { DataRange } from './entry-map.js';
+import { zipFault } from './fault.js';
+import { STORED } from './format.js';
+
+/** Large enough that the work per chunk does not count, small enough that several fit any memory. */
+export const CHUNK_BYTES = 256 * 1024;
+
+/**
+ * The content of an entry, in chunks, as it is verified: never more than the declared size, and at the end exactly the
+ * declared size, CRC-32 and use of the packed bytes. The last chunk is given out only once all of that holds.
+ *
+ * @throws RunnerError `invalid_zip` when it does not
+ */
+export async function* readVerified(
+  source: ByteSource,
+  entry: DirectoryEntry,
+  range: DataRange,
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer, void, undefined> {
+  const meter = new ContentMeter(source.path, entry);
+  const chunks =
+    entry.method === STORED ? rawChunks(source, range, signal) : inflated(source, entry, range, signal);
+  let held: Buffer | undefined;
+  for await (const chunk of chunks) {
+    meter.add(chunk);
+    if (held) yield held;
+    held = chunk;
+  }
+  meter.finish();
+  if (held) yield held;
+}
+
+/** The content of a small entry, from its packed bytes, verified in the same way. */
+export function inflateVerified(archive: string, entry: DirectoryEntry, packed: Buffer): Buffer {
+  const meter = new ContentMeter(archive, entry);
+  const content = entry.method === STORED ? packed : inflateAtOnce(archive, entry, packed);
+  meter.add(content);
+  meter.finish();
+  return content;
+}
+
+/** Counts and hashes what comes out of an entry. */
+class ContentMeter {
+  #bytes = 0;
+  #crc = 0;
+
+  constructor(
+    private readonly archive: string,
+    private readonly entry: DirectoryEntry,
+  ) {}
+
+  add(chunk: Buffer): void {
+    const { entry } = this;
+    this.#bytes += chunk.length;
+    if (this.#bytes > entry.sizeBytes) throw tooLong(this.archive, entry);
+    this.#crc = crc32(chunk, this.#crc);
+  }
+
+  finish(): void {
+    const { archive, entry } = this;
+    if (this.#bytes !== entry.sizeBytes) {
+      throw zipFault(archive, `has ${this.#bytes} bytes, not the ${entry.sizeBytes} declared`, entry.name);
+    }
+    if (this.#crc !== entry.crc32) {
+      throw zipFault(
+        archive,
+        `is damaged: its CRC-32 is ${hex(this.#crc)}, not ${hex(entry.crc32)}`,
+        entry.name,
+      );
+    }
+  }
+}
+
+async function* rawChunks(
+  source: ByteSource,
+  range: DataRange,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer, void, undefined> {
+  const end = range.offset + range.length;
+  for (let at = range.offset; at < end; at += CHUNK_BYTES) {
+    throwIfAborted(signal, 'reading of the archive');
+    yield await source.read(at, Math.min(CHUNK_BYTES, end - at));
+  }
+}
+
+async function* inflated(
+  source: ByteSource,
+  entry: DirectoryEntry,
+  range: DataRange,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer, void, undefined> {
+  const inflater = createInflateRaw({ chunkSize: CHUNK_BYTES });
+  const packed = Readable.from(rawChunks(source, range, signal), { objectMode: false });
+  // The pipeline carries a fault of either stream to the inflater, where the loop below meets it.
+  pipeline(packed, inflater, () => undefined);
+  try {
+    for await (const chunk of inflater) yield chunk as Buffer;
+  } catch (error) {
+    throw inflateFault(source.path, entry, error);
+  } finally {
+    packed.destroy();
+  }
+  if (inflater.bytesWritten !== range.length) {
+    throw leftOver(source.path, entry, range.length - inflater.bytesWritten);
+  }
+}
+
+interface InflateInfo {
+  buffer: Buffer;
+  engine: { bytesWritten: number };
+}
+
+function inflateAtOnce(archive: string, entry: DirectoryEntry, packed: Buffer): Buffer {
+  let result: InflateInfo;
+  try {
+    result = inflateRawSync(packed, {
+      info: true,
+      // Zero is no valid bound; one byte past the declared size already proves the lie.
+      maxOutputLength: entry.sizeBytes + 1,
+      chunkSize: Math.min(Math.max(64, entry.sizeBytes + 1), CHUNK_BYTES),
+    }) as unknown as InflateInfo;
+  } catch (error) {
+    throw inflateFault(archive, entry, error);
+  }
+  const { buffer, engine } = result;
+  if (engine.bytesWritten !== packed.length)
+    throw leftOver(archive, entry, packed.length - engine.bytesWritten);
+  return buffer;
+}
+
+function inflateFault(archive: string, entry: DirectoryEntry, error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ERR_BUFFER_TOO_LARGE') return tooLong(archive, entry);
+  if (typeof code !== 'string' || !code.startsWith('Z_')) return error;
+  const reason = (error as Error).message;
+  return zipFault(archive, `its compressed data are damaged (${reason})`, entry.name, error);
+}
+
+function tooLong(archive: string, entry: DirectoryEntry): Error {
+  return zipFault(archive, `has more than the ${entry.sizeBytes} bytes declared`, entry.name);
+}
+
+function leftOver(archive: string, entry: DirectoryEntry, bytes: number): Error {
+  return zipFault(archive, `its compressed data end ${bytes} bytes before they should`, entry.name);
+}
+
+function hex(crc: number): string {
+  return `0x${crc.toString(16).padStart(8, '0')}`;
+}

@@ -1,0 +1,147 @@
+import { lstat, mkdir, open, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { abortError, throwIfAborted } from '../../abort.js';
+import { RunnerError } from '../../errors.js';
+import type { ArchiveEntry } from '../archive-types.js';
+import type { ByteSource } from './byte-source.js';
+import type { EntryChecker } from './entry-checker.js';
+import type { EntrySpan } from './entry-map.js';
+import { LinkedAbort } from './linked-abort.js';
+import { placeEntries, type Placement } from './placement.js';
+import { confirmDirectory } from './second-reading.js';
+import { planTasks } from './unpack-plan.js';
+import { unpackBatch, unpackLarge, type UnpackContext } from './unpack-task.js';
+
+/** What {@link extractEntries} works on. */
+export interface Extraction {
+  source: ByteSource;
+  directory: Buffer;
+  spans: readonly EntrySpan[];
+  checker: EntryChecker;
+  target: string;
+  place: (entry: ArchiveEntry) => string | undefined;
+  durable: boolean;
+  onProgress: ((doneBytes: number, totalBytes: number) => void) | undefined;
+  signal: AbortSignal;
+}
+
+/** Tasks under way at once: enough to keep disk, inflating threads and the event loop busy together. */
+const LANES = 4;
+
+/**
+ * Unpacks into an empty or absent folder. Everything that can be known from headers is checked before the first byte
+ * is written; the first fault after that stops all lanes and removes what was written.
+ */
+export async function extractEntries(extraction: Extraction): Promise<{ files: number; bytes: number }> {
+  const { source, directory, spans, checker, signal } = extraction;
+  const placement = placeEntries(source.path, spans, extraction.place);
+  await checker.checkAll(signal);
+  const inDirectoryOrder = spans.map(({ entry }) => entry).sort((a, b) => a.record.start - b.record.start);
+  await confirmDirectory(source.path, directory, inDirectoryOrder, signal);
+  throwIfAborted(signal, WHAT);
+
+  const target = path.resolve(extraction.target);
+  const wasThere = await prepareTarget(target);
+  try {
+    await makeFolders(target, placement.folders);
+    await runTasks(extraction, target, placement);
+    if (extraction.durable) await syncFolders(target, placement.folders);
+    return { files: placement.files.length, bytes: placement.bytes };
+  } catch (error) {
+    await removeWritten(target, wasThere);
+    throw asRunnerError(error, target, signal);
+  }
+}
+
+const WHAT = 'unpacking of the archive';
+
+/** Creates the target, or sees that it is an empty folder. @returns whether it was there. */
+async function prepareTarget(target: string): Promise<boolean> {
+  const there = await lstat(target).catch(() => undefined);
+  if (!there) {
+    await mkdir(target, { recursive: true });
+    return false;
+  }
+  if (!there.isDirectory()) {
+    throw new RunnerError('invalid_params', `${target} is not a folder: nothing is unpacked there`);
+  }
+  if ((await readdir(target)).length > 0) {
+    throw new RunnerError('invalid_params', `${target} is not empty: nothing is unpacked there`);
+  }
+  return true;
+}
+
+/** Not recursive: a folder that is there already was not made by us, and would be no safe ground. */
+async function makeFolders(target: string, folders: readonly string[]): Promise<void> {
+  for (const folder of folders) await mkdir(path.join(target, folder));
+}
+
+async function runTasks(extraction: Extraction, target: string, placement: Placement): Promise<void> {
+  const { source, checker, durable, onProgress } = extraction;
+  const tasks = planTasks(placement.files);
+  let doneBytes = 0;
+  const stop = new LinkedAbort(extraction.signal);
+  const context: UnpackContext = {
+    source,
+    checker,
+    durable,
+    signal: stop.signal,
+    pathOf: (to) => path.join(target, to),
+    progress: (bytes) => {
+      doneBytes += bytes;
+      onProgress?.(doneBytes, placement.bytes);
+    },
+  };
+  const next = tasks[Symbol.iterator]();
+  const lane = async () => {
+    for (const task of next) {
+      throwIfAborted(stop.signal, WHAT);
+      await (task.kind === 'batch' ? unpackBatch(task, context) : unpackLarge(task, context));
+    }
+  };
+  let fault: { error: unknown } | undefined;
+  const lanes = Array.from({ length: Math.min(LANES, tasks.length) }, () =>
+    lane().catch((error: unknown) => {
+      fault ??= { error };
+      stop.abort(error);
+    }),
+  );
+  // Every lane ends before anything is removed: none may write afterwards.
+  await Promise.all(lanes);
+  stop.dispose();
+  if (fault) throw fault.error;
+  if (placement.bytes === 0) onProgress?.(0, 0);
+}
+
+async function removeWritten(target: string, wasThere: boolean): Promise<void> {
+  if (!wasThere) {
+    await rm(target, { recursive: true, force: true, maxRetries: 3 });
+    return;
+  }
+  for (const name of await readdir(target)) {
+    await rm(path.join(target, name), { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** Folders from the innermost out, so that none is on disk without what it holds. Windows has no such call. */
+async function syncFolders(target: string, folders: readonly string[]): Promise<void> {
+  if (process.platform === 'win32') return;
+  for (const folder of [...folders].reverse().concat('')) {
+    const handle = await open(path.join(target, folder), 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+function asRunnerError(error: unknown, target: string, signal: AbortSignal): unknown {
+  if (signal.aborted) return abortError(signal, WHAT);
+  if (RunnerError.is(error) || !(error instanceof Error && 'syscall' in error)) return error;
+  const file = 'path' in error && typeof error.path === 'string' ? error.path : target;
+  return new RunnerError('install_failed', `${file} cannot be written: ${error.message}`, {
+    cause: error,
+    details: { path: file },
+  });
+}

@@ -1,0 +1,97 @@
+import type { ArchiveLimits } from '../types.js';
+import { RunnerError } from '../../errors.js';
+import { zipFault } from './fault.js';
+
+const MIB = 1024 ** 2;
+const GIB = 1024 ** 3;
+
+/** Wide enough for a 6 GB package with a deep-learning framework in it, narrow enough that no package fills a disk. */
+export const DEFAULT_ARCHIVE_LIMITS: Readonly<ArchiveLimits> = Object.freeze({
+  maxEntries: 200_000,
+  maxUnpackedBytes: 32 * GIB,
+  maxFileBytes: 16 * GIB,
+  maxRatio: 200,
+});
+
+/** Below this unpacked size a ratio says nothing: a small file of blanks is no attack. */
+const RATIO_MATTERS_FROM_BYTES = MIB;
+
+/** Room for names, extra fields and comments that the directory may take for each permitted entry. */
+const DIRECTORY_BYTES_PER_ENTRY = 512;
+
+/**
+ * The defaults with what the caller gave.
+ * @throws RunnerError `invalid_params` when a limit is not a positive number.
+ */
+export function resolveLimits(limits: Partial<ArchiveLimits> | undefined): ArchiveLimits {
+  const resolved: ArchiveLimits = { ...DEFAULT_ARCHIVE_LIMITS };
+  for (const key of Object.keys(DEFAULT_ARCHIVE_LIMITS) as (keyof ArchiveLimits)[]) {
+    const value = limits?.[key];
+    if (value === undefined) continue;
+    if (!(value > 0)) {
+      throw new RunnerError('invalid_params', `The archive limit ${key} must be a positive number`);
+    }
+    resolved[key] = value;
+  }
+  return resolved;
+}
+
+/** The directory is read whole, so its size is bounded before it is. */
+export function checkDirectorySize(
+  archive: string,
+  limits: ArchiveLimits,
+  directory: { entries: number; bytes: number },
+): void {
+  if (directory.entries > limits.maxEntries) {
+    throw zipFault(archive, `has ${directory.entries} entries, more than the ${limits.maxEntries} permitted`);
+  }
+  const permitted = Math.max(MIB, limits.maxEntries * DIRECTORY_BYTES_PER_ENTRY);
+  if (directory.bytes > permitted) {
+    throw zipFault(
+      archive,
+      `its directory takes ${directory.bytes} bytes, more than the ${permitted} permitted`,
+    );
+  }
+}
+
+/** Sizes are the declared ones: reading holds every entry to them, so nothing larger can come out. */
+export function checkUnpackedSizes(
+  archive: string,
+  limits: ArchiveLimits,
+  entries: readonly { name: string; sizeBytes: number; compressedBytes: number }[],
+): number {
+  let unpackedBytes = 0;
+  let packedBytes = 0;
+  for (const { name, sizeBytes, compressedBytes } of entries) {
+    if (sizeBytes > limits.maxFileBytes) {
+      throw zipFault(
+        archive,
+        `unpacks to ${sizeBytes} bytes, more than the ${limits.maxFileBytes} permitted for one file`,
+        name,
+      );
+    }
+    if (isBeyondRatio(sizeBytes, compressedBytes, limits)) {
+      throw zipFault(archive, ratioFault(sizeBytes, compressedBytes, limits), name);
+    }
+    unpackedBytes += sizeBytes;
+    packedBytes += compressedBytes;
+  }
+  if (unpackedBytes > limits.maxUnpackedBytes) {
+    throw zipFault(
+      archive,
+      `unpacks to ${unpackedBytes} bytes, more than the ${limits.maxUnpackedBytes} permitted`,
+    );
+  }
+  if (isBeyondRatio(unpackedBytes, packedBytes, limits)) {
+    throw zipFault(archive, ratioFault(unpackedBytes, packedBytes, limits));
+  }
+  return unpackedBytes;
+}
+
+function isBeyondRatio(unpacked: number, packed: number, limits: ArchiveLimits): boolean {
+  return unpacked > RATIO_MATTERS_FROM_BYTES && unpacked > packed * limits.maxRatio;
+}
+
+function ratioFault(unpacked: number, packed: number, limits: ArchiveLimits): string {
+  return `unpacks from ${packed} to ${unpacked} bytes, more than the ${limits.maxRatio}-fold that is permitted`;
+}

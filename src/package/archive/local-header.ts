@@ -1,0 +1,130 @@
+import type { DirectoryEntry } from './central-directory.js';
+import { readExtraFields } from './extra-fields.js';
+import {
+  DATA_DESCRIPTOR,
+  EXTRA_ZIP64,
+  FLAG_DATA_DESCRIPTOR,
+  FLAG_ENCRYPTED,
+  FLAG_MASKED_HEADERS,
+  FLAG_PATCHED,
+  FLAG_STRONG_ENCRYPTION,
+  FLAG_UTF8,
+  LOCAL_HEADER,
+  LOCAL_HEADER_BYTES,
+  readUint64,
+  SEE_ZIP64_32,
+} from './format.js';
+
+/** Flags that change what is read; the others are hints about the compressor. */
+const COMPARED_FLAGS =
+  FLAG_ENCRYPTED | FLAG_PATCHED | FLAG_STRONG_ENCRYPTION | FLAG_UTF8 | FLAG_MASKED_HEADERS;
+
+/** What a local header adds to the directory's account. */
+export interface LocalHeader {
+  /** From the header's first byte to the data's. */
+  headerBytes: number;
+  hasDescriptor: boolean;
+}
+
+/** The longest header and the longest descriptor there can be, besides name and data. */
+export const MAX_LOCAL_EXTRA_BYTES = 0xffff;
+export const MAX_DESCRIPTOR_BYTES = 24;
+
+/** Bytes of an entry's local header without its extra field. */
+export function minHeaderBytes(entry: DirectoryEntry): number {
+  return LOCAL_HEADER_BYTES + entry.rawName.length;
+}
+
+/** Full length of the header that starts `bytes`, of which the fixed part must be there. */
+export function headerLength(bytes: Buffer): number {
+  return LOCAL_HEADER_BYTES + bytes.readUInt16LE(26) + bytes.readUInt16LE(28);
+}
+
+/**
+ * Holds a local header against its directory record: a reader that goes through the file from the front must find
+ * the same entry.
+ *
+ * @param header - the header, whole
+ * @returns the reading, or the fault in words
+ */
+export function compareLocalHeader(header: Buffer, entry: DirectoryEntry): LocalHeader | string {
+  if (header.readUInt32LE(0) !== LOCAL_HEADER) return 'has no local header where its directory record points';
+  const flags = header.readUInt16LE(6);
+  const nameEnd = LOCAL_HEADER_BYTES + header.readUInt16LE(26);
+  const name = header.subarray(LOCAL_HEADER_BYTES, nameEnd);
+  if (!name.equals(entry.rawName)) {
+    return `has another name in its local header: ${JSON.stringify(name.toString('utf8'))}`;
+  }
+  const differing = (flags ^ entry.flags) & COMPARED_FLAGS;
+  // The UTF-8 flag means nothing to a name in ASCII; some tools set it in one place only.
+  if (differing & ~FLAG_UTF8 || (differing && !name.every((byte) => byte < 0x80))) {
+    return disagreement('flags', flags, entry.flags);
+  }
+  const method = header.readUInt16LE(8);
+  if (method !== entry.method) return disagreement('method', method, entry.method);
+  const hasDescriptor = (flags & FLAG_DATA_DESCRIPTOR) !== 0;
+  const fault = sizesFault(header, nameEnd, entry, hasDescriptor);
+  return fault ?? { headerBytes: header.length, hasDescriptor };
+}
+
+function sizesFault(
+  header: Buffer,
+  nameEnd: number,
+  entry: DirectoryEntry,
+  hasDescriptor: boolean,
+): string | undefined {
+  const extra = readExtraFields(header.subarray(nameEnd));
+  if (!extra) return 'has malformed extra fields in its local header';
+  const crc = header.readUInt32LE(14);
+  const compressed = header.readUInt32LE(18);
+  const size = header.readUInt32LE(22);
+  // With a descriptor the fields may be left at zero; if they are not, they must be right.
+  const mayBe = (value: number, expected: number) => value === expected || (hasDescriptor && value === 0);
+  if (!mayBe(crc, entry.crc32)) return disagreement('CRC-32', crc, entry.crc32);
+  const zip64 = extra.get(EXTRA_ZIP64);
+  const wide = zip64 && compressed === SEE_ZIP64_32 && size === SEE_ZIP64_32 && zip64.length >= 16;
+  const [actualSize, actualCompressed] = wide
+    ? [readUint64(zip64, 0), readUint64(zip64, 8)]
+    : [size, compressed];
+  if (actualSize === undefined || !mayBe(actualSize, entry.sizeBytes)) {
+    return disagreement('size', actualSize, entry.sizeBytes);
+  }
+  if (actualCompressed === undefined || !mayBe(actualCompressed, entry.compressedBytes)) {
+    return disagreement('compressed size', actualCompressed, entry.compressedBytes);
+  }
+  return undefined;
+}
+
+function disagreement(what: string, local: number | undefined, central: number): string {
+  return `its local header gives its ${what} as ${local ?? 'an impossible number'}, the directory as ${central}`;
+}
+
+/**
+ * Holds what follows an entry's data against what must be there: nothing, or a data descriptor. Descriptors come with
+ * and without signature, with sizes of 32 and of 64 bits, and nothing but their length tells them apart (APPNOTE 4.3.9).
+ *
+ * @param rest - the bytes from the end of the data to the start of the next record
+ * @returns the fault in words, or undefined
+ */
+export function trailerFault(
+  rest: Buffer,
+  entry: DirectoryEntry,
+  hasDescriptor: boolean,
+): string | undefined {
+  if (!hasDescriptor) {
+    return rest.length === 0 ? undefined : `is followed by ${rest.length} bytes that belong to no entry`;
+  }
+  const isWide = rest.length === 20 || rest.length === 24;
+  const hasSignature = rest.length === 16 || rest.length === 24;
+  if (!isWide && !hasSignature && rest.length !== 12) {
+    return `should be followed by a data descriptor, but ${rest.length} bytes are there`;
+  }
+  if (hasSignature && rest.readUInt32LE(0) !== DATA_DESCRIPTOR)
+    return 'has a data descriptor without its signature';
+  const at = hasSignature ? 4 : 0;
+  const compressed = isWide ? readUint64(rest, at + 4) : rest.readUInt32LE(at + 4);
+  const size = isWide ? readUint64(rest, at + 12) : rest.readUInt32LE(at + 8);
+  const agrees =
+    rest.readUInt32LE(at) === entry.crc32 && compressed === entry.compressedBytes && size === entry.sizeBytes;
+  return agrees ? undefined : 'has a data descriptor that disagrees with the directory';
+}

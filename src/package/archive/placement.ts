@@ -1,0 +1,61 @@
+import type { ArchiveEntry } from '../archive-types.js';
+import type { EntrySpan } from './entry-map.js';
+import { nameFault } from './entry-name.js';
+import { zipFault } from './fault.js';
+import { NameTree } from './name-tree.js';
+
+/** Where everything goes: paths relative to the target, with `/` between segments. */
+export interface Placement {
+  /** Folders, each after the one it lies in. */
+  folders: string[];
+  /** Files in the order in which they lie in the archive. */
+  files: { span: EntrySpan; to: string }[];
+  /** Sum of the files' unpacked sizes. */
+  bytes: number;
+}
+
+/**
+ * Applies a mapping of entries to paths. A mapping may bring together what the archive kept apart, so its results are
+ * held to the same rules as names in an archive.
+ *
+ * @throws RunnerError `invalid_zip` when a path is unsafe or taken
+ */
+export function placeEntries(
+  archive: string,
+  spans: readonly EntrySpan[],
+  place: (entry: ArchiveEntry) => string | undefined,
+): Placement {
+  const names = new NameTree();
+  const folders = new Set<string>();
+  const files: Placement['files'] = [];
+  let bytes = 0;
+  for (const span of spans) {
+    const { entry } = span;
+    const to = place(entry)?.replace(/\/+$/, '');
+    // A folder may be mapped to the target itself: that is how a project folder is stripped.
+    if (to === undefined || (to === '' && entry.isDirectory)) continue;
+    const fault = nameFault(to) ?? names.add(to, entry.isDirectory);
+    if (fault !== undefined) {
+      throw zipFault(archive, `cannot be unpacked to ${JSON.stringify(to)}: ${fault}`, entry.name);
+    }
+    if (entry.isDirectory) {
+      addFolder(folders, to);
+    } else {
+      addFolder(folders, parentOf(to));
+      files.push({ span, to });
+      bytes += entry.sizeBytes;
+    }
+  }
+  return { folders: [...folders], files, bytes };
+}
+
+/** Keeps the order of the set such that a folder comes after the one it lies in. */
+function addFolder(folders: Set<string>, folder: string): void {
+  if (folder === '' || folders.has(folder)) return;
+  addFolder(folders, parentOf(folder));
+  folders.add(folder);
+}
+
+function parentOf(name: string): string {
+  return name.slice(0, Math.max(0, name.lastIndexOf('/')));
+}

@@ -1,0 +1,116 @@
+import fs from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { throwIfAborted } from '../../abort.js';
+import type { ByteSource } from './byte-source.js';
+import type { DirectoryEntry } from './central-directory.js';
+import type { EntryChecker } from './entry-checker.js';
+import { inflateVerified, readVerified } from './entry-reader.js';
+import type { UnpackTask } from './unpack-plan.js';
+
+/** What all tasks of one extraction share. */
+export interface UnpackContext {
+  source: ByteSource;
+  checker: EntryChecker;
+  durable: boolean;
+  signal: AbortSignal;
+  /** Absolute path of a placed file. */
+  pathOf: (to: string) => string;
+  /** Takes the bytes written since the last call. */
+  progress: (bytes: number) => void;
+}
+
+/** Files of one batch that are written at once. */
+const WRITERS = 8;
+
+/** Unpacks small files that lie together. Each is verified before it is created. */
+export async function unpackBatch(
+  task: Extract<UnpackTask, { kind: 'batch' }>,
+  context: UnpackContext,
+): Promise<void> {
+  const { source, checker, signal, durable } = context;
+  const window = await source.read(task.start, task.end - task.start);
+  const next = task.files[Symbol.iterator]();
+  const writer = async () => {
+    for (const { span, to } of next) {
+      throwIfAborted(signal, 'unpacking of the archive');
+      const { offset, length } = checker.range(span);
+      const at = offset - task.start;
+      const content = inflateVerified(source.path, span.entry, window.subarray(at, at + length));
+      await writeNewFile(context.pathOf(to), content, modeOf(span.entry), durable);
+      context.progress(content.length);
+    }
+  };
+  const results = await Promise.allSettled(Array.from({ length: WRITERS }, writer));
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+/** Unpacks one file in chunks; the next chunk is read and inflated while one is written. */
+export async function unpackLarge(
+  task: Extract<UnpackTask, { kind: 'large' }>,
+  context: UnpackContext,
+): Promise<void> {
+  const { source, checker, signal } = context;
+  const { span, to } = task.file;
+  const handle = await open(context.pathOf(to), 'wx', modeOf(span.entry));
+  let writing: Promise<void> = Promise.resolve();
+  try {
+    for await (const chunk of readVerified(source, span.entry, checker.range(span), signal)) {
+      await writing;
+      writing = writeAll(handle, chunk);
+      // Awaited above or below; a failure in between must not count as unhandled.
+      writing.catch(() => undefined);
+      context.progress(chunk.length);
+    }
+    await writing;
+    if (context.durable) await handle.sync();
+  } finally {
+    await writing.catch(() => undefined);
+    await handle.close();
+  }
+}
+
+async function writeAll(handle: FileHandle, chunk: Buffer): Promise<void> {
+  for (let done = 0; done < chunk.length;) {
+    const { bytesWritten } = await handle.write(chunk, done, chunk.length - done);
+    done += bytesWritten;
+  }
+}
+
+/** Programs stay programs; nothing becomes writable for others, and nothing unreadable for us. */
+function modeOf(entry: DirectoryEntry): number {
+  return (entry.mode ?? 0) & 0o100 ? 0o755 : 0o644;
+}
+
+/**
+ * Creates a file with its whole content, by the callback API: for thousands of small files the promises of a
+ * FileHandle cost as much as the files.
+ */
+function writeNewFile(file: string, content: Buffer, mode: number, durable: boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.open(file, 'wx', mode, (openError, fd) => {
+      if (openError) {
+        reject(openError);
+        return;
+      }
+      const close = (error: Error | null) => {
+        fs.close(fd, (closeError) => {
+          const failed = error ?? closeError;
+          if (failed) reject(failed);
+          else resolve();
+        });
+      };
+      const write = (done: number) => {
+        if (done === content.length) {
+          if (durable) fs.fsync(fd, close);
+          else close(null);
+          return;
+        }
+        fs.write(fd, content, done, content.length - done, null, (error, written) => {
+          if (error) close(error);
+          else write(done + written);
+        });
+      };
+      write(0);
+    });
+  });
+}

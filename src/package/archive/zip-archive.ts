@@ -1,0 +1,182 @@
+import { Readable } from 'node:stream';
+import { abortError, throwIfAborted, type OperationOptions } from '../../abort.js';
+import { RunnerError } from '../../errors.js';
+import type { Archive, ArchiveEntry } from '../archive-types.js';
+import type { ByteSource, FileRange } from './byte-source.js';
+import type { DirectoryEntry } from './central-directory.js';
+import type { EntryChecker } from './entry-checker.js';
+import type { EntrySpan } from './entry-map.js';
+import { inflateVerified, readVerified } from './entry-reader.js';
+import { extractEntries } from './extract.js';
+import { quote, zipFault } from './fault.js';
+import { STORED } from './format.js';
+import { LinkedAbort } from './linked-abort.js';
+
+const DEFAULT_READ_BYTES = 4 * 1024 * 1024;
+
+/** Up to this size packed and unpacked, an entry is inflated in one call: under a millisecond. */
+const INFLATE_AT_ONCE_BYTES = 128 * 1024;
+
+/** An archive whose directory was checked. Made by {@link openArchive}. */
+export class ZipArchive implements Archive {
+  readonly entries: readonly ArchiveEntry[];
+  readonly #source: ByteSource;
+  readonly #byName = new Map<string, EntrySpan>();
+  readonly #spans: readonly EntrySpan[];
+  readonly #checker: EntryChecker;
+  readonly #directory: Buffer;
+  /** Ends what is under way when the archive is closed. */
+  readonly #closing = new AbortController();
+  readonly #underWay = new Set<Promise<unknown>>();
+  #closed: Promise<void> | undefined;
+
+  constructor(
+    source: ByteSource,
+    entries: readonly DirectoryEntry[],
+    spans: readonly EntrySpan[],
+    checker: EntryChecker,
+    directory: Buffer,
+    readonly unpackedBytes: number,
+  ) {
+    this.#source = source;
+    this.entries = entries;
+    this.#spans = spans;
+    this.#checker = checker;
+    this.#directory = directory;
+    for (const span of spans) this.#byName.set(span.entry.name, span);
+  }
+
+  get path(): string {
+    return this.#source.path;
+  }
+
+  get sizeBytes(): number {
+    return this.#source.size;
+  }
+
+  get(name: string): ArchiveEntry | undefined {
+    return this.#byName.get(name)?.entry;
+  }
+
+  async read(entry: ArchiveEntry, o: OperationOptions & { maxBytes?: number } = {}): Promise<Buffer> {
+    const span = this.#spanOf(entry);
+    const { maxBytes = DEFAULT_READ_BYTES } = o;
+    if (span.entry.sizeBytes > maxBytes) {
+      throw zipFault(
+        this.path,
+        `is ${span.entry.sizeBytes} bytes long; no more than ${maxBytes} are read of such a file`,
+        entry.name,
+      );
+    }
+    return this.#during(o.signal, async (signal) => {
+      const range = this.#checker.range(span);
+      if (Math.max(span.entry.sizeBytes, range.length) <= INFLATE_AT_ONCE_BYTES) {
+        return inflateVerified(this.path, span.entry, await this.#source.read(range.offset, range.length));
+      }
+      const chunks: Buffer[] = [];
+      for await (const chunk of readVerified(this.#source, span.entry, range, signal)) chunks.push(chunk);
+      return Buffer.concat(chunks);
+    });
+  }
+
+  slice(entry: ArchiveEntry): FileRange | undefined {
+    const span = this.#spanOf(entry);
+    if (span.entry.method !== STORED) return undefined;
+    const { offset, length } = this.#checker.range(span);
+    return { offset: this.#source.start + offset, length };
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- the contract gives a Promise
+  async stream(entry: ArchiveEntry, o: OperationOptions = {}): Promise<Readable> {
+    const span = this.#spanOf(entry);
+    this.#refuseWhenClosed();
+    throwIfAborted(o.signal, 'reading of the archive');
+    const operation = new LinkedAbort(o.signal, this.#closing.signal);
+    const content = readVerified(this.#source, span.entry, this.#checker.range(span), operation.signal);
+    const readable = Readable.from(content, { objectMode: false });
+    const abort = () =>
+      readable.destroy(this.#asEnded(abortError(operation.signal, 'reading of the archive')));
+    operation.signal.addEventListener('abort', abort, { once: true });
+    void this.#track(
+      new Promise<void>((resolve) => {
+        readable.once('close', () => {
+          operation.signal.removeEventListener('abort', abort);
+          operation.dispose();
+          resolve();
+        });
+      }),
+    );
+    return readable;
+  }
+
+  async extract(
+    target: string,
+    o: Parameters<Archive['extract']>[1] = {},
+  ): Promise<{ files: number; bytes: number }> {
+    return this.#during(o.signal, (signal) =>
+      extractEntries({
+        source: this.#source,
+        directory: this.#directory,
+        spans: this.#spans,
+        checker: this.#checker,
+        target,
+        place: o.place ?? (({ name }) => name),
+        durable: o.durable ?? false,
+        onProgress: o.onProgress,
+        signal,
+      }),
+    );
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= (async () => {
+      this.#closing.abort(new RunnerError('closed', `The archive ${this.path} is closed`));
+      await Promise.allSettled(this.#underWay);
+      await this.#source.close();
+    })();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #spanOf(entry: ArchiveEntry): EntrySpan {
+    const span = this.#byName.get(entry.name);
+    if (span) return span;
+    throw new RunnerError('not_found', `${this.path} has no entry ${quote(entry.name)}`, {
+      details: { path: this.path, entry: entry.name },
+    });
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closed) throw new RunnerError('closed', `The archive ${this.path} is closed`);
+  }
+
+  /** Runs work that ends when the caller aborts or the archive is closed, whichever comes first. */
+  async #during<T>(signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    this.#refuseWhenClosed();
+    throwIfAborted(signal, 'reading of the archive');
+    const operation = new LinkedAbort(signal, this.#closing.signal);
+    try {
+      return await this.#track(work(operation.signal));
+    } catch (error) {
+      throw this.#asEnded(error);
+    } finally {
+      operation.dispose();
+    }
+  }
+
+  /** What was ended by closing says so; what the caller aborted stays an abort. */
+  #asEnded(error: unknown): Error {
+    if (RunnerError.is(error, 'aborted') && RunnerError.is(error.cause, 'closed')) return error.cause;
+    return error as Error;
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    const done = () => this.#underWay.delete(work);
+    work.then(done, done);
+    return work;
+  }
+}
