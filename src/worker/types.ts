@@ -54,6 +54,18 @@ export interface WorkerSpec {
   /** Run the process as another user (POSIX, needs the right to). */
   uid?: number;
   gid?: number;
+  /** Limits applied before any code of the algorithm runs (POSIX). */
+  resources?: WorkerResources;
+}
+
+/** What a worker process may take from the machine. */
+export interface WorkerResources {
+  /** Address space (RLIMIT_AS). */
+  addressSpaceBytes?: number;
+  /** Open files (RLIMIT_NOFILE). */
+  openFiles?: number;
+  /** Added to the niceness: higher yields the CPU to others. */
+  nice?: number;
 }
 
 /** Time limits of a worker, each its own. */

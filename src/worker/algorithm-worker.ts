@@ -1,0 +1,442 @@
+import { StringDecoder } from 'node:string_decoder';
+import { abortError, throwIfAborted, type OperationOptions } from '../abort.js';
+import { SafeEmitter } from '../emitter.js';
+import { RunnerError } from '../errors.js';
+import { encodeFrame, FrameDecoder, type DecodedItem } from './frame-codec.js';
+import { callData, generationOf } from './generations.js';
+import { Handshake } from './handshake.js';
+import { Heartbeat } from './heartbeat.js';
+import { resolveLimits } from './limits.js';
+import { LogParser } from './log-parser.js';
+import { readMessage, type WorkerMessage } from './messages.js';
+import { PendingCall } from './pending-call.js';
+import type {
+  CallPhase,
+  WorkerCall,
+  WorkerEvents,
+  WorkerExit,
+  WorkerLimits,
+  WorkerReady,
+  WorkerReply,
+  WorkerSpec,
+  WorkerState,
+} from './types.js';
+import { workerCommand } from './worker-command.js';
+import { WorkerProcess } from './worker-process.js';
+
+/** Options of one call to a worker. */
+export interface WorkerCallOptions extends OperationOptions {
+  /** @defaultValue the limit of the phase */
+  timeoutMs?: number;
+  /** @defaultValue a number that this worker has not used */
+  requestId?: string;
+}
+
+/** Between SIGTERM and SIGKILL for a worker that has failed: it had its time. */
+const KILL_GRACE_MS = 300;
+
+/**
+ * One Python process that runs one algorithm (worker protocol of the SDK, both generations). It is ready once `hello`
+ * and a pong have come: the worker reads its input only after the algorithm is loaded.
+ *
+ * One call at a time. A call that times out, is aborted, or is answered by garbage ends the process: nobody knows
+ * what it is doing. `exited` tells when it is really gone.
+ */
+export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
+  readonly spec: WorkerSpec;
+  readonly limits: WorkerLimits;
+  /** Resolves when the process is gone; never rejects. Pending for ever if it was never started. */
+  readonly exited: Promise<WorkerExit>;
+
+  readonly #decoder: FrameDecoder;
+  readonly #strayDecoder = new StringDecoder('utf8');
+  readonly #logs: LogParser;
+  readonly #handshake = new Handshake();
+  readonly #heartbeat: Heartbeat;
+  #process: WorkerProcess | undefined;
+  #state: WorkerState = 'new';
+  #ready: WorkerReady | undefined;
+  #pending: PendingCall | undefined;
+  #nextRequest = 1;
+  #pingId: string | undefined;
+  #reason: { text: string; error?: RunnerError } | undefined;
+  #resolveExited!: (exit: WorkerExit) => void;
+
+  /** @throws RunnerError `invalid_params` for a limit that makes no sense */
+  constructor(spec: WorkerSpec, limits?: Partial<WorkerLimits>) {
+    super();
+    this.spec = spec;
+    this.limits = resolveLimits(limits);
+    this.#decoder = new FrameDecoder(this.limits.maxFrameBytes);
+    this.#logs = new LogParser((log) => this.emit('log', log));
+    this.#heartbeat = new Heartbeat({
+      intervalMs: this.limits.heartbeatIntervalMs,
+      graceMs: this.limits.heartbeatGraceMs,
+      ping: () => {
+        this.#sendPing();
+      },
+      lost: () => {
+        this.#onHeartbeatLost();
+      },
+    });
+    this.exited = new Promise((resolve) => (this.#resolveExited = resolve));
+  }
+
+  get state(): WorkerState {
+    return this.#state;
+  }
+
+  /** Process id, once spawned. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** What the handshake told, once ready. */
+  get ready(): WorkerReady | undefined {
+    return this.#ready;
+  }
+
+  /** Last lines of stderr, oldest first. */
+  get lastLines(): string[] {
+    return this.#logs.lastLines;
+  }
+
+  /**
+   * Spawns the process and waits until the algorithm is loaded.
+   *
+   * @throws RunnerError `start_failed` when the command, the import or the constructor of the algorithm fails,
+   * `timeout` past `helloMs` or `loadMs`, `aborted`
+   */
+  async start(o: OperationOptions = {}): Promise<WorkerReady> {
+    if (this.#state !== 'new') throw new RunnerError('closed', `${this.#title} was started already`);
+    throwIfAborted(o.signal, `start of ${this.#title}`);
+    const startedAt = performance.now();
+    this.#setState('starting');
+    const onAbort = () => {
+      if (o.signal) this.#fail(abortError(o.signal, `start of ${this.#title}`), 'aborted');
+    };
+    o.signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      await this.#spawn();
+      const { helloMs, loadMs } = this.limits;
+      const hello = await this.#handshake.expect<WorkerMessage & { type: 'hello' }>(helloMs, () =>
+        this.#tooLate('say hello', helloMs),
+      );
+      const { heartbeatIntervalMs, heartbeatGraceMs } = this.limits;
+      this.#send({
+        type: 'hello',
+        runner_version: '1',
+        heartbeat_interval_ms: heartbeatIntervalMs,
+        heartbeat_grace_ms: heartbeatGraceMs,
+      });
+      // The adapter reads its input only after import and setup: this pong proves that the algorithm is loaded.
+      this.#sendPing();
+      await this.#handshake.expect(loadMs, () => this.#tooLate('load the algorithm', loadMs));
+      this.#ready = {
+        pid: this.#process?.pid ?? -1,
+        generation: generationOf(hello.capabilities),
+        sdkVersion: hello.sdkVersion,
+        capabilities: hello.capabilities,
+        startMs: performance.now() - startedAt,
+      };
+      this.#setState('idle');
+      this.#heartbeat.restart();
+      this.emit('ready', this.#ready);
+      return this.#ready;
+    } catch (error) {
+      if (this.#process) {
+        this.#kill('start failed', RunnerError.is(error) ? error : undefined);
+        await this.exited;
+      } else {
+        this.#setState('exited');
+        this.#resolveExited({ exitCode: null, exitSignal: null, reason: 'never started', lastLines: [] });
+      }
+      throw error;
+    } finally {
+      o.signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /**
+   * One call, answered by a `result` or an `error` frame of the same request.
+   *
+   * @throws RunnerError `timeout`, `aborted`, `worker_exited`, `protocol_error`, `contract_violation`, `heartbeat_lost`;
+   * `queue_full` while another call runs, `closed` when the worker is not ready or gone
+   */
+  async call(call: WorkerCall, o: WorkerCallOptions = {}): Promise<WorkerReply> {
+    throwIfAborted(o.signal, `${call.phase} call`);
+    if (this.#state === 'busy') {
+      throw new RunnerError('queue_full', `${this.#title} takes one call at a time and has one`);
+    }
+    if (this.#state !== 'idle' || !this.#ready) {
+      throw new RunnerError('closed', `${this.#title} takes no calls: it is ${this.#state}`);
+    }
+    const requestId = o.requestId ?? String(this.#nextRequest++);
+    const data = callData(this.#ready.generation, call);
+    const frame = encodeFrame({ type: 'call', request_id: requestId, data }, this.limits.maxFrameBytes);
+    const timeoutMs = o.timeoutMs ?? this.#limitOf(call.phase);
+    const timer = setTimeout(() => {
+      this.#fail(this.#tooLate(`answer ${call.phase}`, timeoutMs), 'timeout');
+    }, timeoutMs);
+    const onAbort = () => {
+      if (o.signal) this.#fail(abortError(o.signal, `${call.phase} call`), 'aborted');
+    };
+    o.signal?.addEventListener('abort', onAbort, { once: true });
+    this.#heartbeat.stop();
+    this.#setState('busy');
+    this.#pending = new PendingCall(requestId, () => {
+      clearTimeout(timer);
+      o.signal?.removeEventListener('abort', onAbort);
+      this.#pending = undefined;
+      if (this.#state !== 'busy') return;
+      this.#setState('idle');
+      this.#heartbeat.restart();
+    });
+    const { reply } = this.#pending;
+    this.#process?.write(frame);
+    return reply;
+  }
+
+  /**
+   * Ends the process and waits for its end: shutdown frame, end of input, SIGTERM, SIGKILL to the whole tree, each
+   * after `shutdownMs`. A call that runs is rejected with `closed`.
+   */
+  async stop(reason = 'stopped'): Promise<WorkerExit> {
+    if (this.#state === 'new') {
+      this.#setState('exited');
+      this.#resolveExited({ exitCode: null, exitSignal: null, reason: 'never started', lastLines: [] });
+    }
+    if (this.#state === 'exited' || this.#state === 'stopping') return this.exited;
+    this.#reason ??= { text: reason };
+    const wasStarting = this.#state === 'starting';
+    this.#setState('stopping');
+    const stopped = new RunnerError('closed', `${this.#title} was stopped: ${reason}`);
+    this.#pending?.fail(stopped);
+    this.#handshake.fail(stopped);
+    const process = this.#process;
+    if (!process) return this.exited;
+    const steps = [
+      () => {
+        this.#send({ type: 'shutdown' });
+      },
+      () => {
+        process.endInput();
+      },
+      () => {
+        process.signal('SIGTERM');
+      },
+      () => {
+        process.signal('SIGKILL');
+      },
+    ];
+    // A worker that is still importing reads nothing: asking it politely is time lost.
+    for (const step of wasStarting ? steps.slice(2) : steps) {
+      step();
+      if (await this.#exitsWithin(this.limits.shutdownMs)) break;
+    }
+    return this.exited;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop('disposed').then(() => undefined);
+  }
+
+  get #title(): string {
+    const pid = this.#process ? ` (process ${this.#process.pid})` : '';
+    return `The worker of ${this.spec.name} ${this.spec.version}${pid}`;
+  }
+
+  #limitOf(phase: CallPhase): number {
+    if (phase === 'execute') return this.limits.executeMs;
+    return phase === 'pre' ? this.limits.preMs : this.limits.infoMs;
+  }
+
+  async #spawn(): Promise<void> {
+    const { root: cwd, uid, gid } = this.spec;
+    this.#process = await WorkerProcess.spawn(
+      workerCommand(this.spec, this.limits),
+      { cwd, uid, gid },
+      {
+        stdout: (chunk) => {
+          for (const item of this.#decoder.push(chunk)) this.#take(item);
+        },
+        stderr: (chunk) => {
+          this.#logs.push(chunk);
+        },
+        exit: (exitCode, exitSignal) => {
+          this.#onExit(exitCode, exitSignal);
+        },
+      },
+    );
+    if (this.#state !== 'starting') this.#process.signal('SIGKILL'); // aborted or stopped while it was spawned
+  }
+
+  #tooLate(what: string, timeoutMs: number): RunnerError {
+    return new RunnerError(
+      'timeout',
+      `${this.#title} did not ${what} within ${timeoutMs} ms; the process was ended`,
+      { details: { stage: what, timeoutMs, output: this.lastLines } },
+    );
+  }
+
+  #take(item: DecodedItem): void {
+    if (item.kind === 'stray') this.emit('strayOutput', this.#strayDecoder.write(item.bytes));
+    else if (item.kind === 'fault') this.#onFault(item.message);
+    else this.#onMessage(readMessage(item.body));
+  }
+
+  #onMessage(message: WorkerMessage): void {
+    switch (message.type) {
+      case 'hello':
+        if (this.#state === 'starting' && this.#pingId === undefined) this.#handshake.arrive(message);
+        else this.#report('a second hello');
+        return;
+      case 'pong':
+        this.#onPong(message.requestId);
+        return;
+      case 'result':
+        this.#pendingOf(message.requestId, 'result')?.answer(message, this.#title);
+        return;
+      case 'error':
+        if (message.requestId === undefined) this.#onErrorOfNoCall(message);
+        else this.#pendingOf(message.requestId, 'error')?.answer(message, this.#title);
+        return;
+      case 'shutdown':
+        return;
+      case 'fault':
+        this.#onFault(message.message);
+    }
+  }
+
+  #onPong(requestId: string | undefined): void {
+    if (requestId === undefined || requestId !== this.#pingId) {
+      this.#report(`a pong nobody asked for (${String(requestId)})`);
+      return;
+    }
+    this.#pingId = undefined;
+    if (this.#state === 'starting') this.#handshake.arrive(undefined);
+    else if (this.#state === 'idle') this.#heartbeat.restart();
+  }
+
+  /** Sent after hello when the entry point cannot be imported; the process then leaves with exit code 0. */
+  #onErrorOfNoCall({ message, errorCode }: WorkerMessage & { type: 'error' }): void {
+    if (this.#state !== 'starting') {
+      this.#report(`an error that belongs to no call: ${message} (${errorCode ?? 'no code'})`);
+      return;
+    }
+    this.#handshake.fail(
+      new RunnerError('start_failed', `${this.#title} could not load ${this.spec.entryPoint}: ${message}`, {
+        errorCode,
+        details: { stage: 'load', output: this.lastLines },
+      }),
+    );
+  }
+
+  /** The call that an answer belongs to. An answer to no call, or to one that is over, is reported and dropped. */
+  #pendingOf(requestId: string, what: string): PendingCall | undefined {
+    if (this.#pending?.requestId === requestId) return this.#pending;
+    this.#report(`a ${what} for request ${requestId}, which is not waiting for one`);
+    return undefined;
+  }
+
+  /** A frame that cannot be read may have been the answer: the call in flight cannot be trusted to end. */
+  #onFault(message: string): void {
+    const error = this.#report(message);
+    if (this.#pending) this.#fail(error, 'protocol error');
+  }
+
+  #report(message: string): RunnerError {
+    const error = new RunnerError('protocol_error', `${this.#title} sent ${message}`, {
+      details: { output: this.lastLines },
+    });
+    this.emit('protocolError', error);
+    return error;
+  }
+
+  /** Rejects what waits, and ends the process. */
+  #fail(error: RunnerError, reason: string): void {
+    this.#kill(reason, error);
+    this.#pending?.fail(error);
+    this.#handshake.fail(error);
+  }
+
+  #kill(reason: string, error?: RunnerError): void {
+    this.#reason ??= { text: reason, error };
+    if (this.#state === 'exited') return;
+    if (this.#state !== 'stopping') this.#setState('stopping');
+    const process = this.#process;
+    if (!process) return;
+    process.signal('SIGTERM');
+    void this.#exitsWithin(KILL_GRACE_MS).then((exited) => {
+      if (!exited) process.signal('SIGKILL');
+    });
+  }
+
+  #onExit(exitCode: number | null, exitSignal: NodeJS.Signals | null): void {
+    this.#logs.end();
+    this.#heartbeat.stop();
+    const { lastLines } = this;
+    const how = exitSignal ?? `exit code ${exitCode}`;
+    const details = { exitCode, exitSignal, output: lastLines };
+    const tail = lastLines.length > 0 ? `; it last said: ${lastLines.slice(-3).join(' | ')}` : '';
+    this.#handshake.fail(
+      new RunnerError('start_failed', `${this.#title} left before it was ready (${how})${tail}`, { details }),
+    );
+    const reason = this.#reason ?? {
+      text: 'exited',
+      error: new RunnerError('worker_exited', `${this.#title} left by itself (${how})${tail}`, { details }),
+    };
+    const { error } = reason;
+    const pending = this.#pending;
+    this.#setState('exited');
+    pending?.fail(error ?? new RunnerError('worker_exited', `${this.#title} ended (${how})`, { details }));
+    const exit: WorkerExit = {
+      exitCode,
+      exitSignal,
+      reason: this.#reason?.text ?? 'exited',
+      error,
+      lastLines,
+    };
+    this.emit('exit', exit);
+    this.#resolveExited(exit);
+  }
+
+  #exitsWithin(limitMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        resolve(false);
+      }, limitMs);
+      void this.exited.then(() => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+    });
+  }
+
+  #onHeartbeatLost(): void {
+    const { heartbeatGraceMs } = this.limits;
+    const error = new RunnerError(
+      'heartbeat_lost',
+      `${this.#title} did not answer a ping within ${heartbeatGraceMs} ms; the process was ended`,
+      { details: { timeoutMs: heartbeatGraceMs, output: this.lastLines } },
+    );
+    this.emit('heartbeatLost', error);
+    this.#fail(error, 'heartbeat lost');
+  }
+
+  #sendPing(): void {
+    this.#pingId = `ping-${this.#nextRequest++}`;
+    this.#send({ type: 'ping', request_id: this.#pingId });
+  }
+
+  #send(message: object): void {
+    this.#process?.write(encodeFrame(message, this.limits.maxFrameBytes));
+  }
+
+  #setState(state: WorkerState): void {
+    const previous = this.#state;
+    if (previous === state) return;
+    this.#state = state;
+    this.emit('state', state, previous);
+  }
+}

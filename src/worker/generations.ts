@@ -1,0 +1,51 @@
+import { RunnerError } from '../errors.js';
+import type { Generation } from '../package/types.js';
+import type { WorkerCall } from './types.js';
+
+/** Told from `hello`: `execute` among the capabilities means execute-only. */
+export function generationOf(capabilities: readonly string[]): Generation {
+  return capabilities.includes('execute') ? 'execute-only' : 'phased';
+}
+
+/** `data` of a call frame, in the terms of the generation. @throws RunnerError `unsupported_phase`, `invalid_params` */
+export function callData(generation: Generation, call: WorkerCall): Record<string, unknown> {
+  return generation === 'phased' ? phasedData(call) : executeOnlyData(call);
+}
+
+function phasedData(call: WorkerCall): Record<string, unknown> {
+  return {
+    phase: call.phase,
+    step_index: call.stepIndex ?? 1,
+    pid: call.pid ?? '',
+    session: call.session ?? { id: 'session', context: {} },
+    user_params: call.userParams ?? {},
+    ...(call.image && { shared_mem_id: call.image.id, image_meta: call.image.meta }),
+  };
+}
+
+function executeOnlyData(call: WorkerCall): Record<string, unknown> {
+  if (call.phase !== 'execute') {
+    throw new RunnerError(
+      'unsupported_phase',
+      `The package is of the execute-only generation (SDK 0.3 and later): it has no ${call.phase} phase`,
+      { details: { stage: call.phase } },
+    );
+  }
+  const { image } = call;
+  if (!image) {
+    throw new RunnerError('invalid_params', 'A call to an execute-only package needs an image', {
+      details: { path: 'image' },
+    });
+  }
+  // The adapter refuses a call without a guide image (error 1000): the image stands in for it.
+  const guide = call.guideImage ?? image;
+  return {
+    step_index: call.stepIndex ?? 1,
+    step_desc: call.stepDesc ?? '',
+    guide_info: call.guideInfo ?? [],
+    cur_image_shm_id: image.id,
+    cur_image_meta: image.meta,
+    guide_image_shm_id: guide.id,
+    guide_image_meta: guide.meta,
+  };
+}

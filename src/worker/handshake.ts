@@ -1,0 +1,45 @@
+import type { RunnerError } from '../errors.js';
+
+interface Step {
+  resolve: (value: never) => void;
+  reject: (error: RunnerError) => void;
+}
+
+/** Waits for what the start of a worker must bring, one thing at a time, or for the failure that comes before it. */
+export class Handshake {
+  #step: Step | undefined;
+  #failure: RunnerError | undefined;
+
+  /** Whether something is waited for. */
+  get isWaiting(): boolean {
+    return this.#step !== undefined;
+  }
+
+  /** Waits until {@link arrive} or {@link fail} is called, or `limitMs` have passed. */
+  async expect<T>(limitMs: number, late: () => RunnerError): Promise<T> {
+    if (this.#failure) throw this.#failure;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        timer = setTimeout(() => {
+          reject(late());
+        }, limitMs);
+        this.#step = { resolve, reject };
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#step = undefined;
+    }
+  }
+
+  /** What was waited for is here. */
+  arrive(value: unknown): void {
+    this.#step?.resolve(value as never);
+  }
+
+  /** It will not come. The first failure stands. */
+  fail(error: RunnerError): void {
+    this.#failure ??= error;
+    this.#step?.reject(this.#failure);
+  }
+}

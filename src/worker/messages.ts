@@ -1,0 +1,90 @@
+import { parsePythonJson } from './json.js';
+
+/** What a worker says, as far as it could be understood. */
+export type WorkerMessage =
+  | { type: 'hello'; sdkVersion: string; capabilities: string[] }
+  | { type: 'pong'; requestId: string | undefined }
+  | {
+      type: 'result';
+      requestId: string;
+      status: string;
+      message: string;
+      data: Record<string, unknown>;
+      errorCode: string | undefined;
+      nonFinite: string[];
+    }
+  | {
+      type: 'error';
+      /** Undefined when the error belongs to no call. */
+      requestId: string | undefined;
+      message: string;
+      errorCode: string | undefined;
+      exception: string | undefined;
+      data: Record<string, unknown>;
+    }
+  | { type: 'shutdown' }
+  | { type: 'fault'; message: string };
+
+/** Reads the body of a frame. What is no message comes back as a fault, never as an exception. */
+export function readMessage(body: Buffer): WorkerMessage {
+  let parsed;
+  try {
+    parsed = parsePythonJson(body.toString('utf8'));
+  } catch (error) {
+    return { type: 'fault', message: `a frame that is not JSON: ${(error as Error).message}` };
+  }
+  const { value, nonFinite } = parsed;
+  if (!isRecord(value)) return { type: 'fault', message: 'a frame that is not a JSON object' };
+  switch (value.type) {
+    case 'hello':
+      return {
+        type: 'hello',
+        sdkVersion: text(value.sdk_version) ?? 'unknown',
+        capabilities: texts(value.capabilities),
+      };
+    case 'pong':
+      return { type: 'pong', requestId: text(value.request_id) };
+    case 'shutdown':
+      return { type: 'shutdown' };
+    case 'result': {
+      const requestId = text(value.request_id);
+      if (requestId === undefined) return { type: 'fault', message: 'a result without a request_id' };
+      return {
+        type: 'result',
+        requestId,
+        status: text(value.status) ?? '',
+        message: text(value.message) ?? '',
+        data: isRecord(value.data) ? value.data : {},
+        errorCode: text(value.error_code),
+        nonFinite,
+      };
+    }
+    case 'error':
+      return {
+        type: 'error',
+        requestId: text(value.request_id),
+        message: text(value.message) ?? '',
+        errorCode: text(value.error_code),
+        exception: text(value.exception),
+        data: isRecord(value.data) ? value.data : {},
+      };
+    default:
+      return {
+        type: 'fault',
+        message: `a frame of unknown type ${String(value.type)}`,
+      };
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function text(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' ? String(value) : undefined;
+}
+
+function texts(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+}

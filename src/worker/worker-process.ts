@@ -1,0 +1,129 @@
+import type { ChildProcess } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import crossSpawn from 'cross-spawn';
+import { RunnerError } from '../errors.js';
+import { signalTree } from '../process/tree.js';
+import { TOKEN_VARIABLE, type WorkerCommand } from './worker-command.js';
+
+/** After the process is gone, how long its last output is waited for: a grandchild may hold the pipe open. */
+const LAST_OUTPUT_MS = 30;
+
+/** What a worker process tells as it runs. */
+export interface ProcessListeners {
+  stdout: (chunk: Buffer) => void;
+  stderr: (chunk: Buffer) => void;
+  /** Once, after the last output. */
+  exit: (exitCode: number | null, exitSignal: NodeJS.Signals | null) => void;
+}
+
+/** The process of a worker, in a group of its own, with its pipes. */
+export class WorkerProcess {
+  readonly #child: ChildProcess;
+  readonly #token: string;
+  #hasExited = false;
+
+  private constructor(child: ChildProcess, token: string) {
+    this.#child = child;
+    this.#token = token;
+  }
+
+  /** Starts the process. @throws RunnerError `start_failed` when the command cannot be run */
+  static async spawn(
+    { command, args, env, token }: WorkerCommand,
+    options: { cwd: string; uid?: number; gid?: number },
+    listeners: ProcessListeners,
+  ): Promise<WorkerProcess> {
+    const child = crossSpawn(command, args, {
+      ...options,
+      env,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: process.platform !== 'win32',
+      windowsHide: true,
+    });
+    const worker = new WorkerProcess(child, token);
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', (cause) => {
+        reject(
+          new RunnerError(
+            'start_failed',
+            `${command} cannot be started: ${cause.message}. Is the environment whole? verify() tells`,
+            {
+              cause,
+              details: { path: command },
+            },
+          ),
+        );
+      });
+    });
+    worker.#listen(listeners);
+    return worker;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
+  /** Bytes that wait for the process to read them. */
+  get pendingBytes(): number {
+    return this.#child.stdin?.writableLength ?? 0;
+  }
+
+  /** Hands bytes over without waiting; a pipe that is broken shows as the exit that follows. */
+  write(bytes: Buffer): void {
+    if (this.#child.stdin?.writable) this.#child.stdin.write(bytes);
+  }
+
+  endInput(): void {
+    this.#child.stdin?.end();
+  }
+
+  /** Signals the process and its group; SIGKILL also reaches children that made a group of their own (Linux). */
+  signal(signal: NodeJS.Signals): void {
+    if (this.#hasExited) return;
+    signalTree(this.pid, signal);
+    if (signal === 'SIGKILL') void killCarriers(this.#token);
+  }
+
+  #listen(listeners: ProcessListeners): void {
+    const child = this.#child;
+    child.stdin?.on('error', () => undefined);
+    child.on('error', () => undefined);
+    child.stdout?.on('data', listeners.stdout);
+    child.stderr?.on('data', listeners.stderr);
+    let isDone = false;
+    child.once('exit', (code, signal) => {
+      this.#hasExited = true;
+      const done = () => {
+        if (isDone) return;
+        isDone = true;
+        clearTimeout(timer);
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+        child.stdin?.destroy();
+        listeners.exit(code, signal);
+      };
+      const timer = setTimeout(done, LAST_OUTPUT_MS);
+      child.once('close', done);
+      // What the worker started goes with it.
+      signalTree(this.pid, 'SIGKILL');
+      void killCarriers(this.#token);
+    });
+  }
+}
+
+/** Kills every process that carries the worker's token in its environment (Linux; elsewhere the group is all). */
+async function killCarriers(token: string): Promise<void> {
+  if (process.platform !== 'linux') return;
+  const mark = `${TOKEN_VARIABLE}=${token}`;
+  for (const name of await readdir('/proc').catch(() => [])) {
+    if (!/^\d+$/.test(name)) continue;
+    const environment = await readFile(`/proc/${name}/environ`, 'latin1').catch(() => '');
+    if (!environment.split('\0').includes(mark)) continue;
+    try {
+      process.kill(Number(name), 'SIGKILL');
+    } catch {
+      // gone in the meantime
+    }
+  }
+}

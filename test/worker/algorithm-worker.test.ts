@@ -1,0 +1,113 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { sampleAlgorithm } from '../../src/testing/index.js';
+import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
+import type { WorkerLimits } from '../../src/worker/types.js';
+import { algorithmFolder } from '../support/algorithm-folder.js';
+
+const sample = sampleAlgorithm({ generation: 'phased', name: 'sample', version: '1', pids: ['A'] });
+const image = { id: 'none', meta: { width: 2, height: 2, timestamp_ms: 0, camera_id: 'c' } };
+
+async function startWorker(source = sample, limits: Partial<WorkerLimits> = {}): Promise<AlgorithmWorker> {
+  const worker = new AlgorithmWorker(await algorithmFolder(source), { shutdownMs: 1000, ...limits });
+  onTestFinished(() => worker.stop().then(() => undefined));
+  await worker.start();
+  return worker;
+}
+
+test('is ready after hello and the first pong, answers calls, and leaves with exit code 0', async () => {
+  const worker = await startWorker();
+  expect(worker.ready).toMatchObject({ generation: 'phased', pid: worker.pid });
+  const info = await worker.call({ phase: 'info' });
+  expect(info).toMatchObject({ status: 'OK', data: { info: { name: 'sample' } } });
+  const reply = await worker.call({ phase: 'execute', image, session: { id: 's', context: { a: 1 } } });
+  expect(reply.data.debug).toMatchObject({ size: 12, session: 's', context: { a: 1 } });
+  expect(await worker.stop()).toMatchObject({ exitCode: 0, reason: 'stopped' });
+});
+
+test('an algorithm that raises is answered with status ERROR, its text and 1009', async () => {
+  const worker = await startWorker();
+  const reply = await worker.call({ phase: 'execute', image, userParams: { raise: 'lamp' } });
+  expect(reply).toMatchObject({ status: 'ERROR', message: 'lamp', errorCode: '1009', isErrorFrame: true });
+});
+
+test('an import that raises fails the start with start_failed and the text of the exception', async () => {
+  const worker = new AlgorithmWorker(await algorithmFolder('raise RuntimeError("no licence")'));
+  await expect(worker.start()).rejects.toMatchObject({
+    code: 'start_failed',
+    message: expect.stringContaining('no licence') as string,
+  });
+  expect(worker.state).toBe('exited');
+});
+
+test('a call past its limit is rejected with timeout at once, and the process ends', async () => {
+  const worker = await startWorker();
+  const call = worker.call({ phase: 'execute', image, userParams: { sleep_ms: 60_000 } }, { timeoutMs: 100 });
+  await expect(call).rejects.toMatchObject({ code: 'timeout', details: { timeoutMs: 100 } });
+  expect(await worker.exited).toMatchObject({ reason: 'timeout' });
+  await expect(worker.call({ phase: 'execute', image })).rejects.toMatchObject({ code: 'closed' });
+});
+
+test('an aborted call is rejected with an AbortError, and the process ends', async () => {
+  const worker = await startWorker();
+  const controller = new AbortController();
+  const call = worker.call(
+    { phase: 'execute', image, userParams: { sleep_ms: 60_000 } },
+    { signal: controller.signal },
+  );
+  controller.abort();
+  await expect(call).rejects.toMatchObject({ name: 'AbortError' });
+  expect(await worker.exited).toMatchObject({ reason: 'aborted' });
+});
+
+test('a worker that dies in a call rejects it with worker_exited, its exit code and its last lines', async () => {
+  const source = sample.replace(
+    'pixels = bytes(image)',
+    'import os, sys; sys.stderr.write("bad disk\\n"); os._exit(3)',
+  );
+  const worker = await startWorker(source);
+  await expect(worker.call({ phase: 'execute', image })).rejects.toMatchObject({
+    code: 'worker_exited',
+    details: { exitCode: 3, output: ['bad disk'] },
+  });
+});
+
+test('what an algorithm prints to stdout is stray output, and no answer is lost', async () => {
+  const worker = await startWorker(
+    sample.replace('pixels = bytes(image)', 'print("hello"); pixels = bytes(image)'),
+  );
+  const stray: string[] = [];
+  worker.on('strayOutput', (text) => stray.push(text));
+  const reply = await worker.call({ phase: 'execute', image });
+  expect(reply.status).toBe('OK');
+  expect(stray.join('')).toBe('hello\n');
+});
+
+test('a worker that hangs while idle loses its heartbeat and is ended', async () => {
+  const hang = sample.replace(
+    'def get_info(self):',
+    'def on_step_finish(self, *a):\n        time.sleep(60)\n\n    def get_info(self):',
+  );
+  const worker = await startWorker(hang, { heartbeatIntervalMs: 50, heartbeatGraceMs: 100 });
+  const lost = new Promise((resolve) => worker.once('heartbeatLost', resolve));
+  await worker.call({ phase: 'execute', image });
+  expect(await lost).toMatchObject({ code: 'heartbeat_lost' });
+  expect(await worker.exited).toMatchObject({ reason: 'heartbeat lost' });
+});
+
+describe('stop', () => {
+  test('ends a worker that ignores shutdown, end of input and SIGTERM with SIGKILL', async () => {
+    const deaf = `import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+${sample.replace('def get_info(self):', 'def teardown(self):\n        time.sleep(60)\n\n    def get_info(self):')}`;
+    const worker = await startWorker(deaf, { shutdownMs: 100 });
+    expect(await worker.stop()).toMatchObject({ exitSignal: 'SIGKILL', reason: 'stopped' });
+  });
+
+  test('rejects the call that runs with closed', async () => {
+    const worker = await startWorker(sample, { shutdownMs: 100 });
+    const call = worker.call({ phase: 'execute', image, userParams: { sleep_ms: 60_000 } });
+    const stopped = worker.stop();
+    await expect(call).rejects.toMatchObject({ code: 'closed' });
+    await stopped;
+  });
+});
