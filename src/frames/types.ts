@@ -43,3 +43,12 @@ export type ImageInput =
       encoded: Uint8Array;
     } & FrameMeta)
   | Frame;
+
+/** An image that a worker can find, until it is given back. */
+export interface SentImage {
+  /** Shared-memory id. */
+  id: string;
+  meta: ImageMeta;
+  /** The call is over. With `until`, the slot stays untouched until that promise settles: a worker may still read it. */
+  done(until?: Promise<unknown>): void;
+}

@@ -13,6 +13,7 @@ import { PendingCall } from './pending-call.js';
 import type {
   CallPhase,
   WorkerCall,
+  WorkerCallOptions,
   WorkerEvents,
   WorkerExit,
   WorkerLimits,
@@ -23,14 +24,6 @@ import type {
 } from './types.js';
 import { workerCommand } from './worker-command.js';
 import { WorkerProcess } from './worker-process.js';
-
-/** Options of one call to a worker. */
-export interface WorkerCallOptions extends OperationOptions {
-  /** @defaultValue the limit of the phase */
-  timeoutMs?: number;
-  /** @defaultValue a number that this worker has not used */
-  requestId?: string;
-}
 
 /** Between SIGTERM and SIGKILL for a worker that has failed: it had its time. */
 const KILL_GRACE_MS = 300;
@@ -213,27 +206,10 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     const stopped = new RunnerError('closed', `${this.#title} was stopped: ${reason}`);
     this.#pending?.fail(stopped);
     this.#handshake.fail(stopped);
-    const process = this.#process;
-    if (!process) return this.exited;
-    const steps = [
-      () => {
-        this.#send({ type: 'shutdown' });
-      },
-      () => {
-        process.endInput();
-      },
-      () => {
-        process.signal('SIGTERM');
-      },
-      () => {
-        process.signal('SIGKILL');
-      },
-    ];
-    // A worker that is still importing reads nothing: asking it politely is time lost.
-    for (const step of wasStarting ? steps.slice(2) : steps) {
-      step();
-      if (await this.#exitsWithin(this.limits.shutdownMs)) break;
-    }
+    const ask = () => {
+      this.#send({ type: 'shutdown' });
+    };
+    await this.#process?.end(wasStarting ? undefined : ask, this.limits.shutdownMs);
     return this.exited;
   }
 
@@ -364,12 +340,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     this.#reason ??= { text: reason, error };
     if (this.#state === 'exited') return;
     if (this.#state !== 'stopping') this.#setState('stopping');
-    const process = this.#process;
-    if (!process) return;
-    process.signal('SIGTERM');
-    void this.#exitsWithin(KILL_GRACE_MS).then((exited) => {
-      if (!exited) process.signal('SIGKILL');
-    });
+    void this.#process?.end(undefined, KILL_GRACE_MS);
   }
 
   #onExit(exitCode: number | null, exitSignal: NodeJS.Signals | null): void {
@@ -399,18 +370,6 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     };
     this.emit('exit', exit);
     this.#resolveExited(exit);
-  }
-
-  #exitsWithin(limitMs: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        resolve(false);
-      }, limitMs);
-      void this.exited.then(() => {
-        clearTimeout(timer);
-        resolve(true);
-      });
-    });
   }
 
   #onHeartbeatLost(): void {

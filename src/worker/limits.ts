@@ -17,7 +17,9 @@ export const DEFAULT_WORKER_LIMITS: WorkerLimits = {
 
 /** @throws RunnerError `invalid_params` naming the limit that is not a positive number */
 export function resolveLimits(limits: Partial<WorkerLimits> = {}): WorkerLimits {
-  const given = Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+  const given = Object.fromEntries(
+    Object.entries(limits).filter(([, value]: [string, unknown]) => value !== undefined),
+  );
   const resolved: WorkerLimits = { ...DEFAULT_WORKER_LIMITS, ...given };
   for (const name of Object.keys(resolved) as (keyof WorkerLimits)[]) {
     const value = resolved[name];

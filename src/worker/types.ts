@@ -1,3 +1,4 @@
+import type { OperationOptions } from '../abort.js';
 import type { RunnerError } from '../errors.js';
 import type { ImageMeta } from '../frames/types.js';
 import type { Generation } from '../package/types.js';
@@ -109,6 +110,14 @@ export interface WorkerCall {
   image?: CallImage;
   guideImage?: CallImage;
   guideInfo?: unknown[];
+}
+
+/** Options of one call to a worker. */
+export interface WorkerCallOptions extends OperationOptions {
+  /** @defaultValue the limit of the phase */
+  timeoutMs?: number;
+  /** @defaultValue a number that this worker has not used */
+  requestId?: string;
 }
 
 /** Answer of a worker: a `result` frame, or an `error` frame for this request (status ERROR, with its code). */

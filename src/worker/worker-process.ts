@@ -20,11 +20,14 @@ export interface ProcessListeners {
 export class WorkerProcess {
   readonly #child: ChildProcess;
   readonly #token: string;
+  readonly #exited: Promise<void>;
   #hasExited = false;
+  #resolveExited!: () => void;
 
   private constructor(child: ChildProcess, token: string) {
     this.#child = child;
     this.#token = token;
+    this.#exited = new Promise((resolve) => (this.#resolveExited = resolve));
   }
 
   /** Starts the process. @throws RunnerError `start_failed` when the command cannot be run */
@@ -74,8 +77,25 @@ export class WorkerProcess {
     if (this.#child.stdin?.writable) this.#child.stdin.write(bytes);
   }
 
-  endInput(): void {
-    this.#child.stdin?.end();
+  /**
+   * Ends the process, each step `pauseMs` after the last: it is asked (if `ask` is given), its input ends, SIGTERM,
+   * SIGKILL to the whole tree.
+   */
+  async end(ask: (() => void) | undefined, pauseMs: number): Promise<void> {
+    const polite = [ask, () => this.#child.stdin?.end()];
+    const forceful = [
+      () => {
+        this.signal('SIGTERM');
+      },
+      () => {
+        this.signal('SIGKILL');
+      },
+    ];
+    // One that reads nothing yet cannot be asked: that is time lost.
+    for (const step of ask ? [...polite, ...forceful] : forceful) {
+      step?.();
+      if (await this.#exitsWithin(pauseMs)) return;
+    }
   }
 
   /** Signals the process and its group; SIGKILL also reaches children that made a group of their own (Linux). */
@@ -83,6 +103,18 @@ export class WorkerProcess {
     if (this.#hasExited) return;
     signalTree(this.pid, signal);
     if (signal === 'SIGKILL') void killCarriers(this.#token);
+  }
+
+  #exitsWithin(limitMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        resolve(false);
+      }, limitMs);
+      void this.#exited.then(() => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+    });
   }
 
   #listen(listeners: ProcessListeners): void {
@@ -102,6 +134,7 @@ export class WorkerProcess {
         child.stderr?.destroy();
         child.stdin?.destroy();
         listeners.exit(code, signal);
+        this.#resolveExited();
       };
       const timer = setTimeout(done, LAST_OUTPUT_MS);
       child.once('close', done);

@@ -1,0 +1,55 @@
+import { RunnerError } from '../errors.js';
+import type { FrameMeta, ImageMeta } from './types.js';
+
+const LARGEST_SIDE = 65_535;
+
+/** Checks what a caller says about an image and fills in the defaults. @throws RunnerError `invalid_image` */
+export function resolveMeta(meta: FrameMeta): Required<FrameMeta> {
+  const {
+    width,
+    height,
+    channels = 3,
+    colorSpace = 'RGB',
+    cameraId = 'camera',
+    timestampMs = Date.now(),
+  } = meta;
+  for (const [name, value] of [
+    ['width', width],
+    ['height', height],
+  ] as const) {
+    if (!Number.isInteger(value) || value < 1 || value > LARGEST_SIDE) {
+      throw invalid(`${name} must be a whole number from 1 to ${LARGEST_SIDE}, not ${String(value)}`, name);
+    }
+  }
+  if (![1, 3].includes(channels))
+    throw invalid(`channels must be 1 or 3, not ${String(channels)}`, 'channels');
+  if (!['RGB', 'BGR'].includes(colorSpace)) {
+    throw invalid(`colorSpace must be RGB or BGR, not ${colorSpace}`, 'colorSpace');
+  }
+  return { width, height, channels, colorSpace, cameraId, timestampMs };
+}
+
+/** Refuses pixels that are not as many bytes as their shape asks for. */
+export function checkPixels(data: Uint8Array, { width, height, channels }: Required<FrameMeta>): void {
+  const expected = width * height * channels;
+  if (data.byteLength === expected) return;
+  throw invalid(
+    `an image of ${width} x ${height} with ${channels} channel${channels === 1 ? '' : 's'} has ${expected} bytes, but data has ${data.byteLength}`,
+    'data',
+  );
+}
+
+/** The image as the protocol describes it to a worker. */
+export function wireMeta(meta: Required<FrameMeta>): ImageMeta {
+  return {
+    width: meta.width,
+    height: meta.height,
+    timestamp_ms: meta.timestampMs,
+    camera_id: meta.cameraId,
+    color_space: meta.colorSpace,
+  };
+}
+
+function invalid(message: string, path: string): RunnerError {
+  return new RunnerError('invalid_image', `The image cannot be used: ${message}`, { details: { path } });
+}

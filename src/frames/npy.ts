@@ -1,0 +1,19 @@
+/** NumPy's format 1.0 (NumPy Enhancement Proposal 1), for uint8 in C order: the only one a worker is handed. */
+
+const MAGIC = Buffer.from('\u0093NUMPY\u0001\u0000', 'latin1');
+/** The header ends at a multiple of this, so that the pixels are aligned. */
+const ALIGNMENT = 64;
+
+/** Header of an image: shape (height, width, 3), or (height, width) for one channel. */
+export function npyHeader(height: number, width: number, channels: 1 | 3): Buffer {
+  const shape = channels === 1 ? `(${height}, ${width})` : `(${height}, ${width}, ${channels})`;
+  const dictionary = `{'descr': '|u1', 'fortran_order': False, 'shape': ${shape}, }`;
+  const unpadded = MAGIC.length + 2 + dictionary.length + 1;
+  const total = Math.ceil(unpadded / ALIGNMENT) * ALIGNMENT;
+  const header = Buffer.alloc(total, ' ');
+  MAGIC.copy(header);
+  header.writeUInt16LE(total - MAGIC.length - 2, MAGIC.length);
+  header.write(dictionary, MAGIC.length + 2, 'latin1');
+  header.write('\n', total - 1, 'latin1');
+  return header;
+}
