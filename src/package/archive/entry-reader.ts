@@ -1,5 +1,4 @@
-import { Readable, pipeline } from 'node:stream';
-import { createInflateRaw, inflateRawSync } from 'node:zlib';
+import { createInflateRaw, inflateRawSync, type InflateRaw } from 'node:zlib';
 import { throwIfAborted } from '../../abort.js';
 import { crc32 } from '../crc32.js';
 import type { ByteSource } from './byte-source.js';
@@ -9,31 +8,31 @@ import { zipFault } from './fault.js';
 import { STORED } from './format.js';
 
 /** Large enough that the work per chunk does not count, small enough that several fit any memory. */
-export const CHUNK_BYTES = 256 * 1024;
+export const CHUNK_BYTES = 512 * 1024;
 
 /**
- * The content of an entry, in chunks, as it is verified: never more than the declared size, and at the end exactly the
- * declared size, CRC-32 and use of the packed bytes. The last chunk is given out only once all of that holds.
+ * The content of an entry, in chunks, counted and hashed as it passes: never more than the declared size; at the end
+ * exactly the declared size, CRC-32 and use of the packed bytes.
  *
- * @throws RunnerError `invalid_zip` when it does not
+ * @param ring - buffers to read into, used in turn; a chunk of a stored entry then holds until the next but one is
+ * asked for. Without it every chunk is memory of its own.
+ * @throws RunnerError `invalid_zip` when a promise of the directory is not kept
  */
 export async function* readVerified(
   source: ByteSource,
   entry: DirectoryEntry,
   range: DataRange,
   signal?: AbortSignal,
+  ring?: readonly Buffer[],
 ): AsyncGenerator<Buffer, void, undefined> {
   const meter = new ContentMeter(source.path, entry);
-  const chunks =
-    entry.method === STORED ? rawChunks(source, range, signal) : inflated(source, entry, range, signal);
-  let held: Buffer | undefined;
+  const packed = rawChunks(source, range, signal, ring);
+  const chunks = entry.method === STORED ? packed : inflated(source.path, entry, range, packed);
   for await (const chunk of chunks) {
     meter.add(chunk);
-    if (held) yield held;
-    held = chunk;
+    yield chunk;
   }
   meter.finish();
-  if (held) yield held;
 }
 
 /** The content of a small entry, from its packed bytes, verified in the same way. */
@@ -81,34 +80,54 @@ async function* rawChunks(
   source: ByteSource,
   range: DataRange,
   signal: AbortSignal | undefined,
+  ring: readonly Buffer[] | undefined,
 ): AsyncGenerator<Buffer, void, undefined> {
   const end = range.offset + range.length;
-  for (let at = range.offset; at < end; at += CHUNK_BYTES) {
+  const chunkBytes = ring?.[0]?.length ?? CHUNK_BYTES;
+  for (let at = range.offset, turn = 0; at < end; at += chunkBytes, turn++) {
     throwIfAborted(signal, 'reading of the archive');
-    yield await source.read(at, Math.min(CHUNK_BYTES, end - at));
+    yield await source.read(at, Math.min(chunkBytes, end - at), ring?.[turn % ring.length]);
   }
 }
 
 async function* inflated(
-  source: ByteSource,
+  archive: string,
   entry: DirectoryEntry,
   range: DataRange,
-  signal: AbortSignal | undefined,
+  packed: AsyncIterable<Buffer>,
 ): AsyncGenerator<Buffer, void, undefined> {
   const inflater = createInflateRaw({ chunkSize: CHUNK_BYTES });
-  const packed = Readable.from(rawChunks(source, range, signal), { objectMode: false });
-  // The pipeline carries a fault of either stream to the inflater, where the loop below meets it.
-  pipeline(packed, inflater, () => undefined);
+  const feeding = feed(inflater, packed).catch((error: unknown) => inflater.destroy(error as Error));
   try {
     for await (const chunk of inflater) yield chunk as Buffer;
   } catch (error) {
-    throw inflateFault(source.path, entry, error);
+    throw inflateFault(archive, entry, error);
   } finally {
-    packed.destroy();
+    inflater.destroy();
+    await feeding;
   }
   if (inflater.bytesWritten !== range.length) {
-    throw leftOver(source.path, entry, range.length - inflater.bytesWritten);
+    throw leftOver(archive, entry, range.length - inflater.bytesWritten);
   }
+}
+
+/** Writes one chunk while the next is read; ends early when the inflater is gone. */
+async function feed(inflater: InflateRaw, packed: AsyncIterable<Buffer>): Promise<void> {
+  const gone = new Promise<void>((resolve) => inflater.once('close', resolve));
+  let taken: Promise<void> = Promise.resolve();
+  for await (const chunk of packed) {
+    await taken;
+    if (inflater.destroyed || inflater.readableEnded) return;
+    // An inflater that is destroyed in the middle of a write never calls back; that it is gone is waited for as well.
+    const written = new Promise<void>((resolve) => {
+      inflater.write(chunk, () => {
+        resolve();
+      });
+    });
+    taken = Promise.race([written, gone]);
+  }
+  await taken;
+  if (!inflater.destroyed) inflater.end();
 }
 
 interface InflateInfo {
