@@ -30,6 +30,9 @@ export interface DirectoryEntry extends ArchiveEntry {
   readonly offset: number;
 }
 
+/** Unix and macOS (APPNOTE 4.4.2). */
+const UNIX_SYSTEMS: ReadonlySet<number> = new Set([3, 19]);
+
 const FILE_TYPE = 0o170000;
 const REGULAR_FILE = 0o100000;
 const FOLDER = 0o040000;
@@ -90,6 +93,7 @@ function readRecord(archive: string, directory: Buffer, at: number, end: number)
   const reading = readName({
     bytes: rawName,
     isUtf8: (flags & FLAG_UTF8) !== 0,
+    isFromUnix: UNIX_SYSTEMS.has(directory.readUInt8(at + 5)),
     unicodePath: extra?.get(EXTRA_UNICODE_PATH),
   });
   const { name } = reading;

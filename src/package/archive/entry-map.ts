@@ -36,6 +36,10 @@ export function mapEntries(
   if (spans.some(({ start }, index) => index > 0 && start < (spans[index - 1]?.start ?? 0))) {
     spans.sort((a, b) => a.start - b.start);
   }
+  const last = spans.at(-1);
+  if (last && last.start > directoryStart) {
+    throw zipFault(archive, `is said to start at byte ${last.start}, behind the directory`, last.entry.name);
+  }
   const [first] = spans;
   const preamble = first ? first.start : directoryStart;
   if (preamble !== 0) {

@@ -20,6 +20,8 @@ export interface RawName {
   bytes: Buffer;
   /** General purpose flag, bit 11. */
   isUtf8: boolean;
+  /** The system the entry says it was made on is Unix or macOS. */
+  isFromUnix: boolean;
   /** Content of the Unicode path extra field (0x7075), if there is one. */
   unicodePath: Buffer | undefined;
 }
@@ -32,7 +34,8 @@ export type NameReading =
  * Decodes an entry's name and holds it to what can be a path on every platform, unchanged.
  *
  * Bytes are UTF-8 where the flag says so, else GBK where they decode (packages are made on Chinese Windows), else code
- * page 437 (APPNOTE, appendix D). A backslash separates like a slash, as older Windows tools write it.
+ * page 437 (APPNOTE, appendix D). Info-ZIP on Linux and the archiver of macOS write UTF-8 without the flag; so what
+ * comes from there and has UTF-8 sequences of three bytes, which GBK all but never forms, is UTF-8 too. A backslash separates like a slash, as older Windows tools write it.
  */
 export function readName(raw: RawName): NameReading {
   const decoded = decodeName(raw);
@@ -95,13 +98,13 @@ function quoted(text: string): string {
   return JSON.stringify(text);
 }
 
-function decodeName({ bytes, isUtf8, unicodePath }: RawName): { name: string; fault?: string } {
+function decodeName({ bytes, isUtf8, isFromUnix, unicodePath }: RawName): { name: string; fault?: string } {
   const isAscii = bytes.every((byte) => byte < 0x80);
   const plain = isAscii
     ? bytes.toString('latin1')
     : isUtf8
       ? asUtf8(bytes)
-      : (asGbk(bytes) ?? asCodePage437(bytes));
+      : ((isFromUnix ? asUnflaggedUtf8(bytes) : undefined) ?? asGbk(bytes) ?? asCodePage437(bytes));
   if (plain === undefined) {
     return { name: bytes.toString('utf8'), fault: 'its name is flagged as UTF-8 but is not UTF-8' };
   }
@@ -132,6 +135,11 @@ function unescaped(name: string): string {
 function asUtf8(bytes: Buffer): string | undefined {
   utf8 ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   return decode(utf8, bytes);
+}
+
+function asUnflaggedUtf8(bytes: Buffer): string | undefined {
+  const text = asUtf8(bytes);
+  return text !== undefined && /[\u0800-\u{10ffff}]/u.test(text) ? text : undefined;
 }
 
 function asGbk(bytes: Buffer): string | undefined {
