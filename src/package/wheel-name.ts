@@ -1,0 +1,34 @@
+import type { Wheel } from './types.js';
+
+/** `name-version(-build)?-python-abi-platform.whl` (PEP 427); a build number begins with a digit. */
+const WHEEL_FILE =
+  /^(?<name>[A-Za-z0-9](?:[A-Za-z0-9._]*[A-Za-z0-9])?)-(?<version>[A-Za-z0-9_.!+]+)(?:-(?<build>\d[A-Za-z0-9_.]*))?-(?<python>[A-Za-z0-9_.]+)-(?<abi>[A-Za-z0-9_.]+)-(?<platform>[A-Za-z0-9_.]+)\.whl$/;
+
+/** A project name as indexes compare it (PEP 503): lower case, one `-` for each run of `-`, `_` and `.`. */
+export function normalizeProjectName(name: string): string {
+  return name.toLowerCase().replace(/[-_.]+/g, '-');
+}
+
+/** Every single tag of a compressed set: `py2.py3-none-any` is `py2-none-any` and `py3-none-any` (PEP 425). */
+export function expandTags(python: string, abi: string, platform: string): string[] {
+  return python
+    .split('.')
+    .flatMap((p) =>
+      abi.split('.').flatMap((a) => platform.split('.').map((f) => `${p}-${a}-${f}`.toLowerCase())),
+    );
+}
+
+/** What the file name of a wheel says; undefined when it is not the name of a wheel. */
+export function parseWheelName(file: string, sizeBytes: number): Wheel | undefined {
+  const parts = WHEEL_FILE.exec(file)?.groups;
+  if (!parts) return undefined;
+  const { name = '', version = '', build, python = '', abi = '', platform = '' } = parts;
+  return {
+    file,
+    name: normalizeProjectName(name),
+    version: version.replaceAll('_', '-'),
+    ...(build !== undefined && { build }),
+    tags: expandTags(python, abi, platform),
+    sizeBytes,
+  };
+}
