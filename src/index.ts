@@ -10,6 +10,15 @@ export { StoreLayout } from './store/layout.js';
 export { openArchive, DEFAULT_ARCHIVE_LIMITS } from './package/archive.js';
 export type { OpenArchiveOptions, FileRange } from './package/archive.js';
 export type { Archive, ArchiveEntry } from './package/archive-types.js';
+export { checkIntegrity, generateSigningKeys, packageDigest, signPackage } from './package/integrity.js';
+export type {
+  IntegrityOptions,
+  IntegrityPolicy,
+  IntegrityReport,
+  SignatureState,
+  SigningKeys,
+  SignOptions,
+} from './package/integrity.js';
 export type * from './package/types.js';
 export type * from './python/types.js';
 export type * from './registry/types.js';

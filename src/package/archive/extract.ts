@@ -3,10 +3,8 @@ import path from 'node:path';
 import { abortError, throwIfAborted } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { ArchiveEntry } from '../archive-types.js';
-import type { ByteSource } from './byte-source.js';
-import type { EntryChecker } from './entry-checker.js';
-import type { EntrySpan } from './entry-map.js';
 import { LinkedAbort } from './linked-abort.js';
+import type { LoadedArchive } from './load-archive.js';
 import { placeEntries, type Placement } from './placement.js';
 import { confirmDirectory } from './second-reading.js';
 import { planTasks } from './unpack-plan.js';
@@ -14,10 +12,7 @@ import { unpackBatch, unpackLarge, type UnpackContext } from './unpack-task.js';
 
 /** What {@link extractEntries} works on. */
 export interface Extraction {
-  source: ByteSource;
-  directory: Buffer;
-  spans: readonly EntrySpan[];
-  checker: EntryChecker;
+  archive: LoadedArchive;
   target: string;
   place: (entry: ArchiveEntry) => string | undefined;
   durable: boolean;
@@ -33,11 +28,11 @@ const LANES = 4;
  * is written; the first fault after that stops all lanes and removes what was written.
  */
 export async function extractEntries(extraction: Extraction): Promise<{ files: number; bytes: number }> {
-  const { source, directory, spans, checker, signal } = extraction;
+  const { archive, signal } = extraction;
+  const { source, spans, checker } = archive;
   const placement = placeEntries(source.path, spans, extraction.place);
   await checker.checkAll(signal);
-  const inDirectoryOrder = spans.map(({ entry }) => entry).sort((a, b) => a.record.start - b.record.start);
-  await confirmDirectory(source.path, directory, inDirectoryOrder, signal);
+  await confirmDirectory(source.path, archive.directory, archive.entries, signal);
   throwIfAborted(signal, WHAT);
 
   const target = path.resolve(extraction.target);
@@ -77,7 +72,8 @@ async function makeFolders(target: string, folders: readonly string[]): Promise<
 }
 
 async function runTasks(extraction: Extraction, target: string, placement: Placement): Promise<void> {
-  const { source, checker, durable, onProgress } = extraction;
+  const { durable, onProgress } = extraction;
+  const { source, checker } = extraction.archive;
   const tasks = planTasks(placement.files);
   let doneBytes = 0;
   const stop = new LinkedAbort(extraction.signal);

@@ -2,15 +2,14 @@ import { Readable } from 'node:stream';
 import { abortError, throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { Archive, ArchiveEntry } from '../archive-types.js';
-import type { ByteSource, FileRange } from './byte-source.js';
-import type { DirectoryEntry } from './central-directory.js';
-import type { EntryChecker } from './entry-checker.js';
+import type { FileRange } from './byte-source.js';
 import type { EntrySpan } from './entry-map.js';
 import { inflateVerified, readVerified } from './entry-reader.js';
 import { extractEntries } from './extract.js';
 import { quote, zipFault } from './fault.js';
 import { STORED } from './format.js';
 import { LinkedAbort } from './linked-abort.js';
+import type { LoadedArchive } from './load-archive.js';
 
 const DEFAULT_READ_BYTES = 4 * 1024 * 1024;
 
@@ -19,39 +18,32 @@ const INFLATE_AT_ONCE_BYTES = 128 * 1024;
 
 /** An archive whose directory was checked. Made by {@link openArchive}. */
 export class ZipArchive implements Archive {
-  readonly entries: readonly ArchiveEntry[];
-  readonly #source: ByteSource;
+  readonly #parts: LoadedArchive;
   readonly #byName = new Map<string, EntrySpan>();
-  readonly #spans: readonly EntrySpan[];
-  readonly #checker: EntryChecker;
-  readonly #directory: Buffer;
   /** Ends what is under way when the archive is closed. */
   readonly #closing = new AbortController();
   readonly #underWay = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
 
-  constructor(
-    source: ByteSource,
-    entries: readonly DirectoryEntry[],
-    spans: readonly EntrySpan[],
-    checker: EntryChecker,
-    directory: Buffer,
-    readonly unpackedBytes: number,
-  ) {
-    this.#source = source;
-    this.entries = entries;
-    this.#spans = spans;
-    this.#checker = checker;
-    this.#directory = directory;
-    for (const span of spans) this.#byName.set(span.entry.name, span);
+  constructor(parts: LoadedArchive) {
+    this.#parts = parts;
+    for (const span of parts.spans) this.#byName.set(span.entry.name, span);
+  }
+
+  get entries(): readonly ArchiveEntry[] {
+    return this.#parts.entries;
+  }
+
+  get unpackedBytes(): number {
+    return this.#parts.unpackedBytes;
   }
 
   get path(): string {
-    return this.#source.path;
+    return this.#parts.source.path;
   }
 
   get sizeBytes(): number {
-    return this.#source.size;
+    return this.#parts.source.size;
   }
 
   get(name: string): ArchiveEntry | undefined {
@@ -69,12 +61,17 @@ export class ZipArchive implements Archive {
       );
     }
     return this.#during(o.signal, async (signal) => {
-      const range = this.#checker.range(span);
+      const range = this.#parts.checker.range(span);
       if (Math.max(span.entry.sizeBytes, range.length) <= INFLATE_AT_ONCE_BYTES) {
-        return inflateVerified(this.path, span.entry, await this.#source.read(range.offset, range.length));
+        return inflateVerified(
+          this.path,
+          span.entry,
+          await this.#parts.source.read(range.offset, range.length),
+        );
       }
       const chunks: Buffer[] = [];
-      for await (const chunk of readVerified(this.#source, span.entry, range, signal)) chunks.push(chunk);
+      for await (const chunk of readVerified(this.#parts.source, span.entry, range, signal))
+        chunks.push(chunk);
       return Buffer.concat(chunks);
     });
   }
@@ -82,8 +79,8 @@ export class ZipArchive implements Archive {
   slice(entry: ArchiveEntry): FileRange | undefined {
     const span = this.#spanOf(entry);
     if (span.entry.method !== STORED) return undefined;
-    const { offset, length } = this.#checker.range(span);
-    return { offset: this.#source.start + offset, length };
+    const { offset, length } = this.#parts.checker.range(span);
+    return { offset: this.#parts.source.start + offset, length };
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- the contract gives a Promise
@@ -92,7 +89,12 @@ export class ZipArchive implements Archive {
     this.#refuseWhenClosed();
     throwIfAborted(o.signal, 'reading of the archive');
     const operation = new LinkedAbort(o.signal, this.#closing.signal);
-    const content = readVerified(this.#source, span.entry, this.#checker.range(span), operation.signal);
+    const content = readVerified(
+      this.#parts.source,
+      span.entry,
+      this.#parts.checker.range(span),
+      operation.signal,
+    );
     const readable = Readable.from(content, { objectMode: false });
     const abort = () =>
       readable.destroy(this.#asEnded(abortError(operation.signal, 'reading of the archive')));
@@ -115,10 +117,7 @@ export class ZipArchive implements Archive {
   ): Promise<{ files: number; bytes: number }> {
     return this.#during(o.signal, (signal) =>
       extractEntries({
-        source: this.#source,
-        directory: this.#directory,
-        spans: this.#spans,
-        checker: this.#checker,
+        archive: this.#parts,
         target,
         place: o.place ?? (({ name }) => name),
         durable: o.durable ?? false,
@@ -132,7 +131,7 @@ export class ZipArchive implements Archive {
     this.#closed ??= (async () => {
       this.#closing.abort(new RunnerError('closed', `The archive ${this.path} is closed`));
       await Promise.allSettled(this.#underWay);
-      await this.#source.close();
+      await this.#parts.source.close();
     })();
     return this.#closed;
   }

@@ -1,0 +1,60 @@
+import { throwIfAborted, type OperationOptions } from '../../abort.js';
+import type { ArchiveLimits } from '../types.js';
+import { ByteSource, type FileRange } from './byte-source.js';
+import { readDirectory, type DirectoryEntry } from './central-directory.js';
+import { findDirectory } from './end-record.js';
+import { EntryChecker } from './entry-checker.js';
+import { mapEntries, type EntrySpan } from './entry-map.js';
+import { zipFault } from './fault.js';
+import { checkDirectorySize, checkUnpackedSizes, resolveLimits } from './limits.js';
+import { NameTree } from './name-tree.js';
+
+/** How an archive is opened. */
+export interface OpenArchiveOptions extends OperationOptions {
+  /** @defaultValue {@link DEFAULT_ARCHIVE_LIMITS} */
+  limits?: Partial<ArchiveLimits>;
+  /** The archive is this part of the file, as a stored wheel is of a package ({@link Archive.slice}). */
+  range?: FileRange;
+}
+
+/** An archive that was opened and checked, in its parts. */
+export interface LoadedArchive {
+  source: ByteSource;
+  /** The central directory's bytes, which the entries refer to. */
+  directory: Buffer;
+  directoryStart: number;
+  /** In the order of the directory. */
+  entries: DirectoryEntry[];
+  /** In the order in which they lie. */
+  spans: EntrySpan[];
+  checker: EntryChecker;
+  unpackedBytes: number;
+}
+
+/** Opens and checks an archive; the caller closes its source. See {@link openArchive} for what is checked. */
+export async function loadArchive(path: string, options: OpenArchiveOptions): Promise<LoadedArchive> {
+  const { signal } = options;
+  const limits = resolveLimits(options.limits);
+  throwIfAborted(signal, 'opening of the archive');
+  const source = await ByteSource.open(path, options.range);
+  try {
+    const location = await findDirectory(source);
+    checkDirectorySize(path, limits, location);
+    throwIfAborted(signal, 'opening of the archive');
+    const directory = await source.read(location.offset, location.bytes);
+    const entries = readDirectory(path, directory, location.entries);
+    const unpackedBytes = checkUnpackedSizes(path, limits, entries);
+    const names = new NameTree();
+    for (const { name, isDirectory } of entries) {
+      const collision = names.add(name, isDirectory);
+      if (collision !== undefined) throw zipFault(path, collision, name);
+    }
+    const spans = mapEntries(path, entries, location.offset);
+    const checker = new EntryChecker(source, spans);
+    await checker.checkIfCheap(signal);
+    return { source, directory, directoryStart: location.offset, entries, spans, checker, unpackedBytes };
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}

@@ -1,0 +1,118 @@
+import { throwIfAborted, type OperationOptions } from '../../abort.js';
+import { RunnerError } from '../../errors.js';
+import type { Archive, ArchiveEntry } from '../archive-types.js';
+import type { Requirement, Wheel } from '../types.js';
+import { entryDigest, packageDigest, SIGNATURE_ENTRY } from './digest.js';
+import { keyIdOf, readPublicKey } from './keys.js';
+import { isSignedBy, MAX_SIGNATURE_BYTES, parseSignature } from './signature.js';
+import type { IntegrityPolicy, IntegrityReport } from './types.js';
+
+/** What {@link checkIntegrity} holds against each other. */
+export interface IntegrityOptions extends OperationOptions {
+  /** Wheels of the package with their entries. */
+  wheels?: readonly { entry: ArchiveEntry; wheel: Wheel }[];
+  /** Lines of its requirements file. */
+  requirements?: readonly Requirement[];
+}
+
+/**
+ * Checks the signature of a package and the hashes of its wheels. Nothing is unpacked; the whole content is read once
+ * where a signature is demanded.
+ *
+ * @throws RunnerError `invalid_zip` with the stage `integrity`, in mode `strict`, at the first mismatch; `invalid_params`
+ * when a key is no Ed25519 public key
+ */
+export async function checkIntegrity(
+  archive: Archive,
+  policy: IntegrityPolicy,
+  o: IntegrityOptions = {},
+): Promise<IntegrityReport> {
+  const report: IntegrityReport = { signature: 'not_checked', findings: [] };
+  if (policy.mode === 'off') return report;
+  const found = (finding: string) => {
+    if (policy.mode === 'strict') {
+      throw new RunnerError('invalid_zip', `${archive.path}: ${finding}`, {
+        details: { path: archive.path, stage: 'integrity', signature: report.signature },
+      });
+    }
+    report.findings.push(finding);
+  };
+  // The signature first: of a package from nobody known, nothing else is looked at.
+  if (policy.publicKeys) await checkSignature(archive, policy.publicKeys, report, found, o);
+  await checkWheelHashes(archive, found, o);
+  return report;
+}
+
+async function checkSignature(
+  archive: Archive,
+  publicKeys: NonNullable<IntegrityPolicy['publicKeys']>,
+  report: IntegrityReport,
+  found: (finding: string) => void,
+  o: OperationOptions,
+): Promise<void> {
+  const keys = publicKeys.map(readPublicKey);
+  const entry = archive.get(SIGNATURE_ENTRY);
+  if (!entry || entry.isDirectory) {
+    report.signature = 'missing';
+    found(`is not signed: it has no entry ${SIGNATURE_ENTRY}`);
+    return;
+  }
+  report.signature = 'invalid';
+  const signature =
+    entry.sizeBytes > MAX_SIGNATURE_BYTES
+      ? undefined
+      : parseSignature((await archive.read(entry, o)).toString('utf8'));
+  if (!signature) {
+    found(`its entry ${SIGNATURE_ENTRY} is no signature of a known format`);
+    return;
+  }
+  report.keyId = signature.keyId;
+  const key = keys.find((candidate) => keyIdOf(candidate) === signature.keyId);
+  if (!key) {
+    report.signature = 'unknown_key';
+    found(`is signed by the key ${signature.keyId}, which is none of the ${keys.length} known`);
+    return;
+  }
+  const digest = await packageDigest(archive, o);
+  report.digest = digest;
+  if (isSignedBy(key, digest, signature)) {
+    report.signature = 'valid';
+  } else {
+    found(
+      signature.digest === digest
+        ? `its signature does not come from the key ${signature.keyId} that it names`
+        : `was altered after it was signed: its digest is ${digest}, the signature is over ${signature.digest}`,
+    );
+  }
+}
+
+/** A wheel counts as covered when a requirement of its project gives hashes; those of several lines add up. */
+async function checkWheelHashes(
+  archive: Archive,
+  found: (finding: string) => void,
+  o: IntegrityOptions,
+): Promise<void> {
+  const hashes = new Map<string, Set<string>>();
+  for (const requirement of o.requirements ?? []) {
+    if (requirement.hashes.length === 0) continue;
+    const known = hashes.get(requirement.name) ?? new Set<string>();
+    for (const hash of requirement.hashes) known.add(hash.toLowerCase());
+    hashes.set(requirement.name, known);
+  }
+  if (hashes.size === 0) return;
+  for (const { entry, wheel } of o.wheels ?? []) {
+    throwIfAborted(o.signal, 'check of integrity');
+    const expected = hashes.get(wheel.name);
+    if (!expected) {
+      // pip demands hashes of everything as soon as one line has one.
+      found(`its wheel ${wheel.file} has no hash in the requirements, where others have`);
+      continue;
+    }
+    const actual = await entryDigest(archive, entry, o);
+    if (!expected.has(actual)) {
+      found(
+        `its wheel ${wheel.file} has the SHA-256 ${actual}, but the requirements ask for ${[...expected].join(' or ')}`,
+      );
+    }
+  }
+}

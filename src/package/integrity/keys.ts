@@ -1,0 +1,45 @@
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, KeyObject } from 'node:crypto';
+import { RunnerError } from '../../errors.js';
+import type { SigningKeys } from './types.js';
+
+/** Makes a pair of Ed25519 keys for {@link signPackage} and {@link IntegrityPolicy.publicKeys}. */
+export function generateSigningKeys(): SigningKeys {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  return {
+    publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    keyId: keyIdOf(publicKey),
+  };
+}
+
+/** Identifier of a public key: the first 16 bytes of the SHA-256 of its SPKI encoding, in hex. */
+export function keyIdOf(publicKey: KeyObject): string {
+  const encoded = publicKey.export({ type: 'spki', format: 'der' });
+  return createHash('sha256').update(encoded).digest('hex').slice(0, 32);
+}
+
+/** @throws RunnerError `invalid_params` when it is no Ed25519 public key */
+export function readPublicKey(key: string | KeyObject): KeyObject {
+  return ed25519('public', () =>
+    key instanceof KeyObject && key.type === 'public' ? key : createPublicKey(key),
+  );
+}
+
+/** @throws RunnerError `invalid_params` when it is no Ed25519 private key */
+export function readPrivateKey(key: string | KeyObject): KeyObject {
+  return ed25519('private', () => (key instanceof KeyObject ? key : createPrivateKey(key)));
+}
+
+function ed25519(type: 'public' | 'private', read: () => KeyObject): KeyObject {
+  const fault = `A ${type} key must be an Ed25519 ${type} key as PEM or key object`;
+  let key: KeyObject;
+  try {
+    key = read();
+  } catch (cause) {
+    // The text of a private key must not reach a log, so the cause is named without it.
+    throw new RunnerError('invalid_params', fault, { cause });
+  }
+  if (key.type !== type || key.asymmetricKeyType !== 'ed25519')
+    throw new RunnerError('invalid_params', fault);
+  return key;
+}

@@ -1,0 +1,66 @@
+import { createPublicKey, randomUUID, type KeyObject } from 'node:crypto';
+import { open, rename, rm } from 'node:fs/promises';
+import type { OperationOptions } from '../../abort.js';
+import { copyWithEntry } from '../archive/append-entry.js';
+import { loadArchive } from '../archive/load-archive.js';
+import { openArchive } from '../archive.js';
+import { packageDigest, SIGNATURE_ENTRY } from './digest.js';
+import { keyIdOf, readPrivateKey } from './keys.js';
+import { formatSignature } from './signature.js';
+
+/** How {@link signPackage} signs. */
+export interface SignOptions extends OperationOptions {
+  /** Ed25519 private key, as PEM (PKCS #8) or key object. */
+  privateKey: string | KeyObject;
+  /** File to write. @defaultValue the package itself, replaced once everything is written */
+  output?: string;
+}
+
+/**
+ * Signs a package: adds an entry `SIGNATURE` with an Ed25519 signature over the canonical digest of all others
+ * ({@link packageDigest}). A signature that is there is replaced. The other entries stay as they are, byte for byte.
+ *
+ * @param zip - path of the package
+ * @throws RunnerError `invalid_zip` when the package is none; `invalid_params` when the key is no Ed25519 private key
+ */
+export async function signPackage(zip: string, o: SignOptions): Promise<{ digest: string; keyId: string }> {
+  const privateKey = readPrivateKey(o.privateKey);
+  const publicKey = createPublicKey(privateKey);
+  const output = o.output ?? zip;
+  const digest = await digestOf(zip, o);
+  const content = Buffer.from(formatSignature(digest, privateKey, publicKey));
+  const partial = `${output}.${randomUUID()}.partial`;
+  try {
+    await writeSigned(zip, partial, content, o.signal);
+    await rename(partial, output);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
+  }
+  return { digest, keyId: keyIdOf(publicKey) };
+}
+
+async function digestOf(zip: string, { signal }: OperationOptions): Promise<string> {
+  await using archive = await openArchive(zip, { signal });
+  return await packageDigest(archive, { signal });
+}
+
+async function writeSigned(
+  zip: string,
+  partial: string,
+  content: Buffer,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const archive = await loadArchive(zip, { signal });
+  try {
+    const out = await open(partial, 'wx');
+    try {
+      await copyWithEntry(archive, out, { name: SIGNATURE_ENTRY, content }, signal);
+      await out.sync();
+    } finally {
+      await out.close();
+    }
+  } finally {
+    await archive.source.close();
+  }
+}
