@@ -1,4 +1,5 @@
 import { RunnerError } from '../errors.js';
+import type { ProcessIdentity } from '../process/identity.js';
 import type { RegistryContent } from './registry-file.js';
 import type { ActiveMapping, RegistryEntry } from './types.js';
 
@@ -114,4 +115,33 @@ export function stepBack(
     history: history.slice(index + 1),
     ...(operator !== undefined && { operator }),
   };
+}
+
+/**
+ * @throws RunnerError `unsafe_uninstall` (2007) naming the product ids that are bound to the version, or the live
+ * processes that use it
+ */
+export function checkUnused(
+  content: RegistryContent,
+  { name, version }: RegistryEntry,
+  users: readonly ProcessIdentity[],
+): void {
+  const pids = Object.values(content.active)
+    .filter((mapping) => mapping.name === name && mapping.version === version)
+    .map(({ pid }) => pid);
+  if (pids.length > 0) {
+    throw new RunnerError(
+      'unsafe_uninstall',
+      `${name} ${version} is active for ${pids.join(', ')}: deactivate or switch first, or pass force`,
+      { details: { name, version, pids } },
+    );
+  }
+  if (users.length > 0) {
+    const who = users.map(({ pid, host }) => `process ${pid} on ${host}`).join(', ');
+    throw new RunnerError(
+      'unsafe_uninstall',
+      `${name} ${version} is in use by ${who}: stop it first, or pass force`,
+      { details: { name, version, holder: users } },
+    );
+  }
 }

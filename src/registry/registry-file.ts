@@ -1,6 +1,6 @@
 import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { readJson, writeJsonAtomic, type Durability } from '../store/atomic-file.js';
+import { isTemporaryName, readJson, writeJsonAtomic, type Durability } from '../store/atomic-file.js';
 import type { StoreLayout } from '../store/layout.js';
 import type { ActiveMapping, RegistryEntry } from './types.js';
 
@@ -97,6 +97,17 @@ export async function publishMappings(
     const file = path.join(layout.activeRoot, name);
     if (name.endsWith('.json') && !name.startsWith('.') && !wanted.has(file)) await rm(file, { force: true });
   }
+}
+
+/** Files that a writer of the registry died over, or is writing. */
+export async function unfinishedFiles(layout: StoreLayout): Promise<string[]> {
+  const found: string[] = [];
+  for (const folder of [layout.root, layout.activeRoot]) {
+    for (const name of await readdir(folder).catch(() => [])) {
+      if (isTemporaryName(name)) found.push(path.join(folder, name));
+    }
+  }
+  return found;
 }
 
 function emptyContent(): RegistryContent {

@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
@@ -7,10 +7,11 @@ import type { ProcessIdentity } from '../process/identity.js';
 import type { Durability } from '../store/atomic-file.js';
 import { audited } from '../store/audit-log.js';
 import { StoreLayout } from '../store/layout.js';
-import { acquireLock } from '../store/lock.js';
+import { acquireLock, lockHolder } from '../store/lock.js';
 import {
   checkSupported,
   checkUnclaimed,
+  checkUnused,
   findEntry,
   findMapping,
   remap,
@@ -21,6 +22,7 @@ import {
   publishMappings,
   readRegistry,
   setAside,
+  unfinishedFiles,
   writeRegistry,
   type RegistryContent,
   type RegistryDamage,
@@ -197,16 +199,20 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   }
 
   /**
-   * Takes a version off the list: the first step of an uninstall. Its mappings go with it.
-   * @throws RunnerError `not_found`
+   * Takes a version off the list: the first step of an uninstall. With `force` its mappings go with it.
+   *
+   * @throws RunnerError `not_found`; `unsafe_uninstall` (2007) while it is active or a live process uses it, unless
+   * forced
    */
   async unregister(
     name: string,
     version: string,
-    o: OperationOptions & { operator?: string } = {},
+    o: OperationOptions & { operator?: string; force?: boolean } = {},
   ): Promise<void> {
-    await this.#change('unregister', { name, version, ...o }, (content) => {
+    const { force = false, ...who } = o;
+    await this.#change('unregister', { name, version, ...who }, async (content) => {
       const entry = findEntry(content, name, version);
+      if (!force) checkUnused(content, entry, await usersOf(this.layout, name, version));
       content.packages = content.packages.filter((known) => known !== entry);
       content.active = Object.assign(
         Object.create(null) as Record<string, ActiveMapping>,
@@ -216,16 +222,47 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     this.emit('unregistered', { name, version });
   }
 
-  /** Marks a version as in use by this process, until released or dead. @throws RunnerError `not_found` */
+  /**
+   * Marks a version as in use by this process, until released or dead. The mark is written first and the version
+   * looked for then, while an uninstall takes the version away first and looks for marks then: one of the two always
+   * sees the other.
+   *
+   * @throws RunnerError `not_found`
+   */
   async use(name: string, version: string, o: OperationOptions = {}): Promise<VersionUse> {
     await this.#current(o);
     findEntry(this.#content, name, version);
-    return markUse(this.layout, name, version);
+    const use = await markUse(this.layout, name, version);
+    try {
+      await this.#current(o);
+      findEntry(this.#content, name, version);
+      return use;
+    } catch (error) {
+      await use.release();
+      throw error;
+    }
   }
 
   /** Live processes that use a version, on this host or another. */
   async users(name: string, version: string): Promise<ProcessIdentity[]> {
     return usersOf(this.layout, name, version);
+  }
+
+  /**
+   * Removes what a process that died in the middle of a change left: its lock, files half written. While another
+   * process holds the registry nothing is done: then it is that one's turn.
+   */
+  async sweep({ signal }: OperationOptions = {}): Promise<void> {
+    const lock = `${this.layout.registry}.lock`;
+    const isLeft = (await lockHolder(lock)) !== undefined || (await unfinishedFiles(this.layout)).length > 0;
+    if (!isLeft) return;
+    try {
+      await using _lock = await acquireLock(lock, { operation: 'recover', timeoutMs: 0, signal });
+      // Whoever writes them holds the lock: now there is none that is being written.
+      for (const file of await unfinishedFiles(this.layout)) await rm(file, { force: true });
+    } catch (error) {
+      if (!RunnerError.is(error, 'lock_timeout')) throw error;
+    }
   }
 
   /** Stops looking for changes. */
@@ -258,7 +295,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   async #change<T>(
     operation: string,
     about: { name?: string; version?: string; pids?: string[]; operator?: string } & OperationOptions,
-    apply: (content: RegistryContent) => T,
+    apply: (content: RegistryContent) => T | Promise<T>,
   ): Promise<T> {
     const { signal, ...who } = about;
     throwIfAborted(signal, operation);
@@ -272,7 +309,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
       });
       const { content, damage } = await readRegistry(this.layout);
       if (damage?.setAside !== undefined) damage.setAside = await setAside(this.layout);
-      const answer = apply(content);
+      const answer = await apply(content);
       await this.#commit(content);
       if (damage) this.emit('damaged', damage);
       return answer;

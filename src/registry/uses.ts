@@ -25,8 +25,8 @@ export async function markUse(layout: StoreLayout, name: string, version: string
   const release = () =>
     (released ??= (async () => {
       await rm(file, { force: true });
-      await rmdir(folder).catch(() => undefined);
-      await rmdir(path.dirname(folder)).catch(() => undefined);
+      const ofName = path.dirname(folder);
+      for (const empty of [folder, ofName, path.dirname(ofName)]) await rmdir(empty).catch(() => undefined);
     })());
   return { release, [Symbol.asyncDispose]: release };
 }

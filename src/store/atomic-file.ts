@@ -28,6 +28,11 @@ export async function writeFileAtomic(
   await syncFolder(folder, durability);
 }
 
+/** Whether a file of this name is one that {@link writeFileAtomic} has not finished. */
+export function isTemporaryName(name: string): boolean {
+  return /^\..+\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/.test(name);
+}
+
 /** {@link writeFileAtomic} of pretty-printed JSON. */
 export async function writeJsonAtomic(file: string, value: unknown, durability?: Durability): Promise<void> {
   await writeFileAtomic(file, `${JSON.stringify(value, null, 2)}\n`, durability);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile, stat } from 'node:fs/promises';
+import { lstat, lutimes, open, readFile, readlink, symlink } from 'node:fs/promises';
 import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identity.js';
 
 /** Who holds a lock, as its owner file says. */
@@ -22,27 +22,40 @@ export async function newOwner(operation: string): Promise<LockOwner> {
   };
 }
 
-/** Creates the owner file; false when there is one already. */
+/** Systems and shares without symbolic links, or that do not let everybody make them, say so in one of these ways. */
+const NO_LINKS = new Set(['EPERM', 'EACCES', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENAMETOOLONG']);
+
+/**
+ * Creates the owner file; false when there is one already.
+ *
+ * It is a symbolic link whose target is the record: made exclusively and whole in one step, so that a process killed
+ * at any instant leaves no owner or one that says who it was. Where there are no such links it is a file, created
+ * exclusively and then written; whoever sees it empty waits.
+ */
 export async function createOwnerFile(file: string, owner: LockOwner): Promise<boolean> {
-  let handle;
+  const record = JSON.stringify(owner);
   try {
-    handle = await open(file, 'wx');
+    await symlink(record, file).catch(async (error: unknown) => {
+      if (!NO_LINKS.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      await writeNew(file, record);
+    });
+    return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   }
-  try {
-    await handle.writeFile(JSON.stringify(owner));
-  } finally {
-    await handle.close();
-  }
-  return true;
+}
+
+/** Tells other hosts that the owner lives. */
+export async function refreshOwnerFile(file: string): Promise<void> {
+  const now = new Date();
+  await lutimes(file, now, now);
 }
 
 /** The owner, `undefined` when there is no file, `null` when it is half written or garbage. */
 export async function readOwner(file: string): Promise<LockOwner | null | undefined> {
   try {
-    const owner = JSON.parse(await readFile(file, 'utf8')) as LockOwner | null;
+    const owner = JSON.parse(await readRecord(file)) as LockOwner | null;
     return typeof owner?.token === 'string' && typeof owner.pid === 'number' ? owner : null;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
@@ -51,10 +64,30 @@ export async function readOwner(file: string): Promise<LockOwner | null | undefi
   }
 }
 
+async function writeNew(file: string, record: string): Promise<void> {
+  const handle = await open(file, 'wx');
+  try {
+    await handle.writeFile(record);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readRecord(file: string): Promise<string> {
+  try {
+    return await readlink(file);
+  } catch (error) {
+    // EINVAL: it is no link. Windows says UNKNOWN.
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (code !== 'EINVAL' && code !== 'UNKNOWN') throw error;
+    return readFile(file, 'utf8');
+  }
+}
+
 /** One look at a file: which one it is, and when it was last refreshed. */
 export async function fingerprint(file: string): Promise<string | undefined> {
   try {
-    const { ino, mtimeMs } = await stat(file);
+    const { ino, mtimeMs } = await lstat(file);
     return `${ino}-${mtimeMs}`;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;

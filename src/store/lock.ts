@@ -1,4 +1,4 @@
-import { mkdir, rm, unlink, utimes } from 'node:fs/promises';
+import { mkdir, rm, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { abortError, throwIfAborted, type OperationOptions } from '../abort.js';
@@ -10,6 +10,7 @@ import {
   isDead,
   newOwner,
   readOwner,
+  refreshOwnerFile,
   type LockOwner,
 } from './lock-owner.js';
 
@@ -32,17 +33,19 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 const REFRESH_MS = 5_000;
 /** A holder on another host that has not refreshed for this long, by our clock, is taken for dead. */
 const SILENCE_MS = 60_000;
-/** The time between the creation of a lock and of its owner file; a longer one means that its maker died in it. */
-const UNOWNED_GRACE_MS = 2_000;
+/** The time between the creation of an owner file and its being written, where that is two steps; longer: it died there. */
+const UNWRITTEN_GRACE_MS = 2_000;
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 100;
 
 /**
  * Takes the lock at `file`, waiting for another holder.
  *
- * `lockfile` creates the lock itself exclusively, without its stale handling, under which two waiters can both end up
- * as holders. What decides is the owner file beside it, also created exclusively. The lock of a dead owner is removed
- * by whoever creates the claim named after that owner's token, and by nobody else.
+ * What decides is the owner file, created exclusively and saying from its first instant on whose it is. `lockfile`
+ * creates the lock file beside it, for everybody who looks for one, without its stale handling, under which two waiters
+ * can both end up as holders. The lock file is made after the owner file and removed before it, so that there is never
+ * one that belongs to nobody. The lock of a dead owner is removed by whoever creates the claim named after that owner's
+ * token, and by nobody else.
  *
  * @throws RunnerError `lock_timeout` naming the holder, `aborted`
  */
@@ -55,9 +58,15 @@ export async function acquireLock(file: string, options: LockOptions): Promise<L
   await mkdir(path.dirname(file), { recursive: true });
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
     throwIfAborted(signal, options.operation);
-    if (await createGate(file)) {
-      if (await createOwnerFile(ownerFile, owner)) return held(file, ownerFile, owner);
-      // The owner of an earlier gate is still there: it, or whoever proves it dead, removes ours with its own.
+    if (await createOwnerFile(ownerFile, owner)) {
+      const lock = held(file, ownerFile, owner);
+      try {
+        await createGate(file);
+      } catch (error) {
+        await lock.release();
+        throw error;
+      }
+      return lock;
     }
     if (await removeIfDead(file, ownerFile, owner, watch)) {
       pause = FIRST_PAUSE_MS;
@@ -75,13 +84,13 @@ export async function lockHolder(file: string): Promise<LockOwner | undefined> {
   return (await readOwner(`${file}.owner`)) ?? undefined;
 }
 
-async function createGate(file: string): Promise<boolean> {
+async function createGate(file: string): Promise<void> {
   const { default: lockfile } = await import('lockfile');
-  return new Promise((resolve, reject) => {
+  await new Promise<void>((resolve, reject) => {
     // A fresh object each time: lockfile changes the one it is given.
     lockfile.lock(file, {}, (error: NodeJS.ErrnoException | null | undefined) => {
-      if (!error) resolve(true);
-      else if (error.code === 'EEXIST') resolve(false);
+      // One that is there already was left by somebody who did not keep to the order; it is ours now.
+      if (!error || error.code === 'EEXIST') resolve();
       else reject(error);
     });
   });
@@ -90,16 +99,16 @@ async function createGate(file: string): Promise<boolean> {
 async function removeGate(file: string): Promise<void> {
   const { default: lockfile } = await import('lockfile');
   await new Promise<void>((resolve) => {
+    // It tells no failure; a file that stays is taken over by the next owner.
     lockfile.unlock(file, () => {
-      resolve(); // a gate that is gone already was removed by whoever thought its maker dead
+      resolve();
     });
   });
 }
 
 function held(file: string, ownerFile: string, owner: LockOwner): Lock {
   const refresh = setInterval(() => {
-    const now = new Date();
-    utimes(ownerFile, now, now).catch(() => undefined); // its loss is noticed at release
+    refreshOwnerFile(ownerFile).catch(() => undefined); // its loss is noticed at release
   }, REFRESH_MS);
   refresh.unref();
   let released: Promise<void> | undefined;
@@ -107,8 +116,9 @@ function held(file: string, ownerFile: string, owner: LockOwner): Lock {
     (released ??= (async () => {
       clearInterval(refresh);
       if ((await readOwner(ownerFile))?.token !== owner.token) return;
-      await unlink(ownerFile);
       await removeGate(file);
+      // Once more after a passing error: a lock that stays would stand in everybody's way until this process ends.
+      await unlink(ownerFile).catch(() => rm(ownerFile, { force: true }));
     })());
   return { owner, release, [Symbol.asyncDispose]: release };
 }
@@ -125,23 +135,22 @@ async function removeIfDead(
     const dead = (await isDead(owner)) || watch.isSilent(await fingerprint(ownerFile), SILENCE_MS);
     return dead && withClaim(file, owner.token, self, () => removeOwned(file, ownerFile, owner.token));
   }
-  // No owner, or half of one: its maker is between two steps, or died there.
-  const mark = `${(await fingerprint(file)) ?? ''}/${(await fingerprint(ownerFile)) ?? ''}`;
-  if (mark === '/') return true;
-  if (!watch.isSilent(mark, UNOWNED_GRACE_MS)) return false;
-  const token = `unowned-${mark.replace(/[^0-9]/g, '-')}`;
-  return withClaim(file, token, self, async () => {
-    const now = `${(await fingerprint(file)) ?? ''}/${(await fingerprint(ownerFile)) ?? ''}`;
-    if (now !== mark) return;
-    if (owner === null) await rm(ownerFile, { force: true });
+  if (owner === undefined) return true;
+  // Half an owner: its maker is between two steps, or died there.
+  const mark = await fingerprint(ownerFile);
+  if (mark === undefined) return true;
+  if (!watch.isSilent(mark, UNWRITTEN_GRACE_MS)) return false;
+  return withClaim(file, `unwritten-${mark.replace(/[^0-9]/g, '-')}`, self, async () => {
+    if ((await fingerprint(ownerFile)) !== mark) return;
     await removeGate(file);
+    await rm(ownerFile, { force: true });
   });
 }
 
 async function removeOwned(file: string, ownerFile: string, token: string): Promise<void> {
   if ((await readOwner(ownerFile))?.token !== token) return;
-  await rm(ownerFile, { force: true });
   await removeGate(file);
+  await rm(ownerFile, { force: true });
 }
 
 /**

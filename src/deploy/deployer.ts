@@ -1,0 +1,351 @@
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import type { Readable } from 'node:stream';
+import { abortError, type OperationOptions } from '../abort.js';
+import { SafeEmitter } from '../emitter.js';
+import { RunnerError } from '../errors.js';
+//PY import type { VenvManager } from '../python/venv-manager.js';
+import type { Registry } from '../registry/registry.js';
+import type { RegistryEntry } from '../registry/types.js';
+import type { Durability } from '../store/atomic-file.js';
+import { audited } from '../store/audit-log.js';
+//PY import type { PackageValidator } from '../validation/package-validator.js';
+import { Discovery } from './discovery.js';
+import { findDrift } from './drift.js';
+import { asRunnerError, isPackageFault } from './failure.js';
+import { installPackage, type InstallOutcome } from './install.js';
+import { LinkedSignal } from './linked-signal.js';
+import type { PackageSteps } from './package-steps.js';
+import { resolvePermissions, type ResolvedPermissions } from './permissions.js';
+import { ProgressMeter } from './progress.js';
+import { pruneVersions } from './prune.js';
+import { recoverStore } from './recovery.js';
+import { resolveRetention, type ResolvedRetention } from './retention.js';
+import type {
+  DeployerEvents,
+  DeployOptions,
+  DeployStage,
+  DiscoveredPackage,
+  DriftReport,
+  InstallOptions,
+  OperationRef,
+  Permissions,
+  PruneReport,
+  RecoveryReport,
+  Retention,
+  UninstallOptions,
+} from './types.js';
+import { removeVersion } from './uninstall.js';
+import { PollingLoop } from './watch.js';
+
+/** What a {@link Deployer} is made from. */
+export interface DeployerOptions {
+  registry: Registry;
+  /** @defaultValue one that shares unpacked wheels in the store */
+  venvs?: unknown;
+  /** @defaultValue one that uses `venvs` */
+  validator?: unknown;
+  retention?: Retention;
+  permissions?: Permissions;
+  /** `none` does not wait for the disk: for tests. @defaultValue the registry's */
+  durability?: Durability;
+  /** How long to wait for another process that works on the same version. @defaultValue 30_000 */
+  lockTimeoutMs?: number;
+  /** A zip that cannot be read and changed within this time is taken for one being copied. @defaultValue 2_000 */
+  settleMs?: number;
+  /** Longest time without a byte of an upload. @defaultValue 60_000 */
+  uploadIdleMs?: number;
+  /** Replaces what `venvs` and `validator` do, as a whole. @internal */
+  steps?: PackageSteps;
+}
+
+/** How to watch. */
+export interface WatchOptions extends DeployOptions {
+  /** @defaultValue 2_000 */
+  intervalMs?: number;
+  /** Install what is found. @defaultValue false */
+  install?: boolean;
+}
+
+/**
+ * Takes packages into a store and out of it. An operation that is cut off at any point, by an error, an abort, a
+ * SIGKILL or a power cut, leaves the state before it or the state after it; {@link Deployer.recover} puts the rest away,
+ * by itself before the first operation.
+ */
+export class Deployer extends SafeEmitter<DeployerEvents> {
+  readonly #registry: Registry;
+  readonly #options: Required<Pick<DeployerOptions, 'lockTimeoutMs' | 'uploadIdleMs' | 'durability'>>;
+  readonly #steps: PackageSteps;
+  readonly #retention: ResolvedRetention;
+  readonly #permissions: ResolvedPermissions;
+  readonly #discovery: Discovery;
+  readonly #closing = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
+  readonly #watches = new Set<PollingLoop>();
+  #recovery: Promise<RecoveryReport> | undefined;
+
+  constructor(options: DeployerOptions) {
+    super();
+    const { registry, lockTimeoutMs = 30_000, uploadIdleMs = 60_000 } = options;
+    this.#registry = registry;
+    this.#options = { lockTimeoutMs, uploadIdleMs, durability: options.durability ?? registry.durability };
+    this.#retention = resolveRetention(options.retention);
+    this.#permissions = resolvePermissions(options.permissions);
+    this.#steps = options.steps as PackageSteps;
+    this.#discovery = new Discovery({
+      registry,
+      settleMs: options.settleMs ?? 2_000,
+      inspect: async (zip, o) => {
+        await using opened = await this.#steps.open(zip, o);
+        return opened.inspection;
+      },
+      onDiscovered: (found) => this.emit('discovered', found),
+      onInvalid: (file, error) => {
+        this.emit('invalid', { id: randomUUID(), operation: 'install', path: file, error });
+      },
+    });
+  }
+
+  /**
+   * What stands in `zips/` and `deployed/`, each with its state and, if invalid, why. Runs no Python and writes
+   * nothing.
+   *
+   * @throws RunnerError `closed`, `aborted`
+   */
+  async scan(o: OperationOptions = {}): Promise<DiscoveredPackage[]> {
+    return this.#during(o, 'scan', (signal) => this.#discovery.scan({ signal }));
+  }
+
+  /**
+   * Looks through `zips/` again and again, until disposed. With `install` everything new and valid is installed, one
+   * after the other; what fails for its own fault is not tried again until the file changes.
+   */
+  watch(o: WatchOptions = {}): AsyncDisposable {
+    if (this.#closing.signal.aborted) throw this.#closed('watch');
+    const loop = new PollingLoop(o.intervalMs ?? 2_000, (signal) => this.#watchTurn(o, signal));
+    this.#watches.add(loop);
+    return {
+      [Symbol.asyncDispose]: async () => {
+        await loop[Symbol.asyncDispose]();
+        this.#watches.delete(loop);
+      },
+    };
+  }
+
+  /**
+   * Deploys a package: a zip, or a stream of one, which lands in `zips/` when it has been deployed.
+   *
+   * @throws RunnerError with the package's own fault (2001 to 2005), `already_installed` without `force`,
+   * `version_in_use`, `lock_timeout`, `aborted`, `closed`; `install_failed` with the system's error as its cause when
+   * the disk is full or fails. Nothing is left in the store then.
+   */
+  async install(zip: string | Readable, o: InstallOptions = {}): Promise<RegistryEntry> {
+    const ref: OperationRef = { id: o.id ?? randomUUID(), operation: 'install' };
+    const { force = false, operator } = o;
+    const { entry, replaced } = await this.#operate<InstallOutcome>(
+      ref,
+      o,
+      zip,
+      ({ signal, meter, onStage }) =>
+        installPackage(zip, {
+          ...{
+            registry: this.#registry,
+            steps: this.#steps,
+            permissions: this.#permissions,
+            ...this.#options,
+          },
+          ...{ force, operator, signal, meter, onStage },
+          onInspected: ({ name, version, checks }) => {
+            Object.assign(ref, { name, version });
+            for (const check of checks) this.emit('check', { ...check, ...ref });
+          },
+          onCheck: (check) => this.emit('check', { ...check, ...ref }),
+        }),
+    );
+    this.emit('installed', { ...ref, entry, replaced });
+    if (this.#retention.automatic) await this.prune({ signal: o.signal, operator, name: entry.name });
+    return entry;
+  }
+
+  /**
+   * Takes a version out of the store.
+   *
+   * @throws RunnerError `not_found`; `unsafe_uninstall` (2007) while it is active or any live process runs it, unless
+   * forced; `lock_timeout`, `aborted`, `closed`
+   */
+  async uninstall(name: string, version: string, o: UninstallOptions = {}): Promise<void> {
+    const ref: OperationRef = { id: o.id ?? randomUUID(), operation: 'uninstall', name, version };
+    const { force = false, operator } = o;
+    await this.#operate(ref, o, undefined, async ({ signal, onStage }) => {
+      onStage('remove');
+      const removal = { operation: 'uninstall' as const, archive: false, force, operator, signal };
+      await removeVersion(this.#registry, name, version, { ...removal, ...this.#options });
+    });
+    this.emit('uninstalled', ref);
+  }
+
+  /**
+   * Applies the retention rule: of each name the newest versions stay; an active one, a running one and the one a
+   * rollback would go back to stay whatever their age.
+   */
+  async prune(o: DeployOptions & { name?: string } = {}): Promise<PruneReport> {
+    const ref: OperationRef = { id: o.id ?? randomUUID(), operation: 'prune', name: o.name };
+    const report = await this.#operate(ref, o, undefined, ({ signal, meter, onStage }) => {
+      onStage('remove');
+      return pruneVersions(this.#registry, {
+        ...{ ...this.#options, retention: this.#retention, name: o.name, operator: o.operator, signal },
+        onProgress: (part) => {
+          meter.within(part);
+        },
+      });
+    });
+    this.emit('pruned', report);
+    return report;
+  }
+
+  /**
+   * Puts away what processes that died left in the store, and reports it. Safe while other hosts work on the store.
+   */
+  async recover(o: OperationOptions = {}): Promise<RecoveryReport> {
+    if (this.#closing.signal.aborted) throw this.#closed('recover');
+    const report = await recoverStore(this.#registry, this.#options.durability, o);
+    this.#recovery ??= Promise.resolve(report);
+    this.emit('recovered', report);
+    return report;
+  }
+
+  /**
+   * Hashes a deployed version again and names every file that is not as it was sealed.
+   * @throws RunnerError `not_found`, `aborted`, `closed`
+   */
+  async verify(name: string, version: string, o: OperationOptions = {}): Promise<DriftReport> {
+    return this.#during(o, 'verify', async (signal) => {
+      const entry = await this.#registry.get(name, version, { signal });
+      if (!entry) {
+        const message = `${name} ${version} is not installed`;
+        throw new RunnerError('not_found', message, { details: { name, version } });
+      }
+      return findDrift(this.#registry.layout.deployed(name, version), entry, { signal });
+    });
+  }
+
+  /** Aborts what runs and waits for its end. The registry stays open: it is the caller's. */
+  async close(): Promise<void> {
+    this.#closing.abort(this.#closed('the end of the operation'));
+    await Promise.all([...this.#watches].map((loop) => loop[Symbol.asyncDispose]()));
+    this.#watches.clear();
+    await Promise.allSettled([...this.#running]);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** An operation with events, an audit record and a progress that ends at 1. */
+  async #operate<T>(
+    ref: OperationRef,
+    o: DeployOptions,
+    source: string | Readable | undefined,
+    work: (tools: {
+      signal: AbortSignal;
+      meter: ProgressMeter;
+      onStage: (stage: DeployStage) => void;
+    }) => Promise<T>,
+  ): Promise<T> {
+    let stage: DeployStage = ref.operation === 'install' ? 'inspect' : 'remove';
+    const meter = new ProgressMeter(ref, (event) => this.emit('progress', event));
+    const onStage = (next: DeployStage) => {
+      stage = next;
+      this.emit('stage', { ...ref, stage });
+      // Name and version come with the inspection; the first figure waits for them.
+      if (next !== 'inspect' || typeof source !== 'string') meter.enter(next);
+    };
+    const about = { operation: ref.operation, operator: o.operator };
+    const log = path.join(this.#registry.layout.logs, 'package_install.log');
+    // A stream that fails before anybody reads it would end the process; its error is told when it is read.
+    const upload = typeof source === 'object' ? source.on('error', () => undefined) : undefined;
+    try {
+      const answer = await this.#during(o, ref.operation, (signal) =>
+        audited(log, about, async () => {
+          try {
+            return await work({ signal, meter, onStage });
+          } catch (error) {
+            throw asRunnerError(error, ref, stage);
+          } finally {
+            Object.assign(about, { name: ref.name, version: ref.version });
+          }
+        }),
+      );
+      meter.finish();
+      return answer;
+    } catch (error) {
+      upload?.destroy();
+      const failure = asRunnerError(error, ref, stage);
+      const file = typeof source === 'string' ? path.resolve(source) : undefined;
+      if (isPackageFault(failure)) {
+        if (file !== undefined) await this.#discovery.remember(file, failure);
+        this.emit('invalid', { ...ref, path: file, error: failure });
+      } else {
+        this.emit('error', { ...ref, error: failure });
+      }
+      throw failure;
+    }
+  }
+
+  /** Runs work that ends with the caller's signal and with close(), after the first recovery. */
+  async #during<T>(o: OperationOptions, what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    if (this.#closing.signal.aborted) throw this.#closed(what);
+    using linked = new LinkedSignal(o.signal, this.#closing.signal);
+    const running = (async () => {
+      await this.#recovered();
+      if (linked.signal.aborted) throw abortError(linked.signal, what);
+      return work(linked.signal);
+    })();
+    this.#running.add(running);
+    try {
+      return await running;
+    } catch (error) {
+      // The only other thing that aborts an operation is close().
+      if (RunnerError.is(error, 'aborted') && !o.signal?.aborted) throw this.#closed(what);
+      throw error;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  async #recovered(): Promise<void> {
+    this.#recovery ??= recoverStore(this.#registry, this.#options.durability).then((report) => {
+      this.emit('recovered', report);
+      return report;
+    });
+    try {
+      await this.#recovery;
+    } catch (error) {
+      this.#recovery = undefined; // the next operation tries again
+      throw error;
+    }
+  }
+
+  async #watchTurn(o: WatchOptions, signal: AbortSignal): Promise<void> {
+    try {
+      const found = await this.#during({ signal }, 'watch', async (linked) =>
+        this.#discovery.scanZips(await this.#registry.list({}, { signal: linked }), { signal: linked }),
+      );
+      if (!o.install) return;
+      for (const { path: zip, name = '', version = '', state } of found) {
+        if (signal.aborted || state !== 'validated' || !(await this.#discovery.isSettled(zip))) continue;
+        if (await this.#registry.get(name, version, { signal })) continue;
+        // Its failure has been told by an event; the next zip is not to suffer from it.
+        await this.install(zip, { operator: o.operator, signal }).catch(() => undefined);
+      }
+    } catch (error) {
+      if (signal.aborted || this.#closing.signal.aborted) return;
+      const ref: OperationRef = { id: randomUUID(), operation: 'install' };
+      this.emit('error', { ...ref, error: asRunnerError(error, ref, 'watch') });
+    }
+  }
+
+  #closed(what: string): RunnerError {
+    return new RunnerError('closed', `The deployer was closed before ${what}`);
+  }
+}

@@ -1,0 +1,47 @@
+import { RunnerError, type RunnerErrorCode } from '../errors.js';
+import { errnoCode } from './tree.js';
+import type { OperationRef } from './types.js';
+
+/** Codes that speak of the package itself: the same file will fail again. */
+const PACKAGE_FAULTS: ReadonlySet<RunnerErrorCode> = new Set<RunnerErrorCode>([
+  'invalid_zip',
+  'manifest_missing',
+  'incompatible_python',
+  'wheels_missing',
+  'invalid_pid',
+  'contract_violation',
+  'execute_exception',
+  'unsupported_phase',
+]);
+
+/** Whether the package is at fault, rather than the machine, the caller or the moment. */
+export function isPackageFault(error: RunnerError): boolean {
+  if (error.code === 'install_failed')
+    return systemCause(error) === undefined && error.details.stage !== 'receive';
+  return PACKAGE_FAULTS.has(error.code);
+}
+
+/**
+ * Any failure as a RunnerError. One that has a code keeps it; what the system says (`ENOSPC`, `EIO`, `EACCES`…)
+ * becomes `install_failed` with that as its cause.
+ */
+export function asRunnerError(error: unknown, ref: OperationRef, stage: string): RunnerError {
+  if (RunnerError.is(error)) return error;
+  const { name, version, operation } = ref;
+  const subject = name === undefined ? 'the package' : `${name} ${version ?? ''}`.trim();
+  const remedy = errnoCode(error) === 'ENOSPC' ? '; free some space, for example with prune()' : '';
+  return new RunnerError(
+    'install_failed',
+    `The ${operation} of ${subject} failed at ${stage}: ${(error as Error).message}${remedy}`,
+    { cause: error, details: { name, version, stage, path: (error as NodeJS.ErrnoException).path } },
+  );
+}
+
+/** The system's code behind an error, however deep. */
+function systemCause(error: unknown): string | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const code = errnoCode(at);
+    if (code !== undefined && /^E[A-Z0-9]+$/.test(code)) return code;
+  }
+  return undefined;
+}

@@ -1,0 +1,28 @@
+/**
+ * One signal for one operation, which fires with the first of `sources`. Disposing lets go of them. Not
+ * `AbortSignal.any`, which Node 20.0 to 20.2 lack.
+ */
+export class LinkedSignal implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #sources: AbortSignal[];
+  readonly #onAbort: (event: Event) => void;
+
+  constructor(...sources: (AbortSignal | undefined)[]) {
+    this.#sources = sources.filter((source) => source !== undefined);
+    this.#onAbort = (event) => {
+      this.#controller.abort((event.target as AbortSignal).reason);
+    };
+    for (const source of this.#sources) {
+      if (source.aborted) this.#controller.abort(source.reason);
+      else source.addEventListener('abort', this.#onAbort, { once: true });
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  [Symbol.dispose](): void {
+    for (const source of this.#sources) source.removeEventListener('abort', this.#onAbort);
+  }
+}

@@ -1,0 +1,135 @@
+import { readdir, rename, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { throwIfAborted, type OperationOptions } from '../abort.js';
+import type { Registry } from '../registry/registry.js';
+import type { Durability } from '../store/atomic-file.js';
+import {
+  newRecord,
+  ownerLiveness,
+  readJournal,
+  transactionFolderName,
+  type JournalRecord,
+} from './journal.js';
+import { Transaction } from './transaction.js';
+import { isMissing, removeIfEmpty } from './tree.js';
+import type { InterruptedOperation, RecoveredOperation, RecoveryReport } from './types.js';
+import { lockedVersions, tryLockVersion } from './version-lock.js';
+
+/** A folder of another host (or container) that says nothing about its owner is left for this long. */
+const FOREIGN_SILENCE_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Puts away what dead processes left: finishes what had been committed, undoes the rest, frees their locks. What
+ * belongs to a live process, or to one that cannot be seen from here, is left alone.
+ */
+export async function recoverStore(
+  registry: Registry,
+  durability: Durability,
+  options: OperationOptions = {},
+): Promise<RecoveryReport> {
+  const startedAt = performance.now();
+  const report: RecoveryReport = { recovered: [], busy: [], durationMs: 0 };
+  for (const folder of await transactionFolders(registry)) {
+    throwIfAborted(options.signal, 'recovery');
+    const outcome = await recoverFolder(registry, folder, durability);
+    if (outcome === undefined) continue;
+    if ('outcome' in outcome) report.recovered.push(outcome);
+    else report.busy.push(outcome);
+  }
+  await freeDeadLocks(registry, options);
+  await removeIfEmpty(registry.layout.staging);
+  report.durationMs = performance.now() - startedAt;
+  return report;
+}
+
+/**
+ * As {@link recoverStore}, for one version whose lock the caller holds: the lock of a dead process may be taken over
+ * before anybody has put its work away.
+ */
+export async function recoverVersion(
+  registry: Registry,
+  name: string,
+  version: string,
+  durability: Durability,
+): Promise<void> {
+  for (const folder of await transactionFolders(registry)) {
+    const record = await readJournal(folder);
+    if (record?.name !== name || record.version !== version) continue;
+    if ((await ownerLiveness(folder)) === 'alive') continue;
+    const claimed = await claim(registry, folder);
+    if (claimed !== undefined) await new Transaction(registry, claimed, record, durability).settle();
+  }
+}
+
+async function recoverFolder(
+  registry: Registry,
+  folder: string,
+  durability: Durability,
+): Promise<RecoveredOperation | RecoveryReport['busy'][number] | undefined> {
+  const liveness = await ownerLiveness(folder);
+  const record = await readJournal(folder);
+  const { name, version } = record ?? {};
+  const operation: InterruptedOperation = record?.operation ?? 'unknown';
+  const about = { id: record?.id ?? path.basename(folder), operation, name, version };
+  if (liveness === 'alive' || (liveness === 'unknown' && !(await isSilent(folder)))) return about;
+  if (record?.operation === undefined || name === undefined || version === undefined) {
+    const claimed = await claim(registry, folder);
+    if (claimed === undefined) return undefined;
+    await new Transaction(registry, claimed, record ?? (await unknownRecord()), durability).discard();
+    return { ...about, outcome: 'undone' };
+  }
+  await using lock = await tryLockVersion(registry.layout, name, version, { operation: 'recover' });
+  if (!lock) return about; // whoever holds it recovers this version itself
+  const claimed = await claim(registry, folder);
+  if (claimed === undefined) return undefined;
+  const outcome = await new Transaction(registry, claimed, record, durability).settle();
+  return { ...about, outcome };
+}
+
+/** Makes the folder ours by one rename, which exactly one contender can do. */
+async function claim(registry: Registry, folder: string): Promise<string | undefined> {
+  const claimed = path.join(registry.layout.staging, await transactionFolderName());
+  try {
+    await rename(folder, claimed);
+    return claimed;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Takes and gives back every lock whose owner is dead, so that its files go. */
+async function freeDeadLocks(registry: Registry, { signal }: OperationOptions): Promise<void> {
+  await registry.sweep({ signal });
+  const { locked, emptyNames } = await lockedVersions(registry.layout);
+  for (const { name, version } of locked) {
+    await using _lock = await tryLockVersion(registry.layout, name, version, {
+      operation: 'recover',
+      signal,
+    });
+  }
+  for (const name of emptyNames) await removeIfEmpty(path.join(registry.layout.deployedRoot, name));
+}
+
+async function transactionFolders(registry: Registry): Promise<string[]> {
+  const { staging } = registry.layout;
+  try {
+    return (await readdir(staging)).sort().map((name) => path.join(staging, name));
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+async function isSilent(folder: string): Promise<boolean> {
+  try {
+    return Date.now() - (await stat(folder)).mtimeMs > FOREIGN_SILENCE_MS;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+function unknownRecord(): Promise<JournalRecord> {
+  return newRecord({ operation: 'receive' });
+}

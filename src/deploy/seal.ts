@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto';
+import { chmod, lchown, mkdir, open, readlink, type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import { throwIfAborted, type OperationOptions } from '../abort.js';
+import { VERSION_MARKER } from '../registry/registry-file.js';
+import type { RegistryEntry } from '../registry/types.js';
+import { readJson, syncFolder, writeFileAtomic, type Durability } from '../store/atomic-file.js';
+import {
+  needsCacheFolders,
+  ownerFor,
+  sealedFileMode,
+  sealedFolderMode,
+  type ResolvedPermissions,
+} from './permissions.js';
+import { eachOf } from './pool.js';
+import { isBytecode, isMissing, walkTree, type TreeNode } from './tree.js';
+
+/** Name of the list of everything in a deployed version, beside its marker. */
+export const INVENTORY_FILE = '.procvision-files.json';
+
+/** What was sealed into a version. Bytecode is left out: Python writes it by itself. */
+export interface Inventory {
+  format: 1;
+  /** Size in bytes and SHA-256 by path relative to the version, with `/`. */
+  files: Record<string, [sizeBytes: number, sha256: string]>;
+  /** Target of each symbolic link. */
+  links: Record<string, string>;
+}
+
+/** How to seal. */
+export interface SealOptions extends OperationOptions {
+  permissions: ResolvedPermissions;
+  durability: Durability;
+  /** Part of the work that is done, by bytes. */
+  onBytes?: (doneBytes: number) => void;
+}
+
+/** Files in work at once: enough to keep a disk's queue filled while it syncs. */
+const WIDTH = 8;
+
+/**
+ * Hashes everything below `root`, gives it its mode and owner and, with full durability, makes sure that it is on the
+ * disk: one pass over each file. `root` itself stays writable: a folder that its owner cannot write cannot be renamed,
+ * and renaming is how a version is published and taken away.
+ */
+export async function sealTree(root: string, options: SealOptions): Promise<Inventory & { bytes: number }> {
+  const { permissions, durability, signal } = options;
+  const inventory: Inventory = { format: 1, files: emptyRecord(), links: emptyRecord() };
+  const folders: TreeNode[] = [];
+  const withPython = new Set<string>();
+  let bytes = 0;
+  await eachOf(walkTree(root, { signal }), WIDTH, async (node) => {
+    throwIfAborted(signal, 'sealing');
+    const { relative, stats } = node;
+    if (node.kind === 'folder') {
+      folders.push(node);
+      return;
+    }
+    const owner = ownerFor(permissions, stats);
+    if (owner) await lchown(node.path, owner.uid, owner.gid);
+    if (node.kind === 'link') {
+      inventory.links[relative] = await readlink(node.path);
+      return;
+    }
+    if (relative.endsWith('.py')) withPython.add(path.posix.dirname(relative));
+    bytes += stats.size;
+    const sha256 = await sealFile(node, sealedFileMode(permissions, relative, stats), durability);
+    if (!isBytecode(relative)) inventory.files[relative] = [stats.size, sha256];
+    options.onBytes?.(bytes);
+  });
+  if (needsCacheFolders(permissions)) {
+    for (const folder of withPython) {
+      await mkdir(path.join(root, folder, '__pycache__'), { recursive: true, mode: 0o755 });
+    }
+  }
+  await sealFolders(folders, options);
+  return { ...inventory, bytes };
+}
+
+/** Writes the inventory, then the marker that says: complete. */
+export async function writeSeal(
+  root: string,
+  entry: RegistryEntry,
+  inventory: Inventory,
+  durability: Durability,
+): Promise<RegistryEntry> {
+  const { format, files, links } = inventory;
+  const text = `${JSON.stringify({ format, files: sorted(files), links: sorted(links) }, null, 1)}\n`;
+  await writeFileAtomic(path.join(root, INVENTORY_FILE), text, durability);
+  const sealed = { ...entry, inventory_sha256: createHash('sha256').update(text).digest('hex') };
+  await writeFileAtomic(path.join(root, VERSION_MARKER), `${JSON.stringify(sealed, null, 2)}\n`, durability);
+  return sealed;
+}
+
+/** The entry a complete version holds; undefined when there is no whole marker. */
+export async function readMarker(root: string): Promise<RegistryEntry | undefined> {
+  try {
+    return (await readJson(path.join(root, VERSION_MARKER))) as RegistryEntry | undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError || isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** SHA-256 of a file, lower-case hex. */
+export async function hashFile(file: string, options: OperationOptions = {}): Promise<string> {
+  const handle = await open(file, 'r');
+  try {
+    return await hashOpen(handle, options.signal);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function sealFile(node: TreeNode, mode: number | undefined, durability: Durability): Promise<string> {
+  // Windows syncs only what is open for writing.
+  const handle = await open(node.path, process.platform === 'win32' ? 'r+' : 'r');
+  try {
+    const sha256 = await hashOpen(handle);
+    if (mode !== undefined) await handle.chmod(mode);
+    if (durability === 'full') await handle.sync();
+    return sha256;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function sealFolders(folders: readonly TreeNode[], options: SealOptions): Promise<void> {
+  const { permissions, durability } = options;
+  // Children first: in a folder that is sealed nothing can be changed any more.
+  const deepFirst = [...folders].sort((a, b) => b.relative.length - a.relative.length);
+  for (const { path: folder, relative, stats } of deepFirst) {
+    const owner = ownerFor(permissions, stats);
+    if (owner) await lchown(folder, owner.uid, owner.gid);
+    const mode = sealedFolderMode(permissions, relative);
+    if (durability === 'none' && (mode === undefined || (stats.mode & 0o777) === mode)) continue;
+    await syncFolder(folder, durability);
+    if (mode !== undefined) await chmod(folder, mode);
+  }
+}
+
+async function hashOpen(handle: FileHandle, signal?: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(256 * 1024);
+  for (;;) {
+    throwIfAborted(signal, 'hashing');
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length);
+    if (bytesRead === 0) return hash.digest('hex');
+    hash.update(buffer.subarray(0, bytesRead));
+  }
+}
+
+/** Without prototype: `__proto__` is a file name like any other. */
+function emptyRecord<T>(): Record<string, T> {
+  return Object.create(null) as Record<string, T>;
+}
+
+function sorted<T>(record: Record<string, T>): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

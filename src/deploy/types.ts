@@ -1,0 +1,221 @@
+import type { OperationOptions } from '../abort.js';
+import type { RunnerError, RunnerErrorCode } from '../errors.js';
+import type { Check } from '../package/types.js';
+import type { PackageState, RegistryEntry } from '../registry/types.js';
+
+/** What a {@link Deployer} can be doing to a version. */
+export type DeployOperation = 'install' | 'uninstall' | 'prune';
+
+/**
+ * Where an operation stands. An install goes through `receive` (uploads only), `inspect`, `space`, `unpack`,
+ * `environment`, `smoke`, `seal`, `publish`, `register`; an uninstall through `remove`.
+ */
+export type DeployStage =
+  | 'receive'
+  | 'inspect'
+  | 'space'
+  | 'unpack'
+  | 'environment'
+  | 'smoke'
+  | 'seal'
+  | 'publish'
+  | 'register'
+  | 'remove';
+
+/** What every event of one operation carries. */
+export interface OperationRef {
+  /** Tells operations apart that run side by side: as given in the options, else random. */
+  id: string;
+  operation: DeployOperation;
+  /** Of the package; undefined until it has been read. */
+  name?: string;
+  version?: string;
+}
+
+/** An operation entered a stage. */
+export interface StageEvent extends OperationRef {
+  stage: DeployStage;
+}
+
+/** How far an operation is. */
+export interface ProgressEvent extends OperationRef {
+  stage: DeployStage;
+  /** Bytes received (`receive`) or unpacked (from `unpack` on); never falls within a stage. */
+  doneBytes: number;
+  /** What `doneBytes` grows to; 0 while that is not known. */
+  totalBytes: number;
+  /** Of the whole operation, 0 to 1, never falls; 1 exactly once, at the end. */
+  fraction: number;
+}
+
+/** One check of a package that is being installed. */
+export type CheckEvent = Check & OperationRef;
+
+/** A version was installed. */
+export interface InstalledEvent extends OperationRef {
+  entry: RegistryEntry;
+  /** Whether it took the place of an earlier deployment of the same version. */
+  replaced: boolean;
+}
+
+/** A package was refused. `path` is the zip, where it came as a file. */
+export interface InvalidEvent extends OperationRef {
+  path?: string;
+  error: RunnerError;
+}
+
+/** An operation failed for a reason that is not the package's own fault, or was aborted. */
+export interface ErrorEvent extends OperationRef {
+  error: RunnerError;
+}
+
+/** Events of a {@link Deployer}. */
+export interface DeployerEvents {
+  /** A package that was not known before is whole in `zips/`. */
+  discovered: [found: DiscoveredPackage];
+  stage: [event: StageEvent];
+  progress: [event: ProgressEvent];
+  check: [event: CheckEvent];
+  installed: [event: InstalledEvent];
+  invalid: [event: InvalidEvent];
+  uninstalled: [event: OperationRef];
+  pruned: [report: PruneReport];
+  recovered: [report: RecoveryReport];
+  error: [event: ErrorEvent];
+}
+
+/** Options every operation takes. */
+export interface DeployOptions extends OperationOptions {
+  /** Who asked, for the audit log. */
+  operator?: string;
+  /** Goes into every event of the operation. @defaultValue a random UUID */
+  id?: string;
+}
+
+/** Options of `install`. */
+export interface InstallOptions extends DeployOptions {
+  /** Replace a version that is installed already. @defaultValue false */
+  force?: boolean;
+}
+
+/** Options of `uninstall`. */
+export interface UninstallOptions extends DeployOptions {
+  /** Remove the version although it is active or running; its product ids are left without one. @defaultValue false */
+  force?: boolean;
+}
+
+/** How many versions are kept, and what becomes of the others. */
+export interface Retention {
+  /** Versions kept of each name, newest first. @defaultValue 3 */
+  keep?: number;
+  /**
+   * `delete` removes a version; `archive` moves it, without its environment, to `algorithms/.archive/<name>/<version>`.
+   * @defaultValue 'delete'
+   */
+  action?: 'archive' | 'delete';
+  /** Prune a name after each install of it. @defaultValue false */
+  automatic?: boolean;
+}
+
+/** Modes and owner of what is deployed (POSIX; Windows knows only read-only or not). */
+export interface Permissions {
+  /** Whether a deployed version is sealed at all. @defaultValue true */
+  seal?: boolean;
+  /** Mode of files; those that are executable keep that, for everyone who may read. @defaultValue 0o444 */
+  fileMode?: number;
+  /**
+   * Mode of folders. Python writes `__pycache__` folders into them, hence owner-writable by default; with a mode
+   * without write, `__pycache__` folders are made beforehand and stay writable. @defaultValue 0o755
+   */
+  folderMode?: number;
+  /** Owner of everything deployed; needs the right to give files away. @defaultValue the host's own */
+  uid?: number;
+  gid?: number;
+}
+
+/** Why a package or version is `invalid`: an error as plain data. */
+export interface InvalidReason {
+  code: RunnerErrorCode;
+  errorCode?: string;
+  message: string;
+}
+
+/** One package that stands in `zips/` or `deployed/`. */
+export interface DiscoveredPackage {
+  source: 'zip' | 'deployed';
+  /** Absolute path of the zip or of the version's folder. */
+  path: string;
+  /** From the manifest or the registry; undefined where neither can be read. */
+  name?: string;
+  version?: string;
+  /**
+   * A zip is `discovered` while it is being written (then `settling` is true), `validated` once inspected, `deployed`
+   * when this very file is what is deployed, or `invalid`; a deployed version has the state of the registry.
+   */
+  state: PackageState;
+  /** The file is still growing or was written a moment ago and cannot be read yet. */
+  settling: boolean;
+  /** Of the zip; of a deployed version as the registry has it. */
+  sizeBytes: number;
+  /** When state is `invalid`. */
+  reason?: InvalidReason;
+}
+
+/** What `prune` did to one version. */
+export interface PrunedVersion {
+  name: string;
+  version: string;
+  action: 'archive' | 'delete';
+  /** Bytes of disk that became free. */
+  freedBytes: number;
+  /** Where it was archived. */
+  archive?: string;
+}
+
+/** What `prune` did. */
+export interface PruneReport {
+  pruned: PrunedVersion[];
+  /** Versions past the count that were kept, and why. */
+  kept: { name: string; version: string; reason: 'active' | 'running' | 'rollback' | 'busy' }[];
+  freedBytes: number;
+}
+
+/** What was cut off; `receive` is an upload, `unknown` died before it wrote what it was. */
+export type InterruptedOperation = 'install' | 'uninstall' | 'receive' | 'unknown';
+
+/** What `recover` did about one interrupted operation. */
+export interface RecoveredOperation {
+  id: string;
+  operation: InterruptedOperation;
+  name?: string;
+  version?: string;
+  /** `completed`: it had been committed and was finished. `undone`: the state before it stands again. */
+  outcome: 'completed' | 'undone';
+}
+
+/** What `recover` found and did. */
+export interface RecoveryReport {
+  recovered: RecoveredOperation[];
+  /** Operations of hosts that are alive, left alone. */
+  busy: { id: string; operation: InterruptedOperation; name?: string; version?: string }[];
+  durationMs: number;
+}
+
+/** A file that is not as it was sealed. */
+export interface DriftedFile {
+  /** Relative to the version's folder, with `/`. */
+  path: string;
+  kind: 'changed' | 'missing' | 'added';
+}
+
+/** What `verify` found. */
+export interface DriftReport {
+  name: string;
+  version: string;
+  /** Whether nothing drifted. */
+  intact: boolean;
+  files: number;
+  bytes: number;
+  drift: DriftedFile[];
+  durationMs: number;
+}

@@ -1,0 +1,343 @@
+import { createReadStream } from 'node:fs';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import type { DeployStage, ProgressEvent } from '../../src/deploy/types.js';
+import { RunnerError } from '../../src/errors.js';
+import { deployStore } from '../support/deploy-store.js';
+import { plainSteps } from '../support/plain-steps.js';
+
+const STAGES: DeployStage[] = [
+  ...(['inspect', 'space', 'unpack', 'environment', 'smoke', 'seal', 'publish', 'register'] as const),
+];
+
+describe('install of a zip', () => {
+  test('lists the version with everything of it in its folder', async () => {
+    const { deployer, registry, zip } = await deployStore();
+    const entry = await deployer.install(await zip({ pids: ['A01', 'A02'] }), { operator: 'kim' });
+    expect(entry).toMatchObject({
+      ...{ name: 'sample', version: '1.0.0', supported_pids: ['A01', 'A02'], state: 'deployed' },
+      ...{ entry_point: 'algorithm.main:Algorithm', operator: 'kim' },
+    });
+    expect(entry.sha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(await registry.get('sample', '1.0.0')).toEqual(entry);
+    expect((await readdir(registry.layout.deployed('sample', '1.0.0'))).sort()).toEqual([
+      ...['.procvision-files.json', '.procvision-version.json', 'algorithm', 'manifest.json'],
+      ...['requirements.txt', 'venv', 'wheels'],
+    ]);
+  });
+
+  test('goes through its stages in order, each event with the id of the call', async () => {
+    const { deployer, zip } = await deployStore();
+    const stages: string[] = [];
+    deployer.on('stage', ({ id, stage }) => stages.push(`${id} ${stage}`));
+    await deployer.install(await zip(), { id: 'mine' });
+    expect(stages).toEqual(STAGES.map((stage) => `mine ${stage}`));
+  });
+
+  test('reports progress that rises from 0 to 1 and names the package throughout', async () => {
+    const { deployer, zip } = await deployStore();
+    const progress: ProgressEvent[] = [];
+    deployer.on('progress', (event) => progress.push(event));
+    await deployer.install(await zip({ files: { 'weights.bin': Buffer.alloc(3_000_000) }, stored: true }));
+    const fractions = progress.map(({ fraction }) => fraction);
+    expect(fractions).toEqual([...new Set(fractions)].sort((a, b) => a - b));
+    expect([fractions[0], fractions.at(-1)]).toEqual([0, 1]);
+    expect(progress.every(({ name, version }) => name === 'sample' && version === '1.0.0')).toBe(true);
+    expect(progress.every(({ doneBytes, totalBytes }) => doneBytes <= totalBytes)).toBe(true);
+    expect(progress.at(-1)?.doneBytes).toBeGreaterThan(3_000_000);
+  });
+
+  test('writes one audit record with operator, outcome and duration', async () => {
+    const { deployer, registry, zip } = await deployStore();
+    await deployer.install(await zip(), { operator: 'kim' });
+    await expect(deployer.install(await zip(), { operator: 'lee' })).rejects.toThrow();
+    const text = await readFile(path.join(registry.layout.logs, 'package_install.log'), 'utf8');
+    const [first, second] = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    const about = {
+      operation: 'install',
+      name: 'sample',
+      version: '1.0.0',
+      timestamp_ms: expect.any(Number) as number,
+    };
+    expect(first).toMatchObject({
+      ...about,
+      operator: 'kim',
+      outcome: 'ok',
+      duration_ms: expect.any(Number) as number,
+    });
+    expect(second).toMatchObject({ ...about, operator: 'lee', outcome: 'failed', code: 'already_installed' });
+  });
+});
+
+describe('a version that is installed already', () => {
+  test('is refused with already_installed and stays as it is', async () => {
+    const { deployer, zip, content } = await deployStore();
+    await deployer.install(await zip());
+    const before = await content();
+    await expect(deployer.install(await zip({ files: { 'new.txt': 'new' } }))).rejects.toMatchObject({
+      ...{ code: 'already_installed', errorCode: '2005' },
+    });
+    expect(await content()).toEqual(before);
+  });
+
+  test('is replaced with force, and what was not in the new package is gone', async () => {
+    const { deployer, registry, zip } = await deployStore();
+    await deployer.install(await zip({ files: { 'old.txt': 'old' } }));
+    await deployer.install(await zip({ files: { 'new.txt': 'new' } }), { force: true });
+    const names = await readdir(registry.layout.deployed('sample', '1.0.0'));
+    expect(names).toContain('new.txt');
+    expect(names).not.toContain('old.txt');
+    expect(await registry.list()).toHaveLength(1);
+  });
+
+  test('is refused with version_in_use while any host runs it, force or not', async () => {
+    const { deployer, join, zip, content } = await deployStore();
+    await deployer.install(await zip());
+    const other = await join();
+    await using _use = await other.registry.use('sample', '1.0.0');
+    const before = await content();
+    await expect(deployer.install(await zip(), { force: true })).rejects.toMatchObject({
+      ...{ code: 'version_in_use', errorCode: '2007' },
+    });
+    expect(await content()).toEqual(before);
+  });
+
+  test('that is taken into use while its replacement is made stays, and the replacement is refused', async () => {
+    const { deployer, registry, zip, content } = await deployStore();
+    await deployer.install(await zip());
+    const before = await content();
+    let use: AsyncDisposable | undefined;
+    deployer.on('stage', ({ stage }) => {
+      if (stage === 'seal') return registry.use('sample', '1.0.0').then((mark) => (use = mark));
+      return undefined;
+    });
+    await expect(deployer.install(await zip(), { force: true })).rejects.toMatchObject({
+      code: 'version_in_use',
+    });
+    await use?.[Symbol.asyncDispose]();
+    expect(await content()).toEqual(before);
+  });
+
+  test('that is active is refused with version_in_use when the new package does not support the pid', async () => {
+    const { deployer, registry, zip } = await deployStore();
+    await deployer.install(await zip({ pids: ['A01', 'A02'] }));
+    await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A02'] });
+    await expect(deployer.install(await zip({ pids: ['A01'] }), { force: true })).rejects.toMatchObject({
+      ...{ code: 'version_in_use', details: { pids: ['A02'] } },
+    });
+  });
+});
+
+describe('an install that fails', () => {
+  for (const stage of STAGES.slice(1)) {
+    test(`because it is aborted at ${stage} leaves nothing in the store`, async () => {
+      const { deployer, zip, content } = await deployStore();
+      const file = await zip();
+      const before = await content();
+      const abort = new AbortController();
+      deployer.on('stage', (event) => {
+        if (event.stage === stage) abort.abort();
+      });
+      await expect(deployer.install(file, { signal: abort.signal })).rejects.toMatchObject({
+        name: 'AbortError',
+      });
+      expect(await content()).toEqual(before);
+    });
+  }
+
+  test('because the deployer is closed rejects with closed and leaves nothing', async () => {
+    const { deployer, zip, content } = await deployStore();
+    const file = await zip();
+    const before = await content();
+    deployer.on('stage', ({ stage }) => {
+      if (stage === 'environment') void deployer.close();
+    });
+    await expect(deployer.install(file)).rejects.toMatchObject({ code: 'closed' });
+    expect(await content()).toEqual(before);
+    await expect(deployer.install(file)).rejects.toMatchObject({ code: 'closed' });
+  });
+
+  test('because of the package keeps the code of the fault, leaves nothing and is told as invalid', async () => {
+    const fault = new RunnerError('execute_exception', 'boom');
+    const { deployer, zip, content } = await deployStore({
+      steps: { ...plainSteps, smoke: () => Promise.reject(fault) },
+    });
+    const file = await zip();
+    const before = await content();
+    const told: unknown[] = [];
+    deployer.on('invalid', (event) => told.push(event));
+    await expect(deployer.install(file)).rejects.toBe(fault);
+    expect(told).toEqual([
+      expect.objectContaining({ path: file, error: fault, name: 'sample', version: '1.0.0' }),
+    ]);
+    expect(await content()).toEqual(before);
+  });
+
+  test('because a step fails with EIO is install_failed with that cause', async () => {
+    const cause = Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
+    const { deployer, zip, content } = await deployStore({
+      steps: { ...plainSteps, environment: () => Promise.reject(cause) },
+    });
+    const file = await zip();
+    const before = await content();
+    const told: unknown[] = [];
+    deployer.on('error', ({ error }) => told.push(error));
+    await expect(deployer.install(file)).rejects.toMatchObject({
+      ...{ code: 'install_failed', cause, details: { stage: 'environment' } },
+    });
+    expect(told).toHaveLength(1);
+    expect(await content()).toEqual(before);
+  });
+
+  test.each([['../evil'], ['a/b'], ['con'], ['x.lock'], ['']])(
+    'because its version is %j leaves nothing',
+    async (version) => {
+      const { deployer, zip, content } = await deployStore();
+      const file = await zip({ version });
+      const before = await content();
+      await expect(deployer.install(file)).rejects.toSatisfy((error) => RunnerError.is(error));
+      expect(await content()).toEqual(before);
+    },
+  );
+});
+
+describe('several installs at once', () => {
+  test('of one version by two hosts: one is installed, the other is refused with already_installed', async () => {
+    const { deployer, join, zip, registry } = await deployStore();
+    const other = await join();
+    const ends = await Promise.allSettled([
+      deployer.install(await zip()),
+      other.deployer.install(await zip()),
+    ]);
+    expect(ends.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(ends.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { code: 'already_installed' },
+    });
+    expect(await registry.list()).toHaveLength(1);
+    expect(await deployer.verify('sample', '1.0.0')).toMatchObject({ intact: true });
+  });
+
+  test('of different versions go side by side', async () => {
+    const waiting: (() => void)[] = [];
+    const { deployer, registry, zip } = await deployStore({
+      steps: {
+        ...plainSteps,
+        // Each waits for the other: side by side or never.
+        smoke: () =>
+          new Promise((resolve) => {
+            waiting.push(resolve);
+            if (waiting.length === 2) for (const go of waiting) go();
+          }),
+      },
+    });
+    await Promise.all([
+      deployer.install(await zip({ version: '1.0.0' })),
+      deployer.install(await zip({ version: '2.0.0' })),
+    ]);
+    expect((await registry.list()).map(({ version }) => version).sort()).toEqual(['1.0.0', '2.0.0']);
+  });
+});
+
+describe('install of a stream', () => {
+  test('lands in zips/ under the package name and version once it is installed', async () => {
+    const { deployer, registry, zip } = await deployStore();
+    const file = await zip();
+    await deployer.install(createReadStream(file));
+    expect(await readdir(registry.layout.zips)).toEqual(['sample-v1.0.0-offline.zip']);
+    const landed = path.join(registry.layout.zips, 'sample-v1.0.0-offline.zip');
+    expect(await readFile(landed)).toEqual(await readFile(file));
+  });
+
+  test('shows nothing in zips/ before it is whole', async () => {
+    const { deployer, registry, zip } = await deployStore();
+    const bytes = await readFile(await zip());
+    const seen: string[][] = [];
+    const slowly = Readable.from(
+      (async function* () {
+        for (let at = 0; at < bytes.length; at += 512) {
+          seen.push(await readdir(registry.layout.zips));
+          yield bytes.subarray(at, at + 512);
+        }
+      })(),
+    );
+    await deployer.install(slowly);
+    expect(seen.length).toBeGreaterThan(2);
+    expect(seen.flat()).toEqual([]);
+  });
+
+  test('that breaks off rejects with install_failed and its cause, and leaves nothing', async () => {
+    const { deployer, content, zip } = await deployStore();
+    const bytes = await readFile(await zip());
+    const before = await content();
+    const broken = Readable.from(
+      (function* () {
+        yield bytes.subarray(0, 700);
+        throw new Error('connection reset');
+      })(),
+    );
+    await expect(deployer.install(broken)).rejects.toMatchObject({
+      ...{ code: 'install_failed', cause: { message: 'connection reset' } },
+    });
+    expect(await content()).toEqual(before);
+  });
+
+  test('that ends early rejects with invalid_zip and leaves nothing', async () => {
+    const { deployer, content, zip } = await deployStore();
+    const bytes = await readFile(await zip());
+    const before = await content();
+    await expect(deployer.install(Readable.from([bytes.subarray(0, 700)]))).rejects.toMatchObject({
+      code: 'invalid_zip',
+    });
+    expect(await content()).toEqual(before);
+  });
+
+  test('of a file that does not exist rejects and does not end the process', async () => {
+    const { deployer, folder, content } = await deployStore();
+    const before = await content();
+    await expect(deployer.install(createReadStream(path.join(folder, 'none.zip')))).rejects.toMatchObject({
+      ...{ code: 'install_failed', cause: { code: 'ENOENT' } },
+    });
+    expect(await content()).toEqual(before);
+  });
+
+  test('that stops coming rejects with timeout and leaves nothing', async () => {
+    const { deployer, content } = await deployStore({ uploadIdleMs: 20 });
+    const before = await content();
+    const silent = new Readable({ read: () => undefined });
+    await expect(deployer.install(silent)).rejects.toMatchObject({ code: 'timeout' });
+    expect(silent.destroyed).toBe(true);
+    expect(await content()).toEqual(before);
+  });
+
+  test('that is aborted while it is received leaves nothing', async () => {
+    const { deployer, content } = await deployStore();
+    const before = await content();
+    const abort = new AbortController();
+    const endless = new Readable({
+      read() {
+        this.push(Buffer.alloc(1000));
+        setImmediate(() => {
+          abort.abort();
+        });
+      },
+    });
+    await expect(deployer.install(endless, { signal: abort.signal })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+    expect(await content()).toEqual(before);
+  });
+});
+
+test('a text file is refused with invalid_zip and nothing is left', async () => {
+  const { deployer, folder, content } = await deployStore();
+  const file = path.join(folder, 'text.zip');
+  await writeFile(file, 'this is no zip');
+  const before = await content();
+  await expect(deployer.install(file)).rejects.toMatchObject({ code: 'invalid_zip', errorCode: '2001' });
+  expect(await content()).toEqual(before);
+});

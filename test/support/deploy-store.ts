@@ -1,0 +1,64 @@
+import { mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { onTestFinished } from 'vitest';
+import { Deployer, type DeployerOptions } from '../../src/deploy/deployer.js';
+import { Registry } from '../../src/registry/registry.js';
+import { buildPackage, type PackageSource } from '../../src/testing/index.js';
+import { plainSteps } from './plain-steps.js';
+import { temporaryFolder } from './temp-folder.js';
+
+/** A store with one host on it, and a folder beside it for packages; closed when the test ends. */
+export interface DeployStore {
+  /** Of the packages; the store is in `store` below it. */
+  folder: string;
+  registry: Registry;
+  deployer: Deployer;
+  /** Makes a small package without an SDK beside the store, and gives its path. */
+  zip: (source?: PackageSource) => Promise<string>;
+  /** Another host on the same store. */
+  join: (options?: Partial<DeployerOptions>) => Promise<{ registry: Registry; deployer: Deployer }>;
+  /** Every file and folder of the store with its content, logs left out. */
+  content: () => Promise<Record<string, string>>;
+}
+
+/** Opens a store for tests of the store itself: packages are unpacked and sealed, no Python runs. */
+export async function deployStore(options: Partial<DeployerOptions> = {}): Promise<DeployStore> {
+  const folder = await temporaryFolder();
+  const root = path.join(folder, 'store');
+  const join: DeployStore['join'] = async (more = {}) => {
+    const registry = await Registry.open(root, { durability: 'none', pollMs: 60_000 });
+    const deployer = new Deployer({ registry, steps: plainSteps, ...options, ...more });
+    onTestFinished(async () => {
+      await deployer.close();
+      await registry.close();
+    });
+    return { registry, deployer };
+  };
+  const host = await join();
+  let count = 0;
+  return {
+    ...{ folder, ...host, join },
+    zip: async (source = {}) => {
+      const file = path.join(folder, `package-${(count += 1)}.zip`);
+      await writeFile(file, await buildPackage({ sdk: null, ...source }));
+      return file;
+    },
+    content: () => contentOf(root),
+  };
+}
+
+async function contentOf(root: string): Promise<Record<string, string>> {
+  await mkdir(root, { recursive: true });
+  const content: Record<string, string> = {};
+  for (const entry of await readdir(root, { withFileTypes: true, recursive: true })) {
+    const full = path.join(entry.parentPath, entry.name);
+    const relative = path.relative(root, full).split(path.sep).join('/');
+    if (relative.startsWith('logs/')) continue;
+    content[relative] = entry.isDirectory()
+      ? 'folder'
+      : entry.isSymbolicLink()
+        ? `-> ${await readlink(full)}`
+        : (await readFile(full)).toString('latin1');
+  }
+  return content;
+}

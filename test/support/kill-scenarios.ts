@@ -1,0 +1,117 @@
+import { createReadStream } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Deployer } from '../../src/deploy/deployer.js';
+import { RunnerError, type RunnerErrorCode } from '../../src/errors.js';
+import { Registry } from '../../src/registry/registry.js';
+import { buildPackage } from '../../src/testing/index.js';
+import { plainSteps } from './plain-steps.js';
+
+/** One operation that is cut off at every step. */
+export interface KillScenario {
+  /** Makes the state before it. */
+  prepare: (root: string) => Promise<void>;
+  /** The operation. It must succeed when repeated after a recovery, whether or not it had happened. */
+  operate: (root: string) => Promise<void>;
+  /** What may be deployed whenever it is cut off: the state before it, any between two commits, the state after it. */
+  states: string[][];
+}
+
+/** Where a scenario finds its packages: beside the store, so that they are no part of it. */
+export const packageFile = (root: string, label: string) => path.join(root, `${label}.zip`);
+
+export const storeFolder = (root: string) => path.join(root, 'store');
+
+/** Opens the store of a scenario as a host does. */
+export async function openStore(
+  root: string,
+): Promise<{ registry: Registry; deployer: Deployer } & AsyncDisposable> {
+  const registry = await Registry.open(storeFolder(root), { durability: 'none', pollMs: 60_000 });
+  const deployer = new Deployer({ registry, steps: plainSteps, retention: { keep: 1 } });
+  return {
+    registry,
+    deployer,
+    [Symbol.asyncDispose]: async () => {
+      await deployer.close();
+      await registry.close();
+    },
+  };
+}
+
+/** What is deployed, told from the registry and from the disk: name, version and which package it came from. */
+export async function describeStore(registry: Registry): Promise<string[]> {
+  const entries = await registry.list();
+  const labels = entries.map(async ({ name, version }) => {
+    const file = path.join(registry.layout.deployed(name, version), 'manifest.json');
+    const manifest = JSON.parse(await readFile(file, 'utf8')) as { description?: string };
+    return `${version} ${manifest.description ?? ''}`;
+  });
+  return (await Promise.all(labels)).sort();
+}
+
+async function addPackage(root: string, label: string, version: string): Promise<void> {
+  const manifest = { description: label };
+  await writeFile(packageFile(root, label), await buildPackage({ version, sdk: null, manifest }));
+}
+
+/** Runs one operation with a deployer; that it had happened already is success. */
+async function deploy(
+  root: string,
+  work: (deployer: Deployer) => Promise<unknown>,
+  done?: RunnerErrorCode,
+): Promise<void> {
+  await using store = await openStore(root);
+  await work(store.deployer).catch((error: unknown) => {
+    if (!RunnerError.is(error) || error.code !== done) throw error;
+  });
+}
+
+export const killScenarios: Record<string, KillScenario> = {
+  install: {
+    prepare: (root) => addPackage(root, 'first', '1.0.0'),
+    operate: (root) =>
+      deploy(root, (deployer) => deployer.install(packageFile(root, 'first')), 'already_installed'),
+    states: [[], ['1.0.0 first']],
+  },
+  upload: {
+    prepare: (root) => addPackage(root, 'first', '1.0.0'),
+    operate: (root) =>
+      deploy(
+        root,
+        (deployer) => deployer.install(createReadStream(packageFile(root, 'first'))),
+        'already_installed',
+      ),
+    states: [[], ['1.0.0 first']],
+  },
+  'force-install': {
+    prepare: async (root) => {
+      await addPackage(root, 'first', '1.0.0');
+      await addPackage(root, 'second', '1.0.0');
+      await deploy(root, (deployer) => deployer.install(packageFile(root, 'first')));
+    },
+    operate: (root) =>
+      deploy(root, (deployer) => deployer.install(packageFile(root, 'second'), { force: true })),
+    states: [['1.0.0 first'], ['1.0.0 second']],
+  },
+  uninstall: {
+    prepare: async (root) => {
+      await addPackage(root, 'first', '1.0.0');
+      await deploy(root, (deployer) => deployer.install(packageFile(root, 'first')));
+    },
+    operate: (root) => deploy(root, (deployer) => deployer.uninstall('sample', '1.0.0'), 'not_found'),
+    states: [['1.0.0 first'], []],
+  },
+  prune: {
+    prepare: prepareThree,
+    operate: (root) => deploy(root, (deployer) => deployer.prune()),
+    states: [['1.0.0 first', '1.1.0 second', '1.2.0 third'], ['1.0.0 first', '1.2.0 third'], ['1.2.0 third']],
+  },
+};
+
+async function prepareThree(root: string): Promise<void> {
+  const labels = ['first', 'second', 'third'];
+  for (const [index, label] of labels.entries()) {
+    await addPackage(root, label, `1.${index}.0`);
+    await deploy(root, (deployer) => deployer.install(packageFile(root, label)));
+  }
+}
