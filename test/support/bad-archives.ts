@@ -402,6 +402,11 @@ const KINDS: BadArchive[] = [
   },
   { title: 'LZMA', bytes: bent({ method: 14, packed: Buffer.from('data') }), fault: /method 14/ },
   {
+    title: 'a version of the format that is not there yet',
+    bytes: bent({ central: { versionNeeded: 88 } }),
+    fault: /needs version 8.8 of the zip format/,
+  },
+  {
     title: 'malformed extra fields',
     bytes: bent({ extra: Buffer.from('0100ff00', 'hex') }),
     fault: /extra fields are malformed/,

@@ -15,6 +15,7 @@ export interface HeaderFields {
 /** Fields of a central header alone. */
 export interface CentralFields extends HeaderFields {
   madeBy?: number;
+  versionNeeded?: number;
   disk?: number;
   external?: number;
   offset?: number;
@@ -167,7 +168,7 @@ function centralHeader({ honest, isFolder }: Facts, entry: ForgedEntry, at: numb
   const head = Buffer.alloc(8);
   head.writeUInt32LE(fields.signature ?? 0x02014b50, 0);
   head.writeUInt16LE(fields.madeBy ?? (3 << 8) | 20, 4);
-  head.writeUInt16LE(20, 6);
+  head.writeUInt16LE(fields.versionNeeded ?? 20, 6);
   const tail = Buffer.alloc(14);
   const mode = entry.mode ?? (isFolder ? 0o040755 : 0o100644);
   tail.writeUInt16LE(fields.comment?.length ?? 0, 0);

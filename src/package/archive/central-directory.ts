@@ -13,6 +13,7 @@ import {
   FLAG_PATCHED,
   FLAG_STRONG_ENCRYPTION,
   FLAG_UTF8,
+  NEWEST_VERSION,
   readUint64,
   SEE_ZIP64_16,
   SEE_ZIP64_32,
@@ -107,6 +108,7 @@ function readRecord(archive: string, directory: Buffer, at: number, end: number)
   const method = directory.readUInt16LE(at + 10);
   const unixMode = directory.readUInt32LE(at + 38) >>> 16;
   const fault =
+    versionFault(directory.readUInt8(at + 6)) ??
     flagFault(flags) ??
     methodFault(method, sizes) ??
     modeFault(unixMode, isDirectory) ??
@@ -152,6 +154,12 @@ function readSizes(directory: Buffer, at: number, zip64: Buffer | undefined): Si
   const isElsewhere =
     disk === SEE_ZIP64_16 ? zip64?.length !== used + 4 || zip64.readUInt32LE(used) !== 0 : disk !== 0;
   return isElsewhere ? 'is said to lie in another part of a divided archive' : { size, compressed, offset };
+}
+
+function versionFault(version: number): string | undefined {
+  return version > NEWEST_VERSION
+    ? `needs version ${version / 10} of the zip format, of which 6.3 is the newest`
+    : undefined;
 }
 
 function flagFault(flags: number): string | undefined {

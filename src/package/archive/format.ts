@@ -29,6 +29,9 @@ export const FLAG_STRONG_ENCRYPTION = 1 << 6;
 export const FLAG_UTF8 = 1 << 11;
 export const FLAG_MASKED_HEADERS = 1 << 13;
 
+/** The newest version of the format, 6.3; an entry that needs another is read by nobody or by each in its own way. */
+export const NEWEST_VERSION = 63;
+
 /** Compression methods that are read. */
 export const STORED = 0;
 export const DEFLATED = 8;
