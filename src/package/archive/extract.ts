@@ -1,4 +1,4 @@
-import { lstat, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { abortError, throwIfAborted } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
@@ -36,34 +36,37 @@ export async function extractEntries(extraction: Extraction): Promise<{ files: n
   throwIfAborted(signal, WHAT);
 
   const target = path.resolve(extraction.target);
-  const wasThere = await prepareTarget(target);
+  let made: MadeTarget | undefined;
   try {
+    made = await prepareTarget(target);
     await makeFolders(target, placement.folders);
     await runTasks(extraction, target, placement);
     if (extraction.durable) await syncFolders(target, placement.folders);
     return { files: placement.files.length, bytes: placement.bytes };
   } catch (error) {
-    await removeWritten(target, wasThere);
+    if (made) await removeWritten(target, made);
     throw asRunnerError(error, target, signal);
   }
 }
 
 const WHAT = 'unpacking of the archive';
 
-/** Creates the target, or sees that it is an empty folder. @returns whether it was there. */
-async function prepareTarget(target: string): Promise<boolean> {
+/** What was there before: `first` is the outermost folder that had to be made, if any. */
+interface MadeTarget {
+  first: string | undefined;
+}
+
+/** Creates the target, or sees that it is an empty folder. */
+async function prepareTarget(target: string): Promise<MadeTarget> {
   const there = await lstat(target).catch(() => undefined);
-  if (!there) {
-    await mkdir(target, { recursive: true });
-    return false;
-  }
+  if (!there) return { first: await mkdir(target, { recursive: true }) };
   if (!there.isDirectory()) {
     throw new RunnerError('invalid_params', `${target} is not a folder: nothing is unpacked there`);
   }
   if ((await readdir(target)).length > 0) {
     throw new RunnerError('invalid_params', `${target} is not empty: nothing is unpacked there`);
   }
-  return true;
+  return { first: undefined };
 }
 
 /** Not recursive: a folder that is there already was not made by us, and would be no safe ground. */
@@ -109,13 +112,18 @@ async function runTasks(extraction: Extraction, target: string, placement: Place
   if (placement.bytes === 0) onProgress?.(0, 0);
 }
 
-async function removeWritten(target: string, wasThere: boolean): Promise<void> {
-  if (!wasThere) {
-    await rm(target, { recursive: true, force: true, maxRetries: 3 });
-    return;
-  }
+async function removeWritten(target: string, { first }: MadeTarget): Promise<void> {
   for (const name of await readdir(target)) {
     await rm(path.join(target, name), { recursive: true, force: true, maxRetries: 3 });
+  }
+  if (first === undefined) return;
+  // Folders above the target go only while they are empty: somebody else may have put something there since.
+  for (let folder = target; ; folder = path.dirname(folder)) {
+    const isGone = await rmdir(folder).then(
+      () => true,
+      () => false,
+    );
+    if (!isGone || folder === first) return;
   }
 }
 
