@@ -1,0 +1,52 @@
+import type { OperationOptions } from '../abort.js';
+import { openArchive } from './archive.js';
+import type { Archive, ArchiveEntry } from './archive-types.js';
+import { decodeText } from './text.js';
+
+/** What a wheel says of itself in METADATA (core metadata specification). */
+export interface WheelMetadata {
+  /** `Requires-Dist`, as written. */
+  requires: string[];
+  requiresPython?: string;
+}
+
+/** A compressed wheel has to be unpacked to look into it; larger ones are left to pip. */
+const MAX_COMPRESSED_BYTES = 4 * 1024 * 1024;
+const MAX_METADATA_BYTES = 1024 * 1024;
+
+/**
+ * METADATA of a wheel inside a package. A stored wheel is read in place, a small compressed one in memory; undefined
+ * for one that is too large to be unpacked for this, or that is no wheel inside.
+ */
+export async function readWheelMetadata(
+  archive: Archive,
+  entry: ArchiveEntry,
+  o: OperationOptions = {},
+): Promise<WheelMetadata | undefined> {
+  const range = archive.slice(entry);
+  if (!range && entry.sizeBytes > MAX_COMPRESSED_BYTES) return undefined;
+  const source = range
+    ? { range }
+    : { bytes: await archive.read(entry, { ...o, maxBytes: MAX_COMPRESSED_BYTES }) };
+  await using wheel = await openArchive(archive.path, { ...source, signal: o.signal });
+  const metadata = wheel.entries.find(({ name }) => /^[^/]+\.dist-info\/METADATA$/.test(name));
+  if (!metadata) return undefined;
+  const text = decodeText(await wheel.read(metadata, { ...o, maxBytes: MAX_METADATA_BYTES }));
+  return text === undefined ? undefined : parseMetadata(text);
+}
+
+/** Reads the header fields that matter here. */
+export function parseMetadata(text: string): WheelMetadata {
+  const [head = ''] = text.split(/\r?\n\r?\n/, 1);
+  const fields = head
+    .replace(/\r?\n[ \t]+/g, ' ')
+    .split(/\r?\n/)
+    .map((line) => /^([A-Za-z-]+):\s*(.*)$/.exec(line))
+    .filter((match) => match !== null)
+    .map(([, name = '', value = '']) => ({ name: name.toLowerCase(), value: value.trim() }));
+  const requiresPython = fields.find(({ name }) => name === 'requires-python')?.value;
+  return {
+    requires: fields.filter(({ name }) => name === 'requires-dist').map(({ value }) => value),
+    ...(requiresPython !== undefined && { requiresPython }),
+  };
+}

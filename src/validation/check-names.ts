@@ -1,0 +1,54 @@
+import type { Check } from '../package/types.js';
+
+/** Every check, in the order of a report: the SDK's own names, and after them those that only this library makes. */
+export const CHECK_ORDER = [
+  'manifest_exists',
+  'manifest_load',
+  'manifest_fields',
+  'entry_import',
+  'get_info',
+  'step_schema',
+  'supported_pids_match',
+  'pre_execute_return_dict',
+  'pre_status_valid',
+  'pre_message_present',
+  'execute_return_dict',
+  'execute_status_valid',
+  'execute_result_status_valid',
+  'ng_reason_present',
+  'defect_rects_type',
+  'defect_rects_count_limit',
+  'smoke_execute',
+  'zip_open',
+  'zip_manifest',
+  'zip_requirements',
+  'zip_wheels',
+  'wheel_names',
+  'requirements_offline',
+  'requirements_met',
+  'python_compatible',
+  'integrity',
+  'environment',
+] as const;
+
+/** Name of a check. */
+export type CheckName = (typeof CHECK_ORDER)[number];
+
+/** Checks that need the algorithm to run. */
+export const SMOKE_CHECKS: readonly CheckName[] = CHECK_ORDER.slice(3, 17);
+
+/** Of those, the ones that the execute-only generation has nothing for. */
+export const PHASED_CHECKS: ReadonlySet<CheckName> = new Set<CheckName>([
+  'get_info',
+  'step_schema',
+  'supported_pids_match',
+  'pre_execute_return_dict',
+  'pre_status_valid',
+  'pre_message_present',
+]);
+
+/** Sorts a report's checks. */
+export function inReportOrder(checks: readonly Check[]): Check[] {
+  const position = (name: string) => (CHECK_ORDER as readonly string[]).indexOf(name);
+  return [...checks].sort((a, b) => position(a.name) - position(b.name));
+}

@@ -1,0 +1,95 @@
+import { execFileSync } from 'node:child_process';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { compareVersions, parseVersion, satisfies } from '../../src/package/pep440.js';
+
+/** pip's own judgement: the packaging library it ships. One Python for all cases. */
+function pipSatisfies(cases: { version: string; specifier: string }[]): (boolean | null)[] {
+  const script = `
+import json, sys
+from pip._vendor.packaging.specifiers import SpecifierSet, InvalidSpecifier
+from pip._vendor.packaging.version import Version, InvalidVersion
+def judge(case):
+    try:
+        return SpecifierSet(case["specifier"]).contains(Version(case["version"]), prereleases=True)
+    except (InvalidSpecifier, InvalidVersion):
+        return None
+print(json.dumps([judge(case) for case in json.load(sys.stdin)]))`;
+  return JSON.parse(
+    execFileSync('python3', ['-W', 'ignore', '-c', script], { input: JSON.stringify(cases) }).toString(),
+  ) as (boolean | null)[];
+}
+
+const number = fc.integer({ min: 0, max: 3 });
+const part = <T extends string>(value: fc.Arbitrary<T>) => fc.option(value, { nil: '' as const });
+const release = fc.array(number, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('.'));
+const version = fc
+  .tuple(
+    part(fc.constantFrom('1!')),
+    release,
+    part(
+      fc
+        .tuple(fc.constantFrom('a', 'b', 'rc', '.beta', '-c', 'alpha'), number)
+        .map(([letter, n]) => `${letter}${n}`),
+    ),
+    part(fc.tuple(fc.constantFrom('.post', '-', 'rev', '.r'), number).map(([text, n]) => `${text}${n}`)),
+    part(number.map((n) => `.dev${n}`)),
+  )
+  .map((parts) => parts.join(''));
+const withLocal = fc
+  .tuple(version, part(fc.constantFrom('+cpu', '+1', '+cpu.2')))
+  .map((parts) => parts.join(''));
+const clause = fc.oneof(
+  fc.tuple(fc.constantFrom('==', '!=', '<=', '>=', '<', '>'), version).map((parts) => parts.join('')),
+  fc.tuple(fc.constantFrom('==', '!='), withLocal).map((parts) => parts.join('')),
+  fc.tuple(fc.constantFrom('==', '!='), release).map(([operator, text]) => `${operator}${text}.*`),
+  fc.tuple(number, release).map(([major, rest]) => `~=${major}.${rest}`),
+);
+const specifier = fc.array(clause, { minLength: 1, maxLength: 3 }).map((clauses) => clauses.join(','));
+
+test('specifiers are judged as pip judges them, for 2,000 generated versions and specifiers', () => {
+  const cases = fc.sample(fc.record({ version: withLocal, specifier }), { numRuns: 2000, seed: 440 });
+  const pip = pipSatisfies(cases);
+  const differences = cases
+    .map(({ version: found, specifier: wanted }, index) => ({
+      found,
+      wanted,
+      ours: satisfies(found, wanted) ?? null,
+      pips: pip[index] ?? null,
+    }))
+    .filter(({ ours, pips }) => ours !== pips);
+  expect(differences.slice(0, 10)).toEqual([]);
+});
+
+test('versions are put in the order of the specification', () => {
+  const ordered = [
+    '1.0.dev456',
+    '1.0a1',
+    '1.0a2.dev456',
+    '1.0a12.dev456',
+    '1.0a12',
+    '1.0b1.dev456',
+    '1.0b2',
+    '1.0b2.post345.dev456',
+    '1.0b2.post345',
+    '1.0rc1.dev456',
+    '1.0rc1',
+    '1.0',
+    '1.0+abc.5',
+    '1.0+abc.7',
+    '1.0+5',
+    '1.0.post456.dev34',
+    '1.0.post456',
+    '1.1.dev1',
+    '1!0.1',
+  ];
+  const sorted = [...ordered].reverse().sort((a, b) => {
+    const [left, right] = [parseVersion(a), parseVersion(b)];
+    return left && right ? compareVersions(left, right) : NaN;
+  });
+  expect(sorted).toEqual(ordered);
+});
+
+test.each(['', 'x', '1.', '1..2', '1.0-', '1.0+', '1 2'])('%j is no version', (text) => {
+  expect(parseVersion(text)).toBeUndefined();
+});
