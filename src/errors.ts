@@ -24,6 +24,7 @@ export const ERROR_NUMBERS = {
   lock_timeout: undefined,
   lock_lost: undefined,
   store_damaged: undefined,
+  store_failed: undefined,
   // worker and supervision
   unknown: '1000',
   invalid_pid: '1001',

@@ -22,18 +22,19 @@ export function isPackageFault(error: RunnerError): boolean {
 }
 
 /**
- * Any failure as a RunnerError. One that has a code keeps it; what the system says (`ENOSPC`, `EIO`, `EACCES`…)
- * becomes `install_failed` with that as its cause.
+ * Any failure as a RunnerError. One that has a code keeps it; what the system says (`ENOSPC`, `EIO`, `EACCES`…),
+ * also about the registry, becomes `install_failed` with that as its cause.
  */
 export function asRunnerError(error: unknown, ref: OperationRef, stage: string): RunnerError {
-  if (RunnerError.is(error)) return error;
+  if (RunnerError.is(error) && error.code !== 'store_failed') return error;
+  const cause = RunnerError.is(error) ? error.cause : error;
   const { name, version, operation } = ref;
   const subject = name === undefined ? 'the package' : `${name} ${version ?? ''}`.trim();
-  const remedy = errnoCode(error) === 'ENOSPC' ? '; free some space, for example with prune()' : '';
+  const remedy = errnoCode(cause) === 'ENOSPC' ? '; free some space, for example with prune()' : '';
   return new RunnerError(
     'install_failed',
-    `The ${operation} of ${subject} failed at ${stage}: ${(error as Error).message}${remedy}`,
-    { cause: error, details: { name, version, stage, path: (error as NodeJS.ErrnoException).path } },
+    `The ${operation} of ${subject} failed at ${stage}: ${(cause as Error).message}${remedy}`,
+    { cause, details: { name, version, stage, path: (cause as NodeJS.ErrnoException).path } },
   );
 }
 

@@ -156,7 +156,7 @@ async function build(
     },
   });
   onStage('smoke');
-  await steps.smoke(root, environment, inspection, { signal, onCheck: context.onCheck });
+  await steps.smoke(root, environment, inspection, { finalRoot, signal, onCheck: context.onCheck });
   onStage('seal');
   const inventory = await sealTree(root, {
     permissions,

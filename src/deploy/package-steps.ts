@@ -28,6 +28,6 @@ export interface PackageSteps {
     root: string,
     venv: Venv,
     inspection: PackageInspection,
-    o: OperationOptions & { onCheck: (check: Check) => void },
+    o: OperationOptions & { finalRoot: string; onCheck: (check: Check) => void },
   ): Promise<void>;
 }

@@ -39,7 +39,9 @@ export async function readRegistry(layout: StoreLayout): Promise<RegistryReading
   try {
     raw = await readJson(layout.registry);
   } catch (error) {
-    return rebuild(layout, [`it cannot be read: ${(error as Error).message}`]);
+    // Only what it says can be damaged; that the system does not hand it over now proves nothing about it.
+    if (!(error instanceof SyntaxError)) throw error;
+    return rebuild(layout, [`it is not JSON: ${error.message}`]);
   }
   if (raw === undefined) return { content: emptyContent() };
   if (!isRecord(raw) || !Array.isArray(raw.packages)) return rebuild(layout, ['it has no list of packages']);

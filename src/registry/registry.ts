@@ -8,6 +8,7 @@ import type { Durability } from '../store/atomic-file.js';
 import { audited } from '../store/audit-log.js';
 import { StoreLayout } from '../store/layout.js';
 import { acquireLock, lockHolder } from '../store/lock.js';
+import { onStore } from '../store/store-error.js';
 import {
   checkSupported,
   checkUnclaimed,
@@ -92,19 +93,25 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   /**
    * Opens the store at `root`, making its folders if need be.
    *
-   * @throws RunnerError `lock_timeout`, `aborted`
+   * @throws RunnerError `store_failed` when the system refuses, `lock_timeout`, `aborted`
    */
   static async open(root: string | StoreLayout, options: RegistryOptions = {}): Promise<Registry> {
     throwIfAborted(options.signal, 'open registry');
     const layout = typeof root === 'string' ? new StoreLayout(root) : root;
-    for (const folder of [layout.zips, layout.deployedRoot, layout.activeRoot, layout.logs]) {
-      await mkdir(folder, { recursive: true });
-    }
-    const seen = await fingerprint(layout.registry);
-    const { content, damage } = await readRegistry(layout);
+    const { seen, content, damage } = await onStore(`open the store ${layout.root}`, async () => {
+      for (const folder of [layout.zips, layout.deployedRoot, layout.activeRoot, layout.logs]) {
+        await mkdir(folder, { recursive: true });
+      }
+      return { seen: await fingerprint(layout.registry), ...(await readRegistry(layout)) };
+    });
     const registry = new Registry(layout, options, { content, seen });
-    if (damage) await registry.#repair(options.signal);
-    return registry;
+    try {
+      if (damage) await registry.#repair(options.signal);
+      return registry;
+    } catch (error) {
+      await registry.close();
+      throw error;
+    }
   }
 
   /** Deployed versions, in the order of their registration. A version that a live process uses is `running`. */
@@ -260,6 +267,8 @@ export class Registry extends SafeEmitter<RegistryEvents> {
       await using _lock = await acquireLock(lock, { operation: 'recover', timeoutMs: 0, signal });
       // Whoever writes them holds the lock: now there is none that is being written.
       for (const file of await unfinishedFiles(this.layout)) await rm(file, { force: true });
+      const { content, damage } = await readRegistry(this.layout);
+      if (!damage) await publishMappings(this.layout, content.active, this.durability);
     } catch (error) {
       if (!RunnerError.is(error, 'lock_timeout')) throw error;
     }
@@ -301,7 +310,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     throwIfAborted(signal, operation);
     if (this.#isClosed) throw new RunnerError('closed', `The registry was closed before ${operation}`);
     const log = path.join(this.layout.logs, 'package_activate.log');
-    return audited(log, { operation, ...who }, async () => {
+    const change = async () => {
       await using _lock = await acquireLock(`${this.layout.registry}.lock`, {
         operation: [operation, who.name, who.version, ...(who.pids ?? [])].filter(Boolean).join(' '),
         timeoutMs: this.#lockTimeoutMs,
@@ -313,7 +322,10 @@ export class Registry extends SafeEmitter<RegistryEvents> {
       await this.#commit(content);
       if (damage) this.emit('damaged', damage);
       return answer;
-    });
+    };
+    return audited(log, { operation, ...who }, () =>
+      onStore(`${operation} in ${this.layout.registry}`, change),
+    );
   }
 
   async #repair(signal: AbortSignal | undefined): Promise<void> {
@@ -324,13 +336,14 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     await writeRegistry(this.layout, content, this.durability);
     this.#content = content;
     this.#seen = await fingerprint(this.layout.registry);
-    await publishMappings(this.layout, content.active, this.durability);
+    // The change has happened: copies that cannot be written now are written with the next one, or by a sweep.
+    await publishMappings(this.layout, content.active, this.durability).catch(() => undefined);
   }
 
   async #current({ signal }: OperationOptions): Promise<void> {
     throwIfAborted(signal, 'registry');
     if (this.#isClosed) throw new RunnerError('closed', 'The registry was closed');
-    await this.#refresh();
+    await onStore(`read ${this.layout.registry}`, () => this.#refresh());
   }
 
   /** Reads the file again if it is another than the one last read. */

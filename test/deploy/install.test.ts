@@ -108,14 +108,16 @@ describe('a version that is installed already', () => {
   });
 
   test('that is taken into use while its replacement is made stays, and the replacement is refused', async () => {
-    const { deployer, registry, zip, content } = await deployStore();
+    const during: { smoke?: () => Promise<void> } = {};
+    const { deployer, registry, zip, content } = await deployStore({
+      steps: { ...plainSteps, smoke: async () => during.smoke?.() },
+    });
     await deployer.install(await zip());
     const before = await content();
     let use: AsyncDisposable | undefined;
-    deployer.on('stage', ({ stage }) => {
-      if (stage === 'seal') return registry.use('sample', '1.0.0').then((mark) => (use = mark));
-      return undefined;
-    });
+    during.smoke = async () => {
+      use = await registry.use('sample', '1.0.0');
+    };
     await expect(deployer.install(await zip(), { force: true })).rejects.toMatchObject({
       code: 'version_in_use',
     });

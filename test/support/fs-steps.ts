@@ -11,6 +11,8 @@ export type StepPlan =
   | { mode: 'count' }
   /** SIGKILL at this step; a write gets half of its bytes out first. */
   | { mode: 'kill'; at: number }
+  /** SIGSTOP at this step: the process lives, and does nothing until it is continued. */
+  | { mode: 'stop'; at: number }
   /** This step fails, once, with this code; a full disk lets half of a write through first. */
   | { mode: 'fail'; at: number; code: 'ENOSPC' | 'EIO' };
 
@@ -46,6 +48,10 @@ export function countSteps(root: string, plan: StepPlan): () => number {
   const step = (call: string, args: readonly unknown[], half: () => void): Error | undefined => {
     steps += 1;
     if (plan.mode === 'count' || steps !== plan.at) return undefined;
+    if (plan.mode === 'stop') {
+      process.kill(process.pid, 'SIGSTOP');
+      return undefined;
+    }
     if (plan.mode === 'kill') {
       half();
       process.kill(process.pid, 'SIGKILL');

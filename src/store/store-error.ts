@@ -1,0 +1,25 @@
+import { RunnerError } from '../errors.js';
+
+/**
+ * What the system says about a file of the store (`ENOSPC`, `EIO`, `EACCES`…) as `store_failed`; an error that has a
+ * code of ours keeps it.
+ */
+export function asStoreError(error: unknown, doing: string): unknown {
+  if (RunnerError.is(error) || !(error instanceof Error)) return error;
+  const { code, path } = error as NodeJS.ErrnoException;
+  if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error;
+  const remedy = code === 'ENOSPC' ? '; free some space' : '';
+  return new RunnerError('store_failed', `Could not ${doing}: ${error.message}${remedy}`, {
+    cause: error,
+    details: path === undefined ? {} : { path },
+  });
+}
+
+/** Runs work on the store's files; what the system refuses rejects as {@link asStoreError} says. */
+export async function onStore<T>(doing: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw asStoreError(error, doing);
+  }
+}

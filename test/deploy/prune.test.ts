@@ -1,0 +1,106 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { planPrune, resolveRetention } from '../../src/deploy/retention.js';
+import type { Retention } from '../../src/deploy/types.js';
+import type { RegistryEntry } from '../../src/registry/types.js';
+import { deployStore, type DeployStore } from '../support/deploy-store.js';
+
+async function storeWith(versions: string[], retention: Retention = {}): Promise<DeployStore> {
+  const store = await deployStore({ retention });
+  for (const version of versions) await store.deployer.install(await store.zip({ version }));
+  return store;
+}
+
+const versionsOf = async ({ registry }: DeployStore) =>
+  (await registry.list()).map(({ version }) => version).sort();
+
+const FIVE = ['1.0.0', '2.0.0', '3.0.0', '4.0.0', '5.0.0'];
+
+describe('prune', () => {
+  test('of five idle versions keeps the newest three and says what went and how many bytes', async () => {
+    const store = await storeWith(FIVE);
+    const told: unknown[] = [];
+    store.deployer.on('pruned', (report) => told.push(report));
+    const report = await store.deployer.prune();
+    expect(await versionsOf(store)).toEqual(['3.0.0', '4.0.0', '5.0.0']);
+    expect(report.pruned.map(({ version, action }) => `${action} ${version}`)).toEqual([
+      ...['delete 2.0.0', 'delete 1.0.0'],
+    ]);
+    expect(report.freedBytes).toBe(report.pruned.reduce((sum, { freedBytes }) => sum + freedBytes, 0));
+    expect(report.freedBytes).toBeGreaterThan(500);
+    expect(told).toEqual([report]);
+  });
+
+  test('keeps an active, a running and a rollback version past the count, and says why', async () => {
+    const store = await storeWith(FIVE, { keep: 1 });
+    const { registry, deployer, join } = store;
+    await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+    await registry.switch({ name: 'sample', version: '2.0.0', pids: ['A01'] });
+    const other = await join();
+    await using _use = await other.registry.use('sample', '3.0.0');
+    const report = await deployer.prune();
+    expect(await versionsOf(store)).toEqual(['1.0.0', '2.0.0', '3.0.0', '5.0.0']);
+    expect(report.kept.map(({ version, reason }) => `${version} ${reason}`).sort()).toEqual([
+      ...['1.0.0 rollback', '2.0.0 active', '3.0.0 running'],
+    ]);
+  });
+
+  test('with archive moves what is not the environment to .archive and frees the rest', async () => {
+    const store = await storeWith(FIVE, { action: 'archive', keep: 4 });
+    const report = await store.deployer.prune();
+    const archive = path.join(store.registry.layout.algorithms, '.archive', 'sample', '1.0.0');
+    expect(report.pruned).toMatchObject([{ version: '1.0.0', action: 'archive', archive }]);
+    const names = await readdir(archive);
+    expect(names).toContain('manifest.json');
+    expect(names).not.toContain('venv');
+    expect(await versionsOf(store)).toEqual(FIVE.slice(1));
+  });
+
+  test('of one name leaves the others alone', async () => {
+    const store = await storeWith(['1.0.0', '2.0.0'], { keep: 1 });
+    for (const version of ['1.0.0', '2.0.0']) {
+      await store.deployer.install(await store.zip({ name: 'other', version }));
+    }
+    await store.deployer.prune({ name: 'other' });
+    expect((await store.registry.list()).map(({ name, version }) => `${name} ${version}`).sort()).toEqual([
+      ...['other 2.0.0', 'sample 1.0.0', 'sample 2.0.0'],
+    ]);
+  });
+
+  test('runs by itself after an install with automatic retention', async () => {
+    const store = await storeWith(FIVE, { automatic: true });
+    expect(await versionsOf(store)).toEqual(['3.0.0', '4.0.0', '5.0.0']);
+  });
+});
+
+test.each([[-1], [1.5], [Number.NaN]])('retention of %d versions is refused', (keep) => {
+  expect(() => resolveRetention({ keep })).toThrow(RangeError);
+});
+
+test('a plan keeps the newest of each name and whatever has a reason, and loses no entry', () => {
+  const entry = fc.record({
+    name: fc.constantFrom('a', 'b', 'c'),
+    version: fc.integer({ min: 0, max: 99 }).map(String),
+    created_at: fc.integer({ min: 0, max: 20 }).map((day) => new Date(day * 86_400_000).toISOString()),
+    isHeld: fc.boolean(),
+  });
+  const entries = fc.uniqueArray(entry, { selector: ({ name, version }) => `${name} ${version}` });
+  fc.assert(
+    fc.property(entries, fc.integer({ min: 0, max: 4 }), (drawn, keep) => {
+      const all = drawn as unknown as RegistryEntry[];
+      const { remove, kept } = planPrune(all, keep, (one) => (one.isHeld ? 'active' : undefined));
+      expect(remove.some(({ isHeld }) => isHeld)).toBe(false);
+      for (const name of ['a', 'b', 'c']) {
+        const ofName = all.filter((one) => one.name === name);
+        const removed = remove.filter((one) => one.name === name);
+        const past = removed.length + kept.filter((one) => one.name === name).length;
+        expect(past).toBe(Math.max(0, ofName.length - keep));
+        const newest = ofName.filter((one) => !removed.includes(one)).map(({ created_at }) => created_at);
+        const staying = newest.sort().reverse().slice(0, keep).at(-1) ?? '9';
+        expect(removed.every(({ created_at }) => created_at <= staying)).toBe(true);
+      }
+    }),
+  );
+});

@@ -1,0 +1,105 @@
+import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { RecoveryReport } from '../../src/deploy/types.js';
+import { deployStore } from '../support/deploy-store.js';
+import { startChild, runChild } from '../support/kill-matrix.js';
+import { describeStore, killScenarios, openStore, storeFolder } from '../support/kill-scenarios.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+
+/** A folder with a scenario prepared in it. */
+async function prepared(name: string): Promise<string> {
+  const root = await temporaryFolder();
+  await killScenarios[name]?.prepare(root);
+  return root;
+}
+
+/** A step in the middle of the operation: the version is being built in the staging folder. */
+const MIDDLE = 25;
+
+describe('recover', () => {
+  test('of a store in which nothing was cut off reports nothing and changes nothing', async () => {
+    const { deployer, zip, content } = await deployStore();
+    await deployer.install(await zip());
+    const before = await content();
+    expect(await deployer.recover()).toMatchObject({ recovered: [], busy: [] });
+    expect(await content()).toEqual(before);
+  });
+
+  test('runs before the first operation of a deployer, once, and is told by an event', async () => {
+    const root = await prepared('install');
+    await runChild('install', root, { mode: 'kill', at: MIDDLE });
+    expect(await readdir(path.join(storeFolder(root), 'algorithms'))).toContain('.staging');
+    await using store = await openStore(root);
+    const told: RecoveryReport[] = [];
+    store.deployer.on('recovered', (report) => told.push(report));
+    await store.deployer.scan();
+    await store.deployer.scan();
+    expect(told).toMatchObject([
+      {
+        recovered: [{ operation: 'install', name: 'sample', version: '1.0.0', outcome: 'undone' }],
+        busy: [],
+      },
+    ]);
+    expect(await readdir(path.join(storeFolder(root), 'algorithms'))).not.toContain('.staging');
+  });
+
+  test('leaves the work of a live process alone, which then ends well', async () => {
+    const root = await prepared('install');
+    const child = startChild('install', root, { mode: 'stop', at: MIDDLE });
+    await stopped(child.process.pid ?? 0);
+    await using store = await openStore(root);
+    const report = await store.deployer.recover();
+    expect(report).toMatchObject({
+      recovered: [],
+      busy: [{ operation: 'install', name: 'sample', version: '1.0.0' }],
+    });
+    child.process.kill('SIGCONT');
+    expect(await child.end).toMatchObject({ exitCode: 0 });
+    expect((await child.end).report?.code).toBeUndefined();
+    expect(await describeStore(store.registry)).toEqual(['1.0.0 first']);
+    expect(await store.deployer.verify('sample', '1.0.0')).toMatchObject({ intact: true });
+  });
+
+  test('by several hosts at once is done by one of them', async () => {
+    const root = await prepared('force-install');
+    await runChild('force-install', root, { mode: 'kill', at: MIDDLE });
+    await using first = await openStore(root);
+    await using second = await openStore(root);
+    await using third = await openStore(root);
+    const reports = await Promise.all([first, second, third].map(({ deployer }) => deployer.recover()));
+    expect(reports.flatMap(({ recovered }) => recovered)).toHaveLength(1);
+    expect(await describeStore(first.registry)).toEqual(['1.0.0 first']);
+  });
+
+  test('is not needed for an install that takes over the lock of a dead host: it puts its work away first', async () => {
+    const root = await prepared('force-install');
+    await using store = await openStore(root);
+    await store.deployer.scan(); // its own first recovery is over
+    await runChild('force-install', root, { mode: 'kill', at: MIDDLE });
+    await store.deployer.install(path.join(root, 'second.zip'), { force: true });
+    expect(await describeStore(store.registry)).toEqual(['1.0.0 second']);
+    expect(await readdir(store.registry.layout.algorithms)).not.toContain('.staging');
+  });
+
+  test('leaves what another machine began, unless it has been silent for a day', async () => {
+    const { deployer, registry } = await deployStore();
+    const folder = path.join(registry.layout.staging, '4711.123.00000000.00000000');
+    await mkdir(folder, { recursive: true });
+    await writeFile(path.join(folder, 'upload.zip'), 'half');
+    expect(await deployer.recover()).toMatchObject({ recovered: [], busy: [{ operation: 'unknown' }] });
+    const twoDaysAgo = new Date(Date.now() - 2 * 86_400_000);
+    await utimes(folder, twoDaysAgo, twoDaysAgo);
+    expect(await deployer.recover()).toMatchObject({ recovered: [{ outcome: 'undone' }], busy: [] });
+    expect(await readdir(registry.layout.algorithms)).not.toContain('.staging');
+  });
+});
+
+/** Waits until a process is stopped, as the system tells (proc(5)). */
+async function stopped(pid: number): Promise<void> {
+  for (;;) {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    if (stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

@@ -1,0 +1,157 @@
+import { appendFile, copyFile, mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { DiscoveredPackage, InvalidEvent } from '../../src/deploy/types.js';
+import type { Deployer } from '../../src/deploy/deployer.js';
+import { RunnerError } from '../../src/errors.js';
+import { deployStore } from '../support/deploy-store.js';
+import { plainSteps } from '../support/plain-steps.js';
+
+const anHourAgo = () => new Date(Date.now() - 3_600_000);
+
+/** Resolves with the next event of this name. */
+function next<T>(deployer: Deployer, event: 'discovered' | 'invalid' | 'installed' | 'error'): Promise<T> {
+  return new Promise((resolve) => {
+    deployer.once(event, (value) => {
+      resolve(value as T);
+    });
+  });
+}
+
+describe('scan', () => {
+  test('of an empty store, or one without its folders, finds nothing', async () => {
+    const { deployer, registry } = await deployStore();
+    expect(await deployer.scan()).toEqual([]);
+    await rm(registry.layout.algorithms, { recursive: true });
+    expect(await deployer.scan()).toEqual([]);
+  });
+
+  test('tells a zip that can be installed, and one that is deployed, by name and version', async () => {
+    const { deployer, registry, zip } = await deployStore();
+    const file = path.join(registry.layout.zips, 'anything.zip');
+    await copyFile(await zip({ version: '1.2.3' }), file);
+    const found = { source: 'zip', path: file, name: 'sample', version: '1.2.3', settling: false };
+    expect(await deployer.scan()).toMatchObject([{ ...found, state: 'validated' }]);
+    await deployer.install(file);
+    expect(await deployer.scan()).toMatchObject([
+      { ...found, state: 'deployed' },
+      { source: 'deployed', name: 'sample', version: '1.2.3', state: 'deployed' },
+    ]);
+  });
+
+  test('remembers why a zip is invalid without reading it again, until the file changes', async () => {
+    let reads = 0;
+    const { deployer, registry, zip } = await deployStore({
+      steps: { ...plainSteps, open: (...given) => ((reads += 1), plainSteps.open(...given)) },
+    });
+    const file = path.join(registry.layout.zips, 'bad.zip');
+    await writeFile(file, 'this is no zip');
+    await utimes(file, anHourAgo(), anHourAgo());
+    const told: InvalidEvent[] = [];
+    deployer.on('invalid', (event) => told.push(event));
+    for (const _look of ['first', 'second']) {
+      expect(await deployer.scan()).toMatchObject([
+        { state: 'invalid', settling: false, reason: { code: 'invalid_zip', errorCode: '2001' } },
+      ]);
+    }
+    expect([reads, told.length]).toEqual([1, 1]);
+    await writeFile(file, await readFile(await zip()));
+    expect(await deployer.scan()).toMatchObject([{ state: 'validated' }]);
+  });
+
+  test('leaves a zip alone that is being copied, and takes it once it is whole', async () => {
+    const { deployer, registry, zip } = await deployStore();
+    const bytes = await readFile(await zip());
+    const file = path.join(registry.layout.zips, 'growing.zip');
+    await writeFile(file, bytes.subarray(0, 900));
+    const told: unknown[] = [];
+    deployer.on('invalid', (event) => told.push(event));
+    expect(await deployer.scan()).toMatchObject([{ state: 'discovered', settling: true }]);
+    await appendFile(file, bytes.subarray(900));
+    expect(await deployer.scan()).toMatchObject([{ state: 'validated', settling: false }]);
+    expect(told).toEqual([]);
+  });
+
+  test('overlooks hidden files, other endings and folders', async () => {
+    const { deployer, registry } = await deployStore();
+    await writeFile(path.join(registry.layout.zips, '.sample.zip.part'), '');
+    await writeFile(path.join(registry.layout.zips, 'sample.zip.crdownload'), '');
+    await mkdir(path.join(registry.layout.zips, 'folder.zip'));
+    expect(await deployer.scan()).toEqual([]);
+  });
+
+  test('calls a folder invalid that the registry does not list, and a version that is not complete', async () => {
+    const { deployer, registry, zip } = await deployStore();
+    await deployer.install(await zip());
+    await rm(path.join(registry.layout.deployed('sample', '1.0.0'), '.procvision-version.json'));
+    await mkdir(path.join(registry.layout.deployedRoot, 'stranger', '9'), { recursive: true });
+    expect(await deployer.scan()).toMatchObject([
+      { name: 'sample', state: 'invalid', reason: { code: 'store_damaged' } },
+      { name: 'stranger', state: 'invalid', reason: { code: 'store_damaged' } },
+    ]);
+  });
+});
+
+describe('watch', () => {
+  test('discovers a zip that appears, and installs it when asked to', async () => {
+    const { deployer, registry, zip } = await deployStore();
+    await using _watch = deployer.watch({ intervalMs: 5, install: true, operator: 'watcher' });
+    const discovered = next<DiscoveredPackage>(deployer, 'discovered');
+    const installed = next(deployer, 'installed');
+    const file = await zip();
+    await utimes(file, anHourAgo(), anHourAgo());
+    await rename(file, path.join(registry.layout.zips, 'new.zip'));
+    expect(await discovered).toMatchObject({ name: 'sample', version: '1.0.0' });
+    expect(await installed).toMatchObject({ entry: { name: 'sample', operator: 'watcher' } });
+  });
+
+  test('survives the removal of the folder and sees what comes after it is back', async () => {
+    const { deployer, registry, zip } = await deployStore();
+    let scans = 0;
+    await using _watch = deployer.watch({ intervalMs: 5 });
+    await rm(registry.layout.zips, { recursive: true });
+    deployer.on('error', () => (scans += 1));
+    const file = await zip();
+    const discovered = next<DiscoveredPackage>(deployer, 'discovered');
+    await mkdir(registry.layout.zips);
+    await rename(file, path.join(registry.layout.zips, 'new.zip'));
+    expect(await discovered).toMatchObject({ name: 'sample' });
+    expect(scans).toBe(0);
+  });
+
+  test('tries a package that fails for its own fault once, and again when the file has changed', async () => {
+    let attempts = 0;
+    const { deployer, registry, zip } = await deployStore({
+      steps: {
+        ...plainSteps,
+        environment: () => {
+          attempts += 1;
+          return Promise.reject(new RunnerError('install_failed', 'bad wheel'));
+        },
+      },
+    });
+    const place = async (version: string) => {
+      const file = await zip({ version });
+      await utimes(file, anHourAgo(), anHourAgo());
+      await rename(file, path.join(registry.layout.zips, 'bad.zip'));
+    };
+    await place('1.0.0');
+    const watch = deployer.watch({ intervalMs: 5, install: true });
+    expect(await next<InvalidEvent>(deployer, 'invalid')).toMatchObject({ name: 'sample', version: '1.0.0' });
+    const scanned = await deployer.scan();
+    expect(scanned).toMatchObject([{ state: 'invalid', reason: { code: 'install_failed' } }]);
+    await place('1.0.1');
+    expect(await next<InvalidEvent>(deployer, 'invalid')).toMatchObject({ version: '1.0.1' });
+    await watch[Symbol.asyncDispose]();
+    expect(attempts).toBe(2);
+  });
+
+  test('ends with close(), and with its own disposal', async () => {
+    const { deployer } = await deployStore();
+    const watch = deployer.watch({ intervalMs: 5 });
+    await watch[Symbol.asyncDispose]();
+    deployer.watch({ intervalMs: 5 });
+    await deployer.close();
+    expect(() => deployer.watch()).toThrow(expect.objectContaining({ code: 'closed' }) as Error);
+  });
+});

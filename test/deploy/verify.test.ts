@@ -1,0 +1,130 @@
+import { chmod, lstat, mkdir, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { deployStore } from '../support/deploy-store.js';
+import { plainSteps } from '../support/plain-steps.js';
+
+async function deployed(permissions = {}) {
+  const store = await deployStore({ permissions });
+  await store.deployer.install(
+    await store.zip({
+      files: {
+        ...{ 'algorithm/__init__.py': '', 'algorithm/main.py': 'x = 1\n', 'assets/a.bin': 'aaaa' },
+        ...{ __proto__: 'a file like any other' },
+      },
+      extra: [{ name: 'sample/tool.sh', data: '#!/bin/sh\n', mode: 0o755 }],
+    }),
+  );
+  const root = store.registry.layout.deployed('sample', '1.0.0');
+  return { ...store, root, verify: () => store.deployer.verify('sample', '1.0.0') };
+}
+
+async function overwrite(file: string, text: string): Promise<void> {
+  await chmod(file, 0o644);
+  await writeFile(file, text);
+}
+
+describe('verify', () => {
+  test('of a version as it was sealed is intact and counts its files', async () => {
+    const { verify } = await deployed();
+    const report = await verify();
+    expect(report).toMatchObject({ name: 'sample', version: '1.0.0', intact: true, drift: [] });
+    expect(report.files).toBeGreaterThanOrEqual(7);
+  });
+
+  test('names each file that was changed, added or removed', async () => {
+    const { root, verify } = await deployed();
+    await overwrite(path.join(root, 'algorithm/main.py'), 'x = 2\n');
+    await rm(path.join(root, 'assets/a.bin'));
+    await writeFile(path.join(root, 'assets/b.bin'), 'new');
+    await overwrite(path.join(root, 'venv/pyvenv.cfg'), 'home = /elsewhere\n');
+    expect(await verify()).toMatchObject({
+      intact: false,
+      drift: [
+        { path: 'algorithm/main.py', kind: 'changed' },
+        { path: 'assets/a.bin', kind: 'missing' },
+        { path: 'assets/b.bin', kind: 'added' },
+        { path: 'venv/pyvenv.cfg', kind: 'changed' },
+      ],
+    });
+  });
+
+  test('does not take bytecode that Python wrote for drift', async () => {
+    const { root, verify } = await deployed();
+    await mkdir(path.join(root, 'algorithm/__pycache__'));
+    await writeFile(path.join(root, 'algorithm/__pycache__/main.cpython-311.pyc'), 'bytecode');
+    expect(await verify()).toMatchObject({ intact: true });
+  });
+
+  test('names the list itself when it was changed or removed', async () => {
+    const { root, verify } = await deployed();
+    const list = path.join(root, '.procvision-files.json');
+    await overwrite(list, '{"format":1,"files":{},"links":{}}');
+    expect((await verify()).drift).toEqual([{ path: '.procvision-files.json', kind: 'changed' }]);
+    await rm(list);
+    expect((await verify()).drift).toEqual([{ path: '.procvision-files.json', kind: 'missing' }]);
+  });
+
+  test('of a version whose folder is gone names the list as missing', async () => {
+    const { root, verify } = await deployed();
+    await rm(root, { recursive: true });
+    expect((await verify()).intact).toBe(false);
+  });
+
+  test('of a version that is not installed rejects with not_found', async () => {
+    const { deployer } = await deployStore();
+    await expect(deployer.verify('sample', '1.0.0')).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  test.skipIf(process.platform === 'win32')('names a link that points elsewhere', async () => {
+    const store = await deployStore({
+      steps: {
+        ...plainSteps,
+        environment: async (root, ...rest) => {
+          const venv = await plainSteps.environment(root, ...rest);
+          await symlink('/usr/bin/python3', path.join(venv.dir, 'python'));
+          return venv;
+        },
+      },
+    });
+    await store.deployer.install(await store.zip());
+    const link = path.join(store.registry.layout.venv('sample', '1.0.0'), 'python');
+    await rm(link);
+    await symlink('/tmp/evil', link);
+    expect((await store.deployer.verify('sample', '1.0.0')).drift).toEqual([
+      { path: 'venv/python', kind: 'changed' },
+    ]);
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('permissions', () => {
+  const modeOf = async (file: string) => ((await stat(file)).mode & 0o777).toString(8);
+
+  test('by default seal files read-only, keep executables executable and folders writable for Python', async () => {
+    const { root } = await deployed();
+    expect(await modeOf(path.join(root, 'manifest.json'))).toBe('444');
+    expect(await modeOf(path.join(root, 'tool.sh'))).toBe('555');
+    expect(await modeOf(path.join(root, 'algorithm'))).toBe('755');
+  });
+
+  test('with read-only folders leave __pycache__ writable, and the version can still be removed', async () => {
+    const { root, deployer, registry } = await deployed({ fileMode: 0o440, folderMode: 0o550 });
+    expect(await modeOf(path.join(root, 'tool.sh'))).toBe('550');
+    expect(await modeOf(path.join(root, 'algorithm'))).toBe('550');
+    expect(await modeOf(path.join(root, 'algorithm/__pycache__'))).toBe('755');
+    await deployer.uninstall('sample', '1.0.0');
+    expect(await readdir(registry.layout.deployedRoot)).toEqual([]);
+  });
+
+  test('without seal leave the modes as they are', async () => {
+    const { root } = await deployed({ seal: false });
+    expect((await stat(path.join(root, 'manifest.json'))).mode & 0o200).toBe(0o200);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)('give everything deployed to the owner asked for', async () => {
+    const { root } = await deployed({ uid: 12345, gid: 54321 });
+    for (const file of ['manifest.json', 'algorithm', 'algorithm/main.py', 'venv']) {
+      expect(await lstat(path.join(root, file))).toMatchObject({ uid: 12345, gid: 54321 });
+    }
+  });
+});
