@@ -20,6 +20,8 @@ export type {
   SignOptions,
 } from './package/integrity.js';
 export type * from './package/types.js';
+export { VenvManager, type VenvManagerOptions } from './python/venv-manager.js';
+export { fits } from './python/tags.js';
 export type * from './python/types.js';
 export type * from './registry/types.js';
 export type * from './frames/types.js';

@@ -1,3 +1,5 @@
+import type { Wheel } from '../package/types.js';
+
 /** A Python found on this machine. */
 export interface Interpreter {
   /** Absolute path of the executable. */
@@ -10,7 +12,7 @@ export interface Interpreter {
   abi: string;
   /** For example `linux_x86_64`. */
   platform: string;
-  /** Every wheel tag it accepts (PEP 425, 600), for example `cp311-cp311-manylinux_2_17_x86_64`. */
+  /** Every wheel tag it accepts (PEP 425, 600), for example `cp311-cp311-manylinux_2_17_x86_64`, best first. */
   tags: ReadonlySet<string>;
 }
 
@@ -22,6 +24,8 @@ export interface Venv {
   /** Absolute path of its site-packages (purelib). */
   sitePackages: string;
   interpreter: Interpreter;
+  /** Where it will stand in the end, when that is not `dir`: its scripts name this place. */
+  finalDir?: string;
 }
 
 /** What {@link VenvManager.install} did. */
@@ -30,3 +34,26 @@ export interface InstallReport {
   installed: { name: string; version: string; file?: string }[];
   durationMs: number;
 }
+
+/** What an interpreter is wanted for. */
+export interface InterpreterNeed {
+  /** For each project among them, at least one must fit. */
+  wheels?: readonly Wheel[];
+  /** As a package writes it: `3.11`, `3.11.7`, `>=3.8,<3.12`. */
+  pythonVersion?: string;
+  /** An interpreter on disk that ships with the package, or the folder it lies in; looked at first. */
+  embedded?: string;
+}
+
+/** Events of {@link VenvManager}. */
+export interface VenvManagerEvents {
+  /** A line a subprocess wrote. */
+  output: [event: { line: string; stream: 'stdout' | 'stderr'; venv: string }];
+  /** Bytes of the whole operation; `doneBytes` never falls, and reaches `totalBytes` on success. */
+  progress: [
+    event: { venv: string; stage: VenvStage; doneBytes: number; totalBytes: number; fraction: number },
+  ];
+}
+
+/** What an installation is busy with. */
+export type VenvStage = 'resolve' | 'unpack' | 'install' | 'verify';

@@ -1,0 +1,126 @@
+import { stat } from 'node:fs/promises';
+import type { OperationOptions } from '../abort.js';
+import { assetPath } from '../assets.js';
+import { RunnerError } from '../errors.js';
+import { pythonEnvironment } from '../process/environment.js';
+import { run } from '../process/run.js';
+import type { Interpreter } from './types.js';
+
+/** What `probe.py` tells of an interpreter, in the names it uses. */
+export interface PythonFacts {
+  version: string;
+  executable: string;
+  /** The interpreter itself, where `executable` is that of a virtual environment. */
+  base: string;
+  prefix: string;
+  implementation: string;
+  abi: string;
+  platform: string;
+  tags: string[];
+  /** Environment markers of PEP 508. */
+  markers: Record<string, string>;
+  /** Where an environment keeps what, relative to its folder. */
+  schemes: Record<'purelib' | 'platlib' | 'scripts' | 'data' | 'headers', string>;
+  /** Places pip can be run from: a folder on `sys.path`, or a wheel. */
+  pips: { location: string; version: string }[];
+  has_venv: boolean;
+}
+
+/** An interpreter that was asked: its facts, or why it cannot be used. */
+export type Probed =
+  { ok: true; facts: PythonFacts; interpreter: Interpreter } | { ok: false; path: string; reason: string };
+
+const PROBE_TIMEOUT_MS = 20_000;
+
+/** Asks interpreters what they are, each once as long as the file stays the same. */
+export class FactsCache {
+  readonly #known = new Map<string, { mark: string; answer: Promise<Probed> }>();
+
+  /** Asks the interpreter at this path; that of a virtual environment stands for the one it was made from. */
+  async ask(path: string, options: OperationOptions = {}): Promise<Probed> {
+    const file = await stat(path).catch(() => undefined);
+    if (!file?.isFile()) return { ok: false, path, reason: 'there is no such file' };
+    const mark = `${file.mtimeMs}/${file.size}/${file.ino}`;
+    const known = this.#known.get(path);
+    if (known?.mark === mark) {
+      return known.answer.catch((error: unknown) => {
+        // It was another caller's question that was aborted, not ours.
+        if (options.signal?.aborted || !RunnerError.is(error, 'aborted')) throw error;
+        return this.ask(path, options);
+      });
+    }
+    const answer = this.#askBase(path, options);
+    this.#known.set(path, { mark, answer });
+    // An aborted question was not answered; any other failure is an answer.
+    answer.catch(() => {
+      if (this.#known.get(path)?.answer === answer) this.#known.delete(path);
+    });
+    return answer;
+  }
+
+  /** Facts of an interpreter that must be usable. */
+  async get(interpreter: Interpreter, options: OperationOptions = {}): Promise<PythonFacts> {
+    const answer = await this.ask(interpreter.path, options);
+    if (answer.ok) return answer.facts;
+    throw new RunnerError('incompatible_python', `${interpreter.path} cannot be used: ${answer.reason}`, {
+      details: { path: interpreter.path },
+    });
+  }
+
+  async #askBase(path: string, options: OperationOptions): Promise<Probed> {
+    const first = await probe(path, options);
+    if (!first.ok || first.facts.base === first.facts.executable) return first;
+    return this.ask(first.facts.base, options);
+  }
+}
+
+async function probe(path: string, { signal }: OperationOptions): Promise<Probed> {
+  let result;
+  try {
+    result = await run(path, ['-I', '-B', '-X', 'utf8', assetPath('python/probe.py')], {
+      env: pythonEnvironment(),
+      timeoutMs: PROBE_TIMEOUT_MS,
+      signal,
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    return { ok: false, path, reason: (error as Error).message };
+  }
+  const facts = parse(result.stdout);
+  if (!facts) {
+    const said = result.stderr.trim().split('\n').at(-1) ?? '';
+    return {
+      ok: false,
+      path,
+      reason: `it is no Python that can be used (exit ${result.exitCode ?? ''}) ${said}`,
+    };
+  }
+  if (facts.tags === undefined) {
+    return { ok: false, path, reason: `Python ${facts.version} is too old: 3.8 or later is needed` };
+  }
+  const complete = facts as PythonFacts;
+  return {
+    ok: true,
+    facts: complete,
+    interpreter: {
+      path: complete.base,
+      version: complete.version,
+      implementation: complete.implementation,
+      abi: complete.abi,
+      platform: complete.platform,
+      tags: new Set(complete.tags),
+    },
+  };
+}
+
+/** The probe's answer; one that is too old gives its version and path alone. */
+function parse(stdout: string): (Partial<PythonFacts> & { version: string }) | undefined {
+  try {
+    const value: unknown = JSON.parse(stdout);
+    const isAnswer =
+      typeof value === 'object' && value !== null && 'version' in value && 'executable' in value;
+    return isAnswer ? (value as Partial<PythonFacts> & { version: string }) : undefined;
+  } catch {
+    return undefined;
+  }
+}

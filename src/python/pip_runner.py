@@ -1,0 +1,71 @@
+"""Runs a given copy of pip inside this interpreter, locked in: no network, whatever a wheel's metadata asks for.
+
+    python -I pip_runner.py <folder or wheel that holds pip> <interpreter that scripts name> [arguments of pip]
+
+Works with every pip there is, where `pip --python` needs 22.3; pip sees the packages of this interpreter alone.
+Lines on stderr that begin with U+001E count the bytes of wheels unpacked so far.
+"""
+import runpy
+import sys
+import zipfile
+from importlib.machinery import PathFinder
+
+STEP = 1 << 18
+REACHING_OUT = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.sendmsg")
+
+
+def forbid_network():
+    def hook(event, arguments):
+        if event in REACHING_OUT:
+            raise PermissionError("deploying is offline: %s%r was refused" % (event, arguments[1:]))
+
+    sys.addaudithook(hook)  # cannot be taken away again
+
+
+def find_pip_only_in(location):
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            return PathFinder.find_spec(name, [location], target) if name == "pip" else None
+
+    sys.meta_path.insert(0, Finder)
+
+
+def count_unpacked_bytes():
+    """Counts in bytes of the wheels themselves, whose sizes are known beforehand."""
+    read = zipfile.ZipExtFile.read
+    open_entry = zipfile.ZipFile.open
+    done = [0.0, 0.0]
+
+    def opening(self, name, mode="r", *args, **kwargs):
+        member = open_entry(self, name, mode, *args, **kwargs)
+        if mode == "r":
+            info = name if isinstance(name, zipfile.ZipInfo) else self.getinfo(name)
+            member.packed_share = info.compress_size / max(1, info.file_size)
+        return member
+
+    def counting(self, n=-1):
+        data = read(self, n)
+        done[0] += len(data) * getattr(self, "packed_share", 1)
+        if done[0] - done[1] >= STEP:
+            done[1] = done[0]
+            sys.__stderr__.write("\x1e%d\n" % done[0])
+            sys.__stderr__.flush()
+        return data
+
+    zipfile.ZipFile.open = opening
+    zipfile.ZipExtFile.read = counting
+
+
+def main():
+    location, executable = sys.argv[1:3]
+    sys.argv[1:3] = []
+    sys.argv[0] = "pip"
+    forbid_network()
+    count_unpacked_bytes()
+    find_pip_only_in(location)
+    sys.executable = executable
+    runpy.run_module("pip", run_name="__main__", alter_sys=True)
+
+
+main()

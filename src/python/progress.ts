@@ -1,0 +1,37 @@
+import type { VenvStage } from './types.js';
+
+/** One report of progress. */
+export interface ProgressReport {
+  stage: VenvStage;
+  doneBytes: number;
+  totalBytes: number;
+  fraction: number;
+}
+
+/** Keeps progress from ever going back, and brings it to its end. */
+export class Progress {
+  #last: ProgressReport = { stage: 'resolve', doneBytes: 0, totalBytes: 0, fraction: 0 };
+  readonly #report: (progress: ProgressReport) => void;
+
+  constructor(report: (progress: ProgressReport) => void) {
+    this.#report = report;
+  }
+
+  /** Some bytes of all are done. The total may change as more is known; the fraction does not fall. */
+  readonly at = (stage: VenvStage, doneBytes: number, totalBytes: number): void => {
+    const total = Math.max(totalBytes, this.#last.totalBytes);
+    const done = Math.min(total, Math.max(doneBytes, this.#last.doneBytes));
+    const fraction = Math.max(this.#last.fraction, total === 0 ? 0 : done / total);
+    const isNews = stage !== this.#last.stage || done > this.#last.doneBytes || total > this.#last.totalBytes;
+    this.#last = { stage, doneBytes: done, totalBytes: total, fraction };
+    if (isNews) this.#report(this.#last);
+  };
+
+  /** All is done. */
+  end(): void {
+    const { totalBytes } = this.#last;
+    if (this.#last.fraction === 1) return;
+    this.#last = { stage: 'install', doneBytes: totalBytes, totalBytes, fraction: 1 };
+    this.#report(this.#last);
+  }
+}

@@ -1,0 +1,234 @@
+import path from 'node:path';
+import type { OperationOptions } from '../abort.js';
+import { throwIfAborted } from '../abort.js';
+import { SafeEmitter } from '../emitter.js';
+import { RunnerError } from '../errors.js';
+import { findCandidates, interpreterIn } from './discovery.js';
+import { describeEnvironment, makeEnvironment, pythonIn, readPyvenvCfg } from './environment.js';
+import { FactsCache, type Probed } from './facts.js';
+import { installWithPip } from './install-pip.js';
+import { readRequirements } from './requirements-file.js';
+import { listWheels } from './pip.js';
+import { namedPlace, rewritePaths } from './relocate.js';
+import { Progress } from './progress.js';
+import { noneFits, refuse, type Refusal } from './select.js';
+import { snapshot } from './snapshot.js';
+import type { InstallReport, Interpreter, InterpreterNeed, Venv, VenvManagerEvents } from './types.js';
+import { verifyEnvironment } from './verify.js';
+
+/** Options of {@link VenvManager}. */
+export interface VenvManagerOptions {
+  /**
+   * Interpreters to use: paths, folders of installations or command names, best first. Nothing else is looked at then.
+   * @defaultValue those found on `PATH`, of pyenv, and by the `py` launcher on Windows
+   */
+  python?: string | string[];
+  /** @defaultValue 'pip' */
+  installer?: 'pip' | 'link';
+  /** Folder of unpacked wheels that environments share; `false` for none. */
+  wheelStore?: string | false;
+  /** Longest time for one creation or installation, in milliseconds. @defaultValue 600_000 */
+  timeoutMs?: number;
+}
+
+/**
+ * Finds interpreters, makes virtual environments and installs wheels into them, without a network and without a pip
+ * in the environment.
+ */
+export class VenvManager extends SafeEmitter<VenvManagerEvents> {
+  readonly installer: 'pip' | 'link';
+  readonly #given: readonly string[] | undefined;
+  readonly #timeoutMs: number;
+  readonly #facts = new FactsCache();
+
+  constructor(options: VenvManagerOptions = {}) {
+    super();
+    const { python, timeoutMs = 600_000 } = options;
+    this.installer = options.installer ?? 'pip';
+    this.#given = typeof python === 'string' ? [python] : python;
+    if (!(timeoutMs > 0))
+      throw new RunnerError('invalid_params', `timeoutMs must be positive, not ${timeoutMs}`);
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Pythons 3.8 or later on this machine, in the order in which they are preferred. Each is asked once. */
+  async interpreters(options: OperationOptions = {}): Promise<Interpreter[]> {
+    const found: Interpreter[] = [];
+    for await (const probed of this.#probeAll(await this.#candidates(options), options)) {
+      if (probed.ok) found.push(probed.interpreter);
+    }
+    return found;
+  }
+
+  /**
+   * The first interpreter that accepts a wheel of every project and has the version asked for.
+   *
+   * @throws RunnerError `incompatible_python` naming each wheel that fits none, the tags it wants, and for each
+   * interpreter looked at the tags it has
+   */
+  async select(need: InterpreterNeed, options: OperationOptions = {}): Promise<Interpreter> {
+    const candidates = await this.#candidates(options);
+    if (need.embedded !== undefined) {
+      candidates.unshift((await interpreterIn(need.embedded)) ?? path.resolve(need.embedded));
+    }
+    const refusals: Refusal[] = [];
+    for await (const probed of this.#probeAll(candidates, options)) {
+      const refusal = refuse(probed, need);
+      if (!refusal && probed.ok) return probed.interpreter;
+      if (refusal) refusals.push(refusal);
+    }
+    throw noneFits(need, refusals);
+  }
+
+  /**
+   * Makes an environment in `dir`, which must be absent or empty. With `finalDir` its scripts name that place, to
+   * which the caller will move it; its interpreter runs in both.
+   *
+   * @throws RunnerError `install_failed` with the remedy, `invalid_params` when `dir` is not empty, `timeout`, `aborted`
+   */
+  async create(
+    dir: string,
+    options: { interpreter: Interpreter; finalDir?: string } & OperationOptions,
+  ): Promise<Venv> {
+    const { interpreter, finalDir, signal } = options;
+    return makeEnvironment(dir, {
+      interpreter,
+      facts: await this.#facts.get(interpreter, { signal }),
+      finalDir,
+      signal,
+      timeoutMs: this.#timeoutMs,
+      onLine: this.#outputOf(path.resolve(dir)),
+    });
+  }
+
+  /**
+   * The environment that stands in `dir`.
+   *
+   * @throws RunnerError `not_found` when there is none, `incompatible_python` when its base interpreter is gone
+   */
+  async load(dir: string, options: OperationOptions = {}): Promise<Venv> {
+    const home = (await readPyvenvCfg(dir))?.get('home');
+    if (home === undefined) {
+      throw new RunnerError('not_found', `${dir} is no virtual environment: it has no pyvenv.cfg`, {
+        details: { path: dir },
+      });
+    }
+    const probed = await this.#facts.ask(pythonIn(path.resolve(dir)), options);
+    if (!probed.ok) {
+      throw new RunnerError(
+        'incompatible_python',
+        `The interpreter of ${dir} cannot be used: ${probed.reason}. It was made from the Python in ${home}: install that again, or deploy anew`,
+        { details: { path: dir } },
+      );
+    }
+    return describeEnvironment(dir, probed.interpreter, probed.facts);
+  }
+
+  /**
+   * Installs the requirements from the wheels of one folder. No requirement at all is legal. On failure the
+   * environment is as it was before.
+   *
+   * @param options.wheels - folder of wheels
+   * @param options.requirements - requirements file
+   * @throws RunnerError `incompatible_python` (2003) or `wheels_missing` (2004) with pip's own words, `install_failed`
+   * (2005) for anything else that goes wrong, `timeout`, `aborted`
+   */
+  async install(
+    venv: Venv,
+    options: { wheels: string; requirements: string } & OperationOptions,
+  ): Promise<InstallReport> {
+    const { signal } = options;
+    const startedAt = performance.now();
+    throwIfAborted(signal, 'installation');
+    const requirements = await readRequirements(options.requirements);
+    const wheelsFolder = path.resolve(options.wheels);
+    const progress = this.#progressOf(venv.dir);
+    if (requirements.lines.length === 0) {
+      progress.end();
+      return { installer: this.installer, installed: [], durationMs: performance.now() - startedAt };
+    }
+    const wheels = await listWheels(wheelsFolder);
+    if (wheels.length === 0) throw noWheels(wheelsFolder, requirements.lines);
+    const facts = await this.#facts.get(venv.interpreter, { signal });
+    const before = await snapshot(venv);
+    try {
+      const installed = await installWithPip({
+        venv,
+        facts,
+        wheelsFolder,
+        wheels,
+        requirements,
+        signal,
+        timeoutMs: this.#timeoutMs,
+        onLine: this.#outputOf(venv.dir),
+        onProgress: progress.at,
+      });
+      progress.end();
+      return { installer: 'pip', installed, durationMs: performance.now() - startedAt };
+    } catch (error) {
+      await before.restore();
+      throw error;
+    }
+  }
+
+  /**
+   * Compares every installed file with the hash its RECORD gives.
+   *
+   * @throws RunnerError `install_failed` with the differing files in `details.issues`
+   */
+  async verify(venv: Venv, options: OperationOptions = {}): Promise<void> {
+    await verifyEnvironment(venv, options);
+  }
+
+  /** Makes the environment name `finalDir` as its place, to which the caller will move it. Returns it as it is now. */
+  async relocate(venv: Venv, finalDir: string): Promise<Venv> {
+    await rewritePaths(venv, venv.finalDir ?? venv.dir, path.resolve(finalDir));
+    const { finalDir: _, ...rest } = venv;
+    return path.resolve(finalDir) === venv.dir ? rest : { ...rest, finalDir: path.resolve(finalDir) };
+  }
+
+  /** Puts right an environment that was moved with its store: its scripts name the place where it stands again. */
+  async repair(venv: Venv): Promise<void> {
+    const named = await namedPlace(venv);
+    if (named !== undefined) await rewritePaths(venv, named, venv.dir);
+  }
+
+  #candidates(options: OperationOptions): Promise<string[]> {
+    return findCandidates({ given: this.#given, signal: options.signal });
+  }
+
+  /** Asks candidates in order, two at a time; an installation that was met before is left out. */
+  async *#probeAll(candidates: readonly string[], options: OperationOptions): AsyncGenerator<Probed> {
+    const seen = new Set<string>();
+    const asked: Promise<Probed>[] = [];
+    for (const index of candidates.keys()) {
+      for (const ahead of candidates.slice(asked.length, index + 2)) {
+        const answer = this.#facts.ask(ahead, options);
+        answer.catch(() => undefined); // thrown when its turn comes, if it comes
+        asked.push(answer);
+      }
+      const probed = await asked[index];
+      if (!probed) return;
+      const key = probed.ok ? `${probed.facts.prefix}\n${probed.facts.version}` : probed.path;
+      if (seen.has(key)) continue;
+      seen.add(key);
+      yield probed;
+    }
+  }
+
+  #outputOf(venv: string): (line: string, stream: 'stdout' | 'stderr') => void {
+    return (line, stream) => this.emit('output', { line, stream, venv });
+  }
+
+  #progressOf(venv: string): Progress {
+    return new Progress((event) => this.emit('progress', { venv, ...event }));
+  }
+}
+
+function noWheels(folder: string, lines: readonly string[]): RunnerError {
+  return new RunnerError(
+    'wheels_missing',
+    `${lines.slice(0, 3).join(', ')} is required, and ${folder} has no wheel in it. Add the wheels to the package`,
+    { details: { path: folder, requirements: [...lines] } },
+  );
+}

@@ -1,0 +1,180 @@
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdir, realpath, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parseWheelName } from '../../src/package/wheel-name.js';
+import { findCandidates, parsePyLauncher } from '../../src/python/discovery.js';
+import { meetsVersion } from '../../src/python/python-version.js';
+import { fits } from '../../src/python/tags.js';
+import { VenvManager } from '../../src/python/venv-manager.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+
+const manager = new VenvManager();
+const first = await manager.select({});
+const wheel = (file: string) => {
+  const parsed = parseWheelName(file, 1);
+  if (!parsed) throw new Error(`${file} is no wheel name`);
+  return parsed;
+};
+
+describe('interpreters()', () => {
+  test('finds each Python of this machine once, as 3.8 or later, with its tags', async () => {
+    const found = await manager.interpreters();
+    expect(found.length).toBeGreaterThan(0);
+    const real = await Promise.all(found.map(({ path: file }) => realpath(file)));
+    expect(new Set(real).size).toBe(found.length);
+    for (const { version, tags } of found) {
+      expect(meetsVersion(version, '>=3.8')).toBe(true);
+      expect(tags.has('py3-none-any')).toBe(true);
+    }
+  });
+
+  test("gives the very tags the interpreter's own pip accepts", async () => {
+    for (const interpreter of await manager.interpreters()) {
+      const script =
+        'import json\nfrom pip._internal.utils.compatibility_tags import get_supported\n' +
+        'print(json.dumps([str(tag) for tag in get_supported()]))';
+      let supported: string[];
+      try {
+        supported = JSON.parse(
+          execFileSync(interpreter.path, ['-I', '-c', script], { stdio: 'pipe' }).toString(),
+        ) as string[];
+      } catch {
+        continue; // this one has no pip to compare with
+      }
+      expect([...interpreter.tags]).toEqual(supported);
+    }
+  });
+
+  test('takes the Python of an environment for the one it was made from', async () => {
+    const folder = await temporaryFolder();
+    const venv = await manager.create(path.join(folder, 'venv'), { interpreter: first });
+    const [found, ...others] = await new VenvManager({ python: [venv.python, first.path] }).interpreters();
+    expect(others).toEqual([]);
+    expect(await realpath(found?.path ?? '')).toBe(await realpath(first.path));
+  });
+
+  test('passes over what is no Python', async () => {
+    const folder = await temporaryFolder();
+    const file = path.join(folder, 'python3');
+    await writeFile(file, '#!/bin/sh\necho hello\n');
+    await chmod(file, 0o755);
+    expect(await new VenvManager({ python: file }).interpreters()).toEqual([]);
+  });
+});
+
+describe('findCandidates()', () => {
+  test('looks on PATH for python3, python and python3.x, and among the versions of pyenv', async () => {
+    const root = await temporaryFolder();
+    const make = async (...parts: string[]) => {
+      const file = path.join(root, ...parts);
+      await mkdir(path.dirname(file), { recursive: true });
+      await writeFile(file, parts.join('/'));
+      return file;
+    };
+    const plain = await make('bin', 'python3');
+    const ten = await make('bin', 'python3.10');
+    const nine = await make('bin', 'python3.9');
+    await make('bin', 'python3.10-config');
+    await symlink('python3.9', path.join(root, 'bin', 'python'));
+    const pyenv = await make('pyenv', 'versions', '3.12.1', 'bin', 'python3');
+    const env = {
+      PATH: `${path.join(root, 'bin')}:relative:${path.join(root, 'none')}`,
+      PYENV_ROOT: path.join(root, 'pyenv'),
+    };
+    expect(await findCandidates({ env, platform: 'linux' })).toEqual([
+      plain,
+      path.join(root, 'bin', 'python'),
+      ten,
+      pyenv,
+    ]);
+    expect(nine).not.toBe(ten);
+  });
+
+  test('keeps to what is given: a command name, a file, a folder', async () => {
+    const root = await temporaryFolder();
+    await mkdir(path.join(root, 'bin'));
+    const file = path.join(root, 'bin', 'python3');
+    await writeFile(file, '');
+    const env = { PATH: path.join(root, 'bin') };
+    for (const given of ['python3', file, root]) {
+      expect(await findCandidates({ given: [given], env, platform: 'linux' })).toEqual([file]);
+    }
+  });
+
+  test("reads both forms of the Windows launcher's list", () => {
+    const list =
+      ' -V:3.12 *        C:\\Program Files\\Python312\\python.exe\r\n -3.9-64           C:\\Py39\\python.exe\r\n';
+    expect(parsePyLauncher(list)).toEqual([
+      'C:\\Program Files\\Python312\\python.exe',
+      'C:\\Py39\\python.exe',
+    ]);
+  });
+});
+
+describe('select()', () => {
+  test('gives an interpreter that accepts one wheel of every project', async () => {
+    const wheels = [`a-1-cp399-cp399-win32.whl`, `a-1-py3-none-any.whl`, `b-1-${first.abi}-none-any.whl`].map(
+      wheel,
+    );
+    const chosen = await manager.select({ wheels });
+    expect(fits(wheel('a-1-py3-none-any.whl'), chosen)).toBe(true);
+    expect(chosen.abi).toBe(first.abi);
+  });
+
+  test('rejects with incompatible_python that names wheel, tags wanted and tags found', async () => {
+    const wheels = [wheel('numpy-1.24.2-cp27-cp27mu-linux_x86_64.whl'), wheel('pure-1-py3-none-any.whl')];
+    await expect(manager.select({ wheels })).rejects.toMatchObject({
+      code: 'incompatible_python',
+      errorCode: '2003',
+      message: expect.stringMatching(
+        /numpy-1\.24\.2-cp27.*wants cp27-cp27mu-linux_x86_64.*accepts cp3/s,
+      ) as string,
+      details: {
+        wheels: [{ file: 'numpy-1.24.2-cp27-cp27mu-linux_x86_64.whl', tags: ['cp27-cp27mu-linux_x86_64'] }],
+      },
+    });
+  });
+
+  test('rejects with incompatible_python when no Python of the version asked for is there', async () => {
+    await expect(manager.select({ pythonVersion: '3.99' })).rejects.toMatchObject({
+      code: 'incompatible_python',
+      message: expect.stringContaining('Install Python 3.99') as string,
+    });
+  });
+
+  test('prefers the interpreter that ships with the package, given as file or folder', async () => {
+    const prefix = path.dirname(path.dirname(first.path));
+    const elsewhere = new VenvManager({ python: '/nonexistent/python' });
+    for (const embedded of [first.path, prefix]) {
+      expect((await elsewhere.select({ embedded })).version).toBe(first.version);
+    }
+  });
+
+  test('rejects with aborted once the signal has fired', async () => {
+    const fresh = new VenvManager();
+    await expect(fresh.select({}, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'aborted',
+      name: 'AbortError',
+    });
+    expect((await fresh.select({})).version).toMatch(/^3\./);
+  });
+});
+
+test.each([
+  ['3.11.7', '3.11', true],
+  ['3.11.7', '3.11.2', true],
+  ['3.11.7', '3.10', false],
+  ['3.11.7', '311', true],
+  ['3.9.1', 'cp311', false],
+  ['3.11.7', '>=3.8,<3.12', true],
+  ['3.12.0', '>=3.8,<3.12', false],
+  ['3.12.0', '3.8+', true],
+  ['3.12.0', '~=3.8', true],
+  ['3.12.0', '!=3.12.*', false],
+  ['3.12.0', '==3.*', true],
+  ['3.12.0', 'any', true],
+  ['3.12.0', 'latest and greatest', undefined],
+])('version %s against %j gives %s', (version, wanted, expected) => {
+  expect(meetsVersion(version, wanted)).toBe(expected);
+});
