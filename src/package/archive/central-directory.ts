@@ -22,8 +22,8 @@ import {
 
 /** An entry with what is needed to find its bytes. */
 export interface DirectoryEntry extends ArchiveEntry {
-  /** Name as it stands in the archive. */
-  readonly rawName: Buffer;
+  /** Name as it stands in the archive: its bytes, one character each. */
+  readonly rawName: string;
   readonly flags: number;
   /** Where its record starts in the directory, and where the next one does. */
   readonly record: { start: number; end: number };
@@ -89,21 +89,20 @@ function readRecord(archive: string, directory: Buffer, at: number, end: number)
   const flags = directory.readUInt16LE(at + 8);
   const nameStart = at + CENTRAL_HEADER_BYTES;
   const nameEnd = nameStart + directory.readUInt16LE(at + 28);
-  const rawName = directory.subarray(nameStart, nameEnd);
-  const extra = readExtraFields(directory.subarray(nameEnd, nameEnd + directory.readUInt16LE(at + 30)));
+  const rawName = directory.toString('latin1', nameStart, nameEnd);
+  const extra = readExtraFields(directory, nameEnd, nameEnd + directory.readUInt16LE(at + 30));
   const reading = readName({
-    bytes: rawName,
+    latin1: rawName,
     isUtf8: (flags & FLAG_UTF8) !== 0,
     isFromUnix: UNIX_SYSTEMS.has(directory.readUInt8(at + 5)),
     unicodePath: extra?.get(EXTRA_UNICODE_PATH),
   });
   const { name } = reading;
-  const refuse = (fault: string) => zipFault(archive, fault, name);
-  if (reading.fault !== undefined) throw refuse(reading.fault);
-  if (!extra) throw refuse('its extra fields are malformed or given twice');
+  if (reading.fault !== undefined) throw zipFault(archive, reading.fault, name);
+  if (!extra) throw zipFault(archive, 'its extra fields are malformed or given twice', name);
 
   const sizes = readSizes(directory, at, extra.get(EXTRA_ZIP64));
-  if (typeof sizes === 'string') throw refuse(sizes);
+  if (typeof sizes === 'string') throw zipFault(archive, sizes, name);
   const { isDirectory } = reading;
   const method = directory.readUInt16LE(at + 10);
   const unixMode = directory.readUInt32LE(at + 38) >>> 16;
@@ -113,7 +112,7 @@ function readRecord(archive: string, directory: Buffer, at: number, end: number)
     methodFault(method, sizes) ??
     modeFault(unixMode, isDirectory) ??
     folderFault(isDirectory, sizes);
-  if (fault !== undefined) throw refuse(fault);
+  if (fault !== undefined) throw zipFault(archive, fault, name);
   return {
     name,
     isDirectory,
@@ -135,26 +134,38 @@ interface Sizes {
   offset: number;
 }
 
-/** 32-bit fields, each replaced from the zip64 field, in this order, where it says so (APPNOTE 4.5.3). */
+/** Sizes, and that the entry lies in this file; the fault in words where it cannot be. */
 function readSizes(directory: Buffer, at: number, zip64: Buffer | undefined): Sizes | string {
-  let used = 0;
-  const wide = (value: number): number | undefined => {
-    if (value !== SEE_ZIP64_32) return value;
-    if (!zip64 || used + 8 > zip64.length) return undefined;
-    used += 8;
-    return readUint64(zip64, used - 8);
+  const sizes: Sizes = {
+    size: directory.readUInt32LE(at + 24),
+    compressed: directory.readUInt32LE(at + 20),
+    offset: directory.readUInt32LE(at + 42),
   };
-  const size = wide(directory.readUInt32LE(at + 24));
-  const compressed = wide(directory.readUInt32LE(at + 20));
-  const offset = wide(directory.readUInt32LE(at + 42));
-  if (size === undefined || compressed === undefined || offset === undefined) {
-    return 'its zip64 field lacks a size or offset that is referred to';
-  }
+  const used = replaceFromZip64(sizes, zip64);
+  if (used === undefined) return 'its zip64 field lacks a size or offset that is referred to';
   const disk = directory.readUInt16LE(at + 34);
   const isElsewhere =
     disk === SEE_ZIP64_16 ? zip64?.length !== used + 4 || zip64.readUInt32LE(used) !== 0 : disk !== 0;
-  return isElsewhere ? 'is said to lie in another part of a divided archive' : { size, compressed, offset };
+  return isElsewhere ? 'is said to lie in another part of a divided archive' : sizes;
 }
+
+/**
+ * Replaces each number that defers to the zip64 field, in this order (APPNOTE 4.5.3).
+ * @returns how many bytes of the field were used, or undefined when it lacks one
+ */
+function replaceFromZip64(sizes: Sizes, zip64: Buffer | undefined): number | undefined {
+  let used = 0;
+  for (const key of ZIP64_ORDER) {
+    if (sizes[key] !== SEE_ZIP64_32) continue;
+    const value = zip64 && used + 8 <= zip64.length ? readUint64(zip64, used) : undefined;
+    if (value === undefined) return undefined;
+    sizes[key] = value;
+    used += 8;
+  }
+  return used;
+}
+
+const ZIP64_ORDER = ['size', 'compressed', 'offset'] as const;
 
 function versionFault(version: number): string | undefined {
   return version > NEWEST_VERSION

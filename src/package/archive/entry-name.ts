@@ -17,7 +17,8 @@ let gbk: TextDecoder | undefined;
 
 /** An entry's name as the archive gives it. */
 export interface RawName {
-  bytes: Buffer;
+  /** Its bytes, one character each: a buffer of its own for every name costs more than all else about it. */
+  latin1: string;
   /** General purpose flag, bit 11. */
   isUtf8: boolean;
   /** The system the entry says it was made on is Unix or macOS. */
@@ -98,10 +99,27 @@ function quoted(text: string): string {
   return JSON.stringify(text);
 }
 
-function decodeName({ bytes, isUtf8, isFromUnix, unicodePath }: RawName): { name: string; fault?: string } {
-  const isAscii = bytes.every((byte) => byte < 0x80);
-  const plain = isAscii
-    ? bytes.toString('latin1')
+// eslint-disable-next-line no-control-regex -- the range is ASCII
+const ASCII = /^[\u0000-\u007f]*$/;
+
+/** Whether a text has characters of ASCII alone. */
+export function isAscii(text: string): boolean {
+  return ASCII.test(text);
+}
+
+function decodeName(raw: RawName): { name: string; fault?: string } {
+  const hasAscii = isAscii(raw.latin1);
+  if (hasAscii && raw.unicodePath === undefined) return { name: raw.latin1 };
+  return decodeBytes(raw, hasAscii, Buffer.from(raw.latin1, 'latin1'));
+}
+
+function decodeBytes(
+  { latin1, isUtf8, isFromUnix, unicodePath }: RawName,
+  hasAscii: boolean,
+  bytes: Buffer,
+): { name: string; fault?: string } {
+  const plain = hasAscii
+    ? latin1
     : isUtf8
       ? asUtf8(bytes)
       : ((isFromUnix ? asUnflaggedUtf8(bytes) : undefined) ?? asGbk(bytes) ?? asCodePage437(bytes));
@@ -113,7 +131,7 @@ function decodeName({ bytes, isUtf8, isFromUnix, unicodePath }: RawName): { name
   if (unicode === undefined) return { name: plain, fault: 'its Unicode path field is not UTF-8' };
   // A reader that knows the field and one that does not must see the same file.
   const readings =
-    isAscii || isUtf8 ? [plain, unescaped(plain)] : [plain, asUtf8(bytes), asCodePage437(bytes)];
+    hasAscii || isUtf8 ? [plain, unescaped(plain)] : [plain, asUtf8(bytes), asCodePage437(bytes)];
   if (!readings.includes(unicode)) {
     return { name: plain, fault: `its Unicode path field says ${quoted(unicode)}, its name does not` };
   }

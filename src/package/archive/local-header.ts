@@ -1,5 +1,7 @@
 import type { DirectoryEntry } from './central-directory.js';
+import { isAscii } from './entry-name.js';
 import { readExtraFields } from './extra-fields.js';
+import { quote } from './fault.js';
 import {
   DATA_DESCRIPTOR,
   EXTRA_ZIP64,
@@ -51,13 +53,13 @@ export function compareLocalHeader(header: Buffer, entry: DirectoryEntry): Local
   if (header.readUInt32LE(0) !== LOCAL_HEADER) return 'has no local header where its directory record points';
   const flags = header.readUInt16LE(6);
   const nameEnd = LOCAL_HEADER_BYTES + header.readUInt16LE(26);
-  const name = header.subarray(LOCAL_HEADER_BYTES, nameEnd);
-  if (!name.equals(entry.rawName)) {
-    return `has another name in its local header: ${JSON.stringify(name.toString('utf8'))}`;
+  const name = header.toString('latin1', LOCAL_HEADER_BYTES, nameEnd);
+  if (name !== entry.rawName) {
+    return `has another name in its local header: ${quote(header.toString('utf8', LOCAL_HEADER_BYTES, nameEnd))}`;
   }
   const differing = (flags ^ entry.flags) & COMPARED_FLAGS;
   // The UTF-8 flag means nothing to a name in ASCII; some tools set it in one place only.
-  if (differing & ~FLAG_UTF8 || (differing && !name.every((byte) => byte < 0x80))) {
+  if (differing & ~FLAG_UTF8 || (differing && !isAscii(name))) {
     return disagreement('flags', flags, entry.flags);
   }
   const method = header.readUInt16LE(8);
@@ -73,26 +75,29 @@ function sizesFault(
   entry: DirectoryEntry,
   hasDescriptor: boolean,
 ): string | undefined {
-  const extra = readExtraFields(header.subarray(nameEnd));
+  const extra = readExtraFields(header, nameEnd, header.length);
   if (!extra) return 'has malformed extra fields in its local header';
   const crc = header.readUInt32LE(14);
   const compressed = header.readUInt32LE(18);
   const size = header.readUInt32LE(22);
-  // With a descriptor the fields may be left at zero; if they are not, they must be right.
-  const mayBe = (value: number, expected: number) => value === expected || (hasDescriptor && value === 0);
-  if (!mayBe(crc, entry.crc32)) return disagreement('CRC-32', crc, entry.crc32);
+  if (!mayBe(crc, entry.crc32, hasDescriptor)) return disagreement('CRC-32', crc, entry.crc32);
   const zip64 = extra.get(EXTRA_ZIP64);
   const wide = zip64 && compressed === SEE_ZIP64_32 && size === SEE_ZIP64_32 && zip64.length >= 16;
   const [actualSize, actualCompressed] = wide
     ? [readUint64(zip64, 0), readUint64(zip64, 8)]
     : [size, compressed];
-  if (actualSize === undefined || !mayBe(actualSize, entry.sizeBytes)) {
+  if (actualSize === undefined || !mayBe(actualSize, entry.sizeBytes, hasDescriptor)) {
     return disagreement('size', actualSize, entry.sizeBytes);
   }
-  if (actualCompressed === undefined || !mayBe(actualCompressed, entry.compressedBytes)) {
+  if (actualCompressed === undefined || !mayBe(actualCompressed, entry.compressedBytes, hasDescriptor)) {
     return disagreement('compressed size', actualCompressed, entry.compressedBytes);
   }
   return undefined;
+}
+
+/** With a descriptor the fields may be left at zero; if they are not, they must be right. */
+function mayBe(value: number, expected: number, hasDescriptor: boolean): boolean {
+  return value === expected || (hasDescriptor && value === 0);
 }
 
 function disagreement(what: string, local: number | undefined, central: number): string {

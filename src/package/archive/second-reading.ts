@@ -77,7 +77,7 @@ function streamOf(bytes: Buffer): Readable {
 
 function disagreement(entry: DirectoryEntry, other: UnzipperFile | undefined): string | undefined {
   if (!other) return 'presence';
-  if (!entry.rawName.equals(Buffer.from(other.pathBuffer))) return 'name';
+  if (entry.rawName !== Buffer.from(other.pathBuffer).toString('latin1')) return 'name';
   if (entry.flags !== other.flags) return 'flags';
   if (entry.method !== other.compressionMethod) return 'method';
   if (entry.crc32 !== other.crc32) return 'CRC-32';
