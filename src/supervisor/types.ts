@@ -1,6 +1,10 @@
 import type { OperationOptions } from '../abort.js';
+import type { RunnerError } from '../errors.js';
 import type { ImageInput } from '../frames/types.js';
-import type { ResultData } from '../worker/types.js';
+import type { Generation, ManifestStep } from '../package/types.js';
+import type { ResultData, WorkerExit, WorkerLog, WorkerState } from '../worker/types.js';
+import type { LatencySummary } from './latency.js';
+import type { CircuitState } from './restart-policy.js';
 
 /** One image to inspect. `pid` routes through the active mapping; `target` names the version itself. */
 export interface InspectionRequest {
@@ -15,7 +19,11 @@ export interface InspectionRequest {
   guideInfo?: { label?: string; posList: { x: number; y: number; width: number; height: number }[] }[];
   session?: { id?: string; context?: Record<string, unknown> };
   userParams?: Record<string, unknown>;
-  /** Counted from the request. @defaultValue the policy's limit for the phase */
+  /**
+   * Counted from the request, waiting and retries included. Without it the policy's limit for the phase holds, and
+   * counts from when the deployment is ready: a first call that has to start it does not fail by that.
+   * @defaultValue the policy's limit for the phase
+   */
   timeoutMs?: number;
 }
 
@@ -29,8 +37,107 @@ export interface InspectionResult {
   /** Index of the worker in its pool, from 0. */
   worker: number;
   attempts: number;
+  /** `queueMs`: waiting for a worker. `frameMs`: copying images. `callMs`: the last attempt at the worker. */
   timing: { queueMs: number; frameMs: number; callMs: number; totalMs: number };
+  /** Version that answered. */
+  name: string;
+  version: string;
+  /** Paths in the answer where Python had written NaN or an infinity, read as null. */
+  nonFinite?: string[];
 }
 
 /** Options of one call. */
 export type CallOptions = OperationOptions;
+
+/** What `get_info()` of an algorithm of the phased generation answers. */
+export interface AlgorithmInfo {
+  name: string;
+  version: string;
+  description?: string;
+  supported_pids?: string[];
+  steps: ManifestStep[];
+  [key: string]: unknown;
+}
+
+/**
+ * Where a deployment stands. `executing` while a call runs, `failed` while its circuit is open.
+ */
+export type SupervisedState =
+  'deployed' | 'starting' | 'running' | 'executing' | 'failed' | 'stopping' | 'stopped';
+
+/** One worker, as `status()` shows it. */
+export interface SupervisedWorker {
+  /** Index in the pool, from 0. */
+  worker: number;
+  /** `waiting` for its next start, or the state of its process. */
+  state: WorkerState | 'waiting';
+  pid: number | undefined;
+  /** Since it was ready. */
+  uptimeMs: number;
+  /** Starts after the first. */
+  restarts: number;
+  /** 0 or 1. */
+  inFlight: number;
+  /** Calls that ended here. */
+  calls: number;
+  /** Of the calls as the worker answered them. */
+  latency: LatencySummary;
+  /** Resident memory; undefined where the system does not tell cheaply (Linux does). */
+  rssBytes: number | undefined;
+  /** Share of one core since the last look: 1 is a whole core. */
+  cpu: number | undefined;
+  lastError: RunnerError | undefined;
+}
+
+/** One deployment, as `status()` shows it. */
+export interface SupervisedStatus {
+  name: string;
+  version: string;
+  generation: Generation;
+  state: SupervisedState;
+  circuit: CircuitState;
+  uptimeMs: number;
+  restarts: number;
+  inFlight: number;
+  queued: number;
+  /** Of answered calls, from the request to the result. */
+  latency: LatencySummary;
+  /** Sums over the workers. */
+  rssBytes: number | undefined;
+  cpu: number | undefined;
+  lastError: RunnerError | undefined;
+  workers: SupervisedWorker[];
+}
+
+/** Which deployment an event is about. */
+export interface DeploymentEvent {
+  name: string;
+  version: string;
+}
+
+/** Which worker an event is about: its index in the pool, undefined for a warm spare. */
+export interface WorkerEvent extends DeploymentEvent {
+  worker: number | undefined;
+}
+
+/** Events of an AlgorithmSupervisor. */
+export interface SupervisorEvents {
+  state: [event: DeploymentEvent & { state: SupervisedState; previous: SupervisedState }];
+  ready: [event: WorkerEvent & { pid: number; generation: Generation; sdkVersion: string; startMs: number }];
+  exit: [event: WorkerEvent & { pid: number | undefined } & WorkerExit];
+  restart: [event: WorkerEvent & { attempt: number; delayMs: number; reason: string }];
+  /** A worker was replaced because of its age or its memory. `pid` is that of the old one. */
+  recycled: [event: WorkerEvent & { pid: number | undefined }];
+  heartbeatLost: [event: WorkerEvent & { error: RunnerError }];
+  log: [event: WorkerEvent & WorkerLog];
+  strayOutput: [event: WorkerEvent & { text: string }];
+  circuitOpen: [event: DeploymentEvent & { reason: string; coolDownMs: number; error: RunnerError }];
+  circuitClosed: [event: DeploymentEvent];
+  result: [
+    event: DeploymentEvent & { pid: string | undefined; phase: 'pre' | 'execute'; result: InspectionResult },
+  ];
+  /** A call failed (with its `requestId`), or something did that no call waited for. */
+  error: [
+    event: Partial<WorkerEvent> & { error: RunnerError; pid?: string; requestId?: string; phase?: string },
+  ];
+}

@@ -1,0 +1,311 @@
+import { randomUUID } from 'node:crypto';
+import { abortError, throwIfAborted, type OperationOptions } from '../abort.js';
+import { SafeEmitter } from '../emitter.js';
+import { RunnerError } from '../errors.js';
+import { FramePool } from '../frames/frame-pool.js';
+import type { Registry } from '../registry/registry.js';
+import type { WorkerFlavour } from '../worker/types.js';
+import { askInfo } from './algorithm-info.js';
+import { systemClock } from './clock.js';
+import { Deadline } from './deadline.js';
+import { DeploymentTable, type HeldDeployment } from './deployment-table.js';
+import { checkRequest } from './inspection-request.js';
+import { Inspector } from './inspector.js';
+import { resolvePolicy, type SupervisorPolicy } from './policy.js';
+import { Router } from './router.js';
+import { SessionTable } from './sessions.js';
+import { traceCall, type CallTrace } from './tracing.js';
+import type {
+  AlgorithmInfo,
+  CallOptions,
+  InspectionRequest,
+  InspectionResult,
+  SupervisedStatus,
+  SupervisorEvents,
+} from './types.js';
+
+/** What an {@link AlgorithmSupervisor} is made of. */
+export interface AlgorithmSupervisorOptions {
+  /** Where versions and mappings are looked up. It stays the caller's: `close()` leaves it open. */
+  registry: Registry;
+  /** Where images go. One that is handed over stays the caller's. @defaultValue a pool of its own */
+  frames?: FramePool;
+  /** Adapter that runs the algorithm: the package's own SDK, or the one of this library. @defaultValue 'sdk' */
+  worker?: WorkerFlavour;
+  policy?: Partial<SupervisorPolicy>;
+}
+
+/**
+ * Runs deployed algorithms as supervised services: pools of worker processes, one call in flight for each, restarted
+ * when they fail, until they fail too often. Calls end in time, once, and with the caller's own answer.
+ */
+export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implements AsyncDisposable {
+  readonly policy: Readonly<SupervisorPolicy>;
+  readonly #frames: FramePool;
+  readonly #ownsFrames: boolean;
+  readonly #table: DeploymentTable;
+  readonly #router: Router;
+  readonly #inspector: Inspector;
+  readonly #sessions = new SessionTable();
+  /** Tells this supervisor's requests from those of another one in the same logs. */
+  readonly #prefix = randomUUID().slice(0, 8);
+  #requests = 0;
+  #closed: Promise<void> | undefined;
+
+  /** @throws RunnerError `invalid_params` for a policy that cannot be */
+  constructor(o: AlgorithmSupervisorOptions) {
+    super();
+    const clock = systemClock;
+    this.policy = resolvePolicy(o.policy);
+    this.#frames = o.frames ?? new FramePool();
+    this.#ownsFrames = o.frames === undefined;
+    const { policy } = this;
+    this.#table = new DeploymentTable(
+      {
+        registry: o.registry,
+        frames: this.#frames,
+        flavour: o.worker ?? 'sdk',
+        policy,
+        clock,
+        emit: (name, ...args) => this.emit(name, ...(args as never)),
+      },
+      (deployment) => {
+        this.#sessions.forget(deployment);
+      },
+    );
+    this.#router = new Router({ registry: o.registry, table: this.#table, policy });
+    this.#inspector = new Inspector({ policy, clock, frames: this.#frames, sessions: this.#sessions });
+  }
+
+  /**
+   * Starts the workers of a version and resolves when all are ready. One that is started already keeps its workers;
+   * an open circuit is closed by this, as by {@link resetCircuit}.
+   *
+   * @throws RunnerError `not_found`, `start_failed` (with the last lines of the worker's stderr), `timeout` for a
+   * handshake or a model that takes too long, `aborted`, `closed`. Nothing of a failed start is left.
+   */
+  async start(name: string, version: string, o: { workers?: number } & OperationOptions = {}): Promise<void> {
+    this.#checkOpen('start');
+    throwIfAborted(o.signal, 'start');
+    const workers = o.workers ?? this.policy.workers;
+    if (!Number.isInteger(workers) || workers < 1) {
+      throw new RunnerError('invalid_params', `workers must be a whole number from 1, not ${workers}`, {
+        details: { path: 'workers' },
+      });
+    }
+    const entry = await this.#router.entry(name, version);
+    const before = this.#table.find(name, version);
+    if (!before) this.#table.forgive(name, version);
+    const { deployment, letGo } = await this.#obtain(() => this.#table.obtain(entry, workers));
+    try {
+      await endOnAbort(o.signal, before ? deployment.recover() : deployment.ready, () => {
+        // Only a start that is nobody else's is taken back.
+        if (!before && !deployment.isPinned) void deployment.stop({ reason: 'start aborted' });
+      });
+      deployment.isPinned = true;
+    } finally {
+      letGo();
+    }
+    if (deployment.isEnding) throw new RunnerError('closed', `${deployment.title} was stopped`);
+  }
+
+  /**
+   * Stops the workers of a version: calls that wait are rejected with `closed`, those that run are finished first.
+   * Does nothing when the version is not started. With `signal` the wait ends early, and so do the calls that run.
+   */
+  async stop(name: string, version: string, o: OperationOptions = {}): Promise<void> {
+    throwIfAborted(o.signal, 'stop');
+    const deployment = this.#table.find(name, version);
+    if (!deployment) return;
+    await endOnAbort(o.signal, deployment.stop({ finishCalls: true }), () => void deployment.stop());
+  }
+
+  /**
+   * What the algorithm says of itself (`get_info()`; phased generation). Where the package's adapter has no `info`
+   * phase, its code is asked by a probe in the version's own environment.
+   *
+   * @throws RunnerError `unsupported_phase` for the execute-only generation, `not_found`, and as {@link execute}
+   */
+  async info(name: string, version: string, o: OperationOptions = {}): Promise<AlgorithmInfo> {
+    this.#checkOpen('info');
+    throwIfAborted(o.signal, 'info');
+    const { deployment, letGo } = await this.#obtain(() => this.#router.route({ target: { name, version } }));
+    try {
+      await endOnAbort(o.signal, deployment.ready);
+      const deadline = new Deadline(systemClock, systemClock.now(), this.policy.infoTimeoutMs, o.signal);
+      return await askInfo(deployment, deadline);
+    } finally {
+      letGo();
+    }
+  }
+
+  /**
+   * The `pre_execute` of the phased generation: prepares a step and gives no verdict.
+   *
+   * @throws RunnerError `unsupported_phase` for the execute-only generation, and as {@link execute}
+   */
+  preExecute(request: InspectionRequest, o: CallOptions = {}): Promise<InspectionResult> {
+    return this.#inspect('pre', request, o);
+  }
+
+  /**
+   * Inspects one image. An algorithm that answers ERROR is a result.
+   *
+   * @throws RunnerError `invalid_params`, `invalid_image`, `unsupported_image`, `not_found`, `start_failed`,
+   * `timeout`, `worker_exited`, `heartbeat_lost`, `protocol_error`, `contract_violation`, `queue_full`,
+   * `circuit_open`, `pool_full`, `aborted`, `closed`
+   */
+  execute(request: InspectionRequest, o: CallOptions = {}): Promise<InspectionResult> {
+    return this.#inspect('execute', request, o);
+  }
+
+  /**
+   * Lets the algorithm forget a session, at every worker that had a call of it (the `reset` phase, where the adapter
+   * has one; the other SDKs keep nothing from one call to the next).
+   *
+   * @throws RunnerError as {@link execute}
+   */
+  async reset(session: { id: string }, o: OperationOptions = {}): Promise<void> {
+    this.#checkOpen('reset');
+    throwIfAborted(o.signal, 'reset');
+    const { infoTimeoutMs } = this.policy;
+    await Promise.all(
+      this.#sessions.take(session.id).map(async ({ deployment, worker }) => {
+        if (deployment.isEnding || !deployment.pool.ready?.capabilities.includes('reset')) return;
+        const deadline = new Deadline(systemClock, systemClock.now(), infoTimeoutMs, o.signal);
+        await deployment.ask({ phase: 'reset', session: { id: session.id, context: {} } }, deadline, worker);
+      }),
+    );
+  }
+
+  /** Closes the circuit of a version by hand; resolves when a worker is ready. */
+  async resetCircuit(name: string, version: string, o: OperationOptions = {}): Promise<void> {
+    this.#checkOpen('resetCircuit');
+    this.#table.forgive(name, version);
+    const deployment = this.#table.find(name, version);
+    if (deployment) await endOnAbort(o.signal, deployment.recover());
+  }
+
+  /** Every version that is started, and each of its workers. */
+  status(): SupervisedStatus[] {
+    return this.#table.all().map((deployment) => deployment.status());
+  }
+
+  /** Ends everything: calls that wait or run are rejected with `closed`; no process, timer or frame is left. */
+  close(): Promise<void> {
+    return (this.#closed ??= (async () => {
+      await this.#router.settled();
+      await Promise.all(this.#table.all().map((deployment) => deployment.stop({ reason: 'closed' })));
+      if (this.#ownsFrames) await this.#frames.close();
+    })());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #inspect(
+    phase: 'pre' | 'execute',
+    request: InspectionRequest,
+    { signal }: CallOptions,
+  ): Promise<InspectionResult> {
+    const requestId = `${this.#prefix}-${++this.#requests}`;
+    const trace: CallTrace = { requestId, phase, pid: request.pid };
+    return traceCall(trace, async () => {
+      try {
+        const startedAt = systemClock.now();
+        throwIfAborted(signal, `${phase} call`);
+        this.#checkOpen(phase);
+        checkRequest(request);
+        return await this.#routed({ phase, request, requestId, startedAt, signal, trace });
+      } catch (error) {
+        if (RunnerError.is(error)) {
+          const { name, version } = trace;
+          this.emit('error', { error, requestId, phase, pid: request.pid, name, version });
+        }
+        throw error;
+      }
+    });
+  }
+
+  async #routed(call: {
+    phase: 'pre' | 'execute';
+    request: InspectionRequest;
+    requestId: string;
+    startedAt: number;
+    signal: AbortSignal | undefined;
+    trace: CallTrace;
+  }): Promise<InspectionResult> {
+    const { phase, request, requestId, startedAt, signal, trace } = call;
+    const limitMs = phase === 'pre' ? this.policy.preTimeoutMs : this.policy.executeTimeoutMs;
+    let deadline = new Deadline(systemClock, startedAt, request.timeoutMs ?? limitMs, signal);
+    const { deployment, letGo } = await this.#obtain(() => this.#router.route(request));
+    try {
+      const { name, version, generation } = deployment.entry;
+      Object.assign(trace, { name, version });
+      if (phase === 'pre' && generation === 'execute-only') {
+        throw new RunnerError(
+          'unsupported_phase',
+          `${name} ${version} is of the execute-only generation (SDK 0.3 and later): it has no pre_execute. Call execute()`,
+          { details: { name, version, stage: 'pre' } },
+        );
+      }
+      if (!deployment.isReady && request.timeoutMs === undefined) {
+        await endOnAbort(signal, deployment.ready);
+        deadline = new Deadline(systemClock, systemClock.now(), limitMs, signal);
+      }
+      const result = await this.#inspector.run(
+        { phase, request, requestId, deadline, startedAt },
+        deployment,
+      );
+      Object.assign(trace, { worker: result.worker, attempts: result.attempts });
+      this.emit('result', { name, version, pid: request.pid, phase, result });
+      return result;
+    } finally {
+      letGo();
+    }
+  }
+
+  /** A deployment that was made while this closed would outlive it. */
+  async #obtain(work: () => Promise<HeldDeployment>): Promise<HeldDeployment> {
+    const held = await work();
+    if (!this.#closed) return held;
+    held.letGo();
+    await held.deployment.stop({ reason: 'closed' });
+    throw closedError('call');
+  }
+
+  #checkOpen(what: string): void {
+    if (this.#closed) throw closedError(what);
+  }
+}
+
+function closedError(what: string): RunnerError {
+  return new RunnerError('closed', `The supervisor was closed before ${what}`);
+}
+
+/** Waits for work, or until the signal fires: the work then goes on without the caller, unless `onAbort` ends it. */
+async function endOnAbort<T>(
+  signal: AbortSignal | undefined,
+  work: Promise<T>,
+  onAbort: () => void = () => undefined,
+): Promise<T> {
+  if (!signal) return work;
+  let stop: (() => void) | undefined;
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      const aborted = () => {
+        onAbort();
+        reject(abortError(signal));
+      };
+      stop = () => {
+        signal.removeEventListener('abort', aborted);
+      };
+      signal.addEventListener('abort', aborted, { once: true });
+      if (signal.aborted) aborted();
+      work.then(resolve, reject);
+    });
+  } finally {
+    stop?.();
+  }
+}

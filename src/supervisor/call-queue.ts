@@ -1,0 +1,134 @@
+import { abortError, throwIfAborted } from '../abort.js';
+import { RunnerError } from '../errors.js';
+import type { Clock } from './clock.js';
+
+/** What one call waits for. */
+export interface WaitOptions<Place> {
+  /** Calls of one lane keep their order; the lanes take turns, so that a busy one does not starve the others. */
+  lane: string;
+  /** On the clock of the queue. */
+  deadline: number;
+  signal?: AbortSignal;
+  /** Which places will do. @defaultValue any */
+  accepts?: (place: Place) => boolean;
+  /** At the head of its lane, whatever the bound: a call that was let in before and is tried again. */
+  isRetry?: boolean;
+}
+
+interface Ticket<Place> extends WaitOptions<Place> {
+  resolve: (place: Place) => void;
+  reject: (error: RunnerError) => void;
+}
+
+/** Calls that wait for a free worker: bounded, fair, each until its own deadline. */
+export class CallQueue<Place> {
+  readonly #title: string;
+  readonly #capacity: number;
+  readonly #clock: Clock;
+  /** In the order in which they take turns. */
+  readonly #lanes = new Map<string, Ticket<Place>[]>();
+  #size = 0;
+
+  constructor(options: { title: string; capacity: number; clock: Clock }) {
+    this.#title = options.title;
+    this.#capacity = options.capacity;
+    this.#clock = options.clock;
+  }
+
+  /** Calls that wait. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * Waits for a place.
+   *
+   * @throws RunnerError `queue_full` at once, `timeout` at the deadline, `aborted`, or what {@link rejectAll} was given
+   */
+  wait(options: WaitOptions<Place>): Promise<Place> {
+    const { lane, deadline, signal, isRetry = false } = options;
+    return new Promise((resolve, reject) => {
+      throwIfAborted(signal, 'call');
+      if (this.#size >= this.#capacity && !isRetry) throw this.#full();
+      const waitMs = Math.max(0, deadline - this.#clock.now());
+      const end = () => {
+        cancel();
+        signal?.removeEventListener('abort', onAbort);
+        this.#remove(ticket);
+      };
+      const ticket: Ticket<Place> = {
+        ...options,
+        resolve: (place) => {
+          end();
+          resolve(place);
+        },
+        reject: (error) => {
+          end();
+          reject(error);
+        },
+      };
+      const cancel = this.#clock.after(waitMs, () => {
+        ticket.reject(this.#tooLate(waitMs));
+      });
+      const onAbort = () => {
+        if (signal) ticket.reject(abortError(signal, 'queued call'));
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      const tickets = this.#lanes.get(lane) ?? [];
+      if (isRetry) tickets.unshift(ticket);
+      else tickets.push(ticket);
+      this.#lanes.set(lane, tickets);
+      this.#size++;
+    });
+  }
+
+  /** Gives a free place to whose turn it is. False when nobody wants it. */
+  offer(place: Place): boolean {
+    for (const [lane, tickets] of this.#lanes) {
+      const ticket = tickets.find(({ accepts }) => accepts?.(place) ?? true);
+      if (!ticket) continue;
+      ticket.resolve(place);
+      const rest = this.#lanes.get(lane);
+      if (rest) {
+        // Its next call comes after one of every other lane.
+        this.#lanes.delete(lane);
+        this.#lanes.set(lane, rest);
+      }
+      return true;
+    }
+    return false;
+  }
+
+  /** Ends the wait of every call. */
+  rejectAll(error: RunnerError): void {
+    for (const tickets of [...this.#lanes.values()]) {
+      for (const ticket of [...tickets]) ticket.reject(error);
+    }
+  }
+
+  #remove(ticket: Ticket<Place>): void {
+    const tickets = this.#lanes.get(ticket.lane);
+    const index = tickets?.indexOf(ticket) ?? -1;
+    if (!tickets || index === -1) return;
+    tickets.splice(index, 1);
+    this.#size--;
+    if (tickets.length === 0) this.#lanes.delete(ticket.lane);
+  }
+
+  #full(): RunnerError {
+    return new RunnerError(
+      'queue_full',
+      `${this.#title} has ${this.#size} calls waiting, which is its bound: send fewer at once, or raise maxQueue or workers`,
+    );
+  }
+
+  #tooLate(waitMs: number): RunnerError {
+    return new RunnerError(
+      'timeout',
+      `No worker of ${this.#title} was free before the deadline of the call`,
+      {
+        details: { stage: 'queue', timeoutMs: Math.round(waitMs) },
+      },
+    );
+  }
+}

@@ -1,0 +1,52 @@
+import type { RunnerError } from '../errors.js';
+import type { Deployment } from './deployment.js';
+import type { SupervisedStatus, SupervisedWorker } from './types.js';
+import type { WorkerSlot } from './worker-slot.js';
+
+/** A deployment as a dashboard wants it. Reads `/proc` once for each worker, and only when asked. */
+export function deploymentStatus(
+  deployment: Deployment,
+  o: { now: number; createdAt: number; lastError: RunnerError | undefined },
+): SupervisedStatus {
+  const { entry, pool, state, latency } = deployment;
+  const workers = pool.slots.map((slot) => workerStatus(slot, o.now));
+  return {
+    name: entry.name,
+    version: entry.version,
+    generation: pool.ready?.generation ?? entry.generation,
+    state,
+    circuit: pool.circuit,
+    uptimeMs: o.now - o.createdAt,
+    restarts: workers.reduce((sum, { restarts }) => sum + restarts, 0),
+    inFlight: pool.inFlight,
+    queued: pool.queue.size,
+    latency: latency.summary(),
+    rssBytes: sum(workers.map(({ rssBytes }) => rssBytes)),
+    cpu: sum(workers.map(({ cpu }) => cpu)),
+    lastError: o.lastError,
+    workers,
+  };
+}
+
+function workerStatus(slot: WorkerSlot, now: number): SupervisedWorker {
+  const { worker, readyAt } = slot;
+  const usage = worker?.pid === undefined ? undefined : slot.usage.sample(worker.pid, now);
+  return {
+    worker: slot.index,
+    state: worker?.state ?? (slot.isStarting ? 'starting' : 'waiting'),
+    pid: worker?.pid,
+    uptimeMs: readyAt === undefined ? 0 : now - readyAt,
+    restarts: slot.restarts,
+    inFlight: slot.isBusy ? 1 : 0,
+    calls: slot.calls,
+    latency: slot.latency.summary(),
+    rssBytes: usage?.rssBytes,
+    cpu: usage?.cpu,
+    lastError: slot.lastError,
+  };
+}
+
+function sum(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? undefined : known.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,64 @@
+import { RunnerError } from '../errors.js';
+import { checkPixels, resolveMeta } from '../frames/image-meta.js';
+import type { ImageInput } from '../frames/types.js';
+import type { InspectionRequest } from './types.js';
+
+const LONGEST_MS = 0x7fff_ffff;
+
+/**
+ * Refuses a request that no worker should see, before anything is queued or copied.
+ *
+ * @throws RunnerError `invalid_params` naming the field; `invalid_image` naming the bytes expected and given
+ */
+export function checkRequest(request: InspectionRequest): void {
+  const { pid, target, stepIndex, timeoutMs } = request;
+  if (target !== undefined) {
+    for (const field of ['name', 'version'] as const) {
+      if (typeof target[field] !== 'string' || target[field] === '') {
+        throw invalid(`target.${field}`, 'must be a name', target[field]);
+      }
+    }
+  } else if (typeof pid !== 'string' || pid === '') {
+    throw invalid('pid', 'must be a product id (or give a target)', pid);
+  }
+  if (!Number.isInteger(stepIndex) || stepIndex < 1) {
+    throw invalid('stepIndex', 'must be a whole number from 1', stepIndex);
+  }
+  if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= LONGEST_MS)) {
+    throw invalid('timeoutMs', `must be a number above 0 and at most ${LONGEST_MS}`, timeoutMs);
+  }
+  checkImage(request.image, 'image');
+  if (request.guideImage !== undefined) checkImage(request.guideImage, 'guideImage');
+}
+
+function checkImage(image: ImageInput, field: string): void {
+  // The types forbid the rest; hosts in plain JavaScript need to be told.
+  if (typeof image !== 'object' || (image as unknown) === null)
+    throw invalid(field, 'must be an image', image);
+  if ('data' in image || 'encoded' in image) {
+    const [name, bytes]: [string, unknown] =
+      'data' in image ? ['data', image.data] : ['encoded', image.encoded];
+    if (!(bytes instanceof Uint8Array))
+      throw invalid(`${field}.${name}`, 'must be a Uint8Array', typeof bytes);
+    const meta = resolveMeta(image);
+    if ('data' in image) checkPixels(image.data, meta);
+  } else if (!('pixels' in image)) {
+    throw invalid(field, 'must have data, encoded or be a frame', Object.keys(image));
+  }
+}
+
+/** Width and height of an image, in pixels. */
+export function sizeOf(image: ImageInput): { width: number; height: number } {
+  const { width, height } = 'pixels' in image ? image.meta : image;
+  return { width, height };
+}
+
+function invalid(path: string, rule: string, value: unknown): RunnerError {
+  return new RunnerError(
+    'invalid_params',
+    `The request cannot be made: ${path} ${rule}, not ${JSON.stringify(value)}`,
+    {
+      details: { path },
+    },
+  );
+}

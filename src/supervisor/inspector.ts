@@ -1,0 +1,202 @@
+import { RunnerError } from '../errors.js';
+import type { FramePool } from '../frames/frame-pool.js';
+import type { SentImage } from '../frames/types.js';
+import type { AlgorithmWorker } from '../worker/algorithm-worker.js';
+import type { WorkerCall, WorkerReply } from '../worker/types.js';
+import type { Clock } from './clock.js';
+import type { Deadline } from './deadline.js';
+import type { Deployment } from './deployment.js';
+import { sizeOf } from './inspection-request.js';
+import type { Lease } from './lease.js';
+import type { SupervisorPolicy } from './policy.js';
+import { checkResult } from './result-contract.js';
+import { isFailureRetried, isReplyRetried } from './retry.js';
+import type { SessionTable } from './sessions.js';
+import type { InspectionRequest, InspectionResult } from './types.js';
+
+/** One inspection on its way. */
+export interface Inspection {
+  phase: 'pre' | 'execute';
+  request: InspectionRequest;
+  requestId: string;
+  deadline: Deadline;
+  startedAt: number;
+}
+
+/** Images of one call, in shared memory. */
+interface SentImages {
+  image: SentImage;
+  guideImage: SentImage | undefined;
+}
+
+/** Carries an inspection through at one deployment: a worker, the image, the call, another attempt, the contract. */
+export class Inspector {
+  readonly #policy: Readonly<SupervisorPolicy>;
+  readonly #clock: Clock;
+  readonly #frames: FramePool;
+  readonly #sessions: SessionTable;
+
+  constructor(o: {
+    policy: Readonly<SupervisorPolicy>;
+    clock: Clock;
+    frames: FramePool;
+    sessions: SessionTable;
+  }) {
+    this.#policy = o.policy;
+    this.#clock = o.clock;
+    this.#frames = o.frames;
+    this.#sessions = o.sessions;
+  }
+
+  /** @throws RunnerError as {@link AlgorithmSupervisor.execute} lists them */
+  async run(inspection: Inspection, deployment: Deployment): Promise<InspectionResult> {
+    const { phase, request, requestId, deadline, startedAt } = inspection;
+    const timing = { queueMs: 0, frameMs: 0, callMs: 0, totalMs: 0 };
+    const tried = new Set<AlgorithmWorker>();
+    let sent: SentImages | undefined;
+    try {
+      for (let attempts = 1; ; attempts++) {
+        const askedAt = this.#clock.now();
+        const lease = await this.#acquire(inspection, deployment, tried);
+        timing.queueMs += this.#clock.now() - askedAt;
+        let reply: WorkerReply | undefined;
+        try {
+          if (!sent) {
+            const copiedAt = this.#clock.now();
+            sent = await this.#send(inspection, deployment);
+            timing.frameMs = this.#clock.now() - copiedAt;
+          }
+          // Sent again, a request goes by another id: a late answer to the first must not pass for one to the second.
+          const wireId = attempts === 1 ? requestId : `${requestId}~${attempts}`;
+          const calledAt = this.#clock.now();
+          reply = await this.#call(inspection, lease, sent, wireId);
+          timing.callMs = this.#clock.now() - calledAt;
+          if (isReplyRetried(reply, attempts, this.#policy) && deadline.leftMs > 0) {
+            tried.add(lease.worker);
+            continue;
+          }
+        } catch (error) {
+          if (isNeverSent(error, lease) && !deployment.isEnding) {
+            attempts--; // it left before it was asked: that was no attempt
+            continue;
+          }
+          tried.add(lease.worker);
+          if (
+            RunnerError.is(error) &&
+            !deadline.signal?.aborted &&
+            deadline.leftMs > 0 &&
+            isFailureRetried(error, attempts, this.#policy)
+          ) {
+            continue;
+          }
+          throw error;
+        } finally {
+          deployment.pool.release(lease, reply);
+        }
+        checkResult(reply, phase, sizeOf(request.image), deployment.title);
+        timing.totalMs = this.#clock.now() - startedAt;
+        deployment.latency.add(timing.totalMs);
+        return resultOf(reply, { requestId, worker: lease.slot.index, attempts, timing, deployment });
+      }
+    } finally {
+      if (sent) giveBack(sent, tried);
+    }
+  }
+
+  async #acquire(
+    { request, deadline }: Inspection,
+    deployment: Deployment,
+    tried: ReadonlySet<AlgorithmWorker>,
+  ): Promise<Lease> {
+    const { pool } = deployment;
+    const session = request.session?.id;
+    const lease = await pool.acquire({
+      lane: request.pid ?? '',
+      deadline: deadline.at,
+      signal: deadline.signal,
+      // With nowhere else to go, a worker that lives and has answered may be asked again.
+      avoid: tried.size < pool.slots.length ? tried : undefined,
+      prefer: session === undefined ? undefined : this.#sessions.lastAt(session, deployment),
+      isRetry: tried.size > 0,
+    });
+    if (session !== undefined) this.#sessions.touch(session, deployment, lease.slot.index);
+    return lease;
+  }
+
+  /** The frames are complete before a worker hears of them: it takes what is missing for a black image. */
+  async #send({ request, deadline }: Inspection, { canDecode }: Deployment): Promise<SentImages> {
+    return deadline.bound('the hand-over of the image', async (signal) => {
+      const image = await this.#frames.send(request.image, { signal, canDecode });
+      if (!request.guideImage) return { image, guideImage: undefined };
+      try {
+        return { image, guideImage: await this.#frames.send(request.guideImage, { signal, canDecode }) };
+      } catch (error) {
+        image.done();
+        throw error;
+      }
+    });
+  }
+
+  #call(
+    { phase, request, deadline }: Inspection,
+    { worker }: Lease,
+    { image, guideImage }: SentImages,
+    requestId: string,
+  ): Promise<WorkerReply> {
+    const leftMs = Math.ceil(deadline.leftMs);
+    if (leftMs <= 0) throw deadline.error('a free worker');
+    const call: WorkerCall = {
+      phase,
+      stepIndex: request.stepIndex,
+      stepDesc: request.stepDesc,
+      pid: request.pid,
+      session: { id: request.session?.id ?? requestId, context: request.session?.context ?? {} },
+      userParams: request.userParams,
+      image,
+      guideImage,
+      guideInfo: request.guideInfo,
+    };
+    const timeoutMs = Math.min(leftMs, this.#policy.attemptTimeoutMs ?? Infinity);
+    return worker.call(call, { timeoutMs, signal: deadline.signal, requestId });
+  }
+}
+
+/** The worker left between the moment it was given and the moment it was asked. */
+function isNeverSent(error: unknown, { worker }: Lease): boolean {
+  return RunnerError.is(error, 'closed') && (worker.state === 'exited' || worker.state === 'stopping');
+}
+
+/** A worker that was given up may go on reading until it is gone: its slots rest until then. */
+function giveBack({ image, guideImage }: SentImages, tried: ReadonlySet<AlgorithmWorker>): void {
+  const readers = [...tried].filter(({ state }) => state === 'stopping').map(({ exited }) => exited);
+  const gone = readers.length > 0 ? Promise.all(readers) : undefined;
+  image.done(gone);
+  guideImage?.done(gone);
+}
+
+function resultOf(
+  reply: WorkerReply,
+  o: {
+    requestId: string;
+    worker: number;
+    attempts: number;
+    timing: InspectionResult['timing'];
+    deployment: Deployment;
+  },
+): InspectionResult {
+  const { status, message, errorCode, data, nonFinite } = reply;
+  const { name, version } = o.deployment.entry;
+  return {
+    status,
+    message,
+    ...(errorCode !== undefined && { errorCode }),
+    data,
+    requestId: o.requestId,
+    worker: o.worker,
+    attempts: o.attempts,
+    timing: o.timing,
+    name,
+    version,
+    ...(nonFinite.length > 0 && { nonFinite }),
+  };
+}

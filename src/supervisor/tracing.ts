@@ -1,0 +1,35 @@
+import { tracingChannel, type TracingChannel } from 'node:diagnostics_channel';
+
+/** Name of the tracing channel: subscribe to `tracing:procvision-runner.call:start`, `…:asyncEnd`, `…:error`. */
+export const CALL_CHANNEL = 'procvision-runner.call';
+
+/** What subscribers of the channel are handed; the same object in every event of one call. */
+export interface CallTrace {
+  requestId: string;
+  phase: 'pre' | 'execute';
+  pid: string | undefined;
+  /** Once routed. */
+  name?: string;
+  version?: string;
+  worker?: number;
+  attempts?: number;
+  /** Set by Node when the call ends. */
+  result?: unknown;
+  error?: unknown;
+}
+
+let channel: TracingChannel<unknown, CallTrace> | undefined;
+
+/** Runs a call under the tracing channel, or just runs it when nobody listens. */
+export function traceCall<T>(trace: CallTrace, run: () => Promise<T>): Promise<T> {
+  // Made when first needed: importing the library is to do nothing.
+  channel ??= tracingChannel<unknown, CallTrace>(CALL_CHANNEL);
+  const { start, end, asyncStart, asyncEnd, error } = channel;
+  const isWatched =
+    start.hasSubscribers ||
+    end.hasSubscribers ||
+    asyncStart.hasSubscribers ||
+    asyncEnd.hasSubscribers ||
+    error.hasSubscribers;
+  return isWatched ? channel.tracePromise<typeof channel, [], Promise<T>>(run, trace) : run();
+}

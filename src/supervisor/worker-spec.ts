@@ -1,0 +1,50 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { RegistryEntry } from '../registry/types.js';
+import type { StoreLayout } from '../store/layout.js';
+import type { WorkerFlavour, WorkerSpec } from '../worker/types.js';
+import type { SupervisorPolicy } from './policy.js';
+
+/** What a worker of a deployed version runs: its folder, its interpreter, its entry point. */
+export function workerSpecOf(
+  layout: StoreLayout,
+  entry: RegistryEntry,
+  options: { frameDirectory: string; flavour: WorkerFlavour; policy: Readonly<SupervisorPolicy> },
+): WorkerSpec {
+  const { name, version, entry_point: entryPoint } = entry;
+  const { frameDirectory, flavour, policy } = options;
+  return {
+    name,
+    version,
+    root: layout.deployed(name, version),
+    python: venvPython(layout.venv(name, version)),
+    entryPoint,
+    frameDirectory,
+    flavour,
+    env: { ...policy.env },
+    resources: policy.resources,
+  };
+}
+
+/** Interpreter of an environment (PEP 405: `bin`, on Windows `Scripts`). */
+export function venvPython(venv: string, platform: NodeJS.Platform = process.platform): string {
+  return platform === 'win32'
+    ? path.win32.join(venv, 'Scripts', 'python.exe')
+    : path.join(venv, 'bin', 'python');
+}
+
+/** Whether an environment has Pillow: without it the SDK turns an encoded image into a black one, and says nothing. */
+export async function hasPillow(
+  venv: string,
+  platform: NodeJS.Platform = process.platform,
+): Promise<boolean> {
+  const libraries =
+    platform === 'win32'
+      ? [path.join(venv, 'Lib')]
+      : (await readdir(path.join(venv, 'lib')).catch(() => [])).map((name) => path.join(venv, 'lib', name));
+  for (const library of libraries) {
+    const installed = await readdir(path.join(library, 'site-packages')).catch(() => []);
+    if (installed.some((name) => name.toLowerCase() === 'pil')) return true;
+  }
+  return false;
+}
