@@ -113,7 +113,8 @@ const BOUNDS: Record<NumberName, readonly [least: number, most: number]> = {
 
 /** Fills in the defaults. @throws RunnerError `invalid_params` naming the option and its bounds */
 export function resolvePolicy(given: Partial<SupervisorPolicy> = {}): Readonly<SupervisorPolicy> {
-  const known = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const entries: [string, unknown][] = Object.entries(given);
+  const known = Object.fromEntries(entries.filter(([, value]) => value !== undefined));
   const policy: SupervisorPolicy = { ...DEFAULT_SUPERVISOR_POLICY, ...known };
   for (const name of Object.keys(policy)) {
     if (!(name in DEFAULT_SUPERVISOR_POLICY)) {

@@ -31,5 +31,5 @@ export function traceCall<T>(trace: CallTrace, run: () => Promise<T>): Promise<T
     asyncStart.hasSubscribers ||
     asyncEnd.hasSubscribers ||
     error.hasSubscribers;
-  return isWatched ? channel.tracePromise<typeof channel, [], Promise<T>>(run, trace) : run();
+  return isWatched ? channel.tracePromise<unknown, [], T>(run, trace) : run();
 }
