@@ -1,0 +1,298 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { throwIfAborted, type OperationOptions } from '../abort.js';
+import { SafeEmitter } from '../emitter.js';
+import { RunnerError } from '../errors.js';
+import { openArchive } from '../package/archive.js';
+import type { Archive } from '../package/archive-types.js';
+import { checkIntegrity, type IntegrityPolicy } from '../package/integrity.js';
+import type { ArchiveLimits, Check, PackageInspection, ValidationReport } from '../package/types.js';
+import type { Interpreter, Venv } from '../python/types.js';
+import { VenvManager } from '../python/venv-manager.js';
+import { CheckList } from './check-list.js';
+import { CHECK_ORDER, PHASED_CHECKS, SMOKE_CHECKS, type CheckName } from './check-names.js';
+import { inspectSource, type Inspected } from './inspect.js';
+import { archiveSource, folderSource, type PackageSource } from './package-source.js';
+import { runProbe, type ProbeFindings, type ProbeTarget } from './probe.js';
+import { makeReport } from './report.js';
+
+/** Options of a {@link PackageValidator}. */
+export interface PackageValidatorOptions {
+  /** Interpreters and environments. @defaultValue a {@link VenvManager} of its own, made when first needed */
+  venvs?: VenvManager;
+  /** Bounds on what an archive may contain. */
+  limits?: Partial<ArchiveLimits>;
+  /** Whether `validate` runs the algorithm once. @defaultValue true */
+  smoke?: boolean;
+  /** Limit of each step of the trial run. @defaultValue 30_000 */
+  timeoutMs?: number;
+  /** Signature and wheel hashes. @defaultValue `{ mode: 'off' }` */
+  integrity?: IntegrityPolicy;
+}
+
+/** Events of a {@link PackageValidator}. */
+export interface PackageValidatorEvents {
+  /** A check was made. */
+  check: [check: Check];
+  /** A validation is through. */
+  report: [report: ValidationReport];
+}
+
+/** A package that passed its inspection and is still open. */
+export interface OpenedPackage extends AsyncDisposable, Inspected {
+  archive: Archive;
+  inspection: PackageInspection;
+}
+
+const DEFAULT_STEP_TIMEOUT_MS = 30_000;
+
+/**
+ * Tells what a package is and every fault it has. Nothing of a package runs before its archive, its manifest and its
+ * wheels have passed; what runs then runs in a process of its own, bounded in time and output and without network.
+ */
+export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
+  /** Whether the algorithm is run once. */
+  readonly runsSmoke: boolean;
+  readonly #limits: Partial<ArchiveLimits> | undefined;
+  readonly #timeoutMs: number;
+  readonly #integrity: IntegrityPolicy;
+  #venvs: VenvManager | undefined;
+
+  constructor(options: PackageValidatorOptions = {}) {
+    super();
+    this.#venvs = options.venvs;
+    this.#limits = options.limits;
+    this.runsSmoke = options.smoke ?? true;
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_STEP_TIMEOUT_MS;
+    this.#integrity = options.integrity ?? { mode: 'off' };
+  }
+
+  /**
+   * What a package is, from its central directory and its small text entries alone: nothing is written, nothing of
+   * the package runs. Interpreters of this machine are asked what wheels they take, once.
+   *
+   * @throws RunnerError at the first fault: `invalid_zip` (2001), `manifest_missing` (2002), `incompatible_python`
+   * (2003), `wheels_missing` (2004), `install_failed` for a requirement that reaches outside; `aborted`
+   */
+  async inspect(zip: string, o: OperationOptions = {}): Promise<PackageInspection> {
+    await using opened = await this.open(zip, o);
+    return opened.inspection;
+  }
+
+  /** {@link PackageValidator.inspect} that leaves the archive open, to be unpacked. Throws the same. */
+  async open(zip: string, o: OperationOptions = {}): Promise<OpenedPackage> {
+    const archive = await this.#openArchive(zip, o.signal);
+    try {
+      const checks = this.#checkList();
+      const { layout, inspection } = await this.#inspect(archiveSource(archive), checks, o.signal, archive);
+      const [failure] = checks.failures;
+      if (failure) throw failure as Error;
+      if (!inspection) throw new RunnerError('manifest_missing', `${zip} has no manifest`);
+      return { archive, layout, inspection, [Symbol.asyncDispose]: () => archive.close() };
+    } catch (error) {
+      await archive.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Checks a zip or an unpacked project folder, carries on past faults that do not block the next check, and, when
+   * nothing stands against it, installs it in a temporary folder and runs it once. A deployed version is run in its
+   * own environment.
+   *
+   * @returns the report of everything found; `error` is what an install would reject with
+   * @throws RunnerError `aborted` alone: every fault of the package is in the report
+   */
+  async validate(target: string, o: OperationOptions = {}): Promise<ValidationReport> {
+    throwIfAborted(o.signal, `validation of ${target}`);
+    const checks = this.#checkList();
+    let report: ValidationReport;
+    try {
+      const isFolder = (await stat(target).catch(() => undefined))?.isDirectory() ?? false;
+      report = isFolder
+        ? await this.#validateFolder(target, checks, o)
+        : await this.#validateZip(target, checks, o);
+    } catch (error) {
+      if (!RunnerError.is(error) || error.code === 'aborted') throw error;
+      // A fault that leaves nothing more to look at.
+      const name: CheckName = error.code === 'invalid_zip' ? 'zip_open' : 'environment';
+      checks.fail(name, error);
+      report = this.#finish(checks, undefined, undefined);
+    }
+    this.emit('report', report);
+    return report;
+  }
+
+  /** Runs the algorithm of an installed package once. Emits each check. */
+  async smoke(target: ProbeTarget, o: OperationOptions = {}): Promise<ProbeFindings> {
+    const findings = await runProbe(target, 'smoke', { signal: o.signal, stepTimeoutMs: this.#timeoutMs });
+    for (const check of findings.checks) this.emit('check', check);
+    return findings;
+  }
+
+  async #validateZip(zip: string, checks: CheckList, o: OperationOptions): Promise<ValidationReport> {
+    await using archive = await this.#openArchive(zip, o.signal);
+    checks.pass('zip_open', `${archive.entries.length} entries`);
+    const { inspection, layout } = await this.#inspect(archiveSource(archive), checks, o.signal, archive);
+    if (!inspection || checks.failures.length > 0 || !this.runsSmoke)
+      return this.#finish(checks, inspection, undefined);
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'procvision-validate-'));
+    try {
+      const root = path.join(folder, 'package');
+      await archive.extract(root, { place: (entry) => layout.place(entry), signal: o.signal });
+      const venv = await this.#install(root, inspection, o);
+      checks.pass('environment', `Python ${venv.interpreter.version}`);
+      return this.#finish(checks, inspection, await this.#tryOut(root, venv.python, inspection, checks, o));
+    } finally {
+      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
+
+  async #validateFolder(folder: string, checks: CheckList, o: OperationOptions): Promise<ValidationReport> {
+    checks.skip('zip_open', 'this is a folder');
+    const { inspection } = await this.#inspect(await folderSource(folder), checks, o.signal);
+    if (!inspection || checks.failures.length > 0 || !this.runsSmoke)
+      return this.#finish(checks, inspection, undefined);
+    const own = await pythonOf(path.join(folder, 'venv'));
+    if (own !== undefined) {
+      checks.pass('environment', own);
+      return this.#finish(checks, inspection, await this.#tryOut(folder, own, inspection, checks, o));
+    }
+    const temporary = await mkdtemp(path.join(os.tmpdir(), 'procvision-validate-'));
+    try {
+      const venv = await this.#install(folder, inspection, o, temporary);
+      checks.pass('environment', `Python ${venv.interpreter.version}`);
+      return this.#finish(checks, inspection, await this.#tryOut(folder, venv.python, inspection, checks, o));
+    } finally {
+      await rm(temporary, { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
+
+  async #inspect(
+    source: PackageSource,
+    checks: CheckList,
+    signal: AbortSignal | undefined,
+    archive?: Archive,
+  ): Promise<Inspected> {
+    const inspected = await inspectSource(source, {
+      checks,
+      signal,
+      interpreters: () => this.#interpreters(signal),
+    });
+    if (!archive || this.#integrity.mode === 'off') {
+      checks.skip('integrity', archive ? 'switched off' : 'a folder has no signature');
+      return inspected;
+    }
+    await this.#checkIntegrity(archive, inspected, checks, signal);
+    return inspected;
+  }
+
+  async #checkIntegrity(
+    archive: Archive,
+    { inspection, layout }: Inspected,
+    checks: CheckList,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const wheels = (inspection?.wheels ?? []).flatMap((wheel) => {
+      const entry = layout.wheelFiles.find(({ name }) => name.endsWith(`/${wheel.file}`));
+      return entry ? [{ entry, wheel }] : [];
+    });
+    const { requirements } = inspection ?? {};
+    try {
+      const report = await checkIntegrity(archive, this.#integrity, { wheels, requirements, signal });
+      inspection?.warnings.push(...report.findings);
+      checks.pass(
+        'integrity',
+        report.findings.length > 0 ? report.findings.join('; ') : `signature ${report.signature}`,
+      );
+    } catch (error) {
+      if (!RunnerError.is(error) || error.code === 'aborted') throw error;
+      checks.fail('integrity', error);
+    }
+  }
+
+  async #install(
+    root: string,
+    inspection: PackageInspection,
+    { signal }: OperationOptions,
+    environmentRoot = root,
+  ): Promise<Venv> {
+    const venvs = this.#manager();
+    const { wheels, python } = inspection;
+    const embedded = python.embedded === undefined ? undefined : path.join(root, python.embedded);
+    const interpreter = await venvs.select(
+      { wheels, pythonVersion: python.pythonVersion, embedded },
+      { signal },
+    );
+    const venv = await venvs.create(path.join(environmentRoot, 'venv'), { interpreter, signal });
+    await venvs.install(venv, {
+      wheels: path.join(root, 'wheels'),
+      requirements: path.join(root, 'requirements.txt'),
+      signal,
+    });
+    return venv;
+  }
+
+  async #tryOut(
+    root: string,
+    python: string,
+    { manifest, generation }: PackageInspection,
+    checks: CheckList,
+    { signal }: OperationOptions,
+  ): Promise<ProbeFindings> {
+    const target = { root, python, manifest, generation };
+    const findings = await runProbe(target, 'smoke', { signal, stepTimeoutMs: this.#timeoutMs });
+    for (const check of findings.checks) checks.add(check);
+    return findings;
+  }
+
+  /** Every check that was not made is in the report as skipped, with the reason. */
+  #finish(
+    checks: CheckList,
+    inspection: PackageInspection | undefined,
+    findings: ProbeFindings | undefined,
+  ): ValidationReport {
+    const isSmokeCheck = (name: CheckName) => SMOKE_CHECKS.includes(name);
+    for (const name of CHECK_ORDER) {
+      if (checks.has(name)) continue;
+      if (inspection?.generation === 'execute-only' && PHASED_CHECKS.has(name)) {
+        checks.skip(name, 'the execute-only generation has no such thing');
+      } else if (findings && isSmokeCheck(name)) checks.skip(name, 'the trial call gave nothing to check');
+      else if (!this.runsSmoke && isSmokeCheck(name)) checks.skip(name, 'the trial run is switched off');
+      else checks.skip(name, 'a fault before it stands in the way');
+    }
+    const error = checks.failures[0] ?? findings?.error;
+    return makeReport(checks.checks, {
+      ...(error && { error }),
+      ...(inspection && { manifest: inspection.manifest }),
+      ...(findings?.info && { info: findings.info }),
+    });
+  }
+
+  async #openArchive(zip: string, signal: AbortSignal | undefined): Promise<Archive> {
+    return openArchive(zip, { limits: this.#limits, signal });
+  }
+
+  #interpreters(signal: AbortSignal | undefined): Promise<Interpreter[]> {
+    return this.#manager().interpreters({ signal });
+  }
+
+  #manager(): VenvManager {
+    return (this.#venvs ??= new VenvManager());
+  }
+
+  #checkList(): CheckList {
+    return new CheckList((check) => this.emit('check', check));
+  }
+}
+
+/** The interpreter of an environment, if there is one. */
+async function pythonOf(
+  venv: string,
+  platform: NodeJS.Platform = process.platform,
+): Promise<string | undefined> {
+  const file =
+    platform === 'win32' ? path.join(venv, 'Scripts', 'python.exe') : path.join(venv, 'bin', 'python');
+  return (await stat(file).catch(() => undefined)) ? file : undefined;
+}

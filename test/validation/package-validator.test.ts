@@ -1,0 +1,362 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import {
+  buildPackage,
+  buildWheel,
+  packageEntries,
+  wheelFileName,
+  writeZip,
+  type PackageSource,
+} from '../../src/testing/index.js';
+import { PackageValidator } from '../../src/validation/package-validator.js';
+import { formatReport } from '../../src/validation/report.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+
+async function zipOf(source: PackageSource | Uint8Array = {}): Promise<string> {
+  const file = path.join(await temporaryFolder(), 'package.zip');
+  await writeFile(file, source instanceof Uint8Array ? source : await buildPackage(source));
+  return file;
+}
+
+const wheel = async (source: Parameters<typeof buildWheel>[0]) => ({
+  file: wheelFileName(source),
+  bytes: await buildWheel(source),
+});
+
+function phasedAlgorithm(body: { info?: string; pre?: string; execute?: string; head?: string }) {
+  const { head = '', info, pre, execute } = body;
+  const source = `from procvision_algorithm_sdk import BaseAlgorithm
+${head}
+class Algorithm(BaseAlgorithm):
+    def get_info(self):
+        return ${info ?? '{"name": "sample", "version": "1.0.0", "supported_pids": ["A01"], "steps": []}'}
+    def pre_execute(self, *call):
+        return ${pre ?? '{"status": "OK", "message": ""}'}
+    def execute(self, *call):
+        return ${execute ?? '{"status": "OK", "data": {"result_status": "OK"}}'}
+`;
+  return { files: { 'algorithm/__init__.py': '', 'algorithm/main.py': source } };
+}
+
+describe('inspect', () => {
+  const validator = new PackageValidator();
+
+  test.each(['beside', 'flat', 'inside'] as const)(
+    'tells everything of a package laid out %s',
+    async (layout) => {
+      const inspection = await validator.inspect(await zipOf({ layout }));
+      expect(inspection).toMatchObject({
+        name: 'sample',
+        version: '1.0.0',
+        generation: 'phased',
+        requirements: [{ name: 'procvision-algorithm-sdk' }],
+        warnings: [],
+      });
+      expect(inspection.wheels.map(({ name }) => name)).toContain('procvision-algorithm-sdk');
+      expect(inspection.entries).toBeGreaterThan(4);
+    },
+  );
+
+  test('takes a package of SDK 0.3 for execute-only, and asks it for no product ids', async () => {
+    const inspection = await validator.inspect(await zipOf({ generation: 'execute-only' }));
+    expect(inspection).toMatchObject({ generation: 'execute-only' });
+    expect(inspection.manifest.supported_pids).toBeUndefined();
+  });
+
+  test('reads a manifest with BOM, in GBK, and keeps fields it does not know', async () => {
+    const entries = await packageEntries({ manifest: { description: 'X' } });
+    const manifest = String(entries[0]?.data).replace('"X"', '"检测"').replace('{', '{"vendor": {"a": 1},');
+    const gbk = Buffer.concat(
+      manifest
+        .split('检测')
+        .flatMap((part, index) =>
+          index ? [Buffer.from([0xbc, 0xec, 0xb2, 0xe2]), Buffer.from(part)] : [Buffer.from(part)],
+        ),
+    );
+    for (const data of [Buffer.from(`\ufeff${manifest}`), gbk]) {
+      const inspection = await validator.inspect(
+        await zipOf(writeZip(entries.map((entry, index) => (index ? entry : { ...entry, data })))),
+      );
+      expect(inspection.manifest).toMatchObject({ description: '检测', vendor: { a: 1 } });
+    }
+  });
+
+  test('tells the interpreter the package wants, and what contradicts it', async () => {
+    const extra = [
+      {
+        name: 'sample/.procvision_env.json',
+        data: '{"python_version": "3.9", "abi": "cp39", "wheels_platform": "linux_x86_64"}',
+      },
+      { name: 'sample/python_runtime/bin/python3', data: 'x' },
+    ];
+    const binary = await wheel({ name: 'odd', version: '1', tag: 'cp311-cp311-linux_x86_64' });
+    const { python, warnings } = await validator.inspect(await zipOf({ extra, wheels: [binary] }));
+    expect(python).toEqual({
+      pythonVersion: '3.9',
+      abi: 'cp39',
+      platform: 'linux_x86_64',
+      embedded: 'python_runtime/bin/python3',
+    });
+    expect(warnings).toEqual([expect.stringMatching(/cp39.*cp311/)]);
+  });
+
+  describe('names every fault of the manifest with its path', () => {
+    test.each([
+      ['a missing name', { name: undefined }, 'name'],
+      ['a version that is a path', { version: '../1' }, 'version'],
+      ['a reserved name', { name: 'CON' }, 'name'],
+      ['an entry point without a class', { entry_point: 'algorithm.main' }, 'entry_point'],
+      ['a product id that is a number', { supported_pids: ['A', 7] }, 'supported_pids.1'],
+      ['a product id twice', { supported_pids: ['A', 'A'] }, 'supported_pids'],
+      ['no product ids', { supported_pids: undefined }, 'supported_pids'],
+      ['a step that counts from 0', { steps: [{ index: 0, name: 'x' }] }, 'steps.0.index'],
+      [
+        'a parameter without a key',
+        { steps: [{ index: 1, name: 'x', params: [{ type: 'int' }] }] },
+        'steps.0.params.0.key',
+      ],
+    ])('%s', async (_title, manifest, issuePath) => {
+      const failure = await validator.inspect(await zipOf({ manifest })).catch((error: unknown) => error);
+      expect(failure).toMatchObject({
+        code: 'manifest_missing',
+        errorCode: '2002',
+        details: { issues: [{ path: issuePath }] },
+      });
+      expect((failure as Error).message).toContain(issuePath);
+    });
+  });
+
+  test('refuses two manifests, and two folders of wheels, naming both', async () => {
+    const twice = { extra: [{ name: 'other/manifest.json', data: '{}' }] };
+    await expect(validator.inspect(await zipOf(twice))).rejects.toMatchObject({
+      code: 'invalid_zip',
+      message: expect.stringMatching(/sample\/manifest\.json and other\/manifest\.json/) as string,
+    });
+    const wheels = { extra: [{ name: 'sample/wheels/x-1-py3-none-any.whl', data: 'x' }] };
+    await expect(validator.inspect(await zipOf(wheels))).rejects.toMatchObject({
+      code: 'invalid_zip',
+      message: /two folders of wheels/,
+    });
+  });
+
+  test('names each requirement that no wheel meets, those of wheels too, stored or deflated', async () => {
+    const base = await wheel({
+      name: 'base',
+      version: '1',
+      requires: ['deep>=2', 'gpu; extra == "gpu"', 'win; sys_platform == "win32"'],
+    });
+    for (const stored of [true, false]) {
+      const zip = await zipOf({
+        wheels: [base],
+        requirements: 'procvision_algorithm_sdk\nbase[gpu]\nbase>5\n',
+        stored,
+      });
+      await expect(validator.inspect(zip)).rejects.toMatchObject({
+        code: 'wheels_missing',
+        details: { requirements: ['base>5', 'deep>=2', 'gpu; extra == "gpu"'] },
+      });
+    }
+  });
+
+  test('says which tags were wanted and which every interpreter takes', async () => {
+    const odd = await wheel({ name: 'odd', version: '1', tag: 'cp27-cp27m-win32' });
+    const failure = await validator
+      .inspect(await zipOf({ wheels: [odd], requirements: 'odd\n' }))
+      .catch(
+        (error: unknown) => error as { message: string; details: { interpreters: { tags: string[] }[] } },
+      );
+    expect(failure).toMatchObject({
+      code: 'incompatible_python',
+      details: { wheels: [{ tags: ['cp27-cp27m-win32'] }] },
+    });
+    const { details } = failure as { details: { interpreters: { tags: string[] }[] } };
+    expect(details.interpreters.length).toBeGreaterThan(0);
+    for (const { tags } of details.interpreters) expect(tags).toContain('py3-none-any');
+  });
+
+  test('a package whose wheels folder is empty and that requires nothing is legal', async () => {
+    expect(await validator.inspect(await zipOf({ sdk: null, requirements: '' }))).toMatchObject({
+      wheels: [],
+      requirements: [],
+    });
+  });
+
+  test('follows requirements that include others of the package', async () => {
+    const extra = [{ name: 'sample/more.txt', data: 'missing-one\n' }];
+    await expect(
+      validator.inspect(await zipOf({ requirements: '-r more.txt\n', extra })),
+    ).rejects.toMatchObject({
+      code: 'wheels_missing',
+      details: { requirements: ['missing-one'] },
+    });
+  });
+});
+
+describe('validate', () => {
+  const validator = new PackageValidator({ timeoutMs: 2000 });
+  const failed = (report: { checks: { name: string; result: string }[] }) =>
+    report.checks.filter(({ result }) => result === 'FAIL').map(({ name }) => name);
+
+  test.each(['phased', 'execute-only'] as const)(
+    'passes a good package of the %s generation, all checks told as events',
+    async (generation) => {
+      const told: string[] = [];
+      const listening = new PackageValidator();
+      listening.on('check', ({ name }) => told.push(name));
+      const report = await listening.validate(await zipOf({ generation }));
+      expect(formatReport(report)).toMatch(/^sample 1\.0\.0: PASS/);
+      expect(report).toMatchObject({ summary: { status: 'PASS', failed: 0 } });
+      expect(report.error).toBeUndefined();
+      expect([...told].sort()).toEqual(report.checks.map(({ name }) => name).sort());
+      const info = report.checks.find(({ name }) => name === 'get_info')?.result;
+      expect(info).toBe(generation === 'phased' ? 'PASS' : 'SKIP');
+      if (generation === 'phased') expect(report.info).toMatchObject({ supported_pids: ['A01'] });
+    },
+  );
+
+  test.each([
+    ['an import that raises', { head: 'raise RuntimeError("no licence")' }, ['entry_import'], /no licence/],
+    [
+      'an entry that is no BaseAlgorithm',
+      { head: 'BaseAlgorithm = object' },
+      ['entry_import'],
+      /BaseAlgorithm/,
+    ],
+    [
+      'another version in get_info',
+      { info: '{"name": "sample", "version": "2", "supported_pids": ["A01"], "steps": []}' },
+      ['get_info'],
+      /version is '2'/,
+    ],
+    ['a get_info that is no dict', { info: '[]' }, ['get_info'], /list/],
+    [
+      'steps that are no list',
+      { info: '{"name": "sample", "version": "1.0.0", "supported_pids": ["A01"], "steps": {}}' },
+      ['step_schema'],
+      /dict/,
+    ],
+    [
+      'other product ids',
+      { info: '{"name": "sample", "version": "1.0.0", "supported_pids": ["B"], "steps": []}' },
+      ['supported_pids_match'],
+      /'B'/,
+    ],
+    ['a pre_execute that raises', { pre: '1 / 0' }, ['pre_execute_return_dict'], /ZeroDivisionError/],
+    [
+      'a pre_execute with a strange status',
+      { pre: '{"status": "GOOD", "message": ""}' },
+      ['pre_status_valid'],
+      /GOOD/,
+    ],
+    ['a pre_execute without a message', { pre: '{"status": "OK"}' }, ['pre_message_present'], /message/],
+    ['an execute that gives None', { execute: 'None' }, ['execute_return_dict', 'smoke_execute'], /NoneType/],
+    [
+      'a strange status',
+      { execute: '{"status": "FINE"}' },
+      ['execute_status_valid', 'smoke_execute'],
+      /FINE/,
+    ],
+    [
+      'a strange verdict',
+      { execute: '{"status": "OK", "data": {"result_status": "MAYBE"}}' },
+      ['execute_result_status_valid', 'smoke_execute'],
+      /MAYBE/,
+    ],
+    [
+      'NG without a reason',
+      { execute: '{"status": "OK", "data": {"result_status": "NG", "defect_rects": []}}' },
+      ['ng_reason_present', 'smoke_execute'],
+      /ng_reason/,
+    ],
+    [
+      'NG with boxes that are no list',
+      { execute: '{"status": "OK", "data": {"result_status": "NG", "ng_reason": "x", "defect_rects": {}}}' },
+      ['defect_rects_type', 'defect_rects_count_limit', 'smoke_execute'],
+      /dict/,
+    ],
+    [
+      'NG with 21 boxes',
+      {
+        execute:
+          '{"status": "OK", "data": {"result_status": "NG", "ng_reason": "x", "defect_rects": [{}] * 21}}',
+      },
+      ['defect_rects_count_limit', 'smoke_execute'],
+      /20/,
+    ],
+    ['a process that leaves', { execute: '__import__("os")._exit(7)' }, ['smoke_execute'], /exit code 7/],
+    [
+      'a call that never ends',
+      { execute: '__import__("time").sleep(100)' },
+      ['execute_return_dict'],
+      /longer than 2 s/,
+    ],
+    [
+      'a call to the network',
+      { execute: '__import__("socket").create_connection(("192.0.2.1", 80), 1)' },
+      ['execute_return_dict', 'smoke_execute'],
+      /PermissionError|OSError/,
+    ],
+  ])('reports %s', async (_title, body, names, message) => {
+    const report = await validator.validate(await zipOf(phasedAlgorithm(body)));
+    expect(failed(report)).toEqual(names);
+    expect(report.error).toMatchObject({
+      code: 'install_failed',
+      message: expect.stringMatching(message) as string,
+    });
+  });
+
+  test('gives the Python traceback of what was raised', async () => {
+    const { error } = await validator.validate(
+      await zipOf(phasedAlgorithm({ head: 'def f():\n    raise ValueError("deep")\nf()' })),
+    );
+    expect(error?.details.traceback).toMatch(/line \d+, in f\n[\s\S]*ValueError: deep/);
+  });
+
+  test('an algorithm that answers ERROR passes', async () => {
+    const report = await validator.validate(
+      await zipOf(phasedAlgorithm({ execute: '{"status": "ERROR", "message": "dark"}' })),
+    );
+    expect(report.summary.status).toBe('PASS');
+  });
+
+  test('carries on past faults that block nothing, and skips with reasons what they block', async () => {
+    const report = await validator.validate(
+      await zipOf({ manifest: { entry_point: undefined }, requirements: 'nowhere\n' }),
+    );
+    expect(failed(report)).toEqual(['manifest_fields', 'requirements_met']);
+    expect(report.error).toMatchObject({ code: 'manifest_missing' });
+    expect(report.checks.find(({ name }) => name === 'entry_import')).toMatchObject({
+      result: 'SKIP',
+      message: expect.stringMatching(/./) as string,
+    });
+  });
+
+  test('a file that is no zip is one failed check, with invalid_zip', async () => {
+    const report = await validator.validate(await zipOf(Buffer.from('no zip')));
+    expect(failed(report)).toEqual(['zip_open']);
+    expect(report.error?.code).toBe('invalid_zip');
+  });
+
+  test('an unpacked project folder is validated where it lies, and nothing is left in the temp dir', async () => {
+    const folder = path.join(await temporaryFolder(), 'project');
+    const { openArchive } = await import('../../src/package/archive.js');
+    await using archive = await openArchive(await zipOf({ layout: 'flat' }));
+    await archive.extract(folder);
+    const before = (await readdir(folder)).sort();
+    const ours = async () =>
+      (await readdir(os.tmpdir())).filter((name) => name.startsWith('procvision-validate-'));
+    const leftBefore = await ours();
+    const report = await validator.validate(folder);
+    expect(formatReport(report)).toMatch(/PASS/);
+    expect((await readdir(folder)).sort()).toEqual(before);
+    expect((await ours()).filter((name) => !leftBefore.includes(name))).toEqual([]);
+  });
+
+  test('an abort rejects with an AbortError', async () => {
+    await expect(validator.validate(await zipOf(), { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+  });
+});
