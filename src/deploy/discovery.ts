@@ -4,6 +4,7 @@ import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';
+import { isPackageFault } from './failure.js';
 import { hashFile, readMarker } from './seal.js';
 import { isMissing } from './tree.js';
 import type { DiscoveredPackage, InvalidReason } from './types.js';
@@ -100,8 +101,10 @@ export class Discovery {
         Object.assign(known, { name, version });
       } catch (error) {
         if (!RunnerError.is(error) || error.code === 'aborted') throw error;
-        // Its directory stands at the end of a zip: one that is being copied cannot be read yet.
-        if (error.code === 'invalid_zip' && !this.#isQuiet(known, mtimeMs)) {
+        // Its directory stands at the end of a zip: one that is being copied cannot be read yet. And what the system
+        // would not hand over says nothing about the package.
+        const isUnread = error.code === 'invalid_zip' && !this.#isQuiet(known, mtimeMs);
+        if (isUnread || !isPackageFault(error)) {
           return { ...found, state: 'discovered', settling: true };
         }
         known.error = error;

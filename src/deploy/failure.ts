@@ -8,6 +8,7 @@ const PACKAGE_FAULTS: ReadonlySet<RunnerErrorCode> = new Set<RunnerErrorCode>([
   'manifest_missing',
   'incompatible_python',
   'wheels_missing',
+  'install_failed',
   'invalid_pid',
   'contract_violation',
   'execute_exception',
@@ -16,8 +17,7 @@ const PACKAGE_FAULTS: ReadonlySet<RunnerErrorCode> = new Set<RunnerErrorCode>([
 
 /** Whether the package is at fault, rather than the machine, the caller or the moment. */
 export function isPackageFault(error: RunnerError): boolean {
-  if (error.code === 'install_failed')
-    return systemCause(error) === undefined && error.details.stage !== 'receive';
+  if (systemCause(error) !== undefined || error.details.stage === 'receive') return false;
   return PACKAGE_FAULTS.has(error.code);
 }
 

@@ -89,16 +89,35 @@ export async function publishMappings(
   active: RegistryContent['active'],
   durability: Durability,
 ): Promise<void> {
+  const { write, remove } = await differingMappings(layout, active);
+  for (const [file, mapping] of write) await writeJsonAtomic(file, mapping, durability);
+  for (const file of remove) await rm(file, { force: true });
+}
+
+/** Whether `active/` says what the registry says. */
+export async function areMappingsPublished(
+  layout: StoreLayout,
+  active: RegistryContent['active'],
+): Promise<boolean> {
+  const { write, remove } = await differingMappings(layout, active);
+  return write.length === 0 && remove.length === 0;
+}
+
+async function differingMappings(
+  layout: StoreLayout,
+  active: RegistryContent['active'],
+): Promise<{ write: [string, ActiveMapping][]; remove: string[] }> {
   const wanted = new Map(Object.values(active).map((mapping) => [layout.active(mapping.pid), mapping]));
+  const write: [string, ActiveMapping][] = [];
   for (const [file, mapping] of wanted) {
-    const text = `${JSON.stringify(mapping, null, 2)}\n`;
     const current = await readFile(file, 'utf8').catch(() => undefined);
-    if (current !== text) await writeJsonAtomic(file, mapping, durability);
+    if (current !== `${JSON.stringify(mapping, null, 2)}\n`) write.push([file, mapping]);
   }
-  for (const name of await readdir(layout.activeRoot).catch(() => [])) {
-    const file = path.join(layout.activeRoot, name);
-    if (name.endsWith('.json') && !name.startsWith('.') && !wanted.has(file)) await rm(file, { force: true });
-  }
+  const remove = (await readdir(layout.activeRoot).catch(() => []))
+    .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+    .map((name) => path.join(layout.activeRoot, name))
+    .filter((file) => !wanted.has(file));
+  return { write, remove };
 }
 
 /** Files that a writer of the registry died over, or is writing. */

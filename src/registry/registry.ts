@@ -7,7 +7,7 @@ import type { ProcessIdentity } from '../process/identity.js';
 import type { Durability } from '../store/atomic-file.js';
 import { audited } from '../store/audit-log.js';
 import { StoreLayout } from '../store/layout.js';
-import { acquireLock, lockHolder } from '../store/lock.js';
+import { acquireLock, isLockPresent } from '../store/lock.js';
 import { onStore } from '../store/store-error.js';
 import {
   checkSupported,
@@ -20,6 +20,7 @@ import {
   type MappingChange,
 } from './mappings.js';
 import {
+  areMappingsPublished,
   publishMappings,
   readRegistry,
   setAside,
@@ -261,7 +262,11 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    */
   async sweep({ signal }: OperationOptions = {}): Promise<void> {
     const lock = `${this.layout.registry}.lock`;
-    const isLeft = (await lockHolder(lock)) !== undefined || (await unfinishedFiles(this.layout)).length > 0;
+    const { content: current } = await readRegistry(this.layout);
+    const isLeft =
+      (await isLockPresent(lock)) ||
+      (await unfinishedFiles(this.layout)).length > 0 ||
+      !(await areMappingsPublished(this.layout, current.active));
     if (!isLeft) return;
     try {
       await using _lock = await acquireLock(lock, { operation: 'recover', timeoutMs: 0, signal });
@@ -336,8 +341,11 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     await writeRegistry(this.layout, content, this.durability);
     this.#content = content;
     this.#seen = await fingerprint(this.layout.registry);
+    const publish = () => publishMappings(this.layout, content.active, this.durability);
     // The change has happened: copies that cannot be written now are written with the next one, or by a sweep.
-    await publishMappings(this.layout, content.active, this.durability).catch(() => undefined);
+    await publish()
+      .catch(publish)
+      .catch(() => undefined);
   }
 
   async #current({ signal }: OperationOptions): Promise<void> {

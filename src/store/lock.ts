@@ -79,6 +79,11 @@ export async function acquireLock(file: string, options: LockOptions): Promise<L
   }
 }
 
+/** Whether anything of a lock is at `file`: one that is held, or what a dead owner left. */
+export async function isLockPresent(file: string): Promise<boolean> {
+  return (await fingerprint(file)) !== undefined || (await fingerprint(`${file}.owner`)) !== undefined;
+}
+
 /** Who holds the lock at `file` now, if anyone does. */
 export async function lockHolder(file: string): Promise<LockOwner | undefined> {
   return (await readOwner(`${file}.owner`)) ?? undefined;
@@ -99,11 +104,12 @@ async function createGate(file: string): Promise<void> {
 async function removeGate(file: string): Promise<void> {
   const { default: lockfile } = await import('lockfile');
   await new Promise<void>((resolve) => {
-    // It tells no failure; a file that stays is taken over by the next owner.
     lockfile.unlock(file, () => {
       resolve();
     });
   });
+  // It tells no failure: once more after a passing error. A file that stays all the same is the next owner's.
+  if ((await fingerprint(file)) !== undefined) await rm(file, { force: true }).catch(() => undefined);
 }
 
 function held(file: string, ownerFile: string, owner: LockOwner): Lock {

@@ -91,8 +91,7 @@ export function countSteps(root: string, plan: StepPlan): () => number {
     const open = fs.promises.open as AnyFunction;
     const seen = new WeakSet<object>();
     promises.open = async (...args) => {
-      const isWriting = isInside(args[0]) && args[1] !== undefined && args[1] !== 'r';
-      if (isWriting) {
+      if (isInside(args[0]) && isForWriting(args[1])) {
         const failure = step('open', args, () => undefined);
         if (failure) throw failure;
       }
@@ -122,7 +121,7 @@ export function countSteps(root: string, plan: StepPlan): () => number {
     const isCounted = (args: readonly unknown[]) =>
       name === 'write' || name === 'fsync'
         ? openFiles.has(args[0] as number)
-        : args.slice(0, 2).some(isInside) && (name !== 'open' || (args[1] !== undefined && args[1] !== 'r'));
+        : args.slice(0, 2).some(isInside) && (name !== 'open' || isForWriting(args[1]));
     const half = (args: readonly unknown[]) => () => {
       if (name === 'write') halfToFile(args[0] as number, args[1]);
     };
@@ -158,6 +157,12 @@ export function countSteps(root: string, plan: StepPlan): () => number {
 }
 
 const { openSync, writeSync, closeSync } = fs;
+const { O_WRONLY, O_RDWR, O_CREAT } = fs.constants;
+
+function isForWriting(flags: unknown): boolean {
+  if (typeof flags === 'number') return (flags & (O_WRONLY | O_RDWR | O_CREAT)) !== 0;
+  return typeof flags === 'string' && flags !== 'r';
+}
 
 function halfToPath(file: string, data: unknown): void {
   const fd = openSync(file, 'a');

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -105,11 +105,20 @@ async function expectTidy(
     /\.staging|\.tmp$|\.lock|\.claim|\.owner/.test(file),
   );
   expect(strays, where).toEqual([]);
+  const copies = (await readdir(layout.activeRoot)).map(async (file) => {
+    return JSON.parse(await readFile(path.join(layout.activeRoot, file), 'utf8')) as { pid: string };
+  });
+  const active = Object.values(await registry.active());
+  expect(byPid(await Promise.all(copies)), `${where}: active/`).toEqual(byPid(active));
   for (const zip of await readdir(layout.zips)) {
     expect(await deployer.scan(), `${where}: ${zip}`).toContainEqual(
       expect.objectContaining({ source: 'zip', state: 'deployed' }),
     );
   }
+}
+
+function byPid<T extends { pid: string }>(mappings: T[]): T[] {
+  return [...mappings].sort((a, b) => (a.pid < b.pid ? -1 : 1));
 }
 
 async function prepared(scenario: KillScenario, base: string): Promise<string> {

@@ -5,6 +5,7 @@ import { Deployer } from '../../src/deploy/deployer.js';
 import { RunnerError, type RunnerErrorCode } from '../../src/errors.js';
 import { Registry } from '../../src/registry/registry.js';
 import { buildPackage } from '../../src/testing/index.js';
+import type { ActiveMapping } from '../../src/registry/types.js';
 import { plainSteps } from './plain-steps.js';
 
 /** One operation that is cut off at every step. */
@@ -38,7 +39,7 @@ export async function openStore(
   };
 }
 
-/** What is deployed, told from the registry and from the disk: name, version and which package it came from. */
+/** What is deployed, told from the registry and from the disk: version and which package it came from; what is active. */
 export async function describeStore(registry: Registry): Promise<string[]> {
   const entries = await registry.list();
   const labels = entries.map(async ({ name, version }) => {
@@ -46,12 +47,16 @@ export async function describeStore(registry: Registry): Promise<string[]> {
     const manifest = JSON.parse(await readFile(file, 'utf8')) as { description?: string };
     return `${version} ${manifest.description ?? ''}`;
   });
-  return (await Promise.all(labels)).sort();
+  const mappings = Object.values(await registry.active()).map(({ pid, version }) => `${pid} -> ${version}`);
+  return [...(await Promise.all(labels)), ...mappings].sort();
 }
 
 async function addPackage(root: string, label: string, version: string): Promise<void> {
   const manifest = { description: label };
-  await writeFile(packageFile(root, label), await buildPackage({ version, sdk: null, manifest }));
+  await writeFile(
+    packageFile(root, label),
+    await buildPackage({ version, sdk: null, pids: ['A01', 'A02'], manifest }),
+  );
 }
 
 /** Runs one operation with a deployer; that it had happened already is success. */
@@ -65,6 +70,8 @@ async function deploy(
     if (!RunnerError.is(error) || error.code !== done) throw error;
   });
 }
+
+const THREE = ['1.0.0 first', '1.1.0 second', '1.2.0 third'];
 
 export const killScenarios: Record<string, KillScenario> = {
   install: {
@@ -104,9 +111,62 @@ export const killScenarios: Record<string, KillScenario> = {
   prune: {
     prepare: prepareThree,
     operate: (root) => deploy(root, (deployer) => deployer.prune()),
-    states: [['1.0.0 first', '1.1.0 second', '1.2.0 third'], ['1.0.0 first', '1.2.0 third'], ['1.2.0 third']],
+    states: [THREE, ['1.0.0 first', '1.2.0 third'], ['1.2.0 third']],
+  },
+  activate: {
+    prepare: prepareThree,
+    operate: (root) =>
+      remap(root, (registry) =>
+        registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01', 'A02'] }),
+      ),
+    states: [THREE, [...THREE, 'A01 -> 1.0.0', 'A02 -> 1.0.0']],
+  },
+  switch: {
+    prepare: prepareActive,
+    operate: (root) =>
+      remap(root, (registry) => registry.switch({ name: 'sample', version: '1.2.0', pids: ['A01', 'A02'] })),
+    states: [
+      [...THREE, 'A01 -> 1.1.0', 'A02 -> 1.1.0'],
+      [...THREE, 'A01 -> 1.2.0', 'A02 -> 1.2.0'],
+    ],
+  },
+  rollback: {
+    prepare: prepareActive,
+    operate: (root) =>
+      remap(root, async (registry, { A01 }) => {
+        if (A01?.version === '1.1.0') await registry.rollback({ pid: 'A01' });
+      }),
+    states: [
+      [...THREE, 'A01 -> 1.1.0', 'A02 -> 1.1.0'],
+      [...THREE, 'A01 -> 1.0.0', 'A02 -> 1.1.0'],
+    ],
+  },
+  deactivate: {
+    prepare: prepareActive,
+    operate: (root) =>
+      remap(root, async (registry, { A01 }) => {
+        if (A01) await registry.deactivate({ pids: ['A01', 'A02'] });
+      }),
+    states: [[...THREE, 'A01 -> 1.1.0', 'A02 -> 1.1.0'], THREE],
   },
 };
+
+/** Runs one change of the mappings; it must say itself when it has happened already. */
+async function remap(
+  root: string,
+  work: (registry: Registry, active: Record<string, ActiveMapping>) => Promise<unknown>,
+): Promise<void> {
+  await using registry = await Registry.open(storeFolder(root), { durability: 'none', pollMs: 60_000 });
+  await work(registry, await registry.active());
+}
+
+/** Three versions, of which the first two served A01 and A02 one after the other. */
+async function prepareActive(root: string): Promise<void> {
+  await prepareThree(root);
+  const pids = ['A01', 'A02'];
+  await remap(root, (registry) => registry.activate({ name: 'sample', version: '1.0.0', pids }));
+  await remap(root, (registry) => registry.switch({ name: 'sample', version: '1.1.0', pids }));
+}
 
 async function prepareThree(root: string): Promise<void> {
   const labels = ['first', 'second', 'third'];
