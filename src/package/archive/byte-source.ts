@@ -14,8 +14,13 @@ export class ByteSource {
     readonly path: string,
     readonly size: number,
     readonly start: number,
-    private readonly handle: FileHandle,
+    private readonly content: FileHandle | Buffer,
   ) {}
+
+  /** Bytes that lie in memory already; `path` only names them. */
+  static of(path: string, bytes: Buffer): ByteSource {
+    return new ByteSource(path, bytes.length, 0, bytes);
+  }
 
   /** Opens a regular file, or a range of it. @throws RunnerError `invalid_zip` when that cannot be done. */
   static async open(path: string, range?: FileRange): Promise<ByteSource> {
@@ -40,8 +45,13 @@ export class ByteSource {
   async read(position: number, length: number, into?: Buffer): Promise<Buffer> {
     this.#checkRange(position, length);
     const buffer = into?.subarray(0, length) ?? Buffer.allocUnsafe(length);
+    const { content } = this;
+    if (Buffer.isBuffer(content)) {
+      content.copy(buffer, 0, position, position + length);
+      return buffer;
+    }
     for (let done = 0; done < length;) {
-      const { bytesRead } = await this.handle
+      const { bytesRead } = await content
         .read(buffer, done, length - done, this.start + position + done)
         .catch((error: unknown) => {
           throw cannotRead(this.path, error);
@@ -55,10 +65,12 @@ export class ByteSource {
   /** The same at once, for the few bytes of a header. */
   readSync(position: number, length: number): Buffer {
     this.#checkRange(position, length);
+    const { content } = this;
+    if (Buffer.isBuffer(content)) return Buffer.from(content.subarray(position, position + length));
     const buffer = Buffer.allocUnsafe(length);
     let bytesRead: number;
     try {
-      bytesRead = readSync(this.handle.fd, buffer, 0, length, this.start + position);
+      bytesRead = readSync(content.fd, buffer, 0, length, this.start + position);
     } catch (error) {
       throw cannotRead(this.path, error);
     }
@@ -67,7 +79,7 @@ export class ByteSource {
   }
 
   async close(): Promise<void> {
-    await this.handle.close();
+    if (!Buffer.isBuffer(this.content)) await this.content.close();
   }
 
   #checkRange(position: number, length: number): void {

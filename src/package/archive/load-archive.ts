@@ -15,6 +15,8 @@ export interface OpenArchiveOptions extends OperationOptions {
   limits?: Partial<ArchiveLimits>;
   /** The archive is this part of the file, as a stored wheel is of a package ({@link Archive.slice}). */
   range?: FileRange;
+  /** The archive is these bytes; the path only names it. */
+  bytes?: Buffer;
 }
 
 /** An archive that was opened and checked, in its parts. */
@@ -36,7 +38,9 @@ export async function loadArchive(path: string, options: OpenArchiveOptions): Pr
   const { signal } = options;
   const limits = resolveLimits(options.limits);
   throwIfAborted(signal, 'opening of the archive');
-  const source = await ByteSource.open(path, options.range);
+  const source = options.bytes
+    ? ByteSource.of(path, options.bytes)
+    : await ByteSource.open(path, options.range);
   try {
     const location = await findDirectory(source);
     checkDirectorySize(path, limits, location);
