@@ -23,8 +23,20 @@ export type * from './package/types.js';
 export { VenvManager, type VenvManagerOptions } from './python/venv-manager.js';
 export { fits } from './python/tags.js';
 export type * from './python/types.js';
+export { PackageValidator } from './validation/package-validator.js';
+export type {
+  OpenedPackage,
+  PackageValidatorEvents,
+  PackageValidatorOptions,
+} from './validation/package-validator.js';
+export { formatReport } from './validation/report.js';
+export type { ProbeFindings, ProbeTarget } from './validation/probe.js';
+export { Registry } from './registry/registry.js';
+export type { RegistryEvents, RegistryFilter, RegistryOptions } from './registry/registry.js';
 export type * from './registry/types.js';
+export { FramePool, type FramePoolOptions } from './frames/frame-pool.js';
 export type * from './frames/types.js';
+export { AlgorithmWorker } from './worker/algorithm-worker.js';
 export type * from './worker/types.js';
 export type * from './supervisor/types.js';
 export { AlgorithmSupervisor } from './supervisor/algorithm-supervisor.js';
