@@ -8,14 +8,17 @@ import { zipFault } from './fault.js';
 import { STORED } from './format.js';
 
 /** Large enough that the work per chunk does not count, small enough that several fit any memory. */
-export const CHUNK_BYTES = 512 * 1024;
+export const CHUNK_BYTES = 256 * 1024;
+
+/** zlib takes no chunk below 64 bytes, and a small one would cost a turn of the event loop each. */
+const MIN_INFLATE_BYTES = 64 * 1024;
 
 /**
  * The content of an entry, in chunks, counted and hashed as it passes: never more than the declared size; at the end
  * exactly the declared size, CRC-32 and use of the packed bytes.
  *
  * @param ring - buffers to read into, used in turn; a chunk of a stored entry then holds until the next but one is
- * asked for. Without it every chunk is memory of its own.
+ * asked for. Without it every chunk is memory of its own. Their length is also that of inflated chunks.
  * @throws RunnerError `invalid_zip` when a promise of the directory is not kept
  */
 export async function* readVerified(
@@ -27,7 +30,8 @@ export async function* readVerified(
 ): AsyncGenerator<Buffer, void, undefined> {
   const meter = new ContentMeter(source.path, entry);
   const packed = rawChunks(source, range, signal, ring);
-  const chunks = entry.method === STORED ? packed : inflated(source.path, entry, range, packed);
+  const chunkBytes = ring?.[0]?.length ?? CHUNK_BYTES;
+  const chunks = entry.method === STORED ? packed : inflated(source.path, entry, range, packed, chunkBytes);
   for await (const chunk of chunks) {
     meter.add(chunk);
     yield chunk;
@@ -95,8 +99,9 @@ async function* inflated(
   entry: DirectoryEntry,
   range: DataRange,
   packed: AsyncIterable<Buffer>,
+  chunkBytes: number,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const inflater = createInflateRaw({ chunkSize: CHUNK_BYTES });
+  const inflater = createInflateRaw({ chunkSize: Math.max(MIN_INFLATE_BYTES, chunkBytes) });
   const feeding = feed(inflater, packed).catch((error: unknown) => inflater.destroy(error as Error));
   try {
     for await (const chunk of inflater) yield chunk as Buffer;
