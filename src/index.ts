@@ -38,6 +38,8 @@ export { FramePool, type FramePoolOptions } from './frames/frame-pool.js';
 export type * from './frames/types.js';
 export { AlgorithmWorker } from './worker/algorithm-worker.js';
 export type * from './worker/types.js';
+export { Deployer, type DeployerOptions, type WatchOptions } from './deploy/deployer.js';
+export type * from './deploy/types.js';
 export type * from './supervisor/types.js';
 export { AlgorithmSupervisor } from './supervisor/algorithm-supervisor.js';
 export type { AlgorithmSupervisorOptions } from './supervisor/algorithm-supervisor.js';

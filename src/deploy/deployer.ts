@@ -4,18 +4,19 @@ import type { Readable } from 'node:stream';
 import { abortError, type OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
-//PY import type { VenvManager } from '../python/venv-manager.js';
+import type { Check } from '../package/types.js';
+import type { VenvManager } from '../python/venv-manager.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';
 import type { Durability } from '../store/atomic-file.js';
 import { audited } from '../store/audit-log.js';
-//PY import type { PackageValidator } from '../validation/package-validator.js';
+import type { PackageValidator } from '../validation/package-validator.js';
 import { Discovery } from './discovery.js';
 import { findDrift } from './drift.js';
 import { asRunnerError, isPackageFault } from './failure.js';
 import { installPackage, type InstallOutcome } from './install.js';
 import { LinkedSignal } from './linked-signal.js';
-import type { PackageSteps } from './package-steps.js';
+import { packageSteps, type PackageSteps } from './package-steps.js';
 import { resolvePermissions, type ResolvedPermissions } from './permissions.js';
 import { ProgressMeter } from './progress.js';
 import { pruneVersions } from './prune.js';
@@ -42,9 +43,9 @@ import { PollingLoop } from './watch.js';
 export interface DeployerOptions {
   registry: Registry;
   /** @defaultValue one that shares unpacked wheels in the store */
-  venvs?: unknown;
+  venvs?: VenvManager;
   /** @defaultValue one that uses `venvs` */
-  validator?: unknown;
+  validator?: PackageValidator;
   retention?: Retention;
   permissions?: Permissions;
   /** `none` does not wait for the disk: for tests. @defaultValue the registry's */
@@ -55,7 +56,10 @@ export interface DeployerOptions {
   settleMs?: number;
   /** Longest time without a byte of an upload. @defaultValue 60_000 */
   uploadIdleMs?: number;
-  /** Replaces what `venvs` and `validator` do, as a whole. @internal */
+}
+
+/** What tests of the store alone give in place of `venvs` and `validator`. Not part of the public face. */
+export interface DeployerWithSteps extends DeployerOptions {
   steps?: PackageSteps;
 }
 
@@ -91,7 +95,8 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     this.#options = { lockTimeoutMs, uploadIdleMs, durability: options.durability ?? registry.durability };
     this.#retention = resolveRetention(options.retention);
     this.#permissions = resolvePermissions(options.permissions);
-    this.#steps = options.steps as PackageSteps;
+    const { steps } = options as DeployerWithSteps;
+    this.#steps = steps ?? packageSteps(registry.layout.wheelStore, options);
     this.#discovery = new Discovery({
       registry,
       settleMs: options.settleMs ?? 2_000,
@@ -142,25 +147,19 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   async install(zip: string | Readable, o: InstallOptions = {}): Promise<RegistryEntry> {
     const ref: OperationRef = { id: o.id ?? randomUUID(), operation: 'install' };
     const { force = false, operator } = o;
-    const { entry, replaced } = await this.#operate<InstallOutcome>(
-      ref,
-      o,
-      zip,
-      ({ signal, meter, onStage }) =>
-        installPackage(zip, {
-          ...{
-            registry: this.#registry,
-            steps: this.#steps,
-            permissions: this.#permissions,
-            ...this.#options,
-          },
-          ...{ force, operator, signal, meter, onStage },
-          onInspected: ({ name, version, checks }) => {
-            Object.assign(ref, { name, version });
-            for (const check of checks) this.emit('check', { ...check, ...ref });
-          },
-          onCheck: (check) => this.emit('check', { ...check, ...ref }),
-        }),
+    const tell = (check: Check) => {
+      const { id, operation, name = '', version = '' } = ref;
+      this.emit('check', { ...check, id, operation, package: { name, version } });
+    };
+    const { entry, replaced } = await this.#operate<InstallOutcome>(ref, o, zip, (tools) =>
+      installPackage(zip, {
+        ...{ registry: this.#registry, steps: this.#steps, permissions: this.#permissions, ...this.#options },
+        ...{ force, operator, ...tools, onCheck: tell },
+        onInspected: ({ name, version, checks }) => {
+          Object.assign(ref, { name, version });
+          checks.forEach(tell);
+        },
+      }),
     );
     this.emit('installed', { ...ref, entry, replaced });
     if (this.#retention.automatic) await this.prune({ signal: o.signal, operator, name: entry.name });

@@ -156,7 +156,11 @@ async function build(
     },
   });
   onStage('smoke');
-  await steps.smoke(root, environment, inspection, { finalRoot, signal, onCheck: context.onCheck });
+  const learnt = await steps.smoke(root, environment, inspection, {
+    finalRoot,
+    signal,
+    onCheck: context.onCheck,
+  });
   onStage('seal');
   const inventory = await sealTree(root, {
     permissions,
@@ -176,6 +180,7 @@ async function build(
     generation: inspection.generation,
     ...(inspection.sdkVersion !== undefined && { sdk_version: inspection.sdkVersion }),
     python_version: environment.interpreter.version,
+    ...learnt,
     sha256: await hashing,
     size_bytes: inventory.bytes,
     ...(context.operator !== undefined && { operator: context.operator }),

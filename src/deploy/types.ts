@@ -48,8 +48,13 @@ export interface ProgressEvent extends OperationRef {
   fraction: number;
 }
 
-/** One check of a package that is being installed. */
-export type CheckEvent = Check & OperationRef;
+/** One check of a package that is being installed; `name` is the check's. */
+export interface CheckEvent extends Check {
+  /** Of the operation. */
+  id: string;
+  operation: DeployOperation;
+  package: { name: string; version: string };
+}
 
 /** A version was installed. */
 export interface InstalledEvent extends OperationRef {

@@ -110,7 +110,7 @@ describe('a version that is installed already', () => {
   test('that is taken into use while its replacement is made stays, and the replacement is refused', async () => {
     const during: { smoke?: () => Promise<void> } = {};
     const { deployer, registry, zip, content } = await deployStore({
-      steps: { ...plainSteps, smoke: async () => during.smoke?.() },
+      steps: { ...plainSteps, smoke: async () => (await during.smoke?.(), {}) },
     });
     await deployer.install(await zip());
     const before = await content();
@@ -232,7 +232,9 @@ describe('several installs at once', () => {
         // Each waits for the other: side by side or never.
         smoke: () =>
           new Promise((resolve) => {
-            waiting.push(resolve);
+            waiting.push(() => {
+              resolve({});
+            });
             if (waiting.length === 2) for (const go of waiting) go();
           }),
       },

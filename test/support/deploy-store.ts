@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
-import { Deployer, type DeployerOptions } from '../../src/deploy/deployer.js';
+import { Deployer, type DeployerWithSteps } from '../../src/deploy/deployer.js';
 import { Registry } from '../../src/registry/registry.js';
 import { buildPackage, type PackageSource } from '../../src/testing/index.js';
 import { plainSteps } from './plain-steps.js';
@@ -16,18 +16,19 @@ export interface DeployStore {
   /** Makes a small package without an SDK beside the store, and gives its path. */
   zip: (source?: PackageSource) => Promise<string>;
   /** Another host on the same store. */
-  join: (options?: Partial<DeployerOptions>) => Promise<{ registry: Registry; deployer: Deployer }>;
+  join: (options?: Partial<DeployerWithSteps>) => Promise<{ registry: Registry; deployer: Deployer }>;
   /** Every file and folder of the store with its content, logs left out. */
   content: () => Promise<Record<string, string>>;
 }
 
 /** Opens a store for tests of the store itself: packages are unpacked and sealed, no Python runs. */
-export async function deployStore(options: Partial<DeployerOptions> = {}): Promise<DeployStore> {
+export async function deployStore(options: Partial<DeployerWithSteps> = {}): Promise<DeployStore> {
   const folder = await temporaryFolder();
   const root = path.join(folder, 'store');
   const join: DeployStore['join'] = async (more = {}) => {
     const registry = await Registry.open(root, { durability: 'none', pollMs: 60_000 });
-    const deployer = new Deployer({ registry, steps: plainSteps, ...options, ...more });
+    const given: DeployerWithSteps = { registry, steps: plainSteps, ...options, ...more };
+    const deployer = new Deployer(given);
     onTestFinished(async () => {
       await deployer.close();
       await registry.close();

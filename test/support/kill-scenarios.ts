@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Deployer } from '../../src/deploy/deployer.js';
+import { Deployer, type DeployerWithSteps } from '../../src/deploy/deployer.js';
 import { RunnerError, type RunnerErrorCode } from '../../src/errors.js';
 import { Registry } from '../../src/registry/registry.js';
 import { buildPackage } from '../../src/testing/index.js';
@@ -28,7 +28,8 @@ export async function openStore(
   root: string,
 ): Promise<{ registry: Registry; deployer: Deployer } & AsyncDisposable> {
   const registry = await Registry.open(storeFolder(root), { durability: 'none', pollMs: 60_000 });
-  const deployer = new Deployer({ registry, steps: plainSteps, retention: { keep: 1 } });
+  const options: DeployerWithSteps = { registry, steps: plainSteps, retention: { keep: 1 } };
+  const deployer = new Deployer(options);
   return {
     registry,
     deployer,

@@ -41,5 +41,5 @@ export const plainSteps: PackageSteps = {
     };
     return { dir, python: '', sitePackages: '', interpreter };
   },
-  smoke: () => Promise.resolve(),
+  smoke: () => Promise.resolve({}),
 };

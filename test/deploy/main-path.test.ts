@@ -1,0 +1,134 @@
+import { createReadStream } from 'node:fs';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { Deployer } from '../../src/deploy/deployer.js';
+import { pythonEnvironment } from '../../src/process/environment.js';
+import { run } from '../../src/process/run.js';
+import { VenvManager } from '../../src/python/venv-manager.js';
+import { Registry } from '../../src/registry/registry.js';
+import { buildPackage, buildWheel, wheelFileName, type PackageSource } from '../../src/testing/index.js';
+import { PackageValidator } from '../../src/validation/package-validator.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+
+// Asking every interpreter of the machine takes a second; one manager remembers the answers for all tests here.
+const venvs = new VenvManager({ python: 'python3' });
+const validator = new PackageValidator({ venvs });
+
+async function host() {
+  const folder = await temporaryFolder();
+  const registry = await Registry.open(path.join(folder, 'store'), { durability: 'none', pollMs: 60_000 });
+  const deployer = new Deployer({ registry, venvs, validator });
+  onTestFinished(async () => {
+    await deployer.close();
+    await registry.close();
+  });
+  const zip = async (source: PackageSource = {}) => {
+    const file = path.join(folder, 'package.zip');
+    await writeFile(file, await buildPackage(source));
+    return file;
+  };
+  const files = async () =>
+    (await readdir(registry.layout.root, { recursive: true }))
+      .filter((file) => !file.startsWith('logs'))
+      .sort();
+  return { registry, deployer, zip, files };
+}
+
+const python = (file: string, ...args: string[]) =>
+  run(file, args, { env: pythonEnvironment(), timeoutMs: 30_000 });
+
+describe('a package with its environment', () => {
+  test.each([
+    { generation: 'phased' as const, layout: 'beside' as const },
+    { generation: 'execute-only' as const, layout: 'flat' as const },
+    { generation: 'phased' as const, layout: 'inside' as const },
+  ])('of the $generation generation, laid out $layout, runs from where it was deployed', async (source) => {
+    const { registry, deployer, zip } = await host();
+    const checks: string[] = [];
+    deployer.on('check', ({ name, result }) => checks.push(`${name} ${result}`));
+    const entry = await deployer.install(await zip(source));
+    expect(entry).toMatchObject({ generation: source.generation, has_numpy: expect.any(Boolean) as boolean });
+    expect(checks).toEqual(
+      expect.arrayContaining(['manifest_load PASS', 'entry_import PASS', 'smoke_execute PASS']),
+    );
+    const venv = await venvs.load(registry.layout.venv('sample', '1.0.0'));
+    const said = await python(
+      venv.python,
+      '-c',
+      'import sys, procvision_algorithm_sdk as s; print(sys.prefix); print(s.__file__)',
+    );
+    expect(said.stdout.trim().split('\n')).toEqual([
+      registry.layout.venv('sample', '1.0.0'),
+      expect.stringContaining(registry.layout.venv('sample', '1.0.0')) as string,
+    ]);
+    await venvs.verify(venv);
+    expect(await deployer.verify('sample', '1.0.0')).toMatchObject({ intact: true });
+  });
+
+  test('names no path of the staging folder in any of its text files', async () => {
+    const { registry, deployer, zip } = await host();
+    const tool = {
+      ...{ name: 'tool', version: '1.0', scripts: { tool: 'tool:main' } },
+      files: { 'tool.py': 'def main(): print("hello")\n' },
+    };
+    const wheels = [{ file: wheelFileName(tool), bytes: await buildWheel(tool) }];
+    await deployer.install(await zip({ wheels, requirements: 'procvision_algorithm_sdk\ntool\n' }));
+    const root = registry.layout.deployed('sample', '1.0.0');
+    const said = await python(path.join(root, 'venv', 'bin', 'tool'));
+    expect(said).toMatchObject({ exitCode: 0, stdout: 'hello\n' });
+    for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || entry.name.endsWith('.pyc')) continue;
+      const text = await readFile(path.join(entry.parentPath, entry.name), 'latin1');
+      expect(text.includes('.staging'), path.join(entry.parentPath, entry.name)).toBe(false);
+    }
+  });
+});
+
+describe('a package at fault', () => {
+  test.each([
+    {
+      fault: 'an import that raises',
+      code: 'install_failed',
+      source: {
+        files: { 'algorithm/__init__.py': '', 'algorithm/main.py': 'raise ImportError("no camera")\n' },
+      },
+    },
+    {
+      fault: 'a requirement without a wheel',
+      code: 'wheels_missing',
+      source: { requirements: 'procvision_algorithm_sdk\nnot-there\n' },
+    },
+    {
+      fault: 'no manifest field',
+      code: 'manifest_missing',
+      source: { manifest: { entry_point: undefined } },
+    },
+  ])('($fault) is refused with $code and leaves the store as it was', async ({ code, source }) => {
+    const { deployer, zip, files } = await host();
+    const before = await files();
+    await expect(deployer.install(await zip(source))).rejects.toMatchObject({ code });
+    expect(await files()).toEqual(before);
+  });
+
+  test('uploaded as a stream leaves nothing in zips/', async () => {
+    const { deployer, zip, files } = await host();
+    const before = await files();
+    const file = await zip({ requirements: 'not-there\n' });
+    await expect(deployer.install(createReadStream(file))).rejects.toMatchObject({ code: 'wheels_missing' });
+    expect(await files()).toEqual(before);
+  });
+
+  test('aborted while its environment is made leaves no file and no process', async () => {
+    const { deployer, zip, files } = await host();
+    const before = await files();
+    const abort = new AbortController();
+    deployer.on('progress', ({ stage }) => {
+      if (stage === 'environment') abort.abort();
+    });
+    await expect(deployer.install(await zip(), { signal: abort.signal })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+    expect(await files()).toEqual(before);
+  });
+});
