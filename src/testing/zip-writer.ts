@@ -1,4 +1,5 @@
-import { crc32, deflateRawSync } from 'node:zlib';
+import { deflateRawSync } from 'node:zlib';
+import { crc32 } from '../package/crc32.js';
 
 /** One entry to write. A name that ends in `/` is a folder. */
 export interface ZipEntry {
