@@ -181,9 +181,9 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   /** Closes the circuit of a version by hand; resolves when a worker is ready. */
   async resetCircuit(name: string, version: string, o: OperationOptions = {}): Promise<void> {
     this.#checkOpen('resetCircuit');
-    this.#table.forgive(name, version);
     const deployment = this.#table.find(name, version);
     if (deployment) await endOnAbort(o.signal, deployment.recover());
+    else this.#table.forgive(name, version);
   }
 
   /** Every version that is started, and each of its workers. */

@@ -57,20 +57,4 @@ export class Deadline {
       this.signal?.removeEventListener('abort', onAbort);
     }
   }
-
-  /** Waits for what cannot be ended itself: it goes on, the call does not. */
-  async race<T>(stage: string, work: Promise<T>): Promise<T> {
-    return this.bound(
-      stage,
-      (signal) =>
-        new Promise<T>((resolve, reject) => {
-          const onAbort = () => {
-            reject(abortError(signal, stage));
-          };
-          signal.addEventListener('abort', onAbort, { once: true });
-          if (signal.aborted) onAbort();
-          work.then(resolve, reject);
-        }),
-    );
-  }
 }

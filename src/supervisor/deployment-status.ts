@@ -20,6 +20,7 @@ export function deploymentStatus(
     restarts: workers.reduce((sum, { restarts }) => sum + restarts, 0),
     inFlight: pool.inFlight,
     queued: pool.queue.size,
+    spares: pool.spares,
     latency: latency.summary(),
     rssBytes: sum(workers.map(({ rssBytes }) => rssBytes)),
     cpu: sum(workers.map(({ cpu }) => cpu)),

@@ -230,6 +230,7 @@ export class Deployment {
     return {
       ready: (worker, ready) => {
         emit('ready', { ...about, worker, ...readyEvent(ready) });
+        if (worker === undefined) return; // a spare serves nobody yet
         for (const { resolve } of this.#awaitingReady) resolve();
         this.#awaitingReady.clear();
       },

@@ -100,6 +100,8 @@ export interface SupervisedStatus {
   restarts: number;
   inFlight: number;
   queued: number;
+  /** Warm spares that are ready. */
+  spares: number;
   /** Of answered calls, from the request to the result. */
   latency: LatencySummary;
   /** Sums over the workers. */

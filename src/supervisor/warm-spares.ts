@@ -8,14 +8,23 @@ export type Boot = (place: () => number | undefined) => Promise<AlgorithmWorker>
 export class WarmSpares {
   readonly #wanted: number;
   readonly #boot: Boot;
-  readonly #failed: (error: RunnerError) => void;
+  readonly #listener: { ready: (worker: AlgorithmWorker) => void; failed: (error: RunnerError) => void };
   readonly #ready: { worker: AlgorithmWorker; seatAt: (index: number) => void }[] = [];
   #starting = 0;
 
-  constructor(wanted: number, boot: Boot, failed: (error: RunnerError) => void) {
+  constructor(
+    wanted: number,
+    boot: Boot,
+    listener: { ready: (worker: AlgorithmWorker) => void; failed: (error: RunnerError) => void },
+  ) {
     this.#wanted = wanted;
     this.#boot = boot;
-    this.#failed = failed;
+    this.#listener = listener;
+  }
+
+  /** How many stand ready. */
+  get count(): number {
+    return this.#ready.length;
   }
 
   /**
@@ -29,9 +38,10 @@ export class WarmSpares {
       this.#boot(() => place)
         .then((worker) => {
           this.#ready.push({ worker, seatAt: (index) => (place = index) });
+          this.#listener.ready(worker);
         })
         .catch((error: unknown) => {
-          if (RunnerError.is(error)) this.#failed(error);
+          if (RunnerError.is(error)) this.#listener.failed(error);
         })
         .finally(() => {
           this.#starting--;

@@ -50,13 +50,14 @@ export class WorkerPool {
     this.#clock = options.clock;
     this.#tell = options.listener;
     this.queue = new CallQueue({ title: this.#title, capacity: this.#policy.maxQueue, clock: this.#clock });
-    this.#spares = new WarmSpares(
-      this.#policy.warmSpares,
-      (place) => this.#boot(place),
-      (error) => {
+    this.#spares = new WarmSpares(this.#policy.warmSpares, (place) => this.#boot(place), {
+      ready: (worker) => {
+        if (worker.ready) this.#tell.ready(undefined, worker.ready);
+      },
+      failed: (error) => {
         if (!this.#isStopping) this.#tell.failure(undefined, error);
       },
-    );
+    });
   }
 
   get slots(): readonly WorkerSlot[] {
@@ -70,6 +71,11 @@ export class WorkerPool {
   /** What the handshake of a ready worker told. */
   get ready(): WorkerReady | undefined {
     return this.#slots.find(({ worker }) => worker?.ready)?.worker?.ready;
+  }
+
+  /** Warm spares that are ready. */
+  get spares(): number {
+    return this.#spares.count;
   }
 
   get inFlight(): number {

@@ -1,0 +1,316 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { SupervisorPolicy } from '../../src/supervisor/policy.js';
+import { CALL_CHANNEL } from '../../src/supervisor/tracing.js';
+import type { InspectionRequest, InspectionResult, SupervisedState } from '../../src/supervisor/types.js';
+import { deployVersion, openSupervised } from '../support/deployed-version.js';
+import { steeredAlgorithm } from '../support/steered-algorithm.js';
+
+const image = { data: new Uint8Array(12).fill(50), width: 2, height: 2 };
+const target = { name: 'sample', version: '1.0.0' };
+
+async function open(policy: Partial<SupervisorPolicy> = {}, source = steeredAlgorithm()) {
+  const { registry, supervisor } = await openSupervised({ policy });
+  await deployVersion(registry, { source });
+  const ask = (userParams: Record<string, unknown> = {}, more: Partial<InspectionRequest> = {}, o = {}) =>
+    supervisor.execute({ target, stepIndex: 1, image, userParams, ...more }, o);
+  return { registry, supervisor, ask };
+}
+
+const debugOf = (result: InspectionResult) =>
+  result.data.debug as { worker_pid: number; calls: number; echo: unknown; first: number[]; session: string };
+const isAlive = (pid: number) => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+test('forty calls at once over three workers are each answered with their own result and image', async () => {
+  const { ask, supervisor } = await open({ workers: 3 });
+  await supervisor.start('sample', '1.0.0');
+  const results = await Promise.all(
+    Array.from({ length: 40 }, (_, n) =>
+      ask({ echo: n }, { image: { data: new Uint8Array(12).fill(n), width: 2, height: 2 } }),
+    ),
+  );
+  expect(results.map((result) => debugOf(result).echo)).toEqual(results.map((_, n) => n));
+  expect(results.map((result) => debugOf(result).first)).toEqual(results.map((_, n) => [n, n, n]));
+  expect(new Set(results.map(({ worker }) => worker))).toEqual(new Set([0, 1, 2]));
+  expect(supervisor.status()[0]).toMatchObject({ inFlight: 0, queued: 0, latency: { count: 40 } });
+});
+
+test('a full queue refuses the next call at once with queue_full, and finishes what it has', async () => {
+  const { ask, supervisor } = await open({ maxQueue: 2 });
+  await ask();
+  const taken = [ask({ sleep_ms: 200 }), ask(), ask()];
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const startedAt = performance.now();
+  await expect(ask()).rejects.toMatchObject({ code: 'queue_full' });
+  expect(performance.now() - startedAt).toBeLessThan(100);
+  expect(supervisor.status()[0]).toMatchObject({ inFlight: 1, queued: 2, state: 'executing' });
+  await Promise.all(taken);
+});
+
+describe('abort', () => {
+  test('of a queued call rejects it at once and disturbs nobody', async () => {
+    const { ask, supervisor } = await open();
+    const first = await ask();
+    const running = ask({ sleep_ms: 150 });
+    const controller = new AbortController();
+    const queued = ask({}, {}, { signal: controller.signal });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    controller.abort();
+    await expect(queued).rejects.toMatchObject({ name: 'AbortError' });
+    expect(debugOf(await running).worker_pid).toBe(debugOf(first).worker_pid);
+    expect(supervisor.status()[0]).toMatchObject({ queued: 0, restarts: 0 });
+  });
+
+  test('of a running call rejects it, is not tried again, and the next call is served', async () => {
+    const { ask } = await open();
+    await ask();
+    const controller = new AbortController();
+    const running = ask({ sleep_ms: 60_000 }, {}, { signal: controller.signal });
+    setTimeout(() => {
+      controller.abort();
+    }, 50);
+    await expect(running).rejects.toMatchObject({ code: 'aborted' });
+    expect(await ask()).toMatchObject({ status: 'OK' });
+  });
+
+  test('of a start ends the worker that was starting', async () => {
+    const slow = steeredAlgorithm({ onImport: 'time.sleep(60)' });
+    const { supervisor, registry } = await open({}, slow);
+    const controller = new AbortController();
+    const start = supervisor.start('sample', '1.0.0', { signal: controller.signal });
+    setTimeout(() => {
+      controller.abort();
+    }, 150);
+    await expect(start).rejects.toMatchObject({ name: 'AbortError' });
+    await supervisor.close();
+    expect(supervisor.status()).toEqual([]);
+    expect(await registry.users('sample', '1.0.0')).toEqual([]);
+  });
+});
+
+test('a worker is replaced after its calls by a successor that is ready first; no call waits for it', async () => {
+  const { ask, supervisor } = await open({ recycleAfterCalls: 5 });
+  const recycled = new Promise<number | undefined>((resolve) =>
+    supervisor.once('recycled', ({ pid }) => {
+      resolve(pid);
+    }),
+  );
+  const first = debugOf(await ask()).worker_pid;
+  const pids = new Set<number>();
+  let longest = 0;
+  while (!pids.has(-1)) {
+    const result = await ask();
+    longest = Math.max(longest, result.timing.queueMs);
+    const { worker_pid: pid, calls } = debugOf(result);
+    if (pid !== first) {
+      expect(calls).toBe(1);
+      break;
+    }
+    pids.add(pid);
+  }
+  expect(await recycled).toBe(first);
+  expect(longest).toBeLessThan(20);
+  expect(supervisor.status()[0]?.restarts).toBe(0);
+});
+
+test.runIf(process.platform === 'linux')('a worker that has grown past its bound is replaced', async () => {
+  const { ask, supervisor } = await open({ recycleAboveBytes: 100 << 20 });
+  const first = debugOf(await ask({ grow_mb: 10 })).worker_pid;
+  const recycled = new Promise((resolve) => supervisor.once('recycled', resolve));
+  await ask({ grow_mb: 100 });
+  expect(await recycled).toMatchObject({ worker: 0, pid: first });
+  expect(debugOf(await ask()).worker_pid).not.toBe(first);
+});
+
+test('a warm spare steps in for a worker that dies, and another spare is made ready', async () => {
+  const { ask, supervisor } = await open({ warmSpares: 1 });
+  const readyAt = (place: number | undefined) =>
+    new Promise<number>((resolve) => {
+      const look = ({ worker, pid }: { worker: number | undefined; pid: number }) => {
+        if (worker !== place) return;
+        supervisor.off('ready', look);
+        resolve(pid);
+      };
+      supervisor.on('ready', look);
+    });
+  const spare = readyAt(undefined);
+  const first = debugOf(await ask()).worker_pid;
+  const sparePid = await spare;
+  const promoted = readyAt(0);
+  const another = readyAt(undefined);
+  const startedAt = performance.now();
+  process.kill(first, 'SIGKILL');
+  expect(await promoted).toBe(sparePid);
+  // Faster than any Python starts.
+  expect(performance.now() - startedAt).toBeLessThan(60);
+  expect(debugOf(await ask()).worker_pid).toBe(sparePid);
+  await another;
+  expect(supervisor.status()[0]).toMatchObject({ spares: 1, restarts: 1 });
+});
+
+describe('sessions', () => {
+  test('the calls of a session go to the worker that had it, when that is free', async () => {
+    const { ask, supervisor } = await open({ workers: 3 });
+    await supervisor.start('sample', '1.0.0');
+    const held = ask({ sleep_ms: 300 });
+    const first = await ask({}, { session: { id: 'board-7' } });
+    expect(first.worker).not.toBe(0);
+    await held;
+    const again = await ask({}, { session: { id: 'board-7' } });
+    expect(again.worker).toBe(first.worker);
+  });
+
+  test('reset reaches every worker that had the session, and no other', async () => {
+    const source = steeredAlgorithm({
+      extra: `
+    def reset(self, session):
+        with open("reset.log", "a") as file:
+            file.write("%d %s\\n" % (os.getpid(), session.id))
+`,
+    });
+    const { ask, supervisor, registry } = await open({ workers: 3 }, source);
+    await supervisor.start('sample', '1.0.0');
+    const results = await Promise.all(
+      [1, 2].map(() => ask({ sleep_ms: 100 }, { session: { id: 'board-7' } })),
+    );
+    await supervisor.reset({ id: 'board-7' });
+    const { readFile } = await import('node:fs/promises');
+    const log = await readFile(`${registry.layout.deployed('sample', '1.0.0')}/reset.log`, 'utf8');
+    const expected = results.map((result) => `${debugOf(result).worker_pid} board-7`);
+    expect(log.trim().split('\n').sort()).toEqual(expected.sort());
+    await supervisor.reset({ id: 'unheard of' });
+  });
+});
+
+describe('stop', () => {
+  test('finishes the call that runs, rejects those that wait, and the version can be started again', async () => {
+    const { ask, supervisor } = await open();
+    const { worker_pid: pid } = debugOf(await ask());
+    const running = ask({ sleep_ms: 200 });
+    const waiting = ask();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const stopped = supervisor.stop('sample', '1.0.0');
+    await expect(waiting).rejects.toMatchObject({ code: 'closed' });
+    expect(await running).toMatchObject({ status: 'OK' });
+    await stopped;
+    expect(isAlive(pid)).toBe(false);
+    await supervisor.start('sample', '1.0.0');
+    expect(await ask()).toMatchObject({ status: 'OK' });
+  });
+
+  test('of a version that is not started does nothing', async () => {
+    const { supervisor } = await open();
+    await supervisor.stop('sample', '1.0.0');
+  });
+});
+
+test('close rejects what runs and what waits with closed, and leaves no process', async () => {
+  const { ask, supervisor } = await open({ workers: 2 });
+  await supervisor.start('sample', '1.0.0');
+  const pids = supervisor.status()[0]?.workers.map(({ pid }) => pid ?? 0) ?? [];
+  expect(pids).toHaveLength(2);
+  const calls = [1, 2, 3, 4].map(() => ask({ sleep_ms: 60_000 }, { timeoutMs: 100_000 }));
+  const ends = Promise.allSettled(calls);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await supervisor.close();
+  expect(
+    (await ends).map((end) => end.status === 'rejected' && (end.reason as { code: string }).code),
+  ).toEqual(Array(4).fill('closed'));
+  expect(pids.map(isAlive)).toEqual([false, false]);
+  await supervisor.close();
+});
+
+test('without lazy start a call before start() is not_initialized', async () => {
+  const { ask, supervisor } = await open({ lazyStart: false });
+  await expect(ask()).rejects.toMatchObject({ code: 'not_initialized' });
+  await supervisor.start('sample', '1.0.0');
+  expect(await ask()).toMatchObject({ status: 'OK' });
+});
+
+test('the state goes from starting over running and executing to stopped', async () => {
+  const { ask, supervisor } = await open();
+  const states: SupervisedState[] = [];
+  supervisor.on('state', ({ state }) => states.push(state));
+  await supervisor.start('sample', '1.0.0');
+  await ask();
+  await supervisor.stop('sample', '1.0.0');
+  expect(states).toEqual(['starting', 'running', 'executing', 'running', 'stopping', 'stopped']);
+});
+
+test.runIf(process.platform === 'linux')('status tells memory and CPU of each worker', async () => {
+  const { ask, supervisor } = await open();
+  await ask();
+  supervisor.status();
+  await ask({ spin_ms: 300 });
+  const [status] = supervisor.status();
+  expect(status?.rssBytes).toBeGreaterThan(5 << 20);
+  expect(status?.workers[0]?.rssBytes).toBe(status?.rssBytes);
+  expect(status?.cpu).toBeGreaterThan(0.3);
+  expect(status?.workers[0]).toMatchObject({ calls: 2, latency: { count: 2 } });
+});
+
+test('what algorithms log and print is passed on with the worker it came from', async () => {
+  const source = steeredAlgorithm({ onImport: 'print("hello"); sys.stderr.write("a line\\n")' });
+  const { ask, supervisor } = await open({}, source);
+  const seen: unknown[] = [];
+  supervisor.on('log', ({ name, worker, message }) => seen.push({ name, worker, message }));
+  supervisor.on('strayOutput', ({ worker, text }) => seen.push({ worker, text }));
+  await ask();
+  expect(seen).toContainEqual({ name: 'sample', worker: 0, message: 'a line' });
+  expect(seen).toContainEqual({ worker: 0, text: expect.stringContaining('hello') as string });
+});
+
+test('each call is traced on the diagnostics channel, with where it went and what came of it', async () => {
+  const { ask } = await open();
+  const traced: unknown[] = [];
+  const onEnd = (message: unknown) => traced.push({ ...(message as object) });
+  subscribe(`tracing:${CALL_CHANNEL}:asyncEnd`, onEnd);
+  onTestFinished(() => {
+    unsubscribe(`tracing:${CALL_CHANNEL}:asyncEnd`, onEnd);
+  });
+  const result = await ask();
+  await expect(ask({ exit: 1 }, { timeoutMs: 5_000 })).rejects.toMatchObject({ code: 'worker_exited' });
+  expect(traced).toEqual([
+    expect.objectContaining({
+      requestId: result.requestId,
+      phase: 'execute',
+      worker: 0,
+      attempts: 1,
+      result,
+    }),
+    expect.objectContaining({
+      name: 'sample',
+      error: expect.objectContaining({ code: 'worker_exited' }) as unknown,
+    }),
+  ]);
+});
+
+test.each<[string, Partial<InspectionRequest>, string]>([
+  ['no pid and no target', { target: undefined }, 'pid'],
+  ['a target without a version', { target: { name: 'x' } as never }, 'target.version'],
+  ['step 0', { stepIndex: 0 }, 'stepIndex'],
+  ['a time limit of 0', { timeoutMs: 0 }, 'timeoutMs'],
+  ['no image', { image: undefined as never }, 'image'],
+  [
+    'pixels that are no Uint8Array',
+    { image: { data: [1, 2, 3], width: 1, height: 1 } as never },
+    'image.data',
+  ],
+  ['a guide image without anything', { guideImage: {} as never }, 'guideImage'],
+])('a request with %s is invalid_params naming the field', async (_, request, field) => {
+  const { ask } = await open();
+  await expect(ask({}, request)).rejects.toMatchObject({ code: 'invalid_params', details: { path: field } });
+});
+
+test('an encoded image for a package without Pillow is unsupported_image, not a black image', async () => {
+  const { ask } = await open();
+  const encoded = { encoded: new Uint8Array([0xff, 0xd8]), width: 2, height: 2 };
+  await expect(ask({}, { image: encoded })).rejects.toMatchObject({ code: 'unsupported_image' });
+});
