@@ -4,6 +4,7 @@ import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import { FramePool } from '../frames/frame-pool.js';
 import type { Registry } from '../registry/registry.js';
+import type { StoreLayout } from '../store/layout.js';
 import type { WorkerFlavour } from '../worker/types.js';
 import { askInfo } from './algorithm-info.js';
 import { systemClock } from './clock.js';
@@ -41,6 +42,7 @@ export interface AlgorithmSupervisorOptions {
  */
 export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implements AsyncDisposable {
   readonly policy: Readonly<SupervisorPolicy>;
+  readonly #layout: StoreLayout;
   readonly #frames: FramePool;
   readonly #ownsFrames: boolean;
   readonly #table: DeploymentTable;
@@ -57,6 +59,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     super();
     const clock = systemClock;
     this.policy = resolvePolicy(o.policy);
+    this.#layout = o.registry.layout;
     this.#frames = o.frames ?? new FramePool();
     this.#ownsFrames = o.frames === undefined;
     const { policy } = this;
@@ -133,7 +136,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     try {
       await endOnAbort(o.signal, deployment.ready);
       const deadline = new Deadline(systemClock, systemClock.now(), this.policy.infoTimeoutMs, o.signal);
-      return await askInfo(deployment, deadline);
+      return await askInfo(deployment, this.#layout, deadline);
     } finally {
       letGo();
     }

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { pythonIn } from '../python/environment.js';
 import type { RegistryEntry } from '../registry/types.js';
 import type { StoreLayout } from '../store/layout.js';
 import type { WorkerFlavour, WorkerSpec } from '../worker/types.js';
@@ -17,20 +18,13 @@ export function workerSpecOf(
     name,
     version,
     root: layout.deployed(name, version),
-    python: venvPython(layout.venv(name, version)),
+    python: pythonIn(layout.venv(name, version)),
     entryPoint,
     frameDirectory,
     flavour,
     env: { ...policy.env },
     resources: policy.resources,
   };
-}
-
-/** Interpreter of an environment (PEP 405: `bin`, on Windows `Scripts`). */
-export function venvPython(venv: string, platform: NodeJS.Platform = process.platform): string {
-  return platform === 'win32'
-    ? path.win32.join(venv, 'Scripts', 'python.exe')
-    : path.join(venv, 'bin', 'python');
 }
 
 /** Whether an environment has Pillow: without it the SDK turns an encoded image into a black one, and says nothing. */

@@ -192,7 +192,8 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
 
   /**
    * Ends the process and waits for its end: shutdown frame, end of input, SIGTERM, SIGKILL to the whole tree, each
-   * after `shutdownMs`. A call that runs is rejected with `closed`.
+   * after `shutdownMs`. A call that runs is rejected with `closed`; a worker that has one, or is still importing, hears
+   * nothing of the first two and starts with SIGTERM.
    */
   async stop(reason = 'stopped'): Promise<WorkerExit> {
     if (this.#state === 'new') {
@@ -201,7 +202,8 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     }
     if (this.#state === 'exited' || this.#state === 'stopping') return this.exited;
     this.#reason ??= { text: reason };
-    const wasStarting = this.#state === 'starting';
+    // It imports, or runs the call that is being given up: what is written to it now it does not read.
+    const isDeaf = this.#state === 'starting' || this.#state === 'busy';
     this.#setState('stopping');
     const stopped = new RunnerError('closed', `${this.#title} was stopped: ${reason}`);
     this.#pending?.fail(stopped);
@@ -209,7 +211,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     const ask = () => {
       this.#send({ type: 'shutdown' });
     };
-    await this.#process?.end(wasStarting ? undefined : ask, this.limits.shutdownMs);
+    await this.#process?.end(isDeaf ? undefined : ask, this.limits.shutdownMs);
     return this.exited;
   }
 

@@ -36,9 +36,9 @@ function next<Name extends keyof SupervisorEvents>(
   name: Name,
 ): Promise<SupervisorEvents[Name][0]> {
   return new Promise((resolve) => {
-    supervisor.once(name, ((event: SupervisorEvents[Name][0]) => {
+    supervisor.once(name, (event: SupervisorEvents[Name][0]) => {
       resolve(event);
-    }) as never);
+    });
   });
 }
 

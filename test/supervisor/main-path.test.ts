@@ -53,6 +53,15 @@ describe('the phased generation', () => {
     });
   });
 
+  test('info asks the class itself where the adapter has no info phase', async () => {
+    const { registry, supervisor } = await openSupervised();
+    await deployVersion(registry, { infoPhase: false });
+    expect(await supervisor.info('sample', '1.0.0')).toMatchObject({
+      name: 'sample',
+      steps: [{ index: 1, name: 'look' }],
+    });
+  });
+
   test('an algorithm that answers ERROR, or raises, is a result and not an exception', async () => {
     const { registry, supervisor } = await openSupervised();
     await deployVersion(registry);

@@ -114,7 +114,11 @@ describe('the open circuit', () => {
 });
 
 /** What can befall a policy, and how long after the last event. */
-type Step = { waitMs: number; place: number; what: 'fail' | 'prove' | 'probe' | 'reset' };
+interface Step {
+  waitMs: number;
+  place: number;
+  what: 'fail' | 'prove' | 'probe' | 'reset';
+}
 
 /** The rules again, from the whole history each time: slow, and obvious. */
 class Oracle {

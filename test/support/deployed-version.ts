@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, rename, symlink } from 'node:fs/promises';
+import { mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Generation } from '../../src/package/types.js';
@@ -19,6 +19,8 @@ export interface DeployedSource {
   version?: string;
   generation?: Generation;
   pids?: string[];
+  /** Whether the adapter has the `info` phase. @defaultValue true */
+  infoPhase?: boolean;
   /** Source of `main.py` with its class `Algorithm`. @defaultValue {@link sampleAlgorithm} */
   source?: string;
 }
@@ -41,6 +43,13 @@ export async function deployVersion(registry: Registry, o: DeployedSource = {}):
   const target = registry.layout.deployed(name, version);
   await mkdir(path.dirname(target), { recursive: true });
   await rename(root, target);
+  if (o.infoPhase === false) {
+    const adapter = path.join(target, 'procvision_algorithm_sdk', 'adapter', '__main__.py');
+    const text = await readFile(adapter, 'utf8');
+    await writeFile(adapter, text.replace('INFO_PHASE = True', 'INFO_PHASE = False'));
+  }
+  const manifest = { name, version, entry_point: 'main:Algorithm', supported_pids: pids };
+  await writeFile(path.join(target, 'manifest.json'), JSON.stringify(manifest));
   const bin = path.join(registry.layout.venv(name, version), 'bin');
   await mkdir(bin, { recursive: true });
   await symlink(python(), path.join(bin, 'python'));
