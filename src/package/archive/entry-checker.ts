@@ -13,6 +13,8 @@ const MAX_WINDOW_BYTES = 1024 * 1024;
 const CHEAP_WINDOWS = 512;
 const CHEAP_BYTES = 16 * 1024 * 1024;
 
+const NOTHING = Buffer.alloc(0);
+
 /** A stretch of the file to look at, and the spans that start or end in it. */
 interface Window {
   start: number;
@@ -54,9 +56,10 @@ export class EntryChecker {
   range(span: EntrySpan): DataRange {
     if (span.data) return span.data;
     const fixed = this.#source.readSync(span.start, LOCAL_HEADER_BYTES);
-    const header = this.#source.readSync(span.start, this.#headerBytes(span, fixed));
+    const header = this.#source.readSync(span.start, this.#headerBytes(span, fixed, 0));
     const dataEnd = span.start + header.length + span.entry.compressedBytes;
-    return this.#check(span, header, this.#source.readSync(dataEnd, span.end - dataEnd));
+    const rest = span.end - dataEnd;
+    return this.#check(span, header, rest === 0 ? NOTHING : this.#source.readSync(dataEnd, rest));
   }
 
   async #checkWindows(windows: readonly Window[], signal: AbortSignal | undefined): Promise<void> {
@@ -68,21 +71,29 @@ export class EntryChecker {
       const bytes = await this.#source.read(start, end - start, buffer);
       for (const span of spans) {
         if (span.data) continue;
-        const within = (from: number, to: number) =>
-          from >= start && to <= end
-            ? bytes.subarray(from - start, to - start)
-            : this.#source.readSync(from, to - from);
-        const fixed = within(span.start, span.start + LOCAL_HEADER_BYTES);
-        const header = within(span.start, span.start + this.#headerBytes(span, fixed));
-        const dataEnd = span.start + header.length + span.entry.compressedBytes;
-        this.#check(span, header, within(dataEnd, span.end));
+        const at = span.start - start;
+        const headerEnd = at + this.#headerBytes(span, bytes, at);
+        const dataEnd = headerEnd + span.entry.compressedBytes;
+        this.#check(
+          span,
+          this.#part(bytes, start, at, headerEnd),
+          this.#part(bytes, start, dataEnd, span.end - start),
+        );
       }
     }
   }
 
-  /** The header's length, when there is room for it and the data. */
-  #headerBytes(span: EntrySpan, fixed: Buffer): number {
-    const bytes = headerLength(fixed);
+  /** Part of a window, counted from its start; read by itself where it runs past the window. */
+  #part(window: Buffer, windowStart: number, from: number, to: number): Buffer {
+    if (from === to) return NOTHING;
+    return to <= window.length
+      ? window.subarray(from, to)
+      : this.#source.readSync(windowStart + from, to - from);
+  }
+
+  /** The length of the header at `at`, when there is room for it and the data. */
+  #headerBytes(span: EntrySpan, window: Buffer, at: number): number {
+    const bytes = headerLength(window, at);
     if (span.start + bytes + span.entry.compressedBytes > span.end) {
       throw zipFault(
         this.#source.path,

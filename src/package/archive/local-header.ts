@@ -37,9 +37,9 @@ export function minHeaderBytes(entry: DirectoryEntry): number {
   return LOCAL_HEADER_BYTES + entry.rawName.length;
 }
 
-/** Full length of the header that starts `bytes`, of which the fixed part must be there. */
-export function headerLength(bytes: Buffer): number {
-  return LOCAL_HEADER_BYTES + bytes.readUInt16LE(26) + bytes.readUInt16LE(28);
+/** Full length of the header at `at`, of which the fixed part must be there. */
+export function headerLength(bytes: Buffer, at: number): number {
+  return LOCAL_HEADER_BYTES + bytes.readUInt16LE(at + 26) + bytes.readUInt16LE(at + 28);
 }
 
 /**
