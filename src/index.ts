@@ -21,6 +21,7 @@ export type {
 } from './package/integrity.js';
 export type * from './package/types.js';
 export { VenvManager, type VenvManagerOptions } from './python/venv-manager.js';
+export type { WheelPruneReport } from './python/wheel-store.js';
 export { fits } from './python/tags.js';
 export type * from './python/types.js';
 export { PackageValidator } from './validation/package-validator.js';

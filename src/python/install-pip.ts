@@ -59,7 +59,7 @@ export async function installedProjects(
     const file = wheels.find((wheel) => wheel.name === name && sameVersion(wheel.version, version))?.file;
     installed.push({ name, version, ...(file !== undefined && { file }) });
   }
-  return installed;
+  return installed.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** File names write versions as they like: `1.0`, `1.0.0` and `1.0.0.post1` differ, `1.0-1` and `1.0_1` do not. */

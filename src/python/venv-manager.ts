@@ -3,18 +3,25 @@ import type { OperationOptions } from '../abort.js';
 import { throwIfAborted } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
+import { pythonEnvironment } from '../process/environment.js';
+import { run } from '../process/run.js';
 import { findCandidates, interpreterIn } from './discovery.js';
 import { describeEnvironment, makeEnvironment, pythonIn, readPyvenvCfg } from './environment.js';
-import { FactsCache, type Probed } from './facts.js';
-import { installWithPip } from './install-pip.js';
+import { FactsCache, type Probed, type PythonFacts } from './facts.js';
+import { canReport } from './choice.js';
+import { installByLink } from './install-link.js';
+import { installWithPip, type Installation } from './install-pip.js';
 import { readRequirements } from './requirements-file.js';
 import { listWheels } from './pip.js';
 import { namedPlace, rewritePaths } from './relocate.js';
 import { Progress } from './progress.js';
+import { distInfos } from './record.js';
 import { noneFits, refuse, type Refusal } from './select.js';
 import { snapshot } from './snapshot.js';
 import type { InstallReport, Interpreter, InterpreterNeed, Venv, VenvManagerEvents } from './types.js';
 import { verifyEnvironment } from './verify.js';
+import { usesWheel } from './wheel-use.js';
+import { WheelStore, type WheelPruneReport } from './wheel-store.js';
 
 /** Options of {@link VenvManager}. */
 export interface VenvManagerOptions {
@@ -40,6 +47,8 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   readonly #given: readonly string[] | undefined;
   readonly #timeoutMs: number;
   readonly #facts = new FactsCache();
+  /** Unpacked wheels that environments share; undefined when there is none. */
+  readonly wheelStore: WheelStore | undefined;
 
   constructor(options: VenvManagerOptions = {}) {
     super();
@@ -49,6 +58,10 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
     if (!(timeoutMs > 0))
       throw new RunnerError('invalid_params', `timeoutMs must be positive, not ${timeoutMs}`);
     this.#timeoutMs = timeoutMs;
+    if (typeof options.wheelStore === 'string') this.wheelStore = new WheelStore(options.wheelStore);
+    if (this.installer === 'link' && !this.wheelStore) {
+      throw new RunnerError('invalid_params', "installer 'link' needs a wheelStore: name its folder");
+    }
   }
 
   /** Pythons 3.8 or later on this machine, in the order in which they are preferred. Each is asked once. */
@@ -152,7 +165,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
     const facts = await this.#facts.get(venv.interpreter, { signal });
     const before = await snapshot(venv);
     try {
-      const installed = await installWithPip({
+      const installation: Installation = {
         venv,
         facts,
         wheelsFolder,
@@ -162,9 +175,11 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
         timeoutMs: this.#timeoutMs,
         onLine: this.#outputOf(venv.dir),
         onProgress: progress.at,
-      });
+      };
+      const store = await this.#storeFor(venv, facts);
+      const installed = store ? await installByLink(installation, store) : await installWithPip(installation);
       progress.end();
-      return { installer: 'pip', installed, durationMs: performance.now() - startedAt };
+      return { installer: store ? 'link' : 'pip', installed, durationMs: performance.now() - startedAt };
     } catch (error) {
       await before.restore();
       throw error;
@@ -191,6 +206,45 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   async repair(venv: Venv): Promise<void> {
     const named = await namedPlace(venv);
     if (named !== undefined) await rewritePaths(venv, named, venv.dir);
+  }
+
+  /**
+   * Compiles what is installed to bytecode, which the first import would otherwise do file by file. Meant for after
+   * the environment is in use: nothing depends on it, and whatever cannot be compiled is left as it is.
+   */
+  async compile(venv: Venv, options: OperationOptions = {}): Promise<void> {
+    await run(venv.python, ['-I', '-m', 'compileall', '-q', '-j', '0', venv.sitePackages], {
+      env: pythonEnvironment(),
+      timeoutMs: this.#timeoutMs,
+      signal: options.signal,
+      onLine: this.#outputOf(venv.dir),
+    });
+  }
+
+  /**
+   * Removes unpacked wheels that no environment uses. Hard links tell by themselves; environments on file systems
+   * that clone or copy must be named to be heeded.
+   *
+   * @param options.environments - folders of all environments made with this store
+   */
+  async pruneWheels(
+    options: { environments?: readonly string[] } & OperationOptions = {},
+  ): Promise<WheelPruneReport> {
+    const { environments = [], signal } = options;
+    return (
+      (await this.wheelStore?.prune({ signal, isUsed: (entry) => usesWheel(environments, entry) })) ?? {
+        removed: [],
+        kept: 0,
+      }
+    );
+  }
+
+  /** The wheel store, where linking out of it can do all that pip does. */
+  async #storeFor(venv: Venv, facts: PythonFacts): Promise<WheelStore | undefined> {
+    if (this.installer !== 'link') return undefined;
+    // Windows needs program files for scripts, and what is installed already must be uninstalled first: pip's work.
+    const isFresh = (await distInfos(venv.sitePackages)).length === 0;
+    return isFresh && process.platform !== 'win32' && canReport(facts) ? this.wheelStore : undefined;
   }
 
   #candidates(options: OperationOptions): Promise<string[]> {

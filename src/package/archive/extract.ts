@@ -17,6 +17,7 @@ export interface Extraction {
   place: (entry: ArchiveEntry) => string | undefined;
   durable: boolean;
   onProgress: ((doneBytes: number, totalBytes: number) => void) | undefined;
+  onFile: ((entry: ArchiveEntry, sha256: Buffer) => void) | undefined;
   signal: AbortSignal;
 }
 
@@ -84,6 +85,7 @@ async function runTasks(extraction: Extraction, target: string, placement: Place
     source,
     checker,
     durable,
+    onFile: extraction.onFile,
     signal: stop.signal,
     pathOf: (to) => path.join(target, to),
     progress: (bytes) => {

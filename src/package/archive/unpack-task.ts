@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { throwIfAborted } from '../../abort.js';
@@ -13,6 +14,7 @@ export interface UnpackContext {
   source: ByteSource;
   checker: EntryChecker;
   durable: boolean;
+  onFile: ((entry: DirectoryEntry, sha256: Buffer) => void) | undefined;
   signal: AbortSignal;
   /** Absolute path of a placed file. */
   pathOf: (to: string) => string;
@@ -46,6 +48,7 @@ export async function unpackBatch(
       const at = offset - task.start;
       const content = inflateVerified(source.path, span.entry, window.subarray(at, at + length));
       await writeNewFile(context.pathOf(to), content, modeOf(span.entry), durable);
+      context.onFile?.(span.entry, createHash('sha256').update(content).digest());
       context.progress(content.length);
     }
   };
@@ -63,6 +66,7 @@ export async function unpackLarge(
   const range = checker.range(span);
   const ring = makeRing(span.entry);
   const handle = await open(context.pathOf(to), 'wx', modeOf(span.entry));
+  const hash = context.onFile && createHash('sha256');
   let writing: Promise<void> = Promise.resolve();
   try {
     for await (const chunk of readVerified(source, span.entry, range, signal, ring)) {
@@ -70,10 +74,12 @@ export async function unpackLarge(
       writing = writeAll(handle, chunk);
       // Awaited above or below; a failure in between must not count as unhandled.
       writing.catch(() => undefined);
+      hash?.update(chunk); // while it is being written
       context.progress(chunk.length);
     }
     await writing;
     if (context.durable) await handle.sync();
+    if (hash) context.onFile?.(span.entry, hash.digest());
   } finally {
     await writing.catch(() => undefined);
     await handle.close();

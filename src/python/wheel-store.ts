@@ -1,0 +1,209 @@
+import { randomUUID } from 'node:crypto';
+import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { OperationOptions } from '../abort.js';
+import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identity.js';
+import { readJson, writeJsonAtomic } from '../store/atomic-file.js';
+import { acquireLock } from '../store/lock.js';
+import { FileHashes } from './file-hashes.js';
+import {
+  buildEntry,
+  checkEntry,
+  readEntry,
+  resetTimes,
+  touchedFiles,
+  treeOf,
+  writeEntry,
+  type WheelEntry,
+} from './wheel-entry.js';
+
+/** What a pruning removed. */
+export interface WheelPruneReport {
+  removed: { sha256: string; file: string; bytes: number }[];
+  kept: number;
+}
+
+/** An entry and the folder it lies in. */
+export interface StoredWheel {
+  entry: WheelEntry;
+  folder: string;
+}
+
+/** A build may take as long as unpacking gigabytes does. */
+const BUILD_LOCK_MS = 30 * 60_000;
+
+/**
+ * Unpacked wheels by their SHA-256, shared by environments:
+ * `entries/<first two digits>/<sha256>/{tree/, entry.json}`, `choices/` (what pip chose), `building/` (work in
+ * progress, published by rename), `hashes.json`.
+ */
+export class WheelStore {
+  readonly root: string;
+  readonly hashes: FileHashes;
+  #swept: Promise<void> | undefined;
+
+  constructor(root: string) {
+    this.root = path.resolve(root);
+    this.hashes = new FileHashes(path.join(this.root, 'hashes.json'));
+  }
+
+  /** Folder of an entry, whether it is there or not. */
+  folderOf(sha256: string): string {
+    return path.join(this.root, 'entries', sha256.slice(0, 2), sha256);
+  }
+
+  /** Where pip's choices are kept. */
+  get choices(): string {
+    return path.join(this.root, 'choices');
+  }
+
+  /**
+   * The unpacked wheel: built if it is not there, checked by the size and time of every file if it is, rebuilt if it
+   * is damaged.
+   */
+  async ensure(
+    wheel: { path: string; sha256: string },
+    options: OperationOptions & { onProgress?: (doneBytes: number, totalBytes: number) => void } = {},
+  ): Promise<StoredWheel> {
+    await (this.#swept ??= this.sweep());
+    const folder = this.folderOf(wheel.sha256);
+    const known = await this.#sound(folder, options);
+    if (known) return { entry: known, folder };
+    await using _lock = await acquireLock(`${folder}.lock`, {
+      operation: `unpack ${path.basename(wheel.path)}`,
+      timeoutMs: BUILD_LOCK_MS,
+      signal: options.signal,
+    });
+    // Another process may have built it while this one waited.
+    const built = await this.#sound(folder, options);
+    if (built) return { entry: built, folder };
+    return { entry: await this.#build(folder, wheel, options), folder };
+  }
+
+  /** Reads every file of an entry; a damaged one is removed, to be rebuilt when it is next asked for. */
+  async check(sha256: string, options: OperationOptions = {}): Promise<boolean> {
+    const folder = this.folderOf(sha256);
+    const entry = await readEntry(folder);
+    if (!entry) return false;
+    if ((await checkEntry(folder, entry, options)).length === 0) return true;
+    await this.#discard(folder);
+    return false;
+  }
+
+  /**
+   * Removes entries that no environment uses. A hard link tells by itself; where environments hold clones or copies,
+   * `isUsed` must tell.
+   */
+  async prune(
+    options: OperationOptions & { isUsed?: (entry: WheelEntry) => Promise<boolean> } = {},
+  ): Promise<WheelPruneReport> {
+    await this.sweep();
+    const report: WheelPruneReport = { removed: [], kept: 0 };
+    for (const folder of await this.#entries()) {
+      await using _lock = await acquireLock(`${folder}.lock`, {
+        operation: 'prune wheels',
+        signal: options.signal,
+      });
+      const entry = await readEntry(folder);
+      if (entry && ((await isLinked(folder, entry)) || (await options.isUsed?.(entry)) === true)) {
+        report.kept++;
+        continue;
+      }
+      const bytes = entry?.files.reduce((sum, { size }) => sum + size, 0) ?? 0;
+      await this.#discard(folder);
+      report.removed.push({ sha256: path.basename(folder), file: entry?.file ?? '', bytes });
+    }
+    return report;
+  }
+
+  /** Removes what builders that are gone have left. */
+  async sweep(): Promise<void> {
+    const building = path.join(this.root, 'building');
+    for (const name of await readdir(building).catch(() => [])) {
+      const folder = path.join(building, name);
+      const owner = (await readJson(path.join(folder, 'owner.json')).catch(() => undefined)) as
+        ProcessIdentity | undefined;
+      const made = owner ? undefined : await lstat(folder).catch(() => undefined);
+      // Without an owner yet, it may be a moment old.
+      const isAbandoned = owner
+        ? (await livenessOf(owner)) === 'dead'
+        : made && Date.now() - made.mtimeMs > OWNERLESS_MS;
+      if (isAbandoned) await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
+
+  async #sound(folder: string, options: OperationOptions): Promise<WheelEntry | undefined> {
+    const entry = await readEntry(folder);
+    if (!entry) return undefined;
+    const { bootId } = await ownIdentity();
+    const touched = await touchedFiles(folder, entry);
+    if (touched.length === 0 && entry.boot_id === bootId) return entry;
+    // Written to, or perhaps cut off by a power failure before it reached the disk: only its content can tell.
+    if ((await checkEntry(folder, entry, options)).length > 0) return undefined;
+    const isWhole = touched.every(({ path: file }) =>
+      entry.record.some((row) => row.path === file && row.hash !== ''),
+    );
+    if (!isWhole) return undefined;
+    await resetTimes(folder, touched);
+    entry.boot_id = bootId;
+    await writeEntry(folder, entry);
+    return entry;
+  }
+
+  async #build(
+    folder: string,
+    wheel: { path: string; sha256: string },
+    options: OperationOptions & { onProgress?: (doneBytes: number, totalBytes: number) => void },
+  ): Promise<WheelEntry> {
+    const work = await this.#workFolder();
+    try {
+      const content = path.join(work, 'content');
+      const entry = await buildEntry(content, wheel, options);
+      await writeEntry(content, entry);
+      await this.#discard(folder);
+      await mkdir(path.dirname(folder), { recursive: true });
+      await rename(content, folder);
+      return entry;
+    } finally {
+      await rm(work, { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
+
+  /** Moved aside first, so that nobody meets half an entry. */
+  async #discard(folder: string): Promise<void> {
+    if (!(await lstat(folder).catch(() => undefined))) return;
+    const work = await this.#workFolder();
+    await rename(folder, path.join(work, 'old')).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    });
+    await rm(work, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  async #workFolder(): Promise<string> {
+    const work = path.join(this.root, 'building', randomUUID());
+    await mkdir(work, { recursive: true });
+    await writeJsonAtomic(path.join(work, 'owner.json'), await ownIdentity(), 'none');
+    return work;
+  }
+
+  async #entries(): Promise<string[]> {
+    const root = path.join(this.root, 'entries');
+    const found: string[] = [];
+    for (const prefix of await readdir(root).catch(() => [])) {
+      for (const name of await readdir(path.join(root, prefix)).catch(() => [])) {
+        if (/^[0-9a-f]{64}$/.test(name)) found.push(path.join(root, prefix, name));
+      }
+    }
+    return found.sort();
+  }
+}
+
+const OWNERLESS_MS = 60 * 60_000;
+
+async function isLinked(folder: string, entry: WheelEntry): Promise<boolean> {
+  for (const { path: file } of entry.files) {
+    const found = await lstat(path.join(treeOf(folder), file)).catch(() => undefined);
+    if (found && found.nlink > 1) return true;
+  }
+  return false;
+}

@@ -1,0 +1,26 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { WheelEntry } from './wheel-entry.js';
+
+/** Whether one of the environments holds this wheel: the same `.dist-info` with the same METADATA and WHEEL. */
+export async function usesWheel(environments: readonly string[], entry: WheelEntry): Promise<boolean> {
+  const marks = entry.record
+    .filter(({ path: file }) => file === `${entry.info}/METADATA` || file === `${entry.info}/WHEEL`)
+    .map(({ path: file, hash }) => `${file},${hash},`);
+  for (const environment of environments) {
+    for (const library of await libraries(environment)) {
+      const record = await readFile(path.join(library, entry.info, 'RECORD'), 'utf8').catch(() => '');
+      if (record !== '' && marks.every((mark) => record.includes(mark))) return true;
+    }
+  }
+  return false;
+}
+
+/** Every site-packages folder of an environment. */
+async function libraries(environment: string): Promise<string[]> {
+  const versions = await readdir(path.join(environment, 'lib')).catch(() => []);
+  return [
+    ...versions.map((version) => path.join(environment, 'lib', version, 'site-packages')),
+    path.join(environment, 'Lib', 'site-packages'), // Windows
+  ];
+}

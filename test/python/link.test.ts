@@ -1,0 +1,250 @@
+import { execFileSync } from 'node:child_process';
+import { chmod, lstat, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { WheelSource } from '../../src/testing/index.js';
+import { FileLinker } from '../../src/python/link-files.js';
+import type { Interpreter, Venv } from '../../src/python/types.js';
+import { VenvManager } from '../../src/python/venv-manager.js';
+import { environmentTree, pythonsView } from '../support/environment-report.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+import { wheelFolder } from '../support/wheels.js';
+
+const pip = new VenvManager();
+const interpreter = await pip.select({});
+// `npm run test:pythons` compares with every Python of the machine; the suite with the first.
+const interpreters = process.env.PROCVISION_ALL_PYTHONS === '1' ? await pip.interpreters() : [interpreter];
+
+const tool: WheelSource = {
+  name: 'Some.Tool',
+  version: '1.2',
+  files: {
+    'some_tool/__init__.py':
+      'def main():\n    print("tool runs")\n\n\nclass Box:\n    run = staticmethod(main)\n',
+    'some_tool/naïve name, with comma.txt': 'text',
+    'some_tool/empty.txt': '',
+  },
+  scripts: { 'run-tool': 'some_tool:main', 'run.box': 'some_tool:Box.run' },
+  data: {
+    'scripts/by-hand': '#!python\nimport some_tool; some_tool.main()\n',
+    'scripts/shell': '#!/bin/sh\necho shell\n',
+    'data/etc/tool.conf': 'a = 1\n',
+    'headers/tool.h': '#define TOOL\n',
+    'purelib/tool_extra.py': 'EXTRA = 1\n',
+    'platlib/tool_native.py': 'NATIVE = 1\n',
+  },
+  requires: ['helper>=1'],
+};
+const helper: WheelSource = {
+  name: 'helper',
+  version: '1.0',
+  files: { 'helper.py': 'VALUE = 7\n' },
+  distInfo: {
+    'entry_points.txt': '[console_scripts]\nhelper = helper:run [extra]\n\n[plugins]\nP = helper\n',
+    LICENSE: 'free',
+  },
+};
+const spaces = (part: string): WheelSource => ({
+  name: `ns-${part}`,
+  version: '2',
+  files: { [`ns/${part}/__init__.py`]: `PART = "${part}"\n` },
+});
+const native = ({ abi, platform }: Interpreter): WheelSource => ({
+  name: 'native',
+  version: '0.1.post1',
+  tag: `${abi}-${abi}-${platform}`,
+  build: '2',
+  files: { 'native/__init__.py': '', 'native/library.so': new Uint8Array(300_000).fill(7) },
+});
+
+async function store() {
+  const folder = path.join(await temporaryFolder(), 'store');
+  const manager = new VenvManager({ installer: 'link', wheelStore: folder });
+  const fresh = async (of = interpreter) =>
+    manager.create(path.join(await temporaryFolder(), 'venv'), { interpreter: of });
+  return { folder, manager, fresh };
+}
+
+const inode = async (venv: Venv, file: string) => (await stat(path.join(venv.sitePackages, file))).ino;
+
+describe.each(interpreters.map((one) => [one.version, one] as const))('Python %s', (_, python) => {
+  test('a linked environment is not to be told from one by pip', async () => {
+    const wheels = [tool, helper, spaces('one'), spaces('two'), native(python)];
+    const source = await wheelFolder(wheels, 'some-tool\nns-one\nns_two==2\nnative; python_version >= "3"\n');
+    const { manager, fresh } = await store();
+    const linked = await fresh(python);
+    const byPip = await pip.create(path.join(await temporaryFolder(), 'venv'), { interpreter: python });
+    const report = await manager.install(linked, source);
+    expect(report.installer).toBe('link');
+    expect(report.installed).toEqual((await pip.install(byPip, source)).installed);
+    expect(await environmentTree(linked)).toEqual(await environmentTree(byPip));
+    const location = execFileSync(python.path, ['-I', '-c', 'import pip; print(pip.__path__[0])'], {
+      encoding: 'utf8',
+    });
+    const view = pythonsView(linked, path.dirname(location.trim()));
+    expect(view).toEqual(pythonsView(byPip, path.dirname(location.trim())));
+    expect(view).toMatchObject({ check: 'No broken requirements found.\n' });
+    for (const script of ['run-tool', 'run.box', 'shell']) {
+      const file = path.join(linked.dir, 'bin', script);
+      await chmod(file, 0o755); // the test's wheels give their own scripts no execute bit
+      expect(execFileSync(file, { encoding: 'utf8' })).toBe(script === 'shell' ? 'shell\n' : 'tool runs\n');
+    }
+    await manager.verify(linked);
+  });
+});
+
+describe('the wheel store', () => {
+  test('serves the same wheels a second time without pip and with the very same files', async () => {
+    const source = await wheelFolder([tool, helper], 'some_tool\n');
+    const { folder, manager, fresh } = await store();
+    const first = await fresh();
+    await manager.install(first, source);
+    const lines: string[] = [];
+    const later = new VenvManager({ installer: 'link', wheelStore: folder });
+    later.on('output', ({ line }) => void lines.push(line));
+    const second = await fresh();
+    expect((await later.install(second, source)).installer).toBe('link');
+    expect(lines).toEqual([]);
+    const linker = new FileLinker();
+    const probe = path.join(folder, 'probe');
+    if ((await linker.place(path.join(folder, 'hashes.json'), probe)) === 'hardlink') {
+      expect(await inode(second, 'helper.py')).toBe(await inode(first, 'helper.py'));
+    }
+    expect(execFileSync(path.join(second.dir, 'bin', 'run-tool'), { encoding: 'utf8' })).toBe('tool runs\n');
+  });
+
+  test('asks pip again when a wheel or a requirement has changed', async () => {
+    const { manager, fresh } = await store();
+    const one = await wheelFolder([helper], 'helper\n');
+    await manager.install(await fresh(), one);
+    const other = { ...helper, files: { 'helper.py': 'VALUE = 8\n' } };
+    const two = await wheelFolder([other], 'helper\n');
+    const venv = await fresh();
+    await manager.install(venv, two);
+    expect(await readFile(path.join(venv.sitePackages, 'helper.py'), 'utf8')).toBe('VALUE = 8\n');
+    const three = await wheelFolder([helper], 'helper>=3\n');
+    await expect(manager.install(await fresh(), three)).rejects.toMatchObject({ code: 'wheels_missing' });
+  });
+
+  test('keeps an algorithm that writes into its site-packages away from other environments', async () => {
+    const source = await wheelFolder([helper], 'helper\n');
+    const { manager, fresh } = await store();
+    const [writer, other] = [await fresh(), await fresh()];
+    await manager.install(writer, source);
+    await manager.install(other, source);
+    const answer = execFileSync(writer.python, ['-I', '-B', '-c', WRITER], { encoding: 'utf8' });
+    expect(answer.trim()).toBe('refused, then replaced');
+    expect(await readFile(path.join(writer.sitePackages, 'helper.py'), 'utf8')).toBe('VALUE = 666\n');
+    expect(await readFile(path.join(other.sitePackages, 'helper.py'), 'utf8')).toBe('VALUE = 7\n');
+    await manager.verify(other);
+  });
+
+  test('finds a damaged entry and builds it again', async () => {
+    const source = await wheelFolder([helper], 'helper\n');
+    const { folder, manager, fresh } = await store();
+    const first = await fresh();
+    await manager.install(first, source);
+    const [stored] = (await readdir(folder, { recursive: true })).filter((name) =>
+      name.endsWith('tree/helper.py'),
+    );
+    const file = path.join(folder, stored ?? '');
+    await chmod(file, 0o644);
+    await writeFile(file, 'VALUE = 1\n');
+    const second = await fresh();
+    await manager.install(second, source);
+    expect(await readFile(path.join(second.sitePackages, 'helper.py'), 'utf8')).toBe('VALUE = 7\n');
+    await manager.verify(second);
+  });
+
+  test('takes a file that was only touched for what it is, by its hash', async () => {
+    const source = await wheelFolder([helper], 'helper\n');
+    const { folder, manager, fresh } = await store();
+    const first = await fresh();
+    await manager.install(first, source);
+    const before = await inode(first, 'helper.py');
+    execFileSync('touch', [path.join(first.sitePackages, 'helper.py')]);
+    const second = await fresh();
+    await manager.install(second, source);
+    if ((await lstat(path.join(second.sitePackages, 'helper.py'))).nlink > 1) {
+      expect(await inode(second, 'helper.py')).toBe(before);
+    }
+    expect(await readdir(path.join(folder, 'building'))).toEqual([]);
+  });
+
+  test('prunes what no environment uses, and nothing else', async () => {
+    const { folder, manager, fresh } = await store();
+    const [kept, gone] = [await fresh(), await fresh()];
+    await manager.install(kept, await wheelFolder([helper], 'helper\n'));
+    await manager.install(gone, await wheelFolder([tool, helper], 'some-tool\n'));
+    await rm(gone.dir, { recursive: true });
+    const report = await manager.pruneWheels({ environments: [kept.dir] });
+    expect(report.removed.map(({ file }) => file)).toEqual([
+      'some_tool-1.2-py3-none-any.whl'.replace('some_tool', 'Some.Tool'),
+    ]);
+    expect(report.kept).toBe(1);
+    expect((await readdir(folder, { recursive: true })).filter((name) => name.endsWith('some_tool'))).toEqual(
+      [],
+    );
+    await manager.verify(kept);
+  });
+
+  test('publishes nothing of a wheel that is not as its RECORD says', async () => {
+    const source = await wheelFolder([], 'helper\n');
+    const { buildWheel } = await import('../../src/testing/index.js');
+    const bytes = Buffer.from(
+      await buildWheel({ ...helper, stored: true, distInfo: { RECORD: 'helper.py,sha256=AAAA,10\n' } }),
+    );
+    await writeFile(path.join(source.wheels, 'helper-1.0-py3-none-any.whl'), bytes);
+    const { folder, manager, fresh } = await store();
+    const venv = await fresh();
+    await expect(manager.install(venv, source)).rejects.toMatchObject({
+      code: expect.stringMatching(/install_failed|invalid_zip/) as string,
+    });
+    expect(await readdir(venv.sitePackages)).toEqual([]);
+    expect(await readdir(path.join(folder, 'building'))).toEqual([]);
+    expect(
+      (await readdir(path.join(folder), { recursive: true })).filter((name) => name.endsWith('entry.json')),
+    ).toEqual([]);
+  });
+
+  test('rejects with aborted while unpacking and leaves neither an entry nor an installation', async () => {
+    const source = await wheelFolder([native(interpreter), helper], 'native\nhelper\n');
+    const { folder, manager, fresh } = await store();
+    const venv = await fresh();
+    const controller = new AbortController();
+    manager.on('progress', ({ stage }) => {
+      if (stage === 'unpack') controller.abort();
+    });
+    await expect(manager.install(venv, { ...source, signal: controller.signal })).rejects.toMatchObject({
+      code: 'aborted',
+    });
+    expect(await readdir(venv.sitePackages)).toEqual([]);
+    expect(await readdir(path.join(folder, 'building'))).toEqual([]);
+  });
+});
+
+/**
+ * Opens an installed file for writing as an algorithm might; root first gives up the right to ignore modes, as the
+ * worker does before it runs an algorithm. Then it replaces the file, which is its own business.
+ */
+const WRITER = `
+import ctypes, os, helper
+if os.geteuid() == 0:
+    libc = ctypes.CDLL(None)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    data = (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, data) == 0
+    data[0] &= ~2
+    data[1] &= ~2
+    assert libc.capset(header, data) == 0
+try:
+    with open(helper.__file__, "r+") as file:
+        file.write("VALUE = 666\\n")
+    print("written")
+except PermissionError:
+    print("refused, then", end=" ")
+    os.unlink(helper.__file__)
+    with open(helper.__file__, "w") as file:
+        file.write("VALUE = 666\\n")
+    print("replaced")
+`;

@@ -1,0 +1,53 @@
+import { execFileSync } from 'node:child_process';
+import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
+import path from 'node:path';
+import { assetPath } from '../../src/assets.js';
+import type { Venv } from '../../src/python/types.js';
+
+/** A whole environment as data: every path with its kind, its execute bit and its content, the place left out. */
+export async function environmentTree(venv: Venv): Promise<Record<string, string>> {
+  const tree: Record<string, string> = {};
+  for (const name of (await readdir(venv.dir, { recursive: true })).sort()) {
+    const file = path.join(venv.dir, name);
+    const found = await lstat(file);
+    if (name.includes('__pycache__')) continue;
+    if (found.isSymbolicLink()) tree[name] = `-> ${await readlink(file)}`;
+    else if (found.isDirectory()) tree[name] = 'folder';
+    else {
+      const content = (await readFile(file)).toString('latin1');
+      const kind = found.mode & 0o111 ? 'program' : 'file';
+      tree[name] = `${kind} ${withoutPlace(content, venv)}`;
+    }
+  }
+  return tree;
+}
+
+/** The hash and size of a script that names its place differ with the place; the rest of RECORD does not. */
+function withoutPlace(content: string, venv: Venv): string {
+  const place = Buffer.from(venv.dir).toString('latin1');
+  return content
+    .replaceAll(place, '<place>')
+    .replace(/^(\.\.\/.*\/bin\/[^,]*),sha256=[^,]+,\d+/gm, '$1,<hash>');
+}
+
+/** What pip and importlib.metadata say of an environment. */
+export function pythonsView(venv: Venv, pip: string): unknown {
+  const run = (...args: string[]) =>
+    execFileSync(venv.python, ['-I', '-B', ...args], {
+      encoding: 'utf8',
+      env: { PIP_CONFIG_FILE: '/dev/null' },
+    });
+  const runner = [assetPath('python/pip_runner.py'), pip, venv.python];
+  const metadata = run(
+    '-c',
+    `import json, importlib.metadata as m
+print(json.dumps(sorted([d.metadata["Name"], d.version, d.read_text("INSTALLER"), d.requires,
+  sorted(str(f) for f in d.files), sorted(str(e) for e in d.entry_points)] for d in m.distributions())))`,
+  );
+  return {
+    list: JSON.parse(run(...runner, 'list', '--format', 'json', '--disable-pip-version-check')) as unknown,
+    check: run(...runner, 'check', '--disable-pip-version-check'),
+    freeze: run(...runner, 'freeze', '--disable-pip-version-check'),
+    metadata: JSON.parse(metadata) as unknown,
+  };
+}
