@@ -6,6 +6,9 @@
 export { RunnerError, ERROR_NUMBERS } from './errors.js';
 export type { RunnerErrorCode, RunnerErrorDetails, RunnerErrorOptions, FieldIssue } from './errors.js';
 export type { OperationOptions } from './abort.js';
+export { SafeEmitter, type CommonEvents } from './emitter.js';
+export type { ProcessIdentity } from './process/identity.js';
+export type { Durability } from './store/atomic-file.js';
 export { StoreLayout } from './store/layout.js';
 export { openArchive, DEFAULT_ARCHIVE_LIMITS } from './package/archive.js';
 export type { OpenArchiveOptions, FileRange } from './package/archive.js';
@@ -20,6 +23,7 @@ export type {
   SignOptions,
 } from './package/integrity.js';
 export type * from './package/types.js';
+export type { ProjectLayout } from './package/project-layout.js';
 export { VenvManager, type VenvManagerOptions } from './python/venv-manager.js';
 export type { WheelPruneReport } from './python/wheel-store.js';
 export { fits } from './python/tags.js';
@@ -30,10 +34,15 @@ export type {
   PackageValidatorEvents,
   PackageValidatorOptions,
 } from './validation/package-validator.js';
+export type { Inspected } from './validation/inspect.js';
+export type { CheckName } from './validation/check-names.js';
 export { formatReport } from './validation/report.js';
 export type { ProbeFindings, ProbeTarget } from './validation/probe.js';
 export { Registry } from './registry/registry.js';
 export type { RegistryEvents, RegistryFilter, RegistryOptions } from './registry/registry.js';
+export type { MappingChange } from './registry/mappings.js';
+export type { RegistryDamage } from './registry/registry-file.js';
+export type { VersionUse } from './registry/uses.js';
 export type * from './registry/types.js';
 export { FramePool, type FramePoolOptions } from './frames/frame-pool.js';
 export type * from './frames/types.js';

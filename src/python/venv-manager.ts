@@ -141,8 +141,8 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    * Installs the requirements from the wheels of one folder. No requirement at all is legal. On failure the
    * environment is as it was before.
    *
-   * @param options.wheels - folder of wheels
-   * @param options.requirements - requirements file
+   * `options.wheels` is the folder of wheels,
+   * `options.requirements` the requirements file.
    * @throws RunnerError `incompatible_python` (2003) or `wheels_missing` (2004) with pip's own words, `install_failed`
    * (2005) for anything else that goes wrong, `timeout`, `aborted`
    */

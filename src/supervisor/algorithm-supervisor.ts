@@ -82,7 +82,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
 
   /**
    * Starts the workers of a version and resolves when all are ready. One that is started already keeps its workers;
-   * an open circuit is closed by this, as by {@link resetCircuit}.
+   * an open circuit is closed by this, as by {@link AlgorithmSupervisor.resetCircuit}.
    *
    * @throws RunnerError `not_found`, `start_failed` (with the last lines of the worker's stderr), `timeout` for a
    * handshake or a model that takes too long, `aborted`, `closed`. Nothing of a failed start is left.
@@ -127,7 +127,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * What the algorithm says of itself (`get_info()`; phased generation). Where the package's adapter has no `info`
    * phase, its code is asked by a probe in the version's own environment.
    *
-   * @throws RunnerError `unsupported_phase` for the execute-only generation, `not_found`, and as {@link execute}
+   * @throws RunnerError `unsupported_phase` for the execute-only generation, `not_found`, and as {@link AlgorithmSupervisor.execute}
    */
   async info(name: string, version: string, o: OperationOptions = {}): Promise<AlgorithmInfo> {
     this.#checkOpen('info');
@@ -145,7 +145,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   /**
    * The `pre_execute` of the phased generation: prepares a step and gives no verdict.
    *
-   * @throws RunnerError `unsupported_phase` for the execute-only generation, and as {@link execute}
+   * @throws RunnerError `unsupported_phase` for the execute-only generation, and as {@link AlgorithmSupervisor.execute}
    */
   preExecute(request: InspectionRequest, o: CallOptions = {}): Promise<InspectionResult> {
     return this.#inspect('pre', request, o);
@@ -166,7 +166,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * Lets the algorithm forget a session, at every worker that had a call of it (the `reset` phase, where the adapter
    * has one; the other SDKs keep nothing from one call to the next).
    *
-   * @throws RunnerError as {@link execute}
+   * @throws RunnerError as {@link AlgorithmSupervisor.execute}
    */
   async reset(session: { id: string }, o: OperationOptions = {}): Promise<void> {
     this.#checkOpen('reset');

@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { PNG } from 'pngjs';
+import { expect, test } from 'vitest';
+import { repositoryFile, runScript } from '../support/run-script.js';
+import { sharedFile } from '../support/shared-material.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+
+interface Account {
+  title: string;
+  verdict: string;
+  boxes: { x: number; y: number; width: number; height: number }[];
+}
+
+/** What the quickstart told of each picture. */
+function accounts(stdout: string): Account[] {
+  return stdout
+    .split('\n\n')
+    .filter((block) => block.includes('  verdict  '))
+    .map((block) => ({
+      title: block.trim().split('\n')[0] ?? '',
+      verdict: /verdict {2}(\w+)/.exec(block)?.[1] ?? '',
+      boxes: [...block.matchAll(/box +(\d+) x (\d+) at (\d+), (\d+)/g)].map(([, width, height, x, y]) => ({
+        x: Number(x),
+        y: Number(y),
+        width: Number(width),
+        height: Number(height),
+      })),
+    }));
+}
+
+async function quickstart(...args: string[]): Promise<{ told: Account[]; out: string }> {
+  const out = await temporaryFolder();
+  const stdout = await runScript(repositoryFile('examples/quickstart/main.ts'), ['--out', out, ...args]);
+  return { told: accounts(stdout), out };
+}
+
+test('the drawn boards: the good one is OK, the one without R2 is NG with one box over the bare place', async () => {
+  const { told, out } = await quickstart();
+  expect(told).toMatchObject([
+    { title: 'A good board', verdict: 'OK', boxes: [] },
+    { title: 'A board without R2', verdict: 'NG', boxes: [{}] },
+  ]);
+  // R2 is 64 x 24 at 352, 288; its bare pads stay within.
+  const box = told[1]?.boxes[0] ?? { x: 0, y: 0, width: 0, height: 0 };
+  expect(box.x).toBeGreaterThanOrEqual(344);
+  expect(box.x + box.width).toBeLessThanOrEqual(424);
+  expect(box.y).toBe(288);
+  expect(box.height).toBe(24);
+  const picture = PNG.sync.read(await readFile(path.join(out, 'missing-part.png')));
+  const above = ((box.y - 2) * picture.width + box.x + 4) * 4;
+  expect([...picture.data.subarray(above, above + 3)]).toEqual([235, 50, 50]);
+});
+
+const photograph = sharedFile('images/pcb-board.jpg');
+test.skipIf(!photograph)(
+  `a photograph is OK as it is, NG with a box that covers the part painted over${photograph ? '' : ' (skipped: no photograph beside the checkout)'}`,
+  async () => {
+    const { told } = await quickstart('--image', photograph ?? '');
+    expect(told.map(({ verdict }) => verdict)).toEqual(['OK', 'NG']);
+    const [, width = 0, height = 0, x = 0, y = 0] = (
+      /with (\d+) x (\d+) at (\d+), (\d+) painted over/.exec(told[1]?.title ?? '') ?? []
+    ).map(Number);
+    expect(width * height).toBeGreaterThan(0);
+    const [box] = told[1]?.boxes ?? [];
+    expect(box?.x).toBeLessThanOrEqual(x);
+    expect(box?.y).toBeLessThanOrEqual(y);
+    expect((box?.x ?? 0) + (box?.width ?? 0)).toBeGreaterThanOrEqual(x + width);
+    expect((box?.y ?? 0) + (box?.height ?? 0)).toBeGreaterThanOrEqual(y + height);
+  },
+);
+
+test('a picture that is none is refused by name', async () => {
+  const file = repositoryFile('package.json');
+  await expect(quickstart('--image', file)).rejects.toMatchObject({
+    stderr: expect.stringContaining(`${file} is neither a PNG nor a JPEG`) as string,
+  });
+});
