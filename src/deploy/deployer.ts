@@ -10,6 +10,7 @@ import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';
 import type { Durability } from '../store/atomic-file.js';
 import { audited } from '../store/audit-log.js';
+import { onStore } from '../store/store-error.js';
 import type { PackageValidator } from '../validation/package-validator.js';
 import { Discovery } from './discovery.js';
 import { findDrift } from './drift.js';
@@ -115,7 +116,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * What stands in `zips/` and `deployed/`, each with its state and, if invalid, why. Runs no Python and writes
    * nothing.
    *
-   * @throws RunnerError `closed`, `aborted`
+   * @throws RunnerError `store_failed`, `closed`, `aborted`
    */
   async scan(o: OperationOptions = {}): Promise<DiscoveredPackage[]> {
     return this.#during(o, 'scan', (signal) => this.#discovery.scan({ signal }));
@@ -162,7 +163,10 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
       }),
     );
     this.emit('installed', { ...ref, entry, replaced });
-    if (this.#retention.automatic) await this.prune({ signal: o.signal, operator, name: entry.name });
+    if (this.#retention.automatic) {
+      // The version is installed, whatever becomes of the others; a failure has been told by an event.
+      await this.prune({ signal: o.signal, operator, name: entry.name }).catch(() => undefined);
+    }
     return entry;
   }
 
@@ -204,10 +208,11 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
 
   /**
    * Puts away what processes that died left in the store, and reports it. Safe while other hosts work on the store.
+   * @throws RunnerError `store_failed`, `closed`, `aborted`
    */
   async recover(o: OperationOptions = {}): Promise<RecoveryReport> {
     if (this.#closing.signal.aborted) throw this.#closed('recover');
-    const report = await recoverStore(this.#registry, this.#options.durability, o);
+    const report = await this.#recoverStore(o);
     this.#recovery ??= Promise.resolve(report);
     this.emit('recovered', report);
     return report;
@@ -298,7 +303,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     const running = (async () => {
       await this.#recovered();
       if (linked.signal.aborted) throw abortError(linked.signal, what);
-      return work(linked.signal);
+      return onStore(what, () => work(linked.signal));
     })();
     this.#running.add(running);
     try {
@@ -313,7 +318,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   }
 
   async #recovered(): Promise<void> {
-    this.#recovery ??= recoverStore(this.#registry, this.#options.durability).then((report) => {
+    this.#recovery ??= this.#recoverStore({}).then((report) => {
       this.emit('recovered', report);
       return report;
     });
@@ -323,6 +328,10 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
       this.#recovery = undefined; // the next operation tries again
       throw error;
     }
+  }
+
+  #recoverStore(o: OperationOptions): Promise<RecoveryReport> {
+    return onStore('recover the store', () => recoverStore(this.#registry, this.#options.durability, o));
   }
 
   async #watchTurn(o: WatchOptions, signal: AbortSignal): Promise<void> {

@@ -23,7 +23,7 @@ export interface OpenPackage extends AsyncDisposable {
 export interface LearntFacts {
   /** Whether the version's environment has NumPy, Pillow. */
   has_numpy?: boolean;
-  has_pil?: boolean;
+  has_pillow?: boolean;
 }
 
 /** What an install takes from the rooms below, one step each. */
@@ -71,7 +71,7 @@ export function packageSteps(
         const { checks, error, modules } = await validator.smoke(target, { signal: o.signal });
         for (const check of checks) o.onCheck(check);
         if (error) throw error as Error;
-        Object.assign(learnt, { has_numpy: modules.numpy, has_pil: modules.PIL });
+        Object.assign(learnt, { has_numpy: modules.numpy, has_pillow: modules.PIL });
       }
       // Only now: the trial run needs the interpreter where it is.
       if (need.embedded !== undefined) await moveLinks(path.join(root, 'venv'), root, o.finalRoot);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { RecoveryReport } from '../../src/deploy/types.js';
 import { deployStore } from '../support/deploy-store.js';
-import { startChild, runChild } from '../support/kill-matrix.js';
+import { runChild, startChild } from '../support/kill-process.js';
 import { describeStore, killScenarios, openStore, storeFolder } from '../support/kill-scenarios.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 

@@ -6,6 +6,7 @@ import { RunnerError, type RunnerErrorCode } from '../../src/errors.js';
 import { Registry } from '../../src/registry/registry.js';
 import { buildPackage } from '../../src/testing/index.js';
 import type { ActiveMapping } from '../../src/registry/types.js';
+import { runChild } from './kill-process.js';
 import { plainSteps } from './plain-steps.js';
 
 /** One operation that is cut off at every step. */
@@ -72,6 +73,9 @@ async function deploy(
   });
 }
 
+/** Step of a forced install between the two renames: neither version is where it belongs. */
+const OLD_STANDS_ASIDE = 44;
+
 const THREE = ['1.0.0 first', '1.1.0 second', '1.2.0 third'];
 
 export const killScenarios: Record<string, KillScenario> = {
@@ -92,14 +96,18 @@ export const killScenarios: Record<string, KillScenario> = {
     states: [[], ['1.0.0 first']],
   },
   'force-install': {
-    prepare: async (root) => {
-      await addPackage(root, 'first', '1.0.0');
-      await addPackage(root, 'second', '1.0.0');
-      await deploy(root, (deployer) => deployer.install(packageFile(root, 'first')));
-    },
+    prepare: prepareReplacement,
     operate: (root) =>
       deploy(root, (deployer) => deployer.install(packageFile(root, 'second'), { force: true })),
     states: [['1.0.0 first'], ['1.0.0 second']],
+  },
+  recover: {
+    prepare: async (root) => {
+      await prepareReplacement(root);
+      await runChild('force-install', root, { mode: 'kill', at: OLD_STANDS_ASIDE });
+    },
+    operate: (root) => deploy(root, (deployer) => deployer.recover()),
+    states: [['1.0.0 first']],
   },
   uninstall: {
     prepare: async (root) => {
@@ -167,6 +175,12 @@ async function prepareActive(root: string): Promise<void> {
   const pids = ['A01', 'A02'];
   await remap(root, (registry) => registry.activate({ name: 'sample', version: '1.0.0', pids }));
   await remap(root, (registry) => registry.switch({ name: 'sample', version: '1.1.0', pids }));
+}
+
+async function prepareReplacement(root: string): Promise<void> {
+  await addPackage(root, 'first', '1.0.0');
+  await addPackage(root, 'second', '1.0.0');
+  await deploy(root, (deployer) => deployer.install(packageFile(root, 'first')));
 }
 
 async function prepareThree(root: string): Promise<void> {

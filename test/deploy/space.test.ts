@@ -1,0 +1,43 @@
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { expect, onTestFinished, test } from 'vitest';
+import { deployStore } from '../support/deploy-store.js';
+
+/** Makes the file system tell that it has this many bytes left; the real one cannot be filled to measure. */
+function tellFreeBytes(bytes: number): void {
+  const original = fs.promises.statfs;
+  const told = async (...args: Parameters<typeof original>) => {
+    const stats = await original(...args);
+    return Object.assign(stats, { bavail: Math.floor(bytes / Number(stats.bsize)) });
+  };
+  fs.promises.statfs = told as typeof original;
+  syncBuiltinESMExports();
+  onTestFinished(() => {
+    fs.promises.statfs = original;
+    syncBuiltinESMExports();
+  });
+}
+
+test('a disk with too little space left refuses the package before anything is unpacked, with both figures', async () => {
+  const { deployer, zip, content } = await deployStore();
+  const file = await zip({ files: { 'big.bin': Buffer.alloc(2_000_000) }, stored: true });
+  const before = await content();
+  tellFreeBytes(1_000_000);
+  const stages: string[] = [];
+  deployer.on('stage', ({ stage }) => stages.push(stage));
+  const told: unknown[] = [];
+  deployer.on('error', ({ error }) => told.push(error));
+  await expect(deployer.install(file)).rejects.toMatchObject({
+    ...{ code: 'install_failed', errorCode: '2005', cause: { code: 'ENOSPC' } },
+    details: { availableBytes: expect.any(Number) as number, neededBytes: expect.any(Number) as number },
+  });
+  expect(stages).toEqual(['inspect', 'space']);
+  expect(told).toHaveLength(1);
+  expect(await content()).toEqual(before);
+});
+
+test('a disk with enough space takes it', async () => {
+  const { deployer, zip } = await deployStore();
+  tellFreeBytes(50_000_000);
+  await expect(deployer.install(await zip())).resolves.toMatchObject({ name: 'sample' });
+});

@@ -1,0 +1,39 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { StepPlan } from './fs-steps.js';
+
+/** How a child ended. */
+export interface ChildEnd {
+  signal: NodeJS.Signals | null;
+  exitCode: number | null;
+  report: { steps: number; code?: string; message?: string; cause?: string } | undefined;
+  stderr: string;
+}
+
+/** Runs a scenario's operation in a process of its own, following a plan, to whatever end it comes to. */
+export async function runChild(name: string, root: string, plan: StepPlan): Promise<ChildEnd> {
+  return startChild(name, root, plan).end;
+}
+
+/** As {@link runChild}, without waiting. */
+export function startChild(
+  name: string,
+  root: string,
+  plan: StepPlan,
+): { process: ChildProcess; end: Promise<ChildEnd> } {
+  const script = fileURLToPath(new URL('./kill-child.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', 'tsx', script, name, root, JSON.stringify(plan)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const end = new Promise<ChildEnd>((resolve) => {
+    child.once('close', (exitCode, signal) => {
+      const report = stdout === '' ? undefined : (JSON.parse(stdout) as ChildEnd['report']);
+      resolve({ exitCode, signal, report, stderr });
+    });
+  });
+  return { process: child, end };
+}
