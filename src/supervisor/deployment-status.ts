@@ -1,11 +1,13 @@
 import type { RunnerError } from '../errors.js';
-import type { Deployment } from './deployment.js';
-import type { SupervisedStatus, SupervisedWorker } from './types.js';
+import type { RegistryEntry } from '../registry/types.js';
+import type { LatencyWindow } from './latency.js';
+import type { SupervisedState, SupervisedStatus, SupervisedWorker } from './types.js';
+import type { WorkerPool } from './worker-pool.js';
 import type { WorkerSlot } from './worker-slot.js';
 
 /** A deployment as a dashboard wants it. Reads `/proc` once for each worker, and only when asked. */
 export function deploymentStatus(
-  deployment: Deployment,
+  deployment: { entry: RegistryEntry; pool: WorkerPool; state: SupervisedState; latency: LatencyWindow },
   o: { now: number; createdAt: number; lastError: RunnerError | undefined },
 ): SupervisedStatus {
   const { entry, pool, state, latency } = deployment;

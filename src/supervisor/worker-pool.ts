@@ -29,6 +29,8 @@ export class WorkerPool {
   readonly #clock: Clock;
   readonly #tell: PoolListener;
   readonly #alive = new Set<AlgorithmWorker>();
+  /** Workers that have exited and may have left processes of their own. */
+  readonly #leaving = new Set<Promise<void>>();
   readonly #spares: WarmSpares;
   #slots: WorkerSlot[] = [];
   #cancelProbe: (() => void) | undefined;
@@ -167,6 +169,7 @@ export class WorkerPool {
   async stop(reason = 'stopped'): Promise<void> {
     this.refuse();
     await Promise.all([...this.#alive].map((worker) => worker.stop(reason)));
+    await Promise.all(this.#leaving);
   }
 
   #idleSlot(accepts: (slot: WorkerSlot) => boolean, prefer: number | undefined): WorkerSlot | undefined {
@@ -200,6 +203,8 @@ export class WorkerPool {
     });
     worker.once('exit', (exit) => {
       this.#alive.delete(worker);
+      const gone = worker.gone().then(() => void this.#leaving.delete(gone));
+      this.#leaving.add(gone);
       tell.exit(place(), exit, worker.pid);
       this.#onExit(worker, exit);
       tell.changed();

@@ -23,6 +23,7 @@ import type {
   WorkerState,
 } from './types.js';
 import { workerCommand } from './worker-command.js';
+import { exitFailures, heartbeatLost, tooLate } from './worker-failures.js';
 import { WorkerProcess } from './worker-process.js';
 
 /** Between SIGTERM and SIGKILL for a worker that has failed: it had its time. */
@@ -200,7 +201,10 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       this.#setState('exited');
       this.#resolveExited({ exitCode: null, exitSignal: null, reason: 'never started', lastLines: [] });
     }
-    if (this.#state === 'exited' || this.#state === 'stopping') return this.exited;
+    if (this.#state === 'exited' || this.#state === 'stopping') {
+      await this.gone();
+      return this.exited;
+    }
     this.#reason ??= { text: reason };
     // It imports, or runs the call that is being given up: what is written to it now it does not read.
     const isDeaf = this.#state === 'starting' || this.#state === 'busy';
@@ -212,7 +216,14 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       this.#send({ type: 'shutdown' });
     };
     await this.#process?.end(isDeaf ? undefined : ask, this.limits.shutdownMs);
+    await this.gone();
     return this.exited;
+  }
+
+  /** Resolves when the process is gone and everything it had started with it. */
+  async gone(): Promise<void> {
+    await this.exited;
+    await this.#process?.swept();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -250,11 +261,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   }
 
   #tooLate(what: string, timeoutMs: number): RunnerError {
-    return new RunnerError(
-      'timeout',
-      `${this.#title} did not ${what} within ${timeoutMs} ms; the process was ended`,
-      { details: { stage: what, timeoutMs, output: this.lastLines } },
-    );
+    return tooLate(this.#title, what, timeoutMs, this.lastLines);
   }
 
   #take(item: DecodedItem): void {
@@ -349,20 +356,12 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     this.#logs.end();
     this.#heartbeat.stop();
     const { lastLines } = this;
-    const how = exitSignal ?? `exit code ${exitCode}`;
-    const details = { exitCode, exitSignal, output: lastLines };
-    const tail = lastLines.length > 0 ? `; it last said: ${lastLines.slice(-3).join(' | ')}` : '';
-    this.#handshake.fail(
-      new RunnerError('start_failed', `${this.#title} left before it was ready (${how})${tail}`, { details }),
-    );
-    const reason = this.#reason ?? {
-      text: 'exited',
-      error: new RunnerError('worker_exited', `${this.#title} left by itself (${how})${tail}`, { details }),
-    };
-    const { error } = reason;
+    const { beforeReady, byItself, ended } = exitFailures(this.#title, exitCode, exitSignal, lastLines);
+    this.#handshake.fail(beforeReady);
+    const { error } = this.#reason ?? { error: byItself };
     const pending = this.#pending;
     this.#setState('exited');
-    pending?.fail(error ?? new RunnerError('worker_exited', `${this.#title} ended (${how})`, { details }));
+    pending?.fail(error ?? ended);
     const exit: WorkerExit = {
       exitCode,
       exitSignal,
@@ -375,12 +374,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   }
 
   #onHeartbeatLost(): void {
-    const { heartbeatGraceMs } = this.limits;
-    const error = new RunnerError(
-      'heartbeat_lost',
-      `${this.#title} did not answer a ping within ${heartbeatGraceMs} ms; the process was ended`,
-      { details: { timeoutMs: heartbeatGraceMs, output: this.lastLines } },
-    );
+    const error = heartbeatLost(this.#title, this.limits.heartbeatGraceMs, this.lastLines);
     this.emit('heartbeatLost', error);
     this.#fail(error, 'heartbeat lost');
   }

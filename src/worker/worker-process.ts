@@ -22,6 +22,8 @@ export class WorkerProcess {
   readonly #token: string;
   readonly #exited: Promise<void>;
   #hasExited = false;
+  /** Ends of searches for what the process has left behind. */
+  #sweeps: Promise<unknown> = Promise.resolve();
   #resolveExited!: () => void;
 
   private constructor(child: ChildProcess, token: string) {
@@ -102,7 +104,16 @@ export class WorkerProcess {
   signal(signal: NodeJS.Signals): void {
     if (this.#hasExited) return;
     signalTree(this.pid, signal);
-    if (signal === 'SIGKILL') void killCarriers(this.#token);
+    if (signal === 'SIGKILL') this.#sweep();
+  }
+
+  /** Resolves when what the process had started was looked for and killed. After its exit, nothing more comes. */
+  async swept(): Promise<void> {
+    await this.#sweeps;
+  }
+
+  #sweep(): void {
+    this.#sweeps = Promise.all([this.#sweeps, killCarriers(this.#token)]);
   }
 
   #exitsWithin(limitMs: number): Promise<boolean> {
@@ -140,7 +151,7 @@ export class WorkerProcess {
       child.once('close', done);
       // What the worker started goes with it.
       signalTree(this.pid, 'SIGKILL');
-      void killCarriers(this.#token);
+      this.#sweep();
     });
   }
 }

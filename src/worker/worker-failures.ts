@@ -1,0 +1,37 @@
+import { RunnerError } from '../errors.js';
+
+/** A step of the protocol that did not come in time. */
+export function tooLate(title: string, what: string, timeoutMs: number, output: string[]): RunnerError {
+  return new RunnerError(
+    'timeout',
+    `${title} did not ${what} within ${timeoutMs} ms; the process was ended`,
+    {
+      details: { stage: what, timeoutMs, output },
+    },
+  );
+}
+
+/** No pong came. */
+export function heartbeatLost(title: string, timeoutMs: number, output: string[]): RunnerError {
+  const message = `${title} did not answer a ping within ${timeoutMs} ms; the process was ended`;
+  return new RunnerError('heartbeat_lost', message, { details: { timeoutMs, output } });
+}
+
+/** What an exit means to whoever waited: for the start, or for an answer. The last lines of stderr say why. */
+export function exitFailures(
+  title: string,
+  exitCode: number | null,
+  exitSignal: NodeJS.Signals | null,
+  output: string[],
+): { beforeReady: RunnerError; byItself: RunnerError; ended: RunnerError } {
+  const how = exitSignal ?? `exit code ${exitCode}`;
+  const details = { exitCode, exitSignal, output };
+  const tail = output.length > 0 ? `; it last said: ${output.slice(-3).join(' | ')}` : '';
+  return {
+    beforeReady: new RunnerError('start_failed', `${title} left before it was ready (${how})${tail}`, {
+      details,
+    }),
+    byItself: new RunnerError('worker_exited', `${title} left by itself (${how})${tail}`, { details }),
+    ended: new RunnerError('worker_exited', `${title} ended (${how})`, { details }),
+  };
+}
