@@ -44,6 +44,7 @@ export type { MappingChange } from './registry/mappings.js';
 export type { RegistryDamage } from './registry/registry-file.js';
 export type { VersionUse } from './registry/uses.js';
 export type * from './registry/types.js';
+export type { RegistryDamage } from './registry/rebuild.js';
 export { FramePool, type FramePoolOptions } from './frames/frame-pool.js';
 export type * from './frames/types.js';
 export { AlgorithmWorker } from './worker/algorithm-worker.js';

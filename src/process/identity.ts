@@ -13,7 +13,10 @@ export interface ProcessIdentity {
   pidNamespace: string;
 }
 
-/** State of a process: `unknown` when it lives where this process cannot see. */
+/**
+ * State of a process: `unknown` when it lives where this process cannot see, or when the system does not tell the
+ * process from another one that was given its pid. Whoever must know then goes by signs of life, such as a refreshed file.
+ */
 export type Liveness = 'alive' | 'dead' | 'unknown';
 
 let own: Promise<ProcessIdentity> | undefined;
@@ -40,8 +43,10 @@ export async function livenessOf(identity: ProcessIdentity): Promise<Liveness> {
   if (identity.pidNamespace !== here.pidNamespace) return 'unknown';
   if (!isPidTaken(identity.pid)) return 'dead';
   const stat = await readStat(identity.pid);
-  if (!stat) return process.platform === 'linux' ? 'dead' : 'alive';
-  if (identity.startTime !== '' && stat.startTime !== identity.startTime) return 'dead';
+  // It ended meanwhile; or the system shows a start time to nobody, or (hidepid) not to us: then the pid alone says
+  // nothing, since it may have been given out again.
+  if (!stat || identity.startTime === '') return isPidTaken(identity.pid) ? 'unknown' : 'dead';
+  if (stat.startTime !== identity.startTime) return 'dead';
   // A process whose main thread has ended while others run shows Z too; its threads keep it alive.
   const isZombie = (stat.state === 'Z' || stat.state === 'X') && stat.threads <= 1;
   return isZombie ? 'dead' : 'alive';

@@ -13,9 +13,29 @@ export interface MappingChange {
 
 const LONGEST_HISTORY = 20;
 
+/** Whether both name the same version. */
+export function isSame(a: { name: string; version: string }, b: { name: string; version: string }): boolean {
+  return a.name === b.name && a.version === b.version;
+}
+
+/** The product ids of a call, each once. @throws RunnerError `invalid_params` */
+export function checkPids(pids: unknown): string[] {
+  if (Array.isArray(pids) && pids.length > 0 && pids.every((pid) => typeof pid === 'string')) {
+    return [...new Set(pids)];
+  }
+  throw new RunnerError('invalid_params', 'pids must be a list of at least one product id, each a string', {
+    details: { path: 'pids' },
+  });
+}
+
+/** Takes mappings out of a content. */
+export function drop(content: RegistryContent, mappings: readonly ActiveMapping[]): void {
+  for (const { pid } of mappings) Reflect.deleteProperty(content.active, pid);
+}
+
 /** The entry of a version. @throws RunnerError `not_found` */
 export function findEntry(content: RegistryContent, name: string, version: string): RegistryEntry {
-  const entry = content.packages.find((found) => found.name === name && found.version === version);
+  const entry = content.packages.find((found) => isSame(found, { name, version }));
   if (entry) return entry;
   const others = content.packages.filter((found) => found.name === name).map((found) => found.version);
   throw new RunnerError(
@@ -40,19 +60,18 @@ export function findMapping(content: RegistryContent, pid: string): ActiveMappin
 
 /** Refuses product ids that the version does not support. A version that declares none serves any. */
 export function checkSupported(entry: RegistryEntry, pids: readonly string[]): void {
-  if (pids.length === 0) {
-    throw new RunnerError('invalid_params', 'pids must name at least one product id', {
-      details: { path: 'pids' },
-    });
-  }
   const { name, version, supported_pids: supported } = entry;
-  const foreign = supported.length === 0 ? [] : pids.filter((pid) => !supported.includes(pid));
+  const foreign = pids.filter((pid) => !supports(entry, pid));
   if (foreign.length === 0) return;
   throw new RunnerError(
     'invalid_pid',
     `${name} ${version} does not support ${foreign.join(', ')}; it supports ${supported.join(', ')}`,
     { details: { name, version, pids: foreign } },
   );
+}
+
+function supports({ supported_pids: supported }: RegistryEntry, pid: string): boolean {
+  return supported.length === 0 || supported.includes(pid);
 }
 
 /** Refuses product ids that another package serves. */
@@ -74,7 +93,7 @@ export function remap(content: RegistryContent, change: MappingChange, now: stri
   return change.pids.map((pid) => {
     const before = content.active[pid];
     const { name, version } = change;
-    if (before?.name === name && before.version === version) return before;
+    if (before && isSame(before, change)) return before;
     const history = before
       ? [
           { name: before.name, version: before.version, activated_at: before.activated_at },
@@ -88,7 +107,10 @@ export function remap(content: RegistryContent, change: MappingChange, now: stri
   });
 }
 
-/** The mapping one step back: the newest version of the history that is still deployed. @throws RunnerError `not_found` */
+/**
+ * The mapping one step back: the newest version of the history that is still deployed and still supports the id.
+ * @throws RunnerError `not_found`
+ */
 export function stepBack(
   content: RegistryContent,
   pid: string,
@@ -96,8 +118,8 @@ export function stepBack(
   now: string,
 ): ActiveMapping {
   const { history = [], ...current } = findMapping(content, pid);
-  const index = history.findIndex(({ name, version }) =>
-    content.packages.some((entry) => entry.name === name && entry.version === version),
+  const index = history.findIndex((past) =>
+    content.packages.some((entry) => isSame(entry, past) && supports(entry, pid)),
   );
   const target = history[index];
   if (!target) {
@@ -127,7 +149,7 @@ export function checkUnused(
   users: readonly ProcessIdentity[],
 ): void {
   const pids = Object.values(content.active)
-    .filter((mapping) => mapping.name === name && mapping.version === version)
+    .filter((mapping) => isSame(mapping, { name, version }))
     .map(({ pid }) => pid);
   if (pids.length > 0) {
     throw new RunnerError(

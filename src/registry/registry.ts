@@ -1,36 +1,31 @@
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import type { ProcessIdentity } from '../process/identity.js';
 import type { Durability } from '../store/atomic-file.js';
-import { audited } from '../store/audit-log.js';
+import { appendAudit, audited } from '../store/audit-log.js';
 import { StoreLayout } from '../store/layout.js';
-import { acquireLock, isLockPresent } from '../store/lock.js';
 import { onStore } from '../store/store-error.js';
 import {
+  checkPids,
   checkSupported,
   checkUnclaimed,
   checkUnused,
+  drop,
   findEntry,
   findMapping,
+  isSame,
   remap,
   stepBack,
   type MappingChange,
 } from './mappings.js';
-import {
-  areMappingsPublished,
-  publishMappings,
-  readRegistry,
-  setAside,
-  unfinishedFiles,
-  writeRegistry,
-  type RegistryContent,
-  type RegistryDamage,
-} from './registry-file.js';
+import type { RegistryDamage } from './rebuild.js';
+import type { RegistryContent } from './registry-file.js';
+import { SharedContent } from './shared-content.js';
 import type { ActiveMapping, PackageState, RegistryEntry } from './types.js';
-import { markUse, usersOf, type VersionUse } from './uses.js';
+import { markedVersions, markUse, usersOf, type VersionUse } from './uses.js';
 
 /** Options of {@link Registry.open}. */
 export interface RegistryOptions extends OperationOptions {
@@ -69,45 +64,51 @@ export interface RegistryFilter {
 export class Registry extends SafeEmitter<RegistryEvents> {
   readonly layout: StoreLayout;
   readonly durability: Durability;
-  readonly #lockTimeoutMs: number;
+  readonly #file: SharedContent;
   readonly #poll: NodeJS.Timeout;
-  #content: RegistryContent;
-  /** Which file the content was read from. */
-  #seen: string;
+  readonly #running = new Set<Promise<unknown>>();
+  #damage: RegistryDamage | undefined;
   #isClosed = false;
 
-  private constructor(
-    layout: StoreLayout,
-    options: RegistryOptions,
-    start: { content: RegistryContent; seen: string },
-  ) {
+  private constructor(layout: StoreLayout, options: RegistryOptions) {
     super();
+    const { durability = 'full', lockTimeoutMs = 30_000, pollMs = 500 } = options;
     this.layout = layout;
-    this.durability = options.durability ?? 'full';
-    this.#lockTimeoutMs = options.lockTimeoutMs ?? 30_000;
-    this.#content = start.content;
-    this.#seen = start.seen;
-    this.#poll = setInterval(() => void this.#refresh().catch(() => undefined), options.pollMs ?? 500);
+    this.durability = durability;
+    this.#file = new SharedContent(
+      layout,
+      { durability, lockTimeoutMs },
+      {
+        changed: () => this.#isClosed || this.emit('changed'),
+        damaged: (damage) => {
+          this.#damage = damage;
+          void this.#track(this.#log({ operation: 'repair', ...damage }, 0));
+          this.emit('damaged', damage);
+        },
+      },
+    );
+    this.#poll = setInterval(() => void this.#look().catch(() => undefined), pollMs);
     this.#poll.unref(); // an idle registry keeps no process alive
   }
 
   /**
    * Opens the store at `root`, making its folders if need be.
    *
-   * @throws RunnerError `store_failed` when the system refuses, `lock_timeout`, `aborted`
+   * @throws RunnerError `store_failed` when the system refuses, `store_damaged` when a later version of the library wrote
+   * it in a shape unknown to this one, `lock_timeout`, `aborted`
    */
   static async open(root: string | StoreLayout, options: RegistryOptions = {}): Promise<Registry> {
-    throwIfAborted(options.signal, 'open registry');
+    const { signal } = options;
+    throwIfAborted(signal, 'open registry');
     const layout = typeof root === 'string' ? new StoreLayout(root) : root;
-    const { seen, content, damage } = await onStore(`open the store ${layout.root}`, async () => {
-      for (const folder of [layout.zips, layout.deployedRoot, layout.activeRoot, layout.logs]) {
-        await mkdir(folder, { recursive: true });
-      }
-      return { seen: await fingerprint(layout.registry), ...(await readRegistry(layout)) };
-    });
-    const registry = new Registry(layout, options, { content, seen });
+    const registry = new Registry(layout, options);
     try {
-      if (damage) await registry.#repair(options.signal);
+      await onStore(`open the store ${layout.root}`, async () => {
+        for (const folder of [layout.zips, layout.deployedRoot, layout.activeRoot, layout.logs]) {
+          await mkdir(folder, { recursive: true });
+        }
+        await registry.#file.open({ signal });
+      });
       return registry;
     } catch (error) {
       await registry.close();
@@ -115,20 +116,28 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     }
   }
 
+  /** The last damage of `registry.json` that was repaired by this object, if any: also what `open` found. */
+  get damage(): RegistryDamage | undefined {
+    return this.#damage;
+  }
+
   /** Deployed versions, in the order of their registration. A version that a live process uses is `running`. */
   async list(filter: RegistryFilter = {}, o: OperationOptions = {}): Promise<RegistryEntry[]> {
-    await this.#current(o);
-    const named = this.#content.packages.filter(
-      (entry) => filter.name === undefined || entry.name === filter.name,
-    );
-    const entries = await Promise.all(named.map((entry) => this.#withState(entry)));
+    const { packages } = await this.#look(o);
+    const named = packages.filter((entry) => filter.name === undefined || entry.name === filter.name);
+    const marked = await markedVersions(this.layout);
+    const entries: RegistryEntry[] = [];
+    for (const entry of named) {
+      const isMarked = marked.has(`${entry.name}/${entry.version}`);
+      entries.push(isMarked ? await this.#withState(entry) : structuredClone(entry));
+    }
     return entries.filter((entry) => filter.state === undefined || entry.state === filter.state);
   }
 
   /** One deployed version. */
   async get(name: string, version: string, o: OperationOptions = {}): Promise<RegistryEntry | undefined> {
-    await this.#current(o);
-    const entry = this.#content.packages.find((found) => found.name === name && found.version === version);
+    const { packages } = await this.#look(o);
+    const entry = packages.find((found) => isSame(found, { name, version }));
     return entry && this.#withState(entry);
   }
 
@@ -139,9 +148,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * for one that another package serves
    */
   async activate(o: MappingChange & OperationOptions): Promise<ActiveMapping[]> {
-    const mappings = await this.#map('activate', o, (content) => {
-      checkUnclaimed(content, o);
-    });
+    const mappings = await this.#map('activate', o, checkUnclaimed);
     this.emit('activated', mappings);
     return mappings;
   }
@@ -155,26 +162,24 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /** Unbinds product ids: all of them or none. @throws RunnerError `not_found` for one that is not bound */
   async deactivate(o: { pids: string[]; operator?: string } & OperationOptions): Promise<void> {
-    const { pids, operator, signal } = o;
-    const removed = await this.#change('deactivate', { pids, operator, signal }, (content) =>
-      pids
-        .map((pid) => findMapping(content, pid))
-        .map((mapping) => {
-          // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- a record by product id, without prototype
-          delete content.active[mapping.pid];
-          return mapping;
-        }),
-    );
+    const { operator, signal } = o;
+    const pids = checkPids(o.pids);
+    const removed = await this.#logged('deactivate', { pids, operator, signal }, (content) => {
+      const mappings = pids.map((pid) => findMapping(content, pid));
+      drop(content, mappings);
+      return structuredClone(mappings);
+    });
     this.emit('deactivated', removed);
   }
 
   /** Goes back to the version that served the product id before. @throws RunnerError `not_found` when there is none */
   async rollback(o: { pid: string; operator?: string } & OperationOptions): Promise<ActiveMapping> {
-    const { pid, operator, signal } = o;
-    const mapping = await this.#change('rollback', { pids: [pid], operator, signal }, (content) => {
+    const { operator, signal } = o;
+    const [pid = ''] = checkPids([o.pid]);
+    const mapping = await this.#logged('rollback', { pids: [pid], operator, signal }, (content) => {
       const back = stepBack(content, pid, operator, new Date().toISOString());
       content.active[pid] = back;
-      return back;
+      return structuredClone(back);
     });
     this.emit('rolledBack', mapping);
     return mapping;
@@ -182,8 +187,8 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /** Mappings by product id. */
   async active(o: OperationOptions = {}): Promise<Record<string, ActiveMapping>> {
-    await this.#current(o);
-    return structuredClone({ ...this.#content.active });
+    const { active } = await this.#look(o);
+    return structuredClone({ ...active });
   }
 
   /**
@@ -191,17 +196,16 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `not_found`
    */
   async resolve(pid: string, o: OperationOptions = {}): Promise<RegistryEntry> {
-    await this.#current(o);
-    const { name, version } = findMapping(this.#content, pid);
-    return structuredClone(findEntry(this.#content, name, version));
+    const content = await this.#look(o);
+    const { name, version } = findMapping(content, pid);
+    return structuredClone(findEntry(content, name, version));
   }
 
   /** Lists a version as deployed: the last step of an install. An entry of the same name and version is replaced. */
   async register(entry: RegistryEntry, o: OperationOptions & { operator?: string } = {}): Promise<void> {
-    const about = { name: entry.name, version: entry.version, ...o };
-    await this.#change('register', about, (content) => {
-      const others = content.packages.filter((known) => !isSame(known, entry));
-      content.packages = [...others, structuredClone(entry)];
+    await this.#change(`register ${entry.name} ${entry.version}`, o, (content) => {
+      const index = content.packages.findIndex((known) => isSame(known, entry));
+      content.packages.splice(index < 0 ? content.packages.length : index, 1, structuredClone(entry));
     });
     this.emit('registered', entry);
   }
@@ -217,16 +221,21 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     version: string,
     o: OperationOptions & { operator?: string; force?: boolean } = {},
   ): Promise<void> {
-    const { force = false, ...who } = o;
-    await this.#change('unregister', { name, version, ...who }, async (content) => {
+    const { force = false, operator } = o;
+    const unbound: ActiveMapping[] = [];
+    const startedAt = performance.now();
+    await this.#change(`unregister ${name} ${version}`, o, async (content) => {
       const entry = findEntry(content, name, version);
       if (!force) checkUnused(content, entry, await usersOf(this.layout, name, version));
       content.packages = content.packages.filter((known) => known !== entry);
-      content.active = Object.assign(
-        Object.create(null) as Record<string, ActiveMapping>,
-        Object.fromEntries(Object.entries(content.active).filter(([, mapping]) => !isSame(mapping, entry))),
-      );
+      unbound.push(...Object.values(content.active).filter((mapping) => isSame(mapping, entry)));
+      drop(content, unbound);
     });
+    if (unbound.length > 0) {
+      const about = { operator, name, version, pids: unbound.map(({ pid }) => pid) };
+      await this.#log({ operation: 'deactivate', ...about }, performance.now() - startedAt);
+      this.emit('deactivated', unbound);
+    }
     this.emit('unregistered', { name, version });
   }
 
@@ -238,12 +247,10 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `not_found`
    */
   async use(name: string, version: string, o: OperationOptions = {}): Promise<VersionUse> {
-    await this.#current(o);
-    findEntry(this.#content, name, version);
+    findEntry(await this.#look(o), name, version);
     const use = await markUse(this.layout, name, version);
     try {
-      await this.#current(o);
-      findEntry(this.#content, name, version);
+      findEntry(await this.#look(o), name, version);
       return use;
     } catch (error) {
       await use.release();
@@ -257,33 +264,19 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   }
 
   /**
-   * Removes what a process that died in the middle of a change left: its lock, files half written. While another
-   * process holds the registry nothing is done: then it is that one's turn.
+   * Removes what a process that died in the middle of a change left: its lock, files half written, copies of mappings
+   * not written. While another process holds the registry nothing is done: then it is that one's turn.
    */
-  async sweep({ signal }: OperationOptions = {}): Promise<void> {
-    const lock = `${this.layout.registry}.lock`;
-    const { content: current } = await readRegistry(this.layout);
-    const isLeft =
-      (await isLockPresent(lock)) ||
-      (await unfinishedFiles(this.layout)).length > 0 ||
-      !(await areMappingsPublished(this.layout, current.active));
-    if (!isLeft) return;
-    try {
-      await using _lock = await acquireLock(lock, { operation: 'recover', timeoutMs: 0, signal });
-      // Whoever writes them holds the lock: now there is none that is being written.
-      for (const file of await unfinishedFiles(this.layout)) await rm(file, { force: true });
-      const { content, damage } = await readRegistry(this.layout);
-      if (!damage) await publishMappings(this.layout, content.active, this.durability);
-    } catch (error) {
-      if (!RunnerError.is(error, 'lock_timeout')) throw error;
-    }
+  async sweep(o: OperationOptions = {}): Promise<void> {
+    this.#enter('sweep', o);
+    await this.#track(onStore(`sweep ${this.layout.root}`, () => this.#file.sweep(o)));
   }
 
-  /** Stops looking for changes. */
-  // eslint-disable-next-line @typescript-eslint/require-await -- the contract gives a Promise
+  /** Stops looking for changes, and waits for what is under way. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#poll);
+    await Promise.allSettled(this.#running);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -293,98 +286,76 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   async #map(
     operation: string,
     o: MappingChange & OperationOptions,
-    check: (content: RegistryContent) => void,
+    check: (content: RegistryContent, change: MappingChange) => void,
   ): Promise<ActiveMapping[]> {
-    const { name, version, pids, operator, signal } = o;
-    return this.#change(operation, { name, version, pids, operator, signal }, (content) => {
-      checkSupported(findEntry(content, name, version), pids);
-      check(content);
-      const mappings = remap(content, { name, version, pids, operator }, new Date().toISOString());
+    const { name, version, operator, signal } = o;
+    const change = { name, version, pids: checkPids(o.pids), operator };
+    return this.#logged(operation, { ...change, signal }, (content) => {
+      checkSupported(findEntry(content, name, version), change.pids);
+      check(content, change);
+      const mappings = remap(content, change, new Date().toISOString());
       for (const mapping of mappings) content.active[mapping.pid] = mapping;
       return structuredClone(mappings);
     });
   }
 
-  /** One change: under the store's lock, on fresh content, committed by one rename, then published and told. */
-  async #change<T>(
+  /** A change that is in the audit log, however it ends. */
+  async #logged<T>(
     operation: string,
-    about: { name?: string; version?: string; pids?: string[]; operator?: string } & OperationOptions,
+    {
+      signal,
+      ...who
+    }: { name?: string; version?: string; pids: string[]; operator?: string } & OperationOptions,
     apply: (content: RegistryContent) => T | Promise<T>,
   ): Promise<T> {
-    const { signal, ...who } = about;
-    throwIfAborted(signal, operation);
-    if (this.#isClosed) throw new RunnerError('closed', `The registry was closed before ${operation}`);
-    const log = path.join(this.layout.logs, 'package_activate.log');
-    const change = async () => {
-      await using _lock = await acquireLock(`${this.layout.registry}.lock`, {
-        operation: [operation, who.name, who.version, ...(who.pids ?? [])].filter(Boolean).join(' '),
-        timeoutMs: this.#lockTimeoutMs,
-        signal,
-      });
-      const { content, damage } = await readRegistry(this.layout);
-      if (damage?.setAside !== undefined) damage.setAside = await setAside(this.layout);
-      const answer = await apply(content);
-      await this.#commit(content);
-      if (damage) this.emit('damaged', damage);
-      return answer;
+    const what = [operation, who.name, who.version, 'for', ...who.pids].filter(Boolean).join(' ');
+    return audited(this.#auditLog, { operation, ...who }, () => this.#change(what, { signal }, apply));
+  }
+
+  async #change<T>(
+    what: string,
+    { signal }: OperationOptions,
+    apply: (content: RegistryContent) => T | Promise<T>,
+  ): Promise<T> {
+    this.#enter(what, { signal });
+    const work = () => this.#file.change(what, apply, { signal });
+    return this.#track(onStore(`${what} in ${this.layout.registry}`, work));
+  }
+
+  /** What the file says now. */
+  async #look(o: OperationOptions = {}): Promise<RegistryContent> {
+    this.#enter('reading of the registry', o);
+    return this.#track(onStore(`read ${this.layout.registry}`, () => this.#file.current()));
+  }
+
+  #enter(what: string, { signal }: OperationOptions): void {
+    throwIfAborted(signal, what);
+    if (this.#isClosed) throw new RunnerError('closed', `The registry was closed before ${what}`);
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#running.add(work);
+    const forget = () => void this.#running.delete(work);
+    work.then(forget, forget);
+    return work;
+  }
+
+  /** A record of something that has happened: a log that cannot be written does not undo it. */
+  async #log(about: { operation: string; [key: string]: unknown }, durationMs: number): Promise<void> {
+    const record = {
+      ...{ timestamp_ms: Date.now(), ...about, operation: about.operation },
+      ...{ outcome: 'ok' as const, duration_ms: Math.round(durationMs) },
     };
-    return audited(log, { operation, ...who }, () =>
-      onStore(`${operation} in ${this.layout.registry}`, change),
-    );
+    await appendAudit(this.#auditLog, record).catch(() => undefined);
   }
 
-  async #repair(signal: AbortSignal | undefined): Promise<void> {
-    await this.#change('repair', { signal }, () => undefined);
-  }
-
-  async #commit(content: RegistryContent): Promise<void> {
-    await writeRegistry(this.layout, content, this.durability);
-    this.#content = content;
-    this.#seen = await fingerprint(this.layout.registry);
-    const publish = () => publishMappings(this.layout, content.active, this.durability);
-    // The change has happened: copies that cannot be written now are written with the next one, or by a sweep.
-    await publish()
-      .catch(publish)
-      .catch(() => undefined);
-  }
-
-  async #current({ signal }: OperationOptions): Promise<void> {
-    throwIfAborted(signal, 'registry');
-    if (this.#isClosed) throw new RunnerError('closed', 'The registry was closed');
-    await onStore(`read ${this.layout.registry}`, () => this.#refresh());
-  }
-
-  /** Reads the file again if it is another than the one last read. */
-  async #refresh(): Promise<void> {
-    const seen = await fingerprint(this.layout.registry);
-    if (seen === this.#seen || this.#isClosed) return;
-    const { content, damage } = await readRegistry(this.layout);
-    if (damage) {
-      await this.#repair(undefined);
-    } else {
-      this.#content = content;
-      this.#seen = seen;
-    }
-    this.emit('changed');
+  get #auditLog(): string {
+    return path.join(this.layout.logs, 'package_activate.log');
   }
 
   async #withState(entry: RegistryEntry): Promise<RegistryEntry> {
     const copy = structuredClone(entry);
     if ((await usersOf(this.layout, entry.name, entry.version)).length > 0) copy.state = 'running';
     return copy;
-  }
-}
-
-function isSame(a: { name: string; version: string }, b: { name: string; version: string }): boolean {
-  return a.name === b.name && a.version === b.version;
-}
-
-/** Tells one written file from the next: each write is a new file by rename. */
-async function fingerprint(file: string): Promise<string> {
-  try {
-    const { ino, mtimeNs, size } = await stat(file, { bigint: true });
-    return `${ino}-${mtimeNs}-${size}`;
-  } catch {
-    return 'none';
   }
 }

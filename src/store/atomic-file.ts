@@ -6,6 +6,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** Whether a change survives a power cut: `full` waits for the disk, `none` leaves it to the system (tests). */
 export type Durability = 'full' | 'none';
 
+/** What else to say of a file that is written. */
+export interface WriteOptions {
+  /** Its modification time. @defaultValue the time of the file system */
+  modifiedAt?: Date;
+}
+
 /**
  * Replaces a file in one step: readers see the old content or the new, whatever happens. Temp write, fsync, rename,
  * fsync of the folder.
@@ -14,12 +20,13 @@ export async function writeFileAtomic(
   file: string,
   content: string | Uint8Array,
   durability: Durability = 'full',
+  { modifiedAt }: WriteOptions = {},
 ): Promise<void> {
   const folder = path.dirname(file);
   await mkdir(folder, { recursive: true });
   const temporary = path.join(folder, `.${path.basename(file)}.${randomUUID()}.tmp`);
   try {
-    await writeWhole(temporary, content, durability);
+    await writeWhole(temporary, content, durability, modifiedAt);
     await renameOver(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
@@ -34,8 +41,13 @@ export function isTemporaryName(name: string): boolean {
 }
 
 /** {@link writeFileAtomic} of pretty-printed JSON. */
-export async function writeJsonAtomic(file: string, value: unknown, durability?: Durability): Promise<void> {
-  await writeFileAtomic(file, `${JSON.stringify(value, null, 2)}\n`, durability);
+export async function writeJsonAtomic(
+  file: string,
+  value: unknown,
+  durability?: Durability,
+  options?: WriteOptions,
+): Promise<void> {
+  await writeFileAtomic(file, `${JSON.stringify(value, null, 2)}\n`, durability, options);
 }
 
 /** Parsed content of a JSON file; undefined when there is no such file. Throws on anything else that goes wrong. */
@@ -81,10 +93,16 @@ export async function renameOver(
   }
 }
 
-async function writeWhole(file: string, content: string | Uint8Array, durability: Durability): Promise<void> {
+async function writeWhole(
+  file: string,
+  content: string | Uint8Array,
+  durability: Durability,
+  modifiedAt: Date | undefined,
+): Promise<void> {
   const handle = await open(file, 'wx');
   try {
     await handle.writeFile(content);
+    if (modifiedAt) await handle.utimes(modifiedAt, modifiedAt);
     if (durability === 'full') await handle.sync();
   } finally {
     await handle.close();

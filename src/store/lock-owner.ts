@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { lstat, lutimes, open, readFile, readlink, symlink } from 'node:fs/promises';
-import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identity.js';
+import { ownIdentity, type ProcessIdentity } from '../process/identity.js';
 
 /** Who holds a lock, as its owner file says. */
 export interface LockOwner extends ProcessIdentity {
@@ -12,12 +12,15 @@ export interface LockOwner extends ProcessIdentity {
   acquiredAt: string;
 }
 
+/** The record must fit into a symbolic link. */
+const LONGEST_OPERATION = 200;
+
 /** A fresh owner record for this process. */
 export async function newOwner(operation: string): Promise<LockOwner> {
   return {
     ...(await ownIdentity()),
     token: randomUUID(),
-    operation,
+    operation: operation.length > LONGEST_OPERATION ? `${operation.slice(0, LONGEST_OPERATION)}…` : operation,
     acquiredAt: new Date().toISOString(),
   };
 }
@@ -29,16 +32,18 @@ const NO_LINKS = new Set(['EPERM', 'EACCES', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 
  * Creates the owner file; false when there is one already.
  *
  * It is a symbolic link whose target is the record: made exclusively and whole in one step, so that a process killed
- * at any instant leaves no owner or one that says who it was. Where there are no such links it is a file, created
- * exclusively and then written; whoever sees it empty waits.
+ * at any instant leaves no owner or one that says who it was. Where there are no such links, or (Windows) a link's
+ * target is rewritten as a path, it is a file, created exclusively and then written; whoever sees it empty waits.
  */
-export async function createOwnerFile(file: string, owner: LockOwner): Promise<boolean> {
+export async function createOwnerFile(
+  file: string,
+  owner: LockOwner,
+  platform: NodeJS.Platform = process.platform,
+): Promise<boolean> {
   const record = JSON.stringify(owner);
   try {
-    await symlink(record, file).catch(async (error: unknown) => {
-      if (!NO_LINKS.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
-      await writeNew(file, record);
-    });
+    if (platform === 'win32') await writeNew(file, record);
+    else await linkNew(file, record);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
@@ -61,6 +66,15 @@ export async function readOwner(file: string): Promise<LockOwner | null | undefi
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     if (error instanceof SyntaxError) return null;
     throw error;
+  }
+}
+
+async function linkNew(file: string, record: string): Promise<void> {
+  try {
+    await symlink(record, file);
+  } catch (error) {
+    if (!NO_LINKS.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    await writeNew(file, record);
   }
 }
 
@@ -93,11 +107,6 @@ export async function fingerprint(file: string): Promise<string | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-/** Whether this owner's process is proven dead. */
-export async function isDead(owner: LockOwner): Promise<boolean> {
-  return (await livenessOf(owner)) === 'dead';
 }
 
 /** The holder in words, for an error message. */

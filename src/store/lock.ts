@@ -1,18 +1,19 @@
-import { mkdir, rm, unlink } from 'node:fs/promises';
+import { mkdir, readdir, rm, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { abortError, throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
+import { livenessOf } from '../process/identity.js';
 import {
   createOwnerFile,
   describeOwner,
   fingerprint,
-  isDead,
   newOwner,
   readOwner,
   refreshOwnerFile,
   type LockOwner,
 } from './lock-owner.js';
+import { loadLockfile } from './lockfile-loader.js';
 
 /** How to wait for a lock. */
 export interface LockOptions extends OperationOptions {
@@ -25,13 +26,18 @@ export interface LockOptions extends OperationOptions {
 /** A lock that is held until it is released. */
 export interface Lock extends AsyncDisposable {
   readonly owner: LockOwner;
+  /**
+   * Looks again before a step that cannot be taken back: a holder whose machine slept may have been taken for dead.
+   * @throws RunnerError `lock_lost`
+   */
+  assertHeld(): Promise<void>;
   /** Gives the lock back; safe to call twice. */
   release(): Promise<void>;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const REFRESH_MS = 5_000;
-/** A holder on another host that has not refreshed for this long, by our clock, is taken for dead. */
+/** A holder that cannot be seen from here and has not refreshed for this long, by our clock, is taken for dead. */
 const SILENCE_MS = 60_000;
 /** The time between the creation of an owner file and its being written, where that is two steps; longer: it died there. */
 const UNWRITTEN_GRACE_MS = 2_000;
@@ -66,6 +72,7 @@ export async function acquireLock(file: string, options: LockOptions): Promise<L
         await lock.release();
         throw error;
       }
+      await sweepClaims(file, owner);
       return lock;
     }
     if (await removeIfDead(file, ownerFile, owner, watch)) {
@@ -79,18 +86,20 @@ export async function acquireLock(file: string, options: LockOptions): Promise<L
   }
 }
 
-/** Whether anything of a lock is at `file`: one that is held, or what a dead owner left. */
-export async function isLockPresent(file: string): Promise<boolean> {
-  return (await fingerprint(file)) !== undefined || (await fingerprint(`${file}.owner`)) !== undefined;
-}
-
 /** Who holds the lock at `file` now, if anyone does. */
 export async function lockHolder(file: string): Promise<LockOwner | undefined> {
   return (await readOwner(`${file}.owner`)) ?? undefined;
 }
 
+/** Whether there is any file of the lock: it is held, or somebody who was killed left some. */
+export async function hasLockFiles(file: string): Promise<boolean> {
+  const name = path.basename(file);
+  const names = await readdir(path.dirname(file)).catch(() => []);
+  return names.some((found) => found === name || found.startsWith(`${name}.`));
+}
+
 async function createGate(file: string): Promise<void> {
-  const { default: lockfile } = await import('lockfile');
+  const lockfile = loadLockfile();
   await new Promise<void>((resolve, reject) => {
     // A fresh object each time: lockfile changes the one it is given.
     lockfile.lock(file, {}, (error: NodeJS.ErrnoException | null | undefined) => {
@@ -102,14 +111,14 @@ async function createGate(file: string): Promise<void> {
 }
 
 async function removeGate(file: string): Promise<void> {
-  const { default: lockfile } = await import('lockfile');
+  const lockfile = loadLockfile();
   await new Promise<void>((resolve) => {
     lockfile.unlock(file, () => {
       resolve();
     });
   });
   // It tells no failure: once more after a passing error. A file that stays all the same is the next owner's.
-  if ((await fingerprint(file)) !== undefined) await rm(file, { force: true }).catch(() => undefined);
+  await rm(file, { force: true }).catch(() => undefined);
 }
 
 function held(file: string, ownerFile: string, owner: LockOwner): Lock {
@@ -126,7 +135,11 @@ function held(file: string, ownerFile: string, owner: LockOwner): Lock {
       // Once more after a passing error: a lock that stays would stand in everybody's way until this process ends.
       await unlink(ownerFile).catch(() => rm(ownerFile, { force: true }));
     })());
-  return { owner, release, [Symbol.asyncDispose]: release };
+  const assertHeld = async () => {
+    const now = await readOwner(ownerFile);
+    if (released || now?.token !== owner.token) throw lockLost(file, owner, now);
+  };
+  return { owner, assertHeld, release, [Symbol.asyncDispose]: release };
 }
 
 /** Removes the lock when its owner is dead; true when it may be free now. */
@@ -138,8 +151,13 @@ async function removeIfDead(
 ): Promise<boolean> {
   const owner = await readOwner(ownerFile);
   if (owner) {
-    const dead = (await isDead(owner)) || watch.isSilent(await fingerprint(ownerFile), SILENCE_MS);
-    return dead && withClaim(file, owner.token, self, () => removeOwned(file, ownerFile, owner.token));
+    const liveness = await livenessOf(owner);
+    // One that is seen to live may be stopped, or busy for long: it keeps its lock.
+    const isSilent = watch.isSilent(await fingerprint(ownerFile), SILENCE_MS);
+    return (
+      (liveness === 'dead' || (liveness === 'unknown' && isSilent)) &&
+      withClaim(file, owner.token, self, () => removeOwned(file, ownerFile, owner.token))
+    );
   }
   if (owner === undefined) return true;
   // Half an owner: its maker is between two steps, or died there.
@@ -172,7 +190,7 @@ async function withClaim(
   const claim = `${file}.claim-${token}`;
   if (!(await createOwnerFile(claim, self))) {
     const claimer = await readOwner(claim);
-    if (!claimer || !(await isDead(claimer))) return false;
+    if (!claimer || (await livenessOf(claimer)) !== 'dead') return false;
     return withClaim(file, claimer.token, self, async () => {
       if ((await readOwner(claim))?.token === claimer.token) await rm(claim, { force: true });
     });
@@ -183,6 +201,19 @@ async function withClaim(
     await rm(claim, { force: true });
   }
   return true;
+}
+
+/**
+ * Removes claims that a claimer who was killed left. Whoever holds the lock may: the owners they are named after are gone,
+ * and no token comes twice.
+ */
+async function sweepClaims(file: string, self: LockOwner): Promise<void> {
+  const folder = path.dirname(file);
+  const prefix = `${path.basename(file)}.claim-`;
+  for (const name of await readdir(folder).catch(() => [])) {
+    const isLeft = name.startsWith(prefix) && name !== `${prefix}${self.token}`;
+    if (isLeft) await rm(path.join(folder, name), { force: true }).catch(() => undefined);
+  }
 }
 
 /** Tells how long a mark has stayed the same, by this process's monotonic clock: clocks of two hosts differ. */
@@ -197,6 +228,15 @@ class SilenceWatch {
     }
     return mark !== undefined && performance.now() - this.#since >= forMs;
   }
+}
+
+function lockLost(file: string, owner: LockOwner, now: LockOwner | null | undefined): RunnerError {
+  return new RunnerError(
+    'lock_lost',
+    `Stopped to ${owner.operation}: ${file} is no longer held by this process but by ` +
+      `${now === undefined ? 'nobody' : describeOwner(now)}. Repeat the operation`,
+    { details: { path: file, holder: now }, retryable: true },
+  );
 }
 
 async function timedOut(

@@ -1,0 +1,58 @@
+import { readdir, readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { isTemporaryName, writeJsonAtomic, type Durability } from '../store/atomic-file.js';
+import type { StoreLayout } from '../store/layout.js';
+import type { RegistryContent } from './registry-file.js';
+
+type Active = RegistryContent['active'];
+
+/**
+ * Makes `active/` say what the registry says; only files that differ are touched. Those of product ids that are no
+ * longer bound go first: on a file system that folds case one of them may be the file of another id.
+ */
+export async function publishMappings(
+  layout: StoreLayout,
+  active: Active,
+  durability: Durability,
+): Promise<void> {
+  const { stale, missing } = await differences(layout, active);
+  for (const file of stale) await rm(file, { force: true });
+  for (const { file, mapping } of missing) await writeJsonAtomic(file, mapping, durability);
+}
+
+/** Whether `active/` says what the registry says. */
+export async function isPublished(layout: StoreLayout, active: Active): Promise<boolean> {
+  const { stale, missing } = await differences(layout, active);
+  return stale.length === 0 && missing.length === 0;
+}
+
+/** Files that a writer of the registry died over, or is writing. */
+export async function unfinishedFiles(layout: StoreLayout): Promise<string[]> {
+  const found: string[] = [];
+  for (const folder of [layout.root, layout.activeRoot]) {
+    for (const name of await readdir(folder).catch(() => [])) {
+      if (isTemporaryName(name)) found.push(path.join(folder, name));
+    }
+  }
+  return found;
+}
+
+async function differences(layout: StoreLayout, active: Active) {
+  const wanted = new Map(Object.values(active).map((mapping) => [layout.active(mapping.pid), mapping]));
+  const there = (await readdir(layout.activeRoot).catch(() => []))
+    .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+    .map((name) => path.join(layout.activeRoot, name));
+  const stale = there.filter((file) => !wanted.has(file));
+  const missing: { file: string; mapping: Active[string] }[] = [];
+  for (const [file, mapping] of wanted) {
+    const current = await readFile(file, 'utf8').catch(() => undefined);
+    if (current !== `${JSON.stringify(mapping, null, 2)}\n` || stale.some((other) => foldsTo(other, file))) {
+      missing.push({ file, mapping });
+    }
+  }
+  return { stale, missing };
+}
+
+function foldsTo(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
+}

@@ -1,0 +1,95 @@
+import { copyFile, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { readJson, renameOver } from '../store/atomic-file.js';
+import type { StoreLayout } from '../store/layout.js';
+import { isEntry, isMapping } from './records.js';
+import { VERSION_MARKER, type RegistryContent, type RegistryReading } from './registry-file.js';
+import type { ActiveMapping } from './types.js';
+
+/** What was found to be wrong with `registry.json`, and what was done about it. */
+export interface RegistryDamage {
+  /** Where the damaged file was put; undefined when there was none. */
+  setAside?: string;
+  problems: string[];
+  /** Versions taken up from disk. */
+  recovered: { name: string; version: string }[];
+}
+
+/**
+ * Completes what was read of a damaged registry with what the disk proves: deployed versions by their markers, and,
+ * where nothing could be read, mappings by the copies in `active/`. Undefined when nothing is wrong: a store without
+ * `registry.json` and without versions is a new one.
+ */
+export async function completeFromDisk(
+  layout: StoreLayout,
+  reading: RegistryReading,
+): Promise<RegistryDamage | undefined> {
+  const { content, state } = reading;
+  if (state === 'read' && reading.problems.length === 0) return undefined;
+  const recovered = await adoptVersions(layout, content);
+  const problems = [...reading.problems];
+  if (state !== 'read') problems.push(...(await adoptMappings(layout, content)));
+  if (state === 'missing') {
+    if (recovered.length === 0 && problems.length === 0) return undefined;
+    problems.unshift('it is gone');
+  }
+  return { problems, recovered };
+}
+
+/** Keeps the damaged file under a name that says when: moved when it is of no use, copied when it stands in part. */
+export async function setAside(
+  layout: StoreLayout,
+  state: RegistryReading['state'],
+): Promise<string | undefined> {
+  if (state === 'missing') return undefined;
+  const aside = `${layout.registry}.damaged-${new Date().toISOString().replaceAll(':', '-')}`;
+  if (state === 'read') await copyFile(layout.registry, aside);
+  else await renameOver(layout.registry, aside);
+  return aside;
+}
+
+/** Takes up every deployed version whose marker is whole and that the content does not list yet. */
+async function adoptVersions(
+  layout: StoreLayout,
+  content: RegistryContent,
+): Promise<RegistryDamage['recovered']> {
+  const recovered: RegistryDamage['recovered'] = [];
+  for (const name of await foldersOf(layout.deployedRoot)) {
+    for (const version of await foldersOf(path.join(layout.deployedRoot, name))) {
+      if (isListed(content, { name, version })) continue;
+      const marker = path.join(layout.deployedRoot, name, version, VERSION_MARKER);
+      const entry = await readJson(marker).catch(() => undefined);
+      if (!isEntry(entry) || entry.name !== name || entry.version !== version) continue;
+      content.packages.push(entry);
+      recovered.push({ name, version });
+    }
+  }
+  return recovered;
+}
+
+/** Takes up the mappings of `active/` whose version is there; tells the others. */
+async function adoptMappings(layout: StoreLayout, content: RegistryContent): Promise<string[]> {
+  const problems: string[] = [];
+  for (const file of await readdir(layout.activeRoot).catch(() => [])) {
+    if (!file.endsWith('.json') || file.startsWith('.')) continue;
+    const mapping = await readJson(path.join(layout.activeRoot, file)).catch(() => undefined);
+    // By the product id in the file: a file system that folds case has one name for two of them.
+    if (isMapping(mapping) && isListed(content, mapping)) content.active[mapping.pid] = mapping;
+    else problems.push(`active/${file} names no version that is there`);
+  }
+  return problems;
+}
+
+function isListed(
+  content: RegistryContent,
+  { name, version }: Pick<ActiveMapping, 'name' | 'version'>,
+): boolean {
+  return content.packages.some((entry) => entry.name === name && entry.version === version);
+}
+
+async function foldersOf(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map(({ name }) => name);
+}

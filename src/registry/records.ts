@@ -1,0 +1,34 @@
+import type { ActiveMapping, RegistryEntry } from './types.js';
+
+/** Whether a value from a file is an object with named fields. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Whether a value from a file can stand as the entry of a version. */
+export function isEntry(value: unknown): value is RegistryEntry {
+  return (
+    isRecord(value) &&
+    typeof value.name === 'string' &&
+    typeof value.version === 'string' &&
+    typeof value.entry_point === 'string' &&
+    Array.isArray(value.supported_pids) &&
+    value.supported_pids.every((pid) => typeof pid === 'string')
+  );
+}
+
+/** Whether a value from a file can stand as the mapping of a product id. */
+export function isMapping(value: unknown): value is ActiveMapping {
+  return (
+    isRecord(value) &&
+    typeof value.pid === 'string' &&
+    typeof value.name === 'string' &&
+    typeof value.version === 'string' &&
+    typeof value.activated_at === 'string' &&
+    (value.history === undefined || (Array.isArray(value.history) && value.history.every(isPast)))
+  );
+}
+
+function isPast(value: unknown): boolean {
+  return isRecord(value) && typeof value.name === 'string' && typeof value.version === 'string';
+}

@@ -1,0 +1,175 @@
+import { rm } from 'node:fs/promises';
+import { throwIfAborted, type OperationOptions } from '../abort.js';
+import { RunnerError } from '../errors.js';
+import type { Durability } from '../store/atomic-file.js';
+import type { StoreLayout } from '../store/layout.js';
+import { acquireLock, hasLockFiles, type Lock } from '../store/lock.js';
+import { isPublished, publishMappings, unfinishedFiles } from './published.js';
+import { completeFromDisk, setAside, type RegistryDamage } from './rebuild.js';
+import {
+  markOf,
+  readRegistryFile,
+  withoutPrototype,
+  writeRegistryFile,
+  type FileMark,
+  type RegistryContent,
+  type RegistryReading,
+} from './registry-file.js';
+
+/** What a {@link SharedContent} tells its owner. */
+export interface ContentListeners {
+  /** Another process wrote the registry. */
+  changed: () => void;
+  damaged: (damage: RegistryDamage) => void;
+}
+
+/**
+ * `registry.json` in memory: kept up with the file, which other processes write too, and changed under the store's
+ * lock. Reading looks at the file's mark only, and reads it again when that is another.
+ */
+export class SharedContent {
+  readonly #layout: StoreLayout;
+  readonly #durability: Durability;
+  readonly #lockTimeoutMs: number;
+  readonly #listeners: ContentListeners;
+  #content: RegistryContent = { schema_version: 1, packages: [], active: withoutPrototype() };
+  /** Which file the content was read from; undefined before the first. */
+  #seen: FileMark | undefined;
+  /** While a change of ours is on its way to the disk, what is in memory is what is valid. */
+  #isCommitting = false;
+  #commits = 0;
+  /** Readings, one after the other: an older one must not end up on top. */
+  #reading: Promise<unknown> = Promise.resolve();
+  #repairing: Promise<void> | undefined;
+
+  constructor(
+    layout: StoreLayout,
+    options: { durability: Durability; lockTimeoutMs: number },
+    listeners: ContentListeners,
+  ) {
+    this.#layout = layout;
+    this.#durability = options.durability;
+    this.#lockTimeoutMs = options.lockTimeoutMs;
+    this.#listeners = listeners;
+  }
+
+  /** Reads the file for the first time; writes one where there is none, so that a missing one is a loss from then on. */
+  async open(options: OperationOptions): Promise<void> {
+    const reading = await readRegistryFile(this.#layout);
+    if (reading.state === 'read' && reading.problems.length === 0) this.#take(reading);
+    else await this.change('repair', () => undefined, options);
+  }
+
+  /** What the file says now. Not to be changed by the caller. */
+  async current(): Promise<RegistryContent> {
+    for (;;) {
+      if (this.#isCommitting || (await markOf(this.#layout.registry)) === this.#seen) return this.#content;
+      const turn = this.#reading.then(() => this.#readAgain());
+      this.#reading = turn.catch(() => undefined);
+      if (await turn) return this.#content;
+    }
+  }
+
+  /** False when a change of ours came between: what was read may be older than it. */
+  async #readAgain(): Promise<boolean> {
+    const commits = this.#commits;
+    const reading = await readRegistryFile(this.#layout);
+    if (this.#isCommitting || commits !== this.#commits) return false;
+    // `seen` may stand for a damaged file that could not be replaced: what was rebuilt from it is what there is.
+    if (reading.mark === this.#seen) return true;
+    if (reading.state !== 'read' || reading.problems.length > 0) {
+      await (this.#repairing ??= this.change('repair', () => undefined, {}).finally(() => {
+        this.#repairing = undefined;
+      }));
+      return true;
+    }
+    this.#take(reading);
+    return true;
+  }
+
+  /**
+   * One change: under the store's lock, on what the file says then, committed by one rename, then published. `apply`
+   * gets a content whose lists it may change, but not the records in them; when it throws, nothing has happened.
+   */
+  async change<T>(
+    operation: string,
+    apply: (content: RegistryContent) => T | Promise<T>,
+    { signal }: OperationOptions,
+  ): Promise<T> {
+    await using lock = await acquireLock(this.#lockFile, {
+      operation,
+      timeoutMs: this.#lockTimeoutMs,
+      signal,
+    });
+    const reading = await readRegistryFile(this.#layout);
+    const damage = await completeFromDisk(this.#layout, reading);
+    this.#take(reading);
+    const { packages, active } = reading.content;
+    const content: RegistryContent = {
+      ...reading.content,
+      packages: [...packages],
+      active: Object.assign(withoutPrototype(), active),
+    };
+    const answer = await apply(content);
+    throwIfAborted(signal, operation);
+    if (damage) damage.setAside = await setAside(this.#layout, reading.state);
+    await this.#commit(lock, reading, content);
+    // The change has happened: copies that cannot be written now are written with the next one, or by a sweep.
+    const publish = () => publishMappings(this.#layout, content.active, this.#durability);
+    await publish()
+      .catch(publish)
+      .catch(() => undefined);
+    if (damage) this.#listeners.damaged(damage);
+    return answer;
+  }
+
+  async #commit(lock: Lock, reading: RegistryReading, content: RegistryContent): Promise<void> {
+    await lock.assertHeld();
+    this.#isCommitting = true;
+    this.#commits += 1;
+    try {
+      // It may fail after the rename, in waiting for the disk: then it has happened, and the next look at the file tells.
+      await writeRegistryFile(this.#layout, { ...reading, content }, this.#durability);
+      this.#seen = await markOf(this.#layout.registry);
+      this.#content = content;
+    } finally {
+      this.#isCommitting = false;
+    }
+  }
+
+  #take({ mark, content }: RegistryReading): void {
+    const isForeign = this.#seen !== undefined && mark !== this.#seen;
+    this.#content = content;
+    this.#seen = mark;
+    if (isForeign) this.#listeners.changed();
+  }
+
+  /**
+   * Removes what a process that died in the middle of a change left: its lock, files half written, copies not written.
+   * While another process holds the registry nothing is done: then it is that one's turn.
+   */
+  async sweep({ signal }: OperationOptions): Promise<void> {
+    if (!(await this.#isUntidy())) return;
+    try {
+      await using _lock = await acquireLock(this.#lockFile, { operation: 'recover', timeoutMs: 0, signal });
+      // Whoever writes them holds the lock: now there is none that is being written.
+      for (const file of await unfinishedFiles(this.#layout)) await rm(file, { force: true });
+      const { content, state, problems } = await readRegistryFile(this.#layout);
+      if (state === 'read' && problems.length === 0) {
+        await publishMappings(this.#layout, content.active, this.#durability);
+      }
+    } catch (error) {
+      if (!RunnerError.is(error, 'lock_timeout')) throw error;
+    }
+  }
+
+  async #isUntidy(): Promise<boolean> {
+    if (await hasLockFiles(this.#lockFile)) return true;
+    if ((await unfinishedFiles(this.#layout)).length > 0) return true;
+    return !(await isPublished(this.#layout, (await this.current()).active));
+  }
+
+  get #lockFile(): string {
+    return `${this.#layout.registry}.lock`;
+  }
+}
