@@ -36,7 +36,9 @@ export async function recoverStore(
     if ('outcome' in outcome) report.recovered.push(outcome);
     else report.busy.push(outcome);
   }
-  await freeDeadLocks(registry, options);
+  const late = await freeDeadLocks(registry, durability, options);
+  report.recovered.push(...late);
+  report.busy = report.busy.filter(({ id }) => !late.some((done) => done.id === id));
   await removeIfEmpty(registry.layout.staging);
   report.durationMs = performance.now() - startedAt;
   return report;
@@ -51,14 +53,19 @@ export async function recoverVersion(
   name: string,
   version: string,
   durability: Durability,
-): Promise<void> {
+): Promise<RecoveredOperation[]> {
+  const recovered: RecoveredOperation[] = [];
   for (const folder of await transactionFolders(registry)) {
     const record = await readJournal(folder);
     if (record?.name !== name || record.version !== version) continue;
     if ((await ownerLiveness(folder)) === 'alive') continue;
     const claimed = await claim(registry, folder);
-    if (claimed !== undefined) await new Transaction(registry, claimed, record, durability).settle();
+    if (claimed === undefined) continue;
+    const outcome = await new Transaction(registry, claimed, record, durability).settle();
+    const { id, operation } = record;
+    recovered.push({ id, operation, name, version, outcome });
   }
+  return recovered;
 }
 
 async function recoverFolder(
@@ -98,17 +105,24 @@ async function claim(registry: Registry, folder: string): Promise<string | undef
   }
 }
 
-/** Takes and gives back every lock whose owner is dead, so that its files go. */
-async function freeDeadLocks(registry: Registry, { signal }: OperationOptions): Promise<void> {
+/**
+ * Takes and gives back every lock whose owner is dead, so that its files go. Another host may have left the work of that
+ * owner alone, because this one had the lock just then: so it is looked for while the lock is held.
+ */
+async function freeDeadLocks(
+  registry: Registry,
+  durability: Durability,
+  { signal }: OperationOptions,
+): Promise<RecoveredOperation[]> {
   await registry.sweep({ signal });
   const { locked, emptyNames } = await lockedVersions(registry.layout);
+  const recovered: RecoveredOperation[] = [];
   for (const { name, version } of locked) {
-    await using _lock = await tryLockVersion(registry.layout, name, version, {
-      operation: 'recover',
-      signal,
-    });
+    await using lock = await tryLockVersion(registry.layout, name, version, { operation: 'recover', signal });
+    if (lock) recovered.push(...(await recoverVersion(registry, name, version, durability)));
   }
   for (const name of emptyNames) await removeIfEmpty(path.join(registry.layout.deployedRoot, name));
+  return recovered;
 }
 
 async function transactionFolders(registry: Registry): Promise<string[]> {
