@@ -20,6 +20,7 @@ export const ERROR_NUMBERS = {
   already_installed: '2005',
   version_in_use: '2007',
   not_found: undefined,
+  version_barred: undefined,
   // store
   lock_timeout: undefined,
   lock_lost: undefined,

@@ -9,6 +9,8 @@ export interface MappingChange {
   version: string;
   pids: string[];
   operator?: string;
+  /** Also to a version that one of the ids was taken back from. @defaultValue false */
+  force?: boolean;
 }
 
 const LONGEST_HISTORY = 20;

@@ -8,6 +8,7 @@ import type { Durability } from '../store/atomic-file.js';
 import { appendAudit, audited } from '../store/audit-log.js';
 import { StoreLayout } from '../store/layout.js';
 import { onStore } from '../store/store-error.js';
+import { checkNotBarred, stepBackFrom, unbar, type SwitchBack } from './barring.js';
 import {
   checkPids,
   checkSupported,
@@ -153,7 +154,10 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     return mappings;
   }
 
-  /** Binds product ids to a version, also away from another package: all of them or none. */
+  /**
+   * Binds product ids to a version, also away from another package: all of them or none.
+   * @throws RunnerError `not_found`, `invalid_pid`, `version_barred` for a version that an id was taken back from
+   */
   async switch(o: MappingChange & OperationOptions): Promise<ActiveMapping[]> {
     const mappings = await this.#map('switch', o, () => undefined);
     this.emit('switched', mappings);
@@ -183,6 +187,23 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     });
     this.emit('rolledBack', mapping);
     return mapping;
+  }
+
+  /**
+   * Goes back from a version that did not stand its trial, in one commit for all ids that it still serves; the version
+   * is barred for them, with the reason. @throws RunnerError `not_found` when one has no earlier version that is kept
+   */
+  async switchBack(o: SwitchBack & OperationOptions): Promise<ActiveMapping[]> {
+    const { from, reason, operator, signal } = o;
+    const change = { pids: checkPids(o.pids), from, reason, operator };
+    const about = { ...from, pids: change.pids, reason, operator, signal };
+    const mappings = await this.#logged('switch back', about, (content) => {
+      const back = stepBackFrom(content, change, new Date().toISOString());
+      for (const mapping of back) content.active[mapping.pid] = mapping;
+      return structuredClone(back);
+    });
+    for (const mapping of mappings) this.emit('rolledBack', mapping);
+    return mappings;
   }
 
   /** Mappings by product id. */
@@ -288,13 +309,17 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     o: MappingChange & OperationOptions,
     check: (content: RegistryContent, change: MappingChange) => void,
   ): Promise<ActiveMapping[]> {
-    const { name, version, operator, signal } = o;
+    const { name, version, operator, force, signal } = o;
     const change = { name, version, pids: checkPids(o.pids), operator };
-    return this.#logged(operation, { ...change, signal }, (content) => {
+    return this.#logged(operation, { ...change, force, signal }, (content) => {
       checkSupported(findEntry(content, name, version), change.pids);
       check(content, change);
+      if (!force) checkNotBarred(content, change);
       const mappings = remap(content, change, new Date().toISOString());
-      for (const mapping of mappings) content.active[mapping.pid] = mapping;
+      for (const mapping of mappings) {
+        if (force) unbar(mapping);
+        content.active[mapping.pid] = mapping;
+      }
       return structuredClone(mappings);
     });
   }
@@ -305,7 +330,14 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     {
       signal,
       ...who
-    }: { name?: string; version?: string; pids: string[]; operator?: string } & OperationOptions,
+    }: {
+      name?: string;
+      version?: string;
+      pids: string[];
+      operator?: string;
+      force?: boolean;
+      reason?: string;
+    } & OperationOptions,
     apply: (content: RegistryContent) => T | Promise<T>,
   ): Promise<T> {
     const what = [operation, who.name, who.version, 'for', ...who.pids].filter(Boolean).join(' ');

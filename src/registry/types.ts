@@ -36,5 +36,7 @@ export interface ActiveMapping {
   operator?: string;
   /** Earlier versions, newest first; what `rollback` goes back through. */
   history?: { name: string; version: string; activated_at: string }[];
+  /** Versions this id was taken back from, and why; refused unless forced. `at` is ISO 8601, UTC. */
+  barred?: { name: string; version: string; reason: string; at: string }[];
   [key: string]: unknown;
 }

@@ -1,0 +1,51 @@
+import { RunnerError } from '../errors.js';
+import { stepBack, type MappingChange } from './mappings.js';
+import type { RegistryContent } from './registry-file.js';
+import type { ActiveMapping } from './types.js';
+
+/** A way back from a version that did not stand its trial. */
+export interface SwitchBack {
+  /** Ids that have moved on from it in the meantime are left where they are. */
+  pids: string[];
+  /** The version that is left, and barred for these ids. */
+  from: { name: string; version: string };
+  /** Why, for those who look at the mapping and at the audit log. */
+  reason: string;
+  operator?: string;
+}
+
+/** Refuses a version that one of the ids was taken back from. @throws RunnerError `version_barred` */
+export function checkNotBarred(content: RegistryContent, { name, version, pids }: MappingChange): void {
+  for (const pid of pids) {
+    const bar = content.active[pid]?.barred?.find(
+      (barred) => barred.name === name && barred.version === version,
+    );
+    if (!bar) continue;
+    throw new RunnerError(
+      'version_barred',
+      `${pid} was taken back from ${name} ${version} at ${bar.at}: ${bar.reason}. ` +
+        'Install a corrected version, or switch with force to try this one again',
+      { details: { name, version, pids: [pid], reason: bar.reason } },
+    );
+  }
+}
+
+/** The mapping without a bar on the version it is for: somebody has insisted on it. */
+export function unbar(mapping: ActiveMapping): void {
+  const { name, version } = mapping;
+  const rest = mapping.barred?.filter((bar) => bar.name !== name || bar.version !== version) ?? [];
+  if (rest.length > 0) mapping.barred = rest;
+  else delete mapping.barred;
+}
+
+/** The mappings one step back, each with a bar on the version it leaves. */
+export function stepBackFrom(content: RegistryContent, o: SwitchBack, now: string): ActiveMapping[] {
+  const { name, version } = o.from;
+  return o.pids
+    .filter((pid) => content.active[pid]?.name === name && content.active[pid].version === version)
+    .map((pid) => {
+      const back = stepBack(content, pid, o.operator, now);
+      back.barred = [...(back.barred ?? []), { name, version, reason: o.reason, at: now }];
+      return back;
+    });
+}
