@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
-import { abortError, type OperationOptions } from '../abort.js';
+import type { OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import type { Check } from '../package/types.js';
@@ -9,32 +9,32 @@ import type { VenvManager } from '../python/venv-manager.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';
 import type { Durability } from '../store/atomic-file.js';
-import { audited } from '../store/audit-log.js';
 import { onStore } from '../store/store-error.js';
 import type { PackageValidator } from '../validation/package-validator.js';
 import { Discovery } from './discovery.js';
 import { findDrift } from './drift.js';
 import { asRunnerError, isPackageFault } from './failure.js';
 import { installPackage, type InstallOutcome } from './install.js';
-import { LinkedSignal } from './linked-signal.js';
+import { OperationRunner, type OperationTools } from './operation.js';
 import { packageSteps, type PackageSteps } from './package-steps.js';
 import { resolvePermissions, type ResolvedPermissions } from './permissions.js';
-import { ProgressMeter } from './progress.js';
 import { pruneVersions } from './prune.js';
 import { recoverStore } from './recovery.js';
 import { resolveRetention, type ResolvedRetention } from './retention.js';
+import { tidyWheels, withWheelsUndone } from './shared-wheels.js';
 import type {
   DeployerEvents,
   DeployOptions,
-  DeployStage,
   DiscoveredPackage,
   DriftReport,
   InstallOptions,
   OperationRef,
   Permissions,
+  ProgressEvent,
   PruneReport,
   RecoveryReport,
   Retention,
+  StageEvent,
   UninstallOptions,
 } from './types.js';
 import { removeVersion } from './uninstall.js';
@@ -84,8 +84,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   readonly #retention: ResolvedRetention;
   readonly #permissions: ResolvedPermissions;
   readonly #discovery: Discovery;
-  readonly #closing = new AbortController();
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #runner: OperationRunner;
   readonly #watches = new Set<PollingLoop>();
   #recovery: Promise<RecoveryReport> | undefined;
 
@@ -94,6 +93,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     const { registry, lockTimeoutMs = 30_000, uploadIdleMs = 60_000 } = options;
     this.#registry = registry;
     this.#options = { lockTimeoutMs, uploadIdleMs, durability: options.durability ?? registry.durability };
+    this.#runner = new OperationRunner(registry, () => this.#recovered());
     this.#retention = resolveRetention(options.retention);
     this.#permissions = resolvePermissions(options.permissions);
     const { steps } = options as DeployerWithSteps;
@@ -119,7 +119,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * @throws RunnerError `store_failed`, `closed`, `aborted`
    */
   async scan(o: OperationOptions = {}): Promise<DiscoveredPackage[]> {
-    return this.#during(o, 'scan', (signal) => this.#discovery.scan({ signal }));
+    return this.#runner.during(o, 'scan', (signal) => this.#discovery.scan({ signal }));
   }
 
   /**
@@ -127,7 +127,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * after the other; what fails for its own fault is not tried again until the file changes.
    */
   watch(o: WatchOptions = {}): AsyncDisposable {
-    if (this.#closing.signal.aborted) throw this.#closed('watch');
+    this.#runner.checkOpen('watch');
     const loop = new PollingLoop(o.intervalMs ?? 2_000, (signal) => this.#watchTurn(o, signal));
     this.#watches.add(loop);
     return {
@@ -152,15 +152,22 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
       const { id, operation, name = '', version = '' } = ref;
       this.emit('check', { ...check, id, operation, package: { name, version } });
     };
-    const { entry, replaced } = await this.#operate<InstallOutcome>(ref, o, zip, (tools) =>
-      installPackage(zip, {
-        ...{ registry: this.#registry, steps: this.#steps, permissions: this.#permissions, ...this.#options },
-        ...{ force, operator, ...tools, onCheck: tell },
-        onInspected: ({ name, version, checks }) => {
-          Object.assign(ref, { name, version });
-          checks.forEach(tell);
-        },
-      }),
+    const { entry, replaced } = await this.#operate<InstallOutcome>(ref, { ...o, source: zip }, (tools) =>
+      withWheelsUndone(this.#registry, this.#steps, () =>
+        installPackage(zip, {
+          ...{
+            registry: this.#registry,
+            steps: this.#steps,
+            permissions: this.#permissions,
+            ...this.#options,
+          },
+          ...{ force, operator, ...tools, onCheck: tell },
+          onInspected: ({ name, version, checks }) => {
+            Object.assign(ref, { name, version });
+            checks.forEach(tell);
+          },
+        }),
+      ),
     );
     this.emit('installed', { ...ref, entry, replaced });
     if (this.#retention.automatic) {
@@ -179,10 +186,12 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   async uninstall(name: string, version: string, o: UninstallOptions = {}): Promise<void> {
     const ref: OperationRef = { id: o.id ?? randomUUID(), operation: 'uninstall', name, version };
     const { force = false, operator } = o;
-    await this.#operate(ref, o, undefined, async ({ signal, onStage }) => {
+    await this.#operate(ref, o, async ({ signal, onStage }) => {
       onStage('remove');
       const removal = { operation: 'uninstall' as const, archive: false, force, operator, signal };
       await removeVersion(this.#registry, name, version, { ...removal, ...this.#options });
+      // The version is gone; wheels that cannot be removed now go with the next prune.
+      await tidyWheels(this.#registry, this.#steps).catch(() => undefined);
     });
     this.emit('uninstalled', ref);
   }
@@ -193,14 +202,17 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    */
   async prune(o: DeployOptions & { name?: string } = {}): Promise<PruneReport> {
     const ref: OperationRef = { id: o.id ?? randomUUID(), operation: 'prune', name: o.name };
-    const report = await this.#operate(ref, o, undefined, ({ signal, meter, onStage }) => {
+    const report = await this.#operate(ref, o, async ({ signal, meter, onStage }) => {
       onStage('remove');
-      return pruneVersions(this.#registry, {
+      const done = await pruneVersions(this.#registry, {
         ...{ ...this.#options, retention: this.#retention, name: o.name, operator: o.operator, signal },
         onProgress: (part) => {
           meter.within(part);
         },
       });
+      done.wheelBytes = await tidyWheels(this.#registry, this.#steps, { signal });
+      done.freedBytes += done.wheelBytes;
+      return done;
     });
     this.emit('pruned', report);
     return report;
@@ -211,7 +223,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * @throws RunnerError `store_failed`, `closed`, `aborted`
    */
   async recover(o: OperationOptions = {}): Promise<RecoveryReport> {
-    if (this.#closing.signal.aborted) throw this.#closed('recover');
+    this.#runner.checkOpen('recover');
     const report = await this.#recoverStore(o);
     this.#recovery ??= Promise.resolve(report);
     this.emit('recovered', report);
@@ -223,7 +235,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * @throws RunnerError `not_found`, `aborted`, `closed`
    */
   async verify(name: string, version: string, o: OperationOptions = {}): Promise<DriftReport> {
-    return this.#during(o, 'verify', async (signal) => {
+    return this.#runner.during(o, 'verify', async (signal) => {
       const entry = await this.#registry.get(name, version, { signal });
       if (!entry) {
         const message = `${name} ${version} is not installed`;
@@ -235,57 +247,30 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
 
   /** Aborts what runs and waits for its end. The registry stays open: it is the caller's. */
   async close(): Promise<void> {
-    this.#closing.abort(this.#closed('the end of the operation'));
+    await this.#runner.close();
     await Promise.all([...this.#watches].map((loop) => loop[Symbol.asyncDispose]()));
     this.#watches.clear();
-    await Promise.allSettled([...this.#running]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  /** An operation with events, an audit record and a progress that ends at 1. */
+  /** An operation whose events, good and bad, are this deployer's. */
   async #operate<T>(
     ref: OperationRef,
-    o: DeployOptions,
-    source: string | Readable | undefined,
-    work: (tools: {
-      signal: AbortSignal;
-      meter: ProgressMeter;
-      onStage: (stage: DeployStage) => void;
-    }) => Promise<T>,
+    o: DeployOptions & { source?: string | Readable },
+    work: (tools: OperationTools) => Promise<T>,
   ): Promise<T> {
-    let stage: DeployStage = ref.operation === 'install' ? 'inspect' : 'remove';
-    const meter = new ProgressMeter(ref, (event) => this.emit('progress', event));
-    const onStage = (next: DeployStage) => {
-      stage = next;
-      this.emit('stage', { ...ref, stage });
-      // Name and version come with the inspection; the first figure waits for them.
-      if (next !== 'inspect' || typeof source !== 'string') meter.enter(next);
+    const listener = {
+      onStage: (event: StageEvent) => void this.emit('stage', event),
+      onProgress: (event: ProgressEvent) => void this.emit('progress', event),
     };
-    const about = { operation: ref.operation, operator: o.operator };
-    const log = path.join(this.#registry.layout.logs, 'package_install.log');
-    // A stream that fails before anybody reads it would end the process; its error is told when it is read.
-    const upload = typeof source === 'object' ? source.on('error', () => undefined) : undefined;
     try {
-      const answer = await this.#during(o, ref.operation, (signal) =>
-        audited(log, about, async () => {
-          try {
-            return await work({ signal, meter, onStage });
-          } catch (error) {
-            throw asRunnerError(error, ref, stage);
-          } finally {
-            Object.assign(about, { name: ref.name, version: ref.version });
-          }
-        }),
-      );
-      meter.finish();
-      return answer;
+      return await this.#runner.operate(ref, o, listener, work);
     } catch (error) {
-      upload?.destroy();
-      const failure = asRunnerError(error, ref, stage);
-      const file = typeof source === 'string' ? path.resolve(source) : undefined;
+      const failure = error as RunnerError;
+      const file = typeof o.source === 'string' ? path.resolve(o.source) : undefined;
       if (isPackageFault(failure)) {
         if (file !== undefined) await this.#discovery.remember(file, failure);
         this.emit('invalid', { ...ref, path: file, error: failure });
@@ -293,27 +278,6 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
         this.emit('error', { ...ref, error: failure });
       }
       throw failure;
-    }
-  }
-
-  /** Runs work that ends with the caller's signal and with close(), after the first recovery. */
-  async #during<T>(o: OperationOptions, what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    if (this.#closing.signal.aborted) throw this.#closed(what);
-    using linked = new LinkedSignal(o.signal, this.#closing.signal);
-    const running = (async () => {
-      await this.#recovered();
-      if (linked.signal.aborted) throw abortError(linked.signal, what);
-      return onStore(what, () => work(linked.signal));
-    })();
-    this.#running.add(running);
-    try {
-      return await running;
-    } catch (error) {
-      // The only other thing that aborts an operation is close().
-      if (RunnerError.is(error, 'aborted') && !o.signal?.aborted) throw this.#closed(what);
-      throw error;
-    } finally {
-      this.#running.delete(running);
     }
   }
 
@@ -336,7 +300,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
 
   async #watchTurn(o: WatchOptions, signal: AbortSignal): Promise<void> {
     try {
-      const found = await this.#during({ signal }, 'watch', async (linked) =>
+      const found = await this.#runner.during({ signal }, 'watch', async (linked) =>
         this.#discovery.scanZips(await this.#registry.list({}, { signal: linked }), { signal: linked }),
       );
       if (!o.install) return;
@@ -347,13 +311,9 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
         await this.install(zip, { operator: o.operator, signal }).catch(() => undefined);
       }
     } catch (error) {
-      if (signal.aborted || this.#closing.signal.aborted) return;
+      if (signal.aborted || this.#runner.isClosed) return;
       const ref: OperationRef = { id: randomUUID(), operation: 'install' };
       this.emit('error', { ...ref, error: asRunnerError(error, ref, 'watch') });
     }
-  }
-
-  #closed(what: string): RunnerError {
-    return new RunnerError('closed', `The deployer was closed before ${what}`);
   }
 }

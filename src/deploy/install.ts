@@ -148,7 +148,7 @@ async function build(
     },
   });
   onStage('environment');
-  const environment = await steps.environment(root, inspection, {
+  const { venv, hashes } = await steps.environment(root, inspection, {
     finalRoot,
     signal,
     onProgress: (part) => {
@@ -156,7 +156,7 @@ async function build(
     },
   });
   onStage('smoke');
-  const learnt = await steps.smoke(root, environment, inspection, {
+  const learnt = await steps.smoke(root, venv, inspection, {
     finalRoot,
     signal,
     onCheck: context.onCheck,
@@ -166,6 +166,7 @@ async function build(
     permissions,
     durability,
     signal,
+    known: hashes,
     onBytes: (done) => {
       meter.within(done / Math.max(1, neededBytes(inspection)));
     },
@@ -179,7 +180,7 @@ async function build(
     entry_point: manifest.entry_point,
     generation: inspection.generation,
     ...(inspection.sdkVersion !== undefined && { sdk_version: inspection.sdkVersion }),
-    python_version: environment.interpreter.version,
+    python_version: venv.interpreter.version,
     ...learnt,
     sha256: await hashing,
     size_bytes: inventory.bytes,

@@ -2,6 +2,7 @@ import { readFile, readlink, symlink, unlink, writeFile } from 'node:fs/promises
 import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import type { Check, PackageInspection } from '../package/types.js';
+import { distInfos, parseRecord } from '../python/record.js';
 import type { Venv } from '../python/types.js';
 import { VenvManager } from '../python/venv-manager.js';
 import { PackageValidator } from '../validation/package-validator.js';
@@ -26,6 +27,13 @@ export interface LearntFacts {
   has_pillow?: boolean;
 }
 
+/** An environment that was made, and what is known of it for certain. */
+export interface MadeEnvironment {
+  venv: Venv;
+  /** SHA-256 of files that were checked while they were installed, by path relative to the root. */
+  hashes: ReadonlyMap<string, string>;
+}
+
 /** What an install takes from the rooms below, one step each. */
 export interface PackageSteps {
   open(zip: string, o: OperationOptions): Promise<OpenPackage>;
@@ -34,7 +42,7 @@ export interface PackageSteps {
     root: string,
     inspection: PackageInspection,
     o: OperationOptions & { finalRoot: string; onProgress: (part: number) => void },
-  ): Promise<Venv>;
+  ): Promise<MadeEnvironment>;
   /** Runs the algorithm once. What was learnt of its environment goes into the registry entry. */
   smoke(
     root: string,
@@ -42,6 +50,8 @@ export interface PackageSteps {
     inspection: PackageInspection,
     o: OperationOptions & { finalRoot: string; onCheck: (check: Check) => void },
   ): Promise<LearntFacts>;
+  /** Removes what environments shared and none of these uses any more. */
+  tidy(environments: string[], o: OperationOptions): Promise<{ freedBytes: number }>;
 }
 
 /** The steps as they are: real archives, environments and trial runs. */
@@ -49,7 +59,7 @@ export function packageSteps(
   wheelStore: string,
   options: { venvs?: VenvManager; validator?: PackageValidator },
 ): PackageSteps {
-  const venvs = options.venvs ?? new VenvManager({ wheelStore });
+  const venvs = options.venvs ?? new VenvManager({ installer: 'link', wheelStore });
   const validator = options.validator ?? new PackageValidator({ venvs });
   return {
     open: async (zip, o) => {
@@ -77,6 +87,12 @@ export function packageSteps(
       if (need.embedded !== undefined) await moveLinks(path.join(root, 'venv'), root, o.finalRoot);
       return learnt;
     },
+    tidy: async (environments, { signal }) => {
+      // A folder of wheels elsewhere may serve other stores, whose environments are not known here.
+      if (venvs.wheelStore?.root !== path.resolve(wheelStore)) return { freedBytes: 0 };
+      const { removed } = await venvs.pruneWheels({ environments, signal });
+      return { freedBytes: removed.reduce((sum, { bytes }) => sum + bytes, 0) };
+    },
   };
 }
 
@@ -85,7 +101,7 @@ async function makeEnvironment(
   root: string,
   { wheels, python }: PackageInspection,
   o: Parameters<PackageSteps['environment']>[2],
-): Promise<Venv> {
+): Promise<MadeEnvironment> {
   const { signal, finalRoot } = o;
   const dir = path.join(root, 'venv');
   const embedded = python.embedded === undefined ? undefined : path.join(root, python.embedded);
@@ -97,16 +113,32 @@ async function makeEnvironment(
   try {
     const interpreter = await venvs.select(need, { signal });
     const venv = await venvs.create(dir, { interpreter, finalDir: path.join(finalRoot, 'venv'), signal });
-    await venvs.install(venv, {
+    const { installer } = await venvs.install(venv, {
       wheels: path.join(root, 'wheels'),
       requirements: path.join(root, 'requirements.txt'),
       signal,
     });
+    // Shared files were checked when their wheel was unpacked; reading every byte again would cost what sharing saves.
+    if (installer === 'link') return { venv, hashes: await recordedHashes(root, venv) };
     await venvs.verify(venv, { signal });
-    return venv;
+    return { venv, hashes: new Map() };
   } finally {
     venvs.off('progress', onProgress);
   }
+}
+
+/** SHA-256 in hex of everything RECORD gives one for, by path relative to `root`. */
+async function recordedHashes(root: string, { sitePackages }: Venv): Promise<Map<string, string>> {
+  const hashes = new Map<string, string>();
+  for (const distInfo of await distInfos(sitePackages)) {
+    const text = await readFile(path.join(sitePackages, distInfo, 'RECORD'), 'utf8');
+    for (const { path: file, hash } of parseRecord(text)) {
+      if (!hash.startsWith('sha256=')) continue;
+      const relative = path.relative(root, path.resolve(sitePackages, file)).split(path.sep).join('/');
+      hashes.set(relative, Buffer.from(hash.slice('sha256='.length), 'base64url').toString('hex'));
+    }
+  }
+  return hashes;
 }
 
 /** An environment made from the interpreter that ships with the package names that one, which moves with it. */

@@ -26,7 +26,7 @@ export async function pruneVersions(registry: Registry, options: PruneOptions): 
   const entries = await registry.list(name === undefined ? {} : { name }, { signal });
   const reasons = await keepReasons(registry);
   const { remove, kept } = planPrune(entries, retention.keep, reasons);
-  const report: PruneReport = { pruned: [], kept, freedBytes: 0 };
+  const report: PruneReport = { pruned: [], kept, wheelBytes: 0, freedBytes: 0 };
   for (const [index, entry] of remove.entries()) {
     options.onProgress?.(index / remove.length);
     const archive = retention.action === 'archive';

@@ -31,6 +31,8 @@ export interface Inventory {
 export interface SealOptions extends OperationOptions {
   permissions: ResolvedPermissions;
   durability: Durability;
+  /** Hashes that are known already, by path relative to `root`: these files are not read again. */
+  known?: ReadonlyMap<string, string>;
   /** Part of the work that is done, by bytes. */
   onBytes?: (doneBytes: number) => void;
 }
@@ -56,7 +58,9 @@ export async function sealTree(root: string, options: SealOptions): Promise<Inve
       folders.push(node);
       return;
     }
-    const owner = ownerFor(permissions, stats);
+    // Mode and owner of a file that environments share are not this version's to set.
+    const isShared = node.kind === 'file' && stats.nlink > 1;
+    const owner = isShared ? undefined : ownerFor(permissions, stats);
     if (owner) await lchown(node.path, owner.uid, owner.gid);
     if (node.kind === 'link') {
       inventory.links[relative] = await readlink(node.path);
@@ -64,7 +68,11 @@ export async function sealTree(root: string, options: SealOptions): Promise<Inve
     }
     if (relative.endsWith('.py')) withPython.add(path.posix.dirname(relative));
     bytes += stats.size;
-    const sha256 = await sealFile(node, sealedFileMode(permissions, relative, stats), durability);
+    const sha256 = await sealFile(node, {
+      durability,
+      mode: isShared ? undefined : sealedFileMode(permissions, relative, stats),
+      known: options.known?.get(relative),
+    });
     if (!isBytecode(relative)) inventory.files[relative] = [stats.size, sha256];
     options.onBytes?.(bytes);
   });
@@ -112,13 +120,17 @@ export async function hashFile(file: string, options: OperationOptions = {}): Pr
   }
 }
 
-async function sealFile(node: TreeNode, mode: number | undefined, durability: Durability): Promise<string> {
+async function sealFile(
+  node: TreeNode,
+  o: { durability: Durability; mode: number | undefined; known: string | undefined },
+): Promise<string> {
+  if (o.known !== undefined && o.mode === undefined && o.durability === 'none') return o.known;
   // Windows syncs only what is open for writing.
   const handle = await open(node.path, process.platform === 'win32' ? 'r+' : 'r');
   try {
-    const sha256 = await hashOpen(handle);
-    if (mode !== undefined) await handle.chmod(mode);
-    if (durability === 'full') await handle.sync();
+    const sha256 = o.known ?? (await hashOpen(handle));
+    if (o.mode !== undefined) await handle.chmod(o.mode);
+    if (o.durability === 'full') await handle.sync();
     return sha256;
   } finally {
     await handle.close();

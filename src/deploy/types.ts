@@ -182,6 +182,9 @@ export interface PruneReport {
   pruned: PrunedVersion[];
   /** Versions past the count that were kept, and why. */
   kept: { name: string; version: string; reason: 'active' | 'running' | 'rollback' | 'busy' }[];
+  /** Bytes of unpacked wheels that no environment uses any more. */
+  wheelBytes: number;
+  /** All in all. */
   freedBytes: number;
 }
 

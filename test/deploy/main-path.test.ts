@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Deployer } from '../../src/deploy/deployer.js';
@@ -11,14 +11,13 @@ import { buildPackage, buildWheel, wheelFileName, type PackageSource } from '../
 import { PackageValidator } from '../../src/validation/package-validator.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
-// Asking every interpreter of the machine takes a second; one manager remembers the answers for all tests here.
-const venvs = new VenvManager({ python: 'python3' });
-const validator = new PackageValidator({ venvs });
-
-async function host() {
+async function host(installer: 'pip' | 'link' = 'link') {
   const folder = await temporaryFolder();
   const registry = await Registry.open(path.join(folder, 'store'), { durability: 'none', pollMs: 60_000 });
-  const deployer = new Deployer({ registry, venvs, validator });
+  // One interpreter: asking every one of this machine what it is takes a second.
+  const { wheelStore } = registry.layout;
+  const venvs = new VenvManager({ python: 'python3', installer, wheelStore });
+  const deployer = new Deployer({ registry, venvs, validator: new PackageValidator({ venvs }) });
   onTestFinished(async () => {
     await deployer.close();
     await registry.close();
@@ -32,7 +31,12 @@ async function host() {
     (await readdir(registry.layout.root, { recursive: true }))
       .filter((file) => !file.startsWith('logs'))
       .sort();
-  return { registry, deployer, zip, files };
+  return { registry, deployer, venvs, zip, files };
+}
+
+async function findFile(root: string, ending: string): Promise<string> {
+  const found = (await readdir(root, { recursive: true })).find((file) => file.endsWith(ending));
+  return path.join(root, found ?? ending);
 }
 
 const python = (file: string, ...args: string[]) =>
@@ -40,31 +44,38 @@ const python = (file: string, ...args: string[]) =>
 
 describe('a package with its environment', () => {
   test.each([
-    { generation: 'phased' as const, layout: 'beside' as const },
-    { generation: 'execute-only' as const, layout: 'flat' as const },
-    { generation: 'phased' as const, layout: 'inside' as const },
-  ])('of the $generation generation, laid out $layout, runs from where it was deployed', async (source) => {
-    const { registry, deployer, zip } = await host();
-    const checks: string[] = [];
-    deployer.on('check', ({ name, result }) => checks.push(`${name} ${result}`));
-    const entry = await deployer.install(await zip(source));
-    expect(entry).toMatchObject({ generation: source.generation, has_numpy: expect.any(Boolean) as boolean });
-    expect(checks).toEqual(
-      expect.arrayContaining(['manifest_load PASS', 'entry_import PASS', 'smoke_execute PASS']),
-    );
-    const venv = await venvs.load(registry.layout.venv('sample', '1.0.0'));
-    const said = await python(
-      venv.python,
-      '-c',
-      'import sys, procvision_algorithm_sdk as s; print(sys.prefix); print(s.__file__)',
-    );
-    expect(said.stdout.trim().split('\n')).toEqual([
-      registry.layout.venv('sample', '1.0.0'),
-      expect.stringContaining(registry.layout.venv('sample', '1.0.0')) as string,
-    ]);
-    await venvs.verify(venv);
-    expect(await deployer.verify('sample', '1.0.0')).toMatchObject({ intact: true });
-  });
+    { generation: 'phased' as const, layout: 'beside' as const, installer: 'pip' as const },
+    { generation: 'execute-only' as const, layout: 'flat' as const, installer: 'link' as const },
+    { generation: 'phased' as const, layout: 'inside' as const, installer: 'link' as const },
+  ])(
+    'of the $generation generation, laid out $layout, by $installer, runs from where it is',
+    async (given) => {
+      const { installer, ...source } = given;
+      const { registry, deployer, venvs, zip } = await host(installer);
+      const checks: string[] = [];
+      deployer.on('check', ({ name, result }) => checks.push(`${name} ${result}`));
+      const entry = await deployer.install(await zip(source));
+      expect(entry).toMatchObject({
+        generation: source.generation,
+        has_numpy: expect.any(Boolean) as boolean,
+      });
+      expect(checks).toEqual(
+        expect.arrayContaining(['manifest_load PASS', 'entry_import PASS', 'smoke_execute PASS']),
+      );
+      const venv = await venvs.load(registry.layout.venv('sample', '1.0.0'));
+      const said = await python(
+        venv.python,
+        '-c',
+        'import sys, procvision_algorithm_sdk as s; print(sys.prefix); print(s.__file__)',
+      );
+      expect(said.stdout.trim().split('\n')).toEqual([
+        registry.layout.venv('sample', '1.0.0'),
+        expect.stringContaining(registry.layout.venv('sample', '1.0.0')) as string,
+      ]);
+      await venvs.verify(venv);
+      expect(await deployer.verify('sample', '1.0.0')).toMatchObject({ intact: true });
+    },
+  );
 
   test('names no path of the staging folder in any of its text files', async () => {
     const { registry, deployer, zip } = await host();
@@ -83,6 +94,23 @@ describe('a package with its environment', () => {
       expect(text.includes('.staging'), path.join(entry.parentPath, entry.name)).toBe(false);
     }
   });
+});
+
+test('two versions share the files of their wheels; the last one that goes takes them along', async () => {
+  const { registry, deployer, zip, files } = await host();
+  const before = await files();
+  for (const version of ['1.0.0', '2.0.0']) await deployer.install(await zip({ version }));
+  const sdk = (version: string) =>
+    findFile(registry.layout.deployed('sample', version), 'procvision_algorithm_sdk/__init__.py');
+  const [first, second] = [await stat(await sdk('1.0.0')), await stat(await sdk('2.0.0'))];
+  expect(first.ino).toBe(second.ino);
+  await deployer.uninstall('sample', '1.0.0');
+  expect(await deployer.verify('sample', '2.0.0')).toMatchObject({ intact: true });
+  await deployer.uninstall('sample', '2.0.0');
+  expect((await files()).filter((file) => file.includes('/entries/') && file.endsWith('.py'))).toEqual([]);
+  expect((await files()).filter((file) => !file.includes('.wheels'))).toEqual(
+    [...before, 'registry.json'].sort(),
+  );
 });
 
 describe('a package at fault', () => {

@@ -81,9 +81,9 @@ describe('verify', () => {
       steps: {
         ...plainSteps,
         environment: async (root, ...rest) => {
-          const venv = await plainSteps.environment(root, ...rest);
-          await symlink('/usr/bin/python3', path.join(venv.dir, 'python'));
-          return venv;
+          const made = await plainSteps.environment(root, ...rest);
+          await symlink('/usr/bin/python3', path.join(made.venv.dir, 'python'));
+          return made;
         },
       },
     });

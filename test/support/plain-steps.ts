@@ -39,7 +39,8 @@ export const plainSteps: PackageSteps = {
       ...{ path: '/usr/bin/python3', version: '3.11.0', implementation: 'cpython', abi: 'cp311' },
       ...{ platform: 'linux_x86_64', tags: new Set<string>() },
     };
-    return { dir, python: '', sitePackages: '', interpreter };
+    return { venv: { dir, python: '', sitePackages: '', interpreter }, hashes: new Map() };
   },
   smoke: () => Promise.resolve({}),
+  tidy: () => Promise.resolve({ freedBytes: 0 }),
 };

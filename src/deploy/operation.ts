@@ -1,0 +1,117 @@
+import path from 'node:path';
+import type { Readable } from 'node:stream';
+import { abortError, type OperationOptions } from '../abort.js';
+import { RunnerError } from '../errors.js';
+import type { Registry } from '../registry/registry.js';
+import { audited } from '../store/audit-log.js';
+import { onStore } from '../store/store-error.js';
+import { asRunnerError } from './failure.js';
+import { LinkedSignal } from './linked-signal.js';
+import { ProgressMeter } from './progress.js';
+import type { DeployOptions, DeployStage, OperationRef, ProgressEvent, StageEvent } from './types.js';
+
+/** What the work of an operation is given. */
+export interface OperationTools {
+  signal: AbortSignal;
+  meter: ProgressMeter;
+  onStage: (stage: DeployStage) => void;
+}
+
+/** Where an operation tells how it gets on. */
+export interface OperationListener {
+  onStage: (event: StageEvent) => void;
+  onProgress: (event: ProgressEvent) => void;
+}
+
+/** Runs operations, each after `before` and until it ends or everything is closed. */
+export class OperationRunner {
+  readonly #registry: Registry;
+  readonly #before: () => Promise<unknown>;
+  readonly #closing = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
+
+  /** `before` is awaited by every operation; it sees to it that it does its work once. */
+  constructor(registry: Registry, before: () => Promise<unknown>) {
+    this.#registry = registry;
+    this.#before = before;
+  }
+
+  get isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  /** @throws RunnerError `closed` */
+  checkOpen(what: string): void {
+    if (this.isClosed) throw closedError(what);
+  }
+
+  /** Runs work that ends with the caller's signal and with {@link OperationRunner.close}. */
+  async during<T>(o: OperationOptions, what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    this.checkOpen(what);
+    using linked = new LinkedSignal(o.signal, this.#closing.signal);
+    const running = (async () => {
+      await this.#before();
+      if (linked.signal.aborted) throw abortError(linked.signal, what);
+      return onStore(what, () => work(linked.signal));
+    })();
+    this.#running.add(running);
+    try {
+      return await running;
+    } catch (error) {
+      // The only other thing that aborts an operation is close().
+      if (RunnerError.is(error, 'aborted') && !o.signal?.aborted) throw closedError(what);
+      throw error;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  /** As {@link OperationRunner.during}, with stages, an audit record and a progress that ends at 1. */
+  async operate<T>(
+    ref: OperationRef,
+    o: DeployOptions & { source?: string | Readable },
+    listener: OperationListener,
+    work: (tools: OperationTools) => Promise<T>,
+  ): Promise<T> {
+    let stage: DeployStage = ref.operation === 'install' ? 'inspect' : 'remove';
+    const meter = new ProgressMeter(ref, listener.onProgress);
+    const onStage = (next: DeployStage) => {
+      stage = next;
+      listener.onStage({ ...ref, stage });
+      // Name and version come with the inspection; the first figure waits for them.
+      if (next !== 'inspect' || typeof o.source !== 'string') meter.enter(next);
+    };
+    const about = { operation: ref.operation, operator: o.operator };
+    const log = path.join(this.#registry.layout.logs, 'package_install.log');
+    // A stream that fails before anybody reads it would end the process; its error is told when it is read.
+    const upload = typeof o.source === 'object' ? o.source.on('error', () => undefined) : undefined;
+    try {
+      const answer = await this.during(o, ref.operation, (signal) =>
+        audited(log, about, async () => {
+          try {
+            return await work({ signal, meter, onStage });
+          } catch (error) {
+            throw asRunnerError(error, ref, stage);
+          } finally {
+            Object.assign(about, { name: ref.name, version: ref.version });
+          }
+        }),
+      );
+      meter.finish();
+      return answer;
+    } catch (error) {
+      upload?.destroy();
+      throw asRunnerError(error, ref, stage);
+    }
+  }
+
+  /** Aborts what runs and waits for its end. */
+  async close(): Promise<void> {
+    this.#closing.abort(closedError('the end of the operation'));
+    await Promise.allSettled([...this.#running]);
+  }
+}
+
+function closedError(what: string): RunnerError {
+  return new RunnerError('closed', `The deployer was closed before ${what}`);
+}
