@@ -18,11 +18,12 @@ export interface Extraction {
   durable: boolean;
   onProgress: ((doneBytes: number, totalBytes: number) => void) | undefined;
   onFile: ((entry: ArchiveEntry, sha256: Buffer) => void) | undefined;
+  lanes: number;
   signal: AbortSignal;
 }
 
 /** Tasks under way at once: enough to keep disk, inflating threads and the event loop busy together. */
-const LANES = 4;
+export const DEFAULT_LANES = 4;
 
 /**
  * Unpacks into an empty or absent folder. Everything that can be known from headers is checked before the first byte
@@ -101,7 +102,7 @@ async function runTasks(extraction: Extraction, target: string, placement: Place
     }
   };
   let fault: { error: unknown } | undefined;
-  const lanes = Array.from({ length: Math.min(LANES, tasks.length) }, () =>
+  const lanes = Array.from({ length: Math.min(extraction.lanes, tasks.length) }, () =>
     lane().catch((error: unknown) => {
       fault ??= { error };
       stop.abort(error);

@@ -5,7 +5,7 @@ import type { Archive, ArchiveEntry } from '../archive-types.js';
 import type { FileRange } from './byte-source.js';
 import type { EntrySpan } from './entry-map.js';
 import { inflateVerified, readVerified } from './entry-reader.js';
-import { extractEntries } from './extract.js';
+import { DEFAULT_LANES, extractEntries } from './extract.js';
 import { quote, zipFault } from './fault.js';
 import { STORED } from './format.js';
 import { LinkedAbort } from './linked-abort.js';
@@ -123,6 +123,7 @@ export class ZipArchive implements Archive {
         durable: o.durable ?? false,
         onProgress: o.onProgress,
         onFile: o.onFile,
+        lanes: o.lanes ?? DEFAULT_LANES,
         signal,
       }),
     );
