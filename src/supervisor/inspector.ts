@@ -184,7 +184,7 @@ function resultOf(
     deployment: Deployment;
   },
 ): InspectionResult {
-  const { status, message, errorCode, data, nonFinite } = reply;
+  const { status, message, errorCode, data, nonFinite, metrics } = reply;
   const { name, version } = o.deployment.entry;
   return {
     status,
@@ -198,5 +198,6 @@ function resultOf(
     name,
     version,
     ...(nonFinite.length > 0 && { nonFinite }),
+    ...(metrics && { metrics }),
   };
 }

@@ -2,7 +2,7 @@ import type { OperationOptions } from '../abort.js';
 import type { RunnerError } from '../errors.js';
 import type { ImageInput } from '../frames/types.js';
 import type { Generation, ManifestStep } from '../package/types.js';
-import type { ResultData, WorkerExit, WorkerLog, WorkerState } from '../worker/types.js';
+import type { ResultData, WorkerExit, WorkerMetrics, WorkerLog, WorkerState } from '../worker/types.js';
 import type { LatencySummary } from './latency.js';
 import type { CircuitState } from './restart-policy.js';
 
@@ -44,6 +44,8 @@ export interface InspectionResult {
   version: string;
   /** Paths in the answer where Python had written NaN or an infinity, read as null. */
   nonFinite?: string[];
+  /** What the worker measured itself (bundled worker only). */
+  metrics?: WorkerMetrics;
 }
 
 /** Options of one call. */

@@ -75,16 +75,14 @@ export async function packageEntries(source: PackageSource = {}): Promise<ZipEnt
   const root = layout === 'flat' ? '' : `${source.folder ?? name}/`;
   const wheelsRoot = layout === 'inside' ? `${root}wheels/` : 'wheels/';
   const { stored } = source;
+  // A real SDK brings NumPy along, which the source may name as well: once is enough.
+  const wheels = new Map([...sdk, ...(source.wheels ?? [])].map(({ file, bytes }) => [file, bytes]));
   return [
     { name: `${root}manifest.json`, data: JSON.stringify(manifest, null, 2), stored },
     ...(requirements === null ? [] : [{ name: `${root}requirements.txt`, data: requirements, stored }]),
     ...Object.entries(files).map(([file, data]) => ({ name: `${root}${file}`, data, stored })),
     { name: wheelsRoot },
-    ...[...sdk, ...(source.wheels ?? [])].map(({ file, bytes }) => ({
-      name: `${wheelsRoot}${file}`,
-      data: bytes,
-      stored,
-    })),
+    ...[...wheels].map(([file, data]) => ({ name: `${wheelsRoot}${file}`, data, stored })),
     ...(source.extra ?? []),
   ];
 }

@@ -1,17 +1,17 @@
-import { StringDecoder } from 'node:string_decoder';
 import { abortError, throwIfAborted, type OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
-import { encodeFrame, FrameDecoder, type DecodedItem } from './frame-codec.js';
+import { encodeFrame } from './frame-codec.js';
 import { callData, generationOf } from './generations.js';
 import { Handshake } from './handshake.js';
 import { Heartbeat } from './heartbeat.js';
-import { resolveLimits } from './limits.js';
+import { limitOf, resolveLimits } from './limits.js';
 import { LogParser } from './log-parser.js';
-import { readMessage, type WorkerMessage } from './messages.js';
+import { MessageReader } from './message-reader.js';
+import type { WorkerMessage } from './messages.js';
 import { PendingCall } from './pending-call.js';
+import { Pings } from './pings.js';
 import type {
-  CallPhase,
   WorkerCall,
   WorkerCallOptions,
   WorkerEvents,
@@ -23,7 +23,7 @@ import type {
   WorkerState,
 } from './types.js';
 import { workerCommand } from './worker-command.js';
-import { exitFailures, heartbeatLost, tooLate } from './worker-failures.js';
+import { exitFailures, heartbeatLost, notLoaded, tooLate } from './worker-failures.js';
 import { WorkerProcess } from './worker-process.js';
 
 /** Between SIGTERM and SIGKILL for a worker that has failed: it had its time. */
@@ -42,17 +42,16 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   /** Resolves when the process is gone; never rejects. Pending for ever if it was never started. */
   readonly exited: Promise<WorkerExit>;
 
-  readonly #decoder: FrameDecoder;
-  readonly #strayDecoder = new StringDecoder('utf8');
+  readonly #messages: MessageReader;
   readonly #logs: LogParser;
   readonly #handshake = new Handshake();
   readonly #heartbeat: Heartbeat;
+  readonly #pings = new Pings();
   #process: WorkerProcess | undefined;
   #state: WorkerState = 'new';
   #ready: WorkerReady | undefined;
   #pending: PendingCall | undefined;
   #nextRequest = 1;
-  #pingId: string | undefined;
   #reason: { text: string; error?: RunnerError } | undefined;
   #resolveExited!: (exit: WorkerExit) => void;
 
@@ -61,17 +60,16 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     super();
     this.spec = spec;
     this.limits = resolveLimits(limits);
-    this.#decoder = new FrameDecoder(this.limits.maxFrameBytes);
+    this.#messages = new MessageReader(this.limits.maxFrameBytes, {
+      message: (message) => this.#onMessage(message),
+      stray: (text) => this.emit('strayOutput', text),
+    });
     this.#logs = new LogParser((log) => this.emit('log', log));
     this.#heartbeat = new Heartbeat({
       intervalMs: this.limits.heartbeatIntervalMs,
       graceMs: this.limits.heartbeatGraceMs,
-      ping: () => {
-        this.#sendPing();
-      },
-      lost: () => {
-        this.#onHeartbeatLost();
-      },
+      ping: () => this.#sendPing(),
+      lost: () => this.#onHeartbeatLost(),
     });
     this.exited = new Promise((resolve) => (this.#resolveExited = resolve));
   }
@@ -142,8 +140,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
         this.#kill('start failed', RunnerError.is(error) ? error : undefined);
         await this.exited;
       } else {
-        this.#setState('exited');
-        this.#resolveExited({ exitCode: null, exitSignal: null, reason: 'never started', lastLines: [] });
+        this.#endUnstarted();
       }
       throw error;
     } finally {
@@ -168,7 +165,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     const requestId = o.requestId ?? String(this.#nextRequest++);
     const data = callData(this.#ready.generation, call);
     const frame = encodeFrame({ type: 'call', request_id: requestId, data }, this.limits.maxFrameBytes);
-    const timeoutMs = o.timeoutMs ?? this.#limitOf(call.phase);
+    const timeoutMs = o.timeoutMs ?? limitOf(this.limits, call.phase);
     const timer = setTimeout(() => {
       this.#fail(this.#tooLate(`answer ${call.phase}`, timeoutMs), 'timeout');
     }, timeoutMs);
@@ -192,14 +189,31 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   }
 
   /**
+   * Pings the worker, also while a call runs: only the bundled worker answers then.
+   *
+   * @throws RunnerError `timeout` when no pong comes (the worker is left alone), `closed` when it is not running
+   */
+  async ping(o: { timeoutMs?: number } = {}): Promise<{ roundTripMs: number; duringCall: boolean }> {
+    if (this.#state !== 'idle' && this.#state !== 'busy') {
+      throw new RunnerError('closed', `${this.#title} answers no pings: it is ${this.#state}`);
+    }
+    const { timeoutMs = this.limits.heartbeatGraceMs } = o;
+    const roundTripMs = await this.#pings.roundTrip(
+      timeoutMs,
+      (id) => this.#sendPing(id),
+      () => this.#tooLate('answer a ping', timeoutMs),
+    );
+    return { roundTripMs, duringCall: this.#state === 'busy' };
+  }
+
+  /**
    * Ends the process and waits for its end: shutdown frame, end of input, SIGTERM, SIGKILL to the whole tree, each
    * after `shutdownMs`. A call that runs is rejected with `closed`; a worker that has one, or is still importing, hears
    * nothing of the first two and starts with SIGTERM.
    */
   async stop(reason = 'stopped'): Promise<WorkerExit> {
     if (this.#state === 'new') {
-      this.#setState('exited');
-      this.#resolveExited({ exitCode: null, exitSignal: null, reason: 'never started', lastLines: [] });
+      this.#endUnstarted();
     }
     if (this.#state === 'exited' || this.#state === 'stopping') {
       await this.gone();
@@ -235,11 +249,6 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     return `The worker of ${this.spec.name} ${this.spec.version}${pid}`;
   }
 
-  #limitOf(phase: CallPhase): number {
-    if (phase === 'execute') return this.limits.executeMs;
-    return phase === 'pre' ? this.limits.preMs : this.limits.infoMs;
-  }
-
   async #spawn(): Promise<void> {
     const { root: cwd, uid, gid } = this.spec;
     this.#process = await WorkerProcess.spawn(
@@ -247,7 +256,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       { cwd, uid, gid },
       {
         stdout: (chunk) => {
-          for (const item of this.#decoder.push(chunk)) this.#take(item);
+          this.#messages.push(chunk);
         },
         stderr: (chunk) => {
           this.#logs.push(chunk);
@@ -264,16 +273,10 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     return tooLate(this.#title, what, timeoutMs, this.lastLines);
   }
 
-  #take(item: DecodedItem): void {
-    if (item.kind === 'stray') this.emit('strayOutput', this.#strayDecoder.write(item.bytes));
-    else if (item.kind === 'fault') this.#onFault(item.message);
-    else this.#onMessage(readMessage(item.body));
-  }
-
   #onMessage(message: WorkerMessage): void {
     switch (message.type) {
       case 'hello':
-        if (this.#state === 'starting' && this.#pingId === undefined) this.#handshake.arrive(message);
+        if (this.#state === 'starting' && this.#pings.areNone) this.#handshake.arrive(message);
         else this.#report('a second hello');
         return;
       case 'pong':
@@ -294,13 +297,13 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   }
 
   #onPong(requestId: string | undefined): void {
-    if (requestId === undefined || requestId !== this.#pingId) {
+    if (!this.#pings.settle(requestId)) {
       this.#report(`a pong nobody asked for (${String(requestId)})`);
-      return;
+    } else if (this.#state === 'starting') {
+      this.#handshake.arrive(undefined);
+    } else if (this.#state === 'idle') {
+      this.#heartbeat.restart();
     }
-    this.#pingId = undefined;
-    if (this.#state === 'starting') this.#handshake.arrive(undefined);
-    else if (this.#state === 'idle') this.#heartbeat.restart();
   }
 
   /** Sent after hello when the entry point cannot be imported; the process then leaves with exit code 0. */
@@ -310,10 +313,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       return;
     }
     this.#handshake.fail(
-      new RunnerError('start_failed', `${this.#title} could not load ${this.spec.entryPoint}: ${message}`, {
-        errorCode,
-        details: { stage: 'load', output: this.lastLines },
-      }),
+      notLoaded(this.#title, this.spec.entryPoint, { message, errorCode }, this.lastLines),
     );
   }
 
@@ -352,6 +352,11 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     void this.#process?.end(undefined, KILL_GRACE_MS);
   }
 
+  #endUnstarted(): void {
+    this.#setState('exited');
+    this.#resolveExited({ exitCode: null, exitSignal: null, reason: 'never started', lastLines: [] });
+  }
+
   #onExit(exitCode: number | null, exitSignal: NodeJS.Signals | null): void {
     this.#logs.end();
     this.#heartbeat.stop();
@@ -379,9 +384,8 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     this.#fail(error, 'heartbeat lost');
   }
 
-  #sendPing(): void {
-    this.#pingId = `ping-${this.#nextRequest++}`;
-    this.#send({ type: 'ping', request_id: this.#pingId });
+  #sendPing(id = this.#pings.open()): void {
+    this.#send({ type: 'ping', request_id: id });
   }
 
   #send(message: object): void {

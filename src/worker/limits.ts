@@ -1,6 +1,6 @@
 import { RunnerError } from '../errors.js';
 import { MAX_FRAME_CEILING } from './frame-codec.js';
-import type { WorkerLimits } from './types.js';
+import type { CallPhase, WorkerLimits } from './types.js';
 
 /** The specification's defaults, and for what it leaves open what a big model on a slow disk needs. */
 export const DEFAULT_WORKER_LIMITS: WorkerLimits = {
@@ -35,4 +35,10 @@ export function resolveLimits(limits: Partial<WorkerLimits> = {}): WorkerLimits 
     }
   }
   return resolved;
+}
+
+/** How long a call of this phase may take. */
+export function limitOf(limits: WorkerLimits, phase: CallPhase): number {
+  if (phase === 'execute') return limits.executeMs;
+  return phase === 'pre' ? limits.preMs : limits.infoMs;
 }

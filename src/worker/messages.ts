@@ -1,4 +1,5 @@
 import { parsePythonJson } from './json.js';
+import type { WorkerMetrics } from './types.js';
 
 /** What a worker says, as far as it could be understood. */
 export type WorkerMessage =
@@ -12,6 +13,7 @@ export type WorkerMessage =
       data: Record<string, unknown>;
       errorCode: string | undefined;
       nonFinite: string[];
+      metrics: WorkerMetrics | undefined;
     }
   | {
       type: 'error';
@@ -57,6 +59,7 @@ export function readMessage(body: Buffer): WorkerMessage {
         data: isRecord(value.data) ? value.data : {},
         errorCode: text(value.error_code),
         nonFinite,
+        metrics: metricsOf(value.metrics),
       };
     }
     case 'error':
@@ -74,6 +77,13 @@ export function readMessage(body: Buffer): WorkerMessage {
         message: `a frame of unknown type ${String(value.type)}`,
       };
   }
+}
+
+/** What the bundled worker measured; the SDK's adapter sends no such thing. */
+function metricsOf(value: unknown): WorkerMetrics | undefined {
+  if (!isRecord(value) || typeof value.algorithm_ms !== 'number') return undefined;
+  const { algorithm_ms: algorithmMs, rss_bytes: rssBytes } = value;
+  return { algorithmMs, ...(typeof rssBytes === 'number' && { rssBytes }) };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -136,6 +136,16 @@ export interface WorkerReply {
   nonFinite: string[];
   /** Call written to reply decoded. */
   callMs: number;
+  /** What the worker measured itself (bundled worker only). */
+  metrics?: WorkerMetrics;
+}
+
+/** The algorithm's own part of a call. */
+export interface WorkerMetrics {
+  /** Time in the algorithm. */
+  algorithmMs: number;
+  /** Resident memory of the process after the call, where the system tells it. */
+  rssBytes?: number;
 }
 
 /** States of one worker process. */

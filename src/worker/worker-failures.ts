@@ -35,3 +35,16 @@ export function exitFailures(
     ended: new RunnerError('worker_exited', `${title} ended (${how})`, { details }),
   };
 }
+
+/** The algorithm could not be loaded; the worker said why. */
+export function notLoaded(
+  title: string,
+  entryPoint: string,
+  { message, errorCode }: { message: string; errorCode: string | undefined },
+  output: string[],
+): RunnerError {
+  return new RunnerError('start_failed', `${title} could not load ${entryPoint}: ${message}`, {
+    errorCode,
+    details: { stage: 'load', output },
+  });
+}

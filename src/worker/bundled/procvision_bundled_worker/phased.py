@@ -1,0 +1,58 @@
+"""Calls to an algorithm of the phased generation."""
+from .sessions import Sessions
+
+CAPABILITIES = ["info", "setup", "teardown", "reset", "on_step_start", "on_step_finish"]
+
+
+class Phased:
+    capabilities = CAPABILITIES
+
+    def __init__(self, algorithm, sdk):
+        self._algorithm = algorithm
+        self._sessions = Sessions(sdk.Session)
+
+    def call(self, data):
+        """Answer of the algorithm, and what the protocol adds to its data."""
+        algorithm = self._algorithm
+        phase = data.get("phase") or "execute"
+        step = int(data.get("step_index") or 1)
+        about = data.get("session") or {}
+        session = self._sessions.of(about)
+        pid = data.get("pid") or ""
+        context = {"pid": pid, "trace_id": (about.get("context") or {}).get("trace_id")}
+        params = data.get("user_params") or {}
+        if phase == "info":
+            info = algorithm.get_info()
+            answer = {"data": {"info": info}} if isinstance(info, dict) else info
+            return answer, {"phase": phase, "step_index": 0}
+        if phase in CAPABILITIES:
+            self._hook(phase, step, session, context, params, about)
+            return {}, {"phase": phase, "step_index": step}
+        _quietly(algorithm.on_step_start, step, session, context)
+        method = algorithm.pre_execute if phase == "pre" else algorithm.execute
+        answer = method(step, pid, session, params, data.get("shared_mem_id") or "", data.get("image_meta") or {})
+        _quietly(algorithm.on_step_finish, step, session, answer if isinstance(answer, dict) else {})
+        return answer, {"phase": phase, "step_index": step}
+
+    def _hook(self, phase, step, session, context, params, about):
+        algorithm = self._algorithm
+        if phase == "reset":
+            algorithm.reset(session)
+            self._sessions.forget(about.get("id"))
+        elif phase == "on_step_start":
+            algorithm.on_step_start(step, session, context)
+        elif phase == "on_step_finish":
+            algorithm.on_step_finish(step, session, params)
+        else:
+            getattr(algorithm, phase)()
+
+    def close(self):
+        _quietly(self._algorithm.teardown)
+
+
+def _quietly(function, *args):
+    """Hooks fail quietly, as under the SDK's own adapter."""
+    try:
+        function(*args)
+    except Exception:
+        pass

@@ -1,0 +1,143 @@
+"""The life of the worker: hello, load, calls, shutdown."""
+import argparse
+import importlib
+import os
+import sys
+import time
+
+from . import frames
+from .execute_only import ExecuteOnly
+from .phased import CAPABILITIES as PHASED_CAPABILITIES
+from .phased import Phased
+from .wire import Channel, now_ms
+
+COMMON_CAPABILITIES = ["ping", "call", "shutdown", "shared_memory:v1", "bundled:v1", "pong_during_call",
+                       "mapped_frames", "error_code", "metrics"]
+# The SDK's own exception classes: a subclass is told by the name of its nearest ancestor among them, for they say
+# whether another attempt makes sense.
+KINDS = ("RecoverableError", "FatalError", "GPUOutOfMemoryError", "ProgramError")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--entry", default=os.environ.get("PROC_ENTRY_POINT"))
+    entry = parser.parse_args().entry
+    out = os.dup(1)
+    os.dup2(2, 1)  # what the algorithm prints goes to its log
+    channel = Channel(0, out)
+    try:
+        sdk = importlib.import_module("procvision_algorithm_sdk")
+        phased = hasattr(sdk.BaseAlgorithm, "pre_execute")
+    except Exception as fault:
+        sdk, phased, missing = None, True, fault
+    channel.send({"type": "hello", "sdk_version": sdk_version(), "timestamp_ms": now_ms(),
+                  "capabilities": COMMON_CAPABILITIES + (PHASED_CAPABILITIES if phased else ["execute"])})
+    if sdk is None:
+        refuse(channel, "the SDK of the package cannot be imported: %s" % missing, "1004")
+        return
+    frames.take_the_place_of(sdk)
+    try:
+        algorithm = load(entry)
+    except Exception as fault:
+        refuse(channel, "%s: %s" % (type(fault).__name__, fault), "1000")
+        return
+    if phased:
+        try:
+            algorithm.setup()
+        except Exception:
+            pass  # as under the SDK's own adapter
+    serve(channel, Phased(algorithm, sdk) if phased else ExecuteOnly(algorithm))
+
+
+def load(entry):
+    module, _, name = (entry or "").partition(":")
+    if not name:
+        raise ValueError("the entry point must be module:Class, not %r" % entry)
+    sys.path.insert(0, os.getcwd())
+    found = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found()
+
+
+def serve(channel, adapter):
+    channel.start_watching()
+    memory = Memory()
+    while True:
+        message = channel.receive()
+        if message is None:
+            adapter.close()
+            return
+        kind = message.get("type")
+        if kind == "call":
+            channel.send(answer_to(message, adapter, memory))
+        elif kind == "shutdown":
+            adapter.close()
+            channel.send({"type": "shutdown", "timestamp_ms": now_ms(), "status": "OK"})
+            return
+
+
+def answer_to(message, adapter, memory):
+    request_id = message.get("request_id") or ""
+    frames.FrameMissing.last = None
+    started = time.perf_counter()
+    try:
+        answer, added = adapter.call(message.get("data") or {})
+    except frames.FrameMissing as fault:
+        return error(request_id, str(fault), "1007")
+    except Exception as fault:
+        return failure(request_id, fault)
+    took = (time.perf_counter() - started) * 1000
+    if frames.FrameMissing.last is not None:
+        return error(request_id, frames.FrameMissing.last, "1007")
+    if not isinstance(answer, dict):
+        return error(request_id, "the algorithm gave %s, not a dict" % type(answer).__name__, "1000")
+    data = dict(added)
+    data.update(answer.get("data") or {})
+    result = {"type": "result", "request_id": request_id, "timestamp_ms": now_ms(),
+              "status": answer.get("status") or "OK", "message": answer.get("message") or "", "data": data,
+              "metrics": {"algorithm_ms": took, "rss_bytes": memory.rss_bytes()}}
+    if answer.get("error_code") is not None:
+        result["error_code"] = str(answer["error_code"])
+    return result
+
+
+def failure(request_id, fault):
+    names = [kind.__name__ for kind in type(fault).__mro__]
+    known = next((name for name in names if name in KINDS), names[0])
+    code = getattr(fault, "error_code", None)
+    return error(request_id, str(fault), "1009" if code is None else str(code), exception=known)
+
+
+def error(request_id, text, code, **more):
+    return dict({"type": "error", "request_id": request_id, "timestamp_ms": now_ms(), "status": "ERROR",
+                 "message": text, "error_code": code}, **more)
+
+
+def refuse(channel, text, code):
+    channel.send(error(None, text, code))
+
+
+class Memory:
+    """Resident memory of this process, where the system tells it without a search."""
+
+    def __init__(self):
+        self._page = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
+        try:
+            self._file = os.open("/proc/self/statm", os.O_RDONLY)
+        except OSError:
+            self._file = None
+
+    def rss_bytes(self):
+        if self._file is None:
+            return None
+        return int(os.pread(self._file, 128, 0).split()[1]) * self._page
+
+
+def sdk_version():
+    try:
+        from importlib.metadata import version
+
+        return version("procvision_algorithm_sdk")
+    except Exception:
+        return "unknown"

@@ -1,0 +1,120 @@
+"""Frames: four bytes of length (unsigned, big-endian), then that many bytes of UTF-8 JSON.
+
+One thread reads at a time. That is the main thread as long as it is idle: a call reaches the algorithm without being
+handed over. While a call runs, the watcher reads in its place and answers pings; whatever else comes waits.
+"""
+import collections
+import json
+import os
+import select
+import threading
+import time
+
+CHUNK = 1 << 16
+# How long a call runs before the watcher looks for pings, and how often it looks then.
+WATCH_SECONDS = 0.25
+
+
+class Channel:
+    def __init__(self, read_fd, write_fd):
+        self._read_fd, self._write_fd = read_fd, write_fd
+        self._bytes = bytearray()
+        self._waiting = collections.deque()
+        self._reading = threading.Lock()
+        self._writing = threading.Lock()
+        self._busy = False
+        self._at_end = False
+
+    def start_watching(self):
+        threading.Thread(target=self._watch, name="procvision-pings", daemon=True).start()
+
+    def send(self, message):
+        data = encode(message)
+        frame = len(data).to_bytes(4, "big") + data
+        with self._writing:
+            sent = os.write(self._write_fd, frame)
+            while sent < len(frame):
+                sent += os.write(self._write_fd, frame[sent:])
+
+    def receive(self):
+        """The next message, or None at the end of the input. Pings are answered on the way."""
+        self._busy = False
+        with self._reading:
+            while True:
+                while not self._waiting:
+                    if self._at_end:
+                        return None
+                    self._fill()
+                message = self._waiting.popleft()
+                if message.get("type") != "ping":
+                    self._busy = True
+                    return message
+                self._pong(message, "OK")
+
+    def _fill(self):
+        """Reads what there is, and takes the whole messages out of it."""
+        chunk = os.read(self._read_fd, CHUNK)
+        if not chunk:
+            self._at_end = True
+            return
+        self._bytes += chunk
+        while len(self._bytes) >= 4:
+            end = 4 + int.from_bytes(self._bytes[:4], "big")
+            if len(self._bytes) < end:
+                return
+            message = json.loads(self._bytes[4:end].decode("utf-8"))
+            del self._bytes[:end]
+            if isinstance(message, dict):
+                self._waiting.append(message)
+
+    def _watch(self):
+        while True:
+            time.sleep(WATCH_SECONDS)
+            if not self._busy or not self._reading.acquire(False):
+                continue
+            try:
+                # Nothing is waited for here: the main thread may come back at any moment.
+                while self._busy and not self._at_end and select.select([self._read_fd], [], [], 0)[0]:
+                    self._fill()
+                pings = [message for message in self._waiting if message.get("type") == "ping"]
+                for ping in pings:
+                    self._waiting.remove(ping)
+                    self._pong(ping, "BUSY")
+            except (OSError, ValueError):
+                self._at_end = True
+            finally:
+                self._reading.release()
+
+    def _pong(self, ping, status):
+        self.send({"type": "pong", "request_id": ping.get("request_id"), "timestamp_ms": now_ms(), "status": status})
+
+
+def now_ms():
+    return int(time.time() * 1000)
+
+
+def encode(message):
+    """JSON that every reader understands: what is not finite is null, what NumPy made is a plain number or list."""
+    try:
+        text = json.dumps(message, ensure_ascii=False, allow_nan=False, default=plain)
+    except ValueError:
+        text = json.dumps(finite(message), ensure_ascii=False, allow_nan=False, default=plain)
+    return text.encode("utf-8", "replace")
+
+
+def plain(value):
+    for method in ("tolist", "item"):
+        convert = getattr(value, method, None)
+        if convert:
+            return finite(convert())
+    raise TypeError("%s is not JSON" % type(value).__name__)
+
+
+def finite(value):
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return value

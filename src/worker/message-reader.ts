@@ -1,0 +1,31 @@
+import { StringDecoder } from 'node:string_decoder';
+import { FrameDecoder } from './frame-codec.js';
+import { readMessage, type WorkerMessage } from './messages.js';
+
+/** Where the parts of a worker's output go. */
+export interface MessageListeners {
+  /** A message, or a frame that was none (`fault`). */
+  message: (message: WorkerMessage) => void;
+  /** Text between frames. */
+  stray: (text: string) => void;
+}
+
+/** Turns the bytes of a worker's stdout into messages. */
+export class MessageReader {
+  readonly #decoder: FrameDecoder;
+  readonly #text = new StringDecoder('utf8');
+  readonly #listeners: MessageListeners;
+
+  constructor(maxFrameBytes: number, listeners: MessageListeners) {
+    this.#decoder = new FrameDecoder(maxFrameBytes);
+    this.#listeners = listeners;
+  }
+
+  push(chunk: Buffer): void {
+    const { message, stray } = this.#listeners;
+    for (const item of this.#decoder.push(chunk)) {
+      if (item.kind === 'stray') stray(this.#text.write(item.bytes));
+      else message(item.kind === 'fault' ? { type: 'fault', message: item.message } : readMessage(item.body));
+    }
+  }
+}
