@@ -30,7 +30,8 @@ export async function makeEnvironment(dir: string, options: MakeOptions): Promis
     await mkdir(path.dirname(venv.dir), { recursive: true });
     const result = await run(
       interpreter.path,
-      ['-I', '-X', 'utf8', '-m', 'venv', '--without-pip', venv.dir],
+      // Without site: nothing that the base interpreter's packages hook into its start is wanted here.
+      ['-I', '-S', '-X', 'utf8', '-m', 'venv', '--without-pip', venv.dir],
       {
         env: pythonEnvironment(),
         timeoutMs: options.timeoutMs,

@@ -4,6 +4,7 @@ import { assetPath } from '../assets.js';
 import { RunnerError } from '../errors.js';
 import { pythonEnvironment } from '../process/environment.js';
 import { run } from '../process/run.js';
+import { FactsFile } from './facts-file.js';
 import type { Interpreter } from './types.js';
 
 /** What `probe.py` tells of an interpreter, in the names it uses. */
@@ -34,7 +35,13 @@ const PROBE_TIMEOUT_MS = 20_000;
 
 /** Asks interpreters what they are, each once as long as the file stays the same. */
 export class FactsCache {
+  readonly #file: FactsFile | undefined;
   readonly #known = new Map<string, { mark: string; answer: Promise<Probed> }>();
+
+  /** @param file - where answers are kept between processes; none by default */
+  constructor(file?: string) {
+    if (file !== undefined) this.#file = new FactsFile(file);
+  }
 
   /** Asks the interpreter at this path; that of a virtual environment stands for the one it was made from. */
   async ask(path: string, options: OperationOptions = {}): Promise<Probed> {
@@ -49,7 +56,7 @@ export class FactsCache {
         return this.ask(path, options);
       });
     }
-    const answer = this.#askBase(path, options);
+    const answer = this.#recall(path, mark, options);
     this.#known.set(path, { mark, answer });
     // An aborted question was not answered; any other failure is an answer.
     answer.catch(() => {
@@ -65,6 +72,14 @@ export class FactsCache {
     throw new RunnerError('incompatible_python', `${interpreter.path} cannot be used: ${answer.reason}`, {
       details: { path: interpreter.path },
     });
+  }
+
+  async #recall(path: string, mark: string, options: OperationOptions): Promise<Probed> {
+    const remembered = await this.#file?.get(path, mark);
+    if (remembered) return usable(remembered);
+    const answer = await this.#askBase(path, options);
+    if (answer.ok) await this.#file?.set(path, mark, answer.facts);
+    return answer;
   }
 
   async #askBase(path: string, options: OperationOptions): Promise<Probed> {
@@ -98,17 +113,20 @@ async function probe(path: string, { signal }: OperationOptions): Promise<Probed
   if (facts.tags === undefined) {
     return { ok: false, path, reason: `Python ${facts.version} is too old: 3.8 or later is needed` };
   }
-  const complete = facts as PythonFacts;
+  return usable(facts as PythonFacts);
+}
+
+function usable(facts: PythonFacts): Probed {
   return {
     ok: true,
-    facts: complete,
+    facts,
     interpreter: {
-      path: complete.base,
-      version: complete.version,
-      implementation: complete.implementation,
-      abi: complete.abi,
-      platform: complete.platform,
-      tags: new Set(complete.tags),
+      path: facts.base,
+      version: facts.version,
+      implementation: facts.implementation,
+      abi: facts.abi,
+      platform: facts.platform,
+      tags: new Set(facts.tags),
     },
   };
 }

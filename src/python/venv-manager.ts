@@ -46,7 +46,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   readonly installer: 'pip' | 'link';
   readonly #given: readonly string[] | undefined;
   readonly #timeoutMs: number;
-  readonly #facts = new FactsCache();
+  readonly #facts: FactsCache;
   /** Unpacked wheels that environments share; undefined when there is none. */
   readonly wheelStore: WheelStore | undefined;
 
@@ -59,6 +59,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
       throw new RunnerError('invalid_params', `timeoutMs must be positive, not ${timeoutMs}`);
     this.#timeoutMs = timeoutMs;
     if (typeof options.wheelStore === 'string') this.wheelStore = new WheelStore(options.wheelStore);
+    this.#facts = new FactsCache(this.wheelStore?.interpreters);
     if (this.installer === 'link' && !this.wheelStore) {
       throw new RunnerError('invalid_params', "installer 'link' needs a wheelStore: name its folder");
     }

@@ -35,7 +35,7 @@ const BUILD_LOCK_MS = 30 * 60_000;
 /**
  * Unpacked wheels by their SHA-256, shared by environments:
  * `entries/<first two digits>/<sha256>/{tree/, entry.json}`, `choices/` (what pip chose), `building/` (work in
- * progress, published by rename), `hashes.json`.
+ * progress, published by rename), `hashes.json`, `interpreters.json`.
  */
 export class WheelStore {
   readonly root: string;
@@ -50,6 +50,11 @@ export class WheelStore {
   /** Folder of an entry, whether it is there or not. */
   folderOf(sha256: string): string {
     return path.join(this.root, 'entries', sha256.slice(0, 2), sha256);
+  }
+
+  /** Where what interpreters told of themselves is kept. */
+  get interpreters(): string {
+    return path.join(this.root, 'interpreters.json');
   }
 
   /** Where pip's choices are kept. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, realpath, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseWheelName } from '../../src/package/wheel-name.js';
@@ -52,6 +52,23 @@ describe('interpreters()', () => {
     const [found, ...others] = await new VenvManager({ python: [venv.python, first.path] }).interpreters();
     expect(others).toEqual([]);
     expect(await realpath(found?.path ?? '')).toBe(await realpath(first.path));
+  });
+
+  test('remembers what an interpreter told, and asks again once the executable has changed', async () => {
+    const root = await temporaryFolder();
+    const asked = path.join(root, 'asked');
+    const shim = path.join(root, 'python3');
+    const script = (note: string) =>
+      `#!/bin/sh\n# ${note}\necho asked >> '${asked}'\nexec '${first.path}' "$@"\n`;
+    await writeFile(shim, script('one'), { mode: 0o755 });
+    const questions = async () => (await readFile(asked, 'utf8')).trim().split('\n').length;
+    const wheelStore = path.join(root, 'store');
+    const tags = (await new VenvManager({ python: shim, wheelStore }).select({})).tags;
+    expect((await new VenvManager({ python: shim, wheelStore }).select({})).tags).toEqual(tags);
+    expect(await questions()).toBe(1);
+    await writeFile(shim, script('another one'));
+    await new VenvManager({ python: shim, wheelStore }).select({});
+    expect(await questions()).toBe(2);
   });
 
   test('passes over what is no Python', async () => {
