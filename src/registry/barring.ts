@@ -15,7 +15,10 @@ export interface SwitchBack {
 }
 
 /** Refuses a version that one of the ids was taken back from. @throws RunnerError `version_barred` */
-export function checkNotBarred(content: RegistryContent, { name, version, pids }: MappingChange): void {
+export function checkNotBarred(
+  content: Pick<RegistryContent, 'active'>,
+  { name, version, pids }: MappingChange,
+): void {
   for (const pid of pids) {
     const bar = content.active[pid]?.barred?.find(
       (barred) => barred.name === name && barred.version === version,

@@ -1,20 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import { abortError, throwIfAborted, type OperationOptions } from '../abort.js';
+import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import { FramePool } from '../frames/frame-pool.js';
 import type { Registry } from '../registry/registry.js';
-import type { StoreLayout } from '../store/layout.js';
 import type { WorkerFlavour } from '../worker/types.js';
+import { settleOrAbort } from './abortable.js';
 import { askInfo } from './algorithm-info.js';
 import { systemClock } from './clock.js';
 import { Deadline } from './deadline.js';
+import type { Emit } from './deployment.js';
 import { DeploymentTable, type HeldDeployment } from './deployment-table.js';
 import { checkRequest } from './inspection-request.js';
 import { Inspector } from './inspector.js';
 import { resolvePolicy, type SupervisorPolicy } from './policy.js';
 import { Router } from './router.js';
 import { SessionTable } from './sessions.js';
+import { Retirement } from './switching/retirement.js';
+import { Switcher } from './switching/switcher.js';
+import { Trials } from './switching/trials.js';
+import type { RollbackOptions, SwitchOptions } from './switching/types.js';
 import { traceCall, type CallTrace } from './tracing.js';
 import type {
   AlgorithmInfo,
@@ -24,6 +29,9 @@ import type {
   SupervisedStatus,
   SupervisorEvents,
 } from './types.js';
+
+/** Events of the registry that may have moved a product id. */
+const FOLLOWED = ['changed', 'activated', 'switched', 'rolledBack'] as const;
 
 /** What an {@link AlgorithmSupervisor} is made of. */
 export interface AlgorithmSupervisorOptions {
@@ -42,13 +50,17 @@ export interface AlgorithmSupervisorOptions {
  */
 export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implements AsyncDisposable {
   readonly policy: Readonly<SupervisorPolicy>;
-  readonly #layout: StoreLayout;
   readonly #frames: FramePool;
   readonly #ownsFrames: boolean;
   readonly #table: DeploymentTable;
   readonly #router: Router;
   readonly #inspector: Inspector;
   readonly #sessions = new SessionTable();
+  readonly #trials: Trials;
+  readonly #switcher: Switcher;
+  readonly #registry: Registry;
+  readonly #tell: Emit;
+  readonly #follow: () => void;
   /** Tells this supervisor's requests from those of another one in the same logs. */
   readonly #prefix = randomUUID().slice(0, 8);
   #requests = 0;
@@ -59,10 +71,16 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     super();
     const clock = systemClock;
     this.policy = resolvePolicy(o.policy);
-    this.#layout = o.registry.layout;
+    this.#registry = o.registry;
     this.#frames = o.frames ?? new FramePool();
     this.#ownsFrames = o.frames === undefined;
     const { policy } = this;
+    const { registry } = o;
+    const emit: Emit = (name, ...args) => {
+      this.#trials.watch(name, ...args);
+      return this.emit(name, ...(args as never));
+    };
+    this.#tell = emit;
     this.#table = new DeploymentTable(
       {
         registry: o.registry,
@@ -70,7 +88,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
         flavour: o.worker ?? 'sdk',
         policy,
         clock,
-        emit: (name, ...args) => this.emit(name, ...(args as never)),
+        emit,
       },
       (deployment) => {
         this.#sessions.forget(deployment);
@@ -78,6 +96,28 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     );
     this.#router = new Router({ registry: o.registry, table: this.#table, policy });
     this.#inspector = new Inspector({ policy, clock, frames: this.#frames, sessions: this.#sessions });
+    const retirement = new Retirement(registry, this.#router);
+    this.#trials = new Trials({ registry, retirement, clock, emit });
+    this.#switcher = new Switcher({
+      registry,
+      table: this.#table,
+      router: this.#router,
+      retirement,
+      trials: this.#trials,
+      policy,
+      emit,
+      callAt: (deployment, request, { signal }) => {
+        checkRequest(request);
+        const startedAt = clock.now();
+        const requestId = this.#nextRequest();
+        const deadline = new Deadline(clock, startedAt, request.timeoutMs ?? policy.executeTimeoutMs, signal);
+        return this.#inspector.run({ phase: 'execute', request, requestId, deadline, startedAt }, deployment);
+      },
+    });
+    this.#follow = () => {
+      this.#switcher.follow();
+    };
+    for (const event of FOLLOWED) registry.on(event, this.#follow);
   }
 
   /**
@@ -101,7 +141,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     if (!before) this.#table.forgive(name, version);
     const { deployment, letGo } = await this.#obtain(() => this.#table.obtain(entry, workers));
     try {
-      await endOnAbort(o.signal, before ? deployment.recover() : deployment.ready, () => {
+      await settleOrAbort(o.signal, before ? deployment.serving() : deployment.ready, () => {
         // Only a start that is nobody else's is taken back.
         if (!before && !deployment.isPinned) void deployment.stop({ reason: 'start aborted' });
       });
@@ -120,7 +160,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     throwIfAborted(o.signal, 'stop');
     const deployment = this.#table.find(name, version);
     if (!deployment) return;
-    await endOnAbort(o.signal, deployment.stop({ finishCalls: true }), () => void deployment.stop());
+    await settleOrAbort(o.signal, deployment.stop({ finishCalls: true }), () => void deployment.stop());
   }
 
   /**
@@ -134,9 +174,9 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     throwIfAborted(o.signal, 'info');
     const { deployment, letGo } = await this.#obtain(() => this.#router.route({ target: { name, version } }));
     try {
-      await endOnAbort(o.signal, deployment.ready);
+      await settleOrAbort(o.signal, deployment.ready);
       const deadline = new Deadline(systemClock, systemClock.now(), this.policy.infoTimeoutMs, o.signal);
-      return await askInfo(deployment, this.#layout, deadline);
+      return await askInfo(deployment, this.#registry.layout, deadline);
     } finally {
       letGo();
     }
@@ -181,11 +221,37 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     );
   }
 
+  /**
+   * Moves product ids to a version without losing a call: it is started beside the old one, made ready, warmed up if
+   * that is asked for, and mapped in one commit; the next call goes to it. The old version finishes what it has and is
+   * stopped when no id uses it; with `probation` it stays ready until the trial is over, and comes back by itself when
+   * the new one fails it. Resolves when the old version has ended, or the trial has begun.
+   *
+   * When the new version cannot start or fails its warm-up, nothing has changed. Switches are made one after the
+   * other; one to a version that is active already makes sure that it is ready.
+   *
+   * @throws RunnerError `not_found`, `invalid_pid`, `version_barred`, `start_failed`, `timeout`, `aborted`, `closed`,
+   * and what the warm-up call fails with
+   */
+  async switch(o: SwitchOptions): Promise<void> {
+    this.#checkOpen('switch');
+    await this.#switcher.switch(o);
+  }
+
+  /**
+   * Goes back to the version that served a product id before, or to any that is kept, by the same warm path.
+   * @throws RunnerError as {@link switch}
+   */
+  async rollback(o: RollbackOptions): Promise<void> {
+    this.#checkOpen('rollback');
+    await this.#switcher.rollback(o);
+  }
+
   /** Closes the circuit of a version by hand; resolves when a worker is ready. */
   async resetCircuit(name: string, version: string, o: OperationOptions = {}): Promise<void> {
     this.#checkOpen('resetCircuit');
     const deployment = this.#table.find(name, version);
-    if (deployment) await endOnAbort(o.signal, deployment.recover());
+    if (deployment) await settleOrAbort(o.signal, deployment.serving());
     else this.#table.forgive(name, version);
   }
 
@@ -197,7 +263,11 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   /** Ends everything: calls that wait or run are rejected with `closed`; no process, timer or frame is left. */
   close(): Promise<void> {
     return (this.#closed ??= (async () => {
+      for (const event of FOLLOWED) this.#registry.off(event, this.#follow);
       await this.#router.settled();
+      const switching = this.#switcher.close();
+      await Promise.all(this.#table.all().map((deployment) => deployment.stop({ reason: 'closed' })));
+      await switching;
       await Promise.all(this.#table.all().map((deployment) => deployment.stop({ reason: 'closed' })));
       if (this.#ownsFrames) await this.#frames.close();
     })());
@@ -212,7 +282,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     request: InspectionRequest,
     { signal }: CallOptions,
   ): Promise<InspectionResult> {
-    const requestId = `${this.#prefix}-${++this.#requests}`;
+    const requestId = this.#nextRequest();
     const trace: CallTrace = { requestId, phase, pid: request.pid };
     return traceCall(trace, async () => {
       try {
@@ -224,7 +294,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
       } catch (error) {
         if (RunnerError.is(error)) {
           const { name, version } = trace;
-          this.emit('error', { error, requestId, phase, pid: request.pid, name, version });
+          this.#tell('error', { error, requestId, phase, pid: request.pid, name, version });
         }
         throw error;
       }
@@ -254,7 +324,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
         );
       }
       if (!deployment.isReady && request.timeoutMs === undefined) {
-        await endOnAbort(signal, deployment.ready);
+        await settleOrAbort(signal, deployment.ready);
         deadline = new Deadline(systemClock, systemClock.now(), limitMs, signal);
       }
       const result = await this.#inspector.run(
@@ -262,7 +332,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
         deployment,
       );
       Object.assign(trace, { worker: result.worker, attempts: result.attempts });
-      this.emit('result', { name, version, pid: request.pid, phase, result });
+      this.#tell('result', { name, version, pid: request.pid, phase, result });
       return result;
     } finally {
       letGo();
@@ -278,6 +348,10 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     throw closedError('call');
   }
 
+  #nextRequest(): string {
+    return `${this.#prefix}-${++this.#requests}`;
+  }
+
   #checkOpen(what: string): void {
     if (this.#closed) throw closedError(what);
   }
@@ -285,30 +359,4 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
 
 function closedError(what: string): RunnerError {
   return new RunnerError('closed', `The supervisor was closed before ${what}`);
-}
-
-/** Waits for work, or until the signal fires: the work then goes on without the caller, unless `onAbort` ends it. */
-async function endOnAbort<T>(
-  signal: AbortSignal | undefined,
-  work: Promise<T>,
-  onAbort: () => void = () => undefined,
-): Promise<T> {
-  if (!signal) return work;
-  let stop: (() => void) | undefined;
-  try {
-    return await new Promise<T>((resolve, reject) => {
-      const aborted = () => {
-        onAbort();
-        reject(abortError(signal));
-      };
-      stop = () => {
-        signal.removeEventListener('abort', aborted);
-      };
-      signal.addEventListener('abort', aborted, { once: true });
-      if (signal.aborted) aborted();
-      work.then(resolve, reject);
-    });
-  } finally {
-    stop?.();
-  }
 }

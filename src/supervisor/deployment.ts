@@ -42,8 +42,10 @@ export class Deployment {
   readonly ready: Promise<void>;
   /** Whether the package can read JPEG and PNG. Known once the first worker is ready. */
   canDecode = false;
-  /** Started by name: it stays when no product id is served by it any more. */
+  /** Started by name, by a start that nobody may take back any more. */
   isPinned = false;
+  /** Product ids whose calls came here. */
+  readonly servedPids = new Set<string>();
   readonly #context: DeploymentContext;
   readonly #createdAt: number;
   readonly #onStopped: () => void;
@@ -52,6 +54,7 @@ export class Deployment {
   #state: SupervisedState = 'deployed';
   #isReady = false;
   #holds = 0;
+  #keeps = 0;
   #whenUnheld: (() => void)[] = [];
   #stopped: Promise<void> | undefined;
   #lastError: RunnerError | undefined;
@@ -122,6 +125,20 @@ export class Deployment {
     return this.#holds > 0;
   }
 
+  /** Keeps the workers ready although no product id is served by them, until the answer is called. */
+  keep(): () => void {
+    this.#keeps++;
+    let isKept = true;
+    return () => {
+      if (isKept) this.#keeps--;
+      isKept = false;
+    };
+  }
+
+  get isKept(): boolean {
+    return this.#keeps > 0;
+  }
+
   /** One call that is about no image, at any worker or at the one given. Not retried. An ERROR answer is thrown. */
   async ask(call: WorkerCall, deadline: Deadline, worker?: number): Promise<WorkerReply> {
     const { at, signal } = deadline;
@@ -139,13 +156,14 @@ export class Deployment {
     });
   }
 
-  /** Closes the circuit by hand; resolves when a worker is ready. */
-  async recover(): Promise<void> {
-    if (this.pool.circuit === 'closed') return this.ready;
+  /** Resolves when a worker is ready; a circuit that is not closed is closed by hand for that. */
+  async serving(): Promise<void> {
+    await this.ready;
+    if (this.pool.circuit === 'closed' && this.pool.ready) return;
     const ready = new Promise<void>((resolve, reject) => {
       this.#awaitingReady.add({ resolve, reject });
     });
-    this.pool.resetCircuit();
+    if (this.pool.circuit !== 'closed') this.pool.resetCircuit();
     return ready;
   }
 

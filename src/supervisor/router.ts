@@ -52,7 +52,9 @@ export class Router {
         { details: { name, version } },
       );
     }
-    return this.#table.obtain(entry, this.#policy.workers);
+    const held = await this.#table.obtain(entry, this.#policy.workers);
+    if (!target && pid !== undefined) held.deployment.servedPids.add(pid);
+    return held;
   }
 
   /** @throws RunnerError `not_found` */

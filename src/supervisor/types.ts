@@ -5,6 +5,7 @@ import type { Generation, ManifestStep } from '../package/types.js';
 import type { ResultData, WorkerExit, WorkerMetrics, WorkerLog, WorkerState } from '../worker/types.js';
 import type { LatencySummary } from './latency.js';
 import type { CircuitState } from './restart-policy.js';
+import type { SwitchedBackEvent, SwitchedEvent } from './switching/types.js';
 
 /** One image to inspect. `pid` routes through the active mapping; `target` names the version itself. */
 export interface InspectionRequest {
@@ -137,6 +138,12 @@ export interface SupervisorEvents {
   strayOutput: [event: WorkerEvent & { text: string }];
   circuitOpen: [event: DeploymentEvent & { reason: string; coolDownMs: number; error: RunnerError }];
   circuitClosed: [event: DeploymentEvent];
+  /** Product ids were moved to another version. */
+  switched: [event: SwitchedEvent];
+  /** A version did not stand its trial: the one before serves again. */
+  switchedBack: [event: SwitchedBackEvent];
+  /** A version has stood its trial. */
+  probationPassed: [event: DeploymentEvent & { pids: string[] }];
   result: [
     event: DeploymentEvent & { pid: string | undefined; phase: 'pre' | 'execute'; result: InspectionResult },
   ];

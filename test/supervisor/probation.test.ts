@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest';
+import {
+  DEFAULT_PROBATION,
+  Probation,
+  resolveProbation,
+  type ProbationPolicy,
+} from '../../src/supervisor/probation.js';
+
+const trialOf = (o: Partial<ProbationPolicy> = {}, usualMs?: number) =>
+  new Probation({ ...DEFAULT_PROBATION, ...o }, usualMs);
+
+const repeat = (times: number, act: () => { state: string }) =>
+  Array.from({ length: times }, () => act().state);
+
+test('passes with the call that fills its number, not before', () => {
+  const trial = trialOf({ calls: 20 });
+  expect(repeat(20, () => trial.called('ok', 1))).toEqual([...Array<string>(19).fill('running'), 'passed']);
+});
+
+test('passes when its time is up', () => {
+  expect(trialOf().timeIsUp()).toEqual({ state: 'passed' });
+});
+
+test('fails with the third crash, not with the second', () => {
+  const trial = trialOf({ maxCrashes: 3 });
+  expect(repeat(3, () => trial.crashed())).toEqual(['running', 'running', 'failed']);
+  expect(trial.verdict).toMatchObject({ why: 'its workers crashed 3 times' });
+});
+
+test('fails at once when the circuit opens', () => {
+  expect(trialOf().crashed(true).state).toBe('failed');
+});
+
+describe('the share of timeouts', () => {
+  test('of exactly a tenth is borne, and one more fails the trial', () => {
+    const trial = trialOf({ maxTimeoutRate: 0.1 });
+    repeat(18, () => trial.called('ok', 1));
+    expect(repeat(3, () => trial.called('timeout', 0))).toEqual(['running', 'running', 'failed']);
+    expect(trial.verdict).toMatchObject({ why: '3 of 21 calls timed out' });
+  });
+
+  test('is not judged before the least number of calls', () => {
+    const trial = trialOf({ minCalls: 10, maxTimeoutRate: 0.1 });
+    expect(repeat(9, () => trial.called('timeout', 0)).at(-1)).toBe('running');
+    expect(trial.called('timeout', 0).state).toBe('failed');
+  });
+});
+
+test('a share of errors of exactly a fifth is borne, and one more fails the trial', () => {
+  const trial = trialOf({ maxErrorRate: 0.2 });
+  repeat(16, () => trial.called('ok', 1));
+  expect(repeat(5, () => trial.called('error', 1))).toEqual([...Array<string>(4).fill('running'), 'failed']);
+  expect(trial.verdict).toMatchObject({ why: '5 of 21 calls failed' });
+});
+
+describe('latency', () => {
+  test('of exactly three times the usual is borne, and a hair more fails the trial', () => {
+    const fair = trialOf({ maxLatencyRatio: 3 }, 10);
+    expect(repeat(10, () => fair.called('ok', 30)).at(-1)).toBe('running');
+    const slow = trialOf({ maxLatencyRatio: 3 }, 10);
+    expect(repeat(10, () => slow.called('ok', 30.001))).toEqual([
+      ...Array<string>(9).fill('running'),
+      'failed',
+    ]);
+  });
+
+  test('is not judged where nothing is known of the version before', () => {
+    const trial = trialOf({ maxLatencyRatio: 1 });
+    expect(repeat(50, () => trial.called('ok', 1_000)).at(-1)).toBe('running');
+  });
+});
+
+test('a verdict stands, whatever comes after it', () => {
+  const passed = trialOf({ calls: 1, minCalls: 1 });
+  passed.called('ok', 1);
+  expect(passed.crashed(true)).toEqual({ state: 'passed' });
+  const failed = trialOf();
+  failed.crashed(true);
+  expect(failed.timeIsUp().state).toBe('failed');
+});
+
+test.each([
+  ['calls', 0],
+  ['maxTimeoutRate', -0.1],
+  ['durationMs', NaN],
+  ['maxCrash', 3],
+])('refuses %s = %s by name', (name, value) => {
+  expect(() => resolveProbation({ [name]: value })).toThrow(
+    expect.objectContaining({ code: 'invalid_params', details: { path: `probation.${name}` } }) as Error,
+  );
+});
