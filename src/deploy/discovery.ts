@@ -14,7 +14,7 @@ export type InspectZip = (zip: string, o: OperationOptions) => Promise<{ name: s
 
 /** What is known of one zip, as long as the file stays the same. */
 interface Known {
-  /** Size, modification time and inode: another one means another file. */
+  /** Size and modification time: others mean another file. Not the inode: network shares make them up anew. */
   fingerprint: string;
   /** When this fingerprint was first seen, by the monotonic clock. */
   since: number;
@@ -147,9 +147,10 @@ export class Discovery {
 
   async #recall(file: string): Promise<{ known: Known; sizeBytes: number; mtimeMs: number } | undefined> {
     try {
-      const { size, mtimeMs, ino, isFile } = await statFile(file);
-      if (!isFile) return undefined;
-      const fingerprint = `${size}-${mtimeMs}-${ino}`;
+      const stats = await stat(file);
+      if (!stats.isFile()) return undefined;
+      const { size, mtimeMs } = stats;
+      const fingerprint = `${size}-${mtimeMs}`;
       let known = this.#known.get(file);
       if (known?.fingerprint !== fingerprint) {
         known = { fingerprint, since: performance.now() };
@@ -205,13 +206,6 @@ function reasonOf({ code, errorCode, message }: RunnerError): InvalidReason {
 
 function damaged(message: string): InvalidReason {
   return { code: 'store_damaged', message };
-}
-
-async function statFile(
-  file: string,
-): Promise<{ size: number; mtimeMs: number; ino: number; isFile: boolean }> {
-  const stats = await stat(file);
-  return { size: stats.size, mtimeMs: stats.mtimeMs, ino: stats.ino, isFile: stats.isFile() };
 }
 
 async function namesIn(folder: string): Promise<string[]> {

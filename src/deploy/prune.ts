@@ -1,7 +1,9 @@
+import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';
+import { audited } from '../store/audit-log.js';
 import type { Durability } from '../store/atomic-file.js';
 import { planPrune, type KeepReason, type ResolvedRetention } from './retention.js';
 import { archiveFolder } from './transaction.js';
@@ -32,8 +34,12 @@ export async function pruneVersions(registry: Registry, options: PruneOptions): 
     const archive = retention.action === 'archive';
     const freedBytes = await bytesToFree(registry, entry, archive);
     const removal = { force: false, archive, durability, lockTimeoutMs, operation: 'prune' as const };
+    const about = { operation: 'prune', name: entry.name, version: entry.version, operator };
+    const log = path.join(registry.layout.logs, 'package_install.log');
     try {
-      await removeVersion(registry, entry.name, entry.version, { ...removal, signal, operator });
+      await audited(log, about, () =>
+        removeVersion(registry, entry.name, entry.version, { ...removal, signal, operator }),
+      );
     } catch (error) {
       const reason = passingReason(error);
       if (reason === undefined) throw error;

@@ -1,7 +1,7 @@
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Registry } from '../registry/registry.js';
-import { syncFolder, type Durability } from '../store/atomic-file.js';
+import { renameOver, syncFolder, type Durability } from '../store/atomic-file.js';
 import type { StoreLayout } from '../store/layout.js';
 import { newRecord, transactionFolderName, writeJournal, type JournalRecord } from './journal.js';
 import { readMarker } from './seal.js';
@@ -145,7 +145,7 @@ export class Transaction {
   }
 
   async #move(from: string, to: string): Promise<void> {
-    await rename(from, to);
+    await renameOver(from, to); // tries again where a virus scanner has a file of it open (Windows)
     await syncFolder(path.dirname(to), this.#durability);
     await syncFolder(path.dirname(from), this.#durability);
   }

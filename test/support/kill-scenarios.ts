@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Deployer, type DeployerWithSteps } from '../../src/deploy/deployer.js';
 import { RunnerError, type RunnerErrorCode } from '../../src/errors.js';
+import { VenvManager } from '../../src/python/venv-manager.js';
 import { Registry } from '../../src/registry/registry.js';
 import { buildPackage } from '../../src/testing/index.js';
 import type { ActiveMapping } from '../../src/registry/types.js';
@@ -27,9 +28,13 @@ export const storeFolder = (root: string) => path.join(root, 'store');
 /** Opens the store of a scenario as a host does. */
 export async function openStore(
   root: string,
+  python: 'plain' | 'real' = 'plain',
 ): Promise<{ registry: Registry; deployer: Deployer } & AsyncDisposable> {
   const registry = await Registry.open(storeFolder(root), { durability: 'none', pollMs: 60_000 });
-  const options: DeployerWithSteps = { registry, steps: plainSteps, retention: { keep: 1 } };
+  const options: DeployerWithSteps = { registry, retention: { keep: 1 } };
+  const { wheelStore } = registry.layout;
+  if (python === 'plain') options.steps = plainSteps;
+  else options.venvs = new VenvManager({ python: 'python3', installer: 'link', wheelStore });
   const deployer = new Deployer(options);
   return {
     registry,
@@ -66,8 +71,9 @@ async function deploy(
   root: string,
   work: (deployer: Deployer) => Promise<unknown>,
   done?: RunnerErrorCode,
+  python?: 'plain' | 'real',
 ): Promise<void> {
-  await using store = await openStore(root);
+  await using store = await openStore(root, python);
   await work(store.deployer).catch((error: unknown) => {
     if (!RunnerError.is(error) || error.code !== done) throw error;
   });
@@ -83,6 +89,15 @@ export const killScenarios: Record<string, KillScenario> = {
     prepare: (root) => addPackage(root, 'first', '1.0.0'),
     operate: (root) =>
       deploy(root, (deployer) => deployer.install(packageFile(root, 'first')), 'already_installed'),
+    states: [[], ['1.0.0 first']],
+  },
+  'install-with-python': {
+    prepare: async (root) => {
+      const manifest = { description: 'first' };
+      await writeFile(packageFile(root, 'first'), await buildPackage({ manifest }));
+    },
+    operate: (root) =>
+      deploy(root, (deployer) => deployer.install(packageFile(root, 'first')), 'already_installed', 'real'),
     states: [[], ['1.0.0 first']],
   },
   upload: {
