@@ -1,5 +1,6 @@
-import { appendFile, mkdir, rename, stat } from 'node:fs/promises';
+import { mkdir, open, rename, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { acquireLock } from './lock.js';
 
 /** One line of an audit log. */
 export interface AuditRecord {
@@ -19,6 +20,7 @@ export interface AuditRecord {
 
 const MAX_BYTES = 10 * 1024 * 1024;
 const KEPT_FILES = 5;
+const NEWLINE = 0x0a;
 
 /**
  * Appends a record as one JSON object a line. Past `maxBytes` the file becomes `<file>.1`, the older ones move up and
@@ -26,8 +28,14 @@ const KEPT_FILES = 5;
  */
 export async function appendAudit(file: string, record: AuditRecord, maxBytes = MAX_BYTES): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true });
-  await rotate(file, maxBytes);
-  await appendFile(file, `${JSON.stringify(record)}\n`);
+  if ((await sizeOf(file)) >= maxBytes) await rotate(file, maxBytes);
+  const handle = await open(file, 'a+');
+  try {
+    const line = `${JSON.stringify(record)}\n`;
+    await handle.writeFile((await endsInLine(handle)) ? line : `\n${line}`);
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Appends the record of an operation however it ends, and passes its outcome on. */
@@ -57,14 +65,33 @@ export async function audited<T>(
   }
 }
 
+/** Whether the last line is whole. One cut off, by a full disk or the end of power, must not take the next with it. */
+async function endsInLine(handle: FileHandle): Promise<boolean> {
+  const { size } = await handle.stat();
+  if (size === 0) return true;
+  const last = Buffer.alloc(1);
+  await handle.read(last, 0, 1, size - 1);
+  return last[0] === NEWLINE;
+}
+
+/** By one process at a time: two that rotate at once would move a file twice. Whoever comes second just appends. */
 async function rotate(file: string, maxBytes: number): Promise<void> {
-  const size = await stat(file).then(
-    (found) => found.size,
-    () => 0,
-  );
-  if (size < maxBytes) return;
-  for (let number = KEPT_FILES - 1; number >= 1; number--) {
-    await rename(`${file}.${number}`, `${file}.${number + 1}`).catch(() => undefined);
+  try {
+    await using _lock = await acquireLock(`${file}.lock`, { operation: 'rotate the log', timeoutMs: 0 });
+    if ((await sizeOf(file)) < maxBytes) return;
+    for (let number = KEPT_FILES - 1; number >= 1; number--) {
+      await rename(`${file}.${number}`, `${file}.${number + 1}`).catch(() => undefined);
+    }
+    await rename(file, `${file}.1`);
+  } catch {
+    // An over-long log is better than a record lost.
   }
-  await rename(file, `${file}.1`).catch(() => undefined);
+}
+
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch {
+    return 0;
+  }
 }

@@ -1,0 +1,72 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { livenessOf, ownIdentity } from '../../src/process/identity.js';
+
+async function startTimeOf(pid: number): Promise<{ state: string; startTime: string }> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0] ?? '', startTime: fields[19] ?? '' };
+}
+
+test('this process is alive', async () => {
+  expect(await livenessOf(await ownIdentity())).toBe('alive');
+});
+
+test('a process that has ended is dead', async () => {
+  const child = spawn(process.execPath, ['-e', '']);
+  await once(child, 'exit');
+  expect(await livenessOf({ ...(await ownIdentity()), pid: child.pid ?? 0 })).toBe('dead');
+});
+
+test.each([
+  ['on another host', { host: 'elsewhere' }, 'unknown'],
+  ['before the last boot', { bootId: 'another' }, 'dead'],
+  ['in another pid namespace', { pidNamespace: 'pid:[1]' }, 'unknown'],
+] as const)('a process %s is as far as can be told from here', async (_, change, liveness) => {
+  expect(await livenessOf({ ...(await ownIdentity()), ...change })).toBe(liveness);
+});
+
+test('one that did not say when it started cannot be told from another with its pid: unknown, and dead once the pid is free', async () => {
+  const own = await ownIdentity();
+  expect(await livenessOf({ ...own, startTime: '' })).toBe('unknown');
+  const child = spawn(process.execPath, ['-e', '']);
+  await once(child, 'exit');
+  expect(await livenessOf({ ...own, startTime: '', pid: child.pid ?? 0 })).toBe('dead');
+});
+
+describe.skipIf(process.platform !== 'linux')('on Linux', () => {
+  test('a pid that was given to a process started at another time is dead', async () => {
+    expect(await livenessOf({ ...(await ownIdentity()), startTime: '1' })).toBe('dead');
+  });
+
+  test('a zombie is dead', async () => {
+    // The parent never waits for its child: it stays a zombie as long as the parent lives.
+    const parent = spawn('python3', [
+      '-c',
+      'import os,sys,time\npid=os.fork()\nif pid==0: os._exit(0)\nos.waitid(os.P_PID,pid,os.WEXITED|os.WNOWAIT)\nprint(pid,flush=True)\nsys.stdin.read()',
+    ]);
+    onTestFinished(() => void parent.kill('SIGKILL'));
+    const [text] = (await once(parent.stdout, 'data')) as [Buffer];
+    const pid = Number(text.toString());
+    const { state, startTime } = await startTimeOf(pid);
+    expect(state).toBe('Z');
+    expect(await livenessOf({ ...(await ownIdentity()), pid, startTime })).toBe('dead');
+  });
+
+  test('a process whose main thread has ended while another runs is alive', async () => {
+    const child = spawn('python3', [
+      '-c',
+      'import ctypes,sys,threading\n' +
+        'threading.Thread(target=sys.stdin.read).start()\n' +
+        'print("up",flush=True)\nctypes.CDLL(None).pthread_exit(None)',
+    ]);
+    onTestFinished(() => void child.kill('SIGKILL'));
+    await once(child.stdout, 'data');
+    const pid = child.pid ?? 0;
+    const { startTime } = await startTimeOf(pid);
+    while ((await startTimeOf(pid)).state !== 'Z') await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(await livenessOf({ ...(await ownIdentity()), pid, startTime })).toBe('alive');
+  });
+});
