@@ -20,6 +20,26 @@ export async function publishMappings(
   for (const { file, mapping } of missing) await writeJsonAtomic(file, mapping, durability);
 }
 
+/** As {@link publishMappings}, where it is known what `active/` says: looks at no file that need not change. */
+export async function publishChanges(
+  layout: StoreLayout,
+  before: Active,
+  active: Active,
+  durability: Durability,
+): Promise<void> {
+  const gone = Object.keys(before).filter((pid) => !(pid in active));
+  if (gone.length > 0) {
+    const kept = new Set(Object.keys(active).map((pid) => pid.toLowerCase()));
+    // The file that goes may be, on a file system that folds case, the one of another id: then all are looked at.
+    if (gone.some((pid) => kept.has(pid.toLowerCase()))) return publishMappings(layout, active, durability);
+  }
+  for (const pid of gone) await rm(layout.active(pid), { force: true });
+  for (const [pid, mapping] of Object.entries(active)) {
+    const isSame = pid in before && JSON.stringify(before[pid]) === JSON.stringify(mapping);
+    if (!isSame) await writeJsonAtomic(layout.active(pid), mapping, durability);
+  }
+}
+
 /** Whether `active/` says what the registry says. */
 export async function isPublished(layout: StoreLayout, active: Active): Promise<boolean> {
   const { stale, missing } = await differences(layout, active);

@@ -4,7 +4,7 @@ import { RunnerError } from '../errors.js';
 import type { Durability } from '../store/atomic-file.js';
 import type { StoreLayout } from '../store/layout.js';
 import { acquireLock, hasLockFiles, type Lock } from '../store/lock.js';
-import { isPublished, publishMappings, unfinishedFiles } from './published.js';
+import { isPublished, publishChanges, publishMappings, unfinishedFiles } from './published.js';
 import { completeFromDisk, setAside, type RegistryDamage } from './rebuild.js';
 import {
   markOf,
@@ -35,8 +35,11 @@ export class SharedContent {
   #content: RegistryContent = { schema_version: 1, packages: [], active: withoutPrototype() };
   /** Which file the content was read from; undefined before the first. */
   #seen: FileMark | undefined;
+  /** Which file the copies in `active/` are known to agree with. */
+  #published: FileMark | undefined;
   /** While a change of ours is on its way to the disk, what is in memory is what is valid. */
   #isCommitting = false;
+  /** Rises when a commit begins and when it ends. */
   #commits = 0;
   /** Readings, one after the other: an older one must not end up on top. */
   #reading: Promise<unknown> = Promise.resolve();
@@ -72,9 +75,10 @@ export class SharedContent {
 
   /** False when a change of ours came between: what was read may be older than it. */
   async #readAgain(): Promise<boolean> {
+    if (this.#isCommitting) return false;
     const commits = this.#commits;
     const reading = await readRegistryFile(this.#layout);
-    if (this.#isCommitting || commits !== this.#commits) return false;
+    if (commits !== this.#commits) return false;
     // `seen` may stand for a damaged file that could not be replaced: what was rebuilt from it is what there is.
     if (reading.mark === this.#seen) return true;
     if (reading.state !== 'read' || reading.problems.length > 0) {
@@ -114,11 +118,7 @@ export class SharedContent {
     throwIfAborted(signal, operation);
     if (damage) damage.setAside = await setAside(this.#layout, reading.state);
     await this.#commit(lock, reading, content);
-    // The change has happened: copies that cannot be written now are written with the next one, or by a sweep.
-    const publish = () => publishMappings(this.#layout, content.active, this.#durability);
-    await publish()
-      .catch(publish)
-      .catch(() => undefined);
+    await this.#publish(content.active, reading);
     if (damage) this.#listeners.damaged(damage);
     return answer;
   }
@@ -134,6 +134,24 @@ export class SharedContent {
       this.#content = content;
     } finally {
       this.#isCommitting = false;
+      this.#commits += 1;
+    }
+  }
+
+  /** Brings the copies in `active/` up to date, once more after a passing error. */
+  async #publish(active: RegistryContent['active'], before: RegistryReading): Promise<void> {
+    // If nobody wrote since they were last brought up to date here, what they say is known.
+    const isKnown = this.#published !== undefined && this.#published === before.mark;
+    this.#published = undefined;
+    const all = () => publishMappings(this.#layout, active, this.#durability);
+    const first = isKnown
+      ? publishChanges(this.#layout, before.content.active, active, this.#durability)
+      : all();
+    try {
+      await first.catch(all);
+      this.#published = this.#seen;
+    } catch {
+      // The change has happened: copies that cannot be written now are written with the next one, or by a sweep.
     }
   }
 

@@ -1,0 +1,118 @@
+import { lutimes, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { ownIdentity } from '../../src/process/identity.js';
+import { acquireLock, lockHolder } from '../../src/store/lock.js';
+import { createOwnerFile, newOwner, readOwner } from '../../src/store/lock-owner.js';
+import { startScript } from '../support/child-script.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+
+const lockPath = async () => path.join(await temporaryFolder(), 'x.lock');
+
+/** Puts there what a holder that cannot be seen from here, or is dead, has left. */
+async function leave(file: string, change: object): Promise<void> {
+  const owner = { ...(await newOwner('left')), ...change };
+  await symlink(JSON.stringify(owner), `${file}.owner`);
+  await writeFile(file, '');
+}
+
+test('while a lock is held its owner can be read, and lockfile’s own file is there', async () => {
+  const file = await lockPath();
+  await using _lock = await acquireLock(file, { operation: 'install x 1' });
+  expect(await lockHolder(file)).toMatchObject({ ...(await ownIdentity()), operation: 'install x 1' });
+  expect(await readdir(path.dirname(file))).toEqual(['x.lock', 'x.lock.owner']);
+});
+
+test('release is safe to call twice and leaves nothing', async () => {
+  const file = await lockPath();
+  const lock = await acquireLock(file, { operation: 'a' });
+  await Promise.all([lock.release(), lock.release()]);
+  await lock.release();
+  expect(await readdir(path.dirname(file))).toEqual([]);
+});
+
+test('the lock of a process that was killed is taken at once', async () => {
+  const file = await lockPath();
+  const run = startScript('signal-host.ts', ['none', file], (line) => {
+    if (line === 'ready') run.process.kill('SIGKILL');
+  });
+  expect(await run.end).toMatchObject({ signal: 'SIGKILL' });
+  expect(await lockHolder(file)).toMatchObject({ pid: run.process.pid });
+  await using lock = await acquireLock(file, { operation: 'next', timeoutMs: 0 });
+  expect(await lockHolder(file)).toMatchObject({ token: lock.owner.token });
+});
+
+test('of many that wait for the lock of a dead process each gets it, one after the other', async () => {
+  const file = await lockPath();
+  await leave(file, { startTime: '1' });
+  let inside = 0;
+  let most = 0;
+  await Promise.all(
+    Array.from({ length: 20 }, async (_, n) => {
+      await using _lock = await acquireLock(file, { operation: `n ${n}` });
+      most = Math.max(most, (inside += 1));
+      await new Promise(setImmediate);
+      inside -= 1;
+    }),
+  );
+  expect(most).toBe(1);
+  expect(await readdir(path.dirname(file))).toEqual([]);
+});
+
+test('a claim whose claimer was killed in the middle of taking over does not stand in the way, and goes', async () => {
+  const file = await lockPath();
+  await leave(file, { startTime: '1', token: 'dead' });
+  await symlink(
+    JSON.stringify({ ...(await newOwner('claim')), startTime: '2', token: 'too' }),
+    `${file}.claim-dead`,
+  );
+  await using _lock = await acquireLock(file, { operation: 'next', timeoutMs: 2_000 });
+  expect(await readdir(path.dirname(file))).toEqual(['x.lock', 'x.lock.owner']);
+});
+
+test('a holder on another host keeps its lock: lock_timeout names it', async () => {
+  const file = await lockPath();
+  await leave(file, { host: 'line-7', pid: 42 });
+  await expect(acquireLock(file, { operation: 'install', timeoutMs: 30 })).rejects.toMatchObject({
+    code: 'lock_timeout',
+    message: expect.stringContaining('process 42 on line-7 (left, since') as string,
+    details: { path: file, timeoutMs: 30, holder: { host: 'line-7' } },
+  });
+});
+
+test('a living holder of this host keeps its lock, however long ago it was refreshed', async () => {
+  const file = await lockPath();
+  await using lock = await acquireLock(file, { operation: 'a' });
+  await lutimes(`${file}.owner`, 1, 1);
+  await expect(acquireLock(file, { operation: 'b', timeoutMs: 30 })).rejects.toMatchObject({
+    code: 'lock_timeout',
+  });
+  await lock.assertHeld();
+});
+
+test('a holder that was taken for dead is told lock_lost, and leaves the lock of the next one alone', async () => {
+  const file = await lockPath();
+  const lock = await acquireLock(file, { operation: 'a' });
+  await rm(`${file}.owner`);
+  await rm(file);
+  await using next = await acquireLock(file, { operation: 'b' });
+  await expect(lock.assertHeld()).rejects.toMatchObject({ code: 'lock_lost', retryable: true });
+  await lock.release();
+  await next.assertHeld();
+});
+
+test('waiting ends with AbortError when aborted', async () => {
+  const file = await lockPath();
+  await using _lock = await acquireLock(file, { operation: 'a' });
+  const signal = AbortSignal.timeout(20);
+  await expect(acquireLock(file, { operation: 'b', signal })).rejects.toMatchObject({ name: 'AbortError' });
+});
+
+test('where links cannot be made the owner is a file, created by one only and read the same', async () => {
+  const file = await lockPath();
+  const owner = await newOwner('x'.repeat(10_000));
+  expect(owner.operation.length).toBeLessThan(300);
+  const made = await Promise.all([1, 2, 3].map(() => createOwnerFile(file, owner, 'win32')));
+  expect(made.filter(Boolean)).toHaveLength(1);
+  expect(await readOwner(file)).toEqual(owner);
+});
