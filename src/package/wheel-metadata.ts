@@ -2,12 +2,15 @@ import type { OperationOptions } from '../abort.js';
 import { openArchive } from './archive.js';
 import type { Archive, ArchiveEntry } from './archive-types.js';
 import { decodeText } from './text.js';
+import { normalizeProjectName } from './wheel-name.js';
 
 /** What a wheel says of itself in METADATA (core metadata specification). */
 export interface WheelMetadata {
   /** `Requires-Dist`, as written. */
   requires: string[];
   requiresPython?: string;
+  /** `Provides-Extra`, normalised: an extra that is not among them is ignored, as pip does. */
+  extras?: string[];
 }
 
 /** A compressed wheel has to be unpacked to look into it; larger ones are left to pip. */
@@ -45,8 +48,12 @@ export function parseMetadata(text: string): WheelMetadata {
     .filter((match) => match !== null)
     .map(([, name = '', value = '']) => ({ name: name.toLowerCase(), value: value.trim() }));
   const requiresPython = fields.find(({ name }) => name === 'requires-python')?.value;
+  const extras = fields
+    .filter(({ name }) => name === 'provides-extra')
+    .map(({ value }) => normalizeProjectName(value));
   return {
     requires: fields.filter(({ name }) => name === 'requires-dist').map(({ value }) => value),
     ...(requiresPython !== undefined && { requiresPython }),
+    ...(extras.length > 0 && { extras }),
   };
 }

@@ -1,9 +1,11 @@
 import path from 'node:path';
 import { normalizeProjectName } from '../package/wheel-name.js';
 import { choiceKey, chooseWithPip, rememberChoice, rememberedChoice } from './choice.js';
+import { chooseWithoutPip } from './choose-without-pip.js';
 import type { Installation } from './install-pip.js';
 import { FileLinker } from './link-files.js';
 import { linkWheel } from './link-wheel.js';
+import { choosePip } from './pip.js';
 import type { InstallReport } from './types.js';
 import type { WheelStore } from './wheel-store.js';
 
@@ -28,7 +30,9 @@ export async function installByLink(
   await store.hashes.save();
   const key = choiceKey(installation, hashes);
   const remembered = await rememberedChoice(store.choices, key, hashes);
-  const chosen = remembered ?? (await chooseWithPip(installation));
+  const hasPip = choosePip(installation.facts, wheelsFolder, wheels) !== undefined;
+  const choose = hasPip ? chooseWithPip : chooseWithoutPip;
+  const chosen = remembered ?? (await choose(installation, hashes));
   if (!remembered) await rememberChoice(store.choices, key, chosen);
 
   const sizes = new Map(wheels.map(({ file, sizeBytes }) => [file, sizeBytes]));

@@ -12,7 +12,7 @@ import { canReport } from './choice.js';
 import { installByLink } from './install-link.js';
 import { installWithPip, type Installation } from './install-pip.js';
 import { readRequirements } from './requirements-file.js';
-import { listWheels } from './pip.js';
+import { choosePip, listWheels } from './pip.js';
 import { namedPlace, rewritePaths } from './relocate.js';
 import { Progress } from './progress.js';
 import { distInfos } from './record.js';
@@ -177,7 +177,8 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
         onLine: this.#outputOf(venv.dir),
         onProgress: progress.at,
       };
-      const store = await this.#storeFor(venv, facts);
+      const hasPip = choosePip(facts, wheelsFolder, wheels) !== undefined;
+      const store = await this.#storeFor(venv, facts, hasPip);
       const installed = store ? await installByLink(installation, store) : await installWithPip(installation);
       progress.end();
       return { installer: store ? 'link' : 'pip', installed, durationMs: performance.now() - startedAt };
@@ -241,8 +242,9 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   }
 
   /** The wheel store, where linking out of it can do all that pip does. */
-  async #storeFor(venv: Venv, facts: PythonFacts): Promise<WheelStore | undefined> {
-    if (this.installer !== 'link') return undefined;
+  async #storeFor(venv: Venv, facts: PythonFacts, hasPip: boolean): Promise<WheelStore | undefined> {
+    // Without any pip, linking is the only way.
+    if (this.installer !== 'link' && hasPip) return undefined;
     // Windows needs program files for scripts, and what is installed already must be uninstalled first: pip's work.
     const isFresh = (await distInfos(venv.sitePackages)).length === 0;
     return isFresh && process.platform !== 'win32' && canReport(facts) ? this.wheelStore : undefined;
