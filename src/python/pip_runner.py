@@ -5,6 +5,7 @@
 Works with every pip there is, where `pip --python` needs 22.3; pip sees the packages of this interpreter alone.
 Lines on stderr that begin with U+001E count the bytes of wheels unpacked so far.
 """
+import os
 import runpy
 import sys
 import zipfile
@@ -57,7 +58,14 @@ def count_unpacked_bytes():
     zipfile.ZipExtFile.read = counting
 
 
+def die_with_host():
+    guard = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "process", "die_with_host.py")
+    with open(guard, encoding="utf-8") as file:
+        exec(file.read(), {})
+
+
 def main():
+    die_with_host()
     location, executable = sys.argv[1:3]
     sys.argv[1:3] = []
     sys.argv[0] = "pip"

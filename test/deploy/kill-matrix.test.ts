@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import type { StepPlan } from '../support/fs-steps.js';
 import { runMatrix } from '../support/kill-matrix.js';
 import { killScenarios } from '../support/kill-scenarios.js';
@@ -13,10 +13,15 @@ const WAYS: ((at: number) => StepPlan)[] = [
   (at) => ({ mode: 'fail', at, code: 'EIO' }),
 ];
 
+const steps: number[] = [];
+let tried = 0;
+
 test.each(Object.keys(killScenarios))(
   '%s killed, out of space or with an I/O error at any file-system step leaves the old state or the new one',
   async (name) => {
     const result = await runMatrix(name, WAYS, sample);
+    steps.push(result.steps);
+    tried += result.tried;
     process.stdout.write(`kill matrix: ${JSON.stringify(result)}\n`);
     expect(result.tried).toBe(sample ?? result.steps * WAYS.length);
     // A promise about time is held in the long run alone, over hundreds of recoveries.
@@ -24,3 +29,8 @@ test.each(Object.keys(killScenarios))(
   },
   sample === undefined ? 3_600_000 : 60_000,
 );
+
+afterAll(() => {
+  const all = steps.reduce((sum, count) => sum + count, 0);
+  process.stdout.write(`kill matrix: ${all} steps of ${steps.length} operations, ${tried} cuts tried\n`);
+});
