@@ -1,0 +1,63 @@
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { ownIdentity } from '../../src/process/identity.js';
+import { markedVersions, markUse, usersOf } from '../../src/registry/uses.js';
+import { StoreLayout } from '../../src/store/layout.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+
+async function marked(change: object, age: number): Promise<{ layout: StoreLayout; folder: string }> {
+  const layout = new StoreLayout(await temporaryFolder());
+  const folder = path.join(layout.algorithms, '.uses', 'x', '1');
+  await mkdir(folder, { recursive: true });
+  const file = path.join(folder, 'a.json');
+  await writeFile(file, JSON.stringify({ ...(await ownIdentity()), ...change }));
+  const then = new Date(Date.now() - age);
+  await utimes(file, then, then);
+  return { layout, folder };
+}
+
+const HOUR = 3_600_000;
+
+test('a version has as many users as marks of the living, and none when all are released', async () => {
+  const layout = new StoreLayout(await temporaryFolder());
+  const uses = await Promise.all([
+    markUse(layout, 'x', '1'),
+    markUse(layout, 'x', '1'),
+    markUse(layout, 'y', '1'),
+  ]);
+  expect(await usersOf(layout, 'x', '1')).toHaveLength(2);
+  expect([...(await markedVersions(layout))].sort()).toEqual(['x/1', 'y/1']);
+  for (const use of uses) await use.release();
+  expect(await usersOf(layout, 'x', '1')).toEqual([]);
+  expect(await readdir(layout.algorithms)).toEqual([]);
+});
+
+test('marking and releasing at once never fail for a folder that goes under them', async () => {
+  const layout = new StoreLayout(await temporaryFolder());
+  await Promise.all(
+    Array.from({ length: 10 }, async () => {
+      for (let n = 0; n < 10; n++) await (await markUse(layout, 'x', '1')).release();
+    }),
+  );
+  expect(await usersOf(layout, 'x', '1')).toEqual([]);
+});
+
+test('the mark of a dead process does not count and is swept', async () => {
+  const { layout, folder } = await marked({ startTime: '1' }, 0);
+  expect(await usersOf(layout, 'x', '1')).toEqual([]);
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test('a user on another host counts while it refreshes its mark, and no longer when it has been silent for an hour', async () => {
+  const fresh = await marked({ host: 'line-7' }, 60_000);
+  expect(await usersOf(fresh.layout, 'x', '1')).toMatchObject([{ host: 'line-7' }]);
+  const silent = await marked({ host: 'line-7' }, HOUR);
+  expect(await usersOf(silent.layout, 'x', '1')).toEqual([]);
+  expect(await readdir(silent.folder)).toEqual([]);
+});
+
+test('a user of this host that is seen to live counts, however old its mark is', async () => {
+  const { layout } = await marked({}, HOUR);
+  expect(await usersOf(layout, 'x', '1')).toHaveLength(1);
+});
