@@ -1,5 +1,5 @@
 /** A registry of 2,000 packages with as many product ids: what a station asks of it, and how long it takes. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { Registry } from '../../src/registry/registry.js';
@@ -62,9 +62,13 @@ async function resolving(): Promise<BenchResult[]> {
     const few = samples.filter((_, n) => n % 20 === 0);
     return [
       figure({ name: `resolve() of ${PACKAGES} packages, median`, unit: 'ms', samples: few, atMost: 1 }),
-      figure({
-        ...{ name: `resolve() of ${PACKAGES} packages, 99 of 100`, unit: 'ms', samples: few },
-        ...{ value: percentile(samples, 0.99), atMost: 1 },
+      // What it waits for is one look at the file: a busy machine lets both wait.
+      await compare({
+        name: `resolve() of ${PACKAGES} packages, 99 of 100`,
+        comparator: 'a bare stat of registry.json, 99 of 100',
+        ours: async () => percentile(await each(400, resolve), 0.99),
+        theirs: async () => percentile(await each(400, () => stat(registry.layout.registry)), 0.99),
+        ...{ rounds: 9, atMost: 3 },
       }),
       await compare({
         name: `resolve() of ${PACKAGES} packages`,
