@@ -11,11 +11,16 @@ import { systemClock } from './clock.js';
 import { Deadline } from './deadline.js';
 import type { Emit } from './deployment.js';
 import { DeploymentTable, type HeldDeployment } from './deployment-table.js';
-import { checkRequest } from './inspection-request.js';
+import { checkRequest, checkWorkers } from './inspection-request.js';
 import { Inspector } from './inspector.js';
+import type { ComparisonReport } from './comparison-report.js';
+import { Onlookers } from './onlookers.js';
 import { resolvePolicy, type SupervisorPolicy } from './policy.js';
+import type { Recording, RecordOptions } from './recording/recorder.js';
+import { replayRecording, type ReplayOptions } from './recording/replay.js';
 import { Router } from './router.js';
 import { SessionTable } from './sessions.js';
+import type { Shadow, ShadowOptions } from './shadow-types.js';
 import { Retirement } from './switching/retirement.js';
 import { Switcher } from './switching/switcher.js';
 import { Trials } from './switching/trials.js';
@@ -58,6 +63,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   readonly #sessions = new SessionTable();
   readonly #trials: Trials;
   readonly #switcher: Switcher;
+  readonly #onlookers: Onlookers;
   readonly #registry: Registry;
   readonly #tell: Emit;
   readonly #follow: () => void;
@@ -114,6 +120,10 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
         return this.#inspector.run({ phase: 'execute', request, requestId, deadline, startedAt }, deployment);
       },
     });
+    this.#onlookers = new Onlookers({
+      ...{ inspector: this.#inspector, table: this.#table, router: this.#router },
+      ...{ frames: this.#frames, retirement, policy, clock, emit },
+    });
     this.#follow = () => {
       this.#switcher.follow();
     };
@@ -131,11 +141,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     this.#checkOpen('start');
     throwIfAborted(o.signal, 'start');
     const workers = o.workers ?? this.policy.workers;
-    if (!Number.isInteger(workers) || workers < 1) {
-      throw new RunnerError('invalid_params', `workers must be a whole number from 1, not ${workers}`, {
-        details: { path: 'workers' },
-      });
-    }
+    checkWorkers(workers);
     const entry = await this.#router.entry(name, version);
     const before = this.#table.find(name, version);
     if (!before) this.#table.forgive(name, version);
@@ -247,6 +253,34 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     await this.#switcher.rollback(o);
   }
 
+  /**
+   * Tries a candidate version on calls as they run, without a part in them: it reads the same frames, is asked only when
+   * it has time, and what it says is compared, told by a `shadow` event and gathered in the report.
+   *
+   * @throws RunnerError `invalid_params`, `not_found`, `start_failed`, `timeout`, `aborted`, `closed`
+   */
+  async shadow(o: ShadowOptions): Promise<Shadow> {
+    this.#checkOpen('shadow');
+    return this.#onlookers.shadow(o);
+  }
+
+  /**
+   * Records calls (request, image, answer, timing) to a folder, bounded in bytes, until it is stopped.
+   * @throws RunnerError `invalid_params` for a folder with something else in it
+   */
+  async record(o: RecordOptions): Promise<Recording> {
+    this.#checkOpen('record');
+    return this.#onlookers.record(o);
+  }
+
+  /**
+   * Makes the calls of a recording again at any deployed version, started if need be, and compares the answers.
+   * @throws RunnerError `invalid_params` for a folder that is no recording, `not_found`, `aborted`, `closed`
+   */
+  replay(o: ReplayOptions): Promise<ComparisonReport> {
+    return replayRecording(o, (phase, request, options) => this.#inspect(phase, request, options));
+  }
+
   /** Closes the circuit of a version by hand; resolves when a worker is ready. */
   async resetCircuit(name: string, version: string, o: OperationOptions = {}): Promise<void> {
     this.#checkOpen('resetCircuit');
@@ -265,9 +299,10 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     return (this.#closed ??= (async () => {
       for (const event of FOLLOWED) this.#registry.off(event, this.#follow);
       await this.#router.settled();
+      const looking = this.#onlookers.close();
       const switching = this.#switcher.close();
       await Promise.all(this.#table.all().map((deployment) => deployment.stop({ reason: 'closed' })));
-      await switching;
+      await Promise.all([switching, looking]);
       await Promise.all(this.#table.all().map((deployment) => deployment.stop({ reason: 'closed' })));
       if (this.#ownsFrames) await this.#frames.close();
     })());

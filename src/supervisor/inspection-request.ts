@@ -47,6 +47,12 @@ function checkImage(image: ImageInput, field: string): void {
   }
 }
 
+/** Refuses a number of workers that cannot be. @throws RunnerError `invalid_params` */
+export function checkWorkers(workers: number): void {
+  if (Number.isInteger(workers) && workers >= 1) return;
+  throw invalid('workers', 'must be a whole number from 1', workers);
+}
+
 /** Width and height of an image, in pixels. */
 export function sizeOf(image: ImageInput): { width: number; height: number } {
   const { width, height } = 'pixels' in image ? image.meta : image;

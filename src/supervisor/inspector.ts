@@ -1,8 +1,8 @@
 import { RunnerError } from '../errors.js';
 import type { FramePool } from '../frames/frame-pool.js';
-import type { SentImage } from '../frames/types.js';
 import type { AlgorithmWorker } from '../worker/algorithm-worker.js';
 import type { WorkerCall, WorkerReply } from '../worker/types.js';
+import type { CallEnd, CallTap, SentImages } from './call-tap.js';
 import type { Clock } from './clock.js';
 import type { Deadline } from './deadline.js';
 import type { Deployment } from './deployment.js';
@@ -23,14 +23,10 @@ export interface Inspection {
   startedAt: number;
 }
 
-/** Images of one call, in shared memory. */
-interface SentImages {
-  image: SentImage;
-  guideImage: SentImage | undefined;
-}
-
 /** Carries an inspection through at one deployment: a worker, the image, the call, another attempt, the contract. */
 export class Inspector {
+  /** Those who look on. */
+  readonly taps = new Set<CallTap>();
   readonly #policy: Readonly<SupervisorPolicy>;
   readonly #clock: Clock;
   readonly #frames: FramePool;
@@ -54,6 +50,7 @@ export class Inspector {
     const timing = { queueMs: 0, frameMs: 0, callMs: 0, totalMs: 0 };
     const tried = new Set<AlgorithmWorker>();
     let sent: SentImages | undefined;
+    const watch = this.taps.size > 0 ? new Watch(this.taps, inspection, deployment) : undefined;
     try {
       for (let attempts = 1; ; attempts++) {
         const askedAt = this.#clock.now();
@@ -69,7 +66,9 @@ export class Inspector {
           // Sent again, a request goes by another id: a late answer to the first must not pass for one to the second.
           const wireId = attempts === 1 ? requestId : `${requestId}~${attempts}`;
           const calledAt = this.#clock.now();
-          reply = await this.#call(inspection, lease, sent, wireId);
+          const answered = this.#call(inspection, lease, sent, wireId);
+          watch?.begin(sent);
+          reply = await answered;
           timing.callMs = this.#clock.now() - calledAt;
           if (isReplyRetried(reply, attempts, this.#policy) && deadline.leftMs > 0) {
             tried.add(lease.worker);
@@ -96,10 +95,17 @@ export class Inspector {
         checkResult(reply, phase, sizeOf(request.image), deployment.title);
         timing.totalMs = this.#clock.now() - startedAt;
         deployment.latency.add(timing.totalMs);
-        return resultOf(reply, { requestId, worker: lease.slot.index, attempts, timing, deployment });
+        const result = resultOf(reply, { requestId, worker: lease.slot.index, attempts, timing, deployment });
+        watch?.end({ result });
+        return result;
       }
+    } catch (error) {
+      watch?.end({
+        error: RunnerError.is(error) ? error : new RunnerError('unknown', String(error), { cause: error }),
+      });
+      throw error;
     } finally {
-      if (sent) giveBack(sent, tried);
+      if (sent) giveBack(sent, tried, watch?.holds ?? []);
     }
   }
 
@@ -161,15 +167,55 @@ export class Inspector {
   }
 }
 
+/** Tells those who look on of one call: when it is on its way, and how it ended. */
+class Watch {
+  /** How long they want the images to stay. */
+  readonly holds: Promise<unknown>[] = [];
+  readonly #taps: ReadonlySet<CallTap>;
+  readonly #inspection: Inspection;
+  readonly #deployment: Deployment;
+  readonly #ended: Promise<CallEnd>;
+  #hasBegun = false;
+  #resolve!: (end: CallEnd) => void;
+
+  constructor(taps: ReadonlySet<CallTap>, inspection: Inspection, deployment: Deployment) {
+    this.#taps = taps;
+    this.#inspection = inspection;
+    this.#deployment = deployment;
+    this.#ended = new Promise((resolve) => (this.#resolve = resolve));
+  }
+
+  /** Once, however often the call is tried. */
+  begin(images: SentImages): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    const { phase, request, requestId } = this.#inspection;
+    const { name, version } = this.#deployment.entry;
+    for (const tap of this.#taps) {
+      const hold = tap.offer({ phase, request, requestId, name, version, images, ended: this.#ended });
+      if (hold) this.holds.push(hold);
+    }
+  }
+
+  end(end: CallEnd): void {
+    this.#resolve(end);
+  }
+}
+
 /** The worker left between the moment it was given and the moment it was asked. */
 function isNeverSent(error: unknown, { worker }: Lease): boolean {
   return RunnerError.is(error, 'closed') && (worker.state === 'exited' || worker.state === 'stopping');
 }
 
 /** A worker that was given up may go on reading until it is gone: its slots rest until then. */
-function giveBack({ image, guideImage }: SentImages, tried: ReadonlySet<AlgorithmWorker>): void {
-  const readers = [...tried].filter(({ state }) => state === 'stopping').map(({ exited }) => exited);
-  const gone = readers.length > 0 ? Promise.all(readers) : undefined;
+function giveBack(
+  { image, guideImage }: SentImages,
+  tried: ReadonlySet<AlgorithmWorker>,
+  holds: readonly Promise<unknown>[],
+): void {
+  const leaving = [...tried].filter(({ state }) => state === 'stopping').map(({ exited }) => exited);
+  const readers = [...leaving, ...holds];
+  const gone = readers.length > 0 ? Promise.allSettled(readers) : undefined;
   image.done(gone);
   guideImage?.done(gone);
 }

@@ -5,6 +5,7 @@ import type { Generation, ManifestStep } from '../package/types.js';
 import type { ResultData, WorkerExit, WorkerMetrics, WorkerLog, WorkerState } from '../worker/types.js';
 import type { LatencySummary } from './latency.js';
 import type { CircuitState } from './restart-policy.js';
+import type { ShadowEvent } from './shadow-types.js';
 import type { SwitchedBackEvent, SwitchedEvent } from './switching/types.js';
 
 /** One image to inspect. `pid` routes through the active mapping; `target` names the version itself. */
@@ -144,6 +145,8 @@ export interface SupervisorEvents {
   switchedBack: [event: SwitchedBackEvent];
   /** A version has stood its trial. */
   probationPassed: [event: DeploymentEvent & { pids: string[] }];
+  /** A candidate has answered a copy of a call. */
+  shadow: [event: ShadowEvent];
   result: [
     event: DeploymentEvent & { pid: string | undefined; phase: 'pre' | 'execute'; result: InspectionResult },
   ];

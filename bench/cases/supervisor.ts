@@ -1,0 +1,194 @@
+/** What supervision costs: in a call, at rest, on two cores, when a worker dies, and when a version is switched. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Deployer } from '../../src/deploy/deployer.js';
+import { Registry } from '../../src/registry/registry.js';
+import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
+import type { SupervisorPolicy } from '../../src/supervisor/policy.js';
+import { buildPackage } from '../../src/testing/index.js';
+import { steeredAlgorithm } from '../../test/support/steered-algorithm.js';
+import { compare, figure, median, percentile, type BenchCase, type BenchResult } from '../harness.js';
+
+const image = { data: new Uint8Array(64 * 48 * 3).fill(50), width: 64, height: 48 };
+
+interface Station {
+  registry: Registry;
+  supervise: (policy?: Partial<SupervisorPolicy>) => AlgorithmSupervisor;
+}
+
+/** A store with versions of the steered algorithm in it. */
+async function withStation<T>(versions: string[], work: (station: Station) => Promise<T>): Promise<T> {
+  const root = await mkdtemp(path.join(os.tmpdir(), 'bench-supervisor-'));
+  const registry = await Registry.open(root, { durability: 'none' });
+  const deployer = new Deployer({ registry });
+  const supervisors: AlgorithmSupervisor[] = [];
+  try {
+    for (const version of versions) {
+      const files = {
+        'algorithm/__init__.py': '',
+        'algorithm/main.py': steeredAlgorithm()
+          .replace('"1.0.0"', JSON.stringify(version))
+          .replace('["A01"]', '["A", "K1", "K2"]'),
+      };
+      const zip = path.join(root, `sample-v${version}-offline.zip`);
+      await writeFile(zip, await buildPackage({ version, pids: ['A', 'K1', 'K2'], files }));
+      await deployer.install(zip);
+    }
+    return await work({
+      registry,
+      supervise: (policy) => {
+        const supervisor = new AlgorithmSupervisor({ registry, policy });
+        supervisors.push(supervisor);
+        return supervisor;
+      },
+    });
+  } finally {
+    await Promise.all(supervisors.map((supervisor) => supervisor.close()));
+    await deployer.close();
+    await registry.close();
+    await rm(root, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** Route, queue, frame, contract: all of a call but the time the worker had it. */
+function callCost(): Promise<BenchResult[]> {
+  return withStation(['1.0.0'], async ({ registry, supervise }) => {
+    await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A'] });
+    const supervisor = supervise();
+    const costs: number[] = [];
+    for (let call = 0; call < 1_200; call++) {
+      const { timing } = await supervisor.execute({ pid: 'A', stepIndex: 1, image });
+      if (call >= 200) costs.push(timing.totalMs - timing.callMs);
+    }
+    const of = (name: string, share: number, atMost: number) =>
+      figure({ name, unit: 'ms', samples: costs, value: percentile(costs, share), atMost });
+    return [
+      of('supervised call of 64 x 48: cost in the host, p50', 0.5, 0.3),
+      of('supervised call of 64 x 48: cost in the host, p99', 0.99, 1),
+    ];
+  });
+}
+
+function idleHost(): Promise<BenchResult[]> {
+  return withStation(['1.0.0'], async ({ supervise }) => {
+    const supervisor = supervise();
+    // What is loaded and compiled when first used is not what eight workers cost.
+    await supervisor.start('sample', '1.0.0', { workers: 1 });
+    await supervisor.stop('sample', '1.0.0');
+    const before = process.memoryUsage.rss();
+    await supervisor.start('sample', '1.0.0', { workers: 8 });
+    const grown = (process.memoryUsage.rss() - before) / 2 ** 20;
+    const shares: number[] = [];
+    for (let look = 0; look < 5; look++) {
+      const cpu = process.cpuUsage();
+      const startedAt = performance.now();
+      await sleep(6_000); // longer than a heartbeat interval
+      const { user, system } = process.cpuUsage(cpu);
+      shares.push(((user + system) / 1_000 / (performance.now() - startedAt)) * 100);
+    }
+    return [
+      figure({ name: 'idle host with 8 workers: memory grown', unit: 'MiB', samples: [grown], atMost: 50 }),
+      figure({ name: 'idle host with 8 workers: CPU', unit: '%', samples: shares, atMost: 0.5 }),
+    ];
+  });
+}
+
+function throughput(): Promise<BenchResult[]> {
+  return withStation(['1.0.0'], async ({ supervise }) => {
+    const run = async (workers: number) => {
+      const supervisor = supervise({ executeTimeoutMs: 60_000 });
+      await supervisor.start('sample', '1.0.0', { workers });
+      const target = { name: 'sample', version: '1.0.0' };
+      const calls = 40;
+      const startedAt = performance.now();
+      await Promise.all(
+        Array.from({ length: calls }, () =>
+          supervisor.execute({ target, stepIndex: 1, image, userParams: { spin_ms: 25 } }),
+        ),
+      );
+      const perSecond = (calls / (performance.now() - startedAt)) * 1_000;
+      await supervisor.close();
+      return perSecond;
+    };
+    const result = await compare({
+      name: 'throughput of 2 workers, an algorithm that burns the CPU',
+      unit: 'calls/s',
+      comparator: '1 worker',
+      ours: () => run(2),
+      theirs: () => run(1),
+      rounds: 5,
+      warmUp: false,
+      atLeast: 1.8,
+    });
+    return [result];
+  });
+}
+
+function exitNoticed(): Promise<BenchResult[]> {
+  return withStation(['1.0.0'], async ({ supervise }) => {
+    const supervisor = supervise({ maxCrashes: 1_000, maxRestarts: 1_000 });
+    await supervisor.start('sample', '1.0.0');
+    const samples: number[] = [];
+    for (let round = 0; round < 15; round++) {
+      const pid = supervisor.status()[0]?.workers[0]?.pid;
+      if (pid === undefined) throw new Error('the worker is not there to be killed');
+      const exited = new Promise((resolve) => supervisor.once('exit', resolve));
+      const ready = new Promise((resolve) => supervisor.once('ready', resolve));
+      const killedAt = performance.now();
+      process.kill(pid, 'SIGKILL');
+      await exited;
+      samples.push(performance.now() - killedAt);
+      await ready;
+    }
+    return [figure({ name: 'death of an idle worker noticed', unit: 'ms', samples, atMost: 50 })];
+  });
+}
+
+/** Calls follow each other without a pause; the slowest around a switch against the slowest of as long without one. */
+function switchDelay(): Promise<BenchResult[]> {
+  return withStation(['1.0.0', '2.0.0'], async ({ registry, supervise }) => {
+    // An id of its own keeps each version warm.
+    await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A', 'K1'] });
+    await registry.activate({ name: 'sample', version: '2.0.0', pids: ['K2'] });
+    const supervisor = supervise();
+    const call = (pid: string) => supervisor.execute({ pid, stepIndex: 1, image });
+    for (let n = 0; n < 300; n++) await call(n % 2 ? 'K1' : 'K2');
+    const slowest = async (during: () => Promise<void>) => {
+      const state = { isOver: false };
+      const done = during().finally(() => (state.isOver = true));
+      let most = 0;
+      for (let calls = 0; calls < 20 || !state.isOver; calls++) {
+        const { totalMs } = (await call('A')).timing;
+        most = Math.max(most, totalMs);
+      }
+      await done;
+      return most;
+    };
+    const extra: number[] = [];
+    for (let round = 0; round < 40; round++) {
+      const version = round % 2 ? '1.0.0' : '2.0.0';
+      const with_ = await slowest(() => supervisor.switch({ name: 'sample', version, pids: ['A'] }));
+      const without = await slowest(() => sleep(10).then(() => undefined));
+      extra.push(Math.max(0, with_ - without));
+    }
+    return [
+      figure({
+        name: 'extra delay of a call by a switch to a warm version',
+        unit: 'ms',
+        samples: extra,
+        value: median(extra),
+        atMost: 5,
+      }),
+    ];
+  });
+}
+
+export const cases: BenchCase[] = [
+  { name: 'supervisor call', run: callCost },
+  { name: 'supervisor idle', heavy: true, run: idleHost },
+  { name: 'supervisor throughput', heavy: true, run: throughput },
+  { name: 'supervisor exit', run: exitNoticed },
+  { name: 'supervisor switch', run: switchDelay },
+];

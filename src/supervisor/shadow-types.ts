@@ -1,0 +1,38 @@
+import type { OperationOptions } from '../abort.js';
+import type { AnswerComparison } from './comparison.js';
+import type { ComparisonReport } from './comparison-report.js';
+
+/** A candidate version, and which calls it gets a copy of. */
+export interface ShadowOptions extends OperationOptions {
+  name: string;
+  version: string;
+  /** @defaultValue every call that was routed by a product id */
+  pids?: string[];
+  /** Share of those calls, from 0 to 1. @defaultValue 1 */
+  share?: number;
+  /** Workers of the candidate. @defaultValue 1 */
+  workers?: number;
+  /** Calls that may wait for the candidate, each holding its frame; further ones are left out. @defaultValue 4 */
+  maxPending?: number;
+  /** Overlap from which two boxes are taken for the same. @defaultValue 0.5 */
+  minIou?: number;
+}
+
+/** A candidate that is being tried. */
+export interface Shadow extends AsyncDisposable {
+  report(): ComparisonReport;
+  /** Ends the trial; resolves when the candidate has answered what it has, with the final report. */
+  stop(): Promise<ComparisonReport>;
+}
+
+/** One call that the candidate was tried on. `name` and `version` are the candidate's. */
+export interface ShadowEvent {
+  name: string;
+  version: string;
+  pid: string;
+  requestId: string;
+  comparison: AnswerComparison;
+  /** At the worker, in milliseconds. */
+  activeMs: number;
+  candidateMs: number;
+}
