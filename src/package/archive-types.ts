@@ -42,6 +42,8 @@ export interface Archive {
       /** fsync files and folders. @defaultValue false */
       durable?: boolean;
       onProgress?: (doneBytes: number, totalBytes: number) => void;
+      /** Makes the files read-only, from the moment they are created. @defaultValue false */
+      readOnly?: boolean;
       /** Files or groups of small files unpacked at once; each takes up to 5 MB of memory. @defaultValue 4 */
       lanes?: number;
       /** Takes the SHA-256 of each file as it is written, so that nobody need read it again for that. */

@@ -1,4 +1,4 @@
-import { chmod, lstat, mkdir, readFile, utimes } from 'node:fs/promises';
+import { lstat, mkdir, readFile, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
@@ -63,6 +63,7 @@ export async function buildEntry(
     await archive.extract(tree, {
       signal: options.signal,
       lanes: LANES,
+      readOnly: true,
       onProgress: options.onProgress,
       onFile: ({ name, sizeBytes, mode = 0 }, sha256) => {
         digests.set(name, { sha256, size: sizeBytes, executable: (mode & 0o111) !== 0 });
@@ -90,11 +91,13 @@ export async function buildEntry(
   if (fault !== undefined) throw faulty(fault);
 
   const files: StoredFile[] = [];
-  for (const [name, { size, executable }] of digests) {
-    const file = path.join(tree, name);
-    await chmod(file, executable ? 0o555 : 0o444);
-    files.push({ path: name, size, executable, mtime: (await lstat(file)).mtimeMs });
-  }
+  const next = digests.entries();
+  const lane = async () => {
+    for (const [name, { size, executable }] of next) {
+      files.push({ path: name, size, executable, mtime: (await lstat(path.join(tree, name))).mtimeMs });
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, lane));
   return {
     format: 1,
     sha256: wheel.sha256,

@@ -16,6 +16,7 @@ export interface Extraction {
   target: string;
   place: (entry: ArchiveEntry) => string | undefined;
   durable: boolean;
+  readOnly: boolean;
   onProgress: ((doneBytes: number, totalBytes: number) => void) | undefined;
   onFile: ((entry: ArchiveEntry, sha256: Buffer) => void) | undefined;
   lanes: number;
@@ -86,6 +87,7 @@ async function runTasks(extraction: Extraction, target: string, placement: Place
     source,
     checker,
     durable,
+    readOnly: extraction.readOnly,
     onFile: extraction.onFile,
     signal: stop.signal,
     pathOf: (to) => path.join(target, to),

@@ -14,6 +14,7 @@ export interface UnpackContext {
   source: ByteSource;
   checker: EntryChecker;
   durable: boolean;
+  readOnly: boolean;
   onFile: ((entry: DirectoryEntry, sha256: Buffer) => void) | undefined;
   signal: AbortSignal;
   /** Absolute path of a placed file. */
@@ -47,7 +48,7 @@ export async function unpackBatch(
       const { offset, length } = checker.range(span);
       const at = offset - task.start;
       const content = inflateVerified(source.path, span.entry, window.subarray(at, at + length));
-      await writeNewFile(context.pathOf(to), content, modeOf(span.entry), durable);
+      await writeNewFile(context.pathOf(to), content, modeOf(span.entry, context.readOnly), durable);
       context.onFile?.(span.entry, createHash('sha256').update(content).digest());
       context.progress(content.length);
     }
@@ -65,7 +66,7 @@ export async function unpackLarge(
   const { span, to } = task.file;
   const range = checker.range(span);
   const ring = makeRing(span.entry);
-  const handle = await open(context.pathOf(to), 'wx', modeOf(span.entry));
+  const handle = await open(context.pathOf(to), 'wx', modeOf(span.entry, context.readOnly));
   const hash = context.onFile && createHash('sha256');
   let writing: Promise<void> = Promise.resolve();
   try {
@@ -103,8 +104,9 @@ async function writeAll(handle: FileHandle, chunk: Buffer): Promise<void> {
 }
 
 /** Programs stay programs; nothing becomes writable for others, and nothing unreadable for us. */
-function modeOf(entry: DirectoryEntry): number {
-  return (entry.mode ?? 0) & 0o100 ? 0o755 : 0o644;
+function modeOf(entry: DirectoryEntry, readOnly: boolean): number {
+  const mode = (entry.mode ?? 0) & 0o111 ? 0o755 : 0o644;
+  return readOnly ? mode & 0o555 : mode;
 }
 
 /**

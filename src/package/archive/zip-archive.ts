@@ -122,6 +122,7 @@ export class ZipArchive implements Archive {
         place: o.place ?? (({ name }) => name),
         durable: o.durable ?? false,
         onProgress: o.onProgress,
+        readOnly: o.readOnly ?? false,
         onFile: o.onFile,
         lanes: o.lanes ?? DEFAULT_LANES,
         signal,
