@@ -96,9 +96,9 @@ def now_ms():
 def encode(message):
     """JSON that every reader understands: what is not finite is null, what NumPy made is a plain number or list."""
     try:
-        text = json.dumps(message, ensure_ascii=False, allow_nan=False, default=plain)
+        text = _encoder.encode(message)
     except ValueError:
-        text = json.dumps(finite(message), ensure_ascii=False, allow_nan=False, default=plain)
+        text = _encoder.encode(finite(message))
     return text.encode("utf-8", "replace")
 
 
@@ -118,3 +118,7 @@ def finite(value):
     if isinstance(value, (list, tuple)):
         return [finite(item) for item in value]
     return value
+
+
+# Made once: json.dumps makes one anew for every call with options.
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=plain)
