@@ -359,7 +359,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
 
   #onExit(exitCode: number | null, exitSignal: NodeJS.Signals | null): void {
     this.#logs.end();
-    this.#heartbeat.stop();
+    this.#heartbeat.end();
     const { lastLines } = this;
     const { beforeReady, byItself, ended } = exitFailures(this.#title, exitCode, exitSignal, lastLines);
     this.#handshake.fail(beforeReady);

@@ -1,10 +1,15 @@
 /**
  * Pings an idle worker and tells when no pong comes. Stopped while a call runs: the worker is single-threaded and
  * answers nothing then. Node's timers run on the monotonic clock.
+ *
+ * One timer serves for all intervals: it is started afresh around every call, and making a new one each time costs
+ * more than the rest of the bookkeeping together.
  */
 export class Heartbeat {
   readonly #options: { intervalMs: number; graceMs: number; ping: () => void; lost: () => void };
-  #timer: NodeJS.Timeout | undefined;
+  #interval: NodeJS.Timeout | undefined;
+  #grace: NodeJS.Timeout | undefined;
+  #isBeating = false;
 
   constructor(options: { intervalMs: number; graceMs: number; ping: () => void; lost: () => void }) {
     this.#options = options;
@@ -12,15 +17,34 @@ export class Heartbeat {
 
   /** Starts afresh: the next ping is one interval away. */
   restart(): void {
-    const { intervalMs, graceMs, ping, lost } = this.#options;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#timer = setTimeout(lost, graceMs);
-      ping();
-    }, intervalMs);
+    this.#endGrace();
+    this.#isBeating = true;
+    if (this.#interval) this.#interval.refresh();
+    else this.#interval = setTimeout(() => this.#onInterval(), this.#options.intervalMs);
   }
 
+  /** No ping until it is restarted. */
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#endGrace();
+    this.#isBeating = false;
+  }
+
+  /** Stops for good: no timer is left. */
+  end(): void {
+    this.stop();
+    clearTimeout(this.#interval);
+    this.#interval = undefined;
+  }
+
+  #onInterval(): void {
+    if (!this.#isBeating) return;
+    this.#grace = setTimeout(this.#options.lost, this.#options.graceMs);
+    this.#options.ping();
+  }
+
+  #endGrace(): void {
+    if (!this.#grace) return;
+    clearTimeout(this.#grace);
+    this.#grace = undefined;
   }
 }

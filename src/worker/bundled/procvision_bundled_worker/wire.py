@@ -57,15 +57,22 @@ class Channel:
         if not chunk:
             self._at_end = True
             return
+        if not self._bytes and len(chunk) >= 4 and len(chunk) == 4 + int.from_bytes(chunk[:4], "big"):
+            self._take(chunk[4:])  # one whole frame, as nearly always
+            return
         self._bytes += chunk
         while len(self._bytes) >= 4:
             end = 4 + int.from_bytes(self._bytes[:4], "big")
             if len(self._bytes) < end:
                 return
-            message = json.loads(self._bytes[4:end].decode("utf-8"))
+            body = bytes(self._bytes[4:end])
             del self._bytes[:end]
-            if isinstance(message, dict):
-                self._waiting.append(message)
+            self._take(body)
+
+    def _take(self, body):
+        message = json.loads(body)
+        if isinstance(message, dict):
+            self._waiting.append(message)
 
     def _watch(self):
         while True:
