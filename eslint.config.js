@@ -25,5 +25,21 @@ export default tseslint.config(
     },
   },
   { files: ['examples/**', 'bench/**'], rules: { 'no-console': 'off' } },
+  {
+    files: ['examples/*/public/*.js'],
+    languageOptions: {
+      globals: Object.fromEntries(
+        [
+          'document',
+          'fetch',
+          'Node',
+          'TextDecoderStream',
+          'createImageBitmap',
+          'URLSearchParams',
+          'setInterval',
+        ].map((name) => [name, 'readonly']),
+      ),
+    },
+  },
   { files: ['**/*.js'], extends: [tseslint.configs.disableTypeChecked] },
 );

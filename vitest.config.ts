@@ -6,6 +6,7 @@ const source = (file: string) => fileURLToPath(new URL(`./src/${file}`, import.m
 export default defineConfig({
   resolve: {
     alias: [
+      { find: 'procvision-runner/http', replacement: source('http/index.ts') },
       { find: 'procvision-runner/testing', replacement: source('testing/index.ts') },
       { find: /^procvision-runner$/, replacement: source('index.ts') },
     ],

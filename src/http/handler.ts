@@ -1,0 +1,111 @@
+import { activate, install, list, listActive, switchVersion, uninstall, validate } from './actions.js';
+import { openApiDocument } from './openapi.js';
+import { problemResponse, RequestFault } from './problem.js';
+import type { Call, RunnerAction, RunnerHandlerOptions } from './types.js';
+
+interface Route {
+  method: 'GET' | 'POST' | 'DELETE';
+  path: string;
+  action: RunnerAction;
+  answer: (call: Call) => Response | Promise<Response>;
+}
+
+const ROUTES: readonly Route[] = [
+  { method: 'GET', path: '/openapi.json', action: 'describe', answer: describe },
+  { method: 'GET', path: '/algorithms', action: 'list', answer: list },
+  { method: 'GET', path: '/algorithms/active', action: 'list', answer: listActive },
+  { method: 'POST', path: '/algorithms/install', action: 'install', answer: install },
+  { method: 'POST', path: '/algorithms/activate', action: 'activate', answer: activate },
+  { method: 'POST', path: '/algorithms/switch', action: 'switch', answer: switchVersion },
+  { method: 'POST', path: '/algorithms/validate', action: 'validate', answer: validate },
+  { method: 'DELETE', path: '/algorithms/{name}/{version}', action: 'uninstall', answer: uninstall },
+];
+
+const DEFAULT_MAX_UPLOAD_BYTES = 8 * 1024 ** 3;
+
+/**
+ * The endpoints of the runner as one web-standard handler, mountable in any Node framework. It never rejects: every
+ * failure is a problem document (RFC 9457) with `code` and `error_code`.
+ *
+ * Without `authorize` only GET is answered; everything else is 403, unless `allowUnauthenticated` opens it up.
+ */
+export function createRunnerHandler(options: RunnerHandlerOptions): (request: Request) => Promise<Response> {
+  const resolved: Call['options'] = {
+    ...options,
+    maxUploadBytes: options.maxUploadBytes ?? DEFAULT_MAX_UPLOAD_BYTES,
+    basePath: (options.basePath ?? '').replace(/\/+$/, ''),
+  };
+  return async (request) => {
+    try {
+      const url = new URL(request.url);
+      const { route, params } = findRoute(request, url, resolved.basePath);
+      await checkAuthorized(request, route.action, resolved);
+      return await route.answer({ request, url, params, options: resolved });
+    } catch (error) {
+      return problemResponse(error);
+    }
+  };
+}
+
+function findRoute(
+  request: Request,
+  url: URL,
+  basePath: string,
+): { route: Route; params: Record<string, string> } {
+  const unknown = () => new RequestFault('unknown_path', `There is nothing at ${url.pathname}`);
+  if (!url.pathname.startsWith(`${basePath}/`)) throw unknown();
+  const path = url.pathname.slice(basePath.length);
+  const matches = ROUTES.flatMap((route) => {
+    const params = matchPath(route.path, path);
+    return params ? [{ route, params }] : [];
+  });
+  if (matches.length === 0) throw unknown();
+  const match = matches.find(({ route }) => route.method === request.method);
+  if (match) return match;
+  const allow = matches.map(({ route }) => route.method).join(', ');
+  throw new RequestFault('method_not_allowed', `${url.pathname} takes ${allow}`, { allow });
+}
+
+function matchPath(pattern: string, path: string): Record<string, string> | undefined {
+  const wanted = pattern.split('/');
+  const given = path.split('/');
+  if (wanted.length !== given.length) return undefined;
+  const params: Record<string, string> = {};
+  for (const [index, part] of wanted.entries()) {
+    const value = given[index] ?? '';
+    const name = /^\{(.+)\}$/.exec(part)?.[1];
+    if (name === undefined ? part !== value : value === '') return undefined;
+    if (name !== undefined) params[name] = decodePart(value);
+  }
+  return params;
+}
+
+function decodePart(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new RequestFault('bad_request', `${part} is not percent-encoded UTF-8`);
+  }
+}
+
+async function checkAuthorized(
+  request: Request,
+  action: RunnerAction,
+  options: Call['options'],
+): Promise<void> {
+  const { authorize, allowUnauthenticated = false } = options;
+  const isAllowed = authorize
+    ? await authorize(request, action)
+    : allowUnauthenticated || request.method === 'GET';
+  if (isAllowed) return;
+  throw new RequestFault(
+    'forbidden',
+    authorize
+      ? `This caller may not ${action}`
+      : `Nobody may ${action}: the server was set up without an authorize function, so it only answers GET`,
+  );
+}
+
+function describe({ options }: Call): Response {
+  return Response.json(openApiDocument(options.basePath));
+}

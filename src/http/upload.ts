@@ -1,0 +1,89 @@
+import { Readable, Transform } from 'node:stream';
+import type { Busboy as BusboyParser } from '@fastify/busboy';
+import { mediaType } from './body.js';
+import { RequestFault } from './problem.js';
+
+const RAW_TYPES = new Set(['application/zip', 'application/octet-stream', 'application/x-zip-compressed']);
+
+/** Whether the request carries a package itself, raw or as multipart. */
+export function isUpload(request: Request): boolean {
+  const type = mediaType(request);
+  return RAW_TYPES.has(type) || type === 'multipart/form-data';
+}
+
+/**
+ * The bytes of an uploaded package as a stream that is never held whole. It fails when more than `maxBytes` arrive,
+ * when the body is cut off, and when the multipart body is malformed or has no file in it.
+ */
+export async function openUpload(request: Request, maxBytes: number): Promise<Readable> {
+  const tooLarge = () =>
+    new RequestFault(
+      'payload_too_large',
+      `The upload is larger than the ${maxBytes} bytes this server takes`,
+    );
+  const declared = Number(request.headers.get('content-length') ?? 0);
+  // A multipart body is a little longer than its file; the file itself is counted as it arrives.
+  if (declared > maxBytes + 64 * 1024) throw tooLarge();
+  if (!request.body) throw new RequestFault('bad_request', 'The body is empty');
+  const body = Readable.fromWeb(request.body);
+  const file = mediaType(request) === 'multipart/form-data' ? await filePart(request, body) : body;
+  return bounded(file, maxBytes, tooLarge);
+}
+
+function bounded(source: Readable, maxBytes: number, tooLarge: () => Error): Readable {
+  let received = 0;
+  const counter = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      received += chunk.length;
+      done(received > maxBytes ? tooLarge() : null, chunk);
+    },
+    destroy(error, done) {
+      source.destroy();
+      done(error);
+    },
+  });
+  source.once('error', (error) => {
+    const cutOff = new RequestFault('bad_request', `The upload was cut off: ${error.message}`);
+    counter.destroy(error instanceof RequestFault ? error : cutOff);
+  });
+  source.once('close', () => {
+    if (!source.readableEnded) counter.destroy(new RequestFault('bad_request', 'The upload was cut off'));
+  });
+  return source.pipe(counter);
+}
+
+/** The first file of a multipart body. Busboy is loaded when the first such body comes. */
+async function filePart(request: Request, body: Readable): Promise<Readable> {
+  const { Busboy } = await import('@fastify/busboy');
+  const malformed = (cause: unknown) =>
+    new RequestFault('bad_request', `The multipart body is malformed: ${(cause as Error).message}`);
+  let parser: BusboyParser;
+  try {
+    parser = new Busboy({
+      headers: { 'content-type': request.headers.get('content-type') ?? '' },
+      limits: { files: 1, fields: 16, fieldSize: 4096, parts: 17 },
+    });
+  } catch (cause) {
+    throw malformed(cause);
+  }
+  return new Promise<Readable>((resolve, reject) => {
+    let part: Readable | undefined;
+    const fail = (cause: unknown) => {
+      part?.destroy(malformed(cause));
+      reject(malformed(cause));
+    };
+    parser.on('file', (_field, stream) => {
+      part = stream;
+      resolve(stream);
+    });
+    parser.once('error', fail);
+    parser.once('finish', () => {
+      reject(new RequestFault('bad_request', 'The multipart body has no file in it'));
+    });
+    body.once('error', fail);
+    body.once('close', () => {
+      if (!body.readableEnded) fail(new Error('the upload was cut off'));
+    });
+    body.pipe(parser);
+  });
+}
