@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { RunnerError } from '../errors.js';
 import { normalizeProjectName } from '../package/wheel-name.js';
 import { readJson, writeJsonAtomic } from '../store/atomic-file.js';
-import type { PythonFacts } from './facts.js';
+import type { PythonFacts } from './python-facts.js';
 import type { Installation } from './install-pip.js';
 import { choosePip, noPip, runPip } from './pip.js';
 import { explainPipFailure } from './pip-faults.js';

@@ -4,7 +4,7 @@ import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import { pythonEnvironment } from '../process/environment.js';
 import { run } from '../process/run.js';
-import type { PythonFacts } from './facts.js';
+import type { PythonFacts } from './python-facts.js';
 import { rewritePaths } from './relocate.js';
 import type { Interpreter, Venv } from './types.js';
 

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { ownIdentity } from '../process/identity.js';
 import { readJson, writeJsonAtomic } from '../store/atomic-file.js';
-import type { PythonFacts } from './facts.js';
+import type { PythonFacts } from './python-facts.js';
 
 interface Remembered {
   mark: string;

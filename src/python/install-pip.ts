@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import type { Wheel } from '../package/types.js';
 import { normalizeProjectName } from '../package/wheel-name.js';
-import type { PythonFacts } from './facts.js';
+import type { PythonFacts } from './python-facts.js';
 import { choosePip, noPip, runPip } from './pip.js';
 import { explainPipFailure } from './pip-faults.js';
 import { distInfos, readIdentity } from './record.js';

@@ -5,7 +5,7 @@ import { RunnerError } from '../errors.js';
 import type { ChosenWheel } from './choice.js';
 import { finalPython } from './environment.js';
 import { consoleCommands, parseTarget, scriptBody } from './entry-points.js';
-import type { PythonFacts } from './facts.js';
+import type { PythonFacts } from './python-facts.js';
 import type { FileLinker } from './link-files.js';
 import { formatRecord, recordHash, type RecordRow } from './record.js';
 import { dataScriptHeader, scriptHeader } from './scripts.js';

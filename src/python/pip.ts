@@ -8,7 +8,7 @@ import type { Wheel } from '../package/types.js';
 import { parseWheelName } from '../package/wheel-name.js';
 import { pythonEnvironment } from '../process/environment.js';
 import { run, type RunResult } from '../process/run.js';
-import type { PythonFacts } from './facts.js';
+import type { PythonFacts } from './python-facts.js';
 import { finalPython } from './environment.js';
 import type { FlatRequirements } from './requirements-file.js';
 import type { Venv } from './types.js';
