@@ -54,7 +54,7 @@ export class ShadowTap implements CallTap {
       this.#log.skipped();
       return undefined;
     }
-    const readers: Promise<void>[] = [];
+    const readers: Promise<unknown>[] = [];
     const tried = this.#try(call, pid, readers).then(() => Promise.all(readers));
     const pending = tried.then(() => {
       this.#pending.delete(pending);
@@ -72,7 +72,7 @@ export class ShadowTap implements CallTap {
     await Promise.all(this.#pending);
   }
 
-  async #try(call: TappedCall, pid: string, readers: Promise<void>[]): Promise<void> {
+  async #try(call: TappedCall, pid: string, readers: Promise<unknown>[]): Promise<void> {
     await Promise.resolve(); // the call itself goes first
     try {
       const reply = await this.#ask(call, readers);

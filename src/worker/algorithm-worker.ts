@@ -215,10 +215,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     if (this.#state === 'new') {
       this.#endUnstarted();
     }
-    if (this.#state === 'exited' || this.#state === 'stopping') {
-      await this.gone();
-      return this.exited;
-    }
+    if (this.#state === 'exited' || this.#state === 'stopping') return this.gone();
     this.#reason ??= { text: reason };
     // It imports, or runs the call that is being given up: what is written to it now it does not read.
     const isDeaf = this.#state === 'starting' || this.#state === 'busy';
@@ -230,14 +227,14 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       this.#send({ type: 'shutdown' });
     };
     await this.#process?.end(isDeaf ? undefined : ask, this.limits.shutdownMs);
-    await this.gone();
-    return this.exited;
+    return this.gone();
   }
 
   /** Resolves when the process is gone and everything it had started with it. */
-  async gone(): Promise<void> {
-    await this.exited;
+  async gone(): Promise<WorkerExit> {
+    const exit = await this.exited;
     await this.#process?.swept();
+    return exit;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
