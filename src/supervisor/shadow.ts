@@ -100,7 +100,7 @@ export class ShadowTap implements CallTap {
 
   async #ask(
     { phase, request, requestId, images }: TappedCall,
-    readers: Promise<void>[],
+    readers: Promise<unknown>[],
   ): Promise<WorkerReply> {
     const { pool } = this.#candidate;
     const limitMs = request.timeoutMs ?? this.#limits[phase];
