@@ -6,8 +6,10 @@ export interface CommonEvents {
   listenerError: [error: unknown, event: string];
 }
 
-type Names<Events extends object> = EventEmitter.EventNames<Events & CommonEvents>;
-type ListenerOf<Events extends object, T extends Names<Events>> = EventEmitter.EventListener<
+/** Names of an emitter's events. */
+export type EventName<Events extends object> = EventEmitter.EventNames<Events & CommonEvents>;
+/** The function that takes an event's arguments. */
+export type EventListenerOf<Events extends object, T extends EventName<Events>> = EventEmitter.EventListener<
   Events & CommonEvents,
   T
 >;
@@ -21,25 +23,33 @@ export class SafeEmitter<Events extends object> extends EventEmitter<Events & Co
   readonly #guards = new WeakMap<AnyListener, Map<unknown, AnyListener>>();
   readonly #originals = new WeakMap<AnyListener, AnyListener>();
 
-  override on<T extends Names<Events>>(event: T, fn: ListenerOf<Events, T>, context?: unknown): this {
+  override on<T extends EventName<Events>>(
+    event: T,
+    fn: EventListenerOf<Events, T>,
+    context?: unknown,
+  ): this {
     return super.on(event, this.#guard(fn, event) as never, context);
   }
 
-  override addListener<T extends Names<Events>>(
+  override addListener<T extends EventName<Events>>(
     event: T,
-    fn: ListenerOf<Events, T>,
+    fn: EventListenerOf<Events, T>,
     context?: unknown,
   ): this {
     return this.on(event, fn, context);
   }
 
-  override once<T extends Names<Events>>(event: T, fn: ListenerOf<Events, T>, context?: unknown): this {
+  override once<T extends EventName<Events>>(
+    event: T,
+    fn: EventListenerOf<Events, T>,
+    context?: unknown,
+  ): this {
     return super.once(event, this.#guard(fn, event) as never, context);
   }
 
-  override off<T extends Names<Events>>(
+  override off<T extends EventName<Events>>(
     event: T,
-    fn?: ListenerOf<Events, T>,
+    fn?: EventListenerOf<Events, T>,
     context?: unknown,
     once?: boolean,
   ): this {
@@ -47,18 +57,18 @@ export class SafeEmitter<Events extends object> extends EventEmitter<Events & Co
     return super.off(event, guarded as never, context, once);
   }
 
-  override removeListener<T extends Names<Events>>(
+  override removeListener<T extends EventName<Events>>(
     event: T,
-    fn?: ListenerOf<Events, T>,
+    fn?: EventListenerOf<Events, T>,
     context?: unknown,
     once?: boolean,
   ): this {
     return this.off(event, fn, context, once);
   }
 
-  override listeners<T extends Names<Events>>(event: T): ListenerOf<Events, T>[] {
+  override listeners<T extends EventName<Events>>(event: T): EventListenerOf<Events, T>[] {
     const guarded = super.listeners(event) as AnyListener[];
-    return guarded.map((fn) => this.#originals.get(fn) ?? fn) as ListenerOf<Events, T>[];
+    return guarded.map((fn) => this.#originals.get(fn) ?? fn) as EventListenerOf<Events, T>[];
   }
 
   #guard(listener: unknown, event: unknown): AnyListener {

@@ -6,7 +6,7 @@
 export { RunnerError, ERROR_NUMBERS } from './errors.js';
 export type { RunnerErrorCode, RunnerErrorDetails, RunnerErrorOptions, FieldIssue } from './errors.js';
 export type { OperationOptions } from './abort.js';
-export { SafeEmitter, type CommonEvents } from './emitter.js';
+export { SafeEmitter, type CommonEvents, type EventListenerOf, type EventName } from './emitter.js';
 export type { ProcessIdentity } from './process/identity.js';
 export type { Durability } from './store/atomic-file.js';
 export { StoreLayout } from './store/layout.js';
@@ -35,11 +35,12 @@ export type {
   PackageValidatorOptions,
 } from './validation/package-validator.js';
 export type { Inspected } from './validation/inspect.js';
-export type { CheckName } from './validation/check-names.js';
+export { CHECK_ORDER, type CheckName } from './validation/check-names.js';
 export { formatReport } from './validation/report.js';
 export type { ProbeFindings, ProbeTarget } from './validation/probe.js';
 export { Registry } from './registry/registry.js';
 export type { RegistryEvents, RegistryFilter, RegistryOptions } from './registry/registry.js';
+export type { SwitchBack } from './registry/barring.js';
 export type { MappingChange } from './registry/mappings.js';
 export type { RegistryDamage } from './registry/rebuild.js';
 export type { VersionUse } from './registry/uses.js';

@@ -48,7 +48,10 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   readonly #given: readonly string[] | undefined;
   readonly #timeoutMs: number;
   readonly #facts: FactsCache;
-  /** Unpacked wheels that environments share; undefined when there is none. */
+  /**
+   * Unpacked wheels that environments share; undefined when there is none.
+   * @internal
+   */
   readonly wheelStore: WheelStore | undefined;
 
   constructor(options: VenvManagerOptions = {}) {
@@ -228,7 +231,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    * Removes unpacked wheels that no environment uses. Hard links tell by themselves; environments on file systems
    * that clone or copy must be named to be heeded.
    *
-   * @param options.environments - folders of all environments made with this store
+   * `options.environments`: folders of all environments made with this store
    */
   async pruneWheels(
     options: { environments?: readonly string[] } & OperationOptions = {},

@@ -246,7 +246,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
 
   /**
    * Goes back to the version that served a product id before, or to any that is kept, by the same warm path.
-   * @throws RunnerError as {@link switch}
+   * @throws RunnerError as {@link AlgorithmSupervisor.switch}
    */
   async rollback(o: RollbackOptions): Promise<void> {
     this.#checkOpen('rollback');
