@@ -1,5 +1,7 @@
+import { lstatSync } from 'node:fs';
 import { lstat, mkdir, readFile, utimes } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import { openArchive } from '../package/archive.js';
@@ -39,6 +41,8 @@ export interface WheelEntry {
 
 /** Two keep two cores busy; the memory of more would count in a host that does other things. */
 const LANES = 2;
+/** Files looked at in one turn of the event loop: well under a millisecond on a local disk. */
+const GROUP = 64;
 const ENTRY_FILE = 'entry.json';
 const DIST_INFO = /^[^/]+\.dist-info$/;
 
@@ -140,17 +144,17 @@ export async function readEntry(folder: string): Promise<WheelEntry | undefined>
   return isEntry ? (value as WheelEntry) : undefined;
 }
 
-/** Files that somebody wrote to, told by size and time: no content is read. */
+/**
+ * Files that somebody wrote to, told by size and time: no content is read. Looked at in small groups without waiting
+ * for a thread each time, which takes ten times as long as the looking; the event loop turns after each group.
+ */
 export async function touchedFiles(folder: string, entry: WheelEntry): Promise<StoredFile[]> {
   const touched: StoredFile[] = [];
-  const next = entry.files[Symbol.iterator]();
-  const lane = async () => {
-    for (const file of next) {
-      const found = await lstat(path.join(treeOf(folder), file.path)).catch(() => undefined);
-      if (!found?.isFile() || found.size !== file.size || found.mtimeMs !== file.mtime) touched.push(file);
-    }
-  };
-  await Promise.all(Array.from({ length: 16 }, lane));
+  for (const [index, file] of entry.files.entries()) {
+    if (index % GROUP === GROUP - 1) await setImmediate();
+    const found = lstatSync(path.join(treeOf(folder), file.path), { throwIfNoEntry: false });
+    if (!found?.isFile() || found.size !== file.size || found.mtimeMs !== file.mtime) touched.push(file);
+  }
   return touched;
 }
 
