@@ -6,7 +6,7 @@ import { pythonEnvironment } from '../../src/process/environment.js';
 import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
 import type { WorkerFlavour, WorkerSpec } from '../../src/worker/types.js';
 import { compare, figure, median, percentile, type BenchCase, type BenchResult } from '../harness.js';
-import { BareAdapter, scratchFolder } from '../support.js';
+import { BareAdapter, scratchFolder } from '../support/processes.js';
 
 const ROUND_TRIPS = 2000;
 

@@ -8,12 +8,16 @@ import type { KnownWheel } from '../package/resolution.js';
 import { findSdkWheel, generationOfSdk } from '../package/sdk.js';
 import { decodeText } from '../package/text.js';
 import type { Manifest, PackageInspection, Requirement } from '../package/types.js';
+import type { WheelMetadata } from '../package/wheel-metadata.js';
 import { parseWheelName } from '../package/wheel-name.js';
 import type { Interpreter } from '../python/types.js';
 import type { CheckList } from './check-list.js';
 import { judgeWheels } from './judge-wheels.js';
 import type { PackageSource } from './package-source.js';
 import { readPythonNeed } from './python-need.js';
+
+/** Wheels that are looked into side by side; small compressed ones are held in memory meanwhile. */
+const WHEELS_AT_ONCE = 8;
 
 /** A package as far as it can be told without running it. */
 export interface Inspected {
@@ -125,6 +129,7 @@ async function readWheels(
 ): Promise<KnownWheel[]> {
   const malformed: string[] = [];
   const known: KnownWheel[] = [];
+  const entries: ArchiveEntry[] = [];
   for (const entry of layout.wheelFiles) {
     const file = fileName(entry);
     if (!file.endsWith('.whl')) {
@@ -136,12 +141,17 @@ async function readWheels(
       malformed.push(file);
       continue;
     }
-    const metadata = await source.wheelMetadata(entry, { signal }).catch((error: unknown) => {
-      if (RunnerError.is(error, 'aborted')) throw error;
-      warnings.push(`${entry.name} cannot be looked into: ${(error as Error).message}`);
-      return undefined;
-    });
-    known.push({ wheel, metadata });
+    known.push({ wheel });
+    entries.push(entry);
+  }
+  for (let at = 0; at < known.length; at += WHEELS_AT_ONCE) {
+    const group = known.slice(at, at + WHEELS_AT_ONCE);
+    await Promise.all(
+      group.map(async (wheel, index) => {
+        const entry = entries[at + index];
+        if (entry) wheel.metadata = await readMetadata(source, entry, signal, warnings);
+      }),
+    );
   }
   if (malformed.length > 0) {
     checks.fail(
@@ -158,6 +168,21 @@ async function readWheels(
     checks.pass('wheel_names');
   }
   return known;
+}
+
+async function readMetadata(
+  source: PackageSource,
+  entry: ArchiveEntry,
+  signal: AbortSignal | undefined,
+  warnings: string[],
+): Promise<WheelMetadata | undefined> {
+  try {
+    return await source.wheelMetadata(entry, { signal });
+  } catch (error) {
+    if (RunnerError.is(error, 'aborted')) throw error;
+    warnings.push(`${entry.name} cannot be looked into: ${(error as Error).message}`);
+    return undefined;
+  }
 }
 
 async function readRequirementsFile(

@@ -1,0 +1,67 @@
+/** Inspecting a large package. */
+import { spawnSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildPackage, buildWheel, wheelFileName } from '../../src/testing/index.js';
+import { figure, type BenchCase, type BenchResult } from '../harness.js';
+import { scratchFolder } from '../support/processes.js';
+
+const MIB = 1024 ** 2;
+const WHEELS = 40;
+const WHEEL_BYTES = 25 * MIB;
+const FILES = 10_000;
+
+/** A package of 1 GB in 10,000 files and 40 wheels, stored as packages with large wheels are. */
+async function largePackage(file: string): Promise<void> {
+  const content = Buffer.alloc(WHEEL_BYTES, 'not to be packed further ');
+  const wheels = await Promise.all(
+    Array.from({ length: WHEELS }, async (_, index) => {
+      const source = {
+        name: `part${index}`,
+        version: '1',
+        files: { [`part${index}.bin`]: content },
+        stored: true,
+      };
+      return { file: wheelFileName(source), bytes: await buildWheel(source) };
+    }),
+  );
+  const assets = Object.fromEntries(
+    Array.from({ length: FILES }, (_, index) => [`assets/${index % 100}/${index}.txt`, `asset ${index}`]),
+  );
+  await writeFile(
+    file,
+    await buildPackage({
+      files: { 'algorithm/__init__.py': '', 'algorithm/main.py': '', ...assets },
+      wheels,
+      requirements: wheels.map((_, index) => `part${index}==1\n`).join(''),
+      stored: true,
+    }),
+  );
+}
+
+async function inspectingLargePackage(): Promise<BenchResult[]> {
+  await using folder = await scratchFolder();
+  const file = path.join(folder.path, 'package.zip');
+  await largePackage(file);
+  const script = fileURLToPath(new URL('../support/inspect-package.ts', import.meta.url));
+  const samples = Array.from({ length: 5 }, () => {
+    const { stdout, stderr } = spawnSync(process.execPath, [...process.execArgv, script, file], {
+      encoding: 'utf8',
+    });
+    if (stdout === '') throw new Error(stderr);
+    return JSON.parse(stdout) as { ms: number; bytes: number };
+  });
+  const what = 'inspect 1 GB, 10,000 files, 40 wheels';
+  return [
+    figure({ name: `package: ${what}`, unit: 'ms', samples: samples.map(({ ms }) => ms), atMost: 150 }),
+    figure({
+      name: `package: ${what}, memory`,
+      unit: 'MiB',
+      samples: samples.map(({ bytes }) => bytes / MIB),
+      atMost: 50,
+    }),
+  ];
+}
+
+export const cases: BenchCase[] = [{ name: 'package: inspect', run: inspectingLargePackage }];
