@@ -14,7 +14,7 @@ export type RequestFaultCode =
   | 'unsupported_media_type';
 
 /** The status of each code of the library; what is not here is 500. */
-const STATUS_OF_CODE: Partial<Record<RunnerErrorCode, number>> = {
+export const STATUS_OF_CODE: Partial<Record<RunnerErrorCode, number>> = {
   invalid_zip: 422,
   manifest_missing: 422,
   incompatible_python: 422,
@@ -24,8 +24,10 @@ const STATUS_OF_CODE: Partial<Record<RunnerErrorCode, number>> = {
   unsafe_uninstall: 409,
   already_installed: 409,
   version_in_use: 409,
+  version_barred: 409,
   not_found: 404,
   lock_timeout: 503,
+  lock_lost: 503,
   queue_full: 503,
   pool_full: 503,
   circuit_open: 503,
@@ -45,7 +47,8 @@ const STATUS_OF_CODE: Partial<Record<RunnerErrorCode, number>> = {
   aborted: 499,
 };
 
-const STATUS_OF_FAULT: Record<RequestFaultCode, number> = {
+/** The status of each fault of a request. */
+export const STATUS_OF_FAULT: Record<RequestFaultCode, number> = {
   bad_request: 400,
   forbidden: 403,
   unknown_path: 404,

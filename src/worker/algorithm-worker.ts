@@ -289,7 +289,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       case 'shutdown':
         return;
       case 'fault':
-        this.#onFault(message.message);
+        this.#onFault(message);
     }
   }
 
@@ -321,10 +321,10 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     return undefined;
   }
 
-  /** A frame that cannot be read may have been the answer: the call in flight cannot be trusted to end. */
-  #onFault(message: string): void {
+  /** A frame that cannot be read may have been the answer: then the call in flight would wait for nothing. */
+  #onFault({ message, isLost }: WorkerMessage & { type: 'fault' }): void {
     const error = this.#report(message);
-    if (this.#pending) this.#fail(error, 'protocol error');
+    if (isLost && this.#pending) this.#fail(error, 'protocol error');
   }
 
   #report(message: string): RunnerError {

@@ -16,8 +16,8 @@ export type DecodedItem =
   | { kind: 'frame'; body: Buffer }
   /** Bytes that belong to no frame: what somebody printed. */
   | { kind: 'stray'; bytes: Buffer }
-  /** A frame that was stepped over. */
-  | { kind: 'fault'; message: string };
+  /** A frame that was stepped over; `isLost` when there was something in it. */
+  | { kind: 'fault'; message: string; isLost: boolean };
 
 /** One frame, ready to be written in one piece. @throws RunnerError `invalid_params` past the ceiling */
 export function encodeFrame(message: object, maxBytes: number): Buffer {
@@ -77,7 +77,7 @@ export class FrameDecoder {
     if (this.#headSize < LENGTH_BYTES) return next;
     const length = this.#head.readUInt32BE(0);
     if (length === 0) {
-      items.push({ kind: 'fault', message: 'a frame of length 0' });
+      items.push({ kind: 'fault', message: 'a frame of length 0', isLost: false });
       return next - this.#dropHead(LENGTH_BYTES);
     }
     if (this.#headSize < this.#head.length) return next;
@@ -93,6 +93,7 @@ export class FrameDecoder {
       items.push({
         kind: 'fault',
         message: `a frame of ${length} bytes, over the ceiling of ${this.#maxBytes}`,
+        isLost: true,
       });
     }
     this.#headSize = 0;

@@ -25,7 +25,7 @@ export class MessageReader {
     const { message, stray } = this.#listeners;
     for (const item of this.#decoder.push(chunk)) {
       if (item.kind === 'stray') stray(this.#text.write(item.bytes));
-      else message(item.kind === 'fault' ? { type: 'fault', message: item.message } : readMessage(item.body));
+      else message(item.kind === 'fault' ? { ...item, type: 'fault' } : readMessage(item.body));
     }
   }
 }

@@ -25,7 +25,8 @@ export type WorkerMessage =
       data: Record<string, unknown>;
     }
   | { type: 'shutdown' }
-  | { type: 'fault'; message: string };
+  /** A frame that is no message; `isLost` when it may have been an answer. */
+  | { type: 'fault'; message: string; isLost: boolean };
 
 /** Reads the body of a frame. What is no message comes back as a fault, never as an exception. */
 export function readMessage(body: Buffer): WorkerMessage {
@@ -33,10 +34,10 @@ export function readMessage(body: Buffer): WorkerMessage {
   try {
     parsed = parsePythonJson(body.toString('utf8'));
   } catch (error) {
-    return { type: 'fault', message: `a frame that is not JSON: ${(error as Error).message}` };
+    return { type: 'fault', message: `a frame that is not JSON: ${(error as Error).message}`, isLost: true };
   }
   const { value, nonFinite } = parsed;
-  if (!isRecord(value)) return { type: 'fault', message: 'a frame that is not a JSON object' };
+  if (!isRecord(value)) return { type: 'fault', message: 'a frame that is not a JSON object', isLost: false };
   switch (value.type) {
     case 'hello':
       return {
@@ -50,7 +51,8 @@ export function readMessage(body: Buffer): WorkerMessage {
       return { type: 'shutdown' };
     case 'result': {
       const requestId = text(value.request_id);
-      if (requestId === undefined) return { type: 'fault', message: 'a result without a request_id' };
+      if (requestId === undefined)
+        return { type: 'fault', message: 'a result without a request_id', isLost: true };
       return {
         type: 'result',
         requestId,
@@ -75,6 +77,7 @@ export function readMessage(body: Buffer): WorkerMessage {
       return {
         type: 'fault',
         message: `a frame of unknown type ${String(value.type)}`,
+        isLost: false,
       };
   }
 }

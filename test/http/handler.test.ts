@@ -1,8 +1,9 @@
-import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createRunnerHandler, type RunnerHandlerOptions } from '../../src/http/index.js';
+import { STATUS_OF_CODE, STATUS_OF_FAULT } from '../../src/http/problem.js';
 import { openApiDocument } from '../../src/http/openapi.js';
 import { PackageValidator, VenvManager } from '../../src/index.js';
 import { buildPackage } from '../../src/testing/index.js';
@@ -290,4 +291,12 @@ test('what the library did not foresee is told as internal, without its message'
   const response = await ask('GET', '/algorithms');
   expect(response.status).toBe(500);
   expect(await response.text()).not.toContain('password');
+});
+
+test('the README tells the status of every code', async () => {
+  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+  const told = [...readme.matchAll(/^\| (\d{3}) \| (`.*) \|$/gm)].flatMap(([, status, codes = '']) =>
+    [...codes.matchAll(/`(\w+)`/g)].map(([, code]) => [code, Number(status)]),
+  );
+  expect(Object.fromEntries(told)).toEqual({ ...STATUS_OF_CODE, ...STATUS_OF_FAULT });
 });
