@@ -273,8 +273,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   #onMessage(message: WorkerMessage): void {
     switch (message.type) {
       case 'hello':
-        if (this.#state === 'starting' && this.#pings.areNone) this.#handshake.arrive(message);
-        else this.#report('a second hello');
+        if (!this.#pings.areNone || !this.#handshake.arrive(message)) this.#report('a second hello');
         return;
       case 'pong':
         this.#onPong(message.requestId);

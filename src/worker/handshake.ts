@@ -10,11 +10,6 @@ export class Handshake {
   #step: Step | undefined;
   #failure: RunnerError | undefined;
 
-  /** Whether something is waited for. */
-  get isWaiting(): boolean {
-    return this.#step !== undefined;
-  }
-
   /** Waits until {@link arrive} or {@link fail} is called, or `limitMs` have passed. */
   async expect<T>(limitMs: number, late: () => RunnerError): Promise<T> {
     if (this.#failure) throw this.#failure;
@@ -32,9 +27,12 @@ export class Handshake {
     }
   }
 
-  /** What was waited for is here. */
-  arrive(value: unknown): void {
-    this.#step?.resolve(value as never);
+  /** What was waited for is here. @returns whether it was waited for: one that comes again, at once, is not */
+  arrive(value: unknown): boolean {
+    const step = this.#step;
+    this.#step = undefined;
+    step?.resolve(value as never);
+    return step !== undefined;
   }
 
   /** It will not come. The first failure stands. */

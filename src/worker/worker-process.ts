@@ -147,7 +147,8 @@ export class WorkerProcess {
         listeners.exit(code, signal);
         this.#resolveExited();
       };
-      const timer = setTimeout(done, LAST_OUTPUT_MS);
+      // On a host that was held up the time may be over before its loop has looked at the pipes once: look, then end.
+      const timer = setTimeout(() => setImmediate(done), LAST_OUTPUT_MS);
       child.once('close', done);
       // What the worker started goes with it.
       signalTree(this.pid, 'SIGKILL');
