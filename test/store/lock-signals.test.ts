@@ -18,7 +18,7 @@ test.skipIf(process.platform === 'win32').each(['SIGTERM', 'SIGINT', 'SIGHUP'] a
   async (signal) => {
     const { file, ...end } = await host('none', signal);
     expect(end).toMatchObject({ signal, exitCode: null });
-    await using lock = await acquireLock(file, { operation: 'follow', timeoutMs: 1_000 });
+    await using lock = await acquireLock(file, { operation: 'follow', timeoutMs: 5_000 });
     expect(lock.owner.operation).toBe('follow');
   },
 );

@@ -18,8 +18,8 @@ async function open(o: { policy?: Partial<SupervisorPolicy>; sources?: Record<st
     await deployVersion(registry, { version, source, pids: ['A', 'B'] });
   }
   await registry.activate({ name: 'sample', version: '1', pids: ['A', 'B'] });
-  const ask = (userParams: Record<string, unknown> = {}, pid = 'A') =>
-    supervisor.execute({ pid, stepIndex: 1, image, userParams });
+  const ask = (userParams: Record<string, unknown> = {}, pid = 'A', timeoutMs?: number) =>
+    supervisor.execute({ pid, stepIndex: 1, image, userParams, timeoutMs });
   const versions = () => supervisor.status().map(({ version }) => version);
   return { registry, supervisor, ask, versions };
 }
@@ -269,25 +269,26 @@ describe('probation', () => {
   test('a version that is much slower is left', async () => {
     const slow = steeredAlgorithm().replace(
       'asked = user_params or {}',
-      'asked = user_params or {}; time.sleep(0.2)',
+      'asked = user_params or {}; time.sleep(0.6)',
     );
     const { supervisor, ask } = await open({ sources: { 2: slow } });
     for (let n = 0; n < 10; n++) await ask();
-    await supervisor.switch({ ...to('2'), probation: { minCalls: 3, maxLatencyRatio: 5 } });
+    await supervisor.switch({ ...to('2'), probation: { minCalls: 3, maxLatencyRatio: 2 } });
     const back = next(supervisor, 'switchedBack');
     for (let n = 0; n < 3; n++) await ask();
     expect(await back).toMatchObject({ reason: expect.stringContaining('usual') as string });
   });
 
   test('a version that times out too often is left', async () => {
-    const { supervisor, ask, registry } = await open({ policy: { retries: 0, executeTimeoutMs: 300 } });
+    const { supervisor, ask, registry } = await open({ policy: { retries: 0 } });
+    const hang = () => ask({ sleep_ms: 60_000 }, 'A', 300);
     await ask();
     await supervisor.switch({ ...to('2'), probation: { minCalls: 2, maxTimeoutRate: 0.5, maxCrashes: 9 } });
     const back = next(supervisor, 'switchedBack');
     const replaced = next(supervisor, 'ready');
-    await expect(ask({ sleep_ms: 60_000 })).rejects.toMatchObject({ code: 'timeout' });
+    await expect(hang()).rejects.toMatchObject({ code: 'timeout' });
     await replaced;
-    await expect(ask({ sleep_ms: 60_000 })).rejects.toMatchObject({ code: 'timeout' });
+    await expect(hang()).rejects.toMatchObject({ code: 'timeout' });
     expect(await back).toMatchObject({ reason: '2 of 2 calls timed out' });
     expect(await mappedTo(registry)).toEqual(['1', '1']);
   });

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { FramePool } from '../../src/frames/frame-pool.js';
 import { sampleAlgorithm } from '../../src/testing/index.js';
@@ -6,6 +8,7 @@ import type { Generation } from '../../src/package/types.js';
 import type { WorkerLimits } from '../../src/worker/types.js';
 import { algorithmFolder } from '../support/algorithm-folder.js';
 import { pythonsAtHand } from '../support/pythons.js';
+import { temporaryFolder } from '../support/temp-folder.js';
 
 const meta = { width: 4, height: 2 };
 const ramp = Uint8Array.from({ length: 24 }, (_, index) => index + 1);
@@ -162,10 +165,14 @@ test('a session keeps its values from pre to execute, until it is reset', async 
 });
 
 test('pings are answered while a call runs', async () => {
-  const { worker } = await start(phased('time.sleep(1.2)\nreturn ok()'));
+  const mark = path.join(await temporaryFolder(), 'go on');
+  const { worker } = await start(
+    phased(`while not os.path.exists(${JSON.stringify(mark)}): time.sleep(0.01)\nreturn ok()`, 'import os'),
+  );
   const call = worker.call({ phase: 'execute' });
-  const pong = await worker.ping({ timeoutMs: 1000 });
+  const pong = await worker.ping({ timeoutMs: 20_000 });
   expect(pong.duringCall).toBe(true);
+  await writeFile(mark, '');
   expect((await call).status).toBe('OK');
 });
 

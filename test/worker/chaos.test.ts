@@ -433,7 +433,7 @@ describe('a worker that misbehaves in a call', () => {
     await worker.start();
     const { message } = await worker.call({ phase: 'execute' });
     await worker.exited;
-    await expect.poll(() => isAlive(Number(message)), { timeout: 2000 }).toBe(false);
+    await expect.poll(() => isAlive(Number(message))).toBe(false);
   });
 });
 
