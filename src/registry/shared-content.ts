@@ -66,7 +66,7 @@ export class SharedContent {
   /** What the file says now. Not to be changed by the caller. */
   async current(): Promise<RegistryContent> {
     for (;;) {
-      if (this.#isCommitting || (await markOf(this.#layout.registry)) === this.#seen) return this.#content;
+      if (this.#isCommitting || markOf(this.#layout.registry) === this.#seen) return this.#content;
       const turn = this.#reading.then(() => this.#readAgain());
       this.#reading = turn.catch(() => undefined);
       if (await turn) return this.#content;
@@ -130,7 +130,7 @@ export class SharedContent {
     try {
       // It may fail after the rename, in waiting for the disk: then it has happened, and the next look at the file tells.
       await writeRegistryFile(this.#layout, { ...reading, content }, this.#durability);
-      this.#seen = await markOf(this.#layout.registry);
+      this.#seen = markOf(this.#layout.registry);
       this.#content = content;
     } finally {
       this.#isCommitting = false;

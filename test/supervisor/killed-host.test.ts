@@ -13,16 +13,20 @@ const host = fileURLToPath(new URL('../support/switching-host.ts', import.meta.u
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 const image = { data: new Uint8Array(12), width: 2, height: 2 };
 
+/** A child of the worker that has left its group, and would live on. */
+const GRANDCHILD = 'import subprocess\nsubprocess.Popen(["sleep", "600"], start_new_session=True)';
+
 test
   .runIf(process.platform === 'linux')
   .each(['2 starting', '2 ready', '2 executing', 'committed', 'switched', '1 stopping', 'end'])(
-  'a host killed at "%s" of a switch leaves both ids at one version, which the next host serves, and no worker',
+  'a host killed at "%s" of a switch leaves both ids at one version, which the next host serves, and neither worker nor grandchild',
   async (moment) => {
     const root = await temporaryFolder();
     const registry = await Registry.open(root);
     onTestFinished(() => registry.close());
     for (const version of ['1', '2']) {
-      await deployVersion(registry, { version, source: steeredAlgorithm(), pids: ['A', 'B'] });
+      const source = steeredAlgorithm({ onImport: GRANDCHILD });
+      await deployVersion(registry, { version, source, pids: ['A', 'B'] });
     }
     await registry.activate({ name: 'sample', version: '1', pids: ['A', 'B'] });
     const child = spawn(process.execPath, ['--import', tsx, host, root, moment], { stdio: 'inherit' });
@@ -38,7 +42,7 @@ test
     expect(A?.version).toBe(isBefore ? '1' : '2');
     await vi.waitFor(() => {
       expect(workersOf(root)).toEqual([]);
-    }, 2_000);
+    }, 15_000);
     await using supervisor = new AlgorithmSupervisor({ registry });
     for (const pid of ['A', 'B']) {
       expect(await supervisor.execute({ pid, stepIndex: 1, image })).toMatchObject({
