@@ -11,27 +11,28 @@ export interface WaitOptions<Place> {
   signal?: AbortSignal;
   /** Which places will do. @defaultValue any */
   accepts?: (place: Place) => boolean;
-  /** At the head of its lane, whatever the bound: a call that was let in before and is tried again. */
+  /** On the clock of the queue: within its lane, who came earlier goes first. @defaultValue now */
+  arrivedAt?: number;
+  /** At the head of its lane: a call that is tried again. */
   isRetry?: boolean;
 }
 
 interface Ticket<Place> extends WaitOptions<Place> {
+  arrivedAt: number;
   resolve: (place: Place) => void;
   reject: (error: RunnerError) => void;
 }
 
-/** Calls that wait for a free worker: bounded, fair, each until its own deadline. */
+/** Calls that wait for a place: fair, each until its own deadline. */
 export class CallQueue<Place> {
   readonly #title: string;
-  readonly #capacity: number;
   readonly #clock: Clock;
   /** In the order in which they take turns. */
   readonly #lanes = new Map<string, Ticket<Place>[]>();
   #size = 0;
 
-  constructor(options: { title: string; capacity: number; clock: Clock }) {
+  constructor(options: { title: string; clock: Clock }) {
     this.#title = options.title;
-    this.#capacity = options.capacity;
     this.#clock = options.clock;
   }
 
@@ -43,13 +44,12 @@ export class CallQueue<Place> {
   /**
    * Waits for a place.
    *
-   * @throws RunnerError `queue_full` at once, `timeout` at the deadline, `aborted`, or what {@link rejectAll} was given
+   * @throws RunnerError `timeout` at the deadline, `aborted`, or what {@link rejectAll} was given
    */
   wait(options: WaitOptions<Place>): Promise<Place> {
-    const { lane, deadline, signal, isRetry = false } = options;
+    const { lane, deadline, signal, arrivedAt = this.#clock.now(), isRetry = false } = options;
     return new Promise((resolve, reject) => {
       throwIfAborted(signal, 'call');
-      if (this.#size >= this.#capacity && !isRetry) throw this.#full();
       const waitMs = Math.max(0, deadline - this.#clock.now());
       const end = () => {
         cancel();
@@ -58,6 +58,7 @@ export class CallQueue<Place> {
       };
       const ticket: Ticket<Place> = {
         ...options,
+        arrivedAt: isRetry ? -Infinity : arrivedAt,
         resolve: (place) => {
           end();
           resolve(place);
@@ -75,8 +76,8 @@ export class CallQueue<Place> {
       };
       signal?.addEventListener('abort', onAbort, { once: true });
       const tickets = this.#lanes.get(lane) ?? [];
-      if (isRetry) tickets.unshift(ticket);
-      else tickets.push(ticket);
+      const later = tickets.findIndex((other) => other.arrivedAt > ticket.arrivedAt);
+      tickets.splice(later < 0 ? tickets.length : later, 0, ticket);
       this.#lanes.set(lane, tickets);
       this.#size++;
     });
@@ -113,13 +114,6 @@ export class CallQueue<Place> {
     tickets.splice(index, 1);
     this.#size--;
     if (tickets.length === 0) this.#lanes.delete(ticket.lane);
-  }
-
-  #full(): RunnerError {
-    return new RunnerError(
-      'queue_full',
-      `${this.#title} has ${this.#size} calls waiting, which is its bound: send fewer at once, or raise maxQueue or workers`,
-    );
   }
 
   #tooLate(waitMs: number): RunnerError {

@@ -21,7 +21,7 @@ export function deploymentStatus(
     uptimeMs: o.now - o.createdAt,
     restarts: workers.reduce((sum, { restarts }) => sum + restarts, 0),
     inFlight: pool.inFlight,
-    queued: pool.queue.size,
+    queued: pool.line.size,
     spares: pool.spares,
     latency: latency.summary(),
     rssBytes: sum(workers.map(({ rssBytes }) => rssBytes)),

@@ -142,12 +142,18 @@ export class Deployment {
   /** One call that is about no image, at any worker or at the one given. Not retried. An ERROR answer is thrown. */
   async ask(call: WorkerCall, deadline: Deadline, worker?: number): Promise<WorkerReply> {
     const { at, signal } = deadline;
-    const lease = await this.pool.acquire({ lane: call.phase, deadline: at, signal, only: worker });
+    const turn = { lane: call.phase, deadline: at, signal };
+    const leave = await this.pool.enter(turn);
     let reply: WorkerReply | undefined;
     try {
-      reply = await lease.worker.call(call, { timeoutMs: Math.max(1, Math.ceil(deadline.leftMs)), signal });
+      const lease = await this.pool.acquire({ ...turn, only: worker });
+      try {
+        reply = await lease.worker.call(call, { timeoutMs: Math.max(1, Math.ceil(deadline.leftMs)), signal });
+      } finally {
+        this.pool.release(lease, reply);
+      }
     } finally {
-      this.pool.release(lease, reply);
+      leave();
     }
     if (reply.status === 'OK') return reply;
     throw new RunnerError('execute_exception', `${this.title} failed at ${call.phase}: ${reply.message}`, {

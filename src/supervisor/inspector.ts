@@ -1,7 +1,9 @@
 import { RunnerError } from '../errors.js';
 import type { FramePool } from '../frames/frame-pool.js';
+import type { ImageInput, SentImage } from '../frames/types.js';
 import type { AlgorithmWorker } from '../worker/algorithm-worker.js';
 import type { WorkerCall, WorkerReply } from '../worker/types.js';
+import { settleOrAbort } from './abortable.js';
 import type { CallEnd, CallTap, SentImages } from './call-tap.js';
 import type { Clock } from './clock.js';
 import type { Deadline } from './deadline.js';
@@ -23,7 +25,7 @@ export interface Inspection {
   startedAt: number;
 }
 
-/** Carries an inspection through at one deployment: a worker, the image, the call, another attempt, the contract. */
+/** Carries an inspection through at one deployment: the image, a worker, the call, another attempt, the contract. */
 export class Inspector {
   /** Those who look on. */
   readonly taps = new Set<CallTap>();
@@ -31,6 +33,8 @@ export class Inspector {
   readonly #clock: Clock;
   readonly #frames: FramePool;
   readonly #sessions: SessionTable;
+  /** Ends of the hand-overs of two images that have begun. */
+  #pairs: Promise<unknown> = Promise.resolve();
 
   constructor(o: {
     policy: Readonly<SupervisorPolicy>;
@@ -47,22 +51,26 @@ export class Inspector {
   /** @throws RunnerError as {@link AlgorithmSupervisor.execute} lists them */
   async run(inspection: Inspection, deployment: Deployment): Promise<InspectionResult> {
     const { phase, request, requestId, deadline, startedAt } = inspection;
+    const enteredAt = this.#clock.now();
     const timing = { queueMs: 0, frameMs: 0, callMs: 0, totalMs: 0 };
     const tried = new Set<AlgorithmWorker>();
     let sent: SentImages | undefined;
+    let leave: (() => void) | undefined;
     const watch = this.taps.size > 0 ? new Watch(this.taps, inspection, deployment) : undefined;
     try {
+      const { at, signal } = deadline;
+      leave = await deployment.pool.enter({ lane: laneOf(request), deadline: at, signal });
+      const copiedAt = this.#clock.now();
+      timing.queueMs = copiedAt - enteredAt;
+      // Before a worker is waited for: it computes meanwhile.
+      sent = await this.#send(inspection, deployment);
+      timing.frameMs = this.#clock.now() - copiedAt;
       for (let attempts = 1; ; attempts++) {
         const askedAt = this.#clock.now();
         const lease = await this.#acquire(inspection, deployment, tried);
         timing.queueMs += this.#clock.now() - askedAt;
         let reply: WorkerReply | undefined;
         try {
-          if (!sent) {
-            const copiedAt = this.#clock.now();
-            sent = await this.#send(inspection, deployment);
-            timing.frameMs = this.#clock.now() - copiedAt;
-          }
           // Sent again, a request goes by another id: a late answer to the first must not pass for one to the second.
           const wireId = attempts === 1 ? requestId : `${requestId}~${attempts}`;
           const calledAt = this.#clock.now();
@@ -106,20 +114,22 @@ export class Inspector {
       throw error;
     } finally {
       if (sent) giveBack(sent, tried, watch?.holds ?? []);
+      leave?.();
     }
   }
 
   async #acquire(
-    { request, deadline }: Inspection,
+    { request, deadline, startedAt }: Inspection,
     deployment: Deployment,
     tried: ReadonlySet<AlgorithmWorker>,
   ): Promise<Lease> {
     const { pool } = deployment;
     const session = request.session?.id;
     const lease = await pool.acquire({
-      lane: request.pid ?? '',
+      lane: laneOf(request),
       deadline: deadline.at,
       signal: deadline.signal,
+      arrivedAt: startedAt,
       // With nowhere else to go, a worker that lives and has answered may be asked again.
       avoid: tried.size < pool.slots.length ? tried : undefined,
       prefer: session === undefined ? undefined : this.#sessions.lastAt(session, deployment),
@@ -132,14 +142,14 @@ export class Inspector {
   /** The frames are complete before a worker hears of them: it takes what is missing for a black image. */
   async #send({ request, deadline }: Inspection, { canDecode }: Deployment): Promise<SentImages> {
     return deadline.bound('the hand-over of the image', async (signal) => {
-      const image = await this.#frames.send(request.image, { signal, canDecode });
-      if (!request.guideImage) return { image, guideImage: undefined };
-      try {
-        return { image, guideImage: await this.#frames.send(request.guideImage, { signal, canDecode }) };
-      } catch (error) {
-        image.done();
-        throw error;
-      }
+      const { image, guideImage } = request;
+      const send = (input: ImageInput) => this.#frames.send(input, { signal, canDecode });
+      if (!guideImage) return { image: await send(image), guideImage: undefined };
+      // One pair after the other: two that have one frame each, and find no room for the second, would wait for ever.
+      const before = this.#pairs;
+      const sending = settleOrAbort(signal, before).then(() => sendBoth(send, image, guideImage));
+      this.#pairs = Promise.allSettled([before, sending]).then(() => undefined);
+      return sending;
     });
   }
 
@@ -200,6 +210,24 @@ class Watch {
   end(end: CallEnd): void {
     this.#resolve(end);
   }
+}
+
+/** Product ids take turns. */
+function laneOf({ pid }: InspectionRequest): string {
+  return pid ?? '';
+}
+
+async function sendBoth(
+  send: (input: ImageInput) => Promise<SentImage>,
+  first: ImageInput,
+  second: ImageInput,
+): Promise<SentImages> {
+  const [image, guideImage] = await Promise.allSettled([send(first), send(second)]);
+  if (image.status === 'fulfilled' && guideImage.status === 'fulfilled') {
+    return { image: image.value, guideImage: guideImage.value };
+  }
+  for (const one of [image, guideImage]) if (one.status === 'fulfilled') one.value.done();
+  throw image.status === 'rejected' ? image.reason : (guideImage as PromiseRejectedResult).reason;
 }
 
 /** The worker left between the moment it was given and the moment it was asked. */

@@ -13,6 +13,8 @@ export interface AcquireOptions {
   /** On the pool's clock. */
   deadline: number;
   signal?: AbortSignal;
+  /** On the pool's clock. @defaultValue now */
+  arrivedAt?: number;
   /** Workers that had this call before. */
   avoid?: ReadonlySet<AlgorithmWorker>;
   /** The place that had the session before. */

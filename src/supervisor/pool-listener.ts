@@ -1,4 +1,5 @@
 import type { RunnerError } from '../errors.js';
+import type { AlgorithmWorker } from '../worker/algorithm-worker.js';
 import type { WorkerExit, WorkerLog, WorkerReady } from '../worker/types.js';
 
 /** What a pool tells. `worker` is the index of the place, undefined for a spare. */
@@ -15,4 +16,20 @@ export interface PoolListener {
   circuitClosed(): void;
   /** Something that `status()` shows has changed. */
   changed(): void;
+}
+
+/** Tells what a worker says, and at which place it stands while it says it. */
+export function passOn(worker: AlgorithmWorker, place: () => number | undefined, tell: PoolListener): void {
+  worker.on('log', (log) => {
+    tell.log(place(), log);
+  });
+  worker.on('strayOutput', (text) => {
+    tell.strayOutput(place(), text);
+  });
+  worker.on('heartbeatLost', (error) => {
+    tell.heartbeatLost(place(), error);
+  });
+  worker.on('protocolError', (error) => {
+    tell.failure(place(), error);
+  });
 }

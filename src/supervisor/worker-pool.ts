@@ -5,9 +5,11 @@ import { CallQueue } from './call-queue.js';
 import type { Clock } from './clock.js';
 import type { AcquireOptions, Lease } from './lease.js';
 import type { SupervisorPolicy } from './policy.js';
-import type { PoolListener } from './pool-listener.js';
-import { readProcessUsage } from './process-usage.js';
+import { circuitOpen, stopped } from './pool-errors.js';
+import { passOn, type PoolListener } from './pool-listener.js';
+import { isDueForRecycling } from './recycling.js';
 import type { CircuitState, RestartDecision, RestartPolicy } from './restart-policy.js';
+import { WaitingLine } from './waiting-line.js';
 import { WarmSpares } from './warm-spares.js';
 import { WorkerSlot } from './worker-slot.js';
 
@@ -21,7 +23,10 @@ const PROBE_AGAIN_MS = 50;
  * restart policy says, what has grown old is replaced between calls by a successor that is ready before it goes.
  */
 export class WorkerPool {
-  readonly queue: CallQueue<WorkerSlot>;
+  /** Calls from their admission to their end. */
+  readonly line: WaitingLine;
+  /** Calls whose images are written, and that have no worker yet. */
+  readonly #queue: CallQueue<WorkerSlot>;
   readonly #title: string;
   readonly #make: () => AlgorithmWorker;
   readonly #policy: Readonly<SupervisorPolicy>;
@@ -51,7 +56,17 @@ export class WorkerPool {
     this.#restarts = options.restarts;
     this.#clock = options.clock;
     this.#tell = options.listener;
-    this.queue = new CallQueue({ title: this.#title, capacity: this.#policy.maxQueue, clock: this.#clock });
+    const about = { title: this.#title, clock: this.#clock };
+    this.#queue = new CallQueue(about);
+    this.line = new WaitingLine({
+      ...about,
+      capacity: this.#policy.maxQueue,
+      places: {
+        count: () => this.#slots.length,
+        idle: () => this.#slots.filter(({ isIdle }) => isIdle).length,
+        busy: () => this.inFlight,
+      },
+    });
     this.#spares = new WarmSpares(this.#policy.warmSpares, (place) => this.#boot(place), {
       ready: (worker) => {
         if (worker.ready) this.#tell.ready(undefined, worker.ready);
@@ -87,7 +102,8 @@ export class WorkerPool {
   /** Starts `count` workers. Rejects with the first failure; the pool is then to be stopped. */
   async start(count: number): Promise<void> {
     const now = this.#clock.now();
-    if (this.#restarts.state === 'open' && !this.#restarts.probe(now)) throw this.#openError();
+    if (this.#restarts.state === 'open' && !this.#restarts.probe(now))
+      throw circuitOpen(this.#title, this.#circuitError);
     this.#slots = Array.from({ length: count }, (_, index) => new WorkerSlot(index));
     // On probation one worker must show first that it can.
     const first = this.#restarts.state === 'half-open' ? this.#slots.slice(0, 1) : this.#slots;
@@ -108,17 +124,26 @@ export class WorkerPool {
   }
 
   /**
-   * A free worker, or the next one that becomes free.
+   * Lets a call in, when its turn to write its images has come; it calls the answer when it is over.
    *
    * @throws RunnerError `circuit_open`, `queue_full`, `timeout`, `aborted`, `closed`
    */
+  async enter(o: Pick<AcquireOptions, 'lane' | 'deadline' | 'signal'>): Promise<() => void> {
+    this.#checkServing();
+    return this.line.enter(o);
+  }
+
+  /**
+   * A free worker, or the next one that becomes free.
+   *
+   * @throws RunnerError `circuit_open`, `timeout`, `aborted`, `closed`
+   */
   async acquire(o: AcquireOptions): Promise<Lease> {
-    if (this.#isStopping) throw this.#closedError();
-    if (this.#restarts.state === 'open') throw this.#openError();
+    this.#checkServing();
     const accepts = (slot: WorkerSlot) =>
       (o.only === undefined || slot.index === o.only) && !(slot.worker && o.avoid?.has(slot.worker));
     for (let { isRetry } = o; ; isRetry = true) {
-      const slot = this.#idleSlot(accepts, o.prefer) ?? (await this.queue.wait({ ...o, accepts, isRetry }));
+      const slot = this.#idleSlot(accepts, o.prefer) ?? (await this.#queue.wait({ ...o, accepts, isRetry }));
       slot.isBusy = true;
       const { worker } = slot;
       if (worker?.state === 'idle') {
@@ -162,7 +187,7 @@ export class WorkerPool {
     this.#isStopping = true;
     this.#cancelProbe?.();
     for (const slot of this.#slots) slot.cancelTimers();
-    this.queue.rejectAll(error ?? this.#closedError());
+    this.#rejectAll(error ?? stopped(this.#title));
   }
 
   /** Ends every worker and every wait; resolves when the last process is gone. */
@@ -182,25 +207,14 @@ export class WorkerPool {
     if (!slot.isIdle || this.#isStopping) return;
     // Taken before the waiter wakes, so that no other call slips in between.
     slot.isBusy = true;
-    if (!this.queue.offer(slot)) slot.isBusy = false;
+    if (!this.#queue.offer(slot)) slot.isBusy = false;
   }
 
   /** Starts a worker and tells of all it says. Resolves when it is ready. */
   async #boot(place: () => number | undefined): Promise<AlgorithmWorker> {
     const worker = this.#make();
     const tell = this.#tell;
-    worker.on('log', (log) => {
-      tell.log(place(), log);
-    });
-    worker.on('strayOutput', (text) => {
-      tell.strayOutput(place(), text);
-    });
-    worker.on('heartbeatLost', (error) => {
-      tell.heartbeatLost(place(), error);
-    });
-    worker.on('protocolError', (error) => {
-      tell.failure(place(), error);
-    });
+    passOn(worker, place, tell);
     worker.once('exit', (exit) => {
       this.#alive.delete(worker);
       const gone = worker.gone().then(() => void this.#leaving.delete(gone));
@@ -218,7 +232,7 @@ export class WorkerPool {
     }
     if (this.#isStopping) {
       await worker.stop('stopped');
-      throw this.#closedError();
+      throw stopped(this.#title);
     }
     return worker;
   }
@@ -308,8 +322,8 @@ export class WorkerPool {
   #openCircuit(decision: RestartDecision & { kind: 'open' }, cause: RunnerError | undefined): void {
     const { coolDownMs, reason } = decision;
     this.#circuitError = cause;
-    const error = this.#openError();
-    this.queue.rejectAll(error);
+    const error = circuitOpen(this.#title, this.#circuitError);
+    this.#rejectAll(error);
     for (const slot of this.#slots) {
       slot.cancelTimers();
       if (!slot.isBusy) void slot.worker?.stop('circuit open');
@@ -346,14 +360,8 @@ export class WorkerPool {
   }
 
   #recycleIfDue(slot: WorkerSlot): void {
-    const { recycleAfterCalls = Infinity, recycleAboveBytes = Infinity } = this.#policy;
-    if (slot.isRecycling || this.queue.size > 0 || !slot.worker) return;
-    const isOld = slot.callsOfWorker >= recycleAfterCalls;
-    const isFat =
-      !isOld &&
-      recycleAboveBytes !== Infinity &&
-      (readProcessUsage(slot.worker.pid ?? -1)?.rssBytes ?? 0) > recycleAboveBytes;
-    if (!isOld && !isFat) return;
+    if (slot.isRecycling || this.#queue.size > 0 || !this.line.isShort) return;
+    if (!isDueForRecycling(slot, this.#policy)) return;
     slot.isRecycling = true;
     this.#boot(() => slot.index)
       .then((worker) => {
@@ -380,17 +388,13 @@ export class WorkerPool {
     this.#seat(slot, successor);
   }
 
-  #openError(): RunnerError {
-    const cause = this.#circuitError;
-    return new RunnerError(
-      'circuit_open',
-      `${this.#title} failed too often and is not started for now${cause ? `; the last failure: ${cause.message}` : ''}. ` +
-        'It is tried again by itself after the cool-down; resetCircuit() or start() tries at once',
-      { cause, details: { output: cause?.details.output } },
-    );
+  #checkServing(): void {
+    if (this.#isStopping) throw stopped(this.#title);
+    if (this.#restarts.state === 'open') throw circuitOpen(this.#title, this.#circuitError);
   }
 
-  #closedError(): RunnerError {
-    return new RunnerError('closed', `${this.#title} was stopped`);
+  #rejectAll(error: RunnerError): void {
+    this.line.rejectAll(error);
+    this.#queue.rejectAll(error);
   }
 }

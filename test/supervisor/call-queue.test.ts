@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { CallQueue } from '../../src/supervisor/call-queue.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 
-function queueOf(capacity = 10) {
+function queueOf() {
   const clock = new VirtualClock();
-  return { clock, queue: new CallQueue<string>({ title: 'pcb 1.0', capacity, clock }) };
+  return { clock, queue: new CallQueue<string>({ title: 'pcb 1.0', clock }) };
 }
 
 const ticket = (lane = 'A', deadline = 1_000) => ({ lane, deadline });
@@ -43,23 +43,19 @@ test('a place goes to the first call that accepts it', async () => {
   expect(await picky).toBe('w2');
 });
 
-test('one call too many is queue_full at once, and those that wait go on', async () => {
-  const { queue, clock } = queueOf(2);
-  const waiting = [queue.wait(ticket()), queue.wait(ticket())];
-  await expect(queue.wait(ticket())).rejects.toMatchObject({ code: 'queue_full', retryable: true });
-  expect(clock.now()).toBe(0);
-  expect(queue.size).toBe(2);
-  queue.offer('w1');
-  queue.offer('w2');
-  expect(await Promise.all(waiting)).toEqual(['w1', 'w2']);
+test('of one lane, who came earlier goes first, however late it is ready for its place', async () => {
+  const { queue } = queueOf();
+  const served: string[] = [];
+  const late = queue.wait({ ...ticket(), arrivedAt: 7 }).then(() => served.push('late'));
+  const early = queue.wait({ ...ticket(), arrivedAt: 3 }).then(() => served.push('early'));
+  queue.offer('w');
+  queue.offer('w');
+  await Promise.all([late, early]);
+  expect(served).toEqual(['early', 'late']);
 });
 
-test('a queue of capacity 0 lets nothing wait', async () => {
-  await expect(queueOf(0).queue.wait(ticket())).rejects.toMatchObject({ code: 'queue_full' });
-});
-
-test('a call that is tried again goes to the head of its lane, past the bound', async () => {
-  const { queue } = queueOf(1);
+test('a call that is tried again goes to the head of its lane', async () => {
+  const { queue } = queueOf();
   const served: string[] = [];
   const first = queue.wait(ticket()).then(() => served.push('first'));
   const again = queue.wait({ ...ticket(), isRetry: true }).then(() => served.push('again'));

@@ -153,7 +153,8 @@ describe('sessions', () => {
   test('the calls of a session go to the worker that had it, when that is free', async () => {
     const { ask, supervisor } = await open({ workers: 3 });
     await supervisor.start('sample', '1.0.0');
-    const held = ask({ sleep_ms: 300 });
+    const held = ask({ sleep_ms: 1_000 });
+    await expect.poll(() => supervisor.status()[0]?.inFlight).toBe(1);
     const first = await ask({}, { session: { id: 'board-7' } });
     expect(first.worker).not.toBe(0);
     await held;
@@ -172,7 +173,7 @@ describe('sessions', () => {
     const { ask, supervisor, registry } = await open({ workers: 3 }, source);
     await supervisor.start('sample', '1.0.0');
     const results = await Promise.all(
-      [1, 2].map(() => ask({ sleep_ms: 100 }, { session: { id: 'board-7' } })),
+      [1, 2].map(() => ask({ sleep_ms: 1_000 }, { session: { id: 'board-7' } })),
     );
     await supervisor.reset({ id: 'board-7' });
     const { readFile } = await import('node:fs/promises');

@@ -1,5 +1,6 @@
 /**
- * Source of an algorithm that misbehaves as `user_params` asks: `sleep_ms`, `exit` (code), `exit_once` (path of a flag
+ * Source of an algorithm that misbehaves as `user_params` asks: `sleep_ms`, `wait_for` (path: until the file
+ * is there), `exit` (code), `exit_once` (path of a flag
  * file: dies the first time only), `hang_once` (likewise, sleeps a minute), `error_once` (raises the first time only),
  * `raise`, `data` (given back as result data), `grow_mb`, `spin_ms` (burns the CPU), `log` (path: one line
  * `<pid> <request number>` for each call). Its answer tells the pid of its process, how many calls it has had, the
@@ -42,6 +43,8 @@ class Algorithm(BaseAlgorithm):
                 file.write("%d %s\\n" % (os.getpid(), asked.get("echo")))
         if "sleep_ms" in asked:
             time.sleep(asked["sleep_ms"] / 1000)
+        while "wait_for" in asked and not os.path.exists(asked["wait_for"]):
+            time.sleep(0.005)
         if "spin_ms" in asked:
             until = time.process_time() + asked["spin_ms"] / 1000
             while time.process_time() < until:
