@@ -15,6 +15,16 @@ export interface ArchiveEntry {
   mode: number | undefined;
 }
 
+/** An entry that was placed and checked: all that is needed to write its file. */
+export interface PlacedEntry {
+  /** Path beneath the target, with `/`; its folder is there. */
+  to: string;
+  entry: ArchiveEntry;
+  /** Where its packed bytes lie, counted from the first byte of the file that holds the archive. */
+  offset: number;
+  length: number;
+}
+
 /** An open archive whose directory has passed every structural check. */
 export interface Archive {
   readonly path: string;
@@ -46,6 +56,14 @@ export interface Archive {
       readOnly?: boolean;
       /** Files or groups of small files unpacked at once; each takes up to 5 MB of memory. @defaultValue 4 */
       lanes?: number;
+      /**
+       * Writes the files in place of the archive's own lanes. It must hold each to its size and CRC-32, and reject at
+       * the first fault.
+       */
+      unpackFiles?: (
+        files: Iterable<PlacedEntry>,
+        o: { signal: AbortSignal; onProgress: (doneBytes: number) => void },
+      ) => Promise<void>;
       /** Takes the SHA-256 of each file as it is written, so that nobody need read it again for that. */
       onFile?: (entry: ArchiveEntry, sha256: Buffer) => void;
     },

@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { Readable } from 'node:stream';
 import crossSpawn from 'cross-spawn';
 import { abortError, throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
@@ -12,8 +13,8 @@ export interface RunOptions extends OperationOptions {
   timeoutMs: number;
   /** Bytes of each stream that are kept; the head is dropped. @defaultValue 1 MiB */
   maxOutputBytes?: number;
-  /** Written to stdin, which is then closed. */
-  input?: string;
+  /** Written to stdin, which is then closed; pieces are asked for as the subprocess takes them. */
+  input?: string | Iterable<string>;
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
 }
 
@@ -47,7 +48,10 @@ export async function run(command: string, args: readonly string[], options: Run
   const stderr = collect(child.stderr, maxOutputBytes, (line) => options.onLine?.(line, 'stderr'));
   if (options.input !== undefined) {
     child.stdin?.on('error', () => undefined); // the exit code says more than EPIPE
-    child.stdin?.end(options.input);
+    if (child.stdin) {
+      const { input } = options;
+      Readable.from(typeof input === 'string' ? [input] : input, { objectMode: false }).pipe(child.stdin);
+    }
   }
   let stopped: RunnerError | undefined;
   const stop = (reason: RunnerError) => {

@@ -1,16 +1,20 @@
 import path from 'node:path';
+import { RunnerError } from '../errors.js';
 import { normalizeProjectName } from '../package/wheel-name.js';
 import { choiceKey, chooseWithPip, rememberChoice, rememberedChoice } from './choice.js';
 import { chooseWithoutPip } from './choose-without-pip.js';
 import type { Installation } from './install-pip.js';
-import { FileLinker } from './link-files.js';
-import { linkWheel } from './link-wheel.js';
+import { linkWheels, type WheelToLink } from './link-wheels.js';
 import { choosePip } from './pip.js';
+import { helperErrno } from './store-helper.js';
 import type { InstallReport } from './types.js';
 import type { WheelStore } from './wheel-store.js';
 
 /** Share of the work that unpacking is, against linking; a wheel that is unpacked already counts as done. */
 const UNPACK_SHARE = 0.9;
+
+/** Once for wheels that were pruned or damaged meanwhile, and once more for luck. */
+const MOST_ATTEMPTS = 3;
 
 /**
  * Installs by linking unpacked wheels out of the store. The same wheels for the same requirements and interpreter need
@@ -20,7 +24,7 @@ export async function installByLink(
   installation: Installation,
   store: WheelStore,
 ): Promise<InstallReport['installed']> {
-  const { wheels, wheelsFolder, signal, onProgress } = installation;
+  const { venv, wheels, wheelsFolder, signal, onProgress } = installation;
   const estimate = wheels.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   onProgress('resolve', 0, estimate);
   const hashes = new Map<string, string>();
@@ -36,46 +40,65 @@ export async function installByLink(
   if (!remembered) await rememberChoice(store.choices, key, chosen);
 
   const sizes = new Map(wheels.map(({ file, sizeBytes }) => [file, sizeBytes]));
-  let done = 0;
-  const advance = (stage: 'unpack' | 'install', bytes: number) => {
-    onProgress(stage, Math.floor(done + bytes), estimate);
-  };
-  const linker = new FileLinker();
-  const installed: InstallReport['installed'] = [];
-  for (const choice of chosen) {
-    const { file } = choice;
-    const size = sizes.get(file) ?? 0;
-    const wheel = { path: path.join(wheelsFolder, file), sha256: hashes.get(file) ?? '' };
-    const link = async () => {
-      const { entry, folder } = await store.ensure(wheel, {
-        signal,
-        onProgress: (part, whole) => {
-          advance('unpack', whole === 0 ? 0 : (size * UNPACK_SHARE * part) / whole);
+  const total = chosen.reduce((sum, { file }) => sum + (sizes.get(file) ?? 0), 0);
+  const helper = { python: venv.interpreter.path, timeoutMs: installation.timeoutMs, signal };
+  const suspects = new Set<string>();
+  for (let attempt = 1; ; attempt++) {
+    let done = 0;
+    const stored: WheelToLink[] = [];
+    for (const choice of chosen) {
+      const { file } = choice;
+      const size = sizes.get(file) ?? 0;
+      const sha256 = hashes.get(file) ?? '';
+      const wheel = await store.ensure(
+        { path: path.join(wheelsFolder, file), sha256 },
+        {
+          ...helper,
+          isSuspect: suspects.has(store.folderOf(sha256)),
+          onProgress: (part, whole) => {
+            const share = whole === 0 ? 0 : part / whole;
+            onProgress('unpack', Math.floor((done + size * share) * UNPACK_SHARE), total);
+          },
         },
-      });
-      let files = 0;
-      await linkWheel({
-        ...installation,
-        entry,
-        folder,
-        linker,
-        chosen: choice,
-        onFile: () => {
-          files++;
-          if (files % 256 === 0) {
-            advance('install', size * (UNPACK_SHARE + ((1 - UNPACK_SHARE) * files) / entry.files.length));
-          }
-        },
-      });
-      installed.push({ name: normalizeProjectName(entry.name), version: entry.version, file });
-    };
-    await link().catch(async (error: unknown) => {
-      // Pruned by another process between the check and the linking: once more, from the wheel.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      await link();
+      );
+      stored.push({ ...wheel, chosen: choice });
+      done += size;
+      onProgress('unpack', Math.floor(done * UNPACK_SHARE), total);
+    }
+    suspects.clear();
+    const files = stored.reduce((sum, { entry }) => sum + entry.files, 0);
+    const touched = await linkWheels(stored, {
+      ...{ ...helper, venv, facts: installation.facts },
+      onProgress: (linked) => {
+        onProgress(
+          'install',
+          Math.floor(total * (UNPACK_SHARE + ((1 - UNPACK_SHARE) * linked) / files)),
+          total,
+        );
+      },
+    }).catch((error: unknown) => {
+      // Pruned by another process between the check and the linking: once more, from the wheels.
+      if (attempt === 1 && helperErrno(error) === 'ENOENT') return undefined;
+      throw error;
     });
-    done += size;
-    advance('install', 0);
+    if (touched?.length === 0) {
+      return stored
+        .map(({ entry, chosen: { file } }) => ({
+          name: normalizeProjectName(entry.name),
+          version: entry.version,
+          file,
+        }))
+        .sort((a, b) => (a.name < b.name ? -1 : 1));
+    }
+    if (attempt === MOST_ATTEMPTS) throw keepsChanging(store.root);
+    for (const folder of touched ?? []) suspects.add(folder);
   }
-  return installed.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function keepsChanging(root: string): RunnerError {
+  return new RunnerError(
+    'install_failed',
+    `Files of the wheel store ${root} keep changing: find out what writes to them, or name another folder as wheelStore`,
+    { details: { path: root } },
+  );
 }

@@ -57,8 +57,12 @@ export async function distInfos(sitePackages: string): Promise<string[]> {
 
 /** Name and version of an installed project, from its METADATA. */
 export async function readIdentity(distInfo: string): Promise<{ name: string; version: string } | undefined> {
-  const text = await readFile(path.join(distInfo, 'METADATA'), 'utf8').catch(() => undefined);
-  const [head = ''] = text?.split(/\r?\n\r?\n/, 1) ?? [];
+  return identityIn(await readFile(path.join(distInfo, 'METADATA'), 'utf8').catch(() => ''));
+}
+
+/** Name and version that a METADATA gives. */
+export function identityIn(metadata: string): { name: string; version: string } | undefined {
+  const [head = ''] = metadata.split(/\r?\n\r?\n/, 1);
   const name = /^Name:\s*(.+?)\s*$/im.exec(head)?.[1];
   const version = /^Version:\s*(.+?)\s*$/im.exec(head)?.[1];
   return name !== undefined && version !== undefined ? { name, version } : undefined;

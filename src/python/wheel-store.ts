@@ -6,21 +6,26 @@ import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identi
 import { readJson, writeJsonAtomic } from '../store/atomic-file.js';
 import { acquireLock } from '../store/lock.js';
 import { FileHashes } from './file-hashes.js';
-import {
-  buildEntry,
-  checkEntry,
-  readEntry,
-  resetTimes,
-  touchedFiles,
-  treeOf,
-  writeEntry,
-  type WheelEntry,
-} from './wheel-entry.js';
+import type { HelperOptions } from './store-helper.js';
+import { buildEntry, isSound, readEntry, treeOf, writeEntry, type WheelEntry } from './wheel-entry.js';
 
 /** What a pruning removed. */
 export interface WheelPruneReport {
   removed: { sha256: string; file: string; bytes: number }[];
   kept: number;
+}
+
+/** A wheel that is wanted from the store. */
+export interface WantedWheel {
+  path: string;
+  sha256: string;
+}
+
+/** How a wheel is got. */
+export interface EnsureOptions extends HelperOptions {
+  onProgress?: (doneBytes: number, totalBytes: number) => void;
+  /** Somebody wrote to its files: its content is read, and it is built anew when that has changed. */
+  isSuspect?: boolean;
 }
 
 /** An entry and the folder it lies in. */
@@ -34,7 +39,7 @@ const BUILD_LOCK_MS = 30 * 60_000;
 
 /**
  * Unpacked wheels by their SHA-256, shared by environments:
- * `entries/<first two digits>/<sha256>/{tree/, entry.json}`, `choices/` (what pip chose), `building/` (work in
+ * `entries/<first two digits>/<sha256>/{tree/, files.jsonl, entry.json}`, `choices/` (what pip chose), `building/` (work in
  * progress, published by rename), `hashes.json`, `interpreters.json`.
  */
 export class WheelStore {
@@ -63,17 +68,14 @@ export class WheelStore {
   }
 
   /**
-   * The unpacked wheel: built if it is not there, checked by the size and time of every file if it is, rebuilt if it
-   * is damaged.
+   * The unpacked wheel: built if it is not there, rebuilt if it is damaged. That nobody has written to its files since
+   * is seen when they are linked.
    */
-  async ensure(
-    wheel: { path: string; sha256: string },
-    options: OperationOptions & { onProgress?: (doneBytes: number, totalBytes: number) => void } = {},
-  ): Promise<StoredWheel> {
+  async ensure(wheel: WantedWheel, options: EnsureOptions): Promise<StoredWheel> {
     await (this.#swept ??= this.sweep());
     const folder = this.folderOf(wheel.sha256);
-    const known = await this.#sound(folder, options);
-    if (known) return { entry: known, folder };
+    const known = options.isSuspect ? undefined : await readEntry(folder);
+    if (known && (await isOfThisBoot(known))) return { entry: known, folder };
     await using _lock = await acquireLock(`${folder}.lock`, {
       operation: `unpack ${path.basename(wheel.path)}`,
       timeoutMs: BUILD_LOCK_MS,
@@ -83,16 +85,6 @@ export class WheelStore {
     const built = await this.#sound(folder, options);
     if (built) return { entry: built, folder };
     return { entry: await this.#build(folder, wheel, options), folder };
-  }
-
-  /** Reads every file of an entry; a damaged one is removed, to be rebuilt when it is next asked for. */
-  async check(sha256: string, options: OperationOptions = {}): Promise<boolean> {
-    const folder = this.folderOf(sha256);
-    const entry = await readEntry(folder);
-    if (!entry) return false;
-    if ((await checkEntry(folder, entry, options)).length === 0) return true;
-    await this.#discard(folder);
-    return false;
   }
 
   /**
@@ -110,13 +102,13 @@ export class WheelStore {
         signal: options.signal,
       });
       const entry = await readEntry(folder);
-      if (entry && ((await isLinked(folder, entry)) || (await options.isUsed?.(entry)) === true)) {
+      if (entry && ((await isLinked(treeOf(folder))) || (await options.isUsed?.(entry)) === true)) {
         report.kept++;
         continue;
       }
-      const bytes = entry?.files.reduce((sum, { size }) => sum + size, 0) ?? 0;
       await this.#discard(folder);
-      report.removed.push({ sha256: path.basename(folder), file: entry?.file ?? '', bytes });
+      const { file = '', bytes = 0 } = entry ?? {};
+      report.removed.push({ sha256: path.basename(folder), file, bytes });
     }
     return report;
   }
@@ -137,29 +129,21 @@ export class WheelStore {
     }
   }
 
-  async #sound(folder: string, options: OperationOptions): Promise<WheelEntry | undefined> {
+  async #sound(folder: string, options: EnsureOptions): Promise<WheelEntry | undefined> {
     const entry = await readEntry(folder);
     if (!entry) return undefined;
-    const { bootId } = await ownIdentity();
-    const touched = await touchedFiles(folder, entry);
-    if (touched.length === 0 && entry.boot_id === bootId) return entry;
+    const isCurrent = await isOfThisBoot(entry);
+    if (isCurrent && !options.isSuspect) return entry;
     // Written to, or perhaps cut off by a power failure before it reached the disk: only its content can tell.
-    if ((await checkEntry(folder, entry, options)).length > 0) return undefined;
-    const isWhole = touched.every(({ path: file }) =>
-      entry.record.some((row) => row.path === file && row.hash !== ''),
-    );
-    if (!isWhole) return undefined;
-    await resetTimes(folder, touched);
-    entry.boot_id = bootId;
-    await writeEntry(folder, entry);
-    return entry;
+    const { onProgress: _, ...helper } = options;
+    if (!(await isSound(folder, entry, helper))) return undefined;
+    if (isCurrent) return entry;
+    const renewed = { ...entry, boot_id: (await ownIdentity()).bootId };
+    await writeEntry(folder, renewed);
+    return renewed;
   }
 
-  async #build(
-    folder: string,
-    wheel: { path: string; sha256: string },
-    options: OperationOptions & { onProgress?: (doneBytes: number, totalBytes: number) => void },
-  ): Promise<WheelEntry> {
+  async #build(folder: string, wheel: WantedWheel, options: EnsureOptions): Promise<WheelEntry> {
     const work = await this.#workFolder();
     try {
       const content = path.join(work, 'content');
@@ -205,10 +189,20 @@ export class WheelStore {
 
 const OWNERLESS_MS = 60 * 60_000;
 
-async function isLinked(folder: string, entry: WheelEntry): Promise<boolean> {
-  for (const { path: file } of entry.files) {
-    const found = await lstat(path.join(treeOf(folder), file)).catch(() => undefined);
-    if (found && found.nlink > 1) return true;
+async function isOfThisBoot({ boot_id }: WheelEntry): Promise<boolean> {
+  return boot_id === (await ownIdentity()).bootId;
+}
+
+/** Whether a file below the folder has a second name. Most often the first one looked at tells. */
+async function isLinked(folder: string): Promise<boolean> {
+  for (const child of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    const full = path.join(folder, child.name);
+    if (
+      child.isDirectory()
+        ? await isLinked(full)
+        : ((await lstat(full).catch(() => undefined))?.nlink ?? 1) > 1
+    )
+      return true;
   }
   return false;
 }

@@ -2,7 +2,7 @@ import { lstat, mkdir, open, readdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { abortError, throwIfAborted } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
-import type { ArchiveEntry } from '../archive-types.js';
+import type { Archive, ArchiveEntry, PlacedEntry } from '../archive-types.js';
 import { LinkedAbort } from './linked-abort.js';
 import type { LoadedArchive } from './load-archive.js';
 import { placeEntries, type Placement } from './placement.js';
@@ -19,6 +19,7 @@ export interface Extraction {
   readOnly: boolean;
   onProgress: ((doneBytes: number, totalBytes: number) => void) | undefined;
   onFile: ((entry: ArchiveEntry, sha256: Buffer) => void) | undefined;
+  unpackFiles: NonNullable<Parameters<Archive['extract']>[1]>['unpackFiles'];
   lanes: number;
   signal: AbortSignal;
 }
@@ -43,7 +44,8 @@ export async function extractEntries(extraction: Extraction): Promise<{ files: n
   try {
     made = await prepareTarget(target);
     await makeFolders(target, placement.folders);
-    await runTasks(extraction, target, placement);
+    if (extraction.unpackFiles) await runElsewhere(extraction, placement, extraction.unpackFiles);
+    else await runTasks(extraction, target, placement);
     if (extraction.durable) await syncFolders(target, placement.folders);
     return { files: placement.files.length, bytes: placement.bytes };
   } catch (error) {
@@ -75,6 +77,20 @@ async function prepareTarget(target: string): Promise<MadeTarget> {
 /** Not recursive: a folder that is there already was not made by us, and would be no safe ground. */
 async function makeFolders(target: string, folders: readonly string[]): Promise<void> {
   for (const folder of folders) await mkdir(path.join(target, folder));
+}
+
+async function runElsewhere(
+  { archive: { source, checker }, onProgress, signal }: Extraction,
+  { files, bytes }: Placement,
+  unpackFiles: NonNullable<Extraction['unpackFiles']>,
+): Promise<void> {
+  const placed = function* (): Generator<PlacedEntry> {
+    for (const { span, to } of files) {
+      const { offset, length } = checker.range(span);
+      yield { to, entry: span.entry, offset: source.start + offset, length };
+    }
+  };
+  await unpackFiles(placed(), { signal, onProgress: (done) => onProgress?.(done, bytes) });
 }
 
 async function runTasks(extraction: Extraction, target: string, placement: Placement): Promise<void> {

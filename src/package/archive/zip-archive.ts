@@ -124,6 +124,7 @@ export class ZipArchive implements Archive {
         onProgress: o.onProgress,
         readOnly: o.readOnly ?? false,
         onFile: o.onFile,
+        unpackFiles: o.unpackFiles,
         lanes: o.lanes ?? DEFAULT_LANES,
         signal,
       }),

@@ -1,0 +1,83 @@
+"""Puts files of the store into an environment with the least that the file systems allow."""
+import errno
+import os
+import shutil
+import sys
+
+FICLONE = 0x40049409  # linux/fs.h
+# What file systems answer when they cannot clone or link, or not between these two places.
+CANNOT_CLONE = {"ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EXDEV", "EINVAL", "ENOTTY", "EPERM", "EACCES"}
+CANNOT_LINK = {"EXDEV", "EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EINVAL"}
+
+
+def clone_on_linux(source, target):
+    import fcntl
+
+    original = os.open(source, os.O_RDONLY)
+    try:
+        copy = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            fcntl.ioctl(copy, FICLONE, original)
+        except OSError:
+            os.unlink(target)
+            raise
+        finally:
+            os.close(copy)
+    finally:
+        os.close(original)
+
+
+def clone_on_mac(source, target):
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(library, "clonefile"):
+        raise OSError(errno.ENOSYS, "no clonefile")
+    if library.clonefile(os.fsencode(source), os.fsencode(target), 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), target)
+
+
+def copy(source, target):
+    with open(source, "rb") as original, open(target, "xb") as made:
+        shutil.copyfileobj(original, made, 1 << 18)
+
+
+class Placer:
+    """A clone that shares blocks until it is written to, else a second name of the same read-only file, else a copy.
+
+    What was found not to work is not tried again.
+    """
+
+    def __init__(self, ways):
+        known = {
+            "reflink": (clone_on_mac if sys.platform == "darwin" else clone_on_linux, CANNOT_CLONE),
+            "hardlink": (os.link, CANNOT_LINK),
+            "copy": (copy, ()),
+        }
+        self.ways = [(name, *known[name]) for name in ways]
+
+    def place(self, source, target, executable):
+        """A file that is there already is replaced: of two wheels with the same file, the later one wins."""
+        try:
+            name = self.attempt(source, target)
+        except FileExistsError:
+            os.unlink(target)
+            name = self.attempt(source, target)
+        if name != "hardlink":  # a clone and a copy are this environment's own
+            os.chmod(target, 0o755 if executable else 0o644)
+
+    def attempt(self, source, target):
+        while True:
+            name, way, cannot = self.ways[0]
+            try:
+                way(source, target)
+                return name
+            except OSError as error:
+                code = errno.errorcode.get(error.errno)
+                if code not in cannot:
+                    raise
+                if code == "EMLINK":  # this file has all the names it can have, others not
+                    copy(source, target)
+                    return "copy"
+                self.ways.pop(0)

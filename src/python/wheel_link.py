@@ -1,0 +1,169 @@
+"""Puts unpacked wheels into an environment as PEP 427 says and as pip does it.
+
+The root goes into purelib or platlib, `.data` by its schemes, scripts get this environment's interpreter; then come
+INSTALLER, REQUESTED and RECORD.
+"""
+import csv
+import hashlib
+import os
+import re
+
+from place_files import Placer
+from wheel_files import Fault, encode, read_list, read_record, touched, tree_of
+
+# Written anew: the records of others' signatures and of another installer mean nothing here.
+REPLACED = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
+STEP = 256
+
+
+def link(request, _lines, progress):
+    """Nothing is linked while a file of any of the wheels was touched: `touched` are the folders of those."""
+    wheels = request["wheels"]
+    lists = [read_list(wheel["folder"]) for wheel in wheels]
+    suspects = [wheel["folder"] for wheel, files in zip(wheels, lists) if touched(wheel["folder"], files)]
+    if suspects:
+        return {"touched": suspects}
+    placer = Placer(request["ways"])
+    done = 0
+    for wheel, files in zip(wheels, lists):
+
+        def count(number, before=done):
+            progress(before + number)
+
+        try:
+            Linking(request, wheel, files, placer).run(count)
+        except Fault as fault:
+            raise Fault(fault.text, wheel["file"])
+        done += len(files)
+    return {"touched": []}
+
+
+class Linking:
+    """One wheel on its way into an environment."""
+
+    def __init__(self, request, wheel, files, placer):
+        self.python_line = request["pythonLine"]
+        self.wheel = wheel
+        self.files = files
+        self.placer = placer
+        self.tree = tree_of(wheel["folder"])
+        self.library = wheel["schemes"]["purelib" if wheel["purelib"] else "platlib"]
+        self.info = os.path.join(self.library, wheel["info"])
+        self.folders = set()
+        self.replaced = {"%s/%s" % (wheel["info"], name) for name in REPLACED}
+
+    def run(self, count):
+        places, changed = {}, {}
+        for number, (path, _, _, executable) in enumerate(self.files, 1):
+            target, is_script = self.destination(path)
+            if target is None:
+                continue
+            places[path] = target
+            self.make_folder(os.path.dirname(target))
+            source = os.path.join(self.tree, path)
+            if is_script:
+                content = self.script(source)
+                if content is not None:
+                    changed[path] = content
+                with open(source, "rb") as file:
+                    replace(target, file.read() if content is None else content, 0o755 if executable else 0o644)
+            else:
+                self.placer.place(source, target, executable)
+            if number % STEP == 0:
+                count(number)
+        self.make_folder(self.info)
+        generated = self.generate()
+        self.write_record(places, changed, generated)
+
+    def make_folder(self, folder):
+        if folder not in self.folders:
+            os.makedirs(folder, exist_ok=True)
+            self.folders.add(folder)
+
+    def destination(self, path):
+        """(where the file goes, whether it is a script); nowhere for what is written anew or made by an entry point."""
+        if path in self.replaced:
+            return None, False
+        top, _, rest = path.partition("/")
+        if not top.endswith(".data"):
+            return os.path.join(self.library, path), False
+        key, _, rest = rest.partition("/")
+        if not rest:
+            raise Fault("has a file %s outside every scheme of its .data folder" % path)
+        if key not in self.wheel["schemes"]:
+            raise Fault("has %s: %s is no scheme" % (path, key))
+        is_script = key == "scripts"
+        command = re.sub(r"(\.exe|-script\.py|\.pya)$", "", rest.rpartition("/")[2], flags=re.IGNORECASE)
+        if is_script and command in self.wheel["commands"]:
+            return None, False
+        return os.path.join(self.wheel["schemes"][key], *rest.split("/")), is_script
+
+    def script(self, source):
+        """The script with this interpreter in its first line; None when it does not ask for one."""
+        with open(source, "rb") as file:
+            content = file.read()
+        if not content.startswith(b"#!python"):
+            return None
+        return self.python_line.encode("utf-8") + content.partition(b"\n")[2]
+
+    def generate(self):
+        """Writes what an installer adds. Gives the content of each file by its path."""
+        generated = {}
+        for name, text in self.wheel["wrappers"].items():
+            self.make_folder(self.wheel["schemes"]["scripts"])
+            target = os.path.join(self.wheel["schemes"]["scripts"], name)
+            generated[target] = text.encode("utf-8")
+            replace(target, generated[target], 0o755)
+        additions = {"INSTALLER": b"pip\n"}
+        if self.wheel["requested"]:
+            additions["REQUESTED"] = b""
+        for name, content in additions.items():
+            target = os.path.join(self.info, name)
+            generated[target] = content
+            replace(target, content, 0o644)
+        return generated
+
+    def write_record(self, places, changed, generated):
+        rows = []
+        unlisted = dict(places)
+        for path, value, size in read_record(self.wheel["folder"], self.wheel["info"]) or []:
+            unlisted.pop(path, None)
+            if path in changed:
+                value, size = described(changed[path])
+            rows.append((self.listed(path, places), value, size))
+        for target, content in generated.items():
+            rows.append((self.relative(target), *described(content)))
+        rows.extend((self.listed(path, places), "", "") for path in unlisted)
+        record = os.path.join(self.info, "RECORD")
+        remove(record)
+        with open(record, "x", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(sorted(rows))
+        os.chmod(record, 0o644)
+
+    def listed(self, path, places):
+        """As RECORD names a file of the wheel. Most keep their path; finding out how places relate takes time."""
+        if path in places and path.partition("/")[0].endswith(".data"):
+            return self.relative(places[path])
+        return path
+
+    def relative(self, target):
+        return os.path.relpath(target, self.library).replace(os.sep, "/")
+
+
+def described(content):
+    return "sha256=" + encode(hashlib.sha256(content).digest()), str(len(content))
+
+
+def remove(target):
+    try:
+        os.unlink(target)
+    except FileNotFoundError:
+        pass
+
+
+def replace(target, content, mode):
+    """Never written through: what is there may be a link that others share."""
+    remove(target)
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)

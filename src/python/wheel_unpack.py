@@ -1,0 +1,201 @@
+"""Unpacks the entries of a wheel, whose headers and names the host has checked, by as many processes as there are cores.
+
+Each file is counted, its CRC-32 compared and its SHA-256 taken while it passes, then held against RECORD: no byte is
+read or written twice.
+"""
+import errno
+import hashlib
+import heapq
+import json
+import os
+import zlib
+
+from wheel_files import CHUNK, Fault, encode, hash_file, read_record, tree_of, write_list
+
+STORED = 0
+# What a file costs besides its bytes, in bytes.
+FILE_COST = 30000
+# Less than this is not worth another process.
+SHARE_AT_LEAST = 4 << 20
+MOST_PROCESSES = 4
+
+
+def unpack(request, entries, progress):
+    """`entries`: [path, offset, packed size, method, size, CRC-32, executable]. Gives the hashes RECORD has of `marks`."""
+    folder, info = request["folder"], request["info"]
+    entries = list(entries)
+    results = unpack_all(request["archive"], tree_of(folder), entries, progress)
+    files = []
+    for entry, (_, mtime) in zip(entries, results):
+        files.append([entry[0], entry[4], mtime, bool(entry[6])])
+    record = read_record(folder, info)
+    if record is None:
+        raise Fault("has no RECORD")
+    compare(folder, record, {entry[0]: digest for entry, (digest, _) in zip(entries, results)})
+    write_list(folder, sorted(files))
+    wanted = {"%s/%s" % (info, name) for name in request["marks"]}
+    return {path: value for path, value, _ in record if path in wanted}
+
+
+def compare(folder, record, digests):
+    for path, value, _ in record:
+        if not value:
+            continue
+        if path not in digests:
+            raise Fault("has no %s, which its RECORD lists" % path)
+        algorithm, _, expected = value.partition("=")
+        if algorithm == "sha256":
+            found = encode(bytes.fromhex(digests[path]))
+        elif algorithm in hashlib.algorithms_available:
+            found = encode(hash_file(os.path.join(tree_of(folder), path), algorithm))
+        else:
+            raise Fault("has a RECORD with hashes by %s, which this Python does not know" % algorithm)
+        if found != expected:
+            raise Fault("has a %s that differs from its RECORD" % path)
+
+
+def unpack_all(archive, tree, entries, progress):
+    """[SHA-256 in hex, modification time in ns] of each entry."""
+    shares = divide(entries)
+    results = [None] * len(entries)
+    reading, writing = os.pipe()
+    children = []
+    for share in shares:
+        child = os.fork()
+        if child == 0:
+            os.close(reading)
+            work(archive, tree, entries, share, writing)
+        children.append(child)
+    os.close(writing)
+    done = told = 0
+    total = sum(entry[4] for entry in entries)
+    failure = None
+    with os.fdopen(reading, encoding="ascii") as lines:
+        for line in lines:
+            index, digest, rest = json.loads(line)
+            if digest is None:
+                failure = failure or (index, rest)
+                for child in children:
+                    os.kill(child, 9)
+                break
+            results[index] = (digest, rest)
+            done += entries[index][4]
+            if done - told >= total / 200:
+                told = done
+                progress(done)
+    for child in children:
+        os.waitpid(child, 0)
+    if failure:
+        fail(failure, entries)
+    if None in results:
+        raise OSError(errno.EIO, "an unpacking process ended before its time")
+    return results
+
+
+def divide(entries):
+    """Indexes for each process, alike in bytes, each in the order in which the entries lie."""
+    total = sum(entry[4] + FILE_COST for entry in entries)
+    count = max(1, min(cores(), MOST_PROCESSES, total // SHARE_AT_LEAST))
+    shares = [[] for _ in range(count)]
+    loads = [(0, index) for index in range(count)]
+    for index, entry in enumerate(entries):
+        load, least = loads[0]
+        shares[least].append(index)
+        heapq.heapreplace(loads, (load + entry[4] + FILE_COST, least))
+    return shares
+
+
+def cores():
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        return os.cpu_count() or 1
+
+
+def work(archive, tree, entries, share, writing):
+    """A process of its own: tells each file by a line, or the first failure; lines this short are never torn."""
+
+    def tell(*values):
+        os.write(writing, json.dumps(values).encode("ascii") + b"\n")
+
+    index = None
+    try:
+        source = os.open(archive, os.O_RDONLY)
+        for index in share:
+            digest = write_entry(source, tree, entries[index])
+            tell(index, digest, os.lstat(os.path.join(tree, entries[index][0])).st_mtime_ns)
+    except Fault as fault:
+        tell(index, None, [None, fault.text[:500]])
+    except OSError as error:
+        tell(index, None, [error.errno, (error.strerror or "")[:500]])
+    except BaseException as error:
+        tell(index, None, [None, "cannot be unpacked (%r)" % type(error).__name__])
+    finally:
+        os._exit(0)
+
+
+def fail(failure, entries):
+    index, (number, text) = failure
+    path = None if index is None else entries[index][0]
+    if number is None:
+        raise Fault(text, path)
+    raise OSError(number, text, path)
+
+
+def write_entry(source, tree, entry):
+    path, offset, packed, method, size, expected, executable = entry
+    chunks = stored(source, offset, packed) if method == STORED else inflated(source, offset, packed)
+    digest = hashlib.sha256()
+    crc = done = 0
+    # Read-only from the moment it is there: other environments will share it.
+    mode = 0o555 if executable else 0o444
+    target = os.open(os.path.join(tree, path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        for chunk in chunks:
+            done += len(chunk)
+            if done > size:
+                raise Fault("has more than the %d bytes declared" % size)
+            crc = zlib.crc32(chunk, crc)
+            digest.update(chunk)
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[os.write(target, rest) :]
+    finally:
+        os.close(target)
+    if done != size:
+        raise Fault("has %d bytes, not the %d declared" % (done, size))
+    if crc != expected:
+        raise Fault("is damaged: its CRC-32 is 0x%08x, not 0x%08x" % (crc, expected))
+    return digest.hexdigest()
+
+
+def stored(source, offset, packed):
+    end = offset + packed
+    while offset < end:
+        chunk = os.pread(source, min(CHUNK, end - offset), offset)
+        if not chunk:
+            raise Fault("became shorter while it was read")
+        offset += len(chunk)
+        yield chunk
+
+
+def inflated(source, offset, packed):
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    chunks = stored(source, offset, packed)
+    used = 0
+    try:
+        while not inflater.eof:
+            given = inflater.unconsumed_tail
+            if not given:
+                given = next(chunks, b"")
+                used += len(given)
+            chunk = inflater.decompress(given, CHUNK)
+            if chunk:
+                yield chunk
+            elif not given and not inflater.eof:
+                raise Fault("its compressed data are damaged (unexpected end of file)")
+    except zlib.error as error:
+        raise Fault("its compressed data are damaged (%s)" % error)
+    left = packed - used + len(inflater.unused_data)
+    if left:
+        raise Fault("its compressed data end %d bytes before they should" % left)
