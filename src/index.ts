@@ -12,7 +12,7 @@ export type { Durability } from './store/atomic-file.js';
 export { StoreLayout } from './store/layout.js';
 export { openArchive, DEFAULT_ARCHIVE_LIMITS } from './package/archive.js';
 export type { OpenArchiveOptions, FileRange } from './package/archive.js';
-export type { Archive, ArchiveEntry } from './package/archive-types.js';
+export type { Archive, ArchiveEntry, PlacedEntry } from './package/archive-types.js';
 export { checkIntegrity, generateSigningKeys, packageDigest, signPackage } from './package/integrity.js';
 export type {
   IntegrityOptions,

@@ -57,8 +57,8 @@ export interface Archive {
       /** Files or groups of small files unpacked at once; each takes up to 5 MB of memory. @defaultValue 4 */
       lanes?: number;
       /**
-       * Writes the files in place of the archive's own lanes. It must hold each to its size and CRC-32, and reject at
-       * the first fault.
+       * Writes the files in place of the archive's own lanes, and reads the directory a second time in place of its
+       * own second reader. It must hold each file to its size and CRC-32, and reject at the first fault.
        */
       unpackFiles?: (
         files: Iterable<PlacedEntry>,

@@ -8,6 +8,7 @@ import hashlib
 import heapq
 import json
 import os
+import zipfile
 import zlib
 
 from wheel_files import CHUNK, Fault, encode, hash_file, read_record, tree_of, write_list
@@ -24,6 +25,7 @@ def unpack(request, entries, progress):
     """`entries`: [path, offset, packed size, method, size, CRC-32, executable]. Gives the hashes RECORD has of `marks`."""
     folder, info = request["folder"], request["info"]
     entries = list(entries)
+    confirm(request["archive"], entries)
     results = unpack_all(request["archive"], tree_of(folder), entries, progress)
     files = []
     for entry, (_, mtime) in zip(entries, results):
@@ -35,6 +37,22 @@ def unpack(request, entries, progress):
     write_list(folder, sorted(files))
     wanted = {"%s/%s" % (info, name) for name in request["marks"]}
     return {path: value for path, value, _ in record if path in wanted}
+
+
+def confirm(archive, entries):
+    """Holds what the host read of the directory against what Python's own reader, which is pip's too, makes of it."""
+    try:
+        with zipfile.ZipFile(archive) as second:
+            found = {info.filename: info for info in second.infolist()}
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
+        raise Fault("its directory cannot be read by a second reader (%s)" % error)
+    for path, _, packed, method, size, crc, _ in entries:
+        info = found.get(path)
+        if info is None and path.isascii():
+            raise Fault("two readers differ in its presence", path)
+        # Without the flag for UTF-8 Python takes a name for code page 437; its bytes may say otherwise.
+        if info and (info.compress_size, info.compress_type, info.file_size, info.CRC) != (packed, method, size, crc):
+            raise Fault("two readers differ in its sizes, method or CRC-32", path)
 
 
 def compare(folder, record, digests):

@@ -36,7 +36,9 @@ export async function extractEntries(extraction: Extraction): Promise<{ files: n
   const { source, spans, checker } = archive;
   const placement = placeEntries(source.path, spans, extraction.place);
   await checker.checkAll(signal);
-  await confirmDirectory(source.path, archive.directory, archive.entries, signal);
+  if (!extraction.unpackFiles) {
+    await confirmDirectory(source.path, archive.directory, archive.entries, signal);
+  }
   throwIfAborted(signal, WHAT);
 
   const target = path.resolve(extraction.target);
