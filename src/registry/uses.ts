@@ -83,14 +83,21 @@ export async function markedVersions(layout: StoreLayout): Promise<ReadonlySet<s
   return marked;
 }
 
-/** Another use that ends may remove the empty folder between its making and the file's. */
+/** Each is another use's end at the very moment; a disk that fails fails them all. */
+const VANISHING_ATTEMPTS = 20;
+
+/**
+ * Another use that ends may remove the empty folder between its making and the file's (ENOENT), or while its making
+ * looks at it (ENOTDIR: what `mkdir` with `recursive` says of a folder that was there and cannot be seen any more).
+ */
 async function inVanishingFolder(write: () => Promise<void>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       await write();
       return;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === 5) throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if ((code !== 'ENOENT' && code !== 'ENOTDIR') || attempt === VANISHING_ATTEMPTS) throw error;
     }
   }
 }
