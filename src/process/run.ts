@@ -1,6 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
 import { Readable } from 'node:stream';
-import crossSpawn from 'cross-spawn';
 import { abortError, throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import { signalTree } from './tree.js';
@@ -35,6 +34,7 @@ export interface RunResult {
  */
 export async function run(command: string, args: readonly string[], options: RunOptions): Promise<RunResult> {
   const { signal, timeoutMs, maxOutputBytes = 1 << 20 } = options;
+  const { default: crossSpawn } = await import('cross-spawn'); // not a matter of the library's start
   throwIfAborted(signal, command);
   const startedAt = performance.now();
   const child: ChildProcess = crossSpawn(command, [...args], {

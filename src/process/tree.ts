@@ -1,4 +1,4 @@
-import crossSpawn from 'cross-spawn';
+import { spawn } from 'node:child_process';
 
 /**
  * Signals a process and everything in its group (POSIX, for a process spawned `detached`) or its whole tree
@@ -10,7 +10,7 @@ export function signalTree(
   platform: NodeJS.Platform = process.platform,
 ): void {
   if (platform === 'win32') {
-    crossSpawn('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore', windowsHide: true }).on(
+    spawn('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore', windowsHide: true }).on(
       'error',
       () => undefined,
     );

@@ -1,7 +1,6 @@
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { ArchiveEntry } from '../package/archive-types.js';
-import { checkManifest, manifestError, parseManifestJson } from '../package/manifest.js';
 import { findLayout, type ProjectLayout } from '../package/project-layout.js';
 import { parseRequirements, refusedLinesError, type RefusedLine } from '../package/requirements.js';
 import type { KnownWheel } from '../package/resolution.js';
@@ -102,6 +101,8 @@ async function readManifest(
     checks.skip('manifest_fields', 'there is no manifest');
     return undefined;
   }
+  // With valibot, which a host that only runs what is deployed never needs.
+  const { checkManifest, manifestError, parseManifestJson } = await import('../package/manifest.js');
   checks.pass('zip_manifest', entry.name);
   checks.pass('manifest_exists', entry.name);
   const where = `${source.path}: ${entry.name}`;

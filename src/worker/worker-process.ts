@@ -1,6 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
-import crossSpawn from 'cross-spawn';
 import { RunnerError } from '../errors.js';
 import { signalTree } from '../process/tree.js';
 import { TOKEN_VARIABLE, type WorkerCommand } from './worker-command.js';
@@ -38,6 +37,7 @@ export class WorkerProcess {
     options: { cwd: string; uid?: number; gid?: number },
     listeners: ProcessListeners,
   ): Promise<WorkerProcess> {
+    const { default: crossSpawn } = await import('cross-spawn');
     const child = crossSpawn(command, args, {
       ...options,
       env,
