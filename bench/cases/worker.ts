@@ -4,11 +4,14 @@ import { buildStandInSdk } from '../../src/testing/index.js';
 import { openArchive } from '../../src/package/archive.js';
 import { pythonEnvironment } from '../../src/process/environment.js';
 import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
+import { callData } from '../../src/worker/generations.js';
 import type { WorkerFlavour, WorkerSpec } from '../../src/worker/types.js';
 import { compare, figure, median, percentile, type BenchCase, type BenchResult } from '../harness.js';
+import { onOneCore } from '../support/one-core.js';
 import { BareAdapter, scratchFolder } from '../support/processes.js';
 
-const ROUND_TRIPS = 2000;
+const ROUND_TRIPS = 1000;
+const ROUNDS = 11;
 
 const ALGORITHM = `from procvision_algorithm_sdk import BaseAlgorithm
 class Algorithm(BaseAlgorithm):
@@ -17,7 +20,7 @@ class Algorithm(BaseAlgorithm):
     def execute(self, *call): return {"status": "OK", "message": "", "data": {"result_status": "OK"}}
 `;
 
-/** Answers every frame with a small one: what JSON over pipes costs between Node and Python, and no more. */
+/** Gives every message back: what JSON over pipes costs between Node and Python, and no more. */
 const ECHO = `import json, os
 data = b""
 while True:
@@ -27,8 +30,7 @@ while True:
     while len(data) >= 4 and len(data) >= 4 + int.from_bytes(data[:4], "big"):
         end = 4 + int.from_bytes(data[:4], "big")
         message = json.loads(data[4:end]); data = data[end:]
-        body = json.dumps({"type": "result", "request_id": message.get("request_id"), "status": "OK", "message": "",
-                           "data": {"result_status": "OK"}}).encode()
+        body = json.dumps(message).encode()
         os.write(1, len(body).to_bytes(4, "big") + body)
 `;
 
@@ -100,6 +102,7 @@ async function medianOf(ask: () => Promise<unknown>, samples?: number[]): Promis
 }
 
 async function roundTrips(): Promise<BenchResult[]> {
+  using _core = onOneCore();
   await using folder = await scratchFolder();
   const spec = await algorithmRoot(folder.path);
   const start = async (flavour: WorkerFlavour) => {
@@ -113,6 +116,7 @@ async function roundTrips(): Promise<BenchResult[]> {
   await bare.next();
   const echo = new BareAdapter(spec.python, ['echo.py'], { cwd: spec.root, env: pythonEnvironment() });
   const call = { type: 'call', request_id: 'c', data: { phase: 'execute', step_index: 1 } };
+  const sameCall = { type: 'call', request_id: '1', data: callData('phased', { phase: 'execute' }) };
   const ownCalls: number[] = [];
   const bareCalls: number[] = [];
   try {
@@ -122,6 +126,7 @@ async function roundTrips(): Promise<BenchResult[]> {
         comparator: 'the bare adapter',
         ours: () => medianOf(() => sdk.ping()),
         theirs: () => medianOf(() => bare.ask({ type: 'ping', request_id: 'p' })),
+        rounds: ROUNDS,
         atMost: 1.5,
       }),
       await compare({
@@ -129,13 +134,15 @@ async function roundTrips(): Promise<BenchResult[]> {
         comparator: 'the bare adapter',
         ours: () => medianOf(() => sdk.call({ phase: 'execute' }), ownCalls),
         theirs: () => medianOf(() => bare.ask(call), bareCalls),
+        rounds: ROUNDS,
         atMost: 1.5,
       }),
       await compare({
         name: 'worker: small call, bundled worker',
-        comparator: 'a bare JSON echo between Node and Python',
+        comparator: 'a bare JSON echo of the same call between Node and Python',
         ours: () => medianOf(() => bundled.call({ phase: 'execute' })),
-        theirs: () => medianOf(() => echo.ask(call)),
+        theirs: () => medianOf(() => echo.ask(sameCall)),
+        rounds: ROUNDS,
         atMost: 1.5,
       }),
     ];

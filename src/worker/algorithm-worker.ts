@@ -165,6 +165,8 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     const requestId = o.requestId ?? String(this.#nextRequest++);
     const data = callData(this.#ready.generation, call);
     const frame = encodeFrame({ type: 'call', request_id: requestId, data }, this.limits.maxFrameBytes);
+    // First of all, so that what is to be noted here is noted while the worker is at it.
+    this.#process?.write(frame);
     const timeoutMs = o.timeoutMs ?? limitOf(this.limits, call.phase);
     const timer = setTimeout(() => {
       this.#fail(this.#tooLate(`answer ${call.phase}`, timeoutMs), 'timeout');
@@ -183,9 +185,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       this.#setState('idle');
       this.#heartbeat.restart();
     });
-    const { reply } = this.#pending;
-    this.#process?.write(frame);
-    return reply;
+    return this.#pending.reply;
   }
 
   /**

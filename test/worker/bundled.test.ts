@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { FramePool } from '../../src/frames/frame-pool.js';
+import { npyHeader } from '../../src/frames/npy.js';
 import { sampleAlgorithm } from '../../src/testing/index.js';
 import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
 import type { Generation } from '../../src/package/types.js';
@@ -90,6 +91,18 @@ test('BGR becomes RGB, and one channel becomes three', async () => {
   });
 });
 
+test('a file that gets another shape of the same size is read in its new shape', async () => {
+  const { worker, frames } = await start(phased(`${READ}return ok(shape=list(image.shape))`));
+  const sent = await frames.send({ data: ramp, ...meta });
+  const shapeNow = async (meta: { width: number; height: number }) =>
+    (await worker.call({ phase: 'execute', image: { id: sent.id, meta: { ...sent.meta, ...meta } } })).data
+      .debug;
+  expect(await shapeNow(meta)).toEqual({ shape: [2, 4, 3] });
+  const turned = Buffer.concat([npyHeader(4, 2, 3), ramp]);
+  await writeFile(path.join(await frames.open(), `${sent.id}.npy`), turned, { flag: 'r+' });
+  expect(await shapeNow({ width: 2, height: 4 })).toEqual({ shape: [4, 2, 3] });
+});
+
 test('what the algorithm writes into its image is seen by nobody, not even by its next call', async () => {
   const body = `${READ}first = image[0, 0, 0]
 image[0, 0, 0] = 99
@@ -122,6 +135,13 @@ describe('an image that is not there is an error 1007, never a black image', () 
       errorCode: '1007',
     });
   });
+});
+
+test('data that is no dict is an error 1000, and the worker stays', async () => {
+  const { worker } = await start(phased('return {"status": "OK", "data": user_params["data"]}'));
+  const ask = (data: unknown) => worker.call({ phase: 'execute', userParams: { data } });
+  expect(await ask([1])).toMatchObject({ status: 'ERROR', errorCode: '1000' });
+  expect(await ask({ a: 1 })).toMatchObject({ status: 'OK', data: { a: 1 } });
 });
 
 test('exceptions keep their class, and their error_code where they have one', async () => {

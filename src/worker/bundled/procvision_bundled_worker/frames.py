@@ -16,7 +16,8 @@ except ImportError:
     numpy = None
 
 _UNSAFE = re.compile(r"[^a-zA-Z0-9._-]")
-_headers = {}  # by inode and size: slots are used again and again, with the same header
+HEADER_BYTES = 128  # of the frames that the host writes: NumPy's format 1.0 pads to a multiple of 64
+_headers = {}  # read once for each shape: by their own bytes, because a file may get another
 
 
 class FrameMissing(Exception):
@@ -59,25 +60,26 @@ def read_image(shared_mem_id, image_meta):
 
 
 def _header(descriptor, shared_mem_id):
-    about = os.fstat(descriptor)
-    key = (about.st_dev, about.st_ino, about.st_size)
-    known = _headers.get(key)
+    """Shape (height, width, channels) and the place of the first pixel."""
+    head = os.read(descriptor, HEADER_BYTES)
+    known = _headers.get(head)
     if known:
         return known
-    head = os.read(descriptor, 4096)
     try:
         if head[:8] != b"\x93NUMPY\x01\x00":
             raise ValueError("not a NumPy 1.0 file")
         offset = 10 + int.from_bytes(head[8:10], "little")
-        fields = ast.literal_eval(head[10:offset].decode("latin1"))
+        text = (head + os.read(descriptor, max(0, offset - len(head))))[10:offset]
+        fields = ast.literal_eval(text.decode("latin1"))
         if fields["descr"] != "|u1" or fields["fortran_order"] or len(fields["shape"]) not in (2, 3):
             raise ValueError("not uint8 in C order")
         shape = tuple(fields["shape"]) + (1,) * (3 - len(fields["shape"]))
     except (ValueError, KeyError, SyntaxError) as fault:
         raise FrameMissing("frame %s cannot be read: %s" % (shared_mem_id, fault))
-    if len(_headers) > 1000:
-        _headers.clear()
-    _headers[key] = shape, offset
+    if offset == len(head):  # otherwise the key holds pixels, or less than the header
+        if len(_headers) > 1000:
+            _headers.clear()
+        _headers[head] = shape, offset
     return shape, offset
 
 

@@ -16,23 +16,24 @@ class Phased:
         algorithm = self._algorithm
         phase = data.get("phase") or "execute"
         step = int(data.get("step_index") or 1)
+        if phase == "info":
+            info = algorithm.get_info()
+            answer = {"data": {"info": info}} if isinstance(info, dict) else info
+            return answer, {"phase": phase, "step_index": 0}
         about = data.get("session") or {}
         session = self._sessions.of(about)
         pid = data.get("pid") or ""
         context = {"pid": pid, "trace_id": (about.get("context") or {}).get("trace_id")}
         params = data.get("user_params") or {}
-        if phase == "info":
-            info = algorithm.get_info()
-            answer = {"data": {"info": info}} if isinstance(info, dict) else info
-            return answer, {"phase": phase, "step_index": 0}
+        added = {"phase": phase, "step_index": step}
         if phase in CAPABILITIES:
             self._hook(phase, step, session, context, params, about)
-            return {}, {"phase": phase, "step_index": step}
+            return {}, added
         _quietly(algorithm.on_step_start, step, session, context)
         method = algorithm.pre_execute if phase == "pre" else algorithm.execute
         answer = method(step, pid, session, params, data.get("shared_mem_id") or "", data.get("image_meta") or {})
         _quietly(algorithm.on_step_finish, step, session, answer if isinstance(answer, dict) else {})
-        return answer, {"phase": phase, "step_index": step}
+        return answer, added
 
     def _hook(self, phase, step, session, context, params, about):
         algorithm = self._algorithm

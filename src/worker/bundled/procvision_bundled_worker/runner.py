@@ -92,11 +92,13 @@ def answer_to(message, adapter, memory):
         return error(request_id, frames.FrameMissing.last, "1007")
     if not isinstance(answer, dict):
         return error(request_id, "the algorithm gave %s, not a dict" % type(answer).__name__, "1000")
-    data = dict(added)
-    data.update(answer.get("data") or {})
+    data = answer.get("data") or {}
+    if not isinstance(data, dict):
+        return error(request_id, "the algorithm gave %s as data, not a dict" % type(data).__name__, "1000")
+    added.update(data)
     result = {"type": "result", "request_id": request_id, "timestamp_ms": now_ms(),
-              "status": answer.get("status") or "OK", "message": answer.get("message") or "", "data": data,
-              "metrics": {"algorithm_ms": took, "rss_bytes": memory.rss_bytes()}}
+              "status": answer.get("status") or "OK", "message": answer.get("message") or "", "data": added,
+              "metrics": {"algorithm_ms": round(took, 3), "rss_bytes": memory.rss_bytes()}}
     if answer.get("error_code") is not None:
         result["error_code"] = str(answer["error_code"])
     return result

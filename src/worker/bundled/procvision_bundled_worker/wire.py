@@ -70,7 +70,7 @@ class Channel:
             self._take(body)
 
     def _take(self, body):
-        message = json.loads(body)
+        message = _decoder.decode(body.decode("utf-8"))
         if isinstance(message, dict):
             self._waiting.append(message)
 
@@ -127,5 +127,6 @@ def finite(value):
     return value
 
 
-# Made once: json.dumps makes one anew for every call with options.
-_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=plain)
+# Made once: json.dumps makes one anew for every call with options, and json.loads guesses at the encoding first.
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
+_decoder = json.JSONDecoder()

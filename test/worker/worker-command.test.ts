@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { DEFAULT_WORKER_LIMITS } from '../../src/worker/limits.js';
+import type { WorkerSpec } from '../../src/worker/types.js';
+import { workerCommand } from '../../src/worker/worker-command.js';
+
+const spec: WorkerSpec = {
+  name: 'sample',
+  version: '1.0.0',
+  root: '/algorithms/sample',
+  python: '/venv/bin/python',
+  entryPoint: 'main:Algorithm',
+  frameDirectory: '/dev/shm/frames',
+};
+const ADAPTER = ['procvision_algorithm_sdk.adapter', '--entry', 'main:Algorithm'];
+
+test('on POSIX the adapter runs in a launcher that knows its host', () => {
+  const { command, args } = workerCommand(spec, DEFAULT_WORKER_LIMITS, 'linux');
+  expect(command).toBe(spec.python);
+  expect(args.slice(1)).toEqual([String(process.pid), ...ADAPTER]);
+});
+
+test('on Windows the adapter runs as a module', () => {
+  expect(workerCommand(spec, DEFAULT_WORKER_LIMITS, 'win32').args).toEqual(['-m', ...ADAPTER]);
+});
+
+test('memory of an image freed by the algorithm is kept for the next, unless the spec says otherwise', () => {
+  expect(workerCommand(spec, DEFAULT_WORKER_LIMITS).env).toMatchObject({
+    MALLOC_MMAP_THRESHOLD_: '33554432',
+    MALLOC_TRIM_THRESHOLD_: '134217728',
+  });
+  const env = { MALLOC_TRIM_THRESHOLD_: '0', PROC_ALGO_ROOT: '/elsewhere' };
+  expect(workerCommand({ ...spec, env }, DEFAULT_WORKER_LIMITS).env).toMatchObject({
+    MALLOC_TRIM_THRESHOLD_: '0',
+    PROC_ALGO_ROOT: spec.root,
+  });
+});
