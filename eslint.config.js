@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'build/', 'coverage/', 'bench/out/', 'etc/', '**/*.cjs', 'docs/api/'] },
+  { ignores: ['dist/', 'build/', 'coverage/', 'bench/out/', 'etc/', '**/*.cjs', '**/*.mjs', 'docs/api/'] },
   js.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,

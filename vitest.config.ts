@@ -14,6 +14,7 @@ export default defineConfig({
   test: {
     setupFiles: ['test/support/setup.ts'],
     include: ['test/**/*.test.ts'],
+    exclude: ['test/tarball/**'], // needs the build: npm run check:package
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // What is waited for comes when it comes: a busy machine is no fault of the code.

@@ -1,0 +1,79 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, inject, test } from 'vitest';
+
+const source = fileURLToPath(new URL('../../src/', import.meta.url));
+const installed = path.join(inject('project'), 'node_modules/procvision-runner');
+const tarball = inject('tarball');
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)).split(path.sep).join('/'))
+    .sort();
+}
+
+const packed = filesBelow(installed);
+const dist = packed.filter((file) => file.startsWith('dist/')).map((file) => file.slice('dist/'.length));
+
+describe('the tarball', () => {
+  test('holds dist/, the manifest, the README, the licence and the changelog, and nothing else', () => {
+    expect(packed.filter((file) => !file.startsWith('dist/'))).toEqual([
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'package.json',
+    ]);
+    const endings = new Set(dist.map((file) => /(\.d)?\.\w+$/.exec(file)?.[0]));
+    expect([...endings].sort()).toEqual(['.cjs', '.d.cts', '.d.ts', '.js', '.py']);
+  });
+
+  test('has every Python file where its module looks for it', () => {
+    const python = filesBelow(source).filter((file) => file.endsWith('.py'));
+    expect(python.length).toBeGreaterThan(10);
+    expect(dist.filter((file) => file.endsWith('.py'))).toEqual(python);
+    for (const file of python) {
+      expect(readFileSync(path.join(installed, 'dist', file))).toEqual(readFileSync(path.join(source, file)));
+    }
+  });
+
+  test('has a CommonJS copy of every module and of every declaration', () => {
+    const twins = (ending: string, twin: string) =>
+      dist.filter((file) => file.endsWith(ending)).map((file) => file.slice(0, -ending.length) + twin);
+    expect(dist.filter((file) => file.endsWith('.cjs'))).toEqual(twins('.js', '.cjs').sort());
+    expect(dist.filter((file) => file.endsWith('.d.cts'))).toEqual(twins('.d.ts', '.d.cts').sort());
+  });
+
+  test.each(['.js', '.cjs'])(
+    'has each class in one %s file alone, so that a class is one class',
+    (ending) => {
+      const owners = new Map<string, string[]>();
+      for (const file of dist.filter((name) => name.endsWith(ending))) {
+        const text = readFileSync(path.join(installed, 'dist', file), 'utf8');
+        for (const [, name = ''] of text.matchAll(/^(?:var (\w+) = )?class /gm)) {
+          owners.set(name, [...(owners.get(name) ?? []), file]);
+        }
+      }
+      expect(owners.size).toBeGreaterThan(40);
+      expect([...owners].filter(([, files]) => new Set(files).size > 1)).toEqual([]);
+    },
+  );
+});
+
+describe('the size budget', () => {
+  const size = (file: string) => statSync(path.join(installed, 'dist', file)).size;
+  const total = (files: string[]) => files.reduce((sum, file) => sum + size(file), 0);
+  const code = (ending: string) => dist.filter((file) => file.endsWith(ending) && !file.includes('.d.'));
+
+  test.each([
+    ['the tarball', 640_000, () => statSync(tarball).size],
+    ['everything unpacked', 2_300_000, () => total(dist)],
+    ['the ES modules', 650_000, () => total(code('.js'))],
+    ['the CommonJS modules', 700_000, () => total(code('.cjs'))],
+    ['http alone', 60_000, () => size('http/index.js')],
+    ['testing alone', 60_000, () => size('testing/index.js')],
+  ])('%s is at most %i bytes', (_title, limit, measure) => {
+    expect(measure()).toBeLessThanOrEqual(limit);
+  });
+});
