@@ -91,6 +91,11 @@ export class Deployment {
     return `${this.entry.name} ${this.entry.version}`;
   }
 
+  /** Whether its workers have a session's values from one call to the next. */
+  get keepsSessions(): boolean {
+    return this.#context.flavour === 'bundled';
+  }
+
   get state(): SupervisedState {
     return this.#state;
   }

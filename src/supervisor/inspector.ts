@@ -125,6 +125,7 @@ export class Inspector {
   ): Promise<Lease> {
     const { pool } = deployment;
     const session = request.session?.id;
+    const last = session === undefined ? undefined : this.#sessions.lastAt(session, deployment);
     const lease = await pool.acquire({
       lane: laneOf(request),
       deadline: deadline.at,
@@ -132,10 +133,11 @@ export class Inspector {
       arrivedAt: startedAt,
       // With nowhere else to go, a worker that lives and has answered may be asked again.
       avoid: tried.size < pool.slots.length ? tried : undefined,
-      prefer: session === undefined ? undefined : this.#sessions.lastAt(session, deployment),
+      prefer: last?.slot.index,
+      keeper: deployment.keepsSessions && last && !tried.has(last.worker) ? last.worker : undefined,
       isRetry: tried.size > 0,
     });
-    if (session !== undefined) this.#sessions.touch(session, deployment, lease.slot.index);
+    if (session !== undefined) this.#sessions.touch(session, deployment, lease);
     return lease;
   }
 

@@ -19,7 +19,16 @@ export interface AcquireOptions {
   avoid?: ReadonlySet<AlgorithmWorker>;
   /** The place that had the session before. */
   prefer?: number;
+  /** Has the values of the session: no other worker will do while this one lives. */
+  keeper?: AlgorithmWorker;
   /** Only this place will do. */
   only?: number;
   isRetry?: boolean;
+}
+
+/** Whether the call may go to the worker that stands here. */
+export function accepts({ only, avoid, keeper }: AcquireOptions, { index, worker }: WorkerSlot): boolean {
+  if (only !== undefined && index !== only) return false;
+  if (worker && avoid?.has(worker)) return false;
+  return !keeper || worker === keeper || (keeper.state !== 'idle' && keeper.state !== 'busy');
 }

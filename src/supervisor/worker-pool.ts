@@ -3,7 +3,7 @@ import type { AlgorithmWorker } from '../worker/algorithm-worker.js';
 import type { WorkerExit, WorkerReady, WorkerReply } from '../worker/types.js';
 import { CallQueue } from './call-queue.js';
 import type { Clock } from './clock.js';
-import type { AcquireOptions, Lease } from './lease.js';
+import { accepts, type AcquireOptions, type Lease } from './lease.js';
 import type { SupervisorPolicy } from './policy.js';
 import { circuitOpen, stopped } from './pool-errors.js';
 import { passOn, type PoolListener } from './pool-listener.js';
@@ -140,10 +140,10 @@ export class WorkerPool {
    */
   async acquire(o: AcquireOptions): Promise<Lease> {
     this.#checkServing();
-    const accepts = (slot: WorkerSlot) =>
-      (o.only === undefined || slot.index === o.only) && !(slot.worker && o.avoid?.has(slot.worker));
+    const suits = (slot: WorkerSlot) => accepts(o, slot);
     for (let { isRetry } = o; ; isRetry = true) {
-      const slot = this.#idleSlot(accepts, o.prefer) ?? (await this.#queue.wait({ ...o, accepts, isRetry }));
+      const slot =
+        this.#idleSlot(suits, o.prefer) ?? (await this.#queue.wait({ ...o, accepts: suits, isRetry }));
       slot.isBusy = true;
       const { worker } = slot;
       if (worker?.state === 'idle') {
@@ -197,10 +197,10 @@ export class WorkerPool {
     await Promise.all(this.#leaving);
   }
 
-  #idleSlot(accepts: (slot: WorkerSlot) => boolean, prefer: number | undefined): WorkerSlot | undefined {
+  #idleSlot(suits: (slot: WorkerSlot) => boolean, prefer: number | undefined): WorkerSlot | undefined {
     const preferred = prefer === undefined ? undefined : this.#slots[prefer];
-    if (preferred?.isIdle && accepts(preferred)) return preferred;
-    return this.#slots.find((slot) => slot.isIdle && accepts(slot));
+    if (preferred?.isIdle && suits(preferred)) return preferred;
+    return this.#slots.find((slot) => slot.isIdle && suits(slot));
   }
 
   #offer(slot: WorkerSlot): void {

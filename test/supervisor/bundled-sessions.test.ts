@@ -1,0 +1,60 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { deployVersion, openSupervised } from '../support/deployed-version.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+
+const image = { data: new Uint8Array(12), width: 2, height: 2 };
+const target = { name: 'sample', version: '1.0.0' };
+const session = { id: 'board-7' };
+
+/** `pre` keeps a value in the session, `execute` tells what it finds there; `wait_for` holds a call up. */
+const SOURCE = `import os, time
+from procvision_algorithm_sdk import BaseAlgorithm
+
+class Algorithm(BaseAlgorithm):
+    def get_info(self):
+        return {"name": "sample", "version": "1.0.0", "supported_pids": ["A01"], "steps": []}
+    def pre_execute(self, step_index, pid, session, user_params, shared_mem_id, image_meta):
+        session.set("kept", user_params["keep"])
+        return {"status": "OK", "message": "", "data": {}}
+    def execute(self, step_index, pid, session, user_params, shared_mem_id, image_meta):
+        while "wait_for" in user_params and not os.path.exists(user_params["wait_for"]):
+            time.sleep(0.005)
+        debug = {"found": session.get("kept"), "worker": os.getpid()}
+        return {"status": "OK", "message": "", "data": {"result_status": "OK", "debug": debug}}
+`;
+
+async function twoBundledWorkers() {
+  const { registry, supervisor } = await openSupervised({ worker: 'bundled', policy: { workers: 2 } });
+  await deployVersion(registry, { source: SOURCE });
+  await supervisor.start('sample', '1.0.0');
+  const request = { target, stepIndex: 1, image, session };
+  const prepared = await supervisor.preExecute({ ...request, userParams: { keep: 42 } });
+  return { supervisor, request, keeper: prepared.worker };
+}
+
+test('what pre put into a session is there in execute, which waits for the worker that has it', async () => {
+  const { supervisor, request, keeper } = await twoBundledWorkers();
+  const go = path.join(await temporaryFolder(), 'go');
+  // Of the session too, so that it runs at the worker that has its values and holds that one up.
+  const holding = supervisor.execute({ ...request, userParams: { wait_for: go }, timeoutMs: 30_000 });
+  await expect.poll(() => supervisor.status()[0]?.inFlight).toBe(1);
+  const waiting = supervisor.execute({ ...request, timeoutMs: 30_000 });
+  const other = await supervisor.execute({ ...request, session: { id: 'board-8' } });
+  expect(other.worker).not.toBe(keeper);
+  await writeFile(go, '');
+  for (const result of await Promise.all([holding, waiting])) {
+    expect(result).toMatchObject({ worker: keeper, data: { debug: { found: 42 } } });
+  }
+});
+
+test('a session whose worker died goes on at another, without its values', async () => {
+  const { supervisor, request, keeper } = await twoBundledWorkers();
+  const exited = new Promise((resolve) => supervisor.once('exit', resolve));
+  const pid = supervisor.status()[0]?.workers[keeper]?.pid ?? 0;
+  process.kill(pid, 'SIGKILL');
+  await exited;
+  const result = await supervisor.execute({ ...request, timeoutMs: 30_000 });
+  expect(result).toMatchObject({ status: 'OK', data: { debug: { found: null } } });
+});
