@@ -8,10 +8,28 @@ import type { CircuitState } from './restart-policy.js';
 import type { ShadowEvent } from './shadow-types.js';
 import type { SwitchedBackEvent, SwitchedEvent } from './switching/types.js';
 
-/** One image to inspect. `pid` routes through the active mapping; `target` names the version itself. */
-export interface InspectionRequest {
-  pid?: string;
-  target?: { name: string; version: string };
+/** A deployed version, named itself. */
+export interface InspectionTarget {
+  /** The package's name. */
+  name: string;
+  /** The package's version. */
+  version: string;
+}
+
+/** One image to inspect, for a product id or for a version. */
+export type InspectionRequest = InspectionInput &
+  (
+    | {
+        /** Routes through the active mapping. */
+        pid: string;
+        /** Goes to this version instead, whatever the mapping says. */
+        target?: InspectionTarget;
+      }
+    | { pid?: string; target: InspectionTarget }
+  );
+
+/** What is to be inspected, and how. */
+export interface InspectionInput {
   /** From 1. */
   stepIndex: number;
   stepDesc?: string;
