@@ -5,6 +5,7 @@ import type { Check, PackageInspection } from '../package/types.js';
 import { distInfos, parseRecord } from '../python/record.js';
 import type { Venv } from '../python/types.js';
 import { VenvManager } from '../python/venv-manager.js';
+import { interpreterNeed } from '../validation/interpreter-need.js';
 import { PackageValidator } from '../validation/package-validator.js';
 import { walkTree } from './tree.js';
 
@@ -99,19 +100,17 @@ export function packageSteps(
 async function makeEnvironment(
   venvs: VenvManager,
   root: string,
-  { wheels, python }: PackageInspection,
+  inspection: PackageInspection,
   o: Parameters<PackageSteps['environment']>[2],
 ): Promise<MadeEnvironment> {
   const { signal, finalRoot } = o;
   const dir = path.join(root, 'venv');
-  const embedded = python.embedded === undefined ? undefined : path.join(root, python.embedded);
-  const need = { wheels, pythonVersion: python.pythonVersion, embedded };
   const onProgress = (event: { venv: string; fraction: number }) => {
     if (event.venv === dir) o.onProgress(event.fraction);
   };
   venvs.on('progress', onProgress);
   try {
-    const interpreter = await venvs.select(need, { signal });
+    const interpreter = await venvs.select(interpreterNeed(root, inspection), { signal });
     const venv = await venvs.create(dir, { interpreter, finalDir: path.join(finalRoot, 'venv'), signal });
     const { installer } = await venvs.install(venv, {
       wheels: path.join(root, 'wheels'),

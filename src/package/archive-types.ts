@@ -39,6 +39,12 @@ export interface Archive {
    * as its `range`, it opens an archive inside this one without copying it.
    */
   slice(entry: ArchiveEntry): { offset: number; length: number } | undefined;
+  /**
+   * Opens an archive inside this one, such as a wheel: a stored one in place over this archive's descriptor, a
+   * compressed one in memory if it has at most `maxBytes` (default 4 MiB). It ends with this archive at the latest.
+   * Rejects `invalid_zip`.
+   */
+  openInner(entry: ArchiveEntry, o?: OperationOptions & { maxBytes?: number }): Promise<Archive>;
   /** Content as a stream, CRC and size verified at its end. */
   stream(entry: ArchiveEntry, o?: OperationOptions): Promise<Readable>;
   /**

@@ -1,10 +1,21 @@
 import * as v from 'valibot';
 import { RunnerError, type FieldIssue } from '../errors.js';
 import { isSafeFolderName } from '../store/file-names.js';
-import { decodeText } from './text.js';
+import { decodeText, shown } from './text.js';
 import type { Generation, Manifest } from './types.js';
 
 const MAX_PIDS = 10_000;
+const MAX_STEPS = 1_000;
+const MAX_PARAMETERS = 256;
+/** Deeper than any manifest that was met; what writes it again as JSON goes down one call a level. */
+const MAX_DEPTH = 64;
+/** Faults that are told of one manifest. */
+const MAX_ISSUES = 100;
+
+/** A list whose length is looked at first: each of a million faulty items would be a fault of its own. */
+function listOf<T extends v.GenericSchema>(item: T, most: number) {
+  return v.pipe(v.array(v.unknown()), v.maxLength(most, `must have at most ${most} items`), v.array(item));
+}
 
 const folderName = v.pipe(
   v.string(),
@@ -23,7 +34,7 @@ const parameter = v.looseObject({
 const step = v.looseObject({
   index: v.pipe(v.number(), v.integer('must be a whole number'), v.minValue(1, 'counts from 1')),
   name: v.string(),
-  params: v.optional(v.array(parameter)),
+  params: v.optional(listOf(parameter, MAX_PARAMETERS)),
 });
 
 const PYTHON_PATH = '[\\p{L}_][\\p{L}\\p{N}_]*(?:\\.[\\p{L}_][\\p{L}\\p{N}_]*)*';
@@ -35,13 +46,12 @@ const schema = v.looseObject({
   entry_point: v.pipe(v.string(), v.regex(ENTRY_POINT, 'must be module.path:ClassName')),
   supported_pids: v.optional(
     v.pipe(
-      v.array(v.string()),
-      v.maxLength(MAX_PIDS, `must have at most ${MAX_PIDS} product ids`),
+      listOf(v.string(), MAX_PIDS),
       v.check((pids) => new Set(pids).size === pids.length, 'names a product id twice'),
     ),
   ),
   description: v.optional(v.nullable(v.string())),
-  steps: v.optional(v.array(step)),
+  steps: v.optional(listOf(step, MAX_STEPS)),
   python_version: v.optional(v.string()),
 });
 
@@ -52,12 +62,22 @@ export type ManifestReading =
 /** Parses the bytes of `manifest.json`. The fault of the whole file has the path `''`. */
 export function parseManifestJson(bytes: Uint8Array): { value?: unknown; issues: FieldIssue[] } {
   const text = decodeText(bytes);
-  if (text === undefined) return { issues: [{ path: '', message: 'is neither UTF-8 nor GBK text' }] };
-  try {
-    return { value: JSON.parse(text) as unknown, issues: [] };
-  } catch (error) {
-    return { issues: [{ path: '', message: `is not JSON: ${(error as Error).message}` }] };
+  if (text === undefined) {
+    return { issues: [{ path: '', message: 'is neither UTF-8 nor GBK text: save it as UTF-8' }] };
   }
+  try {
+    const value: unknown = JSON.parse(text);
+    if (!isDeeper(value, MAX_DEPTH)) return { value, issues: [] };
+    return { issues: [{ path: '', message: `is nested deeper than ${MAX_DEPTH} levels` }] };
+  } catch (error) {
+    return { issues: [{ path: '', message: `is not JSON: ${shown((error as Error).message)}` }] };
+  }
+}
+
+/** Whether a value has more levels than `most`; looks no further down than that. */
+function isDeeper(value: unknown, most: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return most === 0 || Object.values(value).some((inner: unknown) => isDeeper(inner, most - 1));
 }
 
 /**
@@ -67,12 +87,12 @@ export function parseManifestJson(bytes: Uint8Array): { value?: unknown; issues:
 export function checkManifest(value: unknown, generation: Generation): ManifestReading {
   const parsed = v.safeParse(schema, value);
   if (!parsed.success) {
-    return {
-      issues: parsed.issues.map((issue) => ({
-        path: v.getDotPath(issue) ?? '',
-        message: issue.received === 'undefined' ? 'is missing' : issue.message,
-      })),
-    };
+    const issues = parsed.issues.slice(0, MAX_ISSUES).map((issue) => ({
+      path: shown(v.getDotPath(issue) ?? ''),
+      message: issue.received === 'undefined' ? 'is missing' : shown(issue.message),
+    }));
+    const more = parsed.issues.length - issues.length;
+    return { issues: more > 0 ? [...issues, { path: '', message: `has ${more} faults more` }] : issues };
   }
   const manifest = parsed.output as Manifest;
   if (generation === 'phased' && manifest.supported_pids === undefined) {

@@ -52,7 +52,12 @@ export function parseVersion(text: string): Version | undefined {
 
 /** Below zero when `a` is the earlier version. */
 export function compareVersions(a: Version, b: Version): number {
-  return compareKeys(sortKey(a), sortKey(b)) || compareLocal(a.local, b.local);
+  return (
+    compareKeys([a.epoch], [b.epoch]) ||
+    compareKeys(a.release, b.release) ||
+    compareKeys(sortKey(a), sortKey(b)) ||
+    compareLocal(a.local, b.local)
+  );
 }
 
 /** Whether a version meets a comma-separated list of specifiers. Undefined when either cannot be read. */
@@ -143,12 +148,11 @@ function releaseKey({ epoch, release }: Version): number[] {
   return [epoch, ...release.slice(0, end + 1)];
 }
 
-/** Order of the parts: dev releases before pre-releases before the release before post-releases. */
+/** Order of versions with one release: dev releases before pre-releases before the release before post-releases. */
 function sortKey(version: Version): (number | string)[] {
-  const { epoch, release, pre, post, dev } = version;
-  const padded = Array.from({ length: 12 }, (_, index) => release[index] ?? 0);
+  const { pre, post, dev } = version;
   const rank = { a: 1, b: 2, rc: 3 }[pre?.[0] ?? ''] ?? (post === undefined && dev !== undefined ? 0 : 4);
-  return [epoch, ...padded, rank, pre?.[1] ?? 0, post ?? -1, dev ?? Number.MAX_SAFE_INTEGER];
+  return [rank, pre?.[1] ?? 0, post ?? -1, dev ?? Number.MAX_SAFE_INTEGER];
 }
 
 function compareKeys(a: readonly (number | string)[], b: readonly (number | string)[]): number {

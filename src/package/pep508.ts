@@ -38,6 +38,14 @@ const OLD_NAMES: Record<string, string> = {
   python_implementation: 'platform_python_implementation',
 };
 
+/** More than any marker has; what is nested deeper than the call stack cannot be gone through. */
+const MAX_TOKENS = 1_000;
+
+/** Whether a text is a marker. */
+export function isMarker(text: string): boolean {
+  return parseMarker(text) !== undefined;
+}
+
 /** Whether a marker holds in an environment; undefined when it cannot be read. */
 export function evaluateMarker(marker: string, environment: MarkerEnvironment): boolean | undefined {
   const parsed = parseMarker(marker);
@@ -63,6 +71,7 @@ function tokenize(text: string): Token[] | undefined {
   const source = text.trimEnd();
   TOKEN.lastIndex = 0;
   while (TOKEN.lastIndex < source.length) {
+    if (tokens.length === MAX_TOKENS) return undefined;
     const match = TOKEN.exec(source);
     if (!match?.groups) return undefined;
     const [kind, value] =

@@ -28,8 +28,7 @@ export interface ProjectLayout {
 
 /** Finds the parts. @throws RunnerError `invalid_zip` for two manifests or two folders of wheels */
 export function findLayout(archivePath: string, entries: readonly ArchiveEntry[]): ProjectLayout {
-  const files = entries.filter((entry) => !entry.isDirectory);
-  const manifests = files.filter(({ name }) => /^(?:[^/]+\/)?manifest\.json$/.test(name));
+  const manifests = entries.filter(isManifest);
   if (manifests.length > 1)
     throw ambiguous(
       archivePath,
@@ -38,35 +37,73 @@ export function findLayout(archivePath: string, entries: readonly ArchiveEntry[]
     );
   const [manifest] = manifests;
   const root = manifest?.name.slice(0, -MANIFEST_FILE.length) ?? '';
-  const wheelRoots = [...new Set([`${WHEELS_FOLDER}/`, `${root}${WHEELS_FOLDER}/`])].filter((prefix) =>
-    files.some(({ name }) => name.startsWith(prefix) && name.endsWith('.whl')),
-  );
-  if (wheelRoots.length > 1) throw ambiguous(archivePath, 'folders of wheels', wheelRoots);
-  const beside = `${WHEELS_FOLDER}/`;
-  const wheelsRoot =
-    wheelRoots[0] ??
-    (entries.some(({ name }) => `${name}/`.startsWith(beside)) ? beside : `${root}${beside}`);
-  const place = (entry: ArchiveEntry) => placed(entry.name, root, wheelsRoot);
-  return {
+  const wheelsRoot = findWheels(archivePath, entries, root);
+  const layout: ProjectLayout = {
     root,
     manifest,
-    requirements: files.find(({ name }) => name === root + REQUIREMENTS_FILE),
-    wheelFiles: files.filter(({ name }) => name.startsWith(wheelsRoot)),
-    hasWheelsFolder: entries.some(({ name }) => `${name}/`.startsWith(wheelsRoot)),
-    leftOut: files
-      .filter((entry) => place(entry) === undefined && entry.name !== SIGNATURE_ENTRY)
-      .map(({ name }) => name),
-    place,
+    requirements: undefined,
+    wheelFiles: [],
+    hasWheelsFolder: false,
+    leftOut: [],
+    place: ({ name }) => placed(name, root, wheelsRoot),
   };
+  // One loop with plain comparisons: there may be very many entries.
+  const requirements = root + REQUIREMENTS_FILE;
+  for (const entry of entries) {
+    const { name, isDirectory } = entry;
+    if (liesIn(name, wheelsRoot)) {
+      layout.hasWheelsFolder = true;
+      if (!isDirectory) layout.wheelFiles.push(entry);
+    } else if (!isDirectory) {
+      if (name === requirements) layout.requirements = entry;
+      if (name !== SIGNATURE_ENTRY && placed(name, root, wheelsRoot) === undefined) layout.leftOut.push(name);
+    }
+  }
+  return layout;
+}
+
+function isManifest({ name, isDirectory }: ArchiveEntry): boolean {
+  if (isDirectory || !name.endsWith(MANIFEST_FILE)) return false;
+  const folder = name.slice(0, -MANIFEST_FILE.length);
+  return folder === '' || folder.indexOf('/') === folder.length - 1;
+}
+
+/** Prefix of the wheels' entries: beside the project folder or in it. */
+function findWheels(archivePath: string, entries: readonly ArchiveEntry[], root: string): string {
+  const beside = `${WHEELS_FOLDER}/`;
+  const inside = root + beside;
+  const has = { beside: false, wheelBeside: false, wheelInside: false };
+  for (const { name, isDirectory } of entries) {
+    const isWheel = !isDirectory && name.endsWith('.whl');
+    if (liesIn(name, beside)) {
+      has.beside = true;
+      has.wheelBeside ||= isWheel;
+    } else if (isWheel && name.startsWith(inside)) has.wheelInside = true;
+  }
+  if (has.wheelBeside && has.wheelInside) throw ambiguous(archivePath, 'folders of wheels', [beside, inside]);
+  return has.wheelBeside || (has.beside && !has.wheelInside) ? beside : inside;
+}
+
+/** Whether a name is that folder or something in it. */
+function liesIn(name: string, folder: string): boolean {
+  return name.startsWith(folder) || (name.length === folder.length - 1 && folder.startsWith(name));
 }
 
 function placed(name: string, root: string, wheelsRoot: string): string | undefined {
   if (name.startsWith(wheelsRoot)) return `${WHEELS_FOLDER}/${name.slice(wheelsRoot.length)}`;
   if (!name.startsWith(root)) return undefined;
   const inside = name.slice(root.length);
-  const top = inside.split('/')[0] ?? '';
-  return inside === '' || OWN_NAMES.includes(top.toLowerCase()) ? undefined : inside;
+  if (inside === '') return undefined;
+  const end = inside.indexOf('/');
+  const top = end === -1 ? inside : inside.slice(0, end);
+  return isOwnName(top) ? undefined : inside;
 }
+
+function isOwnName(name: string): boolean {
+  return LENGTHS_OF_OWN_NAMES.has(name.length) && OWN_NAMES.includes(name.toLowerCase());
+}
+
+const LENGTHS_OF_OWN_NAMES: ReadonlySet<number> = new Set(OWN_NAMES.map(({ length }) => length));
 
 function ambiguous(archivePath: string, what: string, names: string[]): RunnerError {
   return new RunnerError(

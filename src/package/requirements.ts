@@ -1,4 +1,6 @@
 import { RunnerError } from '../errors.js';
+import { isMarker } from './pep508.js';
+import { listed, shown } from './text.js';
 import type { Requirement } from './types.js';
 import { normalizeProjectName } from './wheel-name.js';
 
@@ -27,15 +29,23 @@ const INCLUDE = /^(?<option>-r|--requirement|-c|--constraint)(?:\s*=\s*|\s+|(?=[
 const NAME =
   /^(?<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[(?<extras>[^\]]*)\])?\s*(?<rest>.*)$/s;
 const URL_LIKE = /^(?:[a-z][a-z0-9+.-]*:\/\/|(?:git|hg|svn|bzr)\+|file:)/i;
-const SPECIFIERS = /^\(?\s*(?<list>(?:(?:===|~=|==|!=|<=|>=|<|>)\s*[^\s,;()<>=!~]+\s*,?\s*)*)\)?$/;
+const SPECIFIER = /^(?:===|~=|==|!=|<=|>=|<|>)[^\s,;()<>=!~]+$/;
+/** Far more than any package has; whatever is said of so many lines nobody reads. */
+const MAX_LINES = 10_000;
+/** Room for a hundred hashes. */
+const MAX_LINE_CHARACTERS = 16_384;
 
 /** Reads the text of a requirements file: continued lines, comments, hashes, markers (pip's format, PEP 508). */
 export function parseRequirements(text: string): RequirementsReading {
   const reading: RequirementsReading = { requirements: [], refused: [], includes: [] };
-  for (const { line, text: whole } of logicalLines(text)) {
+  const lines = logicalLines(text);
+  for (const { line, text: long } of lines.slice(0, MAX_LINES)) {
+    // Blanks mean nothing, and expressions that step over runs of them take time by their square.
+    const whole = long.replace(/\s+/g, ' ');
     const { option = '', file: include } = INCLUDE.exec(whole)?.groups ?? {};
     const refuse = (why: string) => reading.refused.push({ line, text: whole, why });
-    if (include !== undefined) {
+    if (whole.length > MAX_LINE_CHARACTERS) refuse(`is longer than ${MAX_LINE_CHARACTERS} characters`);
+    else if (include !== undefined) {
       if (!isInside(include)) refuse('includes a file outside the package');
       else if (option === '-r' || option === '--requirement') reading.includes.push(include.trim());
     } else if (HARMLESS.test(whole)) continue;
@@ -47,42 +57,62 @@ export function parseRequirements(text: string): RequirementsReading {
     else {
       const requirement = parseRequirement(whole, line);
       if (typeof requirement === 'string') refuse(requirement);
+      else if (requirement.marker !== undefined && !isMarker(requirement.marker))
+        refuse('has a marker that cannot be read');
       else reading.requirements.push(requirement);
     }
   }
+  const tooMany = lines[MAX_LINES];
+  if (tooMany)
+    reading.refused.push({ ...tooMany, why: `comes after ${MAX_LINES} others, more than are read` });
   return reading;
 }
 
 /** One requirement; a text that says why when it is none. */
 export function parseRequirement(text: string, line = 0): Requirement | string {
-  const hashes = [...text.matchAll(/\s--hash[=\s]sha256:([0-9a-fA-F]{64})(?=\s|$)/g)].map(([, hash = '']) =>
+  const plain = text.replace(/\s+/g, ' ');
+  const hashes = [...plain.matchAll(/\s--hash[=\s]sha256:([0-9a-fA-F]{64})(?=\s|$)/g)].map(([, hash = '']) =>
     hash.toLowerCase(),
   );
-  const [body = '', ...markerParts] = text.replace(/\s--\S.*$/s, '').split(';');
+  const [body = '', ...markerParts] = plain.replace(/ --\S.*$/, '').split(';');
   const groups = NAME.exec(body.trim())?.groups;
   if (!groups) return 'is not a requirement';
   const { name = '', extras, rest = '' } = groups as Record<string, string | undefined>;
   if (rest.startsWith('@')) return 'is a URL: an offline package installs from its wheels alone';
-  const list = SPECIFIERS.exec(rest.trim())?.groups?.list;
-  if (list === undefined) return `has a version that cannot be read: ${rest}`;
+  const specifier = readSpecifiers(rest);
+  if (specifier === undefined) return `has a version that cannot be read: ${rest}`;
   const marker = markerParts.join(';').trim();
   return {
-    text: text.replace(/\s+--hash[=\s]\S+/g, '').trim(),
+    text: plain.replace(/ --hash[= ]\S+/g, '').trim(),
     name: normalizeProjectName(name),
     extras: (extras ?? '')
       .split(',')
       .map((extra) => normalizeProjectName(extra.trim()))
       .filter(Boolean),
-    specifier: list.replace(/\s+/g, ''),
+    specifier,
     ...(marker !== '' && { marker }),
     hashes,
     line,
   };
 }
 
+/** `>=1.2, <2` without blanks, with or without parentheses; undefined when it is no list of versions. */
+function readSpecifiers(text: string): string | undefined {
+  const clauses = text
+    .trim()
+    .replace(/^\((.*)\)$/, '$1')
+    .split(',')
+    .map((clause) => clause.trim().replace(/^([<>=!~]+) /, '$1'))
+    .filter((clause) => clause !== '');
+  return clauses.every((clause) => SPECIFIER.test(clause)) ? clauses.join(',') : undefined;
+}
+
 /** The error of lines that reach outside or cannot be read. */
 export function refusedLinesError(file: string, refused: RefusedLine[]): RunnerError {
-  const list = refused.map(({ line, text, why }) => `line ${line} (${text}) ${why}`).join('; ');
+  const list = listed(
+    refused.map(({ line, text, why }) => `line ${line} (${shown(text)}) ${why}`),
+    '; ',
+  );
   return new RunnerError('install_failed', `${file} cannot be installed offline: ${list}`, {
     details: { path: file, requirements: refused.map(({ text }) => text) },
   });

@@ -35,21 +35,23 @@ export function findUnmet(
   environment: TargetEnvironment,
 ): UnmetRequirement[] {
   const unmet: UnmetRequirement[] = [];
+  const told = new Set<string>();
   const seen = new Set<string>();
+  const byName = groupByName(wheels);
   const queue: { requirement: Requirement; requiredBy?: string; extra?: string }[] = requirements.map(
     (requirement) => ({ requirement }),
   );
-  for (let next = queue.shift(); next; next = queue.shift()) {
-    const { requirement, requiredBy } = next;
-    if (!applies(requirement, environment.markers, next.extra)) continue;
-    const candidates = wheels.filter(({ wheel }) => meets(wheel, requirement));
+  // Grows while it is gone through.
+  for (const { requirement, requiredBy, extra: wantedBy } of queue) {
+    if (!applies(requirement, environment.markers, wantedBy)) continue;
+    const candidates = (byName.get(requirement.name) ?? []).filter(({ wheel }) => meets(wheel, requirement));
     const fitting = candidates.filter((known) => fits(known, environment));
     if (fitting.length === 0) {
-      if (
-        !unmet.some((known) => known.requirement.text === requirement.text && known.requiredBy === requiredBy)
-      ) {
+      const key = `${requiredBy ?? ''}\n${requirement.text}`;
+      if (!told.has(key)) {
         unmet.push({ requirement, requiredBy, elsewhere: candidates.map(({ wheel }) => wheel) });
       }
+      told.add(key);
       continue;
     }
     // With several versions pip may take any: only what all of them ask for is certain.
@@ -76,8 +78,17 @@ function applies({ marker }: Requirement, markers: MarkerEnvironment, extra = ''
   return (holds ?? false) && (extra === '' || /\bextra\b/.test(marker));
 }
 
-function meets(wheel: Wheel, { name, specifier }: Requirement): boolean {
-  if (wheel.name !== name) return false;
+function groupByName(wheels: readonly KnownWheel[]): Map<string, KnownWheel[]> {
+  const groups = new Map<string, KnownWheel[]>();
+  for (const known of wheels) {
+    const group = groups.get(known.wheel.name);
+    if (group) group.push(known);
+    else groups.set(known.wheel.name, [known]);
+  }
+  return groups;
+}
+
+function meets(wheel: Wheel, { specifier }: Requirement): boolean {
   // Whether a pre-release will do is pip's to say: it takes one when there is nothing else.
   return satisfies(wheel.version, specifier) ?? true;
 }

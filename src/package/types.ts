@@ -100,6 +100,8 @@ export interface PackageInspection {
   wheels: Wheel[];
   requirements: Requirement[];
   python: PythonNeed;
+  /** The interpreter of this machine that can install it; absent when only one shipped with the package may. */
+  interpreter?: { path: string; version: string };
   /** Number of entries in the archive. */
   entries: number;
   /** Size of the zip. */

@@ -1,5 +1,4 @@
 import type { OperationOptions } from '../abort.js';
-import { openArchive } from './archive.js';
 import type { Archive, ArchiveEntry } from './archive-types.js';
 import { decodeText } from './text.js';
 import { normalizeProjectName } from './wheel-name.js';
@@ -26,13 +25,19 @@ export async function readWheelMetadata(
   entry: ArchiveEntry,
   o: OperationOptions = {},
 ): Promise<WheelMetadata | undefined> {
-  const range = archive.slice(entry);
-  if (!range && entry.sizeBytes > MAX_COMPRESSED_BYTES) return undefined;
-  const source = range
-    ? { range }
-    : { bytes: await archive.read(entry, { ...o, maxBytes: MAX_COMPRESSED_BYTES }) };
-  await using wheel = await openArchive(archive.path, { ...source, signal: o.signal });
-  const metadata = wheel.entries.find(({ name }) => /^[^/]+\.dist-info\/METADATA$/.test(name));
+  if (entry.method !== 0 && entry.sizeBytes > MAX_COMPRESSED_BYTES) return undefined;
+  await using wheel = await archive.openInner(entry, { ...o, maxBytes: MAX_COMPRESSED_BYTES });
+  return metadataOf(wheel, o);
+}
+
+/** METADATA of an open wheel; undefined where it has none. */
+export async function metadataOf(
+  wheel: Archive,
+  o: OperationOptions = {},
+): Promise<WheelMetadata | undefined> {
+  const metadata = wheel.entries.find(
+    ({ name }) => name.endsWith('.dist-info/METADATA') && name.indexOf('/') === name.lastIndexOf('/'),
+  );
   if (!metadata) return undefined;
   const text = decodeText(await wheel.read(metadata, { ...o, maxBytes: MAX_METADATA_BYTES }));
   return text === undefined ? undefined : parseMetadata(text);

@@ -41,6 +41,11 @@ export interface InterpreterNeed {
   wheels?: readonly Wheel[];
   /** As a package writes it: `3.11`, `3.11.7`, `>=3.8,<3.12`. */
   pythonVersion?: string;
+  /**
+   * Path of an interpreter that was found to take all that is required, by the requirements themselves: it is used,
+   * if it is there and has the version, without holding every wheel against it.
+   */
+  judged?: string;
   /** An interpreter on disk that ships with the package, or the folder it lies in; looked at first. */
   embedded?: string;
 }

@@ -79,18 +79,30 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   }
 
   /**
+   * The same, each asked only when its turn comes: whoever stops early leaves the others alone.
+   * @internal
+   */
+  async *interpretersInTurn(options: OperationOptions = {}): AsyncGenerator<Interpreter, void, undefined> {
+    for await (const probed of this.#probeAll(await this.#candidates(options), options, 'in turn')) {
+      if (probed.ok) yield probed.interpreter;
+    }
+  }
+
+  /**
    * The first interpreter that accepts a wheel of every project and has the version asked for.
    *
    * @throws RunnerError `incompatible_python` naming each wheel that fits none, the tags it wants, and for each
    * interpreter looked at the tags it has
    */
   async select(need: InterpreterNeed, options: OperationOptions = {}): Promise<Interpreter> {
+    const judged = need.judged === undefined ? undefined : await this.#facts.ask(need.judged, options);
+    if (judged?.ok && !refuse(judged, { pythonVersion: need.pythonVersion })) return judged.interpreter;
     const candidates = await this.#candidates(options);
     if (need.embedded !== undefined) {
       candidates.unshift((await interpreterIn(need.embedded)) ?? path.resolve(need.embedded));
     }
     const refusals: Refusal[] = [];
-    for await (const probed of this.#probeAll(candidates, options)) {
+    for await (const probed of this.#probeAll(candidates, options, 'in turn')) {
       const refusal = refuse(probed, need);
       if (!refusal && probed.ok) return probed.interpreter;
       if (refusal) refusals.push(refusal);
@@ -258,12 +270,20 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
     return findCandidates({ given: this.#given, signal: options.signal });
   }
 
-  /** Asks candidates in order, two at a time; an installation that was met before is left out. */
-  async *#probeAll(candidates: readonly string[], options: OperationOptions): AsyncGenerator<Probed> {
+  /**
+   * Asks candidates in order, two at a time; an installation that was met before is left out. `in turn` asks the first
+   * by itself, for it serves as a rule.
+   */
+  async *#probeAll(
+    candidates: readonly string[],
+    options: OperationOptions,
+    order: 'at once' | 'in turn' = 'at once',
+  ): AsyncGenerator<Probed> {
     const seen = new Set<string>();
     const asked: Promise<Probed>[] = [];
     for (const index of candidates.keys()) {
-      for (const ahead of candidates.slice(asked.length, index + 2)) {
+      const upTo = order === 'in turn' && index === 0 ? 1 : index + 2;
+      for (const ahead of candidates.slice(asked.length, upTo)) {
         const answer = this.#facts.ask(ahead, options);
         answer.catch(() => undefined); // thrown when its turn comes, if it comes
         asked.push(answer);

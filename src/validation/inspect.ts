@@ -1,23 +1,20 @@
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
-import type { ArchiveEntry } from '../package/archive-types.js';
 import { findLayout, type ProjectLayout } from '../package/project-layout.js';
-import { parseRequirements, refusedLinesError, type RefusedLine } from '../package/requirements.js';
-import type { KnownWheel } from '../package/resolution.js';
 import { findSdkWheel, generationOfSdk } from '../package/sdk.js';
-import { decodeText } from '../package/text.js';
+import { listed, shown } from '../package/text.js';
 import type { Manifest, PackageInspection, Requirement } from '../package/types.js';
-import type { WheelMetadata } from '../package/wheel-metadata.js';
-import { parseWheelName } from '../package/wheel-name.js';
 import type { Interpreter } from '../python/types.js';
 import type { CheckList } from './check-list.js';
 import { judgeWheels } from './judge-wheels.js';
 import type { PackageSource } from './package-source.js';
+import { readPart } from './read-part.js';
 import { readPythonNeed } from './python-need.js';
+import { readRequirementsFile } from './read-requirements.js';
+import { readWheels } from './read-wheels.js';
 
-/** Wheels that are looked into side by side; small compressed ones are held in memory meanwhile. */
-const WHEELS_AT_ONCE = 8;
-
+/** Files beyond the project that are named one by one. */
+const MOST_LEFT_OUT_NAMED = 20;
 /** A package as far as it can be told without running it. */
 export interface Inspected {
   layout: ProjectLayout;
@@ -28,8 +25,8 @@ export interface Inspected {
 /** How to inspect. */
 export interface InspectOptions extends OperationOptions {
   checks: CheckList;
-  /** Interpreters to judge the wheels for. */
-  interpreters: () => Promise<Interpreter[]>;
+  /** Interpreters to judge the wheels for, in the order of preference; as few are asked as will do. */
+  interpreters: () => AsyncGenerator<Interpreter, void, undefined>;
 }
 
 /**
@@ -39,9 +36,46 @@ export interface InspectOptions extends OperationOptions {
  * @throws RunnerError `invalid_zip` for a layout that cannot be told, `aborted`
  */
 export async function inspectSource(source: PackageSource, o: InspectOptions): Promise<Inspected> {
-  const { checks } = o;
   const layout = findLayout(source.path, source.entries);
-  const warnings = layout.leftOut.map((name) => `${name} is not part of the project and is left out`);
+  o.checks.pass('zip_layout', layout.root === '' ? 'everything is at the top' : `project in ${layout.root}`);
+  // The first interpreter is asked while the package is read: a process that starts takes longer than that.
+  const interpreters = begun(o.interpreters());
+  try {
+    return await inspectParts(source, layout, interpreters, o);
+  } finally {
+    await interpreters.return();
+  }
+}
+
+/** Starts a generator at once instead of when it is first asked. */
+function begun<T>(generator: AsyncGenerator<T, void, undefined>): AsyncGenerator<T, void, undefined> {
+  const first = generator.next();
+  first.catch(() => undefined); // thrown when it is asked for, if it is
+  const rest = (async function* () {
+    try {
+      for (let next = await first; !next.done; next = await generator.next()) yield next.value;
+    } finally {
+      await generator.return();
+    }
+  })();
+  return Object.assign(rest, {
+    // One that was not asked for anything yet would not run its end.
+    return: async () => {
+      await first.catch(() => undefined);
+      await generator.return();
+      return { done: true as const, value: undefined };
+    },
+  });
+}
+
+async function inspectParts(
+  source: PackageSource,
+  layout: ProjectLayout,
+  interpreters: AsyncIterable<Interpreter>,
+  o: InspectOptions,
+): Promise<Inspected> {
+  const { checks } = o;
+  const warnings = leftOutWarnings(layout);
   const known = await readWheels(source, layout, o, warnings);
   const sdk = findSdkWheel(known.map(({ wheel }) => wheel));
   const generation = generationOfSdk(sdk?.version);
@@ -53,15 +87,10 @@ export async function inspectSource(source: PackageSource, o: InspectOptions): P
   } else {
     checks.fail('zip_wheels', noWheels(source, requirements));
   }
-  if (requirements.length > 0 && layout.hasWheelsFolder) {
-    await judgeWheels(source, requirements, known, python, {
-      checks,
-      interpreters: o.interpreters,
-      warnings,
-    });
-  } else if (requirements.length === 0) {
-    checks.pass('requirements_met', 'nothing is required');
-  }
+  const interpreter =
+    requirements.length === 0 || layout.hasWheelsFolder
+      ? await judgeWheels(source, requirements, known, python, { checks, interpreters })
+      : undefined;
   if (!manifest) return { layout, inspection: undefined };
   return {
     layout,
@@ -74,6 +103,7 @@ export async function inspectSource(source: PackageSource, o: InspectOptions): P
       wheels: known.map(({ wheel }) => wheel),
       requirements,
       python,
+      ...(interpreter && { interpreter: { path: interpreter.path, version: interpreter.version } }),
       entries: source.entries.length,
       sizeBytes: source.sizeBytes,
       unpackedBytes: source.unpackedBytes,
@@ -106,7 +136,13 @@ async function readManifest(
   checks.pass('zip_manifest', entry.name);
   checks.pass('manifest_exists', entry.name);
   const where = `${source.path}: ${entry.name}`;
-  const parsed = parseManifestJson(await source.read(entry, { signal }));
+  const bytes = await readPart(source, entry, signal);
+  if (bytes instanceof RunnerError) {
+    checks.fail('manifest_load', bytes);
+    checks.skip('manifest_fields', 'the manifest cannot be read');
+    return undefined;
+  }
+  const parsed = parseManifestJson(bytes);
   if (parsed.issues.length > 0) {
     checks.fail('manifest_load', manifestError(where, parsed.issues));
     checks.skip('manifest_fields', 'the manifest cannot be read');
@@ -122,145 +158,22 @@ async function readManifest(
   return reading.manifest;
 }
 
-async function readWheels(
-  source: PackageSource,
-  layout: ProjectLayout,
-  { checks, signal }: InspectOptions,
-  warnings: string[],
-): Promise<KnownWheel[]> {
-  const malformed: string[] = [];
-  const known: KnownWheel[] = [];
-  const entries: ArchiveEntry[] = [];
-  for (const entry of layout.wheelFiles) {
-    const file = fileName(entry);
-    if (!file.endsWith('.whl')) {
-      warnings.push(`${entry.name} in the wheels folder is no wheel and is not used`);
-      continue;
-    }
-    const wheel = parseWheelName(file, entry.sizeBytes);
-    if (!wheel) {
-      malformed.push(file);
-      continue;
-    }
-    known.push({ wheel });
-    entries.push(entry);
-  }
-  for (let at = 0; at < known.length; at += WHEELS_AT_ONCE) {
-    const group = known.slice(at, at + WHEELS_AT_ONCE);
-    await Promise.all(
-      group.map(async (wheel, index) => {
-        const entry = entries[at + index];
-        if (entry) wheel.metadata = await readMetadata(source, entry, signal, warnings);
-      }),
-    );
-  }
-  if (malformed.length > 0) {
-    checks.fail(
-      'wheel_names',
-      new RunnerError(
-        'invalid_zip',
-        `${source.path}: not the names of wheels (PEP 427): ${malformed.join(', ')}`,
-        {
-          details: { path: source.path, wheels: malformed.map((file) => ({ file, tags: [] })) },
-        },
-      ),
-    );
-  } else {
-    checks.pass('wheel_names');
-  }
-  return known;
-}
-
-async function readMetadata(
-  source: PackageSource,
-  entry: ArchiveEntry,
-  signal: AbortSignal | undefined,
-  warnings: string[],
-): Promise<WheelMetadata | undefined> {
-  try {
-    return await source.wheelMetadata(entry, { signal });
-  } catch (error) {
-    if (RunnerError.is(error, 'aborted')) throw error;
-    warnings.push(`${entry.name} cannot be looked into: ${(error as Error).message}`);
-    return undefined;
-  }
-}
-
-async function readRequirementsFile(
-  source: PackageSource,
-  layout: ProjectLayout,
-  { checks, signal }: InspectOptions,
-): Promise<Requirement[]> {
-  const entry = layout.requirements;
-  if (!entry) {
-    checks.fail(
-      'zip_requirements',
-      new RunnerError(
-        'invalid_zip',
-        `${source.path} has no ${layout.root}requirements.txt; one with nothing in it says that nothing is required`,
-        { details: { path: source.path } },
-      ),
-    );
-    return [];
-  }
-  const reading = await readWithIncludes(source, entry, signal);
-  if (reading.unreadable.length > 0) {
-    checks.fail(
-      'zip_requirements',
-      new RunnerError(
-        'invalid_zip',
-        `${source.path}: not there, or neither UTF-8 nor GBK text: ${reading.unreadable.join(', ')}`,
-        {
-          details: { path: entry.name },
-        },
-      ),
-    );
-    return [];
-  }
-  checks.pass('zip_requirements', entry.name);
-  if (reading.refused.length > 0) {
-    checks.fail('requirements_offline', refusedLinesError(`${source.path}: ${entry.name}`, reading.refused));
-  } else {
-    checks.pass('requirements_offline');
-  }
-  return reading.requirements;
-}
-
-/** The file and those of the package that it includes (`-r`), each once. */
-async function readWithIncludes(
-  source: PackageSource,
-  first: ArchiveEntry,
-  signal: AbortSignal | undefined,
-): Promise<{ requirements: Requirement[]; refused: RefusedLine[]; unreadable: string[] }> {
-  const all = { requirements: [] as Requirement[], refused: [] as RefusedLine[], unreadable: [] as string[] };
-  const names = [first.name];
-  for (const name of names) {
-    const entry = source.entries.find((found) => found.name === name && !found.isDirectory);
-    const text = entry && decodeText(await source.read(entry, { signal }));
-    if (text === undefined) {
-      all.unreadable.push(name);
-      continue;
-    }
-    const { requirements, refused, includes } = parseRequirements(text);
-    all.requirements.push(...requirements);
-    all.refused.push(...refused);
-    const folder = name.slice(0, name.lastIndexOf('/') + 1);
-    names.push(
-      ...includes.map((file) => folder + file.replaceAll('\\', '/')).filter((file) => !names.includes(file)),
-    );
-  }
-  return all;
+/** Files beyond the project, a few by name. */
+function leftOutWarnings({ leftOut }: ProjectLayout): string[] {
+  const warnings = leftOut
+    .slice(0, MOST_LEFT_OUT_NAMED)
+    .map((name) => `${name} is not part of the project and is left out`);
+  const more = leftOut.length - warnings.length;
+  return more > 0
+    ? [...warnings, `${more} more files are not part of the project and are left out`]
+    : warnings;
 }
 
 function noWheels(source: PackageSource, requirements: Requirement[]): RunnerError {
   const names = requirements.map(({ text }) => text);
   return new RunnerError(
     'wheels_missing',
-    `${source.path} has no wheels folder, but requires ${names.join(', ')}: pack it again with its wheels`,
+    `${source.path} has no wheels folder, but requires ${listed(names.map(shown))}: pack it again with its wheels`,
     { details: { path: source.path, requirements: names } },
   );
-}
-
-function fileName({ name }: ArchiveEntry): string {
-  return name.slice(name.lastIndexOf('/') + 1);
 }

@@ -1,6 +1,9 @@
 import { RunnerError } from '../errors.js';
 import { findUnmet, type KnownWheel, type UnmetRequirement } from '../package/resolution.js';
+import { listed, shown } from '../package/text.js';
 import type { PythonNeed, Requirement } from '../package/types.js';
+import { meetsVersion } from '../python/python-version.js';
+import { tellingTags } from '../python/tags.js';
 import type { Interpreter } from '../python/types.js';
 import type { CheckList } from './check-list.js';
 import { markerEnvironment } from './marker-environment.js';
@@ -9,64 +12,103 @@ import type { PackageSource } from './package-source.js';
 /** Tags of an interpreter that are worth reading in a message; a list has hundreds. */
 const TAGS_TOLD = 6;
 
+/** An interpreter, and what of the package it could not install. */
+interface Judged {
+  interpreter: Interpreter;
+  unmet: UnmetRequirement[];
+  isOfVersion: boolean;
+}
+
 /**
  * Judges whether some interpreter of this machine can install the package: 2004 for requirements that no wheel meets
- * at all, 2003 when wheels are there but fit no interpreter.
+ * at all, 2003 when wheels are there but fit no interpreter, or when none has the version the package asks for. The
+ * first that can is enough; all are asked only to explain why none will do.
+ *
+ * @returns the interpreter that can
  */
 export async function judgeWheels(
   source: PackageSource,
   requirements: Requirement[],
   known: KnownWheel[],
   python: PythonNeed,
-  o: { checks: CheckList; interpreters: () => Promise<Interpreter[]>; warnings: string[] },
-): Promise<void> {
+  o: { checks: CheckList; interpreters: AsyncIterable<Interpreter> },
+): Promise<Interpreter | undefined> {
   const { checks } = o;
-  const interpreters = await o.interpreters();
-  if (interpreters.length === 0) {
-    // A package that brings its own interpreter needs none of this machine's.
-    if (python.embedded !== undefined) {
-      checks.skip('requirements_met', 'pip judges it with the interpreter of the package');
-      return;
-    }
-    checks.fail(
-      'python_compatible',
-      new RunnerError(
-        'incompatible_python',
-        'No Python 3.8 or later was found on this machine: install one, or say where it is with the option python',
-        { details: { path: source.path, interpreters: [] } },
-      ),
-    );
-    return;
-  }
-  const judged = interpreters.map((interpreter) => ({
-    interpreter,
-    unmet: findUnmet(requirements, known, {
+  const judged: Judged[] = [];
+  for await (const interpreter of o.interpreters) {
+    const unmet = findUnmet(requirements, known, {
       tags: interpreter.tags,
       markers: markerEnvironment(interpreter),
-    }),
-  }));
-  if (judged.some(({ unmet }) => unmet.length === 0)) {
-    checks.pass('requirements_met');
-    checks.pass('python_compatible');
-    return;
+    });
+    const isOfVersion = hasVersion(interpreter, python);
+    if (unmet.length === 0 && isOfVersion) {
+      checks.pass('requirements_met', requirements.length === 0 ? 'nothing is required' : '');
+      checks.pass('python_compatible', `Python ${interpreter.version} at ${interpreter.path}`);
+      return interpreter;
+    }
+    judged.push({ interpreter, unmet, isOfVersion });
+  }
+  if (python.embedded !== undefined) {
+    // A package that brings its own interpreter needs none of this machine's, and that one cannot be asked unpacked.
+    checks.skip('requirements_met', 'pip judges it with the interpreter of the package');
+    checks.skip('python_compatible', `the package brings its own: ${python.embedded}`);
+    return undefined;
+  }
+  if (judged.length === 0) {
+    checks.fail('python_compatible', noneFound(source));
+    return undefined;
   }
   // The interpreter that comes closest tells the most.
-  const [closest] = judged.sort((a, b) => a.unmet.length - b.unmet.length);
+  const [closest] = [...judged].sort(
+    (a, b) => Number(b.isOfVersion) - Number(a.isOfVersion) || a.unmet.length - b.unmet.length,
+  );
   const missing = closest?.unmet.filter(({ elsewhere }) => elsewhere.length === 0) ?? [];
   const misfits = closest?.unmet.filter(({ elsewhere }) => elsewhere.length > 0) ?? [];
   if (missing.length > 0) checks.fail('requirements_met', missingError(source, missing));
-  else checks.pass('requirements_met');
+  else checks.pass('requirements_met', requirements.length === 0 ? 'nothing is required' : '');
+  const interpreters = judged.map(({ interpreter }) => interpreter);
   if (misfits.length > 0) checks.fail('python_compatible', misfitError(source, misfits, interpreters));
+  else if (closest?.isOfVersion === false)
+    checks.fail('python_compatible', versionError(source, python.pythonVersion ?? '', interpreters));
   else checks.pass('python_compatible');
+  return undefined;
+}
+
+function hasVersion({ version }: Interpreter, { pythonVersion }: PythonNeed): boolean {
+  return pythonVersion === undefined || meetsVersion(version, pythonVersion) === true;
+}
+
+function noneFound(source: PackageSource): RunnerError {
+  return new RunnerError(
+    'incompatible_python',
+    'No Python 3.8 or later was found on this machine: install one, or say where it is with the option python',
+    { details: { path: source.path, interpreters: [] } },
+  );
+}
+
+function versionError(source: PackageSource, wanted: string, interpreters: Interpreter[]): RunnerError {
+  const found = interpreters.map(({ path, version }) => `${version} at ${path}`);
+  return new RunnerError(
+    'incompatible_python',
+    `${source.path} asks for Python ${shown(wanted)}, which none on this machine is. Found: ${listed(found)}. ` +
+      'Install that version, or correct what the package asks for',
+    { details: { path: source.path, wheels: [], interpreters: interpreters.map(factsOf) } },
+  );
+}
+
+function factsOf({ path, version, tags }: Interpreter): { path: string; version: string; tags: string[] } {
+  return { path, version, tags: [...tags] };
 }
 
 function missingError(source: PackageSource, missing: UnmetRequirement[]): RunnerError {
   const list = missing.map(({ requirement, requiredBy }) =>
-    requiredBy === undefined ? requirement.text : `${requirement.text} (required by ${requiredBy})`,
+    requiredBy === undefined
+      ? shown(requirement.text)
+      : `${shown(requirement.text)} (required by ${requiredBy})`,
   );
   return new RunnerError(
     'wheels_missing',
-    `${source.path}: no wheel of the package meets ${list.join(', ')}: pack it again with these wheels`,
+    `${source.path}: no wheel of the package meets ${listed(list)}: pack it again with these wheels`,
     { details: { path: source.path, requirements: missing.map(({ requirement }) => requirement.text) } },
   );
 }
@@ -77,11 +119,14 @@ function misfitError(
   interpreters: Interpreter[],
 ): RunnerError {
   const wheels = misfits.flatMap(({ elsewhere }) => elsewhere).map(({ file, tags }) => ({ file, tags }));
-  const wanted = wheels.map(({ file, tags }) => `${file} (${tags.join(', ')})`).join('; ');
-  const found = interpreters.map(({ path, version, tags }) => {
-    const some = [...tags].slice(0, TAGS_TOLD).join(', ');
-    return `${version} at ${path} (${some}…)`;
-  });
+  const wanted = listed(
+    wheels.map(({ file, tags }) => `${file} (${listed(tags, ', ', TAGS_TOLD)})`),
+    '; ',
+  );
+  const found = interpreters.map(
+    (interpreter) =>
+      `${interpreter.version} at ${interpreter.path} (${tellingTags(interpreter, TAGS_TOLD).join(', ')}…)`,
+  );
   return new RunnerError(
     'incompatible_python',
     `${source.path}: no interpreter of this machine takes ${wanted}. Found: ${found.join('; ')}. ` +
@@ -90,7 +135,7 @@ function misfitError(
       details: {
         path: source.path,
         wheels,
-        interpreters: interpreters.map(({ path, version, tags }) => ({ path, version, tags: [...tags] })),
+        interpreters: interpreters.map(factsOf),
       },
     },
   );

@@ -3,13 +3,13 @@ import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import { openArchive } from '../package/archive.js';
 import type { Archive, ArchiveEntry } from '../package/archive-types.js';
-import { parseMetadata, readWheelMetadata, type WheelMetadata } from '../package/wheel-metadata.js';
-import { decodeText } from '../package/text.js';
+import { metadataOf, readWheelMetadata, type WheelMetadata } from '../package/wheel-metadata.js';
 
 /** What a package is inspected from: a zip, or a folder that was unpacked. */
 export interface PackageSource {
   path: string;
   entries: readonly ArchiveEntry[];
+  get(name: string): ArchiveEntry | undefined;
   sizeBytes: number;
   unpackedBytes: number;
   read(entry: ArchiveEntry, o?: OperationOptions): Promise<Buffer>;
@@ -23,6 +23,7 @@ export function archiveSource(archive: Archive): PackageSource {
   return {
     path: archive.path,
     entries: archive.entries,
+    get: (name) => archive.get(name),
     sizeBytes: archive.sizeBytes,
     unpackedBytes: archive.unpackedBytes,
     read: (entry, o) => archive.read(entry, { ...o, maxBytes: MAX_TEXT_BYTES }),
@@ -54,17 +55,17 @@ export async function folderSource(folder: string): Promise<PackageSource> {
     }
   };
   await walk('');
+  const byName = new Map(entries.map((entry) => [entry.name, entry]));
   return {
     path: folder,
     entries,
+    get: (name) => byName.get(name),
     sizeBytes: total,
     unpackedBytes: total,
     read: (entry, o) => readFile(path.join(folder, entry.name), { signal: o?.signal }),
     wheelMetadata: async (entry, o) => {
       await using wheel = await openArchive(path.join(folder, entry.name), o);
-      const metadata = wheel.entries.find(({ name }) => /^[^/]+\.dist-info\/METADATA$/.test(name));
-      const text = metadata && decodeText(await wheel.read(metadata, o));
-      return text === undefined ? undefined : parseMetadata(text);
+      return metadataOf(wheel, o);
     },
   };
 }

@@ -8,11 +8,12 @@ import { openArchive } from '../package/archive.js';
 import type { Archive } from '../package/archive-types.js';
 import { checkIntegrity, type IntegrityPolicy } from '../package/integrity.js';
 import type { ArchiveLimits, Check, PackageInspection, ValidationReport } from '../package/types.js';
-import type { Interpreter, Venv } from '../python/types.js';
+import type { Venv } from '../python/types.js';
 import { VenvManager } from '../python/venv-manager.js';
 import { CheckList } from './check-list.js';
 import { CHECK_ORDER, PHASED_CHECKS, SMOKE_CHECKS, type CheckName } from './check-names.js';
 import { inspectSource, type Inspected } from './inspect.js';
+import { interpreterNeed } from './interpreter-need.js';
 import { archiveSource, folderSource, type PackageSource } from './package-source.js';
 import { runProbe, type ProbeFindings, type ProbeTarget } from './probe.js';
 import { makeReport } from './report.js';
@@ -114,10 +115,9 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
         ? await this.#validateFolder(target, checks, o)
         : await this.#validateZip(target, checks, o);
     } catch (error) {
-      if (!RunnerError.is(error) || error.code === 'aborted') throw error;
+      const fault = asFault(target, error);
       // A fault that leaves nothing more to look at.
-      const name: CheckName = error.code === 'invalid_zip' ? 'zip_open' : 'environment';
-      checks.fail(name, error);
+      checks.fail(nextCheck(checks, fault), fault);
       report = this.#finish(checks, undefined, undefined);
     }
     this.emit('report', report);
@@ -178,7 +178,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
     const inspected = await inspectSource(source, {
       checks,
       signal,
-      interpreters: () => this.#interpreters(signal),
+      interpreters: () => this.#manager().interpretersInTurn({ signal }),
     });
     if (!archive || this.#integrity.mode === 'off') {
       checks.skip('integrity', archive ? 'switched off' : 'a folder has no signature');
@@ -219,12 +219,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
     environmentRoot = root,
   ): Promise<Venv> {
     const venvs = this.#manager();
-    const { wheels, python } = inspection;
-    const embedded = python.embedded === undefined ? undefined : path.join(root, python.embedded);
-    const interpreter = await venvs.select(
-      { wheels, pythonVersion: python.pythonVersion, embedded },
-      { signal },
-    );
+    const interpreter = await venvs.select(interpreterNeed(root, inspection), { signal });
     const venv = await venvs.create(path.join(environmentRoot, 'venv'), { interpreter, signal });
     await venvs.install(venv, {
       wheels: path.join(root, 'wheels'),
@@ -274,10 +269,6 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
     return openArchive(zip, { limits: this.#limits, signal });
   }
 
-  #interpreters(signal: AbortSignal | undefined): Promise<Interpreter[]> {
-    return this.#manager().interpreters({ signal });
-  }
-
   #manager(): VenvManager {
     return (this.#venvs ??= new VenvManager());
   }
@@ -285,6 +276,22 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
   #checkList(): CheckList {
     return new CheckList((check) => this.emit('check', check));
   }
+}
+
+/** What stopped a validation, as a fault of its target; what is none goes on up. */
+function asFault(target: string, error: unknown): RunnerError {
+  if (RunnerError.is(error) && error.code !== 'aborted') return error;
+  if (RunnerError.is(error) || !(error instanceof Error && 'syscall' in error)) throw error;
+  return new RunnerError('invalid_zip', `${target} cannot be read: ${error.message}`, {
+    cause: error,
+    details: { path: target },
+  });
+}
+
+/** The check that a fault was met in. */
+function nextCheck(checks: CheckList, fault: RunnerError): CheckName {
+  if (fault.code === 'invalid_zip') return checks.has('zip_open') ? 'zip_layout' : 'zip_open';
+  return checks.has('environment') ? 'smoke_execute' : 'environment';
 }
 
 /** The interpreter of an environment, if there is one. */

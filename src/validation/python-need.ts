@@ -6,7 +6,10 @@ import type { PackageSource } from './package-source.js';
 
 /** Files of the packaging tool that tell which interpreter a package was made for. */
 const NOTES = ['.procvision_env.json', 'deploy_bootstrap.json'];
-const EMBEDDED = /^python_runtime\/(?:python\.exe|bin\/python3?|python3?)$/;
+/** Where an interpreter that ships with a package is looked for, below the algorithm root. */
+const EMBEDDED = ['bin/python3', 'bin/python', 'python.exe', 'python3', 'python'].map(
+  (name) => `python_runtime/${name}`,
+);
 
 /** What the package says about the interpreter it wants; the first source that says a thing counts. */
 export async function readPythonNeed(
@@ -19,8 +22,8 @@ export async function readPythonNeed(
   const need: PythonNeed = {};
   if (manifest?.python_version !== undefined) need.pythonVersion = manifest.python_version;
   for (const file of NOTES) {
-    const entry = source.entries.find(({ name }) => name === layout.root + file);
-    if (!entry) continue;
+    const entry = source.get(layout.root + file);
+    if (!entry || entry.isDirectory) continue;
     const note = parseNote(await source.read(entry, o));
     if (!note) {
       warnings.push(`${entry.name} is not a JSON object and says nothing`);
@@ -31,11 +34,7 @@ export async function readPythonNeed(
     need.abi ??= text(note.abi);
     need.platform ??= text(note.wheels_platform);
   }
-  const embedded = source.entries.find(
-    ({ name, isDirectory }) =>
-      !isDirectory && name.startsWith(layout.root) && EMBEDDED.test(name.slice(layout.root.length)),
-  );
-  if (embedded) need.embedded = embedded.name.slice(layout.root.length);
+  need.embedded = EMBEDDED.find((name) => source.get(layout.root + name)?.isDirectory === false);
   warnOfContradiction(need, layout, warnings);
   return Object.fromEntries(
     Object.entries(need).filter(([, value]: [string, unknown]) => value !== undefined),

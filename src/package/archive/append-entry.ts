@@ -75,7 +75,7 @@ function withoutOld(archive: LoadedArchive, name: string): { bytes: number; reco
   }
   const records = archive.entries
     .filter((entry) => entry !== old?.entry)
-    .map(({ record }) => archive.directory.subarray(record.start, record.end));
+    .map(({ recordStart, recordEnd }) => archive.directory.subarray(recordStart, recordEnd));
   return { bytes: old?.start ?? archive.directoryStart, records };
 }
 

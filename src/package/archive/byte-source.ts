@@ -10,11 +10,15 @@ export interface FileRange {
 
 /** Random access to the bytes of an archive; positions count from its first byte. */
 export class ByteSource {
+  /** A stretch that was read before and is kept: the end of an archive, which is looked at again and again. */
+  #kept: { start: number; bytes: Buffer } | undefined;
+
   private constructor(
     readonly path: string,
     readonly size: number,
     readonly start: number,
     private readonly content: FileHandle | Buffer,
+    private readonly isShared = false,
   ) {}
 
   /** Bytes that lie in memory already; `path` only names them. */
@@ -41,10 +45,27 @@ export class ByteSource {
     }
   }
 
+  /** A range of this one over the same descriptor, which stays this one's to close. */
+  part({ offset, length }: FileRange): ByteSource {
+    this.#checkRange(offset, length);
+    const { content } = this;
+    return Buffer.isBuffer(content)
+      ? ByteSource.of(this.path, content.subarray(offset, offset + length))
+      : new ByteSource(this.path, length, this.start + offset, content, true);
+  }
+
+  /** Reads a stretch and keeps it: reads that lie within it cost nothing from then on. */
+  async keep(position: number, length: number): Promise<Buffer> {
+    const bytes = await this.read(position, length);
+    this.#kept = { start: position, bytes };
+    return bytes;
+  }
+
   /** Exactly `length` bytes, into `into` when it is given. @throws RunnerError `invalid_zip` when they are not there. */
   async read(position: number, length: number, into?: Buffer): Promise<Buffer> {
     this.#checkRange(position, length);
     const buffer = into?.subarray(0, length) ?? Buffer.allocUnsafe(length);
+    if (this.#copyKept(position, buffer)) return buffer;
     const { content } = this;
     if (Buffer.isBuffer(content)) {
       content.copy(buffer, 0, position, position + length);
@@ -68,6 +89,7 @@ export class ByteSource {
     const { content } = this;
     if (Buffer.isBuffer(content)) return Buffer.from(content.subarray(position, position + length));
     const buffer = Buffer.allocUnsafe(length);
+    if (this.#copyKept(position, buffer)) return buffer;
     let bytesRead: number;
     try {
       bytesRead = readSync(content.fd, buffer, 0, length, this.start + position);
@@ -79,7 +101,15 @@ export class ByteSource {
   }
 
   async close(): Promise<void> {
-    if (!Buffer.isBuffer(this.content)) await this.content.close();
+    if (!Buffer.isBuffer(this.content) && !this.isShared) await this.content.close();
+  }
+
+  #copyKept(position: number, into: Buffer): boolean {
+    if (!this.#kept) return false;
+    const { start, bytes } = this.#kept;
+    if (position < start || position + into.length > start + bytes.length) return false;
+    bytes.copy(into, 0, position - start, position - start + into.length);
+    return true;
   }
 
   #checkRange(position: number, length: number): void {

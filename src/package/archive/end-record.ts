@@ -35,7 +35,7 @@ export async function findDirectory(source: ByteSource): Promise<DirectoryLocati
   if (size === 0) throw zipFault(path, 'is empty');
   const tailBytes = Math.min(size, END_RECORD_BYTES + MAX_COMMENT_BYTES);
   const tailStart = size - tailBytes;
-  const tail = await source.read(tailStart, tailBytes);
+  const tail = await source.keep(tailStart, tailBytes);
   const at = lastRecordThatEndsTheFile(tail);
   if (at === undefined) {
     const signature = tail.lastIndexOf(SIGNATURE);

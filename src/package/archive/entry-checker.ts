@@ -48,18 +48,23 @@ export class EntryChecker {
 
   /** Checks all entries that were not checked yet. */
   async checkAll(signal?: AbortSignal): Promise<void> {
-    const unchecked = this.#spans.filter(({ data }) => !data);
+    const unchecked = this.#spans.filter(({ dataStart }) => dataStart === undefined);
     await this.#checkWindows(planWindows(unchecked), signal);
   }
 
   /** Where the data of one entry lies, its header checked. */
   range(span: EntrySpan): DataRange {
-    if (span.data) return span.data;
+    span.dataStart ??= this.#checkByItself(span);
+    return { offset: span.dataStart, length: span.entry.compressedBytes };
+  }
+
+  #checkByItself(span: EntrySpan): number {
     const fixed = this.#source.readSync(span.start, LOCAL_HEADER_BYTES);
-    const header = this.#source.readSync(span.start, this.#headerBytes(span, fixed, 0));
-    const dataEnd = span.start + header.length + span.entry.compressedBytes;
-    const rest = span.end - dataEnd;
-    return this.#check(span, header, rest === 0 ? NOTHING : this.#source.readSync(dataEnd, rest));
+    const headerBytes = this.#headerBytes(span, fixed, 0);
+    const header = this.#source.readSync(span.start, headerBytes);
+    const restBytes = restAfter(span, headerBytes);
+    const rest = restBytes === 0 ? NOTHING : this.#source.readSync(span.end - restBytes, restBytes);
+    return this.#check(span, header, 0, headerBytes, rest);
   }
 
   async #checkWindows(windows: readonly Window[], signal: AbortSignal | undefined): Promise<void> {
@@ -70,22 +75,24 @@ export class EntryChecker {
       throwIfAborted(signal, 'reading of the archive');
       const bytes = await this.#source.read(start, end - start, buffer);
       for (const span of spans) {
-        if (span.data) continue;
+        if (span.dataStart !== undefined) continue;
         const at = span.start - start;
-        const headerEnd = at + this.#headerBytes(span, bytes, at);
-        const dataEnd = headerEnd + span.entry.compressedBytes;
-        this.#check(
-          span,
-          this.#part(bytes, start, at, headerEnd),
-          this.#part(bytes, start, dataEnd, span.end - start),
-        );
+        const headerBytes = this.#headerBytes(span, bytes, at);
+        const restBytes = restAfter(span, headerBytes);
+        const rest =
+          restBytes === 0
+            ? NOTHING
+            : this.#part(bytes, start, span.end - restBytes - start, span.end - start);
+        span.dataStart =
+          at + headerBytes <= bytes.length
+            ? this.#check(span, bytes, at, headerBytes, rest)
+            : this.#check(span, this.#source.readSync(span.start, headerBytes), 0, headerBytes, rest);
       }
     }
   }
 
   /** Part of a window, counted from its start; read by itself where it runs past the window. */
   #part(window: Buffer, windowStart: number, from: number, to: number): Buffer {
-    if (from === to) return NOTHING;
     return to <= window.length
       ? window.subarray(from, to)
       : this.#source.readSync(windowStart + from, to - from);
@@ -104,14 +111,19 @@ export class EntryChecker {
     return bytes;
   }
 
-  #check(span: EntrySpan, header: Buffer, rest: Buffer): DataRange {
-    const reading = compareLocalHeader(header, span.entry);
-    const fault =
-      typeof reading === 'string' ? reading : trailerFault(rest, span.entry, reading.hasDescriptor);
-    if (fault !== undefined) throw zipFault(this.#source.path, fault, span.entry.name);
-    span.data = { offset: span.start + header.length, length: span.entry.compressedBytes };
-    return span.data;
+  /** @returns where the data start */
+  #check(span: EntrySpan, bytes: Buffer, at: number, headerBytes: number, rest: Buffer): number {
+    const { entry } = span;
+    const reading = compareLocalHeader(bytes, at, at + headerBytes, entry);
+    const fault = typeof reading === 'string' ? reading : trailerFault(rest, entry, reading.hasDescriptor);
+    if (fault !== undefined) throw zipFault(this.#source.path, fault, entry.name);
+    return span.start + headerBytes;
   }
+}
+
+/** Bytes between an entry's data and the next record. */
+function restAfter({ start, end, entry }: EntrySpan, headerBytes: number): number {
+  return end - start - headerBytes - entry.compressedBytes;
 }
 
 /**

@@ -14,8 +14,8 @@ export interface EntrySpan {
   start: number;
   /** Start of the next record, or of the directory. */
   end: number;
-  /** Known once the local header was checked. */
-  data?: DataRange;
+  /** Where its data start; known once the local header was checked. */
+  dataStart: number | undefined;
 }
 
 /**
@@ -32,10 +32,13 @@ export function mapEntries(
   entries: readonly DirectoryEntry[],
   directoryStart: number,
 ): EntrySpan[] {
-  const spans: EntrySpan[] = entries.map((entry) => ({ entry, start: entry.offset, end: directoryStart }));
-  if (spans.some(({ start }, index) => index > 0 && start < (spans[index - 1]?.start ?? 0))) {
-    spans.sort((a, b) => a.start - b.start);
+  const spans: EntrySpan[] = [];
+  let isInOrder = true;
+  for (const entry of entries) {
+    isInOrder &&= entry.offset >= (spans.at(-1)?.start ?? 0);
+    spans.push({ entry, start: entry.offset, end: directoryStart, dataStart: undefined });
   }
+  if (!isInOrder) spans.sort((a, b) => a.start - b.start);
   const last = spans.at(-1);
   if (last && last.start > directoryStart) {
     throw zipFault(archive, `is said to start at byte ${last.start}, behind the directory`, last.entry.name);
@@ -45,7 +48,7 @@ export function mapEntries(
   if (preamble !== 0) {
     throw zipFault(archive, `has ${preamble} bytes before its first entry, which readers take differently`);
   }
-  spans.forEach((span, index) => {
+  for (const [index, span] of spans.entries()) {
     const { entry, start } = span;
     span.end = spans[index + 1]?.start ?? directoryStart;
     const least = minHeaderBytes(entry) + entry.compressedBytes;
@@ -63,6 +66,6 @@ export function mapEntries(
     if (hole > MAX_LOCAL_EXTRA_BYTES + MAX_DESCRIPTOR_BYTES) {
       throw zipFault(archive, `is followed by ${hole} bytes that belong to no entry`, entry.name);
     }
-  });
+  }
   return spans;
 }

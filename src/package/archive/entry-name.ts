@@ -39,6 +39,11 @@ export type NameReading =
  * comes from there and has UTF-8 sequences of three bytes, which GBK all but never forms, is UTF-8 too. A backslash separates like a slash, as older Windows tools write it.
  */
 export function readName(raw: RawName): NameReading {
+  const { latin1 } = raw;
+  if (latin1.length <= MAX_SEGMENT_BYTES && raw.unicodePath === undefined && PLAIN_NAME.test(latin1)) {
+    const isDirectory = latin1.endsWith('/');
+    return { name: isDirectory ? latin1.slice(0, -1) : latin1, isDirectory };
+  }
   const decoded = decodeName(raw);
   if (decoded.fault !== undefined) return { name: decoded.name, fault: decoded.fault };
   const path = decoded.name.replaceAll('\\', '/');
@@ -53,13 +58,13 @@ export function readName(raw: RawName): NameReading {
  * @returns undefined when it can.
  */
 export function nameFault(name: string, asWritten = name): string | undefined {
+  if (name.length <= MAX_SEGMENT_BYTES && PLAIN_NAME.test(name) && !name.endsWith('/')) return undefined;
   if (name === '') return asWritten === '' ? 'its name is empty' : 'its name is an absolute path';
   if (name.startsWith('/')) return 'its name is an absolute path';
   if (/^[A-Za-z]:/.test(name)) return 'its name starts with a drive letter';
   if (name.length * 3 > MAX_NAME_BYTES && Buffer.byteLength(name) > MAX_NAME_BYTES) {
     return `its name is longer than ${MAX_NAME_BYTES} bytes`;
   }
-  if (PLAIN_NAME.test(name) && name.length <= MAX_SEGMENT_BYTES) return undefined;
   for (const segment of name.split('/')) {
     const fault = segmentFault(segment);
     if (fault !== undefined) return fault;
@@ -67,8 +72,12 @@ export function nameFault(name: string, asWritten = name): string | undefined {
   return undefined;
 }
 
-/** Names that need no closer look: segments of letters, digits, `_` and `-` that may have an ending. */
-const PLAIN_NAME = /^(?:[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]+)*\/)*[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]+)*$/;
+/**
+ * Names that need no closer look, which are nearly all: segments of ASCII letters, digits, `_` and `-` with endings,
+ * none of them a device of Windows. One pass of one expression; it cannot backtrack, as no separator is in its class.
+ */
+const PLAIN_NAME =
+  /^(?:(?!(?:con|prn|aux|nul|com\d|lpt\d)(?:[./]|$))[a-z0-9_-]+(?:\.[a-z0-9_-]+)*(?:\/|$))+$/i;
 
 // eslint-disable-next-line no-control-regex -- control characters are what is refused
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;

@@ -19,6 +19,14 @@ export interface OpenArchiveOptions extends OperationOptions {
   bytes?: Buffer;
 }
 
+/** How {@link loadArchive} opens, beyond what callers of the library may say. */
+export interface LoadOptions extends OpenArchiveOptions {
+  /** Bytes of the archive, which are closed with it. */
+  source?: ByteSource;
+  /** Check each local header when its entry is read, however cheap it would be to check all at once. */
+  lazy?: boolean;
+}
+
 /** An archive that was opened and checked, in its parts. */
 export interface LoadedArchive {
   source: ByteSource;
@@ -34,13 +42,13 @@ export interface LoadedArchive {
 }
 
 /** Opens and checks an archive; the caller closes its source. See {@link openArchive} for what is checked. */
-export async function loadArchive(path: string, options: OpenArchiveOptions): Promise<LoadedArchive> {
+export async function loadArchive(path: string, options: LoadOptions): Promise<LoadedArchive> {
   const { signal } = options;
   const limits = resolveLimits(options.limits);
   throwIfAborted(signal, 'opening of the archive');
-  const source = options.bytes
-    ? ByteSource.of(path, options.bytes)
-    : await ByteSource.open(path, options.range);
+  const source =
+    options.source ??
+    (options.bytes ? ByteSource.of(path, options.bytes) : await ByteSource.open(path, options.range));
   try {
     const location = await findDirectory(source);
     checkDirectorySize(path, limits, location);
@@ -55,7 +63,7 @@ export async function loadArchive(path: string, options: OpenArchiveOptions): Pr
     }
     const spans = mapEntries(path, entries, location.offset);
     const checker = new EntryChecker(source, spans);
-    await checker.checkIfCheap(signal);
+    if (!options.lazy) await checker.checkIfCheap(signal);
     return { source, directory, directoryStart: location.offset, entries, spans, checker, unpackedBytes };
   } catch (error) {
     await source.close();

@@ -23,8 +23,6 @@ const COMPARED_FLAGS =
 
 /** What a local header adds to the directory's account. */
 export interface LocalHeader {
-  /** From the header's first byte to the data's. */
-  headerBytes: number;
   hasDescriptor: boolean;
 }
 
@@ -46,46 +44,64 @@ export function headerLength(bytes: Buffer, at: number): number {
  * Holds a local header against its directory record: a reader that goes through the file from the front must find
  * the same entry.
  *
- * @param header - the header, whole
+ * @param bytes - the header lies in them, whole, from `start` to `end`
  * @returns the reading, or the fault in words
  */
-export function compareLocalHeader(header: Buffer, entry: DirectoryEntry): LocalHeader | string {
-  if (header.readUInt32LE(0) !== LOCAL_HEADER) return 'has no local header where its directory record points';
-  const flags = header.readUInt16LE(6);
-  const nameEnd = LOCAL_HEADER_BYTES + header.readUInt16LE(26);
-  const name = header.toString('latin1', LOCAL_HEADER_BYTES, nameEnd);
-  if (name !== entry.rawName) {
-    return `has another name in its local header: ${quote(header.toString('utf8', LOCAL_HEADER_BYTES, nameEnd))}`;
+export function compareLocalHeader(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  entry: DirectoryEntry,
+): LocalHeader | string {
+  if (bytes.readUInt32LE(start) !== LOCAL_HEADER) {
+    return 'has no local header where its directory record points';
+  }
+  const flags = bytes.readUInt16LE(start + 6);
+  const nameStart = start + LOCAL_HEADER_BYTES;
+  const nameEnd = nameStart + bytes.readUInt16LE(start + 26);
+  if (!isLatin1(bytes, nameStart, nameEnd, entry.rawName)) {
+    return `has another name in its local header: ${quote(bytes.toString('utf8', nameStart, nameEnd))}`;
   }
   const differing = (flags ^ entry.flags) & COMPARED_FLAGS;
   // The UTF-8 flag means nothing to a name in ASCII; some tools set it in one place only.
-  if (differing & ~FLAG_UTF8 || (differing && !isAscii(name))) {
+  if (differing & ~FLAG_UTF8 || (differing && !isAscii(entry.rawName))) {
     return disagreement('flags', flags, entry.flags);
   }
-  const method = header.readUInt16LE(8);
+  const method = bytes.readUInt16LE(start + 8);
   if (method !== entry.method) return disagreement('method', method, entry.method);
   const hasDescriptor = (flags & FLAG_DATA_DESCRIPTOR) !== 0;
-  const fault = sizesFault(header, nameEnd, entry, hasDescriptor);
-  return fault ?? { headerBytes: header.length, hasDescriptor };
+  const fault = sizesFault(bytes, start, nameEnd, end, entry, hasDescriptor);
+  return fault ?? (hasDescriptor ? WITH_DESCRIPTOR : WITHOUT_DESCRIPTOR);
+}
+
+const WITH_DESCRIPTOR: LocalHeader = { hasDescriptor: true };
+const WITHOUT_DESCRIPTOR: LocalHeader = { hasDescriptor: false };
+
+/** Compared in place: a string for each of 10,000 names would be the larger part of the work. */
+function isLatin1(bytes: Buffer, start: number, end: number, text: string): boolean {
+  if (end - start !== text.length) return false;
+  for (let at = start; at < end; at++) if (bytes[at] !== text.charCodeAt(at - start)) return false;
+  return true;
 }
 
 function sizesFault(
-  header: Buffer,
+  bytes: Buffer,
+  start: number,
   nameEnd: number,
+  end: number,
   entry: DirectoryEntry,
   hasDescriptor: boolean,
 ): string | undefined {
-  const extra = readExtraFields(header, nameEnd, header.length);
+  const extra = readExtraFields(bytes, nameEnd, end);
   if (!extra) return 'has malformed extra fields in its local header';
-  const crc = header.readUInt32LE(14);
-  const compressed = header.readUInt32LE(18);
-  const size = header.readUInt32LE(22);
+  const crc = bytes.readUInt32LE(start + 14);
+  const compressed = bytes.readUInt32LE(start + 18);
+  const size = bytes.readUInt32LE(start + 22);
   if (!mayBe(crc, entry.crc32, hasDescriptor)) return disagreement('CRC-32', crc, entry.crc32);
   const zip64 = extra.get(EXTRA_ZIP64);
   const wide = zip64 && compressed === SEE_ZIP64_32 && size === SEE_ZIP64_32 && zip64.length >= 16;
-  const [actualSize, actualCompressed] = wide
-    ? [readUint64(zip64, 0), readUint64(zip64, 8)]
-    : [size, compressed];
+  const actualSize = wide ? readUint64(zip64, 0) : size;
+  const actualCompressed = wide ? readUint64(zip64, 8) : compressed;
   if (actualSize === undefined || !mayBe(actualSize, entry.sizeBytes, hasDescriptor)) {
     return disagreement('size', actualSize, entry.sizeBytes);
   }

@@ -1,17 +1,13 @@
-/** What stands at a path. A folder may be there only because something lies in it. */
-type Kind = 'file' | 'folder' | 'implied folder';
-
-interface Node {
-  name: string;
-  kind: Kind;
-}
-
 /**
  * The paths of an archive as the most forgetful file system would keep them: letter case and Unicode form are folded,
  * and characters without a width are dropped, so that two names meet here if they meet anywhere.
  */
 export class NameTree {
-  readonly #nodes = new Map<string, Node>();
+  /** Names as written by their folded form; strings alone, for there may be very many. */
+  readonly #files = new Map<string, string>();
+  readonly #folders = new Map<string, string>();
+  /** Folders that are there only because something lies in them. */
+  readonly #implied = new Set<string>();
   /** Folders seen in exactly this spelling: most entries share their folder with the one before. */
   readonly #spelled = new Set<string>();
 
@@ -23,7 +19,7 @@ export class NameTree {
     const parentEnd = name.lastIndexOf('/');
     return (
       (parentEnd > 0 ? this.#addFolder(name.slice(0, parentEnd)) : undefined) ??
-      this.#put(name, isDirectory ? 'folder' : 'file')
+      (isDirectory ? this.#putFolder(name) : this.#putFile(name))
     );
   }
 
@@ -31,29 +27,54 @@ export class NameTree {
     if (this.#spelled.has(folder)) return undefined;
     const parentEnd = folder.lastIndexOf('/');
     const collision =
-      (parentEnd > 0 ? this.#addFolder(folder.slice(0, parentEnd)) : undefined) ??
-      this.#put(folder, 'implied folder');
+      (parentEnd > 0 ? this.#addFolder(folder.slice(0, parentEnd)) : undefined) ?? this.#putImplied(folder);
     if (collision === undefined) this.#spelled.add(folder);
     return collision;
   }
 
-  #put(name: string, kind: Kind): string | undefined {
+  #putFile(name: string): string | undefined {
     const key = foldName(name);
-    const there = this.#nodes.get(key);
-    if (!there) {
-      this.#nodes.set(key, { name, kind });
-      return undefined;
-    }
-    if (there.name !== name)
-      return `collides with ${JSON.stringify(there.name)} where letter case or Unicode form is folded`;
-    if (kind === 'file' && there.kind === 'file') return 'is there twice';
-    if (kind === 'file' || there.kind === 'file') return 'is a file and a folder at once';
-    if (kind === 'folder') {
-      if (there.kind === 'folder') return 'is there twice';
-      there.kind = 'folder';
+    const folder = this.#folders.get(key);
+    if (folder !== undefined) return folder === name ? BOTH : collidesWith(folder);
+    const file = this.#files.get(key);
+    if (file !== undefined) return file === name ? TWICE : collidesWith(file);
+    this.#files.set(key, name);
+    return undefined;
+  }
+
+  #putFolder(name: string): string | undefined {
+    const key = foldName(name);
+    const collision = this.#collisionOfFolder(key, name);
+    if (collision !== undefined) return collision;
+    if (this.#folders.has(key)) return this.#implied.delete(key) ? undefined : TWICE;
+    this.#folders.set(key, name);
+    return undefined;
+  }
+
+  #putImplied(name: string): string | undefined {
+    const key = foldName(name);
+    const collision = this.#collisionOfFolder(key, name);
+    if (collision !== undefined) return collision;
+    if (!this.#folders.has(key)) {
+      this.#folders.set(key, name);
+      this.#implied.add(key);
     }
     return undefined;
   }
+
+  #collisionOfFolder(key: string, name: string): string | undefined {
+    const file = this.#files.get(key);
+    if (file !== undefined) return file === name ? BOTH : collidesWith(file);
+    const folder = this.#folders.get(key);
+    return folder === undefined || folder === name ? undefined : collidesWith(folder);
+  }
+}
+
+const TWICE = 'is there twice';
+const BOTH = 'is a file and a folder at once';
+
+function collidesWith(other: string): string {
+  return `collides with ${JSON.stringify(other)} where letter case or Unicode form is folded`;
 }
 
 /** ASCII letters are folded without the machinery of Unicode: nearly all names are ASCII. */

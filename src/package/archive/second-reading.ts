@@ -61,8 +61,8 @@ export async function confirmDirectory(
 
 /** A directory of these records alone, with an end record. */
 function asArchive(directory: Buffer, entries: readonly DirectoryEntry[]): Buffer {
-  const start = entries[0]?.record.start ?? 0;
-  const end = entries.at(-1)?.record.end ?? start;
+  const start = entries[0]?.recordStart ?? 0;
+  const end = entries.at(-1)?.recordEnd ?? start;
   const record = Buffer.alloc(END_RECORD_BYTES);
   record.writeUInt32LE(END_RECORD, 0);
   record.writeUInt16LE(entries.length, 8);

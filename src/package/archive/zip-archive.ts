@@ -2,14 +2,14 @@ import { Readable } from 'node:stream';
 import { abortError, throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { Archive, ArchiveEntry } from '../archive-types.js';
-import type { FileRange } from './byte-source.js';
+import { ByteSource, type FileRange } from './byte-source.js';
 import type { EntrySpan } from './entry-map.js';
 import { inflateVerified, readVerified } from './entry-reader.js';
 import { DEFAULT_LANES, extractEntries } from './extract.js';
 import { quote, zipFault } from './fault.js';
 import { STORED } from './format.js';
 import { LinkedAbort } from './linked-abort.js';
-import type { LoadedArchive } from './load-archive.js';
+import { loadArchive, type LoadedArchive } from './load-archive.js';
 
 const DEFAULT_READ_BYTES = 4 * 1024 * 1024;
 
@@ -76,11 +76,21 @@ export class ZipArchive implements Archive {
     });
   }
 
+  async openInner(entry: ArchiveEntry, o: OperationOptions & { maxBytes?: number } = {}): Promise<Archive> {
+    const { signal } = o;
+    const range = this.#stored(this.#spanOf(entry));
+    const source = range
+      ? this.#parts.source.part(range)
+      : ByteSource.of(this.path, await this.read(entry, o));
+    this.#refuseWhenClosed();
+    return new ZipArchive(
+      await loadArchive(`${this.path}, in ${quote(entry.name)}`, { source, signal, lazy: true }),
+    );
+  }
+
   slice(entry: ArchiveEntry): FileRange | undefined {
-    const span = this.#spanOf(entry);
-    if (span.entry.method !== STORED) return undefined;
-    const { offset, length } = this.#parts.checker.range(span);
-    return { offset: this.#parts.source.start + offset, length };
+    const range = this.#stored(this.#spanOf(entry));
+    return range && { offset: this.#parts.source.start + range.offset, length: range.length };
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- the contract gives a Promise
@@ -133,8 +143,10 @@ export class ZipArchive implements Archive {
 
   close(): Promise<void> {
     this.#closed ??= (async () => {
-      this.#closing.abort(new RunnerError('closed', `The archive ${this.path} is closed`));
-      await Promise.allSettled(this.#underWay);
+      if (this.#underWay.size > 0) {
+        this.#closing.abort(new RunnerError('closed', `The archive ${this.path} is closed`));
+        await Promise.allSettled(this.#underWay);
+      }
       await this.#parts.source.close();
     })();
     return this.#closed;
@@ -150,6 +162,11 @@ export class ZipArchive implements Archive {
     throw new RunnerError('not_found', `${this.path} has no entry ${quote(entry.name)}`, {
       details: { path: this.path, entry: entry.name },
     });
+  }
+
+  /** Where a stored entry's bytes lie, counted from the archive's first. */
+  #stored(span: EntrySpan): FileRange | undefined {
+    return span.entry.method === STORED ? this.#parts.checker.range(span) : undefined;
   }
 
   #refuseWhenClosed(): void {

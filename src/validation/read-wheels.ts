@@ -1,0 +1,89 @@
+import type { OperationOptions } from '../abort.js';
+import { RunnerError } from '../errors.js';
+import type { ArchiveEntry } from '../package/archive-types.js';
+import type { ProjectLayout } from '../package/project-layout.js';
+import type { KnownWheel } from '../package/resolution.js';
+import { listed } from '../package/text.js';
+import type { WheelMetadata } from '../package/wheel-metadata.js';
+import { parseWheelName } from '../package/wheel-name.js';
+import type { CheckList } from './check-list.js';
+import type { PackageSource } from './package-source.js';
+
+/** Wheels that are looked into side by side; small compressed ones are held in memory meanwhile. */
+const WHEELS_AT_ONCE = 8;
+
+/** Every wheel with what it says of itself. Files that are no wheels are told; what cannot be a wheel fails a check. */
+export async function readWheels(
+  source: PackageSource,
+  layout: ProjectLayout,
+  { checks, signal }: OperationOptions & { checks: CheckList },
+  warnings: string[],
+): Promise<KnownWheel[]> {
+  const malformed: string[] = [];
+  const damaged: RunnerError[] = [];
+  const known: KnownWheel[] = [];
+  const entries: ArchiveEntry[] = [];
+  for (const entry of layout.wheelFiles) {
+    const file = fileName(entry);
+    if (!file.endsWith('.whl')) {
+      warnings.push(`${entry.name} in the wheels folder is no wheel and is not used`);
+      continue;
+    }
+    const wheel = parseWheelName(file, entry.sizeBytes);
+    if (!wheel) {
+      malformed.push(file);
+      continue;
+    }
+    known.push({ wheel });
+    entries.push(entry);
+  }
+  for (let at = 0; at < known.length; at += WHEELS_AT_ONCE) {
+    const group = known.slice(at, at + WHEELS_AT_ONCE);
+    await Promise.all(
+      group.map(async (wheel, index) => {
+        const entry = entries[at + index];
+        if (!entry) return;
+        const metadata = await readMetadata(source, entry, signal);
+        if (metadata instanceof RunnerError) damaged.push(metadata);
+        else wheel.metadata = metadata;
+      }),
+    );
+  }
+  if (malformed.length > 0) {
+    checks.fail(
+      'wheel_names',
+      new RunnerError(
+        'invalid_zip',
+        `${source.path}: not the names of wheels (PEP 427): ${listed(malformed)}. Build them again, or take them out`,
+        {
+          details: { path: source.path, wheels: malformed.map((file) => ({ file, tags: [] })) },
+        },
+      ),
+    );
+  } else {
+    checks.pass('wheel_names');
+  }
+  if (damaged.length > 0) {
+    for (const fault of damaged) checks.fail('wheel_contents', fault);
+  } else if (known.length > 0) checks.pass('wheel_contents', `${known.length} looked into`);
+  else checks.skip('wheel_contents', 'there is no wheel');
+  return known;
+}
+
+/** What a wheel says of itself, or the fault that makes it none: pip would stop at it in the middle of an install. */
+async function readMetadata(
+  source: PackageSource,
+  entry: ArchiveEntry,
+  signal: AbortSignal | undefined,
+): Promise<WheelMetadata | RunnerError | undefined> {
+  try {
+    return await source.wheelMetadata(entry, { signal });
+  } catch (error) {
+    if (!RunnerError.is(error) || error.code === 'aborted') throw error;
+    return error;
+  }
+}
+
+function fileName({ name }: ArchiveEntry): string {
+  return name.slice(name.lastIndexOf('/') + 1);
+}
