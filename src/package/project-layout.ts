@@ -6,7 +6,7 @@ export const MANIFEST_FILE = 'manifest.json';
 export const REQUIREMENTS_FILE = 'requirements.txt';
 const WHEELS_FOLDER = 'wheels';
 /** Names beneath the algorithm root that are this library's own after deployment. */
-const OWN_NAMES = ['venv', '.procvision-version.json', '.procvision-files.json'];
+const OWN_NAMES = /^(?:venv|\.procvision-version\.json|\.procvision-files\.json)(?:\/|$)/i;
 
 /**
  * Where the parts of a package are in its archive. Three layouts are met: the project in a folder with `wheels/`
@@ -94,16 +94,8 @@ function placed(name: string, root: string, wheelsRoot: string): string | undefi
   if (!name.startsWith(root)) return undefined;
   const inside = name.slice(root.length);
   if (inside === '') return undefined;
-  const end = inside.indexOf('/');
-  const top = end === -1 ? inside : inside.slice(0, end);
-  return isOwnName(top) ? undefined : inside;
+  return OWN_NAMES.test(inside) ? undefined : inside;
 }
-
-function isOwnName(name: string): boolean {
-  return LENGTHS_OF_OWN_NAMES.has(name.length) && OWN_NAMES.includes(name.toLowerCase());
-}
-
-const LENGTHS_OF_OWN_NAMES: ReadonlySet<number> = new Set(OWN_NAMES.map(({ length }) => length));
 
 function ambiguous(archivePath: string, what: string, names: string[]): RunnerError {
   return new RunnerError(

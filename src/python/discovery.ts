@@ -31,8 +31,9 @@ export async function findCandidates(options: DiscoveryOptions = {}): Promise<st
         ...(platform === 'win32' ? await pyLauncher(options) : []),
       ];
   const unique = new Map<string, string>();
-  for (const file of found) {
-    const real = await realpath(file).catch(() => file);
+  const reals = await Promise.all(found.map((file) => realpath(file).catch(() => file)));
+  for (const [index, file] of found.entries()) {
+    const real = reals[index] ?? file;
     // A shim is one file under many names, and stands for another interpreter under each.
     const key = isShim(file) ? file : real;
     if (!unique.has(key)) unique.set(key, file);
@@ -88,8 +89,9 @@ async function onPath(folders: readonly string[], platform: NodeJS.Platform): Pr
   const plain = platform === 'win32' ? ['python3.exe', 'python.exe'] : ['python3', 'python'];
   const first: string[] = [];
   const versioned: string[] = [];
-  for (const folder of folders) {
-    const names = await readdir(folder).catch(() => []);
+  const listings = await Promise.all(folders.map((folder) => readdir(folder).catch(() => [])));
+  for (const [index, folder] of folders.entries()) {
+    const names = listings[index] ?? [];
     const there = new Set(names);
     for (const name of plain) if (there.has(name)) first.push(nodePath.join(folder, name));
     // pyenv's shims of versions are found below as what they stand for; asking a shim takes twice as long.

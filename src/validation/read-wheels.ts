@@ -20,7 +20,6 @@ export async function readWheels(
   warnings: string[],
 ): Promise<KnownWheel[]> {
   const malformed: string[] = [];
-  const damaged: RunnerError[] = [];
   const known: KnownWheel[] = [];
   const entries: ArchiveEntry[] = [];
   for (const entry of layout.wheelFiles) {
@@ -37,18 +36,19 @@ export async function readWheels(
     known.push({ wheel });
     entries.push(entry);
   }
-  for (let at = 0; at < known.length; at += WHEELS_AT_ONCE) {
-    const group = known.slice(at, at + WHEELS_AT_ONCE);
-    await Promise.all(
-      group.map(async (wheel, index) => {
-        const entry = entries[at + index];
-        if (!entry) return;
-        const metadata = await readMetadata(source, entry, signal);
-        if (metadata instanceof RunnerError) damaged.push(metadata);
-        else wheel.metadata = metadata;
-      }),
-    );
-  }
+  // By position, not in the order of answers: a report of one package reads the same each time.
+  const faults: (RunnerError | undefined)[] = [];
+  const next = known.entries();
+  const reader = async () => {
+    for (const [index, wheel] of next) {
+      const entry = entries[index];
+      if (!entry) continue;
+      const metadata = await readMetadata(source, entry, signal);
+      if (metadata instanceof RunnerError) faults[index] = metadata;
+      else wheel.metadata = metadata;
+    }
+  };
+  await Promise.all(Array.from({ length: WHEELS_AT_ONCE }, reader));
   if (malformed.length > 0) {
     checks.fail(
       'wheel_names',
@@ -63,6 +63,7 @@ export async function readWheels(
   } else {
     checks.pass('wheel_names');
   }
+  const damaged = faults.filter((fault) => fault !== undefined);
   if (damaged.length > 0) {
     for (const fault of damaged) checks.fail('wheel_contents', fault);
   } else if (known.length > 0) checks.pass('wheel_contents', `${known.length} looked into`);

@@ -51,13 +51,17 @@ const SPECIAL_FILES: ReadonlyMap<number, string> = new Map([
 /**
  * The entries of a central directory, in its order.
  *
+ * @param text - the directory once more, one character a byte: names are parts of it, not conversions of their own
  * @throws RunnerError `invalid_zip` at the first record that is malformed or describes what a package must not have:
  * encryption, an unknown method, a special file, a name that is unsafe on any platform.
  */
-export function readDirectory(archive: string, directory: Buffer, count: number): DirectoryEntry[] {
+export function readDirectory(
+  archive: string,
+  directory: Buffer,
+  text: string,
+  count: number,
+): DirectoryEntry[] {
   const entries: DirectoryEntry[] = [];
-  // Converted once: names are then parts of this text, not 10,000 conversions of their own.
-  const text = directory.toString('latin1');
   let at = 0;
   for (let index = 0; index < count; index++) {
     const next = recordEnd(archive, directory, at, `record ${index + 1} of its directory`);
@@ -151,7 +155,9 @@ function readSizes(directory: Buffer, at: number, zip64: Buffer | undefined): Si
     compressed: directory.readUInt32LE(at + 20),
     offset: directory.readUInt32LE(at + 42),
   };
-  const used = replaceFromZip64(sizes, zip64);
+  const defers =
+    sizes.size === SEE_ZIP64_32 || sizes.compressed === SEE_ZIP64_32 || sizes.offset === SEE_ZIP64_32;
+  const used = defers ? replaceFromZip64(sizes, zip64) : 0;
   if (used === undefined) return 'its zip64 field lacks a size or offset that is referred to';
   const disk = directory.readUInt16LE(at + 34);
   const isElsewhere =

@@ -2,7 +2,7 @@ import type { ByteSource } from './byte-source.js';
 import type { DataRange, EntrySpan } from './entry-map.js';
 import { zipFault } from './fault.js';
 import { LOCAL_HEADER_BYTES } from './format.js';
-import { compareLocalHeader, headerLength, trailerFault } from './local-header.js';
+import { compareLocalHeader, headerLength, isPlainHeader, trailerFault } from './local-header.js';
 import { throwIfAborted } from '../../abort.js';
 
 /** Reads of headers whose gap is smaller than this are one read: seeking costs more than the bytes. */
@@ -33,10 +33,13 @@ interface Window {
 export class EntryChecker {
   readonly #source: ByteSource;
   readonly #spans: readonly EntrySpan[];
+  readonly #directory: string;
 
-  constructor(source: ByteSource, spans: readonly EntrySpan[]) {
+  /** @param directory - the central directory, one character a byte */
+  constructor(source: ByteSource, spans: readonly EntrySpan[], directory: string) {
     this.#source = source;
     this.#spans = spans;
+    this.#directory = directory;
   }
 
   /** Checks all entries if that costs little. */
@@ -74,11 +77,16 @@ export class EntryChecker {
     for (const { start, end, spans } of windows) {
       throwIfAborted(signal, 'reading of the archive');
       const bytes = await this.#source.read(start, end - start, buffer);
+      const text = spans.length > 1 ? bytes.toString('latin1') : '';
       for (const span of spans) {
         if (span.dataStart !== undefined) continue;
         const at = span.start - start;
         const headerBytes = this.#headerBytes(span, bytes, at);
         const restBytes = restAfter(span, headerBytes);
+        if (restBytes === 0 && isPlainHeader(text, at, at + headerBytes, this.#directory, span.entry)) {
+          span.dataStart = span.start + headerBytes;
+          continue;
+        }
         const rest =
           restBytes === 0
             ? NOTHING

@@ -54,7 +54,8 @@ export async function loadArchive(path: string, options: LoadOptions): Promise<L
     checkDirectorySize(path, limits, location);
     throwIfAborted(signal, 'opening of the archive');
     const directory = await source.read(location.offset, location.bytes);
-    const entries = readDirectory(path, directory, location.entries);
+    const text = directory.toString('latin1');
+    const entries = readDirectory(path, directory, text, location.entries);
     const unpackedBytes = checkUnpackedSizes(path, limits, entries);
     const names = new NameTree();
     for (const { name, isDirectory } of entries) {
@@ -62,7 +63,7 @@ export async function loadArchive(path: string, options: LoadOptions): Promise<L
       if (collision !== undefined) throw zipFault(path, collision, name);
     }
     const spans = mapEntries(path, entries, location.offset);
-    const checker = new EntryChecker(source, spans);
+    const checker = new EntryChecker(source, spans, text);
     if (!options.lazy) await checker.checkIfCheap(signal);
     return { source, directory, directoryStart: location.offset, entries, spans, checker, unpackedBytes };
   } catch (error) {
