@@ -27,7 +27,7 @@ export async function readWheelMetadata(
 ): Promise<WheelMetadata | undefined> {
   if (entry.method !== 0 && entry.sizeBytes > MAX_COMPRESSED_BYTES) return undefined;
   await using wheel = await archive.openInner(entry, { ...o, maxBytes: MAX_COMPRESSED_BYTES });
-  return metadataOf(wheel, o);
+  return await metadataOf(wheel, o);
 }
 
 /** METADATA of an open wheel; undefined where it has none. */

@@ -65,7 +65,7 @@ export async function folderSource(folder: string): Promise<PackageSource> {
     read: (entry, o) => readFile(path.join(folder, entry.name), { signal: o?.signal }),
     wheelMetadata: async (entry, o) => {
       await using wheel = await openArchive(path.join(folder, entry.name), o);
-      return metadataOf(wheel, o);
+      return await metadataOf(wheel, o);
     },
   };
 }
