@@ -23,6 +23,7 @@ export class SafeEmitter<Events extends object> extends EventEmitter<Events & Co
   readonly #guards = new WeakMap<AnyListener, Map<unknown, AnyListener>>();
   readonly #originals = new WeakMap<AnyListener, AnyListener>();
 
+  /** Calls `fn` at each `event`. What it throws or rejects with becomes a `listenerError`. */
   override on<T extends EventName<Events>>(
     event: T,
     fn: EventListenerOf<Events, T>,
@@ -31,6 +32,7 @@ export class SafeEmitter<Events extends object> extends EventEmitter<Events & Co
     return super.on(event, this.#guard(fn, event) as never, context);
   }
 
+  /** See {@link SafeEmitter.on}. */
   override addListener<T extends EventName<Events>>(
     event: T,
     fn: EventListenerOf<Events, T>,
@@ -39,6 +41,7 @@ export class SafeEmitter<Events extends object> extends EventEmitter<Events & Co
     return this.on(event, fn, context);
   }
 
+  /** Calls `fn` at the next `event` alone. */
   override once<T extends EventName<Events>>(
     event: T,
     fn: EventListenerOf<Events, T>,
@@ -47,6 +50,7 @@ export class SafeEmitter<Events extends object> extends EventEmitter<Events & Co
     return super.once(event, this.#guard(fn, event) as never, context);
   }
 
+  /** Takes a listener away, or all of the event. */
   override off<T extends EventName<Events>>(
     event: T,
     fn?: EventListenerOf<Events, T>,
@@ -57,6 +61,7 @@ export class SafeEmitter<Events extends object> extends EventEmitter<Events & Co
     return super.off(event, guarded as never, context, once);
   }
 
+  /** See {@link SafeEmitter.off}. */
   override removeListener<T extends EventName<Events>>(
     event: T,
     fn?: EventListenerOf<Events, T>,
@@ -66,6 +71,7 @@ export class SafeEmitter<Events extends object> extends EventEmitter<Events & Co
     return this.off(event, fn, context, once);
   }
 
+  /** The listeners of an event, as they were given. */
   override listeners<T extends EventName<Events>>(event: T): EventListenerOf<Events, T>[] {
     const guarded = super.listeners(event) as AnyListener[];
     return guarded.map((fn) => this.#originals.get(fn) ?? fn) as EventListenerOf<Events, T>[];

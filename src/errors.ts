@@ -62,6 +62,7 @@ export type RunnerErrorCode = keyof typeof ERROR_NUMBERS;
 export interface FieldIssue {
   /** Dotted path of the field, for example `steps.0.params.1.key`. */
   path: string;
+  /** What is wrong with it. */
   message: string;
 }
 
@@ -71,6 +72,7 @@ export interface RunnerErrorDetails {
   path?: string;
   /** Name and version of the package concerned. */
   name?: string;
+  /** Version of the package concerned. */
   version?: string;
   /** Product ids concerned. */
   pids?: string[];
@@ -88,6 +90,7 @@ export interface RunnerErrorDetails {
   traceback?: string;
   /** Exit status of a process. */
   exitCode?: number | null;
+  /** Signal that ended a process. */
   exitSignal?: string | null;
   /** Limit that was reached, in milliseconds. */
   timeoutMs?: number;
@@ -97,12 +100,15 @@ export interface RunnerErrorDetails {
   raw?: unknown;
   /** Where the operation stood: a stage, a phase or a state. */
   stage?: string;
+  /** Further facts of the code. */
   [key: string]: unknown;
 }
 
 /** What a {@link RunnerError} is made from besides code and message. */
 export interface RunnerErrorOptions {
+  /** The error behind this one. */
   cause?: unknown;
+  /** Facts that go with the code. */
   details?: RunnerErrorDetails;
   /** Whether the same call may succeed if made again unchanged. @defaultValue by code */
   retryable?: boolean;
@@ -128,9 +134,13 @@ const RETRYABLE: ReadonlySet<RunnerErrorCode> = new Set<RunnerErrorCode>([
  * `errorCode` is the number of the specifications (`'2001'` for `invalid_zip`), where there is one.
  */
 export class RunnerError extends Error {
+  /** What failed, as a symbolic name. */
   readonly code: RunnerErrorCode;
+  /** Number of the specifications, where there is one. */
   readonly errorCode: string | undefined;
+  /** Facts that go with the code. */
   readonly details: RunnerErrorDetails;
+  /** Whether the same call may succeed if made again unchanged. */
   readonly retryable: boolean;
 
   constructor(code: RunnerErrorCode, message: string, options: RunnerErrorOptions = {}) {

@@ -42,12 +42,15 @@ import { PollingLoop } from './watch.js';
 
 /** What a {@link Deployer} is made from. */
 export interface DeployerOptions {
+  /** The store to deploy into; it stays open when the deployer closes. */
   registry: Registry;
-  /** @defaultValue one that shares unpacked wheels in the store */
+  /** Makes the environments. @defaultValue one that shares unpacked wheels in the store */
   venvs?: VenvManager;
-  /** @defaultValue one that uses `venvs` */
+  /** Inspects the packages and runs them on trial. @defaultValue one that uses `venvs` */
   validator?: PackageValidator;
+  /** How many versions are kept. */
   retention?: Retention;
+  /** Modes and owner of what is deployed. */
   permissions?: Permissions;
   /** `none` does not wait for the disk: for tests. @defaultValue the registry's */
   durability?: Durability;
@@ -66,7 +69,7 @@ export interface DeployerWithSteps extends DeployerOptions {
 
 /** How to watch. */
 export interface WatchOptions extends DeployOptions {
-  /** @defaultValue 2_000 */
+  /** Time between two looks at `zips/`, in milliseconds. @defaultValue 2_000 */
   intervalMs?: number;
   /** Install what is found. @defaultValue false */
   install?: boolean;
@@ -252,6 +255,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     this.#watches.clear();
   }
 
+  /** See {@link Deployer.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -26,19 +26,23 @@ export type DeployStage =
 export interface OperationRef {
   /** Tells operations apart that run side by side: as given in the options, else random. */
   id: string;
+  /** What is being done. */
   operation: DeployOperation;
   /** Of the package; undefined until it has been read. */
   name?: string;
+  /** As `name`. */
   version?: string;
 }
 
 /** An operation entered a stage. */
 export interface StageEvent extends OperationRef {
+  /** The stage that begins. */
   stage: DeployStage;
 }
 
 /** How far an operation is. */
 export interface ProgressEvent extends OperationRef {
+  /** The stage it is in. */
   stage: DeployStage;
   /** Bytes received (`receive`) or unpacked (from `unpack` on); never falls within a stage. */
   doneBytes: number;
@@ -52,12 +56,15 @@ export interface ProgressEvent extends OperationRef {
 export interface CheckEvent extends Check {
   /** Of the operation. */
   id: string;
+  /** What the check belongs to. */
   operation: DeployOperation;
+  /** The package that was checked. */
   package: { name: string; version: string };
 }
 
 /** A version was installed. */
 export interface InstalledEvent extends OperationRef {
+  /** The version, as the registry holds it now. */
   entry: RegistryEntry;
   /** Whether it took the place of an earlier deployment of the same version. */
   replaced: boolean;
@@ -65,12 +72,15 @@ export interface InstalledEvent extends OperationRef {
 
 /** A package was refused. `path` is the zip, where it came as a file. */
 export interface InvalidEvent extends OperationRef {
+  /** Absolute path of the zip; undefined for an upload. */
   path?: string;
+  /** What is wrong with the package. */
   error: RunnerError;
 }
 
 /** An operation failed for a reason that is not the package's own fault, or was aborted. */
 export interface ErrorEvent extends OperationRef {
+  /** Why it failed. */
   error: RunnerError;
 }
 
@@ -78,14 +88,23 @@ export interface ErrorEvent extends OperationRef {
 export interface DeployerEvents {
   /** A package that was not known before is whole in `zips/`. */
   discovered: [found: DiscoveredPackage];
+  /** An operation entered a stage. */
   stage: [event: StageEvent];
+  /** An operation has got on. */
   progress: [event: ProgressEvent];
+  /** A package that is being installed has passed a check, or not. */
   check: [event: CheckEvent];
+  /** A version is deployed and registered. */
   installed: [event: InstalledEvent];
+  /** A package was refused for a fault of its own. */
   invalid: [event: InvalidEvent];
+  /** A version is gone. */
   uninstalled: [event: OperationRef];
+  /** Versions past the retention are gone. */
   pruned: [report: PruneReport];
+  /** What an earlier host left half done was finished or undone. */
   recovered: [report: RecoveryReport];
+  /** An operation failed for another reason than the package. */
   error: [event: ErrorEvent];
 }
 
@@ -135,23 +154,29 @@ export interface Permissions {
   folderMode?: number;
   /** Owner of everything deployed; needs the right to give files away. @defaultValue the host's own */
   uid?: number;
+  /** Group of everything deployed. */
   gid?: number;
 }
 
 /** Why a package or version is `invalid`: an error as plain data. */
 export interface InvalidReason {
+  /** Code of the error. */
   code: RunnerErrorCode;
+  /** Number of the code, where there is one. */
   errorCode?: string;
+  /** The thing, the fault and the remedy, for people. */
   message: string;
 }
 
 /** One package that stands in `zips/` or `deployed/`. */
 export interface DiscoveredPackage {
+  /** Where it stands. */
   source: 'zip' | 'deployed';
   /** Absolute path of the zip or of the version's folder. */
   path: string;
   /** From the manifest or the registry; undefined where neither can be read. */
   name?: string;
+  /** As `name`. */
   version?: string;
   /**
    * A zip is `discovered` while it is being written (then `settling` is true), `validated` once inspected, `deployed`
@@ -168,8 +193,11 @@ export interface DiscoveredPackage {
 
 /** What `prune` did to one version. */
 export interface PrunedVersion {
+  /** The package's name. */
   name: string;
+  /** The version that went. */
   version: string;
+  /** What became of it. */
   action: 'archive' | 'delete';
   /** Bytes of disk that became free. */
   freedBytes: number;
@@ -179,6 +207,7 @@ export interface PrunedVersion {
 
 /** What `prune` did. */
 export interface PruneReport {
+  /** Versions that went. */
   pruned: PrunedVersion[];
   /** Versions past the count that were kept, and why. */
   kept: { name: string; version: string; reason: 'active' | 'running' | 'rollback' | 'busy' }[];
@@ -193,9 +222,13 @@ export type InterruptedOperation = 'install' | 'uninstall' | 'receive' | 'unknow
 
 /** What `recover` did about one interrupted operation. */
 export interface RecoveredOperation {
+  /** As in the events of the operation. */
   id: string;
+  /** What was cut off. */
   operation: InterruptedOperation;
+  /** Of the package, where the operation had got to know it. */
   name?: string;
+  /** As `name`. */
   version?: string;
   /** `completed`: it had been committed and was finished. `undone`: the state before it stands again. */
   outcome: 'completed' | 'undone';
@@ -203,9 +236,11 @@ export interface RecoveredOperation {
 
 /** What `recover` found and did. */
 export interface RecoveryReport {
+  /** Operations of hosts that are dead. */
   recovered: RecoveredOperation[];
   /** Operations of hosts that are alive, left alone. */
   busy: { id: string; operation: InterruptedOperation; name?: string; version?: string }[];
+  /** Wall time in milliseconds. */
   durationMs: number;
 }
 
@@ -213,17 +248,24 @@ export interface RecoveryReport {
 export interface DriftedFile {
   /** Relative to the version's folder, with `/`. */
   path: string;
+  /** What happened to it. */
   kind: 'changed' | 'missing' | 'added';
 }
 
 /** What `verify` found. */
 export interface DriftReport {
+  /** The package's name. */
   name: string;
+  /** The version that was looked at. */
   version: string;
   /** Whether nothing drifted. */
   intact: boolean;
+  /** Files that were looked at. */
   files: number;
+  /** Bytes that were read. */
   bytes: number;
+  /** What is not as it was, by path. */
   drift: DriftedFile[];
+  /** Wall time in milliseconds. */
   durationMs: number;
 }

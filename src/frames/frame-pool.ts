@@ -87,6 +87,7 @@ export class FramePool implements AsyncDisposable {
     })());
   }
 
+  /** See {@link FramePool.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

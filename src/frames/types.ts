@@ -6,19 +6,23 @@ export interface ImageMeta {
   height: number;
   /** Unix time in milliseconds. */
   timestamp_ms: number;
+  /** Which camera took it. */
   camera_id: string;
+  /** Order of the channels. */
   color_space?: 'RGB' | 'BGR';
 }
 
 /** Shape and origin of an image a host hands over. */
 export interface FrameMeta {
+  /** Pixels. */
   width: number;
+  /** Pixels. */
   height: number;
-  /** @defaultValue 3 */
+  /** Bytes of a pixel. @defaultValue 3 */
   channels?: 1 | 3;
   /** Order of the channels in memory. @defaultValue 'RGB' */
   colorSpace?: 'RGB' | 'BGR';
-  /** @defaultValue 'camera' */
+  /** Which camera took it. @defaultValue 'camera' */
   cameraId?: string;
   /** Unix time in milliseconds. @defaultValue now */
   timestampMs?: number;
@@ -30,6 +34,7 @@ export interface Frame {
   readonly id: string;
   /** Height × width × channels bytes, row-major; writable until the frame is sent. */
   readonly pixels: Uint8Array;
+  /** Shape and origin, defaults filled in. */
   readonly meta: Readonly<Required<FrameMeta>>;
   /** Gives the slot back. Twice is an error (`frame_released`). */
   release(): void;
@@ -48,6 +53,7 @@ export type ImageInput =
 export interface SentImage {
   /** Shared-memory id. */
   id: string;
+  /** What the algorithm is told about it. */
   meta: ImageMeta;
   /** The call is over. With `until`, the slot stays untouched until that promise settles: a worker may still read it. */
   done(until?: Promise<unknown>): void;

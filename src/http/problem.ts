@@ -77,12 +77,17 @@ export interface ProblemDocument {
   type: string;
   /** The code in words. */
   title: string;
+  /** The response's status. */
   status: number;
+  /** The thing, the fault and the remedy. */
   detail: string;
+  /** Symbolic name of the failure. */
   code: string;
   /** Number of the specifications, such as `2001`. */
   error_code?: string;
+  /** Whether the same request may succeed if made again unchanged. */
   retryable?: boolean;
+  /** Facts that go with the code. */
   details?: unknown;
 }
 

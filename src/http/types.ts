@@ -8,8 +8,11 @@ export type RunnerAction = 'list' | 'describe' | 'install' | 'activate' | 'switc
 
 /** What {@link createRunnerHandler} composes. */
 export interface RunnerHandlerOptions {
+  /** The store that is served. */
   registry: Registry;
+  /** Installs and uninstalls. */
   deployer: Deployer;
+  /** Answers `validate`. */
   validator: PackageValidator;
   /** With it, `switch` warms the new version and drains the old one; without, it only remaps. */
   supervisor?: AlgorithmSupervisor;

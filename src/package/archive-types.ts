@@ -5,9 +5,13 @@ import type { OperationOptions } from '../abort.js';
 export interface ArchiveEntry {
   /** Decoded name with `/` as separator, relative, without `.` or `..` segments; folders without trailing slash. */
   name: string;
+  /** Whether it is a folder. */
   isDirectory: boolean;
+  /** Unpacked. */
   sizeBytes: number;
+  /** Packed. */
   compressedBytes: number;
+  /** CRC-32 of the content, unsigned. */
   crc32: number;
   /** 0 stored, 8 deflated. */
   method: 0 | 8;
@@ -19,18 +23,25 @@ export interface ArchiveEntry {
 export interface PlacedEntry {
   /** Path beneath the target, with `/`; its folder is there. */
   to: string;
+  /** What is to be written. */
   entry: ArchiveEntry;
   /** Where its packed bytes lie, counted from the first byte of the file that holds the archive. */
   offset: number;
+  /** How many packed bytes there are. */
   length: number;
 }
 
 /** An open archive whose directory has passed every structural check. */
 export interface Archive {
+  /** The file. */
   readonly path: string;
+  /** Bytes of the archive. */
   readonly sizeBytes: number;
+  /** Sum of the unpacked sizes of all entries. */
   readonly unpackedBytes: number;
+  /** In the order of the directory. */
   readonly entries: readonly ArchiveEntry[];
+  /** The entry of this decoded name. */
   get(name: string): ArchiveEntry | undefined;
   /** Content of a small entry, CRC and size verified. Rejects `invalid_zip` past `maxBytes` (default 4 MiB). */
   read(entry: ArchiveEntry, o?: OperationOptions & { maxBytes?: number }): Promise<Buffer>;
@@ -74,6 +85,8 @@ export interface Archive {
       onFile?: (entry: ArchiveEntry, sha256: Buffer) => void;
     },
   ): Promise<{ files: number; bytes: number }>;
+  /** Closes the file; what is being read fails. */
   close(): Promise<void>;
+  /** See {@link Archive.close}. */
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -15,10 +15,13 @@ const OWN_NAMES = /^(?:venv|\.procvision-version\.json|\.procvision-files\.json)
 export interface ProjectLayout {
   /** Prefix of the project's entries: `''` or `folder/`. */
   root: string;
+  /** `manifest.json`, if there is one. */
   manifest: ArchiveEntry | undefined;
+  /** `requirements.txt`, if there is one. */
   requirements: ArchiveEntry | undefined;
   /** Every file in the wheels folder, wheel or not. */
   wheelFiles: ArchiveEntry[];
+  /** Whether there is a `wheels` folder, be it empty. */
   hasWheelsFolder: boolean;
   /** Entries that are left out of the deployment, by name. */
   leftOut: string[];

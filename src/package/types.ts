@@ -5,15 +5,25 @@ export type Generation = 'phased' | 'execute-only';
 
 /** A parameter of a step, as the manifest declares it. */
 export interface StepParameter {
+  /** Name it goes by in the call's parameters. */
   key: string;
+  /** `int`, `float`, `rect`, `enum`, `bool` or `string`. */
   type: string;
+  /** Value without another one. */
   default?: unknown;
+  /** Smallest value. */
   min?: number;
+  /** Largest value. */
   max?: number;
+  /** Values of an `enum`. */
   choices?: unknown[];
+  /** For people. */
   unit?: string;
+  /** Whether it must be given. */
   required?: boolean;
+  /** For people. */
   description?: string;
+  /** Further fields, as they came. */
   [key: string]: unknown;
 }
 
@@ -21,23 +31,33 @@ export interface StepParameter {
 export interface ManifestStep {
   /** From 1. */
   index: number;
+  /** For people. */
   name: string;
+  /** What it can be set to. */
   params?: StepParameter[];
+  /** Further fields, as they came. */
   [key: string]: unknown;
 }
 
 /** `manifest.json` of a package. Unknown fields are kept. */
 export interface Manifest {
+  /** Name of the package; a folder name too. */
   name: string;
+  /** Version of the package; a folder name too. */
   version: string;
   /** `module.path:ClassName` */
   entry_point: string;
   /** Absent only for the execute-only generation. */
   supported_pids?: string[];
+  /** For people. */
   description?: string;
+  /** What the algorithm inspects, step by step. */
   steps?: ManifestStep[];
+  /** Files that the algorithm needs, as the manifest has them. */
   required_assets?: unknown;
+  /** Interpreter that is wanted, as written. */
   python_version?: string;
+  /** Further fields, as they came. */
   [key: string]: unknown;
 }
 
@@ -47,10 +67,13 @@ export interface Wheel {
   file: string;
   /** Normalised project name (PEP 503): `pillow`, `opencv-python`. */
   name: string;
+  /** As in the file name (PEP 440). */
   version: string;
+  /** Build tag, if the name has one. */
   build?: string;
   /** Expanded tags, for example `cp311-cp311-manylinux_2_17_x86_64` (PEP 425). */
   tags: string[];
+  /** Bytes of the file. */
   sizeBytes: number;
 }
 
@@ -60,12 +83,15 @@ export interface Requirement {
   text: string;
   /** Normalised project name. */
   name: string;
+  /** Names in brackets after the project's. */
   extras: string[];
   /** Version specifiers, for example `>=1.2,<2`; empty when any version will do. */
   specifier: string;
+  /** Environment marker, after `;`. */
   marker?: string;
   /** Hashes demanded by `--hash=sha256:…`, lower-case hex. */
   hashes: string[];
+  /** Where it stands in its file, from 1. */
   line: number;
 }
 
@@ -73,8 +99,11 @@ export interface Requirement {
 export interface PythonNeed {
   /** From the manifest, `.procvision_env.json` or `deploy_bootstrap.json`, as written. */
   pythonVersion?: string;
+  /** For example `cp` or `cpython`, as written. */
   implementation?: string;
+  /** For example `cp311`, as written. */
   abi?: string;
+  /** Platform of the wheels, as written. */
   platform?: string;
   /** Entry name of an interpreter shipped with the package. */
   embedded?: string;
@@ -84,21 +113,31 @@ export interface PythonNeed {
 export interface Check {
   /** Stable name, as in the SDK's own report: `manifest_exists`, `entry_import`… */
   name: string;
+  /** How it came out. */
   result: 'PASS' | 'FAIL' | 'SKIP';
+  /** What was found, for people. */
   message: string;
+  /** Wall time in milliseconds. */
   durationMs: number;
 }
 
 /** What a package is, told from its central directory and its small text entries alone. */
 export interface PackageInspection {
+  /** From the manifest. */
   name: string;
+  /** From the manifest. */
   version: string;
+  /** The whole manifest. */
   manifest: Manifest;
+  /** How the package is called, told by its SDK wheel. */
   generation: Generation;
   /** Version of the vendored SDK wheel, if one is vendored. */
   sdkVersion?: string;
+  /** In the order of the archive. */
   wheels: Wheel[];
+  /** Of `requirements.txt` and the files it includes. */
   requirements: Requirement[];
+  /** The interpreter it wants. */
   python: PythonNeed;
   /** The interpreter of this machine that can install it; absent when only one shipped with the package may. */
   interpreter?: { path: string; version: string };
@@ -108,17 +147,19 @@ export interface PackageInspection {
   sizeBytes: number;
   /** Sum of the unpacked sizes of all entries. */
   unpackedBytes: number;
+  /** What was checked, in order. */
   checks: Check[];
+  /** What is odd and no fault, for people. */
   warnings: string[];
 }
 
 /** Bounds on what an archive may contain. */
 export interface ArchiveLimits {
-  /** @defaultValue 200_000 */
+  /** Entries, folders included. @defaultValue 200_000 */
   maxEntries: number;
-  /** @defaultValue 32 GiB */
+  /** All entries together, unpacked. @defaultValue 32 GiB */
   maxUnpackedBytes: number;
-  /** @defaultValue 16 GiB */
+  /** One entry, unpacked. @defaultValue 16 GiB */
   maxFileBytes: number;
   /** Unpacked to packed, for one entry larger than 1 MiB unpacked and for the whole. @defaultValue 200 */
   maxRatio: number;
@@ -126,10 +167,13 @@ export interface ArchiveLimits {
 
 /** Full report on a package, in the shape of the SDK's own. */
 export interface ValidationReport {
+  /** `FAIL` when a check failed; checks by result. */
   summary: { status: 'PASS' | 'FAIL'; passed: number; failed: number; skipped: number };
+  /** In order. */
   checks: Check[];
   /** The first fault, as an install would reject with it. */
   error?: RunnerError;
+  /** Where it could be read. */
   manifest?: Manifest;
   /** What the algorithm's `get_info()` answered. */
   info?: Record<string, unknown>;

@@ -3,7 +3,9 @@ import os from 'node:os';
 
 /** Who a process is, beyond its pid, which the system gives out again. */
 export interface ProcessIdentity {
+  /** Name of the machine. */
   host: string;
+  /** As its own PID namespace counts. */
   pid: number;
   /** Start time as the system tells it, in its own unit; empty where it does not tell. */
   startTime: string;

@@ -18,11 +18,13 @@ export interface Interpreter {
 
 /** A virtual environment on disk. */
 export interface Venv {
+  /** Folder of the environment. */
   dir: string;
   /** Absolute path of its interpreter: `bin/python`, on Windows `Scripts\python.exe`. */
   python: string;
   /** Absolute path of its site-packages (purelib). */
   sitePackages: string;
+  /** What it was made with. */
   interpreter: Interpreter;
   /** Where it will stand in the end, when that is not `dir`: its scripts name this place. */
   finalDir?: string;
@@ -30,8 +32,11 @@ export interface Venv {
 
 /** What {@link VenvManager.install} did. */
 export interface InstallReport {
+  /** How the wheels got there: unpacked by pip, or linked from the store of unpacked wheels. */
   installer: 'pip' | 'link';
+  /** What is in the environment now. */
   installed: { name: string; version: string; file?: string }[];
+  /** Wall time in milliseconds. */
   durationMs: number;
 }
 

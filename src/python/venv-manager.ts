@@ -31,7 +31,10 @@ export interface VenvManagerOptions {
    * @defaultValue those found on `PATH`, of pyenv, and by the `py` launcher on Windows
    */
   python?: string | string[];
-  /** @defaultValue 'pip' */
+  /**
+   * `link` shares unpacked wheels between environments where the file system lets it; `pip` gives each its own copy.
+   * @defaultValue 'pip'
+   */
   installer?: 'pip' | 'link';
   /** Folder of unpacked wheels that environments share; `false` for none. */
   wheelStore?: string | false;
@@ -44,6 +47,7 @@ export interface VenvManagerOptions {
  * in the environment.
  */
 export class VenvManager extends SafeEmitter<VenvManagerEvents> {
+  /** As given in the options. */
   readonly installer: 'pip' | 'link';
   readonly #given: readonly string[] | undefined;
   readonly #timeoutMs: number;

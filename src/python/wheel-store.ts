@@ -11,7 +11,9 @@ import { buildEntry, isSound, readEntry, treeOf, writeEntry, type WheelEntry } f
 
 /** What a pruning removed. */
 export interface WheelPruneReport {
+  /** Unpacked wheels that went. */
   removed: { sha256: string; file: string; bytes: number }[];
+  /** How many are in use and stay. */
   kept: number;
 }
 

@@ -11,6 +11,7 @@ export interface SwitchBack {
   from: { name: string; version: string };
   /** Why, for those who look at the mapping and at the audit log. */
   reason: string;
+  /** Who asked, for the audit log. */
   operator?: string;
 }
 

@@ -5,9 +5,13 @@ import type { ActiveMapping, RegistryEntry } from './types.js';
 
 /** Who is to serve which product ids. */
 export interface MappingChange {
+  /** The package's name. */
   name: string;
+  /** The version that is to serve. */
   version: string;
+  /** Product ids it is to serve. */
   pids: string[];
+  /** Who asked, for the audit log. */
   operator?: string;
   /** Also to a version that one of the ids was taken back from. @defaultValue false */
   force?: boolean;

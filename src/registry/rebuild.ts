@@ -10,6 +10,7 @@ import type { ActiveMapping } from './types.js';
 export interface RegistryDamage {
   /** Where the damaged file was put; undefined when there was none. */
   setAside?: string;
+  /** What was wrong, for people. */
   problems: string[];
   /** Versions taken up from disk. */
   recovered: { name: string; version: string }[];

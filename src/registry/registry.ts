@@ -9,6 +9,7 @@ import { appendAudit, audited } from '../store/audit-log.js';
 import { StoreLayout } from '../store/layout.js';
 import { onStore } from '../store/store-error.js';
 import { checkNotBarred, stepBackFrom, unbar, type SwitchBack } from './barring.js';
+import type { RegistryEvents } from './events.js';
 import {
   checkPids,
   checkSupported,
@@ -38,23 +39,11 @@ export interface RegistryOptions extends OperationOptions {
   lockTimeoutMs?: number;
 }
 
-/** Events of a {@link Registry}. */
-export interface RegistryEvents {
-  registered: [entry: RegistryEntry];
-  unregistered: [version: { name: string; version: string }];
-  activated: [mappings: ActiveMapping[]];
-  deactivated: [mappings: ActiveMapping[]];
-  switched: [mappings: ActiveMapping[]];
-  rolledBack: [mapping: ActiveMapping];
-  /** Another process wrote the registry. */
-  changed: [];
-  /** `registry.json` was damaged; what could be was taken from disk. */
-  damaged: [damage: RegistryDamage];
-}
-
 /** Which deployed versions to list. */
 export interface RegistryFilter {
+  /** Versions of this package alone. */
   name?: string;
+  /** Versions in this state alone. */
   state?: PackageState;
 }
 
@@ -63,7 +52,9 @@ export interface RegistryFilter {
  * it lists is complete, what it does not list is not there. Several processes may open one store.
  */
 export class Registry extends SafeEmitter<RegistryEvents> {
+  /** Where everything of the store lies on disk. */
   readonly layout: StoreLayout;
+  /** How much its writes survive. */
   readonly durability: Durability;
   readonly #file: SharedContent;
   readonly #poll: NodeJS.Timeout;
@@ -300,6 +291,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     await Promise.allSettled(this.#running);
   }
 
+  /** See {@link Registry.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

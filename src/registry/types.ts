@@ -6,15 +6,21 @@ export type PackageState =
 
 /** One deployed version, as `registry.json` holds it. Unknown fields are kept. */
 export interface RegistryEntry {
+  /** The package's name. */
   name: string;
+  /** The package's version. */
   version: string;
   /** Product ids it may serve; empty means any (execute-only packages declare none). */
   supported_pids: string[];
+  /** Where it stands. */
   state: PackageState;
   /** ISO 8601, UTC. */
   created_at: string;
+  /** `module.path:ClassName` */
   entry_point: string;
+  /** How it is called. */
   generation: Generation;
+  /** Of the vendored SDK. */
   sdk_version?: string;
   /** Version of the interpreter its environment was made with. */
   python_version?: string;
@@ -22,21 +28,28 @@ export interface RegistryEntry {
   sha256?: string;
   /** Bytes on disk, environment included. */
   size_bytes?: number;
+  /** Who deployed it. */
   operator?: string;
+  /** Further fields, as they came. */
   [key: string]: unknown;
 }
 
 /** Which version serves a product id: the content of `active/<pid>.json`. */
 export interface ActiveMapping {
+  /** The product id. */
   pid: string;
+  /** Package that serves it. */
   name: string;
+  /** Version that serves it. */
   version: string;
   /** ISO 8601, UTC. */
   activated_at: string;
+  /** Who activated it. */
   operator?: string;
   /** Earlier versions, newest first; what `rollback` goes back through. */
   history?: { name: string; version: string; activated_at: string }[];
   /** Versions this id was taken back from, and why; refused unless forced. `at` is ISO 8601, UTC. */
   barred?: { name: string; version: string; reason: string; at: string }[];
+  /** Further fields, as they came. */
   [key: string]: unknown;
 }

@@ -7,6 +7,7 @@ import type { StoreLayout } from '../store/layout.js';
 
 /** A mark that a live process uses a version; gone when released, void when the process dies. */
 export interface VersionUse extends AsyncDisposable {
+  /** Takes the mark away; twice is once. */
   release(): Promise<void>;
 }
 

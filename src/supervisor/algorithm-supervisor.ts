@@ -46,6 +46,7 @@ export interface AlgorithmSupervisorOptions {
   frames?: FramePool;
   /** Adapter that runs the algorithm: the package's own SDK, or the one of this library. @defaultValue 'sdk' */
   worker?: WorkerFlavour;
+  /** What is to differ from {@link DEFAULT_SUPERVISOR_POLICY}. */
   policy?: Partial<SupervisorPolicy>;
 }
 
@@ -54,6 +55,7 @@ export interface AlgorithmSupervisorOptions {
  * when they fail, until they fail too often. Calls end in time, once, and with the caller's own answer.
  */
 export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implements AsyncDisposable {
+  /** The policy in force, defaults filled in. */
   readonly policy: Readonly<SupervisorPolicy>;
   readonly #frames: FramePool;
   readonly #ownsFrames: boolean;
@@ -308,6 +310,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     })());
   }
 
+  /** See {@link AlgorithmSupervisor.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -6,6 +6,7 @@ import { LatencyWindow, type LatencySummary } from './latency.js';
 export interface Disagreement {
   /** Request or recorded call. */
   id: string;
+  /** The two answers, when both were given. */
   comparison?: AnswerComparison;
   /** Code and message, when the other version failed. */
   failure?: { code: string; message: string };
@@ -15,9 +16,11 @@ export interface Disagreement {
 export interface ComparisonReport {
   /** What was compared, `name version`. */
   expected: string;
+  /** What it was compared with, `name version`. */
   actual: string;
   /** Calls whose answers were compared. */
   compared: number;
+  /** Of these, those that agreed. */
   agreed: number;
   /** Share of `compared` that agreed; undefined before the first. */
   agreement: number | undefined;
@@ -27,6 +30,7 @@ export interface ComparisonReport {
   skipped: number;
   /** Calls by verdict of each, for example `NG -> OK`. */
   verdicts: Record<string, number>;
+  /** Sums over all calls; the overlap is the mean over matched boxes. */
   boxes: { matched: number; missing: number; extra: number; meanIou: number | undefined };
   /** At the worker, in milliseconds. */
   latency: { expected: LatencySummary; actual: LatencySummary };

@@ -12,7 +12,9 @@ export interface AnswerComparison {
   agrees: boolean;
   /** `OK`, `NG`, `ERROR`, or `none` for an answer without a verdict. */
   expected: string;
+  /** As `expected`, of the other answer. */
   actual: string;
+  /** Defect boxes, paired by their overlap. */
   boxes: {
     matched: number;
     /** Boxes of the expected answer without a counterpart. */

@@ -2,9 +2,13 @@
 export interface LatencySummary {
   /** Calls ever measured; the percentiles are of the last ones. */
   count: number;
+  /** Median in milliseconds; undefined before the first call. */
   p50Ms: number | undefined;
+  /** 95th percentile in milliseconds. */
   p95Ms: number | undefined;
+  /** 99th percentile in milliseconds. */
   p99Ms: number | undefined;
+  /** Longest in milliseconds. */
   maxMs: number | undefined;
 }
 

@@ -4,11 +4,11 @@ export interface RestartOptions {
   maxRestarts: number;
   /** Crashes and failed starts within `crashWindowMs` that open the circuit. @defaultValue 5 */
   maxCrashes: number;
-  /** @defaultValue 60_000 */
+  /** How long a crash counts, in milliseconds. @defaultValue 60_000 */
   crashWindowMs: number;
   /** Before the second try; doubles with each further one. The first is made at once. @defaultValue 200 */
   backoffMs: number;
-  /** @defaultValue 10_000 */
+  /** The longest wait before a try, in milliseconds. @defaultValue 10_000 */
   maxBackoffMs: number;
   /** Part of the backoff that is left to chance, 0 to 1: workers that fell together do not rise together. @defaultValue 0.5 */
   backoffJitter: number;

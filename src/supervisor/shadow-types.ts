@@ -4,9 +4,11 @@ import type { ComparisonReport } from './comparison-report.js';
 
 /** A candidate version, and which calls it gets a copy of. */
 export interface ShadowOptions extends OperationOptions {
+  /** Package of the candidate. */
   name: string;
+  /** Version of the candidate. */
   version: string;
-  /** @defaultValue every call that was routed by a product id */
+  /** Product ids whose calls it gets a copy of. @defaultValue every call that was routed by a product id */
   pids?: string[];
   /** Share of those calls, from 0 to 1. @defaultValue 1 */
   share?: number;
@@ -20,6 +22,7 @@ export interface ShadowOptions extends OperationOptions {
 
 /** A candidate that is being tried. */
 export interface Shadow extends AsyncDisposable {
+  /** How the candidate has done so far. */
   report(): ComparisonReport;
   /** Ends the trial; resolves when the candidate has answered what it has, with the final report. */
   stop(): Promise<ComparisonReport>;
@@ -27,12 +30,18 @@ export interface Shadow extends AsyncDisposable {
 
 /** One call that the candidate was tried on. `name` and `version` are the candidate's. */
 export interface ShadowEvent {
+  /** Package of the candidate. */
   name: string;
+  /** Version of the candidate. */
   version: string;
+  /** Product id of the call. */
   pid: string;
+  /** Of the call that was copied. */
   requestId: string;
+  /** The active version's answer against the candidate's. */
   comparison: AnswerComparison;
   /** At the worker, in milliseconds. */
   activeMs: number;
+  /** As `activeMs`, at the candidate's worker. */
   candidateMs: number;
 }

@@ -5,16 +5,23 @@ export const CALL_CHANNEL = 'procvision-runner.call';
 
 /** What subscribers of the channel are handed; the same object in every event of one call. */
 export interface CallTrace {
+  /** Of the call. */
   requestId: string;
+  /** Which call it is. */
   phase: 'pre' | 'execute';
+  /** Product id, where it goes by one. */
   pid: string | undefined;
   /** Once routed. */
   name?: string;
+  /** As `name`. */
   version?: string;
+  /** Index of the worker in its pool. */
   worker?: number;
+  /** How often it was tried. */
   attempts?: number;
   /** Set by Node when the call ends. */
   result?: unknown;
+  /** Set by Node when the call fails. */
   error?: unknown;
 }
 

@@ -32,12 +32,17 @@ export type InspectionRequest = InspectionInput &
 export interface InspectionInput {
   /** From 1. */
   stepIndex: number;
+  /** Description of the step, for the algorithm. */
   stepDesc?: string;
+  /** The image to inspect. */
   image: ImageInput;
   /** Needed by the execute-only generation; the image itself stands in when it is absent. */
   guideImage?: ImageInput;
+  /** What the guide image shows, by label and boxes in pixels (execute-only generation). */
   guideInfo?: { label?: string; posList: { x: number; y: number; width: number; height: number }[] }[];
+  /** Goes from `pre` to `execute`: the same id, and values for the algorithm. */
   session?: { id?: string; context?: Record<string, unknown> };
+  /** Parameters of the step, by key. */
   userParams?: Record<string, unknown>;
   /**
    * Counted from the request, waiting and retries included. Without it the policy's limit for the phase holds, and
@@ -49,18 +54,25 @@ export interface InspectionInput {
 
 /** What came of it. An algorithm that answers ERROR is a result; failures of the machinery are RunnerErrors. */
 export interface InspectionResult {
+  /** Whether the algorithm could do its work; the verdict is in `data`. */
   status: 'OK' | 'ERROR';
+  /** What the algorithm says to it. */
   message: string;
+  /** Number of the failure, with status ERROR. */
   errorCode?: string;
+  /** Verdict, boxes and whatever else was sent. */
   data: ResultData;
+  /** Of the call, as on the wire. */
   requestId: string;
   /** Index of the worker in its pool, from 0. */
   worker: number;
+  /** How often it was tried; 1 when all went well. */
   attempts: number;
   /** `queueMs`: waiting for a worker. `frameMs`: copying images. `callMs`: the last attempt at the worker. */
   timing: { queueMs: number; frameMs: number; callMs: number; totalMs: number };
   /** Version that answered. */
   name: string;
+  /** As `name`. */
   version: string;
   /** Paths in the answer where Python had written NaN or an infinity, read as null. */
   nonFinite?: string[];
@@ -73,11 +85,17 @@ export type CallOptions = OperationOptions;
 
 /** What `get_info()` of an algorithm of the phased generation answers. */
 export interface AlgorithmInfo {
+  /** Must agree with the manifest's. */
   name: string;
+  /** Must agree with the manifest's. */
   version: string;
+  /** For people. */
   description?: string;
+  /** Must agree with the manifest's. */
   supported_pids?: string[];
+  /** What the algorithm inspects, step by step. */
   steps: ManifestStep[];
+  /** Further fields, as they came. */
   [key: string]: unknown;
 }
 
@@ -93,6 +111,7 @@ export interface SupervisedWorker {
   worker: number;
   /** `waiting` for its next start, or the state of its process. */
   state: WorkerState | 'waiting';
+  /** Of the process, while there is one. */
   pid: number | undefined;
   /** Since it was ready. */
   uptimeMs: number;
@@ -108,19 +127,29 @@ export interface SupervisedWorker {
   rssBytes: number | undefined;
   /** Share of one core since the last look: 1 is a whole core. */
   cpu: number | undefined;
+  /** The last failure at this place of the pool. */
   lastError: RunnerError | undefined;
 }
 
 /** One deployment, as `status()` shows it. */
 export interface SupervisedStatus {
+  /** The package's name. */
   name: string;
+  /** The package's version. */
   version: string;
+  /** How it is called. */
   generation: Generation;
+  /** Where it stands. */
   state: SupervisedState;
+  /** Whether it may be started. */
   circuit: CircuitState;
+  /** Since the supervisor took it up, in milliseconds. */
   uptimeMs: number;
+  /** Starts of workers after the first of each. */
   restarts: number;
+  /** Calls that are with a worker. */
   inFlight: number;
+  /** Calls that wait for a worker. */
   queued: number;
   /** Warm spares that are ready. */
   spares: number;
@@ -128,34 +157,49 @@ export interface SupervisedStatus {
   latency: LatencySummary;
   /** Sums over the workers. */
   rssBytes: number | undefined;
+  /** As `rssBytes`: cores in use since the last look. */
   cpu: number | undefined;
+  /** The last failure of any worker. */
   lastError: RunnerError | undefined;
+  /** By index. */
   workers: SupervisedWorker[];
 }
 
 /** Which deployment an event is about. */
 export interface DeploymentEvent {
+  /** The package's name. */
   name: string;
+  /** The package's version. */
   version: string;
 }
 
 /** Which worker an event is about: its index in the pool, undefined for a warm spare. */
 export interface WorkerEvent extends DeploymentEvent {
+  /** Index in the pool, from 0. */
   worker: number | undefined;
 }
 
 /** Events of an AlgorithmSupervisor. */
 export interface SupervisorEvents {
+  /** A deployment changed its state. */
   state: [event: DeploymentEvent & { state: SupervisedState; previous: SupervisedState }];
+  /** A worker has loaded its algorithm. `startMs`: spawn to first pong. */
   ready: [event: WorkerEvent & { pid: number; generation: Generation; sdkVersion: string; startMs: number }];
+  /** The process of a worker ended, as wanted or not. */
   exit: [event: WorkerEvent & { pid: number | undefined } & WorkerExit];
+  /** A worker is started again after `delayMs`. */
   restart: [event: WorkerEvent & { attempt: number; delayMs: number; reason: string }];
   /** A worker was replaced because of its age or its memory. `pid` is that of the old one. */
   recycled: [event: WorkerEvent & { pid: number | undefined }];
+  /** A worker did not answer a ping in time; it is ended. */
   heartbeatLost: [event: WorkerEvent & { error: RunnerError }];
+  /** A line that a worker wrote to stderr. */
   log: [event: WorkerEvent & WorkerLog];
+  /** Text on a worker's stdout that belongs to no frame. */
   strayOutput: [event: WorkerEvent & { text: string }];
+  /** Too many crashes: nothing is started for `coolDownMs`. */
   circuitOpen: [event: DeploymentEvent & { reason: string; coolDownMs: number; error: RunnerError }];
+  /** The deployment may be started again. */
   circuitClosed: [event: DeploymentEvent];
   /** Product ids were moved to another version. */
   switched: [event: SwitchedEvent];
@@ -165,6 +209,7 @@ export interface SupervisorEvents {
   probationPassed: [event: DeploymentEvent & { pids: string[] }];
   /** A candidate has answered a copy of a call. */
   shadow: [event: ShadowEvent];
+  /** A call was answered. */
   result: [
     event: DeploymentEvent & { pid: string | undefined; phase: 'pre' | 'execute'; result: InspectionResult },
   ];

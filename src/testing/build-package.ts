@@ -16,13 +16,13 @@ export type PackageLayout =
 
 /** What a package is made from; `{}` gives a small package that deploys and runs. */
 export interface PackageSource {
-  /** @defaultValue 'sample' */
+  /** Name of the package. @defaultValue 'sample' */
   name?: string;
-  /** @defaultValue '1.0.0' */
+  /** Version of the package. @defaultValue '1.0.0' */
   version?: string;
-  /** @defaultValue 'phased' */
+  /** How it is called. @defaultValue 'phased' */
   generation?: Generation;
-  /** @defaultValue `['A01']`, none for execute-only */
+  /** Product ids it supports. @defaultValue `['A01']`, none for execute-only */
   pids?: string[];
   /** Replaces fields of the manifest; a field set to `undefined` is left out. */
   manifest?: Record<string, unknown>;
@@ -34,7 +34,7 @@ export interface PackageSource {
   wheels?: BuiltWheel[];
   /** The SDK's wheels; `null` vendors none. @defaultValue {@link defaultSdkWheels} of the generation */
   sdk?: BuiltWheel[] | null;
-  /** @defaultValue 'beside' */
+  /** Where its parts stand in the zip. @defaultValue 'beside' */
   layout?: PackageLayout;
   /** Project folder of the layouts that have one. @defaultValue the package's name */
   folder?: string;

@@ -5,6 +5,7 @@ import { writeZip, type ZipEntry } from './zip-writer.js';
 export interface WheelSource {
   /** Project name as in METADATA. */
   name: string;
+  /** Version of the project. */
   version: string;
   /** Path in the wheel to content, for example `{ 'pkg/__init__.py': '' }`. */
   files?: Record<string, string | Uint8Array>;

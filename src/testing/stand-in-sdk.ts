@@ -6,14 +6,17 @@ import { buildWheel, wheelFileName } from './build-wheel.js';
 
 /** A wheel and the file name it goes by. */
 export interface BuiltWheel {
+  /** File name of the wheel. */
   file: string;
+  /** Its content. */
   bytes: Uint8Array;
 }
 
 /** Which SDK to stand in for. */
 export interface StandInSdkOptions {
+  /** How it calls an algorithm. */
   generation: Generation;
-  /** @defaultValue '0.0.7' for phased, '0.3.2' for execute-only */
+  /** Version of the SDK. @defaultValue '0.0.7' for phased, '0.3.2' for execute-only */
   version?: string;
   /** Whether the adapter knows the `info` phase and the hooks (phased SDKs before 0.0.7 do not). @defaultValue true */
   infoPhase?: boolean;

@@ -3,7 +3,9 @@ import { crc32 } from '../package/crc32.js';
 
 /** One entry to write. A name that ends in `/` is a folder. */
 export interface ZipEntry {
+  /** Path, with `/`. */
   name: string;
+  /** Its content. */
   data?: Uint8Array | string;
   /** Store instead of deflate. @defaultValue false */
   stored?: boolean;

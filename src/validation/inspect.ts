@@ -17,6 +17,7 @@ import { readWheels } from './read-wheels.js';
 const MOST_LEFT_OUT_NAMED = 20;
 /** A package as far as it can be told without running it. */
 export interface Inspected {
+  /** Where the parts of the package are. */
   layout: ProjectLayout;
   /** Undefined when a fault leaves nothing to say who the package is. */
   inspection: PackageInspection | undefined;

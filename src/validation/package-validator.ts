@@ -42,7 +42,9 @@ export interface PackageValidatorEvents {
 
 /** A package that passed its inspection and is still open. */
 export interface OpenedPackage extends AsyncDisposable, Inspected {
+  /** Open until this is disposed of. */
   archive: Archive;
+  /** What the package is. */
   inspection: PackageInspection;
 }
 

@@ -15,12 +15,15 @@ export interface ProbeTarget {
   root: string;
   /** Interpreter of the version's environment. */
   python: string;
+  /** Of the package. */
   manifest: Manifest;
+  /** How it is called. */
   generation: Generation;
 }
 
 /** What the probe found. */
 export interface ProbeFindings {
+  /** In the order they were made. */
   checks: (Check & { name: CheckName })[];
   /** The first failure, with Python's traceback. */
   error?: RunnerError;

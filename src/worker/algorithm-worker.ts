@@ -33,11 +33,13 @@ const KILL_GRACE_MS = 300;
  * One Python process that runs one algorithm (worker protocol of the SDK, both generations). It is ready once `hello`
  * and a pong have come: the worker reads its input only after the algorithm is loaded.
  *
- * One call at a time. A call that times out, is aborted, or is answered by garbage ends the process: nobody knows
- * what it is doing. `exited` tells when it is really gone.
+ * One call at a time. A call that times out, is aborted, or is answered by garbage ends the process, of which nobody
+ * knows what it does. `exited` tells when it is really gone.
  */
 export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
+  /** What it runs. */
   readonly spec: WorkerSpec;
+  /** Its time limits, defaults filled in. */
   readonly limits: WorkerLimits;
   /** Resolves when the process is gone; never rejects. Pending for ever if it was never started. */
   readonly exited: Promise<WorkerExit>;
@@ -74,6 +76,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     this.exited = new Promise((resolve) => (this.#resolveExited = resolve));
   }
 
+  /** Where its process stands. */
   get state(): WorkerState {
     return this.#state;
   }
@@ -110,11 +113,10 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     o.signal?.addEventListener('abort', onAbort, { once: true });
     try {
       await this.#spawn();
-      const { helloMs, loadMs } = this.limits;
+      const { helloMs, loadMs, heartbeatIntervalMs, heartbeatGraceMs } = this.limits;
       const hello = await this.#handshake.expect<WorkerMessage & { type: 'hello' }>(helloMs, () =>
         this.#tooLate('say hello', helloMs),
       );
-      const { heartbeatIntervalMs, heartbeatGraceMs } = this.limits;
       this.#send({
         type: 'hello',
         runner_version: '1',
@@ -237,6 +239,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     return exit;
   }
 
+  /** See {@link AlgorithmWorker.stop}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop('disposed').then(() => undefined);
   }

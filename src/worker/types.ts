@@ -5,12 +5,19 @@ import type { Generation } from '../package/types.js';
 
 /** A box in pixels of the image, origin at the top left. */
 export interface Rect {
+  /** Left edge. */
   x: number;
+  /** Upper edge. */
   y: number;
+  /** To the right. */
   width: number;
+  /** Downwards. */
   height: number;
+  /** What is in it. */
   label?: string;
+  /** How sure the algorithm is, by its own measure. */
   score?: number;
+  /** Further fields, as they came. */
   [key: string]: unknown;
 }
 
@@ -18,14 +25,21 @@ export interface Rect {
 export interface ResultData {
   /** The verdict; absent in `pre` and in ERROR results. */
   result_status?: 'OK' | 'NG';
+  /** Why the verdict is NG. */
   ng_reason?: string;
   /** At most 20. */
   defect_rects?: Rect[];
+  /** Where the part was found. */
   position_rects?: Rect[];
+  /** Where marks for calibration were found. */
   calibration_rects?: Rect[];
+  /** Whatever the algorithm wants to tell its makers. */
   debug?: unknown;
+  /** Step that was answered, from 1. */
   step_index?: number;
+  /** Phase that was answered. */
   phase?: string;
+  /** Further fields, as they came. */
   [key: string]: unknown;
 }
 
@@ -38,7 +52,9 @@ export type CallPhase =
 
 /** What one worker process runs. */
 export interface WorkerSpec {
+  /** The package's name. */
   name: string;
+  /** The package's version. */
   version: string;
   /** Algorithm root: the folder of `manifest.json`, working directory of the process. */
   root: string;
@@ -48,12 +64,13 @@ export interface WorkerSpec {
   entryPoint: string;
   /** Folder the worker finds frames in (`PROC_SHM_DIR`). */
   frameDirectory: string;
-  /** @defaultValue 'sdk' */
+  /** Which adapter runs the algorithm. @defaultValue 'sdk' */
   flavour?: WorkerFlavour;
   /** Variables added to the allow-listed environment. */
   env?: NodeJS.ProcessEnv;
   /** Run the process as another user (POSIX, needs the right to). */
   uid?: number;
+  /** As `uid`, the group. */
   gid?: number;
   /** Limits applied before any code of the algorithm runs (POSIX). */
   resources?: WorkerResources;
@@ -75,17 +92,17 @@ export interface WorkerLimits {
   helloMs: number;
   /** `hello` to the first pong: import and model loading. @defaultValue 120_000 */
   loadMs: number;
-  /** @defaultValue 3_000 */
+  /** One `pre` call. @defaultValue 3_000 */
   preMs: number;
-  /** @defaultValue 5_000 */
+  /** One `execute` call. @defaultValue 5_000 */
   executeMs: number;
   /** `info`, `reset` and the hooks. @defaultValue 5_000 */
   infoMs: number;
   /** Each step of the shutdown: frame, stdin end, SIGTERM. @defaultValue 2_000 */
   shutdownMs: number;
-  /** @defaultValue 5_000 */
+  /** Time between two pings. @defaultValue 5_000 */
   heartbeatIntervalMs: number;
-  /** @defaultValue 2_000 */
+  /** How long its answer may take. @defaultValue 2_000 */
   heartbeatGraceMs: number;
   /** Largest frame in either direction. @defaultValue 2 MiB */
   maxFrameBytes: number;
@@ -95,40 +112,53 @@ export interface WorkerLimits {
 export interface CallImage {
   /** Shared-memory id. */
   id: string;
+  /** What the algorithm is told about it. */
   meta: ImageMeta;
 }
 
 /** One call to a worker; each generation sends the part it knows. */
 export interface WorkerCall {
+  /** Which call it is. */
   phase: CallPhase;
   /** From 1. */
   stepIndex?: number;
+  /** Description of the step, for the algorithm. */
   stepDesc?: string;
+  /** Product id. */
   pid?: string;
+  /** Id and values that go from `pre` to `execute`. */
   session?: { id: string; context: Record<string, unknown> };
+  /** Parameters of the step, by key. */
   userParams?: Record<string, unknown>;
+  /** The image to inspect. */
   image?: CallImage;
+  /** Of the execute-only generation. */
   guideImage?: CallImage;
+  /** Of the execute-only generation, as on the wire. */
   guideInfo?: unknown[];
 }
 
 /** Options of one call to a worker. */
 export interface WorkerCallOptions extends OperationOptions {
-  /** @defaultValue the limit of the phase */
+  /** From the writing of the call, in milliseconds. @defaultValue the limit of the phase */
   timeoutMs?: number;
-  /** @defaultValue a number that this worker has not used */
+  /** Goes with the call and its answer. @defaultValue a number that this worker has not used */
   requestId?: string;
 }
 
 /** Answer of a worker: a `result` frame, or an `error` frame for this request (status ERROR, with its code). */
 export interface WorkerReply {
+  /** Of the call it answers. */
   requestId: string;
+  /** Whether the algorithm could do its work. */
   status: 'OK' | 'ERROR';
+  /** What the algorithm says to it. */
   message: string;
   /** As sent; the SDK sends one in `error` frames only. */
   errorCode?: string;
   /** Class of the Python exception (bundled worker only). */
   exception?: string;
+  /** Verdict, boxes and whatever else was sent. */
   data: ResultData;
   /** Whether the frame was an `error` frame. */
   isErrorFrame: boolean;
@@ -153,9 +183,13 @@ export type WorkerState = 'new' | 'starting' | 'idle' | 'busy' | 'stopping' | 'e
 
 /** What is known once a worker is ready. */
 export interface WorkerReady {
+  /** Of the process. */
   pid: number;
+  /** As its `hello` says. */
   generation: Generation;
+  /** As its `hello` says. */
   sdkVersion: string;
+  /** What it can do, as its `hello` says. */
   capabilities: string[];
   /** Spawn to first pong. */
   startMs: number;
@@ -163,7 +197,9 @@ export interface WorkerReady {
 
 /** How a worker ended. */
 export interface WorkerExit {
+  /** Null when a signal ended it. */
   exitCode: number | null;
+  /** Null when it left by itself. */
   exitSignal: NodeJS.Signals | null;
   /** Why it ended: the first reason given, or `exited` when it left by itself. */
   reason: string;
@@ -175,9 +211,11 @@ export interface WorkerExit {
 
 /** One line the worker wrote to stderr. */
 export interface WorkerLog {
+  /** As logged, else `info`. */
   level: string;
   /** As logged, else the time of arrival. */
   timestampMs: number;
+  /** The line's text. */
   message: string;
   /** Other fields of a structured line. */
   fields: Record<string, unknown>;
@@ -189,12 +227,17 @@ export interface WorkerLog {
 
 /** Events of an AlgorithmWorker. */
 export interface WorkerEvents {
+  /** Its process changed its state. */
   state: [state: WorkerState, previous: WorkerState];
+  /** It has loaded its algorithm. */
   ready: [ready: WorkerReady];
+  /** Its process ended. */
   exit: [exit: WorkerExit];
+  /** A line it wrote to stderr. */
   log: [log: WorkerLog];
   /** Text on stdout that belongs to no frame. */
   strayOutput: [text: string];
+  /** It did not answer a ping. */
   heartbeatLost: [error: RunnerError];
   /** A frame that was skipped: not an object, unknown type, unknown or late request id… */
   protocolError: [error: RunnerError];

@@ -4,7 +4,9 @@ import { zipFault } from './fault.js';
 
 /** Part of a file that is an archive of its own, such as a wheel stored in a package. */
 export interface FileRange {
+  /** First byte, from 0. */
   offset: number;
+  /** Number of bytes. */
   length: number;
 }
 

@@ -11,7 +11,7 @@ import { NameTree } from './name-tree.js';
 
 /** How an archive is opened. */
 export interface OpenArchiveOptions extends OperationOptions {
-  /** @defaultValue {@link DEFAULT_ARCHIVE_LIMITS} */
+  /** Bounds on the content, where they are to differ. @defaultValue {@link DEFAULT_ARCHIVE_LIMITS} */
   limits?: Partial<ArchiveLimits>;
   /** The archive is this part of the file, as a stored wheel is of a package ({@link Archive.slice}). */
   range?: FileRange;

@@ -26,6 +26,7 @@ export type SignatureState =
 
 /** Result of a check of integrity. */
 export interface IntegrityReport {
+  /** What came of the signature. */
   signature: SignatureState;
   /** Identifier of the key that the signature names. */
   keyId?: string;

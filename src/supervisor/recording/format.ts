@@ -21,23 +21,33 @@ export const RECORDING_VERSION = 1;
 export interface RecordedImage {
   /** Below the recording's folder, `/` as separator. */
   file: string;
+  /** Pixels. */
   width: number;
+  /** Pixels. */
   height: number;
+  /** Which camera took it. */
   camera_id: string;
+  /** Unix time in milliseconds. */
   timestamp_ms: number;
+  /** Order of the channels. */
   color_space: 'RGB' | 'BGR';
 }
 
 /** One recorded call. */
 export interface RecordedCall {
+  /** In the order of the recording. */
   number: number;
   /** ISO 8601, UTC. */
   recorded_at: string;
+  /** Which call it was. */
   phase: 'pre' | 'execute';
+  /** Product id it was routed by, if it was. */
   pid?: string;
   /** Version that answered. */
   name: string;
+  /** As `name`. */
   version: string;
+  /** What was asked, images apart. */
   request: {
     step_index: number;
     step_desc?: string;
@@ -45,7 +55,9 @@ export interface RecordedCall {
     session?: { id?: string; context?: Record<string, unknown> };
     user_params?: Record<string, unknown>;
   };
+  /** The image that was inspected. */
   image: RecordedImage;
+  /** The guide image, if one was given. */
   guide_image?: RecordedImage;
   /** What was answered… */
   result?: {

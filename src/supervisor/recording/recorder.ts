@@ -18,7 +18,7 @@ import {
 export interface RecordOptions {
   /** Folder of the recording; one that is there is continued. */
   directory: string;
-  /** @defaultValue every call */
+  /** Product ids whose calls are recorded. @defaultValue every call */
   pids?: string[];
   /** Bytes the recording may take; the oldest calls make room for new ones. @defaultValue 1 GiB */
   maxBytes?: number;
@@ -28,9 +28,11 @@ export interface RecordOptions {
 
 /** How a recording stands. */
 export interface RecordingStatus {
+  /** Folder of the recording. */
   directory: string;
   /** Calls in the folder. */
   calls: number;
+  /** Bytes in the folder. */
   bytes: number;
   /** Calls that were dropped to make room. */
   dropped: number;
@@ -42,6 +44,7 @@ export interface RecordingStatus {
 
 /** A recording that is being made. */
 export interface Recording extends AsyncDisposable {
+  /** How far it is. */
   status(): RecordingStatus;
   /** Takes no more calls; resolves when those that were taken are on disk. */
   stop(): Promise<RecordingStatus>;

@@ -13,7 +13,9 @@ import { readNpy } from './npy-reader.js';
 export interface ReplayOptions extends OperationOptions {
   /** Folder of the recording. */
   directory: string;
+  /** Package that is to answer. */
   name: string;
+  /** Version that is to answer. */
   version: string;
   /** Overlap from which two boxes are taken for the same. @defaultValue 0.5 */
   minIou?: number;

@@ -6,10 +6,13 @@ import type { ProbationPolicy } from '../probation.js';
 export interface WarmUp {
   /** A reference image. */
   image: ImageInput;
+  /** Needed by the execute-only generation; the image itself stands in when it is absent. */
   guideImage?: ImageInput;
-  /** @defaultValue 1 */
+  /** Step that is called, from 1. @defaultValue 1 */
   stepIndex?: number;
+  /** Description of the step. */
   stepDesc?: string;
+  /** Parameters of the call. */
   userParams?: Record<string, unknown>;
   /** Calls made at each worker's place. @defaultValue 1 */
   calls?: number;
@@ -17,13 +20,17 @@ export interface WarmUp {
 
 /** A version and the product ids it is to serve from now on. */
 export interface SwitchOptions extends OperationOptions {
+  /** The package's name. */
   name: string;
+  /** The version that is to serve. */
   version: string;
+  /** Product ids that are moved. */
   pids: string[];
+  /** Who asked, for the audit log. */
   operator?: string;
   /** Puts the new version on trial, the old one kept warm; `{}` takes the defaults. @defaultValue no trial */
   probation?: Partial<ProbationPolicy>;
-  /** @defaultValue none: ready is enough */
+  /** A call that must be answered before anything is moved. @defaultValue none: ready is enough */
   warmUp?: WarmUp;
   /** Also to a version that an id was taken back from. @defaultValue false */
   force?: boolean;
@@ -31,27 +38,40 @@ export interface SwitchOptions extends OperationOptions {
 
 /** Back to an earlier version, by hand. */
 export interface RollbackOptions extends OperationOptions {
+  /** Product id that goes back. */
   pid: string;
   /** Any version that is kept. @defaultValue the one that served the id before */
   to?: { name: string; version: string };
+  /** Who asked, for the audit log. */
   operator?: string;
+  /** As for a switch. */
   warmUp?: WarmUp;
+  /** As for a switch. */
   force?: boolean;
 }
 
 /** Versions before and after. */
 export interface SwitchedEvent {
+  /** Product ids that were moved. */
   pids: string[];
+  /** The package's name. */
   name: string;
+  /** The version that serves now. */
   version: string;
+  /** Versions that served before. */
   from: { name: string; version: string }[];
 }
 
 /** A version that did not stand its trial. `name` and `version` are those that were left. */
 export interface SwitchedBackEvent {
+  /** Product ids that went back. */
   pids: string[];
+  /** The package's name. */
   name: string;
+  /** The version that was left. */
   version: string;
+  /** Versions that serve again. */
   to: { name: string; version: string }[];
+  /** What it failed by, for people. */
   reason: string;
 }
