@@ -5,7 +5,10 @@ import { transform, type Plugin } from 'esbuild';
 import { defineConfig } from 'tsup';
 import ts from 'typescript';
 
+const ENTRIES = ['src/index.ts', 'src/http/index.ts', 'src/testing/index.ts'];
 const TSLIB_MODULE = 'tslib/tslib.es6.mjs';
+/** The specifier of a relative import, in three parts around its extension. */
+const RELATIVE_IMPORT = /((?:from |import |import\()['"])(\.{1,2}\/[^'"]+)\.js(['"])/g;
 
 async function filesBelow(folder: string, ending: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
@@ -30,6 +33,7 @@ const lowerWithTypeScript: Plugin = {
           module: ts.ModuleKind.ESNext,
           importHelpers: true,
           verbatimModuleSyntax: true,
+          removeComments: true, // they are in the declarations
         },
       });
       return { contents: outputText.replace(/ from ["']tslib["']/, ` from "${TSLIB_MODULE}"`), loader: 'js' };
@@ -44,7 +48,7 @@ const lowerWithTypeScript: Plugin = {
 async function writeCommonJs(): Promise<void> {
   for (const file of await filesBelow('dist', '.js')) {
     const text = (await readFile(file, 'utf8'))
-      .replace(/((?:from |import |import\()["'])(\.{1,2}\/[^"']+)\.js(["'])/g, '$1$2.cjs$3')
+      .replace(RELATIVE_IMPORT, '$1$2.cjs$3')
       .replaceAll(TSLIB_MODULE, 'tslib')
       // It does not exist in CommonJS; a URL built by hand breaks on `#` and `%` in paths.
       .replaceAll('import.meta.url', "require('node:url').pathToFileURL(__filename).href");
@@ -69,23 +73,27 @@ async function copyAssets(): Promise<void> {
   }
 }
 
-/** tsc writes the declarations once; the CommonJS copies differ only in the extension of their imports. */
-async function writeDeclarations(): Promise<void> {
+/**
+ * tsc writes the declarations once; those that the entries lead to are shipped. The CommonJS copies differ only in the
+ * extension of their imports.
+ */
+async function writeDeclarations(entries: string[]): Promise<void> {
   const { status, stdout } = spawnSync(
     process.execPath,
     ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json'],
     { encoding: 'utf8' },
   );
   if (status !== 0) throw new Error(`declarations failed:\n${stdout}`);
-  for (const file of await filesBelow('build/types', '.d.ts')) {
-    const text = await readFile(file, 'utf8');
-    const target = path.join('dist', path.relative('build/types', file));
+  const wanted = new Set(entries.map((entry) => entry.replace(/^src\/(.*)\.ts$/, '$1.d.ts')));
+  for (const file of wanted) {
+    const text = await readFile(path.join('build/types', file), 'utf8');
+    for (const [, , imported] of text.matchAll(RELATIVE_IMPORT)) {
+      wanted.add(path.posix.join(path.posix.dirname(file), `${imported}.d.ts`));
+    }
+    const target = path.join('dist', file);
     await mkdir(path.dirname(target), { recursive: true });
     await writeFile(target, text);
-    await writeFile(
-      target.replace(/\.d\.ts$/, '.d.cts'),
-      text.replace(/((?:from |import\()['"])(\.{1,2}\/[^'"]+)\.js(['"])/g, '$1$2.cjs$3'),
-    );
+    await writeFile(target.replace(/\.d\.ts$/, '.d.cts'), text.replace(RELATIVE_IMPORT, '$1$2.cjs$3'));
   }
 }
 
@@ -93,7 +101,7 @@ export default defineConfig(async () => {
   await rm('dist', { recursive: true, force: true });
   await rm('build/types', { recursive: true, force: true });
   return {
-    entry: ['src/index.ts', 'src/http/index.ts', 'src/testing/index.ts'],
+    entry: ENTRIES,
     format: ['esm'],
     target: 'node20',
     // What several subpaths use goes into chunks of its own: a class is one class, whoever imports it.
@@ -104,7 +112,7 @@ export default defineConfig(async () => {
     onSuccess: async () => {
       await writeCommonJs();
       await copyAssets();
-      await writeDeclarations();
+      await writeDeclarations(ENTRIES);
     },
   };
 });
