@@ -32,7 +32,7 @@ export class SafeEmitter<Events extends object> extends EventEmitter<Events & Co
     return super.on(event, this.#guard(fn, event) as never, context);
   }
 
-  /** See {@link SafeEmitter.on}. */
+  /** The same as {@link SafeEmitter.on}. */
   override addListener<T extends EventName<Events>>(
     event: T,
     fn: EventListenerOf<Events, T>,
@@ -50,7 +50,7 @@ export class SafeEmitter<Events extends object> extends EventEmitter<Events & Co
     return super.once(event, this.#guard(fn, event) as never, context);
   }
 
-  /** Takes a listener away, or all of the event. */
+  /** Removes a listener; without `fn`, every listener of the event. */
   override off<T extends EventName<Events>>(
     event: T,
     fn?: EventListenerOf<Events, T>,

@@ -10,48 +10,87 @@
  */
 export const ERROR_NUMBERS = {
   // package management
+  /** Not a zip, cut off, damaged, hostile, past a limit, or not signed as the policy demands. */
   invalid_zip: '2001',
+  /** No `manifest.json`, or one that is not JSON or lacks a field. */
   manifest_missing: '2002',
+  /** No interpreter of this machine takes the wheels, or has the version the package asks for. */
   incompatible_python: '2003',
+  /** A requirement that no wheel of the package meets. */
   wheels_missing: '2004',
+  /** The environment, pip, the smoke run or the disk failed. */
   install_failed: '2005',
+  /** The product id is bound to another package. */
   activation_conflict: '2006',
+  /** The version is active or in use by a live process. */
   unsafe_uninstall: '2007',
+  /** This version is deployed already. */
   already_installed: '2005',
+  /** A live process runs the version that is to be replaced. */
   version_in_use: '2007',
+  /** No such package, version or active product id. */
   not_found: undefined,
+  /** The version failed its trial after a switch and was taken back from the product id. */
   version_barred: undefined,
   // store
+  /** Another process held the store or the version for too long. */
   lock_timeout: undefined,
+  /** The lock was taken over while it was held: this process was taken for dead. */
   lock_lost: undefined,
+  /** A file of the store cannot be read, and not rebuilt either. */
   store_damaged: undefined,
+  /** The system refused to read or write a file of the store. */
   store_failed: undefined,
   // worker and supervision
+  /** The worker said no more than that it failed. */
   unknown: '1000',
+  /** The version does not support the product id. */
   invalid_pid: '1001',
+  /** The image does not have the bytes its size asks for. */
   invalid_image: '1002',
+  /** An argument is not what it must be. */
   invalid_params: '1003',
+  /** The algorithm was called before it was ready. */
   not_initialized: '1004',
+  /** A call or a step took longer than its limit. */
   timeout: '1005',
+  /** The worker stopped answering pings. */
   heartbeat_lost: '1006',
+  /** The worker did not find the image it was called with. */
   frame_missing: '1007',
+  /** The worker does not know the colour space. */
   unsupported_color_space: '1008',
+  /** The algorithm raised. */
   execute_exception: '1009',
+  /** The algorithm printed to stdout under an SDK that forbids it. */
   stdout_contaminated: '1010',
+  /** The worker could not start, or the entry point could not be loaded. */
   start_failed: '1004',
+  /** The worker died during the call. */
   worker_exited: undefined,
+  /** The worker broke the protocol. */
   protocol_error: undefined,
+  /** The result breaks the contract and is not passed on as a verdict. */
   contract_violation: undefined,
+  /** More calls wait than the policy allows. */
   queue_full: undefined,
+  /** The workers failed too often and are left alone for a while. */
   circuit_open: undefined,
+  /** The package has no such phase. */
   unsupported_phase: undefined,
+  /** The worker cannot read this kind of image. */
   unsupported_image: '1002',
   // frames
+  /** A frame was used or released after its release. */
   frame_released: undefined,
+  /** No frame for the image: it is larger than the pool, or memory is short. */
   pool_full: undefined,
   // everything
+  /** The `signal` fired. The error's name is `AbortError`. */
   aborted: undefined,
+  /** The object was closed, or the version stopped. */
   closed: undefined,
+  /** This platform cannot do it. */
   unsupported_platform: undefined,
 } as const;
 
@@ -70,7 +109,7 @@ export interface FieldIssue {
 export interface RunnerErrorDetails {
   /** The file, folder or archive entry at fault. */
   path?: string;
-  /** Name and version of the package concerned. */
+  /** Name of the package concerned. */
   name?: string;
   /** Version of the package concerned. */
   version?: string;
@@ -79,9 +118,21 @@ export interface RunnerErrorDetails {
   /** Faults inside a document, by path. */
   issues?: FieldIssue[];
   /** Wheels concerned, with the tags that were wanted. */
-  wheels?: { file: string; tags: string[] }[];
+  wheels?: {
+    /** File name of the wheel. */
+    file: string;
+    /** Tags it wants (PEP 425). */
+    tags: string[];
+  }[];
   /** Interpreters that were looked at, with the tags they accept. */
-  interpreters?: { path: string; version: string; tags: string[] }[];
+  interpreters?: {
+    /** Absolute path of the executable. */
+    path: string;
+    /** For example `3.11.7`. */
+    version: string;
+    /** Tags it accepts. */
+    tags: string[];
+  }[];
   /** Requirements that could not be met, as written. */
   requirements?: string[];
   /** Last lines of a subprocess's output, oldest first. */
@@ -103,6 +154,12 @@ export interface RunnerErrorDetails {
   /** Further facts of the code. */
   [key: string]: unknown;
 }
+
+/** A failure whose code is known. */
+export type RunnerErrorOf<C extends RunnerErrorCode> = RunnerError & {
+  /** Which failure. */
+  readonly code: C;
+};
 
 /** What a {@link RunnerError} is made from besides code and message. */
 export interface RunnerErrorOptions {
@@ -157,7 +214,7 @@ export class RunnerError extends Error {
    * Whether `value` is a RunnerError (of the given code), also across the ESM and the CJS copy of the library,
    * where `instanceof` fails.
    */
-  static is<C extends RunnerErrorCode>(value: unknown, code?: C): value is RunnerError & { code: C } {
+  static is<C extends RunnerErrorCode>(value: unknown, code?: C): value is RunnerErrorOf<C> {
     return (
       typeof value === 'object' &&
       value !== null &&

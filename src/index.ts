@@ -4,7 +4,13 @@
  * @packageDocumentation
  */
 export { RunnerError, ERROR_NUMBERS } from './errors.js';
-export type { RunnerErrorCode, RunnerErrorDetails, RunnerErrorOptions, FieldIssue } from './errors.js';
+export type {
+  RunnerErrorCode,
+  RunnerErrorDetails,
+  RunnerErrorOf,
+  RunnerErrorOptions,
+  FieldIssue,
+} from './errors.js';
 export type { OperationOptions } from './abort.js';
 export { SafeEmitter, type CommonEvents, type EventListenerOf, type EventName } from './emitter.js';
 export type { ProcessIdentity } from './process/identity.js';
@@ -12,13 +18,14 @@ export type { Durability } from './store/atomic-file.js';
 export { StoreLayout } from './store/layout.js';
 export { openArchive, DEFAULT_ARCHIVE_LIMITS } from './package/archive.js';
 export type { OpenArchiveOptions, FileRange } from './package/archive.js';
-export type { Archive, ArchiveEntry, PlacedEntry } from './package/archive-types.js';
+export type { Archive, ArchiveEntry, ExtractReport, PlacedEntry } from './package/archive-types.js';
 export { checkIntegrity, generateSigningKeys, packageDigest, signPackage } from './package/integrity.js';
 export type {
   IntegrityOptions,
   IntegrityPolicy,
   IntegrityReport,
   SignatureState,
+  SignedPackage,
   SigningKeys,
   SignOptions,
 } from './package/integrity.js';

@@ -1,6 +1,6 @@
 import type { OperationOptions } from '../abort.js';
 import type { RunnerError, RunnerErrorCode } from '../errors.js';
-import type { Check } from '../package/types.js';
+import type { Check, VersionRef } from '../package/types.js';
 import type { PackageState, RegistryEntry } from '../registry/types.js';
 
 /** What a {@link Deployer} can be doing to a version. */
@@ -59,7 +59,7 @@ export interface CheckEvent extends Check {
   /** What the check belongs to. */
   operation: DeployOperation;
   /** The package that was checked. */
-  package: { name: string; version: string };
+  package: VersionRef;
 }
 
 /** A version was installed. */
@@ -70,7 +70,7 @@ export interface InstalledEvent extends OperationRef {
   replaced: boolean;
 }
 
-/** A package was refused. `path` is the zip, where it came as a file. */
+/** A package was refused. */
 export interface InvalidEvent extends OperationRef {
   /** Absolute path of the zip; undefined for an upload. */
   path?: string;
@@ -205,12 +205,18 @@ export interface PrunedVersion {
   archive?: string;
 }
 
+/** A version that `prune` would have removed by its age. */
+export interface KeptVersion extends VersionRef {
+  /** `rollback`: a product id would go back to it. `busy`: another process is working on it. */
+  reason: 'active' | 'running' | 'rollback' | 'busy';
+}
+
 /** What `prune` did. */
 export interface PruneReport {
   /** Versions that went. */
   pruned: PrunedVersion[];
   /** Versions past the count that were kept, and why. */
-  kept: { name: string; version: string; reason: 'active' | 'running' | 'rollback' | 'busy' }[];
+  kept: KeptVersion[];
   /** Bytes of unpacked wheels that no environment uses any more. */
   wheelBytes: number;
   /** All in all. */
@@ -239,7 +245,7 @@ export interface RecoveryReport {
   /** Operations of hosts that are dead. */
   recovered: RecoveredOperation[];
   /** Operations of hosts that are alive, left alone. */
-  busy: { id: string; operation: InterruptedOperation; name?: string; version?: string }[];
+  busy: Omit<RecoveredOperation, 'outcome'>[];
   /** Wall time in milliseconds. */
   durationMs: number;
 }

@@ -7,7 +7,7 @@ import { checkPixels, resolveMeta, wireMeta } from './image-meta.js';
 import { PooledFrame } from './pooled-frame.js';
 import { loadMapper } from './memory-mapping.js';
 import { SlotStore } from './slot-store.js';
-import type { Frame, FrameMeta, ImageInput, SentImage } from './types.js';
+import type { Frame, FrameMeta, FrameUsage, ImageInput, SentImage } from './types.js';
 
 /** Options of a {@link FramePool}. */
 export interface FramePoolOptions {
@@ -73,7 +73,7 @@ export class FramePool implements AsyncDisposable {
   }
 
   /** Slots made, slots idle, bytes taken. */
-  async usage(): Promise<{ slots: number; idle: number; bytes: number }> {
+  async usage(): Promise<FrameUsage> {
     return (await this.#open()).slots.usage;
   }
 

@@ -42,12 +42,25 @@ export interface Frame {
 
 /** An image as a host hands it over. `data` holds height × width × channels bytes, row-major. */
 export type ImageInput =
-  | ({ data: Uint8Array } & FrameMeta)
+  | ({
+      /** The pixels; copied, so that they are the caller's again once the call is answered. */
+      data: Uint8Array;
+    } & FrameMeta)
   | ({
       /** JPEG or PNG bytes; needs Pillow in the package. */
       encoded: Uint8Array;
     } & FrameMeta)
   | Frame;
+
+/** How full a pool is. */
+export interface FrameUsage {
+  /** Slots made. */
+  slots: number;
+  /** Slots that nobody uses. */
+  idle: number;
+  /** Bytes of all slots. */
+  bytes: number;
+}
 
 /** An image that a worker can find, until it is given back. */
 export interface SentImage {

@@ -31,6 +31,22 @@ export interface PlacedEntry {
   length: number;
 }
 
+/** Part of a file that is an archive of its own, such as a wheel stored in a package. */
+export interface FileRange {
+  /** Of its first byte. */
+  offset: number;
+  /** Bytes. */
+  length: number;
+}
+
+/** What {@link Archive.extract} wrote. */
+export interface ExtractReport {
+  /** How many. */
+  files: number;
+  /** Unpacked. */
+  bytes: number;
+}
+
 /** An open archive whose directory has passed every structural check. */
 export interface Archive {
   /** The file. */
@@ -49,7 +65,7 @@ export interface Archive {
    * Where the bytes of a stored entry lie in the file; undefined when the entry is compressed. Given to `openArchive`
    * as its `range`, it opens an archive inside this one without copying it.
    */
-  slice(entry: ArchiveEntry): { offset: number; length: number } | undefined;
+  slice(entry: ArchiveEntry): FileRange | undefined;
   /**
    * Opens an archive inside this one, such as a wheel: a stored one in place over this archive's descriptor, a
    * compressed one in memory if it has at most `maxBytes` (default 4 MiB). It ends with this archive at the latest.
@@ -84,7 +100,7 @@ export interface Archive {
       /** Takes the SHA-256 of each file as it is written, so that nobody need read it again for that. */
       onFile?: (entry: ArchiveEntry, sha256: Buffer) => void;
     },
-  ): Promise<{ files: number; bytes: number }>;
+  ): Promise<ExtractReport>;
   /** Closes the file; what is being read fails. */
   close(): Promise<void>;
   /** See {@link Archive.close}. */

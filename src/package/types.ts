@@ -3,6 +3,14 @@ import type { RunnerError } from '../errors.js';
 /** How a package is called: `phased` has `pre_execute` and `execute`, `execute-only` (SDK 0.3 and later) just `execute`. */
 export type Generation = 'phased' | 'execute-only';
 
+/** Which version of which package. */
+export interface VersionRef {
+  /** Of the package, as its manifest has it. */
+  name: string;
+  /** As its manifest has it. */
+  version: string;
+}
+
 /** A parameter of a step, as the manifest declares it. */
 export interface StepParameter {
   /** Name it goes by in the call's parameters. */
@@ -140,7 +148,12 @@ export interface PackageInspection {
   /** The interpreter it wants. */
   python: PythonNeed;
   /** The interpreter of this machine that can install it; absent when only one shipped with the package may. */
-  interpreter?: { path: string; version: string };
+  interpreter?: {
+    /** Absolute path of the executable. */
+    path: string;
+    /** For example `3.11.7`. */
+    version: string;
+  };
   /** Number of entries in the archive. */
   entries: number;
   /** Size of the zip. */
@@ -167,8 +180,17 @@ export interface ArchiveLimits {
 
 /** Full report on a package, in the shape of the SDK's own. */
 export interface ValidationReport {
-  /** `FAIL` when a check failed; checks by result. */
-  summary: { status: 'PASS' | 'FAIL'; passed: number; failed: number; skipped: number };
+  /** The checks counted. */
+  summary: {
+    /** `FAIL` when at least one check failed. */
+    status: 'PASS' | 'FAIL';
+    /** Checks that passed. */
+    passed: number;
+    /** Checks that failed. */
+    failed: number;
+    /** Checks that do not apply or could not be made. */
+    skipped: number;
+  };
   /** In order. */
   checks: Check[];
   /** The first fault, as an install would reject with it. */

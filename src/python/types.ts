@@ -35,7 +35,14 @@ export interface InstallReport {
   /** How the wheels got there: unpacked by pip, or linked from the store of unpacked wheels. */
   installer: 'pip' | 'link';
   /** What is in the environment now. */
-  installed: { name: string; version: string; file?: string }[];
+  installed: {
+    /** Normalised project name. */
+    name: string;
+    /** PEP 440. */
+    version: string;
+    /** Wheel it came from. */
+    file?: string;
+  }[];
   /** Wall time in milliseconds. */
   durationMs: number;
 }
@@ -55,14 +62,36 @@ export interface InterpreterNeed {
   embedded?: string;
 }
 
+/** A line of a subprocess. */
+export interface VenvOutputEvent {
+  /** Without its end. */
+  line: string;
+  /** Where it was written. */
+  stream: 'stdout' | 'stderr';
+  /** Folder of the environment. */
+  venv: string;
+}
+
+/** How far an installation is. */
+export interface VenvProgressEvent {
+  /** Folder of the environment. */
+  venv: string;
+  /** What it is busy with. */
+  stage: VenvStage;
+  /** Never falls, and reaches `totalBytes` on success. */
+  doneBytes: number;
+  /** What `doneBytes` grows to, as far as known. */
+  totalBytes: number;
+  /** Of the whole, 0 to 1; never falls. */
+  fraction: number;
+}
+
 /** Events of {@link VenvManager}. */
 export interface VenvManagerEvents {
   /** A line a subprocess wrote. */
-  output: [event: { line: string; stream: 'stdout' | 'stderr'; venv: string }];
+  output: [event: VenvOutputEvent];
   /** Bytes of the whole operation; `doneBytes` never falls, and reaches `totalBytes` on success. */
-  progress: [
-    event: { venv: string; stage: VenvStage; doneBytes: number; totalBytes: number; fraction: number },
-  ];
+  progress: [event: VenvProgressEvent];
 }
 
 /** What an installation is busy with. */

@@ -11,8 +11,15 @@ import { buildEntry, isSound, readEntry, treeOf, writeEntry, type WheelEntry } f
 
 /** What a pruning removed. */
 export interface WheelPruneReport {
-  /** Unpacked wheels that went. */
-  removed: { sha256: string; file: string; bytes: number }[];
+  /** Wheels that no environment used. */
+  removed: {
+    /** Of the wheel file (hex). */
+    sha256: string;
+    /** Its name; empty where that could not be read. */
+    file: string;
+    /** Unpacked. */
+    bytes: number;
+  }[];
   /** How many are in use and stay. */
   kept: number;
 }

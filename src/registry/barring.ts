@@ -1,4 +1,5 @@
 import { RunnerError } from '../errors.js';
+import type { VersionRef } from '../package/types.js';
 import { stepBack, type MappingChange } from './mappings.js';
 import type { RegistryContent } from './registry-file.js';
 import type { ActiveMapping } from './types.js';
@@ -8,7 +9,7 @@ export interface SwitchBack {
   /** Ids that have moved on from it in the meantime are left where they are. */
   pids: string[];
   /** The version that is left, and barred for these ids. */
-  from: { name: string; version: string };
+  from: VersionRef;
   /** Why, for those who look at the mapping and at the audit log. */
   reason: string;
   /** Who asked, for the audit log. */

@@ -1,3 +1,4 @@
+import type { VersionRef } from '../package/types.js';
 import type { RegistryDamage } from './rebuild.js';
 import type { ActiveMapping, RegistryEntry } from './types.js';
 
@@ -6,7 +7,7 @@ export interface RegistryEvents {
   /** A version was registered. */
   registered: [entry: RegistryEntry];
   /** A version is not deployed any more. */
-  unregistered: [version: { name: string; version: string }];
+  unregistered: [version: VersionRef];
   /** Product ids were bound to a version. */
   activated: [mappings: ActiveMapping[]];
   /** Product ids are served by none any more; the mappings they had. */

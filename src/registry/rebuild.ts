@@ -1,6 +1,7 @@
 import { copyFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { readJson, renameOver } from '../store/atomic-file.js';
+import type { VersionRef } from '../package/types.js';
 import type { StoreLayout } from '../store/layout.js';
 import { isEntry, isMapping } from './records.js';
 import { VERSION_MARKER, type RegistryContent, type RegistryReading } from './registry-file.js';
@@ -13,7 +14,7 @@ export interface RegistryDamage {
   /** What was wrong, for people. */
   problems: string[];
   /** Versions taken up from disk. */
-  recovered: { name: string; version: string }[];
+  recovered: VersionRef[];
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Generation } from '../package/types.js';
+import type { Generation, VersionRef } from '../package/types.js';
 
 /** Where a package or version stands. */
 export type PackageState =
@@ -47,9 +47,17 @@ export interface ActiveMapping {
   /** Who activated it. */
   operator?: string;
   /** Earlier versions, newest first; what `rollback` goes back through. */
-  history?: { name: string; version: string; activated_at: string }[];
+  history?: (VersionRef & {
+    /** ISO 8601, UTC. */
+    activated_at: string;
+  })[];
   /** Versions this id was taken back from, and why; refused unless forced. `at` is ISO 8601, UTC. */
-  barred?: { name: string; version: string; reason: string; at: string }[];
+  barred?: (VersionRef & {
+    /** In words. */
+    reason: string;
+    /** ISO 8601, UTC. */
+    at: string;
+  })[];
   /** Further fields, as they came. */
   [key: string]: unknown;
 }

@@ -9,12 +9,17 @@ export interface Disagreement {
   /** The two answers, when both were given. */
   comparison?: AnswerComparison;
   /** Code and message, when the other version failed. */
-  failure?: { code: string; message: string };
+  failure?: {
+    /** Code of its error. */
+    code: string;
+    /** Message of its error. */
+    message: string;
+  };
 }
 
 /** How a version did beside another one, or beside a recording. */
 export interface ComparisonReport {
-  /** What was compared, `name version`. */
+  /** What it was held against: `name version`, or the recording. */
   expected: string;
   /** What it was compared with, `name version`. */
   actual: string;
@@ -31,9 +36,23 @@ export interface ComparisonReport {
   /** Calls by verdict of each, for example `NG -> OK`. */
   verdicts: Record<string, number>;
   /** Sums over all calls; the overlap is the mean over matched boxes. */
-  boxes: { matched: number; missing: number; extra: number; meanIou: number | undefined };
+  boxes: {
+    /** That both have. */
+    matched: number;
+    /** That only the expected answers have. */
+    missing: number;
+    /** That only the tried version has. */
+    extra: number;
+    /** Mean intersection over union of the matched ones; undefined when there are none. */
+    meanIou: number | undefined;
+  };
   /** At the worker, in milliseconds. */
-  latency: { expected: LatencySummary; actual: LatencySummary };
+  latency: {
+    /** Of what it was held against. */
+    expected: LatencySummary;
+    /** Of the tried version. */
+    actual: LatencySummary;
+  };
   /** The first ones. */
   disagreements: Disagreement[];
 }

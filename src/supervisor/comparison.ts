@@ -16,6 +16,7 @@ export interface AnswerComparison {
   actual: string;
   /** Defect boxes, paired by their overlap. */
   boxes: {
+    /** Boxes that both have. */
     matched: number;
     /** Boxes of the expected answer without a counterpart. */
     missing: Rect[];

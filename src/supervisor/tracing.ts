@@ -11,7 +11,7 @@ export interface CallTrace {
   phase: 'pre' | 'execute';
   /** Product id, where it goes by one. */
   pid: string | undefined;
-  /** Once routed. */
+  /** Package that answers, once routed. */
   name?: string;
   /** As `name`. */
   version?: string;

@@ -25,7 +25,12 @@ export type InspectionRequest = InspectionInput &
         /** Goes to this version instead, whatever the mapping says. */
         target?: InspectionTarget;
       }
-    | { pid?: string; target: InspectionTarget }
+    | {
+        /** Told to the algorithm. */
+        pid?: string;
+        /** The version that answers, active or not. */
+        target: InspectionTarget;
+      }
   );
 
 /** What is to be inspected, and how. */
@@ -38,10 +43,29 @@ export interface InspectionInput {
   image: ImageInput;
   /** Needed by the execute-only generation; the image itself stands in when it is absent. */
   guideImage?: ImageInput;
-  /** What the guide image shows, by label and boxes in pixels (execute-only generation). */
-  guideInfo?: { label?: string; posList: { x: number; y: number; width: number; height: number }[] }[];
-  /** Goes from `pre` to `execute`: the same id, and values for the algorithm. */
-  session?: { id?: string; context?: Record<string, unknown> };
+  /** Where to look: labelled boxes in pixels of the image (execute-only generation). @defaultValue none */
+  guideInfo?: {
+    /** What is there. */
+    label?: string;
+    /** Its boxes. */
+    posList: {
+      /** Of the left edge. */
+      x: number;
+      /** Of the top edge. */
+      y: number;
+      /** Pixels. */
+      width: number;
+      /** Pixels. */
+      height: number;
+    }[];
+  }[];
+  /** Calls that belong together (phased generation): each goes to the worker that keeps its values (bundled), or to the one before when that is free (SDK). */
+  session?: {
+    /** @defaultValue a random id */
+    id?: string;
+    /** Handed to the algorithm with each call. @defaultValue empty */
+    context?: Record<string, unknown>;
+  };
   /** Parameters of the step, by key. */
   userParams?: Record<string, unknown>;
   /**
@@ -68,9 +92,18 @@ export interface InspectionResult {
   worker: number;
   /** How often it was tried; 1 when all went well. */
   attempts: number;
-  /** `queueMs`: waiting for a worker. `frameMs`: copying images. `callMs`: the last attempt at the worker. */
-  timing: { queueMs: number; frameMs: number; callMs: number; totalMs: number };
-  /** Version that answered. */
+  /** Where the time went. */
+  timing: {
+    /** Waiting for a worker. */
+    queueMs: number;
+    /** Copying images. */
+    frameMs: number;
+    /** The last attempt at the worker. */
+    callMs: number;
+    /** From the request to the result. */
+    totalMs: number;
+  };
+  /** Package that answered. */
   name: string;
   /** As `name`. */
   version: string;
@@ -155,7 +188,7 @@ export interface SupervisedStatus {
   spares: number;
   /** Of answered calls, from the request to the result. */
   latency: LatencySummary;
-  /** Sums over the workers. */
+  /** Resident memory of all workers. */
   rssBytes: number | undefined;
   /** As `rssBytes`: cores in use since the last look. */
   cpu: number | undefined;
@@ -179,26 +212,118 @@ export interface WorkerEvent extends DeploymentEvent {
   worker: number | undefined;
 }
 
+/** A deployment changed its state. */
+export interface StateEvent extends DeploymentEvent {
+  /** What it is now. */
+  state: SupervisedState;
+  /** What it was. */
+  previous: SupervisedState;
+}
+
+/** A worker that is ready. */
+export interface WorkerReadyEvent extends WorkerEvent {
+  /** Process id. */
+  pid: number;
+  /** As its `hello` tells. */
+  generation: Generation;
+  /** As its `hello` tells. */
+  sdkVersion: string;
+  /** Spawn to first pong. */
+  startMs: number;
+}
+
+/** About a process that may be gone. */
+export interface WorkerProcessEvent extends WorkerEvent {
+  /** Process id; undefined when it could not be spawned. */
+  pid: number | undefined;
+}
+
+/** How a worker's process ended. */
+export interface WorkerExitEvent extends WorkerProcessEvent, WorkerExit {}
+
+/** When a worker is started again. */
+export interface WorkerRestartEvent extends WorkerEvent {
+  /** From 1; starts anew once a worker has proven itself. */
+  attempt: number;
+  /** Until the start: 0 for the first attempt and where a warm spare steps in. */
+  delayMs: number;
+  /** Why the one before ended. */
+  reason: string;
+}
+
+/** A worker failed. */
+export interface WorkerFailureEvent extends WorkerEvent {
+  /** How. */
+  error: RunnerError;
+}
+
+/** A line in a worker's log. */
+export interface WorkerLogEvent extends WorkerEvent, WorkerLog {}
+
+/** Text on a worker's stdout that belongs to no frame. */
+export interface StrayOutputEvent extends WorkerEvent {
+  /** As printed. */
+  text: string;
+}
+
+/** A deployment is left alone for a while. */
+export interface CircuitOpenEvent extends DeploymentEvent {
+  /** `crashes`: too many within the window. `restarts`: too many in a row. `probation`: the probe failed. */
+  reason: string;
+  /** Until one worker is tried again. */
+  coolDownMs: number;
+  /** What calls are refused with; its cause is the last failure. */
+  error: RunnerError;
+}
+
+/** A version has stood its trial. */
+export interface ProbationPassedEvent extends DeploymentEvent {
+  /** Product ids it was switched to. */
+  pids: string[];
+}
+
+/** An answered call. */
+export interface ResultEvent extends DeploymentEvent {
+  /** Product id of the request, where it had one. */
+  pid: string | undefined;
+  /** What was called. */
+  phase: 'pre' | 'execute';
+  /** What the caller was given. */
+  result: InspectionResult;
+}
+
+/** A failure: of a call, or of a worker outside any call. What was known of it then is in it. */
+export interface SupervisorErrorEvent extends Partial<WorkerEvent> {
+  /** The failure, as the caller was given it. */
+  error: RunnerError;
+  /** Product id of the request. */
+  pid?: string;
+  /** Of the call. */
+  requestId?: string;
+  /** Of the call. */
+  phase?: string;
+}
+
 /** Events of an AlgorithmSupervisor. */
 export interface SupervisorEvents {
   /** A deployment changed its state. */
-  state: [event: DeploymentEvent & { state: SupervisedState; previous: SupervisedState }];
-  /** A worker has loaded its algorithm. `startMs`: spawn to first pong. */
-  ready: [event: WorkerEvent & { pid: number; generation: Generation; sdkVersion: string; startMs: number }];
-  /** The process of a worker ended, as wanted or not. */
-  exit: [event: WorkerEvent & { pid: number | undefined } & WorkerExit];
-  /** A worker is started again after `delayMs`. */
-  restart: [event: WorkerEvent & { attempt: number; delayMs: number; reason: string }];
+  state: [event: StateEvent];
+  /** A worker takes calls from now on, or a warm spare stands by. */
+  ready: [event: WorkerReadyEvent];
+  /** A worker's process ended. */
+  exit: [event: WorkerExitEvent];
+  /** A worker that ended will be started again. */
+  restart: [event: WorkerRestartEvent];
   /** A worker was replaced because of its age or its memory. `pid` is that of the old one. */
-  recycled: [event: WorkerEvent & { pid: number | undefined }];
-  /** A worker did not answer a ping in time; it is ended. */
-  heartbeatLost: [event: WorkerEvent & { error: RunnerError }];
-  /** A line that a worker wrote to stderr. */
-  log: [event: WorkerEvent & WorkerLog];
-  /** Text on a worker's stdout that belongs to no frame. */
-  strayOutput: [event: WorkerEvent & { text: string }];
+  recycled: [event: WorkerProcessEvent];
+  /** A worker stopped answering pings; it is ended and replaced. */
+  heartbeatLost: [event: WorkerFailureEvent];
+  /** A line the algorithm or its SDK logged. */
+  log: [event: WorkerLogEvent];
+  /** Text an algorithm printed to stdout, between the frames. No frame is lost by it. */
+  strayOutput: [event: StrayOutputEvent];
   /** Too many crashes: nothing is started for `coolDownMs`. */
-  circuitOpen: [event: DeploymentEvent & { reason: string; coolDownMs: number; error: RunnerError }];
+  circuitOpen: [event: CircuitOpenEvent];
   /** The deployment may be started again. */
   circuitClosed: [event: DeploymentEvent];
   /** Product ids were moved to another version. */
@@ -206,15 +331,11 @@ export interface SupervisorEvents {
   /** A version did not stand its trial: the one before serves again. */
   switchedBack: [event: SwitchedBackEvent];
   /** A version has stood its trial. */
-  probationPassed: [event: DeploymentEvent & { pids: string[] }];
+  probationPassed: [event: ProbationPassedEvent];
   /** A candidate has answered a copy of a call. */
   shadow: [event: ShadowEvent];
   /** A call was answered. */
-  result: [
-    event: DeploymentEvent & { pid: string | undefined; phase: 'pre' | 'execute'; result: InspectionResult },
-  ];
+  result: [event: ResultEvent];
   /** A call failed (with its `requestId`), or something did that no call waited for. */
-  error: [
-    event: Partial<WorkerEvent> & { error: RunnerError; pid?: string; requestId?: string; phase?: string },
-  ];
+  error: [event: SupervisorErrorEvent];
 }

@@ -24,13 +24,21 @@ export interface ProbeTarget {
 /** What the probe found. */
 export interface ProbeFindings {
   /** In the order they were made. */
-  checks: (Check & { name: CheckName })[];
+  checks: (Check & {
+    /** Which check. */
+    name: CheckName;
+  })[];
   /** The first failure, with Python's traceback. */
   error?: RunnerError;
   /** What `get_info()` answered (phased generation). */
   info?: Record<string, unknown>;
   /** Whether the environment has these modules. */
-  modules: { numpy: boolean; PIL: boolean };
+  modules: {
+    /** NumPy. */
+    numpy: boolean;
+    /** Pillow. */
+    PIL: boolean;
+  };
 }
 
 /** A line of the probe's findings (see probe.py). */

@@ -17,6 +17,7 @@ import type {
   WorkerEvents,
   WorkerExit,
   WorkerLimits,
+  WorkerPing,
   WorkerReady,
   WorkerReply,
   WorkerSpec,
@@ -76,7 +77,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     this.exited = new Promise((resolve) => (this.#resolveExited = resolve));
   }
 
-  /** Where its process stands. */
+  /** Where it stands. */
   get state(): WorkerState {
     return this.#state;
   }
@@ -195,7 +196,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
    *
    * @throws RunnerError `timeout` when no pong comes (the worker is left alone), `closed` when it is not running
    */
-  async ping(o: { timeoutMs?: number } = {}): Promise<{ roundTripMs: number; duringCall: boolean }> {
+  async ping(o: { timeoutMs?: number } = {}): Promise<WorkerPing> {
     if (this.#state !== 'idle' && this.#state !== 'busy') {
       throw new RunnerError('closed', `${this.#title} answers no pings: it is ${this.#state}`);
     }

@@ -127,7 +127,12 @@ export interface WorkerCall {
   /** Product id. */
   pid?: string;
   /** Id and values that go from `pre` to `execute`. */
-  session?: { id: string; context: Record<string, unknown> };
+  session?: {
+    /** Of the session. */
+    id: string;
+    /** Handed to the algorithm. */
+    context: Record<string, unknown>;
+  };
   /** Parameters of the step, by key. */
   userParams?: Record<string, unknown>;
   /** The image to inspect. */
@@ -193,6 +198,14 @@ export interface WorkerReady {
   capabilities: string[];
   /** Spawn to first pong. */
   startMs: number;
+}
+
+/** A ping that was answered. */
+export interface WorkerPing {
+  /** Ping written to pong read. */
+  roundTripMs: number;
+  /** Whether a call was running. */
+  duringCall: boolean;
 }
 
 /** How a worker ended. */

@@ -27,7 +27,7 @@ describe('errors', () => {
   test('narrow from unknown, and their code with the code asked for', () => {
     const look = (caught: unknown): void => {
       if (!RunnerError.is(caught)) return;
-      expectTypeOf(caught).toEqualTypeOf<RunnerError & { code: RunnerErrorCode }>();
+      expectTypeOf(caught).toExtend<RunnerError & { readonly code: RunnerErrorCode }>();
       expectTypeOf(caught.details.timeoutMs).toEqualTypeOf<number | undefined>();
       if (RunnerError.is(caught, 'timeout')) expectTypeOf(caught.code).toEqualTypeOf<'timeout'>();
     };

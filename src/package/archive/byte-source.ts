@@ -1,14 +1,7 @@
 import { constants, readSync } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { zipFault } from './fault.js';
-
-/** Part of a file that is an archive of its own, such as a wheel stored in a package. */
-export interface FileRange {
-  /** First byte, from 0. */
-  offset: number;
-  /** Number of bytes. */
-  length: number;
-}
+import type { FileRange } from '../archive-types.js';
 
 /** Random access to the bytes of an archive; positions count from its first byte. */
 export class ByteSource {

@@ -1,6 +1,7 @@
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import type { ArchiveLimits } from '../types.js';
-import { ByteSource, type FileRange } from './byte-source.js';
+import type { FileRange } from '../archive-types.js';
+import { ByteSource } from './byte-source.js';
 import { readDirectory, type DirectoryEntry } from './central-directory.js';
 import { findDirectory } from './end-record.js';
 import { EntryChecker } from './entry-checker.js';

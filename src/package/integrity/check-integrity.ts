@@ -10,7 +10,12 @@ import type { IntegrityPolicy, IntegrityReport } from './types.js';
 /** What {@link checkIntegrity} holds against each other. */
 export interface IntegrityOptions extends OperationOptions {
   /** Wheels of the package with their entries. */
-  wheels?: readonly { entry: ArchiveEntry; wheel: Wheel }[];
+  wheels?: readonly {
+    /** Its file in the package. */
+    entry: ArchiveEntry;
+    /** What its name tells. */
+    wheel: Wheel;
+  }[];
   /** Lines of its requirements file. */
   requirements?: readonly Requirement[];
 }

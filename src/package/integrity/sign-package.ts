@@ -16,6 +16,14 @@ export interface SignOptions extends OperationOptions {
   output?: string;
 }
 
+/** What {@link signPackage} did. */
+export interface SignedPackage {
+  /** Canonical digest of the content (hex). */
+  digest: string;
+  /** Identifier of the key's public half. */
+  keyId: string;
+}
+
 /**
  * Signs a package: adds an entry `SIGNATURE` with an Ed25519 signature over the canonical digest of all others
  * ({@link packageDigest}). A signature that is there is replaced. The other entries stay as they are, byte for byte.
@@ -23,7 +31,7 @@ export interface SignOptions extends OperationOptions {
  * @param zip - path of the package
  * @throws RunnerError `invalid_zip` when the package is none; `invalid_params` when the key is no Ed25519 private key
  */
-export async function signPackage(zip: string, o: SignOptions): Promise<{ digest: string; keyId: string }> {
+export async function signPackage(zip: string, o: SignOptions): Promise<SignedPackage> {
   const privateKey = readPrivateKey(o.privateKey);
   const publicKey = createPublicKey(privateKey);
   const output = o.output ?? zip;

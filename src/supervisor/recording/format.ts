@@ -43,16 +43,26 @@ export interface RecordedCall {
   phase: 'pre' | 'execute';
   /** Product id it was routed by, if it was. */
   pid?: string;
-  /** Version that answered. */
+  /** Package that answered. */
   name: string;
   /** As `name`. */
   version: string;
   /** What was asked, images apart. */
   request: {
+    /** From 1. */
     step_index: number;
+    /** In words. */
     step_desc?: string;
+    /** As the request had it. */
     guide_info?: unknown[];
-    session?: { id?: string; context?: Record<string, unknown> };
+    /** As the request had it. */
+    session?: {
+      /** Of the session. */
+      id?: string;
+      /** Handed to the algorithm. */
+      context?: Record<string, unknown>;
+    };
+    /** As the request had it. */
     user_params?: Record<string, unknown>;
   };
   /** The image that was inspected. */
@@ -61,13 +71,29 @@ export interface RecordedCall {
   guide_image?: RecordedImage;
   /** What was answered… */
   result?: {
+    /** Of the call. */
     request_id: string;
+    /** As answered. */
     status: 'OK' | 'ERROR';
+    /** As answered. */
     message: string;
+    /** As answered. */
     error_code?: string;
+    /** As answered. */
     data: ResultData;
+    /** 1, and one more for each retry. */
     attempts: number;
-    timing: { queue_ms: number; frame_ms: number; call_ms: number; total_ms: number };
+    /** Where the time went, in milliseconds. */
+    timing: {
+      /** Waiting for a worker. */
+      queue_ms: number;
+      /** Copying images. */
+      frame_ms: number;
+      /** At the worker. */
+      call_ms: number;
+      /** All in all. */
+      total_ms: number;
+    };
   };
   /** …or how it failed. */
   error?: Record<string, unknown>;

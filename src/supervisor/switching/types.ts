@@ -1,4 +1,5 @@
 import type { OperationOptions } from '../../abort.js';
+import type { VersionRef } from '../../package/types.js';
 import type { ImageInput } from '../../frames/types.js';
 import type { ProbationPolicy } from '../probation.js';
 
@@ -41,7 +42,7 @@ export interface RollbackOptions extends OperationOptions {
   /** Product id that goes back. */
   pid: string;
   /** Any version that is kept. @defaultValue the one that served the id before */
-  to?: { name: string; version: string };
+  to?: VersionRef;
   /** Who asked, for the audit log. */
   operator?: string;
   /** As for a switch. */
@@ -59,7 +60,7 @@ export interface SwitchedEvent {
   /** The version that serves now. */
   version: string;
   /** Versions that served before. */
-  from: { name: string; version: string }[];
+  from: VersionRef[];
 }
 
 /** A version that did not stand its trial. `name` and `version` are those that were left. */
@@ -71,7 +72,7 @@ export interface SwitchedBackEvent {
   /** The version that was left. */
   version: string;
   /** Versions that serve again. */
-  to: { name: string; version: string }[];
+  to: VersionRef[];
   /** What it failed by, for people. */
   reason: string;
 }
