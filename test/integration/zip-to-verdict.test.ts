@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { FramePool, type InspectionRequest } from '../../src/index.js';
+import { buildWheel, wheelFileName } from '../../src/testing/index.js';
 import { sharedNumpyWheel } from '../support/shared-material.js';
 import { filesBelow, openStation } from '../support/station.js';
 
@@ -132,8 +133,10 @@ test('install tells its stages in order and a progress that rises from 0 to 1', 
   expect(installed).toEqual(['sample 1.0.0']);
 });
 
+const odd = { name: 'odd', version: '1.0', tag: 'cp27-cp27m-win32' };
+const otherPython = { file: wheelFileName(odd), bytes: await buildWheel(odd) };
+
 describe('bad input is refused with its code, and the store stays as it was', () => {
-  const otherPython = { file: 'odd-1.0-cp27-cp27m-win32.whl', bytes: new Uint8Array([80, 75]) };
   const raising = {
     'algorithm/__init__.py': '',
     'algorithm/main.py': 'raise RuntimeError("no licence file")\n',
