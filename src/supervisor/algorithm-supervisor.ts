@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
@@ -7,11 +6,13 @@ import type { Registry } from '../registry/registry.js';
 import type { WorkerFlavour } from '../worker/types.js';
 import { settleOrAbort } from './abortable.js';
 import { askInfo } from './algorithm-info.js';
+import { CallService } from './call-service.js';
 import { systemClock } from './clock.js';
 import { Deadline } from './deadline.js';
 import type { Emit } from './deployment.js';
-import { DeploymentTable, type HeldDeployment } from './deployment-table.js';
-import { checkRequest, checkWorkers } from './inspection-request.js';
+import { DeploymentTable } from './deployment-table.js';
+import { Gate } from './gate.js';
+import { checkWorkers } from './inspection-request.js';
 import { Inspector } from './inspector.js';
 import type { ComparisonReport } from './comparison-report.js';
 import { Onlookers } from './onlookers.js';
@@ -25,7 +26,6 @@ import { Retirement } from './switching/retirement.js';
 import { Switcher } from './switching/switcher.js';
 import { Trials } from './switching/trials.js';
 import type { RollbackOptions, SwitchOptions } from './switching/types.js';
-import { traceCall, type CallTrace } from './tracing.js';
 import type {
   AlgorithmInfo,
   CallOptions,
@@ -61,17 +61,14 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   readonly #ownsFrames: boolean;
   readonly #table: DeploymentTable;
   readonly #router: Router;
-  readonly #inspector: Inspector;
+  readonly #gate = new Gate();
+  readonly #calls: CallService;
   readonly #sessions = new SessionTable();
   readonly #trials: Trials;
   readonly #switcher: Switcher;
   readonly #onlookers: Onlookers;
   readonly #registry: Registry;
-  readonly #tell: Emit;
   readonly #follow: () => void;
-  /** Tells this supervisor's requests from those of another one in the same logs. */
-  readonly #prefix = randomUUID().slice(0, 8);
-  #requests = 0;
   #closed: Promise<void> | undefined;
 
   /** @throws RunnerError `invalid_params` for a policy that cannot be */
@@ -82,50 +79,32 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     this.#registry = o.registry;
     this.#frames = o.frames ?? new FramePool();
     this.#ownsFrames = o.frames === undefined;
-    const { policy } = this;
     const { registry } = o;
+    const { policy } = this;
+    const frames = this.#frames;
+    const gate = this.#gate;
     const emit: Emit = (name, ...args) => {
       this.#trials.watch(name, ...args);
       return this.emit(name, ...(args as never));
     };
-    this.#tell = emit;
-    this.#table = new DeploymentTable(
-      {
-        registry: o.registry,
-        frames: this.#frames,
-        flavour: o.worker ?? 'sdk',
-        policy,
-        clock,
-        emit,
-      },
-      (deployment) => {
-        this.#sessions.forget(deployment);
-      },
-    );
-    this.#router = new Router({ registry: o.registry, table: this.#table, policy });
-    this.#inspector = new Inspector({ policy, clock, frames: this.#frames, sessions: this.#sessions });
-    const retirement = new Retirement(registry, this.#router);
-    this.#trials = new Trials({ registry, retirement, clock, emit });
+    const flavour = o.worker ?? 'sdk';
+    const table = new DeploymentTable({ registry, frames, flavour, policy, clock, emit }, (deployment) => {
+      this.#sessions.forget(deployment);
+    });
+    const router = new Router({ registry, table, policy });
+    const retirement = new Retirement(registry, router);
+    const inspector = new Inspector({ policy, clock, frames, sessions: this.#sessions });
+    const calls = new CallService({ gate, router, inspector, policy, clock, emit });
+    const trials = new Trials({ registry, retirement, clock, emit });
+    this.#table = table;
+    this.#router = router;
+    this.#calls = calls;
+    this.#trials = trials;
     this.#switcher = new Switcher({
-      registry,
-      table: this.#table,
-      router: this.#router,
-      retirement,
-      trials: this.#trials,
-      policy,
-      emit,
-      callAt: (deployment, request, { signal }) => {
-        checkRequest(request);
-        const startedAt = clock.now();
-        const requestId = this.#nextRequest();
-        const deadline = new Deadline(clock, startedAt, request.timeoutMs ?? policy.executeTimeoutMs, signal);
-        return this.#inspector.run({ phase: 'execute', request, requestId, deadline, startedAt }, deployment);
-      },
+      ...{ registry, table, router, retirement, trials, policy, emit },
+      callAt: (deployment, request, options) => calls.callAt(deployment, request, options),
     });
-    this.#onlookers = new Onlookers({
-      ...{ inspector: this.#inspector, table: this.#table, router: this.#router },
-      ...{ frames: this.#frames, retirement, policy, clock, emit },
-    });
+    this.#onlookers = new Onlookers({ inspector, table, router, frames, retirement, policy, clock, emit });
     this.#follow = () => {
       this.#switcher.follow();
     };
@@ -140,14 +119,14 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * handshake or a model that takes too long, `aborted`, `closed`. Nothing of a failed start is left.
    */
   async start(name: string, version: string, o: { workers?: number } & OperationOptions = {}): Promise<void> {
-    this.#checkOpen('start');
+    this.#gate.check('start');
     throwIfAborted(o.signal, 'start');
     const workers = o.workers ?? this.policy.workers;
     checkWorkers(workers);
     const entry = await this.#router.entry(name, version);
     const before = this.#table.find(name, version);
     if (!before) this.#table.forgive(name, version);
-    const { deployment, letGo } = await this.#obtain(() => this.#table.obtain(entry, workers));
+    const { deployment, letGo } = await this.#gate.hold(() => this.#table.obtain(entry, workers));
     try {
       await settleOrAbort(o.signal, before ? deployment.serving() : deployment.ready, () => {
         // Only a start that is nobody else's is taken back.
@@ -178,9 +157,11 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * @throws RunnerError `unsupported_phase` for the execute-only generation, `not_found`, and as {@link AlgorithmSupervisor.execute}
    */
   async info(name: string, version: string, o: OperationOptions = {}): Promise<AlgorithmInfo> {
-    this.#checkOpen('info');
+    this.#gate.check('info');
     throwIfAborted(o.signal, 'info');
-    const { deployment, letGo } = await this.#obtain(() => this.#router.route({ target: { name, version } }));
+    const { deployment, letGo } = await this.#gate.hold(() =>
+      this.#router.route({ target: { name, version } }),
+    );
     try {
       await settleOrAbort(o.signal, deployment.ready);
       const deadline = new Deadline(systemClock, systemClock.now(), this.policy.infoTimeoutMs, o.signal);
@@ -196,7 +177,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * @throws RunnerError `unsupported_phase` for the execute-only generation, and as {@link AlgorithmSupervisor.execute}
    */
   preExecute(request: InspectionRequest, o: CallOptions = {}): Promise<InspectionResult> {
-    return this.#inspect('pre', request, o);
+    return this.#calls.call('pre', request, o);
   }
 
   /**
@@ -207,7 +188,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * `circuit_open`, `pool_full`, `aborted`, `closed`
    */
   execute(request: InspectionRequest, o: CallOptions = {}): Promise<InspectionResult> {
-    return this.#inspect('execute', request, o);
+    return this.#calls.call('execute', request, o);
   }
 
   /**
@@ -217,7 +198,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * @throws RunnerError as {@link AlgorithmSupervisor.execute}
    */
   async reset(session: { id: string }, o: OperationOptions = {}): Promise<void> {
-    this.#checkOpen('reset');
+    this.#gate.check('reset');
     throwIfAborted(o.signal, 'reset');
     const { infoTimeoutMs } = this.policy;
     await Promise.all(
@@ -242,7 +223,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * and what the warm-up call fails with
    */
   async switch(o: SwitchOptions): Promise<void> {
-    this.#checkOpen('switch');
+    this.#gate.check('switch');
     await this.#switcher.switch(o);
   }
 
@@ -251,7 +232,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * @throws RunnerError as {@link AlgorithmSupervisor.switch}
    */
   async rollback(o: RollbackOptions): Promise<void> {
-    this.#checkOpen('rollback');
+    this.#gate.check('rollback');
     await this.#switcher.rollback(o);
   }
 
@@ -262,7 +243,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * @throws RunnerError `invalid_params`, `not_found`, `start_failed`, `timeout`, `aborted`, `closed`
    */
   async shadow(o: ShadowOptions): Promise<Shadow> {
-    this.#checkOpen('shadow');
+    this.#gate.check('shadow');
     return this.#onlookers.shadow(o);
   }
 
@@ -271,7 +252,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * @throws RunnerError `invalid_params` for a folder with something else in it
    */
   async record(o: RecordOptions): Promise<Recording> {
-    this.#checkOpen('record');
+    this.#gate.check('record');
     return this.#onlookers.record(o);
   }
 
@@ -280,12 +261,12 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * @throws RunnerError `invalid_params` for a folder that is no recording, `not_found`, `aborted`, `closed`
    */
   replay(o: ReplayOptions): Promise<ComparisonReport> {
-    return replayRecording(o, (phase, request, options) => this.#inspect(phase, request, options));
+    return replayRecording(o, (phase, request, options) => this.#calls.call(phase, request, options));
   }
 
   /** Closes the circuit of a version by hand; resolves when a worker is ready. */
   async resetCircuit(name: string, version: string, o: OperationOptions = {}): Promise<void> {
-    this.#checkOpen('resetCircuit');
+    this.#gate.check('resetCircuit');
     const deployment = this.#table.find(name, version);
     if (deployment) await settleOrAbort(o.signal, deployment.serving());
     else this.#table.forgive(name, version);
@@ -298,6 +279,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
 
   /** Ends everything: calls that wait or run are rejected with `closed`; no process, timer or frame is left. */
   close(): Promise<void> {
+    this.#gate.shut();
     return (this.#closed ??= (async () => {
       for (const event of FOLLOWED) this.#registry.off(event, this.#follow);
       await this.#router.settled();
@@ -314,87 +296,4 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-
-  async #inspect(
-    phase: 'pre' | 'execute',
-    request: InspectionRequest,
-    { signal }: CallOptions,
-  ): Promise<InspectionResult> {
-    const requestId = this.#nextRequest();
-    const trace: CallTrace = { requestId, phase, pid: request.pid };
-    return traceCall(trace, async () => {
-      try {
-        const startedAt = systemClock.now();
-        throwIfAborted(signal, `${phase} call`);
-        this.#checkOpen(phase);
-        checkRequest(request);
-        return await this.#routed({ phase, request, requestId, startedAt, signal, trace });
-      } catch (error) {
-        if (RunnerError.is(error)) {
-          const { name, version } = trace;
-          this.#tell('error', { error, requestId, phase, pid: request.pid, name, version });
-        }
-        throw error;
-      }
-    });
-  }
-
-  async #routed(call: {
-    phase: 'pre' | 'execute';
-    request: InspectionRequest;
-    requestId: string;
-    startedAt: number;
-    signal: AbortSignal | undefined;
-    trace: CallTrace;
-  }): Promise<InspectionResult> {
-    const { phase, request, requestId, startedAt, signal, trace } = call;
-    const limitMs = phase === 'pre' ? this.policy.preTimeoutMs : this.policy.executeTimeoutMs;
-    let deadline = new Deadline(systemClock, startedAt, request.timeoutMs ?? limitMs, signal);
-    const { deployment, letGo } = await this.#obtain(() => this.#router.route(request));
-    try {
-      const { name, version, generation } = deployment.entry;
-      Object.assign(trace, { name, version });
-      if (phase === 'pre' && generation === 'execute-only') {
-        throw new RunnerError(
-          'unsupported_phase',
-          `${name} ${version} is of the execute-only generation (SDK 0.3 and later): it has no pre_execute. Call execute()`,
-          { details: { name, version, stage: 'pre' } },
-        );
-      }
-      if (!deployment.isReady && request.timeoutMs === undefined) {
-        await settleOrAbort(signal, deployment.ready);
-        deadline = new Deadline(systemClock, systemClock.now(), limitMs, signal);
-      }
-      const result = await this.#inspector.run(
-        { phase, request, requestId, deadline, startedAt },
-        deployment,
-      );
-      Object.assign(trace, { worker: result.worker, attempts: result.attempts });
-      this.#tell('result', { name, version, pid: request.pid, phase, result });
-      return result;
-    } finally {
-      letGo();
-    }
-  }
-
-  /** A deployment that was made while this closed would outlive it. */
-  async #obtain(work: () => Promise<HeldDeployment>): Promise<HeldDeployment> {
-    const held = await work();
-    if (!this.#closed) return held;
-    held.letGo();
-    await held.deployment.stop({ reason: 'closed' });
-    throw closedError('call');
-  }
-
-  #nextRequest(): string {
-    return `${this.#prefix}-${++this.#requests}`;
-  }
-
-  #checkOpen(what: string): void {
-    if (this.#closed) throw closedError(what);
-  }
-}
-
-function closedError(what: string): RunnerError {
-  return new RunnerError('closed', `The supervisor was closed before ${what}`);
 }

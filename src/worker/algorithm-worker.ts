@@ -1,16 +1,14 @@
 import { abortError, throwIfAborted, type OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
+import { Conversation } from './conversation.js';
 import { encodeFrame } from './frame-codec.js';
 import { callData, generationOf } from './generations.js';
-import { Handshake } from './handshake.js';
 import { Heartbeat } from './heartbeat.js';
 import { limitOf, resolveLimits } from './limits.js';
 import { LogParser } from './log-parser.js';
-import { MessageReader } from './message-reader.js';
 import type { WorkerMessage } from './messages.js';
 import { PendingCall } from './pending-call.js';
-import { Pings } from './pings.js';
 import type {
   WorkerCall,
   WorkerCallOptions,
@@ -24,7 +22,7 @@ import type {
   WorkerState,
 } from './types.js';
 import { workerCommand } from './worker-command.js';
-import { exitFailures, heartbeatLost, notLoaded, tooLate } from './worker-failures.js';
+import { exitFailures, heartbeatLost, tooLate } from './worker-failures.js';
 import { WorkerProcess } from './worker-process.js';
 
 /** Between SIGTERM and SIGKILL for a worker that has failed: it had its time. */
@@ -45,15 +43,12 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   /** Resolves when the process is gone; never rejects. Pending for ever if it was never started. */
   readonly exited: Promise<WorkerExit>;
 
-  readonly #messages: MessageReader;
+  readonly #conversation: Conversation;
   readonly #logs: LogParser;
-  readonly #handshake = new Handshake();
   readonly #heartbeat: Heartbeat;
-  readonly #pings = new Pings();
   #process: WorkerProcess | undefined;
   #state: WorkerState = 'new';
   #ready: WorkerReady | undefined;
-  #pending: PendingCall | undefined;
   #nextRequest = 1;
   #reason: { text: string; error?: RunnerError } | undefined;
   #resolveExited!: (exit: WorkerExit) => void;
@@ -63,9 +58,19 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     super();
     this.spec = spec;
     this.limits = resolveLimits(limits);
-    this.#messages = new MessageReader(this.limits.maxFrameBytes, {
-      message: (message) => this.#onMessage(message),
+    this.#conversation = new Conversation(this.limits.maxFrameBytes, {
+      title: () => this.#title,
+      entryPoint: spec.entryPoint,
+      state: () => this.#state,
+      lastLines: () => this.lastLines,
       stray: (text) => this.emit('strayOutput', text),
+      alive: () => {
+        this.#heartbeat.restart();
+      },
+      protocolError: (error) => this.emit('protocolError', error),
+      answerLost: (error) => {
+        this.#fail(error, 'protocol error');
+      },
     });
     this.#logs = new LogParser((log) => this.emit('log', log));
     this.#heartbeat = new Heartbeat({
@@ -115,7 +120,8 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     try {
       await this.#spawn();
       const { helloMs, loadMs, heartbeatIntervalMs, heartbeatGraceMs } = this.limits;
-      const hello = await this.#handshake.expect<WorkerMessage & { type: 'hello' }>(helloMs, () =>
+      const { handshake } = this.#conversation;
+      const hello = await handshake.expect<WorkerMessage & { type: 'hello' }>(helloMs, () =>
         this.#tooLate('say hello', helloMs),
       );
       this.#send({
@@ -126,7 +132,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       });
       // The adapter reads its input only after import and setup: this pong proves that the algorithm is loaded.
       this.#sendPing();
-      await this.#handshake.expect(loadMs, () => this.#tooLate('load the algorithm', loadMs));
+      await handshake.expect(loadMs, () => this.#tooLate('load the algorithm', loadMs));
       this.#ready = {
         pid: this.#process?.pid ?? -1,
         generation: generationOf(hello.capabilities),
@@ -180,15 +186,16 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     o.signal?.addEventListener('abort', onAbort, { once: true });
     this.#heartbeat.stop();
     this.#setState('busy');
-    this.#pending = new PendingCall(requestId, () => {
+    const pending = new PendingCall(requestId, () => {
       clearTimeout(timer);
       o.signal?.removeEventListener('abort', onAbort);
-      this.#pending = undefined;
+      this.#conversation.pending = undefined;
       if (this.#state !== 'busy') return;
       this.#setState('idle');
       this.#heartbeat.restart();
     });
-    return this.#pending.reply;
+    this.#conversation.pending = pending;
+    return pending.reply;
   }
 
   /**
@@ -201,7 +208,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       throw new RunnerError('closed', `${this.#title} answers no pings: it is ${this.#state}`);
     }
     const { timeoutMs = this.limits.heartbeatGraceMs } = o;
-    const roundTripMs = await this.#pings.roundTrip(
+    const roundTripMs = await this.#conversation.pings.roundTrip(
       timeoutMs,
       (id) => this.#sendPing(id),
       () => this.#tooLate('answer a ping', timeoutMs),
@@ -224,8 +231,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     const isDeaf = this.#state === 'starting' || this.#state === 'busy';
     this.#setState('stopping');
     const stopped = new RunnerError('closed', `${this.#title} was stopped: ${reason}`);
-    this.#pending?.fail(stopped);
-    this.#handshake.fail(stopped);
+    this.#conversation.fail(stopped);
     const ask = () => {
       this.#send({ type: 'shutdown' });
     };
@@ -257,7 +263,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       { cwd, uid, gid },
       {
         stdout: (chunk) => {
-          this.#messages.push(chunk);
+          this.#conversation.push(chunk);
         },
         stderr: (chunk) => {
           this.#logs.push(chunk);
@@ -274,75 +280,10 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     return tooLate(this.#title, what, timeoutMs, this.lastLines);
   }
 
-  #onMessage(message: WorkerMessage): void {
-    switch (message.type) {
-      case 'hello':
-        if (!this.#pings.areNone || !this.#handshake.arrive(message)) this.#report('a second hello');
-        return;
-      case 'pong':
-        this.#onPong(message.requestId);
-        return;
-      case 'result':
-        this.#pendingOf(message.requestId, 'result')?.answer(message, this.#title);
-        return;
-      case 'error':
-        if (message.requestId === undefined) this.#onErrorOfNoCall(message);
-        else this.#pendingOf(message.requestId, 'error')?.answer(message, this.#title);
-        return;
-      case 'shutdown':
-        return;
-      case 'fault':
-        this.#onFault(message);
-    }
-  }
-
-  #onPong(requestId: string | undefined): void {
-    if (!this.#pings.settle(requestId)) {
-      this.#report(`a pong nobody asked for (${String(requestId)})`);
-    } else if (this.#state === 'starting') {
-      this.#handshake.arrive(undefined);
-    } else if (this.#state === 'idle') {
-      this.#heartbeat.restart();
-    }
-  }
-
-  /** Sent after hello when the entry point cannot be imported; the process then leaves with exit code 0. */
-  #onErrorOfNoCall({ message, errorCode }: WorkerMessage & { type: 'error' }): void {
-    if (this.#state !== 'starting') {
-      this.#report(`an error that belongs to no call: ${message} (${errorCode ?? 'no code'})`);
-      return;
-    }
-    this.#handshake.fail(
-      notLoaded(this.#title, this.spec.entryPoint, { message, errorCode }, this.lastLines),
-    );
-  }
-
-  /** The call that an answer belongs to. An answer to no call, or to one that is over, is reported and dropped. */
-  #pendingOf(requestId: string, what: string): PendingCall | undefined {
-    if (this.#pending?.requestId === requestId) return this.#pending;
-    this.#report(`a ${what} for request ${requestId}, which is not waiting for one`);
-    return undefined;
-  }
-
-  /** A frame that cannot be read may have been the answer: then the call in flight would wait for nothing. */
-  #onFault({ message, isLost }: WorkerMessage & { type: 'fault' }): void {
-    const error = this.#report(message);
-    if (isLost && this.#pending) this.#fail(error, 'protocol error');
-  }
-
-  #report(message: string): RunnerError {
-    const error = new RunnerError('protocol_error', `${this.#title} sent ${message}`, {
-      details: { output: this.lastLines },
-    });
-    this.emit('protocolError', error);
-    return error;
-  }
-
   /** Rejects what waits, and ends the process. */
   #fail(error: RunnerError, reason: string): void {
     this.#kill(reason, error);
-    this.#pending?.fail(error);
-    this.#handshake.fail(error);
+    this.#conversation.fail(error);
   }
 
   #kill(reason: string, error?: RunnerError): void {
@@ -362,9 +303,9 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     this.#heartbeat.end();
     const { lastLines } = this;
     const { beforeReady, byItself, ended } = exitFailures(this.#title, exitCode, exitSignal, lastLines);
-    this.#handshake.fail(beforeReady);
+    this.#conversation.handshake.fail(beforeReady);
     const { error } = this.#reason ?? { error: byItself };
-    const pending = this.#pending;
+    const { pending } = this.#conversation;
     this.#setState('exited');
     pending?.fail(error ?? ended);
     const exit: WorkerExit = {
@@ -384,7 +325,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     this.#fail(error, 'heartbeat lost');
   }
 
-  #sendPing(id = this.#pings.open()): void {
+  #sendPing(id = this.#conversation.pings.open()): void {
     this.#send({ type: 'ping', request_id: id });
   }
 

@@ -1,0 +1,126 @@
+import { RunnerError } from '../errors.js';
+import { Handshake } from './handshake.js';
+import { MessageReader } from './message-reader.js';
+import type { WorkerMessage } from './messages.js';
+import type { PendingCall } from './pending-call.js';
+import { Pings } from './pings.js';
+import { notLoaded } from './worker-failures.js';
+import type { WorkerState } from './types.js';
+
+/** What the conversation must know of its worker, and whom it tells. */
+export interface ConversationContext {
+  /** Names the worker in an error. */
+  title: () => string;
+  entryPoint: string;
+  state: () => WorkerState;
+  /** Last lines of stderr. */
+  lastLines: () => string[];
+  /** Text between frames. */
+  stray: (text: string) => void;
+  /** An idle worker has answered a ping. */
+  alive: () => void;
+  /** A frame that was skipped. */
+  protocolError: (error: RunnerError) => void;
+  /** A frame that was skipped, and that may have been the answer to the call in flight. */
+  answerLost: (error: RunnerError) => void;
+}
+
+/**
+ * What a worker says, sorted: each message goes to the one thing that waits for it, the rest is reported and dropped. A
+ * late answer never reaches another call: it bears the id of its own.
+ */
+export class Conversation {
+  /** What the start still waits for. */
+  readonly handshake = new Handshake();
+  readonly pings = new Pings();
+  /** The call in flight. */
+  pending: PendingCall | undefined;
+  readonly #context: ConversationContext;
+  readonly #messages: MessageReader;
+
+  constructor(maxFrameBytes: number, context: ConversationContext) {
+    this.#context = context;
+    this.#messages = new MessageReader(maxFrameBytes, {
+      message: (message) => {
+        this.#onMessage(message);
+      },
+      stray: context.stray,
+    });
+  }
+
+  /** Takes what came from stdout. */
+  push(chunk: Buffer): void {
+    this.#messages.push(chunk);
+  }
+
+  /** Rejects the call in flight and the start that is under way. */
+  fail(error: RunnerError): void {
+    this.pending?.fail(error);
+    this.handshake.fail(error);
+  }
+
+  #onMessage(message: WorkerMessage): void {
+    switch (message.type) {
+      case 'hello':
+        if (!this.pings.areNone || !this.handshake.arrive(message)) this.#report('a second hello');
+        return;
+      case 'pong':
+        this.#onPong(message.requestId);
+        return;
+      case 'result':
+        this.#pendingOf(message.requestId, 'result')?.answer(message, this.#context.title());
+        return;
+      case 'error':
+        if (message.requestId === undefined) this.#onErrorOfNoCall(message);
+        else this.#pendingOf(message.requestId, 'error')?.answer(message, this.#context.title());
+        return;
+      case 'shutdown':
+        return;
+      case 'fault':
+        this.#onFault(message);
+    }
+  }
+
+  #onPong(requestId: string | undefined): void {
+    const state = this.#context.state();
+    if (!this.pings.settle(requestId)) {
+      this.#report(`a pong nobody asked for (${String(requestId)})`);
+    } else if (state === 'starting') {
+      this.handshake.arrive(undefined);
+    } else if (state === 'idle') {
+      this.#context.alive();
+    }
+  }
+
+  /** Sent after hello when the entry point cannot be imported; the process then leaves with exit code 0. */
+  #onErrorOfNoCall({ message, errorCode }: WorkerMessage & { type: 'error' }): void {
+    const { title, entryPoint, state, lastLines } = this.#context;
+    if (state() !== 'starting') {
+      this.#report(`an error that belongs to no call: ${message} (${errorCode ?? 'no code'})`);
+      return;
+    }
+    this.handshake.fail(notLoaded(title(), entryPoint, { message, errorCode }, lastLines()));
+  }
+
+  /** The call that an answer belongs to. An answer to no call, or to one that is over, is reported and dropped. */
+  #pendingOf(requestId: string, what: string): PendingCall | undefined {
+    if (this.pending?.requestId === requestId) return this.pending;
+    this.#report(`a ${what} for request ${requestId}, which is not waiting for one`);
+    return undefined;
+  }
+
+  /** A frame that cannot be read may have been the answer: then the call in flight would wait for nothing. */
+  #onFault({ message, isLost }: WorkerMessage & { type: 'fault' }): void {
+    const error = this.#report(message);
+    if (isLost && this.pending) this.#context.answerLost(error);
+  }
+
+  #report(message: string): RunnerError {
+    const { title, lastLines, protocolError } = this.#context;
+    const error = new RunnerError('protocol_error', `${title()} sent ${message}`, {
+      details: { output: lastLines() },
+    });
+    protocolError(error);
+    return error;
+  }
+}
