@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import {
+  DEFAULT_ARCHIVE_LIMITS,
+  DEFAULT_PROBATION,
+  DEFAULT_SUPERVISOR_POLICY,
+  ERROR_NUMBERS,
+} from '../../src/index.js';
+import { readPage } from '../support/doc-snippets.js';
+
+/** The rows of the table behind `<!-- table: name -->`, as their first two cells. */
+function rowsOf(page: string, name: string): [string, string][] {
+  const [, after = ''] = readPage(page).split(`<!-- table: ${name} -->\n`);
+  const [table = ''] = after.split('\n\n');
+  return table
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) => {
+      const [, first = '', second = ''] = line.split('|');
+      return [first.trim(), second.trim()];
+    });
+}
+
+/** A default as a table writes it. */
+function written(value: unknown): string {
+  if (value === undefined) return 'none';
+  if (Array.isArray(value)) return value.join(', ') || 'none';
+  if (typeof value === 'object' && value !== null) return 'none';
+  return JSON.stringify(value);
+}
+
+test.each([
+  ['docs/supervising.md', 'policy', DEFAULT_SUPERVISOR_POLICY],
+  ['docs/supervising.md', 'probation', DEFAULT_PROBATION],
+  ['docs/security.md', 'limits', DEFAULT_ARCHIVE_LIMITS],
+])('%s has every option of its table "%s" with its default', (page, name, defaults) => {
+  const expected = Object.entries(defaults).map(([option, value]) => [`\`${option}\``, written(value)]);
+  expect(rowsOf(page, name).sort()).toEqual(expected.sort());
+});
+
+test('docs/operations.md says for every code what to do', () => {
+  const codes = rowsOf('docs/operations.md', 'codes').map(([code]) => code);
+  const expected = Object.entries(ERROR_NUMBERS).map(([code, number]) =>
+    number?.startsWith('2') && code !== 'already_installed' && code !== 'version_in_use'
+      ? `\`${code}\` (${number})`
+      : `\`${code}\``,
+  );
+  expect(codes).toEqual(expected);
+});
