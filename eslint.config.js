@@ -24,7 +24,7 @@ export default tseslint.config(
       'no-console': 'error',
     },
   },
-  { files: ['examples/**', 'bench/**'], rules: { 'no-console': 'off' } },
+  { files: ['examples/**', 'bench/**', 'test/nodes.ts'], rules: { 'no-console': 'off' } },
   {
     files: ['examples/*/public/*.js'],
     languageOptions: {
