@@ -6,19 +6,20 @@ export async function settleOrAbort<T>(
   work: Promise<T>,
   onAbort: () => void = () => undefined,
 ): Promise<T> {
-  if (!signal) return work;
   let aborted: (() => void) | undefined;
   try {
     return await new Promise<T>((resolve, reject) => {
+      // With a signal or without, in as many steps: of two that wait for the same, the first to wait is the first to go on.
+      work.then(resolve, reject);
+      if (!signal) return;
       aborted = () => {
         onAbort();
         reject(abortError(signal));
       };
       signal.addEventListener('abort', aborted, { once: true });
       if (signal.aborted) aborted();
-      work.then(resolve, reject);
     });
   } finally {
-    if (aborted) signal.removeEventListener('abort', aborted);
+    if (aborted) signal?.removeEventListener('abort', aborted);
   }
 }

@@ -8,6 +8,7 @@ import type { WorkerCall, WorkerFlavour, WorkerReply, WorkerSpec } from '../work
 import type { Clock } from './clock.js';
 import type { Deadline } from './deadline.js';
 import { deploymentStatus } from './deployment-status.js';
+import { LaneOrder } from './lane-order.js';
 import { LatencyWindow } from './latency.js';
 import type { SupervisorPolicy } from './policy.js';
 import type { PoolListener } from './pool-listener.js';
@@ -38,6 +39,8 @@ export class Deployment {
   /** Of answered calls, from the request to the result. */
   readonly latency = new LatencyWindow();
   readonly pool: WorkerPool;
+  /** Of images into shared memory. */
+  readonly handOvers = new LaneOrder();
   /** Resolves when all workers are ready; rejects with what kept them from it. */
   readonly ready: Promise<void>;
   /** Whether the package can read JPEG and PNG. Known once the first worker is ready. */

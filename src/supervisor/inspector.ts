@@ -3,12 +3,12 @@ import type { FramePool } from '../frames/frame-pool.js';
 import type { ImageInput, SentImage } from '../frames/types.js';
 import type { AlgorithmWorker } from '../worker/algorithm-worker.js';
 import type { WorkerCall, WorkerReply } from '../worker/types.js';
-import { settleOrAbort } from './abortable.js';
 import type { CallEnd, CallTap, SentImages } from './call-tap.js';
 import type { Clock } from './clock.js';
 import type { Deadline } from './deadline.js';
 import type { Deployment } from './deployment.js';
 import { sizeOf } from './inspection-request.js';
+import { LaneOrder } from './lane-order.js';
 import type { Lease } from './lease.js';
 import type { SupervisorPolicy } from './policy.js';
 import { checkResult } from './result-contract.js';
@@ -33,8 +33,8 @@ export class Inspector {
   readonly #clock: Clock;
   readonly #frames: FramePool;
   readonly #sessions: SessionTable;
-  /** Ends of the hand-overs of two images that have begun. */
-  #pairs: Promise<unknown> = Promise.resolve();
+  /** One pair of images after the other: two that have one frame each, and no room for the second, would wait for ever. */
+  readonly #pairs = new LaneOrder();
 
   constructor(o: {
     policy: Readonly<SupervisorPolicy>;
@@ -59,7 +59,12 @@ export class Inspector {
     const watch = this.taps.size > 0 ? new Watch(this.taps, inspection, deployment) : undefined;
     try {
       const { at, signal } = deadline;
-      leave = await deployment.pool.enter({ lane: laneOf(request), deadline: at, signal });
+      leave = await deployment.pool.enter({
+        lane: laneOf(request),
+        deadline: at,
+        signal,
+        arrivedAt: startedAt,
+      });
       const copiedAt = this.#clock.now();
       timing.queueMs = copiedAt - enteredAt;
       // Before a worker is waited for: it computes meanwhile.
@@ -142,16 +147,16 @@ export class Inspector {
   }
 
   /** The frames are complete before a worker hears of them: it takes what is missing for a black image. */
-  async #send({ request, deadline }: Inspection, { canDecode }: Deployment): Promise<SentImages> {
-    return deadline.bound('the hand-over of the image', async (signal) => {
-      const { image, guideImage } = request;
+  async #send({ request, deadline }: Inspection, deployment: Deployment): Promise<SentImages> {
+    const { canDecode, handOvers } = deployment;
+    const { image, guideImage } = request;
+    return deadline.bound('the hand-over of the image', (signal) => {
       const send = (input: ImageInput) => this.#frames.send(input, { signal, canDecode });
-      if (!guideImage) return { image: await send(image), guideImage: undefined };
-      // One pair after the other: two that have one frame each, and find no room for the second, would wait for ever.
-      const before = this.#pairs;
-      const sending = settleOrAbort(signal, before).then(() => sendBoth(send, image, guideImage));
-      this.#pairs = Promise.allSettled([before, sending]).then(() => undefined);
-      return sending;
+      const sendAll = async () => {
+        if (!guideImage) return { image: await send(image), guideImage: undefined };
+        return this.#pairs.run('', () => sendBoth(send, image, guideImage), signal);
+      };
+      return handOvers.run(orderOf(request), sendAll, signal);
     });
   }
 
@@ -217,6 +222,17 @@ class Watch {
 /** Product ids take turns. */
 function laneOf({ pid }: InspectionRequest): string {
   return pid ?? '';
+}
+
+/**
+ * Whose images are written one after the other, so that calls come to the workers in the order in which they were made,
+ * however large the image of the first. A frame that was leased has its room already: what waits for room must not be in
+ * its way, for it may be this very frame's that it waits for.
+ */
+function orderOf(request: InspectionRequest): string {
+  const { image, guideImage } = request;
+  const isLeased = 'pixels' in image && (guideImage === undefined || 'pixels' in guideImage);
+  return `${isLeased ? 'leased' : 'copied'} ${laneOf(request)}`;
 }
 
 async function sendBoth(

@@ -2,6 +2,7 @@ import { RunnerError } from '../errors.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';
 import type { DeploymentTable, HeldDeployment } from './deployment-table.js';
+import { LaneOrder } from './lane-order.js';
 import type { SupervisorPolicy } from './policy.js';
 import type { InspectionRequest } from './types.js';
 
@@ -10,6 +11,8 @@ export class Router {
   readonly #registry: Registry;
   readonly #table: DeploymentTable;
   readonly #policy: Readonly<SupervisorPolicy>;
+  /** Calls for one version, or one product id, come to their deployment in the order in which they were made. */
+  readonly #inOrder = new LaneOrder();
   /** Requests that may have seen a mapping and do not yet count on a deployment. */
   readonly #underWay = new Set<Promise<unknown>>();
 
@@ -26,7 +29,9 @@ export class Router {
    * @throws RunnerError `not_found`, `not_initialized` when it is not started and may not be by a call
    */
   route(request: Pick<InspectionRequest, 'pid' | 'target'>): Promise<HeldDeployment> {
-    const routed = this.#route(request);
+    const { pid, target } = request;
+    const lane = JSON.stringify(target ? [target.name, target.version] : [pid]);
+    const routed = this.#inOrder.run(lane, () => this.#route(request));
     this.#underWay.add(routed);
     const done = () => this.#underWay.delete(routed);
     routed.then(done, done);

@@ -92,7 +92,7 @@ export class WorkerPool {
    *
    * @throws RunnerError `circuit_open`, `queue_full`, `timeout`, `aborted`, `closed`
    */
-  async enter(o: Pick<AcquireOptions, 'lane' | 'deadline' | 'signal'>): Promise<() => void> {
+  async enter(o: Pick<AcquireOptions, 'lane' | 'deadline' | 'signal' | 'arrivedAt'>): Promise<() => void> {
     this.#checkServing();
     return this.line.enter(o);
   }
