@@ -18,10 +18,11 @@ import {
   type InspectionResult,
 } from 'procvision-runner';
 import { packBoardCheck } from './package.js';
-import { copy, outline, writePng, type Picture } from './picture.js';
+import { copy, InputError, outline, writePng, type Picture } from './picture.js';
 import { ProgressLine } from './progress.js';
 import { chooseSubject } from './subject.js';
 
+const USAGE = 'npm run quickstart -- [--image FILE [--reference FILE]] [--out FOLDER]';
 const PID = 'BOARD-7';
 const GREEN = [60, 200, 90] as const;
 const RED = [235, 50, 50] as const;
@@ -29,13 +30,7 @@ const RED = [235, 50, 50] as const;
 const startedAt = performance.now();
 
 async function main(): Promise<void> {
-  const { values: options } = parseArgs({
-    options: {
-      image: { type: 'string' },
-      reference: { type: 'string' },
-      out: { type: 'string', default: '.quickstart' },
-    },
-  });
+  const options = readOptions();
   const { reference, inspections } = await chooseSubject(options.image, options.reference);
   const out = path.resolve(options.out);
   const layout = new StoreLayout(path.join(out, 'store'));
@@ -75,6 +70,22 @@ async function main(): Promise<void> {
   console.log(`\nFrom a zip to a verdict in ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`);
 }
 
+function readOptions(): { image?: string; reference?: string; out: string } {
+  try {
+    const { values } = parseArgs({
+      options: {
+        image: { type: 'string' },
+        reference: { type: 'string' },
+        out: { type: 'string', default: '.quickstart' },
+      },
+    });
+    if (values.reference === undefined || values.image !== undefined) return values;
+  } catch (cause) {
+    throw new InputError(`${(cause as Error).message}\n${USAGE}`, { cause });
+  }
+  throw new InputError(`--reference says what --image is compared with: give both\n${USAGE}`);
+}
+
 function say(stage: string, text: string): void {
   console.log(`${stage.padEnd(10)}${text}`);
 }
@@ -88,7 +99,7 @@ function account(title: string, { status, message, data, timing }: InspectionRes
       `  box      ${width} x ${height} at ${x}, ${y}  ${label ?? ''} ${score ?? ''}`,
   );
   const time = `  time     ${timing.totalMs.toFixed(1)} ms, of which the algorithm ${timing.callMs.toFixed(1)} ms`;
-  return [title, `  verdict  ${verdict}`, ...boxes, time].join('\n');
+  return [title, `  verdict  ${verdict}`, ...boxes, time].map((line) => line.trimEnd()).join('\n');
 }
 
 /** The picture with its defect boxes, in a frame of the verdict's colour. */
@@ -102,6 +113,7 @@ function annotate(picture: Picture, { data }: InspectionResult): Picture {
 }
 
 main().catch((error: unknown) => {
-  console.error(RunnerError.is(error) ? `\n${error.code}: ${error.message}` : error);
+  if (RunnerError.is(error)) console.error(`\n${error.code}: ${error.message}`);
+  else console.error(error instanceof InputError ? error.message : error);
   process.exitCode = 1;
 });

@@ -47,18 +47,27 @@ export function outline(picture: Picture, box: Box, colour: Colour, thickness = 
   fill(picture, { x: x + width, y, width: t, height }, colour);
 }
 
-/** Reads a PNG or JPEG file; alpha is dropped. */
+/** What the caller gave cannot be used; the message says why. */
+export class InputError extends Error {}
+
+/** Reads a PNG or JPEG file; alpha is dropped. @throws InputError naming the file and the fault */
 export async function readPicture(file: string): Promise<Picture> {
-  const bytes = await readFile(file);
-  const isPng = bytes.subarray(1, 4).toString('latin1') === 'PNG';
-  const isJpeg = bytes[0] === 0xff && bytes[1] === 0xd8;
-  if (!isPng && !isJpeg) throw new Error(`${file} is neither a PNG nor a JPEG picture`);
-  const { width, height, data } = isPng ? PNG.sync.read(bytes) : jpeg.decode(bytes, { useTArray: true });
+  const { width, height, data } = await decode(file).catch((cause: unknown) => {
+    const fault = cause instanceof Error ? cause.message : String(cause);
+    throw new InputError(`${file} cannot be read as a picture: ${fault}`, { cause });
+  });
   const rgb = new Uint8Array(width * height * 3);
   for (let pixel = 0; pixel < width * height; pixel++) {
     rgb.set(data.subarray(pixel * 4, pixel * 4 + 3), pixel * 3);
   }
   return { width, height, data: rgb };
+}
+
+async function decode(file: string): Promise<{ width: number; height: number; data: Uint8Array }> {
+  const bytes = await readFile(file);
+  if (bytes.subarray(1, 4).toString('latin1') === 'PNG') return PNG.sync.read(bytes);
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) return jpeg.decode(bytes, { useTArray: true });
+  throw new Error('it is neither a PNG nor a JPEG');
 }
 
 export async function writePng(file: string, picture: Picture): Promise<void> {

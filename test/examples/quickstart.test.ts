@@ -70,9 +70,18 @@ test.skipIf(!photograph)(
   },
 );
 
-test('a picture that is none is refused by name', async () => {
-  const file = repositoryFile('package.json');
-  await expect(quickstart('--image', file)).rejects.toMatchObject({
-    stderr: expect.stringContaining(`${file} is neither a PNG nor a JPEG`) as string,
-  });
+const noPicture = repositoryFile('package.json');
+test.each([
+  [
+    'a file that is no picture',
+    ['--image', noPicture],
+    `${noPicture} cannot be read as a picture: it is neither`,
+  ],
+  ['a file that is not there', ['--image', 'no such.png'], 'no such.png cannot be read as a picture: ENOENT'],
+  ['an option it does not have', ['--imag', 'x.png'], "Unknown option '--imag'"],
+  ['a reference without an image', ['--reference', 'x.png'], 'give both'],
+])('%s is refused in words, without a stack', async (_title, args, message) => {
+  const failure = (await quickstart(...args).catch((error: unknown) => error)) as { stderr: string };
+  expect(failure.stderr).toContain(message);
+  expect(failure.stderr).not.toMatch(/^ {4}at /m);
 });
