@@ -29,32 +29,10 @@ def apply_limits(text):
         os.nice(limits["nice"])
 
 
-def shares_files():
-    """Whether the packages of this environment are links to files that other environments have too."""
-    import glob
-
-    for folder in sys.path:
-        for file in glob.glob(os.path.join(glob.escape(folder), "*.dist-info", "METADATA")):
-            if folder.startswith(sys.prefix) and os.stat(file).st_nlink > 1:
-                return True
-    return False
-
-
 def heed_modes():
-    """As root, gives up the right to write to read-only files (CAP_DAC_OVERRIDE), for itself and its children.
-
-    Shared files are read-only, which binds everyone but root; this binds root's workers too.
-    """
-    import ctypes
-
-    libc = ctypes.CDLL(None)
-    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
-    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; twice 32 bits
-    if libc.capget(header, sets) == 0:
-        libc.prctl(24, 1, 0, 0, 0)  # PR_CAPBSET_DROP
-        for index in range(3):
-            sets[index] &= ~(1 << 1)
-        libc.capset(header, sets)
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "process", "heed_modes.py")
+    with open(script, encoding="utf-8") as file:
+        exec(file.read(), {})
 
 
 def carriers(token):
@@ -135,8 +113,7 @@ def main():
             os._exit(0)  # the host died before this line
         if os.getpgrp() == worker and os.fork() == 0:
             watch(host, worker)
-    if sys.platform == "linux" and os.geteuid() == 0 and shares_files():
-        heed_modes()
+    heed_modes()
     sys.path[0] = os.getcwd()
     sys.argv = [sys.argv[0]] + sys.argv[3:]
     import runpy

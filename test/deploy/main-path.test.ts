@@ -1,38 +1,11 @@
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { Deployer } from '../../src/deploy/deployer.js';
+import { describe, expect, test } from 'vitest';
 import { pythonEnvironment } from '../../src/process/environment.js';
 import { run } from '../../src/process/run.js';
-import { VenvManager } from '../../src/python/venv-manager.js';
-import { Registry } from '../../src/registry/registry.js';
-import { buildPackage, buildWheel, wheelFileName, type PackageSource } from '../../src/testing/index.js';
-import { PackageValidator } from '../../src/validation/package-validator.js';
-import { temporaryFolder } from '../support/temp-folder.js';
-
-async function host(installer: 'pip' | 'link' = 'link') {
-  const folder = await temporaryFolder();
-  const registry = await Registry.open(path.join(folder, 'store'), { durability: 'none', pollMs: 60_000 });
-  // One interpreter: asking every one of this machine what it is takes a second.
-  const { wheelStore } = registry.layout;
-  const venvs = new VenvManager({ python: 'python3', installer, wheelStore });
-  const deployer = new Deployer({ registry, venvs, validator: new PackageValidator({ venvs }) });
-  onTestFinished(async () => {
-    await deployer.close();
-    await registry.close();
-  });
-  const zip = async (source: PackageSource = {}) => {
-    const file = path.join(folder, 'package.zip');
-    await writeFile(file, await buildPackage(source));
-    return file;
-  };
-  const files = async () =>
-    (await readdir(registry.layout.root, { recursive: true }))
-      .filter((file) => !file.startsWith('logs'))
-      .sort();
-  return { registry, deployer, venvs, zip, files };
-}
+import { buildWheel, wheelFileName } from '../../src/testing/index.js';
+import { packageHost as host } from '../support/package-host.js';
 
 async function findFile(root: string, ending: string): Promise<string> {
   const found = (await readdir(root, { recursive: true })).find((file) => file.endsWith(ending));
