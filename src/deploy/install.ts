@@ -8,7 +8,7 @@ import type { Durability } from '../store/atomic-file.js';
 import { encodeFileName } from '../store/file-names.js';
 import type { OpenPackage, PackageSteps } from './package-steps.js';
 import type { ResolvedPermissions } from './permissions.js';
-import type { ProgressMeter } from './progress.js';
+import type { ProgressMeter, StageBytes } from './progress.js';
 import { recoverVersion } from './recovery.js';
 import { checkReplaceable } from './replace.js';
 import { hashFile, sealTree, writeSeal } from './seal.js';
@@ -63,7 +63,7 @@ export async function installPackage(
       signal,
       idleMs: uploadIdleMs,
       onBytes: (received) => {
-        meter.bytes(received, 0);
+        meter.received(received);
       },
     });
     return await installZip(transaction.upload, context, transaction);
@@ -78,11 +78,12 @@ async function installZip(
   context: InstallContext,
   upload?: Transaction,
 ): Promise<InstallOutcome> {
-  const { registry, steps, signal, onStage } = context;
+  const { registry, steps, signal, onStage, meter } = context;
   onStage('inspect');
   await using opened = await steps.open(zip, { signal });
   const { inspection } = opened;
   context.onInspected(inspection);
+  meter.plan(stageBytes(inspection));
   const { name, version } = inspection;
   registry.layout.deployed(name, version); // refuses what cannot be a folder name
   await using _lock = await lockVersion(registry.layout, name, version, {
@@ -116,6 +117,15 @@ async function installZip(
   }
 }
 
+/** What is unpacked, what of it is installed, and all of it once more while it is sealed. */
+function stageBytes(inspection: PackageInspection): StageBytes {
+  return {
+    unpack: inspection.unpackedBytes,
+    environment: inspection.wheels.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    seal: neededBytes(inspection),
+  };
+}
+
 async function beginInstall(
   { registry, durability }: InstallContext,
   { name, version }: PackageInspection,
@@ -144,7 +154,7 @@ async function build(
   await opened.unpack(root, {
     signal,
     onProgress: (done, total) => {
-      meter.bytes(done, total);
+      meter.within(total > 0 ? done / total : 1);
     },
   });
   onStage('environment');

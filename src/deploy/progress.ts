@@ -13,10 +13,16 @@ const INSTALL_WEIGHTS: readonly (readonly [DeployStage, number])[] = [
   ['register', 0.01],
 ];
 
+/** A stream whose length nobody knows moves no fraction: its bytes are told at this step. */
+const RECEIVED_STEP_BYTES = 1 << 20;
+
 const REMOVE_WEIGHTS: readonly (readonly [DeployStage, number])[] = [['remove', 1]];
 
+/** Bytes that go through each stage, as far as they are known. */
+export type StageBytes = Partial<Record<DeployStage, number>>;
+
 /**
- * Turns what the stages report into one fraction that rises from 0 to 1. Stages that are skipped are jumped over; a
+ * Turns what the stages report into bytes of the whole operation and one fraction that rises from 0 to 1. Stages that are skipped are jumped over; a
  * late report of an earlier stage is held back.
  */
 export class ProgressMeter {
@@ -25,8 +31,11 @@ export class ProgressMeter {
   readonly #emit: (event: ProgressEvent) => void;
   #stage: DeployStage;
   #fraction = -1;
+  /** Of stages that ended or were skipped, then of the one that runs. */
+  #bytesBefore = 0;
   #doneBytes = 0;
-  #totalBytes = 0;
+  #toldBytes = 0;
+  #planned: StageBytes = {};
 
   /** `ref` is read at each event: name and version may become known on the way. */
   constructor(ref: OperationRef, emit: (event: ProgressEvent) => void) {
@@ -41,8 +50,16 @@ export class ProgressMeter {
     this.#stage = weights[0]?.[0] ?? 'remove';
   }
 
+  /** What the operation will go through, as soon as that is known. What was received counts already. */
+  plan(bytes: StageBytes): void {
+    this.#planned = { receive: this.#doneBytes, ...bytes };
+    this.#bytesBefore = this.#doneBytes;
+  }
+
   /** Enters a stage. */
   enter(stage: DeployStage): void {
+    this.#bytesBefore += this.#planned[this.#stage] ?? 0;
+    this.#doneBytes = Math.max(this.#doneBytes, this.#bytesBefore);
     this.#stage = stage;
     this.#report(this.#starts.get(stage)?.start ?? 0);
   }
@@ -50,20 +67,29 @@ export class ProgressMeter {
   /** Part of the current stage that is done, 0 to 1. */
   within(part: number): void {
     const { start, share } = this.#starts.get(this.#stage) ?? { start: 0, share: 0 };
-    this.#report(start + share * Math.min(1, Math.max(0, part)));
+    const held = Math.min(1, Math.max(0, part));
+    this.#doneBytes = Math.max(
+      this.#doneBytes,
+      this.#bytesBefore + Math.floor(held * (this.#planned[this.#stage] ?? 0)),
+    );
+    this.#report(start + share * held);
   }
 
-  /** As {@link within}, counted in bytes, which the events then carry. */
-  bytes(doneBytes: number, totalBytes: number): void {
-    this.#doneBytes = doneBytes;
-    this.#totalBytes = totalBytes;
-    this.within(totalBytes > 0 ? doneBytes / totalBytes : 0);
+  /** Bytes that have arrived of a stream whose length nobody knows. */
+  received(bytes: number): void {
+    const isNews = bytes - this.#toldBytes >= RECEIVED_STEP_BYTES;
+    this.#doneBytes = bytes;
+    if (isNews) this.#tell();
   }
 
   /** The operation succeeded. */
   finish(): void {
-    if (this.#totalBytes > 0) this.#doneBytes = this.#totalBytes;
+    this.#doneBytes = this.#totalBytes;
     this.#report(1);
+  }
+
+  get #totalBytes(): number {
+    return Object.values(this.#planned).reduce((sum, bytes) => sum + bytes, 0);
   }
 
   #report(fraction: number): void {
@@ -74,12 +100,17 @@ export class ProgressMeter {
     // An event for each per mille at most: a large archive reports thousands of chunks.
     if (!isFirst && capped < 1 && capped - this.#fraction < 0.001) return;
     this.#fraction = isFirst ? 0 : capped;
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.#toldBytes = this.#doneBytes;
     this.#emit({
       ...this.#ref,
       stage: this.#stage,
       doneBytes: this.#doneBytes,
       totalBytes: this.#totalBytes,
-      fraction: this.#fraction,
+      fraction: Math.max(0, this.#fraction),
     });
   }
 }

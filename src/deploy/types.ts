@@ -44,9 +44,9 @@ export interface StageEvent extends OperationRef {
 export interface ProgressEvent extends OperationRef {
   /** The stage it is in. */
   stage: DeployStage;
-  /** Bytes received (`receive`) or unpacked (from `unpack` on); never falls within a stage. */
+  /** Bytes received, unpacked, installed and sealed so far, of the whole operation; never falls. */
   doneBytes: number;
-  /** What `doneBytes` grows to; 0 while that is not known. */
+  /** What `doneBytes` grows to; 0 until the package has told what it holds. */
   totalBytes: number;
   /** Of the whole operation, 0 to 1, never falls; 1 exactly once, at the end. */
   fraction: number;

@@ -49,6 +49,23 @@ describe('install of a zip', () => {
     expect(progress.at(-1)?.doneBytes).toBeGreaterThan(3_000_000);
   });
 
+  test('counts the bytes of an upload and of all that follows as one, without ever falling back', async () => {
+    const { deployer, zip } = await deployStore();
+    const progress: ProgressEvent[] = [];
+    deployer.on('progress', (event) => progress.push(event));
+    const file = await zip({ files: { 'weights.bin': Buffer.alloc(3_000_000) }, stored: true });
+    await deployer.install(createReadStream(file));
+    const done = progress.map(({ doneBytes }) => doneBytes);
+    expect(done).toEqual([...done].sort((a, b) => a - b));
+    const received = progress.filter(({ stage }) => stage === 'receive');
+    expect(received.at(-1)).toMatchObject({ totalBytes: 0 });
+    expect(received.at(-1)?.doneBytes).toBeGreaterThan(1_000_000);
+    const unpacked = progress.findLast(({ stage }) => stage === 'unpack');
+    expect(unpacked?.doneBytes).toBeGreaterThan(6_000_000);
+    const last = progress.at(-1);
+    expect(last).toMatchObject({ doneBytes: last?.totalBytes, fraction: 1 });
+  });
+
   test('writes one audit record with operator, outcome and duration', async () => {
     const { deployer, registry, zip } = await deployStore();
     await deployer.install(await zip(), { operator: 'kim' });
