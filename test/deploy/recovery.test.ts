@@ -46,7 +46,7 @@ describe('recover', () => {
 
   test('leaves the work of a live process alone, which then ends well', async () => {
     const root = await prepared('install');
-    const child = startChild('install', root, { mode: 'stop', at: MIDDLE });
+    const child = await startChild('install', root, { mode: 'stop', at: MIDDLE });
     await stopped(child.process.pid ?? 0);
     await using store = await openStore(root);
     const report = await store.deployer.recover();

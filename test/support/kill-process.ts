@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { bundledScript } from './bundled-script.js';
 import type { StepPlan } from './fs-steps.js';
 
 /** How a child ended. */
@@ -12,17 +12,17 @@ export interface ChildEnd {
 
 /** Runs a scenario's operation in a process of its own, following a plan, to whatever end it comes to. */
 export async function runChild(name: string, root: string, plan: StepPlan): Promise<ChildEnd> {
-  return startChild(name, root, plan).end;
+  return (await startChild(name, root, plan)).end;
 }
 
 /** As {@link runChild}, without waiting. */
-export function startChild(
+export async function startChild(
   name: string,
   root: string,
   plan: StepPlan,
-): { process: ChildProcess; end: Promise<ChildEnd> } {
-  const script = fileURLToPath(new URL('./kill-child.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', script, name, root, JSON.stringify(plan)], {
+): Promise<{ process: ChildProcess; end: Promise<ChildEnd> }> {
+  const script = await bundledScript('kill-child.ts');
+  const child = spawn(process.execPath, [script, name, root, JSON.stringify(plan)], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

@@ -1,0 +1,33 @@
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+import { afterAll } from 'vitest';
+
+const bundles = new Map<string, Promise<string>>();
+
+/**
+ * A script of this folder as one file of plain JavaScript, for tests that start it hundreds of times: it is up in a
+ * fifth of the time that loading its modules one by one takes. Gone when the tests of the file are over.
+ */
+export function bundledScript(file: string): Promise<string> {
+  let bundle = bundles.get(file);
+  if (!bundle) bundles.set(file, (bundle = bundleScript(file)));
+  return bundle;
+}
+
+async function bundleScript(file: string): Promise<string> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'pv-script-'));
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+  const source = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+  const outfile = path.join(folder, `${path.basename(file, '.ts')}.mjs`);
+  await symlink(source('../../node_modules'), path.join(folder, 'node_modules'), 'junction');
+  await build({
+    ...{ entryPoints: [source(`./${file}`)], outfile, bundle: true, logLevel: 'error' },
+    ...{ platform: 'node', format: 'esm', target: 'node20', packages: 'external' },
+    // What ships beside the sources is found from here.
+    define: { 'import.meta.url': JSON.stringify(pathToFileURL(source('../../src/assets.ts')).href) },
+  });
+  return outfile;
+}
