@@ -82,6 +82,7 @@ export async function newRecord(
   };
 }
 
-function surroundings({ host, bootId, pidNamespace }: ProcessIdentity): string {
-  return createHash('sha256').update(`${host}\n${bootId}\n${pidNamespace}`).digest('hex').slice(0, 8);
+function surroundings({ host, machine, bootId, pidNamespace }: ProcessIdentity): string {
+  const text = [host, machine, bootId, pidNamespace].join('\n');
+  return createHash('sha256').update(text).digest('hex').slice(0, 8);
 }

@@ -1,10 +1,13 @@
-import { readFile, readlink } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { access, readdir, readFile, readlink } from 'node:fs/promises';
 import os from 'node:os';
 
 /** Who a process is, beyond its pid, which the system gives out again. */
 export interface ProcessIdentity {
   /** Name of the machine. */
   host: string;
+  /** Tells machines of one name apart, which copies of one disk image are; empty where the system does not tell. */
+  machine: string;
   /** As its own PID namespace counts. */
   pid: number;
   /** Start time as the system tells it, in its own unit; empty where it does not tell. */
@@ -30,18 +33,19 @@ export function ownIdentity(): Promise<ProcessIdentity> {
     pid: process.pid,
     startTime: (await readStat(process.pid))?.startTime ?? '',
     ...(await surroundings()),
+    machine: await machineId(),
   }))();
   return own;
 }
 
 /**
- * Whether the process of this identity lives. `dead` is said only when it is proven: the host has booted since, the
+ * Whether the process of this identity lives. `dead` is said only when it is proven: this machine has booted since, the
  * pid is free, belongs to a process that started at another time, or is a zombie's.
  */
 export async function livenessOf(identity: ProcessIdentity): Promise<Liveness> {
   const here = await ownIdentity();
   if (identity.host !== here.host) return 'unknown';
-  if (identity.bootId !== here.bootId) return 'dead';
+  if (identity.bootId !== here.bootId) return identity.machine === here.machine ? 'dead' : 'unknown';
   if (identity.pidNamespace !== here.pidNamespace) return 'unknown';
   if (!isPidTaken(identity.pid)) return 'dead';
   const stat = await readStat(identity.pid);
@@ -69,6 +73,27 @@ async function surroundings(): Promise<{ bootId: string; pidNamespace: string }>
     readlink('/proc/self/ns/pid').catch(() => ''),
   ]);
   return { bootId: bootId.trim(), pidNamespace };
+}
+
+const INTERFACES = '/sys/class/net';
+
+/** What stays the same when the machine is booted: its id (machine-id(5)), which images may share, and its network cards. */
+async function machineId(): Promise<string> {
+  const id = await readFile('/etc/machine-id', 'utf8').catch(() => '');
+  const names = await readdir(INTERFACES).catch(() => []);
+  const addresses = await Promise.all(names.sort().map(addressOfCard));
+  const told = [id.trim(), ...addresses].join('\n').trim();
+  return told === '' ? '' : createHash('sha256').update(told).digest('hex').slice(0, 16);
+}
+
+/** Address of a network card; empty for an interface without one, which may come and go. */
+async function addressOfCard(name: string): Promise<string> {
+  try {
+    await access(`${INTERFACES}/${name}/device`);
+    return (await readFile(`${INTERFACES}/${name}/address`, 'utf8')).trim();
+  } catch {
+    return '';
+  }
 }
 
 /** Fields of `/proc/<pid>/stat` (proc(5)); undefined where there is none. */

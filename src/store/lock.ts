@@ -3,16 +3,15 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { abortError, throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
-import { livenessOf } from '../process/identity.js';
 import {
   createOwnerFile,
   describeOwner,
-  fingerprint,
   newOwner,
   readOwner,
   refreshOwnerFile,
   type LockOwner,
 } from './lock-owner.js';
+import { removeIfDead, SilenceWatch, sweepClaims } from './lock-takeover.js';
 import { loadLockfile } from './lockfile-loader.js';
 
 /** How to wait for a lock. */
@@ -21,6 +20,13 @@ export interface LockOptions extends OperationOptions {
   operation: string;
   /** How long to wait for another holder. @defaultValue 30_000 */
   timeoutMs?: number;
+  /** How often a holder says that it lives. @defaultValue 5_000 */
+  refreshMs?: number;
+  /**
+   * A holder on another host that has not said so for this long is taken for dead, once it has been watched for a
+   * quarter of it. @defaultValue 60_000
+   */
+  silenceMs?: number;
 }
 
 /** A lock that is held until it is released. */
@@ -37,10 +43,8 @@ export interface Lock extends AsyncDisposable {
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const REFRESH_MS = 5_000;
-/** A holder that cannot be seen from here and has not refreshed for this long, by our clock, is taken for dead. */
+/** A quarter of it must fit into the time a waiter waits: else none would ever take over. */
 const SILENCE_MS = 60_000;
-/** The time between the creation of an owner file and its being written, where that is two steps; longer: it died there. */
-const UNWRITTEN_GRACE_MS = 2_000;
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 100;
 
@@ -56,16 +60,19 @@ const LONGEST_PAUSE_MS = 100;
  * @throws RunnerError `lock_timeout` naming the holder, `aborted`
  */
 export async function acquireLock(file: string, options: LockOptions): Promise<Lock> {
-  const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  const { signal, timeoutMs = DEFAULT_TIMEOUT_MS, refreshMs = REFRESH_MS, silenceMs = SILENCE_MS } = options;
   const deadline = performance.now() + timeoutMs;
   const ownerFile = `${file}.owner`;
   const owner = await newOwner(options.operation);
-  const watch = new SilenceWatch();
+  const takeover = {
+    ...{ file, ownerFile, self: owner, silenceMs, watch: new SilenceWatch() },
+    removeGate: () => removeGate(file),
+  };
   await mkdir(path.dirname(file), { recursive: true });
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
     throwIfAborted(signal, options.operation);
     if (await createOwnerFile(ownerFile, owner)) {
-      const lock = held(file, ownerFile, owner);
+      const lock = held(file, ownerFile, owner, refreshMs);
       try {
         await createGate(file);
       } catch (error) {
@@ -75,7 +82,7 @@ export async function acquireLock(file: string, options: LockOptions): Promise<L
       await sweepClaims(file, owner);
       return lock;
     }
-    if (await removeIfDead(file, ownerFile, owner, watch)) {
+    if (await removeIfDead(takeover)) {
       pause = FIRST_PAUSE_MS;
       continue;
     }
@@ -121,10 +128,10 @@ async function removeGate(file: string): Promise<void> {
   await rm(file, { force: true }).catch(() => undefined);
 }
 
-function held(file: string, ownerFile: string, owner: LockOwner): Lock {
+function held(file: string, ownerFile: string, owner: LockOwner, refreshMs: number): Lock {
   const refresh = setInterval(() => {
     refreshOwnerFile(ownerFile).catch(() => undefined); // its loss is noticed at release
-  }, REFRESH_MS);
+  }, refreshMs);
   refresh.unref();
   let released: Promise<void> | undefined;
   const release = () =>
@@ -140,94 +147,6 @@ function held(file: string, ownerFile: string, owner: LockOwner): Lock {
     if (released || now?.token !== owner.token) throw lockLost(file, owner, now);
   };
   return { owner, assertHeld, release, [Symbol.asyncDispose]: release };
-}
-
-/** Removes the lock when its owner is dead; true when it may be free now. */
-async function removeIfDead(
-  file: string,
-  ownerFile: string,
-  self: LockOwner,
-  watch: SilenceWatch,
-): Promise<boolean> {
-  const owner = await readOwner(ownerFile);
-  if (owner) {
-    const liveness = await livenessOf(owner);
-    // One that is seen to live may be stopped, or busy for long: it keeps its lock.
-    const isSilent = watch.isSilent(await fingerprint(ownerFile), SILENCE_MS);
-    return (
-      (liveness === 'dead' || (liveness === 'unknown' && isSilent)) &&
-      withClaim(file, owner.token, self, () => removeOwned(file, ownerFile, owner.token))
-    );
-  }
-  if (owner === undefined) return true;
-  // Half an owner: its maker is between two steps, or died there.
-  const mark = await fingerprint(ownerFile);
-  if (mark === undefined) return true;
-  if (!watch.isSilent(mark, UNWRITTEN_GRACE_MS)) return false;
-  return withClaim(file, `unwritten-${mark.replace(/[^0-9]/g, '-')}`, self, async () => {
-    if ((await fingerprint(ownerFile)) !== mark) return;
-    await removeGate(file);
-    await rm(ownerFile, { force: true });
-  });
-}
-
-async function removeOwned(file: string, ownerFile: string, token: string): Promise<void> {
-  if ((await readOwner(ownerFile))?.token !== token) return;
-  await removeGate(file);
-  await rm(ownerFile, { force: true });
-}
-
-/**
- * Runs `work` if the right to remove the owner of `token` can be claimed. The claim of a claimer that died is itself
- * removed under a claim, named after the claimer.
- */
-async function withClaim(
-  file: string,
-  token: string,
-  self: LockOwner,
-  work: () => Promise<void>,
-): Promise<boolean> {
-  const claim = `${file}.claim-${token}`;
-  if (!(await createOwnerFile(claim, self))) {
-    const claimer = await readOwner(claim);
-    if (!claimer || (await livenessOf(claimer)) !== 'dead') return false;
-    return withClaim(file, claimer.token, self, async () => {
-      if ((await readOwner(claim))?.token === claimer.token) await rm(claim, { force: true });
-    });
-  }
-  try {
-    await work();
-  } finally {
-    await rm(claim, { force: true });
-  }
-  return true;
-}
-
-/**
- * Removes claims that a claimer who was killed left. Whoever holds the lock may: the owners they are named after are gone,
- * and no token comes twice.
- */
-async function sweepClaims(file: string, self: LockOwner): Promise<void> {
-  const folder = path.dirname(file);
-  const prefix = `${path.basename(file)}.claim-`;
-  for (const name of await readdir(folder).catch(() => [])) {
-    const isLeft = name.startsWith(prefix) && name !== `${prefix}${self.token}`;
-    if (isLeft) await rm(path.join(folder, name), { force: true }).catch(() => undefined);
-  }
-}
-
-/** Tells how long a mark has stayed the same, by this process's monotonic clock: clocks of two hosts differ. */
-class SilenceWatch {
-  #mark: string | undefined;
-  #since = performance.now();
-
-  isSilent(mark: string | undefined, forMs: number): boolean {
-    if (mark !== this.#mark) {
-      this.#mark = mark;
-      this.#since = performance.now();
-    }
-    return mark !== undefined && performance.now() - this.#since >= forMs;
-  }
 }
 
 function lockLost(file: string, owner: LockOwner, now: LockOwner | null | undefined): RunnerError {

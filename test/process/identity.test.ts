@@ -23,6 +23,7 @@ test('a process that has ended is dead', async () => {
 test.each([
   ['on another host', { host: 'elsewhere' }, 'unknown'],
   ['before the last boot', { bootId: 'another' }, 'dead'],
+  ['on another machine of the same name', { bootId: 'another', machine: 'another' }, 'unknown'],
   ['in another pid namespace', { pidNamespace: 'pid:[1]' }, 'unknown'],
 ] as const)('a process %s is as far as can be told from here', async (_, change, liveness) => {
   expect(await livenessOf({ ...(await ownIdentity()), ...change })).toBe(liveness);

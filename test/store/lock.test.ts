@@ -1,9 +1,9 @@
 import { lutimes, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { ownIdentity } from '../../src/process/identity.js';
 import { acquireLock, lockHolder } from '../../src/store/lock.js';
-import { createOwnerFile, newOwner, readOwner } from '../../src/store/lock-owner.js';
+import { createOwnerFile, fingerprint, newOwner, readOwner } from '../../src/store/lock-owner.js';
 import { startScript } from '../support/child-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
@@ -78,6 +78,46 @@ test('a holder on another host keeps its lock: lock_timeout names it', async () 
     message: expect.stringContaining('process 42 on line-7 (left, since') as string,
     details: { path: file, timeoutMs: 30, holder: { host: 'line-7' } },
   });
+});
+
+test('a holder on another host that is silent loses its lock to one that waits as long as by default', async () => {
+  const file = await lockPath();
+  await leave(file, { host: 'line-7' });
+  // A quarter of the silence is watched: 15 of the 30 seconds of the defaults.
+  await using lock = await acquireLock(file, { operation: 'next', timeoutMs: 30_000, silenceMs: 300 });
+  expect(await lockHolder(file)).toMatchObject({ token: lock.owner.token });
+});
+
+test('a holder on another host that refreshes keeps its lock, whatever time its clock tells', async () => {
+  const file = await lockPath();
+  await leave(file, { host: 'line-7' });
+  let told = 0;
+  const refresh = setInterval(() => void lutimes(`${file}.owner`, (told += 1), 1), 20);
+  onTestFinished(() => {
+    clearInterval(refresh);
+  });
+  await expect(
+    acquireLock(file, { operation: 'next', timeoutMs: 1_700, silenceMs: 1_500 }),
+  ).rejects.toMatchObject({ code: 'lock_timeout' });
+});
+
+test('a lock says again and again that its holder lives, until it is released', async () => {
+  const file = await lockPath();
+  await using _lock = await acquireLock(file, { operation: 'a', refreshMs: 5 });
+  const marks = new Set<string | undefined>();
+  while (marks.size < 4) marks.add(await fingerprint(`${file}.owner`));
+});
+
+test('a claim left by another host does not stand in the way for ever', async () => {
+  const file = await lockPath();
+  await leave(file, { startTime: '1', token: 'dead' });
+  const claimer = { ...(await newOwner('claim')), host: 'line-7', token: 'gone' };
+  await symlink(JSON.stringify(claimer), `${file}.claim-dead`);
+  await expect(acquireLock(file, { operation: 'next', timeoutMs: 0 })).rejects.toMatchObject({
+    code: 'lock_timeout',
+  });
+  await using _lock = await acquireLock(file, { operation: 'next', timeoutMs: 30_000, silenceMs: 100 });
+  expect(await readdir(path.dirname(file))).toEqual(['x.lock', 'x.lock.owner']);
 });
 
 test('a living holder of this host keeps its lock, however long ago it was refreshed', async () => {

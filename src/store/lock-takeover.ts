@@ -1,0 +1,133 @@
+import { readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { livenessOf } from '../process/identity.js';
+import { ageOf } from './file-age.js';
+import { createOwnerFile, fingerprint, readOwner, type LockOwner } from './lock-owner.js';
+
+/** Which lock is in the way, who wants it, and how its files are removed. */
+export interface Takeover {
+  /** The lock file; the owner's is beside it. */
+  file: string;
+  ownerFile: string;
+  /** Who would be the next owner. */
+  self: LockOwner;
+  /** A holder that cannot be seen from here and has not refreshed for this long is taken for dead. */
+  silenceMs: number;
+  watch: SilenceWatch;
+  /** Removes the lock file, which goes before the owner's. */
+  removeGate: () => Promise<void>;
+}
+
+/** The time between the creation of an owner file and its being written, where that is two steps; longer: it died there. */
+const UNWRITTEN_GRACE_MS = 2_000;
+
+/**
+ * Removes the lock when its owner is dead; true when it may be free now. The right to remove one particular owner is
+ * claimed by an exclusive create named after that owner's token, so that of all who see it dead one removes it.
+ */
+export async function removeIfDead(takeover: Takeover): Promise<boolean> {
+  const { ownerFile, watch } = takeover;
+  const owner = await readOwner(ownerFile);
+  if (owner === undefined) return true;
+  const mark = await fingerprint(ownerFile);
+  if (mark === undefined) return true;
+  if (owner) {
+    return (
+      (await isGone(owner, mark, takeover)) &&
+      withClaim(owner.token, takeover, () => removeOwned(owner, takeover))
+    );
+  }
+  // Half an owner: its maker is between two steps, or died there.
+  if (!watch.isUnchanged(mark, UNWRITTEN_GRACE_MS)) return false;
+  return withClaim(unwrittenToken(mark), takeover, async () => {
+    if ((await fingerprint(ownerFile)) === mark) await removeFiles(takeover);
+  });
+}
+
+/**
+ * Removes claims that a claimer who was killed left. Whoever holds the lock may: the owners they are named after are gone,
+ * and no token comes twice.
+ */
+export async function sweepClaims(file: string, self: LockOwner): Promise<void> {
+  const folder = path.dirname(file);
+  const prefix = `${path.basename(file)}.claim-`;
+  for (const name of await readdir(folder).catch(() => [])) {
+    const isLeft = name.startsWith(prefix) && name !== `${prefix}${self.token}`;
+    if (isLeft) await rm(path.join(folder, name), { force: true }).catch(() => undefined);
+  }
+}
+
+/** Tells how long a mark has stayed the same, by this process's monotonic clock. */
+export class SilenceWatch {
+  #mark: string | undefined;
+  #since = performance.now();
+
+  isUnchanged(mark: string, forMs: number): boolean {
+    if (mark !== this.#mark) {
+      this.#mark = mark;
+      this.#since = performance.now();
+    }
+    return performance.now() - this.#since >= forMs;
+  }
+}
+
+async function isGone(
+  owner: LockOwner,
+  mark: string,
+  { ownerFile, silenceMs, watch }: Takeover,
+): Promise<boolean> {
+  const liveness = await livenessOf(owner);
+  // It must be seen to stay silent for a while too: the clock of the file system may be set while we look at it.
+  const isUnchanged = watch.isUnchanged(mark, silenceMs / 4);
+  // One that is seen to live may be stopped, or busy for long: it keeps its lock.
+  if (liveness !== 'unknown') return liveness === 'dead';
+  return isUnchanged && (await isSilent(ownerFile, silenceMs));
+}
+
+/** By the time of the last change, which refreshing sets to the file system's own clock, whatever time it is given. */
+async function isSilent(file: string, silenceMs: number): Promise<boolean> {
+  const age = await ageOf(file, 'ctimeMs');
+  return age !== undefined && age >= silenceMs;
+}
+
+/**
+ * Runs `work` if the right to remove the owner of `token` can be claimed. The claim of a claimer that died is itself
+ * removed under a claim, named after the claimer.
+ */
+async function withClaim(token: string, takeover: Takeover, work: () => Promise<void>): Promise<boolean> {
+  const claim = `${takeover.file}.claim-${token}`;
+  if (!(await createOwnerFile(claim, takeover.self))) {
+    const claimer = await readOwner(claim);
+    const mark = await fingerprint(claim);
+    if (claimer === undefined || mark === undefined) return false; // just given back
+    const liveness = claimer ? await livenessOf(claimer) : 'unknown';
+    // A claim is held for a moment and never refreshed.
+    const isLeft =
+      liveness === 'dead' || (liveness === 'unknown' && (await isSilent(claim, takeover.silenceMs)));
+    if (!isLeft) return false;
+    return withClaim(claimer?.token ?? unwrittenToken(mark), takeover, async () => {
+      const isSame =
+        (await readOwner(claim))?.token === claimer?.token && (await fingerprint(claim)) === mark;
+      if (isSame) await rm(claim, { force: true });
+    });
+  }
+  try {
+    await work();
+  } finally {
+    await rm(claim, { force: true });
+  }
+  return true;
+}
+
+async function removeOwned(owner: LockOwner, takeover: Takeover): Promise<void> {
+  if ((await readOwner(takeover.ownerFile))?.token === owner.token) await removeFiles(takeover);
+}
+
+async function removeFiles({ ownerFile, removeGate }: Takeover): Promise<void> {
+  await removeGate();
+  await rm(ownerFile, { force: true });
+}
+
+function unwrittenToken(mark: string): string {
+  return `unwritten-${mark.replace(/[^0-9]/g, '-')}`;
+}
