@@ -91,18 +91,39 @@ test('resolve of an unbound product id says how to bind it', async () => {
   await expect(registry.resolve('A')).rejects.toMatchObject({ code: 'not_found', message: /activate/ });
 });
 
-test.each(['../../evil', 'CON', 'a/b', '__proto__', 'ü .', ''])(
-  'a product id %j is safe as file and as key',
-  async (pid) => {
-    const registry = await withVersions(entry('x', '1', []));
-    await registry.activate({ name: 'x', version: '1', pids: [pid] });
-    expect(path.dirname(registry.layout.active(pid))).toBe(registry.layout.activeRoot);
-    const again = await opened(registry.layout.root);
-    expect(await again.resolve(pid)).toMatchObject({ name: 'x' });
-    await again.deactivate({ pids: [pid] });
-    expect(await again.active()).toEqual({});
-  },
-);
+test.each([
+  ...[
+    '../../evil',
+    '../x',
+    'CON',
+    'a/b',
+    'C:\\x',
+    '__proto__',
+    'constructor',
+    'ü .',
+    '检测😀',
+    '',
+    'a\0b',
+    '\ud800',
+  ],
+  ...[
+    { pid: 'x'.repeat(5_000), toJSON: () => 'of 5000 letters' },
+    { pid: '检'.repeat(90), toJSON: () => 'of 90 signs' },
+  ],
+])('a product id %j is safe as file and as key, and a sweep has nothing to do after it', async (given) => {
+  const pid = typeof given === 'string' ? given : given.pid;
+  const registry = await withVersions(entry('x', '1', []));
+  await registry.activate({ name: 'x', version: '1', pids: [pid] });
+  expect(path.dirname(registry.layout.active(pid))).toBe(registry.layout.activeRoot);
+  const copy = JSON.parse(await readFile(registry.layout.active(pid), 'utf8')) as unknown;
+  expect(copy).toMatchObject({ pid, name: 'x', version: '1' });
+  await registry.sweep();
+  const again = await opened(registry.layout.root);
+  expect(await again.resolve(pid)).toMatchObject({ name: 'x' });
+  expect(Object.values(await again.active())).toMatchObject([{ pid }]);
+  await again.deactivate({ pids: [pid] });
+  expect(await again.active()).toEqual({});
+});
 
 test('a change by another process is told, and read without being asked', async () => {
   const registry = await withVersions(entry('x', '1'));

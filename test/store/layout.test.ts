@@ -55,9 +55,23 @@ test.each(['..', '../../etc/passwd', 'a/b', 'C:\\x', 'CON', 'nul', '.', '', 'ü'
   },
 );
 
+test('the mapping of a very long pid has a name that every file system takes', () => {
+  const layout = new StoreLayout('station');
+  for (const pid of ['x'.repeat(10_000), '检测'.repeat(50)]) {
+    expect(isSafeFolderName(path.basename(layout.active(pid)))).toBe(true);
+  }
+});
+
+/** Also long ones that begin alike, and halves of surrogate pairs. */
+const anyPid = fc.oneof(
+  fc.string({ unit: 'grapheme' }),
+  fc.string({ unit: fc.constantFrom('a', '.', '%', '\ud800', '\udc00', '\ufffd', '😀') }),
+  fc.string({ unit: 'binary' }).map((end) => 'long '.repeat(50) + end),
+);
+
 test('two different pids never share a file name', () => {
   fc.assert(
-    fc.property(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' }), (first, second) => {
+    fc.property(anyPid, anyPid, (first, second) => {
       expect(encodeFileName(first) === encodeFileName(second)).toBe(first === second);
     }),
   );
