@@ -1,4 +1,5 @@
 import { RunnerError } from '../errors.js';
+import type { VersionRef } from '../package/types.js';
 import type { ProcessIdentity } from '../process/identity.js';
 import type { RegistryContent } from './registry-file.js';
 import type { ActiveMapping, RegistryEntry } from './types.js';
@@ -113,6 +114,26 @@ export function remap(content: RegistryContent, change: MappingChange, now: stri
   });
 }
 
+/** Where in the history a rollback goes: to the newest version that is still deployed and still supports the id. */
+function wayBack(content: Pick<RegistryContent, 'packages'>, { pid, history = [] }: ActiveMapping): number {
+  return history.findIndex((past) =>
+    content.packages.some((entry) => isSame(entry, past) && supports(entry, pid)),
+  );
+}
+
+/** Product ids that a rollback would take back to the version. */
+export function pidsLeadingBackTo(
+  content: Pick<RegistryContent, 'packages' | 'active'>,
+  version: VersionRef,
+): string[] {
+  return Object.values(content.active)
+    .filter((mapping) => {
+      const target = mapping.history?.[wayBack(content, mapping)];
+      return target !== undefined && isSame(target, version);
+    })
+    .map(({ pid }) => pid);
+}
+
 /**
  * The mapping one step back: the newest version of the history that is still deployed and still supports the id.
  * @throws RunnerError `not_found`
@@ -123,10 +144,9 @@ export function stepBack(
   operator: string | undefined,
   now: string,
 ): ActiveMapping {
-  const { history = [], ...current } = findMapping(content, pid);
-  const index = history.findIndex((past) =>
-    content.packages.some((entry) => isSame(entry, past) && supports(entry, pid)),
-  );
+  const mapping = findMapping(content, pid);
+  const { history = [], ...current } = mapping;
+  const index = wayBack(content, mapping);
   const target = history[index];
   if (!target) {
     throw new RunnerError(
@@ -172,4 +192,15 @@ export function checkUnused(
       { details: { name, version, holder: users } },
     );
   }
+}
+
+/** @throws RunnerError `unsafe_uninstall` (2007) naming the product ids that a rollback would take back to the version */
+export function checkNoWayBack(content: RegistryContent, { name, version }: RegistryEntry): void {
+  const rollbackPids = pidsLeadingBackTo(content, { name, version });
+  if (rollbackPids.length === 0) return;
+  throw new RunnerError(
+    'unsafe_uninstall',
+    `${name} ${version} is what a rollback of ${rollbackPids.join(', ')} would go back to`,
+    { details: { name, version, rollbackPids } },
+  );
 }

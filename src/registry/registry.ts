@@ -1,16 +1,13 @@
-import { mkdir } from 'node:fs/promises';
-import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
-import { RunnerError } from '../errors.js';
 import type { ProcessIdentity } from '../process/identity.js';
-import type { Durability } from '../store/atomic-file.js';
-import { appendAudit, audited } from '../store/audit-log.js';
+import { makeFolder, type Durability } from '../store/atomic-file.js';
 import { StoreLayout } from '../store/layout.js';
 import { onStore } from '../store/store-error.js';
 import { checkNotBarred, stepBackFrom, unbar, type SwitchBack } from './barring.js';
 import type { RegistryEvents } from './events.js';
 import {
+  checkNoWayBack,
   checkPids,
   checkSupported,
   checkUnclaimed,
@@ -24,10 +21,10 @@ import {
   type MappingChange,
 } from './mappings.js';
 import type { RegistryDamage } from './rebuild.js';
+import { RegistryAccess } from './registry-access.js';
 import type { RegistryContent } from './registry-file.js';
-import { SharedContent } from './shared-content.js';
 import type { ActiveMapping, PackageState, RegistryEntry } from './types.js';
-import { markedVersions, markUse, usersOf, type VersionUse } from './uses.js';
+import { markedVersions, markUse, sweepUses, usersOf, type VersionUse } from './uses.js';
 
 /** Options of {@link Registry.open}. */
 export interface RegistryOptions extends OperationOptions {
@@ -56,31 +53,22 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   readonly layout: StoreLayout;
   /** How much its writes survive. */
   readonly durability: Durability;
-  readonly #file: SharedContent;
-  readonly #poll: NodeJS.Timeout;
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #access: RegistryAccess;
   #damage: RegistryDamage | undefined;
-  #isClosed = false;
 
   private constructor(layout: StoreLayout, options: RegistryOptions) {
     super();
     const { durability = 'full', lockTimeoutMs = 30_000, pollMs = 500 } = options;
     this.layout = layout;
     this.durability = durability;
-    this.#file = new SharedContent(
-      layout,
-      { durability, lockTimeoutMs },
-      {
-        changed: () => this.#isClosed || this.emit('changed'),
-        damaged: (damage) => {
-          this.#damage = damage;
-          void this.#track(this.#log({ operation: 'repair', ...damage }, 0));
-          this.emit('damaged', damage);
-        },
+    const listeners = {
+      changed: () => void this.emit('changed'),
+      damaged: (damage: RegistryDamage) => {
+        this.#damage = damage;
+        this.emit('damaged', damage);
       },
-    );
-    this.#poll = setInterval(() => void this.#look().catch(() => undefined), pollMs);
-    this.#poll.unref(); // an idle registry keeps no process alive
+    };
+    this.#access = new RegistryAccess(layout, { durability, lockTimeoutMs, pollMs }, listeners);
   }
 
   /**
@@ -97,9 +85,9 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     try {
       await onStore(`open the store ${layout.root}`, async () => {
         for (const folder of [layout.zips, layout.deployedRoot, layout.activeRoot, layout.logs]) {
-          await mkdir(folder, { recursive: true });
+          await makeFolder(folder, registry.durability);
         }
-        await registry.#file.open({ signal });
+        await registry.#access.open({ signal });
       });
       return registry;
     } catch (error) {
@@ -115,7 +103,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /** Deployed versions, in the order of their registration. A version that a live process uses is `running`. */
   async list(filter: RegistryFilter = {}, o: OperationOptions = {}): Promise<RegistryEntry[]> {
-    const { packages } = await this.#look(o);
+    const { packages } = await this.#access.look(o);
     const named = packages.filter((entry) => filter.name === undefined || entry.name === filter.name);
     const marked = await markedVersions(this.layout);
     const entries: RegistryEntry[] = [];
@@ -128,7 +116,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /** One deployed version. */
   async get(name: string, version: string, o: OperationOptions = {}): Promise<RegistryEntry | undefined> {
-    const { packages } = await this.#look(o);
+    const { packages } = await this.#access.look(o);
     const entry = packages.find((found) => isSame(found, { name, version }));
     return entry && this.#withState(entry);
   }
@@ -159,7 +147,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   async deactivate(o: { pids: string[]; operator?: string } & OperationOptions): Promise<void> {
     const { operator, signal } = o;
     const pids = checkPids(o.pids);
-    const removed = await this.#logged('deactivate', { pids, operator, signal }, (content) => {
+    const removed = await this.#access.logged('deactivate', { pids, operator }, { signal }, (content) => {
       const mappings = pids.map((pid) => findMapping(content, pid));
       drop(content, mappings);
       return structuredClone(mappings);
@@ -171,11 +159,16 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   async rollback(o: { pid: string; operator?: string } & OperationOptions): Promise<ActiveMapping> {
     const { operator, signal } = o;
     const [pid = ''] = checkPids([o.pid]);
-    const mapping = await this.#logged('rollback', { pids: [pid], operator, signal }, (content) => {
-      const back = stepBack(content, pid, operator, new Date().toISOString());
-      content.active[pid] = back;
-      return structuredClone(back);
-    });
+    const mapping = await this.#access.logged(
+      'rollback',
+      { pids: [pid], operator },
+      { signal },
+      (content) => {
+        const back = stepBack(content, pid, operator, new Date().toISOString());
+        content.active[pid] = back;
+        return structuredClone(back);
+      },
+    );
     this.emit('rolledBack', mapping);
     return mapping;
   }
@@ -187,8 +180,8 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   async switchBack(o: SwitchBack & OperationOptions): Promise<ActiveMapping[]> {
     const { from, reason, operator, signal } = o;
     const change = { pids: checkPids(o.pids), from, reason, operator };
-    const about = { ...from, pids: change.pids, reason, operator, signal };
-    const mappings = await this.#logged('switch back', about, (content) => {
+    const about = { ...from, pids: change.pids, reason, operator };
+    const mappings = await this.#access.logged('switch back', about, { signal }, (content) => {
       const back = stepBackFrom(content, change, new Date().toISOString());
       for (const mapping of back) content.active[mapping.pid] = mapping;
       return structuredClone(back);
@@ -199,7 +192,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /** Mappings by product id. */
   async active(o: OperationOptions = {}): Promise<Record<string, ActiveMapping>> {
-    const { active } = await this.#look(o);
+    const { active } = await this.#access.look(o);
     return structuredClone({ ...active });
   }
 
@@ -208,22 +201,26 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `not_found`
    */
   async resolve(pid: string, o: OperationOptions = {}): Promise<RegistryEntry> {
-    const content = await this.#look(o);
+    const content = await this.#access.look(o);
     const { name, version } = findMapping(content, pid);
     return structuredClone(findEntry(content, name, version));
   }
 
-  /** Lists a version as deployed: the last step of an install. An entry of the same name and version is replaced. */
+  /**
+   * Lists a version as deployed: the last step of an install. An entry of the same name and version goes; the new one
+   * comes last in the list, as the newest there is.
+   */
   async register(entry: RegistryEntry, o: OperationOptions & { operator?: string } = {}): Promise<void> {
-    await this.#change(`register ${entry.name} ${entry.version}`, o, (content) => {
-      const index = content.packages.findIndex((known) => isSame(known, entry));
-      content.packages.splice(index < 0 ? content.packages.length : index, 1, structuredClone(entry));
+    await this.#access.change(`register ${entry.name} ${entry.version}`, o, (content) => {
+      content.packages = content.packages.filter((known) => !isSame(known, entry));
+      content.packages.push(structuredClone(entry));
     });
     this.emit('registered', entry);
   }
 
   /**
-   * Takes a version off the list: the first step of an uninstall. With `force` its mappings go with it.
+   * Takes a version off the list: the first step of an uninstall. With `force` its mappings go with it; with
+   * `spareRollback` it stays when a rollback would go back to it.
    *
    * @throws RunnerError `not_found`; `unsafe_uninstall` (2007) while it is active or a live process uses it, unless
    * forced
@@ -231,21 +228,22 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   async unregister(
     name: string,
     version: string,
-    o: OperationOptions & { operator?: string; force?: boolean } = {},
+    o: OperationOptions & { operator?: string; force?: boolean; spareRollback?: boolean } = {},
   ): Promise<void> {
-    const { force = false, operator } = o;
+    const { force = false, spareRollback = false, operator } = o;
     const unbound: ActiveMapping[] = [];
     const startedAt = performance.now();
-    await this.#change(`unregister ${name} ${version}`, o, async (content) => {
+    await this.#access.change(`unregister ${name} ${version}`, o, async (content) => {
       const entry = findEntry(content, name, version);
       if (!force) checkUnused(content, entry, await usersOf(this.layout, name, version));
+      if (spareRollback) checkNoWayBack(content, entry);
       content.packages = content.packages.filter((known) => known !== entry);
       unbound.push(...Object.values(content.active).filter((mapping) => isSame(mapping, entry)));
       drop(content, unbound);
     });
     if (unbound.length > 0) {
       const about = { operator, name, version, pids: unbound.map(({ pid }) => pid) };
-      await this.#log({ operation: 'deactivate', ...about }, performance.now() - startedAt);
+      await this.#access.log({ operation: 'deactivate', ...about }, performance.now() - startedAt);
       this.emit('deactivated', unbound);
     }
     this.emit('unregistered', { name, version });
@@ -259,10 +257,10 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `not_found`
    */
   async use(name: string, version: string, o: OperationOptions = {}): Promise<VersionUse> {
-    findEntry(await this.#look(o), name, version);
+    findEntry(await this.#access.look(o), name, version);
     const use = await markUse(this.layout, name, version);
     try {
-      findEntry(await this.#look(o), name, version);
+      findEntry(await this.#access.look(o), name, version);
       return use;
     } catch (error) {
       await use.release();
@@ -277,18 +275,16 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /**
    * Removes what a process that died in the middle of a change left: its lock, files half written, copies of mappings
-   * not written. While another process holds the registry nothing is done: then it is that one's turn.
+   * not written, marks of use. While another process holds the registry nothing is done about that: it is that one's turn.
    */
   async sweep(o: OperationOptions = {}): Promise<void> {
-    this.#enter('sweep', o);
-    await this.#track(onStore(`sweep ${this.layout.root}`, () => this.#file.sweep(o)));
+    await this.#access.sweep(o);
+    await sweepUses(this.layout);
   }
 
   /** Stops looking for changes, and waits for what is under way. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    clearInterval(this.#poll);
-    await Promise.allSettled(this.#running);
+  close(): Promise<void> {
+    return this.#access.close();
   }
 
   /** See {@link Registry.close}. */
@@ -303,7 +299,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   ): Promise<ActiveMapping[]> {
     const { name, version, operator, force, signal } = o;
     const change = { name, version, pids: checkPids(o.pids), operator };
-    return this.#logged(operation, { ...change, force, signal }, (content) => {
+    return this.#access.logged(operation, { ...change, force }, { signal }, (content) => {
       checkSupported(findEntry(content, name, version), change.pids);
       check(content, change);
       if (!force) checkNotBarred(content, change);
@@ -314,67 +310,6 @@ export class Registry extends SafeEmitter<RegistryEvents> {
       }
       return structuredClone(mappings);
     });
-  }
-
-  /** A change that is in the audit log, however it ends. */
-  async #logged<T>(
-    operation: string,
-    {
-      signal,
-      ...who
-    }: {
-      name?: string;
-      version?: string;
-      pids: string[];
-      operator?: string;
-      force?: boolean;
-      reason?: string;
-    } & OperationOptions,
-    apply: (content: RegistryContent) => T | Promise<T>,
-  ): Promise<T> {
-    const what = [operation, who.name, who.version, 'for', ...who.pids].filter(Boolean).join(' ');
-    return audited(this.#auditLog, { operation, ...who }, () => this.#change(what, { signal }, apply));
-  }
-
-  async #change<T>(
-    what: string,
-    { signal }: OperationOptions,
-    apply: (content: RegistryContent) => T | Promise<T>,
-  ): Promise<T> {
-    this.#enter(what, { signal });
-    const work = () => this.#file.change(what, apply, { signal });
-    return this.#track(onStore(`${what} in ${this.layout.registry}`, work));
-  }
-
-  /** What the file says now. */
-  async #look(o: OperationOptions = {}): Promise<RegistryContent> {
-    this.#enter('reading of the registry', o);
-    return this.#track(onStore(`read ${this.layout.registry}`, () => this.#file.current()));
-  }
-
-  #enter(what: string, { signal }: OperationOptions): void {
-    throwIfAborted(signal, what);
-    if (this.#isClosed) throw new RunnerError('closed', `The registry was closed before ${what}`);
-  }
-
-  #track<T>(work: Promise<T>): Promise<T> {
-    this.#running.add(work);
-    const forget = () => void this.#running.delete(work);
-    work.then(forget, forget);
-    return work;
-  }
-
-  /** A record of something that has happened: a log that cannot be written does not undo it. */
-  async #log(about: { operation: string; [key: string]: unknown }, durationMs: number): Promise<void> {
-    const record = {
-      ...{ timestamp_ms: Date.now(), ...about, operation: about.operation },
-      ...{ outcome: 'ok' as const, duration_ms: Math.round(durationMs) },
-    };
-    await appendAudit(this.#auditLog, record).catch(() => undefined);
-  }
-
-  get #auditLog(): string {
-    return path.join(this.layout.logs, 'package_activate.log');
   }
 
   async #withState(entry: RegistryEntry): Promise<RegistryEntry> {

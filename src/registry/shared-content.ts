@@ -100,7 +100,7 @@ export class SharedContent {
     apply: (content: RegistryContent) => T | Promise<T>,
     { signal }: OperationOptions,
   ): Promise<T> {
-    await using lock = await acquireLock(this.#lockFile, {
+    await using lock = await acquireLock(this.#layout.lock, {
       operation,
       timeoutMs: this.#lockTimeoutMs,
       signal,
@@ -169,7 +169,11 @@ export class SharedContent {
   async sweep({ signal }: OperationOptions): Promise<void> {
     if (!(await this.#isUntidy())) return;
     try {
-      await using _lock = await acquireLock(this.#lockFile, { operation: 'recover', timeoutMs: 0, signal });
+      await using _lock = await acquireLock(this.#layout.lock, {
+        operation: 'recover',
+        timeoutMs: 0,
+        signal,
+      });
       // Whoever writes them holds the lock: now there is none that is being written.
       for (const file of await unfinishedFiles(this.#layout)) await rm(file, { force: true });
       const { content, state, problems } = await readRegistryFile(this.#layout);
@@ -182,12 +186,8 @@ export class SharedContent {
   }
 
   async #isUntidy(): Promise<boolean> {
-    if (await hasLockFiles(this.#lockFile)) return true;
+    if (await hasLockFiles(this.#layout.lock)) return true;
     if ((await unfinishedFiles(this.#layout)).length > 0) return true;
     return !(await isPublished(this.#layout, (await this.current()).active));
-  }
-
-  get #lockFile(): string {
-    return `${this.#layout.registry}.lock`;
   }
 }

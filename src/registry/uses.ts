@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { readdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identity.js';
-import { readJson, writeJsonAtomic } from '../store/atomic-file.js';
+import { isTemporaryName, readJson, writeJsonAtomic } from '../store/atomic-file.js';
+import { ageOf, isProbeName } from '../store/file-age.js';
 import type { StoreLayout } from '../store/layout.js';
 
 /** A mark that a live process uses a version; gone when released, void when the process dies. */
@@ -16,7 +17,7 @@ const REFRESH_MS = 30_000;
 const SILENCE_MS = 5 * 60_000;
 
 const UNREADABLE: ProcessIdentity = {
-  ...{ host: 'a host that cannot be told', pid: 0, startTime: '', bootId: '', pidNamespace: '' },
+  ...{ host: 'a host that cannot be told', machine: '', pid: 0, startTime: '', bootId: '', pidNamespace: '' },
 };
 
 function usesRoot(layout: StoreLayout): string {
@@ -29,23 +30,32 @@ function usesFolder(layout: StoreLayout, name: string, version: string): string 
 }
 
 /** Marks the version as used by this process. */
-export async function markUse(layout: StoreLayout, name: string, version: string): Promise<VersionUse> {
+export async function markUse(
+  layout: StoreLayout,
+  name: string,
+  version: string,
+  refreshMs = REFRESH_MS,
+): Promise<VersionUse> {
   const folder = usesFolder(layout, name, version);
   const file = path.join(folder, `${randomUUID()}.json`);
   const identity = await ownIdentity();
-  await inVanishingFolder(() => writeJsonAtomic(file, identity, 'none')); // void after a reboot anyway
+  // Void after a reboot anyway: no need to wait for the disk.
+  const write = () => inVanishingFolder(() => writeJsonAtomic(file, identity, 'none'));
+  await write();
+  let writing: Promise<void> = Promise.resolve();
+  // Written, not touched: the time is then the file server's, whose clock is everybody's. Also where it is gone, since
+  // somebody may have taken this process for dead.
   const refresh = setInterval(() => {
-    // Written, not touched: the time is then the file server's, whose clock is everybody's.
-    writeFile(file, `${JSON.stringify(identity, null, 2)}\n`, { flag: 'r+' }).catch(() => undefined);
-  }, REFRESH_MS);
+    writing = writing.then(write).catch(() => undefined);
+  }, refreshMs);
   refresh.unref();
   let released: Promise<void> | undefined;
   const release = () =>
     (released ??= (async () => {
       clearInterval(refresh);
+      await writing;
       await rm(file, { force: true });
-      const ofName = path.dirname(folder);
-      for (const empty of [folder, ofName, path.dirname(ofName)]) await rmdir(empty).catch(() => undefined);
+      await removeEmptyFolders(folder);
     })());
   return { release, [Symbol.asyncDispose]: release };
 }
@@ -63,13 +73,29 @@ export async function usersOf(
     const file = path.join(folder, mark);
     const identity = (await readJson(file).catch(() => null)) as ProcessIdentity | null | undefined;
     if (identity === undefined) continue; // released meanwhile
-    // One that cannot be read is being refreshed, or was cut off at that: its age tells.
+    // One that cannot be read is not one of ours, or was damaged: its age tells.
     const liveness = identity === null ? 'unknown' : await livenessOf(identity);
-    const isDead = liveness === 'dead' || (liveness === 'unknown' && (await isSilent(file, folder)));
-    if (isDead) await rm(file, { force: true });
-    else users.push(identity ?? UNREADABLE);
+    const isDead = liveness === 'dead' || (liveness === 'unknown' && (await isSilent(file)));
+    if (!isDead) users.push(identity ?? UNREADABLE);
+    // Where nothing can be removed, what the dead left does not count all the same.
+    else await rm(file, { force: true }).catch(() => undefined);
   }
   return users;
+}
+
+/** Removes what processes that were killed left: their marks, files half written, folders that are empty without. */
+export async function sweepUses(layout: StoreLayout): Promise<void> {
+  for (const marked of await markedVersions(layout)) {
+    const [name = '', version = ''] = marked.split('/');
+    const folder = path.join(usesRoot(layout), name, version);
+    for (const file of await readdir(folder).catch(() => [])) {
+      const isLeft = isTemporaryName(file) || isProbeName(file);
+      if (isLeft && (await isSilent(path.join(folder, file))))
+        await rm(path.join(folder, file), { force: true });
+    }
+    await usersOf(layout, name, version).catch(() => []);
+    await removeEmptyFolders(folder);
+  }
 }
 
 /** Versions that have a mark, of the living or the dead: `name/version`. */
@@ -103,16 +129,13 @@ async function inVanishingFolder(write: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Compares with the time of a file made now in the same folder, because the clocks of two hosts differ. */
-async function isSilent(file: string, folder: string): Promise<boolean> {
-  const probe = path.join(folder, `.${randomUUID()}.probe`);
-  try {
-    await writeFile(probe, '', { flag: 'wx' });
-    const [mark, now] = await Promise.all([lstat(file), lstat(probe)]);
-    return now.mtimeMs - mark.mtimeMs > SILENCE_MS;
-  } catch {
-    return false; // released meanwhile, or a disk that takes no file: not known to be dead
-  } finally {
-    await rm(probe, { force: true }).catch(() => undefined);
-  }
+async function isSilent(file: string): Promise<boolean> {
+  const age = await ageOf(file);
+  // Released meanwhile, or a disk that takes no file: not known to be dead.
+  return age !== undefined && age > SILENCE_MS;
+}
+
+async function removeEmptyFolders(folder: string): Promise<void> {
+  const ofName = path.dirname(folder);
+  for (const empty of [folder, ofName, path.dirname(ofName)]) await rmdir(empty).catch(() => undefined);
 }

@@ -23,7 +23,7 @@ export async function writeFileAtomic(
   { modifiedAt }: WriteOptions = {},
 ): Promise<void> {
   const folder = path.dirname(file);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder, durability);
   const temporary = path.join(folder, `.${path.basename(file)}.${randomUUID()}.tmp`);
   try {
     await writeWhole(temporary, content, durability, modifiedAt);
@@ -57,6 +57,18 @@ export async function readJson(file: string): Promise<unknown> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
+  }
+}
+
+/**
+ * Makes a folder with those above it that are missing. With full durability each that is new is in its own folder on
+ * the disk too: a file that was synced inside is of no use in a folder that was not.
+ */
+export async function makeFolder(folder: string, durability: Durability = 'full'): Promise<void> {
+  const first = await mkdir(folder, { recursive: true });
+  if (first === undefined) return;
+  for (let made = folder; made.length >= first.length; made = path.dirname(made)) {
+    await syncFolder(path.dirname(made), durability);
   }
 }
 

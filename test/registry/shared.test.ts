@@ -202,7 +202,7 @@ test('a change waits no longer than told for one that holds the registry, and sa
   const root = await temporaryFolder();
   const registry = await Registry.open(root, { durability: 'none', lockTimeoutMs: 50 });
   onTestFinished(() => registry.close());
-  await using _lock = await acquireLock(`${registry.layout.registry}.lock`, { operation: 'think' });
+  await using _lock = await acquireLock(registry.layout.lock, { operation: 'think' });
   await expect(registry.register(registryEntry('x', '1'))).rejects.toMatchObject({
     ...{ code: 'lock_timeout', retryable: true, message: expect.stringContaining('(think, since') as string },
     details: { holder: { pid: process.pid, operation: 'think' } },
@@ -212,20 +212,20 @@ test('a change waits no longer than told for one that holds the registry, and sa
 
 test('an aborted change rejects with AbortError and changes nothing', async () => {
   const registry = await withVersions(registryEntry('x', '1'));
-  const lock = await acquireLock(`${registry.layout.registry}.lock`, { operation: 'think' });
+  const lock = await acquireLock(registry.layout.lock, { operation: 'think' });
   const controller = new AbortController();
   const change = registry.activate({ name: 'x', version: '1', pids: ['A'], signal: controller.signal });
   controller.abort(new Error('enough'));
   await expect(change).rejects.toMatchObject({ name: 'AbortError', code: 'aborted' });
   await lock.release();
   expect(await registry.active()).toEqual({});
-  expect((await readdir(registry.layout.root)).filter((name) => name.includes('.lock'))).toEqual([]);
+  expect((await readdir(registry.layout.algorithms)).filter((name) => name.startsWith('.lock'))).toEqual([]);
 });
 
 test('close waits for the change that is under way', async () => {
   const registry = await withVersions(registryEntry('x', '1'));
   const change = registry.activate({ name: 'x', version: '1', pids: ['A'] });
   await registry.close();
-  expect((await readdir(registry.layout.root)).filter((name) => name.includes('.lock'))).toEqual([]);
+  expect((await readdir(registry.layout.algorithms)).filter((name) => name.startsWith('.lock'))).toEqual([]);
   expect(await change).toHaveLength(1);
 });

@@ -1,8 +1,8 @@
-import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { ownIdentity } from '../../src/process/identity.js';
-import { markedVersions, markUse, usersOf } from '../../src/registry/uses.js';
+import { markedVersions, markUse, sweepUses, usersOf } from '../../src/registry/uses.js';
 import { StoreLayout } from '../../src/store/layout.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
@@ -60,4 +60,30 @@ test('a user on another host counts while it refreshes its mark, and no longer w
 test('a user of this host that is seen to live counts, however old its mark is', async () => {
   const { layout } = await marked({}, HOUR);
   expect(await usersOf(layout, 'x', '1')).toHaveLength(1);
+});
+
+test('a mark that somebody removed in error comes again with its next refresh, and not after its release', async () => {
+  const layout = new StoreLayout(await temporaryFolder());
+  const use = await markUse(layout, 'x', '1', 5);
+  const folder = path.join(layout.algorithms, '.uses', 'x', '1');
+  for (const file of await readdir(folder)) await rm(path.join(folder, file), { force: true });
+  await vi.waitFor(async () => {
+    expect(await usersOf(layout, 'x', '1')).toHaveLength(1);
+  });
+  await use.release();
+  expect(await readdir(layout.algorithms)).toEqual([]);
+});
+
+test('what processes that were killed left of their marks is swept, and the folders with it; a living one stays', async () => {
+  const { layout, folder } = await marked({ startTime: '1' }, 0);
+  const id = '00000000-0000-4000-8000-000000000000';
+  const hourAgo = new Date(Date.now() - HOUR);
+  for (const name of [`.${id}.probe`, `.${id}.json.${id}.tmp`]) {
+    await writeFile(path.join(folder, name), '');
+    await utimes(path.join(folder, name), hourAgo, hourAgo);
+  }
+  await using _use = await markUse(layout, 'y', '1');
+  await sweepUses(layout);
+  expect([...(await markedVersions(layout))]).toEqual(['y/1']);
+  expect(await readdir(path.join(layout.algorithms, '.uses'))).toEqual(['y']);
 });

@@ -1,0 +1,129 @@
+import path from 'node:path';
+import { throwIfAborted, type OperationOptions } from '../abort.js';
+import { RunnerError } from '../errors.js';
+import type { Durability } from '../store/atomic-file.js';
+import { appendAudit, audited } from '../store/audit-log.js';
+import type { StoreLayout } from '../store/layout.js';
+import { onStore } from '../store/store-error.js';
+import type { RegistryDamage } from './rebuild.js';
+import type { RegistryContent } from './registry-file.js';
+import { SharedContent } from './shared-content.js';
+
+/** What a change is about, for the audit log. */
+export interface ChangeRecord {
+  name?: string;
+  version?: string;
+  pids: string[];
+  operator?: string;
+  force?: boolean;
+  reason?: string;
+}
+
+/** What a {@link RegistryAccess} tells its owner, until it is closed. */
+export interface AccessListeners {
+  /** Another process wrote the registry. */
+  changed: () => void;
+  damaged: (damage: RegistryDamage) => void;
+}
+
+/**
+ * How one open registry gets at the file: nothing after it was closed, which waits for what is under way; failures of
+ * the system by name; changes with a line in the audit log; and a look for the changes of others from time to time.
+ */
+export class RegistryAccess {
+  readonly #layout: StoreLayout;
+  readonly #file: SharedContent;
+  readonly #poll: NodeJS.Timeout;
+  readonly #running = new Set<Promise<unknown>>();
+  #isClosed = false;
+
+  constructor(
+    layout: StoreLayout,
+    options: { durability: Durability; lockTimeoutMs: number; pollMs: number },
+    listeners: AccessListeners,
+  ) {
+    this.#layout = layout;
+    this.#file = new SharedContent(layout, options, {
+      changed: () => {
+        if (!this.#isClosed) listeners.changed();
+      },
+      damaged: (damage) => {
+        void this.#track(this.log({ operation: 'repair', ...damage }, 0));
+        listeners.damaged(damage);
+      },
+    });
+    this.#poll = setInterval(() => void this.look().catch(() => undefined), options.pollMs);
+    this.#poll.unref(); // an idle registry keeps no process alive
+  }
+
+  /** Reads the file for the first time. */
+  open(o: OperationOptions): Promise<void> {
+    return this.#file.open(o);
+  }
+
+  /** What the file says now. Not to be changed by the caller. */
+  async look(o: OperationOptions = {}): Promise<RegistryContent> {
+    this.#enter('reading of the registry', o);
+    return this.#track(onStore(`read ${this.#layout.registry}`, () => this.#file.current()));
+  }
+
+  /** One change: see {@link SharedContent.change}. */
+  async change<T>(
+    what: string,
+    o: OperationOptions,
+    apply: (content: RegistryContent) => T | Promise<T>,
+  ): Promise<T> {
+    this.#enter(what, o);
+    const work = () => this.#file.change(what, apply, { signal: o.signal });
+    return this.#track(onStore(`${what} in ${this.#layout.registry}`, work));
+  }
+
+  /** A change that is in the audit log, however it ends. */
+  async logged<T>(
+    operation: string,
+    record: ChangeRecord,
+    o: OperationOptions,
+    apply: (content: RegistryContent) => T | Promise<T>,
+  ): Promise<T> {
+    const what = [operation, record.name, record.version, 'for', ...record.pids].filter(Boolean).join(' ');
+    return audited(this.#auditLog, { operation, ...record }, () => this.change(what, o, apply));
+  }
+
+  /** A record of something that has happened: a log that cannot be written does not undo it. */
+  async log(about: { operation: string; [key: string]: unknown }, durationMs: number): Promise<void> {
+    const record = {
+      ...{ timestamp_ms: Date.now(), ...about, operation: about.operation },
+      ...{ outcome: 'ok' as const, duration_ms: Math.round(durationMs) },
+    };
+    await appendAudit(this.#auditLog, record).catch(() => undefined);
+  }
+
+  /** See {@link SharedContent.sweep}. */
+  async sweep(o: OperationOptions): Promise<void> {
+    this.#enter('sweep', o);
+    await this.#track(onStore(`sweep ${this.#layout.root}`, () => this.#file.sweep(o)));
+  }
+
+  /** Stops looking for changes, and waits for what is under way. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#poll);
+    await Promise.allSettled(this.#running);
+  }
+
+  #enter(what: string, { signal }: OperationOptions): void {
+    throwIfAborted(signal, what);
+    if (this.#isClosed) throw new RunnerError('closed', `The registry was closed before ${what}`);
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#running.add(work);
+    const forget = () => void this.#running.delete(work);
+    work.then(forget, forget);
+    return work;
+  }
+
+  get #auditLog(): string {
+    return path.join(this.#layout.logs, 'package_activate.log');
+  }
+}
