@@ -1,8 +1,9 @@
 import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
+import { isSame, pidsLeadingBackTo } from '../registry/mappings.js';
 import type { Registry } from '../registry/registry.js';
-import type { RegistryEntry } from '../registry/types.js';
+import type { ActiveMapping, RegistryEntry } from '../registry/types.js';
 import { audited } from '../store/audit-log.js';
 import type { Durability } from '../store/atomic-file.js';
 import { planPrune, type KeepReason, type ResolvedRetention } from './retention.js';
@@ -25,20 +26,23 @@ export interface PruneOptions extends OperationOptions {
 /** Applies the retention rule; a version that turns out to be in use meanwhile is kept. */
 export async function pruneVersions(registry: Registry, options: PruneOptions): Promise<PruneReport> {
   const { retention, signal, operator, durability, lockTimeoutMs, name } = options;
-  const entries = await registry.list(name === undefined ? {} : { name }, { signal });
-  const reasons = await keepReasons(registry);
+  const all = await registry.list({}, { signal });
+  const entries = all.filter((entry) => name === undefined || entry.name === name);
+  const reasons = keepReasons(all, await registry.active({ signal }));
   const { remove, kept } = planPrune(entries, retention.keep, reasons);
   const report: PruneReport = { pruned: [], kept, wheelBytes: 0, freedBytes: 0 };
   for (const [index, entry] of remove.entries()) {
     options.onProgress?.(index / remove.length);
     const archive = retention.action === 'archive';
     const freedBytes = await bytesToFree(registry, entry, archive);
-    const removal = { force: false, archive, durability, lockTimeoutMs, operation: 'prune' as const };
+    const removal = { force: false, spareRollback: true, archive, durability, lockTimeoutMs };
     const about = { operation: 'prune', name: entry.name, version: entry.version, operator };
     const log = path.join(registry.layout.logs, 'package_install.log');
     try {
       await audited(log, about, () =>
-        removeVersion(registry, entry.name, entry.version, { ...removal, signal, operator }),
+        removeVersion(registry, entry.name, entry.version, {
+          ...{ ...removal, operation: 'prune', signal, operator },
+        }),
       );
     } catch (error) {
       const reason = passingReason(error);
@@ -60,15 +64,14 @@ export async function pruneVersions(registry: Registry, options: PruneOptions): 
 }
 
 /** Tells why a version must stay: it is active, running, or what a rollback would go back to. */
-async function keepReasons(registry: Registry): Promise<(entry: RegistryEntry) => KeepReason | undefined> {
-  const mappings = Object.values(await registry.active());
-  const isSame = (a: { name: string; version: string }, b: RegistryEntry) =>
-    a.name === b.name && a.version === b.version;
+function keepReasons(
+  packages: RegistryEntry[],
+  active: Record<string, ActiveMapping>,
+): (entry: RegistryEntry) => KeepReason | undefined {
   return (entry) => {
-    if (mappings.some((mapping) => isSame(mapping, entry))) return 'active';
+    if (Object.values(active).some((mapping) => isSame(mapping, entry))) return 'active';
     if (entry.state === 'running' || entry.state === 'executing') return 'running';
-    const isBack = mappings.some(({ history }) => history?.[0] && isSame(history[0], entry));
-    return isBack ? 'rollback' : undefined;
+    return pidsLeadingBackTo({ packages, active }, entry).length > 0 ? 'rollback' : undefined;
   };
 }
 
@@ -80,7 +83,10 @@ async function bytesToFree(registry: Registry, entry: RegistryEntry, archive: bo
 }
 
 function passingReason(error: unknown): KeepReason | 'gone' | undefined {
-  if (RunnerError.is(error, 'unsafe_uninstall')) return error.details.pids ? 'active' : 'running';
+  if (RunnerError.is(error, 'unsafe_uninstall')) {
+    const { pids, rollbackPids } = error.details;
+    return pids ? 'active' : rollbackPids ? 'rollback' : 'running';
+  }
   if (RunnerError.is(error, 'lock_timeout')) return 'busy';
   return RunnerError.is(error, 'not_found') ? 'gone' : undefined;
 }

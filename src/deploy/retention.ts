@@ -17,8 +17,9 @@ export function resolveRetention(retention: Retention = {}): ResolvedRetention {
 }
 
 /**
- * Chooses what a prune removes: of each name everything past the newest `keep` by `created_at`, except what `reason`
- * gives a reason to keep. Kept versions past the count do not push newer ones out.
+ * Chooses what a prune removes: of each name everything past the last `keep` of the list, which is in the order of
+ * registration, except what `reason` gives a reason to keep. Not by `created_at`: on a machine whose clock went back, what
+ * was deployed a moment ago would be the oldest. Kept versions past the count do not push newer ones out.
  */
 export function planPrune(
   entries: readonly RegistryEntry[],
@@ -34,18 +35,11 @@ export function planPrune(
   const remove: RegistryEntry[] = [];
   const kept: PruneReport['kept'] = [];
   for (const group of byName.values()) {
-    group.sort(newestFirst);
-    for (const entry of group.slice(keep)) {
+    for (const entry of group.reverse().slice(keep)) {
       const why = reason(entry);
       if (why === undefined) remove.push(entry);
       else kept.push({ name: entry.name, version: entry.version, reason: why });
     }
   }
   return { remove, kept };
-}
-
-function newestFirst(a: RegistryEntry, b: RegistryEntry): number {
-  return (
-    b.created_at.localeCompare(a.created_at) || b.version.localeCompare(a.version, 'en', { numeric: true })
-  );
 }

@@ -12,6 +12,8 @@ import { lockVersion } from './version-lock.js';
 export interface RemovalOptions extends OperationOptions {
   operator?: string;
   force: boolean;
+  /** Refuse when a rollback would go back to the version. */
+  spareRollback?: boolean;
   archive: boolean;
   durability: Durability;
   lockTimeoutMs: number;
@@ -30,7 +32,7 @@ export async function removeVersion(
   version: string,
   options: RemovalOptions,
 ): Promise<void> {
-  const { operation, force, archive, durability, signal, operator } = options;
+  const { operation, force, spareRollback, archive, durability, signal, operator } = options;
   await using _lock = await lockVersion(registry.layout, name, version, {
     operation,
     timeoutMs: options.lockTimeoutMs,
@@ -45,7 +47,7 @@ export async function removeVersion(
     durability,
   );
   try {
-    await registry.unregister(name, version, { operator, signal, force });
+    await registry.unregister(name, version, { operator, signal, force, spareRollback });
     if (!force) await takeBackIfUsed(registry, entry);
   } catch (error) {
     if ((await settleTwice(transaction)) !== 'completed') throw error;
