@@ -4,17 +4,25 @@ import { RequestFault } from './problem.js';
 /** A JSON body is a few names and ids; more is a mistake or an attack. */
 const MAX_JSON_BYTES = 64 * 1024;
 
-const text = v.pipe(v.string(), v.minLength(1), v.maxLength(512));
+const MAX_TEXT = 512;
+
+/** A name, a path or an id. Counted in code points, as the OpenAPI document's `maxLength` is. */
+export const text = v.pipe(
+  v.string(),
+  v.minLength(1, 'must not be empty'),
+  v.check((value) => Array.from(value).length <= MAX_TEXT, `must not have more than ${MAX_TEXT} characters`),
+);
 const packageName = { name: text, version: text };
 const operator = v.optional(text);
 
 /** Bodies of the endpoints that take JSON. */
 export const BODIES = {
   install: v.strictObject({ path: text, force: v.optional(v.boolean()), operator }),
-  activate: v.strictObject({
+  mapping: v.strictObject({
     ...packageName,
     pids: v.pipe(v.array(text), v.minLength(1), v.maxLength(1000)),
     operator,
+    force: v.optional(v.boolean()),
   }),
   validate: v.union([v.strictObject({ path: text }), v.strictObject(packageName)]),
 };

@@ -1,24 +1,45 @@
-import { activate, install, list, listActive, switchVersion, uninstall, validate } from './actions.js';
+import { RunnerError } from '../errors.js';
+import { activate, get, list, listActive, switchVersion, uninstall } from './actions.js';
+import { install } from './install.js';
+import { negotiate } from './negotiate.js';
 import { openApiDocument } from './openapi.js';
 import { problemResponse, RequestFault } from './problem.js';
-import type { Call, RunnerAction, RunnerHandlerOptions } from './types.js';
+import type { AnswerType, Call, RunnerAction, RunnerHandlerOptions } from './types.js';
+import { validate } from './validate.js';
 
 interface Route {
   method: 'GET' | 'POST' | 'DELETE';
   path: string;
   action: RunnerAction;
   answer: (call: Call) => Response | Promise<Response>;
+  /** What it can answer with, best first; nothing needs no consent. @defaultValue JSON */
+  types?: readonly AnswerType[];
 }
+
+const JSON_OR_EVENTS = ['application/json', 'text/event-stream'] as const;
 
 const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/openapi.json', action: 'describe', answer: describe },
   { method: 'GET', path: '/algorithms', action: 'list', answer: list },
   { method: 'GET', path: '/algorithms/active', action: 'list', answer: listActive },
-  { method: 'POST', path: '/algorithms/install', action: 'install', answer: install },
+  {
+    method: 'POST',
+    path: '/algorithms/install',
+    action: 'install',
+    answer: install,
+    types: JSON_OR_EVENTS,
+  },
   { method: 'POST', path: '/algorithms/activate', action: 'activate', answer: activate },
   { method: 'POST', path: '/algorithms/switch', action: 'switch', answer: switchVersion },
   { method: 'POST', path: '/algorithms/validate', action: 'validate', answer: validate },
-  { method: 'DELETE', path: '/algorithms/{name}/{version}', action: 'uninstall', answer: uninstall },
+  { method: 'GET', path: '/algorithms/{name}/{version}', action: 'list', answer: get },
+  {
+    method: 'DELETE',
+    path: '/algorithms/{name}/{version}',
+    action: 'uninstall',
+    answer: uninstall,
+    types: [],
+  },
 ];
 
 const DEFAULT_MAX_UPLOAD_BYTES = 8 * 1024 ** 3;
@@ -28,28 +49,41 @@ const DEFAULT_MAX_UPLOAD_BYTES = 8 * 1024 ** 3;
  * failure is a problem document (RFC 9457) with `code` and `error_code`.
  *
  * Without `authorize` only GET is answered; everything else is 403, unless `allowUnauthenticated` opens it up.
+ *
+ * @throws RunnerError `invalid_params` for a `maxUploadBytes` that is no size
  */
 export function createRunnerHandler(options: RunnerHandlerOptions): (request: Request) => Promise<Response> {
+  const { maxUploadBytes = DEFAULT_MAX_UPLOAD_BYTES } = options;
+  if (!(maxUploadBytes > 0)) {
+    throw new RunnerError('invalid_params', `maxUploadBytes must be positive, not ${maxUploadBytes}`);
+  }
   const resolved: Call['options'] = {
     ...options,
-    maxUploadBytes: options.maxUploadBytes ?? DEFAULT_MAX_UPLOAD_BYTES,
+    maxUploadBytes,
     basePath: (options.basePath ?? '').replace(/\/+$/, ''),
   };
   return async (request) => {
-    try {
-      const url = new URL(request.url);
-      const { route, params } = findRoute(request, url, resolved.basePath);
-      await checkAuthorized(request, route.action, resolved);
-      return await route.answer({ request, url, params, options: resolved });
-    } catch (error) {
-      return problemResponse(error);
-    }
+    const isHead = request.method === 'HEAD';
+    const response = await answer(request, isHead ? 'GET' : request.method, resolved).catch(problemResponse);
+    return isHead ? new Response(null, response) : response;
   };
 }
 
+async function answer(request: Request, method: string, options: Call['options']): Promise<Response> {
+  const url = new URL(request.url);
+  const { route, params } = findRoute(url, method, options.basePath);
+  await checkAuthorized(request, method, route.action, options);
+  const { types = ['application/json'] } = route;
+  const answerType = negotiate(request.headers.get('accept'), types);
+  if (answerType === undefined && types.length > 0) {
+    throw new RequestFault('not_acceptable', `${url.pathname} answers with ${types.join(' or ')}`);
+  }
+  return route.answer({ request, url, params, options, answerType });
+}
+
 function findRoute(
-  request: Request,
   url: URL,
+  method: string,
   basePath: string,
 ): { route: Route; params: Record<string, string> } {
   const unknown = () => new RequestFault('unknown_path', `There is nothing at ${url.pathname}`);
@@ -60,9 +94,11 @@ function findRoute(
     return params ? [{ route, params }] : [];
   });
   if (matches.length === 0) throw unknown();
-  const match = matches.find(({ route }) => route.method === request.method);
+  const match = matches.find(({ route }) => route.method === method);
   if (match) return match;
-  const allow = matches.map(({ route }) => route.method).join(', ');
+  const allow = matches
+    .flatMap(({ route }) => (route.method === 'GET' ? ['GET', 'HEAD'] : [route.method]))
+    .join(', ');
   throw new RequestFault('method_not_allowed', `${url.pathname} takes ${allow}`, { allow });
 }
 
@@ -90,13 +126,12 @@ function decodePart(part: string): string {
 
 async function checkAuthorized(
   request: Request,
+  method: string,
   action: RunnerAction,
   options: Call['options'],
 ): Promise<void> {
   const { authorize, allowUnauthenticated = false } = options;
-  const isAllowed = authorize
-    ? await authorize(request, action)
-    : allowUnauthenticated || request.method === 'GET';
+  const isAllowed = authorize ? await authorize(request, action) : allowUnauthenticated || method === 'GET';
   if (isAllowed) return;
   throw new RequestFault(
     'forbidden',

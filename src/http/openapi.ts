@@ -1,20 +1,18 @@
-/** A JSON Schema or an OpenAPI object: plain data. */
-type Json = Record<string, unknown>;
+import { EXAMPLES, listOf, ref, SCHEMAS, text, type Json } from './openapi-schemas.js';
+import { PACKAGE_STATES } from './query.js';
 
-const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
 const json = (schema: Json): Json => ({ 'application/json': { schema } });
-const text: Json = { type: 'string', minLength: 1, maxLength: 512 };
-const listOf = (items: Json): Json => ({ type: 'array', items });
 
-const PACKAGE_BYTES: Json = { schema: { type: 'string', format: 'binary' } };
+/** Raw bytes have no schema in 3.1: the media type says it all. */
 const UPLOAD: Json = {
-  'application/zip': PACKAGE_BYTES,
-  'application/octet-stream': PACKAGE_BYTES,
+  'application/zip': {},
+  'application/octet-stream': {},
+  'application/x-zip-compressed': {},
   'multipart/form-data': {
     schema: {
       type: 'object',
       required: ['file'],
-      properties: { file: { type: 'string', format: 'binary' } },
+      properties: { file: { type: 'string', contentMediaType: 'application/zip' } },
     },
   },
 };
@@ -24,25 +22,45 @@ const PROBLEM: Json = {
   content: { 'application/problem+json': { schema: ref('Problem') } },
 };
 
-/** A response for each status, and a problem document for every other. */
-function responses(status: string, description: string, content?: Json): Json {
-  return { [status]: { description, ...(content && { content }) }, default: PROBLEM };
+/** Events of an install; their data is JSON. */
+const EVENTS: Json = {
+  'text/event-stream': {
+    schema: { type: 'string' },
+    'x-events': {
+      stage: ref('StageEvent'),
+      progress: ref('ProgressEvent'),
+      check: ref('CheckEvent'),
+      installed: ref('RegistryEntry'),
+      failed: ref('Problem'),
+    },
+  },
+};
+
+/** The answer when all goes well, and a problem document for everything else. */
+function responses(status: string, description: string, more: Json = {}): Json {
+  return { [status]: { description, ...more }, default: PROBLEM };
 }
+
+const answered = (status: string, description: string, schema: Json): Json =>
+  responses(status, description, { content: json(schema) });
 
 function query(name: string, schema: Json, description: string): Json {
   return { name, in: 'query', required: false, schema, description };
 }
 
 const FORCE = query('force', { type: 'boolean', default: false }, 'Do it although a rule of safety refuses');
-const OPERATOR = query('operator', text, 'Who does it, for the audit log');
-const STATES = ['discovered', 'validated', 'deployed', 'running', 'executing', 'stopped', 'invalid'];
+const OPERATOR = query('operator', text('eve'), 'Who does it, for the audit log');
+const VERSION_PATH: Json[] = [
+  { name: 'name', in: 'path', required: true, schema: text(EXAMPLES.name) },
+  { name: 'version', in: 'path', required: true, schema: text(EXAMPLES.version) },
+];
 
 const PATHS: Json = {
   '/openapi.json': {
     get: {
       operationId: 'describe',
       summary: 'This document',
-      responses: responses('200', 'OpenAPI 3.1', json({ type: 'object' })),
+      responses: answered('200', 'OpenAPI 3.1', { type: 'object', required: ['openapi', 'info', 'paths'] }),
     },
   },
   '/algorithms': {
@@ -50,21 +68,20 @@ const PATHS: Json = {
       operationId: 'list',
       summary: 'Deployed versions',
       parameters: [
-        query('state', { enum: STATES }, 'Only those in this state'),
-        query('name', text, 'Only versions of this package'),
+        query('state', { enum: PACKAGE_STATES }, 'Only those in this state'),
+        query('name', text(EXAMPLES.name), 'Only versions of this package'),
       ],
-      responses: responses('200', 'The versions', json(listOf(ref('RegistryEntry')))),
+      responses: answered('200', 'The versions', listOf(ref('RegistryEntry'))),
     },
   },
   '/algorithms/active': {
     get: {
       operationId: 'listActive',
-      summary: 'Which version serves each product id',
-      responses: responses(
-        '200',
-        'Mappings by product id',
-        json({ type: 'object', additionalProperties: ref('ActiveMapping') }),
-      ),
+      summary: 'Which version serves which product id',
+      responses: answered('200', 'The mappings, by product id', {
+        type: 'object',
+        additionalProperties: ref('ActiveMapping'),
+      }),
     },
   },
   '/algorithms/install': {
@@ -72,13 +89,18 @@ const PATHS: Json = {
       operationId: 'install',
       summary: 'Deploy a package: a path inside zips/, or the package itself',
       description:
-        'With `Accept: text/event-stream` the answer is a stream of the events `stage`, `progress` and `check`, and at ' +
-        'last `installed` (a RegistryEntry) or `failed` (a Problem).',
+        'With `Accept: text/event-stream` the answer is a stream of the events in `x-events`: `stage`, `progress` and ' +
+        '`check`, and at last `installed` or `failed`. Whoever closes the stream aborts the install.',
       parameters: [FORCE, OPERATOR],
       requestBody: { required: true, content: { ...json(ref('InstallRequest')), ...UPLOAD } },
       responses: {
-        '200': { description: 'Progress', content: { 'text/event-stream': { schema: { type: 'string' } } } },
-        ...responses('201', 'Deployed', json(ref('RegistryEntry'))),
+        '200': { description: 'Its progress, when that is asked for', content: EVENTS },
+        ...responses('201', 'Deployed', {
+          headers: {
+            Location: { description: 'Where the version is', required: true, schema: { type: 'string' } },
+          },
+          content: json(ref('RegistryEntry')),
+        }),
       },
     },
   },
@@ -87,7 +109,7 @@ const PATHS: Json = {
       operationId: 'activate',
       summary: 'Bind product ids to a version, all or none',
       requestBody: { required: true, content: json(ref('MappingRequest')) },
-      responses: responses('200', 'The mappings', json(listOf(ref('ActiveMapping')))),
+      responses: answered('200', 'The mappings', listOf(ref('ActiveMapping'))),
     },
   },
   '/algorithms/switch': {
@@ -95,7 +117,7 @@ const PATHS: Json = {
       operationId: 'switch',
       summary: 'Move product ids to another version without losing a call',
       requestBody: { required: true, content: json(ref('MappingRequest')) },
-      responses: responses('200', 'The mappings', json(listOf(ref('ActiveMapping')))),
+      responses: answered('200', 'The mappings', listOf(ref('ActiveMapping'))),
     },
   },
   '/algorithms/validate': {
@@ -103,113 +125,21 @@ const PATHS: Json = {
       operationId: 'validate',
       summary: 'Check a path inside zips/, an upload, or a deployed version',
       requestBody: { required: true, content: { ...json(ref('ValidateRequest')), ...UPLOAD } },
-      responses: responses('200', 'The report, of a good or a bad package', json(ref('ValidationReport'))),
+      responses: answered('200', 'The report, of a good or a bad package', ref('ValidationReport')),
     },
   },
   '/algorithms/{name}/{version}': {
+    get: {
+      operationId: 'get',
+      summary: 'One deployed version',
+      parameters: VERSION_PATH,
+      responses: answered('200', 'The version', ref('RegistryEntry')),
+    },
     delete: {
       operationId: 'uninstall',
       summary: 'Remove a version',
-      parameters: [
-        { name: 'name', in: 'path', required: true, schema: text },
-        { name: 'version', in: 'path', required: true, schema: text },
-        FORCE,
-        OPERATOR,
-      ],
+      parameters: [...VERSION_PATH, FORCE, OPERATOR],
       responses: responses('204', 'Removed'),
-    },
-  },
-};
-
-const SCHEMAS: Json = {
-  InstallRequest: {
-    type: 'object',
-    additionalProperties: false,
-    required: ['path'],
-    properties: { path: text, force: { type: 'boolean' }, operator: text },
-  },
-  MappingRequest: {
-    type: 'object',
-    additionalProperties: false,
-    required: ['name', 'version', 'pids'],
-    properties: {
-      name: text,
-      version: text,
-      pids: { type: 'array', items: text, minItems: 1, maxItems: 1000 },
-      operator: text,
-    },
-  },
-  ValidateRequest: {
-    oneOf: [
-      { type: 'object', additionalProperties: false, required: ['path'], properties: { path: text } },
-      {
-        type: 'object',
-        additionalProperties: false,
-        required: ['name', 'version'],
-        properties: { name: text, version: text },
-      },
-    ],
-  },
-  RegistryEntry: {
-    type: 'object',
-    required: ['name', 'version', 'supported_pids', 'state', 'created_at', 'entry_point', 'generation'],
-    properties: {
-      name: text,
-      version: text,
-      supported_pids: listOf({ type: 'string' }),
-      state: { enum: STATES },
-      created_at: { type: 'string', format: 'date-time' },
-      entry_point: { type: 'string' },
-      generation: { enum: ['phased', 'execute-only'] },
-    },
-  },
-  ActiveMapping: {
-    type: 'object',
-    required: ['pid', 'name', 'version', 'activated_at'],
-    properties: {
-      pid: { type: 'string' },
-      name: text,
-      version: text,
-      activated_at: { type: 'string', format: 'date-time' },
-    },
-  },
-  ValidationReport: {
-    type: 'object',
-    required: ['summary', 'checks'],
-    properties: {
-      summary: {
-        type: 'object',
-        required: ['status', 'passed', 'failed', 'skipped'],
-        properties: {
-          status: { enum: ['PASS', 'FAIL'] },
-          passed: { type: 'integer' },
-          failed: { type: 'integer' },
-          skipped: { type: 'integer' },
-        },
-      },
-      checks: listOf({
-        type: 'object',
-        required: ['name', 'result', 'message'],
-        properties: {
-          name: { type: 'string' },
-          result: { enum: ['PASS', 'FAIL', 'SKIP'] },
-          message: { type: 'string' },
-        },
-      }),
-      error: ref('Problem'),
-    },
-  },
-  Problem: {
-    type: 'object',
-    required: ['type', 'title', 'status', 'detail', 'code'],
-    properties: {
-      type: { type: 'string' },
-      title: { type: 'string' },
-      status: { type: 'integer' },
-      detail: { type: 'string' },
-      code: { type: 'string' },
-      error_code: { type: 'string', description: 'Number of the specifications, such as 2001' },
-      retryable: { type: 'boolean' },
     },
   },
 };
@@ -221,7 +151,7 @@ export function openApiDocument(basePath: string): Json {
     info: {
       title: 'procvision-runner',
       version: '1',
-      description: 'Deploys and runs inspection algorithms.',
+      description: 'Deploys offline inspection algorithms and tells which version serves which product id.',
     },
     servers: [{ url: basePath === '' ? '/' : basePath }],
     paths: PATHS,

@@ -32,16 +32,18 @@ export async function openUpload(request: Request, maxBytes: number): Promise<Re
 
 function bounded(source: Readable, maxBytes: number, tooLarge: () => Error): Readable {
   let received = 0;
-  const counter = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      received += chunk.length;
-      done(received > maxBytes ? tooLarge() : null, chunk);
-    },
-    destroy(error, done) {
-      source.destroy();
-      done(error);
-    },
-  });
+  const counter = silenced(
+    new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        received += chunk.length;
+        done(received > maxBytes ? tooLarge() : null, chunk);
+      },
+      destroy(error, done) {
+        source.destroy();
+        done(error);
+      },
+    }),
+  );
   source.once('error', (error) => {
     const cutOff = new RequestFault('bad_request', `The upload was cut off: ${error.message}`);
     counter.destroy(error instanceof RequestFault ? error : cutOff);
@@ -73,17 +75,23 @@ async function filePart(request: Request, body: Readable): Promise<Readable> {
       reject(malformed(cause));
     };
     parser.on('file', (_field, stream) => {
-      part = stream;
-      resolve(stream);
+      part = silenced(stream);
+      resolve(part);
     });
-    parser.once('error', fail);
-    parser.once('finish', () => {
-      reject(new RequestFault('bad_request', 'The multipart body has no file in it'));
-    });
-    body.once('error', fail);
+    // The parser and the body may each fail more than once.
+    parser.on('error', fail);
+    body.on('error', fail);
     body.once('close', () => {
       if (!body.readableEnded) fail(new Error('the upload was cut off'));
     });
+    parser.once('finish', () => {
+      reject(new RequestFault('bad_request', 'The multipart body has no file in it'));
+    });
     body.pipe(parser);
   });
+}
+
+/** A stream whose failure is told when it is read: one that fails before that must not end the process. */
+function silenced<S extends Readable>(stream: S): S {
+  return stream.on('error', () => undefined);
 }

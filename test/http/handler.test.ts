@@ -1,59 +1,15 @@
-import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import path from 'node:path';
-import fc from 'fast-check';
+import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { createRunnerHandler, type RunnerHandlerOptions } from '../../src/http/index.js';
-import { STATUS_OF_CODE, STATUS_OF_FAULT } from '../../src/http/problem.js';
-import { openApiDocument } from '../../src/http/openapi.js';
-import { PackageValidator, VenvManager } from '../../src/index.js';
+import { createRunnerHandler } from '../../src/http/index.js';
+import { problemResponse } from '../../src/http/problem.js';
+import { STATUS_OF_CODE, STATUS_OF_FAULT } from '../../src/http/status.js';
+import { ERROR_NUMBERS, RunnerError, type RunnerErrorCode } from '../../src/index.js';
 import { buildPackage } from '../../src/testing/index.js';
-import { openStation, type Station } from '../support/station.js';
+import { eventsOf, openHttpRunner as open, ZIP as zip } from '../support/http-runner.js';
 
-type Handle = (method: string, target: string, init?: RequestInit & { json?: unknown }) => Promise<Response>;
 type Problem = Record<string, unknown> & { code: string; detail: string };
 
 const good = await buildPackage();
-const zip = { 'content-type': 'application/zip' };
-
-async function open(options: Partial<RunnerHandlerOptions> = {}): Promise<Station & { ask: Handle }> {
-  const station = await openStation();
-  const { registry, deployer, supervisor } = station;
-  const validator = new PackageValidator({ venvs: new VenvManager() });
-  const handler = createRunnerHandler({
-    registry,
-    deployer,
-    supervisor,
-    validator,
-    authorize: () => true,
-    ...options,
-  });
-  const ask: Handle = (method, target, { json, ...init } = {}) =>
-    handler(
-      new Request(`http://station${target}`, {
-        method,
-        ...(json !== undefined && {
-          body: JSON.stringify(json),
-          headers: { 'content-type': 'application/json' },
-        }),
-        ...init,
-      }),
-    );
-  return { ...station, ask };
-}
-
-/** A body that gives some bytes and then breaks, as when a cable is pulled. */
-function brokenBody(bytes: Uint8Array): ReadableStream<Uint8Array> {
-  let isFirst = true;
-  return new ReadableStream({
-    pull(controller) {
-      if (!isFirst) throw new Error('connection reset');
-      isFirst = false;
-      controller.enqueue(bytes);
-    },
-  });
-}
-
-const upload = (body: ReadableStream<Uint8Array>) => ({ body, duplex: 'half' as const, headers: zip });
 
 describe('a runner over HTTP', () => {
   test('takes an upload, lists it, activates, switches and removes it', async () => {
@@ -95,10 +51,7 @@ describe('a runner over HTTP', () => {
         headers: { ...zip, accept: 'text/event-stream' },
       });
       expect(response.headers.get('content-type')).toBe('text/event-stream');
-      return [...(await response.text()).matchAll(/event: (\w+)\ndata: (.*)\n\n/g)].map(([, name, data]) => ({
-        name,
-        data: JSON.parse(data ?? '') as Record<string, unknown>,
-      }));
+      return eventsOf(await response.text());
     };
     const told = await events(good);
     expect(told.at(-1)).toMatchObject({ name: 'installed', data: { name: 'sample' } });
@@ -132,37 +85,6 @@ describe('a runner over HTTP', () => {
   });
 });
 
-describe('an upload that does not arrive leaves nothing', () => {
-  test.each([
-    ['cut off in the middle', () => upload(brokenBody(good.subarray(0, 1000))), 400],
-    ['larger than the server takes', () => ({ body: good, headers: zip }), 413],
-    ['empty', () => ({ headers: zip }), 400],
-    ['multipart without a file', (): RequestInit => ({ body: new FormData() }), 400],
-  ])('%s', async (title, init, status) => {
-    const { ask, registry } = await open(title.startsWith('larger') ? { maxUploadBytes: 1000 } : {});
-    const response = await ask('POST', '/algorithms/install', init());
-    expect(response.status).toBe(status);
-    expect(response.headers.get('content-type')).toBe('application/problem+json');
-    expect(await registry.list()).toEqual([]);
-    expect(await readdir(registry.layout.zips)).toEqual([]);
-  });
-});
-
-describe('a path from a request cannot leave zips/', () => {
-  test.each(['../../registry.json', '/etc/passwd', 'link.zip', '..', '.', 'x\0.zip', 'nothing.zip'])(
-    '%j',
-    async (name) => {
-      const { ask, registry, root } = await open();
-      await mkdir(registry.layout.zips, { recursive: true });
-      await writeFile(path.join(root, 'outside.zip'), good);
-      await symlink(path.join(root, 'outside.zip'), path.join(registry.layout.zips, 'link.zip'));
-      const response = await ask('POST', '/algorithms/install', { json: { path: name } });
-      expect(response.status).toBe(404);
-      expect(await response.json()).toMatchObject({ code: 'not_found' });
-    },
-  );
-});
-
 describe('who may do what', () => {
   test('without authorize only GET is answered', async () => {
     const { ask } = await open({ authorize: undefined });
@@ -182,12 +104,14 @@ describe('who may do what', () => {
     });
     const requests = [
       ['GET', '/openapi.json'],
+      ['HEAD', '/algorithms'],
       ['GET', '/algorithms'],
       ['GET', '/algorithms/active'],
       ['POST', '/algorithms/install'],
       ['POST', '/algorithms/activate'],
       ['POST', '/algorithms/switch'],
       ['POST', '/algorithms/validate'],
+      ['GET', '/algorithms/a/1'],
       ['DELETE', '/algorithms/a/1'],
     ] as const;
     for (const [method, target] of requests) expect((await ask(method, target)).status).toBe(403);
@@ -195,85 +119,102 @@ describe('who may do what', () => {
       'describe',
       'list',
       'list',
+      'list',
       'install',
       'activate',
       'switch',
       'validate',
+      'list',
       'uninstall',
     ]);
     expect(await registry.list()).toEqual([]);
   });
 });
 
-interface Operation {
-  operationId: string;
-  requestBody?: { content: Record<string, unknown> };
-  responses: Record<string, { content?: Record<string, unknown> }>;
-}
-
-describe('held against its own OpenAPI document', () => {
-  const paths = openApiDocument('').paths as Record<string, Record<string, Operation>>;
-
-  test('which it serves', async () => {
-    const station = await open();
-    const document = (await (await station.ask('GET', '/openapi.json')).json()) as Record<string, unknown>;
-    expect(document).toMatchObject({ openapi: '3.1.0', paths: JSON.parse(JSON.stringify(paths)) as object });
-  });
-
-  test('every operation answers garbage with a problem document of a status below 500', async () => {
-    const station = await open();
-    const value = fc.oneof(
-      fc.jsonValue(),
-      fc.record(
-        { name: fc.string(), version: fc.string(), pids: fc.array(fc.string()), path: fc.string() },
-        { requiredKeys: [] },
-      ),
-    );
-    const operations = Object.entries(paths).flatMap(([target, methods]) =>
-      Object.keys(methods).map((method) => ({ target, method })),
-    );
-    const part = fc
-      .string({ minLength: 1, unit: 'grapheme' })
-      .map((text) => encodeURIComponent(text).replaceAll('.', '%2E'));
-    await fc.assert(
-      fc.asyncProperty(
-        fc.constantFrom(...operations),
-        value,
-        part,
-        part,
-        async ({ target, method }, json, name, version) => {
-          const url = target.replace('{name}', name).replace('{version}', version);
-          const response = await station.ask(method.toUpperCase(), url, method === 'post' ? { json } : {});
-          expect(response.status).toBeLessThan(500);
-          const declared = paths[target]?.[method]?.responses ?? {};
-          if (response.status >= 400) {
-            expect(response.headers.get('content-type')).toBe('application/problem+json');
-            const problem = (await response.json()) as Problem;
-            expect(problem).toMatchObject({
-              status: response.status,
-              type: `urn:procvision-runner:${problem.code}`,
-            });
-          } else {
-            expect(Object.keys(declared)).toContain(String(response.status));
-          }
-        },
-      ),
-      { numRuns: 150 },
-    );
-  });
-
-  test('what it does not describe is 404, and a method it does not take 405 with those it does', async () => {
-    const station = await open();
-    expect((await station.ask('GET', '/nowhere')).status).toBe(404);
-    const refused = await station.ask('PUT', '/algorithms/install', { body: 'x' });
+describe('what an endpoint takes and gives', () => {
+  test('what is not there is 404, and a method that is not taken 405 with those that are', async () => {
+    const { ask } = await open();
+    expect((await ask('GET', '/nowhere')).status).toBe(404);
+    const refused = await ask('PUT', '/algorithms/install', { body: 'x' });
     expect(refused.status).toBe(405);
     expect(refused.headers.get('allow')).toBe('POST');
-    const type = await station.ask('POST', '/algorithms/activate', {
-      body: 'x',
-      headers: { 'content-type': 'text/plain' },
-    });
-    expect(type.status).toBe(415);
+    const version = await ask('PATCH', '/algorithms/a/1');
+    expect(version.headers.get('allow')).toBe('GET, HEAD, DELETE');
   });
+
+  test('HEAD is answered as GET is, without a body', async () => {
+    const { ask } = await open({ authorize: undefined });
+    const there = await ask('HEAD', '/algorithms');
+    expect(there.status).toBe(200);
+    expect(there.headers.get('content-type')).toBe('application/json');
+    expect(there.body).toBeNull();
+    const missing = await ask('HEAD', '/algorithms/a/1');
+    expect(missing.status).toBe(404);
+    expect(missing.body).toBeNull();
+  });
+
+  test('a body of another type is 415, one that is not JSON 400, one too large 413', async () => {
+    const { ask } = await open();
+    const send = (body: string, type: string) =>
+      ask('POST', '/algorithms/activate', { body, headers: { 'content-type': type } });
+    expect((await send('x', 'text/plain')).status).toBe(415);
+    expect((await send('x', 'application/json')).status).toBe(400);
+    expect((await send('', 'application/json')).status).toBe(400);
+    expect((await send(`"${'x'.repeat(70_000)}"`, 'application/json; charset=utf-8')).status).toBe(413);
+  });
+
+  test('a client that takes nothing of what is offered is told so before anything is done', async () => {
+    const { ask, registry } = await open();
+    const refused = await ask('POST', '/algorithms/install', {
+      body: good,
+      headers: { ...zip, accept: 'text/html' },
+    });
+    expect(refused.status).toBe(406);
+    expect(await refused.json()).toMatchObject({ code: 'not_acceptable' });
+    expect(await registry.list()).toEqual([]);
+    expect((await ask('GET', '/algorithms', { headers: { accept: 'text/event-stream' } })).status).toBe(406);
+    expect((await ask('GET', '/algorithms', { headers: { accept: 'text/html, */*;q=0.1' } })).status).toBe(
+      200,
+    );
+  });
+});
+
+test('a version that computes just now is listed as executing, and found by that state', async () => {
+  const { ask, deployer, deliver, supervisor } = await open();
+  await deployer.install(await deliver());
+  await supervisor.start('sample', '1.0.0');
+  const states = async () => {
+    const entries = (await (await ask('GET', '/algorithms')).json()) as { state: string }[];
+    return entries.map(({ state }) => state);
+  };
+  expect(await states()).toEqual(['running']);
+  const image = { data: new Uint8Array(12), width: 2, height: 2 };
+  const target = { name: 'sample', version: '1.0.0' };
+  const leave = new AbortController();
+  const call = supervisor.execute(
+    { target, stepIndex: 1, image, userParams: { sleep_ms: 60_000 }, timeoutMs: 120_000 },
+    { signal: leave.signal },
+  );
+  await expect.poll(states).toEqual(['executing']);
+  expect(await (await ask('GET', '/algorithms?state=executing')).json()).toHaveLength(1);
+  expect(await (await ask('GET', '/algorithms?state=running')).json()).toEqual([]);
+  expect(await (await ask('GET', '/algorithms/sample/1.0.0')).json()).toMatchObject({ state: 'executing' });
+  leave.abort();
+  await expect(call).rejects.toMatchObject({ code: 'aborted' });
+});
+
+test('a switch without a supervisor changes the mapping, and one with warms the version first', async () => {
+  const { ask, deployer, deliver, supervisor, registry } = await open();
+  await deployer.install(await deliver());
+  await deployer.install(await deliver({ version: '2.0.0' }));
+  const bare = await open({ registry, deployer, supervisor: undefined });
+  const json = (version: string) => ({ json: { name: 'sample', version, pids: ['A01'] } });
+  await ask('POST', '/algorithms/activate', json('1.0.0'));
+  expect((await bare.ask('POST', '/algorithms/switch', json('2.0.0'))).status).toBe(200);
+  expect(supervisor.status()).toEqual([]);
+  expect((await ask('POST', '/algorithms/switch', json('1.0.0'))).status).toBe(200);
+  expect(supervisor.status()).toMatchObject([{ version: '1.0.0', state: 'running' }]);
+  expect(await registry.active()).toMatchObject({ A01: { version: '1.0.0' } });
 });
 
 test('under a base path the endpoints stand there and nowhere else', async () => {
@@ -291,6 +232,55 @@ test('what the library did not foresee is told as internal, without its message'
   const response = await ask('GET', '/algorithms');
   expect(response.status).toBe(500);
   expect(await response.text()).not.toContain('password');
+});
+
+test('a maxUploadBytes that is no size is refused when the handler is made', async () => {
+  const { registry, deployer, validator } = { ...(await open()), validator: undefined as never };
+  for (const maxUploadBytes of [0, -1, Number.NaN]) {
+    expect(() => createRunnerHandler({ registry, deployer, validator, maxUploadBytes })).toThrow(
+      /maxUploadBytes/,
+    );
+  }
+});
+
+describe('a failure is told by its code', () => {
+  const tell = async (error: unknown) => {
+    const response = problemResponse(error);
+    return { response, problem: (await response.json()) as Problem };
+  };
+
+  test.each(Object.keys(ERROR_NUMBERS) as RunnerErrorCode[])('%s', async (code) => {
+    const { response, problem } = await tell(new RunnerError(code, 'the thing', { details: { name: 'a' } }));
+    // Where the machine is at fault, which a failure without a cause does not say, the status is another.
+    expect(response.status).toBe(STATUS_OF_CODE[code]);
+    expect(problem).toMatchObject({
+      code,
+      detail: 'the thing',
+      status: response.status,
+      details: { name: 'a' },
+    });
+    expect(problem.error_code).toBe(ERROR_NUMBERS[code]);
+    expect(problem.retryable).toBe(new RunnerError(code, 'x').retryable);
+    expect(response.headers.get('retry-after')).toBe(response.status === 503 ? '1' : null);
+  });
+
+  test('a full disk is 507, another fault of the system 500, an upload that stopped 408', async () => {
+    const failed = (code: string) => {
+      const cause = Object.assign(new Error(code), { code });
+      return tell(new RunnerError('install_failed', 'x', { cause }));
+    };
+    expect((await failed('ENOSPC')).response.status).toBe(507);
+    expect((await failed('EACCES')).response.status).toBe(500);
+    const stopped = new RunnerError('timeout', 'x', { details: { stage: 'receive' } });
+    expect((await tell(stopped)).response.status).toBe(408);
+  });
+
+  test('details that cannot be written as JSON are left out', async () => {
+    const raw: Record<string, unknown> = {};
+    raw.self = raw;
+    const { problem } = await tell(new RunnerError('contract_violation', 'x', { details: { raw } }));
+    expect(problem).not.toHaveProperty('details');
+  });
 });
 
 test('the README tells the status of every code', async () => {

@@ -28,7 +28,10 @@ async function writePackage(folder: string, version: string, mebibytes: number):
 }
 
 async function upload(port: number, file: string): Promise<number | undefined> {
-  const request = http.request({ port, host: '127.0.0.1', method: 'POST', path: '/algorithms/install' });
+  const headers = { 'content-type': 'application/zip' };
+  const request = http.request({
+    ...{ port, host: '127.0.0.1', method: 'POST', path: '/algorithms/install', headers },
+  });
   const answered = once(request, 'response') as Promise<[http.IncomingMessage]>;
   await pipeline(createReadStream(file), request);
   const [response] = await answered;

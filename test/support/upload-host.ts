@@ -4,8 +4,7 @@
  */
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Readable } from 'node:stream';
-import { createRunnerHandler } from '../../src/http/index.js';
+import { createRunnerHandler, toNodeListener } from '../../src/http/index.js';
 import { Deployer, PackageValidator, Registry, VenvManager } from '../../src/index.js';
 
 const SAMPLE_MS = 20;
@@ -20,18 +19,15 @@ let peak = 0;
 const sample = () => (peak = Math.max(peak, process.memoryUsage.rss()));
 setInterval(sample, SAMPLE_MS);
 
-const server = http.createServer((incoming, outgoing) => {
-  const request = new Request(`http://station${incoming.url ?? ''}`, {
-    ...{ method: 'POST', headers: { 'content-type': 'application/zip' }, duplex: 'half' as const },
-    body: Readable.toWeb(incoming) as ReadableStream<Uint8Array>,
-  });
-  void handle(request).then(async (response) => {
+const server = http.createServer(
+  toNodeListener(async (request) => {
+    const response = await handle(request);
     sample();
     process.stdout.write(`peak ${peak}\n`);
     peak = 0;
-    outgoing.writeHead(response.status).end(await response.text());
-  });
-});
+    return response;
+  }),
+);
 server.requestTimeout = 0;
 server.listen(0, '127.0.0.1', () => {
   process.stdout.write(`port ${(server.address() as AddressInfo).port}\n`);
