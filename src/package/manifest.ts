@@ -32,7 +32,8 @@ const parameter = v.looseObject({
 });
 
 const step = v.looseObject({
-  index: v.pipe(v.number(), v.integer('must be a whole number'), v.minValue(1, 'counts from 1')),
+  // Steps count from 1, but the projects that the SDK's own `procvision-cli init` makes (0.0.x) have one with index 0.
+  index: v.pipe(v.number(), v.integer('must be a whole number'), v.minValue(0, 'must not be negative')),
   name: v.string(),
   params: v.optional(listOf(parameter, MAX_PARAMETERS)),
 });

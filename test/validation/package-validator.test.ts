@@ -111,7 +111,7 @@ describe('inspect', () => {
       ['a product id that is a number', { supported_pids: ['A', 7] }, 'supported_pids.1'],
       ['a product id twice', { supported_pids: ['A', 'A'] }, 'supported_pids'],
       ['no product ids', { supported_pids: undefined }, 'supported_pids'],
-      ['a step that counts from 0', { steps: [{ index: 0, name: 'x' }] }, 'steps.0.index'],
+      ['a step before the first', { steps: [{ index: -1, name: 'x' }] }, 'steps.0.index'],
       [
         'a parameter without a key',
         { steps: [{ index: 1, name: 'x', params: [{ type: 'int' }] }] },
