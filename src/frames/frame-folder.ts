@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { access, constants, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { access, constants, lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identity.js';
@@ -10,12 +10,15 @@ const OWNER_FILE = 'owner.json';
 /** A folder without an owner file this old was left by a host that died while it made it. */
 const UNOWNED_GRACE_MS = 60_000;
 
-/** Where frames go unless told otherwise: memory, where the system has a folder for it. */
-export async function defaultFrameRoot(platform: NodeJS.Platform = process.platform): Promise<string> {
+/** Where frames go unless told otherwise: memory, where the system has a folder for it that this process may write to. */
+export async function defaultFrameRoot(
+  platform: NodeJS.Platform = process.platform,
+  sharedMemory = '/dev/shm',
+): Promise<string> {
   if (platform === 'linux') {
     try {
-      await access('/dev/shm', constants.W_OK);
-      return '/dev/shm';
+      await access(sharedMemory, constants.W_OK | constants.X_OK);
+      return sharedMemory;
     } catch {
       // a container without it: the temp dir does
     }
@@ -47,9 +50,18 @@ export async function sweepFrameFolders(root: string): Promise<string[]> {
 }
 
 async function isAbandoned(folder: string): Promise<boolean> {
-  const owner = (await readJson(path.join(folder, OWNER_FILE)).catch(() => null)) as
-    ProcessIdentity | null | undefined;
-  if (owner) return (await livenessOf(owner)) === 'dead';
-  const found = await stat(folder).catch(() => undefined);
-  return owner === undefined && found !== undefined && Date.now() - found.mtimeMs > UNOWNED_GRACE_MS;
+  const found = await lstat(folder).catch(() => undefined);
+  if (!found?.isDirectory() || !isOurs(found.uid)) return false;
+  const file = path.join(folder, OWNER_FILE);
+  const marker = await lstat(file).catch(() => undefined);
+  if (!marker) return Date.now() - found.mtimeMs > UNOWNED_GRACE_MS;
+  if (!marker.isFile()) return false;
+  const owner = (await readJson(file).catch(() => null)) as ProcessIdentity | null | undefined;
+  return owner ? (await livenessOf(owner)) === 'dead' : false;
+}
+
+/** Anybody may put a folder beside ours, with a pipe in it that is read for ever: only root looks into what is not its own. */
+function isOurs(uid: number): boolean {
+  const own = process.getuid?.();
+  return own === undefined || own === 0 || own === uid;
 }

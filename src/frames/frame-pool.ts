@@ -1,25 +1,36 @@
-import { rm, statfs, unlink, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { rm, statfs } from 'node:fs/promises';
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
+import { EncodedStore } from './encoded-store.js';
+import { isSafeToMap } from './file-system.js';
 import { defaultFrameRoot, makeFrameFolder } from './frame-folder.js';
-import { checkPixels, resolveMeta, wireMeta } from './image-meta.js';
-import { PooledFrame } from './pooled-frame.js';
+import { checkPixels, resolveMeta } from './image-meta.js';
 import { loadMapper } from './memory-mapping.js';
-import { SlotStore } from './slot-store.js';
+import { PooledFrame } from './pooled-frame.js';
+import { closedError, SlotStore } from './slot-store.js';
 import type { Frame, FrameMeta, FrameUsage, ImageInput, SentImage } from './types.js';
 
 /** Options of a {@link FramePool}. */
 export interface FramePoolOptions {
   /** Folder to make the pool's own folder in. @defaultValue `/dev/shm`, else the temp dir */
   directory?: string;
-  /** Bytes that frames may take. @defaultValue 512 MiB, or three quarters of what is free if that is less */
+  /** Bytes that frames may take: whole, above 0. @defaultValue 512 MiB, or three quarters of what is free if that is less */
   maxBytes?: number;
-  /** Whether to map frames into memory where `koffi` is installed. @defaultValue true */
+  /**
+   * Whether to map frames into memory where `koffi` is installed: on Linux, in `/dev/shm` or on a disk with a file
+   * system that writes files in place (ext4, XFS). @defaultValue true
+   */
   mapped?: boolean;
 }
 
 const DEFAULT_MAX_BYTES = 512 * 1024 * 1024;
+
+/** What a pool has once its folder is there. */
+interface Opened {
+  folder: string;
+  slots: SlotStore;
+  encoded: EncodedStore;
+}
 
 /**
  * Images in shared memory: a private folder of preallocated `.npy` slots that are reused. A host leases a frame and
@@ -28,15 +39,27 @@ const DEFAULT_MAX_BYTES = 512 * 1024 * 1024;
  */
 export class FramePool implements AsyncDisposable {
   readonly #options: FramePoolOptions;
-  #opened: Promise<{ folder: string; slots: SlotStore }> | undefined;
-  #encoded = 0;
+  #opened: Promise<Opened> | undefined;
   #closed: Promise<void> | undefined;
 
+  /** @throws RunnerError `invalid_params` for a bound that is none */
   constructor(options: FramePoolOptions = {}) {
+    const { maxBytes } = options;
+    if (maxBytes !== undefined && !(Number.isSafeInteger(maxBytes) && maxBytes > 0)) {
+      throw new RunnerError(
+        'invalid_params',
+        `maxBytes of a frame pool must be a whole number above 0, not ${String(maxBytes)}`,
+        { details: { path: 'maxBytes' } },
+      );
+    }
     this.#options = options;
   }
 
-  /** Makes the folder if need be and gives its path: what workers get as `PROC_SHM_DIR`. */
+  /**
+   * Makes the folder if need be and gives its path: what workers get as `PROC_SHM_DIR`.
+   *
+   * @throws RunnerError `store_failed` when the system does not let it, `closed`
+   */
   async open(): Promise<string> {
     return (await this.#open()).folder;
   }
@@ -56,11 +79,14 @@ export class FramePool implements AsyncDisposable {
    * anything else is copied once.
    *
    * @throws RunnerError as {@link FramePool.lease}; `frame_released`; `unsupported_image` for an encoded image when
-   * `canDecode` is false
+   * `canDecode` is false, `invalid_image` for one that is damaged or of another size than it says
    */
   async send(image: ImageInput, o: OperationOptions & { canDecode?: boolean } = {}): Promise<SentImage> {
     if (image instanceof PooledFrame && image.pool === this) return image.send();
-    if ('encoded' in image) return this.#sendEncoded(image, o.canDecode ?? false);
+    if ('encoded' in image) {
+      const { encoded } = await this.#open();
+      return encoded.send(image, { canDecode: o.canDecode ?? false, signal: o.signal });
+    }
     const { data, meta } =
       'data' in image ? { data: image.data, meta: image } : { data: image.pixels, meta: image.meta };
     checkPixels(data, resolveMeta(meta));
@@ -77,13 +103,18 @@ export class FramePool implements AsyncDisposable {
     return (await this.#open()).slots.usage;
   }
 
-  /** Removes every frame and the folder. Frames still leased become unusable. */
+  /**
+   * Removes every frame and the folder. Frames still leased become unusable, and a call that still runs with one ends
+   * with `closed`: its worker may not find the image any more.
+   */
   close(): Promise<void> {
     return (this.#closed ??= (async () => {
-      if (!this.#opened) return;
-      const { folder, slots } = await this.#opened;
+      const opened = await this.#opened?.catch(() => undefined); // a folder that could not be made
+      if (!opened) return;
+      const { folder, slots, encoded } = opened;
       await slots.close();
-      await rm(folder, { recursive: true, force: true });
+      await encoded.settled();
+      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
     })());
   }
 
@@ -102,38 +133,29 @@ export class FramePool implements AsyncDisposable {
     });
   }
 
-  async #sendEncoded(image: { encoded: Uint8Array } & FrameMeta, canDecode: boolean): Promise<SentImage> {
-    if (!canDecode) {
-      throw new RunnerError(
-        'unsupported_image',
-        'An encoded image (JPEG, PNG) needs Pillow in the package, and its environment has none: hand the pixels over ' +
-          'as { data }, or ask its maker to add Pillow. Without Pillow the SDK would inspect a black image',
-      );
-    }
-    const meta = resolveMeta(image);
-    const { folder } = await this.#open();
-    const id = `e${++this.#encoded}`;
-    const file = path.join(folder, `${id}.bin`);
-    await writeFile(file, image.encoded, { flag: 'wx', mode: 0o600 });
-    const remove = () => void unlink(file).catch(() => undefined);
-    return {
-      id,
-      meta: wireMeta(meta),
-      done: (until) => {
-        if (until) void until.then(remove, remove);
-        else remove();
-      },
-    };
+  #open(): Promise<Opened> {
+    if (this.#closed) return Promise.reject(closedError());
+    return (this.#opened ??= this.#make().catch((cause: unknown) => {
+      this.#opened = undefined; // what stood in the way may be gone the next time
+      throw cause;
+    }));
   }
 
-  #open(): Promise<{ folder: string; slots: SlotStore }> {
-    if (this.#closed) return Promise.reject(new RunnerError('closed', 'The frame pool was closed'));
-    return (this.#opened ??= (async () => {
-      const { directory, mapped = true } = this.#options;
-      const folder = await makeFrameFolder(directory ?? (await defaultFrameRoot()));
-      const mapper = mapped ? await loadMapper() : undefined;
-      return { folder, slots: new SlotStore(folder, await this.#maxBytes(folder), mapper) };
-    })());
+  async #make(): Promise<Opened> {
+    const { mapped = true } = this.#options;
+    const root = this.#options.directory ?? (await defaultFrameRoot());
+    try {
+      const folder = await makeFrameFolder(root);
+      const mapper = mapped && (await isSafeToMap(folder)) ? await loadMapper() : undefined;
+      const slots = new SlotStore(folder, await this.#maxBytes(folder), mapper);
+      return { folder, slots, encoded: new EncodedStore(folder, slots) };
+    } catch (cause) {
+      throw new RunnerError(
+        'store_failed',
+        `No folder for frames can be made in ${root}: ${(cause as Error).message}. Give FramePool another directory`,
+        { cause, details: { path: root } },
+      );
+    }
   }
 
   async #maxBytes(folder: string): Promise<number> {

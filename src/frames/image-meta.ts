@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { RunnerError } from '../errors.js';
 import type { FrameMeta, ImageMeta } from './types.js';
 
@@ -18,22 +19,36 @@ export function resolveMeta(meta: FrameMeta): Required<FrameMeta> {
     ['height', height],
   ] as const) {
     if (!Number.isInteger(value) || value < 1 || value > LARGEST_SIDE) {
-      throw invalid(`${name} must be a whole number from 1 to ${LARGEST_SIDE}, not ${String(value)}`, name);
+      throw invalidImage(
+        `${name} must be a whole number from 1 to ${LARGEST_SIDE}, not ${String(value)}`,
+        name,
+      );
     }
   }
   if (![1, 3].includes(channels))
-    throw invalid(`channels must be 1 or 3, not ${String(channels)}`, 'channels');
+    throw invalidImage(`channels must be 1 or 3, not ${String(channels)}`, 'channels');
   if (!['RGB', 'BGR'].includes(colorSpace)) {
-    throw invalid(`colorSpace must be RGB or BGR, not ${colorSpace}`, 'colorSpace');
+    throw invalidImage(`colorSpace must be RGB or BGR, not ${colorSpace}`, 'colorSpace');
+  }
+  if (typeof cameraId !== 'string') throw invalidImage('cameraId must be a string', 'cameraId');
+  if (!Number.isFinite(timestampMs)) {
+    throw invalidImage(
+      `timestampMs must be a Unix time in milliseconds, not ${String(timestampMs)}`,
+      'timestampMs',
+    );
   }
   return { width, height, channels, colorSpace, cameraId, timestampMs };
 }
 
-/** Refuses pixels that are not as many bytes as their shape asks for. */
+/** Refuses pixels that are not as many bytes as their shape asks for. @throws RunnerError `invalid_image` */
 export function checkPixels(data: Uint8Array, { width, height, channels }: Required<FrameMeta>): void {
+  // Numbers of two or four bytes would be cut down to one each: another image, and fewer pixels than it has.
+  if (!types.isUint8Array(data) && !types.isUint8ClampedArray(data)) {
+    throw invalidImage('data must be a Uint8Array, one byte for each channel of a pixel', 'data');
+  }
   const expected = width * height * channels;
   if (data.byteLength === expected) return;
-  throw invalid(
+  throw invalidImage(
     `an image of ${width} x ${height} with ${channels} channel${channels === 1 ? '' : 's'} has ${expected} bytes, but data has ${data.byteLength}`,
     'data',
   );
@@ -50,6 +65,7 @@ export function wireMeta(meta: Required<FrameMeta>): ImageMeta {
   };
 }
 
-function invalid(message: string, path: string): RunnerError {
+/** An image that cannot be used, and the field that says so. */
+export function invalidImage(message: string, path: string): RunnerError {
   return new RunnerError('invalid_image', `The image cannot be used: ${message}`, { details: { path } });
 }

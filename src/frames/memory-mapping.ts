@@ -10,39 +10,49 @@ interface Koffi {
   address(pointer: unknown): bigint;
 }
 
-/** mmap(2) and munmap(2), and the constants in which the platforms differ. */
+/** mmap(2) and munmap(2). */
 interface MemoryCalls {
   koffi: Koffi;
   mmap: (...args: unknown[]) => unknown;
   munmap: (...args: unknown[]) => unknown;
-  mapAnonymous: number;
 }
 
 const PROT_READ_WRITE = 0x1 | 0x2;
 const MAP_SHARED = 0x1;
 const MAP_PRIVATE = 0x2;
 const MAP_FIXED = 0x10;
+const MAP_ANONYMOUS = 0x20;
+/** Scrap memory is nearly never written to: it need not be there. */
+const MAP_NORESERVE = 0x4000;
 const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 
-/** A mapper over mmap(2) through koffi; undefined where koffi is not installed or the platform has no mmap. */
-export async function loadMapper(platform: NodeJS.Platform = process.platform): Promise<Mapper | undefined> {
-  if (platform === 'win32') return undefined;
-  let koffi: Koffi;
+/** Where mmap's offset has 64 bits, and its constants are those above. */
+const ARCHITECTURES: ReadonlySet<string> = new Set(['x64', 'arm64', 'loong64', 'ppc64', 'riscv64', 's390x']);
+/** By the name of glibc; musl takes every `libc.…` for itself. */
+const C_LIBRARY = 'libc.so.6';
+
+/**
+ * A mapper over mmap(2) through koffi; undefined where koffi is not installed, or the platform has no such mmap.
+ * Frames are then written through their files.
+ */
+export async function loadMapper(
+  platform: NodeJS.Platform = process.platform,
+  load: () => Promise<unknown> = () => import('koffi'),
+): Promise<Mapper | undefined> {
+  if (platform !== 'linux' || !ARCHITECTURES.has(process.arch)) return undefined;
   try {
-    const module: unknown = await import('koffi');
-    koffi = ((module as { default?: unknown }).default ?? module) as Koffi;
+    const module = (await load()) as { default?: unknown };
+    const koffi = (module.default ?? module) as Koffi;
+    const libc = koffi.load(C_LIBRARY);
+    const calls: MemoryCalls = {
+      koffi,
+      mmap: libc.func('void *mmap(void *, size_t, int, int, int, int64_t)'),
+      munmap: libc.func('int munmap(void *, size_t)'),
+    };
+    return (file, length) => new MappedFile(calls, file, length);
   } catch {
-    return undefined;
+    return undefined; // not installed, or not for this system
   }
-  const isMac = platform === 'darwin';
-  const libc = koffi.load(isMac ? 'libSystem.B.dylib' : 'libc.so.6');
-  const calls: MemoryCalls = {
-    koffi,
-    mmap: libc.func('void *mmap(void *, size_t, int, int, int, int64_t)'),
-    munmap: libc.func('int munmap(void *, size_t)'),
-    mapAnonymous: isMac ? 0x1000 : 0x20,
-  };
-  return (file, length) => new MappedFile(calls, file, length);
 }
 
 /**
@@ -77,7 +87,7 @@ export class MappedFile {
     if (!this.#current) return;
     const { pointer, buffer } = this.#current;
     this.#current = undefined;
-    this.#place(pointer, MAP_PRIVATE | MAP_FIXED | this.#calls.mapAnonymous, -1);
+    this.#place(pointer, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE, -1);
     this.#scrap.register(buffer, pointer);
   }
 

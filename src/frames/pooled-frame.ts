@@ -15,6 +15,8 @@ export class PooledFrame implements Frame {
   #isReleased = false;
   /** Calls that use the slot, and quarantines. */
   #holds = 0;
+  /** Images that are being written to the file. */
+  #writes = 0;
 
   constructor(pool: object, slot: Slot, meta: Required<FrameMeta>, giveBack: () => void) {
     this.pool = pool;
@@ -25,22 +27,20 @@ export class PooledFrame implements Frame {
   }
 
   get pixels(): Uint8Array {
-    this.#checkHeld('read or write the pixels of');
+    this.#checkUsable('read or write the pixels of');
     return (this.#pixels ??= this.#slot.view());
   }
 
   release(): void {
-    this.#checkHeld('release');
+    if (this.#isReleased) throw this.#released('release');
     this.#isReleased = true;
-    // Whoever kept the pixels must not reach the next image in this slot.
-    if (this.#pixels) this.#slot.revokeViews();
-    this.#pixels = undefined;
+    this.#parted();
     this.#giveBackIfFree();
   }
 
   /** Makes what was filled in visible to a worker. */
   async send(): Promise<SentImage> {
-    this.#checkHeld('send');
+    this.#checkUsable('send');
     if (!this.#pixels) {
       throw new RunnerError(
         'invalid_image',
@@ -57,20 +57,29 @@ export class PooledFrame implements Frame {
 
   async #hold(write: () => Promise<void>): Promise<SentImage> {
     this.#holds++;
+    this.#writes++;
     const letGo = () => {
       this.#holds--;
       this.#giveBackIfFree();
     };
+    const slot = this.#slot;
     try {
-      await write();
+      await write().finally(() => {
+        this.#writes--;
+        this.#parted();
+      });
+      if (slot.isDestroyed) throw this.#closed('send');
     } catch (error) {
       letGo();
-      throw error;
+      throw slot.isDestroyed ? this.#closed('send', error) : error;
     }
     let isDone = false;
     return {
       id: this.id,
       meta: wireMeta(this.meta),
+      get isLost() {
+        return slot.isDestroyed;
+      },
       done: (until) => {
         if (isDone) return;
         isDone = true;
@@ -80,12 +89,27 @@ export class PooledFrame implements Frame {
     };
   }
 
+  /** Whoever kept the pixels of a released frame must not reach the next image in its slot. */
+  #parted(): void {
+    if (!this.#isReleased || this.#writes > 0 || !this.#pixels) return;
+    this.#slot.revokeViews();
+    this.#pixels = undefined;
+  }
+
   #giveBackIfFree(): void {
     if (this.#isReleased && this.#holds === 0) this.#giveBack();
   }
 
-  #checkHeld(what: string): void {
-    if (!this.#isReleased) return;
-    throw new RunnerError('frame_released', `Cannot ${what} frame ${this.id}: it was released`);
+  #checkUsable(what: string): void {
+    if (this.#isReleased) throw this.#released(what);
+    if (this.#slot.isDestroyed) throw this.#closed(what);
+  }
+
+  #released(what: string): RunnerError {
+    return new RunnerError('frame_released', `Cannot ${what} frame ${this.id}: it was released`);
+  }
+
+  #closed(what: string, cause?: unknown): RunnerError {
+    return new RunnerError('closed', `Cannot ${what} frame ${this.id}: its pool was closed`, { cause });
   }
 }

@@ -8,6 +8,9 @@ interface Waiter {
   reject: (error: RunnerError) => void;
 }
 
+/** What the system says when there is no memory left for a file. */
+const NO_ROOM: readonly unknown[] = ['ENOSPC', 'EDQUOT', 'ENOMEM'];
+
 /** The slots of a pool: made up to a bound in bytes, reused by shape, waited for when all are taken. */
 export class SlotStore {
   readonly #folder: string;
@@ -16,6 +19,8 @@ export class SlotStore {
   readonly #idle: Slot[] = [];
   readonly #all = new Set<Slot>();
   readonly #waiters = new Set<Waiter>();
+  /** Slots that are being made: the folder cannot go before they are there. */
+  readonly #making = new Set<Promise<unknown>>();
   #bytes = 0;
   #made = 0;
   #isClosed = false;
@@ -26,27 +31,27 @@ export class SlotStore {
     this.#mapper = mapper;
   }
 
-  /** Slots made and bytes they take. */
-  get usage(): { slots: number; idle: number; bytes: number } {
-    return { slots: this.#all.size, idle: this.#idle.length, bytes: this.#bytes };
+  /** Slots made and bytes taken. */
+  get usage(): { slots: number; idle: number; bytes: number; mapped: boolean } {
+    const mapped = this.#mapper !== undefined;
+    return { slots: this.#all.size, idle: this.#idle.length, bytes: this.#bytes, mapped };
+  }
+
+  /** Whether nothing of the store can be found any more. */
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   /** A slot that nobody else uses. Waits until one is given back when the bound is reached. */
   async take(shape: Shape, signal: AbortSignal | undefined): Promise<Slot> {
     const bytes = Slot.bytesOf(shape);
-    if (bytes > this.#maxBytes) {
-      throw new RunnerError(
-        'pool_full',
-        `An image of ${shape.width} x ${shape.height} x ${shape.channels} needs ${bytes} bytes, more than the pool's ` +
-          `${this.#maxBytes}: raise maxBytes`,
-        { retryable: false },
-      );
-    }
+    this.#checkFits(bytes, `of ${shape.width} x ${shape.height} x ${shape.channels} `);
     for (;;) {
-      throwIfAborted(signal, 'wait for a frame');
-      if (this.#isClosed) throw closedError();
-      const slot = this.#takeIdle(shape) ?? (await this.#make(shape, bytes));
+      this.#checkOpen(signal);
+      const slot = this.#takeIdle(shape);
       if (slot) return slot;
+      const evicted = this.#makeRoom(bytes);
+      if (evicted) return this.#make(shape, bytes, evicted);
       await this.#giveBackOrAbort(signal);
     }
   }
@@ -58,13 +63,34 @@ export class SlotStore {
       return;
     }
     this.#idle.push(slot);
-    for (const waiter of this.#waiters) waiter.resolve();
+    this.#wake();
+  }
+
+  /** Room for a file that is no slot, until {@link unreserve}. Waits as {@link take} does. */
+  async reserve(bytes: number, signal: AbortSignal | undefined): Promise<void> {
+    this.#checkFits(bytes, '');
+    for (;;) {
+      this.#checkOpen(signal);
+      const evicted = this.#makeRoom(bytes);
+      if (evicted) {
+        await this.#destroyAll(evicted);
+        return;
+      }
+      await this.#giveBackOrAbort(signal);
+    }
+  }
+
+  /** See {@link reserve}. */
+  unreserve(bytes: number): void {
+    this.#bytes -= bytes;
+    this.#wake();
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const waiter of this.#waiters) waiter.reject(closedError());
-    await Promise.all([...this.#all].map((slot) => this.#destroy(slot)));
+    await Promise.allSettled(this.#making);
+    await this.#destroyAll([...this.#all]);
   }
 
   #takeIdle({ height, width, channels }: Shape): Slot | undefined {
@@ -75,43 +101,83 @@ export class SlotStore {
     return index === -1 ? undefined : this.#idle.splice(index, 1)[0];
   }
 
-  /** Makes a slot if there is room for it, or room can be made of idle slots of other shapes. */
-  async #make(shape: Shape, bytes: number): Promise<Slot | undefined> {
-    const evicted: Slot[] = [];
+  /**
+   * Takes room below the bound, giving up idle slots for it: those are still to be destroyed. Done without a pause, so
+   * that two who come at once do not take the same room.
+   */
+  #makeRoom(bytes: number): Slot[] | undefined {
     let free = this.#maxBytes - this.#bytes;
-    for (const slot of this.#idle) {
+    let count = 0;
+    for (const { fileBytes } of this.#idle) {
       if (free >= bytes) break;
-      evicted.push(slot);
-      free += slot.fileBytes;
+      free += fileBytes;
+      count++;
     }
     if (free < bytes) return undefined;
-    this.#idle.splice(0, evicted.length);
-    // Counted before the first await, so that two who come at once do not take the same room.
     this.#bytes += bytes;
-    await Promise.all(evicted.map((slot) => this.#destroy(slot)));
+    return this.#idle.splice(0, count);
+  }
+
+  async #make(shape: Shape, bytes: number, evicted: readonly Slot[]): Promise<Slot> {
+    const making = (async () => {
+      await this.#destroyAll(evicted);
+      return this.#create(shape);
+    })();
+    this.#making.add(making);
     try {
-      const slot = await Slot.create(this.#folder, `f${++this.#made}`, shape, this.#mapper);
+      const slot = await making;
       this.#all.add(slot);
-      if (this.#isClosed) {
-        await this.#destroy(slot);
-        throw closedError();
-      }
-      return slot;
+      if (!this.#isClosed) return slot;
+      await this.#destroy(slot);
+      throw closedError();
     } catch (cause) {
       if (RunnerError.is(cause)) throw cause;
-      this.#bytes -= bytes;
-      throw new RunnerError(
-        'pool_full',
-        `No frame of ${bytes} bytes could be made in ${this.#folder}: ${(cause as Error).message}`,
-        { cause, details: { path: this.#folder } },
-      );
+      this.unreserve(bytes);
+      throw noRoom(bytes, this.#folder, cause);
+    } finally {
+      this.#making.delete(making);
     }
+  }
+
+  async #create(shape: Shape): Promise<Slot> {
+    const create = () => Slot.create(this.#folder, `f${++this.#made}`, shape, this.#mapper);
+    try {
+      return await create();
+    } catch (error) {
+      // Less memory than the bound says: somebody else has it. What lies idle here may do.
+      if (this.#idle.length === 0 || !NO_ROOM.includes((error as NodeJS.ErrnoException).code)) throw error;
+      await this.#destroyAll(this.#idle.splice(0));
+      return create();
+    }
+  }
+
+  async #destroyAll(slots: readonly Slot[]): Promise<void> {
+    await Promise.all(slots.map((slot) => this.#destroy(slot)));
   }
 
   async #destroy(slot: Slot): Promise<void> {
     if (!this.#all.delete(slot)) return;
     this.#bytes -= slot.fileBytes;
     await slot.destroy();
+  }
+
+  #checkFits(bytes: number, what: string): void {
+    if (bytes <= this.#maxBytes) return;
+    throw new RunnerError(
+      'pool_full',
+      `An image ${what}needs ${bytes} bytes, and the frame pool in ${this.#folder} may take ${this.#maxBytes}: raise ` +
+        'its maxBytes, or give it a directory with more room',
+      { retryable: false, details: { path: this.#folder } },
+    );
+  }
+
+  #checkOpen(signal: AbortSignal | undefined): void {
+    throwIfAborted(signal, 'wait for a frame');
+    if (this.#isClosed) throw closedError();
+  }
+
+  #wake(): void {
+    for (const waiter of this.#waiters) waiter.resolve();
   }
 
   async #giveBackOrAbort(signal: AbortSignal | undefined): Promise<void> {
@@ -132,6 +198,16 @@ export class SlotStore {
   }
 }
 
-function closedError(): RunnerError {
+/** The pool is closed. */
+export function closedError(): RunnerError {
   return new RunnerError('closed', 'The frame pool was closed');
+}
+
+/** The system has no room for a frame, or will not have one there. */
+export function noRoom(bytes: number, folder: string, cause: unknown): RunnerError {
+  return new RunnerError(
+    'pool_full',
+    `No frame of ${bytes} bytes could be made in ${folder}: ${(cause as Error).message}`,
+    { cause, details: { path: folder } },
+  );
 }

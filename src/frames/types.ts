@@ -32,7 +32,11 @@ export interface FrameMeta {
 export interface Frame {
   /** Shared-memory id, safe as a file name; the worker finds `<directory>/<id>.npy` (or `.bin`). */
   readonly id: string;
-  /** Height × width × channels bytes, row-major; writable until the frame is sent. */
+  /**
+   * Height × width × channels bytes, row-major; writable until the frame is sent, and again when its calls have ended.
+   *
+   * @throws RunnerError `frame_released`; `closed` after the pool was closed
+   */
   readonly pixels: Uint8Array;
   /** Shape and origin, defaults filled in. */
   readonly meta: Readonly<Required<FrameMeta>>;
@@ -47,7 +51,7 @@ export type ImageInput =
       data: Uint8Array;
     } & FrameMeta)
   | ({
-      /** JPEG or PNG bytes; needs Pillow in the package. */
+      /** A whole JPEG or PNG of that width and height, 8 bits a channel; needs Pillow in the package. */
       encoded: Uint8Array;
     } & FrameMeta)
   | Frame;
@@ -58,8 +62,10 @@ export interface FrameUsage {
   slots: number;
   /** Slots that nobody uses. */
   idle: number;
-  /** Bytes of all slots. */
+  /** Bytes of all slots and encoded images. */
   bytes: number;
+  /** Whether slots are mapped into the memory of this process; otherwise they are written through their files. */
+  mapped: boolean;
 }
 
 /** An image that a worker can find, until it is given back. */
@@ -68,6 +74,8 @@ export interface SentImage {
   id: string;
   /** What the algorithm is told about it. */
   meta: ImageMeta;
+  /** Whether the worker cannot find it any more, because the pool was closed: what it answers is worth nothing. */
+  readonly isLost: boolean;
   /** The call is over. With `until`, the slot stays untouched until that promise settles: a worker may still read it. */
   done(until?: Promise<unknown>): void;
 }

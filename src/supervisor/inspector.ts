@@ -105,6 +105,7 @@ export class Inspector {
         } finally {
           deployment.pool.release(lease, reply);
         }
+        checkThere(sent);
         checkResult(reply, phase, sizeOf(request.image), deployment.title);
         timing.totalMs = this.#clock.now() - startedAt;
         deployment.latency.add(timing.totalMs);
@@ -251,6 +252,15 @@ async function sendBoth(
 /** The worker left between the moment it was given and the moment it was asked. */
 function isNeverSent(error: unknown, { worker }: Lease): boolean {
   return RunnerError.is(error, 'closed') && (worker.state === 'exited' || worker.state === 'stopping');
+}
+
+/** No verdict on an image that went away under the worker. */
+function checkThere({ image, guideImage }: SentImages): void {
+  if (!image.isLost && !guideImage?.isLost) return;
+  throw new RunnerError(
+    'closed',
+    'The frame pool was closed while the call ran: its answer is not to be trusted',
+  );
 }
 
 /** A worker that was given up may go on reading until it is gone: its slots rest until then. */

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { FramePool, type FramePoolOptions } from '../../src/frames/frame-pool.js';
+import { loadMapper } from '../../src/frames/memory-mapping.js';
 import { npyHeader } from '../../src/frames/npy.js';
-import { sweepFrameFolders } from '../../src/frames/frame-folder.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 async function openPool(options: FramePoolOptions = {}): Promise<FramePool> {
@@ -35,6 +35,11 @@ describe.each([
   ['mapped', true],
   ['written through the file', false],
 ])('%s', (_title, mapped) => {
+  test.runIf(process.platform === 'linux')('(and the pool says so)', async () => {
+    const pool = await openPool({ mapped, directory: '/dev/shm' });
+    expect((await pool.usage()).mapped).toBe(mapped);
+  });
+
   test('a frame filled in place is a valid .npy file with those pixels', async () => {
     const pool = await openPool({ mapped });
     const frame = await pool.lease(meta);
@@ -65,6 +70,94 @@ describe.each([
     expect(next.pixels[0]).toBe(7);
     expect(() => frame.pixels).toThrow(expect.objectContaining({ code: 'frame_released' }));
   });
+
+  test('no new file is made for each image: one slot, one inode, through a hundred of them', async () => {
+    const pool = await openPool({ mapped });
+    const file = path.join(await pool.open(), 'f1.npy');
+    const inodes = new Set<number>();
+    for (let image = 0; image < 100; image++) {
+      const sent = await pool.send({ data: pixels.map(() => image), ...meta });
+      expect(sent.id).toBe('f1');
+      inodes.add((await stat(file)).ino);
+      sent.done();
+    }
+    expect(inodes.size).toBe(1);
+    expect((await readdir(path.dirname(file))).sort()).toEqual(['f1.npy', 'owner.json']);
+    expect((await readFile(file)).subarray(128)).toEqual(Buffer.alloc(18, 99));
+  });
+
+  test('nothing can be done with a frame after close, and what was kept of it is harmless', async () => {
+    const pool = await openPool({ mapped });
+    const [touched, untouched, filled, sent] = await Promise.all([
+      pool.lease(meta),
+      pool.lease(meta),
+      pool.lease(meta),
+      pool.lease(meta),
+    ]);
+    const kept = [touched, filled, sent].map((frame) => frame.pixels.fill(5));
+    const call = await pool.send(sent);
+    expect(call.isLost).toBe(false);
+    await pool.close();
+    expect(call.isLost).toBe(true);
+    for (const view of kept) view[0] = 6;
+    for (const frame of [touched, untouched]) {
+      expect(() => frame.pixels).toThrow(expect.objectContaining({ code: 'closed' }));
+    }
+    await expect(pool.send(filled)).rejects.toMatchObject({ code: 'closed' });
+    touched.release();
+    expect(() => touched.release()).toThrow(expect.objectContaining({ code: 'frame_released' }));
+    call.done();
+  });
+
+  test('an image that is being sent while the pool is closed is not said to be there', async () => {
+    const pool = await openPool({ mapped });
+    const data = new Uint8Array(1 << 22);
+    const image = { data, width: 1 << 11, height: 1 << 11, channels: 1 as const };
+    await pool.open();
+    const sending = Promise.allSettled([1, 2, 3].map(() => pool.send(image)));
+    await pool.close();
+    for (const one of await sending) {
+      expect(one.status === 'rejected' ? one.reason : one.value).toMatchObject(
+        one.status === 'rejected' ? { code: 'closed' } : { isLost: true },
+      );
+    }
+  });
+});
+
+test.each<[string, () => Promise<unknown>]>([
+  ['is not installed', () => Promise.reject(new Error("Cannot find package 'koffi'"))],
+  [
+    'is of another system',
+    () =>
+      Promise.resolve({
+        default: {
+          load: () => {
+            throw new Error('no such library');
+          },
+        },
+      }),
+  ],
+  ['cannot do it', () => Promise.resolve({ load: () => ({}) })],
+])('where koffi %s frames are written through their files', async (_title, load) => {
+  expect(await loadMapper('linux', load)).toBeUndefined();
+});
+
+test('where there is no mmap koffi is not even looked for', async () => {
+  for (const platform of ['win32', 'darwin'] as const) {
+    const load = () => Promise.reject(new Error('asked for'));
+    expect(await loadMapper(platform, load)).toBeUndefined();
+  }
+});
+
+test('a frame whose pixels the host has transferred away is refused, and its slot is good for the next', async () => {
+  const pool = await openPool({ mapped: false });
+  const frame = await pool.lease(meta);
+  frame.pixels.fill(7);
+  structuredClone(frame.pixels, { transfer: [frame.pixels.buffer as ArrayBuffer] });
+  await expect(pool.send(frame)).rejects.toMatchObject({ code: 'invalid_image', message: /transferred/ });
+  frame.release();
+  const next = await pool.lease(meta);
+  expect([next.id, next.pixels.length]).toEqual([frame.id, 18]);
 });
 
 test('a slot is reused for the next image of its shape', async () => {
@@ -126,6 +219,21 @@ describe('a full pool', () => {
     other.release();
   });
 
+  test('wakes all who wait when the frame that was to be made for one cannot be', async () => {
+    const directory = await temporaryFolder();
+    const pool = await openPool({ directory, maxBytes: 146, mapped: false });
+    const folder = await pool.open();
+    const first = await pool.lease(meta);
+    const waiting = [1, 2].map(() => pool.lease({ width: 2, height: 3 }));
+    await rm(folder, { recursive: true });
+    first.release();
+    for (const one of waiting) await expect(one).rejects.toMatchObject({ code: 'pool_full' });
+  });
+
+  test.each([0, -1, 1.5, NaN, Infinity])('cannot be made with a bound of %s bytes', (maxBytes) => {
+    expect(() => new FramePool({ maxBytes })).toThrow(expect.objectContaining({ code: 'invalid_params' }));
+  });
+
   test('refuses an image that is larger than all of it', async () => {
     const pool = await openPool({ maxBytes: 100 });
     await expect(pool.lease(meta)).rejects.toMatchObject({ code: 'pool_full', retryable: false });
@@ -148,6 +256,9 @@ test.each([
   ['half a pixel', { data: pixels, width: 1.5, height: 4 }, /width/],
   ['four channels', { data: pixels, ...meta, channels: 4 as 3 }, /channels/],
   ['an unknown colour space', { data: pixels, ...meta, colorSpace: 'HSV' as 'RGB' }, /colorSpace/],
+  ['numbers of two bytes', { data: new Uint16Array(9) as unknown as Uint8Array, ...meta }, /Uint8Array/],
+  ['a time that is none', { data: pixels, ...meta, timestampMs: NaN }, /timestampMs/],
+  ['a camera that is a number', { data: pixels, ...meta, cameraId: 7 as unknown as string }, /cameraId/],
 ])('an image with %s is refused with invalid_image', async (_title, image, message) => {
   const pool = await openPool();
   await expect(pool.send(image)).rejects.toMatchObject({
@@ -156,25 +267,30 @@ test.each([
   });
 });
 
-describe('an encoded image', () => {
-  const encoded = { encoded: new Uint8Array([0xff, 0xd8]), ...meta };
-
-  test('is refused, with the remedy, for a worker that cannot decode it', async () => {
-    const pool = await openPool();
-    await expect(pool.send(encoded)).rejects.toMatchObject({ code: 'unsupported_image', message: /Pillow/ });
-  });
-
-  test('lies there as .bin for one that can, until the call is done', async () => {
-    const pool = await openPool();
-    const sent = await pool.send(encoded, { canDecode: true });
-    const folder = await pool.open();
-    expect(await readdir(folder)).toContain(`${sent.id}.bin`);
-    sent.done();
-    await expect.poll(() => readdir(folder)).not.toContain(`${sent.id}.bin`);
-  });
-});
-
 describe('the folder', () => {
+  test('that cannot be made is a failure that says where, and the next try may do better', async () => {
+    const directory = path.join(await temporaryFolder(), 'frames');
+    await writeFile(directory, 'not a folder');
+    const pool = new FramePool({ directory });
+    await expect(pool.lease(meta)).rejects.toMatchObject({
+      code: 'store_failed',
+      message: expect.stringContaining(directory) as string,
+    });
+    await rm(directory);
+    (await pool.lease(meta)).release();
+    await pool.close();
+    await new FramePool({ directory }).close();
+  });
+
+  test('that could not be made does not stand in the way of close', async () => {
+    const directory = path.join(await temporaryFolder(), 'frames');
+    await writeFile(directory, 'not a folder');
+    const pool = new FramePool({ directory });
+    const leasing = pool.lease(meta).catch((error: unknown) => error);
+    await pool.close();
+    expect(await leasing).toMatchObject({ name: 'RunnerError' });
+  });
+
   test('is private and gone after close, and everything is refused from then on', async () => {
     const directory = await temporaryFolder();
     const pool = await openPool({ directory });
@@ -187,21 +303,5 @@ describe('the folder', () => {
     kept.fill(1); // harmless
     await expect(pool.lease(meta)).rejects.toMatchObject({ code: 'closed' });
     await expect(pool.send({ data: pixels, ...meta })).rejects.toMatchObject({ code: 'closed' });
-  });
-
-  test('of a host that was killed is swept, that of one that lives is not', async () => {
-    const directory = await temporaryFolder();
-    const pool = await openPool({ directory });
-    const own = await pool.open();
-    const { makeFrameFolder } = await import('../../src/frames/frame-folder.js');
-    const { writeFile, readFile } = await import('node:fs/promises');
-    const other = await makeFrameFolder(directory);
-    const owner = JSON.parse(await readFile(path.join(other, 'owner.json'), 'utf8')) as Record<
-      string,
-      unknown
-    >;
-    await writeFile(path.join(other, 'owner.json'), JSON.stringify({ ...owner, startTime: '1' }));
-    expect(await sweepFrameFolders(directory)).toEqual([other]);
-    expect(await readdir(directory)).toEqual([path.basename(own)]);
   });
 });

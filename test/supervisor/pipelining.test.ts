@@ -56,6 +56,21 @@ test('a call that is given up before its turn gives its frame back', async () =>
   expect((await ends)[0]).toMatchObject({ value: { status: 'OK' } });
 });
 
+test('a call whose pool is closed while it runs ends with an error, not with a verdict', async () => {
+  const { frames, supervisor, mark, goOn } = await open(8);
+  const running = supervisor.execute({
+    target,
+    stepIndex: 1,
+    image: imageOf(1),
+    userParams: { wait_for: mark },
+  });
+  const ended = running.catch((error: unknown) => error);
+  await expect.poll(() => supervisor.status()[0]?.inFlight).toBe(1);
+  await frames.close();
+  await goOn();
+  expect(await ended).toMatchObject({ code: 'closed', message: /frame pool was closed while/ });
+});
+
 test('a call that finds the queue full has written nothing', async () => {
   const { frames, supervisor, mark, goOn } = await open(8, { maxQueue: 0 });
   const image = imageOf(1);

@@ -1,0 +1,77 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { defaultFrameRoot, makeFrameFolder, sweepFrameFolders } from '../../src/frames/frame-folder.js';
+import { FramePool } from '../../src/frames/frame-pool.js';
+import { startScript } from '../support/child-script.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+
+test('frames go to shared memory where there is some to write to, else to the temp dir', async () => {
+  const folder = await temporaryFolder();
+  expect(await defaultFrameRoot('linux', folder)).toBe(folder);
+  expect(await defaultFrameRoot('linux', path.join(folder, 'missing'))).toBe(os.tmpdir());
+  expect(await defaultFrameRoot('win32', folder)).toBe(os.tmpdir());
+  expect(await defaultFrameRoot('darwin', folder)).toBe(os.tmpdir());
+});
+
+test('a host that is killed leaves its frames, and the next one that starts sweeps them', async () => {
+  const directory = await temporaryFolder();
+  await new Promise<void>((resolve, reject) => {
+    const host = startScript('frame-host.ts', ['stay', directory], () => {
+      host.process.kill('SIGKILL');
+    });
+    void host.end.then(({ signal, stderr }) => {
+      if (signal === 'SIGKILL') resolve();
+      else reject(new Error(stderr));
+    });
+  });
+  const [left = ''] = await readdir(directory);
+  expect(await readdir(path.join(directory, left))).toContain('f1.npy');
+  await using pool = new FramePool({ directory });
+  const own = path.basename(await pool.open());
+  expect(await readdir(directory)).toEqual([own]);
+});
+
+test('the folder of a host that lives is not swept, nor one that another host is about to say is its own', async () => {
+  const directory = await temporaryFolder();
+  const own = await makeFrameFolder(directory);
+  const starting = path.join(directory, 'procvision-frames-7-starting');
+  await mkdir(starting);
+  expect(await sweepFrameFolders(directory)).toEqual([]);
+  const longAgo = new Date(Date.now() - 120_000);
+  await utimes(starting, longAgo, longAgo);
+  expect(await sweepFrameFolders(directory)).toEqual([starting]);
+  expect(await readdir(directory)).toEqual([path.basename(own)]);
+});
+
+test('the folder of a process whose pid another one has now is swept', async () => {
+  const directory = await temporaryFolder();
+  const other = await makeFrameFolder(directory);
+  const file = path.join(other, 'owner.json');
+  const owner = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+  await writeFile(file, JSON.stringify({ ...owner, startTime: '1' }));
+  expect(await sweepFrameFolders(directory)).toEqual([other]);
+});
+
+test.runIf(process.platform === 'linux')(
+  'what others put beside our folders is neither read nor followed',
+  async () => {
+    const directory = await temporaryFolder();
+    const precious = await temporaryFolder();
+    const dead = await makeFrameFolder(precious);
+    const owner = path.join(dead, 'owner.json');
+    await writeFile(owner, JSON.stringify({ ...JSON.parse(await readFile(owner, 'utf8')), startTime: '1' }));
+    await symlink(dead, path.join(directory, 'procvision-frames-1-link'));
+    const trap = path.join(directory, 'procvision-frames-2-pipe');
+    await mkdir(trap);
+    execFileSync('mkfifo', [path.join(trap, 'owner.json')]);
+    await writeFile(path.join(directory, 'procvision-frames-3-file'), '');
+    const pool = new FramePool({ directory });
+    onTestFinished(() => pool.close());
+    await pool.open(); // would wait for the pipe
+    expect(await readdir(dead)).toEqual(['owner.json']);
+    expect(await readdir(directory)).toHaveLength(4);
+  },
+);
