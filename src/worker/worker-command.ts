@@ -27,7 +27,7 @@ export interface WorkerCommand {
 /**
  * Command and environment of a worker process (deployment specification: `python -m procvision_algorithm_sdk.adapter
  * --entry module:Class`). On POSIX a launcher runs that module in the same process, with a watcher beside it that
- * lets nothing outlive the host.
+ * lets nothing outlive the host. A `command` of the specification is run as it is.
  */
 export function workerCommand(
   spec: WorkerSpec,
@@ -47,6 +47,10 @@ export function workerCommand(
     [TOKEN_VARIABLE]: token,
     ...(spec.resources && { PROCVISION_LIMITS: JSON.stringify(resourceLimits(spec)) }),
   });
+  if (spec.command) {
+    const [command = '', ...args] = spec.command;
+    return { command, args, env, token };
+  }
   const entry = ['--entry', spec.entryPoint];
   const adapter =
     spec.flavour === 'bundled'

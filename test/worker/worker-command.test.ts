@@ -23,6 +23,16 @@ test('on Windows the adapter runs as a module', () => {
   expect(workerCommand(spec, DEFAULT_WORKER_LIMITS, 'win32').args).toEqual(['-m', ...ADAPTER]);
 });
 
+test.each(['linux', 'win32'] as const)(
+  'on %s a command of its own is run as it is, with the environment of a worker',
+  (platform) => {
+    const command = ['node', 'worker.js', 'an argument'];
+    const { env, ...rest } = workerCommand({ ...spec, command }, DEFAULT_WORKER_LIMITS, platform);
+    expect(rest).toMatchObject({ command: 'node', args: ['worker.js', 'an argument'] });
+    expect(env).toMatchObject({ PROC_ALGO_ROOT: spec.root, PROC_SHM_DIR: spec.frameDirectory });
+  },
+);
+
 test('memory of an image freed by the algorithm is kept for the next, unless the spec says otherwise', () => {
   expect(workerCommand(spec, DEFAULT_WORKER_LIMITS).env).toMatchObject({
     MALLOC_MMAP_THRESHOLD_: '33554432',
