@@ -2,7 +2,18 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'build/', 'coverage/', 'bench/out/', 'etc/', '**/*.cjs', '**/*.mjs', 'docs/api/'] },
+  {
+    ignores: [
+      'dist/',
+      'build/',
+      'coverage/',
+      'bench/out/',
+      'etc/',
+      'test/**/*.cjs',
+      'test/**/*.mjs',
+      'docs/api/',
+    ],
+  },
   js.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,
@@ -41,5 +52,5 @@ export default tseslint.config(
       ),
     },
   },
-  { files: ['**/*.js'], extends: [tseslint.configs.disableTypeChecked] },
+  { files: ['**/*.js', '**/*.mjs'], extends: [tseslint.configs.disableTypeChecked] },
 );

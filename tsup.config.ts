@@ -64,12 +64,14 @@ async function writeCommonJs(): Promise<void> {
   }
 }
 
-/** Python files ship beside the module that uses them. */
+/** What runs in a process of its own, Python or not, ships as it is, beside the module that starts it. */
 async function copyAssets(): Promise<void> {
-  for (const file of await filesBelow('src', '.py')) {
-    const target = path.join('dist', path.relative('src', file));
-    await mkdir(path.dirname(target), { recursive: true });
-    await cp(file, target);
+  for (const ending of ['.py', '.mjs']) {
+    for (const file of await filesBelow('src', ending)) {
+      const target = path.join('dist', path.relative('src', file));
+      await mkdir(path.dirname(target), { recursive: true });
+      await cp(file, target);
+    }
   }
 }
 

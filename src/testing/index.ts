@@ -3,13 +3,23 @@
  *
  * @packageDocumentation
  */
+export { writeAlgorithmFolder } from './algorithm-folder.js';
+export type { AlgorithmFolderSource } from './algorithm-folder.js';
 export { buildPackage, packageEntries, defaultSdkWheels } from './build-package.js';
 export type { PackageLayout, PackageSource } from './build-package.js';
 export { buildWheel, wheelFileName } from './build-wheel.js';
 export type { WheelSource } from './build-wheel.js';
+export { FakeWorker } from './fake-worker/fake-worker.js';
+export type { FakeAnswer, FakeError, FakeResult } from './fake-worker/answers.js';
+export type { FakeHandler, FakeResponse, FakeStart, FakeWorkerOptions } from './fake-worker/options.js';
+export type { FakeCall, FakeCallData, FakeImage, FakeProcess } from './fake-worker/types.js';
 export { sampleAlgorithm } from './sample-algorithm.js';
 export { buildStandInSdk } from './stand-in-sdk.js';
 export type { BuiltWheel, StandInSdkOptions } from './stand-in-sdk.js';
+export { temporaryFolder } from './temporary-folder.js';
+export type { TemporaryFolder } from './temporary-folder.js';
+export { TemporaryStore } from './temporary-store.js';
+export type { VersionSource } from './deploy-version.js';
 export { writeZip } from './zip-writer.js';
 export type { ZipEntry } from './zip-writer.js';
 export type { Generation } from '../package/types.js';

@@ -27,9 +27,20 @@ export interface StandInSdkOptions {
  * behaviour, both generations, written from the protocol's description. Needs no NumPy; uses it where it is.
  */
 export async function buildStandInSdk(options: StandInSdkOptions): Promise<BuiltWheel> {
+  const phased = options.generation === 'phased';
+  const source = {
+    name: 'procvision_algorithm_sdk',
+    version: options.version ?? (phased ? '0.0.7' : '0.3.2'),
+    requiresPython: '>=3.8',
+    files: await standInSdkFiles(options),
+  };
+  return { file: wheelFileName(source), bytes: await buildWheel(source) };
+}
+
+/** The Python files of the stand-in, by path below the folder that imports them. */
+export async function standInSdkFiles(options: StandInSdkOptions): Promise<Record<string, string>> {
   const { generation, infoPhase = true } = options;
-  const phased = generation === 'phased';
-  const own = await pythonFiles(phased ? 'phased' : 'execute_only');
+  const own = await pythonFiles(generation === 'phased' ? 'phased' : 'execute_only');
   const files: Record<string, string> = {};
   for (const [name, source] of [...(await pythonFiles('common')), ...own]) {
     const target = name === 'adapter_main.py' ? 'adapter/__main__.py' : name;
@@ -38,13 +49,7 @@ export async function buildStandInSdk(options: StandInSdkOptions): Promise<Built
       : source.replace('INFO_PHASE = True', 'INFO_PHASE = False');
   }
   files['procvision_algorithm_sdk/adapter/__init__.py'] = '';
-  const source = {
-    name: 'procvision_algorithm_sdk',
-    version: options.version ?? (phased ? '0.0.7' : '0.3.2'),
-    requiresPython: '>=3.8',
-    files,
-  };
-  return { file: wheelFileName(source), bytes: await buildWheel(source) };
+  return files;
 }
 
 async function pythonFiles(folder: string): Promise<[name: string, source: string][]> {

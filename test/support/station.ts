@@ -1,9 +1,7 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { readdir } from 'node:fs/promises';
 import { onTestFinished } from 'vitest';
-import { AlgorithmSupervisor, Deployer, Registry, type SupervisorPolicy } from '../../src/index.js';
-import { buildPackage, type PackageSource } from '../../src/testing/index.js';
-import { temporaryFolder } from './temp-folder.js';
+import type { AlgorithmSupervisor, Deployer, Registry, SupervisorPolicy } from '../../src/index.js';
+import { TemporaryStore, type PackageSource } from '../../src/testing/index.js';
 
 /** A store with everything composed over it; closed when the test ends. */
 export interface Station {
@@ -16,23 +14,15 @@ export interface Station {
 }
 
 export async function openStation(options: { policy?: Partial<SupervisorPolicy> } = {}): Promise<Station> {
-  const root = path.join(await temporaryFolder(), 'station');
-  const registry = await Registry.open(root);
-  const deployer = new Deployer({ registry });
-  const supervisor = new AlgorithmSupervisor({ registry, policy: options.policy });
-  onTestFinished(async () => {
-    await supervisor.close();
-    await deployer.close();
-    await registry.close();
-  });
-  const deliver = async (source: PackageSource = {}) => {
-    const { zips } = registry.layout;
-    await mkdir(zips, { recursive: true });
-    const file = path.join(zips, `${source.name ?? 'sample'}-v${source.version ?? '1.0.0'}-offline.zip`);
-    await writeFile(file, await buildPackage(source));
-    return file;
+  const store = await TemporaryStore.open({ durability: 'full' });
+  onTestFinished(() => store.close());
+  return {
+    root: store.root,
+    registry: store.registry,
+    deployer: store.deployer(),
+    supervisor: store.supervise({ policy: options.policy }),
+    deliver: (source) => store.deliver(source),
   };
-  return { root, registry, deployer, supervisor, deliver };
 }
 
 /** Every file and folder below, as sorted relative paths. */

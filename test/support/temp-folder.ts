@@ -1,11 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
 import { onTestFinished } from 'vitest';
+import { temporaryFolder as folderOfKit } from '../../src/testing/temporary-folder.js';
 
-/** An empty folder that goes when the test ends. Its name has a space, a `#`, a `%` and a non-ASCII letter in it. */
+/** Path of an empty folder that goes when the test ends. */
 export async function temporaryFolder(): Promise<string> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'pv é#%20 '));
-  onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
-  return folder;
+  const folder = await folderOfKit();
+  onTestFinished(() => folder[Symbol.asyncDispose]());
+  return folder.path;
 }
