@@ -1,7 +1,8 @@
-import { unlink, writeFile } from 'node:fs/promises';
+import { chmod, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { RunnerError } from '../errors.js';
 import { readEncoded } from './encoded-image.js';
+import { FRAME_MODE } from './frame-folder.js';
 import { invalidImage, resolveMeta, wireMeta } from './image-meta.js';
 import { closedError, noRoom, type SlotStore } from './slot-store.js';
 import type { FrameMeta, SentImage } from './types.js';
@@ -48,7 +49,9 @@ export class EncodedStore {
           this.#slots.unreserve(bytes);
         });
     };
-    const writing = writeFile(file, image.encoded, { flag: 'wx', mode: 0o600 });
+    const writing = writeFile(file, image.encoded, { flag: 'wx', mode: FRAME_MODE }).then(() =>
+      chmod(file, FRAME_MODE),
+    );
     this.#writing.add(writing);
     try {
       await writing;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { access, constants, lstat, mkdir, readdir, rm } from 'node:fs/promises';
+import { access, chmod, chown, constants, lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identity.js';
@@ -9,6 +9,12 @@ const PREFIX = 'procvision-frames-';
 const OWNER_FILE = 'owner.json';
 /** A folder without an owner file this old was left by a host that died while it made it. */
 const UNOWNED_GRACE_MS = 60_000;
+
+/**
+ * Mode of a frame's file. Its folder says who may come near it; who may must be able to read it, whatever the host's
+ * umask: to the SDK a file that it may not read is a black image.
+ */
+export const FRAME_MODE = 0o640;
 
 /** Where frames go unless told otherwise: memory, where the system has a folder for it that this process may write to. */
 export async function defaultFrameRoot(
@@ -26,12 +32,19 @@ export async function defaultFrameRoot(
   return os.tmpdir();
 }
 
-/** Makes a folder of this process's own beneath `root`, readable by nobody else, after sweeping those of dead hosts. */
-export async function makeFrameFolder(root: string): Promise<string> {
+/**
+ * Makes a folder of this process's own beneath `root`, after sweeping those of dead hosts. Nobody else may look into it,
+ * but for the group `gid`, which then owns what is made in it.
+ */
+export async function makeFrameFolder(root: string, gid?: number): Promise<string> {
   await mkdir(root, { recursive: true });
   await sweepFrameFolders(root);
   const folder = path.join(root, `${PREFIX}${process.pid}-${randomUUID().slice(0, 8)}`);
   await mkdir(folder, { mode: 0o700 });
+  if (gid !== undefined) {
+    await chown(folder, process.getuid?.() ?? -1, gid);
+    await chmod(folder, 0o2750); // after chown(), which takes the group's bit away
+  }
   await writeJsonAtomic(path.join(folder, OWNER_FILE), await ownIdentity(), 'none');
   return folder;
 }

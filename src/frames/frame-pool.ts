@@ -21,6 +21,8 @@ export interface FramePoolOptions {
    * system that writes files in place (ext4, XFS). @defaultValue true
    */
   mapped?: boolean;
+  /** Group that may read the frames: that of workers that run as another user (POSIX). @defaultValue nobody but the host's user */
+  gid?: number;
 }
 
 const DEFAULT_MAX_BYTES = 512 * 1024 * 1024;
@@ -38,6 +40,8 @@ interface Opened {
  * mapped, and filling one is all there is to do; without it they are written through the open file.
  */
 export class FramePool implements AsyncDisposable {
+  /** Group that may read the frames beside the host's user. */
+  readonly gid: number | undefined;
   readonly #options: FramePoolOptions;
   #opened: Promise<Opened> | undefined;
   #closed: Promise<void> | undefined;
@@ -53,6 +57,7 @@ export class FramePool implements AsyncDisposable {
       );
     }
     this.#options = options;
+    this.gid = options.gid;
   }
 
   /**
@@ -145,7 +150,7 @@ export class FramePool implements AsyncDisposable {
     const { mapped = true } = this.#options;
     const root = this.#options.directory ?? (await defaultFrameRoot());
     try {
-      const folder = await makeFrameFolder(root);
+      const folder = await makeFrameFolder(root, this.gid);
       const mapper = mapped && (await isSafeToMap(folder)) ? await loadMapper() : undefined;
       const slots = new SlotStore(folder, await this.#maxBytes(folder), mapper);
       return { folder, slots, encoded: new EncodedStore(folder, slots) };

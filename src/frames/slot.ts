@@ -1,6 +1,7 @@
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { RunnerError } from '../errors.js';
+import { FRAME_MODE } from './frame-folder.js';
 import type { MappedFile, Mapper } from './memory-mapping.js';
 import { npyHeader } from './npy.js';
 
@@ -59,8 +60,9 @@ export class Slot {
    */
   static async create(folder: string, id: string, shape: Shape, mapper: Mapper | undefined): Promise<Slot> {
     const filePath = path.join(folder, `${id}.npy`);
-    const file = await open(filePath, 'wx+', 0o600);
+    const file = await open(filePath, 'wx+', FRAME_MODE);
     try {
+      await file.chmod(FRAME_MODE);
       const header = npyHeader(shape.height, shape.width, shape.channels);
       await writeWhole(file, header, 0);
       const total = Slot.bytesOf(shape);

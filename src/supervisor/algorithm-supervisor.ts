@@ -71,13 +71,15 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   readonly #follow: () => void;
   #closed: Promise<void> | undefined;
 
-  /** @throws RunnerError `invalid_params` for a policy that cannot be */
+  /** @throws RunnerError `invalid_params` for a policy that cannot be, or frames that its workers could not read */
   constructor(o: AlgorithmSupervisorOptions) {
     super();
     const clock = systemClock;
     this.policy = resolvePolicy(o.policy);
     this.#registry = o.registry;
-    this.#frames = o.frames ?? new FramePool();
+    const { gid } = this.policy;
+    if (o.frames) checkReadable(o.frames, gid);
+    this.#frames = o.frames ?? new FramePool({ gid });
     this.#ownsFrames = o.frames === undefined;
     const { registry } = o;
     const { policy } = this;
@@ -296,4 +298,14 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** A worker that may not read a frame would take it for a black image, and give a verdict on that. */
+function checkReadable(frames: FramePool, gid: number | undefined): void {
+  if (gid === undefined || frames.gid === gid) return;
+  throw new RunnerError(
+    'invalid_params',
+    `Workers of group ${gid} could not read the frames of this pool: make it with new FramePool({ gid: ${gid} })`,
+    { details: { path: 'frames' } },
+  );
 }

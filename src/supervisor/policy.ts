@@ -48,6 +48,14 @@ export interface SupervisorPolicy extends RestartOptions {
   limits: Partial<WorkerLimits>;
   /** Limits on what a worker may take, applied before the algorithm's code runs (POSIX). @defaultValue none */
   resources: WorkerResources | undefined;
+  /**
+   * User that workers run as (POSIX; the host must have the right to, as root has). It must be able to read the store, the
+   * interpreter and this library. A `FramePool` that is handed over must have the same `gid`.
+   * @defaultValue the host's own
+   */
+  uid: number | undefined;
+  /** Group that workers run as. @defaultValue `uid`, where that is given */
+  gid: number | undefined;
   /** Variables added to the allow-listed environment of workers. @defaultValue none */
   env: Readonly<Record<string, string>>;
 }
@@ -79,11 +87,15 @@ export const DEFAULT_SUPERVISOR_POLICY: Readonly<SupervisorPolicy> = Object.free
   recycleAboveBytes: undefined,
   limits: {},
   resources: undefined,
+  uid: undefined,
+  gid: undefined,
   env: {},
 });
 
 /** Node's timers take no longer delay. */
 const LONGEST_MS = 0x7fff_ffff;
+/** The one above it stands for "none" in system calls. */
+const LARGEST_ID = 0xffff_fffe;
 
 type NumberName = {
   [Name in keyof SupervisorPolicy]: SupervisorPolicy[Name] extends number | undefined ? Name : never;
@@ -109,10 +121,18 @@ const BOUNDS: Record<NumberName, readonly [least: number, most: number]> = {
   stableMs: [1, LONGEST_MS],
   recycleAfterCalls: [1, Number.MAX_SAFE_INTEGER],
   recycleAboveBytes: [1, Number.MAX_SAFE_INTEGER],
+  uid: [0, LARGEST_ID],
+  gid: [0, LARGEST_ID],
 };
 
-/** Fills in the defaults. @throws RunnerError `invalid_params` naming the option and its bounds */
-export function resolvePolicy(given: Partial<SupervisorPolicy> = {}): Readonly<SupervisorPolicy> {
+/**
+ * Fills in the defaults.
+ * @throws RunnerError `invalid_params` naming the option and its bounds; `unsupported_platform` for `uid` or `gid` on Windows
+ */
+export function resolvePolicy(
+  given: Partial<SupervisorPolicy> = {},
+  platform: NodeJS.Platform = process.platform,
+): Readonly<SupervisorPolicy> {
   const entries: [string, unknown][] = Object.entries(given);
   const known = Object.fromEntries(entries.filter(([, value]) => value !== undefined));
   const policy: SupervisorPolicy = { ...DEFAULT_SUPERVISOR_POLICY, ...known };
@@ -131,6 +151,13 @@ export function resolvePolicy(given: Partial<SupervisorPolicy> = {}): Readonly<S
         `it must be a ${isShare ? '' : 'whole '}number from ${least} to ${most}, not ${value}`,
       );
     }
+  }
+  policy.gid ??= policy.uid;
+  if (platform === 'win32' && policy.gid !== undefined) {
+    throw new RunnerError(
+      'unsupported_platform',
+      'Windows cannot run workers as another user by number: leave out uid and gid, and run the host as that user',
+    );
   }
   policy.limits = resolveLimits({
     ...policy.limits,

@@ -29,6 +29,8 @@ export function workerSpecOf(
     command: commandOf(entry),
     env: { ...policy.env },
     resources: policy.resources,
+    uid: policy.uid,
+    gid: policy.gid,
   };
 }
 
