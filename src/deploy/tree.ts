@@ -115,9 +115,12 @@ export async function exists(target: string): Promise<boolean> {
   }
 }
 
-/** Whether a path is bytecode that Python writes by itself, at any time. */
+/**
+ * Whether a path is bytecode that Python writes by itself, at any time. It does so in `__pycache__` only (PEP 3147): a
+ * `.pyc` elsewhere came with the package, in place of a source.
+ */
 export function isBytecode(relative: string): boolean {
-  return relative.endsWith('.pyc') || /(^|\/)__pycache__(\/|$)/.test(relative);
+  return /(^|\/)__pycache__(\/|$)/.test(relative);
 }
 
 async function removeChildren(folder: string): Promise<void> {

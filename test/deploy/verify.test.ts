@@ -56,6 +56,19 @@ describe('verify', () => {
     expect(await verify()).toMatchObject({ intact: true });
   });
 
+  test('names compiled code that stands in place of its source when it was changed', async () => {
+    const store = await deployStore();
+    const files = { 'algorithm/__init__.py': '', 'algorithm/main.pyc': 'compiled by its maker' };
+    await store.deployer.install(await store.zip({ files }));
+    await overwrite(
+      path.join(store.registry.layout.deployed('sample', '1.0.0'), 'algorithm/main.pyc'),
+      'by another',
+    );
+    expect((await store.deployer.verify('sample', '1.0.0')).drift).toEqual([
+      { path: 'algorithm/main.pyc', kind: 'changed' },
+    ]);
+  });
+
   test('names the list itself when it was changed or removed', async () => {
     const { root, verify } = await deployed();
     const list = path.join(root, '.procvision-files.json');
