@@ -8,6 +8,7 @@ import { isPackageFault } from './failure.js';
 import { hashFile, readMarker } from './seal.js';
 import { isMissing } from './tree.js';
 import type { DiscoveredPackage, InvalidReason } from './types.js';
+import { mayBecomeZip } from './zip-signature.js';
 
 /** Reads what a zip says it is, cheaply: its directory and its small text files. */
 export type InspectZip = (zip: string, o: OperationOptions) => Promise<{ name: string; version: string }>;
@@ -103,8 +104,8 @@ export class Discovery {
         if (!RunnerError.is(error) || error.code === 'aborted') throw error;
         // Its directory stands at the end of a zip: one that is being copied cannot be read yet. And what the system
         // would not hand over says nothing about the package.
-        const isUnread = error.code === 'invalid_zip' && !this.#isQuiet(known, mtimeMs);
-        if (isUnread || !isPackageFault(error)) {
+        const mayGrow = error.code === 'invalid_zip' && !this.#isQuiet(known, mtimeMs);
+        if ((mayGrow && (await mayBecomeZip(file))) || !isPackageFault(error)) {
           return { ...found, state: 'discovered', settling: true };
         }
         known.error = error;

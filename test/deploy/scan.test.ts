@@ -59,6 +59,23 @@ describe('scan', () => {
     expect(await deployer.scan()).toMatchObject([{ state: 'validated' }]);
   });
 
+  test('calls a file invalid at once that begins as no zip does, and waits for one that may become a zip', async () => {
+    const { deployer, registry } = await deployStore();
+    const begun = {
+      'text.zip': 'this is no zip',
+      'empty.zip': '',
+      'reserved.zip': '\0'.repeat(99),
+      'half.zip': 'PK\x03\x04',
+    };
+    for (const [name, text] of Object.entries(begun)) {
+      await writeFile(path.join(registry.layout.zips, name), text);
+    }
+    const found = (await deployer.scan()).map(({ path: file, state }) => `${path.basename(file)} ${state}`);
+    expect(found).toEqual([
+      ...['empty.zip discovered', 'half.zip discovered', 'reserved.zip discovered', 'text.zip invalid'],
+    ]);
+  });
+
   test('leaves a zip alone that is being copied, and takes it once it is whole', async () => {
     const { deployer, registry, zip } = await deployStore();
     const bytes = await readFile(await zip());
