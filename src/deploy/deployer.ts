@@ -165,8 +165,9 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
             ...this.#options,
           },
           ...{ force, operator, ...tools, onCheck: tell },
-          onInspected: ({ name, version, checks }) => {
+          onInspected: ({ name, version, manifest, checks }) => {
             Object.assign(ref, { name, version });
+            tools.onPids(manifest.supported_pids ?? []);
             checks.forEach(tell);
           },
         }),
@@ -189,9 +190,9 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   async uninstall(name: string, version: string, o: UninstallOptions = {}): Promise<void> {
     const ref: OperationRef = { id: o.id ?? randomUUID(), operation: 'uninstall', name, version };
     const { force = false, operator } = o;
-    await this.#operate(ref, o, async ({ signal, onStage }) => {
+    await this.#operate(ref, o, async ({ signal, onStage, onPids }) => {
       onStage('remove');
-      const removal = { operation: 'uninstall' as const, archive: false, force, operator, signal };
+      const removal = { operation: 'uninstall' as const, archive: false, force, operator, signal, onPids };
       await removeVersion(this.#registry, name, version, { ...removal, ...this.#options });
       // The version is gone; wheels that cannot be removed now go with the next prune.
       await tidyWheels(this.#registry, this.#steps).catch(() => undefined);

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { abortError, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { Registry } from '../registry/registry.js';
-import { audited } from '../store/audit-log.js';
+import { audited, type AuditRecord } from '../store/audit-log.js';
 import { onStore } from '../store/store-error.js';
 import { asRunnerError } from './failure.js';
 import { LinkedSignal } from './linked-signal.js';
@@ -15,6 +15,8 @@ export interface OperationTools {
   signal: AbortSignal;
   meter: ProgressMeter;
   onStage: (stage: DeployStage) => void;
+  /** Adds the product ids of the version to the audit record. */
+  onPids: (pids: string[]) => void;
 }
 
 /** Where an operation tells how it gets on. */
@@ -81,7 +83,10 @@ export class OperationRunner {
       // Name and version come with the inspection; the first figure waits for them.
       if (next !== 'inspect' || typeof o.source !== 'string') meter.enter(next);
     };
-    const about = { operation: ref.operation, operator: o.operator };
+    const about: Pick<AuditRecord, 'operation' | 'operator' | 'pids'> = {
+      ...{ operation: ref.operation, operator: o.operator },
+    };
+    const onPids = (pids: string[]) => (about.pids = pids);
     const log = path.join(this.#registry.layout.logs, 'package_install.log');
     // A stream that fails before anybody reads it would end the process; its error is told when it is read.
     const upload = typeof o.source === 'object' ? o.source.on('error', () => undefined) : undefined;
@@ -89,7 +94,7 @@ export class OperationRunner {
       const answer = await this.during(o, ref.operation, (signal) =>
         audited(log, about, async () => {
           try {
-            return await work({ signal, meter, onStage });
+            return await work({ signal, meter, onStage, onPids });
           } catch (error) {
             throw asRunnerError(error, ref, stage);
           } finally {

@@ -36,7 +36,8 @@ export async function pruneVersions(registry: Registry, options: PruneOptions): 
     const archive = retention.action === 'archive';
     const freedBytes = await bytesToFree(registry, entry, archive);
     const removal = { force: false, spareRollback: true, archive, durability, lockTimeoutMs };
-    const about = { operation: 'prune', name: entry.name, version: entry.version, operator };
+    const { name: ofName, version, supported_pids: pids } = entry;
+    const about = { operation: 'prune', name: ofName, version, pids, operator };
     const log = path.join(registry.layout.logs, 'package_install.log');
     try {
       await audited(log, about, () =>

@@ -19,6 +19,8 @@ export interface RemovalOptions extends OperationOptions {
   lockTimeoutMs: number;
   /** What the lock is held for. */
   operation: 'uninstall' | 'prune';
+  /** Product ids that the version supports, once it has been found. */
+  onPids?: (pids: string[]) => void;
 }
 
 /**
@@ -41,6 +43,7 @@ export async function removeVersion(
   await recoverVersion(registry, name, version, durability);
   const entry = await registry.get(name, version, { signal });
   if (!entry) throw notInstalled(name, version);
+  options.onPids?.(entry.supported_pids);
   const transaction = await Transaction.begin(
     registry,
     { operation: 'uninstall', name, version, archive },

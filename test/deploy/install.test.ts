@@ -79,6 +79,7 @@ describe('install of a zip', () => {
       operation: 'install',
       name: 'sample',
       version: '1.0.0',
+      pids: ['A01'],
       timestamp_ms: expect.any(Number) as number,
     };
     expect(first).toMatchObject({

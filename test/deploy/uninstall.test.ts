@@ -1,4 +1,5 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { expect, test } from 'vitest';
 import { deployStore } from '../support/deploy-store.js';
 
@@ -9,6 +10,17 @@ test('uninstall of an idle version leaves neither entry nor folder', async () =>
   const told: unknown[] = [];
   deployer.on('uninstalled', (event) => told.push(event));
   await deployer.uninstall('sample', '1.0.0', { operator: 'kim', id: 'mine' });
+  const log = await readFile(path.join(registry.layout.logs, 'package_install.log'), 'utf8');
+  expect(JSON.parse(log.trim().split('\n').at(-1) ?? '')).toMatchObject({
+    ...{
+      operation: 'uninstall',
+      operator: 'kim',
+      name: 'sample',
+      version: '1.0.0',
+      pids: ['A01'],
+      outcome: 'ok',
+    },
+  });
   expect(await registry.list()).toEqual([]);
   expect(await readdir(registry.layout.deployedRoot)).toEqual([]);
   expect(told).toEqual([{ id: 'mine', operation: 'uninstall', name: 'sample', version: '1.0.0' }]);
