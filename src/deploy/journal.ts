@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identity.js';
 import { readJson, writeJsonAtomic, type Durability } from '../store/atomic-file.js';
+import { isSafeFolderName } from '../store/file-names.js';
 import { isMissing } from './tree.js';
 
 const JOURNAL_FILE = 'journal.json';
@@ -49,16 +50,31 @@ export async function ownerLiveness(folder: string): Promise<'alive' | 'dead' | 
   return record?.holder ? livenessOf(record.holder) : 'unknown';
 }
 
-/** The journal of a transaction; undefined when none was written or it is not readable. */
+/** The journal of a transaction; undefined when none was written or it is damaged. */
 export async function readJournal(folder: string): Promise<JournalRecord | undefined> {
   try {
     const record = (await readJson(path.join(folder, JOURNAL_FILE))) as JournalRecord | undefined;
-    return typeof record?.id === 'string' && typeof record.operation === 'string' ? record : undefined;
+    return isRecordSound(record) ? record : undefined;
   } catch (error) {
     if (error instanceof SyntaxError || isMissing(error)) return undefined;
     throw error;
   }
 }
+
+/** What a record names is moved and removed: nothing that a damaged one could say may lead out of the store. */
+function isRecordSound(record: Partial<JournalRecord> | undefined | null): record is JournalRecord {
+  if (typeof record?.id !== 'string' || !OPERATIONS.has(record.operation)) return false;
+  const { name, version, upload } = record;
+  const isName = (value: unknown) => typeof value === 'string' && isSafeFolderName(value);
+  if (name === undefined && version === undefined) return upload === undefined;
+  return isName(name) && isName(version) && (upload === undefined || upload === path.basename(upload));
+}
+
+const OPERATIONS: ReadonlySet<unknown> = new Set<JournalRecord['operation']>([
+  'receive',
+  'install',
+  'uninstall',
+]);
 
 /** Writes the journal of a transaction, in place of an earlier one. */
 export async function writeJournal(

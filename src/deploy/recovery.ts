@@ -1,8 +1,9 @@
-import { readdir, rename, stat } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import type { Registry } from '../registry/registry.js';
 import type { Durability } from '../store/atomic-file.js';
+import { ageOf, isProbeName } from '../store/file-age.js';
 import {
   newRecord,
   ownerLiveness,
@@ -10,6 +11,7 @@ import {
   transactionFolderName,
   type JournalRecord,
 } from './journal.js';
+import { readMarker } from './seal.js';
 import { Transaction } from './transaction.js';
 import { isMissing, removeIfEmpty } from './tree.js';
 import type { InterruptedOperation, RecoveredOperation, RecoveryReport } from './types.js';
@@ -56,7 +58,7 @@ export async function recoverVersion(
 ): Promise<RecoveredOperation[]> {
   const recovered: RecoveredOperation[] = [];
   for (const folder of await transactionFolders(registry)) {
-    const record = await readJournal(folder);
+    const record = await recordOf(registry, folder);
     if (record?.name !== name || record.version !== version) continue;
     if ((await ownerLiveness(folder)) === 'alive') continue;
     const claimed = await claim(registry, folder);
@@ -74,7 +76,7 @@ async function recoverFolder(
   durability: Durability,
 ): Promise<RecoveredOperation | RecoveryReport['busy'][number] | undefined> {
   const liveness = await ownerLiveness(folder);
-  const record = await readJournal(folder);
+  const record = await recordOf(registry, folder);
   const { name, version } = record ?? {};
   const operation: InterruptedOperation = record?.operation ?? 'unknown';
   const about = { id: record?.id ?? path.basename(folder), operation, name, version };
@@ -91,6 +93,24 @@ async function recoverFolder(
   if (claimed === undefined) return undefined;
   const outcome = await new Transaction(registry, claimed, record, durability).settle();
   return { ...about, outcome };
+}
+
+/**
+ * What a transaction was about: as its journal says or, where that is damaged, as the markers of what stands in its
+ * folder tell. A version that stepped aside must not go with a folder of which nothing is known.
+ */
+async function recordOf(registry: Registry, folder: string): Promise<JournalRecord | undefined> {
+  const record = await readJournal(folder);
+  if (record) return record;
+  const inside =
+    (await readMarker(path.join(folder, 'old'))) ?? (await readMarker(path.join(folder, 'tree')));
+  if (!inside) return undefined;
+  const { name, version } = inside;
+  const deployed = await readMarker(registry.layout.deployed(name, version));
+  // Neither listed nor in its place: it was on its way out.
+  const isLeaving = !deployed && !(await registry.get(name, version));
+  const guessed = await newRecord({ operation: isLeaving ? 'uninstall' : 'install', name, version });
+  return typeof deployed?.deployment_id === 'string' ? { ...guessed, id: deployed.deployment_id } : guessed;
 }
 
 /** Makes the folder ours by one rename, which exactly one contender can do. */
@@ -128,20 +148,19 @@ async function freeDeadLocks(
 async function transactionFolders(registry: Registry): Promise<string[]> {
   const { staging } = registry.layout;
   try {
-    return (await readdir(staging)).sort().map((name) => path.join(staging, name));
+    const names = (await readdir(staging)).sort();
+    // Made to tell the time; one whose maker was killed stays, and one that is missed is no harm.
+    for (const probe of names.filter(isProbeName)) await rm(path.join(staging, probe), { force: true });
+    return names.filter((name) => !isProbeName(name)).map((name) => path.join(staging, name));
   } catch (error) {
     if (isMissing(error)) return [];
     throw error;
   }
 }
 
+/** By the clock of the file system: that of this machine may be days off. */
 async function isSilent(folder: string): Promise<boolean> {
-  try {
-    return Date.now() - (await stat(folder)).mtimeMs > FOREIGN_SILENCE_MS;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
+  return ((await ageOf(folder)) ?? 0) > FOREIGN_SILENCE_MS;
 }
 
 function unknownRecord(): Promise<JournalRecord> {

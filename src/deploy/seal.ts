@@ -72,6 +72,7 @@ export async function sealTree(root: string, options: SealOptions): Promise<Inve
       durability,
       mode: isShared ? undefined : sealedFileMode(permissions, relative, stats),
       known: options.known?.get(relative),
+      signal,
     });
     if (!isBytecode(relative)) inventory.files[relative] = [stats.size, sha256];
     options.onBytes?.(bytes);
@@ -122,13 +123,13 @@ export async function hashFile(file: string, options: OperationOptions = {}): Pr
 
 async function sealFile(
   node: TreeNode,
-  o: { durability: Durability; mode: number | undefined; known: string | undefined },
+  o: OperationOptions & { durability: Durability; mode: number | undefined; known: string | undefined },
 ): Promise<string> {
   if (o.known !== undefined && o.mode === undefined && o.durability === 'none') return o.known;
   // Windows syncs only what is open for writing.
   const handle = await open(node.path, process.platform === 'win32' ? 'r+' : 'r');
   try {
-    const sha256 = o.known ?? (await hashOpen(handle));
+    const sha256 = o.known ?? (await hashOpen(handle, o.signal));
     if (o.mode !== undefined) await handle.chmod(o.mode);
     if (o.durability === 'full') await handle.sync();
     return sha256;

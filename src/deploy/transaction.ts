@@ -1,7 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Registry } from '../registry/registry.js';
-import { renameOver, syncFolder, type Durability } from '../store/atomic-file.js';
+import { makeFolder, renameOver, syncFolder, type Durability } from '../store/atomic-file.js';
 import type { StoreLayout } from '../store/layout.js';
 import { newRecord, transactionFolderName, writeJournal, type JournalRecord } from './journal.js';
 import { readMarker } from './seal.js';
@@ -36,8 +35,7 @@ export class Transaction {
     const { staging } = registry.layout;
     const folder = path.join(staging, await transactionFolderName());
     // Another operation that ends removes an empty .staging/ between the two steps of one recursive mkdir.
-    await retryWhileMissing(() => mkdir(folder, { recursive: true }));
-    await syncFolder(staging, durability);
+    await retryWhileMissing(() => makeFolder(folder, durability));
     const transaction = new Transaction(registry, folder, await newRecord(about), durability);
     try {
       await writeJournal(folder, transaction.record, durability);
@@ -69,10 +67,9 @@ export class Transaction {
     const deployed = this.#deployed();
     if (await exists(deployed)) await this.#move(deployed, this.#aside('old'));
     await retryWhileMissing(async () => {
-      await mkdir(path.dirname(deployed), { recursive: true });
+      await makeFolder(path.dirname(deployed), this.#durability);
       await this.#move(this.tree, deployed);
     });
-    await syncFolder(path.dirname(path.dirname(deployed)), this.#durability);
   }
 
   /**
@@ -120,7 +117,7 @@ export class Transaction {
     if (marker?.deployment_id === id) await this.#move(deployed, this.#aside('new'));
     if ((await exists(this.#aside('old'))) && !(await exists(deployed))) {
       await retryWhileMissing(async () => {
-        await mkdir(path.dirname(deployed), { recursive: true });
+        await makeFolder(path.dirname(deployed), this.#durability);
         await this.#move(this.#aside('old'), deployed);
       });
     }
@@ -134,13 +131,13 @@ export class Transaction {
     await removeTree(path.join(this.#aside('old'), 'venv'));
     const archive = archiveFolder(this.#layout, this.record.name ?? '', this.record.version ?? '');
     await removeTree(archive);
-    await mkdir(path.dirname(archive), { recursive: true });
+    await makeFolder(path.dirname(archive), this.#durability);
     await this.#move(this.#aside('old'), archive);
   }
 
   async #landUpload(): Promise<void> {
     if (this.record.upload === undefined || !(await exists(this.upload))) return;
-    await mkdir(this.#layout.zips, { recursive: true });
+    await makeFolder(this.#layout.zips, this.#durability);
     await this.#move(this.upload, path.join(this.#layout.zips, this.record.upload));
   }
 

@@ -4,7 +4,13 @@ import { describe, expect, test } from 'vitest';
 import type { RecoveryReport } from '../../src/deploy/types.js';
 import { deployStore } from '../support/deploy-store.js';
 import { runChild, startChild } from '../support/kill-process.js';
-import { describeStore, killScenarios, openStore, storeFolder } from '../support/kill-scenarios.js';
+import {
+  describeStore,
+  killScenarios,
+  OLD_STANDS_ASIDE,
+  openStore,
+  storeFolder,
+} from '../support/kill-scenarios.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 /** A folder with a scenario prepared in it. */
@@ -82,6 +88,43 @@ describe('recover', () => {
     expect(await readdir(store.registry.layout.algorithms)).not.toContain('.staging');
   });
 
+  test.each([
+    ['cut off', '{"id": "x", "operat'],
+    ['empty', ''],
+    ['of another shape', '[]'],
+    ['that leads out of the store', '{"id": "x", "operation": "install", "name": "../..", "version": "x"}'],
+  ])('with a journal %s puts a version back that had stepped aside', async (_, journal) => {
+    const root = await prepared('force-install');
+    await runChild('force-install', root, OLD_STANDS_ASIDE);
+    await damageJournal(root, journal);
+    await using store = await openStore(root);
+    expect((await store.deployer.recover()).recovered).toMatchObject([
+      { version: '1.0.0', outcome: 'undone' },
+    ]);
+    expect(await describeStore(store.registry)).toEqual(['1.0.0 first']);
+    expect(await store.deployer.verify('sample', '1.0.0')).toMatchObject({ intact: true });
+    expect(await readdir(store.registry.layout.algorithms)).not.toContain('.staging');
+  });
+
+  test.each([
+    ['published but not registered', 'first', 'force-install', { call: 'rename', target: 'registry.json' }],
+    ['registered', 'second', 'force-install', { call: 'unlink', target: `${path.sep}.lock.owner` }],
+    ['off the list', undefined, 'uninstall', { call: 'rename', target: `${path.sep}old` }],
+  ])(
+    'with a damaged journal of a version that was %s agrees with the registry',
+    async (_, label, name, at) => {
+      const root = await prepared(name);
+      await runChild(name, root, { mode: 'killAt', ...at });
+      await damageJournal(root, '');
+      await using store = await openStore(root);
+      await store.deployer.recover();
+      expect(await describeStore(store.registry)).toEqual(label === undefined ? [] : [`1.0.0 ${label}`]);
+      expect(await readdir(store.registry.layout.algorithms)).not.toContain('.staging');
+      const { reason } = (await store.deployer.scan()).find(({ state }) => state === 'invalid') ?? {};
+      if (label !== undefined) expect(reason).toBeUndefined();
+    },
+  );
+
   test('leaves what another machine began, unless it has been silent for a day', async () => {
     const { deployer, registry } = await deployStore();
     const folder = path.join(registry.layout.staging, '4711.123.00000000.00000000');
@@ -94,6 +137,13 @@ describe('recover', () => {
     expect(await readdir(registry.layout.algorithms)).not.toContain('.staging');
   });
 });
+
+/** Spoils the journal of the one transaction there is. */
+async function damageJournal(root: string, text: string): Promise<void> {
+  const staging = path.join(storeFolder(root), 'algorithms', '.staging');
+  const [folder = ''] = await readdir(staging);
+  await writeFile(path.join(staging, folder, 'journal.json'), text);
+}
 
 /** Waits until a process is stopped, as the system tells (proc(5)). */
 async function stopped(pid: number): Promise<void> {

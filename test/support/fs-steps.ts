@@ -11,6 +11,8 @@ export type StepPlan =
   | { mode: 'count' }
   /** SIGKILL at this step; a write gets half of its bytes out first. */
   | { mode: 'kill'; at: number }
+  /** SIGKILL at the first such call whose target ends so. */
+  | { mode: 'killAt'; call: string; target: string }
   /** SIGSTOP at this step: the process lives, and does nothing until it is continued. */
   | { mode: 'stop'; at: number }
   /** This step fails, once, with this code; a full disk lets half of a write through first. */
@@ -47,16 +49,19 @@ export function countSteps(root: string, plan: StepPlan): () => number {
   /** Counts one step; what it returns is to be thrown. */
   const step = (call: string, args: readonly unknown[], half: () => void): Error | undefined => {
     steps += 1;
-    if (plan.mode === 'count' || steps !== plan.at) return undefined;
+    if (plan.mode === 'count') return undefined;
+    if (plan.mode === 'killAt') {
+      if (call === plan.call && String(args[1] ?? args[0]).endsWith(plan.target)) killNow();
+      return undefined;
+    }
+    if (steps !== plan.at) return undefined;
     if (plan.mode === 'stop') {
       process.kill(process.pid, 'SIGSTOP');
       return undefined;
     }
     if (plan.mode === 'kill') {
       half();
-      process.kill(process.pid, 'SIGKILL');
-      // The signal ends the process before another instruction of it runs, but not what its threads are in.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+      killNow();
     }
     if (plan.mode === 'fail' && plan.code === 'ENOSPC' && WRITES.has(call)) half();
     const code = plan.mode === 'fail' ? plan.code : 'EIO';
@@ -154,6 +159,12 @@ export function countSteps(root: string, plan: StepPlan): () => number {
       return sync.apply(fs, args);
     };
   }
+}
+
+function killNow(): void {
+  process.kill(process.pid, 'SIGKILL');
+  // The signal ends the process before another instruction of it runs, but not what its threads are in.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 }
 
 const { openSync, writeSync, closeSync } = fs;

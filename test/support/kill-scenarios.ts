@@ -7,6 +7,7 @@ import { VenvManager } from '../../src/python/venv-manager.js';
 import { Registry } from '../../src/registry/registry.js';
 import { buildPackage } from '../../src/testing/index.js';
 import type { ActiveMapping } from '../../src/registry/types.js';
+import type { StepPlan } from './fs-steps.js';
 import { runChild } from './kill-process.js';
 import { plainSteps } from './plain-steps.js';
 
@@ -79,8 +80,10 @@ async function deploy(
   });
 }
 
-/** Step of a forced install between the two renames: neither version is where it belongs. */
-const OLD_STANDS_ASIDE = 44;
+/** Between the two renames of a forced install: neither version is where it belongs. */
+export const OLD_STANDS_ASIDE: StepPlan = {
+  ...{ mode: 'killAt', call: 'rename', target: path.join('deployed', 'sample', '1.0.0') },
+};
 
 const THREE = ['1.0.0 first', '1.1.0 second', '1.2.0 third'];
 
@@ -119,7 +122,7 @@ export const killScenarios: Record<string, KillScenario> = {
   recover: {
     prepare: async (root) => {
       await prepareReplacement(root);
-      await runChild('force-install', root, { mode: 'kill', at: OLD_STANDS_ASIDE });
+      await runChild('force-install', root, OLD_STANDS_ASIDE);
     },
     operate: (root) => deploy(root, (deployer) => deployer.recover()),
     states: [['1.0.0 first']],
