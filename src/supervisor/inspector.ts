@@ -286,12 +286,13 @@ function resultOf(
     deployment: Deployment;
   },
 ): InspectionResult {
-  const { status, message, errorCode, data, nonFinite, metrics } = reply;
+  const { status, message, errorCode, exception, data, nonFinite, metrics } = reply;
   const { name, version } = o.deployment.entry;
   return {
     status,
     message,
     ...(errorCode !== undefined && { errorCode }),
+    ...(exception !== undefined && { exception }),
     data,
     requestId: o.requestId,
     worker: o.worker,

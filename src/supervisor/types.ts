@@ -84,6 +84,11 @@ export interface InspectionResult {
   message: string;
   /** Number of the failure, with status ERROR. */
   errorCode?: string;
+  /**
+   * Class of the exception that the algorithm raised; for one derived from a class of the SDK (`RecoverableError`,
+   * `FatalError`, `GPUOutOfMemoryError`, `ProgramError`) the name of that (bundled worker only).
+   */
+  exception?: string;
   /** Verdict, boxes and whatever else was sent. */
   data: ResultData;
   /** Of the call, as on the wire. */

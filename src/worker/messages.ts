@@ -23,6 +23,7 @@ export type WorkerMessage =
       errorCode: string | undefined;
       exception: string | undefined;
       data: Record<string, unknown>;
+      metrics: WorkerMetrics | undefined;
     }
   | { type: 'shutdown' }
   /** A frame that is no message; `isLost` when it may have been an answer. */
@@ -72,6 +73,7 @@ export function readMessage(body: Buffer): WorkerMessage {
         errorCode: text(value.error_code),
         exception: text(value.exception),
         data: isRecord(value.data) ? value.data : {},
+        metrics: metricsOf(value.metrics),
       };
     default:
       return {

@@ -44,7 +44,7 @@ export class PendingCall {
       data: message.data,
       isErrorFrame,
       nonFinite: isErrorFrame ? [] : message.nonFinite,
-      ...(!isErrorFrame && message.metrics && { metrics: message.metrics }),
+      ...(message.metrics && { metrics: message.metrics }),
       callMs: performance.now() - this.#sentAt,
     });
   }

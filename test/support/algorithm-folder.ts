@@ -5,12 +5,15 @@ import { writeAlgorithmFolder } from '../../src/testing/algorithm-folder.js';
 import type { WorkerSpec } from '../../src/worker/types.js';
 import { temporaryFolder } from './temp-folder.js';
 
+/** The interpreter that runs it: that of the machine, or the one this run of the tests is for. */
+const PYTHON = process.env.PROCVISION_TEST_PYTHON ?? 'python3';
+
 /** A worker of an algorithm that runs on the machine's Python as it is: for tests of everything above environments. */
 export async function algorithmFolder(
   source: string,
   options: { generation?: Generation; python?: string } = {},
 ): Promise<WorkerSpec> {
-  const { generation, python = 'python3' } = options;
+  const { generation, python = PYTHON } = options;
   const root = await temporaryFolder();
   await writeAlgorithmFolder(root, { source, generation });
   const frameDirectory = path.join(root, 'frames');

@@ -1,62 +1,21 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { FramePool } from '../../src/frames/frame-pool.js';
+import { describe, expect, test } from 'vitest';
 import { npyHeader } from '../../src/frames/npy.js';
 import { sampleAlgorithm } from '../../src/testing/index.js';
 import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
-import type { Generation } from '../../src/package/types.js';
-import type { WorkerLimits } from '../../src/worker/types.js';
 import { algorithmFolder } from '../support/algorithm-folder.js';
+import { phasedSource, READ, startBundled } from '../support/bundled-worker.js';
 import { pythonsAtHand } from '../support/pythons.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const meta = { width: 4, height: 2 };
 const ramp = Uint8Array.from({ length: 24 }, (_, index) => index + 1);
 
-async function start(
-  source: string,
-  options: { generation?: Generation; python?: string; limits?: Partial<WorkerLimits> } = {},
-): Promise<{ worker: AlgorithmWorker; frames: FramePool }> {
-  const frames = new FramePool();
-  const spec = await algorithmFolder(source, options);
-  const worker = new AlgorithmWorker(
-    { ...spec, flavour: 'bundled', frameDirectory: await frames.open() },
-    { shutdownMs: 1000, ...options.limits },
-  );
-  onTestFinished(async () => {
-    await worker.stop();
-    await frames.close();
-  });
-  await worker.start();
-  return { worker, frames };
-}
-
-/** A phased algorithm whose `execute` has this body; `image` is what the SDK's own function gave. */
-function phased(body: string, head = ''): string {
-  return `import time
-from procvision_algorithm_sdk import BaseAlgorithm, RecoverableError, read_image_from_shared_memory
-${head}
-def ok(**debug):
-    return {"status": "OK", "message": "", "data": {"result_status": "OK", "debug": debug}}
-
-class Algorithm(BaseAlgorithm):
-    def get_info(self):
-        return {"name": "x"}
-    def pre_execute(self, step_index, pid, session, user_params, shared_mem_id, image_meta):
-        session.set("seen", session.get("seen", 0) + 1)
-        return {"status": "OK", "message": "", "data": {}}
-    def execute(self, step_index, pid, session, user_params, shared_mem_id, image_meta):
-        ${body.replaceAll('\n', '\n        ')}
-`;
-}
-
-const READ = 'image = read_image_from_shared_memory(shared_mem_id, image_meta)\n';
-
 describe.each(['phased', 'execute-only'] as const)('an algorithm of the %s generation', (generation) => {
   test('sees the pixels that were handed over, and its own time and memory are told', async () => {
     const source = sampleAlgorithm({ generation, name: 's', version: '1', pids: ['A'] });
-    const { worker, frames } = await start(source, { generation });
+    const { worker, frames } = await startBundled(source, { generation });
     expect(worker.ready).toMatchObject({ generation });
     expect(worker.ready?.capabilities).toContain('bundled:v1');
     const sent = await frames.send({ data: ramp, ...meta });
@@ -71,7 +30,9 @@ test('runs on every Python at hand', async () => {
   const pythons = await pythonsAtHand();
   expect(pythons.length).toBeGreaterThan(0);
   for (const python of pythons) {
-    const { worker, frames } = await start(phased(`${READ}return ok(size=len(bytes(image)))`), { python });
+    const { worker, frames } = await startBundled(phasedSource(`${READ}return ok(size=len(bytes(image)))`), {
+      python,
+    });
     const sent = await frames.send({ data: ramp, ...meta });
     expect((await worker.call({ phase: 'execute', image: sent })).data.debug).toEqual({ size: 24 });
     sent.done();
@@ -80,7 +41,9 @@ test('runs on every Python at hand', async () => {
 });
 
 test('BGR becomes RGB, and one channel becomes three', async () => {
-  const { worker, frames } = await start(phased(`${READ}return ok(pixels=list(bytes(image)[:6]))`));
+  const { worker, frames } = await startBundled(
+    phasedSource(`${READ}return ok(pixels=list(bytes(image)[:6]))`),
+  );
   const bgr = await frames.send({ data: ramp, ...meta, colorSpace: 'BGR' });
   expect((await worker.call({ phase: 'execute', image: bgr })).data.debug).toEqual({
     pixels: [3, 2, 1, 6, 5, 4],
@@ -92,7 +55,7 @@ test('BGR becomes RGB, and one channel becomes three', async () => {
 });
 
 test('a file that gets another shape of the same size is read in its new shape', async () => {
-  const { worker, frames } = await start(phased(`${READ}return ok(shape=list(image.shape))`));
+  const { worker, frames } = await startBundled(phasedSource(`${READ}return ok(shape=list(image.shape))`));
   const sent = await frames.send({ data: ramp, ...meta });
   const shapeNow = async (meta: { width: number; height: number }) =>
     (await worker.call({ phase: 'execute', image: { id: sent.id, meta: { ...sent.meta, ...meta } } })).data
@@ -107,7 +70,7 @@ test('what the algorithm writes into its image is seen by nobody, not even by it
   const body = `${READ}first = image[0, 0, 0]
 image[0, 0, 0] = 99
 return ok(first=int(first), written=int(image[0, 0, 0]))`;
-  const { worker, frames } = await start(phased(body));
+  const { worker, frames } = await startBundled(phasedSource(body));
   const sent = await frames.send({ data: ramp, ...meta });
   for (let call = 0; call < 3; call++) {
     const reply = await worker.call({ phase: 'execute', image: sent });
@@ -119,7 +82,9 @@ describe('an image that is not there is an error 1007, never a black image', () 
   const image = { id: 'nowhere', meta: { width: 4, height: 2, timestamp_ms: 0, camera_id: 'c' } };
 
   test('also when the algorithm swallows the exception', async () => {
-    const { worker } = await start(phased(`try:\n    ${READ}except Exception:\n    pass\nreturn ok()`));
+    const { worker } = await startBundled(
+      phasedSource(`try:\n    ${READ}except Exception:\n    pass\nreturn ok()`),
+    );
     expect(await worker.call({ phase: 'execute', image })).toMatchObject({
       status: 'ERROR',
       errorCode: '1007',
@@ -127,7 +92,7 @@ describe('an image that is not there is an error 1007, never a black image', () 
   });
 
   test('also when the frame has another size than the call says', async () => {
-    const { worker, frames } = await start(phased(`${READ}return ok()`));
+    const { worker, frames } = await startBundled(phasedSource(`${READ}return ok()`));
     const sent = await frames.send({ data: ramp, ...meta });
     const wrong = { id: sent.id, meta: { ...sent.meta, width: 5 } };
     expect(await worker.call({ phase: 'execute', image: wrong })).toMatchObject({
@@ -138,7 +103,7 @@ describe('an image that is not there is an error 1007, never a black image', () 
 });
 
 test('data that is no dict is an error 1000, and the worker stays', async () => {
-  const { worker } = await start(phased('return {"status": "OK", "data": user_params["data"]}'));
+  const { worker } = await startBundled(phasedSource('return {"status": "OK", "data": user_params["data"]}'));
   const ask = (data: unknown) => worker.call({ phase: 'execute', userParams: { data } });
   expect(await ask([1])).toMatchObject({ status: 'ERROR', errorCode: '1000' });
   expect(await ask({ a: 1 })).toMatchObject({ status: 'OK', data: { a: 1 } });
@@ -151,7 +116,7 @@ test('exceptions keep their class, and their error_code where they have one', as
 error = ValueError("bad")
 error.error_code = 9999
 raise error`;
-  const { worker } = await start(phased(body));
+  const { worker } = await startBundled(phasedSource(body));
   const ask = (kind: string) => worker.call({ phase: 'execute', userParams: { kind } });
   expect(await ask('recoverable')).toMatchObject({
     message: 'again',
@@ -162,8 +127,8 @@ raise error`;
 });
 
 test('an ERROR result keeps its error_code', async () => {
-  const { worker } = await start(
-    phased('return {"status": "ERROR", "message": "m", "error_code": 1004, "data": {}}'),
+  const { worker } = await startBundled(
+    phasedSource('return {"status": "ERROR", "message": "m", "error_code": 1004, "data": {}}'),
   );
   expect(await worker.call({ phase: 'execute' })).toMatchObject({
     status: 'ERROR',
@@ -173,8 +138,8 @@ test('an ERROR result keeps its error_code', async () => {
 });
 
 test('a session keeps its values from pre to execute, until it is reset', async () => {
-  const { worker } = await start(
-    phased('return ok(seen=session.get("seen"), lot=session.context.get("lot"))'),
+  const { worker } = await startBundled(
+    phasedSource('return ok(seen=session.get("seen"), lot=session.context.get("lot"))'),
   );
   const session = { id: 's1', context: { lot: 7 } };
   await worker.call({ phase: 'pre', session });
@@ -186,8 +151,11 @@ test('a session keeps its values from pre to execute, until it is reset', async 
 
 test('pings are answered while a call runs', async () => {
   const mark = path.join(await temporaryFolder(), 'go on');
-  const { worker } = await start(
-    phased(`while not os.path.exists(${JSON.stringify(mark)}): time.sleep(0.01)\nreturn ok()`, 'import os'),
+  const { worker } = await startBundled(
+    phasedSource(
+      `while not os.path.exists(${JSON.stringify(mark)}): time.sleep(0.01)\nreturn ok()`,
+      'import os',
+    ),
   );
   const call = worker.call({ phase: 'execute' });
   const pong = await worker.ping({ timeoutMs: 20_000 });
@@ -197,7 +165,9 @@ test('pings are answered while a call runs', async () => {
 });
 
 test('what the algorithm prints goes to its log, and NaN in a result to null', async () => {
-  const { worker } = await start(phased('print("hello")\nreturn ok(value=float("nan"), text="NaN")'));
+  const { worker } = await startBundled(
+    phasedSource('print("hello")\nreturn ok(value=float("nan"), text="NaN")'),
+  );
   const logs: string[] = [];
   const stray: string[] = [];
   worker.on('log', ({ message }) => logs.push(message));

@@ -6,9 +6,10 @@ the modules beside it. Standard library only, Python 3.8 to 3.13.
 import os
 import sys
 
-# Only for the imports of this line: the algorithm's own modules must not meet ours.
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+# Only for this import, and not left there by the interpreter either: the algorithm's own modules must not meet ours.
+here = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, here)
 from procvision_bundled_worker import runner
 
-sys.path.pop(0)
+sys.path[:] = [folder for folder in sys.path if folder != here]
 runner.main()

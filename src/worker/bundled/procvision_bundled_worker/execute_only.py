@@ -8,7 +8,7 @@ class ExecuteOnly:
     def __init__(self, algorithm):
         self._algorithm = algorithm
 
-    def call(self, data):
+    def call(self, data, request_id):
         step = int(data.get("step_index") or 1)
         current = read_image(str(data.get("cur_image_shm_id") or ""), data.get("cur_image_meta") or {})
         guide = read_image(str(data.get("guide_image_shm_id") or ""), data.get("guide_image_meta") or {})

@@ -3,6 +3,9 @@
 The mapping is private and copy-on-write: the algorithm may write into its array, and nobody else sees it. It is made
 anew for each read, because a page that was written to would keep its old content. A frame that is missing or short is
 an error (1007), never a black image.
+
+After a call the host writes the next image into the same file, and a page that nobody wrote to would show it. So an
+array that the algorithm keeps beyond its call gets pages of its own before the call is answered.
 """
 import ast
 import mmap
@@ -17,6 +20,7 @@ except ImportError:
 
 _UNSAFE = re.compile(r"[^a-zA-Z0-9._-]")
 HEADER_BYTES = 128  # of the frames that the host writes: NumPy's format 1.0 pads to a multiple of 64
+_mappings = []  # of the running call
 _headers = {}  # read once for each shape: by their own bytes, because a file may get another
 
 
@@ -42,9 +46,9 @@ def read_image(shared_mem_id, image_meta):
         return None
     base = os.path.join(directory(), _UNSAFE.sub("_", shared_mem_id))
     try:
-        descriptor = os.open(base + ".npy", os.O_RDONLY)
+        descriptor = os.open(base + ".npy", os.O_RDONLY | getattr(os, "O_BINARY", 0))
     except OSError:
-        return _read_encoded(base + ".bin", shared_mem_id)
+        return _read_encoded(base + ".bin", shared_mem_id, width, height)
     try:
         shape, offset = _header(descriptor, shared_mem_id)
         size = os.fstat(descriptor).st_size
@@ -55,6 +59,7 @@ def read_image(shared_mem_id, image_meta):
         pixels = mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY)
     finally:
         os.close(descriptor)
+    _mappings.append(pixels)
     bgr = str(image_meta.get("color_space", "RGB")).upper() == "BGR"
     return _array(pixels, offset, shape, bgr) if numpy is not None else _view(pixels, offset, shape, bgr)
 
@@ -74,6 +79,8 @@ def _header(descriptor, shared_mem_id):
         if fields["descr"] != "|u1" or fields["fortran_order"] or len(fields["shape"]) not in (2, 3):
             raise ValueError("not uint8 in C order")
         shape = tuple(fields["shape"]) + (1,) * (3 - len(fields["shape"]))
+        if shape[2] not in (1, 3):
+            raise ValueError("%d channels" % shape[2])
     except (ValueError, KeyError, SyntaxError) as fault:
         raise FrameMissing("frame %s cannot be read: %s" % (shared_mem_id, fault))
     if offset == len(head):  # otherwise the key holds pixels, or less than the header
@@ -102,7 +109,18 @@ def _view(pixels, offset, shape, bgr):
     return view.cast("B", shape=[height, width, 3])
 
 
-def _read_encoded(path, shared_mem_id):
+def let_go():
+    """The call is over: its mappings go, and what the algorithm kept of them becomes its own."""
+    while _mappings:
+        pixels = _mappings.pop()
+        try:
+            pixels.close()
+        except BufferError:  # somebody still looks at it
+            with memoryview(pixels) as view:
+                view[::mmap.PAGESIZE] = view[::mmap.PAGESIZE]  # a write to each page, which makes it private
+
+
+def _read_encoded(path, shared_mem_id, width, height):
     if not os.path.isfile(path):
         raise FrameMissing("frame %s is not there" % shared_mem_id)
     try:
@@ -112,6 +130,9 @@ def _read_encoded(path, shared_mem_id):
             picture = image.convert("RGB")
     except Exception as fault:
         raise FrameMissing("frame %s cannot be decoded: %s" % (shared_mem_id, fault))
+    if picture.size != (width, height):
+        raise FrameMissing("frame %s is %d x %d, the call says %d x %d"
+                           % ((shared_mem_id,) + picture.size + (width, height)))
     if numpy is not None:
         return numpy.array(picture)
     return memoryview(bytearray(picture.tobytes())).cast("B", shape=[picture.height, picture.width, 3])

@@ -11,7 +11,7 @@ class Phased:
         self._algorithm = algorithm
         self._sessions = Sessions(sdk.Session)
 
-    def call(self, data):
+    def call(self, data, request_id):
         """Answer of the algorithm, and what the protocol adds to its data."""
         algorithm = self._algorithm
         phase = data.get("phase") or "execute"
@@ -21,7 +21,7 @@ class Phased:
             answer = {"data": {"info": info}} if isinstance(info, dict) else info
             return answer, {"phase": phase, "step_index": 0}
         about = data.get("session") or {}
-        session = self._sessions.of(about)
+        session = self._sessions.of(about, request_id)
         pid = data.get("pid") or ""
         context = {"pid": pid, "trace_id": (about.get("context") or {}).get("trace_id")}
         params = data.get("user_params") or {}

@@ -9,7 +9,7 @@ from . import frames
 from .execute_only import ExecuteOnly
 from .phased import CAPABILITIES as PHASED_CAPABILITIES
 from .phased import Phased
-from .wire import Channel, now_ms
+from .wire import Channel, ThreadedChannel, now_ms
 
 COMMON_CAPABILITIES = ["ping", "call", "shutdown", "shared_memory:v1", "bundled:v1", "pong_during_call",
                        "mapped_frames", "error_code", "metrics"]
@@ -18,13 +18,12 @@ COMMON_CAPABILITIES = ["ping", "call", "shutdown", "shared_memory:v1", "bundled:
 KINDS = ("RecoverableError", "FatalError", "GPUOutOfMemoryError", "ProgramError")
 
 
-def main():
+def main(can_poll=os.name != "nt"):
+    """`can_poll`: whether the system tells if a pipe has something to read."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--entry", default=os.environ.get("PROC_ENTRY_POINT"))
     entry = parser.parse_args().entry
-    out = os.dup(1)
-    os.dup2(2, 1)  # what the algorithm prints goes to its log
-    channel = Channel(0, out)
+    channel = (Channel if can_poll else ThreadedChannel)(*take_pipes())
     try:
         sdk = importlib.import_module("procvision_algorithm_sdk")
         phased = hasattr(sdk.BaseAlgorithm, "pre_execute")
@@ -49,6 +48,22 @@ def main():
     serve(channel, Phased(algorithm, sdk) if phased else ExecuteOnly(algorithm))
 
 
+def take_pipes():
+    """The protocol gets descriptors that nobody else has, children of the algorithm neither: what these print goes to
+    the log, and what they read is nothing, where it was the next call."""
+    pipes = os.dup(0), os.dup(1)
+    if os.name == "nt":
+        import msvcrt
+
+        for pipe in pipes:
+            msvcrt.setmode(pipe, os.O_BINARY)
+    os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return pipes
+
+
 def load(entry):
     module, _, name = (entry or "").partition(":")
     if not name:
@@ -70,7 +85,7 @@ def serve(channel, adapter):
             return
         kind = message.get("type")
         if kind == "call":
-            channel.send(answer_to(message, adapter, memory))
+            reply(channel, answer_to(message, adapter, memory))
         elif kind == "shutdown":
             adapter.close()
             channel.send({"type": "shutdown", "timestamp_ms": now_ms(), "status": "OK"})
@@ -82,33 +97,49 @@ def answer_to(message, adapter, memory):
     frames.FrameMissing.last = None
     started = time.perf_counter()
     try:
-        answer, added = adapter.call(message.get("data") or {})
-    except frames.FrameMissing as fault:
-        return error(request_id, str(fault), "1007")
+        answer, added = adapter.call(message.get("data") or {}, request_id)
+        told = result(request_id, answer, added)
     except Exception as fault:
-        return failure(request_id, fault)
+        told = failure(request_id, fault)
     took = (time.perf_counter() - started) * 1000
     if frames.FrameMissing.last is not None:
-        return error(request_id, frames.FrameMissing.last, "1007")
+        told = error(request_id, frames.FrameMissing.last, "1007")
+    told["metrics"] = {"algorithm_ms": round(took, 3), "rss_bytes": memory.rss_bytes()}
+    return told
+
+
+def result(request_id, answer, data):
     if not isinstance(answer, dict):
         return error(request_id, "the algorithm gave %s, not a dict" % type(answer).__name__, "1000")
-    data = answer.get("data") or {}
-    if not isinstance(data, dict):
-        return error(request_id, "the algorithm gave %s as data, not a dict" % type(data).__name__, "1000")
-    added.update(data)
-    result = {"type": "result", "request_id": request_id, "timestamp_ms": now_ms(),
-              "status": answer.get("status") or "OK", "message": answer.get("message") or "", "data": added,
-              "metrics": {"algorithm_ms": round(took, 3), "rss_bytes": memory.rss_bytes()}}
+    own = answer.get("data") or {}
+    if not isinstance(own, dict):
+        return error(request_id, "the algorithm gave %s as data, not a dict" % type(own).__name__, "1000")
+    data.update(own)
+    told = {"type": "result", "request_id": request_id, "timestamp_ms": now_ms(),
+            "status": answer.get("status") or "OK", "message": answer.get("message") or "", "data": data}
     if answer.get("error_code") is not None:
-        result["error_code"] = str(answer["error_code"])
-    return result
+        told["error_code"] = str(answer["error_code"])
+    return told
 
 
 def failure(request_id, fault):
     names = [kind.__name__ for kind in type(fault).__mro__]
     known = next((name for name in names if name in KINDS), names[0])
     code = getattr(fault, "error_code", None)
-    return error(request_id, str(fault), "1009" if code is None else str(code), exception=known)
+    try:
+        text = str(fault)
+    except Exception:
+        text = names[0]  # an exception whose own text raises
+    return error(request_id, text, "1009" if code is None else str(code), exception=known)
+
+
+def reply(channel, answer):
+    frames.let_go()
+    try:
+        frame = channel.frame(answer)
+    except Exception as fault:  # a result that is not JSON; nothing of it was sent
+        frame = channel.frame(failure(answer["request_id"], fault))
+    channel.write(frame)
 
 
 def error(request_id, text, code, **more):

@@ -1,7 +1,7 @@
 """Sessions that keep their values from one call to the next, as long as the host names them."""
 import collections
 
-MOST_SESSIONS = 256
+MOST_SESSIONS = 1000
 
 
 class Sessions:
@@ -9,11 +9,15 @@ class Sessions:
         self._class = session_class
         self._kept = collections.OrderedDict()
 
-    def of(self, about):
-        """The session of a call. One without an id is new each time."""
+    def of(self, about, request_id):
+        """The session of a call.
+
+        One that nobody named is new each time, and not kept: it would push out those that have a name. The host names
+        it after the request (of which a further attempt has `~` and a number at its end).
+        """
         identifier, context = about.get("id"), about.get("context") or {}
-        if not identifier:
-            return self._class("session", context)
+        if not identifier or identifier == request_id.partition("~")[0]:
+            return self._class(identifier or "session", context)
         session = self._kept.pop(identifier, None)
         if session is None:
             session = self._class(identifier, context)

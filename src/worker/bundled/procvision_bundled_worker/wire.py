@@ -6,6 +6,7 @@ handed over. While a call runs, the watcher reads in its place and answers pings
 import collections
 import json
 import os
+import queue
 import select
 import threading
 import time
@@ -29,8 +30,14 @@ class Channel:
         threading.Thread(target=self._watch, name="procvision-pings", daemon=True).start()
 
     def send(self, message):
+        self.write(self.frame(message))
+
+    @staticmethod
+    def frame(message):
         data = encode(message)
-        frame = len(data).to_bytes(4, "big") + data
+        return len(data).to_bytes(4, "big") + data
+
+    def write(self, frame):
         with self._writing:
             sent = os.write(self._write_fd, frame)
             while sent < len(frame):
@@ -94,6 +101,35 @@ class Channel:
 
     def _pong(self, ping, status):
         self.send({"type": "pong", "request_id": ping.get("request_id"), "timestamp_ms": now_ms(), "status": status})
+
+
+class ThreadedChannel(Channel):
+    """For a system that does not tell whether a pipe has something to read (Windows): one thread waits for it always,
+    and hands over what is not a ping."""
+
+    def __init__(self, read_fd, write_fd):
+        super().__init__(read_fd, write_fd)
+        self._calls = queue.SimpleQueue()
+
+    def receive(self):
+        self._busy = False
+        message = self._calls.get()
+        self._busy = True
+        return message
+
+    def _watch(self):
+        try:
+            while not self._at_end:
+                self._fill()
+                while self._waiting:
+                    message = self._waiting.popleft()
+                    if message.get("type") == "ping":
+                        self._pong(message, "BUSY" if self._busy else "OK")
+                    else:
+                        self._calls.put(message)
+        except (OSError, ValueError):
+            pass  # what cannot be read is the end of it
+        self._calls.put(None)
 
 
 def now_ms():
