@@ -1,11 +1,14 @@
 import { RunnerError } from '../errors.js';
 import { isMarker } from './pep508.js';
+import { requirementLines } from './requirement-lines.js';
 import { listed, shown } from './text.js';
 import type { Requirement } from './types.js';
 import { normalizeProjectName } from './wheel-name.js';
 
 /** A line that would make pip reach outside the package, or that cannot be read. */
 export interface RefusedLine {
+  /** Where it stands, when that is another file than the one reported on. */
+  file?: string;
   line: number;
   text: string;
   why: string;
@@ -15,52 +18,52 @@ export interface RefusedLine {
 export interface RequirementsReading {
   requirements: Requirement[];
   refused: RefusedLine[];
-  /** Other requirements files of the package that it includes, as written; constraints are left to pip. */
+  /** Other requirements files of the package that it includes, as written. */
   includes: string[];
+  /** Files of the package with constraints: they limit versions and require nothing, but can reach out like others. */
+  constraints: string[];
 }
 
-/** Options that make pip look elsewhere, in every spelling. */
-const REACHING =
-  /^(?:-[ife]|--index-url|--extra-index-url|--find-links|--editable|--trusted-host)(?=$|[\s=]|[^\s-])/;
-/** Options that change nothing, since only the package's wheels are looked at. */
-const HARMLESS =
-  /^--(?:no-index|prefer-binary|require-hashes|pre|only-binary|no-binary|use-feature)(?=$|[\s=])/;
-const INCLUDE = /^(?<option>-r|--requirement|-c|--constraint)(?:\s*=\s*|\s+|(?=[^\s-]))(?<file>.+)$/;
+/** Options that make pip look elsewhere, or at what is no wheel of the package. */
+const REACHING = new Set(['-i', '--index-url', '--extra-index-url', '-e', '--editable', '--trusted-host']);
+/** Options that change nothing, since only the package's wheels are looked at; true for those with a value. */
+const HARMLESS: ReadonlyMap<string, boolean> = new Map([
+  ['--no-index', false],
+  ['--prefer-binary', false],
+  ['--require-hashes', false],
+  ['--pre', false],
+  ['--only-binary', true],
+  ['--no-binary', true],
+  ['--use-feature', true],
+]);
+const INCLUDES = new Set(['-r', '--requirement', '-c', '--constraint']);
+const FIND_LINKS = new Set(['-f', '--find-links']);
 const NAME =
   /^(?<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[(?<extras>[^\]]*)\])?\s*(?<rest>.*)$/s;
 const URL_LIKE = /^(?:[a-z][a-z0-9+.-]*:\/\/|(?:git|hg|svn|bzr)\+|file:)/i;
+/** What pip takes for a file when one of that name is there. */
+const ARCHIVE_NAME = /\.(?:whl|zip|egg|tar|tgz|tbz|txz|tlz|tar\.\w+)$/i;
 const SPECIFIER = /^(?:===|~=|==|!=|<=|>=|<|>)[^\s,;()<>=!~]+$/;
+/** pip puts variables of the environment into a line before it reads it. */
+const VARIABLE = /\$\{[A-Z0-9_]+\}/;
+/** What nobody sees who reads the file. */
+// eslint-disable-next-line no-control-regex -- control characters are what is refused
+const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/;
 /** Far more than any package has; whatever is said of so many lines nobody reads. */
 const MAX_LINES = 10_000;
 /** Room for a hundred hashes. */
 const MAX_LINE_CHARACTERS = 16_384;
 
+const OUTSIDE = 'would make pip look outside the package';
+const A_URL = 'is a URL: an offline package installs from its wheels alone';
+
 /** Reads the text of a requirements file: continued lines, comments, hashes, markers (pip's format, PEP 508). */
 export function parseRequirements(text: string): RequirementsReading {
-  const reading: RequirementsReading = { requirements: [], refused: [], includes: [] };
-  const lines = logicalLines(text);
-  for (const { line, text: long } of lines.slice(0, MAX_LINES)) {
-    // Blanks mean nothing, and expressions that step over runs of them take time by their square.
-    const whole = long.replace(/\s+/g, ' ');
-    const { option = '', file: include } = INCLUDE.exec(whole)?.groups ?? {};
-    const refuse = (why: string) => reading.refused.push({ line, text: whole, why });
-    if (whole.length > MAX_LINE_CHARACTERS) refuse(`is longer than ${MAX_LINE_CHARACTERS} characters`);
-    else if (include !== undefined) {
-      if (!isInside(include)) refuse('includes a file outside the package');
-      else if (option === '-r' || option === '--requirement') reading.includes.push(include.trim());
-    } else if (HARMLESS.test(whole)) continue;
-    else if (REACHING.test(whole)) refuse('would make pip look outside the package');
-    else if (whole.startsWith('-')) refuse('is an option that an offline package cannot use');
-    else if (URL_LIKE.test(whole)) refuse('is a URL: an offline package installs from its wheels alone');
-    else if (/^\.{0,2}[\\/]|\.whl(?:\s|$)|^[A-Za-z]:[\\/]/.test(whole))
-      refuse('is a path: name the project instead');
-    else {
-      const requirement = parseRequirement(whole, line);
-      if (typeof requirement === 'string') refuse(requirement);
-      else if (requirement.marker !== undefined && !isMarker(requirement.marker))
-        refuse('has a marker that cannot be read');
-      else reading.requirements.push(requirement);
-    }
+  const reading: RequirementsReading = { requirements: [], refused: [], includes: [], constraints: [] };
+  const lines = requirementLines(text);
+  for (const { line, text: whole } of lines.slice(0, MAX_LINES)) {
+    const why = readLine(whole, line, reading);
+    if (why !== undefined) reading.refused.push({ line, text: whole, why });
   }
   const tooMany = lines[MAX_LINES];
   if (tooMany)
@@ -68,33 +71,96 @@ export function parseRequirements(text: string): RequirementsReading {
   return reading;
 }
 
+/** Adds what a line says to the reading. @returns why it is refused, or undefined */
+function readLine(whole: string, line: number, reading: RequirementsReading): string | undefined {
+  if (whole.length > MAX_LINE_CHARACTERS) return `is longer than ${MAX_LINE_CHARACTERS} characters`;
+  if (INVISIBLE.test(whole)) return 'has a character in it that cannot be seen';
+  if (VARIABLE.test(whole)) return 'has a variable of the environment in it';
+  if (whole.startsWith('-')) return readOptions(whole, reading);
+  if (URL_LIKE.test(whole)) return A_URL;
+  if (/^\.{0,2}[\\/]|\.whl(?:\s|$)|^[A-Za-z]:[\\/]/.test(whole)) return 'is a path: name the project instead';
+  const requirement = parseRequirement(whole, line);
+  if (typeof requirement === 'string') return requirement;
+  if (requirement.marker !== undefined && !isMarker(requirement.marker))
+    return 'has a marker that cannot be read';
+  reading.requirements.push(requirement);
+  return undefined;
+}
+
+/** A line of options. pip obeys all that stand on one line, so all are looked at. */
+function readOptions(whole: string, reading: RequirementsReading): string | undefined {
+  const words = splitWords(whole);
+  for (let at = 0; at < words.length; at++) {
+    const [option, attached] = splitOption(words[at] ?? '');
+    if (REACHING.has(option)) return OUTSIDE;
+    const takesValue = HARMLESS.get(option) ?? (INCLUDES.has(option) || FIND_LINKS.has(option) || undefined);
+    if (takesValue === undefined) return 'is an option that an offline package cannot use';
+    if (!takesValue) {
+      if (attached !== undefined) return 'is an option that cannot be read';
+      continue;
+    }
+    const value = attached ?? words[++at];
+    if (value === undefined || value === '') return 'is an option without its value';
+    if (FIND_LINKS.has(option) && !isInside(value)) return OUTSIDE;
+    if (!INCLUDES.has(option)) continue;
+    if (!isInside(value)) return 'includes a file outside the package';
+    // Of several includes on one line pip reads the first.
+    if (words.length > (attached === undefined ? 2 : 1))
+      return 'includes a file and says more: use a line for each';
+    (option === '-r' || option === '--requirement' ? reading.includes : reading.constraints).push(value);
+  }
+  return undefined;
+}
+
+/** Words as a shell divides them, but for backslashes, which stand in paths of Windows. */
+function splitWords(text: string): string[] {
+  return [...text.matchAll(/(?:[^\s"']|"[^"]*"|'[^']*'|["'])+/g)].map(([word]) =>
+    word.replace(/"([^"]*)"|'([^']*)'/g, '$1$2'),
+  );
+}
+
+/** `--option=value`, `-ovalue` or `-o=value` in its two parts. */
+function splitOption(word: string): [option: string, value: string | undefined] {
+  const [, option = word, value] = /^(--[^=]*|-[^-=])=?(.*)$/s.exec(word) ?? [];
+  const hasValue = value !== undefined && (value !== '' || word.includes('='));
+  return [option, hasValue ? value : undefined];
+}
+
 /** One requirement; a text that says why when it is none. */
 export function parseRequirement(text: string, line = 0): Requirement | string {
-  const plain = text.replace(/\s+/g, ' ');
-  const hashes = [...plain.matchAll(/\s--hash[=\s]sha256:([0-9a-fA-F]{64})(?=\s|$)/g)].map(([, hash = '']) =>
-    hash.toLowerCase(),
-  );
-  const [body = '', ...markerParts] = plain.replace(/ --\S.*$/, '').split(';');
+  const plain = text.replace(/\s+/g, ' ').trim();
+  const [wanted = '', ...options] = plain.split(/ (?=--?[a-z])/i);
+  const hashes: string[] = [];
+  for (const option of options) {
+    const hash = HASH.exec(option);
+    if (!hash) return `has an option that an offline package cannot use: ${option}`;
+    if (hash[1] !== undefined) hashes.push(hash[1].toLowerCase());
+  }
+  const [body = '', ...markerParts] = wanted.split(';');
   const groups = NAME.exec(body.trim())?.groups;
   if (!groups) return 'is not a requirement';
   const { name = '', extras, rest = '' } = groups as Record<string, string | undefined>;
-  if (rest.startsWith('@')) return 'is a URL: an offline package installs from its wheels alone';
+  if (rest.startsWith('@')) return A_URL;
+  if (ARCHIVE_NAME.test(name)) return 'is a path: name the project instead';
   const specifier = readSpecifiers(rest);
   if (specifier === undefined) return `has a version that cannot be read: ${rest}`;
   const marker = markerParts.join(';').trim();
+  const wantedExtras = (extras ?? '').split(',').flatMap((extra) => extra.trim() || []);
+  if (!wantedExtras.every((extra) => EXTRA.test(extra))) return `has an extra that cannot be read: ${extras}`;
   return {
-    text: plain.replace(/ --hash[= ]\S+/g, '').trim(),
+    text: wanted.trim(),
     name: normalizeProjectName(name),
-    extras: (extras ?? '')
-      .split(',')
-      .map((extra) => normalizeProjectName(extra.trim()))
-      .filter(Boolean),
+    extras: wantedExtras.map(normalizeProjectName),
     specifier,
     ...(marker !== '' && { marker }),
     hashes,
     line,
   };
 }
+
+/** A hash in an algorithm that pip takes; only SHA-256, the packaging tool's, is held against the wheels here. */
+const HASH = /^--hash[= ](?:sha256:([0-9a-f]{64})|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$/i;
+const EXTRA = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 
 /** `>=1.2, <2` without blanks, with or without parentheses; undefined when it is no list of versions. */
 function readSpecifiers(text: string): string | undefined {
@@ -110,30 +176,15 @@ function readSpecifiers(text: string): string | undefined {
 /** The error of lines that reach outside or cannot be read. */
 export function refusedLinesError(file: string, refused: RefusedLine[]): RunnerError {
   const list = listed(
-    refused.map(({ line, text, why }) => `line ${line} (${shown(text)}) ${why}`),
+    refused.map(
+      ({ file, line, text, why }) =>
+        `${file === undefined ? '' : `${shown(file)} `}line ${line} (${shown(text)}) ${why}`,
+    ),
     '; ',
   );
   return new RunnerError('install_failed', `${file} cannot be installed offline: ${list}`, {
     details: { path: file, requirements: refused.map(({ text }) => text) },
   });
-}
-
-function logicalLines(text: string): { line: number; text: string }[] {
-  const lines: { line: number; text: string }[] = [];
-  let pending = '';
-  let start = 0;
-  for (const [index, raw] of text.split(/\r\n|\r|\n/).entries()) {
-    if (pending === '') start = index + 1;
-    const isContinued = raw.endsWith('\\') && !/^\s*#/.test(raw);
-    pending += isContinued ? raw.slice(0, -1) : raw;
-    if (isContinued) continue;
-    const whole = pending.replace(/(^|\s)#.*$/, '').trim();
-    if (whole !== '') lines.push({ line: start, text: whole });
-    pending = '';
-  }
-  const last = pending.replace(/(^|\s)#.*$/, '').trim();
-  if (last !== '') lines.push({ line: start, text: last });
-  return lines;
 }
 
 function isInside(file: string): boolean {

@@ -14,6 +14,8 @@ export interface KnownWheel {
 export interface TargetEnvironment {
   tags?: ReadonlySet<string>;
   markers: MarkerEnvironment;
+  /** Limits on versions that hold for whatever is required. */
+  constraints?: readonly Requirement[];
 }
 
 /** A requirement that no wheel of the package meets. */
@@ -24,6 +26,16 @@ export interface UnmetRequirement {
   /** Wheels of that project and a fitting version that fit another interpreter only. */
   elsewhere: Wheel[];
 }
+
+/** Something that is asked for, and who asks. */
+interface Demand {
+  requirement: Requirement & { url?: string };
+  requiredBy?: string;
+  extra?: string;
+}
+
+/** A hundred times what the largest packages come to; wheels that ask for more are left to pip and its time limit. */
+const MOST_CHARACTERS_READ = 20_000_000;
 
 /**
  * The requirements that no wheel can meet in an environment, wheels' own dependencies included. A judgement before
@@ -37,14 +49,21 @@ export function findUnmet(
   const unmet: UnmetRequirement[] = [];
   const told = new Set<string>();
   const seen = new Set<string>();
-  const byName = groupByName(wheels);
-  const queue: { requirement: Requirement; requiredBy?: string; extra?: string }[] = requirements.map(
-    (requirement) => ({ requirement }),
+  const byName = groupBy(wheels, ({ wheel }) => wheel.name);
+  const limits = groupBy(
+    (environment.constraints ?? []).filter((limit) => applies(limit, environment.markers)),
+    ({ name }) => name,
   );
+  const queue: Demand[] = requirements.map((requirement) => ({ requirement }));
+  let charactersRead = 0;
   // Grows while it is gone through.
   for (const { requirement, requiredBy, extra: wantedBy } of queue) {
+    if (charactersRead > MOST_CHARACTERS_READ) break;
     if (!applies(requirement, environment.markers, wantedBy)) continue;
-    const candidates = (byName.get(requirement.name) ?? []).filter(({ wheel }) => meets(wheel, requirement));
+    const group = requirement.url === undefined ? (byName.get(requirement.name) ?? []) : [];
+    charactersRead += requirement.text.length * (1 + group.length);
+    const wanted = [requirement, ...(limits.get(requirement.name) ?? [])];
+    const candidates = group.filter(({ wheel }) => wanted.every((limit) => meets(wheel, limit)));
     const fitting = candidates.filter((known) => fits(known, environment));
     if (fitting.length === 0) {
       const key = `${requiredBy ?? ''}\n${requirement.text}`;
@@ -62,13 +81,24 @@ export function findUnmet(
       if (seen.has(key)) continue;
       seen.add(key);
       for (const line of only.metadata.requires) {
-        const dependency = parseRequirement(line);
-        if (typeof dependency === 'string') continue;
-        queue.push({ requirement: dependency, requiredBy: only.wheel.file, extra });
+        charactersRead += line.length;
+        const dependency = parseDependency(line);
+        if (dependency) queue.push({ requirement: dependency, requiredBy: only.wheel.file, extra });
       }
+      if (charactersRead > MOST_CHARACTERS_READ) break;
     }
   }
   return unmet;
+}
+
+/** A wheel's dependency. One that names a URL stays in, since no wheel meets it: pip would fetch it from there. */
+function parseDependency(line: string): Demand['requirement'] | undefined {
+  const dependency = parseRequirement(line);
+  if (typeof dependency !== 'string') return dependency;
+  const [, head = '', url, marker] = /^([^@;]+)@ *([^ ;]+) *(?:;(.*))?$/s.exec(line.trim()) ?? [];
+  const named =
+    url === undefined ? undefined : parseRequirement(marker === undefined ? head : `${head};${marker}`);
+  return typeof named === 'object' ? { ...named, text: line, url } : undefined;
 }
 
 function applies({ marker }: Requirement, markers: MarkerEnvironment, extra = ''): boolean {
@@ -78,12 +108,12 @@ function applies({ marker }: Requirement, markers: MarkerEnvironment, extra = ''
   return (holds ?? false) && (extra === '' || /\bextra\b/.test(marker));
 }
 
-function groupByName(wheels: readonly KnownWheel[]): Map<string, KnownWheel[]> {
-  const groups = new Map<string, KnownWheel[]>();
-  for (const known of wheels) {
-    const group = groups.get(known.wheel.name);
-    if (group) group.push(known);
-    else groups.set(known.wheel.name, [known]);
+function groupBy<T>(items: readonly T[], nameOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(nameOf(item));
+    if (group) group.push(item);
+    else groups.set(nameOf(item), [item]);
   }
   return groups;
 }

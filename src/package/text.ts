@@ -17,13 +17,18 @@ export function decodeText(bytes: Uint8Array): string | undefined {
   return undefined;
 }
 
-/**
- * A text of a package as a message can show it: cut where it is longer than a line, and without control characters or
- * marks of writing direction, which could move a terminal's cursor or forge a line of a log.
- */
+/** A text of a package as a message can show it: {@link printable}, and cut where it is longer than a line. */
 export function shown(text: string): string {
   const cut = text.length > MOST_SHOWN_CHARACTERS ? `${text.slice(0, MOST_SHOWN_CHARACTERS)}…` : text;
-  return cut.replace(
+  return printable(cut);
+}
+
+/**
+ * One line of text without control characters or marks of writing direction, which could move a terminal's cursor or
+ * forge a line of a log.
+ */
+export function printable(text: string): string {
+  return text.replace(
     // eslint-disable-next-line no-control-regex -- control characters are what is replaced
     /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
@@ -34,11 +39,4 @@ export function shown(text: string): string {
 export function listed(items: readonly string[], separator = ', ', most = 20): string {
   const first = items.slice(0, most).join(separator);
   return items.length > most ? `${first}${separator}and ${items.length - most} more` : first;
-}
-
-/** The same for requirements, which Windows' PowerShell writes as UTF-16 with a BOM, and pip reads so. */
-export function decodeRequirements(bytes: Uint8Array): string | undefined {
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder('utf-16le').decode(bytes);
-  if (bytes[0] === 0xfe && bytes[1] === 0xff) return new TextDecoder('utf-16be').decode(bytes);
-  return decodeText(bytes);
 }

@@ -18,11 +18,19 @@ export function expandTags(python: string, abi: string, platform: string): strin
     );
 }
 
-/** What the file name of a wheel says; undefined when it is not the name of a wheel. */
+function countTags(...sets: string[]): number {
+  return sets.reduce((count, set) => count * set.split('.').length, 1);
+}
+
+/** A name of 255 characters can stand for 60,000 tags; real ones stand for a dozen. */
+const MOST_TAGS = 256;
+
+/** What the file name of a wheel says; undefined when it is not the name of a wheel, or of one for everything. */
 export function parseWheelName(file: string, sizeBytes: number): Wheel | undefined {
   const parts = WHEEL_FILE.exec(file)?.groups;
   if (!parts) return undefined;
   const { name = '', version = '', build, python = '', abi = '', platform = '' } = parts;
+  if (countTags(python, abi, platform) > MOST_TAGS) return undefined;
   return {
     file,
     name: normalizeProjectName(name),

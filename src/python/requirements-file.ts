@@ -1,6 +1,7 @@
 import { readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { RunnerError } from '../errors.js';
+import { decodeRequirements, requirementLines } from '../package/requirement-lines.js';
 
 /** Requirement lines that pip may be handed: everything included, nothing that reaches out. */
 export interface FlatRequirements {
@@ -18,6 +19,7 @@ const KEPT = new Set(['--pre', '--prefer-binary', '--require-hashes']);
 const NEEDLESS = new Set(['--no-index', '--only-binary', '--no-binary', '--trusted-host', '--use-feature']);
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?/;
 const ARCHIVE = /\.(whl|zip|egg|tar|tar\.\w+|tgz|tbz)$/i;
+const VARIABLE = /\$\{[A-Z0-9_]+\}/;
 const HASH_OPTION = /\s--hash[= ]\s*[a-z0-9]+:[0-9a-fA-F]+/g;
 
 /**
@@ -41,9 +43,9 @@ async function collect(
   trail: readonly string[],
 ): Promise<void> {
   if (trail.includes(file)) return;
-  let text: string;
+  let text: string | undefined;
   try {
-    text = decode(await readFile(file));
+    text = decodeRequirements(await readFile(file));
   } catch (cause) {
     throw new RunnerError(
       'install_failed',
@@ -54,7 +56,14 @@ async function collect(
       },
     );
   }
-  for (const { line, number } of logicalLines(text)) {
+  if (text === undefined) {
+    throw new RunnerError(
+      'install_failed',
+      `The requirements ${file} are neither UTF-8 nor GBK text, or name another encoding: save them as UTF-8`,
+      { details: { path: file } },
+    );
+  }
+  for (const { text: line, line: number } of requirementLines(text)) {
     const refuse = (why: string) => refused(file, number, line, why);
     if (!line.startsWith('-')) {
       const fault = faultOf(line);
@@ -89,6 +98,7 @@ function spread(line: string): string {
 function faultOf(line: string): string | undefined {
   const bare = line.replace(HASH_OPTION, '').trim();
   if (/\s--[a-z]/.test(bare)) return 'it has an option that is not allowed in an offline package';
+  if (VARIABLE.test(bare)) return 'it has a variable of the environment in it, which pip would put there';
   const name = NAME.exec(bare)?.[0];
   const [beforeMarker = ''] = bare.split(';');
   if (name === undefined || /[\\/]/.test(beforeMarker) || ARCHIVE.test(beforeMarker.trim())) {
@@ -121,33 +131,4 @@ async function insideOf(root: string, value: string, from = root): Promise<strin
 
 function unquote(value: string): string {
   return value.trim().replace(/^(['"])(.*)\1$/, '$2');
-}
-
-/** Lines without comments, with continuation lines joined. */
-function logicalLines(text: string): { line: string; number: number }[] {
-  const result: { line: string; number: number }[] = [];
-  let pending = '';
-  let start = 0;
-  for (const [index, raw] of text.split(/\r\n|\r|\n/).entries()) {
-    if (pending === '') start = index + 1;
-    const isComment = /^\s*#/.test(raw);
-    if (raw.endsWith('\\') && !isComment) {
-      pending += `${raw.slice(0, -1)} `;
-      continue;
-    }
-    const line = (isComment ? pending : pending + raw).replace(/(^|\s)#.*$/, '').trim();
-    pending = '';
-    if (line !== '') result.push({ line, number: start });
-  }
-  if (pending.trim() !== '') result.push({ line: pending.trim(), number: start });
-  return result;
-}
-
-function decode(bytes: Buffer): string {
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder('utf-16le').decode(bytes);
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    return new TextDecoder('gb18030').decode(bytes);
-  }
 }

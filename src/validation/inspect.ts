@@ -81,7 +81,8 @@ async function inspectParts(
   const sdk = findSdkWheel(known.map(({ wheel }) => wheel));
   const generation = generationOfSdk(sdk?.version);
   const manifest = await readManifest(source, layout, generation, o);
-  const requirements = await readRequirementsFile(source, layout, o);
+  const required = await readRequirementsFile(source, layout, o);
+  const { requirements } = required;
   const python = await readPythonNeed(source, layout, manifest, o, warnings);
   if (layout.hasWheelsFolder || requirements.length === 0) {
     checks.pass('zip_wheels', `${known.length} wheel${known.length === 1 ? '' : 's'}`);
@@ -90,11 +91,12 @@ async function inspectParts(
   }
   const interpreter =
     requirements.length === 0 || layout.hasWheelsFolder
-      ? await judgeWheels(source, requirements, known, python, { checks, interpreters })
+      ? await judgeWheels(source, required, known, python, { checks, interpreters })
       : undefined;
-  if (!manifest) return { layout, inspection: undefined };
+  if (!manifest) return { layout, inspection: undefined, warnings };
   return {
     layout,
+    warnings,
     inspection: {
       name: manifest.name,
       version: manifest.version,

@@ -1,13 +1,14 @@
 import { RunnerError } from '../errors.js';
 import { findUnmet, type KnownWheel, type UnmetRequirement } from '../package/resolution.js';
 import { listed, shown } from '../package/text.js';
-import type { PythonNeed, Requirement } from '../package/types.js';
+import type { PythonNeed } from '../package/types.js';
 import { meetsVersion } from '../python/python-version.js';
 import { tellingTags } from '../python/tags.js';
 import type { Interpreter } from '../python/types.js';
 import type { CheckList } from './check-list.js';
 import { markerEnvironment } from './marker-environment.js';
 import type { PackageSource } from './package-source.js';
+import type { PackageRequirements } from './read-requirements.js';
 
 /** Tags of an interpreter that are worth reading in a message; a list has hundreds. */
 const TAGS_TOLD = 6;
@@ -28,7 +29,7 @@ interface Judged {
  */
 export async function judgeWheels(
   source: PackageSource,
-  requirements: Requirement[],
+  { requirements, constraints }: PackageRequirements,
   known: KnownWheel[],
   python: PythonNeed,
   o: { checks: CheckList; interpreters: AsyncIterable<Interpreter> },
@@ -39,6 +40,7 @@ export async function judgeWheels(
     const unmet = findUnmet(requirements, known, {
       tags: interpreter.tags,
       markers: markerEnvironment(interpreter),
+      constraints,
     });
     const isOfVersion = hasVersion(interpreter, python);
     if (unmet.length === 0 && isOfVersion) {

@@ -3,8 +3,9 @@ import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { ArchiveEntry } from '../package/archive-types.js';
 import type { ProjectLayout } from '../package/project-layout.js';
+import { decodeRequirements } from '../package/requirement-lines.js';
 import { parseRequirements, refusedLinesError, type RefusedLine } from '../package/requirements.js';
-import { decodeRequirements, listed, shown } from '../package/text.js';
+import { listed, shown } from '../package/text.js';
 import type { Requirement } from '../package/types.js';
 import type { CheckList } from './check-list.js';
 import type { PackageSource } from './package-source.js';
@@ -13,12 +14,19 @@ import { readPart } from './read-part.js';
 /** Requirements files that include each other; a package has one, rarely two. */
 const MOST_REQUIREMENTS_FILES = 50;
 
-/** What the package requires; none where its file is missing or cannot be read, which fails a check. */
+/** What a package requires, and what limits the versions of that. */
+export interface PackageRequirements {
+  requirements: Requirement[];
+  constraints: Requirement[];
+}
+
+/** What the package requires; nothing where its file is missing or cannot be read, which fails a check. */
 export async function readRequirementsFile(
   source: PackageSource,
   layout: ProjectLayout,
   { checks, signal }: OperationOptions & { checks: CheckList },
-): Promise<Requirement[]> {
+): Promise<PackageRequirements> {
+  const nothing: PackageRequirements = { requirements: [], constraints: [] };
   const entry = layout.requirements;
   if (!entry) {
     checks.fail(
@@ -29,12 +37,12 @@ export async function readRequirementsFile(
         { details: { path: source.path } },
       ),
     );
-    return [];
+    return nothing;
   }
   const reading = await readWithIncludes(source, entry, signal);
   if (reading instanceof RunnerError) {
     checks.fail('zip_requirements', reading);
-    return [];
+    return nothing;
   }
   if (reading.unreadable.length > 0) {
     checks.fail(
@@ -45,7 +53,7 @@ export async function readRequirementsFile(
         { details: { path: source.path } },
       ),
     );
-    return [];
+    return nothing;
   }
   checks.pass('zip_requirements', entry.name);
   if (reading.refused.length > 0) {
@@ -53,34 +61,47 @@ export async function readRequirementsFile(
   } else {
     checks.pass('requirements_offline');
   }
-  return reading.requirements;
+  return reading;
 }
 
-/** The file and those of the package that it includes (`-r`), each once. */
+/** What is in the files of requirements, all together. */
+interface Reading extends PackageRequirements {
+  refused: RefusedLine[];
+  /** Files that are not there, or are no text. */
+  unreadable: string[];
+}
+
+/** The file and those of the package that it includes (`-r`, `-c`), each once. */
 async function readWithIncludes(
   source: PackageSource,
   first: ArchiveEntry,
   signal: AbortSignal | undefined,
-): Promise<{ requirements: Requirement[]; refused: RefusedLine[]; unreadable: string[] } | RunnerError> {
-  const all = { requirements: [] as Requirement[], refused: [] as RefusedLine[], unreadable: [] as string[] };
-  const names = new Set([first.name]);
-  for (const name of names) {
-    const entry = source.get(name);
-    const bytes = entry && !entry.isDirectory ? await readPart(source, entry, signal) : undefined;
-    if (bytes instanceof RunnerError) return bytes;
-    const text = bytes && decodeRequirements(bytes);
-    if (text === undefined) {
-      all.unreadable.push(name);
-      continue;
-    }
-    const { requirements, refused, includes } = parseRequirements(text);
-    all.requirements.push(...requirements);
-    all.refused.push(...refused);
-    const folder = name.slice(0, name.lastIndexOf('/') + 1);
-    for (const file of includes) {
-      const included = path.posix.normalize(folder + file.replaceAll('\\', '/'));
-      if (names.size < MOST_REQUIREMENTS_FILES) names.add(included);
-      else if (!names.has(included)) {
+): Promise<Reading | RunnerError> {
+  const all: Reading = { requirements: [], constraints: [], refused: [], unreadable: [] };
+  const kinds = { requirements: new Set([first.name]), constraints: new Set<string>() };
+  for (const kind of ['requirements', 'constraints'] as const) {
+    for (const name of kinds[kind]) {
+      const entry = source.get(name);
+      const bytes = entry && !entry.isDirectory ? await readPart(source, entry, signal) : undefined;
+      if (bytes instanceof RunnerError) return bytes;
+      const text = bytes && decodeRequirements(bytes);
+      if (text === undefined) {
+        all.unreadable.push(name);
+        continue;
+      }
+      const found = parseRequirements(text);
+      all[kind].push(...found.requirements);
+      all.refused.push(
+        ...found.refused.map((line) => (name === first.name ? line : { ...line, file: name })),
+      );
+      const folder = name.slice(0, name.lastIndexOf('/') + 1);
+      const include = (files: string[], into: Set<string>) => {
+        for (const file of files) into.add(path.posix.normalize(folder + file.replaceAll('\\', '/')));
+      };
+      // What constraints include are constraints.
+      include(found.includes, kinds[kind]);
+      include(found.constraints, kinds.constraints);
+      if (kinds.requirements.size + kinds.constraints.size > MOST_REQUIREMENTS_FILES) {
         return new RunnerError(
           'invalid_zip',
           `${source.path}: ${first.name} includes more than ${MOST_REQUIREMENTS_FILES} files: write it as one`,
