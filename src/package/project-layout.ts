@@ -15,6 +15,8 @@ const OWN_NAMES = /^(?:venv|\.procvision-version\.json|\.procvision-files\.json)
 export interface ProjectLayout {
   /** Prefix of the project's entries: `''` or `folder/`. */
   root: string;
+  /** Prefix of the wheels' entries: `wheels/` at the top, or in the project's folder. */
+  wheelsRoot: string;
   /** `manifest.json`, if there is one. */
   manifest: ArchiveEntry | undefined;
   /** `requirements.txt`, if there is one. */
@@ -43,6 +45,7 @@ export function findLayout(archivePath: string, entries: readonly ArchiveEntry[]
   const wheelsRoot = findWheels(archivePath, entries, root);
   const layout: ProjectLayout = {
     root,
+    wheelsRoot,
     manifest,
     requirements: undefined,
     wheelFiles: [],

@@ -1,6 +1,9 @@
 import type { OperationOptions } from '../abort.js';
 import type { Archive, ArchiveEntry } from './archive-types.js';
-import { decodeText } from './text.js';
+import { quote, zipFault } from './archive/fault.js';
+import { compareVersions, parseVersion } from './pep440.js';
+import { decodeText, shown } from './text.js';
+import type { Wheel } from './types.js';
 import { normalizeProjectName } from './wheel-name.js';
 
 /** What a wheel says of itself in METADATA (core metadata specification). */
@@ -16,35 +19,109 @@ export interface WheelMetadata {
 const MAX_COMPRESSED_BYTES = 4 * 1024 * 1024;
 const MAX_METADATA_BYTES = 1024 * 1024;
 
+/** What may still be unpacked to look into the wheels of one package; what remains after that is left to pip. */
+export interface LookBudget {
+  bytes: number;
+}
+
+/** How to look into a wheel. */
+export interface LookOptions extends OperationOptions {
+  budget?: LookBudget;
+}
+
 /**
  * METADATA of a wheel inside a package. A stored wheel is read in place, a small compressed one in memory; undefined
- * for one that is too large to be unpacked for this, or that is no wheel inside.
+ * for one that is too large to be unpacked for this.
+ *
+ * @throws RunnerError `invalid_zip` for what is no wheel inside, see {@link metadataOf}
  */
 export async function readWheelMetadata(
   archive: Archive,
   entry: ArchiveEntry,
-  o: OperationOptions = {},
+  wheel: Wheel,
+  o: LookOptions = {},
 ): Promise<WheelMetadata | undefined> {
-  if (entry.method !== 0 && entry.sizeBytes > MAX_COMPRESSED_BYTES) return undefined;
-  await using wheel = await archive.openInner(entry, { ...o, maxBytes: MAX_COMPRESSED_BYTES });
-  return await metadataOf(wheel, o);
+  if (entry.method !== 0) {
+    if (entry.sizeBytes > MAX_COMPRESSED_BYTES || !spend(o.budget, entry.sizeBytes)) return undefined;
+  }
+  await using inner = await archive.openInner(entry, { signal: o.signal, maxBytes: MAX_COMPRESSED_BYTES });
+  return await metadataOf(inner, wheel, o);
 }
 
-/** METADATA of an open wheel; undefined where it has none. */
+/**
+ * METADATA of an open wheel, once it is one: a single `.dist-info` folder with METADATA and WHEEL, for the project and
+ * version that the file is named after. pip asks for the same, but only in the middle of an installation.
+ *
+ * @throws RunnerError `invalid_zip` for what is no wheel
+ */
 export async function metadataOf(
-  wheel: Archive,
-  o: OperationOptions = {},
+  archive: Archive,
+  wheel: Wheel,
+  o: LookOptions = {},
 ): Promise<WheelMetadata | undefined> {
-  const metadata = wheel.entries.find(
-    ({ name }) => name.endsWith('.dist-info/METADATA') && name.indexOf('/') === name.lastIndexOf('/'),
-  );
-  if (!metadata) return undefined;
-  const text = decodeText(await wheel.read(metadata, { ...o, maxBytes: MAX_METADATA_BYTES }));
-  return text === undefined ? undefined : parseMetadata(text);
+  const folder = distInfoOf(archive, wheel);
+  const metadata = archive.get(`${folder}/METADATA`);
+  if (!metadata || metadata.isDirectory) throw zipFault(archive.path, `has no ${folder}/METADATA`);
+  if (archive.get(`${folder}/WHEEL`)?.isDirectory !== false)
+    throw zipFault(archive.path, `has no ${folder}/WHEEL`);
+  if (!spend(o.budget, metadata.sizeBytes)) return undefined;
+  const bytes = await archive.read(metadata, { signal: o.signal, maxBytes: MAX_METADATA_BYTES });
+  const text = decodeText(bytes);
+  if (text === undefined) throw zipFault(archive.path, 'is not text', metadata.name);
+  const { name, version, ...known } = parseMetadata(text);
+  if (name !== undefined && normalizeProjectName(name) !== wheel.name) {
+    throw zipFault(
+      archive.path,
+      `says it is ${shown(name)}, its file name that it is ${wheel.name}`,
+      metadata.name,
+    );
+  }
+  if (version !== undefined && !isSameVersion(version, wheel.version)) {
+    throw zipFault(
+      archive.path,
+      `says it is version ${shown(version)}, its file name that it is ${wheel.version}`,
+      metadata.name,
+    );
+  }
+  return known;
+}
+
+function spend(budget: LookBudget | undefined, bytes: number): boolean {
+  if (!budget) return true;
+  if (budget.bytes < bytes) return false;
+  budget.bytes -= bytes;
+  return true;
+}
+
+/** The one folder at the top that describes the wheel. */
+function distInfoOf(archive: Archive, { name }: Wheel): string {
+  const folders = new Set<string>();
+  for (const entry of archive.entries) {
+    const [top = ''] = entry.name.split('/', 1);
+    if (top.endsWith('.dist-info')) folders.add(top);
+  }
+  const [folder, other] = folders;
+  if (folder === undefined) throw zipFault(archive.path, 'is no wheel: it has no .dist-info folder');
+  if (other !== undefined) {
+    throw zipFault(
+      archive.path,
+      `is no wheel: it has two .dist-info folders, ${quote(folder)} and ${quote(other)}`,
+    );
+  }
+  const [project = ''] = folder.slice(0, -'.dist-info'.length).split('-', 1);
+  if (normalizeProjectName(project) !== name) {
+    throw zipFault(archive.path, `has ${quote(folder)}, its file name says that it is ${name}`);
+  }
+  return folder;
+}
+
+function isSameVersion(a: string, b: string): boolean {
+  const [left, right] = [parseVersion(a), parseVersion(b)];
+  return left && right ? compareVersions(left, right) === 0 : a.toLowerCase() === b.toLowerCase();
 }
 
 /** Reads the header fields that matter here. */
-export function parseMetadata(text: string): WheelMetadata {
+export function parseMetadata(text: string): WheelMetadata & { name?: string; version?: string } {
   const [head = ''] = text.split(/\r?\n\r?\n/, 1);
   const fields = head
     .replace(/\r?\n[ \t]+/g, ' ')
@@ -52,12 +129,15 @@ export function parseMetadata(text: string): WheelMetadata {
     .map((line) => /^([A-Za-z-]+):\s*(.*)$/.exec(line))
     .filter((match) => match !== null)
     .map(([, name = '', value = '']) => ({ name: name.toLowerCase(), value: value.trim() }));
-  const requiresPython = fields.find(({ name }) => name === 'requires-python')?.value;
+  const valueOf = (field: string) => fields.find(({ name }) => name === field)?.value;
+  const [name, version, requiresPython] = ['name', 'version', 'requires-python'].map(valueOf);
   const extras = fields
     .filter(({ name }) => name === 'provides-extra')
     .map(({ value }) => normalizeProjectName(value));
   return {
     requires: fields.filter(({ name }) => name === 'requires-dist').map(({ value }) => value),
+    ...(name !== undefined && { name }),
+    ...(version !== undefined && { version }),
     ...(requiresPython !== undefined && { requiresPython }),
     ...(extras.length > 0 && { extras }),
   };

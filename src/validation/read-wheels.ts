@@ -4,13 +4,19 @@ import type { ArchiveEntry } from '../package/archive-types.js';
 import type { ProjectLayout } from '../package/project-layout.js';
 import type { KnownWheel } from '../package/resolution.js';
 import { listed } from '../package/text.js';
-import type { WheelMetadata } from '../package/wheel-metadata.js';
+import type { Wheel } from '../package/types.js';
+import type { LookBudget, LookOptions, WheelMetadata } from '../package/wheel-metadata.js';
 import { parseWheelName } from '../package/wheel-name.js';
 import type { CheckList } from './check-list.js';
 import type { PackageSource } from './package-source.js';
 
 /** Wheels that are looked into side by side; small compressed ones are held in memory meanwhile. */
 const WHEELS_AT_ONCE = 8;
+
+/** Packages have some hundred at most. */
+const MOST_WHEELS = 5_000;
+/** Bytes that are unpacked in memory to look into the wheels of one package; the rest is left to pip. */
+const MOST_LOOKED_AT_BYTES = 256 * 1024 ** 2;
 
 /** Every wheel with what it says of itself. Files that are no wheels are told; what cannot be a wheel fails a check. */
 export async function readWheels(
@@ -22,6 +28,17 @@ export async function readWheels(
   const malformed: string[] = [];
   const known: KnownWheel[] = [];
   const entries: ArchiveEntry[] = [];
+  if (layout.wheelFiles.length > MOST_WHEELS) {
+    checks.fail(
+      'wheel_names',
+      new RunnerError(
+        'invalid_zip',
+        `${source.path} has ${layout.wheelFiles.length} files in its wheels folder, more than the ${MOST_WHEELS} that are looked into`,
+        { details: { path: source.path } },
+      ),
+    );
+    return [];
+  }
   for (const entry of layout.wheelFiles) {
     const file = fileName(entry);
     if (!file.endsWith('.whl')) {
@@ -36,6 +53,7 @@ export async function readWheels(
     known.push({ wheel });
     entries.push(entry);
   }
+  const budget: LookBudget = { bytes: MOST_LOOKED_AT_BYTES };
   // By position, not in the order of answers: a report of one package reads the same each time.
   const faults: (RunnerError | undefined)[] = [];
   const next = known.entries();
@@ -43,7 +61,7 @@ export async function readWheels(
     for (const [index, wheel] of next) {
       const entry = entries[index];
       if (!entry) continue;
-      const metadata = await readMetadata(source, entry, signal);
+      const metadata = await readMetadata(source, entry, wheel.wheel, { budget, signal });
       if (metadata instanceof RunnerError) faults[index] = metadata;
       else wheel.metadata = metadata;
     }
@@ -75,10 +93,11 @@ export async function readWheels(
 async function readMetadata(
   source: PackageSource,
   entry: ArchiveEntry,
-  signal: AbortSignal | undefined,
+  wheel: Wheel,
+  o: LookOptions,
 ): Promise<WheelMetadata | RunnerError | undefined> {
   try {
-    return await source.wheelMetadata(entry, { signal });
+    return await source.wheelMetadata(entry, wheel, o);
   } catch (error) {
     if (!RunnerError.is(error) || error.code === 'aborted') throw error;
     return error;

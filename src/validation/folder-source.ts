@@ -1,0 +1,84 @@
+import { open, readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { throwIfAborted, type OperationOptions } from '../abort.js';
+import { RunnerError } from '../errors.js';
+import { DEFAULT_ARCHIVE_LIMITS, openArchive } from '../package/archive.js';
+import type { ArchiveEntry } from '../package/archive-types.js';
+import { metadataOf } from '../package/wheel-metadata.js';
+import { MAX_TEXT_BYTES, type PackageSource } from './package-source.js';
+
+/**
+ * A folder as a source: a project as it is developed, an unpacked zip or a deployed version. Its environment is not
+ * part of it. Links are followed to files, never into folders, where they may turn in a circle; pipes, sockets and
+ * devices, which would be waited for, are not there.
+ */
+export async function folderSource(
+  folder: string,
+  { signal }: OperationOptions = {},
+): Promise<PackageSource> {
+  const entries: ArchiveEntry[] = [];
+  let total = 0;
+  const walk = async (relative: string): Promise<void> => {
+    throwIfAborted(signal, `reading of ${folder}`);
+    for (const found of await readdir(path.join(folder, relative), { withFileTypes: true })) {
+      const name = relative === '' ? found.name : `${relative}/${found.name}`;
+      if (name === 'venv' || found.name === '__pycache__') continue;
+      const facts = await stat(path.join(folder, name)).catch(() => undefined);
+      if (!facts?.isFile() && !facts?.isDirectory()) continue;
+      const isDirectory = facts.isDirectory();
+      const sizeBytes = isDirectory ? 0 : facts.size;
+      total += sizeBytes;
+      entries.push({
+        name,
+        isDirectory,
+        sizeBytes,
+        compressedBytes: sizeBytes,
+        crc32: 0,
+        method: 0,
+        mode: undefined,
+      });
+      if (entries.length > DEFAULT_ARCHIVE_LIMITS.maxEntries) throw tooMany(folder);
+      if (found.isDirectory()) await walk(name);
+    }
+  };
+  await walk('');
+  const byName = new Map(entries.map((entry) => [entry.name, entry]));
+  return {
+    path: folder,
+    entries,
+    get: (name) => byName.get(name),
+    sizeBytes: total,
+    unpackedBytes: total,
+    read: (entry, o) => readSmall(path.join(folder, entry.name), o),
+    wheelMetadata: async (entry, wheel, o) => {
+      await using archive = await openArchive(path.join(folder, entry.name), { signal: o?.signal });
+      return await metadataOf(archive, wheel, o);
+    },
+  };
+}
+
+async function readSmall(file: string, { signal }: OperationOptions = {}): Promise<Buffer> {
+  throwIfAborted(signal, `reading of ${file}`);
+  const handle = await open(file, 'r');
+  try {
+    const { size } = await handle.stat();
+    if (size > MAX_TEXT_BYTES) {
+      throw new RunnerError(
+        'invalid_zip',
+        `${file} is ${size} bytes long; no more than ${MAX_TEXT_BYTES} are read of such a file`,
+        { details: { path: file } },
+      );
+    }
+    return await handle.readFile();
+  } finally {
+    await handle.close();
+  }
+}
+
+function tooMany(folder: string): RunnerError {
+  return new RunnerError(
+    'invalid_zip',
+    `${folder} has more than ${DEFAULT_ARCHIVE_LIMITS.maxEntries} files and folders: is it the folder of a project?`,
+    { details: { path: folder } },
+  );
+}
