@@ -36,6 +36,11 @@ export const CHECK_ORDER = [
 /** Name of a check. */
 export type CheckName = (typeof CHECK_ORDER)[number];
 
+/** Whether something is the name of a check. */
+export function isCheckName(value: unknown): value is CheckName {
+  return (CHECK_ORDER as readonly unknown[]).includes(value);
+}
+
 /** Checks that need the algorithm to run. */
 export const SMOKE_CHECKS: readonly CheckName[] = CHECK_ORDER.slice(3, 17);
 

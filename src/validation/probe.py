@@ -2,9 +2,9 @@
 
     python probe.py <order.json>
 
-The order: {"task": "smoke" | "info", "entry_point", "generation", "manifest", "root", "out", "step_seconds"}. What is
-found goes to the file `out` as one JSON object a line: {"check", "result", "message", "duration_ms"[, "traceback"]},
-{"info"}, {"modules"}, at last {"done": true}. stdout and stderr are the algorithm's own.
+The order: {"task": "smoke" | "info", "entry_point", "generation", "manifest", "root", "out", "load_seconds",
+"step_seconds"}. What is found goes to the file `out` as one JSON object a line: {"check", "result", "message",
+"duration_ms"[, "traceback"]}, {"info"}, {"modules"}, at last {"done": true}. stdout and stderr are the algorithm's own.
 """
 import json
 import os
@@ -14,7 +14,14 @@ import time
 import traceback
 
 MOST_RECTS = 20
+MOST_TEXT_CHARACTERS = 16384
+MOST_INFO_CHARACTERS = 1 << 20
 WIDTH, HEIGHT = 64, 48
+
+
+def clip(text):
+    """A message or a traceback with its end, where the cause is, if it is longer than anybody reads."""
+    return text if len(text) <= MOST_TEXT_CHARACTERS else "…" + text[-MOST_TEXT_CHARACTERS:]
 
 
 class Report:
@@ -25,47 +32,153 @@ class Report:
         self.started = time.perf_counter()
 
     def line(self, **fields):
-        self._file.write(json.dumps(fields, ensure_ascii=False, default=str) + "\n")
+        # ASCII: a string of Python may hold halves of characters, which no encoding has.
+        self._file.write(json.dumps(fields) + "\n")
         self._file.flush()
 
     def check(self, name, result, message="", **more):
         took = (time.perf_counter() - self.started) * 1000
         self.started = time.perf_counter()
-        self.line(check=name, result=result, message=message, duration_ms=took, **more)
+        more = {key: clip(value) for key, value in more.items()}
+        self.line(check=name, result=result, message=clip(message), duration_ms=took, **more)
         return result == "PASS"
+
+    def info(self, info):
+        """Tells what get_info() gave; why that cannot be done, if it cannot."""
+        try:
+            text = json.dumps(info, default=str, allow_nan=False)
+        except (ValueError, TypeError, RecursionError) as error:
+            return "get_info() gave what is no JSON: %s" % error
+        if len(text) > MOST_INFO_CHARACTERS:
+            return "get_info() gave %d characters of JSON, more than %d" % (len(text), MOST_INFO_CHARACTERS)
+        self._file.write('{"info": %s}\n' % text)
+        self._file.flush()
+        return None
 
     def judge(self, name, good, why):
         return self.check(name, "PASS" if good else "FAIL", "" if good else why)
 
 
 def deny_network():
-    """A network namespace of its own where the system allows one; in any case no internet sockets from Python."""
-    try:
-        isolate()
-    except Exception:
-        pass  # an old kernel, a container, another system: the hook below remains
+    """No internet sockets from Python, wherever it runs; on Linux there is mostly no network either, see contain()."""
 
     def refuse(event, args):
-        if event in ("socket.connect", "socket.sendto", "socket.bind"):
+        if event in ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"):
             if "INET" in str(getattr(args[0], "family", "")):
                 raise PermissionError("the network is denied while a package is checked (%s)" % event)
-        elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        elif event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"):
             raise PermissionError("the network is denied while a package is checked (%s)" % event)
 
     sys.addaudithook(refuse)
 
 
-def isolate():
+def contain(work):
+    """Runs `work` in a process below this one and ends with it, and with everything that it started.
+
+    Killing a process group misses what has left the group. So on Linux the work gets a process namespace (and a
+    network namespace) of its own, which the kernel clears away with its first process; where that is not allowed,
+    this process adopts what its descendants leave behind, and kills that.
+    """
     if not sys.platform.startswith("linux"):
+        work()
         return
+    try:
+        isolate()
+    except Exception:
+        pass  # a Python without ctypes, a system that forbids it
+    reader, writer = os.pipe()
+
+    def first():
+        os.write(writer, b"%d" % wait_for(fork(work)))
+        os._exit(0)
+
+    leader = fork(first)
+    os.close(writer)
+    wait_for(leader)
+    kill_children()
+    end_like(int(os.read(reader, 16) or 1 << 8))
+
+
+def fork(work):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            die_with_parent()
+            work()
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    return pid
+
+
+def wait_for(child):
+    """Buries every child until this one ends, and gives its status."""
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            return status
+
+
+def end_like(status):
+    if os.WIFSIGNALED(status):
+        import resource
+        import signal
+
+        number = os.WTERMSIG(status)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if number != signal.SIGKILL:
+            signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    os._exit(os.WEXITSTATUS(status))
+
+
+def kill_children():
+    """What the work left behind has become a child of this process; killing one may bring others."""
+    while True:
+        children = [int(name) for name in os.listdir("/proc") if name.isdigit() and parent_of(name) == os.getpid()]
+        if not children:
+            return
+        for pid in children:
+            os.kill(pid, 9)
+        for pid in children:
+            os.waitpid(pid, 0)
+
+
+def parent_of(pid):
+    try:
+        with open("/proc/%s/stat" % pid, encoding="latin1") as file:
+            return int(file.read().rpartition(")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return None  # ended meanwhile
+
+
+NEW_NETWORK, NEW_USER, NEW_PIDS = 0x40000000, 0x10000000, 0x20000000
+DIE_WITH_PARENT, ADOPT_ORPHANS = 1, 36
+
+
+def libc():
     import ctypes
 
-    new_network, new_user = 0x40000000, 0x10000000
-    libc = ctypes.CDLL(None, use_errno=True)
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent():
+    try:
+        libc().prctl(DIE_WITH_PARENT, 9)
+    except Exception:
+        pass  # killing the group does it
+
+
+def isolate():
+    """Namespaces for the children of this process, as far as the system allows."""
+    functions = libc()
+    functions.prctl(ADOPT_ORPHANS, 1)
     uid, gid = os.getuid(), os.getgid()
     if uid == 0:
-        libc.unshare(new_network)
-    elif libc.unshare(new_network | new_user) == 0:
+        if functions.unshare(NEW_NETWORK | NEW_PIDS) != 0:
+            functions.unshare(NEW_NETWORK)
+    elif functions.unshare(NEW_NETWORK | NEW_PIDS | NEW_USER) == 0:
         maps = (("setgroups", "deny"), ("uid_map", "%d %d 1" % (uid, uid)), ("gid_map", "%d %d 1" % (gid, gid)))
         for name, text in maps:
             with open("/proc/self/" + name, "w") as file:
@@ -75,12 +188,14 @@ def isolate():
 class Clock:
     """Ends the process when a step takes too long, and says where it stood."""
 
-    def __init__(self, report, seconds):
-        self._report, self._seconds, self._timer = report, seconds, None
+    def __init__(self, report, order):
+        self._report, self._timer = report, None
+        self._load_seconds, self._seconds = order["load_seconds"], order["step_seconds"]
 
     def step(self, name):
         self.stop()
-        self._timer = threading.Timer(self._seconds, self._end, [name])
+        seconds = self._load_seconds if name == "entry_import" else self._seconds
+        self._timer = threading.Timer(seconds, self._end, [name, seconds])
         self._timer.daemon = True
         self._timer.start()
 
@@ -88,16 +203,26 @@ class Clock:
         if self._timer:
             self._timer.cancel()
 
-    def _end(self, name):
+    def _end(self, name, seconds):
         frame = sys._current_frames().get(threading.main_thread().ident)
         where = "".join(traceback.format_stack(frame)) if frame else ""
-        self._report.check(name, "FAIL", "took longer than %g s" % self._seconds, traceback=where)
+        self._report.check(name, "FAIL", "took longer than %g s" % seconds, traceback=where)
         os._exit(3)
 
 
 def raised():
     kind, value, _ = sys.exc_info()
-    return "%s: %s" % (kind.__name__, value)
+    try:
+        return "%s: %s" % (kind.__name__, value)
+    except Exception:
+        return kind.__name__  # its own text raises too
+
+
+def trace():
+    try:
+        return traceback.format_exc()
+    except Exception:
+        return ""
 
 
 def load(order, report):
@@ -121,7 +246,7 @@ def load(order, report):
             except Exception:
                 pass  # as the SDK's own adapter does
     except BaseException:
-        report.check("entry_import", "FAIL", raised(), traceback=traceback.format_exc())
+        report.check("entry_import", "FAIL", raised(), traceback=trace())
         return None
     report.check("entry_import", "PASS", order["entry_point"])
     return algorithm
@@ -138,7 +263,7 @@ def check_info(algorithm, order, report):
     try:
         info = algorithm.get_info()
     except BaseException:
-        report.check("get_info", "FAIL", raised(), traceback=traceback.format_exc())
+        report.check("get_info", "FAIL", raised(), traceback=trace())
         return
     manifest = order["manifest"]
     if not isinstance(info, dict):
@@ -146,8 +271,10 @@ def check_info(algorithm, order, report):
         return
     wrong = ["%s is %r in get_info() and %r in the manifest" % (key, info.get(key), manifest.get(key))
              for key in ("name", "version") if info.get(key) != manifest.get(key)]
+    unfit = report.info(info)
+    if unfit:
+        wrong.append(unfit)
     report.judge("get_info", not wrong, "; ".join(wrong))
-    report.line(info=info)
     steps = info.get("steps")
     report.judge("step_schema", isinstance(steps, list), "steps is %s, not a list" % type(steps).__name__)
     ours, theirs = manifest.get("supported_pids") or [], info.get("supported_pids")
@@ -188,7 +315,7 @@ def attempt(report, name, call):
     try:
         answer = call()
     except BaseException:
-        report.check(name, "FAIL", raised(), traceback=traceback.format_exc())
+        report.check(name, "FAIL", raised(), traceback=trace())
         return None
     good = isinstance(answer, dict)
     report.judge(name, good, "gave %s, not a dict" % type(answer).__name__)
@@ -261,8 +388,12 @@ def main():
     execute("die_with_host.py")
     with open(sys.argv[1], encoding="utf-8") as file:
         order = json.load(file)
+    contain(lambda: probe(order))
+
+
+def probe(order):
     report = Report(order["out"])
-    clock = Clock(report, order["step_seconds"])
+    clock = Clock(report, order)
     sys.path[0] = order["root"]
     deny_network()
     execute("heed_modes.py")  # a user namespace gives everybody the rights of root over their own files

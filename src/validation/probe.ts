@@ -1,5 +1,5 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { constants } from 'node:fs';
+import { mkdir, open, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import { assetPath } from '../assets.js';
@@ -7,7 +7,8 @@ import { RunnerError } from '../errors.js';
 import type { Check, Generation, Manifest } from '../package/types.js';
 import { pythonEnvironment } from '../process/environment.js';
 import { run } from '../process/run.js';
-import type { CheckName } from './check-names.js';
+import { isCheckName, type CheckName } from './check-names.js';
+import { inTemporaryFolder } from './temporary-folder.js';
 
 /** What to try out. */
 export interface ProbeTarget {
@@ -41,36 +42,41 @@ export interface ProbeFindings {
   };
 }
 
-/** A line of the probe's findings (see probe.py). */
-interface ProbeLine {
-  check?: CheckName;
-  result?: Check['result'];
-  message?: string;
-  duration_ms?: number;
-  traceback?: string;
-  info?: Record<string, unknown>;
-  modules?: ProbeFindings['modules'];
-  done?: boolean;
+/** A line of the probe's findings (see probe.py), not yet looked at. */
+type ProbeLine = Partial<
+  Record<'check' | 'result' | 'message' | 'duration_ms' | 'traceback' | 'info' | 'modules' | 'done', unknown>
+>;
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** What the interpreter and its start may take, beyond the steps. */
 const START_MS = 30_000;
-const STEPS = { smoke: 5, info: 2 };
+/** Steps that follow the loading. */
+const STEPS = { smoke: 4, info: 1 };
+/** The probe writes far less; the algorithm may write into the same file. */
+const MOST_FINDINGS_BYTES = 4 * 1024 * 1024;
 
 /**
- * Loads the algorithm in its own environment and tries it out, in a process of its own: bounded in time and output,
- * with the network denied (a network namespace on Linux where permitted, and no internet sockets from Python), and
- * killed with everything it started.
+ * Loads the algorithm in its own environment and tries it out, in a process of its own: bounded in time and output, with
+ * the network denied (on Linux by a network namespace where that is permitted, everywhere by refusing internet sockets
+ * to Python), and killed with everything it started, on Linux also what has left its process group.
  *
  * @throws RunnerError `aborted`, `start_failed` when Python itself cannot be started
  */
 export async function runProbe(
   target: ProbeTarget,
   task: 'smoke' | 'info',
-  o: OperationOptions & { stepTimeoutMs: number },
+  o: OperationOptions & {
+    /** Limit of each step. */
+    stepTimeoutMs: number;
+    /** Limit of importing and constructing, which may load a model. @defaultValue `stepTimeoutMs` */
+    loadTimeoutMs?: number;
+  },
 ): Promise<ProbeFindings> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'procvision-probe-'));
-  try {
+  const { stepTimeoutMs, loadTimeoutMs = stepTimeoutMs, signal } = o;
+  return inTemporaryFolder('procvision-probe-', async (folder) => {
     const frames = path.join(folder, 'frames');
     await mkdir(frames);
     const order = path.join(folder, 'order.json');
@@ -85,7 +91,8 @@ export async function runProbe(
         manifest,
         root,
         out,
-        step_seconds: o.stepTimeoutMs / 1000,
+        load_seconds: loadTimeoutMs / 1000,
+        step_seconds: stepTimeoutMs / 1000,
       }),
     );
     const ended = await run(target.python, [assetPath('validation/probe.py'), order], {
@@ -97,9 +104,9 @@ export async function runProbe(
         PYTHONDONTWRITEBYTECODE: '1',
       }),
       // Steps are timed inside, where it can be said which one it was; this is for one that holds the interpreter.
-      timeoutMs: STEPS[task] * o.stepTimeoutMs + START_MS,
+      timeoutMs: loadTimeoutMs + STEPS[task] * stepTimeoutMs + START_MS,
       maxOutputBytes: 256 * 1024,
-      signal: o.signal,
+      signal,
     }).then(
       ({ exitCode, exitSignal, stderr }): Ending => ({
         how: `ended the process (${exitSignal ?? `exit code ${exitCode}`})`,
@@ -110,15 +117,41 @@ export async function runProbe(
         return { how: `hung and was killed (${error.message})`, output: error.details.output ?? [] };
       },
     );
-    const text = await readFile(out, 'utf8').catch(() => '');
-    const lines = text
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as ProbeLine);
-    return collect(target, lines, ended);
+    return collect(target, parseLines(await readFindings(out)), ended);
+  });
+}
+
+/** Opening a pipe would wait for somebody who writes into it. Windows has neither flag, nor what they are against. */
+const {
+  O_RDONLY,
+  O_NOFOLLOW = 0,
+  O_NONBLOCK = 0,
+} = constants as Partial<typeof constants> & { O_RDONLY: number };
+
+/** What the probe wrote; nothing where it did not come to that, or where the algorithm put something else there. */
+async function readFindings(file: string): Promise<string> {
+  const handle = await open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch(() => undefined);
+  if (!handle) return '';
+  try {
+    if (!(await handle.stat()).isFile()) return '';
+    const buffer = Buffer.alloc(MOST_FINDINGS_BYTES);
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
+    return buffer.toString('utf8', 0, bytesRead);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await handle.close();
   }
+}
+
+/** Lines that are the probe's own in form: an algorithm can write into the file, and a crash cuts the last one. */
+function parseLines(text: string): ProbeLine[] {
+  return text.split('\n').flatMap((line) => {
+    try {
+      const value: unknown = JSON.parse(line);
+      return typeof value === 'object' && value !== null ? [value] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 /** How the probe's process ended, and what it said last. */
@@ -130,14 +163,19 @@ interface Ending {
 function collect({ manifest }: ProbeTarget, lines: ProbeLine[], ending: Ending): ProbeFindings {
   const findings: ProbeFindings = { checks: [], modules: { numpy: false, PIL: false } };
   for (const line of lines) {
-    if (line.info) findings.info = line.info;
-    if (line.modules) findings.modules = line.modules;
-    if (!line.check || !line.result) continue;
-    const { check: name, result, message = '', duration_ms: durationMs = 0, traceback } = line;
+    if (isRecord(line.info)) findings.info = line.info;
+    if (isRecord(line.modules)) {
+      findings.modules = { numpy: line.modules.numpy === true, PIL: line.modules.PIL === true };
+    }
+    const { check: name, result } = line;
+    if (!isCheckName(name) || (result !== 'PASS' && result !== 'FAIL')) continue;
+    const message = typeof line.message === 'string' ? line.message : '';
+    const durationMs = typeof line.duration_ms === 'number' ? line.duration_ms : 0;
+    const traceback = typeof line.traceback === 'string' ? line.traceback : undefined;
     findings.checks.push({ name, result, message, durationMs });
     if (result === 'FAIL') findings.error ??= failure(manifest, name, message, traceback, ending);
   }
-  if (!lines.some((line) => line.done) && !findings.error) {
+  if (!lines.some(({ done }) => done === true) && !findings.error) {
     const name: CheckName = findings.checks.length === 0 ? 'entry_import' : 'smoke_execute';
     findings.checks.push({ name, result: 'FAIL', message: ending.how, durationMs: 0 });
     findings.error = failure(manifest, name, ending.how, undefined, ending);
