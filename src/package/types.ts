@@ -199,4 +199,6 @@ export interface ValidationReport {
   manifest?: Manifest;
   /** What the algorithm's `get_info()` answered. */
   info?: Record<string, unknown>;
+  /** What is odd and no fault, for people; absent when there is nothing. */
+  warnings?: string[];
 }

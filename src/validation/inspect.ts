@@ -21,6 +21,8 @@ export interface Inspected {
   layout: ProjectLayout;
   /** Undefined when a fault leaves nothing to say who the package is. */
   inspection: PackageInspection | undefined;
+  /** What is odd and no fault. */
+  warnings: string[];
 }
 
 /** How to inspect. */

@@ -1,12 +1,12 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import os from 'node:os';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import { openArchive } from '../package/archive.js';
+import { resolveLimits } from '../package/archive/limits.js';
 import type { Archive } from '../package/archive-types.js';
-import { checkIntegrity, type IntegrityPolicy } from '../package/integrity.js';
+import { checkPolicy, type IntegrityPolicy } from '../package/integrity.js';
 import type { ArchiveLimits, Check, PackageInspection, ValidationReport } from '../package/types.js';
 import type { Venv } from '../python/types.js';
 import { VenvManager } from '../python/venv-manager.js';
@@ -14,9 +14,12 @@ import { CheckList } from './check-list.js';
 import { CHECK_ORDER, PHASED_CHECKS, SMOKE_CHECKS, type CheckName } from './check-names.js';
 import { inspectSource, type Inspected } from './inspect.js';
 import { interpreterNeed } from './interpreter-need.js';
-import { archiveSource, folderSource, type PackageSource } from './package-source.js';
+import { folderSource } from './folder-source.js';
+import { IntegrityCheck } from './integrity-check.js';
+import { archiveSource, type PackageSource } from './package-source.js';
 import { runProbe, type ProbeFindings, type ProbeTarget } from './probe.js';
 import { makeReport } from './report.js';
+import { inTemporaryFolder } from './temporary-folder.js';
 
 /** Options of a {@link PackageValidator}. */
 export interface PackageValidatorOptions {
@@ -26,7 +29,10 @@ export interface PackageValidatorOptions {
   limits?: Partial<ArchiveLimits>;
   /** Whether `validate` runs the algorithm once. @defaultValue true */
   smoke?: boolean;
-  /** Limit of each step of the trial run. @defaultValue 30_000 */
+  /**
+   * Limit of each step of the trial run: importing and constructing, and every call.
+   * @defaultValue 120_000 for importing and constructing, which may load a model, 30_000 for a call
+   */
   timeoutMs?: number;
   /** Signature and wheel hashes. @defaultValue `{ mode: 'off' }` */
   integrity?: IntegrityPolicy;
@@ -49,6 +55,7 @@ export interface OpenedPackage extends AsyncDisposable, Inspected {
 }
 
 const DEFAULT_STEP_TIMEOUT_MS = 30_000;
+const DEFAULT_LOAD_TIMEOUT_MS = 120_000;
 
 /**
  * Tells what a package is and every fault it has. Nothing of a package runs before its archive, its manifest and its
@@ -58,17 +65,22 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
   /** Whether the algorithm is run once. */
   readonly runsSmoke: boolean;
   readonly #limits: Partial<ArchiveLimits> | undefined;
-  readonly #timeoutMs: number;
+  readonly #timeouts: { stepTimeoutMs: number; loadTimeoutMs: number };
   readonly #integrity: IntegrityPolicy;
   #venvs: VenvManager | undefined;
 
+  /** @throws RunnerError `invalid_params` for a key that is no Ed25519 public key, or a limit that is none */
   constructor(options: PackageValidatorOptions = {}) {
     super();
+    resolveLimits(options.limits);
     this.#venvs = options.venvs;
     this.#limits = options.limits;
     this.runsSmoke = options.smoke ?? true;
-    this.#timeoutMs = options.timeoutMs ?? DEFAULT_STEP_TIMEOUT_MS;
-    this.#integrity = options.integrity ?? { mode: 'off' };
+    this.#timeouts = {
+      stepTimeoutMs: options.timeoutMs ?? DEFAULT_STEP_TIMEOUT_MS,
+      loadTimeoutMs: options.timeoutMs ?? DEFAULT_LOAD_TIMEOUT_MS,
+    };
+    this.#integrity = checkPolicy(options.integrity ?? { mode: 'off' });
   }
 
   /**
@@ -88,11 +100,14 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
     const archive = await this.#openArchive(zip, o.signal);
     try {
       const checks = this.#checkList();
-      const { layout, inspection } = await this.#inspect(archiveSource(archive), checks, o.signal, archive);
-      const [failure] = checks.failures;
-      if (failure) throw failure as Error;
+      const integrity = await this.#checkSignature(archive, checks, o.signal);
+      // A package from nobody known is not looked into.
+      throwFirst(checks);
+      const inspected = await this.#inspect(archiveSource(archive), checks, o.signal, integrity);
+      const { inspection } = inspected;
+      throwFirst(checks);
       if (!inspection) throw new RunnerError('manifest_missing', `${zip} has no manifest`);
-      return { archive, layout, inspection, [Symbol.asyncDispose]: () => archive.close() };
+      return { ...inspected, archive, inspection, [Symbol.asyncDispose]: () => archive.close() };
     } catch (error) {
       await archive.close();
       throw error;
@@ -120,7 +135,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
       const fault = asFault(target, error);
       // A fault that leaves nothing more to look at.
       checks.fail(nextCheck(checks, fault), fault);
-      report = this.#finish(checks, undefined, undefined);
+      report = this.#finish(checks, {}, undefined);
     }
     this.emit('report', report);
     return report;
@@ -128,7 +143,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
 
   /** Runs the algorithm of an installed package once. Emits each check. */
   async smoke(target: ProbeTarget, o: OperationOptions = {}): Promise<ProbeFindings> {
-    const findings = await runProbe(target, 'smoke', { signal: o.signal, stepTimeoutMs: this.#timeoutMs });
+    const findings = await runProbe(target, 'smoke', { signal: o.signal, ...this.#timeouts });
     for (const check of findings.checks) this.emit('check', check);
     return findings;
   }
@@ -136,98 +151,81 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
   async #validateZip(zip: string, checks: CheckList, o: OperationOptions): Promise<ValidationReport> {
     await using archive = await this.#openArchive(zip, o.signal);
     checks.pass('zip_open', `${archive.entries.length} entries`);
-    const { inspection, layout } = await this.#inspect(archiveSource(archive), checks, o.signal, archive);
+    const integrity = await this.#checkSignature(archive, checks, o.signal);
+    const inspected = await this.#inspect(archiveSource(archive), checks, o.signal, integrity);
+    const { inspection, layout } = inspected;
     if (!inspection || checks.failures.length > 0 || !this.runsSmoke)
-      return this.#finish(checks, inspection, undefined);
-    const folder = await mkdtemp(path.join(os.tmpdir(), 'procvision-validate-'));
-    try {
+      return this.#finish(checks, inspected, undefined);
+    return await inTemporaryFolder('procvision-validate-', async (folder) => {
       const root = path.join(folder, 'package');
       await archive.extract(root, { place: (entry) => layout.place(entry), signal: o.signal });
-      const venv = await this.#install(root, inspection, o);
+      const places = { root, wheels: path.join(root, 'wheels'), venv: path.join(root, 'venv') };
+      const venv = await this.#install(places, inspection, o);
       checks.pass('environment', `Python ${venv.interpreter.version}`);
-      return this.#finish(checks, inspection, await this.#tryOut(root, venv.python, inspection, checks, o));
-    } finally {
-      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
-    }
+      return this.#finish(checks, inspected, await this.#tryOut(root, venv.python, inspection, checks, o));
+    });
   }
 
   async #validateFolder(folder: string, checks: CheckList, o: OperationOptions): Promise<ValidationReport> {
     checks.skip('zip_open', 'this is a folder');
-    const { inspection } = await this.#inspect(await folderSource(folder), checks, o.signal);
+    checks.skip('integrity', 'a folder has no signature');
+    const inspected = await this.#inspect(await folderSource(folder, o), checks, o.signal);
+    const { inspection, layout } = inspected;
     if (!inspection || checks.failures.length > 0 || !this.runsSmoke)
-      return this.#finish(checks, inspection, undefined);
-    const own = await pythonOf(path.join(folder, 'venv'));
+      return this.#finish(checks, inspected, undefined);
+    const root = path.join(folder, layout.root);
+    const own = await pythonOf(path.join(root, 'venv'));
     if (own !== undefined) {
       checks.pass('environment', own);
-      return this.#finish(checks, inspection, await this.#tryOut(folder, own, inspection, checks, o));
+      return this.#finish(checks, inspected, await this.#tryOut(root, own, inspection, checks, o));
     }
-    const temporary = await mkdtemp(path.join(os.tmpdir(), 'procvision-validate-'));
-    try {
-      const venv = await this.#install(folder, inspection, o, temporary);
+    return inTemporaryFolder('procvision-validate-', async (temporary) => {
+      const places = {
+        root,
+        wheels: path.join(folder, layout.wheelsRoot),
+        venv: path.join(temporary, 'venv'),
+      };
+      const venv = await this.#install(places, inspection, o);
       checks.pass('environment', `Python ${venv.interpreter.version}`);
-      return this.#finish(checks, inspection, await this.#tryOut(folder, venv.python, inspection, checks, o));
-    } finally {
-      await rm(temporary, { recursive: true, force: true, maxRetries: 3 });
-    }
+      return this.#finish(checks, inspected, await this.#tryOut(root, venv.python, inspection, checks, o));
+    });
   }
 
   async #inspect(
     source: PackageSource,
     checks: CheckList,
     signal: AbortSignal | undefined,
-    archive?: Archive,
+    integrity?: IntegrityCheck,
   ): Promise<Inspected> {
     const inspected = await inspectSource(source, {
       checks,
       signal,
       interpreters: () => this.#manager().interpretersInTurn({ signal }),
     });
-    if (!archive || this.#integrity.mode === 'off') {
-      checks.skip('integrity', archive ? 'switched off' : 'a folder has no signature');
-      return inspected;
-    }
-    await this.#checkIntegrity(archive, inspected, checks, signal);
+    await integrity?.wheels(inspected);
     return inspected;
   }
 
-  async #checkIntegrity(
+  async #checkSignature(
     archive: Archive,
-    { inspection, layout }: Inspected,
     checks: CheckList,
     signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const wheels = (inspection?.wheels ?? []).flatMap((wheel) => {
-      const entry = layout.wheelFiles.find(({ name }) => name.endsWith(`/${wheel.file}`));
-      return entry ? [{ entry, wheel }] : [];
-    });
-    const { requirements } = inspection ?? {};
-    try {
-      const report = await checkIntegrity(archive, this.#integrity, { wheels, requirements, signal });
-      inspection?.warnings.push(...report.findings);
-      checks.pass(
-        'integrity',
-        report.findings.length > 0 ? report.findings.join('; ') : `signature ${report.signature}`,
-      );
-    } catch (error) {
-      if (!RunnerError.is(error) || error.code === 'aborted') throw error;
-      checks.fail('integrity', error);
-    }
+  ): Promise<IntegrityCheck> {
+    const integrity = new IntegrityCheck(archive, this.#integrity, { checks, signal });
+    await integrity.signature();
+    return integrity;
   }
 
   async #install(
-    root: string,
+    places: { root: string; wheels: string; venv: string },
     inspection: PackageInspection,
     { signal }: OperationOptions,
-    environmentRoot = root,
   ): Promise<Venv> {
     const venvs = this.#manager();
-    const interpreter = await venvs.select(interpreterNeed(root, inspection), { signal });
-    const venv = await venvs.create(path.join(environmentRoot, 'venv'), { interpreter, signal });
-    await venvs.install(venv, {
-      wheels: path.join(root, 'wheels'),
-      requirements: path.join(root, 'requirements.txt'),
-      signal,
-    });
+    const interpreter = await venvs.select(interpreterNeed(places.root, inspection), { signal });
+    const venv = await venvs.create(places.venv, { interpreter, signal });
+    const requirements = path.join(places.root, 'requirements.txt');
+    await venvs.install(venv, { wheels: places.wheels, requirements, signal });
     return venv;
   }
 
@@ -239,7 +237,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
     { signal }: OperationOptions,
   ): Promise<ProbeFindings> {
     const target = { root, python, manifest, generation };
-    const findings = await runProbe(target, 'smoke', { signal, stepTimeoutMs: this.#timeoutMs });
+    const findings = await runProbe(target, 'smoke', { signal, ...this.#timeouts });
     for (const check of findings.checks) checks.add(check);
     return findings;
   }
@@ -247,7 +245,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
   /** Every check that was not made is in the report as skipped, with the reason. */
   #finish(
     checks: CheckList,
-    inspection: PackageInspection | undefined,
+    { inspection, warnings }: Partial<Inspected>,
     findings: ProbeFindings | undefined,
   ): ValidationReport {
     const isSmokeCheck = (name: CheckName) => SMOKE_CHECKS.includes(name);
@@ -264,6 +262,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
       ...(error && { error }),
       ...(inspection && { manifest: inspection.manifest }),
       ...(findings?.info && { info: findings.info }),
+      ...(warnings && warnings.length > 0 && { warnings }),
     });
   }
 
@@ -278,6 +277,10 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
   #checkList(): CheckList {
     return new CheckList((check) => this.emit('check', check));
   }
+}
+
+function throwFirst({ failures: [failure] }: CheckList): void {
+  if (failure) throw failure as Error;
 }
 
 /** What stopped a validation, as a fault of its target; what is none goes on up. */

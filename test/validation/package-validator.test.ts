@@ -1,44 +1,12 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import {
-  buildPackage,
-  buildWheel,
-  packageEntries,
-  wheelFileName,
-  writeZip,
-  type PackageSource,
-} from '../../src/testing/index.js';
+import { packageEntries, writeZip } from '../../src/testing/index.js';
 import { PackageValidator } from '../../src/validation/package-validator.js';
 import { formatReport } from '../../src/validation/report.js';
+import { packageFile, phasedAlgorithm, wheelOf } from '../support/package-file.js';
 import { temporaryFolder } from '../support/temp-folder.js';
-
-async function zipOf(source: PackageSource | Uint8Array = {}): Promise<string> {
-  const file = path.join(await temporaryFolder(), 'package.zip');
-  await writeFile(file, source instanceof Uint8Array ? source : await buildPackage(source));
-  return file;
-}
-
-const wheel = async (source: Parameters<typeof buildWheel>[0]) => ({
-  file: wheelFileName(source),
-  bytes: await buildWheel(source),
-});
-
-function phasedAlgorithm(body: { info?: string; pre?: string; execute?: string; head?: string }) {
-  const { head = '', info, pre, execute } = body;
-  const source = `from procvision_algorithm_sdk import BaseAlgorithm
-${head}
-class Algorithm(BaseAlgorithm):
-    def get_info(self):
-        return ${info ?? '{"name": "sample", "version": "1.0.0", "supported_pids": ["A01"], "steps": []}'}
-    def pre_execute(self, *call):
-        return ${pre ?? '{"status": "OK", "message": ""}'}
-    def execute(self, *call):
-        return ${execute ?? '{"status": "OK", "data": {"result_status": "OK"}}'}
-`;
-  return { files: { 'algorithm/__init__.py': '', 'algorithm/main.py': source } };
-}
 
 describe('inspect', () => {
   const validator = new PackageValidator();
@@ -46,7 +14,7 @@ describe('inspect', () => {
   test.each(['beside', 'flat', 'inside'] as const)(
     'tells everything of a package laid out %s',
     async (layout) => {
-      const inspection = await validator.inspect(await zipOf({ layout }));
+      const inspection = await validator.inspect(await packageFile({ layout }));
       expect(inspection).toMatchObject({
         name: 'sample',
         version: '1.0.0',
@@ -60,7 +28,7 @@ describe('inspect', () => {
   );
 
   test('takes a package of SDK 0.3 for execute-only, and asks it for no product ids', async () => {
-    const inspection = await validator.inspect(await zipOf({ generation: 'execute-only' }));
+    const inspection = await validator.inspect(await packageFile({ generation: 'execute-only' }));
     expect(inspection).toMatchObject({ generation: 'execute-only' });
     expect(inspection.manifest.supported_pids).toBeUndefined();
   });
@@ -77,7 +45,7 @@ describe('inspect', () => {
     );
     for (const data of [Buffer.from(`\ufeff${manifest}`), gbk]) {
       const inspection = await validator.inspect(
-        await zipOf(writeZip(entries.map((entry, index) => (index ? entry : { ...entry, data })))),
+        await packageFile(writeZip(entries.map((entry, index) => (index ? entry : { ...entry, data })))),
       );
       expect(inspection.manifest).toMatchObject({ description: '检测', vendor: { a: 1 } });
     }
@@ -91,8 +59,8 @@ describe('inspect', () => {
       },
       { name: 'sample/python_runtime/bin/python3', data: 'x' },
     ];
-    const binary = await wheel({ name: 'odd', version: '1', tag: 'cp311-cp311-linux_x86_64' });
-    const { python, warnings } = await validator.inspect(await zipOf({ extra, wheels: [binary] }));
+    const binary = await wheelOf({ name: 'odd', version: '1', tag: 'cp311-cp311-linux_x86_64' });
+    const { python, warnings } = await validator.inspect(await packageFile({ extra, wheels: [binary] }));
     expect(python).toEqual({
       pythonVersion: '3.9',
       abi: 'cp39',
@@ -118,7 +86,9 @@ describe('inspect', () => {
         'steps.0.params.0.key',
       ],
     ])('%s', async (_title, manifest, issuePath) => {
-      const failure = await validator.inspect(await zipOf({ manifest })).catch((error: unknown) => error);
+      const failure = await validator
+        .inspect(await packageFile({ manifest }))
+        .catch((error: unknown) => error);
       expect(failure).toMatchObject({
         code: 'manifest_missing',
         errorCode: '2002',
@@ -130,25 +100,25 @@ describe('inspect', () => {
 
   test('refuses two manifests, and two folders of wheels, naming both', async () => {
     const twice = { extra: [{ name: 'other/manifest.json', data: '{}' }] };
-    await expect(validator.inspect(await zipOf(twice))).rejects.toMatchObject({
+    await expect(validator.inspect(await packageFile(twice))).rejects.toMatchObject({
       code: 'invalid_zip',
       message: expect.stringMatching(/sample\/manifest\.json and other\/manifest\.json/) as string,
     });
     const wheels = { extra: [{ name: 'sample/wheels/x-1-py3-none-any.whl', data: 'x' }] };
-    await expect(validator.inspect(await zipOf(wheels))).rejects.toMatchObject({
+    await expect(validator.inspect(await packageFile(wheels))).rejects.toMatchObject({
       code: 'invalid_zip',
       message: /two folders of wheels/,
     });
   });
 
   test('names each requirement that no wheel meets, those of wheels too, stored or deflated', async () => {
-    const base = await wheel({
+    const base = await wheelOf({
       name: 'base',
       version: '1',
       requires: ['deep>=2', 'gpu; extra == "gpu"', 'win; sys_platform == "win32"'],
     });
     for (const stored of [true, false]) {
-      const zip = await zipOf({
+      const zip = await packageFile({
         wheels: [base],
         requirements: 'procvision_algorithm_sdk\nbase[gpu]\nbase>5\n',
         stored,
@@ -161,9 +131,9 @@ describe('inspect', () => {
   });
 
   test('says which tags were wanted and which every interpreter takes', async () => {
-    const odd = await wheel({ name: 'odd', version: '1', tag: 'cp27-cp27m-win32' });
+    const odd = await wheelOf({ name: 'odd', version: '1', tag: 'cp27-cp27m-win32' });
     const failure = await validator
-      .inspect(await zipOf({ wheels: [odd], requirements: 'odd\n' }))
+      .inspect(await packageFile({ wheels: [odd], requirements: 'odd\n' }))
       .catch(
         (error: unknown) => error as { message: string; details: { interpreters: { tags: string[] }[] } },
       );
@@ -177,7 +147,7 @@ describe('inspect', () => {
   });
 
   test('a package whose wheels folder is empty and that requires nothing is legal', async () => {
-    expect(await validator.inspect(await zipOf({ sdk: null, requirements: '' }))).toMatchObject({
+    expect(await validator.inspect(await packageFile({ sdk: null, requirements: '' }))).toMatchObject({
       wheels: [],
       requirements: [],
     });
@@ -186,7 +156,7 @@ describe('inspect', () => {
   test('follows requirements that include others of the package', async () => {
     const extra = [{ name: 'sample/more.txt', data: 'missing-one\n' }];
     await expect(
-      validator.inspect(await zipOf({ requirements: '-r more.txt\n', extra })),
+      validator.inspect(await packageFile({ requirements: '-r more.txt\n', extra })),
     ).rejects.toMatchObject({
       code: 'wheels_missing',
       details: { requirements: ['missing-one'] },
@@ -205,7 +175,7 @@ describe('validate', () => {
       const told: string[] = [];
       const listening = new PackageValidator();
       listening.on('check', ({ name }) => told.push(name));
-      const report = await listening.validate(await zipOf({ generation }));
+      const report = await listening.validate(await packageFile({ generation }));
       expect(formatReport(report)).toMatch(/^sample 1\.0\.0: PASS/);
       expect(report).toMatchObject({ summary: { status: 'PASS', failed: 0 } });
       expect(report.error).toBeUndefined();
@@ -299,7 +269,7 @@ describe('validate', () => {
       /PermissionError|OSError/,
     ],
   ])('reports %s', async (_title, body, names, message) => {
-    const report = await validator.validate(await zipOf(phasedAlgorithm(body)));
+    const report = await validator.validate(await packageFile(phasedAlgorithm(body)));
     expect(failed(report)).toEqual(names);
     expect(report.error).toMatchObject({
       code: 'install_failed',
@@ -309,21 +279,21 @@ describe('validate', () => {
 
   test('gives the Python traceback of what was raised', async () => {
     const { error } = await validator.validate(
-      await zipOf(phasedAlgorithm({ head: 'def f():\n    raise ValueError("deep")\nf()' })),
+      await packageFile(phasedAlgorithm({ head: 'def f():\n    raise ValueError("deep")\nf()' })),
     );
     expect(error?.details.traceback).toMatch(/line \d+, in f\n[\s\S]*ValueError: deep/);
   });
 
   test('an algorithm that answers ERROR passes', async () => {
     const report = await validator.validate(
-      await zipOf(phasedAlgorithm({ execute: '{"status": "ERROR", "message": "dark"}' })),
+      await packageFile(phasedAlgorithm({ execute: '{"status": "ERROR", "message": "dark"}' })),
     );
     expect(report.summary.status).toBe('PASS');
   });
 
   test('carries on past faults that block nothing, and skips with reasons what they block', async () => {
     const report = await validator.validate(
-      await zipOf({ manifest: { entry_point: undefined }, requirements: 'nowhere\n' }),
+      await packageFile({ manifest: { entry_point: undefined }, requirements: 'nowhere\n' }),
     );
     expect(failed(report)).toEqual(['manifest_fields', 'requirements_met']);
     expect(report.error).toMatchObject({ code: 'manifest_missing' });
@@ -334,7 +304,7 @@ describe('validate', () => {
   });
 
   test('a file that is no zip is one failed check, with invalid_zip', async () => {
-    const report = await validator.validate(await zipOf(Buffer.from('no zip')));
+    const report = await validator.validate(await packageFile(Buffer.from('no zip')));
     expect(failed(report)).toEqual(['zip_open']);
     expect(report.error?.code).toBe('invalid_zip');
   });
@@ -342,7 +312,7 @@ describe('validate', () => {
   test('an unpacked project folder is validated where it lies, and nothing is left in the temp dir', async () => {
     const folder = path.join(await temporaryFolder(), 'project');
     const { openArchive } = await import('../../src/package/archive.js');
-    await using archive = await openArchive(await zipOf({ layout: 'flat' }));
+    await using archive = await openArchive(await packageFile({ layout: 'flat' }));
     await archive.extract(folder);
     const before = (await readdir(folder)).sort();
     const ours = async () =>
@@ -355,7 +325,9 @@ describe('validate', () => {
   });
 
   test('an abort rejects with an AbortError', async () => {
-    await expect(validator.validate(await zipOf(), { signal: AbortSignal.abort() })).rejects.toMatchObject({
+    await expect(
+      validator.validate(await packageFile(), { signal: AbortSignal.abort() }),
+    ).rejects.toMatchObject({
       name: 'AbortError',
     });
   });

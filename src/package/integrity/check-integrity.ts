@@ -20,6 +20,15 @@ export interface IntegrityOptions extends OperationOptions {
   requirements?: readonly Requirement[];
 }
 
+/** The policy, once it is one. @throws RunnerError `invalid_params` for a mode or a key that is none */
+export function checkPolicy(policy: IntegrityPolicy): IntegrityPolicy {
+  if (!['off', 'lenient', 'strict'].includes(policy.mode)) {
+    throw new RunnerError('invalid_params', 'integrity.mode must be off, lenient or strict');
+  }
+  policy.publicKeys?.forEach(readPublicKey);
+  return policy;
+}
+
 /**
  * Checks the signature of a package and the hashes of its wheels. Nothing is unpacked; the whole content is read once
  * where a signature is demanded.
