@@ -71,7 +71,7 @@ export type { Shadow, ShadowEvent, ShadowOptions } from './supervisor/shadow-typ
 export { formatComparison } from './supervisor/comparison-report.js';
 export type { ComparisonReport, Disagreement } from './supervisor/comparison-report.js';
 export type { AnswerComparison } from './supervisor/comparison.js';
-export type { Recording, RecordingStatus, RecordOptions } from './supervisor/recording/recorder.js';
+export type * from './supervisor/recording/types.js';
 export type { ReplayOptions } from './supervisor/recording/replay.js';
 export type { RecordedCall, RecordedImage } from './supervisor/recording/format.js';
 export type { CircuitState, RestartOptions } from './supervisor/restart-policy.js';

@@ -44,6 +44,7 @@ export class FramePool implements AsyncDisposable {
   readonly gid: number | undefined;
   readonly #options: FramePoolOptions;
   #opened: Promise<Opened> | undefined;
+  #slots: SlotStore | undefined;
   #closed: Promise<void> | undefined;
 
   /** @throws RunnerError `invalid_params` for a bound that is none */
@@ -108,6 +109,11 @@ export class FramePool implements AsyncDisposable {
     return (await this.#open()).slots.usage;
   }
 
+  /** Share of its bytes that frames in use take now, 0 to 1. */
+  get load(): number {
+    return this.#slots?.load ?? 0;
+  }
+
   /**
    * Removes every frame and the folder. Frames still leased become unusable, and a call that still runs with one ends
    * with `closed`: its worker may not find the image any more.
@@ -153,6 +159,7 @@ export class FramePool implements AsyncDisposable {
       const folder = await makeFrameFolder(root, this.gid);
       const mapper = mapped && (await isSafeToMap(folder)) ? await loadMapper() : undefined;
       const slots = new SlotStore(folder, await this.#maxBytes(folder), mapper);
+      this.#slots = slots;
       return { folder, slots, encoded: new EncodedStore(folder, slots) };
     } catch (cause) {
       throw new RunnerError(

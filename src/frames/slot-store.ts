@@ -42,6 +42,12 @@ export class SlotStore {
     return this.#isClosed;
   }
 
+  /** Share of the bound that frames in use take, 0 to 1. */
+  get load(): number {
+    const idle = this.#idle.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
+    return (this.#bytes - idle) / this.#maxBytes;
+  }
+
   /** A slot that nobody else uses. Waits until one is given back when the bound is reached. */
   async take(shape: Shape, signal: AbortSignal | undefined): Promise<Slot> {
     const bytes = Slot.bytesOf(shape);

@@ -43,14 +43,28 @@ export function unbar(mapping: ActiveMapping): void {
   else delete mapping.barred;
 }
 
-/** The mappings one step back, each with a bar on the version it leaves. */
+/**
+ * The mappings one step back, each with a bar on the version it leaves. Ids that have no version to go back to are left
+ * where they are, so long as there is one that has.
+ *
+ * @throws RunnerError `not_found` when none has
+ */
 export function stepBackFrom(content: RegistryContent, o: SwitchBack, now: string): ActiveMapping[] {
   const { name, version } = o.from;
-  return o.pids
-    .filter((pid) => content.active[pid]?.name === name && content.active[pid].version === version)
-    .map((pid) => {
-      const back = stepBack(content, pid, o.operator, now);
-      back.barred = [...(back.barred ?? []), { name, version, reason: o.reason, at: now }];
-      return back;
-    });
+  const there = o.pids.filter(
+    (pid) => content.active[pid]?.name === name && content.active[pid].version === version,
+  );
+  const back: ActiveMapping[] = [];
+  let stuck: unknown;
+  for (const pid of there) {
+    try {
+      const mapping = stepBack(content, pid, o.operator, now);
+      mapping.barred = [...(mapping.barred ?? []), { name, version, reason: o.reason, at: now }];
+      back.push(mapping);
+    } catch (error) {
+      stuck = error;
+    }
+  }
+  if (back.length === 0 && stuck !== undefined) throw stuck as Error;
+  return back;
 }

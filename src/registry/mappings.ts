@@ -77,7 +77,8 @@ export function checkSupported(entry: RegistryEntry, pids: readonly string[]): v
   );
 }
 
-function supports({ supported_pids: supported }: RegistryEntry, pid: string): boolean {
+/** Whether a version may serve an id. */
+export function supports({ supported_pids: supported }: RegistryEntry, pid: string): boolean {
   return supported.length === 0 || supported.includes(pid);
 }
 

@@ -174,8 +174,10 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   }
 
   /**
-   * Goes back from a version that did not stand its trial, in one commit for all ids that it still serves; the version
-   * is barred for them, with the reason. @throws RunnerError `not_found` when one has no earlier version that is kept
+   * Goes back from a version that did not stand its trial, in one commit for all ids that it still serves and that have
+   * an earlier version that is kept; the version is barred for them, with the reason.
+   *
+   * @throws RunnerError `not_found` when none of them has one
    */
   async switchBack(o: SwitchBack & OperationOptions): Promise<ActiveMapping[]> {
     const { from, reason, operator, signal } = o;

@@ -17,8 +17,8 @@ import { Inspector } from './inspector.js';
 import type { ComparisonReport } from './comparison-report.js';
 import { Onlookers } from './onlookers.js';
 import { resolvePolicy, type SupervisorPolicy } from './policy.js';
-import type { Recording, RecordOptions } from './recording/recorder.js';
-import { replayRecording, type ReplayOptions } from './recording/replay.js';
+import type { ReplayOptions } from './recording/replay.js';
+import type { Recording, RecordOptions } from './recording/types.js';
 import { Router } from './router.js';
 import { SessionTable } from './sessions.js';
 import type { Shadow, ShadowOptions } from './shadow-types.js';
@@ -26,6 +26,7 @@ import { Retirement } from './switching/retirement.js';
 import { Switcher } from './switching/switcher.js';
 import { Trials } from './switching/trials.js';
 import type { RollbackOptions, SwitchOptions } from './switching/types.js';
+import { warmUp } from './switching/warm-up.js';
 import type {
   AlgorithmInfo,
   CallOptions,
@@ -103,10 +104,20 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     this.#calls = calls;
     this.#trials = trials;
     this.#switcher = new Switcher({
-      ...{ registry, table, router, retirement, trials, policy, emit },
-      callAt: (deployment, request, options) => calls.callAt(deployment, request, options),
+      ...{ gate, registry, table, router, retirement, trials, policy, emit },
+      warmUp: (deployment, asked, signal) => warmUp(calls, deployment, asked, signal),
     });
-    this.#onlookers = new Onlookers({ inspector, table, router, frames, retirement, policy, clock, emit });
+    this.#onlookers = new Onlookers({
+      gate,
+      inspector,
+      table,
+      router,
+      frames,
+      retirement,
+      policy,
+      clock,
+      emit,
+    });
     this.#follow = () => {
       this.#switcher.follow();
     };
@@ -218,10 +229,14 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * stopped when no id uses it; with `probation` it stays ready until the trial is over, and comes back by itself when
    * the new one fails it. Resolves when the old version has ended, or the trial has begun.
    *
-   * When the new version cannot start or fails its warm-up, nothing has changed. Switches are made one after the
-   * other; one to a version that is active already makes sure that it is ready.
+   * When the new version cannot start or fails its warm-up, nothing has changed; the same after an abort, until the ids
+   * are mapped: from then on the signal changes nothing any more. Switches are made one after the other; one to a version
+   * that is active already makes sure that it is ready, and leaves a trial of it as it is.
    *
-   * @throws RunnerError `not_found`, `invalid_pid`, `version_barred`, `start_failed`, `timeout`, `aborted`, `closed`,
+   * A trial belongs to the supervisor that began it: when that is closed or its process dies, the trial is over without a
+   * verdict, and the new version stays. Ids that nobody served before are not on trial: there is nothing to go back to.
+   *
+   * @throws RunnerError `invalid_params`, `not_found`, `invalid_pid`, `version_barred`, `start_failed`, `timeout`, `aborted`, `closed`,
    * and what the warm-up call fails with
    */
   async switch(o: SwitchOptions): Promise<void> {
@@ -250,8 +265,11 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   }
 
   /**
-   * Records calls (request, image, answer, timing) to a folder, bounded in bytes, until it is stopped.
-   * @throws RunnerError `invalid_params` for a folder with something else in it
+   * Records calls (request, image, answer, timing) to a folder, bounded in bytes, until it is stopped. The format is
+   * that of {@link RecordedCall}. Images are copied from the frames the worker reads; no answer waits for the disk.
+   *
+   * @throws RunnerError `invalid_params` for a folder with something else in it, `lock_timeout` for one that is being
+   * recorded to, `store_failed`, `aborted`, `closed`
    */
   async record(o: RecordOptions): Promise<Recording> {
     this.#gate.check('record');
@@ -259,11 +277,14 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   }
 
   /**
-   * Makes the calls of a recording again at any deployed version, started if need be, and compares the answers.
-   * @throws RunnerError `invalid_params` for a folder that is no recording, `not_found`, `aborted`, `closed`
+   * Makes the calls of a recording again at any deployed version, one after the other, and compares the answers with
+   * the recorded ones. A version that is started for this alone is stopped afterwards.
+   *
+   * @throws RunnerError `invalid_params` for a folder that is no recording, `not_found`, `start_failed`, `aborted`, `closed`
    */
-  replay(o: ReplayOptions): Promise<ComparisonReport> {
-    return replayRecording(o, (phase, request, options) => this.#calls.call(phase, request, options));
+  async replay(o: ReplayOptions): Promise<ComparisonReport> {
+    this.#gate.check('replay');
+    return this.#onlookers.replay(o, (phase, request, options) => this.#calls.call(phase, request, options));
   }
 
   /** Closes the circuit of a version by hand; resolves when a worker is ready. */

@@ -76,18 +76,21 @@ export class CallService {
     });
   }
 
-  /** A call of the supervisor's own at one deployment: neither routed nor told of. */
+  /** A call of the supervisor's own at one worker of a deployment: neither routed nor told of. */
   async callAt(
     deployment: Deployment,
     request: InspectionRequest,
-    { signal }: OperationOptions,
+    { worker, signal }: { worker: number } & OperationOptions,
   ): Promise<InspectionResult> {
     checkRequest(request);
     const startedAt = this.#clock.now();
     const requestId = this.#nextRequest();
     const timeoutMs = request.timeoutMs ?? this.#policy.executeTimeoutMs;
     const deadline = new Deadline(this.#clock, startedAt, timeoutMs, signal);
-    return this.#inspector.run({ phase: 'execute', request, requestId, deadline, startedAt }, deployment);
+    return this.#inspector.run(
+      { phase: 'execute', request, requestId, deadline, startedAt, only: worker },
+      deployment,
+    );
   }
 
   async #route({

@@ -21,6 +21,8 @@ export interface TappedCall {
   name: string;
   version: string;
   images: SentImages;
+  /** Calls take most of the memory for frames: none of it may be held for those who look on. */
+  isShort: boolean;
   /** Never rejects. */
   ended: Promise<CallEnd>;
 }

@@ -2,13 +2,13 @@ import type { RunnerError } from '../errors.js';
 import type { AnswerComparison } from './comparison.js';
 import { LatencyWindow, type LatencySummary } from './latency.js';
 
-/** One call in which the two did not agree, or one of them failed. */
+/** One call in which the two did not agree, or that one of them failed, or that could not be read. */
 export interface Disagreement {
   /** Request or recorded call. */
   id: string;
   /** The two answers, when both were given. */
   comparison?: AnswerComparison;
-  /** Code and message, when the other version failed. */
+  /** Code and message, when the other version failed, or the recorded call could not be read. */
   failure?: {
     /** Code of its error. */
     code: string;
@@ -31,7 +31,7 @@ export interface ComparisonReport {
   agreement: number | undefined;
   /** Calls in which the compared version gave no answer. */
   failed: number;
-  /** Calls that were left out: no worker was free for them, or the call itself had failed. */
+  /** Calls that were left out: no worker was free for them, the call itself had failed, or its record cannot be read. */
   skipped: number;
   /** Calls by verdict of each, for example `NG -> OK`. */
   verdicts: Record<string, number>;
@@ -53,7 +53,7 @@ export interface ComparisonReport {
     /** Of the tried version. */
     actual: LatencySummary;
   };
-  /** The first ones. */
+  /** The first hundred. */
   disagreements: Disagreement[];
 }
 
@@ -97,8 +97,10 @@ export class ComparisonLog {
     this.#note({ id, failure: { code, message } });
   }
 
-  skipped(): void {
+  /** Left out; with a reason when it is one that people should see. */
+  skipped(why?: { id: string; error: RunnerError }): void {
     this.#skipped++;
+    if (why) this.#note({ id: why.id, failure: { code: why.error.code, message: why.error.message } });
   }
 
   report(): ComparisonReport {

@@ -16,6 +16,9 @@ import { isFailureRetried, isReplyRetried } from './retry.js';
 import type { SessionTable } from './sessions.js';
 import type { InspectionRequest, InspectionResult } from './types.js';
 
+/** Share of the memory for frames above which those who look on may hold none of it. */
+const MOST_LOAD = 0.5;
+
 /** One inspection on its way. */
 export interface Inspection {
   phase: 'pre' | 'execute';
@@ -23,6 +26,8 @@ export interface Inspection {
   requestId: string;
   deadline: Deadline;
   startedAt: number;
+  /** Only this worker will do, and nobody looks on: a warm-up. */
+  only?: number;
 }
 
 /** Carries an inspection through at one deployment: the image, a worker, the call, another attempt, the contract. */
@@ -56,7 +61,8 @@ export class Inspector {
     const tried = new Set<AlgorithmWorker>();
     let sent: SentImages | undefined;
     let leave: (() => void) | undefined;
-    const watch = this.taps.size > 0 ? new Watch(this.taps, inspection, deployment) : undefined;
+    const isWatched = this.taps.size > 0 && inspection.only === undefined;
+    const watch = isWatched ? new Watch(this.taps, this.#frames, inspection, deployment) : undefined;
     try {
       const { at, signal } = deadline;
       leave = await deployment.pool.enter({
@@ -125,7 +131,7 @@ export class Inspector {
   }
 
   async #acquire(
-    { request, deadline, startedAt }: Inspection,
+    { request, deadline, startedAt, only }: Inspection,
     deployment: Deployment,
     tried: ReadonlySet<AlgorithmWorker>,
   ): Promise<Lease> {
@@ -138,7 +144,8 @@ export class Inspector {
       signal: deadline.signal,
       arrivedAt: startedAt,
       // With nowhere else to go, a worker that lives and has answered may be asked again.
-      avoid: tried.size < pool.slots.length ? tried : undefined,
+      avoid: only === undefined && tried.size < pool.slots.length ? tried : undefined,
+      only,
       prefer: last?.slot.index,
       keeper: deployment.keepsSessions && last && !tried.has(last.worker) ? last.worker : undefined,
       isRetry: tried.size > 0,
@@ -190,14 +197,16 @@ class Watch {
   /** How long they want the images to stay. */
   readonly holds: Promise<unknown>[] = [];
   readonly #taps: ReadonlySet<CallTap>;
+  readonly #frames: FramePool;
   readonly #inspection: Inspection;
   readonly #deployment: Deployment;
   readonly #ended: Promise<CallEnd>;
   #hasBegun = false;
   #resolve!: (end: CallEnd) => void;
 
-  constructor(taps: ReadonlySet<CallTap>, inspection: Inspection, deployment: Deployment) {
+  constructor(taps: ReadonlySet<CallTap>, frames: FramePool, inspection: Inspection, deployment: Deployment) {
     this.#taps = taps;
+    this.#frames = frames;
     this.#inspection = inspection;
     this.#deployment = deployment;
     this.#ended = new Promise((resolve) => (this.#resolve = resolve));
@@ -209,8 +218,18 @@ class Watch {
     this.#hasBegun = true;
     const { phase, request, requestId } = this.#inspection;
     const { name, version } = this.#deployment.entry;
+    const isShort = this.#frames.load > MOST_LOAD;
     for (const tap of this.#taps) {
-      const hold = tap.offer({ phase, request, requestId, name, version, images, ended: this.#ended });
+      const hold = tap.offer({
+        phase,
+        request,
+        requestId,
+        name,
+        version,
+        images,
+        isShort,
+        ended: this.#ended,
+      });
       if (hold) this.holds.push(hold);
     }
   }

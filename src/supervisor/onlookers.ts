@@ -1,15 +1,20 @@
-import { throwIfAborted } from '../abort.js';
-import { RunnerError } from '../errors.js';
+import { throwIfAborted, type OperationOptions } from '../abort.js';
 import type { FramePool } from '../frames/frame-pool.js';
+import type { VersionRef } from '../package/types.js';
 import { settleOrAbort } from './abortable.js';
 import type { CallTap } from './call-tap.js';
 import type { Clock } from './clock.js';
-import type { Emit } from './deployment.js';
+import type { ComparisonReport } from './comparison-report.js';
+import type { Deployment, Emit } from './deployment.js';
 import type { DeploymentTable } from './deployment-table.js';
-import { checkWorkers } from './inspection-request.js';
+import type { Gate } from './gate.js';
 import type { Inspector } from './inspector.js';
+import { checkNumbers } from './onlooker-options.js';
 import type { SupervisorPolicy } from './policy.js';
-import { RecorderTap, type Recording, type RecordOptions } from './recording/recorder.js';
+import { recordedNumbers } from './recording/format.js';
+import { RecorderTap } from './recording/recorder.js';
+import { replayRecording, type MakeCall, type ReplayOptions } from './recording/replay.js';
+import type { Recording, RecordOptions } from './recording/types.js';
 import type { Router } from './router.js';
 import { ShadowTap } from './shadow.js';
 import type { Shadow, ShadowOptions } from './shadow-types.js';
@@ -17,6 +22,7 @@ import type { Retirement } from './switching/retirement.js';
 
 /** What looking on needs of a supervisor. */
 interface OnlookerContext {
+  gate: Gate;
   inspector: Inspector;
   table: DeploymentTable;
   router: Router;
@@ -27,7 +33,7 @@ interface OnlookerContext {
   emit: Emit;
 }
 
-/** Begins and ends shadows and recordings. */
+/** Begins and ends shadows, recordings and replays. */
 export class Onlookers {
   readonly #context: OnlookerContext;
   readonly #open = new Set<() => Promise<unknown>>();
@@ -37,31 +43,10 @@ export class Onlookers {
   }
 
   async shadow(o: ShadowOptions): Promise<Shadow> {
-    const { router, table, retirement, policy, clock, emit } = this.#context;
+    const { policy, clock, emit } = this.#context;
     throwIfAborted(o.signal, 'shadow');
-    const { share = 1, workers = 1 } = o;
-    checkWorkers(workers);
-    if (!(share > 0 && share <= 1)) {
-      throw new RunnerError('invalid_params', `share must be above 0 and at most 1, not ${share}`, {
-        details: { path: 'share' },
-      });
-    }
-    const entry = await router.entry(o.name, o.version);
-    const { deployment, letGo } = await table.obtain(entry, workers);
-    const release = deployment.keep();
-    const end = async () => {
-      release();
-      // Nobody else may want it; a version that was started by name stays.
-      if (!deployment.isPinned) await retirement.retire(deployment);
-    };
-    try {
-      await settleOrAbort(o.signal, deployment.serving());
-    } catch (error) {
-      letGo();
-      await end();
-      throw error;
-    }
-    letGo();
+    checkNumbers(o);
+    const { deployment, end } = await this.#stand(o, o.workers ?? 1);
     const limits = { pre: policy.preTimeoutMs, execute: policy.executeTimeoutMs };
     const tell = (event: Parameters<Emit>[1]) => emit('shadow', event as never);
     const tap = new ShadowTap(deployment, o, { clock, limits, tell });
@@ -77,8 +62,17 @@ export class Onlookers {
   }
 
   async record(o: RecordOptions): Promise<Recording> {
-    const tap = await RecorderTap.open(o, await this.#context.frames.open());
-    const stop = this.#watch(tap, () => tap.settled());
+    throwIfAborted(o.signal, 'record');
+    checkNumbers(o);
+    const { gate, frames } = this.#context;
+    const tap = await RecorderTap.open(o, await frames.open());
+    const stop = this.#watch(tap, () => tap.close());
+    try {
+      gate.check('recording');
+    } catch (error) {
+      await stop();
+      throw error;
+    }
     const stopped = async () => {
       await stop();
       return tap.status();
@@ -86,9 +80,45 @@ export class Onlookers {
     return { status: () => tap.status(), stop: stopped, [Symbol.asyncDispose]: stop };
   }
 
+  async replay(o: ReplayOptions, call: MakeCall): Promise<ComparisonReport> {
+    throwIfAborted(o.signal, 'replay');
+    checkNumbers(o);
+    const numbers = await recordedNumbers(o.directory);
+    const { end } = await this.#stand(o, 1);
+    try {
+      return await replayRecording(o, numbers, call);
+    } finally {
+      await end();
+    }
+  }
+
   /** Ends them all. */
   async close(): Promise<void> {
     await Promise.allSettled([...this.#open].map((stop) => stop()));
+  }
+
+  /** A version, ready and kept so until `end`; one that was started for this alone is stopped by that. */
+  async #stand(
+    { name, version, signal }: VersionRef & OperationOptions,
+    workers: number,
+  ): Promise<{ deployment: Deployment; end: () => Promise<void> }> {
+    const { gate, router, table, retirement } = this.#context;
+    const entry = await router.entry(name, version);
+    const { deployment, letGo } = await gate.hold(() => table.obtain(entry, workers));
+    const release = deployment.keep();
+    const end = async () => {
+      release();
+      await retirement.retire(deployment, { sparePinned: true });
+    };
+    try {
+      await settleOrAbort(signal, deployment.serving());
+    } catch (error) {
+      letGo();
+      await end();
+      throw error;
+    }
+    letGo();
+    return { deployment, end };
   }
 
   /** Lets a tap look on until it is told to stop, once. */

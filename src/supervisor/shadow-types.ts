@@ -10,13 +10,16 @@ export interface ShadowOptions extends OperationOptions {
   version: string;
   /** Product ids whose calls it gets a copy of. @defaultValue every call that was routed by a product id */
   pids?: string[];
-  /** Share of those calls, from 0 to 1. @defaultValue 1 */
+  /** Share of those calls, above 0 and up to 1. @defaultValue 1 */
   share?: number;
   /** Workers of the candidate. @defaultValue 1 */
   workers?: number;
-  /** Calls that may wait for the candidate, each holding its frame; further ones are left out. @defaultValue 4 */
+  /**
+   * Calls that may wait for the candidate, each holding its frame; further ones are left out, and so are all while
+   * frames in use take more than half of the pool. @defaultValue 4
+   */
   maxPending?: number;
-  /** Overlap from which two boxes are taken for the same. @defaultValue 0.5 */
+  /** Overlap (intersection over union, 0 to 1) from which two boxes are taken for the same. @defaultValue 0.5 */
   minIou?: number;
 }
 

@@ -50,7 +50,7 @@ export class ShadowTap implements CallTap {
     this.#credit -= 1;
     // A candidate that serves other ids must not keep them waiting.
     const isBusy = servedPids.size > 0 && !pool.slots.some(({ isIdle }) => isIdle);
-    if (this.#pending.size >= maxPending || isBusy) {
+    if (this.#pending.size >= maxPending || isBusy || call.isShort) {
       this.#log.skipped();
       return undefined;
     }

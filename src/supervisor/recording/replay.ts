@@ -6,7 +6,7 @@ import type { ImageInput } from '../../frames/types.js';
 import { compareAnswers } from '../comparison.js';
 import { ComparisonLog, type ComparisonReport } from '../comparison-report.js';
 import type { InspectionRequest, InspectionResult } from '../types.js';
-import { readCall, recordedNumbers, type RecordedCall, type RecordedImage } from './format.js';
+import { readCall, type RecordedCall, type RecordedImage } from './format.js';
 import { readNpy } from './npy-reader.js';
 
 /** A recording, and the version it is held against. */
@@ -17,7 +17,7 @@ export interface ReplayOptions extends OperationOptions {
   name: string;
   /** Version that is to answer. */
   version: string;
-  /** Overlap from which two boxes are taken for the same. @defaultValue 0.5 */
+  /** Overlap (intersection over union, 0 to 1) from which two boxes are taken for the same. @defaultValue 0.5 */
   minIou?: number;
   /** After each call. */
   onProgress?: (done: number, total: number) => void;
@@ -30,37 +30,62 @@ export type MakeCall = (
   o: OperationOptions,
 ) => Promise<InspectionResult>;
 
+/** Failures that speak of the supervisor or of whoever asked, not of the version. */
+const ENDS_REPLAY: ReadonlySet<string> = new Set(['aborted', 'closed', 'not_found', 'not_initialized']);
+
 /**
  * Makes the calls of a recording again, one after the other, at one version, and compares the answers with those that
- * were recorded. Calls that had failed when they were recorded have nothing to compare with and are left out.
+ * were recorded. Left out are calls that had failed when they were recorded, those of a phase that the version does not
+ * have, and those that cannot be read, which the report names.
  *
- * @throws RunnerError `invalid_params` for a folder that is no recording, `aborted`, `not_found`, `closed`
+ * @throws RunnerError `aborted`, `not_found`, `closed`
  */
-export async function replayRecording(o: ReplayOptions, call: MakeCall): Promise<ComparisonReport> {
-  const { directory, name, version, signal, minIou } = o;
-  const numbers = await recordedNumbers(directory);
+export async function replayRecording(
+  o: ReplayOptions,
+  numbers: readonly number[],
+  call: MakeCall,
+): Promise<ComparisonReport> {
+  const { name, version, signal } = o;
   const log = new ComparisonLog('the recording', `${name} ${version}`);
   for (const [index, number] of numbers.entries()) {
     throwIfAborted(signal, 'replay');
-    const recorded = await readCall(directory, number);
-    const { result: expected } = recorded;
-    if (expected) {
-      try {
-        const request = await requestOf(directory, recorded, { name, version });
-        const actual = await call(recorded.phase, request, { signal });
-        const comparison = compareAnswers(expected, actual, minIou);
-        log.compared(String(number), comparison, expected.timing.call_ms, actual.timing.callMs);
-      } catch (error) {
-        // What speaks of the version belongs into the report; what ends the replay does not.
-        if (!RunnerError.is(error) || ['aborted', 'closed', 'not_found'].includes(error.code)) throw error;
-        log.failed(String(number), error);
-      }
-    } else {
-      log.skipped();
-    }
+    await replayCall(o, number, call, log);
     o.onProgress?.(index + 1, numbers.length);
   }
   return log.report();
+}
+
+async function replayCall(
+  { directory, name, version, signal, minIou }: ReplayOptions,
+  number: number,
+  call: MakeCall,
+  log: ComparisonLog,
+): Promise<void> {
+  const id = String(number);
+  let recorded: RecordedCall;
+  let request: InspectionRequest;
+  try {
+    recorded = await readCall(directory, number);
+    if (!recorded.result) {
+      log.skipped();
+      return;
+    }
+    request = await requestOf(directory, recorded, { name, version });
+  } catch (error) {
+    // Damaged by a power cut, dropped by a recorder that goes on, or forged: that says nothing of the version.
+    log.skipped({ id, error: error as RunnerError });
+    return;
+  }
+  const { result: expected, phase } = recorded;
+  try {
+    const actual = await call(phase, request, { signal });
+    const comparison = compareAnswers(expected, actual, minIou);
+    log.compared(id, comparison, expected.timing.call_ms, actual.timing.callMs);
+  } catch (error) {
+    if (!RunnerError.is(error) || ENDS_REPLAY.has(error.code)) throw error;
+    if (error.code === 'unsupported_phase') log.skipped();
+    else log.failed(id, error);
+  }
 }
 
 async function requestOf(

@@ -16,9 +16,11 @@ export class Retirement {
   /**
    * Waits until a deployment has no call left and stops it, unless a product id is served by it or somebody keeps it.
    * Calls that looked up their version before it was remapped are waited for first: they will still come to it.
+   *
+   * @param o `sparePinned`: also not when it was started by name, be it meanwhile
    */
-  retire(deployment: Deployment): Promise<void> {
-    const retired = this.#retire(deployment);
+  retire(deployment: Deployment, o: { sparePinned?: boolean } = {}): Promise<void> {
+    const retired = this.#retire(deployment, o.sparePinned ?? false);
     this.#underWay.add(retired);
     const done = () => this.#underWay.delete(retired);
     retired.then(done, done);
@@ -31,17 +33,19 @@ export class Retirement {
   }
 
   /** Whether a product id is mapped to the version. */
-  async isMapped({ entry }: Deployment): Promise<boolean> {
+  async #isMapped({ entry }: Deployment): Promise<boolean> {
     const mappings = Object.values(await this.#registry.active());
     return mappings.some(({ name, version }) => name === entry.name && version === entry.version);
   }
 
-  async #retire(deployment: Deployment): Promise<void> {
+  async #retire(deployment: Deployment, sparePinned: boolean): Promise<void> {
     for (;;) {
       await this.#router.settled();
       await deployment.unheld();
-      if (deployment.isEnding || deployment.isKept || (await this.isMapped(deployment))) return;
-      // Between the last look and now nothing may have come: from here to the refusal no time passes.
+      const isMapped = await this.#isMapped(deployment);
+      // Between this look and the refusal nothing may have come: no time passes from here on.
+      if (deployment.isEnding || deployment.isKept || isMapped) return;
+      if (sparePinned && deployment.isPinned) return;
       if (!deployment.isHeld) return deployment.stop({ reason: 'no product id uses it', finishCalls: true });
     }
   }

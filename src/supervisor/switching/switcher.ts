@@ -1,32 +1,32 @@
-import { throwIfAborted, type OperationOptions } from '../../abort.js';
+import { throwIfAborted } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
+import type { VersionRef } from '../../package/types.js';
 import { checkNotBarred } from '../../registry/barring.js';
-import { checkSupported } from '../../registry/mappings.js';
+import { checkPids, checkSupported, isSame, supports } from '../../registry/mappings.js';
 import type { Registry } from '../../registry/registry.js';
 import type { ActiveMapping } from '../../registry/types.js';
 import { settleOrAbort } from '../abortable.js';
 import type { Deployment, Emit } from '../deployment.js';
-import type { DeploymentTable } from '../deployment-table.js';
+import type { DeploymentTable, HeldDeployment } from '../deployment-table.js';
+import type { Gate } from '../gate.js';
 import type { SupervisorPolicy } from '../policy.js';
-import { resolveProbation } from '../probation.js';
+import { resolveProbation, type ProbationPolicy } from '../probation.js';
 import type { Router } from '../router.js';
-import type { InspectionRequest, InspectionResult } from '../types.js';
 import type { Retirement } from './retirement.js';
 import type { Trials } from './trials.js';
 import type { RollbackOptions, SwitchOptions, WarmUp } from './types.js';
+import { distinct } from './version-refs.js';
 
-/** Makes one call at one deployment, whoever is active. */
-export type CallAt = (
-  deployment: Deployment,
-  request: InspectionRequest,
-  o: OperationOptions,
-) => Promise<InspectionResult>;
+/** Makes the calls that a version must answer before it serves anybody. */
+type MakeWarmUp = (deployment: Deployment, asked: WarmUp, signal: AbortSignal | undefined) => Promise<void>;
+type Mappings = Readonly<Record<string, ActiveMapping>>;
 
 /**
  * Moves product ids from one version to another while calls go on: the new one is ready before it is mapped, the old
  * one finishes what it has. Changes are made one after the other, each on what the last one left.
  */
 export class Switcher {
+  readonly #gate: Gate;
   readonly #registry: Registry;
   readonly #table: DeploymentTable;
   readonly #router: Router;
@@ -34,12 +34,13 @@ export class Switcher {
   readonly #trials: Trials;
   readonly #policy: Readonly<SupervisorPolicy>;
   readonly #emit: Emit;
-  readonly #callAt: CallAt;
+  readonly #warmUp: MakeWarmUp;
   #turn: Promise<unknown> = Promise.resolve();
   #isFollowQueued = false;
   #isClosed = false;
 
   constructor(o: {
+    gate: Gate;
     registry: Registry;
     table: DeploymentTable;
     router: Router;
@@ -47,8 +48,9 @@ export class Switcher {
     trials: Trials;
     policy: Readonly<SupervisorPolicy>;
     emit: Emit;
-    callAt: CallAt;
+    warmUp: MakeWarmUp;
   }) {
+    this.#gate = o.gate;
     this.#registry = o.registry;
     this.#table = o.table;
     this.#router = o.router;
@@ -56,14 +58,14 @@ export class Switcher {
     this.#trials = o.trials;
     this.#policy = o.policy;
     this.#emit = o.emit;
-    this.#callAt = o.callAt;
+    this.#warmUp = o.warmUp;
   }
 
   /** See {@link AlgorithmSupervisor.switch}. */
   switch(o: SwitchOptions): Promise<void> {
-    return this.#inTurn(() =>
-      this.#move(o, () => {
-        const { name, version, pids, operator, force, signal } = o;
+    return this.#inTurn(o.signal, () =>
+      this.#move(o, (pids) => {
+        const { name, version, operator, force, signal } = o;
         return this.#registry.switch({ name, version, pids, operator, force, signal });
       }),
     );
@@ -71,7 +73,7 @@ export class Switcher {
 
   /** See {@link AlgorithmSupervisor.rollback}. */
   rollback({ pid, to, operator, warmUp, force, signal }: RollbackOptions): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#inTurn(signal, async () => {
       const mapping = (await this.#registry.active())[pid];
       const target = to ?? (await this.#earlier(mapping));
       if (!target) {
@@ -80,9 +82,9 @@ export class Switcher {
         });
       }
       const { name, version } = target;
-      await this.#move({ name, version, pids: [pid], operator, warmUp, force, signal }, async () =>
+      await this.#move({ name, version, pids: [pid], operator, warmUp, force, signal }, async (pids) =>
         to
-          ? this.#registry.switch({ name, version, pids: [pid], operator, force, signal })
+          ? this.#registry.switch({ name, version, pids, operator, force, signal })
           : [await this.#registry.rollback({ pid, operator, signal })],
       );
     });
@@ -92,91 +94,117 @@ export class Switcher {
   follow(): void {
     if (this.#isFollowQueued || this.#isClosed) return;
     this.#isFollowQueued = true;
-    this.#inTurn(async () => {
+    this.#inTurn(undefined, async () => {
       this.#isFollowQueued = false;
       await this.#follow();
     }).catch((error: unknown) => {
-      if (RunnerError.is(error) && !this.#isClosed) this.#emit('error', { error });
+      if (RunnerError.is(error) && !RunnerError.is(error, 'closed')) this.#emit('error', { error });
     });
   }
 
   /** Waits for the change that is under way and makes no further one. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#turn.catch(() => undefined);
+    await this.#turn;
     await this.#trials.close();
     await this.#retirement.settled();
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(async () => {
-      if (this.#isClosed)
-        throw new RunnerError('closed', 'The supervisor was closed before its turn to switch');
+  /** Whoever gives up waiting leaves the line; those behind still wait for those before. */
+  #inTurn<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    const before = this.#turn;
+    const turn = settleOrAbort(signal, before).then(() => {
+      this.#gate.check('its turn to switch');
       return work();
     });
-    this.#turn = turn.catch(() => undefined);
+    this.#turn = Promise.allSettled([before, turn]);
     return turn;
   }
 
-  async #move(o: SwitchOptions, commit: () => Promise<ActiveMapping[]>): Promise<void> {
-    const { name, version, pids, signal } = o;
+  async #move(o: SwitchOptions, commit: (pids: string[]) => Promise<unknown>): Promise<void> {
+    const { name, version, signal } = o;
     throwIfAborted(signal, 'switch');
+    const pids = checkPids(o.pids);
     const probation = o.probation && resolveProbation(o.probation);
     const entry = await this.#router.entry(name, version);
     checkSupported(entry, pids);
     const active = await this.#registry.active();
     if (!o.force) checkNotBarred({ active }, { name, version, pids });
-    const from = distinct(pids.map((pid) => active[pid])).filter((old) => !isSame(old, entry));
-    const old = from.map((one) => this.#table.find(one.name, one.version)).filter((one) => one !== undefined);
     const stood = this.#table.find(name, version) !== undefined;
     if (!stood) this.#table.forgive(name, version);
-    const workers = Math.max(this.#policy.workers, ...old.map(({ pool }) => pool.slots.length));
-    const { deployment, letGo } = await this.#table.obtain(entry, workers);
+    const { deployment, letGo } = await this.#gate.hold(() =>
+      this.#table.obtain(entry, this.#workersOf(active, pids)),
+    );
+    let before: Mappings;
     try {
       await settleOrAbort(signal, deployment.serving());
       if (o.warmUp) await this.#warmUp(deployment, o.warmUp, signal);
       throwIfAborted(signal, 'switch');
-      await commit();
+      this.#gate.check('it had switched');
+      // Looked up again: others may have moved an id while the new version was made ready.
+      before = await this.#registry.active();
+      await commit(pids);
     } catch (error) {
       letGo();
       // Nothing has changed; one that was started for this alone goes again.
-      if (!stood && !deployment.isPinned) await this.#retirement.retire(deployment);
+      if (!stood) await this.#retirement.retire(deployment, { sparePinned: true }).catch(() => undefined);
       throw error;
     }
     letGo();
-    for (const pid of pids) deployment.servedPids.add(pid);
-    this.#trials.supersede(pids);
-    this.#emit('switched', { name, version, pids: [...pids], from });
-    if (probation && old.length > 0) this.#trials.begin(deployment, old, pids, probation);
-    else await Promise.all(old.map((one) => this.#retirement.retire(one)));
+    await this.#moved(deployment, pids, before, probation);
   }
 
-  async #warmUp(
+  /** The ids are mapped to the new version: what follows for the versions they were moved from. */
+  async #moved(
     deployment: Deployment,
-    { calls = 1, stepIndex = 1, ...rest }: WarmUp,
-    signal: AbortSignal | undefined,
+    pids: readonly string[],
+    before: Mappings,
+    probation: ProbationPolicy | undefined,
   ): Promise<void> {
     const { name, version } = deployment.entry;
-    const request = { target: { name, version }, stepIndex, ...rest };
-    const results = await Promise.all(
-      deployment.pool.slots.map(async () => {
-        const answers: InspectionResult[] = [];
-        for (let call = 0; call < calls; call++)
-          answers.push(await this.#callAt(deployment, request, { signal }));
-        return answers;
-      }),
+    for (const pid of pids) deployment.servedPids.add(pid);
+    const moved = pids.filter((pid) => !before[pid] || !isSame(before[pid], deployment.entry));
+    const from = distinct(moved.map((pid) => before[pid]));
+    this.#trials.supersede(moved);
+    this.#emit('switched', { name, version, pids: [...pids], from });
+    if (probation) {
+      const old = await this.#keepReady(from, deployment.pool.slots.length);
+      // An id that nobody served before has no version to go back to.
+      const returning = moved.filter((pid) => before[pid]);
+      if (old.length > 0) this.#trials.begin(deployment, old, returning, probation);
+      for (const { letGo } of old) letGo();
+    } else {
+      const old = from.flatMap((one) => this.#table.find(one.name, one.version) ?? []);
+      await Promise.all(old.map((one) => this.#retirement.retire(one)));
+    }
+  }
+
+  /** The versions before, held; one that had not served here yet is started for the case that it must. */
+  async #keepReady(from: readonly VersionRef[], workers: number): Promise<HeldDeployment[]> {
+    const kept: HeldDeployment[] = [];
+    for (const one of from) {
+      const standing = this.#table.find(one.name, one.version);
+      if (standing) {
+        kept.push({ deployment: standing, letGo: standing.hold() });
+        continue;
+      }
+      const entry = await this.#registry.get(one.name, one.version);
+      if (entry) kept.push(await this.#gate.hold(() => this.#table.obtain(entry, workers)));
+    }
+    return kept;
+  }
+
+  /** As many as the ids have now. */
+  #workersOf(active: Mappings, pids: readonly string[]): number {
+    const standing = distinct(pids.map((pid) => active[pid])).map((one) =>
+      this.#table.find(one.name, one.version),
     );
-    const bad = results.flat().find(({ status }) => status === 'ERROR');
-    if (!bad) return;
-    throw new RunnerError(
-      'start_failed',
-      `${name} ${version} answered its warm-up call with ERROR: ${bad.message}. Nothing was switched`,
-      { errorCode: bad.errorCode, details: { name, version, stage: 'warm-up', raw: bad } },
-    );
+    return Math.max(this.#policy.workers, ...standing.map((one) => one?.pool.slots.length ?? 0));
   }
 
   async #follow(): Promise<void> {
     const active = await this.#registry.active();
+    this.#trials.follow(active);
     const moved = this.#table.all().flatMap((deployment) => {
       const elsewhere = [...deployment.servedPids].filter((pid) => {
         const mapping = active[pid];
@@ -190,36 +218,22 @@ export class Switcher {
       for (const next of distinct(pids.map((pid) => active[pid]))) {
         const entry = await this.#registry.get(next.name, next.version);
         if (!entry) continue;
-        const held = await this.#table.obtain(entry, Math.max(1, deployment.pool.slots.length));
-        for (const pid of pids) if (isSame(active[pid], entry)) held.deployment.servedPids.add(pid);
+        const workers = Math.max(1, deployment.pool.slots.length);
+        const held = await this.#gate.hold(() => this.#table.obtain(entry, workers));
+        for (const pid of pids)
+          if (active[pid] && isSame(active[pid], entry)) held.deployment.servedPids.add(pid);
         held.letGo();
       }
       void this.#retirement.retire(deployment);
     }
   }
 
-  async #earlier(mapping: ActiveMapping | undefined): Promise<{ name: string; version: string } | undefined> {
+  /** The one that the registry would roll back to. */
+  async #earlier(mapping: ActiveMapping | undefined): Promise<VersionRef | undefined> {
     for (const past of mapping?.history ?? []) {
-      if (await this.#registry.get(past.name, past.version)) return past;
+      const entry = await this.#registry.get(past.name, past.version);
+      if (entry && supports(entry, mapping?.pid ?? '')) return past;
     }
     return undefined;
   }
-}
-
-interface Version {
-  name: string;
-  version: string;
-}
-
-function isSame(a: Version | undefined, b: Version): boolean {
-  return a?.name === b.name && a.version === b.version;
-}
-
-function distinct(versions: readonly (Version | undefined)[]): Version[] {
-  const known: Version[] = [];
-  for (const one of versions) {
-    if (one && !known.some((other) => isSame(other, one)))
-      known.push({ name: one.name, version: one.version });
-  }
-  return known;
 }

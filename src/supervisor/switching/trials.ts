@@ -1,10 +1,13 @@
 import { RunnerError } from '../../errors.js';
+import type { VersionRef } from '../../package/types.js';
+import { isSame } from '../../registry/mappings.js';
 import type { Registry } from '../../registry/registry.js';
 import type { Clock } from '../clock.js';
 import type { Deployment, Emit } from '../deployment.js';
 import { Probation, type ProbationPolicy, type TrialOutcome, type TrialVerdict } from '../probation.js';
 import type { SupervisorEvents } from '../types.js';
 import type { Retirement } from './retirement.js';
+import { distinct } from './version-refs.js';
 
 /** A version on trial, and those that stand ready to come back. */
 interface Trial {
@@ -39,19 +42,21 @@ export class Trials {
     this.#emit = o.emit;
   }
 
-  /** The versions before are kept ready until the trial ends. */
+  /** The versions before are kept ready until the trial ends. `pids` are those that they served. */
   begin(
     deployment: Deployment,
-    before: readonly Deployment[],
+    before: readonly { deployment: Deployment }[],
     pids: readonly string[],
     policy: ProbationPolicy,
   ): void {
-    const medians = before.map(({ latency }) => latency.percentile(0.5)).filter((ms) => ms !== undefined);
+    const medians = before
+      .map((old) => old.deployment.latency.percentile(0.5))
+      .filter((ms) => ms !== undefined);
     const trial: Trial = {
       deployment,
       probation: new Probation(policy, medians.length > 0 ? Math.max(...medians) : undefined),
       pids: new Set(pids),
-      before: before.map((old) => ({ deployment: old, letGo: old.keep() })),
+      before: before.map(({ deployment: old }) => ({ deployment: old, letGo: old.keep() })),
       cancelTimer: this.#clock.after(policy.durationMs, () => {
         this.#judge(trial, trial.probation.timeIsUp());
       }),
@@ -63,6 +68,17 @@ export class Trials {
   supersede(pids: readonly string[]): void {
     for (const trial of [...this.#trials]) {
       for (const pid of pids) trial.pids.delete(pid);
+      if (trial.pids.size === 0) this.#end(trial);
+    }
+  }
+
+  /** Another process, or somebody at the registry, has moved ids: as {@link Trials.supersede}. */
+  follow(active: Readonly<Record<string, VersionRef>>): void {
+    for (const trial of [...this.#trials]) {
+      for (const pid of trial.pids) {
+        const mapping = active[pid];
+        if (!mapping || !isSame(mapping, trial.deployment.entry)) trial.pids.delete(pid);
+      }
       if (trial.pids.size === 0) this.#end(trial);
     }
   }
@@ -99,37 +115,48 @@ export class Trials {
   }
 
   /** Once. A way back that fails leaves the new version where it is, and is for people to look at. */
-  async #goBack({ deployment, pids }: Trial, reason: string): Promise<void> {
+  async #goBack({ deployment, pids, before }: Trial, reason: string): Promise<void> {
     const { name, version } = deployment.entry;
+    let left: string[] = [...pids];
     try {
-      const mappings = await this.#registry.switchBack({
-        pids: [...pids],
-        from: { name, version },
-        reason,
-        operator: 'probation',
-      });
-      const to = mappings.map((mapping) => ({ name: mapping.name, version: mapping.version }));
-      this.#emit('switchedBack', {
-        name,
-        version,
-        pids: mappings.map(({ pid }) => pid),
-        to: to.filter(
-          (one, index) =>
-            to.findIndex((other) => other.version === one.version && other.name === one.name) === index,
-        ),
-        reason,
-      });
+      const from = { name, version };
+      const mappings = await this.#registry.switchBack({ pids: left, from, reason, operator: 'probation' });
+      for (const { pid, ...to } of mappings) {
+        before.find((old) => isSame(old.deployment.entry, to))?.deployment.servedPids.add(pid);
+      }
+      const back = mappings.map(({ pid }) => pid);
+      left = left.filter((pid) => !back.includes(pid));
+      // None: they had been moved on in the meantime, and nothing has changed.
+      if (back.length > 0) {
+        this.#emit('switchedBack', { name, version, pids: back, to: distinct(mappings), reason });
+        await this.#serveAgain(before, mappings);
+      }
+      const active = left.length > 0 ? await this.#registry.active() : {};
+      left = left.filter((pid) => active[pid] && isSame(active[pid], from));
+      if (left.length > 0) throw new Error(`no earlier version of ${left.join(', ')} is kept`);
     } catch (cause) {
-      const error = new RunnerError(
-        'version_barred',
-        `${name} ${version} failed its trial (${reason}), and the way back failed too: ${(cause as Error).message}. ` +
-          'It is not tried again: switch by hand',
-        { cause, details: { name, version, pids: [...pids], reason } },
-      );
-      this.#emit('error', { error, name, version });
-      return;
+      this.#tellOfFailure({ name, version }, left, reason, cause);
     }
     void this.#retirement.retire(deployment);
+  }
+
+  /** The version before may have crashed itself meanwhile: its circuit is closed by hand, once. */
+  async #serveAgain(before: Trial['before'], mappings: readonly VersionRef[]): Promise<void> {
+    const serving = before
+      .filter((old) => !old.deployment.isEnding && mappings.some((to) => isSame(to, old.deployment.entry)))
+      .map((old) => old.deployment.serving());
+    await Promise.all(serving);
+  }
+
+  #tellOfFailure({ name, version }: VersionRef, pids: string[], reason: string, cause: unknown): void {
+    if (RunnerError.is(cause, 'closed')) return; // whoever closes is told of nothing
+    const error = new RunnerError(
+      RunnerError.is(cause) ? cause.code : 'not_found',
+      `${name} ${version} failed its trial (${reason}), and the way back failed too: ${(cause as Error).message}. ` +
+        'It is not tried again: switch by hand',
+      { cause, details: { name, version, pids, reason } },
+    );
+    this.#emit('error', { error, name, version });
   }
 
   #end(trial: Trial): void {
