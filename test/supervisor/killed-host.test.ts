@@ -1,57 +1,98 @@
-import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Registry } from '../../src/registry/registry.js';
 import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
+import { startScript } from '../support/child-script.js';
 import { deployVersion } from '../support/deployed-version.js';
+import type { StepPlan } from '../support/fs-steps.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
-const host = fileURLToPath(new URL('../support/switching-host.ts', import.meta.url));
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+/** How many file-system steps of a switch are tried; `all` tries each of them (`npm run soak:kill-matrix`). */
+const given = process.env.KILL_MATRIX ?? '2';
 const image = { data: new Uint8Array(12), width: 2, height: 2 };
 
 /** A child of the worker that has left its group, and would live on. */
 const GRANDCHILD = 'import subprocess\nsubprocess.Popen(["sleep", "600"], start_new_session=True)';
 
-test
-  .runIf(process.platform === 'linux')
-  .each(['2 starting', '2 ready', '2 executing', 'committed', 'switched', '1 stopping', 'end'])(
+/** A store with versions 1 and 2, `A` and `B` active at 1. */
+async function openStore(onImport = ''): Promise<{ root: string; registry: Registry }> {
+  const root = await temporaryFolder();
+  const registry = await Registry.open(root);
+  onTestFinished(() => registry.close());
+  for (const version of ['1', '2']) {
+    await deployVersion(registry, { version, source: steeredAlgorithm({ onImport }), pids: ['A', 'B'] });
+  }
+  await registry.activate({ name: 'sample', version: '1', pids: ['A', 'B'] });
+  return { root, registry };
+}
+
+/** Both ids are at one version, no worker is left, and the next host serves them. Gives the version. */
+async function expectWhole(root: string, registry: Registry): Promise<string | undefined> {
+  const { A, B } = await registry.active();
+  expect(A?.version).toBe(B?.version);
+  await vi.waitFor(() => {
+    expect(workersOf(root)).toEqual([]);
+  }, 15_000);
+  await using supervisor = new AlgorithmSupervisor({ registry });
+  for (const pid of ['A', 'B']) {
+    expect(await supervisor.execute({ pid, stepIndex: 1, image })).toMatchObject({
+      status: 'OK',
+      version: A?.version,
+    });
+  }
+  return A?.version;
+}
+
+const BEFORE = ['2 starting', '2 ready', '2 executing'];
+const AFTER = ['committed', 'switched', '1 stopping', 'end', 'on trial'];
+
+test.runIf(process.platform === 'linux').each([...BEFORE, ...AFTER])(
   'a host killed at "%s" of a switch leaves both ids at one version, which the next host serves, and neither worker nor grandchild',
   async (moment) => {
-    const root = await temporaryFolder();
-    const registry = await Registry.open(root);
-    onTestFinished(() => registry.close());
-    for (const version of ['1', '2']) {
-      const source = steeredAlgorithm({ onImport: GRANDCHILD });
-      await deployVersion(registry, { version, source, pids: ['A', 'B'] });
-    }
-    await registry.activate({ name: 'sample', version: '1', pids: ['A', 'B'] });
-    const child = spawn(process.execPath, ['--import', tsx, host, root, moment], { stdio: 'inherit' });
-    const ended = await new Promise((resolve) =>
-      child.once('exit', (_, signal) => {
-        resolve(signal);
-      }),
-    );
-    expect(ended).toBe('SIGKILL');
-    const { A, B } = await registry.active();
-    expect(A?.version).toBe(B?.version);
-    const isBefore = ['2 starting', '2 ready', '2 executing'].includes(moment);
-    expect(A?.version).toBe(isBefore ? '1' : '2');
-    await vi.waitFor(() => {
-      expect(workersOf(root)).toEqual([]);
-    }, 15_000);
-    await using supervisor = new AlgorithmSupervisor({ registry });
-    for (const pid of ['A', 'B']) {
-      expect(await supervisor.execute({ pid, stepIndex: 1, image })).toMatchObject({
-        status: 'OK',
-        version: A?.version,
-      });
-    }
+    const { root, registry } = await openStore(GRANDCHILD);
+    expect(await startScript('switching-host.ts', [root, moment]).end).toMatchObject({ signal: 'SIGKILL' });
+    expect(await expectWhole(root, registry)).toBe(BEFORE.includes(moment) ? '1' : '2');
+    const { A } = await registry.active();
+    expect(A?.barred).toBeUndefined(); // a trial that dies with its host has no verdict
   },
 );
+
+test.runIf(process.platform === 'linux')(
+  'a host killed, or out of space, at any file-system step of a switch serves the old version or the new one',
+  { timeout: given === 'all' ? 3_600_000 : 120_000 },
+  async () => {
+    const run = async (plan: StepPlan) => {
+      const { root, registry } = await openStore();
+      const end = await startScript('switching-host.ts', [root, JSON.stringify(plan)]).end;
+      const version = await expectWhole(root, registry);
+      const report = JSON.parse(end.stdout || 'null') as Report | null;
+      return { ...end, report, version, where: `${JSON.stringify(plan)} ${end.stderr}` };
+    };
+    const { report: counted } = await run({ mode: 'count' });
+    expect(counted).toMatchObject({ served: ['2', '2'] });
+    const steps = counted?.steps ?? 0;
+    expect(steps).toBeGreaterThan(10);
+    const tried = given === 'all' ? steps : Number(given);
+    for (let n = 0; n < tried; n++) {
+      const at = given === 'all' ? n + 1 : 1 + Math.floor(((n + 0.5) * steps) / tried);
+      const killed = await run({ mode: 'kill', at });
+      expect(killed.signal, killed.where).toBe('SIGKILL');
+      const full = await run({ mode: 'fail', at, code: 'ENOSPC' });
+      expect(full, full.where).toMatchObject({ exitCode: 0, signal: null });
+      expect(full.report?.served, full.where).toEqual([full.version, full.version]);
+      // Told when it failed: then the old one serves, unless the failure came after the commit.
+      if (full.version === '1') expect(full.report?.code, full.where).toBeDefined();
+    }
+    process.stdout.write(`kill matrix: ${steps} file-system steps of a switch, ${tried * 2} cuts tried\n`);
+  },
+);
+
+interface Report {
+  steps: number;
+  code?: string;
+  served: string[];
+}
 
 /** Processes that have the store in their environment. */
 function workersOf(root: string): string[] {

@@ -21,6 +21,28 @@ test('passes when its time is up', () => {
   expect(trialOf().timeIsUp()).toEqual({ state: 'passed' });
 });
 
+test('is judged by the calls there were when its time is up: exactly a fifth of errors is borne, one more is not', () => {
+  const fair = trialOf({ maxErrorRate: 0.2 });
+  repeat(4, () => fair.called('ok', 1));
+  fair.called('error', 1);
+  expect(fair.timeIsUp()).toEqual({ state: 'passed' });
+  const bad = trialOf({ maxErrorRate: 0.2 });
+  repeat(3, () => bad.called('ok', 1));
+  bad.called('error', 1);
+  expect(bad.timeIsUp()).toEqual({ state: 'failed', why: '1 of 4 calls failed' });
+});
+
+test('of fewer calls than are judged otherwise is judged by them all, with the last one', () => {
+  const trial = trialOf({ calls: 3, minCalls: 10 });
+  expect(repeat(3, () => trial.called('error', 1))).toEqual(['running', 'running', 'failed']);
+});
+
+test('of as many calls as there are numbers takes no memory for them', () => {
+  const trial = trialOf({ calls: Number.MAX_SAFE_INTEGER, minCalls: 600, maxLatencyRatio: 3 }, 10);
+  expect(repeat(599, () => trial.called('ok', 31)).at(-1)).toBe('running');
+  expect(trial.called('ok', 31).state).toBe('failed');
+});
+
 test('fails with the third crash, not with the second', () => {
   const trial = trialOf({ maxCrashes: 3 });
   expect(repeat(3, () => trial.crashed())).toEqual(['running', 'running', 'failed']);
@@ -81,6 +103,10 @@ test('a verdict stands, whatever comes after it', () => {
 
 test.each([
   ['calls', 0],
+  ['calls', Infinity],
+  ['calls', 1.5],
+  ['durationMs', Infinity],
+  ['maxErrorRate', 5],
   ['maxTimeoutRate', -0.1],
   ['durationMs', NaN],
   ['maxCrash', 3],

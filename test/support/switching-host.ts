@@ -1,11 +1,14 @@
 /**
- * A host that is killed in the middle of a switch: `tsx switching-host.ts <store> <moment>`. It serves `A` and `B` at
- * version 1, switches both to version 2, and ends itself with SIGKILL at the moment.
+ * A host that something happens to in the middle of a switch: `tsx switching-host.ts <store> <moment>`. It serves `A`
+ * and `B` at version 1 and switches both to version 2. It ends itself with SIGKILL at the moment, or, where that is a
+ * plan for file-system steps, follows the plan and prints what it came to.
  */
 import { Registry } from '../../src/registry/registry.js';
 import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
+import { countSteps, type StepPlan } from './fs-steps.js';
 
 const [store = '', moment = ''] = process.argv.slice(2);
+const plan = moment.startsWith('{') ? (JSON.parse(moment) as StepPlan) : undefined;
 const die = (now: string) => {
   if (now === moment) process.kill(process.pid, 'SIGKILL');
 };
@@ -13,7 +16,8 @@ const die = (now: string) => {
 const registry = await Registry.open(store);
 const supervisor = new AlgorithmSupervisor({ registry });
 const image = { data: new Uint8Array(12), width: 2, height: 2 };
-await supervisor.execute({ pid: 'A', stepIndex: 1, image });
+const call = (pid: string) => supervisor.execute({ pid, stepIndex: 1, image });
+await call('A');
 supervisor.on('state', ({ version, state }) => {
   die(`${version} ${state}`);
 });
@@ -26,6 +30,16 @@ registry.on('switched', () => {
 supervisor.on('switched', () => {
   die('switched');
 });
-await supervisor.switch({ name: 'sample', version: '2', pids: ['A', 'B'], warmUp: { image } });
+const steps = plan && countSteps(store, plan);
+const probation = moment === 'on trial' ? {} : undefined;
+const code = await supervisor
+  .switch({ name: 'sample', version: '2', pids: ['A', 'B'], warmUp: { image }, probation })
+  .catch((error: unknown) => (error as { code?: string }).code);
+die('on trial');
 die('end');
-throw new Error(`there is no moment ${moment} in a switch`);
+if (!steps) throw new Error(`there is no moment ${moment} in a switch`);
+const taken = steps();
+const served = [(await call('A')).version, (await call('B')).version];
+await supervisor.close();
+await registry.close();
+process.stdout.write(JSON.stringify({ steps: taken, code, served }));

@@ -1,0 +1,89 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { FramePool } from '../../src/frames/frame-pool.js';
+import { Registry } from '../../src/registry/registry.js';
+import { DeploymentTable } from '../../src/supervisor/deployment-table.js';
+import { resolvePolicy } from '../../src/supervisor/policy.js';
+import { resolveProbation } from '../../src/supervisor/probation.js';
+import { Router } from '../../src/supervisor/router.js';
+import { Retirement } from '../../src/supervisor/switching/retirement.js';
+import { Trials } from '../../src/supervisor/switching/trials.js';
+import type { InspectionResult, SupervisorEvents } from '../../src/supervisor/types.js';
+import { deployVersion } from '../support/deployed-version.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+import { VirtualClock } from '../support/virtual-clock.js';
+
+/** Version 2 on trial for `A`, version 1 standing by, in a time that stands still. */
+async function onTrial() {
+  const registry = await Registry.open(await temporaryFolder(), { durability: 'none' });
+  const frames = new FramePool();
+  const clock = new VirtualClock();
+  const told: string[] = [];
+  const emit = (name: keyof SupervisorEvents, ..._: unknown[]) => told.push(name);
+  const policy = resolvePolicy();
+  const table = new DeploymentTable(
+    { registry, frames, flavour: 'sdk', policy, clock, emit },
+    () => undefined,
+  );
+  const router = new Router({ registry, table, policy });
+  const retirement = new Retirement(registry, router);
+  const trials = new Trials({ registry, retirement, clock, emit });
+  onTestFinished(async () => {
+    await trials.close();
+    await Promise.all(table.all().map((deployment) => deployment.stop()));
+    await retirement.settled();
+    await frames.close();
+    await registry.close();
+  });
+  const held = [];
+  for (const version of ['1', '2']) {
+    const entry = await deployVersion(registry, { version, pids: ['A'] });
+    held.push(await table.obtain(entry, 1));
+    await registry.switch({ name: 'sample', version, pids: ['A'] });
+  }
+  const [old, young] = held.map(({ deployment }) => deployment);
+  if (!old || !young) throw new Error('both are started');
+  await Promise.all([old.ready, young.ready]);
+  for (const { letGo } of held) letGo();
+  trials.begin(young, [{ deployment: old }], ['A'], resolveProbation({ durationMs: 60_000 }));
+  const answer = (status: 'OK' | 'ERROR') => {
+    const result = { status, timing: { totalMs: 1 } } as InspectionResult;
+    const event: SupervisorEvents['result'][0] = {
+      ...{ name: 'sample', version: '2', pid: 'A', phase: 'execute', result },
+    };
+    trials.watch('result', event);
+  };
+  const verdicts = () => told.filter((name) => name === 'probationPassed' || name === 'switchedBack');
+  return { registry, clock, trials, answer, verdicts };
+}
+
+test('a trial of 60 s is passed in its last millisecond, not before', async () => {
+  const { clock, answer, verdicts, registry } = await onTrial();
+  answer('OK');
+  clock.advance(59_999);
+  expect(verdicts()).toEqual([]);
+  clock.advance(1);
+  expect(verdicts()).toEqual(['probationPassed']);
+  expect((await registry.active()).A?.version).toBe('2');
+});
+
+test('a trial of 60 s in which every call failed is failed in its last millisecond, and the version before serves again', async () => {
+  const { clock, answer, verdicts, registry, trials } = await onTrial();
+  for (let call = 0; call < 3; call++) answer('ERROR');
+  clock.advance(59_999);
+  expect(verdicts()).toEqual([]);
+  clock.advance(1);
+  await trials.close(); // waits for the way back
+  expect(verdicts()).toEqual(['switchedBack']);
+  expect((await registry.active()).A).toMatchObject({
+    version: '1',
+    barred: [{ version: '2', reason: '3 of 3 calls failed' }],
+  });
+});
+
+test('closing in the middle of a trial leaves no timer of it, and no verdict', async () => {
+  const { clock, answer, verdicts, trials } = await onTrial();
+  answer('ERROR');
+  await trials.close();
+  clock.advance(600_000);
+  expect(verdicts()).toEqual([]);
+});
