@@ -175,6 +175,32 @@ export interface RunnerErrorOptions {
 
 const BRAND = Symbol.for('procvision-runner.RunnerError');
 
+/** `util.inspect.custom`: how the REPL, `console.log` and uncaught errors are shown. */
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+
+/** The code before the message, then where, then the facts: tracebacks and output line by line, as they were written. */
+function show(
+  this: RunnerError,
+  depth: number | null,
+  options: object,
+  inspect: (value: unknown, options: object) => string,
+): string {
+  const { name, code, errorCode, message, stack = '', details, cause, retryable } = this;
+  const head = `${name} [${code}${errorCode === undefined ? '' : ` ${errorCode}`}]: ${message}`;
+  if (depth !== null && depth < 0) return head;
+  const { traceback, output, ...rest } = details;
+  const inner = { ...options, depth: depth === null ? null : depth - 1 };
+  const facts = [
+    ...(retryable ? ['may succeed if tried again'] : []),
+    ...(Object.keys(rest).length > 0 ? [`details: ${inspect(rest, inner)}`] : []),
+    ...(output && output.length > 0 ? [`output:\n${output.join('\n')}`] : []),
+    ...(traceback === undefined ? [] : [`traceback:\n${traceback.trimEnd()}`]),
+    ...(cause === undefined ? [] : [`cause: ${inspect(cause, inner)}`]),
+  ];
+  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line));
+  return [head, ...frames, ...facts.map((fact) => `  ${fact.replaceAll('\n', '\n    ')}`)].join('\n');
+}
+
 const RETRYABLE: ReadonlySet<RunnerErrorCode> = new Set<RunnerErrorCode>([
   'lock_timeout',
   'timeout',
@@ -208,6 +234,7 @@ export class RunnerError extends Error {
     this.details = options.details ?? {};
     this.retryable = options.retryable ?? RETRYABLE.has(code);
     Object.defineProperty(this, BRAND, { value: true });
+    Object.defineProperty(this, INSPECT, { value: show });
   }
 
   /**

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import type { OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
+import { showAs } from '../readable.js';
 import type { Check } from '../package/types.js';
 import type { VenvManager } from '../python/venv-manager.js';
 import type { Registry } from '../registry/registry.js';
@@ -113,6 +114,13 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
         this.emit('invalid', { id: randomUUID(), operation: 'install', path: file, error });
       },
     });
+    showAs(this, 'Deployer', () => ({
+      root: registry.layout.root,
+      running: this.#runner.running,
+      watching: this.#watches.size,
+      keep: this.#retention.keep,
+      closed: this.#runner.isClosed,
+    }));
   }
 
   /**

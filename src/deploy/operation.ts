@@ -38,6 +38,11 @@ export class OperationRunner {
     this.#before = before;
   }
 
+  /** Operations under way. */
+  get running(): number {
+    return this.#running.size;
+  }
+
   get isClosed(): boolean {
     return this.#closing.signal.aborted;
   }

@@ -1,6 +1,7 @@
 import { rm, statfs } from 'node:fs/promises';
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
+import { showAs } from '../readable.js';
 import { EncodedStore } from './encoded-store.js';
 import { isSafeToMap } from './file-system.js';
 import { defaultFrameRoot, makeFrameFolder } from './frame-folder.js';
@@ -44,7 +45,8 @@ export class FramePool implements AsyncDisposable {
   readonly gid: number | undefined;
   readonly #options: FramePoolOptions;
   #opened: Promise<Opened> | undefined;
-  #slots: SlotStore | undefined;
+  /** What was opened, once it is. */
+  #parts: Opened | undefined;
   #closed: Promise<void> | undefined;
 
   /** @throws RunnerError `invalid_params` for a bound that is none */
@@ -59,6 +61,11 @@ export class FramePool implements AsyncDisposable {
     }
     this.#options = options;
     this.gid = options.gid;
+    showAs(this, 'FramePool', () => {
+      const parts = this.#parts;
+      const state = this.#closed ? 'closed' : parts ? 'open' : 'not opened yet';
+      return { state, folder: parts?.folder, maxBytes, ...parts?.slots.usage };
+    });
   }
 
   /**
@@ -111,7 +118,7 @@ export class FramePool implements AsyncDisposable {
 
   /** Share of its bytes that frames in use take now, 0 to 1. */
   get load(): number {
-    return this.#slots?.load ?? 0;
+    return this.#parts?.slots.load ?? 0;
   }
 
   /**
@@ -159,8 +166,7 @@ export class FramePool implements AsyncDisposable {
       const folder = await makeFrameFolder(root, this.gid);
       const mapper = mapped && (await isSafeToMap(folder)) ? await loadMapper() : undefined;
       const slots = new SlotStore(folder, await this.#maxBytes(folder), mapper);
-      this.#slots = slots;
-      return { folder, slots, encoded: new EncodedStore(folder, slots) };
+      return (this.#parts = { folder, slots, encoded: new EncodedStore(folder, slots) });
     } catch (cause) {
       throw new RunnerError(
         'store_failed',

@@ -1,4 +1,5 @@
 import { RunnerError } from '../errors.js';
+import { showAs } from '../readable.js';
 import { wireMeta } from './image-meta.js';
 import type { Slot } from './slot.js';
 import type { Frame, FrameMeta, SentImage } from './types.js';
@@ -24,6 +25,12 @@ export class PooledFrame implements Frame {
     this.meta = Object.freeze(meta);
     this.#slot = slot;
     this.#giveBack = giveBack;
+    showAs(this, 'Frame', () => {
+      const { width, height, channels, colorSpace, cameraId, timestampMs } = meta;
+      const taken = new Date(timestampMs).toISOString();
+      const state = this.#isReleased ? 'released' : 'leased';
+      return { id: this.id, state, size: `${width} x ${height} x ${channels}`, colorSpace, cameraId, taken };
+    });
   }
 
   get pixels(): Uint8Array {

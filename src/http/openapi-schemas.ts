@@ -110,8 +110,9 @@ const REPORT: Json = {
       error: ref('Problem'),
       manifest: { type: 'object' },
       info: { type: 'object' },
+      warnings: listOf(STRING),
     },
-    ['error', 'manifest', 'info'],
+    ['error', 'manifest', 'info', 'warnings'],
   ),
 };
 

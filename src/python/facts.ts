@@ -4,6 +4,7 @@ import { assetPath } from '../assets.js';
 import { RunnerError } from '../errors.js';
 import { pythonEnvironment } from '../process/environment.js';
 import { run } from '../process/run.js';
+import { plainText, showAs } from '../readable.js';
 import { FactsFile } from './facts-file.js';
 import type { PythonFacts } from './python-facts.js';
 import type { Interpreter } from './types.js';
@@ -98,18 +99,22 @@ async function probe(path: string, { signal }: OperationOptions): Promise<Probed
 }
 
 function usable(facts: PythonFacts): Probed {
-  return {
-    ok: true,
-    facts,
-    interpreter: {
-      path: facts.base,
-      version: facts.version,
-      implementation: facts.implementation,
-      abi: facts.abi,
-      platform: facts.platform,
-      tags: new Set(facts.tags),
-    },
+  const { base: path, version, implementation, abi, platform } = facts;
+  const interpreter: Interpreter = {
+    path,
+    version,
+    implementation,
+    abi,
+    platform,
+    tags: new Set(facts.tags),
   };
+  showAs(interpreter, 'Interpreter', () => {
+    // It takes about a thousand tags.
+    const [best = ''] = interpreter.tags;
+    const tags = plainText(`${interpreter.tags.size}, ${best} before all others`);
+    return { path, version, implementation, abi, platform, tags };
+  });
+  return { ok: true, facts, interpreter };
 }
 
 /** The probe's answer; one that is too old gives its version and path alone. */

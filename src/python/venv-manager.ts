@@ -3,6 +3,7 @@ import type { OperationOptions } from '../abort.js';
 import { throwIfAborted } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
+import { showAs } from '../readable.js';
 import { pythonEnvironment } from '../process/environment.js';
 import { run } from '../process/run.js';
 import { findCandidates, interpreterIn } from './discovery.js';
@@ -71,6 +72,10 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
     if (this.installer === 'link' && !this.wheelStore) {
       throw new RunnerError('invalid_params', "installer 'link' needs a wheelStore: name its folder");
     }
+    showAs(this, 'VenvManager', () => {
+      const given = this.#given ?? 'as found on this machine';
+      return { installer: this.installer, wheelStore: this.wheelStore?.root, python: given, timeoutMs };
+    });
   }
 
   /** Pythons 3.8 or later on this machine, in the order in which they are preferred. Each is asked once. */

@@ -56,6 +56,17 @@ export class RegistryAccess {
     this.#poll.unref(); // an idle registry keeps no process alive
   }
 
+  /** What a person is shown, without a look at the disk. */
+  get summary(): { versions: string[]; active: Record<string, string>; closed: boolean } {
+    const { packages, active } = this.#file.known;
+    const title = ({ name, version }: { name: string; version: string }) => `${name} ${version}`;
+    return {
+      versions: packages.map(title),
+      active: Object.fromEntries(Object.values(active).map((mapping) => [mapping.pid, title(mapping)])),
+      closed: this.#isClosed,
+    };
+  }
+
   /** Reads the file for the first time. */
   open(o: OperationOptions): Promise<void> {
     return this.#file.open(o);

@@ -1,6 +1,7 @@
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import type { ProcessIdentity } from '../process/identity.js';
+import { showAs } from '../readable.js';
 import { makeFolder, type Durability } from '../store/atomic-file.js';
 import { StoreLayout } from '../store/layout.js';
 import { onStore } from '../store/store-error.js';
@@ -69,6 +70,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
       },
     };
     this.#access = new RegistryAccess(layout, { durability, lockTimeoutMs, pollMs }, listeners);
+    showAs(this, 'Registry', () => ({ root: layout.root, ...this.#access.summary, damage: this.damage }));
   }
 
   /**

@@ -63,6 +63,11 @@ export class SharedContent {
     else await this.change('repair', () => undefined, options);
   }
 
+  /** What the file said when it was last looked at. */
+  get known(): RegistryContent {
+    return this.#content;
+  }
+
   /** What the file says now. Not to be changed by the caller. */
   async current(): Promise<RegistryContent> {
     for (;;) {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identity.js';
+import { showAs } from '../readable.js';
 import { isTemporaryName, readJson, writeJsonAtomic } from '../store/atomic-file.js';
 import { ageOf, isProbeName } from '../store/file-age.js';
 import type { StoreLayout } from '../store/layout.js';
@@ -57,7 +58,9 @@ export async function markUse(
       await rm(file, { force: true });
       await removeEmptyFolders(folder);
     })());
-  return { release, [Symbol.asyncDispose]: release };
+  const use: VersionUse = { release, [Symbol.asyncDispose]: release };
+  showAs(use, 'VersionUse', () => ({ name, version, released: released !== undefined }));
+  return use;
 }
 
 /** Processes that use the version and are not known to be dead; marks of dead ones are swept. */

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { RunnerError } from '../errors.js';
+import { showAs } from '../readable.js';
 import { encodeFileName, isSafeFolderName } from './file-names.js';
 
 /**
@@ -12,6 +13,10 @@ export class StoreLayout {
 
   constructor(root: string) {
     this.root = path.resolve(root);
+    showAs(this, 'StoreLayout', () => {
+      const { zips, deployedRoot, activeRoot, registry, logs, staging, wheelStore } = this;
+      return { root: this.root, zips, deployedRoot, activeRoot, registry, logs, staging, wheelStore };
+    });
   }
 
   /** `<root>/algorithms`. */

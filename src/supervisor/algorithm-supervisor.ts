@@ -2,6 +2,7 @@ import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import { FramePool } from '../frames/frame-pool.js';
+import { plainText, showAs } from '../readable.js';
 import type { Registry } from '../registry/registry.js';
 import type { WorkerFlavour } from '../worker/types.js';
 import { settleOrAbort } from './abortable.js';
@@ -21,6 +22,7 @@ import type { ReplayOptions } from './recording/replay.js';
 import type { Recording, RecordOptions } from './recording/types.js';
 import { Router } from './router.js';
 import { SessionTable } from './sessions.js';
+import { statusLine } from './status-line.js';
 import type { Shadow, ShadowOptions } from './shadow-types.js';
 import { Retirement } from './switching/retirement.js';
 import { Switcher } from './switching/switcher.js';
@@ -122,6 +124,12 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
       this.#switcher.follow();
     };
     for (const event of FOLLOWED) registry.on(event, this.#follow);
+    showAs(this, 'AlgorithmSupervisor', () => ({
+      root: registry.layout.root,
+      worker: flavour,
+      deployments: this.status().map((deployment) => plainText(statusLine(deployment))),
+      closed: this.#closed !== undefined,
+    }));
   }
 
   /**

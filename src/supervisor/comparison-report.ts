@@ -1,4 +1,5 @@
 import type { RunnerError } from '../errors.js';
+import { showAs } from '../readable.js';
 import type { AnswerComparison } from './comparison.js';
 import { LatencyWindow, type LatencySummary } from './latency.js';
 
@@ -105,7 +106,7 @@ export class ComparisonLog {
 
   report(): ComparisonReport {
     const { matched, missing, extra, iouSum } = this.#boxes;
-    return {
+    const report: ComparisonReport = {
       expected: this.#expected,
       actual: this.#actual,
       compared: this.#compared,
@@ -118,6 +119,8 @@ export class ComparisonLog {
       latency: { expected: this.#latency.expected.summary(), actual: this.#latency.actual.summary() },
       disagreements: [...this.#disagreements],
     };
+    showAs(report, 'ComparisonReport', () => formatComparison(report).trimEnd());
+    return report;
   }
 
   #note(disagreement: Disagreement): void {

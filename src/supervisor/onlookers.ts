@@ -1,6 +1,7 @@
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import type { FramePool } from '../frames/frame-pool.js';
 import type { VersionRef } from '../package/types.js';
+import { showAs } from '../readable.js';
 import { settleOrAbort } from './abortable.js';
 import type { CallTap } from './call-tap.js';
 import type { Clock } from './clock.js';
@@ -58,7 +59,9 @@ export class Onlookers {
       await stop();
       return tap.report();
     };
-    return { report: () => tap.report(), stop: stopped, [Symbol.asyncDispose]: stop };
+    const shadow: Shadow = { report: () => tap.report(), stop: stopped, [Symbol.asyncDispose]: stop };
+    showAs(shadow, 'Shadow', () => ({ report: tap.report() }));
+    return shadow;
   }
 
   async record(o: RecordOptions): Promise<Recording> {
@@ -77,7 +80,9 @@ export class Onlookers {
       await stop();
       return tap.status();
     };
-    return { status: () => tap.status(), stop: stopped, [Symbol.asyncDispose]: stop };
+    const recording: Recording = { status: () => tap.status(), stop: stopped, [Symbol.asyncDispose]: stop };
+    showAs(recording, 'Recording', () => tap.status());
+    return recording;
   }
 
   async replay(o: ReplayOptions, call: MakeCall): Promise<ComparisonReport> {

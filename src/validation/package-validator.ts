@@ -3,6 +3,7 @@ import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
+import { showAs } from '../readable.js';
 import { openArchive } from '../package/archive.js';
 import { resolveLimits } from '../package/archive/limits.js';
 import type { Archive } from '../package/archive-types.js';
@@ -81,6 +82,10 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
       loadTimeoutMs: options.timeoutMs ?? DEFAULT_LOAD_TIMEOUT_MS,
     };
     this.#integrity = checkPolicy(options.integrity ?? { mode: 'off' });
+    showAs(this, 'PackageValidator', () => {
+      const { mode: integrity } = this.#integrity;
+      return { smoke: this.runsSmoke, ...this.#timeouts, integrity, limits: this.#limits };
+    });
   }
 
   /**

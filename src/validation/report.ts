@@ -1,5 +1,6 @@
 import type { Check, ValidationReport } from '../package/types.js';
 import { printable } from '../package/text.js';
+import { showAs } from '../readable.js';
 import { inReportOrder } from './check-names.js';
 
 /** The report of a list of checks, in the shape of the SDK's own. */
@@ -9,7 +10,7 @@ export function makeReport(
 ): ValidationReport {
   const count = (result: Check['result']) => checks.filter((check) => check.result === result).length;
   const failed = count('FAIL');
-  return {
+  const report: ValidationReport = {
     summary: {
       status: failed > 0 || extra.error ? 'FAIL' : 'PASS',
       passed: count('PASS'),
@@ -19,6 +20,8 @@ export function makeReport(
     checks: inReportOrder(checks),
     ...extra,
   };
+  showAs(report, 'ValidationReport', () => formatReport(report));
+  return report;
 }
 
 /** The report as a person reads it: one line a check, then warnings, and what failed first said in full. */

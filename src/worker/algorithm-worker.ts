@@ -1,6 +1,7 @@
 import { abortError, throwIfAborted, type OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
+import { showAs } from '../readable.js';
 import { Conversation } from './conversation.js';
 import { encodeFrame } from './frame-codec.js';
 import { callData, generationOf } from './generations.js';
@@ -80,6 +81,10 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       lost: () => this.#onHeartbeatLost(),
     });
     this.exited = new Promise((resolve) => (this.#resolveExited = resolve));
+    showAs(this, 'AlgorithmWorker', () => {
+      const { name, version, entryPoint, root, flavour = 'sdk' } = spec;
+      return { name, version, state: this.#state, ...this.#ready, entryPoint, root, flavour };
+    });
   }
 
   /** Where it stands. */

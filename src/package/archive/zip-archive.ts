@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { abortError, throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
+import { showAs } from '../../readable.js';
 import type { Archive, ArchiveEntry } from '../archive-types.js';
 import type { FileRange } from '../archive-types.js';
 import { ByteSource } from './byte-source.js';
@@ -29,6 +30,10 @@ export class ZipArchive implements Archive {
   constructor(parts: LoadedArchive) {
     this.#parts = parts;
     for (const span of parts.spans) this.#byName.set(span.entry.name, span);
+    showAs(this, 'Archive', () => {
+      const { path, sizeBytes, unpackedBytes, entries } = this;
+      return { path, sizeBytes, unpackedBytes, entries: entries.length, closed: this.#closed !== undefined };
+    });
   }
 
   get entries(): readonly ArchiveEntry[] {

@@ -1,0 +1,281 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import fc from 'fast-check';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { ERROR_NUMBERS } from '../../src/index.js';
+import { buildPackage } from '../../src/testing/index.js';
+import { openHttpRunner, ZIP, type Asked } from '../support/http-runner.js';
+import { OpenApiContract, type Endpoint } from '../support/openapi-contract.js';
+import type { Schema } from '../support/schema-arbitrary.js';
+
+/** The package that the document speaks of in its examples. */
+const EXAMPLE = { name: 'board-check', version: '1.0.0', pids: ['BOARD-7'] };
+
+const served = async () => {
+  const { ask } = await openHttpRunner();
+  return (await ask('GET', '/openapi.json')).json();
+};
+
+/** What of a request the document describes. */
+interface Parts {
+  path: Record<string, string>;
+  query: Record<string, unknown>;
+  json?: unknown;
+}
+
+function target({ path: pattern }: Endpoint, { path: parts, query }: Pick<Parts, 'path' | 'query'>): string {
+  const filled = pattern.replace(/\{(\w+)\}/g, (_, name: string) => segment(parts[name] ?? ''));
+  const search = new URLSearchParams(
+    Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]),
+  );
+  return search.size > 0 ? `${filled}?${search.toString()}` : filled;
+}
+
+/** One part of a path. Dots are percent-encoded twice over: a URL takes `.` and `%2e` for steps of its own. */
+function segment(text: string): string {
+  return encodeURIComponent(text).replace(/^\.{1,2}$/, (dots) => dots.replaceAll('.', '%252E'));
+}
+
+const parametersOf = ({ operation }: Endpoint, place: 'path' | 'query') =>
+  (operation.parameters ?? []).filter((parameter) => parameter.in === place);
+
+const jsonOf = ({ operation }: Endpoint) =>
+  operation.requestBody?.content['application/json']?.schema as Schema | undefined;
+
+/** Requests that fit the document, their values generated from it. */
+function goodParts({ values }: OpenApiContract, endpoint: Endpoint): fc.Arbitrary<Parts> {
+  const all = (place: 'path' | 'query') =>
+    Object.fromEntries(
+      parametersOf(endpoint, place).map(({ name, schema }) => [name, values.good(schema as Schema)]),
+    );
+  const json = jsonOf(endpoint);
+  return fc.record({
+    path: fc.record(all('path')) as fc.Arbitrary<Parts['path']>,
+    query: fc.record(all('query'), { requiredKeys: [] }),
+    ...(json && { json: values.good(json) }),
+  });
+}
+
+/** Requests with one part that does not fit. */
+function badParts(contract: OpenApiContract, endpoint: Endpoint): fc.Arbitrary<Parts> | undefined {
+  const { values } = contract;
+  const good = goodParts(contract, endpoint);
+  const json = jsonOf(endpoint);
+  const choices = parametersOf(endpoint, 'query').map(({ name, schema }) =>
+    // In an address everything is text: what does not fit must not fit as text either.
+    fc
+      .tuple(good, values.bad(schema as Schema))
+      .filter(([, value]) => !isTextThatFits(schema as Schema, String(value)))
+      .map(([parts, value]) => ({ ...parts, query: { ...parts.query, [name]: value } })),
+  );
+  if (json) {
+    choices.push(
+      fc.tuple(good, values.bad(json)).map(([parts, unfit]) => ({ ...parts, json: unfit }) as never),
+    );
+  }
+  return choices.length > 0 ? fc.oneof(...choices) : undefined;
+}
+
+function isTextThatFits({ type, minLength = 0, maxLength = Infinity }: Schema, value: string): boolean {
+  const { length } = Array.from(value);
+  return type === 'string' && length >= minLength && length <= maxLength;
+}
+
+describe('the document', () => {
+  test('is OpenAPI 3.1: its parts, its schemas, its references, its ids', async () => {
+    const contract = new OpenApiContract(await served());
+    expect(contract.compileAll()).toBeGreaterThan(30);
+    const ids = contract.endpoints.map(({ operation }) => operation.operationId);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const endpoint of contract.endpoints) {
+      const named = [...endpoint.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+      expect(parametersOf(endpoint, 'path').map(({ name }) => name)).toEqual(named);
+    }
+  });
+
+  test('knows every code of the library', async () => {
+    const { document } = new OpenApiContract(await served());
+    const { properties } = document.components.schemas.Problem as {
+      properties: { code: { enum: string[] } };
+    };
+    expect(properties.code.enum).toEqual(expect.arrayContaining(Object.keys(ERROR_NUMBERS)));
+  });
+
+  test('stands under the base path, and names it', async () => {
+    const { ask } = await openHttpRunner({ basePath: '/api' });
+    const { document } = new OpenApiContract(await (await ask('GET', '/api/openapi.json')).json());
+    expect(document.servers).toEqual([{ url: '/api' }]);
+  });
+});
+
+test('every endpoint does what its example asks for, in every form it takes, and answers as declared', async () => {
+  const runner = await openHttpRunner();
+  const contract = new OpenApiContract(await (await runner.ask('GET', '/openapi.json')).json());
+  const { zips } = runner.registry.layout;
+  const zip = await buildPackage(EXAMPLE);
+  await writeFile(path.join(zips, `${EXAMPLE.name}-v${EXAMPLE.version}-offline.zip`), zip);
+  const form = () => {
+    const body = new FormData();
+    body.set('file', new Blob([Buffer.from(zip)]), 'package.zip');
+    return body;
+  };
+  const examples = (endpoint: Endpoint) =>
+    Object.fromEntries(
+      parametersOf(endpoint, 'path').map(({ name, schema }) => [
+        name,
+        String(contract.values.example(schema as Schema)),
+      ]),
+    );
+  const run = async (id: string, init: Asked, query: Parts['query'] = {}) => {
+    const endpoint = contract.endpoints.find(({ operation }) => operation.operationId === id);
+    if (!endpoint) throw new Error(`there is no ${id}`);
+    const schema = jsonOf(endpoint);
+    const asked = schema && !init.body ? { ...init, json: contract.values.example(schema) } : init;
+    const response = await runner.ask(
+      endpoint.method,
+      target(endpoint, { path: examples(endpoint), query }),
+      asked,
+    );
+    return contract.expectDeclared(endpoint, response);
+  };
+
+  await run('describe', {});
+  await run('validate', {});
+  await run('install', {});
+  await run('list', {}, { state: 'deployed', name: EXAMPLE.name });
+  await run('get', {});
+  await run('activate', {});
+  await run('listActive', {});
+  await run('switch', {});
+  expect(await run('uninstall', {})).toMatchObject({ code: 'unsafe_uninstall' });
+  await runner.supervisor.stop(EXAMPLE.name, EXAMPLE.version);
+  await run('uninstall', {}, { force: true });
+  for (const type of ['application/zip', 'application/octet-stream', 'application/x-zip-compressed']) {
+    await run('validate', { body: Buffer.from('PK'), headers: { 'content-type': type } });
+  }
+  await run('validate', { body: form() });
+  await run('install', { body: form(), headers: { accept: 'text/event-stream' } });
+  const events = await run('install', { body: 'PK', headers: { ...ZIP, accept: 'text/event-stream' } });
+  expect(events).toContainEqual(expect.objectContaining({ name: 'failed' }));
+  const declared = contract.endpoints.flatMap(({ operation }) =>
+    Object.keys(operation.responses)
+      .filter((status) => status !== 'default')
+      .map((status) => `${operation.operationId} ${status}`),
+  );
+  expect([...contract.seen]).toEqual(expect.arrayContaining(declared));
+});
+
+describe('every endpoint, driven by what is generated from the document', () => {
+  let document: unknown;
+  beforeAll(async () => {
+    const { openApiDocument } = await import('../../src/http/openapi.js');
+    document = JSON.parse(JSON.stringify(openApiDocument('')));
+  });
+
+  test('takes what fits: no answer calls it a bad request, and each is declared', async () => {
+    const runner = await openHttpRunner();
+    const contract = new OpenApiContract(document);
+    for (const endpoint of contract.endpoints) {
+      await fc.assert(
+        fc.asyncProperty(goodParts(contract, endpoint), async ({ json, ...parts }) => {
+          const response = await runner.ask(endpoint.method, target(endpoint, parts), { json });
+          const body = await contract.expectDeclared(endpoint, response);
+          expect(body).not.toMatchObject({ code: 'bad_request' });
+          expect(response.status).toBeLessThan(500);
+        }),
+        { numRuns: 30 },
+      );
+    }
+  });
+
+  test('refuses what does not fit: a declared 400 that says where', async () => {
+    const runner = await openHttpRunner();
+    const contract = new OpenApiContract(document);
+    let driven = 0;
+    for (const endpoint of contract.endpoints) {
+      const bad = badParts(contract, endpoint);
+      if (!bad) continue;
+      driven += 1;
+      await fc.assert(
+        fc.asyncProperty(bad, async ({ json, ...parts }) => {
+          const response = await runner.ask(endpoint.method, target(endpoint, parts), { json });
+          expect(await contract.expectDeclared(endpoint, response)).toMatchObject({
+            ...{ status: 400, code: 'bad_request', detail: expect.stringMatching(/\w: /) as string },
+          });
+        }),
+        { numRuns: 60 },
+      );
+    }
+    expect(driven).toBe(6);
+    expect(await readdir(runner.registry.layout.zips)).toEqual([]);
+    expect(await runner.registry.list()).toEqual([]);
+  });
+
+  test('takes bytes as a package whatever they are, in every form of upload', async () => {
+    const runner = await openHttpRunner();
+    const contract = new OpenApiContract(document);
+    const uploading = contract.endpoints.filter(
+      ({ operation }) => operation.requestBody?.content['application/zip'],
+    );
+    expect(uploading.map(({ operation }) => operation.operationId)).toEqual(['install', 'validate']);
+    const good = await buildPackage();
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      // A package with one byte changed, or cut off.
+      fc
+        .tuple(fc.nat(good.length - 1), fc.integer({ min: 1, max: 255 }))
+        .map(([at, change]) =>
+          good.map((byte, index) => (index === at ? byte ^ change : byte)).subarray(0, good.length - 40),
+        ),
+    );
+    const types = fc.constantFrom(
+      ...Object.keys(uploading[0]?.operation.requestBody?.content ?? {}).slice(1),
+    );
+    for (const endpoint of uploading) {
+      await fc.assert(
+        fc.asyncProperty(bytes, types, async (content, type) => {
+          const body = type === 'multipart/form-data' ? new FormData() : Buffer.from(content);
+          if (body instanceof FormData) body.set('file', new Blob([Buffer.from(content)]), 'x.zip');
+          const headers = body instanceof FormData ? undefined : { 'content-type': type };
+          const answer = await runner.ask(endpoint.method, endpoint.path, { body, headers });
+          const told = await contract.expectDeclared(endpoint, answer);
+          if (endpoint.operation.operationId === 'install')
+            expect(told).toMatchObject({ code: 'invalid_zip' });
+          else expect(told).toMatchObject({ summary: { status: 'FAIL' }, error: { code: 'invalid_zip' } });
+        }),
+        { numRuns: 30 },
+      );
+    }
+    expect(await readdir(runner.registry.layout.zips)).toEqual([]);
+  });
+
+  test('refuses the types, the answers and the methods that the document does not have', async () => {
+    const runner = await openHttpRunner();
+    const contract = new OpenApiContract(document);
+    for (const endpoint of contract.endpoints) {
+      const { path: pattern, method, operation } = endpoint;
+      const at = pattern.replace(/\{\w+\}/g, 'x');
+      if (operation.requestBody) {
+        const refused = await runner.ask(method, at, {
+          body: 'x',
+          headers: { 'content-type': 'text/plain' },
+        });
+        expect(await contract.expectDeclared(endpoint, refused)).toMatchObject({ status: 415 });
+      }
+      if (method !== 'DELETE') {
+        const refused = await runner.ask(method, at, { headers: { accept: 'image/png' } });
+        expect(await contract.expectDeclared(endpoint, refused)).toMatchObject({ status: 406 });
+      }
+    }
+    for (const [pattern, methods] of Object.entries(contract.document.paths)) {
+      const taken = Object.keys(methods).map((method) => method.toUpperCase());
+      for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+        if (taken.includes(method)) continue;
+        const refused = await runner.ask(method, pattern.replace(/\{\w+\}/g, 'x'));
+        expect(refused.status).toBe(405);
+        const allowed = (refused.headers.get('allow') ?? '').split(', ').filter((one) => one !== 'HEAD');
+        expect(allowed).toEqual(taken);
+      }
+    }
+  });
+});
