@@ -58,3 +58,17 @@ test('a session whose worker died goes on at another, without its values', async
   const result = await supervisor.execute({ ...request, timeoutMs: 30_000 });
   expect(result).toMatchObject({ status: 'OK', data: { debug: { found: null } } });
 });
+
+test('the class of an exception comes with the result, so that a caller can tell recoverable from fatal', async () => {
+  const { registry, supervisor } = await openSupervised({ worker: 'bundled', policy: { retries: 0 } });
+  const raising =
+    'import procvision_algorithm_sdk as sdk\n        raise getattr(sdk, user_params["raise"])("no")';
+  const source = SOURCE.replace('debug = {', `${raising}\n        debug = {`);
+  await deployVersion(registry, { source });
+  for (const exception of ['RecoverableError', 'FatalError']) {
+    const request = { target, stepIndex: 1, image, userParams: { raise: exception } };
+    const result = await supervisor.execute({ ...request, timeoutMs: 30_000 });
+    expect(result).toMatchObject({ status: 'ERROR', exception, errorCode: '1009', message: 'no' });
+    expect(result.metrics?.algorithmMs).toBeGreaterThanOrEqual(0);
+  }
+});

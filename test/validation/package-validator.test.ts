@@ -98,6 +98,13 @@ describe('inspect', () => {
     });
   });
 
+  test('takes a step with index 0, as the packaging tool of the SDK writes one', async () => {
+    const params = [{ key: 'threshold', type: 'float', default: 0.5, min: 0, max: 1 }];
+    const steps = [{ index: 0, name: '示例步骤', params }];
+    const { manifest } = await validator.inspect(await packageFile({ manifest: { steps } }));
+    expect(manifest.steps).toEqual(steps);
+  });
+
   test('refuses two manifests, and two folders of wheels, naming both', async () => {
     const twice = { extra: [{ name: 'other/manifest.json', data: '{}' }] };
     await expect(validator.inspect(await packageFile(twice))).rejects.toMatchObject({
