@@ -74,6 +74,7 @@ export type { AnswerComparison } from './supervisor/comparison.js';
 export type * from './supervisor/recording/types.js';
 export type { ReplayOptions } from './supervisor/recording/replay.js';
 export type { RecordedCall, RecordedImage } from './supervisor/recording/format.js';
+export type { Clock } from './supervisor/clock.js';
 export type { CircuitState, RestartOptions } from './supervisor/restart-policy.js';
 export type { LatencySummary } from './supervisor/latency.js';
 export { CALL_CHANNEL } from './supervisor/tracing.js';

@@ -8,7 +8,7 @@ import type { WorkerFlavour } from '../worker/types.js';
 import { settleOrAbort } from './abortable.js';
 import { askInfo } from './algorithm-info.js';
 import { CallService } from './call-service.js';
-import { systemClock } from './clock.js';
+import { systemClock, type Clock } from './clock.js';
 import { Deadline } from './deadline.js';
 import type { Emit } from './deployment.js';
 import { DeploymentTable } from './deployment-table.js';
@@ -51,6 +51,8 @@ export interface AlgorithmSupervisorOptions {
   worker?: WorkerFlavour;
   /** What is to differ from {@link DEFAULT_SUPERVISOR_POLICY}. */
   policy?: Partial<SupervisorPolicy>;
+  /** Time for all waiting of its own: restarts, circuit, trials, queue. Tests hand in one that they move. @defaultValue that of the system */
+  clock?: Clock;
 }
 
 /**
@@ -60,6 +62,7 @@ export interface AlgorithmSupervisorOptions {
 export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implements AsyncDisposable {
   /** The policy in force, defaults filled in. */
   readonly policy: Readonly<SupervisorPolicy>;
+  readonly #clock: Clock;
   readonly #frames: FramePool;
   readonly #ownsFrames: boolean;
   readonly #table: DeploymentTable;
@@ -77,7 +80,8 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   /** @throws RunnerError `invalid_params` for a policy that cannot be, or frames that its workers could not read */
   constructor(o: AlgorithmSupervisorOptions) {
     super();
-    const clock = systemClock;
+    const clock = o.clock ?? systemClock;
+    this.#clock = clock;
     this.policy = resolvePolicy(o.policy);
     this.#registry = o.registry;
     const { gid } = this.policy;
@@ -185,7 +189,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     );
     try {
       await settleOrAbort(o.signal, deployment.ready);
-      const deadline = new Deadline(systemClock, systemClock.now(), this.policy.infoTimeoutMs, o.signal);
+      const deadline = new Deadline(this.#clock, this.#clock.now(), this.policy.infoTimeoutMs, o.signal);
       return await askInfo(deployment, this.#registry.layout, deadline);
     } finally {
       letGo();
@@ -225,7 +229,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     await Promise.all(
       this.#sessions.take(session.id).map(async ({ deployment, worker }) => {
         if (deployment.isEnding || !deployment.pool.ready?.capabilities.includes('reset')) return;
-        const deadline = new Deadline(systemClock, systemClock.now(), infoTimeoutMs, o.signal);
+        const deadline = new Deadline(this.#clock, this.#clock.now(), infoTimeoutMs, o.signal);
         await deployment.ask({ phase: 'reset', session: { id: session.id, context: {} } }, deadline, worker);
       }),
     );

@@ -1,4 +1,4 @@
-/** Time and chance, so that what depends on them can be run through in virtual time. */
+/** Time and chance of a supervisor, so that what depends on them can be run through in virtual time. */
 export interface Clock {
   /** Monotonic milliseconds. */
   now(): number;

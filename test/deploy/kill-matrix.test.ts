@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest';
-import type { StepPlan } from '../support/fs-steps.js';
+import type { FileStepPlan } from '../../src/testing/index.js';
 import { runMatrix } from '../support/kill-matrix.js';
 import { killScenarios } from '../support/kill-scenarios.js';
 
@@ -7,7 +7,7 @@ import { killScenarios } from '../support/kill-scenarios.js';
 const given = process.env.KILL_MATRIX ?? '2';
 const sample = given === 'all' ? undefined : Number(given);
 
-const WAYS: ((at: number) => StepPlan)[] = [
+const WAYS: ((at: number) => FileStepPlan)[] = [
   (at) => ({ mode: 'kill', at }),
   (at) => ({ mode: 'fail', at, code: 'ENOSPC' }),
   (at) => ({ mode: 'fail', at, code: 'EIO' }),

@@ -114,7 +114,7 @@ describe('recover', () => {
     'with a damaged journal of a version that was %s agrees with the registry',
     async (_, label, name, at) => {
       const root = await prepared(name);
-      await runChild(name, root, { mode: 'killAt', ...at });
+      await runChild(name, root, { mode: 'kill', at });
       await damageJournal(root, '');
       await using store = await openStore(root);
       await store.deployer.recover();

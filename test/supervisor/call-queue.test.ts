@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CallQueue } from '../../src/supervisor/call-queue.js';
-import { VirtualClock } from '../support/virtual-clock.js';
+import { VirtualClock } from '../../src/testing/index.js';
 
 function queueOf() {
   const clock = new VirtualClock();

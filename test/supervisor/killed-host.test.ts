@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Registry } from '../../src/registry/registry.js';
 import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
+import type { FileStepPlan } from '../../src/testing/index.js';
 import { startScript } from '../support/child-script.js';
 import { deployVersion } from '../support/deployed-version.js';
-import type { StepPlan } from '../support/fs-steps.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
@@ -62,7 +62,7 @@ test.runIf(process.platform === 'linux')(
   'a host killed, or out of space, at any file-system step of a switch serves the old version or the new one',
   { timeout: given === 'all' ? 3_600_000 : 120_000 },
   async () => {
-    const run = async (plan: StepPlan) => {
+    const run = async (plan: FileStepPlan) => {
       const { root, registry } = await openStore();
       const end = await startScript('switching-host.ts', [root, JSON.stringify(plan)]).end;
       const version = await expectWhole(root, registry);

@@ -7,7 +7,7 @@ import { DEFAULT_SUPERVISOR_POLICY, resolvePolicy } from '../../src/supervisor/p
 import { parseStat, readProcessUsage } from '../../src/supervisor/process-usage.js';
 import { isFailureRetried, isReplyRetried } from '../../src/supervisor/retry.js';
 import type { WorkerReply } from '../../src/worker/types.js';
-import { VirtualClock } from '../support/virtual-clock.js';
+import { VirtualClock } from '../../src/testing/index.js';
 
 describe('LatencyWindow', () => {
   test('gives nearest-rank percentiles of 1 to 100', () => {

@@ -8,9 +8,9 @@ import { Router } from '../../src/supervisor/router.js';
 import { Retirement } from '../../src/supervisor/switching/retirement.js';
 import { Trials } from '../../src/supervisor/switching/trials.js';
 import type { InspectionResult, SupervisorEvents } from '../../src/supervisor/types.js';
+import { VirtualClock } from '../../src/testing/index.js';
 import { deployVersion } from '../support/deployed-version.js';
 import { temporaryFolder } from '../support/temp-folder.js';
-import { VirtualClock } from '../support/virtual-clock.js';
 
 /** Version 2 on trial for `A`, version 1 standing by, in a time that stands still. */
 async function onTrial() {

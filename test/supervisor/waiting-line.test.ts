@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { RunnerError } from '../../src/errors.js';
 import { WaitingLine } from '../../src/supervisor/waiting-line.js';
-import { VirtualClock } from '../support/virtual-clock.js';
+import { VirtualClock } from '../../src/testing/index.js';
 
 function lineOf(capacity: number, workers = { count: 1, idle: 0, busy: 1 }) {
   const clock = new VirtualClock();

@@ -2,7 +2,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { expect } from 'vitest';
-import type { StepPlan } from './fs-steps.js';
+import type { FileStepPlan } from '../../src/testing/index.js';
 import { runChild, type ChildEnd } from './kill-process.js';
 import { describeStore, killScenarios, openStore, storeFolder, type KillScenario } from './kill-scenarios.js';
 
@@ -25,7 +25,7 @@ const LANES = 2;
  */
 export async function runMatrix(
   name: string,
-  ways: readonly ((at: number) => StepPlan)[],
+  ways: readonly ((at: number) => FileStepPlan)[],
   sample?: number,
 ): Promise<MatrixResult> {
   const scenario = killScenarios[name];
@@ -121,7 +121,7 @@ async function copyOf(template: string, base: string, name: string): Promise<str
   return root;
 }
 
-function expectPlanned(plan: StepPlan, end: ChildEnd): void {
+function expectPlanned(plan: FileStepPlan, end: ChildEnd): void {
   if (plan.mode === 'kill') {
     expect(end, end.stderr).toMatchObject({ signal: 'SIGKILL' });
   } else if (plan.mode === 'fail') {
@@ -133,12 +133,16 @@ function expectPlanned(plan: StepPlan, end: ChildEnd): void {
   }
 }
 
-function everyPlan(steps: number, ways: readonly ((at: number) => StepPlan)[]): StepPlan[] {
+function everyPlan(steps: number, ways: readonly ((at: number) => FileStepPlan)[]): FileStepPlan[] {
   return Array.from({ length: steps }, (_, index) => ways.map((way) => way(index + 1))).flat();
 }
 
 /** So many steps, spread evenly over the whole with the last one in it, each cut off in another way. */
-function somePlans(steps: number, ways: readonly ((at: number) => StepPlan)[], sample: number): StepPlan[] {
+function somePlans(
+  steps: number,
+  ways: readonly ((at: number) => FileStepPlan)[],
+  sample: number,
+): FileStepPlan[] {
   return Array.from({ length: sample }, (_, index) =>
     ways
       .slice(index % ways.length, (index % ways.length) + 1)
@@ -146,7 +150,7 @@ function somePlans(steps: number, ways: readonly ((at: number) => StepPlan)[], s
   ).flat();
 }
 
-async function inLanes(plans: StepPlan[], work: (plan: StepPlan) => Promise<void>): Promise<void> {
+async function inLanes(plans: FileStepPlan[], work: (plan: FileStepPlan) => Promise<void>): Promise<void> {
   const queue = [...plans];
   const lane = async () => {
     for (let plan = queue.shift(); plan; plan = queue.shift()) await work(plan);

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { bundledScript } from './bundled-script.js';
-import type { StepPlan } from './fs-steps.js';
+import type { FileStepPlan } from '../../src/testing/index.js';
 
 /** How a child ended. */
 export interface ChildEnd {
@@ -11,7 +11,7 @@ export interface ChildEnd {
 }
 
 /** Runs a scenario's operation in a process of its own, following a plan, to whatever end it comes to. */
-export async function runChild(name: string, root: string, plan: StepPlan): Promise<ChildEnd> {
+export async function runChild(name: string, root: string, plan: FileStepPlan): Promise<ChildEnd> {
   return (await startChild(name, root, plan)).end;
 }
 
@@ -19,7 +19,7 @@ export async function runChild(name: string, root: string, plan: StepPlan): Prom
 export async function startChild(
   name: string,
   root: string,
-  plan: StepPlan,
+  plan: FileStepPlan,
 ): Promise<{ process: ChildProcess; end: Promise<ChildEnd> }> {
   const script = await bundledScript('kill-child.ts');
   const child = spawn(process.execPath, [script, name, root, JSON.stringify(plan)], {

@@ -5,9 +5,8 @@ import { Deployer, type DeployerWithSteps } from '../../src/deploy/deployer.js';
 import { RunnerError, type RunnerErrorCode } from '../../src/errors.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
 import { Registry } from '../../src/registry/registry.js';
-import { buildPackage } from '../../src/testing/index.js';
+import { buildPackage, type FileStepPlan } from '../../src/testing/index.js';
 import type { ActiveMapping } from '../../src/registry/types.js';
-import type { StepPlan } from './fs-steps.js';
 import { runChild } from './kill-process.js';
 import { plainSteps } from './plain-steps.js';
 
@@ -81,8 +80,9 @@ async function deploy(
 }
 
 /** Between the two renames of a forced install: neither version is where it belongs. */
-export const OLD_STANDS_ASIDE: StepPlan = {
-  ...{ mode: 'killAt', call: 'rename', target: path.join('deployed', 'sample', '1.0.0') },
+export const OLD_STANDS_ASIDE: FileStepPlan = {
+  mode: 'kill',
+  at: { call: 'rename', target: path.join('deployed', 'sample', '1.0.0') },
 };
 
 const THREE = ['1.0.0 first', '1.1.0 second', '1.2.0 third'];

@@ -5,10 +5,10 @@
  */
 import { Registry } from '../../src/registry/registry.js';
 import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
-import { countSteps, type StepPlan } from './fs-steps.js';
+import { watchFileSteps, type FileStepPlan } from '../../src/testing/index.js';
 
 const [store = '', moment = ''] = process.argv.slice(2);
-const plan = moment.startsWith('{') ? (JSON.parse(moment) as StepPlan) : undefined;
+const plan = moment.startsWith('{') ? (JSON.parse(moment) as FileStepPlan) : undefined;
 const die = (now: string) => {
   if (now === moment) process.kill(process.pid, 'SIGKILL');
 };
@@ -30,15 +30,15 @@ registry.on('switched', () => {
 supervisor.on('switched', () => {
   die('switched');
 });
-const steps = plan && countSteps(store, plan);
+const watch = plan && watchFileSteps(store, plan);
 const probation = moment === 'on trial' ? {} : undefined;
 const code = await supervisor
   .switch({ name: 'sample', version: '2', pids: ['A', 'B'], warmUp: { image }, probation })
   .catch((error: unknown) => (error as { code?: string }).code);
 die('on trial');
 die('end');
-if (!steps) throw new Error(`there is no moment ${moment} in a switch`);
-const taken = steps();
+if (!watch) throw new Error(`there is no moment ${moment} in a switch`);
+const taken = watch.count;
 const served = [(await call('A')).version, (await call('B')).version];
 await supervisor.close();
 await registry.close();

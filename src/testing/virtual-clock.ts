@@ -1,0 +1,65 @@
+import type { Clock } from '../supervisor/clock.js';
+
+/**
+ * A clock that stands until it is told to go on: for waits of a supervisor that are longer than a test. What depends on
+ * it: delays before restarts, the window and the cool-down of the circuit, how long a worker has to stand, trials after
+ * a switch, waiting in the queue. The time of a process (its start, its calls, its heartbeat) is real.
+ *
+ * @example
+ * ```ts
+ * const clock = new VirtualClock();
+ * const supervisor = store.supervise({ clock, policy: { maxCrashes: 1, retries: 0 } });
+ * fake.answerOnce('execute', (call) => call.process.exit(9));
+ * await supervisor.execute({ pid: 'A01', stepIndex: 1, image }).catch(() => undefined); // the circuit opens
+ * const ready = new Promise((resolve) => supervisor.once('ready', resolve));
+ * clock.advance(30_000); // its cool-down
+ * await ready; // one worker is tried again
+ * ```
+ */
+export class VirtualClock implements Clock {
+  #now = 0;
+  #timers: { at: number; run: () => void }[] = [];
+  readonly #random: () => number;
+
+  /** @param random - what chance is. Always a half, by default */
+  constructor(random: () => number = () => 0.5) {
+    this.#random = random;
+  }
+
+  /** Milliseconds it has gone on since it was made. */
+  now(): number {
+    return this.#now;
+  }
+
+  /** What chance is said to be. */
+  random(): number {
+    return this.#random();
+  }
+
+  /** Runs something when the clock has gone on so far; the answer cancels it. */
+  after(delayMs: number, run: () => void): () => void {
+    const timer = { at: this.#now + delayMs, run };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer);
+    };
+  }
+
+  /** Timers that have not run. */
+  get pending(): number {
+    return this.#timers.length;
+  }
+
+  /** Lets time pass; what is due runs in its order, each at its own time. */
+  advance(ms: number): void {
+    const end = this.#now + ms;
+    for (;;) {
+      const due = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
+      if (!due) break;
+      this.#timers = this.#timers.filter((other) => other !== due);
+      this.#now = Math.max(this.#now, due.at);
+      due.run();
+    }
+    this.#now = end;
+  }
+}
