@@ -1,11 +1,10 @@
-import { readFile, readlink } from 'node:fs/promises';
-import { createHash } from 'node:crypto';
-import path from 'node:path';
+import { readlink } from 'node:fs/promises';
 import type { OperationOptions } from '../abort.js';
+import { INVENTORY_FILE, readInventory, type Inventory } from '../registry/inventory.js';
 import { VERSION_MARKER } from '../registry/registry-file.js';
 import type { RegistryEntry } from '../registry/types.js';
 import { eachOf } from './pool.js';
-import { hashFile, INVENTORY_FILE, type Inventory } from './seal.js';
+import { hashFile } from './seal.js';
 import { isBytecode, isMissing, walkTree, type TreeNode } from './tree.js';
 import type { DriftedFile, DriftReport } from './types.js';
 
@@ -28,7 +27,7 @@ export async function findDrift(
     drift: drift.sort((a, b) => (a.path < b.path ? -1 : 1)),
     durationMs: performance.now() - startedAt,
   });
-  const inventory = await readInventory(root, entry, drift);
+  const inventory = await provenInventory(root, entry, drift);
   if (!inventory) return report(0, 0);
   const awaited = new Set([...Object.keys(inventory.files), ...Object.keys(inventory.links)]);
   let files = 0;
@@ -49,25 +48,20 @@ export async function findDrift(
   return report(files, bytes);
 }
 
-async function readInventory(
+async function provenInventory(
   root: string,
   entry: RegistryEntry,
   drift: DriftedFile[],
 ): Promise<Inventory | undefined> {
-  let text: Buffer;
   try {
-    text = await readFile(path.join(root, INVENTORY_FILE));
+    const inventory = await readInventory(root, entry);
+    if (!inventory) drift.push({ path: INVENTORY_FILE, kind: 'changed' });
+    return inventory;
   } catch (error) {
     if (!isMissing(error)) throw error;
     drift.push({ path: INVENTORY_FILE, kind: 'missing' });
     return undefined;
   }
-  // A list that was changed proves nothing about the files it names.
-  if (createHash('sha256').update(text).digest('hex') !== entry.inventory_sha256) {
-    drift.push({ path: INVENTORY_FILE, kind: 'changed' });
-    return undefined;
-  }
-  return JSON.parse(text.toString('utf8')) as Inventory;
 }
 
 async function isAsSealed(

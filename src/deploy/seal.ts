@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmod, lchown, mkdir, open, readlink, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
+import { INVENTORY_FILE, type Inventory } from '../registry/inventory.js';
 import { VERSION_MARKER } from '../registry/registry-file.js';
 import type { RegistryEntry } from '../registry/types.js';
 import { readJson, syncFolder, writeFileAtomic, type Durability } from '../store/atomic-file.js';
@@ -14,18 +15,6 @@ import {
 } from './permissions.js';
 import { eachOf } from './pool.js';
 import { isBytecode, isMissing, walkTree, type TreeNode } from './tree.js';
-
-/** Name of the list of everything in a deployed version, beside its marker. */
-export const INVENTORY_FILE = '.procvision-files.json';
-
-/** What was sealed into a version. Bytecode is left out: Python writes it by itself. */
-export interface Inventory {
-  format: 1;
-  /** Size in bytes and SHA-256 by path relative to the version, with `/`. */
-  files: Record<string, [sizeBytes: number, sha256: string]>;
-  /** Target of each symbolic link. */
-  links: Record<string, string>;
-}
 
 /** How to seal. */
 export interface SealOptions extends OperationOptions {

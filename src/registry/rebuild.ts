@@ -3,9 +3,10 @@ import path from 'node:path';
 import { readJson, renameOver } from '../store/atomic-file.js';
 import type { VersionRef } from '../package/types.js';
 import type { StoreLayout } from '../store/layout.js';
+import { firstLack } from './inventory.js';
 import { isEntry, isMapping } from './records.js';
 import { VERSION_MARKER, type RegistryContent, type RegistryReading } from './registry-file.js';
-import type { ActiveMapping } from './types.js';
+import type { ActiveMapping, RegistryEntry } from './types.js';
 
 /** What was found to be wrong with `registry.json`, and what was done about it. */
 export interface RegistryDamage {
@@ -28,8 +29,8 @@ export async function completeFromDisk(
 ): Promise<RegistryDamage | undefined> {
   const { content, state } = reading;
   if (state === 'read' && reading.problems.length === 0) return undefined;
-  const recovered = await adoptVersions(layout, content);
   const problems = [...reading.problems];
+  const recovered = await adoptVersions(layout, content, problems);
   if (state !== 'read') problems.push(...(await adoptMappings(layout, content)));
   if (state === 'missing') {
     if (recovered.length === 0 && problems.length === 0) return undefined;
@@ -50,23 +51,32 @@ export async function setAside(
   return aside;
 }
 
-/** Takes up every deployed version whose marker is whole and that the content does not list yet. */
+/**
+ * Takes up every deployed version that the content does not list yet, whose marker is whole and that has all that was
+ * sealed into it; tells those that lack something. In the order of their deployment, which retention goes by.
+ */
 async function adoptVersions(
   layout: StoreLayout,
   content: RegistryContent,
+  problems: string[],
 ): Promise<RegistryDamage['recovered']> {
-  const recovered: RegistryDamage['recovered'] = [];
+  const adopted: RegistryEntry[] = [];
   for (const name of await foldersOf(layout.deployedRoot)) {
     for (const version of await foldersOf(path.join(layout.deployedRoot, name))) {
       if (isListed(content, { name, version })) continue;
       const marker = path.join(layout.deployedRoot, name, version, VERSION_MARKER);
       const entry = await readJson(marker).catch(() => undefined);
       if (!isEntry(entry) || entry.name !== name || entry.version !== version) continue;
-      content.packages.push(entry);
-      recovered.push({ name, version });
+      const folder = path.dirname(marker);
+      const lack = entry.inventory_sha256 === undefined ? undefined : await firstLack(folder, entry);
+      if (lack === undefined) adopted.push(entry);
+      else
+        problems.push(`deployed/${name}/${version} is left out: ${lack} is missing or not as it was sealed`);
     }
   }
-  return recovered;
+  adopted.sort((a, b) => (a.created_at < b.created_at ? -1 : 1));
+  content.packages.push(...adopted);
+  return adopted.map(({ name, version }) => ({ name, version }));
 }
 
 /** Takes up the mappings of `active/` whose version is there; tells the others. */
