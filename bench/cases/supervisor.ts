@@ -239,6 +239,41 @@ function switchDelay(): Promise<BenchResult[]> {
   });
 }
 
+/** Calls in turns with and without a shadow that gets a copy of every one, at a candidate as quick as the active version. */
+function shadowCost(): Promise<BenchResult[]> {
+  return withStation(['1.0.0', '2.0.0'], async ({ registry, supervise }) => {
+    await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A'] });
+    const supervisor = supervise();
+    await supervisor.start('sample', '2.0.0'); // stands in both turns: no turn pays for its start
+    const costs = async (calls: number) => {
+      const samples: number[] = [];
+      for (let call = 0; call < calls; call++) {
+        const { totalMs, callMs } = (await supervisor.execute({ pid: 'A', stepIndex: 1, image })).timing;
+        samples.push(totalMs - callMs);
+      }
+      return median(samples);
+    };
+    await costs(300);
+    const extra: number[] = [];
+    for (let round = 0; round < 15; round++) {
+      const without = await costs(100);
+      const shadow = await supervisor.shadow({ name: 'sample', version: '2.0.0' });
+      const with_ = await costs(100);
+      await shadow.stop();
+      extra.push(with_ - without);
+    }
+    return [
+      figure({
+        name: 'cost of a call in the host, more by a shadow of every call',
+        unit: 'ms',
+        samples: extra,
+        value: median(extra),
+        atMost: 0.1,
+      }),
+    ];
+  });
+}
+
 export const cases: BenchCase[] = [
   { name: 'supervisor call', run: callCost },
   { name: 'supervisor whole call', run: wholeCallCost },
@@ -248,4 +283,5 @@ export const cases: BenchCase[] = [
   { name: 'supervisor exit', run: exitNoticed },
   { name: 'supervisor hang', run: hangNoticed },
   { name: 'supervisor switch', run: switchDelay },
+  { name: 'supervisor shadow', run: shadowCost },
 ];

@@ -56,10 +56,9 @@ export class RecorderTap implements CallTap {
     const number = this.#folder.take();
     const copied = this.#counted(() => this.#copyImages(number, call));
     const pending = this.#record(number, call, copied)
-      .catch(async (error: unknown) => {
+      .catch((error: unknown) => {
         this.#lastError = error as Error;
         this.#skipped++;
-        await this.#folder.remove(number).catch(() => undefined);
       })
       .then(() => {
         this.#pending.delete(pending);
@@ -100,7 +99,7 @@ export class RecorderTap implements CallTap {
     try {
       for (const { file, from } of parts) await this.#folder.addImage(file, from);
     } catch (error) {
-      this.#folder.giveBack(bytes);
+      await this.#folder.abandon(number, bytes);
       throw error;
     }
     const [main, other] = parts.map(({ recorded }) => recorded);
@@ -127,7 +126,7 @@ export class RecorderTap implements CallTap {
         held = whole;
         await this.#folder.addCall(number, text, whole);
       } catch (error) {
-        this.#folder.giveBack(held);
+        await this.#folder.abandon(number, held);
         throw error;
       }
     });

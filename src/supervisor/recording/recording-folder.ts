@@ -79,20 +79,20 @@ export class RecordingFolder {
     const reserving = this.#turn.then(async () => {
       if (this.#heldBytes + bytes > this.#maxBytes) throw tooLarge(bytes, this.#maxBytes);
       this.#heldBytes += bytes;
-      for (const [number, freed] of this.#kept) {
-        if (this.bytes <= this.#maxBytes) break;
-        await this.remove(number);
-        this.#kept.delete(number);
-        this.#keptBytes -= freed;
-        this.#dropped++;
+      try {
+        await this.#makeRoom();
+      } catch (error) {
+        this.#heldBytes -= bytes;
+        throw error;
       }
     });
     this.#turn = reserving.catch(() => undefined);
     await reserving;
   }
 
-  /** Gives up the room of a call that will not be. */
-  giveBack(bytes: number): void {
+  /** Takes back what there is of a call that will not be, then gives up its room. */
+  async abandon(number: number, bytes: number): Promise<void> {
+    await this.#remove(number).catch(() => undefined); // the next recorder puts it away
     this.#heldBytes -= bytes;
   }
 
@@ -110,19 +110,30 @@ export class RecordingFolder {
     this.#kept.set(number, bytes);
   }
 
+  async close(): Promise<void> {
+    await this.#turn;
+    await this.#lock.release();
+  }
+
+  /** The oldest calls go until the rest is within the bound. */
+  async #makeRoom(): Promise<void> {
+    for (const [number, freed] of this.#kept) {
+      if (this.bytes <= this.#maxBytes) return;
+      await this.#remove(number);
+      this.#kept.delete(number);
+      this.#keptBytes -= freed;
+      this.#dropped++;
+    }
+  }
+
   /** The call first: what is left of its images then belongs to none. */
-  async remove(number: number): Promise<void> {
+  async #remove(number: number): Promise<void> {
     const name = callName(number);
     await rm(path.join(this.path, 'calls', `${name}.json`), { force: true });
     for (const image of [name, `${name}-guide`]) {
       for (const ending of ['.npy', '.bin'])
         await rm(path.join(this.path, 'images', image + ending), { force: true });
     }
-  }
-
-  async close(): Promise<void> {
-    await this.#turn;
-    await this.#lock.release();
   }
 
   async #prepare(): Promise<void> {
@@ -156,7 +167,7 @@ export class RecordingFolder {
       this.#keptBytes += bytes;
       this.#next = number + 1;
     }
-    await this.reserve(0); // one that was made with a larger bound
+    await this.#makeRoom(); // it may have been made with a larger bound
   }
 }
 
