@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 
 /**
  * Signals a process and everything in its group (POSIX, for a process spawned `detached`) or its whole tree
- * (Windows, where only forceful ends exist). A process that is gone is not an error.
+ * (Windows, where only forceful ends exist). Never throws: a process that is gone needs no signal, and one of another
+ * user (a setuid program that the group holds) can be sent none.
  */
 export function signalTree(
   pid: number,
@@ -18,7 +19,7 @@ export function signalTree(
   }
   try {
     process.kill(-pid, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  } catch {
+    // ESRCH or EPERM (kill(2)); Darwin says EPERM of a group of zombies too
   }
 }

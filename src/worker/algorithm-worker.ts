@@ -3,10 +3,11 @@ import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import { showAs } from '../readable.js';
 import { Conversation } from './conversation.js';
+import { expireAfter } from './expiry.js';
 import { encodeFrame } from './frame-codec.js';
 import { callData, generationOf } from './generations.js';
 import { Heartbeat } from './heartbeat.js';
-import { limitOf, resolveLimits } from './limits.js';
+import { checkResources, limitOf, resolveLimits } from './limits.js';
 import { LogParser } from './log-parser.js';
 import type { WorkerMessage } from './messages.js';
 import { PendingCall } from './pending-call.js';
@@ -54,11 +55,12 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   #reason: { text: string; error?: RunnerError } | undefined;
   #resolveExited!: (exit: WorkerExit) => void;
 
-  /** @throws RunnerError `invalid_params` for a limit that makes no sense */
+  /** @throws RunnerError `invalid_params` for a limit or a resource that makes no sense */
   constructor(spec: WorkerSpec, limits?: Partial<WorkerLimits>) {
     super();
     this.spec = spec;
     this.limits = resolveLimits(limits);
+    checkResources(spec.resources);
     this.#conversation = new Conversation(this.limits.maxFrameBytes, {
       title: () => this.#title,
       entryPoint: spec.entryPoint,
@@ -182,9 +184,9 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     // First of all, so that what is to be noted here is noted while the worker is at it.
     this.#process?.write(frame);
     const timeoutMs = o.timeoutMs ?? limitOf(this.limits, call.phase);
-    const timer = setTimeout(() => {
+    const cancel = expireAfter(timeoutMs, () => {
       this.#fail(this.#tooLate(`answer ${call.phase}`, timeoutMs), 'timeout');
-    }, timeoutMs);
+    });
     const onAbort = () => {
       if (o.signal) this.#fail(abortError(o.signal, `${call.phase} call`), 'aborted');
     };
@@ -192,7 +194,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     this.#heartbeat.stop();
     this.#setState('busy');
     const pending = new PendingCall(requestId, () => {
-      clearTimeout(timer);
+      cancel();
       o.signal?.removeEventListener('abort', onAbort);
       this.#conversation.pending = undefined;
       if (this.#state !== 'busy') return;
@@ -304,6 +306,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   }
 
   #onExit(exitCode: number | null, exitSignal: NodeJS.Signals | null): void {
+    this.#conversation.end();
     this.#logs.end();
     this.#heartbeat.end();
     const { lastLines } = this;
@@ -331,6 +334,8 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   }
 
   #sendPing(id = this.#conversation.pings.open()): void {
+    // One that reads nothing is written no more to: beyond a call, what waits for it is bounded. Its silence tells enough.
+    if ((this.#process?.pendingBytes ?? 0) > this.limits.maxFrameBytes) return;
     this.#send({ type: 'ping', request_id: id });
   }
 

@@ -53,6 +53,11 @@ export class Conversation {
     this.#messages.push(chunk);
   }
 
+  /** Nothing more comes from stdout. */
+  end(): void {
+    this.#messages.end();
+  }
+
   /** Rejects the call in flight and the start that is under way. */
   fail(error: RunnerError): void {
     this.pending?.fail(error);

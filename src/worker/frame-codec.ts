@@ -19,9 +19,12 @@ export type DecodedItem =
   /** A frame that was stepped over; `isLost` when there was something in it. */
   | { kind: 'fault'; message: string; isLost: boolean };
 
-/** One frame, ready to be written in one piece. @throws RunnerError `invalid_params` past the ceiling */
+/**
+ * One frame, ready to be written in one piece.
+ * @throws RunnerError `invalid_params` past the ceiling, and for what JSON cannot say
+ */
 export function encodeFrame(message: object, maxBytes: number): Buffer {
-  const text = JSON.stringify(message);
+  const text = toJson(message);
   const length = Buffer.byteLength(text);
   if (length > maxBytes) {
     throw new RunnerError(
@@ -35,6 +38,19 @@ export function encodeFrame(message: object, maxBytes: number): Buffer {
   return frame;
 }
 
+function toJson(message: object): string {
+  try {
+    return JSON.stringify(message);
+  } catch (cause) {
+    throw new RunnerError(
+      'invalid_params',
+      `The message cannot be written as JSON: ${(cause as Error).message}. user_params, context and guide_info may hold ` +
+        'plain values only: no bigint, nothing that refers to itself',
+      { cause },
+    );
+  }
+}
+
 /** Takes bytes as they come and gives frames; what is between frames comes out as stray bytes, in its place. */
 export class FrameDecoder {
   readonly #maxBytes: number;
@@ -42,7 +58,8 @@ export class FrameDecoder {
   readonly #head = Buffer.alloc(LENGTH_BYTES + 1);
   #headSize = 0;
   #segments: Buffer[] = [];
-  /** Bytes of the body that are still to come. */
+  /** Bytes of the body, and those of it that are still to come. */
+  #length = 0;
   #missing = 0;
   #isSkipping = false;
 
@@ -50,14 +67,25 @@ export class FrameDecoder {
     this.#maxBytes = maxBytes;
   }
 
-  /** Whether a frame has begun and not ended. */
-  get isInFrame(): boolean {
-    return this.#headSize > 0 || this.#missing > 0;
-  }
-
   push(chunk: Buffer): DecodedItem[] {
     const items: DecodedItem[] = [];
     this.#read(chunk, items);
+    return items;
+  }
+
+  /** Nothing more comes. What is left of a frame that was begun is a fault, or stray bytes if it never was one. */
+  end(): DecodedItem[] {
+    const items: DecodedItem[] = [];
+    if (this.#headSize > 0) {
+      items.push({ kind: 'stray', bytes: Buffer.from(this.#head.subarray(0, this.#headSize)) });
+    } else if (this.#missing > 0) {
+      const came = this.#length - this.#missing;
+      const message = `a frame of which ${came} of ${this.#length} bytes came`;
+      items.push({ kind: 'fault', message, isLost: false });
+    }
+    this.#headSize = 0;
+    this.#missing = 0;
+    this.#segments = [];
     return items;
   }
 
@@ -97,6 +125,7 @@ export class FrameDecoder {
       });
     }
     this.#headSize = 0;
+    this.#length = length;
     this.#missing = length;
     return next - 1; // the brace is the body's first byte
   }

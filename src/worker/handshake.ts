@@ -1,4 +1,5 @@
 import type { RunnerError } from '../errors.js';
+import { expireAfter } from './expiry.js';
 
 interface Step {
   resolve: (value: never) => void;
@@ -13,16 +14,16 @@ export class Handshake {
   /** Waits until {@link arrive} or {@link fail} is called, or `limitMs` have passed. */
   async expect<T>(limitMs: number, late: () => RunnerError): Promise<T> {
     if (this.#failure) throw this.#failure;
-    let timer: NodeJS.Timeout | undefined;
+    let cancel: (() => void) | undefined;
     try {
       return await new Promise<T>((resolve, reject) => {
-        timer = setTimeout(() => {
+        cancel = expireAfter(limitMs, () => {
           reject(late());
-        }, limitMs);
+        });
         this.#step = { resolve, reject };
       });
     } finally {
-      clearTimeout(timer);
+      cancel?.();
       this.#step = undefined;
     }
   }

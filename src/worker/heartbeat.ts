@@ -1,3 +1,5 @@
+import { expireAfter } from './expiry.js';
+
 /**
  * Pings an idle worker and tells when no pong comes. Stopped while a call runs: the worker is single-threaded and
  * answers nothing then. Node's timers run on the monotonic clock.
@@ -8,7 +10,7 @@
 export class Heartbeat {
   readonly #options: { intervalMs: number; graceMs: number; ping: () => void; lost: () => void };
   #interval: NodeJS.Timeout | undefined;
-  #grace: NodeJS.Timeout | undefined;
+  #cancelGrace: (() => void) | undefined;
   #isBeating = false;
 
   constructor(options: { intervalMs: number; graceMs: number; ping: () => void; lost: () => void }) {
@@ -38,13 +40,13 @@ export class Heartbeat {
 
   #onInterval(): void {
     if (!this.#isBeating) return;
-    this.#grace = setTimeout(this.#options.lost, this.#options.graceMs);
-    this.#options.ping();
+    const { graceMs, lost, ping } = this.#options;
+    this.#cancelGrace = expireAfter(graceMs, lost);
+    ping();
   }
 
   #endGrace(): void {
-    if (!this.#grace) return;
-    clearTimeout(this.#grace);
-    this.#grace = undefined;
+    this.#cancelGrace?.();
+    this.#cancelGrace = undefined;
   }
 }

@@ -1,6 +1,6 @@
 import { RunnerError } from '../errors.js';
 import { MAX_FRAME_CEILING } from './frame-codec.js';
-import type { CallPhase, WorkerLimits } from './types.js';
+import type { CallPhase, WorkerLimits, WorkerResources } from './types.js';
 
 /** The specification's defaults, and for what it leaves open what a big model on a slow disk needs. */
 export const DEFAULT_WORKER_LIMITS: WorkerLimits = {
@@ -35,6 +35,28 @@ export function resolveLimits(limits: Partial<WorkerLimits> = {}): WorkerLimits 
     }
   }
   return resolved;
+}
+
+/** Least and most of each resource; all are whole numbers. */
+const RESOURCE_BOUNDS: Record<keyof WorkerResources, readonly [least: number, most: number]> = {
+  addressSpaceBytes: [1, Number.MAX_SAFE_INTEGER],
+  openFiles: [1, 0x7fff_ffff],
+  nice: [-20, 19],
+};
+
+/** @throws RunnerError `invalid_params` naming what is no limit that a process can have */
+export function checkResources(resources: WorkerResources = {}): void {
+  for (const [name, value] of Object.entries(resources) as [keyof WorkerResources, number | undefined][]) {
+    if (value === undefined) continue;
+    const bounds = RESOURCE_BOUNDS[name] as readonly [number, number] | undefined;
+    if (bounds && Number.isInteger(value) && value >= bounds[0] && value <= bounds[1]) continue;
+    const rule = bounds
+      ? `must be a whole number from ${bounds[0]} to ${bounds[1]}, not ${value}`
+      : 'is no limit: there are addressSpaceBytes, openFiles and nice';
+    throw new RunnerError('invalid_params', `resources.${name} ${rule}`, {
+      details: { path: `resources.${name}` },
+    });
+  }
 }
 
 /** How long a call of this phase may take. */

@@ -1,5 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
-import { FrameDecoder } from './frame-codec.js';
+import { FrameDecoder, type DecodedItem } from './frame-codec.js';
 import { readMessage, type WorkerMessage } from './messages.js';
 
 /** Where the parts of a worker's output go. */
@@ -22,8 +22,19 @@ export class MessageReader {
   }
 
   push(chunk: Buffer): void {
+    this.#pass(this.#decoder.push(chunk));
+  }
+
+  /** Nothing more comes: what was not finished is told of. */
+  end(): void {
+    this.#pass(this.#decoder.end());
+    const rest = this.#text.end();
+    if (rest !== '') this.#listeners.stray(rest);
+  }
+
+  #pass(items: DecodedItem[]): void {
     const { message, stray } = this.#listeners;
-    for (const item of this.#decoder.push(chunk)) {
+    for (const item of items) {
       if (item.kind === 'stray') stray(this.#text.write(item.bytes));
       else message(item.kind === 'fault' ? { ...item, type: 'fault' } : readMessage(item.body));
     }

@@ -1,3 +1,5 @@
+import { expireAfter } from './expiry.js';
+
 /** Pings that were sent and not answered yet. */
 export class Pings {
   readonly #open = new Map<string, (() => void) | undefined>();
@@ -18,12 +20,12 @@ export class Pings {
   async roundTrip(limitMs: number, send: (id: string) => void, late: () => Error): Promise<number> {
     const sentAt = performance.now();
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const cancel = expireAfter(limitMs, () => {
         reject(late());
-      }, limitMs);
+      });
       send(
         this.open(() => {
-          clearTimeout(timer);
+          cancel();
           resolve();
         }),
       );

@@ -1,98 +1,17 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import path from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
-import type { WorkerLimits, WorkerReply, WorkerResources } from '../../src/worker/types.js';
-import { temporaryFolder } from '../support/temp-folder.js';
+import { describe, expect, test } from 'vitest';
+import type { WorkerLimits, WorkerReply } from '../../src/worker/types.js';
+import { misbehavingWorker, onCall, type MisbehavingSource } from '../support/misbehaving-worker.js';
 
-/** What a worker script starts from; what follows in each case is where it goes wrong. */
-const PRELUDE = `import json, os, signal, sys, time
-def frame(message):
-    body = message if isinstance(message, bytes) else json.dumps(message).encode()
-    return len(body).to_bytes(4, "big") + body
-def raw(data):
-    os.write(1, data)
-def say(**message):
-    raw(frame(message))
-def hello():
-    say(type="hello", sdk_version="0", capabilities=["ping", "call"])
-def read():
-    def exactly(count):
-        data = b""
-        while len(data) < count:
-            chunk = os.read(0, count - len(data))
-            if not chunk: sys.exit(0)
-            data += chunk
-        return data
-    return json.loads(exactly(int.from_bytes(exactly(4), "big")))
-def pong(message):
-    say(type="pong", request_id=message["request_id"])
-def answer(to, **fields):
-    say(**dict({"type": "result", "request_id": to["request_id"], "status": "OK", "message": "",
-                "data": {"result_status": "OK"}}, **fields))
-def until_call():
-    while True:
-        message = read()
-        if message["type"] == "ping": pong(message)
-        elif message["type"] == "call": return message
-        elif message["type"] == "shutdown": sys.exit(0)
-def serve(on_call):
-    hello()
-    while True: on_call(until_call())
-`;
-
-interface Misbehaviour {
-  /** Body of the script after the prelude; with \`call:\`, the body of what it does with each call. */
-  script: string;
-  limits?: Partial<WorkerLimits>;
-  resources?: WorkerResources;
+interface Misbehaviour extends MisbehavingSource {
   /** Everything told besides logs and states, in order. */
   events: string[];
   /** Code of the error, or what the reply holds. */
   outcome: string | Partial<WorkerReply>;
 }
 
-const LIMITS: Partial<WorkerLimits> = { executeMs: 20_000, shutdownMs: 300, maxFrameBytes: 4096 };
-
 /** For those that never come to it: everybody else has the time a busy machine needs. */
 const SHORT_START: Partial<WorkerLimits> = { helloMs: 1500, loadMs: 1500 };
 const SHORT_CALL: Partial<WorkerLimits> = { executeMs: 600 };
-
-async function workerOf({
-  script,
-  limits,
-  resources,
-}: Misbehaviour): Promise<{ worker: AlgorithmWorker; events: string[] }> {
-  const root = await temporaryFolder();
-  const adapter = path.join(root, 'procvision_algorithm_sdk', 'adapter');
-  await mkdir(adapter, { recursive: true });
-  await writeFile(path.join(root, 'procvision_algorithm_sdk', '__init__.py'), '');
-  await writeFile(path.join(adapter, '__init__.py'), '');
-  await writeFile(path.join(adapter, '__main__.py'), PRELUDE + script);
-  const spec = {
-    name: 'chaos',
-    version: '1',
-    root,
-    python: 'python3',
-    entryPoint: 'm:C',
-    frameDirectory: root,
-    resources,
-  };
-  const worker = new AlgorithmWorker(spec, { ...LIMITS, ...limits });
-  const events: string[] = [];
-  worker.on('ready', () => events.push('ready'));
-  worker.on('strayOutput', () => {
-    if (events.at(-1) !== 'stray') events.push('stray');
-  });
-  worker.on('protocolError', () => events.push('protocolError'));
-  worker.on('heartbeatLost', () => events.push('heartbeatLost'));
-  worker.on('exit', ({ reason }) => events.push(`exit: ${reason}`));
-  onTestFinished(() => worker.stop().then(() => undefined));
-  return { worker, events };
-}
-
-const onCall = (body: string) =>
-  `def on_call(message):\n    ${body.replaceAll('\n', '\n    ')}\nserve(on_call)\n`;
 
 describe('a worker that misbehaves as it starts', () => {
   test.each<[string, Misbehaviour]>([
@@ -117,7 +36,8 @@ describe('a worker that misbehaves as it starts', () => {
       'says half a hello and no more',
       {
         script: 'raw(frame({"type": "hello"})[:9]); time.sleep(60)',
-        events: ['exit: start failed'],
+        limits: { helloMs: 5000 },
+        events: ['protocolError', 'exit: start failed'],
         outcome: 'timeout',
       },
     ],
@@ -178,7 +98,7 @@ describe('a worker that misbehaves as it starts', () => {
       { script: 'time.sleep(0.7); hello(); until_call()', events: ['ready'], outcome: 'ready' },
     ],
   ])('%s', async (_title, misbehaviour) => {
-    const { worker, events } = await workerOf({
+    const { worker, events } = await misbehavingWorker({
       ...misbehaviour,
       limits: { ...(misbehaviour.outcome === 'timeout' && SHORT_START), ...misbehaviour.limits },
     });
@@ -241,7 +161,7 @@ describe('a worker that misbehaves in a call', () => {
       'writes half a frame and no more',
       {
         script: onCall('raw(frame({"type": "result", "request_id": "1"})[:12])\ntime.sleep(60)'),
-        events: GONE('timeout'),
+        events: ['ready', 'protocolError', 'exit: timeout'],
         outcome: 'timeout',
       },
     ],
@@ -249,7 +169,7 @@ describe('a worker that misbehaves in a call', () => {
       'writes half a frame and dies',
       {
         script: onCall('raw(frame({"type": "result", "request_id": "1"})[:12])\nos._exit(1)'),
-        events: GONE('exited'),
+        events: ['ready', 'protocolError', 'exit: exited'],
         outcome: 'worker_exited',
       },
     ],
@@ -261,7 +181,7 @@ describe('a worker that misbehaves in a call', () => {
       'allocates without end under a limit',
       {
         script: onCall('keep = []\nwhile True: keep.append(bytearray(1 << 24))'),
-        resources: { addressSpaceBytes: 1 << 29 },
+        spec: { resources: { addressSpaceBytes: 1 << 29 } },
         events: GONE('exited'),
         outcome: 'worker_exited',
       },
@@ -384,6 +304,34 @@ describe('a worker that misbehaves in a call', () => {
       },
     ],
     [
+      'says hello again',
+      { script: onCall('hello()\nanswer(message)'), events: ['ready', 'protocolError'], outcome: OK },
+    ],
+    [
+      'says that it shuts down, and does not',
+      { script: onCall('say(type="shutdown")\nanswer(message)'), events: ['ready'], outcome: OK },
+    ],
+    [
+      'pings the host',
+      {
+        script: onCall('say(type="ping", request_id="x")\nanswer(message)'),
+        events: ['ready', 'protocolError'],
+        outcome: OK,
+      },
+    ],
+    [
+      'closes its input, answers, and lives',
+      { script: onCall('os.close(0)\nanswer(message)\ntime.sleep(60)'), events: ['ready'], outcome: OK },
+    ],
+    [
+      'floods stdout with text',
+      {
+        script: onCall('for n in range(200): raw(b"noise " * 1000)\nanswer(message)'),
+        events: ['ready', 'stray'],
+        outcome: OK,
+      },
+    ],
+    [
       'floods stderr',
       { script: onCall('os.write(2, b"noise\\n" * 50000)\nanswer(message)'), events: ['ready'], outcome: OK },
     ],
@@ -392,7 +340,7 @@ describe('a worker that misbehaves in a call', () => {
       { script: onCall('os.write(2, b"x" * 1000000)\nanswer(message)'), events: ['ready'], outcome: OK },
     ],
   ])('%s', async (_title, misbehaviour) => {
-    const { worker, events } = await workerOf({
+    const { worker, events } = await misbehavingWorker({
       ...misbehaviour,
       limits: { ...(misbehaviour.outcome === 'timeout' && SHORT_CALL), ...misbehaviour.limits },
     });
@@ -407,12 +355,38 @@ describe('a worker that misbehaves in a call', () => {
     expect(events).toEqual(misbehaviour.events);
   });
 
+  test('leaves while it is idle: the exit has its code, its last lines and worker_exited', async () => {
+    const { worker, events } = await misbehavingWorker({
+      script: 'hello(); read(); pong(read()); os.write(2, b"out of film"); sys.exit(4)',
+    });
+    await worker.start();
+    expect(await worker.exited).toMatchObject({
+      exitCode: 4,
+      lastLines: ['out of film'],
+      error: { code: 'worker_exited', details: { exitCode: 4, output: ['out of film'] } },
+    });
+    expect(events).toEqual(['ready', 'exit: exited']);
+  });
+
+  test('answers a call that was never made: it is told of, and the next call gets its own answer', async () => {
+    const { worker, events } = await misbehavingWorker({
+      script: `hello(); read(); pong(read())
+say(type="result", request_id="1", status="OK", data={"stale": True})
+answer(until_call(), data={"stale": False})
+until_call()`,
+    });
+    await worker.start();
+    // Which is read first is up to the pipe: the pong may come together with it.
+    await expect.poll(() => [...events].sort()).toEqual(['protocolError', 'ready']);
+    expect(await worker.call({ phase: 'execute' }, { requestId: '1' })).toMatchObject({
+      data: { stale: false },
+    });
+  });
+
   test('hangs while it is idle: the heartbeat is lost and the process ended', async () => {
-    const { worker, events } = await workerOf({
+    const { worker, events } = await misbehavingWorker({
       script: 'hello(); read(); pong(read()); time.sleep(60)',
       limits: { heartbeatIntervalMs: 50, heartbeatGraceMs: 100 },
-      events: [],
-      outcome: '',
     });
     await worker.start();
     await worker.exited;
@@ -423,12 +397,10 @@ describe('a worker that misbehaves in a call', () => {
     ['in its own group', ''],
     ['in a session of its own', 'os.setsid(); '],
   ])('leaves a grandchild %s behind: it is gone soon after', async (_title, escape) => {
-    const { worker } = await workerOf({
+    const { worker } = await misbehavingWorker({
       script: onCall(
         `child = os.fork()\nif child == 0:\n    ${escape}time.sleep(60); os._exit(0)\nanswer(message, message=str(child))\ntime.sleep(0.2)\nos._exit(1)`,
       ),
-      events: [],
-      outcome: '',
     });
     await worker.start();
     const { message } = await worker.call({ phase: 'execute' });

@@ -119,7 +119,7 @@ test('whatever is printed between frames, and however the bytes are cut, every f
           items.filter((item) => item.kind === 'stray').map(({ bytes: printed }) => printed),
         );
         expect(stray.toString()).toBe(parts.map(({ before }) => before).join(''));
-        expect(decoder.isInFrame).toBe(false);
+        expect(decoder.end()).toEqual([]);
       },
     ),
   );
