@@ -17,18 +17,19 @@ export interface WaitOptions<Place> {
   isRetry?: boolean;
 }
 
-interface Ticket<Place> extends WaitOptions<Place> {
+interface Ticket<Place, Wish> {
+  options: WaitOptions<Place> & Wish;
   arrivedAt: number;
   resolve: (place: Place) => void;
   reject: (error: RunnerError) => void;
 }
 
-/** Calls that wait for a place: fair, each until its own deadline. */
-export class CallQueue<Place> {
+/** Calls that wait for a place: fair, each until its own deadline. `Wish` is what else is known of a call. */
+export class CallQueue<Place, Wish = unknown> {
   readonly #title: string;
   readonly #clock: Clock;
   /** In the order in which they take turns. */
-  readonly #lanes = new Map<string, Ticket<Place>[]>();
+  readonly #lanes = new Map<string, Ticket<Place, Wish>[]>();
   #size = 0;
 
   constructor(options: { title: string; clock: Clock }) {
@@ -41,12 +42,17 @@ export class CallQueue<Place> {
     return this.#size;
   }
 
+  /** Calls that wait with such a wish. */
+  count(isMeant: (options: WaitOptions<Place> & Wish) => boolean): number {
+    return [...this.#lanes.values()].flat().filter(({ options }) => isMeant(options)).length;
+  }
+
   /**
    * Waits for a place.
    *
    * @throws RunnerError `timeout` at the deadline, `aborted`, or what {@link rejectAll} was given
    */
-  wait(options: WaitOptions<Place>): Promise<Place> {
+  wait(options: WaitOptions<Place> & Wish): Promise<Place> {
     const { lane, deadline, signal, arrivedAt = this.#clock.now(), isRetry = false } = options;
     return new Promise((resolve, reject) => {
       throwIfAborted(signal, 'call');
@@ -54,10 +60,10 @@ export class CallQueue<Place> {
       const end = () => {
         cancel();
         signal?.removeEventListener('abort', onAbort);
-        this.#remove(ticket);
+        this.#remove(lane, ticket);
       };
-      const ticket: Ticket<Place> = {
-        ...options,
+      const ticket: Ticket<Place, Wish> = {
+        options,
         arrivedAt: isRetry ? -Infinity : arrivedAt,
         resolve: (place) => {
           end();
@@ -86,7 +92,7 @@ export class CallQueue<Place> {
   /** Gives a free place to whose turn it is. False when nobody wants it. */
   offer(place: Place): boolean {
     for (const [lane, tickets] of this.#lanes) {
-      const ticket = tickets.find(({ accepts }) => accepts?.(place) ?? true);
+      const ticket = tickets.find(({ options }) => options.accepts?.(place) ?? true);
       if (!ticket) continue;
       ticket.resolve(place);
       const rest = this.#lanes.get(lane);
@@ -107,13 +113,13 @@ export class CallQueue<Place> {
     }
   }
 
-  #remove(ticket: Ticket<Place>): void {
-    const tickets = this.#lanes.get(ticket.lane);
+  #remove(lane: string, ticket: Ticket<Place, Wish>): void {
+    const tickets = this.#lanes.get(lane);
     const index = tickets?.indexOf(ticket) ?? -1;
     if (!tickets || index === -1) return;
     tickets.splice(index, 1);
     this.#size--;
-    if (tickets.length === 0) this.#lanes.delete(ticket.lane);
+    if (tickets.length === 0) this.#lanes.delete(lane);
   }
 
   #tooLate(waitMs: number): RunnerError {

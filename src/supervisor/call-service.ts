@@ -58,7 +58,8 @@ export class CallService {
     { signal }: CallOptions,
   ): Promise<InspectionResult> {
     const requestId = this.#nextRequest();
-    const trace: CallTrace = { requestId, phase, pid: request.pid };
+    const pid = (request as InspectionRequest | undefined)?.pid; // it is checked below
+    const trace: CallTrace = { requestId, phase, pid };
     return traceCall(trace, async () => {
       try {
         const startedAt = this.#clock.now();
@@ -69,7 +70,7 @@ export class CallService {
       } catch (error) {
         if (RunnerError.is(error)) {
           const { name, version } = trace;
-          this.#emit('error', { error, requestId, phase, pid: request.pid, name, version });
+          this.#emit('error', { error, requestId, phase, pid, name, version });
         }
         throw error;
       }
@@ -116,7 +117,8 @@ export class CallService {
         );
       }
       if (!deployment.isReady && request.timeoutMs === undefined) {
-        await settleOrAbort(signal, deployment.ready);
+        const leave = deployment.pool.line.awaitStart();
+        await settleOrAbort(signal, deployment.ready).finally(leave);
         deadline = new Deadline(this.#clock, this.#clock.now(), limitMs, signal);
       }
       const result = await this.#inspector.run(

@@ -11,13 +11,14 @@ export function deploymentStatus(
   o: { now: number; createdAt: number; lastError: RunnerError | undefined },
 ): SupervisedStatus {
   const { entry, pool, state, latency } = deployment;
-  const workers = pool.slots.map((slot) => workerStatus(slot, o.now));
+  const workers = pool.slots.map((slot) => workerStatus(slot, pool.queuedFor(slot), o.now));
   return {
     name: entry.name,
     version: entry.version,
     generation: pool.ready?.generation ?? entry.generation,
     state,
     circuit: pool.circuit,
+    pid: workers.find(({ pid }) => pid !== undefined)?.pid,
     uptimeMs: o.now - o.createdAt,
     restarts: workers.reduce((sum, { restarts }) => sum + restarts, 0),
     inFlight: pool.inFlight,
@@ -31,7 +32,7 @@ export function deploymentStatus(
   };
 }
 
-function workerStatus(slot: WorkerSlot, now: number): SupervisedWorker {
+function workerStatus(slot: WorkerSlot, queued: number, now: number): SupervisedWorker {
   const { worker, readyAt } = slot;
   const usage = worker?.pid === undefined ? undefined : slot.usage.sample(worker.pid, now);
   return {
@@ -41,6 +42,7 @@ function workerStatus(slot: WorkerSlot, now: number): SupervisedWorker {
     uptimeMs: readyAt === undefined ? 0 : now - readyAt,
     restarts: slot.restarts,
     inFlight: slot.isBusy ? 1 : 0,
+    queued,
     calls: slot.calls,
     latency: slot.latency.summary(),
     rssBytes: usage?.rssBytes,

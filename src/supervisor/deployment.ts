@@ -81,12 +81,13 @@ export class Deployment {
         if (!this.#spec) throw new Error('workers are made once the specification is known');
         return new AlgorithmWorker(this.#spec, policy.limits);
       },
+      workers,
       policy,
       restarts,
       clock,
       listener: this.#listener(),
     });
-    this.ready = this.#start(workers);
+    this.ready = this.#start();
     this.ready.catch(() => undefined); // told to whoever waits, and by an event
   }
 
@@ -198,7 +199,7 @@ export class Deployment {
     });
   }
 
-  async #start(workers: number): Promise<void> {
+  async #start(): Promise<void> {
     const { registry, frames, flavour, policy } = this.#context;
     this.#setState('starting');
     try {
@@ -209,7 +210,7 @@ export class Deployment {
       this.canDecode = hasPil === true || (await hasPillow(registry.layout.venv(name, version)));
       this.#spec = workerSpecOf(registry.layout, this.entry, { frameDirectory, flavour, policy });
       if (this.#stopped) throw new RunnerError('closed', `${this.title} was stopped while it started`);
-      await this.pool.start(workers);
+      await this.pool.start();
       this.#isReady = true;
       this.#update();
     } catch (error) {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { RunnerError } from '../errors.js';
 import { checkPixels, resolveMeta } from '../frames/image-meta.js';
 import type { ImageInput } from '../frames/types.js';
@@ -11,6 +12,8 @@ const LONGEST_MS = 0x7fff_ffff;
  * @throws RunnerError `invalid_params` naming the field; `invalid_image` naming the bytes expected and given
  */
 export function checkRequest(request: InspectionRequest): void {
+  // The types forbid most of this; hosts in plain JavaScript need to be told.
+  if (!isRecord(request)) throw invalid('request', 'must be an object', request);
   const { pid, target, stepIndex, timeoutMs } = request;
   if (target !== undefined) {
     for (const field of ['name', 'version'] as const) {
@@ -24,6 +27,7 @@ export function checkRequest(request: InspectionRequest): void {
   if (!Number.isInteger(stepIndex) || stepIndex < 1) {
     throw invalid('stepIndex', 'must be a whole number from 1', stepIndex);
   }
+  checkTold(request);
   if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= LONGEST_MS)) {
     throw invalid('timeoutMs', `must be a number above 0 and at most ${LONGEST_MS}`, timeoutMs);
   }
@@ -31,8 +35,35 @@ export function checkRequest(request: InspectionRequest): void {
   if (request.guideImage !== undefined) checkImage(request.guideImage, 'guideImage');
 }
 
+/** What is handed to the algorithm as it is. */
+function checkTold({ pid, stepDesc, session, userParams, guideInfo }: InspectionRequest): void {
+  const texts: [string, unknown][] = [
+    ['pid', pid],
+    ['stepDesc', stepDesc],
+    ['session.id', session?.id],
+  ];
+  for (const [field, value] of texts) {
+    if (value !== undefined && typeof value !== 'string') throw invalid(field, 'must be a text', value);
+  }
+  if (session?.id === '') throw invalid('session.id', 'must not be empty', '');
+  const records: [string, unknown][] = [
+    ['session', session],
+    ['session.context', session?.context],
+    ['userParams', userParams],
+  ];
+  for (const [field, value] of records) {
+    if (value !== undefined && !isRecord(value)) throw invalid(field, 'must be an object', value);
+  }
+  if (guideInfo !== undefined && !Array.isArray(guideInfo)) {
+    throw invalid('guideInfo', 'must be a list', guideInfo);
+  }
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 function checkImage(image: ImageInput, field: string): void {
-  // The types forbid the rest; hosts in plain JavaScript need to be told.
   if (typeof image !== 'object' || (image as unknown) === null)
     throw invalid(field, 'must be an image', image);
   if ('data' in image || 'encoded' in image) {
@@ -62,7 +93,7 @@ export function sizeOf(image: ImageInput): { width: number; height: number } {
 function invalid(path: string, rule: string, value: unknown): RunnerError {
   return new RunnerError(
     'invalid_params',
-    `The request cannot be made: ${path} ${rule}, not ${JSON.stringify(value)}`,
+    `The request cannot be made: ${path} ${rule}, not ${inspect(value, { depth: 0, maxStringLength: 60 })}`,
     {
       details: { path },
     },

@@ -1,5 +1,5 @@
 import { RunnerError } from '../errors.js';
-import { resolveLimits } from '../worker/limits.js';
+import { checkResources, resolveLimits } from '../worker/limits.js';
 import type { WorkerLimits, WorkerResources } from '../worker/types.js';
 import type { RestartOptions } from './restart-policy.js';
 
@@ -159,6 +159,7 @@ export function resolvePolicy(
       'Windows cannot run workers as another user by number: leave out uid and gid, and run the host as that user',
     );
   }
+  checkResources(policy.resources);
   policy.limits = resolveLimits({
     ...policy.limits,
     preMs: policy.preTimeoutMs,

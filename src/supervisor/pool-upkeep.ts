@@ -20,14 +20,14 @@ const PROBE_AGAIN_MS = 50;
 export interface UpkeepContext {
   title: string;
   make: () => AlgorithmWorker;
+  /** How many there are to be. */
+  workers: number;
   policy: Readonly<SupervisorPolicy>;
   restarts: RestartPolicy;
   clock: Clock;
   listener: PoolListener;
   /** A ready worker has taken a place. */
   seated: (slot: WorkerSlot) => void;
-  /** Whether calls wait: a worker is replaced for its age when none does. */
-  isInDemand: () => boolean;
   /** Nothing is started for a while: calls that wait are to hear it. */
   opened: (error: RunnerError) => void;
 }
@@ -38,19 +38,19 @@ export interface UpkeepContext {
  * successor that is ready before it goes.
  */
 export class PoolUpkeep {
+  readonly slots: readonly WorkerSlot[];
   readonly #context: UpkeepContext;
   readonly #tell: PoolListener;
   readonly #restarts: RestartPolicy;
   readonly #launcher: WorkerLauncher;
   readonly #spares: WarmSpares;
-  #slots: WorkerSlot[] = [];
   #cancelProbe: (() => void) | undefined;
-  #circuitError: RunnerError | undefined;
   #isHalted = false;
 
   constructor(context: UpkeepContext) {
-    const { title, make, listener, policy, restarts } = context;
+    const { title, make, listener, policy, restarts, clock } = context;
     this.#context = context;
+    this.slots = Array.from({ length: context.workers }, (_, index) => new WorkerSlot(index));
     this.#tell = listener;
     this.#restarts = restarts;
     this.#launcher = new WorkerLauncher({
@@ -59,7 +59,10 @@ export class PoolUpkeep {
         this.#onExit(worker, exit);
       },
     });
-    this.#spares = new WarmSpares(policy.warmSpares, (place) => this.#launcher.launch(place), {
+    this.#spares = new WarmSpares({
+      wanted: policy.warmSpares,
+      boot: (place) => this.#launcher.launch(place),
+      later: (run) => clock.after(policy.maxBackoffMs, run),
       ready: (worker) => {
         if (worker.ready) listener.ready(undefined, worker.ready);
       },
@@ -69,30 +72,26 @@ export class PoolUpkeep {
     });
   }
 
-  get slots(): readonly WorkerSlot[] {
-    return this.#slots;
-  }
-
   /** Warm spares that are ready. */
   get spares(): number {
     return this.#spares.count;
   }
 
-  /** Starts `count` workers. Rejects with the first failure; the pool is then to be stopped. */
-  async start(count: number): Promise<void> {
+  /** Starts the workers. Rejects with the first failure; the pool is then to be stopped. */
+  async start(): Promise<void> {
     const { clock } = this.#context;
     if (this.#restarts.state === 'open' && !this.#restarts.probe(clock.now())) throw this.#circuitOpen();
-    this.#slots = Array.from({ length: count }, (_, index) => new WorkerSlot(index));
     // On probation one worker must show first that it can.
-    const first = this.#restarts.state === 'half-open' ? this.#slots.slice(0, 1) : this.#slots;
+    const first = this.#restarts.state === 'half-open' ? this.slots.slice(0, 1) : this.slots;
     await Promise.all(
       first.map(async (slot) => {
         try {
           await this.#launch(slot);
         } catch (error) {
-          const decision = this.#restarts.failed(slot.index, clock.now());
-          if (decision.kind === 'open' && RunnerError.is(error)) {
-            this.#tell.circuitOpen(decision.reason, decision.coolDownMs, error);
+          const failure = RunnerError.is(error) ? error : undefined;
+          const decision = this.#restarts.failed(slot.index, clock.now(), failure);
+          if (decision.kind === 'open' && failure) {
+            this.#tell.circuitOpen(decision.reason, decision.coolDownMs, failure);
           }
           throw error;
         }
@@ -130,8 +129,9 @@ export class PoolUpkeep {
   halt(): void {
     this.#isHalted = true;
     this.#launcher.halt();
+    this.#spares.halt();
     this.#cancelProbe?.();
-    for (const slot of this.#slots) slot.cancelTimers();
+    for (const slot of this.slots) slot.cancelTimers();
   }
 
   /** Ends every worker; resolves when the last process is gone. */
@@ -156,8 +156,9 @@ export class PoolUpkeep {
   }
 
   #seat(slot: WorkerSlot, worker: AlgorithmWorker): void {
-    if (this.#restarts.state === 'open') {
-      void worker.stop('circuit open'); // it opened while this one was starting
+    // The circuit opened while this one was starting, or another one has taken the place.
+    if (this.#restarts.state === 'open' || slot.worker) {
+      void worker.stop(slot.worker ? 'not needed' : 'circuit open');
       return;
     }
     const { clock, policy } = this.#context;
@@ -172,7 +173,7 @@ export class PoolUpkeep {
 
   #onExit(worker: AlgorithmWorker, exit: WorkerExit): void {
     if (this.#spares.forget(worker)) return;
-    const slot = this.#slots.find(
+    const slot = this.slots.find(
       (candidate) => candidate.worker === worker || candidate.successor === worker,
     );
     if (!slot) return; // it never stood, or was replaced
@@ -191,8 +192,8 @@ export class PoolUpkeep {
 
   /** Asks the policy what follows. */
   #afterFailure(slot: WorkerSlot, error: RunnerError, reason: string): void {
-    const decision = this.#restarts.failed(slot.index, this.#context.clock.now());
-    if (decision.kind === 'open') this.#openCircuit(decision, error);
+    const decision = this.#restarts.failed(slot.index, this.#context.clock.now(), error);
+    if (decision.kind === 'open') this.#openCircuit(decision);
     else this.#replace(slot, decision.attempt, decision.delayMs, reason);
   }
 
@@ -223,12 +224,10 @@ export class PoolUpkeep {
     });
   }
 
-  #openCircuit(decision: RestartDecision & { kind: 'open' }, cause: RunnerError | undefined): void {
-    const { coolDownMs, reason } = decision;
-    this.#circuitError = cause;
+  #openCircuit({ coolDownMs, reason }: RestartDecision & { kind: 'open' }): void {
     const error = this.#circuitOpen();
     this.#context.opened(error);
-    for (const slot of this.#slots) {
+    for (const slot of this.slots) {
       slot.cancelTimers();
       if (!slot.isBusy) void slot.worker?.stop('circuit open');
     }
@@ -245,7 +244,7 @@ export class PoolUpkeep {
 
   #probe(): void {
     this.#cancelProbe = undefined;
-    const [slot] = this.#slots;
+    const [slot] = this.slots;
     if (this.#isHalted || !slot) return;
     if (slot.isVacant && this.#restarts.probe(this.#context.clock.now())) this.#relaunch(slot);
     else this.#probeAfter(PROBE_AGAIN_MS); // its last worker is still on its way out, or the timer was early
@@ -254,27 +253,37 @@ export class PoolUpkeep {
   #onCircuitClosed(): void {
     this.#cancelProbe?.();
     this.#cancelProbe = undefined;
-    this.#circuitError = undefined;
     this.#tell.circuitClosed();
     if (this.#isHalted) return;
-    for (const slot of this.#slots) if (slot.isVacant) this.#relaunch(slot);
+    for (const slot of this.slots) if (slot.isVacant) this.#relaunch(slot);
     this.#spares.fill();
   }
 
   #recycleIfDue(slot: WorkerSlot): void {
-    if (slot.isRecycling || this.#context.isInDemand()) return;
-    if (!isDueForRecycling(slot, this.#context.policy)) return;
+    if (slot.isRecycling || !isDueForRecycling(slot, this.#context.policy)) return;
     slot.isRecycling = true;
+    const { worker: old } = slot;
     this.#launcher
       .launch(() => slot.index)
       .then((worker) => {
-        slot.successor = worker;
-        if (!slot.isBusy) this.#seatSuccessor(slot);
+        if (slot.worker === old) {
+          slot.successor = worker;
+          if (!slot.isBusy) this.#seatSuccessor(slot);
+        } else {
+          // The old one died meanwhile, and may have been replaced by now.
+          slot.isRecycling = false;
+          slot.cancelStart?.();
+          slot.cancelStart = undefined;
+          this.#seat(slot, worker);
+        }
       })
       .catch((error: unknown) => {
-        slot.isRecycling = false;
-        slot.callsOfWorker = 0; // tried again after as many calls more
-        if (RunnerError.is(error) && !this.#isHalted) this.#tell.failure(slot.index, error);
+        if (this.#isHalted || !RunnerError.is(error)) return;
+        // Tried again, but not with every call.
+        slot.cancelRecycling = this.#context.clock.after(this.#context.policy.maxBackoffMs, () => {
+          slot.isRecycling = false;
+        });
+        this.#tell.failure(slot.index, error);
       });
   }
 
@@ -292,6 +301,6 @@ export class PoolUpkeep {
   }
 
   #circuitOpen(): RunnerError {
-    return circuitOpen(this.#context.title, this.#circuitError);
+    return circuitOpen(this.#context.title, this.#restarts.cause);
   }
 }

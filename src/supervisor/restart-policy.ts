@@ -1,3 +1,5 @@
+import type { RunnerError } from '../errors.js';
+
 /** When a failed worker is started again, and when no more. */
 export interface RestartOptions {
   /** Starts tried in a row for one place in the pool before the circuit opens. @defaultValue 3 */
@@ -37,6 +39,7 @@ export class RestartPolicy {
   readonly #streaks = new Map<number, number>();
   #state: CircuitState = 'closed';
   #openedAt = 0;
+  #cause: RunnerError | undefined;
 
   constructor(options: RestartOptions, random: () => number) {
     this.#options = options;
@@ -47,22 +50,27 @@ export class RestartPolicy {
     return this.#state;
   }
 
+  /** The failure that opened the circuit, until it is closed. */
+  get cause(): RunnerError | undefined {
+    return this.#cause;
+  }
+
   /** When a probe may be made, on the caller's clock; undefined unless the circuit is open. */
   get probeAt(): number | undefined {
     return this.#state === 'open' ? this.#openedAt + this.#options.coolDownMs : undefined;
   }
 
   /** A worker crashed, or could not be started. */
-  failed(place: number, now: number): RestartDecision {
+  failed(place: number, now: number, error?: RunnerError): RestartDecision {
     const { maxCrashes, crashWindowMs, maxRestarts, coolDownMs } = this.#options;
-    if (this.#state === 'half-open') return this.#open(now, 'probation');
+    if (this.#state === 'half-open') return this.#open(now, 'probation', error);
     if (this.#state === 'open') return { kind: 'open', coolDownMs, reason: 'crashes' };
     this.#failures = this.#failures.filter((at) => now - at < crashWindowMs);
     this.#failures.push(now);
     const streak = (this.#streaks.get(place) ?? 0) + 1;
     this.#streaks.set(place, streak);
-    if (this.#failures.length >= maxCrashes) return this.#open(now, 'crashes');
-    if (streak > maxRestarts) return this.#open(now, 'restarts');
+    if (this.#failures.length >= maxCrashes) return this.#open(now, 'crashes', error);
+    if (streak > maxRestarts) return this.#open(now, 'restarts', error);
     return { kind: 'restart', delayMs: this.#delay(streak), attempt: streak };
   }
 
@@ -85,12 +93,18 @@ export class RestartPolicy {
   /** Forgets everything, by hand. */
   reset(): void {
     this.#state = 'closed';
+    this.#cause = undefined;
     this.#failures = [];
     this.#streaks.clear();
   }
 
-  #open(now: number, reason: 'crashes' | 'restarts' | 'probation'): RestartDecision {
+  #open(
+    now: number,
+    reason: 'crashes' | 'restarts' | 'probation',
+    cause: RunnerError | undefined,
+  ): RestartDecision {
     this.#state = 'open';
+    this.#cause = cause;
     this.#openedAt = now;
     this.#failures = [];
     this.#streaks.clear();

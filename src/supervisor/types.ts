@@ -157,6 +157,8 @@ export interface SupervisedWorker {
   restarts: number;
   /** 0 or 1. */
   inFlight: number;
+  /** Calls that wait for this very worker, because it keeps the values of their session; the others wait for any. */
+  queued: number;
   /** Calls that ended here. */
   calls: number;
   /** Of the calls as the worker answered them. */
@@ -181,6 +183,8 @@ export interface SupervisedStatus {
   state: SupervisedState;
   /** Whether it may be started. */
   circuit: CircuitState;
+  /** Process of the first worker that stands; the others are in `workers`. */
+  pid: number | undefined;
   /** Since the supervisor took it up, in milliseconds. */
   uptimeMs: number;
   /** Starts of workers after the first of each. */

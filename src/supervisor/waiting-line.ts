@@ -9,7 +9,7 @@ const AHEAD_OF_A_WORKER = 2;
 export interface Places {
   /** Workers there are to be. */
   count: () => number;
-  /** Those that could take a call now. */
+  /** Those that could take a call now, or as soon as they are started. */
   idle: () => number;
   /** Those that have one. */
   busy: () => number;
@@ -27,6 +27,8 @@ export class WaitingLine {
   readonly #queue: CallQueue<void>;
   /** Calls that were let on and have not left. */
   #inside = 0;
+  /** Calls that wait for the start of the workers. */
+  #awaitingStart = 0;
 
   constructor(o: { title: string; capacity: number; clock: Clock; places: Places }) {
     this.#title = o.title;
@@ -35,14 +37,24 @@ export class WaitingLine {
     this.#queue = new CallQueue({ title: o.title, clock: o.clock });
   }
 
-  /** Whether nobody waits to be let on. */
-  get isShort(): boolean {
-    return this.#queue.size === 0;
-  }
-
   /** Calls that no worker has yet. */
   get size(): number {
-    return this.#queue.size + Math.max(0, this.#inside - this.#places.busy());
+    return this.#awaitingStart + this.#queue.size + Math.max(0, this.#inside - this.#places.busy());
+  }
+
+  /**
+   * Counts a call that waits for the workers to be started, until it calls the answer: it is to enter then.
+   *
+   * @throws RunnerError `queue_full` at once
+   */
+  awaitStart(): () => void {
+    if (this.#isFull) throw this.#full();
+    this.#awaitingStart++;
+    let isWaiting = true;
+    return () => {
+      if (isWaiting) this.#awaitingStart--;
+      isWaiting = false;
+    };
   }
 
   /**
@@ -51,7 +63,7 @@ export class WaitingLine {
    * @throws RunnerError `queue_full` at once, `timeout` at the deadline, `aborted`, or what {@link rejectAll} was given
    */
   async enter(o: WaitOptions<void>): Promise<() => void> {
-    if (this.size >= this.#capacity + this.#places.idle()) throw this.#full();
+    if (this.#isFull) throw this.#full();
     if (this.#inside < this.#bound && this.#queue.size === 0) this.#inside++;
     else await this.#queue.wait(o); // counted by #fill, so that no other call slips in between
     let isInside = true;
@@ -66,6 +78,10 @@ export class WaitingLine {
   /** Ends the wait of every call that was not let on. */
   rejectAll(error: RunnerError): void {
     this.#queue.rejectAll(error);
+  }
+
+  get #isFull(): boolean {
+    return this.size >= this.#capacity + this.#places.idle();
   }
 
   get #bound(): number {

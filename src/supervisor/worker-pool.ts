@@ -20,16 +20,18 @@ export class WorkerPool {
   /** Calls from their admission to their end. */
   readonly line: WaitingLine;
   /** Calls whose images are written, and that have no worker yet. */
-  readonly #queue: CallQueue<WorkerSlot>;
+  readonly #queue: CallQueue<WorkerSlot, AcquireOptions>;
   readonly #upkeep: PoolUpkeep;
   readonly #title: string;
   readonly #restarts: RestartPolicy;
   readonly #tell: PoolListener;
+  #isStarted = false;
   #isStopping = false;
 
   constructor(options: {
     title: string;
     make: () => AlgorithmWorker;
+    workers: number;
     policy: Readonly<SupervisorPolicy>;
     restarts: RestartPolicy;
     clock: Clock;
@@ -44,7 +46,8 @@ export class WorkerPool {
       ...{ title, clock, capacity: policy.maxQueue },
       places: {
         count: () => this.slots.length,
-        idle: () => this.slots.filter(({ isIdle }) => isIdle).length,
+        // Before the start those that are to come: they will take their calls from the line at once.
+        idle: () => this.slots.filter(({ isIdle }) => isIdle || !this.#isStarted).length,
         busy: () => this.inFlight,
       },
     });
@@ -53,7 +56,6 @@ export class WorkerPool {
       seated: (slot) => {
         this.#offer(slot);
       },
-      isInDemand: () => this.#queue.size > 0 || !this.line.isShort,
       opened: (error) => {
         this.#rejectAll(error);
       },
@@ -73,6 +75,11 @@ export class WorkerPool {
     return this.slots.find(({ worker }) => worker?.ready)?.worker?.ready;
   }
 
+  /** Calls that wait for the worker of this place and would take no other. */
+  queuedFor({ index, worker }: WorkerSlot): number {
+    return this.#queue.count((o) => o.only === index || (worker !== undefined && o.keeper === worker));
+  }
+
   /** Warm spares that are ready. */
   get spares(): number {
     return this.#upkeep.spares;
@@ -82,9 +89,10 @@ export class WorkerPool {
     return this.slots.filter(({ isBusy }) => isBusy).length;
   }
 
-  /** Starts `count` workers. Rejects with the first failure; the pool is then to be stopped. */
-  start(count: number): Promise<void> {
-    return this.#upkeep.start(count);
+  /** Starts the workers. Rejects with the first failure; the pool is then to be stopped. */
+  async start(): Promise<void> {
+    await this.#upkeep.start();
+    this.#isStarted = true;
   }
 
   /**

@@ -31,6 +31,8 @@ export class WorkerSlot {
   usage = new UsageMeter();
   /** Ends the wait for a delayed start. */
   cancelStart: (() => void) | undefined;
+  /** Ends the wait after a successor that could not be started. */
+  cancelRecycling: (() => void) | undefined;
   /** Ends the wait for the worker to prove itself by standing. */
   cancelStable: (() => void) | undefined;
 
@@ -54,6 +56,7 @@ export class WorkerSlot {
     this.callsOfWorker = 0;
     this.readyAt = now;
     this.usage = new UsageMeter();
+    this.#endRecycling();
   }
 
   /** The worker is gone. */
@@ -70,5 +73,14 @@ export class WorkerSlot {
     this.cancelStart = undefined;
     this.cancelStable?.();
     this.cancelStable = undefined;
+    this.#endRecycling();
+  }
+
+  /** A successor that could not be started is forgotten; one that is starting is not. */
+  #endRecycling(): void {
+    if (!this.cancelRecycling) return;
+    this.cancelRecycling();
+    this.cancelRecycling = undefined;
+    this.isRecycling = false;
   }
 }

@@ -292,6 +292,12 @@ test('each call is traced on the diagnostics channel, with where it went and wha
 
 test.each<[string, Partial<InspectionRequest>, string]>([
   ['no pid and no target', { target: undefined }, 'pid'],
+  ['a pid that is a number', { pid: 7 as never }, 'pid'],
+  ['an empty session id', { session: { id: '' } }, 'session.id'],
+  ['a session context that is a list', { session: { context: [] as never } }, 'session.context'],
+  ['parameters that are a text', { userParams: 'x' as never }, 'userParams'],
+  ['a guide that is no list', { guideInfo: {} as never }, 'guideInfo'],
+  ['a step that is a bigint', { stepIndex: 1n as never }, 'stepIndex'],
   ['a target without a version', { target: { name: 'x' } as never }, 'target.version'],
   ['step 0', { stepIndex: 0 }, 'stepIndex'],
   ['a time limit of 0', { timeoutMs: 0 }, 'timeoutMs'],
@@ -305,6 +311,14 @@ test.each<[string, Partial<InspectionRequest>, string]>([
 ])('a request with %s is invalid_params naming the field', async (_, request, field) => {
   const { ask } = await open();
   await expect(ask({}, request)).rejects.toMatchObject({ code: 'invalid_params', details: { path: field } });
+});
+
+test('no request at all is invalid_params too', async () => {
+  const { supervisor } = await open();
+  await expect(supervisor.execute(undefined as never)).rejects.toMatchObject({
+    code: 'invalid_params',
+    details: { path: 'request' },
+  });
 });
 
 test('an encoded image for a package without Pillow is unsupported_image, not a black image', async () => {

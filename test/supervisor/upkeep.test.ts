@@ -1,0 +1,166 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import type { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
+import type { SupervisorPolicy } from '../../src/supervisor/policy.js';
+import type { InspectionRequest, InspectionResult, SupervisorEvents } from '../../src/supervisor/types.js';
+import { deployVersion, openSupervised } from '../support/deployed-version.js';
+import { steeredAlgorithm } from '../support/steered-algorithm.js';
+
+const image = { data: new Uint8Array(12).fill(50), width: 2, height: 2 };
+const target = { name: 'sample', version: '1.0.0' };
+
+async function open(policy: Partial<SupervisorPolicy> = {}, source = steeredAlgorithm()) {
+  const { registry, supervisor } = await openSupervised({ policy });
+  await deployVersion(registry, { source });
+  const ask = (userParams: Record<string, unknown> = {}, more: Partial<InspectionRequest> = {}) =>
+    supervisor.execute({ target, stepIndex: 1, image, userParams, ...more });
+  return { registry, supervisor, ask };
+}
+
+const pidOf = (result: InspectionResult) => (result.data.debug as { worker_pid: number }).worker_pid;
+
+/** The next event of which this holds. */
+function next<Name extends keyof SupervisorEvents>(
+  supervisor: AlgorithmSupervisor,
+  name: Name,
+  isMeant: (event: SupervisorEvents[Name][0]) => boolean = () => true,
+): Promise<SupervisorEvents[Name][0]> {
+  return new Promise((resolve) => {
+    const look = (event: SupervisorEvents[Name][0]) => {
+      if (!isMeant(event)) return;
+      supervisor.off(name, look);
+      resolve(event);
+    };
+    supervisor.on(name, look);
+  });
+}
+
+describe('calls that come before the workers are ready', () => {
+  const SLOW = steeredAlgorithm({ onImport: 'time.sleep(1.5)' });
+
+  test('are queue_full at once when there are too many of them; the others are answered', async () => {
+    const { ask, supervisor } = await open({ maxQueue: 2 }, SLOW);
+    const first = ask({ echo: 1 });
+    await expect.poll(() => supervisor.status()[0]).toMatchObject({ state: 'starting', queued: 1 });
+    const taken = [ask({ echo: 2 }), ask({ echo: 3 })];
+    await expect.poll(() => supervisor.status()[0]?.queued).toBe(3);
+    await expect(ask()).rejects.toMatchObject({ code: 'queue_full' });
+    await expect(ask({}, { timeoutMs: 60_000 })).rejects.toMatchObject({ code: 'queue_full' });
+    expect(supervisor.status()[0]?.state).toBe('starting');
+    const results = await Promise.all([first, ...taken]);
+    expect(results.map(({ data }) => (data.debug as { echo: number }).echo)).toEqual([1, 2, 3]);
+    expect(supervisor.status()[0]).toMatchObject({ queued: 0, inFlight: 0 });
+  });
+
+  test('are as many as there are workers where no queue is wanted', async () => {
+    const { ask } = await open({ maxQueue: 0, workers: 2 }, SLOW);
+    const ends = await Promise.allSettled([ask(), ask(), ask()]);
+    expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
+  });
+});
+
+describe('recycling', () => {
+  test('comes also when calls follow each other without a gap, and no call is lost by it', async () => {
+    const { ask, supervisor } = await open({ recycleAfterCalls: 5 });
+    await ask();
+    const recycled = next(supervisor, 'recycled');
+    const state = { isOver: false };
+    void recycled.then(() => (state.isOver = true));
+    const caller = async () => {
+      while (!state.isOver) expect(await ask()).toMatchObject({ status: 'OK', attempts: 1 });
+    };
+    await Promise.all([caller(), caller(), caller(), caller()]);
+    expect(await recycled).toMatchObject({ worker: 0 });
+  });
+
+  test('of a worker that dies while its successor starts leaves one worker, not two', async () => {
+    const source = steeredAlgorithm({ onImport: 'time.sleep(0.7)' });
+    const { ask, supervisor, registry } = await open({ recycleAfterCalls: 1, stableMs: 60_000 }, source);
+    const old = pidOf(await ask());
+    const root = registry.layout.deployed('sample', '1.0.0');
+    await expect.poll(() => adaptersIn(root).length).toBe(2); // the successor starts
+    const exited = next(supervisor, 'exit', ({ pid }) => pid === old);
+    process.kill(old, 'SIGKILL');
+    await exited;
+    await next(supervisor, 'ready');
+    await expect
+      .poll(() => adaptersIn(root), { timeout: 10_000 })
+      .toEqual([supervisor.status()[0]?.workers[0]?.pid]);
+    expect(await ask()).toMatchObject({ status: 'OK' });
+  });
+});
+
+test('a warm spare that dies is followed by another after a pause', async () => {
+  const { supervisor } = await open({ warmSpares: 1, maxBackoffMs: 100, backoffMs: 10 });
+  const isSpare = ({ worker }: { worker: number | undefined }) => worker === undefined;
+  const spare = next(supervisor, 'ready', isSpare);
+  await supervisor.start('sample', '1.0.0');
+  const { pid } = await spare;
+  const another = next(supervisor, 'ready', isSpare);
+  process.kill(pid, 'SIGKILL');
+  expect((await another).pid).not.toBe(pid);
+  expect(supervisor.status()[0]).toMatchObject({ spares: 1, restarts: 0, circuit: 'closed' });
+});
+
+test('what a circuit refuses calls with names the failure that opened it, also when nothing could ever start', async () => {
+  const broken = steeredAlgorithm({ onImport: 'raise RuntimeError("no licence")' });
+  const { ask } = await open({ maxRestarts: 0 }, broken);
+  await expect(ask()).rejects.toMatchObject({ code: 'start_failed' });
+  await expect(ask()).rejects.toMatchObject({
+    code: 'circuit_open',
+    message: expect.stringContaining('no licence') as string,
+    cause: { code: 'start_failed' },
+  });
+});
+
+test('status() of a deployment and of each worker has what a dashboard shows', async () => {
+  const { ask, supervisor } = await open({ workers: 2 });
+  await supervisor.start('sample', '1.0.0');
+  await ask();
+  const [status] = supervisor.status();
+  const numbers = { uptimeMs: expect.any(Number) as number, rssBytes: expect.any(Number) as number };
+  const rest = { restarts: 0, inFlight: 0, queued: 0, lastError: undefined };
+  expect(status).toMatchObject({ ...rest, ...numbers, state: 'running', latency: { count: 1 } });
+  expect(status?.pid).toBe(status?.workers[0]?.pid);
+  expect(status?.workers).toHaveLength(2);
+  for (const worker of status?.workers ?? []) {
+    expect(worker).toMatchObject({ ...rest, ...numbers, state: 'idle', pid: expect.any(Number) as number });
+    expect(Object.keys(worker)).toEqual(expect.arrayContaining(['latency', 'cpu', 'calls', 'worker']));
+  }
+});
+
+test('listeners that throw or reject at every event break nothing', async () => {
+  const { ask, supervisor, registry } = await open({ warmSpares: 1, backoffMs: 1, retries: 0 });
+  const failures = new Set<string>();
+  supervisor.on('listenerError', (_, event) => failures.add(event));
+  const told = ['state', 'ready', 'exit', 'restart', 'log', 'result', 'error'] as const;
+  for (const name of told) {
+    supervisor.on(name, () => {
+      throw new Error(`thrown at ${name}`);
+    });
+    const rejects: () => unknown = () => Promise.reject(new Error(`rejected at ${name}`));
+    supervisor.on(name, rejects);
+  }
+  await ask();
+  await expect(ask({ exit: 3 })).rejects.toMatchObject({ code: 'worker_exited' });
+  expect(await ask()).toMatchObject({ status: 'OK' });
+  await supervisor.stop('sample', '1.0.0');
+  expect([...failures].sort()).toEqual([...told].sort());
+  expect(await registry.users('sample', '1.0.0')).toEqual([]);
+});
+
+/** Worker processes of the algorithm at this place, watchers left out. */
+function adaptersIn(root: string): number[] {
+  return readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        if (!readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`PROC_ALGO_ROOT=${root}`)) return false;
+        const group = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ')[2];
+        return Number(group) === pid;
+      } catch {
+        return false;
+      }
+    });
+}
