@@ -3,7 +3,8 @@ import path from 'node:path';
 import { RunnerError } from '../errors.js';
 import { readEncoded } from './encoded-image.js';
 import { FRAME_MODE } from './frame-folder.js';
-import { invalidImage, resolveMeta, wireMeta } from './image-meta.js';
+import { invalidImage, resolveMeta } from './image-meta.js';
+import { sentImage } from './sent-image.js';
 import { closedError, noRoom, type SlotStore } from './slot-store.js';
 import type { FrameMeta, SentImage } from './types.js';
 
@@ -62,21 +63,7 @@ export class EncodedStore {
     } finally {
       this.#writing.delete(writing);
     }
-    const slots = this.#slots;
-    let isDone = false;
-    return {
-      id,
-      meta: wireMeta(meta),
-      get isLost() {
-        return slots.isClosed;
-      },
-      done: (until) => {
-        if (isDone) return;
-        isDone = true;
-        if (until) void until.then(remove, remove);
-        else remove();
-      },
-    };
+    return sentImage({ id, meta, isLost: () => this.#slots.isClosed, letGo: remove });
   }
 
   /** Resolves when no file is being written any more. */

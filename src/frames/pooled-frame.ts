@@ -1,6 +1,6 @@
 import { RunnerError } from '../errors.js';
 import { showAs } from '../readable.js';
-import { wireMeta } from './image-meta.js';
+import { sentImage } from './sent-image.js';
 import type { Slot } from './slot.js';
 import type { Frame, FrameMeta, SentImage } from './types.js';
 
@@ -80,20 +80,7 @@ export class PooledFrame implements Frame {
       letGo();
       throw slot.isDestroyed ? this.#closed('send', error) : error;
     }
-    let isDone = false;
-    return {
-      id: this.id,
-      meta: wireMeta(this.meta),
-      get isLost() {
-        return slot.isDestroyed;
-      },
-      done: (until) => {
-        if (isDone) return;
-        isDone = true;
-        if (until) void until.then(letGo, letGo);
-        else letGo();
-      },
-    };
+    return sentImage({ id: this.id, meta: this.meta, isLost: () => slot.isDestroyed, letGo });
   }
 
   /** Whoever kept the pixels of a released frame must not reach the next image in its slot. */
