@@ -44,12 +44,29 @@ export interface PackageSource {
   stored?: boolean;
 }
 
-/** An offline package as delivered: the bytes of a zip. */
+/**
+ * An offline package as delivered: the bytes of a zip.
+ *
+ * @example
+ * ```ts
+ * const zip = await buildPackage({ name: 'board-check', version: '1.2.0', pids: ['BOARD-7'] });
+ * const broken = await buildPackage({ manifest: { entry_point: undefined } }); // manifest_missing
+ * const foreign = await buildPackage({ generation: 'execute-only', layout: 'flat' });
+ * ```
+ */
 export async function buildPackage(source: PackageSource = {}): Promise<Uint8Array> {
   return writeZip(await packageEntries(source));
 }
 
-/** The entries {@link buildPackage} writes, for those who want to bend them first. */
+/**
+ * The entries {@link buildPackage} writes, for those who want to bend them first.
+ *
+ * @example
+ * ```ts
+ * const entries = await packageEntries();
+ * const twice = writeZip([...entries, ...entries]); // every name is there twice
+ * ```
+ */
 export async function packageEntries(source: PackageSource = {}): Promise<ZipEntry[]> {
   const { name = 'sample', version = '1.0.0', generation = 'phased', layout = 'beside' } = source;
   const pids = source.pids ?? (generation === 'phased' ? ['A01'] : undefined);
@@ -91,6 +108,12 @@ export async function packageEntries(source: PackageSource = {}): Promise<ZipEnt
  * The SDK wheels a package vendors unless told otherwise: the stand-in, or, where the environment variable
  * `PROCVISION_SDK_WHEEL` names a real SDK wheel of this generation, that one. More wheels it needs (NumPy) follow in
  * the same variable, separated as in `PATH`.
+ *
+ * @example
+ * ```ts
+ * const [sdk] = await defaultSdkWheels('phased');
+ * const zip = await buildPackage({ sdk: sdk ? [sdk] : null });
+ * ```
  */
 export async function defaultSdkWheels(generation: Generation): Promise<BuiltWheel[]> {
   const files = (process.env.PROCVISION_SDK_WHEEL ?? '').split(path.delimiter).filter((file) => file !== '');

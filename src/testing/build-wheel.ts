@@ -27,7 +27,14 @@ export interface WheelSource {
   stored?: boolean;
 }
 
-/** File name of the wheel that {@link buildWheel} makes of this source (PEP 427). */
+/**
+ * File name of the wheel that {@link buildWheel} makes of this source (PEP 427).
+ *
+ * @example
+ * ```ts
+ * wheelFileName({ name: 'tool-kit', version: '1.2', tag: 'cp311-cp311-win_amd64' }); // tool_kit-1.2-cp311-cp311-win_amd64.whl
+ * ```
+ */
 export function wheelFileName(source: WheelSource): string {
   const parts = [escapePart(source.name), escapePart(source.version)];
   if (source.build !== undefined) parts.push(source.build);
@@ -37,6 +44,13 @@ export function wheelFileName(source: WheelSource): string {
 /**
  * A valid wheel: the files, METADATA, WHEEL, entry points and a RECORD with SHA-256 hashes (PEP 427, 376). Equal
  * input gives equal bytes.
+ *
+ * @example
+ * ```ts
+ * const source = { name: 'optics', version: '2.0', files: { 'optics/__init__.py': 'FOCUS = 12' }, requires: ['numpy'] };
+ * const wheel = { file: wheelFileName(source), bytes: await buildWheel(source) };
+ * const zip = await buildPackage({ wheels: [wheel], requirements: 'procvision_algorithm_sdk\noptics\n' });
+ * ```
  */
 // eslint-disable-next-line @typescript-eslint/require-await -- the contract gives a Promise
 export async function buildWheel(source: WheelSource): Promise<Uint8Array> {

@@ -1,5 +1,6 @@
 /**
- * Test kit: builders for wheels and packages, a stand-in SDK of both generations.
+ * Test kit: builders for wheels and packages, a stand-in SDK of both generations, scripted workers without Python,
+ * temporary stores, faults of the file system, a virtual clock. It needs no test runner, and works with any.
  *
  * @packageDocumentation
  */

@@ -7,6 +7,12 @@ import type { Generation } from '../package/types.js';
  *
  * The answer's `debug` holds `first` (first pixel), `mean` (of all bytes), `size` (bytes), `pid`, `session` (id)
  * and `context`.
+ *
+ * @example
+ * ```ts
+ * const source = sampleAlgorithm({ generation: 'phased', name: 'sample', version: '1.0.0', pids: ['A01'] });
+ * await store.deploy({ source: source.replace('import time', 'import time, no_such_module') });
+ * ```
  */
 export function sampleAlgorithm(options: {
   generation: Generation;

@@ -25,6 +25,12 @@ export interface StandInSdkOptions {
 /**
  * A pure-Python wheel that stands in for the published `procvision_algorithm_sdk`: same module names, same wire
  * behaviour, both generations, written from the protocol's description. Needs no NumPy; uses it where it is.
+ *
+ * @example
+ * ```ts
+ * const sdk = await buildStandInSdk({ generation: 'phased', version: '0.0.6', infoPhase: false });
+ * const zip = await buildPackage({ sdk: [sdk] });
+ * ```
  */
 export async function buildStandInSdk(options: StandInSdkOptions): Promise<BuiltWheel> {
   const phased = options.generation === 'phased';

@@ -23,7 +23,14 @@ const DOS_DATE = 0x0021;
 const UTF8_FLAG = 0x0800;
 const MADE_ON_UNIX = (3 << 8) | 20;
 
-/** A plain zip archive of the given entries, in order (PKWARE APPNOTE 6.3.9, without zip64). */
+/**
+ * A plain zip archive of the given entries, in order (PKWARE APPNOTE 6.3.9, without zip64).
+ *
+ * @example
+ * ```ts
+ * const hostile = writeZip([{ name: '../outside.txt', data: 'x' }, { name: 'link', data: '/etc', mode: 0o777 }]);
+ * ```
+ */
 export function writeZip(entries: readonly ZipEntry[], comment = ''): Buffer {
   const locals: Buffer[] = [];
   const centrals: Buffer[] = [];

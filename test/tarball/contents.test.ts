@@ -26,14 +26,17 @@ describe('the tarball', () => {
       'package.json',
     ]);
     const endings = new Set(dist.map((file) => /(\.d)?\.\w+$/.exec(file)?.[0]));
-    expect([...endings].sort()).toEqual(['.cjs', '.d.cts', '.d.ts', '.js', '.py']);
+    expect([...endings].sort()).toEqual(['.cjs', '.d.cts', '.d.ts', '.js', '.mjs', '.py']);
   });
 
-  test('has every Python file where its module looks for it', () => {
-    const python = filesBelow(source).filter((file) => file.endsWith('.py'));
-    expect(python.length).toBeGreaterThan(10);
-    expect(dist.filter((file) => file.endsWith('.py'))).toEqual(python);
-    for (const file of python) {
+  test.each([
+    ['Python file', '.py', 10],
+    ['script of the test kit', '.mjs', 1],
+  ])('has every %s where its module looks for it', (_title, ending, least) => {
+    const assets = filesBelow(source).filter((file) => file.endsWith(ending));
+    expect(assets.length).toBeGreaterThanOrEqual(least);
+    expect(dist.filter((file) => file.endsWith(ending))).toEqual(assets);
+    for (const file of assets) {
       expect(readFileSync(path.join(installed, 'dist', file))).toEqual(readFileSync(path.join(source, file)));
     }
   });

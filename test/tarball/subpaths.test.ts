@@ -27,6 +27,13 @@ describe('an installed package', () => {
     });
   });
 
+  test.each(['fake-worker.mjs', 'fake-worker.cjs'])(
+    'runs a scripted worker that crashes and its successor, by %s',
+    async (file) => {
+      expect(await runNode(file)).toEqual({ status: 'OK', attempts: 2, processes: 2 });
+    },
+  );
+
   test('knows its errors across its ESM and its CommonJS copy', async () => {
     expect(await runNode('two-copies.mjs')).toEqual({
       sameNames: true,
