@@ -3,13 +3,12 @@
  *
  *   npx tsx examples/platform-backend/main.ts [--root station] [--port 8080]
  *
- * It listens on this machine only and lets everyone do everything: put your own `authorize` in before you open it up.
+ * It listens on this machine only, and lets whoever sits at it do everything: put your own `authorize` in before you
+ * open it up.
  */
-import { createReadStream } from 'node:fs';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import path from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import {
@@ -20,12 +19,21 @@ import {
   RunnerError,
   VenvManager,
 } from 'procvision-runner';
-import { createRunnerHandler } from 'procvision-runner/http';
+import { createRunnerHandler, toNodeListener } from 'procvision-runner/http';
 
 const PAGES: Record<string, [file: string, type: string]> = {
   '/': ['index.html', 'text/html; charset=utf-8'],
   '/app.js': ['app.js', 'text/javascript; charset=utf-8'],
+  '/style.css': ['style.css', 'text/css; charset=utf-8'],
 };
+const STATUS_EVERY_MS = 500;
+
+/** A page of another site may post to this machine as well: its browser says whose page it was. */
+function isOwnPage(request: Request): boolean {
+  const { hostname, host } = new URL(request.url);
+  const origin = request.headers.get('origin');
+  return ['127.0.0.1', 'localhost'].includes(hostname) && (origin === null || new URL(origin).host === host);
+}
 
 /** Everything composed; `handle` answers one request. */
 export async function createBackend(root: string) {
@@ -34,30 +42,46 @@ export async function createBackend(root: string) {
   const registry = await Registry.open(root);
   const deployer = new Deployer({ registry, venvs, validator });
   const supervisor = new AlgorithmSupervisor({ registry });
-  const runner = createRunnerHandler({
-    registry,
-    deployer,
-    validator,
-    supervisor,
-    allowUnauthenticated: true,
-  });
+  const runner = createRunnerHandler({ registry, deployer, validator, supervisor, authorize: isOwnPage });
 
   const handle = async (request: Request): Promise<Response> => {
     const { pathname, searchParams } = new URL(request.url);
-    if (pathname === '/status') return Response.json(supervisor.status());
-    if (pathname === '/inspect' && request.method === 'POST') return inspect(request, searchParams);
-    return runner(request);
+    const page = request.method === 'GET' ? PAGES[pathname] : undefined;
+    if (page) return servePage(...page);
+    if (pathname === '/status') return liveStatus(request.signal);
+    if (pathname !== '/inspect' || request.method !== 'POST') return runner(request);
+    if (!isOwnPage(request)) return new Response(null, { status: 403 });
+    return inspect(request, searchParams);
+  };
+
+  /** The state of every worker as server-sent events, each time that it has changed. */
+  const liveStatus = (signal: AbortSignal): Response => {
+    let told = '';
+    const stream = new ReadableStream<string>({
+      start(controller) {
+        const tell = () => {
+          const status = JSON.stringify(supervisor.status());
+          if (status !== told) controller.enqueue(`data: ${(told = status)}\n\n`);
+        };
+        tell();
+        const timer = setInterval(tell, STATUS_EVERY_MS);
+        signal.addEventListener('abort', () => {
+          clearInterval(timer);
+          controller.close();
+        });
+      },
+    });
+    const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' };
+    return new Response(stream.pipeThrough(new TextEncoderStream()), { headers });
   };
 
   /** Body: width × height × 3 RGB bytes. */
   const inspect = async (request: Request, query: URLSearchParams): Promise<Response> => {
     try {
-      const image = {
-        data: new Uint8Array(await request.arrayBuffer()),
-        width: Number(query.get('width')),
-        height: Number(query.get('height')),
-      };
-      return Response.json(await supervisor.execute({ pid: query.get('pid') ?? '', stepIndex: 1, image }));
+      const data = new Uint8Array(await request.arrayBuffer());
+      const image = { data, width: Number(query.get('width')), height: Number(query.get('height')) };
+      const call = { pid: query.get('pid') ?? '', stepIndex: 1, image };
+      return Response.json(await supervisor.execute(call, { signal: request.signal }));
     } catch (error) {
       if (RunnerError.is(error)) return Response.json(error, { status: 422 });
       throw error;
@@ -72,58 +96,26 @@ export async function createBackend(root: string) {
   return { handle, close };
 }
 
-/** Node's request to the web's and back; bodies are streamed both ways. */
-async function serve(
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  handle: (request: Request) => Promise<Response>,
-): Promise<void> {
-  const page = PAGES[incoming.url ?? ''];
-  if (page && incoming.method === 'GET') {
-    outgoing.setHeader('content-type', page[1]);
-    await pipeline(
-      createReadStream(path.join(fileURLToPath(new URL('public', import.meta.url)), page[0])),
-      outgoing,
-    );
-    return;
-  }
-  const gone = new AbortController();
-  outgoing.once('close', () => {
-    gone.abort();
-  });
-  const hasBody = incoming.method !== 'GET' && incoming.method !== 'HEAD';
-  const response = await handle(
-    new Request(`http://localhost${incoming.url ?? '/'}`, {
-      method: incoming.method,
-      headers: Object.entries(incoming.headers).map(([name, value]) => [name, String(value)]),
-      body: hasBody ? (Readable.toWeb(incoming) as ReadableStream<Uint8Array>) : null,
-      signal: gone.signal,
-      duplex: 'half',
-    }),
-  );
-  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
-  if (response.body) await pipeline(Readable.fromWeb(response.body as never), outgoing);
-  else outgoing.end();
+async function servePage(file: string, type: string): Promise<Response> {
+  const bytes = await readFile(new URL(`public/${file}`, import.meta.url));
+  return new Response(new Uint8Array(bytes), { headers: { 'content-type': type } });
 }
 
 /** Starts listening; resolves with the address and a function that ends everything. */
 export async function listen(root: string, port: number) {
   const backend = await createBackend(root);
-  const server = createServer((incoming, outgoing) => {
-    serve(incoming, outgoing, backend.handle).catch(() => outgoing.destroy());
-  });
+  const server = createServer(toNodeListener(backend.handle));
+  server.requestTimeout = 0; // a large package may take longer than Node's five minutes
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', resolve);
   });
-  const address = server.address();
-  const url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : port}/`;
   const close = async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
     await backend.close();
   };
-  return { url, close };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, close };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
