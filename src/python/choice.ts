@@ -72,7 +72,7 @@ export async function rememberChoice(
   await writeJsonAtomic(path.join(folder, `${key}.json`), chosen, 'none');
 }
 
-/** Has pip choose, without installing anything. */
+/** Has pip choose, without installing anything, by its report on what it would do. */
 export async function chooseWithPip(installation: Installation): Promise<ChosenWheel[]> {
   const { venv, wheels, wheelsFolder, facts } = installation;
   const pip = choosePip(facts, wheelsFolder, wheels);
@@ -111,7 +111,8 @@ export async function chooseWithPip(installation: Installation): Promise<ChosenW
   }
 }
 
-function writtenNames(requirements: readonly string[]): Map<string, string> {
+/** Each project's name as it is written where it is first required, by its normalised name. */
+export function writtenNames(requirements: readonly string[]): Map<string, string> {
   const names = new Map<string, string>();
   for (const requirement of requirements) {
     const name = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?/.exec(requirement)?.[0] ?? '';

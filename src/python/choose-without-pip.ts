@@ -1,14 +1,14 @@
 import path from 'node:path';
 import { RunnerError } from '../errors.js';
-import { openArchive } from '../package/archive.js';
 import { compareVersions, parseVersion, satisfies } from '../package/pep440.js';
 import { evaluateMarker } from '../package/pep508.js';
 import { parseRequirement } from '../package/requirements.js';
 import type { Requirement, Wheel } from '../package/types.js';
-import { parseMetadata, type WheelMetadata } from '../package/wheel-metadata.js';
+import type { WheelMetadata } from '../package/wheel-metadata.js';
 import { normalizeProjectName } from '../package/wheel-name.js';
 import type { ChosenWheel } from './choice.js';
 import type { Installation } from './install-pip.js';
+import { readMetadata } from './read-metadata.js';
 import { fits, misfits, tellingTags } from './tags.js';
 
 /** Something that requires a project. */
@@ -166,14 +166,6 @@ function byBuild(a: Wheel, b: Wheel): number {
 /** The more specific tag is the better one; interpreters list theirs so. */
 function rank(wheel: Wheel, tags: readonly string[]): number {
   return Math.min(...wheel.tags.map((tag) => tags.indexOf(tag)).filter((index) => index >= 0));
-}
-
-async function readMetadata(file: string): Promise<WheelMetadata> {
-  await using archive = await openArchive(file);
-  const entry = archive.entries.find(({ name }) => /^[^/]+\.dist-info\/METADATA$/.test(name));
-  if (!entry)
-    throw new RunnerError('install_failed', `The wheel ${file} has no METADATA`, { details: { path: file } });
-  return parseMetadata((await archive.read(entry)).toString('utf8'));
 }
 
 function failed({ venv, wheelsFolder }: Installation, why: string): RunnerError {

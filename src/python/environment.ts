@@ -4,8 +4,9 @@ import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import { pythonEnvironment } from '../process/environment.js';
 import { run } from '../process/run.js';
+import { pythonIn } from './environment-paths.js';
 import type { PythonFacts } from './python-facts.js';
-import { rewritePaths } from './relocate.js';
+import { applyRewrites, planRewrites } from './relocate.js';
 import type { Interpreter, Venv } from './types.js';
 
 /** What making an environment needs. */
@@ -47,7 +48,8 @@ export async function makeEnvironment(dir: string, options: MakeOptions): Promis
         { details: { path: venv.dir, output, exitCode: result.exitCode } },
       );
     }
-    if (venv.finalDir !== undefined) await rewritePaths(venv, venv.dir, venv.finalDir);
+    const to = venv.finalDir;
+    if (to !== undefined) await applyRewrites(await planRewrites(venv, { from: venv.dir, to }));
     return venv;
   } catch (error) {
     await rm(venv.dir, { recursive: true, force: true, maxRetries: 3 });
@@ -71,18 +73,6 @@ export function describeEnvironment(
     ...(finalDir !== undefined &&
       path.resolve(finalDir) !== absolute && { finalDir: path.resolve(finalDir) }),
   };
-}
-
-/** The interpreter of an environment. */
-export function pythonIn(dir: string, platform: NodeJS.Platform = process.platform): string {
-  return platform === 'win32'
-    ? path.win32.join(dir, 'Scripts', 'python.exe')
-    : path.join(dir, 'bin', 'python');
-}
-
-/** The interpreter as it will be called where the environment will stand. */
-export function finalPython(venv: Venv): string {
-  return venv.finalDir === undefined ? venv.python : pythonIn(venv.finalDir);
 }
 
 /** Values of `pyvenv.cfg`, by lower-case key; undefined where there is none. */
@@ -110,17 +100,21 @@ async function requireEmpty(dir: string): Promise<void> {
   );
 }
 
-function noVenvModule(interpreter: Interpreter): RunnerError {
+/** What to do where a Python cannot make environments. */
+export function noVenvModule(
+  interpreter: Interpreter,
+  platform: NodeJS.Platform = process.platform,
+): RunnerError {
   const minor = interpreter.version.split('.').slice(0, 2).join('.');
   const remedies: Partial<Record<NodeJS.Platform, string>> = {
-    linux: `install the package python${minor}-venv (Debian, Ubuntu) or python3-libs (Fedora)`,
+    linux: `install python${minor}-venv (Debian, Ubuntu: apt install python${minor}-venv; Fedora: dnf install python3-libs)`,
     win32:
       'use an interpreter from the full installer of python.org: the embeddable package has no venv module',
     darwin: 'use the Python of python.org or of Homebrew',
   };
   return new RunnerError(
     'install_failed',
-    `${interpreter.path} has no module venv: ${remedies[process.platform] ?? 'install it, or name another interpreter'}`,
+    `${interpreter.path} has no module venv: ${remedies[platform] ?? 'install it, or name another interpreter'}`,
     { details: { path: interpreter.path, interpreters: [{ ...interpreter, tags: [] }] } },
   );
 }

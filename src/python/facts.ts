@@ -17,12 +17,12 @@ const PROBE_TIMEOUT_MS = 20_000;
 
 /** Asks interpreters what they are, each once as long as the file stays the same. */
 export class FactsCache {
-  readonly #file: FactsFile | undefined;
+  #file: FactsFile | undefined;
   readonly #known = new Map<string, { mark: string; answer: Promise<Probed> }>();
 
-  /** @param file - where answers are kept between processes; none by default */
-  constructor(file?: string) {
-    if (file !== undefined) this.#file = new FactsFile(file);
+  /** Keeps answers in this file between processes from now on. */
+  keepIn(file: string): void {
+    this.#file = new FactsFile(file);
   }
 
   /** Asks the interpreter at this path; that of a virtual environment stands for the one it was made from. */

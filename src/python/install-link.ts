@@ -1,14 +1,23 @@
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { RunnerError } from '../errors.js';
 import { normalizeProjectName } from '../package/wheel-name.js';
-import { choiceKey, chooseWithPip, rememberChoice, rememberedChoice } from './choice.js';
+import {
+  canReport,
+  choiceKey,
+  chooseWithPip,
+  rememberChoice,
+  rememberedChoice,
+  type ChosenWheel,
+} from './choice.js';
+import { chooseByDownload } from './choose-by-download.js';
 import { chooseWithoutPip } from './choose-without-pip.js';
 import type { Installation } from './install-pip.js';
-import { linkWheels, type WheelToLink } from './link-wheels.js';
+import { linkWheels, type LinkMode, type WheelToLink } from './link-wheels.js';
 import { choosePip } from './pip.js';
 import { helperErrno } from './store-helper.js';
 import type { InstallReport } from './types.js';
-import type { WheelStore } from './wheel-store.js';
+import { WheelStore } from './wheel-store.js';
 
 /** Share of the work that unpacking is, against linking; a wheel that is unpacked already counts as done. */
 const UNPACK_SHARE = 0.9;
@@ -17,12 +26,26 @@ const UNPACK_SHARE = 0.9;
 const MOST_ATTEMPTS = 3;
 
 /**
+ * Installs where no store is kept: the wheels are unpacked in the environment's folder and moved to their places, which
+ * are their own then.
+ */
+export async function installFromWheels(installation: Installation): Promise<InstallReport['installed']> {
+  const folder = path.join(installation.venv.dir, '.wheels');
+  try {
+    return await installByLink(installation, new WheelStore(folder), ['move']);
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/**
  * Installs by linking unpacked wheels out of the store. The same wheels for the same requirements and interpreter need
  * neither pip nor unpacking.
  */
 export async function installByLink(
   installation: Installation,
   store: WheelStore,
+  ways?: readonly LinkMode[],
 ): Promise<InstallReport['installed']> {
   const { venv, wheels, wheelsFolder, signal, onProgress } = installation;
   const estimate = wheels.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
@@ -34,8 +57,6 @@ export async function installByLink(
   await store.hashes.save();
   const key = choiceKey(installation, hashes);
   const remembered = await rememberedChoice(store.choices, key, hashes);
-  const hasPip = choosePip(installation.facts, wheelsFolder, wheels) !== undefined;
-  const choose = hasPip ? chooseWithPip : chooseWithoutPip;
   const chosen = remembered ?? (await choose(installation, hashes));
   if (!remembered) await rememberChoice(store.choices, key, chosen);
 
@@ -68,7 +89,7 @@ export async function installByLink(
     suspects.clear();
     const files = stored.reduce((sum, { entry }) => sum + entry.files, 0);
     const touched = await linkWheels(stored, {
-      ...{ ...helper, venv, facts: installation.facts },
+      ...{ ...helper, venv, facts: installation.facts, ways },
       onProgress: (linked) => {
         onProgress(
           'install',
@@ -93,6 +114,12 @@ export async function installByLink(
     if (attempt === MOST_ATTEMPTS) throw keepsChanging(store.root);
     for (const folder of touched ?? []) suspects.add(folder);
   }
+}
+
+function choose(installation: Installation, hashes: ReadonlyMap<string, string>): Promise<ChosenWheel[]> {
+  const { facts, wheelsFolder, wheels } = installation;
+  if (choosePip(facts, wheelsFolder, wheels) === undefined) return chooseWithoutPip(installation, hashes);
+  return canReport(facts) ? chooseWithPip(installation) : chooseByDownload(installation);
 }
 
 function keepsChanging(root: string): RunnerError {

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { RunnerError } from '../errors.js';
 import type { ChosenWheel } from './choice.js';
-import { finalPython } from './environment.js';
+import { finalPython } from './environment-paths.js';
 import { consoleCommands, parseTarget, scriptBody } from './entry-points.js';
 import type { PythonFacts } from './python-facts.js';
 import { dataScriptHeader, scriptHeader } from './scripts.js';
@@ -11,7 +11,7 @@ import type { WheelEntry } from './wheel-entry.js';
 import type { StoredWheel } from './wheel-store.js';
 
 /** How a file of the store gets into an environment. */
-export type LinkMode = 'reflink' | 'hardlink' | 'copy';
+export type LinkMode = 'reflink' | 'hardlink' | 'copy' | 'move';
 
 /** Ways to be tried, in this order; what was found not to work is not tried again. */
 export const LINK_MODES: readonly LinkMode[] = ['reflink', 'hardlink', 'copy'];

@@ -9,7 +9,7 @@ import { parseWheelName } from '../package/wheel-name.js';
 import { pythonEnvironment } from '../process/environment.js';
 import { run, type RunResult } from '../process/run.js';
 import type { PythonFacts } from './python-facts.js';
-import { finalPython } from './environment.js';
+import { finalPython } from './environment-paths.js';
 import type { FlatRequirements } from './requirements-file.js';
 import type { Venv } from './types.js';
 
@@ -20,7 +20,9 @@ export interface PipRun extends OperationOptions {
   pip: string;
   wheelsFolder: string;
   requirements: FlatRequirements;
-  /** Options of `pip install` besides those that keep it in the package. */
+  /** @defaultValue 'install' */
+  command?: 'install' | 'download';
+  /** Options of the command besides those that keep it in the package. */
   args: readonly string[];
   timeoutMs: number;
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
@@ -32,14 +34,16 @@ export interface PipResult extends RunResult {
   output: string[];
 }
 
+const INSTALL_ONLY = ['--no-warn-script-location', '--no-compile'];
+
 const COUNT_MARK = '\u001e';
 
 /**
- * Runs `pip install` inside the environment from the wheels of one folder alone. Nothing of the host's pip
+ * Runs pip inside the environment on the wheels of one folder alone. Nothing of the host's pip
  * configuration or environment reaches it, and the runner refuses every connection.
  */
 export async function runPip(options: PipRun): Promise<PipResult> {
-  const { venv, requirements } = options;
+  const { venv, requirements, command = 'install' } = options;
   const folder = await mkdtemp(path.join(os.tmpdir(), 'procvision-pip-'));
   try {
     const file = path.join(folder, 'requirements.txt');
@@ -50,16 +54,9 @@ export async function runPip(options: PipRun): Promise<PipResult> {
     const output: string[] = [];
     const args = [
       ...['-I', '-B', '-X', 'utf8', assetPath('python/pip_runner.py'), options.pip, finalPython(venv)],
-      ...[
-        'install',
-        '--isolated',
-        '--no-input',
-        '--no-cache-dir',
-        '--disable-pip-version-check',
-        '--no-color',
-      ],
+      ...[command, '--isolated', '--no-input', '--no-cache-dir', '--disable-pip-version-check', '--no-color'],
       ...['--no-index', '--find-links', options.wheelsFolder, '--only-binary', ':all:', '--retries', '0'],
-      ...['--progress-bar', 'off', '--no-warn-script-location', '--no-compile'],
+      ...['--progress-bar', 'off', ...(command === 'install' ? INSTALL_ONLY : [])],
       ...requirements.options,
       ...options.args,
       ...(requirements.constraints.length > 0 ? ['--constraint', constraints] : []),
@@ -114,7 +111,10 @@ export function choosePip(
 }
 
 /** What to do where there is no pip at all. */
-export function noPip(interpreter: { path: string; version: string }): RunnerError {
+export function noPip(
+  interpreter: { path: string; version: string },
+  platform: NodeJS.Platform = process.platform,
+): RunnerError {
   const minor = interpreter.version.split('.').slice(0, 2).join('.');
   const remedies: Partial<Record<NodeJS.Platform, string>> = {
     linux: `install python3-pip or python${minor}-venv (Debian, Ubuntu: apt install python3-pip; Fedora: dnf install python3-pip)`,
@@ -124,7 +124,7 @@ export function noPip(interpreter: { path: string; version: string }): RunnerErr
   return new RunnerError(
     'install_failed',
     `${interpreter.path} has no pip, no ensurepip, and the package brings no wheel of pip: ` +
-      `${remedies[process.platform] ?? 'install pip for it'}, or add a wheel of pip to the package`,
+      `${remedies[platform] ?? 'install pip for it'}, or add a wheel of pip to the package`,
     { details: { path: interpreter.path } },
   );
 }

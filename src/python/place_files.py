@@ -54,6 +54,7 @@ class Placer:
             "reflink": (clone_on_mac if sys.platform == "darwin" else clone_on_linux, CANNOT_CLONE),
             "hardlink": (os.link, CANNOT_LINK),
             "copy": (copy, ()),
+            "move": (os.rename, ()),  # out of a store that serves this environment alone
         }
         self.ways = [(name, *known[name]) for name in ways]
 
@@ -64,7 +65,7 @@ class Placer:
         except FileExistsError:
             os.unlink(target)
             name = self.attempt(source, target)
-        if name != "hardlink":  # a clone and a copy are this environment's own
+        if name != "hardlink":  # all others are this environment's own
             os.chmod(target, 0o755 if executable else 0o644)
 
     def attempt(self, source, target):

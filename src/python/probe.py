@@ -49,9 +49,10 @@ def find_pips():
         if match:
             found.append({"location": os.path.dirname(os.path.dirname(spec.origin)), "version": match.group(1)})
     stdlib = sysconfig.get_path("stdlib")
-    folders = [os.path.join(stdlib, "ensurepip", "_bundled"), sysconfig.get_config_var("WHEEL_PKG_DIR"),
-               "/usr/share/python-wheels"]
-    for folder in folders:
+    folders = [os.path.join(stdlib, "ensurepip", "_bundled"), sysconfig.get_config_var("WHEEL_PKG_DIR")]
+    if sys.base_prefix == "/usr":  # Debian's, for its own Python: an older pip does not run on a newer one
+        folders.append("/usr/share/python-wheels")
+    for folder in dict.fromkeys(folders):
         for wheel in sorted(glob.glob(os.path.join(glob.escape(folder), "pip-*.whl"))) if folder else ():
             found.append({"location": wheel, "version": os.path.basename(wheel).split("-")[1]})
     return found

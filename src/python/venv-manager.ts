@@ -1,21 +1,21 @@
 import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import { throwIfAborted } from '../abort.js';
+import { assetPath } from '../assets.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import { showAs } from '../readable.js';
 import { pythonEnvironment } from '../process/environment.js';
 import { run } from '../process/run.js';
 import { findCandidates, interpreterIn } from './discovery.js';
-import { describeEnvironment, makeEnvironment, pythonIn, readPyvenvCfg } from './environment.js';
+import { pythonIn } from './environment-paths.js';
+import { describeEnvironment, makeEnvironment, readPyvenvCfg } from './environment.js';
 import { FactsCache, type Probed } from './facts.js';
-import type { PythonFacts } from './python-facts.js';
-import { canReport } from './choice.js';
-import { installByLink } from './install-link.js';
+import { installByLink, installFromWheels } from './install-link.js';
 import { installWithPip, type Installation } from './install-pip.js';
 import { readRequirements } from './requirements-file.js';
 import { choosePip, listWheels } from './pip.js';
-import { namedPlace, rewritePaths } from './relocate.js';
+import { applyRewrites, findMove, planRewrites } from './relocate.js';
 import { Progress } from './progress.js';
 import { distInfos } from './record.js';
 import { noneFits, refuse, type Refusal } from './select.js';
@@ -37,7 +37,10 @@ export interface VenvManagerOptions {
    * @defaultValue 'pip'
    */
   installer?: 'pip' | 'link';
-  /** Folder of unpacked wheels that environments share; `false` for none. */
+  /**
+   * Folder of unpacked wheels that environments share; `false` for none: each environment then has its own.
+   * @defaultValue that of the store it first deploys into, `<root>/algorithms/.wheels`; none without a `Deployer`
+   */
   wheelStore?: string | false;
   /** Longest time for one creation or installation, in milliseconds. @defaultValue 600_000 */
   timeoutMs?: number;
@@ -53,11 +56,8 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   readonly #given: readonly string[] | undefined;
   readonly #timeoutMs: number;
   readonly #facts: FactsCache;
-  /**
-   * Unpacked wheels that environments share; undefined when there is none.
-   * @internal
-   */
-  readonly wheelStore: WheelStore | undefined;
+  readonly #mayAdopt: boolean;
+  #wheelStore: WheelStore | undefined;
 
   constructor(options: VenvManagerOptions = {}) {
     super();
@@ -67,15 +67,34 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
     if (!(timeoutMs > 0))
       throw new RunnerError('invalid_params', `timeoutMs must be positive, not ${timeoutMs}`);
     this.#timeoutMs = timeoutMs;
-    if (typeof options.wheelStore === 'string') this.wheelStore = new WheelStore(options.wheelStore);
-    this.#facts = new FactsCache(this.wheelStore?.interpreters);
-    if (this.installer === 'link' && !this.wheelStore) {
-      throw new RunnerError('invalid_params', "installer 'link' needs a wheelStore: name its folder");
-    }
+    this.#facts = new FactsCache();
+    this.#mayAdopt = options.wheelStore === undefined;
+    if (typeof options.wheelStore === 'string') this.#use(options.wheelStore);
     showAs(this, 'VenvManager', () => {
       const given = this.#given ?? 'as found on this machine';
       return { installer: this.installer, wheelStore: this.wheelStore?.root, python: given, timeoutMs };
     });
+  }
+
+  /**
+   * Unpacked wheels that environments share; undefined when there is none.
+   * @internal
+   */
+  get wheelStore(): WheelStore | undefined {
+    return this.#wheelStore;
+  }
+
+  /**
+   * Names the folder of unpacked wheels, where the options left that open.
+   * @internal
+   */
+  useWheelStore(folder: string): void {
+    if (this.#mayAdopt && !this.#wheelStore) this.#use(folder);
+  }
+
+  #use(folder: string): void {
+    this.#wheelStore = new WheelStore(folder);
+    this.#facts.keepIn(this.#wheelStore.interpreters);
   }
 
   /** Pythons 3.8 or later on this machine, in the order in which they are preferred. Each is asked once. */
@@ -202,11 +221,10 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
         onLine: this.#outputOf(venv.dir),
         onProgress: progress.at,
       };
-      const hasPip = choosePip(facts, wheelsFolder, wheels) !== undefined;
-      const store = await this.#storeFor(venv, facts, hasPip);
-      const installed = store ? await installByLink(installation, store) : await installWithPip(installation);
+      const installer = await this.#installerFor(installation);
+      const installed = await this.#installBy(installer, installation);
       progress.end();
-      return { installer: store ? 'link' : 'pip', installed, durationMs: performance.now() - startedAt };
+      return { installer, installed, durationMs: performance.now() - startedAt };
     } catch (error) {
       await before.restore();
       throw error;
@@ -224,23 +242,30 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
 
   /** Makes the environment name `finalDir` as its place, to which the caller will move it. Returns it as it is now. */
   async relocate(venv: Venv, finalDir: string): Promise<Venv> {
-    await rewritePaths(venv, venv.finalDir ?? venv.dir, path.resolve(finalDir));
+    const to = path.resolve(finalDir);
+    await applyRewrites(await planRewrites(venv, { from: venv.finalDir ?? venv.dir, to }));
     const { finalDir: _, ...rest } = venv;
-    return path.resolve(finalDir) === venv.dir ? rest : { ...rest, finalDir: path.resolve(finalDir) };
+    return to === venv.dir ? rest : { ...rest, finalDir: to };
   }
 
-  /** Puts right an environment that was moved with its store: its scripts name the place where it stands again. */
+  /** Puts right an environment that was moved: its scripts name the place where it stands again. */
   async repair(venv: Venv): Promise<void> {
-    const named = await namedPlace(venv);
-    if (named !== undefined) await rewritePaths(venv, named, venv.dir);
+    const found = await findMove(venv.dir);
+    if (found) await applyRewrites(await planRewrites(venv, found.move));
   }
 
   /**
    * Compiles what is installed to bytecode, which the first import would otherwise do file by file. Meant for after
-   * the environment is in use: nothing depends on it, and whatever cannot be compiled is left as it is.
+   * the environment is in use: it runs at the lowest priority, nothing depends on it, and whatever cannot be compiled is
+   * left as it is.
+   *
+   * @throws RunnerError `timeout`, `aborted`
    */
   async compile(venv: Venv, options: OperationOptions = {}): Promise<void> {
-    await run(venv.python, ['-I', '-m', 'compileall', '-q', '-j', '0', venv.sitePackages], {
+    const at = venv.finalDir ?? venv.dir;
+    const shown = path.join(at, path.relative(venv.dir, venv.sitePackages));
+    await run(venv.python, ['-I', '-S', '-X', 'utf8', assetPath('python/compile_tree.py'), shown], {
+      cwd: venv.sitePackages,
       env: pythonEnvironment(),
       timeoutMs: this.#timeoutMs,
       signal: options.signal,
@@ -266,13 +291,19 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
     );
   }
 
-  /** The wheel store, where linking out of it can do all that pip does. */
-  async #storeFor(venv: Venv, facts: PythonFacts, hasPip: boolean): Promise<WheelStore | undefined> {
-    // Without any pip, linking is the only way.
-    if (this.installer !== 'link' && hasPip) return undefined;
+  /** `link` where it was asked for and can do all that pip does, and where there is no pip at all. */
+  async #installerFor(installation: Installation): Promise<'pip' | 'link'> {
+    const { venv, facts, wheels, wheelsFolder } = installation;
+    const hasPip = choosePip(facts, wheelsFolder, wheels) !== undefined;
+    if (this.installer !== 'link' && hasPip) return 'pip';
     // Windows needs program files for scripts, and what is installed already must be uninstalled first: pip's work.
     const isFresh = (await distInfos(venv.sitePackages)).length === 0;
-    return isFresh && process.platform !== 'win32' && canReport(facts) ? this.wheelStore : undefined;
+    return isFresh && process.platform !== 'win32' ? 'link' : 'pip';
+  }
+
+  #installBy(installer: 'pip' | 'link', installation: Installation): Promise<InstallReport['installed']> {
+    if (installer === 'pip') return installWithPip(installation);
+    return this.#wheelStore ? installByLink(installation, this.#wheelStore) : installFromWheels(installation);
   }
 
   #candidates(options: OperationOptions): Promise<string[]> {

@@ -1,5 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { libraries } from './environment-paths.js';
 import type { WheelEntry } from './wheel-entry.js';
 
 /** Whether one of the environments holds this wheel: the same `.dist-info` with the same METADATA and WHEEL. */
@@ -12,13 +13,4 @@ export async function usesWheel(environments: readonly string[], entry: WheelEnt
     }
   }
   return false;
-}
-
-/** Every site-packages folder of an environment. */
-async function libraries(environment: string): Promise<string[]> {
-  const versions = await readdir(path.join(environment, 'lib')).catch(() => []);
-  return [
-    ...versions.map((version) => path.join(environment, 'lib', version, 'site-packages')),
-    path.join(environment, 'Lib', 'site-packages'), // Windows
-  ];
 }

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { RunnerError } from '../errors.js';
 import type { Manifest } from '../package/types.js';
-import { pythonIn } from '../python/environment.js';
+import { pythonIn } from '../python/environment-paths.js';
 import { readJson } from '../store/atomic-file.js';
 import type { StoreLayout } from '../store/layout.js';
 import { runProbe } from '../validation/probe.js';

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { RunnerError } from '../errors.js';
-import { pythonIn } from '../python/environment.js';
+import { pythonIn } from '../python/environment-paths.js';
 import type { RegistryEntry } from '../registry/types.js';
 import type { StoreLayout } from '../store/layout.js';
 import type { WorkerFlavour, WorkerSpec } from '../worker/types.js';

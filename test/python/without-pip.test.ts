@@ -1,17 +1,23 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { copyFile, readdir, stat } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { WheelSource } from '../../src/testing/index.js';
 import { chooseWithPip } from '../../src/python/choice.js';
+import { chooseByDownload } from '../../src/python/choose-by-download.js';
 import { chooseWithoutPip } from '../../src/python/choose-without-pip.js';
+import { noVenvModule } from '../../src/python/environment.js';
 import { FactsCache } from '../../src/python/facts.js';
 import { FileHashes } from '../../src/python/file-hashes.js';
 import { installByLink } from '../../src/python/install-link.js';
-import { installWithPip, type Installation } from '../../src/python/install-pip.js';
-import { listWheels } from '../../src/python/pip.js';
+import type { Installation } from '../../src/python/install-pip.js';
+import { listWheels, noPip } from '../../src/python/pip.js';
 import { readRequirements } from '../../src/python/requirements-file.js';
-import { VenvManager } from '../../src/python/venv-manager.js';
+import { VenvManager, type VenvManagerOptions } from '../../src/python/venv-manager.js';
 import { WheelStore } from '../../src/python/wheel-store.js';
+import { barePython } from '../support/bare-python.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { wheelFolder } from '../support/wheels.js';
 
@@ -50,6 +56,8 @@ const one = (name: string, version: string, more: Partial<WheelSource> = {}): Wh
   ...more,
 });
 
+const RUNS = { files: { 'b.py': 'def run():\n    print("b runs")\n' } };
+
 test.each<[string, WheelSource[], string]>([
   ['the latest version that suits', [one('a', '1.9'), one('a', '1.10'), one('a', '2.0')], 'a<2\n'],
   ['a final release before a later pre-release', [one('a', '1.0'), one('a', '1.1rc1')], 'a\n'],
@@ -86,7 +94,10 @@ test.each<[string, WheelSource[], string]>([
   const order = (files: { file: string; requested: boolean }[]) =>
     files.map(({ file, requested }) => ({ file, requested })).sort((a, b) => (a.file < b.file ? -1 : 1));
   const chosen = await chooseWithoutPip(given, await hashesOf(given));
-  expect(order(chosen)).toEqual(order(await chooseWithPip(given)));
+  const byPip = order(await chooseWithPip(given));
+  expect(order(chosen)).toEqual(byPip);
+  // As a pip tells it that cannot report.
+  expect(order(await chooseByDownload(given))).toEqual(byPip);
 });
 
 test.each<[string, WheelSource[], string, string]>([
@@ -116,22 +127,123 @@ test.each<[string, WheelSource[], string, string]>([
   await expect(chooseWithoutPip(given, await hashesOf(given))).rejects.toMatchObject({ code });
 });
 
-test('an interpreter without pip installs by link', async () => {
-  const given = await installation([one('a', '1', { requires: ['b'] }), one('b', '3')], 'a\n');
-  const store = new WheelStore(path.join(await temporaryFolder(), 'store'));
-  const installed = await installByLink({ ...given, facts: { ...facts, pips: [] } }, store);
-  expect(installed).toMatchObject([{ name: 'a' }, { name: 'b', version: '3' }]);
-  const answer = execFileSync(given.venv.python, ['-I', '-c', 'import b; print(b.VERSION)'], {
-    encoding: 'utf8',
+describe('an interpreter without pip and ensurepip', () => {
+  const managerOf = async (options: VenvManagerOptions = {}) => {
+    const python = await barePython(interpreter.path, await temporaryFolder(), ['ensurepip']);
+    return new VenvManager({ python, ...options });
+  };
+  const make = async (venvs: VenvManager, folder: string) =>
+    venvs.create(path.join(folder, 'venv'), { interpreter: await venvs.select({}) });
+  const wheels = [one('a', '1', { requires: ['b'], scripts: { run: 'b:run' } }), one('b', '3', RUNS)];
+
+  test.each<[string, VenvManagerOptions]>([
+    ['that asks for pip and wants no wheel store', { wheelStore: false }],
+    ['that asks for links and has no wheel store', { installer: 'link' }],
+  ])('installs from the wheels themselves for a manager %s', async (_, options) => {
+    const venvs = await managerOf(options);
+    const source = await wheelFolder(wheels, 'a\n');
+    const venv = await make(venvs, source.root);
+    const report = await venvs.install(venv, source);
+    expect(report).toMatchObject({
+      installer: 'link',
+      installed: [{ name: 'a' }, { name: 'b', version: '3' }],
+    });
+    expect(execFileSync(path.join(venv.dir, 'bin', 'run'), { encoding: 'utf8' })).toBe('b runs\n');
+    // They are this environment's own: as pip leaves them, and nothing beside them.
+    expect((await stat(path.join(venv.sitePackages, 'b.py'))).mode & 0o777).toBe(0o644);
+    expect(await readdir(venv.dir)).not.toContain('.wheels');
+    await venvs.verify(venv);
   });
-  expect(answer.trim()).toBe('3');
-  await manager.verify(given.venv);
+
+  test('links them out of the wheel store where there is one', async () => {
+    const source = await wheelFolder(wheels, 'a\n');
+    const venvs = await managerOf({ wheelStore: path.join(source.root, 'store') });
+    const venv = await make(venvs, source.root);
+    expect((await venvs.install(venv, source)).installer).toBe('link');
+    await venvs.verify(venv);
+  });
+
+  test('takes pip from a wheel of it in the package', async () => {
+    const source = await wheelFolder(wheels, 'a\n');
+    const { location, version } = facts.pips.find((pip) => pip.location.endsWith('.whl')) ?? {};
+    if (location === undefined) return; // no wheel of pip on this machine
+    await copyFile(location, path.join(source.wheels, `pip-${version}-py3-none-any.whl`));
+    const venvs = await managerOf();
+    const lines: string[] = [];
+    venvs.on('output', ({ line }) => void lines.push(line));
+    const venv = await make(venvs, source.root);
+    expect((await venvs.install(venv, source)).installer).toBe('pip');
+    expect(lines.join('\n')).toContain('Successfully installed a-1 b-3');
+  });
+
+  test('installs what it can into an environment that has something already, or says how to get pip', async () => {
+    const venvs = await managerOf();
+    const source = await wheelFolder(wheels, 'a\n');
+    const venv = await make(venvs, source.root);
+    await venvs.install(venv, source);
+    await expect(venvs.install(venv, source)).rejects.toMatchObject({
+      code: 'install_failed',
+      message: expect.stringMatching(/has no pip, no ensurepip.*add a wheel of pip to the package/) as string,
+    });
+    await venvs.verify(venv);
+  });
 });
 
-test('an interpreter without pip and without a store is told what to do', async () => {
-  const given = await installation([one('a', '1')], 'a\n');
-  await expect(installWithPip({ ...given, facts: { ...facts, pips: [] } })).rejects.toMatchObject({
+test('an interpreter without the module venv is told which package has it', async () => {
+  const root = await temporaryFolder();
+  const venvs = new VenvManager({ python: await barePython(interpreter.path, root, ['venv', 'ensurepip']) });
+  await expect(
+    venvs.create(path.join(root, 'venv'), { interpreter: await venvs.select({}) }),
+  ).rejects.toMatchObject({
     code: 'install_failed',
-    message: expect.stringMatching(/has no pip, no ensurepip.*add a wheel of pip to the package/) as string,
+    message: expect.stringContaining('has no module venv') as string,
   });
+  expect(await readdir(root)).toEqual(['bin', 'lib']);
+});
+
+test.each<[NodeJS.Platform, RegExp, RegExp]>([
+  ['linux', /apt install python3-pip/, /apt install python3\.9-venv/],
+  ['win32', /installer of python\.org again and choose "pip"/, /full installer of python\.org/],
+  ['darwin', /\/opt\/python3 -m ensurepip/, /Python of python\.org or of Homebrew/],
+  ['freebsd', /install pip for it/, /install it/],
+])('on %s names the remedy for a missing pip and a missing venv', (system, pip, venv) => {
+  const old = { ...interpreter, path: '/opt/python3', version: '3.9.1' };
+  expect(noPip(old, system)).toMatchObject({
+    code: 'install_failed',
+    message: expect.stringMatching(pip) as string,
+  });
+  expect(noVenvModule(old, system)).toMatchObject({
+    code: 'install_failed',
+    message: expect.stringMatching(venv) as string,
+  });
+});
+
+/** A wheel of pip before 22.2, as Python 3.7 brings it. */
+function findOldPip(): string | undefined {
+  const versions = path.join(os.homedir(), '.pyenv', 'versions');
+  for (const name of existsSync(versions) ? readdirSync(versions) : []) {
+    const folder = path.join(versions, name, 'lib', 'python3.7', 'ensurepip', '_bundled');
+    const file = (existsSync(folder) ? readdirSync(folder) : []).find((one) => /^pip-2[012]\./.test(one));
+    if (file !== undefined) return path.join(folder, file);
+  }
+  return undefined;
+}
+
+const oldPip = findOldPip();
+
+test.skipIf(oldPip === undefined)('a pip that cannot report its choice has it all the same', async () => {
+  const given = await installation(
+    [one('a', '1', { requires: ['B>2'] }), one('b', '3'), one('b', '2')],
+    'a\n',
+  );
+  const version = path.basename(oldPip ?? '').split('-')[1] ?? '';
+  expect(Number(version.split('.')[0]) * 100 + Number(version.split('.')[1])).toBeLessThan(2202);
+  const store = new WheelStore(path.join(await temporaryFolder(), 'store'));
+  const old = { ...facts, pips: [{ location: oldPip ?? '', version }] };
+  const installed = await installByLink({ ...given, facts: old }, store);
+  expect(installed).toMatchObject([
+    { name: 'a', version: '1' },
+    { name: 'b', version: '3' },
+  ]);
+  await manager.verify(given.venv);
 });
