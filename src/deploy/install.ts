@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
-import type { Check, PackageInspection } from '../package/types.js';
+import type { Check, PackageInspection, VersionRef } from '../package/types.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';
 import type { Durability } from '../store/atomic-file.js';
@@ -31,6 +31,8 @@ export interface InstallContext extends OperationOptions {
   operator: string | undefined;
   meter: ProgressMeter;
   onStage: (stage: DeployStage) => void;
+  /** Ends whatever still compiles the version that is to be replaced. */
+  stopCompiling: (version: VersionRef) => Promise<void>;
   /** The package told its name and version. */
   onInspected: (inspection: PackageInspection) => void;
   /** A check of the smoke run was made. */
@@ -94,6 +96,7 @@ async function installZip(
   await recoverVersion(registry, name, version, context.durability);
   const existing = await registry.get(name, version, { signal });
   if (existing) await checkReplaceable(registry, existing, inspection, context.force);
+  if (existing) await context.stopCompiling({ name, version });
   onStage('space');
   await checkSpace(registry.layout.algorithms, neededBytes(inspection), `${name} ${version}`);
   const transaction = await beginInstall(context, inspection, upload);

@@ -1,13 +1,13 @@
-import { readFile, readlink, symlink, unlink, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import type { Check, PackageInspection } from '../package/types.js';
 import { distInfos, parseRecord } from '../python/record.js';
+import { applyRewrites, planRewrites } from '../python/relocate.js';
 import type { Venv } from '../python/types.js';
 import { VenvManager } from '../python/venv-manager.js';
 import { interpreterNeed } from '../validation/interpreter-need.js';
 import { PackageValidator } from '../validation/package-validator.js';
-import { walkTree } from './tree.js';
 
 /** A package that passed its inspection and stays open. */
 export interface OpenPackage extends AsyncDisposable {
@@ -51,6 +51,8 @@ export interface PackageSteps {
     inspection: PackageInspection,
     o: OperationOptions & { finalRoot: string; onCheck: (check: Check) => void },
   ): Promise<LearntFacts>;
+  /** Compiles what is installed in an environment to bytecode, at the lowest priority. */
+  compile(environment: string, o: OperationOptions): Promise<void>;
   /** Removes what environments shared and none of these uses any more. */
   tidy(environments: string[], o: OperationOptions): Promise<{ freedBytes: number }>;
 }
@@ -60,7 +62,8 @@ export function packageSteps(
   wheelStore: string,
   options: { venvs?: VenvManager; validator?: PackageValidator },
 ): PackageSteps {
-  const venvs = options.venvs ?? new VenvManager({ installer: 'link', wheelStore });
+  const venvs = options.venvs ?? new VenvManager({ installer: 'link' });
+  venvs.useWheelStore(wheelStore);
   const validator = options.validator ?? new PackageValidator({ venvs });
   return {
     open: async (zip, o) => {
@@ -75,18 +78,24 @@ export function packageSteps(
       };
     },
     environment: (root, inspection, o) => makeEnvironment(venvs, root, inspection, o),
-    smoke: async (root, { python }, { manifest, generation, python: need }, o) => {
+    smoke: async (root, venv, { manifest, generation, python: need }, o) => {
       const learnt: LearntFacts = {};
       if (validator.runsSmoke) {
-        const target = { root, python, manifest, generation };
+        const target = { root, python: venv.python, manifest, generation };
         const { checks, error, modules } = await validator.smoke(target, { signal: o.signal });
         for (const check of checks) o.onCheck(check);
         if (error) throw error as Error;
         Object.assign(learnt, { has_numpy: modules.numpy, has_pillow: modules.PIL });
       }
       // Only now: the trial run needs the interpreter where it is.
-      if (need.embedded !== undefined) await moveLinks(path.join(root, 'venv'), root, o.finalRoot);
+      if (need.embedded !== undefined) {
+        const move = { from: venv.dir, to: path.join(o.finalRoot, 'venv'), withFolder: true };
+        await applyRewrites(await planRewrites(venv, move));
+      }
       return learnt;
+    },
+    compile: async (environment, { signal }) => {
+      await venvs.compile(await venvs.load(environment, { signal }), { signal });
     },
     tidy: async (environments, { signal }) => {
       // A folder of wheels elsewhere may serve other stores, whose environments are not known here.
@@ -138,17 +147,4 @@ async function recordedHashes(root: string, { sitePackages }: Venv): Promise<Map
     }
   }
   return hashes;
-}
-
-/** An environment made from the interpreter that ships with the package names that one, which moves with it. */
-async function moveLinks(venv: string, from: string, to: string): Promise<void> {
-  for await (const { path: file, kind } of walkTree(venv)) {
-    if (kind !== 'link') continue;
-    const target = await readlink(file);
-    if (!target.startsWith(from + path.sep)) continue;
-    await unlink(file);
-    await symlink(to + target.slice(from.length), file);
-  }
-  const config = path.join(venv, 'pyvenv.cfg');
-  await writeFile(config, (await readFile(config, 'utf8')).replaceAll(from, to));
 }

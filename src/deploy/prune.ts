@@ -10,7 +10,7 @@ import { planPrune, type KeepReason, type ResolvedRetention } from './retention.
 import { archiveFolder } from './transaction.js';
 import { treeBytes } from './tree.js';
 import type { PruneReport, PrunedVersion } from './types.js';
-import { removeVersion } from './uninstall.js';
+import { removeVersion, type RemovalOptions } from './uninstall.js';
 
 /** How to prune. */
 export interface PruneOptions extends OperationOptions {
@@ -20,12 +20,13 @@ export interface PruneOptions extends OperationOptions {
   retention: ResolvedRetention;
   durability: Durability;
   lockTimeoutMs: number;
+  stopCompiling: RemovalOptions['stopCompiling'];
   onProgress?: (part: number) => void;
 }
 
 /** Applies the retention rule; a version that turns out to be in use meanwhile is kept. */
 export async function pruneVersions(registry: Registry, options: PruneOptions): Promise<PruneReport> {
-  const { retention, signal, operator, durability, lockTimeoutMs, name } = options;
+  const { retention, signal, operator, durability, lockTimeoutMs, name, stopCompiling } = options;
   const all = await registry.list({}, { signal });
   const entries = all.filter((entry) => name === undefined || entry.name === name);
   const reasons = keepReasons(all, await registry.active({ signal }));
@@ -35,7 +36,7 @@ export async function pruneVersions(registry: Registry, options: PruneOptions): 
     options.onProgress?.(index / remove.length);
     const archive = retention.action === 'archive';
     const freedBytes = await bytesToFree(registry, entry, archive);
-    const removal = { force: false, spareRollback: true, archive, durability, lockTimeoutMs };
+    const removal = { force: false, spareRollback: true, archive, durability, lockTimeoutMs, stopCompiling };
     const { name: ofName, version, supported_pids: pids } = entry;
     const about = { operation: 'prune', name: ofName, version, pids, operator };
     const log = path.join(registry.layout.logs, 'package_install.log');

@@ -11,6 +11,7 @@ import {
   transactionFolderName,
   type JournalRecord,
 } from './journal.js';
+import { repairMoved } from './moved.js';
 import { readMarker } from './seal.js';
 import { Transaction } from './transaction.js';
 import { isMissing, removeIfEmpty } from './tree.js';
@@ -21,8 +22,8 @@ import { lockedVersions, tryLockVersion } from './version-lock.js';
 const FOREIGN_SILENCE_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Puts away what dead processes left: finishes what had been committed, undoes the rest, frees their locks. What
- * belongs to a live process, or to one that cannot be seen from here, is left alone.
+ * Puts away what dead processes left: finishes what had been committed, undoes the rest, frees their locks, and puts
+ * right the environments of a store that was moved. What belongs to a live process, or to one that cannot be seen from here, is left alone.
  */
 export async function recoverStore(
   registry: Registry,
@@ -30,7 +31,7 @@ export async function recoverStore(
   options: OperationOptions = {},
 ): Promise<RecoveryReport> {
   const startedAt = performance.now();
-  const report: RecoveryReport = { recovered: [], busy: [], durationMs: 0 };
+  const report: RecoveryReport = { recovered: [], busy: [], repaired: [], durationMs: 0 };
   for (const folder of await transactionFolders(registry)) {
     throwIfAborted(options.signal, 'recovery');
     const outcome = await recoverFolder(registry, folder, durability);
@@ -41,6 +42,7 @@ export async function recoverStore(
   const late = await freeDeadLocks(registry, durability, options);
   report.recovered.push(...late);
   report.busy = report.busy.filter(({ id }) => !late.some((done) => done.id === id));
+  report.repaired = await repairMoved(registry, durability, options);
   await removeIfEmpty(registry.layout.staging);
   report.durationMs = performance.now() - startedAt;
   return report;

@@ -82,12 +82,22 @@ export async function writeSeal(
   inventory: Inventory,
   durability: Durability,
 ): Promise<RegistryEntry> {
-  const { format, files, links } = inventory;
-  const text = `${JSON.stringify({ format, files: sorted(files), links: sorted(links) }, null, 1)}\n`;
-  await writeFileAtomic(path.join(root, INVENTORY_FILE), text, durability);
-  const sealed = { ...entry, inventory_sha256: createHash('sha256').update(text).digest('hex') };
+  await writeFileAtomic(path.join(root, INVENTORY_FILE), inventoryText(inventory), durability);
+  const sealed = sealEntry(entry, inventory);
   await writeFileAtomic(path.join(root, VERSION_MARKER), `${JSON.stringify(sealed, null, 2)}\n`, durability);
   return sealed;
+}
+
+/** The entry with the hash of its inventory. */
+export function sealEntry(entry: RegistryEntry, inventory: Inventory): RegistryEntry {
+  return {
+    ...entry,
+    inventory_sha256: createHash('sha256').update(inventoryText(inventory)).digest('hex'),
+  };
+}
+
+function inventoryText({ format, files, links }: Inventory): string {
+  return `${JSON.stringify({ format, files: sorted(files), links: sorted(links) }, null, 1)}\n`;
 }
 
 /** The entry a complete version holds; undefined when there is no whole marker. */

@@ -84,6 +84,12 @@ export interface ErrorEvent extends OperationRef {
   error: RunnerError;
 }
 
+/** A version that is deployed was compiled to bytecode. */
+export interface CompiledEvent extends VersionRef {
+  /** Wall time in milliseconds. */
+  durationMs: number;
+}
+
 /** Events of a {@link Deployer}. */
 export interface DeployerEvents {
   /** A package that was not known before is whole in `zips/`. */
@@ -98,6 +104,8 @@ export interface DeployerEvents {
   installed: [event: InstalledEvent];
   /** A package was refused for a fault of its own. */
   invalid: [event: InvalidEvent];
+  /** A version was compiled to bytecode, in the background (see `compileBytecode`). */
+  compiled: [event: CompiledEvent];
   /** A version is gone. */
   uninstalled: [event: OperationRef];
   /** Versions past the retention are gone. */
@@ -246,6 +254,8 @@ export interface RecoveryReport {
   recovered: RecoveredOperation[];
   /** Operations of hosts that are alive, left alone. */
   busy: Omit<RecoveredOperation, 'outcome'>[];
+  /** Versions whose environment named another place than where the store is now, and names the right one again. */
+  repaired: VersionRef[];
   /** Wall time in milliseconds. */
   durationMs: number;
 }

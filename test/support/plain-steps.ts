@@ -42,5 +42,6 @@ export const plainSteps: PackageSteps = {
     return { venv: { dir, python: '', sitePackages: '', interpreter }, hashes: new Map() };
   },
   smoke: () => Promise.resolve({}),
+  compile: () => Promise.resolve(),
   tidy: () => Promise.resolve({ freedBytes: 0 }),
 };
