@@ -88,7 +88,7 @@ function planOf(n: number, notes: string): Plan {
 
 test.runIf(process.platform === 'linux').each(['sdk', 'bundled'] as const)(
   `${CALLS} calls at "%s" workers, with timeouts, aborts, crashes and retries: none sees the pixels of another`,
-  { timeout: 60_000 + CALLS * 30 },
+  { timeout: 60_000 + CALLS * 100 },
   async (flavour) => {
     const notes = await temporaryFolder();
     const registry = await Registry.open(await temporaryFolder(), { durability: 'none' });
