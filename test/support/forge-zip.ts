@@ -71,6 +71,8 @@ export interface ForgedArchive {
     locatorOffset?: bigint;
     signature?: number;
     between?: Buffer;
+    /** Size of the record after this field. @defaultValue 44 */
+    remaining?: bigint;
     disks?: number;
   };
 }
@@ -235,7 +237,7 @@ function zip64End(
 ): Buffer {
   const record = Buffer.alloc(56);
   record.writeUInt32LE(zip64.signature ?? 0x06064b50, 0);
-  record.writeBigUInt64LE(44n, 4);
+  record.writeBigUInt64LE(zip64.remaining ?? 44n, 4);
   record.writeUInt16LE(45, 12);
   record.writeUInt16LE(45, 14);
   record.writeBigUInt64LE(zip64.entries ?? BigInt(facts.count), 24);

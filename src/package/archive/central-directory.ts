@@ -40,6 +40,10 @@ const REGULAR_FILE = 0o100000;
 const FOLDER = 0o040000;
 const SET_USER_OR_GROUP = 0o6000;
 
+/** In the attributes of MS-DOS, which 7-Zip goes by. */
+const DOS_FOLDER = 0x10;
+const MARKED_AS_FOLDER = 'is named as a file, but marked as a folder';
+
 const SPECIAL_FILES: ReadonlyMap<number, string> = new Map([
   [0o120000, 'a symbolic link'],
   [0o010000, 'a named pipe'],
@@ -118,12 +122,14 @@ function readRecord(
   if (typeof sizes === 'string') throw zipFault(archive, sizes, name);
   const { isDirectory } = reading;
   const method = directory.readUInt16LE(at + 10);
-  const unixMode = directory.readUInt32LE(at + 38) >>> 16;
+  const attributes = directory.readUInt32LE(at + 38);
+  const unixMode = attributes >>> 16;
   const fault =
     versionFault(directory.readUInt8(at + 6)) ??
     flagFault(flags) ??
     methodFault(method, sizes) ??
     modeFault(unixMode, isDirectory) ??
+    (attributes & DOS_FOLDER && !isDirectory ? MARKED_AS_FOLDER : undefined) ??
     folderFault(isDirectory, sizes);
   if (fault !== undefined) throw zipFault(archive, fault, name);
   return {
@@ -216,9 +222,7 @@ function modeFault(unixMode: number, isDirectory: boolean): string | undefined {
   if (special !== undefined) return `is ${special}; packages have files and folders only`;
   if (type !== 0 && type !== REGULAR_FILE && type !== FOLDER) return 'is a file of unknown type';
   if (type !== 0 && (type === FOLDER) !== isDirectory) {
-    return isDirectory
-      ? 'is named as a folder, but marked as a file'
-      : 'is named as a file, but marked as a folder';
+    return isDirectory ? 'is named as a folder, but marked as a file' : MARKED_AS_FOLDER;
   }
   if (!isDirectory && unixMode & SET_USER_OR_GROUP)
     return 'would run as another user or group (setuid, setgid)';

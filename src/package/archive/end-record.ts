@@ -165,11 +165,12 @@ async function readZip64(source: ByteSource, recordStart: number): Promise<Zip64
   }
   const record = await source.read(start, ZIP64_END_RECORD_BYTES);
   const remaining = readUint64(record, 4);
-  // The size counts what follows it; an extensible data sector may follow the fixed part.
   if (record.readUInt32LE(0) !== ZIP64_END_RECORD || remaining === undefined) {
     throw zipFault(path, 'its zip64 locator points at something that is no zip64 end record');
   }
-  if (start + 12 + remaining !== locatorStart) {
+  // The format lets data of its maker follow the fixed part. Python's zipfile looks for the record right before the
+  // locator all the same, so such data can hold another record for it; nobody writes any.
+  if (remaining !== ZIP64_END_RECORD_BYTES - 12 || start + ZIP64_END_RECORD_BYTES !== locatorStart) {
     throw zipFault(path, 'has data between its zip64 end record and its locator');
   }
   const [entriesOnDisk, entries, bytes, offset] = [24, 32, 40, 48].map((at) => readUint64(record, at));

@@ -147,6 +147,15 @@ function decodeBytes(
   return { name: unicode };
 }
 
+/**
+ * The path that a Unicode path field gives in place of a name, in the form of {@link readName}; undefined where it is
+ * not for this name.
+ */
+export function unicodePathFor(name: Buffer, field: Buffer): string | undefined {
+  if (!appliesTo(field, name)) return undefined;
+  return field.subarray(5).toString('utf8').replaceAll('\\', '/').replace(/\/$/, '');
+}
+
 /** The field holds only for the name it was made for: version 1 and the CRC of the name (APPNOTE 4.6.9). */
 function appliesTo(unicodePath: Buffer, name: Buffer): boolean {
   return unicodePath.length > 5 && unicodePath[0] === 1 && unicodePath.readUInt32LE(1) === crc32(name);

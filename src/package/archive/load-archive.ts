@@ -62,6 +62,10 @@ export async function loadArchive(path: string, options: LoadOptions): Promise<L
     for (const { name, isDirectory } of entries) {
       const collision = names.add(name, isDirectory);
       if (collision !== undefined) throw zipFault(path, collision, name);
+      // A name of a kilobyte stands for five hundred folders, each of which would be made.
+      if (names.folderCount > limits.maxEntries) {
+        throw zipFault(path, `its names make more than the ${limits.maxEntries} folders permitted`, name);
+      }
     }
     const spans = mapEntries(path, entries, location.offset);
     const checker = new EntryChecker(source, spans, text);

@@ -1,9 +1,10 @@
 import type { DirectoryEntry } from './central-directory.js';
-import { isAscii } from './entry-name.js';
+import { isAscii, unicodePathFor } from './entry-name.js';
 import { readExtraFields } from './extra-fields.js';
 import { quote } from './fault.js';
 import {
   DATA_DESCRIPTOR,
+  EXTRA_UNICODE_PATH,
   EXTRA_ZIP64,
   FLAG_DATA_DESCRIPTOR,
   FLAG_ENCRYPTED,
@@ -117,6 +118,12 @@ function sizesFault(
 ): string | undefined {
   const extra = readExtraFields(bytes, nameEnd, end);
   if (!extra) return 'has malformed extra fields in its local header';
+  const path = extra.get(EXTRA_UNICODE_PATH);
+  const unicode = path && unicodePathFor(bytes.subarray(start + LOCAL_HEADER_BYTES, nameEnd), path);
+  // Info-ZIP unpacks to this path, whatever the directory says.
+  if (unicode !== undefined && unicode !== entry.name) {
+    return `has another name in the Unicode path field of its local header: ${quote(unicode)}`;
+  }
   const crc = bytes.readUInt32LE(start + 14);
   const compressed = bytes.readUInt32LE(start + 18);
   const size = bytes.readUInt32LE(start + 22);

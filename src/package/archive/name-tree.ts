@@ -11,6 +11,11 @@ export class NameTree {
   /** Folders seen in exactly this spelling: most entries share their folder with the one before. */
   readonly #spelled = new Set<string>();
 
+  /** Folders so far, those included that are there only because something lies in them. */
+  get folderCount(): number {
+    return this.#folders.size;
+  }
+
   /**
    * Adds a path.
    * @returns what it collides with, or undefined when it stands alone.

@@ -1,4 +1,4 @@
-import { forgeZip, zip64Field } from '../forge-zip.js';
+import { forgeZip, unicodePathField, zip64Field } from '../forge-zip.js';
 import { bent, GOOD, good, named, type BadArchive } from './base.js';
 
 /** An entry is something a package must not have. */
@@ -23,6 +23,11 @@ export const KINDS: BadArchive[] = [
   {
     title: 'a file that is marked as a folder',
     bytes: bent({ mode: 0o040755 }),
+    fault: /marked as a folder/,
+  },
+  {
+    title: 'a file that MS-DOS takes for a folder',
+    bytes: bent({ mode: 0, central: { madeBy: 20, external: 0x10 } }),
     fault: /marked as a folder/,
   },
   {
@@ -93,6 +98,11 @@ export const LOCAL: BadArchive[] = [
     title: 'another name in the local header',
     bytes: bent({ local: { name: 'project/evil.py' } }),
     fault: /another name in its local header: "project\/evil.py"/,
+  },
+  {
+    title: 'another name in the Unicode path field of the local header, which Info-ZIP takes',
+    bytes: bent({ local: { extra: unicodePathField('project/evil.py', 'project/main.py') } }),
+    fault: /Unicode path field of its local header: "project\/evil.py"/,
   },
   {
     title: 'another method in the local header',

@@ -53,6 +53,16 @@ export const NAMES: BadArchive[] = [
     fault: /gives to a device/,
   },
   { title: 'a device name as a folder', bytes: named('aux/main.py'), fault: /gives to a device/ },
+  { title: 'a port with a raised digit', bytes: named('COM\u00b9.log'), fault: /gives to a device/ },
+  { title: 'the input of the console', bytes: named('logs/conin$.txt'), fault: /gives to a device/ },
+  { title: 'a port numbered zero', bytes: named('lpt0'), fault: /gives to a device/ },
+  {
+    title: 'a code of Info-ZIP that stands for a slash',
+    bytes: named('a#U002f..#U002fevil.py', {
+      extra: unicodePathField('a/../evil.py', 'a#U002f..#U002fevil.py'),
+    }),
+    fault: /a "\.\." segment/,
+  },
   { title: 'a segment that ends in a dot', bytes: named('assets./a.txt'), fault: /dot or space/ },
   { title: 'a segment that ends in a space', bytes: named('main.py '), fault: /dot or space/ },
   { title: 'a wildcard in a name', bytes: named('what?.txt'), fault: /"\?" in it/ },

@@ -181,6 +181,21 @@ export const WHOLE: BadArchive[] = [
     fault: /between its zip64 end record and its locator/,
   },
   {
+    title: 'a zip64 end record with another one in its extensible part, which Python takes',
+    bytes: () => {
+      const inner = forgeZip([], { zip64: { entries: 0n, bytes: 0n } });
+      const between = inner.subarray(0, 56);
+      return forgeZip([GOOD], { zip64: { between, remaining: 100n } });
+    },
+    fault: /between its zip64 end record and its locator/,
+  },
+  {
+    title: 'names that make more folders than there may be entries',
+    bytes: () =>
+      forgeZip(Array.from({ length: 500 }, (_, n) => ({ name: `${n}/${'a/'.repeat(500)}x`, method: 0 }))),
+    fault: /more than the 200000 folders permitted/,
+  },
+  {
     title: 'a zip64 count of entries that no file reaches',
     bytes: () => forgeZip([GOOD], { zip64: { entries: (1n << 63n) + 1n } }),
     fault: /numbers that no file reaches/,
