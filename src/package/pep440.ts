@@ -1,13 +1,24 @@
 /** Versions and version specifiers of Python packages, as PEP 440 says. */
 
+/** Past 2^53, where dates with a time are, as a bigint: rounded, two versions would be one. */
+type Whole = number | bigint;
+
 interface Version {
-  epoch: number;
-  release: number[];
+  epoch: Whole;
+  release: Whole[];
   /** Letter a, b or rc, and number. */
-  pre: [letter: string, number: number] | undefined;
-  post: number | undefined;
-  dev: number | undefined;
-  local: (string | number)[] | undefined;
+  pre: [letter: string, number: Whole] | undefined;
+  post: Whole | undefined;
+  dev: Whole | undefined;
+  local: (string | Whole)[] | undefined;
+}
+
+/** Longer than any version; the numbers in it are bounded by that, too. */
+const MAX_VERSION_CHARACTERS = 256;
+
+function whole(digits: string | undefined): Whole {
+  const value = Number(digits ?? 0);
+  return Number.isSafeInteger(value) ? value : BigInt(digits ?? 0);
 }
 
 const VERSION =
@@ -17,7 +28,8 @@ const PRE_LETTERS: Record<string, string> = { alpha: 'a', beta: 'b', c: 'rc', pr
 
 /** Undefined when the text is no version. */
 export function parseVersion(text: string): Version | undefined {
-  const groups = VERSION.exec(text.trim())?.groups;
+  const trimmed = text.trim();
+  const groups = trimmed.length > MAX_VERSION_CHARACTERS ? undefined : VERSION.exec(trimmed)?.groups;
   if (!groups) return undefined;
   const {
     epoch,
@@ -33,20 +45,16 @@ export function parseVersion(text: string): Version | undefined {
   } = groups as Record<string, string | undefined>;
   const letter = pre?.toLowerCase();
   return {
-    epoch: Number(epoch ?? 0),
-    release: release.split('.').map(Number),
-    pre: letter === undefined ? undefined : [PRE_LETTERS[letter] ?? letter, Number(preNumber ?? 0)],
+    epoch: whole(epoch),
+    release: release.split('.').map(whole),
+    pre: letter === undefined ? undefined : [PRE_LETTERS[letter] ?? letter, whole(preNumber)],
     post:
-      postImplicit === undefined
-        ? post === undefined
-          ? undefined
-          : Number(postNumber ?? 0)
-        : Number(postImplicit),
-    dev: dev === undefined ? undefined : Number(devNumber ?? 0),
+      postImplicit === undefined ? (post === undefined ? undefined : whole(postNumber)) : whole(postImplicit),
+    dev: dev === undefined ? undefined : whole(devNumber),
     local: local
       ?.toLowerCase()
       .split(/[-_.]/)
-      .map((part) => (/^\d+$/.test(part) ? Number(part) : part)),
+      .map((part) => (/^\d+$/.test(part) ? whole(part) : part)),
   };
 }
 
@@ -143,19 +151,19 @@ function hasPrefix(version: Version, prefix: Version): boolean {
   return prefix.post === undefined || version.post === prefix.post;
 }
 
-function releaseKey({ epoch, release }: Version): number[] {
+function releaseKey({ epoch, release }: Version): Whole[] {
   const end = release.findLastIndex((part) => part !== 0);
   return [epoch, ...release.slice(0, end + 1)];
 }
 
 /** Order of versions with one release: dev releases before pre-releases before the release before post-releases. */
-function sortKey(version: Version): (number | string)[] {
+function sortKey(version: Version): Whole[] {
   const { pre, post, dev } = version;
   const rank = { a: 1, b: 2, rc: 3 }[pre?.[0] ?? ''] ?? (post === undefined && dev !== undefined ? 0 : 4);
-  return [rank, pre?.[1] ?? 0, post ?? -1, dev ?? Number.MAX_SAFE_INTEGER];
+  return [rank, pre?.[1] ?? 0, post ?? -1, dev ?? Infinity];
 }
 
-function compareKeys(a: readonly (number | string)[], b: readonly (number | string)[]): number {
+function compareKeys(a: readonly Whole[], b: readonly Whole[]): number {
   for (let index = 0; index < Math.max(a.length, b.length); index++) {
     const [left, right] = [a[index] ?? 0, b[index] ?? 0];
     if (left !== right) return left < right ? -1 : 1;
@@ -172,7 +180,9 @@ function compareLocal(a: Version['local'], b: Version['local']): number {
     if (left === right) continue;
     if (left === undefined) return -1;
     if (right === undefined) return 1;
-    if (typeof left !== typeof right) return typeof left === 'number' ? 1 : -1;
+    if (typeof left === 'string' || typeof right === 'string') {
+      if (typeof left !== typeof right) return typeof left === 'string' ? -1 : 1;
+    }
     return left < right ? -1 : 1;
   }
   return 0;

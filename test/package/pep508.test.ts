@@ -73,8 +73,8 @@ const marker = fc.letrec<{ tree: string; pair: string }>((tie) => ({
     .map(([left, op, right, grouped]) => (grouped ? `(${left} ${op} ${right})` : `${left} ${op} ${right}`)),
 })).tree;
 
-test('markers are judged as pip judges them, for 1,500 generated markers', () => {
-  const markers = fc.sample(marker, { numRuns: 1500, seed: 508 });
+test('markers are judged as pip judges them, for 2,000 generated markers', () => {
+  const markers = fc.sample(marker, { numRuns: 2000, seed: 508 });
   const pip = pipEvaluates(markers);
   const differences = markers
     .map((text, index) => ({

@@ -70,6 +70,28 @@ describe('inspect', () => {
     expect(warnings).toEqual([expect.stringMatching(/cp39.*cp311/)]);
   });
 
+  test.each([
+    ['.procvision_env.json', '{"python_version": "3.9.2"}', /for cp39, but its wheels are for cp311/],
+    [
+      '.procvision_env.json',
+      '{"wheels_platform": "win_amd64"}',
+      /for win_amd64, but its wheels are for Linux/,
+    ],
+    ['deploy_bootstrap.json', '{"has_embedded_python": true}', /brings an interpreter, but there is none/],
+    ['.procvision_env.json', '[1', /is not a JSON object/],
+  ])('warns of %s that says %s where it is not so', async (name, data, warning) => {
+    const binary = await wheelOf({ name: 'odd', version: '1', tag: 'cp311-cp311-manylinux_2_17_x86_64' });
+    const extra = [
+      { name: `sample/${name}`, data },
+      ...(data.includes('3.9.2') ? [{ name: 'sample/python_runtime/bin/python3', data: 'x' }] : []),
+    ];
+    const report = await new PackageValidator({ smoke: false }).validate(
+      await packageFile({ extra, wheels: [binary], requirements: '' }),
+    );
+    expect(report.warnings).toEqual([expect.stringMatching(warning)]);
+    expect(report.summary.status).toBe('PASS');
+  });
+
   describe('names every fault of the manifest with its path', () => {
     test.each([
       ['a missing name', { name: undefined }, 'name'],

@@ -120,7 +120,7 @@ function sizesFault(
   if (!extra) return 'has malformed extra fields in its local header';
   const path = extra.get(EXTRA_UNICODE_PATH);
   const unicode = path && unicodePathFor(bytes.subarray(start + LOCAL_HEADER_BYTES, nameEnd), path);
-  // Info-ZIP unpacks to this path, whatever the directory says.
+  // A reader that goes through the file from the front, and knows the field, would unpack to this path.
   if (unicode !== undefined && unicode !== entry.name) {
     return `has another name in the Unicode path field of its local header: ${quote(unicode)}`;
   }

@@ -100,7 +100,7 @@ export const LOCAL: BadArchive[] = [
     fault: /another name in its local header: "project\/evil.py"/,
   },
   {
-    title: 'another name in the Unicode path field of the local header, which Info-ZIP takes',
+    title: 'another name in the Unicode path field of the local header',
     bytes: bent({ local: { extra: unicodePathField('project/evil.py', 'project/main.py') } }),
     fault: /Unicode path field of its local header: "project\/evil.py"/,
   },
