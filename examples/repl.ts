@@ -1,53 +1,135 @@
 /**
  * A Node REPL with a runner composed: `npm run repl -- [folder of the store]`.
  *
- *   > await packages()                       what is deployed, as a table
- *   > await deployer.install('x.zip')        every class of the library is there, with `await` and completion
+ *   runner> await deployer.install('<tab>')    names of zips, packages, versions and product ids are completed in quotes
+ *   runner> await packages()                   what is deployed, as a table
+ *   runner> await registry.list()              lists of anything are shown as tables
  */
-import repl from 'node:repl';
-import { Console } from 'node:console';
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import repl, { type REPLServer } from 'node:repl';
+import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import * as library from 'procvision-runner';
+import { formatTable } from './repl/table.js';
 
 const { AlgorithmSupervisor, Deployer, PackageValidator, Registry, VenvManager } = library;
 
-const root = process.argv[2] ?? 'station';
-const venvs = new VenvManager();
-const validator = new PackageValidator({ venvs });
-const registry = await Registry.open(root);
-const deployer = new Deployer({ registry, venvs, validator });
-const supervisor = new AlgorithmSupervisor({ registry });
+type Complete = (line: string, done: (error: Error | null, answer: [string[], string]) => void) => void;
 
-const tables = new Console(process.stdout);
-const table = (rows: object[], columns: string[]): void => {
-  if (rows.length === 0) tables.log('nothing');
-  else tables.table(rows, columns);
-};
+/** Streams the session reads from and writes to. @defaultValue those of the process */
+export interface ReplOptions {
+  input?: NodeJS.ReadableStream;
+  output?: NodeJS.WritableStream;
+  /** Whether to edit lines and complete at Tab. @defaultValue whether `output` is a terminal */
+  terminal?: boolean;
+}
 
-/** Tables for people; the objects themselves are on `registry`, `deployer` and `supervisor`. */
-const commands = {
-  packages: async () => {
-    table(await registry.list(), ['name', 'version', 'state', 'generation', 'python_version']);
-  },
-  active: async () => {
-    table(Object.values(await registry.active()), ['pid', 'name', 'version', 'activated_at']);
-  },
-  zips: async () => {
-    table(await deployer.scan(), ['name', 'version', 'state', 'reason']);
-  },
-  workers: () => {
-    const rows = supervisor
-      .status()
-      .flatMap(({ name, version, workers }) => workers.map((worker) => ({ name, version, ...worker })));
-    table(rows, ['name', 'version', 'state', 'pid', 'uptimeMs', 'restarts', 'inFlight']);
-  },
-};
+/** Opens the store, composes everything over it and starts a session; `closed` resolves when all of it is gone. */
+export async function startRepl(root: string, options: ReplOptions = {}) {
+  const venvs = new VenvManager();
+  const validator = new PackageValidator({ venvs });
+  const registry = await Registry.open(root);
+  const deployer = new Deployer({ registry, venvs, validator });
+  const supervisor = new AlgorithmSupervisor({ registry });
 
-process.stdout.write(`The store is ${registry.layout.root}. Try: ${Object.keys(commands).join('(), ')}()\n`);
-const session = repl.start({ prompt: 'runner> ' });
-Object.assign(session.context, library, { venvs, validator, registry, deployer, supervisor }, commands);
-session.once('exit', () => {
-  void supervisor
-    .close()
-    .then(() => deployer.close())
-    .then(() => registry.close());
-});
+  /** Short ways to the lists that are asked for most. */
+  const commands = {
+    packages: async () =>
+      pick(await registry.list(), ['name', 'version', 'state', 'generation', 'python_version']),
+    active: async () =>
+      pick(Object.values(await registry.active()), ['pid', 'name', 'version', 'activated_at']),
+    zips: async () => {
+      const found = (await deployer.scan()).map((zip) => ({
+        ...zip,
+        file: path.basename(zip.path),
+        why: zip.reason?.message,
+      }));
+      return pick(found, ['file', 'source', 'name', 'version', 'state', 'why']);
+    },
+    workers: () => {
+      const rows = supervisor
+        .status()
+        .flatMap(({ name, version, workers }) =>
+          workers.map(({ latency, ...worker }) => ({ name, version, ...worker, p50Ms: latency.p50Ms })),
+        );
+      return pick(rows, [
+        'name',
+        'version',
+        'worker',
+        'state',
+        'pid',
+        'uptimeMs',
+        'restarts',
+        'calls',
+        'p50Ms',
+      ]);
+    },
+  };
+
+  /** What is worth completing between quotes. */
+  const words = async () => {
+    const entries = await registry.list();
+    const zips = readdirSync(registry.layout.zips).map((file) => path.join(registry.layout.zips, file));
+    const pids = entries
+      .flatMap((entry) => entry.supported_pids)
+      .concat(Object.keys(await registry.active()));
+    return [...new Set([...entries.flatMap(({ name, version }) => [name, version]), ...pids, ...zips])];
+  };
+
+  const { input = process.stdin, output = process.stdout } = options;
+  output.write(`The store is ${registry.layout.root}. Try: await packages(), active(), zips(), workers()\n`);
+  const session = repl.start({ prompt: 'runner> ', ...options, input, output, writer: show });
+  completeQuoted(session, words);
+  Object.assign(session.context, library, { venvs, validator, registry, deployer, supervisor }, commands);
+  const closed = new Promise<void>((resolve, reject) => {
+    session.once('exit', () => {
+      const close = async () => {
+        await supervisor.close();
+        await deployer.close();
+        await registry.close();
+      };
+      close().then(resolve, reject);
+    });
+  });
+  return { session, closed };
+}
+
+/** Lists of plain objects as tables, everything else as its own class shows it. */
+function show(value: unknown): string {
+  const isList = Array.isArray(value) && value.length > 0 && value.every(isPlain);
+  return isList ? formatTable(value) : inspect(value, { colors: process.stdout.isTTY, depth: 4 });
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+function pick<T extends object>(rows: T[], columns: (keyof T & string)[]): Partial<T>[] {
+  return rows.map((row) => Object.fromEntries(columns.map((column) => [column, row[column]])) as Partial<T>);
+}
+
+/** Completes what stands in an open quote by the words of the store, and everything else as Node does. */
+function completeQuoted(session: REPLServer, words: () => Promise<string[]>): void {
+  const { completer } = session as unknown as { completer: Complete };
+  const complete: Complete = (line, done) => {
+    const quoted = /(['"`])([^'"`]*)$/.exec(line);
+    // An even number of quotes: the last one closes.
+    if (!quoted || (line.split(quoted[1] ?? '').length - 1) % 2 === 0) {
+      completer(line, done);
+      return;
+    }
+    const begun = quoted[2] ?? '';
+    words().then(
+      (all) => {
+        done(null, [all.filter((word) => word.startsWith(begun)), begun]);
+      },
+      (error: unknown) => {
+        done(error as Error, [[], begun]);
+      },
+    );
+  };
+  Object.assign(session, { completer: complete });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await startRepl(process.argv[2] ?? 'station');
