@@ -79,11 +79,11 @@ function warnOfContradiction(
 
 /** The operating system that platform tags are of; undefined for `any`. */
 function familyOf(platform: string): string | undefined {
-  return platform.startsWith("win")
+  return platform.startsWith('win')
     ? 'Windows'
     : platform.includes('linux')
       ? 'Linux'
-      : platform.startsWith("macos")
+      : platform.startsWith('macos')
         ? 'macOS'
         : undefined;
 }
