@@ -317,7 +317,7 @@ describe('its processes', () => {
     await fake.close();
     await worker.exited;
     expect(existsSync(folder)).toBe(false);
-    await expect(fake.spec()).rejects.toThrow('closed');
+    await expect(fake.spec()).rejects.toMatchObject({ code: 'closed' });
     const late = new AlgorithmWorker({ ...worker.spec, root: process.cwd() });
     await expect(late.start()).rejects.toThrow('There is no FakeWorker for this process');
   });

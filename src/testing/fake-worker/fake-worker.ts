@@ -1,3 +1,4 @@
+import { RunnerError } from '../../errors.js';
 import type { Generation } from '../../package/types.js';
 import type { CallPhase, WorkerSpec } from '../../worker/types.js';
 import { PuppetCall } from './call.js';
@@ -155,7 +156,9 @@ export class FakeWorker implements AsyncDisposable {
   }
 
   async #open(): Promise<PuppetServer> {
-    if (this.#closed) throw new Error('The FakeWorker was closed: no more processes of it are started');
+    if (this.#closed) {
+      throw new RunnerError('closed', 'The FakeWorker was closed: no more processes of it are started');
+    }
     return (this.#server ??= PuppetServer.open((puppet) => void this.#run(puppet)));
   }
 

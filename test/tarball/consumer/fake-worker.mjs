@@ -1,14 +1,5 @@
-// Runs a scripted worker of the test kit of the installed package, as an ES module: a crash, and the answer after it.
-import { FakeWorker, TemporaryStore } from 'procvision-runner/testing';
+// Runs a scripted worker of the installed package's test kit, as an ES module.
+import * as kit from 'procvision-runner/testing';
+import crashAndAnswer from './crash-and-answer.cjs';
 
-const store = await TemporaryStore.open();
-try {
-  const fake = new FakeWorker();
-  const target = await store.deploy({ worker: fake });
-  fake.answerOnce('execute', (call) => call.process.exit(9));
-  const image = { data: new Uint8Array(12), width: 2, height: 2 };
-  const { status, attempts } = await store.supervise().execute({ target, stepIndex: 1, image });
-  process.stdout.write(JSON.stringify({ status, attempts, processes: fake.processes.length }));
-} finally {
-  await store.close();
-}
+process.stdout.write(JSON.stringify(await crashAndAnswer(kit)));
