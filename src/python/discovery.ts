@@ -41,6 +41,17 @@ export async function findCandidates(options: DiscoveryOptions = {}): Promise<st
   return [...unique.values()];
 }
 
+/** Where {@link findCandidates} looks, for whoever has to be told that nothing was there. */
+export function placesLookedAt(options: DiscoveryOptions = {}): string[] {
+  const { env = process.env, platform = process.platform } = options;
+  if (options.given) return [...options.given];
+  return [
+    ...pathFolders(env, platform),
+    pyenvFolder(env, platform, options.home ?? os.homedir()),
+    ...(platform === 'win32' ? ['the py launcher'] : []),
+  ];
+}
+
 /** The interpreter in a folder: of an installation, an environment, or a runtime that ships with a package. */
 export async function interpreterIn(
   folder: string,
@@ -111,15 +122,19 @@ async function pyenvVersions(
   platform: NodeJS.Platform,
   home: string,
 ): Promise<string[]> {
-  const root =
-    env.PYENV_ROOT ??
-    (platform === 'win32' ? nodePath.join(home, '.pyenv', 'pyenv-win') : nodePath.join(home, '.pyenv'));
-  const versions = nodePath.join(root, 'versions');
+  const versions = pyenvFolder(env, platform, home);
   const names = await readdir(versions).catch(() => []);
   const found = await Promise.all(
     names.sort(newestFirst).map((name) => interpreterIn(nodePath.join(versions, name), platform)),
   );
   return found.filter((file) => file !== undefined);
+}
+
+function pyenvFolder(env: NodeJS.ProcessEnv, platform: NodeJS.Platform, home: string): string {
+  const root =
+    env.PYENV_ROOT ??
+    (platform === 'win32' ? nodePath.join(home, '.pyenv', 'pyenv-win') : nodePath.join(home, '.pyenv'));
+  return nodePath.join(root, 'versions');
 }
 
 /** What `py -0p` lists: ` -V:3.11 *        C:\…\python.exe`, before Python 3.11 ` -3.9-64  C:\…\python.exe`. */

@@ -34,8 +34,15 @@ export function refuse(probed: Probed, need: InterpreterNeed): Refusal | undefin
   return refusal(`it does not accept ${list(wrong.map(({ file }) => file))}`, wrong);
 }
 
-/** The 2003 that says which wheels want which tags, and what each interpreter looked at has. */
-export function noneFits(need: InterpreterNeed, refusals: readonly Refusal[]): RunnerError {
+/**
+ * The 2003 that says which wheels want which tags, and what each interpreter looked at has; or, where there was none,
+ * which places were looked at.
+ */
+export function noneFits(
+  need: InterpreterNeed,
+  refusals: readonly Refusal[],
+  places: readonly string[],
+): RunnerError {
   const wheels = new Map(refusals.flatMap((refusal) => refusal.wheels).map((wheel) => [wheel.file, wheel]));
   const parts = ['No Python on this machine can run the package.'];
   for (const wheel of [...wheels.values()].slice(0, 5)) {
@@ -48,7 +55,11 @@ export function noneFits(need: InterpreterNeed, refusals: readonly Refusal[]): R
     ({ path, version, reason, tags }) =>
       `${path}${version === '' ? '' : ` (${version}, accepts ${list(tags, 3)})`}: ${reason}`,
   );
-  parts.push(looked.length === 0 ? 'None was found.' : `Looked at ${looked.join('; ')}.`);
+  parts.push(
+    looked.length === 0
+      ? `None was found in ${places.join(', ') || 'no place at all'}.`
+      : `Looked at ${looked.join('; ')}.`,
+  );
   parts.push(remedy(need, [...wheels.values()]));
   return new RunnerError('incompatible_python', parts.join(' '), {
     details: {

@@ -7,7 +7,7 @@ import { RunnerError } from '../errors.js';
 import { showAs } from '../readable.js';
 import { pythonEnvironment } from '../process/environment.js';
 import { run } from '../process/run.js';
-import { findCandidates, interpreterIn } from './discovery.js';
+import { findCandidates, interpreterIn, placesLookedAt } from './discovery.js';
 import { pythonIn } from './environment-paths.js';
 import { describeEnvironment, makeEnvironment, readPyvenvCfg } from './environment.js';
 import { FactsCache, type Probed } from './facts.js';
@@ -135,7 +135,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
       if (!refusal && probed.ok) return probed.interpreter;
       if (refusal) refusals.push(refusal);
     }
-    throw noneFits(need, refusals);
+    throw noneFits(need, refusals, placesLookedAt({ given: this.#given }));
   }
 
   /**

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseWheelName } from '../../src/package/wheel-name.js';
 import { findCandidates, parsePyLauncher } from '../../src/python/discovery.js';
 import { meetsVersion } from '../../src/python/python-version.js';
@@ -157,6 +157,20 @@ describe('select()', () => {
     await expect(manager.select({ pythonVersion: '3.99' })).rejects.toMatchObject({
       code: 'incompatible_python',
       message: expect.stringContaining('Install Python 3.99') as string,
+    });
+  });
+
+  test('rejects with incompatible_python that names every place looked at when no Python is found', async () => {
+    const root = await temporaryFolder();
+    const saved = { ...process.env };
+    onTestFinished(() => {
+      process.env = saved;
+    });
+    Object.assign(process.env, { PATH: path.join(root, 'bin'), PYENV_ROOT: path.join(root, 'pyenv') });
+    const found = `None was found in ${path.join(root, 'bin')}, ${path.join(root, 'pyenv', 'versions')}.`;
+    await expect(new VenvManager().select({})).rejects.toMatchObject({
+      code: 'incompatible_python',
+      message: expect.stringContaining(found) as string,
     });
   });
 
