@@ -32,7 +32,7 @@ test('doubleHolders tells two hosts in one version from two in two', () => {
 
 test(
   `${HOSTS} hosts with ${OPERATIONS} installs, replacements, uninstalls, prunes, switches and uses each leave a whole store`,
-  { timeout: 60_000 + OPERATIONS * 4_000 },
+  { timeout: 60_000 + OPERATIONS * 20_000 },
   async () => {
     const { folder, registry, deployer } = await deployStore();
     const packages = path.join(folder, 'packages');
