@@ -1,6 +1,6 @@
 import { RunnerError, type RunnerErrorCode } from '../errors.js';
 import { errnoCode } from './tree.js';
-import type { OperationRef } from './types.js';
+import type { DeployOperation, OperationRef } from './types.js';
 
 /** Codes that speak of the package itself: the same file will fail again. */
 const PACKAGE_FAULTS: ReadonlySet<RunnerErrorCode> = new Set<RunnerErrorCode>([
@@ -21,6 +21,13 @@ export function isPackageFault(error: RunnerError): boolean {
   return PACKAGE_FAULTS.has(error.code);
 }
 
+/** Taking a version away needs a few blocks itself: its journal, and the registry without it. */
+const SPACE_REMEDIES: Readonly<Record<DeployOperation, string>> = {
+  install: 'free some space, for example with prune()',
+  uninstall: 'free a little space outside the store first',
+  prune: 'free a little space outside the store first',
+};
+
 /**
  * Any failure as a RunnerError. One that has a code keeps it; what the system says (`ENOSPC`, `EIO`, `EACCES`…),
  * also about the registry, becomes `install_failed` with that as its cause.
@@ -30,7 +37,7 @@ export function asRunnerError(error: unknown, ref: OperationRef, stage: string):
   const cause = RunnerError.is(error) ? error.cause : error;
   const { name, version, operation } = ref;
   const subject = name === undefined ? 'the package' : `${name} ${version ?? ''}`.trim();
-  const remedy = errnoCode(cause) === 'ENOSPC' ? '; free some space, for example with prune()' : '';
+  const remedy = errnoCode(cause) === 'ENOSPC' ? `; ${SPACE_REMEDIES[operation]}` : '';
   return new RunnerError(
     'install_failed',
     `The ${operation} of ${subject} failed at ${stage}: ${(cause as Error).message}${remedy}`,

@@ -73,7 +73,12 @@ async function linkNew(file: string, record: string): Promise<void> {
   try {
     await symlink(record, file);
   } catch (error) {
-    if (!NO_LINKS.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!NO_LINKS.has(code)) {
+      // The system's message has the whole record in it, where the reader looks for a file.
+      const message = `${code}: cannot write who holds the lock, symlink '${file}'`;
+      throw Object.assign(new Error(message, { cause: error }), { code, path: file, syscall: 'symlink' });
+    }
     await writeNew(file, record);
   }
 }

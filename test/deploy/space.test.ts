@@ -36,6 +36,27 @@ test('a disk with too little space left refuses the package before anything is u
   expect(await content()).toEqual(before);
 });
 
+test('a prune on a full disk says what it needs, names the file and changes nothing', async () => {
+  const { deployer, registry, zip } = await deployStore({ retention: { keep: 1 } });
+  for (const version of ['1.0.0', '2.0.0']) await deployer.install(await zip({ version }));
+  const original = fs.promises.symlink;
+  const full = Object.assign(new Error('ENOSPC: no space left on device, symlink {"pid":1}'), {
+    code: 'ENOSPC',
+  });
+  fs.promises.symlink = () => Promise.reject(full);
+  syncBuiltinESMExports();
+  onTestFinished(() => {
+    fs.promises.symlink = original;
+    syncBuiltinESMExports();
+  });
+  const failure = await deployer.prune().catch((error: unknown) => error);
+  expect(failure).toMatchObject({ code: 'install_failed', cause: { code: 'ENOSPC' } });
+  expect((failure as Error).message).toContain(`${registry.layout.versionLock('sample', '1.0.0')}.owner`);
+  expect((failure as Error).message).toContain('free a little space outside the store first');
+  expect((failure as Error).message).not.toContain('"pid"');
+  expect(await registry.list()).toHaveLength(2);
+});
+
 test('a disk with enough space takes it', async () => {
   const { deployer, zip } = await deployStore();
   tellFreeBytes(50_000_000);
