@@ -1,5 +1,5 @@
 import { rm, statfs } from 'node:fs/promises';
-import type { OperationOptions } from '../abort.js';
+import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import { showAs } from '../readable.js';
 import { EncodedStore } from './encoded-store.js';
@@ -73,7 +73,8 @@ export class FramePool implements AsyncDisposable {
    *
    * @throws RunnerError `store_failed` when the system does not let it, `closed`
    */
-  async open(): Promise<string> {
+  async open(o: OperationOptions = {}): Promise<string> {
+    throwIfAborted(o.signal, 'opening of the frame pool');
     return (await this.#open()).folder;
   }
 
@@ -112,7 +113,8 @@ export class FramePool implements AsyncDisposable {
   }
 
   /** Slots made, slots idle, bytes taken. */
-  async usage(): Promise<FrameUsage> {
+  async usage(o: OperationOptions = {}): Promise<FrameUsage> {
+    throwIfAborted(o.signal, 'look at the frame pool');
     return (await this.#open()).slots.usage;
   }
 

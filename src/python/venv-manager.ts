@@ -241,7 +241,8 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   }
 
   /** Makes the environment name `finalDir` as its place, to which the caller will move it. Returns it as it is now. */
-  async relocate(venv: Venv, finalDir: string): Promise<Venv> {
+  async relocate(venv: Venv, finalDir: string, options: OperationOptions = {}): Promise<Venv> {
+    throwIfAborted(options.signal, 'relocation');
     const to = path.resolve(finalDir);
     await applyRewrites(await planRewrites(venv, { from: venv.finalDir ?? venv.dir, to }));
     const { finalDir: _, ...rest } = venv;
@@ -249,7 +250,8 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   }
 
   /** Puts right an environment that was moved: its scripts name the place where it stands again. */
-  async repair(venv: Venv): Promise<void> {
+  async repair(venv: Venv, options: OperationOptions = {}): Promise<void> {
+    throwIfAborted(options.signal, 'repair');
     const found = await findMove(venv.dir);
     if (found) await applyRewrites(await planRewrites(venv, found.move));
   }

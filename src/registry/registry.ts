@@ -273,7 +273,8 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   }
 
   /** Live processes that use a version, on this host or another. */
-  async users(name: string, version: string): Promise<ProcessIdentity[]> {
+  async users(name: string, version: string, o: OperationOptions = {}): Promise<ProcessIdentity[]> {
+    throwIfAborted(o.signal, 'look-up');
     return usersOf(this.layout, name, version);
   }
 

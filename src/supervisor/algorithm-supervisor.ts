@@ -1,11 +1,10 @@
-import { throwIfAborted, type OperationOptions } from '../abort.js';
+import { settleOrAbort, throwIfAborted, type OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import { FramePool } from '../frames/frame-pool.js';
 import { plainText, showAs } from '../readable.js';
 import type { Registry } from '../registry/registry.js';
 import type { WorkerFlavour } from '../worker/types.js';
-import { settleOrAbort } from './abortable.js';
 import { askInfo } from './algorithm-info.js';
 import { CallService } from './call-service.js';
 import { systemClock, type Clock } from './clock.js';

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { throwIfAborted, type OperationOptions } from '../abort.js';
+import { settleOrAbort, throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
-import { settleOrAbort } from './abortable.js';
 import type { Clock } from './clock.js';
 import { Deadline } from './deadline.js';
 import type { Deployment, Emit } from './deployment.js';

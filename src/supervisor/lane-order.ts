@@ -1,4 +1,4 @@
-import { settleOrAbort } from './abortable.js';
+import { settleOrAbort } from '../abort.js';
 
 /** Does the work of one lane piece by piece, in the order in which it was handed in. Lanes go on side by side. */
 export class LaneOrder {

@@ -1,8 +1,7 @@
-import { throwIfAborted, type OperationOptions } from '../abort.js';
+import { settleOrAbort, throwIfAborted, type OperationOptions } from '../abort.js';
 import type { FramePool } from '../frames/frame-pool.js';
 import type { VersionRef } from '../package/types.js';
 import { showAs } from '../readable.js';
-import { settleOrAbort } from './abortable.js';
 import type { CallTap } from './call-tap.js';
 import type { Clock } from './clock.js';
 import type { ComparisonReport } from './comparison-report.js';

@@ -1,4 +1,4 @@
-import { abortError, throwIfAborted, type OperationOptions } from '../abort.js';
+import { abortError, settleOrAbort, throwIfAborted, type OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import { showAs } from '../readable.js';
@@ -208,18 +208,20 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   /**
    * Pings the worker, also while a call runs: only the bundled worker answers then.
    *
-   * @throws RunnerError `timeout` when no pong comes (the worker is left alone), `closed` when it is not running
+   * @throws RunnerError `timeout` when no pong comes (the worker is left alone), `closed` when it is not running, `aborted`
    */
-  async ping(o: { timeoutMs?: number } = {}): Promise<WorkerPing> {
+  async ping(o: { timeoutMs?: number } & OperationOptions = {}): Promise<WorkerPing> {
+    throwIfAborted(o.signal, 'ping');
     if (this.#state !== 'idle' && this.#state !== 'busy') {
       throw new RunnerError('closed', `${this.#title} answers no pings: it is ${this.#state}`);
     }
     const { timeoutMs = this.limits.heartbeatGraceMs } = o;
-    const roundTripMs = await this.#conversation.pings.roundTrip(
+    const pong = this.#conversation.pings.roundTrip(
       timeoutMs,
       (id) => this.#sendPing(id),
       () => this.#tooLate('answer a ping', timeoutMs),
     );
+    const roundTripMs = await settleOrAbort(o.signal, pong);
     return { roundTripMs, duringCall: this.#state === 'busy' };
   }
 

@@ -1,11 +1,10 @@
-import { throwIfAborted } from '../../abort.js';
+import { settleOrAbort, throwIfAborted } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { VersionRef } from '../../package/types.js';
 import { checkNotBarred } from '../../registry/barring.js';
 import { checkPids, checkSupported, isSame, supports } from '../../registry/mappings.js';
 import type { Registry } from '../../registry/registry.js';
 import type { ActiveMapping } from '../../registry/types.js';
-import { settleOrAbort } from '../abortable.js';
 import type { Deployment, Emit } from '../deployment.js';
 import type { DeploymentTable, HeldDeployment } from '../deployment-table.js';
 import type { Gate } from '../gate.js';
