@@ -60,7 +60,9 @@ describe('util.inspect shows what an object is, and nothing of how it is made', 
       "VenvManager { installer: 'pip', python: 'as found on this machine', timeoutMs: 600000 }",
     );
     const validator = new PackageValidator({ venvs, smoke: false });
-    expect(line(validator)).toMatch(/^PackageValidator \{ smoke: false, stepTimeoutMs: 30000, .*integrity: 'off' \}$/);
+    expect(line(validator)).toMatch(
+      /^PackageValidator \{ smoke: false, stepTimeoutMs: 30000, .*integrity: 'off' \}$/,
+    );
     const [interpreter] = await venvs.interpreters();
     expect(shown(interpreter)).toMatch(/tags: \d+, cp\S+ before all others\s+\}$/);
     expect(shown(interpreter).split('\n').length).toBeLessThan(10);
