@@ -36,6 +36,11 @@ export interface SupervisorPolicy extends RestartOptions {
   recoverableCodes: readonly string[];
   /** Python exceptions worth another attempt; only the bundled worker names them. @defaultValue `RecoverableError`, `GPUOutOfMemoryError` */
   recoverableExceptions: readonly string[];
+  /**
+   * Python exceptions after which a worker is not to be called again; only the bundled worker names them. The answer is
+   * passed on and not retried, and a fresh process takes the place. @defaultValue `FatalError`
+   */
+  fatalExceptions: readonly string[];
 
   /** A worker that stood this long without failing has proven itself. @defaultValue 10_000 */
   stableMs: number;
@@ -75,6 +80,7 @@ export const DEFAULT_SUPERVISOR_POLICY: Readonly<SupervisorPolicy> = Object.free
   retryCrashes: true,
   recoverableCodes: [],
   recoverableExceptions: ['RecoverableError', 'GPUOutOfMemoryError'],
+  fatalExceptions: ['FatalError'],
   maxRestarts: 3,
   maxCrashes: 5,
   crashWindowMs: 60_000,

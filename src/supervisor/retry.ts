@@ -4,7 +4,12 @@ import type { SupervisorPolicy } from './policy.js';
 
 type RetryPolicy = Pick<
   SupervisorPolicy,
-  'retries' | 'retryTimeouts' | 'retryCrashes' | 'recoverableCodes' | 'recoverableExceptions'
+  | 'retries'
+  | 'retryTimeouts'
+  | 'retryCrashes'
+  | 'recoverableCodes'
+  | 'recoverableExceptions'
+  | 'fatalExceptions'
 >;
 
 /**
@@ -27,10 +32,18 @@ export function isFailureRetried(error: RunnerError, attempts: number, policy: R
 
 /** Whether an answer of status ERROR is one that the policy calls recoverable, and attempts are left. */
 export function isReplyRetried(reply: WorkerReply, attempts: number, policy: RetryPolicy): boolean {
-  if (reply.status !== 'ERROR' || attempts > policy.retries) return false;
+  if (reply.status !== 'ERROR' || attempts > policy.retries || isReplyFatal(reply, policy)) return false;
   const { errorCode, exception } = reply;
   return (
     (errorCode !== undefined && policy.recoverableCodes.includes(errorCode)) ||
     (exception !== undefined && policy.recoverableExceptions.includes(exception))
   );
+}
+
+/** Whether the algorithm raised what the policy calls fatal: its process is not to be called again. */
+export function isReplyFatal(
+  { exception }: Pick<WorkerReply, 'exception'>,
+  { fatalExceptions }: Pick<SupervisorPolicy, 'fatalExceptions'>,
+): boolean {
+  return exception !== undefined && fatalExceptions.includes(exception);
 }

@@ -9,6 +9,7 @@ import { stopped } from './pool-errors.js';
 import type { PoolListener } from './pool-listener.js';
 import { PoolUpkeep } from './pool-upkeep.js';
 import type { CircuitState, RestartPolicy } from './restart-policy.js';
+import { isReplyFatal } from './retry.js';
 import { WaitingLine } from './waiting-line.js';
 import type { WorkerSlot } from './worker-slot.js';
 
@@ -23,6 +24,7 @@ export class WorkerPool {
   readonly #queue: CallQueue<WorkerSlot, AcquireOptions>;
   readonly #upkeep: PoolUpkeep;
   readonly #title: string;
+  readonly #policy: Readonly<SupervisorPolicy>;
   readonly #restarts: RestartPolicy;
   readonly #tell: PoolListener;
   #isStarted = false;
@@ -39,6 +41,7 @@ export class WorkerPool {
   }) {
     const { title, clock, policy } = options;
     this.#title = title;
+    this.#policy = policy;
     this.#restarts = options.restarts;
     this.#tell = options.listener;
     this.#queue = new CallQueue({ title, clock });
@@ -132,12 +135,14 @@ export class WorkerPool {
   release({ slot, worker }: Lease, reply: WorkerReply | undefined): void {
     slot.isBusy = false;
     slot.calls++;
-    if (reply) {
-      slot.latency.add(reply.callMs);
-      this.#upkeep.proven(slot);
-    }
+    const isFatal = reply !== undefined && isReplyFatal(reply, this.#policy);
+    if (reply) slot.latency.add(reply.callMs);
+    if (reply && !isFatal) this.#upkeep.proven(slot);
     // Gone, or on its way: its exit says what follows.
-    if (slot.worker === worker && worker.state === 'idle') this.#upkeep.betweenCalls(slot);
+    if (slot.worker === worker && worker.state === 'idle') {
+      if (isFatal) void worker.stop('fatal exception');
+      else this.#upkeep.betweenCalls(slot);
+    }
     this.#offer(slot);
     this.#tell.changed();
   }

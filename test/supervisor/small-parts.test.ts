@@ -81,6 +81,7 @@ describe('retries', () => {
     expect(isReplyRetried(reply({ errorCode: '1009' }), 1, policy)).toBe(false);
     expect(isReplyRetried(reply({ exception: 'GPUOutOfMemoryError' }), 1, policy)).toBe(true);
     expect(isReplyRetried(reply({ exception: 'FatalError' }), 1, policy)).toBe(false);
+    expect(isReplyRetried(reply({ errorCode: '1002', exception: 'FatalError' }), 1, policy)).toBe(false);
     expect(isReplyRetried(reply({ errorCode: '1002', status: 'OK' }), 1, policy)).toBe(false);
     expect(isReplyRetried(reply({ errorCode: '1002' }), 3, policy)).toBe(false);
   });
