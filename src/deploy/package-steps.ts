@@ -6,6 +6,7 @@ import { distInfos, parseRecord } from '../python/record.js';
 import { applyRewrites, planRewrites } from '../python/relocate.js';
 import type { Venv } from '../python/types.js';
 import { VenvManager } from '../python/venv-manager.js';
+import type { RegistryEntry } from '../registry/types.js';
 import { interpreterNeed } from '../validation/interpreter-need.js';
 import { PackageValidator } from '../validation/package-validator.js';
 
@@ -22,11 +23,7 @@ export interface OpenPackage extends AsyncDisposable {
 }
 
 /** Fields of a registry entry that only a trial run can tell. */
-export interface LearntFacts {
-  /** Whether the version's environment has NumPy, Pillow. */
-  has_numpy?: boolean;
-  has_pillow?: boolean;
-}
+export type LearntFacts = Pick<RegistryEntry, 'has_numpy' | 'has_pillow'>;
 
 /** An environment that was made, and what is known of it for certain. */
 export interface MadeEnvironment {

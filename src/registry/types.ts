@@ -24,6 +24,10 @@ export interface RegistryEntry {
   sdk_version?: string;
   /** Version of the interpreter its environment was made with. */
   python_version?: string;
+  /** Whether its environment has NumPy. Told by the trial run. */
+  has_numpy?: boolean;
+  /** Whether its environment has Pillow, so that it can read JPEG and PNG. Told by the trial run. */
+  has_pillow?: boolean;
   /** SHA-256 of the zip it came from, lower-case hex. */
   sha256?: string;
   /** Bytes on disk, environment included. */

@@ -203,11 +203,11 @@ export class Deployment {
     const { registry, frames, flavour, policy } = this.#context;
     this.#setState('starting');
     try {
-      const { name, version, has_pil: hasPil } = this.entry;
+      const { name, version, has_pillow: isTold } = this.entry;
       // Marked before anything runs: an uninstall sees the mark, or this sees that the version is gone.
       this.#use = await registry.use(name, version);
       const frameDirectory = await frames.open();
-      this.canDecode = hasPil === true || (await hasPillow(registry.layout.venv(name, version)));
+      this.canDecode = isTold === true || (await hasPillow(registry.layout.venv(name, version)));
       this.#spec = workerSpecOf(registry.layout, this.entry, { frameDirectory, flavour, policy });
       if (this.#stopped) throw new RunnerError('closed', `${this.title} was stopped while it started`);
       await this.pool.start();

@@ -31,6 +31,7 @@ describe('a package with its environment', () => {
       expect(entry).toMatchObject({
         generation: source.generation,
         has_numpy: expect.any(Boolean) as boolean,
+        has_pillow: expect.any(Boolean) as boolean,
       });
       expect(checks).toEqual(
         expect.arrayContaining(['manifest_load PASS', 'entry_import PASS', 'smoke_execute PASS']),

@@ -170,7 +170,7 @@ class Algorithm(BaseAlgorithm):
     for (const version of ['1', '2']) {
       const source = { name: 'coded', version, generation: 'execute-only' as const, source: algorithm };
       const entry = await deployVersion(registry, source);
-      await registry.register({ ...entry, has_pil: true });
+      await registry.register({ ...entry, has_pillow: true });
     }
     await registry.activate({ name: 'coded', version: '1', pids: ['C'] });
     const directory = path.join(await temporaryFolder(), 'recording');
