@@ -105,6 +105,14 @@ export interface FieldIssue {
   message: string;
 }
 
+/** A process, as an operator finds it. */
+export interface ProcessDetails {
+  /** Name of its machine. */
+  host: string;
+  /** Its id there. */
+  pid: number;
+}
+
 /** Facts that go with a code. Every key is optional: an error carries what was known where it arose. */
 export interface RunnerErrorDetails {
   /** The file, folder or archive entry at fault. */
@@ -145,8 +153,15 @@ export interface RunnerErrorDetails {
   exitSignal?: string | null;
   /** Limit that was reached, in milliseconds. */
   timeoutMs?: number;
-  /** Who holds what was waited for. */
-  holder?: unknown;
+  /** Who holds the lock that was waited for or lost; undefined when nobody does, or it has not said who it is yet. */
+  holder?: ProcessDetails & {
+    /** What it holds the lock for. */
+    operation: string;
+    /** ISO 8601, UTC. */
+    acquiredAt: string;
+  };
+  /** Processes that have the version in use. */
+  users?: readonly ProcessDetails[];
   /** The answer that broke the contract, as it came. */
   raw?: unknown;
   /** Where the operation stood: a stage, a phase or a state. */

@@ -10,6 +10,7 @@ export type {
   RunnerErrorOf,
   RunnerErrorOptions,
   FieldIssue,
+  ProcessDetails,
 } from './errors.js';
 export type { OperationOptions } from './abort.js';
 export { SafeEmitter, type CommonEvents, type EventListenerOf, type EventName } from './emitter.js';

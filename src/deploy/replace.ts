@@ -29,7 +29,7 @@ export async function checkReplaceable(
     throw new RunnerError(
       'version_in_use',
       `${name} ${version} cannot be replaced while it runs (${who}): stop it first`,
-      { details: { name, version, holder: users } },
+      { details: { name, version, users } },
     );
   }
   const supported = manifest.supported_pids ?? [];

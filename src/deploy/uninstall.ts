@@ -70,7 +70,7 @@ async function takeBackIfUsed(registry: Registry, entry: RegistryEntry): Promise
   if (users.length === 0) return;
   await registry.register(entry);
   const message = `${name} ${version} was taken into use meanwhile: stop it first, or pass force`;
-  throw new RunnerError('unsafe_uninstall', message, { details: { name, version, holder: users } });
+  throw new RunnerError('unsafe_uninstall', message, { details: { name, version, users } });
 }
 
 /** Product ids the version is active for. */

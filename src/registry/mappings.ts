@@ -190,7 +190,7 @@ export function checkUnused(
     throw new RunnerError(
       'unsafe_uninstall',
       `${name} ${version} is in use by ${who}: stop it first, or pass force`,
-      { details: { name, version, holder: users } },
+      { details: { name, version, users } },
     );
   }
 }

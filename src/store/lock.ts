@@ -154,7 +154,7 @@ function lockLost(file: string, owner: LockOwner, now: LockOwner | null | undefi
     'lock_lost',
     `Stopped to ${owner.operation}: ${file} is no longer held by this process but by ` +
       `${now === undefined ? 'nobody' : describeOwner(now)}. Repeat the operation`,
-    { details: { path: file, holder: now }, retryable: true },
+    { details: { path: file, holder: now ?? undefined }, retryable: true },
   );
 }
 
@@ -169,6 +169,6 @@ async function timedOut(
     'lock_timeout',
     `Could not ${operation}: ${file} was held for more than ${timeoutMs} ms by ${describeOwner(holder)}. ` +
       'Wait for it to end, or end that process',
-    { details: { path: file, timeoutMs, holder } },
+    { details: { path: file, timeoutMs, holder: holder ?? undefined } },
   );
 }

@@ -120,7 +120,7 @@ describe('a version that is installed already', () => {
     await using _use = await other.registry.use('sample', '1.0.0');
     const before = await content();
     await expect(deployer.install(await zip(), { force: true })).rejects.toMatchObject({
-      ...{ code: 'version_in_use', errorCode: '2007' },
+      ...{ code: 'version_in_use', errorCode: '2007', details: { users: [{ pid: process.pid }] } },
     });
     expect(await content()).toEqual(before);
   });

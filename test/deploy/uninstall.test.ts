@@ -57,7 +57,7 @@ test('uninstall of a version that another host runs is refused with unsafe_unins
   const other = await join();
   const use = await other.registry.use('sample', '1.0.0');
   await expect(deployer.uninstall('sample', '1.0.0')).rejects.toMatchObject({
-    ...{ code: 'unsafe_uninstall', errorCode: '2007' },
+    ...{ code: 'unsafe_uninstall', errorCode: '2007', details: { users: [{ pid: process.pid }] } },
   });
   await use.release();
   await deployer.uninstall('sample', '1.0.0');

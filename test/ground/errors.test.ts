@@ -63,13 +63,13 @@ test.each([undefined, null, 'timeout', 7, {}, new Error('x'), { code: 'timeout' 
 );
 
 test('toJSON leaves out the stack and keeps what an operator needs', () => {
-  const error = new RunnerError('lock_timeout', 'held', { details: { holder: 'x' } });
+  const error = new RunnerError('lock_timeout', 'held', { details: { path: 'x' } });
   expect(JSON.parse(JSON.stringify(error))).toEqual({
     name: 'RunnerError',
     code: 'lock_timeout',
     message: 'held',
     retryable: true,
-    details: { holder: 'x' },
+    details: { path: 'x' },
   });
 });
 
