@@ -14,6 +14,10 @@ export interface PipFailure {
 }
 
 const KEPT_LINES = 40;
+/** How pip announces what it takes up. */
+const TAKEN_UP = /^\s*(Collecting|Processing) /;
+/** The words of the runner's hook, and those that pip has for a git that may not be started. */
+const REFUSED = /was refused|No permission to execute/;
 
 /** Tells apart, in pip's own words, what kept it from installing: no wheel, no wheel for this Python, anything else. */
 export function explainPipFailure(failure: PipFailure): RunnerError {
@@ -64,6 +68,15 @@ export function explainPipFailure(failure: PipFailure): RunnerError {
         ],
       },
     });
+  }
+  const last = output.findLast((line) => TAKEN_UP.test(line));
+  if (last !== undefined && REFUSED.test(text)) {
+    return new RunnerError(
+      'install_failed',
+      `A wheel in ${wheelsFolder} has pip go outside the package, which was refused. pip: ${last.trim()}. ${said}. ` +
+        "Put the wheel of that project into the package, and have the other's metadata name the project without a URL",
+      { details },
+    );
   }
   return new RunnerError('install_failed', `pip could not install ${wheelsFolder} for ${python}: ${said}`, {
     details,

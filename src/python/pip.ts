@@ -39,8 +39,8 @@ const INSTALL_ONLY = ['--no-warn-script-location', '--no-compile'];
 const COUNT_MARK = '\u001e';
 
 /**
- * Runs pip inside the environment on the wheels of one folder alone. Nothing of the host's pip
- * configuration or environment reaches it, and the runner refuses every connection.
+ * Runs pip inside the environment on the wheels of one folder alone. Nothing of the host's pip configuration or
+ * environment reaches it, and the runner refuses every connection, archives from elsewhere and other programs.
  */
 export async function runPip(options: PipRun): Promise<PipResult> {
   const { venv, requirements, command = 'install' } = options;
@@ -53,7 +53,8 @@ export async function runPip(options: PipRun): Promise<PipResult> {
       await writeFile(constraints, `${requirements.constraints.join('\n')}\n`);
     const output: string[] = [];
     const args = [
-      ...['-I', '-B', '-X', 'utf8', assetPath('python/pip_runner.py'), options.pip, finalPython(venv)],
+      ...['-I', '-B', '-X', 'utf8', assetPath('python/pip_runner.py')],
+      ...[options.pip, finalPython(venv), options.wheelsFolder],
       ...[command, '--isolated', '--no-input', '--no-cache-dir', '--disable-pip-version-check', '--no-color'],
       ...['--no-index', '--find-links', options.wheelsFolder, '--only-binary', ':all:', '--retries', '0'],
       ...['--progress-bar', 'off', ...(command === 'install' ? INSTALL_ONLY : [])],
@@ -65,7 +66,6 @@ export async function runPip(options: PipRun): Promise<PipResult> {
     const result = await run(venv.python, args, {
       cwd: folder,
       env: pythonEnvironment({
-        PIP_CONFIG_FILE: os.devNull,
         // For whatever is not Python's own socket module: proxies that lead nowhere.
         HTTP_PROXY: NOWHERE,
         HTTPS_PROXY: NOWHERE,

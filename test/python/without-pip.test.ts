@@ -1,7 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
 import { copyFile, readdir, stat } from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { WheelSource } from '../../src/testing/index.js';
@@ -18,6 +16,7 @@ import { readRequirements } from '../../src/python/requirements-file.js';
 import { VenvManager, type VenvManagerOptions } from '../../src/python/venv-manager.js';
 import { WheelStore } from '../../src/python/wheel-store.js';
 import { barePython } from '../support/bare-python.js';
+import { findOldPip } from '../support/old-pip.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { wheelFolder } from '../support/wheels.js';
 
@@ -217,17 +216,6 @@ test.each<[NodeJS.Platform, RegExp, RegExp]>([
     message: expect.stringMatching(venv) as string,
   });
 });
-
-/** A wheel of pip before 22.2, as Python 3.7 brings it. */
-function findOldPip(): string | undefined {
-  const versions = path.join(os.homedir(), '.pyenv', 'versions');
-  for (const name of existsSync(versions) ? readdirSync(versions) : []) {
-    const folder = path.join(versions, name, 'lib', 'python3.7', 'ensurepip', '_bundled');
-    const file = (existsSync(folder) ? readdirSync(folder) : []).find((one) => /^pip-2[012]\./.test(one));
-    if (file !== undefined) return path.join(folder, file);
-  }
-  return undefined;
-}
 
 const oldPip = findOldPip();
 
