@@ -49,7 +49,7 @@ describe('the TypeScript of the README and the guides', () => {
       (error: unknown) => (error as { stdout: string }).stdout,
     );
     expect(faults).toBe('');
-  });
+  }, 180_000); // the library is checked with them
 
   test.each(programs)('of $page runs, from its first line to its last', async ({ file }) => {
     await runScript(file, [], await temporaryFolder());
