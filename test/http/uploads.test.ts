@@ -255,6 +255,6 @@ test('multipart bodies of random pieces are refused or taken as a package, and t
       const problem = (await response.json()) as { code: string };
       expect(['400 bad_request', '422 invalid_zip']).toContain(`${response.status} ${problem.code}`);
     }),
-    { numRuns: 200 },
+    { numRuns: Number(process.env.HTTP_FUZZ_RUNS ?? 40) },
   );
 });
