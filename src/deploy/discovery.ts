@@ -3,10 +3,10 @@ import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { Registry } from '../registry/registry.js';
+import { isMissing } from '../store/errno.js';
 import type { RegistryEntry } from '../registry/types.js';
 import { isPackageFault } from './failure.js';
 import { hashFile, readMarker } from './seal.js';
-import { isMissing } from './tree.js';
 import type { DiscoveredPackage, InvalidReason } from './types.js';
 import { mayBecomeZip } from './zip-signature.js';
 

@@ -2,10 +2,11 @@ import { readlink } from 'node:fs/promises';
 import type { OperationOptions } from '../abort.js';
 import { INVENTORY_FILE, readInventory, type Inventory } from '../registry/inventory.js';
 import { VERSION_MARKER } from '../registry/registry-file.js';
+import { isMissing } from '../store/errno.js';
 import type { RegistryEntry } from '../registry/types.js';
 import { eachOf } from './pool.js';
 import { hashFile } from './seal.js';
-import { isBytecode, isMissing, walkTree, type TreeNode } from './tree.js';
+import { isBytecode, walkTree, type TreeNode } from './tree.js';
 import type { DriftedFile, DriftReport } from './types.js';
 
 const WIDTH = 8;

@@ -1,5 +1,5 @@
 import { RunnerError, type RunnerErrorCode } from '../errors.js';
-import { errnoCode } from './tree.js';
+import { errnoCode } from '../store/errno.js';
 import type { DeployOperation, OperationRef } from './types.js';
 
 /** Codes that speak of the package itself: the same file will fail again. */

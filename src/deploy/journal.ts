@@ -3,7 +3,7 @@ import path from 'node:path';
 import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identity.js';
 import { readJson, writeJsonAtomic, type Durability } from '../store/atomic-file.js';
 import { isSafeFolderName } from '../store/file-names.js';
-import { isMissing } from './tree.js';
+import { isMissing } from '../store/errno.js';
 
 const JOURNAL_FILE = 'journal.json';
 

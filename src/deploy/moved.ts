@@ -8,8 +8,8 @@ import { INVENTORY_FILE, type Inventory } from '../registry/inventory.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';
 import type { Durability } from '../store/atomic-file.js';
+import { isMissing } from '../store/errno.js';
 import { hashFile, readMarker, sealEntry, writeSeal } from './seal.js';
-import { isMissing } from './tree.js';
 import { tryLockVersion } from './version-lock.js';
 
 /**

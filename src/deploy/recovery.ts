@@ -3,6 +3,8 @@ import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import type { Registry } from '../registry/registry.js';
 import type { Durability } from '../store/atomic-file.js';
+import { isMissing } from '../store/errno.js';
+import { removeIfEmpty } from '../store/remove-tree.js';
 import { ageOf, isProbeName } from '../store/file-age.js';
 import {
   newRecord,
@@ -14,7 +16,6 @@ import {
 import { repairMoved } from './moved.js';
 import { readMarker } from './seal.js';
 import { Transaction } from './transaction.js';
-import { isMissing, removeIfEmpty } from './tree.js';
 import type { InterruptedOperation, RecoveredOperation, RecoveryReport } from './types.js';
 import { lockedVersions, tryLockVersion } from './version-lock.js';
 

@@ -6,6 +6,7 @@ import { INVENTORY_FILE, type Inventory } from '../registry/inventory.js';
 import { VERSION_MARKER } from '../registry/registry-file.js';
 import type { RegistryEntry } from '../registry/types.js';
 import { readJson, syncFolder, writeFileAtomic, type Durability } from '../store/atomic-file.js';
+import { isMissing } from '../store/errno.js';
 import {
   needsCacheFolders,
   ownerFor,
@@ -14,7 +15,7 @@ import {
   type ResolvedPermissions,
 } from './permissions.js';
 import { eachOf } from './pool.js';
-import { isBytecode, isMissing, walkTree, type TreeNode } from './tree.js';
+import { isBytecode, walkTree, type TreeNode } from './tree.js';
 
 /** How to seal. */
 export interface SealOptions extends OperationOptions {

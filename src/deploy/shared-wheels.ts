@@ -1,8 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import type { OperationOptions } from '../abort.js';
+import { isMissing } from '../store/errno.js';
+import { removeTree } from '../store/remove-tree.js';
 import type { Registry } from '../registry/registry.js';
 import type { PackageSteps } from './package-steps.js';
-import { exists, isMissing, removeTree } from './tree.js';
+import { exists } from './tree.js';
 
 /**
  * Removes unpacked wheels that no deployed version uses. While anything is being deployed nothing is removed: what it

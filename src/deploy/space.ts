@@ -1,8 +1,8 @@
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { RunnerError } from '../errors.js';
+import { isMissing } from '../store/errno.js';
 import type { PackageInspection } from '../package/types.js';
-import { isMissing } from './tree.js';
 
 /** Unpacked to packed, for wheels: NumPy and OpenCV are at 3 to 3.5. */
 const WHEEL_EXPANSION = 4;

@@ -2,9 +2,11 @@ import path from 'node:path';
 import type { Registry } from '../registry/registry.js';
 import { makeFolder, renameOver, syncFolder, type Durability } from '../store/atomic-file.js';
 import type { StoreLayout } from '../store/layout.js';
+import { isMissing } from '../store/errno.js';
+import { removeIfEmpty, removeTree } from '../store/remove-tree.js';
 import { newRecord, transactionFolderName, writeJournal, type JournalRecord } from './journal.js';
 import { readMarker } from './seal.js';
-import { exists, isMissing, removeIfEmpty, removeTree } from './tree.js';
+import { exists } from './tree.js';
 
 /**
  * One change of the store, from its first byte on disk to its last.

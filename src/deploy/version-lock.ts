@@ -3,8 +3,9 @@ import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { StoreLayout } from '../store/layout.js';
+import { isMissing } from '../store/errno.js';
+import { removeIfEmpty } from '../store/remove-tree.js';
 import { acquireLock, type Lock } from '../store/lock.js';
-import { isMissing, removeIfEmpty } from './tree.js';
 
 /** How to wait for a version's lock. */
 export interface VersionLockOptions extends OperationOptions {
