@@ -2,7 +2,7 @@
 
 /** Stands for a non-finite number while the text is parsed; starts with a character that no sane key or value has. */
 const MARK = '\u0000non-finite';
-const STRING_OR_NON_FINITE = /"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g;
+const STRING_OR_NON_FINITE = /"[^"\\]*(?:\\.[^"\\]*)*"|-?Infinity|NaN/g;
 
 /** A parsed value, and the paths where a number was not finite and is null now. */
 export interface ParsedJson {

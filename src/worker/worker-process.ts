@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { RunnerError } from '../errors.js';
 import { signalTree } from '../process/tree.js';
@@ -38,29 +39,25 @@ export class WorkerProcess {
     listeners: ProcessListeners,
   ): Promise<WorkerProcess> {
     const { default: crossSpawn } = await import('cross-spawn');
-    const child = crossSpawn(command, args, {
-      ...options,
-      env,
-      stdio: ['pipe', 'pipe', 'pipe'],
-      detached: process.platform !== 'win32',
-      windowsHide: true,
-    });
-    const worker = new WorkerProcess(child, token);
-    await new Promise<void>((resolve, reject) => {
-      child.once('spawn', resolve);
-      child.once('error', (cause) => {
-        reject(
-          new RunnerError(
-            'start_failed',
-            `${command} cannot be started: ${cause.message}. Is the environment whole? verify() tells`,
-            {
-              cause,
-              details: { path: command },
-            },
-          ),
-        );
+    let child: ChildProcess;
+    try {
+      child = crossSpawn(command, args, {
+        ...options,
+        env,
+        stdio: ['pipe', 'pipe', 'pipe'],
+        detached: process.platform !== 'win32',
+        windowsHide: true,
       });
-    });
+      await once(child, 'spawn'); // rejects with what the child's 'error' says
+    } catch (cause) {
+      // Node throws some of the system's refusals (no memory, no right to be that user) and emits the others.
+      throw new RunnerError(
+        'start_failed',
+        `${command} cannot be started: ${(cause as Error).message}. Is the environment whole? verify() tells`,
+        { cause, details: { path: command } },
+      );
+    }
+    const worker = new WorkerProcess(child, token);
     worker.#listen(listeners);
     return worker;
   }

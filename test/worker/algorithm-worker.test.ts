@@ -39,6 +39,17 @@ test('an import that raises fails the start with start_failed and the text of th
   expect(worker.state).toBe('exited');
 });
 
+test('a command that the system refuses at once fails the start with start_failed', async () => {
+  const folder = await algorithmFolder('');
+  const worker = new AlgorithmWorker({ ...folder, env: { BIG: 'x'.repeat(2 ** 22) } });
+  await expect(worker.start()).rejects.toMatchObject({
+    code: 'start_failed',
+    message: expect.stringContaining('E2BIG') as string,
+    details: { path: folder.python },
+  });
+  expect(worker.state).toBe('exited');
+});
+
 test('a call past its limit is rejected with timeout at once, and the process ends', async () => {
   const worker = await startWorker();
   const call = worker.call({ phase: 'execute', image, userParams: { sleep_ms: 60_000 } }, { timeoutMs: 100 });

@@ -20,6 +20,13 @@ describe('JSON as Python writes it', () => {
     });
   });
 
+  test('a number that is not finite is found beside a string as long as a frame may be', () => {
+    const text = 'x'.repeat(2 ** 24);
+    const { value, nonFinite } = parsePythonJson(`{"text": "${text}", "score": NaN}`);
+    expect((value as { text: string }).text).toHaveLength(text.length);
+    expect(nonFinite).toEqual(['score']);
+  });
+
   test.each(['', '{', '{"a": nan}', 'NaNNaN', '[1,]'])('%j is still no JSON', (text) => {
     expect(() => parsePythonJson(text)).toThrow(SyntaxError);
   });
