@@ -150,7 +150,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     const entry = await this.#router.entry(name, version);
     const before = this.#table.find(name, version);
     if (!before) this.#table.forgive(name, version);
-    const { deployment, letGo } = await this.#gate.hold(() => this.#table.obtain(entry, workers));
+    const { deployment, letGo } = await this.#gate.hold(() => this.#table.obtain(entry, workers, o.signal));
     try {
       await settleOrAbort(o.signal, before ? deployment.serving() : deployment.ready, () => {
         // Only a start that is nobody else's is taken back.

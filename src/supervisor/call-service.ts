@@ -4,8 +4,9 @@ import { RunnerError } from '../errors.js';
 import type { Clock } from './clock.js';
 import { Deadline } from './deadline.js';
 import type { Deployment, Emit } from './deployment.js';
+import type { HeldDeployment } from './deployment-table.js';
 import type { Gate } from './gate.js';
-import { checkRequest } from './inspection-request.js';
+import { checkRequest, LONGEST_MS } from './inspection-request.js';
 import type { Inspector } from './inspector.js';
 import type { SupervisorPolicy } from './policy.js';
 import type { Router } from './router.js';
@@ -104,7 +105,7 @@ export class CallService {
     const { preTimeoutMs, executeTimeoutMs } = this.#policy;
     const limitMs = phase === 'pre' ? preTimeoutMs : executeTimeoutMs;
     let deadline = new Deadline(this.#clock, startedAt, request.timeoutMs ?? limitMs, signal);
-    const { deployment, letGo } = await this.#gate.hold(() => this.#router.route(request));
+    const { deployment, letGo } = await this.#hold(request, startedAt, signal);
     try {
       const { name, version, generation } = deployment.entry;
       Object.assign(trace, { name, version });
@@ -129,6 +130,30 @@ export class CallService {
       return result;
     } finally {
       letGo();
+    }
+  }
+
+  /**
+   * The deployment of a call. The end of one that is being stopped is waited for, as its start is: without a limit of
+   * the call's own for as long as that takes, but never longer than the caller waits.
+   */
+  async #hold(
+    request: InspectionRequest,
+    startedAt: number,
+    signal: AbortSignal | undefined,
+  ): Promise<HeldDeployment> {
+    const held = this.#gate.hold(() => this.#router.route(request));
+    const deadline = new Deadline(this.#clock, startedAt, request.timeoutMs ?? LONGEST_MS, signal);
+    try {
+      return await deadline.bound('a version that is being stopped', (ended) => settleOrAbort(ended, held));
+    } catch (error) {
+      void held.then(
+        ({ letGo }) => {
+          letGo();
+        },
+        () => undefined,
+      );
+      throw error;
     }
   }
 

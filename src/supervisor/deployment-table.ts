@@ -1,3 +1,4 @@
+import { settleOrAbort } from '../abort.js';
 import { Deployment, type DeploymentContext } from './deployment.js';
 import { RestartPolicy } from './restart-policy.js';
 import type { RegistryEntry } from '../registry/types.js';
@@ -32,12 +33,13 @@ export class DeploymentTable {
   }
 
   /** The deployment of a version, started if need be, held from the moment this resolves. Waits for one that ends. */
-  async obtain(entry: RegistryEntry, workers: number): Promise<HeldDeployment> {
+  async obtain(entry: RegistryEntry, workers: number, signal?: AbortSignal): Promise<HeldDeployment> {
     const key = keyOf(entry);
     for (;;) {
       const found = this.#deployments.get(key);
       if (found?.isEnding) {
-        await found.stop();
+        // Waited for, not hurried: calls may still run there.
+        await settleOrAbort(signal, found.stop({ finishCalls: true }));
         continue;
       }
       const deployment = found ?? this.#create(key, entry, workers);

@@ -174,6 +174,7 @@ export class Deployment {
   /** Resolves when a worker is ready; a circuit that is not closed is closed by hand for that. */
   async serving(): Promise<void> {
     await this.ready;
+    if (this.isEnding) throw new RunnerError('closed', `${this.title} was stopped`);
     if (this.pool.circuit === 'closed' && this.pool.ready) return;
     const ready = new Promise<void>((resolve, reject) => {
       this.#awaitingReady.add({ resolve, reject });

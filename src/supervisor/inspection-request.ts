@@ -4,7 +4,8 @@ import { checkPixels, resolveMeta } from '../frames/image-meta.js';
 import type { ImageInput } from '../frames/types.js';
 import type { InspectionRequest } from './types.js';
 
-const LONGEST_MS = 0x7fff_ffff;
+/** Node's timers take no longer delay. */
+export const LONGEST_MS = 0x7fff_ffff;
 
 /**
  * Refuses a request that no worker should see, before anything is queued or copied.

@@ -108,7 +108,7 @@ export class Onlookers {
   ): Promise<{ deployment: Deployment; end: () => Promise<void> }> {
     const { gate, router, table, retirement } = this.#context;
     const entry = await router.entry(name, version);
-    const { deployment, letGo } = await gate.hold(() => table.obtain(entry, workers));
+    const { deployment, letGo } = await gate.hold(() => table.obtain(entry, workers, signal));
     const release = deployment.keep();
     const end = async () => {
       release();

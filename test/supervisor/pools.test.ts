@@ -52,6 +52,38 @@ test('a full queue refuses the next call at once with queue_full, and finishes w
   await Promise.all(taken);
 });
 
+test('a call for a version that is being stopped lets the one that runs there finish, and starts the version anew', async () => {
+  const { ask, supervisor } = await open();
+  await ask();
+  const running = ask({ sleep_ms: 1_500 });
+  await expect.poll(() => supervisor.status()[0]?.inFlight).toBe(1);
+  const stopped = supervisor.stop('sample', '1.0.0');
+  const next = ask();
+  const first = await running;
+  expect(first).toMatchObject({ status: 'OK', attempts: 1 });
+  await stopped;
+  expect(debugOf(await next).worker_pid).not.toBe(debugOf(first).worker_pid);
+});
+
+test('a call for a version that is being stopped waits for that no longer than its limit, or than its caller', async () => {
+  const { ask, supervisor } = await open();
+  await ask();
+  const controller = new AbortController();
+  const running = ask({ sleep_ms: 60_000 }, { timeoutMs: 60_000 }, { signal: controller.signal });
+  await expect.poll(() => supervisor.status()[0]?.inFlight).toBe(1);
+  const stopped = supervisor.stop('sample', '1.0.0');
+  await expect(ask({}, { timeoutMs: 100 })).rejects.toMatchObject({ code: 'timeout' });
+  await expect(ask({}, {}, { signal: AbortSignal.timeout(50) })).rejects.toMatchObject({ code: 'aborted' });
+  const started = supervisor.start('sample', '1.0.0', { signal: AbortSignal.timeout(50) });
+  await expect(started).rejects.toMatchObject({ code: 'aborted' });
+  const patient = ask();
+  expect(supervisor.status()[0]).toMatchObject({ state: 'stopping', inFlight: 1 });
+  controller.abort();
+  await expect(running).rejects.toMatchObject({ code: 'aborted' });
+  await stopped;
+  expect(await patient).toMatchObject({ status: 'OK' });
+});
+
 describe('abort', () => {
   test('of a queued call rejects it at once and disturbs nobody', async () => {
     const { ask, supervisor } = await open();

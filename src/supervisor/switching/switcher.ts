@@ -132,7 +132,7 @@ export class Switcher {
     const stood = this.#table.find(name, version) !== undefined;
     if (!stood) this.#table.forgive(name, version);
     const { deployment, letGo } = await this.#gate.hold(() =>
-      this.#table.obtain(entry, this.#workersOf(active, pids)),
+      this.#table.obtain(entry, this.#workersOf(active, pids), signal),
     );
     let before: Mappings;
     try {
