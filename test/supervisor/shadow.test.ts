@@ -81,7 +81,9 @@ describe('a shadow', () => {
       'asked = user_params or {}',
       `asked = dict(user_params or {}, wait_for=${JSON.stringify(flag)})`,
     );
-    const { supervisor, inspect, frames } = await candidate({ source: blocked });
+    // The candidate has as long as a hundred calls take on a machine that is loaded.
+    const policy = { executeTimeoutMs: 60_000 };
+    const { supervisor, inspect, frames } = await candidate({ source: blocked, policy });
     await inspect(1);
     await using shadow = await supervisor.shadow({ name: 'sample', version: '2' });
     for (let call = 0; call < 100; call++) {
