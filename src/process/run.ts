@@ -26,6 +26,9 @@ export interface RunResult {
   durationMs: number;
 }
 
+/** Time to read what a subprocess wrote before it ended. */
+const DRAIN_MS = 2_000;
+
 /**
  * Runs a command in a process group of its own and waits for its end, whatever its exit code.
  * On a timeout or an abort the whole tree is killed.
@@ -69,6 +72,7 @@ export async function run(command: string, args: readonly string[], options: Run
     if (signal) stop(abortError(signal, command));
   };
   signal?.addEventListener('abort', onAbort, { once: true });
+  let drain: NodeJS.Timeout | undefined;
   try {
     const [exitCode, exitSignal] = await new Promise<[number | null, NodeJS.Signals | null]>(
       (resolve, reject) => {
@@ -76,6 +80,11 @@ export async function run(command: string, args: readonly string[], options: Run
         child.once('exit', () => {
           // A grandchild that kept the pipes would hold 'close' back for ever.
           if (child.pid !== undefined) signalTree(child.pid, 'SIGKILL');
+          // One in a session of its own still does.
+          drain = setTimeout(() => {
+            child.stdout?.destroy();
+            child.stderr?.destroy();
+          }, DRAIN_MS);
         });
         child.once('close', (code, exitedBy) => {
           resolve([code, exitedBy]);
@@ -97,6 +106,7 @@ export async function run(command: string, args: readonly string[], options: Run
     };
   } finally {
     clearTimeout(timer);
+    clearTimeout(drain);
     signal?.removeEventListener('abort', onAbort);
   }
 }
