@@ -60,7 +60,7 @@ export function findMapping(content: RegistryContent, pid: string): ActiveMappin
   throw new RunnerError(
     'not_found',
     `Product id ${JSON.stringify(pid)} is not active: activate a version for it first` +
-      (known.length > 0 ? `; active are ${known.slice(0, 20).join(', ')}` : '; none is'),
+      (known.length > 0 ? `; active are ${known.slice(0, 20).join(', ')}` : '; no product id is active'),
     { details: { pids: [pid] } },
   );
 }

@@ -12,7 +12,7 @@ import { Deadline } from './deadline.js';
 import type { Emit } from './deployment.js';
 import { DeploymentTable } from './deployment-table.js';
 import { Gate } from './gate.js';
-import { checkWorkers } from './inspection-request.js';
+import { checkFlavour, checkWorkers } from './inspection-request.js';
 import { Inspector } from './inspector.js';
 import type { ComparisonReport } from './comparison-report.js';
 import { Onlookers } from './onlookers.js';
@@ -76,7 +76,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   readonly #follow: () => void;
   #closed: Promise<void> | undefined;
 
-  /** @throws RunnerError `invalid_params` for a policy that cannot be, or frames that its workers could not read */
+  /** @throws RunnerError `invalid_params` for an adapter or a policy that cannot be, or frames that workers could not read */
   constructor(o: AlgorithmSupervisorOptions) {
     super();
     const clock = o.clock ?? systemClock;
@@ -95,7 +95,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
       this.#trials.watch(name, ...args);
       return this.emit(name, ...(args as never));
     };
-    const flavour = o.worker ?? 'sdk';
+    const flavour = checkFlavour(o.worker ?? 'sdk');
     const table = new DeploymentTable({ registry, frames, flavour, policy, clock, emit }, (deployment) => {
       this.#sessions.forget(deployment);
     });

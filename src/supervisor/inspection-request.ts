@@ -1,7 +1,8 @@
-import { inspect } from 'node:util';
+import { inspect, types } from 'node:util';
 import { RunnerError } from '../errors.js';
 import { checkPixels, resolveMeta } from '../frames/image-meta.js';
 import type { ImageInput } from '../frames/types.js';
+import type { WorkerFlavour } from '../worker/types.js';
 import type { InspectionRequest } from './types.js';
 
 /** Node's timers take no longer delay. */
@@ -70,13 +71,18 @@ function checkImage(image: ImageInput, field: string): void {
   if ('data' in image || 'encoded' in image) {
     const [name, bytes]: [string, unknown] =
       'data' in image ? ['data', image.data] : ['encoded', image.encoded];
-    if (!(bytes instanceof Uint8Array))
-      throw invalid(`${field}.${name}`, 'must be a Uint8Array', typeof bytes);
+    if (!types.isUint8Array(bytes)) throw invalid(`${field}.${name}`, 'must be a Uint8Array', typeof bytes);
     const meta = resolveMeta(image);
     if ('data' in image) checkPixels(image.data, meta);
   } else if (!('pixels' in image)) {
     throw invalid(field, 'must have data, encoded or be a frame', Object.keys(image));
   }
+}
+
+/** Refuses an adapter that there is not: JavaScript has no types to tell. @throws RunnerError `invalid_params` */
+export function checkFlavour(worker: unknown): WorkerFlavour {
+  if (worker === 'sdk' || worker === 'bundled') return worker;
+  throw invalid('worker', "must be 'sdk' or 'bundled'", worker);
 }
 
 /** Refuses a number of workers that cannot be. @throws RunnerError `invalid_params` */

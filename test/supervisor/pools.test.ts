@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { SupervisorPolicy } from '../../src/supervisor/policy.js';
 import { CALL_CHANNEL } from '../../src/supervisor/tracing.js';
@@ -343,6 +344,20 @@ test.each<[string, Partial<InspectionRequest>, string]>([
 ])('a request with %s is invalid_params naming the field', async (_, request, field) => {
   const { ask } = await open();
   await expect(ask({}, request)).rejects.toMatchObject({ code: 'invalid_params', details: { path: field } });
+});
+
+test('a picture made in another realm, such as a REPL, is taken as any other', async () => {
+  const { ask } = await open();
+  const data = runInNewContext('new Uint8Array(12).fill(77)') as Uint8Array;
+  expect(data instanceof Uint8Array).toBe(false);
+  expect(debugOf(await ask({}, { image: { data, width: 2, height: 2 } })).first).toEqual([77, 77, 77]);
+});
+
+test('an adapter that there is not is refused, not taken for the default', async () => {
+  await expect(openSupervised({ worker: 'bundeld' as never })).rejects.toMatchObject({
+    code: 'invalid_params',
+    message: expect.stringContaining("worker must be 'sdk' or 'bundled', not 'bundeld'") as string,
+  });
 });
 
 test('no request at all is invalid_params too', async () => {
