@@ -26,15 +26,24 @@ def overrides_modes():
 
 def shares_files():
     """Whether the packages of this environment are links to files that other environments have too."""
-    import glob
     import os
     import sys
 
     for folder in sys.path:
-        for file in glob.glob(os.path.join(glob.escape(folder), "*.dist-info", "METADATA")):
-            if folder.startswith(sys.prefix) and os.stat(file).st_nlink > 1:
-                return True
+        if folder.startswith(sys.prefix) and os.path.isdir(folder):
+            for name in os.listdir(folder):
+                if name.endswith(".dist-info") and links(os.path.join(folder, name, "METADATA")) > 1:
+                    return True
     return False
+
+
+def links(file):
+    import os
+
+    try:
+        return os.stat(file).st_nlink
+    except OSError:
+        return 0
 
 
 def give_up():
