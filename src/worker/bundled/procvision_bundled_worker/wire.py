@@ -139,9 +139,9 @@ def now_ms():
 def encode(message):
     """JSON that every reader understands: what is not finite is null, what NumPy made is a plain number or list."""
     try:
-        text = _encoder.encode(message)
+        text = _to_json(message)
     except ValueError:
-        text = _encoder.encode(finite(message))
+        text = _to_json(finite(message))
     return text.encode("utf-8", "replace")
 
 
@@ -163,6 +163,19 @@ def finite(value):
     return value
 
 
-# Made once: json.dumps makes one anew for every call with options, and json.loads guesses at the encoding first.
-_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
+def _maker():
+    """json.dumps makes an encoder anew for every call with options, and JSONEncoder.encode the C part of it: here that
+    is made once. What refers to itself ends in a RecursionError."""
+    options = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":"), "default": plain}
+    encoder = json.JSONEncoder(check_circular=False, **options)
+    try:
+        chunks = json.encoder.c_make_encoder(None, plain, json.encoder.encode_basestring, None, ":", ",",
+                                             False, False, False)
+        chunks({}, 0)
+    except TypeError:  # no C part, or one of another shape
+        return encoder.encode
+    return lambda message: "".join(chunks(message, 0))
+
+
+_to_json = _maker()
 _decoder = json.JSONDecoder()
