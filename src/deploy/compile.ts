@@ -1,5 +1,5 @@
 import type { VersionRef } from '../package/types.js';
-import { LinkedSignal } from './linked-signal.js';
+import { LinkedSignal } from '../linked-signal.js';
 
 /** How one version's environment is compiled. */
 export type CompileVersion = (version: VersionRef, signal: AbortSignal) => Promise<void>;

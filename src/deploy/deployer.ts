@@ -116,7 +116,8 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     this.#retention = resolveRetention(options.retention);
     this.#permissions = resolvePermissions(options.permissions);
     const { steps } = options as DeployerWithSteps;
-    this.#steps = steps ?? packageSteps(registry.layout.wheelStore, options);
+    const { durability } = this.#options;
+    this.#steps = steps ?? packageSteps(registry.layout.wheelStore, { ...options, durability });
     this.#discovery = new Discovery({
       registry,
       settleMs: options.settleMs ?? 2_000,

@@ -161,7 +161,7 @@ async function build(
     },
   });
   onStage('environment');
-  const { venv, hashes } = await steps.environment(root, inspection, {
+  const { venv, hashes, sharedAreDurable } = await steps.environment(root, inspection, {
     finalRoot,
     signal,
     onProgress: (part) => {
@@ -180,6 +180,7 @@ async function build(
     durability,
     signal,
     known: hashes,
+    sharedAreDurable,
     onBytes: (done) => {
       meter.within(done / Math.max(1, neededBytes(inspection)));
     },

@@ -6,7 +6,7 @@ import type { Registry } from '../registry/registry.js';
 import { audited, type AuditRecord } from '../store/audit-log.js';
 import { onStore } from '../store/store-error.js';
 import { asRunnerError } from './failure.js';
-import { LinkedSignal } from './linked-signal.js';
+import { LinkedSignal } from '../linked-signal.js';
 import { ProgressMeter } from './progress.js';
 import type { DeployOptions, DeployStage, OperationRef, ProgressEvent, StageEvent } from './types.js';
 

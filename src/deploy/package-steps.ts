@@ -7,6 +7,7 @@ import { applyRewrites, planRewrites } from '../python/relocate.js';
 import type { Venv } from '../python/types.js';
 import { VenvManager } from '../python/venv-manager.js';
 import type { RegistryEntry } from '../registry/types.js';
+import type { Durability } from '../store/atomic-file.js';
 import { interpreterNeed } from '../validation/interpreter-need.js';
 import { PackageValidator } from '../validation/package-validator.js';
 
@@ -30,6 +31,8 @@ export interface MadeEnvironment {
   venv: Venv;
   /** SHA-256 of files that were checked while they were installed, by path relative to the root. */
   hashes: ReadonlyMap<string, string>;
+  /** Whether those of them that environments share are on the disk already. */
+  sharedAreDurable: boolean;
 }
 
 /** What an install takes from the rooms below, one step each. */
@@ -57,10 +60,10 @@ export interface PackageSteps {
 /** The steps as they are: real archives, environments and trial runs. */
 export function packageSteps(
   wheelStore: string,
-  options: { venvs?: VenvManager; validator?: PackageValidator },
+  options: { venvs?: VenvManager; validator?: PackageValidator; durability: Durability },
 ): PackageSteps {
   const venvs = options.venvs ?? new VenvManager({ installer: 'link' });
-  venvs.useWheelStore(wheelStore);
+  venvs.useWheelStore(wheelStore, options.durability);
   const validator = options.validator ?? new PackageValidator({ venvs });
   return {
     open: async (zip, o) => {
@@ -124,9 +127,12 @@ async function makeEnvironment(
       signal,
     });
     // Shared files were checked when their wheel was unpacked; reading every byte again would cost what sharing saves.
-    if (installer === 'link') return { venv, hashes: await recordedHashes(root, venv) };
+    if (installer === 'link') {
+      const sharedAreDurable = venvs.wheelStore?.durability === 'full';
+      return { venv, hashes: await recordedHashes(root, venv), sharedAreDurable };
+    }
     await venvs.verify(venv, { signal });
-    return { venv, hashes: new Map() };
+    return { venv, hashes: new Map(), sharedAreDurable: false };
   } finally {
     venvs.off('progress', onProgress);
   }

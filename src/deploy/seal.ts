@@ -23,6 +23,8 @@ export interface SealOptions extends OperationOptions {
   durability: Durability;
   /** Hashes that are known already, by path relative to `root`: these files are not read again. */
   known?: ReadonlyMap<string, string>;
+  /** Whether known files that environments share have been synced before. */
+  sharedAreDurable?: boolean;
   /** Part of the work that is done, by bytes. */
   onBytes?: (doneBytes: number) => void;
 }
@@ -58,10 +60,12 @@ export async function sealTree(root: string, options: SealOptions): Promise<Inve
     }
     if (relative.endsWith('.py')) withPython.add(path.posix.dirname(relative));
     bytes += stats.size;
+    const known = options.known?.get(relative);
+    const isOnDisk = isShared && known !== undefined && options.sharedAreDurable === true;
     const sha256 = await sealFile(node, {
-      durability,
+      durability: isOnDisk ? 'none' : durability,
       mode: isShared ? undefined : sealedFileMode(permissions, relative, stats),
-      known: options.known?.get(relative),
+      known,
       signal,
     });
     if (!isBytecode(relative)) inventory.files[relative] = [stats.size, sha256];
@@ -140,15 +144,21 @@ async function sealFile(
 
 async function sealFolders(folders: readonly TreeNode[], options: SealOptions): Promise<void> {
   const { permissions, durability } = options;
+  const byDepth = new Map<number, TreeNode[]>();
+  for (const folder of folders) {
+    const depth = folder.relative.split('/').length;
+    byDepth.set(depth, [...(byDepth.get(depth) ?? []), folder]);
+  }
   // Children first: in a folder that is sealed nothing can be changed any more.
-  const deepFirst = [...folders].sort((a, b) => b.relative.length - a.relative.length);
-  for (const { path: folder, relative, stats } of deepFirst) {
-    const owner = ownerFor(permissions, stats);
-    if (owner) await lchown(folder, owner.uid, owner.gid);
-    const mode = sealedFolderMode(permissions, relative);
-    if (durability === 'none' && (mode === undefined || (stats.mode & 0o777) === mode)) continue;
-    await syncFolder(folder, durability);
-    if (mode !== undefined) await chmod(folder, mode);
+  for (const [, level] of [...byDepth].sort(([a], [b]) => b - a)) {
+    await eachOf(level, WIDTH, async ({ path: folder, relative, stats }) => {
+      const owner = ownerFor(permissions, stats);
+      if (owner) await lchown(folder, owner.uid, owner.gid);
+      const mode = sealedFolderMode(permissions, relative);
+      if (durability === 'none' && (mode === undefined || (stats.mode & 0o777) === mode)) return;
+      await syncFolder(folder, durability);
+      if (mode !== undefined) await chmod(folder, mode);
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
+import { throwIfAborted } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import { normalizeProjectName } from '../package/wheel-name.js';
 import {
@@ -12,6 +13,7 @@ import {
 } from './choice.js';
 import { chooseByDownload } from './choose-by-download.js';
 import { chooseWithoutPip } from './choose-without-pip.js';
+import { EarlyUnpack } from './early-unpack.js';
 import type { Installation } from './install-pip.js';
 import { linkWheels, type LinkMode, type WheelToLink } from './link-wheels.js';
 import { choosePip } from './pip.js';
@@ -55,14 +57,29 @@ export async function installByLink(
     hashes.set(file, await store.hashes.get(path.join(wheelsFolder, file), { signal }));
   }
   await store.hashes.save();
-  const key = choiceKey(installation, hashes);
-  const remembered = await rememberedChoice(store.choices, key, hashes);
-  const chosen = remembered ?? (await choose(installation, hashes));
-  if (!remembered) await rememberChoice(store.choices, key, chosen);
-
-  const sizes = new Map(wheels.map(({ file, sizeBytes }) => [file, sizeBytes]));
-  const total = chosen.reduce((sum, { file }) => sum + (sizes.get(file) ?? 0), 0);
   const helper = { python: venv.interpreter.path, timeoutMs: installation.timeoutMs, signal };
+  const sizes = new Map(wheels.map(({ file, sizeBytes }) => [file, sizeBytes]));
+  const totalOf = (choice: readonly ChosenWheel[]) =>
+    choice.reduce((sum, { file }) => sum + (sizes.get(file) ?? 0), 0);
+  const key = choiceKey(installation, hashes);
+  let chosen = await rememberedChoice(store.choices, key, hashes);
+  if (!chosen) {
+    const early = new EarlyUnpack(installation, store, { hashes, helper });
+    try {
+      chosen = await choose(installation, hashes);
+      await rememberChoice(store.choices, key, chosen);
+    } catch (error) {
+      await early.stop();
+      throw error;
+    }
+    const total = totalOf(chosen);
+    await early.finish(new Set(chosen.map(({ file }) => file)), (done) => {
+      onProgress('unpack', Math.floor(done * UNPACK_SHARE), total);
+    });
+    throwIfAborted(signal, 'installation');
+  }
+
+  const total = totalOf(chosen);
   const suspects = new Set<string>();
   for (let attempt = 1; ; attempt++) {
     let done = 0;

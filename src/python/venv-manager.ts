@@ -18,6 +18,7 @@ import { choosePip, listWheels } from './pip.js';
 import { applyRewrites, findMove, planRewrites } from './relocate.js';
 import { Progress } from './progress.js';
 import { distInfos } from './record.js';
+import type { Durability } from '../store/atomic-file.js';
 import { noneFits, refuse, type Refusal } from './select.js';
 import { snapshot } from './snapshot.js';
 import type { InstallReport, Interpreter, InterpreterNeed, Venv, VenvManagerEvents } from './types.js';
@@ -85,11 +86,12 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   }
 
   /**
-   * Names the folder of unpacked wheels, where the options left that open.
+   * Names the folder of unpacked wheels, where the options left that open, and what is promised of it.
    * @internal
    */
-  useWheelStore(folder: string): void {
+  useWheelStore(folder: string, durability: Durability): void {
     if (this.#mayAdopt && !this.#wheelStore) this.#use(folder);
+    if (this.#wheelStore && durability === 'full') this.#wheelStore.durability = durability;
   }
 
   #use(folder: string): void {

@@ -6,7 +6,7 @@ import type { PlacedEntry } from '../package/archive-types.js';
 import { openArchive } from '../package/archive.js';
 import { zipFault } from '../package/archive/fault.js';
 import { ownIdentity } from '../process/identity.js';
-import { readJson, writeJsonAtomic } from '../store/atomic-file.js';
+import { readJson, writeJsonAtomic, type Durability } from '../store/atomic-file.js';
 import { parseEntryPoints, type EntryPoints } from './entry-points.js';
 import { identityIn } from './record.js';
 import { runStoreHelper, type HelperOptions } from './store-helper.js';
@@ -32,7 +32,9 @@ export interface WheelEntry {
   /** What RECORD gives for METADATA and WHEEL, by path: tells whether an environment holds this very wheel. */
   marks: Record<string, string>;
   scripts: EntryPoints;
-  /** Boot in which the content was last known to be good; after another one it is read anew, once. */
+  /** Whether every file was on the disk before the entry was published. */
+  durable?: boolean;
+  /** Boot in which the content was last known to be good; one that is not durable is read anew after another, once. */
   boot_id: string;
 }
 
@@ -50,7 +52,10 @@ export const treeOf = (folder: string): string => path.join(folder, 'tree');
 export async function buildEntry(
   folder: string,
   wheel: { path: string; sha256: string },
-  options: HelperOptions & { onProgress?: (doneBytes: number, totalBytes: number) => void },
+  options: HelperOptions & {
+    durability: Durability;
+    onProgress?: (doneBytes: number, totalBytes: number) => void;
+  },
 ): Promise<WheelEntry> {
   const faulty = (what: string) =>
     new RunnerError('install_failed', `The wheel ${wheel.path} ${what}. Have it built or delivered again`, {
@@ -77,7 +82,10 @@ export async function buildEntry(
     signal: options.signal,
     onProgress: options.onProgress,
     unpackFiles: async (placed, { signal, onProgress }) => {
-      const request = { do: 'unpack', archive: wheel.path, folder, info, marks: ['METADATA', 'WHEEL'] };
+      const request = {
+        ...{ do: 'unpack', archive: wheel.path, folder, info, marks: ['METADATA', 'WHEEL'] },
+        sync: options.durability === 'full',
+      };
       marks = await runStoreHelper<Record<string, string>>(request, {
         ...options,
         signal,
@@ -99,6 +107,7 @@ export async function buildEntry(
     bytes,
     marks,
     scripts,
+    durable: options.durability === 'full',
     boot_id: (await ownIdentity()).bootId,
   };
 }
@@ -112,7 +121,7 @@ function* linesOf(placed: Iterable<PlacedEntry>): Generator<unknown[]> {
 
 /** Writes the marker that makes an entry complete. */
 export async function writeEntry(folder: string, entry: WheelEntry): Promise<void> {
-  await writeJsonAtomic(path.join(folder, ENTRY_FILE), entry, 'none');
+  await writeJsonAtomic(path.join(folder, ENTRY_FILE), entry, entry.durable ? 'full' : 'none');
 }
 
 /** The entry in a folder; undefined when there is none, or none that can be read. */

@@ -3,7 +3,7 @@ import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identity.js';
-import { readJson, writeJsonAtomic } from '../store/atomic-file.js';
+import { makeFolder, readJson, syncFolder, writeJsonAtomic, type Durability } from '../store/atomic-file.js';
 import { acquireLock } from '../store/lock.js';
 import { FileHashes } from './file-hashes.js';
 import type { HelperOptions } from './store-helper.js';
@@ -54,6 +54,11 @@ const BUILD_LOCK_MS = 30 * 60_000;
 export class WheelStore {
   readonly root: string;
   readonly hashes: FileHashes;
+  /**
+   * With `full`, each entry is on the disk before it is published: environments that link its files need not wait for
+   * that again, and after a power cut it need not be read.
+   */
+  durability: Durability = 'none';
   #swept: Promise<void> | undefined;
 
   constructor(root: string) {
@@ -84,7 +89,7 @@ export class WheelStore {
     await (this.#swept ??= this.sweep());
     const folder = this.folderOf(wheel.sha256);
     const known = options.isSuspect ? undefined : await readEntry(folder);
-    if (known && (await isOfThisBoot(known))) return { entry: known, folder };
+    if (known && (await this.#isTrusted(known))) return { entry: known, folder };
     await using _lock = await acquireLock(`${folder}.lock`, {
       operation: `unpack ${path.basename(wheel.path)}`,
       timeoutMs: BUILD_LOCK_MS,
@@ -141,7 +146,8 @@ export class WheelStore {
   async #sound(folder: string, options: EnsureOptions): Promise<WheelEntry | undefined> {
     const entry = await readEntry(folder);
     if (!entry) return undefined;
-    const isCurrent = await isOfThisBoot(entry);
+    if (this.#owesDisk(entry)) return undefined;
+    const isCurrent = await this.#isTrusted(entry);
     if (isCurrent && !options.isSuspect) return entry;
     // Written to, or perhaps cut off by a power failure before it reached the disk: only its content can tell.
     const { onProgress: _, ...helper } = options;
@@ -156,15 +162,28 @@ export class WheelStore {
     const work = await this.#workFolder();
     try {
       const content = path.join(work, 'content');
-      const entry = await buildEntry(content, wheel, options);
+      const { durability } = this;
+      const entry = await buildEntry(content, wheel, { ...options, durability });
       await writeEntry(content, entry);
       await this.#discard(folder);
-      await mkdir(path.dirname(folder), { recursive: true });
+      await makeFolder(path.dirname(folder), durability);
       await rename(content, folder);
+      await syncFolder(path.dirname(folder), durability);
       return entry;
     } finally {
       await rm(work, { recursive: true, force: true, maxRetries: 3 });
     }
+  }
+
+  /** Built when nobody asked for more than what the system does by itself. */
+  #owesDisk({ durable = false }: WheelEntry): boolean {
+    return this.durability === 'full' && !durable;
+  }
+
+  /** Whether its content is as it was verified, as far as power cuts go. */
+  async #isTrusted(entry: WheelEntry): Promise<boolean> {
+    if (this.#owesDisk(entry)) return false;
+    return entry.durable === true || entry.boot_id === (await ownIdentity()).bootId;
   }
 
   /** Moved aside first, so that nobody meets half an entry. */
@@ -197,10 +216,6 @@ export class WheelStore {
 }
 
 const OWNERLESS_MS = 60 * 60_000;
-
-async function isOfThisBoot({ boot_id }: WheelEntry): Promise<boolean> {
-  return boot_id === (await ownIdentity()).bootId;
-}
 
 /** Whether a file below the folder has a second name. Most often the first one looked at tells. */
 async function isLinked(folder: string): Promise<boolean> {

@@ -8,10 +8,11 @@ import hashlib
 import heapq
 import json
 import os
+import threading
 import zipfile
 import zlib
 
-from wheel_files import CHUNK, Fault, encode, hash_file, read_record, tree_of, write_list
+from wheel_files import CHUNK, LIST, Fault, encode, hash_file, read_record, tree_of, write_list
 
 STORED = 0
 # What a file costs besides its bytes, in bytes.
@@ -19,6 +20,8 @@ FILE_COST = 30000
 # Less than this is not worth another process.
 SHARE_AT_LEAST = 4 << 20
 MOST_PROCESSES = 4
+# Files of one process that are waited for at once.
+SYNCS = 4
 
 
 def unpack(request, entries, progress):
@@ -26,7 +29,7 @@ def unpack(request, entries, progress):
     folder, info = request["folder"], request["info"]
     entries = list(entries)
     confirm(request["archive"], entries)
-    results = unpack_all(request["archive"], tree_of(folder), entries, progress)
+    results = unpack_all(request["archive"], tree_of(folder), entries, progress, request["sync"])
     files = []
     for entry, (_, mtime) in zip(entries, results):
         files.append([entry[0], entry[4], mtime, bool(entry[6])])
@@ -35,6 +38,8 @@ def unpack(request, entries, progress):
         raise Fault("has no RECORD")
     compare(folder, record, {entry[0]: digest for entry, (digest, _) in zip(entries, results)})
     write_list(folder, sorted(files))
+    if request["sync"]:
+        sync_all([path for path, _, _ in os.walk(folder)] + [os.path.join(folder, LIST)])
     wanted = {"%s/%s" % (info, name) for name in request["marks"]}
     return {path: value for path, value, _ in record if path in wanted}
 
@@ -72,7 +77,7 @@ def compare(folder, record, digests):
             raise Fault("has a %s that differs from its RECORD" % path)
 
 
-def unpack_all(archive, tree, entries, progress):
+def unpack_all(archive, tree, entries, progress, durable):
     """[SHA-256 in hex, modification time in ns] of each entry."""
     shares = divide(entries)
     results = [None] * len(entries)
@@ -82,7 +87,7 @@ def unpack_all(archive, tree, entries, progress):
         child = os.fork()
         if child == 0:
             os.close(reading)
-            work(archive, tree, entries, share, writing)
+            work(archive, tree, entries, share, writing, durable)
         children.append(child)
     os.close(writing)
     done = told = 0
@@ -130,7 +135,7 @@ def cores():
         return os.cpu_count() or 1
 
 
-def work(archive, tree, entries, share, writing):
+def work(archive, tree, entries, share, writing, durable):
     """A process of its own: tells each file by a line, or the first failure; lines this short are never torn."""
 
     def tell(*values):
@@ -142,6 +147,9 @@ def work(archive, tree, entries, share, writing):
         for index in share:
             digest = write_entry(source, tree, entries[index])
             tell(index, digest, os.lstat(os.path.join(tree, entries[index][0])).st_mtime_ns)
+        # All are written by now: the disk is waited for once rather than file by file.
+        if durable:
+            sync_all([os.path.join(tree, entries[index][0]) for index in share])
     except Fault as fault:
         tell(index, None, [None, fault.text[:500]])
     except OSError as error:
@@ -185,6 +193,30 @@ def write_entry(source, tree, entry):
     if crc != expected:
         raise Fault("is damaged: its CRC-32 is 0x%08x, not 0x%08x" % (crc, expected))
     return digest.hexdigest()
+
+
+def sync_all(paths):
+    """Waits until all of it is on the disk, several at a time: those that wait together share a commit of the journal."""
+    failures = []
+
+    def sync(share):
+        try:
+            for path in share:
+                descriptor = os.open(path, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+        except OSError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=sync, args=(paths[start::SYNCS],)) for start in range(SYNCS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
 def stored(source, offset, packed):

@@ -8,68 +8,40 @@ import { chooseByDownload } from '../../src/python/choose-by-download.js';
 import { chooseWithoutPip } from '../../src/python/choose-without-pip.js';
 import { noVenvModule } from '../../src/python/environment.js';
 import { FactsCache } from '../../src/python/facts.js';
-import { FileHashes } from '../../src/python/file-hashes.js';
 import { installByLink } from '../../src/python/install-link.js';
-import type { Installation } from '../../src/python/install-pip.js';
-import { listWheels, noPip } from '../../src/python/pip.js';
-import { readRequirements } from '../../src/python/requirements-file.js';
+import { noPip } from '../../src/python/pip.js';
 import { VenvManager, type VenvManagerOptions } from '../../src/python/venv-manager.js';
 import { WheelStore } from '../../src/python/wheel-store.js';
 import { barePython } from '../support/bare-python.js';
 import { findOldPip } from '../support/old-pip.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { wheelFolder } from '../support/wheels.js';
+import { hashesOf, installationOf, smallWheel } from '../support/installation.js';
 
 const manager = new VenvManager();
 const interpreter = await manager.select({});
 const facts = await new FactsCache().get(interpreter);
 const { abi, platform } = interpreter;
 
-async function installation(sources: readonly WheelSource[], requirements: string): Promise<Installation> {
-  const folder = await wheelFolder(sources, requirements);
-  return {
-    venv: await manager.create(path.join(folder.root, 'venv'), { interpreter }),
-    facts,
-    wheelsFolder: folder.wheels,
-    wheels: await listWheels(folder.wheels),
-    requirements: await readRequirements(folder.requirements),
-    timeoutMs: 60_000,
-    onLine: () => undefined,
-    onProgress: () => undefined,
-  };
-}
-
-async function hashesOf({ wheels, wheelsFolder }: Installation): Promise<Map<string, string>> {
-  const hashes = new FileHashes(path.join(wheelsFolder, 'hashes.json'));
-  return new Map(
-    await Promise.all(
-      wheels.map(async ({ file }) => [file, await hashes.get(path.join(wheelsFolder, file))] as const),
-    ),
-  );
-}
-
-const one = (name: string, version: string, more: Partial<WheelSource> = {}): WheelSource => ({
-  name,
-  version,
-  files: { [`${name}.py`]: `VERSION = "${version}"\n` },
-  ...more,
-});
-
 const RUNS = { files: { 'b.py': 'def run():\n    print("b runs")\n' } };
 
 test.each<[string, WheelSource[], string]>([
-  ['the latest version that suits', [one('a', '1.9'), one('a', '1.10'), one('a', '2.0')], 'a<2\n'],
-  ['a final release before a later pre-release', [one('a', '1.0'), one('a', '1.1rc1')], 'a\n'],
+  [
+    'the latest version that suits',
+    [smallWheel('a', '1.9'), smallWheel('a', '1.10'), smallWheel('a', '2.0')],
+    'a<2\n',
+  ],
+  ['a final release before a later pre-release', [smallWheel('a', '1.0'), smallWheel('a', '1.1rc1')], 'a\n'],
   [
     'the more specific of two wheels',
-    [one('a', '1'), one('a', '1', { tag: `${abi}-${abi}-${platform}` })],
+    [smallWheel('a', '1'), smallWheel('a', '1', { tag: `${abi}-${abi}-${platform}` })],
     'a\n',
   ],
-  ['the higher build', [one('a', '1', { build: '2' }), one('a', '1', { build: '10' })], 'a\n'],
+  ['the higher build', [smallWheel('a', '1', { build: '2' }), smallWheel('a', '1', { build: '10' })], 'a\n'],
   [
     'what is required by markers and extras that hold, and nothing else',
     [
-      one('a', '1', {
+      smallWheel('a', '1', {
         requires: [
           'b; python_version >= "3"',
           'c; python_version < "3"',
@@ -77,18 +49,18 @@ test.each<[string, WheelSource[], string]>([
           'e; extra == "less"',
         ],
       }),
-      ...['b', 'c', 'd.d', 'e'].map((name) => one(name, '1')),
+      ...['b', 'c', 'd.d', 'e'].map((name) => smallWheel(name, '1')),
     ],
     'a[more, unheard]\n',
   ],
   [
     'projects that require each other',
-    [one('a', '1', { requires: ['b'] }), one('b', '1', { requires: ['a'] })],
+    [smallWheel('a', '1', { requires: ['b'] }), smallWheel('b', '1', { requires: ['a'] })],
     'a\n',
   ],
-  ['a version within the constraints', [one('a', '1'), one('a', '2')], 'a\n-c limits.txt\n'],
+  ['a version within the constraints', [smallWheel('a', '1'), smallWheel('a', '2')], 'a\n-c limits.txt\n'],
 ])('without pip chooses %s, as pip does', async (_, sources, requirements) => {
-  const given = await installation(sources, requirements.replace('-c limits.txt\n', ''));
+  const given = await installationOf(sources, requirements.replace('-c limits.txt\n', ''));
   if (requirements.includes('limits')) given.requirements.constraints.push('a<2');
   const order = (files: { file: string; requested: boolean }[]) =>
     files.map(({ file, requested }) => ({ file, requested })).sort((a, b) => (a.file < b.file ? -1 : 1));
@@ -100,29 +72,34 @@ test.each<[string, WheelSource[], string]>([
 });
 
 test.each<[string, WheelSource[], string, string]>([
-  ['no wheel', [one('a', '1', { requires: ['gone'] })], 'a\n', 'wheels_missing'],
-  ['only another version', [one('a', '1')], 'a>1\n', 'wheels_missing'],
+  ['no wheel', [smallWheel('a', '1', { requires: ['gone'] })], 'a\n', 'wheels_missing'],
+  ['only another version', [smallWheel('a', '1')], 'a>1\n', 'wheels_missing'],
   [
     'only a wheel for another Python',
-    [one('a', '1', { tag: 'cp27-cp27m-win32' })],
+    [smallWheel('a', '1', { tag: 'cp27-cp27m-win32' })],
     'a\n',
     'incompatible_python',
   ],
   [
     'only a wheel that asks for another Python',
-    [one('a', '1', { requiresPython: '<3' })],
+    [smallWheel('a', '1', { requiresPython: '<3' })],
     'a\n',
     'incompatible_python',
   ],
-  ['a hash that no wheel has', [one('a', '1')], `a --hash=sha256:${'0'.repeat(64)}\n`, 'wheels_missing'],
+  [
+    'a hash that no wheel has',
+    [smallWheel('a', '1')],
+    `a --hash=sha256:${'0'.repeat(64)}\n`,
+    'wheels_missing',
+  ],
   [
     'several versions to choose between',
-    [one('a', '1'), one('a', '2'), one('b', '1', { requires: ['a<2'] })],
+    [smallWheel('a', '1'), smallWheel('a', '2'), smallWheel('b', '1', { requires: ['a<2'] })],
     'a\nb\n',
     'install_failed',
   ],
 ])('without pip, %s is an error with its code', async (_, sources, requirements, code) => {
-  const given = await installation(sources, requirements);
+  const given = await installationOf(sources, requirements);
   await expect(chooseWithoutPip(given, await hashesOf(given))).rejects.toMatchObject({ code });
 });
 
@@ -133,7 +110,10 @@ describe('an interpreter without pip and ensurepip', () => {
   };
   const make = async (venvs: VenvManager, folder: string) =>
     venvs.create(path.join(folder, 'venv'), { interpreter: await venvs.select({}) });
-  const wheels = [one('a', '1', { requires: ['b'], scripts: { run: 'b:run' } }), one('b', '3', RUNS)];
+  const wheels = [
+    smallWheel('a', '1', { requires: ['b'], scripts: { run: 'b:run' } }),
+    smallWheel('b', '3', RUNS),
+  ];
 
   test.each<[string, VenvManagerOptions]>([
     ['that asks for pip and wants no wheel store', { wheelStore: false }],
@@ -220,8 +200,8 @@ test.each<[NodeJS.Platform, RegExp, RegExp]>([
 const oldPip = findOldPip();
 
 test.skipIf(oldPip === undefined)('a pip that cannot report its choice has it all the same', async () => {
-  const given = await installation(
-    [one('a', '1', { requires: ['B>2'] }), one('b', '3'), one('b', '2')],
+  const given = await installationOf(
+    [smallWheel('a', '1', { requires: ['B>2'] }), smallWheel('b', '3'), smallWheel('b', '2')],
     'a\n',
   );
   const version = path.basename(oldPip ?? '').split('-')[1] ?? '';

@@ -22,6 +22,11 @@ export class LinkedSignal implements Disposable {
     return this.#controller.signal;
   }
 
+  /** Fires by itself, for instance because one of several tasks failed. */
+  abort(reason: unknown): void {
+    this.#controller.abort(reason);
+  }
+
   [Symbol.dispose](): void {
     for (const source of this.#sources) source.removeEventListener('abort', this.#onAbort);
   }
