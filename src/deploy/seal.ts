@@ -147,7 +147,9 @@ async function sealFolders(folders: readonly TreeNode[], options: SealOptions): 
   const byDepth = new Map<number, TreeNode[]>();
   for (const folder of folders) {
     const depth = folder.relative.split('/').length;
-    byDepth.set(depth, [...(byDepth.get(depth) ?? []), folder]);
+    const level = byDepth.get(depth);
+    if (level) level.push(folder);
+    else byDepth.set(depth, [folder]);
   }
   // Children first: in a folder that is sealed nothing can be changed any more.
   for (const [, level] of [...byDepth].sort(([a], [b]) => b - a)) {
