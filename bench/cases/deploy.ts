@@ -92,13 +92,13 @@ function deploys(): Promise<BenchResult[]> {
     return [
       await compare({
         name: `deploy ${station.content}, all checks, trial run and fsync`,
-        ...{ comparator, rounds: 5, atMost: 0.5 },
+        ...{ comparator, rounds: 3, atMost: 0.25 },
         ours: () => deploy(station, first),
         theirs: () => byHand(station),
       }),
       await compare({
         name: `deploy a second version with the same wheels`,
-        ...{ comparator, rounds: 5, atMost: 0.35 },
+        ...{ comparator, rounds: 3, atMost: 0.15 },
         ours: () => deploy(station, second, (deployer) => deployer.install(first)),
         theirs: () => byHand(station),
       }),

@@ -13,6 +13,7 @@ import type { Lease } from './lease.js';
 import type { SupervisorPolicy } from './policy.js';
 import { checkResult } from './result-contract.js';
 import { isFailureRetried, isReplyRetried } from './retry.js';
+import { returnImages } from './return-images.js';
 import type { SessionTable } from './sessions.js';
 import type { InspectionRequest, InspectionResult } from './types.js';
 
@@ -125,7 +126,7 @@ export class Inspector {
       });
       throw error;
     } finally {
-      if (sent) giveBack(sent, tried, watch?.holds ?? []);
+      if (sent) returnImages(sent, tried, watch?.holds ?? []);
       leave?.();
     }
   }
@@ -280,19 +281,6 @@ function checkThere({ image, guideImage }: SentImages): void {
     'closed',
     'The frame pool was closed while the call ran: its answer is not to be trusted',
   );
-}
-
-/** A worker that was given up may go on reading until it is gone: its slots rest until then. */
-function giveBack(
-  { image, guideImage }: SentImages,
-  tried: ReadonlySet<AlgorithmWorker>,
-  holds: readonly Promise<unknown>[],
-): void {
-  const leaving = [...tried].filter(({ state }) => state === 'stopping').map(({ exited }) => exited);
-  const readers = [...leaving, ...holds];
-  const gone = readers.length > 0 ? Promise.allSettled(readers) : undefined;
-  image.done(gone);
-  guideImage?.done(gone);
 }
 
 function resultOf(

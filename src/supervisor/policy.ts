@@ -131,6 +131,8 @@ const BOUNDS: Record<NumberName, readonly [least: number, most: number]> = {
   gid: [0, LARGEST_ID],
 };
 
+const LISTS = ['recoverableCodes', 'recoverableExceptions', 'fatalExceptions'] as const;
+
 /**
  * Fills in the defaults.
  * @throws RunnerError `invalid_params` naming the option and its bounds; `unsupported_platform` for `uid` or `gid` on Windows
@@ -156,6 +158,12 @@ export function resolvePolicy(
         name,
         `it must be a ${isShare ? '' : 'whole '}number from ${least} to ${most}, not ${value}`,
       );
+    }
+  }
+  for (const name of LISTS) {
+    const value: unknown = policy[name];
+    if (!Array.isArray(value) || value.some((item) => typeof item !== 'string')) {
+      throw invalid(name, `it must be a list of strings, not ${JSON.stringify(value)}`);
     }
   }
   policy.gid ??= policy.uid;

@@ -1,3 +1,4 @@
+import { RunnerError } from '../errors.js';
 import type { AlgorithmWorker } from '../worker/algorithm-worker.js';
 import type { WorkerExit } from '../worker/types.js';
 import { stopped } from './pool-errors.js';
@@ -46,9 +47,13 @@ export class WorkerLauncher {
     this.#alive.add(worker);
     try {
       await worker.start();
-    } catch (error) {
+    } catch (cause) {
       this.#alive.delete(worker);
-      throw error;
+      if (RunnerError.is(cause)) throw cause;
+      // A fault of this library, most likely. Those who keep the places filled must hear of it as of any other failure.
+      throw new RunnerError('start_failed', `${this.#title} could not be started: ${String(cause)}`, {
+        cause,
+      });
     }
     if (this.#isHalted) {
       await worker.stop('stopped');

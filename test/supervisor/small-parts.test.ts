@@ -108,6 +108,9 @@ describe('the policy', () => {
     ['executeTimeoutMs', 2 ** 31],
     ['backoffJitter', 1.1],
     ['recycleAfterCalls', 0],
+    ['recoverableCodes', '1002'],
+    ['recoverableExceptions', [7]],
+    ['fatalExceptions', null],
   ])('refuses %s = %s by name', (name, value) => {
     expect(() => resolvePolicy({ [name]: value })).toThrow(
       expect.objectContaining({ code: 'invalid_params', details: { path: name } }) as Error,

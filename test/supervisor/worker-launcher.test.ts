@@ -1,0 +1,26 @@
+import { expect, onTestFinished, test, vi } from 'vitest';
+import type { PoolListener } from '../../src/supervisor/pool-listener.js';
+import { WorkerLauncher } from '../../src/supervisor/worker-launcher.js';
+import { FakeWorker } from '../../src/testing/index.js';
+import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
+
+test('a start that fails with an error of no code is start_failed, which those who keep places filled act on', async () => {
+  const fake = new FakeWorker();
+  onTestFinished(() => fake.close());
+  const spec = await fake.spec();
+  const env = {
+    get SECRET(): string {
+      throw new TypeError('the vault is shut');
+    },
+  };
+  const launcher = new WorkerLauncher({
+    title: 'sample 1.0.0',
+    make: () => new AlgorithmWorker({ ...spec, env }),
+    listener: { exit: vi.fn(), changed: vi.fn() } as Partial<PoolListener> as PoolListener,
+    onExit: vi.fn(),
+  });
+  await expect(launcher.launch(() => 0)).rejects.toMatchObject({
+    code: 'start_failed',
+    message: 'sample 1.0.0 could not be started: TypeError: the vault is shut',
+  });
+});
