@@ -10,7 +10,7 @@ import type { OpenPackage, PackageSteps } from './package-steps.js';
 import type { ResolvedPermissions } from './permissions.js';
 import type { ProgressMeter, StageBytes } from './progress.js';
 import { recoverVersion } from './recovery.js';
-import { checkReplaceable } from './replace.js';
+import { checkMayReplace } from './replace.js';
 import { hashFile, sealTree, writeSeal } from './seal.js';
 import { checkSpace, neededBytes } from './space.js';
 import { Transaction } from './transaction.js';
@@ -95,7 +95,7 @@ async function installZip(
   });
   await recoverVersion(registry, name, version, context.durability);
   const existing = await registry.get(name, version, { signal });
-  if (existing) await checkReplaceable(registry, existing, inspection, context.force);
+  if (existing) await checkMayReplace(registry, existing, inspection, context.force);
   if (existing) await context.stopCompiling({ name, version });
   onStage('space');
   await checkSpace(registry.layout.algorithms, neededBytes(inspection), `${name} ${version}`);
@@ -104,11 +104,16 @@ async function installZip(
     const entry = await build(opened, transaction, context);
     onStage('publish');
     throwIfAborted(signal, 'install');
-    await transaction.publish();
-    // Who began to use the old version before it stepped aside is seen now; who comes later finds it gone.
-    if (existing) await checkReplaceable(registry, existing, inspection, context.force);
-    onStage('register');
-    await registry.register(entry, { signal, operator: context.operator });
+    // Who began to use the old version meanwhile is seen under the lock; who comes later waits, and has the new one.
+    const files = {
+      publish: async () => {
+        await transaction.publish();
+        onStage('register');
+        throwIfAborted(signal, 'install');
+      },
+      withdraw: () => transaction.withdraw(),
+    };
+    await registry.register(entry, { signal, operator: context.operator, files });
     await settleTwice(transaction);
     return { entry, replaced: existing !== undefined };
   } catch (error) {

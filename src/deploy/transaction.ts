@@ -74,6 +74,21 @@ export class Transaction {
     });
   }
 
+  /** An install that was not committed: what was published goes, what had stepped aside comes back. */
+  async withdraw(): Promise<void> {
+    const { name, version, id } = this.record;
+    if (name === undefined || version === undefined) return;
+    const deployed = this.#deployed();
+    const marker = await readMarker(deployed);
+    if (marker?.deployment_id === id) await this.#move(deployed, this.#aside('new'));
+    if ((await exists(this.#aside('old'))) && !(await exists(deployed))) {
+      await retryWhileMissing(async () => {
+        await makeFolder(path.dirname(deployed), this.#durability);
+        await this.#move(this.#aside('old'), deployed);
+      });
+    }
+  }
+
   /**
    * Finishes the operation if the registry has it, else undoes it; then the folder goes. May be called again after it
    * failed half way.
@@ -84,7 +99,7 @@ export class Transaction {
     const isCommitted = await this.#isCommitted();
     if (this.record.operation === 'install') {
       if (isCommitted) await this.#landUpload();
-      else await this.#unpublish();
+      else await this.withdraw();
     } else if (this.record.operation === 'uninstall' && isCommitted) {
       await this.#takeAway();
     }
@@ -108,21 +123,6 @@ export class Transaction {
     if (operation === 'receive' || name === undefined || version === undefined) return false;
     const entry = await this.#registry.get(name, version);
     return operation === 'install' ? entry?.deployment_id === id : entry === undefined;
-  }
-
-  /** An install that was not committed: what was published goes, what had stepped aside comes back. */
-  async #unpublish(): Promise<void> {
-    const { name, version, id } = this.record;
-    if (name === undefined || version === undefined) return;
-    const deployed = this.#deployed();
-    const marker = await readMarker(deployed);
-    if (marker?.deployment_id === id) await this.#move(deployed, this.#aside('new'));
-    if ((await exists(this.#aside('old'))) && !(await exists(deployed))) {
-      await retryWhileMissing(async () => {
-        await makeFolder(path.dirname(deployed), this.#durability);
-        await this.#move(this.#aside('old'), deployed);
-      });
-    }
   }
 
   /** An uninstall that was committed: the folder leaves `deployed/` in one step. */

@@ -2,7 +2,6 @@ import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { VersionRef } from '../package/types.js';
 import type { Registry } from '../registry/registry.js';
-import type { RegistryEntry } from '../registry/types.js';
 import type { Durability } from '../store/atomic-file.js';
 import { recoverVersion } from './recovery.js';
 import { Transaction } from './transaction.js';
@@ -55,29 +54,11 @@ export async function removeVersion(
   );
   try {
     await registry.unregister(name, version, { operator, signal, force, spareRollback });
-    if (!force) await takeBackIfUsed(registry, entry);
   } catch (error) {
     if ((await settleTwice(transaction)) !== 'completed') throw error;
     return;
   }
   await settleTwice(transaction);
-}
-
-/** Somebody who looked for the version just before it went off the list has it now: it stays. */
-async function takeBackIfUsed(registry: Registry, entry: RegistryEntry): Promise<void> {
-  const { name, version } = entry;
-  const users = await registry.users(name, version);
-  if (users.length === 0) return;
-  await registry.register(entry);
-  const message = `${name} ${version} was taken into use meanwhile: stop it first, or pass force`;
-  throw new RunnerError('unsafe_uninstall', message, { details: { name, version, users } });
-}
-
-/** Product ids the version is active for. */
-export async function activePids(registry: Registry, name: string, version: string): Promise<string[]> {
-  return Object.values(await registry.active())
-    .filter((mapping) => mapping.name === name && mapping.version === version)
-    .map(({ pid }) => pid);
 }
 
 function notInstalled(name: string, version: string): RunnerError {

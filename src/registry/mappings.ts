@@ -78,7 +78,10 @@ export function checkSupported(entry: RegistryEntry, pids: readonly string[]): v
 }
 
 /** Whether a version may serve an id. */
-export function supports({ supported_pids: supported }: RegistryEntry, pid: string): boolean {
+export function supports(
+  { supported_pids: supported }: Pick<RegistryEntry, 'supported_pids'>,
+  pid: string,
+): boolean {
   return supported.length === 0 || supported.includes(pid);
 }
 
@@ -186,11 +189,41 @@ export function checkUnused(
     );
   }
   if (users.length > 0) {
-    const who = users.map(({ pid, host }) => `process ${pid} on ${host}`).join(', ');
     throw new RunnerError(
       'unsafe_uninstall',
-      `${name} ${version} is in use by ${who}: stop it first, or pass force`,
+      `${name} ${version} is in use by ${listed(users)}: stop it first, or pass force`,
       { details: { name, version, users } },
+    );
+  }
+}
+
+/**
+ * Whether a version that is listed may be replaced by another of the same name.
+ *
+ * @throws RunnerError `version_in_use` while any live process runs it, or when it is active for a product id that the
+ * new one does not support
+ */
+export function checkReplaceable(
+  { active }: Pick<RegistryContent, 'active'>,
+  entry: Pick<RegistryEntry, 'name' | 'version' | 'supported_pids'>,
+  users: readonly ProcessIdentity[],
+): void {
+  const { name, version } = entry;
+  if (users.length > 0) {
+    throw new RunnerError(
+      'version_in_use',
+      `${name} ${version} cannot be replaced while it runs (${listed(users)}): stop it first`,
+      { details: { name, version, users } },
+    );
+  }
+  const orphans = Object.values(active)
+    .filter((mapping) => isSame(mapping, entry) && !supports(entry, mapping.pid))
+    .map(({ pid }) => pid);
+  if (orphans.length > 0) {
+    throw new RunnerError(
+      'version_in_use',
+      `${name} ${version} is active for ${orphans.join(', ')}, which the new package does not support: deactivate first`,
+      { details: { name, version, pids: orphans } },
     );
   }
 }
@@ -204,4 +237,8 @@ export function checkNoWayBack(content: RegistryContent, { name, version }: Regi
     `${name} ${version} is what a rollback of ${rollbackPids.join(', ')} would go back to`,
     { details: { name, version, rollbackPids } },
   );
+}
+
+function listed(users: readonly ProcessIdentity[]): string {
+  return users.map(({ pid, host }) => `process ${pid} on ${host}`).join(', ');
 }

@@ -7,7 +7,7 @@ import type { StoreLayout } from '../store/layout.js';
 import { onStore } from '../store/store-error.js';
 import type { RegistryDamage } from './rebuild.js';
 import type { RegistryContent } from './registry-file.js';
-import { SharedContent } from './shared-content.js';
+import { SharedContent, type MovedFiles } from './shared-content.js';
 
 /** What a change is about, for the audit log. */
 export interface ChangeRecord {
@@ -81,12 +81,26 @@ export class RegistryAccess {
   /** One change: see {@link SharedContent.change}. */
   async change<T>(
     what: string,
-    o: OperationOptions,
+    o: OperationOptions & { files?: MovedFiles },
     apply: (content: RegistryContent) => T | Promise<T>,
   ): Promise<T> {
     this.#enter(what, o);
-    const work = () => this.#file.change(what, apply, { signal: o.signal });
+    const { signal, files } = o;
+    const work = () => this.#file.change(what, apply, { signal, files });
     return this.#track(onStore(`${what} in ${this.#layout.registry}`, work));
+  }
+
+  /** A moment in which nobody changes anything: see {@link SharedContent.hold}. */
+  async hold<T>(
+    what: string,
+    o: OperationOptions,
+    work: (content: RegistryContent) => Promise<T>,
+  ): Promise<T> {
+    this.#enter(what, o);
+    const { signal } = o;
+    return this.#track(
+      onStore(`${what} in ${this.#layout.root}`, () => this.#file.hold(what, work, { signal })),
+    );
   }
 
   /** A change that is in the audit log, however it ends. */

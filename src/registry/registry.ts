@@ -10,6 +10,7 @@ import type { RegistryEvents } from './events.js';
 import {
   checkNoWayBack,
   checkPids,
+  checkReplaceable,
   checkSupported,
   checkUnclaimed,
   checkUnused,
@@ -24,6 +25,7 @@ import {
 import type { RegistryDamage } from './rebuild.js';
 import { RegistryAccess } from './registry-access.js';
 import type { RegistryContent } from './registry-file.js';
+import type { MovedFiles } from './shared-content.js';
 import type { ActiveMapping, PackageState, RegistryEntry } from './types.js';
 import { markedVersions, markUse, sweepUses, usersOf, type VersionUse } from './uses.js';
 
@@ -212,10 +214,20 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /**
    * Lists a version as deployed: the last step of an install. An entry of the same name and version goes; the new one
-   * comes last in the list, as the newest there is.
+   * comes last in the list, as the newest there is. `files` of the version that move into their place with it do so in
+   * the same change, in which no use of the version can begin.
+   *
+   * @throws RunnerError with `files`: `version_in_use` while a live process uses the version that goes, or when it is
+   * active for a product id that the new one does not support
    */
-  async register(entry: RegistryEntry, o: OperationOptions & { operator?: string } = {}): Promise<void> {
-    await this.#access.change(`register ${entry.name} ${entry.version}`, o, (content) => {
+  async register(
+    entry: RegistryEntry,
+    o: OperationOptions & { operator?: string; files?: MovedFiles } = {},
+  ): Promise<void> {
+    const { name, version } = entry;
+    await this.#access.change(`register ${name} ${version}`, o, async (content) => {
+      const isReplaced = content.packages.some((known) => isSame(known, entry));
+      if (o.files && isReplaced) checkReplaceable(content, entry, await usersOf(this.layout, name, version));
       content.packages = content.packages.filter((known) => !isSame(known, entry));
       content.packages.push(structuredClone(entry));
     });
@@ -224,7 +236,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /**
    * Takes a version off the list: the first step of an uninstall. With `force` its mappings go with it; with
-   * `spareRollback` it stays when a rollback would go back to it.
+   * `spareRollback` it stays when a rollback would go back to it. No use of it can begin meanwhile.
    *
    * @throws RunnerError `not_found`; `unsafe_uninstall` (2007) while it is active or a live process uses it, unless
    * forced
@@ -254,20 +266,22 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   }
 
   /**
-   * Marks a version as in use by this process, until released or dead. The mark is written first and the version
-   * looked for then, while an uninstall takes the version away first and looks for marks then: one of the two always
-   * sees the other.
+   * Marks a version as in use by this process, until released or dead. Under the store's lock, for a moment: an
+   * uninstall and a replacement look for marks and take the version away under it too, so that a version in use is
+   * there, and stays.
    *
-   * @throws RunnerError `not_found`
+   * @throws RunnerError `not_found`, `lock_timeout`, `store_failed`, `aborted`
    */
   async use(name: string, version: string, o: OperationOptions = {}): Promise<VersionUse> {
-    findEntry(await this.#access.look(o), name, version);
-    const use = await markUse(this.layout, name, version);
+    findEntry(await this.#access.look(o), name, version); // of what is not there nobody need wait for the lock
+    let use: VersionUse | undefined;
     try {
-      findEntry(await this.#access.look(o), name, version);
-      return use;
+      return await this.#access.hold(`use ${name} ${version}`, o, async (content) => {
+        findEntry(content, name, version);
+        return (use = await markUse(this.layout, name, version));
+      });
     } catch (error) {
-      await use.release();
+      await use?.release();
       throw error;
     }
   }

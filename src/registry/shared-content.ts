@@ -16,6 +16,14 @@ import {
   type RegistryReading,
 } from './registry-file.js';
 
+/** Files that move with a change: in their new places once it is committed, else where they were. */
+export interface MovedFiles {
+  /** Moves them, just before the commit. */
+  publish: () => Promise<void>;
+  /** Moves them back, when the commit has not happened; however far `publish` came. */
+  withdraw: () => Promise<void>;
+}
+
 /** What a {@link SharedContent} tells its owner. */
 export interface ContentListeners {
   /** Another process wrote the registry. */
@@ -99,17 +107,14 @@ export class SharedContent {
   /**
    * One change: under the store's lock, on what the file says then, committed by one rename, then published. `apply`
    * gets a content whose lists it may change, but not the records in them; when it throws, nothing has happened.
+   * `files` move under the same lock, so that nobody in {@link SharedContent.hold} finds them on their way.
    */
   async change<T>(
     operation: string,
     apply: (content: RegistryContent) => T | Promise<T>,
-    { signal }: OperationOptions,
+    { signal, files }: OperationOptions & { files?: MovedFiles },
   ): Promise<T> {
-    await using lock = await acquireLock(this.#layout.lock, {
-      operation,
-      timeoutMs: this.#lockTimeoutMs,
-      signal,
-    });
+    await using lock = await this.#lock(operation, signal);
     const reading = await readRegistryFile(this.#layout);
     const damage = await completeFromDisk(this.#layout, reading);
     this.#take(reading);
@@ -122,21 +127,53 @@ export class SharedContent {
     const answer = await apply(content);
     throwIfAborted(signal, operation);
     if (damage) damage.setAside = await setAside(this.#layout, reading.state);
-    await this.#commit(lock, reading, content);
+    await this.#commit(lock, reading, content, files);
     await this.#publish(content.active, reading);
     if (damage) this.#listeners.damaged(damage);
     return answer;
   }
 
-  async #commit(lock: Lock, reading: RegistryReading, content: RegistryContent): Promise<void> {
+  /**
+   * Work on what the file says, which nobody changes meanwhile. For moments: everybody who changes it waits. `work` must
+   * not come back to this object for more than {@link SharedContent.known}: the lock is taken.
+   */
+  async hold<T>(
+    operation: string,
+    work: (content: RegistryContent) => Promise<T>,
+    { signal }: OperationOptions,
+  ): Promise<T> {
+    await this.current(); // puts a damaged file right, which it could not while it holds the lock
+    await using _lock = await this.#lock(operation, signal);
+    if (markOf(this.#layout.registry) === this.#seen) return await work(this.#content);
+    const reading = await readRegistryFile(this.#layout);
+    await completeFromDisk(this.#layout, reading); // damaged since: whoever looks next writes it
+    return await work(reading.content);
+  }
+
+  #lock(operation: string, signal: AbortSignal | undefined): Promise<Lock> {
+    return acquireLock(this.#layout.lock, { operation, timeoutMs: this.#lockTimeoutMs, signal });
+  }
+
+  async #commit(
+    lock: Lock,
+    reading: RegistryReading,
+    content: RegistryContent,
+    files: MovedFiles | undefined,
+  ): Promise<void> {
     await lock.assertHeld();
     this.#isCommitting = true;
     this.#commits += 1;
+    const before = markOf(this.#layout.registry);
     try {
+      await files?.publish();
       // It may fail after the rename, in waiting for the disk: then it has happened, and the next look at the file tells.
       await writeRegistryFile(this.#layout, { ...reading, content }, this.#durability);
       this.#seen = markOf(this.#layout.registry);
       this.#content = content;
+    } catch (error) {
+      // Once more after a passing error; what then remains is put away by whoever moved them.
+      if (files && markOf(this.#layout.registry) === before) await files.withdraw().catch(files.withdraw);
+      throw error;
     } finally {
       this.#isCommitting = false;
       this.#commits += 1;

@@ -1,24 +1,11 @@
-import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { RecoveryReport } from '../../src/deploy/types.js';
 import { deployStore } from '../support/deploy-store.js';
-import { runChild, startChild } from '../support/kill-process.js';
-import {
-  describeStore,
-  killScenarios,
-  OLD_STANDS_ASIDE,
-  openStore,
-  storeFolder,
-} from '../support/kill-scenarios.js';
-import { temporaryFolder } from '../support/temp-folder.js';
-
-/** A folder with a scenario prepared in it. */
-async function prepared(name: string): Promise<string> {
-  const root = await temporaryFolder();
-  await killScenarios[name]?.prepare(root);
-  return root;
-}
+import { runChild, startChild, stopped } from '../support/kill-process.js';
+import { describeStore, OLD_STANDS_ASIDE, openStore, storeFolder } from '../support/kill-scenarios.js';
+import { prepared } from '../support/prepared-store.js';
 
 /** A step in the middle of the operation: the version is being built in the staging folder. */
 const MIDDLE = 25;
@@ -53,7 +40,7 @@ describe('recover', () => {
   test('leaves the work of a live process alone, which then ends well', async () => {
     const root = await prepared('install');
     const child = await startChild('install', root, { mode: 'stop', at: MIDDLE });
-    await stopped(child.process.pid ?? 0);
+    await stopped(child.process);
     await using store = await openStore(root);
     const report = await store.deployer.recover();
     expect(report).toMatchObject({
@@ -143,13 +130,4 @@ async function damageJournal(root: string, text: string): Promise<void> {
   const staging = path.join(storeFolder(root), 'algorithms', '.staging');
   const [folder = ''] = await readdir(staging);
   await writeFile(path.join(staging, folder, 'journal.json'), text);
-}
-
-/** Waits until a process is stopped, as the system tells (proc(5)). */
-async function stopped(pid: number): Promise<void> {
-  for (;;) {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    if (stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }

@@ -62,7 +62,7 @@ const operations: [name: string, run: () => Promise<unknown>, refusals: RunnerEr
     async () => {
       const { name, version } = about();
       await using _use = await registry.use(name, version);
-      if (!(await comesTrue(() => isThere(name, version)))) wrong.push(`${version} is in use and not there`);
+      if (!(await isThere(name, version))) wrong.push(`${version} is in use and not there`);
     },
     ['not_found'],
   ],
@@ -75,18 +75,7 @@ async function isThere(name: string, version: string): Promise<boolean> {
   return listed !== undefined && marker?.deployment_id === listed.deployment_id;
 }
 
-/**
- * Between the two renames of a replacement a version is not in its place, nor on the list while an uninstall that finds
- * it in use takes itself back.
- */
-async function comesTrue(check: () => Promise<boolean>): Promise<boolean> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    if (await check()) return true;
-  }
-  return false;
-}
-
-/** What the file says must hold together. */
+/** What the file says must hold together. Between the two renames of a replacement a version is not in its place. */
 async function look(): Promise<void> {
   const raw = JSON.parse(await readFile(registry.layout.registry, 'utf8')) as {
     packages: RegistryEntry[];
@@ -96,8 +85,11 @@ async function look(): Promise<void> {
     if (!raw.packages.some((entry) => entry.version === version)) wrong.push(`${pid} -> ${version}`);
   }
   for (const { name, version } of raw.packages) {
-    const isSound = async () => (await isThere(name, version)) || !(await registry.get(name, version));
-    if (!(await comesTrue(isSound))) wrong.push(`${version} is listed and not there`);
+    let isSound = false;
+    for (let attempt = 0; attempt < 200 && !isSound; attempt++) {
+      isSound = (await isThere(name, version)) || !(await registry.get(name, version));
+    }
+    if (!isSound) wrong.push(`${version} is listed and not there`);
   }
 }
 

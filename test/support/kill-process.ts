@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { bundledScript } from './bundled-script.js';
 import type { FileStepPlan } from '../../src/testing/index.js';
 
@@ -36,4 +37,13 @@ export async function startChild(
     });
   });
   return { process: child, end };
+}
+
+/** Waits until a process is stopped, as the system tells (proc(5)). */
+export async function stopped({ pid = 0 }: ChildProcess): Promise<void> {
+  for (;;) {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    if (stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
