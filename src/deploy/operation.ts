@@ -88,8 +88,10 @@ export class OperationRunner {
       // Name and version come with the inspection; the first figure waits for them.
       if (next !== 'inspect' || typeof o.source !== 'string') meter.enter(next);
     };
-    const about: Pick<AuditRecord, 'operation' | 'operator' | 'pids'> = {
+    const about: Pick<AuditRecord, 'operation' | 'operator' | 'zip' | 'pids'> = {
       ...{ operation: ref.operation, operator: o.operator },
+      // A package that fails at its first look has told no name but this.
+      ...(typeof o.source === 'string' && { zip: path.basename(o.source) }),
     };
     const onPids = (pids: string[]) => (about.pids = pids);
     const log = path.join(this.#registry.layout.logs, 'package_install.log');

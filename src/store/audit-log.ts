@@ -8,6 +8,8 @@ export interface AuditRecord {
   timestamp_ms: number;
   operator?: string;
   operation: string;
+  /** Name of the file that an install was given; an upload has none. */
+  zip?: string;
   name?: string;
   version?: string;
   pids?: string[];

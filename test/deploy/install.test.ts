@@ -66,12 +66,16 @@ describe('install of a zip', () => {
     expect(last).toMatchObject({ doneBytes: last?.totalBytes, fraction: 1 });
   });
 
-  test('writes one audit record with operator, outcome and duration', async () => {
-    const { deployer, registry, zip } = await deployStore();
+  test('writes one audit record with operator, file, outcome and duration', async () => {
+    const { deployer, registry, zip, folder } = await deployStore();
     await deployer.install(await zip(), { operator: 'kim' });
     await expect(deployer.install(await zip(), { operator: 'lee' })).rejects.toThrow();
+    // One that never told its name and version: by the file it can be found.
+    const broken = path.join(folder, 'broken.zip');
+    await writeFile(broken, 'no zip');
+    await expect(deployer.install(broken)).rejects.toThrow();
     const text = await readFile(path.join(registry.layout.logs, 'package_install.log'), 'utf8');
-    const [first, second] = text
+    const [first, second, third] = text
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as object);
@@ -85,10 +89,12 @@ describe('install of a zip', () => {
     expect(first).toMatchObject({
       ...about,
       operator: 'kim',
+      zip: 'package-1.zip',
       outcome: 'ok',
       duration_ms: expect.any(Number) as number,
     });
     expect(second).toMatchObject({ ...about, operator: 'lee', outcome: 'failed', code: 'already_installed' });
+    expect(third).toMatchObject({ operation: 'install', zip: 'broken.zip', outcome: 'failed' });
   });
 });
 
