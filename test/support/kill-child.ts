@@ -1,4 +1,4 @@
-/** The process that is killed: runs one scenario's operation, following a plan. Prints how many steps it took. */
+/** The process that is killed: runs one scenario's operation, following a plan. Prints which steps it took. */
 import { watchFileSteps, type FileStepPlan } from '../../src/testing/index.js';
 import { killScenarios, storeFolder } from './kill-scenarios.js';
 
@@ -15,4 +15,6 @@ const { code, message, cause } = (failure ?? {}) as {
   message?: string;
   cause?: { code?: string };
 };
-process.stdout.write(JSON.stringify({ steps: watch.count, code, message, cause: cause?.code }));
+process.stdout.write(
+  JSON.stringify({ calls: watch.steps.map(({ call }) => call), code, message, cause: cause?.code }),
+);

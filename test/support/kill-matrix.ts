@@ -2,6 +2,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { expect } from 'vitest';
+import type { Durability } from '../../src/store/atomic-file.js';
 import type { FileStepPlan } from '../../src/testing/index.js';
 import { runChild, type ChildEnd } from './kill-process.js';
 import { describeStore, killScenarios, openStore, storeFolder, type KillScenario } from './kill-scenarios.js';
@@ -14,19 +15,36 @@ export interface MatrixResult {
   /** From the opening of the store to the end of `recover()`. */
   medianRecoveryMs: number;
   slowestRecoveryMs: number;
+  /** Cuts that were tried again because their recovery took longer than is promised. */
+  triedAgain: number;
 }
 
 const LANES = 2;
 
+/** What is promised of each recovery. */
+const RECOVERY_MS = 1_000;
+/** A machine that is busy elsewhere may hold up any of them; a recovery that is slow is so each time. */
+const RECOVERY_ATTEMPTS = 4;
+
+/** What of a scenario's operation is cut off. */
+export interface MatrixOptions {
+  /** How many cuts, spread evenly; all where it is not given. */
+  sample?: number;
+  /** With `full` the operation waits for the disk, and is cut off where it does: at its syncs alone. @defaultValue 'none' */
+  durability?: Durability;
+}
+
+const SYNCS = new Set(['sync', 'datasync', 'fsync']);
+
 /**
  * Runs a scenario's operation in child processes: once to count its steps, then once for each step and each way to cut
- * it off there, or for `sample` of these, spread evenly; each time from the same state. After each a fresh opening of
- * the store must find it whole, and the operation must succeed when repeated.
+ * it off there, or for some of these; each time from the same state. After each a fresh opening of the store must find
+ * it whole within a second, and the operation must succeed when repeated.
  */
 export async function runMatrix(
   name: string,
   ways: readonly ((at: number) => FileStepPlan)[],
-  sample?: number,
+  { sample, durability = 'none' }: MatrixOptions = {},
 ): Promise<MatrixResult> {
   const scenario = killScenarios[name];
   if (!scenario) throw new Error(`There is no scenario ${name}`);
@@ -35,23 +53,44 @@ export async function runMatrix(
     const template = path.join(base, 'template');
     await mkdir(template);
     await scenario.prepare(template);
-    const counted = await runChild(name, await copyOf(template, base, 'count'), { mode: 'count' });
-    const steps = counted.report?.steps ?? 0;
+    const counted = await runChild(
+      name,
+      await copyOf(template, base, 'count'),
+      { mode: 'count' },
+      durability,
+    );
+    const calls = counted.report?.calls ?? [];
+    const places = calls.flatMap((call, index) =>
+      durability === 'none' || SYNCS.has(call) ? [index + 1] : [],
+    );
     expect(counted, 'the operation runs when left alone').toMatchObject({ exitCode: 0 });
     expect(counted.report?.code, counted.report?.message).toBeUndefined();
-    const plans = sample === undefined ? everyPlan(steps, ways) : somePlans(steps, ways, sample);
+    const plans = sample === undefined ? everyPlan(places, ways) : somePlans(places, ways, sample);
     const recoveriesMs: number[] = [];
+    const cutOff = async (plan: FileStepPlan, where: string) => {
+      const root = await copyOf(template, base, `root-${plans.indexOf(plan)}`);
+      expectPlanned(plan, await runChild(name, root, plan, durability));
+      const recoveryMs = await expectWhole(scenario, root, where);
+      recoveriesMs.push(recoveryMs);
+      await rm(root, { recursive: true, force: true });
+      return recoveryMs;
+    };
     await inLanes(plans, async (plan) => {
       const where = `${name}: ${JSON.stringify(plan)}`;
-      const root = await copyOf(template, base, `root-${plans.indexOf(plan)}`);
-      expectPlanned(plan, await runChild(name, root, plan));
-      recoveriesMs.push(await expectWhole(scenario, root, where));
-      await rm(root, { recursive: true, force: true });
+      let fastestMs = Infinity;
+      for (let attempt = 1; attempt <= RECOVERY_ATTEMPTS && fastestMs >= RECOVERY_MS; attempt++) {
+        fastestMs = Math.min(fastestMs, await cutOff(plan, where));
+      }
+      expect(fastestMs, `${where}: recovery`).toBeLessThan(RECOVERY_MS);
     });
     recoveriesMs.sort((a, b) => a - b);
     const medianRecoveryMs = Math.round(recoveriesMs[recoveriesMs.length >> 1] ?? 0);
     const slowestRecoveryMs = Math.round(recoveriesMs.at(-1) ?? 0);
-    return { scenario: name, steps, tried: plans.length, medianRecoveryMs, slowestRecoveryMs };
+    const triedAgain = recoveriesMs.length - plans.length;
+    return {
+      ...{ scenario: name, steps: places.length, tried: plans.length },
+      ...{ medianRecoveryMs, slowestRecoveryMs, triedAgain },
+    };
   } finally {
     await rm(base, { recursive: true, force: true, maxRetries: 3 });
   }
@@ -133,20 +172,20 @@ function expectPlanned(plan: FileStepPlan, end: ChildEnd): void {
   }
 }
 
-function everyPlan(steps: number, ways: readonly ((at: number) => FileStepPlan)[]): FileStepPlan[] {
-  return Array.from({ length: steps }, (_, index) => ways.map((way) => way(index + 1))).flat();
+function everyPlan(places: number[], ways: readonly ((at: number) => FileStepPlan)[]): FileStepPlan[] {
+  return places.flatMap((at) => ways.map((way) => way(at)));
 }
 
 /** So many steps, spread evenly over the whole with the last one in it, each cut off in another way. */
 function somePlans(
-  steps: number,
+  places: number[],
   ways: readonly ((at: number) => FileStepPlan)[],
   sample: number,
 ): FileStepPlan[] {
   return Array.from({ length: sample }, (_, index) =>
     ways
       .slice(index % ways.length, (index % ways.length) + 1)
-      .map((way) => way(Math.max(1, Math.round(((index + 1) * steps) / sample)))),
+      .map((way) => way(places[Math.max(0, Math.round(((index + 1) * places.length) / sample) - 1)] ?? 1)),
   ).flat();
 }
 

@@ -1,19 +1,25 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { bundledScript } from './bundled-script.js';
+import type { Durability } from '../../src/store/atomic-file.js';
 import type { FileStepPlan } from '../../src/testing/index.js';
 
 /** How a child ended. */
 export interface ChildEnd {
   signal: NodeJS.Signals | null;
   exitCode: number | null;
-  report: { steps: number; code?: string; message?: string; cause?: string } | undefined;
+  report: { calls: string[]; code?: string; message?: string; cause?: string } | undefined;
   stderr: string;
 }
 
 /** Runs a scenario's operation in a process of its own, following a plan, to whatever end it comes to. */
-export async function runChild(name: string, root: string, plan: FileStepPlan): Promise<ChildEnd> {
-  return (await startChild(name, root, plan)).end;
+export async function runChild(
+  name: string,
+  root: string,
+  plan: FileStepPlan,
+  durability?: Durability,
+): Promise<ChildEnd> {
+  return (await startChild(name, root, plan, durability)).end;
 }
 
 /** As {@link runChild}, without waiting. */
@@ -21,10 +27,12 @@ export async function startChild(
   name: string,
   root: string,
   plan: FileStepPlan,
+  durability: Durability = 'none',
 ): Promise<{ process: ChildProcess; end: Promise<ChildEnd> }> {
   const script = await bundledScript('kill-child.ts');
   const child = spawn(process.execPath, [script, name, root, JSON.stringify(plan)], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, STORE_DURABILITY: durability },
   });
   let stdout = '';
   let stderr = '';

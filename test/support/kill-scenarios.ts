@@ -4,7 +4,7 @@ import path from 'node:path';
 import { Deployer, type DeployerWithSteps } from '../../src/deploy/deployer.js';
 import { RunnerError, type RunnerErrorCode } from '../../src/errors.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
-import { Registry } from '../../src/registry/registry.js';
+import { Registry, type RegistryOptions } from '../../src/registry/registry.js';
 import { buildPackage, type FileStepPlan } from '../../src/testing/index.js';
 import type { ActiveMapping } from '../../src/registry/types.js';
 import { runChild } from './kill-process.js';
@@ -25,12 +25,18 @@ export const packageFile = (root: string, label: string) => path.join(root, `${l
 
 export const storeFolder = (root: string) => path.join(root, 'store');
 
+/** A child whose syncs are counted waits for the disk; nobody else does. */
+const OPTIONS: RegistryOptions = {
+  durability: process.env.STORE_DURABILITY === 'full' ? 'full' : 'none',
+  pollMs: 60_000,
+};
+
 /** Opens the store of a scenario as a host does. */
 export async function openStore(
   root: string,
   python: 'plain' | 'real' = 'plain',
 ): Promise<{ registry: Registry; deployer: Deployer } & AsyncDisposable> {
-  const registry = await Registry.open(storeFolder(root), { durability: 'none', pollMs: 60_000 });
+  const registry = await Registry.open(storeFolder(root), OPTIONS);
   const options: DeployerWithSteps = { registry, retention: { keep: 1 } };
   const { wheelStore } = registry.layout;
   if (python === 'plain') options.steps = plainSteps;
@@ -183,7 +189,7 @@ async function remap(
   root: string,
   work: (registry: Registry, active: Record<string, ActiveMapping>) => Promise<unknown>,
 ): Promise<void> {
-  await using registry = await Registry.open(storeFolder(root), { durability: 'none', pollMs: 60_000 });
+  await using registry = await Registry.open(storeFolder(root), OPTIONS);
   await work(registry, await registry.active());
 }
 
