@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { errnoCode, isMissing } from './errno.js';
 
 /** Whether a change survives a power cut: `full` waits for the disk, `none` leaves it to the system (tests). */
 export type Durability = 'full' | 'none';
@@ -65,10 +66,27 @@ export async function readJson(file: string): Promise<unknown> {
  * the disk too: a file that was synced inside is of no use in a folder that was not.
  */
 export async function makeFolder(folder: string, durability: Durability = 'full'): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
+  const first = await mkdir(folder, { recursive: true }).catch(async (error: unknown) => {
+    throw isMissing(error) ? await whyMissing(folder, error) : error;
+  });
   if (first === undefined) return;
   for (let made = folder; made.length >= first.length; made = path.dirname(made)) {
     await syncFolder(path.dirname(made), durability);
+  }
+}
+
+/**
+ * Node says ENOENT, whatever the reason, when a folder cannot be made with those above it on a read-only file system:
+ * made alone, the first of them that is missing tells. Where it can be made, the folder above it had just vanished.
+ */
+async function whyMissing(folder: string, error: unknown): Promise<unknown> {
+  try {
+    await mkdir(folder);
+    return error;
+  } catch (reason) {
+    const above = path.dirname(folder);
+    if (isMissing(reason) && above !== folder) return whyMissing(above, error);
+    return errnoCode(reason) === 'EEXIST' ? error : reason;
   }
 }
 

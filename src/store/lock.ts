@@ -1,8 +1,9 @@
-import { mkdir, readdir, rm, unlink } from 'node:fs/promises';
+import { readdir, rm, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { abortError, throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
+import { makeFolder } from './atomic-file.js';
 import {
   createOwnerFile,
   describeOwner,
@@ -68,7 +69,7 @@ export async function acquireLock(file: string, options: LockOptions): Promise<L
     ...{ file, ownerFile, self: owner, silenceMs, watch: new SilenceWatch() },
     removeGate: () => removeGate(file),
   };
-  await mkdir(path.dirname(file), { recursive: true });
+  await makeFolder(path.dirname(file), 'none');
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
     throwIfAborted(signal, options.operation);
     if (await createOwnerFile(ownerFile, owner)) {

@@ -40,6 +40,8 @@ export async function removeIfEmpty(folder: string): Promise<boolean> {
     const code = errnoCode(error);
     // A folder that is not empty is ENOTEMPTY on Linux, EEXIST on some systems, EPERM on Windows.
     if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'EPERM') return false;
+    // On a read-only file system all that is told is that nothing is removed: also of what is not there.
+    if (code === 'EROFS') return false;
     throw error;
   }
 }

@@ -21,9 +21,12 @@ export interface DeployStore {
   content: () => Promise<Record<string, string>>;
 }
 
-/** Opens a store for tests of the store itself: packages are unpacked and sealed, no Python runs. */
-export async function deployStore(options: Partial<DeployerWithSteps> = {}): Promise<DeployStore> {
-  const folder = await temporaryFolder();
+/** Opens a store for tests of the store itself, in `place`: packages are unpacked and sealed, no Python runs. */
+export async function deployStore(
+  options: Partial<DeployerWithSteps> = {},
+  place?: string,
+): Promise<DeployStore> {
+  const folder = place ?? (await temporaryFolder());
   const root = path.join(folder, 'store');
   const join: DeployStore['join'] = async (more = {}) => {
     const registry = await Registry.open(root, { durability: 'none', pollMs: 60_000 });
@@ -59,7 +62,9 @@ async function contentOf(root: string): Promise<Record<string, string>> {
       ? 'folder'
       : entry.isSymbolicLink()
         ? `-> ${await readlink(full)}`
-        : (await readFile(full)).toString('latin1');
+        : entry.name === '.reserve'
+          ? 'random bytes'
+          : (await readFile(full)).toString('latin1');
   }
   return content;
 }
