@@ -52,6 +52,7 @@ export type { RegistryFilter, RegistryOptions } from './registry/registry.js';
 export type { SwitchBack } from './registry/barring.js';
 export type { MappingChange } from './registry/mappings.js';
 export type { RegistryDamage } from './registry/rebuild.js';
+export type { MovedFiles } from './registry/shared-content.js';
 export type { VersionUse } from './registry/uses.js';
 export type * from './registry/types.js';
 export { FramePool, type FramePoolOptions } from './frames/frame-pool.js';

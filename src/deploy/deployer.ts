@@ -10,6 +10,7 @@ import type { VenvManager } from '../python/venv-manager.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';
 import type { Durability } from '../store/atomic-file.js';
+import { withReserve } from '../store/reserve.js';
 import { onStore } from '../store/store-error.js';
 import type { PackageValidator } from '../validation/package-validator.js';
 import { BackgroundCompiler } from './compile.js';
@@ -338,7 +339,8 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   }
 
   #recoverStore(o: OperationOptions): Promise<RecoveryReport> {
-    return onStore('recover the store', () => recoverStore(this.#registry, this.#options.durability, o));
+    const recover = () => recoverStore(this.#registry, this.#options.durability, o);
+    return onStore('recover the store', () => withReserve(this.#registry.layout, recover));
   }
 
   async #watchTurn(o: WatchOptions, signal: AbortSignal): Promise<void> {

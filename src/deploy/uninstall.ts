@@ -3,6 +3,7 @@ import { RunnerError } from '../errors.js';
 import type { VersionRef } from '../package/types.js';
 import type { Registry } from '../registry/registry.js';
 import type { Durability } from '../store/atomic-file.js';
+import { keepReserve, withReserve } from '../store/reserve.js';
 import { recoverVersion } from './recovery.js';
 import { Transaction } from './transaction.js';
 import { settleTwice } from './unwind.js';
@@ -26,11 +27,21 @@ export interface RemovalOptions extends OperationOptions {
 }
 
 /**
- * Takes a version off the registry, then off the disk.
+ * Takes a version off the registry, then off the disk, on a full one by the store's reserve.
  *
  * @throws RunnerError `not_found`, `unsafe_uninstall` (2007), `lock_timeout`, `aborted`
  */
 export async function removeVersion(
+  registry: Registry,
+  name: string,
+  version: string,
+  options: RemovalOptions,
+): Promise<void> {
+  await withReserve(registry.layout, () => removeOnce(registry, name, version, options));
+  await keepReserve(registry.layout); // it may have been made when there was less room
+}
+
+async function removeOnce(
   registry: Registry,
   name: string,
   version: string,

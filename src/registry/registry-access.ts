@@ -4,6 +4,7 @@ import { RunnerError } from '../errors.js';
 import type { Durability } from '../store/atomic-file.js';
 import { appendAudit, audited } from '../store/audit-log.js';
 import type { StoreLayout } from '../store/layout.js';
+import { withReserve } from '../store/reserve.js';
 import { onStore } from '../store/store-error.js';
 import type { RegistryDamage } from './rebuild.js';
 import type { RegistryContent } from './registry-file.js';
@@ -98,9 +99,8 @@ export class RegistryAccess {
   ): Promise<T> {
     this.#enter(what, o);
     const { signal } = o;
-    return this.#track(
-      onStore(`${what} in ${this.#layout.root}`, () => this.#file.hold(what, work, { signal })),
-    );
+    const held = () => this.#file.hold(what, work, { signal });
+    return this.#track(onStore(`${what} in ${this.#layout.root}`, () => withReserve(this.#layout, held)));
   }
 
   /** A change that is in the audit log, however it ends. */
@@ -111,7 +111,9 @@ export class RegistryAccess {
     apply: (content: RegistryContent) => T | Promise<T>,
   ): Promise<T> {
     const what = [operation, record.name, record.version, 'for', ...record.pids].filter(Boolean).join(' ');
-    return audited(this.#auditLog, { operation, ...record }, () => this.change(what, o, apply));
+    return audited(this.#auditLog, { operation, ...record }, () =>
+      withReserve(this.#layout, () => this.change(what, o, apply)),
+    );
   }
 
   /** A record of something that has happened: a log that cannot be written does not undo it. */

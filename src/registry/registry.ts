@@ -4,6 +4,7 @@ import type { ProcessIdentity } from '../process/identity.js';
 import { showAs } from '../readable.js';
 import { makeFolder, type Durability } from '../store/atomic-file.js';
 import { StoreLayout } from '../store/layout.js';
+import { keepReserve } from '../store/reserve.js';
 import { onStore } from '../store/store-error.js';
 import { checkNotBarred, stepBackFrom, unbar, type SwitchBack } from './barring.js';
 import type { RegistryEvents } from './events.js';
@@ -92,6 +93,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
           await makeFolder(folder, registry.durability);
         }
         await registry.#access.open({ signal });
+        await keepReserve(layout);
       });
       return registry;
     } catch (error) {

@@ -87,6 +87,11 @@ export class StoreLayout {
     return path.join(this.algorithms, '.staging');
   }
 
+  /** Given up when a disk is so full that nothing could be taken off it: `<root>/algorithms/.reserve`. */
+  get reserve(): string {
+    return path.join(this.algorithms, '.reserve');
+  }
+
   /** Unpacked wheels shared by all environments: `<root>/algorithms/.wheels`. */
   get wheelStore(): string {
     return path.join(this.algorithms, '.wheels');

@@ -69,7 +69,7 @@ test(
     }
     const deployed = await readdir(path.join(layout.deployedRoot, 'sample')).catch(() => []);
     expect(deployed.sort()).toEqual(entries.map(({ version }) => version).sort());
-    expect((await readdir(layout.algorithms)).sort()).toEqual(['deployed', 'zips']);
+    expect((await readdir(layout.algorithms)).sort()).toEqual(['.reserve', 'deployed', 'zips']);
     expect(await readdir(layout.root)).toHaveLength(4); // active, algorithms, logs, registry.json
   },
 );

@@ -111,7 +111,7 @@ test('an activation that fails at any of its steps says so, or has happened', as
   const codes = new Set<string>();
   for (let at = 1; at <= count; at++) {
     await store.registry.deactivate({ pids: ['A01'] }).catch(() => undefined);
-    const { error } = await attempt({ mode: 'fail', at, code: 'ENOSPC' });
+    const { error } = await attempt({ mode: 'fail', at, code: 'EIO' });
     if (error) codes.add(error.code);
     const active = await store.registry.active();
     expect('A01' in active, `step ${at}`).toBe(error === undefined);

@@ -34,7 +34,7 @@ const OLD_CALLS = [...PATH_CALLS, 'open', 'write', 'fsync'];
  * const { count } = await steps({ mode: 'count' }, activate);
  * for (let at = 1; at <= count; at++) {
  *   await store.registry.deactivate({ pids: ['A01'] }).catch(() => undefined);
- *   const { error } = await steps({ mode: 'fail', at, code: 'ENOSPC' }, activate);
+ *   const { error } = await steps({ mode: 'fail', at, code: 'EIO' }, activate);
  *   // Whatever failed: the id is active, or an error has said that it is not.
  *   assert.equal('A01' in (await store.registry.active()), error === undefined);
  * }

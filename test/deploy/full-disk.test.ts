@@ -1,0 +1,76 @@
+import { stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { deployStore } from '../support/deploy-store.js';
+import { NO_MOUNTS, smallDisk } from '../support/mounts.js';
+
+/** A store with three versions, the last of them active, on a disk that is then filled to the last block. */
+async function fullStore() {
+  const { folder, fill } = await smallDisk(16);
+  const store = await deployStore({ retention: { keep: 1 } }, folder);
+  for (const version of ['1.0.0', '2.0.0', '3.0.0']) {
+    await store.deployer.install(
+      await store.zip({ version, files: { 'big.bin': Buffer.alloc(300_000, 1) } }),
+    );
+  }
+  await store.registry.activate({ name: 'sample', version: '3.0.0', pids: ['A01'] });
+  fill();
+  await expect(writeFile(path.join(folder, 'more'), 'x')).rejects.toMatchObject({ code: 'ENOSPC' });
+  const versions = async () => (await store.registry.list()).map(({ version }) => version);
+  return { ...store, fill, versions };
+}
+
+const reserveBytes = async (file: string) => (await stat(file).catch(() => ({ size: 0 }))).size;
+
+test.skipIf(NO_MOUNTS)(
+  'on a disk without one free block versions can be pruned, and the reserve is made again',
+  async () => {
+    const { deployer, registry, versions, fill } = await fullStore();
+    const before = await reserveBytes(registry.layout.reserve);
+    expect(before).toBeGreaterThan(200_000);
+    expect(await deployer.prune()).toMatchObject({ pruned: [{ version: '2.0.0' }, { version: '1.0.0' }] });
+    expect(await versions()).toEqual(['3.0.0']);
+    expect(await deployer.verify('sample', '3.0.0')).toMatchObject({ intact: true });
+    expect(await reserveBytes(registry.layout.reserve)).toBe(before);
+    fill();
+    await deployer.uninstall('sample', '3.0.0', { force: true });
+    expect(await versions()).toEqual([]);
+  },
+);
+
+test.skipIf(NO_MOUNTS)(
+  'on a disk without one free block product ids can be bound, moved and freed, by a host that has just started too',
+  async () => {
+    const { join, registry, fill, versions } = await fullStore();
+    await registry.switch({ name: 'sample', version: '2.0.0', pids: ['A01'] });
+    fill();
+    const other = await join();
+    expect(await other.registry.rollback({ pid: 'A01' })).toMatchObject({ version: '3.0.0' });
+    fill();
+    await using use = await other.registry.use('sample', '3.0.0');
+    fill();
+    await other.registry.deactivate({ pids: ['A01'] });
+    fill();
+    await expect(other.deployer.uninstall('sample', '3.0.0')).rejects.toMatchObject({
+      code: 'unsafe_uninstall',
+    });
+    await use.release();
+    await other.deployer.uninstall('sample', '3.0.0');
+    expect(await versions()).toEqual(['1.0.0', '2.0.0']);
+  },
+);
+
+test.skipIf(NO_MOUNTS)(
+  'an install on a disk without one free block fails, leaves the reserve to those who remove, and the store as it was',
+  async () => {
+    const { deployer, registry, content, folder } = await fullStore();
+    const before = await content();
+    await expect(deployer.install(path.join(folder, 'package-1.zip'), { force: true })).rejects.toMatchObject(
+      {
+        ...{ code: 'install_failed', cause: { code: 'ENOSPC' } },
+      },
+    );
+    expect(await content()).toEqual(before);
+    expect(await reserveBytes(registry.layout.reserve)).toBeGreaterThan(200_000);
+  },
+);
