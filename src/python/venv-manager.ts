@@ -23,6 +23,7 @@ import { noneFits, refuse, type Refusal } from './select.js';
 import { snapshot } from './snapshot.js';
 import type { InstallReport, Interpreter, InterpreterNeed, Venv, VenvManagerEvents } from './types.js';
 import { verifyEnvironment } from './verify.js';
+import { TimeLimit } from './time-limit.js';
 import { usesWheel } from './wheel-use.js';
 import { WheelStore, type WheelPruneReport } from './wheel-store.js';
 
@@ -197,39 +198,24 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
     venv: Venv,
     options: { wheels: string; requirements: string } & OperationOptions,
   ): Promise<InstallReport> {
-    const { signal } = options;
-    const startedAt = performance.now();
-    throwIfAborted(signal, 'installation');
-    const requirements = await readRequirements(options.requirements);
-    const wheelsFolder = path.resolve(options.wheels);
-    const progress = this.#progressOf(venv.dir);
-    if (requirements.lines.length === 0) {
-      progress.end();
-      return { installer: this.installer, installed: [], durationMs: performance.now() - startedAt };
-    }
-    const wheels = await listWheels(wheelsFolder);
-    if (wheels.length === 0) throw noWheels(wheelsFolder, requirements.lines);
-    const facts = await this.#facts.get(venv.interpreter, { signal });
-    const before = await snapshot(venv);
+    throwIfAborted(options.signal, 'installation');
+    using limit = new TimeLimit(this.#timeoutMs, options.signal);
     try {
-      const installation: Installation = {
-        venv,
-        facts,
-        wheelsFolder,
-        wheels,
-        requirements,
-        signal,
-        timeoutMs: this.#timeoutMs,
-        onLine: this.#outputOf(venv.dir),
-        onProgress: progress.at,
-      };
-      const installer = await this.#installerFor(installation);
-      const installed = await this.#installBy(installer, installation);
-      progress.end();
-      return { installer, installed, durationMs: performance.now() - startedAt };
+      return await this.#install(venv, { ...options, signal: limit.signal });
     } catch (error) {
-      await before.restore();
-      throw error;
+      if (!limit.hasPassed) throw error;
+      throw new RunnerError(
+        'timeout',
+        `The installation into ${venv.dir} did not end within ${this.#timeoutMs} ms, and was undone. Give VenvManager a ` +
+          'longer timeoutMs if the wheels are large or the disk is slow',
+        {
+          cause: error,
+          details: {
+            ...{ timeoutMs: this.#timeoutMs, path: venv.dir },
+            output: RunnerError.is(error) ? error.details.output : undefined,
+          },
+        },
+      );
     }
   }
 
@@ -293,6 +279,45 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
         kept: 0,
       }
     );
+  }
+
+  async #install(
+    venv: Venv,
+    options: { wheels: string; requirements: string } & OperationOptions,
+  ): Promise<InstallReport> {
+    const { signal } = options;
+    const startedAt = performance.now();
+    const requirements = await readRequirements(options.requirements);
+    const wheelsFolder = path.resolve(options.wheels);
+    const progress = this.#progressOf(venv.dir);
+    if (requirements.lines.length === 0) {
+      progress.end();
+      return { installer: this.installer, installed: [], durationMs: performance.now() - startedAt };
+    }
+    const wheels = await listWheels(wheelsFolder);
+    if (wheels.length === 0) throw noWheels(wheelsFolder, requirements.lines);
+    const facts = await this.#facts.get(venv.interpreter, { signal });
+    const before = await snapshot(venv);
+    try {
+      const installation: Installation = {
+        venv,
+        facts,
+        wheelsFolder,
+        wheels,
+        requirements,
+        signal,
+        timeoutMs: this.#timeoutMs,
+        onLine: this.#outputOf(venv.dir),
+        onProgress: progress.at,
+      };
+      const installer = await this.#installerFor(installation);
+      const installed = await this.#installBy(installer, installation);
+      progress.end();
+      return { installer, installed, durationMs: performance.now() - startedAt };
+    } catch (error) {
+      await before.restore();
+      throw error;
+    }
   }
 
   /** `link` where it was asked for and can do all that pip does, and where there is no pip at all. */

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmod, lstat, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -7,6 +8,7 @@ import { assetPath } from '../../src/assets.js';
 import { recordHash } from '../../src/python/record.js';
 import type { Interpreter, Venv } from '../../src/python/types.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
+import { acquireLock } from '../../src/store/lock.js';
 import { environmentTree, pythonsView } from '../support/environment-report.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { wheelFolder } from '../support/wheels.js';
@@ -123,6 +125,26 @@ describe('the wheel store', () => {
     expect(await readFile(path.join(venv.sitePackages, 'helper.py'), 'utf8')).toBe('VALUE = 8\n');
     const three = await wheelFolder([helper], 'helper>=3\n');
     await expect(manager.install(await fresh(), three)).rejects.toMatchObject({ code: 'wheels_missing' });
+  });
+
+  test('an installation that waits for another process to unpack is over when its own time is', async () => {
+    const source = await wheelFolder([helper], 'helper\n');
+    const { folder, manager, fresh } = await store();
+    await manager.install(await fresh(), source);
+    const [wheel = ''] = await readdir(source.wheels);
+    const sha256 = createHash('sha256')
+      .update(await readFile(path.join(source.wheels, wheel)))
+      .digest('hex');
+    const entry = path.join(folder, 'entries', sha256.slice(0, 2), sha256);
+    await rm(entry, { recursive: true });
+    await using _held = await acquireLock(`${entry}.lock`, { operation: 'unpack' });
+    const venv = await fresh();
+    const hurried = new VenvManager({ installer: 'link', wheelStore: folder, timeoutMs: 2_000 });
+    await expect(hurried.install(venv, source)).rejects.toMatchObject({
+      code: 'timeout',
+      message: expect.stringContaining(`${venv.dir} did not end within 2000 ms`) as string,
+    });
+    expect(await readdir(venv.sitePackages)).toEqual([]);
   });
 
   test('keeps an algorithm that writes into its site-packages away from other environments', async () => {
