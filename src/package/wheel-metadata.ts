@@ -1,6 +1,6 @@
 import type { OperationOptions } from '../abort.js';
 import type { Archive, ArchiveEntry } from './archive-types.js';
-import { quote, zipFault } from './archive/fault.js';
+import { BUILD_AGAIN, quote, zipFault } from './archive/fault.js';
 import { compareVersions, parseVersion } from './pep440.js';
 import { decodeText, shown } from './text.js';
 import type { Wheel } from './types.js';
@@ -61,29 +61,33 @@ export async function metadataOf(
 ): Promise<WheelMetadata | undefined> {
   const folder = distInfoOf(archive, wheel);
   const metadata = archive.get(`${folder}/METADATA`);
-  if (!metadata || metadata.isDirectory) throw zipFault(archive.path, `has no ${folder}/METADATA`);
+  if (!metadata || metadata.isDirectory) throw wheelFault(archive, `has no ${folder}/METADATA`);
   if (archive.get(`${folder}/WHEEL`)?.isDirectory !== false)
-    throw zipFault(archive.path, `has no ${folder}/WHEEL`);
+    throw wheelFault(archive, `has no ${folder}/WHEEL`);
   if (!spend(o.budget, metadata.sizeBytes)) return undefined;
   const bytes = await archive.read(metadata, { signal: o.signal, maxBytes: MAX_METADATA_BYTES });
   const text = decodeText(bytes);
-  if (text === undefined) throw zipFault(archive.path, 'is not text', metadata.name);
+  if (text === undefined) throw wheelFault(archive, 'is not text', metadata.name);
   const { name, version, ...known } = parseMetadata(text);
   if (name !== undefined && normalizeProjectName(name) !== wheel.name) {
-    throw zipFault(
-      archive.path,
+    throw wheelFault(
+      archive,
       `says it is ${shown(name)}, its file name that it is ${wheel.name}`,
       metadata.name,
     );
   }
   if (version !== undefined && !isSameVersion(version, wheel.version)) {
-    throw zipFault(
-      archive.path,
+    throw wheelFault(
+      archive,
       `says it is version ${shown(version)}, its file name that it is ${wheel.version}`,
       metadata.name,
     );
   }
   return known;
+}
+
+function wheelFault({ path }: Archive, fault: string, entry?: string): Error {
+  return zipFault(path, fault, entry, { remedy: BUILD_AGAIN });
 }
 
 function spend(budget: LookBudget | undefined, bytes: number): boolean {
@@ -101,16 +105,16 @@ function distInfoOf(archive: Archive, { name }: Wheel): string {
     if (top.endsWith('.dist-info')) folders.add(top);
   }
   const [folder, other] = folders;
-  if (folder === undefined) throw zipFault(archive.path, 'is no wheel: it has no .dist-info folder');
+  if (folder === undefined) throw wheelFault(archive, 'is no wheel: it has no .dist-info folder');
   if (other !== undefined) {
-    throw zipFault(
-      archive.path,
+    throw wheelFault(
+      archive,
       `is no wheel: it has two .dist-info folders, ${quote(folder)} and ${quote(other)}`,
     );
   }
   const [project = ''] = folder.slice(0, -'.dist-info'.length).split('-', 1);
   if (normalizeProjectName(project) !== name) {
-    throw zipFault(archive.path, `has ${quote(folder)}, its file name says that it is ${name}`);
+    throw wheelFault(archive, `has ${quote(folder)}, its file name says that it is ${name}`);
   }
   return folder;
 }

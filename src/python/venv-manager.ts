@@ -120,6 +120,14 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   }
 
   /**
+   * Where interpreters are looked for: as given in the options, or folders of this machine.
+   * @internal
+   */
+  placesLookedAt(): string[] {
+    return placesLookedAt({ given: this.#given });
+  }
+
+  /**
    * The first interpreter that accepts a wheel of every project and has the version asked for.
    *
    * @throws RunnerError `incompatible_python` naming each wheel that fits none, the tags it wants, and for each
@@ -138,7 +146,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
       if (!refusal && probed.ok) return probed.interpreter;
       if (refusal) refusals.push(refusal);
     }
-    throw noneFits(need, refusals, placesLookedAt({ given: this.#given }));
+    throw noneFits(need, refusals, this.placesLookedAt());
   }
 
   /**

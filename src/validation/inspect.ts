@@ -30,6 +30,8 @@ export interface InspectOptions extends OperationOptions {
   checks: CheckList;
   /** Interpreters to judge the wheels for, in the order of preference; as few are asked as will do. */
   interpreters: () => AsyncGenerator<Interpreter, void, undefined>;
+  /** Where interpreters are looked for, to be told when there is none. */
+  placesLookedAt: () => readonly string[];
 }
 
 /**
@@ -93,7 +95,11 @@ async function inspectParts(
   }
   const interpreter =
     requirements.length === 0 || layout.hasWheelsFolder
-      ? await judgeWheels(source, required, known, python, { checks, interpreters })
+      ? await judgeWheels(source, required, known, python, {
+          checks,
+          interpreters,
+          placesLookedAt: o.placesLookedAt,
+        })
       : undefined;
   if (!manifest) return { layout, inspection: undefined, warnings };
   return {

@@ -32,7 +32,7 @@ export async function judgeWheels(
   { requirements, constraints }: PackageRequirements,
   known: KnownWheel[],
   python: PythonNeed,
-  o: { checks: CheckList; interpreters: AsyncIterable<Interpreter> },
+  o: { checks: CheckList; interpreters: AsyncIterable<Interpreter>; placesLookedAt: () => readonly string[] },
 ): Promise<Interpreter | undefined> {
   const { checks } = o;
   const judged: Judged[] = [];
@@ -57,7 +57,7 @@ export async function judgeWheels(
     return undefined;
   }
   if (judged.length === 0) {
-    checks.fail('python_compatible', noneFound(source));
+    checks.fail('python_compatible', noneFound(source, python, o.placesLookedAt()));
     return undefined;
   }
   // The interpreter that comes closest tells the most.
@@ -80,10 +80,16 @@ function hasVersion({ version }: Interpreter, { pythonVersion }: PythonNeed): bo
   return pythonVersion === undefined || meetsVersion(version, pythonVersion) === true;
 }
 
-function noneFound(source: PackageSource): RunnerError {
+function noneFound(
+  source: PackageSource,
+  { pythonVersion }: PythonNeed,
+  places: readonly string[],
+): RunnerError {
+  const wanted = pythonVersion === undefined ? '' : `, which asks for Python ${shown(pythonVersion)},`;
   return new RunnerError(
     'incompatible_python',
-    'No Python 3.8 or later was found on this machine: install one, or say where it is with the option python',
+    `${source.path}${wanted} needs a Python, and no usable one, 3.8 or later, was found in ` +
+      `${listed(places) || 'any place: none was given'}. Install one there, or name one in the option python`,
     { details: { path: source.path, interpreters: [] } },
   );
 }

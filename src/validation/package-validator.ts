@@ -130,17 +130,18 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
   async validate(target: string, o: OperationOptions = {}): Promise<ValidationReport> {
     throwIfAborted(o.signal, `validation of ${target}`);
     const checks = this.#checkList();
+    const inspected: Partial<Inspected> = {};
     let report: ValidationReport;
     try {
       const isFolder = (await stat(target).catch(() => undefined))?.isDirectory() ?? false;
       report = isFolder
-        ? await this.#validateFolder(target, checks, o)
-        : await this.#validateZip(target, checks, o);
+        ? await this.#validateFolder(target, checks, inspected, o)
+        : await this.#validateZip(target, checks, inspected, o);
     } catch (error) {
       const fault = asFault(target, error);
       // A fault that leaves nothing more to look at.
       checks.fail(nextCheck(checks, fault), fault);
-      report = this.#finish(checks, {}, undefined);
+      report = this.#finish(checks, inspected, undefined);
     }
     this.emit('report', report);
     return report;
@@ -153,11 +154,18 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
     return findings;
   }
 
-  async #validateZip(zip: string, checks: CheckList, o: OperationOptions): Promise<ValidationReport> {
+  /** @param found - takes what the inspection found, for the report of a fault that comes after it */
+  async #validateZip(
+    zip: string,
+    checks: CheckList,
+    found: Partial<Inspected>,
+    o: OperationOptions,
+  ): Promise<ValidationReport> {
     await using archive = await this.#openArchive(zip, o.signal);
     checks.pass('zip_open', `${archive.entries.length} entries`);
     const integrity = await this.#checkSignature(archive, checks, o.signal);
     const inspected = await this.#inspect(archiveSource(archive), checks, o.signal, integrity);
+    Object.assign(found, inspected);
     const { inspection, layout } = inspected;
     if (!inspection || checks.failures.length > 0 || !this.runsSmoke)
       return this.#finish(checks, inspected, undefined);
@@ -171,10 +179,16 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
     });
   }
 
-  async #validateFolder(folder: string, checks: CheckList, o: OperationOptions): Promise<ValidationReport> {
+  async #validateFolder(
+    folder: string,
+    checks: CheckList,
+    found: Partial<Inspected>,
+    o: OperationOptions,
+  ): Promise<ValidationReport> {
     checks.skip('zip_open', 'this is a folder');
     checks.skip('integrity', 'a folder has no signature');
     const inspected = await this.#inspect(await folderSource(folder, o), checks, o.signal);
+    Object.assign(found, inspected);
     const { inspection, layout } = inspected;
     if (!inspection || checks.failures.length > 0 || !this.runsSmoke)
       return this.#finish(checks, inspected, undefined);
@@ -206,6 +220,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
       checks,
       signal,
       interpreters: () => this.#manager().interpretersInTurn({ signal }),
+      placesLookedAt: () => this.#manager().placesLookedAt(),
     });
     await integrity?.wheels(inspected);
     return inspected;
@@ -300,7 +315,11 @@ function asFault(target: string, error: unknown): RunnerError {
 
 /** The check that a fault was met in. */
 function nextCheck(checks: CheckList, fault: RunnerError): CheckName {
-  if (fault.code === 'invalid_zip') return checks.has('zip_open') ? 'zip_layout' : 'zip_open';
+  if (fault.code === 'invalid_zip') {
+    const early = (['zip_open', 'zip_layout'] as const).find((name) => !checks.has(name));
+    // Later it is content that turns out damaged while it is unpacked for the trial run.
+    if (early) return early;
+  }
   return checks.has('environment') ? 'smoke_execute' : 'environment';
 }
 

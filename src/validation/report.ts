@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { Check, ValidationReport } from '../package/types.js';
 import { printable } from '../package/text.js';
 import { showAs } from '../readable.js';
@@ -26,8 +27,8 @@ export function makeReport(
 
 /** The report as a person reads it: one line a check, then warnings, and what failed first said in full. */
 export function formatReport(report: ValidationReport): string {
-  const { summary, checks, error, manifest, warnings = [] } = report;
-  const title = manifest ? `${manifest.name} ${manifest.version}: ` : '';
+  const { summary, checks, error, warnings = [] } = report;
+  const title = titleOf(report);
   const head = `${title}${summary.status} (${summary.passed} passed, ${summary.failed} failed, ${summary.skipped} skipped)`;
   const width = Math.max(...checks.map(({ name }) => name.length), 0);
   return [
@@ -39,4 +40,12 @@ export function formatReport(report: ValidationReport): string {
   ]
     .map((line) => printable(line).trimEnd())
     .join('\n');
+}
+
+/** What the report is of: the package by its own name, or the file when it came to nothing more. */
+function titleOf({ manifest, error }: ValidationReport): string {
+  if (manifest) return `${manifest.name} ${manifest.version}: `;
+  const file = error?.details.path;
+  // A fault inside a wheel names the wheel after the package.
+  return file === undefined ? '' : `${path.basename(file.replace(/: ".*$/s, ''))}: `;
 }

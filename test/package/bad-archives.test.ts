@@ -33,6 +33,9 @@ function expectNames(error: RunnerError, file: string, bad: BadArchive): void {
   expect(error.errorCode).toBe('2001');
   expect(error.message).toMatch(bad.fault);
   expect(error.message.startsWith(file)).toBe(true);
+  // A sentence for the fault, and one for the remedy.
+  expect(error.message).toMatch(/\. (Ask its maker|Copy the package again)/);
+  expect(error.message.slice(file.length)).not.toMatch(/: (is|has|unpacks|overlaps|runs) /);
   if (bad.entry !== undefined) expect(error.message).toContain(`entry "${bad.entry}"`);
   // eslint-disable-next-line no-control-regex -- what a hostile name must not smuggle into a log
   expect(error.message.slice(file.length)).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e]/);

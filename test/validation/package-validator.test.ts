@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { packageEntries, writeZip } from '../../src/testing/index.js';
+import { VenvManager } from '../../src/python/venv-manager.js';
 import { PackageValidator } from '../../src/validation/package-validator.js';
 import { formatReport } from '../../src/validation/report.js';
 import { packageFile, phasedAlgorithm, wheelOf } from '../support/package-file.js';
@@ -175,6 +176,18 @@ describe('inspect', () => {
     for (const { tags } of details.interpreters) expect(tags).toContain('py3-none-any');
   });
 
+  test('names the places that were looked at when there is no Python at all', async () => {
+    const nowhere = path.join(await temporaryFolder(), 'no python');
+    const lonely = new PackageValidator({ venvs: new VenvManager({ python: nowhere }) });
+    const file = await packageFile();
+    await expect(lonely.inspect(file)).rejects.toMatchObject({
+      code: 'incompatible_python',
+      message:
+        `${file} needs a Python, and no usable one, 3.8 or later, was found in ${nowhere}. ` +
+        'Install one there, or name one in the option python',
+    });
+  });
+
   test('a package whose wheels folder is empty and that requires nothing is legal', async () => {
     expect(await validator.inspect(await packageFile({ sdk: null, requirements: '' }))).toMatchObject({
       wheels: [],
@@ -336,6 +349,32 @@ describe('validate', () => {
     const report = await validator.validate(await packageFile(Buffer.from('no zip')));
     expect(failed(report)).toEqual(['zip_open']);
     expect(report.error?.code).toBe('invalid_zip');
+  });
+
+  test('a file that is not there is said to be so, without the words of the system', async () => {
+    const file = path.join(await temporaryFolder(), 'gone.zip');
+    const report = await validator.validate(file);
+    expect(report.error).toMatchObject({
+      code: 'invalid_zip',
+      message: `${file} is not there. Look at the path, or copy the package there again`,
+    });
+    expect(formatReport(report)).toMatch(/^gone\.zip: FAIL/);
+  });
+
+  test('content found damaged while it is unpacked fails one check, and the report still says whose', async () => {
+    const entries = [{ name: 'sample/model.bin', data: 'a model'.repeat(100) }];
+    const bytes = writeZip([...(await packageEntries()), ...entries].map((e) => ({ ...e, stored: true })));
+    const at = bytes.indexOf('a modela model');
+    bytes.writeUInt8(0, at);
+    const report = await validator.validate(await packageFile(bytes));
+    const names = report.checks.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(report.checks.filter(({ result }) => result === 'FAIL')).toMatchObject([{ name: 'environment' }]);
+    expect(report).toMatchObject({ error: { code: 'invalid_zip' }, manifest: { name: 'sample' } });
+    expect(report.error?.message).toMatch(
+      /entry "sample\/model\.bin" is damaged: .*\. Copy the package again/,
+    );
+    expect(formatReport(report)).toMatch(/^sample 1\.0\.0: FAIL/);
   });
 
   test('an unpacked project folder is validated where it lies, and nothing is left in the temp dir', async () => {

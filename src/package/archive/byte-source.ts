@@ -1,6 +1,6 @@
 import { constants, readSync } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
-import { zipFault } from './fault.js';
+import { COPY_AGAIN, zipFault } from './fault.js';
 import type { FileRange } from '../archive-types.js';
 
 /** Random access to the bytes of an archive; positions count from its first byte. */
@@ -26,7 +26,8 @@ export class ByteSource {
     let handle: FileHandle | undefined;
     try {
       // Looked at before it is opened: opening a pipe or a device would wait or act.
-      if (!(await stat(path)).isFile()) throw zipFault(path, 'is not a regular file');
+      if (!(await stat(path)).isFile())
+        throw zipFault(path, 'is not a regular file', undefined, { remedy: 'Give the path of a package' });
       handle = await open(path, constants.O_RDONLY);
       const { size } = await handle.stat();
       const { offset, length } = range ?? { offset: 0, length: size };
@@ -72,7 +73,7 @@ export class ByteSource {
         .catch((error: unknown) => {
           throw cannotRead(this.path, error);
         });
-      if (bytesRead === 0) throw zipFault(this.path, 'became shorter while it was read');
+      if (bytesRead === 0) throw becameShorter(this.path);
       done += bytesRead;
     }
     return buffer;
@@ -91,7 +92,7 @@ export class ByteSource {
     } catch (error) {
       throw cannotRead(this.path, error);
     }
-    if (bytesRead !== length) throw zipFault(this.path, 'became shorter while it was read');
+    if (bytesRead !== length) throw becameShorter(this.path);
     return buffer;
   }
 
@@ -109,12 +110,40 @@ export class ByteSource {
 
   #checkRange(position: number, length: number): void {
     if (position < 0 || length < 0 || position + length > this.size) {
-      throw zipFault(this.path, `ends at ${this.size}, before byte ${position + length} that is referred to`);
+      throw zipFault(
+        this.path,
+        `ends at byte ${this.size}, before byte ${position + length} that is referred to`,
+        undefined,
+        { remedy: COPY_AGAIN },
+      );
     }
   }
 }
 
+function becameShorter(path: string): Error {
+  return zipFault(path, 'became shorter while it was read', undefined, {
+    remedy: 'Wait until it is copied whole, then try again',
+  });
+}
+
 function cannotRead(path: string, error: unknown): Error {
-  const reason = error instanceof Error ? error.message : String(error);
-  return zipFault(path, `cannot be read (${reason})`, undefined, error);
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  switch (code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return zipFault(path, 'is not there', undefined, {
+        remedy: 'Look at the path, or copy the package there again',
+        cause: error,
+      });
+    case 'EACCES':
+    case 'EPERM':
+      return zipFault(path, 'may not be read by this user', undefined, {
+        remedy: 'Give the user that this program runs as the right to read it',
+        cause: error,
+      });
+    default: {
+      const reason = error instanceof Error ? error.message : String(error);
+      return zipFault(path, `cannot be read (${reason})`, undefined, { remedy: COPY_AGAIN, cause: error });
+    }
+  }
 }

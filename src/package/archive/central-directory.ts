@@ -1,7 +1,7 @@
 import type { ArchiveEntry } from '../archive-types.js';
 import { readName } from './entry-name.js';
 import { readExtraFields } from './extra-fields.js';
-import { zipFault } from './fault.js';
+import { COPY_AGAIN, zipFault } from './fault.js';
 import {
   CENTRAL_HEADER,
   CENTRAL_HEADER_BYTES,
@@ -83,17 +83,21 @@ export function readDirectory(
 
 function recordEnd(archive: string, directory: Buffer, at: number, what: string): number {
   if (at + CENTRAL_HEADER_BYTES > directory.length) {
-    throw zipFault(archive, `${what} is missing: more entries are announced than there are`);
+    throw damaged(archive, `${what} is missing: more entries are announced than there are`);
   }
-  if (directory.readUInt32LE(at) !== CENTRAL_HEADER) throw zipFault(archive, `${what} has no signature`);
+  if (directory.readUInt32LE(at) !== CENTRAL_HEADER) throw damaged(archive, `${what} has no signature`);
   const end =
     at +
     CENTRAL_HEADER_BYTES +
     directory.readUInt16LE(at + 28) +
     directory.readUInt16LE(at + 30) +
     directory.readUInt16LE(at + 32);
-  if (end > directory.length) throw zipFault(archive, `${what} runs past the directory's end`);
+  if (end > directory.length) throw damaged(archive, `${what} runs past the directory's end`);
   return end;
+}
+
+function damaged(archive: string, fault: string): Error {
+  return zipFault(archive, fault, undefined, { remedy: COPY_AGAIN });
 }
 
 function readRecord(

@@ -1,5 +1,5 @@
 import type { ByteSource } from './byte-source.js';
-import { zipFault } from './fault.js';
+import { COPY_AGAIN, zipFault } from './fault.js';
 import {
   END_RECORD_BYTES,
   readUint64,
@@ -32,7 +32,7 @@ const SIGNATURE = Buffer.from([0x50, 0x4b, 0x05, 0x06]);
  */
 export async function findDirectory(source: ByteSource): Promise<DirectoryLocation> {
   const { path, size } = source;
-  if (size === 0) throw zipFault(path, 'is empty');
+  if (size === 0) throw zipFault(path, 'is empty', undefined, { remedy: COPY_AGAIN });
   const tailBytes = Math.min(size, END_RECORD_BYTES + MAX_COMMENT_BYTES);
   const tailStart = size - tailBytes;
   const tail = await source.keep(tailStart, tailBytes);
@@ -44,6 +44,8 @@ export async function findDirectory(source: ByteSource): Promise<DirectoryLocati
       signature === -1
         ? 'is not a zip archive or is cut off: it has no end record'
         : 'has data after its end record or is cut off in its comment',
+      undefined,
+      { remedy: COPY_AGAIN },
     );
   }
   const record = tail.subarray(at, at + END_RECORD_BYTES);
@@ -64,6 +66,8 @@ export async function findDirectory(source: ByteSource): Promise<DirectoryLocati
       path,
       `its directory should end at byte ${expectedEnd}, where the end record starts, but is said to take ` +
         `${location.bytes} bytes from ${location.offset}: something was put before, between or after`,
+      undefined,
+      { remedy: COPY_AGAIN },
     );
   }
   refuseSecondRecord(path, tail, tailStart, location.offset, recordStart);

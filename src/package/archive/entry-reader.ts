@@ -4,7 +4,7 @@ import { crc32 } from '../crc32.js';
 import type { ByteSource } from './byte-source.js';
 import type { DirectoryEntry } from './central-directory.js';
 import type { DataRange } from './entry-map.js';
-import { zipFault } from './fault.js';
+import { COPY_AGAIN, zipFault } from './fault.js';
 import { STORED } from './format.js';
 
 /** Large enough that the work per chunk does not count, small enough that several fit any memory. */
@@ -68,14 +68,10 @@ class ContentMeter {
   finish(): void {
     const { archive, entry } = this;
     if (this.#bytes !== entry.sizeBytes) {
-      throw zipFault(archive, `has ${this.#bytes} bytes, not the ${entry.sizeBytes} declared`, entry.name);
+      throw damage(archive, entry, `has ${this.#bytes} bytes, not the ${entry.sizeBytes} declared`);
     }
     if (this.#crc !== entry.crc32) {
-      throw zipFault(
-        archive,
-        `is damaged: its CRC-32 is ${hex(this.#crc)}, not ${hex(entry.crc32)}`,
-        entry.name,
-      );
+      throw damage(archive, entry, `is damaged: its CRC-32 is ${hex(this.#crc)}, not ${hex(entry.crc32)}`);
     }
   }
 }
@@ -163,15 +159,19 @@ function inflateFault(archive: string, entry: DirectoryEntry, error: unknown): u
   if (code === 'ERR_BUFFER_TOO_LARGE') return tooLong(archive, entry);
   if (typeof code !== 'string' || !code.startsWith('Z_')) return error;
   const reason = (error as Error).message;
-  return zipFault(archive, `its compressed data are damaged (${reason})`, entry.name, error);
+  return damage(archive, entry, `is damaged in its compressed data (${reason})`, error);
 }
 
 function tooLong(archive: string, entry: DirectoryEntry): Error {
-  return zipFault(archive, `has more than the ${entry.sizeBytes} bytes declared`, entry.name);
+  return damage(archive, entry, `has more than the ${entry.sizeBytes} bytes declared`);
 }
 
 function leftOver(archive: string, entry: DirectoryEntry, bytes: number): Error {
-  return zipFault(archive, `its compressed data end ${bytes} bytes before they should`, entry.name);
+  return damage(archive, entry, `has compressed data that end ${bytes} bytes before they should`);
+}
+
+function damage(archive: string, { name }: DirectoryEntry, fault: string, cause?: unknown): Error {
+  return zipFault(archive, fault, name, { remedy: COPY_AGAIN, cause });
 }
 
 function hex(crc: number): string {

@@ -43,13 +43,20 @@ export function checkDirectorySize(
   directory: { entries: number; bytes: number },
 ): void {
   if (directory.entries > limits.maxEntries) {
-    throw zipFault(archive, `has ${directory.entries} entries, more than the ${limits.maxEntries} permitted`);
+    throw zipFault(
+      archive,
+      `has ${directory.entries} entries, more than the ${limits.maxEntries} permitted`,
+      undefined,
+      beyond('maxEntries'),
+    );
   }
   const permitted = Math.max(MIB, limits.maxEntries * DIRECTORY_BYTES_PER_ENTRY);
   if (directory.bytes > permitted) {
     throw zipFault(
       archive,
       `its directory takes ${directory.bytes} bytes, more than the ${permitted} permitted`,
+      undefined,
+      beyond('maxEntries'),
     );
   }
 }
@@ -68,10 +75,11 @@ export function checkUnpackedSizes(
         archive,
         `unpacks to ${sizeBytes} bytes, more than the ${limits.maxFileBytes} permitted for one file`,
         name,
+        beyond('maxFileBytes'),
       );
     }
     if (isBeyondRatio(sizeBytes, compressedBytes, limits)) {
-      throw zipFault(archive, ratioFault(sizeBytes, compressedBytes, limits), name);
+      throw zipFault(archive, ratioFault(sizeBytes, compressedBytes, limits), name, beyond('maxRatio'));
     }
     unpackedBytes += sizeBytes;
     packedBytes += compressedBytes;
@@ -80,12 +88,21 @@ export function checkUnpackedSizes(
     throw zipFault(
       archive,
       `unpacks to ${unpackedBytes} bytes, more than the ${limits.maxUnpackedBytes} permitted`,
+      undefined,
+      beyond('maxUnpackedBytes'),
     );
   }
   if (isBeyondRatio(unpackedBytes, packedBytes, limits)) {
-    throw zipFault(archive, ratioFault(unpackedBytes, packedBytes, limits));
+    throw zipFault(archive, ratioFault(unpackedBytes, packedBytes, limits), undefined, beyond('maxRatio'));
   }
   return unpackedBytes;
+}
+
+/** What to do about an archive beyond a limit. */
+export function beyond(limit: keyof ArchiveLimits): { remedy: string } {
+  return {
+    remedy: `Ask its maker for a smaller one, or raise ${limit} in the option limits if it is meant to be so`,
+  };
 }
 
 function isBeyondRatio(unpacked: number, packed: number, limits: ArchiveLimits): boolean {

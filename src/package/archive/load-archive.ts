@@ -7,7 +7,7 @@ import { findDirectory } from './end-record.js';
 import { EntryChecker } from './entry-checker.js';
 import { mapEntries, type EntrySpan } from './entry-map.js';
 import { zipFault } from './fault.js';
-import { checkDirectorySize, checkUnpackedSizes, resolveLimits } from './limits.js';
+import { beyond, checkDirectorySize, checkUnpackedSizes, resolveLimits } from './limits.js';
 import { NameTree } from './name-tree.js';
 
 /** How an archive is opened. */
@@ -64,7 +64,12 @@ export async function loadArchive(path: string, options: LoadOptions): Promise<L
       if (collision !== undefined) throw zipFault(path, collision, name);
       // A name of a kilobyte stands for five hundred folders, each of which would be made.
       if (names.folderCount > limits.maxEntries) {
-        throw zipFault(path, `its names make more than the ${limits.maxEntries} folders permitted`, name);
+        throw zipFault(
+          path,
+          `makes, with those before it, more than the ${limits.maxEntries} folders permitted`,
+          name,
+          beyond('maxEntries'),
+        );
       }
     }
     const spans = mapEntries(path, entries, location.offset);

@@ -50,7 +50,9 @@ export async function confirmDirectory(
       // A promise in fact, whatever the type package says.
       files = await Promise.resolve(read.files);
     } catch (error) {
-      throw zipFault(archive, 'its directory cannot be read by a second reader', slice[0]?.name, error);
+      throw zipFault(archive, 'its directory cannot be read by a second reader', slice[0]?.name, {
+        cause: error,
+      });
     }
     slice.forEach((entry, index) => {
       const fault = disagreement(entry, files[index]);

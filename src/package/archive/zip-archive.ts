@@ -64,6 +64,7 @@ export class ZipArchive implements Archive {
         this.path,
         `is ${span.entry.sizeBytes} bytes long; no more than ${maxBytes} are read of such a file`,
         entry.name,
+        { remedy: 'Make that file smaller, and pack the package again' },
       );
     }
     return this.#during(o.signal, async (signal) => {
@@ -90,7 +91,7 @@ export class ZipArchive implements Archive {
       : ByteSource.of(this.path, await this.read(entry, o));
     this.#refuseWhenClosed();
     return new ZipArchive(
-      await loadArchive(`${this.path}, in ${quote(entry.name)}`, { source, signal, lazy: true }),
+      await loadArchive(`${this.path}: ${quote(entry.name)}`, { source, signal, lazy: true }),
     );
   }
 
