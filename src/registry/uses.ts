@@ -6,10 +6,11 @@ import { showAs } from '../readable.js';
 import { isTemporaryName, readJson, writeJsonAtomic } from '../store/atomic-file.js';
 import { ageOf, isProbeName } from '../store/file-age.js';
 import type { StoreLayout } from '../store/layout.js';
+import { onStore } from '../store/store-error.js';
 
 /** A mark that a live process uses a version; gone when released, void when the process dies. */
 export interface VersionUse extends AsyncDisposable {
-  /** Takes the mark away; twice is once. */
+  /** Takes the mark away; twice is once. @throws RunnerError `store_failed`: then it is void when this process ends */
   release(): Promise<void>;
 }
 
@@ -55,7 +56,9 @@ export async function markUse(
     (released ??= (async () => {
       clearInterval(refresh);
       await writing;
-      await rm(file, { force: true });
+      const remove = () => rm(file, { force: true });
+      // Once more after a passing error: while the mark stays nobody can take the version away.
+      await onStore(`give up the use of ${name} ${version}`, () => remove().catch(remove));
       await removeEmptyFolders(folder);
     })());
   const use: VersionUse = { release, [Symbol.asyncDispose]: release };

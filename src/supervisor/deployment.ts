@@ -235,7 +235,10 @@ export class Deployment {
     this.#awaitingReady.clear();
     if (o.finishCalls) await this.unheld();
     await this.pool.stop(o.reason);
-    await this.#use?.release();
+    // A mark that cannot be removed is void when this process ends: told, and no reason to end it, or not to stop.
+    await this.#use?.release().catch((failure: unknown) => {
+      this.#context.emit('error', { ...this.#about, error: failure as RunnerError });
+    });
     this.#onStopped();
     this.#setState('stopped');
   }
