@@ -62,7 +62,7 @@ export function findLayout(archivePath: string, entries: readonly ArchiveEntry[]
       if (!isDirectory) layout.wheelFiles.push(entry);
     } else if (!isDirectory) {
       if (name === requirements) layout.requirements = entry;
-      if (name !== SIGNATURE_ENTRY && placed(name, root, wheelsRoot) === undefined) layout.leftOut.push(name);
+      if (name !== SIGNATURE_ENTRY && !isProjects(name, root)) layout.leftOut.push(name);
     }
   }
   return layout;
@@ -95,12 +95,17 @@ function liesIn(name: string, folder: string): boolean {
   return name.startsWith(folder) || (name.length === folder.length - 1 && folder.startsWith(name));
 }
 
+/** Whether a file outside the wheels folder is part of the project, and not one of our own. */
+function isProjects(name: string, root: string): boolean {
+  if (!name.startsWith(root) || name.length === root.length) return false;
+  // Nearly all names are told by one letter.
+  const first = name[root.length];
+  return (first !== '.' && first !== 'v' && first !== 'V') || !OWN_NAMES.test(name.slice(root.length));
+}
+
 function placed(name: string, root: string, wheelsRoot: string): string | undefined {
   if (name.startsWith(wheelsRoot)) return `${WHEELS_FOLDER}/${name.slice(wheelsRoot.length)}`;
-  if (!name.startsWith(root)) return undefined;
-  const inside = name.slice(root.length);
-  if (inside === '') return undefined;
-  return OWN_NAMES.test(inside) ? undefined : inside;
+  return isProjects(name, root) ? name.slice(root.length) : undefined;
 }
 
 function ambiguous(archivePath: string, what: string, names: string[]): RunnerError {

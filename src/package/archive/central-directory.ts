@@ -66,10 +66,12 @@ export function readDirectory(
   count: number,
 ): DirectoryEntry[] {
   const entries: DirectoryEntry[] = [];
+  // A view, whose readers are built in: those of a buffer run uncompiled for most of a first directory.
+  const view = new DataView(directory.buffer, directory.byteOffset, directory.length);
   let at = 0;
   for (let index = 0; index < count; index++) {
-    const next = recordEnd(archive, directory, at, `record ${index + 1} of its directory`);
-    entries.push(readRecord(archive, directory, text, at, next));
+    const next = recordEnd(archive, view, at, index);
+    entries.push(readRecord(archive, directory, view, text, at, next));
     at = next;
   }
   if (at !== directory.length) {
@@ -81,18 +83,23 @@ export function readDirectory(
   return entries;
 }
 
-function recordEnd(archive: string, directory: Buffer, at: number, what: string): number {
-  if (at + CENTRAL_HEADER_BYTES > directory.length) {
-    throw damaged(archive, `${what} is missing: more entries are announced than there are`);
+function recordEnd(archive: string, view: DataView, at: number, index: number): number {
+  if (at + CENTRAL_HEADER_BYTES > view.byteLength) {
+    throw damaged(
+      archive,
+      `record ${index + 1} of its directory is missing: more entries are announced than there are`,
+    );
   }
-  if (directory.readUInt32LE(at) !== CENTRAL_HEADER) throw damaged(archive, `${what} has no signature`);
+  if (view.getUint32(at, true) !== CENTRAL_HEADER)
+    throw damaged(archive, `record ${index + 1} of its directory has no signature`);
   const end =
     at +
     CENTRAL_HEADER_BYTES +
-    directory.readUInt16LE(at + 28) +
-    directory.readUInt16LE(at + 30) +
-    directory.readUInt16LE(at + 32);
-  if (end > directory.length) throw damaged(archive, `${what} runs past the directory's end`);
+    view.getUint16(at + 28, true) +
+    view.getUint16(at + 30, true) +
+    view.getUint16(at + 32, true);
+  if (end > view.byteLength)
+    throw damaged(archive, `record ${index + 1} of its directory runs past the directory's end`);
   return end;
 }
 
@@ -103,33 +110,34 @@ function damaged(archive: string, fault: string): Error {
 function readRecord(
   archive: string,
   directory: Buffer,
+  view: DataView,
   text: string,
   at: number,
   end: number,
 ): DirectoryEntry {
-  const flags = directory.readUInt16LE(at + 8);
+  const flags = view.getUint16(at + 8, true);
   const nameStart = at + CENTRAL_HEADER_BYTES;
-  const nameEnd = nameStart + directory.readUInt16LE(at + 28);
+  const nameEnd = nameStart + view.getUint16(at + 28, true);
   const rawName = text.slice(nameStart, nameEnd);
-  const extra = readExtraFields(directory, nameEnd, nameEnd + directory.readUInt16LE(at + 30));
+  const extra = readExtraFields(directory, nameEnd, nameEnd + view.getUint16(at + 30, true));
   const reading = readName({
     latin1: rawName,
     isUtf8: (flags & FLAG_UTF8) !== 0,
-    isFromUnix: UNIX_SYSTEMS.has(directory.readUInt8(at + 5)),
+    isFromUnix: UNIX_SYSTEMS.has(view.getUint8(at + 5)),
     unicodePath: extra?.get(EXTRA_UNICODE_PATH),
   });
   const { name } = reading;
   if (reading.fault !== undefined) throw zipFault(archive, reading.fault, name);
   if (!extra) throw zipFault(archive, 'its extra fields are malformed or given twice', name);
 
-  const sizes = readSizes(directory, at, extra.get(EXTRA_ZIP64));
+  const sizes = readSizes(view, at, extra.get(EXTRA_ZIP64));
   if (typeof sizes === 'string') throw zipFault(archive, sizes, name);
   const { isDirectory } = reading;
-  const method = directory.readUInt16LE(at + 10);
-  const attributes = directory.readUInt32LE(at + 38);
+  const method = view.getUint16(at + 10, true);
+  const attributes = view.getUint32(at + 38, true);
   const unixMode = attributes >>> 16;
   const fault =
-    versionFault(directory.readUInt8(at + 6)) ??
+    versionFault(view.getUint8(at + 6)) ??
     flagFault(flags) ??
     methodFault(method, sizes) ??
     modeFault(unixMode, isDirectory) ??
@@ -141,7 +149,7 @@ function readRecord(
     isDirectory,
     sizeBytes: sizes.size,
     compressedBytes: sizes.compressed,
-    crc32: directory.readUInt32LE(at + 16),
+    crc32: view.getUint32(at + 16, true),
     method: method === STORED ? STORED : DEFLATED,
     mode: unixMode === 0 ? undefined : unixMode & 0o777,
     rawName,
@@ -159,17 +167,17 @@ interface Sizes {
 }
 
 /** Sizes, and that the entry lies in this file; the fault in words where it cannot be. */
-function readSizes(directory: Buffer, at: number, zip64: Buffer | undefined): Sizes | string {
+function readSizes(view: DataView, at: number, zip64: Buffer | undefined): Sizes | string {
   const sizes: Sizes = {
-    size: directory.readUInt32LE(at + 24),
-    compressed: directory.readUInt32LE(at + 20),
-    offset: directory.readUInt32LE(at + 42),
+    size: view.getUint32(at + 24, true),
+    compressed: view.getUint32(at + 20, true),
+    offset: view.getUint32(at + 42, true),
   };
   const defers =
     sizes.size === SEE_ZIP64_32 || sizes.compressed === SEE_ZIP64_32 || sizes.offset === SEE_ZIP64_32;
   const used = defers ? replaceFromZip64(sizes, zip64) : 0;
   if (used === undefined) return 'its zip64 field lacks a size or offset that is referred to';
-  const disk = directory.readUInt16LE(at + 34);
+  const disk = view.getUint16(at + 34, true);
   const isElsewhere =
     disk === SEE_ZIP64_16 ? zip64?.length !== used + 4 || zip64.readUInt32LE(used) !== 0 : disk !== 0;
   return isElsewhere ? 'is said to lie in another part of a divided archive' : sizes;

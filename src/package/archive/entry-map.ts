@@ -34,8 +34,10 @@ export function mapEntries(
 ): EntrySpan[] {
   const spans: EntrySpan[] = [];
   let isInOrder = true;
+  let before = 0;
   for (const entry of entries) {
-    isInOrder &&= entry.offset >= (spans.at(-1)?.start ?? 0);
+    isInOrder &&= entry.offset >= before;
+    before = entry.offset;
     spans.push({ entry, start: entry.offset, end: directoryStart, dataStart: undefined });
   }
   if (!isInOrder) spans.sort((a, b) => a.start - b.start);
@@ -48,12 +50,14 @@ export function mapEntries(
   if (preamble !== 0) {
     throw zipFault(archive, `has ${preamble} bytes before its first entry, which readers take differently`);
   }
-  for (const [index, span] of spans.entries()) {
+  let index = 0;
+  for (const span of spans) {
     const { entry, start } = span;
-    span.end = spans[index + 1]?.start ?? directoryStart;
+    const next = spans[++index];
+    span.end = next?.start ?? directoryStart;
     const least = minHeaderBytes(entry) + entry.compressedBytes;
     if (start + least > span.end) {
-      const neighbour = spans[index + 1]?.entry.name;
+      const neighbour = next?.entry.name;
       throw zipFault(
         archive,
         neighbour === undefined
