@@ -84,7 +84,7 @@ export async function readWheels(
   const damaged = faults.filter((fault) => fault !== undefined);
   if (damaged.length > 0) {
     for (const fault of damaged) checks.fail('wheel_contents', fault);
-  } else if (known.length > 0) checks.pass('wheel_contents', `${known.length} looked into`);
+  } else if (known.length > 0) checks.pass('wheel_contents', lookedInto(known));
   else checks.skip('wheel_contents', 'there is no wheel');
   return known;
 }
@@ -102,6 +102,15 @@ async function readMetadata(
     if (!RunnerError.is(error) || error.code === 'aborted') throw error;
     return error;
   }
+}
+
+/** How many wheels were looked into, and which were not: a report that is silent about those says too much. */
+function lookedInto(known: readonly KnownWheel[]): string {
+  const left = known.filter(({ metadata }) => metadata === undefined).map(({ wheel }) => wheel.file);
+  const count = `${known.length - left.length} looked into`;
+  return left.length === 0
+    ? count
+    : `${count}; too large while compressed, so what they require is left to pip: ${listed(left)}`;
 }
 
 function fileName({ name }: ArchiveEntry): string {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -349,6 +350,17 @@ describe('validate', () => {
     const report = await validator.validate(await packageFile(Buffer.from('no zip')));
     expect(failed(report)).toEqual(['zip_open']);
     expect(report.error?.code).toBe('invalid_zip');
+  });
+
+  test('says which compressed wheels are too large to be looked into', async () => {
+    const files = { 'model.txt': randomBytes(3 * 1024 ** 2).toString('hex') };
+    const wheel = await wheelOf({ name: 'model', version: '1', files, stored: true });
+    const quick = new PackageValidator({ smoke: false });
+    const report = await quick.validate(await packageFile({ wheels: [wheel] }));
+    expect(report.checks.find(({ name }) => name === 'wheel_contents')).toMatchObject({
+      result: 'PASS',
+      message: `1 looked into; too large while compressed, so what they require is left to pip: ${wheel.file}`,
+    });
   });
 
   test('a file that is not there is said to be so, without the words of the system', async () => {
