@@ -37,12 +37,8 @@ export type { WheelPruneReport } from './python/wheel-store.js';
 export { fits } from './python/tags.js';
 export type * from './python/types.js';
 export { PackageValidator } from './validation/package-validator.js';
-export type {
-  OpenedPackage,
-  PackageValidatorEvents,
-  PackageValidatorOptions,
-} from './validation/package-validator.js';
-export type { Inspected } from './validation/inspect.js';
+export type { PackageValidatorEvents, PackageValidatorOptions } from './validation/package-validator.js';
+export type { Inspected, OpenedPackage } from './validation/inspect.js';
 export { CHECK_ORDER, type CheckName } from './validation/check-names.js';
 export { formatReport } from './validation/report.js';
 export type { ProbeFindings, ProbeTarget } from './validation/probe.js';

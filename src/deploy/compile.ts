@@ -32,11 +32,13 @@ export class BackgroundCompiler {
     const job: Job = { controller: new AbortController() };
     this.#wanted.set(key, job);
     this.#last = this.#last.then(async () => {
-      using linked = new LinkedSignal(job.controller.signal, this.#closing.signal);
+      // No `using`: its helper would be loaded with the library.
+      const linked = new LinkedSignal(job.controller.signal, this.#closing.signal);
       if (!linked.signal.aborted) {
         job.running = this.#compile(version, linked.signal).catch(() => undefined);
         await job.running;
       }
+      linked[Symbol.dispose]();
       if (this.#wanted.get(key) === job) this.#wanted.delete(key);
     });
   }

@@ -1,30 +1,23 @@
-import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import type { OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
-import { RunnerError } from '../errors.js';
+import type { RunnerError } from '../errors.js';
+import { Late } from '../late.js';
 import { showAs } from '../readable.js';
 import type { Check, VersionRef } from '../package/types.js';
-import type { VenvManager } from '../python/venv-manager.js';
+import { VenvManager } from '../python/venv-manager.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';
 import type { Durability } from '../store/atomic-file.js';
-import { withReserve } from '../store/reserve.js';
-import { onStore } from '../store/store-error.js';
-import type { PackageValidator } from '../validation/package-validator.js';
+import { PackageValidator } from '../validation/package-validator.js';
 import { BackgroundCompiler } from './compile.js';
-import { Discovery } from './discovery.js';
-import { findDrift } from './drift.js';
+import type { DeployContext, DeployEngine } from './engine.js';
 import { asRunnerError, isPackageFault } from './failure.js';
-import { installPackage, type InstallContext, type InstallOutcome } from './install.js';
 import { OperationRunner, type OperationTools } from './operation.js';
-import { packageSteps, type PackageSteps } from './package-steps.js';
-import { resolvePermissions, type ResolvedPermissions } from './permissions.js';
-import { pruneVersions } from './prune.js';
-import { recoverStore } from './recovery.js';
+import type { PackageSteps } from './package-steps.js';
+import { resolvePermissions } from './permissions.js';
 import { resolveRetention, type ResolvedRetention } from './retention.js';
-import { tidyWheels, withWheelsUndone } from './shared-wheels.js';
 import type {
   DeployerEvents,
   DeployOptions,
@@ -40,7 +33,6 @@ import type {
   StageEvent,
   UninstallOptions,
 } from './types.js';
-import { removeVersion } from './uninstall.js';
 import { PollingLoop } from './watch.js';
 
 /** What a {@link Deployer} is made from. */
@@ -92,14 +84,10 @@ export interface WatchOptions extends DeployOptions {
  */
 export class Deployer extends SafeEmitter<DeployerEvents> {
   readonly #registry: Registry;
-  readonly #options: Required<Pick<DeployerOptions, 'lockTimeoutMs' | 'uploadIdleMs' | 'durability'>> &
-    Pick<InstallContext, 'stopCompiling'>;
+  readonly #engine: Late<DeployEngine>;
   readonly #compiler = new BackgroundCompiler((version, signal) => this.#compile(version, signal));
   readonly #compilesBytecode: boolean;
-  readonly #steps: PackageSteps;
   readonly #retention: ResolvedRetention;
-  readonly #permissions: ResolvedPermissions;
-  readonly #discovery: Discovery;
   readonly #runner: OperationRunner;
   readonly #watches = new Set<PollingLoop>();
   #recovery: Promise<RecoveryReport> | undefined;
@@ -108,28 +96,28 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     super();
     const { registry, lockTimeoutMs = 30_000, uploadIdleMs = 60_000 } = options;
     this.#registry = registry;
-    this.#options = {
-      ...{ lockTimeoutMs, uploadIdleMs, durability: options.durability ?? registry.durability },
-      stopCompiling: (version) => this.#compiler.stop(version),
-    };
     this.#compilesBytecode = options.compileBytecode ?? false;
     this.#runner = new OperationRunner(registry, () => this.#recovered());
     this.#retention = resolveRetention(options.retention);
-    this.#permissions = resolvePermissions(options.permissions);
-    const { steps } = options as DeployerWithSteps;
-    const { durability } = this.#options;
-    this.#steps = steps ?? packageSteps(registry.layout.wheelStore, { ...options, durability });
-    this.#discovery = new Discovery({
-      registry,
-      settleMs: options.settleMs ?? 2_000,
-      inspect: async (zip, o) => {
-        await using opened = await this.#steps.open(zip, o);
-        return opened.inspection;
+    const venvs = options.venvs ?? new VenvManager({ installer: 'link' });
+    const durability = options.durability ?? registry.durability;
+    venvs.useWheelStore(registry.layout.wheelStore, durability);
+    const context: DeployContext = {
+      ...{ registry, venvs, validator: options.validator ?? new PackageValidator({ venvs }) },
+      ...{ steps: (options as DeployerWithSteps).steps, settleMs: options.settleMs ?? 2_000 },
+      ...{ retention: this.#retention, permissions: resolvePermissions(options.permissions) },
+      common: {
+        ...{ lockTimeoutMs, uploadIdleMs, durability },
+        stopCompiling: (version) => this.#compiler.stop(version),
       },
       onDiscovered: (found) => this.emit('discovered', found),
       onInvalid: (file, error) => {
-        this.emit('invalid', { id: randomUUID(), operation: 'install', path: file, error });
+        this.emit('invalid', { id: crypto.randomUUID(), operation: 'install', path: file, error });
       },
+    };
+    this.#engine = new Late(async () => {
+      const { DeployEngine } = await import('./engine.js');
+      return new DeployEngine(context);
     });
     showAs(this, 'Deployer', () => ({
       root: registry.layout.root,
@@ -147,7 +135,9 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * @throws RunnerError `store_failed`, `closed`, `aborted`
    */
   async scan(o: OperationOptions = {}): Promise<DiscoveredPackage[]> {
-    return this.#runner.during(o, 'scan', (signal) => this.#discovery.scan({ signal }));
+    return this.#runner.during(o, 'scan', async (signal) =>
+      (await this.#engine.get()).discovery.scan({ signal }),
+    );
   }
 
   /**
@@ -174,29 +164,21 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * the disk is full or fails. Nothing is left in the store then.
    */
   async install(zip: string | Readable, o: InstallOptions = {}): Promise<RegistryEntry> {
-    const ref: OperationRef = { id: o.id ?? randomUUID(), operation: 'install' };
+    const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'install' };
     const { force = false, operator } = o;
     const tell = (check: Check) => {
       const { id, operation, name = '', version = '' } = ref;
       this.emit('check', { ...check, id, operation, package: { name, version } });
     };
-    const { entry, replaced } = await this.#operate<InstallOutcome>(ref, { ...o, source: zip }, (tools) =>
-      withWheelsUndone(this.#registry, this.#steps, () =>
-        installPackage(zip, {
-          ...{
-            registry: this.#registry,
-            steps: this.#steps,
-            permissions: this.#permissions,
-            ...this.#options,
-          },
-          ...{ force, operator, ...tools, onCheck: tell },
-          onInspected: ({ name, version, manifest, checks }) => {
-            Object.assign(ref, { name, version });
-            tools.onPids(manifest.supported_pids ?? []);
-            checks.forEach(tell);
-          },
-        }),
-      ),
+    const { entry, replaced } = await this.#operate(ref, { ...o, source: zip }, async (tools) =>
+      (await this.#engine.get()).install(zip, {
+        ...{ ...tools, force, operator, onCheck: tell },
+        onInspected: ({ name, version, manifest, checks }) => {
+          Object.assign(ref, { name, version });
+          tools.onPids(manifest.supported_pids ?? []);
+          checks.forEach(tell);
+        },
+      }),
     );
     this.emit('installed', { ...ref, entry, replaced });
     if (this.#compilesBytecode) this.#compiler.start({ name: entry.name, version: entry.version });
@@ -214,14 +196,11 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * forced; `lock_timeout`, `aborted`, `closed`
    */
   async uninstall(name: string, version: string, o: UninstallOptions = {}): Promise<void> {
-    const ref: OperationRef = { id: o.id ?? randomUUID(), operation: 'uninstall', name, version };
+    const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'uninstall', name, version };
     const { force = false, operator } = o;
-    await this.#operate(ref, o, async ({ signal, onStage, onPids }) => {
-      onStage('remove');
-      const removal = { operation: 'uninstall' as const, archive: false, force, operator, signal, onPids };
-      await removeVersion(this.#registry, name, version, { ...removal, ...this.#options });
-      // The version is gone; wheels that cannot be removed now go with the next prune.
-      await tidyWheels(this.#registry, this.#steps).catch(() => undefined);
+    await this.#operate(ref, o, async (tools) => {
+      tools.onStage('remove');
+      await (await this.#engine.get()).uninstall(name, version, { ...tools, force, operator });
     });
     this.emit('uninstalled', ref);
   }
@@ -231,18 +210,13 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * rollback would go back to stay whatever their age.
    */
   async prune(o: DeployOptions & { name?: string } = {}): Promise<PruneReport> {
-    const ref: OperationRef = { id: o.id ?? randomUUID(), operation: 'prune', name: o.name };
+    const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'prune', name: o.name };
     const report = await this.#operate(ref, o, async ({ signal, meter, onStage }) => {
       onStage('remove');
-      const done = await pruneVersions(this.#registry, {
-        ...{ ...this.#options, retention: this.#retention, name: o.name, operator: o.operator, signal },
-        onProgress: (part) => {
-          meter.within(part);
-        },
-      });
-      done.wheelBytes = await tidyWheels(this.#registry, this.#steps, { signal });
-      done.freedBytes += done.wheelBytes;
-      return done;
+      const onProgress = (part: number) => {
+        meter.within(part);
+      };
+      return (await this.#engine.get()).prune({ name: o.name, operator: o.operator, signal, onProgress });
     });
     this.emit('pruned', report);
     return report;
@@ -265,14 +239,9 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * @throws RunnerError `not_found`, `aborted`, `closed`
    */
   async verify(name: string, version: string, o: OperationOptions = {}): Promise<DriftReport> {
-    return this.#runner.during(o, 'verify', async (signal) => {
-      const entry = await this.#registry.get(name, version, { signal });
-      if (!entry) {
-        const message = `${name} ${version} is not installed`;
-        throw new RunnerError('not_found', message, { details: { name, version } });
-      }
-      return findDrift(this.#registry.layout.deployed(name, version), entry, { signal });
-    });
+    return this.#runner.during(o, 'verify', async (signal) =>
+      (await this.#engine.get()).verify(name, version, { signal }),
+    );
   }
 
   /** Aborts what runs and waits for its end. The registry stays open: it is the caller's. */
@@ -304,7 +273,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
       const failure = error as RunnerError;
       const file = typeof o.source === 'string' ? path.resolve(o.source) : undefined;
       if (isPackageFault(failure)) {
-        if (file !== undefined) await this.#discovery.remember(file, failure);
+        if (file !== undefined) await this.#engine.made?.discovery.remember(file, failure);
         this.emit('invalid', { ...ref, path: file, error: failure });
       } else {
         this.emit('error', { ...ref, error: failure });
@@ -316,11 +285,11 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   async #compile({ name, version }: VersionRef, signal: AbortSignal): Promise<void> {
     const startedAt = performance.now();
     try {
-      await this.#steps.compile(this.#registry.layout.venv(name, version), { signal });
+      await (await this.#engine.get()).compile({ name, version }, signal);
       this.emit('compiled', { name, version, durationMs: performance.now() - startedAt });
     } catch (error) {
       if (signal.aborted) return;
-      const ref: OperationRef = { id: randomUUID(), operation: 'install', name, version };
+      const ref: OperationRef = { id: crypto.randomUUID(), operation: 'install', name, version };
       this.emit('error', { ...ref, error: asRunnerError(error, ref, 'compile') });
     }
   }
@@ -338,26 +307,26 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     }
   }
 
-  #recoverStore(o: OperationOptions): Promise<RecoveryReport> {
-    const recover = () => recoverStore(this.#registry, this.#options.durability, o);
-    return onStore('recover the store', () => withReserve(this.#registry.layout, recover));
+  async #recoverStore(o: OperationOptions): Promise<RecoveryReport> {
+    return (await this.#engine.get()).recover(o);
   }
 
   async #watchTurn(o: WatchOptions, signal: AbortSignal): Promise<void> {
     try {
+      const { discovery } = await this.#engine.get();
       const found = await this.#runner.during({ signal }, 'watch', async (linked) =>
-        this.#discovery.scanZips(await this.#registry.list({}, { signal: linked }), { signal: linked }),
+        discovery.scanZips(await this.#registry.list({}, { signal: linked }), { signal: linked }),
       );
       if (!o.install) return;
       for (const { path: zip, name = '', version = '', state } of found) {
-        if (signal.aborted || state !== 'validated' || !(await this.#discovery.isSettled(zip))) continue;
+        if (signal.aborted || state !== 'validated' || !(await discovery.isSettled(zip))) continue;
         if (await this.#registry.get(name, version, { signal })) continue;
         // Its failure has been told by an event; the next zip is not to suffer from it.
         await this.install(zip, { operator: o.operator, signal }).catch(() => undefined);
       }
     } catch (error) {
       if (signal.aborted || this.#runner.isClosed) return;
-      const ref: OperationRef = { id: randomUUID(), operation: 'install' };
+      const ref: OperationRef = { id: crypto.randomUUID(), operation: 'install' };
       this.emit('error', { ...ref, error: asRunnerError(error, ref, 'watch') });
     }
   }

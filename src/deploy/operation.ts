@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { abortError, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { Registry } from '../registry/registry.js';
-import { audited, type AuditRecord } from '../store/audit-log.js';
+import type { AuditRecord } from '../store/audit-log.js';
 import { onStore } from '../store/store-error.js';
 import { asRunnerError } from './failure.js';
 import { LinkedSignal } from '../linked-signal.js';
@@ -55,7 +55,8 @@ export class OperationRunner {
   /** Runs work that ends with the caller's signal and with {@link OperationRunner.close}. */
   async during<T>(o: OperationOptions, what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.checkOpen(what);
-    using linked = new LinkedSignal(o.signal, this.#closing.signal);
+    // No `using`: its helper would be loaded with the library.
+    const linked = new LinkedSignal(o.signal, this.#closing.signal);
     const running = (async () => {
       await this.#before();
       if (linked.signal.aborted) throw abortError(linked.signal, what);
@@ -70,6 +71,7 @@ export class OperationRunner {
       throw error;
     } finally {
       this.#running.delete(running);
+      linked[Symbol.dispose]();
     }
   }
 
@@ -98,8 +100,9 @@ export class OperationRunner {
     // A stream that fails before anybody reads it would end the process; its error is told when it is read.
     const upload = typeof o.source === 'object' ? o.source.on('error', () => undefined) : undefined;
     try {
-      const answer = await this.during(o, ref.operation, (signal) =>
-        audited(log, about, async () => {
+      const answer = await this.during(o, ref.operation, async (signal) => {
+        const { audited } = await import('../store/audit-log.js');
+        return audited(log, about, async () => {
           try {
             return await work({ signal, meter, onStage, onPids });
           } catch (error) {
@@ -107,8 +110,8 @@ export class OperationRunner {
           } finally {
             Object.assign(about, { name: ref.name, version: ref.version });
           }
-        }),
-      );
+        });
+      });
       meter.finish();
       return answer;
     } catch (error) {

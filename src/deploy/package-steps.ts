@@ -5,11 +5,10 @@ import type { Check, PackageInspection } from '../package/types.js';
 import { distInfos, parseRecord } from '../python/record.js';
 import { applyRewrites, planRewrites } from '../python/relocate.js';
 import type { Venv } from '../python/types.js';
-import { VenvManager } from '../python/venv-manager.js';
+import type { VenvManager } from '../python/venv-manager.js';
 import type { RegistryEntry } from '../registry/types.js';
-import type { Durability } from '../store/atomic-file.js';
 import { interpreterNeed } from '../validation/interpreter-need.js';
-import { PackageValidator } from '../validation/package-validator.js';
+import type { PackageValidator } from '../validation/package-validator.js';
 
 /** A package that passed its inspection and stays open. */
 export interface OpenPackage extends AsyncDisposable {
@@ -60,11 +59,8 @@ export interface PackageSteps {
 /** The steps as they are: real archives, environments and trial runs. */
 export function packageSteps(
   wheelStore: string,
-  options: { venvs?: VenvManager; validator?: PackageValidator; durability: Durability },
+  { venvs, validator }: { venvs: VenvManager; validator: PackageValidator },
 ): PackageSteps {
-  const venvs = options.venvs ?? new VenvManager({ installer: 'link' });
-  venvs.useWheelStore(wheelStore, options.durability);
-  const validator = options.validator ?? new PackageValidator({ venvs });
   return {
     open: async (zip, o) => {
       const { archive, layout, inspection } = await validator.open(zip, o);

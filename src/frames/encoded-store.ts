@@ -5,7 +5,8 @@ import { readEncoded } from './encoded-image.js';
 import { FRAME_MODE } from './frame-folder.js';
 import { invalidImage, resolveMeta } from './image-meta.js';
 import { sentImage } from './sent-image.js';
-import { closedError, noRoom, type SlotStore } from './slot-store.js';
+import { closedError } from './pool-closed.js';
+import { noRoom, type SlotStore } from './slot-store.js';
 import type { FrameMeta, SentImage } from './types.js';
 
 /** Encoded images of a pool: a `.bin` file each, within the bound that the slots have. */

@@ -1,14 +1,11 @@
-import { rm, statfs } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import { showAs } from '../readable.js';
-import { EncodedStore } from './encoded-store.js';
-import { isSafeToMap } from './file-system.js';
-import { defaultFrameRoot, makeFrameFolder } from './frame-folder.js';
 import { checkPixels, resolveMeta } from './image-meta.js';
-import { loadMapper } from './memory-mapping.js';
+import type { OpenedFrames } from './opened-frames.js';
 import { PooledFrame } from './pooled-frame.js';
-import { closedError, SlotStore } from './slot-store.js';
+import { closedError } from './pool-closed.js';
 import type { Frame, FrameMeta, FrameUsage, ImageInput, SentImage } from './types.js';
 
 /** Options of a {@link FramePool}. */
@@ -26,15 +23,6 @@ export interface FramePoolOptions {
   gid?: number;
 }
 
-const DEFAULT_MAX_BYTES = 512 * 1024 * 1024;
-
-/** What a pool has once its folder is there. */
-interface Opened {
-  folder: string;
-  slots: SlotStore;
-  encoded: EncodedStore;
-}
-
 /**
  * Images in shared memory: a private folder of preallocated `.npy` slots that are reused. A host leases a frame and
  * fills it in place, or hands over bytes that are copied in once. With the optional package `koffi` the slots are
@@ -44,9 +32,9 @@ export class FramePool implements AsyncDisposable {
   /** Group that may read the frames beside the host's user. */
   readonly gid: number | undefined;
   readonly #options: FramePoolOptions;
-  #opened: Promise<Opened> | undefined;
+  #opened: Promise<OpenedFrames> | undefined;
   /** What was opened, once it is. */
-  #parts: Opened | undefined;
+  #parts: OpenedFrames | undefined;
   #closed: Promise<void> | undefined;
 
   /** @throws RunnerError `invalid_params` for a bound that is none */
@@ -153,7 +141,7 @@ export class FramePool implements AsyncDisposable {
     });
   }
 
-  #open(): Promise<Opened> {
+  #open(): Promise<OpenedFrames> {
     if (this.#closed) return Promise.reject(closedError());
     return (this.#opened ??= this.#make().catch((cause: unknown) => {
       this.#opened = undefined; // what stood in the way may be gone the next time
@@ -161,26 +149,8 @@ export class FramePool implements AsyncDisposable {
     }));
   }
 
-  async #make(): Promise<Opened> {
-    const { mapped = true } = this.#options;
-    const root = this.#options.directory ?? (await defaultFrameRoot());
-    try {
-      const folder = await makeFrameFolder(root, this.gid);
-      const mapper = mapped && (await isSafeToMap(folder)) ? await loadMapper() : undefined;
-      const slots = new SlotStore(folder, await this.#maxBytes(folder), mapper);
-      return (this.#parts = { folder, slots, encoded: new EncodedStore(folder, slots) });
-    } catch (cause) {
-      throw new RunnerError(
-        'store_failed',
-        `No folder for frames can be made in ${root}: ${(cause as Error).message}. Give FramePool another directory`,
-        { cause, details: { path: root } },
-      );
-    }
-  }
-
-  async #maxBytes(folder: string): Promise<number> {
-    if (this.#options.maxBytes !== undefined) return this.#options.maxBytes;
-    const { bavail, bsize } = await statfs(folder);
-    return Math.min(DEFAULT_MAX_BYTES, Math.floor(bavail * bsize * 0.75));
+  async #make(): Promise<OpenedFrames> {
+    const { openFrames } = await import('./opened-frames.js');
+    return (this.#parts = await openFrames(this.#options));
   }
 }

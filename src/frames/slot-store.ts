@@ -1,6 +1,7 @@
 import { abortError, throwIfAborted } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { Mapper } from './memory-mapping.js';
+import { closedError } from './pool-closed.js';
 import { Slot, type Shape } from './slot.js';
 
 interface Waiter {
@@ -202,11 +203,6 @@ export class SlotStore {
       signal?.removeEventListener('abort', onAbort);
     }
   }
-}
-
-/** The pool is closed. */
-export function closedError(): RunnerError {
-  return new RunnerError('closed', 'The frame pool was closed');
 }
 
 /** The system has no room for a frame, or will not have one there. */

@@ -1,6 +1,6 @@
 import { RunnerError } from '../errors.js';
 import type { ArchiveEntry } from './archive-types.js';
-import { SIGNATURE_ENTRY } from './integrity.js';
+import { SIGNATURE_ENTRY } from './integrity/digest.js';
 
 export const MANIFEST_FILE = 'manifest.json';
 export const REQUIREMENTS_FILE = 'requirements.txt';

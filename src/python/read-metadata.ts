@@ -1,5 +1,5 @@
 import { RunnerError } from '../errors.js';
-import { openArchive } from '../package/archive.js';
+import { openArchive } from '../package/archive/open-archive.js';
 import { parseMetadata, type WheelMetadata } from '../package/wheel-metadata.js';
 
 /** What the METADATA of a wheel file says. */

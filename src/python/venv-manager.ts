@@ -1,31 +1,13 @@
 import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
-import { throwIfAborted } from '../abort.js';
-import { assetPath } from '../assets.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
+import { Late } from '../late.js';
 import { showAs } from '../readable.js';
-import { pythonEnvironment } from '../process/environment.js';
-import { run } from '../process/run.js';
-import { findCandidates, interpreterIn, placesLookedAt } from './discovery.js';
-import { pythonIn } from './environment-paths.js';
-import { describeEnvironment, makeEnvironment, readPyvenvCfg } from './environment.js';
-import { FactsCache, type Probed } from './facts.js';
-import { installByLink, installFromWheels } from './install-link.js';
-import { installWithPip, type Installation } from './install-pip.js';
-import { readRequirements } from './requirements-file.js';
-import { choosePip, listWheels } from './pip.js';
-import { applyRewrites, findMove, planRewrites } from './relocate.js';
-import { Progress } from './progress.js';
-import { distInfos } from './record.js';
 import type { Durability } from '../store/atomic-file.js';
-import { noneFits, refuse, type Refusal } from './select.js';
-import { snapshot } from './snapshot.js';
+import type { SharedWheels, VenvContext, VenvEngine } from './engine.js';
 import type { InstallReport, Interpreter, InterpreterNeed, Venv, VenvManagerEvents } from './types.js';
-import { verifyEnvironment } from './verify.js';
-import { TimeLimit } from './time-limit.js';
-import { usesWheel } from './wheel-use.js';
-import { WheelStore, type WheelPruneReport } from './wheel-store.js';
+import type { WheelPruneReport } from './wheel-store.js';
 
 /** Options of {@link VenvManager}. */
 export interface VenvManagerOptions {
@@ -55,34 +37,47 @@ export interface VenvManagerOptions {
 export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   /** As given in the options. */
   readonly installer: 'pip' | 'link';
-  readonly #given: readonly string[] | undefined;
-  readonly #timeoutMs: number;
-  readonly #facts: FactsCache;
+  /**
+   * Interpreters that the options name.
+   * @internal
+   */
+  readonly given: readonly string[] | undefined;
   readonly #mayAdopt: boolean;
-  #wheelStore: WheelStore | undefined;
+  readonly #engine: Late<VenvEngine>;
+  #wheelStore: SharedWheels | undefined;
 
   constructor(options: VenvManagerOptions = {}) {
     super();
     const { python, timeoutMs = 600_000 } = options;
     this.installer = options.installer ?? 'pip';
-    this.#given = typeof python === 'string' ? [python] : python;
+    const given = typeof python === 'string' ? [python] : python;
+    this.given = given;
     if (!(timeoutMs > 0))
       throw new RunnerError('invalid_params', `timeoutMs must be positive, not ${timeoutMs}`);
-    this.#timeoutMs = timeoutMs;
-    this.#facts = new FactsCache();
     this.#mayAdopt = options.wheelStore === undefined;
-    if (typeof options.wheelStore === 'string') this.#use(options.wheelStore);
+    if (typeof options.wheelStore === 'string') {
+      this.#wheelStore = { root: path.resolve(options.wheelStore), durability: 'none' };
+    }
+    const context: VenvContext = {
+      ...{ given, installer: this.installer, timeoutMs, wheelStore: () => this.#wheelStore },
+      onOutput: (event) => this.emit('output', event),
+      onProgress: (event) => this.emit('progress', event),
+    };
+    this.#engine = new Late(async () => {
+      const { VenvEngine } = await import('./engine.js');
+      return new VenvEngine(context);
+    });
     showAs(this, 'VenvManager', () => {
-      const given = this.#given ?? 'as found on this machine';
-      return { installer: this.installer, wheelStore: this.wheelStore?.root, python: given, timeoutMs };
+      const python = given ?? 'as found on this machine';
+      return { installer: this.installer, wheelStore: this.#wheelStore?.root, python, timeoutMs };
     });
   }
 
   /**
-   * Unpacked wheels that environments share; undefined when there is none.
+   * The folder of unpacked wheels that environments share, and what is promised of it; undefined when there is none.
    * @internal
    */
-  get wheelStore(): WheelStore | undefined {
+  get wheelStore(): Readonly<SharedWheels> | undefined {
     return this.#wheelStore;
   }
 
@@ -91,22 +86,13 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    * @internal
    */
   useWheelStore(folder: string, durability: Durability): void {
-    if (this.#mayAdopt && !this.#wheelStore) this.#use(folder);
+    if (this.#mayAdopt) this.#wheelStore ??= { root: path.resolve(folder), durability: 'none' };
     if (this.#wheelStore && durability === 'full') this.#wheelStore.durability = durability;
-  }
-
-  #use(folder: string): void {
-    this.#wheelStore = new WheelStore(folder);
-    this.#facts.keepIn(this.#wheelStore.interpreters);
   }
 
   /** Pythons 3.8 or later on this machine, in the order in which they are preferred. Each is asked once. */
   async interpreters(options: OperationOptions = {}): Promise<Interpreter[]> {
-    const found: Interpreter[] = [];
-    for await (const probed of this.#probeAll(await this.#candidates(options), options)) {
-      if (probed.ok) found.push(probed.interpreter);
-    }
-    return found;
+    return (await this.#engine.get()).interpreters(options);
   }
 
   /**
@@ -114,17 +100,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    * @internal
    */
   async *interpretersInTurn(options: OperationOptions = {}): AsyncGenerator<Interpreter, void, undefined> {
-    for await (const probed of this.#probeAll(await this.#candidates(options), options, 'in turn')) {
-      if (probed.ok) yield probed.interpreter;
-    }
-  }
-
-  /**
-   * Where interpreters are looked for: as given in the options, or folders of this machine.
-   * @internal
-   */
-  placesLookedAt(): string[] {
-    return placesLookedAt({ given: this.#given });
+    yield* (await this.#engine.get()).interpretersInTurn(options);
   }
 
   /**
@@ -134,19 +110,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    * interpreter looked at the tags it has
    */
   async select(need: InterpreterNeed, options: OperationOptions = {}): Promise<Interpreter> {
-    const judged = need.judged === undefined ? undefined : await this.#facts.ask(need.judged, options);
-    if (judged?.ok && !refuse(judged, { pythonVersion: need.pythonVersion })) return judged.interpreter;
-    const candidates = await this.#candidates(options);
-    if (need.embedded !== undefined) {
-      candidates.unshift((await interpreterIn(need.embedded)) ?? path.resolve(need.embedded));
-    }
-    const refusals: Refusal[] = [];
-    for await (const probed of this.#probeAll(candidates, options, 'in turn')) {
-      const refusal = refuse(probed, need);
-      if (!refusal && probed.ok) return probed.interpreter;
-      if (refusal) refusals.push(refusal);
-    }
-    throw noneFits(need, refusals, this.placesLookedAt());
+    return (await this.#engine.get()).select(need, options);
   }
 
   /**
@@ -159,15 +123,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
     dir: string,
     options: { interpreter: Interpreter; finalDir?: string } & OperationOptions,
   ): Promise<Venv> {
-    const { interpreter, finalDir, signal } = options;
-    return makeEnvironment(dir, {
-      interpreter,
-      facts: await this.#facts.get(interpreter, { signal }),
-      finalDir,
-      signal,
-      timeoutMs: this.#timeoutMs,
-      onLine: this.#outputOf(path.resolve(dir)),
-    });
+    return (await this.#engine.get()).create(dir, options);
   }
 
   /**
@@ -176,21 +132,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    * @throws RunnerError `not_found` when there is none, `incompatible_python` when its base interpreter is gone
    */
   async load(dir: string, options: OperationOptions = {}): Promise<Venv> {
-    const home = (await readPyvenvCfg(dir))?.get('home');
-    if (home === undefined) {
-      throw new RunnerError('not_found', `${dir} is no virtual environment: it has no pyvenv.cfg`, {
-        details: { path: dir },
-      });
-    }
-    const probed = await this.#facts.ask(pythonIn(path.resolve(dir)), options);
-    if (!probed.ok) {
-      throw new RunnerError(
-        'incompatible_python',
-        `The interpreter of ${dir} cannot be used: ${probed.reason}. It was made from the Python in ${home}: install that again, or deploy anew`,
-        { details: { path: dir } },
-      );
-    }
-    return describeEnvironment(dir, probed.interpreter, probed.facts);
+    return (await this.#engine.get()).load(dir, options);
   }
 
   /**
@@ -206,25 +148,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
     venv: Venv,
     options: { wheels: string; requirements: string } & OperationOptions,
   ): Promise<InstallReport> {
-    throwIfAborted(options.signal, 'installation');
-    using limit = new TimeLimit(this.#timeoutMs, options.signal);
-    try {
-      return await this.#install(venv, { ...options, signal: limit.signal });
-    } catch (error) {
-      if (!limit.hasPassed) throw error;
-      throw new RunnerError(
-        'timeout',
-        `The installation into ${venv.dir} did not end within ${this.#timeoutMs} ms, and was undone. Give VenvManager a ` +
-          'longer timeoutMs if the wheels are large or the disk is slow',
-        {
-          cause: error,
-          details: {
-            ...{ timeoutMs: this.#timeoutMs, path: venv.dir },
-            output: RunnerError.is(error) ? error.details.output : undefined,
-          },
-        },
-      );
-    }
+    return (await this.#engine.get()).install(venv, options);
   }
 
   /**
@@ -233,23 +157,17 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    * @throws RunnerError `install_failed` with the differing files in `details.issues`
    */
   async verify(venv: Venv, options: OperationOptions = {}): Promise<void> {
-    await verifyEnvironment(venv, options);
+    await (await this.#engine.get()).verify(venv, options);
   }
 
   /** Makes the environment name `finalDir` as its place, to which the caller will move it. Returns it as it is now. */
   async relocate(venv: Venv, finalDir: string, options: OperationOptions = {}): Promise<Venv> {
-    throwIfAborted(options.signal, 'relocation');
-    const to = path.resolve(finalDir);
-    await applyRewrites(await planRewrites(venv, { from: venv.finalDir ?? venv.dir, to }));
-    const { finalDir: _, ...rest } = venv;
-    return to === venv.dir ? rest : { ...rest, finalDir: to };
+    return (await this.#engine.get()).relocate(venv, finalDir, options);
   }
 
   /** Puts right an environment that was moved: its scripts name the place where it stands again. */
   async repair(venv: Venv, options: OperationOptions = {}): Promise<void> {
-    throwIfAborted(options.signal, 'repair');
-    const found = await findMove(venv.dir);
-    if (found) await applyRewrites(await planRewrites(venv, found.move));
+    await (await this.#engine.get()).repair(venv, options);
   }
 
   /**
@@ -260,15 +178,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    * @throws RunnerError `timeout`, `aborted`
    */
   async compile(venv: Venv, options: OperationOptions = {}): Promise<void> {
-    const at = venv.finalDir ?? venv.dir;
-    const shown = path.join(at, path.relative(venv.dir, venv.sitePackages));
-    await run(venv.python, ['-I', '-S', '-X', 'utf8', assetPath('python/compile_tree.py'), shown], {
-      cwd: venv.sitePackages,
-      env: pythonEnvironment(),
-      timeoutMs: this.#timeoutMs,
-      signal: options.signal,
-      onLine: this.#outputOf(venv.dir),
-    });
+    await (await this.#engine.get()).compile(venv, options);
   }
 
   /**
@@ -280,113 +190,6 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   async pruneWheels(
     options: { environments?: readonly string[] } & OperationOptions = {},
   ): Promise<WheelPruneReport> {
-    const { environments = [], signal } = options;
-    return (
-      (await this.wheelStore?.prune({ signal, isUsed: (entry) => usesWheel(environments, entry) })) ?? {
-        removed: [],
-        kept: 0,
-      }
-    );
+    return (await this.#engine.get()).pruneWheels(options);
   }
-
-  async #install(
-    venv: Venv,
-    options: { wheels: string; requirements: string } & OperationOptions,
-  ): Promise<InstallReport> {
-    const { signal } = options;
-    const startedAt = performance.now();
-    const requirements = await readRequirements(options.requirements);
-    const wheelsFolder = path.resolve(options.wheels);
-    const progress = this.#progressOf(venv.dir);
-    if (requirements.lines.length === 0) {
-      progress.end();
-      return { installer: this.installer, installed: [], durationMs: performance.now() - startedAt };
-    }
-    const wheels = await listWheels(wheelsFolder);
-    if (wheels.length === 0) throw noWheels(wheelsFolder, requirements.lines);
-    const facts = await this.#facts.get(venv.interpreter, { signal });
-    const before = await snapshot(venv);
-    try {
-      const installation: Installation = {
-        venv,
-        facts,
-        wheelsFolder,
-        wheels,
-        requirements,
-        signal,
-        timeoutMs: this.#timeoutMs,
-        onLine: this.#outputOf(venv.dir),
-        onProgress: progress.at,
-      };
-      const installer = await this.#installerFor(installation);
-      const installed = await this.#installBy(installer, installation);
-      progress.end();
-      return { installer, installed, durationMs: performance.now() - startedAt };
-    } catch (error) {
-      await before.restore();
-      throw error;
-    }
-  }
-
-  /** `link` where it was asked for and can do all that pip does, and where there is no pip at all. */
-  async #installerFor(installation: Installation): Promise<'pip' | 'link'> {
-    const { venv, facts, wheels, wheelsFolder } = installation;
-    const hasPip = choosePip(facts, wheelsFolder, wheels) !== undefined;
-    if (this.installer !== 'link' && hasPip) return 'pip';
-    // Windows needs program files for scripts, and what is installed already must be uninstalled first: pip's work.
-    const isFresh = (await distInfos(venv.sitePackages)).length === 0;
-    return isFresh && process.platform !== 'win32' ? 'link' : 'pip';
-  }
-
-  #installBy(installer: 'pip' | 'link', installation: Installation): Promise<InstallReport['installed']> {
-    if (installer === 'pip') return installWithPip(installation);
-    return this.#wheelStore ? installByLink(installation, this.#wheelStore) : installFromWheels(installation);
-  }
-
-  #candidates(options: OperationOptions): Promise<string[]> {
-    return findCandidates({ given: this.#given, signal: options.signal });
-  }
-
-  /**
-   * Asks candidates in order, two at a time; an installation that was met before is left out. `in turn` asks the first
-   * by itself, for it serves as a rule.
-   */
-  async *#probeAll(
-    candidates: readonly string[],
-    options: OperationOptions,
-    order: 'at once' | 'in turn' = 'at once',
-  ): AsyncGenerator<Probed> {
-    const seen = new Set<string>();
-    const asked: Promise<Probed>[] = [];
-    for (const index of candidates.keys()) {
-      const upTo = order === 'in turn' && index === 0 ? 1 : index + 2;
-      for (const ahead of candidates.slice(asked.length, upTo)) {
-        const answer = this.#facts.ask(ahead, options);
-        answer.catch(() => undefined); // thrown when its turn comes, if it comes
-        asked.push(answer);
-      }
-      const probed = await asked[index];
-      if (!probed) return;
-      const key = probed.ok ? `${probed.facts.prefix}\n${probed.facts.version}` : probed.path;
-      if (seen.has(key)) continue;
-      seen.add(key);
-      yield probed;
-    }
-  }
-
-  #outputOf(venv: string): (line: string, stream: 'stdout' | 'stderr') => void {
-    return (line, stream) => this.emit('output', { line, stream, venv });
-  }
-
-  #progressOf(venv: string): Progress {
-    return new Progress((event) => this.emit('progress', { venv, ...event }));
-  }
-}
-
-function noWheels(folder: string, lines: readonly string[]): RunnerError {
-  return new RunnerError(
-    'wheels_missing',
-    `${lines.slice(0, 3).join(', ')} is required, and ${folder} has no wheel in it. Add the wheels to the package`,
-    { details: { path: folder, requirements: [...lines] } },
-  );
 }

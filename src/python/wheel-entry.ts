@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { PlacedEntry } from '../package/archive-types.js';
-import { openArchive } from '../package/archive.js';
+import { openArchive } from '../package/archive/open-archive.js';
 import { zipFault } from '../package/archive/fault.js';
 import { ownIdentity } from '../process/identity.js';
 import { readJson, writeJsonAtomic, type Durability } from '../store/atomic-file.js';

@@ -1,14 +1,16 @@
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
-import type { Durability } from '../store/atomic-file.js';
+import type { ProcessIdentity } from '../process/identity.js';
+import { makeFolder, type Durability } from '../store/atomic-file.js';
 import { appendAudit, audited } from '../store/audit-log.js';
 import type { StoreLayout } from '../store/layout.js';
-import { withReserve } from '../store/reserve.js';
+import { keepReserve, withReserve } from '../store/reserve.js';
 import { onStore } from '../store/store-error.js';
 import type { RegistryDamage } from './rebuild.js';
 import type { RegistryContent } from './registry-file.js';
 import { SharedContent, type MovedFiles } from './shared-content.js';
+import { markedVersions, markUse, sweepUses, usersOf, type VersionUse } from './uses.js';
 
 /** What a change is about, for the audit log. */
 export interface ChangeRecord {
@@ -33,6 +35,7 @@ export interface AccessListeners {
  */
 export class RegistryAccess {
   readonly #layout: StoreLayout;
+  readonly #durability: Durability;
   readonly #file: SharedContent;
   readonly #poll: NodeJS.Timeout;
   readonly #running = new Set<Promise<unknown>>();
@@ -44,6 +47,7 @@ export class RegistryAccess {
     listeners: AccessListeners,
   ) {
     this.#layout = layout;
+    this.#durability = options.durability;
     this.#file = new SharedContent(layout, options, {
       changed: () => {
         if (!this.#isClosed) listeners.changed();
@@ -68,9 +72,12 @@ export class RegistryAccess {
     };
   }
 
-  /** Reads the file for the first time. */
-  open(o: OperationOptions): Promise<void> {
-    return this.#file.open(o);
+  /** Makes the folders of the store, if need be, and reads the file for the first time. */
+  async open(o: OperationOptions): Promise<void> {
+    const { zips, deployedRoot, activeRoot, logs } = this.#layout;
+    for (const folder of [zips, deployedRoot, activeRoot, logs]) await makeFolder(folder, this.#durability);
+    await this.#file.open(o);
+    await keepReserve(this.#layout);
   }
 
   /** What the file says now. Not to be changed by the caller. */
@@ -125,10 +132,26 @@ export class RegistryAccess {
     await appendAudit(this.#auditLog, record).catch(() => undefined);
   }
 
-  /** See {@link SharedContent.sweep}. */
+  /** See {@link SharedContent.sweep} and {@link sweepUses}. */
   async sweep(o: OperationOptions): Promise<void> {
     this.#enter('sweep', o);
     await this.#track(onStore(`sweep ${this.#layout.root}`, () => this.#file.sweep(o)));
+    await sweepUses(this.#layout);
+  }
+
+  /** See {@link markUse}. */
+  markUse(name: string, version: string): Promise<VersionUse> {
+    return markUse(this.#layout, name, version);
+  }
+
+  /** See {@link usersOf}. */
+  usersOf(name: string, version: string): Promise<ProcessIdentity[]> {
+    return usersOf(this.#layout, name, version);
+  }
+
+  /** See {@link markedVersions}. */
+  markedVersions(): Promise<ReadonlySet<string>> {
+    return markedVersions(this.#layout);
   }
 
   /** Stops looking for changes, and waits for what is under way. */

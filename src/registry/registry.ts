@@ -2,9 +2,8 @@ import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import type { ProcessIdentity } from '../process/identity.js';
 import { showAs } from '../readable.js';
-import { makeFolder, type Durability } from '../store/atomic-file.js';
+import type { Durability } from '../store/atomic-file.js';
 import { StoreLayout } from '../store/layout.js';
-import { keepReserve } from '../store/reserve.js';
 import { onStore } from '../store/store-error.js';
 import { checkNotBarred, stepBackFrom, unbar, type SwitchBack } from './barring.js';
 import type { RegistryEvents } from './events.js';
@@ -24,11 +23,11 @@ import {
   type MappingChange,
 } from './mappings.js';
 import type { RegistryDamage } from './rebuild.js';
-import { RegistryAccess } from './registry-access.js';
+import type { AccessListeners, RegistryAccess } from './registry-access.js';
 import type { RegistryContent } from './registry-file.js';
 import type { MovedFiles } from './shared-content.js';
 import type { ActiveMapping, PackageState, RegistryEntry } from './types.js';
-import { markedVersions, markUse, sweepUses, usersOf, type VersionUse } from './uses.js';
+import type { VersionUse } from './uses.js';
 
 /** Options of {@link Registry.open}. */
 export interface RegistryOptions extends OperationOptions {
@@ -60,19 +59,21 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   readonly #access: RegistryAccess;
   #damage: RegistryDamage | undefined;
 
-  private constructor(layout: StoreLayout, options: RegistryOptions) {
+  private constructor(
+    layout: StoreLayout,
+    durability: Durability,
+    access: (listeners: AccessListeners) => RegistryAccess,
+  ) {
     super();
-    const { durability = 'full', lockTimeoutMs = 30_000, pollMs = 500 } = options;
     this.layout = layout;
     this.durability = durability;
-    const listeners = {
+    this.#access = access({
       changed: () => void this.emit('changed'),
-      damaged: (damage: RegistryDamage) => {
+      damaged: (damage) => {
         this.#damage = damage;
         this.emit('damaged', damage);
       },
-    };
-    this.#access = new RegistryAccess(layout, { durability, lockTimeoutMs, pollMs }, listeners);
+    });
     showAs(this, 'Registry', () => ({ root: layout.root, ...this.#access.summary, damage: this.damage }));
   }
 
@@ -86,14 +87,16 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     const { signal } = options;
     throwIfAborted(signal, 'open registry');
     const layout = typeof root === 'string' ? new StoreLayout(root) : root;
-    const registry = new Registry(layout, options);
+    const { durability = 'full', lockTimeoutMs = 30_000, pollMs = 500 } = options;
+    const { RegistryAccess } = await import('./registry-access.js'); // with all that reads and writes
+    const registry = new Registry(
+      layout,
+      durability,
+      (listeners) => new RegistryAccess(layout, { durability, lockTimeoutMs, pollMs }, listeners),
+    );
     try {
       await onStore(`open the store ${layout.root}`, async () => {
-        for (const folder of [layout.zips, layout.deployedRoot, layout.activeRoot, layout.logs]) {
-          await makeFolder(folder, registry.durability);
-        }
         await registry.#access.open({ signal });
-        await keepReserve(layout);
       });
       return registry;
     } catch (error) {
@@ -111,7 +114,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   async list(filter: RegistryFilter = {}, o: OperationOptions = {}): Promise<RegistryEntry[]> {
     const { packages } = await this.#access.look(o);
     const named = packages.filter((entry) => filter.name === undefined || entry.name === filter.name);
-    const marked = await markedVersions(this.layout);
+    const marked = await this.#access.markedVersions();
     const entries: RegistryEntry[] = [];
     for (const entry of named) {
       const isMarked = marked.has(`${entry.name}/${entry.version}`);
@@ -229,7 +232,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     const { name, version } = entry;
     await this.#access.change(`register ${name} ${version}`, o, async (content) => {
       const isReplaced = content.packages.some((known) => isSame(known, entry));
-      if (o.files && isReplaced) checkReplaceable(content, entry, await usersOf(this.layout, name, version));
+      if (o.files && isReplaced) checkReplaceable(content, entry, await this.#access.usersOf(name, version));
       content.packages = content.packages.filter((known) => !isSame(known, entry));
       content.packages.push(structuredClone(entry));
     });
@@ -253,7 +256,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     const startedAt = performance.now();
     await this.#access.change(`unregister ${name} ${version}`, o, async (content) => {
       const entry = findEntry(content, name, version);
-      if (!force) checkUnused(content, entry, await usersOf(this.layout, name, version));
+      if (!force) checkUnused(content, entry, await this.#access.usersOf(name, version));
       if (spareRollback) checkNoWayBack(content, entry);
       content.packages = content.packages.filter((known) => known !== entry);
       unbound.push(...Object.values(content.active).filter((mapping) => isSame(mapping, entry)));
@@ -280,7 +283,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     try {
       return await this.#access.hold(`use ${name} ${version}`, o, async (content) => {
         findEntry(content, name, version);
-        return (use = await markUse(this.layout, name, version));
+        return (use = await this.#access.markUse(name, version));
       });
     } catch (error) {
       await use?.release();
@@ -291,7 +294,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   /** Live processes that use a version, on this host or another. */
   async users(name: string, version: string, o: OperationOptions = {}): Promise<ProcessIdentity[]> {
     throwIfAborted(o.signal, 'look-up');
-    return usersOf(this.layout, name, version);
+    return this.#access.usersOf(name, version);
   }
 
   /**
@@ -300,7 +303,6 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    */
   async sweep(o: OperationOptions = {}): Promise<void> {
     await this.#access.sweep(o);
-    await sweepUses(this.layout);
   }
 
   /** Stops looking for changes, and waits for what is under way. */
@@ -335,7 +337,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   async #withState(entry: RegistryEntry): Promise<RegistryEntry> {
     const copy = structuredClone(entry);
-    if ((await usersOf(this.layout, entry.name, entry.version)).length > 0) copy.state = 'running';
+    if ((await this.#access.usersOf(entry.name, entry.version)).length > 0) copy.state = 'running';
     return copy;
   }
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { nodeCrypto } from '../node-crypto.js';
 
 /** Device names that Windows resolves in every folder, whatever the extension. */
 const WINDOWS_RESERVED = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?$/i;
@@ -45,7 +45,7 @@ export function encodeFileName(text: string): string {
   if (encoded.endsWith('.')) encoded = encoded.slice(0, -1) + hex(0x2e);
   if (isWindowsReserved(encoded)) encoded = hex(encoded.charCodeAt(0)) + encoded.slice(1);
   if (encoded.length <= LONGEST_ENCODED) return encoded;
-  const digest = createHash('sha256').update(encoded).digest('hex');
+  const digest = nodeCrypto().createHash('sha256').update(encoded).digest('hex');
   return `${encoded.slice(0, LONGEST_ENCODED - digest.length - 1)}~${digest}`;
 }
 

@@ -1,33 +1,22 @@
-import { settleOrAbort, throwIfAborted, type OperationOptions } from '../abort.js';
+import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import { FramePool } from '../frames/frame-pool.js';
-import { plainText, showAs } from '../readable.js';
+import { Late } from '../late.js';
+import { showAs } from '../readable.js';
 import type { Registry } from '../registry/registry.js';
 import type { WorkerFlavour } from '../worker/types.js';
-import { askInfo } from './algorithm-info.js';
-import { CallService } from './call-service.js';
 import { systemClock, type Clock } from './clock.js';
-import { Deadline } from './deadline.js';
+import type { ComparisonReport } from './comparison-report.js';
 import type { Emit } from './deployment.js';
-import { DeploymentTable } from './deployment-table.js';
+import type { SupervisorEngine } from './engine.js';
 import { Gate } from './gate.js';
 import { checkFlavour, checkWorkers } from './inspection-request.js';
-import { Inspector } from './inspector.js';
-import type { ComparisonReport } from './comparison-report.js';
-import { Onlookers } from './onlookers.js';
 import { resolvePolicy, type SupervisorPolicy } from './policy.js';
 import type { ReplayOptions } from './recording/replay.js';
 import type { Recording, RecordOptions } from './recording/types.js';
-import { Router } from './router.js';
-import { SessionTable } from './sessions.js';
-import { statusLine } from './status-line.js';
 import type { Shadow, ShadowOptions } from './shadow-types.js';
-import { Retirement } from './switching/retirement.js';
-import { Switcher } from './switching/switcher.js';
-import { Trials } from './switching/trials.js';
 import type { RollbackOptions, SwitchOptions } from './switching/types.js';
-import { warmUp } from './switching/warm-up.js';
 import type {
   AlgorithmInfo,
   CallOptions,
@@ -36,9 +25,6 @@ import type {
   SupervisedStatus,
   SupervisorEvents,
 } from './types.js';
-
-/** Events of the registry that may have moved a product id. */
-const FOLLOWED = ['changed', 'activated', 'switched', 'rolledBack'] as const;
 
 /** What an {@link AlgorithmSupervisor} is made of. */
 export interface AlgorithmSupervisorOptions {
@@ -61,76 +47,34 @@ export interface AlgorithmSupervisorOptions {
 export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implements AsyncDisposable {
   /** The policy in force, defaults filled in. */
   readonly policy: Readonly<SupervisorPolicy>;
-  readonly #clock: Clock;
+  readonly #gate = new Gate();
   readonly #frames: FramePool;
   readonly #ownsFrames: boolean;
-  readonly #table: DeploymentTable;
-  readonly #router: Router;
-  readonly #gate = new Gate();
-  readonly #calls: CallService;
-  readonly #sessions = new SessionTable();
-  readonly #trials: Trials;
-  readonly #switcher: Switcher;
-  readonly #onlookers: Onlookers;
-  readonly #registry: Registry;
-  readonly #follow: () => void;
+  readonly #engine: Late<SupervisorEngine>;
   #closed: Promise<void> | undefined;
 
   /** @throws RunnerError `invalid_params` for an adapter or a policy that cannot be, or frames that workers could not read */
   constructor(o: AlgorithmSupervisorOptions) {
     super();
-    const clock = o.clock ?? systemClock;
-    this.#clock = clock;
     this.policy = resolvePolicy(o.policy);
-    this.#registry = o.registry;
+    const { registry, clock = systemClock } = o;
     const { gid } = this.policy;
     if (o.frames) checkReadable(o.frames, gid);
+    const flavour = checkFlavour(o.worker ?? 'sdk');
     this.#frames = o.frames ?? new FramePool({ gid });
     this.#ownsFrames = o.frames === undefined;
-    const { registry } = o;
+    const emit: Emit = (name, ...args) => this.emit(name, ...(args as never));
     const { policy } = this;
-    const frames = this.#frames;
-    const gate = this.#gate;
-    const emit: Emit = (name, ...args) => {
-      this.#trials.watch(name, ...args);
-      return this.emit(name, ...(args as never));
-    };
-    const flavour = checkFlavour(o.worker ?? 'sdk');
-    const table = new DeploymentTable({ registry, frames, flavour, policy, clock, emit }, (deployment) => {
-      this.#sessions.forget(deployment);
+    const parts = { gate: this.#gate, registry, frames: this.#frames, flavour, policy, clock, emit };
+    this.#engine = new Late(async () => {
+      this.#gate.check('call');
+      const { SupervisorEngine } = await import('./engine.js');
+      return new SupervisorEngine(parts);
     });
-    const router = new Router({ registry, table, policy });
-    const retirement = new Retirement(registry, router);
-    const inspector = new Inspector({ policy, clock, frames, sessions: this.#sessions });
-    const calls = new CallService({ gate, router, inspector, policy, clock, emit });
-    const trials = new Trials({ registry, retirement, clock, emit });
-    this.#table = table;
-    this.#router = router;
-    this.#calls = calls;
-    this.#trials = trials;
-    this.#switcher = new Switcher({
-      ...{ gate, registry, table, router, retirement, trials, policy, emit },
-      warmUp: (deployment, asked, signal) => warmUp(calls, deployment, asked, signal),
-    });
-    this.#onlookers = new Onlookers({
-      gate,
-      inspector,
-      table,
-      router,
-      frames,
-      retirement,
-      policy,
-      clock,
-      emit,
-    });
-    this.#follow = () => {
-      this.#switcher.follow();
-    };
-    for (const event of FOLLOWED) registry.on(event, this.#follow);
     showAs(this, 'AlgorithmSupervisor', () => ({
       root: registry.layout.root,
       worker: flavour,
-      deployments: this.status().map((deployment) => plainText(statusLine(deployment))),
+      deployments: this.#engine.made?.titles ?? [],
       closed: this.#closed !== undefined,
     }));
   }
@@ -145,22 +89,9 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   async start(name: string, version: string, o: { workers?: number } & OperationOptions = {}): Promise<void> {
     this.#gate.check('start');
     throwIfAborted(o.signal, 'start');
-    const workers = o.workers ?? this.policy.workers;
+    const { workers = this.policy.workers, signal } = o;
     checkWorkers(workers);
-    const entry = await this.#router.entry(name, version);
-    const before = this.#table.find(name, version);
-    if (!before) this.#table.forgive(name, version);
-    const { deployment, letGo } = await this.#gate.hold(() => this.#table.obtain(entry, workers, o.signal));
-    try {
-      await settleOrAbort(o.signal, before ? deployment.serving() : deployment.ready, () => {
-        // Only a start that is nobody else's is taken back.
-        if (!before && !deployment.isPinned) void deployment.stop({ reason: 'start aborted' });
-      });
-      deployment.isPinned = true;
-    } finally {
-      letGo();
-    }
-    if (deployment.isEnding) throw new RunnerError('closed', `${deployment.title} was stopped`);
+    await (await this.#engine.get()).start(name, version, workers, signal);
   }
 
   /**
@@ -169,9 +100,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async stop(name: string, version: string, o: OperationOptions = {}): Promise<void> {
     throwIfAborted(o.signal, 'stop');
-    const deployment = this.#table.find(name, version);
-    if (!deployment) return;
-    await settleOrAbort(o.signal, deployment.stop({ finishCalls: true }), () => void deployment.stop());
+    await this.#engine.made?.stop(name, version, o.signal);
   }
 
   /**
@@ -183,16 +112,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   async info(name: string, version: string, o: OperationOptions = {}): Promise<AlgorithmInfo> {
     this.#gate.check('info');
     throwIfAborted(o.signal, 'info');
-    const { deployment, letGo } = await this.#gate.hold(() =>
-      this.#router.route({ target: { name, version } }),
-    );
-    try {
-      await settleOrAbort(o.signal, deployment.ready);
-      const deadline = new Deadline(this.#clock, this.#clock.now(), this.policy.infoTimeoutMs, o.signal);
-      return await askInfo(deployment, this.#registry.layout, deadline);
-    } finally {
-      letGo();
-    }
+    return (await this.#engine.get()).info(name, version, o.signal);
   }
 
   /**
@@ -201,7 +121,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * @throws RunnerError `unsupported_phase` for the execute-only generation, and as {@link AlgorithmSupervisor.execute}
    */
   preExecute(request: InspectionRequest, o: CallOptions = {}): Promise<InspectionResult> {
-    return this.#calls.call('pre', request, o);
+    return this.#call('pre', request, o);
   }
 
   /**
@@ -212,7 +132,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * `circuit_open`, `pool_full`, `aborted`, `closed`
    */
   execute(request: InspectionRequest, o: CallOptions = {}): Promise<InspectionResult> {
-    return this.#calls.call('execute', request, o);
+    return this.#call('execute', request, o);
   }
 
   /**
@@ -224,14 +144,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   async reset(session: { id: string }, o: OperationOptions = {}): Promise<void> {
     this.#gate.check('reset');
     throwIfAborted(o.signal, 'reset');
-    const { infoTimeoutMs } = this.policy;
-    await Promise.all(
-      this.#sessions.take(session.id).map(async ({ deployment, worker }) => {
-        if (deployment.isEnding || !deployment.pool.ready?.capabilities.includes('reset')) return;
-        const deadline = new Deadline(this.#clock, this.#clock.now(), infoTimeoutMs, o.signal);
-        await deployment.ask({ phase: 'reset', session: { id: session.id, context: {} } }, deadline, worker);
-      }),
-    );
+    await this.#engine.made?.reset(session.id, o.signal);
   }
 
   /**
@@ -252,7 +165,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async switch(o: SwitchOptions): Promise<void> {
     this.#gate.check('switch');
-    await this.#switcher.switch(o);
+    await (await this.#engine.get()).switcher.switch(o);
   }
 
   /**
@@ -261,7 +174,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async rollback(o: RollbackOptions): Promise<void> {
     this.#gate.check('rollback');
-    await this.#switcher.rollback(o);
+    await (await this.#engine.get()).switcher.rollback(o);
   }
 
   /**
@@ -272,7 +185,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async shadow(o: ShadowOptions): Promise<Shadow> {
     this.#gate.check('shadow');
-    return this.#onlookers.shadow(o);
+    return (await this.#engine.get()).onlookers.shadow(o);
   }
 
   /**
@@ -284,7 +197,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async record(o: RecordOptions): Promise<Recording> {
     this.#gate.check('record');
-    return this.#onlookers.record(o);
+    return (await this.#engine.get()).onlookers.record(o);
   }
 
   /**
@@ -295,33 +208,26 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async replay(o: ReplayOptions): Promise<ComparisonReport> {
     this.#gate.check('replay');
-    return this.#onlookers.replay(o, (phase, request, options) => this.#calls.call(phase, request, options));
+    return (await this.#engine.get()).replay(o);
   }
 
   /** Closes the circuit of a version by hand; resolves when a worker is ready. */
   async resetCircuit(name: string, version: string, o: OperationOptions = {}): Promise<void> {
     this.#gate.check('resetCircuit');
-    const deployment = this.#table.find(name, version);
-    if (deployment) await settleOrAbort(o.signal, deployment.serving());
-    else this.#table.forgive(name, version);
+    await this.#engine.made?.resetCircuit(name, version, o.signal);
   }
 
   /** Every version that is started, and each of its workers. */
   status(): SupervisedStatus[] {
-    return this.#table.all().map((deployment) => deployment.status());
+    return this.#engine.made?.status() ?? [];
   }
 
   /** Ends everything: calls that wait or run are rejected with `closed`; no process, timer or frame is left. */
   close(): Promise<void> {
     this.#gate.shut();
     return (this.#closed ??= (async () => {
-      for (const event of FOLLOWED) this.#registry.off(event, this.#follow);
-      await this.#router.settled();
-      const looking = this.#onlookers.close();
-      const switching = this.#switcher.close();
-      await Promise.all(this.#table.all().map((deployment) => deployment.stop({ reason: 'closed' })));
-      await Promise.all([switching, looking]);
-      await Promise.all(this.#table.all().map((deployment) => deployment.stop({ reason: 'closed' })));
+      const engine = await this.#engine.begun?.catch(() => undefined); // one that could not be loaded has nothing open
+      await engine?.close();
       if (this.#ownsFrames) await this.#frames.close();
     })());
   }
@@ -329,6 +235,15 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   /** See {@link AlgorithmSupervisor.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #call(
+    phase: 'pre' | 'execute',
+    request: InspectionRequest,
+    o: CallOptions,
+  ): Promise<InspectionResult> {
+    // Without a wait where there is none: a call counts from the moment it is made.
+    return (this.#engine.made ?? (await this.#engine.get())).calls.call(phase, request, o);
   }
 }
 

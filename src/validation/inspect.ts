@@ -1,5 +1,6 @@
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
+import type { Archive } from '../package/archive-types.js';
 import { findLayout, type ProjectLayout } from '../package/project-layout.js';
 import { findSdkWheel, generationOfSdk } from '../package/sdk.js';
 import { listed, shown } from '../package/text.js';
@@ -15,6 +16,7 @@ import { readWheels } from './read-wheels.js';
 
 /** Files beyond the project that are named one by one. */
 const MOST_LEFT_OUT_NAMED = 20;
+
 /** A package as far as it can be told without running it. */
 export interface Inspected {
   /** Where the parts of the package are. */
@@ -23,6 +25,14 @@ export interface Inspected {
   inspection: PackageInspection | undefined;
   /** What is odd and no fault. */
   warnings: string[];
+}
+
+/** A package that passed its inspection and is still open. */
+export interface OpenedPackage extends AsyncDisposable, Inspected {
+  /** Open until this is disposed of. */
+  archive: Archive;
+  /** What the package is. */
+  inspection: PackageInspection;
 }
 
 /** How to inspect. */

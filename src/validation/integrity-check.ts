@@ -1,7 +1,8 @@
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { Archive } from '../package/archive-types.js';
-import { checkIntegrity, type IntegrityPolicy, type SignatureState } from '../package/integrity.js';
+import { checkIntegrity } from '../package/integrity/check-integrity.js';
+import type { IntegrityPolicy, SignatureState } from '../package/integrity/types.js';
 import type { CheckList } from './check-list.js';
 import type { Inspected } from './inspect.js';
 

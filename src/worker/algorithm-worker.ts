@@ -25,7 +25,7 @@ import type {
 } from './types.js';
 import { workerCommand } from './worker-command.js';
 import { exitFailures, heartbeatLost, tooLate } from './worker-failures.js';
-import { WorkerProcess } from './worker-process.js';
+import type { WorkerProcess } from './worker-process.js';
 
 /** Between SIGTERM and SIGKILL for a worker that has failed: it had its time. */
 const KILL_GRACE_MS = 300;
@@ -267,6 +267,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
 
   async #spawn(): Promise<void> {
     const { root: cwd, uid, gid } = this.spec;
+    const { WorkerProcess } = await import('./worker-process.js');
     this.#process = await WorkerProcess.spawn(
       workerCommand(this.spec, this.limits),
       { cwd, uid, gid },

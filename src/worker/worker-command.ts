@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { assetPath } from '../assets.js';
 import { pythonEnvironment } from '../process/environment.js';
 import type { WorkerLimits, WorkerSpec } from './types.js';
@@ -34,7 +33,7 @@ export function workerCommand(
   limits: WorkerLimits,
   platform: NodeJS.Platform = process.platform,
 ): WorkerCommand {
-  const token = randomUUID();
+  const token = crypto.randomUUID();
   const env = pythonEnvironment({
     ...KEEP_FREED_MEMORY,
     ...spec.env,

@@ -2,16 +2,7 @@ import type { Archive } from '../archive-types.js';
 import { loadArchive, type OpenArchiveOptions } from './load-archive.js';
 import { ZipArchive } from './zip-archive.js';
 
-/**
- * Opens a zip archive and trusts nothing in it.
- *
- * Checked here, from the directory: one end record, no bytes outside the entries, names that are safe and distinct on
- * every platform, no encryption, links, devices or unknown methods, sizes within the limits. Local headers are checked
- * here too where they lie close together or are few; else when an entry is read, and all of them before `extract`
- * writes. Contents are checked (size, CRC-32) whenever they are read.
- *
- * @throws RunnerError `invalid_zip` naming file, entry and fault; `invalid_params` for limits that are none; `aborted`
- */
+/** See `openArchive` of the package's face. */
 export async function openArchive(path: string, options: OpenArchiveOptions = {}): Promise<Archive> {
   return new ZipArchive(await loadArchive(path, options));
 }

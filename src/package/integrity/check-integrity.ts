@@ -7,7 +7,7 @@ import { keyIdOf, readPublicKey } from './keys.js';
 import { isSignedBy, MAX_SIGNATURE_BYTES, parseSignature } from './signature.js';
 import type { IntegrityPolicy, IntegrityReport } from './types.js';
 
-/** What {@link checkIntegrity} holds against each other. */
+/** What `checkIntegrity` holds against each other. */
 export interface IntegrityOptions extends OperationOptions {
   /** Wheels of the package with their entries. */
   wheels?: readonly {
@@ -20,22 +20,7 @@ export interface IntegrityOptions extends OperationOptions {
   requirements?: readonly Requirement[];
 }
 
-/** The policy, once it is one. @throws RunnerError `invalid_params` for a mode or a key that is none */
-export function checkPolicy(policy: IntegrityPolicy): IntegrityPolicy {
-  if (!['off', 'lenient', 'strict'].includes(policy.mode)) {
-    throw new RunnerError('invalid_params', 'integrity.mode must be off, lenient or strict');
-  }
-  policy.publicKeys?.forEach(readPublicKey);
-  return policy;
-}
-
-/**
- * Checks the signature of a package and the hashes of its wheels. Nothing is unpacked; the whole content is read once
- * where a signature is demanded.
- *
- * @throws RunnerError `invalid_zip` with the stage `integrity`, in mode `strict`, at the first mismatch; `invalid_params`
- * when a key is no Ed25519 public key
- */
+/** See `checkIntegrity` of the package's face. */
 export async function checkIntegrity(
   archive: Archive,
   policy: IntegrityPolicy,

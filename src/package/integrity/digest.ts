@@ -5,13 +5,7 @@ import type { Archive, ArchiveEntry } from '../archive-types.js';
 /** The entry that holds a package's signature; the only one the digest leaves out. */
 export const SIGNATURE_ENTRY = 'SIGNATURE';
 
-/**
- * Canonical digest of a package: SHA-256 (hex) over one line for each entry but `SIGNATURE`, sorted by the bytes of the
- * names in UTF-8, each `<sha256 of the content in hex> <size in decimal> <name>\n`. A folder's name has a `/` at its end.
- *
- * It depends on names and contents alone, not on order, compression, dates or modes, so a package that was packed
- * again keeps its signature. Names cannot hold a line break: the archive reader refuses them.
- */
+/** See `packageDigest` of the package's face. */
 export async function packageDigest(archive: Archive, o: OperationOptions = {}): Promise<string> {
   const lines: { key: Buffer; line: string }[] = [];
   for (const entry of archive.entries) {

@@ -1,10 +1,11 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { RunnerError } from '../../errors.js';
+import { nodeCrypto } from '../../node-crypto.js';
 import type { SigningKeys } from './types.js';
 
 /** Makes a pair of Ed25519 keys for {@link signPackage} and {@link IntegrityPolicy.publicKeys}. */
 export function generateSigningKeys(): SigningKeys {
-  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const { publicKey, privateKey } = nodeCrypto().generateKeyPairSync('ed25519');
   return {
     publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
     privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
@@ -15,11 +16,12 @@ export function generateSigningKeys(): SigningKeys {
 /** Identifier of a public key: the first 16 bytes of the SHA-256 of its SPKI encoding, in hex. */
 export function keyIdOf(publicKey: KeyObject): string {
   const encoded = publicKey.export({ type: 'spki', format: 'der' });
-  return createHash('sha256').update(encoded).digest('hex').slice(0, 32);
+  return nodeCrypto().createHash('sha256').update(encoded).digest('hex').slice(0, 32);
 }
 
 /** @throws RunnerError `invalid_params` when it is no Ed25519 public key */
 export function readPublicKey(key: string | KeyObject): KeyObject {
+  const { KeyObject, createPublicKey } = nodeCrypto();
   return ed25519('public', () =>
     key instanceof KeyObject && key.type === 'public' ? key : createPublicKey(key),
   );
@@ -27,6 +29,7 @@ export function readPublicKey(key: string | KeyObject): KeyObject {
 
 /** @throws RunnerError `invalid_params` when it is no Ed25519 private key */
 export function readPrivateKey(key: string | KeyObject): KeyObject {
+  const { KeyObject, createPrivateKey } = nodeCrypto();
   return ed25519('private', () => (key instanceof KeyObject ? key : createPrivateKey(key)));
 }
 

@@ -3,12 +3,12 @@ import { open, rename, rm } from 'node:fs/promises';
 import type { OperationOptions } from '../../abort.js';
 import { copyWithEntry } from '../archive/append-entry.js';
 import { loadArchive } from '../archive/load-archive.js';
-import { openArchive } from '../archive.js';
+import { openArchive } from '../archive/open-archive.js';
 import { packageDigest, SIGNATURE_ENTRY } from './digest.js';
 import { keyIdOf, readPrivateKey } from './keys.js';
 import { formatSignature } from './signature.js';
 
-/** How {@link signPackage} signs. */
+/** How `signPackage` signs. */
 export interface SignOptions extends OperationOptions {
   /** Ed25519 private key, as PEM (PKCS #8) or key object. */
   privateKey: string | KeyObject;
@@ -16,7 +16,7 @@ export interface SignOptions extends OperationOptions {
   output?: string;
 }
 
-/** What {@link signPackage} did. */
+/** What `signPackage` did. */
 export interface SignedPackage {
   /** Canonical digest of the content (hex). */
   digest: string;
@@ -24,13 +24,7 @@ export interface SignedPackage {
   keyId: string;
 }
 
-/**
- * Signs a package: adds an entry `SIGNATURE` with an Ed25519 signature over the canonical digest of all others
- * ({@link packageDigest}). A signature that is there is replaced. The other entries stay as they are, byte for byte.
- *
- * @param zip - path of the package
- * @throws RunnerError `invalid_zip` when the package is none; `invalid_params` when the key is no Ed25519 private key
- */
+/** See `signPackage` of the package's face. */
 export async function signPackage(zip: string, o: SignOptions): Promise<SignedPackage> {
   const privateKey = readPrivateKey(o.privateKey);
   const publicKey = createPublicKey(privateKey);

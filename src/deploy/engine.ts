@@ -1,0 +1,124 @@
+import type { Readable } from 'node:stream';
+import type { OperationOptions } from '../abort.js';
+import { RunnerError } from '../errors.js';
+import type { Check, PackageInspection, VersionRef } from '../package/types.js';
+import type { VenvManager } from '../python/venv-manager.js';
+import type { Registry } from '../registry/registry.js';
+import type { Durability } from '../store/atomic-file.js';
+import { withReserve } from '../store/reserve.js';
+import { onStore } from '../store/store-error.js';
+import type { PackageValidator } from '../validation/package-validator.js';
+import { Discovery, type DiscoveryOptions } from './discovery.js';
+import { findDrift } from './drift.js';
+import { installPackage, type InstallOutcome } from './install.js';
+import type { OperationTools } from './operation.js';
+import { packageSteps, type PackageSteps } from './package-steps.js';
+import type { ResolvedPermissions } from './permissions.js';
+import { pruneVersions } from './prune.js';
+import { recoverStore } from './recovery.js';
+import type { ResolvedRetention } from './retention.js';
+import { tidyWheels, withWheelsUndone } from './shared-wheels.js';
+import type { DriftReport, PruneReport, RecoveryReport } from './types.js';
+import { removeVersion } from './uninstall.js';
+
+/** What an engine is made from: the options of its deployer, defaults filled in. */
+export interface DeployContext extends Omit<DiscoveryOptions, 'inspect'> {
+  registry: Registry;
+  venvs: VenvManager;
+  validator: PackageValidator;
+  /** In place of what environments and validator would do. */
+  steps: PackageSteps | undefined;
+  retention: ResolvedRetention;
+  permissions: ResolvedPermissions;
+  /** What every change to the store heeds. */
+  common: {
+    durability: Durability;
+    lockTimeoutMs: number;
+    uploadIdleMs: number;
+    stopCompiling: (version: VersionRef) => Promise<void>;
+  };
+}
+
+/** Who asks for what, and whether by force. */
+interface Asked {
+  force: boolean;
+  operator: string | undefined;
+}
+
+/** What a deployer works with, loaded at its first operation. Tells nobody: events are the deployer's. */
+export class DeployEngine {
+  readonly discovery: Discovery;
+  readonly #context: DeployContext;
+  readonly #registry: Registry;
+  readonly #steps: PackageSteps;
+
+  constructor(context: DeployContext) {
+    const { registry, settleMs, onDiscovered, onInvalid } = context;
+    this.#context = context;
+    this.#registry = registry;
+    this.#steps = context.steps ?? packageSteps(registry.layout.wheelStore, context);
+    this.discovery = new Discovery({
+      ...{ registry, settleMs, onDiscovered, onInvalid },
+      inspect: async (zip, o) => {
+        await using opened = await this.#steps.open(zip, o);
+        return opened.inspection;
+      },
+    });
+  }
+
+  install(
+    zip: string | Readable,
+    o: Asked &
+      OperationTools & {
+        onCheck: (check: Check) => void;
+        onInspected: (inspection: PackageInspection) => void;
+      },
+  ): Promise<InstallOutcome> {
+    const { common, permissions } = this.#context;
+    const registry = this.#registry;
+    const steps = this.#steps;
+    return withWheelsUndone(registry, steps, () =>
+      installPackage(zip, { registry, steps, permissions, ...common, ...o }),
+    );
+  }
+
+  async uninstall(name: string, version: string, o: Asked & OperationTools): Promise<void> {
+    const { force, operator, signal, onPids } = o;
+    const removal = { operation: 'uninstall' as const, archive: false, force, operator, signal, onPids };
+    await removeVersion(this.#registry, name, version, { ...removal, ...this.#context.common });
+    // The version is gone; wheels that cannot be removed now go with the next prune.
+    await tidyWheels(this.#registry, this.#steps).catch(() => undefined);
+  }
+
+  async prune(o: {
+    name: string | undefined;
+    operator: string | undefined;
+    signal: AbortSignal;
+    onProgress: (part: number) => void;
+  }): Promise<PruneReport> {
+    const { common, retention } = this.#context;
+    const report = await pruneVersions(this.#registry, { ...common, retention, ...o });
+    report.wheelBytes = await tidyWheels(this.#registry, this.#steps, { signal: o.signal });
+    report.freedBytes += report.wheelBytes;
+    return report;
+  }
+
+  recover(o: OperationOptions): Promise<RecoveryReport> {
+    const { durability } = this.#context.common;
+    const recover = () => recoverStore(this.#registry, durability, o);
+    return onStore('recover the store', () => withReserve(this.#registry.layout, recover));
+  }
+
+  async verify(name: string, version: string, o: OperationOptions): Promise<DriftReport> {
+    const entry = await this.#registry.get(name, version, o);
+    if (!entry) {
+      const message = `${name} ${version} is not installed`;
+      throw new RunnerError('not_found', message, { details: { name, version } });
+    }
+    return findDrift(this.#registry.layout.deployed(name, version), entry, o);
+  }
+
+  async compile({ name, version }: VersionRef, signal: AbortSignal): Promise<void> {
+    await this.#steps.compile(this.#registry.layout.venv(name, version), { signal });
+  }
+}

@@ -1,0 +1,47 @@
+import { statfs } from 'node:fs/promises';
+import { RunnerError } from '../errors.js';
+import { EncodedStore } from './encoded-store.js';
+import { isSafeToMap } from './file-system.js';
+import { defaultFrameRoot, makeFrameFolder } from './frame-folder.js';
+import { loadMapper } from './memory-mapping.js';
+import { SlotStore } from './slot-store.js';
+
+/** What a pool has once its folder is there. */
+export interface OpenedFrames {
+  folder: string;
+  slots: SlotStore;
+  encoded: EncodedStore;
+}
+
+const DEFAULT_MAX_BYTES = 512 * 1024 * 1024;
+
+/**
+ * Makes the folder of a pool and what keeps frames in it.
+ * @throws RunnerError `store_failed` when the system does not let it
+ */
+export async function openFrames(options: {
+  directory?: string;
+  maxBytes?: number;
+  mapped?: boolean;
+  gid?: number;
+}): Promise<OpenedFrames> {
+  const { mapped = true } = options;
+  const root = options.directory ?? (await defaultFrameRoot());
+  try {
+    const folder = await makeFrameFolder(root, options.gid);
+    const mapper = mapped && (await isSafeToMap(folder)) ? await loadMapper() : undefined;
+    const slots = new SlotStore(folder, options.maxBytes ?? (await bytesFor(folder)), mapper);
+    return { folder, slots, encoded: new EncodedStore(folder, slots) };
+  } catch (cause) {
+    throw new RunnerError(
+      'store_failed',
+      `No folder for frames can be made in ${root}: ${(cause as Error).message}. Give FramePool another directory`,
+      { cause, details: { path: root } },
+    );
+  }
+}
+
+async function bytesFor(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return Math.min(DEFAULT_MAX_BYTES, Math.floor(bavail * bsize * 0.75));
+}

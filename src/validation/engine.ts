@@ -1,0 +1,258 @@
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { OperationOptions } from '../abort.js';
+import { RunnerError } from '../errors.js';
+import { openArchive } from '../package/archive/open-archive.js';
+import type { Archive } from '../package/archive-types.js';
+import type { IntegrityPolicy } from '../package/integrity.js';
+import type { ArchiveLimits, Check, PackageInspection, ValidationReport } from '../package/types.js';
+import { placesLookedAt } from '../python/discovery.js';
+import type { Venv } from '../python/types.js';
+import type { VenvManager } from '../python/venv-manager.js';
+import { CheckList } from './check-list.js';
+import { CHECK_ORDER, PHASED_CHECKS, SMOKE_CHECKS, type CheckName } from './check-names.js';
+import { folderSource } from './folder-source.js';
+import { inspectSource, type Inspected, type OpenedPackage } from './inspect.js';
+import { IntegrityCheck } from './integrity-check.js';
+import { interpreterNeed } from './interpreter-need.js';
+import { archiveSource, type PackageSource } from './package-source.js';
+import { runProbe, type ProbeFindings, type ProbeTarget } from './probe.js';
+import { makeReport } from './report.js';
+import { inTemporaryFolder } from './temporary-folder.js';
+
+/** What an engine is made from: the options of its validator, defaults filled in. */
+export interface ValidationContext {
+  venvs: () => VenvManager;
+  limits: Partial<ArchiveLimits> | undefined;
+  runsSmoke: boolean;
+  timeouts: { stepTimeoutMs: number; loadTimeoutMs: number };
+  integrity: IntegrityPolicy;
+  onCheck: (check: Check) => void;
+}
+
+/** What a validator works with, loaded when it is first given a package. */
+export class ValidationEngine {
+  readonly #context: ValidationContext;
+
+  constructor(context: ValidationContext) {
+    this.#context = context;
+  }
+
+  /** See {@link PackageValidator.open}. */
+  async open(zip: string, o: OperationOptions): Promise<OpenedPackage> {
+    const archive = await this.#openArchive(zip, o.signal);
+    try {
+      const checks = this.#checkList();
+      const integrity = await this.#checkSignature(archive, checks, o.signal);
+      // A package from nobody known is not looked into.
+      throwFirst(checks);
+      const inspected = await this.#inspect(archiveSource(archive), checks, o.signal, integrity);
+      const { inspection } = inspected;
+      throwFirst(checks);
+      if (!inspection) throw new RunnerError('manifest_missing', `${zip} has no manifest`);
+      return { ...inspected, archive, inspection, [Symbol.asyncDispose]: () => archive.close() };
+    } catch (error) {
+      await archive.close();
+      throw error;
+    }
+  }
+
+  /** See {@link PackageValidator.validate}. */
+  async validate(target: string, o: OperationOptions): Promise<ValidationReport> {
+    const checks = this.#checkList();
+    const inspected: Partial<Inspected> = {};
+    try {
+      const isFolder = (await stat(target).catch(() => undefined))?.isDirectory() ?? false;
+      return isFolder
+        ? await this.#validateFolder(target, checks, inspected, o)
+        : await this.#validateZip(target, checks, inspected, o);
+    } catch (error) {
+      const fault = asFault(target, error);
+      // A fault that leaves nothing more to look at.
+      checks.fail(nextCheck(checks, fault), fault);
+      return this.#finish(checks, inspected, undefined);
+    }
+  }
+
+  /** Runs the algorithm of an installed package once. Tells each check. */
+  async smoke(target: ProbeTarget, o: OperationOptions): Promise<ProbeFindings> {
+    const findings = await runProbe(target, 'smoke', { signal: o.signal, ...this.#context.timeouts });
+    for (const check of findings.checks) this.#context.onCheck(check);
+    return findings;
+  }
+
+  /** @param found - takes what the inspection found, for the report of a fault that comes after it */
+  async #validateZip(
+    zip: string,
+    checks: CheckList,
+    found: Partial<Inspected>,
+    o: OperationOptions,
+  ): Promise<ValidationReport> {
+    await using archive = await this.#openArchive(zip, o.signal);
+    checks.pass('zip_open', `${archive.entries.length} entries`);
+    const integrity = await this.#checkSignature(archive, checks, o.signal);
+    const inspected = await this.#inspect(archiveSource(archive), checks, o.signal, integrity);
+    Object.assign(found, inspected);
+    const { inspection, layout } = inspected;
+    if (!inspection || checks.failures.length > 0 || !this.#context.runsSmoke)
+      return this.#finish(checks, inspected, undefined);
+    return await inTemporaryFolder('procvision-validate-', async (folder) => {
+      const root = path.join(folder, 'package');
+      await archive.extract(root, { place: (entry) => layout.place(entry), signal: o.signal });
+      const places = { root, wheels: path.join(root, 'wheels'), venv: path.join(root, 'venv') };
+      const venv = await this.#install(places, inspection, o);
+      checks.pass('environment', `Python ${venv.interpreter.version}`);
+      return this.#finish(checks, inspected, await this.#tryOut(root, venv.python, inspection, checks, o));
+    });
+  }
+
+  async #validateFolder(
+    folder: string,
+    checks: CheckList,
+    found: Partial<Inspected>,
+    o: OperationOptions,
+  ): Promise<ValidationReport> {
+    checks.skip('zip_open', 'this is a folder');
+    checks.skip('integrity', 'a folder has no signature');
+    const inspected = await this.#inspect(await folderSource(folder, o), checks, o.signal);
+    Object.assign(found, inspected);
+    const { inspection, layout } = inspected;
+    if (!inspection || checks.failures.length > 0 || !this.#context.runsSmoke)
+      return this.#finish(checks, inspected, undefined);
+    const root = path.join(folder, layout.root);
+    const own = await pythonOf(path.join(root, 'venv'));
+    if (own !== undefined) {
+      checks.pass('environment', own);
+      return this.#finish(checks, inspected, await this.#tryOut(root, own, inspection, checks, o));
+    }
+    return inTemporaryFolder('procvision-validate-', async (temporary) => {
+      const places = {
+        root,
+        wheels: path.join(folder, layout.wheelsRoot),
+        venv: path.join(temporary, 'venv'),
+      };
+      const venv = await this.#install(places, inspection, o);
+      checks.pass('environment', `Python ${venv.interpreter.version}`);
+      return this.#finish(checks, inspected, await this.#tryOut(root, venv.python, inspection, checks, o));
+    });
+  }
+
+  async #inspect(
+    source: PackageSource,
+    checks: CheckList,
+    signal: AbortSignal | undefined,
+    integrity?: IntegrityCheck,
+  ): Promise<Inspected> {
+    const inspected = await inspectSource(source, {
+      checks,
+      signal,
+      interpreters: () => this.#context.venvs().interpretersInTurn({ signal }),
+      placesLookedAt: () => placesLookedAt({ given: this.#context.venvs().given }),
+    });
+    await integrity?.wheels(inspected);
+    return inspected;
+  }
+
+  async #checkSignature(
+    archive: Archive,
+    checks: CheckList,
+    signal: AbortSignal | undefined,
+  ): Promise<IntegrityCheck> {
+    const integrity = new IntegrityCheck(archive, this.#context.integrity, { checks, signal });
+    await integrity.signature();
+    return integrity;
+  }
+
+  async #install(
+    places: { root: string; wheels: string; venv: string },
+    inspection: PackageInspection,
+    { signal }: OperationOptions,
+  ): Promise<Venv> {
+    const venvs = this.#context.venvs();
+    const interpreter = await venvs.select(interpreterNeed(places.root, inspection), { signal });
+    const venv = await venvs.create(places.venv, { interpreter, signal });
+    const requirements = path.join(places.root, 'requirements.txt');
+    await venvs.install(venv, { wheels: places.wheels, requirements, signal });
+    return venv;
+  }
+
+  async #tryOut(
+    root: string,
+    python: string,
+    { manifest, generation }: PackageInspection,
+    checks: CheckList,
+    { signal }: OperationOptions,
+  ): Promise<ProbeFindings> {
+    const target = { root, python, manifest, generation };
+    const findings = await runProbe(target, 'smoke', { signal, ...this.#context.timeouts });
+    for (const check of findings.checks) checks.add(check);
+    return findings;
+  }
+
+  /** Every check that was not made is in the report as skipped, with the reason. */
+  #finish(
+    checks: CheckList,
+    { inspection, warnings }: Partial<Inspected>,
+    findings: ProbeFindings | undefined,
+  ): ValidationReport {
+    const isSmokeCheck = (name: CheckName) => SMOKE_CHECKS.includes(name);
+    for (const name of CHECK_ORDER) {
+      if (checks.has(name)) continue;
+      if (inspection?.generation === 'execute-only' && PHASED_CHECKS.has(name)) {
+        checks.skip(name, 'the execute-only generation has no such thing');
+      } else if (findings && isSmokeCheck(name)) checks.skip(name, 'the trial call gave nothing to check');
+      else if (!this.#context.runsSmoke && isSmokeCheck(name))
+        checks.skip(name, 'the trial run is switched off');
+      else checks.skip(name, 'a fault before it stands in the way');
+    }
+    const error = checks.failures[0] ?? findings?.error;
+    return makeReport(checks.checks, {
+      ...(error && { error }),
+      ...(inspection && { manifest: inspection.manifest }),
+      ...(findings?.info && { info: findings.info }),
+      ...(warnings && warnings.length > 0 && { warnings }),
+    });
+  }
+
+  #openArchive(zip: string, signal: AbortSignal | undefined): Promise<Archive> {
+    return openArchive(zip, { limits: this.#context.limits, signal });
+  }
+
+  #checkList(): CheckList {
+    return new CheckList(this.#context.onCheck);
+  }
+}
+
+function throwFirst({ failures: [failure] }: CheckList): void {
+  if (failure) throw failure as Error;
+}
+
+/** What stopped a validation, as a fault of its target; what is none goes on up. */
+function asFault(target: string, error: unknown): RunnerError {
+  if (RunnerError.is(error) && error.code !== 'aborted') return error;
+  if (RunnerError.is(error) || !(error instanceof Error && 'syscall' in error)) throw error;
+  return new RunnerError('invalid_zip', `${target} cannot be read: ${error.message}`, {
+    cause: error,
+    details: { path: target },
+  });
+}
+
+/** The check that a fault was met in. */
+function nextCheck(checks: CheckList, fault: RunnerError): CheckName {
+  if (fault.code === 'invalid_zip') {
+    const early = (['zip_open', 'zip_layout'] as const).find((name) => !checks.has(name));
+    // Later it is content that turns out damaged while it is unpacked for the trial run.
+    if (early) return early;
+  }
+  return checks.has('environment') ? 'smoke_execute' : 'environment';
+}
+
+/** The interpreter of an environment, if there is one. */
+async function pythonOf(
+  venv: string,
+  platform: NodeJS.Platform = process.platform,
+): Promise<string | undefined> {
+  const file =
+    platform === 'win32' ? path.join(venv, 'Scripts', 'python.exe') : path.join(venv, 'bin', 'python');
+  return (await stat(file).catch(() => undefined)) ? file : undefined;
+}
