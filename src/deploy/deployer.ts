@@ -4,6 +4,7 @@ import type { OperationOptions } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import type { RunnerError } from '../errors.js';
 import { Late } from '../late.js';
+import { checkGiven } from '../options.js';
 import { showAs } from '../readable.js';
 import type { Check, VersionRef } from '../package/types.js';
 import { VenvManager } from '../python/venv-manager.js';
@@ -33,6 +34,7 @@ import type {
   StageEvent,
   UninstallOptions,
 } from './types.js';
+import { UNNAMED_UPLOAD } from './upload-name.js';
 import { PollingLoop } from './watch.js';
 
 /** What a {@link Deployer} is made from. */
@@ -92,8 +94,10 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   readonly #watches = new Set<PollingLoop>();
   #recovery: Promise<RecoveryReport> | undefined;
 
+  /** @throws RunnerError `invalid_params` without a registry, or for a retention or permissions that cannot be */
   constructor(options: DeployerOptions) {
     super();
+    checkGiven('new Deployer', options, ['registry']);
     const { registry, lockTimeoutMs = 30_000, uploadIdleMs = 60_000 } = options;
     this.#registry = registry;
     this.#compilesBytecode = options.compileBytecode ?? false;
@@ -165,14 +169,14 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    */
   async install(zip: string | Readable, o: InstallOptions = {}): Promise<RegistryEntry> {
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'install' };
-    const { force = false, operator } = o;
+    const { force = false, operator, fileName = UNNAMED_UPLOAD } = o;
     const tell = (check: Check) => {
       const { id, operation, name = '', version = '' } = ref;
       this.emit('check', { ...check, id, operation, package: { name, version } });
     };
     const { entry, replaced } = await this.#operate(ref, { ...o, source: zip }, async (tools) =>
       (await this.#engine.get()).install(zip, {
-        ...{ ...tools, force, operator, onCheck: tell },
+        ...{ ...tools, force, operator, fileName, onCheck: tell },
         onInspected: ({ name, version, manifest, checks }) => {
           Object.assign(ref, { name, version });
           tools.onPids(manifest.supported_pids ?? []);

@@ -70,6 +70,7 @@ export class DeployEngine {
     zip: string | Readable,
     o: Asked &
       OperationTools & {
+        fileName: string;
         onCheck: (check: Check) => void;
         onInspected: (inspection: PackageInspection) => void;
       },
@@ -112,7 +113,7 @@ export class DeployEngine {
   async verify(name: string, version: string, o: OperationOptions): Promise<DriftReport> {
     const entry = await this.#registry.get(name, version, o);
     if (!entry) {
-      const message = `${name} ${version} is not installed`;
+      const message = `${name} ${version} is not deployed: install it first`;
       throw new RunnerError('not_found', message, { details: { name, version } });
     }
     return findDrift(this.#registry.layout.deployed(name, version), entry, o);

@@ -17,6 +17,7 @@ import { Transaction } from './transaction.js';
 import type { DeployStage } from './types.js';
 import { settleTwice } from './unwind.js';
 import { receiveUpload } from './upload.js';
+import { namedAsSent } from './upload-name.js';
 import { lockVersion } from './version-lock.js';
 
 /** What an install works with. */
@@ -28,6 +29,8 @@ export interface InstallContext extends OperationOptions {
   lockTimeoutMs: number;
   uploadIdleMs: number;
   force: boolean;
+  /** What an upload is called in messages. */
+  fileName: string;
   operator: string | undefined;
   meter: ProgressMeter;
   onStage: (stage: DeployStage) => void;
@@ -71,7 +74,7 @@ export async function installPackage(
     return await installZip(transaction.upload, context, transaction);
   } catch (error) {
     await settleTwice(transaction); // again, where the install has done so: then there is nothing left to do
-    throw error;
+    throw namedAsSent(error, transaction.upload, context.fileName);
   }
 }
 

@@ -94,7 +94,8 @@ export class ProgressMeter {
 
   #report(fraction: number): void {
     // The weights add up to 1 but for rounding; only finish() may say 1.
-    const capped = fraction === 1 ? 1 : Math.min(fraction, 0.999);
+    // To a millionth: sums of weights would be told as 0.12000000000000001.
+    const capped = fraction === 1 ? 1 : Math.min(Math.round(fraction * 1e6) / 1e6, 0.999);
     if (capped <= this.#fraction) return;
     const isFirst = this.#fraction < 0;
     // An event for each per mille at most: a large archive reports thousands of chunks.

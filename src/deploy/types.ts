@@ -128,6 +128,8 @@ export interface DeployOptions extends OperationOptions {
 export interface InstallOptions extends DeployOptions {
   /** Replace a version that is installed already. @defaultValue false */
   force?: boolean;
+  /** What the file of a stream is called by whoever sends it: failures name it so. @defaultValue 'the upload' */
+  fileName?: string;
 }
 
 /** Options of `uninstall`. */

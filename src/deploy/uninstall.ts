@@ -73,5 +73,7 @@ async function removeOnce(
 }
 
 function notInstalled(name: string, version: string): RunnerError {
-  return new RunnerError('not_found', `${name} ${version} is not installed`, { details: { name, version } });
+  return new RunnerError('not_found', `${name} ${version} is not deployed: list() or scan() tells what is`, {
+    details: { name, version },
+  });
 }

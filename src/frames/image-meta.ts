@@ -4,7 +4,7 @@ import type { FrameMeta, ImageMeta } from './types.js';
 
 const LARGEST_SIDE = 65_535;
 
-/** Checks what a caller says about an image and fills in the defaults. @throws RunnerError `invalid_image` */
+/** Checks what a caller says about an image and fills in the defaults. @throws RunnerError `invalid_image`, `unsupported_color_space` */
 export function resolveMeta(meta: FrameMeta): Required<FrameMeta> {
   const {
     width,
@@ -28,7 +28,11 @@ export function resolveMeta(meta: FrameMeta): Required<FrameMeta> {
   if (![1, 3].includes(channels))
     throw invalidImage(`channels must be 1 or 3, not ${String(channels)}`, 'channels');
   if (!['RGB', 'BGR'].includes(colorSpace)) {
-    throw invalidImage(`colorSpace must be RGB or BGR, not ${colorSpace}`, 'colorSpace');
+    throw new RunnerError(
+      'unsupported_color_space',
+      `The image cannot be used: colorSpace must be RGB or BGR, not ${String(colorSpace)}. Convert it, or send a JPEG or PNG as encoded`,
+      { details: { path: 'colorSpace' } },
+    );
   }
   if (typeof cameraId !== 'string') throw invalidImage('cameraId must be a string', 'cameraId');
   if (!Number.isFinite(timestampMs)) {
@@ -48,10 +52,21 @@ export function checkPixels(data: Uint8Array, { width, height, channels }: Requi
   }
   const expected = width * height * channels;
   if (data.byteLength === expected) return;
+  const shape = `an image of ${width} x ${height} with ${channels} channel${channels === 1 ? '' : 's'}`;
+  const hint = hintFor(data.byteLength / (width * height));
   throw invalidImage(
-    `an image of ${width} x ${height} with ${channels} channel${channels === 1 ? '' : 's'} has ${expected} bytes, but data has ${data.byteLength}`,
+    `${shape} has ${expected} bytes, but data has ${data.byteLength}${hint === undefined ? '' : `: ${hint}`}`,
     'data',
   );
+}
+
+/** What an image with so many bytes for each pixel most likely is. */
+function hintFor(bytesPerPixel: number): string | undefined {
+  if (bytesPerPixel === 1) return 'that is one byte a pixel: for a grey image say channels: 1';
+  if (bytesPerPixel === 2) return 'that is two bytes a pixel, as of 16 bit or YUV: convert it to 8 bit RGB';
+  if (bytesPerPixel === 3) return 'that is three bytes a pixel: leave channels out, or say channels: 3';
+  if (bytesPerPixel === 4) return 'that is four bytes a pixel, as of RGBA: leave out the fourth';
+  return undefined;
 }
 
 /** The image as the protocol describes it to a worker. */

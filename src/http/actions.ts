@@ -2,7 +2,9 @@ import { RunnerError } from '../errors.js';
 import type { RegistryEntry } from '../registry/types.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
 import { BODIES, readJson } from './body.js';
+import { RequestFault } from './problem.js';
 import { QUERIES, readQuery } from './query.js';
+import { MAX_SWITCH_BYTES, SWITCH_BODY } from './switch-body.js';
 import type { Call } from './types.js';
 
 /** GET /algorithms, filtered by `state` and `name`. */
@@ -29,16 +31,27 @@ export async function listActive({ request, options }: Call): Promise<Response> 
 /** POST /algorithms/activate. */
 export async function activate({ request, options }: Call): Promise<Response> {
   const { signal } = request;
-  const change = await readJson(request, BODIES.mapping);
+  const change = await readJson(request, BODIES.activate);
   return Response.json(await options.registry.activate({ ...change, signal }));
+}
+
+/** POST /algorithms/deactivate. */
+export async function deactivate({ request, options }: Call): Promise<Response> {
+  const { signal } = request;
+  await options.registry.deactivate({ ...(await readJson(request, BODIES.deactivate)), signal });
+  return new Response(null, { status: 204 });
 }
 
 /** POST /algorithms/switch: warm with a supervisor; without one the mapping alone changes. */
 export async function switchVersion({ request, options }: Call): Promise<Response> {
   const { registry, supervisor } = options;
   const { signal } = request;
-  const change = await readJson(request, BODIES.mapping);
-  if (!supervisor) return Response.json(await registry.switch({ ...change, signal }));
+  const change = await readJson(request, SWITCH_BODY, { maxBytes: MAX_SWITCH_BYTES });
+  if (!supervisor) {
+    const needing = (['probation', 'warmUp'] as const).find((field) => change[field] !== undefined);
+    if (needing !== undefined) throw withoutSupervisor(needing);
+    return Response.json(await registry.switch({ ...change, signal }));
+  }
   await supervisor.switch({ ...change, signal });
   const active = await registry.active();
   return Response.json([...new Set(change.pids)].map((pid) => active[pid]));
@@ -56,7 +69,16 @@ export async function uninstall({ request, url, params, options }: Call): Promis
 
 /** What is answered for a version that is not there. */
 export function notDeployed(name: string, version: string): RunnerError {
-  return new RunnerError('not_found', `${name} ${version} is not deployed`, { details: { name, version } });
+  return new RunnerError('not_found', `${name} ${version} is not deployed: install it first`, {
+    details: { name, version },
+  });
+}
+
+function withoutSupervisor(field: string): RequestFault {
+  return new RequestFault(
+    'bad_request',
+    `${field}: this server only changes mappings, it has no supervisor to run a version. Leave ${field} out`,
+  );
 }
 
 /** The registry knows what runs, the supervisor what computes just now. */

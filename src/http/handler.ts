@@ -1,5 +1,6 @@
 import { RunnerError } from '../errors.js';
-import { activate, get, list, listActive, switchVersion, uninstall } from './actions.js';
+import { checkGiven } from '../options.js';
+import { activate, deactivate, get, list, listActive, switchVersion, uninstall } from './actions.js';
 import { install } from './install.js';
 import { negotiate } from './negotiate.js';
 import { openApiDocument } from './openapi.js';
@@ -30,6 +31,13 @@ const ROUTES: readonly Route[] = [
     types: JSON_OR_EVENTS,
   },
   { method: 'POST', path: '/algorithms/activate', action: 'activate', answer: activate },
+  {
+    method: 'POST',
+    path: '/algorithms/deactivate',
+    action: 'deactivate',
+    answer: deactivate,
+    types: [],
+  },
   { method: 'POST', path: '/algorithms/switch', action: 'switch', answer: switchVersion },
   { method: 'POST', path: '/algorithms/validate', action: 'validate', answer: validate },
   { method: 'GET', path: '/algorithms/{name}/{version}', action: 'list', answer: get },
@@ -50,13 +58,14 @@ const DEFAULT_MAX_UPLOAD_BYTES = 8 * 1024 ** 3;
  *
  * Without `authorize` only GET is answered; everything else is 403, unless `allowUnauthenticated` opens it up.
  *
- * @throws RunnerError `invalid_params` for a `maxUploadBytes` that is no size
+ * @throws RunnerError `invalid_params` for a part that is missing, or a `maxUploadBytes` that is no size
  */
 export function createRunnerHandler(options: RunnerHandlerOptions): (request: Request) => Promise<Response> {
-  const { maxUploadBytes = DEFAULT_MAX_UPLOAD_BYTES } = options;
+  const { maxUploadBytes = DEFAULT_MAX_UPLOAD_BYTES } = (options as typeof options | null) ?? {};
   if (!(maxUploadBytes > 0)) {
     throw new RunnerError('invalid_params', `maxUploadBytes must be positive, not ${maxUploadBytes}`);
   }
+  checkGiven('createRunnerHandler', options, ['registry', 'deployer', 'validator']);
   const resolved: Call['options'] = {
     ...options,
     maxUploadBytes,
@@ -86,7 +95,11 @@ function findRoute(
   method: string,
   basePath: string,
 ): { route: Route; params: Record<string, string> } {
-  const unknown = () => new RequestFault('unknown_path', `There is nothing at ${url.pathname}`);
+  const unknown = () =>
+    new RequestFault(
+      'unknown_path',
+      `There is nothing at ${url.pathname}: GET ${basePath}/openapi.json tells what there is`,
+    );
   if (!url.pathname.startsWith(`${basePath}/`)) throw unknown();
   const path = url.pathname.slice(basePath.length);
   const matches = ROUTES.flatMap((route) => {

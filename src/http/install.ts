@@ -13,6 +13,7 @@ interface Order {
   source: string | Readable;
   force?: boolean;
   operator?: string;
+  fileName?: string;
 }
 
 /** Events of an install that its stream passes on. */
@@ -29,8 +30,11 @@ export async function install(call: Call): Promise<Response> {
 
 async function readOrder({ request, url, options }: Call): Promise<Order> {
   const asked = readQuery(url, QUERIES.change);
-  if (isUpload(request)) return { ...asked, source: await openUpload(request, options.maxUploadBytes) };
-  const { path, ...body } = await readJson(request, BODIES.install);
+  if (isUpload(request)) {
+    const { stream, fileName } = await openUpload(request, options.maxUploadBytes);
+    return { ...asked, source: stream, fileName };
+  }
+  const { path, ...body } = await readJson(request, BODIES.install, { uploads: true });
   return { ...asked, ...body, source: await zipInside(options.registry.layout.zips, path) };
 }
 

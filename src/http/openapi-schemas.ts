@@ -1,66 +1,11 @@
 import { ERROR_NUMBERS } from '../errors.js';
+import { listOf, object, ref, STRING, type Json } from './openapi-parts.js';
+import { REQUESTS } from './openapi-requests.js';
 import { PACKAGE_STATES } from './query.js';
 import { STATUS_OF_FAULT } from './status.js';
 
-/** A JSON Schema or an OpenAPI object: plain data. */
-export type Json = Record<string, unknown>;
-
-/** One package that the whole document speaks of. */
-export const EXAMPLES = {
-  name: 'board-check',
-  version: '1.0.0',
-  pid: 'BOARD-7',
-  path: 'board-check-v1.0.0-offline.zip',
-} as const;
-
-export const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
-export const listOf = (items: Json): Json => ({ type: 'array', items });
-
-/** A name, a path or an id of a request. */
-export const text = (example: string): Json => ({
-  type: 'string',
-  minLength: 1,
-  maxLength: 512,
-  examples: [example],
-});
-
-const STRING: Json = { type: 'string' };
 const COUNT: Json = { type: 'integer', minimum: 0 };
 const TIME: Json = { type: 'string', format: 'date-time' };
-const VERSION = { name: text(EXAMPLES.name), version: text(EXAMPLES.version) };
-
-/** An object with these properties, those in `optional` not always; `more` for what else may be in it. */
-function object(properties: Record<string, Json>, optional: string[] = [], more: Json = {}): Json {
-  const required = Object.keys(properties).filter((name) => !optional.includes(name));
-  return { type: 'object', required, properties, ...more };
-}
-
-const CLOSED = { additionalProperties: false };
-
-const REQUESTS: Json = {
-  InstallRequest: object(
-    { path: text(EXAMPLES.path), force: { type: 'boolean', default: false }, operator: text('eve') },
-    ['force', 'operator'],
-    CLOSED,
-  ),
-  MappingRequest: object(
-    {
-      ...VERSION,
-      pids: { type: 'array', items: text(EXAMPLES.pid), minItems: 1, maxItems: 1000 },
-      operator: text('eve'),
-      force: {
-        type: 'boolean',
-        default: false,
-        description: 'Also to a version that one of the ids was taken back from',
-      },
-    },
-    ['operator', 'force'],
-    CLOSED,
-  ),
-  ValidateRequest: {
-    oneOf: [object({ path: text(EXAMPLES.path) }, [], CLOSED), object(VERSION, [], CLOSED)],
-  },
-};
 
 const ENTRIES: Json = {
   RegistryEntry: object(

@@ -1,4 +1,5 @@
-import { EXAMPLES, listOf, ref, SCHEMAS, text, type Json } from './openapi-schemas.js';
+import { EXAMPLES, listOf, ref, text, type Json } from './openapi-parts.js';
+import { SCHEMAS } from './openapi-schemas.js';
 import { PACKAGE_STATES } from './query.js';
 
 const json = (schema: Json): Json => ({ 'application/json': { schema } });
@@ -108,15 +109,23 @@ const PATHS: Json = {
     post: {
       operationId: 'activate',
       summary: 'Bind product ids to a version, all or none',
-      requestBody: { required: true, content: json(ref('MappingRequest')) },
+      requestBody: { required: true, content: json(ref('ActivateRequest')) },
       responses: answered('200', 'The mappings', listOf(ref('ActiveMapping'))),
+    },
+  },
+  '/algorithms/deactivate': {
+    post: {
+      operationId: 'deactivate',
+      summary: 'Unbind product ids, all or none',
+      requestBody: { required: true, content: json(ref('DeactivateRequest')) },
+      responses: responses('204', 'Unbound'),
     },
   },
   '/algorithms/switch': {
     post: {
       operationId: 'switch',
       summary: 'Move product ids to another version without losing a call',
-      requestBody: { required: true, content: json(ref('MappingRequest')) },
+      requestBody: { required: true, content: json(ref('SwitchRequest')) },
       responses: answered('200', 'The mappings', listOf(ref('ActiveMapping'))),
     },
   },

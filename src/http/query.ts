@@ -15,13 +15,16 @@ export const PACKAGE_STATES = Object.keys({
 } satisfies Record<PackageState, 0>) as PackageState[];
 
 const flag = v.pipe(
-  v.picklist(['true', 'false']),
+  v.picklist(['true', 'false'], 'must be true or false'),
   v.transform((value) => value === 'true'),
 );
 
 /** Query parameters of the endpoints. */
 export const QUERIES = {
-  list: v.object({ state: v.optional(v.picklist(PACKAGE_STATES)), name: v.optional(text) }),
+  list: v.object({
+    state: v.optional(v.picklist(PACKAGE_STATES, `must be one of ${PACKAGE_STATES.join(', ')}`)),
+    name: v.optional(text),
+  }),
   change: v.object({ force: v.optional(flag), operator: v.optional(text) }),
 };
 

@@ -4,7 +4,8 @@ import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js'
 import type { PackageValidator } from '../validation/package-validator.js';
 
 /** What a request asks for; `authorize` decides by it. */
-export type RunnerAction = 'list' | 'describe' | 'install' | 'activate' | 'switch' | 'validate' | 'uninstall';
+export type RunnerAction =
+  'list' | 'describe' | 'install' | 'activate' | 'deactivate' | 'switch' | 'validate' | 'uninstall';
 
 /** What {@link createRunnerHandler} composes. */
 export interface RunnerHandlerOptions {

@@ -1,21 +1,29 @@
 import { Readable, Transform } from 'node:stream';
 import type { Busboy as BusboyParser } from '@fastify/busboy';
-import { mediaType } from './body.js';
+import { printable } from '../package/text.js';
+import { mediaType, RAW_TYPES } from './body.js';
 import { RequestFault } from './problem.js';
 
-const RAW_TYPES = new Set(['application/zip', 'application/octet-stream', 'application/x-zip-compressed']);
+const MAX_NAME = 200;
+
+/** A package as it arrives. */
+export interface Upload {
+  stream: Readable;
+  /** What its sender calls it, where that is told. */
+  fileName?: string;
+}
 
 /** Whether the request carries a package itself, raw or as multipart. */
 export function isUpload(request: Request): boolean {
   const type = mediaType(request);
-  return RAW_TYPES.has(type) || type === 'multipart/form-data';
+  return RAW_TYPES.includes(type) || type === 'multipart/form-data';
 }
 
 /**
  * The bytes of an uploaded package as a stream that is never held whole. It fails when more than `maxBytes` arrive,
  * when the body is cut off, and when the multipart body is malformed or has no file in it.
  */
-export async function openUpload(request: Request, maxBytes: number): Promise<Readable> {
+export async function openUpload(request: Request, maxBytes: number): Promise<Upload> {
   const tooLarge = () =>
     new RequestFault(
       'payload_too_large',
@@ -26,8 +34,9 @@ export async function openUpload(request: Request, maxBytes: number): Promise<Re
   if (declared > maxBytes + 64 * 1024) throw tooLarge();
   if (!request.body) throw new RequestFault('bad_request', 'The body is empty');
   const body = Readable.fromWeb(request.body);
-  const file = mediaType(request) === 'multipart/form-data' ? await filePart(request, body) : body;
-  return bounded(file, maxBytes, tooLarge);
+  const { stream, fileName } =
+    mediaType(request) === 'multipart/form-data' ? await filePart(request, body) : { stream: body };
+  return { stream: bounded(stream, maxBytes, tooLarge), fileName };
 }
 
 function bounded(source: Readable, maxBytes: number, tooLarge: () => Error): Readable {
@@ -55,7 +64,7 @@ function bounded(source: Readable, maxBytes: number, tooLarge: () => Error): Rea
 }
 
 /** The first file of a multipart body. Busboy is loaded when the first such body comes. */
-async function filePart(request: Request, body: Readable): Promise<Readable> {
+async function filePart(request: Request, body: Readable): Promise<Upload> {
   const { Busboy } = await import('@fastify/busboy');
   const malformed = (cause: unknown) =>
     new RequestFault('bad_request', `The multipart body is malformed: ${(cause as Error).message}`);
@@ -68,15 +77,16 @@ async function filePart(request: Request, body: Readable): Promise<Readable> {
   } catch (cause) {
     throw malformed(cause);
   }
-  return new Promise<Readable>((resolve, reject) => {
+  return new Promise<Upload>((resolve, reject) => {
     let part: Readable | undefined;
     const fail = (cause: unknown) => {
       part?.destroy(malformed(cause));
       reject(malformed(cause));
     };
-    parser.on('file', (_field, stream) => {
+    parser.on('file', (_field, stream, fileName: string | undefined) => {
       part = silenced(stream);
-      resolve(part);
+      // It comes from outside, and goes into messages alone.
+      resolve({ stream: part, fileName: fileName ? printable(fileName).slice(0, MAX_NAME) : undefined });
     });
     // The parser and the body may each fail more than once.
     parser.on('error', fail);

@@ -1,4 +1,6 @@
 import { withReceivedUpload } from '../deploy/received-upload.js';
+import { namedAsSent, UNNAMED_UPLOAD } from '../deploy/upload-name.js';
+import type { RunnerError } from '../errors.js';
 import type { ValidationReport } from '../package/types.js';
 import { notDeployed } from './actions.js';
 import { BODIES, readJson } from './body.js';
@@ -13,14 +15,26 @@ export async function validate({ request, options }: Call): Promise<Response> {
   const { signal } = request;
   const work = (target: string) => validator.validate(target, { signal });
   if (isUpload(request)) {
-    const upload = await openUpload(request, maxUploadBytes);
-    return reported(await withReceivedUpload(registry, upload, work, { signal }));
+    const { stream, fileName = UNNAMED_UPLOAD } = await openUpload(request, maxUploadBytes);
+    const check = async (file: string) => namedReport(await work(file), file, fileName);
+    return reported(await withReceivedUpload(registry, stream, check, { signal }));
   }
-  const body = await readJson(request, BODIES.validate);
+  const body = await readJson(request, BODIES.validate, { uploads: true });
   if ('path' in body) return reported(await work(await zipInside(registry.layout.zips, body.path)));
   const { name, version } = body;
   if (!(await registry.get(name, version, { signal }))) throw notDeployed(name, version);
   return reported(await work(registry.layout.deployed(name, version)));
+}
+
+/** The report, in which an upload is called what its sender calls it. */
+function namedReport(
+  { error, checks, ...report }: ValidationReport,
+  file: string,
+  fileName: string,
+): ValidationReport {
+  const named = checks.map((check) => ({ ...check, message: check.message.replaceAll(file, fileName) }));
+  const fault = error && (namedAsSent(error, file, fileName) as RunnerError);
+  return { ...report, checks: named, ...(fault && { error: fault }) };
 }
 
 /** A report is the answer whatever it says; the fault in it is told as a problem document. */

@@ -2,6 +2,7 @@ import { RunnerError } from '../errors.js';
 import type { VersionRef } from '../package/types.js';
 import type { ProcessIdentity } from '../process/identity.js';
 import type { RegistryContent } from './registry-file.js';
+import { inWords } from './users-in-words.js';
 import type { ActiveMapping, RegistryEntry } from './types.js';
 
 /** Who is to serve which product ids. */
@@ -47,19 +48,23 @@ export function findEntry(content: RegistryContent, name: string, version: strin
   const others = content.packages.filter((found) => found.name === name).map((found) => found.version);
   throw new RunnerError(
     'not_found',
-    `${name} ${version} is not deployed${others.length > 0 ? `; deployed versions: ${others.join(', ')}` : ''}`,
+    `${name} ${version} is not deployed: install it first${others.length > 0 ? `; deployed versions: ${others.join(', ')}` : ''}`,
     { details: { name, version } },
   );
 }
 
 /** The mapping of a product id. @throws RunnerError `not_found` */
-export function findMapping(content: RegistryContent, pid: string): ActiveMapping {
+export function findMapping(
+  content: RegistryContent,
+  pid: string,
+  remedy = ': activate a version for it first',
+): ActiveMapping {
   const mapping = content.active[pid];
   if (mapping) return mapping;
   const known = Object.keys(content.active);
   throw new RunnerError(
     'not_found',
-    `Product id ${JSON.stringify(pid)} is not active: activate a version for it first` +
+    `Product id ${JSON.stringify(pid)} is not active${remedy}` +
       (known.length > 0 ? `; active are ${known.slice(0, 20).join(', ')}` : '; no product id is active'),
     { details: { pids: [pid] } },
   );
@@ -189,9 +194,10 @@ export function checkUnused(
     );
   }
   if (users.length > 0) {
+    const { who, remedy } = inWords(users, { name, version });
     throw new RunnerError(
       'unsafe_uninstall',
-      `${name} ${version} is in use by ${listed(users)}: stop it first, or pass force`,
+      `${name} ${version} is in use by ${who}: ${remedy}, or pass force`,
       { details: { name, version, users } },
     );
   }
@@ -210,9 +216,10 @@ export function checkReplaceable(
 ): void {
   const { name, version } = entry;
   if (users.length > 0) {
+    const { who, remedy } = inWords(users, { name, version });
     throw new RunnerError(
       'version_in_use',
-      `${name} ${version} cannot be replaced while it runs (${listed(users)}): stop it first`,
+      `${name} ${version} cannot be replaced while it is in use by ${who}: ${remedy}`,
       { details: { name, version, users } },
     );
   }
@@ -237,8 +244,4 @@ export function checkNoWayBack(content: RegistryContent, { name, version }: Regi
     `${name} ${version} is what a rollback of ${rollbackPids.join(', ')} would go back to`,
     { details: { name, version, rollbackPids } },
   );
-}
-
-function listed(users: readonly ProcessIdentity[]): string {
-  return users.map(({ pid, host }) => `process ${pid} on ${host}`).join(', ');
 }

@@ -157,7 +157,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     const { operator, signal } = o;
     const pids = checkPids(o.pids);
     const removed = await this.#access.logged('deactivate', { pids, operator }, { signal }, (content) => {
-      const mappings = pids.map((pid) => findMapping(content, pid));
+      const mappings = pids.map((pid) => findMapping(content, pid, ', so there is nothing to deactivate'));
       drop(content, mappings);
       return structuredClone(mappings);
     });

@@ -3,6 +3,7 @@ import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import { FramePool } from '../frames/frame-pool.js';
 import { Late } from '../late.js';
+import { checkGiven } from '../options.js';
 import { showAs } from '../readable.js';
 import type { Registry } from '../registry/registry.js';
 import type { WorkerFlavour } from '../worker/types.js';
@@ -53,9 +54,13 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   readonly #engine: Late<SupervisorEngine>;
   #closed: Promise<void> | undefined;
 
-  /** @throws RunnerError `invalid_params` for an adapter or a policy that cannot be, or frames that workers could not read */
+  /**
+   * @throws RunnerError `invalid_params` without a registry, for an adapter or a policy that cannot be, or frames that
+   * workers could not read
+   */
   constructor(o: AlgorithmSupervisorOptions) {
     super();
+    checkGiven('new AlgorithmSupervisor', o, ['registry']);
     this.policy = resolvePolicy(o.policy);
     const { registry, clock = systemClock } = o;
     const { gid } = this.policy;

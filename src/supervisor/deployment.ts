@@ -157,7 +157,8 @@ export class Deployment {
     try {
       const lease = await this.pool.acquire({ ...turn, only: worker });
       try {
-        reply = await lease.worker.call(call, { timeoutMs: Math.max(1, Math.ceil(deadline.leftMs)), signal });
+        const timeoutMs = Math.max(1, Math.ceil(deadline.leftMs));
+        reply = await lease.worker.call(call, { timeoutMs, toldLimitMs: deadline.timeoutMs, signal });
       } finally {
         this.pool.release(lease, reply);
       }

@@ -188,8 +188,10 @@ export class Inspector {
       guideImage,
       guideInfo: request.guideInfo,
     };
-    const timeoutMs = Math.min(leftMs, this.#policy.attemptTimeoutMs ?? Infinity);
-    return worker.call(call, { timeoutMs, signal: deadline.signal, requestId });
+    const { attemptTimeoutMs = Infinity } = this.#policy;
+    const timeoutMs = Math.min(leftMs, attemptTimeoutMs);
+    const toldLimitMs = Math.min(deadline.timeoutMs, attemptTimeoutMs);
+    return worker.call(call, { timeoutMs, toldLimitMs, signal: deadline.signal, requestId });
   }
 }
 

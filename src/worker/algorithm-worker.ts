@@ -185,7 +185,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     this.#process?.write(frame);
     const timeoutMs = o.timeoutMs ?? limitOf(this.limits, call.phase);
     const cancel = expireAfter(timeoutMs, () => {
-      this.#fail(this.#tooLate(`answer ${call.phase}`, timeoutMs), 'timeout');
+      this.#fail(this.#tooLate(`answer ${call.phase}`, o.toldLimitMs ?? timeoutMs), 'timeout');
     });
     const onAbort = () => {
       if (o.signal) this.#fail(abortError(o.signal, `${call.phase} call`), 'aborted');

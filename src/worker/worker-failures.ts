@@ -25,13 +25,12 @@ export function exitFailures(
   output: string[],
 ): { beforeReady: RunnerError; byItself: RunnerError; ended: RunnerError } {
   const how = exitSignal ?? `exit code ${exitCode}`;
+  const left = exitSignal ? `was killed by ${exitSignal}` : `left by itself with exit code ${exitCode}`;
   const details = { exitCode, exitSignal, output };
   const tail = output.length > 0 ? `; it last said: ${output.slice(-3).join(' | ')}` : '';
   return {
-    beforeReady: new RunnerError('start_failed', `${title} left before it was ready (${how})${tail}`, {
-      details,
-    }),
-    byItself: new RunnerError('worker_exited', `${title} left by itself (${how})${tail}`, { details }),
+    beforeReady: new RunnerError('start_failed', `${title} ${left}, before it was ready${tail}`, { details }),
+    byItself: new RunnerError('worker_exited', `${title} ${left}${tail}`, { details }),
     ended: new RunnerError('worker_exited', `${title} ended (${how})`, { details }),
   };
 }

@@ -127,6 +127,7 @@ describe('a version that is installed already', () => {
     const before = await content();
     await expect(deployer.install(await zip(), { force: true })).rejects.toMatchObject({
       ...{ code: 'version_in_use', errorCode: '2007', details: { users: [{ pid: process.pid }] } },
+      message: expect.stringMatching(/in use by this process \(\d+\): stop it first, with stop\('/) as string,
     });
     expect(await content()).toEqual(before);
   });

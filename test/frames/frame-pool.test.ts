@@ -255,7 +255,8 @@ test.each([
   ['no width', { data: pixels, width: 0, height: 2 }, /width/],
   ['half a pixel', { data: pixels, width: 1.5, height: 4 }, /width/],
   ['four channels', { data: pixels, ...meta, channels: 4 as 3 }, /channels/],
-  ['an unknown colour space', { data: pixels, ...meta, colorSpace: 'HSV' as 'RGB' }, /colorSpace/],
+  ['a byte for each pixel', { data: pixels.subarray(0, 6), ...meta }, /grey image say channels: 1/],
+  ['four bytes for each pixel', { data: new Uint8Array(24), ...meta }, /RGBA: leave out the fourth/],
   ['numbers of two bytes', { data: new Uint16Array(9) as unknown as Uint8Array, ...meta }, /Uint8Array/],
   ['a time that is none', { data: pixels, ...meta, timestampMs: NaN }, /timestampMs/],
   ['a camera that is a number', { data: pixels, ...meta, cameraId: 7 as unknown as string }, /cameraId/],
@@ -264,6 +265,15 @@ test.each([
   await expect(pool.send(image)).rejects.toMatchObject({
     code: 'invalid_image',
     message: expect.stringMatching(message) as string,
+  });
+});
+
+test('a colour space that no worker knows is unsupported_color_space, with those that it may be', async () => {
+  const pool = await openPool();
+  const image = { data: pixels, ...meta, colorSpace: 'YUV' as 'RGB' };
+  await expect(pool.send(image)).rejects.toMatchObject({
+    ...{ code: 'unsupported_color_space', errorCode: '1008' },
+    message: expect.stringMatching(/must be RGB or BGR, not YUV/) as string,
   });
 });
 

@@ -212,3 +212,12 @@ test('after close every method rejects with closed', async () => {
   await registry.close();
   await expect(registry.list()).rejects.toMatchObject({ code: 'closed' });
 });
+
+test('deactivate of a product id that is not active says so, and names those that are', async () => {
+  const registry = await withVersions(entry('x', '1'));
+  await registry.activate({ name: 'x', version: '1', pids: ['A'] });
+  await expect(registry.deactivate({ pids: ['B'] })).rejects.toMatchObject({
+    ...{ code: 'not_found', details: { pids: ['B'] } },
+    message: 'Product id "B" is not active, so there is nothing to deactivate; active are A',
+  });
+});

@@ -96,7 +96,10 @@ describe('a call that takes too long', () => {
     const { ask } = await open();
     await ask();
     const startedAt = performance.now();
-    await expect(ask({ sleep_ms: 60_000 }, { timeoutMs: 200 })).rejects.toMatchObject({ code: 'timeout' });
+    await expect(ask({ sleep_ms: 60_000 }, { timeoutMs: 200 })).rejects.toMatchObject({
+      ...{ code: 'timeout', details: { timeoutMs: 200 } },
+      message: expect.stringMatching(/did not answer execute within 200 ms/) as string,
+    });
     expect(performance.now() - startedAt).toBeLessThan(10_000);
     expect(await ask()).toMatchObject({ status: 'OK', attempts: 1 });
   });

@@ -3,7 +3,10 @@ import fc, { type Arbitrary } from 'fast-check';
 /** A JSON Schema, as far as the runner's OpenAPI document uses it for what comes in. */
 export interface Schema {
   $ref?: string;
-  type?: 'object' | 'array' | 'string' | 'boolean';
+  type?: 'object' | 'array' | 'string' | 'boolean' | 'integer' | 'number';
+  minimum?: number;
+  maximum?: number;
+  contentEncoding?: 'base64';
   properties?: Record<string, Schema>;
   required?: string[];
   additionalProperties?: false;
@@ -20,7 +23,7 @@ export interface Schema {
 }
 
 const KNOWN = new Set(
-  'type properties required additionalProperties items minItems maxItems minLength maxLength enum oneOf examples default description'.split(
+  'type properties required additionalProperties items minItems maxItems minLength maxLength minimum maximum contentEncoding enum oneOf examples default description'.split(
     ' ',
   ),
 );
@@ -51,6 +54,10 @@ export class SchemaValues {
     if (one.oneOf) return fc.oneof(...one.oneOf.map((choice) => this.good(choice)));
     if (one.type === 'boolean') return fc.boolean();
     if (one.type === 'string') return text(one.minLength ?? 0, Math.min(one.maxLength ?? 40, 40));
+    if (one.type === 'integer')
+      return fc.integer({ min: one.minimum ?? 0, max: Math.min(one.maximum ?? 99, 2 ** 31 - 1) });
+    if (one.type === 'number')
+      return fc.double({ min: one.minimum ?? 0, max: one.maximum ?? 99, noNaN: true });
     if (one.type === 'array') {
       const { minItems = 0, maxItems = 4, items = missing('items') } = one;
       return fc.array(this.good(items), { minLength: minItems, maxLength: Math.min(maxItems, 4) });
@@ -72,6 +79,7 @@ export class SchemaValues {
       return fc.oneof(fc.constantFrom('', 'yes', '1', null, 0, [], {}), fc.string({ minLength: 6 }));
     if (one.type === 'string') return this.#badText(one);
     if (one.type === 'array') return this.#badArray(one);
+    if (one.type === 'integer' || one.type === 'number') return this.#badNumber(one);
     return this.#badObject(one);
   }
 
@@ -87,6 +95,18 @@ export class SchemaValues {
     ];
     if (minLength > 0) choices.push(fc.constant(''));
     if (maxLength < Infinity) choices.push(text(maxLength + 1, maxLength + 50));
+    return fc.oneof(...choices);
+  }
+
+  #badNumber({ type, minimum, maximum }: Schema): Arbitrary<unknown> {
+    const choices: Arbitrary<unknown>[] = [
+      fc.oneof(fc.string(), fc.boolean(), fc.constantFrom(null, [], {}, '1')),
+    ];
+    if (minimum !== undefined)
+      choices.push(fc.integer({ min: 1, max: 1000 }).map((below) => minimum - below));
+    if (maximum !== undefined)
+      choices.push(fc.integer({ min: 1, max: 1000 }).map((above) => maximum + above));
+    if (type === 'integer') choices.push(fc.constant(1.5));
     return fc.oneof(...choices);
   }
 

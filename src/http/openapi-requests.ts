@@ -1,0 +1,81 @@
+import { CLOSED, EXAMPLES, object, text, VERSION, type Json } from './openapi-parts.js';
+
+const OPERATOR = text('eve');
+const PIDS: Json = { type: 'array', items: text(EXAMPLES.pid), minItems: 1, maxItems: 1000 };
+const FORCE: Json = { type: 'boolean', default: false };
+const BARRED_TOO: Json = {
+  ...FORCE,
+  description: 'Also to a version that one of the ids was taken back from',
+};
+const MAPPING = { ...VERSION, pids: PIDS, operator: OPERATOR, force: BARRED_TOO };
+
+const whole = (description: string, minimum = 1, maximum: number = Number.MAX_SAFE_INTEGER): Json => ({
+  ...{ type: 'integer', minimum, maximum, description, examples: [minimum] },
+});
+const share = (description: string): Json => ({
+  ...{ type: 'number', minimum: 0, maximum: 1, description, examples: [0.1] },
+});
+
+/** All of them optional. */
+const TRIAL = {
+  calls: whole('The trial is passed after so many calls', 1),
+  durationMs: whole('Or after so long', 1, 0x7fff_ffff),
+  maxCrashes: whole('So many crashes fail it'),
+  minCalls: whole('Calls before anything but crashes is judged'),
+  maxTimeoutRate: share('Share of calls that may time out'),
+  maxErrorRate: share('Share of calls that may fail or be answered with ERROR'),
+  maxLatencyRatio: {
+    ...{ type: 'number', minimum: 0, examples: [3] },
+    description: 'Median latency over that of the version before',
+  },
+};
+
+const BASE64: Json = { type: 'string', minLength: 1, contentEncoding: 'base64', examples: ['AAAA'] };
+const SIZE = { width: whole('In pixels', 1, 65_535), height: whole('In pixels', 1, 65_535) };
+const IMAGE: Json = {
+  oneOf: [
+    object({ data: BASE64, ...SIZE, channels: { enum: [1, 3], default: 3 } }, ['channels'], CLOSED),
+    object({ encoded: BASE64, ...SIZE }, [], {
+      ...CLOSED,
+      description: 'JPEG or PNG; the package needs Pillow',
+    }),
+  ],
+};
+
+const WARM_UP = {
+  image: IMAGE,
+  guideImage: IMAGE,
+  stepIndex: whole('Step that is called'),
+  stepDesc: text('solder'),
+  userParams: { type: 'object' },
+  calls: whole("Calls at each worker's place", 1, 1000),
+};
+
+/** Schemas of what comes in as JSON. */
+export const REQUESTS: Json = {
+  InstallRequest: object(
+    { path: text(EXAMPLES.path), force: FORCE, operator: OPERATOR },
+    ['force', 'operator'],
+    CLOSED,
+  ),
+  ActivateRequest: object(MAPPING, ['operator', 'force'], CLOSED),
+  SwitchRequest: object(
+    {
+      ...MAPPING,
+      probation: object(TRIAL, Object.keys(TRIAL), {
+        ...CLOSED,
+        description: 'Puts the new version on trial; {} takes the defaults. Needs a supervisor',
+      }),
+      warmUp: object(WARM_UP, ['guideImage', 'stepIndex', 'stepDesc', 'userParams', 'calls'], {
+        ...CLOSED,
+        description: 'A call that must be answered OK before anything is moved. Needs a supervisor',
+      }),
+    },
+    ['operator', 'force', 'probation', 'warmUp'],
+    CLOSED,
+  ),
+  DeactivateRequest: object({ pids: PIDS, operator: OPERATOR }, ['operator'], CLOSED),
+  ValidateRequest: {
+    oneOf: [object({ path: text(EXAMPLES.path) }, [], CLOSED), object(VERSION, [], CLOSED)],
+  },
+};

@@ -1,0 +1,60 @@
+import * as v from 'valibot';
+import type { WarmUp } from '../supervisor/switching/types.js';
+import { fields, force, operator, packageName, pids, text } from './body.js';
+
+/** It may bring two pictures. */
+export const MAX_SWITCH_BYTES = 32 * 1024 * 1024;
+
+const LONGEST_MS = 0x7fff_ffff;
+
+const whole = (least: number, most = Number.MAX_SAFE_INTEGER) => {
+  const rule = `must be a whole number from ${least} to ${most}`;
+  return v.pipe(v.number(rule), v.integer(rule), v.minValue(least, rule), v.maxValue(most, rule));
+};
+
+const upTo = (most: number) => {
+  const rule = most === Infinity ? 'must be a number from 0' : `must be a number from 0 to ${most}`;
+  return v.optional(v.pipe(v.number(rule), v.minValue(0, rule), v.maxValue(most, rule)));
+};
+
+const probation = fields({
+  calls: v.optional(whole(1)),
+  durationMs: v.optional(whole(1, LONGEST_MS)),
+  maxCrashes: v.optional(whole(1)),
+  minCalls: v.optional(whole(1)),
+  maxTimeoutRate: upTo(1),
+  maxErrorRate: upTo(1),
+  maxLatencyRatio: upTo(Infinity),
+});
+
+const bytes = v.pipe(
+  v.string('must be bytes in base64'),
+  v.minLength(1, 'must not be empty'),
+  v.transform((value): Uint8Array => Buffer.from(value, 'base64')),
+);
+const size = { width: whole(1, 65_535), height: whole(1, 65_535) };
+
+/** JPEG or PNG, or the pixels themselves. */
+const image = v.union(
+  [
+    fields({ encoded: bytes, ...size }),
+    fields({ data: bytes, ...size, channels: v.optional(v.picklist([1, 3], 'must be 1 or 3')) }),
+  ],
+  'must have encoded (JPEG or PNG in base64) or data (pixels in base64), with width and height',
+);
+
+const warmUp = fields({
+  image,
+  guideImage: v.optional(image),
+  stepIndex: v.optional(whole(1)),
+  stepDesc: v.optional(text),
+  userParams: v.optional(v.record(v.string(), v.unknown(), 'must be an object')),
+  calls: v.optional(whole(1, 1000)),
+});
+
+/** Body of a switch: what `AlgorithmSupervisor.switch` takes, images in base64. */
+export const SWITCH_BODY = fields({
+  ...{ ...packageName, pids, operator, force },
+  probation: v.optional(probation),
+  warmUp: v.optional(warmUp as v.GenericSchema<unknown, WarmUp>),
+});

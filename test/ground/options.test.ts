@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { createRunnerHandler } from '../../src/http/index.js';
+import { AlgorithmSupervisor, Deployer } from '../../src/index.js';
+
+/** What plain JavaScript may hand over. */
+const NOTHING = [undefined, null, {}, { registry: undefined }, { registry: 'station' }] as never[];
+
+test.each([
+  ['new AlgorithmSupervisor', (o: never) => new AlgorithmSupervisor(o)],
+  ['new Deployer', (o: never) => new Deployer(o)],
+  ['createRunnerHandler', (o: never) => createRunnerHandler(o)],
+])('%s without a registry says so, by invalid_params', (what, make) => {
+  for (const options of NOTHING) {
+    expect(() => make(options)).toThrow(
+      expect.objectContaining({
+        ...{ name: 'RunnerError', code: 'invalid_params', details: { path: 'registry' } },
+        message: expect.stringMatching(`^${what} needs the option registry, and was given `) as string,
+      }),
+    );
+  }
+});
