@@ -30,7 +30,7 @@ export function resolveMeta(meta: FrameMeta): Required<FrameMeta> {
   if (!['RGB', 'BGR'].includes(colorSpace)) {
     throw new RunnerError(
       'unsupported_color_space',
-      `The image cannot be used: colorSpace must be RGB or BGR, not ${String(colorSpace)}. Convert it, or send a JPEG or PNG as encoded`,
+      `The image cannot be used: colorSpace must be RGB or BGR, not ${colorSpace}. Convert it, or send a JPEG or PNG as encoded`,
       { details: { path: 'colorSpace' } },
     );
   }
