@@ -71,9 +71,10 @@ describe('the size budget', () => {
 
   test.each([
     ['the tarball', 540_000, () => statSync(tarball).size],
-    ['everything unpacked', 1_980_000, () => total(dist)],
-    ['the ES modules', 680_000, () => total(code('.js'))],
-    ['the CommonJS modules', 710_000, () => total(code('.cjs'))],
+    ['everything unpacked', 2_020_000, () => total(dist)],
+    ['the ES modules', 690_000, () => total(code('.js'))],
+    // Each of its 36 files begins with 1.2 KB that let it pass for an ES module.
+    ['the CommonJS modules', 770_000, () => total(code('.cjs'))],
     ['http alone', 60_000, () => size('http/index.js')],
     ['testing alone', 60_000, () => size('testing/index.js')],
   ])('%s is at most %i bytes', (_title, limit, measure) => {
