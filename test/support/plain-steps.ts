@@ -39,7 +39,11 @@ export const plainSteps: PackageSteps = {
       ...{ path: '/usr/bin/python3', version: '3.11.0', implementation: 'cpython', abi: 'cp311' },
       ...{ platform: 'linux_x86_64', tags: new Set<string>() },
     };
-    return { venv: { dir, python: '', sitePackages: '', interpreter }, hashes: new Map(), sharedAreDurable: false };
+    return {
+      venv: { dir, python: '', sitePackages: '', interpreter },
+      hashes: new Map(),
+      sharedAreDurable: false,
+    };
   },
   smoke: () => Promise.resolve({}),
   compile: () => Promise.resolve(),
