@@ -14,6 +14,7 @@ const TSLIB_MODULE = 'tslib/tslib.es6.mjs';
 const EMITTER_IMPORT = /import \{ EventEmitter \} from ["']eventemitter3["'];/;
 const REQUIRE_EMITTER = '/* @__PURE__ */ (/* @__PURE__ */ createRequire(import.meta.url))("eventemitter3")';
 const REQUIRED_EMITTER = `import { createRequire } from "node:module"; const EventEmitter = ${REQUIRE_EMITTER};`;
+const ANNOTATED_NAMES = /\/\/ Annotate the CommonJS export names[^]*$/;
 /** The specifier of a relative import, in three parts around its extension. */
 const RELATIVE_IMPORT = /((?:from |import |import\()['"])(\.{1,2}\/[^'"]+)\.js(['"])/g;
 
@@ -88,7 +89,9 @@ async function writeCommonJs(): Promise<void> {
       // A late import is a `require`: `import()` would start the loader of ES modules for it.
       supported: { 'dynamic-import': false },
     });
-    await writeFile(file.replace(/\.js$/, '.cjs'), code);
+    // Node reads the names that a file annotates for who imports it from an ES module: nobody imports a chunk.
+    const isEntry = path.basename(file) === 'index.js';
+    await writeFile(file.replace(/\.js$/, '.cjs'), isEntry ? code : code.replace(ANNOTATED_NAMES, ''));
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * A Node REPL with a runner composed: `npm run repl -- [folder of the store]`.
+ * A Node REPL with a runner composed: `npm run repl -- [folder of the store]`. Lines may come from a pipe.
  *
  *   runner> await deployer.install('<tab>')    names of zips, packages, versions and product ids are completed in quotes
  *   runner> await packages()                   what is deployed, as a table
@@ -9,8 +9,9 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import repl, { type REPLServer } from 'node:repl';
 import { fileURLToPath } from 'node:url';
-import { inspect } from 'node:util';
+import { inspect, parseArgs } from 'node:util';
 import * as library from 'procvision-runner';
+import { LineByLine } from './repl/line-by-line.js';
 import { formatTable } from './repl/table.js';
 
 const { AlgorithmSupervisor, Deployer, PackageValidator, Registry, VenvManager } = library;
@@ -77,9 +78,14 @@ export async function startRepl(root: string, options: ReplOptions = {}) {
     return [...new Set([...entries.flatMap(({ name, version }) => [name, version]), ...pids, ...zips])];
   };
 
-  const { input = process.stdin, output = process.stdout } = options;
+  const { output = process.stdout } = options;
+  const given = options.input ?? process.stdin;
+  const isTerminal = options.terminal ?? (given as { isTTY?: boolean }).isTTY === true;
+  const lines = isTerminal ? undefined : new LineByLine(given);
+  const input = lines?.stream ?? given;
   output.write(`The store is ${registry.layout.root}. Try: await packages(), active(), zips(), workers()\n`);
   const session = repl.start({ prompt: 'runner> ', ...options, input, output, writer: show });
+  lines?.feed(session);
   completeQuoted(session, words);
   Object.assign(session.context, library, { venvs, validator, registry, deployer, supervisor }, commands);
   const closed = new Promise<void>((resolve, reject) => {
@@ -132,4 +138,18 @@ function completeQuoted(session: REPLServer, words: () => Promise<string[]>): vo
   Object.assign(session, { completer: complete });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await startRepl(process.argv[2] ?? 'station');
+const HELP = `npm run repl -- [folder of the store]
+
+Opens the store (station in the working folder, made when it is not there) and starts a Node REPL with registry,
+deployer, supervisor, validator and venvs composed over it, and everything that procvision-runner exports.
+Lists: await packages(), await active(), await zips(), workers(). Leave with .exit.
+`;
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { values, positionals } = parseArgs({
+    options: { help: { type: 'boolean', short: 'h' } },
+    allowPositionals: true,
+  });
+  if (values.help) process.stdout.write(HELP);
+  else await startRepl(positionals[0] ?? 'station');
+}

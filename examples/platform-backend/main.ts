@@ -120,9 +120,19 @@ export async function listen(root: string, port: number) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values } = parseArgs({
-    options: { root: { type: 'string', default: 'station' }, port: { type: 'string', default: '8080' } },
+    options: {
+      root: { type: 'string', default: 'station' },
+      port: { type: 'string', default: '8080' },
+      help: { type: 'boolean', short: 'h' },
+    },
   });
-  const { url, close } = await listen(values.root, Number(values.port));
-  console.log(`Open ${url}`);
-  process.once('SIGINT', () => void close());
+  if (values.help) {
+    console.log(
+      'npx tsx examples/platform-backend/main.ts [--root FOLDER of the store (station)] [--port NUMBER (8080)]',
+    );
+  } else {
+    const { url, close } = await listen(values.root, Number(values.port));
+    console.log(`Open ${url}`);
+    process.once('SIGINT', () => void close());
+  }
 }

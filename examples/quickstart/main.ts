@@ -31,6 +31,10 @@ const startedAt = performance.now();
 
 async function main(): Promise<void> {
   const options = readOptions();
+  if (options.help) {
+    console.log(USAGE);
+    return;
+  }
   const { reference, inspections } = await chooseSubject(options.image, options.reference);
   const out = path.resolve(options.out);
   const layout = new StoreLayout(path.join(out, 'store'));
@@ -70,13 +74,14 @@ async function main(): Promise<void> {
   console.log(`\nFrom a zip to a verdict in ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`);
 }
 
-function readOptions(): { image?: string; reference?: string; out: string } {
+function readOptions(): { image?: string; reference?: string; out: string; help?: boolean } {
   try {
     const { values } = parseArgs({
       options: {
         image: { type: 'string' },
         reference: { type: 'string' },
         out: { type: 'string', default: '.quickstart' },
+        help: { type: 'boolean', short: 'h' },
       },
     });
     if (values.reference === undefined || values.image !== undefined) return values;

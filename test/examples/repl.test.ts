@@ -75,7 +75,7 @@ test('Tab completes members of the library, and what is in the store between quo
   );
 });
 
-test('a session whose input ends closes what it opened, and the process ends', async () => {
+test('lines from a pipe run one after the other; when they end the session closes what it opened, and the process ends', async () => {
   const root = path.join(await temporaryFolder(), 'station');
   const child = spawn(
     process.execPath,
@@ -92,9 +92,12 @@ test('a session whose input ends closes what it opened, and the process ends', a
   );
   let said = '';
   child.stdout.setEncoding('utf8').on('data', (part: string) => (said += part));
-  child.stdin.end('workers()\nawait packages()\n');
+  child.stdin.end(
+    'workers()\nconst found = await new Promise((resolve) => setTimeout(resolve, 300, "a zip"))\nfound.toUpperCase()\n',
+  );
   expect(await once(child, 'exit')).toEqual([0, null]);
   expect(said).toContain(`The store is ${root}`);
+  expect(said).toContain("'A ZIP'");
 });
 
 test('a process that has composed everything and does nothing more ends by itself, nothing closed', async () => {

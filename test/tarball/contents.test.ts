@@ -70,7 +70,7 @@ describe('the size budget', () => {
   const code = (ending: string) => dist.filter((file) => file.endsWith(ending) && !file.includes('.d.'));
 
   test.each([
-    ['the tarball', 540_000, () => statSync(tarball).size],
+    ['the tarball', 550_000, () => statSync(tarball).size],
     ['everything unpacked', 2_020_000, () => total(dist)],
     ['the ES modules', 690_000, () => total(code('.js'))],
     // Each of its 36 files begins with 1.2 KB that let it pass for an ES module.
