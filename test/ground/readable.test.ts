@@ -67,7 +67,9 @@ describe('util.inspect shows what an object is, and nothing of how it is made', 
     expect(shown(interpreter)).toMatch(/tags: \d+, cp\S+ before all others\s+\}$/);
     expect(shown(interpreter).split('\n').length).toBeLessThan(10);
     const report = await validator.validate(`${await temporaryFolder()}/none.zip`);
-    expect(shown(report)).toMatch(/^none\.zip: FAIL \(0 passed, 1 failed, \d+ skipped\)\n[^]*\n {2}FAIL {2}zip_open /);
+    expect(shown(report)).toMatch(
+      /^none\.zip: FAIL \(0 passed, 1 failed, \d+ skipped\)\n[^]*\n {2}FAIL {2}zip_open /,
+    );
     expect(shown({ report }, 0)).toBe('{ report: [ValidationReport] }');
   });
 
