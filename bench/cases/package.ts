@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildPackage, buildWheel, wheelFileName } from '../../src/testing/index.js';
 import { figure, type BenchCase, type BenchResult } from '../harness.js';
+import { compiledLibrary } from '../support/compiled.js';
 import { scratchFolder } from '../support/processes.js';
 
 const MIB = 1024 ** 2;
@@ -55,12 +56,11 @@ async function inspectingLargePackage(): Promise<BenchResult[]> {
   await using folder = await scratchFolder();
   const file = path.join(folder.path, 'package.zip');
   await largePackage(file);
-  const script = fileURLToPath(new URL('../support/inspect-package.ts', import.meta.url));
+  const library = await compiledLibrary();
+  const script = fileURLToPath(new URL('../support/inspect-package.mjs', import.meta.url));
   const inspect = (knowledge: string) => {
-    const args = [script, file, knowledge, path.join(folder.path, 'wheels')];
-    const { stdout, stderr } = spawnSync(process.execPath, [...process.execArgv, ...args], {
-      encoding: 'utf8',
-    });
+    const args = [script, library, file, knowledge, path.join(folder.path, 'wheels')];
+    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
     if (stdout === '') throw new Error(stderr);
     return JSON.parse(stdout) as { ms: number; bytes: number };
   };
