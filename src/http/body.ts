@@ -25,13 +25,20 @@ export const pids = v.pipe(
   v.maxLength(1000, 'must not have more than 1000 product ids'),
 );
 
+/** A list passes for an object otherwise, as it does in JavaScript. */
+export const noList = v.pipe(
+  v.unknown(),
+  v.check((value) => !Array.isArray(value), 'must be an object'),
+);
+
 /** An object of these fields and no others; what is wrong with it is said in words of ours. */
 export function fields<const E extends v.ObjectEntries>(entries: E) {
-  return v.strictObject(entries, ({ expected, received }) => {
+  const object = v.strictObject(entries, ({ expected, received }) => {
     if (expected === 'Object') return 'must be an object';
     const taken = Object.keys(entries).join(', ');
     return received === 'undefined' ? 'is missing' : `is not known here: what is taken is ${taken}`;
   });
+  return v.pipe(noList, object);
 }
 
 /** Bodies of the endpoints that take JSON. */

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { WarmUp } from '../supervisor/switching/types.js';
-import { fields, force, operator, packageName, pids, text } from './body.js';
+import { fields, force, noList, operator, packageName, pids, text } from './body.js';
 
 /** It may bring two pictures. */
 export const MAX_SWITCH_BYTES = 32 * 1024 * 1024;
@@ -48,7 +48,7 @@ const warmUp = fields({
   guideImage: v.optional(image),
   stepIndex: v.optional(whole(1)),
   stepDesc: v.optional(text),
-  userParams: v.optional(v.record(v.string(), v.unknown(), 'must be an object')),
+  userParams: v.optional(v.pipe(noList, v.record(v.string(), v.unknown(), 'must be an object'))),
   calls: v.optional(whole(1, 1000)),
 });
 
