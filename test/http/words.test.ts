@@ -43,6 +43,7 @@ describe('a refusal says what would be taken', () => {
     ['activate', { name: 'a', version: '1', pids, force: 'yes' }, 'force: must be true or false'],
     ['activate', { name: 'a', version: '1', pids: 'A01' }, 'pids: must be a list of product ids'],
     ['deactivate', { pids: [] }, 'pids: must have at least one product id'],
+    ['switch', { name: 'a', version: '1', pids, probation: [] }, 'probation: must be an object'],
     [
       'switch',
       { name: 'a', version: '1', pids, probation: { calls: 0 } },
