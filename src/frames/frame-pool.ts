@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
+import { Late } from '../late.js';
 import { showAs } from '../readable.js';
 import { checkPixels, resolveMeta } from './image-meta.js';
 import type { OpenedFrames } from './opened-frames.js';
@@ -31,10 +32,7 @@ export interface FramePoolOptions {
 export class FramePool implements AsyncDisposable {
   /** Group that may read the frames beside the host's user. */
   readonly gid: number | undefined;
-  readonly #options: FramePoolOptions;
-  #opened: Promise<OpenedFrames> | undefined;
-  /** What was opened, once it is. */
-  #parts: OpenedFrames | undefined;
+  readonly #frames: Late<OpenedFrames>;
   #closed: Promise<void> | undefined;
 
   /** @throws RunnerError `invalid_params` for a bound that is none */
@@ -47,10 +45,13 @@ export class FramePool implements AsyncDisposable {
         { details: { path: 'maxBytes' } },
       );
     }
-    this.#options = options;
+    this.#frames = new Late(async () => {
+      const { openFrames } = await import('./opened-frames.js');
+      return openFrames(options);
+    });
     this.gid = options.gid;
     showAs(this, 'FramePool', () => {
-      const parts = this.#parts;
+      const parts = this.#frames.made;
       const state = this.#closed ? 'closed' : parts ? 'open' : 'not opened yet';
       return { state, folder: parts?.folder, maxBytes, ...parts?.slots.usage };
     });
@@ -108,7 +109,7 @@ export class FramePool implements AsyncDisposable {
 
   /** Share of its bytes that frames in use take now, 0 to 1. */
   get load(): number {
-    return this.#parts?.slots.load ?? 0;
+    return this.#frames.made?.slots.load ?? 0;
   }
 
   /**
@@ -117,7 +118,7 @@ export class FramePool implements AsyncDisposable {
    */
   close(): Promise<void> {
     return (this.#closed ??= (async () => {
-      const opened = await this.#opened?.catch(() => undefined); // a folder that could not be made
+      const opened = await this.#frames.begun?.catch(() => undefined); // a folder that could not be made
       if (!opened) return;
       const { folder, slots, encoded } = opened;
       await slots.close();
@@ -143,14 +144,6 @@ export class FramePool implements AsyncDisposable {
 
   #open(): Promise<OpenedFrames> {
     if (this.#closed) return Promise.reject(closedError());
-    return (this.#opened ??= this.#make().catch((cause: unknown) => {
-      this.#opened = undefined; // what stood in the way may be gone the next time
-      throw cause;
-    }));
-  }
-
-  async #make(): Promise<OpenedFrames> {
-    const { openFrames } = await import('./opened-frames.js');
-    return (this.#parts = await openFrames(this.#options));
+    return this.#frames.get();
   }
 }

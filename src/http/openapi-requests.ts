@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS } from '../longest-timer.js';
 import { CLOSED, EXAMPLES, object, text, VERSION, type Json } from './openapi-parts.js';
 
 const OPERATOR = text('eve');
@@ -19,7 +20,7 @@ const share = (description: string): Json => ({
 /** All of them optional. */
 const TRIAL = {
   calls: whole('The trial is passed after so many calls', 1),
-  durationMs: whole('Or after so long', 1, 0x7fff_ffff),
+  durationMs: whole('Or after so long', 1, LONGEST_TIMER_MS),
   maxCrashes: whole('So many crashes fail it'),
   minCalls: whole('Calls before anything but crashes is judged'),
   maxTimeoutRate: share('Share of calls that may time out'),

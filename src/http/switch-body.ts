@@ -1,11 +1,10 @@
 import * as v from 'valibot';
+import { LONGEST_TIMER_MS } from '../longest-timer.js';
 import type { WarmUp } from '../supervisor/switching/types.js';
 import { fields, force, noList, operator, packageName, pids, text } from './body.js';
 
 /** It may bring two pictures. */
 export const MAX_SWITCH_BYTES = 32 * 1024 * 1024;
-
-const LONGEST_MS = 0x7fff_ffff;
 
 const whole = (least: number, most = Number.MAX_SAFE_INTEGER) => {
   const rule = `must be a whole number from ${least} to ${most}`;
@@ -19,7 +18,7 @@ const upTo = (most: number) => {
 
 const probation = fields({
   calls: v.optional(whole(1)),
-  durationMs: v.optional(whole(1, LONGEST_MS)),
+  durationMs: v.optional(whole(1, LONGEST_TIMER_MS)),
   maxCrashes: v.optional(whole(1)),
   minCalls: v.optional(whole(1)),
   maxTimeoutRate: upTo(1),

@@ -1,7 +1,5 @@
 import { LinkedSignal } from '../linked-signal.js';
-
-/** Node's timers take no longer delay. */
-const LONGEST_MS = 0x7fff_ffff;
+import { LONGEST_TIMER_MS } from '../longest-timer.js';
 
 /** A signal that fires with the caller's own, or when the time for the whole is over. */
 export class TimeLimit implements Disposable {
@@ -17,7 +15,7 @@ export class TimeLimit implements Disposable {
         this.#hasPassed = true;
         this.#linked.abort(new Error('the time is over'));
       },
-      Math.min(limitMs, LONGEST_MS),
+      Math.min(limitMs, LONGEST_TIMER_MS),
     );
   }
 

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { settleOrAbort, throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
+import { LONGEST_TIMER_MS } from '../longest-timer.js';
 import type { Clock } from './clock.js';
 import { Deadline } from './deadline.js';
 import type { Deployment, Emit } from './deployment.js';
 import type { HeldDeployment } from './deployment-table.js';
 import type { Gate } from './gate.js';
-import { checkRequest, LONGEST_MS } from './inspection-request.js';
+import { checkRequest } from './inspection-request.js';
 import type { Inspector } from './inspector.js';
 import type { SupervisorPolicy } from './policy.js';
 import type { Router } from './router.js';
@@ -143,7 +144,7 @@ export class CallService {
     signal: AbortSignal | undefined,
   ): Promise<HeldDeployment> {
     const held = this.#gate.hold(() => this.#router.route(request));
-    const deadline = new Deadline(this.#clock, startedAt, request.timeoutMs ?? LONGEST_MS, signal);
+    const deadline = new Deadline(this.#clock, startedAt, request.timeoutMs ?? LONGEST_TIMER_MS, signal);
     try {
       return await deadline.bound('a version that is being stopped', (ended) => settleOrAbort(ended, held));
     } catch (error) {

@@ -2,11 +2,9 @@ import { inspect, types } from 'node:util';
 import { RunnerError } from '../errors.js';
 import { checkPixels, resolveMeta } from '../frames/image-meta.js';
 import type { ImageInput } from '../frames/types.js';
+import { LONGEST_TIMER_MS } from '../longest-timer.js';
 import type { WorkerFlavour } from '../worker/types.js';
 import type { InspectionRequest } from './types.js';
-
-/** Node's timers take no longer delay. */
-export const LONGEST_MS = 0x7fff_ffff;
 
 /**
  * Refuses a request that no worker should see, before anything is queued or copied.
@@ -30,8 +28,8 @@ export function checkRequest(request: InspectionRequest): void {
     throw invalid('stepIndex', 'must be a whole number from 1', stepIndex);
   }
   checkTold(request);
-  if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= LONGEST_MS)) {
-    throw invalid('timeoutMs', `must be a number above 0 and at most ${LONGEST_MS}`, timeoutMs);
+  if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= LONGEST_TIMER_MS)) {
+    throw invalid('timeoutMs', `must be a number above 0 and at most ${LONGEST_TIMER_MS}`, timeoutMs);
   }
   checkImage(request.image, 'image');
   if (request.guideImage !== undefined) checkImage(request.guideImage, 'guideImage');

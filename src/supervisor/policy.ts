@@ -1,4 +1,5 @@
 import { RunnerError } from '../errors.js';
+import { LONGEST_TIMER_MS } from '../longest-timer.js';
 import { checkResources, resolveLimits } from '../worker/limits.js';
 import type { WorkerLimits, WorkerResources } from '../worker/types.js';
 import type { RestartOptions } from './restart-policy.js';
@@ -98,8 +99,6 @@ export const DEFAULT_SUPERVISOR_POLICY: Readonly<SupervisorPolicy> = Object.free
   env: {},
 });
 
-/** Node's timers take no longer delay. */
-const LONGEST_MS = 0x7fff_ffff;
 /** The one above it stands for "none" in system calls. */
 const LARGEST_ID = 0xffff_fffe;
 
@@ -112,19 +111,19 @@ const BOUNDS: Record<NumberName, readonly [least: number, most: number]> = {
   workers: [1, 1_024],
   warmSpares: [0, 1_024],
   maxQueue: [0, 1_000_000],
-  preTimeoutMs: [1, LONGEST_MS],
-  executeTimeoutMs: [1, LONGEST_MS],
-  infoTimeoutMs: [1, LONGEST_MS],
-  attemptTimeoutMs: [1, LONGEST_MS],
+  preTimeoutMs: [1, LONGEST_TIMER_MS],
+  executeTimeoutMs: [1, LONGEST_TIMER_MS],
+  infoTimeoutMs: [1, LONGEST_TIMER_MS],
+  attemptTimeoutMs: [1, LONGEST_TIMER_MS],
   retries: [0, 100],
   maxRestarts: [0, 1_000_000],
   maxCrashes: [1, 1_000_000],
-  crashWindowMs: [1, LONGEST_MS],
-  backoffMs: [0, LONGEST_MS],
-  maxBackoffMs: [0, LONGEST_MS],
+  crashWindowMs: [1, LONGEST_TIMER_MS],
+  backoffMs: [0, LONGEST_TIMER_MS],
+  maxBackoffMs: [0, LONGEST_TIMER_MS],
   backoffJitter: [0, 1],
-  coolDownMs: [0, LONGEST_MS],
-  stableMs: [1, LONGEST_MS],
+  coolDownMs: [0, LONGEST_TIMER_MS],
+  stableMs: [1, LONGEST_TIMER_MS],
   recycleAfterCalls: [1, Number.MAX_SAFE_INTEGER],
   recycleAboveBytes: [1, Number.MAX_SAFE_INTEGER],
   uid: [0, LARGEST_ID],

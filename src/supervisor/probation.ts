@@ -1,4 +1,5 @@
 import { RunnerError } from '../errors.js';
+import { LONGEST_TIMER_MS } from '../longest-timer.js';
 import { LatencyWindow } from './latency.js';
 
 /**
@@ -42,7 +43,7 @@ export const DEFAULT_PROBATION: Readonly<ProbationPolicy> = Object.freeze({
 /** Least and most of each number; whole unless it is a share or a ratio. */
 const BOUNDS: Record<keyof ProbationPolicy, readonly [least: number, most: number, isWhole: boolean]> = {
   calls: [1, Number.MAX_SAFE_INTEGER, true],
-  durationMs: [1, 0x7fff_ffff, true], // Node's timers take no longer delay
+  durationMs: [1, LONGEST_TIMER_MS, true],
   maxCrashes: [1, Number.MAX_SAFE_INTEGER, true],
   minCalls: [1, Number.MAX_SAFE_INTEGER, true],
   maxTimeoutRate: [0, 1, false],

@@ -7,7 +7,6 @@ import type { Archive } from '../package/archive-types.js';
 import type { IntegrityPolicy } from '../package/integrity.js';
 import type { ArchiveLimits, Check, PackageInspection, ValidationReport } from '../package/types.js';
 import { placesLookedAt } from '../python/discovery.js';
-import type { Venv } from '../python/types.js';
 import type { VenvManager } from '../python/venv-manager.js';
 import { CheckList } from './check-list.js';
 import { CHECK_ORDER, PHASED_CHECKS, SMOKE_CHECKS, type CheckName } from './check-names.js';
@@ -29,6 +28,9 @@ export interface ValidationContext {
   integrity: IntegrityPolicy;
   onCheck: (check: Check) => void;
 }
+
+/** An algorithm root, and the interpreter to run it with. */
+type Runnable = Pick<ProbeTarget, 'root' | 'python'>;
 
 /** What a validator works with, loaded when it is first given a package. */
 export class ValidationEngine {
@@ -93,16 +95,12 @@ export class ValidationEngine {
     const integrity = await this.#checkSignature(archive, checks, o.signal);
     const inspected = await this.#inspect(archiveSource(archive), checks, o.signal, integrity);
     Object.assign(found, inspected);
-    const { inspection, layout } = inspected;
-    if (!inspection || checks.failures.length > 0 || !this.#context.runsSmoke)
-      return this.#finish(checks, inspected, undefined);
-    return await inTemporaryFolder('procvision-validate-', async (folder) => {
-      const root = path.join(folder, 'package');
+    const { layout } = inspected;
+    return await this.#tryOut(checks, inspected, o, async (inspection, temporary) => {
+      const root = path.join(temporary, 'package');
       await archive.extract(root, { place: (entry) => layout.place(entry), signal: o.signal });
       const places = { root, wheels: path.join(root, 'wheels'), venv: path.join(root, 'venv') };
-      const venv = await this.#install(places, inspection, o);
-      checks.pass('environment', `Python ${venv.interpreter.version}`);
-      return this.#finish(checks, inspected, await this.#tryOut(root, venv.python, inspection, checks, o));
+      return this.#install(places, inspection, checks, o);
     });
   }
 
@@ -116,24 +114,35 @@ export class ValidationEngine {
     checks.skip('integrity', 'a folder has no signature');
     const inspected = await this.#inspect(await folderSource(folder, o), checks, o.signal);
     Object.assign(found, inspected);
-    const { inspection, layout } = inspected;
+    const { layout } = inspected;
+    return this.#tryOut(checks, inspected, o, async (inspection, temporary) => {
+      const root = path.join(folder, layout.root);
+      const own = await pythonOf(path.join(root, 'venv'));
+      if (own !== undefined) {
+        checks.pass('environment', own);
+        return { root, python: own };
+      }
+      const wheels = path.join(folder, layout.wheelsRoot);
+      return this.#install({ root, wheels, venv: path.join(temporary, 'venv') }, inspection, checks, o);
+    });
+  }
+
+  /** The trial run of a package that passed so far, if there is to be one, in what `prepare` makes ready. */
+  async #tryOut(
+    checks: CheckList,
+    inspected: Inspected,
+    { signal }: OperationOptions,
+    prepare: (inspection: PackageInspection, temporary: string) => Promise<Runnable>,
+  ): Promise<ValidationReport> {
+    const { inspection } = inspected;
     if (!inspection || checks.failures.length > 0 || !this.#context.runsSmoke)
       return this.#finish(checks, inspected, undefined);
-    const root = path.join(folder, layout.root);
-    const own = await pythonOf(path.join(root, 'venv'));
-    if (own !== undefined) {
-      checks.pass('environment', own);
-      return this.#finish(checks, inspected, await this.#tryOut(root, own, inspection, checks, o));
-    }
     return inTemporaryFolder('procvision-validate-', async (temporary) => {
-      const places = {
-        root,
-        wheels: path.join(folder, layout.wheelsRoot),
-        venv: path.join(temporary, 'venv'),
-      };
-      const venv = await this.#install(places, inspection, o);
-      checks.pass('environment', `Python ${venv.interpreter.version}`);
-      return this.#finish(checks, inspected, await this.#tryOut(root, venv.python, inspection, checks, o));
+      const { manifest, generation } = inspection;
+      const target = { ...(await prepare(inspection, temporary)), manifest, generation };
+      const findings = await runProbe(target, 'smoke', { signal, ...this.#context.timeouts });
+      for (const check of findings.checks) checks.add(check);
+      return this.#finish(checks, inspected, findings);
     });
   }
 
@@ -166,27 +175,16 @@ export class ValidationEngine {
   async #install(
     places: { root: string; wheels: string; venv: string },
     inspection: PackageInspection,
+    checks: CheckList,
     { signal }: OperationOptions,
-  ): Promise<Venv> {
+  ): Promise<Runnable> {
     const venvs = this.#context.venvs();
     const interpreter = await venvs.select(interpreterNeed(places.root, inspection), { signal });
     const venv = await venvs.create(places.venv, { interpreter, signal });
     const requirements = path.join(places.root, 'requirements.txt');
     await venvs.install(venv, { wheels: places.wheels, requirements, signal });
-    return venv;
-  }
-
-  async #tryOut(
-    root: string,
-    python: string,
-    { manifest, generation }: PackageInspection,
-    checks: CheckList,
-    { signal }: OperationOptions,
-  ): Promise<ProbeFindings> {
-    const target = { root, python, manifest, generation };
-    const findings = await runProbe(target, 'smoke', { signal, ...this.#context.timeouts });
-    for (const check of findings.checks) checks.add(check);
-    return findings;
+    checks.pass('environment', `Python ${interpreter.version}`);
+    return { root: places.root, python: venv.python };
   }
 
   /** Every check that was not made is in the report as skipped, with the reason. */

@@ -1,4 +1,5 @@
 import { RunnerError } from '../errors.js';
+import { LONGEST_TIMER_MS } from '../longest-timer.js';
 import { MAX_FRAME_CEILING } from './frame-codec.js';
 import type { CallPhase, WorkerLimits, WorkerResources } from './types.js';
 
@@ -23,7 +24,7 @@ export function resolveLimits(limits: Partial<WorkerLimits> = {}): WorkerLimits 
   const resolved: WorkerLimits = { ...DEFAULT_WORKER_LIMITS, ...given };
   for (const name of Object.keys(resolved) as (keyof WorkerLimits)[]) {
     const value = resolved[name];
-    const most = name === 'maxFrameBytes' ? MAX_FRAME_CEILING : 0x7fff_ffff; // the longest timer of Node
+    const most = name === 'maxFrameBytes' ? MAX_FRAME_CEILING : LONGEST_TIMER_MS;
     if (!(value > 0 && value <= most)) {
       throw new RunnerError(
         'invalid_params',

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { abortError, throwIfAborted } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { Archive, ArchiveEntry, PlacedEntry } from '../archive-types.js';
-import { LinkedAbort } from './linked-abort.js';
+import { LinkedSignal } from '../../linked-signal.js';
 import type { LoadedArchive } from './load-archive.js';
 import { placeEntries, type Placement } from './placement.js';
 import { confirmDirectory } from './second-reading.js';
@@ -100,7 +100,7 @@ async function runTasks(extraction: Extraction, target: string, placement: Place
   const { source, checker } = extraction.archive;
   const tasks = planTasks(placement.files);
   let doneBytes = 0;
-  const stop = new LinkedAbort(extraction.signal);
+  using stop = new LinkedSignal(extraction.signal);
   const context: UnpackContext = {
     source,
     checker,
@@ -130,7 +130,6 @@ async function runTasks(extraction: Extraction, target: string, placement: Place
   );
   // Every lane ends before anything is removed: none may write afterwards.
   await Promise.all(lanes);
-  stop.dispose();
   if (fault) throw fault.error;
   if (placement.bytes === 0) onProgress?.(0, 0);
 }

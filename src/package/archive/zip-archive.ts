@@ -10,7 +10,7 @@ import { inflateVerified, readVerified } from './entry-reader.js';
 import { DEFAULT_LANES, extractEntries } from './extract.js';
 import { quote, zipFault } from './fault.js';
 import { STORED } from './format.js';
-import { LinkedAbort } from './linked-abort.js';
+import { LinkedSignal } from '../../linked-signal.js';
 import { loadArchive, type LoadedArchive } from './load-archive.js';
 
 const DEFAULT_READ_BYTES = 4 * 1024 * 1024;
@@ -105,7 +105,7 @@ export class ZipArchive implements Archive {
     const span = this.#spanOf(entry);
     this.#refuseWhenClosed();
     throwIfAborted(o.signal, 'reading of the archive');
-    const operation = new LinkedAbort(o.signal, this.#closing.signal);
+    const operation = new LinkedSignal(o.signal, this.#closing.signal);
     const content = readVerified(
       this.#parts.source,
       span.entry,
@@ -120,7 +120,7 @@ export class ZipArchive implements Archive {
       new Promise<void>((resolve) => {
         readable.once('close', () => {
           operation.signal.removeEventListener('abort', abort);
-          operation.dispose();
+          operation[Symbol.dispose]();
           resolve();
         });
       }),
@@ -184,13 +184,11 @@ export class ZipArchive implements Archive {
   async #during<T>(signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.#refuseWhenClosed();
     throwIfAborted(signal, 'reading of the archive');
-    const operation = new LinkedAbort(signal, this.#closing.signal);
+    using operation = new LinkedSignal(signal, this.#closing.signal);
     try {
       return await this.#track(work(operation.signal));
     } catch (error) {
       throw this.#asEnded(error);
-    } finally {
-      operation.dispose();
     }
   }
 
