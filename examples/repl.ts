@@ -145,11 +145,18 @@ deployer, supervisor, validator and venvs composed over it, and everything that 
 Lists: await packages(), await active(), await zips(), workers(). Leave with .exit.
 `;
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     options: { help: { type: 'boolean', short: 'h' } },
     allowPositionals: true,
   });
   if (values.help) process.stdout.write(HELP);
   else await startRepl(positionals[0] ?? 'station');
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  main().catch((error: unknown) => {
+    console.error(`${(error as Error).message}\n\n${HELP}`);
+    process.exitCode = 1;
+  });
 }

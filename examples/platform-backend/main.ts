@@ -118,7 +118,10 @@ export async function listen(root: string, port: number) {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, close };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+const USAGE =
+  'npx tsx examples/platform-backend/main.ts [--root FOLDER of the store (station)] [--port NUMBER (8080)]';
+
+async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       root: { type: 'string', default: 'station' },
@@ -127,12 +130,17 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     },
   });
   if (values.help) {
-    console.log(
-      'npx tsx examples/platform-backend/main.ts [--root FOLDER of the store (station)] [--port NUMBER (8080)]',
-    );
-  } else {
-    const { url, close } = await listen(values.root, Number(values.port));
-    console.log(`Open ${url}`);
-    process.once('SIGINT', () => void close());
+    console.log(USAGE);
+    return;
   }
+  const { url, close } = await listen(values.root, Number(values.port));
+  console.log(`Open ${url}`);
+  process.once('SIGINT', () => void close());
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  main().catch((error: unknown) => {
+    console.error(`${(error as Error).message}\n${USAGE}`);
+    process.exitCode = 1;
+  });
 }

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { RunnerError } from '../errors.js';
 import { signalTree } from '../process/tree.js';
 import { TOKEN_VARIABLE, type WorkerCommand } from './worker-command.js';
@@ -53,7 +53,7 @@ export class WorkerProcess {
       // Node throws some of the system's refusals (no memory, no right to be that user) and emits the others.
       throw new RunnerError(
         'start_failed',
-        `${command} cannot be started: ${(cause as Error).message}. Is the environment whole? verify() tells`,
+        `${command} cannot be started: ${(cause as Error).message}. ${await whyNot(options.cwd)}`,
         { cause, details: { path: command } },
       );
     }
@@ -152,6 +152,14 @@ export class WorkerProcess {
       this.#sweep();
     });
   }
+}
+
+/** The system says the same of a command and of a folder that is not there, and names the command. */
+async function whyNot(root: string): Promise<string> {
+  const isThere = (await stat(root).catch(() => undefined)) !== undefined;
+  return isThere
+    ? 'Is the environment whole? verify() tells'
+    : `The folder ${root} is not there: if an install was cut off, recover() of a Deployer puts it back`;
 }
 
 /** Kills every process that carries the worker's token in its environment (Linux; elsewhere the group is all). */

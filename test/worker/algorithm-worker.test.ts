@@ -39,6 +39,17 @@ test('an import that raises fails the start with start_failed and the text of th
   expect(worker.state).toBe('exited');
 });
 
+test('a folder that is not there fails the start with start_failed that names it, not the command alone', async () => {
+  const folder = await algorithmFolder('');
+  const worker = new AlgorithmWorker({ ...folder, root: `${folder.root}/gone` });
+  await expect(worker.start()).rejects.toMatchObject({
+    code: 'start_failed',
+    message: expect.stringMatching(
+      /The folder .*gone is not there: if an install was cut off, recover\(\) of a Deployer/,
+    ) as string,
+  });
+});
+
 test('a command that the system refuses at once fails the start with start_failed', async () => {
   const folder = await algorithmFolder('');
   const worker = new AlgorithmWorker({ ...folder, env: { BIG: 'x'.repeat(2 ** 22) } });
