@@ -9,7 +9,7 @@ import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.j
 import { deployVersion } from '../support/deployed-version.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
-const CALLS = Number(process.env.SOAK_FRAMES ?? 1_500);
+const CALLS = Number(process.env.SOAK_FRAMES ?? 1_000);
 const AT_ONCE = 10;
 const WORKERS = 4;
 const shape = { height: 16, width: 16, channels: 3 as const };

@@ -7,7 +7,7 @@ import { holdings } from '../support/leaks.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
-const CALLS = Number(process.env.SOAK_CALLS ?? 3_000);
+const CALLS = Number(process.env.SOAK_CALLS ?? 2_000);
 const CALLS_PER_KILL = 500;
 const AT_ONCE = 8;
 
