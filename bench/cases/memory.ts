@@ -1,7 +1,7 @@
 /** Memory in the steady state: what twenty thousand calls leave behind, in the host and in the worker. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { readProcessUsage } from '../../src/supervisor/process-usage.js';
+import { readProcessUsage } from '../../src/supervisor/pool/process-usage.js';
 import type { WorkerFlavour } from '../../src/worker/types.js';
 import { figure, type BenchCase, type BenchResult } from '../harness.js';
 import { withStation } from '../support/station.js';

@@ -12,13 +12,13 @@ import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';
 import type { Durability } from '../store/atomic-file.js';
 import { PackageValidator } from '../validation/package-validator.js';
-import { BackgroundCompiler } from './compile.js';
+import { BackgroundCompiler } from './install/compile.js';
 import type { DeployContext, DeployEngine } from './engine.js';
 import { asRunnerError, isPackageFault } from './failure.js';
 import { OperationRunner, type OperationTools } from './operation.js';
 import type { PackageSteps } from './package-steps.js';
-import { resolvePermissions } from './permissions.js';
-import { resolveRetention, type ResolvedRetention } from './retention.js';
+import { resolvePermissions } from './seal/permissions.js';
+import { resolveRetention, type ResolvedRetention } from './prune/retention.js';
 import type {
   DeployerEvents,
   DeployOptions,
@@ -34,8 +34,8 @@ import type {
   StageEvent,
   UninstallOptions,
 } from './types.js';
-import { UNNAMED_UPLOAD } from './upload-name.js';
-import { PollingLoop } from './watch.js';
+import { UNNAMED_UPLOAD } from './install/upload-name.js';
+import { PollingLoop } from './discovery/watch.js';
 
 /** What a {@link Deployer} is made from. */
 export interface DeployerOptions {

@@ -4,10 +4,10 @@ import type { VersionRef } from '../package/types.js';
 import type { Registry } from '../registry/registry.js';
 import type { Durability } from '../store/atomic-file.js';
 import { keepReserve, withReserve } from '../store/reserve.js';
-import { recoverVersion } from './recovery.js';
-import { Transaction } from './transaction.js';
-import { settleTwice } from './unwind.js';
-import { lockVersion } from './version-lock.js';
+import { recoverVersion } from './transaction/recovery.js';
+import { Transaction } from './transaction/transaction.js';
+import { settleTwice } from './transaction/unwind.js';
+import { lockVersion } from './transaction/version-lock.js';
 
 /** How to take a version away. */
 export interface RemovalOptions extends OperationOptions {

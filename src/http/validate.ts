@@ -1,5 +1,5 @@
-import { withReceivedUpload } from '../deploy/received-upload.js';
-import { namedAsSent, UNNAMED_UPLOAD } from '../deploy/upload-name.js';
+import { withReceivedUpload } from '../deploy/install/received-upload.js';
+import { namedAsSent, UNNAMED_UPLOAD } from '../deploy/install/upload-name.js';
 import type { RunnerError } from '../errors.js';
 import type { ValidationReport } from '../package/types.js';
 import { notDeployed } from './actions.js';

@@ -6,24 +6,24 @@ import { RunnerError } from '../errors.js';
 import { pythonEnvironment } from '../process/environment.js';
 import { run } from '../process/run.js';
 import type { Durability } from '../store/atomic-file.js';
-import { findCandidates, interpreterIn, placesLookedAt } from './discovery.js';
-import { pythonIn } from './environment-paths.js';
-import { describeEnvironment, makeEnvironment, readPyvenvCfg } from './environment.js';
-import { FactsCache, type Probed } from './facts.js';
-import { installByLink, installFromWheels } from './install-link.js';
-import { installWithPip, type Installation } from './install-pip.js';
-import { readRequirements } from './requirements-file.js';
-import { choosePip, listWheels } from './pip.js';
-import { applyRewrites, findMove, planRewrites } from './relocate.js';
+import { findCandidates, interpreterIn, placesLookedAt } from './interpreters/discovery.js';
+import { pythonIn } from './environments/environment-paths.js';
+import { describeEnvironment, makeEnvironment, readPyvenvCfg } from './environments/environment.js';
+import { FactsCache, type Probed } from './interpreters/facts.js';
+import { installByLink, installFromWheels } from './wheels/install-link.js';
+import { installWithPip, type Installation } from './pip/install-pip.js';
+import { readRequirements } from './pip/requirements-file.js';
+import { choosePip, listWheels } from './pip/pip.js';
+import { applyRewrites, findMove, planRewrites } from './environments/relocate.js';
 import { Progress } from './progress.js';
-import { distInfos } from './record.js';
-import { noneFits, refuse, type Refusal } from './select.js';
-import { snapshot } from './snapshot.js';
+import { distInfos } from './environments/record.js';
+import { noneFits, refuse, type Refusal } from './interpreters/select.js';
+import { snapshot } from './environments/snapshot.js';
 import { TimeLimit } from './time-limit.js';
 import type { InstallReport, Interpreter, InterpreterNeed, Venv, VenvManagerEvents } from './types.js';
-import { verifyEnvironment } from './verify.js';
-import { usesWheel } from './wheel-use.js';
-import { WheelStore, type WheelPruneReport } from './wheel-store.js';
+import { verifyEnvironment } from './environments/verify.js';
+import { usesWheel } from './wheels/wheel-use.js';
+import { WheelStore, type WheelPruneReport } from './wheels/wheel-store.js';
 
 /** A folder of unpacked wheels, and whether each is on the disk before it is used. */
 export interface SharedWheels {
@@ -162,13 +162,17 @@ export class VenvEngine {
   async compile(venv: Venv, options: OperationOptions): Promise<void> {
     const at = venv.finalDir ?? venv.dir;
     const shown = path.join(at, path.relative(venv.dir, venv.sitePackages));
-    await run(venv.python, ['-I', '-S', '-X', 'utf8', assetPath('python/compile_tree.py'), shown], {
-      cwd: venv.sitePackages,
-      env: pythonEnvironment(),
-      timeoutMs: this.#context.timeoutMs,
-      signal: options.signal,
-      onLine: this.#outputOf(venv.dir),
-    });
+    await run(
+      venv.python,
+      ['-I', '-S', '-X', 'utf8', assetPath('python/environments/compile_tree.py'), shown],
+      {
+        cwd: venv.sitePackages,
+        env: pythonEnvironment(),
+        timeoutMs: this.#context.timeoutMs,
+        signal: options.signal,
+        onLine: this.#outputOf(venv.dir),
+      },
+    );
   }
 
   async pruneWheels(

@@ -7,7 +7,7 @@ import { showAs } from '../readable.js';
 import type { Durability } from '../store/atomic-file.js';
 import type { SharedWheels, VenvContext, VenvEngine } from './engine.js';
 import type { InstallReport, Interpreter, InterpreterNeed, Venv, VenvManagerEvents } from './types.js';
-import type { WheelPruneReport } from './wheel-store.js';
+import type { WheelPruneReport } from './wheels/wheel-store.js';
 
 /** Options of {@link VenvManager}. */
 export interface VenvManagerOptions {

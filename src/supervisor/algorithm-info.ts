@@ -1,12 +1,12 @@
 import path from 'node:path';
 import { RunnerError } from '../errors.js';
 import type { Manifest } from '../package/types.js';
-import { pythonIn } from '../python/environment-paths.js';
+import { pythonIn } from '../python/environments/environment-paths.js';
 import { readJson } from '../store/atomic-file.js';
 import type { StoreLayout } from '../store/layout.js';
 import { runProbe } from '../validation/probe.js';
 import type { Deadline } from './deadline.js';
-import type { Deployment } from './deployment.js';
+import type { Deployment } from './deployments/deployment.js';
 import type { AlgorithmInfo } from './types.js';
 
 /**

@@ -8,15 +8,15 @@ import { showAs } from '../readable.js';
 import type { Registry } from '../registry/registry.js';
 import type { WorkerFlavour } from '../worker/types.js';
 import { systemClock, type Clock } from './clock.js';
-import type { ComparisonReport } from './comparison-report.js';
-import type { Emit } from './deployment.js';
+import type { ComparisonReport } from './comparison/comparison-report.js';
+import type { Emit } from './deployments/deployment.js';
 import type { SupervisorEngine } from './engine.js';
-import { Gate } from './gate.js';
-import { checkFlavour, checkWorkers } from './inspection-request.js';
+import { Gate } from './deployments/gate.js';
+import { checkFlavour, checkWorkers } from './calls/inspection-request.js';
 import { resolvePolicy, type SupervisorPolicy } from './policy.js';
 import type { ReplayOptions } from './recording/replay.js';
 import type { Recording, RecordOptions } from './recording/types.js';
-import type { Shadow, ShadowOptions } from './shadow-types.js';
+import type { Shadow, ShadowOptions } from './onlookers/shadow-types.js';
 import type { RollbackOptions, SwitchOptions } from './switching/types.js';
 import type {
   AlgorithmInfo,

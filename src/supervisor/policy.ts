@@ -2,7 +2,7 @@ import { RunnerError } from '../errors.js';
 import { LONGEST_TIMER_MS } from '../longest-timer.js';
 import { checkResources, resolveLimits } from '../worker/limits.js';
 import type { WorkerLimits, WorkerResources } from '../worker/types.js';
-import type { RestartOptions } from './restart-policy.js';
+import type { RestartOptions } from './pool/restart-policy.js';
 
 /** How deployments are supervised. Times that the worker protocol's specification gives are its defaults. */
 export interface SupervisorPolicy extends RestartOptions {

@@ -4,8 +4,8 @@ import type { ImageInput } from '../frames/types.js';
 import type { Generation, ManifestStep } from '../package/types.js';
 import type { ResultData, WorkerExit, WorkerMetrics, WorkerLog, WorkerState } from '../worker/types.js';
 import type { LatencySummary } from './latency.js';
-import type { CircuitState } from './restart-policy.js';
-import type { ShadowEvent } from './shadow-types.js';
+import type { CircuitState } from './pool/restart-policy.js';
+import type { ShadowEvent } from './onlookers/shadow-types.js';
 import type { SwitchedBackEvent, SwitchedEvent } from './switching/types.js';
 
 /** A deployed version, named itself. */

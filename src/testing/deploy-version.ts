@@ -3,7 +3,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import type { Generation } from '../package/types.js';
-import { pythonIn } from '../python/environment-paths.js';
+import { pythonIn } from '../python/environments/environment-paths.js';
 import { VenvManager } from '../python/venv-manager.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';

@@ -6,7 +6,7 @@ import { openArchive } from '../package/archive/open-archive.js';
 import type { Archive } from '../package/archive-types.js';
 import type { IntegrityPolicy } from '../package/integrity.js';
 import type { ArchiveLimits, Check, PackageInspection, ValidationReport } from '../package/types.js';
-import { placesLookedAt } from '../python/discovery.js';
+import { placesLookedAt } from '../python/interpreters/discovery.js';
 import type { VenvManager } from '../python/venv-manager.js';
 import { CheckList } from './check-list.js';
 import { CHECK_ORDER, PHASED_CHECKS, SMOKE_CHECKS, type CheckName } from './check-names.js';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { BackgroundCompiler } from '../../src/deploy/compile.js';
+import { BackgroundCompiler } from '../../src/deploy/install/compile.js';
 import type { CompiledEvent } from '../../src/deploy/types.js';
 import { packageHost } from '../support/package-host.js';
 

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { planPrune, resolveRetention } from '../../src/deploy/retention.js';
+import { planPrune, resolveRetention } from '../../src/deploy/prune/retention.js';
 import type { Retention } from '../../src/deploy/types.js';
 import type { RegistryEntry } from '../../src/registry/types.js';
 import { deployStore, type DeployStore } from '../support/deploy-store.js';

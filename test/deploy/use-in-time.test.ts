@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { readMarker } from '../../src/deploy/seal.js';
+import { readMarker } from '../../src/deploy/seal/seal.js';
 import { Registry } from '../../src/registry/registry.js';
 import type { FileStepPlace } from '../../src/testing/index.js';
 import { startChild, stopped } from '../support/kill-process.js';

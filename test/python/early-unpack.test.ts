@@ -1,10 +1,10 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { EarlyUnpack } from '../../src/python/early-unpack.js';
-import { installByLink } from '../../src/python/install-link.js';
-import type { Installation } from '../../src/python/install-pip.js';
-import { WheelStore } from '../../src/python/wheel-store.js';
+import { EarlyUnpack } from '../../src/python/wheels/early-unpack.js';
+import { installByLink } from '../../src/python/wheels/install-link.js';
+import type { Installation } from '../../src/python/pip/install-pip.js';
+import { WheelStore } from '../../src/python/wheels/wheel-store.js';
 import { hashesOf, installationOf, smallWheel } from '../support/installation.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 

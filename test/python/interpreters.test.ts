@@ -3,9 +3,9 @@ import { chmod, mkdir, readFile, realpath, symlink, writeFile } from 'node:fs/pr
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseWheelName } from '../../src/package/wheel-name.js';
-import { findCandidates, parsePyLauncher } from '../../src/python/discovery.js';
-import { meetsVersion } from '../../src/python/python-version.js';
-import { fits } from '../../src/python/tags.js';
+import { findCandidates, parsePyLauncher } from '../../src/python/interpreters/discovery.js';
+import { meetsVersion } from '../../src/python/interpreters/python-version.js';
+import { fits } from '../../src/python/interpreters/tags.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { writeZip, type WheelSource } from '../../src/testing/index.js';
 import { assetPath } from '../../src/assets.js';
-import { recordHash } from '../../src/python/record.js';
+import { recordHash } from '../../src/python/environments/record.js';
 import type { Interpreter, Venv } from '../../src/python/types.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
 import { acquireLock } from '../../src/store/lock.js';

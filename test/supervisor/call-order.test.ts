@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { FramePool } from '../../src/frames/frame-pool.js';
 import { Slot } from '../../src/frames/slot.js';
-import { LaneOrder } from '../../src/supervisor/lane-order.js';
+import { LaneOrder } from '../../src/supervisor/deployments/lane-order.js';
 import type { InspectionRequest, InspectionResult } from '../../src/supervisor/types.js';
 import { deployVersion, openSupervised } from '../support/deployed-version.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';

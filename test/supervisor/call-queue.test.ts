@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { CallQueue } from '../../src/supervisor/call-queue.js';
+import { CallQueue } from '../../src/supervisor/pool/call-queue.js';
 import { VirtualClock } from '../../src/testing/index.js';
 
 function queueOf() {

@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { SupervisorPolicy } from '../../src/supervisor/policy.js';
-import { CALL_CHANNEL } from '../../src/supervisor/tracing.js';
+import { CALL_CHANNEL } from '../../src/supervisor/calls/tracing.js';
 import type { InspectionRequest, InspectionResult, SupervisedState } from '../../src/supervisor/types.js';
 import { deployVersion, openSupervised } from '../support/deployed-version.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';

@@ -4,7 +4,7 @@ import {
   Probation,
   resolveProbation,
   type ProbationPolicy,
-} from '../../src/supervisor/probation.js';
+} from '../../src/supervisor/switching/probation.js';
 
 const trialOf = (o: Partial<ProbationPolicy> = {}, usualMs?: number) =>
   new Probation({ ...DEFAULT_PROBATION, ...o }, usualMs);

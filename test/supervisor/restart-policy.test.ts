@@ -4,7 +4,7 @@ import {
   RestartPolicy,
   type RestartDecision,
   type RestartOptions,
-} from '../../src/supervisor/restart-policy.js';
+} from '../../src/supervisor/pool/restart-policy.js';
 
 const options: RestartOptions = {
   maxRestarts: 3,

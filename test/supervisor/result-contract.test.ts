@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkResult, findViolation } from '../../src/supervisor/result-contract.js';
+import { checkResult, findViolation } from '../../src/supervisor/calls/result-contract.js';
 import type { ResultData, WorkerReply } from '../../src/worker/types.js';
 
 const image = { width: 100, height: 50 };

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { sentImage } from '../../src/frames/sent-image.js';
-import { returnImages } from '../../src/supervisor/return-images.js';
+import { returnImages } from '../../src/supervisor/calls/return-images.js';
 import { FakeWorker } from '../../src/testing/index.js';
 import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
 

@@ -4,8 +4,8 @@ import { RunnerError, type RunnerErrorCode } from '../../src/errors.js';
 import { Deadline } from '../../src/supervisor/deadline.js';
 import { LatencyWindow } from '../../src/supervisor/latency.js';
 import { DEFAULT_SUPERVISOR_POLICY, resolvePolicy } from '../../src/supervisor/policy.js';
-import { parseStat, readProcessUsage } from '../../src/supervisor/process-usage.js';
-import { isFailureRetried, isReplyRetried } from '../../src/supervisor/retry.js';
+import { parseStat, readProcessUsage } from '../../src/supervisor/pool/process-usage.js';
+import { isFailureRetried, isReplyRetried } from '../../src/supervisor/pool/retry.js';
 import type { WorkerReply } from '../../src/worker/types.js';
 import { VirtualClock } from '../../src/testing/index.js';
 

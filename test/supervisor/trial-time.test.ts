@@ -1,10 +1,10 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { FramePool } from '../../src/frames/frame-pool.js';
 import { Registry } from '../../src/registry/registry.js';
-import { DeploymentTable } from '../../src/supervisor/deployment-table.js';
+import { DeploymentTable } from '../../src/supervisor/deployments/deployment-table.js';
 import { resolvePolicy } from '../../src/supervisor/policy.js';
-import { resolveProbation } from '../../src/supervisor/probation.js';
-import { Router } from '../../src/supervisor/router.js';
+import { resolveProbation } from '../../src/supervisor/switching/probation.js';
+import { Router } from '../../src/supervisor/deployments/router.js';
 import { Retirement } from '../../src/supervisor/switching/retirement.js';
 import { Trials } from '../../src/supervisor/switching/trials.js';
 import type { InspectionResult, SupervisorEvents } from '../../src/supervisor/types.js';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { RunnerError } from '../../src/errors.js';
-import { WaitingLine } from '../../src/supervisor/waiting-line.js';
+import { WaitingLine } from '../../src/supervisor/pool/waiting-line.js';
 import { VirtualClock } from '../../src/testing/index.js';
 
 function lineOf(capacity: number, workers = { count: 1, idle: 0, busy: 1 }) {

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import type { PoolListener } from '../../src/supervisor/pool-listener.js';
-import { WorkerLauncher } from '../../src/supervisor/worker-launcher.js';
+import type { PoolListener } from '../../src/supervisor/pool/pool-listener.js';
+import { WorkerLauncher } from '../../src/supervisor/pool/worker-launcher.js';
 import { FakeWorker } from '../../src/testing/index.js';
 import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
 

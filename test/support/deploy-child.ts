@@ -6,7 +6,7 @@ import { appendFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Deployer, type DeployerWithSteps } from '../../src/deploy/deployer.js';
-import { readMarker } from '../../src/deploy/seal.js';
+import { readMarker } from '../../src/deploy/seal/seal.js';
 import { RunnerError, type RunnerErrorCode } from '../../src/errors.js';
 import { Registry } from '../../src/registry/registry.js';
 import type { ActiveMapping, RegistryEntry } from '../../src/registry/types.js';

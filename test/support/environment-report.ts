@@ -37,7 +37,7 @@ export function pythonsView(venv: Venv, pip: string): unknown {
       encoding: 'utf8',
       env: { PIP_CONFIG_FILE: '/dev/null' },
     });
-  const runner = [assetPath('python/pip_runner.py'), pip, venv.python, venv.dir];
+  const runner = [assetPath('python/pip/pip_runner.py'), pip, venv.python, venv.dir];
   const metadata = run(
     '-c',
     `import json, importlib.metadata as m

@@ -1,9 +1,9 @@
 import path from 'node:path';
-import { FactsCache } from '../../src/python/facts.js';
-import { FileHashes } from '../../src/python/file-hashes.js';
-import type { Installation } from '../../src/python/install-pip.js';
-import { listWheels } from '../../src/python/pip.js';
-import { readRequirements } from '../../src/python/requirements-file.js';
+import { FactsCache } from '../../src/python/interpreters/facts.js';
+import { FileHashes } from '../../src/python/wheels/file-hashes.js';
+import type { Installation } from '../../src/python/pip/install-pip.js';
+import { listWheels } from '../../src/python/pip/pip.js';
+import { readRequirements } from '../../src/python/pip/requirements-file.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
 import type { WheelSource } from '../../src/testing/index.js';
 import { wheelFolder } from './wheels.js';

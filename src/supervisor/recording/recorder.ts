@@ -3,7 +3,7 @@ import path from 'node:path';
 import { RunnerError } from '../../errors.js';
 import type { ImageInput, SentImage } from '../../frames/types.js';
 import { onStore } from '../../store/store-error.js';
-import type { CallEnd, CallTap, TappedCall } from '../call-tap.js';
+import type { CallEnd, CallTap, TappedCall } from '../calls/call-tap.js';
 import type { RecordedCall, RecordedImage } from './format.js';
 import { imageFile, RecordingFolder } from './recording-folder.js';
 import type { RecordingStatus, RecordOptions } from './types.js';

@@ -1,6 +1,6 @@
 import type { Registry } from '../../registry/registry.js';
-import type { Deployment } from '../deployment.js';
-import type { Router } from '../router.js';
+import type { Deployment } from '../deployments/deployment.js';
+import type { Router } from '../deployments/router.js';
 
 /** Ends deployments that no product id is served by, without losing a call. */
 export class Retirement {

@@ -1,7 +1,7 @@
 import type { OperationOptions } from '../../abort.js';
 import type { VersionRef } from '../../package/types.js';
 import type { ImageInput } from '../../frames/types.js';
-import type { ProbationPolicy } from '../probation.js';
+import type { ProbationPolicy } from './probation.js';
 
 /** A call that the new version must answer with status OK before it serves anybody. */
 export interface WarmUp {

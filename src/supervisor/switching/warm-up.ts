@@ -1,6 +1,6 @@
 import { RunnerError } from '../../errors.js';
-import type { CallService } from '../call-service.js';
-import type { Deployment } from '../deployment.js';
+import type { CallService } from '../calls/call-service.js';
+import type { Deployment } from '../deployments/deployment.js';
 import type { InspectionResult } from '../types.js';
 import type { WarmUp } from './types.js';
 

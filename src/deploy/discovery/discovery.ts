@@ -1,0 +1,219 @@
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { throwIfAborted, type OperationOptions } from '../../abort.js';
+import { RunnerError } from '../../errors.js';
+import type { Registry } from '../../registry/registry.js';
+import { isMissing } from '../../store/errno.js';
+import type { RegistryEntry } from '../../registry/types.js';
+import { isPackageFault } from '../failure.js';
+import { hashFile, readMarker } from '../seal/seal.js';
+import type { DiscoveredPackage, InvalidReason } from '../types.js';
+import { mayBecomeZip } from './zip-signature.js';
+
+/** Reads what a zip says it is, cheaply: its directory and its small text files. */
+export type InspectZip = (zip: string, o: OperationOptions) => Promise<{ name: string; version: string }>;
+
+/** What is known of one zip, as long as the file stays the same. */
+interface Known {
+  /** Size and modification time: others mean another file. Not the inode: network shares make them up anew. */
+  fingerprint: string;
+  /** When this fingerprint was first seen, by the monotonic clock. */
+  since: number;
+  name?: string;
+  version?: string;
+  sha256?: string;
+  error?: RunnerError;
+  isAnnounced?: boolean;
+}
+
+/** How to look. */
+export interface DiscoveryOptions {
+  registry: Registry;
+  inspect: InspectZip;
+  /** A zip that cannot be read and changed within this time is taken for one that is being copied. */
+  settleMs: number;
+  /** A package was seen whole for the first time. */
+  onDiscovered: (found: DiscoveredPackage) => void;
+  /** A package was found to be invalid, for the first time. */
+  onInvalid: (path: string, error: RunnerError) => void;
+}
+
+/** Looks through `zips/` and `deployed/`, and remembers what it made of each zip until that changes. */
+export class Discovery {
+  readonly #options: DiscoveryOptions;
+  readonly #known = new Map<string, Known>();
+
+  constructor(options: DiscoveryOptions) {
+    this.#options = options;
+  }
+
+  /** Everything there is. A folder that is absent has nothing in it. */
+  async scan(o: OperationOptions = {}): Promise<DiscoveredPackage[]> {
+    const { registry } = this.#options;
+    const entries = await registry.list({}, o);
+    return [...(await this.scanZips(entries, o)), ...(await this.#scanDeployed(entries, o))];
+  }
+
+  /** The zips alone. */
+  async scanZips(entries: readonly RegistryEntry[], o: OperationOptions = {}): Promise<DiscoveredPackage[]> {
+    const { zips } = this.#options.registry.layout;
+    const found: DiscoveredPackage[] = [];
+    const present = new Set<string>();
+    for (const name of (await namesIn(zips)).sort()) {
+      throwIfAborted(o.signal, 'scan');
+      // Copying tools write under a hidden name first, browsers under one that does not end in .zip.
+      if (name.startsWith('.') || !name.toLowerCase().endsWith('.zip')) continue;
+      const file = path.join(zips, name);
+      const seen = await this.#look(file, entries, o);
+      if (!seen) continue;
+      present.add(file);
+      found.push(seen);
+    }
+    for (const file of this.#known.keys()) {
+      if (path.dirname(file) === zips && !present.has(file)) this.#known.delete(file);
+    }
+    return found;
+  }
+
+  /** Remembers that this very file cannot be installed, and why. */
+  async remember(file: string, error: RunnerError): Promise<void> {
+    const known = await this.#recall(file).catch(() => undefined);
+    if (known) known.known.error = error;
+  }
+
+  /** Whether the file has been the same for long enough not to be one that is being copied. */
+  async isSettled(file: string): Promise<boolean> {
+    const recalled = await this.#recall(file);
+    return recalled !== undefined && this.#isQuiet(recalled.known, recalled.mtimeMs);
+  }
+
+  async #look(
+    file: string,
+    entries: readonly RegistryEntry[],
+    o: OperationOptions,
+  ): Promise<DiscoveredPackage | undefined> {
+    const recalled = await this.#recall(file);
+    if (!recalled) return undefined;
+    const { known, sizeBytes, mtimeMs } = recalled;
+    const found = { source: 'zip' as const, path: file, settling: false, sizeBytes };
+    if (known.name === undefined && !known.error) {
+      try {
+        const { name, version } = await this.#options.inspect(file, o);
+        Object.assign(known, { name, version });
+      } catch (error) {
+        if (!RunnerError.is(error) || error.code === 'aborted') throw error;
+        // Its directory stands at the end of a zip: one that is being copied cannot be read yet. And what the system
+        // would not hand over says nothing about the package.
+        const mayGrow = error.code === 'invalid_zip' && !this.#isQuiet(known, mtimeMs);
+        if ((mayGrow && (await mayBecomeZip(file))) || !isPackageFault(error)) {
+          return { ...found, state: 'discovered', settling: true };
+        }
+        known.error = error;
+        this.#options.onInvalid(file, error);
+      }
+    }
+    const { name, version } = known;
+    if (known.error) return { ...found, name, version, state: 'invalid', reason: reasonOf(known.error) };
+    const isDeployed = await this.#isDeployed(file, known, entries, o);
+    const whole: DiscoveredPackage = {
+      ...found,
+      name,
+      version,
+      state: isDeployed ? 'deployed' : 'validated',
+    };
+    if (!known.isAnnounced) {
+      known.isAnnounced = true;
+      this.#options.onDiscovered(whole);
+    }
+    return whole;
+  }
+
+  async #isDeployed(
+    file: string,
+    known: Known,
+    entries: readonly RegistryEntry[],
+    o: OperationOptions,
+  ): Promise<boolean> {
+    const entry = entries.find(({ name, version }) => name === known.name && version === known.version);
+    if (!entry) return false;
+    known.sha256 ??= await hashFile(file, o);
+    return entry.sha256 === known.sha256;
+  }
+
+  #isQuiet(known: Known, mtimeMs: number): boolean {
+    const { settleMs } = this.#options;
+    // Either clock will do: that of the share may be off, and a first look has nothing to compare with.
+    return performance.now() - known.since >= settleMs || Date.now() - mtimeMs >= settleMs;
+  }
+
+  async #recall(file: string): Promise<{ known: Known; sizeBytes: number; mtimeMs: number } | undefined> {
+    try {
+      const stats = await stat(file);
+      if (!stats.isFile()) return undefined;
+      const { size, mtimeMs } = stats;
+      const fingerprint = `${size}-${mtimeMs}`;
+      let known = this.#known.get(file);
+      if (known?.fingerprint !== fingerprint) {
+        known = { fingerprint, since: performance.now() };
+        this.#known.set(file, known);
+      }
+      return { known, sizeBytes: size, mtimeMs };
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #scanDeployed(entries: readonly RegistryEntry[], o: OperationOptions): Promise<DiscoveredPackage[]> {
+    const { layout } = this.#options.registry;
+    const found: DiscoveredPackage[] = [];
+    for (const entry of entries) {
+      throwIfAborted(o.signal, 'scan');
+      const folder = layout.deployed(entry.name, entry.version);
+      const isComplete = (await readMarker(folder)) !== undefined;
+      const { name, version, state, size_bytes: sizeBytes = 0 } = entry;
+      found.push({
+        ...{ source: 'deployed' as const, path: folder, name, version, settling: false, sizeBytes },
+        state: isComplete ? state : 'invalid',
+        ...(!isComplete && { reason: damaged(`${folder} is not complete; install it again with force`) }),
+      });
+    }
+    return [...found, ...(await this.#scanUnlisted(entries))];
+  }
+
+  /** Folders that somebody else put there: what the registry does not list is not deployed. */
+  async #scanUnlisted(entries: readonly RegistryEntry[]): Promise<DiscoveredPackage[]> {
+    const { deployedRoot } = this.#options.registry.layout;
+    const found: DiscoveredPackage[] = [];
+    for (const name of await namesIn(deployedRoot)) {
+      const children = await namesIn(path.join(deployedRoot, name));
+      for (const version of children) {
+        const isListed = entries.some((entry) => entry.name === name && entry.version === version);
+        // One that is locked is just being deployed or taken away.
+        if (isListed || /\.lock(\.|$)/.test(version) || children.includes(`${version}.lock`)) continue;
+        const folder = path.join(deployedRoot, name, version);
+        const reason = damaged(`${folder} is not in the registry; install it from its zip, or remove it`);
+        const base = { source: 'deployed' as const, path: folder, name, version };
+        found.push({ ...base, state: 'invalid', settling: false, sizeBytes: 0, reason });
+      }
+    }
+    return found;
+  }
+}
+
+function reasonOf({ code, errorCode, message }: RunnerError): InvalidReason {
+  return { code, errorCode, message };
+}
+
+function damaged(message: string): InvalidReason {
+  return { code: 'store_damaged', message };
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,213 @@
+import path from 'node:path';
+import type { Readable } from 'node:stream';
+import { throwIfAborted, type OperationOptions } from '../../abort.js';
+import type { Check, PackageInspection, VersionRef } from '../../package/types.js';
+import type { Registry } from '../../registry/registry.js';
+import type { RegistryEntry } from '../../registry/types.js';
+import type { Durability } from '../../store/atomic-file.js';
+import { encodeFileName } from '../../store/file-names.js';
+import type { OpenPackage, PackageSteps } from '../package-steps.js';
+import type { ResolvedPermissions } from '../seal/permissions.js';
+import type { ProgressMeter, StageBytes } from '../progress.js';
+import { recoverVersion } from '../transaction/recovery.js';
+import { checkMayReplace } from './replace.js';
+import { hashFile, sealTree, writeSeal } from '../seal/seal.js';
+import { checkSpace, neededBytes } from './space.js';
+import { Transaction } from '../transaction/transaction.js';
+import type { DeployStage } from '../types.js';
+import { settleTwice } from '../transaction/unwind.js';
+import { receiveUpload } from './upload.js';
+import { namedAsSent } from './upload-name.js';
+import { lockVersion } from '../transaction/version-lock.js';
+
+/** What an install works with. */
+export interface InstallContext extends OperationOptions {
+  registry: Registry;
+  steps: PackageSteps;
+  permissions: ResolvedPermissions;
+  durability: Durability;
+  lockTimeoutMs: number;
+  uploadIdleMs: number;
+  force: boolean;
+  /** What an upload is called in messages. */
+  fileName: string;
+  operator: string | undefined;
+  meter: ProgressMeter;
+  onStage: (stage: DeployStage) => void;
+  /** Ends whatever still compiles the version that is to be replaced. */
+  stopCompiling: (version: VersionRef) => Promise<void>;
+  /** The package told its name and version. */
+  onInspected: (inspection: PackageInspection) => void;
+  /** A check of the smoke run was made. */
+  onCheck: (check: Check) => void;
+}
+
+/** What an install gives. */
+export interface InstallOutcome {
+  entry: RegistryEntry;
+  replaced: boolean;
+}
+
+/** Deploys a zip, or an upload, which is kept in `zips/` once it is deployed. */
+export async function installPackage(
+  source: string | Readable,
+  context: InstallContext,
+): Promise<InstallOutcome> {
+  if (typeof source === 'string') return installZip(path.resolve(source), context);
+  const { registry, durability, signal, uploadIdleMs, onStage, meter } = context;
+  onStage('receive');
+  const transaction = await Transaction.begin(registry, { operation: 'receive' }, durability).catch(
+    (error: unknown) => {
+      source.destroy();
+      throw error;
+    },
+  );
+  try {
+    await receiveUpload(source, transaction.upload, {
+      durability,
+      signal,
+      idleMs: uploadIdleMs,
+      onBytes: (received) => {
+        meter.received(received);
+      },
+    });
+    return await installZip(transaction.upload, context, transaction);
+  } catch (error) {
+    await settleTwice(transaction); // again, where the install has done so: then there is nothing left to do
+    throw namedAsSent(error, transaction.upload, context.fileName);
+  }
+}
+
+async function installZip(
+  zip: string,
+  context: InstallContext,
+  upload?: Transaction,
+): Promise<InstallOutcome> {
+  const { registry, steps, signal, onStage, meter } = context;
+  onStage('inspect');
+  await using opened = await steps.open(zip, { signal });
+  const { inspection } = opened;
+  context.onInspected(inspection);
+  meter.plan(stageBytes(inspection));
+  const { name, version } = inspection;
+  registry.layout.deployed(name, version); // refuses what cannot be a folder name
+  await using _lock = await lockVersion(registry.layout, name, version, {
+    operation: 'install',
+    timeoutMs: context.lockTimeoutMs,
+    signal,
+  });
+  await recoverVersion(registry, name, version, context.durability);
+  const existing = await registry.get(name, version, { signal });
+  if (existing) await checkMayReplace(registry, existing, inspection, context.force);
+  if (existing) await context.stopCompiling({ name, version });
+  onStage('space');
+  await checkSpace(registry.layout.algorithms, neededBytes(inspection), `${name} ${version}`);
+  const transaction = await beginInstall(context, inspection, upload);
+  try {
+    const entry = await build(opened, transaction, context);
+    onStage('publish');
+    throwIfAborted(signal, 'install');
+    // Who began to use the old version meanwhile is seen under the lock; who comes later waits, and has the new one.
+    const files = {
+      publish: async () => {
+        await transaction.publish();
+        onStage('register');
+        throwIfAborted(signal, 'install');
+      },
+      withdraw: () => transaction.withdraw(),
+    };
+    await registry.register(entry, { signal, operator: context.operator, files });
+    await settleTwice(transaction);
+    return { entry, replaced: existing !== undefined };
+  } catch (error) {
+    // The registry alone says whether it happened: it may have been written before something else failed.
+    if ((await settleTwice(transaction)) !== 'completed') throw error;
+    const entry = await registry.get(name, version);
+    if (!entry) throw error;
+    return { entry, replaced: existing !== undefined };
+  }
+}
+
+/** What is unpacked, what of it is installed, and all of it once more while it is sealed. */
+function stageBytes(inspection: PackageInspection): StageBytes {
+  return {
+    unpack: inspection.unpackedBytes,
+    environment: inspection.wheels.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    seal: neededBytes(inspection),
+  };
+}
+
+async function beginInstall(
+  { registry, durability }: InstallContext,
+  { name, version }: PackageInspection,
+  upload: Transaction | undefined,
+): Promise<Transaction> {
+  if (!upload) return Transaction.begin(registry, { operation: 'install', name, version }, durability);
+  const file = `${encodeFileName(name)}-v${encodeFileName(version)}-offline.zip`;
+  await upload.amend({ operation: 'install', name, version, upload: file });
+  return upload;
+}
+
+/** Makes the whole version in the transaction's folder, where nobody looks. */
+async function build(
+  opened: OpenPackage,
+  transaction: Transaction,
+  context: InstallContext,
+): Promise<RegistryEntry> {
+  const { registry, steps, signal, onStage, meter, durability, permissions } = context;
+  const { inspection } = opened;
+  const { name, version, manifest } = inspection;
+  const root = transaction.tree;
+  const finalRoot = registry.layout.deployed(name, version);
+  onStage('unpack');
+  const hashing = hashFile(opened.path, { signal });
+  hashing.catch(() => undefined); // awaited below; unpacking may fail first
+  await opened.unpack(root, {
+    signal,
+    onProgress: (done, total) => {
+      meter.within(total > 0 ? done / total : 1);
+    },
+  });
+  onStage('environment');
+  const { venv, hashes, sharedAreDurable } = await steps.environment(root, inspection, {
+    finalRoot,
+    signal,
+    onProgress: (part) => {
+      meter.within(part);
+    },
+  });
+  onStage('smoke');
+  const learnt = await steps.smoke(root, venv, inspection, {
+    finalRoot,
+    signal,
+    onCheck: context.onCheck,
+  });
+  onStage('seal');
+  const inventory = await sealTree(root, {
+    permissions,
+    durability,
+    signal,
+    known: hashes,
+    sharedAreDurable,
+    onBytes: (done) => {
+      meter.within(done / Math.max(1, neededBytes(inspection)));
+    },
+  });
+  const entry: RegistryEntry = {
+    name,
+    version,
+    supported_pids: manifest.supported_pids ?? [],
+    state: 'deployed',
+    created_at: new Date().toISOString(),
+    entry_point: manifest.entry_point,
+    generation: inspection.generation,
+    ...(inspection.sdkVersion !== undefined && { sdk_version: inspection.sdkVersion }),
+    python_version: venv.interpreter.version,
+    ...learnt,
+    sha256: await hashing,
+    size_bytes: inventory.bytes,
+    ...(context.operator !== undefined && { operator: context.operator }),
+    deployment_id: transaction.record.id,
+  };
+  return writeSeal(root, entry, inventory, durability);
+}

@@ -1,0 +1,36 @@
+import type { Readable } from 'node:stream';
+import type { OperationOptions } from '../../abort.js';
+import type { Registry } from '../../registry/registry.js';
+import { Transaction } from '../transaction/transaction.js';
+import { receiveUpload } from './upload.js';
+
+/** Longest time without a byte. */
+const IDLE_MS = 60_000;
+
+/**
+ * Receives an upload for as long as `work` needs it. It lies where uploads to be installed lie, so that what is left of
+ * it after the death of this process is put away by the next recovery.
+ *
+ * @throws RunnerError `install_failed` when the stream or the disk fails, `timeout`, `aborted`, and what `work` throws
+ */
+export async function withReceivedUpload<T>(
+  registry: Registry,
+  source: Readable,
+  work: (file: string) => Promise<T>,
+  { signal }: OperationOptions = {},
+): Promise<T> {
+  // A stream that fails before anybody reads it would end the process; its error is told when it is read.
+  source.on('error', () => undefined);
+  const transaction = await Transaction.begin(registry, { operation: 'receive' }, 'none').catch(
+    (error: unknown) => {
+      source.destroy();
+      throw error;
+    },
+  );
+  try {
+    await receiveUpload(source, transaction.upload, { signal, idleMs: IDLE_MS, durability: 'none' });
+    return await work(transaction.upload);
+  } finally {
+    await transaction.discard();
+  }
+}

@@ -1,0 +1,53 @@
+import type { Stats } from 'node:fs';
+import { isBytecode } from './tree.js';
+import type { Permissions } from '../types.js';
+
+const OWNER_MAY_EXECUTE = 0o100;
+const EVERYONE_MAY_READ = 0o444;
+const OWNER_MAY_WRITE = 0o200;
+
+/** Permissions with their defaults filled in. */
+export type ResolvedPermissions = Required<Pick<Permissions, 'seal' | 'fileMode' | 'folderMode'>> &
+  Pick<Permissions, 'uid' | 'gid'>;
+
+export function resolvePermissions(permissions: Permissions = {}): ResolvedPermissions {
+  const { seal = true, fileMode = 0o444, folderMode = 0o755, uid, gid } = permissions;
+  return { seal, fileMode, folderMode, uid, gid };
+}
+
+/** Mode a file gets, or undefined where it is right already or stays Python's to write. */
+export function sealedFileMode(
+  permissions: ResolvedPermissions,
+  relative: string,
+  stats: Stats,
+): number | undefined {
+  const { seal, fileMode } = permissions;
+  if (!seal || isBytecode(relative)) return undefined;
+  // Whoever may read an executable may execute it.
+  const execute = stats.mode & OWNER_MAY_EXECUTE ? (fileMode & EVERYONE_MAY_READ) >> 2 : 0;
+  const mode = fileMode | execute;
+  return (stats.mode & 0o777) === mode ? undefined : mode;
+}
+
+/** Mode a folder gets, or undefined where Python must be able to write into it. */
+export function sealedFolderMode(permissions: ResolvedPermissions, relative: string): number | undefined {
+  return permissions.seal && !isBytecode(relative) ? permissions.folderMode : undefined;
+}
+
+/**
+ * Whether `__pycache__` folders must be made beforehand: in a folder that cannot be written Python keeps bytecode
+ * only where one is there already.
+ */
+export function needsCacheFolders({ seal, folderMode }: ResolvedPermissions): boolean {
+  return seal && (folderMode & OWNER_MAY_WRITE) === 0;
+}
+
+/** Owner a file or folder gets, or undefined where it keeps its own. */
+export function ownerFor(
+  { uid, gid }: ResolvedPermissions,
+  stats: Stats,
+  platform: NodeJS.Platform = process.platform,
+): { uid: number; gid: number } | undefined {
+  if (platform === 'win32' || (uid === undefined && gid === undefined)) return undefined;
+  return { uid: uid ?? stats.uid, gid: gid ?? stats.gid };
+}

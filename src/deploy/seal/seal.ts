@@ -1,0 +1,185 @@
+import { createHash } from 'node:crypto';
+import { chmod, lchown, mkdir, open, readlink, type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import { throwIfAborted, type OperationOptions } from '../../abort.js';
+import { INVENTORY_FILE, type Inventory } from '../../registry/inventory.js';
+import { VERSION_MARKER } from '../../registry/registry-file.js';
+import type { RegistryEntry } from '../../registry/types.js';
+import { readJson, syncFolder, writeFileAtomic, type Durability } from '../../store/atomic-file.js';
+import { isMissing } from '../../store/errno.js';
+import {
+  needsCacheFolders,
+  ownerFor,
+  sealedFileMode,
+  sealedFolderMode,
+  type ResolvedPermissions,
+} from './permissions.js';
+import { eachOf } from './pool.js';
+import { isBytecode, walkTree, type TreeNode } from './tree.js';
+
+/** How to seal. */
+export interface SealOptions extends OperationOptions {
+  permissions: ResolvedPermissions;
+  durability: Durability;
+  /** Hashes that are known already, by path relative to `root`: these files are not read again. */
+  known?: ReadonlyMap<string, string>;
+  /** Whether known files that environments share have been synced before. */
+  sharedAreDurable?: boolean;
+  /** Part of the work that is done, by bytes. */
+  onBytes?: (doneBytes: number) => void;
+}
+
+/** Files in work at once: enough to keep a disk's queue filled while it syncs. */
+const WIDTH = 8;
+
+/**
+ * Hashes everything below `root`, gives it its mode and owner and, with full durability, makes sure that it is on the
+ * disk: one pass over each file. `root` itself stays writable: a folder that its owner cannot write cannot be renamed,
+ * and renaming is how a version is published and taken away.
+ */
+export async function sealTree(root: string, options: SealOptions): Promise<Inventory & { bytes: number }> {
+  const { permissions, durability, signal } = options;
+  const inventory: Inventory = { format: 1, files: emptyRecord(), links: emptyRecord() };
+  const folders: TreeNode[] = [];
+  const withPython = new Set<string>();
+  let bytes = 0;
+  await eachOf(walkTree(root, { signal }), WIDTH, async (node) => {
+    throwIfAborted(signal, 'sealing');
+    const { relative, stats } = node;
+    if (node.kind === 'folder') {
+      folders.push(node);
+      return;
+    }
+    // Mode and owner of a file that environments share are not this version's to set.
+    const isShared = node.kind === 'file' && stats.nlink > 1;
+    const owner = isShared ? undefined : ownerFor(permissions, stats);
+    if (owner) await lchown(node.path, owner.uid, owner.gid);
+    if (node.kind === 'link') {
+      inventory.links[relative] = await readlink(node.path);
+      return;
+    }
+    if (relative.endsWith('.py')) withPython.add(path.posix.dirname(relative));
+    bytes += stats.size;
+    const known = options.known?.get(relative);
+    const isOnDisk = isShared && known !== undefined && options.sharedAreDurable === true;
+    const sha256 = await sealFile(node, {
+      durability: isOnDisk ? 'none' : durability,
+      mode: isShared ? undefined : sealedFileMode(permissions, relative, stats),
+      known,
+      signal,
+    });
+    if (!isBytecode(relative)) inventory.files[relative] = [stats.size, sha256];
+    options.onBytes?.(bytes);
+  });
+  if (needsCacheFolders(permissions)) {
+    for (const folder of withPython) {
+      await mkdir(path.join(root, folder, '__pycache__'), { recursive: true, mode: 0o755 });
+    }
+  }
+  await sealFolders(folders, options);
+  return { ...inventory, bytes };
+}
+
+/** Writes the inventory, then the marker that says: complete. */
+export async function writeSeal(
+  root: string,
+  entry: RegistryEntry,
+  inventory: Inventory,
+  durability: Durability,
+): Promise<RegistryEntry> {
+  await writeFileAtomic(path.join(root, INVENTORY_FILE), inventoryText(inventory), durability);
+  const sealed = sealEntry(entry, inventory);
+  await writeFileAtomic(path.join(root, VERSION_MARKER), `${JSON.stringify(sealed, null, 2)}\n`, durability);
+  return sealed;
+}
+
+/** The entry with the hash of its inventory. */
+export function sealEntry(entry: RegistryEntry, inventory: Inventory): RegistryEntry {
+  return {
+    ...entry,
+    inventory_sha256: createHash('sha256').update(inventoryText(inventory)).digest('hex'),
+  };
+}
+
+function inventoryText({ format, files, links }: Inventory): string {
+  return `${JSON.stringify({ format, files: sorted(files), links: sorted(links) }, null, 1)}\n`;
+}
+
+/** The entry a complete version holds; undefined when there is no whole marker. */
+export async function readMarker(root: string): Promise<RegistryEntry | undefined> {
+  try {
+    return (await readJson(path.join(root, VERSION_MARKER))) as RegistryEntry | undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError || isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** SHA-256 of a file, lower-case hex. */
+export async function hashFile(file: string, options: OperationOptions = {}): Promise<string> {
+  const handle = await open(file, 'r');
+  try {
+    return await hashOpen(handle, options.signal);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function sealFile(
+  node: TreeNode,
+  o: OperationOptions & { durability: Durability; mode: number | undefined; known: string | undefined },
+): Promise<string> {
+  if (o.known !== undefined && o.mode === undefined && o.durability === 'none') return o.known;
+  // Windows syncs only what is open for writing.
+  const handle = await open(node.path, process.platform === 'win32' ? 'r+' : 'r');
+  try {
+    const sha256 = o.known ?? (await hashOpen(handle, o.signal));
+    if (o.mode !== undefined) await handle.chmod(o.mode);
+    if (o.durability === 'full') await handle.sync();
+    return sha256;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function sealFolders(folders: readonly TreeNode[], options: SealOptions): Promise<void> {
+  const { permissions, durability } = options;
+  const byDepth = new Map<number, TreeNode[]>();
+  for (const folder of folders) {
+    const depth = folder.relative.split('/').length;
+    const level = byDepth.get(depth);
+    if (level) level.push(folder);
+    else byDepth.set(depth, [folder]);
+  }
+  // Children first: in a folder that is sealed nothing can be changed any more.
+  for (const [, level] of [...byDepth].sort(([a], [b]) => b - a)) {
+    await eachOf(level, WIDTH, async ({ path: folder, relative, stats }) => {
+      const owner = ownerFor(permissions, stats);
+      if (owner) await lchown(folder, owner.uid, owner.gid);
+      const mode = sealedFolderMode(permissions, relative);
+      if (durability === 'none' && (mode === undefined || (stats.mode & 0o777) === mode)) return;
+      await syncFolder(folder, durability);
+      if (mode !== undefined) await chmod(folder, mode);
+    });
+  }
+}
+
+async function hashOpen(handle: FileHandle, signal?: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(256 * 1024);
+  for (;;) {
+    throwIfAborted(signal, 'hashing');
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length);
+    if (bytesRead === 0) return hash.digest('hex');
+    hash.update(buffer.subarray(0, bytesRead));
+  }
+}
+
+/** Without prototype: `__proto__` is a file name like any other. */
+function emptyRecord<T>(): Record<string, T> {
+  return Object.create(null) as Record<string, T>;
+}
+
+function sorted<T>(record: Record<string, T>): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -1,0 +1,73 @@
+import type { Stats } from 'node:fs';
+import { lstat, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { throwIfAborted, type OperationOptions } from '../../abort.js';
+import { isMissing } from '../../store/errno.js';
+
+/** One thing below a folder. */
+export interface TreeNode {
+  /** Absolute. */
+  path: string;
+  /** Relative to the folder that is walked, with `/`. */
+  relative: string;
+  kind: 'file' | 'folder' | 'link';
+  stats: Stats;
+}
+
+/** Everything below `root`, folders before what is in them, sorted by name; `enter` may refuse a folder. */
+export async function* walkTree(
+  root: string,
+  options: OperationOptions & { enter?: (relative: string) => boolean } = {},
+): AsyncGenerator<TreeNode> {
+  const pending = [''];
+  for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
+    throwIfAborted(options.signal);
+    const names = (await readdir(path.join(root, folder))).sort();
+    for (const name of names) {
+      const relative = folder === '' ? name : `${folder}/${name}`;
+      const full = path.join(root, relative);
+      const stats = await lstat(full);
+      const kind = stats.isDirectory() ? 'folder' : stats.isSymbolicLink() ? 'link' : 'file';
+      if (kind === 'folder') {
+        if (options.enter && !options.enter(relative)) continue;
+        pending.push(relative);
+      }
+      yield { path: full, relative, kind, stats };
+    }
+  }
+}
+
+/**
+ * Bytes that become free when the tree goes: files with one name only, since one that is linked into several
+ * environments stays until its last name goes. A tree that is absent has none.
+ */
+export async function treeBytes(root: string): Promise<number> {
+  let bytes = 0;
+  try {
+    for await (const { kind, stats } of walkTree(root)) {
+      if (kind === 'file' && stats.nlink <= 1) bytes += stats.size;
+    }
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  return bytes;
+}
+
+/** Whether something is at this path, a dangling link included. */
+export async function exists(target: string): Promise<boolean> {
+  try {
+    await lstat(target);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+/**
+ * Whether a path is bytecode that Python writes by itself, at any time. It does so in `__pycache__` only (PEP 3147): a
+ * `.pyc` elsewhere came with the package, in place of a source.
+ */
+export function isBytecode(relative: string): boolean {
+  return /(^|\/)__pycache__(\/|$)/.test(relative);
+}

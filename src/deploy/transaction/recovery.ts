@@ -1,0 +1,171 @@
+import { readdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { throwIfAborted, type OperationOptions } from '../../abort.js';
+import type { Registry } from '../../registry/registry.js';
+import type { Durability } from '../../store/atomic-file.js';
+import { isMissing } from '../../store/errno.js';
+import { removeIfEmpty } from '../../store/remove-tree.js';
+import { ageOf, isProbeName } from '../../store/file-age.js';
+import {
+  newRecord,
+  ownerLiveness,
+  readJournal,
+  transactionFolderName,
+  type JournalRecord,
+} from './journal.js';
+import { repairMoved } from './moved.js';
+import { readMarker } from '../seal/seal.js';
+import { Transaction } from './transaction.js';
+import type { InterruptedOperation, RecoveredOperation, RecoveryReport } from '../types.js';
+import { lockedVersions, tryLockVersion } from './version-lock.js';
+
+/** A folder of another host (or container) that says nothing about its owner is left for this long. */
+const FOREIGN_SILENCE_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Puts away what dead processes left: finishes what had been committed, undoes the rest, frees their locks, and puts
+ * right the environments of a store that was moved. What belongs to a live process, or to one that cannot be seen from here, is left alone.
+ */
+export async function recoverStore(
+  registry: Registry,
+  durability: Durability,
+  options: OperationOptions = {},
+): Promise<RecoveryReport> {
+  const startedAt = performance.now();
+  const report: RecoveryReport = { recovered: [], busy: [], repaired: [], durationMs: 0 };
+  for (const folder of await transactionFolders(registry)) {
+    throwIfAborted(options.signal, 'recovery');
+    const outcome = await recoverFolder(registry, folder, durability);
+    if (outcome === undefined) continue;
+    if ('outcome' in outcome) report.recovered.push(outcome);
+    else report.busy.push(outcome);
+  }
+  const late = await freeDeadLocks(registry, durability, options);
+  report.recovered.push(...late);
+  report.busy = report.busy.filter(({ id }) => !late.some((done) => done.id === id));
+  report.repaired = await repairMoved(registry, durability, options);
+  await removeIfEmpty(registry.layout.staging);
+  report.durationMs = performance.now() - startedAt;
+  return report;
+}
+
+/**
+ * As {@link recoverStore}, for one version whose lock the caller holds: the lock of a dead process may be taken over
+ * before anybody has put its work away.
+ */
+export async function recoverVersion(
+  registry: Registry,
+  name: string,
+  version: string,
+  durability: Durability,
+): Promise<RecoveredOperation[]> {
+  const recovered: RecoveredOperation[] = [];
+  for (const folder of await transactionFolders(registry)) {
+    const record = await recordOf(registry, folder);
+    if (record?.name !== name || record.version !== version) continue;
+    if ((await ownerLiveness(folder)) === 'alive') continue;
+    const claimed = await claim(registry, folder);
+    if (claimed === undefined) continue;
+    const outcome = await new Transaction(registry, claimed, record, durability).settle();
+    const { id, operation } = record;
+    recovered.push({ id, operation, name, version, outcome });
+  }
+  return recovered;
+}
+
+async function recoverFolder(
+  registry: Registry,
+  folder: string,
+  durability: Durability,
+): Promise<RecoveredOperation | RecoveryReport['busy'][number] | undefined> {
+  const liveness = await ownerLiveness(folder);
+  const record = await recordOf(registry, folder);
+  const { name, version } = record ?? {};
+  const operation: InterruptedOperation = record?.operation ?? 'unknown';
+  const about = { id: record?.id ?? path.basename(folder), operation, name, version };
+  if (liveness === 'alive' || (liveness === 'unknown' && !(await isSilent(folder)))) return about;
+  if (record?.operation === undefined || name === undefined || version === undefined) {
+    const claimed = await claim(registry, folder);
+    if (claimed === undefined) return undefined;
+    await new Transaction(registry, claimed, record ?? (await unknownRecord()), durability).discard();
+    return { ...about, outcome: 'undone' };
+  }
+  await using lock = await tryLockVersion(registry.layout, name, version, { operation: 'recover' });
+  if (!lock) return about; // whoever holds it recovers this version itself
+  const claimed = await claim(registry, folder);
+  if (claimed === undefined) return undefined;
+  const outcome = await new Transaction(registry, claimed, record, durability).settle();
+  return { ...about, outcome };
+}
+
+/**
+ * What a transaction was about: as its journal says or, where that is damaged, as the markers of what stands in its
+ * folder tell. A version that stepped aside must not go with a folder of which nothing is known.
+ */
+async function recordOf(registry: Registry, folder: string): Promise<JournalRecord | undefined> {
+  const record = await readJournal(folder);
+  if (record) return record;
+  const inside =
+    (await readMarker(path.join(folder, 'old'))) ?? (await readMarker(path.join(folder, 'tree')));
+  if (!inside) return undefined;
+  const { name, version } = inside;
+  const deployed = await readMarker(registry.layout.deployed(name, version));
+  // Neither listed nor in its place: it was on its way out.
+  const isLeaving = !deployed && !(await registry.get(name, version));
+  const guessed = await newRecord({ operation: isLeaving ? 'uninstall' : 'install', name, version });
+  return typeof deployed?.deployment_id === 'string' ? { ...guessed, id: deployed.deployment_id } : guessed;
+}
+
+/** Makes the folder ours by one rename, which exactly one contender can do. */
+async function claim(registry: Registry, folder: string): Promise<string | undefined> {
+  const claimed = path.join(registry.layout.staging, await transactionFolderName());
+  try {
+    await rename(folder, claimed);
+    return claimed;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Takes and gives back every lock whose owner is dead, so that its files go. Another host may have left the work of that
+ * owner alone, because this one had the lock just then: so it is looked for while the lock is held.
+ */
+async function freeDeadLocks(
+  registry: Registry,
+  durability: Durability,
+  { signal }: OperationOptions,
+): Promise<RecoveredOperation[]> {
+  await registry.sweep({ signal });
+  const { locked, emptyNames } = await lockedVersions(registry.layout);
+  const recovered: RecoveredOperation[] = [];
+  for (const { name, version } of locked) {
+    await using lock = await tryLockVersion(registry.layout, name, version, { operation: 'recover', signal });
+    if (lock) recovered.push(...(await recoverVersion(registry, name, version, durability)));
+  }
+  for (const name of emptyNames) await removeIfEmpty(path.join(registry.layout.deployedRoot, name));
+  return recovered;
+}
+
+async function transactionFolders(registry: Registry): Promise<string[]> {
+  const { staging } = registry.layout;
+  try {
+    const names = (await readdir(staging)).sort();
+    // Made to tell the time; one whose maker was killed stays, and one that is missed is no harm.
+    for (const probe of names.filter(isProbeName)) await rm(path.join(staging, probe), { force: true });
+    return names.filter((name) => !isProbeName(name)).map((name) => path.join(staging, name));
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+/** By the clock of the file system: that of this machine may be days off. */
+async function isSilent(folder: string): Promise<boolean> {
+  return ((await ageOf(folder)) ?? 0) > FOREIGN_SILENCE_MS;
+}
+
+function unknownRecord(): Promise<JournalRecord> {
+  return newRecord({ operation: 'receive' });
+}

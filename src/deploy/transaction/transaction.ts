@@ -1,0 +1,176 @@
+import path from 'node:path';
+import type { Registry } from '../../registry/registry.js';
+import { makeFolder, renameOver, syncFolder, type Durability } from '../../store/atomic-file.js';
+import type { StoreLayout } from '../../store/layout.js';
+import { isMissing } from '../../store/errno.js';
+import { removeIfEmpty, removeTree } from '../../store/remove-tree.js';
+import { newRecord, transactionFolderName, writeJournal, type JournalRecord } from './journal.js';
+import { readMarker } from '../seal/seal.js';
+import { exists } from '../seal/tree.js';
+
+/**
+ * One change of the store, from its first byte on disk to its last.
+ *
+ * Everything of it lies in a folder of its own below `.staging/`, with a journal. The registry is the commit point;
+ * {@link settle} brings the disk into line with whatever the registry says, and is the same after a success, after a
+ * failure and after a crash, so that there is no path through it that only a crash takes.
+ */
+export class Transaction {
+  readonly record: JournalRecord;
+  readonly folder: string;
+  readonly #registry: Registry;
+  readonly #durability: Durability;
+
+  constructor(registry: Registry, folder: string, record: JournalRecord, durability: Durability) {
+    this.#registry = registry;
+    this.folder = folder;
+    this.record = record;
+    this.#durability = durability;
+  }
+
+  /** Makes the folder and writes the journal. */
+  static async begin(
+    registry: Registry,
+    about: Omit<JournalRecord, 'format' | 'id' | 'holder' | 'started_at'>,
+    durability: Durability,
+  ): Promise<Transaction> {
+    const { staging } = registry.layout;
+    const folder = path.join(staging, await transactionFolderName());
+    // Another operation that ends removes an empty .staging/ between the two steps of one recursive mkdir.
+    await retryWhileMissing(() => makeFolder(folder, durability));
+    const transaction = new Transaction(registry, folder, await newRecord(about), durability);
+    try {
+      await writeJournal(folder, transaction.record, durability);
+    } catch (error) {
+      await transaction.discard();
+      throw error;
+    }
+    return transaction;
+  }
+
+  /** Says more about the operation than was known when it began. */
+  async amend(more: Partial<JournalRecord>): Promise<void> {
+    Object.assign(this.record, more);
+    await writeJournal(this.folder, this.record, this.#durability);
+  }
+
+  /** What is being built. */
+  get tree(): string {
+    return path.join(this.folder, 'tree');
+  }
+
+  /** The upload while it is being received. */
+  get upload(): string {
+    return path.join(this.folder, 'upload.zip');
+  }
+
+  /** Puts the built tree where its version belongs; an earlier one steps aside, and stays until the commit. */
+  async publish(): Promise<void> {
+    const deployed = this.#deployed();
+    if (await exists(deployed)) await this.#move(deployed, this.#aside('old'));
+    await retryWhileMissing(async () => {
+      await makeFolder(path.dirname(deployed), this.#durability);
+      await this.#move(this.tree, deployed);
+    });
+  }
+
+  /** An install that was not committed: what was published goes, what had stepped aside comes back. */
+  async withdraw(): Promise<void> {
+    const { name, version, id } = this.record;
+    if (name === undefined || version === undefined) return;
+    const deployed = this.#deployed();
+    const marker = await readMarker(deployed);
+    if (marker?.deployment_id === id) await this.#move(deployed, this.#aside('new'));
+    if ((await exists(this.#aside('old'))) && !(await exists(deployed))) {
+      await retryWhileMissing(async () => {
+        await makeFolder(path.dirname(deployed), this.#durability);
+        await this.#move(this.#aside('old'), deployed);
+      });
+    }
+  }
+
+  /**
+   * Finishes the operation if the registry has it, else undoes it; then the folder goes. May be called again after it
+   * failed half way.
+   *
+   * @returns what came of it
+   */
+  async settle(): Promise<'completed' | 'undone'> {
+    const isCommitted = await this.#isCommitted();
+    if (this.record.operation === 'install') {
+      if (isCommitted) await this.#landUpload();
+      else await this.withdraw();
+    } else if (this.record.operation === 'uninstall' && isCommitted) {
+      await this.#takeAway();
+    }
+    await this.discard();
+    return isCommitted ? 'completed' : 'undone';
+  }
+
+  /** Removes the folder, journal last, and what is empty without it. */
+  async discard(): Promise<void> {
+    for (const name of ['upload.zip', 'tree', 'new', 'old']) await removeTree(path.join(this.folder, name));
+    await removeTree(this.folder);
+    await removeIfEmpty(this.#layout.staging);
+  }
+
+  get #layout(): StoreLayout {
+    return this.#registry.layout;
+  }
+
+  async #isCommitted(): Promise<boolean> {
+    const { operation, name, version, id } = this.record;
+    if (operation === 'receive' || name === undefined || version === undefined) return false;
+    const entry = await this.#registry.get(name, version);
+    return operation === 'install' ? entry?.deployment_id === id : entry === undefined;
+  }
+
+  /** An uninstall that was committed: the folder leaves `deployed/` in one step. */
+  async #takeAway(): Promise<void> {
+    const deployed = this.#deployed();
+    if (await exists(deployed)) await this.#move(deployed, this.#aside('old'));
+    if (!this.record.archive || !(await exists(this.#aside('old')))) return;
+    await removeTree(path.join(this.#aside('old'), 'venv'));
+    const archive = archiveFolder(this.#layout, this.record.name ?? '', this.record.version ?? '');
+    await removeTree(archive);
+    await makeFolder(path.dirname(archive), this.#durability);
+    await this.#move(this.#aside('old'), archive);
+  }
+
+  async #landUpload(): Promise<void> {
+    if (this.record.upload === undefined || !(await exists(this.upload))) return;
+    await makeFolder(this.#layout.zips, this.#durability);
+    await this.#move(this.upload, path.join(this.#layout.zips, this.record.upload));
+  }
+
+  async #move(from: string, to: string): Promise<void> {
+    await renameOver(from, to); // tries again where a virus scanner has a file of it open (Windows)
+    await syncFolder(path.dirname(to), this.#durability);
+    await syncFolder(path.dirname(from), this.#durability);
+  }
+
+  #aside(name: 'old' | 'new'): string {
+    return path.join(this.folder, name);
+  }
+
+  #deployed(): string {
+    return this.#layout.deployed(this.record.name ?? '', this.record.version ?? '');
+  }
+}
+
+/** Where `prune` archives a version. */
+export function archiveFolder(layout: StoreLayout, name: string, version: string): string {
+  const relative = path.relative(layout.deployedRoot, layout.deployed(name, version));
+  return path.join(layout.algorithms, '.archive', relative);
+}
+
+async function retryWhileMissing(work: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (!isMissing(error) || attempt === 5) throw error;
+    }
+  }
+}

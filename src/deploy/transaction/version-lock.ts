@@ -1,0 +1,89 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { OperationOptions } from '../../abort.js';
+import { RunnerError } from '../../errors.js';
+import type { StoreLayout } from '../../store/layout.js';
+import { isMissing } from '../../store/errno.js';
+import { removeIfEmpty } from '../../store/remove-tree.js';
+import { acquireLock, type Lock } from '../../store/lock.js';
+
+/** How to wait for a version's lock. */
+export interface VersionLockOptions extends OperationOptions {
+  operation: string;
+  timeoutMs: number;
+}
+
+/**
+ * The lock of one version: different versions deploy side by side. Its file lies in the folder of the package's name,
+ * which goes with the lock when nothing else is in it.
+ *
+ * @throws RunnerError `lock_timeout`, `aborted`
+ */
+export async function lockVersion(
+  layout: StoreLayout,
+  name: string,
+  version: string,
+  options: VersionLockOptions,
+): Promise<AsyncDisposable> {
+  const file = layout.versionLock(name, version);
+  const lock = await acquireInVanishingFolder(file, {
+    ...options,
+    operation: `${options.operation} ${name} ${version}`,
+  });
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await lock.release();
+      await removeIfEmpty(path.dirname(file));
+    },
+  };
+}
+
+/** As {@link lockVersion}, without waiting; undefined when a live process holds it. */
+export async function tryLockVersion(
+  layout: StoreLayout,
+  name: string,
+  version: string,
+  options: OperationOptions & { operation: string },
+): Promise<AsyncDisposable | undefined> {
+  try {
+    return await lockVersion(layout, name, version, { ...options, timeoutMs: 0 });
+  } catch (error) {
+    if (RunnerError.is(error, 'lock_timeout')) return undefined;
+    throw error;
+  }
+}
+
+/** Versions that have a lock file, held or left by the dead, and names whose folder is empty. */
+export async function lockedVersions(
+  layout: StoreLayout,
+): Promise<{ locked: { name: string; version: string }[]; emptyNames: string[] }> {
+  const locked: { name: string; version: string }[] = [];
+  const emptyNames: string[] = [];
+  for (const name of await namesIn(layout.deployedRoot)) {
+    const files = await namesIn(path.join(layout.deployedRoot, name));
+    if (files.length === 0) emptyNames.push(name);
+    const versions = files.flatMap((file) => /^(.+)\.lock(?:$|\.)/.exec(file)?.[1] ?? []);
+    for (const version of new Set(versions)) locked.push({ name, version });
+  }
+  return { locked, emptyNames };
+}
+
+/** Another operation that ends may remove the empty folder between its making and the lock's. */
+async function acquireInVanishingFolder(file: string, options: VersionLockOptions): Promise<Lock> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await acquireLock(file, options);
+    } catch (error) {
+      if (!isMissing(error) || attempt === 5) throw error;
+    }
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}

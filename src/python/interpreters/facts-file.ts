@@ -1,0 +1,47 @@
+import { stat } from 'node:fs/promises';
+import { ownIdentity } from '../../process/identity.js';
+import { readJson, writeJsonAtomic } from '../../store/atomic-file.js';
+import type { PythonFacts } from './python-facts.js';
+
+interface Remembered {
+  mark: string;
+  facts: PythonFacts;
+}
+
+/**
+ * Facts of interpreters, remembered between processes. They hold as long as the executable and the folder that its pip
+ * lies in are the same, and no longer than the system runs: what it accepts depends on the C library too.
+ */
+export class FactsFile {
+  readonly #file: string;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  /** Facts of the interpreter at this path, if nothing has changed since. */
+  async get(path: string, mark: string): Promise<PythonFacts | undefined> {
+    const found = (await this.#read())[path];
+    if (!found) return undefined;
+    const isSame = found.mark === (await fullMark(mark, found.facts));
+    return isSame ? found.facts : undefined;
+  }
+
+  /** Remembers; another process's addition at the same moment may be lost, and is then asked for again. */
+  async set(path: string, mark: string, facts: PythonFacts): Promise<void> {
+    const all = await this.#read();
+    all[path] = { mark: await fullMark(mark, facts), facts };
+    await writeJsonAtomic(this.#file, all, 'none').catch(() => undefined); // a memory only
+  }
+
+  async #read(): Promise<Partial<Record<string, Remembered>>> {
+    const value = await readJson(this.#file).catch(() => undefined);
+    return typeof value === 'object' && value !== null ? { ...value } : {};
+  }
+}
+
+async function fullMark(mark: string, facts: PythonFacts): Promise<string> {
+  const library = facts.pips[0]?.location;
+  const changed = library === undefined ? undefined : await stat(library).catch(() => undefined);
+  return [1, mark, (await ownIdentity()).bootId, library, changed?.mtimeMs].join('/');
+}

@@ -1,0 +1,53 @@
+"""Does the work of the wheel store that goes through every file of a wheel, so that it takes neither the memory, the
+event loop nor the threads of the host, which inspects images meanwhile.
+
+    python -I -S store_helper.py
+
+The request is one line of JSON on stdin, `{"do": …}`; what follows it belongs to the request. Lines on stdout are
+`{"done": n}` while it gets on, then one answer: `{"ok": …}`, `{"fault": text, "entry": name}` for what is wrong with
+the wheel, or `{"error": {"code", "message", "path"}}` for what the system refused.
+"""
+import errno
+import json
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def die_with_host():
+    with open(os.path.join(HERE, os.pardir, os.pardir, "process", "die_with_host.py"), encoding="utf-8") as file:
+        exec(file.read(), {})
+
+
+def tell(answer):
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def serve(request, lines):
+    sys.path.insert(0, HERE)
+    if request["do"] == "unpack":
+        from wheel_unpack import unpack as work
+    elif request["do"] == "check":
+        from wheel_check import check as work
+    else:
+        from wheel_link import link as work
+    from wheel_files import Fault
+
+    try:
+        return {"ok": work(request, lines, lambda done: tell({"done": done}))}
+    except Fault as fault:
+        return {"fault": fault.text, "entry": fault.entry}
+    except OSError as error:
+        code = errno.errorcode.get(error.errno, "")
+        return {"error": {"code": code, "message": error.strerror or str(error), "path": error.filename}}
+
+
+def main():
+    die_with_host()
+    lines = (json.loads(line) for line in sys.stdin.buffer)
+    tell(serve(next(lines), lines))
+
+
+main()

@@ -1,0 +1,152 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { OperationOptions } from '../../abort.js';
+import { RunnerError } from '../../errors.js';
+import type { PlacedEntry } from '../../package/archive-types.js';
+import { openArchive } from '../../package/archive/open-archive.js';
+import { zipFault } from '../../package/archive/fault.js';
+import { ownIdentity } from '../../process/identity.js';
+import { readJson, writeJsonAtomic, type Durability } from '../../store/atomic-file.js';
+import { parseEntryPoints, type EntryPoints } from './entry-points.js';
+import { identityIn } from '../environments/record.js';
+import { runStoreHelper, type HelperOptions } from './store-helper.js';
+
+/**
+ * What the store knows of an unpacked wheel: `entry.json` beside its `tree/`, written last. The list of its files,
+ * which may be ten thousands, is in `files.jsonl`, and read by the helper alone.
+ */
+export interface WheelEntry {
+  format: 2;
+  sha256: string;
+  /** File name of the wheel it was made from. */
+  file: string;
+  name: string;
+  version: string;
+  /** Its `.dist-info` folder. */
+  info: string;
+  /** Whether its root goes to purelib rather than platlib. */
+  purelib: boolean;
+  /** How many files it has, and their bytes. */
+  files: number;
+  bytes: number;
+  /** What RECORD gives for METADATA and WHEEL, by path: tells whether an environment holds this very wheel. */
+  marks: Record<string, string>;
+  scripts: EntryPoints;
+  /** Whether every file was on the disk before the entry was published. */
+  durable?: boolean;
+  /** Boot in which the content was last known to be good; one that is not durable is read anew after another, once. */
+  boot_id: string;
+}
+
+const ENTRY_FILE = 'entry.json';
+const DIST_INFO = /^[^/]+\.dist-info$/;
+
+/** Folder of an entry's unpacked wheel. */
+export const treeOf = (folder: string): string => path.join(folder, 'tree');
+
+/**
+ * Unpacks a wheel into `folder`, verified by its RECORD and made read-only.
+ *
+ * @throws RunnerError `install_failed` for a wheel that is not as its RECORD says or breaks PEP 427; `invalid_zip`
+ */
+export async function buildEntry(
+  folder: string,
+  wheel: { path: string; sha256: string },
+  options: HelperOptions & {
+    durability: Durability;
+    onProgress?: (doneBytes: number, totalBytes: number) => void;
+  },
+): Promise<WheelEntry> {
+  const faulty = (what: string) =>
+    new RunnerError('install_failed', `The wheel ${wheel.path} ${what}. Have it built or delivered again`, {
+      details: { path: wheel.path, stage: 'unpack' },
+    });
+  await mkdir(folder, { recursive: true });
+  await using archive = await openArchive(wheel.path, { signal: options.signal });
+  const infos = new Set(
+    archive.entries.map(({ name }) => name.split('/')[0] ?? '').filter((name) => DIST_INFO.test(name)),
+  );
+  const [info = ''] = infos;
+  if (infos.size !== 1) throw faulty(`has ${infos.size} .dist-info folders, not one`);
+  const text = async (name: string): Promise<string | undefined> => {
+    const entry = archive.get(`${info}/${name}`);
+    return entry && (await archive.read(entry, { signal: options.signal })).toString('utf8');
+  };
+  const wheelText = await text('WHEEL');
+  if (!/^Wheel-Version:\s*1\./m.test(wheelText ?? '')) throw faulty('has no WHEEL file of version 1');
+  const identity = identityIn((await text('METADATA')) ?? '');
+  if (!identity) throw faulty('has no METADATA with Name and Version');
+  const scripts = parseEntryPoints((await text('entry_points.txt')) ?? '');
+  let marks: Record<string, string> = {};
+  const { files, bytes } = await archive.extract(treeOf(folder), {
+    signal: options.signal,
+    onProgress: options.onProgress,
+    unpackFiles: async (placed, { signal, onProgress }) => {
+      const request = {
+        ...{ do: 'unpack', archive: wheel.path, folder, info, marks: ['METADATA', 'WHEEL'] },
+        sync: options.durability === 'full',
+      };
+      marks = await runStoreHelper<Record<string, string>>(request, {
+        ...options,
+        signal,
+        onProgress,
+        lines: linesOf(placed),
+        onFault: (fault) =>
+          fault.entry === undefined ? faulty(fault.text) : zipFault(wheel.path, fault.text, fault.entry),
+      });
+    },
+  });
+  return {
+    format: 2,
+    sha256: wheel.sha256,
+    file: path.basename(wheel.path),
+    ...identity,
+    info,
+    purelib: /^Root-Is-Purelib:\s*true\s*$/im.test(wheelText ?? ''),
+    files,
+    bytes,
+    marks,
+    scripts,
+    durable: options.durability === 'full',
+    boot_id: (await ownIdentity()).bootId,
+  };
+}
+
+function* linesOf(placed: Iterable<PlacedEntry>): Generator<unknown[]> {
+  for (const { to, entry, offset, length } of placed) {
+    const isProgram = ((entry.mode ?? 0) & 0o111) !== 0;
+    yield [to, offset, length, entry.method, entry.sizeBytes, entry.crc32, isProgram];
+  }
+}
+
+/** Writes the marker that makes an entry complete. */
+export async function writeEntry(folder: string, entry: WheelEntry): Promise<void> {
+  await writeJsonAtomic(path.join(folder, ENTRY_FILE), entry, entry.durable ? 'full' : 'none');
+}
+
+/** The entry in a folder; undefined when there is none, or none that can be read. */
+export async function readEntry(folder: string): Promise<WheelEntry | undefined> {
+  const value = await readJson(path.join(folder, ENTRY_FILE)).catch(() => undefined);
+  const isEntry = typeof value === 'object' && value !== null && 'format' in value && value.format === 2;
+  return isEntry ? (value as WheelEntry) : undefined;
+}
+
+/**
+ * Reads every file of an entry and compares it with its RECORD. Files that were only touched get back the time that
+ * is on record.
+ */
+export async function isSound(
+  folder: string,
+  { info }: WheelEntry,
+  options: HelperOptions & OperationOptions,
+): Promise<boolean> {
+  const { sound } = await runStoreHelper<{ sound: boolean }>(
+    { do: 'check', folder, info },
+    {
+      ...options,
+      onFault: ({ text }) =>
+        new RunnerError('install_failed', `${folder} ${text}`, { details: { path: folder } }),
+    },
+  );
+  return sound;
+}

@@ -1,0 +1,238 @@
+import { randomUUID } from 'node:crypto';
+import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { OperationOptions } from '../../abort.js';
+import { livenessOf, ownIdentity, type ProcessIdentity } from '../../process/identity.js';
+import {
+  makeFolder,
+  readJson,
+  syncFolder,
+  writeJsonAtomic,
+  type Durability,
+} from '../../store/atomic-file.js';
+import { acquireLock } from '../../store/lock.js';
+import { FileHashes } from './file-hashes.js';
+import type { HelperOptions } from './store-helper.js';
+import { buildEntry, isSound, readEntry, treeOf, writeEntry, type WheelEntry } from './wheel-entry.js';
+
+/** What a pruning removed. */
+export interface WheelPruneReport {
+  /** Wheels that no environment used. */
+  removed: {
+    /** Of the wheel file (hex). */
+    sha256: string;
+    /** Its name; empty where that could not be read. */
+    file: string;
+    /** Unpacked. */
+    bytes: number;
+  }[];
+  /** How many are in use and stay. */
+  kept: number;
+}
+
+/** A wheel that is wanted from the store. */
+export interface WantedWheel {
+  path: string;
+  sha256: string;
+}
+
+/** How a wheel is got. */
+export interface EnsureOptions extends HelperOptions {
+  onProgress?: (doneBytes: number, totalBytes: number) => void;
+  /** Somebody wrote to its files: its content is read, and it is built anew when that has changed. */
+  isSuspect?: boolean;
+}
+
+/** An entry and the folder it lies in. */
+export interface StoredWheel {
+  entry: WheelEntry;
+  folder: string;
+}
+
+/** A build may take as long as unpacking gigabytes does. */
+const BUILD_LOCK_MS = 30 * 60_000;
+
+/**
+ * Unpacked wheels by their SHA-256, shared by environments:
+ * `entries/<first two digits>/<sha256>/{tree/, files.jsonl, entry.json}`, `choices/` (what pip chose), `building/` (work in
+ * progress, published by rename), `hashes.json`, `interpreters.json`.
+ */
+export class WheelStore {
+  readonly root: string;
+  readonly hashes: FileHashes;
+  /**
+   * With `full`, each entry is on the disk before it is published: environments that link its files need not wait for
+   * that again, and after a power cut it need not be read.
+   */
+  durability: Durability = 'none';
+  #swept: Promise<void> | undefined;
+
+  constructor(root: string) {
+    this.root = path.resolve(root);
+    this.hashes = new FileHashes(path.join(this.root, 'hashes.json'));
+  }
+
+  /** Folder of an entry, whether it is there or not. */
+  folderOf(sha256: string): string {
+    return path.join(this.root, 'entries', sha256.slice(0, 2), sha256);
+  }
+
+  /** Where what interpreters told of themselves is kept. */
+  get interpreters(): string {
+    return path.join(this.root, 'interpreters.json');
+  }
+
+  /** Where pip's choices are kept. */
+  get choices(): string {
+    return path.join(this.root, 'choices');
+  }
+
+  /**
+   * The unpacked wheel: built if it is not there, rebuilt if it is damaged. That nobody has written to its files since
+   * is seen when they are linked.
+   */
+  async ensure(wheel: WantedWheel, options: EnsureOptions): Promise<StoredWheel> {
+    await (this.#swept ??= this.sweep());
+    const folder = this.folderOf(wheel.sha256);
+    const known = options.isSuspect ? undefined : await readEntry(folder);
+    if (known && (await this.#isTrusted(known))) return { entry: known, folder };
+    await using _lock = await acquireLock(`${folder}.lock`, {
+      operation: `unpack ${path.basename(wheel.path)}`,
+      timeoutMs: BUILD_LOCK_MS,
+      signal: options.signal,
+    });
+    // Another process may have built it while this one waited.
+    const built = await this.#sound(folder, options);
+    if (built) return { entry: built, folder };
+    return { entry: await this.#build(folder, wheel, options), folder };
+  }
+
+  /**
+   * Removes entries that no environment uses. A hard link tells by itself; where environments hold clones or copies,
+   * `isUsed` must tell.
+   */
+  async prune(
+    options: OperationOptions & { isUsed?: (entry: WheelEntry) => Promise<boolean> } = {},
+  ): Promise<WheelPruneReport> {
+    await this.sweep();
+    const report: WheelPruneReport = { removed: [], kept: 0 };
+    for (const folder of await this.#entries()) {
+      await using _lock = await acquireLock(`${folder}.lock`, {
+        operation: 'prune wheels',
+        signal: options.signal,
+      });
+      const entry = await readEntry(folder);
+      if (entry && ((await isLinked(treeOf(folder))) || (await options.isUsed?.(entry)) === true)) {
+        report.kept++;
+        continue;
+      }
+      await this.#discard(folder);
+      const { file = '', bytes = 0 } = entry ?? {};
+      report.removed.push({ sha256: path.basename(folder), file, bytes });
+    }
+    return report;
+  }
+
+  /** Removes what builders that are gone have left. */
+  async sweep(): Promise<void> {
+    const building = path.join(this.root, 'building');
+    for (const name of await readdir(building).catch(() => [])) {
+      const folder = path.join(building, name);
+      const owner = (await readJson(path.join(folder, 'owner.json')).catch(() => undefined)) as
+        ProcessIdentity | undefined;
+      const made = owner ? undefined : await lstat(folder).catch(() => undefined);
+      // Without an owner yet, it may be a moment old.
+      const isAbandoned = owner
+        ? (await livenessOf(owner)) === 'dead'
+        : made && Date.now() - made.mtimeMs > OWNERLESS_MS;
+      if (isAbandoned) await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
+
+  async #sound(folder: string, options: EnsureOptions): Promise<WheelEntry | undefined> {
+    const entry = await readEntry(folder);
+    if (!entry) return undefined;
+    if (this.#owesDisk(entry)) return undefined;
+    const isCurrent = await this.#isTrusted(entry);
+    if (isCurrent && !options.isSuspect) return entry;
+    // Written to, or perhaps cut off by a power failure before it reached the disk: only its content can tell.
+    const { onProgress: _, ...helper } = options;
+    if (!(await isSound(folder, entry, helper))) return undefined;
+    if (isCurrent) return entry;
+    const renewed = { ...entry, boot_id: (await ownIdentity()).bootId };
+    await writeEntry(folder, renewed);
+    return renewed;
+  }
+
+  async #build(folder: string, wheel: WantedWheel, options: EnsureOptions): Promise<WheelEntry> {
+    const work = await this.#workFolder();
+    try {
+      const content = path.join(work, 'content');
+      const { durability } = this;
+      const entry = await buildEntry(content, wheel, { ...options, durability });
+      await writeEntry(content, entry);
+      await this.#discard(folder);
+      await makeFolder(path.dirname(folder), durability);
+      await rename(content, folder);
+      await syncFolder(path.dirname(folder), durability);
+      return entry;
+    } finally {
+      await rm(work, { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
+
+  /** Built when nobody asked for more than what the system does by itself. */
+  #owesDisk({ durable = false }: WheelEntry): boolean {
+    return this.durability === 'full' && !durable;
+  }
+
+  /** Whether its content is as it was verified, as far as power cuts go. */
+  async #isTrusted(entry: WheelEntry): Promise<boolean> {
+    if (this.#owesDisk(entry)) return false;
+    return entry.durable === true || entry.boot_id === (await ownIdentity()).bootId;
+  }
+
+  /** Moved aside first, so that nobody meets half an entry. */
+  async #discard(folder: string): Promise<void> {
+    if (!(await lstat(folder).catch(() => undefined))) return;
+    const work = await this.#workFolder();
+    await rename(folder, path.join(work, 'old')).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    });
+    await rm(work, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  async #workFolder(): Promise<string> {
+    const work = path.join(this.root, 'building', randomUUID());
+    await mkdir(work, { recursive: true });
+    await writeJsonAtomic(path.join(work, 'owner.json'), await ownIdentity(), 'none');
+    return work;
+  }
+
+  async #entries(): Promise<string[]> {
+    const root = path.join(this.root, 'entries');
+    const found: string[] = [];
+    for (const prefix of await readdir(root).catch(() => [])) {
+      for (const name of await readdir(path.join(root, prefix)).catch(() => [])) {
+        if (/^[0-9a-f]{64}$/.test(name)) found.push(path.join(root, prefix, name));
+      }
+    }
+    return found.sort();
+  }
+}
+
+const OWNERLESS_MS = 60 * 60_000;
+
+/** Whether a file below the folder has a second name. Most often the first one looked at tells. */
+async function isLinked(folder: string): Promise<boolean> {
+  for (const child of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    const full = path.join(folder, child.name);
+    if (
+      child.isDirectory()
+        ? await isLinked(full)
+        : ((await lstat(full).catch(() => undefined))?.nlink ?? 1) > 1
+    )
+      return true;
+  }
+  return false;
+}

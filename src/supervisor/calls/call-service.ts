@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto';
+import { settleOrAbort, throwIfAborted, type OperationOptions } from '../../abort.js';
+import { RunnerError } from '../../errors.js';
+import { LONGEST_TIMER_MS } from '../../longest-timer.js';
+import type { Clock } from '../clock.js';
+import { Deadline } from '../deadline.js';
+import type { Deployment, Emit } from '../deployments/deployment.js';
+import type { HeldDeployment } from '../deployments/deployment-table.js';
+import type { Gate } from '../deployments/gate.js';
+import { checkRequest } from './inspection-request.js';
+import type { Inspector } from './inspector.js';
+import type { SupervisorPolicy } from '../policy.js';
+import type { Router } from '../deployments/router.js';
+import { traceCall, type CallTrace } from './tracing.js';
+import type { CallOptions, InspectionRequest, InspectionResult } from '../types.js';
+
+/** One call on its way to its deployment. */
+interface NumberedCall {
+  phase: 'pre' | 'execute';
+  request: InspectionRequest;
+  requestId: string;
+  startedAt: number;
+  signal: AbortSignal | undefined;
+  trace: CallTrace;
+}
+
+/** Takes calls in: numbers, traces, checks and routes each, hands it to the inspector, and tells how it ended. */
+export class CallService {
+  readonly #gate: Gate;
+  readonly #router: Router;
+  readonly #inspector: Inspector;
+  readonly #policy: Readonly<SupervisorPolicy>;
+  readonly #clock: Clock;
+  readonly #emit: Emit;
+  /** Tells this supervisor's requests from those of another one in the same logs. */
+  readonly #prefix = randomUUID().slice(0, 8);
+  #requests = 0;
+
+  constructor(o: {
+    gate: Gate;
+    router: Router;
+    inspector: Inspector;
+    policy: Readonly<SupervisorPolicy>;
+    clock: Clock;
+    emit: Emit;
+  }) {
+    this.#gate = o.gate;
+    this.#router = o.router;
+    this.#inspector = o.inspector;
+    this.#policy = o.policy;
+    this.#clock = o.clock;
+    this.#emit = o.emit;
+  }
+
+  /** A call of a host. @throws RunnerError as {@link AlgorithmSupervisor.execute} lists them */
+  async call(
+    phase: 'pre' | 'execute',
+    request: InspectionRequest,
+    { signal }: CallOptions,
+  ): Promise<InspectionResult> {
+    const requestId = this.#nextRequest();
+    const pid = (request as InspectionRequest | undefined)?.pid; // it is checked below
+    const trace: CallTrace = { requestId, phase, pid };
+    return traceCall(trace, async () => {
+      try {
+        const startedAt = this.#clock.now();
+        throwIfAborted(signal, `${phase} call`);
+        this.#gate.check(phase);
+        checkRequest(request);
+        return await this.#route({ phase, request, requestId, startedAt, signal, trace });
+      } catch (error) {
+        if (RunnerError.is(error)) {
+          const { name, version } = trace;
+          this.#emit('error', { error, requestId, phase, pid, name, version });
+        }
+        throw error;
+      }
+    });
+  }
+
+  /** A call of the supervisor's own at one worker of a deployment: neither routed nor told of. */
+  async callAt(
+    deployment: Deployment,
+    request: InspectionRequest,
+    { worker, signal }: { worker: number } & OperationOptions,
+  ): Promise<InspectionResult> {
+    checkRequest(request);
+    const startedAt = this.#clock.now();
+    const requestId = this.#nextRequest();
+    const timeoutMs = request.timeoutMs ?? this.#policy.executeTimeoutMs;
+    const deadline = new Deadline(this.#clock, startedAt, timeoutMs, signal);
+    return this.#inspector.run(
+      { phase: 'execute', request, requestId, deadline, startedAt, only: worker },
+      deployment,
+    );
+  }
+
+  async #route({
+    phase,
+    request,
+    requestId,
+    startedAt,
+    signal,
+    trace,
+  }: NumberedCall): Promise<InspectionResult> {
+    const { preTimeoutMs, executeTimeoutMs } = this.#policy;
+    const limitMs = phase === 'pre' ? preTimeoutMs : executeTimeoutMs;
+    let deadline = new Deadline(this.#clock, startedAt, request.timeoutMs ?? limitMs, signal);
+    const { deployment, letGo } = await this.#hold(request, startedAt, signal);
+    try {
+      const { name, version, generation } = deployment.entry;
+      Object.assign(trace, { name, version });
+      if (phase === 'pre' && generation === 'execute-only') {
+        throw new RunnerError(
+          'unsupported_phase',
+          `${name} ${version} is of the execute-only generation (SDK 0.3 and later): it has no pre_execute. Call execute()`,
+          { details: { name, version, stage: 'pre' } },
+        );
+      }
+      if (!deployment.isReady && request.timeoutMs === undefined) {
+        const leave = deployment.pool.line.awaitStart();
+        await settleOrAbort(signal, deployment.ready).finally(leave);
+        deadline = new Deadline(this.#clock, this.#clock.now(), limitMs, signal);
+      }
+      const result = await this.#inspector.run(
+        { phase, request, requestId, deadline, startedAt },
+        deployment,
+      );
+      Object.assign(trace, { worker: result.worker, attempts: result.attempts });
+      this.#emit('result', { name, version, pid: request.pid, phase, result });
+      return result;
+    } finally {
+      letGo();
+    }
+  }
+
+  /**
+   * The deployment of a call. The end of one that is being stopped is waited for, as its start is: without a limit of
+   * the call's own for as long as that takes, but never longer than the caller waits.
+   */
+  async #hold(
+    request: InspectionRequest,
+    startedAt: number,
+    signal: AbortSignal | undefined,
+  ): Promise<HeldDeployment> {
+    const held = this.#gate.hold(() => this.#router.route(request));
+    const deadline = new Deadline(this.#clock, startedAt, request.timeoutMs ?? LONGEST_TIMER_MS, signal);
+    try {
+      return await deadline.bound('a version that is being stopped', (ended) => settleOrAbort(ended, held));
+    } catch (error) {
+      void held.then(
+        ({ letGo }) => {
+          letGo();
+        },
+        () => undefined,
+      );
+      throw error;
+    }
+  }
+
+  #nextRequest(): string {
+    return `${this.#prefix}-${++this.#requests}`;
+  }
+}

@@ -1,0 +1,106 @@
+import { inspect, types } from 'node:util';
+import { RunnerError } from '../../errors.js';
+import { checkPixels, resolveMeta } from '../../frames/image-meta.js';
+import type { ImageInput } from '../../frames/types.js';
+import { LONGEST_TIMER_MS } from '../../longest-timer.js';
+import type { WorkerFlavour } from '../../worker/types.js';
+import type { InspectionRequest } from '../types.js';
+
+/**
+ * Refuses a request that no worker should see, before anything is queued or copied.
+ *
+ * @throws RunnerError `invalid_params` naming the field; `invalid_image` naming the bytes expected and given
+ */
+export function checkRequest(request: InspectionRequest): void {
+  // The types forbid most of this; hosts in plain JavaScript need to be told.
+  if (!isRecord(request)) throw invalid('request', 'must be an object', request);
+  const { pid, target, stepIndex, timeoutMs } = request;
+  if (target !== undefined) {
+    for (const field of ['name', 'version'] as const) {
+      if (typeof target[field] !== 'string' || target[field] === '') {
+        throw invalid(`target.${field}`, 'must be a name', target[field]);
+      }
+    }
+  } else if (typeof pid !== 'string' || pid === '') {
+    throw invalid('pid', 'must be a product id (or give a target)', pid);
+  }
+  if (!Number.isInteger(stepIndex) || stepIndex < 1) {
+    throw invalid('stepIndex', 'must be a whole number from 1', stepIndex);
+  }
+  checkTold(request);
+  if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= LONGEST_TIMER_MS)) {
+    throw invalid('timeoutMs', `must be a number above 0 and at most ${LONGEST_TIMER_MS}`, timeoutMs);
+  }
+  checkImage(request.image, 'image');
+  if (request.guideImage !== undefined) checkImage(request.guideImage, 'guideImage');
+}
+
+/** What is handed to the algorithm as it is. */
+function checkTold({ pid, stepDesc, session, userParams, guideInfo }: InspectionRequest): void {
+  const texts: [string, unknown][] = [
+    ['pid', pid],
+    ['stepDesc', stepDesc],
+    ['session.id', session?.id],
+  ];
+  for (const [field, value] of texts) {
+    if (value !== undefined && typeof value !== 'string') throw invalid(field, 'must be a text', value);
+  }
+  if (session?.id === '') throw invalid('session.id', 'must not be empty', '');
+  const records: [string, unknown][] = [
+    ['session', session],
+    ['session.context', session?.context],
+    ['userParams', userParams],
+  ];
+  for (const [field, value] of records) {
+    if (value !== undefined && !isRecord(value)) throw invalid(field, 'must be an object', value);
+  }
+  if (guideInfo !== undefined && !Array.isArray(guideInfo)) {
+    throw invalid('guideInfo', 'must be a list', guideInfo);
+  }
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function checkImage(image: ImageInput, field: string): void {
+  if (typeof image !== 'object' || (image as unknown) === null)
+    throw invalid(field, 'must be an image', image);
+  if ('data' in image || 'encoded' in image) {
+    const [name, bytes]: [string, unknown] =
+      'data' in image ? ['data', image.data] : ['encoded', image.encoded];
+    if (!types.isUint8Array(bytes)) throw invalid(`${field}.${name}`, 'must be a Uint8Array', typeof bytes);
+    const meta = resolveMeta(image);
+    if ('data' in image) checkPixels(image.data, meta);
+  } else if (!('pixels' in image)) {
+    throw invalid(field, 'must have data, encoded or be a frame', Object.keys(image));
+  }
+}
+
+/** Refuses an adapter that there is not: JavaScript has no types to tell. @throws RunnerError `invalid_params` */
+export function checkFlavour(worker: unknown): WorkerFlavour {
+  if (worker === 'sdk' || worker === 'bundled') return worker;
+  throw invalid('worker', "must be 'sdk' or 'bundled'", worker);
+}
+
+/** Refuses a number of workers that cannot be. @throws RunnerError `invalid_params` */
+export function checkWorkers(workers: number): void {
+  if (Number.isInteger(workers) && workers >= 1) return;
+  throw invalid('workers', 'must be a whole number from 1', workers);
+}
+
+/** Width and height of an image, in pixels. */
+export function sizeOf(image: ImageInput): { width: number; height: number } {
+  const { width, height } = 'pixels' in image ? image.meta : image;
+  return { width, height };
+}
+
+function invalid(path: string, rule: string, value: unknown): RunnerError {
+  return new RunnerError(
+    'invalid_params',
+    `The request cannot be made: ${path} ${rule}, not ${inspect(value, { depth: 0, maxStringLength: 60 })}`,
+    {
+      details: { path },
+    },
+  );
+}

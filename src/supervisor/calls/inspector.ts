@@ -1,0 +1,315 @@
+import { RunnerError } from '../../errors.js';
+import type { FramePool } from '../../frames/frame-pool.js';
+import type { ImageInput, SentImage } from '../../frames/types.js';
+import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
+import type { WorkerCall, WorkerReply } from '../../worker/types.js';
+import type { CallEnd, CallTap, SentImages } from './call-tap.js';
+import type { Clock } from '../clock.js';
+import type { Deadline } from '../deadline.js';
+import type { Deployment } from '../deployments/deployment.js';
+import { sizeOf } from './inspection-request.js';
+import { LaneOrder } from '../deployments/lane-order.js';
+import type { Lease } from '../pool/lease.js';
+import type { SupervisorPolicy } from '../policy.js';
+import { checkResult } from './result-contract.js';
+import { isFailureRetried, isReplyRetried } from '../pool/retry.js';
+import { returnImages } from './return-images.js';
+import type { SessionTable } from './sessions.js';
+import type { InspectionRequest, InspectionResult } from '../types.js';
+
+/** Share of the memory for frames above which those who look on may hold none of it. */
+const MOST_LOAD = 0.5;
+
+/** One inspection on its way. */
+export interface Inspection {
+  phase: 'pre' | 'execute';
+  request: InspectionRequest;
+  requestId: string;
+  deadline: Deadline;
+  startedAt: number;
+  /** Only this worker will do, and nobody looks on: a warm-up. */
+  only?: number;
+}
+
+/** Carries an inspection through at one deployment: the image, a worker, the call, another attempt, the contract. */
+export class Inspector {
+  /** Those who look on. */
+  readonly taps = new Set<CallTap>();
+  readonly #policy: Readonly<SupervisorPolicy>;
+  readonly #clock: Clock;
+  readonly #frames: FramePool;
+  readonly #sessions: SessionTable;
+  /** One pair of images after the other: two that have one frame each, and no room for the second, would wait for ever. */
+  readonly #pairs = new LaneOrder();
+
+  constructor(o: {
+    policy: Readonly<SupervisorPolicy>;
+    clock: Clock;
+    frames: FramePool;
+    sessions: SessionTable;
+  }) {
+    this.#policy = o.policy;
+    this.#clock = o.clock;
+    this.#frames = o.frames;
+    this.#sessions = o.sessions;
+  }
+
+  /** @throws RunnerError as {@link AlgorithmSupervisor.execute} lists them */
+  async run(inspection: Inspection, deployment: Deployment): Promise<InspectionResult> {
+    const { phase, request, requestId, deadline, startedAt } = inspection;
+    const enteredAt = this.#clock.now();
+    const timing = { queueMs: 0, frameMs: 0, callMs: 0, totalMs: 0 };
+    const tried = new Set<AlgorithmWorker>();
+    let sent: SentImages | undefined;
+    let leave: (() => void) | undefined;
+    const isWatched = this.taps.size > 0 && inspection.only === undefined;
+    const watch = isWatched ? new Watch(this.taps, this.#frames, inspection, deployment) : undefined;
+    try {
+      const { at, signal } = deadline;
+      leave = await deployment.pool.enter({
+        lane: laneOf(request),
+        deadline: at,
+        signal,
+        arrivedAt: startedAt,
+      });
+      const copiedAt = this.#clock.now();
+      timing.queueMs = copiedAt - enteredAt;
+      // Before a worker is waited for: it computes meanwhile.
+      sent = await this.#send(inspection, deployment);
+      timing.frameMs = this.#clock.now() - copiedAt;
+      for (let attempts = 1; ; attempts++) {
+        const askedAt = this.#clock.now();
+        const lease = await this.#acquire(inspection, deployment, tried);
+        timing.queueMs += this.#clock.now() - askedAt;
+        let reply: WorkerReply | undefined;
+        try {
+          // Sent again, a request goes by another id: a late answer to the first must not pass for one to the second.
+          const wireId = attempts === 1 ? requestId : `${requestId}~${attempts}`;
+          const calledAt = this.#clock.now();
+          const answered = this.#call(inspection, lease, sent, wireId);
+          watch?.begin(sent);
+          reply = await answered;
+          timing.callMs = this.#clock.now() - calledAt;
+          if (isReplyRetried(reply, attempts, this.#policy) && deadline.leftMs > 0) {
+            tried.add(lease.worker);
+            continue;
+          }
+        } catch (error) {
+          if (isNeverSent(error, lease) && !deployment.isEnding) {
+            attempts--; // it left before it was asked: that was no attempt
+            continue;
+          }
+          tried.add(lease.worker);
+          if (
+            RunnerError.is(error) &&
+            !deadline.signal?.aborted &&
+            deadline.leftMs > 0 &&
+            isFailureRetried(error, attempts, this.#policy)
+          ) {
+            continue;
+          }
+          throw error;
+        } finally {
+          deployment.pool.release(lease, reply);
+        }
+        checkThere(sent);
+        checkResult(reply, phase, sizeOf(request.image), deployment.title);
+        timing.totalMs = this.#clock.now() - startedAt;
+        deployment.latency.add(timing.totalMs);
+        const result = resultOf(reply, { requestId, worker: lease.slot.index, attempts, timing, deployment });
+        watch?.end({ result });
+        return result;
+      }
+    } catch (error) {
+      watch?.end({
+        error: RunnerError.is(error) ? error : new RunnerError('unknown', String(error), { cause: error }),
+      });
+      throw error;
+    } finally {
+      if (sent) returnImages(sent, tried, watch?.holds ?? []);
+      leave?.();
+    }
+  }
+
+  async #acquire(
+    { request, deadline, startedAt, only }: Inspection,
+    deployment: Deployment,
+    tried: ReadonlySet<AlgorithmWorker>,
+  ): Promise<Lease> {
+    const { pool } = deployment;
+    const session = request.session?.id;
+    const last = session === undefined ? undefined : this.#sessions.lastAt(session, deployment);
+    const lease = await pool.acquire({
+      lane: laneOf(request),
+      deadline: deadline.at,
+      signal: deadline.signal,
+      arrivedAt: startedAt,
+      // With nowhere else to go, a worker that lives and has answered may be asked again.
+      avoid: only === undefined && tried.size < pool.slots.length ? tried : undefined,
+      only,
+      prefer: last?.slot.index,
+      keeper: deployment.keepsSessions && last && !tried.has(last.worker) ? last.worker : undefined,
+      isRetry: tried.size > 0,
+    });
+    if (session !== undefined) this.#sessions.touch(session, deployment, lease);
+    return lease;
+  }
+
+  /** The frames are complete before a worker hears of them: it takes what is missing for a black image. */
+  async #send({ request, deadline }: Inspection, deployment: Deployment): Promise<SentImages> {
+    const { canDecode, handOvers } = deployment;
+    const { image, guideImage } = request;
+    return deadline.bound('the hand-over of the image', (signal) => {
+      const send = (input: ImageInput) => this.#frames.send(input, { signal, canDecode });
+      const sendAll = async () => {
+        if (!guideImage) return { image: await send(image), guideImage: undefined };
+        return this.#pairs.run('', () => sendBoth(send, image, guideImage), signal);
+      };
+      return handOvers.run(orderOf(request), sendAll, signal);
+    });
+  }
+
+  #call(
+    { phase, request, deadline }: Inspection,
+    { worker }: Lease,
+    { image, guideImage }: SentImages,
+    requestId: string,
+  ): Promise<WorkerReply> {
+    const leftMs = Math.ceil(deadline.leftMs);
+    if (leftMs <= 0) throw deadline.error('a free worker');
+    const call: WorkerCall = {
+      phase,
+      stepIndex: request.stepIndex,
+      stepDesc: request.stepDesc,
+      pid: request.pid,
+      session: { id: request.session?.id ?? requestId, context: request.session?.context ?? {} },
+      userParams: request.userParams,
+      image,
+      guideImage,
+      guideInfo: request.guideInfo,
+    };
+    const { attemptTimeoutMs = Infinity } = this.#policy;
+    const timeoutMs = Math.min(leftMs, attemptTimeoutMs);
+    const toldLimitMs = Math.min(deadline.timeoutMs, attemptTimeoutMs);
+    return worker.call(call, { timeoutMs, toldLimitMs, signal: deadline.signal, requestId });
+  }
+}
+
+/** Tells those who look on of one call: when it is on its way, and how it ended. */
+class Watch {
+  /** How long they want the images to stay. */
+  readonly holds: Promise<unknown>[] = [];
+  readonly #taps: ReadonlySet<CallTap>;
+  readonly #frames: FramePool;
+  readonly #inspection: Inspection;
+  readonly #deployment: Deployment;
+  readonly #ended: Promise<CallEnd>;
+  #hasBegun = false;
+  #resolve!: (end: CallEnd) => void;
+
+  constructor(taps: ReadonlySet<CallTap>, frames: FramePool, inspection: Inspection, deployment: Deployment) {
+    this.#taps = taps;
+    this.#frames = frames;
+    this.#inspection = inspection;
+    this.#deployment = deployment;
+    this.#ended = new Promise((resolve) => (this.#resolve = resolve));
+  }
+
+  /** Once, however often the call is tried. */
+  begin(images: SentImages): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    const { phase, request, requestId } = this.#inspection;
+    const { name, version } = this.#deployment.entry;
+    const isShort = this.#frames.load > MOST_LOAD;
+    for (const tap of this.#taps) {
+      const hold = tap.offer({
+        phase,
+        request,
+        requestId,
+        name,
+        version,
+        images,
+        isShort,
+        ended: this.#ended,
+      });
+      if (hold) this.holds.push(hold);
+    }
+  }
+
+  end(end: CallEnd): void {
+    this.#resolve(end);
+  }
+}
+
+/** Product ids take turns. */
+function laneOf({ pid }: InspectionRequest): string {
+  return pid ?? '';
+}
+
+/**
+ * Whose images are written one after the other, so that calls come to the workers in the order in which they were made,
+ * however large the image of the first. A frame that was leased has its room already: what waits for room must not be in
+ * its way, for it may be this very frame's that it waits for.
+ */
+function orderOf(request: InspectionRequest): string {
+  const { image, guideImage } = request;
+  const isLeased = 'pixels' in image && (guideImage === undefined || 'pixels' in guideImage);
+  return `${isLeased ? 'leased' : 'copied'} ${laneOf(request)}`;
+}
+
+async function sendBoth(
+  send: (input: ImageInput) => Promise<SentImage>,
+  first: ImageInput,
+  second: ImageInput,
+): Promise<SentImages> {
+  const [image, guideImage] = await Promise.allSettled([send(first), send(second)]);
+  if (image.status === 'fulfilled' && guideImage.status === 'fulfilled') {
+    return { image: image.value, guideImage: guideImage.value };
+  }
+  for (const one of [image, guideImage]) if (one.status === 'fulfilled') one.value.done();
+  throw image.status === 'rejected' ? image.reason : (guideImage as PromiseRejectedResult).reason;
+}
+
+/** The worker left between the moment it was given and the moment it was asked. */
+function isNeverSent(error: unknown, { worker }: Lease): boolean {
+  return RunnerError.is(error, 'closed') && (worker.state === 'exited' || worker.state === 'stopping');
+}
+
+/** No verdict on an image that went away under the worker. */
+function checkThere({ image, guideImage }: SentImages): void {
+  if (!image.isLost && !guideImage?.isLost) return;
+  throw new RunnerError(
+    'closed',
+    'The frame pool was closed while the call ran: its answer is not to be trusted',
+  );
+}
+
+function resultOf(
+  reply: WorkerReply,
+  o: {
+    requestId: string;
+    worker: number;
+    attempts: number;
+    timing: InspectionResult['timing'];
+    deployment: Deployment;
+  },
+): InspectionResult {
+  const { status, message, errorCode, exception, data, nonFinite, metrics } = reply;
+  const { name, version } = o.deployment.entry;
+  return {
+    status,
+    message,
+    ...(errorCode !== undefined && { errorCode }),
+    ...(exception !== undefined && { exception }),
+    data,
+    requestId: o.requestId,
+    worker: o.worker,
+    attempts: o.attempts,
+    timing: o.timing,
+    name,
+    version,
+    ...(nonFinite.length > 0 && { nonFinite }),
+    ...(metrics && { metrics }),
+  };
+}

@@ -1,0 +1,20 @@
+import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
+import type { SentImages } from './call-tap.js';
+
+/**
+ * The call is over: its slots may be used again. One that a worker was given up with rests until that worker, which may
+ * go on reading, and all that it has started are gone, and until `holds` are settled.
+ */
+export function returnImages(
+  { image, guideImage }: SentImages,
+  tried: ReadonlySet<AlgorithmWorker>,
+  holds: readonly Promise<unknown>[],
+): void {
+  const leaving = [...tried]
+    .filter(({ state }) => state === 'stopping' || state === 'exited')
+    .map((worker) => worker.gone());
+  const readers = [...leaving, ...holds];
+  const gone = readers.length > 0 ? Promise.allSettled(readers) : undefined;
+  image.done(gone);
+  guideImage?.done(gone);
+}

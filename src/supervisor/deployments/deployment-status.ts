@@ -1,0 +1,57 @@
+import type { RunnerError } from '../../errors.js';
+import type { RegistryEntry } from '../../registry/types.js';
+import type { LatencyWindow } from '../latency.js';
+import type { SupervisedState, SupervisedStatus, SupervisedWorker } from '../types.js';
+import type { WorkerPool } from '../pool/worker-pool.js';
+import type { WorkerSlot } from '../pool/worker-slot.js';
+
+/** A deployment as a dashboard wants it. Reads `/proc` once for each worker, and only when asked. */
+export function deploymentStatus(
+  deployment: { entry: RegistryEntry; pool: WorkerPool; state: SupervisedState; latency: LatencyWindow },
+  o: { now: number; createdAt: number; lastError: RunnerError | undefined },
+): SupervisedStatus {
+  const { entry, pool, state, latency } = deployment;
+  const workers = pool.slots.map((slot) => workerStatus(slot, pool.queuedFor(slot), o.now));
+  return {
+    name: entry.name,
+    version: entry.version,
+    generation: pool.ready?.generation ?? entry.generation,
+    state,
+    circuit: pool.circuit,
+    pid: workers.find(({ pid }) => pid !== undefined)?.pid,
+    uptimeMs: o.now - o.createdAt,
+    restarts: workers.reduce((sum, { restarts }) => sum + restarts, 0),
+    inFlight: pool.inFlight,
+    queued: pool.line.size,
+    spares: pool.spares,
+    latency: latency.summary(),
+    rssBytes: sum(workers.map(({ rssBytes }) => rssBytes)),
+    cpu: sum(workers.map(({ cpu }) => cpu)),
+    lastError: o.lastError,
+    workers,
+  };
+}
+
+function workerStatus(slot: WorkerSlot, queued: number, now: number): SupervisedWorker {
+  const { worker, readyAt } = slot;
+  const usage = worker?.pid === undefined ? undefined : slot.usage.sample(worker.pid, now);
+  return {
+    worker: slot.index,
+    state: worker?.state ?? (slot.isStarting ? 'starting' : 'waiting'),
+    pid: worker?.pid,
+    uptimeMs: readyAt === undefined ? 0 : now - readyAt,
+    restarts: slot.restarts,
+    inFlight: slot.isBusy ? 1 : 0,
+    queued,
+    calls: slot.calls,
+    latency: slot.latency.summary(),
+    rssBytes: usage?.rssBytes,
+    cpu: usage?.cpu,
+    lastError: slot.lastError,
+  };
+}
+
+function sum(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? undefined : known.reduce((total, value) => total + value, 0);
+}

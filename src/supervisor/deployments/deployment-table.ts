@@ -1,0 +1,70 @@
+import { settleOrAbort } from '../../abort.js';
+import { Deployment, type DeploymentContext } from './deployment.js';
+import { RestartPolicy } from '../pool/restart-policy.js';
+import type { RegistryEntry } from '../../registry/types.js';
+
+/** A deployment and what must be called when one no longer counts on it. */
+export interface HeldDeployment {
+  deployment: Deployment;
+  letGo: () => void;
+}
+
+/** The versions that are started, each once. */
+export class DeploymentTable {
+  readonly #context: DeploymentContext;
+  readonly #deployments = new Map<string, Deployment>();
+  /** Kept when a deployment ends: one that cannot start must not be started for every call anew. */
+  readonly #restarts = new Map<string, RestartPolicy>();
+  readonly #onGone: (deployment: Deployment) => void;
+
+  constructor(context: DeploymentContext, onGone: (deployment: Deployment) => void) {
+    this.#context = context;
+    this.#onGone = onGone;
+  }
+
+  all(): Deployment[] {
+    return [...this.#deployments.values()];
+  }
+
+  /** The deployment of a version, unless it is not started or on its way out. */
+  find(name: string, version: string): Deployment | undefined {
+    const found = this.#deployments.get(keyOf({ name, version }));
+    return found?.isEnding ? undefined : found;
+  }
+
+  /** The deployment of a version, started if need be, held from the moment this resolves. Waits for one that ends. */
+  async obtain(entry: RegistryEntry, workers: number, signal?: AbortSignal): Promise<HeldDeployment> {
+    const key = keyOf(entry);
+    for (;;) {
+      const found = this.#deployments.get(key);
+      if (found?.isEnding) {
+        // Waited for, not hurried: calls may still run there.
+        await settleOrAbort(signal, found.stop({ finishCalls: true }));
+        continue;
+      }
+      const deployment = found ?? this.#create(key, entry, workers);
+      return { deployment, letGo: deployment.hold() };
+    }
+  }
+
+  /** Closes the circuit of a version that is not started. */
+  forgive(name: string, version: string): void {
+    this.#restarts.get(keyOf({ name, version }))?.reset();
+  }
+
+  #create(key: string, entry: RegistryEntry, workers: number): Deployment {
+    const { policy, clock } = this.#context;
+    const restarts = this.#restarts.get(key) ?? new RestartPolicy(policy, () => clock.random());
+    this.#restarts.set(key, restarts);
+    const deployment = new Deployment(this.#context, entry, restarts, workers, () => {
+      if (this.#deployments.get(key) === deployment) this.#deployments.delete(key);
+      this.#onGone(deployment);
+    });
+    this.#deployments.set(key, deployment);
+    return deployment;
+  }
+}
+
+function keyOf({ name, version }: { name: string; version: string }): string {
+  return JSON.stringify([name, version]);
+}

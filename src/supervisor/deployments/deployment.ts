@@ -1,0 +1,323 @@
+import { RunnerError } from '../../errors.js';
+import type { FramePool } from '../../frames/frame-pool.js';
+import type { Registry } from '../../registry/registry.js';
+import type { RegistryEntry } from '../../registry/types.js';
+import type { VersionUse } from '../../registry/uses.js';
+import { AlgorithmWorker } from '../../worker/algorithm-worker.js';
+import type { WorkerCall, WorkerFlavour, WorkerReply, WorkerSpec } from '../../worker/types.js';
+import type { Clock } from '../clock.js';
+import type { Deadline } from '../deadline.js';
+import { deploymentStatus } from './deployment-status.js';
+import { LaneOrder } from './lane-order.js';
+import { LatencyWindow } from '../latency.js';
+import type { SupervisorPolicy } from '../policy.js';
+import type { PoolListener } from '../pool/pool-listener.js';
+import type { RestartPolicy } from '../pool/restart-policy.js';
+import type { SupervisedState, SupervisedStatus, SupervisorEvents } from '../types.js';
+import { WorkerPool } from '../pool/worker-pool.js';
+import { hasPillow, workerSpecOf } from '../pool/worker-spec.js';
+
+/** Passes an event on to the supervisor's listeners. */
+export type Emit = <Name extends keyof SupervisorEvents>(
+  name: Name,
+  ...args: SupervisorEvents[Name]
+) => unknown;
+
+/** What deployments of one supervisor share. */
+export interface DeploymentContext {
+  registry: Registry;
+  frames: FramePool;
+  flavour: WorkerFlavour;
+  policy: Readonly<SupervisorPolicy>;
+  clock: Clock;
+  emit: Emit;
+}
+
+/** One version that is started: its workers, its mark in the registry, its state. */
+export class Deployment {
+  readonly entry: RegistryEntry;
+  /** Of answered calls, from the request to the result. */
+  readonly latency = new LatencyWindow();
+  readonly pool: WorkerPool;
+  /** Of images into shared memory. */
+  readonly handOvers = new LaneOrder();
+  /** Resolves when all workers are ready; rejects with what kept them from it. */
+  readonly ready: Promise<void>;
+  /** Whether the package can read JPEG and PNG. Known once the first worker is ready. */
+  canDecode = false;
+  /** Started by name, by a start that nobody may take back any more. */
+  isPinned = false;
+  /** Product ids whose calls came here. */
+  readonly servedPids = new Set<string>();
+  readonly #context: DeploymentContext;
+  readonly #createdAt: number;
+  readonly #onStopped: () => void;
+  #spec: WorkerSpec | undefined;
+  #use: VersionUse | undefined;
+  #state: SupervisedState = 'deployed';
+  #isReady = false;
+  #holds = 0;
+  #keeps = 0;
+  #whenUnheld: (() => void)[] = [];
+  #stopped: Promise<void> | undefined;
+  #lastError: RunnerError | undefined;
+  readonly #awaitingReady = new Set<{ resolve: () => void; reject: (error: RunnerError) => void }>();
+
+  constructor(
+    context: DeploymentContext,
+    entry: RegistryEntry,
+    restarts: RestartPolicy,
+    workers: number,
+    onStopped: () => void,
+  ) {
+    this.#onStopped = onStopped;
+    const { policy, clock } = context;
+    this.#context = context;
+    this.entry = entry;
+    this.#createdAt = clock.now();
+    this.pool = new WorkerPool({
+      title: this.title,
+      make: () => {
+        if (!this.#spec) throw new Error('workers are made once the specification is known');
+        return new AlgorithmWorker(this.#spec, policy.limits);
+      },
+      workers,
+      policy,
+      restarts,
+      clock,
+      listener: this.#listener(),
+    });
+    this.ready = this.#start();
+    this.ready.catch(() => undefined); // told to whoever waits, and by an event
+  }
+
+  get title(): string {
+    return `${this.entry.name} ${this.entry.version}`;
+  }
+
+  /** Whether its workers have a session's values from one call to the next. */
+  get keepsSessions(): boolean {
+    return this.#context.flavour === 'bundled';
+  }
+
+  get state(): SupervisedState {
+    return this.#state;
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Whether it takes no more calls. */
+  get isEnding(): boolean {
+    return this.#stopped !== undefined;
+  }
+
+  /** A call counts on this deployment, until the answer is called. */
+  hold(): () => void {
+    this.#holds++;
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      if (--this.#holds === 0) for (const resolve of this.#whenUnheld.splice(0)) resolve();
+    };
+  }
+
+  /** Resolves, in the moment it is true, when no call counts on this deployment. */
+  unheld(): Promise<void> {
+    if (this.#holds === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenUnheld.push(resolve));
+  }
+
+  get isHeld(): boolean {
+    return this.#holds > 0;
+  }
+
+  /** Keeps the workers ready although no product id is served by them, until the answer is called. */
+  keep(): () => void {
+    this.#keeps++;
+    let isKept = true;
+    return () => {
+      if (isKept) this.#keeps--;
+      isKept = false;
+    };
+  }
+
+  get isKept(): boolean {
+    return this.#keeps > 0;
+  }
+
+  /** One call that is about no image, at any worker or at the one given. Not retried. An ERROR answer is thrown. */
+  async ask(call: WorkerCall, deadline: Deadline, worker?: number): Promise<WorkerReply> {
+    const { at, signal } = deadline;
+    const turn = { lane: call.phase, deadline: at, signal };
+    const leave = await this.pool.enter(turn);
+    let reply: WorkerReply | undefined;
+    try {
+      const lease = await this.pool.acquire({ ...turn, only: worker });
+      try {
+        const timeoutMs = Math.max(1, Math.ceil(deadline.leftMs));
+        reply = await lease.worker.call(call, { timeoutMs, toldLimitMs: deadline.timeoutMs, signal });
+      } finally {
+        this.pool.release(lease, reply);
+      }
+    } finally {
+      leave();
+    }
+    if (reply.status === 'OK') return reply;
+    throw new RunnerError('execute_exception', `${this.title} failed at ${call.phase}: ${reply.message}`, {
+      errorCode: reply.errorCode,
+      details: { stage: call.phase, raw: reply },
+    });
+  }
+
+  /** Resolves when a worker is ready; a circuit that is not closed is closed by hand for that. */
+  async serving(): Promise<void> {
+    await this.ready;
+    if (this.isEnding) throw new RunnerError('closed', `${this.title} was stopped`);
+    if (this.pool.circuit === 'closed' && this.pool.ready) return;
+    const ready = new Promise<void>((resolve, reject) => {
+      this.#awaitingReady.add({ resolve, reject });
+    });
+    if (this.pool.circuit !== 'closed') this.pool.resetCircuit();
+    return ready;
+  }
+
+  /**
+   * Ends the workers and gives up the mark in the registry. Calls that wait are rejected; calls that run are too,
+   * unless they are to be finished.
+   */
+  stop(o: { reason?: string; error?: RunnerError; finishCalls?: boolean } = {}): Promise<void> {
+    if (!o.finishCalls && this.#stopped) void this.pool.stop(o.reason); // hurries one that waits for its calls
+    return (this.#stopped ??= this.#end(o));
+  }
+
+  status(): SupervisedStatus {
+    return deploymentStatus(this, {
+      now: this.#context.clock.now(),
+      createdAt: this.#createdAt,
+      lastError: this.#lastError,
+    });
+  }
+
+  async #start(): Promise<void> {
+    const { registry, frames, flavour, policy } = this.#context;
+    this.#setState('starting');
+    try {
+      const { name, version, has_pillow: isTold } = this.entry;
+      // Marked before anything runs: an uninstall sees the mark, or this sees that the version is gone.
+      this.#use = await registry.use(name, version);
+      const frameDirectory = await frames.open();
+      this.canDecode = isTold === true || (await hasPillow(registry.layout.venv(name, version)));
+      this.#spec = workerSpecOf(registry.layout, this.entry, { frameDirectory, flavour, policy });
+      if (this.#stopped) throw new RunnerError('closed', `${this.title} was stopped while it started`);
+      await this.pool.start();
+      this.#isReady = true;
+      this.#update();
+    } catch (error) {
+      const failure = RunnerError.is(error)
+        ? error
+        : new RunnerError('start_failed', `${this.title} could not be started: ${(error as Error).message}`, {
+            cause: error,
+          });
+      this.#lastError = failure;
+      await this.stop({ reason: 'start failed', error: failure });
+      throw failure;
+    }
+  }
+
+  async #end(o: { reason?: string; error?: RunnerError; finishCalls?: boolean }): Promise<void> {
+    await Promise.resolve(); // the promise is known before any listener runs
+    this.#setState('stopping');
+    const error = o.error ?? new RunnerError('closed', `${this.title} was stopped`);
+    this.pool.refuse(error);
+    for (const { reject } of this.#awaitingReady) reject(error);
+    this.#awaitingReady.clear();
+    if (o.finishCalls) await this.unheld();
+    await this.pool.stop(o.reason);
+    // A mark that cannot be removed is void when this process ends: told, and no reason to end it, or not to stop.
+    await this.#use?.release().catch((failure: unknown) => {
+      this.#context.emit('error', { ...this.#about, error: failure as RunnerError });
+    });
+    this.#onStopped();
+    this.#setState('stopped');
+  }
+
+  #update(): void {
+    if (this.#stopped || !this.#isReady) return;
+    if (this.pool.circuit === 'open') this.#setState('failed');
+    else if (this.pool.inFlight > 0) this.#setState('executing');
+    else this.#setState(this.pool.ready ? 'running' : 'starting');
+  }
+
+  #setState(state: SupervisedState): void {
+    const previous = this.#state;
+    if (state === previous) return;
+    this.#state = state;
+    this.#context.emit('state', { ...this.#about, state, previous });
+  }
+
+  get #about(): { name: string; version: string } {
+    return { name: this.entry.name, version: this.entry.version };
+  }
+
+  #listener(): PoolListener {
+    const { emit } = this.#context;
+    const about = this.#about;
+    return {
+      ready: (worker, ready) => {
+        emit('ready', { ...about, worker, ...readyEvent(ready) });
+        if (worker === undefined) return; // a spare serves nobody yet
+        for (const { resolve } of this.#awaitingReady) resolve();
+        this.#awaitingReady.clear();
+      },
+      exit: (worker, exit, pid) => {
+        if (exit.error) this.#lastError = exit.error;
+        emit('exit', { ...about, worker, pid, ...exit });
+      },
+      restart: (worker, attempt, delayMs, reason) => {
+        emit('restart', { ...about, worker, attempt, delayMs, reason });
+      },
+      recycled: (worker, pid) => {
+        emit('recycled', { ...about, worker, pid });
+      },
+      log: (worker, log) => {
+        emit('log', { ...about, worker, ...log });
+      },
+      strayOutput: (worker, text) => {
+        emit('strayOutput', { ...about, worker, text });
+      },
+      heartbeatLost: (worker, error) => {
+        emit('heartbeatLost', { ...about, worker, error });
+      },
+      failure: (worker, error) => {
+        this.#lastError = error;
+        emit('error', { ...about, worker, error });
+      },
+      circuitOpen: (reason, coolDownMs, error) => {
+        this.#update();
+        emit('circuitOpen', { ...about, reason, coolDownMs, error });
+        for (const { reject } of this.#awaitingReady) reject(error);
+        this.#awaitingReady.clear();
+      },
+      circuitClosed: () => {
+        emit('circuitClosed', about);
+        this.#update();
+      },
+      changed: () => {
+        this.#update();
+      },
+    };
+  }
+}
+
+function readyEvent(ready: {
+  pid: number;
+  generation: 'phased' | 'execute-only';
+  sdkVersion: string;
+  startMs: number;
+}) {
+  const { pid, generation, sdkVersion, startMs } = ready;
+  return { pid, generation, sdkVersion, startMs };
+}

@@ -1,0 +1,23 @@
+import { settleOrAbort } from '../../abort.js';
+
+/** Does the work of one lane piece by piece, in the order in which it was handed in. Lanes go on side by side. */
+export class LaneOrder {
+  /** The end of the last piece of each lane that has one. */
+  readonly #ends = new Map<string, Promise<unknown>>();
+
+  /**
+   * Begins when every piece before it in its lane has ended, at once when there is none. One that is given up while it
+   * waits leaves its turn to the next.
+   *
+   * @throws RunnerError `aborted`, and what the work throws
+   */
+  run<T>(lane: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const before = this.#ends.get(lane);
+    const result = before ? settleOrAbort(signal, before).then(work) : work();
+    const end: Promise<unknown> = Promise.allSettled([before, result]).then(() => {
+      if (this.#ends.get(lane) === end) this.#ends.delete(lane);
+    });
+    this.#ends.set(lane, end);
+    return result;
+  }
+}

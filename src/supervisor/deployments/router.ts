@@ -1,0 +1,73 @@
+import { RunnerError } from '../../errors.js';
+import type { Registry } from '../../registry/registry.js';
+import type { RegistryEntry } from '../../registry/types.js';
+import type { DeploymentTable, HeldDeployment } from './deployment-table.js';
+import { LaneOrder } from './lane-order.js';
+import type { SupervisorPolicy } from '../policy.js';
+import type { InspectionRequest } from '../types.js';
+
+/** Finds the version that a request is for, and the deployment that serves it. */
+export class Router {
+  readonly #registry: Registry;
+  readonly #table: DeploymentTable;
+  readonly #policy: Readonly<SupervisorPolicy>;
+  /** Calls for one version, or one product id, come to their deployment in the order in which they were made. */
+  readonly #inOrder = new LaneOrder();
+  /** Requests that may have seen a mapping and do not yet count on a deployment. */
+  readonly #underWay = new Set<Promise<unknown>>();
+
+  constructor(o: { registry: Registry; table: DeploymentTable; policy: Readonly<SupervisorPolicy> }) {
+    this.#registry = o.registry;
+    this.#table = o.table;
+    this.#policy = o.policy;
+  }
+
+  /**
+   * The deployment a request goes to, held. A product id is looked up in the registry for every call: that is what a
+   * switch, also by another process, changes.
+   *
+   * @throws RunnerError `not_found`, `not_initialized` when it is not started and may not be by a call
+   */
+  route(request: Pick<InspectionRequest, 'pid' | 'target'>): Promise<HeldDeployment> {
+    const { pid, target } = request;
+    const lane = JSON.stringify(target ? [target.name, target.version] : [pid]);
+    const routed = this.#inOrder.run(lane, () => this.#route(request));
+    this.#underWay.add(routed);
+    const done = () => this.#underWay.delete(routed);
+    routed.then(done, done);
+    return routed;
+  }
+
+  /** Resolves when every request that was on its way here counts on its deployment. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([...this.#underWay]);
+  }
+
+  async #route({ pid, target }: Pick<InspectionRequest, 'pid' | 'target'>): Promise<HeldDeployment> {
+    const started = target && this.#table.find(target.name, target.version);
+    if (started) return { deployment: started, letGo: started.hold() };
+    const entry = target
+      ? await this.entry(target.name, target.version)
+      : await this.#registry.resolve(pid ?? '');
+    const { name, version } = entry;
+    if (!this.#policy.lazyStart && !this.#table.find(name, version)) {
+      throw new RunnerError(
+        'not_initialized',
+        `${name} ${version} is not started, and calls are not to start it (lazyStart is off): call start() first`,
+        { details: { name, version } },
+      );
+    }
+    const held = await this.#table.obtain(entry, this.#policy.workers);
+    if (!target && pid !== undefined) held.deployment.servedPids.add(pid);
+    return held;
+  }
+
+  /** @throws RunnerError `not_found` */
+  async entry(name: string, version: string): Promise<RegistryEntry> {
+    const entry = await this.#registry.get(name, version);
+    if (entry) return entry;
+    throw new RunnerError('not_found', `${name} ${version} is not deployed: install it first`, {
+      details: { name, version },
+    });
+  }
+}

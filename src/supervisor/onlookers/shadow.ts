@@ -1,0 +1,130 @@
+import { RunnerError } from '../../errors.js';
+import type { WorkerCall, WorkerReply } from '../../worker/types.js';
+import type { CallTap, TappedCall } from '../calls/call-tap.js';
+import type { Clock } from '../clock.js';
+import { compareAnswers } from '../comparison/comparison.js';
+import { ComparisonLog, type ComparisonReport } from '../comparison/comparison-report.js';
+import type { Deployment } from '../deployments/deployment.js';
+import { sizeOf } from '../calls/inspection-request.js';
+import type { Lease } from '../pool/lease.js';
+import { checkResult } from '../calls/result-contract.js';
+import type { ShadowEvent, ShadowOptions } from './shadow-types.js';
+
+/**
+ * Gives a candidate a copy of calls as they run: the very frames, which stay until it has read them, too. What it
+ * answers is compared and goes nowhere else; when it has no time, the call is left out.
+ */
+export class ShadowTap implements CallTap {
+  readonly #candidate: Deployment;
+  readonly #options: ShadowOptions;
+  readonly #clock: Clock;
+  readonly #limits: { pre: number; execute: number };
+  readonly #tell: (event: ShadowEvent) => void;
+  readonly #log: ComparisonLog;
+  readonly #pending = new Set<Promise<void>>();
+  #credit = 0;
+
+  constructor(
+    candidate: Deployment,
+    options: ShadowOptions,
+    o: { clock: Clock; limits: { pre: number; execute: number }; tell: (event: ShadowEvent) => void },
+  ) {
+    this.#candidate = candidate;
+    this.#options = options;
+    this.#clock = o.clock;
+    this.#limits = o.limits;
+    this.#tell = o.tell;
+    this.#log = new ComparisonLog('the active version', candidate.title);
+  }
+
+  offer(call: TappedCall): Promise<unknown> | undefined {
+    const { pids, share = 1, maxPending = 4 } = this.#options;
+    const { pid } = call.request;
+    const { entry, pool, servedPids } = this.#candidate;
+    if (pid === undefined || call.request.target !== undefined) return undefined;
+    if (pids && !pids.includes(pid)) return undefined;
+    if (call.name === entry.name && call.version === entry.version) return undefined; // it serves by now
+    if (call.phase === 'pre' && entry.generation === 'execute-only') return undefined;
+    this.#credit += share;
+    if (this.#credit < 1) return undefined;
+    this.#credit -= 1;
+    // A candidate that serves other ids must not keep them waiting.
+    const isBusy = servedPids.size > 0 && !pool.slots.some(({ isIdle }) => isIdle);
+    if (this.#pending.size >= maxPending || isBusy || call.isShort) {
+      this.#log.skipped();
+      return undefined;
+    }
+    const readers: Promise<unknown>[] = [];
+    const tried = this.#try(call, pid, readers).then(() => Promise.all(readers));
+    const pending = tried.then(() => {
+      this.#pending.delete(pending);
+    });
+    this.#pending.add(pending);
+    return pending;
+  }
+
+  report(): ComparisonReport {
+    return this.#log.report();
+  }
+
+  /** Resolves when nothing is pending. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#pending);
+  }
+
+  async #try(call: TappedCall, pid: string, readers: Promise<unknown>[]): Promise<void> {
+    await Promise.resolve(); // the call itself goes first
+    try {
+      const reply = await this.#ask(call, readers);
+      const { result } = await call.ended;
+      if (!result) {
+        this.#log.skipped();
+        return;
+      }
+      checkResult(reply, call.phase, sizeOf(call.request.image), this.#candidate.title);
+      const comparison = compareAnswers(result, reply, this.#options.minIou);
+      this.#log.compared(call.requestId, comparison, result.timing.callMs, reply.callMs);
+      const { name, version } = this.#candidate.entry;
+      this.#tell({
+        ...{ name, version, pid, requestId: call.requestId, comparison },
+        activeMs: result.timing.callMs,
+        candidateMs: reply.callMs,
+      });
+    } catch (error) {
+      const failure = RunnerError.is(error)
+        ? error
+        : new RunnerError('unknown', String(error), { cause: error });
+      this.#log.failed(call.requestId, failure);
+    }
+  }
+
+  async #ask(
+    { phase, request, requestId, images }: TappedCall,
+    readers: Promise<unknown>[],
+  ): Promise<WorkerReply> {
+    const { pool } = this.#candidate;
+    const limitMs = request.timeoutMs ?? this.#limits[phase];
+    const deadline = this.#clock.now() + limitMs;
+    const lease: Lease = await pool.acquire({ lane: 'shadow', deadline });
+    let reply: WorkerReply | undefined;
+    try {
+      const call: WorkerCall = {
+        phase,
+        stepIndex: request.stepIndex,
+        stepDesc: request.stepDesc,
+        pid: request.pid,
+        session: { id: request.session?.id ?? requestId, context: request.session?.context ?? {} },
+        userParams: request.userParams,
+        image: images.image,
+        guideImage: images.guideImage,
+        guideInfo: request.guideInfo,
+      };
+      reply = await lease.worker.call(call, { timeoutMs: limitMs, requestId: `${requestId}~shadow` });
+      return reply;
+    } finally {
+      // One that was given up may go on reading the frame until it is gone.
+      if (!reply) readers.push(lease.worker.gone());
+      pool.release(lease, reply);
+    }
+  }
+}

@@ -1,0 +1,16 @@
+import { RunnerError } from '../../errors.js';
+
+/** Calls are refused, and workers not started, until a cool-down is over. */
+export function circuitOpen(title: string, cause: RunnerError | undefined): RunnerError {
+  return new RunnerError(
+    'circuit_open',
+    `${title} failed too often and is not started for now${cause ? `; the last failure: ${cause.message}` : ''}. ` +
+      'It is tried again by itself after the cool-down; resetCircuit() or start() tries at once',
+    { cause, details: { output: cause?.details.output } },
+  );
+}
+
+/** The workers are being ended, or have been. */
+export function stopped(title: string): RunnerError {
+  return new RunnerError('closed', `${title} was stopped`);
+}

@@ -1,0 +1,306 @@
+import { RunnerError } from '../../errors.js';
+import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
+import type { WorkerExit } from '../../worker/types.js';
+import type { Clock } from '../clock.js';
+import type { SupervisorPolicy } from '../policy.js';
+import { circuitOpen } from './pool-errors.js';
+import type { PoolListener } from './pool-listener.js';
+import { isDueForRecycling } from './recycling.js';
+import type { RestartDecision, RestartPolicy } from './restart-policy.js';
+import { WarmSpares } from './warm-spares.js';
+import { WorkerLauncher } from './worker-launcher.js';
+import { WorkerSlot } from './worker-slot.js';
+
+/** Failures of a ready worker that speak against it. A timeout or an abort speaks of the call. */
+const CRASHES: ReadonlySet<string> = new Set(['worker_exited', 'heartbeat_lost', 'protocol_error']);
+/** While the last worker of an opened circuit is on its way out, how often it is looked for. */
+const PROBE_AGAIN_MS = 50;
+
+/** What the upkeep of a pool is given, and whom it tells. */
+export interface UpkeepContext {
+  title: string;
+  make: () => AlgorithmWorker;
+  /** How many there are to be. */
+  workers: number;
+  policy: Readonly<SupervisorPolicy>;
+  restarts: RestartPolicy;
+  clock: Clock;
+  listener: PoolListener;
+  /** A ready worker has taken a place. */
+  seated: (slot: WorkerSlot) => void;
+  /** Nothing is started for a while: calls that wait are to hear it. */
+  opened: (error: RunnerError) => void;
+}
+
+/**
+ * Keeps the places of a pool filled. What fails is replaced as the restart policy says; when it fails too often the
+ * circuit opens, and one worker is tried after the cool-down; what has grown old is replaced between calls by a
+ * successor that is ready before it goes.
+ */
+export class PoolUpkeep {
+  readonly slots: readonly WorkerSlot[];
+  readonly #context: UpkeepContext;
+  readonly #tell: PoolListener;
+  readonly #restarts: RestartPolicy;
+  readonly #launcher: WorkerLauncher;
+  readonly #spares: WarmSpares;
+  #cancelProbe: (() => void) | undefined;
+  #isHalted = false;
+
+  constructor(context: UpkeepContext) {
+    const { title, make, listener, policy, restarts, clock } = context;
+    this.#context = context;
+    this.slots = Array.from({ length: context.workers }, (_, index) => new WorkerSlot(index));
+    this.#tell = listener;
+    this.#restarts = restarts;
+    this.#launcher = new WorkerLauncher({
+      ...{ title, make, listener },
+      onExit: (worker, exit) => {
+        this.#onExit(worker, exit);
+      },
+    });
+    this.#spares = new WarmSpares({
+      wanted: policy.warmSpares,
+      boot: (place) => this.#launcher.launch(place),
+      later: (run) => clock.after(policy.maxBackoffMs, run),
+      ready: (worker) => {
+        if (worker.ready) listener.ready(undefined, worker.ready);
+      },
+      failed: (error) => {
+        if (!this.#isHalted) listener.failure(undefined, error);
+      },
+    });
+  }
+
+  /** Warm spares that are ready. */
+  get spares(): number {
+    return this.#spares.count;
+  }
+
+  /** Starts the workers. Rejects with the first failure; the pool is then to be stopped. */
+  async start(): Promise<void> {
+    const { clock } = this.#context;
+    if (this.#restarts.state === 'open' && !this.#restarts.probe(clock.now())) throw this.#circuitOpen();
+    // On probation one worker must show first that it can.
+    const first = this.#restarts.state === 'half-open' ? this.slots.slice(0, 1) : this.slots;
+    await Promise.all(
+      first.map(async (slot) => {
+        try {
+          await this.#launch(slot);
+        } catch (error) {
+          const failure = RunnerError.is(error) ? error : undefined;
+          const decision = this.#restarts.failed(slot.index, clock.now(), failure);
+          if (decision.kind === 'open' && failure) {
+            this.#tell.circuitOpen(decision.reason, decision.coolDownMs, failure);
+          }
+          throw error;
+        }
+      }),
+    );
+    if (this.#restarts.state === 'closed') this.#spares.fill();
+  }
+
+  /** @throws RunnerError `circuit_open` */
+  checkCircuit(): void {
+    if (this.#restarts.state === 'open') throw this.#circuitOpen();
+  }
+
+  /** Closes the circuit by hand and starts what is missing. */
+  resetCircuit(): void {
+    const wasClosed = this.#restarts.state === 'closed';
+    this.#restarts.reset();
+    if (!wasClosed) this.#onCircuitClosed();
+  }
+
+  /** The worker of a place has answered a call, or stood for long enough. */
+  proven(slot: WorkerSlot): void {
+    if (this.#restarts.proven(slot.index)) this.#onCircuitClosed();
+  }
+
+  /** A call is over and its worker still stands: the moment for what must not disturb a call. */
+  betweenCalls(slot: WorkerSlot): void {
+    slot.callsOfWorker++;
+    if (slot.successor) this.#seatSuccessor(slot);
+    else if (this.#restarts.state === 'open') void slot.worker?.stop('circuit open');
+    else this.#recycleIfDue(slot);
+  }
+
+  /** Starts no more workers; those that stand go on. */
+  halt(): void {
+    this.#isHalted = true;
+    this.#launcher.halt();
+    this.#spares.halt();
+    this.#cancelProbe?.();
+    for (const slot of this.slots) slot.cancelTimers();
+  }
+
+  /** Ends every worker; resolves when the last process is gone. */
+  async stop(reason: string): Promise<void> {
+    this.halt();
+    await this.#launcher.stop(reason);
+  }
+
+  async #launch(slot: WorkerSlot): Promise<void> {
+    slot.isStarting = true;
+    this.#tell.changed();
+    try {
+      const worker = await this.#launcher.launch(() => slot.index);
+      this.#seat(slot, worker);
+    } catch (error) {
+      if (RunnerError.is(error)) slot.lastError = error;
+      throw error;
+    } finally {
+      slot.isStarting = false;
+      this.#tell.changed();
+    }
+  }
+
+  #seat(slot: WorkerSlot, worker: AlgorithmWorker): void {
+    // The circuit opened while this one was starting, or another one has taken the place.
+    if (this.#restarts.state === 'open' || slot.worker) {
+      void worker.stop(slot.worker ? 'not needed' : 'circuit open');
+      return;
+    }
+    const { clock, policy } = this.#context;
+    slot.seat(worker, clock.now());
+    slot.isStarting = false;
+    slot.cancelStable = clock.after(policy.stableMs, () => {
+      this.proven(slot);
+    });
+    if (worker.ready) this.#tell.ready(slot.index, worker.ready);
+    this.#context.seated(slot);
+  }
+
+  #onExit(worker: AlgorithmWorker, exit: WorkerExit): void {
+    if (this.#spares.forget(worker)) return;
+    const slot = this.slots.find(
+      (candidate) => candidate.worker === worker || candidate.successor === worker,
+    );
+    if (!slot) return; // it never stood, or was replaced
+    if (slot.successor === worker) {
+      slot.successor = undefined;
+      slot.isRecycling = false;
+      return;
+    }
+    slot.vacate();
+    if (exit.error) slot.lastError = exit.error;
+    if (this.#isHalted || this.#restarts.state === 'open') return;
+    if (slot.successor) this.#seatSuccessor(slot);
+    else if (exit.error && CRASHES.has(exit.error.code)) this.#afterFailure(slot, exit.error, exit.reason);
+    else this.#replace(slot, 1, 0, exit.reason);
+  }
+
+  /** Asks the policy what follows. */
+  #afterFailure(slot: WorkerSlot, error: RunnerError, reason: string): void {
+    const decision = this.#restarts.failed(slot.index, this.#context.clock.now(), error);
+    if (decision.kind === 'open') this.#openCircuit(decision);
+    else this.#replace(slot, decision.attempt, decision.delayMs, reason);
+  }
+
+  /** A spare at once, else a start when its time has come. */
+  #replace(slot: WorkerSlot, attempt: number, delayMs: number, reason: string): void {
+    slot.restarts++;
+    this.#tell.restart(slot.index, attempt, delayMs, reason);
+    const spare = this.#spares.take(slot.index);
+    if (spare) {
+      this.#seat(slot, spare);
+      this.#spares.fill();
+    } else if (delayMs === 0) {
+      this.#relaunch(slot);
+    } else {
+      slot.cancelStart = this.#context.clock.after(delayMs, () => {
+        slot.cancelStart = undefined;
+        this.#relaunch(slot);
+      });
+    }
+  }
+
+  #relaunch(slot: WorkerSlot): void {
+    this.#launch(slot).catch((error: unknown) => {
+      if (this.#isHalted || !RunnerError.is(error)) return;
+      this.#tell.failure(slot.index, error);
+      // Also in the half-open circuit: there it is the probe that failed.
+      if (this.#restarts.state !== 'open') this.#afterFailure(slot, error, 'start failed');
+    });
+  }
+
+  #openCircuit({ coolDownMs, reason }: RestartDecision & { kind: 'open' }): void {
+    const error = this.#circuitOpen();
+    this.#context.opened(error);
+    for (const slot of this.slots) {
+      slot.cancelTimers();
+      if (!slot.isBusy) void slot.worker?.stop('circuit open');
+    }
+    this.#spares.dismiss('circuit open');
+    this.#probeAfter(coolDownMs);
+    this.#tell.circuitOpen(reason, coolDownMs, error);
+  }
+
+  #probeAfter(delayMs: number): void {
+    this.#cancelProbe = this.#context.clock.after(delayMs, () => {
+      this.#probe();
+    });
+  }
+
+  #probe(): void {
+    this.#cancelProbe = undefined;
+    const [slot] = this.slots;
+    if (this.#isHalted || !slot) return;
+    if (slot.isVacant && this.#restarts.probe(this.#context.clock.now())) this.#relaunch(slot);
+    else this.#probeAfter(PROBE_AGAIN_MS); // its last worker is still on its way out, or the timer was early
+  }
+
+  #onCircuitClosed(): void {
+    this.#cancelProbe?.();
+    this.#cancelProbe = undefined;
+    this.#tell.circuitClosed();
+    if (this.#isHalted) return;
+    for (const slot of this.slots) if (slot.isVacant) this.#relaunch(slot);
+    this.#spares.fill();
+  }
+
+  #recycleIfDue(slot: WorkerSlot): void {
+    if (slot.isRecycling || !isDueForRecycling(slot, this.#context.policy)) return;
+    slot.isRecycling = true;
+    const { worker: old } = slot;
+    this.#launcher
+      .launch(() => slot.index)
+      .then((worker) => {
+        if (slot.worker === old) {
+          slot.successor = worker;
+          if (!slot.isBusy) this.#seatSuccessor(slot);
+        } else {
+          // The old one died meanwhile, and may have been replaced by now.
+          slot.isRecycling = false;
+          slot.cancelStart?.();
+          slot.cancelStart = undefined;
+          this.#seat(slot, worker);
+        }
+      })
+      .catch((error: unknown) => {
+        if (this.#isHalted || !RunnerError.is(error)) return;
+        // Tried again, but not with every call.
+        slot.cancelRecycling = this.#context.clock.after(this.#context.policy.maxBackoffMs, () => {
+          slot.isRecycling = false;
+        });
+        this.#tell.failure(slot.index, error);
+      });
+  }
+
+  #seatSuccessor(slot: WorkerSlot): void {
+    const { worker: old, successor } = slot;
+    if (!successor) return;
+    slot.vacate();
+    slot.successor = undefined;
+    slot.isRecycling = false;
+    if (old) {
+      this.#tell.recycled(slot.index, old.pid);
+      void old.stop('recycled');
+    }
+    this.#seat(slot, successor);
+  }
+
+  #circuitOpen(): RunnerError {
+    return circuitOpen(this.#context.title, this.#restarts.cause);
+  }
+}

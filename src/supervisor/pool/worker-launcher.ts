@@ -1,0 +1,76 @@
+import { RunnerError } from '../../errors.js';
+import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
+import type { WorkerExit } from '../../worker/types.js';
+import { stopped } from './pool-errors.js';
+import { passOn, type PoolListener } from './pool-listener.js';
+
+/** Starts the workers of a pool, tells of all they say, and knows each until it and what it had started are gone. */
+export class WorkerLauncher {
+  readonly #title: string;
+  readonly #make: () => AlgorithmWorker;
+  readonly #tell: PoolListener;
+  readonly #onExit: (worker: AlgorithmWorker, exit: WorkerExit) => void;
+  readonly #alive = new Set<AlgorithmWorker>();
+  /** Workers that have exited and may have left processes of their own. */
+  readonly #leaving = new Set<Promise<void>>();
+  #isHalted = false;
+
+  constructor(o: {
+    title: string;
+    make: () => AlgorithmWorker;
+    listener: PoolListener;
+    onExit: (worker: AlgorithmWorker, exit: WorkerExit) => void;
+  }) {
+    this.#title = o.title;
+    this.#make = o.make;
+    this.#tell = o.listener;
+    this.#onExit = o.onExit;
+  }
+
+  /**
+   * A worker that is ready. `place` says where it stands, whenever it says something.
+   *
+   * @throws RunnerError as {@link AlgorithmWorker.start}; `closed` when the pool was stopped meanwhile
+   */
+  async launch(place: () => number | undefined): Promise<AlgorithmWorker> {
+    const worker = this.#make();
+    const tell = this.#tell;
+    passOn(worker, place, tell);
+    worker.once('exit', (exit) => {
+      this.#alive.delete(worker);
+      const gone = worker.gone().then(() => void this.#leaving.delete(gone));
+      this.#leaving.add(gone);
+      tell.exit(place(), exit, worker.pid);
+      this.#onExit(worker, exit);
+      tell.changed();
+    });
+    this.#alive.add(worker);
+    try {
+      await worker.start();
+    } catch (cause) {
+      this.#alive.delete(worker);
+      if (RunnerError.is(cause)) throw cause;
+      // A fault of this library, most likely. Those who keep the places filled must hear of it as of any other failure.
+      throw new RunnerError('start_failed', `${this.#title} could not be started: ${String(cause)}`, {
+        cause,
+      });
+    }
+    if (this.#isHalted) {
+      await worker.stop('stopped');
+      throw stopped(this.#title);
+    }
+    return worker;
+  }
+
+  /** A worker that becomes ready from now on is ended. */
+  halt(): void {
+    this.#isHalted = true;
+  }
+
+  /** Ends every worker; resolves when the last process is gone. */
+  async stop(reason: string): Promise<void> {
+    this.halt();
+    await Promise.all([...this.#alive].map((worker) => worker.stop(reason)));
+    await Promise.all(this.#leaving);
+  }
+}

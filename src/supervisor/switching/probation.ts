@@ -1,0 +1,170 @@
+import { RunnerError } from '../../errors.js';
+import { LONGEST_TIMER_MS } from '../../longest-timer.js';
+import { LatencyWindow } from '../latency.js';
+
+/**
+ * What a version must stand after a switch, or the one before it comes back. Calls are those of the product ids that
+ * were moved, retries included in the call they belong to.
+ */
+export interface ProbationPolicy {
+  /** The trial is passed after so many calls… @defaultValue 200 */
+  calls: number;
+  /** …or after so long, whichever comes first. @defaultValue 60_000 */
+  durationMs: number;
+  /** So many crashes of its workers fail the trial; an open circuit does so at once. @defaultValue 3 */
+  maxCrashes: number;
+  /**
+   * Calls before the rates are judged, and answers before the latency is. When the trial is over sooner, the rates are
+   * judged by the calls there were. @defaultValue 10
+   */
+  minCalls: number;
+  /** Share of calls that may time out, 0 to 1; above it the trial is failed. @defaultValue 0.1 */
+  maxTimeoutRate: number;
+  /** Share of calls that may fail or be answered with ERROR, 0 to 1; timeouts are counted apart. @defaultValue 0.2 */
+  maxErrorRate: number;
+  /**
+   * Median latency of its answers over that of the version before, both from the request to the result; not judged
+   * where the version before had answered nothing here. `Infinity` judges none. @defaultValue 3
+   */
+  maxLatencyRatio: number;
+}
+
+/** What holds unless said otherwise. */
+export const DEFAULT_PROBATION: Readonly<ProbationPolicy> = Object.freeze({
+  calls: 200,
+  durationMs: 60_000,
+  maxCrashes: 3,
+  minCalls: 10,
+  maxTimeoutRate: 0.1,
+  maxErrorRate: 0.2,
+  maxLatencyRatio: 3,
+});
+
+/** Least and most of each number; whole unless it is a share or a ratio. */
+const BOUNDS: Record<keyof ProbationPolicy, readonly [least: number, most: number, isWhole: boolean]> = {
+  calls: [1, Number.MAX_SAFE_INTEGER, true],
+  durationMs: [1, LONGEST_TIMER_MS, true],
+  maxCrashes: [1, Number.MAX_SAFE_INTEGER, true],
+  minCalls: [1, Number.MAX_SAFE_INTEGER, true],
+  maxTimeoutRate: [0, 1, false],
+  maxErrorRate: [0, 1, false],
+  maxLatencyRatio: [0, Infinity, false],
+};
+
+/** Answers whose median is taken, at most: it is asked for at every call. */
+const MOST_ANSWERS = 512;
+
+/** How a call on trial ended. */
+export type TrialOutcome = 'ok' | 'error' | 'timeout';
+
+/** Where a trial stands; `why` says what it failed by. */
+export type TrialVerdict = { state: 'running' | 'passed' } | { state: 'failed'; why: string };
+
+/**
+ * The trial of a version, without a clock of its own: it is told what happened and how long the trial has lasted, and
+ * says at once when a threshold is passed.
+ */
+export class Probation {
+  readonly #policy: ProbationPolicy;
+  readonly #usualMs: number | undefined;
+  /** Calls before anything but crashes is judged: no more than the trial has. */
+  readonly #least: number;
+  readonly #latency: LatencyWindow;
+  #calls = 0;
+  #timeouts = 0;
+  #errors = 0;
+  #crashes = 0;
+  #verdict: TrialVerdict = { state: 'running' };
+
+  /** @param usualMs median latency of the version before, if it is known */
+  constructor(policy: ProbationPolicy, usualMs?: number) {
+    this.#policy = policy;
+    this.#usualMs = usualMs;
+    this.#least = Math.min(policy.minCalls, policy.calls);
+    this.#latency = new LatencyWindow(Math.min(policy.calls, MOST_ANSWERS));
+  }
+
+  get verdict(): TrialVerdict {
+    return this.#verdict;
+  }
+
+  /** A call has ended. */
+  called(outcome: TrialOutcome, totalMs: number): TrialVerdict {
+    if (this.#verdict.state !== 'running') return this.#verdict;
+    this.#calls++;
+    if (outcome === 'timeout') this.#timeouts++;
+    else if (outcome === 'error') this.#errors++;
+    else this.#latency.add(totalMs);
+    const why = this.#calls < this.#least ? undefined : (this.#badRate() ?? this.#slowness());
+    if (why !== undefined) this.#verdict = { state: 'failed', why };
+    else if (this.#calls >= this.#policy.calls) this.#verdict = { state: 'passed' };
+    return this.#verdict;
+  }
+
+  /** A worker has crashed, or the circuit has opened. */
+  crashed(isLoop = false): TrialVerdict {
+    if (this.#verdict.state !== 'running') return this.#verdict;
+    this.#crashes++;
+    if (isLoop || this.#crashes >= this.#policy.maxCrashes) {
+      const why = isLoop
+        ? 'it crashed until its circuit opened'
+        : `its workers crashed ${this.#crashes} times`;
+      this.#verdict = { state: 'failed', why };
+    }
+    return this.#verdict;
+  }
+
+  /**
+   * The trial has lasted as long as it may. A version that had few calls is judged by those: one that failed them all
+   * has passed nothing.
+   */
+  timeIsUp(): TrialVerdict {
+    if (this.#verdict.state !== 'running') return this.#verdict;
+    const why = this.#calls === 0 ? undefined : this.#badRate();
+    this.#verdict = why === undefined ? { state: 'passed' } : { state: 'failed', why };
+    return this.#verdict;
+  }
+
+  #badRate(): string | undefined {
+    const { maxTimeoutRate, maxErrorRate } = this.#policy;
+    if (this.#timeouts / this.#calls > maxTimeoutRate) {
+      return `${this.#timeouts} of ${this.#calls} calls timed out`;
+    }
+    if (this.#errors / this.#calls > maxErrorRate) return `${this.#errors} of ${this.#calls} calls failed`;
+    return undefined;
+  }
+
+  #slowness(): string | undefined {
+    const enough = Math.min(this.#least, MOST_ANSWERS);
+    if (this.#usualMs === undefined || this.#latency.size < enough) return undefined;
+    const median = this.#latency.percentile(0.5);
+    if (median === undefined || median <= this.#usualMs * this.#policy.maxLatencyRatio) return undefined;
+    return `its calls took ${median.toFixed(1)} ms in the middle, where ${this.#usualMs.toFixed(1)} ms were usual`;
+  }
+}
+
+/** Fills in the defaults. @throws RunnerError `invalid_params` naming the option and its bounds */
+export function resolveProbation(given: Partial<ProbationPolicy>): ProbationPolicy {
+  const entries: [string, unknown][] = Object.entries(given);
+  const known = Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+  const policy: ProbationPolicy = { ...DEFAULT_PROBATION, ...known };
+  for (const [name, value] of Object.entries(policy) as [keyof ProbationPolicy, unknown][]) {
+    const fault = faultOf(BOUNDS[name], value);
+    if (fault === undefined) continue;
+    throw new RunnerError('invalid_params', `The probation's ${name} cannot be used: ${fault}`, {
+      details: { path: `probation.${name}` },
+    });
+  }
+  return policy;
+}
+
+function faultOf(
+  bounds: readonly [least: number, most: number, isWhole: boolean] | undefined,
+  value: unknown,
+): string | undefined {
+  if (!bounds) return 'there is no option of that name';
+  const [least, most, isWhole] = bounds;
+  const isWithin = typeof value === 'number' && value >= least && value <= most;
+  if (isWithin && (!isWhole || Number.isInteger(value))) return undefined;
+  return `it must be a ${isWhole ? 'whole ' : ''}number from ${least} to ${most}, not ${String(value)}`;
+}
