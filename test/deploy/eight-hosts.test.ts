@@ -2,7 +2,6 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { buildPackage } from '../../src/testing/index.js';
-import { bundledScript } from '../support/bundled-script.js';
 import { startScript } from '../support/child-script.js';
 import { deployStore } from '../support/deploy-store.js';
 
@@ -45,11 +44,10 @@ test(
     await writeFile(journal, '');
     for (const version of ['1.0.0', '1.1.0']) await deployer.install(path.join(packages, `${version}.zip`));
     const { layout } = registry;
-    const script = await bundledScript('deploy-child.ts');
     const ends = await Promise.all(
-      Array.from({ length: HOSTS }, (_, n) => {
+      Array.from({ length: HOSTS }, async (_, n) => {
         const args = [layout.root, packages, journal, `h${n}`, String(OPERATIONS), String(n + 1)];
-        return startScript(script, args).end;
+        return (await startScript('deploy-child.ts', args)).end;
       }),
     );
     const total: Record<string, number> = {};

@@ -18,15 +18,10 @@ test('frames go to shared memory where there is some to write to, else to the te
 
 test('a host that is killed leaves its frames, and the next one that starts sweeps them', async () => {
   const directory = await temporaryFolder();
-  await new Promise<void>((resolve, reject) => {
-    const host = startScript('frame-host.ts', ['stay', directory], () => {
-      host.process.kill('SIGKILL');
-    });
-    void host.end.then(({ signal, stderr }) => {
-      if (signal === 'SIGKILL') resolve();
-      else reject(new Error(stderr));
-    });
+  const host = await startScript('frame-host.ts', ['stay', directory], () => {
+    host.process.kill('SIGKILL');
   });
+  expect(await host.end).toMatchObject({ signal: 'SIGKILL', stderr: '' });
   const [left = ''] = await readdir(directory);
   expect(await readdir(path.join(directory, left))).toContain('f1.npy');
   await using pool = new FramePool({ directory });

@@ -48,7 +48,7 @@ test(
     const root = path.join(folder, 'station');
     const lines: string[] = [];
     let tell: (() => void) | undefined;
-    const host = startScript('upload-host.ts', [root], (line) => {
+    const host = await startScript('upload-host.ts', [root], (line) => {
       lines.push(line);
       tell?.();
     });

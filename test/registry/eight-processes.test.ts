@@ -31,8 +31,8 @@ test(
     const ids = Array.from({ length: PROCESSES }, (_, index) => `h${index}`);
     const ends = await Promise.all(
       ids.map(
-        (id, index) =>
-          startScript('registry-child.ts', [root, id, String(OPERATIONS), String(index + 1)]).end,
+        async (id, index) =>
+          (await startScript('registry-child.ts', [root, id, String(OPERATIONS), String(index + 1)])).end,
       ),
     );
     const packages = await registry.list();

@@ -7,7 +7,7 @@ import { temporaryFolder } from '../support/temp-folder.js';
 
 async function host(mode: string, signal?: NodeJS.Signals) {
   const file = path.join(await temporaryFolder(), 'store.lock');
-  const run = startScript('signal-host.ts', [mode, file], (line) => {
+  const run = await startScript('signal-host.ts', [mode, file], (line) => {
     if (line === 'ready' && signal) run.process.kill(signal);
   });
   return { file, ...(await run.end) };

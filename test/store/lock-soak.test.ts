@@ -75,19 +75,18 @@ test(
       start();
     };
     const start = () => {
-      const id = `p${(started += 1)}`;
+      ends.push(runToItsEnd(`p${(started += 1)}`));
+    };
+    const runToItsEnd = async (id: string) => {
       const rounds = Math.ceil(ACQUISITIONS / PROCESSES);
-      const run = startScript('lock-child.ts', [file, journal, id, String(rounds)], () => {
+      const run = await startScript('lock-child.ts', [file, journal, id, String(rounds)], () => {
         tick(id);
       });
       living.set(id, run);
-      ends.push(
-        run.end.then(({ exitCode, signal, stderr }) => {
-          living.delete(id);
-          if (killed.has(id)) expect([exitCode, signal]).toEqual([null, 'SIGKILL']);
-          else expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-        }),
-      );
+      const { exitCode, signal, stderr } = await run.end;
+      living.delete(id);
+      if (killed.has(id)) expect([exitCode, signal]).toEqual([null, 'SIGKILL']);
+      else expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     };
     for (let index = 0; index < PROCESSES; index++) start();
     for (const end of ends) await end; // those started meanwhile come at its end

@@ -33,7 +33,7 @@ test('release is safe to call twice and leaves nothing', async () => {
 
 test('the lock of a process that was killed is taken at once', async () => {
   const file = await lockPath();
-  const run = startScript('signal-host.ts', ['none', file], (line) => {
+  const run = await startScript('signal-host.ts', ['none', file], (line) => {
     if (line === 'ready') run.process.kill('SIGKILL');
   });
   expect(await run.end).toMatchObject({ signal: 'SIGKILL' });

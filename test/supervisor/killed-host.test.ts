@@ -51,7 +51,8 @@ test.runIf(process.platform === 'linux').each([...BEFORE, ...AFTER])(
   'a host killed at "%s" of a switch leaves both ids at one version, which the next host serves, and neither worker nor grandchild',
   async (moment) => {
     const { root, registry } = await openStore(GRANDCHILD);
-    expect(await startScript('switching-host.ts', [root, moment]).end).toMatchObject({ signal: 'SIGKILL' });
+    const host = await startScript('switching-host.ts', [root, moment]);
+    expect(await host.end).toMatchObject({ signal: 'SIGKILL' });
     expect(await expectWhole(root, registry)).toBe(BEFORE.includes(moment) ? '1' : '2');
     const { A } = await registry.active();
     expect(A?.barred).toBeUndefined(); // a trial that dies with its host has no verdict
@@ -64,7 +65,8 @@ test.runIf(process.platform === 'linux')(
   async () => {
     const run = async (plan: FileStepPlan) => {
       const { root, registry } = await openStore();
-      const end = await startScript('switching-host.ts', [root, JSON.stringify(plan)]).end;
+      const host = await startScript('switching-host.ts', [root, JSON.stringify(plan)]);
+      const end = await host.end;
       const version = await expectWhole(root, registry);
       const report = JSON.parse(end.stdout || 'null') as Report | null;
       return { ...end, report, version, where: `${JSON.stringify(plan)} ${end.stderr}` };

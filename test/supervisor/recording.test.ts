@@ -226,7 +226,7 @@ class Algorithm(BaseAlgorithm):
   test('of a host that was killed can be replayed and continued, and what was cut off is put away', async () => {
     const { registry, supervisor, inspect } = await candidate();
     const directory = path.join(await temporaryFolder(), 'recording');
-    const host = startScript('recording-host.ts', [registry.layout.root, directory]);
+    const host = await startScript('recording-host.ts', [registry.layout.root, directory]);
     onTestFinished(() => void host.process.kill('SIGKILL'));
     await vi.waitFor(async () => {
       const names = await readdir(path.join(directory, 'calls'));

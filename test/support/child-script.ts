@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { bundledScript } from './bundled-script.js';
 
 /** A script of this folder, run in a process of its own. */
 export interface ScriptRun {
@@ -10,12 +9,13 @@ export interface ScriptRun {
   end: Promise<{ exitCode: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }>;
 }
 
-/** Starts `test/support/<file>`, or a bundle of it, with arguments; `onLine` gets each line it prints. */
-export function startScript(file: string, args: string[], onLine?: (line: string) => void): ScriptRun {
-  const command = path.isAbsolute(file)
-    ? [file]
-    : ['--import', 'tsx', fileURLToPath(new URL(`./${file}`, import.meta.url))];
-  const child = spawn(process.execPath, [...command, ...args], {
+/** Starts `test/support/<file>` with arguments; `onLine` gets each line it prints. */
+export async function startScript(
+  file: string,
+  args: string[],
+  onLine?: (line: string) => void,
+): Promise<ScriptRun> {
+  const child = spawn(process.execPath, [await bundledScript(file), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
