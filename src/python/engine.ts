@@ -9,7 +9,7 @@ import type { Durability } from '../store/atomic-file.js';
 import { findCandidates, interpreterIn, placesLookedAt } from './interpreters/discovery.js';
 import { pythonIn } from './environments/environment-paths.js';
 import { describeEnvironment, makeEnvironment, readPyvenvCfg } from './environments/environment.js';
-import { FactsCache, type Probed } from './interpreters/facts.js';
+import { FactsCache, type Probed, type UnusablePython } from './interpreters/facts.js';
 import { installByLink, installFromWheels } from './wheels/install-link.js';
 import { installWithPip, type Installation } from './pip/install-pip.js';
 import { readRequirements } from './pip/requirements-file.js';
@@ -60,9 +60,12 @@ export class VenvEngine {
     return found;
   }
 
-  async *interpretersInTurn(options: OperationOptions): AsyncGenerator<Interpreter, void, undefined> {
+  async *interpretersInTurn(
+    options: { onUnusable?: (python: UnusablePython) => void } & OperationOptions,
+  ): AsyncGenerator<Interpreter, void, undefined> {
     for await (const probed of this.#probeAll(await this.#candidates(options), options, 'in turn')) {
       if (probed.ok) yield probed.interpreter;
+      else options.onUnusable?.({ path: probed.path, reason: probed.reason });
     }
   }
 

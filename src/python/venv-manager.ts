@@ -96,10 +96,13 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   }
 
   /**
-   * The same, each asked only when its turn comes: whoever stops early leaves the others alone.
+   * The same, each asked only when its turn comes: whoever stops early leaves the others alone. Those that were asked
+   * and cannot be used are told apart.
    * @internal
    */
-  async *interpretersInTurn(options: OperationOptions = {}): AsyncGenerator<Interpreter, void, undefined> {
+  async *interpretersInTurn(
+    options: { onUnusable?: (python: { path: string; reason: string }) => void } & OperationOptions = {},
+  ): AsyncGenerator<Interpreter, void, undefined> {
     yield* (await this.#engine.get()).interpretersInTurn(options);
   }
 

@@ -7,6 +7,7 @@ import type { Archive } from '../package/archive-types.js';
 import type { IntegrityPolicy } from '../package/integrity.js';
 import type { ArchiveLimits, Check, PackageInspection, ValidationReport } from '../package/types.js';
 import { placesLookedAt } from '../python/interpreters/discovery.js';
+import type { UnusablePython } from '../python/interpreters/facts.js';
 import type { VenvManager } from '../python/venv-manager.js';
 import { CheckList } from './check-list.js';
 import { CHECK_ORDER, PHASED_CHECKS, SMOKE_CHECKS, type CheckName } from './check-names.js';
@@ -152,11 +153,13 @@ export class ValidationEngine {
     signal: AbortSignal | undefined,
     integrity?: IntegrityCheck,
   ): Promise<Inspected> {
+    const venvs = this.#context.venvs();
+    const unusable: UnusablePython[] = [];
     const inspected = await inspectSource(source, {
       checks,
       signal,
-      interpreters: () => this.#context.venvs().interpretersInTurn({ signal }),
-      placesLookedAt: () => placesLookedAt({ given: this.#context.venvs().given }),
+      interpreters: () => venvs.interpretersInTurn({ signal, onUnusable: (python) => unusable.push(python) }),
+      lookedAt: () => ({ places: placesLookedAt({ given: venvs.given }), unusable }),
     });
     await integrity?.wheels(inspected);
     return inspected;

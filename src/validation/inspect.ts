@@ -7,7 +7,7 @@ import { listed, shown } from '../package/text.js';
 import type { Manifest, PackageInspection, Requirement } from '../package/types.js';
 import type { Interpreter } from '../python/types.js';
 import type { CheckList } from './check-list.js';
-import { judgeWheels } from './judge-wheels.js';
+import { judgeWheels, type LookedAt } from './judge-wheels.js';
 import type { PackageSource } from './package-source.js';
 import { readPart } from './read-part.js';
 import { readPythonNeed } from './python-need.js';
@@ -40,8 +40,8 @@ export interface InspectOptions extends OperationOptions {
   checks: CheckList;
   /** Interpreters to judge the wheels for, in the order of preference; as few are asked as will do. */
   interpreters: () => AsyncGenerator<Interpreter, void, undefined>;
-  /** Where interpreters are looked for, to be told when there is none. */
-  placesLookedAt: () => readonly string[];
+  /** What there is to tell when no interpreter was found. */
+  lookedAt: () => LookedAt;
 }
 
 /**
@@ -108,7 +108,7 @@ async function inspectParts(
       ? await judgeWheels(source, required, known, python, {
           checks,
           interpreters,
-          placesLookedAt: o.placesLookedAt,
+          lookedAt: o.lookedAt,
         })
       : undefined;
   if (!manifest) return { layout, inspection: undefined, warnings };

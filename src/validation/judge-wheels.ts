@@ -2,6 +2,7 @@ import { RunnerError } from '../errors.js';
 import { findUnmet, type KnownWheel, type UnmetRequirement } from '../package/resolution.js';
 import { listed, shown } from '../package/text.js';
 import type { PythonNeed } from '../package/types.js';
+import type { UnusablePython } from '../python/interpreters/facts.js';
 import { meetsVersion } from '../python/interpreters/python-version.js';
 import { tellingTags } from '../python/interpreters/tags.js';
 import type { Interpreter } from '../python/types.js';
@@ -12,6 +13,12 @@ import type { PackageRequirements } from './read-requirements.js';
 
 /** Tags of an interpreter that are worth reading in a message; a list has hundreds. */
 const TAGS_TOLD = 6;
+
+/** Where interpreters were looked for, and those that were there and cannot be used. */
+export interface LookedAt {
+  places: readonly string[];
+  unusable: readonly UnusablePython[];
+}
 
 /** An interpreter, and what of the package it could not install. */
 interface Judged {
@@ -32,7 +39,7 @@ export async function judgeWheels(
   { requirements, constraints }: PackageRequirements,
   known: KnownWheel[],
   python: PythonNeed,
-  o: { checks: CheckList; interpreters: AsyncIterable<Interpreter>; placesLookedAt: () => readonly string[] },
+  o: { checks: CheckList; interpreters: AsyncIterable<Interpreter>; lookedAt: () => LookedAt },
 ): Promise<Interpreter | undefined> {
   const { checks } = o;
   const judged: Judged[] = [];
@@ -57,7 +64,7 @@ export async function judgeWheels(
     return undefined;
   }
   if (judged.length === 0) {
-    checks.fail('python_compatible', noneFound(source, python, o.placesLookedAt()));
+    checks.fail('python_compatible', noneFound(source, python, o.lookedAt()));
     return undefined;
   }
   // The interpreter that comes closest tells the most.
@@ -83,14 +90,20 @@ function hasVersion({ version }: Interpreter, { pythonVersion }: PythonNeed): bo
 function noneFound(
   source: PackageSource,
   { pythonVersion }: PythonNeed,
-  places: readonly string[],
+  { places, unusable }: LookedAt,
 ): RunnerError {
   const wanted = pythonVersion === undefined ? '' : `, which asks for Python ${shown(pythonVersion)},`;
+  const broken = listed(
+    unusable.map(({ path, reason }) => `${path} (${reason})`),
+    '; ',
+  );
   return new RunnerError(
     'incompatible_python',
     `${source.path}${wanted} needs a Python, and no usable one, 3.8 or later, was found in ` +
-      `${listed(places) || 'any place: none was given'}. Install one there, or name one in the option python`,
-    { details: { path: source.path, interpreters: [] } },
+      `${listed(places) || 'any place: none was given'}. ` +
+      (broken === '' ? '' : `Not usable: ${broken}. `) +
+      'Install one there, or name one in the option python',
+    { details: { path: source.path, interpreters: [], unusable } },
   );
 }
 

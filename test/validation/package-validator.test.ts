@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -185,9 +185,25 @@ describe('inspect', () => {
       code: 'incompatible_python',
       message:
         `${file} needs a Python, and no usable one, 3.8 or later, was found in ${nowhere}. ` +
+        `Not usable: ${nowhere} (there is no such file). ` +
         'Install one there, or name one in the option python',
     });
   });
+
+  test.skipIf(process.platform === 'win32')(
+    'names the Pythons that are there and cannot be used, each with its reason',
+    async () => {
+      const broken = path.join(await temporaryFolder(), 'python3');
+      await writeFile(broken, '#!/bin/sh\necho "No module named encodings" >&2\nexit 1\n', { mode: 0o755 });
+      const lonely = new PackageValidator({ venvs: new VenvManager({ python: broken }) });
+      const reason = 'it is no Python that can be used (exit 1) No module named encodings';
+      await expect(lonely.inspect(await packageFile())).rejects.toMatchObject({
+        code: 'incompatible_python',
+        message: expect.stringContaining(`Not usable: ${broken} (${reason}). Install one there`) as string,
+        details: { interpreters: [], unusable: [{ path: broken, reason }] },
+      });
+    },
+  );
 
   test('a package whose wheels folder is empty and that requires nothing is legal', async () => {
     expect(await validator.inspect(await packageFile({ sdk: null, requirements: '' }))).toMatchObject({

@@ -9,9 +9,15 @@ import { FactsFile } from './facts-file.js';
 import type { PythonFacts } from './python-facts.js';
 import type { Interpreter } from '../types.js';
 
+/** A file that should be a Python, and why it cannot be used. */
+export interface UnusablePython {
+  path: string;
+  reason: string;
+}
+
 /** An interpreter that was asked: its facts, or why it cannot be used. */
 export type Probed =
-  { ok: true; facts: PythonFacts; interpreter: Interpreter } | { ok: false; path: string; reason: string };
+  { ok: true; facts: PythonFacts; interpreter: Interpreter } | ({ ok: false } & UnusablePython);
 
 const PROBE_TIMEOUT_MS = 20_000;
 
