@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import type { OperationOptions } from '../abort.js';
+import { checkTexts } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
 import type { RunnerError } from '../errors.js';
 import { Late } from '../late.js';
@@ -163,11 +164,12 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   /**
    * Deploys a package: a zip, or a stream of one, which lands in `zips/` when it has been deployed.
    *
-   * @throws RunnerError with the package's own fault (2001 to 2005), `already_installed` without `force`,
+   * @throws RunnerError `invalid_params`, with the package's own fault (2001 to 2005), `already_installed` without `force`,
    * `version_in_use`, `lock_timeout`, `aborted`, `closed`; `install_failed` with the system's error as its cause when
    * the disk is full or fails. Nothing is left in the store then.
    */
   async install(zip: string | Readable, o: InstallOptions = {}): Promise<RegistryEntry> {
+    if (!isStream(zip)) checkTexts('deployer.install(zip)', { zip });
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'install' };
     const { force = false, operator, fileName = UNNAMED_UPLOAD } = o;
     const tell = (check: Check) => {
@@ -196,10 +198,11 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   /**
    * Takes a version out of the store.
    *
-   * @throws RunnerError `not_found`; `unsafe_uninstall` (2007) while it is active or any live process runs it, unless
-   * forced; `lock_timeout`, `aborted`, `closed`
+   * @throws RunnerError `invalid_params`, `not_found`; `unsafe_uninstall` (2007) while it is active or any live process
+   * runs it, unless forced; `lock_timeout`, `aborted`, `closed`
    */
   async uninstall(name: string, version: string, o: UninstallOptions = {}): Promise<void> {
+    checkTexts('deployer.uninstall(name, version)', { name, version });
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'uninstall', name, version };
     const { force = false, operator } = o;
     await this.#operate(ref, o, async (tools) => {
@@ -240,9 +243,10 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
 
   /**
    * Hashes a deployed version again and names every file that is not as it was sealed.
-   * @throws RunnerError `not_found`, `aborted`, `closed`
+   * @throws RunnerError `invalid_params`, `not_found`, `aborted`, `closed`
    */
   async verify(name: string, version: string, o: OperationOptions = {}): Promise<DriftReport> {
+    checkTexts('deployer.verify(name, version)', { name, version });
     return this.#runner.during(o, 'verify', async (signal) =>
       (await this.#engine.get()).verify(name, version, { signal }),
     );
@@ -334,4 +338,9 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
       this.emit('error', { ...ref, error: asRunnerError(error, ref, 'watch') });
     }
   }
+}
+
+/** By its shape: the streams of other libraries are no instances of Node's class. */
+function isStream(zip: unknown): boolean {
+  return typeof zip === 'object' && zip !== null && 'pipe' in zip && 'destroy' in zip;
 }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
+import { checkObject, checkTexts } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import { Late } from '../late.js';
@@ -109,10 +110,11 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   /**
    * The first interpreter that accepts a wheel of every project and has the version asked for.
    *
-   * @throws RunnerError `incompatible_python` naming each wheel that fits none, the tags it wants, and for each
-   * interpreter looked at the tags it has
+   * @throws RunnerError `invalid_params`, `incompatible_python` naming each wheel that fits none, the tags it wants,
+   * and for each interpreter looked at the tags it has
    */
   async select(need: InterpreterNeed, options: OperationOptions = {}): Promise<Interpreter> {
+    checkObject('venvs.select(need)', need);
     return (await this.#engine.get()).select(need, options);
   }
 
@@ -126,15 +128,20 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
     dir: string,
     options: { interpreter: Interpreter; finalDir?: string } & OperationOptions,
   ): Promise<Venv> {
+    checkTexts('venvs.create(dir, { interpreter })', { dir });
+    checkObject('venvs.create(dir, { interpreter })', options);
+    checkObject('venvs.create(dir, { interpreter })', options.interpreter, ['path'], 'interpreter');
     return (await this.#engine.get()).create(dir, options);
   }
 
   /**
    * The environment that stands in `dir`.
    *
-   * @throws RunnerError `not_found` when there is none, `incompatible_python` when its base interpreter is gone
+   * @throws RunnerError `invalid_params`, `not_found` when there is none, `incompatible_python` when its base
+   * interpreter is gone
    */
   async load(dir: string, options: OperationOptions = {}): Promise<Venv> {
+    checkTexts('venvs.load(dir)', { dir });
     return (await this.#engine.get()).load(dir, options);
   }
 
@@ -144,13 +151,15 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    *
    * `options.wheels` is the folder of wheels,
    * `options.requirements` the requirements file.
-   * @throws RunnerError `incompatible_python` (2003) or `wheels_missing` (2004) with pip's own words, `install_failed`
-   * (2005) for anything else that goes wrong, `timeout`, `aborted`
+   * @throws RunnerError `invalid_params`, `incompatible_python` (2003) or `wheels_missing` (2004) with pip's own words,
+   * `install_failed` (2005) for anything else that goes wrong, `timeout`, `aborted`
    */
   async install(
     venv: Venv,
     options: { wheels: string; requirements: string } & OperationOptions,
   ): Promise<InstallReport> {
+    checkObject('venvs.install(venv, { wheels, requirements })', venv, ['dir'], 'venv');
+    checkObject('venvs.install(venv, { wheels, requirements })', options, ['wheels', 'requirements']);
     return (await this.#engine.get()).install(venv, options);
   }
 

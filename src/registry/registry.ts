@@ -1,4 +1,5 @@
 import { throwIfAborted, type OperationOptions } from '../abort.js';
+import { checkObject, checkTexts } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
 import type { ProcessIdentity } from '../process/identity.js';
 import { showAs } from '../readable.js';
@@ -80,10 +81,11 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   /**
    * Opens the store at `root`, making its folders if need be.
    *
-   * @throws RunnerError `store_failed` when the system refuses, `store_damaged` when a later version of the library wrote
-   * it in a shape unknown to this one, `lock_timeout`, `aborted`
+   * @throws RunnerError `invalid_params`, `store_failed` when the system refuses, `store_damaged` when a later version
+   * of the library wrote it in a shape unknown to this one, `lock_timeout`, `aborted`
    */
   static async open(root: string | StoreLayout, options: RegistryOptions = {}): Promise<Registry> {
+    if (!isLayout(root)) checkTexts('Registry.open(root)', { root });
     const { signal } = options;
     throwIfAborted(signal, 'open registry');
     const layout = typeof root === 'string' ? new StoreLayout(root) : root;
@@ -123,8 +125,13 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     return entries.filter((entry) => filter.state === undefined || entry.state === filter.state);
   }
 
-  /** One deployed version. */
+  /**
+   * One deployed version.
+   *
+   * @throws RunnerError `invalid_params` for an argument of the wrong type
+   */
   async get(name: string, version: string, o: OperationOptions = {}): Promise<RegistryEntry | undefined> {
+    checkTexts('registry.get(name, version)', { name, version });
     const { packages } = await this.#access.look(o);
     const entry = packages.find((found) => isSame(found, { name, version }));
     return entry && this.#withState(entry);
@@ -133,8 +140,8 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   /**
    * Binds product ids to a version: all of them or none.
    *
-   * @throws RunnerError `not_found`, `invalid_pid` for an id the version does not support, `activation_conflict` (2006)
-   * for one that another package serves
+   * @throws RunnerError `invalid_params`, `not_found`, `invalid_pid` for an id the version does not support,
+   * `activation_conflict` (2006) for one that another package serves
    */
   async activate(o: MappingChange & OperationOptions): Promise<ActiveMapping[]> {
     const mappings = await this.#map('activate', o, checkUnclaimed);
@@ -144,7 +151,8 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /**
    * Binds product ids to a version, also away from another package: all of them or none.
-   * @throws RunnerError `not_found`, `invalid_pid`, `version_barred` for a version that an id was taken back from
+   * @throws RunnerError `invalid_params`, `not_found`, `invalid_pid`, `version_barred` for a version that an id was
+   * taken back from
    */
   async switch(o: MappingChange & OperationOptions): Promise<ActiveMapping[]> {
     const mappings = await this.#map('switch', o, () => undefined);
@@ -152,8 +160,13 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     return mappings;
   }
 
-  /** Unbinds product ids: all of them or none. @throws RunnerError `not_found` for one that is not bound */
+  /**
+   * Unbinds product ids: all of them or none.
+   *
+   * @throws RunnerError `invalid_params`, `not_found` for one that is not bound
+   */
   async deactivate(o: { pids: string[]; operator?: string } & OperationOptions): Promise<void> {
+    checkObject('registry.deactivate({ pids })', o);
     const { operator, signal } = o;
     const pids = checkPids(o.pids);
     const removed = await this.#access.logged('deactivate', { pids, operator }, { signal }, (content) => {
@@ -164,8 +177,13 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     this.emit('deactivated', removed);
   }
 
-  /** Goes back to the version that served the product id before. @throws RunnerError `not_found` when there is none */
+  /**
+   * Goes back to the version that served the product id before.
+   *
+   * @throws RunnerError `invalid_params`, `not_found` when there is none
+   */
   async rollback(o: { pid: string; operator?: string } & OperationOptions): Promise<ActiveMapping> {
+    checkObject('registry.rollback({ pid })', o, ['pid']);
     const { operator, signal } = o;
     const [pid = ''] = checkPids([o.pid]);
     const mapping = await this.#access.logged(
@@ -209,9 +227,10 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /**
    * The version that serves a product id. Reads nothing again that has not changed.
-   * @throws RunnerError `not_found`
+   * @throws RunnerError `invalid_params`, `not_found`
    */
   async resolve(pid: string, o: OperationOptions = {}): Promise<RegistryEntry> {
+    checkTexts('registry.resolve(pid)', { pid });
     const content = await this.#access.look(o);
     const { name, version } = findMapping(content, pid);
     return structuredClone(findEntry(content, name, version));
@@ -275,9 +294,10 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * uninstall and a replacement look for marks and take the version away under it too, so that a version in use is
    * there, and stays.
    *
-   * @throws RunnerError `not_found`, `lock_timeout`, `store_failed`, `aborted`
+   * @throws RunnerError `invalid_params`, `not_found`, `lock_timeout`, `store_failed`, `aborted`
    */
   async use(name: string, version: string, o: OperationOptions = {}): Promise<VersionUse> {
+    checkTexts('registry.use(name, version)', { name, version });
     findEntry(await this.#access.look(o), name, version); // of what is not there nobody need wait for the lock
     let use: VersionUse | undefined;
     try {
@@ -291,8 +311,13 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     }
   }
 
-  /** Live processes that use a version, on this host or another. */
+  /**
+   * Live processes that use a version, on this host or another.
+   *
+   * @throws RunnerError `invalid_params` for an argument of the wrong type
+   */
   async users(name: string, version: string, o: OperationOptions = {}): Promise<ProcessIdentity[]> {
+    checkTexts('registry.users(name, version)', { name, version });
     throwIfAborted(o.signal, 'look-up');
     return this.#access.usersOf(name, version);
   }
@@ -316,10 +341,11 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   }
 
   async #map(
-    operation: string,
+    operation: 'activate' | 'switch',
     o: MappingChange & OperationOptions,
     check: (content: RegistryContent, change: MappingChange) => void,
   ): Promise<ActiveMapping[]> {
+    checkObject(`registry.${operation}({ name, version, pids })`, o, ['name', 'version']);
     const { name, version, operator, force, signal } = o;
     const change = { name, version, pids: checkPids(o.pids), operator };
     return this.#access.logged(operation, { ...change, force }, { signal }, (content) => {
@@ -340,4 +366,9 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     if ((await this.#access.usersOf(entry.name, entry.version)).length > 0) copy.state = 'running';
     return copy;
   }
+}
+
+/** By its shape: that of another copy of the library is no instance of this one's class. */
+function isLayout(root: unknown): boolean {
+  return typeof root === 'object' && root !== null && 'root' in root;
 }

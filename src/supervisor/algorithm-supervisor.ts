@@ -1,4 +1,5 @@
 import { throwIfAborted, type OperationOptions } from '../abort.js';
+import { checkObject, checkTexts } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import { FramePool } from '../frames/frame-pool.js';
@@ -88,11 +89,12 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * Starts the workers of a version and resolves when all are ready. One that is started already keeps its workers;
    * an open circuit is closed by this, as by {@link AlgorithmSupervisor.resetCircuit}.
    *
-   * @throws RunnerError `not_found`, `start_failed` (with the last lines of the worker's stderr), `timeout` for a
-   * handshake or a model that takes too long, `aborted`, `closed`. Nothing of a failed start is left.
+   * @throws RunnerError `invalid_params`, `not_found`, `start_failed` (with the last lines of the worker's stderr),
+   * `timeout` for a handshake or a model that takes too long, `aborted`, `closed`. Nothing of a failed start is left.
    */
   async start(name: string, version: string, o: { workers?: number } & OperationOptions = {}): Promise<void> {
     this.#gate.check('start');
+    checkTexts('supervisor.start(name, version)', { name, version });
     throwIfAborted(o.signal, 'start');
     const { workers = this.policy.workers, signal } = o;
     checkWorkers(workers);
@@ -102,8 +104,11 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   /**
    * Stops the workers of a version: calls that wait are rejected with `closed`, those that run are finished first.
    * Does nothing when the version is not started. With `signal` the wait ends early, and so do the calls that run.
+   *
+   * @throws RunnerError `invalid_params` for an argument of the wrong type
    */
   async stop(name: string, version: string, o: OperationOptions = {}): Promise<void> {
+    checkTexts('supervisor.stop(name, version)', { name, version });
     throwIfAborted(o.signal, 'stop');
     await this.#engine.made?.stop(name, version, o.signal);
   }
@@ -112,10 +117,12 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * What the algorithm says of itself (`get_info()`; phased generation). Where the package's adapter has no `info`
    * phase, its code is asked by a probe in the version's own environment.
    *
-   * @throws RunnerError `unsupported_phase` for the execute-only generation, `not_found`, and as {@link AlgorithmSupervisor.execute}
+   * @throws RunnerError `invalid_params`, `unsupported_phase` for the execute-only generation, `not_found`, and as
+   * {@link AlgorithmSupervisor.execute}
    */
   async info(name: string, version: string, o: OperationOptions = {}): Promise<AlgorithmInfo> {
     this.#gate.check('info');
+    checkTexts('supervisor.info(name, version)', { name, version });
     throwIfAborted(o.signal, 'info');
     return (await this.#engine.get()).info(name, version, o.signal);
   }
@@ -144,10 +151,11 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * Lets the algorithm forget a session, at every worker that had a call of it (the `reset` phase, where the adapter
    * has one; the other SDKs keep nothing from one call to the next).
    *
-   * @throws RunnerError as {@link AlgorithmSupervisor.execute}
+   * @throws RunnerError `invalid_params`, as {@link AlgorithmSupervisor.execute}
    */
   async reset(session: { id: string }, o: OperationOptions = {}): Promise<void> {
     this.#gate.check('reset');
+    checkObject('supervisor.reset({ id })', session, ['id']);
     throwIfAborted(o.signal, 'reset');
     await this.#engine.made?.reset(session.id, o.signal);
   }
@@ -165,20 +173,22 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * A trial belongs to the supervisor that began it: when that is closed or its process dies, the trial is over without a
    * verdict, and the new version stays. Ids that nobody served before are not on trial: there is nothing to go back to.
    *
-   * @throws RunnerError `invalid_params`, `not_found`, `invalid_pid`, `version_barred`, `start_failed`, `timeout`, `aborted`, `closed`,
-   * and what the warm-up call fails with
+   * @throws RunnerError `invalid_params`, `not_found`, `invalid_pid`, `version_barred`, `start_failed`, `timeout`,
+   * `aborted`, `closed`, and what the warm-up call fails with
    */
   async switch(o: SwitchOptions): Promise<void> {
     this.#gate.check('switch');
+    checkObject('supervisor.switch({ name, version, pids })', o, ['name', 'version']);
     await (await this.#engine.get()).switcher.switch(o);
   }
 
   /**
    * Goes back to the version that served a product id before, or to any that is kept, by the same warm path.
-   * @throws RunnerError as {@link AlgorithmSupervisor.switch}
+   * @throws RunnerError `invalid_params`, as {@link AlgorithmSupervisor.switch}
    */
   async rollback(o: RollbackOptions): Promise<void> {
     this.#gate.check('rollback');
+    checkObject('supervisor.rollback({ pid })', o, ['pid']);
     await (await this.#engine.get()).switcher.rollback(o);
   }
 
@@ -190,6 +200,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async shadow(o: ShadowOptions): Promise<Shadow> {
     this.#gate.check('shadow');
+    checkObject('supervisor.shadow({ name, version })', o, ['name', 'version']);
     return (await this.#engine.get()).onlookers.shadow(o);
   }
 
@@ -202,6 +213,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async record(o: RecordOptions): Promise<Recording> {
     this.#gate.check('record');
+    checkObject('supervisor.record({ directory })', o, ['directory']);
     return (await this.#engine.get()).onlookers.record(o);
   }
 
@@ -209,16 +221,23 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * Makes the calls of a recording again at any deployed version, one after the other, and compares the answers with
    * the recorded ones. A version that is started for this alone is stopped afterwards.
    *
-   * @throws RunnerError `invalid_params` for a folder that is no recording, `not_found`, `start_failed`, `aborted`, `closed`
+   * @throws RunnerError `invalid_params` for a folder that is no recording, `not_found`, `start_failed`, `aborted`,
+   * `closed`
    */
   async replay(o: ReplayOptions): Promise<ComparisonReport> {
     this.#gate.check('replay');
+    checkObject('supervisor.replay({ directory, name, version })', o, ['directory', 'name', 'version']);
     return (await this.#engine.get()).replay(o);
   }
 
-  /** Closes the circuit of a version by hand; resolves when a worker is ready. */
+  /**
+   * Closes the circuit of a version by hand; resolves when a worker is ready.
+   *
+   * @throws RunnerError `invalid_params` for an argument of the wrong type
+   */
   async resetCircuit(name: string, version: string, o: OperationOptions = {}): Promise<void> {
     this.#gate.check('resetCircuit');
+    checkTexts('supervisor.resetCircuit(name, version)', { name, version });
     await this.#engine.made?.resetCircuit(name, version, o.signal);
   }
 

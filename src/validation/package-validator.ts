@@ -1,4 +1,5 @@
 import { throwIfAborted, type OperationOptions } from '../abort.js';
+import { checkTexts } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
 import { Late } from '../late.js';
 import { showAs } from '../readable.js';
@@ -77,8 +78,9 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
    * What a package is, from its central directory and its small text entries alone: nothing is written, nothing of
    * the package runs. Interpreters of this machine are asked what wheels they take, once.
    *
-   * @throws RunnerError at the first fault: `invalid_zip` (2001), `manifest_missing` (2002), `incompatible_python`
-   * (2003), `wheels_missing` (2004), `install_failed` for a requirement that reaches outside; `aborted`
+   * @throws RunnerError `invalid_params`, at the first fault: `invalid_zip` (2001), `manifest_missing` (2002),
+   * `incompatible_python` (2003), `wheels_missing` (2004), `install_failed` for a requirement that reaches outside;
+   * `aborted`
    */
   async inspect(zip: string, o: OperationOptions = {}): Promise<PackageInspection> {
     const { inspection, archive } = await this.open(zip, o);
@@ -86,8 +88,13 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
     return inspection;
   }
 
-  /** {@link PackageValidator.inspect} that leaves the archive open, to be unpacked. Throws the same. */
+  /**
+   * {@link PackageValidator.inspect} that leaves the archive open, to be unpacked. Throws the same.
+   *
+   * @throws RunnerError `invalid_params` for an argument of the wrong type
+   */
   async open(zip: string, o: OperationOptions = {}): Promise<OpenedPackage> {
+    checkTexts('validator.inspect(zip)', { zip });
     return (await this.#engine.get()).open(zip, o);
   }
 
@@ -97,9 +104,10 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
    * own environment.
    *
    * @returns the report of everything found; `error` is what an install would reject with
-   * @throws RunnerError `aborted` alone: every fault of the package is in the report
+   * @throws RunnerError `invalid_params`, `aborted` alone: every fault of the package is in the report
    */
   async validate(target: string, o: OperationOptions = {}): Promise<ValidationReport> {
+    checkTexts('validator.validate(target)', { target });
     throwIfAborted(o.signal, `validation of ${target}`);
     const report = await (await this.#engine.get()).validate(target, o);
     this.emit('report', report);

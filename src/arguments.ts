@@ -1,0 +1,37 @@
+import { RunnerError } from './errors.js';
+
+/**
+ * Refuses arguments that are no text. Whoever types at a REPL or writes plain JavaScript has no types to tell; `not_found`
+ * for a version "undefined" would send them looking in the wrong place.
+ *
+ * @param call - as it is to be made: `registry.get(name, version)`
+ * @throws RunnerError `invalid_params` naming call and argument
+ */
+export function checkTexts(call: string, texts: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(texts)) {
+    if (typeof value !== 'string') throw refused(call, name, `must be a string, not ${kindOf(value)}`);
+  }
+}
+
+/** The same for what comes as one object, of which `texts` must be strings. */
+export function checkObject(
+  call: string,
+  value: unknown,
+  texts: readonly string[] = [],
+  name = 'its argument',
+): void {
+  if (typeof value !== 'object' || value === null) {
+    throw refused(call, name, `must be an object, not ${kindOf(value)}`);
+  }
+  const given = value as Record<string, unknown>;
+  checkTexts(call, Object.fromEntries(texts.map((name) => [name, given[name]])));
+}
+
+function refused(call: string, name: string, fault: string): RunnerError {
+  return new RunnerError('invalid_params', `${call}: ${name} ${fault}`, { details: { path: name } });
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  return typeof value === 'object' ? (Array.isArray(value) ? 'a list' : 'an object') : `a ${typeof value}`;
+}
