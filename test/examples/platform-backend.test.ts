@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { chromium, type Browser } from 'playwright-core';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { PNG } from 'pngjs';
 import { expect, onTestFinished, test } from 'vitest';
 import { listen } from '../../examples/platform-backend/main.js';
 import { buildPackage } from '../../src/testing/index.js';
 import { packBoardCheck } from '../../examples/quickstart/package.js';
 import { drawBoard } from '../../examples/quickstart/board.js';
-import { writePng } from '../../examples/quickstart/picture.js';
+import { fill, writePng } from '../../examples/quickstart/picture.js';
 import { repositoryFile } from '../support/run-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
@@ -33,6 +34,27 @@ async function openBrowser(): Promise<Browser> {
   return browser;
 }
 
+/** What is seen in the middle of a pixel of the picture, boxes and all. */
+async function colourSeen(page: Page, x: number, y: number): Promise<number[]> {
+  const canvas = page.locator('#picture');
+  await canvas.scrollIntoViewIfNeeded();
+  const [seen, width] = [await canvas.boundingBox(), await canvas.getAttribute('width')];
+  const scale = (seen?.width ?? 0) / Number(width);
+  const at = { x: (seen?.x ?? 0) + (x + 0.5) * scale, y: (seen?.y ?? 0) + (y + 0.5) * scale };
+  const shot = await page.screenshot({
+    clip: { x: Math.round(at.x), y: Math.round(at.y), width: 1, height: 1 },
+  });
+  return [...PNG.sync.read(shot).data.subarray(0, 3)];
+}
+
+/** A black picture, one bit a pixel. */
+function bitmapFile(width: number, height: number): Buffer {
+  const bytes = Buffer.alloc(62 + Math.ceil(width / 32) * 4 * height);
+  bytes.write('BM');
+  bytes.set(new Uint8Array(new Uint32Array([bytes.length, 0, 62, 40, width, height, 0x10001]).buffer), 2);
+  return bytes;
+}
+
 test.skipIf(!isThere)(
   `the page uploads a package, activates it, inspects a picture, draws the box and switches${isThere ? '' : ` (skipped: there is no ${executable})`}`,
   { timeout: 300_000 },
@@ -44,6 +66,19 @@ test.skipIf(!isThere)(
     await writeFile(newer, await buildPackage({ name: 'board-check', version: '1.1.0', pids: ['BOARD-7'] }));
     const picture = path.join(folder, 'board.png');
     await writePng(picture, drawBoard({ seed: 3, without: 'R2' }));
+    const bright = drawBoard({ seed: 1 });
+    for (const x of [0, 616])
+      for (const y of [0, 456]) fill(bright, { x, y, width: 24, height: 24 }, [255, 255, 255]);
+    const corners = path.join(folder, 'corners.png');
+    await writePng(corners, bright);
+    const good = path.join(folder, 'good.png');
+    await writePng(good, drawBoard({ seed: 2 }));
+    const large = path.join(folder, 'large.bmp');
+    await writeFile(large, bitmapFile(8001, 8000));
+    const small = path.join(folder, 'small.bmp');
+    await writeFile(small, bitmapFile(64, 48));
+    const text = path.join(folder, 'notes.txt');
+    await writeFile(text, 'not a picture');
     const { url, close } = await listen(path.join(folder, 'station'), 0);
     onTestFinished(close);
 
@@ -54,10 +89,28 @@ test.skipIf(!isThere)(
       page.screenshot({ path: path.join(shots, `${name}.png`), fullPage: true });
     const thrown: Error[] = [];
     page.on('pageerror', (error) => thrown.push(error));
+    const elsewhere: string[] = [];
+    page.on('request', (request) => {
+      if (!request.url().startsWith(url) && !request.url().startsWith('data:')) elsewhere.push(request.url());
+    });
+    const heightOf = async (selector: string) => (await page.locator(selector).boundingBox())?.height;
+    /** Inspects a file; what the verdict then says, as a screen reader is told it. */
+    const verdictOf = async (file: string, verdict: string) => {
+      await page.setInputFiles('#picture-file', file);
+      const shown = page
+        .locator(`#verdict[data-verdict="${verdict}"]`)
+        .filter({ hasText: path.basename(file) });
+      await shown.waitFor(PATIENCE);
+      await page.locator('#picture-file:enabled').waitFor({ state: 'attached' });
+      return page.getByRole('status').filter({ hasText: verdict }).textContent();
+    };
 
     await page.goto(url);
     await page.getByText('Nothing is deployed yet').waitFor();
     await shoot('1-empty');
+    expect(await page.locator('#picture').isVisible()).toBe(false);
+    expect(await verdictOf(picture, 'FAULT')).toMatch(/activate it for a product first/);
+    const before = [await heightOf('#drop'), await heightOf('#verdict'), await heightOf('#view')];
     await page.setInputFiles('#package-file', zip);
     await page.getByText('board-check 1.0.0 installed').waitFor(PATIENCE);
     expect(await page.evaluate(`document.querySelector('#progress').value`)).toBe(1);
@@ -65,16 +118,36 @@ test.skipIf(!isThere)(
     await page.getByRole('cell', { name: 'BOARD-7' }).waitFor(PATIENCE);
     expect(await page.inputValue('#pid')).toBe('BOARD-7');
 
-    await page.setInputFiles('#picture-file', picture);
-    await page.locator('[data-verdict="NG"]').waitFor(PATIENCE);
-    const colour = await page.evaluate(
-      `[...document.querySelector('#picture').getContext('2d').getImageData(352, 288, 1, 1).data].slice(0, 3)`,
+    await page.focus('#picture-file');
+    expect(await verdictOf(picture, 'NG')).toMatch(
+      /NG\s+1 place unlike the reference\s+board\.png · BOARD-7/,
     );
-    expect(colour).toEqual([229, 57, 53]);
+    expect(await colourSeen(page, 352, 288)).toEqual([229, 57, 53]);
     expect(await page.locator('#boxes li').count()).toBe(1);
     await page.locator('#workers [data-state="idle"]').waitFor(PATIENCE);
     await page.locator('#packages [data-state="running"]').waitFor(PATIENCE);
     await shoot('2-inspection');
+    expect(await page.evaluate('document.activeElement.id')).toBe('picture-file');
+
+    await verdictOf(corners, 'NG');
+    const outside = await page.evaluate(`(() => {
+      const frame = document.querySelector('#picture').getBoundingClientRect();
+      return [...document.querySelectorAll('.label')].map((label) => {
+        const { left, top, right, bottom } = label.getBoundingClientRect();
+        return Math.max(frame.left - left, frame.top - top, right - frame.right, bottom - frame.bottom) > 0.5;
+      });
+    })()`);
+    expect(outside).toEqual([false, false, false, false]);
+    await shoot('3-corners');
+    expect(await verdictOf(good, 'OK')).toMatch(/Nothing found/);
+    for (const [file, fault] of [
+      [small, /algorithm error: the picture is 64x48, the reference 640x480/],
+      [text, /notes\.txt is not a picture: choose a PNG/],
+      [large, /large\.bmp is 8001 × 8000, .* crop it or scale it down/],
+    ] as const) {
+      expect(await verdictOf(file, 'FAULT')).toMatch(fault);
+    }
+    expect(await page.locator('#picture').isVisible()).toBe(false);
 
     await page.setInputFiles('#package-file', newer);
     await page.getByText('board-check 1.1.0 installed').waitFor(PATIENCE);
@@ -82,14 +155,16 @@ test.skipIf(!isThere)(
     const row = page.getByRole('row').filter({ hasText: '1.1.0' }).filter({ hasText: 'BOARD-7' });
     await row.waitFor(PATIENCE);
     await page.locator('#workers').getByText('1.1.0').waitFor(PATIENCE);
-    await shoot('3-switched');
+    await shoot('4-switched');
 
     await page.setInputFiles('#package-file', picture);
     const alert = page.getByRole('alert');
     await alert.getByText('invalid zip 2001').waitFor(PATIENCE);
     expect(await alert.textContent()).toMatch(/not a zip/);
-    await shoot('4-refused');
+    await shoot('5-refused');
+    expect([await heightOf('#drop'), await heightOf('#verdict'), await heightOf('#view')]).toEqual(before);
     expect(thrown).toEqual([]);
+    expect(elsewhere).toEqual([]);
   },
 );
 
