@@ -122,7 +122,9 @@ function completeQuoted(session: REPLServer, words: () => Promise<string[]>): vo
     const quoted = /(['"`])([^'"`]*)$/.exec(line);
     // An even number of quotes: the last one closes.
     if (!quoted || (line.split(quoted[1] ?? '').length - 1) % 2 === 0) {
-      completer(line, done);
+      // The path that the line ends with: Node 24 completes an expression only if it stands alone.
+      const [path = ''] = /[\w$.]*$/.exec(line) ?? [];
+      completer(path.startsWith('.') ? line : path, done);
       return;
     }
     const begun = quoted[2] ?? '';

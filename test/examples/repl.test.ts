@@ -50,6 +50,8 @@ test('Tab completes members of the library, and what is in the store between quo
   const { enter, complete, zips } = await openSession();
   expect(await complete('deployer.unin')).toContain('deployer.uninstall');
   expect(await complete('await registry.li')).toContain('registry.list');
+  expect(await complete('console.log(registry.li')).toContain('registry.list');
+  expect(await complete('.hel')).toEqual(['help']);
   expect(await complete('AlgorithmS')).toEqual(['AlgorithmSupervisor']);
   expect(await complete(`await deployer.install('${zips}`)).toEqual([path.join(zips, 'sample.zip')]);
   await enter(
