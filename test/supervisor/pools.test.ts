@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { SupervisorPolicy } from '../../src/supervisor/policy.js';
 import { CALL_CHANNEL } from '../../src/supervisor/calls/tracing.js';
 import type { InspectionRequest, InspectionResult, SupervisedState } from '../../src/supervisor/types.js';
+import { FakeWorker, TemporaryStore } from '../../src/testing/index.js';
 import { deployVersion, openSupervised } from '../support/deployed-version.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 
@@ -43,27 +44,45 @@ test('forty calls at once over three workers are each answered with their own re
   expect(supervisor.status()[0]).toMatchObject({ inFlight: 0, queued: 0, latency: { count: 40 } });
 });
 
+/** As `open`, with a worker that holds a call until it is told to answer, in place of one that sleeps. */
+async function openHeld(policy: Partial<SupervisorPolicy> = {}) {
+  const store = await TemporaryStore.open();
+  onTestFinished(() => store[Symbol.asyncDispose]());
+  const fake = new FakeWorker();
+  await store.deploy({ ...target, worker: fake });
+  const supervisor = store.supervise({ policy });
+  const ask = () => supervisor.execute({ target, stepIndex: 1, image });
+  return { fake, supervisor, ask };
+}
+
 test('a full queue refuses the next call at once with queue_full, and finishes what it has', async () => {
-  const { ask, supervisor } = await open({ maxQueue: 2 });
+  const { ask, supervisor, fake } = await openHeld({ maxQueue: 2 });
   await ask();
-  const taken = [ask({ sleep_ms: 1_500 }), ask(), ask()];
+  const held = fake.hold();
+  const taken = [ask(), ask(), ask()];
+  const call = await held;
   await expect.poll(() => supervisor.status()[0]).toMatchObject({ inFlight: 1, queued: 2 });
   await expect(ask()).rejects.toMatchObject({ code: 'queue_full' });
   expect(supervisor.status()[0]).toMatchObject({ inFlight: 1, queued: 2, state: 'executing' });
-  await Promise.all(taken);
+  call.answer({});
+  const results = await Promise.all(taken);
+  expect(results.map(({ status }) => status)).toEqual(['OK', 'OK', 'OK']);
 });
 
 test('a call for a version that is being stopped lets the one that runs there finish, and starts the version anew', async () => {
-  const { ask, supervisor } = await open();
+  const { ask, supervisor, fake } = await openHeld();
   await ask();
-  const running = ask({ sleep_ms: 1_500 });
-  await expect.poll(() => supervisor.status()[0]?.inFlight).toBe(1);
+  const held = fake.hold();
+  const running = ask();
+  const call = await held;
   const stopped = supervisor.stop('sample', '1.0.0');
   const next = ask();
-  const first = await running;
-  expect(first).toMatchObject({ status: 'OK', attempts: 1 });
+  await expect.poll(() => supervisor.status()[0]?.state).toBe('stopping');
+  call.answer({});
+  expect(await running).toMatchObject({ status: 'OK', attempts: 1 });
   await stopped;
-  expect(debugOf(await next).worker_pid).not.toBe(debugOf(first).worker_pid);
+  expect(await next).toMatchObject({ status: 'OK', attempts: 1 });
+  expect(fake.calls.map(({ process }) => fake.processes.indexOf(process))).toEqual([0, 0, 1]);
 });
 
 test('a call for a version that is being stopped waits for that no longer than its limit, or than its caller', async () => {
