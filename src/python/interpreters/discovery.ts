@@ -168,6 +168,19 @@ async function isFile(file: string): Promise<boolean> {
   return found?.isFile() ?? false;
 }
 
+/** Numbers in names by their value. Not `localeCompare`: the first one of a process takes 10 ms to load its tables. */
 function newestFirst(a: string, b: string): number {
-  return b.localeCompare(a, 'en', { numeric: true });
+  const [left, right] = [a, b].map((name) => name.toLowerCase().match(/\d+|\D+/g) ?? []);
+  for (let index = 0; ; index++) {
+    const [one, other] = [left?.[index], right?.[index]];
+    if (one === other) {
+      if (one === undefined) return 0;
+      continue;
+    }
+    if (one === undefined) return 1;
+    if (other === undefined) return -1;
+    const byValue = Number(other) - Number(one); // NaN where one is no number
+    if (byValue) return byValue;
+    if (isNaN(byValue)) return one < other ? 1 : -1;
+  }
 }
