@@ -30,6 +30,8 @@ export interface DirectoryEntry extends ArchiveEntry {
   readonly recordEnd: number;
   /** Position of the local header. */
   readonly offset: number;
+  /** Which it is of all, as they lie in the file. */
+  ordinal: number;
 }
 
 /** Unix and macOS (APPNOTE 4.4.2). */
@@ -71,7 +73,7 @@ export function readDirectory(
   let at = 0;
   for (let index = 0; index < count; index++) {
     const next = recordEnd(archive, view, at, index);
-    entries.push(readRecord(archive, directory, view, text, at, next));
+    entries.push(readRecord(archive, directory, view, text, at, next, index));
     at = next;
   }
   if (at !== directory.length) {
@@ -114,6 +116,7 @@ function readRecord(
   text: string,
   at: number,
   end: number,
+  ordinal: number,
 ): DirectoryEntry {
   const flags = view.getUint16(at + 8, true);
   const nameStart = at + CENTRAL_HEADER_BYTES;
@@ -157,6 +160,7 @@ function readRecord(
     recordStart: at,
     recordEnd: end,
     offset: sizes.offset,
+    ordinal, // until it is known that they lie in another order
   };
 }
 

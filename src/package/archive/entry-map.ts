@@ -40,7 +40,10 @@ export function mapEntries(
     before = entry.offset;
     spans.push({ entry, start: entry.offset, end: directoryStart, dataStart: undefined });
   }
-  if (!isInOrder) spans.sort((a, b) => a.start - b.start);
+  if (!isInOrder) {
+    spans.sort((a, b) => a.start - b.start);
+    for (const [ordinal, { entry }] of spans.entries()) entry.ordinal = ordinal;
+  }
   const last = spans.at(-1);
   if (last && last.start > directoryStart) {
     throw zipFault(archive, `is said to start at byte ${last.start}, behind the directory`, last.entry.name);

@@ -36,6 +36,8 @@ export interface LoadedArchive {
   directoryStart: number;
   /** In the order of the directory. */
   entries: DirectoryEntry[];
+  /** The same, by name. */
+  names: NameTree<DirectoryEntry>;
   /** In the order in which they lie. */
   spans: EntrySpan[];
   checker: EntryChecker;
@@ -58,16 +60,16 @@ export async function loadArchive(path: string, options: LoadOptions): Promise<L
     const text = directory.toString('latin1');
     const entries = readDirectory(path, directory, text, location.entries);
     const unpackedBytes = checkUnpackedSizes(path, limits, entries);
-    const names = new NameTree();
-    for (const { name, isDirectory } of entries) {
-      const collision = names.add(name, isDirectory);
-      if (collision !== undefined) throw zipFault(path, collision, name);
+    const names = new NameTree<DirectoryEntry>();
+    for (const entry of entries) {
+      const collision = names.add(entry);
+      if (collision !== undefined) throw zipFault(path, collision, entry.name);
       // A name of a kilobyte stands for five hundred folders, each of which would be made.
       if (names.folderCount > limits.maxEntries) {
         throw zipFault(
           path,
           `makes, with those before it, more than the ${limits.maxEntries} folders permitted`,
-          name,
+          entry.name,
           beyond('maxEntries'),
         );
       }
@@ -75,7 +77,16 @@ export async function loadArchive(path: string, options: LoadOptions): Promise<L
     const spans = mapEntries(path, entries, location.offset);
     const checker = new EntryChecker(source, spans, text);
     if (!options.lazy) await checker.checkIfCheap(signal);
-    return { source, directory, directoryStart: location.offset, entries, spans, checker, unpackedBytes };
+    return {
+      source,
+      directory,
+      directoryStart: location.offset,
+      entries,
+      names,
+      spans,
+      checker,
+      unpackedBytes,
+    };
   } catch (error) {
     await source.close();
     throw error;

@@ -1,13 +1,18 @@
+/** A path, and what is there. */
+export interface Named {
+  readonly name: string;
+  readonly isDirectory: boolean;
+}
+
 /**
  * The paths of an archive as the most forgetful file system would keep them: letter case and Unicode form are folded,
  * and characters without a width are dropped, so that two names meet here if they meet anywhere.
  */
-export class NameTree {
-  /** Names as written by their folded form; strings alone, for there may be very many. */
-  readonly #files = new Map<string, string>();
-  readonly #folders = new Map<string, string>();
-  /** Folders that are there only because something lies in them. */
-  readonly #implied = new Set<string>();
+export class NameTree<T extends Named = Named> {
+  /** What was added, by its folded name: the look-up by name as well, as a second map would cost as much again. */
+  readonly #files = new Map<string, T>();
+  /** Those that are there only because something lies in them have their name alone. */
+  readonly #folders = new Map<string, T | string>();
   /** Folders seen in exactly this spelling: most entries share their folder with the one before. */
   readonly #spelled = new Set<string>();
 
@@ -16,15 +21,23 @@ export class NameTree {
     return this.#folders.size;
   }
 
+  /** What was added with exactly this name. */
+  get(name: string): T | undefined {
+    const key = foldName(name);
+    const found = this.#files.get(key) ?? this.#folders.get(key);
+    return typeof found === 'object' && found.name === name ? found : undefined;
+  }
+
   /**
    * Adds a path.
    * @returns what it collides with, or undefined when it stands alone.
    */
-  add(name: string, isDirectory: boolean): string | undefined {
+  add(item: T): string | undefined {
+    const { name } = item;
     const parentEnd = name.lastIndexOf('/');
     return (
       (parentEnd > 0 ? this.#addFolder(name.slice(0, parentEnd)) : undefined) ??
-      (isDirectory ? this.#putFolder(name) : this.#putFile(name))
+      (item.isDirectory ? this.#putFolder(item) : this.#putFile(item))
     );
   }
 
@@ -37,22 +50,23 @@ export class NameTree {
     return collision;
   }
 
-  #putFile(name: string): string | undefined {
+  #putFile(item: T): string | undefined {
+    const { name } = item;
     const key = foldName(name);
     const folder = this.#folders.get(key);
-    if (folder !== undefined) return folder === name ? BOTH : collidesWith(folder);
+    if (folder !== undefined) return nameOf(folder) === name ? BOTH : collidesWith(nameOf(folder));
     const file = this.#files.get(key);
-    if (file !== undefined) return file === name ? TWICE : collidesWith(file);
-    this.#files.set(key, name);
+    if (file !== undefined) return file.name === name ? TWICE : collidesWith(file.name);
+    this.#files.set(key, item);
     return undefined;
   }
 
-  #putFolder(name: string): string | undefined {
-    const key = foldName(name);
-    const collision = this.#collisionOfFolder(key, name);
+  #putFolder(item: T): string | undefined {
+    const key = foldName(item.name);
+    const collision = this.#collisionOfFolder(key, item.name);
     if (collision !== undefined) return collision;
-    if (this.#folders.has(key)) return this.#implied.delete(key) ? undefined : TWICE;
-    this.#folders.set(key, name);
+    if (typeof this.#folders.get(key) === 'object') return TWICE;
+    this.#folders.set(key, item);
     return undefined;
   }
 
@@ -60,19 +74,20 @@ export class NameTree {
     const key = foldName(name);
     const collision = this.#collisionOfFolder(key, name);
     if (collision !== undefined) return collision;
-    if (!this.#folders.has(key)) {
-      this.#folders.set(key, name);
-      this.#implied.add(key);
-    }
+    if (!this.#folders.has(key)) this.#folders.set(key, name);
     return undefined;
   }
 
   #collisionOfFolder(key: string, name: string): string | undefined {
     const file = this.#files.get(key);
-    if (file !== undefined) return file === name ? BOTH : collidesWith(file);
+    if (file !== undefined) return file.name === name ? BOTH : collidesWith(file.name);
     const folder = this.#folders.get(key);
-    return folder === undefined || folder === name ? undefined : collidesWith(folder);
+    return folder === undefined || nameOf(folder) === name ? undefined : collidesWith(nameOf(folder));
   }
+}
+
+function nameOf(folder: Named | string): string {
+  return typeof folder === 'string' ? folder : folder.name;
 }
 
 const TWICE = 'is there twice';
@@ -82,8 +97,13 @@ function collidesWith(other: string): string {
   return `collides with ${JSON.stringify(other)} where letter case or Unicode form is folded`;
 }
 
+/** ASCII without capitals, which most names are, is what folding would make of it. */
+// eslint-disable-next-line no-control-regex -- the range is ASCII
+const FOLDED = /^[\u0000-@[-\u007f]*$/;
+
 /** ASCII letters are folded without the machinery of Unicode: nearly all names are ASCII. */
 export function foldName(name: string): string {
+  if (FOLDED.test(name)) return name;
   // eslint-disable-next-line no-control-regex -- the range is ASCII
   if (/^[\u0000-\u007f]*$/.test(name)) return name.toLowerCase();
   return name

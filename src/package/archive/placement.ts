@@ -34,7 +34,7 @@ export function placeEntries(
     const to = place(entry)?.replace(/\/+$/, '');
     // A folder may be mapped to the target itself: that is how a project folder is stripped.
     if (to === undefined || (to === '' && entry.isDirectory)) continue;
-    const fault = nameFault(to) ?? names.add(to, entry.isDirectory);
+    const fault = nameFault(to) ?? names.add({ name: to, isDirectory: entry.isDirectory });
     if (fault !== undefined) {
       throw zipFault(archive, `cannot be unpacked to ${JSON.stringify(to)}: ${fault}`, entry.name);
     }

@@ -21,7 +21,6 @@ const INFLATE_AT_ONCE_BYTES = 128 * 1024;
 /** An archive whose directory was checked. Made by {@link openArchive}. */
 export class ZipArchive implements Archive {
   readonly #parts: LoadedArchive;
-  readonly #byName = new Map<string, EntrySpan>();
   /** Ends what is under way when the archive is closed. */
   readonly #closing = new AbortController();
   readonly #underWay = new Set<Promise<unknown>>();
@@ -29,7 +28,6 @@ export class ZipArchive implements Archive {
 
   constructor(parts: LoadedArchive) {
     this.#parts = parts;
-    for (const span of parts.spans) this.#byName.set(span.entry.name, span);
     showAs(this, 'Archive', () => {
       const { path, sizeBytes, unpackedBytes, entries } = this;
       return { path, sizeBytes, unpackedBytes, entries: entries.length, closed: this.#closed !== undefined };
@@ -53,7 +51,7 @@ export class ZipArchive implements Archive {
   }
 
   get(name: string): ArchiveEntry | undefined {
-    return this.#byName.get(name)?.entry;
+    return this.#parts.names.get(name);
   }
 
   async read(entry: ArchiveEntry, o: OperationOptions & { maxBytes?: number } = {}): Promise<Buffer> {
@@ -164,7 +162,8 @@ export class ZipArchive implements Archive {
   }
 
   #spanOf(entry: ArchiveEntry): EntrySpan {
-    const span = this.#byName.get(entry.name);
+    const own = this.#parts.names.get(entry.name);
+    const span = own && this.#parts.spans[own.ordinal];
     if (span) return span;
     throw new RunnerError('not_found', `${this.path} has no entry ${quote(entry.name)}`, {
       details: { path: this.path, entry: entry.name },
