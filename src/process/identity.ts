@@ -32,10 +32,22 @@ export function ownIdentity(): Promise<ProcessIdentity> {
     host: os.hostname(),
     pid: process.pid,
     startTime: (await readStat(process.pid))?.startTime ?? '',
-    ...(await surroundings()),
+    bootId: await ownBootId(),
+    pidNamespace: await readlink('/proc/self/ns/pid').catch(() => ''),
     machine: await machineId(),
   }))();
   return own;
+}
+
+let boot: Promise<string> | undefined;
+
+/** The `bootId` alone: the rest of an identity takes a dozen looks into the system. */
+export function ownBootId(): Promise<string> {
+  boot ??= readFile('/proc/sys/kernel/random/boot_id', 'utf8').then(
+    (id) => id.trim(),
+    () => '',
+  );
+  return boot;
 }
 
 /**
@@ -65,14 +77,6 @@ function isPidTaken(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-}
-
-async function surroundings(): Promise<{ bootId: string; pidNamespace: string }> {
-  const [bootId, pidNamespace] = await Promise.all([
-    readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => ''),
-    readlink('/proc/self/ns/pid').catch(() => ''),
-  ]);
-  return { bootId: bootId.trim(), pidNamespace };
 }
 
 const INTERFACES = '/sys/class/net';

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { ownIdentity } from '../../process/identity.js';
+import { ownBootId } from '../../process/identity.js';
 import { readJson, writeJsonAtomic } from '../../store/atomic-file.js';
 import type { PythonFacts } from './python-facts.js';
 
@@ -43,5 +43,5 @@ export class FactsFile {
 async function fullMark(mark: string, facts: PythonFacts): Promise<string> {
   const library = facts.pips[0]?.location;
   const changed = library === undefined ? undefined : await stat(library).catch(() => undefined);
-  return [1, mark, (await ownIdentity()).bootId, library, changed?.mtimeMs].join('/');
+  return [1, mark, await ownBootId(), library, changed?.mtimeMs].join('/');
 }
