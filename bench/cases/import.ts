@@ -1,13 +1,11 @@
-/** What a cold `import` and a cold `require` of the main entry cost, over a Node that does nothing. Needs the build. */
+/** What a cold `import` and a cold `require` of the main entry cost, over a Node that does nothing. */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { figure, median, type BenchCase } from '../harness.js';
+import { builtFile } from '../support/built.js';
 
 const ROUNDS = 21;
 const LIMIT_MS = 40;
 
-const built = (file: string) => fileURLToPath(new URL(`../../dist/${file}`, import.meta.url));
 const module = (code: string) => ['--input-type=module', '--eval', code];
 
 /** Wall time of a Node from its start to its end. */
@@ -36,10 +34,9 @@ export const cases: BenchCase[] = [
   {
     name: 'import of the main entry',
     run: () => {
-      if (!existsSync(built('index.js'))) throw new Error('there is no dist/: npm run build');
-      const imported = timeOverEmpty(module(`import ${JSON.stringify(built('index.js'))}`), module('0'));
+      const imported = timeOverEmpty(module(`import ${JSON.stringify(builtFile('index.js'))}`), module('0'));
       const required = timeOverEmpty(
-        ['--eval', `require(${JSON.stringify(built('index.cjs'))})`],
+        ['--eval', `require(${JSON.stringify(builtFile('index.cjs'))})`],
         ['--eval', '0'],
       );
       const limit = { unit: 'ms', atMost: LIMIT_MS };

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildPackage, buildWheel, wheelFileName } from '../../src/testing/index.js';
 import { figure, type BenchCase, type BenchResult } from '../harness.js';
-import { compiledLibrary } from '../support/compiled.js';
+import { builtFile } from '../support/built.js';
 import { scratchFolder } from '../support/processes.js';
 
 const MIB = 1024 ** 2;
@@ -56,10 +56,9 @@ async function inspectingLargePackage(): Promise<BenchResult[]> {
   await using folder = await scratchFolder();
   const file = path.join(folder.path, 'package.zip');
   await largePackage(file);
-  const library = await compiledLibrary();
   const script = fileURLToPath(new URL('../support/inspect-package.mjs', import.meta.url));
   const inspect = (knowledge: string) => {
-    const args = [script, library, file, knowledge, path.join(folder.path, 'wheels')];
+    const args = [script, builtFile('index.js'), file, knowledge, path.join(folder.path, 'wheels')];
     const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
     if (stdout === '') throw new Error(stderr);
     return JSON.parse(stdout) as { ms: number; bytes: number };

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { VenvManager } from '../../src/python/venv-manager.js';
 import { sharedNumpyWheel } from '../../test/support/shared-material.js';
 import { figure, median, type BenchCase, type BenchResult } from '../harness.js';
-import { compiledLibrary } from '../support/compiled.js';
+import { builtFile } from '../support/built.js';
 
 const execute = promisify(execFile);
 const support = (file: string) => fileURLToPath(new URL(`../support/${file}`, import.meta.url));
@@ -56,12 +56,11 @@ async function byHand(dir: string, { wheels, requirements, python }: Wheels): Pr
 
 /** Ours, in a process of its own, whose start is not counted. */
 async function ours(
-  library: string,
   dir: string,
   { wheels, requirements, python }: Wheels,
   store = '',
 ): Promise<{ ms: number; peakBytes: number }> {
-  const module = pathToFileURL(path.join(library, 'python', 'venv-manager.js')).href;
+  const module = pathToFileURL(builtFile('index.js')).href;
   const args = ['--input-type=module', '-e', HOST, module, dir, python, wheels, requirements, store];
   const { stdout } = await execute(process.execPath, args, { maxBuffer: 64 << 20 });
   return JSON.parse(stdout) as { ms: number; peakBytes: number };
@@ -103,7 +102,6 @@ async function numpyDeploys(rounds = 3): Promise<BenchResult[]> {
   const wheel = sharedNumpyWheel();
   if (wheel === undefined) return [];
   const { path: python } = await new VenvManager().select({ pythonVersion: '3.11' });
-  const library = await compiledLibrary();
   return inFolder(async (folder) => {
     const requirements = path.join(folder, 'requirements.txt');
     await writeFile(requirements, 'numpy\n');
@@ -119,10 +117,10 @@ async function numpyDeploys(rounds = 3): Promise<BenchResult[]> {
     for (let round = 0; round < rounds; round++) {
       const at = (name: string) => path.join(folder, `${name}${round}`);
       times.hand.push(await timed(() => byHand(at('hand'), source)));
-      const pip = await ours(library, at('pip'), source);
-      const first = await ours(library, at('first'), source, at('store'));
+      const pip = await ours(at('pip'), source);
+      const first = await ours(at('first'), source, at('store'));
       const one = await diskBytes([at('store'), at('first')]);
-      const further = await ours(library, at('further'), source, at('store'));
+      const further = await ours(at('further'), source, at('store'));
       shares.push((await diskBytes([at('store'), at('first'), at('further')])) / one - 1);
       times.pip.push(pip.ms);
       times.first.push(first.ms);
@@ -165,7 +163,6 @@ async function makeWheelSet(folder: string, bytesPerFile: number): Promise<Wheel
 }
 
 async function largeWheelSet(rounds = 2): Promise<BenchResult[]> {
-  const library = await compiledLibrary();
   return inFolder(async (folder) => {
     const large = await makeWheelSet(path.join(folder, 'large'), 100_000);
     const small = await makeWheelSet(path.join(folder, 'small'), 1_000);
@@ -183,10 +180,10 @@ async function largeWheelSet(rounds = 2): Promise<BenchResult[]> {
         }),
       );
       await rm(at('unzip'), { recursive: true });
-      const one = await ours(library, at('first'), large, at('store'));
-      const two = await ours(library, at('second'), large, at('store'));
-      await ours(library, at('small-first'), small, at('small-store'));
-      const three = await ours(library, at('small-second'), small, at('small-store'));
+      const one = await ours(at('first'), large, at('store'));
+      const two = await ours(at('second'), large, at('store'));
+      await ours(at('small-first'), small, at('small-store'));
+      const three = await ours(at('small-second'), small, at('small-store'));
       first.push(one.ms);
       second.push(two.ms);
       secondOfSmall.push(three.ms);

@@ -1,18 +1,17 @@
 /**
  * Inspects a package in a process of its own and prints `{ms, bytes}`: time, and how much the resident memory grew.
  *
- *     inspect-package.mjs <folder of the compiled library> <package> known|remembered|unknown <folder of wheels' store>
+ *     inspect-package.mjs <main entry of the library> <package> known|remembered|unknown <folder of wheels' store>
  *
  * What the host knows of this machine's Pythons: `known` in this process, `remembered` in the store from an earlier
  * process, `unknown` when none was ever asked.
  */
-import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 
 const [library = '', file = '', knowledge = 'known', wheelStore = ''] = process.argv.slice(2);
-const { PackageValidator, VenvManager } = await import(pathToFileURL(path.join(library, 'index.js')).href);
+const { PackageValidator, VenvManager } = await import(pathToFileURL(library).href);
 const venvs = new VenvManager(knowledge === 'remembered' ? { wheelStore } : {});
 if (knowledge === 'known') await venvs.interpreters();
 const validator = new PackageValidator({ venvs });
