@@ -1,8 +1,8 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import os from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { generateSigningKeys, signPackage } from '../../src/package/integrity.js';
 import { PackageValidator } from '../../src/validation/package-validator.js';
+import { ownTempDir } from '../support/own-temp-dir.js';
 import { packageFile, wheelOf } from '../support/package-file.js';
 
 const ours = generateSigningKeys();
@@ -37,10 +37,9 @@ describe('a package that is signed by no known key', () => {
 
   test('fails its validation by that, with the other faults named, and nothing is unpacked', async () => {
     const file = await signed(generateSigningKeys(), { manifest: { entry_point: 7 } });
-    const before = await readdir(os.tmpdir());
+    const temp = await ownTempDir();
     const report = await strict.validate(file);
-    const made = (await readdir(os.tmpdir())).filter((name) => !before.includes(name));
-    expect(made.filter((name) => name.startsWith('procvision-validate-'))).toEqual([]);
+    expect(await readdir(temp)).toEqual([]);
     expect(report.error).toMatchObject({ code: 'invalid_zip', details: { stage: 'integrity' } });
     const failed = report.checks.filter(({ result }) => result === 'FAIL').map(({ name }) => name);
     expect(failed).toEqual(['manifest_fields', 'integrity']);

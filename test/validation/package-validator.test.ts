@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, writeFile } from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { packageEntries, writeZip } from '../../src/testing/index.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
 import { PackageValidator } from '../../src/validation/package-validator.js';
 import { formatReport } from '../../src/validation/report.js';
+import { ownTempDir } from '../support/own-temp-dir.js';
 import { packageFile, phasedAlgorithm, wheelOf } from '../support/package-file.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
@@ -411,13 +411,11 @@ describe('validate', () => {
     await using archive = await openArchive(await packageFile({ layout: 'flat' }));
     await archive.extract(folder);
     const before = (await readdir(folder)).sort();
-    const ours = async () =>
-      (await readdir(os.tmpdir())).filter((name) => name.startsWith('procvision-validate-'));
-    const leftBefore = await ours();
+    const temp = await ownTempDir();
     const report = await validator.validate(folder);
     expect(formatReport(report)).toMatch(/PASS/);
     expect((await readdir(folder)).sort()).toEqual(before);
-    expect((await ours()).filter((name) => !leftBefore.includes(name))).toEqual([]);
+    expect(await readdir(temp)).toEqual([]);
   });
 
   test('an abort rejects with an AbortError', async () => {
