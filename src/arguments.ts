@@ -18,17 +18,38 @@ export function checkObject(
   call: string,
   value: unknown,
   texts: readonly string[] = [],
-  name = 'its argument',
+  name?: string,
 ): void {
-  if (typeof value !== 'object' || value === null) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw refused(call, name, `must be an object, not ${kindOf(value)}`);
   }
   const given = value as Record<string, unknown>;
   checkTexts(call, Object.fromEntries(texts.map((name) => [name, given[name]])));
 }
 
-function refused(call: string, name: string, fault: string): RunnerError {
-  return new RunnerError('invalid_params', `${call}: ${name} ${fault}`, { details: { path: name } });
+/**
+ * Refuses options without something that must be given: JavaScript has no types to tell, and what fails for the lack of
+ * it later does not say so.
+ *
+ * @throws RunnerError `invalid_params` naming the option
+ */
+export function checkGiven(what: string, options: unknown, names: readonly string[]): void {
+  const given = (typeof options === 'object' ? options : undefined) ?? {};
+  for (const name of names) {
+    const value = (given as Record<string, unknown>)[name];
+    if (typeof value === 'object' && value !== null) continue;
+    throw new RunnerError(
+      'invalid_params',
+      `${what} needs the option ${name}, and was given ${value === undefined ? 'none' : `a ${typeof value}`}: ${what}({ ${names.join(', ')} })`,
+      { details: { path: name } },
+    );
+  }
+}
+
+/** Without a name it is the one argument there is. */
+function refused(call: string, name: string | undefined, fault: string): RunnerError {
+  const message = `${call}: ${name ?? 'its argument'} ${fault}`;
+  return new RunnerError('invalid_params', message, { details: { path: name ?? '' } });
 }
 
 function kindOf(value: unknown): string {

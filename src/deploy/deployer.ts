@@ -1,11 +1,10 @@
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import type { OperationOptions } from '../abort.js';
-import { checkTexts } from '../arguments.js';
+import { checkGiven, checkTexts } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
 import type { RunnerError } from '../errors.js';
 import { Late } from '../late.js';
-import { checkGiven } from '../options.js';
 import { showAs } from '../readable.js';
 import type { Check, VersionRef } from '../package/types.js';
 import { VenvManager } from '../python/venv-manager.js';
@@ -164,8 +163,8 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   /**
    * Deploys a package: a zip, or a stream of one, which lands in `zips/` when it has been deployed.
    *
-   * @throws RunnerError `invalid_params`, with the package's own fault (2001 to 2005), `already_installed` without `force`,
-   * `version_in_use`, `lock_timeout`, `aborted`, `closed`; `install_failed` with the system's error as its cause when
+   * @throws RunnerError with the package's own fault (2001 to 2005), `invalid_params`, `already_installed` without
+   * `force`, `version_in_use`, `lock_timeout`, `aborted`, `closed`; `install_failed` with the system's error as its cause when
    * the disk is full or fails. Nothing is left in the store then.
    */
   async install(zip: string | Readable, o: InstallOptions = {}): Promise<RegistryEntry> {

@@ -1,5 +1,5 @@
 import { RunnerError } from '../errors.js';
-import { checkGiven } from '../options.js';
+import { checkGiven } from '../arguments.js';
 import { activate, deactivate, get, list, listActive, switchVersion, uninstall } from './actions.js';
 import { install } from './install.js';
 import { negotiate } from './negotiate.js';

@@ -1,10 +1,9 @@
 import { throwIfAborted, type OperationOptions } from '../abort.js';
-import { checkObject, checkTexts } from '../arguments.js';
+import { checkGiven, checkObject, checkTexts } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import { FramePool } from '../frames/frame-pool.js';
 import { Late } from '../late.js';
-import { checkGiven } from '../options.js';
 import { showAs } from '../readable.js';
 import type { Registry } from '../registry/registry.js';
 import type { WorkerFlavour } from '../worker/types.js';

@@ -35,6 +35,7 @@ describe('an argument of the wrong type', () => {
       'version must be a string, not undefined',
     ],
     ['registry.deactivate({ pids })', [], 'its argument must be an object, not undefined'],
+    ['registry.deactivate({ pids })', [['A']], 'its argument must be an object, not a list'],
     ['registry.rollback({ pid })', [{ pids: ['A'] }], 'pid must be a string, not undefined'],
     ['registry.resolve(pid)', [7], 'pid must be a string, not a number'],
     ['registry.use(name, version)', ['sample', 1], 'version must be a string, not a number'],

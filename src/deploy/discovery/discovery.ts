@@ -1,9 +1,10 @@
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { Registry } from '../../registry/registry.js';
 import { isMissing } from '../../store/errno.js';
+import { namesIn } from '../../store/names-in.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import { isPackageFault } from '../failure.js';
 import { hashFile, readMarker } from '../seal/seal.js';
@@ -207,13 +208,4 @@ function reasonOf({ code, errorCode, message }: RunnerError): InvalidReason {
 
 function damaged(message: string): InvalidReason {
   return { code: 'store_damaged', message };
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
 }

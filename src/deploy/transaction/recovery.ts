@@ -1,9 +1,10 @@
-import { readdir, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import type { Registry } from '../../registry/registry.js';
 import type { Durability } from '../../store/atomic-file.js';
 import { isMissing } from '../../store/errno.js';
+import { namesIn } from '../../store/names-in.js';
 import { removeIfEmpty } from '../../store/remove-tree.js';
 import { ageOf, isProbeName } from '../../store/file-age.js';
 import {
@@ -150,15 +151,10 @@ async function freeDeadLocks(
 
 async function transactionFolders(registry: Registry): Promise<string[]> {
   const { staging } = registry.layout;
-  try {
-    const names = (await readdir(staging)).sort();
-    // Made to tell the time; one whose maker was killed stays, and one that is missed is no harm.
-    for (const probe of names.filter(isProbeName)) await rm(path.join(staging, probe), { force: true });
-    return names.filter((name) => !isProbeName(name)).map((name) => path.join(staging, name));
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
+  const names = (await namesIn(staging)).sort();
+  // Made to tell the time; one whose maker was killed stays, and one that is missed is no harm.
+  for (const probe of names.filter(isProbeName)) await rm(path.join(staging, probe), { force: true });
+  return names.filter((name) => !isProbeName(name)).map((name) => path.join(staging, name));
 }
 
 /** By the clock of the file system: that of this machine may be days off. */

@@ -1,9 +1,9 @@
-import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { StoreLayout } from '../../store/layout.js';
 import { isMissing } from '../../store/errno.js';
+import { namesIn } from '../../store/names-in.js';
 import { removeIfEmpty } from '../../store/remove-tree.js';
 import { acquireLock, type Lock } from '../../store/lock.js';
 
@@ -76,14 +76,5 @@ async function acquireInVanishingFolder(file: string, options: VersionLockOption
     } catch (error) {
       if (!isMissing(error) || attempt === 5) throw error;
     }
-  }
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
   }
 }

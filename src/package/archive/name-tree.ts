@@ -97,13 +97,8 @@ function collidesWith(other: string): string {
   return `collides with ${JSON.stringify(other)} where letter case or Unicode form is folded`;
 }
 
-/** ASCII without capitals, which most names are, is what folding would make of it. */
-// eslint-disable-next-line no-control-regex -- the range is ASCII
-const FOLDED = /^[\u0000-@[-\u007f]*$/;
-
 /** ASCII letters are folded without the machinery of Unicode: nearly all names are ASCII. */
 export function foldName(name: string): string {
-  if (FOLDED.test(name)) return name;
   // eslint-disable-next-line no-control-regex -- the range is ASCII
   if (/^[\u0000-\u007f]*$/.test(name)) return name.toLowerCase();
   return name

@@ -2,7 +2,7 @@ import { RunnerError } from '../../errors.js';
 import type { FramePool } from '../../frames/frame-pool.js';
 import type { ImageInput, SentImage } from '../../frames/types.js';
 import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
-import type { WorkerCall, WorkerReply } from '../../worker/types.js';
+import type { WorkerReply } from '../../worker/types.js';
 import type { CallEnd, CallTap, SentImages } from './call-tap.js';
 import type { Clock } from '../clock.js';
 import type { Deadline } from '../deadline.js';
@@ -15,6 +15,7 @@ import { checkResult } from './result-contract.js';
 import { isFailureRetried, isReplyRetried } from '../pool/retry.js';
 import { returnImages } from './return-images.js';
 import type { SessionTable } from './sessions.js';
+import { workerCallOf } from './worker-call.js';
 import type { InspectionRequest, InspectionResult } from '../types.js';
 
 /** Share of the memory for frames above which those who look on may hold none of it. */
@@ -172,22 +173,12 @@ export class Inspector {
   #call(
     { phase, request, deadline }: Inspection,
     { worker }: Lease,
-    { image, guideImage }: SentImages,
+    images: SentImages,
     requestId: string,
   ): Promise<WorkerReply> {
     const leftMs = Math.ceil(deadline.leftMs);
     if (leftMs <= 0) throw deadline.error('a free worker');
-    const call: WorkerCall = {
-      phase,
-      stepIndex: request.stepIndex,
-      stepDesc: request.stepDesc,
-      pid: request.pid,
-      session: { id: request.session?.id ?? requestId, context: request.session?.context ?? {} },
-      userParams: request.userParams,
-      image,
-      guideImage,
-      guideInfo: request.guideInfo,
-    };
+    const call = workerCallOf({ phase, request, images }, requestId);
     const { attemptTimeoutMs = Infinity } = this.#policy;
     const timeoutMs = Math.min(leftMs, attemptTimeoutMs);
     const toldLimitMs = Math.min(deadline.timeoutMs, attemptTimeoutMs);

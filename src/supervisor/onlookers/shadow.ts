@@ -1,5 +1,5 @@
 import { RunnerError } from '../../errors.js';
-import type { WorkerCall, WorkerReply } from '../../worker/types.js';
+import type { WorkerReply } from '../../worker/types.js';
 import type { CallTap, TappedCall } from '../calls/call-tap.js';
 import type { Clock } from '../clock.js';
 import { compareAnswers } from '../comparison/comparison.js';
@@ -8,6 +8,7 @@ import type { Deployment } from '../deployments/deployment.js';
 import { sizeOf } from '../calls/inspection-request.js';
 import type { Lease } from '../pool/lease.js';
 import { checkResult } from '../calls/result-contract.js';
+import { workerCallOf } from '../calls/worker-call.js';
 import type { ShadowEvent, ShadowOptions } from './shadow-types.js';
 
 /**
@@ -98,27 +99,15 @@ export class ShadowTap implements CallTap {
     }
   }
 
-  async #ask(
-    { phase, request, requestId, images }: TappedCall,
-    readers: Promise<unknown>[],
-  ): Promise<WorkerReply> {
+  async #ask(tapped: TappedCall, readers: Promise<unknown>[]): Promise<WorkerReply> {
     const { pool } = this.#candidate;
+    const { phase, request, requestId } = tapped;
     const limitMs = request.timeoutMs ?? this.#limits[phase];
     const deadline = this.#clock.now() + limitMs;
     const lease: Lease = await pool.acquire({ lane: 'shadow', deadline });
     let reply: WorkerReply | undefined;
     try {
-      const call: WorkerCall = {
-        phase,
-        stepIndex: request.stepIndex,
-        stepDesc: request.stepDesc,
-        pid: request.pid,
-        session: { id: request.session?.id ?? requestId, context: request.session?.context ?? {} },
-        userParams: request.userParams,
-        image: images.image,
-        guideImage: images.guideImage,
-        guideInfo: request.guideInfo,
-      };
+      const call = workerCallOf(tapped, requestId);
       reply = await lease.worker.call(call, { timeoutMs: limitMs, requestId: `${requestId}~shadow` });
       return reply;
     } finally {

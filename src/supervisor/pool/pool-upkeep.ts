@@ -16,8 +16,8 @@ const CRASHES: ReadonlySet<string> = new Set(['worker_exited', 'heartbeat_lost',
 /** While the last worker of an opened circuit is on its way out, how often it is looked for. */
 const PROBE_AGAIN_MS = 50;
 
-/** What the upkeep of a pool is given, and whom it tells. */
-export interface UpkeepContext {
+/** What a pool is made of. */
+export interface PoolOptions {
   title: string;
   make: () => AlgorithmWorker;
   /** How many there are to be. */
@@ -26,6 +26,10 @@ export interface UpkeepContext {
   restarts: RestartPolicy;
   clock: Clock;
   listener: PoolListener;
+}
+
+/** The same, and whom the upkeep tells. */
+interface UpkeepContext extends PoolOptions {
   /** A ready worker has taken a place. */
   seated: (slot: WorkerSlot) => void;
   /** Nothing is started for a while: calls that wait are to hear it. */

@@ -1,13 +1,11 @@
 import type { RunnerError } from '../../errors.js';
-import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
 import type { WorkerReady, WorkerReply } from '../../worker/types.js';
 import { CallQueue } from './call-queue.js';
-import type { Clock } from '../clock.js';
 import { accepts, type AcquireOptions, type Lease } from './lease.js';
 import type { SupervisorPolicy } from '../policy.js';
 import { stopped } from './pool-errors.js';
 import type { PoolListener } from './pool-listener.js';
-import { PoolUpkeep } from './pool-upkeep.js';
+import { PoolUpkeep, type PoolOptions } from './pool-upkeep.js';
 import type { CircuitState, RestartPolicy } from './restart-policy.js';
 import { isReplyFatal } from './retry.js';
 import { WaitingLine } from './waiting-line.js';
@@ -30,15 +28,7 @@ export class WorkerPool {
   #isStarted = false;
   #isStopping = false;
 
-  constructor(options: {
-    title: string;
-    make: () => AlgorithmWorker;
-    workers: number;
-    policy: Readonly<SupervisorPolicy>;
-    restarts: RestartPolicy;
-    clock: Clock;
-    listener: PoolListener;
-  }) {
+  constructor(options: PoolOptions) {
     const { title, clock, policy } = options;
     this.#title = title;
     this.#policy = policy;

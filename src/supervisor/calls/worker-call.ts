@@ -1,0 +1,15 @@
+import type { WorkerCall } from '../../worker/types.js';
+import type { TappedCall } from './call-tap.js';
+
+/** What a worker is asked for a request. A call without a session is a session of its own, named by `requestId`. */
+export function workerCallOf(
+  { phase, request, images }: Pick<TappedCall, 'phase' | 'request' | 'images'>,
+  requestId: string,
+): WorkerCall {
+  const { stepIndex, stepDesc, pid, session, userParams, guideInfo } = request;
+  return {
+    ...{ phase, stepIndex, stepDesc, pid, userParams, guideInfo },
+    session: { id: session?.id ?? requestId, context: session?.context ?? {} },
+    ...images,
+  };
+}
