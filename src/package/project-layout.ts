@@ -1,10 +1,13 @@
 import { RunnerError } from '../errors.js';
 import type { ArchiveEntry } from './archive-types.js';
-import { SIGNATURE_ENTRY } from './integrity/digest.js';
 
 export const MANIFEST_FILE = 'manifest.json';
 export const REQUIREMENTS_FILE = 'requirements.txt';
+/** The entry that holds a package's signature; the only one that the digest leaves out. */
+export const SIGNATURE_ENTRY = 'SIGNATURE';
 const WHEELS_FOLDER = 'wheels';
+const WHEELS_AT_TOP = `${WHEELS_FOLDER}/`;
+const WHEEL_ENDING = '.whl';
 /** Names beneath the algorithm root that are this library's own after deployment. */
 const OWN_NAMES = /^(?:venv|\.procvision-version\.json|\.procvision-files\.json)(?:\/|$)/i;
 
@@ -33,16 +36,16 @@ export interface ProjectLayout {
 
 /** Finds the parts. @throws RunnerError `invalid_zip` for two manifests or two folders of wheels */
 export function findLayout(archivePath: string, entries: readonly ArchiveEntry[]): ProjectLayout {
-  const manifests = entries.filter(isManifest);
-  if (manifests.length > 1)
+  const signs = findSigns(entries);
+  if (signs.manifests.length > 1)
     throw ambiguous(
       archivePath,
       'manifests',
-      manifests.map(({ name }) => name),
+      signs.manifests.map(({ name }) => name),
     );
-  const [manifest] = manifests;
+  const [manifest] = signs.manifests;
   const root = manifest?.name.slice(0, -MANIFEST_FILE.length) ?? '';
-  const wheelsRoot = findWheels(archivePath, entries, root);
+  const wheelsRoot = findWheels(archivePath, signs, root);
   const layout: ProjectLayout = {
     root,
     wheelsRoot,
@@ -68,26 +71,42 @@ export function findLayout(archivePath: string, entries: readonly ArchiveEntry[]
   return layout;
 }
 
+/** What tells where the parts are: few of the entries, found in one go over all of them. */
+interface Signs {
+  /** At the top, or in a folder there. */
+  manifests: ArchiveEntry[];
+  /** Names of files that end as a wheel's does, wherever they are. */
+  wheels: string[];
+  /** Whether there is a folder of wheels at the top. */
+  hasWheelsAtTop: boolean;
+}
+
+function findSigns(entries: readonly ArchiveEntry[]): Signs {
+  const signs: Signs = { manifests: [], wheels: [], hasWheelsAtTop: false };
+  for (const entry of entries) {
+    const { name } = entry;
+    if (!signs.hasWheelsAtTop && liesIn(name, WHEELS_AT_TOP)) signs.hasWheelsAtTop = true;
+    if (name.endsWith(WHEEL_ENDING)) {
+      if (!entry.isDirectory) signs.wheels.push(name);
+    } else if (isManifest(entry)) signs.manifests.push(entry);
+  }
+  return signs;
+}
+
 function isManifest({ name, isDirectory }: ArchiveEntry): boolean {
-  if (isDirectory || !name.endsWith(MANIFEST_FILE)) return false;
+  if (!name.endsWith(MANIFEST_FILE) || isDirectory) return false;
   const folder = name.slice(0, -MANIFEST_FILE.length);
   return folder === '' || folder.indexOf('/') === folder.length - 1;
 }
 
 /** Prefix of the wheels' entries: beside the project folder or in it. */
-function findWheels(archivePath: string, entries: readonly ArchiveEntry[], root: string): string {
-  const beside = `${WHEELS_FOLDER}/`;
-  const inside = root + beside;
-  const has = { beside: false, wheelBeside: false, wheelInside: false };
-  for (const { name, isDirectory } of entries) {
-    const isWheel = !isDirectory && name.endsWith('.whl');
-    if (liesIn(name, beside)) {
-      has.beside = true;
-      has.wheelBeside ||= isWheel;
-    } else if (isWheel && name.startsWith(inside)) has.wheelInside = true;
-  }
-  if (has.wheelBeside && has.wheelInside) throw ambiguous(archivePath, 'folders of wheels', [beside, inside]);
-  return has.wheelBeside || (has.beside && !has.wheelInside) ? beside : inside;
+function findWheels(archivePath: string, { wheels, hasWheelsAtTop }: Signs, root: string): string {
+  const inside = root + WHEELS_AT_TOP;
+  const hasWheelBeside = wheels.some((name) => name.startsWith(WHEELS_AT_TOP));
+  const hasWheelInside = root !== '' && wheels.some((name) => name.startsWith(inside));
+  if (hasWheelBeside && hasWheelInside)
+    throw ambiguous(archivePath, 'folders of wheels', [WHEELS_AT_TOP, inside]);
+  return hasWheelBeside || (hasWheelsAtTop && !hasWheelInside) ? WHEELS_AT_TOP : inside;
 }
 
 /** Whether a name is that folder or something in it. */

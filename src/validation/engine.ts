@@ -16,9 +16,8 @@ import { inspectSource, type Inspected, type OpenedPackage } from './inspect.js'
 import { IntegrityCheck } from './integrity-check.js';
 import { interpreterNeed } from './interpreter-need.js';
 import { archiveSource, type PackageSource } from './package-source.js';
-import { runProbe, type ProbeFindings, type ProbeTarget } from './probe.js';
+import type { ProbeFindings, ProbeTarget } from './probe.js';
 import { makeReport } from './report.js';
-import { inTemporaryFolder } from './temporary-folder.js';
 
 /** What an engine is made from: the options of its validator, defaults filled in. */
 export interface ValidationContext {
@@ -79,6 +78,7 @@ export class ValidationEngine {
 
   /** Runs the algorithm of an installed package once. Tells each check. */
   async smoke(target: ProbeTarget, o: OperationOptions): Promise<ProbeFindings> {
+    const { runProbe } = await import('./probe.js'); // which an inspection does without
     const findings = await runProbe(target, 'smoke', { signal: o.signal, ...this.#context.timeouts });
     for (const check of findings.checks) this.#context.onCheck(check);
     return findings;
@@ -138,13 +138,14 @@ export class ValidationEngine {
     const { inspection } = inspected;
     if (!inspection || checks.failures.length > 0 || !this.#context.runsSmoke)
       return this.#finish(checks, inspected, undefined);
-    return inTemporaryFolder('procvision-validate-', async (temporary) => {
-      const { manifest, generation } = inspection;
-      const target = { ...(await prepare(inspection, temporary)), manifest, generation };
-      const findings = await runProbe(target, 'smoke', { signal, ...this.#context.timeouts });
-      for (const check of findings.checks) checks.add(check);
-      return this.#finish(checks, inspected, findings);
-    });
+    const { manifest, generation } = inspection;
+    const { runTrial } = await import('./probe.js');
+    const findings = await runTrial(
+      async (temporary) => ({ ...(await prepare(inspection, temporary)), manifest, generation }),
+      { signal, ...this.#context.timeouts },
+    );
+    for (const check of findings.checks) checks.add(check);
+    return this.#finish(checks, inspected, findings);
   }
 
   async #inspect(

@@ -1,8 +1,7 @@
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { Archive } from '../package/archive-types.js';
-import { checkIntegrity } from '../package/integrity/check-integrity.js';
-import type { IntegrityPolicy, SignatureState } from '../package/integrity/types.js';
+import { checkIntegrity, type IntegrityPolicy, type SignatureState } from '../package/integrity.js';
 import type { CheckList } from './check-list.js';
 import type { Inspected } from './inspect.js';
 
@@ -25,6 +24,7 @@ export class IntegrityCheck {
 
   /** Fails the check where the policy refuses the signature. */
   async signature(): Promise<void> {
+    if (this.#policy.mode === 'off') return;
     await this.#try(async () => {
       const report = await checkIntegrity(this.#archive, this.#policy, { signal: this.#o.signal });
       this.#signature = report.signature;

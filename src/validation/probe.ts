@@ -22,6 +22,14 @@ export interface ProbeTarget {
   generation: Generation;
 }
 
+/** How long the probe may take. */
+export interface ProbeOptions extends OperationOptions {
+  /** Limit of each step. */
+  stepTimeoutMs: number;
+  /** Limit of importing and constructing, which may load a model. @defaultValue `stepTimeoutMs` */
+  loadTimeoutMs?: number;
+}
+
 /** What the probe found. */
 export interface ProbeFindings {
   /** In the order they were made. */
@@ -58,6 +66,16 @@ const STEPS = { smoke: 4, info: 1 };
 /** The probe writes far less; the algorithm may write into the same file. */
 const MOST_FINDINGS_BYTES = 4 * 1024 * 1024;
 
+/** Runs an algorithm once that `prepare` makes ready in a folder of its own, which is gone afterwards. */
+export async function runTrial(
+  prepare: (folder: string) => Promise<ProbeTarget>,
+  o: ProbeOptions,
+): Promise<ProbeFindings> {
+  return inTemporaryFolder('procvision-validate-', async (folder) =>
+    runProbe(await prepare(folder), 'smoke', o),
+  );
+}
+
 /**
  * Loads the algorithm in its own environment and tries it out, in a process of its own: bounded in time and output, with
  * the network denied (on Linux by a network namespace where that is permitted, everywhere by refusing internet sockets
@@ -68,12 +86,7 @@ const MOST_FINDINGS_BYTES = 4 * 1024 * 1024;
 export async function runProbe(
   target: ProbeTarget,
   task: 'smoke' | 'info',
-  o: OperationOptions & {
-    /** Limit of each step. */
-    stepTimeoutMs: number;
-    /** Limit of importing and constructing, which may load a model. @defaultValue `stepTimeoutMs` */
-    loadTimeoutMs?: number;
-  },
+  o: ProbeOptions,
 ): Promise<ProbeFindings> {
   const { stepTimeoutMs, loadTimeoutMs = stepTimeoutMs, signal } = o;
   return inTemporaryFolder('procvision-probe-', async (folder) => {

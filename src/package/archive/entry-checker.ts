@@ -2,12 +2,20 @@ import type { ByteSource } from './byte-source.js';
 import type { DataRange, EntrySpan } from './entry-map.js';
 import { zipFault } from './fault.js';
 import { LOCAL_HEADER_BYTES } from './format.js';
-import { compareLocalHeader, headerLength, isPlainHeader, trailerFault } from './local-header.js';
+import {
+  compareLocalHeader,
+  headerLength,
+  isPlainHeader,
+  minHeaderBytes,
+  trailerFault,
+} from './local-header.js';
 import { throwIfAborted } from '../../abort.js';
 
 /** Reads of headers whose gap is smaller than this are one read: seeking costs more than the bytes. */
 const MERGE_GAP_BYTES = 16 * 1024;
-const MAX_WINDOW_BYTES = 1024 * 1024;
+const MAX_WINDOW_BYTES = 256 * 1024;
+/** Windows that are read side by side: what lies apart is waited for once and not one after the other. */
+const WINDOWS_AT_ONCE = 8;
 
 /** What opening an archive may spend on its local headers. */
 const CHEAP_WINDOWS = 512;
@@ -15,11 +23,12 @@ const CHEAP_BYTES = 16 * 1024 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 
-/** A stretch of the file to look at, and the spans that start or end in it. */
+/** A stretch of the file to look at, and which of the spans start in it. */
 interface Window {
   start: number;
   end: number;
-  spans: EntrySpan[];
+  firstSpan: number;
+  endSpan: number;
 }
 
 /**
@@ -46,13 +55,14 @@ export class EntryChecker {
   async checkIfCheap(signal?: AbortSignal): Promise<void> {
     const windows = planWindows(this.#spans);
     const bytes = windows.reduce((sum, { start, end }) => sum + end - start, 0);
-    if (windows.length <= CHEAP_WINDOWS && bytes <= CHEAP_BYTES) await this.#checkWindows(windows, signal);
+    if (windows.length > CHEAP_WINDOWS || bytes > CHEAP_BYTES) return;
+    await this.#checkWindows(windows, this.#spans, signal);
   }
 
   /** Checks all entries that were not checked yet. */
   async checkAll(signal?: AbortSignal): Promise<void> {
     const unchecked = this.#spans.filter(({ dataStart }) => dataStart === undefined);
-    await this.#checkWindows(planWindows(unchecked), signal);
+    await this.#checkWindows(planWindows(unchecked), unchecked, signal);
   }
 
   /** Where the data of one entry lies, its header checked. */
@@ -70,33 +80,45 @@ export class EntryChecker {
     return this.#check(span, header, 0, headerBytes, rest);
   }
 
-  async #checkWindows(windows: readonly Window[], signal: AbortSignal | undefined): Promise<void> {
-    const buffer = Buffer.allocUnsafe(
-      windows.reduce((most, { start, end }) => Math.max(most, end - start), 0),
-    );
-    for (const { start, end, spans } of windows) {
+  async #checkWindows(
+    windows: readonly Window[],
+    spans: readonly EntrySpan[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    for (let at = 0; at < windows.length; at += WINDOWS_AT_ONCE) {
       throwIfAborted(signal, 'reading of the archive');
-      const bytes = await this.#source.read(start, end - start, buffer);
-      const text = spans.length > 1 ? bytes.toString('latin1') : '';
-      for (const span of spans) {
-        if (span.dataStart !== undefined) continue;
-        const at = span.start - start;
-        const headerBytes = this.#headerBytes(span, bytes, at);
-        const restBytes = restAfter(span, headerBytes);
-        if (restBytes === 0 && isPlainHeader(text, at, at + headerBytes, this.#directory, span.entry)) {
-          span.dataStart = span.start + headerBytes;
-          continue;
-        }
-        const rest =
-          restBytes === 0
-            ? NOTHING
-            : this.#part(bytes, start, span.end - restBytes - start, span.end - start);
-        span.dataStart =
-          at + headerBytes <= bytes.length
-            ? this.#check(span, bytes, at, headerBytes, rest)
-            : this.#check(span, this.#source.readSync(span.start, headerBytes), 0, headerBytes, rest);
+      const some = windows.slice(at, at + WINDOWS_AT_ONCE);
+      const contents = await Promise.all(some.map(({ start, end }) => this.#source.read(start, end - start)));
+      for (const [index, window] of some.entries()) {
+        const bytes = contents[index];
+        if (bytes) this.#checkWindow(window, bytes, spans);
       }
     }
+  }
+
+  #checkWindow({ start, firstSpan, endSpan }: Window, bytes: Buffer, spans: readonly EntrySpan[]): void {
+    const text = bytes.toString('latin1');
+    for (let index = firstSpan; index < endSpan; index++) {
+      const span = spans[index];
+      if (!span || span.dataStart !== undefined) continue;
+      span.dataStart = isPlainHeader(text, span.start - start, span, this.#directory)
+        ? span.start + minHeaderBytes(span.entry)
+        : this.#checkInWindow(span, bytes, start);
+    }
+  }
+
+  /** @returns where the data start */
+  #checkInWindow(span: EntrySpan, window: Buffer, windowStart: number): number {
+    const at = span.start - windowStart;
+    const headerBytes = this.#headerBytes(span, window, at);
+    const restBytes = restAfter(span, headerBytes);
+    const rest =
+      restBytes === 0
+        ? NOTHING
+        : this.#part(window, windowStart, span.end - restBytes - windowStart, span.end - windowStart);
+    return at + headerBytes <= window.length
+      ? this.#check(span, window, at, headerBytes, rest)
+      : this.#check(span, this.#source.readSync(span.start, headerBytes), 0, headerBytes, rest);
   }
 
   /** Part of a window, counted from its start; read by itself where it runs past the window. */
@@ -141,15 +163,17 @@ function restAfter({ start, end, entry }: EntrySpan, headerBytes: number): numbe
 function planWindows(spans: readonly EntrySpan[]): Window[] {
   const windows: Window[] = [];
   let current: Window | undefined;
+  let index = 0;
   for (const span of spans) {
-    const end = Math.min(span.end, span.start + LOCAL_HEADER_BYTES + span.entry.rawName.length + 64);
+    const end = Math.min(span.end, span.start + minHeaderBytes(span.entry) + 64);
     if (current && span.start - current.end <= MERGE_GAP_BYTES && end - current.start <= MAX_WINDOW_BYTES) {
       current.end = end;
-      current.spans.push(span);
+      current.endSpan = index + 1;
     } else {
-      current = { start: span.start, end, spans: [span] };
+      current = { start: span.start, end, firstSpan: index, endSpan: index + 1 };
       windows.push(current);
     }
+    index++;
   }
   return windows;
 }

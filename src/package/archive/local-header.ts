@@ -3,6 +3,7 @@ import { isAscii, unicodePathFor } from './entry-name.js';
 import { readExtraFields } from './extra-fields.js';
 import { quote } from './fault.js';
 import {
+  CENTRAL_HEADER_BYTES,
   DATA_DESCRIPTOR,
   EXTRA_UNICODE_PATH,
   EXTRA_ZIP64,
@@ -22,27 +23,28 @@ import {
 const COMPARED_FLAGS =
   FLAG_ENCRYPTED | FLAG_PATCHED | FLAG_STRONG_ENCRYPTION | FLAG_UTF8 | FLAG_MASKED_HEADERS;
 
-/** From "flags" to "length of the name" the fields are the same in both headers (APPNOTE 4.3.7, 4.3.12). */
-const SHARED_FIELDS = { local: 6, central: 8, bytes: 22 };
+/** From "version needed" to "length of the extra fields" both headers have the same fields (APPNOTE 4.3.7, 4.3.12). */
+const SHARED_FIELDS = { local: 4, central: 6, bytes: 26 };
 
 /**
- * Whether a local header says in the very same bytes what the directory says, and there is nothing after the data: so
- * it is with nearly all, and two comparisons of text then take the place of reading field by field.
+ * Whether a local header says in the very same bytes what the directory says, with no extra field in either, and nothing
+ * after the data: so it is with nearly all, and comparisons of text then take the place of reading field by field.
  *
  * @param window - bytes that the header, from `at`, lies in, one character each
+ * @param span - from the header's first byte to the next record
  * @param directory - the central directory in the same way
  */
 export function isPlainHeader(
   window: string,
   at: number,
-  end: number,
+  { start, end, entry }: { start: number; end: number; entry: DirectoryEntry },
   directory: string,
-  entry: DirectoryEntry,
 ): boolean {
-  const { recordStart, rawName, flags, sizeBytes, compressedBytes } = entry;
+  const { recordStart, recordEnd, rawName, flags, sizeBytes, compressedBytes } = entry;
   const from = recordStart + SHARED_FIELDS.central;
   return (
-    end - at === LOCAL_HEADER_BYTES + rawName.length &&
+    recordEnd - recordStart === CENTRAL_HEADER_BYTES + rawName.length &&
+    end - start === LOCAL_HEADER_BYTES + rawName.length + compressedBytes &&
     (flags & FLAG_DATA_DESCRIPTOR) === 0 &&
     sizeBytes < SEE_ZIP64_32 &&
     compressedBytes < SEE_ZIP64_32 &&

@@ -9,22 +9,23 @@ export interface Named {
  * and characters without a width are dropped, so that two names meet here if they meet anywhere.
  */
 export class NameTree<T extends Named = Named> {
-  /** What was added, by its folded name: the look-up by name as well, as a second map would cost as much again. */
-  readonly #files = new Map<string, T>();
-  /** Those that are there only because something lies in them have their name alone. */
-  readonly #folders = new Map<string, T | string>();
-  /** Folders seen in exactly this spelling: most entries share their folder with the one before. */
+  /**
+   * What is there, by its folded name: what was added itself (so that this is the look-up by name as well), or the name
+   * of a folder that is there only because something lies in it.
+   */
+  readonly #nodes = new Map<string, T | string>();
+  #folderCount = 0;
+  /** Folders seen in exactly this spelling: most entries share their folder with others. */
   readonly #spelled = new Set<string>();
 
   /** Folders so far, those included that are there only because something lies in them. */
   get folderCount(): number {
-    return this.#folders.size;
+    return this.#folderCount;
   }
 
   /** What was added with exactly this name. */
   get(name: string): T | undefined {
-    const key = foldName(name);
-    const found = this.#files.get(key) ?? this.#folders.get(key);
+    const found = this.#nodes.get(foldName(name));
     return typeof found === 'object' && found.name === name ? found : undefined;
   }
 
@@ -35,10 +36,7 @@ export class NameTree<T extends Named = Named> {
   add(item: T): string | undefined {
     const { name } = item;
     const parentEnd = name.lastIndexOf('/');
-    return (
-      (parentEnd > 0 ? this.#addFolder(name.slice(0, parentEnd)) : undefined) ??
-      (item.isDirectory ? this.#putFolder(item) : this.#putFile(item))
-    );
+    return (parentEnd > 0 ? this.#addFolder(name.slice(0, parentEnd)) : undefined) ?? this.#put(item);
   }
 
   #addFolder(folder: string): string | undefined {
@@ -50,51 +48,43 @@ export class NameTree<T extends Named = Named> {
     return collision;
   }
 
-  #putFile(item: T): string | undefined {
-    const { name } = item;
+  #put(item: T): string | undefined {
+    const { name, isDirectory } = item;
     const key = foldName(name);
-    const folder = this.#folders.get(key);
-    if (folder !== undefined) return nameOf(folder) === name ? BOTH : collidesWith(nameOf(folder));
-    const file = this.#files.get(key);
-    if (file !== undefined) return file.name === name ? TWICE : collidesWith(file.name);
-    this.#files.set(key, item);
-    return undefined;
-  }
-
-  #putFolder(item: T): string | undefined {
-    const key = foldName(item.name);
-    const collision = this.#collisionOfFolder(key, item.name);
-    if (collision !== undefined) return collision;
-    if (typeof this.#folders.get(key) === 'object') return TWICE;
-    this.#folders.set(key, item);
+    const there = this.#nodes.get(key);
+    const wasImplied = isDirectory && there === name;
+    if (there !== undefined && !wasImplied) return collisionWith(there, name, isDirectory);
+    if (isDirectory && !wasImplied) this.#folderCount++;
+    this.#nodes.set(key, item);
     return undefined;
   }
 
   #putImplied(name: string): string | undefined {
     const key = foldName(name);
-    const collision = this.#collisionOfFolder(key, name);
-    if (collision !== undefined) return collision;
-    if (!this.#folders.has(key)) this.#folders.set(key, name);
+    const there = this.#nodes.get(key);
+    if (there !== undefined) {
+      return isFolder(there) && nameOf(there) === name ? undefined : collisionWith(there, name, true);
+    }
+    this.#folderCount++;
+    this.#nodes.set(key, name);
     return undefined;
   }
+}
 
-  #collisionOfFolder(key: string, name: string): string | undefined {
-    const file = this.#files.get(key);
-    if (file !== undefined) return file.name === name ? BOTH : collidesWith(file.name);
-    const folder = this.#folders.get(key);
-    return folder === undefined || nameOf(folder) === name ? undefined : collidesWith(nameOf(folder));
+function nameOf(node: Named | string): string {
+  return typeof node === 'string' ? node : node.name;
+}
+
+function isFolder(node: Named | string): boolean {
+  return typeof node === 'string' || node.isDirectory;
+}
+
+function collisionWith(there: Named | string, name: string, isDirectory: boolean): string {
+  const other = nameOf(there);
+  if (other !== name) {
+    return `collides with ${JSON.stringify(other)} where letter case or Unicode form is folded`;
   }
-}
-
-function nameOf(folder: Named | string): string {
-  return typeof folder === 'string' ? folder : folder.name;
-}
-
-const TWICE = 'is there twice';
-const BOTH = 'is a file and a folder at once';
-
-function collidesWith(other: string): string {
-  return `collides with ${JSON.stringify(other)} where letter case or Unicode form is folded`;
+  return isFolder(there) === isDirectory ? 'is there twice' : 'is a file and a folder at once';
 }
 
 /** ASCII letters are folded without the machinery of Unicode: nearly all names are ASCII. */

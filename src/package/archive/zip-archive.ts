@@ -7,7 +7,6 @@ import type { FileRange } from '../archive-types.js';
 import { ByteSource } from './byte-source.js';
 import type { EntrySpan } from './entry-map.js';
 import { inflateVerified, readVerified } from './entry-reader.js';
-import { DEFAULT_LANES, extractEntries } from './extract.js';
 import { quote, zipFault } from './fault.js';
 import { STORED } from './format.js';
 import { LinkedSignal } from '../../linked-signal.js';
@@ -130,8 +129,9 @@ export class ZipArchive implements Archive {
     target: string,
     o: Parameters<Archive['extract']>[1] = {},
   ): Promise<{ files: number; bytes: number }> {
-    return this.#during(o.signal, (signal) =>
-      extractEntries({
+    return this.#during(o.signal, async (signal) => {
+      const { DEFAULT_LANES, extractEntries } = await import('./extract.js'); // looking into one does without
+      return extractEntries({
         archive: this.#parts,
         target,
         place: o.place ?? (({ name }) => name),
@@ -142,8 +142,8 @@ export class ZipArchive implements Archive {
         unpackFiles: o.unpackFiles,
         lanes: o.lanes ?? DEFAULT_LANES,
         signal,
-      }),
-    );
+      });
+    });
   }
 
   close(): Promise<void> {

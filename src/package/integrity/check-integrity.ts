@@ -1,8 +1,9 @@
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { Archive, ArchiveEntry } from '../archive-types.js';
+import { SIGNATURE_ENTRY } from '../project-layout.js';
 import type { Requirement, Wheel } from '../types.js';
-import { entryDigest, packageDigest, SIGNATURE_ENTRY } from './digest.js';
+import { entryDigest, packageDigest } from './digest.js';
 import { keyIdOf, readPublicKey } from './keys.js';
 import { isSignedBy, MAX_SIGNATURE_BYTES, parseSignature } from './signature.js';
 import type { IntegrityPolicy, IntegrityReport } from './types.js';

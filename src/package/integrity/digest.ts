@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { OperationOptions } from '../../abort.js';
 import type { Archive, ArchiveEntry } from '../archive-types.js';
-
-/** The entry that holds a package's signature; the only one the digest leaves out. */
-export const SIGNATURE_ENTRY = 'SIGNATURE';
+import { SIGNATURE_ENTRY } from '../project-layout.js';
 
 /** See `packageDigest` of the package's face. */
 export async function packageDigest(archive: Archive, o: OperationOptions = {}): Promise<string> {

@@ -4,7 +4,8 @@ import type { OperationOptions } from '../../abort.js';
 import { copyWithEntry } from '../archive/append-entry.js';
 import { loadArchive } from '../archive/load-archive.js';
 import { openArchive } from '../archive/open-archive.js';
-import { packageDigest, SIGNATURE_ENTRY } from './digest.js';
+import { SIGNATURE_ENTRY } from '../project-layout.js';
+import { packageDigest } from './digest.js';
 import { keyIdOf, readPrivateKey } from './keys.js';
 import { formatSignature } from './signature.js';
 
