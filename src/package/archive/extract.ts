@@ -14,7 +14,8 @@ import { unpackBatch, unpackLarge, type UnpackContext } from './unpack-task.js';
 export interface Extraction {
   archive: LoadedArchive;
   target: string;
-  place: (entry: ArchiveEntry) => string | undefined;
+  /** See {@link Archive.extract}. */
+  place: ((entry: ArchiveEntry) => string | undefined) | undefined;
   durable: boolean;
   readOnly: boolean;
   onProgress: ((doneBytes: number, totalBytes: number) => void) | undefined;

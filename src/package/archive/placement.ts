@@ -15,26 +15,26 @@ export interface Placement {
 }
 
 /**
- * Applies a mapping of entries to paths. A mapping may bring together what the archive kept apart, so its results are
- * held to the same rules as names in an archive.
+ * Applies a mapping of entries to paths; without one they go where their names say. A mapping may bring together what
+ * the archive kept apart, so its results are held to the same rules as names in an archive.
  *
  * @throws RunnerError `invalid_zip` when a path is unsafe or taken
  */
 export function placeEntries(
   archive: string,
   spans: readonly EntrySpan[],
-  place: (entry: ArchiveEntry) => string | undefined,
+  place: ((entry: ArchiveEntry) => string | undefined) | undefined,
 ): Placement {
-  const names = new NameTree();
+  const names = place && new NameTree();
   const folders = new Set<string>();
   const files: Placement['files'] = [];
   let bytes = 0;
   for (const span of spans) {
     const { entry } = span;
-    const to = place(entry)?.replace(/\/+$/, '');
+    const to = place ? place(entry)?.replace(/\/+$/, '') : entry.name;
     // A folder may be mapped to the target itself: that is how a project folder is stripped.
     if (to === undefined || (to === '' && entry.isDirectory)) continue;
-    const fault = nameFault(to) ?? names.add({ name: to, isDirectory: entry.isDirectory });
+    const fault = names && (nameFault(to) ?? names.add({ name: to, isDirectory: entry.isDirectory }));
     if (fault !== undefined) {
       throw zipFault(archive, `cannot be unpacked to ${JSON.stringify(to)}: ${fault}`, entry.name);
     }

@@ -134,7 +134,7 @@ export class ZipArchive implements Archive {
       return extractEntries({
         archive: this.#parts,
         target,
-        place: o.place ?? (({ name }) => name),
+        place: o.place,
         durable: o.durable ?? false,
         onProgress: o.onProgress,
         readOnly: o.readOnly ?? false,

@@ -45,17 +45,13 @@ export async function runStoreHelper<T>(
 ): Promise<T> {
   const { python, onProgress, onFault, lines = [] } = options;
   let answer: Answer<T> | undefined;
-  const input = function* () {
-    yield `${JSON.stringify(request)}\n`;
-    for (const line of lines) yield `${JSON.stringify(line)}\n`;
-  };
   const script = assetPath('python/wheels/store_helper.py');
   // Without site: nothing that the interpreter's packages hook into its start is wanted here.
   const result = await run(python, ['-I', '-S', '-B', '-X', 'utf8', script], {
     env: pythonEnvironment(),
     timeoutMs: options.timeoutMs,
     signal: options.signal,
-    input: input(),
+    input: inPieces(request, lines),
     onLine: (line, stream) => {
       if (stream === 'stderr' || line === '') return;
       const told = JSON.parse(line) as Answer<T>;
@@ -73,6 +69,20 @@ export async function runStoreHelper<T>(
     { details: { path: python, output: said.slice(-20), exitCode: result.exitCode } },
   );
 }
+
+/** Lines of JSON, many in a piece: each piece costs a buffer and a write, which by the line is more than the line. */
+function* inPieces(request: object, lines: Iterable<unknown>): Generator<string> {
+  let piece = `${JSON.stringify(request)}\n`;
+  for (const line of lines) {
+    piece += `${JSON.stringify(line)}\n`;
+    if (piece.length < PIECE_CHARACTERS) continue;
+    yield piece;
+    piece = '';
+  }
+  if (piece !== '') yield piece;
+}
+
+const PIECE_CHARACTERS = 16 * 1024;
 
 /** The system's code of an error that the helper met; undefined for any other error. */
 export function helperErrno(error: unknown): string | undefined {
