@@ -16,6 +16,8 @@ const MERGE_GAP_BYTES = 16 * 1024;
 const MAX_WINDOW_BYTES = 256 * 1024;
 /** Windows that are read side by side: what lies apart is waited for once and not one after the other. */
 const WINDOWS_AT_ONCE = 8;
+/** Up to so many bytes an entry, one text of a whole window costs less than one of each header. */
+const DENSE_BYTES = 1024;
 
 /** What opening an archive may spend on its local headers. */
 const CHEAP_WINDOWS = 512;
@@ -85,10 +87,14 @@ export class EntryChecker {
     spans: readonly EntrySpan[],
     signal: AbortSignal | undefined,
   ): Promise<void> {
+    const largest = windows.reduce((most, { start, end }) => Math.max(most, end - start), 0);
+    const buffers = windows.slice(0, WINDOWS_AT_ONCE).map(() => Buffer.allocUnsafe(largest));
     for (let at = 0; at < windows.length; at += WINDOWS_AT_ONCE) {
       throwIfAborted(signal, 'reading of the archive');
       const some = windows.slice(at, at + WINDOWS_AT_ONCE);
-      const contents = await Promise.all(some.map(({ start, end }) => this.#source.read(start, end - start)));
+      const contents = await Promise.all(
+        some.map(({ start, end }, index) => this.#source.read(start, end - start, buffers[index])),
+      );
       for (const [index, window] of some.entries()) {
         const bytes = contents[index];
         if (bytes) this.#checkWindow(window, bytes, spans);
@@ -97,13 +103,17 @@ export class EntryChecker {
   }
 
   #checkWindow({ start, firstSpan, endSpan }: Window, bytes: Buffer, spans: readonly EntrySpan[]): void {
-    const text = bytes.toString('latin1');
+    const isDense = bytes.length <= (endSpan - firstSpan) * DENSE_BYTES;
+    const whole = isDense ? bytes.toString('latin1') : '';
     for (let index = firstSpan; index < endSpan; index++) {
       const span = spans[index];
       if (!span || span.dataStart !== undefined) continue;
-      span.dataStart = isPlainHeader(text, span.start - start, span, this.#directory)
-        ? span.start + minHeaderBytes(span.entry)
-        : this.#checkInWindow(span, bytes, start);
+      const at = span.start - start;
+      const least = minHeaderBytes(span.entry);
+      const isPlain = isDense
+        ? isPlainHeader(whole, at, span, this.#directory)
+        : isPlainHeader(bytes.toString('latin1', at, at + least), 0, span, this.#directory);
+      span.dataStart = isPlain ? span.start + least : this.#checkInWindow(span, bytes, start);
     }
   }
 
