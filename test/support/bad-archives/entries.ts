@@ -188,6 +188,16 @@ export const LOCAL: BadArchive[] = [
     entry: 'project/main.py',
   },
   {
+    title: 'a local extra field of the length that the directory gives, without room for it',
+    bytes: () => {
+      const bytes = bent({ central: { extra: Buffer.from('feca0000', 'hex') } })();
+      bytes.writeUInt16LE(4, bytes.lastIndexOf(Buffer.from('PK\x03\x04', 'latin1')) + 28);
+      return bytes;
+    },
+    fault: /leaves no room for its data/,
+    entry: 'project/main.py',
+  },
+  {
     title: 'a descriptor that is missing',
     bytes: bent({ flags: 0x808 }),
     fault: /should be followed by a data descriptor/,
