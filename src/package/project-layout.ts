@@ -102,6 +102,8 @@ function isManifest({ name, isDirectory }: ArchiveEntry): boolean {
 /** Prefix of the wheels' entries: beside the project folder or in it. */
 function findWheels(archivePath: string, { wheels, hasWheelsAtTop }: Signs, root: string): string {
   const inside = root + WHEELS_AT_TOP;
+  // What lies there is the project itself, which happens to have that name.
+  if (root === WHEELS_AT_TOP) return inside;
   const hasWheelBeside = wheels.some((name) => name.startsWith(WHEELS_AT_TOP));
   const hasWheelInside = root !== '' && wheels.some((name) => name.startsWith(inside));
   if (hasWheelBeside && hasWheelInside)

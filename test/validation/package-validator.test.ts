@@ -29,6 +29,12 @@ describe('inspect', () => {
     },
   );
 
+  test('tells a project folder that is named wheels from the folder of wheels in it', async () => {
+    const inspection = await validator.inspect(await packageFile({ layout: 'inside', folder: 'wheels' }));
+    expect(inspection).toMatchObject({ requirements: [{ name: 'procvision-algorithm-sdk' }], warnings: [] });
+    expect(inspection.wheels.map(({ name }) => name)).toContain('procvision-algorithm-sdk');
+  });
+
   test('takes a package of SDK 0.3 for execute-only, and asks it for no product ids', async () => {
     const inspection = await validator.inspect(await packageFile({ generation: 'execute-only' }));
     expect(inspection).toMatchObject({ generation: 'execute-only' });
