@@ -97,14 +97,21 @@ function spend(budget: LookBudget | undefined, bytes: number): boolean {
   return true;
 }
 
+const DIST_INFO = /^[^/]+\.dist-info(?=\/|$)/;
+
+/** The folders at the top that describe a wheel, each once; a wheel has one. */
+export function distInfoFolders({ entries }: Archive): Set<string> {
+  const folders = new Set<string>();
+  for (const { name } of entries) {
+    const folder = DIST_INFO.exec(name)?.[0];
+    if (folder !== undefined) folders.add(folder);
+  }
+  return folders;
+}
+
 /** The one folder at the top that describes the wheel. */
 function distInfoOf(archive: Archive, { name }: Wheel): string {
-  const folders = new Set<string>();
-  for (const entry of archive.entries) {
-    const [top = ''] = entry.name.split('/', 1);
-    if (top.endsWith('.dist-info')) folders.add(top);
-  }
-  const [folder, other] = folders;
+  const [folder, other] = distInfoFolders(archive);
   if (folder === undefined) throw wheelFault(archive, 'is no wheel: it has no .dist-info folder');
   if (other !== undefined) {
     throw wheelFault(

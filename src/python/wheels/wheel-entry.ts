@@ -2,9 +2,10 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
-import type { Archive, PlacedEntry } from '../../package/archive-types.js';
+import type { PlacedEntry } from '../../package/archive-types.js';
 import { openArchive } from '../../package/archive/open-archive.js';
 import { zipFault } from '../../package/archive/fault.js';
+import { distInfoFolders } from '../../package/wheel-metadata.js';
 import { ownIdentity } from '../../process/identity.js';
 import { readJson, writeJsonAtomic, type Durability } from '../../store/atomic-file.js';
 import { parseEntryPoints, type EntryPoints } from './entry-points.js';
@@ -39,8 +40,6 @@ export interface WheelEntry {
 }
 
 const ENTRY_FILE = 'entry.json';
-/** At the top of a wheel, with or without something in it. */
-const DIST_INFO = /^[^/]+\.dist-info(?=\/|$)/;
 
 /** Folder of an entry's unpacked wheel. */
 export const treeOf = (folder: string): string => path.join(folder, 'tree');
@@ -64,7 +63,7 @@ export async function buildEntry(
     });
   await mkdir(folder, { recursive: true });
   await using archive = await openArchive(wheel.path, { signal: options.signal });
-  const infos = infoFoldersOf(archive);
+  const infos = distInfoFolders(archive);
   const [info = ''] = infos;
   if (infos.size !== 1) throw faulty(`has ${infos.size} .dist-info folders, not one`);
   const text = async (name: string): Promise<string | undefined> => {
@@ -109,16 +108,6 @@ export async function buildEntry(
     durable: options.durability === 'full',
     boot_id: (await ownIdentity()).bootId,
   };
-}
-
-/** Its `.dist-info` folders, each once. */
-function infoFoldersOf({ entries }: Archive): Set<string> {
-  const folders = new Set<string>();
-  for (const { name } of entries) {
-    const info = DIST_INFO.exec(name)?.[0];
-    if (info !== undefined) folders.add(info);
-  }
-  return folders;
 }
 
 function* linesOf(placed: Iterable<PlacedEntry>): Generator<unknown[]> {
