@@ -94,7 +94,7 @@ export interface Archive {
        * own second reader. It must hold each file to its size and CRC-32, and reject at the first fault.
        */
       unpackFiles?: (
-        files: Iterable<PlacedEntry>,
+        files: readonly PlacedEntry[],
         o: { signal: AbortSignal; onProgress: (doneBytes: number) => void },
       ) => Promise<void>;
       /** Takes the SHA-256 of each file as it is written, so that nobody need read it again for that. */

@@ -102,10 +102,10 @@ const DIST_INFO = /^[^/]+\.dist-info(?=\/|$)/;
 /** The folders at the top that describe a wheel, each once; a wheel has one. */
 export function distInfoFolders({ entries }: Archive): Set<string> {
   const folders = new Set<string>();
-  for (const { name } of entries) {
+  entries.forEach(({ name }) => {
     const folder = DIST_INFO.exec(name)?.[0];
     if (folder !== undefined) folders.add(folder);
-  }
+  });
   return folders;
 }
 

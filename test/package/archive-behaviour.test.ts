@@ -251,6 +251,28 @@ describe('an archive whose headers lie far apart', () => {
     await expect(archive.stream(last)).rejects.toMatchObject(refusal);
     expect(() => archive.slice(last)).toThrow('another name');
   });
+
+  test('is refused for the last of more headers than are looked at together', async () => {
+    const file = path.join(await temporaryFolder(), 'package.zip');
+    await writeSparseArchive(file, { entries: 2_600, entryBytes: 20_000, lastLocalName: 'file0000.bin' });
+    await using archive = await openArchive(file);
+    await expect(archive.extract(path.join(path.dirname(file), 'out'))).rejects.toMatchObject({
+      code: 'invalid_zip',
+      message: expect.stringContaining('entry "file2599.bin" has another name') as string,
+    });
+  });
+
+  test('tells that it became shorter since it was opened', async () => {
+    const file = await scattered();
+    const target = path.join(path.dirname(file), 'out');
+    await using archive = await openArchive(file);
+    await truncate(file, 60_000_000);
+    await expect(archive.extract(target)).rejects.toMatchObject({
+      code: 'invalid_zip',
+      message: expect.stringContaining('package.zip became shorter while it was read') as string,
+    });
+    expect(await exists(target)).toBe(false);
+  });
 });
 
 describe('the second reader', () => {
@@ -264,11 +286,12 @@ describe('the second reader', () => {
     ['position', { offset: 999 }],
   ])('refuses an archive when unzipper finds another %s than we did', async (what, wrong) => {
     const parts = await loadArchive(await archiveFile(small(2_000)), {});
+    const directory = await parts.source.read(parts.directory.offset, parts.directory.length);
     await parts.source.close();
     const { signal } = new AbortController();
-    await confirmDirectory('x.zip', parts.directory, parts.entries, signal);
+    await confirmDirectory('x.zip', directory, parts.entries, signal);
     const entries = parts.entries.map((entry, n) => (n === 1_500 ? { ...entry, ...wrong } : entry));
-    await expect(confirmDirectory('x.zip', parts.directory, entries, signal)).rejects.toMatchObject({
+    await expect(confirmDirectory('x.zip', directory, entries, signal)).rejects.toMatchObject({
       code: 'invalid_zip',
       message: expect.stringContaining(
         `x.zip: entry "folder0/1500.txt": two readers differ in its ${what}. `,

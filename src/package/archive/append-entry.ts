@@ -45,7 +45,7 @@ export async function copyWithEntry(
   entry: NewEntry,
   signal?: AbortSignal,
 ): Promise<void> {
-  const kept = withoutOld(archive, entry.name);
+  const kept = await withoutOld(archive, entry.name);
   for (let at = 0; at < kept.bytes; at += COPY_BYTES) {
     throwIfAborted(signal, 'copying of the archive');
     await append(out, await archive.source.read(at, Math.min(COPY_BYTES, kept.bytes - at)));
@@ -65,18 +65,19 @@ export async function copyWithEntry(
 }
 
 /** What stays of the archive: its first bytes and its directory records. */
-function withoutOld(archive: LoadedArchive, name: string): { bytes: number; records: Buffer[] } {
-  const old = archive.spans.find(({ entry }) => entry.name === name);
-  if (old && old !== archive.spans.at(-1)) {
-    throw new RunnerError(
-      'invalid_params',
-      `${archive.source.path} has an entry ${name} already, not at its end`,
-    );
+async function withoutOld(
+  { source, directory, entries, inPlace, names }: LoadedArchive,
+  name: string,
+): Promise<{ bytes: number; records: Buffer[] }> {
+  const old = names.get(name);
+  if (old && old !== inPlace.at(-1)) {
+    throw new RunnerError('invalid_params', `${source.path} has an entry ${name} already, not at its end`);
   }
-  const records = archive.entries
-    .filter((entry) => entry !== old?.entry)
-    .map(({ recordStart, recordEnd }) => archive.directory.subarray(recordStart, recordEnd));
-  return { bytes: old?.start ?? archive.directoryStart, records };
+  const all = await source.read(directory.offset, directory.length);
+  const records = entries
+    .filter((entry) => entry !== old)
+    .map(({ recordStart, recordEnd }) => all.subarray(recordStart, recordEnd));
+  return { bytes: old?.offset ?? directory.offset, records };
 }
 
 async function append(out: FileHandle, bytes: Buffer): Promise<void> {

@@ -1,6 +1,7 @@
 import { constants, readSync } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { COPY_AGAIN, zipFault } from './fault.js';
+import { SharedFile } from './shared-file.js';
 import type { FileRange } from '../archive-types.js';
 
 /** Random access to the bytes of an archive; positions count from its first byte. */
@@ -12,7 +13,7 @@ export class ByteSource {
     readonly path: string,
     readonly size: number,
     readonly start: number,
-    private readonly content: FileHandle | Buffer,
+    private readonly content: SharedFile | Buffer,
     private readonly isShared = false,
   ) {}
 
@@ -34,7 +35,7 @@ export class ByteSource {
       if (!(offset >= 0 && length >= 0 && offset + length <= size)) {
         throw zipFault(path, `has no range of ${length} bytes at ${offset}: it is ${size} bytes long`);
       }
-      return new ByteSource(path, length, offset, handle);
+      return new ByteSource(path, length, offset, new SharedFile(handle));
     } catch (error) {
       await handle?.close();
       throw error instanceof Error && 'syscall' in error ? cannotRead(path, error) : error;
@@ -62,21 +63,45 @@ export class ByteSource {
     this.#checkRange(position, length);
     const buffer = into?.subarray(0, length) ?? Buffer.allocUnsafe(length);
     if (this.#copyKept(position, buffer)) return buffer;
-    const { content } = this;
-    if (Buffer.isBuffer(content)) {
-      content.copy(buffer, 0, position, position + length);
-      return buffer;
-    }
     for (let done = 0; done < length;) {
-      const { bytesRead } = await content
-        .read(buffer, done, length - done, this.start + position + done)
-        .catch((error: unknown) => {
-          throw cannotRead(this.path, error);
-        });
+      const rest = { offset: position + done, length: length - done };
+      const bytesRead = await this.#readSome([rest], buffer.subarray(done));
       if (bytesRead === 0) throw becameShorter(this.path);
       done += bytesRead;
     }
     return buffer;
+  }
+
+  /**
+   * Reads ranges side by side, all of each, to lie one after the other in `into`.
+   * @throws RunnerError `invalid_zip` when one is not there
+   */
+  async readEach(ranges: readonly FileRange[], into: Buffer): Promise<void> {
+    let wanted = 0;
+    ranges.forEach(({ offset, length }) => {
+      this.#checkRange(offset, length);
+      wanted += length;
+    });
+    if (wanted === 0 || (await this.#readSome(ranges, into)) === wanted) return;
+    // The system gave less than it was asked for, and has more: a read by itself goes on where it left off.
+    let at = 0;
+    for (const { offset, length } of ranges) {
+      await this.read(offset, length, into.subarray(at));
+      at += length;
+    }
+  }
+
+  /** @returns how many bytes were read */
+  async #readSome(ranges: readonly FileRange[], into: Buffer): Promise<number> {
+    const { content } = this;
+    if (content instanceof SharedFile) {
+      return content.readEach(ranges, this.start, into).catch((error: unknown) => {
+        throw cannotRead(this.path, error);
+      });
+    }
+    let at = 0;
+    for (const { offset, length } of ranges) at += content.copy(into, at, offset, offset + length);
+    return at;
   }
 
   /** The same at once, for the few bytes of a header. */

@@ -30,8 +30,10 @@ export interface DirectoryEntry extends ArchiveEntry {
   readonly recordEnd: number;
   /** Position of the local header. */
   readonly offset: number;
-  /** Which it is of all, as they lie in the file. */
-  ordinal: number;
+  /** Where the next entry starts, or the directory; known once the entries are mapped. */
+  end: number;
+  /** Where its data start; known once the local header was checked. */
+  dataStart: number | undefined;
 }
 
 /** Unix and macOS (APPNOTE 4.4.2). */
@@ -73,7 +75,7 @@ export function readDirectory(
   let at = 0;
   for (let index = 0; index < count; index++) {
     const next = recordEnd(archive, view, at, index);
-    entries.push(readRecord(archive, directory, view, text, at, next, index));
+    entries.push(readRecord(archive, directory, view, text, at, next));
     at = next;
   }
   if (at !== directory.length) {
@@ -116,7 +118,6 @@ function readRecord(
   text: string,
   at: number,
   end: number,
-  ordinal: number,
 ): DirectoryEntry {
   const flags = view.getUint16(at + 8, true);
   const nameStart = at + CENTRAL_HEADER_BYTES;
@@ -137,14 +138,13 @@ function readRecord(
   if (typeof sizes === 'string') throw zipFault(archive, sizes, name);
   const { isDirectory } = reading;
   const method = view.getUint16(at + 10, true);
-  const attributes = view.getUint32(at + 38, true);
-  const unixMode = attributes >>> 16;
+  const unixMode = view.getUint16(at + 40, true);
   const fault =
     versionFault(view.getUint8(at + 6)) ??
     flagFault(flags) ??
     methodFault(method, sizes) ??
     modeFault(unixMode, isDirectory) ??
-    (attributes & DOS_FOLDER && !isDirectory ? MARKED_AS_FOLDER : undefined) ??
+    (view.getUint8(at + 38) & DOS_FOLDER && !isDirectory ? MARKED_AS_FOLDER : undefined) ??
     folderFault(isDirectory, sizes);
   if (fault !== undefined) throw zipFault(archive, fault, name);
   return {
@@ -160,7 +160,8 @@ function readRecord(
     recordStart: at,
     recordEnd: end,
     offset: sizes.offset,
-    ordinal, // until it is known that they lie in another order
+    end: sizes.offset,
+    dataStart: undefined,
   };
 }
 

@@ -1,23 +1,22 @@
+import { throwIfAborted } from '../../abort.js';
+import type { FileRange } from '../archive-types.js';
 import type { ByteSource } from './byte-source.js';
-import type { DataRange, EntrySpan } from './entry-map.js';
+import type { DirectoryEntry } from './central-directory.js';
 import { zipFault } from './fault.js';
 import { LOCAL_HEADER_BYTES } from './format.js';
-import {
-  compareLocalHeader,
-  headerLength,
-  isPlainHeader,
-  minHeaderBytes,
-  trailerFault,
-} from './local-header.js';
-import { throwIfAborted } from '../../abort.js';
+import { headerLength, isPlainHeader, localFault, minHeaderBytes } from './local-header.js';
 
 /** Reads of headers whose gap is smaller than this are one read: seeking costs more than the bytes. */
 const MERGE_GAP_BYTES = 16 * 1024;
 const MAX_WINDOW_BYTES = 256 * 1024;
-/** Windows that are read side by side: what lies apart is waited for once and not one after the other. */
-const WINDOWS_AT_ONCE = 8;
-/** Up to so many bytes an entry, one text of a whole window costs less than one of each header. */
+/** Windows that are read side by side, up to so many and so many bytes: they are waited for once. */
+const BATCH_WINDOWS = 64;
+const BATCH_BYTES = 2 * 1024 * 1024;
+/** Up to so many bytes an entry, one text of a window of several costs less than one of each header. */
 const DENSE_BYTES = 1024;
+
+/** For so many entries the reads are planned at a time, so that a plan takes no memory to speak of. */
+const ENTRIES_AT_ONCE = 1024;
 
 /** What opening an archive may spend on its local headers. */
 const CHEAP_WINDOWS = 512;
@@ -25,13 +24,14 @@ const CHEAP_BYTES = 16 * 1024 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 
-/** A stretch of the file to look at, and which of the spans start in it. */
-interface Window {
-  start: number;
-  end: number;
-  firstSpan: number;
-  endSpan: number;
+/** A stretch of the file to look at, and which of the entries start in it. */
+interface Window extends FileRange {
+  firstEntry: number;
+  endEntry: number;
 }
+
+/** Gives bytes of the archive. */
+type BytesAt = (position: number, length: number) => Buffer;
 
 /**
  * Holds every local header and data descriptor against the directory.
@@ -43,147 +43,154 @@ interface Window {
  */
 export class EntryChecker {
   readonly #source: ByteSource;
-  readonly #spans: readonly EntrySpan[];
+  readonly #entries: readonly DirectoryEntry[];
   readonly #directory: string;
 
-  /** @param directory - the central directory, one character a byte */
-  constructor(source: ByteSource, spans: readonly EntrySpan[], directory: string) {
+  /**
+   * @param entries - in the order in which they lie
+   * @param directory - the central directory, one character a byte
+   */
+  constructor(source: ByteSource, entries: readonly DirectoryEntry[], directory: string) {
     this.#source = source;
-    this.#spans = spans;
+    this.#entries = entries;
     this.#directory = directory;
   }
 
   /** Checks all entries if that costs little. */
   async checkIfCheap(signal?: AbortSignal): Promise<void> {
-    const windows = planWindows(this.#spans);
-    const bytes = windows.reduce((sum, { start, end }) => sum + end - start, 0);
-    if (windows.length > CHEAP_WINDOWS || bytes > CHEAP_BYTES) return;
-    await this.#checkWindows(windows, this.#spans, signal);
+    const windows = planWindows(this.#entries, CHEAP_WINDOWS + 1);
+    if (windows.length > CHEAP_WINDOWS || bytesIn(windows) > CHEAP_BYTES) return;
+    await this.#checkWindows(windows, this.#entries, signal);
   }
 
   /** Checks all entries that were not checked yet. */
   async checkAll(signal?: AbortSignal): Promise<void> {
-    const unchecked = this.#spans.filter(({ dataStart }) => dataStart === undefined);
-    await this.#checkWindows(planWindows(unchecked), unchecked, signal);
+    for (let from = 0; from < this.#entries.length; from += ENTRIES_AT_ONCE) {
+      const some = this.#entries.slice(from, from + ENTRIES_AT_ONCE);
+      const unchecked = some.filter(({ dataStart }) => dataStart === undefined);
+      await this.#checkWindows(planWindows(unchecked), unchecked, signal);
+    }
+  }
+
+  /** Where the data of one entry starts, its header checked. */
+  dataStart(entry: DirectoryEntry): number {
+    entry.dataStart ??= this.#checkByItself(entry);
+    return entry.dataStart;
   }
 
   /** Where the data of one entry lies, its header checked. */
-  range(span: EntrySpan): DataRange {
-    span.dataStart ??= this.#checkByItself(span);
-    return { offset: span.dataStart, length: span.entry.compressedBytes };
+  range(entry: DirectoryEntry): FileRange {
+    return { offset: this.dataStart(entry), length: entry.compressedBytes };
   }
 
-  #checkByItself(span: EntrySpan): number {
-    const fixed = this.#source.readSync(span.start, LOCAL_HEADER_BYTES);
-    const headerBytes = this.#headerBytes(span, fixed, 0);
-    const header = this.#source.readSync(span.start, headerBytes);
-    const restBytes = restAfter(span, headerBytes);
-    const rest = restBytes === 0 ? NOTHING : this.#source.readSync(span.end - restBytes, restBytes);
-    return this.#check(span, header, 0, headerBytes, rest);
+  #checkByItself(entry: DirectoryEntry): number {
+    return this.#check(entry, (position, length) => this.#source.readSync(position, length));
   }
 
   async #checkWindows(
     windows: readonly Window[],
-    spans: readonly EntrySpan[],
+    entries: readonly DirectoryEntry[],
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const largest = windows.reduce((most, { start, end }) => Math.max(most, end - start), 0);
-    const buffers = windows.slice(0, WINDOWS_AT_ONCE).map(() => Buffer.allocUnsafe(largest));
-    for (let at = 0; at < windows.length; at += WINDOWS_AT_ONCE) {
+    let buffer = NOTHING;
+    for (const batch of inBatches(windows)) {
       throwIfAborted(signal, 'reading of the archive');
-      const some = windows.slice(at, at + WINDOWS_AT_ONCE);
-      const contents = await Promise.all(
-        some.map(({ start, end }, index) => this.#source.read(start, end - start, buffers[index])),
-      );
-      for (const [index, window] of some.entries()) {
-        const bytes = contents[index];
-        if (bytes) this.#checkWindow(window, bytes, spans);
+      const bytes = bytesIn(batch);
+      if (buffer.length < bytes) buffer = Buffer.allocUnsafe(bytes);
+      await this.#source.readEach(batch, buffer);
+      let at = 0;
+      for (const window of batch) {
+        this.#checkWindow(window, buffer, at, entries);
+        at += window.length;
       }
     }
   }
 
-  #checkWindow({ start, firstSpan, endSpan }: Window, bytes: Buffer, spans: readonly EntrySpan[]): void {
-    const isDense = bytes.length <= (endSpan - firstSpan) * DENSE_BYTES;
-    const whole = isDense ? bytes.toString('latin1') : '';
-    for (let index = firstSpan; index < endSpan; index++) {
-      const span = spans[index];
-      if (!span || span.dataStart !== undefined) continue;
-      const at = span.start - start;
-      const least = minHeaderBytes(span.entry);
+  /** @param at - where in the buffer the window lies */
+  #checkWindow(window: Window, bytes: Buffer, at: number, entries: readonly DirectoryEntry[]): void {
+    const { firstEntry, endEntry } = window;
+    const count = endEntry - firstEntry;
+    const isDense = count > 1 && window.length <= count * DENSE_BYTES;
+    const whole = isDense ? bytes.toString('latin1', at, at + window.length) : '';
+    for (let index = firstEntry; index < endEntry; index++) {
+      const entry = entries[index];
+      if (!entry || entry.dataStart !== undefined) continue;
+      const least = minHeaderBytes(entry);
+      const start = entry.offset - window.offset;
       const isPlain = isDense
-        ? isPlainHeader(whole, at, span, this.#directory)
-        : isPlainHeader(bytes.toString('latin1', at, at + least), 0, span, this.#directory);
-      span.dataStart = isPlain ? span.start + least : this.#checkInWindow(span, bytes, start);
+        ? isPlainHeader(whole, start, entry, this.#directory)
+        : isPlainHeader(bytes.toString('latin1', at + start, at + start + least), 0, entry, this.#directory);
+      entry.dataStart = isPlain ? entry.offset + least : this.#check(entry, this.#loaded(window, bytes, at));
     }
   }
 
+  /** What runs past a window is read by itself. */
+  #loaded(window: Window, bytes: Buffer, at: number): BytesAt {
+    return (position, length) => {
+      const start = at + position - window.offset;
+      return position + length <= window.offset + window.length
+        ? bytes.subarray(start, start + length)
+        : this.#source.readSync(position, length);
+    };
+  }
+
   /** @returns where the data start */
-  #checkInWindow(span: EntrySpan, window: Buffer, windowStart: number): number {
-    const at = span.start - windowStart;
-    const headerBytes = this.#headerBytes(span, window, at);
-    const restBytes = restAfter(span, headerBytes);
-    const rest =
-      restBytes === 0
-        ? NOTHING
-        : this.#part(window, windowStart, span.end - restBytes - windowStart, span.end - windowStart);
-    return at + headerBytes <= window.length
-      ? this.#check(span, window, at, headerBytes, rest)
-      : this.#check(span, this.#source.readSync(span.start, headerBytes), 0, headerBytes, rest);
-  }
-
-  /** Part of a window, counted from its start; read by itself where it runs past the window. */
-  #part(window: Buffer, windowStart: number, from: number, to: number): Buffer {
-    return to <= window.length
-      ? window.subarray(from, to)
-      : this.#source.readSync(windowStart + from, to - from);
-  }
-
-  /** The length of the header at `at`, when there is room for it and the data. */
-  #headerBytes(span: EntrySpan, window: Buffer, at: number): number {
-    const bytes = headerLength(window, at);
-    if (span.start + bytes + span.entry.compressedBytes > span.end) {
-      throw zipFault(
-        this.#source.path,
-        'has a local header that leaves no room for its data',
-        span.entry.name,
-      );
+  #check(entry: DirectoryEntry, bytesAt: BytesAt): number {
+    const { offset, end, compressedBytes } = entry;
+    const headerBytes = headerLength(bytesAt(offset, LOCAL_HEADER_BYTES));
+    const restBytes = end - offset - headerBytes - compressedBytes;
+    if (restBytes < 0) {
+      throw zipFault(this.#source.path, 'has a local header that leaves no room for its data', entry.name);
     }
-    return bytes;
-  }
-
-  /** @returns where the data start */
-  #check(span: EntrySpan, bytes: Buffer, at: number, headerBytes: number, rest: Buffer): number {
-    const { entry } = span;
-    const reading = compareLocalHeader(bytes, at, at + headerBytes, entry);
-    const fault = typeof reading === 'string' ? reading : trailerFault(rest, entry, reading.hasDescriptor);
+    const rest = restBytes === 0 ? NOTHING : bytesAt(end - restBytes, restBytes);
+    const fault = localFault(bytesAt(offset, headerBytes), rest, entry);
     if (fault !== undefined) throw zipFault(this.#source.path, fault, entry.name);
-    return span.start + headerBytes;
+    return offset + headerBytes;
   }
-}
-
-/** Bytes between an entry's data and the next record. */
-function restAfter({ start, end, entry }: EntrySpan, headerBytes: number): number {
-  return end - start - headerBytes - entry.compressedBytes;
 }
 
 /**
  * The stretches to read: from each header to its data, with room for a short extra field. A descriptor lies directly
  * before the next header, so it comes with that window; what a window misses is read by itself.
+ *
+ * @param most - so many are planned at most
  */
-function planWindows(spans: readonly EntrySpan[]): Window[] {
+function planWindows(entries: readonly DirectoryEntry[], most = Infinity): Window[] {
   const windows: Window[] = [];
   let current: Window | undefined;
-  let index = 0;
-  for (const span of spans) {
-    const end = Math.min(span.end, span.start + minHeaderBytes(span.entry) + 64);
-    if (current && span.start - current.end <= MERGE_GAP_BYTES && end - current.start <= MAX_WINDOW_BYTES) {
-      current.end = end;
-      current.endSpan = index + 1;
+  for (let index = 0, entry = entries[0]; entry; entry = entries[++index]) {
+    const { offset } = entry;
+    const end = Math.min(entry.end, offset + minHeaderBytes(entry) + 64);
+    if (
+      current &&
+      offset - current.offset - current.length <= MERGE_GAP_BYTES &&
+      end - current.offset <= MAX_WINDOW_BYTES
+    ) {
+      current.length = end - current.offset;
+      current.endEntry = index + 1;
     } else {
-      current = { start: span.start, end, firstSpan: index, endSpan: index + 1 };
+      if (windows.length === most) break;
+      current = { offset, length: end - offset, firstEntry: index, endEntry: index + 1 };
       windows.push(current);
     }
-    index++;
   }
   return windows;
+}
+
+function* inBatches(windows: readonly Window[]): Generator<Window[]> {
+  let from = 0;
+  let bytes = 0;
+  for (let to = 0, next = windows[0]; next; next = windows[++to]) {
+    if (to - from === BATCH_WINDOWS || (to > from && bytes + next.length > BATCH_BYTES)) {
+      yield windows.slice(from, to);
+      from = to;
+      bytes = 0;
+    }
+    bytes += next.length;
+  }
+  if (from < windows.length) yield windows.slice(from);
+}
+
+function bytesIn(windows: readonly Window[]): number {
+  return windows.reduce((sum, { length }) => sum + length, 0);
 }

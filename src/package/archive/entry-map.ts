@@ -1,78 +1,51 @@
 import type { DirectoryEntry } from './central-directory.js';
-import { zipFault } from './fault.js';
+import { quote, zipFault } from './fault.js';
 import { MAX_DESCRIPTOR_BYTES, MAX_LOCAL_EXTRA_BYTES, minHeaderBytes } from './local-header.js';
 
-/** Where the packed data of an entry lie, counted from the archive's first byte. */
-export interface DataRange {
-  offset: number;
-  length: number;
-}
-
-/** The bytes of an archive that belong to one entry: local header, data and data descriptor. */
-export interface EntrySpan {
-  entry: DirectoryEntry;
-  start: number;
-  /** Start of the next record, or of the directory. */
-  end: number;
-  /** Where its data start; known once the local header was checked. */
-  dataStart: number | undefined;
-}
-
 /**
- * Divides the bytes before the directory among the entries, in the order in which they lie.
+ * Divides the bytes before the directory among the entries: each is told where it ends.
  *
  * Entries must follow each other without overlap, hole or preamble: what lies outside every entry is invisible to us
  * and visible to a reader that goes through the file from the front. The extra field of a local header has a length
  * that the directory does not tell, so up to 64 KiB stay open here; {@link EntryChecker} closes them.
  *
+ * @returns the entries in the order in which they lie
  * @throws RunnerError `invalid_zip` at the first overlap or hole
  */
 export function mapEntries(
   archive: string,
-  entries: readonly DirectoryEntry[],
+  entries: DirectoryEntry[],
   directoryStart: number,
-): EntrySpan[] {
-  const spans: EntrySpan[] = [];
-  let isInOrder = true;
-  let before = 0;
-  for (const entry of entries) {
-    isInOrder &&= entry.offset >= before;
-    before = entry.offset;
-    spans.push({ entry, start: entry.offset, end: directoryStart, dataStart: undefined });
+): DirectoryEntry[] {
+  const inPlace = inOrderOfPlace(entries);
+  const last = inPlace.at(-1);
+  if (last && last.offset > directoryStart) {
+    throw zipFault(archive, `is said to start at byte ${last.offset}, behind the directory`, last.name);
   }
-  if (!isInOrder) {
-    spans.sort((a, b) => a.start - b.start);
-    for (const [ordinal, { entry }] of spans.entries()) entry.ordinal = ordinal;
-  }
-  const last = spans.at(-1);
-  if (last && last.start > directoryStart) {
-    throw zipFault(archive, `is said to start at byte ${last.start}, behind the directory`, last.entry.name);
-  }
-  const [first] = spans;
-  const preamble = first ? first.start : directoryStart;
+  const preamble = inPlace[0]?.offset ?? directoryStart;
   if (preamble !== 0) {
     throw zipFault(archive, `has ${preamble} bytes before its first entry, which readers take differently`);
   }
-  let index = 0;
-  for (const span of spans) {
-    const { entry, start } = span;
-    const next = spans[++index];
-    span.end = next?.start ?? directoryStart;
-    const least = minHeaderBytes(entry) + entry.compressedBytes;
-    if (start + least > span.end) {
-      const neighbour = next?.entry.name;
+  inPlace.forEach((entry, index) => {
+    const next = inPlace[index + 1];
+    entry.end = next?.offset ?? directoryStart;
+    const room = entry.end - entry.offset - minHeaderBytes(entry) - entry.compressedBytes;
+    if (room < 0) {
       throw zipFault(
         archive,
-        neighbour === undefined
-          ? 'runs into the directory'
-          : `overlaps the entry ${JSON.stringify(neighbour)}`,
+        next === undefined ? 'runs into the directory' : `overlaps the entry ${quote(next.name)}`,
         entry.name,
       );
     }
-    const hole = span.end - start - least;
-    if (hole > MAX_LOCAL_EXTRA_BYTES + MAX_DESCRIPTOR_BYTES) {
-      throw zipFault(archive, `is followed by ${hole} bytes that belong to no entry`, entry.name);
+    if (room > MAX_LOCAL_EXTRA_BYTES + MAX_DESCRIPTOR_BYTES) {
+      throw zipFault(archive, `is followed by ${room} bytes that belong to no entry`, entry.name);
     }
-  }
-  return spans;
+  });
+  return inPlace;
+}
+
+/** Nearly every archive has them in this order already. */
+function inOrderOfPlace(entries: DirectoryEntry[]): DirectoryEntry[] {
+  const areInOrder = entries.every(({ offset }, index) => offset >= (entries[index - 1]?.offset ?? 0));
+  return areInOrder ? entries : [...entries].sort((a, b) => a.offset - b.offset);
 }

@@ -3,7 +3,7 @@ import { throwIfAborted } from '../../abort.js';
 import { crc32 } from '../crc32.js';
 import type { ByteSource } from './byte-source.js';
 import type { DirectoryEntry } from './central-directory.js';
-import type { DataRange } from './entry-map.js';
+import type { FileRange } from '../archive-types.js';
 import { COPY_AGAIN, zipFault } from './fault.js';
 import { STORED } from './format.js';
 
@@ -24,7 +24,7 @@ const MIN_INFLATE_BYTES = 64 * 1024;
 export async function* readVerified(
   source: ByteSource,
   entry: DirectoryEntry,
-  range: DataRange,
+  range: FileRange,
   signal?: AbortSignal,
   ring?: readonly Buffer[],
 ): AsyncGenerator<Buffer, void, undefined> {
@@ -78,7 +78,7 @@ class ContentMeter {
 
 async function* rawChunks(
   source: ByteSource,
-  range: DataRange,
+  range: FileRange,
   signal: AbortSignal | undefined,
   ring: readonly Buffer[] | undefined,
 ): AsyncGenerator<Buffer, void, undefined> {
@@ -93,7 +93,7 @@ async function* rawChunks(
 async function* inflated(
   archive: string,
   entry: DirectoryEntry,
-  range: DataRange,
+  range: FileRange,
   packed: AsyncIterable<Buffer>,
   chunkBytes: number,
 ): AsyncGenerator<Buffer, void, undefined> {

@@ -2,7 +2,7 @@ import { lstat, mkdir, open, readdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { abortError, throwIfAborted } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
-import type { Archive, ArchiveEntry, PlacedEntry } from '../archive-types.js';
+import type { Archive, ArchiveEntry } from '../archive-types.js';
 import { LinkedSignal } from '../../linked-signal.js';
 import type { LoadedArchive } from './load-archive.js';
 import { placeEntries, type Placement } from './placement.js';
@@ -34,11 +34,14 @@ export const DEFAULT_LANES = 4;
  */
 export async function extractEntries(extraction: Extraction): Promise<{ files: number; bytes: number }> {
   const { archive, signal } = extraction;
-  const { source, spans, checker } = archive;
-  const placement = placeEntries(source.path, spans, extraction.place);
+  const { source, checker } = archive;
   await checker.checkAll(signal);
+  const placement = placeEntries(archive, extraction.place);
+  const files = placement.files.length;
   if (!extraction.unpackFiles) {
-    await confirmDirectory(source.path, archive.directory, archive.entries, signal);
+    const { directory, entries } = archive;
+    const records = await source.read(directory.offset, directory.length);
+    await confirmDirectory(source.path, records, entries, signal);
   }
   throwIfAborted(signal, WHAT);
 
@@ -50,10 +53,12 @@ export async function extractEntries(extraction: Extraction): Promise<{ files: n
     if (extraction.unpackFiles) await runElsewhere(extraction, placement, extraction.unpackFiles);
     else await runTasks(extraction, target, placement);
     if (extraction.durable) await syncFolders(target, placement.folders);
-    return { files: placement.files.length, bytes: placement.bytes };
+    return { files, bytes: placement.bytes };
   } catch (error) {
     if (made) await removeWritten(target, made);
     throw asRunnerError(error, target, signal);
+  } finally {
+    placement.files.length = 0; // for the reason that ZipArchive.discard() gives
   }
 }
 
@@ -83,17 +88,11 @@ async function makeFolders(target: string, folders: readonly string[]): Promise<
 }
 
 async function runElsewhere(
-  { archive: { source, checker }, onProgress, signal }: Extraction,
+  { onProgress, signal }: Extraction,
   { files, bytes }: Placement,
   unpackFiles: NonNullable<Extraction['unpackFiles']>,
 ): Promise<void> {
-  const placed = function* (): Generator<PlacedEntry> {
-    for (const { span, to } of files) {
-      const { offset, length } = checker.range(span);
-      yield { to, entry: span.entry, offset: source.start + offset, length };
-    }
-  };
-  await unpackFiles(placed(), { signal, onProgress: (done) => onProgress?.(done, bytes) });
+  await unpackFiles(files, { signal, onProgress: (done) => onProgress?.(done, bytes) });
 }
 
 async function runTasks(extraction: Extraction, target: string, placement: Placement): Promise<void> {

@@ -69,7 +69,7 @@ export function checkUnpackedSizes(
 ): number {
   let unpackedBytes = 0;
   let packedBytes = 0;
-  for (const { name, sizeBytes, compressedBytes } of entries) {
+  entries.forEach(({ name, sizeBytes, compressedBytes }) => {
     if (sizeBytes > limits.maxFileBytes) {
       throw zipFault(
         archive,
@@ -83,7 +83,7 @@ export function checkUnpackedSizes(
     }
     unpackedBytes += sizeBytes;
     packedBytes += compressedBytes;
-  }
+  });
   if (unpackedBytes > limits.maxUnpackedBytes) {
     throw zipFault(
       archive,

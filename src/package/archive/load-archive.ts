@@ -5,7 +5,7 @@ import { ByteSource } from './byte-source.js';
 import { readDirectory, type DirectoryEntry } from './central-directory.js';
 import { findDirectory } from './end-record.js';
 import { EntryChecker } from './entry-checker.js';
-import { mapEntries, type EntrySpan } from './entry-map.js';
+import { mapEntries } from './entry-map.js';
 import { zipFault } from './fault.js';
 import { beyond, checkDirectorySize, checkUnpackedSizes, resolveLimits } from './limits.js';
 import { NameTree } from './name-tree.js';
@@ -31,15 +31,14 @@ export interface LoadOptions extends OpenArchiveOptions {
 /** An archive that was opened and checked, in its parts. */
 export interface LoadedArchive {
   source: ByteSource;
-  /** The central directory's bytes, which the entries refer to. */
-  directory: Buffer;
-  directoryStart: number;
+  /** Where the central directory lies, whose records the entries refer to. */
+  directory: FileRange;
   /** In the order of the directory. */
   entries: DirectoryEntry[];
   /** The same, by name. */
   names: NameTree<DirectoryEntry>;
   /** In the order in which they lie. */
-  spans: EntrySpan[];
+  inPlace: DirectoryEntry[];
   checker: EntryChecker;
   unpackedBytes: number;
 }
@@ -56,12 +55,13 @@ export async function loadArchive(path: string, options: LoadOptions): Promise<L
     const location = await findDirectory(source);
     checkDirectorySize(path, limits, location);
     throwIfAborted(signal, 'opening of the archive');
-    const directory = await source.read(location.offset, location.bytes);
-    const text = directory.toString('latin1');
-    const entries = readDirectory(path, directory, text, location.entries);
+    const directory = { offset: location.offset, length: location.bytes };
+    const records = await source.read(directory.offset, directory.length);
+    const text = records.toString('latin1');
+    const entries = readDirectory(path, records, text, location.entries);
     const unpackedBytes = checkUnpackedSizes(path, limits, entries);
     const names = new NameTree<DirectoryEntry>();
-    for (const entry of entries) {
+    entries.forEach((entry) => {
       const collision = names.add(entry);
       if (collision !== undefined) throw zipFault(path, collision, entry.name);
       // A name of a kilobyte stands for five hundred folders, each of which would be made.
@@ -73,17 +73,16 @@ export async function loadArchive(path: string, options: LoadOptions): Promise<L
           beyond('maxEntries'),
         );
       }
-    }
-    const spans = mapEntries(path, entries, location.offset);
-    const checker = new EntryChecker(source, spans, text);
+    });
+    const inPlace = mapEntries(path, entries, location.offset);
+    const checker = new EntryChecker(source, inPlace, text);
     if (!options.lazy) await checker.checkIfCheap(signal);
     return {
       source,
       directory,
-      directoryStart: location.offset,
       entries,
       names,
-      spans,
+      inPlace,
       checker,
       unpackedBytes,
     };

@@ -31,20 +31,14 @@ const SHARED_FIELDS = { local: 4, central: 6, bytes: 26 };
  * after the data: so it is with nearly all, and comparisons of text then take the place of reading field by field.
  *
  * @param window - bytes that the header, from `at`, lies in, one character each
- * @param span - from the header's first byte to the next record
  * @param directory - the central directory in the same way
  */
-export function isPlainHeader(
-  window: string,
-  at: number,
-  { start, end, entry }: { start: number; end: number; entry: DirectoryEntry },
-  directory: string,
-): boolean {
-  const { recordStart, recordEnd, rawName, flags, sizeBytes, compressedBytes } = entry;
+export function isPlainHeader(window: string, at: number, entry: DirectoryEntry, directory: string): boolean {
+  const { recordStart, recordEnd, rawName, flags, sizeBytes, compressedBytes, offset, end } = entry;
   const from = recordStart + SHARED_FIELDS.central;
   return (
     recordEnd - recordStart === CENTRAL_HEADER_BYTES + rawName.length &&
-    end - start === LOCAL_HEADER_BYTES + rawName.length + compressedBytes &&
+    end - offset === LOCAL_HEADER_BYTES + rawName.length + compressedBytes &&
     (flags & FLAG_DATA_DESCRIPTOR) === 0 &&
     sizeBytes < SEE_ZIP64_32 &&
     compressedBytes < SEE_ZIP64_32 &&
@@ -52,11 +46,6 @@ export function isPlainHeader(
     window.startsWith(directory.slice(from, from + SHARED_FIELDS.bytes), at + SHARED_FIELDS.local) &&
     window.startsWith(rawName, at + LOCAL_HEADER_BYTES)
   );
-}
-
-/** What a local header adds to the directory's account. */
-export interface LocalHeader {
-  hasDescriptor: boolean;
 }
 
 /** The longest header and the longest descriptor there can be, besides name and data. */
@@ -68,69 +57,59 @@ export function minHeaderBytes(entry: DirectoryEntry): number {
   return LOCAL_HEADER_BYTES + entry.rawName.length;
 }
 
-/** Full length of the header at `at`, of which the fixed part must be there. */
-export function headerLength(bytes: Buffer, at: number): number {
-  return LOCAL_HEADER_BYTES + bytes.readUInt16LE(at + 26) + bytes.readUInt16LE(at + 28);
+/** Full length of a header, of which the fixed part must be there. */
+export function headerLength(fixed: Buffer): number {
+  return LOCAL_HEADER_BYTES + fixed.readUInt16LE(26) + fixed.readUInt16LE(28);
 }
 
 /**
- * Holds a local header against its directory record: a reader that goes through the file from the front must find
- * the same entry.
+ * Holds a local header, and what follows the data, against the directory record: a reader that goes through the file
+ * from the front must find the same entry.
  *
- * @param bytes - the header lies in them, whole, from `start` to `end`
- * @returns the reading, or the fault in words
+ * @param rest - the bytes from the end of the data to the start of the next record
+ * @returns the fault in words, or undefined
  */
-export function compareLocalHeader(
-  bytes: Buffer,
-  start: number,
-  end: number,
-  entry: DirectoryEntry,
-): LocalHeader | string {
-  if (bytes.readUInt32LE(start) !== LOCAL_HEADER) {
+export function localFault(header: Buffer, rest: Buffer, entry: DirectoryEntry): string | undefined {
+  if (header.readUInt32LE(0) !== LOCAL_HEADER) {
     return 'has no local header where its directory record points';
   }
-  const flags = bytes.readUInt16LE(start + 6);
-  const nameStart = start + LOCAL_HEADER_BYTES;
-  const nameEnd = nameStart + bytes.readUInt16LE(start + 26);
-  if (bytes.toString('latin1', nameStart, nameEnd) !== entry.rawName) {
-    return `has another name in its local header: ${quote(bytes.toString('utf8', nameStart, nameEnd))}`;
+  const flags = header.readUInt16LE(6);
+  const name = header.subarray(LOCAL_HEADER_BYTES, LOCAL_HEADER_BYTES + header.readUInt16LE(26));
+  if (name.toString('latin1') !== entry.rawName) {
+    return `has another name in its local header: ${quote(name.toString())}`;
   }
   const differing = (flags ^ entry.flags) & COMPARED_FLAGS;
   // The UTF-8 flag means nothing to a name in ASCII; some tools set it in one place only.
   if (differing & ~FLAG_UTF8 || (differing && !isAscii(entry.rawName))) {
     return disagreement('flags', flags, entry.flags);
   }
-  const method = bytes.readUInt16LE(start + 8);
+  const method = header.readUInt16LE(8);
   if (method !== entry.method) return disagreement('method', method, entry.method);
-  const hasDescriptor = (flags & FLAG_DATA_DESCRIPTOR) !== 0;
-  const fault = sizesFault(bytes, start, nameEnd, end, entry, hasDescriptor);
-  return fault ?? (hasDescriptor ? WITH_DESCRIPTOR : WITHOUT_DESCRIPTOR);
-}
-
-const WITH_DESCRIPTOR: LocalHeader = { hasDescriptor: true };
-const WITHOUT_DESCRIPTOR: LocalHeader = { hasDescriptor: false };
-
-function sizesFault(
-  bytes: Buffer,
-  start: number,
-  nameEnd: number,
-  end: number,
-  entry: DirectoryEntry,
-  hasDescriptor: boolean,
-): string | undefined {
-  const extra = readExtraFields(bytes, nameEnd, end);
+  const extra = readExtraFields(header, LOCAL_HEADER_BYTES + name.length, header.length);
   if (!extra) return 'has malformed extra fields in its local header';
   const path = extra.get(EXTRA_UNICODE_PATH);
-  const unicode = path && unicodePathFor(bytes.subarray(start + LOCAL_HEADER_BYTES, nameEnd), path);
+  const unicode = path && unicodePathFor(name, path);
   // A reader that goes through the file from the front, and knows the field, would unpack to this path.
   if (unicode !== undefined && unicode !== entry.name) {
     return `has another name in the Unicode path field of its local header: ${quote(unicode)}`;
   }
-  const crc = bytes.readUInt32LE(start + 14);
-  const compressed = bytes.readUInt32LE(start + 18);
-  const size = bytes.readUInt32LE(start + 22);
+  const hasDescriptor = (flags & FLAG_DATA_DESCRIPTOR) !== 0;
+  return (
+    contentFault(header, extra.get(EXTRA_ZIP64), entry, hasDescriptor) ??
+    trailerFault(rest, entry, hasDescriptor)
+  );
+}
+
+function contentFault(
+  header: Buffer,
+  zip64: Buffer | undefined,
+  entry: DirectoryEntry,
+  hasDescriptor: boolean,
+): string | undefined {
+  const crc = header.readUInt32LE(14);
+  const compressed = header.readUInt32LE(18);
+  const size = header.readUInt32LE(22);
   if (!mayBe(crc, entry.crc32, hasDescriptor)) return disagreement('CRC-32', crc, entry.crc32);
-  const zip64 = extra.get(EXTRA_ZIP64);
   const wide = zip64 && compressed === SEE_ZIP64_32 && size === SEE_ZIP64_32 && zip64.length >= 16;
   const actualSize = wide ? readUint64(zip64, 0) : size;
   const actualCompressed = wide ? readUint64(zip64, 8) : compressed;
@@ -155,15 +134,8 @@ function disagreement(what: string, local: number | undefined, central: number):
 /**
  * Holds what follows an entry's data against what must be there: nothing, or a data descriptor. Descriptors come with
  * and without signature, with sizes of 32 and of 64 bits, and nothing but their length tells them apart (APPNOTE 4.3.9).
- *
- * @param rest - the bytes from the end of the data to the start of the next record
- * @returns the fault in words, or undefined
  */
-export function trailerFault(
-  rest: Buffer,
-  entry: DirectoryEntry,
-  hasDescriptor: boolean,
-): string | undefined {
+function trailerFault(rest: Buffer, entry: DirectoryEntry, hasDescriptor: boolean): string | undefined {
   if (!hasDescriptor) {
     return rest.length === 0 ? undefined : `is followed by ${rest.length} bytes that belong to no entry`;
   }

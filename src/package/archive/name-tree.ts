@@ -29,6 +29,13 @@ export class NameTree<T extends Named = Named> {
     return typeof found === 'object' && found.name === name ? found : undefined;
   }
 
+  /** Forgets what was added. */
+  clear(): void {
+    this.#nodes.clear();
+    this.#spelled.clear();
+    this.#folderCount = 0;
+  }
+
   /**
    * Adds a path.
    * @returns what it collides with, or undefined when it stands alone.
@@ -87,10 +94,10 @@ function collisionWith(there: Named | string, name: string, isDirectory: boolean
   return isFolder(there) === isDirectory ? 'is there twice' : 'is a file and a folder at once';
 }
 
-/** ASCII letters are folded without the machinery of Unicode: nearly all names are ASCII. */
+/** Without the machinery of Unicode for what is ASCII, as nearly all names are, and at once for small letters. */
 export function foldName(name: string): string {
-  // eslint-disable-next-line no-control-regex -- the range is ASCII
-  if (/^[\u0000-\u007f]*$/.test(name)) return name.toLowerCase();
+  if (ASCII_WITHOUT_CAPITALS.test(name)) return name;
+  if (ASCII.test(name)) return name.toLowerCase();
   return name
     .normalize('NFD')
     .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
@@ -98,3 +105,7 @@ export function foldName(name: string): string {
     .toLowerCase()
     .normalize('NFC');
 }
+
+/* eslint-disable no-control-regex -- the ranges are those of ASCII */
+const ASCII = /^[\u0000-\u007f]*$/;
+const ASCII_WITHOUT_CAPITALS = /^[\u0000-@[-\u007f]*$/;

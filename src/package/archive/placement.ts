@@ -1,15 +1,16 @@
 import type { ArchiveEntry } from '../archive-types.js';
-import type { EntrySpan } from './entry-map.js';
 import { nameFault } from './entry-name.js';
 import { zipFault } from './fault.js';
+import type { LoadedArchive } from './load-archive.js';
 import { NameTree } from './name-tree.js';
+import type { PlacedFile } from './unpack-plan.js';
 
 /** Where everything goes: paths relative to the target, with `/` between segments. */
 export interface Placement {
   /** Folders, each after the one it lies in. */
   folders: string[];
   /** Files in the order in which they lie in the archive. */
-  files: { span: EntrySpan; to: string }[];
+  files: PlacedFile[];
   /** Sum of the files' unpacked sizes. */
   bytes: number;
 }
@@ -21,31 +22,34 @@ export interface Placement {
  * @throws RunnerError `invalid_zip` when a path is unsafe or taken
  */
 export function placeEntries(
-  archive: string,
-  spans: readonly EntrySpan[],
+  { source, inPlace, checker }: LoadedArchive,
   place: ((entry: ArchiveEntry) => string | undefined) | undefined,
 ): Placement {
   const names = place && new NameTree();
   const folders = new Set<string>();
-  const files: Placement['files'] = [];
+  const files: PlacedFile[] = [];
   let bytes = 0;
-  for (const span of spans) {
-    const { entry } = span;
+  inPlace.forEach((entry) => {
     const to = place ? place(entry)?.replace(/\/+$/, '') : entry.name;
     // A folder may be mapped to the target itself: that is how a project folder is stripped.
-    if (to === undefined || (to === '' && entry.isDirectory)) continue;
+    if (to === undefined || (to === '' && entry.isDirectory)) return;
     const fault = names && (nameFault(to) ?? names.add({ name: to, isDirectory: entry.isDirectory }));
     if (fault !== undefined) {
-      throw zipFault(archive, `cannot be unpacked to ${JSON.stringify(to)}: ${fault}`, entry.name);
+      throw zipFault(source.path, `cannot be unpacked to ${JSON.stringify(to)}: ${fault}`, entry.name);
     }
     if (entry.isDirectory) {
       addFolder(folders, to);
     } else {
       addFolder(folders, parentOf(to));
-      files.push({ span, to });
+      files.push({
+        to,
+        entry,
+        offset: source.start + checker.dataStart(entry),
+        length: entry.compressedBytes,
+      });
       bytes += entry.sizeBytes;
     }
-  }
+  });
   return { folders: [...folders], files, bytes };
 }
 

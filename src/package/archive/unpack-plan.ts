@@ -1,9 +1,9 @@
-import type { EntrySpan } from './entry-map.js';
+import type { PlacedEntry } from '../archive-types.js';
+import type { DirectoryEntry } from './central-directory.js';
 
-/** A file to unpack and its path beneath the target. */
-export interface PlacedFile {
-  span: EntrySpan;
-  to: string;
+/** A file to unpack. */
+export interface PlacedFile extends PlacedEntry {
+  entry: DirectoryEntry;
 }
 
 /** Small files that lie close together, read in one go; or one large file, read in chunks. */
@@ -21,8 +21,8 @@ export function planTasks(files: readonly PlacedFile[]): UnpackTask[] {
   const tasks: UnpackTask[] = [];
   let batch: Extract<UnpackTask, { kind: 'batch' }> | undefined;
   for (const file of files) {
-    const { entry, start, end } = file.span;
-    if (Math.max(entry.sizeBytes, end - start) > SMALL_BYTES) {
+    const { sizeBytes, offset: start, end } = file.entry;
+    if (Math.max(sizeBytes, end - start) > SMALL_BYTES) {
       tasks.push({ kind: 'large', file });
     } else if (batch && end - batch.start <= BATCH_BYTES) {
       batch.end = end;

@@ -43,13 +43,13 @@ export async function unpackBatch(
   const window = await source.read(task.start, task.end - task.start);
   const next = task.files[Symbol.iterator]();
   const writer = async () => {
-    for (const { span, to } of next) {
+    for (const { entry, to } of next) {
       throwIfAborted(signal, 'unpacking of the archive');
-      const { offset, length } = checker.range(span);
+      const { offset, length } = checker.range(entry);
       const at = offset - task.start;
-      const content = inflateVerified(source.path, span.entry, window.subarray(at, at + length));
-      await writeNewFile(context.pathOf(to), content, modeOf(span.entry, context.readOnly), durable);
-      context.onFile?.(span.entry, createHash('sha256').update(content).digest());
+      const content = inflateVerified(source.path, entry, window.subarray(at, at + length));
+      await writeNewFile(context.pathOf(to), content, modeOf(entry, context.readOnly), durable);
+      context.onFile?.(entry, createHash('sha256').update(content).digest());
       context.progress(content.length);
     }
   };
@@ -63,14 +63,14 @@ export async function unpackLarge(
   context: UnpackContext,
 ): Promise<void> {
   const { source, checker, signal } = context;
-  const { span, to } = task.file;
-  const range = checker.range(span);
-  const ring = makeRing(span.entry);
-  const handle = await open(context.pathOf(to), 'wx', modeOf(span.entry, context.readOnly));
+  const { entry, to } = task.file;
+  const range = checker.range(entry);
+  const ring = makeRing(entry);
+  const handle = await open(context.pathOf(to), 'wx', modeOf(entry, context.readOnly));
   const hash = context.onFile && createHash('sha256');
   let writing: Promise<void> = Promise.resolve();
   try {
-    for await (const chunk of readVerified(source, span.entry, range, signal, ring)) {
+    for await (const chunk of readVerified(source, entry, range, signal, ring)) {
       await writing;
       writing = writeAll(handle, chunk);
       // Awaited above or below; a failure in between must not count as unhandled.
@@ -80,7 +80,7 @@ export async function unpackLarge(
     }
     await writing;
     if (context.durable) await handle.sync();
-    if (hash) context.onFile?.(span.entry, hash.digest());
+    if (hash) context.onFile?.(entry, hash.digest());
   } finally {
     await writing.catch(() => undefined);
     await handle.close();

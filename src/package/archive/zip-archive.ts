@@ -5,7 +5,7 @@ import { showAs } from '../../readable.js';
 import type { Archive, ArchiveEntry } from '../archive-types.js';
 import type { FileRange } from '../archive-types.js';
 import { ByteSource } from './byte-source.js';
-import type { EntrySpan } from './entry-map.js';
+import type { DirectoryEntry } from './central-directory.js';
 import { inflateVerified, readVerified } from './entry-reader.js';
 import { quote, zipFault } from './fault.js';
 import { STORED } from './format.js';
@@ -54,35 +54,31 @@ export class ZipArchive implements Archive {
   }
 
   async read(entry: ArchiveEntry, o: OperationOptions & { maxBytes?: number } = {}): Promise<Buffer> {
-    const span = this.#spanOf(entry);
+    const own = this.#own(entry);
     const { maxBytes = DEFAULT_READ_BYTES } = o;
-    if (span.entry.sizeBytes > maxBytes) {
+    if (own.sizeBytes > maxBytes) {
       throw zipFault(
         this.path,
-        `is ${span.entry.sizeBytes} bytes long; no more than ${maxBytes} are read of such a file`,
+        `is ${own.sizeBytes} bytes long; no more than ${maxBytes} are read of such a file`,
         entry.name,
         { remedy: 'Make that file smaller, and pack the package again' },
       );
     }
     return this.#during(o.signal, async (signal) => {
-      const range = this.#parts.checker.range(span);
-      if (Math.max(span.entry.sizeBytes, range.length) <= INFLATE_AT_ONCE_BYTES) {
-        return inflateVerified(
-          this.path,
-          span.entry,
-          await this.#parts.source.read(range.offset, range.length),
-        );
+      const { source, checker } = this.#parts;
+      const range = checker.range(own);
+      if (Math.max(own.sizeBytes, range.length) <= INFLATE_AT_ONCE_BYTES) {
+        return inflateVerified(this.path, own, await source.read(range.offset, range.length));
       }
       const chunks: Buffer[] = [];
-      for await (const chunk of readVerified(this.#parts.source, span.entry, range, signal))
-        chunks.push(chunk);
+      for await (const chunk of readVerified(source, own, range, signal)) chunks.push(chunk);
       return Buffer.concat(chunks);
     });
   }
 
   async openInner(entry: ArchiveEntry, o: OperationOptions & { maxBytes?: number } = {}): Promise<Archive> {
     const { signal } = o;
-    const range = this.#stored(this.#spanOf(entry));
+    const range = this.#stored(this.#own(entry));
     const source = range
       ? this.#parts.source.part(range)
       : ByteSource.of(this.path, await this.read(entry, o));
@@ -93,22 +89,18 @@ export class ZipArchive implements Archive {
   }
 
   slice(entry: ArchiveEntry): FileRange | undefined {
-    const range = this.#stored(this.#spanOf(entry));
+    const range = this.#stored(this.#own(entry));
     return range && { offset: this.#parts.source.start + range.offset, length: range.length };
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- the contract gives a Promise
   async stream(entry: ArchiveEntry, o: OperationOptions = {}): Promise<Readable> {
-    const span = this.#spanOf(entry);
+    const own = this.#own(entry);
     this.#refuseWhenClosed();
     throwIfAborted(o.signal, 'reading of the archive');
     const operation = new LinkedSignal(o.signal, this.#closing.signal);
-    const content = readVerified(
-      this.#parts.source,
-      span.entry,
-      this.#parts.checker.range(span),
-      operation.signal,
-    );
+    const { source, checker } = this.#parts;
+    const content = readVerified(source, own, checker.range(own), operation.signal);
     const readable = Readable.from(content, { objectMode: false });
     const abort = () =>
       readable.destroy(this.#asEnded(abortError(operation.signal, 'reading of the archive')));
@@ -157,22 +149,36 @@ export class ZipArchive implements Archive {
     return this.#closed;
   }
 
+  /**
+   * Closes it and empties {@link entries}, for an owner who has given them to nobody.
+   *
+   * They are emptied and not only dropped: the lists are old by then for the garbage collector, and what is old keeps
+   * what is young until the old is collected too, which between one wheel of thousands of files and the next it is not.
+   */
+  async discard(): Promise<void> {
+    await this.close();
+    const { entries, inPlace, names } = this.#parts;
+    names.clear();
+    entries.length = 0;
+    inPlace.length = 0;
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #spanOf(entry: ArchiveEntry): EntrySpan {
+  /** The entry of this archive that a caller means. */
+  #own(entry: ArchiveEntry): DirectoryEntry {
     const own = this.#parts.names.get(entry.name);
-    const span = own && this.#parts.spans[own.ordinal];
-    if (span) return span;
+    if (own) return own;
     throw new RunnerError('not_found', `${this.path} has no entry ${quote(entry.name)}`, {
       details: { path: this.path, entry: entry.name },
     });
   }
 
   /** Where a stored entry's bytes lie, counted from the archive's first. */
-  #stored(span: EntrySpan): FileRange | undefined {
-    return span.entry.method === STORED ? this.#parts.checker.range(span) : undefined;
+  #stored(own: DirectoryEntry): FileRange | undefined {
+    return own.method === STORED ? this.#parts.checker.range(own) : undefined;
   }
 
   #refuseWhenClosed(): void {

@@ -5,7 +5,7 @@ import { readJson, writeJsonAtomic } from '../../store/atomic-file.js';
 
 /** Hashes that are kept; the oldest go. */
 const MOST = 2_000;
-const CHUNK_BYTES = 512 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 
 /**
  * SHA-256 of files, remembered by what tells a file's content apart without reading it: device, inode, size, and the

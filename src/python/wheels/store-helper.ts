@@ -51,7 +51,7 @@ export async function runStoreHelper<T>(
     env: pythonEnvironment(),
     timeoutMs: options.timeoutMs,
     signal: options.signal,
-    input: inPieces(request, lines),
+    input: asJson(request, lines),
     onLine: (line, stream) => {
       if (stream === 'stderr' || line === '') return;
       const told = JSON.parse(line) as Answer<T>;
@@ -70,19 +70,10 @@ export async function runStoreHelper<T>(
   );
 }
 
-/** Lines of JSON, many in a piece: each piece costs a buffer and a write, which by the line is more than the line. */
-function* inPieces(request: object, lines: Iterable<unknown>): Generator<string> {
-  let piece = `${JSON.stringify(request)}\n`;
-  for (const line of lines) {
-    piece += `${JSON.stringify(line)}\n`;
-    if (piece.length < PIECE_CHARACTERS) continue;
-    yield piece;
-    piece = '';
-  }
-  if (piece !== '') yield piece;
+function* asJson(request: object, lines: Iterable<unknown>): Generator<string> {
+  yield `${JSON.stringify(request)}\n`;
+  for (const line of lines) yield `${JSON.stringify(line)}\n`;
 }
-
-const PIECE_CHARACTERS = 16 * 1024;
 
 /** The system's code of an error that the helper met; undefined for any other error. */
 export function helperErrno(error: unknown): string | undefined {

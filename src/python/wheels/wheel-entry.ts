@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
-import type { PlacedEntry } from '../../package/archive-types.js';
+import type { Archive, PlacedEntry } from '../../package/archive-types.js';
 import { openArchive } from '../../package/archive/open-archive.js';
 import { zipFault } from '../../package/archive/fault.js';
 import { distInfoFolders } from '../../package/wheel-metadata.js';
@@ -44,6 +44,12 @@ const ENTRY_FILE = 'entry.json';
 /** Folder of an entry's unpacked wheel. */
 export const treeOf = (folder: string): string => path.join(folder, 'tree');
 
+/** How an entry is built. */
+interface BuildOptions extends HelperOptions {
+  durability: Durability;
+  onProgress?: (doneBytes: number, totalBytes: number) => void;
+}
+
 /**
  * Unpacks a wheel into `folder`, verified by its RECORD and made read-only.
  *
@@ -52,17 +58,27 @@ export const treeOf = (folder: string): string => path.join(folder, 'tree');
 export async function buildEntry(
   folder: string,
   wheel: { path: string; sha256: string },
-  options: HelperOptions & {
-    durability: Durability;
-    onProgress?: (doneBytes: number, totalBytes: number) => void;
-  },
+  options: BuildOptions,
+): Promise<WheelEntry> {
+  await mkdir(folder, { recursive: true });
+  const archive = await openArchive(wheel.path, { signal: options.signal });
+  try {
+    return await buildFrom(archive, folder, wheel, options);
+  } finally {
+    await archive.discard();
+  }
+}
+
+async function buildFrom(
+  archive: Archive,
+  folder: string,
+  wheel: { path: string; sha256: string },
+  options: BuildOptions,
 ): Promise<WheelEntry> {
   const faulty = (what: string) =>
     new RunnerError('install_failed', `The wheel ${wheel.path} ${what}. Have it built or delivered again`, {
       details: { path: wheel.path, stage: 'unpack' },
     });
-  await mkdir(folder, { recursive: true });
-  await using archive = await openArchive(wheel.path, { signal: options.signal });
   const infos = distInfoFolders(archive);
   const [info = ''] = infos;
   if (infos.size !== 1) throw faulty(`has ${infos.size} .dist-info folders, not one`);
@@ -110,12 +126,19 @@ export async function buildEntry(
   };
 }
 
-function* linesOf(placed: Iterable<PlacedEntry>): Generator<unknown[]> {
-  for (const { to, entry, offset, length } of placed) {
-    const isProgram = ((entry.mode ?? 0) & 0o111) !== 0;
-    yield [to, offset, length, entry.method, entry.sizeBytes, entry.crc32, isProgram];
+/** The files as the helper takes them, many in a line: a line costs more than what it says of a file. */
+function* linesOf(placed: readonly PlacedEntry[]): Generator<unknown[]> {
+  for (let from = 0; from < placed.length; from += FILES_IN_A_LINE) {
+    yield placed
+      .slice(from, from + FILES_IN_A_LINE)
+      .map(({ to, entry: { method, sizeBytes, crc32, mode = 0 }, offset, length }) => {
+        const isProgram = (mode & 0o111) !== 0;
+        return [to, offset, length, method, sizeBytes, crc32, isProgram];
+      });
   }
 }
+
+const FILES_IN_A_LINE = 128;
 
 /** Writes the marker that makes an entry complete. */
 export async function writeEntry(folder: string, entry: WheelEntry): Promise<void> {

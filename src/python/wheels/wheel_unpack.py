@@ -24,10 +24,13 @@ MOST_PROCESSES = 4
 SYNCS = 4
 
 
-def unpack(request, entries, progress):
-    """`entries`: [path, offset, packed size, method, size, CRC-32, executable]. Gives the hashes RECORD has of `marks`."""
+def unpack(request, lines, progress):
+    """`lines`: lists of [path, offset, packed size, method, size, CRC-32, executable], an entry each.
+
+    Gives the hashes RECORD has of `marks`.
+    """
     folder, info = request["folder"], request["info"]
-    entries = list(entries)
+    entries = [entry for line in lines for entry in line]
     confirm(request["archive"], entries)
     results = unpack_all(request["archive"], tree_of(folder), entries, progress, request["sync"])
     files = []
