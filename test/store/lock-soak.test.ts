@@ -85,8 +85,9 @@ test(
       living.set(id, run);
       const { exitCode, signal, stderr } = await run.end;
       living.delete(id);
+      if (signal === null) killed.delete(id); // it had come to its end before it was reached
       if (killed.has(id)) expect([exitCode, signal]).toEqual([null, 'SIGKILL']);
-      else expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+      else expect({ exitCode, signal, stderr }).toEqual({ exitCode: 0, signal: null, stderr: '' });
     };
     for (let index = 0; index < PROCESSES; index++) start();
     for (const end of ends) await end; // those started meanwhile come at its end
