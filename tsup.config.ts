@@ -15,6 +15,22 @@ const EMITTER_IMPORT = /import \{ EventEmitter \} from ["']eventemitter3["'];/;
 const REQUIRE_EMITTER = '/* @__PURE__ */ (/* @__PURE__ */ createRequire(import.meta.url))("eventemitter3")';
 const REQUIRED_EMITTER = `import { createRequire } from "node:module"; const EventEmitter = ${REQUIRE_EMITTER};`;
 const ANNOTATED_NAMES = /\/\/ Annotate the CommonJS export names[^]*$/;
+/**
+ * What several late modules share and the main entry does not need: small, and in need of nothing that the entry does not
+ * load already. As chunks they would take a millisecond or two each; as part of the entry they take nothing.
+ */
+const TAKEN_ALONG = [
+  'src/package/project-layout.ts',
+  'src/process/identity.ts',
+  'src/process/run.ts',
+  'src/process/tree.ts',
+  'src/python/interpreters/discovery.ts',
+  'src/python/interpreters/python-version.ts',
+  'src/store/atomic-file.ts',
+  'src/validation/interpreter-need.ts',
+];
+/** Late modules that are loaded by another late one alone, so that what both need is one chunk. */
+const LOADED_BY = new Map([['src/package/archive/extract.ts', ['src/package/archive/open-archive.ts']]]);
 /** The specifier of a relative import, in three parts around its extension. */
 const RELATIVE_IMPORT = /((?:from |import |import\()['"])(\.{1,2}\/[^'"]+)\.js(['"])/g;
 
@@ -47,6 +63,9 @@ const lowerWithTypeScript: Plugin = {
     const entries = ENTRIES.map((entry) => path.resolve(entry));
     const late = lateModules();
     build.onResolve({ filter: /^entry:main$/ }, () => ({ path: entries[0] }));
+    build.onResolve({ filter: /^along:/ }, ({ path: name }) => ({
+      path: path.resolve(name.slice('along:'.length)),
+    }));
     build.onLoad({ filter: /[\\/]src[\\/].*\.ts$/ }, async ({ path: file }) => {
       const { outputText } = ts.transpileModule(await readFile(file, 'utf8'), {
         fileName: file,
@@ -64,7 +83,10 @@ const lowerWithTypeScript: Plugin = {
       // esbuild makes a chunk for each set of entries and late modules that lead to a file: 26 for the main entry, each of
       // which takes its time to load. As long as all of them lead to the main entry, what that imports at once is one.
       const leadsThere = entries.includes(file, 1) || (await late).has(file);
-      return { contents: leadsThere ? `import 'entry:main';\n${contents}` : contents, loader: 'js' };
+      const name = path.relative('.', file).replaceAll('\\', '/');
+      const along = file === entries[0] ? TAKEN_ALONG : (LOADED_BY.get(name) ?? []);
+      const leads = [...(leadsThere ? ['entry:main'] : []), ...along.map((module) => `along:${module}`)];
+      return { contents: leads.map((lead) => `import '${lead}';\n`).join('') + contents, loader: 'js' };
     });
   },
 };

@@ -45,7 +45,7 @@ export function findLayout(archivePath: string, entries: readonly ArchiveEntry[]
     );
   const [manifest] = signs.manifests;
   const root = manifest?.name.slice(0, -MANIFEST_FILE.length) ?? '';
-  const wheelsRoot = findWheels(archivePath, signs, root);
+  const wheelsRoot = findWheels(archivePath, entries, signs.wheels, root);
   const layout: ProjectLayout = {
     root,
     wheelsRoot,
@@ -58,16 +58,16 @@ export function findLayout(archivePath: string, entries: readonly ArchiveEntry[]
   };
   // One loop with plain comparisons: there may be very many entries.
   const requirements = root + REQUIREMENTS_FILE;
-  for (const entry of entries) {
+  entries.forEach((entry) => {
     const { name, isDirectory } = entry;
     if (liesIn(name, wheelsRoot)) {
       layout.hasWheelsFolder = true;
       if (!isDirectory) layout.wheelFiles.push(entry);
     } else if (!isDirectory) {
       if (name === requirements) layout.requirements = entry;
-      if (name !== SIGNATURE_ENTRY && !isProjects(name, root)) layout.leftOut.push(name);
+      if (!isProjects(name, root) && name !== SIGNATURE_ENTRY) layout.leftOut.push(name);
     }
-  }
+  });
   return layout;
 }
 
@@ -77,30 +77,31 @@ interface Signs {
   manifests: ArchiveEntry[];
   /** Names of files that end as a wheel's does, wherever they are. */
   wheels: string[];
-  /** Whether there is a folder of wheels at the top. */
-  hasWheelsAtTop: boolean;
 }
 
 function findSigns(entries: readonly ArchiveEntry[]): Signs {
-  const signs: Signs = { manifests: [], wheels: [], hasWheelsAtTop: false };
-  for (const entry of entries) {
-    const { name } = entry;
-    if (!signs.hasWheelsAtTop && liesIn(name, WHEELS_AT_TOP)) signs.hasWheelsAtTop = true;
-    if (name.endsWith(WHEEL_ENDING)) {
-      if (!entry.isDirectory) signs.wheels.push(name);
-    } else if (isManifest(entry)) signs.manifests.push(entry);
-  }
+  const signs: Signs = { manifests: [], wheels: [] };
+  entries.forEach((entry) => {
+    const { name, isDirectory } = entry;
+    if (isDirectory) return;
+    if (name.endsWith(WHEEL_ENDING)) signs.wheels.push(name);
+    else if (name.endsWith(MANIFEST_FILE) && isNearTop(name)) signs.manifests.push(entry);
+  });
   return signs;
 }
 
-function isManifest({ name, isDirectory }: ArchiveEntry): boolean {
-  if (!name.endsWith(MANIFEST_FILE) || isDirectory) return false;
-  const folder = name.slice(0, -MANIFEST_FILE.length);
+function isNearTop(manifest: string): boolean {
+  const folder = manifest.slice(0, -MANIFEST_FILE.length);
   return folder === '' || folder.indexOf('/') === folder.length - 1;
 }
 
 /** Prefix of the wheels' entries: beside the project folder or in it. */
-function findWheels(archivePath: string, { wheels, hasWheelsAtTop }: Signs, root: string): string {
+function findWheels(
+  archivePath: string,
+  entries: readonly ArchiveEntry[],
+  wheels: readonly string[],
+  root: string,
+): string {
   const inside = root + WHEELS_AT_TOP;
   // What lies there is the project itself, which happens to have that name.
   if (root === WHEELS_AT_TOP) return inside;
@@ -108,7 +109,9 @@ function findWheels(archivePath: string, { wheels, hasWheelsAtTop }: Signs, root
   const hasWheelInside = root !== '' && wheels.some((name) => name.startsWith(inside));
   if (hasWheelBeside && hasWheelInside)
     throw ambiguous(archivePath, 'folders of wheels', [WHEELS_AT_TOP, inside]);
-  return hasWheelBeside || (hasWheelsAtTop && !hasWheelInside) ? WHEELS_AT_TOP : inside;
+  if (hasWheelInside) return inside;
+  // A folder of wheels may have none in it.
+  return hasWheelBeside || entries.some(({ name }) => liesIn(name, WHEELS_AT_TOP)) ? WHEELS_AT_TOP : inside;
 }
 
 /** Whether a name is that folder or something in it. */

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { access, readdir, readFile, readlink } from 'node:fs/promises';
 import os from 'node:os';
+import { nodeCrypto } from '../node-crypto.js';
 
 /** Who a process is, beyond its pid, which the system gives out again. */
 export interface ProcessIdentity {
@@ -87,7 +87,7 @@ async function machineId(): Promise<string> {
   const names = await readdir(INTERFACES).catch(() => []);
   const addresses = await Promise.all(names.sort().map(addressOfCard));
   const told = [id.trim(), ...addresses].join('\n').trim();
-  return told === '' ? '' : createHash('sha256').update(told).digest('hex').slice(0, 16);
+  return told === '' ? '' : nodeCrypto().createHash('sha256').update(told).digest('hex').slice(0, 16);
 }
 
 /** Address of a network card; empty for an interface without one, which may come and go. */

@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process';
+import type * as ChildProcess from 'node:child_process';
+import { createRequire } from 'node:module';
 
 /**
  * Signals a process and everything in its group (POSIX, for a process spawned `detached`) or its whole tree
@@ -11,6 +12,8 @@ export function signalTree(
   platform: NodeJS.Platform = process.platform,
 ): void {
   if (platform === 'win32') {
+    // At once, since it may be the last thing that this process does; and only here, since it takes Node a while to load.
+    const { spawn } = createRequire(import.meta.url)('node:child_process') as typeof ChildProcess;
     spawn('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore', windowsHide: true }).on(
       'error',
       () => undefined,

@@ -6,10 +6,9 @@ import { RunnerError } from '../errors.js';
 import { pythonEnvironment } from '../process/environment.js';
 import { run } from '../process/run.js';
 import type { Durability } from '../store/atomic-file.js';
-import { findCandidates, interpreterIn, placesLookedAt } from './interpreters/discovery.js';
 import { pythonIn } from './environments/environment-paths.js';
 import { describeEnvironment, makeEnvironment, readPyvenvCfg } from './environments/environment.js';
-import { FactsCache, type Probed, type UnusablePython } from './interpreters/facts.js';
+import type { InterpreterFinder } from './interpreters/finder.js';
 import { installByLink, installFromWheels } from './wheels/install-link.js';
 import { installWithPip, type Installation } from './pip/install-pip.js';
 import { readRequirements } from './pip/requirements-file.js';
@@ -17,10 +16,9 @@ import { choosePip, listWheels } from './pip/pip.js';
 import { applyRewrites, findMove, planRewrites } from './environments/relocate.js';
 import { Progress } from './progress.js';
 import { distInfos } from './environments/record.js';
-import { noneFits, refuse, type Refusal } from './interpreters/select.js';
 import { snapshot } from './environments/snapshot.js';
 import { TimeLimit } from './time-limit.js';
-import type { InstallReport, Interpreter, InterpreterNeed, Venv, VenvManagerEvents } from './types.js';
+import type { InstallReport, Interpreter, Venv, VenvManagerEvents } from './types.js';
 import { verifyEnvironment } from './environments/verify.js';
 import { usesWheel } from './wheels/wheel-use.js';
 import { WheelStore, type WheelPruneReport } from './wheels/wheel-store.js';
@@ -33,7 +31,6 @@ export interface SharedWheels {
 
 /** What an engine is made from: the options of its manager, defaults filled in. */
 export interface VenvContext {
-  given: readonly string[] | undefined;
   installer: 'pip' | 'link';
   timeoutMs: number;
   /** The folder of unpacked wheels, as soon as there is one. */
@@ -42,47 +39,15 @@ export interface VenvContext {
   onProgress: (...event: VenvManagerEvents['progress']) => void;
 }
 
-/** What a manager works with, loaded when it is first asked. */
+/** What a manager makes environments with, loaded when it is first asked for one. */
 export class VenvEngine {
   readonly #context: VenvContext;
-  readonly #facts = new FactsCache();
+  readonly #finder: InterpreterFinder;
   #store: WheelStore | undefined;
 
-  constructor(context: VenvContext) {
+  constructor(context: VenvContext, finder: InterpreterFinder) {
     this.#context = context;
-  }
-
-  async interpreters(options: OperationOptions): Promise<Interpreter[]> {
-    const found: Interpreter[] = [];
-    for await (const probed of this.#probeAll(await this.#candidates(options), options)) {
-      if (probed.ok) found.push(probed.interpreter);
-    }
-    return found;
-  }
-
-  async *interpretersInTurn(
-    options: { onUnusable?: (python: UnusablePython) => void } & OperationOptions,
-  ): AsyncGenerator<Interpreter, void, undefined> {
-    for await (const probed of this.#probeAll(await this.#candidates(options), options, 'in turn')) {
-      if (probed.ok) yield probed.interpreter;
-      else options.onUnusable?.({ path: probed.path, reason: probed.reason });
-    }
-  }
-
-  async select(need: InterpreterNeed, options: OperationOptions): Promise<Interpreter> {
-    const judged = need.judged === undefined ? undefined : await this.#known().ask(need.judged, options);
-    if (judged?.ok && !refuse(judged, { pythonVersion: need.pythonVersion })) return judged.interpreter;
-    const candidates = await this.#candidates(options);
-    if (need.embedded !== undefined) {
-      candidates.unshift((await interpreterIn(need.embedded)) ?? path.resolve(need.embedded));
-    }
-    const refusals: Refusal[] = [];
-    for await (const probed of this.#probeAll(candidates, options, 'in turn')) {
-      const refusal = refuse(probed, need);
-      if (!refusal && probed.ok) return probed.interpreter;
-      if (refusal) refusals.push(refusal);
-    }
-    throw noneFits(need, refusals, placesLookedAt({ given: this.#context.given }));
+    this.#finder = finder;
   }
 
   async create(
@@ -92,7 +57,7 @@ export class VenvEngine {
     const { interpreter, finalDir, signal } = options;
     return makeEnvironment(dir, {
       interpreter,
-      facts: await this.#known().get(interpreter, { signal }),
+      facts: await this.#finder.facts.get(interpreter, { signal }),
       finalDir,
       signal,
       timeoutMs: this.#context.timeoutMs,
@@ -107,7 +72,7 @@ export class VenvEngine {
         details: { path: dir },
       });
     }
-    const probed = await this.#known().ask(pythonIn(path.resolve(dir)), options);
+    const probed = await this.#finder.facts.ask(pythonIn(path.resolve(dir)), options);
     if (!probed.ok) {
       throw new RunnerError(
         'incompatible_python',
@@ -205,7 +170,7 @@ export class VenvEngine {
     }
     const wheels = await listWheels(wheelsFolder);
     if (wheels.length === 0) throw noWheels(wheelsFolder, requirements.lines);
-    const facts = await this.#known().get(venv.interpreter, { signal });
+    const facts = await this.#finder.facts.get(venv.interpreter, { signal });
     const before = await snapshot(venv);
     try {
       const installation: Installation = {
@@ -245,37 +210,6 @@ export class VenvEngine {
     return store ? installByLink(installation, store) : installFromWheels(installation);
   }
 
-  #candidates(options: OperationOptions): Promise<string[]> {
-    return findCandidates({ given: this.#context.given, signal: options.signal });
-  }
-
-  /**
-   * Asks candidates in order, two at a time; an installation that was met before is left out. `in turn` asks the first
-   * by itself, for it serves as a rule.
-   */
-  async *#probeAll(
-    candidates: readonly string[],
-    options: OperationOptions,
-    order: 'at once' | 'in turn' = 'at once',
-  ): AsyncGenerator<Probed> {
-    const seen = new Set<string>();
-    const asked: Promise<Probed>[] = [];
-    for (const index of candidates.keys()) {
-      const upTo = order === 'in turn' && index === 0 ? 1 : index + 2;
-      for (const ahead of candidates.slice(asked.length, upTo)) {
-        const answer = this.#known().ask(ahead, options);
-        answer.catch(() => undefined); // thrown when its turn comes, if it comes
-        asked.push(answer);
-      }
-      const probed = await asked[index];
-      if (!probed) return;
-      const key = probed.ok ? `${probed.facts.prefix}\n${probed.facts.version}` : probed.path;
-      if (seen.has(key)) continue;
-      seen.add(key);
-      yield probed;
-    }
-  }
-
   #outputOf(venv: string): (line: string, stream: 'stdout' | 'stderr') => void {
     return (line, stream) => this.#context.onOutput({ line, stream, venv });
   }
@@ -284,19 +218,10 @@ export class VenvEngine {
     return new Progress((event) => this.#context.onProgress({ venv, ...event }));
   }
 
-  /** What is known of interpreters; kept in the folder of unpacked wheels, where there is one. */
-  #known(): FactsCache {
-    this.#wheelStore();
-    return this.#facts;
-  }
-
   #wheelStore(): WheelStore | undefined {
     const shared = this.#context.wheelStore();
     if (!shared) return undefined;
-    if (!this.#store) {
-      this.#store = new WheelStore(shared.root);
-      this.#facts.keepIn(this.#store.interpreters);
-    }
+    this.#store ??= new WheelStore(shared.root);
     this.#store.durability = shared.durability;
     return this.#store;
   }

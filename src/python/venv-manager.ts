@@ -7,6 +7,7 @@ import { Late } from '../late.js';
 import { showAs } from '../readable.js';
 import type { Durability } from '../store/atomic-file.js';
 import type { SharedWheels, VenvContext, VenvEngine } from './engine.js';
+import type { InterpreterFinder } from './interpreters/finder.js';
 import type { InstallReport, Interpreter, InterpreterNeed, Venv, VenvManagerEvents } from './types.js';
 import type { WheelPruneReport } from './wheels/wheel-store.js';
 
@@ -44,6 +45,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    */
   readonly given: readonly string[] | undefined;
   readonly #mayAdopt: boolean;
+  readonly #finder: Late<InterpreterFinder>;
   readonly #engine: Late<VenvEngine>;
   #wheelStore: SharedWheels | undefined;
 
@@ -60,13 +62,18 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
       this.#wheelStore = { root: path.resolve(options.wheelStore), durability: 'none' };
     }
     const context: VenvContext = {
-      ...{ given, installer: this.installer, timeoutMs, wheelStore: () => this.#wheelStore },
+      ...{ installer: this.installer, timeoutMs, wheelStore: () => this.#wheelStore },
       onOutput: (event) => this.emit('output', event),
       onProgress: (event) => this.emit('progress', event),
     };
+    const memory = () => this.#wheelStore && path.join(this.#wheelStore.root, 'interpreters.json');
+    this.#finder = new Late(async () => {
+      const { InterpreterFinder } = await import('./interpreters/finder.js');
+      return new InterpreterFinder({ given, memory });
+    });
     this.#engine = new Late(async () => {
       const { VenvEngine } = await import('./engine.js');
-      return new VenvEngine(context);
+      return new VenvEngine(context, await this.#finder.get());
     });
     showAs(this, 'VenvManager', () => {
       const python = given ?? 'as found on this machine';
@@ -93,7 +100,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
 
   /** Pythons 3.8 or later on this machine, in the order in which they are preferred. Each is asked once. */
   async interpreters(options: OperationOptions = {}): Promise<Interpreter[]> {
-    return (await this.#engine.get()).interpreters(options);
+    return (await this.#finder.get()).interpreters(options);
   }
 
   /**
@@ -104,7 +111,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   async *interpretersInTurn(
     options: { onUnusable?: (python: { path: string; reason: string }) => void } & OperationOptions = {},
   ): AsyncGenerator<Interpreter, void, undefined> {
-    yield* (await this.#engine.get()).interpretersInTurn(options);
+    yield* (await this.#finder.get()).interpretersInTurn(options);
   }
 
   /**
@@ -115,7 +122,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    */
   async select(need: InterpreterNeed, options: OperationOptions = {}): Promise<Interpreter> {
     checkObject('venvs.select(need)', need);
-    return (await this.#engine.get()).select(need, options);
+    return (await this.#finder.get()).select(need, options);
   }
 
   /**

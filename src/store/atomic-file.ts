@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { nodeCrypto } from '../node-crypto.js';
 import { errnoCode, isMissing } from './errno.js';
 
 /** Whether a change survives a power cut: `full` waits for the disk, `none` leaves it to the system (tests). */
@@ -25,7 +25,7 @@ export async function writeFileAtomic(
 ): Promise<void> {
   const folder = path.dirname(file);
   await makeFolder(folder, durability);
-  const temporary = path.join(folder, `.${path.basename(file)}.${randomUUID()}.tmp`);
+  const temporary = path.join(folder, `.${path.basename(file)}.${nodeCrypto().randomUUID()}.tmp`);
   try {
     await writeWhole(temporary, content, durability, modifiedAt);
     await renameOver(temporary, file);

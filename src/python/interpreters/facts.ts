@@ -28,7 +28,7 @@ export class FactsCache {
 
   /** Keeps answers in this file between processes from now on. */
   keepIn(file: string): void {
-    this.#file = new FactsFile(file);
+    this.#file ??= new FactsFile(file);
   }
 
   /** Asks the interpreter at this path; that of a virtual environment stands for the one it was made from. */

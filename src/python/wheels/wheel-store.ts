@@ -55,7 +55,7 @@ const BUILD_LOCK_MS = 30 * 60_000;
 /**
  * Unpacked wheels by their SHA-256, shared by environments:
  * `entries/<first two digits>/<sha256>/{tree/, files.jsonl, entry.json}`, `choices/` (what pip chose), `building/` (work in
- * progress, published by rename), `hashes.json`, `interpreters.json`.
+ * progress, published by rename), `hashes.json`. What interpreters told of themselves lies beside it, `interpreters.json`.
  */
 export class WheelStore {
   readonly root: string;
@@ -75,11 +75,6 @@ export class WheelStore {
   /** Folder of an entry, whether it is there or not. */
   folderOf(sha256: string): string {
     return path.join(this.root, 'entries', sha256.slice(0, 2), sha256);
-  }
-
-  /** Where what interpreters told of themselves is kept. */
-  get interpreters(): string {
-    return path.join(this.root, 'interpreters.json');
   }
 
   /** Where pip's choices are kept. */
