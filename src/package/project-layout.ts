@@ -58,9 +58,10 @@ export function findLayout(archivePath: string, entries: readonly ArchiveEntry[]
   };
   // One loop with plain comparisons: there may be very many entries.
   const requirements = root + REQUIREMENTS_FILE;
+  const wheelsFolder = wheelsRoot.slice(0, -1);
   entries.forEach((entry) => {
     const { name, isDirectory } = entry;
-    if (liesIn(name, wheelsRoot)) {
+    if (name.startsWith(wheelsRoot) || name === wheelsFolder) {
       layout.hasWheelsFolder = true;
       if (!isDirectory) layout.wheelFiles.push(entry);
     } else if (!isDirectory) {
@@ -111,12 +112,11 @@ function findWheels(
     throw ambiguous(archivePath, 'folders of wheels', [WHEELS_AT_TOP, inside]);
   if (hasWheelInside) return inside;
   // A folder of wheels may have none in it.
-  return hasWheelBeside || entries.some(({ name }) => liesIn(name, WHEELS_AT_TOP)) ? WHEELS_AT_TOP : inside;
+  return hasWheelBeside || entries.some(isWheelsAtTop) ? WHEELS_AT_TOP : inside;
 }
 
-/** Whether a name is that folder or something in it. */
-function liesIn(name: string, folder: string): boolean {
-  return name.startsWith(folder) || (name.length === folder.length - 1 && folder.startsWith(name));
+function isWheelsAtTop({ name }: ArchiveEntry): boolean {
+  return name.startsWith(WHEELS_AT_TOP) || name === WHEELS_FOLDER;
 }
 
 /** Whether a file outside the wheels folder is part of the project, and not one of our own. */

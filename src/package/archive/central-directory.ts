@@ -1,5 +1,5 @@
 import type { ArchiveEntry } from '../archive-types.js';
-import { readName } from './entry-name.js';
+import { isPlainName, readName } from './entry-name.js';
 import { readExtraFields } from './extra-fields.js';
 import { COPY_AGAIN, zipFault } from './fault.js';
 import {
@@ -124,19 +124,23 @@ function readRecord(
   const nameEnd = nameStart + view.getUint16(at + 28, true);
   const rawName = text.slice(nameStart, nameEnd);
   const extra = readExtraFields(directory, nameEnd, nameEnd + view.getUint16(at + 30, true));
-  const reading = readName({
-    latin1: rawName,
-    isUtf8: (flags & FLAG_UTF8) !== 0,
-    isFromUnix: UNIX_SYSTEMS.has(view.getUint8(at + 5)),
-    unicodePath: extra?.get(EXTRA_UNICODE_PATH),
-  });
-  const { name } = reading;
-  if (reading.fault !== undefined) throw zipFault(archive, reading.fault, name);
+  const unicodePath = extra?.get(EXTRA_UNICODE_PATH);
+  let isDirectory = rawName.endsWith('/');
+  let name = isDirectory ? rawName.slice(0, -1) : rawName;
+  if (unicodePath !== undefined || !isPlainName(rawName)) {
+    const reading = readName({
+      latin1: rawName,
+      isUtf8: (flags & FLAG_UTF8) !== 0,
+      isFromUnix: UNIX_SYSTEMS.has(view.getUint8(at + 5)),
+      unicodePath,
+    });
+    if (reading.fault !== undefined) throw zipFault(archive, reading.fault, reading.name);
+    ({ name, isDirectory } = reading);
+  }
   if (!extra) throw zipFault(archive, 'its extra fields are malformed or given twice', name);
 
   const sizes = readSizes(view, at, extra.get(EXTRA_ZIP64));
   if (typeof sizes === 'string') throw zipFault(archive, sizes, name);
-  const { isDirectory } = reading;
   const method = view.getUint16(at + 10, true);
   const unixMode = view.getUint16(at + 40, true);
   const fault =

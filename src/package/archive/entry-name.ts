@@ -39,11 +39,6 @@ export type NameReading =
  * comes from there and has UTF-8 sequences of three bytes, which GBK all but never forms, is UTF-8 too. A backslash separates like a slash, as older Windows tools write it.
  */
 export function readName(raw: RawName): NameReading {
-  const { latin1 } = raw;
-  if (latin1.length <= MAX_SEGMENT_BYTES && raw.unicodePath === undefined && PLAIN_NAME.test(latin1)) {
-    const isDirectory = latin1.endsWith('/');
-    return { name: isDirectory ? latin1.slice(0, -1) : latin1, isDirectory };
-  }
   const decoded = decodeName(raw);
   if (decoded.fault !== undefined) return { name: decoded.name, fault: decoded.fault };
   const path = decoded.name.replaceAll('\\', '/');
@@ -53,12 +48,17 @@ export function readName(raw: RawName): NameReading {
   return fault === undefined ? { name, isDirectory } : { name: decoded.name, fault };
 }
 
+/** Whether a name, as the archive gives it, is a path on every platform as it stands, but for a slash at its end. */
+export function isPlainName(latin1: string): boolean {
+  return latin1.length <= MAX_SEGMENT_BYTES && PLAIN_NAME.test(latin1);
+}
+
 /**
  * Why `name`, relative and with `/` between its segments, cannot be a path beneath a folder on every platform.
  * @returns undefined when it can.
  */
 export function nameFault(name: string, asWritten = name): string | undefined {
-  if (name.length <= MAX_SEGMENT_BYTES && PLAIN_NAME.test(name) && !name.endsWith('/')) return undefined;
+  if (isPlainName(name) && !name.endsWith('/')) return undefined;
   if (name === '') return asWritten === '' ? 'its name is empty' : 'its name is an absolute path';
   if (name.startsWith('/')) return 'its name is an absolute path';
   if (/^[A-Za-z]:/.test(name)) return 'its name starts with a drive letter';
