@@ -8,7 +8,7 @@ import { headerLength, isPlainHeader, localFault, minHeaderBytes } from './local
 
 /** Reads of headers whose gap is smaller than this are one read: seeking costs more than the bytes. */
 const MERGE_GAP_BYTES = 16 * 1024;
-const MAX_WINDOW_BYTES = 256 * 1024;
+const MAX_WINDOW_BYTES = 64 * 1024;
 /** Windows that are read side by side, up to so many and so many bytes: they are waited for once. */
 const BATCH_WINDOWS = 64;
 const BATCH_BYTES = 2 * 1024 * 1024;
