@@ -91,7 +91,8 @@ export interface Archive {
       lanes?: number;
       /**
        * Writes the files in place of the archive's own lanes, and reads the directory a second time in place of its
-       * own second reader. It must hold each file to its size and CRC-32, and reject at the first fault.
+       * own second reader. It must hold each file to its size and CRC-32, and reject at the first fault. The list of
+       * files is emptied when it has settled.
        */
       unpackFiles?: (
         files: readonly PlacedEntry[],
