@@ -20,6 +20,7 @@ export default defineConfig({
     // What is waited for comes when it comes: a busy machine is no fault of the code.
     expect: { poll: { timeout: 15_000 } },
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the cores of the smallest machine: a good part of many tests is waiting for processes and limits.
+    maxWorkers: 3,
   },
 });
