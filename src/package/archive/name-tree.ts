@@ -1,3 +1,5 @@
+import { isAscii } from './entry-name.js';
+
 /** A path, and what is there. */
 export interface Named {
   readonly name: string;
@@ -96,8 +98,8 @@ function collisionWith(there: Named | string, name: string, isDirectory: boolean
 
 /** Without the machinery of Unicode for what is ASCII, as nearly all names are, and at once for small letters. */
 export function foldName(name: string): string {
-  if (ASCII_WITHOUT_CAPITALS.test(name)) return name;
-  if (ASCII.test(name)) return name.toLowerCase();
+  if (!CHANGED_BY_FOLDING.test(name)) return name;
+  if (isAscii(name)) return name.toLowerCase();
   return name
     .normalize('NFD')
     .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
@@ -106,6 +108,5 @@ export function foldName(name: string): string {
     .normalize('NFC');
 }
 
-/* eslint-disable no-control-regex -- the ranges are those of ASCII */
-const ASCII = /^[\u0000-\u007f]*$/;
-const ASCII_WITHOUT_CAPITALS = /^[\u0000-@[-\u007f]*$/;
+/** What folding may change: capitals, and whatever is not ASCII. */
+const CHANGED_BY_FOLDING = /[A-Z\u0080-\uffff]/;
