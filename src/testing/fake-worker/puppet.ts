@@ -31,7 +31,9 @@ export class Puppet {
   static greet(socket: Socket, arrived: (puppet: Puppet) => void): void {
     socket.on('error', () => undefined); // 'close' follows
     let puppet: Puppet | undefined;
-    createInterface({ input: socket }).on('line', (line) => {
+    const lines = createInterface({ input: socket });
+    lines.on('error', () => undefined); // it tells the socket's errors once more
+    lines.on('line', (line) => {
       const report = JSON.parse(line) as Report;
       if (report.kind === 'here') arrived((puppet = new Puppet(socket, report)));
       else if (puppet) puppet.#heard(report.message);
