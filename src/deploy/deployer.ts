@@ -6,7 +6,8 @@ import { SafeEmitter } from '../emitter.js';
 import type { RunnerError } from '../errors.js';
 import { Late } from '../late.js';
 import { showAs } from '../readable.js';
-import type { Check, VersionRef } from '../package/types.js';
+import type { ArchiveLimits, Check, VersionRef } from '../package/types.js';
+import { resolveLimits } from '../package/archive/limits.js';
 import { VenvManager } from '../python/venv-manager.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';
@@ -49,6 +50,8 @@ export interface DeployerOptions {
   retention?: Retention;
   /** Modes and owner of what is deployed. */
   permissions?: Permissions;
+  /** Bounds on what a package and its wheels may contain; each one that is given comes before the validator's. */
+  limits?: Partial<ArchiveLimits>;
   /** `none` does not wait for the disk: for tests. @defaultValue the registry's */
   durability?: Durability;
   /** How long to wait for another process that works on the same version. @defaultValue 30_000 */
@@ -94,7 +97,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   readonly #watches = new Set<PollingLoop>();
   #recovery: Promise<RecoveryReport> | undefined;
 
-  /** @throws RunnerError `invalid_params` without a registry, or for a retention or permissions that cannot be */
+  /** @throws RunnerError `invalid_params` without a registry, or for a retention, permissions or limits that cannot be */
   constructor(options: DeployerOptions) {
     super();
     checkGiven('new Deployer', options, ['registry']);
@@ -103,11 +106,13 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     this.#compilesBytecode = options.compileBytecode ?? false;
     this.#runner = new OperationRunner(registry, () => this.#recovered());
     this.#retention = resolveRetention(options.retention);
+    resolveLimits(options.limits);
     const venvs = options.venvs ?? new VenvManager({ installer: 'link' });
     const durability = options.durability ?? registry.durability;
     venvs.useWheelStore(registry.layout.wheelStore, durability);
     const context: DeployContext = {
       ...{ registry, venvs, validator: options.validator ?? new PackageValidator({ venvs }) },
+      limits: options.limits,
       ...{ steps: (options as DeployerWithSteps).steps, settleMs: options.settleMs ?? 2_000 },
       ...{ retention: this.#retention, permissions: resolvePermissions(options.permissions) },
       common: {

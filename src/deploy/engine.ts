@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
-import type { Check, PackageInspection, VersionRef } from '../package/types.js';
+import type { ArchiveLimits, Check, PackageInspection, VersionRef } from '../package/types.js';
 import type { VenvManager } from '../python/venv-manager.js';
 import type { Registry } from '../registry/registry.js';
 import type { Durability } from '../store/atomic-file.js';
@@ -26,6 +26,8 @@ export interface DeployContext extends Omit<DiscoveryOptions, 'inspect'> {
   registry: Registry;
   venvs: VenvManager;
   validator: PackageValidator;
+  /** Come before the validator's. */
+  limits: Partial<ArchiveLimits> | undefined;
   /** In place of what environments and validator would do. */
   steps: PackageSteps | undefined;
   retention: ResolvedRetention;

@@ -1,5 +1,6 @@
 import { RunnerError, type RunnerErrorCode } from '../errors.js';
 import { errnoCode } from '../store/errno.js';
+import { fullDiskRemedy } from '../store/space.js';
 import type { DeployOperation, OperationRef } from './types.js';
 
 /** Codes that speak of the package itself: the same file will fail again. */
@@ -37,7 +38,7 @@ export function asRunnerError(error: unknown, ref: OperationRef, stage: string):
   const cause = RunnerError.is(error) ? error.cause : error;
   const { name, version, operation } = ref;
   const subject = name === undefined ? 'the package' : `${name} ${version ?? ''}`.trim();
-  const remedy = errnoCode(cause) === 'ENOSPC' ? `; ${SPACE_REMEDIES[operation]}` : '';
+  const remedy = fullDiskRemedy(cause, SPACE_REMEDIES[operation]);
   return new RunnerError(
     'install_failed',
     `The ${operation} of ${subject} failed at ${stage}: ${(cause as Error).message}${remedy}`,

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
-import type { Check, PackageInspection } from '../package/types.js';
+import type { ArchiveLimits, Check, PackageInspection } from '../package/types.js';
 import { distInfos, parseRecord } from '../python/environments/record.js';
 import { applyRewrites, planRewrites } from '../python/environments/relocate.js';
 import type { Venv } from '../python/types.js';
@@ -15,6 +15,8 @@ export interface OpenPackage extends AsyncDisposable {
   /** Of the zip. */
   path: string;
   inspection: PackageInspection;
+  /** What it was held to, and its wheels are to be. */
+  limits?: Partial<ArchiveLimits>;
   /** Unpacks into an absent folder: the algorithm root's content with `wheels/` beside it. */
   unpack(
     target: string,
@@ -41,7 +43,11 @@ export interface PackageSteps {
   environment(
     root: string,
     inspection: PackageInspection,
-    o: OperationOptions & { finalRoot: string; onProgress: (part: number) => void },
+    o: OperationOptions & {
+      finalRoot: string;
+      limits: Partial<ArchiveLimits> | undefined;
+      onProgress: (part: number) => void;
+    },
   ): Promise<MadeEnvironment>;
   /** Runs the algorithm once. What was learnt of its environment goes into the registry entry. */
   smoke(
@@ -59,14 +65,19 @@ export interface PackageSteps {
 /** The steps as they are: real archives, environments and trial runs. */
 export function packageSteps(
   wheelStore: string,
-  { venvs, validator }: { venvs: VenvManager; validator: PackageValidator },
+  {
+    venvs,
+    validator,
+    limits,
+  }: { venvs: VenvManager; validator: PackageValidator; limits?: Partial<ArchiveLimits> },
 ): PackageSteps {
   return {
     open: async (zip, o) => {
-      const { archive, layout, inspection } = await validator.open(zip, o);
+      const { archive, layout, inspection } = await validator.open(zip, { ...o, limits });
       return {
         path: zip,
         inspection,
+        limits: archive.limits,
         unpack: async (target, { signal, onProgress }) => {
           await archive.extract(target, { place: (entry) => layout.place(entry), signal, onProgress });
         },
@@ -108,7 +119,7 @@ async function makeEnvironment(
   inspection: PackageInspection,
   o: Parameters<PackageSteps['environment']>[2],
 ): Promise<MadeEnvironment> {
-  const { signal, finalRoot } = o;
+  const { signal, finalRoot, limits } = o;
   const dir = path.join(root, 'venv');
   const onProgress = (event: { venv: string; fraction: number }) => {
     if (event.venv === dir) o.onProgress(event.fraction);
@@ -120,6 +131,7 @@ async function makeEnvironment(
     const { installer } = await venvs.install(venv, {
       wheels: path.join(root, 'wheels'),
       requirements: path.join(root, 'requirements.txt'),
+      limits,
       signal,
     });
     // Shared files were checked when their wheel was unpacked; reading every byte again would cost what sharing saves.

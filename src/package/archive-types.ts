@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { OperationOptions } from '../abort.js';
+import type { ArchiveLimits } from './types.js';
 
 /** One checked entry of an archive. */
 export interface ArchiveEntry {
@@ -55,6 +56,10 @@ export interface Archive {
   readonly sizeBytes: number;
   /** Sum of the unpacked sizes of all entries. */
   readonly unpackedBytes: number;
+  /** How many folders it makes, those included that are there only because something lies in them. */
+  readonly folders: number;
+  /** What it was held to; what is opened in it is held to the same. */
+  readonly limits: Readonly<ArchiveLimits>;
   /** In the order of the directory. */
   readonly entries: readonly ArchiveEntry[];
   /** The entry of this decoded name. */

@@ -83,6 +83,10 @@ export interface Wheel {
   tags: string[];
   /** Bytes of the file. */
   sizeBytes: number;
+  /** Sum of the unpacked sizes of its entries, where it was looked into. */
+  unpackedBytes?: number;
+  /** How many files and folders it unpacks to, where it was looked into. */
+  files?: number;
 }
 
 /** One line of a requirements file, read as PEP 508. */
@@ -166,7 +170,10 @@ export interface PackageInspection {
   warnings: string[];
 }
 
-/** Bounds on what an archive may contain. */
+/**
+ * Bounds on what an archive may contain: a package, each wheel in it by itself, and its wheels together (which may
+ * have as many entries and unpack to as many bytes as an archive may).
+ */
 export interface ArchiveLimits {
   /** Entries, folders included. @defaultValue 200_000 */
   maxEntries: number;
@@ -174,7 +181,7 @@ export interface ArchiveLimits {
   maxUnpackedBytes: number;
   /** One entry, unpacked. @defaultValue 16 GiB */
   maxFileBytes: number;
-  /** Unpacked to packed, for one entry larger than 1 MiB unpacked and for the whole. @defaultValue 200 */
+  /** Unpacked to packed, of an archive that unpacks to more than 1 GiB. @defaultValue 200 */
   maxRatio: number;
 }
 

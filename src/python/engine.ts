@@ -18,7 +18,7 @@ import { Progress } from './progress.js';
 import { distInfos } from './environments/record.js';
 import { snapshot } from './environments/snapshot.js';
 import { TimeLimit } from './time-limit.js';
-import type { InstallReport, Interpreter, Venv, VenvManagerEvents } from './types.js';
+import type { InstallFrom, InstallReport, Interpreter, Venv, VenvManagerEvents } from './types.js';
 import { verifyEnvironment } from './environments/verify.js';
 import { usesWheel } from './wheels/wheel-use.js';
 import { WheelStore, type WheelPruneReport } from './wheels/wheel-store.js';
@@ -83,10 +83,7 @@ export class VenvEngine {
     return describeEnvironment(dir, probed.interpreter, probed.facts);
   }
 
-  async install(
-    venv: Venv,
-    options: { wheels: string; requirements: string } & OperationOptions,
-  ): Promise<InstallReport> {
+  async install(venv: Venv, options: InstallFrom & OperationOptions): Promise<InstallReport> {
     throwIfAborted(options.signal, 'installation');
     const { timeoutMs } = this.#context;
     using limit = new TimeLimit(timeoutMs, options.signal);
@@ -155,10 +152,7 @@ export class VenvEngine {
     );
   }
 
-  async #install(
-    venv: Venv,
-    options: { wheels: string; requirements: string } & OperationOptions,
-  ): Promise<InstallReport> {
+  async #install(venv: Venv, options: InstallFrom & OperationOptions): Promise<InstallReport> {
     const { signal } = options;
     const startedAt = performance.now();
     const requirements = await readRequirements(options.requirements);
@@ -179,6 +173,7 @@ export class VenvEngine {
         wheelsFolder,
         wheels,
         requirements,
+        limits: options.limits,
         signal,
         timeoutMs: this.#context.timeoutMs,
         onLine: this.#outputOf(venv.dir),

@@ -1,4 +1,4 @@
-import type { Wheel } from '../package/types.js';
+import type { ArchiveLimits, Wheel } from '../package/types.js';
 
 /** A Python found on this machine. */
 export interface Interpreter {
@@ -28,6 +28,16 @@ export interface Venv {
   interpreter: Interpreter;
   /** Where it will stand in the end, when that is not `dir`: its scripts name this place. */
   finalDir?: string;
+}
+
+/** What {@link VenvManager.install} installs from. */
+export interface InstallFrom {
+  /** Folder of the wheels. */
+  wheels: string;
+  /** The requirements file. */
+  requirements: string;
+  /** What each wheel that is unpacked into the store is held to. @defaultValue `DEFAULT_ARCHIVE_LIMITS` */
+  limits?: Partial<ArchiveLimits>;
 }
 
 /** What {@link VenvManager.install} did. */

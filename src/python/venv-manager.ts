@@ -8,7 +8,14 @@ import { showAs } from '../readable.js';
 import type { Durability } from '../store/atomic-file.js';
 import type { SharedWheels, VenvContext, VenvEngine } from './engine.js';
 import type { InterpreterFinder } from './interpreters/finder.js';
-import type { InstallReport, Interpreter, InterpreterNeed, Venv, VenvManagerEvents } from './types.js';
+import type {
+  InstallFrom,
+  InstallReport,
+  Interpreter,
+  InterpreterNeed,
+  Venv,
+  VenvManagerEvents,
+} from './types.js';
 import type { WheelPruneReport } from './wheels/wheel-store.js';
 
 /** Options of {@link VenvManager}. */
@@ -156,15 +163,10 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    * Installs the requirements from the wheels of one folder. No requirement at all is legal. On failure the
    * environment is as it was before.
    *
-   * `options.wheels` is the folder of wheels,
-   * `options.requirements` the requirements file.
    * @throws RunnerError `invalid_params`, `incompatible_python` (2003) or `wheels_missing` (2004) with pip's own words,
    * `install_failed` (2005) for anything else that goes wrong, `timeout`, `aborted`
    */
-  async install(
-    venv: Venv,
-    options: { wheels: string; requirements: string } & OperationOptions,
-  ): Promise<InstallReport> {
+  async install(venv: Venv, options: InstallFrom & OperationOptions): Promise<InstallReport> {
     checkObject('venvs.install(venv, { wheels, requirements })', venv, ['dir'], 'venv');
     checkObject('venvs.install(venv, { wheels, requirements })', options, ['wheels', 'requirements']);
     return (await this.#engine.get()).install(venv, options);

@@ -1,4 +1,5 @@
 import { RunnerError } from '../errors.js';
+import { fullDiskRemedy } from './space.js';
 
 /**
  * What the system says about a file of the store (`ENOSPC`, `EIO`, `EACCES`…) as `store_failed`; an error that has a
@@ -8,7 +9,7 @@ export function asStoreError(error: unknown, doing: string): unknown {
   if (RunnerError.is(error) || !(error instanceof Error)) return error;
   const { code, path } = error as NodeJS.ErrnoException;
   if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error;
-  const remedy = code === 'ENOSPC' ? '; free some space' : '';
+  const remedy = fullDiskRemedy(error, 'free some space');
   return new RunnerError('store_failed', `Could not ${doing}: ${error.message}${remedy}`, {
     cause: error,
     details: path === undefined ? {} : { path },

@@ -5,10 +5,12 @@ import { RunnerError } from '../errors.js';
 import { openArchive } from '../package/archive/open-archive.js';
 import type { Archive } from '../package/archive-types.js';
 import type { IntegrityPolicy } from '../package/integrity.js';
+import { neededSpace } from '../package/needed-space.js';
 import type { ArchiveLimits, Check, PackageInspection, ValidationReport } from '../package/types.js';
 import { placesLookedAt } from '../python/interpreters/discovery.js';
 import type { UnusablePython } from '../python/interpreters/facts.js';
 import type { VenvManager } from '../python/venv-manager.js';
+import { checkSpace } from '../store/space.js';
 import { CheckList } from './check-list.js';
 import { CHECK_ORDER, PHASED_CHECKS, SMOKE_CHECKS, type CheckName } from './check-names.js';
 import { folderSource } from './folder-source.js';
@@ -29,6 +31,12 @@ export interface ValidationContext {
   onCheck: (check: Check) => void;
 }
 
+/** How a package is read. */
+export interface ReadOptions extends OperationOptions {
+  /** Each one that is given comes before the validator's own. */
+  limits?: Partial<ArchiveLimits>;
+}
+
 /** An algorithm root, and the interpreter to run it with. */
 type Runnable = Pick<ProbeTarget, 'root' | 'python'>;
 
@@ -41,8 +49,8 @@ export class ValidationEngine {
   }
 
   /** See {@link PackageValidator.open}. */
-  async open(zip: string, o: OperationOptions): Promise<OpenedPackage> {
-    const archive = await this.#openArchive(zip, o.signal);
+  async open(zip: string, o: ReadOptions): Promise<OpenedPackage> {
+    const archive = await this.#openArchive(zip, o);
     try {
       const checks = this.#checkList();
       const integrity = await this.#checkSignature(archive, checks, o.signal);
@@ -91,7 +99,7 @@ export class ValidationEngine {
     found: Partial<Inspected>,
     o: OperationOptions,
   ): Promise<ValidationReport> {
-    await using archive = await this.#openArchive(zip, o.signal);
+    await using archive = await this.#openArchive(zip, o);
     checks.pass('zip_open', `${archive.entries.length} entries`);
     const integrity = await this.#checkSignature(archive, checks, o.signal);
     const inspected = await this.#inspect(archiveSource(archive), checks, o.signal, integrity);
@@ -99,6 +107,7 @@ export class ValidationEngine {
     const { layout } = inspected;
     return await this.#tryOut(checks, inspected, o, async (inspection, temporary) => {
       const root = path.join(temporary, 'package');
+      await checkSpace(temporary, neededSpace(inspection), `the trial run of ${inspection.name}`);
       await archive.extract(root, { place: (entry) => layout.place(entry), signal: o.signal });
       const places = { root, wheels: path.join(root, 'wheels'), venv: path.join(root, 'venv') };
       return this.#install(places, inspection, checks, o);
@@ -113,7 +122,11 @@ export class ValidationEngine {
   ): Promise<ValidationReport> {
     checks.skip('zip_open', 'this is a folder');
     checks.skip('integrity', 'a folder has no signature');
-    const inspected = await this.#inspect(await folderSource(folder, o), checks, o.signal);
+    const inspected = await this.#inspect(
+      await folderSource(folder, { limits: this.#context.limits, signal: o.signal }),
+      checks,
+      o.signal,
+    );
     Object.assign(found, inspected);
     const { layout } = inspected;
     return this.#tryOut(checks, inspected, o, async (inspection, temporary) => {
@@ -186,7 +199,8 @@ export class ValidationEngine {
     const interpreter = await venvs.select(interpreterNeed(places.root, inspection), { signal });
     const venv = await venvs.create(places.venv, { interpreter, signal });
     const requirements = path.join(places.root, 'requirements.txt');
-    await venvs.install(venv, { wheels: places.wheels, requirements, signal });
+    const { limits } = this.#context;
+    await venvs.install(venv, { wheels: places.wheels, requirements, limits, signal });
     checks.pass('environment', `Python ${interpreter.version}`);
     return { root: places.root, python: venv.python };
   }
@@ -216,8 +230,8 @@ export class ValidationEngine {
     });
   }
 
-  #openArchive(zip: string, signal: AbortSignal | undefined): Promise<Archive> {
-    return openArchive(zip, { limits: this.#context.limits, signal });
+  #openArchive(zip: string, { limits, signal }: ReadOptions): Promise<Archive> {
+    return openArchive(zip, { limits: { ...this.#context.limits, ...limits }, signal });
   }
 
   #checkList(): CheckList {

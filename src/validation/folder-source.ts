@@ -2,9 +2,10 @@ import { open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
-import { DEFAULT_ARCHIVE_LIMITS } from '../package/archive/limits.js';
+import { resolveLimits } from '../package/archive/limits.js';
 import { openArchive } from '../package/archive/open-archive.js';
 import type { ArchiveEntry } from '../package/archive-types.js';
+import type { ArchiveLimits } from '../package/types.js';
 import { metadataOf } from '../package/wheel-metadata.js';
 import { MAX_TEXT_BYTES, type PackageSource } from './package-source.js';
 
@@ -15,8 +16,9 @@ import { MAX_TEXT_BYTES, type PackageSource } from './package-source.js';
  */
 export async function folderSource(
   folder: string,
-  { signal }: OperationOptions = {},
+  { limits, signal }: { limits?: Partial<ArchiveLimits> } & OperationOptions = {},
 ): Promise<PackageSource> {
+  const { maxEntries } = resolveLimits(limits);
   const entries: ArchiveEntry[] = [];
   let total = 0;
   const walk = async (relative: string): Promise<void> => {
@@ -38,7 +40,7 @@ export async function folderSource(
         method: 0,
         mode: undefined,
       });
-      if (entries.length > DEFAULT_ARCHIVE_LIMITS.maxEntries) throw tooMany(folder);
+      if (entries.length > maxEntries) throw tooMany(folder, maxEntries);
       if (found.isDirectory()) await walk(name);
     }
   };
@@ -52,7 +54,7 @@ export async function folderSource(
     unpackedBytes: total,
     read: (entry, o) => readSmall(path.join(folder, entry.name), o),
     wheelMetadata: async (entry, wheel, o) => {
-      await using archive = await openArchive(path.join(folder, entry.name), { signal: o?.signal });
+      await using archive = await openArchive(path.join(folder, entry.name), { limits, signal: o?.signal });
       return await metadataOf(archive, wheel, o);
     },
   };
@@ -76,10 +78,10 @@ async function readSmall(file: string, { signal }: OperationOptions = {}): Promi
   }
 }
 
-function tooMany(folder: string): RunnerError {
+function tooMany(folder: string, most: number): RunnerError {
   return new RunnerError(
     'invalid_zip',
-    `${folder} has more than ${DEFAULT_ARCHIVE_LIMITS.maxEntries} files and folders: is it the folder of a project?`,
+    `${folder} has more than ${most} files and folders: give the folder of one project, or raise maxEntries in the option limits`,
     { details: { path: folder } },
   );
 }

@@ -93,7 +93,10 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
    *
    * @throws RunnerError `invalid_params` for an argument of the wrong type
    */
-  async open(zip: string, o: OperationOptions = {}): Promise<OpenedPackage> {
+  async open(
+    zip: string,
+    o: { limits?: Partial<ArchiveLimits> } & OperationOptions = {},
+  ): Promise<OpenedPackage> {
     checkTexts('validator.inspect(zip)', { zip });
     return (await this.#engine.get()).open(zip, o);
   }

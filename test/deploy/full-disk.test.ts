@@ -1,6 +1,7 @@
-import { stat, writeFile } from 'node:fs/promises';
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { asStoreError } from '../../src/store/store-error.js';
 import { deployStore } from '../support/deploy-store.js';
 import { NO_MOUNTS, smallDisk } from '../support/mounts.js';
 
@@ -72,5 +73,47 @@ test.skipIf(NO_MOUNTS)(
     );
     expect(await content()).toEqual(before);
     expect(await reserveBytes(registry.layout.reserve)).toBeGreaterThan(200_000);
+  },
+);
+
+test.skipIf(NO_MOUNTS)(
+  'a disk with too few inodes refuses the package before anything is unpacked, and takes it once files were removed there',
+  async () => {
+    const { folder } = await smallDisk(16, 400);
+    const store = await deployStore({}, folder);
+    const files = Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`f${n}.txt`, '']));
+    const file = await store.zip({ files });
+    const fillers = path.join(folder, 'many');
+    await mkdir(fillers);
+    for (let n = 0; n < 280; n++) await writeFile(path.join(fillers, `${n}`), '');
+    const before = await store.content();
+    await expect(store.deployer.install(file)).rejects.toMatchObject({
+      ...{ code: 'install_failed', cause: { code: 'ENOSPC' } },
+      message: expect.stringMatching(
+        /not enough inodes .* takes \d+ more.*remove many files there/s,
+      ) as string,
+    });
+    expect(await store.content()).toEqual(before);
+    await rm(fillers, { recursive: true });
+    await store.deployer.install(file);
+  },
+);
+
+test.skipIf(NO_MOUNTS)(
+  'a file that cannot be made for want of an inode says so, not that bytes are short',
+  async () => {
+    const { folder } = await smallDisk(16, 20);
+    for (let n = 0; ; n++) {
+      const failure = await writeFile(path.join(folder, `${n}`), '').then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (failure === undefined) continue;
+      expect(failure).toMatchObject({ code: 'ENOSPC' });
+      expect(asStoreError(failure, 'write')).toMatchObject({
+        message: expect.stringMatching(/no inode is left: remove many files/) as string,
+      });
+      break;
+    }
   },
 );

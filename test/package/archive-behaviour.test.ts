@@ -53,11 +53,23 @@ describe('limits', () => {
     expect(archive.entries).toHaveLength(3);
   });
 
-  test('maxRatio is the caller’s: ten million equal bytes pass where they are expected', async () => {
+  test('ten million equal bytes pass: a ratio matters only where the sum takes long to unpack', async () => {
     const file = await archiveFile([{ name: 'zeros', data: Buffer.alloc(10_000_000) }]);
-    await expect(openArchive(file)).rejects.toMatchObject({ code: 'invalid_zip' });
-    await using archive = await openArchive(file, { limits: { maxRatio: 2_000 } });
+    await using archive = await openArchive(file);
     expect(archive.unpackedBytes).toBe(10_000_000);
+  });
+
+  test('maxRatio is the caller’s: what says that it unpacks to 1.2 GB from 1.2 MB passes where that is expected', async () => {
+    const sizes = { size: 1_200_000_000, packed: 1_200_000 };
+    const file = await archiveFile([
+      { name: 'zeros', packed: Buffer.alloc(1_200_000), local: sizes, central: sizes },
+    ]);
+    await expect(openArchive(file)).rejects.toMatchObject({
+      code: 'invalid_zip',
+      message: expect.stringMatching(/200-fold that is permitted.*raise maxRatio/) as string,
+    });
+    await using archive = await openArchive(file, { limits: { maxRatio: 2_000 } });
+    expect(archive.unpackedBytes).toBe(1_200_000_000);
   });
 
   test('a limit that is no positive number is refused with invalid_params', async () => {

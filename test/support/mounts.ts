@@ -21,10 +21,14 @@ export const NO_MOUNTS = ((): string | undefined => {
 })();
 
 /** A disk of its own, in memory; gone when the test ends. */
-export async function smallDisk(megabytes: number): Promise<{ folder: string; fill: () => void }> {
+export async function smallDisk(
+  megabytes: number,
+  inodes?: number,
+): Promise<{ folder: string; fill: () => void }> {
   const folder = path.join(await temporaryFolder(), 'disk');
   fs.mkdirSync(folder);
-  mount('-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', folder);
+  const options = `size=${megabytes}m${inodes === undefined ? '' : `,nr_inodes=${inodes}`}`;
+  mount('-t', 'tmpfs', '-o', options, 'tmpfs', folder);
   onTestFinished(() => {
     execFileSync('umount', ['--lazy', folder]);
   });

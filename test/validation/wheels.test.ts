@@ -60,7 +60,12 @@ describe('what is named as a wheel and is none is refused before anything is ins
     ],
     [
       'a bomb',
-      { file: FILE, bytes: forgeZip([{ name: 'zeros', data: Buffer.alloc(3_000_000) }]) },
+      {
+        file: FILE,
+        bytes: forgeZip([
+          { name: 'zeros', packed: Buffer.alloc(9), local: { size: 2e9 }, central: { size: 2e9 } },
+        ]),
+      },
       /200-fold/,
     ],
     [

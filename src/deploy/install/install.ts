@@ -2,17 +2,18 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import type { Check, PackageInspection, VersionRef } from '../../package/types.js';
+import { neededSpace } from '../../package/needed-space.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { Durability } from '../../store/atomic-file.js';
 import { encodeFileName } from '../../store/file-names.js';
+import { checkSpace } from '../../store/space.js';
 import type { OpenPackage, PackageSteps } from '../package-steps.js';
 import type { ResolvedPermissions } from '../seal/permissions.js';
 import type { ProgressMeter, StageBytes } from '../progress.js';
 import { recoverVersion } from '../transaction/recovery.js';
 import { checkMayReplace } from './replace.js';
 import { hashFile, sealTree, writeSeal } from '../seal/seal.js';
-import { checkSpace, neededBytes } from './space.js';
 import { Transaction } from '../transaction/transaction.js';
 import type { DeployStage } from '../types.js';
 import { settleTwice } from '../transaction/unwind.js';
@@ -101,7 +102,7 @@ async function installZip(
   if (existing) await checkMayReplace(registry, existing, inspection, context.force);
   if (existing) await context.stopCompiling({ name, version });
   onStage('space');
-  await checkSpace(registry.layout.algorithms, neededBytes(inspection), `${name} ${version}`);
+  await checkSpace(registry.layout.algorithms, neededSpace(inspection), `${name} ${version}`);
   const transaction = await beginInstall(context, inspection, upload);
   try {
     const entry = await build(opened, transaction, context);
@@ -133,7 +134,7 @@ function stageBytes(inspection: PackageInspection): StageBytes {
   return {
     unpack: inspection.unpackedBytes,
     environment: inspection.wheels.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-    seal: neededBytes(inspection),
+    seal: neededSpace(inspection).bytes,
   };
 }
 
@@ -171,6 +172,7 @@ async function build(
   onStage('environment');
   const { venv, hashes, sharedAreDurable } = await steps.environment(root, inspection, {
     finalRoot,
+    limits: opened.limits,
     signal,
     onProgress: (part) => {
       meter.within(part);
@@ -190,7 +192,7 @@ async function build(
     known: hashes,
     sharedAreDurable,
     onBytes: (done) => {
-      meter.within(done / Math.max(1, neededBytes(inspection)));
+      meter.within(done / Math.max(1, neededSpace(inspection).bytes));
     },
   });
   const entry: RegistryEntry = {

@@ -41,6 +41,8 @@ export interface LoadedArchive {
   inPlace: DirectoryEntry[];
   checker: EntryChecker;
   unpackedBytes: number;
+  /** What it was held to. */
+  limits: ArchiveLimits;
 }
 
 /** Opens and checks an archive; the caller closes its source. See {@link openArchive} for what is checked. */
@@ -85,6 +87,7 @@ export async function loadArchive(path: string, options: LoadOptions): Promise<L
       inPlace,
       checker,
       unpackedBytes,
+      limits,
     };
   } catch (error) {
     await source.close();

@@ -3,6 +3,7 @@ import { abortError, throwIfAborted, type OperationOptions } from '../../abort.j
 import { RunnerError } from '../../errors.js';
 import { showAs } from '../../readable.js';
 import type { Archive, ArchiveEntry } from '../archive-types.js';
+import type { ArchiveLimits } from '../types.js';
 import type { FileRange } from '../archive-types.js';
 import { ByteSource } from './byte-source.js';
 import type { DirectoryEntry } from './central-directory.js';
@@ -39,6 +40,14 @@ export class ZipArchive implements Archive {
 
   get unpackedBytes(): number {
     return this.#parts.unpackedBytes;
+  }
+
+  get limits(): Readonly<ArchiveLimits> {
+    return this.#parts.limits;
+  }
+
+  get folders(): number {
+    return this.#parts.names.folderCount;
   }
 
   get path(): string {
@@ -84,7 +93,10 @@ export class ZipArchive implements Archive {
       : ByteSource.of(this.path, await this.read(entry, o));
     this.#refuseWhenClosed();
     return new ZipArchive(
-      await loadArchive(`${this.path}: ${quote(entry.name)}`, { source, signal, lazy: true }),
+      await loadArchive(`${this.path}: ${quote(entry.name)}`, {
+        ...{ source, signal, lazy: true },
+        limits: this.limits,
+      }),
     );
   }
 

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
-import type { Wheel } from '../../package/types.js';
+import type { ArchiveLimits, Wheel } from '../../package/types.js';
 import { normalizeProjectName } from '../../package/wheel-name.js';
 import type { PythonFacts } from '../interpreters/python-facts.js';
 import { choosePip, noPip, runPip } from './pip.js';
@@ -17,6 +17,8 @@ export interface Installation extends OperationOptions {
   wheelsFolder: string;
   wheels: readonly Wheel[];
   requirements: FlatRequirements;
+  /** What each wheel is held to. */
+  limits?: Partial<ArchiveLimits> | undefined;
   timeoutMs: number;
   onLine: (line: string, stream: 'stdout' | 'stderr') => void;
   onProgress: (stage: VenvStage, doneBytes: number, totalBytes: number) => void;

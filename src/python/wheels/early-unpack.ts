@@ -23,7 +23,7 @@ export class EarlyUnpack {
   #onProgress: ((doneBytes: number) => void) | undefined;
 
   constructor(
-    { venv, wheels, wheelsFolder, signal }: Installation,
+    { venv, wheels, wheelsFolder, limits, signal }: Installation,
     store: WheelStore,
     options: { hashes: ReadonlyMap<string, string>; helper: HelperOptions },
   ) {
@@ -36,6 +36,7 @@ export class EarlyUnpack {
         { path: path.join(wheelsFolder, file), sha256: options.hashes.get(file) ?? '' },
         {
           ...options.helper,
+          limits,
           signal: stopping,
           onProgress: (done, total) => {
             this.#doneBytes = before + (total === 0 ? 0 : (sizeBytes * done) / total);

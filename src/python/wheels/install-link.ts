@@ -92,6 +92,7 @@ export async function installByLink(
         { path: path.join(wheelsFolder, file), sha256 },
         {
           ...helper,
+          limits: installation.limits,
           isSuspect: suspects.has(store.folderOf(sha256)),
           onProgress: (part, whole) => {
             const share = whole === 0 ? 0 : part / whole;

@@ -3,6 +3,7 @@ import { assetPath } from '../../assets.js';
 import { RunnerError } from '../../errors.js';
 import { pythonEnvironment } from '../../process/environment.js';
 import { run } from '../../process/run.js';
+import { fullDiskRemedy } from '../../store/space.js';
 
 /** How the helper is run. */
 export interface HelperOptions extends OperationOptions {
@@ -86,7 +87,7 @@ export function helperErrno(error: unknown): string | undefined {
 function systemError({ code, message, path }: NonNullable<Answer<unknown>['error']>): RunnerError {
   const text = `${code}: ${message}${path === null ? '' : `, '${path}'`}`;
   const cause: NodeJS.ErrnoException = Object.assign(new Error(text), { code, path: path ?? undefined });
-  const remedy = code === 'ENOSPC' ? '; free some space, for example with prune()' : '';
+  const remedy = fullDiskRemedy(cause, 'free some space, for example with prune()');
   return new RunnerError('install_failed', `The wheel store cannot be worked on: ${text}${remedy}`, {
     cause,
     details: { path: path ?? undefined },

@@ -5,6 +5,7 @@ import { RunnerError } from '../../errors.js';
 import type { Archive, PlacedEntry } from '../../package/archive-types.js';
 import { openArchive } from '../../package/archive/open-archive.js';
 import { zipFault } from '../../package/archive/fault.js';
+import type { ArchiveLimits } from '../../package/types.js';
 import { distInfoFolders } from '../../package/wheel-metadata.js';
 import { ownIdentity } from '../../process/identity.js';
 import { readJson, writeJsonAtomic, type Durability } from '../../store/atomic-file.js';
@@ -47,6 +48,8 @@ export const treeOf = (folder: string): string => path.join(folder, 'tree');
 /** How an entry is built. */
 interface BuildOptions extends HelperOptions {
   durability: Durability;
+  /** What the wheel is held to. */
+  limits?: Partial<ArchiveLimits>;
   onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
 
@@ -61,7 +64,7 @@ export async function buildEntry(
   options: BuildOptions,
 ): Promise<WheelEntry> {
   await mkdir(folder, { recursive: true });
-  const archive = await openArchive(wheel.path, { signal: options.signal });
+  const archive = await openArchive(wheel.path, { limits: options.limits, signal: options.signal });
   try {
     return await buildFrom(archive, folder, wheel, options);
   } finally {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
+import type { ArchiveLimits } from '../../package/types.js';
 import { livenessOf, ownIdentity, type ProcessIdentity } from '../../process/identity.js';
 import {
   makeFolder,
@@ -39,6 +40,8 @@ export interface WantedWheel {
 /** How a wheel is got. */
 export interface EnsureOptions extends HelperOptions {
   onProgress?: (doneBytes: number, totalBytes: number) => void;
+  /** What the wheel is held to. */
+  limits?: Partial<ArchiveLimits>;
   /** Somebody wrote to its files: its content is read, and it is built anew when that has changed. */
   isSuspect?: boolean;
 }
