@@ -85,6 +85,8 @@ export const ERROR_NUMBERS = {
   frame_released: undefined,
   /** No frame for the image: it is larger than the pool, or memory is short. */
   pool_full: undefined,
+  /** A newer order for the same product id came before this one had changed anything. */
+  superseded: undefined,
   // everything
   /** The `signal` fired. The error's name is `AbortError`. */
   aborted: undefined,

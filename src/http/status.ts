@@ -34,6 +34,7 @@ export const STATUS_OF_CODE: Readonly<Record<RunnerErrorCode, number>> = {
   unsupported_image: 422,
   unsupported_color_space: 422,
   aborted: 499,
+  superseded: 409,
   store_damaged: 500,
   store_failed: 500,
   frame_released: 500,

@@ -163,17 +163,19 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * Moves product ids to a version without losing a call: it is started beside the old one, made ready, warmed up if
    * that is asked for, and mapped in one commit; the next call goes to it. The old version finishes what it has and is
    * stopped when no id uses it; with `probation` it stays ready until the trial is over, and comes back by itself when
-   * the new one fails it. Resolves when the old version has ended, or the trial has begun.
+   * the new one fails it. Resolves when the product ids are served by the new version; the events `accepted` and `drained`
+   * tell when a trial has ended and when the old version has stopped.
    *
    * When the new version cannot start or fails its warm-up, nothing has changed; the same after an abort, until the ids
-   * are mapped: from then on the signal changes nothing any more. Switches are made one after the other; one to a version
-   * that is active already makes sure that it is ready, and leaves a trial of it as it is.
+   * are mapped: from then on the signal changes nothing any more. Orders for different product ids go on side by side. A
+   * newer order for a product id ends an older one that still warms up, which rejects with `superseded`. A switch to a
+   * version that is active already makes sure that it is ready, and leaves a trial of it as it is.
    *
    * A trial belongs to the supervisor that began it: when that is closed or its process dies, the trial is over without a
    * verdict, and the new version stays. Ids that nobody served before are not on trial: there is nothing to go back to.
    *
    * @throws RunnerError `invalid_params`, `not_found`, `invalid_pid`, `version_barred`, `start_failed`, `timeout`,
-   * `aborted`, `closed`, and what the warm-up call fails with
+   * `superseded`, `aborted`, `closed`, and what the warm-up call fails with
    */
   async switch(o: SwitchOptions): Promise<void> {
     this.#gate.check('switch');
@@ -182,7 +184,9 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   }
 
   /**
-   * Goes back to the version that served a product id before, or to any that is kept, by the same warm path.
+   * Goes back to the version that served a product id before, or to any that is kept, by the same path as a switch. A version that still
+   * runs is not started again: the rollback is one commit.
+   *
    * @throws RunnerError `invalid_params`, as {@link AlgorithmSupervisor.switch}
    */
   async rollback(o: RollbackOptions): Promise<void> {

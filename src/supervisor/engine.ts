@@ -54,7 +54,7 @@ export class SupervisorEngine {
       this.#sessions.forget(deployment);
     });
     const router = new Router({ registry, table, policy });
-    const retirement = new Retirement(registry, router);
+    const retirement = new Retirement({ registry, router, emit });
     const inspector = new Inspector({ policy, clock, frames, sessions: this.#sessions });
     const calls = new CallService({ gate, router, inspector, policy, clock, emit });
     const trials = new Trials({ registry, retirement, clock, emit });

@@ -285,6 +285,12 @@ export interface CircuitOpenEvent extends DeploymentEvent {
   error: RunnerError;
 }
 
+/** A version serves product ids for good: its trial is over, or it had none. */
+export interface AcceptedEvent extends DeploymentEvent {
+  /** Product ids that were moved to it. */
+  pids: string[];
+}
+
 /** A version has stood its trial. */
 export interface ProbationPassedEvent extends DeploymentEvent {
   /** Product ids it was switched to. */
@@ -339,7 +345,14 @@ export interface SupervisorEvents {
   switched: [event: SwitchedEvent];
   /** A version did not stand its trial: the one before serves again. */
   switchedBack: [event: SwitchedBackEvent];
-  /** A version has stood its trial. */
+  /** Product ids are served by a version for good: after its trial, or at once where there is none. */
+  accepted: [event: AcceptedEvent];
+  /** A version that no product id uses any more has answered its last call and is stopped. */
+  drained: [event: DeploymentEvent];
+  /**
+   * A version has stood its trial.
+   * @deprecated use `accepted`
+   */
   probationPassed: [event: ProbationPassedEvent];
   /** A candidate has answered a copy of a call. */
   shadow: [event: ShadowEvent];

@@ -23,7 +23,9 @@ test('a switch under load loses no call: each is answered by the version that wa
     }
   });
   const switchedAt = next(supervisor, 'switched').then(() => performance.now());
+  const drained = next(supervisor, 'drained');
   await supervisor.switch(to('2'));
+  await drained;
   await ask();
   going = false;
   await Promise.all(callers);
@@ -35,7 +37,7 @@ test('a switch under load loses no call: each is answered by the version that wa
   const after = answers.filter(({ startedAt }) => startedAt > at);
   expect(after.length).toBeGreaterThan(0);
   expect(new Set(after.map(({ version }) => version))).toEqual(new Set(['2']));
-  expect(versions()).toEqual(['2']);
+  await expect.poll(versions).toEqual(['2']);
   expect(supervisor.status()[0]?.workers).toHaveLength(2);
   expect(await mappedTo(registry)).toEqual(['2', '2']);
 });
@@ -45,8 +47,11 @@ test('a call that runs at the old version is finished there', async () => {
   await ask();
   const running = ask({ sleep_ms: 1_500 });
   await next(supervisor, 'state');
+  const drained = next(supervisor, 'drained');
   await supervisor.switch(to('2'));
+  expect(versions()).toEqual(['1', '2']);
   expect((await running).version).toBe('1');
+  expect(await drained).toEqual({ name: 'sample', version: '1' });
   expect(versions()).toEqual(['2']);
 });
 
@@ -118,15 +123,77 @@ test('a warm-up call is made at each worker before anything is mapped', async ()
   expect((await ask()).data.debug).toMatchObject({ calls: 3 });
 });
 
-test('switches at the same time are made one after the other, and the last one stands', async () => {
+test('switches of one id at the same time: the newest is carried out, the older are superseded', async () => {
   const { supervisor, ask, versions, registry } = await threeVersions();
   await ask();
   const order: string[] = [];
   supervisor.on('switched', ({ version }) => order.push(version));
-  await Promise.all([supervisor.switch(to('2')), supervisor.switch(to('3')), supervisor.switch(to('2'))]);
-  expect(order).toEqual(['2', '3', '2']);
-  expect(versions()).toEqual(['2']);
+  const first = supervisor.switch(to('2'));
+  const second = supervisor.switch(to('3', ['B']));
+  const third = supervisor.switch(to('2'));
+  await expect(first).rejects.toMatchObject({ code: 'superseded', details: { by: 'switch to sample 3' } });
+  await expect(second).rejects.toMatchObject({ code: 'superseded' });
+  await third;
+  expect(order).toEqual(['2']);
+  await expect.poll(versions).toEqual(['2']);
   expect(await mappedTo(registry)).toEqual(['2', '2']);
+});
+
+test('a switch of one id resolves while its old version is busy with another id without a pause', async () => {
+  const { supervisor, ask, versions } = await threeVersions({ policy: { workers: 2 } });
+  await supervisor.start('sample', '1');
+  let going = true;
+  const cameras = [1, 2].map(async () => {
+    while (going) await ask({ sleep_ms: 40 }, 'B');
+  });
+  const drained: string[] = [];
+  supervisor.on('drained', ({ version }) => drained.push(version));
+  const accepted: string[][] = [];
+  supervisor.on('accepted', ({ pids }) => accepted.push(pids));
+  await supervisor.switch(to('2', ['A']));
+  expect((await ask()).version).toBe('2');
+  expect(accepted).toEqual([['A']]);
+  // An emergency rollback, and an order for a third version, do not wait for the busy one either.
+  await supervisor.rollback({ pid: 'A' });
+  expect((await ask()).version).toBe('1');
+  await supervisor.switch(to('3', ['A']));
+  expect((await ask()).version).toBe('3');
+  expect((await ask({}, 'B')).version).toBe('1');
+  expect(versions()).toContain('1');
+  expect(drained).not.toContain('1');
+  going = false;
+  await Promise.all(cameras);
+});
+
+test('a rollback comes through while a switch of the same id still warms up; the switch is superseded', async () => {
+  const { supervisor, ask, registry } = await threeVersions({
+    sources: { 3: steeredAlgorithm({ onImport: 'time.sleep(30)' }) },
+  });
+  await supervisor.switch(to('2'));
+  const starting = reached(supervisor, '3', 'starting');
+  const slow = supervisor.switch(to('3', ['A']));
+  const outcome = expect(slow).rejects.toMatchObject({
+    code: 'superseded',
+    message: expect.stringContaining('rollback') as string,
+  });
+  await starting;
+  await supervisor.rollback({ pid: 'A' });
+  await outcome;
+  expect(await mappedTo(registry)).toEqual(['1', '2']);
+  expect((await ask()).version).toBe('1');
+  expect(supervisor.status().map(({ version }) => version)).not.toContain('3');
+});
+
+test('a switch of another id does not wait for one that warms up for long', async () => {
+  const { supervisor, ask } = await threeVersions({
+    sources: { 3: steeredAlgorithm({ onImport: 'time.sleep(30)' }) },
+  });
+  const controller = new AbortController();
+  const slow = supervisor.switch({ ...to('3', ['A']), signal: controller.signal });
+  await supervisor.switch(to('2', ['B']));
+  expect((await ask({}, 'B')).version).toBe('2');
+  controller.abort();
+  await expect(slow).rejects.toMatchObject({ code: 'aborted' });
 });
 
 test('a switch to the version that is active leaves its workers as they are', async () => {

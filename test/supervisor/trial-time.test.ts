@@ -25,7 +25,7 @@ async function onTrial() {
     () => undefined,
   );
   const router = new Router({ registry, table, policy });
-  const retirement = new Retirement(registry, router);
+  const retirement = new Retirement({ registry, router, emit });
   const trials = new Trials({ registry, retirement, clock, emit });
   onTestFinished(async () => {
     await trials.close();
@@ -44,7 +44,7 @@ async function onTrial() {
   if (!old || !young) throw new Error('both are started');
   await Promise.all([old.ready, young.ready]);
   for (const { letGo } of held) letGo();
-  trials.begin(young, [{ deployment: old }], ['A'], resolveProbation({ durationMs: 60_000 }));
+  trials.begin(young, [old], ['A'], resolveProbation({ durationMs: 60_000 }));
   const answer = (status: 'OK' | 'ERROR') => {
     const result = { status, timing: { totalMs: 1 } } as InspectionResult;
     const event: SupervisorEvents['result'][0] = {

@@ -144,7 +144,7 @@ test('a version before that had not served in this process is started to stand b
     sources: { 2: dying },
   });
   await supervisor.switch({ ...to('2'), probation: { maxCrashes: 1 } });
-  expect(versions()).toEqual(['1', '2']);
+  await expect.poll(versions).toEqual(['1', '2']);
   const back = next(supervisor, 'switchedBack');
   await expect(ask()).rejects.toMatchObject({ code: 'worker_exited' });
   await back;

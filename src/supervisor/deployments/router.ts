@@ -31,11 +31,11 @@ export class Router {
   route(request: Pick<InspectionRequest, 'pid' | 'target'>): Promise<HeldDeployment> {
     const { pid, target } = request;
     const lane = JSON.stringify(target ? [target.name, target.version] : [pid]);
-    const routed = this.#inOrder.run(lane, () => this.#route(request));
-    this.#underWay.add(routed);
-    const done = () => this.#underWay.delete(routed);
-    routed.then(done, done);
-    return routed;
+    const found = this.#inOrder.run(lane, () => this.#find(request));
+    this.#underWay.add(found);
+    const done = () => this.#underWay.delete(found);
+    found.then(done, done);
+    return found.then(({ held }) => held);
   }
 
   /** Resolves when every request that was on its way here counts on its deployment. */
@@ -43,9 +43,16 @@ export class Router {
     await Promise.allSettled([...this.#underWay]);
   }
 
-  async #route({ pid, target }: Pick<InspectionRequest, 'pid' | 'target'>): Promise<HeldDeployment> {
+  /**
+   * Looks the version up and asks for its deployment. The answer is wrapped: a deployment that is held at once counts
+   * from here on, and the end of another that is being stopped is not waited for in here.
+   */
+  async #find({
+    pid,
+    target,
+  }: Pick<InspectionRequest, 'pid' | 'target'>): Promise<{ held: Promise<HeldDeployment> }> {
     const started = target && this.#table.find(target.name, target.version);
-    if (started) return { deployment: started, letGo: started.hold() };
+    if (started) return { held: Promise.resolve({ deployment: started, letGo: started.hold() }) };
     const entry = target
       ? await this.entry(target.name, target.version)
       : await this.#registry.resolve(pid ?? '');
@@ -57,9 +64,12 @@ export class Router {
         { details: { name, version } },
       );
     }
-    const held = await this.#table.obtain(entry, this.#policy.workers);
-    if (!target && pid !== undefined) held.deployment.servedPids.add(pid);
-    return held;
+    const held = this.#table.obtain(entry, this.#policy.workers).then((one) => {
+      if (!target && pid !== undefined) one.deployment.servedPids.add(pid);
+      return one;
+    });
+    held.catch(() => undefined); // told to the caller of route()
+    return { held };
   }
 
   /** @throws RunnerError `not_found` */

@@ -1,16 +1,18 @@
 import type { Registry } from '../../registry/registry.js';
-import type { Deployment } from '../deployments/deployment.js';
+import type { Deployment, Emit } from '../deployments/deployment.js';
 import type { Router } from '../deployments/router.js';
 
 /** Ends deployments that no product id is served by, without losing a call. */
 export class Retirement {
   readonly #registry: Registry;
   readonly #router: Router;
+  readonly #emit: Emit;
   readonly #underWay = new Set<Promise<void>>();
 
-  constructor(registry: Registry, router: Router) {
-    this.#registry = registry;
-    this.#router = router;
+  constructor(o: { registry: Registry; router: Router; emit: Emit }) {
+    this.#registry = o.registry;
+    this.#router = o.router;
+    this.#emit = o.emit;
   }
 
   /**
@@ -38,15 +40,24 @@ export class Retirement {
     return mappings.some(({ name, version }) => name === entry.name && version === entry.version);
   }
 
+  async #stays(deployment: Deployment, sparePinned: boolean): Promise<boolean> {
+    const isMapped = await this.#isMapped(deployment);
+    return isMapped || deployment.isEnding || deployment.isKept || (sparePinned && deployment.isPinned);
+  }
+
   async #retire(deployment: Deployment, sparePinned: boolean): Promise<void> {
     for (;;) {
       await this.#router.settled();
+      // A version that serves another id stays. Its calls are not waited for: on a busy line they never end.
+      if (await this.#stays(deployment, sparePinned)) return;
       await deployment.unheld();
-      const isMapped = await this.#isMapped(deployment);
-      // Between this look and the refusal nothing may have come: no time passes from here on.
-      if (deployment.isEnding || deployment.isKept || isMapped) return;
-      if (sparePinned && deployment.isPinned) return;
-      if (!deployment.isHeld) return deployment.stop({ reason: 'no product id uses it', finishCalls: true });
+      if (await this.#stays(deployment, sparePinned)) return;
+      // No await from that look to stop(): a call may have come in between, and is waited for once more.
+      if (deployment.isHeld) continue;
+      const { name, version } = deployment.entry;
+      await deployment.stop({ reason: 'no product id uses it', finishCalls: true });
+      this.#emit('drained', { name, version });
+      return;
     }
   }
 }

@@ -6,23 +6,30 @@ import { checkPids, checkSupported, isSame, supports } from '../../registry/mapp
 import type { Registry } from '../../registry/registry.js';
 import type { ActiveMapping } from '../../registry/types.js';
 import type { Deployment, Emit } from '../deployments/deployment.js';
-import type { DeploymentTable, HeldDeployment } from '../deployments/deployment-table.js';
+import type { DeploymentTable } from '../deployments/deployment-table.js';
 import type { Gate } from '../deployments/gate.js';
 import type { SupervisorPolicy } from '../policy.js';
 import { resolveProbation, type ProbationPolicy } from './probation.js';
 import type { Router } from '../deployments/router.js';
+import { Orders, type Order } from './orders.js';
 import type { Retirement } from './retirement.js';
-import type { Trials } from './trials.js';
+import type { Trial, Trials } from './trials.js';
 import type { RollbackOptions, SwitchOptions, WarmUp } from './types.js';
 import { distinct } from './version-refs.js';
 
 /** Makes the calls that a version must answer before it serves anybody. */
 type MakeWarmUp = (deployment: Deployment, asked: WarmUp, signal: AbortSignal | undefined) => Promise<void>;
 type Mappings = Readonly<Record<string, ActiveMapping>>;
+/** An order, its options checked. */
+type Move = Pick<SwitchOptions, 'name' | 'version' | 'warmUp' | 'force'> & {
+  pids: string[];
+  probation?: ProbationPolicy;
+};
 
 /**
  * Moves product ids from one version to another while calls go on: the new one is ready before it is mapped, the old
- * one finishes what it has. Changes are made one after the other, each on what the last one left.
+ * one finishes what it has. The committed mapping is the promise: an order ends when its product ids are served by the new
+ * version, and all that follows for the old one goes on behind it.
  */
 export class Switcher {
   readonly #gate: Gate;
@@ -34,7 +41,9 @@ export class Switcher {
   readonly #policy: Readonly<SupervisorPolicy>;
   readonly #emit: Emit;
   readonly #warmUp: MakeWarmUp;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #orders = new Orders();
+  /** Versions that are made ready while no caller waits. */
+  readonly #work = new Set<Promise<void>>();
   #isFollowQueued = false;
   #isClosed = false;
 
@@ -61,31 +70,35 @@ export class Switcher {
   }
 
   /** See {@link AlgorithmSupervisor.switch}. */
-  switch(o: SwitchOptions): Promise<void> {
-    return this.#inTurn(o.signal, () =>
-      this.#move(o, (pids) => {
-        const { name, version, operator, force, signal } = o;
-        return this.#registry.switch({ name, version, pids, operator, force, signal });
-      }),
+  async switch(o: SwitchOptions): Promise<void> {
+    const { name, version, operator, force, signal } = o;
+    const pids = checkPids(o.pids);
+    const probation = o.probation && resolveProbation(o.probation);
+    const subject = { title: `switch to ${name} ${version}`, productIds: pids };
+    await this.#orders.run(subject, signal, (order) =>
+      this.#move({ ...o, pids, probation }, order, () =>
+        this.#registry.switch({ name, version, pids, operator, force, signal: order.signal }),
+      ),
     );
   }
 
   /** See {@link AlgorithmSupervisor.rollback}. */
-  rollback({ pid, to, operator, warmUp, force, signal }: RollbackOptions): Promise<void> {
-    return this.#inTurn(signal, async () => {
-      const mapping = (await this.#registry.active())[pid];
-      const target = to ?? (await this.#earlier(mapping));
+  async rollback({ pid, to, operator, warmUp, force, signal }: RollbackOptions): Promise<void> {
+    const pids = checkPids([pid]);
+    const title = to ? `rollback to ${to.name} ${to.version}` : 'rollback';
+    await this.#orders.run({ title, productIds: pids }, signal, async (order) => {
+      const target = to ?? (await this.#earlier((await this.#registry.active())[pid]));
       if (!target) {
         throw new RunnerError('not_found', `${pid} has no earlier version that is kept`, {
-          details: { pids: [pid] },
+          details: { pids },
         });
       }
       const { name, version } = target;
-      await this.#move({ name, version, pids: [pid], operator, warmUp, force, signal }, async (pids) =>
-        to
-          ? this.#registry.switch({ name, version, pids, operator, force, signal })
-          : [await this.#registry.rollback({ pid, operator, signal })],
-      );
+      await this.#move({ name, version, pids, warmUp, force }, order, async () => {
+        const o = { operator, signal: order.signal };
+        if (to) await this.#registry.switch({ name, version, pids, force, ...o });
+        else await this.#registry.rollback({ pid, ...o });
+      });
     });
   }
 
@@ -93,104 +106,103 @@ export class Switcher {
   follow(): void {
     if (this.#isFollowQueued || this.#isClosed) return;
     this.#isFollowQueued = true;
-    this.#inTurn(undefined, async () => {
+    const followed = this.#orders.commit(async () => {
       this.#isFollowQueued = false;
+      this.#gate.check('a change of the registry was followed');
       await this.#follow();
-    }).catch((error: unknown) => {
+    });
+    followed.catch((error: unknown) => {
       if (RunnerError.is(error) && !RunnerError.is(error, 'closed')) this.#emit('error', { error });
     });
   }
 
-  /** Waits for the change that is under way and makes no further one. */
+  /** Waits for the changes that are under way and makes no further one. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#turn;
+    await this.#orders.settled();
+    await Promise.allSettled([...this.#work]);
     await this.#trials.close();
     await this.#retirement.settled();
   }
 
-  /** Whoever gives up waiting leaves the line; those behind still wait for those before. */
-  #inTurn<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    const before = this.#turn;
-    const turn = settleOrAbort(signal, before).then(() => {
-      this.#gate.check('its turn to switch');
-      return work();
-    });
-    this.#turn = Promise.allSettled([before, turn]);
-    return turn;
-  }
-
-  async #move(o: SwitchOptions, commit: (pids: string[]) => Promise<unknown>): Promise<void> {
-    const { name, version, signal } = o;
-    throwIfAborted(signal, 'switch');
-    const pids = checkPids(o.pids);
-    const probation = o.probation && resolveProbation(o.probation);
+  async #move(o: Move, order: Order, write: () => Promise<unknown>): Promise<void> {
+    const { name, version, pids } = o;
+    const { signal } = order;
     const entry = await this.#router.entry(name, version);
     checkSupported(entry, pids);
     const active = await this.#registry.active();
     if (!o.force) checkNotBarred({ active }, { name, version, pids });
+    throwIfAborted(signal);
     const stood = this.#table.find(name, version) !== undefined;
     if (!stood) this.#table.forgive(name, version);
     const { deployment, letGo } = await this.#gate.hold(() =>
       this.#table.obtain(entry, this.#workersOf(active, pids), signal),
     );
-    let before: Mappings;
     try {
       await settleOrAbort(signal, deployment.serving());
       if (o.warmUp) await this.#warmUp(deployment, o.warmUp, signal);
-      throwIfAborted(signal, 'switch');
-      this.#gate.check('it had switched');
-      // Looked up again: others may have moved an id while the new version was made ready.
-      before = await this.#registry.active();
-      await commit(pids);
+      await this.#orders.commit(() => this.#commit(o, order, deployment, write));
     } catch (error) {
       letGo();
-      // Nothing has changed; one that was started for this alone goes again.
-      if (!stood) await this.#retirement.retire(deployment, { sparePinned: true }).catch(() => undefined);
+      // Nothing has changed; a deployment that was started for this order alone is stopped. Others may count on it.
+      const stopped = stood || this.#retirement.retire(deployment, { sparePinned: true });
+      if (!deployment.isHeld) await Promise.resolve(stopped).catch(() => undefined);
       throw error;
     }
     letGo();
-    await this.#moved(deployment, pids, before, probation);
   }
 
-  /** The ids are mapped to the new version: what follows for the versions they were moved from. */
-  async #moved(
+  async #commit(o: Move, order: Order, deployment: Deployment, write: () => Promise<unknown>): Promise<void> {
+    this.#gate.check('it had switched');
+    order.beginCommit();
+    // Looked up again: another process may have moved an id while the new version was made ready.
+    const before = await this.#registry.active();
+    await write();
+    this.#moved(deployment, o.pids, before, o.probation);
+  }
+
+  /**
+   * The ids are mapped to the new version: what follows for the versions they were moved from. Nothing here is waited
+   * for. The old versions drain behind, and a version that is still busy with another id never holds up an order.
+   */
+  #moved(
     deployment: Deployment,
     pids: readonly string[],
     before: Mappings,
     probation: ProbationPolicy | undefined,
-  ): Promise<void> {
+  ): void {
     const { name, version } = deployment.entry;
     for (const pid of pids) deployment.servedPids.add(pid);
     const moved = pids.filter((pid) => !before[pid] || !isSame(before[pid], deployment.entry));
     const from = distinct(moved.map((pid) => before[pid]));
     this.#trials.supersede(moved);
+    const standing = from.flatMap((one) => this.#table.find(one.name, one.version) ?? []);
+    const returning = moved.filter((pid) => before[pid]);
+    // An id that nobody served before has no version to go back to.
+    const onTrial = probation !== undefined && returning.length > 0;
+    if (onTrial) {
+      const trial = this.#trials.begin(deployment, standing, returning, probation);
+      this.#keepReady(trial, from, deployment.pool.slots.length);
+    }
     this.#emit('switched', { name, version, pids: [...pids], from });
-    if (probation) {
-      const old = await this.#keepReady(from, deployment.pool.slots.length);
-      // An id that nobody served before has no version to go back to.
-      const returning = moved.filter((pid) => before[pid]);
-      if (old.length > 0) this.#trials.begin(deployment, old, returning, probation);
-      for (const { letGo } of old) letGo();
-    } else {
-      const old = from.flatMap((one) => this.#table.find(one.name, one.version) ?? []);
-      await Promise.all(old.map((one) => this.#retirement.retire(one)));
+    if (onTrial) return;
+    if (moved.length > 0) this.#emit('accepted', { name, version, pids: [...moved] });
+    for (const one of standing) void this.#retirement.retire(one);
+  }
+
+  /** A version before that does not run here yet is started: the trial may have to bring it back. */
+  #keepReady(trial: Trial, from: readonly VersionRef[], workers: number): void {
+    for (const one of from.filter(({ name, version }) => !this.#table.find(name, version))) {
+      this.#behind(one, this.#keepOne(trial, one, workers));
     }
   }
 
-  /** The versions before, held; one that had not served here yet is started for the case that it must. */
-  async #keepReady(from: readonly VersionRef[], workers: number): Promise<HeldDeployment[]> {
-    const kept: HeldDeployment[] = [];
-    for (const one of from) {
-      const standing = this.#table.find(one.name, one.version);
-      if (standing) {
-        kept.push({ deployment: standing, letGo: standing.hold() });
-        continue;
-      }
-      const entry = await this.#registry.get(one.name, one.version);
-      if (entry) kept.push(await this.#gate.hold(() => this.#table.obtain(entry, workers)));
-    }
-    return kept;
+  async #keepOne(trial: Trial, { name, version }: VersionRef, workers: number): Promise<void> {
+    const entry = await this.#registry.get(name, version);
+    if (!entry) return;
+    const { deployment, letGo } = await this.#gate.hold(() => this.#table.obtain(entry, workers));
+    this.#trials.keep(trial, deployment);
+    letGo();
   }
 
   /** As many as the ids have now. */
@@ -213,18 +225,32 @@ export class Switcher {
       return elsewhere.length > 0 && !deployment.isEnding ? [{ deployment, pids: elsewhere }] : [];
     });
     for (const { deployment, pids } of moved) {
-      // Made ready at once: the next call is already on its way there.
+      // Made ready at once: the next call is already on its way there. Not waited for: it may end its last calls first.
       for (const next of distinct(pids.map((pid) => active[pid]))) {
-        const entry = await this.#registry.get(next.name, next.version);
-        if (!entry) continue;
-        const workers = Math.max(1, deployment.pool.slots.length);
-        const held = await this.#gate.hold(() => this.#table.obtain(entry, workers));
-        for (const pid of pids)
-          if (active[pid] && isSame(active[pid], entry)) held.deployment.servedPids.add(pid);
-        held.letGo();
+        const ids = pids.filter((pid) => active[pid] && isSame(active[pid], next));
+        this.#behind(next, this.#makeReady(next, ids, Math.max(1, deployment.pool.slots.length)));
       }
       void this.#retirement.retire(deployment);
     }
+  }
+
+  async #makeReady({ name, version }: VersionRef, pids: readonly string[], workers: number): Promise<void> {
+    const entry = await this.#registry.get(name, version);
+    if (!entry) return;
+    const { deployment, letGo } = await this.#gate.hold(() => this.#table.obtain(entry, workers));
+    for (const pid of pids) deployment.servedPids.add(pid);
+    letGo();
+  }
+
+  /** Work that no caller waits for: what it fails with is an event. */
+  #behind(about: VersionRef, work: Promise<void>): void {
+    this.#work.add(work);
+    work
+      .catch((error: unknown) => {
+        if (RunnerError.is(error) && !RunnerError.is(error, 'closed'))
+          this.#emit('error', { error, ...about });
+      })
+      .finally(() => this.#work.delete(work));
   }
 
   /** The one that the registry would roll back to. */

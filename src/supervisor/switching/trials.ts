@@ -10,7 +10,7 @@ import type { Retirement } from './retirement.js';
 import { distinct } from './version-refs.js';
 
 /** A version on trial, and those that stand ready to come back. */
-interface Trial {
+export interface Trial {
   deployment: Deployment;
   probation: Probation;
   pids: Set<string>;
@@ -45,23 +45,28 @@ export class Trials {
   /** The versions before are kept ready until the trial ends. `pids` are those that they served. */
   begin(
     deployment: Deployment,
-    before: readonly { deployment: Deployment }[],
+    before: readonly Deployment[],
     pids: readonly string[],
     policy: ProbationPolicy,
-  ): void {
-    const medians = before
-      .map((old) => old.deployment.latency.percentile(0.5))
-      .filter((ms) => ms !== undefined);
+  ): Trial {
+    const medians = before.map((old) => old.latency.percentile(0.5)).filter((ms) => ms !== undefined);
     const trial: Trial = {
       deployment,
       probation: new Probation(policy, medians.length > 0 ? Math.max(...medians) : undefined),
       pids: new Set(pids),
-      before: before.map(({ deployment: old }) => ({ deployment: old, letGo: old.keep() })),
+      before: before.map((old) => ({ deployment: old, letGo: old.keep() })),
       cancelTimer: this.#clock.after(policy.durationMs, () => {
         this.#judge(trial, trial.probation.timeIsUp());
       }),
     };
     this.#trials.add(trial);
+    return trial;
+  }
+
+  /** One more version before, which was started after the trial had begun. A trial that is over needs it no more. */
+  keep(trial: Trial, old: Deployment): void {
+    if (this.#trials.has(trial)) trial.before.push({ deployment: old, letGo: old.keep() });
+    else void this.#retirement.retire(old);
   }
 
   /** Ids were mapped anew by somebody: their trials are over without a verdict. */
@@ -103,7 +108,9 @@ export class Trials {
     const { name, version } = trial.deployment.entry;
     if (verdict.state !== 'failed') {
       this.#end(trial);
-      this.#emit('probationPassed', { name, version, pids: [...trial.pids] });
+      const passed = { name, version, pids: [...trial.pids] };
+      this.#emit('accepted', passed);
+      this.#emit('probationPassed', passed);
       return;
     }
     this.#forget(trial, false); // heard no more; what was before is kept until it serves again
