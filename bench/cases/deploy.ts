@@ -1,137 +1,133 @@
 /** One deploy against a virtual environment and pip by hand, a second one of the same wheels, and recovery. */
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Deployer } from '../../src/deploy/deployer.js';
-import { pythonEnvironment } from '../../src/process/environment.js';
-import { run } from '../../src/process/run.js';
-import { Registry } from '../../src/registry/registry.js';
-import { buildPackage, defaultSdkWheels } from '../../src/testing/index.js';
-import { killScenarios, openStore } from '../../test/support/kill-scenarios.js';
-import { sharedNumpyWheel } from '../../test/support/shared-material.js';
-import { compare, figure, type BenchCase, type BenchResult } from '../harness.js';
+import { fileURLToPath } from 'node:url';
+import type { Deployer } from '../../src/index.js';
+import { Unavailable, type BenchCase, type BenchContext } from '../harness/case.js';
+import { timed } from '../harness/statistics.js';
+import { bareEnvironment, execute, pythonOf } from '../support/pythons.js';
+import { numpyWheels, wheelFiles } from '../support/wheels.js';
 
-const TIMEOUT_MS = 300_000;
-
-interface Station {
-  folder: string;
-  /** Path of the package in this version. */
-  zip: (version: string) => Promise<string>;
-  /** Folder of its wheels and its requirements file, as somebody would have unzipped them. */
-  wheels: string;
-  requirements: string;
-  /** What the package has in it. */
-  content: string;
-}
-
-async function withStation<T>(work: (station: Station) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'bench-deploy-'));
-  try {
-    const numpy = sharedNumpyWheel();
-    const extra = numpy ? [{ file: path.basename(numpy), bytes: await readFile(numpy) }] : [];
-    const sdk = await defaultSdkWheels('phased');
-    const requirements = `procvision_algorithm_sdk\n${numpy ? 'numpy\n' : ''}`;
-    const wheels = path.join(folder, 'wheels');
-    await mkdir(wheels);
-    for (const { file, bytes } of [...sdk, ...extra]) await writeFile(path.join(wheels, file), bytes);
-    await writeFile(path.join(folder, 'requirements.txt'), requirements);
-    return await work({
-      ...{ folder, wheels, requirements: path.join(folder, 'requirements.txt') },
-      zip: async (version) => {
-        const file = path.join(folder, `${version}.zip`);
-        await writeFile(file, await buildPackage({ version, wheels: extra, requirements, stored: true }));
-        return file;
-      },
-      content: numpy ? 'SDK and NumPy' : 'SDK alone',
-    });
-  } finally {
-    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
-  }
-}
-
-/** `python -m venv` and `pip install`, as written in the packaging tool's guide. */
-async function byHand({ folder, wheels, requirements }: Station): Promise<number> {
-  const venv = path.join(folder, 'by-hand');
-  const env = pythonEnvironment();
-  const startedAt = performance.now();
-  const made = await run('python3', ['-m', 'venv', venv], { env, timeoutMs: TIMEOUT_MS });
-  const python = path.join(venv, 'bin', 'python');
-  const install = ['-m', 'pip', 'install', '--no-index', '--find-links', wheels, '-r', requirements];
-  const installed = await run(python, install, { env, timeoutMs: TIMEOUT_MS });
-  const tookMs = performance.now() - startedAt;
-  if (made.exitCode !== 0 || installed.exitCode !== 0) throw new Error(made.stderr + installed.stderr);
-  await rm(venv, { recursive: true });
-  return tookMs;
-}
+const BY_HAND = 'python -m venv and pip by hand';
 
 /** A store of its own, with whatever `before` puts into it untimed; everything at its default, fsync too. */
 async function deploy(
-  { folder }: Station,
+  { library, folder }: BenchContext,
   zip: string,
-  before: (deployer: Deployer) => Promise<unknown> = () => Promise.resolve(),
+  before: (deployer: Deployer) => unknown = () => undefined,
 ): Promise<number> {
   const root = path.join(folder, 'store');
-  const registry = await Registry.open(root);
-  const deployer = new Deployer({ registry });
+  const registry = await library.main.Registry.open(root);
+  const deployer = new library.main.Deployer({ registry });
   await before(deployer);
-  const startedAt = performance.now();
-  await deployer.install(zip);
-  const tookMs = performance.now() - startedAt;
+  const took = await timed(() => deployer.install(zip));
   await deployer.close();
   await registry.close();
   await rm(root, { recursive: true });
-  return tookMs;
+  return took;
 }
 
-const comparator = 'python -m venv and pip install by hand';
-
-function deploys(): Promise<BenchResult[]> {
-  return withStation(async (station) => {
-    const first = await station.zip('1.0.0');
-    const second = await station.zip('2.0.0');
-    return [
-      await compare({
-        name: `deploy ${station.content}, all checks, trial run and fsync`,
-        ...{ comparator, rounds: 3, atMost: 0.25 },
-        ours: () => deploy(station, first),
-        theirs: () => byHand(station),
-      }),
-      await compare({
-        name: `deploy a second version with the same wheels`,
-        ...{ comparator, rounds: 3, atMost: 0.15 },
-        ours: () => deploy(station, second, (deployer) => deployer.install(first)),
-        theirs: () => byHand(station),
-      }),
-    ];
-  });
-}
-
-/** From the opening of the store to the end of recovery, after a forced install was killed between its two renames. */
-async function recovery(): Promise<BenchResult[]> {
-  const base = await mkdtemp(path.join(os.tmpdir(), 'bench-recovery-'));
+/** SDK and NumPy where it can be had, else the SDK alone. */
+async function subject(context: BenchContext) {
+  const sdk = await context.library.testing.defaultSdkWheels('phased');
   try {
-    const template = path.join(base, 'template');
-    await mkdir(template);
-    await killScenarios.recover?.prepare(template);
-    const samples: number[] = [];
-    for (let round = 0; round < 10; round++) {
-      const root = path.join(base, String(round));
-      await cp(template, root, { recursive: true, verbatimSymlinks: true });
-      const startedAt = performance.now();
-      await using store = await openStore(root);
-      const { recovered } = await store.deployer.recover();
-      samples.push(performance.now() - startedAt);
-      if (recovered.length !== 1) throw new Error('there was nothing to recover');
-    }
-    return [
-      figure({ name: 'open and recover after a killed forced install', unit: 'ms', samples, atMost: 1_000 }),
-    ];
-  } finally {
-    await rm(base, { recursive: true, force: true });
+    const numpy = await numpyWheels(context);
+    return { sdk, extra: await wheelFiles(numpy), python: numpy.python };
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    return { sdk, extra: [], python: await pythonOf(context) };
   }
 }
 
-export const cases: BenchCase[] = [
-  { name: 'deploy', run: deploys },
-  { name: 'recover', run: recovery },
-];
+const deploying: BenchCase = {
+  name: 'deploy/numpy',
+  measures:
+    'Deploying SDK and NumPy with all checks, trial run and fsync: the first time, and a second version',
+  figures: { time: { unit: 'ms' } },
+  bars: [
+    { figure: 'time', contestant: 'ours, first version', over: BY_HAND, atMost: 0.25 },
+    { figure: 'time', contestant: 'ours, second version', over: BY_HAND, atMost: 0.15 },
+  ],
+  rounds: 3,
+  async open(context) {
+    const { folder } = context;
+    const { sdk, extra, python } = await subject(context);
+    const requirements = `procvision_algorithm_sdk\n${extra.length > 0 ? 'numpy\n' : ''}`;
+    const wheels = path.join(folder, 'wheels');
+    await mkdir(wheels);
+    for (const { file, bytes } of [...sdk, ...extra]) await writeFile(path.join(wheels, file), bytes);
+    const requirementsFile = path.join(folder, 'requirements.txt');
+    await writeFile(requirementsFile, requirements);
+    const zip = async (version: string) => {
+      const file = path.join(folder, `${version}.zip`);
+      const source = { version, wheels: extra, requirements, stored: true };
+      await writeFile(file, await context.library.testing.buildPackage(source));
+      return file;
+    };
+    const [first, second] = [await zip('1.0.0'), await zip('2.0.0')];
+    return {
+      'ours, first version': () => ({ round: async () => ({ time: await deploy(context, first) }) }),
+      'ours, second version': () => ({
+        round: async () => ({ time: await deploy(context, second, (deployer) => deployer.install(first)) }),
+      }),
+      [BY_HAND]: () => ({
+        round: async () => {
+          const venv = path.join(folder, 'by-hand');
+          const env = bareEnvironment();
+          const bin = process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python';
+          const pip = ['-m', 'pip', 'install', '--no-index', '--find-links', wheels];
+          const time = await timed(async () => {
+            await execute(python, ['-m', 'venv', venv], { env });
+            await execute(path.join(venv, bin), [...pip, '-r', requirementsFile], { env });
+          });
+          await rm(venv, { recursive: true });
+          return { time };
+        },
+      }),
+    };
+  },
+};
+
+const recovering: BenchCase = {
+  name: 'deploy/recover',
+  measures: 'Opening a store and recovering it after a forced install was killed between its two renames',
+  figures: { time: { unit: 'ms' } },
+  bars: [{ figure: 'time', contestant: 'ours', atMost: 1_000 }],
+  rounds: 10,
+  async open(context) {
+    const { library, folder } = context;
+    const { Deployer, Registry } = library.main;
+    if (process.platform === 'win32') throw new Unavailable('Windows has no SIGKILL to end a process by');
+    const template = path.join(folder, 'template');
+    const zip = path.join(folder, 'sample-v1.0.0-offline.zip');
+    await writeFile(zip, await library.testing.buildPackage({}));
+    await using registry = await Registry.open(template, { durability: 'none' });
+    await using deployer = new Deployer({ registry });
+    await deployer.install(zip);
+    const script = fileURLToPath(new URL('../support/kill-install.mjs', import.meta.url));
+    const entries = [library.file('index.js'), library.file('testing/index.js')];
+    const { signal, stderr } = spawnSync(process.execPath, [script, ...entries, template, zip], {
+      encoding: 'utf8',
+    });
+    if (signal !== 'SIGKILL') throw new Error(`the install was not killed: ${stderr}`);
+    let rounds = 0;
+    return {
+      ours: () => ({
+        round: async () => {
+          const root = path.join(folder, `killed${++rounds}`);
+          await cp(template, root, { recursive: true, verbatimSymlinks: true });
+          const startedAt = performance.now();
+          await using registry = await Registry.open(root, { durability: 'none', pollMs: 60_000 });
+          await using deployer = new Deployer({ registry });
+          const { recovered } = await deployer.recover();
+          const time = performance.now() - startedAt;
+          if (recovered.length !== 1) throw new Error('there was nothing to recover');
+          return { time };
+        },
+      }),
+    };
+  },
+};
+
+export const cases: BenchCase[] = [deploying, recovering];

@@ -1,12 +1,9 @@
 /** What a cold `import` and a cold `require` of the main entry cost, over a Node that does nothing. */
 import { spawnSync } from 'node:child_process';
-import { figure, median, type BenchCase } from '../harness.js';
-import { builtFile } from '../support/built.js';
+import { pathToFileURL } from 'node:url';
+import type { BenchCase } from '../harness/case.js';
 
-const ROUNDS = 21;
-const LIMIT_MS = 40;
-
-const module = (code: string) => ['--input-type=module', '--eval', code];
+const EMPTY = 'empty Node';
 
 /** Wall time of a Node from its start to its end. */
 function timeNode(args: string[]): number {
@@ -16,34 +13,32 @@ function timeNode(args: string[]): number {
   return performance.now() - startedAt;
 }
 
-/** In turn with an empty start, so that a noisy moment hits both. */
-function timeOverEmpty(args: string[], empty: string[]): number[] {
-  const loaded: number[] = [];
-  const bare: number[] = [];
-  for (let round = 0; round <= ROUNDS; round++) {
-    const times = [timeNode(args), timeNode(empty)] as const;
-    if (round === 0) continue; // the first reads the files from the disk
-    loaded.push(times[0]);
-    bare.push(times[1]);
-  }
-  const base = median(bare);
-  return loaded.map((time) => time - base);
-}
-
-export const cases: BenchCase[] = [
-  {
-    name: 'import of the main entry',
-    run: () => {
-      const imported = timeOverEmpty(module(`import ${JSON.stringify(builtFile('index.js'))}`), module('0'));
-      const required = timeOverEmpty(
-        ['--eval', `require(${JSON.stringify(builtFile('index.cjs'))})`],
-        ['--eval', '0'],
-      );
-      const limit = { unit: 'ms', atMost: LIMIT_MS };
-      return Promise.resolve([
-        figure({ name: 'import of the main entry, cold', samples: imported, ...limit }),
-        figure({ name: 'require of the main entry, cold', samples: required, ...limit }),
-      ]);
-    },
+const importing: BenchCase = {
+  name: 'import',
+  measures:
+    'A Node process that loads the main entry and ends, by import and by require, and one that does nothing',
+  figures: { import: { unit: 'ms' }, require: { unit: 'ms' } },
+  bars: [
+    { figure: 'import', contestant: 'ours', minus: EMPTY, atMost: 40 },
+    { figure: 'require', contestant: 'ours', minus: EMPTY, atMost: 40 },
+  ],
+  rounds: 21,
+  open({ library }) {
+    const contestant = (imported: string, required: string) => () => ({
+      round: () =>
+        Promise.resolve({
+          import: timeNode(['--input-type=module', '--eval', imported]),
+          require: timeNode(['--eval', required]),
+        }),
+    });
+    return Promise.resolve({
+      ours: contestant(
+        `import ${JSON.stringify(pathToFileURL(library.file('index.js')).href)}`,
+        `require(${JSON.stringify(library.file('index.cjs'))})`,
+      ),
+      [EMPTY]: contestant('0', '0'),
+    });
   },
-];
+};
+
+export const cases: BenchCase[] = [importing];

@@ -3,10 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildPackage, buildWheel, wheelFileName } from '../../src/testing/index.js';
-import { figure, type BenchCase, type BenchResult } from '../harness.js';
-import { builtFile } from '../support/built.js';
-import { scratchFolder } from '../support/processes.js';
+import type { BenchCase, BenchContext } from '../harness/case.js';
 
 const MIB = 1024 ** 2;
 const WHEELS = 40;
@@ -14,8 +11,9 @@ const WHEEL_BYTES = 25 * MIB;
 const FILES = 10_000;
 
 /** A package of 1 GB in 10,000 files and 40 wheels, stored as packages with large wheels are. */
-async function largePackage(file: string): Promise<void> {
-  const content = Buffer.alloc(WHEEL_BYTES, 'not to be packed further ');
+async function largePackage({ library, quick }: BenchContext, file: string): Promise<void> {
+  const { buildPackage, buildWheel, wheelFileName } = library.testing;
+  const content = Buffer.alloc(quick ? WHEEL_BYTES / 25 : WHEEL_BYTES, 'not to be packed further ');
   const wheels = await Promise.all(
     Array.from({ length: WHEELS }, async (_, index) => {
       const source = {
@@ -43,46 +41,44 @@ async function largePackage(file: string): Promise<void> {
 
 /**
  * What the host knows of this machine's Pythons before, and the limit. Starting one is no work of ours and takes
- * longer than all else, so a host that never asked any is a figure of its own.
+ * longer than all else, so a host that never asked any is a contestant of its own.
  */
 const KNOWLEDGE = [
-  { name: 'known', title: 'Pythons asked before', atMost: 150 },
-  { name: 'remembered', title: 'Pythons remembered by the store', atMost: 150 },
-  { name: 'unknown', title: 'no Python ever asked', atMost: 500 },
+  { name: 'known', contestant: 'ours, Pythons asked before', atMost: 150 },
+  { name: 'remembered', contestant: 'ours, Pythons remembered by the store', atMost: 150 },
+  { name: 'unknown', contestant: 'ours, no Python ever asked', atMost: 500 },
 ];
-const ROUNDS = 7;
 
-async function inspectingLargePackage(): Promise<BenchResult[]> {
-  await using folder = await scratchFolder();
-  const file = path.join(folder.path, 'package.zip');
-  await largePackage(file);
-  const script = fileURLToPath(new URL('../support/inspect-package.mjs', import.meta.url));
-  const inspect = (knowledge: string) => {
-    const args = [script, builtFile('index.js'), file, knowledge, path.join(folder.path, 'wheels')];
-    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
-    if (stdout === '') throw new Error(stderr);
-    return JSON.parse(stdout) as { ms: number; bytes: number; againMs: number };
-  };
-  inspect('remembered'); // fills the store's memory
-  return KNOWLEDGE.flatMap(({ name, title, atMost }) => {
-    const samples = Array.from({ length: ROUNDS }, () => inspect(name));
-    const what = `package: inspect 1 GB, 10,000 files, 40 wheels; ${title}`;
-    return [
-      figure({ name: what, unit: 'ms', samples: samples.map(({ ms }) => ms), atMost }),
-      figure({
-        name: `${what}: memory`,
-        unit: 'MiB',
-        samples: samples.map(({ bytes }) => bytes / MIB),
-        atMost: 50,
-      }),
-      figure({
-        name: `${what}: once more`,
-        unit: 'ms',
-        samples: samples.map(({ againMs }) => againMs),
-        atMost: 150,
-      }),
-    ];
-  });
-}
+const inspecting: BenchCase = {
+  name: 'package/inspect',
+  measures:
+    'inspect() of 1 GB in 10,000 files and 40 wheels in a new process, its memory, and inspect() once more',
+  figures: { first: { unit: 'ms' }, again: { unit: 'ms' }, memory: { unit: 'MiB' } },
+  bars: KNOWLEDGE.flatMap(({ contestant, atMost }) => [
+    { contestant, figure: 'first', atMost },
+    { contestant, figure: 'again', atMost: 150 },
+    { contestant, figure: 'memory', atMost: 50 },
+  ]),
+  rounds: 7,
+  async open(context) {
+    const file = path.join(context.folder, 'package.zip');
+    await largePackage(context, file);
+    const script = fileURLToPath(new URL('../support/inspect-package.mjs', import.meta.url));
+    const inspect = (knowledge: string) => {
+      const wheels = path.join(context.folder, 'wheels');
+      const args = [script, context.library.file('index.js'), file, knowledge, wheels];
+      const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+      if (stdout === '') throw new Error(stderr);
+      const { ms, bytes, againMs } = JSON.parse(stdout) as { ms: number; bytes: number; againMs: number };
+      return { first: ms, again: againMs, memory: bytes / MIB };
+    };
+    inspect('remembered'); // fills the store's memory
+    const contestants = KNOWLEDGE.map(({ name, contestant }) => [
+      contestant,
+      () => ({ round: () => Promise.resolve(inspect(name)) }),
+    ]);
+    return Object.fromEntries(contestants) as Awaited<ReturnType<BenchCase['open']>>;
+  },
+};
 
-export const cases: BenchCase[] = [{ name: 'package: inspect', run: inspectingLargePackage }];
+export const cases: BenchCase[] = [inspecting];

@@ -1,17 +1,12 @@
+/** One worker process against the bare adapter: its start, its round trips, its death. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { buildStandInSdk } from '../../src/testing/index.js';
-import { openArchive } from '../../src/package/archive.js';
-import { pythonEnvironment } from '../../src/process/environment.js';
-import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
-import { callData } from '../../src/worker/generations.js';
-import type { WorkerFlavour, WorkerSpec } from '../../src/worker/types.js';
-import { compare, figure, median, percentile, type BenchCase, type BenchResult } from '../harness.js';
-import { onOneCore } from '../support/one-core.js';
-import { BareAdapter, scratchFolder } from '../support/processes.js';
-
-const ROUND_TRIPS = 1000;
-const ROUNDS = 11;
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { WorkerFlavour, WorkerSpec } from '../../src/index.js';
+import type { BenchCase, BenchContext, Contestant } from '../harness/case.js';
+import { each, median, percentile, timed } from '../harness/statistics.js';
+import { BareAdapter } from '../support/adapter.js';
+import { bareEnvironment, pythonOf } from '../support/pythons.js';
 
 const ALGORITHM = `from procvision_algorithm_sdk import BaseAlgorithm
 class Algorithm(BaseAlgorithm):
@@ -19,6 +14,10 @@ class Algorithm(BaseAlgorithm):
     def pre_execute(self, *call): return {"status": "OK", "message": "", "data": {}}
     def execute(self, *call): return {"status": "OK", "message": "", "data": {"result_status": "OK"}}
 `;
+const SLOW_ALGORITHM = ALGORITHM.replace(
+  'def execute(self, *call): ',
+  'def execute(self, *call):\n        import time; time.sleep(60)\n        ',
+);
 
 /** Gives every message back: what JSON over pipes costs between Node and Python, and no more. */
 const ECHO = `import json, os
@@ -35,165 +34,151 @@ while True:
 `;
 
 const ADAPTER = ['-m', 'procvision_algorithm_sdk.adapter', '--entry', 'main:Algorithm'];
+/** What a call of the phased generation has in it, as the library sends it (worker protocol). */
+const CALL_DATA = {
+  ...{ phase: 'execute', step_index: 1, pid: '' },
+  ...{ session: { id: 'session', context: {} }, user_params: {} },
+};
 
-/** An algorithm root with the stand-in SDK in it, run by the machine's Python. */
-async function algorithmRoot(folder: string): Promise<WorkerSpec> {
-  const root = path.join(folder, 'root');
-  const frameDirectory = path.join(folder, 'frames');
+/** An algorithm root with the stand-in SDK in it. */
+async function algorithmRoot(context: BenchContext, algorithm = ALGORITHM): Promise<WorkerSpec> {
+  const { main, testing } = context.library;
+  const root = path.join(context.folder, 'root');
+  const frameDirectory = path.join(context.folder, 'frames');
   await mkdir(frameDirectory);
-  const wheel = path.join(folder, 'sdk.whl');
-  await writeFile(wheel, (await buildStandInSdk({ generation: 'phased' })).bytes);
-  await using archive = await openArchive(wheel);
+  const wheel = path.join(context.folder, 'sdk.whl');
+  await writeFile(wheel, (await testing.buildStandInSdk({ generation: 'phased' })).bytes);
+  await using archive = await main.openArchive(wheel);
   await archive.extract(root);
-  await writeFile(path.join(root, 'main.py'), ALGORITHM);
+  await writeFile(path.join(root, 'main.py'), algorithm);
   await writeFile(path.join(root, 'echo.py'), ECHO);
-  return {
-    name: 'bench',
-    version: '1',
-    root,
-    python: 'python3',
-    entryPoint: 'main:Algorithm',
-    frameDirectory,
-  };
+  const python = await pythonOf(context);
+  return { name: 'bench', version: '1', root, python, entryPoint: 'main:Algorithm', frameDirectory };
 }
 
-async function spawnToReady(): Promise<BenchResult[]> {
-  await using folder = await scratchFolder();
-  const spec = await algorithmRoot(folder.path);
-  const ours = async () => {
-    const worker = new AlgorithmWorker(spec);
-    const startedAt = performance.now();
-    await worker.start();
-    const took = performance.now() - startedAt;
-    await worker.stop();
-    return took;
-  };
-  const theirs = async () => {
-    const startedAt = performance.now();
-    const adapter = new BareAdapter(spec.python, ADAPTER, { cwd: spec.root, env: pythonEnvironment() });
-    await adapter.next(); // hello
-    await adapter.ask({ type: 'ping', request_id: 'p' });
-    const took = performance.now() - startedAt;
-    await adapter.end();
-    return took;
-  };
-  return [
-    await compare({
-      name: 'worker: spawn to ready',
-      comparator: 'the bare adapter to its first pong',
-      ours,
-      theirs,
-      rounds: 15,
-      atMost: 1.1,
-    }),
-  ];
+async function started(context: BenchContext, spec: WorkerSpec, flavour: WorkerFlavour = 'sdk') {
+  const worker = new context.library.main.AlgorithmWorker({ ...spec, flavour });
+  await worker.start();
+  return worker;
 }
 
-/** Median time of one of many round trips. */
-async function medianOf(ask: () => Promise<unknown>, samples?: number[]): Promise<number> {
-  const times: number[] = [];
-  for (let trip = 0; trip < ROUND_TRIPS; trip++) {
-    const startedAt = performance.now();
-    await ask();
-    times.push(performance.now() - startedAt);
-  }
-  samples?.push(...times);
-  return median(times);
+function bare(spec: WorkerSpec, args: string[]): BareAdapter {
+  return new BareAdapter(spec.python, args, { cwd: spec.root, env: bareEnvironment() });
 }
 
-async function roundTrips(): Promise<BenchResult[]> {
-  using _core = onOneCore();
-  await using folder = await scratchFolder();
-  const spec = await algorithmRoot(folder.path);
-  const start = async (flavour: WorkerFlavour) => {
-    const worker = new AlgorithmWorker({ ...spec, flavour });
-    await worker.start();
-    return worker;
-  };
-  const sdk = await start('sdk');
-  const bundled = await start('bundled');
-  const bare = new BareAdapter(spec.python, ADAPTER, { cwd: spec.root, env: pythonEnvironment() });
-  await bare.next();
-  const echo = new BareAdapter(spec.python, ['echo.py'], { cwd: spec.root, env: pythonEnvironment() });
-  const call = { type: 'call', request_id: 'c', data: { phase: 'execute', step_index: 1 } };
-  const sameCall = { type: 'call', request_id: '1', data: callData('phased', { phase: 'execute' }) };
-  const ownCalls: number[] = [];
-  const bareCalls: number[] = [];
-  try {
-    const results = [
-      await compare({
-        name: 'worker: ping round trip, SDK adapter',
-        comparator: 'the bare adapter',
-        ours: () => medianOf(() => sdk.ping()),
-        theirs: () => medianOf(() => bare.ask({ type: 'ping', request_id: 'p' })),
-        rounds: ROUNDS,
-        atMost: 1.5,
+const spawning: BenchCase = {
+  name: 'worker/spawn',
+  measures: 'From the start of a worker to ready, and of the bare adapter to its first pong',
+  figures: { ready: { unit: 'ms' } },
+  bars: [{ figure: 'ready', contestant: 'ours', over: 'bare adapter', atMost: 1.1 }],
+  rounds: 15,
+  async open(context) {
+    const spec = await algorithmRoot(context);
+    return {
+      ours: () => ({
+        round: async () => {
+          const worker = new context.library.main.AlgorithmWorker(spec);
+          const ready = await timed(() => worker.start());
+          await worker.stop();
+          return { ready };
+        },
       }),
-      await compare({
-        name: 'worker: small call, SDK adapter',
-        comparator: 'the bare adapter',
-        ours: () => medianOf(() => sdk.call({ phase: 'execute' }), ownCalls),
-        theirs: () => medianOf(() => bare.ask(call), bareCalls),
-        rounds: ROUNDS,
-        atMost: 1.5,
+      'bare adapter': () => ({
+        round: async () => {
+          const startedAt = performance.now();
+          const adapter = bare(spec, ADAPTER);
+          await adapter.next(); // hello
+          await adapter.ask({ type: 'ping', request_id: 'p' });
+          const ready = performance.now() - startedAt;
+          await adapter.close();
+          return { ready };
+        },
       }),
-      await compare({
-        name: 'worker: small call, bundled worker',
-        comparator: 'a bare JSON echo of the same call between Node and Python',
-        ours: () => medianOf(() => bundled.call({ phase: 'execute' })),
-        theirs: () => medianOf(() => echo.ask(sameCall)),
-        rounds: ROUNDS,
-        atMost: 1.5,
-      }),
-    ];
-    const cost = (share: number) => percentile(ownCalls, share) - percentile(bareCalls, share);
-    return [
-      ...results,
-      figure({
-        name: 'worker: host-side cost of a small call, p50',
-        unit: 'ms',
-        samples: [cost(0.5)],
-        atMost: 0.3,
-      }),
-      figure({
-        name: 'worker: host-side cost of a small call, p99',
-        unit: 'ms',
-        samples: [cost(0.99)],
-        atMost: 1,
-      }),
-    ];
-  } finally {
-    await Promise.all([sdk.stop(), bundled.stop(), bare.end(), echo.end()]);
-  }
-}
+    };
+  },
+};
 
-/** From the death of the process to the rejection of the call that it had. */
-async function exitNoticed(): Promise<BenchResult[]> {
-  await using folder = await scratchFolder();
-  const spec = await algorithmRoot(folder.path);
-  await writeFile(
-    path.join(spec.root, 'main.py'),
-    ALGORITHM.replace(
-      'def execute(self, *call): ',
-      'def execute(self, *call):\n        import time; time.sleep(60)\n        ',
-    ),
-  );
-  const samples: number[] = [];
-  for (let round = 0; round < 10; round++) {
-    const worker = new AlgorithmWorker(spec);
-    const { pid } = await worker.start();
-    const call = worker.call({ phase: 'execute' }, { timeoutMs: 10_000 }).catch(() => performance.now());
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const killedAt = performance.now();
-    process.kill(pid, 'SIGKILL');
-    samples.push(((await call) as number) - killedAt);
-    await worker.exited;
-  }
-  return [figure({ name: 'worker: an exit is noticed within', unit: 'ms', samples, atMost: 50 })];
-}
+const roundTrips: BenchCase = {
+  name: 'worker/round-trips',
+  measures: 'Round trips between Node and Python on one core: pings, and calls without a picture',
+  figures: { ping: { unit: 'ms' }, call: { unit: 'ms' }, call99: { unit: 'ms' } },
+  bars: [
+    { figure: 'ping', contestant: 'ours, SDK adapter', over: 'bare adapter', atMost: 1.5 },
+    { figure: 'call', contestant: 'ours, SDK adapter', over: 'bare adapter', atMost: 1.5 },
+    { figure: 'call', contestant: 'ours, bundled worker', over: 'bare JSON echo', atMost: 1.5 },
+    { figure: 'call', contestant: 'ours, SDK adapter', minus: 'bare adapter', atMost: 0.3 },
+    { figure: 'call99', contestant: 'ours, SDK adapter', minus: 'bare adapter', atMost: 1 },
+  ],
+  rounds: 11,
+  oneCore: true,
+  async open(context) {
+    const spec = await algorithmRoot(context);
+    const trips = context.quick ? 200 : 1_000;
+    const calls = async (call: () => unknown) => {
+      const samples = await each(trips, call);
+      return { call: median(samples), call99: percentile(samples, 0.99) };
+    };
+    const ours = (flavour: WorkerFlavour) => async (): Promise<Contestant> => {
+      const worker = await started(context, spec, flavour);
+      return {
+        round: async () => ({
+          ping: median(await each(trips, () => worker.ping())),
+          ...(await calls(() => worker.call({ phase: 'execute' }))),
+        }),
+        close: () => worker.stop(),
+      };
+    };
+    return {
+      'ours, SDK adapter': ours('sdk'),
+      'ours, bundled worker': ours('bundled'),
+      'bare adapter': async () => {
+        const adapter = bare(spec, ADAPTER);
+        await adapter.next();
+        const call = { type: 'call', request_id: 'c', data: { phase: 'execute', step_index: 1 } };
+        return {
+          round: async () => ({
+            ping: median(await each(trips, () => adapter.ask({ type: 'ping', request_id: 'p' }))),
+            ...(await calls(() => adapter.ask(call))),
+          }),
+          close: () => adapter.close(),
+        };
+      },
+      'bare JSON echo': () => {
+        const echo = bare(spec, ['echo.py']);
+        const call = { type: 'call', request_id: '1', data: CALL_DATA };
+        return { round: () => calls(() => echo.ask(call)), close: () => echo.close() };
+      },
+    };
+  },
+};
 
-export const cases: BenchCase[] = [
-  { name: 'worker: spawn to ready', run: spawnToReady },
-  { name: 'worker: round trips', run: roundTrips },
-  { name: 'worker: exit', run: exitNoticed },
-];
+const exit: BenchCase = {
+  name: 'worker/exit',
+  measures: 'From the death of a worker to the rejection of the call that it had',
+  figures: { noticed: { unit: 'ms' } },
+  bars: [{ figure: 'noticed', contestant: 'ours', atMost: 50 }],
+  rounds: 10,
+  async open(context) {
+    const spec = await algorithmRoot(context, SLOW_ALGORITHM);
+    return {
+      ours: () => ({
+        round: async () => {
+          const worker = new context.library.main.AlgorithmWorker(spec);
+          const { pid } = await worker.start();
+          const rejected = worker.call({ phase: 'execute' }, { timeoutMs: 10_000 }).then(
+            () => NaN,
+            () => performance.now(),
+          );
+          await sleep(50);
+          const killedAt = performance.now();
+          process.kill(pid, 'SIGKILL');
+          const noticed = (await rejected) - killedAt;
+          await worker.exited;
+          return { noticed };
+        },
+      }),
+    };
+  },
+};
+
+export const cases: BenchCase[] = [spawning, roundTrips, exit];

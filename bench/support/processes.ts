@@ -1,56 +1,52 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
+/** What the system knows of processes (Linux: proc(5)). */
+import { readdirSync, readFileSync } from 'node:fs';
 
-/** A folder that goes when it leaves scope. */
-export async function scratchFolder(): Promise<{ path: string } & AsyncDisposable> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'procvision-bench-'));
-  return {
-    path: folder,
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true, maxRetries: 3 }),
-  };
+export interface ProcessMemory {
+  /** Resident, shared pages counted whole in each process. */
+  rssMiB: number;
+  /** Resident, each shared page divided by the number of processes that share it: sums up over processes. */
+  pssMiB: number;
 }
 
-/** A process that is talked to in frames, without anything of the library: the comparator. */
-export class BareAdapter {
-  readonly child: ChildProcess;
-  readonly exited: Promise<unknown>;
-  #bytes: Buffer = Buffer.alloc(0);
-  #waiting: ((message: Record<string, unknown>) => void)[] = [];
-
-  constructor(python: string, args: string[], options: { cwd: string; env?: NodeJS.ProcessEnv }) {
-    this.child = spawn(python, args, { ...options, stdio: ['pipe', 'pipe', 'ignore'] });
-    this.exited = new Promise((resolve) => this.child.once('exit', resolve));
-    this.child.stdout?.on('data', (chunk: Buffer) => {
-      this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
-      while (this.#bytes.length >= 4) {
-        const end = 4 + this.#bytes.readUInt32BE(0);
-        if (this.#bytes.length < end) return;
-        const message = JSON.parse(this.#bytes.toString('utf8', 4, end)) as Record<string, unknown>;
-        this.#bytes = this.#bytes.subarray(end);
-        this.#waiting.shift()?.(message);
-      }
-    });
+/** Memory of some processes together. Undefined where the system does not have `smaps_rollup`. */
+export function memoryOf(pids: readonly number[]): ProcessMemory | undefined {
+  let rss = 0;
+  let pss = 0;
+  for (const pid of pids) {
+    let text: string;
+    try {
+      text = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
+    } catch {
+      return undefined;
+    }
+    const kib = (key: string) => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? NaN);
+    rss += kib('Rss');
+    pss += kib('Pss');
   }
+  return { rssMiB: rss / 1_024, pssMiB: pss / 1_024 };
+}
 
-  /** The next message that comes. */
-  next(): Promise<Record<string, unknown>> {
-    return new Promise((resolve) => this.#waiting.push(resolve));
+/** Every process below one, at any depth. */
+export function descendantsOf(root: number): number[] {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
+      const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      if (state === 'Z') continue;
+      const siblings = children.get(Number(parent)) ?? [];
+      children.set(Number(parent), [...siblings, Number(name)]);
+    } catch {
+      // it has ended
+    }
   }
-
-  /** Writes a message and gives the next one that comes. */
-  ask(message: object): Promise<Record<string, unknown>> {
-    const answer = this.next();
-    const body = Buffer.from(JSON.stringify(message));
-    const head = Buffer.alloc(4);
-    head.writeUInt32BE(body.length);
-    this.child.stdin?.write(Buffer.concat([head, body]));
-    return answer;
-  }
-
-  async end(): Promise<void> {
-    this.child.kill('SIGKILL');
-    await this.exited;
-  }
+  const found: number[] = [];
+  const visit = (pid: number) => {
+    for (const child of children.get(pid) ?? []) {
+      found.push(child);
+      visit(child);
+    }
+  };
+  visit(root);
+  return found;
 }
