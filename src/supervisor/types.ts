@@ -2,7 +2,14 @@ import type { OperationOptions } from '../abort.js';
 import type { RunnerError } from '../errors.js';
 import type { ImageInput } from '../frames/types.js';
 import type { Generation, ManifestStep } from '../package/types.js';
-import type { ResultData, WorkerExit, WorkerMetrics, WorkerLog, WorkerState } from '../worker/types.js';
+import type {
+  ResultData,
+  StrayOutput,
+  WorkerExit,
+  WorkerMetrics,
+  WorkerLog,
+  WorkerState,
+} from '../worker/types.js';
 import type { LatencySummary } from './latency.js';
 import type { CircuitState } from './pool/restart-policy.js';
 import type { ShadowEvent } from './onlookers/shadow-types.js';
@@ -112,8 +119,13 @@ export interface InspectionResult {
   name: string;
   /** As `name`. */
   version: string;
-  /** Paths in the answer where Python had written NaN or an infinity, read as null. */
+  /** Paths in the answer where Python had written NaN, an infinity, or a number past the largest double, read as null. */
   nonFinite?: string[];
+  /**
+   * Paths in the answer of whole numbers beyond ±(2^53 - 1), which a double does not hold: given as strings of their
+   * digits, since a result is often written as JSON again.
+   */
+  bigIntegers?: string[];
   /** What the worker measured itself (bundled worker only). */
   metrics?: WorkerMetrics;
 }
@@ -270,8 +282,8 @@ export interface WorkerFailureEvent extends WorkerEvent {
 export interface WorkerLogEvent extends WorkerEvent, WorkerLog {}
 
 /** Text on a worker's stdout that belongs to no frame. */
-export interface StrayOutputEvent extends WorkerEvent {
-  /** As printed. */
+export interface StrayOutputEvent extends WorkerEvent, StrayOutput {
+  /** As printed, cut off past 8 KiB. */
   text: string;
 }
 

@@ -66,7 +66,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       entryPoint: spec.entryPoint,
       state: () => this.#state,
       lastLines: () => this.lastLines,
-      stray: (text) => this.emit('strayOutput', text),
+      stray: (text, output) => this.emit('strayOutput', text, output),
       alive: () => {
         this.#heartbeat.restart();
       },

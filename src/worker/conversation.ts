@@ -5,7 +5,7 @@ import type { WorkerMessage } from './messages.js';
 import type { PendingCall } from './pending-call.js';
 import { Pings } from './pings.js';
 import { notLoaded } from './worker-failures.js';
-import type { WorkerState } from './types.js';
+import type { StrayOutput, WorkerState } from './types.js';
 
 /** What the conversation must know of its worker, and whom it tells. */
 export interface ConversationContext {
@@ -16,7 +16,7 @@ export interface ConversationContext {
   /** Last lines of stderr. */
   lastLines: () => string[];
   /** Text between frames. */
-  stray: (text: string) => void;
+  stray: (text: string, output: StrayOutput) => void;
   /** An idle worker has answered a ping. */
   alive: () => void;
   /** A frame that was skipped. */

@@ -1,24 +1,31 @@
-import { StringDecoder } from 'node:string_decoder';
 import { FrameDecoder, type DecodedItem } from './frame-codec.js';
 import { readMessage, type WorkerMessage } from './messages.js';
+import { StrayRun } from './stray-run.js';
+import type { StrayOutput } from './types.js';
 
 /** Where the parts of a worker's output go. */
 export interface MessageListeners {
   /** A message, or a frame that was none (`fault`). */
   message: (message: WorkerMessage) => void;
-  /** Text between frames. */
-  stray: (text: string) => void;
+  /** Text between frames: one for all that came between two of them. */
+  stray: (text: string, output: StrayOutput) => void;
 }
 
 /** Turns the bytes of a worker's stdout into messages. */
 export class MessageReader {
   readonly #decoder: FrameDecoder;
-  readonly #text = new StringDecoder('utf8');
+  readonly #stray: StrayRun;
   readonly #listeners: MessageListeners;
 
   constructor(maxFrameBytes: number, listeners: MessageListeners) {
     this.#decoder = new FrameDecoder(maxFrameBytes);
     this.#listeners = listeners;
+    this.#stray = new StrayRun({
+      stray: listeners.stray,
+      emptyFrame: () => {
+        listeners.message({ type: 'fault', message: 'a frame of length 0', isLost: false });
+      },
+    });
   }
 
   push(chunk: Buffer): void {
@@ -28,15 +35,17 @@ export class MessageReader {
   /** Nothing more comes: what was not finished is told of. */
   end(): void {
     this.#pass(this.#decoder.end());
-    const rest = this.#text.end();
-    if (rest !== '') this.#listeners.stray(rest);
+    this.#stray.end();
   }
 
   #pass(items: DecodedItem[]): void {
-    const { message, stray } = this.#listeners;
     for (const item of items) {
-      if (item.kind === 'stray') stray(this.#text.write(item.bytes));
-      else message(item.kind === 'fault' ? { ...item, type: 'fault' } : readMessage(item.body));
+      if (item.kind === 'stray') {
+        this.#stray.add(item.bytes);
+        continue;
+      }
+      this.#stray.end();
+      this.#listeners.message(item.kind === 'fault' ? { ...item, type: 'fault' } : readMessage(item.body));
     }
   }
 }

@@ -1,3 +1,4 @@
+import { overCeiling } from './frame-codec.js';
 import { parsePythonJson } from './json.js';
 import type { WorkerMetrics } from './types.js';
 
@@ -13,6 +14,7 @@ export type WorkerMessage =
       data: Record<string, unknown>;
       errorCode: string | undefined;
       nonFinite: string[];
+      bigIntegers: string[];
       metrics: WorkerMetrics | undefined;
     }
   | {
@@ -37,7 +39,7 @@ export function readMessage(body: Buffer): WorkerMessage {
   } catch (error) {
     return { type: 'fault', message: `a frame that is not JSON: ${(error as Error).message}`, isLost: true };
   }
-  const { value, nonFinite } = parsed;
+  const { value, nonFinite, bigIntegers } = parsed;
   if (!isRecord(value)) return { type: 'fault', message: 'a frame that is not a JSON object', isLost: false };
   switch (value.type) {
     case 'hello':
@@ -62,6 +64,7 @@ export function readMessage(body: Buffer): WorkerMessage {
         data: isRecord(value.data) ? value.data : {},
         errorCode: text(value.error_code),
         nonFinite,
+        bigIntegers,
         metrics: metricsOf(value.metrics),
       };
     }
@@ -74,6 +77,13 @@ export function readMessage(body: Buffer): WorkerMessage {
         exception: text(value.exception),
         data: isRecord(value.data) ? value.data : {},
         metrics: metricsOf(value.metrics),
+      };
+    // The launcher's word for a frame that it did not send: no byte of it has to pass through the pipe.
+    case 'too_large':
+      return {
+        type: 'fault',
+        message: overCeiling(Number(value.bytes), Number(value.limit)),
+        isLost: true,
       };
     default:
       return {

@@ -44,6 +44,7 @@ export class PendingCall {
       data: message.data,
       isErrorFrame,
       nonFinite: isErrorFrame ? [] : message.nonFinite,
+      ...(!isErrorFrame && message.bigIntegers.length > 0 && { bigIntegers: message.bigIntegers }),
       ...(message.metrics && { metrics: message.metrics }),
       callMs: performance.now() - this.#sentAt,
     });

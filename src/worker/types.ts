@@ -176,8 +176,10 @@ export interface WorkerReply {
   data: ResultData;
   /** Whether the frame was an `error` frame. */
   isErrorFrame: boolean;
-  /** Paths in the frame where Python had written NaN or an infinity, read as null. */
+  /** Paths in the frame where Python had written NaN, an infinity, or a number past the largest double, read as null. */
   nonFinite: string[];
+  /** Paths in the frame of whole numbers beyond ±(2^53 - 1), given as strings of their digits. */
+  bigIntegers?: string[];
   /** Call written to reply decoded. */
   callMs: number;
   /** What the worker measured itself (bundled worker only). */
@@ -247,6 +249,14 @@ export interface WorkerLog {
   dropped?: number;
 }
 
+/** A run of bytes between frames. */
+export interface StrayOutput {
+  /** How many bytes it had. */
+  bytes: number;
+  /** Runs left out before this one because of a flood. */
+  dropped?: number;
+}
+
 /** Events of an AlgorithmWorker. */
 export interface WorkerEvents {
   /** Its process changed its state. */
@@ -257,8 +267,8 @@ export interface WorkerEvents {
   exit: [exit: WorkerExit];
   /** A line it wrote to stderr. */
   log: [log: WorkerLog];
-  /** Text on stdout that belongs to no frame. */
-  strayOutput: [text: string];
+  /** Text on stdout that belongs to no frame: one event for all that came between two frames. */
+  strayOutput: [text: string, output: StrayOutput];
   /** It did not answer a ping. */
   heartbeatLost: [error: RunnerError];
   /** A frame that was skipped: not an object, unknown type, unknown or late request id… */

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { encodeFrame, FrameDecoder, type DecodedItem } from '../../src/worker/frame-codec.js';
 
 const CEILING = 1000;
+const OPENING_BRACE = 0x7b;
 const frame = (message: object) => encodeFrame(message, CEILING);
 
 /** Items in words, stray bytes that touch joined. */
@@ -68,30 +69,135 @@ describe('stray text', () => {
 });
 
 describe('a frame that cannot be', () => {
-  test('of length 0 is a fault, and the frame after it is decoded', () => {
-    expect(decode(Buffer.from([0, 0, 0, 0]), frame({ n: 1 }))).toEqual([
-      'fault a frame of length 0',
-      'frame {"n":1}',
-    ]);
-  });
-
   test('over the ceiling is a fault, is stepped over without being kept, and the next is decoded', () => {
     const long = encodeFrame({ text: 'x'.repeat(2000) }, 10_000);
     const [fault, next] = decode(frame({ n: 1 }), long, frame({ n: 2 })).slice(1);
-    expect(fault).toBe('fault a frame of 2011 bytes, over the ceiling of 1000');
+    expect(fault).toContain(
+      'fault a frame of 2011 bytes, over the ceiling of 1000: let the algorithm answer less',
+    );
     expect(next).toBe('frame {"n":2}');
   });
 
   test('is told after the frames before it', () => {
-    expect(decode(Buffer.concat([frame({ n: 1 }), Buffer.from([0, 0, 0, 0])]))).toEqual([
-      'frame {"n":1}',
-      'fault a frame of length 0',
-    ]);
+    expect(decode(Buffer.concat([frame({ n: 1 }), encodeFrame({ text: 'x'.repeat(2000) }, 10_000)]))).toEqual(
+      ['frame {"n":1}', expect.stringContaining('fault a frame of 2011 bytes')],
+    );
   });
 
   test('is not sent either: a message over the ceiling is refused with invalid_params', () => {
     expect(() => encodeFrame({ text: 'x'.repeat(2000) }, CEILING)).toThrow(
       expect.objectContaining({ code: 'invalid_params' }),
+    );
+  });
+});
+
+/** Takes the frames that come out, and the number of items besides. */
+function framesOf(chunks: Iterable<Buffer>, ceiling = 1 << 20) {
+  const decoder = new FrameDecoder(ceiling);
+  const frames: unknown[] = [];
+  let others = 0;
+  for (const chunk of chunks) {
+    for (const item of decoder.push(chunk)) {
+      if (item.kind === 'frame') frames.push(JSON.parse(item.body.toString()));
+      else others++;
+    }
+  }
+  return { frames, others };
+}
+
+describe('bytes that are no text', () => {
+  const utf16 = (text: string) => Buffer.from(text, 'utf16le');
+  const length = (bytes: number) => {
+    const head = Buffer.alloc(4);
+    head.writeUInt32BE(bytes);
+    return head;
+  };
+  test.each([
+    ...[1, 2, 3, 4, 5, 8, 4096].map((n): [string, Buffer] => [`${n} zero bytes`, Buffer.alloc(n)]),
+    ...[1, 2, 3, 4, 5].map((n): [string, Buffer] => [
+      `text and ${n} zero bytes`,
+      Buffer.concat([Buffer.from('disk ok'), Buffer.alloc(n)]),
+    ]),
+    ['UTF-16', utf16('warn: {"a": 1}\n')],
+    ['UTF-16, the other way round', utf16('warn: {"a": 1}\n').swap16()],
+    ['UTF-16 whose characters look like a length and a brace', utf16('x中签签签 签x中签名: 签')],
+    ['the head of a frame whose body never comes', Buffer.concat([length(500), Buffer.from('{')])],
+    ['half a frame', Buffer.concat([length(500), Buffer.from('{"type": "result"')])],
+    ['the head of a frame over the ceiling', Buffer.concat([length(0x00f0_0000), Buffer.from('{ x')])],
+    ['a colour and JSON', Buffer.from('\u001b[1m{"type": "hello"}')],
+    ['indented JSON', Buffer.from('[\n   {"type": "hello"}]')],
+    ['a bell and JSON of another kind', Buffer.from('\u0007abc{"name": "hello"}')],
+    ['random bytes', Buffer.from('8ac7000001007b9000007b220000007b', 'hex')],
+  ])('%s between frames cost none of them, however they are cut', (_title, bytes) => {
+    const whole = Buffer.concat([frame({ n: 1 }), bytes, frame({ n: 2 }), bytes, bytes, frame({ n: 3 })]);
+    const expected = [{ n: 1 }, { n: 2 }, { n: 3 }];
+    expect(framesOf([whole]).frames).toEqual(expected);
+    for (let cut = 1; cut < Math.min(whole.length, 600); cut++) {
+      expect(framesOf([whole.subarray(0, cut), whole.subarray(cut)]).frames).toEqual(expected);
+    }
+    expect(framesOf([...whole].slice(0, 600).map((byte) => Buffer.of(byte))).frames).toEqual(
+      expected.slice(0, whole.length > 600 ? 1 : 3),
+    );
+  });
+
+  test('a frame of 16 MiB and more is a fault at its head, and is stepped over in pieces', () => {
+    const body = Buffer.from(`{"type": "result", "message": "${'x'.repeat(1 << 16)}`);
+    const size = 40 << 20;
+    const decoder = new FrameDecoder(CEILING);
+    const head = Buffer.concat([length(size), body]);
+    expect(told(decoder.push(head))).toEqual([
+      expect.stringContaining(`fault a frame of ${size} bytes, over the ceiling of 1000`),
+    ]);
+    const filler = Buffer.alloc(1 << 20, 'x');
+    let missing = size - body.length;
+    for (; missing > filler.length; missing -= filler.length) expect(decoder.push(filler)).toEqual([]);
+    expect(decoder.push(filler.subarray(0, missing))).toEqual([]);
+    expect(told(decoder.push(frame({ n: 1 })))).toEqual(['frame {"n":1}']);
+  });
+
+  test('a frame over the ceiling of which the rest never comes ends where the next one begins', () => {
+    const begun = encodeFrame({ type: 'result', text: 'x'.repeat(2000) }, 10_000).subarray(0, 700);
+    expect(decode(begun, frame({ n: 2 })).slice(1)).toEqual(['frame {"n":2}']);
+  });
+
+  test.each([
+    ['zero bytes', Buffer.alloc(1 << 16)],
+    ['UTF-16', Buffer.alloc(1 << 16, 'a\0')],
+    ['heads of frames', Buffer.alloc(1 << 16, Buffer.from([0, 0, 0, 9, OPENING_BRACE]))],
+    ['long heads', Buffer.alloc(1 << 16, Buffer.from([0, 15, 255, 255, OPENING_BRACE]))],
+    ['braces', Buffer.alloc(1 << 16, '{')],
+  ])('8 MiB of %s are a bounded number of items, and the frame after them is decoded', (_title, bytes) => {
+    const chunks = [...Array<Buffer>(128).fill(bytes), Buffer.from('\n'), frame({ n: 1 })];
+    const { frames, others } = framesOf(chunks);
+    expect(frames).toEqual([{ n: 1 }]);
+    expect(others).toBeLessThanOrEqual(3 * chunks.length);
+  });
+
+  test('whatever bytes lie between frames, every frame comes out in order', () => {
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 20 }),
+      fc
+        .array(fc.constantFrom(0, 1, OPENING_BRACE, 34, 65), { maxLength: 20 })
+        .map((all) => Uint8Array.from(all)),
+    );
+    // A stray length and brace may end where its frame would: such bytes are a frame, by any reading.
+    const isFrame = (stray: Uint8Array) => framesOf([Buffer.from(stray)]).frames.length > 0;
+    fc.assert(
+      fc.property(fc.array(bytes), fc.nat(40), (parts, size) => {
+        const message = { type: 'result', n: 'x'.repeat(size) };
+        const whole = Buffer.concat(parts.flatMap((stray) => [stray, frame(message)]));
+        fc.pre(
+          !parts.some((stray) => {
+            try {
+              return isFrame(stray);
+            } catch {
+              return true;
+            }
+          }),
+        );
+        expect(framesOf([whole]).frames).toEqual(parts.map(() => message));
+      }),
+      { numRuns: 500 },
     );
   });
 });

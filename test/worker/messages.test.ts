@@ -9,6 +9,7 @@ describe('JSON as Python writes it', () => {
     expect(parsePythonJson('{"a": NaN, "b": [1, -Infinity, {"c": Infinity}], "d": "NaN"}')).toEqual({
       value: { a: null, b: [1, null, { c: null }], d: 'NaN' },
       nonFinite: ['a', 'b.1', 'b.2.c'],
+      bigIntegers: [],
     });
   });
 
@@ -26,6 +27,54 @@ describe('JSON as Python writes it', () => {
     expect((value as { text: string }).text).toHaveLength(text.length);
     expect(nonFinite).toEqual(['score']);
   });
+
+  test.each([
+    ['9007199254740991', 9007199254740991],
+    ['-9007199254740991', -9007199254740991],
+    ['1e22', 1e22],
+    ['12345678901234567.5', Number('12345678901234567.5')],
+    ['1.7976931348623157e+308', Number.MAX_VALUE],
+    ['0.1234567890123456789', Number('0.1234567890123456789')],
+    ['5e-400', 0],
+  ])('%s is the number it is', (text, number) => {
+    expect(parsePythonJson(`{"n": [${text}]}`)).toEqual({
+      value: { n: [number] },
+      nonFinite: [],
+      bigIntegers: [],
+    });
+  });
+
+  test.each([
+    '9007199254740992',
+    '9007199254740993',
+    '-9007199254740993',
+    '1700000000000000001',
+    `1${'0'.repeat(300)}`,
+  ])('the whole number %s is given as its digits, with its path', (text) => {
+    expect(parsePythonJson(`{"a": {"n":${text}}, "t": "id ${text}, 9007199254740993"}`)).toEqual({
+      value: { a: { n: text }, t: `id ${text}, 9007199254740993` },
+      nonFinite: [],
+      bigIntegers: ['a.n'],
+    });
+  });
+
+  test.each([`1${'0'.repeat(400)}`, '1e400', '-1.5E+999', 'NaN', '-Infinity'])(
+    '%s overflows a double: null, with its path',
+    (text) => {
+      expect(parsePythonJson(`{"a": [0, ${text}]}`)).toEqual({
+        value: { a: [0, null] },
+        nonFinite: ['a.1'],
+        bigIntegers: [],
+      });
+    },
+  );
+
+  test.each([['{"n": 01234567890123456789}'], ['{"n": 12345678901234567 8}'], ['[1234567890123456789']])(
+    '%s is still no JSON',
+    (text) => {
+      expect(() => parsePythonJson(text)).toThrow(SyntaxError);
+    },
+  );
 
   test.each(['', '{', '{"a": nan}', 'NaNNaN', '[1,]'])('%j is still no JSON', (text) => {
     expect(() => parsePythonJson(text)).toThrow(SyntaxError);

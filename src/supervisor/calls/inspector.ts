@@ -286,7 +286,7 @@ function resultOf(
     deployment: Deployment;
   },
 ): InspectionResult {
-  const { status, message, errorCode, exception, data, nonFinite, metrics } = reply;
+  const { status, message, errorCode, exception, data, nonFinite, bigIntegers, metrics } = reply;
   const { name, version } = o.deployment.entry;
   return {
     status,
@@ -301,6 +301,7 @@ function resultOf(
     name,
     version,
     ...(nonFinite.length > 0 && { nonFinite }),
+    ...(bigIntegers && { bigIntegers }),
     ...(metrics && { metrics }),
   };
 }

@@ -285,8 +285,8 @@ export class Deployment {
       log: (worker, log) => {
         emit('log', { ...about, worker, ...log });
       },
-      strayOutput: (worker, text) => {
-        emit('strayOutput', { ...about, worker, text });
+      strayOutput: (worker, text, output) => {
+        emit('strayOutput', { ...about, worker, text, ...output });
       },
       heartbeatLost: (worker, error) => {
         emit('heartbeatLost', { ...about, worker, error });

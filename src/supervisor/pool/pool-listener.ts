@@ -1,6 +1,6 @@
 import type { RunnerError } from '../../errors.js';
 import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
-import type { WorkerExit, WorkerLog, WorkerReady } from '../../worker/types.js';
+import type { StrayOutput, WorkerExit, WorkerLog, WorkerReady } from '../../worker/types.js';
 
 /** What a pool tells. `worker` is the index of the place, undefined for a spare. */
 export interface PoolListener {
@@ -9,7 +9,7 @@ export interface PoolListener {
   restart(worker: number, attempt: number, delayMs: number, reason: string): void;
   recycled(worker: number, pid: number | undefined): void;
   log(worker: number | undefined, log: WorkerLog): void;
-  strayOutput(worker: number | undefined, text: string): void;
+  strayOutput(worker: number | undefined, text: string, output: StrayOutput): void;
   heartbeatLost(worker: number | undefined, error: RunnerError): void;
   failure(worker: number | undefined, error: RunnerError): void;
   circuitOpen(reason: string, coolDownMs: number, error: RunnerError): void;
@@ -23,8 +23,8 @@ export function passOn(worker: AlgorithmWorker, place: () => number | undefined,
   worker.on('log', (log) => {
     tell.log(place(), log);
   });
-  worker.on('strayOutput', (text) => {
-    tell.strayOutput(place(), text);
+  worker.on('strayOutput', (text, output) => {
+    tell.strayOutput(place(), text, output);
   });
   worker.on('heartbeatLost', (error) => {
     tell.heartbeatLost(place(), error);

@@ -137,40 +137,27 @@ def now_ms():
 
 
 def encode(message):
-    """JSON that every reader understands: what is not finite is null, what NumPy made is a plain number or list."""
-    try:
-        text = _to_json(message)
-    except ValueError:
-        text = _to_json(finite(message))
-    return text.encode("utf-8", "replace")
+    """JSON as the SDK's adapter writes it, NaN and the infinities included: the host reports them by their paths. What
+    NumPy made is a plain number or list."""
+    return _to_json(message).encode("utf-8", "replace")
 
 
 def plain(value):
     for method in ("tolist", "item"):
         convert = getattr(value, method, None)
         if convert:
-            return finite(convert())
+            return convert()
     raise TypeError("%s is not JSON" % type(value).__name__)
-
-
-def finite(value):
-    if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else None
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
-    return value
 
 
 def _maker():
     """json.dumps makes an encoder anew for every call with options, and JSONEncoder.encode the C part of it: here that
     is made once. What refers to itself ends in a RecursionError."""
-    options = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":"), "default": plain}
+    options = {"ensure_ascii": False, "separators": (",", ":"), "default": plain}
     encoder = json.JSONEncoder(check_circular=False, **options)
     try:
         chunks = json.encoder.c_make_encoder(None, plain, json.encoder.encode_basestring, None, ":", ",",
-                                             False, False, False)
+                                             False, False, True)
         chunks({}, 0)
     except TypeError:  # no C part, or one of another shape
         return encoder.encode
