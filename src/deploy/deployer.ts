@@ -1,22 +1,21 @@
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import type { OperationOptions } from '../abort.js';
-import { checkGiven, checkTexts } from '../arguments.js';
+import { checkTexts } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
 import type { RunnerError } from '../errors.js';
 import { Late } from '../late.js';
 import { showAs } from '../readable.js';
-import type { ArchiveLimits, Check, VersionRef } from '../package/types.js';
-import { resolveLimits } from '../package/archive/limits.js';
+import type { Check, VersionRef } from '../package/types.js';
 import { VenvManager } from '../python/venv-manager.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';
-import type { Durability } from '../store/atomic-file.js';
 import { PackageValidator } from '../validation/package-validator.js';
 import { BackgroundCompiler } from './install/compile.js';
 import type { DeployContext, DeployEngine } from './engine.js';
 import { asRunnerError, isPackageFault } from './failure.js';
 import { OperationRunner, type OperationTools } from './operation.js';
+import { doors, type DeployerOptions, type WatchOptions } from './options.js';
 import type { PackageSteps } from './package-steps.js';
 import { resolvePermissions } from './seal/permissions.js';
 import { resolveRetention, type ResolvedRetention } from './prune/retention.js';
@@ -27,59 +26,20 @@ import type {
   DriftReport,
   InstallOptions,
   OperationRef,
-  Permissions,
   ProgressEvent,
   PruneReport,
   RecoveryReport,
-  Retention,
   StageEvent,
   UninstallOptions,
 } from './types.js';
 import { UNNAMED_UPLOAD } from './install/upload-name.js';
 import { PollingLoop } from './discovery/watch.js';
 
-/** What a {@link Deployer} is made from. */
-export interface DeployerOptions {
-  /** The store to deploy into; it stays open when the deployer closes. */
-  registry: Registry;
-  /** Makes the environments. @defaultValue one that shares unpacked wheels in the store */
-  venvs?: VenvManager;
-  /** Inspects the packages and runs them on trial. @defaultValue one that uses `venvs` */
-  validator?: PackageValidator;
-  /** How many versions are kept. */
-  retention?: Retention;
-  /** Modes and owner of what is deployed. */
-  permissions?: Permissions;
-  /** Bounds on what a package and its wheels may contain; each one that is given comes before the validator's. */
-  limits?: Partial<ArchiveLimits>;
-  /** `none` does not wait for the disk: for tests. @defaultValue the registry's */
-  durability?: Durability;
-  /** How long to wait for another process that works on the same version. @defaultValue 30_000 */
-  lockTimeoutMs?: number;
-  /** A zip that cannot be read and changed within this time is taken for one being copied. @defaultValue 2_000 */
-  settleMs?: number;
-  /** Longest time without a byte of an upload. @defaultValue 60_000 */
-  uploadIdleMs?: number;
-  /**
-   * Compile the wheels of each new version to bytecode, after it is registered, in the background and at the lowest
-   * priority. Without it the first import does, file by file: a slower first start, and less disk for versions that are
-   * never started.
-   * @defaultValue false
-   */
-  compileBytecode?: boolean;
-}
+export type { DeployerOptions, WatchOptions } from './options.js';
 
 /** What tests of the store alone give in place of `venvs` and `validator`. Not part of the public face. */
 export interface DeployerWithSteps extends DeployerOptions {
   steps?: PackageSteps;
-}
-
-/** How to watch. */
-export interface WatchOptions extends DeployOptions {
-  /** Time between two looks at `zips/`, in milliseconds. @defaultValue 2_000 */
-  intervalMs?: number;
-  /** Install what is found. @defaultValue false */
-  install?: boolean;
 }
 
 /**
@@ -100,20 +60,21 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   /** @throws RunnerError `invalid_params` without a registry, or for a retention, permissions or limits that cannot be */
   constructor(options: DeployerOptions) {
     super();
-    checkGiven('new Deployer', options, ['registry']);
+    const { steps, ...given } =
+      (options as DeployerWithSteps | undefined | null) ?? ({} as DeployerWithSteps);
+    doors.deployer.check(given);
     const { registry, lockTimeoutMs = 30_000, uploadIdleMs = 60_000 } = options;
     this.#registry = registry;
     this.#compilesBytecode = options.compileBytecode ?? false;
     this.#runner = new OperationRunner(registry, () => this.#recovered());
     this.#retention = resolveRetention(options.retention);
-    resolveLimits(options.limits);
     const venvs = options.venvs ?? new VenvManager({ installer: 'link' });
     const durability = options.durability ?? registry.durability;
     venvs.useWheelStore(registry.layout.wheelStore, durability);
     const context: DeployContext = {
       ...{ registry, venvs, validator: options.validator ?? new PackageValidator({ venvs }) },
       limits: options.limits,
-      ...{ steps: (options as DeployerWithSteps).steps, settleMs: options.settleMs ?? 2_000 },
+      ...{ steps, settleMs: options.settleMs ?? 2_000 },
       ...{ retention: this.#retention, permissions: resolvePermissions(options.permissions) },
       common: {
         ...{ lockTimeoutMs, uploadIdleMs, durability },
@@ -144,6 +105,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * @throws RunnerError `store_failed`, `closed`, `aborted`
    */
   async scan(o: OperationOptions = {}): Promise<DiscoveredPackage[]> {
+    doors.look.check(o);
     return this.#runner.during(o, 'scan', async (signal) =>
       (await this.#engine.get()).discovery.scan({ signal }),
     );
@@ -155,6 +117,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    */
   watch(o: WatchOptions = {}): AsyncDisposable {
     this.#runner.checkOpen('watch');
+    doors.watch.check(o);
     const loop = new PollingLoop(o.intervalMs ?? 2_000, (signal) => this.#watchTurn(o, signal));
     this.#watches.add(loop);
     return {
@@ -174,6 +137,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    */
   async install(zip: string | Readable, o: InstallOptions = {}): Promise<RegistryEntry> {
     if (!isStream(zip)) checkTexts('deployer.install(zip)', { zip });
+    doors.install.check(o);
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'install' };
     const { force = false, operator, fileName = UNNAMED_UPLOAD } = o;
     const tell = (check: Check) => {
@@ -207,6 +171,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    */
   async uninstall(name: string, version: string, o: UninstallOptions = {}): Promise<void> {
     checkTexts('deployer.uninstall(name, version)', { name, version });
+    doors.uninstall.check(o);
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'uninstall', name, version };
     const { force = false, operator } = o;
     await this.#operate(ref, o, async (tools) => {
@@ -221,6 +186,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * rollback would go back to stay whatever their age.
    */
   async prune(o: DeployOptions & { name?: string } = {}): Promise<PruneReport> {
+    doors.prune.check(o);
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'prune', name: o.name };
     const report = await this.#operate(ref, o, async ({ signal, meter, onStage }) => {
       onStage('remove');
@@ -239,6 +205,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    */
   async recover(o: OperationOptions = {}): Promise<RecoveryReport> {
     this.#runner.checkOpen('recover');
+    doors.look.check(o);
     const report = await this.#recoverStore(o);
     this.#recovery ??= Promise.resolve(report);
     this.emit('recovered', report);
@@ -251,6 +218,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    */
   async verify(name: string, version: string, o: OperationOptions = {}): Promise<DriftReport> {
     checkTexts('deployer.verify(name, version)', { name, version });
+    doors.look.check(o);
     return this.#runner.during(o, 'verify', async (signal) =>
       (await this.#engine.get()).verify(name, version, { signal }),
     );

@@ -1,28 +1,15 @@
 import { rm } from 'node:fs/promises';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
-import { RunnerError } from '../errors.js';
 import { Late } from '../late.js';
 import { showAs } from '../readable.js';
 import { checkPixels, resolveMeta } from './image-meta.js';
+import { doors, type FramePoolOptions } from './options.js';
 import type { OpenedFrames } from './opened-frames.js';
 import { PooledFrame } from './pooled-frame.js';
 import { closedError } from './pool-closed.js';
 import type { Frame, FrameMeta, FrameUsage, ImageInput, SentImage } from './types.js';
 
-/** Options of a {@link FramePool}. */
-export interface FramePoolOptions {
-  /** Folder to make the pool's own folder in. @defaultValue `/dev/shm`, else the temp dir */
-  directory?: string;
-  /** Bytes that frames may take: whole, above 0. @defaultValue 512 MiB, or three quarters of what is free if that is less */
-  maxBytes?: number;
-  /**
-   * Whether to map frames into memory where `koffi` is installed: on Linux, in `/dev/shm` or on a disk with a file
-   * system that writes files in place (ext4, XFS). @defaultValue true
-   */
-  mapped?: boolean;
-  /** Group that may read the frames: that of workers that run as another user (POSIX). @defaultValue nobody but the host's user */
-  gid?: number;
-}
+export type { FramePoolOptions } from './options.js';
 
 /**
  * Images in shared memory: a private folder of preallocated `.npy` slots that are reused. A host leases a frame and
@@ -37,14 +24,8 @@ export class FramePool implements AsyncDisposable {
 
   /** @throws RunnerError `invalid_params` for a bound that is none */
   constructor(options: FramePoolOptions = {}) {
+    doors.framePool.check(options);
     const { maxBytes } = options;
-    if (maxBytes !== undefined && !(Number.isSafeInteger(maxBytes) && maxBytes > 0)) {
-      throw new RunnerError(
-        'invalid_params',
-        `maxBytes of a frame pool must be a whole number above 0, not ${String(maxBytes)}`,
-        { details: { path: 'maxBytes' } },
-      );
-    }
     this.#frames = new Late(async () => {
       const { openFrames } = await import('./opened-frames.js');
       return openFrames(options);

@@ -2,7 +2,6 @@ import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import { checkObject, checkTexts } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
-import { RunnerError } from '../errors.js';
 import { Late } from '../late.js';
 import { showAs } from '../readable.js';
 import type { Durability } from '../store/atomic-file.js';
@@ -16,28 +15,10 @@ import type {
   Venv,
   VenvManagerEvents,
 } from './types.js';
+import { doors, type VenvManagerOptions } from './options.js';
 import type { WheelPruneReport } from './wheels/wheel-store.js';
 
-/** Options of {@link VenvManager}. */
-export interface VenvManagerOptions {
-  /**
-   * Interpreters to use: paths, folders of installations or command names, best first. Nothing else is looked at then.
-   * @defaultValue those found on `PATH`, of pyenv, and by the `py` launcher on Windows
-   */
-  python?: string | string[];
-  /**
-   * `link` shares unpacked wheels between environments where the file system lets it; `pip` gives each its own copy.
-   * @defaultValue 'pip'
-   */
-  installer?: 'pip' | 'link';
-  /**
-   * Folder of unpacked wheels that environments share; `false` for none: each environment then has its own.
-   * @defaultValue that of the store it first deploys into, `<root>/algorithms/.wheels`; none without a `Deployer`
-   */
-  wheelStore?: string | false;
-  /** Longest time for one creation or installation, in milliseconds. @defaultValue 600_000 */
-  timeoutMs?: number;
-}
+export type { VenvManagerOptions } from './options.js';
 
 /**
  * Finds interpreters, makes virtual environments and installs wheels into them, without a network and without a pip
@@ -58,12 +39,11 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
 
   constructor(options: VenvManagerOptions = {}) {
     super();
+    doors.venvManager.check(options);
     const { python, timeoutMs = 600_000 } = options;
     this.installer = options.installer ?? 'pip';
     const given = typeof python === 'string' ? [python] : python;
     this.given = given;
-    if (!(timeoutMs > 0))
-      throw new RunnerError('invalid_params', `timeoutMs must be positive, not ${timeoutMs}`);
     this.#mayAdopt = options.wheelStore === undefined;
     if (typeof options.wheelStore === 'string') {
       this.#wheelStore = { root: path.resolve(options.wheelStore), durability: 'none' };
@@ -107,6 +87,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
 
   /** Pythons 3.8 or later on this machine, in the order in which they are preferred. Each is asked once. */
   async interpreters(options: OperationOptions = {}): Promise<Interpreter[]> {
+    doors.look.check(options);
     return (await this.#finder.get()).interpreters(options);
   }
 

@@ -1,5 +1,5 @@
 import { throwIfAborted, type OperationOptions } from '../abort.js';
-import { checkObject, checkTexts } from '../arguments.js';
+import { checkTexts } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
 import type { ProcessIdentity } from '../process/identity.js';
 import { showAs } from '../readable.js';
@@ -23,30 +23,15 @@ import {
   stepBack,
   type MappingChange,
 } from './mappings.js';
+import { doors, type RegistryOptions, type RegistryFilter } from './options.js';
 import type { RegistryDamage } from './rebuild.js';
 import type { AccessListeners, RegistryAccess } from './registry-access.js';
 import type { RegistryContent } from './registry-file.js';
 import type { MovedFiles } from './shared-content.js';
-import type { ActiveMapping, PackageState, RegistryEntry } from './types.js';
+import type { ActiveMapping, RegistryEntry } from './types.js';
 import type { VersionUse } from './uses.js';
 
-/** Options of {@link Registry.open}. */
-export interface RegistryOptions extends OperationOptions {
-  /** `none` does not wait for the disk: for tests. @defaultValue 'full' */
-  durability?: Durability;
-  /** How often a change by another process is looked for. @defaultValue 500 */
-  pollMs?: number;
-  /** How long to wait for another process that holds the store. @defaultValue 30_000 */
-  lockTimeoutMs?: number;
-}
-
-/** Which deployed versions to list. */
-export interface RegistryFilter {
-  /** Versions of this package alone. */
-  name?: string;
-  /** Versions in this state alone. */
-  state?: PackageState;
-}
+export type { RegistryOptions, RegistryFilter } from './options.js';
 
 /**
  * What is deployed, and which version serves which product id. `registry.json` is the commit point of a store: what
@@ -86,6 +71,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    */
   static async open(root: string | StoreLayout, options: RegistryOptions = {}): Promise<Registry> {
     if (!isLayout(root)) checkTexts('Registry.open(root)', { root });
+    doors.open.check(options);
     const { signal } = options;
     throwIfAborted(signal, 'open registry');
     const layout = typeof root === 'string' ? new StoreLayout(root) : root;
@@ -114,6 +100,8 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /** Deployed versions, in the order of their registration. A version that a live process uses is `running`. */
   async list(filter: RegistryFilter = {}, o: OperationOptions = {}): Promise<RegistryEntry[]> {
+    doors.list.check(filter);
+    doors.look.check(o);
     const { packages } = await this.#access.look(o);
     const named = packages.filter((entry) => filter.name === undefined || entry.name === filter.name);
     const marked = await this.#access.markedVersions();
@@ -132,6 +120,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    */
   async get(name: string, version: string, o: OperationOptions = {}): Promise<RegistryEntry | undefined> {
     checkTexts('registry.get(name, version)', { name, version });
+    doors.look.check(o);
     const { packages } = await this.#access.look(o);
     const entry = packages.find((found) => isSame(found, { name, version }));
     return entry && this.#withState(entry);
@@ -166,7 +155,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `invalid_params`, `not_found` for one that is not bound
    */
   async deactivate(o: { pids: string[]; operator?: string } & OperationOptions): Promise<void> {
-    checkObject('registry.deactivate({ pids })', o);
+    doors.deactivate.check(o);
     const { operator, signal } = o;
     const pids = checkPids(o.pids);
     const removed = await this.#access.logged('deactivate', { pids, operator }, { signal }, (content) => {
@@ -183,7 +172,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `invalid_params`, `not_found` when there is none
    */
   async rollback(o: { pid: string; operator?: string } & OperationOptions): Promise<ActiveMapping> {
-    checkObject('registry.rollback({ pid })', o, ['pid']);
+    doors.rollback.check(o);
     const { operator, signal } = o;
     const [pid = ''] = checkPids([o.pid]);
     const mapping = await this.#access.logged(
@@ -221,6 +210,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /** Mappings by product id. */
   async active(o: OperationOptions = {}): Promise<Record<string, ActiveMapping>> {
+    doors.look.check(o);
     const { active } = await this.#access.look(o);
     return structuredClone({ ...active });
   }
@@ -231,6 +221,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    */
   async resolve(pid: string, o: OperationOptions = {}): Promise<RegistryEntry> {
     checkTexts('registry.resolve(pid)', { pid });
+    doors.look.check(o);
     const content = await this.#access.look(o);
     const { name, version } = findMapping(content, pid);
     return structuredClone(findEntry(content, name, version));
@@ -345,7 +336,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     o: MappingChange & OperationOptions,
     check: (content: RegistryContent, change: MappingChange) => void,
   ): Promise<ActiveMapping[]> {
-    checkObject(`registry.${operation}({ name, version, pids })`, o, ['name', 'version']);
+    doors[operation].check(o);
     const { name, version, operator, force, signal } = o;
     const change = { name, version, pids: checkPids(o.pids), operator };
     return this.#access.logged(operation, { ...change, force }, { signal }, (content) => {

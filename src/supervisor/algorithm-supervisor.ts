@@ -1,18 +1,16 @@
 import { throwIfAborted, type OperationOptions } from '../abort.js';
-import { checkGiven, checkObject, checkTexts } from '../arguments.js';
+import { checkTexts } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import { FramePool } from '../frames/frame-pool.js';
 import { Late } from '../late.js';
 import { showAs } from '../readable.js';
-import type { Registry } from '../registry/registry.js';
-import type { WorkerFlavour } from '../worker/types.js';
-import { systemClock, type Clock } from './clock.js';
+import { systemClock } from './clock.js';
 import type { ComparisonReport } from './comparison/comparison-report.js';
 import type { Emit } from './deployments/deployment.js';
 import type { SupervisorEngine } from './engine.js';
 import { Gate } from './deployments/gate.js';
-import { checkFlavour, checkWorkers } from './calls/inspection-request.js';
+import { doors, type AlgorithmSupervisorOptions } from './options.js';
 import { resolvePolicy, type SupervisorPolicy } from './policy.js';
 import type { ReplayOptions } from './recording/replay.js';
 import type { Recording, RecordOptions } from './recording/types.js';
@@ -27,19 +25,7 @@ import type {
   SupervisorEvents,
 } from './types.js';
 
-/** What an {@link AlgorithmSupervisor} is made of. */
-export interface AlgorithmSupervisorOptions {
-  /** Where versions and mappings are looked up. It stays the caller's: `close()` leaves it open. */
-  registry: Registry;
-  /** Where images go. One that is handed over stays the caller's. @defaultValue a pool of its own */
-  frames?: FramePool;
-  /** Adapter that runs the algorithm: the package's own SDK, or the one of this library. @defaultValue 'sdk' */
-  worker?: WorkerFlavour;
-  /** What is to differ from {@link DEFAULT_SUPERVISOR_POLICY}. */
-  policy?: Partial<SupervisorPolicy>;
-  /** Time for all waiting of its own: restarts, circuit, trials, queue. Tests hand in one that they move. @defaultValue that of the system */
-  clock?: Clock;
-}
+export type { AlgorithmSupervisorOptions } from './options.js';
 
 /**
  * Runs deployed algorithms as supervised services: pools of worker processes, one call in flight for each, restarted
@@ -60,12 +46,12 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   constructor(o: AlgorithmSupervisorOptions) {
     super();
-    checkGiven('new AlgorithmSupervisor', o, ['registry']);
+    doors.supervisor.check(o);
     this.policy = resolvePolicy(o.policy);
     const { registry, clock = systemClock } = o;
     const { gid } = this.policy;
     if (o.frames) checkReadable(o.frames, gid);
-    const flavour = checkFlavour(o.worker ?? 'sdk');
+    const flavour = o.worker ?? 'sdk';
     this.#frames = o.frames ?? new FramePool({ gid });
     this.#ownsFrames = o.frames === undefined;
     const emit: Emit = (name, ...args) => this.emit(name, ...(args as never));
@@ -94,9 +80,9 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   async start(name: string, version: string, o: { workers?: number } & OperationOptions = {}): Promise<void> {
     this.#gate.check('start');
     checkTexts('supervisor.start(name, version)', { name, version });
+    doors.start.check(o);
     throwIfAborted(o.signal, 'start');
     const { workers = this.policy.workers, signal } = o;
-    checkWorkers(workers);
     await (await this.#engine.get()).start(name, version, workers, signal);
   }
 
@@ -108,6 +94,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async stop(name: string, version: string, o: OperationOptions = {}): Promise<void> {
     checkTexts('supervisor.stop(name, version)', { name, version });
+    doors.look.check(o);
     throwIfAborted(o.signal, 'stop');
     await this.#engine.made?.stop(name, version, o.signal);
   }
@@ -122,6 +109,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   async info(name: string, version: string, o: OperationOptions = {}): Promise<AlgorithmInfo> {
     this.#gate.check('info');
     checkTexts('supervisor.info(name, version)', { name, version });
+    doors.look.check(o);
     throwIfAborted(o.signal, 'info');
     return (await this.#engine.get()).info(name, version, o.signal);
   }
@@ -154,7 +142,8 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async reset(session: { id: string }, o: OperationOptions = {}): Promise<void> {
     this.#gate.check('reset');
-    checkObject('supervisor.reset({ id })', session, ['id']);
+    doors.session.check(session);
+    doors.look.check(o);
     throwIfAborted(o.signal, 'reset');
     await this.#engine.made?.reset(session.id, o.signal);
   }
@@ -179,7 +168,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async switch(o: SwitchOptions): Promise<void> {
     this.#gate.check('switch');
-    checkObject('supervisor.switch({ name, version, pids })', o, ['name', 'version']);
+    doors.switch.check(o);
     await (await this.#engine.get()).switcher.switch(o);
   }
 
@@ -191,7 +180,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async rollback(o: RollbackOptions): Promise<void> {
     this.#gate.check('rollback');
-    checkObject('supervisor.rollback({ pid })', o, ['pid']);
+    doors.rollback.check(o);
     await (await this.#engine.get()).switcher.rollback(o);
   }
 
@@ -203,7 +192,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async shadow(o: ShadowOptions): Promise<Shadow> {
     this.#gate.check('shadow');
-    checkObject('supervisor.shadow({ name, version })', o, ['name', 'version']);
+    doors.shadow.check(o);
     return (await this.#engine.get()).onlookers.shadow(o);
   }
 
@@ -216,7 +205,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async record(o: RecordOptions): Promise<Recording> {
     this.#gate.check('record');
-    checkObject('supervisor.record({ directory })', o, ['directory']);
+    doors.record.check(o);
     return (await this.#engine.get()).onlookers.record(o);
   }
 
@@ -229,7 +218,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async replay(o: ReplayOptions): Promise<ComparisonReport> {
     this.#gate.check('replay');
-    checkObject('supervisor.replay({ directory, name, version })', o, ['directory', 'name', 'version']);
+    doors.replay.check(o);
     return (await this.#engine.get()).replay(o);
   }
 
@@ -241,6 +230,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   async resetCircuit(name: string, version: string, o: OperationOptions = {}): Promise<void> {
     this.#gate.check('resetCircuit');
     checkTexts('supervisor.resetCircuit(name, version)', { name, version });
+    doors.look.check(o);
     await this.#engine.made?.resetCircuit(name, version, o.signal);
   }
 
@@ -269,6 +259,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     request: InspectionRequest,
     o: CallOptions,
   ): Promise<InspectionResult> {
+    doors.look.check(o);
     // Without a wait where there is none: a call counts from the moment it is made.
     return (this.#engine.made ?? (await this.#engine.get())).calls.call(phase, request, o);
   }

@@ -3,30 +3,15 @@ import { checkTexts } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
 import { Late } from '../late.js';
 import { showAs } from '../readable.js';
-import { resolveLimits } from '../package/archive/limits.js';
-import { checkPolicy, type IntegrityPolicy } from '../package/integrity.js';
+import { checkPolicy } from '../package/integrity.js';
 import type { ArchiveLimits, Check, PackageInspection, ValidationReport } from '../package/types.js';
 import { VenvManager } from '../python/venv-manager.js';
 import type { ValidationContext, ValidationEngine } from './engine.js';
+import { doors, type PackageValidatorOptions } from './options.js';
 import type { OpenedPackage } from './inspect.js';
 import type { ProbeFindings, ProbeTarget } from './probe.js';
 
-/** Options of a {@link PackageValidator}. */
-export interface PackageValidatorOptions {
-  /** Interpreters and environments. @defaultValue a {@link VenvManager} of its own, made when first needed */
-  venvs?: VenvManager;
-  /** Bounds on what an archive may contain. */
-  limits?: Partial<ArchiveLimits>;
-  /** Whether `validate` runs the algorithm once. @defaultValue true */
-  smoke?: boolean;
-  /**
-   * Limit of each step of the trial run: importing and constructing, and every call.
-   * @defaultValue 120_000 for importing and constructing, which may load a model, 30_000 for a call
-   */
-  timeoutMs?: number;
-  /** Signature and wheel hashes. @defaultValue `{ mode: 'off' }` */
-  integrity?: IntegrityPolicy;
-}
+export type { PackageValidatorOptions } from './options.js';
 
 /** Events of a {@link PackageValidator}. */
 export interface PackageValidatorEvents {
@@ -51,7 +36,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
   /** @throws RunnerError `invalid_params` for a key that is no Ed25519 public key, or a limit that is none */
   constructor(options: PackageValidatorOptions = {}) {
     super();
-    resolveLimits(options.limits);
+    doors.validator.check(options);
     this.runsSmoke = options.smoke ?? true;
     const { limits, timeoutMs } = options;
     const timeouts = {
@@ -83,6 +68,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
    * `aborted`
    */
   async inspect(zip: string, o: OperationOptions = {}): Promise<PackageInspection> {
+    doors.look.check(o);
     const { inspection, archive } = await this.open(zip, o);
     await archive.close();
     return inspection;
@@ -111,6 +97,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
    */
   async validate(target: string, o: OperationOptions = {}): Promise<ValidationReport> {
     checkTexts('validator.validate(target)', { target });
+    doors.look.check(o);
     throwIfAborted(o.signal, `validation of ${target}`);
     const report = await (await this.#engine.get()).validate(target, o);
     this.emit('report', report);

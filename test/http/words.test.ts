@@ -121,7 +121,7 @@ test('a switch over HTTP has its warm-up answered first, and its trial', async (
   expect((await ask('POST', '/algorithms/switch', { json })).status).toBe(200);
   expect(supervisor.status().find(({ version }) => version === '2.0.0')?.latency.count).toBe(1);
   // The one before stays warm while the other is on trial.
-  expect(supervisor.status()).toHaveLength(2);
+  await expect.poll(() => supervisor.status()).toHaveLength(2);
   const bare = await openHttpRunner({ registry, deployer, supervisor: undefined });
   const refused = await bare.ask('POST', '/algorithms/switch', { json });
   expect(refused.status).toBe(400);

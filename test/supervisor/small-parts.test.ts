@@ -113,7 +113,7 @@ describe('the policy', () => {
     ['fatalExceptions', null],
   ])('refuses %s = %s by name', (name, value) => {
     expect(() => resolvePolicy({ [name]: value })).toThrow(
-      expect.objectContaining({ code: 'invalid_params', details: { path: name } }) as Error,
+      expect.objectContaining({ code: 'invalid_params', details: { path: `policy.${name}` } }) as Error,
     );
   });
 

@@ -7,12 +7,9 @@ export type KeepReason = PruneReport['kept'][number]['reason'];
 /** A retention rule with its defaults filled in. */
 export type ResolvedRetention = Required<Retention>;
 
-/** @throws RangeError when `keep` is not a whole number from 0. */
+/** Fills in the defaults of options that were checked. */
 export function resolveRetention(retention: Retention = {}): ResolvedRetention {
   const { keep = 3, action = 'delete', automatic = false } = retention;
-  if (!Number.isSafeInteger(keep) || keep < 0) {
-    throw new RangeError(`retention.keep must be a whole number from 0, not ${keep}`);
-  }
   return { keep, action, automatic };
 }
 

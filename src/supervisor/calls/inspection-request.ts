@@ -3,7 +3,6 @@ import { RunnerError } from '../../errors.js';
 import { checkPixels, resolveMeta } from '../../frames/image-meta.js';
 import type { ImageInput } from '../../frames/types.js';
 import { LONGEST_TIMER_MS } from '../../longest-timer.js';
-import type { WorkerFlavour } from '../../worker/types.js';
 import type { InspectionRequest } from '../types.js';
 
 /**
@@ -75,18 +74,6 @@ function checkImage(image: ImageInput, field: string): void {
   } else if (!('pixels' in image)) {
     throw invalid(field, 'must have data, encoded or be a frame', Object.keys(image));
   }
-}
-
-/** Refuses an adapter that there is not: JavaScript has no types to tell. @throws RunnerError `invalid_params` */
-export function checkFlavour(worker: unknown): WorkerFlavour {
-  if (worker === 'sdk' || worker === 'bundled') return worker;
-  throw invalid('worker', "must be 'sdk' or 'bundled'", worker);
-}
-
-/** Refuses a number of workers that cannot be. @throws RunnerError `invalid_params` */
-export function checkWorkers(workers: number): void {
-  if (Number.isInteger(workers) && workers >= 1) return;
-  throw invalid('workers', 'must be a whole number from 1', workers);
 }
 
 /** Width and height of an image, in pixels. */

@@ -1,5 +1,3 @@
-import { RunnerError } from '../../errors.js';
-import { LONGEST_TIMER_MS } from '../../longest-timer.js';
 import { LatencyWindow } from '../latency.js';
 
 /**
@@ -39,17 +37,6 @@ export const DEFAULT_PROBATION: Readonly<ProbationPolicy> = Object.freeze({
   maxErrorRate: 0.2,
   maxLatencyRatio: 3,
 });
-
-/** Least and most of each number; whole unless it is a share or a ratio. */
-const BOUNDS: Record<keyof ProbationPolicy, readonly [least: number, most: number, isWhole: boolean]> = {
-  calls: [1, Number.MAX_SAFE_INTEGER, true],
-  durationMs: [1, LONGEST_TIMER_MS, true],
-  maxCrashes: [1, Number.MAX_SAFE_INTEGER, true],
-  minCalls: [1, Number.MAX_SAFE_INTEGER, true],
-  maxTimeoutRate: [0, 1, false],
-  maxErrorRate: [0, 1, false],
-  maxLatencyRatio: [0, Infinity, false],
-};
 
 /** Answers whose median is taken, at most: it is asked for at every call. */
 const MOST_ANSWERS = 512;
@@ -143,28 +130,10 @@ export class Probation {
   }
 }
 
-/** Fills in the defaults. @throws RunnerError `invalid_params` naming the option and its bounds */
+/** Fills in the defaults of options that were checked. */
 export function resolveProbation(given: Partial<ProbationPolicy>): ProbationPolicy {
-  const entries: [string, unknown][] = Object.entries(given);
-  const known = Object.fromEntries(entries.filter(([, value]) => value !== undefined));
-  const policy: ProbationPolicy = { ...DEFAULT_PROBATION, ...known };
-  for (const [name, value] of Object.entries(policy) as [keyof ProbationPolicy, unknown][]) {
-    const fault = faultOf(BOUNDS[name], value);
-    if (fault === undefined) continue;
-    throw new RunnerError('invalid_params', `The probation's ${name} cannot be used: ${fault}`, {
-      details: { path: `probation.${name}` },
-    });
-  }
-  return policy;
-}
-
-function faultOf(
-  bounds: readonly [least: number, most: number, isWhole: boolean] | undefined,
-  value: unknown,
-): string | undefined {
-  if (!bounds) return 'there is no option of that name';
-  const [least, most, isWhole] = bounds;
-  const isWithin = typeof value === 'number' && value >= least && value <= most;
-  if (isWithin && (!isWhole || Number.isInteger(value))) return undefined;
-  return `it must be a ${isWhole ? 'whole ' : ''}number from ${least} to ${most}, not ${String(value)}`;
+  const known = Object.fromEntries(
+    Object.entries(given).filter(([, value]: [string, unknown]) => value !== undefined),
+  );
+  return { ...DEFAULT_PROBATION, ...known };
 }

@@ -1,0 +1,113 @@
+import type { Registry } from '../registry/registry.js';
+import type { VenvManager } from '../python/venv-manager.js';
+import type { PackageValidator } from '../validation/package-validator.js';
+import type { ArchiveLimits } from '../package/types.js';
+import type { Durability } from '../store/atomic-file.js';
+import type { OperationOptions } from '../abort.js';
+import {
+  abortSignal,
+  choice,
+  Door,
+  duration,
+  flag,
+  group,
+  instance,
+  must,
+  option,
+  text,
+  whole,
+} from '../options.js';
+import { limitOptions } from '../package/options.js';
+import type { DeployOptions, InstallOptions, Permissions, Retention, UninstallOptions } from './types.js';
+
+/** What a {@link Deployer} is made from. */
+export interface DeployerOptions {
+  /** The store to deploy into; it stays open when the deployer closes. */
+  registry: Registry;
+  /** Makes the environments. @defaultValue one that shares unpacked wheels in the store */
+  venvs?: VenvManager;
+  /** Inspects the packages and runs them on trial. @defaultValue one that uses `venvs` */
+  validator?: PackageValidator;
+  /** How many versions are kept. */
+  retention?: Retention;
+  /** Modes and owner of what is deployed. */
+  permissions?: Permissions;
+  /** Bounds on what a package and its wheels may contain; each one that is given comes before the validator's. */
+  limits?: Partial<ArchiveLimits>;
+  /** `none` does not wait for the disk: for tests. @defaultValue the registry's */
+  durability?: Durability;
+  /** How long to wait for another process that works on the same version. @defaultValue 30_000 */
+  lockTimeoutMs?: number;
+  /** A zip that cannot be read and changed within this time is taken for one being copied. @defaultValue 2_000 */
+  settleMs?: number;
+  /** Longest time without a byte of an upload. @defaultValue 60_000 */
+  uploadIdleMs?: number;
+  /**
+   * Compile the wheels of each new version to bytecode, after it is registered, in the background and at the lowest
+   * priority. Without it the first import does, file by file: a slower first start, and less disk for versions that are
+   * never started.
+   * @defaultValue false
+   */
+  compileBytecode?: boolean;
+}
+
+/** How to watch. */
+export interface WatchOptions extends DeployOptions {
+  /** Time between two looks at `zips/`, in milliseconds. @defaultValue 2_000 */
+  intervalMs?: number;
+  /** Install what is found. @defaultValue false */
+  install?: boolean;
+}
+
+/** The one above it stands for "none" in system calls. */
+const LARGEST_ID = 0xffff_fffe;
+
+const operation = { operator: text(), id: text(), signal: abortSignal() };
+const mode = () => option<number>('mode', 'must be a mode of a file, 0 to 0o777', isMode);
+
+/** What each call of a `Deployer` takes. */
+export const doors = {
+  deployer: new Door<DeployerOptions>('new Deployer({ registry })', {
+    registry: must(instance('a Registry (await Registry.open(root))', 'resolve', 'register')),
+    venvs: instance('a VenvManager', 'select', 'create'),
+    validator: instance('a PackageValidator', 'inspect', 'validate'),
+    retention: group<Retention>({
+      keep: whole(0, 1_000_000),
+      action: choice('archive', 'delete'),
+      automatic: flag(),
+    }),
+    permissions: group<Permissions>({
+      ...{ seal: flag(), fileMode: mode(), folderMode: mode() },
+      ...{ uid: whole(0, LARGEST_ID), gid: whole(0, LARGEST_ID) },
+    }),
+    limits: limitOptions(),
+    durability: choice('full', 'none'),
+    lockTimeoutMs: duration(),
+    settleMs: duration(),
+    uploadIdleMs: duration(1),
+    compileBytecode: flag(),
+  }),
+  look: new Door<OperationOptions>('deployer: the last argument', { signal: abortSignal() }),
+  watch: new Door<WatchOptions>('deployer.watch(options)', {
+    ...operation,
+    intervalMs: duration(1),
+    install: flag(),
+  }),
+  install: new Door<InstallOptions>('deployer.install(zip, options)', {
+    ...operation,
+    force: flag(),
+    fileName: text(),
+  }),
+  uninstall: new Door<UninstallOptions>('deployer.uninstall(name, version, options)', {
+    ...operation,
+    force: flag(),
+  }),
+  prune: new Door<DeployOptions & { name?: string }>('deployer.prune(options)', {
+    ...operation,
+    name: text(),
+  }),
+};
+
+function isMode(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0o777;
+}

@@ -1,0 +1,26 @@
+import { Door, flag, text, whole } from '../options.js';
+
+/** Options of a {@link FramePool}. */
+export interface FramePoolOptions {
+  /** Folder to make the pool's own folder in. @defaultValue `/dev/shm`, else the temp dir */
+  directory?: string;
+  /** Bytes that frames may take: whole, above 0. @defaultValue 512 MiB, or three quarters of what is free if that is less */
+  maxBytes?: number;
+  /**
+   * Whether to map frames into memory where `koffi` is installed: on Linux, in `/dev/shm` or on a disk with a file
+   * system that writes files in place (ext4, XFS). @defaultValue true
+   */
+  mapped?: boolean;
+  /** Group that may read the frames: that of workers that run as another user (POSIX). @defaultValue nobody but the host's user */
+  gid?: number;
+}
+
+/** What each call of a `FramePool` takes. */
+export const doors = {
+  framePool: new Door<FramePoolOptions>('new FramePool(options)', {
+    directory: text(),
+    maxBytes: whole(1),
+    mapped: flag(),
+    gid: whole(0, 0xffff_fffe),
+  }),
+};

@@ -1,0 +1,42 @@
+import type { OperationOptions } from '../abort.js';
+import { abortSignal, choice, Door, duration, option } from '../options.js';
+
+/** Options of {@link VenvManager}. */
+export interface VenvManagerOptions {
+  /**
+   * Interpreters to use: paths, folders of installations or command names, best first. Nothing else is looked at then.
+   * @defaultValue those found on `PATH`, of pyenv, and by the `py` launcher on Windows
+   */
+  python?: string | string[];
+  /**
+   * `link` shares unpacked wheels between environments where the file system lets it; `pip` gives each its own copy.
+   * @defaultValue 'pip'
+   */
+  installer?: 'pip' | 'link';
+  /**
+   * Folder of unpacked wheels that environments share; `false` for none: each environment then has its own.
+   * @defaultValue that of the store it first deploys into, `<root>/algorithms/.wheels`; none without a `Deployer`
+   */
+  wheelStore?: string | false;
+  /** Longest time for one creation or installation, in milliseconds. @defaultValue 600_000 */
+  timeoutMs?: number;
+}
+
+/** What each call of a `VenvManager` takes. */
+export const doors = {
+  venvManager: new Door<VenvManagerOptions>('new VenvManager(options)', {
+    python: option('python', 'must be a path or a list of paths', isPaths),
+    installer: choice('pip', 'link'),
+    wheelStore: option('folder', 'must be a folder or false', (value) => value === false || isPath(value)),
+    timeoutMs: duration(1),
+  }),
+  look: new Door<OperationOptions>('venvs: the last argument', { signal: abortSignal() }),
+};
+
+function isPath(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
+}
+
+function isPaths(value: unknown): boolean {
+  return isPath(value) || (Array.isArray(value) && value.every(isPath));
+}

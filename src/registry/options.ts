@@ -1,0 +1,54 @@
+import type { Durability } from '../store/atomic-file.js';
+import type { PackageState } from './types.js';
+import type { OperationOptions } from '../abort.js';
+import { abortSignal, choice, Door, duration, flag, name, productId, productIds, text } from '../options.js';
+import type { MappingChange } from './mappings.js';
+
+/** Options of {@link Registry.open}. */
+export interface RegistryOptions extends OperationOptions {
+  /** `none` does not wait for the disk: for tests. @defaultValue 'full' */
+  durability?: Durability;
+  /** How often a change by another process is looked for. @defaultValue 500 */
+  pollMs?: number;
+  /** How long to wait for another process that holds the store. @defaultValue 30_000 */
+  lockTimeoutMs?: number;
+}
+
+/** Which deployed versions to list. */
+export interface RegistryFilter {
+  /** Versions of this package alone. */
+  name?: string;
+  /** Versions in this state alone. */
+  state?: PackageState;
+}
+
+const change = {
+  ...{ name: name(), version: name(), pids: productIds() },
+  ...{ operator: text(), force: flag(), signal: abortSignal() },
+};
+
+/** What each call of a `Registry` takes. */
+export const doors = {
+  open: new Door<RegistryOptions>('Registry.open(root, options)', {
+    durability: choice('full', 'none'),
+    pollMs: duration(1),
+    lockTimeoutMs: duration(),
+    signal: abortSignal(),
+  }),
+  list: new Door<RegistryFilter>('registry.list(filter)', {
+    name: text(),
+    state: choice('discovered', 'validated', 'deployed', 'running', 'executing', 'invalid', 'stopped'),
+  }),
+  look: new Door<OperationOptions>('registry: the last argument', { signal: abortSignal() }),
+  activate: new Door<MappingChange & OperationOptions>('registry.activate({ name, version, pids })', change),
+  switch: new Door<MappingChange & OperationOptions>('registry.switch({ name, version, pids })', change),
+  deactivate: new Door<{ pids: string[]; operator?: string } & OperationOptions>(
+    'registry.deactivate({ pids })',
+    {
+      ...{ pids: productIds(), operator: text(), signal: abortSignal() },
+    },
+  ),
+  rollback: new Door<{ pid: string; operator?: string } & OperationOptions>('registry.rollback({ pid })', {
+    ...{ pid: productId(), operator: text(), signal: abortSignal() },
+  }),
+};

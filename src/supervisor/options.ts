@@ -1,0 +1,138 @@
+import type { FramePool } from '../frames/frame-pool.js';
+import type { Registry } from '../registry/registry.js';
+import type { WorkerFlavour } from '../worker/types.js';
+import type { Clock } from './clock.js';
+import type { SupervisorPolicy } from './policy-options.js';
+import type { OperationOptions } from '../abort.js';
+import {
+  abortSignal,
+  callback,
+  choice,
+  Door,
+  duration,
+  flag,
+  group,
+  instance,
+  must,
+  name,
+  number,
+  option,
+  productId,
+  productIds,
+  text,
+  texts,
+  whole,
+} from '../options.js';
+import type { ImageInput } from '../frames/types.js';
+import type { VersionRef } from '../package/types.js';
+import type { ShadowOptions } from './onlookers/shadow-types.js';
+import { policyOptions } from './policy-options.js';
+import type { ReplayOptions } from './recording/replay.js';
+import type { RecordOptions } from './recording/types.js';
+import type { ProbationPolicy } from './switching/probation.js';
+import type { RollbackOptions, SwitchOptions, WarmUp } from './switching/types.js';
+
+/** What an {@link AlgorithmSupervisor} is made of. */
+export interface AlgorithmSupervisorOptions {
+  /** Where versions and mappings are looked up. It stays the caller's: `close()` leaves it open. */
+  registry: Registry;
+  /** Where images go. One that is handed over stays the caller's. @defaultValue a pool of its own */
+  frames?: FramePool;
+  /** Adapter that runs the algorithm: the package's own SDK, or the one of this library. @defaultValue 'sdk' */
+  worker?: WorkerFlavour;
+  /** What is to differ from {@link DEFAULT_SUPERVISOR_POLICY}. */
+  policy?: Partial<SupervisorPolicy>;
+  /** Time for all waiting of its own: restarts, circuit, trials, queue. Tests hand in one that they move. @defaultValue that of the system */
+  clock?: Clock;
+}
+
+const version = { name: name(), version: name() };
+const image = () =>
+  option<ImageInput>('image', 'must be an image', (value) => typeof value === 'object' && value !== null);
+
+const warmUp = () =>
+  group<WarmUp>({
+    image: must(image()),
+    guideImage: image(),
+    stepIndex: whole(0),
+    stepDesc: text(),
+    userParams: record(),
+    calls: whole(1, 1_000_000),
+  });
+
+const probation = () =>
+  group<Partial<ProbationPolicy>>({
+    calls: whole(1),
+    durationMs: duration(1),
+    maxCrashes: whole(1),
+    minCalls: whole(1),
+    maxTimeoutRate: number(0, 1),
+    maxErrorRate: number(0, 1),
+    maxLatencyRatio: number(0, Infinity),
+  });
+
+/** What each call of an `AlgorithmSupervisor` takes. */
+export const doors = {
+  supervisor: new Door<AlgorithmSupervisorOptions>('new AlgorithmSupervisor({ registry })', {
+    registry: must(instance('a Registry (await Registry.open(root))', 'resolve', 'use')),
+    frames: instance('a FramePool', 'open', 'lease', 'send'),
+    worker: choice('sdk', 'bundled'),
+    policy: policyOptions(),
+    clock: instance('a Clock', 'now', 'after'),
+  }),
+  start: new Door<{ workers?: number } & OperationOptions>('supervisor.start(name, version, { workers })', {
+    ...{ workers: whole(1, 1_024), signal: abortSignal() },
+  }),
+  look: new Door<OperationOptions>('supervisor: the last argument', { signal: abortSignal() }),
+  session: new Door<{ id: string }>('supervisor.reset({ id })', { id: name() }),
+  switch: new Door<SwitchOptions>('supervisor.switch({ name, version, pids })', {
+    ...version,
+    pids: productIds(),
+    operator: text(),
+    probation: probation(),
+    warmUp: warmUp(),
+    force: flag(),
+    signal: abortSignal(),
+  }),
+  rollback: new Door<RollbackOptions>('supervisor.rollback({ pid })', {
+    pid: productId(),
+    to: group<VersionRef>(version),
+    operator: text(),
+    warmUp: warmUp(),
+    force: flag(),
+    signal: abortSignal(),
+  }),
+  shadow: new Door<ShadowOptions>('supervisor.shadow({ name, version })', {
+    ...version,
+    pids: texts(),
+    share: option('share', 'must be a number above 0 and up to 1', isShare),
+    workers: whole(1, 1_024),
+    maxPending: whole(1, 1_000_000),
+    minIou: number(0, 1),
+    signal: abortSignal(),
+  }),
+  record: new Door<RecordOptions>('supervisor.record({ directory })', {
+    directory: name(),
+    pids: texts(),
+    maxBytes: whole(1),
+    maxPending: whole(1, 1_000_000),
+    signal: abortSignal(),
+  }),
+  replay: new Door<ReplayOptions>('supervisor.replay({ directory, name, version })', {
+    ...version,
+    directory: name(),
+    minIou: number(0, 1),
+    onProgress: callback(),
+    signal: abortSignal(),
+  }),
+};
+
+function record() {
+  return option<Record<string, unknown>>('record', 'must be an object', (value) => {
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+  });
+}
+
+function isShare(value: unknown): boolean {
+  return typeof value === 'number' && value > 0 && value <= 1;
+}

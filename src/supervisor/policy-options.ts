@@ -1,0 +1,131 @@
+import type { RestartOptions } from './pool/restart-policy.js';
+import { duration, flag, group, number, option, texts, whole, type Option } from '../options.js';
+import { MAX_FRAME_CEILING } from '../worker/frame-codec.js';
+import type { WorkerLimits, WorkerResources } from '../worker/types.js';
+
+/** How deployments are supervised. Times that the worker protocol's specification gives are its defaults. */
+export interface SupervisorPolicy extends RestartOptions {
+  /** Workers of a deployment that is started without saying how many. @defaultValue 1 */
+  workers: number;
+  /** Workers kept ready beyond that, to step in for one that fails. @defaultValue 0 */
+  warmSpares: number;
+  /** Calls of one deployment that may wait for a worker; the next one is `queue_full`. @defaultValue 64 */
+  maxQueue: number;
+  /** Whether a call starts the deployment it needs. Otherwise it is `not_initialized` before `start()`. @defaultValue true */
+  lazyStart: boolean;
+
+  /** Limit of `preExecute`, from the request to the answer. @defaultValue 3_000 */
+  preTimeoutMs: number;
+  /** Limit of `execute`, from the request to the answer. @defaultValue 5_000 */
+  executeTimeoutMs: number;
+  /** Limit of `info` and `reset`. @defaultValue 5_000 */
+  infoTimeoutMs: number;
+  /**
+   * Limit of one attempt. Without it an attempt may take what is left of the call's time, so that a timeout leaves
+   * none for another. @defaultValue none
+   */
+  attemptTimeoutMs: number | undefined;
+
+  /** Further attempts of a call that failed. @defaultValue 2 */
+  retries: number;
+  /** Retry a call whose attempt timed out. @defaultValue true */
+  retryTimeouts: boolean;
+  /** Retry a call whose worker left, or lost its heartbeat. @defaultValue true */
+  retryCrashes: boolean;
+  /** `error_code`s of an algorithm that are worth another attempt. @defaultValue none: the two tables in use disagree */
+  recoverableCodes: readonly string[];
+  /** Python exceptions worth another attempt; only the bundled worker names them. @defaultValue `RecoverableError`, `GPUOutOfMemoryError` */
+  recoverableExceptions: readonly string[];
+  /**
+   * Python exceptions after which a worker is not to be called again; only the bundled worker names them. The answer is
+   * passed on and not retried, and a fresh process takes the place. @defaultValue `FatalError`
+   */
+  fatalExceptions: readonly string[];
+
+  /** A worker that stood this long without failing has proven itself. @defaultValue 10_000 */
+  stableMs: number;
+  /** Replace a worker after so many calls. @defaultValue never */
+  recycleAfterCalls: number | undefined;
+  /** Replace a worker whose resident memory has grown past this (Linux). @defaultValue never */
+  recycleAboveBytes: number | undefined;
+
+  /** Limits of a worker by themselves: hello, load, shutdown, heartbeat, largest frame. */
+  limits: Partial<WorkerLimits>;
+  /** Limits on what a worker may take, applied before the algorithm's code runs (POSIX). @defaultValue none */
+  resources: WorkerResources | undefined;
+  /**
+   * User that workers run as (POSIX; the host must have the right to, as root has). It must be able to read the store, the
+   * interpreter and this library. A `FramePool` that is handed over must have the same `gid`.
+   * @defaultValue the host's own
+   */
+  uid: number | undefined;
+  /** Group that workers run as. @defaultValue `uid`, where that is given */
+  gid: number | undefined;
+  /** Variables added to the allow-listed environment of workers. @defaultValue none */
+  env: Readonly<Record<string, string>>;
+}
+
+/** The one above it stands for "none" in system calls. */
+const LARGEST_ID = 0xffff_fffe;
+
+/** The rules of a supervisor's policy: least and most of each number, and what else each option must be. */
+export function policyOptions(): Option<Partial<SupervisorPolicy> | undefined> {
+  return group<Partial<SupervisorPolicy>>({
+    workers: whole(1, 1_024),
+    warmSpares: whole(0, 1_024),
+    maxQueue: whole(0, 1_000_000),
+    lazyStart: flag(),
+    preTimeoutMs: duration(1),
+    executeTimeoutMs: duration(1),
+    infoTimeoutMs: duration(1),
+    attemptTimeoutMs: duration(1),
+    retries: whole(0, 100),
+    retryTimeouts: flag(),
+    retryCrashes: flag(),
+    recoverableCodes: texts(),
+    recoverableExceptions: texts(),
+    fatalExceptions: texts(),
+    maxRestarts: whole(0, 1_000_000),
+    maxCrashes: whole(1, 1_000_000),
+    crashWindowMs: duration(1),
+    backoffMs: duration(),
+    maxBackoffMs: duration(),
+    backoffJitter: number(0, 1),
+    coolDownMs: duration(),
+    stableMs: duration(1),
+    recycleAfterCalls: whole(1),
+    recycleAboveBytes: whole(1),
+    limits: limits(),
+    resources: resources(),
+    uid: whole(0, LARGEST_ID),
+    gid: whole(0, LARGEST_ID),
+    env: option('environment', 'must be an object of texts', isEnvironment),
+  });
+}
+
+function limits() {
+  return group<Partial<WorkerLimits>>({
+    helloMs: duration(1),
+    loadMs: duration(1),
+    preMs: duration(1),
+    executeMs: duration(1),
+    infoMs: duration(1),
+    shutdownMs: duration(1),
+    heartbeatIntervalMs: duration(1),
+    heartbeatGraceMs: duration(1),
+    maxFrameBytes: whole(1, MAX_FRAME_CEILING),
+  });
+}
+
+function resources() {
+  return group<WorkerResources>({
+    addressSpaceBytes: whole(1),
+    openFiles: whole(1, 0x7fff_ffff),
+    nice: whole(-20, 19),
+  });
+}
+
+function isEnvironment(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((one) => typeof one === 'string');
+}

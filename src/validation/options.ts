@@ -1,0 +1,38 @@
+import type { VenvManager } from '../python/venv-manager.js';
+import type { ArchiveLimits } from '../package/types.js';
+import type { OperationOptions } from '../abort.js';
+import { abortSignal, choice, Door, duration, flag, group, instance, must, option } from '../options.js';
+import { limitOptions } from '../package/options.js';
+import type { IntegrityPolicy } from '../package/integrity.js';
+
+/** Options of a {@link PackageValidator}. */
+export interface PackageValidatorOptions {
+  /** Interpreters and environments. @defaultValue a {@link VenvManager} of its own, made when first needed */
+  venvs?: VenvManager;
+  /** Bounds on what an archive may contain. */
+  limits?: Partial<ArchiveLimits>;
+  /** Whether `validate` runs the algorithm once. @defaultValue true */
+  smoke?: boolean;
+  /**
+   * Limit of each step of the trial run: importing and constructing, and every call.
+   * @defaultValue 120_000 for importing and constructing, which may load a model, 30_000 for a call
+   */
+  timeoutMs?: number;
+  /** Signature and wheel hashes. @defaultValue `{ mode: 'off' }` */
+  integrity?: IntegrityPolicy;
+}
+
+/** What each call of a `PackageValidator` takes. */
+export const doors = {
+  validator: new Door<PackageValidatorOptions>('new PackageValidator(options)', {
+    venvs: instance('a VenvManager', 'select', 'create'),
+    limits: limitOptions(),
+    smoke: flag(),
+    timeoutMs: duration(1),
+    integrity: group<IntegrityPolicy>({
+      mode: must(choice('off', 'lenient', 'strict')),
+      publicKeys: option('keys', 'must be a list of keys', (value) => Array.isArray(value)),
+    }),
+  }),
+  look: new Door<OperationOptions>('validator: the last argument', { signal: abortSignal() }),
+};

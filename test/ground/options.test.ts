@@ -1,0 +1,181 @@
+import { inspect } from 'node:util';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { doors as deployDoors } from '../../src/deploy/options.js';
+import { doors as frameDoors } from '../../src/frames/options.js';
+import {
+  AlgorithmSupervisor,
+  Deployer,
+  FramePool,
+  PackageValidator,
+  Registry,
+  VenvManager,
+} from '../../src/index.js';
+import type { Door } from '../../src/options.js';
+import { doors as pythonDoors } from '../../src/python/options.js';
+import { doors as registryDoors } from '../../src/registry/options.js';
+import { doors as supervisorDoors } from '../../src/supervisor/options.js';
+import { doors as validationDoors } from '../../src/validation/options.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+
+/** Values that no option of a rule may take: eleven of each. */
+const promise = Promise.resolve('1');
+const BAD: Record<string, readonly unknown[]> = {
+  whole: [NaN, -1e9, Infinity, -Infinity, 0.5, '1', null, true, [], {}, promise],
+  number: [NaN, -1e9, -Infinity, '0.5', null, true, [], {}, promise, () => 1, 10n],
+  duration: [NaN, -1, Infinity, -Infinity, 2 ** 31, '1', null, true, [], {}, promise],
+  flag: ['true', '', 0, 1, null, NaN, [], {}, promise, () => true, 'no'],
+  text: ['', 0, 1, NaN, null, true, [], {}, promise, () => 'x', ['x']],
+  texts: ['', 'x', 0, NaN, null, true, {}, [''], [1], [null], promise],
+  productIds: ['', 'A', 0, NaN, null, true, {}, [1], [null], [['A']], promise],
+  productId: [0, 1, NaN, null, true, [], {}, ['A'], promise, () => 'A', 10n],
+  choice: ['ful', '', 0, 1, NaN, null, true, [], {}, promise, ['full']],
+  signal: ['', 'x', 0, 1, NaN, null, true, [], {}, promise, new AbortController()],
+  instance: ['', 'x', 0, 1, NaN, null, true, [], {}, promise, () => ({})],
+  callback: ['', 'x', 0, 1, NaN, null, true, [], {}, promise, new Map()],
+  group: ['', 'x', 0, 1, NaN, null, true, [], promise, { noSuchOption: 1 }, () => ({})],
+  mode: [NaN, -1, Infinity, 0.5, 0o1000, '755', null, true, [], {}, promise],
+  keys: ['', 'x', 0, 1, NaN, null, true, {}, promise, () => [], 10n],
+  environment: ['', 'x', 0, 1, NaN, null, true, [], { A: 1 }, { A: null }, { A: ['x'] }],
+  python: ['', 0, 1, NaN, null, true, {}, [''], [1], promise, () => 'python3'],
+  folder: ['', 0, 1, NaN, null, true, [], {}, promise, () => 'x', ['x']],
+  image: ['', 'x', 0, 1, NaN, null, true, undefined, 10n, Symbol('x'), () => ({})],
+  record: ['', 'x', 0, 1, NaN, null, true, [], [{}], 10n, () => ({})],
+  share: [NaN, -1, 0, 1.1, Infinity, '0.5', null, true, [], {}, promise],
+};
+
+/** A door, what it takes beside the option that is bad, and how it is called. */
+interface Call {
+  shape: Record<string, Rule>;
+  base: object;
+  make: (o: object) => unknown;
+}
+
+function on<T extends object>(door: Door<T>, base: object, make: (o: T) => unknown): Call {
+  const shape = door.shape as unknown as Record<string, Rule>;
+  return {
+    shape,
+    base,
+    make: (o) => make(o as T),
+  };
+}
+
+async function openAll(): Promise<Record<string, Call>> {
+  const root = await temporaryFolder();
+  const registry = await Registry.open(root, { durability: 'none' });
+  const deployer = new Deployer({ registry });
+  const supervisor = new AlgorithmSupervisor({ registry });
+  const [validator, venvs] = [new PackageValidator(), new VenvManager()];
+  onTestFinished(async () => {
+    for (const opened of [supervisor, deployer, registry]) await opened.close();
+  });
+  const version = { name: 'sample', version: '1' };
+  return {
+    'Registry.open': on(registryDoors.open, {}, (o) => Registry.open(root, o)),
+    'registry.list filter': on(registryDoors.list, {}, (o) => registry.list(o)),
+    'registry.list': on(registryDoors.look, {}, (o) => registry.list({}, o)),
+    'registry.get': on(registryDoors.look, {}, (o) => registry.get('a', '1', o)),
+    'registry.active': on(registryDoors.look, {}, (o) => registry.active(o)),
+    'registry.resolve': on(registryDoors.look, {}, (o) => registry.resolve('A', o)),
+    'registry.activate': on(registryDoors.activate, { ...version, pids: ['A'] }, (o) => registry.activate(o)),
+    'registry.switch': on(registryDoors.switch, { ...version, pids: ['A'] }, (o) => registry.switch(o)),
+    'registry.deactivate': on(registryDoors.deactivate, { pids: ['A'] }, (o) => registry.deactivate(o)),
+    'registry.rollback': on(registryDoors.rollback, { pid: 'A' }, (o) => registry.rollback(o)),
+    'new Deployer': on(deployDoors.deployer, { registry }, (o) => new Deployer(o)),
+    'deployer.scan': on(deployDoors.look, {}, (o) => deployer.scan(o)),
+    'deployer.watch': on(deployDoors.watch, {}, (o) => deployer.watch(o)),
+    'deployer.install': on(deployDoors.install, {}, (o) => deployer.install('none.zip', o)),
+    'deployer.uninstall': on(deployDoors.uninstall, {}, (o) => deployer.uninstall('a', '1', o)),
+    'deployer.prune': on(deployDoors.prune, {}, (o) => deployer.prune(o)),
+    'deployer.recover': on(deployDoors.look, {}, (o) => deployer.recover(o)),
+    'deployer.verify': on(deployDoors.look, {}, (o) => deployer.verify('a', '1', o)),
+    'new PackageValidator': on(validationDoors.validator, {}, (o) => new PackageValidator(o)),
+    'validator.inspect': on(validationDoors.look, {}, (o) => validator.inspect('none.zip', o)),
+    'validator.validate': on(validationDoors.look, {}, (o) => validator.validate('none.zip', o)),
+    'new VenvManager': on(pythonDoors.venvManager, {}, (o) => new VenvManager(o)),
+    'venvs.interpreters': on(pythonDoors.look, {}, (o) => venvs.interpreters(o)),
+    'new FramePool': on(frameDoors.framePool, {}, (o) => new FramePool(o)),
+    'new AlgorithmSupervisor': on(
+      supervisorDoors.supervisor,
+      { registry },
+      (o) => new AlgorithmSupervisor(o),
+    ),
+    'supervisor.start': on(supervisorDoors.start, {}, (o) => supervisor.start('a', '1', o)),
+    'supervisor.stop': on(supervisorDoors.look, {}, (o) => supervisor.stop('a', '1', o)),
+    'supervisor.info': on(supervisorDoors.look, {}, (o) => supervisor.info('a', '1', o)),
+    'supervisor.reset': on(supervisorDoors.session, { id: 's' }, (o) => supervisor.reset(o)),
+    'supervisor.execute': on(supervisorDoors.look, {}, (o) => supervisor.execute({} as never, o)),
+    'supervisor.switch': on(supervisorDoors.switch, { ...version, pids: ['A'] }, (o) => supervisor.switch(o)),
+    'supervisor.rollback': on(supervisorDoors.rollback, { pid: 'A' }, (o) => supervisor.rollback(o)),
+    'supervisor.shadow': on(supervisorDoors.shadow, version, (o) => supervisor.shadow(o)),
+    'supervisor.record': on(supervisorDoors.record, { directory: root }, (o) => supervisor.record(o)),
+    'supervisor.replay': on(supervisorDoors.replay, { ...version, directory: root }, (o) =>
+      supervisor.replay(o),
+    ),
+  };
+}
+
+interface Rule {
+  rule: string;
+  shape?: Record<string, Rule>;
+}
+
+/** Each option of a door with its path, those of groups included. */
+function optionsOf(
+  shape: Record<string, Rule>,
+  path: readonly string[] = [],
+): [path: string[], rule: Rule][] {
+  return Object.entries(shape).flatMap(([key, rule]) => {
+    const here = [...path, key];
+    return [[here, rule] as [string[], Rule], ...(rule.shape ? optionsOf(rule.shape, here) : [])];
+  });
+}
+
+/** `{ a: { b: value } }` for the path a, b. */
+function nested(path: readonly string[], value: unknown): object {
+  return path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as object;
+}
+
+async function failureOf(call: () => unknown): Promise<unknown> {
+  try {
+    await call();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+describe('every option of every door', () => {
+  test('refuses eleven bad values each, and an unknown name, by its path', async () => {
+    let count = 0;
+    for (const [what, { shape, base, make }] of Object.entries(await openAll())) {
+      for (const [path, { rule }] of optionsOf(shape)) {
+        const bad = BAD[rule];
+        if (!bad) throw new Error(`${what}: no bad values are known for the rule ${rule}`);
+        expect(bad).toHaveLength(11);
+        for (const value of bad) {
+          if (value === undefined) continue; // of an option that may be left out that is no value
+          const failure = await failureOf(() => make({ ...base, ...nested(path, value) }));
+          const said = `${what} ${path.join('.')} = ${inspect(value)}`;
+          expect(failure, said).toMatchObject({ name: 'RunnerError', code: 'invalid_params' });
+          expect((failure as { details: { path: string } }).details.path, said).toContain(path[0]);
+          count++;
+        }
+      }
+      const unknown = await failureOf(() => make({ ...base, sginal: 1 }));
+      expect(unknown, what).toMatchObject({ code: 'invalid_params', details: { path: 'sginal' } });
+    }
+    expect(count).toBeGreaterThan(1_000);
+  });
+
+  test('a mistyped name is answered with the nearest one', async () => {
+    const registry = await Registry.open(await temporaryFolder(), { durability: 'none' });
+    onTestFinished(() => registry.close());
+    const policy: object = { excuteTimeoutMs: 5 };
+    expect(() => new AlgorithmSupervisor({ registry, policy })).toThrow(/Did you mean executeTimeoutMs\?/);
+  });
+
+  test('a registry that was not awaited is named as that', () => {
+    const registry = Promise.resolve() as never;
+    expect(() => new Deployer({ registry })).toThrow(/registry .*not a Promise: is an await missing\?/);
+  });
+});
