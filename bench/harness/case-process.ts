@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Unavailable } from './case.js';
+import { removeShared } from './shared-names.js';
 import type { CaseArguments, Order, Reply } from './messages.js';
 
 /** How much of what a case printed is kept for its error. */
@@ -100,6 +101,7 @@ export class CaseProcess {
     await exited;
     living.delete(this);
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+    await removeShared(this.#folder);
   }
 
   #end(why: string): void {

@@ -1,0 +1,156 @@
+/** The library beside others that do the same work: the mean of a part of a picture, asked for from Node. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BenchCase, BenchContext, Contestant, OpenContestant } from '../harness/case.js';
+import { each, median, percentile, timed } from '../harness/statistics.js';
+import { handWrittenFiles, rawPipe } from '../peers/by-hand.js';
+import { fastApi } from '../peers/fastapi.js';
+import { oursCopied, oursInPlace, oursSdk } from '../peers/ours.js';
+import { checked, LARGE, picturesOf, SMALL, type Peer } from '../peers/peer.js';
+import { pythonShell } from '../peers/python-shell.js';
+import { ringCopied, ringInPlace } from '../peers/ring.js';
+import { thinHost } from '../peers/thin-host.js';
+import { triton } from '../peers/triton.js';
+
+const PEERS: readonly Peer[] = [
+  ...[oursInPlace, oursCopied, oursSdk],
+  ...[ringInPlace, ringCopied, thinHost, handWrittenFiles, rawPipe, pythonShell, fastApi, triton],
+];
+
+/** A call each 50 ms: what a station makes. */
+const PACE_MS = 50;
+
+/** A contestant for each peer; each inspects pictures of one size, all different, in turn. */
+function contestants(
+  context: BenchContext,
+  options: { size: typeof SMALL; workers?: number; pictures?: number },
+  round: (calls: readonly (() => Promise<void>)[]) => Promise<Record<string, number>>,
+): Record<string, OpenContestant> {
+  const { size, workers = 1, pictures: count = 3 } = options;
+  const pictures = picturesOf(size, count);
+  const open = (peer: Peer) => async (): Promise<Contestant> => {
+    await peer.prepare(context);
+    const running = await peer.start(context, workers);
+    const inspects = await running.load(pictures);
+    const calls = inspects.map((inspect, n) => {
+      const picture = pictures[n];
+      if (!picture) throw new Error('a peer gives one call for each picture');
+      return checked(inspect, picture);
+    });
+    for (let n = 0; n < (context.quick ? 1 : 10); n++) for (const call of calls) await call();
+    return { round: () => round(calls), close: running.close };
+  };
+  return Object.fromEntries(PEERS.map((peer) => [peer.name, open(peer)]));
+}
+
+/** CPU time of this process in milliseconds: that of the host, without the workers. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+}
+
+function oneAfterTheOther(name: string, size: typeof SMALL, most: number): BenchCase {
+  const first = { contestant: oursInPlace.name, figure: 'p50' };
+  return {
+    name: `peers/call-${name}`,
+    measures: `One call after the other with a picture of ${size.width} x ${size.height}`,
+    figures: { p50: { unit: 'ms' }, p99: { unit: 'ms' }, hostCpu: { unit: 'ms' } },
+    bars: [
+      { ...first, over: thinHost.name, atMost: 1.5 },
+      { ...first, over: handWrittenFiles.name, atMost: 1 },
+      { ...first, over: triton.name, atMost: 1 },
+    ],
+    rounds: 7,
+    limitSeconds: 600,
+    open: (context) =>
+      Promise.resolve(
+        contestants(context, { size }, async (calls) => {
+          const before = cpuMs();
+          const count = context.quick ? 15 : most;
+          const samples = await each(count, (n) => calls[n % calls.length]?.());
+          const hostCpu = (cpuMs() - before) / count;
+          return { p50: median(samples), p99: percentile(samples, 0.99), hostCpu };
+        }),
+      ),
+  };
+}
+
+const paced: BenchCase = {
+  name: 'peers/paced',
+  measures: `20 calls a second with a picture of ${LARGE.width} x ${LARGE.height}: what was warm has gone cold in between`,
+  figures: { p50: { unit: 'ms' }, p90: { unit: 'ms' }, hostCpu: { unit: 'ms' } },
+  bars: [{ figure: 'p50', contestant: oursInPlace.name, over: handWrittenFiles.name, atMost: 1 }],
+  rounds: 5,
+  limitSeconds: 600,
+  open: (context) =>
+    Promise.resolve(
+      contestants(context, { size: LARGE }, async (calls) => {
+        const samples: number[] = [];
+        let host = 0;
+        for (let n = 0; n < (context.quick ? 4 : 20); n++) {
+          const before = cpuMs();
+          const took = await timed(() => calls[n % calls.length]?.());
+          host += cpuMs() - before;
+          samples.push(took);
+          await sleep(Math.max(0, PACE_MS - took));
+        }
+        return { p50: median(samples), p90: percentile(samples, 0.9), hostCpu: host / samples.length };
+      }),
+    ),
+};
+
+const parallel: BenchCase = {
+  name: 'peers/parallel',
+  measures: `Four callers at once at two workers with pictures of ${LARGE.width} x ${LARGE.height}`,
+  figures: { throughput: { unit: 'calls/s', better: 'higher' }, p99: { unit: 'ms' } },
+  bars: [
+    { figure: 'throughput', contestant: oursInPlace.name, over: handWrittenFiles.name, atLeast: 1 },
+    { figure: 'throughput', contestant: oursInPlace.name, over: triton.name, atLeast: 1 },
+  ],
+  limitSeconds: 600,
+  open: (context) =>
+    Promise.resolve(
+      contestants(context, { size: LARGE, workers: 2, pictures: 4 }, async (calls) => {
+        const count = context.quick ? 5 : 100;
+        const startedAt = performance.now();
+        const samples = await Promise.all(calls.map((call) => each(count, call)));
+        const seconds = (performance.now() - startedAt) / 1_000;
+        return { throughput: (count * calls.length) / seconds, p99: percentile(samples.flat(), 0.99) };
+      }),
+    ),
+};
+
+const coldStart: BenchCase = {
+  name: 'peers/cold-start',
+  measures: 'From the start of one worker to its first answer, all being installed',
+  figures: { time: { unit: 'ms' } },
+  bars: [
+    { figure: 'time', contestant: oursCopied.name, over: rawPipe.name, atMost: 1.5 },
+    { figure: 'time', contestant: oursCopied.name, over: triton.name, atMost: 1 },
+  ],
+  limitSeconds: 600,
+  open: (context) => {
+    const [picture] = picturesOf(SMALL, 1);
+    if (!picture) throw new Error('there is no picture');
+    const open = (peer: Peer) => async (): Promise<Contestant> => {
+      await peer.prepare(context);
+      return {
+        round: async () => {
+          const startedAt = performance.now();
+          const running = await peer.start(context, 1);
+          const [inspect] = await running.load([picture]);
+          if (inspect) await checked(inspect, picture)();
+          const time = performance.now() - startedAt;
+          await running.close();
+          return { time };
+        },
+      };
+    };
+    return Promise.resolve(Object.fromEntries(PEERS.map((peer) => [peer.name, open(peer)])));
+  },
+};
+
+export const cases: BenchCase[] = [
+  oneAfterTheOther('small', SMALL, 300),
+  oneAfterTheOther('large', LARGE, 150),
+  ...[paced, parallel, coldStart],
+];

@@ -1,0 +1,51 @@
+/** Our bundled worker and frame pool under a host of some thirty lines: no routing, queue, deadline, contract, retry. */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { Unavailable } from '../harness/case.js';
+import { BareAdapter } from '../support/adapter.js';
+import { bareEnvironment } from '../support/pythons.js';
+import { CROP, cropStore, framesOf } from './ours.js';
+import type { Peer } from './peer.js';
+import { WorkerQueue } from './queue.js';
+
+const WORKER = 'worker/bundled/main.py';
+
+export const thinHost: Peer = {
+  name: 'thin host on our worker',
+  prepare: cropStore,
+  async start(context, workers) {
+    const { library } = context;
+    const worker = library.file(WORKER);
+    if (!existsSync(worker)) throw new Unavailable(`This build has no ${WORKER}`);
+    const { layout } = await cropStore(context);
+    const root = layout.deployed(CROP.name, CROP.version);
+    const python = path.join(layout.venv(CROP.name, CROP.version), 'bin', 'python');
+    const pool = new library.main.FramePool();
+    const env = bareEnvironment({ PROC_SHM_DIR: await pool.open() });
+    const args = [worker, '--entry', 'algorithm.main:Algorithm'];
+    const all = Array.from({ length: workers }, () => new BareAdapter(python, args, { cwd: root, env }));
+    await Promise.all(all.map((adapter) => adapter.next())); // hello
+    const queue = new WorkerQueue(all);
+    let calls = 0;
+    return {
+      load: async (pictures) => {
+        const frames = await framesOf(context, pool, pictures);
+        const sent = await Promise.all(frames.map((frame) => pool.send(frame)));
+        return sent.map(({ id, meta }) => async () => {
+          const session = { session: { id: 'session', context: {} }, user_params: {} };
+          const image = { shared_mem_id: id, image_meta: meta };
+          const data = { phase: 'execute', step_index: 1, pid: 'P', ...session, ...image };
+          const call = { type: 'call', request_id: String(++calls), timestamp_ms: Date.now(), data };
+          const answer = await queue.run((adapter) => adapter.ask(call));
+          const result = answer as { type: string; message: string; data?: { debug?: { mean: number } } };
+          if (result.type !== 'result' || !result.data?.debug) throw new Error(JSON.stringify(answer));
+          return result.data.debug.mean;
+        });
+      },
+      close: async () => {
+        await Promise.all(all.map((adapter) => adapter.close()));
+        await pool.close();
+      },
+    };
+  },
+};
