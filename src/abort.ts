@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { RunnerError } from './errors.js';
 
 /** Last argument of every asynchronous method. */
@@ -16,6 +17,16 @@ export function throwIfAborted(signal: AbortSignal | undefined, what?: string): 
   if (signal?.aborted) throw abortError(signal, what);
 }
 
+/**
+ * Calls the listener once when the signal fires. Node takes more than ten listeners of one signal for a leak and says
+ * so; a signal that ends many operations has as many, so its limit is lifted.
+ */
+export function listenForAbort(signal: AbortSignal, listener: (event: Event) => void): void {
+  // A signal of another realm or of a polyfill has no such limit.
+  if (signal instanceof EventTarget) setMaxListeners(0, signal);
+  signal.addEventListener('abort', listener, { once: true });
+}
+
 /** Waits for work, or until the signal fires: the work then goes on without the caller, unless `onAbort` ends it. */
 export async function settleOrAbort<T>(
   signal: AbortSignal | undefined,
@@ -32,7 +43,7 @@ export async function settleOrAbort<T>(
         onAbort();
         reject(abortError(signal));
       };
-      signal.addEventListener('abort', aborted, { once: true });
+      listenForAbort(signal, aborted);
       if (signal.aborted) aborted();
     });
   } finally {

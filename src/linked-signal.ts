@@ -1,3 +1,5 @@
+import { listenForAbort } from './abort.js';
+
 /**
  * One signal for one operation, which fires with the first of `sources`. Disposing lets go of them. Not
  * `AbortSignal.any`, which Node 20.0 to 20.2 lack.
@@ -14,7 +16,7 @@ export class LinkedSignal implements Disposable {
     };
     for (const source of this.#sources) {
       if (source.aborted) this.#controller.abort(source.reason);
-      else source.addEventListener('abort', this.#onAbort, { once: true });
+      else listenForAbort(source, this.#onAbort);
     }
   }
 

@@ -48,6 +48,8 @@ export interface DeployerWithSteps extends DeployerOptions {
  * by itself before the first operation.
  */
 export class Deployer extends SafeEmitter<DeployerEvents> {
+  /** Longest time without a byte of an upload, in milliseconds. */
+  readonly uploadIdleMs: number;
   readonly #registry: Registry;
   readonly #engine: Late<DeployEngine>;
   readonly #compiler = new BackgroundCompiler((version, signal) => this.#compile(version, signal));
@@ -64,6 +66,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
       (options as DeployerWithSteps | undefined | null) ?? ({} as DeployerWithSteps);
     doors.deployer.check(given);
     const { registry, lockTimeoutMs = 30_000, uploadIdleMs = 60_000 } = options;
+    this.uploadIdleMs = uploadIdleMs;
     this.#registry = registry;
     this.#compilesBytecode = options.compileBytecode ?? false;
     this.#runner = new OperationRunner(registry, () => this.#recovered());

@@ -1,4 +1,4 @@
-import { abortError, throwIfAborted } from '../abort.js';
+import { abortError, listenForAbort, throwIfAborted } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { Mapper } from './memory-mapping.js';
 import { closedError } from './pool-closed.js';
@@ -196,7 +196,7 @@ export class SlotStore {
       await new Promise<void>((resolve, reject) => {
         waiter = { resolve, reject };
         this.#waiters.add(waiter);
-        signal?.addEventListener('abort', onAbort, { once: true });
+        if (signal) listenForAbort(signal, onAbort);
       });
     } finally {
       if (waiter) this.#waiters.delete(waiter);

@@ -1,7 +1,7 @@
 import { RunnerError } from '../errors.js';
 import type { RegistryEntry } from '../registry/types.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
-import { BODIES, readJson } from './body.js';
+import { BODIES, readJson, refuseBody } from './body.js';
 import { RequestFault } from './problem.js';
 import { QUERIES, readQuery } from './query.js';
 import { MAX_SWITCH_BYTES, SWITCH_BODY } from './switch-body.js';
@@ -29,42 +29,44 @@ export async function listActive({ request, options }: Call): Promise<Response> 
 }
 
 /** POST /algorithms/activate. */
-export async function activate({ request, options }: Call): Promise<Response> {
-  const { signal } = request;
-  const change = await readJson(request, BODIES.activate);
-  return Response.json(await options.registry.activate({ ...change, signal }));
+export async function activate(call: Call): Promise<Response> {
+  const change = await readJson(call, BODIES.activate);
+  return Response.json(await call.options.registry.activate({ ...change, ...askedBy(call) }));
 }
 
 /** POST /algorithms/deactivate. */
-export async function deactivate({ request, options }: Call): Promise<Response> {
-  const { signal } = request;
-  await options.registry.deactivate({ ...(await readJson(request, BODIES.deactivate)), signal });
+export async function deactivate(call: Call): Promise<Response> {
+  const change = await readJson(call, BODIES.deactivate);
+  await call.options.registry.deactivate({ ...change, ...askedBy(call) });
   return new Response(null, { status: 204 });
 }
 
 /** POST /algorithms/switch: warm with a supervisor; without one the mapping alone changes. */
-export async function switchVersion({ request, options }: Call): Promise<Response> {
-  const { registry, supervisor } = options;
-  const { signal } = request;
-  const change = await readJson(request, SWITCH_BODY, { maxBytes: MAX_SWITCH_BYTES });
+export async function switchVersion(call: Call): Promise<Response> {
+  const { registry, supervisor } = call.options;
+  const change = { ...(await readJson(call, SWITCH_BODY, { maxBytes: MAX_SWITCH_BYTES })), ...askedBy(call) };
   if (!supervisor) {
     const needing = (['probation', 'warmUp'] as const).find((field) => change[field] !== undefined);
     if (needing !== undefined) throw withoutSupervisor(needing);
-    return Response.json(await registry.switch({ ...change, signal }));
+    return Response.json(await registry.switch(change));
   }
-  await supervisor.switch({ ...change, signal });
+  await supervisor.switch(change);
   const active = await registry.active();
   return Response.json([...new Set(change.pids)].map((pid) => active[pid]));
 }
 
 /** DELETE /algorithms/\{name\}/\{version\}. */
-export async function uninstall({ request, url, params, options }: Call): Promise<Response> {
-  const { name = '', version = '' } = params;
-  await options.deployer.uninstall(name, version, {
-    ...readQuery(url, QUERIES.change),
-    signal: request.signal,
-  });
+export async function uninstall(call: Call): Promise<Response> {
+  const { name = '', version = '' } = call.params;
+  const asked = readQuery(call.url, QUERIES.change);
+  await refuseBody(call);
+  await call.options.deployer.uninstall(name, version, { ...asked, ...askedBy(call) });
   return new Response(null, { status: 204 });
+}
+
+/** What every change is made with: the end of the request, and who asks, where `authorize` told. */
+export function askedBy({ request, operator }: Call): { signal: AbortSignal; operator?: string } {
+  return { signal: request.signal, ...(operator !== undefined && { operator }) };
 }
 
 /** What is answered for a version that is not there. */

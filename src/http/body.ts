@@ -1,5 +1,10 @@
 import * as v from 'valibot';
+import { shown } from '../package/text.js';
+import { duplicateName } from './duplicate-name.js';
 import { RequestFault } from './problem.js';
+import { charset, mediaType } from './request-headers.js';
+import { timedChunks } from './timed-body.js';
+import type { Call } from './types.js';
 
 /** Media types of a package itself. */
 export const RAW_TYPES = ['application/zip', 'application/octet-stream', 'application/x-zip-compressed'];
@@ -52,33 +57,40 @@ export const BODIES = {
   ),
 };
 
-/** Media type of a request, without parameters. */
-export function mediaType(request: Request): string {
-  return (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+/** How {@link readJson} reads. */
+interface JsonOptions {
+  /** The endpoint takes a package itself, too. */
+  uploads?: boolean;
+  maxBytes?: number;
 }
 
 /**
- * The JSON body of a request, checked. `uploads`: the endpoint takes a package itself, too.
- * @throws RequestFault `unsupported_media_type`, `payload_too_large` or `bad_request` with the path of the field.
+ * The JSON body of a request, checked: bounded and timed from its first byte.
+ *
+ * @throws RequestFault `unsupported_media_type`, `payload_too_large` or `bad_request` with the path of the field;
+ * RunnerError `timeout` when it does not come
  */
 export async function readJson<S extends v.GenericSchema>(
-  request: Request,
+  { request, options: { pace } }: Pick<Call, 'request' | 'options'>,
   schema: S,
-  { uploads = false, maxBytes = MAX_JSON_BYTES }: { uploads?: boolean; maxBytes?: number } = {},
+  { uploads = false, maxBytes = MAX_JSON_BYTES }: JsonOptions = {},
 ): Promise<v.InferOutput<S>> {
-  const type = mediaType(request);
-  if (type !== 'application/json') {
-    const given = type === '' ? 'the request has no content-type' : `not ${type}`;
-    const packages = uploads ? `, or a package as ${UPLOAD_TYPES.join(', ')}` : '';
-    const rule = `This endpoint takes a body of application/json${packages}`;
-    throw new RequestFault('unsupported_media_type', `${rule}; ${given}`);
-  }
+  checkJsonType(request, uploads);
+  const tooLarge = () =>
+    new RequestFault('payload_too_large', `This JSON body may have at most ${maxBytes} bytes`);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of timedChunks(request, { ...pace, maxBytes, tooLarge })) chunks.push(chunk);
+  let body: string;
   let value: unknown;
   try {
-    value = JSON.parse(await boundedText(request, maxBytes)) as unknown;
+    body = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+    value = JSON.parse(body) as unknown;
   } catch (error) {
-    if (error instanceof RequestFault) throw error;
     throw new RequestFault('bad_request', `The body is not JSON: ${(error as Error).message}`);
+  }
+  const twice = duplicateName(body);
+  if (twice !== undefined) {
+    throw new RequestFault('bad_request', `${shown(twice)}: is in the body twice: give it once`);
   }
   const parsed = v.safeParse(schema, value);
   if (parsed.success) return parsed.output;
@@ -86,16 +98,27 @@ export async function readJson<S extends v.GenericSchema>(
   throw new RequestFault('bad_request', faults.join('; '));
 }
 
-async function boundedText(request: Request, maxBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  const body: AsyncIterable<Uint8Array> | null = request.body;
-  for await (const chunk of body ?? []) {
-    size += chunk.byteLength;
-    if (size > maxBytes) {
-      throw new RequestFault('payload_too_large', `This JSON body may have at most ${maxBytes} bytes`);
-    }
-    chunks.push(chunk);
+/** Makes sure that a request whose endpoint takes no body has none: what it asked for would be left out unseen. */
+export async function refuseBody({
+  request,
+  options: { pace },
+}: Pick<Call, 'request' | 'options'>): Promise<void> {
+  const notTaken = () =>
+    new RequestFault('bad_request', 'This endpoint takes no body: what it is to know stands in the address');
+  // The first byte of one is refused: what this reads is its end.
+  await timedChunks(request, { ...pace, maxBytes: 0, tooLarge: notTaken }).next();
+}
+
+function checkJsonType(request: Request, uploads: boolean): void {
+  const type = mediaType(request);
+  if (type !== 'application/json') {
+    const given = type === '' ? 'the request has no content-type' : `not ${type}`;
+    const packages = uploads ? `, or a package as ${UPLOAD_TYPES.join(', ')}` : '';
+    const rule = `This endpoint takes a body of application/json${packages}`;
+    throw new RequestFault('unsupported_media_type', `${rule}; ${given}`);
   }
-  return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+  const letters = charset(request) ?? 'utf-8';
+  if (letters !== 'utf-8' && letters !== 'utf8') {
+    throw new RequestFault('unsupported_media_type', `JSON is UTF-8 here (RFC 8259), not ${letters}`);
+  }
 }

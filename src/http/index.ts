@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export { createRunnerHandler } from './handler.js';
-export { toNodeListener } from './node-listener.js';
-export type { RunnerAction, RunnerHandlerOptions } from './types.js';
+export { toNodeListener, type NodeResponse } from './node-listener.js';
+export type { NodeRequest } from './incoming-body.js';
+export type { Authorization, RunnerAction, RunnerHandlerOptions } from './types.js';
 export type { ProblemDocument } from './problem.js';

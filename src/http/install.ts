@@ -2,8 +2,9 @@ import type { Readable } from 'node:stream';
 import type { RegistryEntry } from '../registry/types.js';
 import { BODIES, readJson } from './body.js';
 import { eventStream } from './events.js';
-import { problemOf } from './problem.js';
+import { problemOf, RequestFault } from './problem.js';
 import { QUERIES, readQuery } from './query.js';
+import { withoutPaths } from './told-paths.js';
 import type { Call } from './types.js';
 import { isUpload, openUpload } from './upload.js';
 import { zipInside } from './zip-path.js';
@@ -28,14 +29,24 @@ export async function install(call: Call): Promise<Response> {
   return created(entry, options.basePath);
 }
 
-async function readOrder({ request, url, options }: Call): Promise<Order> {
-  const asked = readQuery(url, QUERIES.change);
+async function readOrder(call: Call): Promise<Order> {
+  const { request, url, options, operator } = call;
+  const named = readQuery(url, QUERIES.change);
+  const asked = { ...named, ...(operator !== undefined && { operator }) };
   if (isUpload(request)) {
-    const { stream, fileName } = await openUpload(request, options.maxUploadBytes);
+    const { maxUploadBytes, pace } = options;
+    const { stream, fileName } = await openUpload(request, { maxUploadBytes, ...pace });
     return { ...asked, source: stream, fileName };
   }
-  const { path, ...body } = await readJson(request, BODIES.install, { uploads: true });
-  return { ...asked, ...body, source: await zipInside(options.registry.layout.zips, path) };
+  const { path, ...body } = await readJson(call, BODIES.install, { uploads: true });
+  const twice = (['force', 'operator'] as const).find(
+    (name) => body[name] !== undefined && named[name] !== undefined && body[name] !== named[name],
+  );
+  if (twice !== undefined) {
+    const message = `${twice}: is one thing in the query and another in the body: give it once`;
+    throw new RequestFault('bad_request', message);
+  }
+  return { ...body, ...asked, source: await zipInside(options.registry.layout.zips, path) };
 }
 
 function created(entry: RegistryEntry, basePath: string): Response {
@@ -54,14 +65,14 @@ function installWithEvents({ request, options }: Call, { source, ...order }: Ord
     const forwarders = FORWARDED.map((name) => ({
       name,
       forward: (event: { id: string }) => {
-        if (event.id === id) send(name, event);
+        if (event.id === id) send(name, withoutPaths(event, options.registry.layout.root));
       },
     }));
     for (const { name, forward } of forwarders) deployer.on(name, forward);
     try {
       send('installed', await deployer.install(source, { ...order, id, signal }));
     } catch (error) {
-      send('failed', problemOf(error));
+      send('failed', problemOf(error, options.registry.layout.root));
     } finally {
       for (const { name, forward } of forwarders) deployer.off(name, forward);
     }

@@ -1,28 +1,32 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { ServerResponse } from 'node:http';
+import type { Http2ServerResponse } from 'node:http2';
+import type { Writable } from 'node:stream';
+import { bodyOf, finishReading, hasBody, type NodeRequest, type IncomingBody } from './incoming-body.js';
+import { problemResponse, RequestFault } from './problem.js';
+import { readHeaders } from './request-headers.js';
+import { addressOf } from './target.js';
 
-/** How long the rest of a body is read and thrown away after it was answered. */
-const LINGER_MS = 10_000;
+/** An answer of `node:http`, `node:https` or of the compatibility API of `node:http2`. */
+export type NodeResponse = ServerResponse | Http2ServerResponse;
 
-/** A body on its way in. */
-interface IncomingBody {
-  stream: ReadableStream<Uint8Array>;
-  /** From now on whatever comes is thrown away. */
-  discard: () => void;
-}
+/** An answer that comes before its request is whole, and is not longer than this, is sent with its length. */
+const MAX_MEASURED_BYTES = 64 * 1024;
 
 /**
- * Mounts a web-standard handler on `node:http` or `node:https`: `createServer(toNodeListener(handler))`. Bodies are
- * streamed both ways at the pace of the slower side, and the request's `signal` fires when the client goes away.
+ * Mounts a web-standard handler on `node:http`, `node:https` or `node:http2`: `createServer(toNodeListener(handler))`.
+ * Bodies are streamed both ways at the pace of the slower side, and the request's `signal` fires when the client goes
+ * away.
+ *
+ * A request that two readers could take two ways (a header twice that may be there once, a host that reaches into the
+ * path, a path that a URL parser changes, a GET with a body) is answered with 400.
  *
  * A request that is answered before its body has come (too large, not allowed) gets its answer: the rest is read and
- * thrown away for ten seconds. Set the server's `requestTimeout` to what your largest upload takes: Node's five minutes
- * are short for gigabytes.
+ * thrown away for 30 seconds, or until nothing came for 5; only then is a connection closed. Set the server's
+ * `requestTimeout` to what your largest upload takes: Node's five minutes are short for gigabytes.
  */
 export function toNodeListener(
   handler: (request: Request) => Promise<Response>,
-): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
+): (incoming: NodeRequest, outgoing: NodeResponse) => void {
   return (incoming, outgoing) => {
     answer(incoming, outgoing, handler).catch(() => {
       // The client is gone, or the handler failed: without an answer the connection has no more use.
@@ -33,8 +37,8 @@ export function toNodeListener(
 }
 
 async function answer(
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
+  incoming: NodeRequest,
+  outgoing: NodeResponse,
   handler: (request: Request) => Promise<Response>,
 ): Promise<void> {
   const gone = new AbortController();
@@ -42,102 +46,125 @@ async function answer(
     if (!outgoing.writableFinished) gone.abort();
   });
   const body = bodyOf(incoming);
-  const request = toRequest(incoming, body?.stream, gone.signal);
-  if (!request) {
-    outgoing.writeHead(400).end();
-    return;
+  let response: Response;
+  try {
+    response = await handler(toRequest(incoming, body?.stream, gone.signal));
+  } catch (error) {
+    if (!(error instanceof RequestFault)) throw error;
+    response = problemResponse(error);
   }
-  const response = await handler(request);
-  outgoing.writeHead(response.status, response.statusText || undefined, headersOf(response));
-  if (response.body && incoming.method !== 'HEAD') {
-    outgoing.flushHeaders();
-    await pipeline(Readable.fromWeb(response.body), outgoing);
-  } else {
-    outgoing.end();
-  }
-  if (!incoming.complete) lingerOn(incoming, body);
+  await send(response, incoming, outgoing, body);
 }
 
-/** Undefined when Node let something through that the web's `Request` cannot be. */
+/** @throws RequestFault `bad_request` */
 function toRequest(
-  incoming: IncomingMessage,
+  incoming: NodeRequest,
   body: ReadableStream<Uint8Array> | undefined,
   signal: AbortSignal,
-): Request | undefined {
-  const { url = '/', method, rawHeaders, socket } = incoming;
-  try {
-    const headers = new Headers();
-    for (let at = 0; at < rawHeaders.length; at += 2) {
-      headers.append(rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '');
-    }
-    const scheme = 'encrypted' in socket ? 'https' : 'http';
-    const target = url.startsWith('/') ? `${scheme}://${headers.get('host') ?? 'localhost'}${url}` : url;
-    return new Request(target, { method, headers, signal, body: body ?? null, duplex: 'half' });
-  } catch {
-    return undefined;
+): Request {
+  const { url: target = '/', method = 'GET', rawHeaders, socket, httpVersionMajor } = incoming;
+  const headers = readHeaders(rawHeaders, httpVersionMajor >= 2);
+  if (hasBody(incoming) && (method === 'GET' || method === 'HEAD')) {
+    throw new RequestFault('bad_request', `A ${method} has no body: send it without`);
   }
+  // The socket of HTTP/2 has the property also where it is false.
+  const { encrypted = false } = socket as { encrypted?: boolean };
+  const scheme = encrypted ? 'https' : 'http';
+  const host = 'authority' in incoming ? incoming.authority : headers.get('host');
+  const url = addressOf({ scheme, host: host ?? undefined, target });
+  if (!/^[A-Z]+$/.test(method))
+    throw new RequestFault('bad_request', 'A method is written in capital letters');
+  try {
+    return new Request(url, { method, headers, signal, body: body ?? null, duplex: 'half' });
+  } catch (cause) {
+    throw new RequestFault('bad_request', `The request is not taken: ${(cause as Error).message}`);
+  }
+}
+
+async function send(
+  response: Response,
+  incoming: NodeRequest,
+  outgoing: NodeResponse,
+  body: IncomingBody | undefined,
+): Promise<void> {
+  const isEarly = !incoming.complete && body !== undefined;
+  const content = incoming.method === 'HEAD' ? null : (response.body as ReadableStream<Uint8Array> | null);
+  const reader = content?.getReader();
+  const isStream = (response.headers.get('content-type') ?? '').startsWith('text/event-stream');
+  const first = reader && isEarly && !isStream ? await readUpTo(reader, MAX_MEASURED_BYTES) : undefined;
+  const headers = headersOf(response);
+  if (first?.isWhole) headers['content-length'] = String(first.bytes.length);
+  else if (isEarly && !content && response.status !== 204) headers['content-length'] = '0';
+  if (incoming.httpVersionMajor >= 2 || response.statusText === '') {
+    outgoing.writeHead(response.status, headers);
+  } else {
+    (outgoing as ServerResponse).writeHead(response.status, response.statusText, headers);
+  }
+  if (content && 'flushHeaders' in outgoing) outgoing.flushHeaders();
+  if (first) await write(outgoing, first.bytes);
+  if (reader && !first?.isWhole) await copy(reader, outgoing);
+  // The connection of a client that keeps none is closed with the answer: one that still sends would not come to read it.
+  if (isEarly && incoming.httpVersionMajor < 2) await finishReading(incoming, body);
+  outgoing.end();
+  if (!incoming.complete) await cutOff(incoming, body);
+}
+
+/** A client that goes on sending for too long is left. */
+async function cutOff(incoming: NodeRequest, body: IncomingBody | undefined): Promise<void> {
+  await finishReading(incoming, body);
+  if (!incoming.complete) incoming.destroy();
+}
+
+/** The beginning of a body, all of it where it is not longer. */
+async function readUpTo(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  most: number,
+): Promise<{ bytes: Buffer; isWhole: boolean }> {
+  const chunks: Uint8Array[] = [];
+  for (let length = 0; length <= most;) {
+    const { done, value } = await reader.read();
+    if (done) return { bytes: Buffer.concat(chunks), isWhole: true };
+    chunks.push(value);
+    length += value.byteLength;
+  }
+  return { bytes: Buffer.concat(chunks), isWhole: false };
+}
+
+async function copy(reader: ReadableStreamDefaultReader<Uint8Array>, outgoing: NodeResponse): Promise<void> {
+  const onClose = () => {
+    reader.cancel(new Error('the client is gone')).catch(() => undefined);
+  };
+  outgoing.once('close', onClose);
+  if (outgoing.destroyed) onClose();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      await write(outgoing, value);
+    }
+  } finally {
+    outgoing.off('close', onClose);
+  }
+}
+
+/** Writes at the pace of the client. */
+function write(outgoing: NodeResponse, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve) => {
+    if (bytes.length === 0 || outgoing.destroyed || (outgoing as Writable).write(bytes)) {
+      resolve();
+      return;
+    }
+    const done = () => {
+      outgoing.off('drain', done);
+      outgoing.off('close', done);
+      resolve();
+    };
+    outgoing.once('drain', done);
+    outgoing.once('close', done);
+  });
 }
 
 function headersOf(response: Response): Record<string, string | string[]> {
   const cookies = response.headers.getSetCookie();
   return { ...Object.fromEntries(response.headers), ...(cookies.length > 0 && { 'set-cookie': cookies }) };
-}
-
-/**
- * The body as a web stream that takes a chunk when one is wanted. Not `Readable.toWeb`: cancelling that destroys the
- * socket, and with it the answer that says why.
- */
-function bodyOf(incoming: IncomingMessage): IncomingBody | undefined {
-  const { method, headers } = incoming;
-  const isEmpty = headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
-  if (isEmpty || method === 'GET' || method === 'HEAD') return undefined;
-  let isOpen = true;
-  const discard = () => {
-    isOpen = false;
-    incoming.resume();
-  };
-  const stream = new ReadableStream<Uint8Array>({
-    start(controller) {
-      const settle = (end: () => void) => {
-        if (isOpen) end();
-        isOpen = false;
-      };
-      const fail = (error: Error) => {
-        settle(() => {
-          controller.error(error);
-        });
-      };
-      incoming.on('data', (chunk: Buffer) => {
-        if (!isOpen) return;
-        controller.enqueue(chunk);
-        incoming.pause();
-      });
-      incoming.pause();
-      incoming.once('end', () => {
-        settle(() => {
-          controller.close();
-        });
-      });
-      incoming.once('error', fail);
-      incoming.once('close', () => {
-        fail(new Error('the connection was closed'));
-      });
-    },
-    pull() {
-      incoming.resume();
-    },
-    cancel: discard,
-  });
-  return { stream, discard };
-}
-
-/** Lets the client finish sending, so that it comes to read the answer; the connection of one that goes on is cut. */
-function lingerOn(incoming: IncomingMessage, body: IncomingBody | undefined): void {
-  if (body) body.discard();
-  else incoming.resume();
-  const cut = setTimeout(() => incoming.destroy(), LINGER_MS);
-  cut.unref();
-  incoming.once('close', () => {
-    clearTimeout(cut);
-  });
 }

@@ -91,7 +91,8 @@ const PATHS: Json = {
       summary: 'Deploy a package: a path inside zips/, or the package itself',
       description:
         'With `Accept: text/event-stream` the answer is a stream of the events in `x-events`: `stage`, `progress` and ' +
-        '`check`, and at last `installed` or `failed`. Whoever closes the stream aborts the install.',
+        '`check`, and at last `installed` or `failed`. Whoever closes the stream aborts the install. ' +
+        'A parameter that query and body both give must be the same in both.',
       parameters: [FORCE, OPERATOR],
       requestBody: { required: true, content: { ...json(ref('InstallRequest')), ...UPLOAD } },
       responses: {

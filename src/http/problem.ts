@@ -1,5 +1,6 @@
 import { isPackageFault } from '../deploy/failure.js';
 import { RunnerError } from '../errors.js';
+import { withoutPaths } from './told-paths.js';
 import { STATUS_OF_CODE, STATUS_OF_FAULT, type RequestFaultCode } from './status.js';
 
 /** Media type of a problem document (RFC 9457). */
@@ -39,25 +40,29 @@ export interface ProblemDocument {
 }
 
 /**
- * The problem document of a failure. What is neither a fault of the request nor the library's own is told as
+ * The problem document of a failure. Paths in it are relative to the store at `root`. What is neither a fault of the request nor the library's own is told as
  * `internal` alone: its message may hold what is none of the caller's business.
  */
-export function problemOf(failure: unknown): ProblemDocument {
+export function problemOf(failure: unknown, root: string): ProblemDocument {
   const fault = requestFaultOf(failure);
   if (fault) return document(fault.code, STATUS_OF_FAULT[fault.code], fault.message);
   if (!RunnerError.is(failure)) return document('internal', 500, 'The server met an unexpected fault');
-  const { code, message, errorCode, retryable, details } = failure;
+  const { code, errorCode, retryable } = failure;
+  const { message, details } = withoutPaths(
+    { message: failure.message, details: plain(failure.details) },
+    root,
+  );
   return {
     ...document(code, statusOf(failure), message),
     ...(errorCode !== undefined && { error_code: errorCode }),
     retryable,
-    details: plain(details),
+    details,
   };
 }
 
 /** The response of a failure. */
-export function problemResponse(failure: unknown): Response {
-  const problem = problemOf(failure);
+export function problemResponse(failure: unknown, root = ''): Response {
+  const problem = problemOf(failure, root);
   return new Response(JSON.stringify(problem), {
     status: problem.status,
     headers: {

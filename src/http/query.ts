@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { PackageState } from '../registry/types.js';
+import { printable } from '../package/text.js';
 import { text } from './body.js';
 import { RequestFault } from './problem.js';
 
@@ -28,13 +29,51 @@ export const QUERIES = {
   change: v.object({ force: v.optional(flag), operator: v.optional(text) }),
 };
 
+/** What endpoints are asked by, in a query, a form or a body. */
+export const PARAMETERS: ReadonlySet<string> = new Set([
+  ...Object.values(QUERIES).flatMap(({ entries }) => Object.keys(entries)),
+  ...['path', 'version', 'pid', 'pids'],
+]);
+
 /**
- * The query parameters of a request, checked; those that are not known are left out.
+ * Refuses a query that two readers could take two ways: a name that is there twice, one of ours in other letters or as
+ * a list (`Force`, `force[]`), one of ours that this endpoint does not take, `;` at which some readers divide it. Names
+ * that are none of ours are the host's, for its `authorize`.
+ *
+ * @param taken - names that the endpoint takes
+ * @throws RequestFault `bad_request`
+ */
+export function checkQuery(url: URL, taken: readonly string[]): void {
+  const query = url.search.slice(1);
+  if (query.includes(';')) throw refused('The query has a ; in it, which divides it for some: write %3B');
+  try {
+    decodeURIComponent(query.replaceAll('+', ' '));
+  } catch {
+    throw refused('The query is not percent-encoded UTF-8');
+  }
+  const seen = new Set<string>();
+  for (const name of url.searchParams.keys()) {
+    if (seen.has(name)) throw refused(`${printable(name)}: is in the query twice: give it once`);
+    seen.add(name);
+    if (taken.includes(name)) continue;
+    // The word that it begins with, as a reader may take it that cuts a name at a bracket, a dot or a NUL.
+    const plain = /^[^\w-]*([a-z]+)(?![\w-])/i.exec(name)?.[1]?.toLowerCase() ?? '';
+    if (taken.includes(plain)) throw refused(`${printable(name)}: is written ${plain} here, without more`);
+    if (PARAMETERS.has(plain)) throw refused(`${printable(name)}: is not taken from the query here`);
+  }
+}
+
+/**
+ * The query parameters of a request, checked; see {@link checkQuery} for what was looked at before.
  * @throws RequestFault `bad_request` naming the parameter
  */
 export function readQuery<S extends v.GenericSchema>(url: URL, schema: S): v.InferOutput<S> {
   const parsed = v.safeParse(schema, Object.fromEntries(url.searchParams));
   if (parsed.success) return parsed.output;
   const faults = parsed.issues.map((issue) => `${v.getDotPath(issue) ?? 'query'}: ${issue.message}`);
-  throw new RequestFault('bad_request', faults.join('; '));
+  throw refused(faults.join('; '));
+}
+
+function refused(message: string): RequestFault {
+  return new RequestFault('bad_request', message);
 }

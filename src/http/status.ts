@@ -3,6 +3,7 @@ import type { RunnerErrorCode } from '../errors.js';
 /** Faults of a request itself, before the library is asked; `internal` is what nobody foresaw. */
 export type RequestFaultCode =
   | 'bad_request'
+  | 'unauthorized'
   | 'forbidden'
   | 'unknown_path'
   | 'method_not_allowed'
@@ -61,6 +62,7 @@ export const STATUS_OF_CODE: Readonly<Record<RunnerErrorCode, number>> = {
 /** The status of each fault of a request. */
 export const STATUS_OF_FAULT: Readonly<Record<RequestFaultCode, number>> = {
   bad_request: 400,
+  unauthorized: 401,
   forbidden: 403,
   unknown_path: 404,
   method_not_allowed: 405,

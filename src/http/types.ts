@@ -2,10 +2,23 @@ import type { Deployer } from '../deploy/deployer.js';
 import type { Registry } from '../registry/registry.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
 import type { PackageValidator } from '../validation/package-validator.js';
+import type { BodyPace } from './timed-body.js';
 
 /** What a request asks for; `authorize` decides by it. */
 export type RunnerAction =
   'list' | 'describe' | 'install' | 'activate' | 'deactivate' | 'switch' | 'validate' | 'uninstall';
+
+/** What `authorize` may answer besides yes and no. */
+export interface Authorization {
+  /** Whether it may be done. */
+  allowed: boolean;
+  /** When not allowed: 401 asks the caller to say who it is. @defaultValue 401 with a `challenge`, else 403 */
+  status?: 401 | 403;
+  /** `WWW-Authenticate` of a 401, such as `Bearer realm="station"`. @defaultValue `Bearer` */
+  challenge?: string;
+  /** Who the caller is, for registry and audit log. It replaces an `operator` that the request names itself. */
+  operator?: string;
+}
 
 /** What {@link createRunnerHandler} composes. */
 export interface RunnerHandlerOptions {
@@ -19,9 +32,13 @@ export interface RunnerHandlerOptions {
   supervisor?: AlgorithmSupervisor;
   /**
    * Asked for every request that has an endpoint, before anything of its body is read. `request` is the whole request:
-   * its headers tell who asks. @defaultValue only GET (and HEAD) is allowed
+   * its headers tell who asks. A request that could be read in two ways is refused before. An answer that is an object
+   * may ask for 401 with a challenge, and tell who the caller is. @defaultValue only GET (and HEAD) is allowed
    */
-  authorize?: (request: Request, action: RunnerAction) => boolean | Promise<boolean>;
+  authorize?: (
+    request: Request,
+    action: RunnerAction,
+  ) => boolean | Authorization | Promise<boolean | Authorization>;
   /**
    * Allows everything to everyone when there is no `authorize`. A browser on the same machine is everyone: any page may
    * post a form to a server it can reach. @defaultValue false
@@ -29,6 +46,21 @@ export interface RunnerHandlerOptions {
   allowUnauthenticated?: boolean;
   /** Largest package taken as an upload. @defaultValue 8 GiB */
   maxUploadBytes?: number;
+  /**
+   * Longest time without a byte of any body, JSON and multipart too, in milliseconds; then 408.
+   * @defaultValue the deployer's `uploadIdleMs`, 60_000
+   */
+  uploadIdleMs?: number;
+  /**
+   * Bytes a second that a body must bring on average once `uploadIdleMs` was spent waiting for it; then 408. 0 takes any.
+   * @defaultValue 512
+   */
+  leastUploadBytesPerSecond?: number;
+  /**
+   * Takes every failure that is answered as a problem document, whole: the document names paths relative to the store
+   * and leaves out what is unforeseen. What it throws is left out.
+   */
+  onError?: (error: unknown, request: Request) => void;
   /** Path the endpoints stand under, for example `/api`. @defaultValue '' */
   basePath?: string;
 }
@@ -44,5 +76,11 @@ export interface Call {
   answerType: AnswerType | undefined;
   /** Named parts of the path, decoded. */
   params: Record<string, string>;
-  options: Required<Pick<RunnerHandlerOptions, 'maxUploadBytes' | 'basePath'>> & RunnerHandlerOptions;
+  /** Who asks, where `authorize` told. */
+  operator: string | undefined;
+  options: ResolvedOptions;
 }
+
+/** The options, defaults filled in. */
+export type ResolvedOptions = RunnerHandlerOptions &
+  Required<Pick<RunnerHandlerOptions, 'maxUploadBytes' | 'basePath'>> & { pace: BodyPace };

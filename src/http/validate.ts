@@ -5,25 +5,29 @@ import type { ValidationReport } from '../package/types.js';
 import { notDeployed } from './actions.js';
 import { BODIES, readJson } from './body.js';
 import { problemOf } from './problem.js';
+import { withoutPaths } from './told-paths.js';
 import type { Call } from './types.js';
 import { isUpload, openUpload } from './upload.js';
 import { zipInside } from './zip-path.js';
 
 /** POST /algorithms/validate: a path inside `zips/`, an upload, or a deployed name and version. */
-export async function validate({ request, options }: Call): Promise<Response> {
-  const { registry, validator, maxUploadBytes } = options;
+export async function validate(call: Call): Promise<Response> {
+  const { request, options } = call;
+  const { registry, validator, maxUploadBytes, pace } = options;
+  const { root } = registry.layout;
   const { signal } = request;
   const work = (target: string) => validator.validate(target, { signal });
   if (isUpload(request)) {
-    const { stream, fileName = UNNAMED_UPLOAD } = await openUpload(request, maxUploadBytes);
+    const { stream, fileName = UNNAMED_UPLOAD } = await openUpload(request, { maxUploadBytes, ...pace });
     const check = async (file: string) => namedReport(await work(file), file, fileName);
-    return reported(await withReceivedUpload(registry, stream, check, { signal }));
+    const { idleMs } = pace;
+    return reported(await withReceivedUpload(registry, stream, check, { signal, idleMs }), root);
   }
-  const body = await readJson(request, BODIES.validate, { uploads: true });
-  if ('path' in body) return reported(await work(await zipInside(registry.layout.zips, body.path)));
+  const body = await readJson(call, BODIES.validate, { uploads: true });
+  if ('path' in body) return reported(await work(await zipInside(registry.layout.zips, body.path)), root);
   const { name, version } = body;
   if (!(await registry.get(name, version, { signal }))) throw notDeployed(name, version);
-  return reported(await work(registry.layout.deployed(name, version)));
+  return reported(await work(registry.layout.deployed(name, version)), root);
 }
 
 /** The report, in which an upload is called what its sender calls it. */
@@ -38,6 +42,10 @@ function namedReport(
 }
 
 /** A report is the answer whatever it says; the fault in it is told as a problem document. */
-function reported({ error, ...report }: ValidationReport): Response {
-  return Response.json(error === undefined ? report : { ...report, error: problemOf(error) });
+function reported({ error, checks, warnings, ...report }: ValidationReport, root: string): Response {
+  return Response.json({
+    ...report,
+    ...withoutPaths({ checks, warnings }, root),
+    ...(error !== undefined && { error: problemOf(error, root) }),
+  });
 }

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { Readable } from 'node:stream';
-import { abortError, throwIfAborted, type OperationOptions } from '../abort.js';
+import { abortError, listenForAbort, throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import { signalTree } from './tree.js';
 
@@ -71,7 +71,7 @@ export async function run(command: string, args: readonly string[], options: Run
   const onAbort = () => {
     if (signal) stop(abortError(signal, command));
   };
-  signal?.addEventListener('abort', onAbort, { once: true });
+  if (signal) listenForAbort(signal, onAbort);
   let drain: NodeJS.Timeout | undefined;
   try {
     const [exitCode, exitSignal] = await new Promise<[number | null, NodeJS.Signals | null]>(

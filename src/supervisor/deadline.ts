@@ -1,4 +1,4 @@
-import { abortError } from '../abort.js';
+import { abortError, listenForAbort } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { Clock } from './clock.js';
 
@@ -45,7 +45,7 @@ export class Deadline {
       controller.abort(this.error(stage));
     });
     if (this.signal?.aborted) onAbort();
-    else this.signal?.addEventListener('abort', onAbort, { once: true });
+    else if (this.signal) listenForAbort(this.signal, onAbort);
     try {
       return await work(controller.signal);
     } catch (error) {

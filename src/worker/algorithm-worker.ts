@@ -1,4 +1,10 @@
-import { abortError, settleOrAbort, throwIfAborted, type OperationOptions } from '../abort.js';
+import {
+  abortError,
+  listenForAbort,
+  settleOrAbort,
+  throwIfAborted,
+  type OperationOptions,
+} from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import { showAs } from '../readable.js';
@@ -123,7 +129,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     const onAbort = () => {
       if (o.signal) this.#fail(abortError(o.signal, `start of ${this.#title}`), 'aborted');
     };
-    o.signal?.addEventListener('abort', onAbort, { once: true });
+    if (o.signal) listenForAbort(o.signal, onAbort);
     try {
       await this.#spawn();
       const { helloMs, loadMs, heartbeatIntervalMs, heartbeatGraceMs } = this.limits;
@@ -190,7 +196,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     const onAbort = () => {
       if (o.signal) this.#fail(abortError(o.signal, `${call.phase} call`), 'aborted');
     };
-    o.signal?.addEventListener('abort', onAbort, { once: true });
+    if (o.signal) listenForAbort(o.signal, onAbort);
     this.#heartbeat.stop();
     this.#setState('busy');
     const pending = new PendingCall(requestId, () => {

@@ -4,12 +4,11 @@ import type { Registry } from '../../registry/registry.js';
 import { Transaction } from '../transaction/transaction.js';
 import { receiveUpload } from './upload.js';
 
-/** Longest time without a byte. */
-const IDLE_MS = 60_000;
-
 /**
  * Receives an upload for as long as `work` needs it. It lies where uploads to be installed lie, so that what is left of
  * it after the death of this process is put away by the next recovery.
+ *
+ * `idleMs` is the longest time without a byte.
  *
  * @throws RunnerError `install_failed` when the stream or the disk fails, `timeout`, `aborted`, and what `work` throws
  */
@@ -17,7 +16,7 @@ export async function withReceivedUpload<T>(
   registry: Registry,
   source: Readable,
   work: (file: string) => Promise<T>,
-  { signal }: OperationOptions = {},
+  { signal, idleMs }: OperationOptions & { idleMs: number },
 ): Promise<T> {
   // A stream that fails before anybody reads it would end the process; its error is told when it is read.
   source.on('error', () => undefined);
@@ -28,7 +27,7 @@ export async function withReceivedUpload<T>(
     },
   );
   try {
-    await receiveUpload(source, transaction.upload, { signal, idleMs: IDLE_MS, durability: 'none' });
+    await receiveUpload(source, transaction.upload, { signal, idleMs, durability: 'none' });
     return await work(transaction.upload);
   } finally {
     await transaction.discard();

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { abortError, throwIfAborted, type OperationOptions } from '../../abort.js';
+import { abortError, listenForAbort, throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { Durability } from '../../store/atomic-file.js';
 
@@ -32,7 +32,7 @@ export async function receiveUpload(
     const message = `The upload stopped: nothing came for ${idleMs} ms after ${received} bytes`;
     source.destroy(new RunnerError('timeout', message, { details: { timeoutMs: idleMs, stage: 'receive' } }));
   }, idleMs);
-  signal?.addEventListener('abort', onAbort, { once: true });
+  if (signal) listenForAbort(signal, onAbort);
   try {
     const handle = await open(target, 'wx');
     try {

@@ -1,4 +1,4 @@
-import { abortError, throwIfAborted } from '../../abort.js';
+import { abortError, listenForAbort, throwIfAborted } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { Clock } from '../clock.js';
 
@@ -80,7 +80,7 @@ export class CallQueue<Place, Wish = unknown> {
       const onAbort = () => {
         if (signal) ticket.reject(abortError(signal, 'queued call'));
       };
-      signal?.addEventListener('abort', onAbort, { once: true });
+      if (signal) listenForAbort(signal, onAbort);
       const tickets = this.#lanes.get(lane) ?? [];
       const later = tickets.findIndex((other) => other.arrivedAt > ticket.arrivedAt);
       tickets.splice(later < 0 ? tickets.length : later, 0, ticket);
