@@ -2,7 +2,8 @@ import { rm } from 'node:fs/promises';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { Late } from '../late.js';
 import { showAs } from '../readable.js';
-import { checkPixels, resolveMeta } from './image-meta.js';
+import { readEncodedHeader } from './encoded-image.js';
+import { checkPixels, invalidImage, resolveMeta } from './image-meta.js';
 import { doors, type FramePoolOptions } from './options.js';
 import type { OpenedFrames } from './opened-frames.js';
 import { PooledFrame } from './pooled-frame.js';
@@ -60,17 +61,14 @@ export class FramePool implements AsyncDisposable {
 
   /**
    * Puts an image where a worker finds it: complete before this resolves. A frame of this pool is sent as it is,
-   * anything else is copied once.
+   * anything else is copied once. A JPEG or PNG is decoded here, in a thread: a worker is never handed one.
    *
-   * @throws RunnerError as {@link FramePool.lease}; `frame_released`; `unsupported_image` for an encoded image when
-   * `canDecode` is false, `invalid_image` for one that is damaged or of another size than it says
+   * @throws RunnerError as {@link FramePool.lease}; `frame_released`; `invalid_image` for an encoded image that is
+   * damaged, of another size than it says, or of other than 1 or 3 channels of 8 bits
    */
-  async send(image: ImageInput, o: OperationOptions & { canDecode?: boolean } = {}): Promise<SentImage> {
+  async send(image: ImageInput, o: OperationOptions = {}): Promise<SentImage> {
     if (image instanceof PooledFrame && image.pool === this) return image.send();
-    if ('encoded' in image) {
-      const { encoded } = await this.#open();
-      return encoded.send(image, { canDecode: o.canDecode ?? false, signal: o.signal });
-    }
+    if ('encoded' in image) return this.#sendEncoded(image, o);
     const { data, meta } =
       'data' in image ? { data: image.data, meta: image } : { data: image.pixels, meta: image.meta };
     checkPixels(data, resolveMeta(meta));
@@ -101,9 +99,9 @@ export class FramePool implements AsyncDisposable {
     return (this.#closed ??= (async () => {
       const opened = await this.#frames.begun?.catch(() => undefined); // a folder that could not be made
       if (!opened) return;
-      const { folder, slots, encoded } = opened;
+      const { folder, slots, decoder } = opened;
+      await decoder.close();
       await slots.close();
-      await encoded.settled();
       await rm(folder, { recursive: true, force: true, maxRetries: 3 });
     })());
   }
@@ -111,6 +109,22 @@ export class FramePool implements AsyncDisposable {
   /** See {@link FramePool.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #sendEncoded(
+    image: Extract<ImageInput, { encoded: Uint8Array }>,
+    o: OperationOptions,
+  ): Promise<SentImage> {
+    const { decoder } = await this.#open();
+    const bytes = image.encoded;
+    const header = headerOf(image);
+    // The room first: a picture that is decoded and has nowhere to go would take memory that nobody counts.
+    const frame = await this.#lease({ ...image, channels: header.channels }, o);
+    try {
+      return await frame.sendCopyOf(await decoder.decode({ ...header, bytes }, o.signal));
+    } finally {
+      frame.release(); // the slot is kept until the call is done
+    }
   }
 
   async #lease(meta: FrameMeta, { signal }: OperationOptions): Promise<PooledFrame> {
@@ -127,4 +141,23 @@ export class FramePool implements AsyncDisposable {
     if (this.#closed) return Promise.reject(closedError());
     return this.#frames.get();
   }
+}
+
+/** @throws RunnerError `invalid_image` when the picture cannot be used, or is not what the call says of it */
+function headerOf({ encoded, width, height, channels }: Extract<ImageInput, { encoded: Uint8Array }>) {
+  const header = readEncodedHeader(encoded);
+  if ('fault' in header) throw invalidImage(`encoded ${header.fault}`, 'encoded');
+  if (header.width !== width || header.height !== height) {
+    throw invalidImage(
+      `encoded is of ${header.width} x ${header.height} pixels, the call says ${width} x ${height}`,
+      'encoded',
+    );
+  }
+  if (channels !== undefined && channels !== header.channels) {
+    throw invalidImage(
+      `encoded has ${header.channels} channel${header.channels === 1 ? '' : 's'}, the call says ${channels}: leave channels out`,
+      'channels',
+    );
+  }
+  return header;
 }

@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { RunnerError } from '../errors.js';
-import { EncodedStore } from './encoded-store.js';
+import { PictureDecoder } from './decoding/picture-decoder.js';
 import { isSafeToMap } from './file-system.js';
 import { defaultFrameRoot, makeFrameFolder } from './frame-folder.js';
 import { loadMapper } from './memory-mapping.js';
@@ -10,7 +10,7 @@ import { SlotStore } from './slot-store.js';
 export interface OpenedFrames {
   folder: string;
   slots: SlotStore;
-  encoded: EncodedStore;
+  decoder: PictureDecoder;
 }
 
 const DEFAULT_MAX_BYTES = 512 * 1024 * 1024;
@@ -31,7 +31,7 @@ export async function openFrames(options: {
     const folder = await makeFrameFolder(root, options.gid);
     const mapper = mapped && (await isSafeToMap(folder)) ? await loadMapper() : undefined;
     const slots = new SlotStore(folder, options.maxBytes ?? (await bytesFor(folder)), mapper);
-    return { folder, slots, encoded: new EncodedStore(folder, slots) };
+    return { folder, slots, decoder: new PictureDecoder() };
   } catch (cause) {
     throw new RunnerError(
       'store_failed',

@@ -73,26 +73,6 @@ export class SlotStore {
     this.#wake();
   }
 
-  /** Room for a file that is no slot, until {@link unreserve}. Waits as {@link take} does. */
-  async reserve(bytes: number, signal: AbortSignal | undefined): Promise<void> {
-    this.#checkFits(bytes, '');
-    for (;;) {
-      this.#checkOpen(signal);
-      const evicted = this.#makeRoom(bytes);
-      if (evicted) {
-        await this.#destroyAll(evicted);
-        return;
-      }
-      await this.#giveBackOrAbort(signal);
-    }
-  }
-
-  /** See {@link reserve}. */
-  unreserve(bytes: number): void {
-    this.#bytes -= bytes;
-    this.#wake();
-  }
-
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const waiter of this.#waiters) waiter.reject(closedError());
@@ -139,7 +119,8 @@ export class SlotStore {
       throw closedError();
     } catch (cause) {
       if (RunnerError.is(cause)) throw cause;
-      this.unreserve(bytes);
+      this.#bytes -= bytes;
+      this.#wake();
       throw noRoom(bytes, this.#folder, cause);
     } finally {
       this.#making.delete(making);

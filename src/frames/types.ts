@@ -51,7 +51,10 @@ export type ImageInput =
       data: Uint8Array;
     } & FrameMeta)
   | ({
-      /** A whole JPEG or PNG of that width and height, 8 bits a channel; needs Pillow in the package. */
+      /**
+       * A whole JPEG or PNG of that width and height, gray or RGB of 8 bits a channel. It is decoded here, not by the
+       * package; `channels` is that of the picture. `colorSpace` says in which order its channels were encoded.
+       */
       encoded: Uint8Array;
     } & FrameMeta)
   | Frame;
@@ -62,7 +65,7 @@ export interface FrameUsage {
   slots: number;
   /** Slots that nobody uses. */
   idle: number;
-  /** Bytes of all slots and encoded images. */
+  /** Bytes of all slots. */
   bytes: number;
   /** Whether slots are mapped into the memory of this process; otherwise they are written through their files. */
   mapped: boolean;

@@ -38,7 +38,7 @@ const IMAGE: Json = {
     object({ data: BASE64, ...SIZE, channels: { enum: [1, 3], default: 3 } }, ['channels'], CLOSED),
     object({ encoded: BASE64, ...SIZE }, [], {
       ...CLOSED,
-      description: 'JPEG or PNG; the package needs Pillow',
+      description: 'JPEG or PNG, gray or RGB of 8 bits a channel',
     }),
   ],
 };

@@ -158,10 +158,10 @@ export class Inspector {
 
   /** The frames are complete before a worker hears of them: it takes what is missing for a black image. */
   async #send({ request, deadline }: Inspection, deployment: Deployment): Promise<SentImages> {
-    const { canDecode, handOvers } = deployment;
+    const { handOvers } = deployment;
     const { image, guideImage } = request;
     return deadline.bound('the hand-over of the image', (signal) => {
-      const send = (input: ImageInput) => this.#frames.send(input, { signal, canDecode });
+      const send = (input: ImageInput) => this.#frames.send(input, { signal });
       const sendAll = async () => {
         if (!guideImage) return { image: await send(image), guideImage: undefined };
         return this.#pairs.run('', () => sendBoth(send, image, guideImage), signal);

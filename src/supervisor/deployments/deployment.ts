@@ -15,7 +15,7 @@ import type { PoolListener } from '../pool/pool-listener.js';
 import type { RestartPolicy } from '../pool/restart-policy.js';
 import type { SupervisedState, SupervisedStatus, SupervisorEvents } from '../types.js';
 import { WorkerPool } from '../pool/worker-pool.js';
-import { hasPillow, workerSpecOf } from '../pool/worker-spec.js';
+import { workerSpecOf } from '../pool/worker-spec.js';
 
 /** Passes an event on to the supervisor's listeners. */
 export type Emit = <Name extends keyof SupervisorEvents>(
@@ -43,8 +43,6 @@ export class Deployment {
   readonly handOvers = new LaneOrder();
   /** Resolves when all workers are ready; rejects with what kept them from it. */
   readonly ready: Promise<void>;
-  /** Whether the package can read JPEG and PNG. Known once the first worker is ready. */
-  canDecode = false;
   /** Started by name, by a start that nobody may take back any more. */
   isPinned = false;
   /** Product ids whose calls came here. */
@@ -205,11 +203,10 @@ export class Deployment {
     const { registry, frames, flavour, policy } = this.#context;
     this.#setState('starting');
     try {
-      const { name, version, has_pillow: isTold } = this.entry;
+      const { name, version } = this.entry;
       // Marked before anything runs: an uninstall sees the mark, or this sees that the version is gone.
       this.#use = await registry.use(name, version);
       const frameDirectory = await frames.open();
-      this.canDecode = isTold === true || (await hasPillow(registry.layout.venv(name, version)));
       this.#spec = workerSpecOf(registry.layout, this.entry, { frameDirectory, flavour, policy });
       if (this.#stopped) throw new RunnerError('closed', `${this.title} was stopped while it started`);
       await this.pool.start();

@@ -1,5 +1,3 @@
-import { readdir } from 'node:fs/promises';
-import path from 'node:path';
 import { RunnerError } from '../../errors.js';
 import { pythonIn } from '../../python/environments/environment-paths.js';
 import type { RegistryEntry } from '../../registry/types.js';
@@ -45,20 +43,4 @@ function commandOf({ name, version, worker_command: command }: RegistryEntry): s
     'start_failed',
     `The worker_command of ${name} ${version} in registry.json must be a list of a program and its arguments. Remove it to run the version by its interpreter`,
   );
-}
-
-/** Whether an environment has Pillow: without it the SDK turns an encoded image into a black one, and says nothing. */
-export async function hasPillow(
-  venv: string,
-  platform: NodeJS.Platform = process.platform,
-): Promise<boolean> {
-  const libraries =
-    platform === 'win32'
-      ? [path.join(venv, 'Lib')]
-      : (await readdir(path.join(venv, 'lib')).catch(() => [])).map((name) => path.join(venv, 'lib', name));
-  for (const library of libraries) {
-    const installed = await readdir(path.join(library, 'site-packages')).catch(() => []);
-    if (installed.some((name) => name.toLowerCase() === 'pil')) return true;
-  }
-  return false;
 }

@@ -32,8 +32,8 @@ export interface RecordedImage {
  * - `calls/<number>.json`: one call each (UTF-8), at least eight digits, in the order in which the calls began; numbers
  *   are missing where calls were left out or dropped
  * - `images/<number>.npy`, `images/<number>-guide.npy`: the pixels as the worker had them (NumPy format 1.0, uint8, C
- *   order, shape `(H, W, 3)` or `(H, W, 1)`, channels in the order of `color_space`); `.bin` for an image that was handed
- *   over as JPEG or PNG, byte for byte
+ *   order, shape `(H, W, 3)` or `(H, W, 1)`, channels in the order of `color_space`), also of an image that was
+ *   handed over as JPEG or PNG; recordings of earlier versions have `.bin` for those, byte for byte
  * - `recording.lock` and names that begin so: somebody records to the folder
  *
  * A call is in the recording when its JSON file is: that is written last, in one step, and removed first. An image without

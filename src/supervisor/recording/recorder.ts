@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { RunnerError } from '../../errors.js';
-import type { ImageInput, SentImage } from '../../frames/types.js';
+import type { SentImage } from '../../frames/types.js';
 import { onStore } from '../../store/store-error.js';
 import type { CallEnd, CallTap, TappedCall } from '../calls/call-tap.js';
 import type { RecordedCall, RecordedImage } from './format.js';
@@ -87,12 +87,10 @@ export class RecorderTap implements CallTap {
     }
   }
 
-  async #copyImages(number: number, { images, request }: TappedCall): Promise<Copied> {
+  async #copyImages(number: number, { images }: TappedCall): Promise<Copied> {
     const { image, guideImage: guide } = images;
-    const parts = [this.#source(imageFile(number, 'image', isEncoded(request.image)), image)];
-    if (guide && request.guideImage) {
-      parts.push(this.#source(imageFile(number, 'guide', isEncoded(request.guideImage)), guide));
-    }
+    const parts = [this.#source(imageFile(number, 'image'), image)];
+    if (guide) parts.push(this.#source(imageFile(number, 'guide'), guide));
     let bytes = 0;
     for (const { from } of parts) bytes += (await stat(from)).size;
     await this.#folder.reserve(bytes);
@@ -131,10 +129,6 @@ export class RecorderTap implements CallTap {
       }
     });
   }
-}
-
-function isEncoded(image: ImageInput): boolean {
-  return 'encoded' in image;
 }
 
 function recordOf(

@@ -172,8 +172,8 @@ export class RecordingFolder {
 }
 
 /** Where an image of a call is, below the folder. */
-export function imageFile(number: number, kind: 'image' | 'guide', isEncoded: boolean): string {
-  return `images/${callName(number)}${kind === 'guide' ? '-guide' : ''}.${isEncoded ? 'bin' : 'npy'}`;
+export function imageFile(number: number, kind: 'image' | 'guide'): string {
+  return `images/${callName(number)}${kind === 'guide' ? '-guide' : ''}.npy`;
 }
 
 /** A recording, or nothing yet. */

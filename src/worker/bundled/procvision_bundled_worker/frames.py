@@ -95,7 +95,8 @@ def _array(pixels, offset, shape, bgr):
     array = numpy.frombuffer(pixels, dtype=numpy.uint8, count=count, offset=offset).reshape(shape)
     if shape[2] == 1:
         return numpy.repeat(array, 3, axis=2)
-    return array[:, :, ::-1] if bgr else array
+    # A view that runs backwards is refused by OpenCV's drawing functions.
+    return numpy.ascontiguousarray(array[:, :, ::-1]) if bgr else array
 
 
 def _view(pixels, offset, shape, bgr):
