@@ -22,6 +22,8 @@ type AnyListener = (...args: unknown[]) => unknown;
 export class SafeEmitter<Events extends object> extends EventEmitter<Events & CommonEvents> {
   readonly #guards = new WeakMap<AnyListener, Map<unknown, AnyListener>>();
   readonly #originals = new WeakMap<AnyListener, AnyListener>();
+  /** What `once` registered for a listener, by event: `off` must find it. */
+  readonly #onces = new WeakMap<AnyListener, Map<unknown, Set<AnyListener>>>();
 
   /** Calls `fn` at each `event`. What it throws or rejects with becomes a `listenerError`. */
   override on<T extends EventName<Events>>(
@@ -41,13 +43,28 @@ export class SafeEmitter<Events extends object> extends EventEmitter<Events & Co
     return this.on(event, fn, context);
   }
 
-  /** Calls `fn` at the next `event` alone. */
+  /**
+   * Calls `fn` at the next `event` alone, also when a listener emits the event again. (EventEmitter3 goes on through the
+   * list that it began with, and calls such a listener a second time.)
+   */
   override once<T extends EventName<Events>>(
     event: T,
     fn: EventListenerOf<Events, T>,
     context?: unknown,
   ): this {
-    return super.once(event, this.#guard(fn, event) as never, context);
+    const guarded = this.#guard(fn, event);
+    const byEvent = this.#onces.get(fn as AnyListener) ?? new Map<unknown, Set<AnyListener>>();
+    const registered = byEvent.get(event) ?? new Set<AnyListener>();
+    let isDone = false;
+    const once = function (this: unknown, ...args: unknown[]) {
+      if (isDone) return;
+      isDone = true;
+      registered.delete(once);
+      guarded.apply(this, args);
+    };
+    this.#onces.set(fn as AnyListener, byEvent.set(event, registered.add(once)));
+    this.#originals.set(once, fn as AnyListener);
+    return super.once(event, once as never, context);
   }
 
   /** Removes a listener; without `fn`, every listener of the event. */
@@ -57,6 +74,9 @@ export class SafeEmitter<Events extends object> extends EventEmitter<Events & Co
     context?: unknown,
     once?: boolean,
   ): this {
+    const registered = fn && this.#onces.get(fn as AnyListener)?.get(event);
+    for (const one of registered ?? []) super.off(event, one as never, context);
+    registered?.clear();
     const guarded = fn && (this.#guards.get(fn as AnyListener)?.get(event) ?? fn);
     return super.off(event, guarded as never, context, once);
   }

@@ -28,9 +28,11 @@ import type {
   OperationRef,
   ProgressEvent,
   PruneReport,
+  PruneRequest,
   RecoveryReport,
   StageEvent,
   UninstallOptions,
+  Watch,
 } from './types.js';
 import { UNNAMED_UPLOAD } from './install/upload-name.js';
 import { PollingLoop } from './discovery/watch.js';
@@ -115,20 +117,19 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   }
 
   /**
-   * Looks through `zips/` again and again, until disposed. With `install` everything new and valid is installed, one
+   * Looks through `zips/` again and again, until it is closed. With `install` everything new and valid is installed, one
    * after the other; what fails for its own fault is not tried again until the file changes.
    */
-  watch(o: WatchOptions = {}): AsyncDisposable {
+  watch(o: WatchOptions = {}): Watch {
     this.#runner.checkOpen('watch');
     doors.watch.check(o);
     const loop = new PollingLoop(o.intervalMs ?? 2_000, (signal) => this.#watchTurn(o, signal));
     this.#watches.add(loop);
-    return {
-      [Symbol.asyncDispose]: async () => {
-        await loop[Symbol.asyncDispose]();
-        this.#watches.delete(loop);
-      },
+    const close = async () => {
+      await loop[Symbol.asyncDispose]();
+      this.#watches.delete(loop);
     };
+    return { close, [Symbol.asyncDispose]: close };
   }
 
   /**
@@ -167,29 +168,41 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   }
 
   /**
-   * Takes a version out of the store.
+   * Takes a version out of the store. With `dryRun` it rejects as it would otherwise, and changes nothing.
    *
-   * @throws RunnerError `invalid_params`, `not_found`; `unsafe_uninstall` (2007) while it is active or any live process
-   * runs it, unless forced; `lock_timeout`, `aborted`, `closed`
+   * @throws RunnerError `invalid_params`, `not_found`; `unsafe_uninstall` (2007) while it is active, any live process runs
+   * it, or a rollback would go back to it, unless forced; `lock_timeout`, `aborted`, `closed`
    */
   async uninstall(name: string, version: string, o: UninstallOptions = {}): Promise<void> {
     checkTexts('deployer.uninstall(name, version)', { name, version });
     doors.uninstall.check(o);
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'uninstall', name, version };
-    const { force = false, operator } = o;
+    const { force = false, alsoRollbackTargets = false, dryRun = false, operator } = o;
+    const asked = { force, spareRollback: !force && !alsoRollbackTargets, operator };
+    if (dryRun) {
+      await this.#runner.during(o, 'uninstall', (signal) =>
+        this.#registry.unregister(name, version, { ...asked, dryRun, signal }),
+      );
+      return;
+    }
     await this.#operate(ref, o, async (tools) => {
       tools.onStage('remove');
-      await (await this.#engine.get()).uninstall(name, version, { ...tools, force, operator });
+      await (await this.#engine.get()).uninstall(name, version, { ...tools, ...asked });
     });
     this.emit('uninstalled', ref);
   }
 
   /**
    * Applies the retention rule: of each name the newest versions stay; an active one, a running one and the one a
-   * rollback would go back to stay whatever their age.
+   * rollback would go back to stay whatever their age. With `dryRun` the report says what would go, and nothing does.
    */
-  async prune(o: DeployOptions & { name?: string } = {}): Promise<PruneReport> {
+  async prune(o: PruneRequest = {}): Promise<PruneReport> {
     doors.prune.check(o);
+    if (o.dryRun) {
+      return this.#runner.during(o, 'prune', async (signal) =>
+        (await this.#engine.get()).wouldPrune({ name: o.name, signal }),
+      );
+    }
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'prune', name: o.name };
     const report = await this.#operate(ref, o, async ({ signal, meter, onStage }) => {
       onStage('remove');

@@ -14,7 +14,7 @@ import { installPackage, type InstallOutcome } from './install/install.js';
 import type { OperationTools } from './operation.js';
 import { packageSteps, type PackageSteps } from './package-steps.js';
 import type { ResolvedPermissions } from './seal/permissions.js';
-import { pruneVersions } from './prune/prune.js';
+import { plannedPrune, pruneVersions } from './prune/prune.js';
 import { recoverStore } from './transaction/recovery.js';
 import type { ResolvedRetention } from './prune/retention.js';
 import { tidyWheels, withWheelsUndone } from './prune/shared-wheels.js';
@@ -44,6 +44,8 @@ export interface DeployContext extends Omit<DiscoveryOptions, 'inspect'> {
 /** Who asks for what, and whether by force. */
 interface Asked {
   force: boolean;
+  /** Refuse what a rollback would go back to. */
+  spareRollback?: boolean;
   operator: string | undefined;
 }
 
@@ -86,11 +88,19 @@ export class DeployEngine {
   }
 
   async uninstall(name: string, version: string, o: Asked & OperationTools): Promise<void> {
-    const { force, operator, signal, onPids } = o;
-    const removal = { operation: 'uninstall' as const, archive: false, force, operator, signal, onPids };
+    const { force, spareRollback, operator, signal, onPids } = o;
+    const removal = {
+      ...{ operation: 'uninstall' as const, archive: false, force, spareRollback },
+      ...{ operator, signal, onPids },
+    };
     await removeVersion(this.#registry, name, version, { ...removal, ...this.#context.common });
     // The version is gone; wheels that cannot be removed now go with the next prune.
     await tidyWheels(this.#registry, this.#steps).catch(() => undefined);
+  }
+
+  /** What {@link DeployEngine.prune} would take away. */
+  wouldPrune(o: { name: string | undefined; signal: AbortSignal }): Promise<PruneReport> {
+    return plannedPrune(this.#registry, { retention: this.#context.retention, ...o });
   }
 
   async prune(o: {

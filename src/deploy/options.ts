@@ -18,7 +18,14 @@ import {
   whole,
 } from '../options.js';
 import { limitOptions } from '../package/options.js';
-import type { DeployOptions, InstallOptions, Permissions, Retention, UninstallOptions } from './types.js';
+import type {
+  DeployOptions,
+  InstallOptions,
+  Permissions,
+  PruneRequest,
+  Retention,
+  UninstallOptions,
+} from './types.js';
 
 /** What a {@link Deployer} is made from. */
 export interface DeployerOptions {
@@ -101,10 +108,13 @@ export const doors = {
   uninstall: new Door<UninstallOptions>('deployer.uninstall(name, version, options)', {
     ...operation,
     force: flag(),
+    alsoRollbackTargets: flag(),
+    dryRun: flag(),
   }),
-  prune: new Door<DeployOptions & { name?: string }>('deployer.prune(options)', {
+  prune: new Door<PruneRequest>('deployer.prune(options)', {
     ...operation,
     name: text(),
+    dryRun: flag(),
   }),
 };
 

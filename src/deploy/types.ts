@@ -134,8 +134,29 @@ export interface InstallOptions extends DeployOptions {
 
 /** Options of `uninstall`. */
 export interface UninstallOptions extends DeployOptions {
-  /** Remove the version although it is active or running; its product ids are left without one. @defaultValue false */
+  /**
+   * Remove the version although it is active or running, or what a rollback would go back to; its product ids are left
+   * without one. @defaultValue false
+   */
   force?: boolean;
+  /** Also remove a version that a rollback of a product id would go back to. @defaultValue false */
+  alsoRollbackTargets?: boolean;
+  /** Only say whether it could be removed. @defaultValue false */
+  dryRun?: boolean;
+}
+
+/** Options of `prune`. */
+export interface PruneRequest extends DeployOptions {
+  /** Prune this name only. @defaultValue every name */
+  name?: string;
+  /** Only report what would go. @defaultValue false */
+  dryRun?: boolean;
+}
+
+/** A look at `zips/` that is repeated until it is closed. */
+export interface Watch extends AsyncDisposable {
+  /** Ends it; resolves when the look that is under way has ended. */
+  close(): Promise<void>;
 }
 
 /** How many versions are kept, and what becomes of the others. */

@@ -241,7 +241,8 @@ export function checkNoWayBack(content: RegistryContent, { name, version }: Regi
   if (rollbackPids.length === 0) return;
   throw new RunnerError(
     'unsafe_uninstall',
-    `${name} ${version} is what a rollback of ${rollbackPids.join(', ')} would go back to`,
+    `${name} ${version} is what a rollback of ${rollbackPids.join(', ')} would go back to: keep it, or pass ` +
+      'alsoRollbackTargets or force',
     { details: { name, version, rollbackPids } },
   );
 }

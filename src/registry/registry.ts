@@ -251,7 +251,8 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /**
    * Takes a version off the list: the first step of an uninstall. With `force` its mappings go with it; with
-   * `spareRollback` it stays when a rollback would go back to it. No use of it can begin meanwhile.
+   * `spareRollback` it stays when a rollback would go back to it. No use of it can begin meanwhile. With `dryRun` it is
+   * only checked.
    *
    * @throws RunnerError `not_found`; `unsafe_uninstall` (2007) while it is active or a live process uses it, unless
    * forced
@@ -259,9 +260,21 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   async unregister(
     name: string,
     version: string,
-    o: OperationOptions & { operator?: string; force?: boolean; spareRollback?: boolean } = {},
+    o: OperationOptions & {
+      operator?: string;
+      force?: boolean;
+      spareRollback?: boolean;
+      dryRun?: boolean;
+    } = {},
   ): Promise<void> {
     const { force = false, spareRollback = false, operator } = o;
+    if (o.dryRun) {
+      const content = await this.#access.look(o);
+      const entry = findEntry(content, name, version);
+      if (!force) checkUnused(content, entry, await this.#access.usersOf(name, version));
+      if (spareRollback) checkNoWayBack(content, entry);
+      return;
+    }
     const unbound: ActiveMapping[] = [];
     const startedAt = performance.now();
     await this.#access.change(`unregister ${name} ${version}`, o, async (content) => {

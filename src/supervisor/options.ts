@@ -92,6 +92,7 @@ export const doors = {
     probation: probation(),
     warmUp: warmUp(),
     force: flag(),
+    dryRun: flag(),
     signal: abortSignal(),
   }),
   rollback: new Door<RollbackOptions>('supervisor.rollback({ pid })', {

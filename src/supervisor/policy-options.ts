@@ -28,7 +28,7 @@ export interface SupervisorPolicy extends RestartOptions {
 
   /** Further attempts of a call that failed. @defaultValue 2 */
   retries: number;
-  /** Retry a call whose attempt timed out. @defaultValue true */
+  /** Retry a call whose attempt timed out. Has an effect only with `attemptTimeoutMs`, and is refused without. @defaultValue true with `attemptTimeoutMs` */
   retryTimeouts: boolean;
   /** Retry a call whose worker left, or lost its heartbeat. @defaultValue true */
   retryCrashes: boolean;

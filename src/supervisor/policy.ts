@@ -55,6 +55,14 @@ export function resolvePolicy(
     Object.entries(given).filter(([, value]: [string, unknown]) => value !== undefined),
   );
   const policy: SupervisorPolicy = { ...DEFAULT_SUPERVISOR_POLICY, ...known };
+  if (given.retryTimeouts === true && policy.attemptTimeoutMs === undefined) {
+    throw new RunnerError(
+      'invalid_params',
+      'The policy retryTimeouts needs attemptTimeoutMs: without a limit of one attempt the first may take all of the time ' +
+        'of the call, and none is left for another',
+      { details: { path: 'policy.retryTimeouts' } },
+    );
+  }
   policy.gid ??= policy.uid;
   if (platform === 'win32' && policy.gid !== undefined) {
     throw new RunnerError(

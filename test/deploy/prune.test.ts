@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { planPrune, resolveRetention } from '../../src/deploy/prune/retention.js';
+import { planPrune } from '../../src/deploy/prune/retention.js';
 import type { Retention } from '../../src/deploy/types.js';
 import type { RegistryEntry } from '../../src/registry/types.js';
 import { deployStore, type DeployStore } from '../support/deploy-store.js';
@@ -53,7 +53,7 @@ describe('prune', () => {
     for (const version of ['1.0.0', '2.0.0', '3.0.0']) {
       await registry.switch({ name: 'sample', version, pids: ['A01'] });
     }
-    await deployer.uninstall('sample', '2.0.0');
+    await deployer.uninstall('sample', '2.0.0', { alsoRollbackTargets: true });
     const report = await deployer.prune();
     expect(report.kept.map(({ version, reason }) => `${version} ${reason}`).sort()).toEqual([
       ...['1.0.0 rollback', '3.0.0 active'],
@@ -111,10 +111,6 @@ describe('prune', () => {
   });
 });
 
-test.each([[-1], [1.5], [Number.NaN]])('retention of %d versions is refused', (keep) => {
-  expect(() => resolveRetention({ keep })).toThrow(RangeError);
-});
-
 test('a plan keeps the last of each name and whatever has a reason, and loses no entry', () => {
   const entry = fc.record({
     name: fc.constantFrom('a', 'b', 'c'),
@@ -135,4 +131,17 @@ test('a plan keeps the last of each name and whatever has a reason, and loses no
       }
     }),
   );
+});
+
+test('a dry run names what a prune would take away, and takes nothing', async () => {
+  const { deployer, registry, zip, content } = await deployStore({ retention: { keep: 1 } });
+  for (const version of ['1.0.0', '2.0.0', '3.0.0']) await deployer.install(await zip({ version }));
+  const before = await content();
+  const planned = await deployer.prune({ dryRun: true });
+  expect(planned.pruned.map(({ version }) => version)).toEqual(['2.0.0', '1.0.0']);
+  expect(planned.freedBytes).toBeGreaterThan(0);
+  expect(await content()).toEqual(before);
+  const { pruned } = await deployer.prune();
+  expect(pruned).toEqual(planned.pruned);
+  expect(await registry.list()).toHaveLength(1);
 });

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { deployStore } from '../support/deploy-store.js';
 
 test('uninstall of an idle version leaves neither entry nor folder', async () => {
@@ -89,4 +89,45 @@ test('a version that is taken into use while it is uninstalled stays, or the use
       await deployer.uninstall('sample', '1.0.0');
     }
   }
+});
+
+describe('a version that a rollback would go back to', () => {
+  async function switched() {
+    const store = await deployStore();
+    for (const version of ['1.0.0', '2.0.0'])
+      await store.deployer.install(await store.zip({ version, pids: ['A'] }));
+    await store.registry.activate({ name: 'sample', version: '1.0.0', pids: ['A'] });
+    await store.registry.switch({ name: 'sample', version: '2.0.0', pids: ['A'] });
+    return store;
+  }
+
+  test('is not uninstalled: the failure names the id and how to do it all the same', async () => {
+    const { deployer, registry } = await switched();
+    await expect(deployer.uninstall('sample', '1.0.0')).rejects.toMatchObject({
+      code: 'unsafe_uninstall',
+      message: expect.stringMatching(/rollback of A .*alsoRollbackTargets or force/) as string,
+      details: { rollbackPids: ['A'] },
+    });
+    expect((await registry.rollback({ pid: 'A' })).version).toBe('1.0.0');
+  });
+
+  test.each([{ alsoRollbackTargets: true }, { force: true }])('is uninstalled with %j', async (o) => {
+    const { deployer, registry } = await switched();
+    await deployer.uninstall('sample', '1.0.0', o);
+    expect((await registry.list()).map(({ version }) => version)).toEqual(['2.0.0']);
+  });
+});
+
+test('a dry run of an uninstall rejects as the uninstall would, and changes nothing', async () => {
+  const { deployer, registry, zip, content } = await deployStore();
+  await deployer.install(await zip({ version: '1.0.0', pids: ['A'] }));
+  const before = await content();
+  await deployer.uninstall('sample', '1.0.0', { dryRun: true });
+  expect(await content()).toEqual(before);
+  await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A'] });
+  const refused = { code: 'unsafe_uninstall' };
+  await expect(deployer.uninstall('sample', '1.0.0', { dryRun: true })).rejects.toMatchObject(refused);
+  await expect(deployer.uninstall('sample', '9', { dryRun: true })).rejects.toMatchObject({
+    code: 'not_found',
+  });
 });

@@ -74,3 +74,25 @@ test('listeners() gives back the functions that were registered', () => {
   clock.on('tick', listener);
   expect(clock.listeners('tick')).toEqual([listener]);
 });
+
+test('once fires once when a listener before it emits the same event again', () => {
+  const clock = new Clock();
+  const first = vi.fn();
+  clock.on('tick', (count) => {
+    if (count < 3) clock.emit('tick', count + 1);
+  });
+  clock.once('tick', first);
+  clock.emit('tick', 1);
+  expect(first).toHaveBeenCalledTimes(1);
+  expect(clock.listenerCount('tick')).toBe(1);
+});
+
+test('off removes a listener that was registered by once, as often as it was', () => {
+  const clock = new Clock();
+  const first = vi.fn();
+  clock.once('tick', first);
+  clock.once('tick', first);
+  clock.off('tick', first);
+  clock.emit('tick', 1);
+  expect(first).not.toHaveBeenCalled();
+});

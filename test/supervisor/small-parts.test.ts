@@ -121,6 +121,11 @@ describe('the policy', () => {
     expect(() => resolvePolicy({ executeTimeout: 5 } as object)).toThrow(/executeTimeout/);
   });
 
+  test('refuses retryTimeouts without a limit of one attempt: no time would be left for another', () => {
+    expect(() => resolvePolicy({ retryTimeouts: true })).toThrow(/retryTimeouts needs attemptTimeoutMs/);
+    expect(resolvePolicy({ retryTimeouts: true, attemptTimeoutMs: 1_000 }).retryTimeouts).toBe(true);
+  });
+
   test('an option given as undefined keeps its default', () => {
     expect(resolvePolicy({ workers: undefined }).workers).toBe(1);
   });

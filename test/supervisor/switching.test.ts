@@ -250,3 +250,14 @@ describe('rollback by hand', () => {
     await expect(supervisor.rollback({ pid: 'A' })).rejects.toMatchObject({ code: 'not_found' });
   });
 });
+
+test('a dry run of a switch rejects as the switch would, starts nothing and moves nothing', async () => {
+  const { supervisor, registry, versions } = await threeVersions();
+  await supervisor.switch({ ...to('2'), dryRun: true });
+  await expect(supervisor.switch({ ...to('2', ['C']), dryRun: true })).rejects.toMatchObject({
+    code: 'invalid_pid',
+  });
+  await expect(supervisor.switch({ ...to('9'), dryRun: true })).rejects.toMatchObject({ code: 'not_found' });
+  expect(versions()).toEqual([]);
+  expect(await mappedTo(registry)).toEqual(['1', '1']);
+});

@@ -24,13 +24,35 @@ export interface PruneOptions extends OperationOptions {
   onProgress?: (part: number) => void;
 }
 
-/** Applies the retention rule; a version that turns out to be in use meanwhile is kept. */
-export async function pruneVersions(registry: Registry, options: PruneOptions): Promise<PruneReport> {
-  const { retention, signal, operator, durability, lockTimeoutMs, name, stopCompiling } = options;
+/** What the retention rule would take away now: nothing is changed. Wheels that only those versions share are not counted. */
+export async function plannedPrune(
+  registry: Registry,
+  { retention, name, signal }: Pick<PruneOptions, 'retention' | 'name' | 'signal'>,
+): Promise<PruneReport> {
+  const { remove, kept } = await plan(registry, { retention, name, signal });
+  const report: PruneReport = { pruned: [], kept, wheelBytes: 0, freedBytes: 0 };
+  for (const entry of remove) {
+    const freedBytes = await bytesToFree(registry, entry, retention.action === 'archive');
+    report.pruned.push({ name: entry.name, version: entry.version, action: retention.action, freedBytes });
+    report.freedBytes += freedBytes;
+  }
+  return report;
+}
+
+async function plan(
+  registry: Registry,
+  { retention, name, signal }: Pick<PruneOptions, 'retention' | 'name' | 'signal'>,
+): Promise<{ remove: RegistryEntry[]; kept: PruneReport['kept'] }> {
   const all = await registry.list({}, { signal });
   const entries = all.filter((entry) => name === undefined || entry.name === name);
   const reasons = keepReasons(all, await registry.active({ signal }));
-  const { remove, kept } = planPrune(entries, retention.keep, reasons);
+  return planPrune(entries, retention.keep, reasons);
+}
+
+/** Applies the retention rule; a version that turns out to be in use in between is kept. */
+export async function pruneVersions(registry: Registry, options: PruneOptions): Promise<PruneReport> {
+  const { retention, signal, operator, durability, lockTimeoutMs, stopCompiling } = options;
+  const { remove, kept } = await plan(registry, options);
   const report: PruneReport = { pruned: [], kept, wheelBytes: 0, freedBytes: 0 };
   for (const [index, entry] of remove.entries()) {
     options.onProgress?.(index / remove.length);

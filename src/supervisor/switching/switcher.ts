@@ -4,7 +4,7 @@ import type { VersionRef } from '../../package/types.js';
 import { checkNotBarred } from '../../registry/barring.js';
 import { checkPids, checkSupported, isSame, supports } from '../../registry/mappings.js';
 import type { Registry } from '../../registry/registry.js';
-import type { ActiveMapping } from '../../registry/types.js';
+import type { ActiveMapping, RegistryEntry } from '../../registry/types.js';
 import type { Deployment, Emit } from '../deployments/deployment.js';
 import type { DeploymentTable } from '../deployments/deployment-table.js';
 import type { Gate } from '../deployments/gate.js';
@@ -73,6 +73,10 @@ export class Switcher {
   async switch(o: SwitchOptions): Promise<void> {
     const { name, version, operator, force, signal } = o;
     const pids = checkPids(o.pids);
+    if (o.dryRun) {
+      await this.#check({ name, version, pids, force });
+      return;
+    }
     const probation = o.probation && resolveProbation(o.probation);
     const subject = { title: `switch to ${name} ${version}`, productIds: pids };
     await this.#orders.run(subject, signal, (order) =>
@@ -128,10 +132,7 @@ export class Switcher {
   async #move(o: Move, order: Order, write: () => Promise<unknown>): Promise<void> {
     const { name, version, pids } = o;
     const { signal } = order;
-    const entry = await this.#router.entry(name, version);
-    checkSupported(entry, pids);
-    const active = await this.#registry.active();
-    if (!o.force) checkNotBarred({ active }, { name, version, pids });
+    const { entry, active } = await this.#check(o);
     throwIfAborted(signal);
     const stood = this.#table.find(name, version) !== undefined;
     if (!stood) this.#table.forgive(name, version);
@@ -150,6 +151,20 @@ export class Switcher {
       throw error;
     }
     letGo();
+  }
+
+  /** @throws RunnerError `not_found`, `invalid_pid`, `version_barred` */
+  async #check({
+    name,
+    version,
+    pids,
+    force,
+  }: Pick<Move, 'name' | 'version' | 'pids' | 'force'>): Promise<{ entry: RegistryEntry; active: Mappings }> {
+    const entry = await this.#router.entry(name, version);
+    checkSupported(entry, pids);
+    const active = await this.#registry.active();
+    if (!force) checkNotBarred({ active }, { name, version, pids });
+    return { entry, active };
   }
 
   async #commit(o: Move, order: Order, deployment: Deployment, write: () => Promise<unknown>): Promise<void> {

@@ -35,6 +35,8 @@ export interface SwitchOptions extends OperationOptions {
   warmUp?: WarmUp;
   /** Also to a version that an id was taken back from. @defaultValue false */
   force?: boolean;
+  /** Only say whether it could be made: the version is not started, and nothing is moved. @defaultValue false */
+  dryRun?: boolean;
 }
 
 /** Back to an earlier version, by hand. */
