@@ -12,8 +12,10 @@ export const ERROR_NUMBERS = {
   // package management
   /** Not a zip, cut off, damaged, hostile, past a limit, or not signed as the policy demands. */
   invalid_zip: '2001',
-  /** No `manifest.json`, or one that is not JSON or lacks a field. */
+  /** No `manifest.json`. */
   manifest_missing: '2002',
+  /** A `manifest.json` that is not JSON, or whose fields are not what they must be. */
+  manifest_invalid: '2002',
   /** No interpreter of this machine takes the wheels, or has the version the package asks for. */
   incompatible_python: '2003',
   /** A requirement that no wheel of the package meets. */

@@ -7,6 +7,7 @@ import type { DeployOperation, OperationRef } from './types.js';
 const PACKAGE_FAULTS: ReadonlySet<RunnerErrorCode> = new Set<RunnerErrorCode>([
   'invalid_zip',
   'manifest_missing',
+  'manifest_invalid',
   'incompatible_python',
   'wheels_missing',
   'install_failed',

@@ -26,6 +26,7 @@ export const STATUS_OF_CODE: Readonly<Record<RunnerErrorCode, number>> = {
   version_barred: 409,
   invalid_zip: 422,
   manifest_missing: 422,
+  manifest_invalid: 422,
   incompatible_python: 422,
   wheels_missing: 422,
   install_failed: 422,

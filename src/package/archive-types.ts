@@ -54,6 +54,11 @@ export interface Archive {
   readonly path: string;
   /** Bytes of the archive. */
   readonly sizeBytes: number;
+  /**
+   * Tells whether another opening is of this very content, as far as the system tells: device, file, size and times. It
+   * is undefined where a change a moment ago could not be told from one now, and for bytes in memory.
+   */
+  readonly identity: string | undefined;
   /** Sum of the unpacked sizes of all entries. */
   readonly unpackedBytes: number;
   /** How many folders it makes, those included that are there only because something lies in them. */
@@ -73,10 +78,15 @@ export interface Archive {
   slice(entry: ArchiveEntry): FileRange | undefined;
   /**
    * Opens an archive inside this one, such as a wheel: a stored one in place over this archive's descriptor, a
-   * compressed one in memory if it has at most `maxBytes` (default 4 MiB). It ends with this archive at the latest.
-   * Rejects `invalid_zip`.
+   * compressed one of up to 4 MiB in memory. A larger one is inflated once as a stream, and of it are kept its directory
+   * and the entries that `keep` names; no others can be read then. It ends with this archive at the latest.
+   * @returns undefined where more than 32 MiB would have to be kept
+   * @throws RunnerError `invalid_zip`
    */
-  openInner(entry: ArchiveEntry, o?: OperationOptions & { maxBytes?: number }): Promise<Archive>;
+  openInner(
+    entry: ArchiveEntry,
+    o?: OperationOptions & { keep?: (name: string) => boolean },
+  ): Promise<Archive | undefined>;
   /** Content as a stream, CRC and size verified at its end. */
   stream(entry: ArchiveEntry, o?: OperationOptions): Promise<Readable>;
   /**

@@ -62,6 +62,7 @@ export type ManifestReading =
 
 /** Parses the bytes of `manifest.json`. The fault of the whole file has the path `''`. */
 export function parseManifestJson(bytes: Uint8Array): { value?: unknown; issues: FieldIssue[] } {
+  if (isUtf16(bytes)) return { issues: [{ path: '', message: 'is UTF-16 text: save it as UTF-8' }] };
   const text = decodeText(bytes);
   if (text === undefined) {
     return { issues: [{ path: '', message: 'is neither UTF-8 nor GBK text: save it as UTF-8' }] };
@@ -73,6 +74,12 @@ export function parseManifestJson(bytes: Uint8Array): { value?: unknown; issues:
   } catch (error) {
     return { issues: [{ path: '', message: `is not JSON: ${shown((error as Error).message)}` }] };
   }
+}
+
+/** By its mark, or by the zeros that half of the bytes of a JSON text are then; no other encoding of JSON has one. */
+function isUtf16(bytes: Uint8Array): boolean {
+  const [first, second] = bytes;
+  return (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || bytes.includes(0);
 }
 
 /** Whether a value has more levels than `most`; looks no further down than that. */
@@ -103,9 +110,9 @@ export function checkManifest(value: unknown, generation: Generation): ManifestR
 }
 
 /** The error of a manifest with faults: 2002, each fault with its path. */
-export function manifestError(file: string, issues: FieldIssue[]): RunnerError {
+export function manifestError(file: { path: string; entry: string }, issues: FieldIssue[]): RunnerError {
   const list = issues.map(({ path, message }) => (path === '' ? message : `${path} ${message}`)).join('; ');
-  return new RunnerError('manifest_missing', `${file} cannot be used: ${list}`, {
-    details: { path: file, issues },
+  return new RunnerError('manifest_invalid', `${file.path}: ${file.entry} cannot be used: ${list}`, {
+    details: { ...file, issues },
   });
 }

@@ -1,3 +1,4 @@
+import type { RunnerError } from '../errors.js';
 import { satisfies } from './pep440.js';
 import { evaluateMarker, type MarkerEnvironment } from './pep508.js';
 import { parseRequirement } from './requirements.js';
@@ -8,6 +9,8 @@ import type { WheelMetadata } from './wheel-metadata.js';
 export interface KnownWheel {
   wheel: Wheel;
   metadata?: WheelMetadata;
+  /** Why it could not be installed, where that is so: a fault of the package only if it is to be installed. */
+  fault?: RunnerError;
 }
 
 /** The environment that wheels are judged for; without tags every wheel fits. */

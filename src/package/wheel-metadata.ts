@@ -1,5 +1,6 @@
 import type { OperationOptions } from '../abort.js';
-import type { Archive, ArchiveEntry } from './archive-types.js';
+import type { RunnerError } from '../errors.js';
+import type { Archive } from './archive-types.js';
 import { BUILD_AGAIN, quote, zipFault } from './archive/fault.js';
 import { compareVersions, parseVersion } from './pep440.js';
 import { decodeText, shown } from './text.js';
@@ -15,38 +16,7 @@ export interface WheelMetadata {
   extras?: string[];
 }
 
-/** A compressed wheel has to be unpacked to look into it; larger ones are left to pip. */
-const MAX_COMPRESSED_BYTES = 4 * 1024 * 1024;
 const MAX_METADATA_BYTES = 1024 * 1024;
-
-/** What may still be unpacked to look into the wheels of one package; what remains after that is left to pip. */
-export interface LookBudget {
-  bytes: number;
-}
-
-/** How to look into a wheel. */
-export interface LookOptions extends OperationOptions {
-  budget?: LookBudget;
-}
-
-/**
- * METADATA of a wheel inside a package. A stored wheel is read in place, a small compressed one in memory; undefined
- * for one that is too large to be unpacked for this.
- *
- * @throws RunnerError `invalid_zip` for what is no wheel inside, see {@link metadataOf}
- */
-export async function readWheelMetadata(
-  archive: Archive,
-  entry: ArchiveEntry,
-  wheel: Wheel,
-  o: LookOptions = {},
-): Promise<WheelMetadata | undefined> {
-  if (entry.method !== 0) {
-    if (entry.sizeBytes > MAX_COMPRESSED_BYTES || !spend(o.budget, entry.sizeBytes)) return undefined;
-  }
-  await using inner = await archive.openInner(entry, { signal: o.signal, maxBytes: MAX_COMPRESSED_BYTES });
-  return await metadataOf(inner, wheel, o);
-}
 
 /**
  * METADATA of an open wheel, once it is one: a single `.dist-info` folder with METADATA and WHEEL, for the project and
@@ -57,27 +27,26 @@ export async function readWheelMetadata(
 export async function metadataOf(
   archive: Archive,
   wheel: Wheel,
-  o: LookOptions = {},
-): Promise<WheelMetadata | undefined> {
+  o: OperationOptions = {},
+): Promise<WheelMetadata> {
   const folder = distInfoOf(archive, wheel);
   const metadata = archive.get(`${folder}/METADATA`);
-  if (!metadata || metadata.isDirectory) throw wheelFault(archive, `has no ${folder}/METADATA`);
+  if (!metadata || metadata.isDirectory) throw brokenWheel(archive, `has no ${folder}/METADATA`);
   if (archive.get(`${folder}/WHEEL`)?.isDirectory !== false)
-    throw wheelFault(archive, `has no ${folder}/WHEEL`);
-  if (!spend(o.budget, metadata.sizeBytes)) return undefined;
+    throw brokenWheel(archive, `has no ${folder}/WHEEL`);
   const bytes = await archive.read(metadata, { signal: o.signal, maxBytes: MAX_METADATA_BYTES });
   const text = decodeText(bytes);
-  if (text === undefined) throw wheelFault(archive, 'is not text', metadata.name);
+  if (text === undefined) throw brokenWheel(archive, 'is not text', metadata.name);
   const { name, version, ...known } = parseMetadata(text);
   if (name !== undefined && normalizeProjectName(name) !== wheel.name) {
-    throw wheelFault(
+    throw brokenWheel(
       archive,
       `says it is ${shown(name)}, its file name that it is ${wheel.name}`,
       metadata.name,
     );
   }
   if (version !== undefined && !isSameVersion(version, wheel.version)) {
-    throw wheelFault(
+    throw brokenWheel(
       archive,
       `says it is version ${shown(version)}, its file name that it is ${wheel.version}`,
       metadata.name,
@@ -86,15 +55,8 @@ export async function metadataOf(
   return known;
 }
 
-function wheelFault({ path }: Archive, fault: string, entry?: string): Error {
+export function brokenWheel({ path }: Archive, fault: string, entry?: string): RunnerError {
   return zipFault(path, fault, entry, { remedy: BUILD_AGAIN });
-}
-
-function spend(budget: LookBudget | undefined, bytes: number): boolean {
-  if (!budget) return true;
-  if (budget.bytes < bytes) return false;
-  budget.bytes -= bytes;
-  return true;
 }
 
 const DIST_INFO = /^[^/]+\.dist-info(?=\/|$)/;
@@ -110,18 +72,18 @@ export function distInfoFolders({ entries }: Archive): Set<string> {
 }
 
 /** The one folder at the top that describes the wheel. */
-function distInfoOf(archive: Archive, { name }: Wheel): string {
+export function distInfoOf(archive: Archive, { name }: Wheel): string {
   const [folder, other] = distInfoFolders(archive);
-  if (folder === undefined) throw wheelFault(archive, 'is no wheel: it has no .dist-info folder');
+  if (folder === undefined) throw brokenWheel(archive, 'is no wheel: it has no .dist-info folder');
   if (other !== undefined) {
-    throw wheelFault(
+    throw brokenWheel(
       archive,
       `is no wheel: it has two .dist-info folders, ${quote(folder)} and ${quote(other)}`,
     );
   }
   const [project = ''] = folder.slice(0, -'.dist-info'.length).split('-', 1);
   if (normalizeProjectName(project) !== name) {
-    throw wheelFault(archive, `has ${quote(folder)}, its file name says that it is ${name}`);
+    throw brokenWheel(archive, `has ${quote(folder)}, its file name says that it is ${name}`);
   }
   return folder;
 }

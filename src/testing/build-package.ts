@@ -50,7 +50,7 @@ export interface PackageSource {
  * @example
  * ```ts
  * const zip = await buildPackage({ name: 'board-check', version: '1.2.0', pids: ['BOARD-7'] });
- * const broken = await buildPackage({ manifest: { entry_point: undefined } }); // manifest_missing
+ * const broken = await buildPackage({ manifest: { entry_point: undefined } }); // manifest_invalid
  * const foreign = await buildPackage({ generation: 'execute-only', layout: 'flat' });
  * ```
  */

@@ -59,7 +59,7 @@ export class ValidationEngine {
       const inspected = await this.#inspect(archiveSource(archive), checks, o.signal, integrity);
       const { inspection } = inspected;
       throwFirst(checks);
-      if (!inspection) throw new RunnerError('manifest_missing', `${zip} has no manifest`);
+      if (!inspection) throw new RunnerError('manifest_invalid', `${zip} has no usable manifest`);
       return { ...inspected, archive, inspection, [Symbol.asyncDispose]: () => archive.close() };
     } catch (error) {
       await archive.close();
@@ -255,7 +255,7 @@ function asFault(target: string, error: unknown): RunnerError {
 
 /** The check that a fault was met in. */
 function nextCheck(checks: CheckList, fault: RunnerError): CheckName {
-  if (fault.code === 'invalid_zip') {
+  if (fault.code === 'invalid_zip' || fault.code === 'not_found') {
     const early = (['zip_open', 'zip_layout'] as const).find((name) => !checks.has(name));
     // Later it is content that turns out damaged while it is unpacked for the trial run.
     if (early) return early;

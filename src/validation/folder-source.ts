@@ -3,11 +3,10 @@ import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import { resolveLimits } from '../package/archive/limits.js';
-import { openArchive } from '../package/archive/open-archive.js';
 import type { ArchiveEntry } from '../package/archive-types.js';
 import type { ArchiveLimits } from '../package/types.js';
-import { metadataOf } from '../package/wheel-metadata.js';
 import { MAX_TEXT_BYTES, type PackageSource } from './package-source.js';
+import { lookIntoWheelFile } from './wheel-look.js';
 
 /**
  * A folder as a source: a project as it is developed, an unpacked zip or a deployed version. Its environment is not
@@ -18,7 +17,8 @@ export async function folderSource(
   folder: string,
   { limits, signal }: { limits?: Partial<ArchiveLimits> } & OperationOptions = {},
 ): Promise<PackageSource> {
-  const { maxEntries } = resolveLimits(limits);
+  const resolved = resolveLimits(limits);
+  const { maxEntries } = resolved;
   const entries: ArchiveEntry[] = [];
   let total = 0;
   const walk = async (relative: string): Promise<void> => {
@@ -50,13 +50,12 @@ export async function folderSource(
     path: folder,
     entries,
     get: (name) => byName.get(name),
+    limits: resolved,
     sizeBytes: total,
     unpackedBytes: total,
     read: (entry, o) => readSmall(path.join(folder, entry.name), o),
-    wheelMetadata: async (entry, wheel, o) => {
-      await using archive = await openArchive(path.join(folder, entry.name), { limits, signal: o?.signal });
-      return await metadataOf(archive, wheel, o);
-    },
+    wheelFacts: (entry, wheel, o) =>
+      lookIntoWheelFile(path.join(folder, entry.name), wheel, { ...o, limits }),
   };
 }
 

@@ -8,11 +8,12 @@ import type { Manifest, PackageInspection, Requirement } from '../package/types.
 import type { Interpreter } from '../python/types.js';
 import type { CheckList } from './check-list.js';
 import { judgeWheels, type LookedAt } from './judge-wheels.js';
+import { manifestHint, wheelsHint } from './near-misses.js';
 import type { PackageSource } from './package-source.js';
 import { readPart } from './read-part.js';
 import { readPythonNeed } from './python-need.js';
 import { readRequirementsFile } from './read-requirements.js';
-import { readWheels } from './read-wheels.js';
+import { checkContents, readWheels } from './read-wheels.js';
 
 /** Files beyond the project that are named one by one. */
 const MOST_LEFT_OUT_NAMED = 20;
@@ -91,12 +92,14 @@ async function inspectParts(
 ): Promise<Inspected> {
   const { checks } = o;
   const warnings = leftOutWarnings(layout);
-  const known = await readWheels(source, layout, o, warnings);
+  const found = await readWheels(source, layout, o, warnings);
+  const { known } = found;
   const sdk = findSdkWheel(known.map(({ wheel }) => wheel));
   const generation = generationOfSdk(sdk?.version);
   const manifest = await readManifest(source, layout, generation, o);
   const required = await readRequirementsFile(source, layout, o);
   const { requirements } = required;
+  checkContents(source, found, requirements, { checks, warnings });
   const python = await readPythonNeed(source, layout, manifest, o, warnings);
   if (layout.hasWheelsFolder || requirements.length === 0) {
     checks.pass('zip_wheels', `${known.length} wheel${known.length === 1 ? '' : 's'}`);
@@ -105,7 +108,7 @@ async function inspectParts(
   }
   const interpreter =
     requirements.length === 0 || layout.hasWheelsFolder
-      ? await judgeWheels(source, required, known, python, {
+      ? await judgeWheels(source, required, found, python, {
           checks,
           interpreters,
           lookedAt: o.lookedAt,
@@ -143,11 +146,13 @@ async function readManifest(
   if (!entry) {
     const error = new RunnerError(
       'manifest_missing',
-      `${source.path} has no manifest.json, neither at its top nor in the folder of the project`,
+      `${source.path} has no manifest.json, neither at its top nor in the folder of the project` +
+        ended(manifestHint(source.entries)),
       { details: { path: source.path } },
     );
-    checks.fail('zip_manifest', error);
-    checks.add({ name: 'manifest_exists', result: 'FAIL', message: error.message, durationMs: 0 });
+    // One fault, one FAIL: the other name of the same check says where it is told.
+    checks.fail('manifest_exists', error);
+    checks.skip('zip_manifest', 'see manifest_exists');
     checks.skip('manifest_load', 'there is no manifest');
     checks.skip('manifest_fields', 'there is no manifest');
     return undefined;
@@ -156,7 +161,7 @@ async function readManifest(
   const { checkManifest, manifestError, parseManifestJson } = await import('../package/manifest.js');
   checks.pass('zip_manifest', entry.name);
   checks.pass('manifest_exists', entry.name);
-  const where = `${source.path}: ${entry.name}`;
+  const where = { path: source.path, entry: entry.name };
   const bytes = await readPart(source, entry, signal);
   if (bytes instanceof RunnerError) {
     checks.fail('manifest_load', bytes);
@@ -190,11 +195,17 @@ function leftOutWarnings({ leftOut }: ProjectLayout): string[] {
     : warnings;
 }
 
+/** A hint at the end of a sentence that may have none. */
+function ended(hint: string | undefined): string {
+  return hint === undefined ? '' : `: ${hint}`;
+}
+
 function noWheels(source: PackageSource, requirements: Requirement[]): RunnerError {
   const names = requirements.map(({ text }) => text);
   return new RunnerError(
     'wheels_missing',
-    `${source.path} has no wheels folder, but requires ${listed(names.map(shown))}: pack it again with its wheels`,
+    `${source.path} has no wheels folder, but requires ${listed(names.map(shown))}: ` +
+      (wheelsHint(source.entries) ?? 'pack it again with its wheels'),
     { details: { path: source.path, requirements: names } },
   );
 }

@@ -1,5 +1,5 @@
 import { RunnerError } from '../errors.js';
-import { findUnmet, type KnownWheel, type UnmetRequirement } from '../package/resolution.js';
+import { findUnmet, type UnmetRequirement } from '../package/resolution.js';
 import { listed, shown } from '../package/text.js';
 import type { PythonNeed } from '../package/types.js';
 import type { UnusablePython } from '../python/interpreters/facts.js';
@@ -10,6 +10,7 @@ import type { CheckList } from './check-list.js';
 import { markerEnvironment } from './marker-environment.js';
 import type { PackageSource } from './package-source.js';
 import type { PackageRequirements } from './read-requirements.js';
+import type { FoundWheels } from './read-wheels.js';
 
 /** Tags of an interpreter that are worth reading in a message; a list has hundreds. */
 const TAGS_TOLD = 6;
@@ -36,13 +37,20 @@ interface Judged {
  */
 export async function judgeWheels(
   source: PackageSource,
-  { requirements, constraints }: PackageRequirements,
-  known: KnownWheel[],
+  { requirements, constraints, isUnknown }: PackageRequirements,
+  { known, misnamed, misplaced }: FoundWheels,
   python: PythonNeed,
   o: { checks: CheckList; interpreters: AsyncIterable<Interpreter>; lookedAt: () => LookedAt },
 ): Promise<Interpreter | undefined> {
   const { checks } = o;
   const judged: Judged[] = [];
+  const met = () => {
+    const left = known.filter(({ metadata }) => metadata === undefined).map(({ wheel }) => wheel.file);
+    if (isUnknown) checks.skip('requirements_met', 'it is not known what is required');
+    else if (left.length > 0) {
+      checks.skip('requirements_met', `it is not known what is required by ${listed(left)}`);
+    } else checks.pass('requirements_met', requirements.length === 0 ? 'nothing is required' : '');
+  };
   for await (const interpreter of o.interpreters) {
     const unmet = findUnmet(requirements, known, {
       tags: interpreter.tags,
@@ -51,7 +59,7 @@ export async function judgeWheels(
     });
     const isOfVersion = hasVersion(interpreter, python);
     if (unmet.length === 0 && isOfVersion) {
-      checks.pass('requirements_met', requirements.length === 0 ? 'nothing is required' : '');
+      met();
       checks.pass('python_compatible', `Python ${interpreter.version} at ${interpreter.path}`);
       return interpreter;
     }
@@ -71,10 +79,14 @@ export async function judgeWheels(
   const [closest] = [...judged].sort(
     (a, b) => Number(b.isOfVersion) - Number(a.isOfVersion) || a.unmet.length - b.unmet.length,
   );
-  const missing = closest?.unmet.filter(({ elsewhere }) => elsewhere.length === 0) ?? [];
+  const missing =
+    closest?.unmet.filter(
+      ({ elsewhere, requirement }) => elsewhere.length === 0 && !misnamed.has(requirement.name),
+    ) ?? [];
   const misfits = closest?.unmet.filter(({ elsewhere }) => elsewhere.length > 0) ?? [];
-  if (missing.length > 0) checks.fail('requirements_met', missingError(source, missing));
-  else checks.pass('requirements_met', requirements.length === 0 ? 'nothing is required' : '');
+  if (missing.length > 0) checks.fail('requirements_met', missingError(source, missing, misplaced));
+  else if (misnamed.size > 0) checks.skip('requirements_met', 'a wheel is named wrongly');
+  else met();
   const interpreters = judged.map(({ interpreter }) => interpreter);
   if (misfits.length > 0) checks.fail('python_compatible', misfitError(source, misfits, interpreters));
   else if (closest?.isOfVersion === false)
@@ -121,15 +133,24 @@ function factsOf({ path, version, tags }: Interpreter): { path: string; version:
   return { path, version, tags: [...tags] };
 }
 
-function missingError(source: PackageSource, missing: UnmetRequirement[]): RunnerError {
+function missingError(
+  source: PackageSource,
+  missing: UnmetRequirement[],
+  misplaced: ReadonlyMap<string, string>,
+): RunnerError {
   const list = missing.map(({ requirement, requiredBy }) =>
     requiredBy === undefined
       ? shown(requirement.text)
       : `${shown(requirement.text)} (required by ${requiredBy})`,
   );
+  const elsewhere = missing.flatMap(({ requirement }) => misplaced.get(requirement.name) ?? []);
+  const remedy =
+    elsewhere.length === 0
+      ? 'pack it again with these wheels'
+      : `wheels are looked for in the wheels folder itself, so move ${listed(elsewhere)} there`;
   return new RunnerError(
     'wheels_missing',
-    `${source.path}: no wheel of the package meets ${listed(list)}: pack it again with these wheels`,
+    `${source.path}: no wheel of the package meets ${listed(list)}: ${remedy}`,
     { details: { path: source.path, requirements: missing.map(({ requirement }) => requirement.text) } },
   );
 }

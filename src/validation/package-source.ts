@@ -1,17 +1,21 @@
 import type { OperationOptions } from '../abort.js';
 import type { Archive, ArchiveEntry } from '../package/archive-types.js';
-import type { Wheel } from '../package/types.js';
-import { readWheelMetadata, type LookOptions, type WheelMetadata } from '../package/wheel-metadata.js';
+import type { ArchiveLimits, Wheel } from '../package/types.js';
+import { lookIntoWheel } from './wheel-look.js';
+import type { WheelFacts } from './wheel-memory.js';
 
 /** What a package is inspected from: a zip, or a folder that was unpacked. */
 export interface PackageSource {
   path: string;
   entries: readonly ArchiveEntry[];
   get(name: string): ArchiveEntry | undefined;
+  /** What the package and its wheels are held to. */
+  limits: Readonly<ArchiveLimits>;
   sizeBytes: number;
   unpackedBytes: number;
   read(entry: ArchiveEntry, o?: OperationOptions): Promise<Buffer>;
-  wheelMetadata(entry: ArchiveEntry, wheel: Wheel, o?: LookOptions): Promise<WheelMetadata | undefined>;
+  /** What a wheel says of itself; undefined where it could not be looked into. */
+  wheelFacts(entry: ArchiveEntry, wheel: Wheel, o?: OperationOptions): Promise<WheelFacts | undefined>;
 }
 
 /** Longest of the small text files that a package is told from. */
@@ -23,9 +27,10 @@ export function archiveSource(archive: Archive): PackageSource {
     path: archive.path,
     entries: archive.entries,
     get: (name) => archive.get(name),
+    limits: archive.limits,
     sizeBytes: archive.sizeBytes,
     unpackedBytes: archive.unpackedBytes,
     read: (entry, o) => archive.read(entry, { ...o, maxBytes: MAX_TEXT_BYTES }),
-    wheelMetadata: (entry, wheel, o) => readWheelMetadata(archive, entry, wheel, o),
+    wheelFacts: (entry, wheel, o) => lookIntoWheel(archive, entry, wheel, o),
   };
 }

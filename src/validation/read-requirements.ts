@@ -8,6 +8,7 @@ import { parseRequirements, refusedLinesError, type RefusedLine } from '../packa
 import { listed, shown } from '../package/text.js';
 import type { Requirement } from '../package/types.js';
 import type { CheckList } from './check-list.js';
+import { requirementsHint } from './near-misses.js';
 import type { PackageSource } from './package-source.js';
 import { readPart } from './read-part.js';
 
@@ -18,6 +19,8 @@ const MOST_REQUIREMENTS_FILES = 50;
 export interface PackageRequirements {
   requirements: Requirement[];
   constraints: Requirement[];
+  /** Set where it is not known what is required: that is a fault which was told. */
+  isUnknown?: true;
 }
 
 /** What the package requires; nothing where its file is missing or cannot be read, which fails a check. */
@@ -26,14 +29,20 @@ export async function readRequirementsFile(
   layout: ProjectLayout,
   { checks, signal }: OperationOptions & { checks: CheckList },
 ): Promise<PackageRequirements> {
-  const nothing: PackageRequirements = { requirements: [], constraints: [] };
+  const nothing: PackageRequirements = { requirements: [], constraints: [], isUnknown: true };
   const entry = layout.requirements;
+  if (!entry && !layout.manifest) {
+    checks.skip('zip_requirements', 'there is no manifest that it could stand beside');
+    return nothing;
+  }
   if (!entry) {
     checks.fail(
       'zip_requirements',
       new RunnerError(
         'invalid_zip',
-        `${source.path} has no ${layout.root}requirements.txt; one with nothing in it says that nothing is required`,
+        `${source.path} has no ${layout.root}requirements.txt: ` +
+          (requirementsHint(source.entries, layout.root) ??
+            'one with nothing in it says that nothing is required'),
         { details: { path: source.path } },
       ),
     );

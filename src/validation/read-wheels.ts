@@ -1,22 +1,33 @@
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { ArchiveEntry } from '../package/archive-types.js';
+import { beyond } from '../package/archive/limits.js';
 import type { ProjectLayout } from '../package/project-layout.js';
 import type { KnownWheel } from '../package/resolution.js';
-import { listed } from '../package/text.js';
-import type { Wheel } from '../package/types.js';
-import type { LookBudget, LookOptions, WheelMetadata } from '../package/wheel-metadata.js';
-import { parseWheelName } from '../package/wheel-name.js';
+import { listed, shown } from '../package/text.js';
+import type { ArchiveLimits, Requirement, Wheel } from '../package/types.js';
+import { normalizeProjectName, parseWheelName } from '../package/wheel-name.js';
 import type { CheckList } from './check-list.js';
+import { isAppleDouble, wheelNameMeant } from './near-misses.js';
 import type { PackageSource } from './package-source.js';
+import type { WheelFacts } from './wheel-memory.js';
 
-/** Wheels that are looked into side by side; small compressed ones are held in memory meanwhile. */
-const WHEELS_AT_ONCE = 8;
+/** Wheels that are looked into side by side; of compressed ones some megabytes are held in memory meanwhile. */
+const WHEELS_AT_ONCE = 4;
 
 /** Packages have some hundred at most. */
 const MOST_WHEELS = 5_000;
-/** Bytes that are unpacked in memory to look into the wheels of one package; the rest is left to pip. */
-const MOST_LOOKED_AT_BYTES = 256 * 1024 ** 2;
+
+/** The wheels of a package. */
+export interface FoundWheels {
+  known: KnownWheel[];
+  /** Projects of which there is a wheel that is named wrongly: a fault that was told. */
+  misnamed: ReadonlySet<string>;
+  /** Wheels that lie where none is looked for, by project. */
+  misplaced: ReadonlyMap<string, string>;
+  /** What is wrong with those that are none inside. */
+  faults: RunnerError[];
+}
 
 /** Every wheel with what it says of itself. Files that are no wheels are told; what cannot be a wheel fails a check. */
 export async function readWheels(
@@ -24,95 +35,171 @@ export async function readWheels(
   layout: ProjectLayout,
   { checks, signal }: OperationOptions & { checks: CheckList },
   warnings: string[],
-): Promise<KnownWheel[]> {
-  const malformed: string[] = [];
+): Promise<FoundWheels> {
+  if (layout.wheelFiles.length > MOST_WHEELS) {
+    checks.fail('wheel_names', tooMany(source, layout.wheelFiles.length));
+    return { known: [], misnamed: new Set(), misplaced: new Map(), faults: [] };
+  }
+  const { known, entries, malformed, misplaced } = byName(layout, warnings);
+  const found: FoundWheels = { known, misnamed: new Set(malformed.map(projectMeant)), misplaced, faults: [] };
+  if (malformed.length > 0) checks.fail('wheel_names', misnamed(source, malformed));
+  else checks.pass('wheel_names');
+  found.faults.push(...(await lookInto(source, entries, known, signal)));
+  return found;
+}
+
+/** Tells what was found in the wheels. What only ends an installation is a fault of those that may be installed. */
+export function checkContents(
+  source: PackageSource,
+  { known, faults: broken }: FoundWheels,
+  requirements: readonly Requirement[],
+  { checks, warnings }: { checks: CheckList; warnings: string[] },
+): void {
+  const faults = [...broken];
+  const wanted = namesAskedFor(requirements, known);
+  for (const { wheel, fault } of known) {
+    if (!fault) continue;
+    if (wanted.has(wheel.name)) faults.push(fault);
+    else warnings.push(`${fault.message} (nothing requires it)`);
+  }
+  const tooMuch = faults.length === 0 ? beyondTogether(source, known) : undefined;
+  if (tooMuch) faults.push(tooMuch);
+  for (const fault of faults) checks.fail('wheel_contents', fault);
+  if (faults.length > 0) return;
+  const left = known.filter(({ metadata }) => metadata === undefined).map(({ wheel }) => wheel.file);
+  if (left.length > 0) {
+    const what = `too much would have to be kept in memory to look into ${listed(left)}`;
+    warnings.push(`${what}: what it requires is known when it is installed`);
+    checks.skip('wheel_contents', what);
+  } else if (known.length > 0) checks.pass('wheel_contents', `${known.length} looked into`);
+  else checks.skip('wheel_contents', 'there is no wheel');
+}
+
+/** Projects that the package asks for, or that any of its wheels does. */
+function namesAskedFor(requirements: readonly Requirement[], known: readonly KnownWheel[]): Set<string> {
+  const asked = known.flatMap(({ metadata }) => metadata?.requires ?? []);
+  const names = asked.map((line) => normalizeProjectName(/^[\w.-]+/.exec(line)?.[0] ?? ''));
+  return new Set([...requirements.map(({ name }) => name), ...names]);
+}
+
+/** Wheels by their names, and files whose names only look like those of wheels. */
+function byName(
+  { wheelFiles, wheelsRoot }: ProjectLayout,
+  warnings: string[],
+): { known: KnownWheel[]; entries: ArchiveEntry[]; malformed: string[]; misplaced: Map<string, string> } {
   const known: KnownWheel[] = [];
   const entries: ArchiveEntry[] = [];
-  if (layout.wheelFiles.length > MOST_WHEELS) {
-    checks.fail(
-      'wheel_names',
-      new RunnerError(
-        'invalid_zip',
-        `${source.path} has ${layout.wheelFiles.length} files in its wheels folder, more than the ${MOST_WHEELS} that are looked into`,
-        { details: { path: source.path } },
-      ),
-    );
-    return [];
-  }
-  for (const entry of layout.wheelFiles) {
-    const file = fileName(entry);
-    if (!file.endsWith('.whl')) {
-      warnings.push(`${entry.name} in the wheels folder is no wheel and is not used`);
-      continue;
+  const malformed: string[] = [];
+  const misplaced = new Map<string, string>();
+  for (const entry of wheelFiles) {
+    const file = entry.name.slice(wheelsRoot.length);
+    const base = file.slice(file.lastIndexOf('/') + 1);
+    const wheel = parseWheelName(base, entry.sizeBytes);
+    if (isAppleDouble(base)) continue; // what macOS writes beside each file, on disks of other systems
+    if (!base.endsWith('.whl')) {
+      const meant = wheelNameMeant(base);
+      const advice = meant === undefined ? '' : `: if it is the wheel ${meant}, rename it`;
+      warnings.push(`${entry.name} in the wheels folder is no wheel and is not used${advice}`);
+    } else if (file !== base) {
+      misplaced.set(projectMeant(base), entry.name);
+      warnings.push(
+        `${entry.name} is not used: wheels are looked for in ${wheelsRoot} itself, so move it there`,
+      );
+    } else if (!wheel) malformed.push(file);
+    else {
+      known.push({ wheel });
+      entries.push(entry);
     }
-    const wheel = parseWheelName(file, entry.sizeBytes);
-    if (!wheel) {
-      malformed.push(file);
-      continue;
-    }
-    known.push({ wheel });
-    entries.push(entry);
   }
-  const budget: LookBudget = { bytes: MOST_LOOKED_AT_BYTES };
+  return { known, entries, malformed, misplaced };
+}
+
+/** The project that a file is of, by its name, which may be wrong. */
+function projectMeant(file: string): string {
+  const wheel = parseWheelName(wheelNameMeant(file) ?? file, 0);
+  return wheel?.name ?? normalizeProjectName(file.split('-', 1)[0] ?? '');
+}
+
+/** Sets what each wheel says of itself. @returns what is wrong, in the order of the wheels */
+async function lookInto(
+  source: PackageSource,
+  entries: readonly ArchiveEntry[],
+  known: readonly KnownWheel[],
+  signal: AbortSignal | undefined,
+): Promise<RunnerError[]> {
   // By position, not in the order of answers: a report of one package reads the same each time.
   const faults: (RunnerError | undefined)[] = [];
   const next = known.entries();
   const reader = async () => {
-    for (const [index, wheel] of next) {
+    for (const [index, found] of next) {
       const entry = entries[index];
       if (!entry) continue;
-      const metadata = await readMetadata(source, entry, wheel.wheel, { budget, signal });
-      if (metadata instanceof RunnerError) faults[index] = metadata;
-      else wheel.metadata = metadata;
+      const facts = await readFacts(source, entry, found.wheel, { signal });
+      if (facts instanceof RunnerError) faults[index] = facts;
+      else if (facts) {
+        found.metadata = facts.metadata;
+        found.fault = facts.fault;
+        found.wheel.unpackedBytes = facts.unpackedBytes;
+        found.wheel.files = facts.files;
+      }
     }
   };
   await Promise.all(Array.from({ length: WHEELS_AT_ONCE }, reader));
-  if (malformed.length > 0) {
-    checks.fail(
-      'wheel_names',
-      new RunnerError(
-        'invalid_zip',
-        `${source.path}: not the names of wheels (PEP 427): ${listed(malformed)}. Build them again, or take them out`,
-        {
-          details: { path: source.path, wheels: malformed.map((file) => ({ file, tags: [] })) },
-        },
-      ),
-    );
-  } else {
-    checks.pass('wheel_names');
-  }
-  const damaged = faults.filter((fault) => fault !== undefined);
-  if (damaged.length > 0) {
-    for (const fault of damaged) checks.fail('wheel_contents', fault);
-  } else if (known.length > 0) checks.pass('wheel_contents', lookedInto(known));
-  else checks.skip('wheel_contents', 'there is no wheel');
-  return known;
+  return faults.filter((fault) => fault !== undefined);
 }
 
 /** What a wheel says of itself, or the fault that makes it none: pip would stop at it in the middle of an install. */
-async function readMetadata(
+async function readFacts(
   source: PackageSource,
   entry: ArchiveEntry,
   wheel: Wheel,
-  o: LookOptions,
-): Promise<WheelMetadata | RunnerError | undefined> {
+  o: OperationOptions,
+): Promise<WheelFacts | RunnerError | undefined> {
   try {
-    return await source.wheelMetadata(entry, wheel, o);
+    return await source.wheelFacts(entry, wheel, o);
   } catch (error) {
     if (!RunnerError.is(error) || error.code === 'aborted') throw error;
     return error;
   }
 }
 
-/** How many wheels were looked into, and which were not: a report that is silent about those says too much. */
-function lookedInto(known: readonly KnownWheel[]): string {
-  const left = known.filter(({ metadata }) => metadata === undefined).map(({ wheel }) => wheel.file);
-  const count = `${known.length - left.length} looked into`;
-  return left.length === 0
-    ? count
-    : `${count}; too large while compressed, so what they require is left to pip: ${listed(left)}`;
+/** The wheels together may have as many entries, and unpack to as many bytes, as one archive may. */
+function beyondTogether(source: PackageSource, known: readonly KnownWheel[]): RunnerError | undefined {
+  const { maxEntries, maxUnpackedBytes } = source.limits;
+  const sum = (of: (wheel: Wheel) => number | undefined) =>
+    known.reduce((total, { wheel }) => total + (of(wheel) ?? 0), 0);
+  const told = (what: string, limit: keyof ArchiveLimits) =>
+    new RunnerError('invalid_zip', `${source.path}: its wheels together ${what}. ${beyond(limit).remedy}`, {
+      details: { path: source.path },
+    });
+  const files = sum((wheel) => wheel.files);
+  if (files > maxEntries) {
+    return told(`unpack to ${files} files and folders, more than the ${maxEntries} permitted`, 'maxEntries');
+  }
+  const bytes = sum((wheel) => wheel.unpackedBytes);
+  return bytes > maxUnpackedBytes
+    ? told(`unpack to ${bytes} bytes, more than the ${maxUnpackedBytes} permitted`, 'maxUnpackedBytes')
+    : undefined;
 }
 
-function fileName({ name }: ArchiveEntry): string {
-  return name.slice(name.lastIndexOf('/') + 1);
+function tooMany(source: PackageSource, count: number): RunnerError {
+  return new RunnerError(
+    'invalid_zip',
+    `${source.path} has ${count} files in its wheels folder, more than the ${MOST_WHEELS} that are looked into: leave out what is not required`,
+    { details: { path: source.path } },
+  );
+}
+
+function misnamed(source: PackageSource, files: readonly string[]): RunnerError {
+  const told = files.map((file) => {
+    const meant = wheelNameMeant(file);
+    return meant === undefined ? shown(file) : `${shown(file)} (rename it to ${meant})`;
+  });
+  const areMeant = files.every((file) => wheelNameMeant(file) !== undefined);
+  const remedy = areMeant ? 'Pack the package again with these names' : 'Build them again, or take them out';
+  return new RunnerError(
+    'invalid_zip',
+    `${source.path}: not the names of wheels (PEP 427): ${listed(told)}. ${remedy}`,
+    { details: { path: source.path, wheels: files.map((file) => ({ file, tags: [] })) } },
+  );
 }

@@ -46,6 +46,5 @@ export function formatReport(report: ValidationReport): string {
 function titleOf({ manifest, error }: ValidationReport): string {
   if (manifest) return `${manifest.name} ${manifest.version}: `;
   const file = error?.details.path;
-  // A fault inside a wheel names the wheel after the package.
-  return file === undefined ? '' : `${path.basename(file.replace(/: ".*$/s, ''))}: `;
+  return file === undefined ? '' : `${path.basename(file)}: `;
 }

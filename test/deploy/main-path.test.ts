@@ -102,7 +102,7 @@ describe('a package at fault', () => {
     },
     {
       fault: 'no manifest field',
-      code: 'manifest_missing',
+      code: 'manifest_invalid',
       source: { manifest: { entry_point: undefined } },
     },
   ])('($fault) is refused with $code and leaves the store as it was', async ({ code, source }) => {

@@ -6,6 +6,7 @@ test('each package-management code carries the number of the specification', () 
   const numbers = [
     'invalid_zip',
     'manifest_missing',
+    'manifest_invalid',
     'incompatible_python',
     'wheels_missing',
     'install_failed',
@@ -14,6 +15,7 @@ test('each package-management code carries the number of the specification', () 
   ] as const;
   expect(numbers.map((code) => new RunnerError(code, 'x').errorCode)).toEqual([
     '2001',
+    '2002',
     '2002',
     '2003',
     '2004',

@@ -153,7 +153,7 @@ describe('bad input is refused with its code, and the store stays as it was', ()
     [
       'a manifest that misses a field',
       { manifest: { entry_point: undefined } },
-      'manifest_missing',
+      'manifest_invalid',
       /entry_point/,
     ],
     ['no wheels', { sdk: null, requirements: 'procvision_algorithm_sdk\n' }, 'wheels_missing', /procvision/],

@@ -105,11 +105,14 @@ describe('limits', () => {
 });
 
 describe('faults and ends', () => {
-  test.each(['missing file', 'folder'])('a %s is refused with invalid_zip that names it', async (what) => {
+  test.each([
+    ['missing file', 'not_found'],
+    ['folder', 'invalid_zip'],
+  ])('a %s is refused with %s that names it', async (what, code) => {
     const file = path.join(await temporaryFolder(), 'package.zip');
     if (what === 'folder') await mkdir(file);
     await expect(openArchive(file)).rejects.toMatchObject({
-      code: 'invalid_zip',
+      code,
       message: expect.stringContaining(file) as string,
     });
   });

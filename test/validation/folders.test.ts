@@ -59,7 +59,7 @@ test('a manifest of a terabyte is not read', async () => {
 
 test('a folder with nothing in it and a path with nothing at it fail with what is missing', async () => {
   const folder = path.join(path.dirname(await packageFile()), 'empty');
-  expect((await look.validate(folder)).error?.code).toBe('invalid_zip');
+  expect((await look.validate(folder)).error?.code).toBe('not_found');
   await mkdir(folder);
   expect((await look.validate(folder)).error?.code).toBe('manifest_missing');
 });

@@ -1,6 +1,8 @@
-import { constants, readSync } from 'node:fs';
+import { constants, readSync, type BigIntStats } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
+import { RunnerError } from '../../errors.js';
 import { COPY_AGAIN, zipFault } from './fault.js';
+import type { KeptParts } from './kept-parts.js';
 import { SharedFile } from './shared-file.js';
 import type { FileRange } from '../archive-types.js';
 
@@ -8,21 +10,23 @@ import type { FileRange } from '../archive-types.js';
 export class ByteSource {
   /** A stretch that was read before and is kept: the end of an archive, which is looked at again and again. */
   #kept: { start: number; bytes: Buffer } | undefined;
+  /** See {@link Archive.identity}. */
+  identity: string | undefined;
 
   private constructor(
     readonly path: string,
     readonly size: number,
     readonly start: number,
-    private readonly content: SharedFile | Buffer,
+    private readonly content: SharedFile | Buffer | KeptParts,
     private readonly isShared = false,
   ) {}
 
   /** Bytes that lie in memory already; `path` only names them. */
-  static of(path: string, bytes: Buffer): ByteSource {
-    return new ByteSource(path, bytes.length, 0, bytes);
+  static of(path: string, bytes: Buffer | KeptParts): ByteSource {
+    return new ByteSource(path, Buffer.isBuffer(bytes) ? bytes.length : bytes.size, 0, bytes);
   }
 
-  /** Opens a regular file, or a range of it. @throws RunnerError `invalid_zip` when that cannot be done. */
+  /** Opens a regular file, or a range of it. @throws RunnerError `not_found`, `invalid_zip` when that cannot be done. */
   static async open(path: string, range?: FileRange): Promise<ByteSource> {
     let handle: FileHandle | undefined;
     try {
@@ -30,25 +34,25 @@ export class ByteSource {
       if (!(await stat(path)).isFile())
         throw zipFault(path, 'is not a regular file', undefined, { remedy: 'Give the path of a package' });
       handle = await open(path, constants.O_RDONLY);
-      const { size } = await handle.stat();
+      const facts = await handle.stat({ bigint: true });
+      const size = Number(facts.size);
       const { offset, length } = range ?? { offset: 0, length: size };
       if (!(offset >= 0 && length >= 0 && offset + length <= size)) {
         throw zipFault(path, `has no range of ${length} bytes at ${offset}: it is ${size} bytes long`);
       }
-      return new ByteSource(path, length, offset, new SharedFile(handle));
+      const source = new ByteSource(path, length, offset, new SharedFile(handle));
+      source.identity = identityOf(facts, offset, length);
+      return source;
     } catch (error) {
       await handle?.close();
       throw error instanceof Error && 'syscall' in error ? cannotRead(path, error) : error;
     }
   }
 
-  /** A range of this one over the same descriptor, which stays this one's to close. */
-  part({ offset, length }: FileRange): ByteSource {
+  /** A range of this one, called `name`, over the same descriptor, which stays this one's to close. */
+  part({ offset, length }: FileRange, name: string): ByteSource {
     this.#checkRange(offset, length);
-    const { content } = this;
-    return Buffer.isBuffer(content)
-      ? ByteSource.of(this.path, content.subarray(offset, offset + length))
-      : new ByteSource(this.path, length, this.start + offset, content, true);
+    return new ByteSource(name, length, this.start + offset, this.content, true);
   }
 
   /** Reads a stretch and keeps it: reads that lie within it cost nothing from then on. */
@@ -100,7 +104,9 @@ export class ByteSource {
       });
     }
     let at = 0;
-    for (const { offset, length } of ranges) at += content.copy(into, at, offset, offset + length);
+    for (const { offset, length } of ranges) {
+      at += content.copy(into, at, this.start + offset, this.start + offset + length);
+    }
     return at;
   }
 
@@ -108,9 +114,12 @@ export class ByteSource {
   readSync(position: number, length: number): Buffer {
     this.#checkRange(position, length);
     const { content } = this;
-    if (Buffer.isBuffer(content)) return Buffer.from(content.subarray(position, position + length));
     const buffer = Buffer.allocUnsafe(length);
     if (this.#copyKept(position, buffer)) return buffer;
+    if (!(content instanceof SharedFile)) {
+      content.copy(buffer, 0, this.start + position, this.start + position + length);
+      return buffer;
+    }
     let bytesRead: number;
     try {
       bytesRead = readSync(content.fd, buffer, 0, length, this.start + position);
@@ -122,7 +131,7 @@ export class ByteSource {
   }
 
   async close(): Promise<void> {
-    if (!Buffer.isBuffer(this.content) && !this.isShared) await this.content.close();
+    if (this.content instanceof SharedFile && !this.isShared) await this.content.close();
   }
 
   #copyKept(position: number, into: Buffer): boolean {
@@ -145,6 +154,15 @@ export class ByteSource {
   }
 }
 
+/** Times are those of the kernel's clock, which ticks every few milliseconds: what changed just now may change again in the same tick. */
+const TICK_NS = 50_000_000n;
+
+function identityOf(facts: BigIntStats, offset: number, length: number): string | undefined {
+  const { dev, ino, size, mtimeNs, ctimeNs } = facts;
+  if (BigInt(Date.now()) * 1_000_000n - ctimeNs < TICK_NS) return undefined;
+  return [dev, ino, size, mtimeNs, ctimeNs, offset, length].join(':');
+}
+
 function becameShorter(path: string): Error {
   return zipFault(path, 'became shorter while it was read', undefined, {
     remedy: 'Wait until it is copied whole, then try again',
@@ -156,10 +174,11 @@ function cannotRead(path: string, error: unknown): Error {
   switch (code) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return zipFault(path, 'is not there', undefined, {
-        remedy: 'Look at the path, or copy the package there again',
-        cause: error,
-      });
+      return new RunnerError(
+        'not_found',
+        `${path} is not there. Look at the path, or copy the package there again`,
+        { cause: error, details: { path } },
+      );
     case 'EACCES':
     case 'EPERM':
       return zipFault(path, 'may not be read by this user', undefined, {

@@ -10,6 +10,13 @@ export const COPY_AGAIN =
 /** What to do about a wheel that is none inside. */
 export const BUILD_AGAIN = 'Build the wheel again, or take it out, and pack the package again';
 
+/** What to do about a wheel that is not as it was published. */
+const GET_AGAIN =
+  'Get that wheel again from where it is published, or build it again, and pack the package again';
+
+/** What was found of each fault, so that an archive inside another can be told in the other's terms. */
+const found = new WeakMap<RunnerError, { fault: string; entry?: string; remedy: string }>();
+
 /**
  * An `invalid_zip` error that names the archive, the entry (where there is one), the fault and the remedy. Names come
  * from the archive, so they are quoted as JSON: control characters cannot reach a terminal or forge a log line.
@@ -23,11 +30,50 @@ export function zipFault(
   { remedy = PACK_AGAIN, cause }: { remedy?: string; cause?: unknown } = {},
 ): RunnerError {
   const where = entry === undefined ? archive : `${archive}: entry ${quote(entry)}`;
-  const link = /^(?:its|two|record) /.test(fault) ? ': ' : ' ';
-  return new RunnerError('invalid_zip', `${where}${link}${fault}. ${remedy}`, {
+  const error = new RunnerError('invalid_zip', `${where}${linked(fault)}. ${remedy}`, {
     cause,
     details: { path: archive, ...(entry === undefined ? {} : { entry: clip(entry) }) },
   });
+  found.set(error, { fault, entry, remedy });
+  return error;
+}
+
+function linked(fault: string): string {
+  return `${/^(?:its|two|record) /.test(fault) ? ':' : ''} ${fault}`;
+}
+
+/**
+ * A fault of a wheel in a package, told of the wheel: what helps is another wheel, not another copy of the package.
+ *
+ * @param wheel - its entry in the package
+ * @param error - of the wheel as an archive of its own
+ * @param start - its first bytes, where they may tell that something else came in its place
+ */
+export function wheelFault(archive: string, wheel: string, error: RunnerError, start?: Buffer): RunnerError {
+  const { fault, entry, remedy } = found.get(error) ?? { fault: error.message, remedy: GET_AGAIN };
+  const instead = start && insteadOfWheel(start);
+  const inner = entry === undefined ? '' : `: its entry ${quote(entry)}`;
+  const text =
+    instead === undefined
+      ? `${inner}${linked(fault)}. ${remedy === PACK_AGAIN || remedy === COPY_AGAIN ? GET_AGAIN : remedy}`
+      : ` ${instead}`;
+  return new RunnerError('invalid_zip', `${archive}: the wheel ${quote(wheel)}${text}`, {
+    cause: error.cause,
+    details: { path: archive, entry: clip(wheel) },
+  });
+}
+
+/** What is met in place of wheels, with what to do about it. */
+function insteadOfWheel(start: Buffer): string | undefined {
+  if (start.length === 0) return `is empty. ${GET_AGAIN}`;
+  const text = start.toString('latin1').trimStart();
+  if (text.startsWith('version https://git-lfs')) {
+    return 'is a pointer of Git LFS, not the wheel itself. Run "git lfs pull" where the package is made, and pack it again';
+  }
+  if (/^<(?:!doctype|html|head|\?xml)/i.test(text)) {
+    return 'is a web page, with which its download was answered. Download the wheel again, logged in where that is asked for, and pack the package again';
+  }
+  return undefined;
 }
 
 /** A name as it can be shown: escaped, and cut where it is longer than a line. */

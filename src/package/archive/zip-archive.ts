@@ -10,6 +10,7 @@ import type { DirectoryEntry } from './central-directory.js';
 import { inflateVerified, readVerified } from './entry-reader.js';
 import { quote, zipFault } from './fault.js';
 import { STORED } from './format.js';
+import { openPassing } from './open-passing.js';
 import { LinkedSignal } from '../../linked-signal.js';
 import { loadArchive, type LoadedArchive } from './load-archive.js';
 
@@ -40,6 +41,10 @@ export class ZipArchive implements Archive {
 
   get unpackedBytes(): number {
     return this.#parts.unpackedBytes;
+  }
+
+  get identity(): string | undefined {
+    return this.#parts.source.identity;
   }
 
   get limits(): Readonly<ArchiveLimits> {
@@ -85,19 +90,32 @@ export class ZipArchive implements Archive {
     });
   }
 
-  async openInner(entry: ArchiveEntry, o: OperationOptions & { maxBytes?: number } = {}): Promise<Archive> {
-    const { signal } = o;
-    const range = this.#stored(this.#own(entry));
-    const source = range
-      ? this.#parts.source.part(range)
-      : ByteSource.of(this.path, await this.read(entry, o));
-    this.#refuseWhenClosed();
-    return new ZipArchive(
-      await loadArchive(`${this.path}: ${quote(entry.name)}`, {
-        ...{ source, signal, lazy: true },
-        limits: this.limits,
-      }),
-    );
+  async openInner(
+    entry: ArchiveEntry,
+    o: OperationOptions & { keep?: (name: string) => boolean } = {},
+  ): Promise<Archive | undefined> {
+    const { signal, keep = () => false } = o;
+    const own = this.#own(entry);
+    const name = `${this.path}: ${quote(entry.name)}`;
+    const { source, checker } = this.#parts;
+    const open = async (inner: ByteSource) => {
+      this.#refuseWhenClosed();
+      return loadArchive(name, { source: inner, signal, lazy: true, limits: this.limits });
+    };
+    const range = this.#stored(own);
+    if (!range && own.sizeBytes > DEFAULT_READ_BYTES) {
+      const content = (during: AbortSignal, ring: readonly Buffer[]) =>
+        readVerified(source, own, checker.range(own), during, ring);
+      const parts = await this.#during(signal, (during) =>
+        openPassing(own.sizeBytes, {
+          ...{ keep, content: (ring) => content(during, ring) },
+          open: (kept) => open(ByteSource.of(name, kept)),
+        }),
+      );
+      return parts && new ZipArchive(parts);
+    }
+    const inner = range ? source.part(range, name) : ByteSource.of(name, await this.read(entry, o));
+    return new ZipArchive(await open(inner));
   }
 
   slice(entry: ArchiveEntry): FileRange | undefined {

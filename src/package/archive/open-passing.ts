@@ -1,0 +1,64 @@
+import type { FileRange } from '../archive-types.js';
+import { KeptParts, NotKept } from './kept-parts.js';
+import type { LoadedArchive } from './load-archive.js';
+
+/**
+ * A wheel has its `.dist-info` at its end, as PEP 427 recommends, or begins with its METADATA, as maturin writes it: with
+ * these parts of it one pass will do for nearly all.
+ */
+const HEAD_BYTES = 256 * 1024;
+const TAIL_BYTES = 2 * 1024 * 1024;
+
+/** More is not kept of one archive, however long its directory is. */
+const MOST_KEPT_BYTES = 32 * 1024 * 1024;
+
+/** One for the end, one for a directory longer than that, one for entries that lie elsewhere. */
+const MOST_PASSES = 3;
+
+const CHUNK_BYTES = 512 * 1024;
+
+/** How {@link openPassing} gets at the archive. */
+export interface Passing {
+  /** Its content from the front, once more at each call; read through these buffers, in turn. */
+  content: (ring: readonly Buffer[]) => AsyncIterable<Buffer>;
+  /** Entries that will be read. */
+  keep: (name: string) => boolean;
+  open: (parts: KeptParts) => Promise<LoadedArchive>;
+}
+
+/**
+ * Opens an archive whose content can only be had from front to end, as one that an outer archive has compressed. It is
+ * inflated once, seldom twice; nothing is written, and no more of it is in memory than what is asked for.
+ *
+ * @returns undefined where too much would have to be kept
+ */
+export async function openPassing(
+  sizeBytes: number,
+  { content, keep, open }: Passing,
+): Promise<LoadedArchive | undefined> {
+  const parts = new KeptParts(sizeBytes);
+  const ring = [Buffer.allocUnsafeSlow(CHUNK_BYTES), Buffer.allocUnsafeSlow(CHUNK_BYTES)];
+  let ranges: FileRange[] = [];
+  for (let pass = 1; pass <= MOST_PASSES; pass++) {
+    const isFirst = pass === 1;
+    await parts.take(content(ring), {
+      head: isFirst ? HEAD_BYTES : 0,
+      tail: isFirst ? TAIL_BYTES : 0,
+      ranges,
+    });
+    try {
+      const archive = await open(parts);
+      ranges = archive.entries
+        .filter(({ name }) => keep(name))
+        .map(({ offset, end }) => ({ offset, length: end - offset }))
+        .filter((range) => !parts.has(range));
+      if (ranges.length === 0) return archive;
+    } catch (error) {
+      if (!(error instanceof NotKept)) throw error;
+      ranges = [error.range];
+    }
+    const wantedBytes = ranges.reduce((sum, { length }) => sum + length, 0);
+    if (parts.keptBytes + wantedBytes > MOST_KEPT_BYTES) return undefined;
+  }
+  return undefined;
+}

@@ -1,0 +1,115 @@
+import type { OperationOptions } from '../abort.js';
+import { RunnerError } from '../errors.js';
+import type { Archive, ArchiveEntry } from '../package/archive-types.js';
+import { wheelFault } from '../package/archive/fault.js';
+import { openArchive } from '../package/archive/open-archive.js';
+import type { ArchiveLimits, Wheel } from '../package/types.js';
+import { shown } from '../package/text.js';
+import { brokenWheel, distInfoOf, metadataOf } from '../package/wheel-metadata.js';
+import { parseRecord } from '../python/environments/record.js';
+import { parseEntryPoints, parseTarget } from '../python/wheels/entry-points.js';
+import { recallWheel, rememberWheel, type WheelFacts } from './wheel-memory.js';
+
+/** Longest of the texts of a wheel that are read: RECORD of 200,000 files. */
+const MAX_TEXT_BYTES = 32 * 1024 * 1024;
+
+/** First bytes that tell what came in place of a wheel. */
+const START_BYTES = 256;
+
+/** The entries that {@link factsOf} reads. */
+const isRead = (name: string): boolean =>
+  /^[^/]+\.dist-info\/(?:METADATA|WHEEL|RECORD|entry_points\.txt)$/.test(name);
+
+/**
+ * Looks into a wheel of a package, whatever the package's compression. What was found is remembered, within this process,
+ * by the identity of the package's file: a package that was inspected is inspected again before it is installed.
+ *
+ * @returns undefined where it could not be looked into: its directory is too long to be kept
+ * @throws RunnerError `invalid_zip` that names the wheel, or the package where that is damaged
+ */
+export async function lookIntoWheel(
+  archive: Archive,
+  entry: ArchiveEntry,
+  wheel: Wheel,
+  o: OperationOptions = {},
+): Promise<WheelFacts | undefined> {
+  const key = archive.identity && keyOf(archive, [entry.name, entry.crc32, entry.sizeBytes]);
+  const known = recallWheel(key);
+  if (known) return known;
+  try {
+    await using inner = await archive.openInner(entry, { ...o, keep: isRead });
+    const facts = inner && (await factsOf(inner, wheel, o));
+    if (facts?.fault) facts.fault = wheelFault(archive.path, entry.name, facts.fault);
+    if (facts) rememberWheel(key, facts);
+    return facts;
+  } catch (error) {
+    if (!RunnerError.is(error, 'invalid_zip') || error.details.path === archive.path) throw error;
+    throw wheelFault(archive.path, entry.name, error, await startOf(archive, entry, o));
+  }
+}
+
+/** The same for a wheel that lies in a folder. */
+export async function lookIntoWheelFile(
+  file: string,
+  wheel: Wheel,
+  o: { limits?: Partial<ArchiveLimits> } & OperationOptions,
+): Promise<WheelFacts> {
+  await using archive = await openArchive(file, o);
+  const key = archive.identity && keyOf(archive, [wheel.file]);
+  const known = recallWheel(key) ?? (await factsOf(archive, wheel, o));
+  rememberWheel(key, known);
+  return known;
+}
+
+/** Whether a wheel passes depends on the limits too. */
+function keyOf({ identity, limits }: Archive, more: readonly unknown[]): string {
+  return JSON.stringify([identity, limits, ...more]);
+}
+
+/**
+ * The first bytes of a wheel, its content read whole: a package that was damaged on its way says so first, as then its
+ * wheel may be sound.
+ */
+async function startOf(archive: Archive, entry: ArchiveEntry, o: OperationOptions): Promise<Buffer> {
+  let start = Buffer.alloc(0);
+  for await (const chunk of (await archive.stream(entry, o)) as AsyncIterable<Buffer>) {
+    if (start.length < START_BYTES) start = Buffer.concat([start, chunk.subarray(0, START_BYTES)]);
+  }
+  return start;
+}
+
+/** What an open wheel says of itself, once it can be installed. */
+async function factsOf(archive: Archive, wheel: Wheel, o: OperationOptions): Promise<WheelFacts> {
+  const metadata = await metadataOf(archive, wheel, o);
+  const folder = distInfoOf(archive, wheel);
+  const text = async (name: string): Promise<string | undefined> => {
+    const entry = archive.get(`${folder}/${name}`);
+    if (!entry || entry.isDirectory) return undefined;
+    return (await archive.read(entry, { ...o, maxBytes: MAX_TEXT_BYTES })).toString('utf8');
+  };
+  const fault =
+    recordFault(archive, folder, await text('RECORD')) ??
+    entryPointFault(archive, (await text('entry_points.txt')) ?? '');
+  const { unpackedBytes, entries, folders } = archive;
+  const files = entries.filter(({ isDirectory }) => !isDirectory).length + folders;
+  return { metadata, unpackedBytes, entries: entries.length, files, ...(fault && { fault }) };
+}
+
+/** Each file that RECORD has a hash of is there: an installation ends at the first that is not. */
+function recordFault(archive: Archive, folder: string, text: string | undefined): RunnerError | undefined {
+  if (text === undefined) return brokenWheel(archive, `has no ${folder}/RECORD`);
+  const absent = parseRecord(text).find(({ path, hash }) => hash !== '' && archive.get(path) === undefined);
+  return absent && brokenWheel(archive, 'is listed in its RECORD, and is not there', absent.path);
+}
+
+function entryPointFault(archive: Archive, text: string): RunnerError | undefined {
+  const { console: commands, gui } = parseEntryPoints(text);
+  for (const [name, target] of Object.entries({ ...commands, ...gui })) {
+    if (parseTarget(target) && !/[\\/]/.test(name)) continue;
+    return brokenWheel(
+      archive,
+      `has an entry point that cannot be a script: ${shown(name)} = ${shown(target)}`,
+    );
+  }
+  return undefined;
+}
