@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
-import type { ArchiveLimits, Check, PackageInspection, VersionRef } from '../package/types.js';
+import type { ArchiveLimits, Check, NameEncoding, PackageInspection, VersionRef } from '../package/types.js';
 import type { VenvManager } from '../python/venv-manager.js';
 import type { Registry } from '../registry/registry.js';
 import type { Durability } from '../store/atomic-file.js';
@@ -75,6 +75,7 @@ export class DeployEngine {
     o: Asked &
       OperationTools & {
         fileName: string;
+        nameEncoding: NameEncoding | undefined;
         onCheck: (check: Check) => void;
         onInspected: (inspection: PackageInspection) => void;
       },

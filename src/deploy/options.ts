@@ -2,6 +2,7 @@ import type { Registry } from '../registry/registry.js';
 import type { VenvManager } from '../python/venv-manager.js';
 import type { PackageValidator } from '../validation/package-validator.js';
 import type { ArchiveLimits } from '../package/types.js';
+import { NAME_ENCODINGS } from '../package/name-encodings.js';
 import type { Durability } from '../store/atomic-file.js';
 import type { OperationOptions } from '../abort.js';
 import {
@@ -104,6 +105,7 @@ export const doors = {
     ...operation,
     force: flag(),
     fileName: text(),
+    nameEncoding: choice(...NAME_ENCODINGS),
   }),
   uninstall: new Door<UninstallOptions>('deployer.uninstall(name, version, options)', {
     ...operation,

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
-import type { ArchiveLimits, Check, PackageInspection } from '../package/types.js';
+import type { ArchiveLimits, Check, NameEncoding, PackageInspection } from '../package/types.js';
 import { distInfos, parseRecord } from '../python/environments/record.js';
 import { applyRewrites, planRewrites } from '../python/environments/relocate.js';
 import type { Venv } from '../python/types.js';
@@ -38,7 +38,7 @@ export interface MadeEnvironment {
 
 /** What an install takes from the rooms below, one step each. */
 export interface PackageSteps {
-  open(zip: string, o: OperationOptions): Promise<OpenPackage>;
+  open(zip: string, o: { nameEncoding?: NameEncoding } & OperationOptions): Promise<OpenPackage>;
   /** Makes `<root>/venv` and installs into it, such that it is right once `root` has become `finalRoot`. */
   environment(
     root: string,

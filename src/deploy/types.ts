@@ -1,6 +1,6 @@
 import type { OperationOptions } from '../abort.js';
 import type { RunnerError, RunnerErrorCode } from '../errors.js';
-import type { Check, VersionRef } from '../package/types.js';
+import type { Check, NameEncoding, VersionRef } from '../package/types.js';
 import type { PackageState, RegistryEntry } from '../registry/types.js';
 
 /** What a {@link Deployer} can be doing to a version. */
@@ -130,6 +130,8 @@ export interface InstallOptions extends DeployOptions {
   force?: boolean;
   /** What the file of a stream is called by whoever sends it: failures name it so. @defaultValue 'the upload' */
   fileName?: string;
+  /** In what names in the zip are encoded that do not say so. @defaultValue told by the names themselves */
+  nameEncoding?: NameEncoding;
 }
 
 /** Options of `uninstall`. */

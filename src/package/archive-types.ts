@@ -61,6 +61,8 @@ export interface Archive {
   readonly identity: string | undefined;
   /** Sum of the unpacked sizes of all entries. */
   readonly unpackedBytes: number;
+  /** What was assumed of names that do not say their encoding, where another would do as well. */
+  readonly nameDoubt: string | undefined;
   /** How many folders it makes, those included that are there only because something lies in them. */
   readonly folders: number;
   /** What it was held to; what is opened in it is held to the same. */

@@ -171,6 +171,22 @@ export interface PackageInspection {
 }
 
 /**
+ * Encodings of names in a zip: `gbk`, `shift_jis`, `big5`, `euc-kr` and `ibm866` are the code pages 936, 932, 950, 949 and
+ * 866 of Windows.
+ */
+export type NameEncoding =
+  | 'utf-8'
+  | 'gbk'
+  | 'shift_jis'
+  | 'big5'
+  | 'euc-kr'
+  | 'ibm866'
+  | 'cp437'
+  | 'windows-1252'
+  | 'windows-1251'
+  | 'koi8-r';
+
+/**
  * Bounds on what an archive may contain: a package, each wheel in it by itself, and its wheels together (which may
  * have as many entries and unpack to as many bytes as an archive may).
  */

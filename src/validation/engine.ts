@@ -19,6 +19,7 @@ import { IntegrityCheck } from './integrity-check.js';
 import { interpreterNeed } from './interpreter-need.js';
 import { archiveSource, type PackageSource } from './package-source.js';
 import type { ProbeFindings, ProbeTarget } from './probe.js';
+import type { ReadOptions } from './options.js';
 import { makeReport } from './report.js';
 
 /** What an engine is made from: the options of its validator, defaults filled in. */
@@ -29,12 +30,6 @@ export interface ValidationContext {
   timeouts: { stepTimeoutMs: number; loadTimeoutMs: number };
   integrity: IntegrityPolicy;
   onCheck: (check: Check) => void;
-}
-
-/** How a package is read. */
-export interface ReadOptions extends OperationOptions {
-  /** Each one that is given comes before the validator's own. */
-  limits?: Partial<ArchiveLimits>;
 }
 
 /** An algorithm root, and the interpreter to run it with. */
@@ -68,7 +63,7 @@ export class ValidationEngine {
   }
 
   /** See {@link PackageValidator.validate}. */
-  async validate(target: string, o: OperationOptions): Promise<ValidationReport> {
+  async validate(target: string, o: ReadOptions): Promise<ValidationReport> {
     const checks = this.#checkList();
     const inspected: Partial<Inspected> = {};
     try {
@@ -97,7 +92,7 @@ export class ValidationEngine {
     zip: string,
     checks: CheckList,
     found: Partial<Inspected>,
-    o: OperationOptions,
+    o: ReadOptions,
   ): Promise<ValidationReport> {
     await using archive = await this.#openArchive(zip, o);
     checks.pass('zip_open', `${archive.entries.length} entries`);
@@ -230,8 +225,8 @@ export class ValidationEngine {
     });
   }
 
-  #openArchive(zip: string, { limits, signal }: ReadOptions): Promise<Archive> {
-    return openArchive(zip, { limits: { ...this.#context.limits, ...limits }, signal });
+  #openArchive(zip: string, { limits, nameEncoding, signal }: ReadOptions): Promise<Archive> {
+    return openArchive(zip, { limits: { ...this.#context.limits, ...limits }, nameEncoding, signal });
   }
 
   #checkList(): CheckList {

@@ -92,6 +92,7 @@ async function inspectParts(
 ): Promise<Inspected> {
   const { checks } = o;
   const warnings = leftOutWarnings(layout);
+  if (source.nameDoubt !== undefined) warnings.push(source.nameDoubt);
   const found = await readWheels(source, layout, o, warnings);
   const { known } = found;
   const sdk = findSdkWheel(known.map(({ wheel }) => wheel));

@@ -1,7 +1,8 @@
 import type { VenvManager } from '../python/venv-manager.js';
-import type { ArchiveLimits } from '../package/types.js';
+import type { ArchiveLimits, NameEncoding } from '../package/types.js';
 import type { OperationOptions } from '../abort.js';
 import { abortSignal, choice, Door, duration, flag, group, instance, must, option } from '../options.js';
+import { NAME_ENCODINGS } from '../package/name-encodings.js';
 import { limitOptions } from '../package/options.js';
 import type { IntegrityPolicy } from '../package/integrity.js';
 
@@ -22,6 +23,14 @@ export interface PackageValidatorOptions {
   integrity?: IntegrityPolicy;
 }
 
+/** How {@link PackageValidator.inspect} and {@link PackageValidator.validate} read a package. */
+export interface ReadOptions extends OperationOptions {
+  /** Each one that is given comes before the validator's own. */
+  limits?: Partial<ArchiveLimits>;
+  /** In what names of the zip are encoded that do not say so. @defaultValue told by the names themselves */
+  nameEncoding?: NameEncoding;
+}
+
 /** What each call of a `PackageValidator` takes. */
 export const doors = {
   validator: new Door<PackageValidatorOptions>('new PackageValidator(options)', {
@@ -34,5 +43,9 @@ export const doors = {
       publicKeys: option('keys', 'must be a list of keys', (value) => Array.isArray(value)),
     }),
   }),
-  look: new Door<OperationOptions>('validator: the last argument', { signal: abortSignal() }),
+  look: new Door<ReadOptions>('validator: the last argument', {
+    limits: limitOptions(),
+    nameEncoding: choice(...NAME_ENCODINGS),
+    signal: abortSignal(),
+  }),
 };

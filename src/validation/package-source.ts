@@ -11,6 +11,8 @@ export interface PackageSource {
   get(name: string): ArchiveEntry | undefined;
   /** What the package and its wheels are held to. */
   limits: Readonly<ArchiveLimits>;
+  /** See {@link Archive.nameDoubt}. */
+  nameDoubt?: string;
   sizeBytes: number;
   unpackedBytes: number;
   read(entry: ArchiveEntry, o?: OperationOptions): Promise<Buffer>;
@@ -28,6 +30,7 @@ export function archiveSource(archive: Archive): PackageSource {
     entries: archive.entries,
     get: (name) => archive.get(name),
     limits: archive.limits,
+    nameDoubt: archive.nameDoubt,
     sizeBytes: archive.sizeBytes,
     unpackedBytes: archive.unpackedBytes,
     read: (entry, o) => archive.read(entry, { ...o, maxBytes: MAX_TEXT_BYTES }),

@@ -4,10 +4,10 @@ import { SafeEmitter } from '../emitter.js';
 import { Late } from '../late.js';
 import { showAs } from '../readable.js';
 import { checkPolicy } from '../package/integrity.js';
-import type { ArchiveLimits, Check, PackageInspection, ValidationReport } from '../package/types.js';
+import type { Check, PackageInspection, ValidationReport } from '../package/types.js';
 import { VenvManager } from '../python/venv-manager.js';
 import type { ValidationContext, ValidationEngine } from './engine.js';
-import { doors, type PackageValidatorOptions } from './options.js';
+import { doors, type PackageValidatorOptions, type ReadOptions } from './options.js';
 import type { OpenedPackage } from './inspect.js';
 import type { ProbeFindings, ProbeTarget } from './probe.js';
 
@@ -67,7 +67,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
    * `incompatible_python` (2003), `wheels_missing` (2004), `install_failed` for a requirement that reaches outside;
    * `aborted`
    */
-  async inspect(zip: string, o: OperationOptions = {}): Promise<PackageInspection> {
+  async inspect(zip: string, o: ReadOptions = {}): Promise<PackageInspection> {
     doors.look.check(o);
     const { inspection, archive } = await this.open(zip, o);
     await archive.close();
@@ -79,10 +79,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
    *
    * @throws RunnerError `invalid_params` for an argument of the wrong type
    */
-  async open(
-    zip: string,
-    o: { limits?: Partial<ArchiveLimits> } & OperationOptions = {},
-  ): Promise<OpenedPackage> {
+  async open(zip: string, o: ReadOptions = {}): Promise<OpenedPackage> {
     checkTexts('validator.inspect(zip)', { zip });
     return (await this.#engine.get()).open(zip, o);
   }
@@ -95,7 +92,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
    * @returns the report of everything found; `error` is what an install would reject with
    * @throws RunnerError `invalid_params`, `aborted` alone: every fault of the package is in the report
    */
-  async validate(target: string, o: OperationOptions = {}): Promise<ValidationReport> {
+  async validate(target: string, o: ReadOptions = {}): Promise<ValidationReport> {
     checkTexts('validator.validate(target)', { target });
     doors.look.check(o);
     throwIfAborted(o.signal, `validation of ${target}`);

@@ -108,6 +108,36 @@ const ODD: OddArchive[] = [
     files: { 'one.txt': TEXT, 'two.txt': TEXT },
   },
   {
+    title: 'a folder entry twice, as tools that merge archives write it',
+    bytes: () => forgeZip([{ name: 'a/' }, { name: 'a/b.txt', data: TEXT }, { name: 'a/' }]),
+    files: { 'a/b.txt': TEXT },
+  },
+  {
+    title: 'names from the folder itself, and that folder',
+    bytes: () => forgeZip([{ name: './' }, { name: './a/' }, { name: './a/b.txt', data: TEXT }]),
+    files: { 'a/b.txt': TEXT },
+  },
+  {
+    title: 'a folder that is marked as deflated and has no data',
+    bytes: () =>
+      forgeZip([
+        { name: 'a/', method: 8, packed: Buffer.alloc(0) },
+        { name: 'a/b.txt', data: TEXT },
+      ]),
+    files: { 'a/b.txt': TEXT },
+  },
+  {
+    title: 'zeros after the end record, to the end of a block',
+    bytes: () => forgeZip([{ name: 'a.txt', data: TEXT }], { trailing: Buffer.alloc(4_000) }),
+    files: { 'a.txt': TEXT },
+  },
+  {
+    title: 'zeros after the comment',
+    bytes: () =>
+      forgeZip([{ name: 'a.txt', data: TEXT }], { comment: Buffer.from('made'), trailing: Buffer.alloc(30) }),
+    files: { 'a.txt': TEXT },
+  },
+  {
     title: 'everything stored',
     bytes: () =>
       forgeZip([

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
-import type { Check, PackageInspection, VersionRef } from '../../package/types.js';
+import type { Check, NameEncoding, PackageInspection, VersionRef } from '../../package/types.js';
 import { neededSpace } from '../../package/needed-space.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
@@ -32,6 +32,7 @@ export interface InstallContext extends OperationOptions {
   force: boolean;
   /** What an upload is called in messages. */
   fileName: string;
+  nameEncoding: NameEncoding | undefined;
   operator: string | undefined;
   meter: ProgressMeter;
   onStage: (stage: DeployStage) => void;
@@ -86,7 +87,7 @@ async function installZip(
 ): Promise<InstallOutcome> {
   const { registry, steps, signal, onStage, meter } = context;
   onStage('inspect');
-  await using opened = await steps.open(zip, { signal });
+  await using opened = await steps.open(zip, { signal, nameEncoding: context.nameEncoding });
   const { inspection } = opened;
   context.onInspected(inspection);
   meter.plan(stageBytes(inspection));

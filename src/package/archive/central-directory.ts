@@ -1,5 +1,6 @@
 import type { ArchiveEntry } from '../archive-types.js';
-import { isPlainName, readName } from './entry-name.js';
+import type { NameEncoding } from '../types.js';
+import { isAscii, isPlainName, readName, unicodeOf } from './entry-name.js';
 import { readExtraFields } from './extra-fields.js';
 import { COPY_AGAIN, zipFault } from './fault.js';
 import {
@@ -19,6 +20,7 @@ import {
   SEE_ZIP64_32,
   STORED,
 } from './format.js';
+import { chooseNameEncoding, type ChosenEncoding, type Sample } from './name-encoding.js';
 
 /** An entry with what is needed to find its bytes. */
 export interface DirectoryEntry extends ArchiveEntry {
@@ -68,14 +70,17 @@ export function readDirectory(
   directory: Buffer,
   text: string,
   count: number,
-): DirectoryEntry[] {
+  nameEncoding?: NameEncoding,
+): { entries: DirectoryEntry[]; nameDoubt?: string } {
   const entries: DirectoryEntry[] = [];
   // A view, whose readers are built in: those of a buffer run uncompiled for most of a first directory.
   const view = new DataView(directory.buffer, directory.byteOffset, directory.length);
+  let chosen: ChosenEncoding | undefined = nameEncoding && { encoding: nameEncoding };
+  const encoding = () => (chosen ??= chooseNameEncoding([...unsaidNames(directory, view)])).encoding;
   let at = 0;
   for (let index = 0; index < count; index++) {
     const next = recordEnd(archive, view, at, index);
-    entries.push(readRecord(archive, directory, view, text, at, next));
+    entries.push(readRecord(archive, directory, { view, text, encoding }, at, next));
     at = next;
   }
   if (at !== directory.length) {
@@ -84,7 +89,24 @@ export function readDirectory(
       `its directory has ${directory.length - at} bytes after the ${count} entries that were announced`,
     );
   }
-  return entries;
+  return { entries, ...(chosen?.doubt !== undefined && { nameDoubt: chosen.doubt }) };
+}
+
+/** Names that are not ASCII and do not say in what they are encoded, of the records as far as they are in order. */
+function* unsaidNames(directory: Buffer, view: DataView): Generator<Sample, void, undefined> {
+  for (let at = 0; at + CENTRAL_HEADER_BYTES <= directory.length;) {
+    const nameStart = at + CENTRAL_HEADER_BYTES;
+    const nameEnd = nameStart + view.getUint16(at + 28, true);
+    const extraEnd = nameEnd + view.getUint16(at + 30, true);
+    if (view.getUint32(at, true) !== CENTRAL_HEADER || extraEnd > directory.length) return;
+    const bytes = directory.subarray(nameStart, nameEnd);
+    if ((view.getUint16(at + 8, true) & FLAG_UTF8) === 0 && !isAscii(bytes.toString('latin1'))) {
+      const field = readExtraFields(directory, nameEnd, extraEnd)?.get(EXTRA_UNICODE_PATH);
+      const unicode = unicodeOf(bytes, field) ?? undefined;
+      yield { bytes, unicode, isFromUnix: UNIX_SYSTEMS.has(view.getUint8(at + 5)) };
+    }
+    at = extraEnd + view.getUint16(at + 32, true);
+  }
 }
 
 function recordEnd(archive: string, view: DataView, at: number, index: number): number {
@@ -114,8 +136,7 @@ function damaged(archive: string, fault: string): Error {
 function readRecord(
   archive: string,
   directory: Buffer,
-  view: DataView,
-  text: string,
+  { view, text, encoding }: { view: DataView; text: string; encoding: () => NameEncoding },
   at: number,
   end: number,
 ): DirectoryEntry {
@@ -131,7 +152,7 @@ function readRecord(
     const reading = readName({
       latin1: rawName,
       isUtf8: (flags & FLAG_UTF8) !== 0,
-      isFromUnix: UNIX_SYSTEMS.has(view.getUint8(at + 5)),
+      encoding,
       unicodePath,
     });
     if (reading.fault !== undefined) throw zipFault(archive, reading.fault, reading.name);
@@ -146,11 +167,11 @@ function readRecord(
   const fault =
     versionFault(view.getUint8(at + 6)) ??
     flagFault(flags) ??
-    methodFault(method, sizes) ??
+    methodFault(method, sizes, isDirectory) ??
     modeFault(unixMode, isDirectory) ??
     (view.getUint8(at + 38) & DOS_FOLDER && !isDirectory ? MARKED_AS_FOLDER : undefined) ??
     folderFault(isDirectory, sizes);
-  if (fault !== undefined) throw zipFault(archive, fault, name);
+  if (fault !== undefined) throw zipFault(archive, fault, name, remedyFor(method));
   return {
     name,
     isDirectory,
@@ -223,17 +244,40 @@ function flagFault(flags: number): string | undefined {
   return flags & FLAG_PATCHED ? 'is a patch, not a file' : undefined;
 }
 
-function methodFault(method: number, { size, compressed }: Sizes): string | undefined {
+/** Methods that tools offer besides (APPNOTE 4.4.5). */
+const METHODS: ReadonlyMap<number, string> = new Map([
+  [1, 'Shrink'],
+  [6, 'Implode'],
+  [9, 'Deflate64'],
+  [12, 'bzip2'],
+  [14, 'LZMA'],
+  [20, 'Zstandard'],
+  [93, 'Zstandard'],
+  [95, 'XZ'],
+  [98, 'PPMd'],
+  [99, 'AES encryption'],
+]);
+
+function methodFault(method: number, { size, compressed }: Sizes, isDirectory: boolean): string | undefined {
   if (method === STORED) {
     return size === compressed
       ? undefined
       : `is stored, but is said to grow from ${compressed} to ${size} bytes`;
   }
   if (method !== DEFLATED) {
-    return `is compressed by method ${method}; only 0 (stored) and 8 (deflated) are read`;
+    const name = METHODS.get(method);
+    const called = name === undefined ? `method ${method}` : `${name} (method ${method})`;
+    return `is compressed by ${called}; only Store (0) and Deflate (8) are read`;
   }
-  // The shortest deflate stream, an empty final block, takes two bytes.
-  return compressed < 2 ? 'is deflated, but has no data' : undefined;
+  // The shortest deflate stream, an empty final block, takes two bytes. A folder has nothing to inflate.
+  return compressed < 2 && !isDirectory ? 'is deflated, but has no data' : undefined;
+}
+
+/** Explorer takes Deflate64 for files of 2 GB and more by itself, others where they are set to. */
+function remedyFor(method: number): { remedy?: string } {
+  return method === STORED || method === DEFLATED
+    ? {}
+    : { remedy: 'Ask its maker to pack it again with the method Deflate (7z a -tzip -mm=Deflate)' };
 }
 
 /** Type bits count whatever system the entry says it was made on: readers on POSIX act on them. */

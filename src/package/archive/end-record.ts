@@ -79,10 +79,19 @@ function lastRecordThatEndsTheFile(tail: Buffer): number | undefined {
   while (at >= 0) {
     at = tail.lastIndexOf(SIGNATURE, at);
     if (at === -1) return undefined;
-    if (at + END_RECORD_BYTES + tail.readUInt16LE(at + 20) === tail.length) return at;
+    if (endsTheFile(tail, at)) return at;
     at--;
   }
   return undefined;
+}
+
+/**
+ * Whether nothing follows a record and its comment, or nothing but zeros: with these a disk or a transfer fills up its
+ * last block, and all readers pass over them.
+ */
+function endsTheFile(tail: Buffer, at: number): boolean {
+  const end = at + END_RECORD_BYTES + tail.readUInt16LE(at + 20);
+  return end <= tail.length && tail.subarray(end).every((byte) => byte === 0);
 }
 
 /**
@@ -99,10 +108,8 @@ function refuseSecondRecord(
   for (let at = tail.indexOf(SIGNATURE); at !== -1; at = tail.indexOf(SIGNATURE, at + 1)) {
     const position = tailStart + at;
     if (position === recordStart) continue;
-    const endsTheFile =
-      at + END_RECORD_BYTES <= tail.length &&
-      at + END_RECORD_BYTES + tail.readUInt16LE(at + 20) === tail.length;
-    if (position >= directoryStart || endsTheFile) {
+    const isAnEnd = at + END_RECORD_BYTES <= tail.length && endsTheFile(tail, at);
+    if (position >= directoryStart || isAnEnd) {
       throw zipFault(path, 'has two end records, of which readers take different ones');
     }
   }

@@ -1,19 +1,11 @@
-import { TextDecoder } from 'node:util';
 import { crc32 } from '../crc32.js';
+import type { NameEncoding } from '../types.js';
 import { isWindowsReserved } from '../../store/file-names.js';
-
-/** The upper half of code page 437, the one the format names for entries without the UTF-8 flag. */
-const CODE_PAGE_437 =
-  'ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐' +
-  '└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■ ';
+import { decodeName } from './name-encoding.js';
 
 const MAX_SEGMENT_BYTES = 255;
 /** Leaves room for the folder it is unpacked into: Linux ends a path at 4,096 bytes. */
 const MAX_NAME_BYTES = 1024;
-
-/** A decoder is made when it is first needed: packages with ASCII names alone, most of them, need none. */
-let utf8: TextDecoder | undefined;
-let gbk: TextDecoder | undefined;
 
 /** An entry's name as the archive gives it. */
 export interface RawName {
@@ -21,8 +13,8 @@ export interface RawName {
   latin1: string;
   /** General purpose flag, bit 11. */
   isUtf8: boolean;
-  /** The system the entry says it was made on is Unix or macOS. */
-  isFromUnix: boolean;
+  /** In what the archive's names that do not say so are encoded; asked for one that does not and is not ASCII. */
+  encoding: () => NameEncoding;
   /** Content of the Unicode path extra field (0x7075), if there is one. */
   unicodePath: Buffer | undefined;
 }
@@ -34,14 +26,16 @@ export type NameReading =
 /**
  * Decodes an entry's name and holds it to what can be a path on every platform, unchanged.
  *
- * Bytes are UTF-8 where the flag says so, else GBK where they decode (packages are made on Chinese Windows), else code
- * page 437 (APPNOTE, appendix D). Info-ZIP on Linux and the archiver of macOS write UTF-8 without the flag; so what
- * comes from there and has UTF-8 sequences of three bytes, which GBK all but never forms, is UTF-8 too. A backslash separates like a slash, as older Windows tools write it.
+ * Bytes are UTF-8 where the flag says so; else a Unicode path field that fits tells the name (APPNOTE 4.6.9), or the
+ * encoding that the archive's names have together. A backslash separates like a slash, as older Windows tools write it;
+ * a "./" in front, as of `zip -r x.zip ./folder` by some libraries, changes nothing for any reader.
  */
 export function readName(raw: RawName): NameReading {
-  const decoded = decodeName(raw);
+  const decoded = decode(raw);
   if (decoded.fault !== undefined) return { name: decoded.name, fault: decoded.fault };
-  const path = decoded.name.replaceAll('\\', '/');
+  const path = decoded.name.replaceAll('\\', '/').replace(/^(?:\.\/)+/, '');
+  // The folder itself that was packed, which is there anyway.
+  if (path === '' && decoded.name !== '') return { name: '', isDirectory: true };
   const isDirectory = path.endsWith('/');
   const name = isDirectory ? path.slice(0, -1) : path;
   const fault = nameFault(name, path);
@@ -116,35 +110,62 @@ export function isAscii(text: string): boolean {
   return ASCII.test(text);
 }
 
-function decodeName(raw: RawName): { name: string; fault?: string } {
+function decode(raw: RawName): { name: string; fault?: string } {
   const hasAscii = isAscii(raw.latin1);
   if (hasAscii && raw.unicodePath === undefined) return { name: raw.latin1 };
-  return decodeBytes(raw, hasAscii, Buffer.from(raw.latin1, 'latin1'));
+  const bytes = Buffer.from(raw.latin1, 'latin1');
+  const unicode = unicodeOf(bytes, raw.unicodePath);
+  if (unicode === null) return { name: bytes.toString('utf8'), fault: 'its Unicode path field is not UTF-8' };
+  if (hasAscii || raw.isUtf8) return decodeSaid(raw, bytes, unicode);
+  if (unicode !== undefined) {
+    return isSameInAscii(raw.latin1, unicode) ? { name: unicode } : contradicted(bytes.toString(), unicode);
+  }
+  const encoding = raw.encoding();
+  const name = decodeName(bytes, encoding);
+  return name === undefined
+    ? { name: bytes.toString(), fault: `its name is no text in ${encoding}: give another nameEncoding` }
+    : { name };
 }
 
-function decodeBytes(
-  { latin1, isUtf8, isFromUnix, unicodePath }: RawName,
-  hasAscii: boolean,
+/** A name that says its encoding. */
+function decodeSaid(
+  { latin1, isUtf8 }: RawName,
   bytes: Buffer,
+  unicode: string | undefined,
 ): { name: string; fault?: string } {
-  const plain = hasAscii
-    ? latin1
-    : isUtf8
-      ? asUtf8(bytes)
-      : ((isFromUnix ? asUnflaggedUtf8(bytes) : undefined) ?? asGbk(bytes) ?? asCodePage437(bytes));
+  const plain = isAscii(latin1) ? latin1 : decodeName(bytes, 'utf-8');
   if (plain === undefined) {
     return { name: bytes.toString('utf8'), fault: 'its name is flagged as UTF-8 but is not UTF-8' };
   }
-  if (unicodePath === undefined || !appliesTo(unicodePath, bytes)) return { name: plain };
-  const unicode = asUtf8(unicodePath.subarray(5));
-  if (unicode === undefined) return { name: plain, fault: 'its Unicode path field is not UTF-8' };
-  // A reader that knows the field and one that does not must see the same file.
-  const readings =
-    hasAscii || isUtf8 ? [plain, unescaped(plain)] : [plain, asUtf8(bytes), asCodePage437(bytes)];
-  if (!readings.includes(unicode)) {
-    return { name: plain, fault: `its Unicode path field says ${quoted(unicode)}, its name does not` };
-  }
-  return { name: unicode };
+  if (unicode === undefined) return { name: plain };
+  // A reader that knows the field and one that does not must see the same file, as far as its code page has the letters.
+  const written = [plain, unescaped(plain)];
+  const lacking = ['_', '?'].map((sign) => Array.from(unicode, (c) => (isAscii(c) ? c : sign)).join(''));
+  return written.includes(unicode) || (!isUtf8 && lacking.includes(plain))
+    ? { name: unicode }
+    : contradicted(plain, unicode);
+}
+
+function contradicted(name: string, unicode: string): { name: string; fault: string } {
+  return { name, fault: `its Unicode path field says ${quoted(unicode)}, its name does not` };
+}
+
+/** What the field says for this name; undefined where it is for another or there is none, null where it is no text. */
+export function unicodeOf(name: Buffer, field: Buffer | undefined): string | undefined | null {
+  if (field === undefined || !appliesTo(field, name)) return undefined;
+  return decodeName(field.subarray(5), 'utf-8') ?? null;
+}
+
+/** Whether two spellings of a path have the same folders, and the same letters wherever they have those of ASCII alone. */
+function isSameInAscii(latin1: string, unicode: string): boolean {
+  const [left, right] = [latin1.split('/'), unicode.split('/')];
+  return (
+    left.length === right.length &&
+    left.every((segment, index) => {
+      const other = right[index] ?? '';
+      return isAscii(segment) ? segment === other : !isAscii(other);
+    })
+  );
 }
 
 /**
@@ -153,7 +174,8 @@ function decodeBytes(
  */
 export function unicodePathFor(name: Buffer, field: Buffer): string | undefined {
   if (!appliesTo(field, name)) return undefined;
-  return field.subarray(5).toString('utf8').replaceAll('\\', '/').replace(/\/$/, '');
+  const path = field.subarray(5).toString('utf8').replaceAll('\\', '/');
+  return path.replace(/^(?:\.\/)+(?=.)/, '').replace(/\/$/, '');
 }
 
 /** The field holds only for the name it was made for: version 1 and the CRC of the name (APPNOTE 4.6.9). */
@@ -166,33 +188,4 @@ function unescaped(name: string): string {
   return name.replace(/#U([0-9a-f]{4})|#L([0-9a-f]{6})/g, (_, short?: string, long?: string) =>
     String.fromCodePoint(Math.min(parseInt(short ?? long ?? '', 16), 0x10ffff)),
   );
-}
-
-function asUtf8(bytes: Buffer): string | undefined {
-  utf8 ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  return decode(utf8, bytes);
-}
-
-function asUnflaggedUtf8(bytes: Buffer): string | undefined {
-  const text = asUtf8(bytes);
-  return text !== undefined && /[\u0800-\u{10ffff}]/u.test(text) ? text : undefined;
-}
-
-function asGbk(bytes: Buffer): string | undefined {
-  gbk ??= new TextDecoder('gbk', { fatal: true });
-  return decode(gbk, bytes);
-}
-
-function decode(decoder: TextDecoder, bytes: Buffer): string | undefined {
-  try {
-    return decoder.decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
-function asCodePage437(bytes: Buffer): string {
-  return Array.from(bytes, (byte) =>
-    byte < 0x80 ? String.fromCharCode(byte) : CODE_PAGE_437.charAt(byte - 0x80),
-  ).join('');
 }

@@ -1,5 +1,5 @@
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
-import type { ArchiveLimits } from '../types.js';
+import type { ArchiveLimits, NameEncoding } from '../types.js';
 import type { FileRange } from '../archive-types.js';
 import { ByteSource } from './byte-source.js';
 import { readDirectory, type DirectoryEntry } from './central-directory.js';
@@ -8,12 +8,15 @@ import { EntryChecker } from './entry-checker.js';
 import { mapEntries } from './entry-map.js';
 import { zipFault } from './fault.js';
 import { beyond, checkDirectorySize, checkUnpackedSizes, resolveLimits } from './limits.js';
+import { checkNameEncoding } from './name-encoding.js';
 import { NameTree } from './name-tree.js';
 
 /** How an archive is opened. */
 export interface OpenArchiveOptions extends OperationOptions {
   /** Bounds on the content, where they are to differ. @defaultValue {@link DEFAULT_ARCHIVE_LIMITS} */
   limits?: Partial<ArchiveLimits>;
+  /** In what names are encoded that do not say so. @defaultValue told by the names themselves */
+  nameEncoding?: NameEncoding;
   /** The archive is this part of the file, as a stored wheel is of a package ({@link Archive.slice}). */
   range?: FileRange;
   /** The archive is these bytes; the path only names it. */
@@ -43,12 +46,15 @@ export interface LoadedArchive {
   unpackedBytes: number;
   /** What it was held to. */
   limits: ArchiveLimits;
+  /** What was assumed of names that do not say their encoding, where another would do as well. */
+  nameDoubt: string | undefined;
 }
 
 /** Opens and checks an archive; the caller closes its source. See {@link openArchive} for what is checked. */
 export async function loadArchive(path: string, options: LoadOptions): Promise<LoadedArchive> {
   const { signal } = options;
   const limits = resolveLimits(options.limits);
+  checkNameEncoding(options.nameEncoding);
   throwIfAborted(signal, 'opening of the archive');
   const source =
     options.source ??
@@ -60,10 +66,15 @@ export async function loadArchive(path: string, options: LoadOptions): Promise<L
     const directory = { offset: location.offset, length: location.bytes };
     const records = await source.read(directory.offset, directory.length);
     const text = records.toString('latin1');
-    const entries = readDirectory(path, records, text, location.entries);
+    const { entries, nameDoubt } = readDirectory(path, records, text, location.entries, options.nameEncoding);
     const unpackedBytes = checkUnpackedSizes(path, limits, entries);
     const names = new NameTree<DirectoryEntry>();
     entries.forEach((entry) => {
+      if (entry.name === '') {
+        // The folder that was packed, where all names are told from it.
+        if (entries.every(({ rawName }) => rawName.startsWith('./'))) return;
+        throw zipFault(path, 'its name has a "." segment', './');
+      }
       const collision = names.add(entry);
       if (collision !== undefined) throw zipFault(path, collision, entry.name);
       // A name of a kilobyte stands for five hundred folders, each of which would be made.
@@ -88,6 +99,7 @@ export async function loadArchive(path: string, options: LoadOptions): Promise<L
       checker,
       unpackedBytes,
       limits,
+      nameDoubt,
     };
   } catch (error) {
     await source.close();

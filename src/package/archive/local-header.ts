@@ -139,6 +139,9 @@ function trailerFault(rest: Buffer, entry: DirectoryEntry, hasDescriptor: boolea
   if (!hasDescriptor) {
     return rest.length === 0 ? undefined : `is followed by ${rest.length} bytes that belong to no entry`;
   }
+  if (rest.length === 0) {
+    return 'should be followed by a data descriptor, but none is there: a tool that changed the archive dropped it';
+  }
   const isWide = rest.length === 20 || rest.length === 24;
   const hasSignature = rest.length === 16 || rest.length === 24;
   if (!isWide && !hasSignature && rest.length !== 12) {

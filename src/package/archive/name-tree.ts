@@ -61,6 +61,9 @@ export class NameTree<T extends Named = Named> {
     const { name, isDirectory } = item;
     const key = foldName(name);
     const there = this.#nodes.get(key);
+    // Tools that merge archives write a folder once for each; every reader makes it once.
+    if (isDirectory && typeof there === 'object' && there.isDirectory && there.name === name)
+      return undefined;
     const wasImplied = isDirectory && there === name;
     if (there !== undefined && !wasImplied) return collisionWith(there, name, isDirectory);
     if (isDirectory && !wasImplied) this.#folderCount++;

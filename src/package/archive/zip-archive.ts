@@ -22,6 +22,7 @@ const INFLATE_AT_ONCE_BYTES = 128 * 1024;
 /** An archive whose directory was checked. Made by {@link openArchive}. */
 export class ZipArchive implements Archive {
   readonly #parts: LoadedArchive;
+  readonly #entries: ArchiveEntry[];
   /** Ends what is under way when the archive is closed. */
   readonly #closing = new AbortController();
   readonly #underWay = new Set<Promise<unknown>>();
@@ -29,6 +30,8 @@ export class ZipArchive implements Archive {
 
   constructor(parts: LoadedArchive) {
     this.#parts = parts;
+    const isListed = ({ name }: ArchiveEntry) => name !== '';
+    this.#entries = parts.entries.every(isListed) ? parts.entries : parts.entries.filter(isListed);
     showAs(this, 'Archive', () => {
       const { path, sizeBytes, unpackedBytes, entries } = this;
       return { path, sizeBytes, unpackedBytes, entries: entries.length, closed: this.#closed !== undefined };
@@ -36,7 +39,7 @@ export class ZipArchive implements Archive {
   }
 
   get entries(): readonly ArchiveEntry[] {
-    return this.#parts.entries;
+    return this.#entries;
   }
 
   get unpackedBytes(): number {
@@ -45,6 +48,10 @@ export class ZipArchive implements Archive {
 
   get identity(): string | undefined {
     return this.#parts.source.identity;
+  }
+
+  get nameDoubt(): string | undefined {
+    return this.#parts.nameDoubt;
   }
 
   get limits(): Readonly<ArchiveLimits> {
@@ -190,6 +197,7 @@ export class ZipArchive implements Archive {
     const { entries, inPlace, names } = this.#parts;
     names.clear();
     entries.length = 0;
+    this.#entries.length = 0;
     inPlace.length = 0;
   }
 

@@ -8,6 +8,7 @@ import hashlib
 import heapq
 import json
 import os
+import re
 import threading
 import zipfile
 import zlib
@@ -51,7 +52,7 @@ def confirm(archive, entries):
     """Holds what the host read of the directory against what Python's own reader, which is pip's too, makes of it."""
     try:
         with zipfile.ZipFile(archive) as second:
-            found = {info.filename: info for info in second.infolist()}
+            found = {re.sub(r"^(\./)+", "", info.filename): info for info in second.infolist()}
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
         raise Fault("its directory cannot be read by a second reader (%s)" % error)
     for path, _, packed, method, size, crc, _ in entries:
