@@ -45,6 +45,7 @@ export type { ProbeFindings, ProbeTarget } from './validation/probe.js';
 export { Registry } from './registry/registry.js';
 export type { RegistryEvents } from './registry/events.js';
 export type { RegistryFilter, RegistryOptions } from './registry/registry.js';
+export type { Guide, GuideInfo, GuidePlace, GuideSource } from './registry/guides.js';
 export type { SwitchBack } from './registry/barring.js';
 export type { MappingChange } from './registry/mappings.js';
 export type { RegistryDamage } from './registry/rebuild.js';

@@ -49,9 +49,10 @@ export async function createBackend(root: string) {
     const page = request.method === 'GET' ? PAGES[pathname] : undefined;
     if (page) return servePage(...page);
     if (pathname === '/status') return liveStatus(request.signal);
-    if (pathname !== '/inspect' || request.method !== 'POST') return runner(request);
+    const own = request.method === 'POST' ? { '/inspect': inspect, '/guide': setGuide }[pathname] : undefined;
+    if (!own) return runner(request);
     if (!isOwnPage(request)) return new Response(null, { status: 403 });
-    return inspect(request, searchParams);
+    return own(request, searchParams);
   };
 
   /** The state of every worker as server-sent events, each time that it has changed. */
@@ -75,11 +76,28 @@ export async function createBackend(root: string) {
     return new Response(stream.pipeThrough(new TextEncoderStream()), { headers });
   };
 
-  /** Body: width × height × 3 RGB bytes. */
+  /** Of a body of width × height × 3 RGB bytes. */
+  const imageOf = async (request: Request, query: URLSearchParams) => ({
+    data: new Uint8Array(await request.arrayBuffer()),
+    width: Number(query.get('width')),
+    height: Number(query.get('height')),
+  });
+
+  /** The body is the picture that later ones of the product id are compared with (packages of SDK 0.3 and later). */
+  const setGuide = async (request: Request, query: URLSearchParams): Promise<Response> => {
+    try {
+      const image = await imageOf(request, query);
+      await registry.setGuide({ productId: query.get('pid') ?? '', stepIndex: 1, image, operator: 'page' });
+      return new Response(null, { status: 204 });
+    } catch (error) {
+      if (RunnerError.is(error)) return Response.json(error, { status: 422 });
+      throw error;
+    }
+  };
+
   const inspect = async (request: Request, query: URLSearchParams): Promise<Response> => {
     try {
-      const data = new Uint8Array(await request.arrayBuffer());
-      const image = { data, width: Number(query.get('width')), height: Number(query.get('height')) };
+      const image = await imageOf(request, query);
       const call = { pid: query.get('pid') ?? '', stepIndex: 1, image };
       return Response.json(await supervisor.execute(call, { signal: request.signal }));
     } catch (error) {

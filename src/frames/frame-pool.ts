@@ -2,8 +2,8 @@ import { rm } from 'node:fs/promises';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { Late } from '../late.js';
 import { showAs } from '../readable.js';
-import { readEncodedHeader } from './encoded-image.js';
-import { checkPixels, invalidImage, resolveMeta } from './image-meta.js';
+import { headerOf } from './encoded-header.js';
+import { checkPixels, resolveMeta } from './image-meta.js';
 import { doors, type FramePoolOptions } from './options.js';
 import type { OpenedFrames } from './opened-frames.js';
 import { PooledFrame } from './pooled-frame.js';
@@ -141,23 +141,4 @@ export class FramePool implements AsyncDisposable {
     if (this.#closed) return Promise.reject(closedError());
     return this.#frames.get();
   }
-}
-
-/** @throws RunnerError `invalid_image` when the picture cannot be used, or is not what the call says of it */
-function headerOf({ encoded, width, height, channels }: Extract<ImageInput, { encoded: Uint8Array }>) {
-  const header = readEncodedHeader(encoded);
-  if ('fault' in header) throw invalidImage(`encoded ${header.fault}`, 'encoded');
-  if (header.width !== width || header.height !== height) {
-    throw invalidImage(
-      `encoded is of ${header.width} x ${header.height} pixels, the call says ${width} x ${height}`,
-      'encoded',
-    );
-  }
-  if (channels !== undefined && channels !== header.channels) {
-    throw invalidImage(
-      `encoded has ${header.channels} channel${header.channels === 1 ? '' : 's'}, the call says ${channels}: leave channels out`,
-      'channels',
-    );
-  }
-  return header;
 }

@@ -1,7 +1,23 @@
 import type { Durability } from '../store/atomic-file.js';
 import type { PackageState } from './types.js';
 import type { OperationOptions } from '../abort.js';
-import { abortSignal, choice, Door, duration, flag, name, productId, productIds, text } from '../options.js';
+import {
+  abortSignal,
+  choice,
+  Door,
+  duration,
+  flag,
+  must,
+  name,
+  option,
+  productId,
+  productIds,
+  text,
+  whole,
+} from '../options.js';
+import type { ImageInput } from '../frames/types.js';
+import type { GuideInfo, GuidePlace, GuideSource } from './guides.js';
+import { isRecord } from './records.js';
 import type { MappingChange } from './mappings.js';
 
 /** Options of {@link Registry.open}. */
@@ -27,6 +43,18 @@ const change = {
   ...{ operator: text(), force: flag(), signal: abortSignal() },
 };
 
+const guidePlace = {
+  ...{ productId: name(), stepIndex: must(whole(0)), operator: text(), signal: abortSignal() },
+};
+
+function isGuideInfo(value: unknown): boolean {
+  const isBox = (box: unknown) =>
+    isRecord(box) && ['x', 'y', 'width', 'height'].every((side) => typeof box[side] === 'number');
+  const isPlace = (place: unknown) =>
+    isRecord(place) && Array.isArray(place.posList) && place.posList.every(isBox);
+  return Array.isArray(value) && value.every(isPlace);
+}
+
 /** What each call of a `Registry` takes. */
 export const doors = {
   open: new Door<RegistryOptions>('Registry.open(root, options)', {
@@ -39,6 +67,20 @@ export const doors = {
     name: text(),
     state: choice('discovered', 'validated', 'deployed', 'running', 'executing', 'invalid', 'stopped'),
   }),
+  setGuide: new Door<GuideSource & OperationOptions>('registry.setGuide({ productId, stepIndex, image })', {
+    ...guidePlace,
+    image: must(option<ImageInput>('image', 'must be an image', isRecord)),
+    info: option<GuideInfo>(
+      'info',
+      'must be a list of { label?, posList: [{ x, y, width, height }] }',
+      isGuideInfo,
+    ),
+  }),
+  guide: new Door<GuidePlace & OperationOptions>('registry.guide(productId, stepIndex)', guidePlace),
+  removeGuide: new Door<GuidePlace & OperationOptions>(
+    'registry.removeGuide({ productId, stepIndex })',
+    guidePlace,
+  ),
   look: new Door<OperationOptions>('registry: the last argument', { signal: abortSignal() }),
   activate: new Door<MappingChange & OperationOptions>('registry.activate({ name, version, pids })', change),
   switch: new Door<MappingChange & OperationOptions>('registry.switch({ name, version, pids })', change),

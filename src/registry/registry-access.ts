@@ -22,6 +22,11 @@ export interface ChangeRecord {
   reason?: string;
 }
 
+/** The audit log of what serves which product id, and of what it is compared with. */
+export function activationLog({ logs }: StoreLayout): string {
+  return path.join(logs, 'package_activate.log');
+}
+
 /** What a {@link RegistryAccess} tells its owner, until it is closed. */
 export interface AccessListeners {
   /** Another process wrote the registry. */
@@ -123,6 +128,17 @@ export class RegistryAccess {
     );
   }
 
+  /** Work in a moment in which nobody changes anything; in the audit log, however it ends. */
+  async loggedHold<T>(
+    operation: string,
+    record: ChangeRecord & { step_index?: number },
+    o: OperationOptions,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const what = [operation, 'for', ...record.pids].join(' ');
+    return audited(this.#auditLog, { operation, ...record }, () => this.hold(what, o, work));
+  }
+
   /** A record of something that has happened: a log that cannot be written does not undo it. */
   async log(about: { operation: string; [key: string]: unknown }, durationMs: number): Promise<void> {
     const record = {
@@ -174,6 +190,6 @@ export class RegistryAccess {
   }
 
   get #auditLog(): string {
-    return path.join(this.#layout.logs, 'package_activate.log');
+    return activationLog(this.#layout);
   }
 }

@@ -8,6 +8,7 @@ import { StoreLayout } from '../store/layout.js';
 import { onStore } from '../store/store-error.js';
 import { checkNotBarred, stepBackFrom, unbar, type SwitchBack } from './barring.js';
 import type { RegistryEvents } from './events.js';
+import type { Guide, GuidePlace, GuideSource } from './guides.js';
 import {
   checkNoWayBack,
   checkPids,
@@ -228,6 +229,25 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   }
 
   /**
+   * Registers the picture that those of a product id and step are compared with, where a request brings none.
+   *
+   * @throws RunnerError `invalid_params`, `invalid_image`, `lock_timeout`, `store_failed`, `aborted`
+   */
+  async setGuide(o: GuideSource & OperationOptions): Promise<Guide> {
+    return (await this.#guides()).set(o);
+  }
+
+  /** The registered guide, if any. @throws RunnerError `invalid_params`; `store_damaged` when its pixels were changed on disk */
+  async guide(productId: string, stepIndex: number, o: OperationOptions = {}): Promise<Guide | undefined> {
+    return (await this.#guides()).get(productId, stepIndex, o);
+  }
+
+  /** Takes a guide away. @throws RunnerError `invalid_params`, `not_found`, `lock_timeout`, `store_failed`, `aborted` */
+  async removeGuide(o: GuidePlace & OperationOptions): Promise<void> {
+    await (await this.#guides()).remove(o);
+  }
+
+  /**
    * Lists a version as deployed: the last step of an install. An entry of the same name and version goes; the new one
    * comes last in the list, as the newest there is. `files` of the version that move into their place with it do so in
    * the same change, in which no use of the version can begin.
@@ -342,6 +362,11 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   /** See {@link Registry.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #guides() {
+    const { GuideRegister } = await import('./guide-register.js');
+    return new GuideRegister(this.layout, this.durability, this.#access);
   }
 
   async #map(

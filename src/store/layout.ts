@@ -14,8 +14,8 @@ export class StoreLayout {
   constructor(root: string) {
     this.root = path.resolve(root);
     showAs(this, 'StoreLayout', () => {
-      const { zips, deployedRoot, activeRoot, registry, logs, staging, wheelStore } = this;
-      return { root: this.root, zips, deployedRoot, activeRoot, registry, logs, staging, wheelStore };
+      const { zips, deployedRoot, activeRoot, registry, guides, logs, staging, wheelStore } = this;
+      return { root: this.root, zips, deployedRoot, activeRoot, registry, guides, logs, staging, wheelStore };
     });
   }
 
@@ -65,6 +65,11 @@ export class StoreLayout {
   /** `<root>/registry.json`, the commit point of the store. */
   get registry(): string {
     return path.join(this.root, 'registry.json');
+  }
+
+  /** Guide pictures by product id and step: `<root>/guides`. */
+  get guides(): string {
+    return path.join(this.root, 'guides');
   }
 
   /** `<root>/logs`. */

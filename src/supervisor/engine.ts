@@ -3,6 +3,7 @@ import { RunnerError } from '../errors.js';
 import { plainText } from '../readable.js';
 import { askInfo } from './algorithm-info.js';
 import { CallService } from './calls/call-service.js';
+import { GuideBook } from './calls/guide-book.js';
 import type { ComparisonReport } from './comparison/comparison-report.js';
 import { Deadline } from './deadline.js';
 import type { DeploymentContext, Emit } from './deployments/deployment.js';
@@ -56,7 +57,10 @@ export class SupervisorEngine {
     const router = new Router({ registry, table, policy });
     const retirement = new Retirement({ registry, router, emit });
     const inspector = new Inspector({ policy, clock, frames, sessions: this.#sessions });
-    const calls = new CallService({ gate, router, inspector, policy, clock, emit });
+    const calls = new CallService({
+      ...{ gate, router, inspector, policy, clock, emit },
+      guides: new GuideBook(registry),
+    });
     const trials = new Trials({ registry, retirement, clock, emit });
     this.#context = context;
     this.#table = table;

@@ -53,7 +53,11 @@ const image = () =>
 const warmUp = () =>
   group<WarmUp>({
     image: must(image()),
-    guideImage: image(),
+    guideImage: option<ImageInput | 'same'>(
+      'guideImage',
+      "must be an image or 'same'",
+      (value) => value === 'same' || (typeof value === 'object' && value !== null),
+    ),
     stepIndex: whole(0),
     stepDesc: text(),
     userParams: record(),

@@ -48,9 +48,16 @@ export interface InspectionInput {
   stepDesc?: string;
   /** The image to inspect. */
   image: ImageInput;
-  /** Needed by the execute-only generation; the image itself stands in when it is absent. */
-  guideImage?: ImageInput;
-  /** Where to look: labelled boxes in pixels of the image (execute-only generation). @defaultValue none */
+  /**
+   * What the image is compared with (execute-only generation, which demands it). `'same'` compares the image with itself:
+   * told in `warnings` of the result and in the audit log.
+   * @defaultValue the guide that is registered for `pid` and `stepIndex`, see `Registry.setGuide`
+   */
+  guideImage?: ImageInput | 'same';
+  /**
+   * Where to look: labelled boxes in pixels of the image (execute-only generation).
+   * @defaultValue those of the registered guide, where that is used, else none
+   */
   guideInfo?: {
     /** What is there. */
     label?: string;
@@ -126,6 +133,8 @@ export interface InspectionResult {
    * digits, since a result is often written as JSON again.
    */
   bigIntegers?: string[];
+  /** What a person should know of the answer; empty when there is nothing. */
+  warnings: string[];
   /** What the worker measured itself (bundled worker only). */
   metrics?: WorkerMetrics;
 }

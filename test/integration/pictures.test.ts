@@ -75,7 +75,12 @@ describe.each(['phased', 'execute-only'] as const)(
       for (const worker of ['sdk', 'bundled'] as const) {
         const supervisor = store.supervise({ worker });
         for (const [title, image, first] of inputs) {
-          const request = { target: { name: 'sample', version: '1.0.0' }, stepIndex: 1, image };
+          const request = {
+            target: { name: 'sample', version: '1.0.0' },
+            stepIndex: 1,
+            image,
+            guideImage: 'same' as const,
+          };
           const { data } = await supervisor.execute(request);
           // The adapter of the SDK turns the channels by a view.
           const contiguous = worker === 'bundled' || !('colorSpace' in image);

@@ -78,13 +78,13 @@ describe('the phased generation', () => {
 });
 
 describe('the execute-only generation', () => {
-  test('execute hands over image and guide image; without a guide image the image stands in', async () => {
+  test("execute hands over image and guide image; for 'same' the image stands in", async () => {
     const { registry, supervisor } = await openSupervised();
     await deployVersion(registry, { generation: 'execute-only' });
     const guideImage = { data: new Uint8Array(12).fill(9), width: 2, height: 2 };
     const guided = await supervisor.execute({ target, stepIndex: 1, image, guideImage });
     expect(guided.data.debug).toMatchObject({ first: [200, 7, 7], guide: [9, 9, 9] });
-    const alone = await supervisor.execute({ target, stepIndex: 1, image });
+    const alone = await supervisor.execute({ target, stepIndex: 1, image, guideImage: 'same' });
     expect(alone.data.debug).toMatchObject({ first: [200, 7, 7], guide: [200, 7, 7] });
   });
 

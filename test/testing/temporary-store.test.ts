@@ -25,7 +25,7 @@ describe('a version of a fake worker', () => {
       await withFake(
         async ({ fake, supervisor }) => {
           const held = fake.hold();
-          const result = supervisor.execute({ pid: 'A01', stepIndex: 1, image });
+          const result = supervisor.execute({ pid: 'A01', stepIndex: 1, image, guideImage: 'same' });
           const call = await held;
           expect(await call.image()).toEqual({ ...image, channels: 3 });
           call.answer();

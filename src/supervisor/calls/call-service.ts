@@ -7,6 +7,7 @@ import { Deadline } from '../deadline.js';
 import type { Deployment, Emit } from '../deployments/deployment.js';
 import type { HeldDeployment } from '../deployments/deployment-table.js';
 import type { Gate } from '../deployments/gate.js';
+import type { GuideBook } from './guide-book.js';
 import { checkRequest } from './inspection-request.js';
 import type { Inspector } from './inspector.js';
 import type { SupervisorPolicy } from '../policy.js';
@@ -29,6 +30,7 @@ export class CallService {
   readonly #gate: Gate;
   readonly #router: Router;
   readonly #inspector: Inspector;
+  readonly #guides: GuideBook;
   readonly #policy: Readonly<SupervisorPolicy>;
   readonly #clock: Clock;
   readonly #emit: Emit;
@@ -40,6 +42,7 @@ export class CallService {
     gate: Gate;
     router: Router;
     inspector: Inspector;
+    guides: GuideBook;
     policy: Readonly<SupervisorPolicy>;
     clock: Clock;
     emit: Emit;
@@ -47,6 +50,7 @@ export class CallService {
     this.#gate = o.gate;
     this.#router = o.router;
     this.#inspector = o.inspector;
+    this.#guides = o.guides;
     this.#policy = o.policy;
     this.#clock = o.clock;
     this.#emit = o.emit;
@@ -89,8 +93,9 @@ export class CallService {
     const requestId = this.#nextRequest();
     const timeoutMs = request.timeoutMs ?? this.#policy.executeTimeoutMs;
     const deadline = new Deadline(this.#clock, startedAt, timeoutMs, signal);
+    const guided = await this.#guides.complete(request, deployment.entry, { isWarmUp: true, signal });
     return this.#inspector.run(
-      { phase: 'execute', request, requestId, deadline, startedAt, only: worker },
+      { phase: 'execute', ...guided, requestId, deadline, startedAt, only: worker },
       deployment,
     );
   }
@@ -117,13 +122,14 @@ export class CallService {
           { details: { name, version, stage: 'pre' } },
         );
       }
+      const guided = await this.#guides.complete(request, deployment.entry, { signal });
       if (!deployment.isReady && request.timeoutMs === undefined) {
         const leave = deployment.pool.line.awaitStart();
         await settleOrAbort(signal, deployment.ready).finally(leave);
         deadline = new Deadline(this.#clock, this.#clock.now(), limitMs, signal);
       }
       const result = await this.#inspector.run(
-        { phase, request, requestId, deadline, startedAt },
+        { phase, ...guided, requestId, deadline, startedAt },
         deployment,
       );
       Object.assign(trace, { worker: result.worker, attempts: result.attempts });

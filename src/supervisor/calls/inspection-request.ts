@@ -31,7 +31,8 @@ export function checkRequest(request: InspectionRequest): void {
     throw invalid('timeoutMs', `must be a number above 0 and at most ${LONGEST_TIMER_MS}`, timeoutMs);
   }
   checkImage(request.image, 'image');
-  if (request.guideImage !== undefined) checkImage(request.guideImage, 'guideImage');
+  const { guideImage } = request;
+  if (guideImage !== undefined && guideImage !== 'same') checkImage(guideImage, 'guideImage');
 }
 
 /** What is handed to the algorithm as it is. */

@@ -24,7 +24,10 @@ const MOST_LOAD = 0.5;
 /** One inspection on its way. */
 export interface Inspection {
   phase: 'pre' | 'execute';
+  /** With its guide, where its version demands one. */
   request: InspectionRequest;
+  /** For the result. */
+  warnings: string[];
   requestId: string;
   deadline: Deadline;
   startedAt: number;
@@ -57,7 +60,7 @@ export class Inspector {
 
   /** @throws RunnerError as {@link AlgorithmSupervisor.execute} lists them */
   async run(inspection: Inspection, deployment: Deployment): Promise<InspectionResult> {
-    const { phase, request, requestId, deadline, startedAt } = inspection;
+    const { phase, request, requestId, deadline, startedAt, warnings } = inspection;
     const enteredAt = this.#clock.now();
     const timing = { queueMs: 0, frameMs: 0, callMs: 0, totalMs: 0 };
     const tried = new Set<AlgorithmWorker>();
@@ -117,7 +120,9 @@ export class Inspector {
         checkResult(reply, phase, sizeOf(request.image), deployment.title);
         timing.totalMs = this.#clock.now() - startedAt;
         deployment.latency.add(timing.totalMs);
-        const result = resultOf(reply, { requestId, worker: lease.slot.index, attempts, timing, deployment });
+        const result = resultOf(reply, {
+          ...{ requestId, worker: lease.slot.index, attempts, timing, deployment, warnings },
+        });
         watch?.end({ result });
         return result;
       }
@@ -163,7 +168,9 @@ export class Inspector {
     return deadline.bound('the hand-over of the image', (signal) => {
       const send = (input: ImageInput) => this.#frames.send(input, { signal });
       const sendAll = async () => {
-        if (!guideImage) return { image: await send(image), guideImage: undefined };
+        if (guideImage === undefined || guideImage === 'same') {
+          return { image: await send(image), guideImage: undefined };
+        }
         return this.#pairs.run('', () => sendBoth(send, image, guideImage), signal);
       };
       return handOvers.run(orderOf(request), sendAll, signal);
@@ -245,7 +252,8 @@ function laneOf({ pid }: InspectionRequest): string {
  */
 function orderOf(request: InspectionRequest): string {
   const { image, guideImage } = request;
-  const isLeased = 'pixels' in image && (guideImage === undefined || 'pixels' in guideImage);
+  const isAlone = guideImage === undefined || guideImage === 'same';
+  const isLeased = 'pixels' in image && (isAlone || 'pixels' in guideImage);
   return `${isLeased ? 'leased' : 'copied'} ${laneOf(request)}`;
 }
 
@@ -284,6 +292,7 @@ function resultOf(
     attempts: number;
     timing: InspectionResult['timing'];
     deployment: Deployment;
+    warnings: string[];
   },
 ): InspectionResult {
   const { status, message, errorCode, exception, data, nonFinite, bigIntegers, metrics } = reply;
@@ -300,6 +309,7 @@ function resultOf(
     timing: o.timing,
     name,
     version,
+    warnings: o.warnings,
     ...(nonFinite.length > 0 && { nonFinite }),
     ...(bigIntegers && { bigIntegers }),
     ...(metrics && { metrics }),

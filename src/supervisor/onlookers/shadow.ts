@@ -46,6 +46,12 @@ export class ShadowTap implements CallTap {
     if (pids && !pids.includes(pid)) return undefined;
     if (call.name === entry.name && call.version === entry.version) return undefined; // it serves by now
     if (call.phase === 'pre' && entry.generation === 'execute-only') return undefined;
+    // Without a guide it would compare the image with itself, which the version that serves does not do.
+    const hasGuide = call.images.guideImage !== undefined || call.request.guideImage === 'same';
+    if (entry.generation === 'execute-only' && !hasGuide) {
+      this.#log.skipped();
+      return undefined;
+    }
     this.#credit += share;
     if (this.#credit < 1) return undefined;
     this.#credit -= 1;

@@ -7,7 +7,7 @@ import { compareAnswers } from '../comparison/comparison.js';
 import { ComparisonLog, type ComparisonReport } from '../comparison/comparison-report.js';
 import type { InspectionRequest, InspectionResult } from '../types.js';
 import { readCall, type RecordedCall, type RecordedImage } from './format.js';
-import { readNpy } from './npy-reader.js';
+import { readNpy } from '../../frames/npy-reader.js';
 
 /** A recording, and the version it is held against. */
 export interface ReplayOptions extends OperationOptions {
@@ -102,7 +102,8 @@ async function requestOf(
     session: request.session,
     userParams: request.user_params,
     image: await load(directory, image),
-    ...(guide && { guideImage: await load(directory, guide) }),
+    // One that was recorded without a guide was compared with itself, if its version compares at all.
+    guideImage: guide ? await load(directory, guide) : 'same',
   };
 }
 

@@ -7,8 +7,8 @@ import type { ProbationPolicy } from './probation.js';
 export interface WarmUp {
   /** A reference image. */
   image: ImageInput;
-  /** Needed by the execute-only generation; the image itself stands in when it is absent. */
-  guideImage?: ImageInput;
+  /** What it is compared with (execute-only generation). @defaultValue the image itself: nobody is given the verdict */
+  guideImage?: ImageInput | 'same';
   /** Step that is called, from 1. @defaultValue 1 */
   stepIndex?: number;
   /** Description of the step. */

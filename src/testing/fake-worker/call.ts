@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { readNpy } from '../../supervisor/recording/npy-reader.js';
+import { readNpy } from '../../frames/npy-reader.js';
 import type { CallPhase, ResultData } from '../../worker/types.js';
 import { answerFrame, type FakeAnswer } from './answers.js';
 import type { FakeCall, FakeCallData, FakeImage, FakeProcess } from './types.js';

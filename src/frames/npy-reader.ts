@@ -1,4 +1,4 @@
-import { RunnerError } from '../../errors.js';
+import { RunnerError } from '../errors.js';
 
 const MAGIC = Buffer.from('\u0093NUMPY\u0001\u0000', 'latin1');
 

@@ -1,0 +1,50 @@
+import type { OperationOptions } from '../abort.js';
+import { throwIfAborted } from '../abort.js';
+import { RunnerError } from '../errors.js';
+import { pixelsOf } from '../frames/pixels-of.js';
+import type { Durability } from '../store/atomic-file.js';
+import type { StoreLayout } from '../store/layout.js';
+import { onStore } from '../store/store-error.js';
+import { GuideFolder, type Guide, type GuidePlace, type GuideSource } from './guides.js';
+import { doors } from './options.js';
+import type { RegistryAccess } from './registry-access.js';
+
+/** Sets and removes guides: checked, under the store's lock, and in the audit log. */
+export class GuideRegister {
+  readonly #folder: GuideFolder;
+  readonly #access: RegistryAccess;
+
+  constructor(layout: StoreLayout, durability: Durability, access: RegistryAccess) {
+    this.#folder = new GuideFolder(layout, durability);
+    this.#access = access;
+  }
+
+  /** See {@link Registry.setGuide}. */
+  async set(o: GuideSource & OperationOptions): Promise<Guide> {
+    doors.setGuide.check(o);
+    const { productId, stepIndex, image, operator, signal } = o;
+    const pixels = await pixelsOf(image, { signal });
+    const about = { pids: [productId], step_index: stepIndex, operator };
+    return this.#access.loggedHold('set guide', about, { signal }, () => this.#folder.write(o, pixels));
+  }
+
+  /** See {@link Registry.guide}. */
+  async get(productId: string, stepIndex: number, o: OperationOptions): Promise<Guide | undefined> {
+    doors.guide.check({ ...o, productId, stepIndex });
+    throwIfAborted(o.signal, 'look-up');
+    return onStore(`read the guide of ${productId}`, () => this.#folder.read(productId, stepIndex, o));
+  }
+
+  /** See {@link Registry.removeGuide}. */
+  async remove(o: GuidePlace & OperationOptions): Promise<void> {
+    doors.removeGuide.check(o);
+    const { productId, stepIndex, operator, signal } = o;
+    const about = { pids: [productId], step_index: stepIndex, operator };
+    await this.#access.loggedHold('remove guide', about, { signal }, async () => {
+      if (await this.#folder.remove(productId, stepIndex)) return;
+      throw new RunnerError('not_found', `${productId} has no guide picture for step ${stepIndex}`, {
+        details: { pids: [productId] },
+      });
+    });
+  }
+}

@@ -1,0 +1,122 @@
+import type { OperationOptions } from '../../abort.js';
+import { RunnerError } from '../../errors.js';
+import { GuideFolder, type Guide } from '../../registry/guides.js';
+import { activationLog } from '../../registry/registry-access.js';
+import type { Registry } from '../../registry/registry.js';
+import type { RegistryEntry } from '../../registry/types.js';
+import { appendAudit } from '../../store/audit-log.js';
+import { LaneOrder } from '../deployments/lane-order.js';
+import type { InspectionRequest } from '../types.js';
+
+/** Guides whose pixels are kept in memory, by their bytes; those used longest ago go first. */
+const MOST_BYTES = 256 * 1024 * 1024;
+/** Told in the result of a call whose picture was compared with itself. */
+export const COMPARED_WITH_ITSELF =
+  "The picture was compared with itself (guideImage: 'same'): a difference from a good picture could not be found";
+
+/** A call with the guide that its picture is to be compared with, and what is to be told of that. */
+export interface GuidedRequest {
+  request: InspectionRequest;
+  warnings: string[];
+}
+
+/**
+ * Finds the guide picture of a call. The SDK of the execute-only generation demands two pictures, and compared with itself
+ * each board is good: that is somebody's decision, never what happens when nobody says anything.
+ */
+export class GuideBook {
+  readonly #registry: Registry;
+  readonly #folder: GuideFolder;
+  readonly #kept = new Map<string, { mark: string; guide: Guide }>();
+  readonly #told = new Set<string>();
+  readonly #order = new LaneOrder();
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+    this.#folder = new GuideFolder(registry.layout, registry.durability);
+  }
+
+  /**
+   * @param isWarmUp - nobody is given its verdict: without a guide, the picture does for one
+   * @throws RunnerError `invalid_params` for a call without a guide to a version that demands one; `store_damaged`
+   * for a registered one that was changed on disk
+   */
+  async complete(
+    request: InspectionRequest,
+    entry: RegistryEntry,
+    { isWarmUp = false, signal }: OperationOptions & { isWarmUp?: boolean } = {},
+  ): Promise<GuidedRequest> {
+    if (entry.generation !== 'execute-only') return { request, warnings: [] };
+    // One after the other for each product id: calls go on in the order in which they were made.
+    return this.#order.run(request.pid ?? '', () => this.#complete(request, entry, isWarmUp), signal);
+  }
+
+  async #complete(
+    request: InspectionRequest,
+    entry: RegistryEntry,
+    isWarmUp: boolean,
+  ): Promise<GuidedRequest> {
+    const { guideImage, guideInfo, pid, stepIndex } = request;
+    if (guideImage === 'same') {
+      if (!isWarmUp) await this.#tell(request, entry);
+      return { request, warnings: [COMPARED_WITH_ITSELF] };
+    }
+    if (guideImage !== undefined) return { request, warnings: [] };
+    const guide = pid === undefined ? undefined : await this.#guide(pid, stepIndex);
+    if (!guide && isWarmUp) return { request: { ...request, guideImage: 'same' }, warnings: [] };
+    if (!guide) throw noGuide(request, entry);
+    return {
+      request: { ...request, guideImage: guide.image, guideInfo: guideInfo ?? guide.info },
+      warnings: [],
+    };
+  }
+
+  /** From memory, as long as nobody has registered another. */
+  async #guide(productId: string, stepIndex: number): Promise<Guide | undefined> {
+    const key = JSON.stringify([productId, stepIndex]);
+    const mark = await this.#folder.mark(productId, stepIndex);
+    const kept = this.#kept.get(key);
+    this.#kept.delete(key);
+    if (mark === undefined) return undefined;
+    const guide = kept?.mark === mark ? kept.guide : await this.#registry.guide(productId, stepIndex);
+    if (!guide) return undefined;
+    this.#kept.set(key, { mark, guide });
+    this.#forgetOldest();
+    return guide;
+  }
+
+  #forgetOldest(): void {
+    let bytes = 0;
+    for (const { guide } of this.#kept.values()) bytes += guide.image.data.length;
+    for (const [key, { guide }] of this.#kept) {
+      if (bytes <= MOST_BYTES || this.#kept.size === 1) return;
+      bytes -= guide.image.data.length;
+      this.#kept.delete(key);
+    }
+  }
+
+  /** Once for each version, product id and step: a line for each picture would push all others out of the log. */
+  async #tell({ pid, stepIndex }: InspectionRequest, { name, version }: RegistryEntry): Promise<void> {
+    const key = JSON.stringify([name, version, pid, stepIndex]);
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    const record = {
+      ...{ timestamp_ms: Date.now(), operation: 'compare with itself', name, version },
+      ...{ pids: pid === undefined ? [] : [pid], step_index: stepIndex, reason: "guideImage: 'same'" },
+      ...{ outcome: 'ok' as const, duration_ms: 0 },
+    };
+    await appendAudit(activationLog(this.#registry.layout), record).catch(() => undefined); // as for other records
+  }
+}
+
+function noGuide({ pid, stepIndex }: InspectionRequest, { name, version }: RegistryEntry): RunnerError {
+  const whose =
+    pid === undefined ? 'the request has no product id' : `none is registered for ${pid}, step ${stepIndex}`;
+  return new RunnerError(
+    'invalid_params',
+    `${name} ${version} compares each picture with a guide picture, and the request brings none (${whose}). Register one ` +
+      "with registry.setGuide({ productId, stepIndex, image }), or hand it over as guideImage; guideImage: 'same' " +
+      'compares the picture with itself',
+    { details: { path: 'guideImage', name, version, ...(pid !== undefined && { pids: [pid] }) } },
+  );
+}
