@@ -91,7 +91,14 @@ async function main(): Promise<void> {
   const startedAt = performance.now();
   const results: CaseResult[] = [];
   for (const found of wanted) {
-    const o = { quick: options.quick, rounds, root: ROOT, otherRoot: other?.root, cache: CACHE };
+    const o = {
+      quick: options.quick,
+      rounds,
+      root: ROOT,
+      otherRoot: other?.root,
+      cache: CACHE,
+      commit: build.commit,
+    };
     const records = await measureCase(found, o);
     results.push(...records);
     records.forEach(write);

@@ -19,6 +19,8 @@ export interface MeasureOptions {
   /** Folder of the build that it is compared with. */
   readonly otherRoot?: string | undefined;
   readonly cache: string;
+  /** Commit of the build, for the record. */
+  readonly commit?: string | undefined;
 }
 
 type Build = 'this' | 'other';
@@ -39,6 +41,7 @@ const DEFAULT_LIMIT_SECONDS = 180;
 export async function measureCase(found: FoundCase, options: MeasureOptions): Promise<CaseResult[]> {
   const { bench } = found;
   const startedAt = performance.now();
+  const date = new Date().toISOString();
   const loadBefore = load();
   const rounds = options.rounds ?? (options.quick ? 1 : (bench.rounds ?? DEFAULT_ROUNDS));
   const measurement = new Measurement(found, options);
@@ -51,7 +54,10 @@ export async function measureCase(found: FoundCase, options: MeasureOptions): Pr
   const { name, measures } = bench;
   return [
     ...measurement.results(),
-    { kind: 'case', case: name, measures, seconds, rounds, load: [loadBefore, load()] },
+    {
+      ...{ kind: 'case', case: name, measures, date, seconds, rounds, load: [loadBefore, load()] },
+      ...(options.commit !== undefined && { commit: options.commit }),
+    },
   ];
 }
 

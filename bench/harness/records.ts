@@ -83,6 +83,10 @@ export interface CaseRecord {
   readonly kind: 'case';
   readonly case: string;
   readonly measures: string;
+  /** When it began. */
+  readonly date: string;
+  /** Of the build that was measured, where there is a repository. */
+  readonly commit?: string;
   readonly seconds: number;
   /** Rounds that count. */
   readonly rounds: number;

@@ -73,6 +73,16 @@ export function hasPythonWith({ cache }: BenchContext, name: string): boolean {
   return existsSync(path.join(cache, `venv-${name}`));
 }
 
+const UV = 'uv==0.13.9';
+
+/** Path of uv's program. */
+export async function uvProgram(context: BenchContext): Promise<string> {
+  const set = await pinnedWheels(context, [UV]);
+  const python = await environmentOf(context, UV.replace('==', '-'), set);
+  const { stdout } = await execute(python, ['-c', 'import uv; print(uv.find_uv_bin())']);
+  return stdout.trim();
+}
+
 /** Python with NumPy alone: that of the comparators by hand. */
 export async function numpyPython(context: BenchContext): Promise<string> {
   const set = await numpyWheels(context);

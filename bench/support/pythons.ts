@@ -7,12 +7,13 @@ export const execute = promisify(execFile);
 
 /** Path of an interpreter of this version (`3.11`), or of the one that the library takes when any will do. */
 export async function pythonOf({ library }: BenchContext, version?: string): Promise<string> {
-  const { VenvManager } = library.main;
+  const { RunnerError, VenvManager } = library.main;
   const need = version === undefined ? {} : { pythonVersion: version };
   try {
     return (await new VenvManager().select(need)).path;
   } catch (error) {
-    throw new Unavailable(error instanceof Error ? error.message : String(error));
+    if (!RunnerError.is(error, 'incompatible_python')) throw error;
+    throw new Unavailable(error.message);
   }
 }
 
