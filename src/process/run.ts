@@ -1,7 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { Readable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
 import { abortError, listenForAbort, throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
+import { LogPipe } from './log-pipe.js';
 import { signalTree } from './tree.js';
 
 /** How to run a subprocess to its end. */
@@ -15,6 +17,8 @@ export interface RunOptions extends OperationOptions {
   /** Written to stdin, which is then closed; pieces are asked for as the subprocess takes them. */
   input?: string | Iterable<string>;
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  /** Whether the command begins by offering a pipe for its log (log_pipe.py), whose text is `stderr` then. @defaultValue false */
+  offersLogPipe?: boolean;
 }
 
 /** How a subprocess ended. */
@@ -43,14 +47,24 @@ export async function run(command: string, args: readonly string[], options: Run
   const child: ChildProcess = crossSpawn(command, [...args], {
     cwd: options.cwd,
     env: options.env,
-    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: [options.input === undefined && !options.offersLogPipe ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     detached: process.platform !== 'win32',
     windowsHide: true,
   });
-  const stdout = collect(child.stdout, maxOutputBytes, (line) => options.onLine?.(line, 'stdout'));
-  const stderr = collect(child.stderr, maxOutputBytes, (line) => options.onLine?.(line, 'stderr'));
+  const stdout = new Output(maxOutputBytes, (line) => options.onLine?.(line, 'stdout'));
+  const stderr = new Output(maxOutputBytes, (line) => options.onLine?.(line, 'stderr'));
+  let log: LogPipe | undefined;
+  child.stdin?.on('error', () => undefined); // the exit code says more than EPIPE
+  if (options.offersLogPipe) {
+    child.stdout?.once('data', (offer: Buffer) => {
+      log = LogPipe.open(child.pid, Number.parseInt(offer.toString(), 10));
+      log?.stream.on('data', stderr.take);
+      child.stdin?.end(log ? '1' : '0');
+    });
+  }
+  child.stdout?.on('data', stdout.take);
+  child.stderr?.on('data', stderr.take);
   if (options.input !== undefined) {
-    child.stdin?.on('error', () => undefined); // the exit code says more than EPIPE
     if (child.stdin) {
       const { input } = options;
       Readable.from(typeof input === 'string' ? [input] : input, { objectMode: false }).pipe(child.stdin);
@@ -64,7 +78,7 @@ export async function run(command: string, args: readonly string[], options: Run
   const timer = setTimeout(() => {
     stop(
       new RunnerError('timeout', `${command} did not end within ${timeoutMs} ms and was killed`, {
-        details: { timeoutMs, output: stderr.text().split('\n').slice(-20) },
+        details: { timeoutMs, output: stderr.text.split('\n').slice(-20) },
       }),
     );
   }, timeoutMs);
@@ -87,6 +101,9 @@ export async function run(command: string, args: readonly string[], options: Run
           }, DRAIN_MS);
         });
         child.once('close', (code, exitedBy) => {
+          log?.drain(stderr.take);
+          stdout.end();
+          stderr.end();
           resolve([code, exitedBy]);
         });
       },
@@ -100,8 +117,8 @@ export async function run(command: string, args: readonly string[], options: Run
     return {
       exitCode,
       exitSignal,
-      stdout: stdout.text(),
-      stderr: stderr.text(),
+      stdout: stdout.text,
+      stderr: stderr.text,
       durationMs: performance.now() - startedAt,
     };
   } finally {
@@ -111,22 +128,29 @@ export async function run(command: string, args: readonly string[], options: Run
   }
 }
 
-function collect(
-  stream: NodeJS.ReadableStream | null,
-  maxBytes: number,
-  onLine: (line: string) => void,
-): { text: () => string } {
-  let kept = '';
-  let partial = '';
-  stream?.setEncoding('utf8');
-  stream?.on('data', (chunk: string) => {
-    kept = (kept + chunk).slice(-maxBytes);
-    const lines = (partial + chunk).split(/\r\n|\r|\n/);
-    partial = (lines.pop() ?? '').slice(-maxBytes);
-    lines.forEach(onLine);
-  });
-  stream?.on('end', () => {
-    if (partial) onLine(partial);
-  });
-  return { text: () => kept };
+/** Keeps the end of what streams bring, and tells it line by line. */
+class Output {
+  readonly #maxBytes: number;
+  readonly #onLine: (line: string) => void;
+  readonly #decoder = new StringDecoder('utf8');
+  #partial = '';
+  text = '';
+
+  constructor(maxBytes: number, onLine: (line: string) => void) {
+    this.#maxBytes = maxBytes;
+    this.#onLine = onLine;
+  }
+
+  readonly take = (chunk: Buffer): void => {
+    const text = this.#decoder.write(chunk);
+    this.text = (this.text + text).slice(-this.#maxBytes);
+    const lines = (this.#partial + text).split(/\r\n|\r|\n/);
+    this.#partial = (lines.pop() ?? '').slice(-this.#maxBytes);
+    lines.forEach(this.#onLine);
+  };
+
+  end(): void {
+    if (this.#partial) this.#onLine(this.#partial);
+    this.#partial = '';
+  }
 }

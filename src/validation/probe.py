@@ -275,6 +275,8 @@ def execute(name):
 
 
 def main():
+    log = execute("log_pipe.py")
+    log["exchange"](log["LogPipe"]())
     execute("die_with_host.py")
     with open(sys.argv[1], encoding="utf-8") as file:
         order = json.load(file)

@@ -119,6 +119,7 @@ export async function runProbe(
       // Steps are timed inside, where it can be said which one it was; this is for one that holds the interpreter.
       timeoutMs: loadTimeoutMs + STEPS[task] * stepTimeoutMs + START_MS,
       maxOutputBytes: 256 * 1024,
+      offersLogPipe: true,
       signal,
     }).then(
       ({ exitCode, exitSignal, stderr }): Ending => ({

@@ -72,6 +72,13 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       entryPoint: spec.entryPoint,
       state: () => this.#state,
       lastLines: () => this.lastLines,
+      launched: (logPipe) => {
+        this.#send({
+          type: 'launcher',
+          log_pipe: logPipe !== undefined && this.#process?.openLog(logPipe) === true,
+          max_frame_bytes: this.limits.maxFrameBytes,
+        });
+      },
       stray: (text, output) => this.emit('strayOutput', text, output),
       alive: () => {
         this.#heartbeat.restart();

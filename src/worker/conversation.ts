@@ -15,6 +15,8 @@ export interface ConversationContext {
   state: () => WorkerState;
   /** Last lines of stderr. */
   lastLines: () => string[];
+  /** The launcher waits for its answer. */
+  launched: (logPipe: number | undefined) => void;
   /** Text between frames. */
   stray: (text: string, output: StrayOutput) => void;
   /** An idle worker has answered a ping. */
@@ -36,6 +38,7 @@ export class Conversation {
   /** The call in flight. */
   pending: PendingCall | undefined;
   readonly #context: ConversationContext;
+  #isLaunched = false;
   readonly #messages: MessageReader;
 
   constructor(maxFrameBytes: number, context: ConversationContext) {
@@ -80,6 +83,12 @@ export class Conversation {
         else this.#pendingOf(message.requestId, 'error')?.answer(message, this.#context.title());
         return;
       case 'shutdown':
+        return;
+      case 'launcher':
+        if (!this.#isLaunched && this.#context.state() === 'starting') {
+          this.#isLaunched = true;
+          this.#context.launched(message.logPipe);
+        }
         return;
       case 'fault':
         this.#onFault(message);

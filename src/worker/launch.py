@@ -36,6 +36,8 @@ def execute(*script):
 
 def main():
     host, module = int(sys.argv[1]), sys.argv[2]
+    log = execute(os.pardir, "process", "log_pipe.py")["LogPipe"]()
+    pipes = execute("protocol_pipes.py")["ProtocolPipes"](log)
     limits = os.environ.pop("PROCVISION_LIMITS", None)
     if limits:
         apply_limits(limits)
@@ -45,15 +47,16 @@ def main():
             os._exit(0)  # the host died before this line
         if os.getpgrp() == worker and os.fork() == 0:
             execute("watch.py")["watch"](host, worker)
+    pipes.take()
     execute(os.pardir, "process", "heed_modes.py")
     sys.path[0] = os.getcwd()
     sys.argv = [sys.argv[0]] + sys.argv[3:]
     import runpy
 
     if module.endswith(".py"):
-        runpy.run_path(module, run_name="__main__")
+        runpy.run_path(module, {"PROTOCOL": pipes}, "__main__")
     else:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        runpy.run_module(module, pipes.adapter_globals(module.partition(".")[0]), "__main__", True)
 
 
 main()

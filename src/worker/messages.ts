@@ -28,6 +28,8 @@ export type WorkerMessage =
       metrics: WorkerMetrics | undefined;
     }
   | { type: 'shutdown' }
+  /** The launcher has begun; `logPipe` is the descriptor of a pipe that its log goes to, where it could make one. */
+  | { type: 'launcher'; logPipe: number | undefined }
   /** A frame that is no message; `isLost` when it may have been an answer. */
   | { type: 'fault'; message: string; isLost: boolean };
 
@@ -78,6 +80,10 @@ export function readMessage(body: Buffer): WorkerMessage {
         data: isRecord(value.data) ? value.data : {},
         metrics: metricsOf(value.metrics),
       };
+    case 'launcher': {
+      const { log_pipe: logPipe } = value;
+      return { type: 'launcher', logPipe: Number.isInteger(logPipe) ? (logPipe as number) : undefined };
+    }
     // The launcher's word for a frame that it did not send: no byte of it has to pass through the pipe.
     case 'too_large':
       return {

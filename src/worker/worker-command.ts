@@ -25,14 +25,11 @@ export interface WorkerCommand {
 
 /**
  * Command and environment of a worker process (deployment specification: `python -m procvision_algorithm_sdk.adapter
- * --entry module:Class`). On POSIX a launcher runs that module in the same process, with a watcher beside it that
- * lets nothing outlive the host. A `command` of the specification is run as it is.
+ * --entry module:Class`). A launcher runs that module in the same process, with the pipes of the protocol out of the
+ * algorithm's reach, and on POSIX with a watcher beside it that lets nothing outlive the host. A `command` of the
+ * specification is run as it is.
  */
-export function workerCommand(
-  spec: WorkerSpec,
-  limits: WorkerLimits,
-  platform: NodeJS.Platform = process.platform,
-): WorkerCommand {
+export function workerCommand(spec: WorkerSpec, limits: WorkerLimits): WorkerCommand {
   const token = crypto.randomUUID();
   const env = pythonEnvironment({
     ...KEEP_FREED_MEMORY,
@@ -55,10 +52,6 @@ export function workerCommand(
     spec.flavour === 'bundled'
       ? { script: assetPath('worker/bundled/main.py') }
       : { module: 'procvision_algorithm_sdk.adapter' };
-  if (platform === 'win32') {
-    const start = adapter.module === undefined ? [adapter.script] : ['-m', adapter.module];
-    return { command: spec.python, args: [...start, ...entry], env, token };
-  }
   const launcher = assetPath('worker/launch.py');
   const target = adapter.module ?? adapter.script;
   return { command: spec.python, args: [launcher, String(process.pid), target, ...entry], env, token };

@@ -2,7 +2,9 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { RunnerError } from '../errors.js';
+import { LogPipe } from '../process/log-pipe.js';
 import { signalTree } from '../process/tree.js';
+import { readInTurns } from './read-in-turns.js';
 import { TOKEN_VARIABLE, type WorkerCommand } from './worker-command.js';
 
 /** After the process is gone, how long its last output is waited for: a grandchild may hold the pipe open. */
@@ -21,13 +23,17 @@ export class WorkerProcess {
   readonly #child: ChildProcess;
   readonly #token: string;
   readonly #exited: Promise<void>;
+  readonly #listeners: ProcessListeners;
+  /** The pipe that 1 and 2 of the worker lead to, where the launcher made one; its stderr is silent then. */
+  #log: LogPipe | undefined;
   #hasExited = false;
   /** Ends of searches for what the process has left behind. */
   #sweeps: Promise<unknown> = Promise.resolve();
   #resolveExited!: () => void;
 
-  private constructor(child: ChildProcess, token: string) {
+  private constructor(child: ChildProcess, token: string, listeners: ProcessListeners) {
     this.#child = child;
+    this.#listeners = listeners;
     this.#token = token;
     this.#exited = new Promise((resolve) => (this.#resolveExited = resolve));
   }
@@ -57,8 +63,8 @@ export class WorkerProcess {
         { cause, details: { path: command } },
       );
     }
-    const worker = new WorkerProcess(child, token);
-    worker.#listen(listeners);
+    const worker = new WorkerProcess(child, token, listeners);
+    worker.#listen();
     return worker;
   }
 
@@ -74,6 +80,14 @@ export class WorkerProcess {
   /** Hands bytes over without waiting; a pipe that is broken shows as the exit that follows. */
   write(bytes: Buffer): void {
     if (this.#child.stdin?.writable) this.#child.stdin.write(bytes);
+  }
+
+  /** Reads a pipe of the child from now on as its stderr. False where that cannot be. */
+  openLog(descriptor: number): boolean {
+    this.#log ??= LogPipe.open(this.#child.pid, descriptor);
+    if (!this.#log) return false;
+    readInTurns(this.#log.stream, this.#listeners.stderr);
+    return true;
   }
 
   /**
@@ -125,12 +139,13 @@ export class WorkerProcess {
     });
   }
 
-  #listen(listeners: ProcessListeners): void {
+  #listen(): void {
     const child = this.#child;
+    const listeners = this.#listeners;
     child.stdin?.on('error', () => undefined);
     child.on('error', () => undefined);
-    child.stdout?.on('data', listeners.stdout);
-    child.stderr?.on('data', listeners.stderr);
+    if (child.stdout) readInTurns(child.stdout, listeners.stdout);
+    if (child.stderr) readInTurns(child.stderr, listeners.stderr);
     let isDone = false;
     child.once('exit', (code, signal) => {
       this.#hasExited = true;
@@ -138,6 +153,7 @@ export class WorkerProcess {
         if (isDone) return;
         isDone = true;
         clearTimeout(timer);
+        this.#log?.drain(listeners.stderr);
         child.stdout?.destroy();
         child.stderr?.destroy();
         child.stdin?.destroy();
@@ -146,7 +162,10 @@ export class WorkerProcess {
       };
       // On a host that was held up the time may be over before its loop has looked at the pipes once: look, then end.
       const timer = setTimeout(() => setImmediate(done), LAST_OUTPUT_MS);
-      child.once('close', done);
+      child.once('close', () => {
+        if (!this.#log || this.#log.stream.closed) done();
+        else this.#log.stream.once('close', done);
+      });
       // What the worker started goes with it.
       signalTree(this.pid, 'SIGKILL');
       this.#sweep();

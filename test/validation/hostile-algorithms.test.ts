@@ -40,6 +40,23 @@ async function validate(body: Parameters<typeof phasedAlgorithm>[0], by = valida
 
 const linux = process.platform === 'linux';
 
+test.runIf(process.platform !== 'win32')(
+  'stdin at its end, stdout and stderr as files are there in the trial',
+  async () => {
+    const head = `import os, subprocess, sys
+assert sys.stdin.read() == "" and subprocess.run(["cat"], stdout=subprocess.PIPE).stdout == b""
+for name in ("/dev/stderr", "/dev/stdout", "/proc/self/fd/1", "/proc/self/fd/2"):
+    if os.path.exists(name):
+        with open(name, "w") as log: log.write(name + " was opened\\n")
+raise ValueError("and now the end")`;
+    const { summary, error } = await validate({ head });
+    expect(summary.status).toBe('FAIL');
+    expect(error?.message).toContain('ValueError: and now the end');
+    const opened = ['/dev/stderr was opened', '/dev/stdout was opened'];
+    expect((error?.details as { output?: string[] }).output).toEqual(expect.arrayContaining(opened));
+  },
+);
+
 async function commandLines(): Promise<string[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   return Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));

@@ -93,17 +93,6 @@ test('a worker that dies in a call rejects it with worker_exited, its exit code 
   });
 });
 
-test('what an algorithm prints to stdout is stray output, and no answer is lost', async () => {
-  const worker = await startWorker(
-    sample.replace('pixels = bytes(image)', 'print("hello"); pixels = bytes(image)'),
-  );
-  const stray: string[] = [];
-  worker.on('strayOutput', (text) => stray.push(text));
-  const reply = await worker.call({ phase: 'execute', image });
-  expect(reply.status).toBe('OK');
-  expect(stray.join('')).toBe('hello\n');
-});
-
 test('a worker that hangs while idle loses its heartbeat and is ended', async () => {
   const hang = sample.replace(
     'def get_info(self):',

@@ -89,7 +89,10 @@ describe('with a thread that reads', () => {
     const script = `import sys
 sys.path.insert(0, ${JSON.stringify(bundled)})
 from procvision_bundled_worker import runner
-runner.main(can_poll=False)`;
+names = {}
+for file in ${JSON.stringify([assetPath('process/log_pipe.py'), assetPath('worker/protocol_pipes.py')])}:
+    exec(open(file).read(), names)
+runner.main(names["ProtocolPipes"](names["LogPipe"]()).take(), can_poll=False)`;
     const child = spawn(python, ['-c', script, '--entry', 'main:Algorithm'], {
       cwd: root,
       stdio: ['pipe', 'pipe', 'inherit'],
@@ -97,9 +100,10 @@ runner.main(can_poll=False)`;
     onTestFinished(() => {
       child.kill('SIGKILL');
     });
+    child.stdin.write(encodeFrame({ type: 'launcher', log_pipe: false, max_frame_bytes: 1 << 20 }, 1 << 20));
     const messages: WorkerMessage[] = [];
     const reader = new MessageReader(1 << 20, {
-      message: (message) => messages.push(message),
+      message: (message) => message.type === 'launcher' || messages.push(message),
       stray: (text) => expect.fail(text),
     });
     child.stdout.on('data', (chunk: Buffer) => {

@@ -13,25 +13,18 @@ const spec: WorkerSpec = {
 };
 const ADAPTER = ['procvision_algorithm_sdk.adapter', '--entry', 'main:Algorithm'];
 
-test('on POSIX the adapter runs in a launcher that knows its host', () => {
-  const { command, args } = workerCommand(spec, DEFAULT_WORKER_LIMITS, 'linux');
+test('the adapter runs in a launcher that knows its host', () => {
+  const { command, args } = workerCommand(spec, DEFAULT_WORKER_LIMITS);
   expect(command).toBe(spec.python);
   expect(args.slice(1)).toEqual([String(process.pid), ...ADAPTER]);
 });
 
-test('on Windows the adapter runs as a module', () => {
-  expect(workerCommand(spec, DEFAULT_WORKER_LIMITS, 'win32').args).toEqual(['-m', ...ADAPTER]);
+test('a command of its own is run as it is, with the environment of a worker', () => {
+  const command = ['node', 'worker.js', 'an argument'];
+  const { env, ...rest } = workerCommand({ ...spec, command }, DEFAULT_WORKER_LIMITS);
+  expect(rest).toMatchObject({ command: 'node', args: ['worker.js', 'an argument'] });
+  expect(env).toMatchObject({ PROC_ALGO_ROOT: spec.root, PROC_SHM_DIR: spec.frameDirectory });
 });
-
-test.each(['linux', 'win32'] as const)(
-  'on %s a command of its own is run as it is, with the environment of a worker',
-  (platform) => {
-    const command = ['node', 'worker.js', 'an argument'];
-    const { env, ...rest } = workerCommand({ ...spec, command }, DEFAULT_WORKER_LIMITS, platform);
-    expect(rest).toMatchObject({ command: 'node', args: ['worker.js', 'an argument'] });
-    expect(env).toMatchObject({ PROC_ALGO_ROOT: spec.root, PROC_SHM_DIR: spec.frameDirectory });
-  },
-);
 
 test('memory of an image freed by the algorithm is kept for the next, unless the spec says otherwise', () => {
   expect(workerCommand(spec, DEFAULT_WORKER_LIMITS).env).toMatchObject({

@@ -1,4 +1,4 @@
-"""The bundled worker: `python main.py --entry module:Class`, in the environment of the package it runs.
+"""The bundled worker: `python launch.py … main.py --entry module:Class`, in the environment of the package it runs.
 
 Speaks the protocol of `procvision_algorithm_sdk.adapter` with the package's own SDK for the base class, and more; see
 the modules beside it. Standard library only, Python 3.8 to 3.13.
@@ -12,4 +12,4 @@ sys.path.insert(0, here)
 from procvision_bundled_worker import runner
 
 sys.path[:] = [folder for folder in sys.path if folder != here]
-runner.main()
+runner.main(PROTOCOL)

@@ -18,12 +18,12 @@ COMMON_CAPABILITIES = ["ping", "call", "shutdown", "shared_memory:v1", "bundled:
 KINDS = ("RecoverableError", "FatalError", "GPUOutOfMemoryError", "ProgramError")
 
 
-def main(can_poll=os.name != "nt"):
-    """`can_poll`: whether the system tells if a pipe has something to read."""
+def main(pipes, can_poll=os.name != "nt"):
+    """`pipes`: the ProtocolPipes of the launcher. `can_poll`: whether the system tells if a pipe has something to read."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--entry", default=os.environ.get("PROC_ENTRY_POINT"))
     entry = parser.parse_args().entry
-    channel = (Channel if can_poll else ThreadedChannel)(*take_pipes())
+    channel = (Channel if can_poll else ThreadedChannel)(pipes.reader, pipes.output)
     try:
         sdk = importlib.import_module("procvision_algorithm_sdk")
         phased = hasattr(sdk.BaseAlgorithm, "pre_execute")
@@ -46,22 +46,6 @@ def main(can_poll=os.name != "nt"):
         except Exception:
             pass  # as under the SDK's own adapter
     serve(channel, Phased(algorithm, sdk) if phased else ExecuteOnly(algorithm))
-
-
-def take_pipes():
-    """The protocol gets descriptors that nobody else has, children of the algorithm neither: what these print goes to
-    the log, and what they read is nothing, where it was the next call."""
-    pipes = os.dup(0), os.dup(1)
-    if os.name == "nt":
-        import msvcrt
-
-        for pipe in pipes:
-            msvcrt.setmode(pipe, os.O_BINARY)
-    os.dup2(2, 1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    return pipes
 
 
 def load(entry):

@@ -17,8 +17,8 @@ WATCH_SECONDS = 0.25
 
 
 class Channel:
-    def __init__(self, read_fd, write_fd):
-        self._read_fd, self._write_fd = read_fd, write_fd
+    def __init__(self, read_fd, output):
+        self._read_fd, self._output = read_fd, output
         self._bytes = bytearray()
         self._waiting = collections.deque()
         self._reading = threading.Lock()
@@ -39,9 +39,7 @@ class Channel:
 
     def write(self, frame):
         with self._writing:
-            sent = os.write(self._write_fd, frame)
-            while sent < len(frame):
-                sent += os.write(self._write_fd, frame[sent:])
+            self._output.send(frame)
 
     def receive(self):
         """The next message, or None at the end of the input. Pings are answered on the way."""
@@ -107,8 +105,8 @@ class ThreadedChannel(Channel):
     """For a system that does not tell whether a pipe has something to read (Windows): one thread waits for it always,
     and hands over what is not a ping."""
 
-    def __init__(self, read_fd, write_fd):
-        super().__init__(read_fd, write_fd)
+    def __init__(self, read_fd, output):
+        super().__init__(read_fd, output)
         self._calls = queue.SimpleQueue()
 
     def receive(self):

@@ -1,0 +1,52 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { Socket } from 'node:net';
+
+/** All that a pipe of Linux holds (pipe(7)). */
+const PIPE_BYTES = 1 << 16;
+
+/** A pipe that a child has made for its log (log_pipe.py), opened for reading. */
+export class LogPipe {
+  /** To read from. */
+  readonly stream: Socket;
+  readonly #descriptor: number;
+
+  private constructor(stream: Socket, descriptor: number) {
+    this.stream = stream;
+    this.#descriptor = descriptor;
+  }
+
+  /**
+   * Opens the child's pipe through /proc: Node gives a child sockets, which `/dev/stderr` does not open (open(2): ENXIO),
+   * and has no pipe(2) of its own. Undefined where that cannot be: another system, no /proc, no right to.
+   */
+  static open(processId: number | undefined, descriptor: number): LogPipe | undefined {
+    if (process.platform !== 'linux' || processId === undefined || descriptor < 0) return undefined;
+    let file: number | undefined;
+    try {
+      file = openSync(`/proc/${processId}/fd/${descriptor}`, constants.O_RDONLY | constants.O_NONBLOCK);
+      if (!fstatSync(file).isFIFO()) throw new TypeError('not a pipe');
+      const stream = new Socket({ fd: file, readable: true, writable: false });
+      stream.on('error', () => undefined);
+      return new LogPipe(stream, file);
+    } catch {
+      if (file !== undefined) closeSync(file);
+      return undefined;
+    }
+  }
+
+  /** Gives what the child wrote last, which is in the pipe whether the loop of a busy host came to it or not, and closes. */
+  drain(take: (chunk: Buffer) => void): void {
+    const { stream } = this;
+    try {
+      if (!stream.destroyed) {
+        stream.removeAllListeners('data').pause();
+        for (let chunk; (chunk = stream.read() as Buffer | null) !== null;) take(chunk);
+        const buffer = Buffer.alloc(PIPE_BYTES);
+        take(buffer.subarray(0, readSync(this.#descriptor, buffer)));
+      }
+    } catch {
+      // EAGAIN: nothing is in it, and somebody still has it open
+    }
+    stream.destroy();
+  }
+}

@@ -1,0 +1,26 @@
+import type { Readable } from 'node:stream';
+
+/** How long the chunks of one stream may keep the loop before others have their turn. */
+const TURN_MS = 2;
+/** Chunks that come closer after one another than this are of the same turn. */
+const SAME_TURN_MS = 0.5;
+
+/**
+ * Takes what a stream brings, and lets others have their turn in between: libuv reads up to 32 chunks of 64 KiB without
+ * coming back to the loop, and what a worker prints decides how long each of them takes.
+ */
+export function readInTurns(stream: Readable, take: (chunk: Buffer) => void): void {
+  let spentMs = 0;
+  let endedAt = 0;
+  stream.on('data', (chunk: Buffer) => {
+    const startedAt = performance.now();
+    if (startedAt - endedAt > SAME_TURN_MS) spentMs = 0;
+    take(chunk);
+    endedAt = performance.now();
+    spentMs += endedAt - startedAt;
+    if (spentMs < TURN_MS) return;
+    spentMs = 0;
+    stream.pause();
+    setImmediate(() => stream.resume());
+  });
+}
