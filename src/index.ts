@@ -14,6 +14,7 @@ export type {
 } from './errors.js';
 export type { OperationOptions } from './abort.js';
 export { SafeEmitter, type CommonEvents, type EventListenerOf, type EventName } from './emitter.js';
+export type { WorkerBounds } from './process/containment.js';
 export type { ProcessIdentity } from './process/identity.js';
 export type { Durability } from './store/atomic-file.js';
 export { StoreLayout } from './store/layout.js';

@@ -1,120 +1,57 @@
-"""Runs work in a process below this one and ends it with everything that it started.
+"""Puts a process into its bounds from outside, before anything of a package is in its reach.
 
-Executed, like die_with_host.py, by the scripts that run what a package brought: contain(work) is what they use of it.
+Executed by launch.py in an interpreter that knows nothing of the package's environment. This process becomes the
+keeper: it forks the worker, which goes on with the next stage, and waits outside until the worker ends or its host
+does. Where the system gives namespaces, the worker and all that it starts live in a process namespace, which the
+kernel empties with its first process; elsewhere the keeper adopts and kills what they leave behind.
 """
 import os
+import signal
 import sys
-import traceback
+
+DIE_WITH_PARENT, ADOPT_ORPHANS = 1, 36  # prctl(2)
+KILL = getattr(signal, "SIGUSR2", None)  # from the host, and at its death from the kernel: everything ends at once
+FORWARDED = ("SIGTERM", "SIGINT", "SIGHUP")
 
 
-def contain(work):
-    """Runs `work` in a process below this one and ends with it, and with everything that it started.
+def contain(order, load):
+    """Returns in the worker alone, with its bounds in force; `load` executes a script beside this one.
 
-    Killing a process group misses what has left the group. So on Linux the work gets a process namespace (and a
-    network namespace) of its own, which the kernel clears away with its first process; where that is not allowed,
-    this process adopts what its descendants leave behind, and kills that.
+    `order`: {"host": process id, "report": descriptor or null, and what bounds.py and namespaces.py read}.
     """
-    if not sys.platform.startswith("linux"):
-        work()
-        return
-    try:
-        isolate()
-    except Exception:
-        pass  # a Python without ctypes, a system that forbids it
     reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    handlers = {}
+    for number in [KILL, signal.SIGCHLD] + [getattr(signal, name) for name in FORWARDED]:
+        handlers[number] = signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    system = load("system_calls.py")["System"].find()
+    told = {"missing": [] if system else ["no ctypes in this Python: no namespaces"]}
+    spaces = load("namespaces.py")["open_namespaces"](order, system, told) if system and order.get("namespaces") else None
+    is_armed = bool(system) and system.prctl(DIE_WITH_PARENT, int(KILL))
+    if system:
+        system.prctl(ADOPT_ORPHANS, 1)
+    if os.getppid() != order["host"]:
+        os._exit(0)  # the host died before this line
+    answers, answer = os.pipe()
+    keeper = (reader, writer, answers) + ((order["report"],) if order.get("report") else ())
+    if spaces:
+        init, worker = load("first_process.py")["fork_both"](system, FORWARDED, keeper + (answer,))
+    else:
+        init, worker = None, os.fork()
+    if worker == 0:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(-1)
+        for descriptor in keeper:
+            os.close(descriptor)
+        os.setsid()
+        load("bounds.py")["bind"](order, system, spaces, told)
+        import json
 
-    def first():
-        os.write(writer, b"%d" % wait_for(fork(work)))
-        os._exit(0)
+        os.write(answer, json.dumps(told).encode())  # fails where the keeper is gone: then the worker ends here
+        os.close(answer)
+        return
+    os.close(answer)
+    load("keep.py")["keep"](order, worker, init, is_armed, reader, answers)
 
-    leader = fork(first)
-    os.close(writer)
-    wait_for(leader)
-    kill_children()
-    end_like(int(os.read(reader, 16) or 1 << 8))
-
-
-def fork(work):
-    pid = os.fork()
-    if pid == 0:
-        try:
-            die_with_parent()
-            work()
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(1)
-    return pid
-
-
-def wait_for(child):
-    """Buries every child until this one ends, and gives its status."""
-    while True:
-        pid, status = os.wait()
-        if pid == child:
-            return status
-
-
-def end_like(status):
-    if os.WIFSIGNALED(status):
-        import resource
-        import signal
-
-        number = os.WTERMSIG(status)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if number != signal.SIGKILL:
-            signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-    os._exit(os.WEXITSTATUS(status))
-
-
-def kill_children():
-    """What the work left behind has become a child of this process; killing one may bring others."""
-    while True:
-        children = [int(name) for name in os.listdir("/proc") if name.isdigit() and parent_of(name) == os.getpid()]
-        if not children:
-            return
-        for pid in children:
-            os.kill(pid, 9)
-        for pid in children:
-            os.waitpid(pid, 0)
-
-
-def parent_of(pid):
-    try:
-        with open("/proc/%s/stat" % pid, encoding="latin1") as file:
-            return int(file.read().rpartition(")")[2].split()[1])
-    except (OSError, ValueError, IndexError):
-        return None  # ended meanwhile
-
-
-NEW_NETWORK, NEW_USER, NEW_PIDS = 0x40000000, 0x10000000, 0x20000000
-DIE_WITH_PARENT, ADOPT_ORPHANS = 1, 36
-
-
-def libc():
-    import ctypes
-
-    return ctypes.CDLL(None, use_errno=True)
-
-
-def die_with_parent():
-    try:
-        libc().prctl(DIE_WITH_PARENT, 9)
-    except Exception:
-        pass  # killing the group does it
-
-
-def isolate():
-    """Namespaces for the children of this process, as far as the system allows."""
-    functions = libc()
-    functions.prctl(ADOPT_ORPHANS, 1)
-    uid, gid = os.getuid(), os.getgid()
-    if uid == 0:
-        if functions.unshare(NEW_NETWORK | NEW_PIDS) != 0:
-            functions.unshare(NEW_NETWORK)
-    elif functions.unshare(NEW_NETWORK | NEW_PIDS | NEW_USER) == 0:
-        maps = (("setgroups", "deny"), ("uid_map", "%d %d 1" % (uid, uid)), ("gid_map", "%d %d 1" % (gid, gid)))
-        for name, text in maps:
-            with open("/proc/self/" + name, "w") as file:
-                file.write(text)

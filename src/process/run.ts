@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { abortError, listenForAbort, throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
+import { KEEPER_GRACE_MS, KILL_SIGNAL } from './containment.js';
 import { LogPipe } from './log-pipe.js';
 import { signalTree } from './tree.js';
 
@@ -19,6 +20,8 @@ export interface RunOptions extends OperationOptions {
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
   /** Whether the command begins by offering a pipe for its log (log_pipe.py), whose text is `stderr` then. @defaultValue false */
   offersLogPipe?: boolean;
+  /** Whether the command keeps what it runs in bounds (contain.py), and has to be asked for the end. */
+  isKept?: boolean;
 }
 
 /** How a subprocess ended. */
@@ -71,9 +74,18 @@ export async function run(command: string, args: readonly string[], options: Run
     }
   }
   let stopped: RunnerError | undefined;
+  const killTree = () => {
+    if (child.pid !== undefined) signalTree(child.pid, 'SIGKILL');
+  };
+  let grace: NodeJS.Timeout | undefined;
   const stop = (reason: RunnerError) => {
     stopped ??= reason;
-    if (child.pid !== undefined) signalTree(child.pid, 'SIGKILL');
+    if (!options.isKept) {
+      killTree();
+      return;
+    }
+    child.kill(KILL_SIGNAL); // it buries what it kept
+    grace ??= setTimeout(killTree, KEEPER_GRACE_MS);
   };
   const timer = setTimeout(() => {
     stop(
@@ -93,7 +105,7 @@ export async function run(command: string, args: readonly string[], options: Run
         child.once('error', reject);
         child.once('exit', () => {
           // A grandchild that kept the pipes would hold 'close' back for ever.
-          if (child.pid !== undefined) signalTree(child.pid, 'SIGKILL');
+          killTree();
           // One in a session of its own still does.
           drain = setTimeout(() => {
             child.stdout?.destroy();
@@ -123,6 +135,7 @@ export async function run(command: string, args: readonly string[], options: Run
     };
   } finally {
     clearTimeout(timer);
+    clearTimeout(grace);
     clearTimeout(drain);
     signal?.removeEventListener('abort', onAbort);
   }

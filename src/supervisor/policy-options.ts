@@ -1,5 +1,5 @@
 import type { RestartOptions } from './pool/restart-policy.js';
-import { duration, flag, group, number, option, texts, whole, type Option } from '../options.js';
+import { choice, duration, flag, group, number, option, texts, whole, type Option } from '../options.js';
 import { MAX_FRAME_CEILING } from '../worker/frame-codec.js';
 import type { WorkerLimits, WorkerResources } from '../worker/types.js';
 
@@ -61,6 +61,22 @@ export interface SupervisorPolicy extends RestartOptions {
   uid: number | undefined;
   /** Group that workers run as. @defaultValue `uid`, where that is given */
   gid: number | undefined;
+  /**
+   * `none`: workers have no network but a loopback of their own (Linux namespaces; where the system gives none, a start
+   * fails and says so). @defaultValue 'host'
+   */
+  network: 'host' | 'none';
+  /**
+   * Whether workers get namespaces where the system gives them (Linux): then nothing of them outlives them, and shared
+   * memory and files of their own go with them. `off` is for what must share memory with other processes of the machine.
+   * @defaultValue 'auto'
+   */
+  namespaces: 'auto' | 'off';
+  /**
+   * How far before others the kernel kills a worker when memory runs out, from 0 to 1000 (Linux, `oom_score_adj`).
+   * A worker that has a higher one from its host keeps that. @defaultValue 500
+   */
+  oomScoreAdj: number;
   /** Variables added to the allow-listed environment of workers. @defaultValue none */
   env: Readonly<Record<string, string>>;
 }
@@ -99,6 +115,9 @@ export function policyOptions(): Option<Partial<SupervisorPolicy> | undefined> {
     resources: resources(),
     uid: whole(0, LARGEST_ID),
     gid: whole(0, LARGEST_ID),
+    network: choice('host', 'none'),
+    namespaces: choice('auto', 'off'),
+    oomScoreAdj: whole(0, 1_000),
     env: option('environment', 'must be an object of texts', isEnvironment),
   });
 }
@@ -122,6 +141,7 @@ function resources() {
     addressSpaceBytes: whole(1),
     openFiles: whole(1, 0x7fff_ffff),
     nice: whole(-20, 19),
+    scratchBytes: whole(2 ** 20),
   });
 }
 

@@ -1,5 +1,6 @@
 import { RunnerError } from '../errors.js';
 import { Door } from '../options.js';
+import { DEFAULT_OOM_SCORE_ADJ } from '../process/containment.js';
 import { resolveLimits } from '../worker/limits.js';
 import { policyOptions, type SupervisorPolicy } from './policy-options.js';
 
@@ -35,6 +36,9 @@ export const DEFAULT_SUPERVISOR_POLICY: Readonly<SupervisorPolicy> = Object.free
   resources: undefined,
   uid: undefined,
   gid: undefined,
+  network: 'host',
+  namespaces: 'auto',
+  oomScoreAdj: DEFAULT_OOM_SCORE_ADJ,
   env: {},
 });
 
@@ -61,6 +65,12 @@ export function resolvePolicy(
       'The policy retryTimeouts needs attemptTimeoutMs: without a limit of one attempt the first may take all of the time ' +
         'of the call, and none is left for another',
       { details: { path: 'policy.retryTimeouts' } },
+    );
+  }
+  if (platform !== 'linux' && policy.network === 'none') {
+    throw new RunnerError(
+      'unsupported_platform',
+      "Workers can be kept from the network on Linux alone: leave out network: 'none', and deny it by the system's firewall",
     );
   }
   policy.gid ??= policy.uid;

@@ -1,3 +1,4 @@
+import type { WorkerBounds } from '../process/containment.js';
 import type { OperationOptions } from '../abort.js';
 import type { RunnerError } from '../errors.js';
 import type { ImageInput } from '../frames/types.js';
@@ -188,6 +189,8 @@ export interface SupervisedWorker {
   rssBytes: number | undefined;
   /** Share of one core since the last look: 1 is a whole core. */
   cpu: number | undefined;
+  /** What holds its process; undefined before that is known, and where nothing does (Windows, a worker that is no Python). */
+  bounds: WorkerBounds | undefined;
   /** The last failure at this place of the pool. */
   lastError: RunnerError | undefined;
 }

@@ -1,6 +1,9 @@
 """Loads an algorithm as its worker would and tries it out, one step after the other.
 
-    python probe.py <order.json>
+    python -S probe.py <bounds> <order.json>
+
+The bounds are for contain.py, or null where the system has none of them; they are in force before anything of the
+package's environment is in reach.
 
 The order: {"task": "smoke" | "info", "entry_point", "generation", "manifest", "root", "out", "load_seconds",
 "step_seconds"}. What is found goes to the file `out` as one JSON object a line: {"check", "result", "message",
@@ -60,7 +63,7 @@ class Report:
 
 
 def deny_network():
-    """No internet sockets from Python, wherever it runs; on Linux there is mostly no network either, see contain.py."""
+    """No internet sockets from Python, wherever it runs; on Linux there is mostly no network either, see namespaces.py."""
 
     def refuse(event, args):
         if event in ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"):
@@ -265,22 +268,27 @@ def try_out(algorithm, order, report, clock):
     check_execute(algorithm, order, report)
 
 
-def execute(name):
+def load_process(script):
     """Executes a script that is shared with others; gives what it defines."""
-    defined = {}
-    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "process", name)
-    with open(script, encoding="utf-8") as file:
-        exec(compile(file.read(), script, "exec"), defined)
-    return defined
+    names = {}
+    file_name = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "process", script)
+    with open(file_name, encoding="utf-8") as file:
+        exec(compile(file.read(), file_name, "exec"), names)
+    return names
 
 
 def main():
-    log = execute("log_pipe.py")
-    log["exchange"](log["LogPipe"]())
-    execute("die_with_host.py")
+    log = load_process("log_pipe.py")
+    pipe = log["LogPipe"]()
+    bounds = json.loads(sys.argv.pop(1))
+    if bounds:
+        load_process("contain.py")["contain"](bounds, load_process)
+    log["exchange"](pipe)
+    if bounds:
+        load_process("enter_environment.py")["enter"](bounds.get("executable"))
     with open(sys.argv[1], encoding="utf-8") as file:
         order = json.load(file)
-    execute("contain.py")["contain"](lambda: probe(order))
+    probe(order)
 
 
 def probe(order):
@@ -288,7 +296,6 @@ def probe(order):
     clock = Clock(report, order)
     sys.path[0] = order["root"]
     deny_network()
-    execute("heed_modes.py")  # a user namespace gives everybody the rights of root over their own files
     clock.step("entry_import")
     algorithm = load(order, report)
     report.line(modules=modules())

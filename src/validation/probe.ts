@@ -6,6 +6,7 @@ import { assetPath } from '../assets.js';
 import { RunnerError } from '../errors.js';
 import type { Check, Generation, Manifest } from '../package/types.js';
 import { pythonEnvironment } from '../process/environment.js';
+import { launch } from '../process/launch.js';
 import { run } from '../process/run.js';
 import { isCheckName, type CheckName } from './check-names.js';
 import { inTemporaryFolder } from './temporary-folder.js';
@@ -20,6 +21,8 @@ export interface ProbeTarget {
   manifest: Manifest;
   /** How it is called. */
   generation: Generation;
+  /** Folder of the store that `root` is in, and the one within it that holds all versions: out of reach but for `root`. */
+  store?: { root: string; versions: string };
 }
 
 /** How long the probe may take. */
@@ -79,7 +82,8 @@ export async function runTrial(
 /**
  * Loads the algorithm in its own environment and tries it out, in a process of its own: bounded in time and output, with
  * the network denied (on Linux by a network namespace where that is permitted, everywhere by refusing internet sockets
- * to Python), and killed with everything it started, on Linux also what has left its process group.
+ * to Python), and killed with everything it started, on Linux also what has left its process group. All of that is in
+ * force before anything of the package's environment is in its reach.
  *
  * @throws RunnerError `aborted`, `start_failed` when Python itself cannot be started
  */
@@ -108,8 +112,20 @@ export async function runProbe(
         step_seconds: stepTimeoutMs / 1000,
       }),
     );
-    const ended = await run(target.python, [assetPath('validation/probe.py'), order], {
+    const script = assetPath('validation/probe.py');
+    const isKept = process.platform !== 'win32';
+    const start = isKept
+      ? launch(target.python, script, [order], {
+          root,
+          store: target.store?.root,
+          hidden: target.store?.versions,
+          network: 'none',
+          scratch: {},
+        })
+      : { command: target.python, args: [script, 'null', order] };
+    const ended = await run(start.command, start.args, {
       cwd: root,
+      isKept,
       env: pythonEnvironment({
         PROC_ENV: 'prod',
         PROC_ALGO_ROOT: root,

@@ -7,6 +7,7 @@ import {
 } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
+import type { WorkerBounds } from '../process/containment.js';
 import { showAs } from '../readable.js';
 import { Conversation } from './conversation.js';
 import { expireAfter } from './expiry.js';
@@ -112,6 +113,11 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     return this.#process?.pid;
   }
 
+  /** What holds its process, as far as the system gives it; undefined before it is known, and where nothing is (Windows). */
+  get bounds(): WorkerBounds | undefined {
+    return this.#process?.bounds;
+  }
+
   /** What the handshake told, once ready. */
   get ready(): WorkerReady | undefined {
     return this.#ready;
@@ -144,6 +150,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       const hello = await handshake.expect<WorkerMessage & { type: 'hello' }>(helloMs, () =>
         this.#tooLate('say hello', helloMs),
       );
+      await this.#process?.reported;
       this.#send({
         type: 'hello',
         runner_version: '1',
@@ -279,11 +286,11 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   }
 
   async #spawn(): Promise<void> {
-    const { root: cwd, uid, gid } = this.spec;
+    const { root: cwd } = this.spec;
     const { WorkerProcess } = await import('./worker-process.js');
     this.#process = await WorkerProcess.spawn(
       workerCommand(this.spec, this.limits),
-      { cwd, uid, gid },
+      { cwd },
       {
         stdout: (chunk) => {
           this.#conversation.push(chunk);

@@ -43,6 +43,7 @@ const RESOURCE_BOUNDS: Record<keyof WorkerResources, readonly [least: number, mo
   addressSpaceBytes: [1, Number.MAX_SAFE_INTEGER],
   openFiles: [1, 0x7fff_ffff],
   nice: [-20, 19],
+  scratchBytes: [2 ** 20, Number.MAX_SAFE_INTEGER],
 };
 
 /** @throws RunnerError `invalid_params` naming what is no limit that a process can have */
@@ -53,7 +54,7 @@ export function checkResources(resources: WorkerResources = {}): void {
     if (bounds && Number.isInteger(value) && value >= bounds[0] && value <= bounds[1]) continue;
     const rule = bounds
       ? `must be a whole number from ${bounds[0]} to ${bounds[1]}, not ${value}`
-      : 'is no limit: there are addressSpaceBytes, openFiles and nice';
+      : 'is no limit: there are addressSpaceBytes, openFiles, nice and scratchBytes';
     throw new RunnerError('invalid_params', `resources.${name} ${rule}`, {
       details: { path: `resources.${name}` },
     });

@@ -81,6 +81,23 @@ export interface WorkerSpec {
   gid?: number;
   /** Limits applied before any code of the algorithm runs (POSIX). */
   resources?: WorkerResources;
+  /**
+   * Folder of the store, and within it the one that holds all versions. The process gets the store read-only and of the
+   * versions its own alone (Linux, where it gets namespaces).
+   * @defaultValue none: files are as the user's rights have them
+   */
+  store?: {
+    /** Of the store. */
+    root: string;
+    /** Of all versions. */
+    versions: string;
+  };
+  /** `none`: no network but its own loopback (Linux namespaces; where there are none, the start fails). @defaultValue 'host' */
+  network?: 'host' | 'none';
+  /** Whether to use namespaces where the system gives them (Linux). @defaultValue 'auto' */
+  namespaces?: 'auto' | 'off';
+  /** How far before others the kernel kills it when memory runs out, from 0 to 1000 (Linux). @defaultValue 500 */
+  oomScoreAdj?: number;
 }
 
 /** What a worker process may take from the machine. */
@@ -91,6 +108,8 @@ export interface WorkerResources {
   openFiles?: number;
   /** Added to the niceness: higher yields the CPU to others. */
   nice?: number;
+  /** Memory for its own files: caches and temporary ones (Linux namespaces). @defaultValue 512 MiB */
+  scratchBytes?: number;
 }
 
 /** Time limits of a worker, each its own. */

@@ -1,5 +1,7 @@
 import { assetPath } from '../assets.js';
+import { REPORT_DESCRIPTOR } from '../process/containment.js';
 import { pythonEnvironment } from '../process/environment.js';
+import { launch } from '../process/launch.js';
 import type { WorkerLimits, WorkerSpec } from './types.js';
 
 /** Marks every process that a worker starts: it is inherited through the environment. */
@@ -21,13 +23,17 @@ export interface WorkerCommand {
   args: string[];
   env: NodeJS.ProcessEnv;
   token: string;
+  /** Whether the program keeps the worker in its bounds, and reports on them. */
+  isKept: boolean;
+  /** What to start the program as; a launcher of root changes the worker's user itself, and stays out of its reach. */
+  user: { uid?: number; gid?: number };
 }
 
 /**
  * Command and environment of a worker process (deployment specification: `python -m procvision_algorithm_sdk.adapter
- * --entry module:Class`). A launcher runs that module in the same process, with the pipes of the protocol out of the
- * algorithm's reach, and on POSIX with a watcher beside it that lets nothing outlive the host. A `command` of the
- * specification is run as it is.
+ * --entry module:Class`). A launcher runs that module with the pipes of the protocol out of the algorithm's reach, on POSIX
+ * in bounds that are in force before anything of the package is in its reach, and stays outside as its keeper. A `command`
+ * of the specification is run as it is.
  */
 export function workerCommand(spec: WorkerSpec, limits: WorkerLimits): WorkerCommand {
   const token = crypto.randomUUID();
@@ -41,11 +47,12 @@ export function workerCommand(spec: WorkerSpec, limits: WorkerLimits): WorkerCom
     PROC_HEARTBEAT_INTERVAL_MS: String(limits.heartbeatIntervalMs),
     PROC_HEARTBEAT_GRACE_MS: String(limits.heartbeatGraceMs),
     [TOKEN_VARIABLE]: token,
-    ...(spec.resources && { PROCVISION_LIMITS: JSON.stringify(resourceLimits(spec)) }),
   });
+  const { uid, gid } = spec;
+  const common = { env, token, user: { uid, gid } };
   if (spec.command) {
     const [command = '', ...args] = spec.command;
-    return { command, args, env, token };
+    return { ...common, command, args, isKept: false };
   }
   const entry = ['--entry', spec.entryPoint];
   const adapter =
@@ -54,7 +61,26 @@ export function workerCommand(spec: WorkerSpec, limits: WorkerLimits): WorkerCom
       : { module: 'procvision_algorithm_sdk.adapter' };
   const launcher = assetPath('worker/launch.py');
   const target = adapter.module ?? adapter.script;
-  return { command: spec.python, args: [launcher, String(process.pid), target, ...entry], env, token };
+  if (process.platform === 'win32') {
+    const args = [launcher, String(process.pid), target, ...entry];
+    return { ...common, command: spec.python, args, isKept: false };
+  }
+  const isRoot = process.getuid?.() === 0;
+  const start = launch(spec.python, launcher, [target, ...entry], {
+    report: REPORT_DESCRIPTOR,
+    root: spec.root,
+    frames: spec.frameDirectory,
+    store: spec.store?.root,
+    hidden: spec.store?.versions,
+    namespaces: spec.namespaces !== 'off',
+    network: spec.network,
+    insist: true,
+    oomScoreAdj: spec.oomScoreAdj,
+    limits: resourceLimits(spec),
+    scratch: { bytes: spec.resources?.scratchBytes, kept: Object.keys(spec.env ?? {}) },
+    ...(isRoot && { uid, gid }),
+  });
+  return { ...common, ...start, isKept: true, user: isRoot ? {} : { uid, gid } };
 }
 
 function resourceLimits({ resources = {} }: WorkerSpec): Record<string, number | undefined> {

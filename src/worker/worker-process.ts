@@ -2,6 +2,13 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { RunnerError } from '../errors.js';
+import {
+  KEEPER_GRACE_MS,
+  KILL_SIGNAL,
+  parseReport,
+  REPORT_DESCRIPTOR,
+  type WorkerBounds,
+} from '../process/containment.js';
 import { LogPipe } from '../process/log-pipe.js';
 import { signalTree } from '../process/tree.js';
 import { readInTurns } from './read-in-turns.js';
@@ -18,39 +25,49 @@ export interface ProcessListeners {
   exit: (exitCode: number | null, exitSignal: NodeJS.Signals | null) => void;
 }
 
-/** The process of a worker, in a group of its own, with its pipes. */
+/** The process of a worker, in a group of its own, with its pipes; on POSIX with its keeper around it. */
 export class WorkerProcess {
+  /** Resolves when the keeper has reported, or ended without; at once where there is none. */
+  readonly reported: Promise<void>;
+  /** The keeper's process, where there is one. */
   readonly #child: ChildProcess;
   readonly #token: string;
+  readonly #isKept: boolean;
   readonly #exited: Promise<void>;
   readonly #listeners: ProcessListeners;
   /** The pipe that 1 and 2 of the worker lead to, where the launcher made one; its stderr is silent then. */
   #log: LogPipe | undefined;
+  #report: { pid: number; bounds: WorkerBounds } | undefined;
+  #isKilled = false;
   #hasExited = false;
   /** Ends of searches for what the process has left behind. */
   #sweeps: Promise<unknown> = Promise.resolve();
   #resolveExited!: () => void;
 
-  private constructor(child: ChildProcess, token: string, listeners: ProcessListeners) {
+  private constructor(child: ChildProcess, { token, isKept }: WorkerCommand, listeners: ProcessListeners) {
     this.#child = child;
     this.#listeners = listeners;
     this.#token = token;
+    this.#isKept = isKept;
+    this.reported = isKept ? this.#readReport() : Promise.resolve();
     this.#exited = new Promise((resolve) => (this.#resolveExited = resolve));
   }
 
   /** Starts the process. @throws RunnerError `start_failed` when the command cannot be run */
   static async spawn(
-    { command, args, env, token }: WorkerCommand,
-    options: { cwd: string; uid?: number; gid?: number },
+    order: WorkerCommand,
+    options: { cwd: string },
     listeners: ProcessListeners,
   ): Promise<WorkerProcess> {
+    const { command, args, env, isKept } = order;
     const { default: crossSpawn } = await import('cross-spawn');
     let child: ChildProcess;
     try {
       child = crossSpawn(command, args, {
         ...options,
+        ...order.user,
         env,
-        stdio: ['pipe', 'pipe', 'pipe'],
+        stdio: isKept ? ['pipe', 'pipe', 'pipe', 'pipe'] : ['pipe', 'pipe', 'pipe'],
         detached: process.platform !== 'win32',
         windowsHide: true,
       });
@@ -63,13 +80,19 @@ export class WorkerProcess {
         { cause, details: { path: command } },
       );
     }
-    const worker = new WorkerProcess(child, token, listeners);
+    const worker = new WorkerProcess(child, order, listeners);
     worker.#listen();
     return worker;
   }
 
+  /** Of the worker itself, once its keeper has reported it; of the keeper before. */
   get pid(): number {
-    return this.#child.pid ?? -1;
+    return this.#report?.pid ?? this.#child.pid ?? -1;
+  }
+
+  /** What holds the worker; undefined before the keeper's report, and where there is no keeper. */
+  get bounds(): WorkerBounds | undefined {
+    return this.#report?.bounds;
   }
 
   /** Bytes that wait for the process to read them. */
@@ -114,8 +137,44 @@ export class WorkerProcess {
   /** Signals the process and its group; SIGKILL also reaches children that made a group of their own (Linux). */
   signal(signal: NodeJS.Signals): void {
     if (this.#hasExited) return;
-    signalTree(this.pid, signal);
-    if (signal === 'SIGKILL') this.#sweep();
+    if (signal === 'SIGKILL') {
+      this.#kill();
+    } else if (this.#isKept) {
+      this.#child.kill(signal); // the keeper passes it on
+    } else {
+      signalTree(this.pid, signal);
+    }
+  }
+
+  /** A keeper kills and buries what it keeps, and leaves no zombie to a host that is the first process of a container. */
+  #kill(): void {
+    this.#isKilled = true;
+    if (!this.#isKept) {
+      this.#killTree();
+      return;
+    }
+    this.#child.kill(KILL_SIGNAL);
+    const timer = setTimeout(() => {
+      if (!this.#hasExited) this.#killTree();
+    }, KEEPER_GRACE_MS);
+    void this.#exited.then(() => {
+      clearTimeout(timer);
+    });
+  }
+
+  #killTree(): void {
+    if (this.#child.pid !== undefined) signalTree(this.#child.pid, 'SIGKILL');
+    this.#sweep();
+  }
+
+  async #readReport(): Promise<void> {
+    const stream = this.#child.stdio[REPORT_DESCRIPTOR] as NodeJS.ReadableStream | null | undefined;
+    if (!stream) return;
+    let text = '';
+    stream.setEncoding('utf8');
+    stream.on('data', (chunk: string) => (text += chunk));
+    await new Promise<void>((resolve) => stream.on('end', resolve).on('error', resolve).on('close', resolve));
+    this.#report = parseReport(text);
   }
 
   /** Resolves when what the process had started was looked for and killed. After its exit, nothing more comes. */
@@ -157,7 +216,8 @@ export class WorkerProcess {
         child.stdout?.destroy();
         child.stderr?.destroy();
         child.stdin?.destroy();
-        listeners.exit(code, signal);
+        // The keeper ends by the signal it was asked with where it has kept nothing yet.
+        listeners.exit(code, this.#isKilled && signal === KILL_SIGNAL ? 'SIGKILL' : signal);
         this.#resolveExited();
       };
       // On a host that was held up the time may be over before its loop has looked at the pipes once: look, then end.
@@ -166,9 +226,8 @@ export class WorkerProcess {
         if (!this.#log || this.#log.stream.closed) done();
         else this.#log.stream.once('close', done);
       });
-      // What the worker started goes with it.
-      signalTree(this.pid, 'SIGKILL');
-      this.#sweep();
+      // What the worker started goes with it; of a process namespace nothing is left.
+      if (this.#report?.bounds.processes !== true) this.#killTree();
     });
   }
 }

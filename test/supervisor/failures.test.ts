@@ -253,11 +253,12 @@ describe('the circuit', () => {
 });
 
 test('a worker that hangs while idle loses its heartbeat and is replaced', async () => {
+  const hung = JSON.stringify(path.join(await temporaryFolder(), 'hung'));
   const hang = steeredAlgorithm({
     extra: `
     def on_step_finish(self, *args):
-        if self.calls == 1 and not os.path.exists("hung"):
-            open("hung", "w").close()
+        if self.calls == 1 and not os.path.exists(${hung}):
+            open(${hung}, "w").close()
             time.sleep(60)
 `,
   });

@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import path from 'node:path';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { SupervisorPolicy } from '../../src/supervisor/policy.js';
@@ -7,6 +8,7 @@ import type { InspectionRequest, InspectionResult, SupervisedState } from '../..
 import { FakeWorker, TemporaryStore } from '../../src/testing/index.js';
 import { deployVersion, openSupervised } from '../support/deployed-version.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
+import { temporaryFolder } from '../support/temp-folder.js';
 
 const image = { data: new Uint8Array(12).fill(50), width: 2, height: 2 };
 const target = { name: 'sample', version: '1.0.0' };
@@ -215,23 +217,24 @@ describe('sessions', () => {
   });
 
   test('reset reaches every worker that had the session, and no other', async () => {
+    const log = path.join(await temporaryFolder(), 'reset.log');
     const source = steeredAlgorithm({
       extra: `
     def reset(self, session):
-        with open("reset.log", "a") as file:
+        with open(${JSON.stringify(log)}, "a") as file:
             file.write("%d %s\\n" % (os.getpid(), session.id))
 `,
     });
-    const { ask, supervisor, registry } = await open({ workers: 3 }, source);
+    const { ask, supervisor } = await open({ workers: 3 }, source);
     await supervisor.start('sample', '1.0.0');
     const results = await Promise.all(
       [1, 2].map(() => ask({ sleep_ms: 1_000 }, { session: { id: 'board-7' } })),
     );
     await supervisor.reset({ id: 'board-7' });
     const { readFile } = await import('node:fs/promises');
-    const log = await readFile(`${registry.layout.deployed('sample', '1.0.0')}/reset.log`, 'utf8');
+    const lines = (await readFile(log, 'utf8')).trim().split('\n');
     const expected = results.map((result) => `${debugOf(result).worker_pid} board-7`);
-    expect(log.trim().split('\n').sort()).toEqual(expected.sort());
+    expect(lines.sort()).toEqual(expected.sort());
     await supervisor.reset({ id: 'unheard of' });
   });
 });

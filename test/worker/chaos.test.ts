@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import type { WorkerLimits, WorkerReply } from '../../src/worker/types.js';
 import { misbehavingWorker, onCall, type MisbehavingSource } from '../support/misbehaving-worker.js';
@@ -393,27 +394,26 @@ until_call()`,
     expect(events).toEqual(['ready', 'heartbeatLost', 'exit: heartbeat lost']);
   });
 
-  test.skipIf(process.platform === 'win32').each([
-    ['in its own group', ''],
-    ['in a session of its own', 'os.setsid(); '],
-  ])('leaves a grandchild %s behind: it is gone soon after', async (_title, escape) => {
-    const { worker } = await misbehavingWorker({
-      script: onCall(
-        `child = os.fork()\nif child == 0:\n    ${escape}time.sleep(60); os._exit(0)\nanswer(message, message=str(child))\ntime.sleep(0.2)\nos._exit(1)`,
-      ),
-    });
-    await worker.start();
-    const { message } = await worker.call({ phase: 'execute' });
-    await worker.exited;
-    await expect.poll(() => isAlive(Number(message))).toBe(false);
-  });
+  describe.skipIf(process.platform === 'win32').each(['auto', 'off'] as const)(
+    'with namespaces %s',
+    (namespaces) => {
+      test.each([
+        ['in its own group', ''],
+        ['in a session of its own', 'os.setsid(); '],
+      ])('leaves a grandchild %s behind: it is gone with the worker', async (_title, escape) => {
+        const mark = `60.${Math.random().toFixed(12).slice(2)}`;
+        const { worker } = await misbehavingWorker({
+          script: onCall(
+            `child = os.fork()\nif child == 0:\n    ${escape}os.execvp("sleep", ["sleep", "${mark}"])\nanswer(message)\ntime.sleep(0.2)\nos._exit(1)`,
+          ),
+          spec: { namespaces },
+        });
+        await worker.start();
+        await worker.call({ phase: 'execute' });
+        await worker.exited;
+        expect(await worker.exited).toMatchObject({ exitCode: 1, exitSignal: null });
+        expect(execFileSync('ps', ['ax', '-o', 'args']).toString()).not.toContain(mark);
+      });
+    },
+  );
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

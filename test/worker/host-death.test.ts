@@ -11,7 +11,8 @@ import { temporaryFolder } from '../support/temp-folder.js';
 const HOST = `
 const [launcher, root] = process.argv.slice(1);
 const env = { ...process.env, PROCVISION_WORKER: 'token of ' + root, WORKER_ROOT: root };
-require('node:child_process').spawn('python3', [launcher, String(process.pid), 'main.py'], {
+const order = JSON.stringify({ host: process.pid, root, namespaces: process.argv[3] === 'auto' });
+require('node:child_process').spawn('python3', ['-S', launcher, order, 'main.py'], {
   cwd: root, env, detached: true, stdio: 'ignore',
 });
 setInterval(() => undefined, 60_000);`;
@@ -25,12 +26,12 @@ open("ready", "w").close()
 while True: pass
 `;
 
-test.runIf(process.platform === 'linux')(
-  'a second after its host died by SIGKILL a busy worker is gone, and its children in and out of its group',
-  async () => {
+test.runIf(process.platform === 'linux').each(['auto', 'off'])(
+  'a second after its host died by SIGKILL a busy worker is gone, and its children in and out of its group; namespaces: %s',
+  async (namespaces) => {
     const root = await temporaryFolder();
     await writeFile(path.join(root, 'main.py'), WORKER);
-    const host = spawn(process.execPath, ['-e', HOST, assetPath('worker/launch.py'), root]);
+    const host = spawn(process.execPath, ['-e', HOST, assetPath('worker/launch.py'), root, namespaces]);
     await vi.waitFor(() => {
       expect(existsSync(path.join(root, 'ready'))).toBe(true);
     }, 20_000);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { assetPath } from '../../src/assets.js';
 import { DEFAULT_WORKER_LIMITS } from '../../src/worker/limits.js';
 import type { WorkerSpec } from '../../src/worker/types.js';
 import { workerCommand } from '../../src/worker/worker-command.js';
@@ -13,10 +14,12 @@ const spec: WorkerSpec = {
 };
 const ADAPTER = ['procvision_algorithm_sdk.adapter', '--entry', 'main:Algorithm'];
 
-test('the adapter runs in a launcher that knows its host', () => {
+test('on POSIX the adapter runs in a launcher that knows its host, started without the packages of any environment', () => {
   const { command, args } = workerCommand(spec, DEFAULT_WORKER_LIMITS);
   expect(command).toBe(spec.python);
-  expect(args.slice(1)).toEqual([String(process.pid), ...ADAPTER]);
+  const [flag, launcher, order = '', ...rest] = args;
+  expect([flag, launcher, rest]).toEqual(['-S', assetPath('worker/launch.py'), ADAPTER]);
+  expect(JSON.parse(order)).toMatchObject({ host: process.pid, root: spec.root, namespaces: true });
 });
 
 test('a command of its own is run as it is, with the environment of a worker', () => {

@@ -47,6 +47,7 @@ function workerStatus(slot: WorkerSlot, queued: number, now: number): Supervised
     latency: slot.latency.summary(),
     rssBytes: usage?.rssBytes,
     cpu: usage?.cpu,
+    bounds: worker?.bounds,
     lastError: slot.lastError,
   };
 }

@@ -27,6 +27,10 @@ export function workerSpecOf(
     command: commandOf(entry),
     env: { ...policy.env },
     resources: policy.resources,
+    store: { root: layout.root, versions: layout.algorithms },
+    network: policy.network,
+    namespaces: policy.namespaces,
+    oomScoreAdj: policy.oomScoreAdj,
     uid: policy.uid,
     gid: policy.gid,
   };

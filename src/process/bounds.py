@@ -1,0 +1,122 @@
+"""What a worker does to itself before anything of a package is in its reach: mounts of its own, limits, rights.
+
+Executed by contain.py in the worker's process. `told` notes what is in force.
+"""
+import os
+import sys
+
+DIE_WITH_PARENT, DROP_FROM_BOUNDING_SET, NO_NEW_PRIVILEGES = 1, 24, 38  # prctl(2)
+READ_ANYWHERE = 2  # CAP_DAC_READ_SEARCH: a store of another user stays readable to a host that is root
+SCRATCH_VARIABLES = {"HOME": "home", "TMPDIR": "tmp", "NUMBA_CACHE_DIR": "numba", "MPLCONFIGDIR": "matplotlib",
+                     "XDG_CACHE_HOME": "cache"}
+
+
+def bind(order, system, spaces, told):
+    if spaces:
+        mount_proc(order, system, told)
+    if order.get("network") == "none" and order.get("insist") and told.get("network") != "none":
+        refuse("policy.network is 'none', and this system gives the worker no network namespace (%s). Run the host as "
+               "root, allow user namespaces, or deny the network from outside and set policy.network to 'host'"
+               % "; ".join(told["missing"]))
+    scratch = make_scratch_folder(order, told)
+    raise_oom_score(order, told)
+    apply_limits(order.get("limits") or {})
+    give_up_rights(order, system, told)
+    if order.get("root"):
+        os.chdir(order["root"])  # the folder of before may be written to
+    if scratch:
+        use_scratch(order, scratch)
+    if system and not system.prctl(DIE_WITH_PARENT, 9):  # after the change of user, which takes it away
+        told["missing"].append("the kernel does not tie the worker to its keeper")
+
+
+def refuse(text):
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+    os._exit(78)
+
+
+def mount_proc(order, system, told):
+    if not system.mount("proc", "/proc", "proc", 2 | 4 | 8):
+        told["missing"].append("/proc shows the processes outside: the system lets this user mount no other")
+        return
+    if os.getuid() == 0 and not order.get("uid"):
+        for point in ("/proc/sys", "/proc/sysrq-trigger"):
+            if os.path.exists(point) and system.mount(point, point, None, 4096):
+                system.mount(None, point, None, 32 | 4096 | 1 | 2 | 4 | 8)
+
+
+def make_scratch_folder(order, told):
+    """In memory where namespaces are, else a folder that the keeper removes."""
+    wanted = order.get("scratch")
+    if not wanted:
+        return None
+    if told.get("scratch"):
+        return told["scratch"]["folder"]
+    folder = wanted.get("folder")
+    if folder is None:
+        return None
+    os.mkdir(folder, 0o700)
+    if order.get("uid") is not None:
+        os.chown(folder, order["uid"], order.get("gid", order["uid"]))
+    told["scratch"] = {"folder": folder, "bytes": None}
+    return folder
+
+
+def use_scratch(order, scratch):
+    for name, folder in SCRATCH_VARIABLES.items():
+        if name in order["scratch"].get("kept", ()):
+            continue
+        path = os.path.join(scratch, folder)
+        os.mkdir(path, 0o700)
+        os.environ[name] = path
+
+
+def raise_oom_score(order, told):
+    wanted = order.get("oom_score_adj")
+    try:
+        with open("/proc/self/oom_score_adj", "r+") as file:
+            own = int(file.read())
+            if wanted is not None and wanted > own:
+                file.seek(0)
+                file.write(str(wanted))
+                file.flush()
+                own = wanted
+            told["oomScoreAdj"] = own
+    except (OSError, ValueError):
+        pass  # not Linux
+
+
+def apply_limits(limits):
+    if not limits:
+        return
+    import resource
+
+    for name, kind in (("address_space_bytes", resource.RLIMIT_AS), ("open_files", resource.RLIMIT_NOFILE)):
+        if limits.get(name) is not None:
+            most = resource.getrlimit(kind)[1]
+            wanted = limits[name] if most == resource.RLIM_INFINITY else min(limits[name], most)
+            resource.setrlimit(kind, (wanted, wanted))
+    if limits.get("nice"):
+        os.nice(limits["nice"])
+
+
+def give_up_rights(order, system, told):
+    """What a limit, a mount or a mode forbids would not bind a process with these rights."""
+    uid, gid = order.get("uid"), order.get("gid")
+    if system:
+        for capability in range(64):
+            if capability != READ_ANYWHERE:
+                system.prctl(DROP_FROM_BOUNDING_SET, capability)
+    if uid is not None or gid is not None:
+        os.setgroups([])
+        if gid is not None:
+            os.setresgid(gid, gid, gid)
+        if uid is not None:
+            os.setresuid(uid, uid, uid)
+    if system:
+        kept = 1 << READ_ANYWHERE if os.getuid() == 0 and not told.get("user") else 0
+        header = (0x20080522).to_bytes(4, sys.byteorder) + bytes(4)  # _LINUX_CAPABILITY_VERSION_3, this process
+        sets = (kept.to_bytes(4, sys.byteorder) * 2 + bytes(4)) + bytes(12)  # effective, permitted, inheritable; twice
+        told["capabilities"] = system.call("capset", header, sets) == 0
+        told["capabilities"] &= system.prctl(NO_NEW_PRIVILEGES, 1)

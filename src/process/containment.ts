@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import os from 'node:os';
+import path from 'node:path';
+
+/** Descriptor that a keeper reports on, beside the three standard ones. */
+export const REPORT_DESCRIPTOR = 3;
+
+/** Ask a keeper with this for the end of all it keeps; it then ends as if by SIGKILL (see contain.py). */
+export const KILL_SIGNAL = 'SIGUSR2';
+
+/** Until a keeper that was asked has to be gone; then it is killed, and the kernel kills what it keeps. */
+export const KEEPER_GRACE_MS = 1_000;
+
+/** How much of the memory a worker's own files may take unless told otherwise. */
+export const DEFAULT_SCRATCH_BYTES = 512 * 2 ** 20;
+
+/** How far before the host the kernel kills workers and helpers when memory runs out (proc(5)), unless told otherwise. */
+export const DEFAULT_OOM_SCORE_ADJ = 500;
+
+/** What bounds a process is to live in. */
+export interface Containment {
+  /** Interpreter of the environment that is entered once the bounds are in force. */
+  executable?: string;
+  /** Descriptor for the report. */
+  report?: number;
+  /** Working folder; read-only where `store` is given. */
+  root: string;
+  /** Folder of frames, shown read-only. */
+  frames?: string;
+  /** Shown read-only. */
+  store?: string;
+  /** Within `store`: shown without anything but `root`. */
+  hidden?: string;
+  /** Whether to use namespaces where the system gives them. */
+  namespaces?: boolean;
+  /** `none` takes a namespace. */
+  network?: 'host' | 'none';
+  /** Whether to refuse to start where `network: 'none'` cannot be had. */
+  insist?: boolean;
+  oomScoreAdj?: number;
+  /** See bounds.py. */
+  limits?: Record<string, number | undefined>;
+  /** `kept`: variables that are not to lead there. */
+  scratch?: { bytes?: number; kept?: readonly string[] };
+  uid?: number;
+  gid?: number;
+}
+
+/** What holds a process, as its keeper tells (Linux; elsewhere nothing of it is in force). */
+export interface WorkerBounds {
+  /** Whether it has a process namespace: nothing that it starts outlives it, whatever that does. */
+  processes: boolean;
+  /** Whether the store is read-only to it, with the other versions out of its reach. */
+  files: boolean;
+  /** Whether shared memory, semaphores and queues are its own and go with it. */
+  sharedMemory: boolean;
+  /** Whether it has the host's network, or none but its own loopback. */
+  network: 'host' | 'none';
+  /** Whether it has given up the rights of root and can gain none. */
+  capabilities: boolean;
+  /** How far before others the kernel kills it when memory runs out. */
+  oomScoreAdj?: number;
+  /** Its own files: where they are, and how many bytes they may take (without namespaces that is not bounded). */
+  scratch?: { folder: string; bytes: number | null };
+  /** What is not in force, and why. */
+  missing: string[];
+}
+
+/** The order for `contain.py`. */
+export function containmentOrder(containment: Containment): Record<string, unknown> {
+  const { oomScoreAdj = DEFAULT_OOM_SCORE_ADJ, scratch, ...rest } = containment;
+  return {
+    host: process.pid,
+    ...rest,
+    oom_score_adj: oomScoreAdj,
+    ...(scratch && {
+      scratch: {
+        bytes: scratch.bytes ?? DEFAULT_SCRATCH_BYTES,
+        kept: scratch.kept,
+        folder: path.join(os.tmpdir(), `procvision-scratch-${randomUUID()}`),
+      },
+    }),
+  };
+}
+
+/** What a keeper reported: the process it keeps, and its bounds. Undefined for what is no report. */
+export function parseReport(line: string): { pid: number; bounds: WorkerBounds } | undefined {
+  try {
+    const { pid, bounds } = JSON.parse(line) as { pid: number; bounds: Partial<WorkerBounds> | null };
+    return {
+      pid,
+      bounds: {
+        ...{ processes: false, files: false, sharedMemory: false, network: 'host', capabilities: false },
+        ...{ missing: [], ...bounds },
+      },
+    };
+  } catch {
+    return undefined;
+  }
+}

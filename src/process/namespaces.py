@@ -1,0 +1,138 @@
+"""Namespaces for a worker: processes, mounts, System V and POSIX queues, and the network where it is denied (Linux).
+
+Executed by contain.py. The keeper enters all but the one for processes itself, and makes the mounts, so that it knows
+what the system refuses before anything depends on it. What it mounts goes with the namespace: nothing is cleaned up.
+"""
+import os
+
+NEW_MOUNTS, NEW_QUEUES, NEW_USER, NEW_PROCESSES, NEW_NETWORK = 0x20000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
+READ_ONLY, NO_SETUID, NO_DEVICES, NO_PROGRAMS, REMOUNT, BIND, ALL_BELOW, RECEIVE_ONLY = 1, 2, 4, 8, 32, 4096, 16384, 1 << 19
+SHARED_MEMORY, QUEUES = "/dev/shm", "/dev/mqueue"
+SCRATCH = SHARED_MEMORY + "/procvision"
+
+
+def open_namespaces(order, system, told):
+    """Whether the next children of this process live in a process namespace."""
+    missing = told["missing"]
+    if not unshare(order, system, told):
+        missing.append("the system gives this user no namespaces")
+        return False
+    if not furnish(order, system, told):
+        missing.append("the system lets this user mount nothing")
+        return False
+    if not system.unshare(NEW_PROCESSES):
+        missing.append("the system gives this user no process namespace")
+        return False
+    told["processes"] = True
+    return True
+
+
+def unshare(order, system, told):
+    uid, gid = os.getuid(), os.getgid()
+    wanted = NEW_MOUNTS | NEW_QUEUES
+    ways = [0] if uid == 0 else []
+    if order.get("uid") in (None, uid) and not is_proc_covered():
+        ways.append(NEW_USER)
+    for way in ways:
+        for network in (NEW_NETWORK, 0) if order.get("network") == "none" else (0,):
+            if not system.unshare(wanted | way | network):
+                continue
+            if network:
+                told["network"] = "none"
+                raise_loopback()
+            if way:
+                told["user"] = True
+                for name, text in (("setgroups", "deny"), ("uid_map", "%d %d 1" % (uid, uid)),
+                                   ("gid_map", "%d %d 1" % (gid, gid))):
+                    with open("/proc/self/" + name, "w") as file:
+                        file.write(text)
+            return True
+    return False
+
+
+def raise_loopback():
+    """Programs talk to themselves by 127.0.0.1, which is down in a new namespace."""
+    import fcntl
+    import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        fcntl.ioctl(probe, 0x8914, b"lo".ljust(16, b"\0") + (1).to_bytes(2, "little") + bytes(22))  # SIOCSIFFLAGS, IFF_UP
+
+
+def mount_points():
+    with open("/proc/self/mountinfo", "rb") as file:
+        for line in file:
+            yield os.fsdecode(line.split(b" ", 5)[4])
+
+
+def is_proc_covered():
+    """In a container parts of /proc are covered, and then the kernel gives an ordinary user no other one (proc(5))."""
+    return any(point.startswith("/proc/") and not point.startswith("/proc/sys/fs/binfmt_misc") for point in mount_points())
+
+
+def furnish(order, system, told):
+    """False where nothing can be mounted at all."""
+    umask = os.umask(0o022)  # the host's may keep the worker's user out of what is made here
+    try:
+        return mount_all(order, system, told)
+    finally:
+        os.umask(umask)
+
+
+def mount_all(order, system, told):
+    if not system.mount(None, "/", None, ALL_BELOW | RECEIVE_ONLY):
+        return False
+    root, frames, store, hidden = (order.get(name) for name in ("root", "frames", "store", "hidden"))
+    kept = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in (root, frames) if path}
+    told["files"] = True
+    if store and os.path.isdir(store):
+        told["files"] = bind(system, store, store)
+    if hidden and os.path.isdir(hidden):
+        told["files"] &= system.mount("tmpfs", hidden, "tmpfs", NO_SETUID | NO_DEVICES, "size=256k,mode=755")
+        os.makedirs(root, exist_ok=True)
+        told["files"] &= bind(system, held(kept[root]), root)
+        told["files"] &= system.mount(None, hidden, None, REMOUNT | BIND | READ_ONLY | NO_SETUID | NO_DEVICES)
+    if os.path.isdir(SHARED_MEMORY):
+        make_shared_memory(order, system, told)
+    if frames:
+        if not os.path.isdir(frames):
+            os.makedirs(frames)
+        bind(system, held(kept[frames]), frames)
+    if os.path.isdir(QUEUES):
+        system.mount("mqueue", QUEUES, "mqueue", NO_SETUID | NO_DEVICES | NO_PROGRAMS)
+    if os.getuid() == 0 and not order.get("uid"):
+        for point in list(mount_points()):
+            if point.startswith("/sys/") or point == "/sys":
+                protect(system, point)
+    for descriptor in kept.values():
+        os.close(descriptor)
+    return True
+
+
+def make_shared_memory(order, system, told):
+    size = os.statvfs(SHARED_MEMORY)
+    owner = order.get("uid", os.getuid()), order.get("gid", os.getgid())
+    options = "size=%d,mode=1777" % (size.f_blocks * size.f_frsize)
+    told["sharedMemory"] = system.mount("tmpfs", SHARED_MEMORY, "tmpfs", NO_SETUID | NO_DEVICES, options)
+    scratch = order.get("scratch")
+    if told["sharedMemory"] and scratch:
+        os.mkdir(SCRATCH, 0o700)
+        options = "size=%d,mode=700,uid=%d,gid=%d" % ((scratch["bytes"],) + owner)
+        if system.mount("tmpfs", SCRATCH, "tmpfs", NO_SETUID | NO_DEVICES, options):
+            told["scratch"] = {"folder": SCRATCH, "bytes": scratch["bytes"]}
+
+
+def held(descriptor):
+    """The folder itself, whatever was mounted above it since."""
+    return "/proc/self/fd/%d" % descriptor
+
+
+def bind(system, source, target):
+    """Shows a folder at `target`, to be read only."""
+    return system.mount(source, target, None, BIND | ALL_BELOW) and protect(system, target)
+
+
+def protect(system, point):
+    """A user namespace may add to what its mounts forbid, and take away nothing."""
+    forbidden = os.statvfs(point).f_flag & (NO_SETUID | NO_DEVICES | NO_PROGRAMS)
+    return system.mount(None, point, None, REMOUNT | BIND | READ_ONLY | forbidden)
