@@ -60,7 +60,7 @@ export class DeployEngine {
     const { registry, settleMs, onDiscovered, onInvalid } = context;
     this.#context = context;
     this.#registry = registry;
-    this.#steps = context.steps ?? packageSteps(registry.layout.wheelStore, context);
+    this.#steps = context.steps ?? packageSteps(registry.layout, context);
     this.discovery = new Discovery({
       ...{ registry, settleMs, onDiscovered, onInvalid },
       inspect: async (zip, o) => {

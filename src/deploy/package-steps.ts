@@ -5,6 +5,7 @@ import type { ArchiveLimits, Check, NameEncoding, PackageInspection } from '../p
 import { distInfos, parseRecord } from '../python/environments/record.js';
 import { applyRewrites, planRewrites } from '../python/environments/relocate.js';
 import type { Venv } from '../python/types.js';
+import type { StoreLayout } from '../store/layout.js';
 import type { VenvManager } from '../python/venv-manager.js';
 import type { RegistryEntry } from '../registry/types.js';
 import { interpreterNeed } from '../validation/interpreter-need.js';
@@ -64,7 +65,7 @@ export interface PackageSteps {
 
 /** The steps as they are: real archives, environments and trial runs. */
 export function packageSteps(
-  wheelStore: string,
+  { root: storeRoot, algorithms, wheelStore }: StoreLayout,
   {
     venvs,
     validator,
@@ -88,7 +89,8 @@ export function packageSteps(
     smoke: async (root, venv, { manifest, generation, python: need }, o) => {
       const learnt: LearntFacts = {};
       if (validator.runsSmoke) {
-        const target = { root, python: venv.python, manifest, generation };
+        const store = { root: storeRoot, versions: algorithms };
+        const target = { root, python: venv.python, manifest, generation, store };
         const { checks, error, modules } = await validator.smoke(target, { signal: o.signal });
         for (const check of checks) o.onCheck(check);
         if (error) throw error as Error;

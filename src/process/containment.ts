@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
+import { assetPath } from '../assets.js';
 
 /** Descriptor that a keeper reports on, beside the three standard ones. */
 export const REPORT_DESCRIPTOR = 3;
@@ -23,8 +24,10 @@ export interface Containment {
   executable?: string;
   /** Descriptor for the report. */
   report?: number;
-  /** Working folder; read-only where `store` is given. */
+  /** Working folder. */
   root: string;
+  /** Whether `root` is shown read-only; with `store` it is in any case. */
+  sealed?: boolean;
   /** Folder of frames, shown read-only. */
   frames?: string;
   /** Shown read-only. */
@@ -71,6 +74,7 @@ export function containmentOrder(containment: Containment): Record<string, unkno
   const { oomScoreAdj = DEFAULT_OOM_SCORE_ADJ, scratch, ...rest } = containment;
   return {
     host: process.pid,
+    library: path.dirname(assetPath('process')),
     ...rest,
     oom_score_adj: oomScoreAdj,
     ...(scratch && {

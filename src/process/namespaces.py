@@ -4,6 +4,7 @@ Executed by contain.py. The keeper enters all but the one for processes itself, 
 what the system refuses before anything depends on it. What it mounts goes with the namespace: nothing is cleaned up.
 """
 import os
+import sys
 
 NEW_MOUNTS, NEW_QUEUES, NEW_USER, NEW_PROCESSES, NEW_NETWORK = 0x20000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
 READ_ONLY, NO_SETUID, NO_DEVICES, NO_PROGRAMS, REMOUNT, BIND, ALL_BELOW, RECEIVE_ONLY = 1, 2, 4, 8, 32, 4096, 16384, 1 << 19
@@ -85,8 +86,15 @@ def mount_all(order, system, told):
     root, frames, store, hidden = (order.get(name) for name in ("root", "frames", "store", "hidden"))
     kept = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in (root, frames) if path}
     told["files"] = True
+    if os.getuid() == 0 and not order.get("uid"):
+        # What starts the next worker before its bounds are in force: to root nothing else keeps it.
+        for folder in {sys.base_prefix, sys.base_exec_prefix, order.get("library")}:
+            if folder and len(folder) > 1 and os.path.isdir(folder):
+                told["files"] &= bind(system, folder, folder)
+    if order.get("sealed"):
+        told["files"] &= bind(system, root, root)
     if store and os.path.isdir(store):
-        told["files"] = bind(system, store, store)
+        told["files"] &= bind(system, store, store)
     if hidden and os.path.isdir(hidden):
         told["files"] &= system.mount("tmpfs", hidden, "tmpfs", NO_SETUID | NO_DEVICES, "size=256k,mode=755")
         os.makedirs(root, exist_ok=True)

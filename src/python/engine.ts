@@ -3,6 +3,7 @@ import type { OperationOptions } from '../abort.js';
 import { throwIfAborted } from '../abort.js';
 import { assetPath } from '../assets.js';
 import { RunnerError } from '../errors.js';
+import { baseInterpreter } from '../process/base-interpreter.js';
 import { pythonEnvironment } from '../process/environment.js';
 import { run } from '../process/run.js';
 import type { Durability } from '../store/atomic-file.js';
@@ -72,7 +73,10 @@ export class VenvEngine {
         details: { path: dir },
       });
     }
-    const probed = await this.#finder.facts.ask(pythonIn(path.resolve(dir)), options);
+    // Started in the environment it would run what the packages there hook into the start of an interpreter.
+    const python = pythonIn(path.resolve(dir));
+    const base = process.platform === 'win32' ? python : baseInterpreter(python).command;
+    const probed = await this.#finder.facts.ask(base, options);
     if (!probed.ok) {
       throw new RunnerError(
         'incompatible_python',
@@ -128,7 +132,7 @@ export class VenvEngine {
     const at = venv.finalDir ?? venv.dir;
     const shown = path.join(at, path.relative(venv.dir, venv.sitePackages));
     await run(
-      venv.python,
+      baseInterpreter(venv.python).command,
       ['-I', '-S', '-X', 'utf8', assetPath('python/environments/compile_tree.py'), shown],
       {
         cwd: venv.sitePackages,

@@ -117,6 +117,7 @@ export async function runProbe(
     const start = isKept
       ? launch(target.python, script, [order], {
           root,
+          sealed: true,
           store: target.store?.root,
           hidden: target.store?.versions,
           network: 'none',

@@ -3,7 +3,7 @@
     python -S launch.py <order> <module or file.py> [arguments of the module]
 
 `python` is the interpreter that the package's environment was made from, started without `site`: nothing of the package
-is in its reach. The order is a JSON object, see containment.ts and contain.py. Each stage is a file that defines one
+is in its reach. The order is a JSON object, see containment.ts and contain.py, or the host's process id alone. Each stage is a file that defines one
 function; it is compiled at every start of a worker, so that only what each start needs is.
 """
 import os
@@ -28,6 +28,8 @@ def main():
     import json
 
     order, target = json.loads(sys.argv[1]), sys.argv[2]
+    if isinstance(order, int):
+        order = {"host": order}
     log = load_process("log_pipe.py")["LogPipe"]()
     pipes = load("protocol_pipes.py")["ProtocolPipes"](log)
     load_process("contain.py")["contain"](order, load_process)  # from here on this is the worker

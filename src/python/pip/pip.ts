@@ -6,6 +6,7 @@ import { assetPath } from '../../assets.js';
 import { RunnerError } from '../../errors.js';
 import type { Wheel } from '../../package/types.js';
 import { parseWheelName } from '../../package/wheel-name.js';
+import { baseInterpreter } from '../../process/base-interpreter.js';
 import { pythonEnvironment } from '../../process/environment.js';
 import { run, type RunResult } from '../../process/run.js';
 import type { PythonFacts } from '../interpreters/python-facts.js';
@@ -52,9 +53,12 @@ export async function runPip(options: PipRun): Promise<PipResult> {
     if (requirements.constraints.length > 0)
       await writeFile(constraints, `${requirements.constraints.join('\n')}\n`);
     const output: string[] = [];
+    const own = { command: venv.python, executable: undefined };
+    const base = process.platform === 'win32' ? own : baseInterpreter(venv.python);
+    const isOwn = base.executable === undefined;
     const args = [
-      ...['-I', '-B', '-X', 'utf8', assetPath('python/pip/pip_runner.py')],
-      ...[options.pip, finalPython(venv), options.wheelsFolder],
+      ...['-I', ...(isOwn ? [] : ['-S']), '-B', '-X', 'utf8'],
+      ...[assetPath('python/pip/pip_runner.py'), options.pip, finalPython(venv), options.wheelsFolder],
       ...[command, '--isolated', '--no-input', '--no-cache-dir', '--disable-pip-version-check', '--no-color'],
       ...['--no-index', '--find-links', options.wheelsFolder, '--only-binary', ':all:', '--retries', '0'],
       ...['--progress-bar', 'off', ...(command === 'install' ? INSTALL_ONLY : [])],
@@ -63,13 +67,14 @@ export async function runPip(options: PipRun): Promise<PipResult> {
       ...(requirements.constraints.length > 0 ? ['--constraint', constraints] : []),
       ...['--requirement', file],
     ];
-    const result = await run(venv.python, args, {
+    const result = await run(base.command, args, {
       cwd: folder,
       env: pythonEnvironment({
         // For whatever is not Python's own socket module: proxies that lead nowhere.
         HTTP_PROXY: NOWHERE,
         HTTPS_PROXY: NOWHERE,
         ALL_PROXY: NOWHERE,
+        ...(!isOwn && { PROCVISION_ENVIRONMENT: venv.dir, PROCVISION_PACKAGES: venv.sitePackages }),
         TMPDIR: folder,
         TEMP: folder,
         TMP: folder,

@@ -1,8 +1,10 @@
 """Runs a given copy of pip inside this interpreter, locked in, whatever a wheel's metadata asks for: no network, no
 archive from elsewhere, and no other program, which a checkout or a build from source would need.
 
-    python -I pip_runner.py <folder or wheel that holds pip> <interpreter that scripts name> <folder of wheels> [arguments of pip]
+    python -I -S pip_runner.py <folder or wheel that holds pip> <interpreter that scripts name> <folder of wheels> [arguments of pip]
 
+Started without `site` in the interpreter that an environment was made from (`-S`), it works on the environment that
+PROCVISION_ENVIRONMENT names, whose packages are in PROCVISION_PACKAGES: nothing that these hook into a start runs.
 Works with every pip there is, where `pip --python` needs 22.3; pip sees the packages of this interpreter alone.
 Lines on stderr that begin with U+001E count the bytes of wheels unpacked so far.
 """
@@ -95,8 +97,16 @@ def die_with_host():
         exec(file.read(), {})
 
 
+def enter_environment():
+    environment, packages = (os.environ.pop("PROCVISION_" + name, None) for name in ("ENVIRONMENT", "PACKAGES"))
+    if environment:
+        sys.prefix = sys.exec_prefix = environment
+        sys.path.append(packages)
+
+
 def main():
     die_with_host()
+    enter_environment()
     location, executable, wheels = sys.argv[1:4]
     sys.argv[1:4] = []
     sys.argv[0] = "pip"
