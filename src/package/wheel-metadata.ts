@@ -3,6 +3,7 @@ import type { RunnerError } from '../errors.js';
 import type { Archive } from './archive-types.js';
 import { BUILD_AGAIN, quote, zipFault } from './archive/fault.js';
 import { compareVersions, parseVersion } from './pep440.js';
+import { startupFilesOf } from './startup-code.js';
 import { decodeText, shown } from './text.js';
 import type { Wheel } from './types.js';
 import { normalizeProjectName } from './wheel-name.js';
@@ -14,6 +15,8 @@ export interface WheelMetadata {
   requiresPython?: string;
   /** `Provides-Extra`, normalised: an extra that is not among them is ignored, as pip does. */
   extras?: string[];
+  /** Files that run code at every start of an interpreter that has the wheel. */
+  startup?: string[];
 }
 
 const MAX_METADATA_BYTES = 1024 * 1024;
@@ -52,7 +55,8 @@ export async function metadataOf(
       metadata.name,
     );
   }
-  return known;
+  const startup = await startupFilesOf(archive, o.signal);
+  return startup.length > 0 ? { ...known, startup } : known;
 }
 
 export function brokenWheel({ path }: Archive, fault: string, entry?: string): RunnerError {

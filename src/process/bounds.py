@@ -115,8 +115,10 @@ def give_up_rights(order, system, told):
         if uid is not None:
             os.setresuid(uid, uid, uid)
     if system:
-        kept = 1 << READ_ANYWHERE if os.getuid() == 0 and not told.get("user") else 0
         header = (0x20080522).to_bytes(4, sys.byteorder) + bytes(4)  # _LINUX_CAPABILITY_VERSION_3, this process
-        sets = (kept.to_bytes(4, sys.byteorder) * 2 + bytes(4)) + bytes(12)  # effective, permitted, inheritable; twice
-        told["capabilities"] = system.call("capset", header, sets) == 0
+        for kept in (1 << READ_ANYWHERE, 0) if os.getuid() == 0 and not told.get("user") else (0,):
+            sets = kept.to_bytes(4, sys.byteorder) * 2 + bytes(16)  # effective, permitted, inheritable; twice 32 bits
+            told["capabilities"] = system.call("capset", header, sets) == 0
+            if told["capabilities"]:
+                break
         told["capabilities"] &= system.prctl(NO_NEW_PRIVILEGES, 1)

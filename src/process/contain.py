@@ -25,6 +25,7 @@ def contain(order, load):
     for number in [KILL, signal.SIGCHLD] + [getattr(signal, name) for name in FORWARDED]:
         handlers[number] = signal.signal(number, lambda *_: None)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    bind = load("bounds.py")["bind"]
     system = load("system_calls.py")["System"].find()
     told = {"missing": [] if system else ["no ctypes in this Python: no namespaces"]}
     spaces = load("namespaces.py")["open_namespaces"](order, system, told) if system and order.get("namespaces") else None
@@ -46,7 +47,7 @@ def contain(order, load):
         for descriptor in keeper:
             os.close(descriptor)
         os.setsid()
-        load("bounds.py")["bind"](order, system, spaces, told)
+        bind(order, system, spaces, told)
         import json
 
         os.write(answer, json.dumps(told).encode())  # fails where the keeper is gone: then the worker ends here

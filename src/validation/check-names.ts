@@ -26,6 +26,7 @@ export const CHECK_ORDER = [
   'zip_wheels',
   'wheel_names',
   'wheel_contents',
+  'startup_code',
   'requirements_offline',
   'requirements_met',
   'python_compatible',

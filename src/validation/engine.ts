@@ -29,6 +29,7 @@ export interface ValidationContext {
   runsSmoke: boolean;
   timeouts: { stepTimeoutMs: number; loadTimeoutMs: number };
   integrity: IntegrityPolicy;
+  startupCode: 'allow' | 'refuse';
   onCheck: (check: Check) => void;
 }
 
@@ -167,6 +168,7 @@ export class ValidationEngine {
     const inspected = await inspectSource(source, {
       checks,
       signal,
+      startupCode: this.#context.startupCode,
       interpreters: () => venvs.interpretersInTurn({ signal, onUnusable: (python) => unusable.push(python) }),
       lookedAt: () => ({ places: placesLookedAt({ given: venvs.given }), unusable }),
     });

@@ -7,6 +7,7 @@ import { listed, shown } from '../package/text.js';
 import type { Manifest, PackageInspection, Requirement } from '../package/types.js';
 import type { Interpreter } from '../python/types.js';
 import type { CheckList } from './check-list.js';
+import { judgeStartup } from './judge-startup.js';
 import { judgeWheels, type LookedAt } from './judge-wheels.js';
 import { manifestHint, wheelsHint } from './near-misses.js';
 import type { PackageSource } from './package-source.js';
@@ -41,6 +42,8 @@ export interface InspectOptions extends OperationOptions {
   checks: CheckList;
   /** Interpreters to judge the wheels for, in the order of preference; as few are asked as will do. */
   interpreters: () => AsyncGenerator<Interpreter, void, undefined>;
+  /** What becomes of wheels that run code at every start of an interpreter. */
+  startupCode: 'allow' | 'refuse';
   /** What there is to tell when no interpreter was found. */
   lookedAt: () => LookedAt;
 }
@@ -95,6 +98,7 @@ async function inspectParts(
   if (source.nameDoubt !== undefined) warnings.push(source.nameDoubt);
   const found = await readWheels(source, layout, o, warnings);
   const { known } = found;
+  judgeStartup(source, known, o.startupCode, { checks, warnings });
   const sdk = findSdkWheel(known.map(({ wheel }) => wheel));
   const generation = generationOfSdk(sdk?.version);
   const manifest = await readManifest(source, layout, generation, o);

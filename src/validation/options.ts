@@ -21,6 +21,12 @@ export interface PackageValidatorOptions {
   timeoutMs?: number;
   /** Signature and wheel hashes. @defaultValue `{ mode: 'off' }` */
   integrity?: IntegrityPolicy;
+  /**
+   * What becomes of a package with a wheel that runs code at every start of its interpreter (`.pth` files with a line
+   * `import …`, `.start` files). It runs in the bounds of the trial and of workers. `allow` names the files in a warning,
+   * `refuse` fails the check `startup_code`. @defaultValue 'allow'
+   */
+  startupCode?: 'allow' | 'refuse';
 }
 
 /** How {@link PackageValidator.inspect} and {@link PackageValidator.validate} read a package. */
@@ -38,6 +44,7 @@ export const doors = {
     limits: limitOptions(),
     smoke: flag(),
     timeoutMs: duration(1),
+    startupCode: choice('allow', 'refuse'),
     integrity: group<IntegrityPolicy>({
       mode: must(choice('off', 'lenient', 'strict')),
       publicKeys: option('keys', 'must be a list of keys', (value) => Array.isArray(value)),

@@ -48,6 +48,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
     const context: ValidationContext = {
       venvs: () => (venvs ??= new VenvManager()),
       ...{ limits, runsSmoke: this.runsSmoke, timeouts, integrity },
+      startupCode: options.startupCode ?? 'allow',
       onCheck: (check) => this.emit('check', check),
     };
     this.#engine = new Late(async () => {

@@ -270,10 +270,10 @@ def try_out(algorithm, order, report, clock):
 
 def load_process(script):
     """Executes a script that is shared with others; gives what it defines."""
-    names = {}
-    file_name = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "process", script)
-    with open(file_name, encoding="utf-8") as file:
-        exec(compile(file.read(), file_name, "exec"), names)
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "process", script)
+    names = {"__name__": "procvision_launcher", "__file__": os.path.normpath(path)}
+    with open(path, encoding="utf-8") as file:
+        exec(compile(file.read(), path, "exec"), names)
     return names
 
 

@@ -166,6 +166,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
         sdkVersion: hello.sdkVersion,
         capabilities: hello.capabilities,
         startMs: performance.now() - startedAt,
+        bounds: this.bounds,
       };
       this.#setState('idle');
       this.#heartbeat.restart();
@@ -333,7 +334,10 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     this.#logs.end();
     this.#heartbeat.end();
     const { lastLines } = this;
-    const { beforeReady, byItself, ended } = exitFailures(this.#title, exitCode, exitSignal, lastLines);
+    const { beforeReady, byItself, ended } = exitFailures(
+      ...([this.#title, exitCode, exitSignal, lastLines] as const),
+      exitSignal === 'SIGKILL' && this.#reason === undefined && this.#process?.wasKilledForMemory() === true,
+    );
     this.#conversation.handshake.fail(beforeReady);
     const { error } = this.#reason ?? { error: byItself };
     const { pending } = this.#conversation;

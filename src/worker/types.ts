@@ -1,3 +1,4 @@
+import type { WorkerBounds } from '../process/containment.js';
 import type { OperationOptions } from '../abort.js';
 import type { RunnerError } from '../errors.js';
 import type { ImageMeta } from '../frames/types.js';
@@ -228,6 +229,8 @@ export interface WorkerReady {
   capabilities: string[];
   /** Spawn to first pong. */
   startMs: number;
+  /** What holds the process; undefined where nothing does (Windows, a worker that is no Python). */
+  bounds: WorkerBounds | undefined;
 }
 
 /** A ping that was answered. */

@@ -17,21 +17,26 @@ export function heartbeatLost(title: string, timeoutMs: number, output: string[]
   return new RunnerError('heartbeat_lost', message, { details: { timeoutMs, output } });
 }
 
-/** What an exit means to whoever waited: for the start, or for an answer. The last lines of stderr say why. */
+/** What an exit means to whoever waited: for the start, or for an answer. The last lines of stderr say why; of memory, the kernel's counter. */
 export function exitFailures(
   title: string,
   exitCode: number | null,
   exitSignal: NodeJS.Signals | null,
   output: string[],
+  isOutOfMemory = false,
 ): { beforeReady: RunnerError; byItself: RunnerError; ended: RunnerError } {
   const how = exitSignal ?? `exit code ${exitCode}`;
-  const left = exitSignal ? `was killed by ${exitSignal}` : `left by itself with exit code ${exitCode}`;
-  const details = { exitCode, exitSignal, output };
+  const why = isOutOfMemory
+    ? ': memory had run out, and the kernel chose it. Give the machine or the container more, run fewer workers, or let ' +
+      'policy.recycleAboveBytes replace one that grows'
+    : '';
+  const left = exitSignal ? `was killed by ${exitSignal}${why}` : `left by itself with exit code ${exitCode}`;
+  const details = { exitCode, exitSignal, output, ...(isOutOfMemory && { isOutOfMemory }) };
   const tail = output.length > 0 ? `; it last said: ${output.slice(-3).join(' | ')}` : '';
   return {
     beforeReady: new RunnerError('start_failed', `${title} ${left}, before it was ready${tail}`, { details }),
     byItself: new RunnerError('worker_exited', `${title} ${left}${tail}`, { details }),
-    ended: new RunnerError('worker_exited', `${title} ended (${how})`, { details }),
+    ended: new RunnerError('worker_exited', `${title} ended (${how})${why}`, { details }),
   };
 }
 

@@ -10,12 +10,15 @@ import {
   type WorkerBounds,
 } from '../process/containment.js';
 import { LogPipe } from '../process/log-pipe.js';
+import { MemoryKills } from '../process/memory-kills.js';
 import { signalTree } from '../process/tree.js';
 import { readInTurns } from './read-in-turns.js';
 import { TOKEN_VARIABLE, type WorkerCommand } from './worker-command.js';
 
 /** After the process is gone, how long its last output is waited for: a grandchild may hold the pipe open. */
 const LAST_OUTPUT_MS = 30;
+
+let memoryKills: MemoryKills | undefined;
 
 /** What a worker process tells as it runs. */
 export interface ProcessListeners {
@@ -61,6 +64,7 @@ export class WorkerProcess {
   ): Promise<WorkerProcess> {
     const { command, args, env, isKept } = order;
     const { default: crossSpawn } = await import('cross-spawn');
+    memoryKills ??= new MemoryKills();
     let child: ChildProcess;
     try {
       child = crossSpawn(command, args, {
@@ -93,6 +97,11 @@ export class WorkerProcess {
   /** What holds the worker; undefined before the keeper's report, and where there is no keeper. */
   get bounds(): WorkerBounds | undefined {
     return this.#report?.bounds;
+  }
+
+  /** Whether the kernel has killed a process of this cgroup for want of memory, and no other one has said that it was that. */
+  wasKilledForMemory(): boolean {
+    return memoryKills?.claim() === true;
   }
 
   /** Bytes that wait for the process to read them. */

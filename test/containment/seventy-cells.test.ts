@@ -1,117 +1,133 @@
-import { readdirSync } from 'node:fs';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
+import { readdirSync, rmSync } from 'node:fs';
+import { chmod } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { Deployer } from '../../src/deploy/deployer.js';
-import { VenvManager } from '../../src/python/venv-manager.js';
-import { Registry } from '../../src/registry/registry.js';
+import { describe, expect, test } from 'vitest';
 import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
-import { buildPackage } from '../../src/testing/index.js';
-import { ATTEMPTS, hostilePackage, MOMENTS } from '../support/hostile-package.js';
-import { temporaryFolder } from '../support/temp-folder.js';
+import type { SupervisorPolicy } from '../../src/supervisor/policy.js';
+import { bundledScript } from '../support/bundled-script.js';
+import { ATTEMPTS, MOMENTS } from '../support/hostile-package.js';
+import { hostileStation, type HostileStation, type Note } from '../support/hostile-station.js';
 
-/** An interpreter below /root is nobody else's to run. */
-const PYTHON = '/usr/bin/python3';
-const SECRET = 'the token of the host';
-const image = { data: new Uint8Array(12).fill(200), width: 2, height: 2 };
-
-/** Root with namespaces; what else is tried is in ordinary-user.test.ts. */
+/** Where namespaces are to be had: what an ordinary user gets is tried by hosts that root starts as one. */
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0;
-
-interface Note {
-  where: 'trial' | 'worker';
-  moment: string;
-  attempt: string;
-  got: unknown;
-}
-
-async function notesOf(file: string): Promise<Note[]> {
-  const lines = (await readFile(file, 'utf8')).trim().split('\n');
-  return lines.map((line) => {
-    const [script, moment, number, got] = JSON.parse(line) as [string, string, number, unknown];
-    const where = script.endsWith('probe.py') || script.endsWith('order.json') ? 'trial' : 'worker';
-    return { where, moment, attempt: ATTEMPTS[number] ?? '', got };
-  });
-}
+const USER = 54_321;
+const image = { data: new Uint8Array(12).fill(200), width: 2, height: 2 };
+const ALL = {
+  processes: true,
+  files: true,
+  sharedMemory: true,
+  capabilities: true,
+  oomScoreAdj: 500,
+  missing: [],
+};
 
 const processes = () => execFileSync('ps', ['axww', '-o', 'args']).toString();
+const leftIn = (folder: string, mark: string) => readdirSync(folder).filter((name) => name.includes(mark));
 
-async function station(installer: 'link' | 'pip') {
-  vi.stubEnv('HOST_SECRET', SECRET);
-  onTestFinished(() => {
-    vi.unstubAllEnvs();
-  });
-  const folder = await temporaryFolder();
-  await chmod(folder, 0o755);
-  const server = createServer((socket) => socket.end()).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => void server.close());
-  const registry = await Registry.open(path.join(folder, 'store'), { durability: 'none' });
-  onTestFinished(() => registry.close());
-  const venvs = new VenvManager({ python: PYTHON, installer, wheelStore: registry.layout.wheelStore });
-  const deployer = new Deployer({ registry, venvs });
-  onTestFinished(() => deployer.close());
-  const notes = path.join(folder, 'notes');
-  await writeFile(notes, '');
-  await chmod(notes, 0o666);
-  const address = server.address();
-  const mark = `hostile-${process.pid}-${Math.random().toString(36).slice(2)}`;
-  const targets = {
-    ...{ notes, mark, store: registry.layout.root, host: process.pid, secret: SECRET },
-    other: registry.layout.deployed('victim', '1.0.0'),
-    port: typeof address === 'object' && address ? address.port : 0,
-  };
-  const packages = {
-    victim: await buildPackage({ name: 'victim' }),
-    attacker: await hostilePackage(targets),
-  };
-  for (const [name, bytes] of Object.entries(packages)) {
-    const zip = path.join(folder, `${name}.zip`);
-    await writeFile(zip, bytes);
-    await deployer.install(zip);
-  }
-  return { registry, deployer, notes, mark };
+function cells(notes: readonly Note[], where: Note['where']): number {
+  return new Set(
+    notes.filter((note) => note.where === where).map(({ moment, attempt }) => `${moment}: ${attempt}`),
+  ).size;
+}
+
+async function callOnce(
+  { registry }: HostileStation,
+  worker: 'sdk' | 'bundled',
+  policy: Partial<SupervisorPolicy>,
+) {
+  await using supervisor = new AlgorithmSupervisor({ registry, worker, policy });
+  const target = { name: 'attacker', version: '1.0.0' };
+  const result = await supervisor.execute({ target, stepIndex: 1, image, timeoutMs: 20_000 });
+  expect(result).toMatchObject({ status: 'OK' });
+  return supervisor.status()[0]?.workers[0]?.bounds;
 }
 
 describe.runIf(isRoot).each(['link', 'pip'] as const)(
-  'a package that tries ten things at seven moments, installed by %s',
+  'ten attempts at seven moments, installed by %s',
   (installer) => {
-    test('is held in the trial and in both workers, and nothing of it stays behind', async () => {
-      const { registry, deployer, notes, mark } = await station(installer);
-      const users = [{}, { uid: 54_321, gid: 54_322 }];
+    test('are held in the trial and in both workers, of root and of a user of their own, and leave nothing', async () => {
+      const station = await hostileStation(installer);
       for (const worker of ['sdk', 'bundled'] as const) {
-        for (const user of users) {
+        for (const user of [{}, { uid: USER, gid: USER }]) {
           const policy = { network: 'none', resources: { openFiles: 64 }, ...user } as const;
-          await using supervisor = new AlgorithmSupervisor({ registry, worker, policy });
-          const result = await supervisor.execute({
-            ...{ target: { name: 'attacker', version: '1.0.0' }, stepIndex: 1, image },
-            timeoutMs: 20_000,
-          });
-          expect(result).toMatchObject({ status: 'OK' });
-          expect(supervisor.status()[0]?.workers[0]?.bounds).toMatchObject({
-            ...{ processes: true, files: true, sharedMemory: true, network: 'none', capabilities: true },
-            ...{ oomScoreAdj: 500, missing: [] },
-          });
-          await supervisor.close();
-          expect(processes()).not.toContain(mark);
+          expect(await callOnce(station, worker, policy)).toMatchObject({ ...ALL, network: 'none' });
+          expect(processes()).not.toContain(station.mark);
         }
       }
-      const found = await notesOf(notes);
-      expect(found.filter(({ got }) => got !== null)).toEqual([]);
-      const cells = (where: Note['where']) =>
-        new Set(
-          found.filter((note) => note.where === where).map(({ moment, attempt }) => `${moment}: ${attempt}`),
-        );
-      expect(cells('worker').size).toBe(MOMENTS.length * ATTEMPTS.length);
+      const notes = await station.notes();
+      expect(notes.filter(({ got }) => got !== null)).toEqual([]);
+      expect(cells(notes, 'worker')).toBe(MOMENTS.length * ATTEMPTS.length);
       // The trial ends without teardown and atexit: it has what it wants to know.
-      expect(cells('trial').size).toBe((MOMENTS.length - 2) * ATTEMPTS.length);
-      expect(readdirSync('/dev/shm').filter((name) => name.includes(mark))).toEqual([]);
+      expect(cells(notes, 'trial')).toBe((MOMENTS.length - 2) * ATTEMPTS.length);
+      expect(leftIn('/dev/shm', station.mark)).toEqual([]);
       for (const name of ['victim', 'attacker']) {
-        expect(await deployer.verify(name, '1.0.0')).toMatchObject({ drift: [] });
+        expect(await station.deployer.verify(name, '1.0.0')).toMatchObject({ drift: [] });
       }
     });
   },
 );
+
+/** Starts a host in another way: as an ordinary user, or where the system gives no namespaces. */
+async function hostOf(
+  { registry }: HostileStation,
+  how: 'user' | 'nothing',
+  worker: 'sdk' | 'bundled',
+  policy: Partial<SupervisorPolicy>,
+): Promise<Record<string, unknown>> {
+  const script = await bundledScript('contained-host.ts');
+  await chmod(path.dirname(script), 0o755);
+  const host = [process.execPath, script, registry.layout.root, 'attacker', worker, JSON.stringify(policy)];
+  const asUser = ['setpriv', `--reuid=${USER}`, `--regid=${USER}`, '--clear-groups', ...host];
+  // Root of a container that was given nothing: no right to mount, and no user namespaces.
+  const bare = ['setpriv', '--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', ...host];
+  const inBox = 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"';
+  const boxed = ['unshare', '--user', '--map-root-user', 'sh', '-c', inBox, 'sh', ...bare];
+  const [command = '', ...args] = how === 'user' ? asUser : boxed;
+  const said = execFileSync(command, args, { encoding: 'utf8', env: { ...process.env, TMPDIR: '/tmp' } });
+  return JSON.parse(said.trim().split('\n').at(-1) ?? '') as Record<string, unknown>;
+}
+
+describe.runIf(isRoot)('a host that is not root', () => {
+  test('holds the same by user namespaces, in both workers', async () => {
+    const station = await hostileStation('link');
+    execFileSync('chown', ['-R', `${USER}:${USER}`, station.registry.layout.root]);
+    await station.forget();
+    for (const worker of ['sdk', 'bundled'] as const) {
+      const policy = { network: 'none', resources: { openFiles: 64 } } as const;
+      const told = await hostOf(station, 'user', worker, policy);
+      expect(told).toMatchObject({ status: 'OK', bounds: { ...ALL, user: true, network: 'none' } });
+    }
+    const notes = await station.notes();
+    expect(notes.filter(({ got }) => got !== null)).toEqual([]);
+    expect(cells(notes, 'worker')).toBe(MOMENTS.length * ATTEMPTS.length);
+    expect(processes()).not.toContain(station.mark);
+    expect(leftIn('/dev/shm', station.mark)).toEqual([]);
+  });
+
+  test('says what it cannot hold without namespaces, still ends every process, and refuses what was asked for', async () => {
+    const station = await hostileStation('link');
+    await station.forget();
+    const told = await hostOf(station, 'nothing', 'sdk', {
+      env: { HOSTILE_SPARES: '1' },
+      resources: { openFiles: 64 },
+    });
+    expect(told).toMatchObject({
+      status: 'OK',
+      bounds: {
+        ...{ processes: false, files: false, sharedMemory: false, network: 'host', capabilities: true },
+        missing: ['the system gives this user no namespaces'],
+      },
+    });
+    const got = (await station.notes()).filter((note) => note.got !== null).map(({ attempt }) => attempt);
+    // What only namespaces hold. The mode of deployed files still keeps a user that does not own them from writing.
+    for (const attempt of ['keep a daemon', 'raise a limit', 'kill the watcher'])
+      expect(got).not.toContain(attempt);
+    expect(processes()).not.toContain(station.mark);
+    for (const name of leftIn('/dev/shm', station.mark)) rmSync(path.join('/dev/shm', name));
+    expect(await hostOf(station, 'nothing', 'sdk', { network: 'none' })).toMatchObject({
+      code: 'start_failed',
+      message: expect.stringContaining("policy.network is 'none'") as string,
+    });
+  });
+});

@@ -1,10 +1,12 @@
+import path from 'node:path';
 import { RunnerError } from '../../errors.js';
 import type { FramePool } from '../../frames/frame-pool.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { VersionUse } from '../../registry/uses.js';
+import { appendAudit } from '../../store/audit-log.js';
 import { AlgorithmWorker } from '../../worker/algorithm-worker.js';
-import type { WorkerCall, WorkerFlavour, WorkerReply, WorkerSpec } from '../../worker/types.js';
+import type { WorkerCall, WorkerFlavour, WorkerReady, WorkerReply, WorkerSpec } from '../../worker/types.js';
 import type { Clock } from '../clock.js';
 import type { Deadline } from '../deadline.js';
 import { deploymentStatus } from './deployment-status.js';
@@ -59,6 +61,8 @@ export class Deployment {
   #whenUnheld: (() => void)[] = [];
   #stopped: Promise<void> | undefined;
   #lastError: RunnerError | undefined;
+  #notedBounds: string | undefined;
+  #noted: Promise<void> | undefined;
   readonly #awaitingReady = new Set<{ resolve: () => void; reject: (error: RunnerError) => void }>();
 
   constructor(
@@ -233,6 +237,7 @@ export class Deployment {
     this.#awaitingReady.clear();
     if (o.finishCalls) await this.unheld();
     await this.pool.stop(o.reason);
+    await this.#noted;
     // A mark that cannot be removed is void when this process ends: told, and no reason to end it, or not to stop.
     await this.#use?.release().catch((failure: unknown) => {
       this.#context.emit('error', { ...this.#about, error: failure as RunnerError });
@@ -259,12 +264,26 @@ export class Deployment {
     return { name: this.entry.name, version: this.entry.version };
   }
 
+  /** The audit log tells what holds the workers, once, and again when that changes. */
+  #noteBounds({ bounds }: WorkerReady): void {
+    if (!bounds) return;
+    const { scratch: _, ...told } = bounds;
+    const text = JSON.stringify(told);
+    if (text === this.#notedBounds) return;
+    this.#notedBounds = text;
+    const file = path.join(this.#context.registry.layout.logs, 'package_activate.log');
+    const record = { timestamp_ms: Date.now(), operation: 'contain', ...this.#about, bounds: told };
+    // A log that cannot be written stops no worker.
+    this.#noted = appendAudit(file, { ...record, outcome: 'ok', duration_ms: 0 }).catch(() => undefined);
+  }
+
   #listener(): PoolListener {
     const { emit } = this.#context;
     const about = this.#about;
     return {
       ready: (worker, ready) => {
         emit('ready', { ...about, worker, ...readyEvent(ready) });
+        this.#noteBounds(ready);
         if (worker === undefined) return; // a spare serves nobody yet
         for (const { resolve } of this.#awaitingReady) resolve();
         this.#awaitingReady.clear();

@@ -1,0 +1,44 @@
+/** A host in a worker thread: it prints the process id of its worker, which runs a call without end, and the thread is terminated. */
+import { readFileSync } from 'node:fs';
+import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TemporaryStore } from '../../src/testing/index.js';
+import { steeredAlgorithm } from './steered-algorithm.js';
+
+/** Whether the process runs: a zombie does not, it waits for the process that has started it. */
+function runs(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+async function serve(): Promise<void> {
+  const store = await TemporaryStore.open();
+  await store.deploy({ source: steeredAlgorithm() });
+  const supervisor = store.supervise({
+    policy: { namespaces: process.argv[2] === 'off' ? 'off' : 'auto', executeTimeoutMs: 600_000 },
+  });
+  await supervisor.start('sample', '1.0.0');
+  const image = { data: new Uint8Array(12), width: 2, height: 2 };
+  const target = { name: 'sample', version: '1.0.0' };
+  void supervisor
+    .execute({ target, stepIndex: 1, image, userParams: { sleep_ms: 600_000 }, timeoutMs: 600_000 })
+    .catch(() => undefined);
+  parentPort?.postMessage(supervisor.status()[0]?.workers[0]?.pid);
+}
+
+if (isMainThread) {
+  const thread = new Worker(process.argv[1] ?? '', { argv: process.argv.slice(2) });
+  const pid = await new Promise<number>((resolve, reject) =>
+    thread.once('message', resolve).once('error', reject),
+  );
+  const before = runs(pid);
+  await thread.terminate();
+  for (let waits = 0; runs(pid) && waits < 500; waits++) await sleep(20);
+  process.stdout.write(JSON.stringify({ before, after: runs(pid) }));
+  process.exit(0);
+} else {
+  await serve();
+}
