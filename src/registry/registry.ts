@@ -116,7 +116,6 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /**
    * One deployed version.
-   *
    * @throws RunnerError `invalid_params` for an argument of the wrong type
    */
   async get(name: string, version: string, o: OperationOptions = {}): Promise<RegistryEntry | undefined> {
@@ -152,7 +151,6 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /**
    * Unbinds product ids: all of them or none.
-   *
    * @throws RunnerError `invalid_params`, `not_found` for one that is not bound
    */
   async deactivate(o: { pids: string[]; operator?: string } & OperationOptions): Promise<void> {
@@ -169,7 +167,6 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /**
    * Goes back to the version that served the product id before.
-   *
    * @throws RunnerError `invalid_params`, `not_found` when there is none
    */
   async rollback(o: { pid: string; operator?: string } & OperationOptions): Promise<ActiveMapping> {
@@ -337,7 +334,6 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /**
    * Live processes that use a version, on this host or another.
-   *
    * @throws RunnerError `invalid_params` for an argument of the wrong type
    */
   async users(name: string, version: string, o: OperationOptions = {}): Promise<ProcessIdentity[]> {
