@@ -1,0 +1,150 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { VenvManager } from '../../src/python/venv-manager.js';
+import { buildPackage, TemporaryStore, type BuiltWheel } from '../../src/testing/index.js';
+import { deployVersion, openSupervised } from '../support/deployed-version.js';
+import { steeredAlgorithm } from '../support/steered-algorithm.js';
+
+const image = { data: new Uint8Array(12).fill(200), width: 2, height: 2 };
+const target = { name: 'sample', version: '1.0.0' };
+const VARIABLES = ['HOME', 'TMPDIR', 'NUMBA_CACHE_DIR', 'MPLCONFIGDIR', 'XDG_CACHE_HOME'];
+
+describe.runIf(process.platform === 'linux').each(['auto', 'off'] as const)(
+  'with namespaces %s',
+  (namespaces) => {
+    test('five variables lead a worker to a folder that it can write to, and that is gone with it', async () => {
+      const policy = { namespaces, resources: { scratchBytes: 2 ** 20 }, env: { XDG_CACHE_HOME: '/given' } };
+      const { registry, supervisor } = await openSupervised({ policy });
+      const source = steeredAlgorithm({
+        extra: `
+    def on_step_start(self, *args):
+        folders = {name: os.environ[name] for name in ${JSON.stringify(VARIABLES)}}
+        for name in list(folders)[:4]:
+            with open(os.path.join(folders[name], "file"), "wb") as file:
+                file.write(bytes(1000))
+        try:
+            with open(os.path.join(folders["TMPDIR"], "large"), "wb") as file:
+                file.write(bytes(2 << 20))
+            folders["large"] = "written"
+        except OSError as error:
+            folders["large"] = os.strerror(error.errno)
+        self.folders = folders
+
+    def on_step_finish(self, *args):
+        pass
+
+    def get_info(self):
+        return {"name": "sample", "version": "1.0.0", "supported_pids": ["A01"], "steps": [], "folders": self.folders}
+`,
+      });
+      await deployVersion(registry, { source });
+      await supervisor.execute({ target, stepIndex: 1, image });
+      const bounds = supervisor.status()[0]?.workers[0]?.bounds;
+      const folder = bounds?.scratch?.folder ?? '';
+      const { folders } = await supervisor.info('sample', '1.0.0');
+      const own = Object.fromEntries(
+        VARIABLES.slice(0, 4).map((name) => [name, expect.stringContaining(folder) as string]),
+      );
+      const isBounded = bounds?.processes === true;
+      expect(folders).toEqual({
+        ...own,
+        XDG_CACHE_HOME: '/given',
+        large: isBounded ? 'No space left on device' : 'written',
+      });
+      expect(bounds?.scratch?.bytes).toBe(isBounded ? 2 ** 20 : null);
+      await supervisor.close();
+      expect(existsSync(folder)).toBe(false);
+    });
+  },
+);
+
+const PYTHON = process.env.PROCVISION_TEST_PYTHON ?? 'python3';
+const version = execFileSync(PYTHON, ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], {
+  encoding: 'utf8',
+});
+const PINNED = ['numba==0.60.0', 'numpy==2.0.2', 'llvmlite==0.43.0', 'matplotlib==3.9.2', 'pillow==11.0.0'];
+
+/** Downloaded once on a machine; undefined where there is no index, or it has no such wheels. */
+async function fieldWheels(): Promise<BuiltWheel[] | undefined> {
+  const folder = path.join(os.tmpdir(), `procvision-test-wheels-${version.trim()}`);
+  try {
+    if (!existsSync(path.join(folder, 'whole'))) {
+      await mkdir(folder, { recursive: true });
+      await promisify(execFile)(PYTHON, [
+        '-m',
+        'pip',
+        'download',
+        '-q',
+        '--only-binary',
+        ':all:',
+        '-d',
+        folder,
+        ...PINNED,
+      ]);
+      await writeFile(path.join(folder, 'whole'), '');
+    }
+  } catch {
+    return undefined;
+  }
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.whl'));
+  return Promise.all(names.map(async (file) => ({ file, bytes: await readFile(path.join(folder, file)) })));
+}
+
+const FIELD = `import numba
+import matplotlib
+matplotlib.use("agg")
+import matplotlib.pyplot as plot
+from procvision_algorithm_sdk import BaseAlgorithm
+
+
+@numba.njit(cache=True)
+def total(values):
+    sum = 0
+    for value in values:
+        sum += value
+    return sum
+
+
+class Algorithm(BaseAlgorithm):
+    def get_info(self):
+        return {"name": "sample", "version": "1.0.0", "supported_pids": ["A01"], "steps": []}
+
+    def pre_execute(self, *call):
+        return {"status": "OK", "message": "", "data": {}}
+
+    def execute(self, *call):
+        import io
+        import os
+        import numpy
+        figure = plot.figure()
+        figure.text(0, 0, "seen")
+        drawing = io.BytesIO()
+        figure.savefig(drawing)
+        sum = int(total(numpy.arange(10)))
+        cached = sum and len(os.listdir(os.environ["NUMBA_CACHE_DIR"])) > 0
+        fonts = [name for name in os.listdir(os.environ["MPLCONFIGDIR"]) if name.startswith("fontlist")]
+        debug = {"sum": sum, "cached": cached, "fonts": len(fonts), "drawing": len(drawing.getvalue()) > 1000}
+        return {"status": "OK", "message": "", "data": {"result_status": "OK", "defect_rects": [], "debug": debug}}
+`;
+
+test.runIf(process.platform === 'linux')(
+  'numba with cache=True and matplotlib work in the trial and in a worker whose environment is read-only',
+  { timeout: 240_000 },
+  async ({ skip }) => {
+    const wheels = await fieldWheels();
+    if (!wheels) skip('no index has the pinned wheels of numba and matplotlib for this Python');
+    await using store = await TemporaryStore.open();
+    const zip = path.join(store.folder, 'field.zip');
+    const files = { 'algorithm/__init__.py': '', 'algorithm/main.py': FIELD };
+    const requirements = 'procvision_algorithm_sdk\nnumba\nmatplotlib\n';
+    await writeFile(zip, await buildPackage({ files, requirements, wheels }));
+    await store.deployer({ venvs: new VenvManager({ python: PYTHON, installer: 'link' }) }).install(zip);
+    const { data } = await store.supervise().execute({ target, stepIndex: 1, image, timeoutMs: 60_000 });
+    expect(data.debug).toEqual({ sum: 45, cached: true, fonts: 1, drawing: true });
+  },
+);
