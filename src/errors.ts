@@ -208,7 +208,8 @@ function show(
   const head = `${name} [${code}${errorCode === undefined ? '' : ` ${errorCode}`}]: ${message}`;
   if (depth !== null && depth < 0) return head;
   const { traceback, output, ...rest } = details;
-  const inner = { ...options, depth: depth === null ? null : depth - 1 };
+  // Lists such as the tags of an interpreter have hundreds of items: a few tell what they are.
+  const inner = { ...options, depth: depth === null ? null : depth - 1, maxArrayLength: 6 };
   const facts = [
     ...(retryable ? ['may succeed if tried again'] : []),
     ...(Object.keys(rest).length > 0 ? [`details: ${inspect(rest, inner)}`] : []),

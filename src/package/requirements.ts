@@ -3,7 +3,7 @@ import { isMarker } from './pep508.js';
 import { requirementLines } from './requirement-lines.js';
 import { listed, shown } from './text.js';
 import type { Requirement } from './types.js';
-import { normalizeProjectName } from './wheel-name.js';
+import { normalizeProjectName, parseWheelName } from './wheel-name.js';
 
 /** A line that would make pip reach outside the package, or that cannot be read. */
 export interface RefusedLine {
@@ -77,14 +77,49 @@ function readLine(whole: string, line: number, reading: RequirementsReading): st
   if (INVISIBLE.test(whole)) return 'has a character in it that cannot be seen';
   if (VARIABLE.test(whole)) return 'has a variable of the environment in it';
   if (whole.startsWith('-')) return readOptions(whole, reading);
+  const pinned = pinnedByWheel(whole);
+  if (pinned) return addRequirement({ ...pinned, line }, reading);
   if (URL_LIKE.test(whole)) return A_URL;
   if (/^\.{0,2}[\\/]|\.whl(?:\s|$)|^[A-Za-z]:[\\/]/.test(whole)) return 'is a path: name the project instead';
   const requirement = parseRequirement(whole, line);
   if (typeof requirement === 'string') return requirement;
+  return addRequirement(requirement, reading);
+}
+
+function addRequirement(requirement: Requirement, reading: RequirementsReading): string | undefined {
   if (requirement.marker !== undefined && !isMarker(requirement.marker))
     return 'has a marker that cannot be read';
   reading.requirements.push(requirement);
   return undefined;
+}
+
+/** `project[extra] @ file:///folder/project-1.0-py3-none-any.whl#sha256=… ; marker` */
+const WHEEL_REFERENCE =
+  /^(?<named>[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\])?)\s*@\s*file:\S*?[\\/](?<file>[^\s\\/#]+\.whl)#(?:\S*&)?sha256=(?<hash>[0-9a-f]{64})\s*(?<marker>;.*)?$/is;
+
+/**
+ * What `pip freeze` writes for a project that was installed from a wheel on disk, and with it the SDK's packaging tool: the
+ * wheel's place on the machine of its maker. The wheel itself is in the package, so what counts is its version and its hash; without a hash
+ * nothing tells that it is the same.
+ *
+ * @returns undefined for a line that is no such reference, or refers to a wheel of another project
+ */
+export function pinnedByWheel(text: string): Requirement | undefined {
+  const groups = WHEEL_REFERENCE.exec(text.trim())?.groups as Record<string, string | undefined> | undefined;
+  if (!groups) return undefined;
+  const { named = '', file = '', hash = '', marker = '' } = groups;
+  const wheel = parseWheelName(decodeUrlPart(file), 0);
+  const requirement = wheel && parseRequirement(`${named.trim()}==${wheel.version} ${marker}`);
+  if (typeof requirement !== 'object' || requirement.name !== wheel?.name) return undefined;
+  return { ...requirement, hashes: [hash.toLowerCase()] };
+}
+
+function decodeUrlPart(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** A line of options. pip obeys all that stand on one line, so all are looked at. */

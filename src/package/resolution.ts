@@ -28,6 +28,8 @@ export interface UnmetRequirement {
   requiredBy?: string;
   /** Wheels of that project and a fitting version that fit another interpreter only. */
   elsewhere: Wheel[];
+  /** Pythons that these ask for in their METADATA, where their tags would fit. */
+  requiresPython?: string[];
 }
 
 /** Something that is asked for, and who asks. */
@@ -71,7 +73,15 @@ export function findUnmet(
     if (fitting.length === 0) {
       const key = `${requiredBy ?? ''}\n${requirement.text}`;
       if (!told.has(key)) {
-        unmet.push({ requirement, requiredBy, elsewhere: candidates.map(({ wheel }) => wheel) });
+        const byPython = candidates.filter(({ wheel }) => hasTag(wheel, environment));
+        const requiresPython = byPython.flatMap(({ metadata }) => metadata?.requiresPython ?? []);
+        const elsewhere = candidates.map(({ wheel }) => wheel);
+        unmet.push({
+          requirement,
+          requiredBy,
+          elsewhere,
+          ...(requiresPython.length > 0 && { requiresPython }),
+        });
       }
       told.add(key);
       continue;
@@ -131,5 +141,9 @@ function fits({ wheel, metadata }: KnownWheel, { tags, markers }: TargetEnvironm
   if (metadata?.requiresPython !== undefined && python !== undefined) {
     if (satisfies(python, metadata.requiresPython) === false) return false;
   }
+  return hasTag(wheel, { tags });
+}
+
+function hasTag(wheel: Wheel, { tags }: Pick<TargetEnvironment, 'tags'>): boolean {
   return tags === undefined || wheel.tags.some((tag) => tags.has(tag));
 }

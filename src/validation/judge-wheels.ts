@@ -1,10 +1,9 @@
 import { RunnerError } from '../errors.js';
 import { findUnmet, type UnmetRequirement } from '../package/resolution.js';
 import { listed, shown } from '../package/text.js';
-import type { PythonNeed } from '../package/types.js';
+import type { PythonNeed, Wheel } from '../package/types.js';
 import type { UnusablePython } from '../python/interpreters/facts.js';
 import { meetsVersion } from '../python/interpreters/python-version.js';
-import { tellingTags } from '../python/interpreters/tags.js';
 import type { Interpreter } from '../python/types.js';
 import type { CheckList } from './check-list.js';
 import { markerEnvironment } from './marker-environment.js';
@@ -12,8 +11,8 @@ import type { PackageSource } from './package-source.js';
 import type { PackageRequirements } from './read-requirements.js';
 import type { FoundWheels } from './read-wheels.js';
 
-/** Tags of an interpreter that are worth reading in a message; a list has hundreds. */
-const TAGS_TOLD = 6;
+/** Wheels and interpreters that a message names; all are in the details. */
+const MOST_TOLD = 5;
 
 /** Where interpreters were looked for, and those that were there and cannot be used. */
 export interface LookedAt {
@@ -160,19 +159,20 @@ function misfitError(
   misfits: UnmetRequirement[],
   interpreters: Interpreter[],
 ): RunnerError {
-  const wheels = misfits.flatMap(({ elsewhere }) => elsewhere).map(({ file, tags }) => ({ file, tags }));
-  const wanted = listed(
-    wheels.map(({ file, tags }) => `${file} (${listed(tags, ', ', TAGS_TOLD)})`),
+  const elsewhere = misfits.flatMap(({ elsewhere }) => elsewhere);
+  const wheels = elsewhere.map(({ file, tags }) => ({ file, tags }));
+  const found = listed(
+    interpreters.map(({ version, path, platform }) => `${version} (${platform}) at ${path}`),
     '; ',
-  );
-  const found = interpreters.map(
-    (interpreter) =>
-      `${interpreter.version} at ${interpreter.path} (${tellingTags(interpreter, TAGS_TOLD).join(', ')}…)`,
+    MOST_TOLD,
   );
   return new RunnerError(
     'incompatible_python',
-    `${source.path}: no interpreter of this machine takes ${wanted}. Found: ${found.join('; ')}. ` +
-      'Install the Python that the wheels were made for, or pack the package for this one',
+    `${source.path}: no interpreter of this machine takes ${listed(
+      wheels.map(({ file }) => file),
+      ', ',
+      MOST_TOLD,
+    )}. Found: ${found}. ${remedyFor(elsewhere, misfits, interpreters)}`,
     {
       details: {
         path: source.path,
@@ -181,4 +181,46 @@ function misfitError(
       },
     },
   );
+}
+
+/** What to do about wheels for another system, another Python or another version of it; tags are in the details. */
+function remedyFor(
+  wheels: readonly Wheel[],
+  misfits: readonly UnmetRequirement[],
+  interpreters: readonly Interpreter[],
+): string {
+  const here = interpreters[0]?.platform ?? '';
+  const foreign = [...new Set(wheels.flatMap(({ tags }) => tags.map(platformOf)))].filter(
+    (family) => family !== undefined,
+  );
+  const family = platformOf(here);
+  if (foreign.length > 0 && family !== undefined && !foreign.includes(family)) {
+    const machine = /aarch64|arm64/.test(here) ? 'aarch64' : 'x86_64';
+    const platform = family === 'Windows' ? 'win_amd64' : `manylinux_2_28_${machine}`;
+    return `It is packed for ${foreign.join(' and ')}, and this is ${family}: pack it again with -w ${platform}`;
+  }
+  const wanted = [...new Set(misfits.flatMap(({ requiresPython = [] }) => requiresPython))];
+  if (wanted.length > 0) {
+    return `The wheels ask for Python ${listed(wanted.map(shown))}: install such a Python, or pack the package with wheels for one that is here`;
+  }
+  const pythons = [...new Set(wheels.flatMap(({ tags }) => tags.flatMap(pythonOf)))];
+  const made =
+    pythons.length > 0
+      ? `The wheels are for ${listed(pythons, ' or ', 4)}: install it`
+      : 'Install the Python that the wheels were made for';
+  return `${made}, or pack the package for one that is here`;
+}
+
+/** The system that a tag is for; undefined for every system. */
+function platformOf(tag: string): string | undefined {
+  const platform = tag.slice(tag.lastIndexOf('-') + 1);
+  if (platform.startsWith('win')) return 'Windows';
+  if (platform.includes('linux')) return 'Linux';
+  return platform.startsWith('macosx') ? 'macOS' : undefined;
+}
+
+/** CPython 3.11 for `cp311-cp311-…`; nothing for a tag of several versions. */
+function pythonOf(tag: string): string[] {
+  const [, major, minor] = /^cp(\d)(\d+)-cp\d/.exec(tag) ?? [];
+  return major === undefined || minor === undefined ? [] : [`CPython ${major}.${minor}`];
 }

@@ -2,6 +2,7 @@ import { readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { RunnerError } from '../../errors.js';
 import { decodeRequirements, requirementLines } from '../../package/requirement-lines.js';
+import { pinnedByWheel } from '../../package/requirements.js';
 
 /** Requirement lines that pip may be handed: everything included, nothing that reaches out. */
 export interface FlatRequirements {
@@ -66,6 +67,12 @@ async function collect(
   for (const { text: line, line: number } of requirementLines(text)) {
     const refuse = (why: string) => refused(file, number, line, why);
     if (!line.startsWith('-')) {
+      const pinned = pinnedByWheel(line);
+      if (pinned) {
+        // Without its hash, which would make pip demand one of every other line too.
+        flat[into].push(pinned.marker === undefined ? pinned.text : `${pinned.text} ; ${pinned.marker}`);
+        continue;
+      }
       const fault = faultOf(line);
       if (fault !== undefined) throw refuse(fault);
       flat[into].push(line);

@@ -1,0 +1,83 @@
+import { inspect } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { parseRequirements } from '../../src/package/requirements.js';
+import { readRequirements } from '../../src/python/pip/requirements-file.js';
+import { PackageValidator } from '../../src/validation/package-validator.js';
+import { packageFile, wheelOf } from '../support/package-file.js';
+import { wheelFolder } from '../support/wheels.js';
+
+const validator = new PackageValidator({ smoke: false });
+const posix = process.platform !== 'win32';
+
+async function refused(tag: string, more: { requiresPython?: string } = {}) {
+  const wheel = await wheelOf({ name: 'lens', version: '1.0', tag, ...more });
+  const file = await packageFile({ wheels: [wheel], requirements: 'procvision_algorithm_sdk\nlens\n' });
+  const error: unknown = await validator.inspect(file).catch((reason: unknown) => reason);
+  return error as Error & { details: { wheels: { tags: string[] }[] } };
+}
+
+describe('a package that no interpreter here takes is told in a few lines, with what to do:', () => {
+  test.skipIf(!posix)('wheels for Windows', async () => {
+    const error = await refused('cp311-cp311-win_amd64');
+    expect(error).toMatchObject({
+      code: 'incompatible_python',
+      message: expect.stringMatching(
+        /lens-1\.0-cp311-cp311-win_amd64\.whl.*packed for Windows, and this is \w+: pack it again with -w manylinux_2_28_\w+/s,
+      ) as string,
+    });
+    expect(error.message.split('\n').length).toBeLessThanOrEqual(10);
+    expect(error.message).not.toContain('cp311-cp311-win_amd64,');
+    // Tags are in the details; what an uncaught error prints has a few of them.
+    expect(error.details.wheels[0]?.tags).toEqual(['cp311-cp311-win_amd64']);
+    expect(inspect(error).split('\n').length).toBeLessThan(60);
+  });
+
+  test('wheels of a Python that is not here', async () => {
+    const error = await refused('cp27-cp27mu-manylinux_2_17_x86_64');
+    expect(error.message).toMatch(
+      /The wheels are for CPython 2\.7: install it, or pack the package for one that is here/,
+    );
+  });
+
+  test('wheels whose METADATA asks for another Python', async () => {
+    const error = await refused('py3-none-any', { requiresPython: '>=4.1' });
+    expect(error.message).toMatch(/The wheels ask for Python >=4\.1: install such a Python, or pack/);
+  });
+});
+
+describe('a requirement that refers to a wheel on its maker’s disk, as pip freeze writes it,', () => {
+  const HASH = 'a'.repeat(64);
+  const line = `Lens[fast] @ file:///C:/Users/me/wheels/lens-1.0%2Bcu118-py3-none-any.whl#sha256=${HASH} ; python_version > "3"`;
+
+  test('asks for that version, and keeps the hash', () => {
+    const { requirements, refused } = parseRequirements(line);
+    expect(refused).toEqual([]);
+    expect(requirements).toMatchObject([
+      { name: 'lens', extras: ['fast'], specifier: '==1.0+cu118', hashes: [HASH], line: 1 },
+    ]);
+  });
+
+  test('is installed from the wheel that is there, and missed where it is not', async () => {
+    const lens = await wheelOf({ name: 'lens', version: '1.0' });
+    const requirements = `procvision_algorithm_sdk\nlens @ file:///home/me/${lens.file}#sha256=${HASH}\n`;
+    await validator.inspect(await packageFile({ wheels: [lens], requirements }));
+    await expect(validator.inspect(await packageFile({ requirements }))).rejects.toMatchObject({
+      code: 'wheels_missing',
+    });
+    const folder = await wheelFolder([{ name: 'lens', version: '1.0' }], requirements);
+    expect((await readRequirements(folder.requirements)).lines).toEqual([
+      'procvision_algorithm_sdk',
+      'lens==1.0',
+    ]);
+  });
+
+  test.each([
+    ['a wheel of another project', `lens @ file:///home/me/evil-1.0-py3-none-any.whl#sha256=${HASH}`],
+    ['a wheel without its hash', 'lens @ file:///home/me/lens-1.0-py3-none-any.whl'],
+    ['a folder', 'lens @ file:///home/me/lens'],
+    ['an address', `lens @ https://example.org/lens-1.0-py3-none-any.whl#sha256=${HASH}`],
+    ['an archive of sources', `lens @ file:///home/me/lens-1.0.tar.gz#sha256=${HASH}`],
+  ])('but not to %s', (_, text) => {
+    expect(parseRequirements(text).refused).toHaveLength(1);
+  });
+});
