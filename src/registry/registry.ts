@@ -26,6 +26,7 @@ import {
 } from './mappings.js';
 import { doors, type RegistryOptions, type RegistryFilter } from './options.js';
 import type { RegistryDamage } from './rebuild.js';
+import { isRecord } from './records.js';
 import type { AccessListeners, RegistryAccess } from './registry-access.js';
 import type { RegistryContent } from './registry-file.js';
 import type { MovedFiles } from './shared-content.js';
@@ -71,7 +72,8 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * of the library wrote it in a shape unknown to this one, `lock_timeout`, `aborted`
    */
   static async open(root: string | StoreLayout, options: RegistryOptions = {}): Promise<Registry> {
-    if (!isLayout(root)) checkTexts('Registry.open(root)', { root });
+    // A layout by its shape: that of another copy of the library is no instance of this one's class.
+    if (!isRecord(root)) checkTexts('Registry.open(root)', { root });
     doors.open.check(options);
     const { signal } = options;
     throwIfAborted(signal, 'open registry');
@@ -391,9 +393,4 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     if ((await this.#access.usersOf(entry.name, entry.version)).length > 0) copy.state = 'running';
     return copy;
   }
-}
-
-/** By its shape: that of another copy of the library is no instance of this one's class. */
-function isLayout(root: unknown): boolean {
-  return typeof root === 'object' && root !== null && 'root' in root;
 }
