@@ -6,7 +6,7 @@ import os
 import signal
 
 NEXT_AFTER = "/proc/sys/kernel/ns_last_pid"  # of the namespace of the process that opens it
-ATTEMPTS = 4
+ATTEMPTS = 12  # on a machine that starts hundreds of processes a second
 
 
 def fork_both(system, ignored, descriptors):
@@ -23,8 +23,8 @@ def fork_both(system, ignored, descriptors):
     os.close(questions)
     os.close(answer)
     for attempt in range(ATTEMPTS):
-        wanted = set_next(ask, answers)
         wait, go = os.pipe()
+        wanted = set_next(ask, answers)
         worker = os.fork()
         if worker == 0:
             os.close(go)
