@@ -3,10 +3,12 @@ import { access, chmod, chown, constants, lstat, mkdir, readdir, rm } from 'node
 import os from 'node:os';
 import path from 'node:path';
 import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identity.js';
+import { showLife, type Life } from '../process/life.js';
 import { readJson, writeJsonAtomic } from '../store/atomic-file.js';
 
 const PREFIX = 'procvision-frames-';
 const OWNER_FILE = 'owner.json';
+const LIFE = 'life';
 /** A folder without an owner file this old was left by a host that died while it made it. */
 const UNOWNED_GRACE_MS = 60_000;
 
@@ -32,11 +34,17 @@ export async function defaultFrameRoot(
   return os.tmpdir();
 }
 
+/** A folder for frames, and the sign that its host lives. */
+export interface FrameFolder {
+  path: string;
+  life: Life | undefined;
+}
+
 /**
  * Makes a folder of this process's own beneath `root`, after sweeping those of dead hosts. Nobody else may look into it,
  * but for the group `gid`, which then owns what is made in it.
  */
-export async function makeFrameFolder(root: string, gid?: number): Promise<string> {
+export async function makeFrameFolder(root: string, gid?: number): Promise<FrameFolder> {
   await mkdir(root, { recursive: true });
   await sweepFrameFolders(root);
   const folder = path.join(root, `${PREFIX}${process.pid}-${randomUUID().slice(0, 8)}`);
@@ -45,11 +53,16 @@ export async function makeFrameFolder(root: string, gid?: number): Promise<strin
     await chown(folder, process.getuid?.() ?? -1, gid);
     await chmod(folder, 0o2750); // after chown(), which takes the group's bit away
   }
-  await writeJsonAtomic(path.join(folder, OWNER_FILE), await ownIdentity(), 'none');
-  return folder;
+  const life = await showLife(folder, LIFE);
+  const owner = { ...(await ownIdentity()), life: life?.mark };
+  await writeJsonAtomic(path.join(folder, OWNER_FILE), owner, 'none');
+  return { path: folder, life };
 }
 
-/** Removes the frame folders whose owner is proven dead; gives their paths. */
+/**
+ * Removes the frame folders whose owner is proven dead; gives their paths. The sign of life proves it also of a host in
+ * another container, or in a thread that was ended.
+ */
 export async function sweepFrameFolders(root: string): Promise<string[]> {
   const swept: string[] = [];
   for (const name of await readdir(root).catch(() => [])) {
@@ -70,7 +83,7 @@ async function isAbandoned(folder: string): Promise<boolean> {
   if (!marker) return Date.now() - found.mtimeMs > UNOWNED_GRACE_MS;
   if (!marker.isFile()) return false;
   const owner = (await readJson(file).catch(() => null)) as ProcessIdentity | null | undefined;
-  return owner ? (await livenessOf(owner)) === 'dead' : false;
+  return owner ? (await livenessOf(owner, folder)) === 'dead' : false;
 }
 
 /** Anybody may put a folder beside ours, with a pipe in it that is read for ever: only root looks into what is not its own. */

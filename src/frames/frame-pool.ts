@@ -99,9 +99,10 @@ export class FramePool implements AsyncDisposable {
     return (this.#closed ??= (async () => {
       const opened = await this.#frames.begun?.catch(() => undefined); // a folder that could not be made
       if (!opened) return;
-      const { folder, slots, decoder } = opened;
+      const { folder, life, slots, decoder } = opened;
       await decoder.close();
       await slots.close();
+      await life?.close();
       await rm(folder, { recursive: true, force: true, maxRetries: 3 });
     })());
   }

@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { RunnerError } from '../errors.js';
+import type { Life } from '../process/life.js';
 import { PictureDecoder } from './decoding/picture-decoder.js';
 import { isSafeToMap } from './file-system.js';
 import { defaultFrameRoot, makeFrameFolder } from './frame-folder.js';
@@ -9,6 +10,8 @@ import { SlotStore } from './slot-store.js';
 /** What a pool has once its folder is there. */
 export interface OpenedFrames {
   folder: string;
+  /** Shows others that the folder is in use. */
+  life: Life | undefined;
   slots: SlotStore;
   decoder: PictureDecoder;
 }
@@ -28,10 +31,10 @@ export async function openFrames(options: {
   const { mapped = true } = options;
   const root = options.directory ?? (await defaultFrameRoot());
   try {
-    const folder = await makeFrameFolder(root, options.gid);
+    const { path: folder, life } = await makeFrameFolder(root, options.gid);
     const mapper = mapped && (await isSafeToMap(folder)) ? await loadMapper() : undefined;
     const slots = new SlotStore(folder, options.maxBytes ?? (await bytesFor(folder)), mapper);
-    return { folder, slots, decoder: new PictureDecoder() };
+    return { folder, life, slots, decoder: new PictureDecoder() };
   } catch (cause) {
     throw new RunnerError(
       'store_failed',

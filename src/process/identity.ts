@@ -1,6 +1,7 @@
 import { access, readdir, readFile, readlink } from 'node:fs/promises';
 import os from 'node:os';
 import { nodeCrypto } from '../node-crypto.js';
+import { lifeAt, type LifeMark } from './life.js';
 
 /** Who a process is, beyond its pid, which the system gives out again. */
 export interface ProcessIdentity {
@@ -16,6 +17,8 @@ export interface ProcessIdentity {
   bootId: string;
   /** Pid namespace (Linux): pids of another one mean nothing here. */
   pidNamespace: string;
+  /** Where it shows that it lives, beside the record that this is part of; absent where the file system cannot. */
+  life?: LifeMark;
 }
 
 /**
@@ -51,11 +54,17 @@ export function ownBootId(): Promise<string> {
 }
 
 /**
- * Whether the process of this identity lives. `dead` is said only when it is proven: this machine has booted since, the
- * pid is free, belongs to a process that started at another time, or is a zombie's.
+ * Whether the process of this identity lives. `dead` is said only when it is proven: its sign of life is gone, this
+ * machine has booted since, the pid is free, belongs to a process that started at another time, or is a zombie's.
+ *
+ * @param folder - where the record of the identity lies, and its sign of life with it
  */
-export async function livenessOf(identity: ProcessIdentity): Promise<Liveness> {
+export async function livenessOf(identity: ProcessIdentity, folder?: string): Promise<Liveness> {
   const here = await ownIdentity();
+  if (identity.life && folder !== undefined && isOnThisKernel(identity, here)) {
+    const seen = await lifeAt(folder, identity.life);
+    if (seen !== 'unknown') return seen;
+  }
   if (identity.host !== here.host) return 'unknown';
   if (identity.bootId !== here.bootId) return identity.machine === here.machine ? 'dead' : 'unknown';
   if (identity.pidNamespace !== here.pidNamespace) return 'unknown';
@@ -68,6 +77,12 @@ export async function livenessOf(identity: ProcessIdentity): Promise<Liveness> {
   // A process whose main thread has ended while others run shows Z too; its threads keep it alive.
   const isZombie = (stat.state === 'Z' || stat.state === 'X') && stat.threads <= 1;
   return isZombie ? 'dead' : 'alive';
+}
+
+/** Containers of one kernel share its boot id, whatever they call themselves. Elsewhere the name of the machine must do. */
+function isOnThisKernel(identity: ProcessIdentity, here: ProcessIdentity): boolean {
+  if (identity.bootId !== here.bootId) return false;
+  return here.bootId !== '' || identity.host === here.host;
 }
 
 function isPidTaken(pid: number): boolean {

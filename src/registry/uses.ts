@@ -1,21 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { readdir, rm, rmdir } from 'node:fs/promises';
+import { readdir, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identity.js';
+import { lifeAt, showLife, type Life } from '../process/life.js';
 import { showAs } from '../readable.js';
-import { isTemporaryName, readJson, writeJsonAtomic } from '../store/atomic-file.js';
+import { isTemporaryName, makeFolder, readJson, writeJsonAtomic } from '../store/atomic-file.js';
 import { ageOf, isProbeName } from '../store/file-age.js';
 import type { StoreLayout } from '../store/layout.js';
 import { onStore } from '../store/store-error.js';
 
 /** A mark that a live process uses a version; gone when released, void when the process dies. */
 export interface VersionUse extends AsyncDisposable {
-  /** Takes the mark away; twice is once. @throws RunnerError `store_failed`: then it is void when this process ends */
+  /** Takes the mark away; twice is once. @throws RunnerError `store_failed`: then it is void all the same */
   release(): Promise<void>;
 }
 
 const REFRESH_MS = 30_000;
-/** A user that cannot be seen from here and has not refreshed its mark for this long is taken for dead. */
+/** A user on another machine that has not refreshed its mark for this long is taken for dead. */
 const SILENCE_MS = 5 * 60_000;
 
 const UNREADABLE: ProcessIdentity = {
@@ -39,11 +40,25 @@ export async function markUse(
   refreshMs = REFRESH_MS,
 ): Promise<VersionUse> {
   const folder = usesFolder(layout, name, version);
-  const file = path.join(folder, `${randomUUID()}.json`);
-  const identity = await ownIdentity();
+  const mark = randomUUID();
+  const file = path.join(folder, `${mark}.json`);
+  let life: Life | undefined;
   // Void after a reboot anyway: no need to wait for the disk.
-  const write = () => inVanishingFolder(() => writeJsonAtomic(file, identity, 'none'));
-  await write();
+  const write = () =>
+    inVanishingFolder(async () => {
+      await makeFolder(folder, 'none');
+      if (!(await life?.refresh())) {
+        await life?.close();
+        life = await showLife(folder, `${mark}${LIFE}`);
+      }
+      await writeJsonAtomic(file, { ...(await ownIdentity()), life: life?.mark }, 'none');
+    });
+  try {
+    await write();
+  } catch (error) {
+    await life?.close();
+    throw error;
+  }
   let writing: Promise<void> = Promise.resolve();
   // Written, not touched: the time is then the file server's, whose clock is everybody's. Also where it is gone, since
   // somebody may have taken this process for dead.
@@ -58,7 +73,11 @@ export async function markUse(
       await writing;
       const remove = () => rm(file, { force: true });
       // Once more after a passing error: while the mark stays nobody can take the version away.
-      await onStore(`give up the use of ${name} ${version}`, () => remove().catch(remove));
+      try {
+        await onStore(`give up the use of ${name} ${version}`, () => remove().catch(remove));
+      } finally {
+        await life?.close(); // a mark that stays is void without it
+      }
       await removeEmptyFolders(folder);
     })());
   const use: VersionUse = { release, [Symbol.asyncDispose]: release };
@@ -80,11 +99,14 @@ export async function usersOf(
     const identity = (await readJson(file).catch(() => null)) as ProcessIdentity | null | undefined;
     if (identity === undefined) continue; // released meanwhile
     // One that cannot be read is not one of ours, or was damaged: its age tells.
-    const liveness = identity === null ? 'unknown' : await livenessOf(identity);
+    const liveness = identity === null ? 'unknown' : await livenessOf(identity, folder);
     const isDead = liveness === 'dead' || (liveness === 'unknown' && (await isSilent(file)));
     if (!isDead) users.push(identity ?? UNREADABLE);
     // Where nothing can be removed, what the dead left does not count all the same.
-    else await rm(file, { force: true }).catch(() => undefined);
+    else {
+      await rm(file, { force: true }).catch(() => undefined);
+      await rm(file.replace(/\.json$/, LIFE), { force: true }).catch(() => undefined);
+    }
   }
   return users;
 }
@@ -95,7 +117,10 @@ export async function sweepUses(layout: StoreLayout): Promise<void> {
     const [name = '', version = ''] = marked.split('/');
     const folder = path.join(usesRoot(layout), name, version);
     for (const file of await readdir(folder).catch(() => [])) {
-      const isLeft = isTemporaryName(file) || isProbeName(file);
+      const isLeft =
+        isTemporaryName(file) ||
+        isProbeName(file) ||
+        (file.includes(LIFE) && (await isDeadLife(folder, file)));
       if (isLeft && (await isSilent(path.join(folder, file))))
         await rm(path.join(folder, file), { force: true });
     }
@@ -114,6 +139,14 @@ export async function markedVersions(layout: StoreLayout): Promise<ReadonlySet<s
     }
   }
   return marked;
+}
+
+/** Comes between the name of a mark and the sign of life of its user. */
+const LIFE = '.life';
+
+async function isDeadLife(folder: string, name: string): Promise<boolean> {
+  const device = String((await stat(folder)).dev);
+  return (await lifeAt(folder, { name, device })) === 'dead';
 }
 
 /** Each is another use's end at the very moment; a disk that fails fails them all. */

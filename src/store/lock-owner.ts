@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { lstat, lutimes, open, readFile, readlink, symlink } from 'node:fs/promises';
+import path from 'node:path';
+import { nodeCrypto } from '../node-crypto.js';
 import { ownIdentity, type ProcessIdentity } from '../process/identity.js';
+import { LONGEST_LIFE_NAME, showLife, type Life } from '../process/life.js';
 
 /** Who holds a lock, as its owner file says. */
 export interface LockOwner extends ProcessIdentity {
@@ -24,6 +27,47 @@ export async function newOwner(operation: string): Promise<LockOwner> {
     acquiredAt: new Date().toISOString(),
   };
 }
+
+/**
+ * An owner record for this process, and its sign of life, which is there before the record can be: whoever reads the
+ * record and finds no sign knows that the owner is gone.
+ */
+export async function livingOwner(
+  file: string,
+  operation: string,
+): Promise<{ owner: LockOwner; life: Life | undefined }> {
+  const owner = await newOwner(operation);
+  const name = lifePrefix(file) + bootMark(owner) + owner.token.slice(0, MARK);
+  const life = await showLife(path.dirname(file), name);
+  return { owner: life ? { ...owner, life: life.mark } : owner, life };
+}
+
+/**
+ * How the names of the signs of life of a lock's owners begin: with the name of the lock, as the names of all its files
+ * do, or with a hash of one that is too long.
+ */
+export function lifePrefix(file: string): string {
+  const name = path.basename(file);
+  const isShort = Buffer.byteLength(name) + LIFE.length + 2 * MARK <= LONGEST_LIFE_NAME;
+  return `${isShort ? name : `~${digestOf(name)}.lock`}${LIFE}`;
+}
+
+/** Tells from the name of a sign of life whether it is one of this kernel's, and can be asked from here. */
+export function bootMark({ host, bootId }: ProcessIdentity): string {
+  return digestOf(bootId || host).slice(0, MARK);
+}
+
+function digestOf(text: string): string {
+  return nodeCrypto()
+    .createHash('sha256')
+    .update(text)
+    .digest('hex')
+    .slice(0, 2 * MARK);
+}
+
+const LIFE = '.life-';
+/** Characters of each mark in the name of a sign of life. */
+const MARK = 8;
 
 /** Systems and shares without symbolic links, or that do not let everybody make them, say so in one of these ways. */
 const NO_LINKS = new Set(['EPERM', 'EACCES', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENAMETOOLONG']);

@@ -2,7 +2,15 @@ import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { livenessOf } from '../process/identity.js';
 import { ageOf } from './file-age.js';
-import { createOwnerFile, fingerprint, readOwner, type LockOwner } from './lock-owner.js';
+import { lifeAt } from '../process/life.js';
+import {
+  bootMark,
+  createOwnerFile,
+  fingerprint,
+  lifePrefix,
+  readOwner,
+  type LockOwner,
+} from './lock-owner.js';
 
 /** Which lock is in the way, who wants it, and how its files are removed. */
 export interface Takeover {
@@ -45,17 +53,36 @@ export async function removeIfDead(takeover: Takeover): Promise<boolean> {
 }
 
 /**
- * Removes claims that a claimer who was killed left. Whoever holds the lock may: the owners they are named after are gone,
- * and no token comes twice.
+ * Removes what others who were killed left: claims, and signs of life that nobody shows any more. Whoever holds the lock
+ * may: the owners that claims are named after are gone, no token comes twice, and a socket that nobody listens on stays so.
  */
-export async function sweepClaims(file: string, self: LockOwner): Promise<void> {
+export async function sweepLeftovers(file: string, self: LockOwner): Promise<void> {
   const folder = path.dirname(file);
-  const prefix = `${path.basename(file)}.claim-`;
+  const claims = `${path.basename(file)}.claim-`;
+  const lives = lifePrefix(file);
   for (const name of await readdir(folder).catch(() => [])) {
-    const isLeft = name.startsWith(prefix) && name !== `${prefix}${self.token}`;
+    const isLeft = name.startsWith(claims)
+      ? name !== `${claims}${self.token}`
+      : name.startsWith(lives) &&
+        name !== self.life?.name &&
+        (await isLeftLife(folder, name, { lives, self }));
     if (isLeft) await rm(path.join(folder, name), { force: true }).catch(() => undefined);
   }
 }
+
+/** Whether nobody shows this sign of life. One of another machine cannot be asked: its waiter touches it while it waits. */
+async function isLeftLife(
+  folder: string,
+  name: string,
+  { lives, self }: { lives: string; self: LockOwner },
+): Promise<boolean> {
+  if (!self.life || (await lifeAt(folder, { ...self.life, name })) !== 'dead') return false;
+  if (name.startsWith(lives + bootMark(self))) return true;
+  const age = await ageOf(path.join(folder, name), 'ctimeMs');
+  return age !== undefined && age >= LEFT_LIFE_MS;
+}
+
+const LEFT_LIFE_MS = 60_000;
 
 /** Tells how long a mark has stayed the same, by this process's monotonic clock. */
 export class SilenceWatch {
@@ -76,7 +103,7 @@ async function isGone(
   mark: string,
   { ownerFile, silenceMs, watch }: Takeover,
 ): Promise<boolean> {
-  const liveness = await livenessOf(owner);
+  const liveness = await livenessOf(owner, path.dirname(ownerFile));
   // It must be seen to stay silent for a while too: the clock of the file system may be set while we look at it.
   const isUnchanged = watch.isUnchanged(mark, silenceMs / 4);
   // One that is seen to live may be stopped, or busy for long: it keeps its lock.
@@ -100,7 +127,7 @@ async function withClaim(token: string, takeover: Takeover, work: () => Promise<
     const claimer = await readOwner(claim);
     const mark = await fingerprint(claim);
     if (claimer === undefined || mark === undefined) return false; // just given back
-    const liveness = claimer ? await livenessOf(claimer) : 'unknown';
+    const liveness = claimer ? await livenessOf(claimer, path.dirname(claim)) : 'unknown';
     // A claim is held for a moment and never refreshed.
     const isLeft =
       liveness === 'dead' || (liveness === 'unknown' && (await isSilent(claim, takeover.silenceMs)));
@@ -120,7 +147,10 @@ async function withClaim(token: string, takeover: Takeover, work: () => Promise<
 }
 
 async function removeOwned(owner: LockOwner, takeover: Takeover): Promise<void> {
-  if ((await readOwner(takeover.ownerFile))?.token === owner.token) await removeFiles(takeover);
+  if ((await readOwner(takeover.ownerFile))?.token !== owner.token) return;
+  await removeFiles(takeover);
+  if (process.platform === 'win32' || !owner.life) return;
+  await rm(path.join(path.dirname(takeover.file), path.basename(owner.life.name)), { force: true });
 }
 
 async function removeFiles({ ownerFile, removeGate }: Takeover): Promise<void> {

@@ -3,16 +3,17 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { abortError, throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
+import type { Life } from '../process/life.js';
 import { makeFolder } from './atomic-file.js';
 import {
   createOwnerFile,
   describeOwner,
-  newOwner,
+  livingOwner,
   readOwner,
   refreshOwnerFile,
   type LockOwner,
 } from './lock-owner.js';
-import { removeIfDead, SilenceWatch, sweepClaims } from './lock-takeover.js';
+import { removeIfDead, SilenceWatch, sweepLeftovers, type Takeover } from './lock-takeover.js';
 import { loadLockfile } from './lockfile-loader.js';
 
 /** How to wait for a lock. */
@@ -21,11 +22,11 @@ export interface LockOptions extends OperationOptions {
   operation: string;
   /** How long to wait for another holder. @defaultValue 30_000 */
   timeoutMs?: number;
-  /** How often a holder says that it lives. @defaultValue 5_000 */
+  /** How often a holder says that it lives, for those who cannot see its process. @defaultValue 2_000 */
   refreshMs?: number;
   /**
-   * A holder on another host that has not said so for this long is taken for dead, once it has been watched for a
-   * quarter of it. @defaultValue 60_000
+   * A holder on another machine that has not said so for this long is taken for dead, once it has been watched for a
+   * quarter of it. @defaultValue 20_000
    */
   silenceMs?: number;
 }
@@ -43,9 +44,9 @@ export interface Lock extends AsyncDisposable {
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
-const REFRESH_MS = 5_000;
-/** A quarter of it must fit into the time a waiter waits: else none would ever take over. */
-const SILENCE_MS = 60_000;
+const REFRESH_MS = 2_000;
+/** It must fit into the time a waiter waits: else the first operation after a machine was replaced would fail. */
+const SILENCE_MS = 20_000;
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 100;
 
@@ -56,31 +57,57 @@ const LONGEST_PAUSE_MS = 100;
  * creates the lock file beside it, for everybody who looks for one, without its stale handling, under which two waiters
  * can both end up as holders. The lock file is made after the owner file and removed before it, so that there is never
  * one that belongs to nobody. The lock of a dead owner is removed by whoever creates the claim named after that owner's
- * token, and by nobody else.
+ * token, and by nobody else. Whether an owner is dead is told by its sign of life: a socket that listens as long as the
+ * owner's thread runs, which is there before the owner file. It tells across containers and host names.
  *
  * @throws RunnerError `lock_timeout` naming the holder, `aborted`
  */
 export async function acquireLock(file: string, options: LockOptions): Promise<Lock> {
+  await makeFolder(path.dirname(file), 'none');
+  for (;;) {
+    const { owner, life } = await livingOwner(file, options.operation);
+    try {
+      const lock = await acquire(file, owner, life, options);
+      if (lock) return lock;
+      await life?.close();
+    } catch (error) {
+      await life?.close();
+      throw error;
+    }
+  }
+}
+
+/** Undefined when somebody removed the sign of life while this one waited: an owner without it would be taken for dead. */
+async function acquire(
+  file: string,
+  owner: LockOwner,
+  life: Life | undefined,
+  options: LockOptions,
+): Promise<Lock | undefined> {
   const { signal, timeoutMs = DEFAULT_TIMEOUT_MS, refreshMs = REFRESH_MS, silenceMs = SILENCE_MS } = options;
   const deadline = performance.now() + timeoutMs;
   const ownerFile = `${file}.owner`;
-  const owner = await newOwner(options.operation);
-  const takeover = {
+  const takeover: Takeover = {
     ...{ file, ownerFile, self: owner, silenceMs, watch: new SilenceWatch() },
     removeGate: () => removeGate(file),
   };
-  await makeFolder(path.dirname(file), 'none');
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
     throwIfAborted(signal, options.operation);
+    if (pause > FIRST_PAUSE_MS && life && !(await life.refresh())) return undefined;
     if (await createOwnerFile(ownerFile, owner)) {
-      const lock = held(file, ownerFile, owner, refreshMs);
+      const lock = held(file, ownerFile, { owner, life }, refreshMs);
       try {
+        // From here on nobody but this owner removes it: whoever saw it missing has taken the lock, or will.
+        if (life && !(await life.refresh())) {
+          await lock.release();
+          return undefined;
+        }
         await createGate(file);
       } catch (error) {
         await lock.release();
         throw error;
       }
-      await sweepClaims(file, owner);
+      await sweepLeftovers(file, owner);
       return lock;
     }
     if (await removeIfDead(takeover)) {
@@ -129,7 +156,12 @@ async function removeGate(file: string): Promise<void> {
   await rm(file, { force: true }).catch(() => undefined);
 }
 
-function held(file: string, ownerFile: string, owner: LockOwner, refreshMs: number): Lock {
+function held(
+  file: string,
+  ownerFile: string,
+  { owner, life }: { owner: LockOwner; life: Life | undefined },
+  refreshMs: number,
+): Lock {
   const refresh = setInterval(() => {
     refreshOwnerFile(ownerFile).catch(() => undefined); // its loss is noticed at release
   }, refreshMs);
@@ -138,10 +170,14 @@ function held(file: string, ownerFile: string, owner: LockOwner, refreshMs: numb
   const release = () =>
     (released ??= (async () => {
       clearInterval(refresh);
-      if ((await readOwner(ownerFile))?.token !== owner.token) return;
-      await removeGate(file);
-      // Once more after a passing error: a lock that stays would stand in everybody's way until this process ends.
-      await unlink(ownerFile).catch(() => rm(ownerFile, { force: true }));
+      try {
+        if ((await readOwner(ownerFile))?.token !== owner.token) return;
+        await removeGate(file);
+        // Once more after a passing error. What stays all the same belongs to nobody, since the sign of life goes.
+        await unlink(ownerFile).catch(() => rm(ownerFile, { force: true }));
+      } finally {
+        await life?.close(); // after the owner file: without it the owner is dead
+      }
     })());
   const assertHeld = async () => {
     const now = await readOwner(ownerFile);

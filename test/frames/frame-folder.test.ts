@@ -2,10 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { Worker } from 'node:worker_threads';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { defaultFrameRoot, makeFrameFolder, sweepFrameFolders } from '../../src/frames/frame-folder.js';
 import { FramePool } from '../../src/frames/frame-pool.js';
-import { startScript } from '../support/child-script.js';
+import { bundledScript } from '../support/bundled-script.js';
+import { canBox, startScript } from '../support/child-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 test('frames go to shared memory where there is some to write to, else to the temp dir', async () => {
@@ -31,7 +33,7 @@ test('a host that is killed leaves its frames, and the next one that starts swee
 
 test('the folder of a host that lives is not swept, nor one that another host is about to say is its own', async () => {
   const directory = await temporaryFolder();
-  const own = await makeFrameFolder(directory);
+  const { path: own } = await makeFrameFolder(directory);
   const starting = path.join(directory, 'procvision-frames-7-starting');
   await mkdir(starting);
   expect(await sweepFrameFolders(directory)).toEqual([]);
@@ -41,12 +43,44 @@ test('the folder of a host that lives is not swept, nor one that another host is
   expect(await readdir(directory)).toEqual([path.basename(own)]);
 });
 
+test.skipIf(!canBox())(
+  'the folder of a host in another container is swept once that is killed, and not before',
+  async () => {
+    const directory = await temporaryFolder();
+    const host = await startScript('frame-host.ts', ['stay', directory], undefined, { inBox: true });
+    await vi.waitFor(async () => {
+      const [left = ''] = await readdir(directory);
+      expect(await readdir(path.join(directory, left))).toContain('f1.npy');
+    }, 20_000);
+    expect(await sweepFrameFolders(directory)).toEqual([]);
+    host.process.kill('SIGKILL');
+    await host.end;
+    expect(await sweepFrameFolders(directory)).toHaveLength(1);
+    expect(await readdir(directory)).toEqual([]);
+  },
+);
+
+test('the folder of a host in a thread that was ended is swept, though its process lives', async () => {
+  const directory = await temporaryFolder();
+  const thread = new Worker(await bundledScript('frame-host.ts'), {
+    argv: ['stay', directory],
+    stdout: true,
+  });
+  await vi.waitFor(async () => {
+    const [left = ''] = await readdir(directory);
+    expect(await readdir(path.join(directory, left))).toContain('f1.npy');
+  }, 20_000);
+  expect(await sweepFrameFolders(directory)).toEqual([]);
+  await thread.terminate();
+  expect(await sweepFrameFolders(directory)).toHaveLength(1);
+});
+
 test('the folder of a process whose pid another one has now is swept', async () => {
   const directory = await temporaryFolder();
-  const other = await makeFrameFolder(directory);
+  const { path: other } = await makeFrameFolder(directory);
   const file = path.join(other, 'owner.json');
   const owner = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
-  await writeFile(file, JSON.stringify({ ...owner, startTime: '1' }));
+  await writeFile(file, JSON.stringify({ ...owner, startTime: '1', life: undefined }));
   expect(await sweepFrameFolders(directory)).toEqual([other]);
 });
 
@@ -55,7 +89,8 @@ test.runIf(process.platform === 'linux')(
   async () => {
     const directory = await temporaryFolder();
     const precious = await temporaryFolder();
-    const dead = await makeFrameFolder(precious);
+    const { path: dead, life } = await makeFrameFolder(precious);
+    await life?.close();
     const owner = path.join(dead, 'owner.json');
     await writeFile(owner, JSON.stringify({ ...JSON.parse(await readFile(owner, 'utf8')), startTime: '1' }));
     await symlink(dead, path.join(directory, 'procvision-frames-1-link'));

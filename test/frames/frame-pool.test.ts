@@ -82,7 +82,7 @@ describe.each([
       sent.done();
     }
     expect(inodes.size).toBe(1);
-    expect((await readdir(path.dirname(file))).sort()).toEqual(['f1.npy', 'owner.json']);
+    expect((await readdir(path.dirname(file))).sort()).toEqual(['f1.npy', 'life', 'owner.json']);
     expect((await readFile(file)).subarray(128)).toEqual(Buffer.alloc(18, 99));
   });
 

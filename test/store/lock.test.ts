@@ -1,13 +1,20 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { lutimes, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
-import { ownIdentity } from '../../src/process/identity.js';
+import { Worker } from 'node:worker_threads';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { livenessOf, ownIdentity } from '../../src/process/identity.js';
 import { acquireLock, lockHolder } from '../../src/store/lock.js';
 import { createOwnerFile, fingerprint, newOwner, readOwner } from '../../src/store/lock-owner.js';
-import { startScript } from '../support/child-script.js';
+import { bundledScript } from '../support/bundled-script.js';
+import { canBox, startScript } from '../support/child-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const lockPath = async () => path.join(await temporaryFolder(), 'x.lock');
+
+/** Names of what is there, without the token in that of a sign of life. */
+const filesOf = async (file: string) =>
+  (await readdir(path.dirname(file))).map((name) => name.replace(/\.life-[0-9a-f]{16}$/, '.life'));
 
 /** Puts there what a holder that cannot be seen from here, or is dead, has left. */
 async function leave(file: string, change: object): Promise<void> {
@@ -20,7 +27,7 @@ test('while a lock is held its owner can be read, and lockfile’s own file is t
   const file = await lockPath();
   await using _lock = await acquireLock(file, { operation: 'install x 1' });
   expect(await lockHolder(file)).toMatchObject({ ...(await ownIdentity()), operation: 'install x 1' });
-  expect(await readdir(path.dirname(file))).toEqual(['x.lock', 'x.lock.owner']);
+  expect(await filesOf(file)).toEqual(['x.lock', 'x.lock.life', 'x.lock.owner']);
 });
 
 test('release is safe to call twice and leaves nothing', async () => {
@@ -40,6 +47,88 @@ test('the lock of a process that was killed is taken at once', async () => {
   expect(await lockHolder(file)).toMatchObject({ pid: run.process.pid });
   await using lock = await acquireLock(file, { operation: 'next', timeoutMs: 0 });
   expect(await lockHolder(file)).toMatchObject({ token: lock.owner.token });
+});
+
+test.skipIf(!canBox())(
+  'the lock of a holder in another container is kept while that is stopped, and taken at once when it is killed',
+  async () => {
+    const file = await lockPath();
+    const run = await startScript('signal-host.ts', ['none', file], undefined, { inBox: true });
+    await vi.waitFor(() => {
+      expect(run.output()).toContain('ready');
+    }, 20_000);
+    const holder = await lockHolder(file);
+    expect(holder).toMatchObject({ host: 'box', pid: 1 });
+    expect(holder?.pidNamespace).not.toBe((await ownIdentity()).pidNamespace);
+    const [stopped = 0] = holdersOf(file);
+    process.kill(stopped, 'SIGSTOP');
+    await lutimes(`${file}.owner`, 1, 1);
+    const waiting = { operation: 'next', timeoutMs: 300, silenceMs: 40 };
+    await expect(acquireLock(file, waiting)).rejects.toMatchObject({ code: 'lock_timeout' });
+    process.kill(stopped, 'SIGKILL');
+    await run.end;
+    await using lock = await acquireLock(file, { operation: 'next', timeoutMs: 0 });
+    expect(await lockHolder(file)).toMatchObject({ token: lock.owner.token });
+    expect(await filesOf(file)).toEqual(['x.lock', 'x.lock.life', 'x.lock.owner']);
+  },
+);
+
+test('the lock of a thread that was ended is taken at once, though its process lives', async () => {
+  const file = await lockPath();
+  const thread = new Worker(await bundledScript('signal-host.ts'), { argv: ['none', file], stdout: true });
+  let said = '';
+  thread.stdout.on('data', (text: Buffer) => (said += text.toString()));
+  await vi.waitFor(() => {
+    expect(said).toContain('ready');
+  }, 20_000);
+  await expect(acquireLock(file, { operation: 'next', timeoutMs: 0 })).rejects.toMatchObject({
+    code: 'lock_timeout',
+  });
+  await thread.terminate();
+  await using lock = await acquireLock(file, { operation: 'next', timeoutMs: 0 });
+  expect(lock.owner.pid).toBe(process.pid);
+});
+
+test.each([
+  ['in a folder whose path', 'x'.repeat(120), 'x.lock'],
+  ['whose name', 'x', `${'x'.repeat(195)}.lock`],
+  ['with a folder and a name that each', 'x'.repeat(120), `${'0'.repeat(64)}.lock`],
+])('a lock %s is too long for a socket shows its holder’s life as well', async (_, folder, name) => {
+  const file = path.join(await temporaryFolder(), folder, name);
+  await using lock = await acquireLock(file, { operation: 'a' });
+  expect(await livenessOf(lock.owner, path.dirname(file))).toBe('alive');
+  await lock.release();
+  expect(await livenessOf(lock.owner, path.dirname(file))).toBe('dead');
+});
+
+test('a waiter whose sign of life was removed shows it anew before it can become the owner', async () => {
+  const file = await lockPath();
+  const first = await acquireLock(file, { operation: 'a' });
+  const next = acquireLock(file, { operation: 'b' });
+  const others = async () =>
+    (await readdir(path.dirname(file))).filter(
+      (name) => name.includes('.life-') && name !== first.owner.life?.name,
+    );
+  await vi.waitFor(async () => {
+    expect(await others()).toHaveLength(1);
+  });
+  for (const name of await others()) await rm(path.join(path.dirname(file), name));
+  await vi.waitFor(async () => {
+    expect(await others()).toHaveLength(1);
+  });
+  await first.release();
+  await using lock = await next;
+  expect(await livenessOf(lock.owner, path.dirname(file))).toBe('alive');
+});
+
+test('a sign of life seen by another mount says nothing: the folder’s device tells', async () => {
+  const file = await lockPath();
+  await using lock = await acquireLock(file, { operation: 'a' });
+  const life = { name: 'gone', device: 'another' };
+  expect(await livenessOf({ ...lock.owner, life }, path.dirname(file))).toBe('alive'); // by its pid
+  expect(await livenessOf({ ...lock.owner, life, host: 'x', pidNamespace: 'x' }, path.dirname(file))).toBe(
+    'unknown',
+  );
 });
 
 test('of many that wait for the lock of a dead process each gets it, one after the other', async () => {
@@ -67,7 +156,7 @@ test('a claim whose claimer was killed in the middle of taking over does not sta
     `${file}.claim-dead`,
   );
   await using _lock = await acquireLock(file, { operation: 'next', timeoutMs: 2_000 });
-  expect(await readdir(path.dirname(file))).toEqual(['x.lock', 'x.lock.owner']);
+  expect(await filesOf(file)).toEqual(['x.lock', 'x.lock.life', 'x.lock.owner']);
 });
 
 test('a holder on another host keeps its lock: lock_timeout names it', async () => {
@@ -117,7 +206,7 @@ test('a claim left by another host does not stand in the way for ever', async ()
     code: 'lock_timeout',
   });
   await using _lock = await acquireLock(file, { operation: 'next', timeoutMs: 30_000, silenceMs: 100 });
-  expect(await readdir(path.dirname(file))).toEqual(['x.lock', 'x.lock.owner']);
+  expect(await filesOf(file)).toEqual(['x.lock', 'x.lock.life', 'x.lock.owner']);
 });
 
 test('a living holder of this host keeps its lock, however long ago it was refreshed', async () => {
@@ -156,3 +245,20 @@ test('where links cannot be made the owner is a file, created by one only and re
   expect(made.filter(Boolean)).toHaveLength(1);
   expect(await readOwner(file)).toEqual(owner);
 });
+
+/** Processes of this machine, by our count, that were started for this lock file. */
+function holdersOf(file: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      const command = (() => {
+        try {
+          return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+        } catch {
+          return [];
+        }
+      })();
+      return command[0] === process.execPath && command.includes(file);
+    })
+    .map(Number);
+}

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { bundledScript } from './bundled-script.js';
 
 /** A script of this folder, run in a process of its own. */
@@ -9,13 +9,26 @@ export interface ScriptRun {
   end: Promise<{ exitCode: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }>;
 }
 
-/** Starts `test/support/<file>` with arguments; `onLine` gets each line it prints. */
+/** A container as far as processes go: a PID namespace, with its own /proc, and a host name, which end with the command. */
+const BOX = ['unshare', '-r', '--pid', '--fork', '--kill-child', '--mount-proc', '--uts'];
+
+/** Whether this system makes such containers. */
+export const canBox = (): boolean =>
+  spawnSync(BOX[0] ?? '', [...BOX.slice(1), 'hostname', 'box']).status === 0;
+
+/**
+ * Starts `test/support/<file>` with arguments; `onLine` gets each line it prints. In a box it sees neither our pids nor
+ * our host name.
+ */
 export async function startScript(
   file: string,
   args: string[],
   onLine?: (line: string) => void,
+  options: { inBox?: boolean } = {},
 ): Promise<ScriptRun> {
-  const child = spawn(process.execPath, [await bundledScript(file), ...args], {
+  const box = options.inBox ? [...BOX, 'sh', '-c', 'hostname box && exec "$0" "$@"'] : [];
+  const [command = '', ...given] = [...box, process.execPath, await bundledScript(file), ...args];
+  const child = spawn(command, given, {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

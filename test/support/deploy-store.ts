@@ -62,9 +62,11 @@ async function contentOf(root: string): Promise<Record<string, string>> {
       ? 'folder'
       : entry.isSymbolicLink()
         ? `-> ${await readlink(full)}`
-        : entry.name === '.reserve'
-          ? 'random bytes'
-          : (await readFile(full)).toString('latin1');
+        : entry.isSocket()
+          ? 'a sign of life'
+          : entry.name === '.reserve'
+            ? 'random bytes'
+            : (await readFile(full)).toString('latin1');
   }
   return content;
 }

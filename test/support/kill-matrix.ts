@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, lstat, mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { expect } from 'vitest';
@@ -156,7 +156,10 @@ function byPid<T extends { pid: string }>(mappings: T[]): T[] {
 async function copyOf(template: string, base: string, name: string): Promise<string> {
   const root = path.join(base, name);
   // A lock's owner file is a link whose target is no path: left as it is.
-  await cp(template, root, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+  await cp(template, root, {
+    ...{ recursive: true, preserveTimestamps: true, verbatimSymlinks: true },
+    filter: async (file) => !(await lstat(file)).isSocket(), // nor does any other copy of a store show its hosts' life
+  });
   return root;
 }
 

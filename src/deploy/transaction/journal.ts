@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { livenessOf, ownIdentity, type ProcessIdentity } from '../../process/identity.js';
+import { showLife, type Life } from '../../process/life.js';
 import { readJson, writeJsonAtomic, type Durability } from '../../store/atomic-file.js';
 import { isSafeFolderName } from '../../store/file-names.js';
 import { isMissing } from '../../store/errno.js';
@@ -42,12 +43,20 @@ export async function ownerLiveness(folder: string): Promise<'alive' | 'dead' | 
   const own = await ownIdentity();
   const [, pid, startTime = '', around] =
     /^(\d+)\.(\d+)\.([0-9a-f]{8})\.[0-9a-f]{8}$/.exec(path.basename(folder)) ?? [];
+  const holder = (await readJournal(folder))?.holder;
   if (pid !== undefined && around === surroundings(own)) {
+    // A host that recovers it gives the folder its own name, and leaves the journal as it is.
+    const isClaimed = holder?.pid !== Number(pid);
+    if (holder?.life && !isClaimed) return livenessOf(holder, folder);
     return livenessOf({ ...own, pid: Number(pid), startTime: startTime === '0' ? '' : startTime });
   }
   // Another host, another container, or this host before it was booted: the full identity tells.
-  const record = await readJournal(folder);
-  return record?.holder ? livenessOf(record.holder) : 'unknown';
+  return holder ? livenessOf(holder, folder) : 'unknown';
+}
+
+/** Shows in a transaction's folder that its process, and the thread in it, lives. */
+export function showTransactionLife(folder: string): Promise<Life | undefined> {
+  return showLife(folder, 'life');
 }
 
 /** The journal of a transaction; undefined when none was written or it is damaged. */
@@ -88,12 +97,13 @@ export async function writeJournal(
 /** A record for a new operation of this process. */
 export async function newRecord(
   about: Omit<JournalRecord, 'format' | 'id' | 'holder' | 'started_at'>,
+  life?: Life,
 ): Promise<JournalRecord> {
   return {
     format: 1,
     id: randomUUID(),
     ...about,
-    holder: await ownIdentity(),
+    holder: { ...(await ownIdentity()), life: life?.mark },
     started_at: new Date().toISOString(),
   };
 }

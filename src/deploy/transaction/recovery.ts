@@ -84,15 +84,17 @@ async function recoverFolder(
   const { name, version } = record ?? {};
   const operation: InterruptedOperation = record?.operation ?? 'unknown';
   const about = { id: record?.id ?? path.basename(folder), operation, name, version };
-  if (liveness === 'alive' || (liveness === 'unknown' && !(await isSilent(folder)))) return about;
+  if (liveness === 'alive') return about;
   if (record?.operation === undefined || name === undefined || version === undefined) {
+    if (liveness === 'unknown' && !(await isSilent(folder))) return about;
     const claimed = await claim(registry, folder);
     if (claimed === undefined) return undefined;
     await new Transaction(registry, claimed, record ?? (await unknownRecord()), durability).discard();
     return { ...about, outcome: 'undone' };
   }
   await using lock = await tryLockVersion(registry.layout, name, version, { operation: 'recover' });
-  if (!lock) return about; // whoever holds it recovers this version itself
+  // Whoever holds it recovers this version itself; and one that cannot be seen from here holds it as long as it works.
+  if (!lock) return about;
   const claimed = await claim(registry, folder);
   if (claimed === undefined) return undefined;
   const outcome = await new Transaction(registry, claimed, record, durability).settle();

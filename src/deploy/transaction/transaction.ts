@@ -4,7 +4,14 @@ import { makeFolder, renameOver, syncFolder, type Durability } from '../../store
 import type { StoreLayout } from '../../store/layout.js';
 import { isMissing } from '../../store/errno.js';
 import { removeIfEmpty, removeTree } from '../../store/remove-tree.js';
-import { newRecord, transactionFolderName, writeJournal, type JournalRecord } from './journal.js';
+import type { Life } from '../../process/life.js';
+import {
+  newRecord,
+  showTransactionLife,
+  transactionFolderName,
+  writeJournal,
+  type JournalRecord,
+} from './journal.js';
 import { readMarker } from '../seal/seal.js';
 import { exists } from '../seal/tree.js';
 
@@ -20,8 +27,16 @@ export class Transaction {
   readonly folder: string;
   readonly #registry: Registry;
   readonly #durability: Durability;
+  readonly #life: Life | undefined;
 
-  constructor(registry: Registry, folder: string, record: JournalRecord, durability: Durability) {
+  constructor(
+    registry: Registry,
+    folder: string,
+    record: JournalRecord,
+    durability: Durability,
+    life?: Life,
+  ) {
+    this.#life = life;
     this.#registry = registry;
     this.folder = folder;
     this.record = record;
@@ -38,7 +53,8 @@ export class Transaction {
     const folder = path.join(staging, await transactionFolderName());
     // Another operation that ends removes an empty .staging/ between the two steps of one recursive mkdir.
     await retryWhileMissing(() => makeFolder(folder, durability));
-    const transaction = new Transaction(registry, folder, await newRecord(about), durability);
+    const life = await showTransactionLife(folder);
+    const transaction = new Transaction(registry, folder, await newRecord(about, life), durability, life);
     try {
       await writeJournal(folder, transaction.record, durability);
     } catch (error) {
@@ -109,7 +125,12 @@ export class Transaction {
 
   /** Removes the folder, journal last, and what is empty without it. */
   async discard(): Promise<void> {
-    for (const name of ['upload.zip', 'tree', 'new', 'old']) await removeTree(path.join(this.folder, name));
+    try {
+      for (const name of ['upload.zip', 'tree', 'new', 'old']) await removeTree(path.join(this.folder, name));
+    } finally {
+      // Whoever recovers what could not be removed must not take this process for busy with it.
+      await this.#life?.close();
+    }
     await removeTree(this.folder);
     await removeIfEmpty(this.#layout.staging);
   }

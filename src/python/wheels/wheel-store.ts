@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
 import type { ArchiveLimits } from '../../package/types.js';
 import { livenessOf, ownIdentity, type ProcessIdentity } from '../../process/identity.js';
+import { showLife } from '../../process/life.js';
 import {
   makeFolder,
   readJson,
@@ -141,7 +142,7 @@ export class WheelStore {
       const made = owner ? undefined : await lstat(folder).catch(() => undefined);
       // Without an owner yet, it may be a moment old.
       const isAbandoned = owner
-        ? (await livenessOf(owner)) === 'dead'
+        ? (await livenessOf(owner, folder)) === 'dead'
         : made && Date.now() - made.mtimeMs > OWNERLESS_MS;
       if (isAbandoned) await rm(folder, { recursive: true, force: true, maxRetries: 3 });
     }
@@ -163,7 +164,8 @@ export class WheelStore {
   }
 
   async #build(folder: string, wheel: WantedWheel, options: EnsureOptions): Promise<WheelEntry> {
-    const work = await this.#workFolder();
+    await using folderOfWork = await this.#workFolder();
+    const work = folderOfWork.path;
     try {
       const content = path.join(work, 'content');
       const { durability } = this;
@@ -193,18 +195,22 @@ export class WheelStore {
   /** Moved aside first, so that nobody meets half an entry. */
   async #discard(folder: string): Promise<void> {
     if (!(await lstat(folder).catch(() => undefined))) return;
-    const work = await this.#workFolder();
+    await using folderOfWork = await this.#workFolder();
+    const work = folderOfWork.path;
     await rename(folder, path.join(work, 'old')).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     });
     await rm(work, { recursive: true, force: true, maxRetries: 3 });
   }
 
-  async #workFolder(): Promise<string> {
+  /** A folder to work in, with a sign that this process lives; removed by its user. */
+  async #workFolder(): Promise<AsyncDisposable & { path: string }> {
     const work = path.join(this.root, 'building', randomUUID());
     await mkdir(work, { recursive: true });
-    await writeJsonAtomic(path.join(work, 'owner.json'), await ownIdentity(), 'none');
-    return work;
+    const life = await showLife(work, 'life');
+    const owner = { ...(await ownIdentity()), life: life?.mark };
+    await writeJsonAtomic(path.join(work, 'owner.json'), owner, 'none');
+    return { path: work, [Symbol.asyncDispose]: async () => life?.close() };
   }
 
   async #entries(): Promise<string[]> {

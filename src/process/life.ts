@@ -1,0 +1,142 @@
+import { lstat, lutimes, open, rename, rm } from 'node:fs/promises';
+import type { Server } from 'node:net';
+import path from 'node:path';
+import type { Liveness } from './identity.js';
+
+/** Where the sign of life of an owner is found, as the record of that owner tells it. */
+export interface LifeMark {
+  /** Name of a socket beside the record; on Windows the path of a named pipe. */
+  name: string;
+  /** Device of the folder it lies in: the same folder by another mount is another device, and sockets do not reach across. */
+  device: string;
+}
+
+/** A sign of life that is shown until it is closed, or until its process or its thread ends. */
+export interface Life extends AsyncDisposable {
+  readonly mark: LifeMark;
+  /** Whether it can still be found; if so it is as if made now. Somebody may have removed its file. */
+  refresh(): Promise<boolean>;
+  /** Takes it away; twice is once. */
+  close(): Promise<void>;
+}
+
+/** Longest path of a socket: 108 bytes with the NUL on Linux, 104 on macOS (unix(7)). */
+const LONGEST_PATH_BYTES = 103;
+
+/** Longest name of a sign of life: with the way to its folder it must be the path of a socket. */
+export const LONGEST_LIFE_NAME = 84;
+
+/**
+ * Shows that this process lives, by a socket that listens in `folder` under `name`. The kernel closes it with the
+ * process, or with the thread, that listens, and answers for a process that is stopped or busy. Who connects needs to see
+ * neither the pid nor the host name: other PID namespaces and containers on the same kernel get the same answer. A file
+ * lock of the kernel would do too, but Node has none.
+ *
+ * @param name - at most {@link LONGEST_LIFE_NAME} bytes
+ * @returns undefined where the file system has no sockets; whoever looks goes by the process then
+ * @throws the error of the system when the folder is missing
+ */
+export async function showLife(folder: string, name: string): Promise<Life | undefined> {
+  const { device } = await deviceOf(folder);
+  if (process.platform === 'win32') return listenOn(`\\\\.\\pipe\\procvision-${crypto.randomUUID()}`);
+  const file = path.join(folder, name);
+  // Renamed when it listens: under its name nobody ever meets one that is bound and does not listen yet.
+  const temporary = `.${crypto.randomUUID().slice(0, 8)}.new`;
+  const server = await at(folder, temporary, listen).catch(() => undefined);
+  if (!server) return undefined;
+  try {
+    await rename(path.join(folder, temporary), file);
+  } catch (error) {
+    await closeServer(server);
+    await rm(path.join(folder, temporary), { force: true });
+    throw error;
+  }
+  return lifeOf(server, { name, device }, file);
+
+  async function listenOn(pipe: string): Promise<Life | undefined> {
+    const piped = await listen(pipe).catch(() => undefined);
+    return piped && lifeOf(piped, { name: pipe, device });
+  }
+}
+
+/**
+ * Whether the owner of a sign of life lives. `unknown` when it cannot be told from here: the folder is seen by another
+ * mount, or may not be looked into. The caller knows that the owner ran on this very kernel.
+ */
+export async function lifeAt(folder: string, { name, device }: LifeMark): Promise<Liveness> {
+  try {
+    if ((await deviceOf(folder)).device !== device) return 'unknown';
+    return process.platform === 'win32' ? await answer(name) : await at(folder, name, answer);
+  } catch {
+    return 'unknown';
+  }
+}
+
+function lifeOf(server: Server, mark: LifeMark, file?: string): Life {
+  let closed: Promise<void> | undefined;
+  const close = () =>
+    (closed ??= (async () => {
+      await closeServer(server);
+      if (file !== undefined) await rm(file, { force: true }).catch(() => undefined);
+    })());
+  const refresh = async () => {
+    if (closed || file === undefined) return closed === undefined;
+    const now = new Date();
+    return lutimes(file, now, now).then(
+      () => true,
+      () => false,
+    );
+  };
+  return { mark, refresh, close, [Symbol.asyncDispose]: close };
+}
+
+async function deviceOf(folder: string): Promise<{ device: string }> {
+  return { device: String((await lstat(folder)).dev) };
+}
+
+async function listen(address: string): Promise<Server> {
+  const { createServer } = await import('node:net'); // not a matter of the library's start
+  const server = createServer((caller) => caller.destroy());
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    // Exclusive: in a worker of node:cluster the primary would listen in its place.
+    server.listen({ path: address, exclusive: true, readableAll: true, writableAll: true }, resolve);
+  });
+  server.on('error', () => undefined);
+  return server.unref();
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => void server.close(() => resolve()));
+}
+
+/** Nobody listens (ECONNREFUSED) or the file went with its thread (ENOENT): dead. A full queue (EAGAIN) is one that lives. */
+async function answer(address: string): Promise<Liveness> {
+  const { connect } = await import('node:net');
+  return new Promise((resolve) => {
+    const caller = connect(address);
+    caller.once('connect', () => {
+      caller.destroy();
+      resolve('alive');
+    });
+    caller.once('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code === 'ECONNREFUSED' || code === 'ENOENT') resolve('dead');
+      else resolve(code === 'EAGAIN' || code === 'EBUSY' ? 'alive' : 'unknown');
+    });
+  });
+}
+
+/** Works on a socket whose path may be too long for the system: by the open folder then, where it has such paths (Linux). */
+async function at<T>(folder: string, name: string, work: (address: string) => Promise<T>): Promise<T> {
+  const address = path.join(folder, name);
+  if (Buffer.byteLength(address) <= LONGEST_PATH_BYTES) return work(address);
+  const handle = await open(folder, 'r');
+  try {
+    const short = `/proc/self/fd/${handle.fd}/${name}`;
+    // A longer one would be cut, silently (libuv before 1.46).
+    if (Buffer.byteLength(short) > LONGEST_PATH_BYTES) throw new Error(`${name} is too long for a socket`);
+    return await work(short);
+  } finally {
+    await handle.close();
+  }
+}
