@@ -16,6 +16,7 @@ export type { OperationOptions } from './abort.js';
 export { SafeEmitter, type CommonEvents, type EventListenerOf, type EventName } from './emitter.js';
 export type { WorkerBounds } from './process/containment.js';
 export type { ProcessIdentity } from './process/identity.js';
+export type { LifeMark } from './process/life.js';
 export type { Durability } from './store/atomic-file.js';
 export { StoreLayout } from './store/layout.js';
 export { openArchive, DEFAULT_ARCHIVE_LIMITS } from './package/archive.js';

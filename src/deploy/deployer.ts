@@ -14,9 +14,9 @@ import { PackageValidator } from '../validation/package-validator.js';
 import { BackgroundCompiler } from './install/compile.js';
 import type { DeployContext, DeployEngine } from './engine.js';
 import { asRunnerError, isPackageFault } from './failure.js';
+import { stepsGivenWith } from './given-steps.js';
 import { OperationRunner, type OperationTools } from './operation.js';
 import { doors, type DeployerOptions, type WatchOptions } from './options.js';
-import type { PackageSteps } from './package-steps.js';
 import { resolvePermissions } from './seal/permissions.js';
 import { resolveRetention, type ResolvedRetention } from './prune/retention.js';
 import type {
@@ -39,11 +39,6 @@ import { PollingLoop } from './discovery/watch.js';
 
 export type { DeployerOptions, WatchOptions } from './options.js';
 
-/** What tests of the store alone give in place of `venvs` and `validator`. Not part of the public face. */
-export interface DeployerWithSteps extends DeployerOptions {
-  steps?: PackageSteps;
-}
-
 /**
  * Takes packages into a store and out of it. An operation that is cut off at any point, by an error, an abort, a
  * SIGKILL or a power cut, leaves the state before it or the state after it; {@link Deployer.recover} puts the rest away,
@@ -64,9 +59,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   /** @throws RunnerError `invalid_params` without a registry, or for a retention, permissions or limits that cannot be */
   constructor(options: DeployerOptions) {
     super();
-    const { steps, ...given } =
-      (options as DeployerWithSteps | undefined | null) ?? ({} as DeployerWithSteps);
-    doors.deployer.check(given);
+    doors.deployer.check(options);
     const { registry, lockTimeoutMs = 30_000, uploadIdleMs = 60_000 } = options;
     this.uploadIdleMs = uploadIdleMs;
     this.#registry = registry;
@@ -79,7 +72,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     const context: DeployContext = {
       ...{ registry, venvs, validator: options.validator ?? new PackageValidator({ venvs }) },
       limits: options.limits,
-      ...{ steps, settleMs: options.settleMs ?? 2_000 },
+      ...{ steps: stepsGivenWith(options), settleMs: options.settleMs ?? 2_000 },
       ...{ retention: this.#retention, permissions: resolvePermissions(options.permissions) },
       common: {
         ...{ lockTimeoutMs, uploadIdleMs, durability },

@@ -1,7 +1,7 @@
 import { access, readdir, readFile, readlink } from 'node:fs/promises';
 import os from 'node:os';
 import { nodeCrypto } from '../node-crypto.js';
-import { lifeAt, type LifeMark } from './life.js';
+import { lifeAt, type LifeMark, type Liveness } from './life.js';
 
 /** Who a process is, beyond its pid, which the system gives out again. */
 export interface ProcessIdentity {
@@ -20,12 +20,6 @@ export interface ProcessIdentity {
   /** Where it shows that it lives, beside the record that this is part of; absent where the file system cannot. */
   life?: LifeMark;
 }
-
-/**
- * State of a process: `unknown` when it lives where this process cannot see, or when the system does not tell the
- * process from another one that was given its pid. Whoever must know then goes by signs of life, such as a refreshed file.
- */
-export type Liveness = 'alive' | 'dead' | 'unknown';
 
 let own: Promise<ProcessIdentity> | undefined;
 

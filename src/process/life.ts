@@ -1,7 +1,12 @@
 import { lstat, lutimes, open, rename, rm } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import path from 'node:path';
-import type { Liveness } from './identity.js';
+
+/**
+ * State of a process: `unknown` when it lives where this process cannot see, or when the system does not tell the
+ * process from another one that was given its pid. Whoever must know then goes by signs of life, such as a refreshed file.
+ */
+export type Liveness = 'alive' | 'dead' | 'unknown';
 
 /** Where the sign of life of an owner is found, as the record of that owner tells it. */
 export interface LifeMark {

@@ -34,11 +34,6 @@ export interface RegistryEntry {
   size_bytes?: number;
   /** Who deployed it. */
   operator?: string;
-  /**
-   * Program and arguments that are its worker, in place of the interpreter of its environment with the SDK's adapter.
-   * No install writes it; the test kit does, for workers without Python.
-   */
-  worker_command?: string[];
   /** Further fields, as they came. */
   [key: string]: unknown;
 }

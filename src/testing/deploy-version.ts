@@ -54,8 +54,8 @@ export async function deployVersion(registry: Registry, o: VersionSource = {}): 
     created_at: new Date().toISOString(),
     entry_point: entryPoint,
     generation,
-    ...(worker && { worker_command: await worker.command() }),
   };
+  if (worker) await worker.standIn(root);
   await registry.register(entry);
   return entry;
 }

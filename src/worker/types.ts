@@ -67,13 +67,6 @@ export interface WorkerSpec {
   frameDirectory: string;
   /** Which adapter runs the algorithm. @defaultValue 'sdk' */
   flavour?: WorkerFlavour;
-  /**
-   * Program and arguments to run in place of the interpreter with its adapter: something that speaks the worker protocol
-   * itself, such as the workers of the test kit. Working directory, environment and supervision are those of any worker;
-   * `resources` are for the program to heed, and it has to notice itself that its host is gone.
-   * @defaultValue the adapter of `flavour`, run by `python`
-   */
-  command?: readonly string[];
   /** Variables added to the allow-listed environment. */
   env?: NodeJS.ProcessEnv;
   /** Run the process as another user (POSIX, needs the right to). */

@@ -2,6 +2,7 @@ import { assetPath } from '../assets.js';
 import { REPORT_DESCRIPTOR } from '../process/containment.js';
 import { pythonEnvironment } from '../process/environment.js';
 import { launch } from '../process/launch.js';
+import { standInFor } from './stand-ins.js';
 import type { WorkerLimits, WorkerSpec } from './types.js';
 
 /** Marks every process that a worker starts: it is inherited through the environment. */
@@ -32,8 +33,8 @@ export interface WorkerCommand {
 /**
  * Command and environment of a worker process (deployment specification: `python -m procvision_algorithm_sdk.adapter
  * --entry module:Class`). A launcher runs that module with the pipes of the protocol out of the algorithm's reach, on POSIX
- * in bounds that are in force before anything of the package is in its reach, and stays outside as its keeper. A `command`
- * of the specification is run as it is.
+ * in bounds that are in force before anything of the package is in its reach, and stays outside as its keeper. A program of
+ * the test kit that stands in for it is run as it is.
  */
 export function workerCommand(spec: WorkerSpec, limits: WorkerLimits): WorkerCommand {
   const token = crypto.randomUUID();
@@ -50,8 +51,9 @@ export function workerCommand(spec: WorkerSpec, limits: WorkerLimits): WorkerCom
   });
   const { uid, gid } = spec;
   const common = { env, token, user: { uid, gid } };
-  if (spec.command) {
-    const [command = '', ...args] = spec.command;
+  const program = standInFor(spec.root);
+  if (program) {
+    const [command = '', ...args] = program;
     return { ...common, command, args, isKept: false };
   }
   const entry = ['--entry', spec.entryPoint];

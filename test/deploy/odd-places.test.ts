@@ -1,7 +1,8 @@
 import { mkdir, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { Deployer, type DeployerWithSteps } from '../../src/deploy/deployer.js';
+import { Deployer } from '../../src/deploy/deployer.js';
+import { withSteps } from '../../src/deploy/given-steps.js';
 import { Registry } from '../../src/registry/registry.js';
 import { deployStore } from '../support/deploy-store.js';
 import { NO_MOUNTS, readOnly } from '../support/mounts.js';
@@ -11,8 +12,7 @@ import { temporaryFolder } from '../support/temp-folder.js';
 /** A host on the store at a path of its own. */
 async function openAt(root: string) {
   const registry = await Registry.open(root, { durability: 'none', pollMs: 60_000 });
-  const options: DeployerWithSteps = { registry, steps: plainSteps };
-  const deployer = new Deployer(options);
+  const deployer = new Deployer(withSteps({ registry }, plainSteps));
   onTestFinished(async () => {
     await deployer.close();
     await registry.close();

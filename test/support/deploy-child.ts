@@ -5,7 +5,9 @@
 import { appendFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Deployer, type DeployerWithSteps } from '../../src/deploy/deployer.js';
+import { Deployer } from '../../src/deploy/deployer.js';
+import { withSteps } from '../../src/deploy/given-steps.js';
+import type { PackageSteps } from '../../src/deploy/package-steps.js';
 import { readMarker } from '../../src/deploy/seal/seal.js';
 import { RunnerError, type RunnerErrorCode } from '../../src/errors.js';
 import { Registry } from '../../src/registry/registry.js';
@@ -26,21 +28,19 @@ const say = (what: string, version: string) => {
 };
 
 await using registry = await Registry.open(root, { durability: 'none', pollMs: 20, lockTimeoutMs: 120_000 });
-const options: DeployerWithSteps = {
-  ...{ registry, retention: { keep: 2 }, lockTimeoutMs: 120_000 },
-  steps: {
-    ...plainSteps,
-    environment: (folder, inspection, o) => {
-      say('enter', inspection.version);
-      return plainSteps.environment(folder, inspection, o);
-    },
-    smoke: (_folder, _venv, { version }) => {
-      say('leave', version);
-      return Promise.resolve({});
-    },
+const steps: PackageSteps = {
+  ...plainSteps,
+  environment: (folder, inspection, o) => {
+    say('enter', inspection.version);
+    return plainSteps.environment(folder, inspection, o);
+  },
+  smoke: (_folder, _venv, { version }) => {
+    say('leave', version);
+    return Promise.resolve({});
   },
 };
-await using deployer = new Deployer(options);
+const options = { registry, retention: { keep: 2 }, lockTimeoutMs: 120_000 };
+await using deployer = new Deployer(withSteps(options, steps));
 registry.on('damaged', (damage) => wrong.push(`damaged: ${damage.problems.join()}`));
 
 const someVersion = () => `1.${below(4)}.0`;

@@ -1,11 +1,16 @@
 import { mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
-import { Deployer, type DeployerWithSteps } from '../../src/deploy/deployer.js';
+import { Deployer, type DeployerOptions } from '../../src/deploy/deployer.js';
+import { withSteps } from '../../src/deploy/given-steps.js';
+import type { PackageSteps } from '../../src/deploy/package-steps.js';
 import { Registry } from '../../src/registry/registry.js';
 import { buildPackage, type PackageSource } from '../../src/testing/index.js';
 import { plainSteps } from './plain-steps.js';
 import { temporaryFolder } from './temp-folder.js';
+
+/** Options of its deployer, and steps in place of {@link plainSteps}. */
+type StoreOptions = Partial<DeployerOptions> & { steps?: PackageSteps };
 
 /** A store with one host on it, and a folder beside it for packages; closed when the test ends. */
 export interface DeployStore {
@@ -16,22 +21,19 @@ export interface DeployStore {
   /** Makes a small package without an SDK beside the store, and gives its path. */
   zip: (source?: PackageSource) => Promise<string>;
   /** Another host on the same store. */
-  join: (options?: Partial<DeployerWithSteps>) => Promise<{ registry: Registry; deployer: Deployer }>;
+  join: (options?: StoreOptions) => Promise<{ registry: Registry; deployer: Deployer }>;
   /** Every file and folder of the store with its content, logs left out. */
   content: () => Promise<Record<string, string>>;
 }
 
 /** Opens a store for tests of the store itself, in `place`: packages are unpacked and sealed, no Python runs. */
-export async function deployStore(
-  options: Partial<DeployerWithSteps> = {},
-  place?: string,
-): Promise<DeployStore> {
+export async function deployStore(options: StoreOptions = {}, place?: string): Promise<DeployStore> {
   const folder = place ?? (await temporaryFolder());
   const root = path.join(folder, 'store');
   const join: DeployStore['join'] = async (more = {}) => {
     const registry = await Registry.open(root, { durability: 'none', pollMs: 60_000 });
-    const given: DeployerWithSteps = { registry, steps: plainSteps, ...options, ...more };
-    const deployer = new Deployer(given);
+    const { steps = plainSteps, ...given } = { ...options, ...more };
+    const deployer = new Deployer(withSteps({ registry, ...given }, steps));
     onTestFinished(async () => {
       await deployer.close();
       await registry.close();

@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Deployer, type DeployerWithSteps } from '../../src/deploy/deployer.js';
+import { Deployer, type DeployerOptions } from '../../src/deploy/deployer.js';
+import { withSteps } from '../../src/deploy/given-steps.js';
 import { RunnerError, type RunnerErrorCode } from '../../src/errors.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
 import { Registry, type RegistryOptions } from '../../src/registry/registry.js';
@@ -37,9 +38,9 @@ export async function openStore(
   python: 'plain' | 'real' = 'plain',
 ): Promise<{ registry: Registry; deployer: Deployer } & AsyncDisposable> {
   const registry = await Registry.open(storeFolder(root), OPTIONS);
-  const options: DeployerWithSteps = { registry, retention: { keep: 1 } };
+  const options: DeployerOptions = { registry, retention: { keep: 1 } };
   const { wheelStore } = registry.layout;
-  if (python === 'plain') options.steps = plainSteps;
+  if (python === 'plain') withSteps(options, plainSteps);
   else options.venvs = new VenvManager({ python: 'python3', installer: 'link', wheelStore });
   const deployer = new Deployer(options);
   return {

@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { FakeWorker, type FakeWorkerOptions } from '../../src/testing/index.js';
 import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
 import type { WorkerLimits } from '../../src/worker/types.js';
+import { temporaryFolder } from '../support/temp-folder.js';
 
 /** A fake and one worker of it under the real AlgorithmWorker, with everything the worker tells besides its states. */
 async function workerOf(options: FakeWorkerOptions = {}, limits: Partial<WorkerLimits> = {}) {
@@ -314,11 +315,13 @@ describe('its processes', () => {
     fake.processes[0]?.hang();
     const folder = path.dirname(worker.spec.root);
     expect(existsSync(folder)).toBe(true);
+    const root = await temporaryFolder();
+    await fake.standIn(root);
     await fake.close();
     await worker.exited;
     expect(existsSync(folder)).toBe(false);
     await expect(fake.spec()).rejects.toMatchObject({ code: 'closed' });
-    const late = new AlgorithmWorker({ ...worker.spec, root: process.cwd() });
+    const late = new AlgorithmWorker({ ...worker.spec, root });
     await expect(late.start()).rejects.toThrow('There is no FakeWorker for this process');
   });
 });

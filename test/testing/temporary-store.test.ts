@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { FakeWorker, TemporaryStore } from '../../src/testing/index.js';
-import type { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
+import { Registry } from '../../src/registry/registry.js';
+import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
 
 const image = { data: Uint8Array.from({ length: 12 }, (_, index) => index), width: 2, height: 2 };
 
@@ -72,17 +73,26 @@ describe('a version of a fake worker', () => {
     });
   });
 
-  test('with a worker_command that is none is start_failed, and says where it stands', async () => {
-    await withFake(async ({ store, supervisor }) => {
-      const [entry] = await store.registry.list();
-      if (!entry) throw new Error('nothing is deployed');
-      await store.registry.register({ ...entry, worker_command: [] });
-      await expect(supervisor.start('sample', '1.0.0')).rejects.toMatchObject({
-        code: 'start_failed',
-        message: expect.stringContaining('worker_command') as string,
-      });
+  test('a second host in this process gets its processes too', async () => {
+    await withFake(async ({ store, fake }) => {
+      await using registry = await Registry.open(store.root);
+      await using supervisor = new AlgorithmSupervisor({ registry });
+      await supervisor.execute({ pid: 'A01', stepIndex: 1, image });
+      expect(fake.processes).toHaveLength(1);
     });
   });
+});
+
+test('a registry entry names no program: worker_command in it starts nothing', async () => {
+  await using store = await TemporaryStore.open();
+  const entry = await store.deploy();
+  const trace = path.join(store.folder, 'trace');
+  await store.registry.register({ ...entry, worker_command: ['/bin/sh', '-c', `touch "${trace}"`] });
+  const { status } = await store
+    .supervise()
+    .execute({ target: { name: entry.name, version: entry.version }, stepIndex: 1, image });
+  expect(status).toBe('OK');
+  expect(await readdir(store.folder)).toEqual([]);
 });
 
 test('a version of the stand-in SDK runs on the Python at hand', async () => {

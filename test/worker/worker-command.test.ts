@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { assetPath } from '../../src/assets.js';
 import { DEFAULT_WORKER_LIMITS } from '../../src/worker/limits.js';
 import type { WorkerSpec } from '../../src/worker/types.js';
+import { standIn } from '../../src/worker/stand-ins.js';
 import { workerCommand } from '../../src/worker/worker-command.js';
 
 const spec: WorkerSpec = {
@@ -27,6 +28,15 @@ test('a command of its own is run as it is, with the environment of a worker', (
   const { env, ...rest } = workerCommand({ ...spec, command }, DEFAULT_WORKER_LIMITS);
   expect(rest).toMatchObject({ command: 'node', args: ['worker.js', 'an argument'] });
   expect(env).toMatchObject({ PROC_ALGO_ROOT: spec.root, PROC_SHM_DIR: spec.frameDirectory });
+});
+
+test('a program of the test kit stands in for the worker of one folder, with the environment of a worker', () => {
+  const root = `${spec.root}-fake`;
+  standIn(root, ['node', 'worker.js', 'an argument']);
+  const { env, ...rest } = workerCommand({ ...spec, root }, DEFAULT_WORKER_LIMITS);
+  expect(rest).toMatchObject({ command: 'node', args: ['worker.js', 'an argument'] });
+  expect(env).toMatchObject({ PROC_ALGO_ROOT: root, PROC_SHM_DIR: spec.frameDirectory });
+  expect(workerCommand(spec, DEFAULT_WORKER_LIMITS).command).toBe(spec.python);
 });
 
 test('memory of an image freed by the algorithm is kept for the next, unless the spec says otherwise', () => {

@@ -1,5 +1,6 @@
 import { RunnerError } from '../../errors.js';
 import type { Generation } from '../../package/types.js';
+import { standIn } from '../../worker/stand-ins.js';
 import type { CallPhase, WorkerSpec } from '../../worker/types.js';
 import { PuppetCall } from './call.js';
 import type { FakeResponse, FakeWorkerOptions } from './options.js';
@@ -15,7 +16,7 @@ import type { FakeCall, FakeCallData, FakeProcess } from './types.js';
  * output, broken frames, at any call and at any moment between.
  *
  * One FakeWorker stands for all processes that are started of it: the workers of a pool, their successors after
- * crashes, those of several hosts. Where the script says nothing it behaves as the SDK of its generation does.
+ * crashes, those of several hosts in this process. Where the script says nothing it behaves as the SDK of its generation does.
  *
  * {@link TemporaryStore.deploy} makes a deployed version of it; a test below the supervisor takes {@link FakeWorker.spec}.
  *
@@ -137,9 +138,20 @@ export class FakeWorker implements AsyncDisposable {
    * ```
    */
   async spec(fields: Partial<WorkerSpec> = {}): Promise<WorkerSpec> {
-    const { command, folder } = await this.#open();
+    const { folder } = await this.#open();
     const about = { name: 'fake', version: '1.0.0', entryPoint: 'fake:Worker', python: process.execPath };
-    return { ...about, root: folder, frameDirectory: folder, command, ...fields };
+    const spec = { ...about, root: folder, frameDirectory: folder, ...fields };
+    await this.standIn(spec.root);
+    return spec;
+  }
+
+  /**
+   * Has its processes be the workers of the version in a folder, for every host in this process. Once it is closed
+   * they end at their start.
+   * {@link TemporaryStore.deploy} does that for the version that it makes.
+   */
+  async standIn(root: string): Promise<void> {
+    standIn(root, (await this.#open()).command);
   }
 
   /** Kills the processes that are left, and listens no more. Close what supervises them before. */
