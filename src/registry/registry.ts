@@ -80,15 +80,11 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     const layout = typeof root === 'string' ? new StoreLayout(root) : root;
     const { durability = 'full', lockTimeoutMs = 30_000, pollMs = 500 } = options;
     const { RegistryAccess } = await import('./registry-access.js'); // with all that reads and writes
-    const registry = new Registry(
-      layout,
-      durability,
-      (listeners) => new RegistryAccess(layout, { durability, lockTimeoutMs, pollMs }, listeners),
-    );
+    const given = { durability, lockTimeoutMs, pollMs };
+    const access = (listeners: AccessListeners) => new RegistryAccess(layout, given, listeners);
+    const registry = new Registry(layout, durability, access);
     try {
-      await onStore(`open the store ${layout.root}`, async () => {
-        await registry.#access.open({ signal });
-      });
+      await onStore(`open the store ${layout.root}`, () => registry.#access.open({ signal }));
       return registry;
     } catch (error) {
       await registry.close();
