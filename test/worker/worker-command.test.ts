@@ -23,13 +23,6 @@ test('on POSIX the adapter runs in a launcher that knows its host, started witho
   expect(JSON.parse(order)).toMatchObject({ host: process.pid, root: spec.root, namespaces: true });
 });
 
-test('a command of its own is run as it is, with the environment of a worker', () => {
-  const command = ['node', 'worker.js', 'an argument'];
-  const { env, ...rest } = workerCommand({ ...spec, command }, DEFAULT_WORKER_LIMITS);
-  expect(rest).toMatchObject({ command: 'node', args: ['worker.js', 'an argument'] });
-  expect(env).toMatchObject({ PROC_ALGO_ROOT: spec.root, PROC_SHM_DIR: spec.frameDirectory });
-});
-
 test('a program of the test kit stands in for the worker of one folder, with the environment of a worker', () => {
   const root = `${spec.root}-fake`;
   standIn(root, ['node', 'worker.js', 'an argument']);
