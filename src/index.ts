@@ -61,6 +61,7 @@ export type * from './worker/types.js';
 export { Deployer, type DeployerOptions, type WatchOptions } from './deploy/deployer.js';
 export type * from './deploy/types.js';
 export type * from './supervisor/types.js';
+export type * from './supervisor/worker-logs/types.js';
 export { AlgorithmSupervisor } from './supervisor/algorithm-supervisor.js';
 export type { AlgorithmSupervisorOptions } from './supervisor/algorithm-supervisor.js';
 export { DEFAULT_SUPERVISOR_POLICY } from './supervisor/policy.js';

@@ -1,8 +1,8 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
 
-/** All that a pipe of Linux holds (pipe(7)). */
-const PIPE_BYTES = 1 << 16;
+/** All that the pipe holds (log_pipe.py). */
+const PIPE_BYTES = 1 << 18;
 
 /** A pipe that a child has made for its log (log_pipe.py), opened for reading. */
 export class LogPipe {

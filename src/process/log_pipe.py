@@ -7,6 +7,10 @@ import os
 import sys
 
 
+F_SETPIPE_SZ = 1031  # fcntl(2); in the module since Python 3.10
+PIPE_BYTES = 1 << 18
+
+
 class LogPipe:
     """`descriptor`: of the end to read from, None where there is no pipe. Made by the process that the host knows."""
 
@@ -19,6 +23,12 @@ class LogPipe:
             self.descriptor, end = os.pipe()
         except OSError:  # too few descriptors
             return
+        try:
+            import fcntl
+
+            fcntl.fcntl(end, F_SETPIPE_SZ, PIPE_BYTES)
+        except (ImportError, OSError):
+            pass  # it holds 64 KiB then, and a flood wakes the host more often
         os.dup2(end, 2)
         os.close(end)
 
@@ -29,7 +39,7 @@ class LogPipe:
                 os.dup2(self._stderr, 2)
                 os.set_blocking(self.descriptor, False)
                 try:
-                    os.write(2, os.read(self.descriptor, 1 << 16))
+                    os.write(2, os.read(self.descriptor, PIPE_BYTES))
                 except OSError:
                     pass  # nothing was printed
             os.close(self.descriptor)

@@ -77,6 +77,11 @@ export class StoreLayout {
     return path.join(this.root, 'logs');
   }
 
+  /** What workers log: `<root>/logs/workers`, by name and version. */
+  get workerLogs(): string {
+    return path.join(this.logs, 'workers');
+  }
+
   /** Whole-store lock: `<root>/algorithms/.lock`. */
   get lock(): string {
     return path.join(this.algorithms, '.lock');

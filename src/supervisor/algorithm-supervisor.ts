@@ -16,6 +16,7 @@ import type { ReplayOptions } from './recording/replay.js';
 import type { Recording, RecordOptions } from './recording/types.js';
 import type { Shadow, ShadowOptions } from './onlookers/shadow-types.js';
 import type { RollbackOptions, SwitchOptions } from './switching/types.js';
+import { resolveLogOptions } from './worker-logs/log-folder.js';
 import type {
   AlgorithmInfo,
   CallOptions,
@@ -56,7 +57,11 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     this.#ownsFrames = o.frames === undefined;
     const emit: Emit = (name, ...args) => this.emit(name, ...(args as never));
     const { policy } = this;
-    const parts = { gate: this.#gate, registry, frames: this.#frames, flavour, policy, clock, emit };
+    const workerLogs = resolveLogOptions(o.workerLogs);
+    const parts = {
+      ...{ gate: this.#gate, registry, frames: this.#frames, flavour, policy, clock, emit },
+      ...{ workerLogs, logger: o.logger },
+    };
     this.#engine = new Late(async () => {
       this.#gate.check('call');
       const { SupervisorEngine } = await import('./engine.js');

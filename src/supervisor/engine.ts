@@ -20,6 +20,8 @@ import { Switcher } from './switching/switcher.js';
 import { Trials } from './switching/trials.js';
 import { warmUp } from './switching/warm-up.js';
 import type { AlgorithmInfo, SupervisedStatus } from './types.js';
+import type { HostLogger, WorkerLogOptions } from './worker-logs/types.js';
+import { WorkerLogs } from './worker-logs/worker-logs.js';
 
 /** Events of the registry that may have moved a product id. */
 const FOLLOWED = ['changed', 'activated', 'switched', 'rolledBack'] as const;
@@ -28,6 +30,10 @@ const FOLLOWED = ['changed', 'activated', 'switched', 'rolledBack'] as const;
 export interface EngineContext extends DeploymentContext {
   /** Shut when the supervisor is closed. */
   gate: Gate;
+  /** Of the logs of workers on disk. */
+  workerLogs: Required<WorkerLogOptions>;
+  /** Of the host. */
+  logger: HostLogger | undefined;
 }
 
 /**
@@ -43,12 +49,14 @@ export class SupervisorEngine {
   readonly #router: Router;
   readonly #sessions = new SessionTable();
   readonly #trials: Trials;
+  readonly #logs: WorkerLogs;
   readonly #follow: () => void;
 
   constructor(context: EngineContext) {
     const { gate, registry, frames, policy, clock } = context;
     const emit: Emit = (name, ...args) => {
       this.#trials.watch(name, ...args);
+      this.#logs.watch(name, ...args);
       return context.emit(name, ...args);
     };
     const table = new DeploymentTable({ ...context, emit }, (deployment) => {
@@ -63,6 +71,7 @@ export class SupervisorEngine {
     });
     const trials = new Trials({ registry, retirement, clock, emit });
     this.#context = context;
+    this.#logs = new WorkerLogs(registry.layout.workerLogs, context.workerLogs, context.logger);
     this.#table = table;
     this.#router = router;
     this.#trials = trials;
@@ -154,6 +163,7 @@ export class SupervisorEngine {
     await Promise.all(this.#table.all().map((deployment) => deployment.stop({ reason: 'closed' })));
     await Promise.all([switching, looking]);
     await Promise.all(this.#table.all().map((deployment) => deployment.stop({ reason: 'closed' })));
+    await this.#logs.close();
   }
 
   /** The limit of a question that is about no image. */

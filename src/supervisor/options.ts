@@ -26,6 +26,7 @@ import {
 import type { ImageInput } from '../frames/types.js';
 import type { VersionRef } from '../package/types.js';
 import type { ShadowOptions } from './onlookers/shadow-types.js';
+import type { HostLogger, WorkerLogOptions } from './worker-logs/types.js';
 import { policyOptions } from './policy-options.js';
 import type { ReplayOptions } from './recording/replay.js';
 import type { RecordOptions } from './recording/types.js';
@@ -42,6 +43,14 @@ export interface AlgorithmSupervisorOptions {
   worker?: WorkerFlavour;
   /** What is to differ from {@link DEFAULT_SUPERVISOR_POLICY}. */
   policy?: Partial<SupervisorPolicy>;
+  /**
+   * Bounds on what workers log to `<store>/logs/workers`: JSON lines with time, level, message, request, product id and
+   * step, written away from the calls.
+   * @defaultValue 8 MiB for a file and one before it, 256 MiB in all, 14 days
+   */
+  workerLogs?: WorkerLogOptions;
+  /** Takes the same lines, such as a pino logger, within half a second. @defaultValue none */
+  logger?: HostLogger;
   /** Time for all waiting of its own: restarts, circuit, trials, queue. Tests hand in one that they move. @defaultValue that of the system */
   clock?: Clock;
 }
@@ -82,6 +91,13 @@ export const doors = {
     frames: instance('a FramePool', 'open', 'lease', 'send'),
     worker: choice('sdk', 'bundled'),
     policy: policyOptions(),
+    workerLogs: group<WorkerLogOptions>({
+      enabled: flag(),
+      maxBytes: whole(1),
+      maxTotalBytes: whole(1),
+      maxDays: whole(1),
+    }),
+    logger: instance('a logger with debug, info, warn and error', 'debug', 'info', 'warn', 'error'),
     clock: instance('a Clock', 'now', 'after'),
   }),
   start: new Door<{ workers?: number } & OperationOptions>('supervisor.start(name, version, { workers })', {

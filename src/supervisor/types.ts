@@ -6,6 +6,7 @@ import type { Generation, ManifestStep } from '../package/types.js';
 import type {
   ResultData,
   StrayOutput,
+  WorkerException,
   WorkerExit,
   WorkerMetrics,
   WorkerLog,
@@ -99,11 +100,8 @@ export interface InspectionResult {
   message: string;
   /** Number of the failure, with status ERROR. */
   errorCode?: string;
-  /**
-   * Class of the exception that the algorithm raised; for one derived from a class of the SDK (`RecoverableError`,
-   * `FatalError`, `GPUOutOfMemoryError`, `ProgramError`) the name of that (bundled worker only).
-   */
-  exception?: string;
+  /** What the algorithm raised, with status ERROR: under both workers, with its place and its traceback. */
+  exception?: WorkerException;
   /** Verdict, boxes and whatever else was sent. */
   data: ResultData;
   /** Of the call, as on the wire. */

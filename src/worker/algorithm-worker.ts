@@ -24,6 +24,7 @@ import type {
   WorkerEvents,
   WorkerExit,
   WorkerLimits,
+  WorkerLog,
   WorkerPing,
   WorkerReady,
   WorkerReply,
@@ -58,6 +59,8 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   #process: WorkerProcess | undefined;
   #state: WorkerState = 'new';
   #ready: WorkerReady | undefined;
+  /** The call that runs, or ran last: what it is that a log tells of. */
+  #asked: Pick<WorkerLog, 'requestId' | 'productId' | 'stepIndex'> = {};
   #nextRequest = 1;
   #reason: { text: string; error?: RunnerError } | undefined;
   #resolveExited!: (exit: WorkerExit) => void;
@@ -89,7 +92,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
         this.#fail(error, 'protocol error');
       },
     });
-    this.#logs = new LogParser((log) => this.emit('log', log));
+    this.#logs = new LogParser((log) => this.emit('log', { ...log, ...this.#asked }));
     this.#heartbeat = new Heartbeat({
       intervalMs: this.limits.heartbeatIntervalMs,
       graceMs: this.limits.heartbeatGraceMs,
@@ -200,6 +203,12 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       throw new RunnerError('closed', `${this.#title} takes no calls: it is ${this.#state}`);
     }
     const requestId = o.requestId ?? String(this.#nextRequest++);
+    const { pid: productId, stepIndex } = call;
+    this.#asked = {
+      requestId,
+      ...(productId && { productId }),
+      ...(stepIndex !== undefined && { stepIndex }),
+    };
     const data = callData(this.#ready.generation, call);
     const frame = encodeFrame({ type: 'call', request_id: requestId, data }, this.limits.maxFrameBytes);
     // First of all, so that what is to be noted here is noted while the worker is at it.

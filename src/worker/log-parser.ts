@@ -1,87 +1,89 @@
-import { StringDecoder } from 'node:string_decoder';
 import { parsePythonJson } from './json.js';
+import { LogLines, type LeftOut, type LineBounds } from './log-lines.js';
+import { readTraceback, TracebackLines } from './traceback.js';
 import type { WorkerLog } from './types.js';
 
-/** Bounds on what a worker may log. */
-export interface LogBounds {
-  /** Characters of a line that are kept. */
-  maxLineLength: number;
-  /** Lines a second that are passed on; the rest is counted. */
-  maxLinesPerSecond: number;
-  /** Lines kept for the account of a failure. */
-  keptLines: number;
-}
+export const DEFAULT_LOG_BOUNDS: LineBounds = {
+  maxLineLength: 8192,
+  maxLinesPerSecond: 500,
+  maxBytesPerSecond: 1 << 18,
+  keptLines: 50,
+};
 
-export const DEFAULT_LOG_BOUNDS: LogBounds = { maxLineLength: 8192, maxLinesPerSecond: 500, keptLines: 50 };
+/** Where nothing more came for this long after the exception's text, a traceback is over. */
+const QUIET_MS = 300;
+/** It is printed line by line: how long the next one is waited for. */
+const UNFINISHED_MS = 3_000;
 
 /**
- * Reads stderr of a worker: one JSON object a line, or free text. Over-long lines are cut, a flood is thinned out and
- * counted, the last lines are kept.
+ * Reads stderr of a worker: one JSON object a line, a traceback, which is one log of level error, or free text.
  */
 export class LogParser {
   readonly #emit: (log: WorkerLog) => void;
-  readonly #bounds: LogBounds;
-  readonly #decoder = new StringDecoder('utf8');
-  readonly #last: string[] = [];
-  #partial = '';
-  #isCut = false;
-  #windowStart = 0;
-  #inWindow = 0;
-  #dropped = 0;
+  readonly #lines: LogLines;
+  readonly #traceback = new TracebackLines();
+  #leftOut: LeftOut = { lines: 0, bytes: 0 };
+  #quiet: NodeJS.Timeout | undefined;
 
-  constructor(emit: (log: WorkerLog) => void, bounds: LogBounds = DEFAULT_LOG_BOUNDS) {
+  constructor(emit: (log: WorkerLog) => void, bounds: Partial<LineBounds> = {}) {
     this.#emit = emit;
-    this.#bounds = bounds;
+    this.#lines = new LogLines({ ...DEFAULT_LOG_BOUNDS, ...bounds }, (line, leftOut) => {
+      this.#onLine(line, leftOut);
+    });
   }
 
   /** The last lines, oldest first. */
   get lastLines(): string[] {
-    return [...this.#last];
+    return this.#lines.last;
   }
 
   push(chunk: Buffer): void {
-    const lines = this.#decoder.write(chunk).split('\n');
-    const unfinished = lines.pop() ?? '';
-    for (const line of lines) {
-      this.#append(line);
-      this.#endLine();
-    }
-    this.#append(unfinished);
+    this.#lines.push(chunk);
   }
 
   /** What was not ended by a newline counts as a line too. */
   end(): void {
-    this.#append(this.#decoder.end());
-    if (this.#partial !== '') this.#endLine();
-    if (this.#dropped > 0) this.#pass(`${this.#dropped} more lines were left out`);
+    const leftOut = this.#lines.end();
+    this.#endTraceback();
+    const { lines, bytes } = leftOut;
+    if (bytes > 0) this.#pass(readLogLine(`${bytes} more bytes were left out`), leftOut);
+    else if (lines > 0) this.#pass(readLogLine(`${lines} more lines were left out`), leftOut);
   }
 
-  #append(text: string): void {
-    const room = this.#bounds.maxLineLength - this.#partial.length;
-    if (text.length > room) this.#isCut = true;
-    this.#partial += text.slice(0, Math.max(room, 0));
-  }
-
-  #endLine(): void {
-    const line = (this.#partial + (this.#isCut ? '… (cut)' : '')).replace(/\r$/, '');
-    this.#partial = '';
-    this.#isCut = false;
-    if (line === '') return;
-    this.#last.push(line);
-    if (this.#last.length > this.#bounds.keptLines) this.#last.shift();
-    const now = performance.now();
-    if (now - this.#windowStart >= 1000) {
-      this.#windowStart = now;
-      this.#inWindow = 0;
+  #onLine(line: string, leftOut: LeftOut): void {
+    const wasEmpty = this.#traceback.isEmpty;
+    if (this.#traceback.take(line)) {
+      if (wasEmpty) this.#leftOut = leftOut;
+      clearTimeout(this.#quiet);
+      this.#quiet = setTimeout(
+        () => {
+          this.#endTraceback();
+        },
+        this.#traceback.isWhole ? QUIET_MS : UNFINISHED_MS,
+      );
+      return;
     }
-    if (++this.#inWindow > this.#bounds.maxLinesPerSecond) this.#dropped++;
-    else this.#pass(line);
+    if (!wasEmpty) {
+      this.#endTraceback();
+      this.#onLine(line, leftOut);
+      return;
+    }
+    this.#pass(readLogLine(line), leftOut);
   }
 
-  #pass(line: string): void {
-    const log = readLogLine(line);
-    if (this.#dropped > 0) log.dropped = this.#dropped;
-    this.#dropped = 0;
+  #endTraceback(): void {
+    clearTimeout(this.#quiet);
+    this.#quiet = undefined;
+    if (this.#traceback.isEmpty) return;
+    const message = this.#traceback.finish();
+    const exception = readTraceback(message);
+    const log = { level: 'error', timestampMs: Date.now(), message, fields: {}, structured: false };
+    this.#pass({ ...log, ...(exception && { exception }) }, this.#leftOut);
+  }
+
+  #pass(log: WorkerLog, { lines, bytes }: LeftOut): void {
+    if (lines > 0) log.dropped = lines;
+    if (bytes > 0) log.droppedBytes = bytes;
     this.#emit(log);
   }
 }

@@ -1,6 +1,6 @@
 import { overCeiling } from './frame-codec.js';
 import { parsePythonJson } from './json.js';
-import type { WorkerMetrics } from './types.js';
+import type { WorkerException, WorkerMetrics } from './types.js';
 
 /** What a worker says, as far as it could be understood. */
 export type WorkerMessage =
@@ -24,6 +24,7 @@ export type WorkerMessage =
       message: string;
       errorCode: string | undefined;
       exception: string | undefined;
+      raised: WorkerException | undefined;
       data: Record<string, unknown>;
       metrics: WorkerMetrics | undefined;
     }
@@ -77,6 +78,7 @@ export function readMessage(body: Buffer): WorkerMessage {
         message: text(value.message) ?? '',
         errorCode: text(value.error_code),
         exception: text(value.exception),
+        raised: exceptionOf(value.raised),
         data: isRecord(value.data) ? value.data : {},
         metrics: metricsOf(value.metrics),
       };
@@ -105,6 +107,19 @@ function metricsOf(value: unknown): WorkerMetrics | undefined {
   if (!isRecord(value) || typeof value.algorithm_ms !== 'number') return undefined;
   const { algorithm_ms: algorithmMs, rss_bytes: rssBytes } = value;
   return { algorithmMs, ...(typeof rssBytes === 'number' && { rssBytes }) };
+}
+
+/** What the launcher tells of an exception. */
+function exceptionOf(value: unknown): WorkerException | undefined {
+  if (!isRecord(value) || typeof value.type !== 'string') return undefined;
+  const { file, line } = value;
+  return {
+    type: value.type,
+    message: text(value.message) ?? '',
+    ...(typeof file === 'string' && { file }),
+    ...(typeof line === 'number' && { line }),
+    traceback: text(value.traceback) ?? '',
+  };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -41,6 +41,7 @@ export class PendingCall {
       message: message.message,
       errorCode: message.errorCode,
       exception: isErrorFrame ? message.exception : undefined,
+      ...(isErrorFrame && message.raised && { raised: message.raised }),
       data: message.data,
       isErrorFrame,
       nonFinite: isErrorFrame ? [] : message.nonFinite,

@@ -62,6 +62,10 @@ class ProtocolPipes:
             os.dup2(nothing, descriptor, False)
         os.close(nothing)
 
+    @staticmethod
+    def describe(fault):
+        return describe(fault)
+
     def adapter_globals(self, package):
         """For the module that is the SDK's adapter, and the other modules of its package: their `sys` and `os` are those
         of everybody but for the two pipes.
@@ -108,6 +112,57 @@ class ProtocolPipes:
         own = {"__builtins__": dict(vars(builtins), __import__=bring)}
         sys.meta_path.insert(0, PackageFinder(package, own))
         return own
+
+
+def describe(fault):
+    """What the host is told of an exception: `{"type", "message", "file", "line", "traceback"}`.
+
+    The traceback begins in the algorithm's folder: what called it is ours or the SDK's, and no news.
+    """
+    import traceback
+
+    folder = os.getcwd() + os.sep
+
+    def is_own(file):
+        foreign = "site-packages" in file or "%sprocvision_algorithm_sdk%s" % (os.sep, os.sep) in file
+        return file.startswith(folder) and not foreign  # the environment lies in the algorithm's folder
+
+    places = fault.__traceback__
+    while places is not None and not is_own(places.tb_frame.f_code.co_filename):
+        places = places.tb_next
+    try:
+        text = "".join(traceback.format_exception(type(fault), fault, places or fault.__traceback__)).rstrip()
+    except Exception:
+        text = ""  # its own text raises, or that of what it came of
+    try:
+        message = str(fault)
+    except Exception:
+        message = ""
+    clipped = text if len(text) <= MOST_TRACEBACK else "…" + text[-MOST_TRACEBACK:]
+    told = {"type": type(fault).__name__, "message": message, "traceback": clipped}
+    frames = traceback.extract_tb(places or fault.__traceback__)
+    if frames:
+        place = next((frame for frame in reversed(frames) if is_own(frame.filename)), frames[-1])
+        told.update(file=place.filename, line=place.lineno)
+    return told
+
+
+MOST_TRACEBACK = 16384
+
+
+def with_exception(data, fault):
+    """An `error` frame of the SDK's adapter, which sends the text of the exception that it handles and no more."""
+    import json
+
+    try:
+        message = json.loads(data[4:].decode())
+        if message.get("type") != "error" or "raised" in message:
+            return data
+        message["raised"] = describe(fault)
+        body = json.dumps(message).encode()
+        return len(body).to_bytes(4, "big") + body
+    except Exception:
+        return data
 
 
 class PackageFinder:
@@ -163,6 +218,9 @@ class Output:
         self._buffer = io.BufferedWriter(io.FileIO(self.descriptor, "wb", closefd=False), size)
 
     def write(self, data):
+        fault = sys.exc_info()[1]  # what the caller is in the middle of handling
+        if fault is not None and b'"error"' in data[:32]:
+            data = with_exception(data, fault)
         if self._most is not None and len(data) > self._most + 4 and int.from_bytes(data[:4], "big") == len(data) - 4:
             said = b'{"type":"too_large","bytes":%d,"limit":%d}' % (len(data) - 4, self._most)
             data = len(said).to_bytes(4, "big") + said

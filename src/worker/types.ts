@@ -183,8 +183,13 @@ export interface WorkerReply {
   message: string;
   /** As sent; the SDK sends one in `error` frames only. */
   errorCode?: string;
-  /** Class of the Python exception (bundled worker only). */
+  /**
+   * Class of the Python exception, or of the class of the SDK that it is derived from, which policies go by (bundled
+   * worker only).
+   */
   exception?: string;
+  /** The exception that the algorithm raised. */
+  raised?: WorkerException;
   /** Verdict, boxes and whatever else was sent. */
   data: ResultData;
   /** Whether the frame was an `error` frame. */
@@ -248,13 +253,27 @@ export interface WorkerExit {
   lastLines: string[];
 }
 
-/** One line the worker wrote to stderr. */
+/** An exception of Python. */
+export interface WorkerException {
+  /** Its class, without the module. */
+  type: string;
+  /** Its text. */
+  message: string;
+  /** Where it was raised: the last place in the algorithm's own folder, else the last of all. */
+  file?: string;
+  /** Line of `file`. */
+  line?: number;
+  /** As Python prints it, with the exceptions that it came of; past 16 KiB its end. */
+  traceback: string;
+}
+
+/** One line the worker wrote to stderr or stdout, or one traceback. */
 export interface WorkerLog {
   /** As logged, else `info`. */
   level: string;
   /** As logged, else the time of arrival. */
   timestampMs: number;
-  /** The line's text. */
+  /** The line's text; of a traceback, all its lines. */
   message: string;
   /** Other fields of a structured line. */
   fields: Record<string, unknown>;
@@ -262,6 +281,16 @@ export interface WorkerLog {
   structured: boolean;
   /** Lines left out before this one because of a flood. */
   dropped?: number;
+  /** Bytes left out before this one because of a flood that was too fast to be cut into lines. */
+  droppedBytes?: number;
+  /** Of a traceback (level `error`). */
+  exception?: WorkerException;
+  /** The call that ran, or had run last, when it was read. */
+  requestId?: string;
+  /** Product id of that call. */
+  productId?: string;
+  /** Step of that call. */
+  stepIndex?: number;
 }
 
 /** A run of bytes between frames. */

@@ -4,7 +4,7 @@ import { RunnerError } from '../errors.js';
 export function tooLate(title: string, what: string, timeoutMs: number, output: string[]): RunnerError {
   return new RunnerError(
     'timeout',
-    `${title} did not ${what} within ${timeoutMs} ms; the process was ended`,
+    `${title} did not ${what} within ${timeoutMs} ms; the process was ended${lastSaid(output)}`,
     {
       details: { stage: what, timeoutMs, output },
     },
@@ -32,7 +32,7 @@ export function exitFailures(
     : '';
   const left = exitSignal ? `was killed by ${exitSignal}${why}` : `left by itself with exit code ${exitCode}`;
   const details = { exitCode, exitSignal, output, ...(isOutOfMemory && { isOutOfMemory }) };
-  const tail = output.length > 0 ? `; it last said: ${output.slice(-3).join(' | ')}` : '';
+  const tail = lastSaid(output);
   return {
     beforeReady: new RunnerError('start_failed', `${title} ${left}, before it was ready${tail}`, { details }),
     byItself: new RunnerError('worker_exited', `${title} ${left}${tail}`, { details }),
@@ -51,4 +51,9 @@ export function notLoaded(
     errorCode,
     details: { stage: 'load', output },
   });
+}
+
+/** The end of its log, where the cause often is. */
+function lastSaid(output: string[]): string {
+  return output.length > 0 ? `; it last said: ${output.slice(-3).join(' | ')}` : '';
 }

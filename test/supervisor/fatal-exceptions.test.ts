@@ -40,7 +40,12 @@ test('a fatal exception is answered at the first attempt, and the next call gets
   const { supervisor, execute, processOf, restarts } = await bundledWorker({ recoverableCodes: ['1004'] });
   const before = await processOf();
   const result = await execute({ raise: 'FatalError' });
-  expect(result).toMatchObject({ status: 'ERROR', exception: 'FatalError', errorCode: '1004', attempts: 1 });
+  expect(result).toMatchObject({
+    status: 'ERROR',
+    exception: { type: 'Own' },
+    errorCode: '1004',
+    attempts: 1,
+  });
   const after = await processOf();
   expect(after).toEqual({ process: expect.any(Number) as number });
   expect(after).not.toEqual(before);
@@ -52,7 +57,10 @@ test('an exception that the policy does not call fatal leaves its process at wor
   const { execute, processOf, restarts } = await bundledWorker({ fatalExceptions: [], retries: 0 });
   const before = await processOf();
   for (const exception of ['FatalError', 'RecoverableError']) {
-    expect(await execute({ raise: exception })).toMatchObject({ status: 'ERROR', exception });
+    expect(await execute({ raise: exception })).toMatchObject({
+      status: 'ERROR',
+      exception: { type: 'Own' },
+    });
   }
   expect(await processOf()).toEqual(before);
   expect(restarts).toEqual([]);

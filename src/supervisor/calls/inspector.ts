@@ -295,13 +295,24 @@ function resultOf(
     warnings: string[];
   },
 ): InspectionResult {
-  const { status, message, errorCode, exception, data, nonFinite, bigIntegers, metrics } = reply;
+  const {
+    status,
+    message,
+    errorCode,
+    raised,
+    exception: kind,
+    data,
+    nonFinite,
+    bigIntegers,
+    metrics,
+  } = reply;
   const { name, version } = o.deployment.entry;
+  const exception = raised ?? (kind === undefined ? undefined : { type: kind, message, traceback: '' });
   return {
     status,
     message,
     ...(errorCode !== undefined && { errorCode }),
-    ...(exception !== undefined && { exception }),
+    ...(exception && { exception }),
     data,
     requestId: o.requestId,
     worker: o.worker,

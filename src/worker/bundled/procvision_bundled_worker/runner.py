@@ -18,8 +18,13 @@ COMMON_CAPABILITIES = ["ping", "call", "shutdown", "shared_memory:v1", "bundled:
 KINDS = ("RecoverableError", "FatalError", "GPUOutOfMemoryError", "ProgramError")
 
 
+describe = None  # what the launcher tells of an exception
+
+
 def main(pipes, can_poll=os.name != "nt"):
     """`pipes`: the ProtocolPipes of the launcher. `can_poll`: whether the system tells if a pipe has something to read."""
+    global describe
+    describe = pipes.describe
     parser = argparse.ArgumentParser()
     parser.add_argument("--entry", default=os.environ.get("PROC_ENTRY_POINT"))
     entry = parser.parse_args().entry
@@ -114,7 +119,7 @@ def failure(request_id, fault):
         text = str(fault)
     except Exception:
         text = names[0]  # an exception whose own text raises
-    return error(request_id, text, "1009" if code is None else str(code), exception=known)
+    return error(request_id, text, "1009" if code is None else str(code), exception=known, raised=describe(fault))
 
 
 def reply(channel, answer):
