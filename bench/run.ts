@@ -113,9 +113,11 @@ async function main(): Promise<void> {
   }
 }
 
+let closing: Promise<unknown> | undefined;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    void closeAll().then(() => process.exit(130));
+  // It may come twice, from the terminal and from npm.
+  process.on(signal, () => {
+    closing ??= closeAll().then(() => process.exit(130));
   });
 }
 await main().catch((error: unknown) => {

@@ -5,7 +5,8 @@ import type { BenchCase, BenchContext, Contestant, OpenContestant } from '../har
 import { timed } from '../harness/statistics.js';
 import { uvProgram } from '../peers/environments.js';
 import { bareEnvironment, execute } from '../support/pythons.js';
-import { pinnedWheels, pinsOf, wheelFiles, type WheelSet } from '../support/wheels.js';
+import { pinsOf } from '../support/pins.js';
+import { pinnedWheels, wheelFiles, type WheelSet } from '../support/wheels.js';
 
 const FIRST = 'ours, first version';
 const SECOND = 'ours, second version';

@@ -3,7 +3,7 @@ import { cp, mkdir, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { WorkerFlavour, WorkerSpec } from '../../src/index.js';
 import type { BenchCase, BenchContext, Contestant } from '../harness/case.js';
-import { timed } from '../harness/statistics.js';
+import { each, median } from '../harness/statistics.js';
 import { BareAdapter } from '../support/adapter.js';
 import { bareEnvironment } from '../support/pythons.js';
 import { numpyWheels, wheelFiles } from '../support/wheels.js';
@@ -99,12 +99,7 @@ const handingOver: BenchCase = {
     const spec = { ...root, frameDirectory: await frames.open() };
     const images = [7, 9].map((value) => new Uint8Array(BYTES).fill(value));
     const calls = context.quick ? 5 : 20;
-    const perCall = async (call: () => Promise<unknown>) => {
-      const total = await timed(async () => {
-        for (let index = 0; index < calls; index++) await call();
-      });
-      return { call: total / calls };
-    };
+    const perCall = async (call: () => Promise<unknown>) => ({ call: median(await each(calls, call)) });
     const start = async (flavour: WorkerFlavour) => {
       const worker = new AlgorithmWorker({ ...spec, flavour });
       await worker.start();
@@ -154,12 +149,7 @@ const mappedCopy: BenchCase = {
     context.onClose(() => frames.close());
     const data = new Uint8Array(BYTES).fill(7);
     const target = new Uint8Array(BYTES);
-    const perCopy = async (copy: () => unknown) => ({
-      copy:
-        (await timed(async () => {
-          for (let index = 0; index < 20; index++) await copy();
-        })) / 20,
-    });
+    const perCopy = async (copy: () => unknown) => ({ copy: median(await each(50, copy)) });
     return Promise.resolve({
       ours: () => ({
         round: () => perCopy(async () => (await frames.send({ data, ...SHAPE })).done()),

@@ -15,8 +15,12 @@ const IMAGE = { data: new Uint8Array(640 * 480 * 3).fill(7), width: 640, height:
 const targetOf = ({ name }: Subject) => ({ name, version: VERSION });
 const pythonIn = ({ layout }: Registry, { name }: Subject) =>
   path.join(layout.venv(name, VERSION), process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
-const oneEach = (open: (subject: Subject) => [string, () => Promise<Contestant> | Contestant][]) =>
-  Object.fromEntries(SUBJECTS.flatMap(open));
+/** A quick run takes NumPy alone. */
+const subjectsOf = ({ quick }: BenchContext) => (quick ? SUBJECTS.slice(0, 1) : SUBJECTS);
+const oneEach = (
+  context: BenchContext,
+  open: (subject: Subject) => [string, () => Promise<Contestant> | Contestant][],
+) => Object.fromEntries(subjectsOf(context).flatMap(open));
 
 const coldStart: BenchCase = {
   name: 'real/cold-start',
@@ -28,8 +32,8 @@ const coldStart: BenchCase = {
   })),
   limitSeconds: 600,
   async open(context) {
-    const registry = await deploySubjects(context, SUBJECTS);
-    return oneEach((subject) => [
+    const registry = await deploySubjects(context, subjectsOf(context));
+    return oneEach(context, (subject) => [
       [
         `ours, ${subject.title}`,
         () => {
@@ -80,8 +84,8 @@ const memory: BenchCase = {
   limitSeconds: 600,
   async open(context) {
     if (!memoryOf([process.pid])) throw new Unavailable('This system has no smaps_rollup');
-    const registry = await deploySubjects(context, SUBJECTS);
-    return oneEach((subject) => [
+    const registry = await deploySubjects(context, subjectsOf(context));
+    return oneEach(context, (subject) => [
       [
         `ours, ${subject.title}`,
         () => {

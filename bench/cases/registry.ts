@@ -103,14 +103,15 @@ const changing: BenchCase = {
   rounds: 10,
   async open(context) {
     const { registry, other } = await largeStore(context);
-    const about = { name: 'package-1', version: '1.0.0', pids: ['Q1'] };
+    const pids = ['Q1'];
+    const about = { name: 'package-1', version: '1.0.0', pids };
     return {
       ours: async () => {
         await other.activate(about); // writes the copies of all the others
         let isActive = true;
         return {
           round: async () => {
-            const change = await timed(() => (isActive ? other.deactivate(about) : other.activate(about)));
+            const change = await timed(() => (isActive ? other.deactivate({ pids }) : other.activate(about)));
             isActive = !isActive;
             return { change, resolve: await timed(() => registry.resolve('P1')) };
           },

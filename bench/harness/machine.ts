@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Library } from './case.js';
+import { pinsOf } from '../support/pins.js';
 import { ROOT } from './builds.js';
 
 export function machineFacts(): Record<string, string | number> {
@@ -29,7 +30,26 @@ export async function versions(): Promise<Record<string, string>> {
   )) as Library['main'];
   const pythons = await new VenvManager().interpreters();
   return {
-    ...{ node, v8, uv, ...dependencies, koffi },
+    ...{ node, v8, libuv: uv, ...dependencies, koffi },
     python: pythons.map(({ version }) => version).join(', ') || 'none found',
+    packages: (await pinnedPackages()).join(', '),
   };
+}
+
+/** What the cases with real packages and the peers install, where they can be had. */
+const PACKAGES = {
+  vision: ['numpy', 'opencv-python-headless', 'onnxruntime', 'procvision-algorithm-sdk'],
+  fastapi: ['fastapi', 'uvicorn'],
+  triton: ['nvidia-pytriton'],
+  uv: ['uv'],
+};
+
+async function pinnedPackages(): Promise<string[]> {
+  const found = Object.entries(PACKAGES).map(async ([set, names]) => {
+    const pins = await pinsOf(set);
+    return pins
+      .filter((pin) => names.includes(pin.split('==')[0] ?? ''))
+      .map((pin) => pin.replace('==', ' '));
+  });
+  return (await Promise.all(found)).flat();
 }

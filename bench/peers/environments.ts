@@ -1,12 +1,14 @@
 /** Peers as they are installed: pinned packages of npm and PyPI, each in a folder of the cache, installed once. */
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { Unavailable, type BenchContext } from '../harness/case.js';
 import { bareEnvironment } from '../support/pythons.js';
-import { numpyWheels, pinnedWheels, pinsOf, type WheelSet } from '../support/wheels.js';
+import { pinsOf } from '../support/pins.js';
+import { numpyWheels, pinnedWheels, type WheelSet } from '../support/wheels.js';
 
 const execute = promisify(execFile);
 const LIMIT_MS = 600_000;
@@ -45,7 +47,8 @@ export async function npmPackage({ cache }: BenchContext, name: string, version:
 
 /** Python of an environment with these wheels in it, and nothing else. */
 async function environmentOf({ cache }: BenchContext, name: string, set: WheelSet): Promise<string> {
-  const folder = await once(path.join(cache, `venv-${name}`), async (partial) => {
+  const pins = createHash('sha256').update(set.pins.join('\n')).digest('hex').slice(0, 16);
+  const folder = await once(path.join(cache, `venv-${name}-${pins}`), async (partial) => {
     await execute(set.python, ['-m', 'venv', '--without-pip', partial], { env: bareEnvironment() });
     await mkdir(path.join(partial, 'lib'), { recursive: true });
     const { stdout } = await execute(pythonIn(partial), [
@@ -68,17 +71,9 @@ export async function pythonWith(context: BenchContext, name: string): Promise<s
   return environmentOf(context, name, await pinnedWheels(context, await pinsOf(name)));
 }
 
-/** Whether {@link pythonWith} would find it in the cache. */
-export function hasPythonWith({ cache }: BenchContext, name: string): boolean {
-  return existsSync(path.join(cache, `venv-${name}`));
-}
-
-const UV = 'uv==0.13.9';
-
 /** Path of uv's program. */
 export async function uvProgram(context: BenchContext): Promise<string> {
-  const set = await pinnedWheels(context, [UV]);
-  const python = await environmentOf(context, UV.replace('==', '-'), set);
+  const python = await pythonWith(context, 'uv');
   const { stdout } = await execute(python, ['-c', 'import uv; print(uv.find_uv_bin())']);
   return stdout.trim();
 }
@@ -86,5 +81,5 @@ export async function uvProgram(context: BenchContext): Promise<string> {
 /** Python with NumPy alone: that of the comparators by hand. */
 export async function numpyPython(context: BenchContext): Promise<string> {
   const set = await numpyWheels(context);
-  return environmentOf(context, set.pins.join('').replaceAll('==', '-'), set);
+  return environmentOf(context, 'numpy', set);
 }

@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Registry } from '../../src/index.js';
 import type { BenchContext } from '../harness/case.js';
-import { pinnedWheels, pinsOf, wheelFiles } from './wheels.js';
+import { pinsOf } from './pins.js';
+import { pinnedWheels, wheelFiles } from './wheels.js';
 
 export interface Subject {
   /** As people call it. */

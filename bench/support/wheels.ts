@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { sharedNumpyWheel } from '../../test/support/shared-material.js';
 import { Unavailable, type BenchContext } from '../harness/case.js';
+import { pinsOf } from './pins.js';
 import { execute, pythonOf } from './pythons.js';
 
 const DOWNLOAD_LIMIT_MS = 600_000;
@@ -22,13 +22,6 @@ export interface WheelSet {
   /** Their file of requirements, each pinned. */
   readonly requirements: string;
   readonly pins: readonly string[];
-}
-
-/** The pins of `bench/support/sets/<name>.txt`. */
-export async function pinsOf(name: string): Promise<string[]> {
-  const file = fileURLToPath(new URL(`./sets/${name}.txt`, import.meta.url));
-  const lines = (await readFile(file, 'utf8')).split('\n').map((line) => line.trim());
-  return lines.filter((line) => line !== '' && !line.startsWith('#'));
 }
 
 /**

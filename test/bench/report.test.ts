@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import type { BenchRecord } from '../../bench/harness/records.js';
 import { mergeRecords, parseRecords, performancePage } from '../../bench/harness/tables.js';
+import { repositoryFile } from '../support/run-script.js';
 
 const page = 'head\n<!-- results: written by npm run bench:report -->\nold\n<!-- results: end -->\ntail\n';
 
@@ -59,4 +61,10 @@ test.each([
 ])('results of %s do not become the page', (_, changed) => {
   const other = { ...run('2026-01-01T00:00:00.000Z'), ...changed } as BenchRecord;
   expect(() => parseRecords(jsonLines([other]))).toThrow('full run of one build');
+});
+
+test('docs/performance.md is what the script writes from bench/results.jsonl', async () => {
+  const text = await readFile(repositoryFile('docs/performance.md'), 'utf8');
+  const records = parseRecords(await readFile(repositoryFile('bench/results.jsonl'), 'utf8'));
+  expect(performancePage(text, records)).toBe(text);
 });
