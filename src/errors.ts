@@ -37,6 +37,8 @@ export const ERROR_NUMBERS = {
   // store
   /** Another process held the store or the version for too long. */
   lock_timeout: undefined,
+  /** Another process works on the version: it cannot be judged now. */
+  busy: undefined,
   /** The lock was taken over while it was held: this process was taken for dead. */
   lock_lost: undefined,
   /** A file of the store cannot be read, and not rebuilt either. */
@@ -223,6 +225,7 @@ function show(
 
 const RETRYABLE: ReadonlySet<RunnerErrorCode> = new Set<RunnerErrorCode>([
   'lock_timeout',
+  'busy',
   'timeout',
   'heartbeat_lost',
   'worker_exited',

@@ -223,7 +223,8 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
 
   /**
    * Hashes a deployed version again and names every file that is not as it was sealed.
-   * @throws RunnerError `invalid_params`, `not_found`, `aborted`, `closed`
+   * @throws RunnerError `invalid_params`, `not_found`, `busy` while another operation works on the version, `aborted`,
+   * `closed`
    */
   async verify(name: string, version: string, o: OperationOptions = {}): Promise<DriftReport> {
     checkTexts('deployer.verify(name, version)', { name, version });

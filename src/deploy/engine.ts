@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream';
 import type { OperationOptions } from '../abort.js';
-import { RunnerError } from '../errors.js';
 import type { ArchiveLimits, Check, NameEncoding, PackageInspection, VersionRef } from '../package/types.js';
 import type { VenvManager } from '../python/venv-manager.js';
 import type { Registry } from '../registry/registry.js';
@@ -9,7 +8,7 @@ import { withReserve } from '../store/reserve.js';
 import { onStore } from '../store/store-error.js';
 import type { PackageValidator } from '../validation/package-validator.js';
 import { Discovery, type DiscoveryOptions } from './discovery/discovery.js';
-import { findDrift } from './seal/drift.js';
+import { verifyVersion } from './verify-version.js';
 import { installPackage, type InstallOutcome } from './install/install.js';
 import type { OperationTools } from './operation.js';
 import { packageSteps, type PackageSteps } from './package-steps.js';
@@ -123,13 +122,8 @@ export class DeployEngine {
     return onStore('recover the store', () => withReserve(this.#registry.layout, recover));
   }
 
-  async verify(name: string, version: string, o: OperationOptions): Promise<DriftReport> {
-    const entry = await this.#registry.get(name, version, o);
-    if (!entry) {
-      const message = `${name} ${version} is not deployed: install it first`;
-      throw new RunnerError('not_found', message, { details: { name, version } });
-    }
-    return findDrift(this.#registry.layout.deployed(name, version), entry, o);
+  verify(name: string, version: string, o: OperationOptions): Promise<DriftReport> {
+    return verifyVersion(this.#registry, name, version, o);
   }
 
   async compile({ name, version }: VersionRef, signal: AbortSignal): Promise<void> {

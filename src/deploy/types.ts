@@ -220,6 +220,15 @@ export interface DiscoveredPackage {
   settling: boolean;
   /** Of the zip; of a deployed version as the registry has it. */
   sizeBytes: number;
+  /** Another process works on this version now; its state is that of the registry. */
+  busy?: {
+    /** Name of its machine. */
+    host: string;
+    /** Its process id there. */
+    pid: number;
+    /** What it does. */
+    operation: string;
+  };
   /** When state is `invalid`. */
   reason?: InvalidReason;
 }

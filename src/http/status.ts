@@ -37,6 +37,7 @@ export const STATUS_OF_CODE: Readonly<Record<RunnerErrorCode, number>> = {
   unsupported_color_space: 422,
   aborted: 499,
   superseded: 409,
+  busy: 503,
   store_damaged: 500,
   store_failed: 500,
   frame_released: 500,

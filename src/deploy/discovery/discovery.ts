@@ -8,6 +8,7 @@ import { namesIn } from '../../store/names-in.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import { isPackageFault } from '../failure.js';
 import { hashFile, readMarker } from '../seal/seal.js';
+import { holderOf } from '../transaction/version-lock.js';
 import type { DiscoveredPackage, InvalidReason } from '../types.js';
 import { mayBecomeZip } from './zip-signature.js';
 
@@ -171,15 +172,33 @@ export class Discovery {
     for (const entry of entries) {
       throwIfAborted(o.signal, 'scan');
       const folder = layout.deployed(entry.name, entry.version);
-      const isComplete = (await readMarker(folder)) !== undefined;
       const { name, version, state, size_bytes: sizeBytes = 0 } = entry;
-      found.push({
-        ...{ source: 'deployed' as const, path: folder, name, version, settling: false, sizeBytes },
-        state: isComplete ? state : 'invalid',
-        ...(!isComplete && { reason: damaged(`${folder} is not complete; install it again with force`) }),
-      });
+      const base = { source: 'deployed' as const, path: folder, name, version, settling: false, sizeBytes };
+      if ((await readMarker(folder)) !== undefined) {
+        found.push({ ...base, state });
+        continue;
+      }
+      // It may be in the hands of another operation, or may have ended between two looks.
+      const second = await this.#lookAgain(name, version);
+      if (second.isGone) continue;
+      if (second.busy) found.push({ ...base, state, busy: second.busy });
+      else if ((await readMarker(folder)) !== undefined) found.push({ ...base, state });
+      else {
+        const reason = damaged(`${folder} is not complete; install it again with force`);
+        found.push({ ...base, state: 'invalid', reason });
+      }
     }
     return [...found, ...(await this.#scanUnlisted(entries))];
+  }
+
+  /** What the lock and the registry say now, in that order: an operation that ended in between is in the registry. */
+  async #lookAgain(
+    name: string,
+    version: string,
+  ): Promise<{ busy: DiscoveredPackage['busy']; isGone: boolean }> {
+    const { registry } = this.#options;
+    const { holder: busy } = await holderOf(registry.layout, name, version);
+    return { busy, isGone: (await registry.get(name, version)) === undefined };
   }
 
   /** Folders that somebody else put there: what the registry does not list is not deployed. */
@@ -193,6 +212,9 @@ export class Discovery {
         // One that is locked is just being deployed or taken away.
         if (isListed || /\.lock(\.|$)/.test(version) || children.includes(`${version}.lock`)) continue;
         const folder = path.join(deployedRoot, name, version);
+        // Listed or locked by now, or gone: an operation began or ended between the two looks.
+        const second = await this.#lookAgain(name, version);
+        if (!second.isGone || second.busy || !(await isFolder(folder))) continue;
         const reason = damaged(`${folder} is not in the registry; install it from its zip, or remove it`);
         const base = { source: 'deployed' as const, path: folder, name, version };
         found.push({ ...base, state: 'invalid', settling: false, sizeBytes: 0, reason });
@@ -200,6 +222,10 @@ export class Discovery {
     }
     return found;
   }
+}
+
+async function isFolder(folder: string): Promise<boolean> {
+  return (await stat(folder).catch(() => undefined))?.isDirectory() ?? false;
 }
 
 function reasonOf({ code, errorCode, message }: RunnerError): InvalidReason {

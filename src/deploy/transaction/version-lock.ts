@@ -1,11 +1,12 @@
 import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
-import { RunnerError } from '../../errors.js';
+import { RunnerError, type RunnerErrorDetails } from '../../errors.js';
 import type { StoreLayout } from '../../store/layout.js';
 import { isMissing } from '../../store/errno.js';
 import { namesIn } from '../../store/names-in.js';
 import { removeIfEmpty } from '../../store/remove-tree.js';
-import { acquireLock, type Lock } from '../../store/lock.js';
+import { acquireLock, lockHolder, type Lock } from '../../store/lock.js';
+import { describeOwner } from '../../store/lock-owner.js';
 
 /** How to wait for a version's lock. */
 export interface VersionLockOptions extends OperationOptions {
@@ -51,6 +52,16 @@ export async function tryLockVersion(
     if (RunnerError.is(error, 'lock_timeout')) return undefined;
     throw error;
   }
+}
+
+/** Who holds the lock of a version now; `holder` is undefined when nobody does. */
+export async function holderOf(
+  layout: StoreLayout,
+  name: string,
+  version: string,
+): Promise<{ holder: RunnerErrorDetails['holder']; words: string }> {
+  const owner = await lockHolder(layout.versionLock(name, version));
+  return { holder: owner ?? undefined, words: describeOwner(owner) };
 }
 
 /** Versions that have a lock file, held or left by the dead, and names whose folder is empty. */

@@ -1,0 +1,66 @@
+import { throwIfAborted, type OperationOptions } from '../abort.js';
+import { RunnerError } from '../errors.js';
+import type { Registry } from '../registry/registry.js';
+import { errnoCode } from '../store/errno.js';
+import type { DriftReport } from './types.js';
+import { holderOf, tryLockVersion } from './transaction/version-lock.js';
+import { findDrift } from './seal/drift.js';
+
+/** Why a lock cannot be taken where nothing can be changed either. */
+const UNWRITABLE: ReadonlySet<string> = new Set(['EROFS', 'EACCES', 'EPERM', 'ENOSPC', 'EDQUOT']);
+
+/**
+ * Compares a deployed version with what was sealed into it. A version that looks damaged may be in the hands of another
+ * operation, which replaces or removes it: it is judged again under its lock, and that judgement counts.
+ *
+ * @throws RunnerError `not_found`, `busy` naming the process that works on the version
+ */
+export async function verifyVersion(
+  registry: Registry,
+  name: string,
+  version: string,
+  o: OperationOptions,
+): Promise<DriftReport> {
+  const first = await look(registry, name, version, o).catch((error: unknown) => {
+    if (RunnerError.is(error)) throw error;
+    return undefined; // a file that went while it was read
+  });
+  if (first?.intact) return first;
+  throwIfAborted(o.signal, 'verify');
+  let lock: AsyncDisposable | undefined;
+  try {
+    lock = await tryLockVersion(registry.layout, name, version, { operation: 'verify', signal: o.signal });
+  } catch (error) {
+    if (!UNWRITABLE.has(errnoCode(error) ?? '')) throw error;
+    return look(registry, name, version, o); // nobody can change anything here
+  }
+  if (!lock) throw await busy(registry, name, version);
+  try {
+    return await look(registry, name, version, o);
+  } finally {
+    await lock[Symbol.asyncDispose]();
+  }
+}
+
+async function look(
+  registry: Registry,
+  name: string,
+  version: string,
+  o: OperationOptions,
+): Promise<DriftReport> {
+  const entry = await registry.get(name, version, o);
+  if (!entry) {
+    const message = `${name} ${version} is not deployed: install it first`;
+    throw new RunnerError('not_found', message, { details: { name, version } });
+  }
+  return findDrift(registry.layout.deployed(name, version), entry, o);
+}
+
+async function busy(registry: Registry, name: string, version: string): Promise<RunnerError> {
+  const { holder, words } = await holderOf(registry.layout, name, version);
+  return new RunnerError(
+    'busy',
+    `${name} ${version} cannot be verified now: ${words} works on it. Verify again when that has ended`,
+    { details: { name, version, holder } },
+  );
+}
