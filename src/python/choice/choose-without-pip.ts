@@ -40,7 +40,9 @@ export async function chooseWithoutPip(
     return known;
   };
   const roots = installation.requirements.lines.map((line) => demandOf(line));
-  const limits = installation.requirements.constraints.map((line) => demandOf(line));
+  const limits = installation.requirements.constraints
+    .map((line) => demandOf(line))
+    .filter(({ requirement }) => applies(requirement, '', installation));
   const choices = new Map<string, { wheel: Wheel; extras: Set<string> }>();
   const demands = new Map<string, Demand[]>();
   const queue: { demand: Demand; extra: string }[] = roots.map((demand) => ({ demand, extra: '' }));
@@ -71,7 +73,9 @@ export async function chooseWithoutPip(
     );
     choices.set(name, { wheel, extras: new Set([...done, ...fresh]) });
     for (const one of fresh)
-      queue.push(...requires.map((line) => ({ demand: demandOf(line, wheel), extra: one })));
+      for (const line of requires) {
+        if (isAskedFor(line, one, installation)) queue.push({ demand: demandOf(line, wheel), extra: one });
+      }
   }
   const requested = new Map(roots.map(({ requirement }) => [requirement.name, requirement]));
   return [...choices].map(([name, { wheel }]) => {
@@ -79,6 +83,12 @@ export async function chooseWithoutPip(
     const writtenName = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?/.exec(first)?.[0] ?? name;
     return { file: wheel.file, requested: requested.has(name), writtenName };
   });
+}
+
+/** Whether a dependency may hold, by its marker alone: what it asks for beside need not be readable where it does not. */
+function isAskedFor(line: string, extra: string, { facts }: Installation): boolean {
+  const marker = /;(.*)$/s.exec(line)?.[1];
+  return marker === undefined || evaluateMarker(marker, { ...facts.markers, extra }) !== false;
 }
 
 function demandOf(line: string, by?: Wheel): Demand {
@@ -142,7 +152,8 @@ async function best(
     }),
   );
   const tags = [...venv.interpreter.tags];
-  const [chosen] = meeting.sort((a, b) => byVersion(b, a) || rank(a, tags) - rank(b, tags) || byBuild(b, a));
+  const order = takesPreReleases(demands, installation) ? byNumber : byVersion;
+  const [chosen] = meeting.sort((a, b) => order(b, a) || rank(a, tags) - rank(b, tags) || byBuild(b, a));
   if (chosen) return chosen;
   throw new RunnerError(
     'wheels_missing',
@@ -159,8 +170,31 @@ function byVersion(a: Wheel, b: Wheel): number {
   return isFinal(left) - isFinal(right) || compareVersions(left, right);
 }
 
+/** The later version, be it final or not. */
+function byNumber(a: Wheel, b: Wheel): number {
+  const [left, right] = [parseVersion(a.version), parseVersion(b.version)];
+  return left && right ? compareVersions(left, right) : byVersion(a, b);
+}
+
+/** With `--pre`, or where a version that is asked for is a pre-release itself, one is as good as a final release. */
+function takesPreReleases(demands: readonly Demand[], { requirements }: Installation): boolean {
+  if (requirements.options.includes('--pre')) return true;
+  return demands.some(({ requirement: { specifier } }) =>
+    specifier.split(',').some((clause) => {
+      if (clause.startsWith('!=')) return false;
+      const version = parseVersion(clause.replace(/^[<>=~]+/, '').replace(/\.\*$/, ''));
+      return version !== undefined && (version.pre !== undefined || version.dev !== undefined);
+    }),
+  );
+}
+
+/** A build tag is a number and what follows it; a wheel without one comes before all that have one (PEP 427). */
 function byBuild(a: Wheel, b: Wheel): number {
-  return Number.parseInt(a.build ?? '0', 10) - Number.parseInt(b.build ?? '0', 10);
+  const parts = ({ build }: Wheel) => /^(\d+)(.*)$/s.exec(build ?? '');
+  const [left, right] = [parts(a), parts(b)];
+  if (!left || !right) return Number(left !== null) - Number(right !== null);
+  const [restA = '', restB = ''] = [left[2], right[2]];
+  return Number(left[1]) - Number(right[1]) || Number(restA > restB) - Number(restA < restB);
 }
 
 /** The more specific tag is the better one; interpreters list theirs so. */
