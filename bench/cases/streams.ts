@@ -31,29 +31,6 @@ class Algorithm(BaseAlgorithm):
         emit(DATA)
         return {"status": "OK", "message": "", "data": {"result_status": "OK"}}
 `;
-/** Speaks the protocol over the same stdout that it prints to, as a worker that our launcher does not start. */
-const BARE = (kind: string) => `${PRINT}
-import json, sys
-DATA = ${kind}
-def say(**message):
-    body = json.dumps(message).encode()
-    os.write(1, len(body).to_bytes(4, "big") + body)
-def exactly(count):
-    data = b""
-    while len(data) < count:
-        chunk = os.read(0, count - len(data))
-        if not chunk: sys.exit(0)
-        data += chunk
-    return data
-say(type="hello", sdk_version="0", capabilities=["ping", "call"])
-while True:
-    message = json.loads(exactly(int.from_bytes(exactly(4), "big")))
-    if message["type"] == "ping": say(type="pong", request_id=message["request_id"])
-    elif message["type"] == "shutdown": sys.exit(0)
-    elif message["type"] == "call":
-        emit(DATA)
-        say(type="result", request_id=message["request_id"], status="OK", message="", data={"result_status": "OK"})
-`;
 /** Prints when it is asked to, and says when it is done. */
 const PRINTER = (kind: string) => `${PRINT}
 DATA = ${kind}
@@ -96,7 +73,6 @@ async function rootOf(context: BenchContext, kind: string): Promise<WorkerSpec> 
   await using archive = await main.openArchive(wheel);
   await archive.extract(root);
   await writeFile(path.join(root, 'main.py'), ALGORITHM(kind));
-  await writeFile(path.join(root, 'bare.py'), BARE(kind));
   await writeFile(path.join(root, 'printer.py'), PRINTER(kind));
   const python = await pythonOf(context);
   return { name: 'bench', version: '1', root, python, entryPoint: 'main:Algorithm', frameDirectory };
@@ -107,7 +83,7 @@ function printing(name: string, kind: string): BenchCase {
     name: `streams/${name}`,
     measures: `CPU time of a host whose worker prints ${MEGABYTES} MB of ${name} to stdout, and how long its loop is held`,
     figures: { cpu: { unit: 'ms' }, hold: { unit: 'ms' } },
-    bars: ['ours, SDK adapter', 'ours, bundled worker', 'ours, no launcher'].flatMap((contestant) => [
+    bars: ['ours, SDK adapter', 'ours, bundled worker'].flatMap((contestant) => [
       { figure: 'cpu', contestant, over: 'read and dropped', atMost: 2 },
       { figure: 'hold', contestant, atMost: 20 },
     ]),
@@ -129,7 +105,6 @@ function printing(name: string, kind: string): BenchCase {
       return {
         'ours, SDK adapter': ours({ flavour: 'sdk' }),
         'ours, bundled worker': ours({ flavour: 'bundled' }),
-        'ours, no launcher': ours({ command: [spec.python, path.join(spec.root, 'bare.py')] }),
         'read and dropped': () => {
           const child = spawn(spec.python, ['printer.py'], {
             cwd: spec.root,

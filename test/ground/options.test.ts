@@ -39,6 +39,7 @@ const BAD: Record<string, readonly unknown[]> = {
   python: ['', 0, 1, NaN, null, true, {}, [''], [1], promise, () => 'python3'],
   folder: ['', 0, 1, NaN, null, true, [], {}, promise, () => 'x', ['x']],
   image: ['', 'x', 0, 1, NaN, null, true, undefined, 10n, Symbol('x'), () => ({})],
+  guideImage: ['', 'x', 'Same', 0, 1, NaN, null, true, 10n, Symbol('x'), () => ({})],
   record: ['', 'x', 0, 1, NaN, null, true, [], [{}], 10n, () => ({})],
   share: [NaN, -1, 0, 1.1, Infinity, '0.5', null, true, [], {}, promise],
 };
