@@ -25,8 +25,8 @@ export interface OpenPackage extends AsyncDisposable {
   ): Promise<void>;
 }
 
-/** Fields of a registry entry that only a trial run can tell. */
-export type LearntFacts = Pick<RegistryEntry, 'has_numpy' | 'has_pillow'>;
+/** Fields of a registry entry that a trial run can tell best. */
+export type LearntFacts = Pick<RegistryEntry, 'has_numpy' | 'has_pillow' | 'step_indexes'>;
 
 /** An environment that was made, and what is known of it for certain. */
 export interface MadeEnvironment {
@@ -88,14 +88,18 @@ export function packageSteps(
     environment: (root, inspection, o) => makeEnvironment(venvs, root, inspection, o),
     smoke: async (root, venv, { manifest, generation, python: need }, o) => {
       const learnt: LearntFacts = {};
+      let { steps }: { steps?: unknown } = manifest;
       if (validator.runsSmoke) {
         const store = { root: storeRoot, versions: algorithms };
         const target = { root, python: venv.python, manifest, generation, store };
-        const { checks, error, modules } = await validator.smoke(target, { signal: o.signal });
+        const { checks, error, modules, info } = await validator.smoke(target, { signal: o.signal });
         for (const check of checks) o.onCheck(check);
         if (error) throw error as Error;
         Object.assign(learnt, { has_numpy: modules.numpy, has_pillow: modules.PIL });
+        if (indexesOf(info?.steps).length > 0) steps = info?.steps;
       }
+      const indexes = indexesOf(steps);
+      if (indexes.length > 0) learnt.step_indexes = indexes;
       // Only now: the trial run needs the interpreter where it is.
       if (need.embedded !== undefined) {
         const move = { from: venv.dir, to: path.join(o.finalRoot, 'venv'), withFolder: true };
@@ -113,6 +117,14 @@ export function packageSteps(
       return { freedBytes: removed.reduce((sum, { bytes }) => sum + bytes, 0) };
     },
   };
+}
+
+/** Indices that a list of steps declares; the list comes from a package. */
+function indexesOf(steps: unknown): number[] {
+  if (!Array.isArray(steps)) return [];
+  return steps
+    .map((step: unknown) => (step as { index?: unknown } | null)?.index)
+    .filter((index): index is number => Number.isSafeInteger(index) && Number(index) >= 0);
 }
 
 async function makeEnvironment(

@@ -1,6 +1,7 @@
 /**
- * What a subprocess inherits: what Python needs to find its libraries, its temp dir and its locale, and nothing of
- * the host's own. An allow-list, because a host's environment holds secrets.
+ * What a subprocess inherits: what Python needs to find its libraries, its temp dir, its user and its locale, what the
+ * installers of cameras and of vision libraries set for the whole machine, and nothing of the host's own. An allow-list,
+ * because a host's environment holds secrets.
  */
 const INHERITED = [
   'PATH',
@@ -29,6 +30,35 @@ const INHERITED = [
   'NVIDIA_VISIBLE_DEVICES',
   'NVIDIA_DRIVER_CAPABILITIES',
   'OMP_NUM_THREADS',
+  // `getpass.getuser()` and `os.path.expanduser()` ask for these, where a user has no account.
+  'USER',
+  'LOGNAME',
+  'USERNAME',
+  'LANGUAGE',
+  'LC_NUMERIC',
+  'LC_TIME',
+  'LC_COLLATE',
+  'LC_MESSAGES',
+  // GenICam and GenTL (EMVA), and SDKs of cameras and of vision: HikRobot, Basler, FLIR, Allied Vision, IDS, Teledyne, HALCON.
+  'GENICAM_GENTL32_PATH',
+  'GENICAM_GENTL64_PATH',
+  'GENICAM_ROOT',
+  'GENICAM_CACHE',
+  'MVCAM_COMMON_RUNENV',
+  'MVCAM_SDK_PATH',
+  'MVCAM_GENICAM_CLPROTOCOL',
+  'PYLON_ROOT',
+  'PYLON_CAMEMU',
+  'SPINNAKER_GENTL64_CTI',
+  'VIMBA_HOME',
+  'VIMBA_X_HOME',
+  'IDS_PEAK_PATH',
+  'GIGEV_DIR',
+  'HALCONROOT',
+  'HALCONARCH',
+  'HALCONEXTENSIONS',
+  'INTEL_OPENVINO_DIR',
+  'CUDA_HOME',
 ];
 
 /**
@@ -49,6 +79,8 @@ export function pythonEnvironment(
     PYTHONNOUSERSITE: '1',
     PYTHONUNBUFFERED: '1',
     PYTHONIOENCODING: 'utf-8',
+    // File names and texts are UTF-8, as the host writes them, whatever the locale (GBK, ISO-8859-1).
+    PYTHONUTF8: '1',
     ...extra,
   };
 }

@@ -28,6 +28,11 @@ export interface RegistryEntry {
   has_numpy?: boolean;
   /** Whether its environment has Pillow, so that it can read JPEG and PNG. Told by the trial run. */
   has_pillow?: boolean;
+  /**
+   * Indices of its steps, as its `get_info()` or its manifest declares them: calls to other steps are refused. Absent or
+   * empty where it declares none; a call is then to a step from 1.
+   */
+  step_indexes?: number[];
   /** SHA-256 of the zip it came from, lower-case hex. */
   sha256?: string;
   /** Bytes on disk, environment included. */

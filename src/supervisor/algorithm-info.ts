@@ -53,7 +53,7 @@ async function probeInfo(
       generation,
     },
     'info',
-    { signal, stepTimeoutMs: leftMs },
+    { signal, stepTimeoutMs: leftMs, setupErrors: 'warn' },
   );
   if (info) return info as AlgorithmInfo;
   throw (

@@ -79,6 +79,8 @@ export interface SupervisorPolicy extends RestartOptions {
   oomScoreAdj: number;
   /** Variables added to the allow-listed environment of workers. @defaultValue none */
   env: Readonly<Record<string, string>>;
+  /** What an exception in an algorithm's `setup()` is: a failed start, or a traceback in the log. @defaultValue 'fail' */
+  setupErrors: 'fail' | 'warn';
 }
 
 /** The one above it stands for "none" in system calls. */
@@ -118,6 +120,7 @@ export function policyOptions(): Option<Partial<SupervisorPolicy> | undefined> {
     network: choice('host', 'none'),
     namespaces: choice('auto', 'off'),
     oomScoreAdj: whole(0, 1_000),
+    setupErrors: choice('fail', 'warn'),
     env: option('environment', 'must be an object of texts', isEnvironment),
   });
 }

@@ -40,6 +40,7 @@ export const DEFAULT_SUPERVISOR_POLICY: Readonly<SupervisorPolicy> = Object.free
   namespaces: 'auto',
   oomScoreAdj: DEFAULT_OOM_SCORE_ADJ,
   env: {},
+  setupErrors: 'fail',
 });
 
 const POLICY = new Door<{ policy?: Partial<SupervisorPolicy> }>('new AlgorithmSupervisor({ policy })', {

@@ -44,7 +44,7 @@ export type InspectionRequest = InspectionInput &
 
 /** What is to be inspected, and how. */
 export interface InspectionInput {
-  /** From 1. */
+  /** One of the steps that the version declares, 0 included; from 1 where it declares none. */
   stepIndex: number;
   /** Description of the step, for the algorithm. */
   stepDesc?: string;

@@ -6,6 +6,7 @@ export const CHECK_ORDER = [
   'manifest_load',
   'manifest_fields',
   'entry_import',
+  'setup',
   'get_info',
   'step_schema',
   'supported_pids_match',
@@ -18,6 +19,7 @@ export const CHECK_ORDER = [
   'ng_reason_present',
   'defect_rects_type',
   'defect_rects_count_limit',
+  'answer_encoding',
   'smoke_execute',
   'zip_open',
   'zip_layout',
@@ -43,10 +45,11 @@ export function isCheckName(value: unknown): value is CheckName {
 }
 
 /** Checks that need the algorithm to run. */
-export const SMOKE_CHECKS: readonly CheckName[] = CHECK_ORDER.slice(3, 17);
+export const SMOKE_CHECKS: readonly CheckName[] = CHECK_ORDER.slice(3, 19);
 
 /** Of those, the ones that the execute-only generation has nothing for. */
 export const PHASED_CHECKS: ReadonlySet<CheckName> = new Set<CheckName>([
+  'setup',
   'get_info',
   'step_schema',
   'supported_pids_match',

@@ -18,7 +18,7 @@ import { inspectSource, type Inspected, type OpenedPackage } from './inspect.js'
 import { IntegrityCheck } from './integrity-check.js';
 import { interpreterNeed } from './interpreter-need.js';
 import { archiveSource, type PackageSource } from './package-source.js';
-import type { ProbeFindings, ProbeTarget } from './probe.js';
+import type { ProbeFindings, ProbeOptions, ProbeTarget } from './probe.js';
 import type { ReadOptions } from './options.js';
 import { makeReport } from './report.js';
 
@@ -27,7 +27,8 @@ export interface ValidationContext {
   venvs: () => VenvManager;
   limits: Partial<ArchiveLimits> | undefined;
   runsSmoke: boolean;
-  timeouts: { stepTimeoutMs: number; loadTimeoutMs: number };
+  /** Limits and surroundings of the trial run. */
+  trial: Required<Omit<ProbeOptions, 'signal'>>;
   integrity: IntegrityPolicy;
   startupCode: 'allow' | 'refuse';
   onCheck: (check: Check) => void;
@@ -83,7 +84,7 @@ export class ValidationEngine {
   /** Runs the algorithm of an installed package once. Tells each check. */
   async smoke(target: ProbeTarget, o: OperationOptions): Promise<ProbeFindings> {
     const { runProbe } = await import('./probe.js'); // which an inspection does without
-    const findings = await runProbe(target, 'smoke', { signal: o.signal, ...this.#context.timeouts });
+    const findings = await runProbe(target, 'smoke', { signal: o.signal, ...this.#context.trial });
     for (const check of findings.checks) this.#context.onCheck(check);
     return findings;
   }
@@ -151,7 +152,7 @@ export class ValidationEngine {
     const { runTrial } = await import('./probe.js');
     const findings = await runTrial(
       async (temporary) => ({ ...(await prepare(inspection, temporary)), manifest, generation }),
-      { signal, ...this.#context.timeouts },
+      { signal, ...this.#context.trial },
     );
     for (const check of findings.checks) checks.add(check);
     return this.#finish(checks, inspected, findings);

@@ -15,10 +15,19 @@ export interface PackageValidatorOptions {
   /** Whether `validate` runs the algorithm once. @defaultValue true */
   smoke?: boolean;
   /**
-   * Limit of each step of the trial run: importing and constructing, and every call.
-   * @defaultValue 120_000 for importing and constructing, which may load a model, 30_000 for a call
+   * Limit of each step of the trial run: `get_info()`, the two calls of `pre_execute`, the two of `execute`.
+   * @defaultValue 30_000
    */
   timeoutMs?: number;
+  /** Limit of importing and constructing, and of `setup()`, which may load a model. @defaultValue `timeoutMs`, else 120_000 */
+  loadTimeoutMs?: number;
+  /**
+   * Variables that the trial run gets beside those that it inherits: what `policy.env` of the supervisor gives to workers.
+   * @defaultValue none
+   */
+  env?: Readonly<Record<string, string>>;
+  /** What an exception in `setup()` is in the trial run: a failure, or a warning in the message of its check. @defaultValue 'fail' */
+  setupErrors?: 'fail' | 'warn';
   /** Signature and wheel hashes. @defaultValue `{ mode: 'off' }` */
   integrity?: IntegrityPolicy;
   /**
@@ -27,6 +36,15 @@ export interface PackageValidatorOptions {
    * `refuse` fails the check `startup_code`. @defaultValue 'allow'
    */
   startupCode?: 'allow' | 'refuse';
+}
+
+function isEnvironment(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((text) => typeof text === 'string')
+  );
 }
 
 /** How {@link PackageValidator.inspect} and {@link PackageValidator.validate} read a package. */
@@ -45,6 +63,9 @@ export const doors = {
     smoke: flag(),
     timeoutMs: duration(1),
     startupCode: choice('allow', 'refuse'),
+    loadTimeoutMs: duration(1),
+    env: option('environment', 'must be an object of texts', isEnvironment),
+    setupErrors: choice('fail', 'warn'),
     integrity: group<IntegrityPolicy>({
       mode: must(choice('off', 'lenient', 'strict')),
       publicKeys: option('keys', 'must be a list of keys', (value) => Array.isArray(value)),

@@ -38,16 +38,16 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
     super();
     doors.validator.check(options);
     this.runsSmoke = options.smoke ?? true;
-    const { limits, timeoutMs } = options;
+    const { limits, timeoutMs, env = {}, setupErrors = 'fail' } = options;
     const timeouts = {
       stepTimeoutMs: timeoutMs ?? DEFAULT_STEP_TIMEOUT_MS,
-      loadTimeoutMs: timeoutMs ?? DEFAULT_LOAD_TIMEOUT_MS,
+      loadTimeoutMs: options.loadTimeoutMs ?? timeoutMs ?? DEFAULT_LOAD_TIMEOUT_MS,
     };
     const integrity = checkPolicy(options.integrity ?? { mode: 'off' });
     let { venvs } = options;
     const context: ValidationContext = {
       venvs: () => (venvs ??= new VenvManager()),
-      ...{ limits, runsSmoke: this.runsSmoke, timeouts, integrity },
+      ...{ limits, runsSmoke: this.runsSmoke, trial: { ...timeouts, env, setupErrors }, integrity },
       startupCode: options.startupCode ?? 'allow',
       onCheck: (check) => this.emit('check', check),
     };

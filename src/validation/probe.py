@@ -6,7 +6,7 @@ The bounds are for contain.py, or null where the system has none of them; they a
 package's environment is in reach.
 
 The order: {"task": "smoke" | "info", "entry_point", "generation", "manifest", "root", "out", "load_seconds",
-"step_seconds"}. What is found goes to the file `out` as one JSON object a line: {"check", "result", "message",
+"step_seconds", "setup_errors": "fail" | "warn"}. What is found goes to the file `out` as one JSON object a line: {"check", "result", "message",
 "duration_ms"[, "traceback"]}, {"info"}, {"modules"}, at last {"done": true}. stdout and stderr are the algorithm's own.
 """
 import json
@@ -19,7 +19,8 @@ import traceback
 MOST_RECTS = 20
 MOST_TEXT_CHARACTERS = 16384
 MOST_INFO_CHARACTERS = 1 << 20
-WIDTH, HEIGHT = 64, 48
+# Of an answer as it is sent: the largest frame that a worker's host takes.
+MOST_ANSWER_BYTES = 16 << 20
 
 
 def clip(text):
@@ -75,6 +76,9 @@ def deny_network():
     sys.addaudithook(refuse)
 
 
+LOADING = ("entry_import", "setup")
+
+
 class Clock:
     """Ends the process when a step takes too long, and says where it stood."""
 
@@ -84,7 +88,7 @@ class Clock:
 
     def step(self, name):
         self.stop()
-        seconds = self._load_seconds if name == "entry_import" else self._seconds
+        seconds = self._load_seconds if name in LOADING else self._seconds
         self._timer = threading.Timer(seconds, self._end, [name, seconds])
         self._timer.daemon = True
         self._timer.start()
@@ -96,7 +100,9 @@ class Clock:
     def _end(self, name, seconds):
         frame = sys._current_frames().get(threading.main_thread().ident)
         where = "".join(traceback.format_stack(frame)) if frame else ""
-        self._report.check(name, "FAIL", "took longer than %g s" % seconds, traceback=where)
+        option = "loadTimeoutMs" if name in LOADING else "timeoutMs"
+        self._report.check(name, "FAIL", "took longer than %g s, the %s of the validator" % (seconds, option),
+                           traceback=where)
         os._exit(3)
 
 
@@ -121,25 +127,32 @@ def load(order, report):
 
     module, _, name = order["entry_point"].partition(":")
     try:
+        import procvision_algorithm_sdk as sdk
+
+        tools["read_contiguous"](sdk)
         found = importlib.import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
-        from procvision_algorithm_sdk import BaseAlgorithm
-
-        if not (isinstance(found, type) and issubclass(found, BaseAlgorithm)):
+        if not (isinstance(found, type) and issubclass(found, sdk.BaseAlgorithm)):
             report.check("entry_import", "FAIL", "%s is no subclass of BaseAlgorithm" % order["entry_point"])
             return None
         algorithm = found()
-        if order["generation"] == "phased" and hasattr(algorithm, "setup"):
-            try:
-                algorithm.setup()
-            except Exception:
-                pass  # as the SDK's own adapter does
     except BaseException:
         report.check("entry_import", "FAIL", raised(), traceback=trace())
         return None
     report.check("entry_import", "PASS", order["entry_point"])
     return algorithm
+
+
+def set_up(algorithm, order, report):
+    """Whether the algorithm is ready for calls. SDKs swallow what setup() raises, and call an algorithm half made."""
+    try:
+        algorithm.setup()
+    except BaseException:
+        if order["setup_errors"] != "warn":
+            return report.check("setup", "FAIL", "setup() raised " + raised(), traceback=trace())
+        return report.check("setup", "PASS", "setup() raised %s, which setupErrors: 'warn' permits" % raised())
+    return report.check("setup", "PASS")
 
 
 def modules():
@@ -154,11 +167,11 @@ def check_info(algorithm, order, report):
         info = algorithm.get_info()
     except BaseException:
         report.check("get_info", "FAIL", raised(), traceback=trace())
-        return
+        return None
     manifest = order["manifest"]
     if not isinstance(info, dict):
         report.check("get_info", "FAIL", "get_info() gave %s, not a dict" % type(info).__name__)
-        return
+        return None
     wrong = ["%s is %r in get_info() and %r in the manifest" % (key, info.get(key), manifest.get(key))
              for key in ("name", "version") if info.get(key) != manifest.get(key)]
     unfit = report.info(info)
@@ -170,102 +183,124 @@ def check_info(algorithm, order, report):
     ours, theirs = manifest.get("supported_pids") or [], info.get("supported_pids")
     same = isinstance(theirs, list) and sorted(map(str, theirs)) == sorted(map(str, ours))
     report.judge("supported_pids_match", same, "the manifest has %r, get_info() %r" % (ours, theirs))
+    return info
 
 
-def write_frame(identifier):
-    """A grey gradient, as a worker would find it."""
-    text = "{'descr': '|u1', 'fortran_order': False, 'shape': %r, }" % ((HEIGHT, WIDTH, 3),)
-    text += " " * (-(len(text) + 11) % 64) + "\n"
-    pixels = bytes(x * 3 for _ in range(HEIGHT) for x in range(WIDTH) for _ in range(3))
-    with open(os.path.join(os.environ["PROC_SHM_DIR"], identifier + ".npy"), "wb") as file:
-        file.write(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode("latin1") + pixels)
+def answers_of(report, name, calls):
+    """The answers of calls that give dicts; None with the check failed when one does not."""
+    answers = []
+    for title, call in calls:
+        try:
+            answer = call()
+        except BaseException:
+            report.check(name, "FAIL", "%s (in the call in %s)" % (raised(), title), traceback=trace())
+            return None
+        if not isinstance(answer, dict):
+            report.check(name, "FAIL", "gave %s, not a dict (in the call in %s)" % (type(answer).__name__, title))
+            return None
+        answers.append(answer)
+    report.check(name, "PASS")
+    return answers
 
 
-def meta():
-    return {"width": WIDTH, "height": HEIGHT, "timestamp_ms": int(time.time() * 1000), "camera_id": "probe"}
+def check_status(report, name, answers):
+    wrong = [answer.get("status") for answer in answers if answer.get("status") not in ("OK", "ERROR")]
+    return report.judge(name, not wrong, "status is %r, neither OK nor ERROR" % (wrong[0] if wrong else "",))
 
 
-def phased_call(algorithm, method, order):
-    from procvision_algorithm_sdk import Session
+def calls_of(trial, method, order):
+    def call_of(colours, full):
+        if order["generation"] == "phased":
+            return lambda: trial.phased(method, colours, full)
+        return lambda: trial.execute_only(colours, full)
 
-    pids = order["manifest"].get("supported_pids") or ["probe"]
-    return getattr(algorithm, method)(1, pids[0], Session("probe", {}), {}, "probe", meta())
-
-
-def execute_only_call(algorithm):
-    from procvision_algorithm_sdk import read_image_from_shared_memory
-
-    image = read_image_from_shared_memory("probe", meta())
-    guide = read_image_from_shared_memory("probe", meta())
-    return algorithm.execute(1, "", image, guide, [])
+    return [(title, call_of(colours, full)) for title, colours, full in trial.calls()]
 
 
-def attempt(report, name, call):
-    """The answer of a call that gives a dict, else None with the check failed."""
-    try:
-        answer = call()
-    except BaseException:
-        report.check(name, "FAIL", raised(), traceback=trace())
-        return None
-    good = isinstance(answer, dict)
-    report.judge(name, good, "gave %s, not a dict" % type(answer).__name__)
-    return answer if good else None
+def check_pre(trial, order, report):
+    answers = answers_of(report, "pre_execute_return_dict", calls_of(trial, "pre_execute", order))
+    if answers is None:
+        return []
+    check_status(report, "pre_status_valid", answers)
+    report.judge("pre_message_present", all(isinstance(one.get("message"), str) for one in answers),
+                 "message is missing")
+    return answers
 
 
-def check_status(report, name, answer):
-    status = answer.get("status")
-    return report.judge(name, status in ("OK", "ERROR"), "status is %r, neither OK nor ERROR" % (status,))
+def check_execute(trial, order, report, before):
+    """`before`: what other calls have answered, to be looked at for whether it can be sent, too."""
+    answers = answers_of(report, "execute_return_dict", calls_of(trial, "execute", order))
+    good = answers is not None and check_status(report, "execute_status_valid", answers)
+    if good:
+        good = check_verdicts([one.get("data") for one in answers if one["status"] == "OK"], report)
+    good = check_encoding(before + (answers or []), report) and good
+    report.judge("smoke_execute", good, "the trial calls have no valid answers")
 
 
-def check_pre(algorithm, order, report):
-    answer = attempt(report, "pre_execute_return_dict", lambda: phased_call(algorithm, "pre_execute", order))
-    if answer is not None:
-        check_status(report, "pre_status_valid", answer)
-        report.judge("pre_message_present", isinstance(answer.get("message"), str), "message is missing")
+def check_encoding(answers, report):
+    faults = []
+    for answer in answers:
+        for field in ("status", "message", "data"):
+            if not faults:
+                faults = tools["encoding_faults"](answer.get(field), field)
+        if not faults:
+            sent = {field: answer.get(field) for field in ("status", "message", "data")}
+            size = len(json.dumps(sent, ensure_ascii=False).encode("utf-8"))
+            if size > MOST_ANSWER_BYTES:
+                faults = ["an answer is of %d bytes, and at most %d can be sent" % (size, MOST_ANSWER_BYTES)]
+    return report.judge("answer_encoding", not faults, "; ".join(faults))
 
 
-def check_execute(algorithm, order, report):
-    phased = order["generation"] == "phased"
-    answer = attempt(report, "execute_return_dict",
-                     lambda: phased_call(algorithm, "execute", order) if phased else execute_only_call(algorithm))
-    good = answer is not None and check_status(report, "execute_status_valid", answer)
-    if good and answer["status"] == "OK":
-        good = check_verdict(answer.get("data"), report)
-    report.judge("smoke_execute", good, "the trial call has no valid answer")
-
-
-def check_verdict(data, report):
+def verdict_faults(data):
+    """What is wrong with a verdict, by the check that finds it; None for what is right."""
     data = data if isinstance(data, dict) else {}
     verdict = data.get("result_status")
-    if not report.judge("execute_result_status_valid", verdict in ("OK", "NG"),
-                        "result_status is %r, neither OK nor NG" % (verdict,)):
-        return False
-    if verdict == "OK":
-        return True
+    found = {"execute_result_status_valid": None if verdict in ("OK", "NG") else
+             "result_status is %r, neither OK nor NG" % (verdict,)}
+    if verdict != "NG":
+        return found
     reason, rects = data.get("ng_reason"), data.get("defect_rects")
     is_list = isinstance(rects, list)
-    found = [
-        report.judge("ng_reason_present", isinstance(reason, str) and reason != "", "NG without an ng_reason"),
-        report.judge("defect_rects_type", is_list, "defect_rects is %s, not a list" % type(rects).__name__),
-        report.judge("defect_rects_count_limit", is_list and len(rects) <= MOST_RECTS,
-                     "more than %d defect_rects, or none at all" % MOST_RECTS),
-    ]
-    return all(found)
+    found["ng_reason_present"] = None if isinstance(reason, str) and reason else "NG without an ng_reason"
+    found["defect_rects_type"] = None if is_list else "defect_rects is %s, not a list" % type(rects).__name__
+    found["defect_rects_count_limit"] = (None if is_list and len(rects) <= MOST_RECTS else
+                                         "more than %d defect_rects, or none at all" % MOST_RECTS)
+    return found
+
+
+def check_verdicts(answers, report):
+    """The first that is wrong, else all that the verdicts gave to look at."""
+    looked = [verdict_faults(data) for data in answers]
+    wrong = [found for found in looked if any(found.values())]
+    told = dict(wrong[0]) if wrong else {name: fault for found in looked for name, fault in found.items()}
+    for name, fault in told.items():
+        report.judge(name, fault is None, fault)
+    return not wrong
 
 
 def try_out(algorithm, order, report, clock):
     phased = order["generation"] == "phased"
+    info = None
     if phased:
+        if hasattr(algorithm, "setup"):
+            clock.step("setup")
+            if not set_up(algorithm, order, report):
+                return
         clock.step("get_info")
-        check_info(algorithm, order, report)
+        info = check_info(algorithm, order, report)
     if order["task"] != "smoke":
         return
-    write_frame("probe")
+    trial = tools["Trial"](algorithm, order, info)
+    before = []
     if phased:
         clock.step("pre_execute_return_dict")
-        check_pre(algorithm, order, report)
+        before = check_pre(trial, order, report)
     clock.step("execute_return_dict")
-    check_execute(algorithm, order, report)
+    check_execute(trial, order, report, before)
+
+
+# What the files beside this one define: they are executed, as their names must not be in the algorithm's way.
+tools = {}
 
 
 def load_process(script):
@@ -277,7 +312,17 @@ def load_process(script):
     return names
 
 
+def load_beside(script):
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), script)
+    names = {"__name__": "procvision_trial"}
+    with open(path, encoding="utf-8") as file:
+        exec(compile(file.read(), path, "exec"), names)
+    return names
+
+
 def main():
+    tools.update(load_beside("encoding.py"))
+    tools.update(load_beside("trial_calls.py"))
     log = load_process("log_pipe.py")
     pipe = log["LogPipe"]()
     bounds = json.loads(sys.argv.pop(1))
@@ -295,6 +340,7 @@ def probe(order):
     report = Report(order["out"])
     clock = Clock(report, order)
     sys.path[0] = order["root"]
+    sys.argv = ["procvision_algorithm_sdk.adapter", "--entry", order["entry_point"]]
     deny_network()
     clock.step("entry_import")
     algorithm = load(order, report)
@@ -308,4 +354,6 @@ def probe(order):
     os._exit(0)  # threads of the algorithm do not keep the probe
 
 
-main()
+# A process that the algorithm starts with `spawn` or `forkserver` reads this file again.
+if __name__ == "__main__":
+    main()

@@ -25,12 +25,16 @@ export interface ProbeTarget {
   store?: { root: string; versions: string };
 }
 
-/** How long the probe may take. */
+/** How long the probe may take, and in which surroundings. */
 export interface ProbeOptions extends OperationOptions {
   /** Limit of each step. */
   stepTimeoutMs: number;
   /** Limit of importing and constructing, which may load a model. @defaultValue `stepTimeoutMs` */
   loadTimeoutMs?: number;
+  /** Variables that workers get, too. @defaultValue none */
+  env?: Readonly<Record<string, string>>;
+  /** What an exception in `setup()` is. @defaultValue 'fail' */
+  setupErrors?: 'fail' | 'warn';
 }
 
 /** What the probe found. */
@@ -64,6 +68,8 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 /** What the interpreter and its start may take, beyond the steps. */
 const START_MS = 30_000;
+/** Importing with constructing, and `setup()`. */
+const LOADING_STEPS = 2;
 /** Steps that follow the loading. */
 const STEPS = { smoke: 4, info: 1 };
 /** The probe writes far less; the algorithm may write into the same file. */
@@ -92,7 +98,7 @@ export async function runProbe(
   task: 'smoke' | 'info',
   o: ProbeOptions,
 ): Promise<ProbeFindings> {
-  const { stepTimeoutMs, loadTimeoutMs = stepTimeoutMs, signal } = o;
+  const { stepTimeoutMs, loadTimeoutMs = stepTimeoutMs, env = {}, setupErrors = 'fail', signal } = o;
   return inTemporaryFolder('procvision-probe-', async (folder) => {
     const frames = path.join(folder, 'frames');
     await mkdir(frames);
@@ -110,6 +116,7 @@ export async function runProbe(
         out,
         load_seconds: loadTimeoutMs / 1000,
         step_seconds: stepTimeoutMs / 1000,
+        setup_errors: setupErrors,
       }),
     );
     const script = assetPath('validation/probe.py');
@@ -128,13 +135,15 @@ export async function runProbe(
       cwd: root,
       isKept,
       env: pythonEnvironment({
+        ...env,
         PROC_ENV: 'prod',
         PROC_ALGO_ROOT: root,
         PROC_SHM_DIR: frames,
+        PROC_ENTRY_POINT: manifest.entry_point,
         PYTHONDONTWRITEBYTECODE: '1',
       }),
       // Steps are timed inside, where it can be said which one it was; this is for one that holds the interpreter.
-      timeoutMs: loadTimeoutMs + STEPS[task] * stepTimeoutMs + START_MS,
+      timeoutMs: LOADING_STEPS * loadTimeoutMs + STEPS[task] * stepTimeoutMs + START_MS,
       maxOutputBytes: 256 * 1024,
       offersLogPipe: true,
       signal,

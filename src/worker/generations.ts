@@ -15,7 +15,7 @@ export function callData(generation: Generation, call: WorkerCall): Record<strin
 function phasedData(call: WorkerCall): Record<string, unknown> {
   return {
     phase: call.phase,
-    step_index: call.stepIndex ?? 1,
+    step_index: stepIndexOf(call),
     pid: call.pid ?? '',
     session: call.session ?? { id: 'session', context: {} },
     user_params: call.userParams ?? {},
@@ -40,7 +40,7 @@ function executeOnlyData(call: WorkerCall): Record<string, unknown> {
   // The adapter refuses a call without a guide image (error 1000): the image stands in for it.
   const guide = call.guideImage ?? image;
   return {
-    step_index: call.stepIndex ?? 1,
+    step_index: stepIndexOf(call),
     step_desc: call.stepDesc ?? '',
     guide_info: call.guideInfo ?? [],
     cur_image_shm_id: image.id,
@@ -48,4 +48,9 @@ function executeOnlyData(call: WorkerCall): Record<string, unknown> {
     guide_image_shm_id: guide.id,
     guide_image_meta: guide.meta,
   };
+}
+
+/** Adapters take `step_index or 1`, which makes 1 of 0; of the text `"0"` they make 0. */
+function stepIndexOf({ stepIndex = 1 }: WorkerCall): number | string {
+  return stepIndex === 0 ? '0' : stepIndex;
 }

@@ -45,6 +45,8 @@ def main():
     sys.path.insert(0, os.getcwd())
     import runpy
 
+    if target.startswith("procvision_algorithm_sdk"):
+        load("guard_setup.py")["guard_setup"](os.environ.get("PROCVISION_SETUP_ERRORS"))
     if target.endswith(".py"):
         runpy.run_path(target, {"PROTOCOL": pipes}, "__main__")
     else:

@@ -8,7 +8,7 @@ import type { Deployment, Emit } from '../deployments/deployment.js';
 import type { HeldDeployment } from '../deployments/deployment-table.js';
 import type { Gate } from '../deployments/gate.js';
 import type { GuideBook } from './guide-book.js';
-import { checkRequest } from './inspection-request.js';
+import { checkRequest, checkStep } from './inspection-request.js';
 import type { Inspector } from './inspector.js';
 import type { SupervisorPolicy } from '../policy.js';
 import type { Router } from '../deployments/router.js';
@@ -122,6 +122,7 @@ export class CallService {
           { details: { name, version, stage: 'pre' } },
         );
       }
+      checkStep(request, deployment.entry);
       const guided = await this.#guides.complete(request, deployment.entry, { signal });
       if (!deployment.isReady && request.timeoutMs === undefined) {
         const leave = deployment.pool.line.awaitStart();

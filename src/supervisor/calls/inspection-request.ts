@@ -3,6 +3,7 @@ import { RunnerError } from '../../errors.js';
 import { checkPixels, resolveMeta } from '../../frames/image-meta.js';
 import type { ImageInput } from '../../frames/types.js';
 import { LONGEST_TIMER_MS } from '../../longest-timer.js';
+import type { RegistryEntry } from '../../registry/types.js';
 import type { InspectionRequest } from '../types.js';
 
 /**
@@ -23,8 +24,12 @@ export function checkRequest(request: InspectionRequest): void {
   } else if (typeof pid !== 'string' || pid === '') {
     throw invalid('pid', 'must be a product id (or give a target)', pid);
   }
-  if (!Number.isInteger(stepIndex) || stepIndex < 1) {
-    throw invalid('stepIndex', 'must be a whole number from 1', stepIndex);
+  if (!Number.isInteger(stepIndex) || stepIndex < 0) {
+    throw invalid(
+      'stepIndex',
+      'must be a whole number from 1, or 0 for a package that counts from 0',
+      stepIndex,
+    );
   }
   checkTold(request);
   if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= LONGEST_TIMER_MS)) {
@@ -33,6 +38,19 @@ export function checkRequest(request: InspectionRequest): void {
   checkImage(request.image, 'image');
   const { guideImage } = request;
   if (guideImage !== undefined && guideImage !== 'same') checkImage(guideImage, 'guideImage');
+}
+
+/** Refuses a step that the version does not declare; where it declares none, steps are from 1. @throws RunnerError `invalid_params` */
+export function checkStep({ stepIndex }: InspectionRequest, entry: RegistryEntry): void {
+  const declared = entry.step_indexes ?? [];
+  const isOne = declared.length > 0 ? declared.includes(stepIndex) : stepIndex >= 1;
+  if (isOne) return;
+  const rule = declared.length > 0 ? `must be one of its steps (${declared.join(', ')})` : 'must be from 1';
+  throw new RunnerError(
+    'invalid_params',
+    `The request cannot be made: stepIndex of a call to ${entry.name} ${entry.version} ${rule}, not ${stepIndex}`,
+    { details: { path: 'stepIndex', name: entry.name, version: entry.version } },
+  );
 }
 
 /** What is handed to the algorithm as it is. */

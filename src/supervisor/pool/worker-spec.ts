@@ -20,7 +20,7 @@ export function workerSpecOf(
     entryPoint,
     frameDirectory,
     flavour,
-    env: { ...policy.env },
+    env: { ...policy.env, ...(policy.setupErrors === 'warn' && { PROCVISION_SETUP_ERRORS: 'warn' }) },
     resources: policy.resources,
     store: { root: layout.root, versions: layout.algorithms },
     network: policy.network,

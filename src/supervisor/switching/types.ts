@@ -9,7 +9,7 @@ export interface WarmUp {
   image: ImageInput;
   /** What it is compared with (execute-only generation). @defaultValue the image itself: nobody is given the verdict */
   guideImage?: ImageInput | 'same';
-  /** Step that is called, from 1. @defaultValue 1 */
+  /** Step that is called. @defaultValue the first that the version declares, else 1 */
   stepIndex?: number;
   /** Description of the step. */
   stepDesc?: string;

@@ -13,7 +13,7 @@ import type { WarmUp } from './types.js';
 export async function warmUp(
   service: CallService,
   deployment: Deployment,
-  { calls = 1, stepIndex = 1, ...rest }: WarmUp,
+  { calls = 1, stepIndex = deployment.entry.step_indexes?.[0] ?? 1, ...rest }: WarmUp,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { name, version } = deployment.entry;

@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 import time
+import traceback
 
 from . import frames
 from .execute_only import ExecuteOnly
@@ -48,8 +49,11 @@ def main(pipes, can_poll=os.name != "nt"):
     if phased:
         try:
             algorithm.setup()
-        except Exception:
-            pass  # as under the SDK's own adapter
+        except Exception as fault:
+            traceback.print_exc()
+            if os.environ.get("PROCVISION_SETUP_ERRORS") != "warn":
+                refuse(channel, "setup() raised %s: %s" % (type(fault).__name__, fault), "1004")
+                return
     serve(channel, Phased(algorithm, sdk) if phased else ExecuteOnly(algorithm))
 
 
