@@ -22,7 +22,15 @@ export interface OpenPackage extends AsyncDisposable {
   unpack(
     target: string,
     o: OperationOptions & { onProgress: (doneBytes: number, totalBytes: number) => void },
-  ): Promise<void>;
+  ): Promise<Unpacked>;
+}
+
+/** What came out of a package, from the reading that was verified. */
+export interface Unpacked {
+  /** SHA-256 (hex) of the zip. */
+  sha256: string;
+  /** SHA-256 (hex) of wheels as they were written, by path relative to the target. */
+  hashes: ReadonlyMap<string, string>;
 }
 
 /** Fields of a registry entry that a trial run can tell best. */
@@ -80,7 +88,17 @@ export function packageSteps(
         inspection,
         limits: archive.limits,
         unpack: async (target, { signal, onProgress }) => {
-          await archive.extract(target, { place: (entry) => layout.place(entry), signal, onProgress });
+          const hashes = new Map<string, string>();
+          const { sha256 = '' } = await archive.extract(target, {
+            place: (entry) => layout.place(entry),
+            oneReading: true,
+            onFile: (entry, digest) => {
+              const to = layout.place(entry);
+              if (to?.startsWith('wheels/')) hashes.set(to, digest.toString('hex'));
+            },
+            ...{ signal, onProgress },
+          });
+          return { sha256, hashes };
         },
         [Symbol.asyncDispose]: () => archive.close(),
       };

@@ -46,6 +46,16 @@ export interface ExtractReport {
   files: number;
   /** Unpacked. */
   bytes: number;
+  /** With `oneReading`: SHA-256 (hex) of the archive that the files come from. */
+  sha256?: string;
+}
+
+/** What one reading of a whole archive gave. */
+export interface ArchiveDigests {
+  /** SHA-256 (hex) of all its bytes. */
+  sha256: string;
+  /** SHA-256 (hex) of the content of its entries, by name; folders have none. */
+  entries: ReadonlyMap<string, string>;
 }
 
 /** An open archive whose directory has passed every structural check. */
@@ -115,10 +125,25 @@ export interface Archive {
         files: readonly PlacedEntry[],
         o: { signal: AbortSignal; onProgress: (doneBytes: number) => void },
       ) => Promise<void>;
+      /**
+       * Takes {@link Archive.digests} beside the unpacking, `stored` unless they were taken before, and compares with
+       * them what is written; a file that changed since it was opened, as its file system tells, is refused too. Not
+       * with `unpackFiles`. @defaultValue false
+       */
+      oneReading?: boolean;
       /** Takes the SHA-256 of each file as it is written, so that nobody need read it again for that. */
       onFile?: (entry: ArchiveEntry, sha256: Buffer) => void;
     },
   ): Promise<ExtractReport>;
+  /**
+   * Reads the whole archive once and gives its digests; asked again, it gives those of the first reading. Whatever
+   * {@link Archive.read}, {@link Archive.stream} and {@link Archive.extract} give from then on is compared with them: an
+   * entry that another reading gives otherwise is `invalid_zip`.
+   *
+   * @param o - `contents: 'stored'` takes only the entries that are not compressed, which costs little more than the
+   * digest of the whole. Default: `all`, each verified
+   */
+  digests(o?: OperationOptions & { contents?: 'all' | 'stored' }): Promise<ArchiveDigests>;
   /** Closes the file; what is being read fails. */
   close(): Promise<void>;
   /** See {@link Archive.close}. */

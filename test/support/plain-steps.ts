@@ -22,11 +22,13 @@ export const plainSteps: PackageSteps = {
         ...{ sizeBytes: archive.sizeBytes, unpackedBytes: archive.unpackedBytes, checks: [], warnings: [] },
       },
       unpack: async (target, { signal, onProgress }) => {
-        await archive.extract(target, {
+        const { sha256 = '' } = await archive.extract(target, {
+          oneReading: true,
           signal,
           onProgress,
           place: ({ name }) => (name.startsWith(prefix) ? name.slice(prefix.length) || undefined : name),
         });
+        return { sha256, hashes: new Map() };
       },
       [Symbol.asyncDispose]: () => archive.close(),
     };

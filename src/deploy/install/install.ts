@@ -13,7 +13,7 @@ import type { ResolvedPermissions } from '../seal/permissions.js';
 import type { ProgressMeter, StageBytes } from '../progress.js';
 import { recoverVersion } from '../transaction/recovery.js';
 import { checkMayReplace } from './replace.js';
-import { hashFile, sealTree, writeSeal } from '../seal/seal.js';
+import { sealTree, writeSeal } from '../seal/seal.js';
 import { Transaction } from '../transaction/transaction.js';
 import type { DeployStage } from '../types.js';
 import { settleTwice } from '../transaction/unwind.js';
@@ -162,9 +162,7 @@ async function build(
   const root = transaction.tree;
   const finalRoot = registry.layout.deployed(name, version);
   onStage('unpack');
-  const hashing = hashFile(opened.path, { signal });
-  hashing.catch(() => undefined); // awaited below; unpacking may fail first
-  await opened.unpack(root, {
+  const { sha256, hashes: unpacked } = await opened.unpack(root, {
     signal,
     onProgress: (done, total) => {
       meter.within(total > 0 ? done / total : 1);
@@ -190,7 +188,7 @@ async function build(
     permissions,
     durability,
     signal,
-    known: hashes,
+    known: new Map([...unpacked, ...hashes]),
     sharedAreDurable,
     onBytes: (done) => {
       meter.within(done / Math.max(1, neededSpace(inspection).bytes));
@@ -207,7 +205,7 @@ async function build(
     ...(inspection.sdkVersion !== undefined && { sdk_version: inspection.sdkVersion }),
     python_version: venv.interpreter.version,
     ...learnt,
-    sha256: await hashing,
+    sha256,
     size_bytes: inventory.bytes,
     ...(context.operator !== undefined && { operator: context.operator }),
     deployment_id: transaction.record.id,

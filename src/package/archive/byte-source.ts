@@ -1,9 +1,9 @@
 import { constants, readSync, type BigIntStats } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { RunnerError } from '../../errors.js';
-import { COPY_AGAIN, zipFault } from './fault.js';
+import { changed, COPY_AGAIN, zipFault } from './fault.js';
 import type { KeptParts } from './kept-parts.js';
-import { SharedFile } from './shared-file.js';
+import { SharedFile, stampOf } from './shared-file.js';
 import type { FileRange } from '../archive-types.js';
 
 /** Random access to the bytes of an archive; positions count from its first byte. */
@@ -12,6 +12,9 @@ export class ByteSource {
   #kept: { start: number; bytes: Buffer } | undefined;
   /** See {@link Archive.identity}. */
   identity: string | undefined;
+
+  /** Of the file when it was opened. */
+  #stamp: string | undefined;
 
   private constructor(
     readonly path: string,
@@ -42,6 +45,7 @@ export class ByteSource {
       }
       const source = new ByteSource(path, length, offset, new SharedFile(handle));
       source.identity = identityOf(facts, offset, length);
+      source.#stamp = stampOf(facts);
       return source;
     } catch (error) {
       await handle?.close();
@@ -128,6 +132,13 @@ export class ByteSource {
     }
     if (bytesRead !== length) throw becameShorter(this.path);
     return buffer;
+  }
+
+  /** @throws RunnerError `invalid_zip` when the file has changed since it was opened, as its file system tells */
+  async checkUnchanged(): Promise<void> {
+    const { content } = this;
+    if (this.#stamp === undefined || !(content instanceof SharedFile)) return;
+    if ((await content.stamp()) !== this.#stamp) throw changed(this.path);
   }
 
   async close(): Promise<void> {

@@ -44,7 +44,8 @@ type BytesAt = (position: number, length: number) => Buffer;
 export class EntryChecker {
   readonly #source: ByteSource;
   readonly #entries: readonly DirectoryEntry[];
-  readonly #directory: string;
+  /** The central directory that the archive was opened with, one character a byte. */
+  readonly directory: string;
 
   /**
    * @param entries - in the order in which they lie
@@ -53,7 +54,7 @@ export class EntryChecker {
   constructor(source: ByteSource, entries: readonly DirectoryEntry[], directory: string) {
     this.#source = source;
     this.#entries = entries;
-    this.#directory = directory;
+    this.directory = directory;
   }
 
   /** Checks all entries if that costs little. */
@@ -118,8 +119,8 @@ export class EntryChecker {
       const least = minHeaderBytes(entry);
       const start = entry.offset - window.offset;
       const isPlain = isDense
-        ? isPlainHeader(whole, start, entry, this.#directory)
-        : isPlainHeader(bytes.toString('latin1', at + start, at + start + least), 0, entry, this.#directory);
+        ? isPlainHeader(whole, start, entry, this.directory)
+        : isPlainHeader(bytes.toString('latin1', at + start, at + start + least), 0, entry, this.directory);
       entry.dataStart = isPlain ? entry.offset + least : this.#check(entry, this.#loaded(window, bytes, at));
     }
   }

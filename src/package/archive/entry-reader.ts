@@ -22,7 +22,7 @@ const MIN_INFLATE_BYTES = 64 * 1024;
  * @throws RunnerError `invalid_zip` when a promise of the directory is not kept
  */
 export async function* readVerified(
-  source: ByteSource,
+  source: Pick<ByteSource, 'path' | 'read'>,
   entry: DirectoryEntry,
   range: FileRange,
   signal?: AbortSignal,
@@ -77,7 +77,7 @@ class ContentMeter {
 }
 
 async function* rawChunks(
-  source: ByteSource,
+  source: Pick<ByteSource, 'path' | 'read'>,
   range: FileRange,
   signal: AbortSignal | undefined,
   ring: readonly Buffer[] | undefined,

@@ -21,6 +21,8 @@ export interface Extraction {
   onProgress: ((doneBytes: number, totalBytes: number) => void) | undefined;
   onFile: ((entry: ArchiveEntry, sha256: Buffer) => void) | undefined;
   unpackFiles: NonNullable<Parameters<Archive['extract']>[1]>['unpackFiles'];
+  /** Has the last word on what was written: what it throws removes it. */
+  confirm: (() => Promise<void>) | undefined;
   lanes: number;
   signal: AbortSignal;
 }
@@ -52,6 +54,7 @@ export async function extractEntries(extraction: Extraction): Promise<{ files: n
     await makeFolders(target, placement.folders);
     if (extraction.unpackFiles) await runElsewhere(extraction, placement, extraction.unpackFiles);
     else await runTasks(extraction, target, placement);
+    await extraction.confirm?.();
     if (extraction.durable) await syncFolders(target, placement.folders);
     return { files, bytes: placement.bytes };
   } catch (error) {

@@ -76,6 +76,13 @@ function insteadOfWheel(start: Buffer): string | undefined {
   return undefined;
 }
 
+/** The fault of an archive of which two readings gave two things. */
+export function changed(archive: string, entry?: string): RunnerError {
+  return zipFault(archive, 'was changed while it was read: two readings of it gave different bytes', entry, {
+    remedy: 'Copy it to a disk that nobody else writes to, then try again',
+  });
+}
+
 /** A name as it can be shown: escaped, and cut where it is longer than a line. */
 export function quote(name: string): string {
   return JSON.stringify(clip(name)).replace(

@@ -1,4 +1,4 @@
-import { read } from 'node:fs';
+import { read, type BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import type { FileRange } from '../archive-types.js';
 
@@ -51,6 +51,11 @@ export class SharedFile {
     });
   }
 
+  /** Size and time of the last change. */
+  async stamp(): Promise<string> {
+    return stampOf(await this.#handle.stat({ bigint: true }));
+  }
+
   /** Closes it when what is under way has ended: its number may be another file's a moment later. */
   close(): Promise<void> {
     this.#closing ??= (async () => {
@@ -59,4 +64,9 @@ export class SharedFile {
     })();
     return this.#closing;
   }
+}
+
+/** What changes with the content of a file, as far as its file system tells. */
+export function stampOf({ size, mtimeNs }: BigIntStats): string {
+  return `${size}:${mtimeNs}`;
 }

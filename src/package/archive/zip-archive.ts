@@ -2,10 +2,10 @@ import { Readable } from 'node:stream';
 import { abortError, throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import { showAs } from '../../readable.js';
-import type { Archive, ArchiveEntry } from '../archive-types.js';
+import type { Archive, ArchiveDigests, ArchiveEntry, ExtractReport, FileRange } from '../archive-types.js';
 import type { ArchiveLimits } from '../types.js';
-import type { FileRange } from '../archive-types.js';
 import { ByteSource } from './byte-source.js';
+import { ComparedReading } from './compared-reading.js';
 import type { DirectoryEntry } from './central-directory.js';
 import { inflateVerified, readVerified } from './entry-reader.js';
 import { quote, zipFault } from './fault.js';
@@ -27,11 +27,13 @@ export class ZipArchive implements Archive {
   readonly #closing = new AbortController();
   readonly #underWay = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
+  readonly #compared: ComparedReading;
 
   constructor(parts: LoadedArchive) {
     this.#parts = parts;
     const isListed = ({ name }: ArchiveEntry) => name !== '';
     this.#entries = parts.entries.every(isListed) ? parts.entries : parts.entries.filter(isListed);
+    this.#compared = new ComparedReading(parts);
     showAs(this, 'Archive', () => {
       const { path, sizeBytes, unpackedBytes, entries } = this;
       return { path, sizeBytes, unpackedBytes, entries: entries.length, closed: this.#closed !== undefined };
@@ -89,11 +91,12 @@ export class ZipArchive implements Archive {
       const { source, checker } = this.#parts;
       const range = checker.range(own);
       if (Math.max(own.sizeBytes, range.length) <= INFLATE_AT_ONCE_BYTES) {
-        return inflateVerified(this.path, own, await source.read(range.offset, range.length));
+        const content = inflateVerified(this.path, own, await source.read(range.offset, range.length));
+        return this.#compared.whole(own, content);
       }
       const chunks: Buffer[] = [];
       for await (const chunk of readVerified(source, own, range, signal)) chunks.push(chunk);
-      return Buffer.concat(chunks);
+      return this.#compared.whole(own, Buffer.concat(chunks));
     });
   }
 
@@ -137,7 +140,10 @@ export class ZipArchive implements Archive {
     throwIfAborted(o.signal, 'reading of the archive');
     const operation = new LinkedSignal(o.signal, this.#closing.signal);
     const { source, checker } = this.#parts;
-    const content = readVerified(source, own, checker.range(own), operation.signal);
+    const content = this.#compared.chunks(
+      own,
+      readVerified(source, own, checker.range(own), operation.signal),
+    );
     const readable = Readable.from(content, { objectMode: false });
     const abort = () =>
       readable.destroy(this.#asEnded(abortError(operation.signal, 'reading of the archive')));
@@ -154,24 +160,28 @@ export class ZipArchive implements Archive {
     return readable;
   }
 
-  async extract(
-    target: string,
-    o: Parameters<Archive['extract']>[1] = {},
-  ): Promise<{ files: number; bytes: number }> {
+  async digests(o: OperationOptions & { contents?: 'all' | 'stored' } = {}): Promise<ArchiveDigests> {
+    return this.#during(o.signal, (signal) => this.#compared.digests(o.contents ?? 'all', signal));
+  }
+
+  async extract(target: string, o: Parameters<Archive['extract']>[1] = {}): Promise<ExtractReport> {
     return this.#during(o.signal, async (signal) => {
       const { DEFAULT_LANES, extractEntries } = await import('./extract.js'); // looking into one does without
-      return extractEntries({
+      const compared = this.#compared.unpacking(o, signal);
+      const report = await extractEntries({
         archive: this.#parts,
         target,
         place: o.place,
         durable: o.durable ?? false,
         onProgress: o.onProgress,
         readOnly: o.readOnly ?? false,
-        onFile: o.onFile,
+        onFile: compared.onFile,
+        confirm: compared.confirm,
         unpackFiles: o.unpackFiles,
         lanes: o.lanes ?? DEFAULT_LANES,
         signal,
       });
+      return { ...report, ...(o.oneReading && { sha256: (await compared.digests).sha256 }) };
     });
   }
 

@@ -3,7 +3,7 @@ import { RunnerError } from '../../errors.js';
 import type { Archive, ArchiveEntry } from '../archive-types.js';
 import { SIGNATURE_ENTRY } from '../project-layout.js';
 import type { Requirement, Wheel } from '../types.js';
-import { entryDigest, packageDigest } from './digest.js';
+import { packageDigest } from './digest.js';
 import { keyIdOf, readPublicKey } from './keys.js';
 import { isSignedBy, MAX_SIGNATURE_BYTES, parseSignature } from './signature.js';
 import type { IntegrityPolicy, IntegrityReport } from './types.js';
@@ -108,7 +108,7 @@ async function checkWheelHashes(
       found(`its wheel ${wheel.file} has no hash in the requirements, where others have`);
       continue;
     }
-    const actual = await entryDigest(archive, entry, o);
+    const actual = (await archive.digests({ signal: o.signal })).entries.get(entry.name) ?? '';
     if (!expected.has(actual)) {
       found(
         `its wheel ${wheel.file} has the SHA-256 ${actual}, but the requirements ask for ${[...expected].join(' or ')}`,

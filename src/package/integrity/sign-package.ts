@@ -2,6 +2,7 @@ import { createPublicKey, randomUUID, type KeyObject } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import type { OperationOptions } from '../../abort.js';
 import { copyWithEntry } from '../archive/append-entry.js';
+import { changed } from '../archive/fault.js';
 import { loadArchive } from '../archive/load-archive.js';
 import { openArchive } from '../archive/open-archive.js';
 import { SIGNATURE_ENTRY } from '../project-layout.js';
@@ -35,6 +36,8 @@ export async function signPackage(zip: string, o: SignOptions): Promise<SignedPa
   const partial = `${output}.${randomUUID()}.partial`;
   try {
     await writeSigned(zip, partial, content, o.signal);
+    // It was read twice: what is signed must be what is written.
+    if ((await digestOf(partial, o)) !== digest) throw changed(zip);
     await rename(partial, output);
   } catch (error) {
     await rm(partial, { force: true });
