@@ -5,7 +5,7 @@ import { transform, type Plugin } from 'esbuild';
 import { defineConfig } from 'tsup';
 import ts from 'typescript';
 
-const ENTRIES = ['src/index.ts', 'src/http/index.ts', 'src/testing/index.ts'];
+const ENTRIES = ['src/index.ts', 'src/http/index.ts', 'src/signing/index.ts', 'src/testing/index.ts'];
 const TSLIB_MODULE = 'tslib/tslib.es6.mjs';
 /**
  * EventEmitter3 is CommonJS too, in a wrapper: the first such import of a process makes Node compile its scanner of CommonJS

@@ -7,6 +7,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: 'procvision-runner/http', replacement: source('http/index.ts') },
+      { find: 'procvision-runner/signing', replacement: source('signing/index.ts') },
       { find: 'procvision-runner/testing', replacement: source('testing/index.ts') },
       { find: /^procvision-runner$/, replacement: source('index.ts') },
     ],

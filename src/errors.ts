@@ -12,6 +12,8 @@ export const ERROR_NUMBERS = {
   // package management
   /** Not a zip, cut off, damaged, hostile, past a limit, or not signed as the policy demands. */
   invalid_zip: '2001',
+  /** The set of keys that packages must be signed with is expired, not signed by enough holders, or cannot be read. */
+  untrusted_keys: undefined,
   /** No `manifest.json`. */
   manifest_missing: '2002',
   /** A `manifest.json` that is not JSON, or whose fields are not what they must be. */

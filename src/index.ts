@@ -21,8 +21,15 @@ export type { Durability } from './store/atomic-file.js';
 export { StoreLayout } from './store/layout.js';
 export { openArchive, DEFAULT_ARCHIVE_LIMITS } from './package/archive.js';
 export type { OpenArchiveOptions, FileRange } from './package/archive.js';
-export type { Archive, ArchiveEntry, ExtractReport, PlacedEntry } from './package/archive-types.js';
-export { checkIntegrity, generateSigningKeys, packageDigest, signPackage } from './package/integrity.js';
+export type {
+  Archive,
+  ArchiveDigests,
+  ArchiveEntry,
+  ExtractReport,
+  PlacedEntry,
+} from './package/archive-types.js';
+export { checkIntegrity } from './package/integrity.js';
+export * from './package/old-names.js';
 export type {
   IntegrityOptions,
   IntegrityPolicy,
@@ -32,6 +39,7 @@ export type {
   SigningKeys,
   SignOptions,
 } from './package/integrity.js';
+export type { KeySetPolicy } from './package/key-set/types.js';
 export type * from './package/types.js';
 export type { ProjectLayout } from './package/project-layout.js';
 export { VenvManager, type VenvManagerOptions } from './python/venv-manager.js';
@@ -40,6 +48,7 @@ export { fits } from './python/interpreters/tags.js';
 export type * from './python/types.js';
 export { PackageValidator } from './validation/package-validator.js';
 export type { PackageValidatorEvents, PackageValidatorOptions } from './validation/package-validator.js';
+export type { ReadOptions } from './validation/options.js';
 export type { Inspected, OpenedPackage } from './validation/inspect.js';
 export { CHECK_ORDER, type CheckName } from './validation/check-names.js';
 export { formatReport } from './validation/report.js';

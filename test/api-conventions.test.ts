@@ -11,7 +11,7 @@ interface Method {
   takesSignal: boolean;
 }
 
-const entries = ['index', 'http/index'].map((name) => repositoryFile(`src/${name}.ts`));
+const entries = ['index', 'http/index', 'signing/index'].map((name) => repositoryFile(`src/${name}.ts`));
 const program = ts.createProgram(entries, {
   target: ts.ScriptTarget.ES2022,
   module: ts.ModuleKind.NodeNext,

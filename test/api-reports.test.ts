@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 
 const report = (name: string) => readFileSync(new URL(`../etc/${name}.api.md`, import.meta.url), 'utf8');
 
-test.each(['procvision-runner.http', 'procvision-runner.testing'])(
+test.each(['procvision-runner.http', 'procvision-runner.signing', 'procvision-runner.testing'])(
   'every type that %s names and does not export itself is exported by the main entry',
   (name) => {
     const exported = new Set(

@@ -16,6 +16,7 @@ const ROOMS = [
   'worker',
   'deploy',
   'supervisor',
+  'signing',
   'http',
   'testing',
   'face', // src/index.ts

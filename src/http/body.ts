@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { shown } from '../package/text.js';
-import { duplicateName } from './duplicate-name.js';
+import { duplicateName } from '../duplicate-name.js';
 import { RequestFault } from './problem.js';
 import { charset, mediaType } from './request-headers.js';
 import { timedChunks } from './timed-body.js';

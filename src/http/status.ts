@@ -38,6 +38,7 @@ export const STATUS_OF_CODE: Readonly<Record<RunnerErrorCode, number>> = {
   aborted: 499,
   superseded: 409,
   busy: 503,
+  untrusted_keys: 500,
   store_damaged: 500,
   store_failed: 500,
   frame_released: 500,

@@ -36,7 +36,7 @@ export class IntegrityCheck {
   async wheels({ inspection, layout, warnings }: Inspected): Promise<void> {
     const { checks, signal } = this.#o;
     if (checks.has('integrity')) return;
-    const { mode } = this.#policy;
+    const { mode, keySet } = this.#policy;
     if (mode === 'off') {
       checks.skip('integrity', 'switched off');
       return;
@@ -50,8 +50,12 @@ export class IntegrityCheck {
     });
     await this.#try(async () => {
       const { requirements } = inspection ?? {};
-      const { findings } = await checkIntegrity(this.#archive, { mode }, { wheels, requirements, signal });
-      this.#findings.push(...findings);
+      // With a key set the signature once more, now that the package has said what it is: the digest is known by now.
+      const policy = { mode, ...(keySet && { keySet }) };
+      const named = inspection && { package: { name: inspection.name, version: inspection.version } };
+      const report = await checkIntegrity(this.#archive, policy, { wheels, requirements, signal, ...named });
+      const { findings } = report;
+      this.#findings.push(...findings.filter((finding) => !this.#findings.includes(finding)));
     });
     if (checks.has('integrity')) return;
     warnings.push(...this.#findings);

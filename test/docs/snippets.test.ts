@@ -35,7 +35,7 @@ describe('the TypeScript of the README and the guides', () => {
       config: { compilerOptions: object };
     };
     const paths = Object.fromEntries(
-      ['', '/http', '/testing'].map((subpath) => [
+      ['', '/http', '/signing', '/testing'].map((subpath) => [
         `procvision-runner${subpath}`,
         [repositoryFile(`src${subpath}/index.ts`)],
       ]),

@@ -5,7 +5,8 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { packageSteps } from '../../src/deploy/package-steps.js';
-import { PackageValidator, VenvManager, generateSigningKeys, signPackage } from '../../src/index.js';
+import { PackageValidator, StoreLayout, VenvManager } from '../../src/index.js';
+import { generateSigningKeys, signPackage } from '../../src/signing/index.js';
 import type { IntegrityPolicy } from '../../src/index.js';
 import { buildPackage, TemporaryStore } from '../../src/testing/index.js';
 import { folderState } from '../support/folder-state.js';
@@ -43,7 +44,10 @@ beforeAll(async () => {
 
 /** What an install does with a package before anything of it is used: looks into it, and unpacks it. */
 async function unpack(zip: string, target: string, integrity: IntegrityPolicy): Promise<void> {
-  const steps = packageSteps('', { venvs, validator: new PackageValidator({ venvs, integrity }) });
+  const steps = packageSteps(new StoreLayout(path.dirname(zip)), {
+    venvs,
+    validator: new PackageValidator({ venvs, integrity }),
+  });
   await using opened = await steps.open(zip, {});
   await opened.unpack(target, { onProgress: () => undefined });
 }

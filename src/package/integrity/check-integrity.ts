@@ -1,8 +1,11 @@
+import type { KeyObject } from 'node:crypto';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { Archive, ArchiveEntry } from '../archive-types.js';
 import { SIGNATURE_ENTRY } from '../project-layout.js';
-import type { Requirement, Wheel } from '../types.js';
+import type { CheckedKeySet } from '../key-set/check.js';
+import { packageFault } from '../key-set/package-rules.js';
+import type { Requirement, VersionRef, Wheel } from '../types.js';
 import { packageDigest } from './digest.js';
 import { keyIdOf, readPublicKey } from './keys.js';
 import { isSignedBy, MAX_SIGNATURE_BYTES, parseSignature } from './signature.js';
@@ -17,6 +20,8 @@ export interface IntegrityOptions extends OperationOptions {
     /** What its name tells. */
     wheel: Wheel;
   }[];
+  /** What the package says it is, for what a key set says of it. */
+  package?: VersionRef;
   /** Lines of its requirements file. */
   requirements?: readonly Requirement[];
 }
@@ -38,19 +43,45 @@ export async function checkIntegrity(
     report.findings.push(finding);
   };
   // The signature first: of a package from nobody known, nothing else is looked at.
-  if (policy.publicKeys) await checkSignature(archive, policy.publicKeys, report, found, o);
+  const trusted = await trustedKeys(policy, report);
+  if (trusted) await checkSignature(archive, trusted, report, found, o);
   await checkWheelHashes(archive, found, o);
   return report;
 }
 
+/** Keys that a signature may come from, by identifier; undefined when none is demanded. */
+interface TrustedKeys {
+  keys: ReadonlyMap<string, KeyObject>;
+  keySet?: CheckedKeySet;
+}
+
+/** @throws RunnerError `untrusted_keys`; where the policy is lenient that is a finding */
+async function trustedKeys(
+  { mode, publicKeys, keySet }: IntegrityPolicy,
+  report: IntegrityReport,
+): Promise<TrustedKeys | undefined> {
+  if (publicKeys) {
+    return { keys: new Map(publicKeys.map(readPublicKey).map((key) => [keyIdOf(key), key])) };
+  }
+  if (!keySet) return undefined;
+  try {
+    const { stationKeySet } = await import('../key-set/station.js');
+    const checked = await stationKeySet(keySet);
+    return { keys: checked.keys, keySet: checked };
+  } catch (error) {
+    if (mode === 'strict' || !RunnerError.is(error, 'untrusted_keys')) throw error;
+    report.findings.push(error.message);
+    return undefined;
+  }
+}
+
 async function checkSignature(
   archive: Archive,
-  publicKeys: NonNullable<IntegrityPolicy['publicKeys']>,
+  { keys, keySet }: TrustedKeys,
   report: IntegrityReport,
   found: (finding: string) => void,
-  o: OperationOptions,
+  o: IntegrityOptions,
 ): Promise<void> {
-  const keys = publicKeys.map(readPublicKey);
   const entry = archive.get(SIGNATURE_ENTRY);
   if (!entry || entry.isDirectory) {
     report.signature = 'missing';
@@ -67,16 +98,18 @@ async function checkSignature(
     return;
   }
   report.keyId = signature.keyId;
-  const key = keys.find((candidate) => keyIdOf(candidate) === signature.keyId);
+  const key = keys.get(signature.keyId);
   if (!key) {
     report.signature = 'unknown_key';
-    found(`is signed by the key ${signature.keyId}, which is none of the ${keys.length} known`);
+    found(`is signed by the key ${signature.keyId}, which is none of the ${keys.size} known`);
     return;
   }
   const digest = await packageDigest(archive, o);
   report.digest = digest;
   if (isSignedBy(key, digest, signature)) {
     report.signature = 'valid';
+    const fault = keySet && o.package && packageFault(keySet, signature.keyId, o.package);
+    if (fault !== undefined) found(fault);
   } else {
     found(
       signature.digest === digest

@@ -8,5 +8,8 @@ export function checkPolicy(policy: IntegrityPolicy): IntegrityPolicy {
     throw new RunnerError('invalid_params', 'integrity.mode must be off, lenient or strict');
   }
   policy.publicKeys?.forEach(readPublicKey);
+  if (policy.keySet && policy.publicKeys) {
+    throw new RunnerError('invalid_params', 'integrity takes publicKeys or keySet, not both');
+  }
   return policy;
 }

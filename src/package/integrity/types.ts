@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import type { KeySetPolicy } from '../key-set/types.js';
 
 /** What is done about a package that was altered or comes from nobody known. */
 export interface IntegrityPolicy {
@@ -9,6 +10,11 @@ export interface IntegrityPolicy {
    * empty list, which no signature meets; when left out, only wheel hashes are checked.
    */
   publicKeys?: readonly (string | KeyObject)[];
+  /**
+   * A signed file of keys in place of `publicKeys`: keys that expire, are renewed, and may sign certain packages from
+   * certain versions on. See `procvision-runner/signing`.
+   */
+  keySet?: KeySetPolicy;
 }
 
 /** What a package's signature was worth. */

@@ -3,6 +3,7 @@ const signals = () => ['SIGINT', 'SIGTERM', 'SIGHUP', 'exit'].map((name) => proc
 const before = { signals: signals(), globals: Object.keys(globalThis), emit: process.emit };
 await import('procvision-runner');
 await import('procvision-runner/http');
+await import('procvision-runner/signing');
 await import('procvision-runner/testing');
 process.stdout.write(
   JSON.stringify({
