@@ -3,7 +3,7 @@ import { access, chmod, chown, constants, lstat, mkdir, readdir, rm } from 'node
 import os from 'node:os';
 import path from 'node:path';
 import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identity.js';
-import { showLife, type Life } from '../process/life.js';
+import { showLife, type Life, type LifeMark } from '../process/life.js';
 import { readJson, writeJsonAtomic } from '../store/atomic-file.js';
 
 const PREFIX = 'procvision-frames-';
@@ -34,8 +34,50 @@ export async function defaultFrameRoot(
   return os.tmpdir();
 }
 
+/** The folder of a pool, and those below it of the workers that read its frames. */
+export class FrameFolder {
+  readonly path: string;
+  readonly #gid: number | undefined;
+
+  constructor(folder: string, gid: number | undefined) {
+    this.path = folder;
+    this.#gid = gid;
+  }
+
+  /** Makes a folder that was there before anew, where somebody has taken it away; also one that never was. */
+  async ensure(place: string): Promise<void> {
+    for (const folder of [this.path, place]) {
+      const found = await lstat(folder).catch(() => undefined);
+      if (found?.isDirectory() && isPrivate(found.mode, this.#gid)) continue;
+      if (found && !found.isDirectory()) await rm(folder, { force: true });
+      await makePrivate(folder, this.#gid);
+      if (folder === this.path) await sign(folder);
+    }
+  }
+}
+
+function isPrivate(mode: number, gid: number | undefined): boolean {
+  return process.platform === 'win32' || (mode & 0o777) === (gid === undefined ? 0o700 : 0o750);
+}
+
+/** Nobody else may look into it, but for the group, which then owns what is made in it. */
+async function makePrivate(folder: string, gid: number | undefined): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  if (gid === undefined) {
+    await chmod(folder, 0o700);
+    return;
+  }
+  await chown(folder, process.getuid?.() ?? -1, gid);
+  await chmod(folder, 0o2750); // after chown(), which takes the group's bit away
+}
+
+async function sign(folder: string, mark?: LifeMark): Promise<void> {
+  const owner = { ...(await ownIdentity()), life: mark };
+  await writeJsonAtomic(path.join(folder, OWNER_FILE), owner, 'none');
+}
+
 /** A folder for frames, and the sign that its host lives. */
-export interface FrameFolder {
+export interface MadeFolder {
   path: string;
   life: Life | undefined;
 }
@@ -44,18 +86,14 @@ export interface FrameFolder {
  * Makes a folder of this process's own beneath `root`, after sweeping those of dead hosts. Nobody else may look into it,
  * but for the group `gid`, which then owns what is made in it.
  */
-export async function makeFrameFolder(root: string, gid?: number): Promise<FrameFolder> {
+export async function makeFrameFolder(root: string, gid?: number): Promise<MadeFolder> {
   await mkdir(root, { recursive: true });
   await sweepFrameFolders(root);
   const folder = path.join(root, `${PREFIX}${process.pid}-${randomUUID().slice(0, 8)}`);
   await mkdir(folder, { mode: 0o700 });
-  if (gid !== undefined) {
-    await chown(folder, process.getuid?.() ?? -1, gid);
-    await chmod(folder, 0o2750); // after chown(), which takes the group's bit away
-  }
+  await makePrivate(folder, gid);
   const life = await showLife(folder, LIFE);
-  const owner = { ...(await ownIdentity()), life: life?.mark };
-  await writeJsonAtomic(path.join(folder, OWNER_FILE), owner, 'none');
+  await sign(folder, life?.mark);
   return { path: folder, life };
 }
 

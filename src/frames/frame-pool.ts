@@ -1,5 +1,7 @@
 import { rm } from 'node:fs/promises';
+import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
+import { RunnerError } from '../errors.js';
 import { Late } from '../late.js';
 import { showAs } from '../readable.js';
 import { headerOf } from './encoded-header.js';
@@ -7,21 +9,23 @@ import { checkPixels, resolveMeta } from './image-meta.js';
 import { doors, type FramePoolOptions } from './options.js';
 import type { OpenedFrames } from './opened-frames.js';
 import { PooledFrame } from './pooled-frame.js';
+import { methodOf, type ProofMethod, type ProofPolicy } from './proof.js';
 import { closedError } from './pool-closed.js';
 import type { Frame, FrameMeta, FrameUsage, ImageInput, SentImage } from './types.js';
 
 export type { FramePoolOptions } from './options.js';
 
 /**
- * Images in shared memory: a private folder of preallocated `.npy` slots that are reused. A host leases a frame and
- * fills it in place, or hands over bytes that are copied in once. With the optional package `koffi` the slots are
- * mapped, and filling one is all there is to do; without it they are written through the open file.
+ * Images in shared memory: slots that are reused, each with the content of a `.npy` file. A host leases a frame and fills
+ * it in place, or hands over bytes that are copied in once. With the optional package `koffi` the slots are sealed memory
+ * that workers map, and filling one is all there is to do; without it each is written to a file before a call.
  */
 export class FramePool implements AsyncDisposable {
   /** Group that may read the frames beside the host's user. */
   readonly gid: number | undefined;
   readonly #frames: Late<OpenedFrames>;
   #closed: Promise<void> | undefined;
+  #places = 0;
 
   /** @throws RunnerError `invalid_params` for a bound that is none */
   constructor(options: FramePoolOptions = {}) {
@@ -35,7 +39,7 @@ export class FramePool implements AsyncDisposable {
     showAs(this, 'FramePool', () => {
       const parts = this.#frames.made;
       const state = this.#closed ? 'closed' : parts ? 'open' : 'not opened yet';
-      return { state, folder: parts?.folder, maxBytes, ...parts?.slots.usage };
+      return { state, folder: parts?.folder.path, maxBytes, ...parts?.slots.usage };
     });
   }
 
@@ -46,7 +50,30 @@ export class FramePool implements AsyncDisposable {
    */
   async open(o: OperationOptions = {}): Promise<string> {
     throwIfAborted(o.signal, 'opening of the frame pool');
-    return (await this.#open()).folder;
+    return (await this.#open()).folder.path;
+  }
+
+  /**
+   * Makes a folder below that of the pool, for the workers of one deployment alone, and gives its path: what they get as
+   * `PROC_SHM_DIR`.
+   *
+   * @throws RunnerError as {@link FramePool.open}
+   */
+  async place(title: string, o: OperationOptions = {}): Promise<string> {
+    throwIfAborted(o.signal, 'making of a folder for frames');
+    const { folder } = await this.#open();
+    const name = `${++this.#places}-${title.replaceAll(/[^a-zA-Z0-9._-]/g, '_').slice(0, 80)}`;
+    const place = path.join(folder.path, name);
+    try {
+      await folder.ensure(place);
+    } catch (cause) {
+      throw new RunnerError(
+        'store_failed',
+        `No folder for the frames of ${title} can be made in ${folder.path}: ${(cause as Error).message}. Give FramePool another directory`,
+        { cause, details: { path: place } },
+      );
+    }
+    return place;
   }
 
   /**
@@ -66,15 +93,16 @@ export class FramePool implements AsyncDisposable {
    * @throws RunnerError as {@link FramePool.lease}; `frame_released`; `invalid_image` for an encoded image that is
    * damaged, of another size than it says, or of other than 1 or 3 channels of 8 bits
    */
-  async send(image: ImageInput, o: OperationOptions = {}): Promise<SentImage> {
-    if (image instanceof PooledFrame && image.pool === this) return image.send();
-    if ('encoded' in image) return this.#sendEncoded(image, o);
+  async send(image: ImageInput, o: OperationOptions & { proof?: ProofPolicy } = {}): Promise<SentImage> {
+    const proof = methodOf(o.proof);
+    if (image instanceof PooledFrame && image.pool === this) return image.send(proof);
+    if ('encoded' in image) return this.#sendEncoded(image, proof, o);
     const { data, meta } =
       'data' in image ? { data: image.data, meta: image } : { data: image.pixels, meta: image.meta };
     checkPixels(data, resolveMeta(meta));
     const frame = await this.#lease(meta, o);
     try {
-      return await frame.sendCopyOf(data);
+      return await frame.sendCopyOf(data, proof);
     } finally {
       frame.release(); // the slot is kept until the call is done
     }
@@ -103,7 +131,7 @@ export class FramePool implements AsyncDisposable {
       await decoder.close();
       await slots.close();
       await life?.close();
-      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+      await rm(folder.path, { recursive: true, force: true, maxRetries: 3 });
     })());
   }
 
@@ -114,6 +142,7 @@ export class FramePool implements AsyncDisposable {
 
   async #sendEncoded(
     image: Extract<ImageInput, { encoded: Uint8Array }>,
+    proof: ProofMethod | undefined,
     o: OperationOptions,
   ): Promise<SentImage> {
     const { decoder } = await this.#open();
@@ -122,7 +151,7 @@ export class FramePool implements AsyncDisposable {
     // The room first: a picture that is decoded and has nowhere to go would take memory that nobody counts.
     const frame = await this.#lease({ ...image, channels: header.channels }, o);
     try {
-      return await frame.sendCopyOf(await decoder.decode({ ...header, bytes }, o.signal));
+      return await frame.sendCopyOf(await decoder.decode({ ...header, bytes }, o.signal), proof, true);
     } finally {
       frame.release(); // the slot is kept until the call is done
     }

@@ -2,14 +2,14 @@ import { statfs } from 'node:fs/promises';
 import { RunnerError } from '../errors.js';
 import type { Life } from '../process/life.js';
 import { PictureDecoder } from './decoding/picture-decoder.js';
-import { isSafeToMap } from './file-system.js';
-import { defaultFrameRoot, makeFrameFolder } from './frame-folder.js';
-import { loadMapper } from './memory-mapping.js';
+import { defaultFrameRoot, FrameFolder, makeFrameFolder } from './frame-folder.js';
+import { loadMemoryCalls } from './memory-calls.js';
+import { SharedMemory } from './shared-memory.js';
 import { SlotStore } from './slot-store.js';
 
 /** What a pool has once its folder is there. */
 export interface OpenedFrames {
-  folder: string;
+  folder: FrameFolder;
   /** Shows others that the folder is in use. */
   life: Life | undefined;
   slots: SlotStore;
@@ -31,9 +31,11 @@ export async function openFrames(options: {
   const { mapped = true } = options;
   const root = options.directory ?? (await defaultFrameRoot());
   try {
-    const { path: folder, life } = await makeFrameFolder(root, options.gid);
-    const mapper = mapped && (await isSafeToMap(folder)) ? await loadMapper() : undefined;
-    const slots = new SlotStore(folder, options.maxBytes ?? (await bytesFor(folder)), mapper);
+    const { path, life } = await makeFrameFolder(root, options.gid);
+    const folder = new FrameFolder(path, options.gid);
+    const calls = mapped ? await loadMemoryCalls() : undefined;
+    const memory = calls && (await SharedMemory.isThere(calls)) ? calls : undefined;
+    const slots = new SlotStore(folder, options.maxBytes ?? (await bytesFor(folder.path)), memory);
     return { folder, life, slots, decoder: new PictureDecoder() };
   } catch (cause) {
     throw new RunnerError(

@@ -7,8 +7,8 @@ export interface FramePoolOptions {
   /** Bytes that frames may take: whole, above 0. @defaultValue 512 MiB, or three quarters of what is free if that is less */
   maxBytes?: number;
   /**
-   * Whether to map frames into memory where `koffi` is installed: on Linux, in `/dev/shm` or on a disk with a file
-   * system that writes files in place (ext4, XFS). @defaultValue true
+   * Whether to keep frames in sealed memory, of which workers get the descriptor, where `koffi` is installed and the
+   * system has it (Linux 5.1, glibc). Otherwise they are files. @defaultValue true
    */
   mapped?: boolean;
   /** Group that may read the frames: that of workers that run as another user (POSIX). @defaultValue nobody but the host's user */

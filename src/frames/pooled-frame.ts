@@ -1,5 +1,6 @@
 import { RunnerError } from '../errors.js';
 import { showAs } from '../readable.js';
+import type { ProofMethod } from './proof.js';
 import { sentImage } from './sent-image.js';
 import type { Slot } from './slot.js';
 import type { Frame, FrameMeta, SentImage } from './types.js';
@@ -16,7 +17,7 @@ export class PooledFrame implements Frame {
   #isReleased = false;
   /** Calls that use the slot, and quarantines. */
   #holds = 0;
-  /** Images that are being written to the file. */
+  /** Images that are being made complete. */
   #writes = 0;
 
   constructor(pool: object, slot: Slot, meta: Required<FrameMeta>, giveBack: () => void) {
@@ -45,8 +46,8 @@ export class PooledFrame implements Frame {
     this.#giveBackIfFree();
   }
 
-  /** Makes what was filled in visible to a worker. */
-  async send(): Promise<SentImage> {
+  /** Makes what was filled in complete for a worker. */
+  async send(proof: ProofMethod | undefined): Promise<SentImage> {
     this.#checkUsable('send');
     if (!this.#pixels) {
       throw new RunnerError(
@@ -54,33 +55,47 @@ export class PooledFrame implements Frame {
         `Frame ${this.id} was leased but never filled: write the image into its pixels before it is sent`,
       );
     }
-    return this.#hold(() => this.#slot.flush());
+    return this.#hold(undefined, proof, false);
   }
 
-  /** Copies an image in, and makes it visible to a worker. */
-  async sendCopyOf(pixels: Uint8Array): Promise<SentImage> {
-    return this.#hold(() => this.#slot.write(pixels));
+  /** Copies an image in, and makes it complete for a worker. */
+  async sendCopyOf(
+    pixels: Uint8Array,
+    proof: ProofMethod | undefined,
+    isDecoded = false,
+  ): Promise<SentImage> {
+    return this.#hold(pixels, proof, isDecoded);
   }
 
-  async #hold(write: () => Promise<void>): Promise<SentImage> {
+  async #hold(
+    pixels: Uint8Array | undefined,
+    proof: ProofMethod | undefined,
+    isDecoded: boolean,
+  ): Promise<SentImage> {
+    const isTheSame = this.#holds > 0; // a call that runs has it: its content cannot be another
     this.#holds++;
     this.#writes++;
     const letGo = () => {
       this.#holds--;
+      if (this.#holds === 0) this.#slot.retire();
       this.#giveBackIfFree();
     };
-    const slot = this.#slot;
+    const kept = this.#slot;
     try {
-      await write().finally(() => {
-        this.#writes--;
-        this.#parted();
+      kept.commit(pixels, isTheSame);
+      const sent = await sentImage({
+        ...{ kept, meta: this.meta, proof, isDecoded, letGo },
+        isLost: () => kept.isDestroyed,
       });
-      if (slot.isDestroyed) throw this.#closed('send');
+      if (kept.isDestroyed) throw this.#closed('send');
+      return sent;
     } catch (error) {
       letGo();
-      throw slot.isDestroyed ? this.#closed('send', error) : error;
+      throw kept.isDestroyed ? this.#closed('send', error) : error;
+    } finally {
+      this.#writes--;
+      this.#parted();
     }
-    return sentImage({ id: this.id, meta: this.meta, isLost: () => slot.isDestroyed, letGo });
   }
 
   /** Whoever kept the pixels of a released frame must not reach the next image in its slot. */

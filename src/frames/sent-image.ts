@@ -1,20 +1,32 @@
 import { wireMeta } from './image-meta.js';
+import type { ProofMethod } from './proof.js';
+import type { KeptImage } from './slot.js';
 import type { FrameMeta, SentImage } from './types.js';
 
 /** An image that was sent. It is let go once: at the first `done()`, or when what that was to wait for is over. */
-export function sentImage(o: {
-  id: string;
+export async function sentImage(o: {
+  kept: KeptImage;
   meta: Required<FrameMeta>;
+  proof: ProofMethod | undefined;
+  isDecoded: boolean;
   isLost: () => boolean;
   letGo: () => void;
-}): SentImage {
+}): Promise<SentImage> {
+  const { kept, proof: method } = o;
+  const { id, kind, generation, fileBytes: sizeBytes, descriptor } = kept;
+  const proof = method && { id, generation, sizeBytes, checksum: await kept.checksum(method), method };
   let isDone = false;
   return {
-    id: o.id,
-    meta: wireMeta(o.meta),
+    ...{ id, kind, sizeBytes, meta: wireMeta(o.meta), descriptor, isDecoded: o.isDecoded },
+    ...(proof && { proof }),
     get isLost() {
       return o.isLost();
     },
+    deliver: (place) => kept.deliver(place),
+    renew: () => {
+      kept.renew();
+    },
+    save: (file) => kept.save(file),
     done: (until) => {
       if (isDone) return;
       isDone = true;

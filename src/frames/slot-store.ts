@@ -1,22 +1,25 @@
 import { abortError, listenForAbort, throwIfAborted } from '../abort.js';
 import { RunnerError } from '../errors.js';
-import type { Mapper } from './memory-mapping.js';
+import { FileSlot } from './file-slot.js';
+import type { FrameFolder } from './frame-folder.js';
+import type { MemoryCalls } from './memory-calls.js';
+import { MemorySlot } from './memory-slot.js';
 import { closedError } from './pool-closed.js';
-import { Slot, type Shape } from './slot.js';
+import { slotBytes, type Shape, type Slot } from './slot.js';
 
 interface Waiter {
   resolve: () => void;
   reject: (error: RunnerError) => void;
 }
 
-/** What the system says when there is no memory left for a file. */
-const NO_ROOM: readonly unknown[] = ['ENOSPC', 'EDQUOT', 'ENOMEM'];
+/** What the system says when there is no memory left for a slot, or no descriptor. */
+const NO_ROOM: readonly unknown[] = ['ENOSPC', 'ENOMEM', 'EMFILE', 'ENFILE'];
 
 /** The slots of a pool: made up to a bound in bytes, reused by shape, waited for when all are taken. */
 export class SlotStore {
-  readonly #folder: string;
+  readonly #folder: FrameFolder;
   readonly #maxBytes: number;
-  readonly #mapper: Mapper | undefined;
+  readonly #memory: MemoryCalls | undefined;
   readonly #idle: Slot[] = [];
   readonly #all = new Set<Slot>();
   readonly #waiters = new Set<Waiter>();
@@ -26,15 +29,15 @@ export class SlotStore {
   #made = 0;
   #isClosed = false;
 
-  constructor(folder: string, maxBytes: number, mapper: Mapper | undefined) {
+  constructor(folder: FrameFolder, maxBytes: number, memory: MemoryCalls | undefined) {
     this.#folder = folder;
     this.#maxBytes = maxBytes;
-    this.#mapper = mapper;
+    this.#memory = memory;
   }
 
   /** Slots made and bytes taken. */
   get usage(): { slots: number; idle: number; bytes: number; mapped: boolean } {
-    const mapped = this.#mapper !== undefined;
+    const mapped = this.#memory !== undefined;
     return { slots: this.#all.size, idle: this.#idle.length, bytes: this.#bytes, mapped };
   }
 
@@ -51,7 +54,7 @@ export class SlotStore {
 
   /** A slot that nobody else uses. Waits until one is given back when the bound is reached. */
   async take(shape: Shape, signal: AbortSignal | undefined): Promise<Slot> {
-    const bytes = Slot.bytesOf(shape);
+    const bytes = slotBytes(shape);
     this.#checkFits(bytes, `of ${shape.width} x ${shape.height} x ${shape.channels} `);
     for (;;) {
       this.#checkOpen(signal);
@@ -121,14 +124,19 @@ export class SlotStore {
       if (RunnerError.is(cause)) throw cause;
       this.#bytes -= bytes;
       this.#wake();
-      throw noRoom(bytes, this.#folder, cause);
+      throw noRoom(bytes, this.#folder.path, cause);
     } finally {
       this.#making.delete(making);
     }
   }
 
   async #create(shape: Shape): Promise<Slot> {
-    const create = () => Slot.create(this.#folder, `f${++this.#made}`, shape, this.#mapper);
+    const create = async () => {
+      const id = `f${++this.#made}`;
+      return this.#memory
+        ? MemorySlot.create(this.#memory, id, shape)
+        : new FileSlot(this.#folder, id, shape);
+    };
     try {
       return await create();
     } catch (error) {
@@ -153,9 +161,9 @@ export class SlotStore {
     if (bytes <= this.#maxBytes) return;
     throw new RunnerError(
       'pool_full',
-      `An image ${what}needs ${bytes} bytes, and the frame pool in ${this.#folder} may take ${this.#maxBytes}: raise ` +
+      `An image ${what}needs ${bytes} bytes, and the frame pool in ${this.#folder.path} may take ${this.#maxBytes}: raise ` +
         'its maxBytes, or give it a directory with more room',
-      { retryable: false, details: { path: this.#folder } },
+      { retryable: false, details: { path: this.#folder.path } },
     );
   }
 

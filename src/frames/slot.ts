@@ -1,9 +1,5 @@
-import { open, unlink, type FileHandle } from 'node:fs/promises';
-import path from 'node:path';
-import { RunnerError } from '../errors.js';
-import { FRAME_MODE } from './frame-folder.js';
-import type { MappedFile, Mapper } from './memory-mapping.js';
 import { npyHeader } from './npy.js';
+import type { ProofMethod } from './proof.js';
 
 /** Height × width × channels of a slot. */
 export interface Shape {
@@ -12,130 +8,48 @@ export interface Shape {
   channels: 1 | 3;
 }
 
-const ZEROS = Buffer.alloc(1 << 20);
-
-/**
- * One preallocated `.npy` file that is used for image after image of its shape. With a mapper its pixels are the
- * file's own memory; without, they are a buffer that is written through the open file.
- */
-export class Slot {
+/** An image that is complete, for the workers that are to read it. */
+export interface KeptImage {
+  /** As a file it is `<id>.npy`, or `<id>.bin` when it is encoded. */
   readonly id: string;
-  readonly shape: Shape;
-  /** Header and pixels. */
+  readonly kind: 'npy' | 'bin';
+  /** Header and pixels, or the encoded bytes. */
   readonly fileBytes: number;
-  readonly pixelBytes: number;
-  readonly #file: FileHandle;
-  readonly #path: string;
-  readonly #headerBytes: number;
-  readonly #mapping: MappedFile | undefined;
-  #buffer: ArrayBuffer | undefined;
-  #isDestroyed = false;
-
-  private constructor(
-    id: string,
-    shape: Shape,
-    file: FileHandle,
-    filePath: string,
-    headerBytes: number,
-    mapper: Mapper | undefined,
-  ) {
-    this.id = id;
-    this.shape = shape;
-    this.#file = file;
-    this.#path = filePath;
-    this.#headerBytes = headerBytes;
-    this.pixelBytes = shape.height * shape.width * shape.channels;
-    this.fileBytes = headerBytes + this.pixelBytes;
-    this.#mapping = mapper?.(file, this.fileBytes);
-  }
-
-  /** Bytes that a slot of this shape takes. */
-  static bytesOf({ height, width, channels }: Shape): number {
-    return npyHeader(height, width, channels).length + height * width * channels;
-  }
-
-  /**
-   * Makes the file. Every byte is written, so that the file has its memory from the start: a hole in it would get some
-   * when an image is written, and where there is none a mapped write ends the process (SIGBUS).
-   */
-  static async create(folder: string, id: string, shape: Shape, mapper: Mapper | undefined): Promise<Slot> {
-    const filePath = path.join(folder, `${id}.npy`);
-    const file = await open(filePath, 'wx+', FRAME_MODE);
-    try {
-      await file.chmod(FRAME_MODE);
-      const header = npyHeader(shape.height, shape.width, shape.channels);
-      await writeWhole(file, header, 0);
-      const total = Slot.bytesOf(shape);
-      for (let at = header.length; at < total; at += ZEROS.length) {
-        await writeWhole(file, ZEROS.subarray(0, Math.min(ZEROS.length, total - at)), at);
-      }
-      return new Slot(id, shape, file, filePath, header.length, mapper);
-    } catch (error) {
-      await file.close();
-      await unlink(filePath).catch(() => undefined);
-      throw error;
-    }
-  }
-
-  /** Whether the file is gone, because the pool was closed. */
-  get isDestroyed(): boolean {
-    return this.#isDestroyed;
-  }
-
-  /** The pixels. Without a mapping they are a buffer that is made when first asked for. */
-  view(): Uint8Array {
-    if (this.#mapping) return new Uint8Array(this.#mapping.buffer, this.#headerBytes, this.pixelBytes);
-    this.#buffer ??= new ArrayBuffer(this.pixelBytes);
-    return new Uint8Array(this.#buffer);
-  }
-
-  /** Parts the views that were handed out from the slot: whoever kept one cannot reach the next image. */
-  revokeViews(): void {
-    this.#mapping?.revoke();
-    if (!this.#buffer) return;
-    // Transferring empties the views and keeps the memory, without a copy. A host that has transferred it left none.
-    this.#buffer = this.#hasBuffer ? structuredClone(this.#buffer, { transfer: [this.#buffer] }) : undefined;
-  }
-
-  /** Brings what was written into the view to the file. @throws RunnerError `invalid_image` when the host gave the view away */
-  async flush(): Promise<void> {
-    if (this.#mapping || !this.#buffer) return;
-    if (!this.#hasBuffer) {
-      throw new RunnerError(
-        'invalid_image',
-        `The pixels of frame ${this.id} were transferred to another thread, and nothing of the image is left here: ` +
-          'copy them instead, or hand the image over as { data }',
-      );
-    }
-    await writeWhole(this.#file, new Uint8Array(this.#buffer), this.#headerBytes);
-  }
-
-  /** Writes an image in one copy. */
-  async write(pixels: Uint8Array): Promise<void> {
-    if (this.#mapping) this.view().set(pixels);
-    else await writeWhole(this.#file, pixels, this.#headerBytes);
-  }
-
-  /** Closes and removes the file. */
-  async destroy(): Promise<void> {
-    this.#isDestroyed = true;
-    this.revokeViews();
-    this.#buffer = undefined;
-    await this.#file.close();
-    await unlink(this.#path).catch(() => undefined);
-  }
-
-  get #hasBuffer(): boolean {
-    return this.#buffer?.byteLength === this.pixelBytes;
-  }
+  /** Which filling this is, from 1. */
+  readonly generation: number;
+  /** Of memory that a worker is handed; undefined where it has to open the file. */
+  readonly descriptor: number | undefined;
+  /** Of the host's own bytes. */
+  checksum(method: ProofMethod): Promise<string>;
+  /** Makes sure that the file is in this folder, whole and as it was written. @throws an error of the system */
+  deliver(place: string): Promise<void>;
+  /** A worker has read something else: what was delivered is made anew at the next delivery, however whole it looks. */
+  renew(): void;
+  /** Writes a copy to a file. */
+  save(file: string): Promise<void>;
 }
 
-/** All of the bytes or an error: where memory ends, the system writes a part and says so only to those who look. */
-async function writeWhole(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
-  const { length } = bytes;
-  for (let done = 0; done < length;) {
-    const { bytesWritten } = await file.write(bytes, done, length - done, at + done);
-    if (bytesWritten === 0) throw new Error(`${length - done} of ${length} bytes could not be written`);
-    done += bytesWritten;
-  }
+/** What is kept of an image between its filling and the end of its calls, used for image after image of its shape. */
+export interface Slot extends KeptImage {
+  readonly kind: 'npy';
+  readonly shape: Shape;
+  /** Whether nothing of it can be found any more, because the pool was closed. */
+  readonly isDestroyed: boolean;
+  /** The pixels, for the host to fill. */
+  view(): Uint8Array;
+  /** Parts the views that were handed out from the slot: one that was kept cannot reach the next image. */
+  revokeViews(): void;
+  /**
+   * Makes an image complete: `pixels`, or what was filled into the view; with the next generation unless it `isTheSame`.
+   * @throws RunnerError `invalid_image` when the host gave the view away
+   */
+  commit(pixels: Uint8Array | undefined, isTheSame: boolean): void;
+  /** Its calls are over: whoever still has the memory can tell that what comes is another picture. */
+  retire(): void;
+  destroy(): Promise<void>;
+}
+
+/** Bytes that a slot of this shape takes. */
+export function slotBytes({ height, width, channels }: Shape): number {
+  return npyHeader(height, width, channels).length + height * width * channels;
 }

@@ -1,3 +1,5 @@
+import type { ProvenImage } from './proof.js';
+
 /** What the algorithm is told about an image (`image_meta` on the wire). */
 export interface ImageMeta {
   /** Pixels. */
@@ -30,7 +32,7 @@ export interface FrameMeta {
 
 /** A slot of shared memory that holds one image. */
 export interface Frame {
-  /** Shared-memory id, safe as a file name; the worker finds `<directory>/<id>.npy` (or `.bin`). */
+  /** Shared-memory id, safe as a file name: what the algorithm reads the image by. */
   readonly id: string;
   /**
    * Height × width × channels bytes, row-major; writable until the frame is sent, and again when its calls have ended.
@@ -67,7 +69,7 @@ export interface FrameUsage {
   idle: number;
   /** Bytes of all slots. */
   bytes: number;
-  /** Whether slots are mapped into the memory of this process; otherwise they are written through their files. */
+  /** Whether slots are sealed memory that this process and its workers map; otherwise they are files. */
   mapped: boolean;
 }
 
@@ -75,10 +77,29 @@ export interface FrameUsage {
 export interface SentImage {
   /** Shared-memory id. */
   id: string;
+  /** As a file it is `<id>.npy`, or `<id>.bin` when it is encoded. */
+  kind: 'npy' | 'bin';
   /** What the algorithm is told about it. */
   meta: ImageMeta;
+  /** Header and pixels, or the encoded bytes. */
+  sizeBytes: number;
+  /** Of the memory it is in, which the worker is handed; undefined where it has to open a file. */
+  descriptor: number | undefined;
+  /** Whether the host has decoded it from a JPEG or PNG. */
+  isDecoded: boolean;
+  /** What a worker that reads it must report; undefined when nothing is to be proven. */
+  proof?: ProvenImage;
   /** Whether the worker cannot find it any more, because the pool was closed: what it answers is worth nothing. */
   readonly isLost: boolean;
+  /**
+   * Makes sure that the file is whole in the folder of a worker that is not handed the memory.
+   * @throws an error of the system
+   */
+  deliver(place: string): Promise<void>;
+  /** A worker has read something else, or nothing: the file is made anew at the next delivery, however whole it looks. */
+  renew(): void;
+  /** Writes a copy of it to a file. @throws an error of the system */
+  save(file: string): Promise<void>;
   /** The call is over. With `until`, the slot stays untouched until that promise settles: a worker may still read it. */
   done(until?: Promise<unknown>): void;
 }

@@ -1,3 +1,4 @@
+import type { ProofPolicy } from '../frames/proof.js';
 import type { RestartOptions } from './pool/restart-policy.js';
 import { choice, duration, flag, group, number, option, texts, whole, type Option } from '../options.js';
 import { MAX_FRAME_CEILING } from '../worker/frame-codec.js';
@@ -48,6 +49,13 @@ export interface SupervisorPolicy extends RestartOptions {
   recycleAfterCalls: number | undefined;
   /** Replace a worker whose resident memory has grown past this (Linux). @defaultValue never */
   recycleAboveBytes: number | undefined;
+
+  /**
+   * How it is made sure that a verdict is about the picture that was sent. The worker reports the size, the generation and a
+   * checksum of what it read: of 32 places (`sampled`), a CRC-32 of every byte (`full`), or a SHA-256; the host passes on
+   * no verdict on anything else. `off` asks for nothing. @defaultValue 'sampled'
+   */
+  proof: ProofPolicy;
 
   /** Limits of a worker by themselves: hello, load, shutdown, heartbeat, largest frame. */
   limits: Partial<WorkerLimits>;
@@ -113,6 +121,7 @@ export function policyOptions(): Option<Partial<SupervisorPolicy> | undefined> {
     stableMs: duration(1),
     recycleAfterCalls: whole(1),
     recycleAboveBytes: whole(1),
+    proof: choice('sampled', 'full', 'sha256', 'off'),
     limits: limits(),
     resources: resources(),
     uid: whole(0, LARGEST_ID),

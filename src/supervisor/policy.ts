@@ -32,6 +32,7 @@ export const DEFAULT_SUPERVISOR_POLICY: Readonly<SupervisorPolicy> = Object.free
   stableMs: 10_000,
   recycleAfterCalls: undefined,
   recycleAboveBytes: undefined,
+  proof: 'sampled',
   limits: {},
   resources: undefined,
   uid: undefined,

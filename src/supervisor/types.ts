@@ -1,6 +1,7 @@
 import type { WorkerBounds } from '../process/containment.js';
 import type { OperationOptions } from '../abort.js';
 import type { RunnerError } from '../errors.js';
+import type { PictureProof } from '../frames/proof.js';
 import type { ImageInput } from '../frames/types.js';
 import type { Generation, ManifestStep } from '../package/types.js';
 import type {
@@ -125,6 +126,11 @@ export interface InspectionResult {
   name: string;
   /** As `name`. */
   version: string;
+  /**
+   * What shows that the answer is about the pictures of the call. Absent with `policy.proof: 'off'`, and where a picture
+   * could not be read: then the status is ERROR and the code 1007.
+   */
+  proof?: PictureProof;
   /** Paths in the answer where Python had written NaN, an infinity, or a number past the largest double, read as null. */
   nonFinite?: string[];
   /**

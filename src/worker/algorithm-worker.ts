@@ -7,8 +7,10 @@ import {
 } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
+import type { DescriptorChannel } from '../frames/descriptor-channel.js';
 import type { WorkerBounds } from '../process/containment.js';
 import { showAs } from '../readable.js';
+import { CallPictures, Losses, openChannel } from './call-pictures.js';
 import { Conversation } from './conversation.js';
 import { expireAfter } from './expiry.js';
 import { encodeFrame } from './frame-codec.js';
@@ -57,11 +59,13 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   readonly #logs: LogParser;
   readonly #heartbeat: Heartbeat;
   #process: WorkerProcess | undefined;
+  #channel: DescriptorChannel | undefined;
   #state: WorkerState = 'new';
   #ready: WorkerReady | undefined;
   /** The call that runs, or ran last: what it is that a log tells of. */
   #asked: Pick<WorkerLog, 'requestId' | 'productId' | 'stepIndex'> = {};
   #nextRequest = 1;
+  readonly #losses = new Losses();
   #reason: { text: string; error?: RunnerError } | undefined;
   #resolveExited!: (exit: WorkerExit) => void;
 
@@ -87,6 +91,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       alive: () => {
         this.#heartbeat.restart();
       },
+      received: () => this.#channel?.receive() ?? [],
       protocolError: (error) => this.emit('protocolError', error),
       answerLost: (error) => {
         this.#fail(error, 'protocol error');
@@ -180,6 +185,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
         this.#kill('start failed', RunnerError.is(error) ? error : undefined);
         await this.exited;
       } else {
+        this.#channel?.close();
         this.#endUnstarted();
       }
       throw error;
@@ -210,9 +216,9 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       ...(stepIndex !== undefined && { stepIndex }),
     };
     const data = callData(this.#ready.generation, call);
-    const frame = encodeFrame({ type: 'call', request_id: requestId, data }, this.limits.maxFrameBytes);
-    // First of all, so that what is to be noted here is noted while the worker is at it.
-    this.#process?.write(frame);
+    const pictures = new CallPictures(call, this.#ready.generation, this.#channel);
+    const message = { type: 'call', request_id: requestId, data, pictures: pictures.wire };
+    const frame = encodeFrame(message, this.limits.maxFrameBytes);
     const timeoutMs = o.timeoutMs ?? limitOf(this.limits, call.phase);
     const cancel = expireAfter(timeoutMs, () => {
       this.#fail(this.#tooLate(`answer ${call.phase}`, o.toldLimitMs ?? timeoutMs), 'timeout');
@@ -223,7 +229,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     if (o.signal) listenForAbort(o.signal, onAbort);
     this.#heartbeat.stop();
     this.#setState('busy');
-    const pending = new PendingCall(requestId, () => {
+    const pending = new PendingCall(requestId, pictures.expected, () => {
       cancel();
       o.signal?.removeEventListener('abort', onAbort);
       this.#conversation.pending = undefined;
@@ -232,7 +238,10 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       this.#heartbeat.restart();
     });
     this.#conversation.pending = pending;
-    return pending.reply;
+    return pictures.sendFor(pending, this.#losses, this.spec.frameDirectory, {
+      write: () => this.#conversation.pending === pending && this.#process?.write(frame),
+      kill: (reason) => this.#kill(reason),
+    });
   }
 
   /**
@@ -279,15 +288,13 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   }
 
   /** Resolves when the process is gone and everything it had started with it. */
-  async gone(): Promise<WorkerExit> {
-    const exit = await this.exited;
-    await this.#process?.swept();
-    return exit;
+  gone(): Promise<WorkerExit> {
+    return this.exited.finally(() => this.#process?.swept());
   }
 
   /** See {@link AlgorithmWorker.stop}. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.stop('disposed').then(() => undefined);
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop('disposed');
   }
 
   get #title(): string {
@@ -298,9 +305,10 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   async #spawn(): Promise<void> {
     const { root: cwd } = this.spec;
     const { WorkerProcess } = await import('./worker-process.js');
+    const channel = (this.#channel = await openChannel(this.spec));
     this.#process = await WorkerProcess.spawn(
-      workerCommand(this.spec, this.limits),
-      { cwd },
+      workerCommand(this.spec, this.limits, channel !== undefined),
+      { cwd, channel },
       {
         stdout: (chunk) => {
           this.#conversation.push(chunk);
@@ -340,6 +348,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
 
   #onExit(exitCode: number | null, exitSignal: NodeJS.Signals | null): void {
     this.#conversation.end();
+    this.#channel?.close();
     this.#logs.end();
     this.#heartbeat.end();
     const { lastLines } = this;

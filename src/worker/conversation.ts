@@ -1,7 +1,7 @@
 import { RunnerError } from '../errors.js';
 import { Handshake } from './handshake.js';
 import { MessageReader } from './message-reader.js';
-import type { WorkerMessage } from './messages.js';
+import { readMessage, type WorkerMessage } from './messages.js';
 import type { PendingCall } from './pending-call.js';
 import { Pings } from './pings.js';
 import { notLoaded } from './worker-failures.js';
@@ -21,6 +21,8 @@ export interface ConversationContext {
   stray: (text: string, output: StrayOutput) => void;
   /** An idle worker has answered a ping. */
   alive: () => void;
+  /** What has come another way than over stdout. */
+  received: () => Buffer[];
   /** A frame that was skipped. */
   protocolError: (error: RunnerError) => void;
   /** A frame that was skipped, and that may have been the answer to the call in flight. */
@@ -68,6 +70,10 @@ export class Conversation {
   }
 
   #onMessage(message: WorkerMessage): void {
+    // What the worker has sent the other way, it has sent before its answer.
+    if (message.type === 'result' || message.type === 'error') {
+      for (const body of this.#context.received()) this.#onMessage(readMessage(body));
+    }
     switch (message.type) {
       case 'hello':
         if (!this.pings.areNone || !this.handshake.arrive(message)) this.#report('a second hello');
@@ -81,6 +87,9 @@ export class Conversation {
       case 'error':
         if (message.requestId === undefined) this.#onErrorOfNoCall(message);
         else this.#pendingOf(message.requestId, 'error')?.answer(message, this.#context.title());
+        return;
+      case 'pictures':
+        this.#pendingOf(message.requestId, 'report of pictures')?.note(message.pictures);
         return;
       case 'shutdown':
         return;

@@ -50,7 +50,11 @@ def main():
     if target.endswith(".py"):
         runpy.run_path(target, {"PROTOCOL": pipes}, "__main__")
     else:
-        runpy.run_module(target, pipes.adapter_globals(target.partition(".")[0]), "__main__", True)
+        package = target.partition(".")[0]
+        frames = load("proven_frames.py")["ProvenFrames"](HERE, pipes.output)
+        own = pipes.adapter_globals(package, frames.tap)
+        frames.take_the_place_of(package)
+        runpy.run_module(target, own, "__main__", True)
 
 
 main()

@@ -1,6 +1,13 @@
 import { overCeiling } from './frame-codec.js';
 import { parsePythonJson } from './json.js';
+import type { ProvenImage } from '../frames/proof.js';
 import type { WorkerException, WorkerMetrics } from './types.js';
+
+/** What a worker tells of the pictures of a call: those that it read, or why it could not read one. */
+export interface PictureReport {
+  read: ProvenImage[];
+  fault: string | undefined;
+}
 
 /** What a worker says, as far as it could be understood. */
 export type WorkerMessage =
@@ -16,6 +23,7 @@ export type WorkerMessage =
       nonFinite: string[];
       bigIntegers: string[];
       metrics: WorkerMetrics | undefined;
+      pictures: PictureReport | undefined;
     }
   | {
       type: 'error';
@@ -27,7 +35,10 @@ export type WorkerMessage =
       raised: WorkerException | undefined;
       data: Record<string, unknown>;
       metrics: WorkerMetrics | undefined;
+      pictures: PictureReport | undefined;
     }
+  /** Sent before the answer by a worker that cannot put it into the answer. */
+  | { type: 'pictures'; requestId: string; pictures: PictureReport }
   | { type: 'shutdown' }
   /** The launcher has begun; `logPipe` is the descriptor of a pipe that its log goes to, where it could make one. */
   | { type: 'launcher'; logPipe: number | undefined }
@@ -55,6 +66,12 @@ export function readMessage(body: Buffer): WorkerMessage {
       return { type: 'pong', requestId: text(value.request_id) };
     case 'shutdown':
       return { type: 'shutdown' };
+    case 'pictures': {
+      const pictures = picturesOf(value.pictures);
+      const requestId = text(value.request_id);
+      if (pictures && requestId !== undefined) return { type: 'pictures', requestId, pictures };
+      return { type: 'fault', message: 'a report of pictures that belongs to no call', isLost: false };
+    }
     case 'result': {
       const requestId = text(value.request_id);
       if (requestId === undefined)
@@ -69,6 +86,7 @@ export function readMessage(body: Buffer): WorkerMessage {
         nonFinite,
         bigIntegers,
         metrics: metricsOf(value.metrics),
+        pictures: picturesOf(value.pictures),
       };
     }
     case 'error':
@@ -81,6 +99,7 @@ export function readMessage(body: Buffer): WorkerMessage {
         raised: exceptionOf(value.raised),
         data: isRecord(value.data) ? value.data : {},
         metrics: metricsOf(value.metrics),
+        pictures: picturesOf(value.pictures),
       };
     case 'launcher': {
       const { log_pipe: logPipe } = value;
@@ -119,6 +138,22 @@ function exceptionOf(value: unknown): WorkerException | undefined {
     ...(typeof file === 'string' && { file }),
     ...(typeof line === 'number' && { line }),
     traceback: text(value.traceback) ?? '',
+  };
+}
+
+/** What cannot be read of a report is not in it: then the proof fails. */
+function picturesOf(value: unknown): PictureReport | undefined {
+  if (!isRecord(value)) return undefined;
+  const read = Array.isArray(value.read) ? value.read.filter(isRecord) : [];
+  return {
+    read: read.map(({ id, generation, size, checksum, method }) => ({
+      id: text(id) ?? '',
+      generation: Number(generation),
+      sizeBytes: Number(size),
+      checksum: text(checksum) ?? '',
+      method: text(method) as ProvenImage['method'],
+    })),
+    fault: text(value.fault),
   };
 }
 

@@ -1,5 +1,6 @@
 import { RunnerError } from '../errors.js';
-import type { WorkerMessage } from './messages.js';
+import { checkProof, type ProvenImage } from '../frames/proof.js';
+import type { PictureReport, WorkerMessage } from './messages.js';
 import type { WorkerReply } from './types.js';
 
 /** The one call in flight. Ends once; `onEnd` runs before its promise settles. */
@@ -8,11 +9,15 @@ export class PendingCall {
   readonly reply: Promise<WorkerReply>;
   readonly #sentAt = performance.now();
   readonly #onEnd: () => void;
+  readonly #pictures: readonly ProvenImage[];
+  readonly #report: PictureReport = { read: [], fault: undefined };
   #resolve!: (reply: WorkerReply) => void;
   #reject!: (error: RunnerError) => void;
 
-  constructor(requestId: string, onEnd: () => void) {
+  /** `pictures`: what the worker must report of them before its answer is passed on. */
+  constructor(requestId: string, pictures: readonly ProvenImage[], onEnd: () => void) {
     this.requestId = requestId;
+    this.#pictures = pictures;
     this.#onEnd = onEnd;
     this.reply = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -20,8 +25,22 @@ export class PendingCall {
     });
   }
 
-  /** A `result` or an `error` frame of this request. A status that is none is a contract violation. */
+  /** What the worker tells of the pictures of this request. A fault is never taken back. */
+  note({ read, fault }: PictureReport): void {
+    this.#report.read.push(...read);
+    this.#report.fault ??= fault;
+  }
+
+  /**
+   * A `result` or an `error` frame of this request. A status that is none is a contract violation, and an answer about
+   * other pictures than those that were sent is none.
+   */
   answer(message: WorkerMessage & { type: 'result' | 'error' }, title: string): void {
+    if (message.pictures) this.note(message.pictures);
+    if (this.#report.fault !== undefined) {
+      this.#answerLost(this.#report.fault, message);
+      return;
+    }
     const isErrorFrame = message.type === 'error';
     const status = isErrorFrame ? 'ERROR' : message.status;
     if (status !== 'OK' && status !== 'ERROR') {
@@ -33,6 +52,14 @@ export class PendingCall {
         ),
       );
       return;
+    }
+    if (status === 'OK') {
+      try {
+        checkProof(this.#pictures, this.#report.read, title);
+      } catch (error) {
+        this.fail(error as RunnerError);
+        return;
+      }
     }
     this.#onEnd();
     this.#resolve({
@@ -47,6 +74,17 @@ export class PendingCall {
       nonFinite: isErrorFrame ? [] : message.nonFinite,
       ...(!isErrorFrame && message.bigIntegers.length > 0 && { bigIntegers: message.bigIntegers }),
       ...(message.metrics && { metrics: message.metrics }),
+      ...(this.#pictures.length > 0 && { pictures: [...this.#pictures] }),
+      callMs: performance.now() - this.#sentAt,
+    });
+  }
+
+  /** A picture could not be read: whatever the algorithm made of that is no verdict. */
+  #answerLost(fault: string, { metrics }: WorkerMessage & { type: 'result' | 'error' }): void {
+    this.#onEnd();
+    this.#resolve({
+      ...{ requestId: this.requestId, status: 'ERROR', message: fault, errorCode: '1007', data: {} },
+      ...{ isErrorFrame: true, isPictureLost: true, nonFinite: [], ...(metrics && { metrics }) },
       callMs: performance.now() - this.#sentAt,
     });
   }

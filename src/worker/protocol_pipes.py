@@ -66,12 +66,12 @@ class ProtocolPipes:
     def describe(fault):
         return describe(fault)
 
-    def adapter_globals(self, package):
+    def adapter_globals(self, package, tap):
         """For the module that is the SDK's adapter, and the other modules of its package: their `sys` and `os` are those
         of everybody but for the two pipes.
 
         SDK 0.0.x reads `sys.stdin.buffer` and writes `sys.stdout.buffer` in each call, 0.3 writes to a duplicate of
-        descriptor 1. What an algorithm makes of its own `sys.stdout` is no matter of theirs.
+        descriptor 1. `tap` makes the stream that is read from another. What an algorithm makes of its own `sys.stdout` is no matter of theirs.
         """
         import builtins
         import types
@@ -99,7 +99,7 @@ class ProtocolPipes:
         def write(descriptor, data):
             return self.output.send(data) if descriptor == 1 else os.write(descriptor, data)
 
-        incoming = io.BufferedReader(io.FileIO(self.reader, "rb", closefd=False))
+        incoming = tap(io.BufferedReader(io.FileIO(self.reader, "rb", closefd=False)))
         modules = {
             "sys": instead_of(sys, stdin=Stream("stdin", self.reader, incoming),
                               stdout=Stream("stdout", self.output.descriptor, self.output)),

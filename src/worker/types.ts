@@ -1,7 +1,8 @@
 import type { WorkerBounds } from '../process/containment.js';
 import type { OperationOptions } from '../abort.js';
 import type { RunnerError } from '../errors.js';
-import type { ImageMeta } from '../frames/types.js';
+import type { ProvenImage } from '../frames/proof.js';
+import type { ImageMeta, SentImage } from '../frames/types.js';
 import type { Generation } from '../package/types.js';
 
 /** A box in pixels of the image, origin at the top left. */
@@ -128,8 +129,8 @@ export interface WorkerLimits {
   maxFrameBytes: number;
 }
 
-/** An image as a call names it. */
-export interface CallImage {
+/** An image as a call names it. One that a `FramePool` has sent brings how the worker comes to it, and what it must report. */
+export interface CallImage extends Partial<Omit<SentImage, 'id' | 'meta'>> {
   /** Shared-memory id. */
   id: string;
   /** What the algorithm is told about it. */
@@ -194,6 +195,10 @@ export interface WorkerReply {
   data: ResultData;
   /** Whether the frame was an `error` frame. */
   isErrorFrame: boolean;
+  /** Whether the worker could not read a picture of the call: status ERROR, 1007, and why in `message`. */
+  isPictureLost?: boolean;
+  /** The pictures as the worker read them, which is as they were sent; absent when nothing was to be proven. */
+  pictures?: ProvenImage[];
   /** Paths in the frame where Python had written NaN, an infinity, or a number past the largest double, read as null. */
   nonFinite: string[];
   /** Paths in the frame of whole numbers beyond ±(2^53 - 1), given as strings of their digits. */

@@ -18,6 +18,11 @@ const KEEP_FREED_MEMORY = {
   MALLOC_TRIM_THRESHOLD_: String(128 * 2 ** 20),
 };
 
+/** Number of the worker's end of its {@link DescriptorChannel}, for what starts the worker; taken out of the environment. */
+const CHANNEL_VARIABLE = 'PROCVISION_PICTURES';
+/** The one before it is left to the launcher. */
+const CHANNEL_DESCRIPTOR = 4;
+
 /** How a worker is started. */
 export interface WorkerCommand {
   command: string;
@@ -36,7 +41,7 @@ export interface WorkerCommand {
  * in bounds that are in force before anything of the package is in its reach, and stays outside as its keeper. A program of
  * the test kit that stands in for it is run as it is.
  */
-export function workerCommand(spec: WorkerSpec, limits: WorkerLimits): WorkerCommand {
+export function workerCommand(spec: WorkerSpec, limits: WorkerLimits, hasChannel = false): WorkerCommand {
   const token = crypto.randomUUID();
   const env = pythonEnvironment({
     ...KEEP_FREED_MEMORY,
@@ -48,6 +53,7 @@ export function workerCommand(spec: WorkerSpec, limits: WorkerLimits): WorkerCom
     PROC_HEARTBEAT_INTERVAL_MS: String(limits.heartbeatIntervalMs),
     PROC_HEARTBEAT_GRACE_MS: String(limits.heartbeatGraceMs),
     [TOKEN_VARIABLE]: token,
+    ...(hasChannel && { [CHANNEL_VARIABLE]: String(CHANNEL_DESCRIPTOR) }),
   });
   const { uid, gid } = spec;
   const common = { env, token, user: { uid, gid } };

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { RunnerError } from '../errors.js';
+import type { DescriptorChannel } from '../frames/descriptor-channel.js';
 import {
   KEEPER_GRACE_MS,
   KILL_SIGNAL,
@@ -59,7 +60,7 @@ export class WorkerProcess {
   /** Starts the process. @throws RunnerError `start_failed` when the command cannot be run */
   static async spawn(
     order: WorkerCommand,
-    options: { cwd: string },
+    { channel, ...options }: { cwd: string; channel?: DescriptorChannel },
     listeners: ProcessListeners,
   ): Promise<WorkerProcess> {
     const { command, args, env, isKept } = order;
@@ -71,7 +72,12 @@ export class WorkerProcess {
         ...options,
         ...order.user,
         env,
-        stdio: isKept ? ['pipe', 'pipe', 'pipe', 'pipe'] : ['pipe', 'pipe', 'pipe'],
+        // The numbers after stderr: the keeper's report, then the pictures.
+        stdio: [
+          ...(['pipe', 'pipe', 'pipe'] as const),
+          ...(isKept ? (['pipe'] as const) : []),
+          ...(channel ? [channel.workerEnd] : []),
+        ],
         detached: process.platform !== 'win32',
         windowsHide: true,
       });
@@ -83,6 +89,8 @@ export class WorkerProcess {
         `${command} cannot be started: ${(cause as Error).message}. ${await whyNot(options.cwd)}`,
         { cause, details: { path: command } },
       );
+    } finally {
+      channel?.started();
     }
     const worker = new WorkerProcess(child, order, listeners);
     worker.#listen();

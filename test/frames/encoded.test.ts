@@ -6,6 +6,7 @@ import jpeg from 'jpeg-js';
 import { PNG } from 'pngjs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { FramePool, type FramePoolOptions } from '../../src/frames/frame-pool.js';
+import { TRAILER_BYTES } from '../../src/frames/proof.js';
 import { crc32 } from '../../src/package/crc32.js';
 import { JPEG_SAMPLES } from '../support/jpeg-samples.js';
 import { temporaryFolder } from '../support/temp-folder.js';
@@ -43,7 +44,10 @@ async function openPool(options: FramePoolOptions = {}): Promise<FramePool> {
 /** Header and pixels of an image as a worker finds them. */
 async function sentBy(pool: FramePool, image: Parameters<FramePool['send']>[0]) {
   const sent = await pool.send(image);
-  const file = await readFile(path.join(await pool.open(), `${sent.id}.npy`));
+  const place = await pool.place('reader');
+  await sent.deliver(place);
+  const whole = await readFile(path.join(place, `${sent.id}.npy`));
+  const file = whole.subarray(0, -TRAILER_BYTES);
   const start = 10 + file.readUInt16LE(8);
   sent.done();
   return {

@@ -25,7 +25,7 @@ test('a host that is killed leaves its frames, and the next one that starts swee
   });
   expect(await host.end).toMatchObject({ signal: 'SIGKILL', stderr: '' });
   const [left = ''] = await readdir(directory);
-  expect(await readdir(path.join(directory, left))).toContain('f1.npy');
+  expect(await readdir(path.join(directory, left))).toContain('owner.json');
   await using pool = new FramePool({ directory });
   const own = path.basename(await pool.open());
   expect(await readdir(directory)).toEqual([own]);

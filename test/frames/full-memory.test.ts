@@ -5,27 +5,34 @@ import { expect, test } from 'vitest';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const host = fileURLToPath(new URL('../support/frame-host.ts', import.meta.url));
+const command = [process.execPath, '--import', 'tsx', host];
 
 /** A file system of 1 MiB in memory at `$0`, for one command, without any right of root. */
 const MOUNT = 'mount -t tmpfs -o size=1m none "$0" && exec "$@"';
 const canMount = (folder: string) =>
   spawnSync('unshare', ['-rm', 'sh', '-c', MOUNT, folder, 'true']).status === 0;
 
-test('where memory is full an image is refused, and a mapped write does not end the host', async (context) => {
+function told(stdout: string): Record<string, unknown>[] {
+  const lines = stdout.trim().split('\n');
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+test.runIf(process.platform === 'linux')(
+  'where the system has no further slot an image is refused, and an idle one makes room for another shape',
+  async () => {
+    const limited = ['-c', 'ulimit -n 60 && exec "$@"', 'sh', ...command, 'full', await temporaryFolder()];
+    const { stdout } = await promisify(execFile)('sh', limited);
+    const [full, after] = told(stdout);
+    expect(full).toMatchObject({ frames: true, code: 'pool_full', mapped: true });
+    expect(full?.slots).toBe(full?.isEachKept);
+    expect(after).toEqual({ other: 9 });
+  },
+);
+
+test('where the file system of frames is full the call fails and says where, and a smaller image is served', async (context) => {
   const folder = await temporaryFolder();
   if (!canMount(folder)) context.skip('this system lets nobody mount a small file system');
-  const command = [process.execPath, '--import', 'tsx', host, 'full', folder];
-  const { stdout } = await promisify(execFile)('unshare', ['-rm', 'sh', '-c', MOUNT, folder, ...command]);
-  const [full, after] = stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
-  expect(full).toMatchObject({
-    frames: 1,
-    code: 'pool_full',
-    slots: 1,
-    bytes: 1024 * 600 + 128,
-    mapped: true,
-  });
-  expect(after).toEqual({ other: 9 });
+  const small = [...command, 'small', folder];
+  const { stdout } = await promisify(execFile)('unshare', ['-rm', 'sh', '-c', MOUNT, folder, ...small]);
+  expect(told(stdout)).toEqual([{ code: 'ENOSPC', files: [] }, { files: ['f2.npy'] }]);
 });

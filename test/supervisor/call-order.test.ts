@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { FramePool } from '../../src/frames/frame-pool.js';
-import { Slot } from '../../src/frames/slot.js';
+import { slotBytes } from '../../src/frames/slot.js';
 import { LaneOrder } from '../../src/supervisor/deployments/lane-order.js';
 import type { InspectionRequest, InspectionResult } from '../../src/supervisor/types.js';
 import { deployVersion, openSupervised } from '../support/deployed-version.js';
@@ -58,7 +58,7 @@ describe('calls made in one tick reach a single worker in the order in which the
 });
 
 test('a leased frame is not held up by an image before it that waits for the room of this very frame', async () => {
-  const frames = new FramePool({ maxBytes: Slot.bytesOf({ ...SMALL, channels: 3 }) });
+  const frames = new FramePool({ maxBytes: slotBytes({ ...SMALL, channels: 3 }) });
   onTestFinished(() => frames.close());
   const supervisor = await open({ frames });
   await supervisor.start('sample', '1.0.0');

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { FramePool } from '../../src/frames/frame-pool.js';
-import { Slot } from '../../src/frames/slot.js';
+import { slotBytes } from '../../src/frames/slot.js';
 import type { SupervisorPolicy } from '../../src/supervisor/policy.js';
 import type { InspectionResult } from '../../src/supervisor/types.js';
 import { deployVersion, openSupervised } from '../support/deployed-version.js';
@@ -16,7 +16,7 @@ const firstOf = ({ data }: InspectionResult) => (data.debug as { first: number[]
 
 /** A supervisor over a pool with room for so many images. */
 async function open(images: number, policy: Partial<SupervisorPolicy> = {}) {
-  const frames = new FramePool({ maxBytes: images * Slot.bytesOf(shape) });
+  const frames = new FramePool({ maxBytes: images * slotBytes(shape) });
   onTestFinished(() => frames.close());
   const { registry, supervisor } = await openSupervised({ policy, frames });
   await deployVersion(registry, { source: steeredAlgorithm() });

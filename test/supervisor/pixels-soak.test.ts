@@ -3,7 +3,7 @@ import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { RunnerError } from '../../src/errors.js';
 import { FramePool } from '../../src/frames/frame-pool.js';
-import { Slot } from '../../src/frames/slot.js';
+import { slotBytes } from '../../src/frames/slot.js';
 import { Registry } from '../../src/registry/registry.js';
 import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
 import { deployVersion } from '../support/deployed-version.js';
@@ -94,7 +94,7 @@ test.runIf(process.platform === 'linux').each(['sdk', 'bundled'] as const)(
     const registry = await Registry.open(await temporaryFolder(), { durability: 'none' });
     await deployVersion(registry, { source: WITNESS });
     // Few slots, so that each is soon used again.
-    const frames = new FramePool({ maxBytes: (2 * WORKERS + 4) * Slot.bytesOf(shape) });
+    const frames = new FramePool({ maxBytes: (2 * WORKERS + 4) * slotBytes(shape) });
     const policy = {
       ...{ workers: WORKERS, retries: 2, attemptTimeoutMs: 1_000 },
       ...{ maxCrashes: 1_000_000, maxRestarts: 1_000_000, backoffMs: 1 },

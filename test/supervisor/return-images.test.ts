@@ -1,8 +1,17 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { sentImage } from '../../src/frames/sent-image.js';
+import type { KeptImage } from '../../src/frames/slot.js';
 import { returnImages } from '../../src/supervisor/calls/return-images.js';
 import { FakeWorker } from '../../src/testing/index.js';
 import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
+
+function kept(): KeptImage {
+  const nothing = () => Promise.resolve();
+  return {
+    ...{ id: 'f1', kind: 'npy', fileBytes: 1, generation: 1, descriptor: undefined },
+    ...{ checksum: () => Promise.resolve(''), deliver: nothing, save: nothing, renew: () => undefined },
+  };
+}
 
 /** A started worker, and an image that was sent to it; `free` tells whether its slot may be used again. */
 async function callTo() {
@@ -14,8 +23,10 @@ async function callTo() {
   });
   await worker.start();
   const state = { free: false };
-  const image = sentImage({
-    id: 'f1',
+  const image = await sentImage({
+    kept: kept(),
+    proof: undefined,
+    isDecoded: false,
     meta: { width: 1, height: 1, channels: 3, timestampMs: 0, cameraId: '', colorSpace: 'RGB' },
     isLost: () => false,
     letGo: () => (state.free = true),

@@ -1,14 +1,22 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { npyHeader } from '../../src/frames/npy.js';
 import { sampleAlgorithm } from '../../src/testing/index.js';
 import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
 import type { WorkerLimits } from '../../src/worker/types.js';
 import { algorithmFolder } from '../support/algorithm-folder.js';
 
 const sample = sampleAlgorithm({ generation: 'phased', name: 'sample', version: '1', pids: ['A'] });
-const image = { id: 'none', meta: { width: 2, height: 2, timestamp_ms: 0, camera_id: 'c' } };
+const image = { id: 'own', meta: { width: 2, height: 2, timestamp_ms: 0, camera_id: 'c' } };
 
 async function startWorker(source = sample, limits: Partial<WorkerLimits> = {}): Promise<AlgorithmWorker> {
-  const worker = new AlgorithmWorker(await algorithmFolder(source), { shutdownMs: 1000, ...limits });
+  const spec = await algorithmFolder(source);
+  await writeFile(
+    path.join(spec.frameDirectory, 'own.npy'),
+    Buffer.concat([npyHeader(2, 2, 3), Buffer.alloc(12)]),
+  );
+  const worker = new AlgorithmWorker(spec, { shutdownMs: 1000, ...limits });
   onTestFinished(() => worker.stop().then(() => undefined));
   await worker.start();
   return worker;

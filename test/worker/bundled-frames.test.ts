@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import type { FramePool } from '../../src/frames/frame-pool.js';
+import type { SentImage } from '../../src/frames/types.js';
 import { phasedSource, READ, startBundled } from '../support/bundled-worker.js';
 
 const meta = { width: 64, height: 48 };
@@ -11,13 +12,13 @@ const full = (value: number) => ({ data: new Uint8Array(64 * 48 * 3).fill(value)
 async function inOneSlot<T>(
   frames: FramePool,
   values: number[],
-  call: (id: string) => Promise<T>,
+  call: (image: SentImage) => Promise<T>,
 ): Promise<T[]> {
   const answers: T[] = [];
   for (const value of values) {
     const sent = await frames.send(full(value));
     expect(sent.id).toBe('f1');
-    answers.push(await call(sent.id));
+    answers.push(await call(sent));
     sent.done();
   }
   return answers;
@@ -36,17 +37,17 @@ test.each([
 if ${how === 'under an exception' ? 'True' : 'False'} and len(kept) == 1: raise ValueError("first")
 return ok(seen=[sorted(set(bytes(one))) for one in kept])`;
     const { worker, frames } = await startBundled(phasedSource(body, 'kept = []'));
-    const [, , last] = await inOneSlot(frames, [1, 2, 3], (id) =>
-      worker.call({ phase: 'execute', image: { id, meta: imageMeta } }),
+    const [, , last] = await inOneSlot(frames, [1, 2, 3], (image) =>
+      worker.call({ phase: 'execute', image }),
     );
     expect(last?.data.debug).toEqual({ seen: [[1], [2], [3]] });
   },
 );
 
-test('an image that the algorithm lets go is unmapped before the answer', async () => {
+test('an image that the algorithm lets go is unmapped before the answer: a call begins with its own mapping alone', async () => {
   const body = `${READ}before = maps()
 first = int(image[0, 0, 0])
-return ok(first=first, mapped=before, of_the_last=last)`;
+return ok(first=first, mapped=before, at_start=last)`;
   const head = `
 def maps():
     with open("/proc/self/maps") as file:
@@ -60,13 +61,11 @@ last = []
   );
   const { worker, frames } = await startBundled(source);
   if (process.platform !== 'linux') return;
-  const answers = await inOneSlot(frames, [1, 2, 3], (id) =>
-    worker.call({ phase: 'execute', image: { id, meta: imageMeta } }),
-  );
+  const answers = await inOneSlot(frames, [1, 2, 3], (image) => worker.call({ phase: 'execute', image }));
   expect(answers.map(({ data }) => data.debug)).toEqual([
-    { first: 1, mapped: 1, of_the_last: [0] },
-    { first: 2, mapped: 1, of_the_last: [0, 0] },
-    { first: 3, mapped: 1, of_the_last: [0, 0, 0] },
+    { first: 1, mapped: 1, at_start: [1] },
+    { first: 2, mapped: 1, at_start: [1, 1] },
+    { first: 3, mapped: 1, at_start: [1, 1, 1] },
   ]);
 });
 

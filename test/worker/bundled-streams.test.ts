@@ -68,10 +68,15 @@ test('uses nothing but the standard library, and NumPy or Pillow only where they
       'msvcrt',
       'os',
       'queue',
+      'hashlib',
+      'stat',
+      'io',
+      'zlib',
+      '_socket',
     ],
     ...['re', 'select', 'sys', 'tempfile', 'threading', 'time', 'numpy', 'PIL', 'procvision_bundled_worker'],
   ]);
-  const modules = ['execute_only', 'frames', 'phased', 'runner', 'sessions', 'wire'];
+  const modules = ['delivery', 'execute_only', 'frames', 'phased', 'runner', 'sessions', 'wire'];
   for (const module of modules) {
     const source = readFileSync(assetPath(`worker/bundled/procvision_bundled_worker/${module}.py`), 'utf8');
     for (const [, imported = ''] of source.matchAll(/^\s*(?:import|from) ([\w.]+)/gm)) {

@@ -96,6 +96,7 @@ export class Inspector {
           timing.callMs = this.#clock.now() - calledAt;
           if (isReplyRetried(reply, attempts, this.#policy) && deadline.leftMs > 0) {
             tried.add(lease.worker);
+            if (reply.isPictureLost) renewImages(sent);
             continue;
           }
         } catch (error) {
@@ -110,6 +111,7 @@ export class Inspector {
             deadline.leftMs > 0 &&
             isFailureRetried(error, attempts, this.#policy)
           ) {
+            if (error.code === 'frame_missing') renewImages(sent);
             continue;
           }
           throw error;
@@ -120,8 +122,9 @@ export class Inspector {
         checkResult(reply, phase, sizeOf(request.image), deployment.title);
         timing.totalMs = this.#clock.now() - startedAt;
         deployment.latency.add(timing.totalMs);
+        const isDecoded = sent.image.isDecoded || sent.guideImage?.isDecoded === true;
         const result = resultOf(reply, {
-          ...{ requestId, worker: lease.slot.index, attempts, timing, deployment, warnings },
+          ...{ requestId, worker: lease.slot.index, attempts, timing, deployment, warnings, isDecoded },
         });
         watch?.end({ result });
         return result;
@@ -166,7 +169,7 @@ export class Inspector {
     const { handOvers } = deployment;
     const { image, guideImage } = request;
     return deadline.bound('the hand-over of the image', (signal) => {
-      const send = (input: ImageInput) => this.#frames.send(input, { signal });
+      const send = (input: ImageInput) => this.#frames.send(input, { signal, proof: this.#policy.proof });
       const sendAll = async () => {
         if (guideImage === undefined || guideImage === 'same') {
           return { image: await send(image), guideImage: undefined };
@@ -275,6 +278,12 @@ function isNeverSent(error: unknown, { worker }: Lease): boolean {
   return RunnerError.is(error, 'closed') && (worker.state === 'exited' || worker.state === 'stopping');
 }
 
+/** A worker has read something else: the next attempt gets new files. */
+function renewImages({ image, guideImage }: SentImages): void {
+  image.renew();
+  guideImage?.renew();
+}
+
 /** No verdict on an image that went away under the worker. */
 function checkThere({ image, guideImage }: SentImages): void {
   if (!image.isLost && !guideImage?.isLost) return;
@@ -293,6 +302,7 @@ function resultOf(
     timing: InspectionResult['timing'];
     deployment: Deployment;
     warnings: string[];
+    isDecoded: boolean;
   },
 ): InspectionResult {
   const {
@@ -305,6 +315,7 @@ function resultOf(
     nonFinite,
     bigIntegers,
     metrics,
+    pictures,
   } = reply;
   const { name, version } = o.deployment.entry;
   const exception = raised ?? (kind === undefined ? undefined : { type: kind, message, traceback: '' });
@@ -324,5 +335,6 @@ function resultOf(
     ...(nonFinite.length > 0 && { nonFinite }),
     ...(bigIntegers && { bigIntegers }),
     ...(metrics && { metrics }),
+    ...(pictures && { proof: { images: pictures, by: o.isDecoded ? 'host' : 'worker' } }),
   };
 }

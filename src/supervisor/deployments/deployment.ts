@@ -210,7 +210,8 @@ export class Deployment {
       const { name, version } = this.entry;
       // Marked before anything runs: an uninstall sees the mark, or this sees that the version is gone.
       this.#use = await registry.use(name, version);
-      const frameDirectory = await frames.open();
+      // Its own: what its workers do there reaches no other deployment.
+      const frameDirectory = await frames.place(`${name}-${version}`);
       this.#spec = workerSpecOf(registry.layout, this.entry, { frameDirectory, flavour, policy });
       if (this.#stopped) throw new RunnerError('closed', `${this.title} was stopped while it started`);
       await this.pool.start();

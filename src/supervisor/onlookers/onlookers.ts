@@ -66,8 +66,8 @@ export class Onlookers {
   async record(o: RecordOptions): Promise<Recording> {
     throwIfAborted(o.signal, 'record');
     checkNumbers(o);
-    const { gate, frames } = this.#context;
-    const tap = await RecorderTap.open(o, await frames.open());
+    const { gate } = this.#context;
+    const tap = await RecorderTap.open(o);
     const stop = this.#watch(tap, () => tap.close());
     try {
       gate.check('recording');

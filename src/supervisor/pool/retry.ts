@@ -25,14 +25,17 @@ export function isFailureRetried(error: RunnerError, attempts: number, policy: R
     case 'heartbeat_lost':
     case 'protocol_error':
       return policy.retryCrashes;
+    case 'frame_missing':
+      return true; // the picture is made anew for the next attempt
     default:
       return false;
   }
 }
 
-/** Whether an answer of status ERROR is one that the policy calls recoverable, and attempts are left. */
+/** Whether an answer of status ERROR is about a picture that was lost, or one that the policy calls recoverable, and attempts are left. */
 export function isReplyRetried(reply: WorkerReply, attempts: number, policy: RetryPolicy): boolean {
   if (reply.status !== 'ERROR' || attempts > policy.retries || isReplyFatal(reply, policy)) return false;
+  if (reply.isPictureLost) return true; // it is made anew for the next attempt
   const { errorCode, exception } = reply;
   return (
     (errorCode !== undefined && policy.recoverableCodes.includes(errorCode)) ||

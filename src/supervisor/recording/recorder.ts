@@ -1,5 +1,3 @@
-import { stat } from 'node:fs/promises';
-import path from 'node:path';
 import { RunnerError } from '../../errors.js';
 import type { SentImage } from '../../frames/types.js';
 import { onStore } from '../../store/store-error.js';
@@ -16,10 +14,9 @@ interface Copied {
   bytes: number;
 }
 
-/** Writes calls to a folder as they run. The images are copied from the very frames the worker reads. */
+/** Writes calls to a folder as they run. The images are copied from the very frames the worker reads, by read(2): none is mapped for it. */
 export class RecorderTap implements CallTap {
   readonly #folder: RecordingFolder;
-  readonly #frames: string;
   readonly #options: RecordOptions;
   readonly #pending = new Set<Promise<void>>();
   /** Calls whose images or answers are on their way to the disk. Those that wait for their answer are not. */
@@ -27,22 +24,18 @@ export class RecorderTap implements CallTap {
   #skipped = 0;
   #lastError: Error | undefined;
 
-  private constructor(options: RecordOptions, frames: string, folder: RecordingFolder) {
+  private constructor(options: RecordOptions, folder: RecordingFolder) {
     this.#options = options;
-    this.#frames = frames;
     this.#folder = folder;
   }
 
-  /**
-   * @param frames folder the frames are in
-   * @throws RunnerError as {@link RecordingFolder.open}; `store_failed` when the system refuses
-   */
-  static async open(options: RecordOptions, frames: string): Promise<RecorderTap> {
+  /** @throws RunnerError as {@link RecordingFolder.open}; `store_failed` when the system refuses */
+  static async open(options: RecordOptions): Promise<RecorderTap> {
     const { directory, maxBytes = DEFAULT_MAX_BYTES, signal } = options;
     const folder = await onStore(`record to ${directory}`, () =>
       RecordingFolder.open(directory, maxBytes, { signal }),
     );
-    return new RecorderTap(options, frames, folder);
+    return new RecorderTap(options, folder);
   }
 
   offer(call: TappedCall): Promise<unknown> | undefined {
@@ -89,13 +82,15 @@ export class RecorderTap implements CallTap {
 
   async #copyImages(number: number, { images }: TappedCall): Promise<Copied> {
     const { image, guideImage: guide } = images;
-    const parts = [this.#source(imageFile(number, 'image'), image)];
-    if (guide) parts.push(this.#source(imageFile(number, 'guide'), guide));
+    const parts = [partOf(number, 'image', image)];
+    if (guide) parts.push(partOf(number, 'guide', guide));
     let bytes = 0;
-    for (const { from } of parts) bytes += (await stat(from)).size;
+    for (const { sent } of parts) bytes += sent.sizeBytes;
     await this.#folder.reserve(bytes);
     try {
-      for (const { file, from } of parts) await this.#folder.addImage(file, from);
+      for (const { recorded, sent } of parts) {
+        await this.#folder.addImage(recorded.file, (target) => sent.save(target));
+      }
     } catch (error) {
       await this.#folder.abandon(number, bytes);
       throw error;
@@ -103,13 +98,6 @@ export class RecorderTap implements CallTap {
     const [main, other] = parts.map(({ recorded }) => recorded);
     if (!main) throw new Error('a call has an image');
     return { images: { image: main, ...(other && { guide_image: other }) }, bytes };
-  }
-
-  /** Where an image is, and what is written of it. */
-  #source(file: string, { id, meta }: SentImage): { file: string; from: string; recorded: RecordedImage } {
-    const { width, height, camera_id, timestamp_ms, color_space = 'RGB' } = meta;
-    const from = path.join(this.#frames, `${id}${path.extname(file)}`);
-    return { file, from, recorded: { file, width, height, camera_id, timestamp_ms, color_space } };
   }
 
   async #record(number: number, call: TappedCall, copied: Promise<Copied>): Promise<void> {
@@ -129,6 +117,17 @@ export class RecorderTap implements CallTap {
       }
     });
   }
+}
+
+/** An image, and what is written of it. */
+function partOf(
+  number: number,
+  role: 'image' | 'guide',
+  sent: SentImage,
+): { sent: SentImage; recorded: RecordedImage } {
+  const { width, height, camera_id, timestamp_ms, color_space = 'RGB' } = sent.meta;
+  const file = imageFile(number, role);
+  return { sent, recorded: { file, width, height, camera_id, timestamp_ms, color_space } };
 }
 
 function recordOf(

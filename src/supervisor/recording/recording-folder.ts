@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
@@ -96,9 +96,9 @@ export class RecordingFolder {
     this.#heldBytes -= bytes;
   }
 
-  /** Copies an image in, to `file` below the folder. */
-  async addImage(file: string, from: string): Promise<void> {
-    await copyFile(from, path.join(this.path, file));
+  /** Has an image written to `file` below the folder. */
+  async addImage(file: string, save: (target: string) => Promise<void>): Promise<void> {
+    await save(path.join(this.path, file));
   }
 
   /** Writes the call, whose images are there, and whose room was reserved. */

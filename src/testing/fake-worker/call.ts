@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { readNpy } from '../../frames/npy-reader.js';
+import { generationIn, TRAILER_BYTES } from '../../frames/proof.js';
 import type { CallPhase, ResultData } from '../../worker/types.js';
 import { answerFrame, type FakeAnswer } from './answers.js';
 import type { FakeCall, FakeCallData, FakeImage, FakeProcess } from './types.js';
@@ -44,7 +45,9 @@ export class PuppetCall implements FakeCall {
     const file = path.join(this.process.environment.PROC_SHM_DIR ?? '', `${id}.npy`);
     const bytes = await readFile(file).catch(() => undefined);
     if (!bytes) return undefined;
-    const found = readNpy(bytes, file);
+    const content =
+      generationIn(bytes.subarray(-TRAILER_BYTES)) === undefined ? bytes : bytes.subarray(0, -TRAILER_BYTES);
+    const found = readNpy(content, file);
     return { ...found, data: Uint8Array.from(found.data) };
   }
 }

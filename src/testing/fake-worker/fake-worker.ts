@@ -5,6 +5,7 @@ import type { CallPhase, WorkerSpec } from '../../worker/types.js';
 import { PuppetCall } from './call.js';
 import type { FakeResponse, FakeWorkerOptions } from './options.js';
 import { PuppetProcess } from './process.js';
+import { reportOf } from './picture-report.js';
 import type { Puppet } from './puppet.js';
 import { PuppetServer } from './puppet-server.js';
 import { defaultData, helloOf } from './sdk-manners.js';
@@ -213,6 +214,10 @@ export class FakeWorker implements AsyncDisposable {
     const data = message.data as FakeCallData;
     const call = new PuppetCall(worker, message, await defaultData(this.generation, data, worker.directory));
     this.#calls.push(call);
+    const pictures = await reportOf(message, worker.environment);
+    if (pictures && !this.#options.hidesPictures) {
+      worker.send({ type: 'pictures', request_id: call.requestId, pictures });
+    }
     try {
       const response = this.#take(call.phase);
       const answer = typeof response === 'function' ? await response(call) : response;

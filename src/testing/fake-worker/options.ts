@@ -32,6 +32,11 @@ export interface FakeWorkerOptions {
   start?: FakeStart;
   /** What is done with calls, by phase. @defaultValue each is answered as by an algorithm that finds no fault */
   answers?: Partial<Record<CallPhase, FakeResponse>>;
+  /**
+   * Tell nothing of the pictures that it was sent, as a program does that knows the protocol of the specification alone: the
+   * host then passes on no verdict, unless its `policy.proof` is `off`. @defaultValue false
+   */
+  hidesPictures?: boolean;
   /** Answer pings while a call runs, as the bundled worker does and SDKs do not. @defaultValue false */
   answersPingsInCalls?: boolean;
 }

@@ -1,41 +1,47 @@
-"""Images, mapped from shared memory instead of copied.
+"""Images as an algorithm gets them, mapped from shared memory instead of copied.
 
 The mapping is private and copy-on-write: the algorithm may write into its array, and nobody else sees it. It is made
-anew for each read, because a page that was written to would keep its old content. A frame that is missing or short is
-an error (1007), never a black image.
+anew for each read, because a page that was written to would keep its old content. A frame that is missing or not whole
+is an error (1007), never a black image.
 
-After a call the host writes the next image into the same file, and a page that nobody wrote to would show it. So an
-array that the algorithm keeps beyond its call gets pages of its own before the call is answered.
+After a call the host writes the next image into the same memory, and a page that nobody wrote to would show it. So an
+array that the algorithm keeps beyond its call gets pages of its own before the call is answered; and a process that is
+forked during a call finds pages that are its own, because those of its parent were before the fork.
 """
-import ast
 import mmap
 import os
-import re
-import tempfile
+import threading
+
+from .delivery import Delivery, FrameMissing, path_of, shape_in
 
 try:
     import numpy
 except ImportError:
     numpy = None
 
-_UNSAFE = re.compile(r"[^a-zA-Z0-9._-]")
-HEADER_BYTES = 128  # of the frames that the host writes: NumPy's format 1.0 pads to a multiple of 64
 _mappings = []  # of the running call
-_headers = {}  # read once for each shape: by their own bytes, because a file may get another
+_lock = threading.RLock()  # a thread of the algorithm's may read when its call ends
 
 
-class FrameMissing(Exception):
-    """The image of the call is not there. Kept as well: an algorithm may swallow the exception, the answer must not."""
-
-    last = None
-
-    def __init__(self, message):
-        super().__init__(message)
-        FrameMissing.last = message
+class _State:
+    delivery = Delivery()
+    maps = False
+    own = {}  # what the algorithm has written itself, by name
 
 
-def directory():
-    return os.environ.get("PROC_SHM_DIR") or os.path.join(tempfile.gettempdir(), "procvision_dev_shm")
+def use(delivery, maps):
+    """`maps`: the end of each call is told by let_go() before the answer, so that pictures can be mapped until then."""
+    _State.delivery, _State.maps = delivery, maps
+    if maps and hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=_part, after_in_child=_copy_from_now_on)
+
+
+def begin(message):
+    """A call begins: takes in its pictures, and gives what the host is told of them."""
+    report = _State.delivery.begin(message)
+    for identifier in _State.delivery.names():
+        _State.own.pop(identifier, None)  # written in an earlier call, under a name that is another picture's now
+    return report
 
 
 def read_image(shared_mem_id, image_meta):
@@ -44,50 +50,54 @@ def read_image(shared_mem_id, image_meta):
     height = int(image_meta.get("height", 0))
     if width <= 0 or height <= 0:
         return None
-    base = os.path.join(directory(), _UNSAFE.sub("_", shared_mem_id))
+    delivery = _State.delivery
     try:
-        descriptor = os.open(base + ".npy", os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    except OSError:
-        return _read_encoded(base + ".bin", shared_mem_id, width, height)
-    try:
-        shape, offset = _header(descriptor, shared_mem_id)
-        size = os.fstat(descriptor).st_size
-        if size - offset < shape[0] * shape[1] * shape[2]:
-            raise FrameMissing("frame %s is short: %d bytes for %r" % (shared_mem_id, size - offset, shape))
-        if (shape[0], shape[1]) != (height, width):
-            raise FrameMissing("frame %s is %r, the call says %d x %d" % (shared_mem_id, shape, width, height))
-        pixels = mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY)
-    finally:
-        os.close(descriptor)
+        with _lock:
+            picture = delivery.picture(shared_mem_id)
+            if picture is not None:
+                return _read_picture(picture, image_meta, width, height)
+        return _read_file(shared_mem_id, image_meta, width, height)
+    except Exception as fault:
+        raise FrameMissing(delivery.lose(shared_mem_id, fault))
+
+
+def _read_picture(picture, image_meta, width, height):
+    if picture.shape is None:
+        return _decode(picture.encoded(), width, height)
+    _check_size(picture.shape, width, height)
+    pixels = picture.mapped() if _State.maps else None
+    if pixels is None:
+        return _image(picture.copied(), 0, picture.shape, image_meta)
     _mappings.append(pixels)
+    return _image(pixels, picture.offset, picture.shape, image_meta)
+
+
+def _read_file(shared_mem_id, image_meta, width, height):
+    """A picture that is none of the call's: the algorithm knows of it by itself."""
+    path = path_of(shared_mem_id, ".npy")
+    if not os.path.exists(path):
+        encoded = path_of(shared_mem_id, ".bin")
+        if not os.path.exists(encoded):
+            raise FrameMissing("it is not there")
+        with open(encoded, "rb") as file:
+            return _decode(file.read(), width, height)
+    with open(path, "rb") as file:
+        content = bytearray(file.read())
+    shape, offset = shape_in(content)
+    if len(content) - offset < shape[0] * shape[1] * shape[2]:
+        raise FrameMissing("it is short: %d bytes for %r" % (len(content) - offset, shape))
+    _check_size(shape, width, height)
+    return _image(content, offset, shape, image_meta)
+
+
+def _check_size(shape, width, height):
+    if (shape[0], shape[1]) != (height, width):
+        raise FrameMissing("it is %r, the call says %d x %d" % (shape, width, height))
+
+
+def _image(pixels, offset, shape, image_meta):
     bgr = str(image_meta.get("color_space", "RGB")).upper() == "BGR"
     return _array(pixels, offset, shape, bgr) if numpy is not None else _view(pixels, offset, shape, bgr)
-
-
-def _header(descriptor, shared_mem_id):
-    """Shape (height, width, channels) and the place of the first pixel."""
-    head = os.read(descriptor, HEADER_BYTES)
-    known = _headers.get(head)
-    if known:
-        return known
-    try:
-        if head[:8] != b"\x93NUMPY\x01\x00":
-            raise ValueError("not a NumPy 1.0 file")
-        offset = 10 + int.from_bytes(head[8:10], "little")
-        text = (head + os.read(descriptor, max(0, offset - len(head))))[10:offset]
-        fields = ast.literal_eval(text.decode("latin1"))
-        if fields["descr"] != "|u1" or fields["fortran_order"] or len(fields["shape"]) not in (2, 3):
-            raise ValueError("not uint8 in C order")
-        shape = tuple(fields["shape"]) + (1,) * (3 - len(fields["shape"]))
-        if shape[2] not in (1, 3):
-            raise ValueError("%d channels" % shape[2])
-    except (ValueError, KeyError, SyntaxError) as fault:
-        raise FrameMissing("frame %s cannot be read: %s" % (shared_mem_id, fault))
-    if offset == len(head):  # otherwise the key holds pixels, or less than the header
-        if len(_headers) > 1000:
-            _headers.clear()
-        _headers[head] = shape, offset
-    return shape, offset
 
 
 def _array(pixels, offset, shape, bgr):
@@ -110,40 +120,54 @@ def _view(pixels, offset, shape, bgr):
     return view.cast("B", shape=[height, width, 3])
 
 
+def _part():
+    """Gives the mappings pages that no other process sees."""
+    for pixels in _mappings:
+        with memoryview(pixels) as view:
+            view[::mmap.PAGESIZE] = view[::mmap.PAGESIZE]  # a write to each page, which makes it private
+
+
+def _copy_from_now_on():
+    """A forked process is not told when the call ends."""
+    _State.maps = False
+    _mappings.clear()
+
+
 def let_go():
     """The call is over: its mappings go, and what the algorithm kept of them becomes its own."""
-    while _mappings:
-        pixels = _mappings.pop()
-        try:
-            pixels.close()
-        except BufferError:  # somebody still looks at it
-            with memoryview(pixels) as view:
-                view[::mmap.PAGESIZE] = view[::mmap.PAGESIZE]  # a write to each page, which makes it private
+    with _lock:
+        while _mappings:
+            pixels = _mappings.pop()
+            try:
+                pixels.close()
+            except BufferError:  # somebody still looks at it
+                with memoryview(pixels) as view:
+                    view[::mmap.PAGESIZE] = view[::mmap.PAGESIZE]
+        _State.delivery.end()
 
 
-def _read_encoded(path, shared_mem_id, width, height):
-    if not os.path.isfile(path):
-        raise FrameMissing("frame %s is not there" % shared_mem_id)
-    try:
-        from PIL import Image
+def _decode(encoded, width, height):
+    import io
 
-        with Image.open(path) as image:
-            picture = image.convert("RGB")
-    except Exception as fault:
-        raise FrameMissing("frame %s cannot be decoded: %s" % (shared_mem_id, fault))
+    from PIL import Image
+
+    with Image.open(io.BytesIO(encoded)) as image:
+        picture = image.convert("RGB")
     if picture.size != (width, height):
-        raise FrameMissing("frame %s is %d x %d, the call says %d x %d"
-                           % ((shared_mem_id,) + picture.size + (width, height)))
+        raise FrameMissing("it is %d x %d, the call says %d x %d" % (picture.size + (width, height)))
     if numpy is not None:
         return numpy.array(picture)
     return memoryview(bytearray(picture.tobytes())).cast("B", shape=[picture.height, picture.width, 3])
 
 
 def take_the_place_of(sdk):
-    """Algorithms that call the SDK's own function get mapped images too. What they wrote there themselves stays theirs."""
-    module = sdk.shared_memory
-    original = module.read_image_from_shared_memory
-    own = getattr(module, "_DEV_SHM", {})
+    """Algorithms that call the SDK's own function get these images too. What they wrote themselves stays theirs: under a
+    name of their own, and under that of a picture until its call is over."""
+    module = getattr(sdk, "shared_memory", None)
+    original = getattr(module, "read_image_from_shared_memory", None)
+    if original is None:
+        return  # it reads no pictures
+    _State.own = own = getattr(module, "_DEV_SHM", {})
 
     def read_image_from_shared_memory(shared_mem_id, image_meta):
         if shared_mem_id in own:

@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 
-from . import frames
+from . import delivery, frames
 from .execute_only import ExecuteOnly
 from .phased import CAPABILITIES as PHASED_CAPABILITIES
 from .phased import Phased
@@ -30,6 +30,8 @@ def main(pipes, can_poll=os.name != "nt"):
     parser.add_argument("--entry", default=os.environ.get("PROC_ENTRY_POINT"))
     entry = parser.parse_args().entry
     channel = (Channel if can_poll else ThreadedChannel)(pipes.reader, pipes.output)
+    pictures = delivery.inherited()
+    frames.use(pictures, maps=True)
     try:
         sdk = importlib.import_module("procvision_algorithm_sdk")
         phased = hasattr(sdk.BaseAlgorithm, "pre_execute")
@@ -54,7 +56,7 @@ def main(pipes, can_poll=os.name != "nt"):
             if os.environ.get("PROCVISION_SETUP_ERRORS") != "warn":
                 refuse(channel, "setup() raised %s: %s" % (type(fault).__name__, fault), "1004")
                 return
-    serve(channel, Phased(algorithm, sdk) if phased else ExecuteOnly(algorithm))
+    serve(channel, Phased(algorithm, sdk) if phased else ExecuteOnly(algorithm), pictures)
 
 
 def load(entry):
@@ -68,7 +70,7 @@ def load(entry):
     return found()
 
 
-def serve(channel, adapter):
+def serve(channel, adapter, pictures):
     channel.start_watching()
     memory = Memory()
     while True:
@@ -78,16 +80,16 @@ def serve(channel, adapter):
             return
         kind = message.get("type")
         if kind == "call":
-            reply(channel, answer_to(message, adapter, memory))
+            reply(channel, answer_to(message, adapter, memory, pictures))
         elif kind == "shutdown":
             adapter.close()
             channel.send({"type": "shutdown", "timestamp_ms": now_ms(), "status": "OK"})
             return
 
 
-def answer_to(message, adapter, memory):
+def answer_to(message, adapter, memory, pictures):
     request_id = message.get("request_id") or ""
-    frames.FrameMissing.last = None
+    report = frames.begin(message)
     started = time.perf_counter_ns()
     try:
         answer, added = adapter.call(message.get("data") or {}, request_id)
@@ -95,8 +97,11 @@ def answer_to(message, adapter, memory):
     except Exception as fault:
         told = failure(request_id, fault)
     microseconds = (time.perf_counter_ns() - started) // 1000
-    if frames.FrameMissing.last is not None:
-        told = error(request_id, frames.FrameMissing.last, "1007")
+    if pictures.fault is not None:
+        told = error(request_id, pictures.fault, "1007")
+        report = pictures.report()
+    if report is not None:
+        told["pictures"] = report
     told["metrics"] = {"algorithm_ms": microseconds / 1000, "rss_bytes": memory.rss_bytes()}
     return told
 
@@ -120,7 +125,7 @@ def failure(request_id, fault):
     known = next((name for name in names if name in KINDS), names[0])
     code = getattr(fault, "error_code", None)
     try:
-        text = str(fault)
+        text = str(fault) or names[0]  # a MemoryError has no text
     except Exception:
         text = names[0]  # an exception whose own text raises
     return error(request_id, text, "1009" if code is None else str(code), exception=known, raised=describe(fault))

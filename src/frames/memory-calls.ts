@@ -1,0 +1,83 @@
+/** The part of koffi that is used here. It is an optional peer dependency: without it frames go through files. */
+export interface Koffi {
+  load(library: string): { func(signature: string): NativeFunction };
+  view(pointer: unknown, length: number): ArrayBuffer;
+  address(pointer: unknown): bigint;
+  struct(name: string, fields: Record<string, string>): unknown;
+  errno(): number;
+}
+
+/** A function of the C library. `async` runs it on a thread of the pool. */
+export interface NativeFunction {
+  (...args: unknown[]): unknown;
+  async: (...args: unknown[]) => void;
+}
+
+/** Functions of Linux that frames need, as memfd_create(2), fcntl(2), mmap(2), mremap(2), socketpair(2), sendmsg(2). */
+export interface MemoryCalls {
+  koffi: Koffi;
+  memfdCreate: NativeFunction;
+  fcntl: NativeFunction;
+  ftruncate: NativeFunction;
+  fallocate: NativeFunction;
+  mmap: NativeFunction;
+  mremap: NativeFunction;
+  munmap: NativeFunction;
+  socketpair: NativeFunction;
+  sendmsg: NativeFunction;
+  recv: NativeFunction;
+}
+
+/** Where the numbers of the constants in this room hold, and an offset of mmap has 64 bits. */
+const ARCHITECTURES: ReadonlySet<string> = new Set(['x64', 'arm64', 'loong64', 'riscv64']);
+/** By the name of glibc; musl takes every `libc.…` for itself. */
+const C_LIBRARY = 'libc.so.6';
+
+/** The calls, through koffi; undefined where koffi is not installed, or the platform has no such calls. */
+export async function loadMemoryCalls(
+  platform: NodeJS.Platform = process.platform,
+  load: () => Promise<unknown> = () => import('koffi'),
+): Promise<MemoryCalls | undefined> {
+  if (platform !== 'linux' || !ARCHITECTURES.has(process.arch)) return undefined;
+  try {
+    const module = (await load()) as { default?: unknown };
+    const koffi = (module.default ?? module) as Koffi;
+    return bind(koffi);
+  } catch {
+    return undefined; // not installed, or not for this system
+  }
+}
+
+const bound = new WeakMap<Koffi, MemoryCalls>();
+
+/** koffi knows a type by its name for as long as the process lives: it is given each once. */
+function bind(koffi: Koffi): MemoryCalls {
+  const known = bound.get(koffi);
+  if (known) return known;
+  const libc = koffi.load(C_LIBRARY);
+  koffi.struct('procvision_iovec', { base: 'void *', length: 'size_t' });
+  koffi.struct('procvision_msghdr', {
+    name: 'void *',
+    nameLength: 'uint32_t',
+    parts: 'procvision_iovec *',
+    partCount: 'size_t',
+    control: 'void *',
+    controlLength: 'size_t',
+    flags: 'int',
+  });
+  const calls: MemoryCalls = {
+    koffi,
+    memfdCreate: libc.func('int memfd_create(const char *, unsigned int)'),
+    fcntl: libc.func('int fcntl(int, int, ...)'),
+    ftruncate: libc.func('int ftruncate(int, int64_t)'),
+    fallocate: libc.func('int fallocate(int, int, int64_t, int64_t)'),
+    mmap: libc.func('void *mmap(void *, size_t, int, int, int, int64_t)'),
+    mremap: libc.func('void *mremap(void *, size_t, size_t, int)'),
+    munmap: libc.func('int munmap(void *, size_t)'),
+    socketpair: libc.func('int socketpair(int, int, int, _Out_ int *)'),
+    sendmsg: libc.func('int64_t sendmsg(int, procvision_msghdr *, int)'),
+    recv: libc.func('int64_t recv(int, void *, size_t, int)'),
+  };
+  bound.set(koffi, calls);
+  return calls;
+}

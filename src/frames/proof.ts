@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto';
+import { RunnerError } from '../errors.js';
+import { crc32 } from '../package/crc32.js';
+
+/** How the picture of each call is proven; `off` proves nothing. */
+export type ProofPolicy = 'sampled' | 'full' | 'sha256' | 'off';
+
+/** How a checksum was made. */
+export type ProofMethod = 'sampled' | 'crc32' | 'sha256';
+
+/** One picture as the worker has read it, which is as the host has sent it. */
+export interface ProvenImage {
+  /** Shared-memory id. */
+  id: string;
+  /** Which filling of its slot, from 1. */
+  generation: number;
+  /** Header and pixels of a `.npy` frame; the bytes of an encoded image. */
+  sizeBytes: number;
+  /** In hexadecimal digits: 8 of a CRC-32 (ISO-HDLC), 64 of a SHA-256. */
+  checksum: string;
+  /** `sampled`: CRC-32 of the header and of 32 places of 64 bytes, evenly over the picture. The others are of every byte. */
+  method: ProofMethod;
+}
+
+/** What shows that a result is about the pictures that were sent. */
+export interface PictureProof {
+  /** Of the call, the image first; a guide image that is the image itself is not listed again. */
+  images: ProvenImage[];
+  /** `worker`: it confirmed the checksum of what it read. `host`: so it did, and the host had decoded the picture before. */
+  by: 'worker' | 'host';
+}
+
+/** What stands behind the content of each picture: this mark, then its generation (unsigned, 64 bits, little-endian). */
+export const TRAILER_BYTES = 16;
+const TRAILER_MARK = Buffer.from('PVFRAME1', 'latin1');
+const SAMPLES = 32;
+const SAMPLE_BYTES = 64;
+/** How much is summed up before others have their turn. */
+const PORTION_BYTES = 1 << 20;
+
+/** The trailer of a generation. */
+export function trailerOf(generation: number): Buffer {
+  const trailer = Buffer.alloc(TRAILER_BYTES);
+  TRAILER_MARK.copy(trailer);
+  trailer.writeBigUInt64LE(BigInt(generation), TRAILER_MARK.length);
+  return trailer;
+}
+
+/** The generation that a trailer tells; undefined when it is none. */
+export function generationIn(trailer: Uint8Array): number | undefined {
+  const bytes = Buffer.from(trailer);
+  if (bytes.length !== TRAILER_BYTES || !bytes.subarray(0, TRAILER_MARK.length).equals(TRAILER_MARK)) {
+    return undefined;
+  }
+  return Number(bytes.readBigUInt64LE(TRAILER_MARK.length));
+}
+
+/** The method of a policy; undefined when nothing is to be proven. */
+export function methodOf(policy: ProofPolicy | undefined): ProofMethod | undefined {
+  if (policy === undefined || policy === 'off') return undefined;
+  return policy === 'full' ? 'crc32' : policy;
+}
+
+/** Checksum of a picture: its header (empty for an encoded image) and the rest. Gives way to others at times. */
+export async function checksumOf(method: ProofMethod, header: Uint8Array, body: Uint8Array): Promise<string> {
+  if (method === 'sampled') return hex(crc32(samplesOf(body), crc32(header)));
+  if (method === 'crc32') {
+    let crc = crc32(header);
+    await inPortions(body, (portion) => (crc = crc32(portion, crc)));
+    return hex(crc);
+  }
+  const hash = createHash('sha256').update(header);
+  await inPortions(body, (portion) => hash.update(portion));
+  return hash.digest('hex');
+}
+
+const scratch = new Uint8Array(SAMPLES * SAMPLE_BYTES);
+
+function samplesOf(body: Uint8Array): Uint8Array {
+  if (body.length <= scratch.length) return body;
+  const last = body.length - SAMPLE_BYTES;
+  for (let index = 0; index < SAMPLES; index++) {
+    const at = Math.floor((index * last) / (SAMPLES - 1));
+    scratch.set(body.subarray(at, at + SAMPLE_BYTES), index * SAMPLE_BYTES);
+  }
+  return scratch;
+}
+
+async function inPortions(body: Uint8Array, take: (portion: Uint8Array) => unknown): Promise<void> {
+  for (let at = 0; at < body.length; at += PORTION_BYTES) {
+    if (at > 0) await new Promise<void>((resolve) => setImmediate(resolve));
+    take(body.subarray(at, at + PORTION_BYTES));
+  }
+}
+
+function hex(crc: number): string {
+  return crc.toString(16).padStart(8, '0');
+}
+
+/**
+ * Holds what a worker says it has read against what it was sent.
+ *
+ * @throws RunnerError `frame_missing`, retryable, naming the picture and what differs
+ */
+export function checkProof(
+  sent: readonly ProvenImage[],
+  read: readonly ProvenImage[] | undefined,
+  title: string,
+): void {
+  for (const expected of sent) {
+    const found = read?.find(({ id }) => id === expected.id);
+    const fault = found ? differenceOf(expected, found) : 'it did not tell what it read';
+    if (fault === undefined) continue;
+    throw new RunnerError(
+      'frame_missing',
+      `${title} answered about another picture than frame ${expected.id} that it was sent: ${fault}. Its verdict is not ` +
+        'passed on; the picture is sent anew at the next attempt. Look for what else writes into the folder of frames, ' +
+        "or for a worker that tells no proof (policy.proof: 'off' accepts that)",
+      { retryable: true, details: { path: expected.id, raw: { sent: expected, read: found } } },
+    );
+  }
+}
+
+function differenceOf(sent: ProvenImage, read: ProvenImage): string | undefined {
+  for (const field of ['generation', 'sizeBytes', 'method', 'checksum'] as const) {
+    if (sent[field] !== read[field]) return `${field} ${read[field]} instead of ${sent[field]}`;
+  }
+  return undefined;
+}

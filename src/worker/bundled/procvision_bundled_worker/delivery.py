@@ -1,0 +1,303 @@
+"""How the pictures of a call come to this process, and the proof of what came.
+
+A picture is the content of a `.npy` file or an encoded image, and behind it a trailer that tells its generation. It comes
+as a descriptor of sealed memory, which nobody but the host can write and nobody can shorten, over a socket that was
+inherited; or it is a file, which is then read as a whole, because others may do anything to a file. In both cases what
+the checksum is made of is what the algorithm gets.
+
+Standard library only, Python 3.8 to 3.13.
+"""
+import ast
+import mmap
+import os
+import re
+import stat
+import sys
+import tempfile
+import zlib
+
+TRAILER_BYTES = 16
+TRAILER_MARK = b"PVFRAME1"
+SAMPLES, SAMPLE_BYTES = 32, 64
+HEADER_BYTES = 128  # of the frames that the host writes: NumPy's format 1.0 pads to a multiple of 64
+LARGEST_MESSAGE = 65536
+MOST_DESCRIPTORS = 8
+_UNSAFE = re.compile(r"[^a-zA-Z0-9._-]")
+_headers = {}  # read once for each shape: by their own bytes, because a file may get another
+_places = {}  # where the samples of a picture of so many bytes are
+
+
+class FrameMissing(Exception):
+    """A picture cannot be read."""
+
+
+def directory():
+    return os.environ.get("PROC_SHM_DIR") or os.path.join(tempfile.gettempdir(), "procvision_dev_shm")
+
+
+def path_of(identifier, ending):
+    return os.path.join(directory(), _UNSAFE.sub("_", identifier) + ending)
+
+
+def cause_of(fault):
+    """Why something cannot be read, in words: an exception such as MemoryError has none of its own."""
+    kind = type(fault).__name__
+    text = str(fault)
+    return text if isinstance(fault, FrameMissing) else "%s: %s" % (kind, text) if text else kind
+
+
+def shape_in(head):
+    """Shape (height, width, channels) and the place of the first pixel, from the first bytes of a `.npy` file."""
+    key = bytes(head[:HEADER_BYTES])
+    known = _headers.get(key)
+    if known:
+        return known
+    if key[:8] != b"\x93NUMPY\x01\x00":
+        raise FrameMissing("it is not a NumPy 1.0 file")
+    offset = 10 + int.from_bytes(key[8:10], "little")
+    try:
+        fields = ast.literal_eval(bytes(head[10:offset]).decode("latin1"))
+        if fields["descr"] != "|u1" or fields["fortran_order"] or len(fields["shape"]) not in (2, 3):
+            raise ValueError("not uint8 in C order")
+        shape = tuple(fields["shape"]) + (1,) * (3 - len(fields["shape"]))
+        if shape[2] not in (1, 3):
+            raise ValueError("%d channels" % shape[2])
+    except (ValueError, KeyError, SyntaxError) as fault:
+        raise FrameMissing("its header cannot be read: %s" % fault)
+    if offset == HEADER_BYTES:  # otherwise the key holds pixels, or less than the header
+        if len(_headers) > 1000:
+            _headers.clear()
+        _headers[key] = shape, offset
+    return shape, offset
+
+
+def checksum_of(method, view, head):
+    """As proof.ts makes it: `head` bytes of header, then the rest."""
+    if method == "sha256":
+        import hashlib
+
+        return hashlib.sha256(view).hexdigest()
+    if method == "crc32":
+        return "%08x" % zlib.crc32(view)
+    size = len(view) - head
+    if size <= SAMPLES * SAMPLE_BYTES:
+        return "%08x" % zlib.crc32(view)
+    places = _places.get(size)
+    if places is None:
+        if len(_places) > 1000:
+            _places.clear()
+        last = size - SAMPLE_BYTES
+        places = _places[size] = [index * last // (SAMPLES - 1) for index in range(SAMPLES)]
+    parts = [view[:head]]
+    parts += [view[head + at:head + at + SAMPLE_BYTES] for at in places]
+    return "%08x" % zlib.crc32(b"".join(parts))
+
+
+class Picture:
+    """One picture of the running call. `shape` is None for an encoded one."""
+
+    def __init__(self, identifier, kind, content, descriptor=None):
+        self.identifier = identifier
+        self.descriptor = descriptor
+        self._content = content  # a mapping, or the bytes of a file
+        self._unused = None if descriptor is None else content
+        with memoryview(content) as view:
+            trailer = bytes(view[max(0, len(view) - TRAILER_BYTES):])
+            if len(trailer) < TRAILER_BYTES or trailer[:8] != TRAILER_MARK:
+                raise FrameMissing("it has no generation: it is cut off, or not what the host wrote")
+            self.generation = int.from_bytes(trailer[8:], "little")
+            self.size = len(view) - TRAILER_BYTES
+            self.shape, self.offset = (None, 0) if kind == "bin" else shape_in(view)
+            if self.shape and self.size - self.offset != self.shape[0] * self.shape[1] * self.shape[2]:
+                raise FrameMissing("it has %d bytes of pixels for the shape %r" % (self.size - self.offset, self.shape))
+
+    def proof(self, method):
+        with memoryview(self._content) as view, view[:self.size] as content:
+            return {"id": self.identifier, "generation": self.generation, "size": self.size, "method": method,
+                    "checksum": checksum_of(method, content, self.offset)}
+
+    def encoded(self):
+        """The bytes of an encoded image, which is kept for one call alone."""
+        return bytes(memoryview(self._content)[:self.size])
+
+    def copied(self):
+        """The pixels in memory of this process's own."""
+        with memoryview(self._content) as view:
+            copy = bytearray(view[self.offset:self.size])
+            # The host takes the trailer away when the call is over, before anything else is written there.
+            if int.from_bytes(view[self.size + 8:], "little") != self.generation:
+                raise FrameMissing("its call is over")
+        return copy
+
+    def mapped(self):
+        """The whole in a mapping of the caller's own, copy-on-write, where the pixels begin at `offset`; None where there
+        is no memory to map."""
+        if self.descriptor is None:
+            return None
+        taken, self._unused = self._unused, None  # the one that the checksum was made of, for the first who asks
+        return taken or mmap.mmap(self.descriptor, 0, access=mmap.ACCESS_COPY)
+
+    def close(self):
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+        if self._unused is not None:
+            self._unused.close()
+        self._content = self._unused = None
+
+
+def from_memory(identifier, kind, descriptor):
+    content = mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY)
+    return Picture(identifier, kind, content, descriptor)
+
+
+def from_file(identifier, kind):
+    """Read as a whole: what is done to the file from then on changes nothing."""
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path_of(identifier, "." + kind), flags)  # without O_NONBLOCK a pipe of that name would be waited for
+    with open(descriptor, "rb", buffering=0) as file:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise FrameMissing("it is no file")
+        content = bytearray(about.st_size)
+        done = 0
+        with memoryview(content) as view:
+            while done < len(content):
+                count = file.readinto(view[done:])
+                if not count:
+                    raise FrameMissing("it ends after %d of %d bytes" % (done, len(content)))
+                done += count
+    return Picture(identifier, kind, content)
+
+
+class Delivery:
+    """The pictures of one call after the other. `number`: the inherited socket, None where pictures are files."""
+
+    def __init__(self, number=None):
+        self._socket = None
+        self._pictures = {}
+        self._faults = {}
+        self._request = None
+        self.announce = None  # called when a picture is lost in the middle of a call
+        if number is not None:
+            import _socket  # what the module socket adds takes time at each start
+
+            self._socket = _socket.socket(fileno=number)
+            os.set_inheritable(number, False)
+
+    def begin(self, message):
+        """Takes in the pictures of a call; gives what the host is told of them. None when the call names none."""
+        self.end()
+        announce, self.announce = self.announce, None
+        try:
+            return self._begin(message)
+        finally:
+            self.announce = announce
+
+    def _begin(self, message):
+        wanted = message.get("pictures")
+        self._request = message.get("request_id")
+        if not isinstance(wanted, list):
+            return None
+        descriptors, lack = self._receive(any("descriptor" in picture for picture in wanted))
+        read = []
+        for picture in wanted:
+            identifier, kind, number = picture["id"], picture["kind"], picture.get("descriptor")
+            try:
+                if number is None:
+                    taken = from_file(identifier, kind)
+                elif number >= len(descriptors):
+                    raise FrameMissing(lack or "its memory did not come")
+                else:
+                    taken = from_memory(identifier, kind, descriptors[number])
+                    descriptors[number] = None
+                self._pictures[identifier] = taken
+                if picture.get("method"):
+                    read.append(taken.proof(picture["method"]))
+            except Exception as fault:
+                self.lose(identifier, fault)
+        for descriptor in descriptors:
+            if descriptor is not None:
+                os.close(descriptor)
+        return self.report(read)
+
+    def lose(self, identifier, fault):
+        """Notes that a picture of the call cannot be read; gives why."""
+        cause = self._faults.get(identifier)
+        if cause is None:
+            cause = self._faults[identifier] = "frame %s cannot be read: %s" % (identifier, cause_of(fault))
+            if self.announce:
+                self.announce()
+        return cause
+
+    def report(self, read=()):
+        told = {"read": list(read)}
+        if self._faults:
+            told["fault"] = "; ".join(self._faults.values())
+        return told
+
+    @property
+    def fault(self):
+        return "; ".join(self._faults.values()) if self._faults else None
+
+    def picture(self, identifier):
+        """The picture of the running call; None when it is none of the call's. Raises FrameMissing when it is lost."""
+        if identifier in self._faults:
+            raise FrameMissing(self._faults[identifier])
+        return self._pictures.get(identifier)
+
+    def names(self):
+        """Of the pictures of the running call."""
+        return list(self._pictures) + list(self._faults)
+
+    def end(self):
+        """The call is over."""
+        while self._pictures:
+            try:
+                self._pictures.popitem()[1].close()
+            except (BufferError, OSError):
+                pass
+        self._faults = {}
+        self._request = None
+
+    def send(self, report):
+        """Tells the host of the running call over the socket; False where there is none."""
+        if self._socket is None:
+            return False
+        import json
+
+        told = {"type": "pictures", "request_id": self._request, "pictures": report}
+        self._socket.send(json.dumps(told).encode("utf-8"))
+        return True
+
+    def _receive(self, is_wanted):
+        """The descriptors that came with the running call, and why there are fewer than were sent."""
+        if self._socket is None or not is_wanted:
+            return [], None
+        import _socket
+        import json
+
+        space = _socket.CMSG_SPACE(4 * MOST_DESCRIPTORS)
+        flags = _socket.MSG_DONTWAIT | getattr(_socket, "MSG_CMSG_CLOEXEC", 0)
+        while True:
+            try:
+                data, control, state, _ = self._socket.recvmsg(LARGEST_MESSAGE, space, flags)
+            except BlockingIOError:
+                return [], None
+            if not data:
+                return [], "the host is gone"
+            descriptors = []
+            for level, kind, content in control:
+                if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
+                    for at in range(0, len(content) - 3, 4):
+                        descriptors.append(int.from_bytes(content[at:at + 4], sys.byteorder))
+            if json.loads(data.decode("utf-8")).get("request_id") == self._request:
+                cut = "OSError: [Errno 24] Too many open files" if state & _socket.MSG_CTRUNC else None
+                return descriptors, cut
+            for descriptor in descriptors:  # of a call that was given up before it was read
+                os.close(descriptor)
+
+
+def inherited():
+    """The delivery over the socket that the host has given this process, or by files."""
+    number = os.environ.pop("PROCVISION_PICTURES", None)
+    return Delivery(None if number is None else int(number))

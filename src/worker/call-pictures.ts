@@ -1,0 +1,138 @@
+import { unlink } from 'node:fs/promises';
+import path from 'node:path';
+import { standInFor } from './stand-ins.js';
+import { RunnerError } from '../errors.js';
+import { DescriptorChannel } from '../frames/descriptor-channel.js';
+import { loadMemoryCalls } from '../frames/memory-calls.js';
+import type { ProvenImage } from '../frames/proof.js';
+import type { Generation } from '../package/types.js';
+import type { PendingCall } from './pending-call.js';
+import type { CallImage, WorkerCall, WorkerReply, WorkerSpec } from './types.js';
+
+/**
+ * What pictures go to a worker through; undefined where they are files. A program that is run in place of an interpreter
+ * speaks the protocol of the specification, which knows files alone.
+ */
+export async function openChannel({ root }: WorkerSpec): Promise<DescriptorChannel | undefined> {
+  const calls = standInFor(root) ? undefined : await loadMemoryCalls();
+  return calls && DescriptorChannel.open(calls);
+}
+
+/** How the worker comes to a picture of a call, as the call frame tells it. */
+interface WirePicture {
+  id: string;
+  kind: 'npy' | 'bin';
+  /** How its checksum is to be made; absent when nothing is to be proven. */
+  method?: string;
+  /** Which of the descriptors that came with the call; absent for a file. */
+  descriptor?: number;
+}
+
+/** Calls in a row whose pictures a worker could not read, though they were made anew in between. */
+export class Losses {
+  #count = 0;
+
+  /** Whether it sees another folder than the host, or has come to one of its limits, so that a new process has to do. */
+  isBeyondHelp({ isPictureLost }: WorkerReply): boolean {
+    this.#count = isPictureLost ? this.#count + 1 : 0;
+    return this.#count > 1;
+  }
+}
+
+/** The pictures of one call: each once, also where one is both the image and the guide. */
+export class CallPictures {
+  readonly #images: CallImage[];
+  readonly #channel: DescriptorChannel | undefined;
+  /** Copies in the folder of a worker that was not handed the memory. */
+  readonly #copies: string[] = [];
+
+  constructor(
+    { image, guideImage }: WorkerCall,
+    generation: Generation,
+    channel: DescriptorChannel | undefined,
+  ) {
+    this.#channel = channel;
+    // A phased algorithm is told of no guide image.
+    const named = generation === 'phased' ? [image] : [image, guideImage];
+    const images = named.filter((one) => one !== undefined);
+    this.#images = images.filter(({ id }, index) => images.findIndex((one) => one.id === id) === index);
+  }
+
+  /** What the worker must report; empty when nothing is to be proven. */
+  get expected(): ProvenImage[] {
+    return this.#images.flatMap(({ proof }) => proof ?? []);
+  }
+
+  /** Whether files have to be looked after before the call is sent. */
+  get needFiles(): boolean {
+    return this.#images.some(
+      ({ descriptor, deliver }) => deliver && !(this.#channel && descriptor !== undefined),
+    );
+  }
+
+  /** Puts what the worker has to open into its folder. @throws RunnerError `pool_full` when the system does not let it */
+  async deliver(folder: string): Promise<void> {
+    for (const { id, kind, descriptor, deliver } of this.#images) {
+      if (!deliver || (this.#channel && descriptor !== undefined)) continue;
+      try {
+        await deliver(folder);
+      } catch (cause) {
+        throw new RunnerError(
+          'pool_full',
+          `The picture of a call cannot be written to ${folder}: ${(cause as Error).message}`,
+          { cause, details: { path: folder } },
+        );
+      }
+      if (descriptor !== undefined) this.#copies.push(path.join(folder, `${id}.${kind}`));
+    }
+  }
+
+  /** Writes the call once its pictures are where the worker finds them: at once, or when its files are whole. */
+  async sendFor(
+    pending: PendingCall,
+    losses: Losses,
+    folder: string,
+    { write, kill }: { write: () => unknown; kill: (reason: string) => void },
+  ): Promise<WorkerReply> {
+    const send = () => {
+      if (this.handOver(pending.requestId)) write();
+      else kill('takes no pictures');
+    };
+    if (!this.needFiles) {
+      send();
+      return pending.reply;
+    }
+    try {
+      await this.deliver(folder);
+      send();
+    } catch (error) {
+      pending.fail(error as RunnerError);
+    }
+    const reply = await pending.reply.finally(() => this.cleanUp());
+    if (losses.isBeyondHelp(reply)) kill('cannot read its pictures');
+    return reply;
+  }
+
+  /** Hands the memory over, before the call, which the worker looks for it with; false when the worker takes none. */
+  handOver(requestId: string): boolean {
+    const descriptors = this.#images.flatMap(({ descriptor }) => descriptor ?? []);
+    if (!this.#channel || descriptors.length === 0) return true;
+    return this.#channel.send({ request_id: requestId }, descriptors);
+  }
+
+  /** For the call frame. Undefined when the worker knows of no picture but by its name. */
+  get wire(): WirePicture[] | undefined {
+    let handed = 0;
+    const pictures = this.#images.flatMap(({ id, kind, descriptor, proof }): WirePicture[] => {
+      if (!kind) return [];
+      const isHanded = this.#channel && descriptor !== undefined;
+      return [{ id, kind, method: proof?.method, ...(isHanded && { descriptor: handed++ }) }];
+    });
+    return pictures.length > 0 ? pictures : undefined;
+  }
+
+  /** The call is over. */
+  async cleanUp(): Promise<void> {
+    await Promise.allSettled(this.#copies.map((file) => unlink(file)));
+  }
+}

@@ -1,0 +1,91 @@
+"""Stands between the adapter of a package's SDK and the pictures of its calls.
+
+The SDK's own reader takes whatever it cannot read for a black image and says nothing. Here each picture of a call is
+taken in and its checksum told to the host before the adapter hears of the call; what the SDK's function gives is that
+picture, and one that cannot be read makes the call an ERROR, whatever the algorithm makes of it. The SDK on the disk is
+as its maker delivered it.
+
+Executed by launch.py.
+"""
+import json
+import os
+import sys
+
+CALL = b'{"type":"call"'
+
+
+class TappedStream:
+    """Tells of each message that the adapter has read whole, before the adapter gets the last of it."""
+
+    def __init__(self, stream, heard):
+        self._stream = stream
+        self._heard = heard
+        self._bytes = bytearray()
+
+    def read(self, size=-1):
+        data = self._stream.read(size)
+        if data:
+            self._bytes += data
+            self._take()
+        return data
+
+    def _take(self):
+        while len(self._bytes) >= 4:
+            end = 4 + int.from_bytes(self._bytes[:4], "big")
+            if len(self._bytes) < end:
+                return
+            body = bytes(self._bytes[4:end])
+            del self._bytes[:end]
+            self._heard(body)
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+
+class ProvenFrames:
+    """`here`: the folder of this file; `output`: of the protocol, where there is no socket to the host."""
+
+    def __init__(self, here, output):
+        bundled = os.path.join(here, "bundled")
+        sys.path.insert(0, bundled)  # only for this import: the algorithm's own modules must not meet ours
+        try:
+            from procvision_bundled_worker import delivery, frames
+        finally:
+            sys.path[:] = [folder for folder in sys.path if folder != bundled]
+        self._frames, self._output = frames, output
+        self._pictures = delivery.inherited()
+        self._request = None
+        frames.use(self._pictures, maps=False)
+
+    def tap(self, stream):
+        """For the adapter to read from instead."""
+        return TappedStream(stream, self._heard)
+
+    def take_the_place_of(self, package):
+        """Imports the SDK. Before the adapter does, which takes the function by its name."""
+        import importlib
+
+        try:
+            sdk = importlib.import_module(package)
+        except Exception:
+            return  # the adapter cannot be imported either, and says so
+        self._frames.take_the_place_of(sdk)
+
+    def _heard(self, body):
+        if not body.startswith(CALL):
+            return
+        try:
+            message = json.loads(body.decode("utf-8"))
+        except ValueError:
+            return  # the adapter will not understand it either
+        self._request = message.get("request_id")
+        self._pictures.announce = lambda: self._tell(self._pictures.report())
+        report = self._frames.begin(message)
+        if report is not None:
+            self._tell(report)
+
+    def _tell(self, report):
+        if self._pictures.send(report):
+            return
+        data = json.dumps({"type": "pictures", "request_id": self._request, "pictures": report}).encode("utf-8")
+        self._output.send(len(data).to_bytes(4, "big") + data)
