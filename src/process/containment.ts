@@ -64,7 +64,12 @@ export interface WorkerBounds {
   /** How far before others the kernel kills it when memory runs out. */
   oomScoreAdj?: number;
   /** Its own files: where they are, and how many bytes they may take (without namespaces that is not bounded). */
-  scratch?: { folder: string; bytes: number | null };
+  scratch?: {
+    /** Its absolute path, as the worker sees it. */
+    folder: string;
+    /** Most that it may hold; null where nothing bounds it. */
+    bytes: number | null;
+  };
   /** What is not in force, and why. */
   missing: string[];
 }

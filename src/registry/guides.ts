@@ -53,7 +53,10 @@ export interface Guide {
   /** Step whose calls use it. */
   stepIndex: number;
   /** Its pixels, read anew for each caller. */
-  image: { data: Uint8Array } & Required<Pick<FrameMeta, 'width' | 'height' | 'channels' | 'colorSpace'>>;
+  image: {
+    /** Height × width × channels bytes, row-major. */
+    data: Uint8Array;
+  } & Required<Pick<FrameMeta, 'width' | 'height' | 'channels' | 'colorSpace'>>;
   /** Where to look. */
   info?: GuideInfo;
   /** SHA-256 of the file that holds its pixels, lower-case hex. */

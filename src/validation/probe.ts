@@ -22,7 +22,12 @@ export interface ProbeTarget {
   /** How it is called. */
   generation: Generation;
   /** Folder of the store that `root` is in, and the one within it that holds all versions: out of reach but for `root`. */
-  store?: { root: string; versions: string };
+  store?: {
+    /** The store itself. */
+    root: string;
+    /** Folder of all deployed versions. */
+    versions: string;
+  };
 }
 
 /** How long the probe may take, and in which surroundings. */
