@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import type { ArchiveLimits, Check, NameEncoding, PackageInspection } from '../package/types.js';
 import { distInfos, parseRecord } from '../python/environments/record.js';
+import { fileOfRow, readExceptions } from '../python/environments/installed-records.js';
 import { applyRewrites, planRewrites } from '../python/environments/relocate.js';
 import type { Venv } from '../python/types.js';
 import type { StoreLayout } from '../store/layout.js';
@@ -160,34 +161,39 @@ async function makeEnvironment(
   try {
     const interpreter = await venvs.select(interpreterNeed(root, inspection), { signal });
     const venv = await venvs.create(dir, { interpreter, finalDir: path.join(finalRoot, 'venv'), signal });
-    const { installer } = await venvs.install(venv, {
+    await venvs.install(venv, {
       wheels: path.join(root, 'wheels'),
       requirements: path.join(root, 'requirements.txt'),
       limits,
       signal,
     });
-    // Shared files were checked when their wheel was unpacked; reading every byte again would cost what sharing saves.
-    if (installer === 'link') {
-      const sharedAreDurable = venvs.wheelStore?.durability === 'full';
-      return { venv, hashes: await recordedHashes(root, venv), sharedAreDurable };
-    }
-    await venvs.verify(venv, { signal });
-    return { venv, hashes: new Map(), sharedAreDurable: false };
+    // Every file was compared with its RECORD while it was installed: reading every byte again would cost what sharing saves.
+    const sharedAreDurable = venvs.wheelStore?.durability === 'full';
+    // With an interpreter of the package, scripts are rewritten once more after the trial.
+    const hashes =
+      inspection.python.embedded === undefined ? await recordedHashes(root, venv) : new Map<string, string>();
+    return { venv, hashes, sharedAreDurable };
   } finally {
     venvs.off('progress', onProgress);
   }
 }
 
-/** SHA-256 in hex of everything RECORD gives one for, by path relative to `root`. */
-async function recordedHashes(root: string, { sitePackages }: Venv): Promise<Map<string, string>> {
+/** SHA-256 in hex of everything RECORD gives one for, by path relative to `root`; of files of two wheels, that of the winner. */
+async function recordedHashes(root: string, venv: Venv): Promise<Map<string, string>> {
   const hashes = new Map<string, string>();
+  const { sitePackages } = venv;
+  const set = (file: string, hash: string) => {
+    if (!hash.startsWith('sha256=')) return;
+    const relative = path.relative(root, file).split(path.sep).join('/');
+    hashes.set(relative, Buffer.from(hash.slice('sha256='.length), 'base64url').toString('hex'));
+  };
   for (const distInfo of await distInfos(sitePackages)) {
-    const text = await readFile(path.join(sitePackages, distInfo, 'RECORD'), 'utf8');
-    for (const { path: file, hash } of parseRecord(text)) {
-      if (!hash.startsWith('sha256=')) continue;
-      const relative = path.relative(root, path.resolve(sitePackages, file)).split(path.sep).join('/');
-      hashes.set(relative, Buffer.from(hash.slice('sha256='.length), 'base64url').toString('hex'));
+    const record = path.join(sitePackages, distInfo, 'RECORD');
+    for (const row of parseRecord(await readFile(record, 'utf8'))) {
+      const file = fileOfRow(venv, row);
+      if (file !== undefined && file !== record) set(file, row.hash);
     }
   }
+  for (const [file, hash] of await readExceptions(venv)) set(path.join(venv.dir, file), hash ?? '');
   return hashes;
 }

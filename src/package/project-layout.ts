@@ -1,5 +1,6 @@
 import { RunnerError } from '../errors.js';
 import type { ArchiveEntry } from './archive-types.js';
+import { isByteCode } from './wheel-places.js';
 
 export const MANIFEST_FILE = 'manifest.json';
 export const REQUIREMENTS_FILE = 'requirements.txt';
@@ -30,6 +31,8 @@ export interface ProjectLayout {
   hasWheelsFolder: boolean;
   /** Entries that are left out of the deployment, by name. */
   leftOut: string[];
+  /** Files of byte code in the project, by name: only what stands there as source is run. */
+  byteCode: string[];
   /** Path of an entry beneath the deployed folder; undefined for one that is left out. */
   place(entry: ArchiveEntry): string | undefined;
 }
@@ -54,6 +57,7 @@ export function findLayout(archivePath: string, entries: readonly ArchiveEntry[]
     wheelFiles: [],
     hasWheelsFolder: false,
     leftOut: [],
+    byteCode: [],
     place: ({ name }) => placed(name, root, wheelsRoot),
   };
   // One loop with plain comparisons: there may be very many entries.
@@ -66,7 +70,8 @@ export function findLayout(archivePath: string, entries: readonly ArchiveEntry[]
       if (!isDirectory) layout.wheelFiles.push(entry);
     } else if (!isDirectory) {
       if (name === requirements) layout.requirements = entry;
-      if (!isProjects(name, root) && name !== SIGNATURE_ENTRY) layout.leftOut.push(name);
+      if (isByteCode(name)) layout.byteCode.push(name);
+      else if (!isProjects(name, root) && name !== SIGNATURE_ENTRY) layout.leftOut.push(name);
     }
   });
   return layout;
@@ -129,6 +134,7 @@ function isProjects(name: string, root: string): boolean {
 
 function placed(name: string, root: string, wheelsRoot: string): string | undefined {
   if (name.startsWith(wheelsRoot)) return `${WHEELS_FOLDER}/${name.slice(wheelsRoot.length)}`;
+  if (isByteCode(name)) return undefined;
   return isProjects(name, root) ? name.slice(root.length) : undefined;
 }
 

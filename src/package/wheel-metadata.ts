@@ -7,6 +7,7 @@ import { startupFilesOf } from './startup-code.js';
 import { decodeText, shown } from './text.js';
 import type { Wheel } from './types.js';
 import { normalizeProjectName } from './wheel-name.js';
+import { checkPlaces } from './wheel-places.js';
 
 /** What a wheel says of itself in METADATA (core metadata specification). */
 export interface WheelMetadata {
@@ -33,6 +34,7 @@ export async function metadataOf(
   o: OperationOptions = {},
 ): Promise<WheelMetadata> {
   const folder = distInfoOf(archive, wheel);
+  await checkPlaces(archive, wheel.name, o);
   const metadata = archive.get(`${folder}/METADATA`);
   if (!metadata || metadata.isDirectory) throw brokenWheel(archive, `has no ${folder}/METADATA`);
   if (archive.get(`${folder}/WHEEL`)?.isDirectory !== false)

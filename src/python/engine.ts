@@ -11,7 +11,7 @@ import { pythonIn } from './environments/environment-paths.js';
 import { describeEnvironment, makeEnvironment, readPyvenvCfg } from './environments/environment.js';
 import type { InterpreterFinder } from './interpreters/finder.js';
 import { installByLink, installFromWheels } from './wheels/install-link.js';
-import { installWithPip, type Installation } from './pip/install-pip.js';
+import { installWithPip, type Installation, type Installed } from './pip/install-pip.js';
 import { readRequirements } from './pip/requirements-file.js';
 import { choosePip, listWheels } from './pip/pip.js';
 import { applyRewrites, findMove, planRewrites } from './environments/relocate.js';
@@ -164,7 +164,12 @@ export class VenvEngine {
     const progress = this.#progressOf(venv.dir);
     if (requirements.lines.length === 0) {
       progress.end();
-      return { installer: this.#context.installer, installed: [], durationMs: performance.now() - startedAt };
+      return {
+        installer: this.#context.installer,
+        installed: [],
+        warnings: [],
+        durationMs: performance.now() - startedAt,
+      };
     }
     const wheels = await listWheels(wheelsFolder);
     if (wheels.length === 0) throw noWheels(wheelsFolder, requirements.lines);
@@ -184,9 +189,10 @@ export class VenvEngine {
         onProgress: progress.at,
       };
       const installer = await this.#installerFor(installation);
-      const installed = await this.#installBy(installer, installation);
+      const { installed, warnings } = await this.#installBy(installer, installation);
+      for (const warning of warnings) this.#outputOf(venv.dir)(`WARNING: ${warning}`, 'stderr');
       progress.end();
-      return { installer, installed, durationMs: performance.now() - startedAt };
+      return { installer, installed, warnings, durationMs: performance.now() - startedAt };
     } catch (error) {
       await before.restore();
       throw error;
@@ -203,7 +209,7 @@ export class VenvEngine {
     return isFresh && process.platform !== 'win32' ? 'link' : 'pip';
   }
 
-  #installBy(installer: 'pip' | 'link', installation: Installation): Promise<InstallReport['installed']> {
+  #installBy(installer: 'pip' | 'link', installation: Installation): Promise<Installed> {
     if (installer === 'pip') return installWithPip(installation);
     const store = this.#wheelStore();
     return store ? installByLink(installation, store) : installFromWheels(installation);

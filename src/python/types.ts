@@ -53,6 +53,8 @@ export interface InstallReport {
     /** Wheel it came from. */
     file?: string;
   }[];
+  /** What is odd about the wheels and does not keep them from being used: files of two of them, RECORDs that are wrong. */
+  warnings: string[];
   /** Wall time in milliseconds. */
   durationMs: number;
 }

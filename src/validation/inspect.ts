@@ -190,7 +190,13 @@ async function readManifest(
 }
 
 /** Files beyond the project, a few by name. */
-function leftOutWarnings({ leftOut }: ProjectLayout): string[] {
+function leftOutWarnings({ leftOut, byteCode }: Pick<ProjectLayout, 'leftOut' | 'byteCode'>): string[] {
+  const alone = byteCode.filter((name) => !name.includes('__pycache__/'));
+  if (alone.length > 0)
+    return [
+      ...leftOutWarnings({ leftOut, byteCode: [] }),
+      `Byte code is never run and is left out: ${listed(alone.map(shown))}. The package needs the source of these modules`,
+    ];
   const warnings = leftOut
     .slice(0, MOST_LEFT_OUT_NAMED)
     .map((name) => `${name} is not part of the project and is left out`);

@@ -7,7 +7,7 @@ import type { ArchiveLimits, Wheel } from '../package/types.js';
 import { shown } from '../package/text.js';
 import { brokenWheel, distInfoOf, metadataOf } from '../package/wheel-metadata.js';
 import { parseRecord } from '../python/environments/record.js';
-import { parseEntryPoints, parseTarget } from '../python/wheels/entry-points.js';
+import { parseEntryPoints, parseTarget } from '../package/entry-points.js';
 import { recallWheel, rememberWheel, type WheelFacts } from './wheel-memory.js';
 
 /** Longest of the texts of a wheel that are read: RECORD of 200,000 files. */

@@ -1,8 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { chmod, lstat, mkdir, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { deployStore } from '../support/deploy-store.js';
 import { plainSteps } from '../support/plain-steps.js';
+import { temporaryFolder } from '../support/temp-folder.js';
 
 async function deployed(permissions = {}) {
   const store = await deployStore({ permissions });
@@ -49,13 +51,6 @@ describe('verify', () => {
     });
   });
 
-  test('does not take bytecode that Python wrote for drift', async () => {
-    const { root, verify } = await deployed();
-    await mkdir(path.join(root, 'algorithm/__pycache__'));
-    await writeFile(path.join(root, 'algorithm/__pycache__/main.cpython-311.pyc'), 'bytecode');
-    expect(await verify()).toMatchObject({ intact: true });
-  });
-
   test('names compiled code that stands in place of its source when it was changed', async () => {
     const store = await deployStore();
     const files = { 'algorithm/__init__.py': '', 'algorithm/main.pyc': 'compiled by its maker' };
@@ -77,6 +72,47 @@ describe('verify', () => {
     await rm(list);
     expect((await verify()).drift).toEqual([{ path: '.procvision-files.json', kind: 'missing' }]);
   });
+
+  test.skipIf(process.platform === 'win32')(
+    'takes byte code that Python wrote, and names what is forged, without a source or of another kind',
+    async () => {
+      const { root, registry, verify } = await deployed();
+      const python = path.join(registry.layout.venv('sample', '1.0.0'), 'bin', 'python');
+      await mkdir(path.dirname(python));
+      await writeFile(python, `#!/bin/sh\nexec python3 "$@"\n`, { mode: 0o755 });
+      const cache = path.join(root, 'algorithm', '__pycache__');
+      const main = path.join(root, 'algorithm', 'main.py');
+      const compileTo = (source: string, name: string) =>
+        execFileSync('python3', [
+          '-c',
+          'import importlib.util as u, os, py_compile, sys; s, o = sys.argv[1:3]; ' +
+            'os.makedirs(o, exist_ok=True); ' +
+            'py_compile.compile(s, os.path.join(o, sys.argv[3] + "." + sys.implementation.cache_tag + ".pyc"))',
+          ...[source, cache, name],
+        ]);
+      compileTo(main, 'main');
+      // The interpreter was put there by this test, and it alone.
+      expect((await verify()).drift.map(({ path: file }) => file)).toEqual(['venv/bin/python']);
+      const other = path.join(await temporaryFolder(), 'other.py');
+      await writeFile(other, 'KIND = "not the sealed code"\n');
+      compileTo(other, 'main');
+      compileTo(other, 'nowhere');
+      await writeFile(path.join(cache, 'note.txt'), '');
+      const found = (await verify()).drift.map(({ path: file }) => path.basename(file).split('.')[0]);
+      expect(found.sort()).toEqual(['main', 'note', 'nowhere', 'python']);
+    },
+  );
+
+  test.skipIf(process.platform === 'win32')(
+    'names a pipe in the place of an empty file, and does not wait for it',
+    async () => {
+      const { root, verify } = await deployed();
+      const file = path.join(root, 'algorithm', '__init__.py');
+      await rm(file);
+      execFileSync('mkfifo', [file]);
+      expect((await verify()).drift).toEqual([{ path: 'algorithm/__init__.py', kind: 'changed' }]);
+    },
+  );
 
   test('of a version whose folder is gone names the list as missing', async () => {
     const { root, verify } = await deployed();

@@ -45,7 +45,7 @@ async function install(sources: readonly WheelSource[], { interpreter, pip }: Ca
   const venv = await manager.create(path.join(root, 'venv'), { interpreter });
   if (conf !== '') await writeFile(path.join(venv.dir, 'pip.conf'), conf);
   const installing = async () => {
-    if (pip === undefined) return (await manager.install(venv, folder)).installed;
+    if (pip === undefined) return manager.install(venv, folder);
     const facts = await new FactsCache().get(interpreter);
     return installWithPip({
       ...{ venv, wheelsFolder: folder.wheels, wheels: await listWheels(folder.wheels), timeoutMs: 60_000 },
@@ -116,7 +116,9 @@ describe.each(cases)('pip of $of', (given) => {
     setVariables({ HOME: home, PIP_FIND_LINKS: links, PIP_INDEX_URL: 'http://127.0.0.1:9/simple' });
     delete process.env.XDG_CONFIG_HOME;
     const { installing } = await install([helper], given, conf);
-    expect(await installing()).toMatchObject([{ name: 'helper', version: '1.0' }]);
+    expect(await installing()).toMatchObject({
+      installed: [{ name: 'helper', version: '1.0' }],
+    });
   });
 });
 

@@ -208,7 +208,7 @@ test.skipIf(oldPip === undefined)('a pip that cannot report its choice has it al
   expect(Number(version.split('.')[0]) * 100 + Number(version.split('.')[1])).toBeLessThan(2202);
   const store = new WheelStore(path.join(await temporaryFolder(), 'store'));
   const old = { ...facts, pips: [{ location: oldPip ?? '', version }] };
-  const installed = await installByLink({ ...given, facts: old }, store);
+  const { installed } = await installByLink({ ...given, facts: old }, store);
   expect(installed).toMatchObject([
     { name: 'a', version: '1' },
     { name: 'b', version: '3' },

@@ -1,9 +1,12 @@
 import { readlink } from 'node:fs/promises';
+import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
 import { INVENTORY_FILE, readInventory, type Inventory } from '../../registry/inventory.js';
 import { VERSION_MARKER } from '../../registry/registry-file.js';
 import { isMissing } from '../../store/errno.js';
 import type { RegistryEntry } from '../../registry/types.js';
+import { pythonIn } from '../../python/environments/environment-paths.js';
+import { wrongByteCode } from './byte-code.js';
 import { eachOf } from './pool.js';
 import { hashFile } from './seal.js';
 import { isBytecode, walkTree, type TreeNode } from './tree.js';
@@ -31,20 +34,27 @@ export async function findDrift(
   const inventory = await provenInventory(root, entry, drift);
   if (!inventory) return report(0, 0);
   const awaited = new Set([...Object.keys(inventory.files), ...Object.keys(inventory.links)]);
+  const byteCode: string[] = [];
   let files = 0;
   let bytes = 0;
   await eachOf(existingTree(root, options), WIDTH, async (node) => {
     if (node.kind === 'folder' || isOwn(node.relative)) return;
     files += 1;
     const isKnown = awaited.delete(node.relative);
-    // Python writes bytecode by itself; what was not there at first is no drift.
-    if (!isKnown && isBytecode(node.relative)) return;
+    // Python writes byte code by itself: what is right is no drift, though it was not there at first.
+    if (!isKnown && node.stats.isFile() && isBytecode(node.relative) && node.relative.endsWith('.pyc')) {
+      byteCode.push(node.relative);
+      return;
+    }
     if (node.kind === 'file') bytes += node.stats.size;
     if (!isKnown) drift.push({ path: node.relative, kind: 'added' });
     else if (!(await isAsSealed(node, inventory, options))) {
       drift.push({ path: node.relative, kind: 'changed' });
     }
   });
+  const python = pythonIn(path.join(root, 'venv'));
+  for (const file of await wrongByteCode(root, python, byteCode, options))
+    drift.push({ path: file, kind: 'added' });
   for (const missing of awaited) drift.push({ path: missing, kind: 'missing' });
   return report(files, bytes);
 }
@@ -72,7 +82,8 @@ async function isAsSealed(
 ): Promise<boolean> {
   if (kind === 'link') return links[relative] === (await readlink(file));
   const [size, sha256] = files[relative] ?? [];
-  return stats.size === size && (await hashFile(file, options)) === sha256;
+  // A pipe in the place of an empty file would be waited for.
+  return stats.isFile() && stats.size === size && (await hashFile(file, options)) === sha256;
 }
 
 async function* existingTree(root: string, options: OperationOptions): AsyncGenerator<TreeNode> {

@@ -114,7 +114,7 @@ async function checkFile(
       onBytes?.(chunk.length);
     }
     if (row.size !== '' && Number(row.size) !== bytes) return `has ${bytes} bytes, not ${row.size}`;
-    return hash.digest('base64url') === digest
+    return hash.digest('base64url') === digest?.replace(/=+$/, '')
       ? undefined
       : `does not have the ${algorithm} hash of its RECORD`;
   } catch (error) {

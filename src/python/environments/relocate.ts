@@ -10,9 +10,9 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import path from 'node:path';
-import { libraries, pythonIn } from './environment-paths.js';
+import { finalPython, libraries, pythonIn } from './environment-paths.js';
 import { distInfos, formatRecord, parseRecord, recordHash } from './record.js';
-import { dataScriptHeader, scriptHeader } from './scripts.js';
+import { dataScriptHeader, pipsDataScriptHeader, scriptHeader } from './scripts.js';
 import type { Venv } from '../types.js';
 
 /** Text files of an environment that name its place. Larger ones, or ones with a NUL, are programs. */
@@ -104,6 +104,29 @@ export async function applyRewrites(rewrites: readonly Rewrite[]): Promise<void>
   }
 }
 
+/**
+ * Gives the scripts that a wheel brought with `#!python` a header that works where the path of the environment has a space
+ * or is too long: pip's does not.
+ */
+export async function startInSpaces(venv: Venv): Promise<void> {
+  const python = finalPython(venv);
+  const [old, right] = [pipsDataScriptHeader(python), dataScriptHeader(python)];
+  if (old === right) return;
+  const folder = path.dirname(venv.python);
+  const contents = new Map<string, Buffer>();
+  for (const name of await readdir(folder)) {
+    const file = path.join(folder, name);
+    const found = await lstat(file);
+    if (!found.isFile() || found.size > MAX_SCRIPT_BYTES) continue;
+    const content = await readFile(file);
+    const head = Buffer.from(old);
+    if (content.subarray(0, head.length).equals(head))
+      contents.set(file, Buffer.concat([Buffer.from(right), content.subarray(head.length)]));
+  }
+  const records = await changedRecords(venv, contents);
+  await applyRewrites([...records, ...contents].map(([file, to]) => ({ path: file, to })));
+}
+
 /** An environment's own idea of where it stands, from its activation script; undefined where it has none. */
 export async function namedPlace(venv: Pick<Venv, 'python'>): Promise<string | undefined> {
   const text = await readFile(path.join(path.dirname(venv.python), 'activate'), 'utf8').catch(() => '');
@@ -137,10 +160,14 @@ function moved(file: string, from: string, to: string): string | undefined {
 
 function replaceHeader(text: string, from: string, to: string, python: string): string | undefined {
   const bytes = (value: string) => Buffer.from(value).toString('latin1');
-  for (const header of [scriptHeader, dataScriptHeader]) {
+  const headers = [
+    [scriptHeader, scriptHeader],
+    [pipsDataScriptHeader, dataScriptHeader],
+  ] as const;
+  for (const [before, after] of headers) {
     for (const name of [python, 'python3']) {
-      const old = bytes(header(path.join(from, name)));
-      if (text.startsWith(old)) return bytes(header(path.join(to, name))) + text.slice(old.length);
+      const old = bytes(before(path.join(from, name)));
+      if (text.startsWith(old)) return bytes(after(path.join(to, name))) + text.slice(old.length);
     }
   }
   return undefined;

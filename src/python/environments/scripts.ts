@@ -11,7 +11,16 @@ export function scriptHeader(python: string, platform: NodeJS.Platform = process
   return isSimple ? `#!${executable}\n` : `#!/bin/sh\n'''exec' ${executable} "$0" "$@"\n' '''\n`;
 }
 
-/** The first line pip gives a script that a wheel brings with `#!python` as its first. */
+/**
+ * The first lines of a script that a wheel brings with `#!python` as its first. Where pip's single line cannot start it,
+ * because the path has a space or is too long, it starts through the shell as the others do.
+ */
 export function dataScriptHeader(python: string, platform: NodeJS.Platform = process.platform): string {
+  if (platform === 'win32') return pipsDataScriptHeader(python, platform);
+  return scriptHeader(python, platform);
+}
+
+/** The first line that pip gives such a script. */
+export function pipsDataScriptHeader(python: string, platform: NodeJS.Platform = process.platform): string {
   return `#!${python}${platform === 'win32' ? '\r\n' : '\n'}`;
 }

@@ -1,7 +1,12 @@
 import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
+import { RunnerError } from '../../errors.js';
 import type { ArchiveLimits, Wheel } from '../../package/types.js';
+import { openArchive } from '../../package/archive/open-archive.js';
 import { normalizeProjectName } from '../../package/wheel-name.js';
+import { checkPlaces } from '../../package/wheel-places.js';
+import { settleRecords } from '../environments/installed-records.js';
+import { startInSpaces } from '../environments/relocate.js';
 import type { PythonFacts } from '../interpreters/python-facts.js';
 import { choosePip, noPip, runPip } from './pip.js';
 import { explainPipFailure } from './pip-faults.js';
@@ -24,14 +29,23 @@ export interface Installation extends OperationOptions {
   onProgress: (stage: VenvStage, doneBytes: number, totalBytes: number) => void;
 }
 
-/** Has pip choose, unpack and install. */
-export async function installWithPip(installation: Installation): Promise<InstallReport['installed']> {
-  const { venv, wheels, wheelsFolder, onProgress } = installation;
+/** What an installer did. */
+export type Installed = Pick<InstallReport, 'installed' | 'warnings'>;
+
+/**
+ * Has pip choose, unpack and install. Wheels that would replace something of the environment are refused before; what
+ * pip does not look at is looked at after.
+ *
+ * @throws RunnerError also `invalid_zip` for a wheel that is refused
+ */
+export async function installWithPip(installation: Installation): Promise<Installed> {
+  const { venv, wheels, wheelsFolder, onProgress, signal } = installation;
   const pip = choosePip(installation.facts, wheelsFolder, wheels);
   if (pip === undefined) throw noPip(venv.interpreter);
   const usable = wheels.filter((wheel) => fits(wheel, venv.interpreter));
   const totalBytes = usable.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   onProgress('resolve', 0, totalBytes);
+  for (const { file, name } of usable) await checkWheel(path.join(wheelsFolder, file), name, installation);
   const result = await runPip({
     ...installation,
     pip,
@@ -44,7 +58,32 @@ export async function installWithPip(installation: Installation): Promise<Instal
     const { output, exitCode } = result;
     throw explainPipFailure({ output, exitCode, wheels, wheelsFolder, interpreter: venv.interpreter });
   }
-  return installedProjects(venv, usable);
+  const installed = await installedProjects(venv, usable);
+  await startInSpaces(venv);
+  const files = new Map(installed.map(({ name, file }) => [name, file ?? name]));
+  const wheelOf = (info: string) => {
+    const [name = ''] = info.split('-', 1);
+    return files.get(normalizeProjectName(name)) ?? name;
+  };
+  const { warnings } = await settleRecords(venv, { signal, trusted: () => false, wheelOf });
+  return { installed, warnings };
+}
+
+/** Before pip sees a wheel: what our reader cannot read is not left to another one. */
+async function checkWheel(file: string, project: string, { limits, signal }: Installation): Promise<void> {
+  let archive;
+  try {
+    archive = await openArchive(file, { limits, signal });
+  } catch (cause) {
+    if (!RunnerError.is(cause, 'invalid_zip')) throw cause;
+    const { message } = cause;
+    throw new RunnerError('install_failed', message, { cause, details: { path: file, output: [message] } });
+  }
+  try {
+    await checkPlaces(archive, project, { signal });
+  } finally {
+    await archive.close();
+  }
 }
 
 /** What is in the environment, each with the wheel it can have come from. */

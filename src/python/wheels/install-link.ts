@@ -14,11 +14,13 @@ import {
 import { chooseByDownload } from '../choice/choose-by-download.js';
 import { chooseWithoutPip } from '../choice/choose-without-pip.js';
 import { EarlyUnpack } from './early-unpack.js';
-import type { Installation } from '../pip/install-pip.js';
+import type { Installation, Installed } from '../pip/install-pip.js';
 import { linkWheels, type LinkMode, type WheelToLink } from './link-wheels.js';
 import { choosePip } from '../pip/pip.js';
+import { settleRecords } from '../environments/installed-records.js';
+import { inPipsOrder, type OrderedWheel } from './install-order.js';
 import { helperErrno } from './store-helper.js';
-import type { InstallReport } from '../types.js';
+import type { WheelEntry } from './wheel-entry.js';
 import { WheelStore } from './wheel-store.js';
 
 /** Share of the work that unpacking is, against linking; a wheel that is unpacked already counts as done. */
@@ -31,7 +33,7 @@ const MOST_ATTEMPTS = 3;
  * Installs where no store is kept: the wheels are unpacked in the environment's folder and moved to their places, which
  * are their own then.
  */
-export async function installFromWheels(installation: Installation): Promise<InstallReport['installed']> {
+export async function installFromWheels(installation: Installation): Promise<Installed> {
   const folder = path.join(installation.venv.dir, '.wheels');
   try {
     return await installByLink(installation, new WheelStore(folder), ['move']);
@@ -48,7 +50,7 @@ export async function installByLink(
   installation: Installation,
   store: WheelStore,
   ways?: readonly LinkMode[],
-): Promise<InstallReport['installed']> {
+): Promise<Installed> {
   const { venv, wheels, wheelsFolder, signal, onProgress } = installation;
   const estimate = wheels.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   onProgress('resolve', 0, estimate);
@@ -105,8 +107,13 @@ export async function installByLink(
       onProgress('unpack', Math.floor(done * UNPACK_SHARE), total);
     }
     suspects.clear();
+    const ordered = inPipsOrder(
+      stored.map((one) => ({ ...one, ...pickOrder(one.entry) })),
+      installation.requirements.lines,
+      installation.facts.markers,
+    );
     const files = stored.reduce((sum, { entry }) => sum + entry.files, 0);
-    const touched = await linkWheels(stored, {
+    const touched = await linkWheels(ordered, {
       ...{ ...helper, venv, facts: installation.facts, ways },
       onProgress: (linked) => {
         onProgress(
@@ -121,13 +128,21 @@ export async function installByLink(
       throw error;
     });
     if (touched?.length === 0) {
-      return stored
+      const installed = stored
         .map(({ entry, chosen: { file } }) => ({
           name: normalizeProjectName(entry.name),
           version: entry.version,
           file,
         }))
         .sort((a, b) => (a.name < b.name ? -1 : 1));
+      const entries = new Map(stored.map(({ entry }) => [entry.info, entry]));
+      const { warnings } = await settleRecords(venv, {
+        signal,
+        // What RECORD says of the others was compared when they were unpacked.
+        trusted: (info) => entries.get(info)?.oddities.length === 0,
+        wheelOf: (info) => entries.get(info)?.file ?? info,
+      });
+      return { installed, warnings };
     }
     if (attempt === MOST_ATTEMPTS) throw keepsChanging(store.root);
     for (const folder of touched ?? []) suspects.add(folder);
@@ -138,6 +153,10 @@ function choose(installation: Installation, hashes: ReadonlyMap<string, string>)
   const { facts, wheelsFolder, wheels } = installation;
   if (choosePip(facts, wheelsFolder, wheels) === undefined) return chooseWithoutPip(installation, hashes);
   return canReport(facts) ? chooseWithPip(installation) : chooseByDownload(installation);
+}
+
+function pickOrder({ name, requires, extras }: WheelEntry): OrderedWheel {
+  return { name, requires, extras };
 }
 
 function keepsChanging(root: string): RunnerError {

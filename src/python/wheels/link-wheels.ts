@@ -2,7 +2,7 @@ import path from 'node:path';
 import { RunnerError } from '../../errors.js';
 import type { ChosenWheel } from '../choice/choice.js';
 import { finalPython } from '../environments/environment-paths.js';
-import { consoleCommands, parseTarget, scriptBody } from './entry-points.js';
+import { consoleCommands, parseTarget, scriptBody } from '../../package/entry-points.js';
 import type { PythonFacts } from '../interpreters/python-facts.js';
 import { dataScriptHeader, scriptHeader } from '../environments/scripts.js';
 import { runStoreHelper, type HelperOptions } from './store-helper.js';

@@ -58,19 +58,24 @@ class Placer:
         }
         self.ways = [(name, *known[name]) for name in ways]
 
-    def place(self, source, target, executable):
-        """A file that is there already is replaced: of two wheels with the same file, the later one wins."""
+    def place(self, source, target, executable, shared=True):
+        """A file that is there already is replaced: of two wheels with the same file, the later one wins.
+
+        One that is not to be shared by a second name gets a clone or a copy.
+        """
         try:
-            name = self.attempt(source, target)
+            name = self.attempt(source, target, shared)
         except FileExistsError:
             os.unlink(target)
-            name = self.attempt(source, target)
+            name = self.attempt(source, target, shared)
         if name != "hardlink":  # all others are this environment's own
             os.chmod(target, 0o755 if executable else 0o644)
 
-    def attempt(self, source, target):
+    def attempt(self, source, target, shared):
         while True:
             name, way, cannot = self.ways[0]
+            if name == "hardlink" and not shared:
+                name, way, cannot = "copy", copy, ()
             try:
                 way(source, target)
                 return name

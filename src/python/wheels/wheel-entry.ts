@@ -4,12 +4,14 @@ import type { OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { Archive, PlacedEntry } from '../../package/archive-types.js';
 import { openArchive } from '../../package/archive/open-archive.js';
-import { zipFault } from '../../package/archive/fault.js';
+import { BUILD_AGAIN, zipFault } from '../../package/archive/fault.js';
 import type { ArchiveLimits } from '../../package/types.js';
-import { distInfoFolders } from '../../package/wheel-metadata.js';
+import { distInfoFolders, parseMetadata } from '../../package/wheel-metadata.js';
+import { checkPlaces, isByteCode } from '../../package/wheel-places.js';
 import { ownIdentity } from '../../process/identity.js';
 import { readJson, writeJsonAtomic, type Durability } from '../../store/atomic-file.js';
-import { parseEntryPoints, type EntryPoints } from './entry-points.js';
+import { parseEntryPoints, type EntryPoints } from '../../package/entry-points.js';
+import { decodeText } from '../../package/text.js';
 import { identityIn } from '../environments/record.js';
 import { runStoreHelper, type HelperOptions } from './store-helper.js';
 
@@ -18,7 +20,7 @@ import { runStoreHelper, type HelperOptions } from './store-helper.js';
  * which may be ten thousands, is in `files.jsonl`, and read by the helper alone.
  */
 export interface WheelEntry {
-  format: 2;
+  format: 3;
   sha256: string;
   /** File name of the wheel it was made from. */
   file: string;
@@ -34,10 +36,25 @@ export interface WheelEntry {
   /** What RECORD gives for METADATA and WHEEL, by path: tells whether an environment holds this very wheel. */
   marks: Record<string, string>;
   scripts: EntryPoints;
+  /** `Requires-Dist` and `Provides-Extra` of METADATA: they tell in which order pip installs wheels. */
+  requires: string[];
+  extras: string[];
+  /** Where RECORD and contents differ in what pip does not look at, one text a row, and what is there in truth. */
+  oddities: RecordOddity[];
   /** Whether every file was on the disk before the entry was published. */
   durable?: boolean;
   /** Boot in which the content was last known to be good; one that is not durable is read anew after another, once. */
   boot_id: string;
+}
+
+/** A row of a RECORD that does not tell the truth about a file that is no code. */
+export interface RecordOddity {
+  /** As the row has it. */
+  path: string;
+  /** What is odd about it, in words that follow the path. */
+  text: string;
+  /** The hash that the file has, as RECORD writes it; absent for a file that is not there. */
+  hash?: string;
 }
 
 const ENTRY_FILE = 'entry.json';
@@ -85,45 +102,55 @@ async function buildFrom(
   const infos = distInfoFolders(archive);
   const [info = ''] = infos;
   if (infos.size !== 1) throw faulty(`has ${infos.size} .dist-info folders, not one`);
-  const text = async (name: string): Promise<string | undefined> => {
+  const bytes = async (name: string): Promise<Buffer | undefined> => {
     const entry = archive.get(`${info}/${name}`);
-    return entry && (await archive.read(entry, { signal: options.signal })).toString('utf8');
+    return entry && (await archive.read(entry, { signal: options.signal }));
   };
+  const text = async (name: string) => (await bytes(name))?.toString('utf8');
   const wheelText = await text('WHEEL');
-  if (!/^Wheel-Version:\s*1\./m.test(wheelText ?? '')) throw faulty('has no WHEEL file of version 1');
-  const identity = identityIn((await text('METADATA')) ?? '');
+  if (!/^Wheel-Version:\s*1(?:\.|\s*$)/im.test(wheelText ?? ''))
+    throw faulty('has no WHEEL file of version 1');
+  const metadata = await bytes('METADATA');
+  const identity = identityIn(metadata?.toString('utf8') ?? '');
   if (!identity) throw faulty('has no METADATA with Name and Version');
+  await checkPlaces(archive, identity.name, options);
+  const { requires, extras = [] } = parseMetadata(decodeText(metadata ?? Buffer.alloc(0)) ?? '');
   const scripts = parseEntryPoints((await text('entry_points.txt')) ?? '');
-  let marks: Record<string, string> = {};
-  const { files, bytes } = await archive.extract(treeOf(folder), {
+  let learnt: { marks: Record<string, string>; oddities: RecordOddity[] } = { marks: {}, oddities: [] };
+  const { files, bytes: unpackedBytes } = await archive.extract(treeOf(folder), {
     signal: options.signal,
     onProgress: options.onProgress,
+    place: ({ name }) => (isByteCode(name) ? undefined : name),
     unpackFiles: async (placed, { signal, onProgress }) => {
       const request = {
         ...{ do: 'unpack', archive: wheel.path, folder, info, marks: ['METADATA', 'WHEEL'] },
         sync: options.durability === 'full',
       };
-      marks = await runStoreHelper<Record<string, string>>(request, {
+      learnt = await runStoreHelper<typeof learnt>(request, {
         ...options,
         signal,
         onProgress,
         lines: linesOf(placed),
         onFault: (fault) =>
-          fault.entry === undefined ? faulty(fault.text) : zipFault(wheel.path, fault.text, fault.entry),
+          fault.entry === undefined
+            ? faulty(fault.text)
+            : zipFault(wheel.path, fault.text, fault.entry, { remedy: BUILD_AGAIN }),
       });
     },
   });
   return {
-    format: 2,
+    format: 3,
     sha256: wheel.sha256,
     file: path.basename(wheel.path),
     ...identity,
     info,
     purelib: /^Root-Is-Purelib:\s*true\s*$/im.test(wheelText ?? ''),
     files,
-    bytes,
-    marks,
+    bytes: unpackedBytes,
+    ...learnt,
     scripts,
+    requires,
+    extras,
     durable: options.durability === 'full',
     boot_id: (await ownIdentity()).bootId,
   };
@@ -151,7 +178,7 @@ export async function writeEntry(folder: string, entry: WheelEntry): Promise<voi
 /** The entry in a folder; undefined when there is none, or none that can be read. */
 export async function readEntry(folder: string): Promise<WheelEntry | undefined> {
   const value = await readJson(path.join(folder, ENTRY_FILE)).catch(() => undefined);
-  const isEntry = typeof value === 'object' && value !== null && 'format' in value && value.format === 2;
+  const isEntry = typeof value === 'object' && value !== null && 'format' in value && value.format === 3;
   return isEntry ? (value as WheelEntry) : undefined;
 }
 
@@ -161,11 +188,11 @@ export async function readEntry(folder: string): Promise<WheelEntry | undefined>
  */
 export async function isSound(
   folder: string,
-  { info }: WheelEntry,
+  { info, oddities }: WheelEntry,
   options: HelperOptions & OperationOptions,
 ): Promise<boolean> {
   const { sound } = await runStoreHelper<{ sound: boolean }>(
-    { do: 'check', folder, info },
+    { do: 'check', folder, info, oddities },
     {
       ...options,
       onFault: ({ text }) =>

@@ -1,7 +1,7 @@
 """Reads every file of an unpacked wheel that its RECORD has a hash of."""
 import os
 
-from wheel_files import encode, hash_file, read_list, read_record, touched, tree_of, write_list
+from wheel_files import encode, hash_file, is_byte_code, read_list, read_record, row_path, touched, tree_of, write_list
 
 
 def check(request, _lines, progress):
@@ -15,14 +15,17 @@ def check(request, _lines, progress):
     record = read_record(folder, request["info"])
     if record is None:
         return {"sound": False}
+    odd = {row["path"]: row.get("hash") for row in request["oddities"]}
     done = 0
-    for path, value, size in record:
-        if not value:
+    for row, value, size in record:
+        value, path = odd.get(row, value), row_path(row)
+        if not value or path == request["info"] + "/RECORD" or is_byte_code(path):
             continue
         algorithm, _, expected = value.partition("=")
         target = os.path.join(tree, path)
         try:
-            is_same = path in listed and os.path.isfile(target) and encode(hash_file(target, algorithm)) == expected
+            is_same = path in listed and os.path.isfile(target)
+            is_same = is_same and encode(hash_file(target, algorithm)) == expected.rstrip("=")
         except (OSError, ValueError):
             is_same = False
         if not is_same:

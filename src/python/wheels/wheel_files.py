@@ -73,6 +73,24 @@ def read_record(folder, info):
     return [tuple(row) for row in rows]
 
 
+def row_path(path):
+    """The file of the wheel that a row of RECORD means: some builders write `./a`, `/a` or `a\\b`."""
+    path = path.replace("\\", "/")
+    while path.startswith(("./", "/")):
+        path = path[2:] if path.startswith("./") else path[1:]
+    return path
+
+
+def is_byte_code(path):
+    """Never installed: it may be of other source than the one beside it."""
+    return path.lower().endswith((".pyc", ".pyo"))
+
+
+def is_description(path, info):
+    """Whether a file tells about the project and is neither code nor says what code is run."""
+    return path.startswith(info + "/") and path not in (info + "/WHEEL", info + "/entry_points.txt")
+
+
 def encode(digest):
     """As RECORD writes a hash."""
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")

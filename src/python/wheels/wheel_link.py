@@ -9,10 +9,10 @@ import os
 import re
 
 from place_files import Placer
-from wheel_files import Fault, encode, read_list, read_record, touched, tree_of
+from wheel_files import Fault, encode, is_byte_code, read_list, read_record, touched, tree_of
 
-# Written anew: the records of others' signatures and of another installer mean nothing here.
-REPLACED = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
+# Files of models: some of their readers refuse a file that has a second name (onnx since 1.21), and map them writable.
+COPIED = (".onnx", ".onnx.data", ".onnx_data")
 STEP = 256
 
 
@@ -50,15 +50,18 @@ class Linking:
         self.library = wheel["schemes"]["purelib" if wheel["purelib"] else "platlib"]
         self.info = os.path.join(self.library, wheel["info"])
         self.folders = set()
-        self.replaced = {"%s/%s" % (wheel["info"], name) for name in REPLACED}
+        self.record = wheel["info"] + "/RECORD"
+        self.models = {os.path.dirname(row[0]) for row in files if row[0].lower().endswith(".onnx")}
 
     def run(self, count):
         places, changed = {}, {}
-        for number, (path, _, _, executable) in enumerate(self.files, 1):
+        for number, (path, _, _, executable) in enumerate(sorted(self.files, key=pips_order), 1):
             target, is_script = self.destination(path)
             if target is None:
                 continue
             places[path] = target
+            if path == self.record:  # written anew
+                continue
             self.make_folder(os.path.dirname(target))
             source = os.path.join(self.tree, path)
             if is_script:
@@ -68,12 +71,16 @@ class Linking:
                 with open(source, "rb") as file:
                     replace(target, file.read() if content is None else content, 0o755 if executable else 0o644)
             else:
-                self.placer.place(source, target, executable)
+                self.placer.place(source, target, executable, shared=not self.is_copied(path))
             if number % STEP == 0:
                 count(number)
         self.make_folder(self.info)
         generated = self.generate()
         self.write_record(places, changed, generated)
+
+    def is_copied(self, path):
+        name = path.lower()
+        return name.endswith(COPIED) or (name.endswith(".data") and os.path.dirname(path) in self.models)
 
     def make_folder(self, folder):
         if folder not in self.folders:
@@ -81,9 +88,7 @@ class Linking:
             self.folders.add(folder)
 
     def destination(self, path):
-        """(where the file goes, whether it is a script); nowhere for what is written anew or made by an entry point."""
-        if path in self.replaced:
-            return None, False
+        """(where the file goes, whether it is a script); nowhere for what an entry point makes."""
         top, _, rest = path.partition("/")
         if not top.endswith(".data"):
             return os.path.join(self.library, path), False
@@ -127,6 +132,8 @@ class Linking:
         rows = []
         unlisted = dict(places)
         for path, value, size in read_record(self.wheel["folder"], self.wheel["info"]) or []:
+            if is_byte_code(path):  # was not unpacked
+                continue
             unlisted.pop(path, None)
             if path in changed:
                 value, size = described(changed[path])
@@ -148,6 +155,13 @@ class Linking:
 
     def relative(self, target):
         return os.path.relpath(target, self.library).replace(os.sep, "/")
+
+
+def pips_order(row):
+    """Of two files of one wheel for the same place the later one wins: the root, then `.data`, its scripts last."""
+    top, _, rest = row[0].partition("/")
+    is_data = top.endswith(".data")
+    return is_data, is_data and rest.startswith("scripts/"), row[0]
 
 
 def described(content):

@@ -13,7 +13,19 @@ import threading
 import zipfile
 import zlib
 
-from wheel_files import CHUNK, LIST, Fault, encode, hash_file, read_record, tree_of, write_list
+from wheel_files import (
+    CHUNK,
+    LIST,
+    Fault,
+    encode,
+    hash_file,
+    is_byte_code,
+    is_description,
+    read_record,
+    row_path,
+    tree_of,
+    write_list,
+)
 
 STORED = 0
 # What a file costs besides its bytes, in bytes.
@@ -28,7 +40,7 @@ SYNCS = 4
 def unpack(request, lines, progress):
     """`lines`: lists of [path, offset, packed size, method, size, CRC-32, executable], an entry each.
 
-    Gives the hashes RECORD has of `marks`.
+    Gives the hashes RECORD has of `marks`, and what is odd about its rows.
     """
     folder, info = request["folder"], request["info"]
     entries = [entry for line in lines for entry in line]
@@ -40,12 +52,13 @@ def unpack(request, lines, progress):
     record = read_record(folder, info)
     if record is None:
         raise Fault("has no RECORD")
-    compare(folder, record, {entry[0]: digest for entry, (digest, _) in zip(entries, results)})
+    oddities = compare(folder, info, record, {entry[0]: (digest, entry[4]) for entry, (digest, _) in zip(entries, results)})
     write_list(folder, sorted(files))
     if request["sync"]:
         sync_all([path for path, _, _ in os.walk(folder)] + [os.path.join(folder, LIST)])
     wanted = {"%s/%s" % (info, name) for name in request["marks"]}
-    return {path: value for path, value, _ in record if path in wanted}
+    marks = {path: value for path, value, _ in record if path in wanted}
+    return {"marks": marks, "oddities": oddities}
 
 
 def confirm(archive, entries):
@@ -64,21 +77,42 @@ def confirm(archive, entries):
             raise Fault("two readers differ in its sizes, method or CRC-32", path)
 
 
-def compare(folder, record, digests):
-    for path, value, _ in record:
+def compare(folder, info, record, digests):
+    """Rows of RECORD that do not tell the truth, of what pip does not look at. What is code must be as its row says."""
+    oddities = []
+
+    def odd(path, text, digest=None):
+        row = {"path": path, "text": text}
+        if digest is not None:
+            row["hash"] = "sha256=" + encode(bytes.fromhex(digest))
+        oddities.append(row)
+
+    for path, value, size in record:
+        name = row_path(path)
+        if name == info + "/RECORD" or is_byte_code(name):  # no file can hold its own hash
+            continue
+        if name not in digests:
+            odd(path, "is in RECORD and not in the wheel")
+            continue
+        digest, bytes_there = digests[name]
         if not value:
             continue
-        if path not in digests:
-            raise Fault("has no %s, which its RECORD lists" % path)
         algorithm, _, expected = value.partition("=")
         if algorithm == "sha256":
-            found = encode(bytes.fromhex(digests[path]))
+            found = encode(bytes.fromhex(digest))
         elif algorithm in hashlib.algorithms_available:
-            found = encode(hash_file(os.path.join(tree_of(folder), path), algorithm))
+            found = encode(hash_file(os.path.join(tree_of(folder), name), algorithm))
         else:
             raise Fault("has a RECORD with hashes by %s, which this Python does not know" % algorithm)
-        if found != expected:
-            raise Fault("has a %s that differs from its RECORD" % path)
+        if found != expected.rstrip("="):
+            if not is_description(name, info):
+                raise Fault("has a %s that differs from its RECORD" % path)
+            odd(path, "differs from its RECORD", digest)
+        elif size.strip() not in ("", str(bytes_there)):
+            odd(path, "has %d bytes, its RECORD says %s" % (bytes_there, size[:20]), digest)
+        elif name != path or expected.endswith("="):
+            odd(path, "is written in an unusual way in RECORD", digest)
+    return oddities
 
 
 def unpack_all(archive, tree, entries, progress, durable):

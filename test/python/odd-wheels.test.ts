@@ -1,0 +1,324 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cp, lstat, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { buildWheel, wheelFileName, writeZip, type WheelSource } from '../../src/testing/index.js';
+import { recordHash } from '../../src/python/environments/record.js';
+import { inPipsOrder } from '../../src/python/wheels/install-order.js';
+import type { Venv } from '../../src/python/types.js';
+import { VenvManager } from '../../src/python/venv-manager.js';
+import { environmentTree } from '../support/environment-report.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+
+const INSTALLERS = ['pip', 'link'] as const;
+const manager = new VenvManager();
+const interpreter = await manager.select({});
+
+/** A wheel as a builder with habits of its own writes it: what RECORD says is given row by row. */
+interface OddWheel {
+  name: string;
+  files: Record<string, string>;
+  record: (row: (name: string) => string) => string[];
+}
+
+const sha256 = (text: string) => recordHash(text);
+
+/** Its file name and bytes. */
+function oddWheel({ name, files, record }: OddWheel): [file: string, bytes: Uint8Array] {
+  const info = `${name}-1.0.dist-info`;
+  const all: Record<string, string> = {
+    [`${info}/METADATA`]: `Metadata-Version: 2.1\nName: ${name}\nVersion: 1.0\n\n`,
+    [`${info}/WHEEL`]: 'Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
+    ...files,
+  };
+  const row = (file: string) => `${file},${sha256(all[file] ?? '')},${Buffer.byteLength(all[file] ?? '')}`;
+  const rows = [...record(row), `${info}/RECORD,,`, ''].join('\n');
+  const entries = [...Object.entries(all), [`${info}/RECORD`, rows] as const];
+  return [`${name}-1.0-py3-none-any.whl`, writeZip(entries.map(([file, data]) => ({ name: file, data })))];
+}
+
+async function folderOf(wheels: [file: string, bytes: Uint8Array][], requirements: string) {
+  const root = await temporaryFolder();
+  await mkdir(path.join(root, 'wheels'));
+  for (const [file, bytes] of wheels) await writeFile(path.join(root, 'wheels', file), bytes);
+  await writeFile(path.join(root, 'requirements.txt'), requirements);
+  return root;
+}
+
+const built = async (source: WheelSource): Promise<[string, Uint8Array]> => [
+  wheelFileName(source),
+  await buildWheel(source),
+];
+
+/** What this installer makes of a folder of wheels. */
+async function install(installer: 'pip' | 'link', root: string) {
+  const venvs = new VenvManager({ installer, wheelStore: path.join(root, 'store') });
+  const venv = await venvs.create(path.join(root, installer, 'venv'), { interpreter });
+  const report = await venvs.install(venv, {
+    wheels: path.join(root, 'wheels'),
+    requirements: path.join(root, 'requirements.txt'),
+  });
+  await venvs.verify(venv);
+  return { venv, venvs, ...report };
+}
+
+/** What pip by itself makes of it. */
+async function pipsTree(root: string): Promise<Record<string, string>> {
+  const venv = await manager.create(path.join(root, 'by-itself', 'venv'), { interpreter });
+  const wheels = path.join(root, 'wheels');
+  const [name = ''] = await readdir(path.join(root, 'wheels'));
+  expect(name).not.toBe('');
+  execFileSync(
+    interpreter.path,
+    [
+      ...['-I', '-m', 'pip', '--python', venv.python, 'install', '--isolated', '--no-index', '--no-compile'],
+      ...['--find-links', wheels, '-r', path.join(root, 'requirements.txt')],
+    ],
+    { stdio: 'pipe' },
+  );
+  return siteTree(venv);
+}
+
+/** Everything but what says how RECORD is to be read. */
+async function siteTree(venv: Venv): Promise<Record<string, string>> {
+  const { ['.procvision-records.json']: _, ...tree } = await environmentTree(venv);
+  return tree;
+}
+
+const D = 'optics-1.0.dist-info';
+const all = [`${D}/METADATA`, `${D}/WHEEL`, 'optics/__init__.py'];
+const files = { 'optics/__init__.py': 'FOCUS = 1\n' };
+const padded = (row: string) => row.replace(/,(\d+)$/, '=,$1');
+
+describe.each<[string, OddWheel, string[]]>([
+  ['leading slashes', { name: 'optics', files, record: (row) => all.map((file) => `/${row(file)}`) }, []],
+  [
+    '`./` before each path',
+    { name: 'optics', files, record: (row) => all.map((file) => `./${row(file)}`) },
+    [],
+  ],
+  [
+    'backslashes',
+    { name: 'optics', files, record: (row) => all.map((file) => row(file).replaceAll('/', '\\')) },
+    [],
+  ],
+  ['padded hashes', { name: 'optics', files, record: (row) => all.map((file) => padded(row(file))) }, []],
+  [
+    'a hash of itself',
+    { name: 'optics', files, record: (row) => [...all.map(row), `${D}/RECORD,${sha256('x')},1`] },
+    [],
+  ],
+  [
+    'a wrong size',
+    { name: 'optics', files, record: (row) => all.map((file) => row(file).replace(/\d+$/, '7')) },
+    ['its RECORD says 7'],
+  ],
+  [
+    'a row of a file that is not there',
+    { name: 'optics', files, record: (row) => [...all.map(row), `optics/gone.py,${sha256('x')},1`] },
+    ['gone.py, which is not there'],
+  ],
+  ['no row of its module', { name: 'optics', files, record: (row) => all.slice(0, 2).map(row) }, []],
+  [
+    'a METADATA that was changed after it was built',
+    {
+      name: 'optics',
+      files,
+      record: (row) =>
+        all.map((file) => (file.endsWith('METADATA') ? `${file},${sha256('x')},1` : row(file))),
+    },
+    ['METADATA differs from its RECORD'],
+  ],
+  [
+    'a packed INSTALLER and direct_url.json',
+    {
+      name: 'optics',
+      files: { ...files, [`${D}/INSTALLER`]: 'uv\n', [`${D}/direct_url.json`]: '{"url": "file:///x"}' },
+      record: (row) => [...all, `${D}/INSTALLER`, `${D}/direct_url.json`].map(row),
+    },
+    [],
+  ],
+  [
+    'a file of .data/purelib over one of the root',
+    {
+      name: 'optics',
+      files: { ...files, 'optics-1.0.data/purelib/optics/__init__.py': 'FOCUS = 2\n' },
+      record: (row) => [...all, 'optics-1.0.data/purelib/optics/__init__.py'].map(row),
+    },
+    [],
+  ],
+  [
+    'a script beside a console script of its name',
+    {
+      name: 'optics',
+      files: {
+        ...files,
+        'optics-1.0.data/scripts/focus': '#!python\nprint(1)\n',
+        [`${D}/entry_points.txt`]: '[console_scripts]\nfocus = optics:main # of the lens\n',
+      },
+      record: (row) => [...all, 'optics-1.0.data/scripts/focus', `${D}/entry_points.txt`].map(row),
+    },
+    ['focus, which is not there'],
+  ],
+  [
+    'entry points behind a byte order mark',
+    {
+      name: 'optics',
+      files: { ...files, [`${D}/entry_points.txt`]: '\ufeff[console_scripts]\nfocus = optics:main\n' },
+      record: (row) => [...all, `${D}/entry_points.txt`].map(row),
+    },
+    [],
+  ],
+  [
+    'a WHEEL in lower case and of version 1',
+    {
+      name: 'optics',
+      files: {
+        ...files,
+        [`${D}/WHEEL`]: 'wheel-version: 1\ngenerator: x\nroot-is-purelib: true\ntag: py3-none-any\n',
+      },
+      record: (row) => all.map(row),
+    },
+    [],
+  ],
+])('a wheel with %s', (_, source, warnings) => {
+  test('is installed by both installers as pip does it, is intact, and what is wrong is told', async () => {
+    const root = await folderOf([oddWheel(source)], 'optics\n');
+    const expected = await pipsTree(root);
+    for (const installer of INSTALLERS) {
+      const done = await install(installer, root);
+      expect(await siteTree(done.venv)).toEqual(expected);
+      expect(done.warnings).toHaveLength(
+        warnings.length === 0 ? 0 : warnings[0]?.includes('says 7') ? 3 : warnings.length,
+      );
+      for (const warning of warnings) {
+        expect(done.warnings.join('\n')).toContain(warning);
+        expect(done.warnings[0]).toContain('optics-1.0-py3-none-any.whl');
+      }
+    }
+  });
+});
+
+test.each(INSTALLERS)(
+  '%s refuses a wheel whose code differs from its RECORD, and names wheel and row',
+  async (installer) => {
+    const source = {
+      ...{ name: 'optics', files },
+      record: (row: (name: string) => string) =>
+        all.map((file) => (file.endsWith('.py') ? `${file},${sha256('x')},1` : row(file))),
+    };
+    const root = await folderOf([oddWheel(source)], 'optics\n');
+    await expect(install(installer, root)).rejects.toMatchObject({
+      code: 'install_failed',
+      message: expect.stringMatching(
+        /optics-1\.0-py3.*optics\/__init__\.py.*differs from its RECORD/s,
+      ) as string,
+    });
+  },
+);
+
+test.each([['lens-full\nlens-headless\n'], ['lens-headless\nlens-full\n'], ['lens-needs\nlens-full\n']])(
+  'of two wheels that own one file the one wins that wins with pip: %j',
+  async (requirements) => {
+    const kind = (name: string, text: string, requires: string[] = []) =>
+      built({ name, version: '1.0', files: { 'lens/kind.py': `KIND = "${text}"\n` }, requires });
+    const root = await folderOf(
+      [
+        await kind('lens_full', 'full with windows'),
+        await kind('lens_headless', 'headless'),
+        await kind('lens_needs', 'needs', ['lens-full']),
+      ],
+      requirements,
+    );
+    const expected = await pipsTree(root);
+    for (const installer of INSTALLERS) {
+      const { venv, warnings } = await install(installer, root);
+      expect(await siteTree(venv)).toEqual(expected);
+      expect(warnings).toMatchObject([
+        expect.stringMatching(/lens\/kind\.py is in lens_.*whl and in lens_.*whl/),
+      ]);
+    }
+  },
+);
+
+test('the order of installation is that of pip: leaves first, then by name from the end, circles by their longest way', () => {
+  const wheel = (name: string, requires: string[] = [], extras: string[] = []) => ({
+    name,
+    requires,
+    extras,
+  });
+  const order = (wheels: ReturnType<typeof wheel>[], lines: string[]) =>
+    inPipsOrder(wheels, lines, { python_version: '3.11' }).map(({ name }) => name);
+  expect(order([wheel('a'), wheel('b'), wheel('c')], ['a', 'b', 'c'])).toEqual(['c', 'b', 'a']);
+  expect(order([wheel('a', ['b']), wheel('b', ['c']), wheel('c')], ['a'])).toEqual(['c', 'b', 'a']);
+  expect(order([wheel('a', ['b; extra == "x"'], ['x']), wheel('b')], ['a[x]'])).toEqual(['b', 'a']);
+  expect(order([wheel('a', ['b; extra == "x"'], ['x']), wheel('b')], ['a', 'b'])).toEqual(['b', 'a']);
+  expect(order([wheel('a', ['b']), wheel('b', ['a'])], ['a'])).toEqual(['b', 'a']);
+});
+
+describe.each(INSTALLERS)('with installer %s', (installer) => {
+  test('no byte code of a wheel is installed, and RECORD does not list it', async () => {
+    const source: WheelSource = {
+      name: 'optics',
+      version: '1.0',
+      files: {
+        'optics/__init__.py': 'FOCUS = 1\n',
+        'optics/__pycache__/__init__.cpython-311.pyc': 'byte code',
+        'optics/alone.pyc': 'byte code',
+      },
+    };
+    const root = await folderOf([await built(source)], 'optics\n');
+    const { venv } = await install(installer, root);
+    expect(await readdir(path.join(venv.sitePackages, 'optics'))).toEqual(['__init__.py']);
+    const record = await readFile(path.join(venv.sitePackages, 'optics-1.0.dist-info', 'RECORD'), 'utf8');
+    expect(record).not.toContain('.pyc');
+  });
+
+  test('a script of a wheel with `#!python` starts through the shell in an environment whose path has a space', async () => {
+    const source: WheelSource = {
+      ...{ name: 'optics', version: '1.0', files: { 'optics.py': '' } },
+      data: { 'scripts/focus': '#!python\nimport optics; print("focussed")\n' },
+    };
+    const root = path.join(await folderOf([await built(source)], 'optics\n'), 'with a space');
+    await mkdir(root);
+    await cp(path.join(root, '..', 'wheels'), path.join(root, 'wheels'), { recursive: true });
+    await cp(path.join(root, '..', 'requirements.txt'), path.join(root, 'requirements.txt'));
+    const { venv } = await install(installer, root);
+    const said = execFileSync('/bin/sh', [path.join(path.dirname(venv.python), 'focus')], {
+      encoding: 'utf8',
+    });
+    expect(said).toBe('focussed\n');
+  });
+});
+
+test('files of models get a copy of their own where others are linked', async () => {
+  const source: WheelSource = {
+    name: 'optics',
+    version: '1.0',
+    files: {
+      'optics/__init__.py': '',
+      'optics/net.onnx': 'graph',
+      'optics/net.onnx.data': 'weights',
+      'optics/weights.data': 'weights',
+      'optics/other/table.data': 'no weights',
+    },
+  };
+  const root = await folderOf([await built(source)], 'optics\n');
+  const { venv } = await install('link', root);
+  const names = async (file: string) => (await lstat(path.join(venv.sitePackages, 'optics', file))).nlink;
+  for (const file of ['net.onnx', 'net.onnx.data', 'weights.data']) expect(await names(file)).toBe(1);
+  expect(await names('other/table.data')).toBe(await names('__init__.py'));
+});
+
+test('what was changed after the installation is told, also where RECORD was wrong before', async () => {
+  const source = {
+    ...{ name: 'optics', files },
+    record: (row: (name: string) => string) =>
+      all.map((file) => (file.endsWith('METADATA') ? `${file},${sha256('x')},1` : row(file))),
+  };
+  const root = await folderOf([oddWheel(source)], 'optics\n');
+  const { venv, venvs } = await install('pip', root);
+  await writeFile(path.join(venv.sitePackages, D, 'METADATA'), createHash('md5').update('x').digest('hex'));
+  await expect(venvs.verify(venv)).rejects.toMatchObject({ code: 'install_failed' });
+});
