@@ -11,6 +11,8 @@ export interface KnownWheel {
   metadata?: WheelMetadata;
   /** Why it could not be installed, where that is so: a fault of the package only if it is to be installed. */
   fault?: RunnerError;
+  /** Rows of its RECORD that are wrong and keep it from nothing, in words that follow the wheel's name. */
+  oddities?: readonly string[];
 }
 
 /** The environment that wheels are judged for; without tags every wheel fits. */

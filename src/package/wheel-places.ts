@@ -1,4 +1,4 @@
-import { RunnerError } from '../errors.js';
+import type { RunnerError } from '../errors.js';
 import type { OperationOptions } from '../abort.js';
 import type { Archive } from './archive-types.js';
 import { quote, zipFault } from './archive/fault.js';

@@ -57,7 +57,8 @@ export function checkContents(
 ): void {
   const faults = [...broken];
   const wanted = namesAskedFor(requirements, known);
-  for (const { wheel, fault } of known) {
+  for (const { wheel, fault, oddities = [] } of known) {
+    warnings.push(...oddities.map((oddity) => `${wheel.file}: ${oddity}`));
     if (!fault) continue;
     if (wanted.has(wheel.name)) faults.push(fault);
     else warnings.push(`${fault.message} (nothing requires it)`);
@@ -139,6 +140,7 @@ async function lookInto(
       else if (facts) {
         found.metadata = facts.metadata;
         found.fault = facts.fault;
+        found.oddities = facts.oddities;
         found.wheel.unpackedBytes = facts.unpackedBytes;
         found.wheel.files = facts.files;
       }

@@ -3,15 +3,19 @@ import { RunnerError } from '../errors.js';
 import type { Archive, ArchiveEntry } from '../package/archive-types.js';
 import { wheelFault } from '../package/archive/fault.js';
 import { openArchive } from '../package/archive/open-archive.js';
+import { parseEntryPoints, parseTarget } from '../package/entry-points.js';
 import type { ArchiveLimits, Wheel } from '../package/types.js';
 import { shown } from '../package/text.js';
 import { brokenWheel, distInfoOf, metadataOf } from '../package/wheel-metadata.js';
-import { parseRecord } from '../python/environments/record.js';
-import { parseEntryPoints, parseTarget } from '../package/entry-points.js';
+import { isByteCode } from '../package/wheel-places.js';
+import { parseRecord, plainPath } from '../python/environments/record.js';
 import { recallWheel, rememberWheel, type WheelFacts } from './wheel-memory.js';
 
 /** Longest of the texts of a wheel that are read: RECORD of 200,000 files. */
 const MAX_TEXT_BYTES = 32 * 1024 * 1024;
+
+/** Rows of one RECORD that are named in a report. */
+const MOST_ODDITIES = 5;
 
 /** First bytes that tell what came in place of a wheel. */
 const START_BYTES = 256;
@@ -87,19 +91,32 @@ async function factsOf(archive: Archive, wheel: Wheel, o: OperationOptions): Pro
     if (!entry || entry.isDirectory) return undefined;
     return (await archive.read(entry, { ...o, maxBytes: MAX_TEXT_BYTES })).toString('utf8');
   };
+  const record = await text('RECORD');
   const fault =
-    recordFault(archive, folder, await text('RECORD')) ??
-    entryPointFault(archive, (await text('entry_points.txt')) ?? '');
+    record === undefined
+      ? brokenWheel(archive, `has no ${folder}/RECORD`)
+      : entryPointFault(archive, (await text('entry_points.txt')) ?? '');
+  const oddities = recordOddities(archive, folder, record ?? '');
   const { unpackedBytes, entries, folders } = archive;
   const files = entries.filter(({ isDirectory }) => !isDirectory).length + folders;
-  return { metadata, unpackedBytes, entries: entries.length, files, ...(fault && { fault }) };
+  return { metadata, unpackedBytes, entries: entries.length, files, oddities, ...(fault && { fault }) };
 }
 
-/** Each file that RECORD has a hash of is there: an installation ends at the first that is not. */
-function recordFault(archive: Archive, folder: string, text: string | undefined): RunnerError | undefined {
-  if (text === undefined) return brokenWheel(archive, `has no ${folder}/RECORD`);
-  const absent = parseRecord(text).find(({ path, hash }) => hash !== '' && archive.get(path) === undefined);
-  return absent && brokenWheel(archive, 'is listed in its RECORD, and is not there', absent.path);
+/** Rows of RECORD that are wrong in what pip does not look at; hashes are compared when the wheel is unpacked. */
+function recordOddities(archive: Archive, folder: string, text: string): string[] {
+  const oddities: string[] = [];
+  let more = 0;
+  const tell = (oddity: string) => (oddities.length < MOST_ODDITIES ? oddities.push(oddity) : (more += 1));
+  for (const row of parseRecord(text)) {
+    const name = plainPath(row.path);
+    if (name === `${folder}/RECORD` || isByteCode(name)) continue;
+    const entry = archive.get(name);
+    const size = row.size.trim();
+    if (!entry) tell(`its RECORD lists ${shown(row.path)}, which is not there`);
+    else if (size !== '' && size !== String(entry.sizeBytes))
+      tell(`${shown(name)} has ${entry.sizeBytes} bytes, its RECORD says ${shown(size)}`);
+  }
+  return more === 0 ? oddities : [...oddities, `${more} more rows of its RECORD are wrong in the same way`];
 }
 
 function entryPointFault(archive: Archive, text: string): RunnerError | undefined {

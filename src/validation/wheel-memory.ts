@@ -9,6 +9,8 @@ export interface WheelFacts {
   entries: number;
   /** Files and folders that it unpacks to. */
   files: number;
+  /** Rows of its RECORD that are wrong and keep it from nothing, a few, in words that follow the wheel's name. */
+  oddities: string[];
   /** Why it could not be installed. */
   fault?: RunnerError;
 }
@@ -36,7 +38,10 @@ export function rememberWheel(key: string | undefined, facts: WheelFacts): void 
   if (key === undefined || remembered.has(key)) return;
   const entry = {
     facts,
-    characters: facts.metadata.requires.reduce((sum, { length }) => sum + length, key.length),
+    characters: [...facts.metadata.requires, ...facts.oddities].reduce(
+      (sum, { length }) => sum + length,
+      key.length,
+    ),
   };
   remembered.set(key, entry);
   characters += entry.characters;

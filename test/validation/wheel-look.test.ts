@@ -177,7 +177,7 @@ describe('a wheel that is none inside is told as that wheel, with what helps,', 
 
 describe('a wheel that could not be installed', () => {
   const METADATA = 'Metadata-Version: 2.1\nName: foo\nVersion: 1.0\n';
-  const lacking = (record?: string) => ({
+  const lacking = (record?: string, entryPoints?: string) => ({
     file: 'foo-1.0-py3-none-any.whl',
     bytes: writeZip([
       { name: 'foo-1.0.dist-info/METADATA', data: METADATA },
@@ -186,12 +186,19 @@ describe('a wheel that could not be installed', () => {
         data: 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
       },
       ...(record === undefined ? [] : [{ name: 'foo-1.0.dist-info/RECORD', data: record }]),
+      ...(entryPoints === undefined
+        ? []
+        : [{ name: 'foo-1.0.dist-info/entry_points.txt', data: entryPoints }]),
     ]),
   });
 
   test.each([
     ['has no RECORD', lacking(), /has no foo-1\.0\.dist-info\/RECORD/],
-    ['lacks a file of its RECORD', lacking('foo.py,sha256=x,1\n'), /"foo\.py" is listed in its RECORD/],
+    [
+      'has an entry point without a function',
+      lacking('', '[console_scripts]\nfoo = foo\n'),
+      /has an entry point that cannot be a script: foo = foo/,
+    ],
   ])(
     'since it %s is refused where it is required, and a warning where it is not',
     async (_, wheel, message) => {
@@ -204,6 +211,23 @@ describe('a wheel that could not be installed', () => {
       expect(warnings).toEqual([expect.stringMatching(message)]);
     },
   );
+
+  test.each<[string, string, RegExp[]]>([
+    ['a row of a file that is not there', 'foo.py,sha256=x,1\n', [/^foo-1\.0.*whl: .*foo\.py.*not there$/]],
+    ['a wrong size', 'foo-1.0.dist-info/METADATA,,7\n', [/METADATA has 45 bytes, its RECORD says 7$/]],
+    ['a row of byte code, which is not installed', 'foo.pyc,sha256=x,1\n', []],
+    ['`./`, `/` and backslashes', '/foo-1.0.dist-info/METADATA,,45\n.\\foo-1.0.dist-info\\WHEEL,,\n', []],
+    [
+      'very many wrong rows',
+      Array.from({ length: 9 }, (_, n) => `foo${n}.py,,\n`).join(''),
+      [/foo0/, /foo1/, /foo2/, /foo3/, /foo4/, /4 more rows of its RECORD are wrong/],
+    ],
+  ])('%s in RECORD is a warning and no fault', async (_, record, expected) => {
+    const { warnings } = await validator.inspect(
+      await packageFile({ wheels: [lacking(record)], requirements: 'procvision_algorithm_sdk\nfoo\n' }),
+    );
+    expect(warnings).toEqual(expected.map((text) => expect.stringMatching(text) as string));
+  });
 });
 
 test('many wheels that together unpack to more than is permitted are refused, and raising the limit helps', async () => {

@@ -7,7 +7,7 @@ import { RunnerError } from '../../errors.js';
 import { isByteCode } from '../../package/wheel-places.js';
 import { readJson, writeFileAtomic, writeJsonAtomic } from '../../store/atomic-file.js';
 import type { Venv } from '../types.js';
-import { distInfos, formatRecord, parseRecord, type RecordRow } from './record.js';
+import { distInfos, formatRecord, parseRecord, plainPath, type RecordRow } from './record.js';
 
 /**
  * Files whose RECORD does not tell what is there, in an environment that has any: path relative to the environment to
@@ -36,8 +36,7 @@ export function fileOfRow(
 ): string | undefined {
   const inside = (file: string) => (file.startsWith(venv.dir + path.sep) ? file : undefined);
   if (path.isAbsolute(row.path) && inside(path.resolve(row.path))) return path.resolve(row.path);
-  const plain = row.path.replaceAll('\\', '/').replace(/^(?:\.?\/)+/, '');
-  return inside(path.resolve(venv.sitePackages, plain));
+  return inside(path.resolve(venv.sitePackages, plainPath(row.path)));
 }
 
 /** The exceptions of an environment, by path relative to it, with `/`. */
@@ -79,7 +78,8 @@ export async function settleRecords(
       throwIfAborted(signal, 'check of installed files');
       const hashes = new Set(one.rows.flatMap(({ row }) => (row.hash === '' ? [] : [bare(row.hash)])));
       const owners = new Set(one.rows.map(({ info }) => info));
-      if (hashes.size <= 1 && owners.size <= 1 && one.rows.every(({ info }) => trusted(info))) continue;
+      const isTrusted = one.rows.every(({ info, row }) => trusted(info) && !isInData(row));
+      if (hashes.size <= 1 && owners.size <= 1 && isTrusted) continue;
       const found = await look(venv, one, wheelOf);
       if (found.expected !== undefined)
         exceptions[path.relative(venv.dir, one.file).split(path.sep).join('/')] = found.expected;
@@ -177,7 +177,15 @@ async function withoutByteCode(venv: Venv, info: string): Promise<RecordRow[]> {
 }
 
 function isOwnRecord(info: string, row: RecordRow): boolean {
-  return row.path.replaceAll('\\', '/').replace(/^(?:\.?\/)+/, '') === `${info}/RECORD`;
+  return plainPath(row.path) === `${info}/RECORD`;
+}
+
+/**
+ * A row that still names a file of `.data`: of a script that the entry point of its name replaces. Installers move all
+ * others, and write where to.
+ */
+function isInData(row: RecordRow): boolean {
+  return /^[^/]+\.data\//.test(plainPath(row.path));
 }
 
 /** A hash without the padding that some builders write. */

@@ -30,6 +30,11 @@ export function parseRecord(text: string): RecordRow[] {
   return rows;
 }
 
+/** The path that a row means: some builders write `./a`, `/a` or `a\b`. */
+export function plainPath(path: string): string {
+  return path.replaceAll('\\', '/').replace(/^(?:\.?\/)+/, '');
+}
+
 /** A RECORD as Python's csv module writes it, rows in the order in which pip sorts them. */
 export function formatRecord(rows: readonly RecordRow[]): string {
   const quote = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
