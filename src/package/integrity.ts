@@ -5,7 +5,7 @@ import type { SignedPackage, SignOptions } from './integrity/sign-package.js';
 import type { IntegrityPolicy, IntegrityReport } from './integrity/types.js';
 
 export type { IntegrityOptions } from './integrity/check-integrity.js';
-export { generateSigningKeys } from './integrity/keys.js';
+export { generateSigningKeys } from './keys.js';
 export { checkPolicy } from './integrity/policy.js';
 export type { SignedPackage, SignOptions } from './integrity/sign-package.js';
 export type { IntegrityPolicy, IntegrityReport, SignatureState, SigningKeys } from './integrity/types.js';

@@ -7,7 +7,7 @@ import type { CheckedKeySet } from '../key-set/check.js';
 import { packageFault } from '../key-set/package-rules.js';
 import type { Requirement, VersionRef, Wheel } from '../types.js';
 import { packageDigest } from './digest.js';
-import { keyIdOf, readPublicKey } from './keys.js';
+import { keyIdOf, readPublicKey } from '../keys.js';
 import { isSignedBy, MAX_SIGNATURE_BYTES, parseSignature } from './signature.js';
 import type { IntegrityPolicy, IntegrityReport } from './types.js';
 

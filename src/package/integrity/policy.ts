@@ -1,5 +1,5 @@
 import { RunnerError } from '../../errors.js';
-import { readPublicKey } from './keys.js';
+import { readPublicKey } from '../keys.js';
 import type { IntegrityPolicy } from './types.js';
 
 /** The policy, once it is one. @throws RunnerError `invalid_params` for a mode or a key that is none */

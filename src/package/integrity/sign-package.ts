@@ -7,7 +7,7 @@ import { loadArchive } from '../archive/load-archive.js';
 import { openArchive } from '../archive/open-archive.js';
 import { SIGNATURE_ENTRY } from '../project-layout.js';
 import { packageDigest } from './digest.js';
-import { keyIdOf, readPrivateKey } from './keys.js';
+import { keyIdOf, readPrivateKey } from '../keys.js';
 import { formatSignature } from './signature.js';
 
 /** How `signPackage` signs. */

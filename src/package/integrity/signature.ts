@@ -1,5 +1,5 @@
 import { sign, verify, type KeyObject } from 'node:crypto';
-import { keyIdOf } from './keys.js';
+import { keyIdOf } from '../keys.js';
 
 /** First line of a signature, and of what is signed: a signature made for something else cannot be used here. */
 const FORMAT = 'procvision-package-signature-v1';

@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { keyIdOf } from '../integrity/keys.js';
+import { keyIdOf } from '../keys.js';
 import type { KeySet, SignedDocument } from './types.js';
 
 /** What a file must say it is. */

@@ -1,7 +1,7 @@
 import { createPublicKey, sign, type KeyObject } from 'node:crypto';
 import type { Metadata, Root, Targets } from '@tufjs/models';
 import { RunnerError } from '../../errors.js';
-import { keyIdOf, readPrivateKey, readPublicKey } from '../integrity/keys.js';
+import { keyIdOf, readPrivateKey, readPublicKey } from '../keys.js';
 import { parseVersion } from '../pep440.js';
 import { documentKey, FORMAT, isKeySet, ROLES } from './format.js';
 import type { KeyHolders, KeySet, KeySetContent, PackageSigner, SignedDocument } from './types.js';

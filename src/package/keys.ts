@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
-import { RunnerError } from '../../errors.js';
-import { nodeCrypto } from '../../node-crypto.js';
-import type { SigningKeys } from './types.js';
+import { RunnerError } from '../errors.js';
+import { nodeCrypto } from '../node-crypto.js';
+import type { SigningKeys } from './integrity/types.js';
 
 /** Makes a pair of Ed25519 keys for {@link signPackage} and {@link IntegrityPolicy.publicKeys}. */
 export function generateSigningKeys(): SigningKeys {
