@@ -80,7 +80,9 @@ export class RegistryAccess {
   /** Makes the folders of the store, if need be, and reads the file for the first time. */
   async open(o: OperationOptions): Promise<void> {
     const { zips, deployedRoot, activeRoot, logs } = this.#layout;
-    for (const folder of [zips, deployedRoot, activeRoot, logs]) await makeFolder(folder, this.#durability);
+    // First, with the folder of the store where that is missing: a worker's own user gets to its version through both.
+    await makeFolder(deployedRoot, this.#durability, 0o755);
+    for (const folder of [zips, activeRoot, logs]) await makeFolder(folder, this.#durability);
     await this.#file.open(o);
     await keepReserve(this.#layout);
   }

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { nodeCrypto } from '../node-crypto.js';
@@ -64,13 +64,20 @@ export async function readJson(file: string): Promise<unknown> {
 /**
  * Makes a folder with those above it that are missing. With full durability each that is new is in its own folder on
  * the disk too: a file that was synced inside is of no use in a folder that was not.
+ *
+ * @param mode - what each that is new gets, whatever the umask; without it, what the umask leaves
  */
-export async function makeFolder(folder: string, durability: Durability = 'full'): Promise<void> {
+export async function makeFolder(
+  folder: string,
+  durability: Durability = 'full',
+  mode?: number,
+): Promise<void> {
   const first = await mkdir(folder, { recursive: true }).catch(async (error: unknown) => {
     throw isMissing(error) ? await whyMissing(folder, error) : error;
   });
   if (first === undefined) return;
   for (let made = folder; made.length >= first.length; made = path.dirname(made)) {
+    if (mode !== undefined) await chmod(made, mode);
     await syncFolder(path.dirname(made), durability);
   }
 }

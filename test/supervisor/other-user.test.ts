@@ -23,7 +23,11 @@ async function deployed(): Promise<Registry> {
   const folder = await temporaryFolder();
   await chmod(folder, 0o755);
   const registry = await Registry.open(path.join(folder, 'store'), { durability: 'none' });
-  const venvs = new VenvManager({ python: PYTHON, wheelStore: registry.layout.wheelStore });
+  const venvs = new VenvManager({
+    python: PYTHON,
+    installer: 'link',
+    wheelStore: registry.layout.wheelStore,
+  });
   await using deployer = new Deployer({ registry, venvs });
   const zip = path.join(folder, 'package.zip');
   const files = { 'algorithm/__init__.py': '', 'algorithm/main.py': steeredAlgorithm() };
@@ -38,9 +42,9 @@ describe.skipIf(!isPossible)('workers with a uid and a gid', () => {
   test.each(['sdk', 'bundled'] as const)(
     'of the %s adapter run as that user, under any umask of the host, and see the image itself',
     async (worker) => {
-      const registry = await deployed();
       const umask = process.umask(0o077);
       onTestFinished(() => void process.umask(umask));
+      const registry = await deployed();
       const policy = { uid: USER, gid: GROUP };
       await using supervisor = new AlgorithmSupervisor({ registry, worker, policy });
       const result = await supervisor.execute({ pid: 'A01', stepIndex: 1, image });

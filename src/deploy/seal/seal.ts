@@ -77,6 +77,8 @@ export async function sealTree(root: string, options: SealOptions): Promise<Inve
     }
   }
   await sealFolders(folders, options);
+  // The inventory and the marker are still to be written here.
+  if (permissions.seal) await chmod(root, permissions.folderMode | 0o700);
   return { ...inventory, bytes };
 }
 

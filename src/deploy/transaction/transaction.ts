@@ -85,7 +85,7 @@ export class Transaction {
     const deployed = this.#deployed();
     if (await exists(deployed)) await this.#move(deployed, this.#aside('old'));
     await retryWhileMissing(async () => {
-      await makeFolder(path.dirname(deployed), this.#durability);
+      await makeFolder(path.dirname(deployed), this.#durability, 0o755);
       await this.#move(this.tree, deployed);
     });
   }
@@ -99,7 +99,7 @@ export class Transaction {
     if (marker?.deployment_id === id) await this.#move(deployed, this.#aside('new'));
     if ((await exists(this.#aside('old'))) && !(await exists(deployed))) {
       await retryWhileMissing(async () => {
-        await makeFolder(path.dirname(deployed), this.#durability);
+        await makeFolder(path.dirname(deployed), this.#durability, 0o755);
         await this.#move(this.#aside('old'), deployed);
       });
     }

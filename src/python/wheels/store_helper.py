@@ -46,6 +46,7 @@ def serve(request, lines):
 
 def main():
     die_with_host()
+    os.umask(0o022)  # the host's may keep the worker's user out of files that environments share
     lines = (json.loads(line) for line in sys.stdin.buffer)
     tell(serve(next(lines), lines))
 
