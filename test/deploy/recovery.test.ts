@@ -8,7 +8,7 @@ import { describeStore, OLD_STANDS_ASIDE, openStore, storeFolder } from '../supp
 import { prepared } from '../support/prepared-store.js';
 
 /** A step in the middle of the operation: the version is being built in the staging folder. */
-const MIDDLE = 32;
+const MIDDLE = 36;
 
 describe('recover', () => {
   test('of a store in which nothing was cut off reports nothing and changes nothing', async () => {
