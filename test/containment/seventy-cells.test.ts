@@ -48,6 +48,8 @@ describe.runIf(isRoot).each(['link', 'pip'] as const)(
   (installer) => {
     test('are held in the trial and in both workers, of root and of a user of their own, and leave nothing', async () => {
       const station = await hostileStation(installer);
+      // No worker has run yet: a note of the trial that is taken for one of a worker would hide a cell of the latter.
+      expect(cells(await station.notes(), 'worker')).toBe(0);
       for (const worker of ['sdk', 'bundled'] as const) {
         for (const user of [{}, { uid: USER, gid: USER }]) {
           const policy = { network: 'none', resources: { openFiles: 64 }, ...user } as const;

@@ -205,7 +205,8 @@ WAYS = [write_outside, read_another_version, see_the_network, keep_a_daemon, kil
 
 
 def attempt(moment):
-    where = os.path.basename(sys.argv[0]) or os.path.basename(getattr(sys, "orig_argv", ["?"])[-1])
+    # The script that the interpreter runs: the trial gives sys.argv the look of a worker's.
+    where = os.path.basename(getattr(sys.modules["__main__"], "__file__", None) or "?")
     if os.environ.get("HOSTILE_MODE") == "child":
         return
     os.environ["HOSTILE_MODE"] = "child"  # interpreters that it starts run the .pth too

@@ -72,8 +72,12 @@ export async function hostileStation(installer: 'link' | 'pip'): Promise<Hostile
     const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
     return lines.map((line): Note => {
       const [script, moment, number, got] = JSON.parse(line) as [string, string, number, unknown];
-      const isTrial = script.endsWith('probe.py') || script.endsWith('order.json');
-      return { where: isTrial ? 'trial' : 'worker', moment, attempt: ATTEMPTS[number] ?? '', got };
+      return {
+        where: script === 'probe.py' ? 'trial' : 'worker',
+        moment,
+        attempt: ATTEMPTS[number] ?? '',
+        got,
+      };
     });
   };
   return { registry, deployer, mark, notes, forget };
