@@ -11,14 +11,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import {
-  AlgorithmSupervisor,
-  Deployer,
-  PackageValidator,
-  Registry,
-  RunnerError,
-  VenvManager,
-} from 'procvision-runner';
+import { AlgorithmSupervisor, Deployer, PackageValidator, Registry, RunnerError } from 'procvision-runner';
 import { createRunnerHandler, toNodeListener } from 'procvision-runner/http';
 
 const PAGES: Record<string, [file: string, type: string]> = {
@@ -37,10 +30,9 @@ function isOwnPage(request: Request): boolean {
 
 /** Everything composed; `handle` answers one request. */
 export async function createBackend(root: string) {
-  const venvs = new VenvManager();
-  const validator = new PackageValidator({ venvs });
   const registry = await Registry.open(root);
-  const deployer = new Deployer({ registry, venvs, validator });
+  const validator = new PackageValidator();
+  const deployer = new Deployer({ registry, validator });
   const supervisor = new AlgorithmSupervisor({ registry });
   const runner = createRunnerHandler({ registry, deployer, validator, supervisor, authorize: isOwnPage });
 
@@ -52,7 +44,12 @@ export async function createBackend(root: string) {
     const own = request.method === 'POST' ? { '/inspect': inspect, '/guide': setGuide }[pathname] : undefined;
     if (!own) return runner(request);
     if (!isOwnPage(request)) return new Response(null, { status: 403 });
-    return own(request, searchParams);
+    try {
+      return await own(request, searchParams);
+    } catch (error) {
+      if (RunnerError.is(error)) return Response.json(error, { status: 422 });
+      throw error;
+    }
   };
 
   /** The state of every worker as server-sent events, each time that it has changed. */
@@ -85,31 +82,18 @@ export async function createBackend(root: string) {
 
   /** The body is the picture that later ones of the product id are compared with (packages of SDK 0.3 and later). */
   const setGuide = async (request: Request, query: URLSearchParams): Promise<Response> => {
-    try {
-      const image = await imageOf(request, query);
-      await registry.setGuide({ productId: query.get('pid') ?? '', stepIndex: 1, image, operator: 'page' });
-      return new Response(null, { status: 204 });
-    } catch (error) {
-      if (RunnerError.is(error)) return Response.json(error, { status: 422 });
-      throw error;
-    }
+    const image = await imageOf(request, query);
+    await registry.setGuide({ productId: query.get('pid') ?? '', stepIndex: 1, image, operator: 'page' });
+    return new Response(null, { status: 204 });
   };
 
   const inspect = async (request: Request, query: URLSearchParams): Promise<Response> => {
-    try {
-      const image = await imageOf(request, query);
-      const call = { pid: query.get('pid') ?? '', stepIndex: 1, image };
-      return Response.json(await supervisor.execute(call, { signal: request.signal }));
-    } catch (error) {
-      if (RunnerError.is(error)) return Response.json(error, { status: 422 });
-      throw error;
-    }
+    const call = { pid: query.get('pid') ?? '', stepIndex: 1, image: await imageOf(request, query) };
+    return Response.json(await supervisor.execute(call, { signal: request.signal }));
   };
 
   const close = async () => {
-    await supervisor.close();
-    await deployer.close();
-    await registry.close();
+    for (const one of [supervisor, deployer, registry]) await one.close();
   };
   return { handle, close };
 }

@@ -73,7 +73,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    */
   static async open(root: string | StoreLayout, options: RegistryOptions = {}): Promise<Registry> {
     // A layout by its shape: that of another copy of the library is no instance of this one's class.
-    if (!isRecord(root)) checkTexts('Registry.open(root)', { root });
+    if (!isRecord(root) || !('deployed' in root)) checkTexts('Registry.open(root)', { root });
     doors.open.check(options);
     const { signal } = options;
     throwIfAborted(signal, 'open registry');

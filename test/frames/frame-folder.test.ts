@@ -50,7 +50,7 @@ test.skipIf(!canBox())(
     const host = await startScript('frame-host.ts', ['stay', directory], undefined, { inBox: true });
     await vi.waitFor(async () => {
       const [left = ''] = await readdir(directory);
-      expect(await readdir(path.join(directory, left))).toContain('f1.npy');
+      expect(await readdir(path.join(directory, left))).toContain('owner.json');
     }, 20_000);
     expect(await sweepFrameFolders(directory)).toEqual([]);
     host.process.kill('SIGKILL');
@@ -68,7 +68,7 @@ test('the folder of a host in a thread that was ended is swept, though its proce
   });
   await vi.waitFor(async () => {
     const [left = ''] = await readdir(directory);
-    expect(await readdir(path.join(directory, left))).toContain('f1.npy');
+    expect(await readdir(path.join(directory, left))).toContain('owner.json');
   }, 20_000);
   expect(await sweepFrameFolders(directory)).toEqual([]);
   await thread.terminate();

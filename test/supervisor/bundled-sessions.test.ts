@@ -68,7 +68,10 @@ test('the class of an exception comes with the result, so that a caller can tell
   for (const exception of ['RecoverableError', 'FatalError']) {
     const request = { target, stepIndex: 1, image, userParams: { raise: exception } };
     const result = await supervisor.execute({ ...request, timeoutMs: 30_000 });
-    expect(result).toMatchObject({ status: 'ERROR', exception, errorCode: '1009', message: 'no' });
+    expect(result).toMatchObject({
+      ...{ status: 'ERROR', exception: { type: exception, message: 'no' } },
+      ...{ errorCode: '1009', message: 'no' },
+    });
     expect(result.metrics?.algorithmMs).toBeGreaterThanOrEqual(0);
   }
 });

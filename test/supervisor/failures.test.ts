@@ -283,3 +283,29 @@ test('start of a version that is not deployed is not_found', async () => {
   const { supervisor } = await open();
   await expect(supervisor.start('sample', '9')).rejects.toMatchObject({ code: 'not_found' });
 });
+
+/** A pool that writes no picture before it is told to. */
+class HeldFrames extends FramePool {
+  constructor(readonly released: Promise<unknown>) {
+    super();
+  }
+
+  override async send(...given: Parameters<FramePool['send']>) {
+    await this.released;
+    return super.send(...given);
+  }
+}
+
+test('a first call that cannot start its version is told why, also while its picture is still being written', async () => {
+  let release: (value?: unknown) => void = () => undefined;
+  const frames = new HeldFrames(new Promise((resolve) => (release = resolve)));
+  onTestFinished(() => frames.close());
+  const { registry, supervisor } = await openSupervised({ frames });
+  await deployVersion(registry, { source: 'raise RuntimeError("no licence")' });
+  supervisor.on('state', ({ state }) => {
+    if (state === 'stopped') release();
+  });
+  await expect(supervisor.execute({ target, stepIndex: 1, image, timeoutMs: 15_000 })).rejects.toMatchObject({
+    code: 'start_failed',
+  });
+});

@@ -99,7 +99,9 @@ describe.each([
 
   test('a picture saved back under its id, shortened, is the next picture in the next call', async () => {
     const save = `${READ}seen = image[0, 0, 0]
-with open(os.path.join(os.environ["PROC_SHM_DIR"], shared_mem_id + ".npy"), "wb") as file: file.write(b"short")
+try:
+    with open(os.path.join(os.environ["PROC_SHM_DIR"], shared_mem_id + ".npy"), "wb") as file: file.write(b"short")
+except OSError: pass  # where the system gives namespaces, the folder is read-only to workers
 return ok(first=int(seen))`;
     const { supervisor } = await station({ flavour, mapped, source: phasedSource(save, 'import os') });
     for (const value of [7, 8, 9]) {
@@ -182,7 +184,8 @@ test('deployments have folders of their own, and memory has none', async () => {
   const { supervisor, frames } = await station({ flavour: 'sdk' });
   await supervisor.execute(request(1));
   const pool = await frames.open();
-  expect((await readdir(pool)).sort()).toEqual(['1-sample-1.0.0', 'owner.json']);
+  const marks = ['life', 'owner.json']; // of the host
+  expect((await readdir(pool)).filter((name) => !marks.includes(name))).toEqual(['1-sample-1.0.0']);
   expect(await readdir(path.join(pool, '1-sample-1.0.0'))).toEqual([]);
 });
 

@@ -391,8 +391,8 @@ test('no request at all is invalid_params too', async () => {
   });
 });
 
-test('an encoded image for a package without Pillow is unsupported_image, not a black image', async () => {
+test('an encoded image that is cut off is invalid_image, not a black image', async () => {
   const { ask } = await open();
   const encoded = { encoded: new Uint8Array([0xff, 0xd8]), width: 2, height: 2 };
-  await expect(ask({}, { image: encoded })).rejects.toMatchObject({ code: 'unsupported_image' });
+  await expect(ask({}, { image: encoded })).rejects.toMatchObject({ code: 'invalid_image' });
 });

@@ -30,12 +30,17 @@ registry.on('switched', () => {
 supervisor.on('switched', () => {
   die('switched');
 });
+const drained = new Promise((resolve) => {
+  for (const event of ['drained', 'error'] as const) supervisor.once(event, resolve);
+});
 const watch = plan && watchFileSteps(store, plan);
 const probation = moment === 'on trial' ? {} : undefined;
 const code = await supervisor
   .switch({ name: 'sample', version: '2', pids: ['A', 'B'], warmUp: { image }, probation })
   .catch((error: unknown) => (error as { code?: string }).code);
 die('on trial');
+// The old version is drained behind the switch: the steps of that are part of it.
+if (code === undefined && !probation) await drained;
 die('end');
 if (!watch) throw new Error(`there is no moment ${moment} in a switch`);
 const taken = watch.count;

@@ -70,6 +70,7 @@ test('uses nothing but the standard library, and NumPy or Pillow only where they
       'queue',
       'hashlib',
       'stat',
+      'traceback',
       'io',
       'zlib',
       '_socket',

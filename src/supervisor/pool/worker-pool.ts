@@ -26,7 +26,8 @@ export class WorkerPool {
   readonly #restarts: RestartPolicy;
   readonly #tell: PoolListener;
   #isStarted = false;
-  #isStopping = false;
+  /** Why no call is taken any more. */
+  #refusal: RunnerError | undefined;
 
   constructor(options: PoolOptions) {
     const { title, clock, policy } = options;
@@ -144,9 +145,10 @@ export class WorkerPool {
 
   /** Takes no more calls and starts no more workers; calls that run go on. */
   refuse(error?: RunnerError): void {
-    this.#isStopping = true;
+    // The first reason is the one that later calls are told: a start that failed, not the stop that follows it.
+    this.#refusal ??= error ?? stopped(this.#title);
     this.#upkeep.halt();
-    this.#rejectAll(error ?? stopped(this.#title));
+    this.#rejectAll(this.#refusal);
   }
 
   /** Ends every worker and every wait; resolves when the last process is gone. */
@@ -162,14 +164,14 @@ export class WorkerPool {
   }
 
   #offer(slot: WorkerSlot): void {
-    if (!slot.isIdle || this.#isStopping) return;
+    if (!slot.isIdle || this.#refusal) return;
     // Taken before the waiter wakes, so that no other call slips in between.
     slot.isBusy = true;
     if (!this.#queue.offer(slot)) slot.isBusy = false;
   }
 
   #checkServing(): void {
-    if (this.#isStopping) throw stopped(this.#title);
+    if (this.#refusal) throw this.#refusal;
     this.#upkeep.checkCircuit();
   }
 
