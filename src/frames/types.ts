@@ -95,11 +95,11 @@ export interface SentImage {
    * Makes sure that the file is whole in the folder of a worker that is not handed the memory.
    * @throws an error of the system
    */
-  deliver(place: string): Promise<void>;
+  deliver: (place: string) => Promise<void>;
   /** A worker has read something else, or nothing: the file is made anew at the next delivery, however whole it looks. */
-  renew(): void;
+  renew: () => void;
   /** Writes a copy of it to a file. @throws an error of the system */
-  save(file: string): Promise<void>;
+  save: (file: string) => Promise<void>;
   /** The call is over. With `until`, the slot stays untouched until that promise settles: a worker may still read it. */
-  done(until?: Promise<unknown>): void;
+  done: (until?: Promise<unknown>) => void;
 }
