@@ -79,6 +79,8 @@ const lowerWithTypeScript: Plugin = {
       });
       const contents = outputText
         .replace(/ from ["']tslib["']/, ` from "${TSLIB_MODULE}"`)
+        // The mark that lets a bundler drop what nobody asks for goes with the comments.
+        .replaceAll(' = lazily(', ' = /* @__PURE__ */ lazily(')
         .replace(EMITTER_IMPORT, REQUIRED_EMITTER);
       // esbuild makes a chunk for each set of entries and late modules that lead to a file: 26 for the main entry, each of
       // which takes its time to load. As long as all of them lead to the main entry, what that imports at once is one.

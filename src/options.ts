@@ -113,6 +113,15 @@ export function group<T extends object>(shape: Shape<T>): Option<T | undefined> 
   return Object.assign(schema as unknown as v.GenericSchema<T | undefined>, { rule: 'group', shape });
 }
 
+/**
+ * The doors of a class, made at their first use: a bundler drops those that are never asked for, and an import of the
+ * library makes none. Marked as pure where it is called, because a bundler cannot see that.
+ */
+export function lazily<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
+
 /** What one public call takes. */
 export class Door<T extends object> {
   /** As the call is to be made: `deployer.prune({ name, dryRun })`. */

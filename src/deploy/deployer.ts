@@ -59,7 +59,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   /** @throws RunnerError `invalid_params` without a registry, or for a retention, permissions or limits that cannot be */
   constructor(options: DeployerOptions) {
     super();
-    doors.deployer.check(options);
+    doors().deployer.check(options);
     const { registry, lockTimeoutMs = 30_000, uploadIdleMs = 60_000 } = options;
     this.uploadIdleMs = uploadIdleMs;
     this.#registry = registry;
@@ -103,7 +103,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * @throws RunnerError `store_failed`, `closed`, `aborted`
    */
   async scan(o: OperationOptions = {}): Promise<DiscoveredPackage[]> {
-    doors.look.check(o);
+    doors().look.check(o);
     return this.#runner.during(o, 'scan', async (signal) =>
       (await this.#engine.get()).discovery.scan({ signal }),
     );
@@ -115,7 +115,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    */
   watch(o: WatchOptions = {}): Watch {
     this.#runner.checkOpen('watch');
-    doors.watch.check(o);
+    doors().watch.check(o);
     const loop = new PollingLoop(o.intervalMs ?? 2_000, (signal) => this.#watchTurn(o, signal));
     this.#watches.add(loop);
     const close = async () => {
@@ -134,7 +134,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    */
   async install(zip: string | Readable, o: InstallOptions = {}): Promise<RegistryEntry> {
     if (!isStream(zip)) checkTexts('deployer.install(zip)', { zip });
-    doors.install.check(o);
+    doors().install.check(o);
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'install' };
     const { force = false, operator, fileName = UNNAMED_UPLOAD, nameEncoding } = o;
     const tell = (check: Check) => {
@@ -168,7 +168,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    */
   async uninstall(name: string, version: string, o: UninstallOptions = {}): Promise<void> {
     checkTexts('deployer.uninstall(name, version)', { name, version });
-    doors.uninstall.check(o);
+    doors().uninstall.check(o);
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'uninstall', name, version };
     const { force = false, alsoRollbackTargets = false, dryRun = false, operator } = o;
     const asked = { force, spareRollback: !force && !alsoRollbackTargets, operator };
@@ -190,7 +190,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * rollback would go back to stay whatever their age. With `dryRun` the report says what would go, and nothing does.
    */
   async prune(o: PruneRequest = {}): Promise<PruneReport> {
-    doors.prune.check(o);
+    doors().prune.check(o);
     if (o.dryRun) {
       return this.#runner.during(o, 'prune', async (signal) =>
         (await this.#engine.get()).wouldPrune({ name: o.name, signal }),
@@ -214,7 +214,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    */
   async recover(o: OperationOptions = {}): Promise<RecoveryReport> {
     this.#runner.checkOpen('recover');
-    doors.look.check(o);
+    doors().look.check(o);
     const report = await this.#recoverStore(o);
     this.#recovery ??= Promise.resolve(report);
     this.emit('recovered', report);
@@ -228,7 +228,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    */
   async verify(name: string, version: string, o: OperationOptions = {}): Promise<DriftReport> {
     checkTexts('deployer.verify(name, version)', { name, version });
-    doors.look.check(o);
+    doors().look.check(o);
     return this.#runner.during(o, 'verify', async (signal) =>
       (await this.#engine.get()).verify(name, version, { signal }),
     );

@@ -17,6 +17,7 @@ import {
   option,
   text,
   whole,
+  lazily,
 } from '../options.js';
 import { limitOptions } from '../package/options.js';
 import type {
@@ -74,7 +75,7 @@ const operation = { operator: text(), id: text(), signal: abortSignal() };
 const mode = () => option<number>('mode', 'must be a mode of a file, 0 to 0o777', isMode);
 
 /** What each call of a `Deployer` takes. */
-export const doors = {
+export const doors = /* @__PURE__ */ lazily(() => ({
   deployer: new Door<DeployerOptions>('new Deployer({ registry })', {
     registry: must(instance('a Registry (await Registry.open(root))', 'resolve', 'register')),
     venvs: instance('a VenvManager', 'select', 'create'),
@@ -118,7 +119,7 @@ export const doors = {
     name: text(),
     dryRun: flag(),
   }),
-};
+}));
 
 function isMode(value: unknown): boolean {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0o777;

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identity.js';
 import { showLife, type Life, type LifeMark } from '../process/life.js';
+import { removeTree } from '../store/remove-tree.js';
 import { readJson, writeJsonAtomic } from '../store/atomic-file.js';
 
 const PREFIX = 'procvision-frames-';
@@ -107,7 +108,7 @@ export async function sweepFrameFolders(root: string): Promise<string[]> {
     if (!name.startsWith(PREFIX)) continue;
     const folder = path.join(root, name);
     if (!(await isAbandoned(folder))) continue;
-    await rm(folder, { recursive: true, force: true }).catch(() => undefined); // another user's: not ours to sweep
+    await removeTree(folder).catch(() => undefined); // another user's: not ours to sweep
     swept.push(folder);
   }
   return swept;

@@ -1,9 +1,9 @@
-import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import { Late } from '../late.js';
 import { showAs } from '../readable.js';
+import { removeTree } from '../store/remove-tree.js';
 import { headerOf } from './encoded-header.js';
 import { checkPixels, resolveMeta } from './image-meta.js';
 import { doors, type FramePoolOptions } from './options.js';
@@ -29,7 +29,7 @@ export class FramePool implements AsyncDisposable {
 
   /** @throws RunnerError `invalid_params` for a bound that is none */
   constructor(options: FramePoolOptions = {}) {
-    doors.framePool.check(options);
+    doors().framePool.check(options);
     const { maxBytes } = options;
     this.#frames = new Late(async () => {
       const { openFrames } = await import('./opened-frames.js');
@@ -131,7 +131,7 @@ export class FramePool implements AsyncDisposable {
       await decoder.close();
       await slots.close();
       await life?.close();
-      await rm(folder.path, { recursive: true, force: true, maxRetries: 3 });
+      await removeTree(folder.path);
     })());
   }
 

@@ -1,4 +1,4 @@
-import { Door, flag, text, whole } from '../options.js';
+import { Door, flag, text, whole, lazily } from '../options.js';
 
 /** Options of a {@link FramePool}. */
 export interface FramePoolOptions {
@@ -16,11 +16,11 @@ export interface FramePoolOptions {
 }
 
 /** What each call of a `FramePool` takes. */
-export const doors = {
+export const doors = /* @__PURE__ */ lazily(() => ({
   framePool: new Door<FramePoolOptions>('new FramePool(options)', {
     directory: text(),
     maxBytes: whole(1),
     mapped: flag(),
     gid: whole(0, 0xffff_fffe),
   }),
-};
+}));

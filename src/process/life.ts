@@ -1,4 +1,4 @@
-import { lstat, lutimes, open, rename, rm } from 'node:fs/promises';
+import { lstat, lutimes, open, rename, unlink } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import path from 'node:path';
 
@@ -53,7 +53,7 @@ export async function showLife(folder: string, name: string): Promise<Life | und
     await rename(path.join(folder, temporary), file);
   } catch (error) {
     await closeServer(server);
-    await rm(path.join(folder, temporary), { force: true });
+    await removeSign(path.join(folder, temporary));
     throw error;
   }
   return lifeOf(server, { name, device }, file);
@@ -82,7 +82,7 @@ function lifeOf(server: Server, mark: LifeMark, file?: string): Life {
   const close = () =>
     (closed ??= (async () => {
       await closeServer(server);
-      if (file !== undefined) await rm(file, { force: true }).catch(() => undefined);
+      if (file !== undefined) await removeSign(file).catch(() => undefined);
     })());
   const refresh = async () => {
     if (closed || file === undefined) return closed === undefined;
@@ -93,6 +93,17 @@ function lifeOf(server: Server, mark: LifeMark, file?: string): Life {
     );
   };
   return { mark, refresh, close, [Symbol.asyncDispose]: close };
+}
+
+/**
+ * Removes the socket of a sign of life; absent is fine. Not `fs.rm`: that one leaves what it saw of the file in an array
+ * that all of Node shares, and after a socket Node's module loader takes a symbolic link for what it leads to
+ * (`realpathSync`, seen with Node 20.20). The next import of a package that is linked, as pnpm does, then fails.
+ */
+export async function removeSign(file: string): Promise<void> {
+  await unlink(file).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  });
 }
 
 async function deviceOf(folder: string): Promise<{ device: string }> {

@@ -1,5 +1,5 @@
 import type { OperationOptions } from '../abort.js';
-import { abortSignal, choice, Door, duration, option } from '../options.js';
+import { abortSignal, choice, Door, duration, option, lazily } from '../options.js';
 
 /** Options of {@link VenvManager}. */
 export interface VenvManagerOptions {
@@ -23,7 +23,7 @@ export interface VenvManagerOptions {
 }
 
 /** What each call of a `VenvManager` takes. */
-export const doors = {
+export const doors = /* @__PURE__ */ lazily(() => ({
   venvManager: new Door<VenvManagerOptions>('new VenvManager(options)', {
     python: option('python', 'must be a path or a list of paths', isPaths),
     installer: choice('pip', 'link'),
@@ -31,7 +31,7 @@ export const doors = {
     timeoutMs: duration(1),
   }),
   look: new Door<OperationOptions>('venvs: the last argument', { signal: abortSignal() }),
-};
+}));
 
 function isPath(value: unknown): boolean {
   return typeof value === 'string' && value !== '';

@@ -39,7 +39,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
 
   constructor(options: VenvManagerOptions = {}) {
     super();
-    doors.venvManager.check(options);
+    doors().venvManager.check(options);
     const { python, timeoutMs = 600_000 } = options;
     this.installer = options.installer ?? 'pip';
     const given = typeof python === 'string' ? [python] : python;
@@ -87,7 +87,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
 
   /** Pythons 3.8 or later on this machine, in the order in which they are preferred. Each is asked once. */
   async interpreters(options: OperationOptions = {}): Promise<Interpreter[]> {
-    doors.look.check(options);
+    doors().look.check(options);
     return (await this.#finder.get()).interpreters(options);
   }
 

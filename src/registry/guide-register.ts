@@ -21,7 +21,7 @@ export class GuideRegister {
 
   /** See {@link Registry.setGuide}. */
   async set(o: GuideSource & OperationOptions): Promise<Guide> {
-    doors.setGuide.check(o);
+    doors().setGuide.check(o);
     const { productId, stepIndex, image, operator, signal } = o;
     const pixels = await pixelsOf(image, { signal });
     const about = { pids: [productId], step_index: stepIndex, operator };
@@ -30,14 +30,14 @@ export class GuideRegister {
 
   /** See {@link Registry.guide}. */
   async get(productId: string, stepIndex: number, o: OperationOptions): Promise<Guide | undefined> {
-    doors.guide.check({ ...o, productId, stepIndex });
+    doors().guide.check({ ...o, productId, stepIndex });
     throwIfAborted(o.signal, 'look-up');
     return onStore(`read the guide of ${productId}`, () => this.#folder.read(productId, stepIndex, o));
   }
 
   /** See {@link Registry.removeGuide}. */
   async remove(o: GuidePlace & OperationOptions): Promise<void> {
-    doors.removeGuide.check(o);
+    doors().removeGuide.check(o);
     const { productId, stepIndex, operator, signal } = o;
     const about = { pids: [productId], step_index: stepIndex, operator };
     await this.#access.loggedHold('remove guide', about, { signal }, async () => {

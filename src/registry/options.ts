@@ -14,6 +14,7 @@ import {
   productIds,
   text,
   whole,
+  lazily,
 } from '../options.js';
 import type { ImageInput } from '../frames/types.js';
 import type { GuideInfo, GuidePlace, GuideSource } from './guides.js';
@@ -56,7 +57,7 @@ function isGuideInfo(value: unknown): boolean {
 }
 
 /** What each call of a `Registry` takes. */
-export const doors = {
+export const doors = /* @__PURE__ */ lazily(() => ({
   open: new Door<RegistryOptions>('Registry.open(root, options)', {
     durability: choice('full', 'none'),
     pollMs: duration(1),
@@ -93,4 +94,4 @@ export const doors = {
   rollback: new Door<{ pid: string; operator?: string } & OperationOptions>('registry.rollback({ pid })', {
     ...{ pid: productId(), operator: text(), signal: abortSignal() },
   }),
-};
+}));

@@ -74,7 +74,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   static async open(root: string | StoreLayout, options: RegistryOptions = {}): Promise<Registry> {
     // A layout by its shape: that of another copy of the library is no instance of this one's class.
     if (!isRecord(root) || !('deployed' in root)) checkTexts('Registry.open(root)', { root });
-    doors.open.check(options);
+    doors().open.check(options);
     const { signal } = options;
     throwIfAborted(signal, 'open registry');
     const layout = typeof root === 'string' ? new StoreLayout(root) : root;
@@ -99,8 +99,8 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /** Deployed versions, in the order of their registration. A version that a live process uses is `running`. */
   async list(filter: RegistryFilter = {}, o: OperationOptions = {}): Promise<RegistryEntry[]> {
-    doors.list.check(filter);
-    doors.look.check(o);
+    doors().list.check(filter);
+    doors().look.check(o);
     const { packages } = await this.#access.look(o);
     const named = packages.filter((entry) => filter.name === undefined || entry.name === filter.name);
     const marked = await this.#access.markedVersions();
@@ -118,7 +118,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    */
   async get(name: string, version: string, o: OperationOptions = {}): Promise<RegistryEntry | undefined> {
     checkTexts('registry.get(name, version)', { name, version });
-    doors.look.check(o);
+    doors().look.check(o);
     const { packages } = await this.#access.look(o);
     const entry = packages.find((found) => isSame(found, { name, version }));
     return entry && this.#withState(entry);
@@ -152,7 +152,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `invalid_params`, `not_found` for one that is not bound
    */
   async deactivate(o: { pids: string[]; operator?: string } & OperationOptions): Promise<void> {
-    doors.deactivate.check(o);
+    doors().deactivate.check(o);
     const { operator, signal } = o;
     const pids = checkPids(o.pids);
     const removed = await this.#access.logged('deactivate', { pids, operator }, { signal }, (content) => {
@@ -168,7 +168,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `invalid_params`, `not_found` when there is none
    */
   async rollback(o: { pid: string; operator?: string } & OperationOptions): Promise<ActiveMapping> {
-    doors.rollback.check(o);
+    doors().rollback.check(o);
     const { operator, signal } = o;
     const [pid = ''] = checkPids([o.pid]);
     const mapping = await this.#access.logged(
@@ -206,7 +206,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /** Mappings by product id. */
   async active(o: OperationOptions = {}): Promise<Record<string, ActiveMapping>> {
-    doors.look.check(o);
+    doors().look.check(o);
     const { active } = await this.#access.look(o);
     return structuredClone({ ...active });
   }
@@ -217,7 +217,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    */
   async resolve(pid: string, o: OperationOptions = {}): Promise<RegistryEntry> {
     checkTexts('registry.resolve(pid)', { pid });
-    doors.look.check(o);
+    doors().look.check(o);
     const content = await this.#access.look(o);
     const { name, version } = findMapping(content, pid);
     return structuredClone(findEntry(content, name, version));
@@ -368,7 +368,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     o: MappingChange & OperationOptions,
     check: (content: RegistryContent, change: MappingChange) => void,
   ): Promise<ActiveMapping[]> {
-    doors[operation].check(o);
+    doors()[operation].check(o);
     const { name, version, operator, force, signal } = o;
     const change = { name, version, pids: checkPids(o.pids), operator };
     return this.#access.logged(operation, { ...change, force }, { signal }, (content) => {

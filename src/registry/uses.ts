@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readdir, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identity.js';
-import { lifeAt, showLife, type Life } from '../process/life.js';
+import { lifeAt, removeSign, showLife, type Life } from '../process/life.js';
 import { showAs } from '../readable.js';
 import { isTemporaryName, makeFolder, readJson, writeJsonAtomic } from '../store/atomic-file.js';
 import { ageOf, isProbeName } from '../store/file-age.js';
@@ -105,7 +105,7 @@ export async function usersOf(
     // Where nothing can be removed, what the dead left does not count all the same.
     else {
       await rm(file, { force: true }).catch(() => undefined);
-      await rm(file.replace(/\.json$/, LIFE), { force: true }).catch(() => undefined);
+      await removeSign(file.replace(/\.json$/, LIFE)).catch(() => undefined);
     }
   }
   return users;
@@ -121,8 +121,7 @@ export async function sweepUses(layout: StoreLayout): Promise<void> {
         isTemporaryName(file) ||
         isProbeName(file) ||
         (file.includes(LIFE) && (await isDeadLife(folder, file)));
-      if (isLeft && (await isSilent(path.join(folder, file))))
-        await rm(path.join(folder, file), { force: true });
+      if (isLeft && (await isSilent(path.join(folder, file)))) await removeSign(path.join(folder, file));
     }
     await usersOf(layout, name, version).catch(() => []);
     await removeEmptyFolders(folder);

@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { livenessOf } from '../process/identity.js';
 import { ageOf } from './file-age.js';
-import { lifeAt } from '../process/life.js';
+import { lifeAt, removeSign } from '../process/life.js';
 import {
   bootMark,
   createOwnerFile,
@@ -66,7 +66,7 @@ export async function sweepLeftovers(file: string, self: LockOwner): Promise<voi
       : name.startsWith(lives) &&
         name !== self.life?.name &&
         (await isLeftLife(folder, name, { lives, self }));
-    if (isLeft) await rm(path.join(folder, name), { force: true }).catch(() => undefined);
+    if (isLeft) await removeSign(path.join(folder, name)).catch(() => undefined);
   }
 }
 
@@ -150,7 +150,7 @@ async function removeOwned(owner: LockOwner, takeover: Takeover): Promise<void> 
   if ((await readOwner(takeover.ownerFile))?.token !== owner.token) return;
   await removeFiles(takeover);
   if (process.platform === 'win32' || !owner.life) return;
-  await rm(path.join(path.dirname(takeover.file), path.basename(owner.life.name)), { force: true });
+  await removeSign(path.join(path.dirname(takeover.file), path.basename(owner.life.name)));
 }
 
 async function removeFiles({ ownerFile, removeGate }: Takeover): Promise<void> {

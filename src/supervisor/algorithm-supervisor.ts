@@ -47,7 +47,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   constructor(o: AlgorithmSupervisorOptions) {
     super();
-    doors.supervisor.check(o);
+    doors().supervisor.check(o);
     this.policy = resolvePolicy(o.policy);
     const { registry, clock = systemClock } = o;
     const { gid } = this.policy;
@@ -85,7 +85,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   async start(name: string, version: string, o: { workers?: number } & OperationOptions = {}): Promise<void> {
     this.#gate.check('start');
     checkTexts('supervisor.start(name, version)', { name, version });
-    doors.start.check(o);
+    doors().start.check(o);
     throwIfAborted(o.signal, 'start');
     const { workers = this.policy.workers, signal } = o;
     await (await this.#engine.get()).start(name, version, workers, signal);
@@ -99,7 +99,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async stop(name: string, version: string, o: OperationOptions = {}): Promise<void> {
     checkTexts('supervisor.stop(name, version)', { name, version });
-    doors.look.check(o);
+    doors().look.check(o);
     throwIfAborted(o.signal, 'stop');
     await this.#engine.made?.stop(name, version, o.signal);
   }
@@ -114,7 +114,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   async info(name: string, version: string, o: OperationOptions = {}): Promise<AlgorithmInfo> {
     this.#gate.check('info');
     checkTexts('supervisor.info(name, version)', { name, version });
-    doors.look.check(o);
+    doors().look.check(o);
     throwIfAborted(o.signal, 'info');
     return (await this.#engine.get()).info(name, version, o.signal);
   }
@@ -147,8 +147,8 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async reset(session: { id: string }, o: OperationOptions = {}): Promise<void> {
     this.#gate.check('reset');
-    doors.session.check(session);
-    doors.look.check(o);
+    doors().session.check(session);
+    doors().look.check(o);
     throwIfAborted(o.signal, 'reset');
     await this.#engine.made?.reset(session.id, o.signal);
   }
@@ -173,7 +173,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async switch(o: SwitchOptions): Promise<void> {
     this.#gate.check('switch');
-    doors.switch.check(o);
+    doors().switch.check(o);
     await (await this.#engine.get()).switcher.switch(o);
   }
 
@@ -185,7 +185,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async rollback(o: RollbackOptions): Promise<void> {
     this.#gate.check('rollback');
-    doors.rollback.check(o);
+    doors().rollback.check(o);
     await (await this.#engine.get()).switcher.rollback(o);
   }
 
@@ -197,7 +197,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async shadow(o: ShadowOptions): Promise<Shadow> {
     this.#gate.check('shadow');
-    doors.shadow.check(o);
+    doors().shadow.check(o);
     return (await this.#engine.get()).onlookers.shadow(o);
   }
 
@@ -210,7 +210,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async record(o: RecordOptions): Promise<Recording> {
     this.#gate.check('record');
-    doors.record.check(o);
+    doors().record.check(o);
     return (await this.#engine.get()).onlookers.record(o);
   }
 
@@ -223,7 +223,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async replay(o: ReplayOptions): Promise<ComparisonReport> {
     this.#gate.check('replay');
-    doors.replay.check(o);
+    doors().replay.check(o);
     return (await this.#engine.get()).replay(o);
   }
 
@@ -235,7 +235,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   async resetCircuit(name: string, version: string, o: OperationOptions = {}): Promise<void> {
     this.#gate.check('resetCircuit');
     checkTexts('supervisor.resetCircuit(name, version)', { name, version });
-    doors.look.check(o);
+    doors().look.check(o);
     await this.#engine.made?.resetCircuit(name, version, o.signal);
   }
 
@@ -264,7 +264,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     request: InspectionRequest,
     o: CallOptions,
   ): Promise<InspectionResult> {
-    doors.look.check(o);
+    doors().look.check(o);
     // Without a wait where there is none: a call counts from the moment it is made.
     return (this.#engine.made ?? (await this.#engine.get())).calls.call(phase, request, o);
   }

@@ -22,6 +22,7 @@ import {
   text,
   texts,
   whole,
+  lazily,
 } from '../options.js';
 import type { ImageInput } from '../frames/types.js';
 import type { VersionRef } from '../package/types.js';
@@ -85,7 +86,7 @@ const probation = () =>
   });
 
 /** What each call of an `AlgorithmSupervisor` takes. */
-export const doors = {
+export const doors = /* @__PURE__ */ lazily(() => ({
   supervisor: new Door<AlgorithmSupervisorOptions>('new AlgorithmSupervisor({ registry })', {
     registry: must(instance('a Registry (await Registry.open(root))', 'resolve', 'use')),
     frames: instance('a FramePool', 'open', 'lease', 'send'),
@@ -146,7 +147,7 @@ export const doors = {
     onProgress: callback(),
     signal: abortSignal(),
   }),
-};
+}));
 
 function record() {
   return option<Record<string, unknown>>('record', 'must be an object', (value) => {

@@ -1,5 +1,5 @@
 import { RunnerError } from '../errors.js';
-import { Door } from '../options.js';
+import { Door, lazily } from '../options.js';
 import { DEFAULT_OOM_SCORE_ADJ } from '../process/containment.js';
 import { resolveLimits } from '../worker/limits.js';
 import { policyOptions, type SupervisorPolicy } from './policy-options.js';
@@ -44,9 +44,12 @@ export const DEFAULT_SUPERVISOR_POLICY: Readonly<SupervisorPolicy> = Object.free
   setupErrors: 'fail',
 });
 
-const POLICY = new Door<{ policy?: Partial<SupervisorPolicy> }>('new AlgorithmSupervisor({ policy })', {
-  policy: policyOptions(),
-});
+const POLICY = /* @__PURE__ */ lazily(
+  () =>
+    new Door<{ policy?: Partial<SupervisorPolicy> }>('new AlgorithmSupervisor({ policy })', {
+      policy: policyOptions(),
+    }),
+);
 
 /**
  * Fills in the defaults.
@@ -56,7 +59,7 @@ export function resolvePolicy(
   given: Partial<SupervisorPolicy> = {},
   platform: NodeJS.Platform = process.platform,
 ): Readonly<SupervisorPolicy> {
-  POLICY.check({ policy: given });
+  POLICY().check({ policy: given });
   const known = Object.fromEntries(
     Object.entries(given).filter(([, value]: [string, unknown]) => value !== undefined),
   );

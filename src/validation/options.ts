@@ -13,6 +13,7 @@ import {
   name,
   option,
   text,
+  lazily,
 } from '../options.js';
 import { NAME_ENCODINGS } from '../package/name-encodings.js';
 import { limitOptions } from '../package/options.js';
@@ -69,7 +70,7 @@ export interface ReadOptions extends OperationOptions {
 }
 
 /** What each call of a `PackageValidator` takes. */
-export const doors = {
+export const doors = /* @__PURE__ */ lazily(() => ({
   validator: new Door<PackageValidatorOptions>('new PackageValidator(options)', {
     venvs: instance('a VenvManager', 'select', 'create'),
     limits: limitOptions(),
@@ -90,4 +91,4 @@ export const doors = {
     nameEncoding: choice(...NAME_ENCODINGS),
     signal: abortSignal(),
   }),
-};
+}));

@@ -36,7 +36,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
   /** @throws RunnerError `invalid_params` for a key that is no Ed25519 public key, or a limit that is none */
   constructor(options: PackageValidatorOptions = {}) {
     super();
-    doors.validator.check(options);
+    doors().validator.check(options);
     this.runsSmoke = options.smoke ?? true;
     const { limits, timeoutMs, env = {}, setupErrors = 'fail' } = options;
     const timeouts = {
@@ -69,7 +69,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
    * `aborted`
    */
   async inspect(zip: string, o: ReadOptions = {}): Promise<PackageInspection> {
-    doors.look.check(o);
+    doors().look.check(o);
     const { inspection, archive } = await this.open(zip, o);
     await archive.close();
     return inspection;
@@ -95,7 +95,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
    */
   async validate(target: string, o: ReadOptions = {}): Promise<ValidationReport> {
     checkTexts('validator.validate(target)', { target });
-    doors.look.check(o);
+    doors().look.check(o);
     throwIfAborted(o.signal, `validation of ${target}`);
     const report = await (await this.#engine.get()).validate(target, o);
     this.emit('report', report);

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
 import type { ArchiveLimits } from '../../package/types.js';
 import { livenessOf, ownIdentity, type ProcessIdentity } from '../../process/identity.js';
 import { showLife } from '../../process/life.js';
+import { removeTree } from '../../store/remove-tree.js';
 import {
   makeFolder,
   readJson,
@@ -144,7 +145,7 @@ export class WheelStore {
       const isAbandoned = owner
         ? (await livenessOf(owner, folder)) === 'dead'
         : made && Date.now() - made.mtimeMs > OWNERLESS_MS;
-      if (isAbandoned) await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+      if (isAbandoned) await removeTree(folder);
     }
   }
 
@@ -177,7 +178,7 @@ export class WheelStore {
       await syncFolder(path.dirname(folder), durability);
       return entry;
     } finally {
-      await rm(work, { recursive: true, force: true, maxRetries: 3 });
+      await removeTree(work);
     }
   }
 
@@ -200,7 +201,7 @@ export class WheelStore {
     await rename(folder, path.join(work, 'old')).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     });
-    await rm(work, { recursive: true, force: true, maxRetries: 3 });
+    await removeTree(work);
   }
 
   /** A folder to work in, with a sign that this process lives; removed by its user. */
