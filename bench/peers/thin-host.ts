@@ -1,5 +1,6 @@
 /** Our bundled worker and frame pool under a host of some thirty lines: no routing, queue, deadline, contract, retry. */
 import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Unavailable } from '../harness/case.js';
 import { BareAdapter } from '../support/adapter.js';
@@ -9,6 +10,7 @@ import type { Peer } from './peer.js';
 import { WorkerQueue } from './queue.js';
 
 const WORKER = 'worker/bundled/main.py';
+const HELLO_MS = 10_000;
 
 export const thinHost: Peer = {
   name: 'thin host on our worker',
@@ -20,17 +22,27 @@ export const thinHost: Peer = {
     const { layout } = await cropStore(context);
     const root = layout.deployed(CROP.name, CROP.version);
     const python = path.join(layout.venv(CROP.name, CROP.version), 'bin', 'python');
-    const pool = new library.main.FramePool();
-    const env = bareEnvironment({ PROC_SHM_DIR: await pool.open() });
+    // Files: the descriptors of memory are handed over by our own host alone.
+    const pool = new library.main.FramePool({ mapped: false });
+    const place = path.join(await pool.open(), 'thin');
+    await mkdir(place);
+    const env = bareEnvironment({ PROC_SHM_DIR: place });
     const args = [worker, '--entry', 'algorithm.main:Algorithm'];
     const all = Array.from({ length: workers }, () => new BareAdapter(python, args, { cwd: root, env }));
-    await Promise.all(all.map((adapter) => adapter.next())); // hello
+    const hello = Promise.all(all.map((adapter) => adapter.next()));
+    const late = new Promise<'late'>((resolve) => setTimeout(resolve, HELLO_MS, 'late').unref());
+    if ((await Promise.race([hello, late])) === 'late') {
+      await Promise.all(all.map((adapter) => adapter.close()));
+      await pool.close();
+      throw new Unavailable('The bundled worker of this build says no hello without its launcher');
+    }
     const queue = new WorkerQueue(all);
     let calls = 0;
     return {
       load: async (pictures) => {
         const frames = await framesOf(context, pool, pictures);
         const sent = await Promise.all(frames.map((frame) => pool.send(frame)));
+        for (const one of sent) await one.deliver(place);
         return sent.map(({ id, meta }) => async () => {
           const session = { session: { id: 'session', context: {} }, user_params: {} };
           const image = { shared_mem_id: id, image_meta: meta };
