@@ -25,7 +25,6 @@ const STARTERS: [string, Partial<WheelSource>, string][] = [
     { data: { 'purelib/b.pth': 'import os' } },
     'starter-1.0.data/purelib/b.pth',
   ],
-  ['a package sitecustomize', { files: { 'sitecustomize/__init__.py': '' } }, 'sitecustomize/__init__.py'],
   ['a .start file', { files: { 'starter.start': 'starter:go\n' } }, 'starter.start'],
 ];
 
@@ -58,4 +57,9 @@ test.each<[string, Partial<WheelSource>]>([
 ])('%s is no code at start', async (_, source) => {
   const { warnings } = await new PackageValidator({ startupCode: 'refuse' }).inspect(await withWheel(source));
   expect(warnings.filter((one) => one.includes('at every start'))).toEqual([]);
+});
+
+test('a wheel with a package sitecustomize is refused: it would take the place of another', async () => {
+  const zip = await withWheel({ files: { 'sitecustomize/__init__.py': '' } });
+  await expect(new PackageValidator().inspect(zip)).rejects.toThrow(/sitecustomize\/__init__\.py/);
 });
