@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
 import type { SupervisorPolicy } from '../../src/supervisor/policy.js';
@@ -74,15 +75,24 @@ describe('recycling', () => {
   });
 
   test('of a worker that dies while its successor starts leaves one worker, not two', async () => {
-    const source = steeredAlgorithm({ onImport: 'time.sleep(0.7)' });
+    // The successor waits in its import for as long as the file is there, so that the kill always comes before it is ready.
+    const source = steeredAlgorithm({
+      onImport:
+        'while os.path.exists(os.path.join(os.path.dirname(os.path.abspath(__file__)), "hold")): time.sleep(0.02)',
+    });
     const { ask, supervisor, registry } = await open({ recycleAfterCalls: 1, stableMs: 60_000 }, source);
-    const old = pidOf(await ask());
+    await supervisor.start('sample', '1.0.0');
     const root = registry.layout.deployed('sample', '1.0.0');
-    await expect.poll(() => adaptersIn(root).length).toBe(2); // the successor starts
+    const hold = join(root, 'hold');
+    writeFileSync(hold, '');
+    const old = pidOf(await ask());
+    await expect.poll(() => adaptersIn(root).length, { timeout: 10_000 }).toBe(2); // the successor starts
     const exited = next(supervisor, 'exit', ({ pid }) => pid === old);
     process.kill(old, 'SIGKILL');
     await exited;
-    await next(supervisor, 'ready');
+    const ready = next(supervisor, 'ready');
+    rmSync(hold);
+    await ready;
     await expect
       .poll(() => adaptersIn(root), { timeout: 10_000 })
       .toEqual([supervisor.status()[0]?.workers[0]?.pid]);
@@ -149,18 +159,19 @@ test('listeners that throw or reject at every event break nothing', async () => 
   expect(await registry.users('sample', '1.0.0')).toEqual([]);
 });
 
-/** Worker processes of the algorithm at this place, watchers left out. */
+/** Processes that run the algorithm at this place: the innermost of those that its start has made. */
 function adaptersIn(root: string): number[] {
-  return readdirSync('/proc')
-    .filter((pid) => /^\d+$/.test(pid))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        if (!readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`PROC_ALGO_ROOT=${root}`)) return false;
-        const group = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ')[2];
-        return Number(group) === pid;
-      } catch {
-        return false;
-      }
-    });
+  const parents = new Map<number, number>();
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      if (!readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`PROC_ALGO_ROOT=${root}`)) continue;
+      const [, parent, group] =
+        readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ') ?? [];
+      if (group === pid) parents.set(Number(pid), Number(parent));
+    } catch {
+      // it has ended meanwhile
+    }
+  }
+  const outer = new Set(parents.values());
+  return [...parents.keys()].filter((pid) => !outer.has(pid));
 }
