@@ -13,6 +13,7 @@ const KEPT_OUTPUT = 4_000;
 /** Loads TypeScript in a process whose parent does not. */
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 const living = new Set<CaseProcess>();
+let isClosed = false;
 
 /**
  * The process of one case with one build. It leads a process group of its own and has a temp folder of its own, so that
@@ -59,6 +60,10 @@ export class CaseProcess {
 
   static async start(args: Omit<CaseArguments, 'folder'>, limitSeconds: number): Promise<CaseProcess> {
     const folder = await mkdtemp(path.join(os.tmpdir(), 'procvision-bench-'));
+    if (isClosed) {
+      await rm(folder, { recursive: true, force: true });
+      throw new Error('the run was interrupted');
+    }
     return new CaseProcess(args, folder, limitSeconds);
   }
 
@@ -111,7 +116,8 @@ export class CaseProcess {
   }
 }
 
-/** Ends every case that runs now: for a run that is interrupted. */
+/** Ends every case that runs now, and lets no other start: for a run that is interrupted. */
 export async function closeAll(): Promise<void> {
+  isClosed = true;
   await Promise.all([...living].map((one) => one.close()));
 }

@@ -9,8 +9,17 @@ import { CROP, cropStore, framesOf } from './ours.js';
 import type { Peer } from './peer.js';
 import { WorkerQueue } from './queue.js';
 
+const LAUNCHER = 'worker/launch.py';
 const WORKER = 'worker/bundled/main.py';
 const HELLO_MS = 10_000;
+
+/** Until the worker has said hello; its launcher asks first whether this host reads a pipe with what is printed. */
+async function greet(adapter: BareAdapter): Promise<void> {
+  const { type } = await adapter.next();
+  if (type === 'launcher') {
+    await adapter.ask({ type: 'launcher', log_pipe: false, max_frame_bytes: 16 * 2 ** 20 });
+  }
+}
 
 export const thinHost: Peer = {
   name: 'thin host on our worker',
@@ -27,14 +36,19 @@ export const thinHost: Peer = {
     const place = path.join(await pool.open(), 'thin');
     await mkdir(place);
     const env = bareEnvironment({ PROC_SHM_DIR: place });
-    const args = [worker, '--entry', 'algorithm.main:Algorithm'];
-    const all = Array.from({ length: workers }, () => new BareAdapter(python, args, { cwd: root, env }));
-    const hello = Promise.all(all.map((adapter) => adapter.next()));
+    const launcher = library.file(LAUNCHER);
+    const start = existsSync(launcher) ? [launcher, String(process.pid)] : [];
+    const args = [...start, worker, '--entry', 'algorithm.main:Algorithm'];
+    const all = Array.from(
+      { length: workers },
+      () => new BareAdapter(python, args, { cwd: root, env, unheard: ['pictures'] }),
+    );
+    const hello = Promise.all(all.map(greet));
     const late = new Promise<'late'>((resolve) => setTimeout(resolve, HELLO_MS, 'late').unref());
     if ((await Promise.race([hello, late])) === 'late') {
       await Promise.all(all.map((adapter) => adapter.close()));
       await pool.close();
-      throw new Unavailable('The bundled worker of this build says no hello without its launcher');
+      throw new Unavailable('The bundled worker of this build says no hello to a host of thirty lines');
     }
     const queue = new WorkerQueue(all);
     let calls = 0;

@@ -7,7 +7,12 @@ export class BareAdapter {
   #bytes: Buffer = Buffer.alloc(0);
   #waiting: ((message: Record<string, unknown>) => void)[] = [];
 
-  constructor(python: string, args: string[], options: { cwd: string; env?: NodeJS.ProcessEnv }) {
+  /** `unheard` are types of messages that are dropped. */
+  constructor(
+    python: string,
+    args: string[],
+    { unheard = [], ...options }: { cwd: string; env?: NodeJS.ProcessEnv; unheard?: string[] },
+  ) {
     this.child = spawn(python, args, { ...options, stdio: ['pipe', 'pipe', 'ignore'] });
     this.#exited = new Promise((resolve) => this.child.once('exit', resolve));
     this.child.stdout?.on('data', (chunk: Buffer) => {
@@ -17,7 +22,7 @@ export class BareAdapter {
         if (this.#bytes.length < end) return;
         const message = JSON.parse(this.#bytes.toString('utf8', 4, end)) as Record<string, unknown>;
         this.#bytes = this.#bytes.subarray(end);
-        this.#waiting.shift()?.(message);
+        if (!unheard.includes(String(message.type))) this.#waiting.shift()?.(message);
       }
     });
   }
