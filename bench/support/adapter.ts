@@ -7,13 +7,17 @@ export class BareAdapter {
   #bytes: Buffer = Buffer.alloc(0);
   #waiting: ((message: Record<string, unknown>) => void)[] = [];
 
-  /** `unheard` are types of messages that are dropped. */
+  /** `unheard` are types of messages that are dropped; `more` are the worker's descriptors after stderr. */
   constructor(
     python: string,
     args: string[],
-    { unheard = [], ...options }: { cwd: string; env?: NodeJS.ProcessEnv; unheard?: string[] },
+    {
+      unheard = [],
+      more = [],
+      ...options
+    }: { cwd: string; env?: NodeJS.ProcessEnv; unheard?: string[]; more?: ('ignore' | number)[] },
   ) {
-    this.child = spawn(python, args, { ...options, stdio: ['pipe', 'pipe', 'ignore'] });
+    this.child = spawn(python, args, { ...options, stdio: ['pipe', 'pipe', 'ignore', ...more] });
     this.#exited = new Promise((resolve) => this.child.once('exit', resolve));
     this.child.stdout?.on('data', (chunk: Buffer) => {
       this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);

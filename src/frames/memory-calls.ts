@@ -1,10 +1,19 @@
 /** The part of koffi that is used here. It is an optional peer dependency: without it frames go through files. */
 export interface Koffi {
-  load(library: string): { func(signature: string): NativeFunction };
+  load(library: string): NativeLibrary;
   view(pointer: unknown, length: number): ArrayBuffer;
   address(pointer: unknown): bigint;
-  struct(name: string, fields: Record<string, string>): unknown;
+  struct(fields: Record<string, unknown>): NativeType;
+  pointer(type: NativeType): NativeType;
   errno(): number;
+}
+
+/** A type of C, as koffi describes it. */
+export type NativeType = string | { readonly name: string };
+
+interface NativeLibrary {
+  func(signature: string): NativeFunction;
+  func(name: string, result: NativeType, parameters: NativeType[]): NativeFunction;
 }
 
 /** A function of the C library. `async` runs it on a thread of the pool. */
@@ -50,16 +59,19 @@ export async function loadMemoryCalls(
 
 const bound = new WeakMap<Koffi, MemoryCalls>();
 
-/** koffi knows a type by its name for as long as the process lives: it is given each once. */
+/**
+ * The types have no names: koffi keeps names for the whole process and refuses to take one twice, and a process may have two
+ * copies of this library (ES module and CommonJS), each with this module.
+ */
 function bind(koffi: Koffi): MemoryCalls {
   const known = bound.get(koffi);
   if (known) return known;
   const libc = koffi.load(C_LIBRARY);
-  koffi.struct('procvision_iovec', { base: 'void *', length: 'size_t' });
-  koffi.struct('procvision_msghdr', {
+  const part = koffi.struct({ base: 'void *', length: 'size_t' });
+  const message = koffi.struct({
     name: 'void *',
     nameLength: 'uint32_t',
-    parts: 'procvision_iovec *',
+    parts: koffi.pointer(part),
     partCount: 'size_t',
     control: 'void *',
     controlLength: 'size_t',
@@ -75,7 +87,7 @@ function bind(koffi: Koffi): MemoryCalls {
     mremap: libc.func('void *mremap(void *, size_t, size_t, int)'),
     munmap: libc.func('int munmap(void *, size_t)'),
     socketpair: libc.func('int socketpair(int, int, int, _Out_ int *)'),
-    sendmsg: libc.func('int64_t sendmsg(int, procvision_msghdr *, int)'),
+    sendmsg: libc.func('sendmsg', 'int64_t', ['int', koffi.pointer(message), 'int']),
     recv: libc.func('int64_t recv(int, void *, size_t, int)'),
   };
   bound.set(koffi, calls);

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { FramePool, type FramePoolOptions } from '../../src/frames/frame-pool.js';
 import { loadMemoryCalls } from '../../src/frames/memory-calls.js';
 import { npyHeader } from '../../src/frames/npy.js';
@@ -158,6 +158,14 @@ test.each<[string, () => Promise<unknown>]>([
   ['cannot do it', () => Promise.resolve({ load: () => ({}) })],
 ])('where koffi %s frames are written through their files', async (_title, load) => {
   expect(await loadMemoryCalls('linux', load)).toBeUndefined();
+});
+
+test('a second copy of the library in one process has the calls too', async () => {
+  expect(await loadMemoryCalls('linux')).toBeDefined();
+  vi.resetModules();
+  const copy = await import('../../src/frames/memory-calls.js');
+  expect(copy.loadMemoryCalls).not.toBe(loadMemoryCalls);
+  expect(await copy.loadMemoryCalls('linux')).toBeDefined();
 });
 
 test('where there is no mmap koffi is not even looked for', async () => {
