@@ -7,7 +7,7 @@ import { RunnerError } from '../../errors.js';
 import { isByteCode } from '../../package/wheel-places.js';
 import { readJson, writeFileAtomic, writeJsonAtomic } from '../../store/atomic-file.js';
 import type { Venv } from '../types.js';
-import { distInfos, formatRecord, parseRecord, plainPath, type RecordRow } from './record.js';
+import { distInfos, formatRecord, parseRecord, plainPath, recordRows, type RecordRow } from './record.js';
 
 /**
  * Files whose RECORD does not tell what is there, in an environment that has any: path relative to the environment to
@@ -60,37 +60,66 @@ export async function settleRecords(
   options: OperationOptions & { trusted: (info: string) => boolean; wheelOf: (info: string) => string },
 ): Promise<SettledRecords> {
   const { trusted, wheelOf, signal } = options;
-  const owned = new Map<string, OwnedFile>();
-  for (const info of await distInfos(venv.sitePackages)) {
-    for (const row of await withoutByteCode(venv, info)) {
-      const file = fileOfRow(venv, row);
-      if (file === undefined || isOwnRecord(info, row)) continue;
-      const known = owned.get(file);
-      if (known) known.rows.push({ info, row });
-      else owned.set(file, { file, rows: [{ info, row }] });
+  const infos = await distInfos(venv.sitePackages);
+  // RECORDs are read twice: the rows of all projects at once take more memory than the rest of an install.
+  const seen = new Set<string>();
+  const contested = new Map<string, OwnedFile>();
+  for (const info of infos) {
+    for (const { file } of ownedFiles(venv, info, await withoutByteCode(venv, info))) {
+      if (seen.has(file)) contested.set(file, { file, rows: [] });
+      else seen.add(file);
     }
   }
+  seen.clear();
   const exceptions: Record<string, string | null> = {};
   const warnings: string[] = [];
-  const next = owned.values();
-  const lane = async () => {
-    for (const one of next) {
-      throwIfAborted(signal, 'check of installed files');
-      const hashes = new Set(one.rows.flatMap(({ row }) => (row.hash === '' ? [] : [bare(row.hash)])));
-      const owners = new Set(one.rows.map(({ info }) => info));
-      const isTrusted = one.rows.every(({ info, row }) => trusted(info) && !isInData(row));
-      if (hashes.size <= 1 && owners.size <= 1 && isTrusted) continue;
-      const found = await look(venv, one, wheelOf);
-      if (found.expected !== undefined)
-        exceptions[path.relative(venv.dir, one.file).split(path.sep).join('/')] = found.expected;
-      if (found.warning !== undefined) warnings.push(found.warning);
-    }
+  const compare = async (files: OwnedFile[]) => {
+    const next = files.values();
+    const lane = async () => {
+      for (const one of next) {
+        throwIfAborted(signal, 'check of installed files');
+        const found = await look(venv, one, wheelOf);
+        if (found.expected !== undefined)
+          exceptions[path.relative(venv.dir, one.file).split(path.sep).join('/')] = found.expected;
+        if (found.warning !== undefined) warnings.push(found.warning);
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, lane));
   };
-  await Promise.all(Array.from({ length: 8 }, lane));
+  for (const info of infos) {
+    const untrusted: OwnedFile[] = [];
+    for (const { file, row } of ownedFiles(venv, info, await readRecord(venv, info))) {
+      const shared = contested.get(file);
+      if (shared) shared.rows.push({ info, row });
+      else if (!trusted(info) || isInData(row)) untrusted.push({ file, rows: [{ info, row }] });
+    }
+    await compare(untrusted);
+  }
+  await compare([...contested.values()].filter((one) => !isAgreed(one, trusted)));
   const file = path.join(venv.dir, EXCEPTIONS_FILE);
   if (Object.keys(exceptions).length === 0) await rm(file, { force: true });
   else await writeJsonAtomic(file, { format: 1, files: exceptions }, 'none');
   return { warnings: warnings.sort() };
+}
+
+/** The files of a project with their rows, its own RECORD left out. */
+function* ownedFiles(
+  venv: Venv,
+  info: string,
+  record: string,
+): Generator<{ file: string; row: RecordRow }, void, undefined> {
+  for (const row of recordRows(record)) {
+    const file = isOwnRecord(info, row) ? undefined : fileOfRow(venv, row);
+    if (file !== undefined) yield { file, row };
+  }
+}
+
+/** Whether rows of one trusted project say the same of a file. */
+function isAgreed({ rows }: OwnedFile, trusted: (info: string) => boolean): boolean {
+  const hashes = new Set(rows.flatMap(({ row }) => (row.hash === '' ? [] : [bare(row.hash)])));
+  const owners = new Set(rows.map(({ info }) => info));
+  const isTrusted = rows.every(({ info, row }) => trusted(info) && !isInData(row));
+  return hashes.size <= 1 && owners.size <= 1 && isTrusted;
 }
 
 /** What a file is like against its rows: an exception to them, a warning. */
@@ -159,20 +188,23 @@ function isDescription(venv: Venv, info: string, file: string): boolean {
   return file.startsWith(folder + path.sep) && !['WHEEL', 'entry_points.txt'].includes(path.basename(file));
 }
 
-/** The rows of a RECORD without those of byte code, which is removed with its rows. */
-async function withoutByteCode(venv: Venv, info: string): Promise<RecordRow[]> {
-  const record = path.join(venv.sitePackages, info, 'RECORD');
-  const text = await readFile(record, 'utf8').catch(() => '');
+function readRecord(venv: Venv, info: string): Promise<string> {
+  return readFile(path.join(venv.sitePackages, info, 'RECORD'), 'utf8').catch(() => '');
+}
+
+/** A RECORD without the rows of byte code, which is removed with them. */
+async function withoutByteCode(venv: Venv, info: string): Promise<string> {
+  const text = await readRecord(venv, info);
+  if (!/\.py[co]"?,/i.test(text)) return text;
   const rows = parseRecord(text);
-  const kept = rows.filter((row) => !isByteCode(row.path));
-  if (kept.length === rows.length) return rows;
   for (const row of rows.filter((one) => isByteCode(one.path))) {
     const file = fileOfRow(venv, row);
     if (file === undefined) continue;
     await rm(file, { force: true });
     await rmdir(path.dirname(file)).catch(() => undefined); // a __pycache__ that is empty now
   }
-  await writeFileAtomic(record, formatRecord(kept), 'none');
+  const kept = formatRecord(rows.filter((row) => !isByteCode(row.path)));
+  await writeFileAtomic(path.join(venv.sitePackages, info, 'RECORD'), kept, 'none');
   return kept;
 }
 

@@ -14,7 +14,11 @@ export interface RecordRow {
 
 /** Rows of a RECORD, which is CSV with `"` as its quote. */
 export function parseRecord(text: string): RecordRow[] {
-  const rows: RecordRow[] = [];
+  return [...recordRows(text)];
+}
+
+/** Its rows, one after the other: an environment has hundreds of thousands, which are not kept at once. */
+export function* recordRows(text: string): Generator<RecordRow, void, undefined> {
   let fields: string[] = [];
   const field = /("(?:[^"]|"")*"|[^,\r\n]*)(,|\r\n|\r|\n|$)/gy;
   while (field.lastIndex < text.length) {
@@ -24,10 +28,9 @@ export function parseRecord(text: string): RecordRow[] {
     fields.push(raw.startsWith('"') ? raw.slice(1, -1).replaceAll('""', '"') : raw);
     if (end === ',') continue;
     const [file = '', hash = '', size = ''] = fields;
-    if (file !== '') rows.push({ path: file, hash, size });
+    if (file !== '') yield { path: file, hash, size };
     fields = [];
   }
-  return rows;
 }
 
 /** The path that a row means: some builders write `./a`, `/a` or `a\b`. */
