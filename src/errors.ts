@@ -100,6 +100,8 @@ export const ERROR_NUMBERS = {
   closed: undefined,
   /** This platform cannot do it. */
   unsupported_platform: undefined,
+  /** A fault of this library itself, of neither the package nor the station nor the caller. */
+  internal: undefined,
 } as const;
 
 /** The symbolic name of a failure. */
@@ -174,6 +176,8 @@ export interface RunnerErrorDetails {
   raw?: unknown;
   /** Where the operation stood: a stage, a phase or a state. */
   stage?: string;
+  /** What failed after this failure, while the operation was undone: messages, oldest first. */
+  alsoFailed?: string[];
   /** Further facts of the code. */
   [key: string]: unknown;
 }
@@ -286,4 +290,42 @@ export class RunnerError extends Error {
       details: this.details,
     };
   }
+}
+
+/**
+ * The failure that came first, of two: what follows from a failure must not hide it. The later one is named in
+ * `details.alsoFailed`, which {@link asStoreError} keeps for an error of the system.
+ */
+export function withLater<T>(first: T, later: unknown): T {
+  if (!(first instanceof Error)) return first;
+  const told = first as { details?: RunnerErrorDetails };
+  const { alsoFailed = [] } = told.details ?? {};
+  const more = [...alsoFailed, later instanceof Error ? later.message : String(later)];
+  if (told.details) told.details.alsoFailed = more;
+  else Object.assign(first, { details: { alsoFailed: more } });
+  return first;
+}
+
+/** The failure itself, out of what `await using` makes of it when a disposal fails too ("An error was suppressed…"). */
+export function firstFailure(error: unknown): unknown {
+  if (!(error instanceof Error) || error.name !== 'SuppressedError') return error;
+  const { error: later, suppressed } = error as Error & { error?: unknown; suppressed?: unknown };
+  return withLater(firstFailure(suppressed), later);
+}
+
+/**
+ * Any failure as a RunnerError. What has no code of ours and none of the system's is a bug of this library: it is told as
+ * such, and never as a fault of the package, of the station or of the caller.
+ *
+ * @param doing - `install x 1.0.0`, for the message
+ */
+export function asFailure(error: unknown, doing: string): RunnerError {
+  if (RunnerError.is(error)) return error;
+  const { message = String(error), stack } = error instanceof Error ? error : {};
+  return new RunnerError(
+    'internal',
+    `Could not ${doing}: ${message}. This is a fault of procvision-runner, not of the package, the station or the call. ` +
+      'Try again, and report it with details.stack',
+    { cause: error, details: { stack } },
+  );
 }

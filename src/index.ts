@@ -54,13 +54,14 @@ export { CHECK_ORDER, type CheckName } from './validation/check-names.js';
 export { formatReport } from './validation/report.js';
 export type { ProbeFindings, ProbeTarget } from './validation/probe.js';
 export { Registry } from './registry/registry.js';
-export type { RegistryEvents } from './registry/events.js';
-export type { RegistryFilter, RegistryOptions } from './registry/registry.js';
+export type { ConfiguredEvent, RegistryEvents, UnmarkedEvent } from './registry/events.js';
+export type { PolicyChange, RegistryFilter, RegistryOptions } from './registry/registry.js';
 export type { Guide, GuideInfo, GuidePlace, GuideSource } from './registry/guides.js';
 export type { SwitchBack } from './registry/barring.js';
 export type { MappingChange } from './registry/mappings.js';
 export type { RegistryDamage } from './registry/rebuild.js';
 export type { MovedFiles } from './registry/shared-content.js';
+export type { UnregisterOptions } from './registry/unregister.js';
 export type { VersionUse } from './registry/uses.js';
 export type * from './registry/types.js';
 export { FramePool, type FramePoolOptions } from './frames/frame-pool.js';
@@ -70,12 +71,19 @@ export { AlgorithmWorker } from './worker/algorithm-worker.js';
 export type * from './worker/types.js';
 export { Deployer, type DeployerOptions, type WatchOptions } from './deploy/deployer.js';
 export type * from './deploy/types.js';
+export type * from './supervisor/events.js';
 export type * from './supervisor/types.js';
 export type * from './supervisor/worker-logs/types.js';
 export { AlgorithmSupervisor } from './supervisor/algorithm-supervisor.js';
-export type { AlgorithmSupervisorOptions } from './supervisor/algorithm-supervisor.js';
+export type { AlgorithmSupervisorOptions, ConfigureOptions } from './supervisor/algorithm-supervisor.js';
+export type {
+  FailedStart,
+  StartActiveOptions,
+  StartedVersion,
+  StartReport,
+} from './supervisor/start-active.js';
 export { DEFAULT_SUPERVISOR_POLICY } from './supervisor/policy.js';
-export type { SupervisorPolicy } from './supervisor/policy.js';
+export type { SupervisorPolicy, VersionPolicy } from './supervisor/policy.js';
 export { DEFAULT_PROBATION } from './supervisor/switching/probation.js';
 export type { ProbationPolicy } from './supervisor/switching/probation.js';
 export type * from './supervisor/switching/types.js';

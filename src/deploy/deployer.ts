@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { OperationOptions } from '../abort.js';
 import { checkTexts } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
-import type { RunnerError } from '../errors.js';
+import { RunnerError } from '../errors.js';
 import { Late } from '../late.js';
 import { showAs } from '../readable.js';
 import type { Check, VersionRef } from '../package/types.js';
@@ -29,6 +29,7 @@ import type {
   ProgressEvent,
   PruneReport,
   PruneRequest,
+  RecoverOptions,
   RecoveryReport,
   StageEvent,
   UninstallOptions,
@@ -68,9 +69,9 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     this.#retention = resolveRetention(options.retention);
     const venvs = options.venvs ?? new VenvManager({ installer: 'link' });
     const durability = options.durability ?? registry.durability;
-    venvs.useWheelStore(registry.layout.wheelStore, durability);
     const context: DeployContext = {
       ...{ registry, venvs, validator: options.validator ?? new PackageValidator({ venvs }) },
+      shared: venvs.sharedWheels(registry.layout.wheelStore, durability),
       limits: options.limits,
       ...{ steps: stepsGivenWith(options), settleMs: options.settleMs ?? 2_000 },
       ...{ retention: this.#retention, permissions: resolvePermissions(options.permissions) },
@@ -154,8 +155,13 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     this.emit('installed', { ...ref, entry, replaced });
     if (this.#compilesBytecode) this.#compiler.start({ name: entry.name, version: entry.version });
     if (this.#retention.automatic) {
-      // The version is installed, whatever becomes of the others; a failure has been told by an event.
-      await this.prune({ signal: o.signal, operator, name: entry.name }).catch(() => undefined);
+      // The version is installed, whatever becomes of the others.
+      const after: OperationRef = { id: ref.id, operation: 'prune', name: entry.name };
+      await this.prune({ signal: o.signal, operator, id: ref.id, name: entry.name }).catch(
+        (error: unknown) => {
+          this.#tell(after, error, 'remove');
+        },
+      );
     }
     return entry;
   }
@@ -209,13 +215,17 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   }
 
   /**
-   * Puts away what processes that died left in the store, and reports it. Safe while other hosts work on the store.
+   * Puts away what processes that died left in the store, and reports it. Safe while other hosts work on the store. What
+   * cannot be put right is named in `skipped`, and is no reason to leave the rest. With `dryRun` the report says what would
+   * be done, and nothing is.
+   *
    * @throws RunnerError `store_failed`, `closed`, `aborted`
    */
-  async recover(o: OperationOptions = {}): Promise<RecoveryReport> {
+  async recover(o: RecoverOptions = {}): Promise<RecoveryReport> {
     this.#runner.checkOpen('recover');
-    doors().look.check(o);
+    doors().recover.check(o);
     const report = await this.#recoverStore(o);
+    if (o.dryRun) return report;
     this.#recovery ??= Promise.resolve(report);
     this.emit('recovered', report);
     return report;
@@ -265,11 +275,14 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
       if (isPackageFault(failure)) {
         if (file !== undefined) await this.#engine.made?.discovery.remember(file, failure);
         this.emit('invalid', { ...ref, path: file, error: failure });
-      } else {
-        this.emit('error', { ...ref, error: failure });
       }
       throw failure;
     }
+  }
+
+  /** A failure that no caller is given. */
+  #tell(ref: OperationRef, failure: unknown, stage: string): void {
+    this.emit('error', { ...ref, error: asRunnerError(failure, ref, stage) });
   }
 
   async #compile({ name, version }: VersionRef, signal: AbortSignal): Promise<void> {
@@ -280,7 +293,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     } catch (error) {
       if (signal.aborted) return;
       const ref: OperationRef = { id: crypto.randomUUID(), operation: 'install', name, version };
-      this.emit('error', { ...ref, error: asRunnerError(error, ref, 'compile') });
+      this.#tell(ref, error, 'compile');
     }
   }
 
@@ -297,7 +310,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     }
   }
 
-  async #recoverStore(o: OperationOptions): Promise<RecoveryReport> {
+  async #recoverStore(o: RecoverOptions): Promise<RecoveryReport> {
     return (await this.#engine.get()).recover(o);
   }
 
@@ -311,13 +324,16 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
       for (const { path: zip, name = '', version = '', state } of found) {
         if (signal.aborted || state !== 'validated' || !(await discovery.isSettled(zip))) continue;
         if (await this.#registry.get(name, version, { signal })) continue;
-        // Its failure has been told by an event; the next zip is not to suffer from it.
-        await this.install(zip, { operator: o.operator, signal }).catch(() => undefined);
+        const ref: OperationRef = { id: crypto.randomUUID(), operation: 'install', name, version };
+        // The next zip is not to suffer from its failure.
+        await this.install(zip, { operator: o.operator, id: ref.id, signal }).catch((error: unknown) => {
+          if (!signal.aborted && !this.#runner.isClosed && isNews(error)) this.#tell(ref, error, 'watch');
+        });
       }
     } catch (error) {
       if (signal.aborted || this.#runner.isClosed) return;
       const ref: OperationRef = { id: crypto.randomUUID(), operation: 'install' };
-      this.emit('error', { ...ref, error: asRunnerError(error, ref, 'watch') });
+      this.#tell(ref, error, 'watch');
     }
   }
 }
@@ -325,4 +341,13 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
 /** By its shape: the streams of other libraries are no instances of Node's class. */
 function isStream(zip: unknown): boolean {
   return typeof zip === 'object' && zip !== null && 'pipe' in zip && 'destroy' in zip;
+}
+
+/**
+ * Whether a failed install of a watched folder is to be told. A package that is at fault was told of as `invalid`; one that
+ * another host installs, or has installed by now, is where it should be.
+ */
+function isNews(error: unknown): boolean {
+  if (!RunnerError.is(error)) return true;
+  return !isPackageFault(error) && error.code !== 'already_installed' && error.code !== 'lock_timeout';
 }

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { OperationOptions } from '../abort.js';
 import type { ArchiveLimits, Check, NameEncoding, PackageInspection, VersionRef } from '../package/types.js';
+import type { SharedWheels } from '../python/engine.js';
 import type { VenvManager } from '../python/venv-manager.js';
 import type { Registry } from '../registry/registry.js';
 import type { Durability } from '../store/atomic-file.js';
@@ -17,7 +18,7 @@ import { plannedPrune, pruneVersions } from './prune/prune.js';
 import { recoverStore } from './transaction/recovery.js';
 import type { ResolvedRetention } from './prune/retention.js';
 import { tidyWheels, withWheelsUndone } from './prune/shared-wheels.js';
-import type { DriftReport, PruneReport, RecoveryReport } from './types.js';
+import type { DriftReport, PruneReport, RecoverOptions, RecoveryReport } from './types.js';
 import { removeVersion } from './uninstall.js';
 
 /** What an engine is made from: the options of its deployer, defaults filled in. */
@@ -25,6 +26,8 @@ export interface DeployContext extends Omit<DiscoveryOptions, 'inspect'> {
   registry: Registry;
   venvs: VenvManager;
   validator: PackageValidator;
+  /** Unpacked wheels that the environments of this store share. */
+  shared: SharedWheels | undefined;
   /** Come before the validator's. */
   limits: Partial<ArchiveLimits> | undefined;
   /** In place of what environments and validator would do. */
@@ -116,9 +119,11 @@ export class DeployEngine {
     return report;
   }
 
-  recover(o: OperationOptions): Promise<RecoveryReport> {
+  recover(o: RecoverOptions): Promise<RecoveryReport> {
     const { durability } = this.#context.common;
-    const recover = () => recoverStore(this.#registry, durability, o);
+    let attempts = 0;
+    const recover = () => recoverStore(this.#registry, durability, { ...o, failsWhenFull: ++attempts === 1 });
+    if (o.dryRun) return recoverStore(this.#registry, durability, o);
     return onStore('recover the store', () => withReserve(this.#registry.layout, recover));
   }
 

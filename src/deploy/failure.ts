@@ -1,5 +1,11 @@
-import { RunnerError, type RunnerErrorCode } from '../errors.js';
-import { errnoCode } from '../store/errno.js';
+import {
+  asFailure,
+  firstFailure,
+  RunnerError,
+  type RunnerErrorCode,
+  type RunnerErrorDetails,
+} from '../errors.js';
+import { systemCause } from '../store/errno.js';
 import { fullDiskRemedy } from '../store/space.js';
 import type { DeployOperation, OperationRef } from './types.js';
 
@@ -31,27 +37,25 @@ const SPACE_REMEDIES: Readonly<Record<DeployOperation, string>> = {
 };
 
 /**
- * Any failure as a RunnerError. One that has a code keeps it; what the system says (`ENOSPC`, `EIO`, `EACCES`…),
- * also about the registry, becomes `install_failed` with that as its cause.
+ * Any failure as a RunnerError. One that has a code keeps it. What the system says (`ENOSPC`, `EIO`, `EACCES`…) of the
+ * files of a package that is installed is `install_failed` with that as its cause, of anything else `store_failed`; what
+ * says neither is a bug of this library.
  */
-export function asRunnerError(error: unknown, ref: OperationRef, stage: string): RunnerError {
-  if (RunnerError.is(error) && error.code !== 'store_failed') return error;
-  const cause = RunnerError.is(error) ? error.cause : error;
+export function asRunnerError(failure: unknown, ref: OperationRef, stage: string): RunnerError {
+  const error = firstFailure(failure);
+  if (RunnerError.is(error)) return error;
   const { name, version, operation } = ref;
   const subject = name === undefined ? 'the package' : `${name} ${version ?? ''}`.trim();
-  const remedy = fullDiskRemedy(cause, SPACE_REMEDIES[operation]);
+  if (!(error instanceof Error) || systemCause(error) === undefined)
+    return asFailure(error, `${operation} ${subject} at ${stage}`);
+  const remedy = fullDiskRemedy(error, SPACE_REMEDIES[operation]);
+  const { details } = error as { details?: RunnerErrorDetails };
   return new RunnerError(
-    'install_failed',
-    `The ${operation} of ${subject} failed at ${stage}: ${(cause as Error).message}${remedy}`,
-    { cause, details: { name, version, stage, path: (cause as NodeJS.ErrnoException).path } },
+    operation === 'install' ? 'install_failed' : 'store_failed',
+    `The ${operation} of ${subject} failed at ${stage}: ${error.message}${remedy}`,
+    {
+      cause: error,
+      details: { ...details, name, version, stage, path: (error as NodeJS.ErrnoException).path },
+    },
   );
-}
-
-/** The system's code behind an error, however deep. */
-function systemCause(error: unknown): string | undefined {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    const code = errnoCode(at);
-    if (code !== undefined && /^E[A-Z0-9]+$/.test(code)) return code;
-  }
-  return undefined;
 }

@@ -25,6 +25,7 @@ import type {
   InstallOptions,
   Permissions,
   PruneRequest,
+  RecoverOptions,
   Retention,
   UninstallOptions,
 } from './types.js';
@@ -101,6 +102,9 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     ...operation,
     intervalMs: duration(1),
     install: flag(),
+  }),
+  recover: new Door<RecoverOptions>('deployer.recover(options)', {
+    ...{ dryRun: flag(), signal: abortSignal() },
   }),
   install: new Door<InstallOptions>('deployer.install(zip, options)', {
     ...operation,

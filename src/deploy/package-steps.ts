@@ -7,6 +7,7 @@ import { fileOfRow, readExceptions } from '../python/environments/installed-reco
 import { applyRewrites, planRewrites } from '../python/environments/relocate.js';
 import type { Venv } from '../python/types.js';
 import type { StoreLayout } from '../store/layout.js';
+import type { SharedWheels } from '../python/engine.js';
 import type { VenvManager } from '../python/venv-manager.js';
 import type { RegistryEntry } from '../registry/types.js';
 import { interpreterNeed } from '../validation/interpreter-need.js';
@@ -79,7 +80,13 @@ export function packageSteps(
     venvs,
     validator,
     limits,
-  }: { venvs: VenvManager; validator: PackageValidator; limits?: Partial<ArchiveLimits> },
+    shared,
+  }: {
+    venvs: VenvManager;
+    validator: PackageValidator;
+    limits?: Partial<ArchiveLimits>;
+    shared: SharedWheels | undefined;
+  },
 ): PackageSteps {
   return {
     open: async (zip, o) => {
@@ -104,7 +111,7 @@ export function packageSteps(
         [Symbol.asyncDispose]: () => archive.close(),
       };
     },
-    environment: (root, inspection, o) => makeEnvironment(venvs, root, inspection, o),
+    environment: (root, inspection, o) => makeEnvironment({ venvs, shared }, root, inspection, o),
     smoke: async (root, venv, { manifest, generation, python: need }, o) => {
       const learnt: LearntFacts = {};
       let { steps }: { steps?: unknown } = manifest;
@@ -131,8 +138,8 @@ export function packageSteps(
     },
     tidy: async (environments, { signal }) => {
       // A folder of wheels elsewhere may serve other stores, whose environments are not known here.
-      if (venvs.wheelStore?.root !== path.resolve(wheelStore)) return { freedBytes: 0 };
-      const { removed } = await venvs.pruneWheels({ environments, signal });
+      if (shared?.root !== path.resolve(wheelStore)) return { freedBytes: 0 };
+      const { removed } = await venvs.pruneWheels({ environments, shared, signal });
       return { freedBytes: removed.reduce((sum, { bytes }) => sum + bytes, 0) };
     },
   };
@@ -147,7 +154,7 @@ function indexesOf(steps: unknown): number[] {
 }
 
 async function makeEnvironment(
-  venvs: VenvManager,
+  { venvs, shared }: { venvs: VenvManager; shared: SharedWheels | undefined },
   root: string,
   inspection: PackageInspection,
   o: Parameters<PackageSteps['environment']>[2],
@@ -165,10 +172,11 @@ async function makeEnvironment(
       wheels: path.join(root, 'wheels'),
       requirements: path.join(root, 'requirements.txt'),
       limits,
+      shared,
       signal,
     });
     // Every file was compared with its RECORD while it was installed: reading every byte again would cost what sharing saves.
-    const sharedAreDurable = venvs.wheelStore?.durability === 'full';
+    const sharedAreDurable = shared?.durability === 'full';
     // With an interpreter of the package, scripts are rewritten once more after the trial.
     const hashes =
       inspection.python.embedded === undefined ? await recordedHashes(root, venv) : new Map<string, string>();

@@ -78,7 +78,7 @@ export interface InvalidEvent extends OperationRef {
   error: RunnerError;
 }
 
-/** An operation failed for a reason that is not the package's own fault, or was aborted. */
+/** Something failed that no caller waits for. */
 export interface ErrorEvent extends OperationRef {
   /** Why it failed. */
   error: RunnerError;
@@ -112,7 +112,7 @@ export interface DeployerEvents {
   pruned: [report: PruneReport];
   /** What an earlier host left half done was finished or undone. */
   recovered: [report: RecoveryReport];
-  /** An operation failed for another reason than the package. */
+  /** Something failed that no caller waits for: an install of a watched folder, an automatic prune, compiling. */
   error: [event: ErrorEvent];
 }
 
@@ -152,6 +152,12 @@ export interface PruneRequest extends DeployOptions {
   /** Prune this name only. @defaultValue every name */
   name?: string;
   /** Only report what would go. @defaultValue false */
+  dryRun?: boolean;
+}
+
+/** Options of `recover`. */
+export interface RecoverOptions extends OperationOptions {
+  /** Only report what would be done. @defaultValue false */
   dryRun?: boolean;
 }
 
@@ -282,6 +288,14 @@ export interface RecoveredOperation {
   outcome: 'completed' | 'undone';
 }
 
+/** Something that `recover` had to leave as it is. */
+export interface SkippedRecovery {
+  /** Absolute path of what could not be put right. */
+  path: string;
+  /** Why. */
+  error: RunnerError;
+}
+
 /** What `recover` found and did. */
 export interface RecoveryReport {
   /** Operations of hosts that are dead. */
@@ -290,6 +304,8 @@ export interface RecoveryReport {
   busy: Omit<RecoveredOperation, 'outcome'>[];
   /** Versions whose environment named another place than where the store is now, and names the right one again. */
   repaired: VersionRef[];
+  /** What could not be put away or repaired: it is left as it is, and does not keep the rest from it. */
+  skipped: SkippedRecovery[];
   /** Wall time in milliseconds. */
   durationMs: number;
 }

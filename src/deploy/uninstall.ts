@@ -7,7 +7,7 @@ import { keepReserve, withReserve } from '../store/reserve.js';
 import { recoverVersion } from './transaction/recovery.js';
 import { Transaction } from './transaction/transaction.js';
 import { settleTwice } from './transaction/unwind.js';
-import { lockVersion } from './transaction/version-lock.js';
+import { withVersionLock } from './transaction/version-lock.js';
 
 /** How to take a version away. */
 export interface RemovalOptions extends OperationOptions {
@@ -47,12 +47,19 @@ async function removeOnce(
   version: string,
   options: RemovalOptions,
 ): Promise<void> {
-  const { operation, force, spareRollback, archive, durability, signal, operator } = options;
-  await using _lock = await lockVersion(registry.layout, name, version, {
-    operation,
-    timeoutMs: options.lockTimeoutMs,
-    signal,
-  });
+  const { operation, lockTimeoutMs: timeoutMs, signal } = options;
+  await withVersionLock(registry.layout, { name, version }, { operation, timeoutMs, signal }, () =>
+    removeLocked(registry, name, version, options),
+  );
+}
+
+async function removeLocked(
+  registry: Registry,
+  name: string,
+  version: string,
+  options: RemovalOptions,
+): Promise<void> {
+  const { force, spareRollback, archive, durability, signal, operator } = options;
   await recoverVersion(registry, name, version, durability);
   const entry = await registry.get(name, version, { signal });
   if (!entry) throw notInstalled(name, version);

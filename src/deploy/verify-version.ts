@@ -1,13 +1,11 @@
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { Registry } from '../registry/registry.js';
-import { errnoCode } from '../store/errno.js';
+import { isUnwritable } from '../store/errno.js';
+import { releasing } from '../store/lock.js';
 import type { DriftReport } from './types.js';
-import { holderOf, tryLockVersion } from './transaction/version-lock.js';
+import { holderOf, tryLockVersion, type VersionLock } from './transaction/version-lock.js';
 import { findDrift } from './seal/drift.js';
-
-/** Why a lock cannot be taken where nothing can be changed either. */
-const UNWRITABLE: ReadonlySet<string> = new Set(['EROFS', 'EACCES', 'EPERM', 'ENOSPC', 'EDQUOT']);
 
 /**
  * Compares a deployed version with what was sealed into it. A version that looks damaged may be in the hands of another
@@ -27,19 +25,15 @@ export async function verifyVersion(
   });
   if (first?.intact) return first;
   throwIfAborted(o.signal, 'verify');
-  let lock: AsyncDisposable | undefined;
+  let lock: VersionLock | undefined;
   try {
     lock = await tryLockVersion(registry.layout, name, version, { operation: 'verify', signal: o.signal });
   } catch (error) {
-    if (!UNWRITABLE.has(errnoCode(error) ?? '')) throw error;
+    if (!isUnwritable(error)) throw error;
     return look(registry, name, version, o); // nobody can change anything here
   }
   if (!lock) throw await busy(registry, name, version);
-  try {
-    return await look(registry, name, version, o);
-  } finally {
-    await lock[Symbol.asyncDispose]();
-  }
+  return releasing(lock, () => look(registry, name, version, o));
 }
 
 async function look(

@@ -46,7 +46,8 @@ export interface ProblemDocument {
 export function problemOf(failure: unknown, root: string): ProblemDocument {
   const fault = requestFaultOf(failure);
   if (fault) return document(fault.code, STATUS_OF_FAULT[fault.code], fault.message);
-  if (!RunnerError.is(failure)) return document('internal', 500, 'The server met an unexpected fault');
+  if (!RunnerError.is(failure) || failure.code === 'internal')
+    return document('internal', 500, 'The server met an unexpected fault');
   const { code, errorCode, retryable } = failure;
   const { message, details } = withoutPaths(
     { message: failure.message, details: plain(failure.details) },
@@ -86,6 +87,7 @@ function requestFaultOf(error: unknown): RequestFault | undefined {
 function statusOf(error: RunnerError): number {
   if (error.code === 'timeout' && error.details.stage === 'receive') return 408; // the upload stopped
   if (error.code === 'install_failed' && !isPackageFault(error)) return isDiskFull(error) ? 507 : 500;
+  if (error.code === 'store_failed' && isDiskFull(error)) return 507;
   return STATUS_OF_CODE[error.code];
 }
 

@@ -42,6 +42,7 @@ export const STATUS_OF_CODE: Readonly<Record<RunnerErrorCode, number>> = {
   store_damaged: 500,
   store_failed: 500,
   frame_released: 500,
+  internal: 500,
   unsupported_platform: 501,
   unknown: 502,
   not_initialized: 502,

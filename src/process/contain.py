@@ -11,7 +11,10 @@ import sys
 
 DIE_WITH_PARENT, ADOPT_ORPHANS = 1, 36  # prctl(2)
 KILL = getattr(signal, "SIGUSR2", None)  # from the host, and at its death from the kernel: everything ends at once
-FORWARDED = ("SIGTERM", "SIGINT", "SIGHUP")
+ASK = getattr(signal, "SIGUSR1", None)  # from the host: the worker is to get a SIGTERM
+# A service manager that stops the host sends these to all processes of the group: the host ends its workers itself,
+# once their calls are finished.
+NOT_FOR_US = ("SIGTERM", "SIGINT", "SIGHUP")
 
 
 def contain(order, load):
@@ -22,7 +25,7 @@ def contain(order, load):
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     handlers = {}
-    for number in [KILL, signal.SIGCHLD] + [getattr(signal, name) for name in FORWARDED]:
+    for number in [KILL, ASK, signal.SIGCHLD] + [getattr(signal, name) for name in NOT_FOR_US]:
         handlers[number] = signal.signal(number, lambda *_: None)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     bind = load("bounds.py")["bind"]
@@ -34,16 +37,18 @@ def contain(order, load):
         system.prctl(ADOPT_ORPHANS, 1)
     if os.getppid() != order["host"]:
         os._exit(0)  # the host died before this line
+    asked = shared_byte()
     answers, answer = os.pipe()
     keeper = (reader, writer, answers) + ((order["report"],) if order.get("report") else ())
     if spaces:
-        init, worker = load("first_process.py")["fork_both"](system, FORWARDED, keeper + (answer,))
+        init, worker = load("first_process.py")["fork_both"](system, NOT_FOR_US, keeper + (answer,))
     else:
         init, worker = None, os.fork()
     if worker == 0:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(-1)
+        stay_when_all_are_stopped(asked)
         for descriptor in keeper:
             os.close(descriptor)
         os.setsid()
@@ -54,5 +59,34 @@ def contain(order, load):
         os.close(answer)
         return
     os.close(answer)
-    load("keep.py")["keep"](order, worker, init, is_armed, reader, answers)
+    load("keep.py")["keep"](order, worker, init, is_armed, reader, answers, asked)
+
+
+def shared_byte():
+    """A byte that the keeper and the worker share; None in a Python without mmap."""
+    try:
+        from mmap import mmap
+
+        return mmap(-1, 1)
+    except (ImportError, OSError):
+        return None
+
+
+def stay_when_all_are_stopped(asked):
+    """A SIGTERM that the host has not asked for does not end the worker. A handler, not SIG_IGN: programs that the
+    algorithm starts have the default again, and so have its forks, which multiprocessing ends by SIGTERM."""
+    if asked is None:
+        return
+
+    def on_term(number, _):
+        if asked[0]:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    def in_fork():
+        if signal.getsignal(signal.SIGTERM) is on_term:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    signal.signal(signal.SIGTERM, on_term)
+    os.register_at_fork(after_in_child=in_fork)
 

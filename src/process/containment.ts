@@ -9,6 +9,9 @@ export const REPORT_DESCRIPTOR = 3;
 /** Ask a keeper with this for the end of all it keeps; it then ends as if by SIGKILL (see contain.py). */
 export const KILL_SIGNAL = 'SIGUSR2';
 
+/** Ask a keeper with this to pass SIGTERM on. A SIGTERM of its own it ignores: a service manager sends that to every process. */
+export const ASK_SIGNAL = 'SIGUSR1';
+
 /** Until a keeper that was asked has to be gone; then it is killed, and the kernel kills what it keeps. */
 export const KEEPER_GRACE_MS = 1_000;
 

@@ -11,7 +11,7 @@ END_SECONDS = 2  # what cannot be killed, another user's, is not waited for long
 TOKEN = "PROCVISION_WORKER"
 
 
-def keep(order, worker, init, is_armed, reader, answers):
+def keep(order, worker, init, is_armed, reader, answers, asked=None):
     """Never returns: ends as the worker ended."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
@@ -21,7 +21,7 @@ def keep(order, worker, init, is_armed, reader, answers):
         forget_environment()  # the host is told which process is the worker
     try:
         report(order.get("report"), answers, worker)
-        status = wait_for(order["host"], worker, init, is_armed, reader)
+        status = wait_for(order["host"], worker, init, is_armed, reader, asked)
     finally:
         if status is None:
             kill(os.kill, worker)
@@ -70,15 +70,17 @@ def report(descriptor, answers, worker):
         os.close(descriptor)
 
 
-def wait_for(host, worker, init, is_armed, reader):
+def wait_for(host, worker, init, is_armed, reader, asked):
     """The worker's status; None when the host is gone or wants the end."""
     while True:
         if select.select([reader], [], [], None if is_armed else POLL_SECONDS)[0]:
             for number in os.read(reader, 64):
                 if number == signal.SIGUSR2:
                     return None
-                if number != signal.SIGCHLD:
-                    kill(os.killpg, worker, number)
+                if number == signal.SIGUSR1:
+                    if asked:
+                        asked[0] = 1
+                    kill(os.killpg, worker, signal.SIGTERM)
         if os.getppid() != host:
             return None
         while True:

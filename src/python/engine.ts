@@ -27,15 +27,15 @@ import { WheelStore, type WheelPruneReport } from './wheels/wheel-store.js';
 /** A folder of unpacked wheels, and whether each is on the disk before it is used. */
 export interface SharedWheels {
   readonly root: string;
-  durability: Durability;
+  readonly durability: Durability;
 }
 
 /** What an engine is made from: the options of its manager, defaults filled in. */
 export interface VenvContext {
   installer: 'pip' | 'link';
   timeoutMs: number;
-  /** The folder of unpacked wheels, as soon as there is one. */
-  wheelStore: () => SharedWheels | undefined;
+  /** The folder of unpacked wheels that the options name. */
+  wheelStore: SharedWheels | undefined;
   onOutput: (...event: VenvManagerEvents['output']) => void;
   onProgress: (...event: VenvManagerEvents['progress']) => void;
 }
@@ -44,7 +44,8 @@ export interface VenvContext {
 export class VenvEngine {
   readonly #context: VenvContext;
   readonly #finder: InterpreterFinder;
-  #store: WheelStore | undefined;
+  /** By folder and durability: deployers of different stores may share this engine. */
+  readonly #stores = new Map<string, WheelStore>();
 
   constructor(context: VenvContext, finder: InterpreterFinder) {
     this.#context = context;
@@ -145,11 +146,14 @@ export class VenvEngine {
   }
 
   async pruneWheels(
-    options: { environments?: readonly string[] } & OperationOptions,
+    options: { environments?: readonly string[]; shared?: SharedWheels } & OperationOptions,
   ): Promise<WheelPruneReport> {
-    const { environments = [], signal } = options;
+    const { environments = [], signal, shared } = options;
     return (
-      (await this.#wheelStore()?.prune({ signal, isUsed: (entry) => usesWheel(environments, entry) })) ?? {
+      (await this.#wheelStore(shared)?.prune({
+        signal,
+        isUsed: (entry) => usesWheel(environments, entry),
+      })) ?? {
         removed: [],
         kept: 0,
       }
@@ -189,7 +193,7 @@ export class VenvEngine {
         onProgress: progress.at,
       };
       const installer = await this.#installerFor(installation);
-      const { installed, warnings } = await this.#installBy(installer, installation);
+      const { installed, warnings } = await this.#installBy(installer, installation, options.shared);
       for (const warning of warnings) this.#outputOf(venv.dir)(`WARNING: ${warning}`, 'stderr');
       progress.end();
       return { installer, installed, warnings, durationMs: performance.now() - startedAt };
@@ -209,9 +213,13 @@ export class VenvEngine {
     return isFresh && process.platform !== 'win32' ? 'link' : 'pip';
   }
 
-  #installBy(installer: 'pip' | 'link', installation: Installation): Promise<Installed> {
+  #installBy(
+    installer: 'pip' | 'link',
+    installation: Installation,
+    shared: SharedWheels | undefined,
+  ): Promise<Installed> {
     if (installer === 'pip') return installWithPip(installation);
-    const store = this.#wheelStore();
+    const store = this.#wheelStore(shared);
     return store ? installByLink(installation, store) : installFromWheels(installation);
   }
 
@@ -223,12 +231,13 @@ export class VenvEngine {
     return new Progress((event) => this.#context.onProgress({ venv, ...event }));
   }
 
-  #wheelStore(): WheelStore | undefined {
-    const shared = this.#context.wheelStore();
+  #wheelStore(shared = this.#context.wheelStore): WheelStore | undefined {
     if (!shared) return undefined;
-    this.#store ??= new WheelStore(shared.root);
-    this.#store.durability = shared.durability;
-    return this.#store;
+    const key = `${shared.durability} ${shared.root}`;
+    const store = this.#stores.get(key) ?? new WheelStore(shared.root);
+    store.durability = shared.durability;
+    this.#stores.set(key, store);
+    return store;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ArchiveLimits, Wheel } from '../package/types.js';
+import type { Durability } from '../store/atomic-file.js';
 
 /** A Python found on this machine. */
 export interface Interpreter {
@@ -38,6 +39,16 @@ export interface InstallFrom {
   requirements: string;
   /** What each wheel that is unpacked into the store is held to. @defaultValue `DEFAULT_ARCHIVE_LIMITS` */
   limits?: Partial<ArchiveLimits>;
+  /**
+   * The unpacked wheels that the environment shares with others, in place of those of the manager.
+   * @internal
+   */
+  shared?: {
+    /** Their folder. */
+    readonly root: string;
+    /** Whether each is on the disk before it is used. */
+    readonly durability: Durability;
+  };
 }
 
 /** What {@link VenvManager.install} did. */

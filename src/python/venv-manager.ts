@@ -35,7 +35,9 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   readonly #mayAdopt: boolean;
   readonly #finder: Late<InterpreterFinder>;
   readonly #engine: Late<VenvEngine>;
-  #wheelStore: SharedWheels | undefined;
+  readonly #wheelStore: SharedWheels | undefined;
+  /** Where what was found out about interpreters is kept; the first store that is deployed into has it, unless the options name one. */
+  #memory: string | undefined;
 
   constructor(options: VenvManagerOptions = {}) {
     super();
@@ -48,12 +50,13 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
     if (typeof options.wheelStore === 'string') {
       this.#wheelStore = { root: path.resolve(options.wheelStore), durability: 'none' };
     }
+    this.#memory = this.#wheelStore?.root;
     const context: VenvContext = {
-      ...{ installer: this.installer, timeoutMs, wheelStore: () => this.#wheelStore },
+      ...{ installer: this.installer, timeoutMs, wheelStore: this.#wheelStore },
       onOutput: (event) => this.emit('output', event),
       onProgress: (event) => this.emit('progress', event),
     };
-    const memory = () => this.#wheelStore && path.join(this.#wheelStore.root, 'interpreters.json');
+    const memory = () => this.#memory && path.join(this.#memory, 'interpreters.json');
     this.#finder = new Late(async () => {
       const { InterpreterFinder } = await import('./interpreters/finder.js');
       return new InterpreterFinder({ given, memory });
@@ -69,20 +72,15 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   }
 
   /**
-   * The folder of unpacked wheels that environments share, and what is promised of it; undefined when there is none.
+   * The unpacked wheels that environments of one store share: those that the options name, else those in `folder`;
+   * undefined where the options want none. Each deployer asks for its own store, and hands the answer to each call: two
+   * of them may share this manager.
    * @internal
    */
-  get wheelStore(): Readonly<SharedWheels> | undefined {
-    return this.#wheelStore;
-  }
-
-  /**
-   * Names the folder of unpacked wheels, where the options left that open, and what is promised of it.
-   * @internal
-   */
-  useWheelStore(folder: string, durability: Durability): void {
-    if (this.#mayAdopt) this.#wheelStore ??= { root: path.resolve(folder), durability: 'none' };
-    if (this.#wheelStore && durability === 'full') this.#wheelStore.durability = durability;
+  sharedWheels(folder: string, durability: Durability): SharedWheels | undefined {
+    const root = this.#wheelStore?.root ?? (this.#mayAdopt ? path.resolve(folder) : undefined);
+    this.#memory ??= root;
+    return root === undefined ? undefined : { root, durability };
   }
 
   /** Pythons 3.8 or later on this machine, in the order in which they are preferred. Each is asked once. */
@@ -190,7 +188,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    * `options.environments`: folders of all environments made with this store
    */
   async pruneWheels(
-    options: { environments?: readonly string[] } & OperationOptions = {},
+    options: { environments?: readonly string[]; shared?: SharedWheels } & OperationOptions = {},
   ): Promise<WheelPruneReport> {
     return (await this.#engine.get()).pruneWheels(options);
   }

@@ -20,4 +20,27 @@ export interface RegistryEvents {
   changed: [];
   /** `registry.json` was damaged; what could be was taken from disk. */
   damaged: [damage: RegistryDamage];
+  /** The store cannot be reached any more (a disk that is gone or fails); what was read last serves on. */
+  storeLost: [error: Error];
+  /** The store can be reached again. */
+  storeFound: [];
+  /**
+   * A version is used without a mark of use, because the store cannot be written (read-only, full): nothing keeps another
+   * process from removing it. The mark is made as soon as the store can be written.
+   */
+  unmarked: [event: UnmarkedEvent];
+  /** A policy was set for a version. */
+  configured: [event: ConfiguredEvent];
+}
+
+/** A version that is used without a mark. */
+export interface UnmarkedEvent extends VersionRef {
+  /** Why the mark could not be made. */
+  error: Error;
+}
+
+/** A version and the policy that was set for it. */
+export interface ConfiguredEvent extends VersionRef {
+  /** As it was given; empty when it was taken away. */
+  policy: Readonly<Record<string, unknown>>;
 }

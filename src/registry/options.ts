@@ -39,6 +39,18 @@ export interface RegistryFilter {
   state?: PackageState;
 }
 
+/** A policy for one version. */
+export interface PolicyChange {
+  /** The package's name. */
+  name: string;
+  /** Its version. */
+  version: string;
+  /** Options of a supervisor's policy; empty takes away what was set. */
+  policy: Readonly<Record<string, unknown>>;
+  /** Who asks, for the audit log. */
+  operator?: string;
+}
+
 const change = {
   ...{ name: name(), version: name(), pids: productIds() },
   ...{ operator: text(), force: flag(), signal: abortSignal() },
@@ -85,6 +97,10 @@ export const doors = /* @__PURE__ */ lazily(() => ({
   look: new Door<OperationOptions>('registry: the last argument', { signal: abortSignal() }),
   activate: new Door<MappingChange & OperationOptions>('registry.activate({ name, version, pids })', change),
   switch: new Door<MappingChange & OperationOptions>('registry.switch({ name, version, pids })', change),
+  configure: new Door<PolicyChange & OperationOptions>('registry.configure({ name, version, policy })', {
+    ...{ name: name(), version: name(), operator: text(), signal: abortSignal() },
+    policy: must(option<Readonly<Record<string, unknown>>>('policy', 'must be an object', isRecord)),
+  }),
   deactivate: new Door<{ pids: string[]; operator?: string } & OperationOptions>(
     'registry.deactivate({ pids })',
     {

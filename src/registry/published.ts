@@ -1,7 +1,8 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { lstat, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { isTemporaryName, writeJsonAtomic, type Durability } from '../store/atomic-file.js';
 import type { StoreLayout } from '../store/layout.js';
+import { setAside } from '../store/set-aside.js';
 import type { RegistryContent } from './registry-file.js';
 
 type Active = RegistryContent['active'];
@@ -16,8 +17,11 @@ export async function publishMappings(
   durability: Durability,
 ): Promise<void> {
   const { stale, missing } = await differences(layout, active);
-  for (const file of stale) await rm(file, { force: true });
-  for (const { file, mapping } of missing) await writeJsonAtomic(file, mapping, durability);
+  for (const file of stale) await removeFile(file);
+  for (const { file, mapping } of missing) {
+    await putAsideFolder(file);
+    await writeJsonAtomic(file, mapping, durability);
+  }
 }
 
 /** As {@link publishMappings}, where it is known what `active/` says: looks at no file that need not change. */
@@ -75,4 +79,15 @@ async function differences(layout: StoreLayout, active: Active) {
 
 function foldsTo(one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase();
+}
+
+async function removeFile(file: string): Promise<void> {
+  if (!(await putAsideFolder(file))) await rm(file, { force: true });
+}
+
+/** A folder in the place of a mapping is not ours, and would stop each change: it is put aside. Whether there was one. */
+async function putAsideFolder(file: string): Promise<boolean> {
+  if (!(await lstat(file).catch(() => undefined))?.isDirectory()) return false;
+  await setAside(file);
+  return true;
 }

@@ -1,8 +1,9 @@
 import { copyFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { readJson, renameOver } from '../store/atomic-file.js';
+import { readJson } from '../store/atomic-file.js';
 import type { VersionRef } from '../package/types.js';
 import type { StoreLayout } from '../store/layout.js';
+import { nameAside, setAside as putAside } from '../store/set-aside.js';
 import { firstLack } from './inventory.js';
 import { isEntry, isMapping } from './records.js';
 import { VERSION_MARKER, type RegistryContent, type RegistryReading } from './registry-file.js';
@@ -45,9 +46,9 @@ export async function setAside(
   state: RegistryReading['state'],
 ): Promise<string | undefined> {
   if (state === 'missing') return undefined;
-  const aside = `${layout.registry}.damaged-${new Date().toISOString().replaceAll(':', '-')}`;
-  if (state === 'read') await copyFile(layout.registry, aside);
-  else await renameOver(layout.registry, aside);
+  if (state !== 'read') return putAside(layout.registry);
+  const aside = nameAside(layout.registry);
+  await copyFile(layout.registry, aside);
   return aside;
 }
 

@@ -1,3 +1,4 @@
+import { isSafeFolderName } from '../store/file-names.js';
 import type { ActiveMapping, RegistryEntry } from './types.js';
 
 /** Whether a value from a file is an object with named fields. */
@@ -5,12 +6,15 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Whether a value from a file can stand as the entry of a version. */
+/**
+ * Whether a value from a file can stand as the entry of a version. A name that cannot be a folder's is nobody's: each
+ * operation would fail at it.
+ */
 export function isEntry(value: unknown): value is RegistryEntry {
   return (
     isRecord(value) &&
-    typeof value.name === 'string' &&
-    typeof value.version === 'string' &&
+    isName(value.name) &&
+    isName(value.version) &&
     typeof value.entry_point === 'string' &&
     Array.isArray(value.supported_pids) &&
     value.supported_pids.every((pid) => typeof pid === 'string')
@@ -31,4 +35,8 @@ export function isMapping(value: unknown): value is ActiveMapping {
 
 function isPast(value: unknown): boolean {
   return isRecord(value) && typeof value.name === 'string' && typeof value.version === 'string';
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && isSafeFolderName(value);
 }

@@ -5,12 +5,13 @@ import type { ProcessIdentity } from '../process/identity.js';
 import { makeFolder, type Durability } from '../store/atomic-file.js';
 import { appendAudit, audited } from '../store/audit-log.js';
 import type { StoreLayout } from '../store/layout.js';
+import { isUnwritable } from '../store/errno.js';
 import { keepReserve, withReserve } from '../store/reserve.js';
 import { onStore } from '../store/store-error.js';
 import type { RegistryDamage } from './rebuild.js';
 import type { RegistryContent } from './registry-file.js';
 import { SharedContent, type MovedFiles } from './shared-content.js';
-import { markedVersions, markUse, sweepUses, usersOf, type VersionUse } from './uses.js';
+import { markedVersions, markUse, markUseLater, sweepUses, usersOf, type VersionUse } from './uses.js';
 
 /** What a change is about, for the audit log. */
 export interface ChangeRecord {
@@ -19,6 +20,7 @@ export interface ChangeRecord {
   pids: string[];
   operator?: string;
   force?: boolean;
+  policy?: Readonly<Record<string, unknown>>;
   reason?: string;
 }
 
@@ -32,6 +34,8 @@ export interface AccessListeners {
   /** Another process wrote the registry. */
   changed: () => void;
   damaged: (damage: RegistryDamage) => void;
+  lost: (error: Error) => void;
+  found: () => void;
 }
 
 /**
@@ -61,9 +65,16 @@ export class RegistryAccess {
         void this.#track(this.log({ operation: 'repair', ...damage }, 0));
         listeners.damaged(damage);
       },
+      lost: listeners.lost,
+      found: listeners.found,
     });
     this.#poll = setInterval(() => void this.look().catch(() => undefined), options.pollMs);
     this.#poll.unref(); // an idle registry keeps no process alive
+  }
+
+  /** What the file said at the last look, without a look at the disk. */
+  get known(): Readonly<RegistryContent> {
+    return this.#file.known;
   }
 
   /** What a person is shown, without a look at the disk. */
@@ -82,7 +93,11 @@ export class RegistryAccess {
     const { zips, deployedRoot, activeRoot, logs } = this.#layout;
     // First, with the folder of the store where that is missing: a worker's own user gets to its version through both.
     await makeFolder(deployedRoot, this.#durability, 0o755);
-    for (const folder of [zips, activeRoot, logs]) await makeFolder(folder, this.#durability);
+    for (const folder of [zips, activeRoot, logs]) {
+      await makeFolder(folder, this.#durability).catch((error: unknown) => {
+        if (!isUnwritable(error)) throw error; // a store that cannot be written can be read and run
+      });
+    }
     await this.#file.open(o);
     await keepReserve(this.#layout);
   }
@@ -124,7 +139,8 @@ export class RegistryAccess {
     o: OperationOptions,
     apply: (content: RegistryContent) => T | Promise<T>,
   ): Promise<T> {
-    const what = [operation, record.name, record.version, 'for', ...record.pids].filter(Boolean).join(' ');
+    const whose = record.pids.length > 0 ? ['for', ...record.pids] : [];
+    const what = [operation, record.name, record.version, ...whose].filter(Boolean).join(' ');
     return audited(this.#auditLog, { operation, ...record }, () =>
       withReserve(this.#layout, () => this.change(what, o, apply)),
     );
@@ -160,6 +176,11 @@ export class RegistryAccess {
   /** See {@link markUse}. */
   markUse(name: string, version: string): Promise<VersionUse> {
     return markUse(this.#layout, name, version);
+  }
+
+  /** See {@link markUseLater}. */
+  markUseLater(name: string, version: string): VersionUse {
+    return markUseLater(this.#layout, name, version);
   }
 
   /** See {@link usersOf}. */

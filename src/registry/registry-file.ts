@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { RunnerError } from '../errors.js';
 import { writeJsonAtomic, type Durability } from '../store/atomic-file.js';
+import { errnoCode } from '../store/errno.js';
 import type { StoreLayout } from '../store/layout.js';
 import { isEntry, isMapping, isRecord } from './records.js';
 import type { ActiveMapping, RegistryEntry } from './types.js';
@@ -54,7 +55,13 @@ export async function readRegistryFile(layout: StoreLayout): Promise<RegistryRea
     content: emptyContent(),
     unknown: { packages: [], active: withoutPrototype() },
   };
-  const text = await readMarked(layout.registry, reading);
+  let text: string | undefined;
+  try {
+    text = await readMarked(layout.registry, reading);
+  } catch (error) {
+    if (errnoCode(error) !== 'EISDIR') throw error;
+    return { ...reading, state: 'unusable', problems: ['it is a folder'] };
+  }
   if (text === undefined) return reading;
   let raw: unknown;
   try {

@@ -5,17 +5,16 @@ import type { ProcessIdentity } from '../process/identity.js';
 import { showAs } from '../readable.js';
 import type { Durability } from '../store/atomic-file.js';
 import { StoreLayout } from '../store/layout.js';
+import { isUnwritable } from '../store/errno.js';
 import { onStore } from '../store/store-error.js';
 import { checkNotBarred, stepBackFrom, unbar, type SwitchBack } from './barring.js';
 import type { RegistryEvents } from './events.js';
 import type { Guide, GuidePlace, GuideSource } from './guides.js';
 import {
-  checkNoWayBack,
   checkPids,
   checkReplaceable,
   checkSupported,
   checkUnclaimed,
-  checkUnused,
   drop,
   findEntry,
   findMapping,
@@ -24,16 +23,18 @@ import {
   stepBack,
   type MappingChange,
 } from './mappings.js';
-import { doors, type RegistryOptions, type RegistryFilter } from './options.js';
+import { doors, type PolicyChange, type RegistryFilter, type RegistryOptions } from './options.js';
+import { policyOf, setPolicy } from './policies.js';
 import type { RegistryDamage } from './rebuild.js';
 import { isRecord } from './records.js';
 import type { AccessListeners, RegistryAccess } from './registry-access.js';
 import type { RegistryContent } from './registry-file.js';
 import type { MovedFiles } from './shared-content.js';
 import type { ActiveMapping, RegistryEntry } from './types.js';
+import type { UnregisterOptions } from './unregister.js';
 import type { VersionUse } from './uses.js';
 
-export type { RegistryOptions, RegistryFilter } from './options.js';
+export type { PolicyChange, RegistryOptions, RegistryFilter } from './options.js';
 
 /**
  * What is deployed, and which version serves which product id. `registry.json` is the commit point of a store: what
@@ -61,6 +62,8 @@ export class Registry extends SafeEmitter<RegistryEvents> {
         this.#damage = damage;
         this.emit('damaged', damage);
       },
+      lost: (error) => void this.emit('storeLost', error),
+      found: () => void this.emit('storeFound'),
     });
     showAs(this, 'Registry', () => ({ root: layout.root, ...this.#access.summary, damage: this.damage }));
   }
@@ -272,46 +275,47 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `not_found`; `unsafe_uninstall` (2007) while it is active or a live process uses it, unless
    * forced
    */
-  async unregister(
-    name: string,
-    version: string,
-    o: OperationOptions & {
-      operator?: string;
-      force?: boolean;
-      spareRollback?: boolean;
-      dryRun?: boolean;
-    } = {},
-  ): Promise<void> {
-    const { force = false, spareRollback = false, operator } = o;
-    if (o.dryRun) {
-      const content = await this.#access.look(o);
-      const entry = findEntry(content, name, version);
-      if (!force) checkUnused(content, entry, await this.#access.usersOf(name, version));
-      if (spareRollback) checkNoWayBack(content, entry);
-      return;
-    }
-    const unbound: ActiveMapping[] = [];
-    const startedAt = performance.now();
-    await this.#access.change(`unregister ${name} ${version}`, o, async (content) => {
-      const entry = findEntry(content, name, version);
-      if (!force) checkUnused(content, entry, await this.#access.usersOf(name, version));
-      if (spareRollback) checkNoWayBack(content, entry);
-      content.packages = content.packages.filter((known) => known !== entry);
-      unbound.push(...Object.values(content.active).filter((mapping) => isSame(mapping, entry)));
-      drop(content, unbound);
+  async unregister(name: string, version: string, o: UnregisterOptions = {}): Promise<void> {
+    const { unregister } = await import('./unregister.js');
+    const unbound = await unregister(this.#access, name, version, o);
+    if (unbound.length > 0) this.emit('deactivated', unbound);
+    if (!o.dryRun) this.emit('unregistered', { name, version });
+  }
+
+  /**
+   * Keeps a policy for a version in the store, in place of what was set before; an empty one takes it away. What the
+   * options mean is the supervisor's to say: see {@link AlgorithmSupervisor.configure}.
+   *
+   * @throws RunnerError `invalid_params`, `not_found`, `lock_timeout`, `store_failed`, `aborted`
+   */
+  async configure(o: PolicyChange & OperationOptions): Promise<void> {
+    doors().configure.check(o);
+    const { name, version, policy, operator, signal } = o;
+    const about = { name, version, pids: [], operator, policy };
+    await this.#access.logged('configure', about, { signal }, (content) => {
+      findEntry(content, name, version);
+      const configured_at = new Date().toISOString();
+      setPolicy(content, { name, version, policy: structuredClone(policy), configured_at, operator });
     });
-    if (unbound.length > 0) {
-      const about = { operator, name, version, pids: unbound.map(({ pid }) => pid) };
-      await this.#access.log({ operation: 'deactivate', ...about }, performance.now() - startedAt);
-      this.emit('deactivated', unbound);
-    }
-    this.emit('unregistered', { name, version });
+    this.emit('configured', { name, version, policy });
+  }
+
+  /** The policy that is kept for a version, as it was when the file was last looked at; undefined where there is none. */
+  policyOf(name: string, version: string): Readonly<Record<string, unknown>> | undefined {
+    return policyOf(this.#access.known, { name, version });
+  }
+
+  /** Product ids that a version serves, as it was when the file was last looked at. */
+  productIdsOf(name: string, version: string): string[] {
+    const mappings = Object.values(this.#access.known.active);
+    return mappings.filter((mapping) => isSame(mapping, { name, version })).map(({ pid }) => pid);
   }
 
   /**
    * Marks a version as in use by this process, until released or dead. Under the store's lock, for a moment: an
    * uninstall and a replacement look for marks and take the version away under it too, so that a version in use is
-   * there, and stays.
+   * there, and stays. On a store that cannot be written (read-only, full) the version is used without a mark, told by the
+   * event `unmarked`, and marked as soon as that is possible.
    *
    * @throws RunnerError `invalid_params`, `not_found`, `lock_timeout`, `store_failed`, `aborted`
    */
@@ -326,7 +330,9 @@ export class Registry extends SafeEmitter<RegistryEvents> {
       });
     } catch (error) {
       await use?.release();
-      throw error;
+      if (!isUnwritable(error)) throw error;
+      this.emit('unmarked', { name, version, error: error as Error });
+      return this.#access.markUseLater(name, version);
     }
   }
 

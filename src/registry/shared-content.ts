@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { Durability } from '../store/atomic-file.js';
 import type { StoreLayout } from '../store/layout.js';
-import { acquireLock, hasLockFiles, type Lock } from '../store/lock.js';
+import { isUnwritable } from '../store/errno.js';
+import { hasLockFiles, withLock, type Lock } from '../store/lock.js';
 import { isPublished, publishChanges, publishMappings, unfinishedFiles } from './published.js';
 import { completeFromDisk, setAside, type RegistryDamage } from './rebuild.js';
 import {
@@ -29,6 +31,10 @@ export interface ContentListeners {
   /** Another process wrote the registry. */
   changed: () => void;
   damaged: (damage: RegistryDamage) => void;
+  /** The store cannot be reached any more: what is in memory serves on. */
+  lost: (error: Error) => void;
+  /** It can again. */
+  found: () => void;
 }
 
 /**
@@ -52,6 +58,7 @@ export class SharedContent {
   /** Readings, one after the other: an older one must not end up on top. */
   #reading: Promise<unknown> = Promise.resolve();
   #repairing: Promise<void> | undefined;
+  #isLost = false;
 
   constructor(
     layout: StoreLayout,
@@ -68,7 +75,7 @@ export class SharedContent {
   async open(options: OperationOptions): Promise<void> {
     const reading = await readRegistryFile(this.#layout);
     if (reading.state === 'read' && reading.problems.length === 0) this.#take(reading);
-    else await this.change('repair', () => undefined, options);
+    else await this.#repair(options);
   }
 
   /** What the file said when it was last looked at. */
@@ -76,10 +83,12 @@ export class SharedContent {
     return this.#content;
   }
 
-  /** What the file says now. Not to be changed by the caller. */
+  /** What the file says now, or said when the store could be reached. Not to be changed by the caller. */
   async current(): Promise<RegistryContent> {
     for (;;) {
-      if (this.#isCommitting || markOf(this.#layout.registry) === this.#seen) return this.#content;
+      if (this.#isCommitting) return this.#content;
+      const mark = this.#mark();
+      if (mark === undefined || mark === this.#seen) return this.#content;
       const turn = this.#reading.then(() => this.#readAgain());
       this.#reading = turn.catch(() => undefined);
       if (await turn) return this.#content;
@@ -90,18 +99,67 @@ export class SharedContent {
   async #readAgain(): Promise<boolean> {
     if (this.#isCommitting) return false;
     const commits = this.#commits;
-    const reading = await readRegistryFile(this.#layout);
+    const reading = await readRegistryFile(this.#layout).catch((error: unknown) => {
+      this.#lose(error);
+    });
+    if (!reading) return true;
     if (commits !== this.#commits) return false;
     // `seen` may stand for a damaged file that could not be replaced: what was rebuilt from it is what there is.
     if (reading.mark === this.#seen) return true;
     if (reading.state !== 'read' || reading.problems.length > 0) {
-      await (this.#repairing ??= this.change('repair', () => undefined, {}).finally(() => {
+      await (this.#repairing ??= this.#repair({}).finally(() => {
         this.#repairing = undefined;
       }));
       return true;
     }
     this.#take(reading);
     return true;
+  }
+
+  /** Which file is there; undefined while the store cannot be reached. */
+  #mark(): FileMark | undefined {
+    try {
+      const mark = markOf(this.#layout.registry);
+      // A file that is gone is rebuilt from the store. A store that is gone (an unmounted disk) is waited for.
+      if (mark === 'none') this.#checkThere();
+      if (this.#isLost) this.#listeners.found();
+      this.#isLost = false;
+      return mark;
+    } catch (error) {
+      this.#lose(error);
+      return undefined;
+    }
+  }
+
+  #lose(error: unknown): void {
+    if (this.#seen === undefined) throw error;
+    if (!this.#isLost) this.#listeners.lost(error as Error);
+    this.#isLost = true;
+  }
+
+  /** Nothing may be made in the place of a store that is gone: it would be taken for the store. */
+  #checkThere(): void {
+    const { algorithms, root } = this.#layout;
+    if (this.#seen === undefined || existsSync(algorithms)) return;
+    throw new RunnerError(
+      'store_failed',
+      `The store ${root} cannot be reached: ${algorithms} is gone. Mount its disk again; what runs goes on with what is ` +
+        'in memory',
+      { details: { path: algorithms } },
+    );
+  }
+
+  /** Writes the file anew from what the disk proves; where nothing can be written, that is what serves. */
+  async #repair(options: OperationOptions): Promise<void> {
+    try {
+      await this.change('repair', () => undefined, options);
+    } catch (error) {
+      if (!isUnwritable(error)) throw error;
+      const reading = await readRegistryFile(this.#layout);
+      const damage = await completeFromDisk(this.#layout, reading);
+      this.#take(reading);
+      if (damage) this.#listeners.damaged(damage);
+    }
   }
 
   /**
@@ -114,23 +172,24 @@ export class SharedContent {
     apply: (content: RegistryContent) => T | Promise<T>,
     { signal, files }: OperationOptions & { files?: MovedFiles },
   ): Promise<T> {
-    await using lock = await this.#lock(operation, signal);
-    const reading = await readRegistryFile(this.#layout);
-    const damage = await completeFromDisk(this.#layout, reading);
-    this.#take(reading);
-    const { packages, active } = reading.content;
-    const content: RegistryContent = {
-      ...reading.content,
-      packages: [...packages],
-      active: Object.assign(withoutPrototype(), active),
-    };
-    const answer = await apply(content);
-    throwIfAborted(signal, operation);
-    if (damage) damage.setAside = await setAside(this.#layout, reading.state);
-    await this.#commit(lock, reading, content, files);
-    await this.#publish(content.active, reading);
-    if (damage) this.#listeners.damaged(damage);
-    return answer;
+    return this.#locked(operation, signal, async (lock) => {
+      const reading = await readRegistryFile(this.#layout);
+      const damage = await completeFromDisk(this.#layout, reading);
+      this.#take(reading);
+      const { packages, active } = reading.content;
+      const content: RegistryContent = {
+        ...reading.content,
+        packages: [...packages],
+        active: Object.assign(withoutPrototype(), active),
+      };
+      const answer = await apply(content);
+      throwIfAborted(signal, operation);
+      if (damage) damage.setAside = await setAside(this.#layout, reading.state);
+      await this.#commit(lock, reading, content, files);
+      await this.#publish(content.active, reading);
+      if (damage) this.#listeners.damaged(damage);
+      return answer;
+    });
   }
 
   /**
@@ -143,15 +202,21 @@ export class SharedContent {
     { signal }: OperationOptions,
   ): Promise<T> {
     await this.current(); // puts a damaged file right, which it could not while it holds the lock
-    await using _lock = await this.#lock(operation, signal);
-    if (markOf(this.#layout.registry) === this.#seen) return await work(this.#content);
-    const reading = await readRegistryFile(this.#layout);
-    await completeFromDisk(this.#layout, reading); // damaged since: whoever looks next writes it
-    return await work(reading.content);
+    return this.#locked(operation, signal, async () => {
+      if (markOf(this.#layout.registry) === this.#seen) return work(this.#content);
+      const reading = await readRegistryFile(this.#layout);
+      await completeFromDisk(this.#layout, reading); // damaged since: whoever looks next writes it
+      return work(reading.content);
+    });
   }
 
-  #lock(operation: string, signal: AbortSignal | undefined): Promise<Lock> {
-    return acquireLock(this.#layout.lock, { operation, timeoutMs: this.#lockTimeoutMs, signal });
+  #locked<T>(
+    operation: string,
+    signal: AbortSignal | undefined,
+    work: (lock: Lock) => Promise<T>,
+  ): Promise<T> {
+    this.#checkThere();
+    return withLock(this.#layout.lock, { operation, timeoutMs: this.#lockTimeoutMs, signal }, work);
   }
 
   async #commit(
@@ -210,18 +275,16 @@ export class SharedContent {
    */
   async sweep({ signal }: OperationOptions): Promise<void> {
     if (!(await this.#isUntidy())) return;
+    this.#checkThere();
     try {
-      await using _lock = await acquireLock(this.#layout.lock, {
-        operation: 'recover',
-        timeoutMs: 0,
-        signal,
+      await withLock(this.#layout.lock, { operation: 'recover', timeoutMs: 0, signal }, async () => {
+        // Whoever writes them holds the lock: now there is none that is being written.
+        for (const file of await unfinishedFiles(this.#layout)) await rm(file, { force: true });
+        const { content, state, problems } = await readRegistryFile(this.#layout);
+        if (state === 'read' && problems.length === 0) {
+          await publishMappings(this.#layout, content.active, this.#durability);
+        }
       });
-      // Whoever writes them holds the lock: now there is none that is being written.
-      for (const file of await unfinishedFiles(this.#layout)) await rm(file, { force: true });
-      const { content, state, problems } = await readRegistryFile(this.#layout);
-      if (state === 'read' && problems.length === 0) {
-        await publishMappings(this.#layout, content.active, this.#durability);
-      }
     } catch (error) {
       if (!RunnerError.is(error, 'lock_timeout')) throw error;
     }

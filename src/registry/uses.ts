@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readdir, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import type { VersionRef } from '../package/types.js';
 import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identity.js';
 import { lifeAt, removeSign, showLife, type Life } from '../process/life.js';
 import { showAs } from '../readable.js';
@@ -16,6 +18,8 @@ export interface VersionUse extends AsyncDisposable {
 }
 
 const REFRESH_MS = 30_000;
+/** A mark that could not be made is tried again as often. */
+const RETRY_MS = 5_000;
 /** A user on another machine that has not refreshed its mark for this long is taken for dead. */
 const SILENCE_MS = 5 * 60_000;
 
@@ -39,31 +43,81 @@ export async function markUse(
   version: string,
   refreshMs = REFRESH_MS,
 ): Promise<VersionUse> {
-  const folder = usesFolder(layout, name, version);
-  const mark = randomUUID();
-  const file = path.join(folder, `${mark}.json`);
-  let life: Life | undefined;
-  // Void after a reboot anyway: no need to wait for the disk.
-  const write = () =>
-    inVanishingFolder(async () => {
-      await makeFolder(folder, 'none');
-      if (!(await life?.refresh())) {
-        await life?.close();
-        life = await showLife(folder, `${mark}${LIFE}`);
-      }
-      await writeJsonAtomic(file, { ...(await ownIdentity()), life: life?.mark }, 'none');
-    });
+  const mark = new UseMark(layout, { name, version });
   try {
-    await write();
+    await mark.write();
   } catch (error) {
-    await life?.close();
+    await mark.closeLife();
     throw error;
   }
+  return keptUp(mark, refreshMs);
+}
+
+/** The same for a store that cannot be written now: the mark is made as soon as it can. */
+export function markUseLater(
+  layout: StoreLayout,
+  name: string,
+  version: string,
+  refreshMs = RETRY_MS,
+): VersionUse {
+  return keptUp(new UseMark(layout, { name, version }), refreshMs);
+}
+
+/** The mark of one use: a record beside others of the version, and a sign of life. */
+class UseMark {
+  readonly version: VersionRef;
+  readonly #layout: StoreLayout;
+  readonly #folder: string;
+  readonly #name = randomUUID();
+  #life: Life | undefined;
+
+  constructor(layout: StoreLayout, version: VersionRef) {
+    this.#layout = layout;
+    this.version = version;
+    this.#folder = usesFolder(layout, version.name, version.version);
+  }
+
+  /** Void after a reboot anyway: no need to wait for the disk. */
+  async write(): Promise<void> {
+    // In the place of a store whose disk is gone nothing may be made: it would be taken for the store.
+    if (!existsSync(this.#layout.algorithms)) return;
+    await inVanishingFolder(async () => {
+      await makeFolder(this.#folder, 'none');
+      if (!(await this.#life?.refresh())) {
+        await this.#life?.close();
+        this.#life = await showLife(this.#folder, `${this.#name}${LIFE}`);
+      }
+      await writeJsonAtomic(this.#file, { ...(await ownIdentity()), life: this.#life?.mark }, 'none');
+    });
+  }
+
+  /** While a mark stays nobody can take the version away: once more after a passing error. */
+  async remove(): Promise<void> {
+    const remove = () => rm(this.#file, { force: true });
+    const { name, version } = this.version;
+    try {
+      await onStore(`give up the use of ${name} ${version}`, () => remove().catch(remove));
+    } finally {
+      await this.closeLife(); // a mark that stays is void without it
+    }
+    await removeEmptyFolders(this.#folder);
+  }
+
+  async closeLife(): Promise<void> {
+    await this.#life?.close();
+  }
+
+  get #file(): string {
+    return path.join(this.#folder, `${this.#name}.json`);
+  }
+}
+
+function keptUp(mark: UseMark, refreshMs: number): VersionUse {
   let writing: Promise<void> = Promise.resolve();
   // Written, not touched: the time is then the file server's, whose clock is everybody's. Also where it is gone, since
   // somebody may have taken this process for dead.
   const refresh = setInterval(() => {
-    writing = writing.then(write).catch(() => undefined);
+    writing = writing.then(() => mark.write()).catch(() => undefined);
   }, refreshMs);
   refresh.unref();
   let released: Promise<void> | undefined;
@@ -71,17 +125,10 @@ export async function markUse(
     (released ??= (async () => {
       clearInterval(refresh);
       await writing;
-      const remove = () => rm(file, { force: true });
-      // Once more after a passing error: while the mark stays nobody can take the version away.
-      try {
-        await onStore(`give up the use of ${name} ${version}`, () => remove().catch(remove));
-      } finally {
-        await life?.close(); // a mark that stays is void without it
-      }
-      await removeEmptyFolders(folder);
+      await mark.remove();
     })());
   const use: VersionUse = { release, [Symbol.asyncDispose]: release };
-  showAs(use, 'VersionUse', () => ({ name, version, released: released !== undefined }));
+  showAs(use, 'VersionUse', () => ({ ...mark.version, released: released !== undefined }));
   return use;
 }
 

@@ -1,6 +1,7 @@
 import { mkdir, open, rename, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { acquireLock } from './lock.js';
+import { errnoCode } from './errno.js';
+import { withLock } from './lock.js';
 
 /** One line of an audit log. */
 export interface AuditRecord {
@@ -29,7 +30,10 @@ const NEWLINE = 0x0a;
  * the oldest goes. One `write` of a short line is atomic in append mode, so that two processes do not mix theirs.
  */
 export async function appendAudit(file: string, record: AuditRecord, maxBytes = MAX_BYTES): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true });
+  // Not the folders above it: where those are gone, the disk of the store is, and what lies in their place is not it.
+  await mkdir(path.dirname(file)).catch((error: unknown) => {
+    if (errnoCode(error) !== 'EEXIST') throw error;
+  });
   if ((await sizeOf(file)) >= maxBytes) await rotate(file, maxBytes);
   const handle = await open(file, 'a+');
   try {
@@ -79,12 +83,13 @@ async function endsInLine(handle: FileHandle): Promise<boolean> {
 /** By one process at a time: two that rotate at once would move a file twice. Whoever comes second just appends. */
 async function rotate(file: string, maxBytes: number): Promise<void> {
   try {
-    await using _lock = await acquireLock(`${file}.lock`, { operation: 'rotate the log', timeoutMs: 0 });
-    if ((await sizeOf(file)) < maxBytes) return;
-    for (let number = KEPT_FILES - 1; number >= 1; number--) {
-      await rename(`${file}.${number}`, `${file}.${number + 1}`).catch(() => undefined);
-    }
-    await rename(file, `${file}.1`);
+    await withLock(`${file}.lock`, { operation: 'rotate the log', timeoutMs: 0 }, async () => {
+      if ((await sizeOf(file)) < maxBytes) return;
+      for (let number = KEPT_FILES - 1; number >= 1; number--) {
+        await rename(`${file}.${number}`, `${file}.${number + 1}`).catch(() => undefined);
+      }
+      await rename(file, `${file}.1`);
+    });
   } catch {
     // An over-long log is better than a record lost.
   }

@@ -8,3 +8,23 @@ export function isMissing(error: unknown): boolean {
   const code = errnoCode(error);
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
+
+/** What the system says where nothing can be written: the disk is read-only or full, or the user may not. */
+const UNWRITABLE: ReadonlySet<string> = new Set(['EROFS', 'EACCES', 'EPERM', 'ENOSPC', 'EDQUOT']);
+
+/** Whether an error, or what caused it, says that nothing can be written there. */
+export function isUnwritable(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (UNWRITABLE.has(errnoCode(at) ?? '')) return true;
+  }
+  return false;
+}
+
+/** The code of the system behind an error, however deep; undefined where there is none. Node's own codes (`ERR_…`) are none. */
+export function systemCause(error: unknown): string | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const code = errnoCode(at);
+    if (code !== undefined && /^E[A-Z0-9]+$/.test(code)) return code;
+  }
+  return undefined;
+}

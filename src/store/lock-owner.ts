@@ -4,6 +4,7 @@ import path from 'node:path';
 import { nodeCrypto } from '../node-crypto.js';
 import { ownIdentity, type ProcessIdentity } from '../process/identity.js';
 import { LONGEST_LIFE_NAME, showLife, type Life } from '../process/life.js';
+import { errnoCode } from './errno.js';
 
 /** Who holds a lock, as its owner file says. */
 export interface LockOwner extends ProcessIdentity {
@@ -108,7 +109,7 @@ export async function readOwner(file: string): Promise<LockOwner | null | undefi
     return typeof owner?.token === 'string' && typeof owner.pid === 'number' ? owner : null;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    if (error instanceof SyntaxError) return null;
+    if (error instanceof SyntaxError || errnoCode(error) === 'EISDIR') return null;
     throw error;
   }
 }

@@ -1,7 +1,8 @@
-import { readdir, rm } from 'node:fs/promises';
+import { lstat, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { livenessOf } from '../process/identity.js';
 import { ageOf } from './file-age.js';
+import { setAside } from './set-aside.js';
 import { lifeAt, removeSign } from '../process/life.js';
 import {
   bootMark,
@@ -50,6 +51,25 @@ export async function removeIfDead(takeover: Takeover): Promise<boolean> {
   return withClaim(unwrittenToken(mark), takeover, async () => {
     if ((await fingerprint(ownerFile)) === mark) await removeFiles(takeover);
   });
+}
+
+/**
+ * Whether the owner will be taken for dead as soon as it has been watched for long enough: it has been silent for as long
+ * as that takes. Who waits stays until then, so that all waiters take over after the same time, however short their own.
+ */
+export async function isDying({ ownerFile, silenceMs }: Takeover): Promise<boolean> {
+  const owner = await readOwner(ownerFile);
+  if (!owner || (await livenessOf(owner, path.dirname(ownerFile))) !== 'unknown') return false;
+  return isSilent(ownerFile, silenceMs);
+}
+
+/** Owners of this process that gave their lock up and could not remove its file, by token, and such claims by path. */
+const abandoned = new Set<string>();
+
+/** This process does not hold what `key` stands for any more. `remove` ends when nothing is left of it. */
+export function abandon(key: string, remove?: () => Promise<void>): void {
+  abandoned.add(key);
+  void remove?.().then(() => abandoned.delete(key));
 }
 
 /**
@@ -103,6 +123,7 @@ async function isGone(
   mark: string,
   { ownerFile, silenceMs, watch }: Takeover,
 ): Promise<boolean> {
+  if (abandoned.has(owner.token)) return true;
   const liveness = await livenessOf(owner, path.dirname(ownerFile));
   // It must be seen to stay silent for a while too: the clock of the file system may be set while we look at it.
   const isUnchanged = watch.isUnchanged(mark, silenceMs / 4);
@@ -130,7 +151,9 @@ async function withClaim(token: string, takeover: Takeover, work: () => Promise<
     const liveness = claimer ? await livenessOf(claimer, path.dirname(claim)) : 'unknown';
     // A claim is held for a moment and never refreshed.
     const isLeft =
-      liveness === 'dead' || (liveness === 'unknown' && (await isSilent(claim, takeover.silenceMs)));
+      abandoned.has(claim) ||
+      liveness === 'dead' ||
+      (liveness === 'unknown' && (await isSilent(claim, takeover.silenceMs)));
     if (!isLeft) return false;
     return withClaim(claimer?.token ?? unwrittenToken(mark), takeover, async () => {
       const isSame =
@@ -141,7 +164,10 @@ async function withClaim(token: string, takeover: Takeover, work: () => Promise<
   try {
     await work();
   } finally {
-    await rm(claim, { force: true });
+    // One that stays does not stand in the way: the next holder of the lock removes it.
+    await rm(claim, { force: true }).catch(() => {
+      abandon(claim);
+    });
   }
   return true;
 }
@@ -155,7 +181,9 @@ async function removeOwned(owner: LockOwner, takeover: Takeover): Promise<void> 
 
 async function removeFiles({ ownerFile, removeGate }: Takeover): Promise<void> {
   await removeGate();
-  await rm(ownerFile, { force: true });
+  // A folder in the place of the file is not ours: it is put aside.
+  if ((await lstat(ownerFile).catch(() => undefined))?.isDirectory()) await setAside(ownerFile);
+  else await rm(ownerFile, { force: true });
 }
 
 function unwrittenToken(mark: string): string {

@@ -2,19 +2,28 @@ import { readdir, rm, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { abortError, throwIfAborted, type OperationOptions } from '../abort.js';
-import { RunnerError } from '../errors.js';
+import { RunnerError, withLater } from '../errors.js';
 import type { Life } from '../process/life.js';
 import { makeFolder } from './atomic-file.js';
 import {
   createOwnerFile,
   describeOwner,
   livingOwner,
+  newOwner,
   readOwner,
   refreshOwnerFile,
   type LockOwner,
 } from './lock-owner.js';
-import { removeIfDead, SilenceWatch, sweepLeftovers, type Takeover } from './lock-takeover.js';
+import {
+  abandon,
+  isDying,
+  removeIfDead,
+  SilenceWatch,
+  sweepLeftovers,
+  type Takeover,
+} from './lock-takeover.js';
 import { loadLockfile } from './lockfile-loader.js';
+import { isSetAside } from './set-aside.js';
 
 /** How to wait for a lock. */
 export interface LockOptions extends OperationOptions {
@@ -26,7 +35,8 @@ export interface LockOptions extends OperationOptions {
   refreshMs?: number;
   /**
    * A holder on another machine that has not said so for this long is taken for dead, once it has been watched for a
-   * quarter of it. @defaultValue 20_000
+   * quarter of it. Every waiter takes over after the same time: who finds such a holder watches to the end, also past
+   * `timeoutMs`. @defaultValue 20_000
    */
   silenceMs?: number;
 }
@@ -39,13 +49,17 @@ export interface Lock extends AsyncDisposable {
    * @throws RunnerError `lock_lost`
    */
   assertHeld(): Promise<void>;
-  /** Gives the lock back; safe to call twice. */
+  /**
+   * Gives the lock back; safe to call twice. When its file cannot be removed, nobody holds the lock all the same: this
+   * process and others take it over, and the file is removed as soon as the disk lets it.
+   * @throws the error of the system
+   */
   release(): Promise<void>;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const REFRESH_MS = 2_000;
-/** It must fit into the time a waiter waits: else the first operation after a machine was replaced would fail. */
+/** Ten refreshes: a holder whose disk or network stalls is not yet dead. */
 const SILENCE_MS = 20_000;
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 100;
@@ -77,6 +91,36 @@ export async function acquireLock(file: string, options: LockOptions): Promise<L
   }
 }
 
+/**
+ * Runs work under a lock. The failure of the work is the one that is thrown; that of the release is named in its details.
+ * Work that has succeeded is not undone by a lock file that stays: see {@link Lock.release}.
+ *
+ * @throws RunnerError as {@link acquireLock}, and what the work throws
+ */
+export async function withLock<T>(
+  file: string,
+  options: LockOptions,
+  work: (lock: Lock) => Promise<T>,
+): Promise<T> {
+  return releasing(await acquireLock(file, options), work);
+}
+
+/** As {@link withLock}, with a lock that is held already. */
+export async function releasing<L extends { release: () => Promise<void> }, T>(
+  lock: L,
+  work: (lock: L) => Promise<T>,
+): Promise<T> {
+  let answer: T;
+  try {
+    answer = await work(lock);
+  } catch (failure) {
+    await lock.release().catch((later: unknown) => withLater(failure, later));
+    throw failure;
+  }
+  await lock.release().catch(() => undefined);
+  return answer;
+}
+
 /** Undefined when somebody removed the sign of life while this one waited: an owner without it would be taken for dead. */
 async function acquire(
   file: string,
@@ -104,7 +148,7 @@ async function acquire(
         }
         await createGate(file);
       } catch (error) {
-        await lock.release();
+        await lock.release().catch((later: unknown) => withLater(error, later));
         throw error;
       }
       await sweepLeftovers(file, owner);
@@ -114,7 +158,9 @@ async function acquire(
       pause = FIRST_PAUSE_MS;
       continue;
     }
-    if (performance.now() >= deadline) throw await timedOut(file, ownerFile, options.operation, timeoutMs);
+    if (performance.now() >= deadline && !(await isDying(takeover))) {
+      throw await timedOut(file, ownerFile, options.operation, timeoutMs);
+    }
     await delay(pause * (0.5 + Math.random()), undefined, { signal }).catch(() => {
       throw signal ? abortError(signal, options.operation) : new Error('unreachable');
     });
@@ -130,7 +176,7 @@ export async function lockHolder(file: string): Promise<LockOwner | undefined> {
 export async function hasLockFiles(file: string): Promise<boolean> {
   const name = path.basename(file);
   const names = await readdir(path.dirname(file)).catch(() => []);
-  return names.some((found) => found === name || found.startsWith(`${name}.`));
+  return names.some((found) => found === name || (found.startsWith(`${name}.`) && !isSetAside(found)));
 }
 
 async function createGate(file: string): Promise<void> {
@@ -173,8 +219,10 @@ function held(
       try {
         if ((await readOwner(ownerFile))?.token !== owner.token) return;
         await removeGate(file);
-        // Once more after a passing error. What stays all the same belongs to nobody, since the sign of life goes.
-        await unlink(ownerFile).catch(() => rm(ownerFile, { force: true }));
+        await unlink(ownerFile).catch(() => rm(ownerFile, { force: true })); // once more after a passing error
+      } catch (error) {
+        abandon(owner.token, removeAbandoned(file, refreshMs));
+        throw error;
       } finally {
         await life?.close(); // after the owner file: without it the owner is dead
       }
@@ -183,7 +231,27 @@ function held(
     const now = await readOwner(ownerFile);
     if (released || now?.token !== owner.token) throw lockLost(file, owner, now);
   };
-  return { owner, assertHeld, release, [Symbol.asyncDispose]: release };
+  const dispose = () => release().catch(() => undefined); // what must hear of a failure uses withLock()
+  return { owner, assertHeld, release, [Symbol.asyncDispose]: dispose };
+}
+
+/**
+ * Removes a lock that was given up and whose file stayed, as whoever takes it over does. Where the file system has no
+ * signs of life other processes take it for held by this one, until it is gone.
+ */
+function removeAbandoned(file: string, againMs: number): () => Promise<void> {
+  const attempt = async (): Promise<void> => {
+    await new Promise((resolve) => void setTimeout(resolve, againMs).unref());
+    try {
+      const self = await newOwner('remove a lock that was given up');
+      const watch = new SilenceWatch();
+      const takeover = { file, ownerFile: `${file}.owner`, self, silenceMs: Infinity, watch };
+      await removeIfDead({ ...takeover, removeGate: () => removeGate(file) });
+    } catch {
+      await attempt(); // the disk is still full, read-only or gone
+    }
+  };
+  return attempt;
 }
 
 function lockLost(file: string, owner: LockOwner, now: LockOwner | null | undefined): RunnerError {

@@ -61,7 +61,7 @@ async function extend(file: string, wanted: number): Promise<void> {
 }
 
 /** Whether the disk, or what this user may take of it, is full: by the error itself or by what caused it. */
-function isOutOfSpace(error: unknown): boolean {
+export function isOutOfSpace(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
     const code = errnoCode(at);
     if (code === 'ENOSPC' || code === 'EDQUOT') return true;

@@ -1,18 +1,19 @@
-import { RunnerError } from '../errors.js';
+import { firstFailure, RunnerError, type RunnerErrorDetails } from '../errors.js';
 import { fullDiskRemedy } from './space.js';
 
 /**
  * What the system says about a file of the store (`ENOSPC`, `EIO`, `EACCES`…) as `store_failed`; an error that has a
  * code of ours keeps it.
  */
-export function asStoreError(error: unknown, doing: string): unknown {
+export function asStoreError(failure: unknown, doing: string): unknown {
+  const error = firstFailure(failure);
   if (RunnerError.is(error) || !(error instanceof Error)) return error;
-  const { code, path } = error as NodeJS.ErrnoException;
+  const { code, path, details } = error as NodeJS.ErrnoException & { details?: RunnerErrorDetails };
   if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error;
   const remedy = fullDiskRemedy(error, 'free some space');
   return new RunnerError('store_failed', `Could not ${doing}: ${error.message}${remedy}`, {
     cause: error,
-    details: path === undefined ? {} : { path },
+    details: { ...details, ...(path !== undefined && { path }) },
   });
 }
 

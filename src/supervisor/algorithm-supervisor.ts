@@ -1,7 +1,6 @@
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { checkTexts } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
-import { RunnerError } from '../errors.js';
 import { FramePool } from '../frames/frame-pool.js';
 import { Late } from '../late.js';
 import { showAs } from '../readable.js';
@@ -10,23 +9,25 @@ import type { ComparisonReport } from './comparison/comparison-report.js';
 import type { Emit } from './deployments/deployment.js';
 import type { SupervisorEngine } from './engine.js';
 import { Gate } from './deployments/gate.js';
-import { doors, type AlgorithmSupervisorOptions } from './options.js';
-import { resolvePolicy, type SupervisorPolicy } from './policy.js';
+import { checkReadable } from './frames-readable.js';
+import { doors, type AlgorithmSupervisorOptions, type ConfigureOptions } from './options.js';
+import { resolvePolicy, type SupervisorPolicy, type VersionPolicy } from './policy.js';
 import type { ReplayOptions } from './recording/replay.js';
 import type { Recording, RecordOptions } from './recording/types.js';
 import type { Shadow, ShadowOptions } from './onlookers/shadow-types.js';
+import type { StartActiveOptions, StartReport } from './start-active.js';
 import type { RollbackOptions, SwitchOptions } from './switching/types.js';
 import { resolveLogOptions } from './worker-logs/log-folder.js';
+import type { SupervisorEvents } from './events.js';
 import type {
   AlgorithmInfo,
   CallOptions,
   InspectionRequest,
   InspectionResult,
   SupervisedStatus,
-  SupervisorEvents,
 } from './types.js';
 
-export type { AlgorithmSupervisorOptions } from './options.js';
+export type { AlgorithmSupervisorOptions, ConfigureOptions } from './options.js';
 
 /**
  * Runs deployed algorithms as supervised services: pools of worker processes, one call in flight for each, restarted
@@ -60,7 +61,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     const workerLogs = resolveLogOptions(o.workerLogs);
     const parts = {
       ...{ gate: this.#gate, registry, frames: this.#frames, flavour, policy, clock, emit },
-      ...{ workerLogs, logger: o.logger },
+      ...{ workerLogs, logger: o.logger, given: o.policy ?? {} },
     };
     this.#engine = new Late(async () => {
       this.#gate.check('call');
@@ -76,8 +77,9 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   }
 
   /**
-   * Starts the workers of a version and resolves when all are ready. One that is started already keeps its workers;
-   * an open circuit is closed by this, as by {@link AlgorithmSupervisor.resetCircuit}.
+   * Starts the workers of a version and resolves when all are ready. One that is started already keeps its workers, or gets
+   * as many as `workers` says; an open circuit is closed by this, as by {@link AlgorithmSupervisor.resetCircuit}.
+   * `workers` comes before what is configured for the version, and that before the supervisor's policy.
    *
    * @throws RunnerError `invalid_params`, `not_found`, `start_failed` (with the last lines of the worker's stderr),
    * `timeout` for a handshake or a model that takes too long, `aborted`, `closed`. Nothing of a failed start is left.
@@ -87,8 +89,57 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     checkTexts('supervisor.start(name, version)', { name, version });
     doors().start.check(o);
     throwIfAborted(o.signal, 'start');
-    const { workers = this.policy.workers, signal } = o;
-    await (await this.#engine.get()).start(name, version, workers, signal);
+    await (await this.#engine.get()).start(name, version, o);
+  }
+
+  /**
+   * Starts every version that a product id is mapped to, in the order in which they were mapped and at most `atOnce` side
+   * by side: what a host does when it boots. One that cannot start is in the report, and does not keep the others from it.
+   *
+   * @throws RunnerError `invalid_params`, `store_failed`, `aborted`, `closed`
+   */
+  async startActive(o: StartActiveOptions = {}): Promise<StartReport> {
+    this.#gate.check('startActive');
+    doors().startActive.check(o);
+    throwIfAborted(o.signal, 'startActive');
+    return (await this.#engine.get()).startActive(o);
+  }
+
+  /**
+   * Keeps a policy for one version in the store, in place of what was kept before; `{}` takes it away. It comes before the
+   * supervisor's policy, for every supervisor on the store, and `status()` shows it. In force at once, while the version
+   * runs: workers are started or stopped to the number it says. What is set up when a process starts (`limits`,
+   * `resources`, `env`, `uid`, `gid`, `network`, `namespaces`, `worker`) is in force at the next start of the version.
+   *
+   * @throws RunnerError `invalid_params` naming the option, `not_found`, `lock_timeout`, `store_failed`, `aborted`, `closed`
+   */
+  async configure(
+    name: string,
+    version: string,
+    policy: VersionPolicy,
+    o: ConfigureOptions = {},
+  ): Promise<void> {
+    this.#gate.check('configure');
+    checkTexts('supervisor.configure(name, version, policy)', { name, version });
+    doors().configure.check(policy);
+    doors().configureBy.check(o);
+    throwIfAborted(o.signal, 'configure');
+    await (await this.#engine.get()).configure(name, version, policy, o);
+  }
+
+  /**
+   * Gives a started version more workers, or fewer: resolves when as many are ready. A worker that goes finishes its call
+   * first. Until the next start: {@link AlgorithmSupervisor.configure} keeps a number.
+   *
+   * @throws RunnerError `invalid_params`, `not_initialized` for a version that is not started, `start_failed` (the workers
+   * are then as many as before), `aborted`, `closed`
+   */
+  async scale(name: string, version: string, workers: number, o: OperationOptions = {}): Promise<void> {
+    this.#gate.check('scale');
+    checkTexts('supervisor.scale(name, version, workers)', { name, version });
+    doors().scale.check({ ...o, workers });
+    throwIfAborted(o.signal, 'scale');
+    await (await this.#engine.get()).scale(name, version, workers, o.signal);
   }
 
   /**
@@ -268,14 +319,4 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     // Without a wait where there is none: a call counts from the moment it is made.
     return (this.#engine.made ?? (await this.#engine.get())).calls.call(phase, request, o);
   }
-}
-
-/** A worker that may not read a frame would take it for a black image, and give a verdict on that. */
-function checkReadable(frames: FramePool, gid: number | undefined): void {
-  if (gid === undefined || frames.gid === gid) return;
-  throw new RunnerError(
-    'invalid_params',
-    `Workers of group ${gid} could not read the frames of this pool: make it with new FramePool({ gid: ${gid} })`,
-    { details: { path: 'frames' } },
-  );
 }

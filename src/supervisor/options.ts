@@ -28,7 +28,8 @@ import type { ImageInput } from '../frames/types.js';
 import type { VersionRef } from '../package/types.js';
 import type { ShadowOptions } from './onlookers/shadow-types.js';
 import type { HostLogger, WorkerLogOptions } from './worker-logs/types.js';
-import { policyOptions } from './policy-options.js';
+import { policyOptions, versionPolicyShape, type VersionPolicy } from './policy-options.js';
+import type { StartActiveOptions } from './start-active.js';
 import type { ReplayOptions } from './recording/replay.js';
 import type { RecordOptions } from './recording/types.js';
 import type { ProbationPolicy } from './switching/probation.js';
@@ -54,6 +55,12 @@ export interface AlgorithmSupervisorOptions {
   logger?: HostLogger;
   /** Time for all waiting of its own: restarts, circuit, trials, queue. Tests hand in one that they move. @defaultValue that of the system */
   clock?: Clock;
+}
+
+/** Options of {@link AlgorithmSupervisor.configure}. */
+export interface ConfigureOptions extends OperationOptions {
+  /** Who asks, for the audit log. */
+  operator?: string;
 }
 
 const version = { name: name(), version: name() };
@@ -103,6 +110,16 @@ export const doors = /* @__PURE__ */ lazily(() => ({
   }),
   start: new Door<{ workers?: number } & OperationOptions>('supervisor.start(name, version, { workers })', {
     ...{ workers: whole(1, 1_024), signal: abortSignal() },
+  }),
+  configure: new Door<VersionPolicy>('supervisor.configure(name, version, policy)', versionPolicyShape()),
+  configureBy: new Door<ConfigureOptions>('supervisor.configure: the last argument', {
+    ...{ operator: text(), signal: abortSignal() },
+  }),
+  scale: new Door<{ workers: number } & OperationOptions>('supervisor.scale(name, version, workers)', {
+    ...{ workers: must(whole(1, 1_024)), signal: abortSignal() },
+  }),
+  startActive: new Door<StartActiveOptions>('supervisor.startActive(options)', {
+    ...{ atOnce: whole(1, 1_024), signal: abortSignal() },
   }),
   look: new Door<OperationOptions>('supervisor: the last argument', { signal: abortSignal() }),
   session: new Door<{ id: string }>('supervisor.reset({ id })', { id: name() }),

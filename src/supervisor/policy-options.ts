@@ -1,8 +1,19 @@
 import type { ProofPolicy } from '../frames/proof.js';
 import type { RestartOptions } from './pool/restart-policy.js';
-import { choice, duration, flag, group, number, option, texts, whole, type Option } from '../options.js';
+import {
+  choice,
+  duration,
+  flag,
+  group,
+  number,
+  option,
+  texts,
+  whole,
+  type Option,
+  type Shape,
+} from '../options.js';
 import { MAX_FRAME_CEILING } from '../worker/frame-codec.js';
-import type { WorkerLimits, WorkerResources } from '../worker/types.js';
+import type { WorkerFlavour, WorkerLimits, WorkerResources } from '../worker/types.js';
 
 /** How deployments are supervised. Times that the worker protocol's specification gives are its defaults. */
 export interface SupervisorPolicy extends RestartOptions {
@@ -94,9 +105,24 @@ export interface SupervisorPolicy extends RestartOptions {
 /** The one above it stands for "none" in system calls. */
 const LARGEST_ID = 0xffff_fffe;
 
+/** What an operator may set for one version: whatever is given comes before the supervisor's own policy. */
+export interface VersionPolicy extends Partial<SupervisorPolicy> {
+  /** Adapter that runs it. @defaultValue that of the supervisor */
+  worker?: WorkerFlavour;
+}
+
 /** The rules of a supervisor's policy: least and most of each number, and what else each option must be. */
 export function policyOptions(): Option<Partial<SupervisorPolicy> | undefined> {
-  return group<Partial<SupervisorPolicy>>({
+  return group<Partial<SupervisorPolicy>>(policyShape());
+}
+
+/** The same for one version. */
+export function versionPolicyShape(): Shape<VersionPolicy> {
+  return { ...policyShape(), worker: choice('sdk', 'bundled') };
+}
+
+function policyShape(): Shape<Partial<SupervisorPolicy>> {
+  return {
     workers: whole(1, 1_024),
     warmSpares: whole(0, 1_024),
     maxQueue: whole(0, 1_000_000),
@@ -131,7 +157,7 @@ export function policyOptions(): Option<Partial<SupervisorPolicy> | undefined> {
     oomScoreAdj: whole(0, 1_000),
     setupErrors: choice('fail', 'warn'),
     env: option('environment', 'must be an object of texts', isEnvironment),
-  });
+  };
 }
 
 function limits() {

@@ -4,7 +4,7 @@ import { DEFAULT_OOM_SCORE_ADJ } from '../process/containment.js';
 import { resolveLimits } from '../worker/limits.js';
 import { policyOptions, type SupervisorPolicy } from './policy-options.js';
 
-export type { SupervisorPolicy } from './policy-options.js';
+export type { SupervisorPolicy, VersionPolicy } from './policy-options.js';
 
 /** What holds unless said otherwise. */
 export const DEFAULT_SUPERVISOR_POLICY: Readonly<SupervisorPolicy> = Object.freeze({

@@ -4,19 +4,10 @@ import type { RunnerError } from '../errors.js';
 import type { PictureProof } from '../frames/proof.js';
 import type { ImageInput } from '../frames/types.js';
 import type { Generation, ManifestStep } from '../package/types.js';
-import type {
-  ResultData,
-  StrayOutput,
-  WorkerException,
-  WorkerExit,
-  WorkerMetrics,
-  WorkerLog,
-  WorkerState,
-} from '../worker/types.js';
+import type { ResultData, WorkerException, WorkerMetrics, WorkerState } from '../worker/types.js';
 import type { LatencySummary } from './latency.js';
+import type { VersionPolicy } from './policy-options.js';
 import type { CircuitState } from './pool/restart-policy.js';
-import type { ShadowEvent } from './onlookers/shadow-types.js';
-import type { SwitchedBackEvent, SwitchedEvent } from './switching/types.js';
 
 /** A deployed version, named itself. */
 export interface InspectionTarget {
@@ -113,6 +104,8 @@ export interface InspectionResult {
   attempts: number;
   /** Where the time went. */
   timing: {
+    /** Waiting for the version to be started (a first call), or for one that was being stopped. */
+    startMs: number;
     /** Waiting for a worker. */
     queueMs: number;
     /** Copying images. */
@@ -205,6 +198,10 @@ export interface SupervisedStatus {
   name: string;
   /** The package's version. */
   version: string;
+  /** Product ids that are mapped to it. */
+  productIds: string[];
+  /** What was set for it by `configure()`; empty where nothing was. */
+  policy: VersionPolicy;
   /** How it is called. */
   generation: Generation;
   /** Where it stands. */
@@ -233,159 +230,4 @@ export interface SupervisedStatus {
   lastError: RunnerError | undefined;
   /** By index. */
   workers: SupervisedWorker[];
-}
-
-/** Which deployment an event is about. */
-export interface DeploymentEvent {
-  /** The package's name. */
-  name: string;
-  /** The package's version. */
-  version: string;
-}
-
-/** Which worker an event is about: its index in the pool, undefined for a warm spare. */
-export interface WorkerEvent extends DeploymentEvent {
-  /** Index in the pool, from 0. */
-  worker: number | undefined;
-}
-
-/** A deployment changed its state. */
-export interface StateEvent extends DeploymentEvent {
-  /** What it is now. */
-  state: SupervisedState;
-  /** What it was. */
-  previous: SupervisedState;
-}
-
-/** A worker that is ready. */
-export interface WorkerReadyEvent extends WorkerEvent {
-  /** Process id. */
-  pid: number;
-  /** As its `hello` tells. */
-  generation: Generation;
-  /** As its `hello` tells. */
-  sdkVersion: string;
-  /** Spawn to first pong. */
-  startMs: number;
-}
-
-/** About a process that may be gone. */
-export interface WorkerProcessEvent extends WorkerEvent {
-  /** Process id; undefined when it could not be spawned. */
-  pid: number | undefined;
-}
-
-/** How a worker's process ended. */
-export interface WorkerExitEvent extends WorkerProcessEvent, WorkerExit {}
-
-/** When a worker is started again. */
-export interface WorkerRestartEvent extends WorkerEvent {
-  /** From 1; starts anew once a worker has proven itself. */
-  attempt: number;
-  /** Until the start: 0 for the first attempt and where a warm spare steps in. */
-  delayMs: number;
-  /** Why the one before ended. */
-  reason: string;
-}
-
-/** A worker failed. */
-export interface WorkerFailureEvent extends WorkerEvent {
-  /** How. */
-  error: RunnerError;
-}
-
-/** A line in a worker's log. */
-export interface WorkerLogEvent extends WorkerEvent, WorkerLog {}
-
-/** Text on a worker's stdout that belongs to no frame. */
-export interface StrayOutputEvent extends WorkerEvent, StrayOutput {
-  /** As printed, cut off past 8 KiB. */
-  text: string;
-}
-
-/** A deployment is left alone for a while. */
-export interface CircuitOpenEvent extends DeploymentEvent {
-  /** `crashes`: too many within the window. `restarts`: too many in a row. `probation`: the probe failed. */
-  reason: string;
-  /** Until one worker is tried again. */
-  coolDownMs: number;
-  /** What calls are refused with; its cause is the last failure. */
-  error: RunnerError;
-}
-
-/** A version serves product ids for good: its trial is over, or it had none. */
-export interface AcceptedEvent extends DeploymentEvent {
-  /** Product ids that were moved to it. */
-  pids: string[];
-}
-
-/** A version has stood its trial. */
-export interface ProbationPassedEvent extends DeploymentEvent {
-  /** Product ids it was switched to. */
-  pids: string[];
-}
-
-/** An answered call. */
-export interface ResultEvent extends DeploymentEvent {
-  /** Product id of the request, where it had one. */
-  pid: string | undefined;
-  /** What was called. */
-  phase: 'pre' | 'execute';
-  /** What the caller was given. */
-  result: InspectionResult;
-}
-
-/** A failure: of a call, or of a worker outside any call. What was known of it then is in it. */
-export interface SupervisorErrorEvent extends Partial<WorkerEvent> {
-  /** The failure, as the caller was given it. */
-  error: RunnerError;
-  /** Product id of the request. */
-  pid?: string;
-  /** Of the call. */
-  requestId?: string;
-  /** Of the call. */
-  phase?: string;
-}
-
-/** Events of an AlgorithmSupervisor. */
-export interface SupervisorEvents {
-  /** A deployment changed its state. */
-  state: [event: StateEvent];
-  /** A worker takes calls from now on, or a warm spare stands by. */
-  ready: [event: WorkerReadyEvent];
-  /** A worker's process ended. */
-  exit: [event: WorkerExitEvent];
-  /** A worker that ended will be started again. */
-  restart: [event: WorkerRestartEvent];
-  /** A worker was replaced because of its age or its memory. `pid` is that of the old one. */
-  recycled: [event: WorkerProcessEvent];
-  /** A worker stopped answering pings; it is ended and replaced. */
-  heartbeatLost: [event: WorkerFailureEvent];
-  /** A line the algorithm or its SDK logged. */
-  log: [event: WorkerLogEvent];
-  /** Text an algorithm printed to stdout, between the frames. No frame is lost by it. */
-  strayOutput: [event: StrayOutputEvent];
-  /** Too many crashes: nothing is started for `coolDownMs`. */
-  circuitOpen: [event: CircuitOpenEvent];
-  /** The deployment may be started again. */
-  circuitClosed: [event: DeploymentEvent];
-  /** Product ids were moved to another version. */
-  switched: [event: SwitchedEvent];
-  /** A version did not stand its trial: the one before serves again. */
-  switchedBack: [event: SwitchedBackEvent];
-  /** Product ids are served by a version for good: after its trial, or at once where there is none. */
-  accepted: [event: AcceptedEvent];
-  /** A version that no product id uses any more has answered its last call and is stopped. */
-  drained: [event: DeploymentEvent];
-  /**
-   * A version has stood its trial.
-   * @deprecated use `accepted`
-   */
-  probationPassed: [event: ProbationPassedEvent];
-  /** A candidate has answered a copy of a call. */
-  shadow: [event: ShadowEvent];
-  /** A call was answered. */
-  result: [event: ResultEvent];
-  /** A call failed (with its `requestId`), or something did that no call waited for. */
-  error: [event: SupervisorErrorEvent];
 }

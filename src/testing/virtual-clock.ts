@@ -1,9 +1,11 @@
+import { inspect } from 'node:util';
+import { RunnerError } from '../errors.js';
 import type { Clock } from '../supervisor/clock.js';
 
 /**
  * A clock that stands until it is told to go on: for waits of a supervisor that are longer than a test. What depends on
  * it: delays before restarts, the window and the cool-down of the circuit, how long a worker has to stand, trials after
- * a switch, waiting in the queue. The time of a process (its start, its calls, its heartbeat) is real.
+ * a switch, waiting in the queue, the limits of calls. The time of a process (its start, its heartbeat) is real.
  *
  * @example
  * ```ts
@@ -38,6 +40,8 @@ export class VirtualClock implements Clock {
 
   /** Runs something when the clock has gone on so far; the answer cancels it. */
   after(delayMs: number, run: () => void): () => void {
+    checkTime('clock.after(delayMs, run)', 'delayMs', delayMs);
+    if (typeof run !== 'function') throw wrong('clock.after(delayMs, run)', 'run must be a function', 'run');
     const timer = { at: this.#now + delayMs, run };
     this.#timers.push(timer);
     return () => {
@@ -50,8 +54,13 @@ export class VirtualClock implements Clock {
     return this.#timers.length;
   }
 
-  /** Lets time pass; what is due runs in its order, each at its own time. */
+  /**
+   * Lets time pass; what is due runs in its order, each at its own time.
+   * @throws RunnerError `invalid_params` for what is no time: it would stand for ever
+   */
   advance(ms: number): void {
+    checkTime('clock.advance(ms)', 'ms', ms);
+    if (ms === Infinity) throw wrong('clock.advance(ms)', 'ms must end', 'ms');
     const end = this.#now + ms;
     for (;;) {
       const due = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
@@ -62,4 +71,13 @@ export class VirtualClock implements Clock {
     }
     this.#now = end;
   }
+}
+
+function checkTime(call: string, path: string, ms: unknown): void {
+  if (typeof ms === 'number' && ms >= 0) return;
+  throw wrong(call, `${path} must be a time in milliseconds, from 0, not ${inspect(ms)}`, path);
+}
+
+function wrong(call: string, rule: string, path: string): RunnerError {
+  return new RunnerError('invalid_params', `${call}: ${rule}`, { details: { path } });
 }

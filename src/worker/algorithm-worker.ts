@@ -12,7 +12,7 @@ import type { WorkerBounds } from '../process/containment.js';
 import { showAs } from '../readable.js';
 import { CallPictures, Losses, openChannel } from './call-pictures.js';
 import { Conversation } from './conversation.js';
-import { expireAfter } from './expiry.js';
+import { expireAfter, type After } from './expiry.js';
 import { encodeFrame } from './frame-codec.js';
 import { callData, generationOf } from './generations.js';
 import { Heartbeat } from './heartbeat.js';
@@ -55,6 +55,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   /** Resolves when the process is gone; never rejects. Pending for ever if it was never started. */
   readonly exited: Promise<WorkerExit>;
 
+  readonly #after: After | undefined;
   readonly #conversation: Conversation;
   readonly #logs: LogParser;
   readonly #heartbeat: Heartbeat;
@@ -69,9 +70,10 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   #reason: { text: string; error?: RunnerError } | undefined;
   #resolveExited!: (exit: WorkerExit) => void;
 
-  /** @throws RunnerError `invalid_params` for a limit or a resource that makes no sense */
-  constructor(spec: WorkerSpec, limits?: Partial<WorkerLimits>) {
+  /** Limits of calls go by the time of `after`. @throws RunnerError `invalid_params` for a limit or a resource that makes no sense */
+  constructor(spec: WorkerSpec, limits?: Partial<WorkerLimits>, after?: After) {
     super();
+    this.#after = after;
     this.spec = spec;
     this.limits = resolveLimits(limits);
     checkResources(spec.resources);
@@ -168,6 +170,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       // The adapter reads its input only after import and setup: this pong proves that the algorithm is loaded.
       this.#sendPing();
       await handshake.expect(loadMs, () => this.#tooLate('load the algorithm', loadMs));
+      this.#process?.stepForward();
       this.#ready = {
         pid: this.#process?.pid ?? -1,
         generation: generationOf(hello.capabilities),
@@ -220,9 +223,10 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     const message = { type: 'call', request_id: requestId, data, pictures: pictures.wire };
     const frame = encodeFrame(message, this.limits.maxFrameBytes);
     const timeoutMs = o.timeoutMs ?? limitOf(this.limits, call.phase);
-    const cancel = expireAfter(timeoutMs, () => {
+    const expire = () => {
       this.#fail(this.#tooLate(`answer ${call.phase}`, o.toldLimitMs ?? timeoutMs), 'timeout');
-    });
+    };
+    const cancel = expireAfter(timeoutMs, expire, this.#after);
     const onAbort = () => {
       if (o.signal) this.#fail(abortError(o.signal, `${call.phase} call`), 'aborted');
     };
@@ -270,9 +274,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
    * nothing of the first two and starts with SIGTERM.
    */
   async stop(reason = 'stopped'): Promise<WorkerExit> {
-    if (this.#state === 'new') {
-      this.#endUnstarted();
-    }
+    if (this.#state === 'new') this.#endUnstarted();
     if (this.#state === 'exited' || this.#state === 'stopping') return this.gone();
     this.#reason ??= { text: reason };
     // It imports, or runs the call that is being given up: what is written to it now it does not read.
@@ -308,7 +310,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     const channel = (this.#channel = await openChannel(this.spec));
     this.#process = await WorkerProcess.spawn(
       workerCommand(this.spec, this.limits, channel !== undefined),
-      { cwd, channel },
+      { cwd, channel, standsBack: this.spec.resources?.nice === undefined },
       {
         stdout: (chunk) => {
           this.#conversation.push(chunk);

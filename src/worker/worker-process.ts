@@ -4,6 +4,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { RunnerError } from '../errors.js';
 import type { DescriptorChannel } from '../frames/descriptor-channel.js';
 import {
+  ASK_SIGNAL,
   KEEPER_GRACE_MS,
   KILL_SIGNAL,
   parseReport,
@@ -12,6 +13,7 @@ import {
 } from '../process/containment.js';
 import { LogPipe } from '../process/log-pipe.js';
 import { MemoryKills } from '../process/memory-kills.js';
+import { standBack } from '../process/priority.js';
 import { signalTree } from '../process/tree.js';
 import { readInTurns } from './read-in-turns.js';
 import { TOKEN_VARIABLE, type WorkerCommand } from './worker-command.js';
@@ -44,6 +46,7 @@ export class WorkerProcess {
   #report: { pid: number; bounds: WorkerBounds } | undefined;
   #isKilled = false;
   #hasExited = false;
+  #stepForward: (() => void) | undefined;
   /** Ends of searches for what the process has left behind. */
   #sweeps: Promise<unknown> = Promise.resolve();
   #resolveExited!: () => void;
@@ -60,7 +63,11 @@ export class WorkerProcess {
   /** Starts the process. @throws RunnerError `start_failed` when the command cannot be run */
   static async spawn(
     order: WorkerCommand,
-    { channel, ...options }: { cwd: string; channel?: DescriptorChannel },
+    {
+      channel,
+      standsBack = false,
+      ...options
+    }: { cwd: string; channel?: DescriptorChannel; standsBack?: boolean },
     listeners: ProcessListeners,
   ): Promise<WorkerProcess> {
     const { command, args, env, isKept } = order;
@@ -93,6 +100,7 @@ export class WorkerProcess {
       channel?.started();
     }
     const worker = new WorkerProcess(child, order, listeners);
+    if (standsBack && child.pid !== undefined) worker.#stepForward = standBack(child.pid);
     worker.#listen();
     return worker;
   }
@@ -130,6 +138,12 @@ export class WorkerProcess {
     return true;
   }
 
+  /** It is ready: from now on it has the priority of its host, if it stood back while it started. */
+  stepForward(): void {
+    this.#stepForward?.();
+    this.#stepForward = undefined;
+  }
+
   /**
    * Ends the process, each step `pauseMs` after the last: it is asked (if `ask` is given), its input ends, SIGTERM,
    * SIGKILL to the whole tree.
@@ -157,7 +171,7 @@ export class WorkerProcess {
     if (signal === 'SIGKILL') {
       this.#kill();
     } else if (this.#isKept) {
-      this.#child.kill(signal); // the keeper passes it on
+      this.#child.kill(signal === 'SIGTERM' ? ASK_SIGNAL : signal); // the keeper passes it on
     } else {
       signalTree(this.pid, signal);
     }
@@ -203,6 +217,12 @@ export class WorkerProcess {
     this.#sweeps = Promise.all([this.#sweeps, killCarriers(this.#token)]);
   }
 
+  /** What the signal that the keeper died of stands for, before it kept anything. */
+  #told(signal: NodeJS.Signals | null): NodeJS.Signals | null {
+    if (this.#isKilled && signal === KILL_SIGNAL) return 'SIGKILL';
+    return this.#isKept && signal === ASK_SIGNAL ? 'SIGTERM' : signal;
+  }
+
   #exitsWithin(limitMs: number): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
@@ -234,7 +254,7 @@ export class WorkerProcess {
         child.stderr?.destroy();
         child.stdin?.destroy();
         // The keeper ends by the signal it was asked with where it has kept nothing yet.
-        listeners.exit(code, this.#isKilled && signal === KILL_SIGNAL ? 'SIGKILL' : signal);
+        listeners.exit(code, this.#told(signal));
         this.#resolveExited();
       };
       // On a host that was held up the time may be over before its loop has looked at the pipes once: look, then end.

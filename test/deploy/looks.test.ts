@@ -40,7 +40,7 @@ test('a version that looks damaged while another operation holds it is busy, wit
   const { layout } = registry;
   const away = `${layout.deployed('sample', '1.0.0')}.away`;
   {
-    await using _lock = await lockVersion(layout, 'sample', '1.0.0', { operation: 'install', timeoutMs: 0 });
+    const lock = await lockVersion(layout, 'sample', '1.0.0', { operation: 'install', timeoutMs: 0 });
     await rename(layout.deployed('sample', '1.0.0'), away);
     await expect(deployer.verify('sample', '1.0.0')).rejects.toMatchObject({
       code: 'busy',
@@ -48,6 +48,7 @@ test('a version that looks damaged while another operation holds it is busy, wit
     });
     const found = (await deployer.scan()).find(({ version }) => version === '1.0.0');
     expect(found).toMatchObject({ state: 'deployed', busy: { pid: process.pid } });
+    await lock.release();
   }
   // Nobody works on it now: it is damaged indeed.
   expect((await deployer.verify('sample', '1.0.0')).intact).toBe(false);

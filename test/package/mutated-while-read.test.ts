@@ -46,6 +46,7 @@ beforeAll(async () => {
 async function unpack(zip: string, target: string, integrity: IntegrityPolicy): Promise<void> {
   const steps = packageSteps(new StoreLayout(path.dirname(zip)), {
     venvs,
+    shared: undefined,
     validator: new PackageValidator({ venvs, integrity }),
   });
   await using opened = await steps.open(zip, {});

@@ -6,8 +6,10 @@ import { resolvePolicy } from '../../src/supervisor/policy.js';
 import { resolveProbation } from '../../src/supervisor/switching/probation.js';
 import { Router } from '../../src/supervisor/deployments/router.js';
 import { Retirement } from '../../src/supervisor/switching/retirement.js';
+import { VersionPolicies } from '../../src/supervisor/version-policies.js';
 import { Trials } from '../../src/supervisor/switching/trials.js';
-import type { InspectionResult, SupervisorEvents } from '../../src/supervisor/types.js';
+import type { SupervisorEvents } from '../../src/supervisor/events.js';
+import type { InspectionResult } from '../../src/supervisor/types.js';
 import { VirtualClock } from '../../src/testing/index.js';
 import { deployVersion } from '../support/deployed-version.js';
 import { temporaryFolder } from '../support/temp-folder.js';
@@ -20,11 +22,10 @@ async function onTrial() {
   const told: string[] = [];
   const emit = (name: keyof SupervisorEvents, ..._: unknown[]) => told.push(name);
   const policy = resolvePolicy();
-  const table = new DeploymentTable(
-    { registry, frames, flavour: 'sdk', policy, clock, emit },
-    () => undefined,
-  );
-  const router = new Router({ registry, table, policy });
+  const policies = new VersionPolicies({ registry, frames, given: {}, flavour: 'sdk' });
+  const context = { registry, frames, flavour: 'sdk' as const, policy, clock, emit };
+  const table = new DeploymentTable(context, policies, () => undefined);
+  const router = new Router({ registry, table, policies });
   const retirement = new Retirement({ registry, router, emit });
   const trials = new Trials({ registry, retirement, clock, emit });
   onTestFinished(async () => {

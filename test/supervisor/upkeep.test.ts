@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
 import type { SupervisorPolicy } from '../../src/supervisor/policy.js';
-import type { InspectionRequest, InspectionResult, SupervisorEvents } from '../../src/supervisor/types.js';
+import type { SupervisorEvents } from '../../src/supervisor/events.js';
+import type { InspectionRequest, InspectionResult } from '../../src/supervisor/types.js';
 import { deployVersion, openSupervised } from '../support/deployed-version.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 

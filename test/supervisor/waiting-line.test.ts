@@ -6,7 +6,11 @@ import { VirtualClock } from '../../src/testing/index.js';
 function lineOf(capacity: number, workers = { count: 1, idle: 0, busy: 1 }) {
   const clock = new VirtualClock();
   const places = { count: () => workers.count, idle: () => workers.idle, busy: () => workers.busy };
-  return { clock, workers, line: new WaitingLine({ title: 'pcb 1.0', capacity, clock, places }) };
+  return {
+    clock,
+    workers,
+    line: new WaitingLine({ title: 'pcb 1.0', capacity: () => capacity, clock, places }),
+  };
 }
 
 const turn = (lane = 'A') => ({ lane, deadline: 1_000 });

@@ -2,7 +2,7 @@ import { onTestFinished } from 'vitest';
 import { Registry } from '../../src/registry/registry.js';
 import type { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
 import type { SupervisorPolicy } from '../../src/supervisor/policy.js';
-import type { SupervisorEvents } from '../../src/supervisor/types.js';
+import type { SupervisorEvents } from '../../src/supervisor/events.js';
 import { deployVersion, openSupervised } from './deployed-version.js';
 import { steeredAlgorithm } from './steered-algorithm.js';
 

@@ -17,7 +17,10 @@ export type InspectZip = (zip: string, o: OperationOptions) => Promise<{ name: s
 
 /** What is known of one zip, as long as the file stays the same. */
 interface Known {
-  /** Size and modification time: others mean another file. Not the inode: network shares make them up anew. */
+  /**
+   * Size, modification time and time of the last change: others mean another file. Bytes that come after the first time
+   * was set (`cp -p`, `rsync -t`) move the last alone. Not the inode: network shares make them up anew.
+   */
   fingerprint: string;
   /** When this fingerprint was first seen, by the monotonic clock. */
   since: number;
@@ -86,7 +89,7 @@ export class Discovery {
   /** Whether the file has been the same for long enough not to be one that is being copied. */
   async isSettled(file: string): Promise<boolean> {
     const recalled = await this.#recall(file);
-    return recalled !== undefined && this.#isQuiet(recalled.known, recalled.mtimeMs);
+    return recalled !== undefined && this.#isQuiet(recalled.known, recalled.changedMs);
   }
 
   async #look(
@@ -96,7 +99,7 @@ export class Discovery {
   ): Promise<DiscoveredPackage | undefined> {
     const recalled = await this.#recall(file);
     if (!recalled) return undefined;
-    const { known, sizeBytes, mtimeMs } = recalled;
+    const { known, sizeBytes, changedMs } = recalled;
     const found = { source: 'zip' as const, path: file, settling: false, sizeBytes };
     if (known.name === undefined && !known.error) {
       try {
@@ -106,7 +109,7 @@ export class Discovery {
         if (!RunnerError.is(error) || error.code === 'aborted') throw error;
         // Its directory stands at the end of a zip: one that is being copied cannot be read yet. And what the system
         // would not hand over says nothing about the package.
-        const mayGrow = error.code === 'invalid_zip' && !this.#isQuiet(known, mtimeMs);
+        const mayGrow = error.code === 'invalid_zip' && !this.#isQuiet(known, changedMs);
         if ((mayGrow && (await mayBecomeZip(file))) || !isPackageFault(error)) {
           return { ...found, state: 'discovered', settling: true };
         }
@@ -142,24 +145,24 @@ export class Discovery {
     return entry.sha256 === known.sha256;
   }
 
-  #isQuiet(known: Known, mtimeMs: number): boolean {
+  #isQuiet(known: Known, changedMs: number): boolean {
     const { settleMs } = this.#options;
     // Either clock will do: that of the share may be off, and a first look has nothing to compare with.
-    return performance.now() - known.since >= settleMs || Date.now() - mtimeMs >= settleMs;
+    return performance.now() - known.since >= settleMs || Date.now() - changedMs >= settleMs;
   }
 
-  async #recall(file: string): Promise<{ known: Known; sizeBytes: number; mtimeMs: number } | undefined> {
+  async #recall(file: string): Promise<{ known: Known; sizeBytes: number; changedMs: number } | undefined> {
     try {
       const stats = await stat(file);
       if (!stats.isFile()) return undefined;
-      const { size, mtimeMs } = stats;
-      const fingerprint = `${size}-${mtimeMs}`;
+      const { size, mtimeMs, ctimeMs } = stats;
+      const fingerprint = `${size}-${mtimeMs}-${ctimeMs}`;
       let known = this.#known.get(file);
       if (known?.fingerprint !== fingerprint) {
         known = { fingerprint, since: performance.now() };
         this.#known.set(file, known);
       }
-      return { known, sizeBytes: size, mtimeMs };
+      return { known, sizeBytes: size, changedMs: Math.max(mtimeMs, ctimeMs) };
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw error;

@@ -19,7 +19,7 @@ import type { DeployStage } from '../types.js';
 import { settleTwice } from '../transaction/unwind.js';
 import { receiveUpload } from './upload.js';
 import { namedAsSent } from './upload-name.js';
-import { lockVersion } from '../transaction/version-lock.js';
+import { withVersionLock } from '../transaction/version-lock.js';
 
 /** What an install works with. */
 export interface InstallContext extends OperationOptions {
@@ -93,11 +93,20 @@ async function installZip(
   meter.plan(stageBytes(inspection));
   const { name, version } = inspection;
   registry.layout.deployed(name, version); // refuses what cannot be a folder name
-  await using _lock = await lockVersion(registry.layout, name, version, {
-    operation: 'install',
-    timeoutMs: context.lockTimeoutMs,
-    signal,
-  });
+  const waiting = { operation: 'install', timeoutMs: context.lockTimeoutMs, signal };
+  return await withVersionLock(registry.layout, { name, version }, waiting, () =>
+    installLocked(opened, context, upload),
+  );
+}
+
+async function installLocked(
+  opened: OpenPackage,
+  context: InstallContext,
+  upload: Transaction | undefined,
+): Promise<InstallOutcome> {
+  const { registry, signal, onStage } = context;
+  const { inspection } = opened;
+  const { name, version } = inspection;
   await recoverVersion(registry, name, version, context.durability);
   const existing = await registry.get(name, version, { signal });
   if (existing) await checkMayReplace(registry, existing, inspection, context.force);

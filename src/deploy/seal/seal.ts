@@ -6,7 +6,7 @@ import { INVENTORY_FILE, type Inventory } from '../../registry/inventory.js';
 import { VERSION_MARKER } from '../../registry/registry-file.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import { readJson, syncFolder, writeFileAtomic, type Durability } from '../../store/atomic-file.js';
-import { isMissing } from '../../store/errno.js';
+import { errnoCode, isMissing } from '../../store/errno.js';
 import {
   needsCacheFolders,
   ownerFor,
@@ -112,7 +112,7 @@ export async function readMarker(root: string): Promise<RegistryEntry | undefine
   try {
     return (await readJson(path.join(root, VERSION_MARKER))) as RegistryEntry | undefined;
   } catch (error) {
-    if (error instanceof SyntaxError || isMissing(error)) return undefined;
+    if (error instanceof SyntaxError || isMissing(error) || errnoCode(error) === 'EISDIR') return undefined;
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { livenessOf, ownIdentity, type ProcessIdentity } from '../../process/ide
 import { showLife, type Life } from '../../process/life.js';
 import { readJson, writeJsonAtomic, type Durability } from '../../store/atomic-file.js';
 import { isSafeFolderName } from '../../store/file-names.js';
-import { isMissing } from '../../store/errno.js';
+import { errnoCode, isMissing } from '../../store/errno.js';
 
 const JOURNAL_FILE = 'journal.json';
 
@@ -65,7 +65,7 @@ export async function readJournal(folder: string): Promise<JournalRecord | undef
     const record = (await readJson(path.join(folder, JOURNAL_FILE))) as JournalRecord | undefined;
     return isRecordSound(record) ? record : undefined;
   } catch (error) {
-    if (error instanceof SyntaxError || isMissing(error)) return undefined;
+    if (error instanceof SyntaxError || isMissing(error) || errnoCode(error) === 'EISDIR') return undefined;
     throw error;
   }
 }

@@ -10,6 +10,8 @@ import type { RegistryEntry } from '../../registry/types.js';
 import type { Durability } from '../../store/atomic-file.js';
 import { isMissing } from '../../store/errno.js';
 import { hashFile, readMarker, sealEntry, writeSeal } from '../seal/seal.js';
+import { releasing } from '../../store/lock.js';
+import type { Attempt } from './attempt.js';
 import { tryLockVersion } from './version-lock.js';
 
 /**
@@ -22,28 +24,40 @@ import { tryLockVersion } from './version-lock.js';
 export async function repairMoved(
   registry: Registry,
   durability: Durability,
-  options: OperationOptions,
+  { attempt, dryRun, signal }: OperationOptions & { attempt: Attempt; dryRun?: boolean },
 ): Promise<VersionRef[]> {
   const repaired: VersionRef[] = [];
-  const { layout } = registry;
-  for (const entry of await registry.list({}, options)) {
-    throwIfAborted(options.signal, 'recovery');
+  for (const entry of await registry.list({}, { signal })) {
+    throwIfAborted(signal, 'recovery');
     const { name, version } = entry;
-    const found = await findMove(layout.venv(name, version));
-    if (!found) continue;
-    await using lock = await tryLockVersion(layout, name, version, { operation: 'recover', ...options });
-    if (!lock) continue;
-    try {
-      const rewrites = await planRewrites(found.venv, found.move);
-      await reseal(registry, entry, rewrites, durability);
-      // Last, and of it `activate` at the very last: cut off before, all of this is done again.
-      await applyRewrites(rewrites);
-      repaired.push({ name, version });
-    } catch (error) {
-      if (!isMissing(error)) throw error; // an environment with parts missing is told by verify()
-    }
+    const environment = registry.layout.venv(name, version);
+    const isRepaired = await attempt(environment, async () => {
+      const found = await findMove(environment);
+      if (!found || dryRun) return found !== undefined;
+      const lock = await tryLockVersion(registry.layout, name, version, { operation: 'recover', signal });
+      return lock !== undefined && releasing(lock, () => repairOne(registry, entry, found, durability));
+    });
+    if (isRepaired) repaired.push({ name, version });
   }
   return repaired;
+}
+
+async function repairOne(
+  registry: Registry,
+  entry: RegistryEntry,
+  { venv, move }: NonNullable<Awaited<ReturnType<typeof findMove>>>,
+  durability: Durability,
+): Promise<boolean> {
+  try {
+    const rewrites = await planRewrites(venv, move);
+    await reseal(registry, entry, rewrites, durability);
+    // Last, and of it `activate` at the very last: cut off before, all of this is done again.
+    await applyRewrites(rewrites);
+    return true;
+  } catch (error) {
+    if (!isMissing(error)) throw error; // an environment with parts missing is told by verify()
+    return false;
+  }
 }
 
 /**

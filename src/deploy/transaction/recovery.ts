@@ -5,7 +5,9 @@ import type { Registry } from '../../registry/registry.js';
 import type { Durability } from '../../store/atomic-file.js';
 import { isMissing } from '../../store/errno.js';
 import { namesIn } from '../../store/names-in.js';
+import { releasing } from '../../store/lock.js';
 import { removeIfEmpty } from '../../store/remove-tree.js';
+import { attempts, type Attempt, type RecoveryOptions } from './attempt.js';
 import { ageOf, isProbeName } from '../../store/file-age.js';
 import {
   newRecord,
@@ -26,26 +28,33 @@ const FOREIGN_SILENCE_MS = 24 * 60 * 60 * 1000;
 /**
  * Puts away what dead processes left: finishes what had been committed, undoes the rest, frees their locks, and puts
  * right the environments of a store that was moved. What belongs to a live process, or to one that cannot be seen from here, is left alone.
+ * Whatever cannot be put right is skipped: one bad file must not keep the store from everything else.
  */
 export async function recoverStore(
   registry: Registry,
   durability: Durability,
-  options: OperationOptions = {},
+  options: RecoveryOptions = {},
 ): Promise<RecoveryReport> {
   const startedAt = performance.now();
-  const report: RecoveryReport = { recovered: [], busy: [], repaired: [], durationMs: 0 };
-  for (const folder of await transactionFolders(registry)) {
+  const report: RecoveryReport = { recovered: [], busy: [], repaired: [], skipped: [], durationMs: 0 };
+  const { dryRun = false } = options;
+  const attempt = attempts(report.skipped, options);
+  const { staging, root } = registry.layout;
+  for (const folder of (await attempt(staging, () => transactionFolders(registry, dryRun))) ?? []) {
     throwIfAborted(options.signal, 'recovery');
-    const outcome = await recoverFolder(registry, folder, durability);
+    const outcome = await attempt(folder, () => recoverFolder(registry, folder, { durability, dryRun }));
     if (outcome === undefined) continue;
     if ('outcome' in outcome) report.recovered.push(outcome);
     else report.busy.push(outcome);
   }
-  const late = await freeDeadLocks(registry, durability, options);
-  report.recovered.push(...late);
-  report.busy = report.busy.filter(({ id }) => !late.some((done) => done.id === id));
-  report.repaired = await repairMoved(registry, durability, options);
-  await removeIfEmpty(registry.layout.staging);
+  if (!dryRun) {
+    const late = await freeDeadLocks(registry, durability, { signal: options.signal, attempt });
+    report.recovered.push(...late);
+    report.busy = report.busy.filter(({ id }) => !late.some((done) => done.id === id));
+  }
+  const repaired = await attempt(root, () => repairMoved(registry, durability, { ...options, attempt }));
+  report.repaired = repaired ?? [];
+  if (!dryRun) await attempt(staging, () => removeIfEmpty(staging));
   report.durationMs = performance.now() - startedAt;
   return report;
 }
@@ -61,7 +70,7 @@ export async function recoverVersion(
   durability: Durability,
 ): Promise<RecoveredOperation[]> {
   const recovered: RecoveredOperation[] = [];
-  for (const folder of await transactionFolders(registry)) {
+  for (const folder of await transactionFolders(registry, false)) {
     const record = await recordOf(registry, folder);
     if (record?.name !== name || record.version !== version) continue;
     if ((await ownerLiveness(folder)) === 'alive') continue;
@@ -77,7 +86,7 @@ export async function recoverVersion(
 async function recoverFolder(
   registry: Registry,
   folder: string,
-  durability: Durability,
+  { durability, dryRun }: { durability: Durability; dryRun: boolean },
 ): Promise<RecoveredOperation | RecoveryReport['busy'][number] | undefined> {
   const liveness = await ownerLiveness(folder);
   const record = await recordOf(registry, folder);
@@ -87,18 +96,24 @@ async function recoverFolder(
   if (liveness === 'alive') return about;
   if (record?.operation === undefined || name === undefined || version === undefined) {
     if (liveness === 'unknown' && !(await isSilent(folder))) return about;
+    if (dryRun) return { ...about, outcome: 'undone' };
     const claimed = await claim(registry, folder);
     if (claimed === undefined) return undefined;
     await new Transaction(registry, claimed, record ?? (await unknownRecord()), durability).discard();
     return { ...about, outcome: 'undone' };
   }
-  await using lock = await tryLockVersion(registry.layout, name, version, { operation: 'recover' });
+  if (dryRun) {
+    return { ...about, outcome: await new Transaction(registry, folder, record, durability).outcome() };
+  }
+  const lock = await tryLockVersion(registry.layout, name, version, { operation: 'recover' });
   // Whoever holds it recovers this version itself; and one that cannot be seen from here holds it as long as it works.
   if (!lock) return about;
-  const claimed = await claim(registry, folder);
-  if (claimed === undefined) return undefined;
-  const outcome = await new Transaction(registry, claimed, record, durability).settle();
-  return { ...about, outcome };
+  return releasing(lock, async () => {
+    const claimed = await claim(registry, folder);
+    if (claimed === undefined) return undefined;
+    const outcome = await new Transaction(registry, claimed, record, durability).settle();
+    return { ...about, outcome };
+  });
 }
 
 /**
@@ -138,24 +153,35 @@ async function claim(registry: Registry, folder: string): Promise<string | undef
 async function freeDeadLocks(
   registry: Registry,
   durability: Durability,
-  { signal }: OperationOptions,
+  { signal, attempt }: OperationOptions & { attempt: Attempt },
 ): Promise<RecoveredOperation[]> {
-  await registry.sweep({ signal });
-  const { locked, emptyNames } = await lockedVersions(registry.layout);
+  const { layout } = registry;
+  await attempt(layout.root, () => registry.sweep({ signal }));
+  const found = await attempt(layout.deployedRoot, () => lockedVersions(layout));
+  const { locked = [], emptyNames = [] } = found ?? {};
   const recovered: RecoveredOperation[] = [];
   for (const { name, version } of locked) {
-    await using lock = await tryLockVersion(registry.layout, name, version, { operation: 'recover', signal });
-    if (lock) recovered.push(...(await recoverVersion(registry, name, version, durability)));
+    const file = path.join(layout.deployedRoot, name, `${version}.lock`);
+    const late = await attempt(file, async () => {
+      const lock = await tryLockVersion(layout, name, version, { operation: 'recover', signal });
+      return lock && releasing(lock, () => recoverVersion(registry, name, version, durability));
+    });
+    recovered.push(...(late ?? []));
   }
-  for (const name of emptyNames) await removeIfEmpty(path.join(registry.layout.deployedRoot, name));
+  for (const name of emptyNames) {
+    const folder = path.join(layout.deployedRoot, name);
+    await attempt(folder, () => removeIfEmpty(folder));
+  }
   return recovered;
 }
 
-async function transactionFolders(registry: Registry): Promise<string[]> {
+async function transactionFolders(registry: Registry, dryRun: boolean): Promise<string[]> {
   const { staging } = registry.layout;
   const names = (await namesIn(staging)).sort();
   // Made to tell the time; one whose maker was killed stays, and one that is missed is no harm.
-  for (const probe of names.filter(isProbeName)) await rm(path.join(staging, probe), { force: true });
+  for (const probe of dryRun ? [] : names.filter(isProbeName)) {
+    await rm(path.join(staging, probe), { force: true }).catch(() => undefined);
+  }
   return names.filter((name) => !isProbeName(name)).map((name) => path.join(staging, name));
 }
 

@@ -112,7 +112,7 @@ export class Transaction {
    * @returns what came of it
    */
   async settle(): Promise<'completed' | 'undone'> {
-    const isCommitted = await this.#isCommitted();
+    const isCommitted = (await this.outcome()) === 'completed';
     if (this.record.operation === 'install') {
       if (isCommitted) await this.#landUpload();
       else await this.withdraw();
@@ -121,6 +121,11 @@ export class Transaction {
     }
     await this.discard();
     return isCommitted ? 'completed' : 'undone';
+  }
+
+  /** What {@link Transaction.settle} would make of it: nothing is changed. */
+  async outcome(): Promise<'completed' | 'undone'> {
+    return (await this.#isCommitted()) ? 'completed' : 'undone';
   }
 
   /** Removes the folder, journal last, and what is empty without it. */

@@ -5,13 +5,21 @@ import type { StoreLayout } from '../../store/layout.js';
 import { isMissing } from '../../store/errno.js';
 import { namesIn } from '../../store/names-in.js';
 import { removeIfEmpty } from '../../store/remove-tree.js';
-import { acquireLock, lockHolder, type Lock } from '../../store/lock.js';
+import type { VersionRef } from '../../package/types.js';
+import { acquireLock, lockHolder, releasing, type Lock } from '../../store/lock.js';
+import { isSetAside } from '../../store/set-aside.js';
 import { describeOwner } from '../../store/lock-owner.js';
 
 /** How to wait for a version's lock. */
 export interface VersionLockOptions extends OperationOptions {
   operation: string;
   timeoutMs: number;
+}
+
+/** The lock of a version, held until it is released. */
+export interface VersionLock {
+  /** @throws the error of the system; nobody holds the lock then either */
+  release(): Promise<void>;
 }
 
 /**
@@ -25,18 +33,28 @@ export async function lockVersion(
   name: string,
   version: string,
   options: VersionLockOptions,
-): Promise<AsyncDisposable> {
+): Promise<VersionLock> {
   const file = layout.versionLock(name, version);
   const lock = await acquireInVanishingFolder(file, {
     ...options,
     operation: `${options.operation} ${name} ${version}`,
   });
   return {
-    [Symbol.asyncDispose]: async () => {
+    release: async () => {
       await lock.release();
       await removeIfEmpty(path.dirname(file));
     },
   };
+}
+
+/** Runs work under the lock of a version: see {@link withLock}. */
+export async function withVersionLock<T>(
+  layout: StoreLayout,
+  { name, version }: VersionRef,
+  options: VersionLockOptions,
+  work: () => Promise<T>,
+): Promise<T> {
+  return releasing(await lockVersion(layout, name, version, options), work);
 }
 
 /** As {@link lockVersion}, without waiting; undefined when a live process holds it. */
@@ -45,7 +63,7 @@ export async function tryLockVersion(
   name: string,
   version: string,
   options: OperationOptions & { operation: string },
-): Promise<AsyncDisposable | undefined> {
+): Promise<VersionLock | undefined> {
   try {
     return await lockVersion(layout, name, version, { ...options, timeoutMs: 0 });
   } catch (error) {
@@ -73,7 +91,8 @@ export async function lockedVersions(
   for (const name of await namesIn(layout.deployedRoot)) {
     const files = await namesIn(path.join(layout.deployedRoot, name));
     if (files.length === 0) emptyNames.push(name);
-    const versions = files.flatMap((file) => /^(.+)\.lock(?:$|\.)/.exec(file)?.[1] ?? []);
+    const left = files.filter((file) => !isSetAside(file));
+    const versions = left.flatMap((file) => /^(.+)\.lock(?:$|\.)/.exec(file)?.[1] ?? []);
     for (const version of new Set(versions)) locked.push({ name, version });
   }
   return { locked, emptyNames };

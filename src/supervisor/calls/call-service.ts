@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { settleOrAbort, throwIfAborted, type OperationOptions } from '../../abort.js';
-import { RunnerError } from '../../errors.js';
+import { asFailure, RunnerError } from '../../errors.js';
 import { LONGEST_TIMER_MS } from '../../longest-timer.js';
+import { systemCause } from '../../store/errno.js';
 import type { Clock } from '../clock.js';
 import { Deadline } from '../deadline.js';
 import type { Deployment, Emit } from '../deployments/deployment.js';
@@ -10,7 +11,6 @@ import type { Gate } from '../deployments/gate.js';
 import type { GuideBook } from './guide-book.js';
 import { checkRequest, checkStep } from './inspection-request.js';
 import type { Inspector } from './inspector.js';
-import type { SupervisorPolicy } from '../policy.js';
 import type { Router } from '../deployments/router.js';
 import { traceCall, type CallTrace } from './tracing.js';
 import type { CallOptions, InspectionRequest, InspectionResult } from '../types.js';
@@ -31,7 +31,6 @@ export class CallService {
   readonly #router: Router;
   readonly #inspector: Inspector;
   readonly #guides: GuideBook;
-  readonly #policy: Readonly<SupervisorPolicy>;
   readonly #clock: Clock;
   readonly #emit: Emit;
   /** Tells this supervisor's requests from those of another one in the same logs. */
@@ -43,7 +42,6 @@ export class CallService {
     router: Router;
     inspector: Inspector;
     guides: GuideBook;
-    policy: Readonly<SupervisorPolicy>;
     clock: Clock;
     emit: Emit;
   }) {
@@ -51,7 +49,6 @@ export class CallService {
     this.#router = o.router;
     this.#inspector = o.inspector;
     this.#guides = o.guides;
-    this.#policy = o.policy;
     this.#clock = o.clock;
     this.#emit = o.emit;
   }
@@ -72,10 +69,11 @@ export class CallService {
         this.#gate.check(phase);
         checkRequest(request);
         return await this.#route({ phase, request, requestId, startedAt, signal, trace });
-      } catch (error) {
+      } catch (failure) {
+        const error = systemCause(failure) === undefined ? asFailure(failure, `make ${phase} call`) : failure;
         if (RunnerError.is(error)) {
           const { name, version } = trace;
-          this.#emit('error', { error, requestId, phase, pid, name, version });
+          this.#emit('callFailed', { error, requestId, phase, pid, name, version });
         }
         throw error;
       }
@@ -91,7 +89,7 @@ export class CallService {
     checkRequest(request);
     const startedAt = this.#clock.now();
     const requestId = this.#nextRequest();
-    const timeoutMs = request.timeoutMs ?? this.#policy.executeTimeoutMs;
+    const timeoutMs = request.timeoutMs ?? deployment.policy.executeTimeoutMs;
     const deadline = new Deadline(this.#clock, startedAt, timeoutMs, signal);
     const guided = await this.#guides.complete(request, deployment.entry, { isWarmUp: true, signal });
     return this.#inspector.run(
@@ -108,11 +106,11 @@ export class CallService {
     signal,
     trace,
   }: NumberedCall): Promise<InspectionResult> {
-    const { preTimeoutMs, executeTimeoutMs } = this.#policy;
-    const limitMs = phase === 'pre' ? preTimeoutMs : executeTimeoutMs;
-    let deadline = new Deadline(this.#clock, startedAt, request.timeoutMs ?? limitMs, signal);
     const { deployment, letGo } = await this.#hold(request, startedAt, signal);
     try {
+      const { preTimeoutMs, executeTimeoutMs } = deployment.policy;
+      const limitMs = phase === 'pre' ? preTimeoutMs : executeTimeoutMs;
+      let deadline = new Deadline(this.#clock, startedAt, request.timeoutMs ?? limitMs, signal);
       const { name, version, generation } = deployment.entry;
       Object.assign(trace, { name, version });
       if (phase === 'pre' && generation === 'execute-only') {
@@ -124,13 +122,21 @@ export class CallService {
       }
       checkStep(request, deployment.entry);
       const guided = await this.#guides.complete(request, deployment.entry, { signal });
-      if (!deployment.isReady && request.timeoutMs === undefined) {
+      if (!deployment.isReady) {
         const leave = deployment.pool.line.awaitStart();
-        await settleOrAbort(signal, deployment.ready).finally(leave);
-        deadline = new Deadline(this.#clock, this.#clock.now(), limitMs, signal);
+        const ready = settleOrAbort(signal, deployment.ready);
+        // With a limit of the call's own, the start counts.
+        const work =
+          request.timeoutMs === undefined
+            ? ready
+            : deadline.bound('the start of the version', (ended) => settleOrAbort(ended, ready));
+        await work.finally(leave);
+        if (request.timeoutMs === undefined)
+          deadline = new Deadline(this.#clock, this.#clock.now(), limitMs, signal);
       }
+      const startMs = this.#clock.now() - startedAt;
       const result = await this.#inspector.run(
-        { phase, ...guided, requestId, deadline, startedAt },
+        { phase, ...guided, requestId, deadline, startedAt, startMs },
         deployment,
       );
       Object.assign(trace, { worker: result.worker, attempts: result.attempts });

@@ -31,6 +31,8 @@ export interface Inspection {
   requestId: string;
   deadline: Deadline;
   startedAt: number;
+  /** How long it has waited for the deployment to be ready. @defaultValue 0 */
+  startMs?: number;
   /** Only this worker will do, and nobody looks on: a warm-up. */
   only?: number;
 }
@@ -39,20 +41,13 @@ export interface Inspection {
 export class Inspector {
   /** Those who look on. */
   readonly taps = new Set<CallTap>();
-  readonly #policy: Readonly<SupervisorPolicy>;
   readonly #clock: Clock;
   readonly #frames: FramePool;
   readonly #sessions: SessionTable;
   /** One pair of images after the other: two that have one frame each, and no room for the second, would wait for ever. */
   readonly #pairs = new LaneOrder();
 
-  constructor(o: {
-    policy: Readonly<SupervisorPolicy>;
-    clock: Clock;
-    frames: FramePool;
-    sessions: SessionTable;
-  }) {
-    this.#policy = o.policy;
+  constructor(o: { clock: Clock; frames: FramePool; sessions: SessionTable }) {
     this.#clock = o.clock;
     this.#frames = o.frames;
     this.#sessions = o.sessions;
@@ -61,8 +56,9 @@ export class Inspector {
   /** @throws RunnerError as {@link AlgorithmSupervisor.execute} lists them */
   async run(inspection: Inspection, deployment: Deployment): Promise<InspectionResult> {
     const { phase, request, requestId, deadline, startedAt, warnings } = inspection;
+    const { policy } = deployment;
     const enteredAt = this.#clock.now();
-    const timing = { queueMs: 0, frameMs: 0, callMs: 0, totalMs: 0 };
+    const timing = { startMs: inspection.startMs ?? 0, queueMs: 0, frameMs: 0, callMs: 0, totalMs: 0 };
     const tried = new Set<AlgorithmWorker>();
     let sent: SentImages | undefined;
     let leave: (() => void) | undefined;
@@ -90,11 +86,11 @@ export class Inspector {
           // Sent again, a request goes by another id: a late answer to the first must not pass for one to the second.
           const wireId = attempts === 1 ? requestId : `${requestId}~${attempts}`;
           const calledAt = this.#clock.now();
-          const answered = this.#call(inspection, lease, sent, wireId);
+          const answered = this.#call(inspection, { lease, policy }, sent, wireId);
           watch?.begin(sent);
           reply = await answered;
           timing.callMs = this.#clock.now() - calledAt;
-          if (isReplyRetried(reply, attempts, this.#policy) && deadline.leftMs > 0) {
+          if (isReplyRetried(reply, attempts, policy) && deadline.leftMs > 0) {
             tried.add(lease.worker);
             if (reply.isPictureLost) renewImages(sent);
             continue;
@@ -109,7 +105,7 @@ export class Inspector {
             RunnerError.is(error) &&
             !deadline.signal?.aborted &&
             deadline.leftMs > 0 &&
-            isFailureRetried(error, attempts, this.#policy)
+            isFailureRetried(error, attempts, policy)
           ) {
             if (error.code === 'frame_missing') renewImages(sent);
             continue;
@@ -141,7 +137,7 @@ export class Inspector {
   }
 
   async #acquire(
-    { request, deadline, startedAt, only }: Inspection,
+    { request, requestId, deadline, startedAt, only }: Inspection,
     deployment: Deployment,
     tried: ReadonlySet<AlgorithmWorker>,
   ): Promise<Lease> {
@@ -150,6 +146,7 @@ export class Inspector {
     const last = session === undefined ? undefined : this.#sessions.lastAt(session, deployment);
     const lease = await pool.acquire({
       lane: laneOf(request),
+      call: requestId,
       deadline: deadline.at,
       signal: deadline.signal,
       arrivedAt: startedAt,
@@ -166,10 +163,10 @@ export class Inspector {
 
   /** The frames are complete before a worker hears of them: it takes what is missing for a black image. */
   async #send({ request, deadline }: Inspection, deployment: Deployment): Promise<SentImages> {
-    const { handOvers } = deployment;
+    const { handOvers, policy } = deployment;
     const { image, guideImage } = request;
     return deadline.bound('the hand-over of the image', (signal) => {
-      const send = (input: ImageInput) => this.#frames.send(input, { signal, proof: this.#policy.proof });
+      const send = (input: ImageInput) => this.#frames.send(input, { signal, proof: policy.proof });
       const sendAll = async () => {
         if (guideImage === undefined || guideImage === 'same') {
           return { image: await send(image), guideImage: undefined };
@@ -182,17 +179,17 @@ export class Inspector {
 
   #call(
     { phase, request, deadline }: Inspection,
-    { worker }: Lease,
+    { lease, policy }: { lease: Lease; policy: Readonly<SupervisorPolicy> },
     images: SentImages,
     requestId: string,
   ): Promise<WorkerReply> {
     const leftMs = Math.ceil(deadline.leftMs);
     if (leftMs <= 0) throw deadline.error('a free worker');
     const call = workerCallOf({ phase, request, images }, requestId);
-    const { attemptTimeoutMs = Infinity } = this.#policy;
+    const { attemptTimeoutMs = Infinity } = policy;
     const timeoutMs = Math.min(leftMs, attemptTimeoutMs);
     const toldLimitMs = Math.min(deadline.timeoutMs, attemptTimeoutMs);
-    return worker.call(call, { timeoutMs, toldLimitMs, signal: deadline.signal, requestId });
+    return lease.worker.call(call, { timeoutMs, toldLimitMs, signal: deadline.signal, requestId });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { RunnerError } from '../../errors.js';
+import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { LatencyWindow } from '../latency.js';
 import type { SupervisedState, SupervisedStatus, SupervisedWorker } from '../types.js';
@@ -8,13 +9,15 @@ import type { WorkerSlot } from '../pool/worker-slot.js';
 /** A deployment as a dashboard wants it. Reads `/proc` once for each worker, and only when asked. */
 export function deploymentStatus(
   deployment: { entry: RegistryEntry; pool: WorkerPool; state: SupervisedState; latency: LatencyWindow },
-  o: { now: number; createdAt: number; lastError: RunnerError | undefined },
+  o: { now: number; createdAt: number; lastError: RunnerError | undefined; registry: Registry },
 ): SupervisedStatus {
   const { entry, pool, state, latency } = deployment;
   const workers = pool.slots.map((slot) => workerStatus(slot, pool.queuedFor(slot), o.now));
   return {
     name: entry.name,
     version: entry.version,
+    productIds: o.registry.productIdsOf(entry.name, entry.version),
+    policy: o.registry.policyOf(entry.name, entry.version) ?? {},
     generation: pool.ready?.generation ?? entry.generation,
     state,
     circuit: pool.circuit,

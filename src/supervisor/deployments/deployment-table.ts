@@ -1,7 +1,9 @@
 import { settleOrAbort } from '../../abort.js';
+import { asFailure } from '../../errors.js';
 import { Deployment, type DeploymentContext } from './deployment.js';
 import { RestartPolicy } from '../pool/restart-policy.js';
 import type { RegistryEntry } from '../../registry/types.js';
+import type { VersionPolicies } from '../version-policies.js';
 
 /** A deployment and what must be called when one no longer counts on it. */
 export interface HeldDeployment {
@@ -12,13 +14,19 @@ export interface HeldDeployment {
 /** The versions that are started, each once. */
 export class DeploymentTable {
   readonly #context: DeploymentContext;
+  readonly #policies: VersionPolicies;
   readonly #deployments = new Map<string, Deployment>();
   /** Kept when a deployment ends: one that cannot start must not be started for every call anew. */
   readonly #restarts = new Map<string, RestartPolicy>();
   readonly #onGone: (deployment: Deployment) => void;
 
-  constructor(context: DeploymentContext, onGone: (deployment: Deployment) => void) {
+  constructor(
+    context: DeploymentContext,
+    policies: VersionPolicies,
+    onGone: (deployment: Deployment) => void,
+  ) {
     this.#context = context;
+    this.#policies = policies;
     this.#onGone = onGone;
   }
 
@@ -32,8 +40,11 @@ export class DeploymentTable {
     return found?.isEnding ? undefined : found;
   }
 
-  /** The deployment of a version, started if need be, held from the moment this resolves. Waits for one that ends. */
-  async obtain(entry: RegistryEntry, workers: number, signal?: AbortSignal): Promise<HeldDeployment> {
+  /**
+   * The deployment of a version, started if need be, held from the moment this resolves. Waits for one that ends. `workers`
+   * comes before what its policy says.
+   */
+  async obtain(entry: RegistryEntry, workers?: number, signal?: AbortSignal): Promise<HeldDeployment> {
     const key = keyOf(entry);
     for (;;) {
       const found = this.#deployments.get(key);
@@ -52,11 +63,26 @@ export class DeploymentTable {
     this.#restarts.get(keyOf({ name, version }))?.reset();
   }
 
-  #create(key: string, entry: RegistryEntry, workers: number): Deployment {
-    const { policy, clock } = this.#context;
+  /** The policies in the store may have changed: each deployment goes by its own from now on. */
+  followPolicies(): void {
+    for (const deployment of this.all()) {
+      if (deployment.isEnding) continue;
+      try {
+        deployment.followPolicy(() => this.#policies.of(deployment.entry));
+      } catch (error) {
+        const { name, version } = deployment.entry;
+        this.#context.emit('error', { error: asFailure(error, 'follow a policy'), name, version });
+      }
+    }
+  }
+
+  #create(key: string, entry: RegistryEntry, workers?: number): Deployment {
+    const { clock } = this.#context;
+    const { policy, flavour } = this.#policies.of(entry);
     const restarts = this.#restarts.get(key) ?? new RestartPolicy(policy, () => clock.random());
     this.#restarts.set(key, restarts);
-    const deployment = new Deployment(this.#context, entry, restarts, workers, () => {
+    const context = { ...this.#context, policy, flavour };
+    const deployment = new Deployment(context, entry, restarts, workers ?? policy.workers, () => {
       if (this.#deployments.get(key) === deployment) this.#deployments.delete(key);
       this.#onGone(deployment);
     });

@@ -13,9 +13,11 @@ import { deploymentStatus } from './deployment-status.js';
 import { LaneOrder } from './lane-order.js';
 import { LatencyWindow } from '../latency.js';
 import type { SupervisorPolicy } from '../policy.js';
+import { startFailure } from '../pool/pool-errors.js';
 import type { PoolListener } from '../pool/pool-listener.js';
 import type { RestartPolicy } from '../pool/restart-policy.js';
-import type { SupervisedState, SupervisedStatus, SupervisorEvents } from '../types.js';
+import type { SupervisorEvents } from '../events.js';
+import type { SupervisedState, SupervisedStatus } from '../types.js';
 import { WorkerPool } from '../pool/worker-pool.js';
 import { workerSpecOf } from '../pool/worker-spec.js';
 
@@ -63,6 +65,7 @@ export class Deployment {
   #lastError: RunnerError | undefined;
   #notedBounds: string | undefined;
   #noted: Promise<void> | undefined;
+  #scaled: Promise<void> = Promise.resolve();
   readonly #awaitingReady = new Set<{ resolve: () => void; reject: (error: RunnerError) => void }>();
 
   constructor(
@@ -74,6 +77,7 @@ export class Deployment {
   ) {
     this.#onStopped = onStopped;
     const { policy, clock } = context;
+    const { limits } = policy; // of this start, whatever becomes of the policy
     this.#context = context;
     this.entry = entry;
     this.#createdAt = clock.now();
@@ -81,7 +85,7 @@ export class Deployment {
       title: this.title,
       make: () => {
         if (!this.#spec) throw new Error('workers are made once the specification is known');
-        return new AlgorithmWorker(this.#spec, policy.limits);
+        return new AlgorithmWorker(this.#spec, limits, (delayMs, run) => clock.after(delayMs, run));
       },
       workers,
       policy,
@@ -100,6 +104,39 @@ export class Deployment {
   /** Whether its workers have a session's values from one call to the next. */
   get keepsSessions(): boolean {
     return this.#context.flavour === 'bundled';
+  }
+
+  /** What it runs by; changed while it runs. */
+  get policy(): Readonly<SupervisorPolicy> {
+    return this.#context.policy;
+  }
+
+  /**
+   * Goes by a policy that may have changed. `resolve` brings the one that it has up to date; the workers become as many as
+   * that says now, if it says another number than before.
+   */
+  followPolicy(resolve: () => unknown): void {
+    const { workers } = this.policy;
+    resolve();
+    this.pool.policyChanged();
+    if (this.policy.workers !== workers) this.scale(this.policy.workers).catch(() => undefined);
+  }
+
+  /** Gives it so many workers; resolves when they are ready. Changes are made one after the other. */
+  scale(workers: number): Promise<void> {
+    const scaled = this.#scaled
+      .catch(() => undefined)
+      .then(async () => {
+        await this.serving();
+        await this.pool.scale(workers);
+      });
+    this.#scaled = scaled;
+    return scaled;
+  }
+
+  /** Resolves when the number of workers is as it was asked for last. */
+  scaled(): Promise<void> {
+    return this.#scaled;
   }
 
   get state(): SupervisedState {
@@ -200,6 +237,7 @@ export class Deployment {
       now: this.#context.clock.now(),
       createdAt: this.#createdAt,
       lastError: this.#lastError,
+      registry: this.#context.registry,
     });
   }
 
@@ -218,11 +256,7 @@ export class Deployment {
       this.#isReady = true;
       this.#update();
     } catch (error) {
-      const failure = RunnerError.is(error)
-        ? error
-        : new RunnerError('start_failed', `${this.title} could not be started: ${(error as Error).message}`, {
-            cause: error,
-          });
+      const failure = startFailure(this.title, error);
       this.#lastError = failure;
       await this.stop({ reason: 'start failed', error: failure });
       throw failure;

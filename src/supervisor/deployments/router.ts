@@ -3,23 +3,23 @@ import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { DeploymentTable, HeldDeployment } from './deployment-table.js';
 import { LaneOrder } from './lane-order.js';
-import type { SupervisorPolicy } from '../policy.js';
 import type { InspectionRequest } from '../types.js';
+import type { VersionPolicies } from '../version-policies.js';
 
 /** Finds the version that a request is for, and the deployment that serves it. */
 export class Router {
   readonly #registry: Registry;
   readonly #table: DeploymentTable;
-  readonly #policy: Readonly<SupervisorPolicy>;
+  readonly #policies: VersionPolicies;
   /** Calls for one version, or one product id, come to their deployment in the order in which they were made. */
   readonly #inOrder = new LaneOrder();
   /** Requests that may have seen a mapping and do not yet count on a deployment. */
   readonly #underWay = new Set<Promise<unknown>>();
 
-  constructor(o: { registry: Registry; table: DeploymentTable; policy: Readonly<SupervisorPolicy> }) {
+  constructor(o: { registry: Registry; table: DeploymentTable; policies: VersionPolicies }) {
     this.#registry = o.registry;
     this.#table = o.table;
-    this.#policy = o.policy;
+    this.#policies = o.policies;
   }
 
   /**
@@ -57,14 +57,14 @@ export class Router {
       ? await this.entry(target.name, target.version)
       : await this.#registry.resolve(pid ?? '');
     const { name, version } = entry;
-    if (!this.#policy.lazyStart && !this.#table.find(name, version)) {
+    if (!this.#table.find(name, version) && !this.#policies.of(entry).policy.lazyStart) {
       throw new RunnerError(
         'not_initialized',
         `${name} ${version} is not started, and calls are not to start it (lazyStart is off): call start() first`,
         { details: { name, version } },
       );
     }
-    const held = this.#table.obtain(entry, this.#policy.workers).then((one) => {
+    const held = this.#table.obtain(entry).then((one) => {
       if (!target && pid !== undefined) one.deployment.servedPids.add(pid);
       return one;
     });

@@ -10,6 +10,8 @@ export interface Lease {
 /** What a call asks of the pool. */
 export interface AcquireOptions {
   lane: string;
+  /** Its request id, however often it is tried. */
+  call?: string;
   /** On the pool's clock. */
   deadline: number;
   signal?: AbortSignal;

@@ -1,4 +1,5 @@
-import { RunnerError } from '../../errors.js';
+import { asFailure, RunnerError } from '../../errors.js';
+import { systemCause } from '../../store/errno.js';
 
 /** Calls are refused, and workers not started, until a cool-down is over. */
 export function circuitOpen(title: string, cause: RunnerError | undefined): RunnerError {
@@ -13,4 +14,12 @@ export function circuitOpen(title: string, cause: RunnerError | undefined): Runn
 /** The workers are being ended, or have been. */
 export function stopped(title: string): RunnerError {
   return new RunnerError('closed', `${title} was stopped`);
+}
+
+/** Why workers could not be started, when it is no failure that has a code: what the system says, or a bug of ours. */
+export function startFailure(title: string, error: unknown): RunnerError {
+  if (RunnerError.is(error) || systemCause(error) === undefined) return asFailure(error, `start ${title}`);
+  return new RunnerError('start_failed', `${title} could not be started: ${(error as Error).message}`, {
+    cause: error,
+  });
 }

@@ -42,7 +42,7 @@ interface UpkeepContext extends PoolOptions {
  * successor that is ready before it goes.
  */
 export class PoolUpkeep {
-  readonly slots: readonly WorkerSlot[];
+  readonly #slots: WorkerSlot[];
   readonly #context: UpkeepContext;
   readonly #tell: PoolListener;
   readonly #restarts: RestartPolicy;
@@ -54,7 +54,7 @@ export class PoolUpkeep {
   constructor(context: UpkeepContext) {
     const { title, make, listener, policy, restarts, clock } = context;
     this.#context = context;
-    this.slots = Array.from({ length: context.workers }, (_, index) => new WorkerSlot(index));
+    this.#slots = Array.from({ length: context.workers }, (_, index) => new WorkerSlot(index));
     this.#tell = listener;
     this.#restarts = restarts;
     this.#launcher = new WorkerLauncher({
@@ -64,7 +64,7 @@ export class PoolUpkeep {
       },
     });
     this.#spares = new WarmSpares({
-      wanted: policy.warmSpares,
+      wanted: () => policy.warmSpares,
       boot: (place) => this.#launcher.launch(place),
       later: (run) => clock.after(policy.maxBackoffMs, run),
       ready: (worker) => {
@@ -74,6 +74,10 @@ export class PoolUpkeep {
         if (!this.#isHalted) listener.failure(undefined, error);
       },
     });
+  }
+
+  get slots(): readonly WorkerSlot[] {
+    return this.#slots;
   }
 
   /** Warm spares that are ready. */
@@ -93,7 +97,7 @@ export class PoolUpkeep {
           await this.#launch(slot);
         } catch (error) {
           const failure = RunnerError.is(error) ? error : undefined;
-          const decision = this.#restarts.failed(slot.index, clock.now(), failure);
+          const decision = this.#restarts.failed(slot.index, clock.now(), { error: failure });
           if (decision.kind === 'open' && failure) {
             this.#tell.circuitOpen(decision.reason, decision.coolDownMs, failure);
           }
@@ -102,6 +106,31 @@ export class PoolUpkeep {
       }),
     );
     if (this.#restarts.state === 'closed') this.#spares.fill();
+  }
+
+  /**
+   * Makes the places as many: resolves when workers stand at the new ones. A worker whose place is given up finishes its
+   * call first. When a new worker cannot start, the places are as many as before, and it rejects with the reason.
+   */
+  async scale(workers: number): Promise<void> {
+    const before = this.#slots.length;
+    for (const slot of this.#slots.splice(workers)) this.#giveUp(slot);
+    const added = Array.from({ length: workers - this.#slots.length }, (_, n) => new WorkerSlot(before + n));
+    this.#slots.push(...added);
+    this.#tell.changed();
+    // While the circuit is not closed nothing is started: its closing fills the places.
+    if (this.#isHalted || this.#restarts.state !== 'closed') return;
+    try {
+      await Promise.all(added.map((slot) => this.#launch(slot)));
+    } catch (error) {
+      for (const slot of this.#slots.splice(before)) this.#giveUp(slot);
+      throw error;
+    }
+  }
+
+  /** The policy may say another number of warm spares. */
+  policyChanged(): void {
+    if (!this.#isHalted && this.#restarts.state === 'closed') this.#spares.fill();
   }
 
   /** @throws RunnerError `circuit_open` */
@@ -118,13 +147,15 @@ export class PoolUpkeep {
 
   /** The worker of a place has answered a call, or stood for long enough. */
   proven(slot: WorkerSlot): void {
+    slot.isProven = slot.worker !== undefined;
     if (this.#restarts.proven(slot.index)) this.#onCircuitClosed();
   }
 
   /** A call is over and its worker still stands: the moment for what must not disturb a call. */
   betweenCalls(slot: WorkerSlot): void {
     slot.callsOfWorker++;
-    if (slot.successor) this.#seatSuccessor(slot);
+    if (slot.isGivenUp) void slot.worker?.stop('scaled down');
+    else if (slot.successor) this.#seatSuccessor(slot);
     else if (this.#restarts.state === 'open') void slot.worker?.stop('circuit open');
     else this.#recycleIfDue(slot);
   }
@@ -160,9 +191,9 @@ export class PoolUpkeep {
   }
 
   #seat(slot: WorkerSlot, worker: AlgorithmWorker): void {
-    // The circuit opened while this one was starting, or another one has taken the place.
-    if (this.#restarts.state === 'open' || slot.worker) {
-      void worker.stop(slot.worker ? 'not needed' : 'circuit open');
+    // The circuit opened while this one was starting, the place was given up, or another one has taken it.
+    if (this.#restarts.state === 'open' || slot.worker || slot.isGivenUp) {
+      void worker.stop(slot.worker || slot.isGivenUp ? 'not needed' : 'circuit open');
       return;
     }
     const { clock, policy } = this.#context;
@@ -173,6 +204,14 @@ export class PoolUpkeep {
     });
     if (worker.ready) this.#tell.ready(slot.index, worker.ready);
     this.#context.seated(slot);
+  }
+
+  #giveUp(slot: WorkerSlot): void {
+    slot.isGivenUp = true;
+    slot.cancelTimers();
+    void slot.successor?.stop('scaled down');
+    slot.successor = undefined;
+    if (!slot.isBusy) void slot.worker?.stop('scaled down');
   }
 
   #onExit(worker: AlgorithmWorker, exit: WorkerExit): void {
@@ -196,7 +235,12 @@ export class PoolUpkeep {
 
   /** Asks the policy what follows. */
   #afterFailure(slot: WorkerSlot, error: RunnerError, reason: string): void {
-    const decision = this.#restarts.failed(slot.index, this.#context.clock.now(), error);
+    const decision = this.#restarts.failed(slot.index, this.#context.clock.now(), {
+      error,
+      call: slot.call,
+      // A worker that has answered since it was started, or has stood for long enough.
+      isServed: this.slots.some((other) => other !== slot && other.isProven),
+    });
     if (decision.kind === 'open') this.#openCircuit(decision);
     else this.#replace(slot, decision.attempt, decision.delayMs, reason);
   }
@@ -221,7 +265,7 @@ export class PoolUpkeep {
 
   #relaunch(slot: WorkerSlot): void {
     this.#launch(slot).catch((error: unknown) => {
-      if (this.#isHalted || !RunnerError.is(error)) return;
+      if (this.#isHalted || slot.isGivenUp || !RunnerError.is(error)) return;
       this.#tell.failure(slot.index, error);
       // Also in the half-open circuit: there it is the probe that failed.
       if (this.#restarts.state !== 'open') this.#afterFailure(slot, error, 'start failed');
@@ -270,7 +314,7 @@ export class PoolUpkeep {
     this.#launcher
       .launch(() => slot.index)
       .then((worker) => {
-        if (slot.worker === old) {
+        if (slot.worker === old && !slot.isGivenUp) {
           slot.successor = worker;
           if (!slot.isBusy) this.#seatSuccessor(slot);
         } else {
@@ -282,7 +326,7 @@ export class PoolUpkeep {
         }
       })
       .catch((error: unknown) => {
-        if (this.#isHalted || !RunnerError.is(error)) return;
+        if (this.#isHalted || slot.isGivenUp || !RunnerError.is(error)) return;
         // Tried again, but not with every call.
         slot.cancelRecycling = this.#context.clock.after(this.#context.policy.maxBackoffMs, () => {
           slot.isRecycling = false;

@@ -33,8 +33,8 @@ export type RestartDecision =
 export class RestartPolicy {
   readonly #options: RestartOptions;
   readonly #random: () => number;
-  /** When the failures of the window happened, oldest first. */
-  #failures: number[] = [];
+  /** The failures of the window, oldest first, and the call that each happened in. */
+  #failures: { at: number; call: string | undefined }[] = [];
   /** Failures in a row, by place in the pool. */
   readonly #streaks = new Map<number, number>();
   #state: CircuitState = 'closed';
@@ -60,17 +60,29 @@ export class RestartPolicy {
     return this.#state === 'open' ? this.#openedAt + this.#options.coolDownMs : undefined;
   }
 
-  /** A worker crashed, or could not be started. */
-  failed(place: number, now: number, error?: RunnerError): RestartDecision {
+  /**
+   * A worker crashed, or could not be started. Crashes in one `call`, which is tried again at other workers, count once:
+   * they speak of its picture. While other workers stand (`isServed`), nothing but this place is left alone for a while: the
+   * circuit would end those too.
+   */
+  failed(
+    place: number,
+    now: number,
+    { error, call, isServed = false }: { error?: RunnerError; call?: string; isServed?: boolean } = {},
+  ): RestartDecision {
     const { maxCrashes, crashWindowMs, maxRestarts, coolDownMs } = this.#options;
     if (this.#state === 'half-open') return this.#open(now, 'probation', error);
     if (this.#state === 'open') return { kind: 'open', coolDownMs, reason: 'crashes' };
-    this.#failures = this.#failures.filter((at) => now - at < crashWindowMs);
-    this.#failures.push(now);
+    this.#failures = this.#failures.filter(({ at }) => now - at < crashWindowMs);
+    const isKnown = call !== undefined && this.#failures.some((failure) => failure.call === call);
+    if (!isKnown) this.#failures.push({ at: now, call });
     const streak = (this.#streaks.get(place) ?? 0) + 1;
     this.#streaks.set(place, streak);
-    if (this.#failures.length >= maxCrashes) return this.#open(now, 'crashes', error);
-    if (streak > maxRestarts) return this.#open(now, 'restarts', error);
+    const reason =
+      this.#failures.length >= maxCrashes ? 'crashes' : streak > maxRestarts ? 'restarts' : undefined;
+    if (reason !== undefined && !isServed) return this.#open(now, reason, error);
+    if (reason !== undefined)
+      return { kind: 'restart', delayMs: this.#options.maxBackoffMs, attempt: streak };
     return { kind: 'restart', delayMs: this.#delay(streak), attempt: streak };
   }
 

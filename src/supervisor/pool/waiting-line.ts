@@ -22,7 +22,7 @@ export interface Places {
  */
 export class WaitingLine {
   readonly #title: string;
-  readonly #capacity: number;
+  readonly #capacity: () => number;
   readonly #places: Places;
   readonly #queue: CallQueue<void>;
   /** Calls that were let on and have not left. */
@@ -30,7 +30,7 @@ export class WaitingLine {
   /** Calls that wait for the start of the workers. */
   #awaitingStart = 0;
 
-  constructor(o: { title: string; capacity: number; clock: Clock; places: Places }) {
+  constructor(o: { title: string; capacity: () => number; clock: Clock; places: Places }) {
     this.#title = o.title;
     this.#capacity = o.capacity;
     this.#places = o.places;
@@ -81,7 +81,7 @@ export class WaitingLine {
   }
 
   get #isFull(): boolean {
-    return this.size >= this.#capacity + this.#places.idle();
+    return this.size >= this.#capacity() + this.#places.idle();
   }
 
   get #bound(): number {
@@ -95,7 +95,7 @@ export class WaitingLine {
   #full(): RunnerError {
     return new RunnerError(
       'queue_full',
-      `${this.#title} has ${this.size} calls waiting, and takes ${this.#capacity}: send fewer at once, or raise maxQueue or workers`,
+      `${this.#title} has ${this.size} calls waiting, and takes ${this.#capacity()}: send fewer at once, or raise maxQueue or workers`,
     );
   }
 }

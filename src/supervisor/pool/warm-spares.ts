@@ -7,7 +7,7 @@ export type Boot = (place: () => number | undefined) => Promise<AlgorithmWorker>
 /** What spares are made of, and who hears of them. */
 interface SparesContext {
   /** How many are to stand ready. */
-  wanted: number;
+  wanted: () => number;
   boot: Boot;
   /** Runs something after a pause; the answer cancels it. */
   later: (run: () => void) => () => void;
@@ -39,7 +39,9 @@ export class WarmSpares {
   fill(): void {
     this.halt();
     this.#isWanted = true;
-    const missing = this.#context.wanted - this.#ready.length - this.#starting;
+    const missing = this.#context.wanted() - this.#ready.length - this.#starting;
+    for (const { worker } of this.#ready.splice(this.#context.wanted()))
+      void worker.stop('no spare is wanted any more');
     for (let count = 0; count < missing; count++) void this.#start();
   }
 

@@ -1,7 +1,6 @@
-import { RunnerError } from '../../errors.js';
 import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
 import type { WorkerExit } from '../../worker/types.js';
-import { stopped } from './pool-errors.js';
+import { startFailure, stopped } from './pool-errors.js';
 import { passOn, type PoolListener } from './pool-listener.js';
 
 /** Starts the workers of a pool, tells of all they say, and knows each until it and what it had started are gone. */
@@ -49,11 +48,8 @@ export class WorkerLauncher {
       await worker.start();
     } catch (cause) {
       this.#alive.delete(worker);
-      if (RunnerError.is(cause)) throw cause;
-      // A fault of this library, most likely. Those who keep the places filled must hear of it as of any other failure.
-      throw new RunnerError('start_failed', `${this.#title} could not be started: ${String(cause)}`, {
-        cause,
-      });
+      // Those who keep the places filled must hear of a bug of this library as of any other failure.
+      throw startFailure(this.#title, cause);
     }
     if (this.#isHalted) {
       await worker.stop('stopped');

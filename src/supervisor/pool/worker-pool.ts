@@ -37,7 +37,7 @@ export class WorkerPool {
     this.#tell = options.listener;
     this.#queue = new CallQueue({ title, clock });
     this.line = new WaitingLine({
-      ...{ title, clock, capacity: policy.maxQueue },
+      ...{ title, clock, capacity: () => policy.maxQueue },
       places: {
         count: () => this.slots.length,
         // Before the start those that are to come: they will take their calls from the line at once.
@@ -113,6 +113,7 @@ export class WorkerPool {
       slot.isBusy = true;
       const { worker } = slot;
       if (worker?.state === 'idle') {
+        slot.call = o.call;
         this.#tell.changed();
         return { slot, worker };
       }
@@ -128,6 +129,7 @@ export class WorkerPool {
     slot.calls++;
     const isFatal = reply !== undefined && isReplyFatal(reply, this.#policy);
     if (reply) slot.latency.add(reply.callMs);
+    if (reply) slot.call = undefined;
     if (reply && !isFatal) this.#upkeep.proven(slot);
     // Gone, or on its way: its exit says what follows.
     if (slot.worker === worker && worker.state === 'idle') {
@@ -136,6 +138,16 @@ export class WorkerPool {
     }
     this.#offer(slot);
     this.#tell.changed();
+  }
+
+  /** Makes the workers as many; see {@link PoolUpkeep.scale}. */
+  scale(workers: number): Promise<void> {
+    return this.#upkeep.scale(workers);
+  }
+
+  /** The policy has changed: what it says of warm spares is done. */
+  policyChanged(): void {
+    this.#upkeep.policyChanged();
   }
 
   /** Closes the circuit by hand and starts what is missing. */

@@ -16,10 +16,16 @@ export class WorkerSlot {
   /** A worker that will take over as soon as no call runs here. */
   successor: AlgorithmWorker | undefined;
   isStarting = false;
+  /** Whether the pool has given up this place: its worker finishes its call and goes. */
+  isGivenUp = false;
   /** Whether a replacement is being started beside the worker. */
   isRecycling = false;
   /** Whether a call runs, or is about to. */
   isBusy = false;
+  /** Whether the present worker has answered a call, or stood for long enough. */
+  isProven = false;
+  /** Request id of the call that the present worker has, or was lost with. */
+  call: string | undefined;
   /** Times a worker was started here after the first. */
   restarts = 0;
   /** Calls that ended here, ever. */
@@ -42,7 +48,7 @@ export class WorkerSlot {
 
   /** Whether a call can run here now. */
   get isIdle(): boolean {
-    return this.worker?.state === 'idle' && !this.isBusy;
+    return this.worker?.state === 'idle' && !this.isBusy && !this.isGivenUp;
   }
 
   /** Whether nothing stands here and nothing is on its way. */
@@ -53,6 +59,8 @@ export class WorkerSlot {
   /** A ready worker takes the place. */
   seat(worker: AlgorithmWorker, now: number): void {
     this.worker = worker;
+    this.isProven = false;
+    this.call = undefined;
     this.callsOfWorker = 0;
     this.readyAt = now;
     this.usage = new UsageMeter();
@@ -62,6 +70,7 @@ export class WorkerSlot {
   /** The worker is gone. */
   vacate(): void {
     this.worker = undefined;
+    this.isProven = false;
     this.readyAt = undefined;
     this.cancelStable?.();
     this.cancelStable = undefined;

@@ -8,13 +8,13 @@ import type { ActiveMapping, RegistryEntry } from '../../registry/types.js';
 import type { Deployment, Emit } from '../deployments/deployment.js';
 import type { DeploymentTable } from '../deployments/deployment-table.js';
 import type { Gate } from '../deployments/gate.js';
-import type { SupervisorPolicy } from '../policy.js';
 import { resolveProbation, type ProbationPolicy } from './probation.js';
 import type { Router } from '../deployments/router.js';
 import { Orders, type Order } from './orders.js';
 import type { Retirement } from './retirement.js';
 import type { Trial, Trials } from './trials.js';
 import type { RollbackOptions, SwitchOptions, WarmUp } from './types.js';
+import type { VersionPolicies } from '../version-policies.js';
 import { distinct } from './version-refs.js';
 
 /** Makes the calls that a version must answer before it serves anybody. */
@@ -38,7 +38,7 @@ export class Switcher {
   readonly #router: Router;
   readonly #retirement: Retirement;
   readonly #trials: Trials;
-  readonly #policy: Readonly<SupervisorPolicy>;
+  readonly #policies: VersionPolicies;
   readonly #emit: Emit;
   readonly #warmUp: MakeWarmUp;
   readonly #orders = new Orders();
@@ -54,7 +54,7 @@ export class Switcher {
     router: Router;
     retirement: Retirement;
     trials: Trials;
-    policy: Readonly<SupervisorPolicy>;
+    policies: VersionPolicies;
     emit: Emit;
     warmUp: MakeWarmUp;
   }) {
@@ -64,7 +64,7 @@ export class Switcher {
     this.#router = o.router;
     this.#retirement = o.retirement;
     this.#trials = o.trials;
-    this.#policy = o.policy;
+    this.#policies = o.policies;
     this.#emit = o.emit;
     this.#warmUp = o.warmUp;
   }
@@ -137,7 +137,7 @@ export class Switcher {
     const stood = this.#table.find(name, version) !== undefined;
     if (!stood) this.#table.forgive(name, version);
     const { deployment, letGo } = await this.#gate.hold(() =>
-      this.#table.obtain(entry, this.#workersOf(active, pids), signal),
+      this.#table.obtain(entry, this.#workersOf(entry, active, pids), signal),
     );
     try {
       await settleOrAbort(signal, deployment.serving());
@@ -220,12 +220,14 @@ export class Switcher {
     letGo();
   }
 
-  /** As many as the ids have now. */
-  #workersOf(active: Mappings, pids: readonly string[]): number {
+  /** As many as were configured for the version, else as the ids have now. */
+  #workersOf(entry: RegistryEntry, active: Mappings, pids: readonly string[]): number {
+    const { workers } = this.#policies.of(entry).policy;
+    if (this.#registry.policyOf(entry.name, entry.version)?.workers !== undefined) return workers;
     const standing = distinct(pids.map((pid) => active[pid])).map((one) =>
       this.#table.find(one.name, one.version),
     );
-    return Math.max(this.#policy.workers, ...standing.map((one) => one?.pool.slots.length ?? 0));
+    return Math.max(workers, ...standing.map((one) => one?.pool.slots.length ?? 0));
   }
 
   async #follow(): Promise<void> {

@@ -5,7 +5,7 @@ import type { Registry } from '../../registry/registry.js';
 import type { Clock } from '../clock.js';
 import type { Deployment, Emit } from '../deployments/deployment.js';
 import { Probation, type ProbationPolicy, type TrialOutcome, type TrialVerdict } from './probation.js';
-import type { SupervisorEvents } from '../types.js';
+import type { SupervisorEvents } from '../events.js';
 import type { Retirement } from './retirement.js';
 import { distinct } from './version-refs.js';
 
@@ -196,9 +196,9 @@ function hear<Name extends keyof SupervisorEvents>(
     if (pid === undefined || !pids.has(pid)) return undefined;
     return probation.called(result.status === 'OK' ? 'ok' : 'error', result.timing.totalMs);
   }
-  if (name === 'error') {
-    const { pid, requestId, error } = event as SupervisorEvents['error'][0];
-    if (pid === undefined || requestId === undefined || !pids.has(pid)) return undefined;
+  if (name === 'callFailed') {
+    const { pid, error } = event as SupervisorEvents['callFailed'][0];
+    if (pid === undefined || !pids.has(pid)) return undefined;
     const outcome = outcomeOf(error);
     return outcome && probation.called(outcome, 0);
   }

@@ -1,4 +1,4 @@
-import type { SupervisorEvents } from '../types.js';
+import type { SupervisorEvents } from '../events.js';
 import { LogFolder } from './log-folder.js';
 import type { HostLogger, WorkerLogLine, WorkerLogOptions } from './types.js';
 

@@ -1,0 +1,52 @@
+import type { OperationOptions } from '../abort.js';
+import { checkNoWayBack, checkUnused, drop, findEntry, isSame } from './mappings.js';
+import { dropPolicy } from './policies.js';
+import type { RegistryAccess } from './registry-access.js';
+import type { RegistryContent } from './registry-file.js';
+import type { ActiveMapping, RegistryEntry } from './types.js';
+
+/** How a version is taken off the list. */
+export interface UnregisterOptions extends OperationOptions {
+  /** Who asked, for the audit log. */
+  operator?: string;
+  /** Also an active one, or one that a live process uses; its mappings go with it. @defaultValue false */
+  force?: boolean;
+  /** Not when a rollback would go back to it. @defaultValue false */
+  spareRollback?: boolean;
+  /** Only check. @defaultValue false */
+  dryRun?: boolean;
+}
+
+/** Takes a version off the list, with its policy. @returns the mappings that went with it */
+export async function unregister(
+  access: RegistryAccess,
+  name: string,
+  version: string,
+  o: UnregisterOptions,
+): Promise<ActiveMapping[]> {
+  const { force = false, spareRollback = false, operator } = o;
+  const check = async (content: RegistryContent): Promise<RegistryEntry> => {
+    const entry = findEntry(content, name, version);
+    if (!force) checkUnused(content, entry, await access.usersOf(name, version));
+    if (spareRollback) checkNoWayBack(content, entry);
+    return entry;
+  };
+  const unbound: ActiveMapping[] = [];
+  if (o.dryRun) {
+    await check(await access.look(o));
+    return unbound;
+  }
+  const startedAt = performance.now();
+  await access.change(`unregister ${name} ${version}`, o, async (content) => {
+    const entry = await check(content);
+    content.packages = content.packages.filter((known) => known !== entry);
+    unbound.push(...Object.values(content.active).filter((mapping) => isSame(mapping, entry)));
+    drop(content, unbound);
+    dropPolicy(content, entry);
+  });
+  if (unbound.length > 0) {
+    const about = { operator, name, version, pids: unbound.map(({ pid }) => pid) };
+    await access.log({ operation: 'deactivate', ...about }, performance.now() - startedAt);
+  }
+  return unbound;
+}
