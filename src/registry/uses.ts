@@ -79,8 +79,6 @@ class UseMark {
 
   /** Void after a reboot anyway: no need to wait for the disk. */
   async write(): Promise<void> {
-    // In the place of a store whose disk is gone nothing may be made: it would be taken for the store.
-    if (!existsSync(this.#layout.algorithms)) return;
     await inVanishingFolder(async () => {
       await makeFolder(this.#folder, 'none');
       if (!(await this.#life?.refresh())) {
@@ -89,6 +87,11 @@ class UseMark {
       }
       await writeJsonAtomic(this.#file, { ...(await ownIdentity()), life: this.#life?.mark }, 'none');
     });
+  }
+
+  /** The same again; not in the place of a store whose disk is gone: that would be taken for the store. */
+  async refresh(): Promise<void> {
+    if (existsSync(this.#layout.algorithms)) await this.write();
   }
 
   /** While a mark stays nobody can take the version away: once more after a passing error. */
@@ -117,7 +120,7 @@ function keptUp(mark: UseMark, refreshMs: number): VersionUse {
   // Written, not touched: the time is then the file server's, whose clock is everybody's. Also where it is gone, since
   // somebody may have taken this process for dead.
   const refresh = setInterval(() => {
-    writing = writing.then(() => mark.write()).catch(() => undefined);
+    writing = writing.then(() => mark.refresh()).catch(() => undefined);
   }, refreshMs);
   refresh.unref();
   let released: Promise<void> | undefined;

@@ -76,7 +76,8 @@ describe.runIf(isLinux).each(['auto', 'off'] as const)('with namespaces %s', (na
       policy: { retries: 0, namespaces, maxRestarts: 5 },
     });
     await deployVersion(registry, { source: steeredAlgorithm() });
-    for (const signal of ['SIGKILL', 'SIGTERM', 'SIGSEGV'] as const) {
+    // Not SIGTERM, which is a service manager's: group-stop.test.ts.
+    for (const signal of ['SIGKILL', 'SIGHUP', 'SIGSEGV'] as const) {
       const { data } = await supervisor.execute({ target, stepIndex: 1, image });
       const pid = supervisor.status()[0]?.workers[0]?.pid ?? -1;
       expect((data.debug as { worker_pid: number }).worker_pid).toBe(pid);

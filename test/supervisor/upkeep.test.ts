@@ -144,7 +144,7 @@ test('listeners that throw or reject at every event break nothing', async () => 
   const { ask, supervisor, registry } = await open({ warmSpares: 1, backoffMs: 1, retries: 0 });
   const failures = new Set<string>();
   supervisor.on('listenerError', (_, event) => failures.add(event));
-  const told = ['state', 'ready', 'exit', 'restart', 'log', 'result', 'error'] as const;
+  const told = ['state', 'ready', 'exit', 'restart', 'log', 'result', 'callFailed'] as const;
   for (const name of told) {
     supervisor.on(name, () => {
       throw new Error(`thrown at ${name}`);
