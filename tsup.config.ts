@@ -119,9 +119,9 @@ async function writeCommonJs(): Promise<void> {
   }
 }
 
-/** What runs in a process of its own, Python or not, ships as it is, beside the module that starts it. */
+/** What runs in a process of its own, Python or not, and WebAssembly, ships as it is, beside the module that starts it. */
 async function copyAssets(): Promise<void> {
-  for (const ending of ['.py', '.mjs']) {
+  for (const ending of ['.py', '.mjs', '.wasm']) {
     for (const file of await filesBelow('src', ending)) {
       const target = path.join('dist', path.relative('src', file));
       await mkdir(path.dirname(target), { recursive: true });

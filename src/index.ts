@@ -66,6 +66,7 @@ export type { VersionUse } from './registry/uses.js';
 export type * from './registry/types.js';
 export { FramePool, type FramePoolOptions } from './frames/frame-pool.js';
 export type { PictureProof, ProofMethod, ProofPolicy, ProvenImage } from './frames/proof.js';
+export type { BayerOrder, PixelFormat, ToEightBits } from './frames/pixels/formats.js';
 export type * from './frames/types.js';
 export { AlgorithmWorker } from './worker/algorithm-worker.js';
 export type * from './worker/types.js';

@@ -4,14 +4,15 @@ import { RunnerError } from '../errors.js';
 import { Late } from '../late.js';
 import { showAs } from '../readable.js';
 import { removeTree } from '../store/remove-tree.js';
-import { headerOf } from './encoded-header.js';
-import { checkPixels, resolveMeta } from './image-meta.js';
+import { readEncoded } from './encoded-input.js';
 import { doors, type FramePoolOptions } from './options.js';
 import type { OpenedFrames } from './opened-frames.js';
+import { layoutOf, sourceOf } from './pixels/layout.js';
+import type { Layout } from './pixels/source.js';
 import { PooledFrame } from './pooled-frame.js';
 import { methodOf, type ProofMethod, type ProofPolicy } from './proof.js';
 import { closedError } from './pool-closed.js';
-import type { Frame, FrameMeta, FrameUsage, ImageInput, SentImage } from './types.js';
+import type { EncodedInput, Frame, FrameMeta, FrameUsage, ImageInput, SentImage } from './types.js';
 
 export type { FramePoolOptions } from './options.js';
 
@@ -77,13 +78,15 @@ export class FramePool implements AsyncDisposable {
   }
 
   /**
-   * A frame to be filled in place. Waits for one when the pool is full; what it held before is still in it.
+   * A frame to be filled in place. Waits for one when the pool is full; what it held before is still in it. Mono8, RGB8 and
+   * BGR8 without padding are the memory that the worker reads; any other format is filled into memory of this process, and
+   * converted when the frame is sent.
    *
    * @throws RunnerError `invalid_image` for a shape that cannot be, `pool_full` when the image is larger than the
    * pool or there is no memory for it, `aborted`, `closed`
    */
   async lease(meta: FrameMeta, o: OperationOptions = {}): Promise<Frame> {
-    return this.#lease(meta, o);
+    return this.#lease(layoutOf(meta), o);
   }
 
   /**
@@ -96,13 +99,14 @@ export class FramePool implements AsyncDisposable {
   async send(image: ImageInput, o: OperationOptions & { proof?: ProofPolicy } = {}): Promise<SentImage> {
     const proof = methodOf(o.proof);
     if (image instanceof PooledFrame && image.pool === this) return image.send(proof);
-    if ('encoded' in image) return this.#sendEncoded(image, proof, o);
+    if ('encoded' in image || 'file' in image) return this.#sendEncoded(image, proof, o);
     const { data, meta } =
-      'data' in image ? { data: image.data, meta: image } : { data: image.pixels, meta: image.meta };
-    checkPixels(data, resolveMeta(meta));
-    const frame = await this.#lease(meta, o);
+      'pixels' in image ? { data: image.pixels, meta: image.meta } : { data: image.data, meta: image };
+    const layout = layoutOf(meta);
+    const source = sourceOf(data, layout);
+    const frame = await this.#lease(layout, o);
     try {
-      return await frame.sendCopyOf(data, proof);
+      return await frame.sendPixels(source, proof);
     } finally {
       frame.release(); // the slot is kept until the call is done
     }
@@ -141,28 +145,27 @@ export class FramePool implements AsyncDisposable {
   }
 
   async #sendEncoded(
-    image: Extract<ImageInput, { encoded: Uint8Array }>,
+    image: EncodedInput,
     proof: ProofMethod | undefined,
     o: OperationOptions,
   ): Promise<SentImage> {
     const { decoder } = await this.#open();
-    const bytes = image.encoded;
-    const header = headerOf(image);
+    const picture = await readEncoded(image, o);
     // The room first: a picture that is decoded and has nowhere to go would take memory that nobody counts.
-    const frame = await this.#lease({ ...image, channels: header.channels }, o);
+    const frame = await this.#lease(picture.layout, o);
     try {
-      return await frame.sendCopyOf(await decoder.decode({ ...header, bytes }, o.signal), proof, true);
+      const data = await decoder.decode(picture, o.signal);
+      return await frame.sendPixels(sourceOf(data, picture.layout), proof, true);
     } finally {
       frame.release(); // the slot is kept until the call is done
     }
   }
 
-  async #lease(meta: FrameMeta, { signal }: OperationOptions): Promise<PooledFrame> {
-    const resolved = resolveMeta(meta);
+  async #lease(layout: Layout, { signal }: OperationOptions): Promise<PooledFrame> {
     const { slots } = await this.#open();
-    const { height, width, channels } = resolved;
+    const { height, width, channels } = layout.frame;
     const slot = await slots.take({ height, width, channels }, signal);
-    return new PooledFrame(this, slot, resolved, () => {
+    return new PooledFrame(this, slot, layout, () => {
       slots.giveBack(slot);
     });
   }

@@ -1,30 +1,40 @@
 import type { OperationOptions } from '../abort.js';
+import { checkImage } from './check-image.js';
 import { PictureDecoder } from './decoding/picture-decoder.js';
-import { headerOf } from './encoded-header.js';
-import { checkPixels, resolveMeta } from './image-meta.js';
-import type { FrameMeta, ImageInput } from './types.js';
+import { readEncoded } from './encoded-input.js';
+import { convertInto } from './pixels/convert.js';
+import { layoutOf, sourceOf } from './pixels/layout.js';
+import type { Layout } from './pixels/source.js';
+import type { EncodedInput, FrameInfo, ImageInput } from './types.js';
 
 /**
- * A copy of an image's pixels, decoded if need be: for what is kept, not for a call.
+ * A copy of an image's pixels as a frame has them, decoded if need be: for what is kept, not for a call.
  *
  * @throws RunnerError `invalid_image`, `unsupported_image`, `unsupported_color_space`, `frame_released`, `aborted`
  */
 export async function pixelsOf(
   image: ImageInput,
-  { signal }: OperationOptions = {},
-): Promise<{ data: Uint8Array } & Required<FrameMeta>> {
-  if ('encoded' in image) {
-    const header = headerOf(image);
-    const decoder = new PictureDecoder();
-    try {
-      const data = await decoder.decode({ ...header, bytes: image.encoded }, signal);
-      return { ...resolveMeta({ ...image, channels: header.channels }), data };
-    } finally {
-      await decoder.close();
-    }
+  o: OperationOptions = {},
+): Promise<{ data: Uint8Array } & FrameInfo> {
+  checkImage(image);
+  if ('encoded' in image || 'file' in image) return decodedPixels(image, o);
+  const layout = layoutOf('pixels' in image ? image.meta : image);
+  return converted('pixels' in image ? image.pixels : image.data, layout);
+}
+
+async function decodedPixels(image: EncodedInput, o: OperationOptions) {
+  const picture = await readEncoded(image, o);
+  const decoder = new PictureDecoder();
+  try {
+    return converted(await decoder.decode(picture, o.signal), picture.layout);
+  } finally {
+    await decoder.close();
   }
-  const { pixels, meta } = 'data' in image ? { pixels: image.data, meta: image } : image;
-  const resolved = resolveMeta(meta);
-  checkPixels(pixels, resolved);
-  return { ...resolved, data: Uint8Array.from(pixels) };
+}
+
+function converted(pixels: ArrayBufferView | ArrayBuffer, layout: Layout) {
+  const { width, height, channels } = layout.frame;
+  const data = new Uint8Array(width * height * channels);
+  convertInto(data, sourceOf(pixels, layout));
+  return { ...layout.frame, data };
 }

@@ -1,17 +1,21 @@
 import { RunnerError } from '../errors.js';
 import { showAs } from '../readable.js';
+import { convertInto } from './pixels/convert.js';
+import { bytesOfLayout, isPlain, sourceOf } from './pixels/layout.js';
+import type { Layout, PixelSource } from './pixels/source.js';
 import type { ProofMethod } from './proof.js';
 import { sentImage } from './sent-image.js';
 import type { Slot } from './slot.js';
-import type { Frame, FrameMeta, SentImage } from './types.js';
+import type { Frame, FrameInfo, SentImage } from './types.js';
 
 /** A frame of a pool. Its slot goes back when it was released and no call uses it any more. */
 export class PooledFrame implements Frame {
   /** The pool it belongs to. */
   readonly pool: object;
   readonly id: string;
-  readonly meta: Readonly<Required<FrameMeta>>;
+  readonly meta: Readonly<FrameInfo>;
   readonly #slot: Slot;
+  readonly #layout: Layout;
   readonly #giveBack: () => void;
   #pixels: Uint8Array | undefined;
   #isReleased = false;
@@ -20,23 +24,27 @@ export class PooledFrame implements Frame {
   /** Images that are being made complete. */
   #writes = 0;
 
-  constructor(pool: object, slot: Slot, meta: Required<FrameMeta>, giveBack: () => void) {
+  constructor(pool: object, slot: Slot, layout: Layout, giveBack: () => void) {
     this.pool = pool;
     this.id = slot.id;
-    this.meta = Object.freeze(meta);
+    this.meta = Object.freeze(layout.info);
     this.#slot = slot;
+    this.#layout = layout;
     this.#giveBack = giveBack;
     showAs(this, 'Frame', () => {
-      const { width, height, channels, colorSpace, cameraId, timestampMs } = meta;
+      const { width, height, channels, colorSpace, cameraId, timestampMs, pixelFormat } = layout.info;
       const taken = new Date(timestampMs).toISOString();
       const state = this.#isReleased ? 'released' : 'leased';
-      return { id: this.id, state, size: `${width} x ${height} x ${channels}`, colorSpace, cameraId, taken };
+      const size = `${width} x ${height} x ${channels}`;
+      return { id: this.id, state, size, ...(pixelFormat && { pixelFormat }), colorSpace, cameraId, taken };
     });
   }
 
   get pixels(): Uint8Array {
     this.#checkUsable('read or write the pixels of');
-    return (this.#pixels ??= this.#slot.view());
+    return (this.#pixels ??= this.#isStaged
+      ? new Uint8Array(bytesOfLayout(this.#layout))
+      : this.#slot.view());
   }
 
   release(): void {
@@ -55,20 +63,25 @@ export class PooledFrame implements Frame {
         `Frame ${this.id} was leased but never filled: write the image into its pixels before it is sent`,
       );
     }
-    return this.#hold(undefined, proof, false);
+    const source = this.#isStaged ? sourceOf(this.#pixels, this.#layout) : undefined;
+    return this.#hold(source, proof, false);
   }
 
-  /** Copies an image in, and makes it complete for a worker. */
-  async sendCopyOf(
-    pixels: Uint8Array,
+  /** Converts pixels into the frame, or copies them, and makes it complete for a worker. */
+  async sendPixels(
+    source: PixelSource,
     proof: ProofMethod | undefined,
     isDecoded = false,
   ): Promise<SentImage> {
-    return this.#hold(pixels, proof, isDecoded);
+    return this.#hold(source, proof, isDecoded);
+  }
+
+  get #isStaged(): boolean {
+    return !isPlain(this.#layout);
   }
 
   async #hold(
-    pixels: Uint8Array | undefined,
+    source: PixelSource | undefined,
     proof: ProofMethod | undefined,
     isDecoded: boolean,
   ): Promise<SentImage> {
@@ -82,9 +95,9 @@ export class PooledFrame implements Frame {
     };
     const kept = this.#slot;
     try {
-      kept.commit(pixels, isTheSame);
+      kept.commit(isTheSame ? undefined : this.#written(source), isTheSame);
       const sent = await sentImage({
-        ...{ kept, meta: this.meta, proof, isDecoded, letGo },
+        ...{ kept, meta: this.#layout.frame, proof, isDecoded, letGo },
         isLost: () => kept.isDestroyed,
       });
       if (kept.isDestroyed) throw this.#closed('send');
@@ -98,10 +111,18 @@ export class PooledFrame implements Frame {
     }
   }
 
+  /** The bytes that are to be copied in; undefined when they are in the slot. */
+  #written(source: PixelSource | undefined): Uint8Array | undefined {
+    if (!source) return undefined;
+    if (!this.#isStaged) return source.bytes;
+    convertInto(this.#slot.view(), source);
+    return undefined;
+  }
+
   /** Whoever kept the pixels of a released frame must not reach the next image in its slot. */
   #parted(): void {
     if (!this.#isReleased || this.#writes > 0 || !this.#pixels) return;
-    this.#slot.revokeViews();
+    if (!this.#isStaged) this.#slot.revokeViews();
     this.#pixels = undefined;
   }
 

@@ -1,12 +1,12 @@
 import { wireMeta } from './image-meta.js';
 import type { ProofMethod } from './proof.js';
 import type { KeptImage } from './slot.js';
-import type { FrameMeta, SentImage } from './types.js';
+import type { FrameInfo, SentImage } from './types.js';
 
 /** An image that was sent. It is let go once: at the first `done()`, or when what that was to wait for is over. */
 export async function sentImage(o: {
   kept: KeptImage;
-  meta: Required<FrameMeta>;
+  meta: FrameInfo;
   proof: ProofMethod | undefined;
   isDecoded: boolean;
   isLost: () => boolean;

@@ -1,4 +1,38 @@
+import type { PixelFormat, ToEightBits } from './pixels/formats.js';
 import type { ProvenImage } from './proof.js';
+
+/** A rectangle of a picture, in pixels. */
+export interface ImageRegion {
+  /** Its first column, from 0. */
+  x: number;
+  /** Its first row, from 0. */
+  y: number;
+  /** Columns. */
+  width: number;
+  /** Rows. */
+  height: number;
+}
+
+/** How pixels lie in memory. */
+export interface PixelLayout {
+  /**
+   * Name of the format in GenICam's Pixel Format Naming Convention. Values of more than 8 bits are little-endian; YUV422_8 is
+   * Y0 U Y1 V in the full range; a Bayer name tells the first two pixels of the picture's first row.
+   * @defaultValue by `channels` and `colorSpace`: `Mono8`, `RGB8` or `BGR8`
+   */
+  pixelFormat?: PixelFormat;
+  /** Bytes from the start of one row to that of the next. The last row may end without its padding. @defaultValue no padding */
+  strideBytes?: number;
+  /** The part of the picture that is sent; `width` and `height` are those of the whole. @defaultValue all of it */
+  region?: ImageRegion;
+  /** Whether the last row of the picture lies first in memory, as in a Windows bitmap. @defaultValue false */
+  bottomUp?: boolean;
+  /**
+   * How values of more than 8 bits become 8, and no rule is assumed: `'shift'` drops the lowest bits, `{ min, max }` spreads the
+   * values from `min` to `max` over 0 to 255, rounded. Formats of 8 bits need none.
+   */
+  toEightBits?: ToEightBits;
+}
 
 /** What the algorithm is told about an image (`image_meta` on the wire). */
 export interface ImageMeta {
@@ -15,14 +49,14 @@ export interface ImageMeta {
 }
 
 /** Shape and origin of an image a host hands over. */
-export interface FrameMeta {
+export interface FrameMeta extends PixelLayout {
   /** Pixels. */
   width: number;
   /** Pixels. */
   height: number;
-  /** Bytes of a pixel. @defaultValue 3 */
+  /** Channels of a pixel. @defaultValue those of `pixelFormat`, else 3 */
   channels?: 1 | 3;
-  /** Order of the channels in memory. @defaultValue 'RGB' */
+  /** Order of the channels in memory. @defaultValue that of `pixelFormat`, else 'RGB' */
   colorSpace?: 'RGB' | 'BGR';
   /** Which camera took it. @defaultValue 'camera' */
   cameraId?: string;
@@ -30,36 +64,70 @@ export interface FrameMeta {
   timestampMs?: number;
 }
 
+/** Shape and origin of an image, defaults filled in. */
+export type FrameInfo = Required<Omit<FrameMeta, keyof PixelLayout>> & PixelLayout;
+
 /** A slot of shared memory that holds one image. */
 export interface Frame {
   /** Shared-memory id, safe as a file name: what the algorithm reads the image by. */
   readonly id: string;
   /**
-   * Height × width × channels bytes, row-major; writable until the frame is sent, and again when its calls have ended.
+   * The image as its format has it: height × width × channels bytes, row-major, where none was named. Writable until the frame
+   * is sent, and again when its calls have ended.
    *
    * @throws RunnerError `frame_released`; `closed` after the pool was closed
    */
   readonly pixels: Uint8Array;
   /** Shape and origin, defaults filled in. */
-  readonly meta: Readonly<Required<FrameMeta>>;
+  readonly meta: Readonly<FrameInfo>;
   /** Gives the slot back. Twice is an error (`frame_released`). */
   release(): void;
 }
 
-/** An image as a host hands it over. `data` holds height × width × channels bytes, row-major. */
-export type ImageInput =
-  | ({
-      /** The pixels; copied, so that they are the caller's again once the call is answered. */
-      data: Uint8Array;
-    } & FrameMeta)
-  | ({
-      /**
-       * A whole JPEG or PNG of that width and height, gray or RGB of 8 bits a channel. It is decoded here, not by the
-       * package; `channels` is that of the picture. `colorSpace` says in which order its channels were encoded.
-       */
-      encoded: Uint8Array;
-    } & FrameMeta)
-  | Frame;
+/** What is said of a picture in a file format; its size and its channels stand in its header. */
+export interface EncodedMeta {
+  /** Pixels, as a check. @defaultValue as the header says */
+  width?: number;
+  /** Pixels, as a check. @defaultValue as the header says */
+  height?: number;
+  /** Channels, as a check. @defaultValue as the header says */
+  channels?: 1 | 3;
+  /** In which order its channels were encoded. @defaultValue 'RGB' */
+  colorSpace?: 'RGB' | 'BGR';
+  /** Which camera took it. @defaultValue 'camera' */
+  cameraId?: string;
+  /** Unix time in milliseconds. @defaultValue now */
+  timestampMs?: number;
+  /**
+   * What a turn that the picture names for its display does (EXIF tag 0x0112): `apply` turns the pixels, `ignore` leaves them as
+   * they were taken. The size is that of what comes out. @defaultValue 'apply'
+   */
+  orientation?: 'apply' | 'ignore';
+  /** How a picture of 16 bits becomes one of 8, as in {@link PixelLayout.toEightBits}. Without it such a picture is refused. */
+  toEightBits?: ToEightBits;
+}
+
+/** Pixels as a host hands them over. */
+export type PixelInput = {
+  /** The pixels; copied, so that they are the caller's again once the call is answered. */
+  data: ArrayBufferView | ArrayBuffer;
+} & FrameMeta;
+
+/** A picture in a file format as a host hands it over. */
+export type EncodedInput = (
+  | {
+      /** A whole picture: JPEG or PNG; BMP; with the optional package `sharp` TIFF and WebP. It is decoded by the host. */
+      encoded: Uint8Array | Blob;
+    }
+  | {
+      /** Path of such a picture. */
+      file: string;
+    }
+) &
+  EncodedMeta;
+
+/** An image as a host hands it over. */
+export type ImageInput = PixelInput | EncodedInput | Frame;
 
 /** How full a pool is. */
 export interface FrameUsage {

@@ -266,13 +266,25 @@ test('releasing twice is an error, and so is sending a frame that was never fill
 });
 
 test.each([
-  ['too few bytes', { data: pixels.subarray(1), ...meta }, /18 bytes.*has 17/],
+  [
+    'too few bytes',
+    { data: pixels.subarray(1), ...meta },
+    /18 bytes, and data is a Uint8Array of 17: it is too short/,
+  ],
   ['no width', { data: pixels, width: 0, height: 2 }, /width/],
   ['half a pixel', { data: pixels, width: 1.5, height: 4 }, /width/],
   ['four channels', { data: pixels, ...meta, channels: 4 as 3 }, /channels/],
-  ['a byte for each pixel', { data: pixels.subarray(0, 6), ...meta }, /grey image say channels: 1/],
-  ['four bytes for each pixel', { data: new Uint8Array(24), ...meta }, /RGBA: leave out the fourth/],
-  ['numbers of two bytes', { data: new Uint16Array(9) as unknown as Uint8Array, ...meta }, /Uint8Array/],
+  [
+    'a byte for each pixel',
+    { data: pixels.subarray(0, 6), ...meta },
+    /is this Mono8 of 3 x 2\? then pixelFormat: 'Mono8'/,
+  ],
+  [
+    'four bytes for each pixel',
+    { data: new Uint8Array(24), ...meta },
+    /is this RGBa8 of 3 x 2\? then pixelFormat: 'RGBa8', or 'BGRa8'/,
+  ],
+  ['numbers of two bytes', { data: new Uint16Array(9), ...meta }, /numbers of 1 byte, as a Uint8Array/],
   ['a time that is none', { data: pixels, ...meta, timestampMs: NaN }, /timestampMs/],
   ['a camera that is a number', { data: pixels, ...meta, cameraId: 7 as unknown as string }, /cameraId/],
 ])('an image with %s is refused with invalid_image', async (_title, image, message) => {

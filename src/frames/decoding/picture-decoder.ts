@@ -3,16 +3,8 @@ import { Worker } from 'node:worker_threads';
 import { abortError, throwIfAborted } from '../../abort.js';
 import { assetPath } from '../../assets.js';
 import { RunnerError } from '../../errors.js';
+import type { EncodedPicture } from '../encoded-input.js';
 import { closedError } from '../pool-closed.js';
-
-/** A whole JPEG or PNG, and what its header says. */
-export interface EncodedPicture {
-  format: 'JPEG' | 'PNG';
-  bytes: Uint8Array;
-  width: number;
-  height: number;
-  channels: 1 | 3;
-}
 
 /** What a thread answers, see thread.mjs: `fault` is of the picture, `failure` of the decoder. */
 type Answer = { pixels: Uint8Array } | { fault: string } | { failure: string };

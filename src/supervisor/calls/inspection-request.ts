@@ -1,6 +1,6 @@
-import { inspect, types } from 'node:util';
+import { inspect } from 'node:util';
 import { RunnerError } from '../../errors.js';
-import { checkPixels, resolveMeta } from '../../frames/image-meta.js';
+import { checkImage } from '../../frames/check-image.js';
 import type { ImageInput } from '../../frames/types.js';
 import { LONGEST_TIMER_MS } from '../../longest-timer.js';
 import type { RegistryEntry } from '../../registry/types.js';
@@ -9,7 +9,7 @@ import type { InspectionRequest } from '../types.js';
 /**
  * Refuses a request that no worker should see, before anything is queued or copied.
  *
- * @throws RunnerError `invalid_params` naming the field; `invalid_image` naming the bytes expected and given
+ * @throws RunnerError `invalid_params` naming the field; `invalid_image` naming what was expected and given
  */
 export function checkRequest(request: InspectionRequest): void {
   // The types forbid most of this; hosts in plain JavaScript need to be told.
@@ -35,9 +35,9 @@ export function checkRequest(request: InspectionRequest): void {
   if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= LONGEST_TIMER_MS)) {
     throw invalid('timeoutMs', `must be a number above 0 and at most ${LONGEST_TIMER_MS}`, timeoutMs);
   }
-  checkImage(request.image, 'image');
+  checkGiven(request.image, 'image');
   const { guideImage } = request;
-  if (guideImage !== undefined && guideImage !== 'same') checkImage(guideImage, 'guideImage');
+  if (guideImage !== undefined && guideImage !== 'same') checkGiven(guideImage, 'guideImage');
 }
 
 /** Refuses a step that the version does not declare; where it declares none, steps are from 1. @throws RunnerError `invalid_params` */
@@ -81,24 +81,15 @@ function isRecord(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function checkImage(image: ImageInput, field: string): void {
-  if (typeof image !== 'object' || (image as unknown) === null)
-    throw invalid(field, 'must be an image', image);
-  if ('data' in image || 'encoded' in image) {
-    const [name, bytes]: [string, unknown] =
-      'data' in image ? ['data', image.data] : ['encoded', image.encoded];
-    if (!types.isUint8Array(bytes)) throw invalid(`${field}.${name}`, 'must be a Uint8Array', typeof bytes);
-    const meta = resolveMeta(image);
-    if ('data' in image) checkPixels(image.data, meta);
-  } else if (!('pixels' in image)) {
-    throw invalid(field, 'must have data, encoded or be a frame', Object.keys(image));
+function checkGiven(image: ImageInput, field: string): void {
+  if (!isRecord(image)) throw invalid(field, 'must be an image', image);
+  if (!['data', 'encoded', 'file', 'pixels'].some((key) => key in image)) {
+    throw invalid(field, 'must have data, encoded or file, or be a frame', Object.keys(image));
   }
-}
-
-/** Width and height of an image, in pixels. */
-export function sizeOf(image: ImageInput): { width: number; height: number } {
-  const { width, height } = 'pixels' in image ? image.meta : image;
-  return { width, height };
+  if ('data' in image && (typeof image.data !== 'object' || Array.isArray(image.data))) {
+    throw invalid(`${field}.data`, 'must be an ArrayBufferView or an ArrayBuffer', typeof image.data);
+  }
+  checkImage(image);
 }
 
 function invalid(path: string, rule: string, value: unknown): RunnerError {

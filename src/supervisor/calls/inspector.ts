@@ -7,7 +7,6 @@ import type { CallEnd, CallTap, SentImages } from './call-tap.js';
 import type { Clock } from '../clock.js';
 import type { Deadline } from '../deadline.js';
 import type { Deployment } from '../deployments/deployment.js';
-import { sizeOf } from './inspection-request.js';
 import { LaneOrder } from '../deployments/lane-order.js';
 import type { Lease } from '../pool/lease.js';
 import type { SupervisorPolicy } from '../policy.js';
@@ -115,7 +114,7 @@ export class Inspector {
           deployment.pool.release(lease, reply);
         }
         checkThere(sent);
-        checkResult(reply, phase, sizeOf(request.image), deployment.title);
+        checkResult(reply, phase, sent.image.meta, deployment.title);
         timing.totalMs = this.#clock.now() - startedAt;
         deployment.latency.add(timing.totalMs);
         const isDecoded = sent.image.isDecoded || sent.guideImage?.isDecoded === true;

@@ -5,7 +5,6 @@ import type { Clock } from '../clock.js';
 import { compareAnswers } from '../comparison/comparison.js';
 import { ComparisonLog, type ComparisonReport } from '../comparison/comparison-report.js';
 import type { Deployment } from '../deployments/deployment.js';
-import { sizeOf } from '../calls/inspection-request.js';
 import type { Lease } from '../pool/lease.js';
 import { checkResult } from '../calls/result-contract.js';
 import { workerCallOf } from '../calls/worker-call.js';
@@ -88,7 +87,7 @@ export class ShadowTap implements CallTap {
         this.#log.skipped();
         return;
       }
-      checkResult(reply, call.phase, sizeOf(call.request.image), this.#candidate.title);
+      checkResult(reply, call.phase, call.images.image.meta, this.#candidate.title);
       const comparison = compareAnswers(result, reply, this.#options.minIou);
       this.#log.compared(call.requestId, comparison, result.timing.callMs, reply.callMs);
       const { name, version } = this.#candidate.entry;
