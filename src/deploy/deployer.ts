@@ -167,6 +167,41 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   }
 
   /**
+   * Deploys a version again that a prune archived (`retention.action: 'archive'`): from its archived source and wheels, in
+   * a new environment, after a trial run. No package is needed; the archive goes with it.
+   *
+   * @throws RunnerError `invalid_params`, `not_found` when it is not archived, `already_installed`, `store_damaged` for an
+   * archive that is not as it was sealed, and as {@link Deployer.install}
+   */
+  async restore(name: string, version: string, o: DeployOptions = {}): Promise<RegistryEntry> {
+    checkTexts('deployer.restore(name, version)', { name, version });
+    doors().restore.check(o);
+    this.#registry.layout.deployed(name, version); // refuses what cannot be a folder name
+    const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'restore', name, version };
+    const { entry, replaced } = await this.#operate(ref, o, async (tools) =>
+      (await this.#engine.get()).restore(
+        { name, version },
+        {
+          ...{ ...tools, operator: o.operator },
+          onCheck: (check) => {
+            this.emit('check', {
+              ...check,
+              id: ref.id,
+              operation: ref.operation,
+              package: { name, version },
+            });
+          },
+          onInspected: ({ manifest }) => {
+            tools.onPids(manifest.supported_pids ?? []);
+          },
+        },
+      ),
+    );
+    this.emit('installed', { ...ref, entry, replaced });
+    return entry;
+  }
+
+  /**
    * Takes a version out of the store. With `dryRun` it rejects as it would otherwise, and changes nothing.
    *
    * @throws RunnerError `invalid_params`, `not_found`; `unsafe_uninstall` (2007) while it is active, any live process runs

@@ -11,6 +11,7 @@ import type { PackageValidator } from '../validation/package-validator.js';
 import { Discovery, type DiscoveryOptions } from './discovery/discovery.js';
 import { verifyVersion } from './verify-version.js';
 import { installPackage, type InstallOutcome } from './install/install.js';
+import { restorePackage } from './install/restore.js';
 import type { OperationTools } from './operation.js';
 import { packageSteps, type PackageSteps } from './package-steps.js';
 import type { ResolvedPermissions } from './seal/permissions.js';
@@ -87,6 +88,22 @@ export class DeployEngine {
     const steps = this.#steps;
     return withWheelsUndone(registry, steps, () =>
       installPackage(zip, { registry, steps, permissions, ...common, ...o }),
+    );
+  }
+
+  restore(
+    version: VersionRef,
+    o: OperationTools & {
+      operator: string | undefined;
+      onCheck: (check: Check) => void;
+      onInspected: (inspection: PackageInspection) => void;
+    },
+  ): Promise<InstallOutcome> {
+    const { common, permissions } = this.#context;
+    const context = { registry: this.#registry, steps: this.#steps, permissions, ...common, ...o };
+    const asked = { operation: 'restore', force: false, fileName: '', nameEncoding: undefined };
+    return withWheelsUndone(this.#registry, this.#steps, () =>
+      restorePackage(version, { ...context, ...asked }),
     );
   }
 

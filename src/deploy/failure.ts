@@ -32,6 +32,7 @@ export function isPackageFault(error: RunnerError): boolean {
 /** Taking a version away needs a few blocks itself: its journal, and the registry without it. */
 const SPACE_REMEDIES: Readonly<Record<DeployOperation, string>> = {
   install: 'free some space, for example with prune()',
+  restore: 'free some space, for example with prune()',
   uninstall: 'free a little space outside the store first',
   prune: 'free a little space outside the store first',
 };
@@ -51,7 +52,7 @@ export function asRunnerError(failure: unknown, ref: OperationRef, stage: string
   const remedy = fullDiskRemedy(error, SPACE_REMEDIES[operation]);
   const { details } = error as { details?: RunnerErrorDetails };
   return new RunnerError(
-    operation === 'install' ? 'install_failed' : 'store_failed',
+    operation === 'install' || operation === 'restore' ? 'install_failed' : 'store_failed',
     `The ${operation} of ${subject} failed at ${stage}: ${error.message}${remedy}`,
     {
       cause: error,

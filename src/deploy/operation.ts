@@ -7,7 +7,7 @@ import type { AuditRecord } from '../store/audit-log.js';
 import { onStore } from '../store/store-error.js';
 import { asRunnerError } from './failure.js';
 import { LinkedSignal } from '../linked-signal.js';
-import { ProgressMeter } from './progress.js';
+import { isInstall, ProgressMeter } from './progress.js';
 import type { DeployOptions, DeployStage, OperationRef, ProgressEvent, StageEvent } from './types.js';
 
 /** What the work of an operation is given. */
@@ -82,7 +82,7 @@ export class OperationRunner {
     listener: OperationListener,
     work: (tools: OperationTools) => Promise<T>,
   ): Promise<T> {
-    let stage: DeployStage = ref.operation === 'install' ? 'inspect' : 'remove';
+    let stage: DeployStage = isInstall(ref) ? 'inspect' : 'remove';
     const meter = new ProgressMeter(ref, listener.onProgress);
     const onStage = (next: DeployStage) => {
       stage = next;

@@ -14,6 +14,7 @@ import {
   group,
   instance,
   must,
+  number,
   option,
   text,
   whole,
@@ -21,6 +22,7 @@ import {
 } from '../options.js';
 import { limitOptions } from '../package/options.js';
 import type {
+  ArchiveRetention,
   DeployOptions,
   InstallOptions,
   Permissions,
@@ -85,6 +87,11 @@ export const doors = /* @__PURE__ */ lazily(() => ({
       keep: whole(0, 1_000_000),
       action: choice('archive', 'delete'),
       automatic: flag(),
+      archives: group<ArchiveRetention>({
+        keep: whole(0, 1_000_000),
+        maxAgeDays: number(0, 1_000_000),
+        maxBytes: whole(0),
+      }),
     }),
     permissions: group<Permissions>({
       ...{ seal: flag(), fileMode: mode(), folderMode: mode() },
@@ -118,6 +125,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     alsoRollbackTargets: flag(),
     dryRun: flag(),
   }),
+  restore: new Door<DeployOptions>('deployer.restore(name, version, options)', operation),
   prune: new Door<PruneRequest>('deployer.prune(options)', {
     ...operation,
     name: text(),

@@ -50,6 +50,8 @@ export interface MadeEnvironment {
 /** What an install takes from the rooms below, one step each. */
 export interface PackageSteps {
   open(zip: string, o: { nameEncoding?: NameEncoding } & OperationOptions): Promise<OpenPackage>;
+  /** A project folder that lies in the store already; what it unpacks is the caller's to say. */
+  openFolder(folder: string, o: OperationOptions): Promise<Omit<OpenPackage, 'unpack'>>;
   /** Makes `<root>/venv` and installs into it, such that it is right once `root` has become `finalRoot`. */
   environment(
     root: string,
@@ -111,6 +113,12 @@ export function packageSteps(
         [Symbol.asyncDispose]: () => archive.close(),
       };
     },
+    openFolder: async (folder, o) => ({
+      path: folder,
+      inspection: await validator.inspectFolder(folder, o),
+      limits,
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    }),
     environment: (root, inspection, o) => makeEnvironment({ venvs, shared }, root, inspection, o),
     smoke: async (root, venv, { manifest, generation, python: need }, o) => {
       const learnt: LearntFacts = {};

@@ -18,6 +18,11 @@ const RECEIVED_STEP_BYTES = 1 << 20;
 
 const REMOVE_WEIGHTS: readonly (readonly [DeployStage, number])[] = [['remove', 1]];
 
+/** Whether an operation goes through the stages of an install. */
+export function isInstall({ operation }: OperationRef): boolean {
+  return operation === 'install' || operation === 'restore';
+}
+
 /** Bytes that go through each stage, as far as they are known. */
 export type StageBytes = Partial<Record<DeployStage, number>>;
 
@@ -41,7 +46,7 @@ export class ProgressMeter {
   constructor(ref: OperationRef, emit: (event: ProgressEvent) => void) {
     this.#ref = ref;
     this.#emit = emit;
-    const weights = ref.operation === 'install' ? INSTALL_WEIGHTS : REMOVE_WEIGHTS;
+    const weights = isInstall(ref) ? INSTALL_WEIGHTS : REMOVE_WEIGHTS;
     let start = 0;
     for (const [stage, share] of weights) {
       this.#starts.set(stage, { start, share });

@@ -4,11 +4,11 @@ import type { Check, NameEncoding, VersionRef } from '../package/types.js';
 import type { PackageState, RegistryEntry } from '../registry/types.js';
 
 /** What a {@link Deployer} can be doing to a version. */
-export type DeployOperation = 'install' | 'uninstall' | 'prune';
+export type DeployOperation = 'install' | 'uninstall' | 'prune' | 'restore';
 
 /**
  * Where an operation stands. An install goes through `receive` (uploads only), `inspect`, `space`, `unpack`,
- * `environment`, `smoke`, `seal`, `publish`, `register`; an uninstall through `remove`.
+ * `environment`, `smoke`, `seal`, `publish`, `register`, a restore too; an uninstall through `remove`.
  */
 export type DeployStage =
   | 'receive'
@@ -178,6 +178,24 @@ export interface Retention {
   action?: 'archive' | 'delete';
   /** Prune a name after each install of it. @defaultValue false */
   automatic?: boolean;
+  /** Bounds on archived versions; each prune removes what is past them, the oldest first. @defaultValue none */
+  archives?: ArchiveRetention;
+}
+
+/** How much is kept of versions that were archived. */
+export interface ArchiveRetention {
+  /** Archives of each name, newest first. @defaultValue all */
+  keep?: number;
+  /** Days since it was archived. @defaultValue no limit */
+  maxAgeDays?: number;
+  /** Bytes of all archives together. @defaultValue no limit */
+  maxBytes?: number;
+}
+
+/** An archive that `prune` removed. */
+export interface RemovedArchive extends VersionRef {
+  /** Bytes of disk that became free. */
+  freedBytes: number;
 }
 
 /** Modes and owner of what is deployed (POSIX; Windows knows only read-only or not). */
@@ -265,6 +283,8 @@ export interface PruneReport {
   pruned: PrunedVersion[];
   /** Versions past the count that were kept, and why. */
   kept: KeptVersion[];
+  /** Archives of earlier prunes that went. */
+  archives: RemovedArchive[];
   /** Bytes of unpacked wheels that no environment uses any more. */
   wheelBytes: number;
   /** All in all. */

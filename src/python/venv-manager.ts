@@ -188,7 +188,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    * `options.environments`: folders of all environments made with this store
    */
   async pruneWheels(
-    options: { environments?: readonly string[]; shared?: SharedWheels } & OperationOptions = {},
+    options: { environments?: readonly string[] } & Pick<InstallFrom, 'shared'> & OperationOptions = {},
   ): Promise<WheelPruneReport> {
     return (await this.#engine.get()).pruneWheels(options);
   }

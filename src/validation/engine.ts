@@ -64,6 +64,16 @@ export class ValidationEngine {
     }
   }
 
+  /** See {@link PackageValidator.inspectFolder}. */
+  async inspectFolder(folder: string, { signal }: OperationOptions): Promise<PackageInspection> {
+    const checks = this.#checkList();
+    const source = await folderSource(folder, { limits: this.#context.limits, signal });
+    const { inspection } = await this.#inspect(source, checks, signal);
+    throwFirst(checks);
+    if (!inspection) throw new RunnerError('manifest_invalid', `${folder} has no usable manifest`);
+    return inspection;
+  }
+
   /** See {@link PackageValidator.validate}. */
   async validate(target: string, o: ReadOptions): Promise<ValidationReport> {
     const checks = this.#checkList();

@@ -102,6 +102,15 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
     return report;
   }
 
+  /**
+   * What an unpacked project folder is; a signature, which belongs to a zip, is not looked for. Throws as
+   * {@link PackageValidator.inspect}.
+   * @internal
+   */
+  async inspectFolder(folder: string, o: OperationOptions = {}): Promise<PackageInspection> {
+    return (await this.#engine.get()).inspectFolder(folder, o);
+  }
+
   /** Runs the algorithm of an installed package once. Emits each check. */
   async smoke(target: ProbeTarget, o: OperationOptions = {}): Promise<ProbeFindings> {
     return (await this.#engine.get()).smoke(target, o);

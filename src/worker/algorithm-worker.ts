@@ -12,7 +12,7 @@ import type { WorkerBounds } from '../process/containment.js';
 import { showAs } from '../readable.js';
 import { CallPictures, Losses, openChannel } from './call-pictures.js';
 import { Conversation } from './conversation.js';
-import { expireAfter, type After } from './expiry.js';
+import { expireAfter } from './expiry.js';
 import { encodeFrame } from './frame-codec.js';
 import { callData, generationOf } from './generations.js';
 import { Heartbeat } from './heartbeat.js';
@@ -21,6 +21,7 @@ import { LogParser } from './log-parser.js';
 import type { WorkerMessage } from './messages.js';
 import { PendingCall } from './pending-call.js';
 import type {
+  RunAfter,
   WorkerCall,
   WorkerCallOptions,
   WorkerEvents,
@@ -55,7 +56,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   /** Resolves when the process is gone; never rejects. Pending for ever if it was never started. */
   readonly exited: Promise<WorkerExit>;
 
-  readonly #after: After | undefined;
+  readonly #after: RunAfter | undefined;
   readonly #conversation: Conversation;
   readonly #logs: LogParser;
   readonly #heartbeat: Heartbeat;
@@ -71,7 +72,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   #resolveExited!: (exit: WorkerExit) => void;
 
   /** Limits of calls go by the time of `after`. @throws RunnerError `invalid_params` for a limit or a resource that makes no sense */
-  constructor(spec: WorkerSpec, limits?: Partial<WorkerLimits>, after?: After) {
+  constructor(spec: WorkerSpec, limits?: Partial<WorkerLimits>, after?: RunAfter) {
     super();
     this.#after = after;
     this.spec = spec;

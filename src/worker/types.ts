@@ -323,3 +323,6 @@ export interface WorkerEvents {
   /** A frame that was skipped: not an object, unknown type, unknown or late request id… */
   protocolError: [error: RunnerError];
 }
+
+/** Runs something when a time has passed; the answer cancels it. */
+export type RunAfter = (delayMs: number, run: () => void) => () => void;

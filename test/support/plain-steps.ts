@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { openArchive } from '../../src/package/archive.js';
 import type { PackageInspection } from '../../src/package/types.js';
@@ -31,6 +31,19 @@ export const plainSteps: PackageSteps = {
         return { sha256, hashes: new Map() };
       },
       [Symbol.asyncDispose]: () => archive.close(),
+    };
+  },
+  openFolder: async (folder) => {
+    const text = await readFile(path.join(folder, 'manifest.json'), 'utf8');
+    const manifest = JSON.parse(text) as PackageInspection['manifest'];
+    return {
+      path: folder,
+      inspection: {
+        ...{ name: manifest.name, version: manifest.version, manifest, generation: 'phased' as const },
+        ...{ wheels: [], requirements: [], python: {}, entries: 1, sizeBytes: 1, unpackedBytes: 1 },
+        ...{ checks: [], warnings: [] },
+      },
+      [Symbol.asyncDispose]: () => Promise.resolve(),
     };
   },
   environment: async (root) => {

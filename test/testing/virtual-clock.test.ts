@@ -45,3 +45,32 @@ test('a circuit cools down in no time: one worker is tried when the clock says s
   expect(await call()).toMatchObject({ status: 'OK' });
   expect(supervisor.status()[0]?.circuit).toBe('closed');
 });
+
+test('limits of calls go by the clock: a call that hangs ends when the clock says so, and not before', async () => {
+  await using store = await TemporaryStore.open();
+  const fake = new FakeWorker();
+  await store.deploy({ worker: fake });
+  const clock = new VirtualClock();
+  const supervisor = store.supervise({ clock, policy: { executeTimeoutMs: 3_600_000, retries: 0 } });
+  await supervisor.start('sample', '1.0.0');
+  const held = fake.hold();
+  const image = { data: new Uint8Array(12), width: 2, height: 2 };
+  const target = { name: 'sample', version: '1.0.0' };
+  const call = supervisor.execute({ target, stepIndex: 1, image });
+  let hasEnded = false;
+  call.catch(() => (hasEnded = true));
+  await held;
+  clock.advance(3_599_999);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(hasEnded).toBe(false);
+  clock.advance(1);
+  await expect(call).rejects.toMatchObject({ code: 'timeout', details: { timeoutMs: 3_600_000 } });
+});
+
+test.each([NaN, -1, Infinity, '1', null, undefined])('advance(%j) is refused in words', (ms) => {
+  const clock = new VirtualClock();
+  expect(() => {
+    clock.advance(ms as number);
+  }).toThrow(expect.objectContaining({ code: 'invalid_params', details: { path: 'ms' } }));
+  expect(clock.now()).toBe(0);
+});

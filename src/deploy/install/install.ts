@@ -1,16 +1,19 @@
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
+import { RunnerError } from '../../errors.js';
 import type { Check, NameEncoding, PackageInspection, VersionRef } from '../../package/types.js';
 import { neededSpace } from '../../package/needed-space.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { Durability } from '../../store/atomic-file.js';
 import { encodeFileName } from '../../store/file-names.js';
+import type { StoreLayout } from '../../store/layout.js';
 import { checkSpace } from '../../store/space.js';
 import type { OpenPackage, PackageSteps } from '../package-steps.js';
 import type { ResolvedPermissions } from '../seal/permissions.js';
 import type { ProgressMeter, StageBytes } from '../progress.js';
+import { archivedVersions } from '../prune/archives.js';
 import { recoverVersion } from '../transaction/recovery.js';
 import { checkMayReplace } from './replace.js';
 import { sealTree, writeSeal } from '../seal/seal.js';
@@ -30,6 +33,8 @@ export interface InstallContext extends OperationOptions {
   lockTimeoutMs: number;
   uploadIdleMs: number;
   force: boolean;
+  /** What the version's lock is held for. @defaultValue 'install' */
+  operation?: string;
   /** What an upload is called in messages. */
   fileName: string;
   nameEncoding: NameEncoding | undefined;
@@ -85,16 +90,26 @@ async function installZip(
   context: InstallContext,
   upload?: Transaction,
 ): Promise<InstallOutcome> {
-  const { registry, steps, signal, onStage, meter } = context;
+  const { steps, signal, onStage } = context;
   onStage('inspect');
   await using opened = await steps.open(zip, { signal, nameEncoding: context.nameEncoding });
+  return await installOpened(opened, context, upload);
+}
+
+/** Deploys a package that passed its inspection. */
+export async function installOpened(
+  opened: OpenPackage,
+  context: InstallContext,
+  upload?: Transaction,
+): Promise<InstallOutcome> {
+  const { registry, signal, meter } = context;
   const { inspection } = opened;
   context.onInspected(inspection);
   meter.plan(stageBytes(inspection));
   const { name, version } = inspection;
   registry.layout.deployed(name, version); // refuses what cannot be a folder name
-  const waiting = { operation: 'install', timeoutMs: context.lockTimeoutMs, signal };
-  return await withVersionLock(registry.layout, { name, version }, waiting, () =>
+  const waiting = { operation: context.operation ?? 'install', timeoutMs: context.lockTimeoutMs, signal };
+  return withVersionLock(registry.layout, { name, version }, waiting, () =>
     installLocked(opened, context, upload),
   );
 }
@@ -112,7 +127,7 @@ async function installLocked(
   if (existing) await checkMayReplace(registry, existing, inspection, context.force);
   if (existing) await context.stopCompiling({ name, version });
   onStage('space');
-  await checkSpace(registry.layout.algorithms, neededSpace(inspection), `${name} ${version}`);
+  await checkRoom(registry.layout, inspection);
   const transaction = await beginInstall(context, inspection, upload);
   try {
     const entry = await build(opened, transaction, context);
@@ -136,6 +151,29 @@ async function installLocked(
     const entry = await registry.get(name, version);
     if (!entry) throw error;
     return { entry, replaced: existing !== undefined };
+  }
+}
+
+/** @throws RunnerError `install_failed` that names archives which may go */
+async function checkRoom(layout: StoreLayout, inspection: PackageInspection): Promise<void> {
+  const { name, version } = inspection;
+  try {
+    await checkSpace(layout.algorithms, neededSpace(inspection), `${name} ${version}`);
+  } catch (error) {
+    const archives = await archivedVersions(layout).catch(() => []);
+    if (!RunnerError.is(error) || archives.length === 0) throw error;
+    const bytes = archives.reduce((sum, one) => sum + one.bytes, 0);
+    const oldest = archives
+      .reverse()
+      .slice(0, 5)
+      .map((one) => `${one.name} ${one.version}`);
+    const more = archives.length > oldest.length ? `, and ${archives.length - oldest.length} more` : '';
+    throw new RunnerError(
+      error.code,
+      `${error.message}. Archives of pruned versions take ${(bytes / 1e6).toFixed(1)} MB and may go, the oldest first: ` +
+        `${oldest.join(', ')}${more} (retention.archives bounds them)`,
+      { cause: error.cause, details: { ...error.details, archiveBytes: bytes } },
+    );
   }
 }
 

@@ -6,6 +6,7 @@ import type { Registry } from '../../registry/registry.js';
 import type { ActiveMapping, RegistryEntry } from '../../registry/types.js';
 import { audited } from '../../store/audit-log.js';
 import type { Durability } from '../../store/atomic-file.js';
+import { pruneArchives } from './archives.js';
 import { planPrune, type KeepReason, type ResolvedRetention } from './retention.js';
 import { archiveFolder } from '../transaction/transaction.js';
 import { treeBytes } from '../seal/tree.js';
@@ -30,13 +31,26 @@ export async function plannedPrune(
   { retention, name, signal }: Pick<PruneOptions, 'retention' | 'name' | 'signal'>,
 ): Promise<PruneReport> {
   const { remove, kept } = await plan(registry, { retention, name, signal });
-  const report: PruneReport = { pruned: [], kept, wheelBytes: 0, freedBytes: 0 };
+  const report: PruneReport = { pruned: [], kept, archives: [], wheelBytes: 0, freedBytes: 0 };
   for (const entry of remove) {
     const freedBytes = await bytesToFree(registry, entry, retention.action === 'archive');
     report.pruned.push({ name: entry.name, version: entry.version, action: retention.action, freedBytes });
     report.freedBytes += freedBytes;
   }
+  await countArchives(registry, report, retention, { name, dryRun: true });
   return report;
+}
+
+/** Archives of earlier prunes that are past their bounds. */
+async function countArchives(
+  registry: Registry,
+  report: PruneReport,
+  { archives }: ResolvedRetention,
+  o: { name?: string; dryRun?: boolean },
+): Promise<void> {
+  if (Object.keys(archives).length === 0) return;
+  report.archives = await pruneArchives(registry.layout, archives, o);
+  for (const { freedBytes } of report.archives) report.freedBytes += freedBytes;
 }
 
 async function plan(
@@ -53,7 +67,7 @@ async function plan(
 export async function pruneVersions(registry: Registry, options: PruneOptions): Promise<PruneReport> {
   const { retention, signal, operator, durability, lockTimeoutMs, stopCompiling } = options;
   const { remove, kept } = await plan(registry, options);
-  const report: PruneReport = { pruned: [], kept, wheelBytes: 0, freedBytes: 0 };
+  const report: PruneReport = { pruned: [], kept, archives: [], wheelBytes: 0, freedBytes: 0 };
   for (const [index, entry] of remove.entries()) {
     options.onProgress?.(index / remove.length);
     const archive = retention.action === 'archive';
@@ -84,6 +98,7 @@ export async function pruneVersions(registry: Registry, options: PruneOptions): 
     report.pruned.push(pruned);
     report.freedBytes += freedBytes;
   }
+  await countArchives(registry, report, retention, { name: options.name });
   return report;
 }
 

@@ -9,8 +9,8 @@ export type ResolvedRetention = Required<Retention>;
 
 /** Fills in the defaults of options that were checked. */
 export function resolveRetention(retention: Retention = {}): ResolvedRetention {
-  const { keep = 3, action = 'delete', automatic = false } = retention;
-  return { keep, action, automatic };
+  const { keep = 3, action = 'delete', automatic = false, archives = {} } = retention;
+  return { keep, action, automatic, archives };
 }
 
 /**
