@@ -18,14 +18,13 @@ def bind(order, system, spaces, told):
         refuse("policy.network is 'none', and this system gives the worker no network namespace (%s). Run the host as "
                "root, allow user namespaces, or deny the network from outside and set policy.network to 'host'"
                % "; ".join(told["missing"]))
-    scratch = make_scratch_folder(order, told)
     raise_oom_score(order, told)
     apply_limits(order.get("limits") or {})
     give_up_rights(order, system, told)
     if order.get("root"):
         os.chdir(order["root"])  # the folder of before may be written to
-    if scratch:
-        use_scratch(order, scratch)
+    if told.get("scratch"):
+        use_scratch(order, told["scratch"]["folder"])
     if system and not system.prctl(DIE_WITH_PARENT, 9):  # after the change of user, which takes it away
         told["missing"].append("the kernel does not tie the worker to its keeper")
 
@@ -44,23 +43,6 @@ def mount_proc(order, system, told):
         for point in ("/proc/sys", "/proc/sysrq-trigger"):
             if os.path.exists(point) and system.mount(point, point, None, 4096):
                 system.mount(None, point, None, 32 | 4096 | 1 | 2 | 4 | 8)
-
-
-def make_scratch_folder(order, told):
-    """In memory where namespaces are, else a folder that the keeper removes."""
-    wanted = order.get("scratch")
-    if not wanted:
-        return None
-    if told.get("scratch"):
-        return told["scratch"]["folder"]
-    folder = wanted.get("folder")
-    if folder is None:
-        return None
-    os.mkdir(folder, 0o700)
-    if order.get("uid") is not None:
-        os.chown(folder, order["uid"], order.get("gid", order["uid"]))
-    told["scratch"] = {"folder": folder, "bytes": None}
-    return folder
 
 
 def use_scratch(order, scratch):
@@ -106,8 +88,8 @@ def give_up_rights(order, system, told):
     uid, gid = order.get("uid"), order.get("gid")
     if system:
         for capability in range(64):
-            if capability != READ_ANYWHERE:
-                system.prctl(DROP_FROM_BOUNDING_SET, capability)
+            if capability != READ_ANYWHERE and not system.prctl(DROP_FROM_BOUNDING_SET, capability):
+                break  # the kernel has no such one, or does not let this process
     if uid is not None or gid is not None:
         os.setgroups([])
         if gid is not None:

@@ -22,16 +22,18 @@ def contain(order, load):
 
     `order`: {"host": process id, "report": descriptor or null, and what bounds.py and namespaces.py read}.
     """
+    # All of it beforehand: in the bounds no folder can be written to, and what is not compiled would be at every start.
+    bind, keep = load("bounds.py")["bind"], load("keep.py")["keep"]
+    namespaces, first, scratch = load("namespaces.py"), load("first_process.py")["FirstProcess"], load("scratch.py")
+    system = load("system_calls.py")["System"].find()
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     handlers = {}
     for number in [KILL, ASK, signal.SIGCHLD] + [getattr(signal, name) for name in NOT_FOR_US]:
         handlers[number] = signal.signal(number, lambda *_: None)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    bind = load("bounds.py")["bind"]
-    system = load("system_calls.py")["System"].find()
     told = {"missing": [] if system else ["no ctypes in this Python: no namespaces"]}
-    spaces = load("namespaces.py")["open_namespaces"](order, system, told) if system and order.get("namespaces") else None
+    spaces = system and order.get("namespaces") and namespaces["open_namespaces"](order, system, told)
     is_armed = bool(system) and system.prctl(DIE_WITH_PARENT, int(KILL))
     if system:
         system.prctl(ADOPT_ORPHANS, 1)
@@ -41,9 +43,14 @@ def contain(order, load):
     answers, answer = os.pipe()
     keeper = (reader, writer, answers) + ((order["report"],) if order.get("report") else ())
     if spaces:
-        init, worker = load("first_process.py")["fork_both"](system, NOT_FOR_US, keeper + (answer,))
+        init = first(system, NOT_FOR_US, keeper + (answer,))
+        namespaces["furnish"](order, system, told)  # the first process gets ready at the same time
     else:
-        init, worker = None, os.fork()
+        init = None
+    lock = scratch["make_scratch"](order, told)
+    if lock is not None:
+        keeper += (lock,)
+    worker = init.fork_worker() if init else os.fork()
     if worker == 0:
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -59,7 +66,8 @@ def contain(order, load):
         os.close(answer)
         return
     os.close(answer)
-    load("keep.py")["keep"](order, worker, init, is_armed, reader, answers, asked)
+    folder = None if lock is None else told["scratch"]["folder"]
+    keep(order, system, worker, init and init.pid, is_armed, reader, answers, asked, folder, scratch["sweep_scratch"])
 
 
 def shared_byte():
@@ -89,4 +97,3 @@ def stay_when_all_are_stopped(asked):
 
     signal.signal(signal.SIGTERM, on_term)
     os.register_at_fork(after_in_child=in_fork)
-

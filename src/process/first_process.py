@@ -9,56 +9,93 @@ NEXT_AFTER = "/proc/sys/kernel/ns_last_pid"  # of the namespace of the process t
 ATTEMPTS = 12  # on a machine that starts hundreds of processes a second
 
 
-def fork_both(system, ignored, descriptors):
-    """Process ids of the first process and of the worker, which itself gets 0 for its own.
+class FirstProcess:
+    """Forks the first process. `pid`: its id. `descriptors` are not its own."""
 
-    The worker gets the id inside that it has outside, so that what it logs of itself can be looked up: the id that is
-    next outside is set inside. Where another process was faster, it is tried again.
-    """
-    questions, ask = os.pipe()
-    answers, answer = os.pipe()
-    init = os.fork()
-    if init == 0:
-        be_first(system, ignored, descriptors + (ask, answers), questions, answer)
-    os.close(questions)
-    os.close(answer)
-    for attempt in range(ATTEMPTS):
-        wait, go = os.pipe()
-        wanted = set_next(ask, answers)
-        worker = os.fork()
-        if worker == 0:
-            os.close(go)
-            if not os.read(wait, 1):
-                os._exit(0)  # another one takes its place
-        elif wanted in (None, worker) or attempt == ATTEMPTS - 1:
-            os.write(go, b"1")
-            attempt = ATTEMPTS
-        else:
-            os.close(go)
-            os.waitpid(worker, 0)
-        os.close(wait)
-        if worker == 0 or attempt == ATTEMPTS:
-            break
-    for descriptor in (ask, answers) + ((go,) if worker else ()):
-        os.close(descriptor)
-    return init, worker
+    def __init__(self, system, ignored, descriptors):
+        questions, self._ask = os.pipe()
+        self._answers, answer = os.pipe()
+        self._set = last_id() + 1  # the id that the first process will have, which it sets at once as the last one
+        self.pid = os.fork()
+        if self.pid == 0:
+            be_first(system, ignored, descriptors + (self._ask, self._answers), questions, answer, self._set)
+        os.close(questions)
+        os.close(answer)
+
+    def fork_worker(self):
+        """Process id of the worker, which itself gets 0. No second one can be forked.
+
+        The worker gets the id inside that it has outside, so that what it logs of itself can be looked up: the id that is
+        next outside is set inside. Where another process was faster, it is tried again.
+        """
+        for attempt in range(ATTEMPTS):
+            wait, go = os.pipe()
+            wanted = self._next()
+            worker = os.fork()
+            if worker == 0:
+                os.close(go)
+                if not os.read(wait, 1):
+                    os._exit(0)  # another one takes its place
+            elif wanted in (None, worker) or attempt == ATTEMPTS - 1:
+                os.write(go, b"1")
+                attempt = ATTEMPTS
+            else:
+                os.close(go)
+                os.waitpid(worker, 0)
+            os.close(wait)
+            if worker == 0 or attempt == ATTEMPTS:
+                break
+        for descriptor in (self._ask, self._answers) + ((go,) if worker else ()):
+            os.close(descriptor)
+        return worker
+
+    def _next(self):
+        """The id that the next process has, outside as inside; None where the system lets nobody say."""
+        last = last_id()
+        if last != self._set:
+            if self._set is not None:
+                os.read(self._answers, 1)
+            os.write(self._ask, b"%8d" % last)
+        self._set = None
+        return last + 1 if os.read(self._answers, 1) == b"1" else None
 
 
-def set_next(ask, answers):
-    """The id that the next process has, outside as inside; None where the system lets nobody say."""
+def last_id():
+    """0 where the system does not tell."""
     try:
-        with open(NEXT_AFTER, encoding="ascii") as file:
-            last = int(file.read())
+        number = os.open(NEXT_AFTER, os.O_RDONLY)
+    except OSError:
+        return 0
+    try:
+        return int(os.read(number, 32))
     except (OSError, ValueError):
-        return None
-    os.write(ask, b"%8d" % last)
-    return last + 1 if os.read(answers, 1) == b"1" else None
+        return 0
+    finally:
+        os.close(number)
 
 
-def be_first(system, ignored, descriptors, questions, answer):
+def set_last(last):
+    """Whether it could be: b"1" or b"0"."""
+    try:
+        number = os.open(NEXT_AFTER, os.O_WRONLY)
+    except OSError:
+        return b"0"
+    try:
+        os.write(number, b"%d" % last)
+        return b"1"
+    except OSError:
+        return b"0"
+    finally:
+        os.close(number)
+
+
+def be_first(system, ignored, descriptors, questions, answer, last):
     """Never returns."""
     try:
         system.prctl(1, 9)  # PR_SET_PDEATHSIG
+        for descriptor in descriptors:
+            os.close(descriptor)
+        os.write(answer, set_last(last))  # fails where the keeper died before the line above: then this is the end
         signal.set_wakeup_fd(-1)
         for name in ignored:
             signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -66,18 +103,11 @@ def be_first(system, ignored, descriptors, questions, answer):
         nothing = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(nothing, descriptor)
-        for descriptor in descriptors:
-            os.close(descriptor)
         while True:
             question = os.read(questions, 8)
             if not question:
                 break
-            try:
-                with open(NEXT_AFTER, "w", encoding="ascii") as file:
-                    file.write(question.decode("ascii"))
-                os.write(answer, b"1")
-            except OSError:
-                os.write(answer, b"0")
+            os.write(answer, set_last(int(question)))
         os.close(questions)
         os.close(answer)
         while True:

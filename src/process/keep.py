@@ -3,7 +3,6 @@
 Executed by contain.py once the worker is on its way: nothing here delays its start.
 """
 import os
-import select
 import signal
 
 POLL_SECONDS = 0.2  # where the kernel does not tell of the host's death
@@ -11,16 +10,18 @@ END_SECONDS = 2  # what cannot be killed, another user's, is not waited for long
 TOKEN = "PROCVISION_WORKER"
 
 
-def keep(order, worker, init, is_armed, reader, answers, asked=None):
-    """Never returns: ends as the worker ended."""
+def keep(order, system, worker, init, is_armed, reader, answers, asked, scratch, sweep):
+    """Never returns: ends as the worker ended. `scratch`: the worker's folder, where this process has made one."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
     status = None
     if order.get("report"):
-        forget_environment()  # the host is told which process is the worker
+        forget_environment(system)  # the host is told which process is the worker
     try:
         report(order.get("report"), answers, worker)
+        if scratch:
+            sweep(scratch)
         status = wait_for(order["host"], worker, init, is_armed, reader, asked)
     finally:
         if status is None:
@@ -33,24 +34,23 @@ def keep(order, worker, init, is_armed, reader, answers, asked=None):
             bury(init)  # returns when the namespace is empty
         else:
             end_remains(worker)
-        tidy = order.get("scratch", {}).get("folder")
-        if tidy and not init:
+        if scratch:
             import shutil
 
-            shutil.rmtree(tidy, ignore_errors=True)
+            shutil.rmtree(scratch, ignore_errors=True)
     end_like(9 if status is None else status)
 
 
-def forget_environment():
+def forget_environment(system):
     """The keeper has the variables of the worker, and would be taken for it by who looks for those."""
+    if not system:
+        return
     try:
-        import ctypes
-
-        with open("/proc/self/stat", encoding="latin1") as file:
-            start, end = map(int, file.read().rpartition(")")[2].split()[47:49])  # env_start, env_end (proc(5))
-        ctypes.memset(start, 0, end - start)
+        with open("/proc/self/stat", "rb") as file:
+            start, end = map(int, file.read().rpartition(b")")[2].split()[47:49])  # env_start, env_end (proc(5))
+        system.clear(start, end)
     except Exception:
-        pass  # not Linux, or a Python without ctypes
+        pass  # /proc is not there
 
 
 def report(descriptor, answers, worker):
@@ -72,6 +72,8 @@ def report(descriptor, answers, worker):
 
 def wait_for(host, worker, init, is_armed, reader, asked):
     """The worker's status; None when the host is gone or wants the end."""
+    import select
+
     while True:
         if select.select([reader], [], [], None if is_armed else POLL_SECONDS)[0]:
             for number in os.read(reader, 64):
@@ -145,9 +147,9 @@ def remains(worker):
         if not name.isdigit() or int(name) in (own, worker):
             continue
         try:
-            with open("/proc/%s/stat" % name, encoding="latin1") as file:
-                state, parent, _, session = file.read().rpartition(")")[2].split()[:4]
-            if state in "ZX":
+            with open("/proc/%s/stat" % name, "rb") as file:
+                state, parent, _, session = file.read().rpartition(b")")[2].split()[:4]
+            if state in b"ZX":
                 continue
             if int(parent) == own or int(session) == worker:
                 found.append(int(name))

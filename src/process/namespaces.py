@@ -18,7 +18,7 @@ def open_namespaces(order, system, told):
     if not unshare(order, system, told):
         missing.append("the system gives this user no namespaces")
         return False
-    if not furnish(order, system, told):
+    if not system.mount(None, "/", None, ALL_BELOW | RECEIVE_ONLY):
         missing.append("the system lets this user mount nothing")
         return False
     if not system.unshare(NEW_PROCESSES):
@@ -72,17 +72,15 @@ def is_proc_covered():
 
 
 def furnish(order, system, told):
-    """False where nothing can be mounted at all."""
+    """Makes the mounts."""
     umask = os.umask(0o022)  # the host's may keep the worker's user out of what is made here
     try:
-        return mount_all(order, system, told)
+        mount_all(order, system, told)
     finally:
         os.umask(umask)
 
 
 def mount_all(order, system, told):
-    if not system.mount(None, "/", None, ALL_BELOW | RECEIVE_ONLY):
-        return False
     root, frames, store, hidden = (order.get(name) for name in ("root", "frames", "store", "hidden"))
     kept = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in (root, frames) if path}
     told["files"] = True
@@ -109,12 +107,9 @@ def mount_all(order, system, told):
     if os.path.isdir(QUEUES):
         system.mount("mqueue", QUEUES, "mqueue", NO_SETUID | NO_DEVICES | NO_PROGRAMS)
     if os.getuid() == 0 and not order.get("uid"):
-        for point in list(mount_points()):
-            if point.startswith("/sys/") or point == "/sys":
-                protect(system, point)
+        protect(system, "/sys")
     for descriptor in kept.values():
         os.close(descriptor)
-    return True
 
 
 def make_shared_memory(order, system, told):
@@ -136,11 +131,19 @@ def held(descriptor):
 
 
 def bind(system, source, target):
-    """Shows a folder at `target`, to be read only."""
+    """Shows a folder at `target`, to be read only, with what is mounted below it."""
     return system.mount(source, target, None, BIND | ALL_BELOW) and protect(system, target)
 
 
-def protect(system, point):
+def protect(system, top):
+    """Forbids writing to a mount and to all below it."""
+    if system.make_read_only(top):
+        return True
+    points = [point for point in mount_points() if (point + "/").startswith(top + "/")]
+    return all([protect_alone(system, point) for point in points])
+
+
+def protect_alone(system, point):
     """A user namespace may add to what its mounts forbid, and take away nothing."""
     forbidden = os.statvfs(point).f_flag & (NO_SETUID | NO_DEVICES | NO_PROGRAMS)
     return system.mount(None, point, None, REMOUNT | BIND | READ_ONLY | forbidden)

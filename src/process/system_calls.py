@@ -2,6 +2,7 @@
 
 Executed by contain.py. `_ctypes` alone does: importing ctypes takes a tenth of the start of a small worker.
 """
+from sys import byteorder
 
 
 class System:
@@ -39,3 +40,19 @@ class System:
         text = [value if value is None else value.encode("utf-8", "surrogateescape")
                 for value in (source, target, kind, options)]
         return self.call("mount", text[0], text[1], text[2], flags, text[3]) == 0
+
+    def make_read_only(self, path):
+        """A mount with all below it, in one call (mount_setattr(2), Linux 5.12); the C library has none before glibc 2.36."""
+        attributes = (1).to_bytes(8, byteorder) + bytes(24)  # MOUNT_ATTR_RDONLY is set, nothing is cleared
+        below = 0x8000  # AT_RECURSIVE
+        text = path.encode("utf-8", "surrogateescape")
+        return self.call("syscall", 442, -100, text, below, attributes, len(attributes)) == 0
+
+    def clear(self, start, end):
+        """Overwrites memory of this process with zeros."""
+        from _ctypes import _SimpleCData
+
+        class Word(_SimpleCData):
+            _type_ = "P"
+
+        self.call("memset", Word(start), 0, Word(end - start))

@@ -6,7 +6,6 @@ def guard_setup(errors):
     """`errors`: "fail", or "warn" to print the traceback and go on as the adapter does."""
     import os
     import sys
-    import traceback
 
     try:
         from procvision_algorithm_sdk import BaseAlgorithm
@@ -27,6 +26,8 @@ def guard_setup(errors):
                 return function(self, *args, **more)
             except Exception:
                 if len(running) == 1:
+                    import traceback
+
                     traceback.print_exc()
                     sys.stderr.flush()
                     if errors != "warn":

@@ -24,7 +24,8 @@ class ProtocolPipes:
         said = b'{"type":"launcher","log_pipe":%s}' % (b"null" if log.descriptor is None else b"%d" % log.descriptor)
         os.write(1, len(said).to_bytes(4, "big") + said)
 
-    def take(self):
+    def take(self, ready):
+        """`ready`: called when the first message is written, which is the hello: the algorithm comes after it."""
         self.reader, writer = os.dup(0), os.dup(1)
         if self._windows:
             import msvcrt
@@ -36,7 +37,7 @@ class ProtocolPipes:
         os.close(nothing)
         order = self._order()
         self._log.settle(order.get("log_pipe") is True)
-        self.output = Output(writer, order.get("max_frame_bytes"))
+        self.output = Output(writer, order.get("max_frame_bytes"), ready)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=lambda: self._forget(writer))
         return self
@@ -209,8 +210,8 @@ class Output:
 
     SIZE = 1 << 16
 
-    def __init__(self, descriptor, most_bytes=None):
-        self.descriptor, self._most = descriptor, most_bytes
+    def __init__(self, descriptor, most_bytes=None, ready=None):
+        self.descriptor, self._most, self._ready = descriptor, most_bytes, ready
         self._grow(self.SIZE)
 
     def _grow(self, size):
@@ -218,6 +219,9 @@ class Output:
         self._buffer = io.BufferedWriter(io.FileIO(self.descriptor, "wb", closefd=False), size)
 
     def write(self, data):
+        if self._ready:
+            ready, self._ready = self._ready, None
+            ready()
         fault = sys.exc_info()[1]  # what the caller is in the middle of handling
         if fault is not None and b'"error"' in data[:32]:
             data = with_exception(data, fault)

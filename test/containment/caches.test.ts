@@ -1,11 +1,12 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { VenvManager } from '../../src/python/venv-manager.js';
+import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
 import { buildPackage, TemporaryStore, type BuiltWheel } from '../../src/testing/index.js';
 import { deployVersion, openSupervised } from '../support/deployed-version.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
@@ -63,6 +64,33 @@ describe.runIf(process.platform === 'linux').each(['auto', 'off'] as const)(
   },
 );
 
+/** Folder and keeper of a worker that has answered. */
+async function workerOf(supervisor: AlgorithmSupervisor): Promise<{ folder: string; keeper: number }> {
+  await supervisor.execute({ target, stepIndex: 1, image });
+  const { pid, bounds } = supervisor.status()[0]?.workers[0] ?? {};
+  const stat = readFileSync(`/proc/${pid ?? 0}/stat`, 'latin1');
+  const [, keeper] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { folder: bounds?.scratch?.folder ?? '', keeper: Number(keeper) };
+}
+
+test.runIf(process.platform === 'linux')(
+  'the folder of a worker whose keeper was killed goes with the next start, that of a worker that lives stays',
+  async () => {
+    const policy = { namespaces: 'off' as const, maxRestarts: 5, retries: 0 };
+    const { registry, supervisor } = await openSupervised({ policy });
+    await deployVersion(registry, { source: steeredAlgorithm() });
+    await using beside = new AlgorithmSupervisor({ registry, policy });
+    const [killed, living] = [await workerOf(supervisor), await workerOf(beside)];
+    const exited = new Promise((resolve) => supervisor.once('exit', resolve));
+    process.kill(killed.keeper, 'SIGKILL');
+    await exited;
+    await using last = new AlgorithmSupervisor({ registry, policy });
+    const next = await workerOf(last);
+    await expect.poll(() => existsSync(killed.folder)).toBe(false);
+    expect([living.folder, next.folder].map(existsSync)).toEqual([true, true]);
+  },
+);
+
 const PYTHON = process.env.PROCVISION_TEST_PYTHON ?? 'python3';
 const version = execFileSync(PYTHON, ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], {
   encoding: 'utf8',
@@ -71,7 +99,10 @@ const PINNED = ['numba==0.60.0', 'numpy==2.0.2', 'llvmlite==0.43.0', 'matplotlib
 
 /** Downloaded once on a machine; undefined where there is no index, or it has no such wheels. */
 async function fieldWheels(): Promise<BuiltWheel[] | undefined> {
-  const folder = path.join(os.tmpdir(), `procvision-test-wheels-${version.trim()}`);
+  const folder = path.join(
+    process.env.PROCVISION_TEST_CACHE ?? os.tmpdir(),
+    `procvision-test-wheels-${version.trim()}`,
+  );
   try {
     if (!existsSync(path.join(folder, 'whole'))) {
       await mkdir(folder, { recursive: true });

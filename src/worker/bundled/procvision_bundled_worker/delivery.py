@@ -7,13 +7,11 @@ the checksum is made of is what the algorithm gets.
 
 Standard library only, Python 3.8 to 3.13.
 """
-import ast
 import mmap
 import os
 import re
 import stat
 import sys
-import tempfile
 import zlib
 
 TRAILER_BYTES = 16
@@ -32,7 +30,12 @@ class FrameMissing(Exception):
 
 
 def directory():
-    return os.environ.get("PROC_SHM_DIR") or os.path.join(tempfile.gettempdir(), "procvision_dev_shm")
+    folder = os.environ.get("PROC_SHM_DIR")
+    if not folder:
+        import tempfile  # takes longer than all else here
+
+        folder = os.path.join(tempfile.gettempdir(), "procvision_dev_shm")
+    return folder
 
 
 def path_of(identifier, ending):
@@ -55,6 +58,8 @@ def shape_in(head):
     if key[:8] != b"\x93NUMPY\x01\x00":
         raise FrameMissing("it is not a NumPy 1.0 file")
     offset = 10 + int.from_bytes(key[8:10], "little")
+    import ast
+
     try:
         fields = ast.literal_eval(bytes(head[10:offset]).decode("latin1"))
         if fields["descr"] != "|u1" or fields["fortran_order"] or len(fields["shape"]) not in (2, 3):

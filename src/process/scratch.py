@@ -1,0 +1,60 @@
+"""A folder for the files of a worker, where no namespace gives it memory of its own.
+
+Executed by contain.py, in the keeper, which removes the folder in the end. Should something kill the keeper, the next one
+does: each holds a lock on the folder of its worker, which the kernel takes away with the process, whatever process
+namespace or host name that had.
+"""
+import os
+
+PREFIX = "procvision-scratch-"
+NEW = ".new"  # not locked yet
+NEW_SECONDS = 60
+
+
+def make_scratch(order, told):
+    """The descriptor that holds the lock; None where no such folder is needed."""
+    folder = order.get("scratch", {}).get("folder")
+    if not folder or told.get("scratch"):
+        return None
+    import fcntl
+
+    os.mkdir(folder + NEW, 0o700)
+    lock = os.open(folder + NEW, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    if order.get("uid") is not None:
+        os.chown(folder + NEW, order["uid"], order.get("gid", order["uid"]))
+    os.rename(folder + NEW, folder)
+    told["scratch"] = {"folder": folder, "bytes": None}
+    return lock
+
+
+def sweep_scratch(own):
+    """Removes the folders beside `own` whose keepers are gone, on a thread of its own: one may be large."""
+    import _thread
+
+    _thread.start_new_thread(sweep, (os.path.dirname(own), os.path.basename(own)))
+
+
+def sweep(parent, own):
+    for name in os.listdir(parent):
+        if name.startswith(PREFIX) and name != own:
+            try:
+                remove_unlocked(os.path.join(parent, name))
+            except OSError:
+                pass  # its keeper lives, or it is another user's
+
+
+def remove_unlocked(path):
+    import fcntl
+    import shutil
+    import time
+
+    about = os.lstat(path)
+    if os.getuid() not in (0, about.st_uid) or path.endswith(NEW) and time.time() - about.st_mtime < NEW_SECONDS:
+        return
+    lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(path, ignore_errors=True)
+    finally:
+        os.close(lock)

@@ -1,0 +1,85 @@
+"""Starts a worker in its bounds, one stage after the other. Executed by launch.py.
+
+Its interpreter is the one that the package's environment was made from, started without `site`: nothing of the package
+is in its reach. The order is a JSON object, see containment.ts and contain.py, or the host's process id alone. Each stage is
+a file that defines one function.
+"""
+import gc
+import os
+import sys
+from _frozen_importlib_external import SourceFileLoader, cache_from_source  # there from the start
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def path_of(*script):
+    return os.path.normpath(os.path.join(HERE, *script))
+
+
+def code_of(path):
+    """Compiled once where this folder can be written, which is before the bounds are in force."""
+    return SourceFileLoader("procvision_launcher", path).get_code("procvision_launcher")
+
+
+def load(*script):
+    """Executes a file of a stage, and gives what it defines."""
+    names = {"__name__": "procvision_launcher", "__file__": path_of(*script)}
+    exec(code_of(names["__file__"]), names)
+    return names
+
+
+def load_process(script):
+    return load(os.pardir, "process", script)
+
+
+def compile_modules():
+    """Of the worker's package, which imports them in its bounds."""
+    folder = path_of("bundled", "procvision_bundled_worker")
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if name.endswith(".py") and not os.path.exists(cache_from_source(path)) and os.access(folder, os.W_OK):
+            code_of(path)
+
+
+def start_collecting():
+    """What was imported until now stays: to look for garbage in it, time and again, takes a tenth of the start."""
+    gc.freeze()
+    gc.enable()
+
+
+def main():
+    gc.disable()
+    import json
+
+    order, target = json.loads(sys.argv[1]), sys.argv[2]
+    if isinstance(order, int):
+        order = {"host": order}
+    log = load_process("log_pipe.py")["LogPipe"]()
+    pipes = load("protocol_pipes.py")["ProtocolPipes"](log)
+    enter = load_process("enter_environment.py")["enter"]
+    is_adapter = not target.endswith(".py")
+    if is_adapter:
+        guard_setup, frames = load("guard_setup.py")["guard_setup"], load("proven_frames.py")["ProvenFrames"]
+    if hasattr(os, "fork"):
+        compile_modules()
+        load_process("contain.py")["contain"](order, load_process)  # from here on this is the worker
+    pipes.take(ready=start_collecting)
+    sys.argv = [sys.argv[0]] + sys.argv[3:]
+    del sys.path[0]
+    if sys.flags.no_site:
+        enter(order.get("executable"))  # what the package runs at start runs here
+    sys.path.insert(0, os.getcwd())
+    import runpy
+
+    if is_adapter:
+        package = target.partition(".")[0]
+        guard_setup(os.environ.get("PROCVISION_SETUP_ERRORS"))
+        frames = frames(HERE, pipes.output)
+        own = pipes.adapter_globals(package, frames.tap)
+        frames.take_the_place_of(package)
+        runpy.run_module(target, own, "__main__", True)
+    else:
+        runpy.run_path(target, {"PROTOCOL": pipes}, "__main__")
+
+
+main()
