@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises';
+import os from 'node:os';
 import { RunnerError } from '../errors.js';
 import type { Life } from '../process/life.js';
 import { PictureDecoder } from './decoding/picture-decoder.js';
@@ -35,7 +36,9 @@ export async function openFrames(options: {
     const folder = new FrameFolder(path, options.gid);
     const calls = mapped ? await loadMemoryCalls() : undefined;
     const memory = calls && (await SharedMemory.isThere(calls)) ? calls : undefined;
-    const slots = new SlotStore(folder, options.maxBytes ?? (await bytesFor(folder.path)), memory);
+    const free = memory ? freeMemory() : await freeSpace(path);
+    const maxBytes = options.maxBytes ?? Math.min(DEFAULT_MAX_BYTES, Math.floor(free * 0.75));
+    const slots = new SlotStore(folder, maxBytes, memory);
     return { folder, life, slots, decoder: new PictureDecoder() };
   } catch (cause) {
     throw new RunnerError(
@@ -46,7 +49,12 @@ export async function openFrames(options: {
   }
 }
 
-async function bytesFor(folder: string): Promise<number> {
+/** Sealed memory is none of the folder's file system: `/dev/shm` of a container has 64 MiB, and holds not a byte of it. */
+function freeMemory(): number {
+  return Math.min(os.freemem(), process.constrainedMemory() || Infinity); // 0: no bound is known
+}
+
+async function freeSpace(folder: string): Promise<number> {
   const { bavail, bsize } = await statfs(folder);
-  return Math.min(DEFAULT_MAX_BYTES, Math.floor(bavail * bsize * 0.75));
+  return bavail * bsize;
 }

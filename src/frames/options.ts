@@ -4,7 +4,10 @@ import { Door, flag, text, whole, lazily } from '../options.js';
 export interface FramePoolOptions {
   /** Folder to make the pool's own folder in. @defaultValue `/dev/shm`, else the temp dir */
   directory?: string;
-  /** Bytes that frames may take: whole, above 0. @defaultValue 512 MiB, or three quarters of what is free if that is less */
+  /**
+   * Bytes that frames may take: whole, above 0. @defaultValue 512 MiB, or three quarters of what is free if that is less:
+   * of memory, or of the file system of `directory` where frames are files
+   */
   maxBytes?: number;
   /**
    * Whether to keep frames in sealed memory, of which workers get the descriptor, where `koffi` is installed and the

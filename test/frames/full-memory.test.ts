@@ -36,3 +36,16 @@ test('where the file system of frames is full the call fails and says where, and
   const { stdout } = await promisify(execFile)('unshare', ['-rm', 'sh', '-c', MOUNT, folder, ...small]);
   expect(told(stdout)).toEqual([{ code: 'ENOSPC', files: [] }, { files: ['f2.npy'] }]);
 });
+
+test('without a bound of its own a pool in sealed memory does not go by the file system of its folder, one of files does', async (context) => {
+  const folder = await temporaryFolder();
+  if (!canMount(folder)) context.skip('this system lets nobody mount a small file system');
+  for (const [kind, code] of [
+    ['memory', 'leased'],
+    ['files', 'pool_full'],
+  ] as const) {
+    const host = [...command, 'default', folder, kind];
+    const { stdout } = await promisify(execFile)('unshare', ['-rm', 'sh', '-c', MOUNT, folder, ...host]);
+    expect(told(stdout)).toEqual([{ code, mapped: kind === 'memory' }]);
+  }
+});

@@ -2,7 +2,7 @@
  * A host of frames in the folder of its second argument.
  *
  * `full`: leases frames of 600 KiB and writes each whole, until none is to be had; then gives one back, and leases one of another shape. Prints what it met. `small`: delivers an image of 2 MiB, then a small
- * one, as files. `stay`: leases a frame and an encoded image's room, prints `ready` and stays.
+ * one, as files. `default`: leases a frame of 4 MiB from a pool without a bound of its own. `stay`: leases a frame and an encoded image's room, prints `ready` and stays.
  */
 import { readdir } from 'node:fs/promises';
 import { RunnerError } from '../../src/errors.js';
@@ -50,6 +50,13 @@ if (mode === 'full') {
   await (await files.send({ data: new Uint8Array(12), width: 2, height: 2 })).deliver(place);
   say({ files: await readdir(place) });
   await files.close();
+} else if (mode === 'default') {
+  await using unbounded = new FramePool({ directory, mapped: process.argv[4] !== 'files' });
+  const code = await unbounded.lease({ width: 2048, height: 2048, channels: 1 }).then(
+    () => 'leased',
+    (error: unknown) => (error as RunnerError).code,
+  );
+  say({ code, mapped: (await unbounded.usage()).mapped });
 } else {
   const frame = await pool.lease({ width: 2, height: 2 });
   frame.pixels.fill(1);
