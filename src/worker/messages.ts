@@ -89,18 +89,21 @@ export function readMessage(body: Buffer): WorkerMessage {
         pictures: picturesOf(value.pictures),
       };
     }
-    case 'error':
+    case 'error': {
+      const raised = exceptionOf(value.raised);
+      const message = text(value.message) ?? '';
       return {
         type: 'error',
         requestId: text(value.request_id),
-        message: text(value.message) ?? '',
+        message: message === '' && raised ? raised.type : message, // a MemoryError has no text of its own
         errorCode: text(value.error_code),
         exception: text(value.exception),
-        raised: exceptionOf(value.raised),
+        raised,
         data: isRecord(value.data) ? value.data : {},
         metrics: metricsOf(value.metrics),
         pictures: picturesOf(value.pictures),
       };
+    }
     case 'launcher': {
       const { log_pipe: logPipe } = value;
       return { type: 'launcher', logPipe: Number.isInteger(logPipe) ? (logPipe as number) : undefined };

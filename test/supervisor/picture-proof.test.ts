@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, lstat, mkdir, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { PNG } from 'pngjs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { FramePool } from '../../src/frames/frame-pool.js';
 import { npyHeader } from '../../src/frames/npy.js';
@@ -118,6 +119,26 @@ return ok(first=int(seen))`;
     const head = 'from procvision_algorithm_sdk import shared_memory\nshared_memory._DEV_SHM = {}';
     const { supervisor } = await station({ flavour, mapped, source: phasedSource(save, head) });
     for (const value of [7, 8]) expect(first(await supervisor.execute(request(value)))).toBe(value);
+  });
+
+  test('a picture that the host has decoded is proven by the host', async () => {
+    const { supervisor } = await station({ flavour, mapped, source: phasedSource(`${READ}return ok()`) });
+    const png = new PNG({ ...shape });
+    png.data.fill(9);
+    const encoded = PNG.sync.write(png, { colorType: 2 });
+    const { proof, status } = await supervisor.execute(request(0, { image: { encoded, ...shape } }));
+    expect([status, proof?.by, proof?.images[0]?.method]).toEqual(['OK', 'host', 'sampled']);
+  });
+
+  test('an allocation beyond addressSpaceBytes is an ERROR that says MemoryError, and the next call is served', async () => {
+    const body = `${READ}size = user_params["size"]\nreturn ok(first=int(image[0, 0, 0]), size=len(bytearray(size)))`;
+    const policy = { retries: 0, resources: { addressSpaceBytes: 2 ** 30 } };
+    const { supervisor } = await station({ flavour, mapped, source: phasedSource(body), policy });
+    const userParams = (size: number) => ({ userParams: { size } });
+    expect(await supervisor.execute(request(7, userParams(2 ** 33)))).toMatchObject({
+      ...{ status: 'ERROR', message: 'MemoryError', exception: { type: 'MemoryError' } },
+    });
+    expect(first(await supervisor.execute(request(8, userParams(1))))).toBe(8);
   });
 
   test('an ERROR 1007 with the cause, when the algorithm leaves no descriptor to read its picture with', async () => {

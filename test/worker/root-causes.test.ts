@@ -38,6 +38,14 @@ describe.each(KINDS)('the %s worker, %s', (flavour, generation) => {
     expect((await run('debug["n"] = 1')).raised).toBeUndefined();
   });
 
+  test('an exception without a text is answered with its class', async () => {
+    const { run } = await obeyingWorker(flavour, generation, { head: HEAD });
+    const { status, message, raised } = await run('raise MemoryError');
+    expect({ status, message, type: raised?.type }).toEqual({
+      ...{ status: 'ERROR', message: 'MemoryError', type: 'MemoryError' },
+    });
+  });
+
   test('a traceback on stderr is one log of level error, and tells the call', async () => {
     const { run, logs } = await obeyingWorker(flavour, generation, { head: HEAD });
     await run(
