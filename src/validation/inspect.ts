@@ -98,7 +98,7 @@ async function inspectParts(
   if (source.nameDoubt !== undefined) warnings.push(source.nameDoubt);
   const found = await readWheels(source, layout, o, warnings);
   const { known } = found;
-  judgeStartup(source, known, o.startupCode, { checks, warnings });
+  judgeStartup(source, found, o.startupCode, { checks, warnings });
   const sdk = findSdkWheel(known.map(({ wheel }) => wheel));
   const generation = generationOfSdk(sdk?.version);
   const manifest = await readManifest(source, layout, generation, o);

@@ -1,7 +1,7 @@
 import { RunnerError } from '../errors.js';
-import type { KnownWheel } from '../package/resolution.js';
 import { listed, shown } from '../package/text.js';
 import type { CheckList } from './check-list.js';
+import type { FoundWheels } from './read-wheels.js';
 
 /** Files that are named; the warning says how many more there are. */
 const MOST_NAMED = 20;
@@ -9,7 +9,7 @@ const MOST_NAMED = 20;
 /** Tells which files of the wheels run code at every start of the interpreter, or refuses the package for them. */
 export function judgeStartup(
   source: { path: string },
-  known: readonly KnownWheel[],
+  { known, unseen }: FoundWheels,
   policy: 'allow' | 'refuse',
   { checks, warnings }: { checks: CheckList; warnings: string[] },
 ): void {
@@ -17,7 +17,6 @@ export function judgeStartup(
     (metadata?.startup ?? []).map((name) => `${shown(name)} in ${wheel.file}`),
   );
   if (policy === 'refuse') {
-    const unseen = known.filter(({ metadata }) => metadata === undefined).map(({ wheel }) => wheel.file);
     if (files.length > 0) {
       checks.fail('startup_code', refused(source, `run code at every start of Python: ${listed(files)}`));
       return;

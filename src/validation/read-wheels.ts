@@ -27,6 +27,8 @@ export interface FoundWheels {
   misplaced: ReadonlyMap<string, string>;
   /** What is wrong with those that are none inside. */
   faults: RunnerError[];
+  /** Files of those that too much would have to be kept of to look into them. */
+  unseen: string[];
 }
 
 /** Every wheel with what it says of itself. Files that are no wheels are told; what cannot be a wheel fails a check. */
@@ -38,20 +40,19 @@ export async function readWheels(
 ): Promise<FoundWheels> {
   if (layout.wheelFiles.length > MOST_WHEELS) {
     checks.fail('wheel_names', tooMany(source, layout.wheelFiles.length));
-    return { known: [], misnamed: new Set(), misplaced: new Map(), faults: [] };
+    return { known: [], misnamed: new Set(), misplaced: new Map(), faults: [], unseen: [] };
   }
   const { known, entries, malformed, misplaced } = byName(layout, warnings);
-  const found: FoundWheels = { known, misnamed: new Set(malformed.map(projectMeant)), misplaced, faults: [] };
   if (malformed.length > 0) checks.fail('wheel_names', misnamed(source, malformed));
   else checks.pass('wheel_names');
-  found.faults.push(...(await lookInto(source, entries, known, signal)));
-  return found;
+  const seen = await lookInto(source, entries, known, signal);
+  return { known, misnamed: new Set(malformed.map(projectMeant)), misplaced, ...seen };
 }
 
 /** Tells what was found in the wheels. What only ends an installation is a fault of those that may be installed. */
 export function checkContents(
   source: PackageSource,
-  { known, faults: broken }: FoundWheels,
+  { known, faults: broken, unseen }: FoundWheels,
   requirements: readonly Requirement[],
   { checks, warnings }: { checks: CheckList; warnings: string[] },
 ): void {
@@ -67,9 +68,8 @@ export function checkContents(
   if (tooMuch) faults.push(tooMuch);
   for (const fault of faults) checks.fail('wheel_contents', fault);
   if (faults.length > 0) return;
-  const left = known.filter(({ metadata }) => metadata === undefined).map(({ wheel }) => wheel.file);
-  if (left.length > 0) {
-    const what = `too much would have to be kept in memory to look into ${listed(left)}`;
+  if (unseen.length > 0) {
+    const what = `too much would have to be kept in memory to look into ${listed(unseen)}`;
     warnings.push(`${what}: what it requires is known when it is installed`);
     checks.skip('wheel_contents', what);
   } else if (known.length > 0) checks.pass('wheel_contents', `${known.length} looked into`);
@@ -121,15 +121,16 @@ function projectMeant(file: string): string {
   return wheel?.name ?? normalizeProjectName(file.split('-', 1)[0] ?? '');
 }
 
-/** Sets what each wheel says of itself. @returns what is wrong, in the order of the wheels */
+/** Sets what each wheel says of itself. @returns what is wrong, and files that were not looked into, in the order of the wheels */
 async function lookInto(
   source: PackageSource,
   entries: readonly ArchiveEntry[],
   known: readonly KnownWheel[],
   signal: AbortSignal | undefined,
-): Promise<RunnerError[]> {
+): Promise<Pick<FoundWheels, 'faults' | 'unseen'>> {
   // By position, not in the order of answers: a report of one package reads the same each time.
   const faults: (RunnerError | undefined)[] = [];
+  const unseen: (string | undefined)[] = [];
   const next = known.entries();
   const reader = async () => {
     for (const [index, found] of next) {
@@ -143,11 +144,12 @@ async function lookInto(
         found.oddities = facts.oddities;
         found.wheel.unpackedBytes = facts.unpackedBytes;
         found.wheel.files = facts.files;
-      }
+      } else unseen[index] = found.wheel.file;
     }
   };
   await Promise.all(Array.from({ length: WHEELS_AT_ONCE }, reader));
-  return faults.filter((fault) => fault !== undefined);
+  const those = <T>(all: (T | undefined)[]) => all.filter((one) => one !== undefined);
+  return { faults: those(faults), unseen: those(unseen) };
 }
 
 /** What a wheel says of itself, or the fault that makes it none: pip would stop at it in the middle of an install. */

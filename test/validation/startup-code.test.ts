@@ -59,7 +59,13 @@ test.each<[string, Partial<WheelSource>]>([
   expect(warnings.filter((one) => one.includes('at every start'))).toEqual([]);
 });
 
-test('a wheel with a package sitecustomize is refused: it would take the place of another', async () => {
-  const zip = await withWheel({ files: { 'sitecustomize/__init__.py': '' } });
-  await expect(new PackageValidator().inspect(zip)).rejects.toThrow(/sitecustomize\/__init__\.py/);
-});
+test.each(['allow', 'refuse'] as const)(
+  'a wheel with a package sitecustomize is refused for that alone where startupCode is %s',
+  async (startupCode) => {
+    const zip = await withWheel({ files: { 'sitecustomize/__init__.py': '' } });
+    const report = await new PackageValidator({ startupCode }).validate(zip);
+    const failed = report.checks.filter(({ result }) => result === 'FAIL');
+    expect(failed.map(({ name }) => name)).toEqual(['wheel_contents']);
+    expect(failed[0]?.message).toContain('sitecustomize/__init__.py');
+  },
+);
