@@ -13,7 +13,8 @@ export default defineConfig({
     ],
   },
   test: {
-    setupFiles: ['test/support/setup.ts'],
+    setupFiles: ['test/support/setup.ts', 'test/support/nothing-left.ts'],
+    globalSetup: ['test/support/no-segments.ts'],
     include: ['test/**/*.test.ts'],
     exclude: ['test/tarball/**'], // needs the build: npm run check:package
     testTimeout: 60_000,

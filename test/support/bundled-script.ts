@@ -2,10 +2,16 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { build, stop } from 'esbuild';
 import { afterAll } from 'vitest';
 
 const bundles = new Map<string, Promise<string>>();
+const folders: string[] = [];
+// Here, not where a bundle is made: that is within a test, which may register nothing for the end of the file.
+afterAll(async () => {
+  await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })));
+  await stop(); // the process of esbuild
+});
 
 /**
  * A script of this folder as one file of plain JavaScript, for tests that start it hundreds of times: it is up in a
@@ -19,7 +25,7 @@ export function bundledScript(file: string): Promise<string> {
 
 async function bundleScript(file: string): Promise<string> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'pv-script-'));
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  folders.push(folder);
   const source = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
   const outfile = path.join(folder, `${path.basename(file, '.ts')}.mjs`);
   await symlink(source('../../node_modules'), path.join(folder, 'node_modules'), 'junction');

@@ -1,0 +1,74 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { FramePool } from '../../src/frames/frame-pool.js';
+import type { InspectionResult } from '../../src/supervisor/types.js';
+import { TemporaryStore } from '../../src/testing/index.js';
+import { PUBLISHED_SDKS, publishedSdk } from '../support/index-wheels.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+
+const shape = { width: 64, height: 48 };
+const image = (value: number) => ({ data: new Uint8Array(64 * 48 * 3).fill(value), ...shape });
+const target = { name: 'sample', version: '1.0.0' };
+
+const HEAD = `import os, threading, time
+from procvision_algorithm_sdk import BaseAlgorithm
+kept = []
+def leak():
+    while True:
+        try: kept.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError: time.sleep(0.001)
+def look(image, leaks):
+    if leaks and not kept: threading.Thread(target=leak, daemon=True).start()
+    return {"status": "OK", "message": "", "data": {"result_status": "OK",
+            "debug": {"seen": sorted(set(image.ravel().tolist()))}}}
+`;
+const SOURCES = {
+  phased: `${HEAD}
+from procvision_algorithm_sdk import read_image_from_shared_memory
+class Algorithm(BaseAlgorithm):
+    def get_info(self):
+        return {"name": "sample", "version": "1.0.0", "supported_pids": ["A01"], "steps": []}
+    def pre_execute(self, *call):
+        return {"status": "OK", "message": "", "data": {}}
+    def execute(self, step_index, pid, session, user_params, shared_mem_id, image_meta):
+        return look(read_image_from_shared_memory(shared_mem_id, image_meta), step_index == 2)
+`,
+  'execute-only': `${HEAD}
+class Algorithm(BaseAlgorithm):
+    def execute(self, step_index, step_desc, cur_image, guide_image, guide_info):
+        return look(cur_image, step_index == 2)
+`,
+};
+
+const seen = ({ data }: InspectionResult) => (data.debug as { seen: number[] }).seen;
+
+describe.each(Object.entries(PUBLISHED_SDKS))('SDK %s from the package index, %s', (version, generation) => {
+  test('each verdict is proven and about its own picture, and one that cannot be read is an ERROR 1007', async (t) => {
+    const sdk = await publishedSdk(version);
+    if (!sdk) t.skip('there is no package index, or no wheel for this Python');
+    const store = await TemporaryStore.open();
+    onTestFinished(() => store.close());
+    const files = { 'algorithm/__init__.py': '', 'algorithm/main.py': SOURCES[generation] };
+    const requirements = 'procvision_algorithm_sdk\n';
+    await store
+      .deployer()
+      .install(await store.deliver({ generation, files, sdk, requirements, pids: ['A01'] }));
+    for (const worker of ['sdk', 'bundled'] as const) {
+      for (const mapped of [true, false]) {
+        const frames = new FramePool({ directory: await temporaryFolder(), mapped });
+        onTestFinished(() => frames.close());
+        const policy = { retries: 0, resources: { openFiles: 100 } };
+        const supervisor = store.supervise({ worker, frames, policy });
+        const call = (value: number, stepIndex: number) =>
+          supervisor.execute({ target, stepIndex, image: image(value), guideImage: 'same' });
+        for (const value of [7, 8]) {
+          const result = await call(value, 1);
+          expect([worker, mapped, seen(result), result.proof?.by]).toEqual([
+            ...[worker, mapped, [value], 'worker'],
+          ]);
+        }
+        await expect.poll(async () => (await call(9, 2)).errorCode).toBe('1007');
+        await supervisor.close();
+      }
+    }
+  });
+});
