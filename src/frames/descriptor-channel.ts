@@ -1,4 +1,3 @@
-import { closeSync } from 'node:fs';
 import type { MemoryCalls } from './memory-calls.js';
 
 const AF_UNIX = 1;
@@ -45,7 +44,7 @@ export class DescriptorChannel {
   started(): void {
     if (!this.#isWorkerEndOpen) return;
     this.#isWorkerEndOpen = false;
-    closeSync(this.workerEnd);
+    this.#calls.close(this.workerEnd);
   }
 
   /** Hands descriptors over without waiting. False when the worker is gone or takes none. */
@@ -77,7 +76,7 @@ export class DescriptorChannel {
     this.started();
     if (this.#isClosed) return;
     this.#isClosed = true;
-    closeSync(this.#hostEnd);
+    this.#calls.close(this.#hostEnd);
   }
 }
 

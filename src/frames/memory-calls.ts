@@ -32,6 +32,9 @@ export interface MemoryCalls {
   mmap: NativeFunction;
   mremap: NativeFunction;
   munmap: NativeFunction;
+  /** The same by the number of the address. */
+  munmapAt: NativeFunction;
+  close: NativeFunction;
   socketpair: NativeFunction;
   sendmsg: NativeFunction;
   recv: NativeFunction;
@@ -86,6 +89,8 @@ function bind(koffi: Koffi): MemoryCalls {
     mmap: libc.func('void *mmap(void *, size_t, int, int, int, int64_t)'),
     mremap: libc.func('void *mremap(void *, size_t, size_t, int)'),
     munmap: libc.func('int munmap(void *, size_t)'),
+    munmapAt: libc.func('int munmap(uintptr_t, size_t)'),
+    close: libc.func('int close(int)'),
     socketpair: libc.func('int socketpair(int, int, int, _Out_ int *)'),
     sendmsg: libc.func('sendmsg', 'int64_t', ['int', koffi.pointer(message), 'int']),
     recv: libc.func('int64_t recv(int, void *, size_t, int)'),

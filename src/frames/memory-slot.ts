@@ -1,4 +1,5 @@
 import type { MemoryCalls } from './memory-calls.js';
+import { memoryName } from './abandoned-memory.js';
 import { copyOut } from './copy-out.js';
 import { npyHeader } from './npy.js';
 import { checksumOf, trailerOf, TRAILER_BYTES, type ProofMethod } from './proof.js';
@@ -24,9 +25,10 @@ export class MemorySlot implements Slot {
     this.fileBytes = slotBytes(shape);
   }
 
-  static async create(calls: MemoryCalls, id: string, shape: Shape): Promise<MemorySlot> {
+  /** `pool`: the name of its folder. */
+  static async create(calls: MemoryCalls, pool: string, id: string, shape: Shape): Promise<MemorySlot> {
     const header = npyHeader(shape.height, shape.width, shape.channels);
-    const memory = await SharedMemory.create(calls, `${id}.npy`, slotBytes(shape) + TRAILER_BYTES);
+    const memory = await SharedMemory.create(calls, memoryName(pool, id), slotBytes(shape) + TRAILER_BYTES);
     new Uint8Array(memory.buffer).set(header);
     return new MemorySlot(id, shape, header, memory);
   }

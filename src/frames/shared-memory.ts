@@ -1,8 +1,4 @@
-import { close as closeDescriptor } from 'node:fs';
-import { promisify } from 'node:util';
 import type { MemoryCalls } from './memory-calls.js';
-
-const close = promisify(closeDescriptor);
 
 const MFD_CLOEXEC = 0x1;
 const MFD_ALLOW_SEALING = 0x2;
@@ -106,7 +102,7 @@ export class SharedMemory {
       this.#current = undefined;
       this.#abandon(pointer, buffer);
     }
-    await close(this.descriptor);
+    await close(this.#calls, this.descriptor);
   }
 
   #map(): void {
@@ -150,9 +146,18 @@ async function reserve(calls: MemoryCalls, name: string, length: number): Promis
     });
     return descriptor;
   } catch (error) {
-    await close(descriptor);
+    await close(calls, descriptor);
     throw error;
   }
+}
+
+/** Not by `fs.close`: in a thread Node warns of a descriptor that it has not opened. Elsewhere, for the pages are freed. */
+function close(calls: MemoryCalls, descriptor: number): Promise<void> {
+  return new Promise((resolve) => {
+    calls.close.async(descriptor, () => {
+      resolve();
+    });
+  });
 }
 
 function seal(calls: MemoryCalls, descriptor: number, seals: number): void {

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { abortError, listenForAbort, throwIfAborted } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import { FileSlot } from './file-slot.js';
@@ -134,7 +135,7 @@ export class SlotStore {
     const create = async () => {
       const id = `f${++this.#made}`;
       return this.#memory
-        ? MemorySlot.create(this.#memory, id, shape)
+        ? MemorySlot.create(this.#memory, path.basename(this.#folder.path), id, shape)
         : new FileSlot(this.#folder, id, shape);
     };
     try {

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -60,7 +61,7 @@ test.skipIf(!canBox())(
   },
 );
 
-test('the folder of a host in a thread that was ended is swept, though its process lives', async () => {
+test('the folder of a host in a thread that was ended is swept with its memory, though its process lives', async () => {
   const directory = await temporaryFolder();
   const thread = new Worker(await bundledScript('frame-host.ts'), {
     argv: ['stay', directory],
@@ -71,9 +72,31 @@ test('the folder of a host in a thread that was ended is swept, though its proce
     expect(await readdir(path.join(directory, left))).toContain('owner.json');
   }, 20_000);
   expect(await sweepFrameFolders(directory)).toEqual([]);
+  const [left = ''] = await readdir(directory);
+  const isLinux = process.platform === 'linux'; // elsewhere there is no such memory
+  await vi.waitFor(() => {
+    if (isLinux) expect(memoryOf(left)).toEqual({ isMapped: true, isOpen: true });
+  }, 20_000);
   await thread.terminate();
   expect(await sweepFrameFolders(directory)).toHaveLength(1);
+  if (isLinux) expect(memoryOf(left)).toEqual({ isMapped: false, isOpen: false });
 });
+
+/** Sealed memory of a pool that this process has. */
+function memoryOf(folder: string): { isMapped: boolean; isOpen: boolean } {
+  const name = `/memfd:${folder}/`;
+  const links = readdirSync('/proc/self/fd').map((number) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${number}`);
+    } catch {
+      return ''; // it was open to list the folder
+    }
+  });
+  return {
+    isMapped: readFileSync('/proc/self/maps', 'latin1').includes(name),
+    isOpen: links.some((link) => link.startsWith(name)),
+  };
+}
 
 test('the folder of a process whose pid another one has now is swept', async () => {
   const directory = await temporaryFolder();
