@@ -154,9 +154,14 @@ async function reserve(calls: MemoryCalls, name: string, length: number): Promis
 /** Not by `fs.close`: in a thread Node warns of a descriptor that it has not opened. Elsewhere, for the pages are freed. */
 function close(calls: MemoryCalls, descriptor: number): Promise<void> {
   return new Promise((resolve) => {
-    calls.close.async(descriptor, () => {
+    try {
+      calls.close.async(descriptor, () => {
+        resolve();
+      });
+    } catch {
+      calls.close(descriptor); // koffi has 256 under way
       resolve();
-    });
+    }
   });
 }
 
