@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { NAME_ENCODINGS } from '../package/name-encodings.js';
 import { shown } from '../package/text.js';
 import { duplicateName } from '../duplicate-name.js';
 import { RequestFault } from './problem.js';
@@ -24,6 +25,10 @@ export const text = v.pipe(
 export const packageName = { name: text, version: text };
 export const operator = v.optional(text);
 export const force = v.optional(v.boolean('must be true or false'));
+/** Of names in a zip that do not say theirs. */
+export const nameEncoding = v.optional(
+  v.picklist(NAME_ENCODINGS, `must be one of ${NAME_ENCODINGS.join(', ')}`),
+);
 export const pids = v.pipe(
   v.array(text, 'must be a list of product ids'),
   v.minLength(1, 'must have at least one product id'),
@@ -48,11 +53,11 @@ export function fields<const E extends v.ObjectEntries>(entries: E) {
 
 /** Bodies of the endpoints that take JSON. */
 export const BODIES = {
-  install: fields({ path: text, force, operator }),
+  install: fields({ path: text, force, operator, nameEncoding }),
   activate: fields({ ...packageName, pids, operator, force }),
   deactivate: fields({ pids, operator }),
   validate: v.union(
-    [fields({ path: text }), fields(packageName)],
+    [fields({ path: text, nameEncoding }), fields(packageName)],
     'must have path, of a file in zips/, or name and version, of what is deployed, and nothing else',
   ),
 };

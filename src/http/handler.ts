@@ -7,7 +7,7 @@ import { install } from './install.js';
 import { negotiate } from './negotiate.js';
 import { openApiDocument } from './openapi.js';
 import { problemResponse, RequestFault } from './problem.js';
-import { checkQuery } from './query.js';
+import { checkQuery, QUERIES } from './query.js';
 import { checkHeaders } from './request-headers.js';
 import { checkAddress } from './target.js';
 import type { AnswerType, Call, ResolvedOptions, RunnerAction, RunnerHandlerOptions } from './types.js';
@@ -26,18 +26,18 @@ interface Route {
 
 const JSON_OR_EVENTS = ['application/json', 'text/event-stream'] as const;
 
-const CHANGE = ['force', 'operator'] as const;
+const namesOf = (schema: { entries: object }) => Object.keys(schema.entries);
 
 const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/openapi.json', action: 'describe', answer: describe },
-  { method: 'GET', path: '/algorithms', action: 'list', answer: list, query: ['state', 'name'] },
+  { method: 'GET', path: '/algorithms', action: 'list', answer: list, query: namesOf(QUERIES.list) },
   { method: 'GET', path: '/algorithms/active', action: 'list', answer: listActive },
   {
     method: 'POST',
     path: '/algorithms/install',
     action: 'install',
     answer: install,
-    query: CHANGE,
+    query: namesOf(QUERIES.install),
     types: JSON_OR_EVENTS,
   },
   { method: 'POST', path: '/algorithms/activate', action: 'activate', answer: activate },
@@ -49,14 +49,20 @@ const ROUTES: readonly Route[] = [
     types: [],
   },
   { method: 'POST', path: '/algorithms/switch', action: 'switch', answer: switchVersion },
-  { method: 'POST', path: '/algorithms/validate', action: 'validate', answer: validate },
+  {
+    method: 'POST',
+    path: '/algorithms/validate',
+    action: 'validate',
+    answer: validate,
+    query: namesOf(QUERIES.validate),
+  },
   { method: 'GET', path: '/algorithms/{name}/{version}', action: 'list', answer: get },
   {
     method: 'DELETE',
     path: '/algorithms/{name}/{version}',
     action: 'uninstall',
     answer: uninstall,
-    query: CHANGE,
+    query: namesOf(QUERIES.change),
     types: [],
   },
 ];

@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream';
+import type { NameEncoding } from '../package/types.js';
 import type { RegistryEntry } from '../registry/types.js';
 import { BODIES, readJson } from './body.js';
 import { eventStream } from './events.js';
-import { problemOf, RequestFault } from './problem.js';
-import { QUERIES, readQuery } from './query.js';
+import { problemOf } from './problem.js';
+import { agreed, QUERIES, readQuery } from './query.js';
 import { withoutPaths } from './told-paths.js';
 import type { Call } from './types.js';
 import { isUpload, openUpload } from './upload.js';
@@ -15,6 +16,7 @@ interface Order {
   force?: boolean;
   operator?: string;
   fileName?: string;
+  nameEncoding?: NameEncoding;
 }
 
 /** Events of an install that its stream passes on. */
@@ -31,22 +33,16 @@ export async function install(call: Call): Promise<Response> {
 
 async function readOrder(call: Call): Promise<Order> {
   const { request, url, options, operator } = call;
-  const named = readQuery(url, QUERIES.change);
-  const asked = { ...named, ...(operator !== undefined && { operator }) };
+  const named = readQuery(url, QUERIES.install);
+  const asked = operator === undefined ? {} : { operator };
   if (isUpload(request)) {
     const { maxUploadBytes, pace } = options;
     const { stream, fileName } = await openUpload(request, { maxUploadBytes, ...pace });
-    return { ...asked, source: stream, fileName };
+    return { ...named, ...asked, source: stream, fileName };
   }
   const { path, ...body } = await readJson(call, BODIES.install, { uploads: true });
-  const twice = (['force', 'operator'] as const).find(
-    (name) => body[name] !== undefined && named[name] !== undefined && body[name] !== named[name],
-  );
-  if (twice !== undefined) {
-    const message = `${twice}: is one thing in the query and another in the body: give it once`;
-    throw new RequestFault('bad_request', message);
-  }
-  return { ...body, ...asked, source: await zipInside(options.registry.layout.zips, path) };
+  const order = { ...agreed(named, body), ...asked };
+  return { ...order, source: await zipInside(options.registry.layout.zips, path) };
 }
 
 function created(entry: RegistryEntry, basePath: string): Response {

@@ -1,3 +1,5 @@
+import { NAME_ENCODINGS } from '../package/name-encodings.js';
+
 /** A JSON Schema or an OpenAPI object: plain data. */
 export type Json = Record<string, unknown>;
 
@@ -19,6 +21,11 @@ export const text = (example: string): Json => ({
   maxLength: 512,
   examples: [example],
 });
+
+export const NAME_ENCODING = {
+  enum: NAME_ENCODINGS,
+  description: 'In what names of the zip are encoded that do not say so; left out, the names themselves tell',
+} as const;
 
 export const STRING: Json = { type: 'string' };
 export const VERSION = { name: text(EXAMPLES.name), version: text(EXAMPLES.version) };

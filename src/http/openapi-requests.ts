@@ -1,5 +1,5 @@
 import { LONGEST_TIMER_MS } from '../longest-timer.js';
-import { CLOSED, EXAMPLES, object, text, VERSION, type Json } from './openapi-parts.js';
+import { CLOSED, EXAMPLES, NAME_ENCODING, object, text, VERSION, type Json } from './openapi-parts.js';
 
 const OPERATOR = text('eve');
 const PIDS: Json = { type: 'array', items: text(EXAMPLES.pid), minItems: 1, maxItems: 1000 };
@@ -55,8 +55,8 @@ const WARM_UP = {
 /** Schemas of what comes in as JSON. */
 export const REQUESTS: Json = {
   InstallRequest: object(
-    { path: text(EXAMPLES.path), force: FORCE, operator: OPERATOR },
-    ['force', 'operator'],
+    { path: text(EXAMPLES.path), force: FORCE, operator: OPERATOR, nameEncoding: NAME_ENCODING },
+    ['force', 'operator', 'nameEncoding'],
     CLOSED,
   ),
   ActivateRequest: object(MAPPING, ['operator', 'force'], CLOSED),
@@ -77,6 +77,9 @@ export const REQUESTS: Json = {
   ),
   DeactivateRequest: object({ pids: PIDS, operator: OPERATOR }, ['operator'], CLOSED),
   ValidateRequest: {
-    oneOf: [object({ path: text(EXAMPLES.path) }, [], CLOSED), object(VERSION, [], CLOSED)],
+    oneOf: [
+      object({ path: text(EXAMPLES.path), nameEncoding: NAME_ENCODING }, ['nameEncoding'], CLOSED),
+      object(VERSION, [], CLOSED),
+    ],
   },
 };

@@ -1,4 +1,4 @@
-import { EXAMPLES, listOf, ref, text, type Json } from './openapi-parts.js';
+import { EXAMPLES, listOf, NAME_ENCODING, ref, text, type Json } from './openapi-parts.js';
 import { SCHEMAS } from './openapi-schemas.js';
 import { PACKAGE_STATES } from './query.js';
 
@@ -51,6 +51,7 @@ function query(name: string, schema: Json, description: string): Json {
 
 const FORCE = query('force', { type: 'boolean', default: false }, 'Do it although a rule of safety refuses');
 const OPERATOR = query('operator', text('eve'), 'Who does it, for the audit log');
+const ENCODING = query('nameEncoding', NAME_ENCODING, NAME_ENCODING.description);
 const VERSION_PATH: Json[] = [
   { name: 'name', in: 'path', required: true, schema: text(EXAMPLES.name) },
   { name: 'version', in: 'path', required: true, schema: text(EXAMPLES.version) },
@@ -93,7 +94,7 @@ const PATHS: Json = {
         'With `Accept: text/event-stream` the answer is a stream of the events in `x-events`: `stage`, `progress` and ' +
         '`check`, and at last `installed` or `failed`. Whoever closes the stream aborts the install. ' +
         'A parameter that query and body both give must be the same in both.',
-      parameters: [FORCE, OPERATOR],
+      parameters: [FORCE, OPERATOR, ENCODING],
       requestBody: { required: true, content: { ...json(ref('InstallRequest')), ...UPLOAD } },
       responses: {
         '200': { description: 'Its progress, when that is asked for', content: EVENTS },
@@ -134,6 +135,7 @@ const PATHS: Json = {
     post: {
       operationId: 'validate',
       summary: 'Check a path inside zips/, an upload, or a deployed version',
+      parameters: [ENCODING],
       requestBody: { required: true, content: { ...json(ref('ValidateRequest')), ...UPLOAD } },
       responses: answered('200', 'The report, of a good or a bad package', ref('ValidationReport')),
     },

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { PackageState } from '../registry/types.js';
 import { printable } from '../package/text.js';
-import { text } from './body.js';
+import { nameEncoding, text } from './body.js';
 import { RequestFault } from './problem.js';
 
 /** Every state, each once: a new one is missed by the compiler. */
@@ -27,13 +27,17 @@ export const QUERIES = {
     name: v.optional(text),
   }),
   change: v.object({ force: v.optional(flag), operator: v.optional(text) }),
+  install: v.object({ force: v.optional(flag), operator: v.optional(text), nameEncoding }),
+  validate: v.object({ nameEncoding }),
 };
 
-/** What endpoints are asked by, in a query, a form or a body. */
-export const PARAMETERS: ReadonlySet<string> = new Set([
-  ...Object.values(QUERIES).flatMap(({ entries }) => Object.keys(entries)),
-  ...['path', 'version', 'pid', 'pids'],
-]);
+/** What endpoints are asked by, in a query, a form or a body: each name by itself in small letters. */
+export const PARAMETERS: ReadonlyMap<string, string> = new Map(
+  [
+    ...Object.values(QUERIES).flatMap(({ entries }) => Object.keys(entries)),
+    ...['path', 'version', 'pid', 'pids'],
+  ].map((name) => [name.toLowerCase(), name]),
+);
 
 /**
  * Refuses a query that two readers could take two ways: a name that is there twice, one of ours in other letters or as
@@ -58,8 +62,13 @@ export function checkQuery(url: URL, taken: readonly string[]): void {
     if (taken.includes(name)) continue;
     // The word that it begins with, as a reader may take it that cuts a name at a bracket, a dot or a NUL.
     const plain = /^[^\w-]*([a-z]+)(?![\w-])/i.exec(name)?.[1]?.toLowerCase() ?? '';
-    if (taken.includes(plain)) throw refused(`${printable(name)}: is written ${plain} here, without more`);
-    if (PARAMETERS.has(plain)) throw refused(`${printable(name)}: is not taken from the query here`);
+    const meant = PARAMETERS.get(plain);
+    if (meant === undefined) continue;
+    throw refused(
+      taken.includes(meant)
+        ? `${printable(name)}: is written ${meant} here, without more`
+        : `${printable(name)}: is not taken from the query here`,
+    );
   }
 }
 
@@ -72,6 +81,20 @@ export function readQuery<S extends v.GenericSchema>(url: URL, schema: S): v.Inf
   if (parsed.success) return parsed.output;
   const faults = parsed.issues.map((issue) => `${v.getDotPath(issue) ?? 'query'}: ${issue.message}`);
   throw refused(faults.join('; '));
+}
+
+/**
+ * What a query and a JSON body say together.
+ * @throws RequestFault `bad_request` for a name to which they give two values
+ */
+export function agreed<Q extends object, B extends object>(query: Q, body: B): B & Q {
+  for (const [name, value] of Object.entries(query)) {
+    const other: unknown = (body as Record<string, unknown>)[name];
+    if (other !== undefined && value !== undefined && other !== value) {
+      throw refused(`${name}: is one thing in the query and another in the body: give it once`);
+    }
+  }
+  return { ...body, ...query };
 }
 
 function refused(message: string): RequestFault {

@@ -5,6 +5,7 @@ import type { ValidationReport } from '../package/types.js';
 import { notDeployed } from './actions.js';
 import { BODIES, readJson } from './body.js';
 import { problemOf } from './problem.js';
+import { agreed, QUERIES, readQuery } from './query.js';
 import { withoutPaths } from './told-paths.js';
 import type { Call } from './types.js';
 import { isUpload, openUpload } from './upload.js';
@@ -12,11 +13,12 @@ import { zipInside } from './zip-path.js';
 
 /** POST /algorithms/validate: a path inside `zips/`, an upload, or a deployed name and version. */
 export async function validate(call: Call): Promise<Response> {
-  const { request, options } = call;
+  const { request, url, options } = call;
+  const named = readQuery(url, QUERIES.validate);
   const { registry, validator, maxUploadBytes, pace } = options;
   const { root } = registry.layout;
   const { signal } = request;
-  const work = (target: string) => validator.validate(target, { signal });
+  const work = (target: string, read = named) => validator.validate(target, { ...read, signal });
   if (isUpload(request)) {
     const { stream, fileName = UNNAMED_UPLOAD } = await openUpload(request, { maxUploadBytes, ...pace });
     const check = async (file: string) => namedReport(await work(file), file, fileName);
@@ -24,7 +26,10 @@ export async function validate(call: Call): Promise<Response> {
     return reported(await withReceivedUpload(registry, stream, check, { signal, idleMs }), root);
   }
   const body = await readJson(call, BODIES.validate, { uploads: true });
-  if ('path' in body) return reported(await work(await zipInside(registry.layout.zips, body.path)), root);
+  if ('path' in body) {
+    const { path, ...read } = agreed(named, body);
+    return reported(await work(await zipInside(registry.layout.zips, path), read), root);
+  }
   const { name, version } = body;
   if (!(await registry.get(name, version, { signal }))) throw notDeployed(name, version);
   return reported(await work(registry.layout.deployed(name, version)), root);

@@ -112,7 +112,9 @@ export function checkManifest(value: unknown, generation: Generation): ManifestR
 /** The error of a manifest with faults: 2002, each fault with its path. */
 export function manifestError(file: { path: string; entry: string }, issues: FieldIssue[]): RunnerError {
   const list = issues.map(({ path, message }) => (path === '' ? message : `${path} ${message}`)).join('; ');
-  return new RunnerError('manifest_invalid', `${file.path}: ${file.entry} cannot be used: ${list}`, {
-    details: { ...file, issues },
-  });
+  return new RunnerError(
+    'manifest_invalid',
+    `${file.path}: ${file.entry} cannot be used: ${list}. Correct it, and pack the package again`,
+    { details: { ...file, issues } },
+  );
 }

@@ -1,5 +1,6 @@
 import { RunnerError } from '../errors.js';
 import type { ArchiveEntry } from './archive-types.js';
+import { listed, shown } from './text.js';
 import { isByteCode } from './wheel-places.js';
 
 export const MANIFEST_FILE = 'manifest.json';
@@ -45,6 +46,7 @@ export function findLayout(archivePath: string, entries: readonly ArchiveEntry[]
       archivePath,
       'manifests',
       signs.manifests.map(({ name }) => name),
+      'pack each project on its own',
     );
   const [manifest] = signs.manifests;
   const root = manifest?.name.slice(0, -MANIFEST_FILE.length) ?? '';
@@ -114,7 +116,7 @@ function findWheels(
   const hasWheelBeside = wheels.some((name) => name.startsWith(WHEELS_AT_TOP));
   const hasWheelInside = root !== '' && wheels.some((name) => name.startsWith(inside));
   if (hasWheelBeside && hasWheelInside)
-    throw ambiguous(archivePath, 'folders of wheels', [WHEELS_AT_TOP, inside]);
+    throw ambiguous(archivePath, 'folders of wheels', [WHEELS_AT_TOP, inside], 'put all wheels into one');
   if (hasWheelInside) return inside;
   // A folder of wheels may have none in it.
   return hasWheelBeside || entries.some(isWheelsAtTop) ? WHEELS_AT_TOP : inside;
@@ -138,10 +140,10 @@ function placed(name: string, root: string, wheelsRoot: string): string | undefi
   return isProjects(name, root) ? name.slice(root.length) : undefined;
 }
 
-function ambiguous(archivePath: string, what: string, names: string[]): RunnerError {
+function ambiguous(archivePath: string, what: string, names: string[], remedy: string): RunnerError {
   return new RunnerError(
     'invalid_zip',
-    `${archivePath} has two ${what}: ${names.join(' and ')}. It must have one: pack each project on its own`,
+    `${archivePath} has ${names.length} ${what}: ${listed(names.map(shown), ' and ')}. It must have one: ${remedy}`,
     { details: { path: archivePath } },
   );
 }

@@ -47,8 +47,7 @@ const SPECIFIER = /^(?:===|~=|==|!=|<=|>=|<|>)[^\s,;()<>=!~]+$/;
 /** pip puts variables of the environment into a line before it reads it. */
 const VARIABLE = /\$\{[A-Z0-9_]+\}/;
 /** What nobody sees who reads the file. */
-// eslint-disable-next-line no-control-regex -- control characters are what is refused
-const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/;
+const INVISIBLE = /[\p{Cc}\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/u;
 /** Far more than any package has; whatever is said of so many lines nobody reads. */
 const MAX_LINES = 10_000;
 /** Room for a hundred hashes. */
@@ -217,9 +216,11 @@ export function refusedLinesError(file: string, refused: RefusedLine[]): RunnerE
     ),
     '; ',
   );
-  return new RunnerError('install_failed', `${file} cannot be installed offline: ${list}`, {
-    details: { path: file, requirements: refused.map(({ text }) => text) },
-  });
+  return new RunnerError(
+    'install_failed',
+    `${file} cannot be installed offline: ${list}. Write each as a project and its version (name==1.0), with its wheel in the package`,
+    { details: { path: file, requirements: refused.map(({ text }) => text) } },
+  );
 }
 
 function isInside(file: string): boolean {

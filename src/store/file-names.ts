@@ -3,8 +3,7 @@ import { nodeCrypto } from '../node-crypto.js';
 /** Device names that Windows resolves in every folder, whatever the extension. */
 const WINDOWS_RESERVED = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?$/i;
 
-// eslint-disable-next-line no-control-regex -- control characters are what is refused
-const FORBIDDEN = /[\u0000-\u001f\u007f<>:"/\\|?*\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+const FORBIDDEN = /[\p{Cc}<>:"/\\|?*\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
 
 /** Whether Windows gives this file name to a device. */
 export function isWindowsReserved(name: string): boolean {

@@ -255,10 +255,11 @@ function throwFirst({ failures: [failure] }: CheckList): void {
 function asFault(target: string, error: unknown): RunnerError {
   if (RunnerError.is(error) && error.code !== 'aborted') return error;
   if (RunnerError.is(error) || !(error instanceof Error && 'syscall' in error)) throw error;
-  return new RunnerError('invalid_zip', `${target} cannot be read: ${error.message}`, {
-    cause: error,
-    details: { path: target },
-  });
+  return new RunnerError(
+    'invalid_zip',
+    `${target} cannot be read: ${error.message}. Give this user the right to read it, or copy it to another disk`,
+    { cause: error, details: { path: target } },
+  );
 }
 
 /** The check that a fault was met in. */

@@ -152,7 +152,7 @@ async function readManifest(
     const error = new RunnerError(
       'manifest_missing',
       `${source.path} has no manifest.json, neither at its top nor in the folder of the project` +
-        ended(manifestHint(source.entries)),
+        `: ${manifestHint(source.entries) ?? 'pack the project with it'}`,
       { details: { path: source.path } },
     );
     // One fault, one FAIL: the other name of the same check says where it is told.
@@ -204,11 +204,6 @@ function leftOutWarnings({ leftOut, byteCode }: Pick<ProjectLayout, 'leftOut' | 
   return more > 0
     ? [...warnings, `${more} more files are not part of the project and are left out`]
     : warnings;
-}
-
-/** A hint at the end of a sentence that may have none. */
-function ended(hint: string | undefined): string {
-  return hint === undefined ? '' : `: ${hint}`;
 }
 
 function noWheels(source: PackageSource, requirements: Requirement[]): RunnerError {

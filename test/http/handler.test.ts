@@ -1,10 +1,12 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createRunnerHandler } from '../../src/http/index.js';
 import { problemResponse } from '../../src/http/problem.js';
 import { STATUS_OF_CODE, STATUS_OF_FAULT } from '../../src/http/status.js';
 import { ERROR_NUMBERS, RunnerError, type RunnerErrorCode } from '../../src/index.js';
-import { buildPackage } from '../../src/testing/index.js';
+import { buildPackage, packageEntries } from '../../src/testing/index.js';
+import { forgeZip } from '../support/forge-zip.js';
 import { eventsOf, openHttpRunner as open, ZIP as zip } from '../support/http-runner.js';
 
 type Problem = Record<string, unknown> & { code: string; detail: string };
@@ -82,6 +84,55 @@ describe('a runner over HTTP', () => {
     expect(await deployed.json()).toMatchObject({ summary: { status: 'PASS', failed: 0 } });
     const missing = await ask('POST', '/algorithms/validate', { json: { name: 'sample', version: '9' } });
     expect(missing.status).toBe(404);
+  });
+});
+
+describe('a zip whose names do not say their encoding, which nameEncoding tells,', () => {
+  const asset = Buffer.from('8c9f8db8', 'hex'); // 検査 in Shift_JIS
+  const named = async () =>
+    forgeZip([
+      ...(await packageEntries())
+        .filter(({ name }) => !name.endsWith('/'))
+        .map(({ name, data = '' }) => ({ name, data: Buffer.from(data) })),
+      { name: Buffer.concat([Buffer.from('sample/assets/'), asset]), data: 'x', flags: 0 },
+    ]);
+
+  test.each(['application/zip', 'multipart/form-data', 'application/json'])('as %s', async (type) => {
+    const { ask, registry } = await open();
+    const bytes = await named();
+    await writeFile(path.join(registry.layout.zips, 'p.zip'), bytes);
+    const form = new FormData();
+    form.set('file', new Blob([bytes]), 'p.zip');
+    const isJson = type === 'application/json';
+    const sent = type === 'application/zip' ? { body: bytes, headers: zip } : { body: form };
+    const send = async (endpoint: string, nameEncoding: string) => {
+      const target = `/algorithms/${endpoint}${isJson ? '' : `?nameEncoding=${nameEncoding}`}`;
+      return ask('POST', target, isJson ? { json: { path: 'p.zip', nameEncoding } } : sent);
+    };
+    const told = await ask('POST', '/algorithms/validate', isJson ? { json: { path: 'p.zip' } } : sent);
+    expect(await told.json()).toMatchObject({
+      warnings: [expect.stringMatching(/give the option nameEncoding/)],
+    });
+    expect(await (await send('validate', 'shift_jis')).json()).not.toHaveProperty('warnings');
+    const unknown = await send('install', 'latin-1');
+    expect(unknown.status).toBe(400);
+    expect(((await unknown.json()) as Problem).detail).toMatch(/nameEncoding: must be one of utf-8, gbk,/);
+    expect((await send('install', 'shift_jis')).status).toBe(201);
+    const assets = path.join(registry.layout.deployed('sample', '1.0.0'), 'assets');
+    expect(await readdir(assets)).toEqual(['検査']);
+  });
+
+  test('is refused when query and body differ, and when it is written in other letters', async () => {
+    const { ask } = await open();
+    const json = { path: 'p.zip', nameEncoding: 'gbk' };
+    for (const target of [
+      'install?nameEncoding=big5',
+      'validate?nameEncoding=big5',
+      'install?NameEncoding=gbk',
+    ]) {
+      expect((await ask('POST', `/algorithms/${target}`, { json })).status).toBe(400);
+    }
+    expect((await ask('POST', '/algorithms/install?nameEncoding=gbk', { json })).status).toBe(404);
   });
 });
 

@@ -34,11 +34,10 @@ function expectNames(error: RunnerError, file: string, bad: BadArchive): void {
   expect(error.message).toMatch(bad.fault);
   expect(error.message.startsWith(file)).toBe(true);
   // A sentence for the fault, and one for the remedy.
-  expect(error.message).toMatch(/\. (Ask its maker|Copy the package again)/);
+  expect(error.message).toMatch(/\. [A-Z]/);
   expect(error.message.slice(file.length)).not.toMatch(/: (is|has|unpacks|overlaps|runs) /);
   if (bad.entry !== undefined) expect(error.message).toContain(`entry "${bad.entry}"`);
-  // eslint-disable-next-line no-control-regex -- what a hostile name must not smuggle into a log
-  expect(error.message.slice(file.length)).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e]/);
+  expect(error.message.slice(file.length)).not.toMatch(/[\p{Cc}\u2028-\u202e]/u);
 }
 
 test('the corpus has at least 60 archives, each with a title of its own', () => {

@@ -131,8 +131,7 @@ export const WRITERS: readonly Writer[] = [
             name: name.replaceAll('/', '\\'),
             data,
             mode: 0,
-            // eslint-disable-next-line no-control-regex -- the range is ASCII
-            flags: /^[\u0000-\u007f]*$/.test(name) ? 0 : 0x800,
+            flags: /[\u0080-\uffff]/.test(name) ? 0x800 : 0,
             central: { madeBy: 20, external: 0 },
           })),
         ),

@@ -2,7 +2,7 @@ import type { ArchiveEntry } from '../archive-types.js';
 import type { NameEncoding } from '../types.js';
 import { isAscii, isPlainName, readName, unicodeOf } from './entry-name.js';
 import { readExtraFields } from './extra-fields.js';
-import { COPY_AGAIN, zipFault } from './fault.js';
+import { COPY_AGAIN, TAKE_OUT, zipFault, type Fault } from './fault.js';
 import {
   CENTRAL_HEADER,
   CENTRAL_HEADER_BYTES,
@@ -44,6 +44,7 @@ const UNIX_SYSTEMS: ReadonlySet<number> = new Set([3, 19]);
 const FILE_TYPE = 0o170000;
 const REGULAR_FILE = 0o100000;
 const FOLDER = 0o040000;
+const LINK = 0o120000;
 const SET_USER_OR_GROUP = 0o6000;
 
 /** In the attributes of MS-DOS, which 7-Zip goes by. */
@@ -51,7 +52,7 @@ const DOS_FOLDER = 0x10;
 const MARKED_AS_FOLDER = 'is named as a file, but marked as a folder';
 
 const SPECIAL_FILES: ReadonlyMap<number, string> = new Map([
-  [0o120000, 'a symbolic link'],
+  [LINK, 'a symbolic link'],
   [0o010000, 'a named pipe'],
   [0o020000, 'a character device'],
   [0o060000, 'a block device'],
@@ -171,7 +172,7 @@ function readRecord(
     modeFault(unixMode, isDirectory) ??
     (view.getUint8(at + 38) & DOS_FOLDER && !isDirectory ? MARKED_AS_FOLDER : undefined) ??
     folderFault(isDirectory, sizes);
-  if (fault !== undefined) throw zipFault(archive, fault, name, remedyFor(method));
+  if (fault !== undefined) throw zipFault(archive, fault, name);
   return {
     name,
     isDirectory,
@@ -237,9 +238,9 @@ function versionFault(version: number): string | undefined {
     : undefined;
 }
 
-function flagFault(flags: number): string | undefined {
+function flagFault(flags: number): Fault | undefined {
   if (flags & (FLAG_ENCRYPTED | FLAG_STRONG_ENCRYPTION | FLAG_MASKED_HEADERS)) {
-    return 'is encrypted; packages must not be';
+    return { fault: 'is encrypted', remedy: 'Pack the package again without a password' };
   }
   return flags & FLAG_PATCHED ? 'is a patch, not a file' : undefined;
 }
@@ -258,7 +259,7 @@ const METHODS: ReadonlyMap<number, string> = new Map([
   [99, 'AES encryption'],
 ]);
 
-function methodFault(method: number, { size, compressed }: Sizes, isDirectory: boolean): string | undefined {
+function methodFault(method: number, { size, compressed }: Sizes, isDirectory: boolean): Fault | undefined {
   if (method === STORED) {
     return size === compressed
       ? undefined
@@ -267,30 +268,39 @@ function methodFault(method: number, { size, compressed }: Sizes, isDirectory: b
   if (method !== DEFLATED) {
     const name = METHODS.get(method);
     const called = name === undefined ? `method ${method}` : `${name} (method ${method})`;
-    return `is compressed by ${called}; only Store (0) and Deflate (8) are read`;
+    return {
+      fault: `is compressed by ${called}; only Store (0) and Deflate (8) are read`,
+      remedy: DEFLATE_INSTEAD,
+    };
   }
   // The shortest deflate stream, an empty final block, takes two bytes. A folder has nothing to inflate.
   return compressed < 2 && !isDirectory ? 'is deflated, but has no data' : undefined;
 }
 
 /** Explorer takes Deflate64 for files of 2 GB and more by itself, others where they are set to. */
-function remedyFor(method: number): { remedy?: string } {
-  return method === STORED || method === DEFLATED
-    ? {}
-    : { remedy: 'Ask its maker to pack it again with the method Deflate (7z a -tzip -mm=Deflate)' };
-}
+const DEFLATE_INSTEAD = 'Ask its maker to pack it again with the method Deflate (7z a -tzip -mm=Deflate)';
+
+const INSTEAD_OF_LINK =
+  'Put the file that it leads to in its place (zip without -y), and pack the package again';
 
 /** Type bits count whatever system the entry says it was made on: readers on POSIX act on them. */
-function modeFault(unixMode: number, isDirectory: boolean): string | undefined {
+function modeFault(unixMode: number, isDirectory: boolean): Fault | undefined {
   const type = unixMode & FILE_TYPE;
   const special = SPECIAL_FILES.get(type);
-  if (special !== undefined) return `is ${special}; packages have files and folders only`;
-  if (type !== 0 && type !== REGULAR_FILE && type !== FOLDER) return 'is a file of unknown type';
+  if (special !== undefined) {
+    const remedy = type === LINK ? INSTEAD_OF_LINK : TAKE_OUT;
+    return { fault: `is ${special}; packages have files and folders only`, remedy };
+  }
+  if (type !== 0 && type !== REGULAR_FILE && type !== FOLDER) {
+    return { fault: 'is a file of unknown type', remedy: TAKE_OUT };
+  }
   if (type !== 0 && (type === FOLDER) !== isDirectory) {
     return isDirectory ? 'is named as a folder, but marked as a file' : MARKED_AS_FOLDER;
   }
-  if (!isDirectory && unixMode & SET_USER_OR_GROUP)
-    return 'would run as another user or group (setuid, setgid)';
+  if (!isDirectory && unixMode & SET_USER_OR_GROUP) {
+    const remedy = 'Take that right from it (chmod ug-s), and pack the package again';
+    return { fault: 'would run as another user or group (setuid, setgid)', remedy };
+  }
   return undefined;
 }
 

@@ -1,5 +1,5 @@
 import type { ByteSource } from './byte-source.js';
-import { COPY_AGAIN, zipFault } from './fault.js';
+import { COPY_AGAIN, zipFault, type Fault } from './fault.js';
 import {
   END_RECORD_BYTES,
   readUint64,
@@ -19,6 +19,11 @@ export interface DirectoryLocation {
 }
 
 const MAX_COMMENT_BYTES = 0xffff;
+
+const IN_PARTS: Fault = {
+  fault: 'is one part of an archive in several parts',
+  remedy: 'Join them (zip -s 0 parts.zip --out package.zip), or pack the package again as one file',
+};
 
 /** `PK\5\6` as it stands in a file. */
 const SIGNATURE = Buffer.from([0x50, 0x4b, 0x05, 0x06]);
@@ -132,7 +137,7 @@ interface Zip64End extends Declared {
 function withoutZip64(path: string, declared: Declared): DirectoryLocation {
   const { disk, directoryDisk, entriesOnDisk, entries, bytes, offset } = declared;
   if (disk !== 0 || directoryDisk !== 0 || entriesOnDisk !== entries) {
-    throw zipFault(path, 'is one part of an archive in several parts');
+    throw zipFault(path, IN_PARTS);
   }
   // 65,535 entries without zip64 are legal and met; an offset or size of 4 GiB less one byte is not.
   if (bytes === SEE_ZIP64_32 || offset === SEE_ZIP64_32) {
@@ -152,7 +157,7 @@ function agree(path: string, plain: Declared, zip64: Zip64End): DirectoryLocatio
     deferOrEqual(plain.offset, zip64.offset, SEE_ZIP64_32);
   if (!same) throw zipFault(path, 'its end record and its zip64 end record contradict each other');
   if (zip64.disk !== 0 || zip64.directoryDisk !== 0 || zip64.entriesOnDisk !== zip64.entries) {
-    throw zipFault(path, 'is one part of an archive in several parts');
+    throw zipFault(path, IN_PARTS);
   }
   return { entries: zip64.entries, bytes: zip64.bytes, offset: zip64.offset };
 }
@@ -169,7 +174,7 @@ async function readZip64(source: ByteSource, recordStart: number): Promise<Zip64
   if (locator.readUInt32LE(0) !== ZIP64_LOCATOR) return undefined;
   const start = readUint64(locator, 8);
   if (locator.readUInt32LE(4) !== 0 || locator.readUInt32LE(16) > 1) {
-    throw zipFault(path, 'is one part of an archive in several parts');
+    throw zipFault(path, IN_PARTS);
   }
   if (start === undefined || start + ZIP64_END_RECORD_BYTES > locatorStart) {
     throw zipFault(path, 'its zip64 locator points past its end');

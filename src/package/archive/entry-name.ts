@@ -1,6 +1,7 @@
 import { crc32 } from '../crc32.js';
 import type { NameEncoding } from '../types.js';
 import { isWindowsReserved } from '../../store/file-names.js';
+import { RENAME, type Fault } from './fault.js';
 import { decodeName } from './name-encoding.js';
 
 const MAX_SEGMENT_BYTES = 255;
@@ -21,7 +22,7 @@ export interface RawName {
 
 /** A decoded name, or why it cannot stand. */
 export type NameReading =
-  { name: string; isDirectory: boolean; fault?: undefined } | { name: string; fault: string };
+  { name: string; isDirectory: boolean; fault?: undefined } | { name: string; fault: Fault };
 
 /**
  * Decodes an entry's name and holds it to what can be a path on every platform, unchanged.
@@ -51,17 +52,24 @@ export function isPlainName(latin1: string): boolean {
  * Why `name`, relative and with `/` between its segments, cannot be a path beneath a folder on every platform.
  * @returns undefined when it can.
  */
-export function nameFault(name: string, asWritten = name): string | undefined {
+export function nameFault(name: string, asWritten = name): Fault | undefined {
   if (isPlainName(name) && !name.endsWith('/')) return undefined;
   if (name === '') return asWritten === '' ? 'its name is empty' : 'its name is an absolute path';
   if (name.startsWith('/')) return 'its name is an absolute path';
   if (/^[A-Za-z]:/.test(name)) return 'its name starts with a drive letter';
   if (name.length * 3 > MAX_NAME_BYTES && Buffer.byteLength(name) > MAX_NAME_BYTES) {
-    return `its name is longer than ${MAX_NAME_BYTES} bytes`;
+    return { fault: `its name is longer than ${MAX_NAME_BYTES} bytes`, remedy: RENAME };
   }
-  for (const segment of name.split('/')) {
+  const segments = name.split('/');
+  for (const segment of segments) {
+    // No disk has a file of such a name: what packed it made it.
+    if (segment === '') return 'its name has an empty segment';
+    if (segment === '.' || segment === '..') return `its name has a ${quoted(segment)} segment`;
+    if (segment.includes('\0')) return 'its name has a NUL character in it';
+  }
+  for (const segment of segments) {
     const fault = segmentFault(segment);
-    if (fault !== undefined) return fault;
+    if (fault !== undefined) return { fault, remedy: RENAME };
   }
   return undefined;
 }
@@ -73,15 +81,11 @@ export function nameFault(name: string, asWritten = name): string | undefined {
 const PLAIN_NAME =
   /^(?:(?!(?:con|prn|aux|nul|com\d|lpt\d)(?:[./]|$))[a-z0-9_-]+(?:\.[a-z0-9_-]+)*(?:\/|$))+$/i;
 
-// eslint-disable-next-line no-control-regex -- control characters are what is refused
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+const CONTROL = /[\p{Cc}\u2028\u2029]/u;
 const DIRECTION_MARK = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 const NOT_ON_WINDOWS = /[<>:"|?*]/;
 
 function segmentFault(segment: string): string | undefined {
-  if (segment === '') return 'its name has an empty segment';
-  if (segment === '.' || segment === '..') return `its name has a ${quoted(segment)} segment`;
-  if (segment.includes('\0')) return 'its name has a NUL character in it';
   if (CONTROL.test(segment)) return 'its name has a control character in it';
   if (DIRECTION_MARK.test(segment)) return 'its name has a mark in it that turns the direction of writing';
   const character = NOT_ON_WINDOWS.exec(segment)?.[0];
@@ -102,15 +106,14 @@ function quoted(text: string): string {
   return JSON.stringify(text);
 }
 
-// eslint-disable-next-line no-control-regex -- the range is ASCII
-const ASCII = /^[\u0000-\u007f]*$/;
+const NOT_ASCII = /[\u0080-\uffff]/;
 
 /** Whether a text has characters of ASCII alone. */
 export function isAscii(text: string): boolean {
-  return ASCII.test(text);
+  return !NOT_ASCII.test(text);
 }
 
-function decode(raw: RawName): { name: string; fault?: string } {
+function decode(raw: RawName): { name: string; fault?: Fault } {
   const hasAscii = isAscii(raw.latin1);
   if (hasAscii && raw.unicodePath === undefined) return { name: raw.latin1 };
   const bytes = Buffer.from(raw.latin1, 'latin1');
@@ -123,7 +126,10 @@ function decode(raw: RawName): { name: string; fault?: string } {
   const encoding = raw.encoding();
   const name = decodeName(bytes, encoding);
   return name === undefined
-    ? { name: bytes.toString(), fault: `its name is no text in ${encoding}: give another nameEncoding` }
+    ? {
+        name: bytes.toString(),
+        fault: { fault: `its name is no text in ${encoding}`, remedy: 'Give another nameEncoding, or none' },
+      }
     : { name };
 }
 

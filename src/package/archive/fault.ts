@@ -7,12 +7,29 @@ const PACK_AGAIN = 'Ask its maker to pack it again with the packaging tool (proc
 export const COPY_AGAIN =
   'Copy the package again from its source; if it stays so, ask its maker to pack it again';
 
+/** What to do about a name that some system or some reader does not take as it is. */
+export const RENAME = 'Rename it, and pack the package again';
+
+/** What to do about what is no file. */
+export const TAKE_OUT = 'Take it out, and pack the package again';
+
+/** What is wrong with an entry, with what to do about it where that is more than to pack it again. */
+export type Fault = string | { fault: string; remedy: string };
+
 /** What to do about a wheel that is none inside. */
 export const BUILD_AGAIN = 'Build the wheel again, or take it out, and pack the package again';
 
 /** What to do about a wheel that is not as it was published. */
 const GET_AGAIN =
   'Get that wheel again from where it is published, or build it again, and pack the package again';
+
+/** What to do about a wheel, where something else is to be done about a package. */
+const FOR_WHEELS: ReadonlyMap<string, string> = new Map([
+  [PACK_AGAIN, GET_AGAIN],
+  [COPY_AGAIN, GET_AGAIN],
+  [RENAME, 'Build the wheel again with another name for it, and pack the package again'],
+  [TAKE_OUT, 'Build the wheel again without it, and pack the package again'],
+]);
 
 /** What was found of each fault, so that an archive inside another can be told in the other's terms. */
 const found = new WeakMap<RunnerError, { fault: string; entry?: string; remedy: string }>();
@@ -21,14 +38,17 @@ const found = new WeakMap<RunnerError, { fault: string; entry?: string; remedy: 
  * An `invalid_zip` error that names the archive, the entry (where there is one), the fault and the remedy. Names come
  * from the archive, so they are quoted as JSON: control characters cannot reach a terminal or forge a log line.
  *
- * @param fault - what follows the name in a sentence ("is empty"), or a sentence of its own ("its directory ends…")
+ * @param what - what follows the name in a sentence ("is empty"), or a sentence of its own ("its directory ends…")
  */
 export function zipFault(
   archive: string,
-  fault: string,
+  what: Fault,
   entry?: string,
-  { remedy = PACK_AGAIN, cause }: { remedy?: string; cause?: unknown } = {},
+  o: { remedy?: string; cause?: unknown } = {},
 ): RunnerError {
+  const { cause } = o;
+  const { fault, remedy = o.remedy ?? PACK_AGAIN } =
+    typeof what === 'string' ? { fault: what, remedy: o.remedy } : what;
   const where = entry === undefined ? archive : `${archive}: entry ${quote(entry)}`;
   const error = new RunnerError('invalid_zip', `${where}${linked(fault)}. ${remedy}`, {
     cause,
@@ -54,9 +74,7 @@ export function wheelFault(archive: string, wheel: string, error: RunnerError, s
   const instead = start && insteadOfWheel(start);
   const inner = entry === undefined ? '' : `: its entry ${quote(entry)}`;
   const text =
-    instead === undefined
-      ? `${inner}${linked(fault)}. ${remedy === PACK_AGAIN || remedy === COPY_AGAIN ? GET_AGAIN : remedy}`
-      : ` ${instead}`;
+    instead === undefined ? `${inner}${linked(fault)}. ${FOR_WHEELS.get(remedy) ?? remedy}` : ` ${instead}`;
   return new RunnerError('invalid_zip', `${archive}: the wheel ${quote(wheel)}${text}`, {
     cause: error.cause,
     details: { path: archive, entry: clip(wheel) },

@@ -1,4 +1,5 @@
 import { isAscii } from './entry-name.js';
+import { RENAME, type Fault } from './fault.js';
 
 /** A path, and what is there. */
 export interface Named {
@@ -42,13 +43,13 @@ export class NameTree<T extends Named = Named> {
    * Adds a path.
    * @returns what it collides with, or undefined when it stands alone.
    */
-  add(item: T): string | undefined {
+  add(item: T): Fault | undefined {
     const { name } = item;
     const parentEnd = name.lastIndexOf('/');
     return (parentEnd > 0 ? this.#addFolder(name.slice(0, parentEnd)) : undefined) ?? this.#put(item);
   }
 
-  #addFolder(folder: string): string | undefined {
+  #addFolder(folder: string): Fault | undefined {
     if (this.#spelled.has(folder)) return undefined;
     const parentEnd = folder.lastIndexOf('/');
     const collision =
@@ -57,7 +58,7 @@ export class NameTree<T extends Named = Named> {
     return collision;
   }
 
-  #put(item: T): string | undefined {
+  #put(item: T): Fault | undefined {
     const { name, isDirectory } = item;
     const key = foldName(name);
     const there = this.#nodes.get(key);
@@ -71,7 +72,7 @@ export class NameTree<T extends Named = Named> {
     return undefined;
   }
 
-  #putImplied(name: string): string | undefined {
+  #putImplied(name: string): Fault | undefined {
     const key = foldName(name);
     const there = this.#nodes.get(key);
     if (there !== undefined) {
@@ -91,10 +92,11 @@ function isFolder(node: Named | string): boolean {
   return typeof node === 'string' || node.isDirectory;
 }
 
-function collisionWith(there: Named | string, name: string, isDirectory: boolean): string {
+function collisionWith(there: Named | string, name: string, isDirectory: boolean): Fault {
   const other = nameOf(there);
   if (other !== name) {
-    return `collides with ${JSON.stringify(other)} where letter case or Unicode form is folded`;
+    const fault = `collides with ${JSON.stringify(other)} where letter case or Unicode form is folded`;
+    return { fault, remedy: RENAME };
   }
   return isFolder(there) === isDirectory ? 'is there twice' : 'is a file and a folder at once';
 }

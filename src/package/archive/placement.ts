@@ -35,7 +35,9 @@ export function placeEntries(
     if (to === undefined || (to === '' && entry.isDirectory)) return;
     const fault = names && (nameFault(to) ?? names.add({ name: to, isDirectory: entry.isDirectory }));
     if (fault !== undefined) {
-      throw zipFault(source.path, `cannot be unpacked to ${JSON.stringify(to)}: ${fault}`, entry.name);
+      const { fault: why, remedy } = typeof fault === 'string' ? { fault, remedy: undefined } : fault;
+      const text = `cannot be unpacked to ${JSON.stringify(to)}: ${why}`;
+      throw zipFault(source.path, text, entry.name, { remedy });
     }
     if (entry.isDirectory) {
       addFolder(folders, to);

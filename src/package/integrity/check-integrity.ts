@@ -49,6 +49,8 @@ export async function checkIntegrity(
   return report;
 }
 
+const SIGN = 'Ask its maker to sign it (signPackage of procvision-runner/signing)';
+
 /** Keys that a signature may come from, by identifier; undefined when none is demanded. */
 interface TrustedKeys {
   keys: ReadonlyMap<string, KeyObject>;
@@ -85,7 +87,7 @@ async function checkSignature(
   const entry = archive.get(SIGNATURE_ENTRY);
   if (!entry || entry.isDirectory) {
     report.signature = 'missing';
-    found(`is not signed: it has no entry ${SIGNATURE_ENTRY}`);
+    found(`is not signed: it has no entry ${SIGNATURE_ENTRY}. ${SIGN}`);
     return;
   }
   report.signature = 'invalid';
@@ -94,14 +96,18 @@ async function checkSignature(
       ? undefined
       : parseSignature((await archive.read(entry, o)).toString('utf8'));
   if (!signature) {
-    found(`its entry ${SIGNATURE_ENTRY} is no signature of a known format`);
+    found(`its entry ${SIGNATURE_ENTRY} is no signature of a known format. ${SIGN} again`);
     return;
   }
   report.keyId = signature.keyId;
   const key = keys.get(signature.keyId);
   if (!key) {
     report.signature = 'unknown_key';
-    found(`is signed by the key ${signature.keyId}, which is none of the ${keys.size} known`);
+    const add = keySet ? `add it to the signers of ${keySet.file}` : 'add it to publicKeys';
+    found(
+      `is signed by the key ${signature.keyId}, which is none of the ${keys.size} known. ` +
+        `If you know whose it is, ${add}; else have the package signed by one that is known`,
+    );
     return;
   }
   const digest = await packageDigest(archive, o);
@@ -113,8 +119,9 @@ async function checkSignature(
   } else {
     found(
       signature.digest === digest
-        ? `its signature does not come from the key ${signature.keyId} that it names`
-        : `was altered after it was signed: its digest is ${digest}, the signature is over ${signature.digest}`,
+        ? `its signature does not come from the key ${signature.keyId} that it names. ${SIGN} again`
+        : `was altered after it was signed: its digest is ${digest}, the signature is over ${signature.digest}. ` +
+            `Copy it again from its source; if it stays so, ask its maker to sign what was changed`,
     );
   }
 }
@@ -138,13 +145,17 @@ async function checkWheelHashes(
     const expected = hashes.get(wheel.name);
     if (!expected) {
       // pip demands hashes of everything as soon as one line has one.
-      found(`its wheel ${wheel.file} has no hash in the requirements, where others have`);
+      found(
+        `its wheel ${wheel.file} has no hash in the requirements, where others have. ` +
+          `Add it (pip hash ${wheel.file}), or take the wheel out where nothing requires it`,
+      );
       continue;
     }
     const actual = (await archive.digests({ signal: o.signal })).entries.get(entry.name) ?? '';
     if (!expected.has(actual)) {
       found(
-        `its wheel ${wheel.file} has the SHA-256 ${actual}, but the requirements ask for ${[...expected].join(' or ')}`,
+        `its wheel ${wheel.file} has the SHA-256 ${actual}, but the requirements ask for ${[...expected].join(' or ')}. ` +
+          'Pack the wheel that was meant, or correct the hash',
       );
     }
   }
