@@ -143,7 +143,7 @@ function placed(name: string, root: string, wheelsRoot: string): string | undefi
 function ambiguous(archivePath: string, what: string, names: string[], remedy: string): RunnerError {
   return new RunnerError(
     'invalid_zip',
-    `${archivePath} has ${names.length} ${what}: ${listed(names.map(shown), ' and ')}. It must have one: ${remedy}`,
+    `${archivePath} has ${names.length === 2 ? 'two' : names.length} ${what}: ${listed(names.map(shown), ' and ')}. It must have one: ${remedy}`,
     { details: { path: archivePath } },
   );
 }

@@ -218,7 +218,7 @@ export function refusedLinesError(file: string, refused: RefusedLine[]): RunnerE
   );
   return new RunnerError(
     'install_failed',
-    `${file} cannot be installed offline: ${list}. Write each as a project and its version (name==1.0), with its wheel in the package`,
+    `${file} cannot be installed offline: ${list}. Take these lines out, or write each as a project and its version (name==1.0), with its wheel in the package`,
     { details: { path: file, requirements: refused.map(({ text }) => text) } },
   );
 }

@@ -118,7 +118,7 @@ function byName(
 /** The project that a file is of, by its name, which may be wrong. */
 function projectMeant(file: string): string {
   const wheel = parseWheelName(wheelNameMeant(file) ?? file, 0);
-  return wheel?.name ?? normalizeProjectName(file.split('-', 1)[0] ?? '');
+  return wheel?.name ?? normalizeProjectName(/^[^-]*?(?=-|\.whl|$)/i.exec(file)?.[0] ?? '');
 }
 
 /** Sets what each wheel says of itself. @returns what is wrong, and files that were not looked into, in the order of the wheels */

@@ -119,15 +119,18 @@ describe('what the message of a bad archive says to do, done:', () => {
     if (limit !== undefined) {
       // What it is too much for besides is told then. Not unpacked: it is too much.
       const opened = openArchive(file, { limits: { [limit]: Number.MAX_SAFE_INTEGER } });
-      const next = await opened.then((archive) => archive.close()).catch(String);
-      expect(next ?? '').not.toContain(`raise ${limit} `);
+      const next = await opened.then((archive) => archive.close()).catch((reason: unknown) => String(reason));
+      expect(String(next)).not.toContain(`raise ${limit} `);
       return;
     }
     const [found, ...others] = REMEDIES.filter(([remedy]) => remedy.test(message));
     expect(found, message).toBeDefined();
     expect(others).toEqual([]);
     const followed = path.join(path.dirname(file), 'followed.zip');
-    await writeFile(followed, found?.[1](onDisk(bad), details.entry ?? '') ?? '');
+    await writeFile(
+      followed,
+      found?.[1](onDisk(bad), typeof details.entry === 'string' ? details.entry : '') ?? '',
+    );
     await read(followed);
   });
 });

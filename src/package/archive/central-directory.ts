@@ -2,7 +2,7 @@ import type { ArchiveEntry } from '../archive-types.js';
 import type { NameEncoding } from '../types.js';
 import { isAscii, isPlainName, readName, unicodeOf } from './entry-name.js';
 import { readExtraFields } from './extra-fields.js';
-import { COPY_AGAIN, TAKE_OUT, zipFault, type Fault } from './fault.js';
+import { COPY_AGAIN, INSTEAD_OF_LINK, TAKE_OUT, zipFault, type Fault } from './fault.js';
 import {
   CENTRAL_HEADER,
   CENTRAL_HEADER_BYTES,
@@ -279,9 +279,6 @@ function methodFault(method: number, { size, compressed }: Sizes, isDirectory: b
 
 /** Explorer takes Deflate64 for files of 2 GB and more by itself, others where they are set to. */
 const DEFLATE_INSTEAD = 'Ask its maker to pack it again with the method Deflate (7z a -tzip -mm=Deflate)';
-
-const INSTEAD_OF_LINK =
-  'Put the file that it leads to in its place (zip without -y), and pack the package again';
 
 /** Type bits count whatever system the entry says it was made on: readers on POSIX act on them. */
 function modeFault(unixMode: number, isDirectory: boolean): Fault | undefined {

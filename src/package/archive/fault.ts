@@ -13,6 +13,13 @@ export const RENAME = 'Rename it, and pack the package again';
 /** What to do about what is no file. */
 export const TAKE_OUT = 'Take it out, and pack the package again';
 
+/** What to do about a link. */
+export const INSTEAD_OF_LINK =
+  'Put the file that it leads to in its place (zip without -y), and pack the package again';
+
+/** What to do about a file that is read whole and too long for that. */
+export const SMALLER = 'Make that file smaller, and pack the package again';
+
 /** What is wrong with an entry, with what to do about it where that is more than to pack it again. */
 export type Fault = string | { fault: string; remedy: string };
 
@@ -28,6 +35,8 @@ const FOR_WHEELS: ReadonlyMap<string, string> = new Map([
   [PACK_AGAIN, GET_AGAIN],
   [COPY_AGAIN, GET_AGAIN],
   [RENAME, 'Build the wheel again with another name for it, and pack the package again'],
+  [INSTEAD_OF_LINK, 'Build the wheel again with the file itself in its place, and pack the package again'],
+  [SMALLER, 'Build the wheel again with a smaller one, and pack the package again'],
   [TAKE_OUT, 'Build the wheel again without it, and pack the package again'],
 ]);
 

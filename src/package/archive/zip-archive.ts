@@ -8,7 +8,7 @@ import { ByteSource } from './byte-source.js';
 import { ComparedReading } from './compared-reading.js';
 import type { DirectoryEntry } from './central-directory.js';
 import { inflateVerified, readVerified } from './entry-reader.js';
-import { quote, zipFault } from './fault.js';
+import { quote, SMALLER, zipFault } from './fault.js';
 import { STORED } from './format.js';
 import { openPassing } from './open-passing.js';
 import { LinkedSignal } from '../../linked-signal.js';
@@ -84,7 +84,7 @@ export class ZipArchive implements Archive {
         this.path,
         `is ${own.sizeBytes} bytes long; no more than ${maxBytes} are read of such a file`,
         entry.name,
-        { remedy: 'Make that file smaller, and pack the package again' },
+        { remedy: SMALLER },
       );
     }
     return this.#during(o.signal, async (signal) => {
