@@ -1,9 +1,12 @@
-/** Inspecting a large package. */
+/** Inspecting a large package, and one whose wheels the zip has compressed once more. */
 import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { forgeZip } from '../../test/support/forge-zip.js';
 import type { BenchCase, BenchContext } from '../harness/case.js';
+import { pinsOf } from '../support/pins.js';
+import { pinnedWheels, wheelFiles } from '../support/wheels.js';
 
 const MIB = 1024 ** 2;
 const WHEELS = 40;
@@ -81,4 +84,55 @@ const inspecting: BenchCase = {
   },
 };
 
-export const cases: BenchCase[] = [inspecting];
+const INFLATING = "inflating its wheels by Node's zlib";
+
+/** Every wheel of a real algorithm in a package that deflates them, as zip, Explorer and zipfile do. */
+async function deflatedPackage(context: BenchContext, file: string): Promise<void> {
+  const pins = (await pinsOf('large')).filter((pin) => !context.quick || pin.startsWith('numpy=='));
+  const set = await pinnedWheels(context, pins);
+  const entries = await context.library.testing.packageEntries({
+    ...{ generation: 'execute-only', sdk: null, requirements: `${set.pins.join('\n')}\n` },
+    wheels: await wheelFiles(set),
+  });
+  // Deflated whether that makes it smaller or not, which for half of the wheels it does not.
+  await writeFile(file, forgeZip(entries.map(({ name, data = '' }) => ({ name, data: Buffer.from(data) }))));
+}
+
+const deflated: BenchCase = {
+  name: 'package/inspect-deflated',
+  measures: 'inspect() of a package that deflates 305 MB of wheels, in a new process, and once more',
+  figures: { first: { unit: 'ms' }, again: { unit: 'ms' }, memory: { unit: 'MiB' } },
+  bars: [
+    { figure: 'first', contestant: 'ours', over: INFLATING, atMost: 1.2 },
+    { figure: 'again', contestant: 'ours', atMost: 50 },
+    { figure: 'memory', contestant: 'ours', atMost: 50 },
+  ],
+  limitSeconds: 900,
+  async open(context) {
+    const file = path.join(context.folder, 'package.zip');
+    await deflatedPackage(context, file);
+    const scripts = ['inspect-package', 'inflate-wheels'].map((name) =>
+      fileURLToPath(new URL(`../support/${name}.mjs`, import.meta.url)),
+    );
+    const [inspect = '', inflate = ''] = scripts;
+    const run = (...args: string[]): unknown => {
+      const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+      if (stdout === '') throw new Error(stderr);
+      return JSON.parse(stdout);
+    };
+    return {
+      ours: () => ({
+        round: () => {
+          const found = run(inspect, context.library.file('index.js'), file, 'known');
+          const { ms, bytes, againMs } = found as { ms: number; bytes: number; againMs: number };
+          return Promise.resolve({ first: ms, again: againMs, memory: bytes / MIB });
+        },
+      }),
+      [INFLATING]: () => ({
+        round: () => Promise.resolve({ first: run(inflate, file) as number }),
+      }),
+    };
+  },
+};
+
+export const cases: BenchCase[] = [inspecting, deflated];
