@@ -28,6 +28,7 @@ export type {
   ExtractReport,
   PlacedEntry,
 } from './package/archive-types.js';
+export { packProject } from './package/pack.js';
 export { checkIntegrity } from './package/integrity.js';
 export * from './package/old-names.js';
 export type {
@@ -100,3 +101,5 @@ export type { CircuitState, RestartOptions } from './supervisor/pool/restart-pol
 export type { LatencySummary } from './supervisor/latency.js';
 export { CALL_CHANNEL } from './supervisor/calls/tracing.js';
 export type { CallTrace } from './supervisor/calls/tracing.js';
+export { openRunner, Runner } from './runner/runner.js';
+export type * from './runner/types.js';

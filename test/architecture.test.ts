@@ -16,10 +16,12 @@ const ROOMS = [
   'worker',
   'deploy',
   'supervisor',
+  'runner',
   'signing',
   'http',
   'testing',
   'face', // src/index.ts
+  'cli',
 ];
 
 const source = fileURLToPath(new URL('../src/', import.meta.url));

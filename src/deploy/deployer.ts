@@ -137,14 +137,14 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     if (!isStream(zip)) checkTexts('deployer.install(zip)', { zip });
     doors().install.check(o);
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'install' };
-    const { force = false, operator, fileName = UNNAMED_UPLOAD, nameEncoding } = o;
+    const { force = false, operator, fileName = UNNAMED_UPLOAD, nameEncoding, origin } = o;
     const tell = (check: Check) => {
       const { id, operation, name = '', version = '' } = ref;
       this.emit('check', { ...check, id, operation, package: { name, version } });
     };
     const { entry, replaced } = await this.#operate(ref, { ...o, source: zip }, async (tools) =>
       (await this.#engine.get()).install(zip, {
-        ...{ ...tools, force, operator, fileName, nameEncoding, onCheck: tell },
+        ...{ ...tools, force, operator, fileName, nameEncoding, origin, onCheck: tell },
         onInspected: ({ name, version, manifest, checks }) => {
           Object.assign(ref, { name, version });
           tools.onPids(manifest.supported_pids ?? []);

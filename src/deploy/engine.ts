@@ -79,6 +79,7 @@ export class DeployEngine {
       OperationTools & {
         fileName: string;
         nameEncoding: NameEncoding | undefined;
+        origin?: 'local';
         onCheck: (check: Check) => void;
         onInspected: (inspection: PackageInspection) => void;
       },

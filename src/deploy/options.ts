@@ -118,6 +118,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     force: flag(),
     fileName: text(),
     nameEncoding: choice(...NAME_ENCODINGS),
+    origin: choice('local'),
   }),
   uninstall: new Door<UninstallOptions>('deployer.uninstall(name, version, options)', {
     ...operation,

@@ -132,6 +132,8 @@ export interface InstallOptions extends DeployOptions {
   fileName?: string;
   /** In what names in the zip are encoded that do not say so. @defaultValue told by the names themselves */
   nameEncoding?: NameEncoding;
+  /** Marks a package that was packed on this machine from a project folder, as `origin` of its entry. @defaultValue none */
+  origin?: 'local';
 }
 
 /** Options of `uninstall`. */

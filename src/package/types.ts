@@ -225,3 +225,11 @@ export interface ValidationReport {
   /** What is odd and no fault, for people; absent when there is nothing. */
   warnings?: string[];
 }
+
+/** How to pack a project. */
+export interface PackOptions {
+  /** Folder of the wheels to deliver. @defaultValue `wheels` in the project folder */
+  wheels?: string;
+  /** Deflate what shrinks by it, up to 16 MiB a file; the rest is stored. @defaultValue true */
+  compress?: boolean;
+}

@@ -35,6 +35,8 @@ export interface RegistryEntry {
   step_indexes?: number[];
   /** SHA-256 of the zip it came from, lower-case hex. */
   sha256?: string;
+  /** `local`: packed on this machine from a project folder, not delivered. */
+  origin?: 'local';
   /** Bytes on disk, environment included. */
   size_bytes?: number;
   /** Who deployed it. */

@@ -79,7 +79,9 @@ export async function startActive(
 }
 
 /** Each version once, with its product ids. By the time of the mapping; of two at once, as the registry lists them. */
-function inOrder(active: Readonly<Record<string, ActiveMapping>>): (VersionRef & { productIds: string[] })[] {
+export function inOrder(
+  active: Readonly<Record<string, ActiveMapping>>,
+): (VersionRef & { productIds: string[] })[] {
   const mappings = Object.values(active).sort((a, b) =>
     a.activated_at < b.activated_at ? -1 : Number(a.activated_at > b.activated_at),
   );

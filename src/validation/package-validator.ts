@@ -3,7 +3,7 @@ import { checkTexts } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
 import { Late } from '../late.js';
 import { showAs } from '../readable.js';
-import { checkPolicy } from '../package/integrity.js';
+import { checkPolicy, type IntegrityPolicy } from '../package/integrity.js';
 import type { Check, PackageInspection, ValidationReport } from '../package/types.js';
 import { VenvManager } from '../python/venv-manager.js';
 import type { ValidationContext, ValidationEngine } from './engine.js';
@@ -31,6 +31,8 @@ const DEFAULT_LOAD_TIMEOUT_MS = 120_000;
 export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
   /** Whether the algorithm is run once. */
   readonly runsSmoke: boolean;
+  /** What becomes of packages that are not signed, see `integrity` of the options. */
+  readonly integrityMode: IntegrityPolicy['mode'];
   readonly #engine: Late<ValidationEngine>;
 
   /** @throws RunnerError `invalid_params` for a key that is no Ed25519 public key, or a limit that is none */
@@ -44,6 +46,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
       loadTimeoutMs: options.loadTimeoutMs ?? timeoutMs ?? DEFAULT_LOAD_TIMEOUT_MS,
     };
     const integrity = checkPolicy(options.integrity ?? { mode: 'off' });
+    this.integrityMode = integrity.mode;
     let { venvs } = options;
     const context: ValidationContext = {
       venvs: () => (venvs ??= new VenvManager()),

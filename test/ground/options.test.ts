@@ -6,13 +6,17 @@ import {
   AlgorithmSupervisor,
   Deployer,
   FramePool,
+  openRunner,
+  packProject,
   PackageValidator,
   Registry,
   VenvManager,
 } from '../../src/index.js';
 import type { Door } from '../../src/options.js';
+import { doors as packDoors } from '../../src/package/pack.js';
 import { doors as pythonDoors } from '../../src/python/options.js';
 import { doors as registryDoors } from '../../src/registry/options.js';
+import { doors as runnerDoors } from '../../src/runner/options.js';
 import { doors as supervisorDoors } from '../../src/supervisor/options.js';
 import { doors as validationDoors } from '../../src/validation/options.js';
 import { temporaryFolder } from '../support/temp-folder.js';
@@ -41,6 +45,8 @@ const BAD: Record<string, readonly unknown[]> = {
   image: ['', 'x', 0, 1, NaN, null, true, undefined, 10n, Symbol('x'), () => ({})],
   guideImage: ['', 'x', 'Same', 0, 1, NaN, null, true, 10n, Symbol('x'), () => ({})],
   record: ['', 'x', 0, 1, NaN, null, true, [], [{}], 10n, () => ({})],
+  picture: ['', 0, 1, NaN, null, true, [], 10n, Symbol('x'), () => ({}), ['x.png']],
+  activate: ['', 'A', 0, 1, NaN, null, {}, [1], [null], promise, () => true],
   share: [NaN, -1, 0, 1.1, Infinity, '0.5', null, true, [], {}, promise],
 };
 
@@ -65,9 +71,10 @@ async function openAll(): Promise<Record<string, Call>> {
   const registry = await Registry.open(root, { durability: 'none' });
   const deployer = new Deployer({ registry });
   const supervisor = new AlgorithmSupervisor({ registry });
+  const runner = await openRunner(root, { registry: { durability: 'none' } });
   const [validator, venvs] = [new PackageValidator(), new VenvManager()];
   onTestFinished(async () => {
-    for (const opened of [supervisor, deployer, registry]) await opened.close();
+    for (const opened of [runner, supervisor, deployer, registry]) await opened.close();
   });
   const version = { name: 'sample', version: '1' };
   return {
@@ -102,6 +109,11 @@ async function openAll(): Promise<Record<string, Call>> {
       { registry },
       (o) => new AlgorithmSupervisor(o),
     ),
+    openRunner: on(runnerDoors().open, {}, (o) => openRunner(root, o)),
+    'runner.ensureInstalled': on(runnerDoors().ensure, {}, (o) => runner.ensureInstalled('none.zip', o)),
+    'runner.inspect': on(runnerDoors().inspect, {}, (o) => runner.inspect('A', 'none.png', o)),
+    'runner.health': on(runnerDoors().look, {}, (o) => runner.health(o)),
+    packProject: on(packDoors().pack, {}, (o) => packProject(root, o)),
     'supervisor.start': on(supervisorDoors().start, {}, (o) => supervisor.start('a', '1', o)),
     'supervisor.stop': on(supervisorDoors().look, {}, (o) => supervisor.stop('a', '1', o)),
     'supervisor.info': on(supervisorDoors().look, {}, (o) => supervisor.info('a', '1', o)),

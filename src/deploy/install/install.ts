@@ -38,6 +38,7 @@ export interface InstallContext extends OperationOptions {
   /** What an upload is called in messages. */
   fileName: string;
   nameEncoding: NameEncoding | undefined;
+  origin?: 'local';
   operator: string | undefined;
   meter: ProgressMeter;
   onStage: (stage: DeployStage) => void;
@@ -254,6 +255,7 @@ async function build(
     ...learnt,
     sha256,
     size_bytes: inventory.bytes,
+    ...(context.origin !== undefined && { origin: context.origin }),
     ...(context.operator !== undefined && { operator: context.operator }),
     deployment_id: transaction.record.id,
   };

@@ -121,7 +121,15 @@ function centralHeader(name: Buffer, content: Buffer, offset: number): Buffer {
 }
 
 /** The end record, behind the zip64 records where a number does not fit it. */
-function endRecords({ entries, bytes, offset }: { entries: number; bytes: number; offset: number }): Buffer {
+export function endRecords({
+  entries,
+  bytes,
+  offset,
+}: {
+  entries: number;
+  bytes: number;
+  offset: number;
+}): Buffer {
   const isWide = entries >= SEE_ZIP64_16 || bytes >= SEE_ZIP64_32 || offset >= SEE_ZIP64_32;
   const end = Buffer.alloc(END_RECORD_BYTES);
   end.writeUInt32LE(END_RECORD, 0);
