@@ -6,7 +6,6 @@ import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identi
 import { showLife, type Life, type LifeMark } from '../process/life.js';
 import { removeTree } from '../store/remove-tree.js';
 import { readJson, writeJsonAtomic } from '../store/atomic-file.js';
-import { releaseMemory } from './abandoned-memory.js';
 
 const PREFIX = 'procvision-frames-';
 const OWNER_FILE = 'owner.json';
@@ -110,7 +109,6 @@ export async function sweepFrameFolders(root: string): Promise<string[]> {
     const folder = path.join(root, name);
     if (!(await isAbandoned(folder))) continue;
     await removeTree(folder).catch(() => undefined); // another user's: not ours to sweep
-    if (name.startsWith(`${PREFIX}${process.pid}-`)) await releaseMemory(name);
     swept.push(folder);
   }
   return swept;

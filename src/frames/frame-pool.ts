@@ -131,9 +131,10 @@ export class FramePool implements AsyncDisposable {
     return (this.#closed ??= (async () => {
       const opened = await this.#frames.begun?.catch(() => undefined); // a folder that could not be made
       if (!opened) return;
-      const { folder, life, slots, decoder } = opened;
+      const { folder, life, memoryInUse, slots, decoder } = opened;
       await decoder.close();
       await slots.close();
+      memoryInUse?.();
       await life?.close();
       await removeTree(folder.path);
     })());

@@ -1,7 +1,9 @@
 import { statfs } from 'node:fs/promises';
 import os from 'node:os';
+import { basename } from 'node:path';
 import { RunnerError } from '../errors.js';
 import type { Life } from '../process/life.js';
+import { releaseAbandonedMemory, showMemoryInUse } from './abandoned-memory.js';
 import { PictureDecoder } from './decoding/picture-decoder.js';
 import { defaultFrameRoot, FrameFolder, makeFrameFolder } from './frame-folder.js';
 import { loadMemoryCalls } from './memory-calls.js';
@@ -13,6 +15,8 @@ export interface OpenedFrames {
   folder: FrameFolder;
   /** Shows others that the folder is in use. */
   life: Life | undefined;
+  /** Takes away the sign that sealed memory is in use. */
+  memoryInUse: (() => void) | undefined;
   slots: SlotStore;
   decoder: PictureDecoder;
 }
@@ -36,10 +40,12 @@ export async function openFrames(options: {
     const folder = new FrameFolder(path, options.gid);
     const calls = mapped ? await loadMemoryCalls() : undefined;
     const memory = calls && (await SharedMemory.isThere(calls)) ? calls : undefined;
+    if (memory) releaseAbandonedMemory(memory);
     const free = memory ? freeMemory() : await freeSpace(path);
     const maxBytes = options.maxBytes ?? Math.min(DEFAULT_MAX_BYTES, Math.floor(free * 0.75));
     const slots = new SlotStore(folder, maxBytes, memory);
-    return { folder, life, slots, decoder: new PictureDecoder() };
+    const memoryInUse = memory && showMemoryInUse(memory, basename(path));
+    return { folder, life, memoryInUse, slots, decoder: new PictureDecoder() };
   } catch (cause) {
     throw new RunnerError(
       'store_failed',

@@ -26,6 +26,7 @@ def contain(order, load):
     bind, keep = load("bounds.py")["bind"], load("keep.py")["keep"]
     namespaces, first, scratch = load("namespaces.py"), load("first_process.py")["FirstProcess"], load("scratch.py")
     system = load("system_calls.py")["System"].find()
+    pool = load("pool.py")["Pool"](order.get("frames") if order.get("report") else None)
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     handlers = {}
@@ -41,7 +42,7 @@ def contain(order, load):
         os._exit(0)  # the host died before this line
     asked = shared_byte()
     answers, answer = os.pipe()
-    keeper = (reader, writer, answers) + ((order["report"],) if order.get("report") else ())
+    keeper = (reader, writer, answers) + tuple(filter(None, (order.get("report"), pool.descriptor)))
     if spaces:
         init = first(system, NOT_FOR_US, keeper + (answer,))
         namespaces["furnish"](order, system, told)  # the first process gets ready at the same time
@@ -67,7 +68,8 @@ def contain(order, load):
         return
     os.close(answer)
     folder = None if lock is None else told["scratch"]["folder"]
-    keep(order, system, worker, init and init.pid, is_armed, reader, answers, asked, folder, scratch["sweep_scratch"])
+    keep(order, system, worker, init and init.pid, is_armed, reader, answers, asked, folder, scratch["sweep_scratch"],
+         pool)
 
 
 def shared_byte():

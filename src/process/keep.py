@@ -10,7 +10,7 @@ END_SECONDS = 2  # what cannot be killed, another user's, is not waited for long
 TOKEN = "PROCVISION_WORKER"
 
 
-def keep(order, system, worker, init, is_armed, reader, answers, asked, scratch, sweep):
+def keep(order, system, worker, init, is_armed, reader, answers, asked, scratch, sweep, pool):
     """Never returns: ends as the worker ended. `scratch`: the worker's folder, where this process has made one."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
@@ -38,6 +38,9 @@ def keep(order, system, worker, init, is_armed, reader, answers, asked, scratch,
             import shutil
 
             shutil.rmtree(scratch, ignore_errors=True)
+        is_ending = has_closed(order.get("report"))
+        if pool.descriptor is not None and (status is None or is_ending):
+            pool.remove_abandoned(is_ending)
     end_like(9 if status is None else status)
 
 
@@ -54,7 +57,7 @@ def forget_environment(system):
 
 
 def report(descriptor, answers, worker):
-    """Tells the host which process the worker is, and what it said of its bounds."""
+    """Tells the host, in a line, which process the worker is, and what it said of its bounds."""
     said = b""
     while True:
         part = os.read(answers, 65536)
@@ -67,7 +70,17 @@ def report(descriptor, answers, worker):
             os.write(descriptor, b'{"pid":%d,"bounds":%s}\n' % (worker, said or b"null"))
         except OSError:
             pass
-        os.close(descriptor)
+
+
+def has_closed(descriptor):
+    """Whether the host, or its thread, has closed the other end of the report: it may still be on its way out."""
+    if not descriptor:
+        return False
+    import select
+
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return bool(poll.poll(0))
 
 
 def wait_for(host, worker, init, is_armed, reader, asked):

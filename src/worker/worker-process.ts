@@ -203,8 +203,13 @@ export class WorkerProcess {
     if (!stream) return;
     let text = '';
     stream.setEncoding('utf8');
-    stream.on('data', (chunk: string) => (text += chunk));
-    await new Promise<void>((resolve) => stream.on('end', resolve).on('error', resolve).on('close', resolve));
+    await new Promise<void>((resolve) => {
+      stream.on('data', (chunk: string) => {
+        text += chunk;
+        if (text.endsWith('\n')) resolve();
+      });
+      stream.on('end', resolve).on('error', resolve).on('close', resolve);
+    });
     this.#report = parseReport(text);
   }
 

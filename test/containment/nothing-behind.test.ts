@@ -10,16 +10,20 @@ const isRoot = isLinux && process.getuid?.() === 0;
 const image = { data: new Uint8Array(12).fill(200), width: 2, height: 2 };
 const target = { name: 'sample', version: '1.0.0' };
 
-async function ended(box: string[], script: string, namespaces: string): Promise<unknown> {
-  const whole = [...box, process.execPath, await bundledScript(script), namespaces];
+async function ended(box: string[], script: string, ...more: string[]): Promise<unknown> {
+  const whole = [...box, process.execPath, await bundledScript(script), ...more];
   const [program = process.execPath, ...args]: string[] = whole;
   return JSON.parse(execFileSync(program, args, { encoding: 'utf8' }));
 }
 
 describe.runIf(isLinux).each(['auto', 'off'] as const)('with namespaces %s', (namespaces) => {
-  test('a host in a worker thread that is terminated leaves no Python running', async () => {
-    expect(await ended([], 'thread-host.ts', namespaces)).toEqual({ before: true, after: false });
-  });
+  test.each(['idle', 'busy'])(
+    'a host in a worker thread that is terminated with a worker that is %s leaves no Python running and no frames',
+    async (how) => {
+      const left = await ended([], 'thread-host.ts', namespaces, how);
+      expect(left).toEqual({ before: true, after: false, frames: [] });
+    },
+  );
 
   test.runIf(isRoot)('a host that is the first process of its container is left with no zombie', async () => {
     const box = ['unshare', '--pid', '--fork', '--mount-proc'];

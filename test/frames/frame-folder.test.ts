@@ -61,7 +61,7 @@ test.skipIf(!canBox())(
   },
 );
 
-test('the folder of a host in a thread that was ended is swept with its memory, though its process lives', async () => {
+test('the folder of a host in a thread that was ended is swept, and its memory by the next pool, though its process lives', async () => {
   const directory = await temporaryFolder();
   const thread = new Worker(await bundledScript('frame-host.ts'), {
     argv: ['stay', directory],
@@ -79,7 +79,12 @@ test('the folder of a host in a thread that was ended is swept with its memory, 
   }, 20_000);
   await thread.terminate();
   expect(await sweepFrameFolders(directory)).toHaveLength(1);
+  await using pool = new FramePool({ directory });
+  const frame = await pool.lease({ width: 2, height: 2 });
   if (isLinux) expect(memoryOf(left)).toEqual({ isMapped: false, isOpen: false });
+  await using next = new FramePool({ directory });
+  await next.open();
+  frame.pixels.fill(1); // a pool in use keeps its own
 });
 
 /** Sealed memory of a pool that this process has. */

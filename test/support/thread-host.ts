@@ -1,5 +1,8 @@
-/** A host in a worker thread: it prints the process id of its worker, which runs a call without end, and the thread is terminated. */
-import { readFileSync } from 'node:fs';
+/**
+ * A host in a worker thread that is terminated, while its worker is `idle` or runs a call without end: prints whether the
+ * worker ran before and runs after that, and the folders of frames that are left.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TemporaryStore } from '../../src/testing/index.js';
@@ -14,6 +17,10 @@ function runs(pid: number): boolean {
   }
 }
 
+function frames(): string[] {
+  return readdirSync('/dev/shm').filter((name) => name.startsWith(`procvision-frames-${process.pid}-`));
+}
+
 async function serve(): Promise<void> {
   const store = await TemporaryStore.open();
   await store.deploy({ source: steeredAlgorithm() });
@@ -23,9 +30,12 @@ async function serve(): Promise<void> {
   await supervisor.start('sample', '1.0.0');
   const image = { data: new Uint8Array(12), width: 2, height: 2 };
   const target = { name: 'sample', version: '1.0.0' };
-  void supervisor
-    .execute({ target, stepIndex: 1, image, userParams: { sleep_ms: 600_000 }, timeoutMs: 600_000 })
-    .catch(() => undefined);
+  await supervisor.execute({ target, stepIndex: 1, image });
+  if (process.argv[3] !== 'idle') {
+    void supervisor
+      .execute({ target, stepIndex: 1, image, userParams: { sleep_ms: 600_000 }, timeoutMs: 600_000 })
+      .catch(() => undefined);
+  }
   parentPort?.postMessage(supervisor.status()[0]?.workers[0]?.pid);
 }
 
@@ -36,8 +46,8 @@ if (isMainThread) {
   );
   const before = runs(pid);
   await thread.terminate();
-  for (let waits = 0; runs(pid) && waits < 500; waits++) await sleep(20);
-  process.stdout.write(JSON.stringify({ before, after: runs(pid) }));
+  for (let waits = 0; (runs(pid) || frames().length > 0) && waits < 500; waits++) await sleep(20);
+  process.stdout.write(JSON.stringify({ before, after: runs(pid), frames: frames() }));
   process.exit(0);
 } else {
   await serve();
