@@ -147,7 +147,7 @@ export function packageSteps(
     tidy: async (environments, { signal }) => {
       // A folder of wheels elsewhere may serve other stores, whose environments are not known here.
       if (shared?.root !== path.resolve(wheelStore)) return { freedBytes: 0 };
-      const { removed } = await venvs.pruneWheels({ environments, shared, signal });
+      const { removed } = await venvs.pruneSharedWheels({ environments, shared, signal });
       return { freedBytes: removed.reduce((sum, { bytes }) => sum + bytes, 0) };
     },
   };

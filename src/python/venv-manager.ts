@@ -187,8 +187,20 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    *
    * `options.environments`: folders of all environments made with this store
    */
-  async pruneWheels(
-    options: { environments?: readonly string[] } & Pick<InstallFrom, 'shared'> & OperationOptions = {},
+  pruneWheels(options?: { environments?: readonly string[] } & OperationOptions): Promise<WheelPruneReport>;
+  /** @internal */
+  pruneWheels(
+    options: { environments?: readonly string[] } & OperationOptions = {},
+  ): Promise<WheelPruneReport> {
+    return this.pruneSharedWheels(options);
+  }
+
+  /**
+   * The same for the wheels of one store.
+   * @internal
+   */
+  async pruneSharedWheels(
+    options: { environments?: readonly string[] } & Pick<InstallFrom, 'shared'> & OperationOptions,
   ): Promise<WheelPruneReport> {
     return (await this.#engine.get()).pruneWheels(options);
   }

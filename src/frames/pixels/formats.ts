@@ -18,7 +18,14 @@ export type PixelFormat =
   | `Bayer${BayerOrder}${8 | 10 | 12 | 16}`;
 
 /** How values of more than 8 bits become 8: the lowest bits dropped, or `min` to `max` spread over 0 to 255. */
-export type ToEightBits = 'shift' | { min: number; max: number };
+export type ToEightBits =
+  | 'shift'
+  | {
+      /** The value that becomes 0, and all below it. */
+      min: number;
+      /** The value that becomes 255, and all above it. */
+      max: number;
+    };
 
 /** What there is to know of a format. */
 export interface FormatFacts {
