@@ -93,9 +93,20 @@ def stay_when_all_are_stopped(asked):
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
+    from _thread import get_ident
+
+    masks = {}
+
+    def before_fork():  # what comes between the fork and the change of the handler waits, and is not lost
+        masks[get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+
+    def after_fork():
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop(get_ident()))
+
     def in_fork():
         if signal.getsignal(signal.SIGTERM) is on_term:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        after_fork()
 
     signal.signal(signal.SIGTERM, on_term)
-    os.register_at_fork(after_in_child=in_fork)
+    os.register_at_fork(before=before_fork, after_in_parent=after_fork, after_in_child=in_fork)

@@ -9,6 +9,7 @@ import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';
 import { writeAlgorithmFolder } from './algorithm-folder.js';
 import type { FakeWorker } from './fake-worker/fake-worker.js';
+import { doors } from './options.js';
 import { sampleAlgorithm } from './sample-algorithm.js';
 
 /** A version to put into a store without a package; `{}` gives one that runs {@link sampleAlgorithm}. */
@@ -33,6 +34,7 @@ export interface VersionSource {
 
 /** Writes the folder of a version as an install leaves it, as far as a worker needs it, and lists it. */
 export async function deployVersion(registry: Registry, o: VersionSource = {}): Promise<RegistryEntry> {
+  doors().version.check(o);
   const { name = 'sample', version = '1.0.0', worker } = o;
   const generation = o.generation ?? worker?.generation ?? 'phased';
   const pids = o.pids ?? (generation === 'phased' ? ['A01'] : []);

@@ -18,6 +18,9 @@ import { doors as pythonDoors } from '../../src/python/options.js';
 import { doors as registryDoors } from '../../src/registry/options.js';
 import { doors as runnerDoors } from '../../src/runner/options.js';
 import { doors as supervisorDoors } from '../../src/supervisor/options.js';
+import { deployVersion } from '../../src/testing/deploy-version.js';
+import { FakeWorker } from '../../src/testing/index.js';
+import { doors as testingDoors } from '../../src/testing/options.js';
 import { doors as validationDoors } from '../../src/validation/options.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
@@ -37,6 +40,8 @@ const BAD: Record<string, readonly unknown[]> = {
   instance: ['', 'x', 0, 1, NaN, null, true, [], {}, promise, () => ({})],
   callback: ['', 'x', 0, 1, NaN, null, true, [], {}, promise, new Map()],
   group: ['', 'x', 0, 1, NaN, null, true, [], promise, { noSuchOption: 1 }, () => ({})],
+  response: ['', 'x', 0, 1, NaN, null, true, [], [{}], 10n, Symbol('x')],
+  policy: ['', 'x', 0, 1, NaN, null, true, [], [{}], 10n, () => ({})],
   mode: [NaN, -1, Infinity, 0.5, 0o1000, '755', null, true, [], {}, promise],
   keys: ['', 'x', 0, 1, NaN, null, true, {}, promise, () => [], 10n],
   environment: ['', 'x', 0, 1, NaN, null, true, [], { A: 1 }, { A: null }, { A: ['x'] }],
@@ -79,6 +84,10 @@ async function openAll(): Promise<Record<string, Call>> {
   const version = { name: 'sample', version: '1' };
   return {
     'Registry.open': on(registryDoors().open, {}, (o) => Registry.open(root, o)),
+    'new FakeWorker': on(testingDoors().fakeWorker, {}, (o) => new FakeWorker(o)),
+    'store.deploy': on(testingDoors().version, { worker: new FakeWorker() }, (o) =>
+      deployVersion(registry, o),
+    ),
     'registry.list filter': on(registryDoors().list, {}, (o) => registry.list(o)),
     'registry.list': on(registryDoors().look, {}, (o) => registry.list({}, o)),
     'registry.get': on(registryDoors().look, {}, (o) => registry.get('a', '1', o)),
@@ -88,6 +97,9 @@ async function openAll(): Promise<Record<string, Call>> {
       registry.activate(o),
     ),
     'registry.switch': on(registryDoors().switch, { ...version, pids: ['A'] }, (o) => registry.switch(o)),
+    'registry.configure': on(registryDoors().configure, { ...version, policy: {} }, (o) =>
+      registry.configure(o),
+    ),
     'registry.deactivate': on(registryDoors().deactivate, { pids: ['A'] }, (o) => registry.deactivate(o)),
     'registry.rollback': on(registryDoors().rollback, { pid: 'A' }, (o) => registry.rollback(o)),
     'new Deployer': on(deployDoors().deployer, { registry }, (o) => new Deployer(o)),
@@ -96,7 +108,8 @@ async function openAll(): Promise<Record<string, Call>> {
     'deployer.install': on(deployDoors().install, {}, (o) => deployer.install('none.zip', o)),
     'deployer.uninstall': on(deployDoors().uninstall, {}, (o) => deployer.uninstall('a', '1', o)),
     'deployer.prune': on(deployDoors().prune, {}, (o) => deployer.prune(o)),
-    'deployer.recover': on(deployDoors().look, {}, (o) => deployer.recover(o)),
+    'deployer.recover': on(deployDoors().recover, {}, (o) => deployer.recover(o)),
+    'deployer.restore': on(deployDoors().restore, {}, (o) => deployer.restore('a', '1', o)),
     'deployer.verify': on(deployDoors().look, {}, (o) => deployer.verify('a', '1', o)),
     'new PackageValidator': on(validationDoors().validator, {}, (o) => new PackageValidator(o)),
     'validator.inspect': on(validationDoors().look, {}, (o) => validator.inspect('none.zip', o)),
@@ -115,6 +128,14 @@ async function openAll(): Promise<Record<string, Call>> {
     'runner.health': on(runnerDoors().look, {}, (o) => runner.health(o)),
     packProject: on(packDoors().pack, {}, (o) => packProject(root, o)),
     'supervisor.start': on(supervisorDoors().start, {}, (o) => supervisor.start('a', '1', o)),
+    'supervisor.startActive': on(supervisorDoors().startActive, {}, (o) => supervisor.startActive(o)),
+    'supervisor.configure': on(supervisorDoors().configure, {}, (o) => supervisor.configure('a', '1', o)),
+    'supervisor.configure by': on(supervisorDoors().configureBy, {}, (o) =>
+      supervisor.configure('a', '1', {}, o),
+    ),
+    'supervisor.scale': on(supervisorDoors().scale, { workers: 1 }, ({ workers, ...o }) =>
+      supervisor.scale('a', '1', workers, o),
+    ),
     'supervisor.stop': on(supervisorDoors().look, {}, (o) => supervisor.stop('a', '1', o)),
     'supervisor.info': on(supervisorDoors().look, {}, (o) => supervisor.info('a', '1', o)),
     'supervisor.reset': on(supervisorDoors().session, { id: 's' }, (o) => supervisor.reset(o)),

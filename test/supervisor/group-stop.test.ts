@@ -1,35 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { deployVersion, openSupervised } from '../support/deployed-version.js';
+import { descendants, signalAll } from '../support/descendants.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const image = { data: new Uint8Array(12).fill(50), width: 2, height: 2 };
-
-/** Every process below this one: keepers, the first processes of namespaces, workers. */
-function descendants(of = process.pid): number[] {
-  const parents = new Map<number, number>();
-  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
-      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
-    } catch {
-      // it has ended
-    }
-  }
-  const found: number[] = [];
-  const visit = (parent: number) => {
-    for (const [child, its] of parents) {
-      if (its !== parent) continue;
-      found.push(child);
-      visit(child);
-    }
-  };
-  visit(of);
-  return found;
-}
 
 test.skipIf(process.platform !== 'linux').each(['auto', 'off'] as const)(
   'a SIGTERM to every process of the host’s group loses no call and restarts no worker (namespaces: %s)',
@@ -51,13 +28,7 @@ test.skipIf(process.platform !== 'linux').each(['auto', 'off'] as const)(
       expect(supervisor.status()[0]?.inFlight).toBe(1);
     }, 20_000);
     const before = new Set(first?.workers.map(({ pid }) => pid));
-    for (const pid of descendants()) {
-      try {
-        process.kill(pid, 'SIGTERM');
-      } catch {
-        // a helper that has ended
-      }
-    }
+    signalAll(descendants(), 'SIGTERM');
     await writeFile(flag, '');
     expect(await call).toMatchObject({ status: 'OK' });
     expect(new Set(supervisor.status()[0]?.workers.map(({ pid }) => pid))).toEqual(before);
@@ -92,7 +63,7 @@ test.skipIf(process.platform === 'win32')(
   },
 );
 
-test('a process that an algorithm forks is ended by terminate(), as by default', async () => {
+test('each process that an algorithm forks is ended by terminate(), as by default', async () => {
   const { registry, supervisor } = await openSupervised({ policy: { retries: 0 } });
   const fork = `
 import multiprocessing, time
@@ -104,11 +75,12 @@ def wait():
     'asked = user_params or {}',
     `asked = user_params or {}
         context = multiprocessing.get_context("fork")
-        child = context.Process(target=wait)
-        child.start()
-        child.terminate()
-        child.join(20)
-        assert child.exitcode == -15, child.exitcode`,
+        for _ in range(40):
+            child = context.Process(target=wait)
+            child.start()
+            child.terminate()
+            child.join(20)
+            assert child.exitcode == -15, child.exitcode`,
   );
   await deployVersion(registry, { source });
   const target = { name: 'sample', version: '1.0.0' };

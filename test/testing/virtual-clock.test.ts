@@ -74,3 +74,14 @@ test.each([NaN, -1, Infinity, '1', null, undefined])('advance(%j) is refused in 
   }).toThrow(expect.objectContaining({ code: 'invalid_params', details: { path: 'ms' } }));
   expect(clock.now()).toBe(0);
 });
+
+test.each([
+  ['answer', ['exeucte', {}], 'phase'],
+  ['answer', ['execute', 'OK'], 'response'],
+  ['answerOnce', ['execute', undefined], 'response'],
+] as const)('%s%j of a fake is refused in words', (method, [phase, response], path) => {
+  const fake = new FakeWorker();
+  expect(() => fake[method](phase as 'execute', response as object)).toThrow(
+    expect.objectContaining({ code: 'invalid_params', details: { path } }),
+  );
+});

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { abortError, throwIfAborted } from '../../abort.js';
+import { abortError, listenForAbort, throwIfAborted } from '../../abort.js';
 import { assetPath } from '../../assets.js';
 import { RunnerError } from '../../errors.js';
 import type { EncodedPicture } from '../encoded-input.js';
@@ -33,7 +33,7 @@ export class PictureDecoder {
     const thread = await this.#take(signal);
     // One that was given up is still at its work.
     const giveUp = () => void thread.terminate();
-    signal?.addEventListener('abort', giveUp, { once: true });
+    if (signal) listenForAbort(signal, giveUp);
     let answer: Answer | undefined;
     try {
       answer = await ask(thread, picture);
@@ -122,7 +122,7 @@ export class PictureDecoder {
         });
       };
       this.#waiting.add(wake);
-      signal?.addEventListener('abort', onAbort, { once: true });
+      if (signal) listenForAbort(signal, onAbort);
     });
   }
 }

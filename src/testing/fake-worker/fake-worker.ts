@@ -2,6 +2,7 @@ import { RunnerError } from '../../errors.js';
 import type { Generation } from '../../package/types.js';
 import { standIn } from '../../worker/stand-ins.js';
 import type { CallPhase, WorkerSpec } from '../../worker/types.js';
+import { doors } from '../options.js';
 import { PuppetCall } from './call.js';
 import type { FakeResponse, FakeWorkerOptions } from './options.js';
 import { PuppetProcess } from './process.js';
@@ -48,7 +49,9 @@ export class FakeWorker implements AsyncDisposable {
   #server: Promise<PuppetServer> | undefined;
   #closed: Promise<void> | undefined;
 
+  /** @throws RunnerError `invalid_params` */
   constructor(options: FakeWorkerOptions = {}) {
+    doors().fakeWorker.check(options);
     this.#options = options;
     this.generation = options.generation ?? 'phased';
     this.#answers = new Map(Object.entries(options.answers ?? {}));
@@ -78,6 +81,7 @@ export class FakeWorker implements AsyncDisposable {
    * ```
    */
   answer(phase: CallPhase, response: FakeResponse): this {
+    doors().answer.check({ phase, response });
     this.#answers.set(phase, response);
     return this;
   }
@@ -96,6 +100,7 @@ export class FakeWorker implements AsyncDisposable {
    * ```
    */
   answerOnce(phase: CallPhase, response: FakeResponse): this {
+    doors().answer.check({ phase, response });
     this.#next.push({ phase, response });
     return this;
   }
