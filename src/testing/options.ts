@@ -43,7 +43,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
   fakeWorker: new Door<FakeWorkerOptions>('new FakeWorker(options)', {
     generation: choice('phased', 'execute-only'),
     sdkVersion: text(),
-    capabilities: texts() as Option<readonly string[] | undefined>,
+    capabilities: texts(),
     start: callback(),
     answers: group<NonNullable<FakeWorkerOptions['answers']>>(responses()),
     hidesPictures: flag(),
