@@ -6,12 +6,11 @@ import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import { Late } from '../late.js';
 import { showAs } from '../readable.js';
-import type { Check, VersionRef } from '../package/types.js';
+import type { Check } from '../package/types.js';
 import { VenvManager } from '../python/venv-manager.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';
 import { PackageValidator } from '../validation/package-validator.js';
-import { BackgroundCompiler } from './install/compile.js';
 import type { DeployContext, DeployEngine } from './engine.js';
 import { asRunnerError, isPackageFault } from './failure.js';
 import { stepsGivenWith } from './given-steps.js';
@@ -50,8 +49,6 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   readonly uploadIdleMs: number;
   readonly #registry: Registry;
   readonly #engine: Late<DeployEngine>;
-  readonly #compiler = new BackgroundCompiler((version, signal) => this.#compile(version, signal));
-  readonly #compilesBytecode: boolean;
   readonly #retention: ResolvedRetention;
   readonly #runner: OperationRunner;
   readonly #watches = new Set<PollingLoop>();
@@ -64,7 +61,6 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     const { registry, lockTimeoutMs = 30_000, uploadIdleMs = 60_000 } = options;
     this.uploadIdleMs = uploadIdleMs;
     this.#registry = registry;
-    this.#compilesBytecode = options.compileBytecode ?? false;
     this.#runner = new OperationRunner(registry, () => this.#recovered());
     this.#retention = resolveRetention(options.retention);
     const venvs = options.venvs ?? new VenvManager({ installer: 'link' });
@@ -76,8 +72,8 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
       ...{ steps: stepsGivenWith(options), settleMs: options.settleMs ?? 2_000 },
       ...{ retention: this.#retention, permissions: resolvePermissions(options.permissions) },
       common: {
-        ...{ lockTimeoutMs, uploadIdleMs, durability },
-        stopCompiling: (version) => this.#compiler.stop(version),
+        ...{ lockTimeoutMs, uploadIdleMs, durability, compilesBytecode: options.compileBytecode ?? true },
+        onCompiled: (event) => void this.emit('compiled', event),
       },
       onDiscovered: (found) => this.emit('discovered', found),
       onInvalid: (file, error) => {
@@ -153,7 +149,6 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
       }),
     );
     this.emit('installed', { ...ref, entry, replaced });
-    if (this.#compilesBytecode) this.#compiler.start({ name: entry.name, version: entry.version });
     if (this.#retention.automatic) {
       // The version is installed, whatever becomes of the others.
       const after: OperationRef = { id: ref.id, operation: 'prune', name: entry.name };
@@ -281,7 +276,6 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
 
   /** Aborts what runs and waits for its end. The registry stays open: it is the caller's. */
   async close(): Promise<void> {
-    await this.#compiler.close();
     await this.#runner.close();
     await Promise.all([...this.#watches].map((loop) => loop[Symbol.asyncDispose]()));
     this.#watches.clear();
@@ -318,18 +312,6 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   /** A failure that no caller is given. */
   #tell(ref: OperationRef, failure: unknown, stage: string): void {
     this.emit('error', { ...ref, error: asRunnerError(failure, ref, stage) });
-  }
-
-  async #compile({ name, version }: VersionRef, signal: AbortSignal): Promise<void> {
-    const startedAt = performance.now();
-    try {
-      await (await this.#engine.get()).compile({ name, version }, signal);
-      this.emit('compiled', { name, version, durationMs: performance.now() - startedAt });
-    } catch (error) {
-      if (signal.aborted) return;
-      const ref: OperationRef = { id: crypto.randomUUID(), operation: 'install', name, version };
-      this.#tell(ref, error, 'compile');
-    }
   }
 
   async #recovered(): Promise<void> {

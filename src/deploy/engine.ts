@@ -19,7 +19,7 @@ import { plannedPrune, pruneVersions } from './prune/prune.js';
 import { recoverStore } from './transaction/recovery.js';
 import type { ResolvedRetention } from './prune/retention.js';
 import { tidyWheels, withWheelsUndone } from './prune/shared-wheels.js';
-import type { DriftReport, PruneReport, RecoverOptions, RecoveryReport } from './types.js';
+import type { CompiledEvent, DriftReport, PruneReport, RecoverOptions, RecoveryReport } from './types.js';
 import { removeVersion } from './uninstall.js';
 
 /** What an engine is made from: the options of its deployer, defaults filled in. */
@@ -40,7 +40,9 @@ export interface DeployContext extends Omit<DiscoveryOptions, 'inspect'> {
     durability: Durability;
     lockTimeoutMs: number;
     uploadIdleMs: number;
-    stopCompiling: (version: VersionRef) => Promise<void>;
+    /** Whether an install makes byte code. */
+    compilesBytecode: boolean;
+    onCompiled: (event: CompiledEvent) => void;
   };
 }
 
@@ -147,9 +149,5 @@ export class DeployEngine {
 
   verify(name: string, version: string, o: OperationOptions): Promise<DriftReport> {
     return verifyVersion(this.#registry, name, version, o);
-  }
-
-  async compile({ name, version }: VersionRef, signal: AbortSignal): Promise<void> {
-    await this.#steps.compile(this.#registry.layout.venv(name, version), { signal });
   }
 }

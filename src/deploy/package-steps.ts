@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
+import { RunnerError } from '../errors.js';
 import type { ArchiveLimits, Check, NameEncoding, PackageInspection } from '../package/types.js';
+import { compileSources, type Compiled } from '../python/environments/compile.js';
 import { distInfos, parseRecord } from '../python/environments/record.js';
 import { fileOfRow, readExceptions } from '../python/environments/installed-records.js';
 import { applyRewrites, planRewrites } from '../python/environments/relocate.js';
@@ -67,10 +69,19 @@ export interface PackageSteps {
     root: string,
     venv: Venv,
     inspection: PackageInspection,
-    o: OperationOptions & { finalRoot: string; onCheck: (check: Check) => void },
+    o: OperationOptions & {
+      finalRoot: string;
+      onCheck: (check: Check) => void;
+      /** Sources that were imported, relative to the root. */
+      onLoaded: (files: readonly string[]) => void;
+    },
   ): Promise<LearntFacts>;
-  /** Compiles what is installed in an environment to bytecode, at the lowest priority. */
-  compile(environment: string, o: OperationOptions): Promise<void>;
+  /** Makes the byte code of these sources, of all where it is not known which are imported; undefined where it cannot. */
+  compile(
+    root: string,
+    venv: Venv,
+    o: OperationOptions & { files: readonly string[] | undefined; finalRoot: string; limitMs: number },
+  ): Promise<Compiled | undefined>;
   /** Removes what environments shared and none of these uses any more. */
   tidy(environments: string[], o: OperationOptions): Promise<{ freedBytes: number }>;
 }
@@ -126,9 +137,10 @@ export function packageSteps(
       if (validator.runsSmoke) {
         const store = { root: storeRoot, versions: algorithms };
         const target = { root, python: venv.python, manifest, generation, store };
-        const { checks, error, modules, info } = await validator.smoke(target, { signal: o.signal });
+        const { checks, error, modules, info, loaded } = await validator.smoke(target, { signal: o.signal });
         for (const check of checks) o.onCheck(check);
         if (error) throw error as Error;
+        o.onLoaded(loaded);
         Object.assign(learnt, { has_numpy: modules.numpy, has_pillow: modules.PIL });
         if (indexesOf(info?.steps).length > 0) steps = info?.steps;
       }
@@ -141,9 +153,13 @@ export function packageSteps(
       }
       return learnt;
     },
-    compile: async (environment, { signal }) => {
-      await venvs.compile(await venvs.load(environment, { signal }), { signal });
-    },
+    compile: (root, { interpreter }, { files, finalRoot, limitMs, signal }) =>
+      compileSources({
+        ...{ python: interpreter.path, root, shownRoot: finalRoot, files, limitMs, signal },
+      }).catch((error: unknown) => {
+        if (RunnerError.is(error, 'aborted')) throw error;
+        return undefined; // a slower start
+      }),
     tidy: async (environments, { signal }) => {
       // A folder of wheels elsewhere may serve other stores, whose environments are not known here.
       if (shared?.root !== path.resolve(wheelStore)) return { freedBytes: 0 };

@@ -84,8 +84,12 @@ export interface ErrorEvent extends OperationRef {
   error: RunnerError;
 }
 
-/** A version that is deployed was compiled to bytecode. */
+/** The byte code of a version was made, while it was installed. */
 export interface CompiledEvent extends VersionRef {
+  /** Sources that were compiled: those that the trial run has imported. */
+  files: number;
+  /** Sources that were not compiled for want of time: at most a quarter of the install's time is spent. */
+  left: number;
   /** Wall time in milliseconds. */
   durationMs: number;
 }
@@ -104,7 +108,7 @@ export interface DeployerEvents {
   installed: [event: InstalledEvent];
   /** A package was refused for a fault of its own. */
   invalid: [event: InvalidEvent];
-  /** A version was compiled to bytecode, in the background (see `compileBytecode`). */
+  /** The byte code of a version that is being installed was made (see `compileBytecode`). */
   compiled: [event: CompiledEvent];
   /** A version is gone. */
   uninstalled: [event: OperationRef];
@@ -207,8 +211,7 @@ export interface Permissions {
   /** Mode of files; those that are executable keep that, for everyone who may read. @defaultValue 0o444 */
   fileMode?: number;
   /**
-   * Mode of folders. Python writes `__pycache__` folders into them, hence owner-writable by default; with a mode
-   * without write, `__pycache__` folders are made beforehand and stay writable. @defaultValue 0o755
+   * Mode of folders. Nobody may write to `__pycache__` folders. @defaultValue 0o755
    */
   folderMode?: number;
   /** Owner of everything deployed; needs the right to give files away. @defaultValue the host's own */

@@ -1,6 +1,5 @@
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
-import type { VersionRef } from '../package/types.js';
 import type { Registry } from '../registry/registry.js';
 import type { Durability } from '../store/atomic-file.js';
 import { keepReserve, withReserve } from '../store/reserve.js';
@@ -18,8 +17,6 @@ export interface RemovalOptions extends OperationOptions {
   archive: boolean;
   durability: Durability;
   lockTimeoutMs: number;
-  /** Ends whatever still compiles the version. */
-  stopCompiling: (version: VersionRef) => Promise<void>;
   /** What the lock is held for. */
   operation: 'uninstall' | 'prune';
   /** Product ids that the version supports, once it has been found. */
@@ -64,7 +61,6 @@ async function removeLocked(
   const entry = await registry.get(name, version, { signal });
   if (!entry) throw notInstalled(name, version);
   options.onPids?.(entry.supported_pids);
-  await options.stopCompiling({ name, version });
   const transaction = await Transaction.begin(
     registry,
     { operation: 'uninstall', name, version, archive },

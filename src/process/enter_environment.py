@@ -26,6 +26,9 @@ class WithSite:
 def enter(executable):
     """`executable`: the environment's interpreter, or None for the one that runs."""
     sys.flags = WithSite(sys.flags)
+    # A version is sealed with its byte code; what a child of this process writes is none of it, either.
+    sys.dont_write_bytecode = True
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     if executable is not None:
         folder = os.path.dirname(os.path.dirname(executable))
         sys.executable = executable

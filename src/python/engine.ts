@@ -1,13 +1,11 @@
 import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import { throwIfAborted } from '../abort.js';
-import { assetPath } from '../assets.js';
 import { RunnerError } from '../errors.js';
 import { baseInterpreter } from '../process/base-interpreter.js';
-import { pythonEnvironment } from '../process/environment.js';
-import { run } from '../process/run.js';
 import type { Durability } from '../store/atomic-file.js';
 import { pythonIn } from './environments/environment-paths.js';
+import { compileSources } from './environments/compile.js';
 import { describeEnvironment, makeEnvironment, readPyvenvCfg } from './environments/environment.js';
 import type { InterpreterFinder } from './interpreters/finder.js';
 import { installByLink, installFromWheels } from './wheels/install-link.js';
@@ -129,20 +127,16 @@ export class VenvEngine {
     if (found) await applyRewrites(await planRewrites(venv, found.move));
   }
 
-  async compile(venv: Venv, options: OperationOptions): Promise<void> {
+  async compile(venv: Venv, { signal }: OperationOptions): Promise<void> {
     const at = venv.finalDir ?? venv.dir;
-    const shown = path.join(at, path.relative(venv.dir, venv.sitePackages));
-    await run(
-      baseInterpreter(venv.python).command,
-      ['-I', '-S', '-X', 'utf8', assetPath('python/environments/compile_tree.py'), shown],
-      {
-        cwd: venv.sitePackages,
-        env: pythonEnvironment(),
-        timeoutMs: this.#context.timeoutMs,
-        signal: options.signal,
-        onLine: this.#outputOf(venv.dir),
-      },
-    );
+    await compileSources({
+      python: baseInterpreter(venv.python).command,
+      root: venv.sitePackages,
+      shownRoot: path.join(at, path.relative(venv.dir, venv.sitePackages)),
+      limitMs: this.#context.timeoutMs,
+      onLine: this.#outputOf(venv.dir),
+      signal,
+    });
   }
 
   async pruneWheels(

@@ -171,9 +171,9 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   }
 
   /**
-   * Compiles what is installed to bytecode, which the first import would otherwise do file by file. Meant for after
-   * the environment is in use: it runs at the lowest priority, nothing depends on it, and whatever cannot be compiled is
-   * left as it is.
+   * Compiles what is installed to byte code, which the first import would otherwise do file by file. Sources that cannot
+   * be compiled, and tests, are left as they are. Not for an environment of a deployed version: a deployer compiles it while
+   * it installs, and its `verify()` names what is added afterwards.
    *
    * @throws RunnerError `timeout`, `aborted`
    */

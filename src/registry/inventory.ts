@@ -6,9 +6,10 @@ import type { RegistryEntry } from './types.js';
 /** Name of the list of everything in a deployed version, beside its marker. */
 export const INVENTORY_FILE = '.procvision-files.json';
 
-/** What was sealed into a version. Bytecode is left out: Python writes it by itself. */
+/** What was sealed into a version. */
 export interface Inventory {
-  format: 1;
+  /** 1: without byte code, which Python wrote by itself. 2: everything. */
+  format: 1 | 2;
   /** Size in bytes and SHA-256 by path relative to the version, with `/`. */
   files: Record<string, [sizeBytes: number, sha256: string]>;
   /** Target of each symbolic link. */

@@ -7,7 +7,7 @@ package's environment is in reach.
 
 The order: {"task": "smoke" | "info", "entry_point", "generation", "manifest", "root", "out", "load_seconds",
 "step_seconds", "setup_errors": "fail" | "warn"}. What is found goes to the file `out` as one JSON object a line: {"check", "result", "message",
-"duration_ms"[, "traceback"]}, {"info"}, {"modules"}, at last {"done": true}. stdout and stderr are the algorithm's own.
+"duration_ms"[, "traceback"]}, {"info"}, {"modules"}, at last {"done": true, "loaded": [path]}. stdout and stderr are the algorithm's own.
 """
 import json
 import os
@@ -153,6 +153,19 @@ def set_up(algorithm, order, report):
             return report.check("setup", "FAIL", "setup() raised " + raised(), traceback=trace())
         return report.check("setup", "PASS", "setup() raised %s, which setupErrors: 'warn' permits" % raised())
     return report.check("setup", "PASS")
+
+
+def loaded(root):
+    """Sources below the root that were imported, and all of the SDK's: its adapter is what runs the algorithm."""
+    found = []
+    for name, module in list(sys.modules.items()):
+        path = getattr(module, "__dict__", {}).get("__file__")  # not of the module: lazy ones would be imported by that
+        found.append(path)
+        if name == "procvision_algorithm_sdk" and isinstance(path, str):
+            found.extend(os.path.join(folder, file) for folder, _, files in os.walk(os.path.dirname(path)) for file in files)
+    top = root + os.sep
+    return sorted({path[len(top):].replace(os.sep, "/") for path in found
+                   if isinstance(path, str) and path.startswith(top) and path.endswith(".py")})
 
 
 def modules():
@@ -348,7 +361,7 @@ def probe(order):
     if algorithm is not None:
         try_out(algorithm, order, report, clock)
     clock.stop()
-    report.line(done=True)
+    report.line(done=True, loaded=loaded(order["root"]) if algorithm is not None else [])
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # threads of the algorithm do not keep the probe

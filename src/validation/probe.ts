@@ -60,11 +60,16 @@ export interface ProbeFindings {
     /** Pillow. */
     PIL: boolean;
   };
+  /** Sources that were imported, relative to the root, as the algorithm's process says. */
+  loaded: string[];
 }
 
 /** A line of the probe's findings (see probe.py), not yet looked at. */
 type ProbeLine = Partial<
-  Record<'check' | 'result' | 'message' | 'duration_ms' | 'traceback' | 'info' | 'modules' | 'done', unknown>
+  Record<
+    'check' | 'result' | 'message' | 'duration_ms' | 'traceback' | 'info' | 'modules' | 'done' | 'loaded',
+    unknown
+  >
 >;
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -206,11 +211,14 @@ interface Ending {
 }
 
 function collect({ manifest }: ProbeTarget, lines: ProbeLine[], ending: Ending): ProbeFindings {
-  const findings: ProbeFindings = { checks: [], modules: { numpy: false, PIL: false } };
+  const findings: ProbeFindings = { checks: [], modules: { numpy: false, PIL: false }, loaded: [] };
   for (const line of lines) {
     if (isRecord(line.info)) findings.info = line.info;
     if (isRecord(line.modules)) {
       findings.modules = { numpy: line.modules.numpy === true, PIL: line.modules.PIL === true };
+    }
+    if (Array.isArray(line.loaded)) {
+      findings.loaded = line.loaded.filter((file: unknown) => typeof file === 'string');
     }
     const { check: name, result } = line;
     if (!isCheckName(name) || (result !== 'PASS' && result !== 'FAIL')) continue;

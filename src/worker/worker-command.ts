@@ -71,7 +71,9 @@ export function workerCommand(spec: WorkerSpec, limits: WorkerLimits, hasChannel
   const target = adapter.module ?? adapter.script;
   if (process.platform === 'win32') {
     const args = [launcher, String(process.pid), target, ...entry];
-    return { ...common, command: spec.python, args, isKept: false };
+    // Elsewhere enter_environment.py sees to it, once the launcher's own stages are compiled.
+    const sealed = { ...env, PYTHONDONTWRITEBYTECODE: '1' };
+    return { ...common, env: sealed, command: spec.python, args, isKept: false };
   }
   const isRoot = process.getuid?.() === 0;
   const start = launch(spec.python, launcher, [target, ...entry], {

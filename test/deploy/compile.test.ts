@@ -1,51 +1,162 @@
-import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
-import { expect, test } from 'vitest';
-import { BackgroundCompiler } from '../../src/deploy/install/compile.js';
+import { execFile } from 'node:child_process';
+import { appendFile, chmod, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
 import type { CompiledEvent } from '../../src/deploy/types.js';
+import { compileSources } from '../../src/python/environments/compile.js';
+import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
+import { buildWheel, sampleAlgorithm, wheelFileName } from '../../src/testing/index.js';
+import { PackageValidator } from '../../src/validation/package-validator.js';
 import { packageHost } from '../support/package-host.js';
+import { temporaryFolder } from '../support/temp-folder.js';
 
-const bytecodeIn = async (folder: string) =>
-  (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('.pyc'));
+/** Relative to the folder; links are not followed. */
+const byteCodeIn = async (folder: string) =>
+  (await readdir(folder, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.pyc'))
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
+    .sort();
+const stems = (files: readonly string[]) => files.map((file) => path.basename(file).split('.')[0]);
 
-test('an install leaves no bytecode, unless it is asked for: then it is made once the version is registered', async () => {
-  const { deployer, registry, zip } = await packageHost('link', { compileBytecode: true });
-  const compiled = new Promise<CompiledEvent>((resolve) => void deployer.once('compiled', resolve));
-  await deployer.install(await zip());
-  const venv = registry.layout.venv('sample', '1.0.0');
-  expect(await compiled).toMatchObject({ name: 'sample', version: '1.0.0' });
-  expect(await bytecodeIn(venv)).toContainEqual(
-    expect.stringMatching(/site-packages\/procvision_algorithm_sdk\/__pycache__\/__init__\.cpython-/),
+/** A package whose algorithm imports one of two modules. */
+async function installed(top = '', options: Parameters<typeof packageHost>[1] = {}) {
+  const wheel = {
+    ...{ name: 'shape', version: '1.0' },
+    files: { 'shape/__init__.py': '', 'shape/used.py': 'SIDES = 4\n', 'shape/unused.py': 'SIDES = 5\n' },
+  };
+  const host = await packageHost('link', options);
+  const compiled: CompiledEvent[] = [];
+  host.deployer.on('compiled', (event) => compiled.push(event));
+  const main = sampleAlgorithm({ generation: 'phased', name: 'sample', version: '1.0.0', pids: ['A01'] });
+  await host.deployer.install(
+    await host.zip({
+      files: { 'algorithm/__init__.py': '', 'algorithm/main.py': `import shape.used\n${top}\n${main}` },
+      wheels: [{ file: wheelFileName(wheel), bytes: await buildWheel(wheel) }],
+      requirements: 'procvision_algorithm_sdk\nshape\n',
+    }),
   );
-  expect(await deployer.verify('sample', '1.0.0')).toMatchObject({ intact: true });
-  await deployer.uninstall('sample', '1.0.0');
+  const root = host.registry.layout.deployed('sample', '1.0.0');
+  const verify = () => host.deployer.verify('sample', '1.0.0');
+  const inspect = async () => {
+    const supervisor = new AlgorithmSupervisor({ registry: host.registry });
+    try {
+      const image = { data: new Uint8Array(12).fill(200), width: 2, height: 2 };
+      return await supervisor.execute({ target: { name: 'sample', version: '1.0.0' }, stepIndex: 1, image });
+    } finally {
+      await supervisor.close();
+    }
+  };
+  return { ...host, compiled, root, verify, inspect };
+}
 
-  const without = await packageHost();
-  await without.deployer.install(await without.zip());
-  expect(await bytecodeIn(without.registry.layout.venv('sample', '1.0.0'))).toEqual([]);
-});
-
-test('a version that is removed while it is compiled goes at once', async () => {
-  const { deployer, registry, zip } = await packageHost('link', { compileBytecode: true });
-  await deployer.install(await zip());
-  await deployer.uninstall('sample', '1.0.0');
-  expect(await readdir(registry.layout.deployedRoot)).toEqual([]);
-});
-
-test('one is compiled after the other; stopping one waits for no other and leaves the rest, closing ends all', async () => {
-  const begun: string[] = [];
-  const compiler = new BackgroundCompiler(async ({ name }, signal) => {
-    begun.push(name);
-    await once(signal, 'abort');
-    throw new Error('a failure that nobody waits for');
+describe('an install', () => {
+  test('compiles what the trial run has imported and the adapter of the SDK, no more, and says so', async () => {
+    const { compiled, root, verify } = await installed();
+    const names = stems(await byteCodeIn(root));
+    expect(names).toEqual(expect.arrayContaining(['main', 'used', '__main__']));
+    expect(names).not.toContain('unused');
+    expect(compiled).toMatchObject([{ name: 'sample', version: '1.0.0', files: names.length, left: 0 }]);
+    expect(await verify()).toMatchObject({ intact: true });
   });
-  const version = (name: string) => ({ name, version: '1' });
-  for (const name of ['a', 'b', 'c']) compiler.start(version(name));
-  await compiler.stop(version('b'));
-  await compiler.stop(version('unheard-of'));
-  expect(begun).toEqual(['a']);
-  await compiler.stop(version('a'));
-  await expect.poll(() => begun).toEqual(['a', 'c']);
-  await compiler.close();
-  expect(begun).toEqual(['a', 'c']);
+
+  test('without a trial run compiles every source', async () => {
+    const { root } = await installed('', { validator: new PackageValidator({ smoke: false }) });
+    expect(stems(await byteCodeIn(root))).toEqual(expect.arrayContaining(['main', 'used', 'unused']));
+  });
+
+  test('compiles nothing where that is switched off', async () => {
+    const { compiled, root } = await installed('', { compileBytecode: false });
+    expect(await byteCodeIn(root)).toEqual([]);
+    expect(compiled).toEqual([]);
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('byte code of a version', () => {
+  test('can be read and not be written by anybody, in a folder that takes no other', async () => {
+    const { root } = await installed();
+    const [file = ''] = await byteCodeIn(root);
+    expect((await stat(path.join(root, file))).mode & 0o777).toBe(0o444);
+    expect((await stat(path.join(root, path.dirname(file)))).mode & 0o777).toBe(0o555);
+  });
+
+  test('is named by verify where it was changed, removed or added, also if Python would make the same', async () => {
+    const { root, verify } = await installed();
+    const files = await byteCodeIn(root);
+    const [changed = '', removed = ''] = files;
+    await chmod(path.join(root, changed), 0o644);
+    await appendFile(path.join(root, changed), '\0');
+    await rm(path.join(root, removed));
+    const site = path.dirname(path.dirname(files.find((file) => file.includes('used')) ?? ''));
+    const python = path.join(root, 'venv', 'bin', 'python');
+    await promisify(execFile)(python, ['-m', 'py_compile', path.join(root, site, 'unused.py')]);
+    const { drift } = await verify();
+    expect(
+      drift.map(({ kind, path: file }) => `${kind} ${path.posix.basename(file).split('.')[0]}`).sort(),
+    ).toEqual([`added unused`, `changed ${stems([changed])[0]}`, `missing ${stems([removed])[0]}`].sort());
+  });
+
+  test('is run by a worker, which writes none', async () => {
+    const { root, verify, inspect } = await installed(
+      'import importlib.util\nloader = shape.used.__spec__.loader\n' +
+        'import shape.unused\nfrom multiprocessing import util as _',
+    );
+    // Python that looks for it finds it right though the times of its source are others.
+    const files = await byteCodeIn(root);
+    const before = await Promise.all(files.map((file) => readFile(path.join(root, file))));
+    for (const file of files) {
+      const [stem = ''] = stems([file]);
+      const source = path.join(root, path.dirname(path.dirname(file)), `${stem}.py`);
+      await utimes(source, 1, 1);
+    }
+    expect((await inspect()).status).toBe('OK');
+    expect(await byteCodeIn(root)).toEqual(files);
+    expect(await Promise.all(files.map((file) => readFile(path.join(root, file))))).toEqual(before);
+    expect(await verify()).toMatchObject({ intact: true });
+  });
+});
+
+describe('compileSources', () => {
+  test('stops at the limit and says how many are left; a source that cannot be compiled is none of them', async () => {
+    const root = await temporaryFolder();
+    await writeFile(path.join(root, 'wrong.py'), 'def (\n');
+    await writeFile(path.join(root, 'right.py'), 'x = 1\n');
+    const order = { python: 'python3', root, shownRoot: '/elsewhere' };
+    expect(await compileSources({ ...order, limitMs: 60_000 })).toEqual({ files: 1, left: 0 });
+    expect(await compileSources({ ...order, limitMs: 0 })).toEqual({ files: 0, left: 2 });
+    expect(await byteCodeIn(root)).toEqual([]);
+  });
+
+  test('leaves nothing of byte code that was there before, such as an algorithm on trial may write', async () => {
+    const root = await temporaryFolder();
+    for (const name of [
+      'a.py',
+      'b.py',
+      'c.pyc',
+      '__pycache__/a.cpython-311.pyc',
+      '__pycache__/b.cpython-311.pyc',
+    ]) {
+      await mkdir(path.dirname(path.join(root, name)), { recursive: true });
+      await writeFile(path.join(root, name), '');
+    }
+    const order = { python: 'python3', root, shownRoot: root, limitMs: 60_000 };
+    expect(await compileSources({ ...order, files: ['a.py'] })).toEqual({ files: 1, left: 0 });
+    const [own = '', ...others] = await byteCodeIn(root);
+    expect(stems([own])).toEqual(['a']);
+    expect(others).toEqual([]);
+    expect((await stat(path.join(root, own))).size).toBeGreaterThan(16);
+  });
+
+  test('follows no link out of its folder', async () => {
+    const root = await temporaryFolder();
+    const outside = await temporaryFolder();
+    await writeFile(path.join(outside, 'a.py'), '');
+    await mkdir(path.join(root, 'sub'));
+    const files = ['../a.py', path.join(outside, 'a.py'), 'sub/../../a.py', 'absent.py'];
+    const limitMs = 60_000;
+    expect(await compileSources({ python: 'python3', root, shownRoot: root, files, limitMs })).toMatchObject({
+      files: 0,
+    });
+    expect(await byteCodeIn(outside)).toEqual([]);
+  });
 });

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
-import type { Check, NameEncoding, PackageInspection, VersionRef } from '../../package/types.js';
+import type { Check, NameEncoding, PackageInspection } from '../../package/types.js';
 import { neededSpace } from '../../package/needed-space.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
@@ -18,11 +18,15 @@ import { recoverVersion } from '../transaction/recovery.js';
 import { checkMayReplace } from './replace.js';
 import { sealTree, writeSeal } from '../seal/seal.js';
 import { Transaction } from '../transaction/transaction.js';
-import type { DeployStage } from '../types.js';
+import type { CompiledEvent, DeployStage } from '../types.js';
 import { settleTwice } from '../transaction/unwind.js';
 import { receiveUpload } from './upload.js';
 import { namedAsSent } from './upload-name.js';
 import { withVersionLock } from '../transaction/version-lock.js';
+
+/** Byte code may take this share of the time that everything before it took, and not be cut off before this time. */
+const COMPILE_SHARE = 0.25;
+const LEAST_COMPILE_MS = 1_000;
 
 /** What an install works with. */
 export interface InstallContext extends OperationOptions {
@@ -42,12 +46,12 @@ export interface InstallContext extends OperationOptions {
   operator: string | undefined;
   meter: ProgressMeter;
   onStage: (stage: DeployStage) => void;
-  /** Ends whatever still compiles the version that is to be replaced. */
-  stopCompiling: (version: VersionRef) => Promise<void>;
+  compilesBytecode: boolean;
   /** The package told its name and version. */
   onInspected: (inspection: PackageInspection) => void;
   /** A check of the smoke run was made. */
   onCheck: (check: Check) => void;
+  onCompiled: (event: CompiledEvent) => void;
 }
 
 /** What an install gives. */
@@ -126,7 +130,6 @@ async function installLocked(
   await recoverVersion(registry, name, version, context.durability);
   const existing = await registry.get(name, version, { signal });
   if (existing) await checkMayReplace(registry, existing, inspection, context.force);
-  if (existing) await context.stopCompiling({ name, version });
   onStage('space');
   await checkRoom(registry.layout, inspection);
   const transaction = await beginInstall(context, inspection, upload);
@@ -205,6 +208,7 @@ async function build(
   context: InstallContext,
 ): Promise<RegistryEntry> {
   const { registry, steps, signal, onStage, meter, durability, permissions } = context;
+  const builtFrom = performance.now();
   const { inspection } = opened;
   const { name, version, manifest } = inspection;
   const root = transaction.tree;
@@ -226,12 +230,21 @@ async function build(
     },
   });
   onStage('smoke');
+  let loaded: readonly string[] | undefined;
   const learnt = await steps.smoke(root, venv, inspection, {
     finalRoot,
     signal,
     onCheck: context.onCheck,
+    onLoaded: (files) => (loaded = files),
   });
   onStage('seal');
+  if (context.compilesBytecode) {
+    const compileFrom = performance.now();
+    const limitMs = Math.max(LEAST_COMPILE_MS, (compileFrom - builtFrom) * COMPILE_SHARE);
+    const compiled = await steps.compile(root, venv, { files: loaded, finalRoot, limitMs, signal });
+    const durationMs = performance.now() - compileFrom;
+    if (compiled) context.onCompiled({ name, version, ...compiled, durationMs });
+  }
   const inventory = await sealTree(root, {
     permissions,
     durability,

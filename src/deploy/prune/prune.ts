@@ -11,7 +11,7 @@ import { planPrune, type KeepReason, type ResolvedRetention } from './retention.
 import { archiveFolder } from '../transaction/transaction.js';
 import { treeBytes } from '../seal/tree.js';
 import type { PruneReport, PrunedVersion } from '../types.js';
-import { removeVersion, type RemovalOptions } from '../uninstall.js';
+import { removeVersion } from '../uninstall.js';
 
 /** How to prune. */
 export interface PruneOptions extends OperationOptions {
@@ -21,7 +21,6 @@ export interface PruneOptions extends OperationOptions {
   retention: ResolvedRetention;
   durability: Durability;
   lockTimeoutMs: number;
-  stopCompiling: RemovalOptions['stopCompiling'];
   onProgress?: (part: number) => void;
 }
 
@@ -65,14 +64,14 @@ async function plan(
 
 /** Applies the retention rule; a version that turns out to be in use in between is kept. */
 export async function pruneVersions(registry: Registry, options: PruneOptions): Promise<PruneReport> {
-  const { retention, signal, operator, durability, lockTimeoutMs, stopCompiling } = options;
+  const { retention, signal, operator, durability, lockTimeoutMs } = options;
   const { remove, kept } = await plan(registry, options);
   const report: PruneReport = { pruned: [], kept, archives: [], wheelBytes: 0, freedBytes: 0 };
   for (const [index, entry] of remove.entries()) {
     options.onProgress?.(index / remove.length);
     const archive = retention.action === 'archive';
     const freedBytes = await bytesToFree(registry, entry, archive);
-    const removal = { force: false, spareRollback: true, archive, durability, lockTimeoutMs, stopCompiling };
+    const removal = { force: false, spareRollback: true, archive, durability, lockTimeoutMs };
     const { name: ofName, version, supported_pids: pids } = entry;
     const about = { operation: 'prune', name: ofName, version, pids, operator };
     const log = path.join(registry.layout.logs, 'package_install.log');

@@ -9,7 +9,7 @@ const CHECK_MS = 10 * 60_000;
 
 /**
  * Files of byte code that are not what the version's interpreter makes of the sources beside them: forged by somebody, of
- * another Python, or without a source. Python itself writes byte code when it imports, so that its presence says nothing.
+ * another Python, or without a source. Of versions that were sealed without byte code: Python wrote it when it imported.
  *
  * @param root - folder of the version; its interpreter runs without anything of the package
  * @param files - relative to `root`, with `/`

@@ -41,8 +41,8 @@ export async function findDrift(
     if (node.kind === 'folder' || isOwn(node.relative)) return;
     files += 1;
     const isKnown = awaited.delete(node.relative);
-    // Python writes byte code by itself: what is right is no drift, though it was not there at first.
-    if (!isKnown && node.stats.isFile() && isBytecode(node.relative) && node.relative.endsWith('.pyc')) {
+    const isOfPython = inventory.format === 1 && isBytecode(node.relative) && node.relative.endsWith('.pyc');
+    if (!isKnown && node.stats.isFile() && isOfPython) {
       byteCode.push(node.relative);
       return;
     }

@@ -4,7 +4,7 @@ import type { Permissions } from '../types.js';
 
 const OWNER_MAY_EXECUTE = 0o100;
 const EVERYONE_MAY_READ = 0o444;
-const OWNER_MAY_WRITE = 0o200;
+const EVERYONE_MAY_WRITE = 0o222;
 
 /** Permissions with their defaults filled in. */
 export type ResolvedPermissions = Required<Pick<Permissions, 'seal' | 'fileMode' | 'folderMode'>> &
@@ -15,31 +15,25 @@ export function resolvePermissions(permissions: Permissions = {}): ResolvedPermi
   return { seal, fileMode, folderMode, uid, gid };
 }
 
-/** Mode a file gets, or undefined where it is right already or stays Python's to write. */
-export function sealedFileMode(
-  permissions: ResolvedPermissions,
-  relative: string,
-  stats: Stats,
-): number | undefined {
-  const { seal, fileMode } = permissions;
-  if (!seal || isBytecode(relative)) return undefined;
+/** Mode a file gets, or undefined where it is right already. */
+export function sealedFileMode({ seal, fileMode }: ResolvedPermissions, stats: Stats): number | undefined {
+  if (!seal) return undefined;
   // Whoever may read an executable may execute it.
   const execute = stats.mode & OWNER_MAY_EXECUTE ? (fileMode & EVERYONE_MAY_READ) >> 2 : 0;
   const mode = fileMode | execute;
   return (stats.mode & 0o777) === mode ? undefined : mode;
 }
 
-/** Mode a folder gets, or undefined where Python must be able to write into it. */
-export function sealedFolderMode(permissions: ResolvedPermissions, relative: string): number | undefined {
-  return permissions.seal && !isBytecode(relative) ? permissions.folderMode : undefined;
-}
-
 /**
- * Whether `__pycache__` folders must be made beforehand: in a folder that cannot be written Python keeps bytecode
- * only where one is there already.
+ * Mode a folder gets, or undefined where it keeps its own. No algorithm adds byte code to that of another version, also
+ * where the system gives no namespaces.
  */
-export function needsCacheFolders({ seal, folderMode }: ResolvedPermissions): boolean {
-  return seal && (folderMode & OWNER_MAY_WRITE) === 0;
+export function sealedFolderMode(
+  { seal, folderMode }: ResolvedPermissions,
+  relative: string,
+): number | undefined {
+  if (!seal) return undefined;
+  return isBytecode(relative) ? folderMode & ~EVERYONE_MAY_WRITE : folderMode;
 }
 
 /** Owner a file or folder gets, or undefined where it keeps its own. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, lchown, mkdir, open, readlink, type FileHandle } from 'node:fs/promises';
+import { chmod, lchown, open, readlink, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import { INVENTORY_FILE, type Inventory } from '../../registry/inventory.js';
@@ -7,15 +7,9 @@ import { VERSION_MARKER } from '../../registry/registry-file.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import { readJson, syncFolder, writeFileAtomic, type Durability } from '../../store/atomic-file.js';
 import { errnoCode, isMissing } from '../../store/errno.js';
-import {
-  needsCacheFolders,
-  ownerFor,
-  sealedFileMode,
-  sealedFolderMode,
-  type ResolvedPermissions,
-} from './permissions.js';
+import { ownerFor, sealedFileMode, sealedFolderMode, type ResolvedPermissions } from './permissions.js';
 import { eachOf } from './pool.js';
-import { isBytecode, walkTree, type TreeNode } from './tree.js';
+import { walkTree, type TreeNode } from './tree.js';
 
 /** How to seal. */
 export interface SealOptions extends OperationOptions {
@@ -39,9 +33,8 @@ const WIDTH = 8;
  */
 export async function sealTree(root: string, options: SealOptions): Promise<Inventory & { bytes: number }> {
   const { permissions, durability, signal } = options;
-  const inventory: Inventory = { format: 1, files: emptyRecord(), links: emptyRecord() };
+  const inventory: Inventory = { format: 2, files: emptyRecord(), links: emptyRecord() };
   const folders: TreeNode[] = [];
-  const withPython = new Set<string>();
   let bytes = 0;
   await eachOf(walkTree(root, { signal }), WIDTH, async (node) => {
     throwIfAborted(signal, 'sealing');
@@ -58,24 +51,18 @@ export async function sealTree(root: string, options: SealOptions): Promise<Inve
       inventory.links[relative] = await readlink(node.path);
       return;
     }
-    if (relative.endsWith('.py')) withPython.add(path.posix.dirname(relative));
     bytes += stats.size;
     const known = options.known?.get(relative);
     const isOnDisk = isShared && known !== undefined && options.sharedAreDurable === true;
     const sha256 = await sealFile(node, {
       durability: isOnDisk ? 'none' : durability,
-      mode: isShared ? undefined : sealedFileMode(permissions, relative, stats),
+      mode: isShared ? undefined : sealedFileMode(permissions, stats),
       known,
       signal,
     });
-    if (!isBytecode(relative)) inventory.files[relative] = [stats.size, sha256];
+    inventory.files[relative] = [stats.size, sha256];
     options.onBytes?.(bytes);
   });
-  if (needsCacheFolders(permissions)) {
-    for (const folder of withPython) {
-      await mkdir(path.join(root, folder, '__pycache__'), { recursive: true, mode: 0o755 });
-    }
-  }
   await sealFolders(folders, options);
   // The inventory and the marker are still to be written here.
   if (permissions.seal) await chmod(root, permissions.folderMode | 0o700);

@@ -64,10 +64,7 @@ export async function exists(target: string): Promise<boolean> {
   }
 }
 
-/**
- * Whether a path is bytecode that Python writes by itself, at any time. It does so in `__pycache__` only (PEP 3147): a
- * `.pyc` elsewhere came with the package, in place of a source.
- */
+/** Whether a path is one that Python keeps byte code of sources in (PEP 3147), or of a file there. */
 export function isBytecode(relative: string): boolean {
   return /(^|\/)__pycache__(\/|$)/.test(relative);
 }
