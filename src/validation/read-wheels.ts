@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { ArchiveEntry } from '../package/archive-types.js';
@@ -12,8 +13,11 @@ import { isAppleDouble, wheelNameMeant } from './near-misses.js';
 import type { PackageSource } from './package-source.js';
 import type { WheelFacts } from './wheel-memory.js';
 
-/** Wheels that are looked into side by side; of compressed ones some megabytes are held in memory meanwhile. */
-const WHEELS_AT_ONCE = 4;
+/**
+ * Wheels that are looked into side by side: one is inflated in a thread while another is taken apart. More than there are
+ * processors only hold more memory, some megabytes for each compressed one.
+ */
+const MOST_AT_ONCE = 4;
 
 /** Packages have some hundred at most. */
 const MOST_WHEELS = 5_000;
@@ -147,7 +151,8 @@ async function lookInto(
       } else unseen[index] = found.wheel.file;
     }
   };
-  await Promise.all(Array.from({ length: WHEELS_AT_ONCE }, reader));
+  const length = Math.min(MOST_AT_ONCE, Math.max(2, availableParallelism()));
+  await Promise.all(Array.from({ length }, reader));
   const those = <T>(all: (T | undefined)[]) => all.filter((one) => one !== undefined);
   return { faults: those(faults), unseen: those(unseen) };
 }

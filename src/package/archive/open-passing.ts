@@ -7,7 +7,10 @@ import type { LoadedArchive } from './load-archive.js';
  * these parts of it one pass will do for nearly all.
  */
 const HEAD_BYTES = 256 * 1024;
-const TAIL_BYTES = 2 * 1024 * 1024;
+const LEAST_TAIL_BYTES = 256 * 1024;
+const MOST_TAIL_BYTES = 2 * 1024 * 1024;
+/** Directory and RECORD of a wheel of many small files; those of large libraries take a hundredth of it. */
+const TAIL_PART = 16;
 
 /** More is not kept of one archive, however long its directory is. */
 const MOST_KEPT_BYTES = 32 * 1024 * 1024;
@@ -15,12 +18,21 @@ const MOST_KEPT_BYTES = 32 * 1024 * 1024;
 /** One for the end, one for a directory longer than that, one for entries that lie elsewhere. */
 const MOST_PASSES = 3;
 
-const CHUNK_BYTES = 512 * 1024;
+/** Large: each chunk is a way to a thread and back, and memory that the garbage collector hears of. */
+const CHUNK_BYTES = 1024 * 1024;
+
+/** Buffers that a content is read through, in turn. */
+export type Ring = readonly Buffer[];
+
+/** See {@link Ring}. They may be used for one archive after the other. */
+export function makeRing(): Ring {
+  return [Buffer.allocUnsafeSlow(CHUNK_BYTES), Buffer.allocUnsafeSlow(CHUNK_BYTES)];
+}
 
 /** How {@link openPassing} gets at the archive. */
 export interface Passing {
-  /** Its content from the front, once more at each call; read through these buffers, in turn. */
-  content: (ring: readonly Buffer[]) => AsyncIterable<Buffer>;
+  /** Its content from the front, once more at each call. */
+  content: () => AsyncIterable<Buffer>;
   /** Entries that will be read. */
   keep: (name: string) => boolean;
   open: (parts: KeptParts) => Promise<LoadedArchive>;
@@ -37,13 +49,13 @@ export async function openPassing(
   { content, keep, open }: Passing,
 ): Promise<LoadedArchive | undefined> {
   const parts = new KeptParts(sizeBytes);
-  const ring = [Buffer.allocUnsafeSlow(CHUNK_BYTES), Buffer.allocUnsafeSlow(CHUNK_BYTES)];
+  const tail = Math.min(MOST_TAIL_BYTES, Math.max(LEAST_TAIL_BYTES, Math.ceil(sizeBytes / TAIL_PART)));
   let ranges: FileRange[] = [];
   for (let pass = 1; pass <= MOST_PASSES; pass++) {
     const isFirst = pass === 1;
-    await parts.take(content(ring), {
+    await parts.take(content(), {
       head: isFirst ? HEAD_BYTES : 0,
-      tail: isFirst ? TAIL_BYTES : 0,
+      tail: isFirst ? tail : 0,
       ranges,
     });
     try {

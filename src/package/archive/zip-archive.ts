@@ -10,7 +10,7 @@ import type { DirectoryEntry } from './central-directory.js';
 import { inflateVerified, readVerified } from './entry-reader.js';
 import { quote, SMALLER, zipFault } from './fault.js';
 import { STORED } from './format.js';
-import { openPassing } from './open-passing.js';
+import { makeRing, openPassing, type Ring } from './open-passing.js';
 import { LinkedSignal } from '../../linked-signal.js';
 import { loadArchive, type LoadedArchive } from './load-archive.js';
 
@@ -28,6 +28,8 @@ export class ZipArchive implements Archive {
   readonly #underWay = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
   readonly #compared: ComparedReading;
+  /** Those that no inner archive is read through at the moment. */
+  readonly #rings: Ring[] = [];
 
   constructor(parts: LoadedArchive) {
     this.#parts = parts;
@@ -114,14 +116,13 @@ export class ZipArchive implements Archive {
     };
     const range = this.#stored(own);
     if (!range && own.sizeBytes > DEFAULT_READ_BYTES) {
-      const content = (during: AbortSignal, ring: readonly Buffer[]) =>
-        readVerified(source, own, checker.range(own), during, ring);
+      const ring = this.#rings.pop() ?? makeRing();
       const parts = await this.#during(signal, (during) =>
         openPassing(own.sizeBytes, {
-          ...{ keep, content: (ring) => content(during, ring) },
+          ...{ keep, content: () => readVerified(source, own, checker.range(own), during, ring) },
           open: (kept) => open(ByteSource.of(name, kept)),
         }),
-      );
+      ).finally(() => this.#rings.push(ring));
       return parts && new ZipArchive(parts);
     }
     const inner = range ? source.part(range, name) : ByteSource.of(name, await this.read(entry, o));
