@@ -138,7 +138,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
       const { id, operation, name = '', version = '' } = ref;
       this.emit('check', { ...check, id, operation, package: { name, version } });
     };
-    const { entry, replaced } = await this.#operate(ref, { ...o, source: zip }, async (tools) =>
+    const { entry, replaced, warnings } = await this.#operate(ref, { ...o, source: zip }, async (tools) =>
       (await this.#engine.get()).install(zip, {
         ...{ ...tools, force, operator, fileName, nameEncoding, origin, onCheck: tell },
         onInspected: ({ name, version, manifest, checks }) => {
@@ -148,7 +148,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
         },
       }),
     );
-    this.emit('installed', { ...ref, entry, replaced });
+    this.emit('installed', { ...ref, entry, replaced, warnings });
     if (this.#retention.automatic) {
       // The version is installed, whatever becomes of the others.
       const after: OperationRef = { id: ref.id, operation: 'prune', name: entry.name };

@@ -47,6 +47,8 @@ export interface MadeEnvironment {
   hashes: ReadonlyMap<string, string>;
   /** Whether those of them that environments share are on the disk already. */
   sharedAreDurable: boolean;
+  /** What is odd about the wheels. */
+  warnings?: string[];
 }
 
 /** What an install takes from the rooms below, one step each. */
@@ -192,7 +194,7 @@ async function makeEnvironment(
   try {
     const interpreter = await venvs.select(interpreterNeed(root, inspection), { signal });
     const venv = await venvs.create(dir, { interpreter, finalDir: path.join(finalRoot, 'venv'), signal });
-    await venvs.install(venv, {
+    const { warnings } = await venvs.install(venv, {
       wheels: path.join(root, 'wheels'),
       requirements: path.join(root, 'requirements.txt'),
       limits,
@@ -204,7 +206,7 @@ async function makeEnvironment(
     // With an interpreter of the package, scripts are rewritten once more after the trial.
     const hashes =
       inspection.python.embedded === undefined ? await recordedHashes(root, venv) : new Map<string, string>();
-    return { venv, hashes, sharedAreDurable };
+    return { venv, hashes, sharedAreDurable, warnings };
   } finally {
     venvs.off('progress', onProgress);
   }

@@ -68,6 +68,8 @@ export interface InstalledEvent extends OperationRef {
   entry: RegistryEntry;
   /** Whether it took the place of an earlier deployment of the same version. */
   replaced: boolean;
+  /** What is odd about the package and its wheels and kept nothing from being installed, for people; each once. */
+  warnings: string[];
 }
 
 /** A package was refused. */

@@ -3,7 +3,8 @@
 /** Past 2^53, where dates with a time are, as a bigint: rounded, two versions would be one. */
 type Whole = number | bigint;
 
-interface Version {
+/** What a version says, part by part. */
+export interface Version {
   epoch: Whole;
   release: Whole[];
   /** Letter a, b or rc, and number. */
@@ -68,87 +69,157 @@ export function compareVersions(a: Version, b: Version): number {
   );
 }
 
+/** One clause of a list of specifiers, such as `>=1.2` or `==1.*`. */
+export interface Specifier {
+  operator: string;
+  /** The version as written, without `.*`. */
+  text: string;
+  /** Undefined for `===`, which compares text. */
+  version: Version | undefined;
+  hasWildcard: boolean;
+}
+
+/** A version with all it may have, as a specifier may name it. */
+const NUMBERS = String.raw`v?(?:\d+!)?\d+(?:\.\d+)*`;
+const LABELS = String.raw`(?:[-_.]?(?:alpha|beta|preview|pre|a|b|c|rc)[-_.]?\d*)?(?:-\d+|[-_.]?(?:post|rev|r)[-_.]?\d*)?(?:[-_.]?dev[-_.]?\d*)?`;
+const LOCAL = String.raw`(?:\+[a-z0-9]+(?:[-_.][a-z0-9]+)*)?`;
+/** As packaging reads them, which is in pip: a wildcard or a local label only after `==` and `!=`, two numbers after `~=`. */
+const CLAUSE = new RegExp(
+  [
+    String.raw`(?<same>===)\s*(?<any>[^\s;)]*)`,
+    String.raw`(?<equal>==|!=)\s*(?:(?<prefix>${NUMBERS})\.\*|(?<whole>${NUMBERS}${LABELS}${LOCAL}))`,
+    String.raw`(?<like>~=)\s*(?<series>v?(?:\d+!)?\d+(?:\.\d+)+${LABELS})`,
+    String.raw`(?<order><=|>=|<|>)\s*(?<bound>${NUMBERS}${LABELS})`,
+  ].join('|'),
+  'iy',
+);
+
+/** One clause at a place of a text, and where it ends; undefined where there is none that can be read. */
+export function specifierAt(text: string, from: number): { specifier: Specifier; end: number } | undefined {
+  CLAUSE.lastIndex = from;
+  const found = CLAUSE.exec(text);
+  if (!found?.groups) return undefined;
+  const { same, any, equal, prefix, whole, like, series, order, bound } = found.groups as Record<
+    string,
+    string | undefined
+  >;
+  const written = any ?? prefix ?? whole ?? series ?? bound ?? '';
+  const version = same === undefined ? parseVersion(written) : undefined;
+  if (same === undefined && !version) return undefined;
+  const operator = same ?? equal ?? like ?? order ?? '';
+  const specifier = { operator, text: written, version, hasWildcard: prefix !== undefined };
+  return { specifier, end: CLAUSE.lastIndex };
+}
+
+/** The clauses of a comma-separated list of specifiers. Undefined when one cannot be read. */
+export function parseSpecifiers(text: string): Specifier[] | undefined {
+  const specifiers: Specifier[] = [];
+  for (const part of text.split(',').map((one) => one.trim())) {
+    if (part === '') continue;
+    const found = specifierAt(part, 0);
+    if (found?.end !== part.length) return undefined;
+    specifiers.push(found.specifier);
+  }
+  return specifiers;
+}
+
 /** Whether a version meets a comma-separated list of specifiers. Undefined when either cannot be read. */
 export function satisfies(versionText: string, specifierText: string): boolean | undefined {
   const version = parseVersion(versionText);
-  if (!version) return undefined;
-  let isMet = true;
-  for (const clause of specifierText.split(',').map((part) => part.trim())) {
-    if (clause === '') continue;
-    const met = meets(version, versionText, clause);
-    if (met === undefined) return undefined;
-    isMet &&= met;
-  }
-  return isMet;
+  const specifiers = parseSpecifiers(specifierText);
+  return version && specifiers?.every((specifier) => meets(version, specifier));
 }
 
-const CLAUSE = /^(?<operator>===|~=|==|!=|<=|>=|<|>)\s*(?<text>\S+?)(?<wildcard>\.\*)?$/;
-
-function meets(version: Version, versionText: string, clause: string): boolean | undefined {
-  const groups = CLAUSE.exec(clause)?.groups;
-  const { operator = '', text = '', wildcard } = groups ?? {};
-  if (!groups) return undefined;
-  if (operator === '===')
-    return versionText.trim().toLowerCase() === `${text}${wildcard ?? ''}`.toLowerCase();
-  const wanted = parseVersion(text);
-  if (!wanted) return undefined;
-  if (wildcard !== undefined) {
-    if (operator === '==') return hasPrefix(version, wanted);
-    return operator === '!=' ? !hasPrefix(version, wanted) : undefined;
-  }
-  // A local label counts only where the specifier has one, and never for an order (PEP 440, "Version specifiers").
-  const plain = wanted.local === undefined ? { ...version, local: undefined } : version;
-  const order = compareVersions(plain, wanted);
+/** Whether a version meets a clause. A pre-release does: whether one will do at all is another question. */
+export function meets(
+  version: Version,
+  { operator, text, version: wanted, hasWildcard }: Specifier,
+): boolean {
+  if (!wanted) return formatVersion(version).toLowerCase() === text.toLowerCase();
+  if (hasWildcard) return isInSeries(version, wanted) === (operator === '==');
   switch (operator) {
     case '==':
-      return order === 0;
+      return isSame(version, wanted);
     case '!=':
-      return order !== 0;
+      return !isSame(version, wanted);
     case '<=':
-      return compareVersions({ ...version, local: undefined }, wanted) <= 0;
+      return compareVersions(version, wanted) <= 0 || isSame(version, wanted);
     case '>=':
-      return compareVersions({ ...version, local: undefined }, wanted) >= 0;
+      return compareVersions(version, wanted) >= 0;
     case '<':
-      return isBelow(version, wanted);
+      // Without the pre-releases of a version that is none itself.
+      return (
+        compareVersions(version, isPreRelease(wanted) ? wanted : { ...wanted, dev: 0, local: undefined }) < 0
+      );
     case '>':
       return isAbove(version, wanted);
-    default: {
-      if (wanted.release.length < 2) return undefined;
-      const prefix = {
-        ...wanted,
-        release: wanted.release.slice(0, -1),
-        pre: undefined,
-        post: undefined,
-        dev: undefined,
-      };
-      return compareVersions({ ...version, local: undefined }, wanted) >= 0 && hasPrefix(version, prefix);
-    }
+    default:
+      return (
+        compareVersions(version, wanted) >= 0 &&
+        isInSeries(version, { ...wanted, release: wanted.release.slice(0, -1) })
+      );
   }
 }
 
-/** `<V` leaves out pre-releases of V, unless V is one itself. */
-function isBelow(version: Version, wanted: Version): boolean {
-  if (compareVersions(version, wanted) >= 0) return false;
-  const isOfWanted = compareKeys(releaseKey(version), releaseKey(wanted)) === 0;
-  const isEarly = (v: Version) => v.pre !== undefined || v.dev !== undefined;
-  return isEarly(wanted) || !isEarly(version) || !isOfWanted;
+/** Whether it is an alpha, beta, release candidate or development release. */
+export function isPreRelease({ pre, dev }: Version): boolean {
+  return pre !== undefined || dev !== undefined;
 }
 
-/** `>V` leaves out post-releases and local versions of V, unless V is a post-release. */
+/**
+ * Whether a list of specifiers asks for pre-releases by naming one. Otherwise one is taken only where nothing final meets
+ * the list.
+ */
+export function namesPreRelease(specifiers: readonly Specifier[]): boolean {
+  return specifiers.some(({ operator, text, version, hasWildcard }) => {
+    if (operator === '!=' || hasWildcard) return false;
+    const named = version ?? parseVersion(text);
+    return named !== undefined && isPreRelease(named);
+  });
+}
+
+/** A version in its normal form. */
+export function formatVersion({ epoch, release, pre, post, dev, local }: Version): string {
+  return [
+    Number(epoch) === 0 ? '' : `${epoch}!`,
+    release.join('.'),
+    pre?.join('') ?? '',
+    post === undefined ? '' : `.post${post}`,
+    dev === undefined ? '' : `.dev${dev}`,
+    local === undefined ? '' : `+${local.join('.')}`,
+  ].join('');
+}
+
+/** The same version; a local label counts only where the wanted one has it. */
+function isSame(version: Version, wanted: Version): boolean {
+  const plain = wanted.local === undefined ? { ...version, local: undefined } : version;
+  return compareVersions(plain, wanted) === 0;
+}
+
+/** `>V` leaves out post-releases and local versions of V. */
 function isAbove(version: Version, wanted: Version): boolean {
+  const { dev, post } = wanted;
+  if (dev !== undefined)
+    return compareVersions(version, { ...wanted, dev: next(dev), local: undefined }) >= 0;
+  if (post !== undefined) {
+    return compareVersions(version, { ...wanted, post: next(post), dev: 0, local: undefined }) >= 0;
+  }
   if (compareVersions(version, wanted) <= 0) return false;
   const isOfWanted = compareKeys(releaseKey(version), releaseKey(wanted)) === 0;
-  if (wanted.post === undefined && version.post !== undefined && isOfWanted) return false;
-  return !(version.local !== undefined && isOfWanted);
+  return !isOfWanted || version.pre?.[0] !== wanted.pre?.[0] || version.pre?.[1] !== wanted.pre?.[1];
 }
 
-function hasPrefix(version: Version, prefix: Version): boolean {
-  if (version.epoch !== prefix.epoch) return false;
-  const release = prefix.release.map((_, index) => version.release[index] ?? 0);
-  if (compareKeys(release, prefix.release) !== 0) return false;
-  // A prefix such as 1.0a1.* goes beyond the release.
-  if (prefix.pre && (version.pre?.[0] !== prefix.pre[0] || version.pre[1] !== prefix.pre[1])) return false;
-  return prefix.post === undefined || version.post === prefix.post;
+/** Whether it is from the first development release of a series of versions, `1.2`, on, and before that of the next. */
+function isInSeries(version: Version, { epoch, release }: Version): boolean {
+  const firstOf = (numbers: Whole[]): Version => ({
+    ...{ epoch, release: numbers, pre: undefined, post: undefined, dev: 0, local: undefined },
+  });
+  const following = [...release.slice(0, -1), next(release.at(-1) ?? 0)];
+  return compareVersions(version, firstOf(release)) >= 0 && compareVersions(version, firstOf(following)) < 0;
+}
+
+function next(number: Whole): Whole {
+  return whole(String(BigInt(number) + 1n));
 }
 
 function releaseKey({ epoch, release }: Version): Whole[] {

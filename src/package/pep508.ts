@@ -1,5 +1,6 @@
-/** Environment markers, as PEP 508 says. */
-import { parseVersion, satisfies } from './pep440.js';
+/** Dependency specifiers and environment markers (PEP 508), as packaging reads them, which is in pip. */
+import { meets, parseSpecifiers, parseVersion, specifierAt } from './pep440.js';
+import { normalizeProjectName } from './wheel-name.js';
 
 /** Values of the marker variables in one environment. */
 export type MarkerEnvironment = Record<string, string>;
@@ -13,7 +14,7 @@ interface Operand {
 }
 
 const TOKEN =
-  /\s*(?:(?<paren>[()])|(?<text>'[^']*'|"[^"]*")|(?<operator>===|~=|==|!=|<=|>=|<|>|not\s+in\b|in\b)|(?<word>[a-z_.]+))/y;
+  /[ \t]*(?:(?<paren>[()])|(?<text>'[^']*'|"[^"]*")|(?<operator>===|~=|==|!=|<=|>=|<|>|not[ \t]+in\b|in\b)|(?<word>[a-z_.]+))/y;
 const VARIABLES = new Set([
   'python_version',
   'python_full_version',
@@ -27,6 +28,16 @@ const VARIABLES = new Set([
   'implementation_name',
   'implementation_version',
   'extra',
+  // Of lock files: no wheel has them, and to ask for them is no fault before it is evaluated.
+  'extras',
+  'dependency_groups',
+]);
+/** Variables whose values are compared as versions, where the other side is one. */
+const VERSIONS = new Set([
+  'implementation_version',
+  'platform_release',
+  'python_full_version',
+  'python_version',
 ]);
 /** Names of before PEP 508 that are still met. */
 const OLD_NAMES: Record<string, string> = {
@@ -46,10 +57,122 @@ export function isMarker(text: string): boolean {
   return parseMarker(text) !== undefined;
 }
 
-/** Whether a marker holds in an environment; undefined when it cannot be read. */
+/** Whether a marker holds in an environment; undefined when it cannot be read, or compares what cannot be compared. */
 export function evaluateMarker(marker: string, environment: MarkerEnvironment): boolean | undefined {
   const parsed = parseMarker(marker);
   return parsed && evaluate(parsed, environment);
+}
+
+/** What a line of `Requires-Dist` or of a requirements file asks for. */
+export interface Dependency {
+  /** As written. */
+  name: string;
+  /** As written. */
+  extras: string[];
+  /** Version specifiers, separated by commas, without blanks. */
+  specifier: string;
+  /** Where it is to be taken from, after `@`. */
+  url?: string;
+  /** After `;`. */
+  marker?: string;
+}
+
+const NAME = /[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?(?![A-Za-z0-9_])/y;
+const BLANKS = /[ \t]*/y;
+
+/** Reads a dependency specifier; undefined where packaging refuses it. */
+export function parseDependency(text: string): Dependency | undefined {
+  const reader = new Reader(text);
+  const name = reader.take(NAME);
+  const extras = reader.has('[') ? extrasIn(reader) : [];
+  if (name === undefined || extras === undefined) return undefined;
+  if (reader.has('@')) {
+    const url = reader.take(/[^ \t]+/y);
+    if (url === undefined) return undefined;
+    const marker = markerIn(reader);
+    return marker === undefined
+      ? undefined
+      : { name, extras, specifier: '', url, ...(marker !== '' && { marker }) };
+  }
+  const isEnclosed = reader.has('(');
+  const specifier = specifierIn(reader);
+  if (specifier === undefined || (isEnclosed && !reader.has(')'))) return undefined;
+  const marker = markerIn(reader);
+  return marker === undefined ? undefined : { name, extras, specifier, ...(marker !== '' && { marker }) };
+}
+
+/** Goes through a text token by token, blanks left out. */
+class Reader {
+  readonly text: string;
+  position = 0;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  skip(): void {
+    BLANKS.lastIndex = this.position;
+    this.position += BLANKS.exec(this.text)?.[0].length ?? 0;
+  }
+
+  has(character: string): boolean {
+    this.skip();
+    if (this.text[this.position] !== character) return false;
+    this.position++;
+    return true;
+  }
+
+  take(token: RegExp): string | undefined {
+    this.skip();
+    token.lastIndex = this.position;
+    const found = token.exec(this.text)?.[0];
+    this.position += found?.length ?? 0;
+    return found;
+  }
+
+  get isAtEnd(): boolean {
+    this.skip();
+    return this.position === this.text.length;
+  }
+}
+
+function extrasIn(reader: Reader): string[] | undefined {
+  if (reader.has(']')) return [];
+  const extras: string[] = [];
+  do {
+    const extra = reader.take(NAME);
+    if (extra === undefined) return undefined;
+    extras.push(extra);
+  } while (reader.has(','));
+  return reader.has(']') ? extras : undefined;
+}
+
+/** Clauses with commas between them, and perhaps one behind them. */
+function specifierIn(reader: Reader): string | undefined {
+  let written = '';
+  for (;;) {
+    reader.skip();
+    const found = specifierAt(reader.text, reader.position);
+    if (!found) break;
+    const { end } = found;
+    written += reader.text.slice(reader.position, end);
+    reader.position = end;
+    if (/^(?:\.\*|\+[a-z0-9])/i.test(reader.text.slice(end, end + 2))) return undefined;
+    if (!reader.has(',')) break;
+    written += ',';
+  }
+  // `===` takes a comma for a part of its text.
+  return parseSpecifiers(written)
+    ?.map(({ operator, text, hasWildcard }) => `${operator}${text}${hasWildcard ? '.*' : ''}`)
+    .join(',');
+}
+
+/** The marker at the end; empty where there is none, undefined where something else follows. */
+function markerIn(reader: Reader): string | undefined {
+  if (reader.isAtEnd) return '';
+  if (!reader.has(';')) return undefined;
+  const marker = reader.text.slice(reader.position).trim();
+  return isMarker(marker) ? marker : undefined;
 }
 
 /** The parsed marker; undefined when it is malformed. */
@@ -144,35 +267,40 @@ function evaluate(marker: Marker, environment: MarkerEnvironment): boolean | und
   return marker.kind === 'or' ? left || right : left && right;
 }
 
-function compare(marker: Marker & { kind: 'compare' }, environment: MarkerEnvironment): boolean | undefined {
-  const valueOf = ({ variable, text }: Operand) =>
-    variable === undefined ? (text ?? '') : (environment[variable] ?? '');
-  const { operator } = marker;
-  let [left, right] = [valueOf(marker.left), valueOf(marker.right)];
-  if (marker.left.variable === 'extra' || marker.right.variable === 'extra') {
-    [left, right] = [left, right].map((name) => name.toLowerCase().replace(/[-_.]+/g, '-')) as [
-      string,
-      string,
-    ];
+function compare(
+  { operator, left, right }: Marker & { kind: 'compare' },
+  environment: MarkerEnvironment,
+): boolean | undefined {
+  // Of two variables the second is taken for a text, and of two texts none is looked up.
+  const variable = left.variable ?? right.variable;
+  const known =
+    variable === undefined ? undefined : (environment[variable] ?? (variable === 'extra' ? '' : undefined));
+  if (variable === undefined || known === undefined) return undefined;
+  const plain = (text: string) => (variable === 'extra' ? normalizeProjectName(text) : text);
+  const other = plain(left.variable === undefined ? (left.text ?? '') : (right.variable ?? right.text ?? ''));
+  const [one, two] = left.variable === undefined ? [other, plain(known)] : [plain(known), other];
+  const specifiers = VERSIONS.has(variable) ? parseSpecifiers(operator + two) : undefined;
+  const [specifier] = specifiers ?? [];
+  if (specifier && specifiers?.length === 1) {
+    if (!specifier.version) return one.toLowerCase() === specifier.text.toLowerCase();
+    const version = parseVersion(one);
+    return version !== undefined && meets(version, specifier);
   }
-  if (operator === 'in') return right.includes(left);
-  if (operator === 'not in') return !right.includes(left);
-  // Versions where the right side reads as a specifier, otherwise Python's string comparison.
-  if (parseVersion(right.replace(/\.\*$/, '')) && parseVersion(left))
-    return satisfies(left, operator + right);
   switch (operator) {
+    case 'in':
+      return two.includes(one);
+    case 'not in':
+      return !two.includes(one);
+    // Texts have no order: what is compared so is the same or it is not.
     case '==':
-      return left === right;
-    case '!=':
-      return left !== right;
-    case '<':
-      return left < right;
-    case '>':
-      return left > right;
     case '<=':
-      return left <= right;
     case '>=':
-      return left >= right;
+      return one === two;
+    case '!=':
+      return one !== two;
+    case '<':
+    case '>':
+      return false;
     default:
       return undefined;
   }

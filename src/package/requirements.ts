@@ -1,5 +1,5 @@
 import { RunnerError } from '../errors.js';
-import { isMarker } from './pep508.js';
+import { parseDependency } from './pep508.js';
 import { requirementLines } from './requirement-lines.js';
 import { listed, shown } from './text.js';
 import type { Requirement } from './types.js';
@@ -18,10 +18,20 @@ export interface RefusedLine {
 export interface RequirementsReading {
   requirements: Requirement[];
   refused: RefusedLine[];
-  /** Other requirements files of the package that it includes, as written. */
-  includes: string[];
-  /** Files of the package with constraints: they limit versions and require nothing, but can reach out like others. */
-  constraints: string[];
+  /** Files of the package that it includes, in their order. */
+  includes: IncludedFile[];
+  /** Options that change which wheels are chosen: `--pre`, `--require-hashes`. */
+  options: string[];
+}
+
+/** A file that is included. */
+export interface IncludedFile {
+  /** As written. */
+  file: string;
+  /** Constraints limit versions and require nothing, but can reach out like others. */
+  kind: 'requirements' | 'constraints';
+  /** How many requirements stand before it. */
+  before: number;
 }
 
 /** Options that make pip look elsewhere, or at what is no wheel of the package. */
@@ -36,14 +46,15 @@ const HARMLESS: ReadonlyMap<string, boolean> = new Map([
   ['--no-binary', true],
   ['--use-feature', true],
 ]);
+/** Of these, those that change the choice among the wheels of the package. */
+const CHOOSING = new Set(['--pre', '--require-hashes']);
 const INCLUDES = new Set(['-r', '--requirement', '-c', '--constraint']);
 const FIND_LINKS = new Set(['-f', '--find-links']);
-const NAME =
-  /^(?<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[(?<extras>[^\]]*)\])?\s*(?<rest>.*)$/s;
+/** For messages alone: the project, extras and what follows them. */
+const PARTS = /^(?<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[(?<extras>[^\]]*)\])?\s*(?<rest>.*)$/s;
 const URL_LIKE = /^(?:[a-z][a-z0-9+.-]*:\/\/|(?:git|hg|svn|bzr)\+|file:)/i;
 /** What pip takes for a file when one of that name is there. */
 const ARCHIVE_NAME = /\.(?:whl|zip|egg|tar|tgz|tbz|txz|tlz|tar\.\w+)$/i;
-const SPECIFIER = /^(?:===|~=|==|!=|<=|>=|<|>)[^\s,;()<>=!~]+$/;
 /** pip puts variables of the environment into a line before it reads it. */
 const VARIABLE = /\$\{[A-Z0-9_]+\}/;
 /** What nobody sees who reads the file. */
@@ -58,7 +69,7 @@ const A_URL = 'is a URL: an offline package installs from its wheels alone';
 
 /** Reads the text of a requirements file: continued lines, comments, hashes, markers (pip's format, PEP 508). */
 export function parseRequirements(text: string): RequirementsReading {
-  const reading: RequirementsReading = { requirements: [], refused: [], includes: [], constraints: [] };
+  const reading: RequirementsReading = { requirements: [], refused: [], includes: [], options: [] };
   const lines = requirementLines(text);
   for (const { line, text: whole } of lines.slice(0, MAX_LINES)) {
     const why = readLine(whole, line, reading);
@@ -76,42 +87,33 @@ function readLine(whole: string, line: number, reading: RequirementsReading): st
   if (INVISIBLE.test(whole)) return 'has a character in it that cannot be seen';
   if (VARIABLE.test(whole)) return 'has a variable of the environment in it';
   if (whole.startsWith('-')) return readOptions(whole, reading);
-  const pinned = pinnedByWheel(whole);
-  if (pinned) return addRequirement({ ...pinned, line }, reading);
   if (URL_LIKE.test(whole)) return A_URL;
-  if (/^\.{0,2}[\\/]|\.whl(?:\s|$)|^[A-Za-z]:[\\/]/.test(whole)) return 'is a path: name the project instead';
+  if (/^\.{0,2}[\\/]|^[^@]*\.whl(?:\s|$)|^[A-Za-z]:[\\/]/.test(whole))
+    return 'is a path: name the project instead';
   const requirement = parseRequirement(whole, line);
   if (typeof requirement === 'string') return requirement;
-  return addRequirement(requirement, reading);
-}
-
-function addRequirement(requirement: Requirement, reading: RequirementsReading): string | undefined {
-  if (requirement.marker !== undefined && !isMarker(requirement.marker))
-    return 'has a marker that cannot be read';
   reading.requirements.push(requirement);
   return undefined;
 }
 
-/** `project[extra] @ file:///folder/project-1.0-py3-none-any.whl#sha256=… ; marker` */
-const WHEEL_REFERENCE =
-  /^(?<named>[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\])?)\s*@\s*file:\S*?[\\/](?<file>[^\s\\/#]+\.whl)#(?:\S*&)?sha256=(?<hash>[0-9a-f]{64})\s*(?<marker>;.*)?$/is;
-
 /**
- * What `pip freeze` writes for a project that was installed from a wheel on disk, and with it the SDK's packaging tool: the
- * wheel's place on the machine of its maker. The wheel itself is in the package, so what counts is its version and its hash; without a hash
- * nothing tells that it is the same.
- *
- * @returns undefined for a line that is no such reference, or refers to a wheel of another project
+ * The wheel that a URL names, if a hash says which it is: what `pip freeze` writes for a project that was installed from a
+ * wheel, and with it the SDK's packaging tool. The place is on the machine of the maker; the wheel itself is in the package,
+ * and nothing is taken from elsewhere. Without a hash nothing tells that it is the same.
  */
-export function pinnedByWheel(text: string): Requirement | undefined {
-  const groups = WHEEL_REFERENCE.exec(text.trim())?.groups as Record<string, string | undefined> | undefined;
-  if (!groups) return undefined;
-  const { named = '', file = '', hash = '', marker = '' } = groups;
+export function wheelAt(
+  url: string,
+  project: string,
+): { file: string; version: string; hash: string } | undefined {
+  const { file = '', hash = '' } = (WHEEL_URL.exec(url)?.groups ?? {}) as Record<string, string | undefined>;
   const wheel = parseWheelName(decodeUrlPart(file), 0);
-  const requirement = wheel && parseRequirement(`${named.trim()}==${wheel.version} ${marker}`);
-  if (typeof requirement !== 'object' || requirement.name !== wheel?.name) return undefined;
-  return { ...requirement, hashes: [hash.toLowerCase()] };
+  if (wheel?.name !== project) return undefined;
+  return { file: wheel.file, version: wheel.version, hash: hash.toLowerCase() };
 }
+
+/** `file:///folder/project-1.0-py3-none-any.whl#sha256=…`, and the same of a server. */
+const WHEEL_URL =
+  /^(?:file|https?):\S*?[\\/](?<file>[^\s\\/#?]+\.whl)#(?:\S*&)?sha256=(?<hash>[0-9a-f]{64})(?:&\S*)?$/i;
 
 function decodeUrlPart(text: string): string {
   try {
@@ -131,6 +133,7 @@ function readOptions(whole: string, reading: RequirementsReading): string | unde
     if (takesValue === undefined) return 'is an option that an offline package cannot use';
     if (!takesValue) {
       if (attached !== undefined) return 'is an option that cannot be read';
+      if (CHOOSING.has(option)) reading.options.push(option);
       continue;
     }
     const value = attached ?? words[++at];
@@ -141,7 +144,8 @@ function readOptions(whole: string, reading: RequirementsReading): string | unde
     // Of several includes on one line pip reads the first.
     if (words.length > (attached === undefined ? 2 : 1))
       return 'includes a file and says more: use a line for each';
-    (option === '-r' || option === '--requirement' ? reading.includes : reading.constraints).push(value);
+    const kind = option === '-r' || option === '--requirement' ? 'requirements' : 'constraints';
+    reading.includes.push({ file: value, kind, before: reading.requirements.length });
   }
   return undefined;
 }
@@ -166,45 +170,46 @@ export function parseRequirement(text: string, line = 0): Requirement | string {
   const [wanted = '', ...options] = plain.split(/ (?=--?[a-z])/i);
   const hashes: string[] = [];
   for (const option of options) {
-    const hash = HASH.exec(option);
-    if (!hash) return `has an option that an offline package cannot use: ${option}`;
-    if (hash[1] !== undefined) hashes.push(hash[1].toLowerCase());
+    const [, algorithm = '', digest = ''] = HASH.exec(option) ?? [];
+    if (digest === '') return `has an option that an offline package cannot use: ${option}`;
+    hashes.push((algorithm === 'sha256' ? digest : `${algorithm}:${digest}`).toLowerCase());
   }
-  const [body = '', ...markerParts] = wanted.split(';');
-  const groups = NAME.exec(body.trim())?.groups;
-  if (!groups) return 'is not a requirement';
-  const { name = '', extras, rest = '' } = groups as Record<string, string | undefined>;
-  if (rest.startsWith('@')) return A_URL;
-  if (ARCHIVE_NAME.test(name)) return 'is a path: name the project instead';
-  const specifier = readSpecifiers(rest);
-  if (specifier === undefined) return `has a version that cannot be read: ${rest}`;
-  const marker = markerParts.join(';').trim();
-  const wantedExtras = (extras ?? '').split(',').flatMap((extra) => extra.trim() || []);
-  if (!wantedExtras.every((extra) => EXTRA.test(extra))) return `has an extra that cannot be read: ${extras}`;
+  const found = parseDependency(wanted.trim());
+  if (!found) return faultOf(wanted.trim());
+  const { extras, specifier, marker, url } = found;
+  const name = normalizeProjectName(found.name);
+  // What lies on a server is refused in a requirements file even where the wheel is here: the file says to fetch it.
+  const wheel = url !== undefined && /^file:/i.test(url) ? wheelAt(url, name) : undefined;
+  if (url !== undefined && !wheel) return A_URL;
+  if (ARCHIVE_NAME.test(found.name)) return 'is a path: name the project instead';
   return {
     text: wanted.trim(),
-    name: normalizeProjectName(name),
-    extras: wantedExtras.map(normalizeProjectName),
-    specifier,
-    ...(marker !== '' && { marker }),
-    hashes,
+    name,
+    extras: extras.map(normalizeProjectName),
+    specifier: wheel ? `==${wheel.version}` : specifier,
+    ...(marker !== undefined && { marker }),
+    hashes: wheel ? [wheel.hash] : hashes,
+    ...(wheel && { wheel: wheel.file }),
     line,
   };
 }
 
-/** A hash in an algorithm that pip takes; only SHA-256, the packaging tool's, is held against the wheels here. */
-const HASH = /^--hash[= ](?:sha256:([0-9a-f]{64})|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$/i;
+/** A hash in an algorithm that pip takes. */
+const HASH = /^--hash[= ](?:(?=sha256:.{64}$|sha384:.{96}$|sha512:.{128}$)(sha\d{3}):([0-9a-f]+))$/i;
 const EXTRA = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 
-/** `>=1.2, <2` without blanks, with or without parentheses; undefined when it is no list of versions. */
-function readSpecifiers(text: string): string | undefined {
-  const clauses = text
-    .trim()
-    .replace(/^\((.*)\)$/, '$1')
-    .split(',')
-    .map((clause) => clause.trim().replace(/^([<>=!~]+) /, '$1'))
-    .filter((clause) => clause !== '');
-  return clauses.every((clause) => SPECIFIER.test(clause)) ? clauses.join(',') : undefined;
+/** What of a text keeps it from being a requirement. */
+function faultOf(text: string): string {
+  const { extras, rest = '' } = (PARTS.exec(text)?.groups ?? {}) as Record<string, string | undefined>;
+  if (!PARTS.test(text)) return 'is not a requirement';
+  if (rest.startsWith('@')) return A_URL;
+  const unfit = extras?.split(',').some((extra) => !EXTRA.test(extra.trim())) ?? false;
+  if (unfit && extras?.trim() !== '') return `has an extra that cannot be read: ${extras ?? ''}`;
+  const [versions = '', ...marker] = rest.split(';');
+  const isMarked = marker.length > 0 && parseDependency(`x${versions}`) !== undefined;
+  return isMarked
+    ? 'has a marker that cannot be read'
+    : `has a version that cannot be read: ${versions.trim()}`;
 }
 
 /** The error of lines that reach outside or cannot be read. */

@@ -101,8 +101,10 @@ export interface Requirement {
   specifier: string;
   /** Environment marker, after `;`. */
   marker?: string;
-  /** Hashes demanded by `--hash=sha256:…`, lower-case hex. */
+  /** Hashes demanded by `--hash=sha256:…`, lower-case hex; others with their algorithm, `sha512:…`. */
   hashes: string[];
+  /** File name of the wheel that a URL with a hash refers to, `project @ file:///…/name.whl#sha256=…`. */
+  wheel?: string;
   /** Where it stands in its file, from 1. */
   line: number;
 }

@@ -25,6 +25,14 @@ function countTags(...sets: string[]): number {
 /** A name of 255 characters can stand for 60,000 tags; real ones stand for a dozen. */
 const MOST_TAGS = 256;
 
+/** `name-version(-build)?-python-abi-platform-label.whl` (PEP 825, a draft). */
+const VARIANT_FILE = new RegExp(`${WHEEL_FILE.source.slice(0, -'\\.whl$'.length)}-[a-z0-9_.]{1,16}\\.whl$`);
+
+/** Whether a file is a variant of a wheel, for a kind of processor: pip 26.3 takes it for no wheel. */
+export function isVariantWheel(file: string): boolean {
+  return WHEEL_FILE.exec(file) === null && VARIANT_FILE.test(file);
+}
+
 /** What the file name of a wheel says; undefined when it is not the name of a wheel, or of one for everything. */
 export function parseWheelName(file: string, sizeBytes: number): Wheel | undefined {
   const parts = WHEEL_FILE.exec(file)?.groups;

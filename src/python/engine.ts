@@ -160,7 +160,7 @@ export class VenvEngine {
     const requirements = await readRequirements(options.requirements);
     const wheelsFolder = path.resolve(options.wheels);
     const progress = this.#progressOf(venv.dir);
-    if (requirements.lines.length === 0) {
+    if (requirements.requirements.length === 0) {
       progress.end();
       return {
         installer: this.#context.installer,
@@ -170,7 +170,11 @@ export class VenvEngine {
       };
     }
     const wheels = await listWheels(wheelsFolder);
-    if (wheels.length === 0) throw noWheels(wheelsFolder, requirements.lines);
+    if (wheels.length === 0)
+      throw noWheels(
+        wheelsFolder,
+        requirements.requirements.map(({ text }) => text),
+      );
     const facts = await this.#finder.facts.get(venv.interpreter, { signal });
     const before = await snapshot(venv);
     try {

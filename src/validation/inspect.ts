@@ -2,7 +2,7 @@ import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { Archive } from '../package/archive-types.js';
 import { findLayout, type ProjectLayout } from '../package/project-layout.js';
-import { findSdkWheel, generationOfSdk } from '../package/sdk.js';
+import { findSdkWheel, generationOfSdk, hasAdapter } from '../package/sdk.js';
 import { listed, shown } from '../package/text.js';
 import type { Manifest, PackageInspection, Requirement } from '../package/types.js';
 import type { Interpreter } from '../python/types.js';
@@ -101,6 +101,11 @@ async function inspectParts(
   judgeStartup(source, found, o.startupCode, { checks, warnings });
   const sdk = findSdkWheel(known.map(({ wheel }) => wheel));
   const generation = generationOfSdk(sdk?.version);
+  if (sdk && !hasAdapter(sdk.version)) {
+    warnings.push(
+      `${sdk.file} has no adapter, by which workers are started: pack the package with procvision-algorithm-sdk 0.0.6 or later, or run it with worker: 'bundled'`,
+    );
+  }
   const manifest = await readManifest(source, layout, generation, o);
   const required = await readRequirementsFile(source, layout, o);
   const { requirements } = required;
@@ -111,7 +116,7 @@ async function inspectParts(
   } else {
     checks.fail('zip_wheels', noWheels(source, requirements));
   }
-  const interpreter =
+  const judged =
     requirements.length === 0 || layout.hasWheelsFolder
       ? await judgeWheels(source, required, found, python, {
           checks,
@@ -119,6 +124,8 @@ async function inspectParts(
           lookedAt: o.lookedAt,
         })
       : undefined;
+  warnings.push(...(judged?.choice?.warnings ?? []));
+  const { interpreter } = judged ?? {};
   if (!manifest) return { layout, inspection: undefined, warnings };
   return {
     layout,

@@ -1,9 +1,13 @@
 import { RunnerError } from '../errors.js';
-import { findUnmet, type UnmetRequirement } from '../package/resolution.js';
+import { findUnmet, type KnownWheel, type UnmetRequirement } from '../package/resolution.js';
 import { listed, shown } from '../package/text.js';
-import type { PythonNeed, Wheel } from '../package/types.js';
+import type { PythonNeed } from '../package/types.js';
+import { choose, type Choice } from '../python/choice/choose.js';
+import { failureOf } from '../python/choice/failure.js';
+import { NoChoice } from '../python/choice/no-choice.js';
 import type { UnusablePython } from '../python/interpreters/facts.js';
 import { meetsVersion } from '../python/interpreters/python-version.js';
+import { remedyFor } from '../python/interpreters/remedy.js';
 import type { Interpreter } from '../python/types.js';
 import type { CheckList } from './check-list.js';
 import { markerEnvironment } from './marker-environment.js';
@@ -23,25 +27,31 @@ export interface LookedAt {
 /** An interpreter, and what of the package it could not install. */
 interface Judged {
   interpreter: Interpreter;
+  /** Why there is no choice of wheels for it. */
+  noChoice: NoChoice | undefined;
   unmet: UnmetRequirement[];
   isOfVersion: boolean;
 }
+
+/** Longest search: what takes longer is left to the installation. */
+const MOST_MS = 5_000;
 
 /**
  * Judges whether some interpreter of this machine can install the package: 2004 for requirements that no wheel meets
  * at all, 2003 when wheels are there but fit no interpreter, or when none has the version the package asks for. The
  * first that can is enough; all are asked only to explain why none will do.
  *
- * @returns the interpreter that can
+ * @returns the interpreter that can, and what is installed with it
  */
 export async function judgeWheels(
   source: PackageSource,
-  { requirements, constraints, isUnknown }: PackageRequirements,
+  required: PackageRequirements,
   { known, misnamed, misplaced }: FoundWheels,
   python: PythonNeed,
   o: { checks: CheckList; interpreters: AsyncIterable<Interpreter>; lookedAt: () => LookedAt },
-): Promise<Interpreter | undefined> {
+): Promise<{ interpreter: Interpreter; choice: Choice | undefined } | undefined> {
   const { checks } = o;
+  const { requirements, constraints, isUnknown } = required;
   const judged: Judged[] = [];
   const met = () => {
     const left = known.filter(({ metadata }) => metadata === undefined).map(({ wheel }) => wheel.file);
@@ -51,18 +61,19 @@ export async function judgeWheels(
     } else checks.pass('requirements_met', requirements.length === 0 ? 'nothing is required' : '');
   };
   for await (const interpreter of o.interpreters) {
-    const unmet = findUnmet(requirements, known, {
-      tags: interpreter.tags,
-      markers: markerEnvironment(interpreter),
-      constraints,
-    });
+    const choice = await chosenFor(interpreter, required, known);
+    const noChoice = choice instanceof NoChoice ? choice : undefined;
     const isOfVersion = hasVersion(interpreter, python);
-    if (unmet.length === 0 && isOfVersion) {
+    if (!(choice instanceof NoChoice) && isOfVersion) {
       met();
       checks.pass('python_compatible', `Python ${interpreter.version} at ${interpreter.path}`);
-      return interpreter;
+      return { interpreter, choice };
     }
-    judged.push({ interpreter, unmet, isOfVersion });
+    const { tags } = interpreter;
+    const unmet = noChoice
+      ? findUnmet(requirements, known, { tags, markers: markerEnvironment(interpreter), constraints })
+      : [];
+    judged.push({ interpreter, noChoice, unmet, isOfVersion });
   }
   if (python.embedded !== undefined) {
     // A package that brings its own interpreter needs none of this machine's, and that one cannot be asked unpacked.
@@ -76,15 +87,21 @@ export async function judgeWheels(
   }
   // The interpreter that comes closest tells the most.
   const [closest] = [...judged].sort(
-    (a, b) => Number(b.isOfVersion) - Number(a.isOfVersion) || a.unmet.length - b.unmet.length,
+    (a, b) =>
+      Number(b.isOfVersion) - Number(a.isOfVersion) ||
+      Number(a.noChoice !== undefined) - Number(b.noChoice !== undefined) ||
+      a.unmet.length - b.unmet.length,
   );
   const missing =
     closest?.unmet.filter(
       ({ elsewhere, requirement }) => elsewhere.length === 0 && !misnamed.has(requirement.name),
     ) ?? [];
   const misfits = closest?.unmet.filter(({ elsewhere }) => elsewhere.length > 0) ?? [];
+  const isUnexplained = closest?.noChoice !== undefined && closest.unmet.length === 0 && misnamed.size === 0;
   if (missing.length > 0) checks.fail('requirements_met', missingError(source, missing, misplaced));
   else if (misnamed.size > 0) checks.skip('requirements_met', 'a wheel is named wrongly');
+  else if (isUnexplained && closest.noChoice)
+    checks.fail('requirements_met', failureOf(closest.noChoice, source.path, closest.interpreter));
   else met();
   const interpreters = judged.map(({ interpreter }) => interpreter);
   if (misfits.length > 0) checks.fail('python_compatible', misfitError(source, misfits, interpreters));
@@ -92,6 +109,27 @@ export async function judgeWheels(
     checks.fail('python_compatible', versionError(source, python.pythonVersion ?? '', interpreters));
   else checks.pass('python_compatible');
   return undefined;
+}
+
+/** What an installation would choose, by what is known of the wheels; undefined where that cannot be told in time. */
+async function chosenFor(
+  interpreter: Interpreter,
+  { requirements, constraints, options }: PackageRequirements,
+  known: readonly KnownWheel[],
+): Promise<Choice | NoChoice | undefined> {
+  const { tags, version: pythonVersion } = interpreter;
+  const metadata = new Map(known.map((one) => [one.wheel, one.metadata]));
+  try {
+    return await choose({
+      ...{ requirements, constraints, options, mostMs: MOST_MS },
+      wheels: known.map(({ wheel }) => wheel),
+      environment: { tags, markers: markerEnvironment(interpreter), pythonVersion },
+      metadataOf: (wheel) => Promise.resolve(metadata.get(wheel) ?? { requires: [] }),
+    });
+  } catch (error) {
+    if (!(error instanceof NoChoice)) throw error;
+    return error.kind === 'too much' ? undefined : error;
+  }
 }
 
 function hasVersion({ version }: Interpreter, { pythonVersion }: PythonNeed): boolean {
@@ -172,7 +210,11 @@ function misfitError(
       wheels.map(({ file }) => file),
       ', ',
       MOST_TOLD,
-    )}. Found: ${found}. ${remedyFor(elsewhere, misfits, interpreters)}`,
+    )}. Found: ${found}. ${remedyFor(
+      elsewhere,
+      interpreters,
+      misfits.flatMap(({ requiresPython = [] }) => requiresPython),
+    )}`,
     {
       details: {
         path: source.path,
@@ -181,46 +223,4 @@ function misfitError(
       },
     },
   );
-}
-
-/** What to do about wheels for another system, another Python or another version of it; tags are in the details. */
-function remedyFor(
-  wheels: readonly Wheel[],
-  misfits: readonly UnmetRequirement[],
-  interpreters: readonly Interpreter[],
-): string {
-  const here = interpreters[0]?.platform ?? '';
-  const foreign = [...new Set(wheels.flatMap(({ tags }) => tags.map(platformOf)))].filter(
-    (family) => family !== undefined,
-  );
-  const family = platformOf(here);
-  if (foreign.length > 0 && family !== undefined && !foreign.includes(family)) {
-    const machine = /aarch64|arm64/.test(here) ? 'aarch64' : 'x86_64';
-    const platform = family === 'Windows' ? 'win_amd64' : `manylinux_2_28_${machine}`;
-    return `It is packed for ${foreign.join(' and ')}, and this is ${family}: pack it again with -w ${platform}`;
-  }
-  const wanted = [...new Set(misfits.flatMap(({ requiresPython = [] }) => requiresPython))];
-  if (wanted.length > 0) {
-    return `The wheels ask for Python ${listed(wanted.map(shown))}: install such a Python, or pack the package with wheels for one that is here`;
-  }
-  const pythons = [...new Set(wheels.flatMap(({ tags }) => tags.flatMap(pythonOf)))];
-  const made =
-    pythons.length > 0
-      ? `The wheels are for ${listed(pythons, ' or ', 4)}: install it`
-      : 'Install the Python that the wheels were made for';
-  return `${made}, or pack the package for one that is here`;
-}
-
-/** The system that a tag is for; undefined for every system. */
-function platformOf(tag: string): string | undefined {
-  const platform = tag.slice(tag.lastIndexOf('-') + 1);
-  if (platform.startsWith('win')) return 'Windows';
-  if (platform.includes('linux')) return 'Linux';
-  return platform.startsWith('macosx') ? 'macOS' : undefined;
-}
-
-/** CPython 3.11 for `cp311-cp311-…`; nothing for a tag of several versions. */
-function pythonOf(tag: string): string[] {
-  const [, major, minor] = /^cp(\d)(\d+)-cp\d/.exec(tag) ?? [];
-  return major === undefined || minor === undefined ? [] : [`CPython ${major}.${minor}`];
 }

@@ -109,9 +109,22 @@ class Clock:
 def raised():
     kind, value, _ = sys.exc_info()
     try:
-        return "%s: %s" % (kind.__name__, value)
+        return "%s: %s%s" % (kind.__name__, value, setuptools_hint(value))
     except Exception:
         return kind.__name__  # its own text raises too
+
+
+# What setuptools brings, and environments made with it had before Python 3.12: the maker's, but not the station's.
+OF_SETUPTOOLS = ("setuptools", "pkg_resources", "distutils", "_distutils_hack")
+
+
+def setuptools_hint(error):
+    missing = str(getattr(error, "name", None)).split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if missing not in OF_SETUPTOOLS:
+        return ""
+    which = "setuptools below version 82, the last that has it" if missing == "pkg_resources" else "setuptools"
+    return (". %s is part of setuptools, which environments do not have by themselves: add the wheel of %s to the "
+            "package, and name it in requirements.txt" % (missing, which))
 
 
 def trace():

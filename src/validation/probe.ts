@@ -9,7 +9,7 @@ import { pythonEnvironment } from '../process/environment.js';
 import { launch } from '../process/launch.js';
 import { run } from '../process/run.js';
 import { isCheckName, type CheckName } from './check-names.js';
-import { inTemporaryFolder } from './temporary-folder.js';
+import { inTemporaryFolder } from '../store/temporary-folder.js';
 
 /** What to try out. */
 export interface ProbeTarget {

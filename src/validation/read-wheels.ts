@@ -7,7 +7,7 @@ import type { ProjectLayout } from '../package/project-layout.js';
 import type { KnownWheel } from '../package/resolution.js';
 import { listed, shown } from '../package/text.js';
 import type { ArchiveLimits, Requirement, Wheel } from '../package/types.js';
-import { normalizeProjectName, parseWheelName } from '../package/wheel-name.js';
+import { isVariantWheel, normalizeProjectName, parseWheelName } from '../package/wheel-name.js';
 import type { CheckList } from './check-list.js';
 import { isAppleDouble, wheelNameMeant } from './near-misses.js';
 import type { PackageSource } from './package-source.js';
@@ -109,6 +109,10 @@ function byName(
       misplaced.set(projectMeant(base), entry.name);
       warnings.push(
         `${entry.name} is not used: wheels are looked for in ${wheelsRoot} itself, so move it there`,
+      );
+    } else if (!wheel && isVariantWheel(file)) {
+      warnings.push(
+        `${entry.name} is a variant of a wheel (PEP 825), which pip does not install either: it is not used. Pack the wheel without a variant`,
       );
     } else if (!wheel) malformed.push(file);
     else {

@@ -2,11 +2,15 @@ import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compareVersions, parseVersion, satisfies } from '../../src/package/pep440.js';
+import { NEWEST_PIP, newestPip } from '../support/newest-pip.js';
+
+const pip = await newestPip();
 
 /** pip's own judgement: the packaging library it ships. One Python for all cases. */
-function pipSatisfies(cases: { version: string; specifier: string }[]): (boolean | null)[] {
+function pipSatisfies(folder: string, cases: { version: string; specifier: string }[]): (boolean | null)[] {
   const script = `
 import json, sys
+sys.path.insert(0, ${JSON.stringify(folder)})
 from pip._vendor.packaging.specifiers import SpecifierSet, InvalidSpecifier
 from pip._vendor.packaging.version import Version, InvalidVersion
 def judge(case):
@@ -51,19 +55,23 @@ const clause = fc.oneof(
 );
 const specifier = fc.array(clause, { minLength: 1, maxLength: 3 }).map((clauses) => clauses.join(','));
 
-test('specifiers are judged as pip judges them, for 4,000 generated versions and specifiers', () => {
-  const cases = fc.sample(fc.record({ version: withLocal, specifier }), { numRuns: 4000, seed: 440 });
-  const pip = pipSatisfies(cases);
-  const differences = cases
-    .map(({ version: found, specifier: wanted }, index) => ({
-      found,
-      wanted,
-      ours: satisfies(found, wanted) ?? null,
-      pips: pip[index] ?? null,
-    }))
-    .filter(({ ours, pips }) => ours !== pips);
-  expect(differences.slice(0, 10)).toEqual([]);
-});
+test.skipIf('reason' in pip)(
+  `specifiers are judged as pip ${NEWEST_PIP} judges them, for 4,000 generated versions and specifiers`,
+  () => {
+    if ('reason' in pip) return;
+    const cases = fc.sample(fc.record({ version: withLocal, specifier }), { numRuns: 4000, seed: 440 });
+    const judged = pipSatisfies(pip.folder, cases);
+    const differences = cases
+      .map(({ version: found, specifier: wanted }, index) => ({
+        found,
+        wanted,
+        ours: satisfies(found, wanted) ?? null,
+        pips: judged[index] ?? null,
+      }))
+      .filter(({ ours, pips }) => ours !== pips);
+    expect(differences.slice(0, 10)).toEqual([]);
+  },
+);
 
 test('versions are put in the order of the specification', () => {
   const ordered = [

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { evaluateMarker } from '../../src/package/pep508.js';
+import { NEWEST_PIP, newestPip } from '../support/newest-pip.js';
 
 const environment = {
   os_name: 'posix',
@@ -18,9 +19,12 @@ const environment = {
   extra: '',
 };
 
-function pipEvaluates(markers: string[]): (boolean | null)[] {
+const pip = await newestPip();
+
+function pipEvaluates(folder: string, markers: string[]): (boolean | null)[] {
   const script = `
 import json, sys
+sys.path.insert(0, ${JSON.stringify(folder)})
 from pip._vendor.packaging.markers import Marker, InvalidMarker, UndefinedComparison
 order = json.load(sys.stdin)
 def judge(text):
@@ -62,6 +66,9 @@ const comparison = fc.oneof(
     '"3.8" <= python_version',
     'python_version ~= "3.8"',
     'python_version == "3.*"',
+    'python_version >= "3.8.*"',
+    'sys_platform >= "linux"',
+    'platform_release > ""',
     'extra == "gpu"',
     'extra != "gpu"',
   ),
@@ -73,18 +80,22 @@ const marker = fc.letrec<{ tree: string; pair: string }>((tie) => ({
     .map(([left, op, right, grouped]) => (grouped ? `(${left} ${op} ${right})` : `${left} ${op} ${right}`)),
 })).tree;
 
-test('markers are judged as pip judges them, for 2,000 generated markers', () => {
-  const markers = fc.sample(marker, { numRuns: 2000, seed: 508 });
-  const pip = pipEvaluates(markers);
-  const differences = markers
-    .map((text, index) => ({
-      text,
-      ours: evaluateMarker(text, environment) ?? null,
-      pips: pip[index] ?? null,
-    }))
-    .filter(({ ours, pips }) => ours !== pips);
-  expect(differences.slice(0, 10)).toEqual([]);
-});
+test.skipIf('reason' in pip)(
+  `markers are judged as pip ${NEWEST_PIP} judges them, for 2,000 generated markers`,
+  () => {
+    if ('reason' in pip) return;
+    const markers = fc.sample(marker, { numRuns: 2000, seed: 508 });
+    const judged = pipEvaluates(pip.folder, markers);
+    const differences = markers
+      .map((text, index) => ({
+        text,
+        ours: evaluateMarker(text, environment) ?? null,
+        pips: judged[index] ?? null,
+      }))
+      .filter(({ ours, pips }) => ours !== pips);
+    expect(differences.slice(0, 10)).toEqual([]);
+  },
+);
 
 test.each([
   '',

@@ -36,7 +36,7 @@ six==1.16.0 \\
     ],
     refused: [],
     includes: [],
-    constraints: [],
+    options: [],
   });
 });
 
@@ -99,8 +99,13 @@ test('a requirements file of the package may be included, and so may constraints
   expect(
     parseRequirements('-r more.txt\n--constraint sub/limits.txt\n-c=a.txt\n-rb.txt\n-r "c d.txt"'),
   ).toMatchObject({
-    includes: ['more.txt', 'b.txt', 'c d.txt'],
-    constraints: ['sub/limits.txt', 'a.txt'],
+    includes: [
+      { file: 'more.txt', kind: 'requirements', before: 0 },
+      { file: 'sub/limits.txt', kind: 'constraints', before: 0 },
+      { file: 'a.txt', kind: 'constraints', before: 0 },
+      { file: 'b.txt', kind: 'requirements', before: 0 },
+      { file: 'c d.txt', kind: 'requirements', before: 0 },
+    ],
     refused: [],
   });
 });
@@ -136,7 +141,8 @@ test('harmless options, hashes of other algorithms and links to the package itse
 six --hash=sha512:${'c'.repeat(128)} --hash sha256:${'d'.repeat(64)}\n`;
   expect(parseRequirements(text)).toMatchObject({
     refused: [],
-    requirements: [{ text: 'six', hashes: ['d'.repeat(64)] }],
+    options: ['--pre', '--require-hashes'],
+    requirements: [{ text: 'six', hashes: [`sha512:${'c'.repeat(128)}`, 'd'.repeat(64)] }],
   });
 });
 

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cp, lstat, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, lstat, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildWheel, wheelFileName, writeZip, type WheelSource } from '../../src/testing/index.js';
 import { recordHash } from '../../src/python/environments/record.js';
-import { inPipsOrder } from '../../src/python/wheels/install-order.js';
 import type { Venv } from '../../src/python/types.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
 import { environmentTree } from '../support/environment-report.js';
@@ -24,22 +24,29 @@ interface OddWheel {
 
 const sha256 = (text: string) => recordHash(text);
 
-/** Its file name and bytes. */
-function oddWheel({ name, files, record }: OddWheel): [file: string, bytes: Uint8Array] {
+/** Its file name and bytes; under another name, so that many stand in one environment. */
+function oddWheel({ name, files, record }: OddWheel, alias = name): [file: string, bytes: Uint8Array] {
+  const renamed = (text: string) => text.replaceAll(name, alias);
   const info = `${name}-1.0.dist-info`;
   const all: Record<string, string> = {
     [`${info}/METADATA`]: `Metadata-Version: 2.1\nName: ${name}\nVersion: 1.0\n\n`,
     [`${info}/WHEEL`]: 'Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
     ...files,
   };
-  const row = (file: string) => `${file},${sha256(all[file] ?? '')},${Buffer.byteLength(all[file] ?? '')}`;
+  const row = (file: string) => {
+    const content = renamed(all[file] ?? '');
+    return `${file},${sha256(content)},${Buffer.byteLength(content)}`;
+  };
   const rows = [...record(row), `${info}/RECORD,,`, ''].join('\n');
   const entries = [...Object.entries(all), [`${info}/RECORD`, rows] as const];
-  return [`${name}-1.0-py3-none-any.whl`, writeZip(entries.map(([file, data]) => ({ name: file, data })))];
+  return [
+    `${alias}-1.0-py3-none-any.whl`,
+    writeZip(entries.map(([file, data]) => ({ name: renamed(file), data: renamed(data) }))),
+  ];
 }
 
-async function folderOf(wheels: [file: string, bytes: Uint8Array][], requirements: string) {
-  const root = await temporaryFolder();
+async function folderOf(wheels: [file: string, bytes: Uint8Array][], requirements: string, into?: string) {
+  const root = into ?? (await temporaryFolder());
   await mkdir(path.join(root, 'wheels'));
   for (const [file, bytes] of wheels) await writeFile(path.join(root, 'wheels', file), bytes);
   await writeFile(path.join(root, 'requirements.txt'), requirements);
@@ -91,7 +98,7 @@ const all = [`${D}/METADATA`, `${D}/WHEEL`, 'optics/__init__.py'];
 const files = { 'optics/__init__.py': 'FOCUS = 1\n' };
 const padded = (row: string) => row.replace(/,(\d+)$/, '=,$1');
 
-describe.each<[string, OddWheel, string[]]>([
+const ODD: [what: string, source: OddWheel, warnings: string[]][] = [
   ['leading slashes', { name: 'optics', files, record: (row) => all.map((file) => `/${row(file)}`) }, []],
   [
     '`./` before each path',
@@ -182,22 +189,49 @@ describe.each<[string, OddWheel, string[]]>([
     },
     [],
   ],
-])('a wheel with %s', (_, source, warnings) => {
-  test('is installed by both installers as pip does it, is intact, and what is wrong is told', async () => {
-    const root = await folderOf([oddWheel(source)], 'optics\n');
-    const expected = await pipsTree(root);
+];
+
+describe('installed by both installers as pip does it, intact, and what is wrong is told:', () => {
+  const aliasOf = (index: number) => `optics${String(index).padStart(2, '0')}`;
+  let root = '';
+  let expected: Record<string, string>;
+  const done: { installer: string; tree: Record<string, string>; warnings: string[] }[] = [];
+
+  beforeAll(async () => {
+    const wheels = ODD.map(([, source], index) => oddWheel(source, aliasOf(index)));
+    root = await mkdtemp(path.join(os.tmpdir(), 'pv odd '));
+    await folderOf(wheels, ODD.map((_, index) => `${aliasOf(index)}\n`).join(''), root);
+    expected = await pipsTree(root);
     for (const installer of INSTALLERS) {
-      const done = await install(installer, root);
-      expect(await siteTree(done.venv)).toEqual(expected);
-      expect(done.warnings).toHaveLength(
-        warnings.length === 0 ? 0 : warnings[0]?.includes('says 7') ? 3 : warnings.length,
-      );
-      for (const warning of warnings) {
-        expect(done.warnings.join('\n')).toContain(warning);
-        expect(done.warnings[0]).toContain('optics-1.0-py3-none-any.whl');
-      }
+      const { venv, warnings } = await install(installer, root);
+      done.push({ installer, tree: await siteTree(venv), warnings });
     }
+  }, 120_000);
+
+  afterAll(() => rm(root, { recursive: true, force: true }));
+
+  test('nothing beside the wheels is installed', () => {
+    for (const { tree } of done) expect(Object.keys(tree)).toEqual(Object.keys(expected));
   });
+
+  test.each(ODD.map(([what, , warnings], index) => [what, aliasOf(index), warnings] as const))(
+    'a wheel with %s',
+    (_, alias, warnings) => {
+      const own = (tree: Record<string, string>) =>
+        Object.entries(tree).filter(([file]) => file.includes(alias) || file.endsWith('/focus'));
+      for (const { tree, ...one } of done) {
+        expect(own(tree)).toEqual(own(expected));
+        const told = one.warnings.filter((warning) => warning.includes(alias));
+        expect(told).toHaveLength(
+          warnings.length === 0 ? 0 : warnings[0]?.includes('says 7') ? 3 : warnings.length,
+        );
+        for (const warning of warnings) {
+          expect(told.join('\n')).toContain(warning);
+          expect(told[0]).toContain(`${alias}-1.0-py3-none-any.whl`);
+        }
+      }
+    },
+  );
 });
 
 test.each(INSTALLERS)(
@@ -241,21 +275,6 @@ test.each([['lens-full\nlens-headless\n'], ['lens-headless\nlens-full\n'], ['len
     }
   },
 );
-
-test('the order of installation is that of pip: leaves first, then by name from the end, circles by their longest way', () => {
-  const wheel = (name: string, requires: string[] = [], extras: string[] = []) => ({
-    name,
-    requires,
-    extras,
-  });
-  const order = (wheels: ReturnType<typeof wheel>[], lines: string[]) =>
-    inPipsOrder(wheels, lines, { python_version: '3.11' }).map(({ name }) => name);
-  expect(order([wheel('a'), wheel('b'), wheel('c')], ['a', 'b', 'c'])).toEqual(['c', 'b', 'a']);
-  expect(order([wheel('a', ['b']), wheel('b', ['c']), wheel('c')], ['a'])).toEqual(['c', 'b', 'a']);
-  expect(order([wheel('a', ['b; extra == "x"'], ['x']), wheel('b')], ['a[x]'])).toEqual(['b', 'a']);
-  expect(order([wheel('a', ['b; extra == "x"'], ['x']), wheel('b')], ['a', 'b'])).toEqual(['b', 'a']);
-  expect(order([wheel('a', ['b']), wheel('b', ['a'])], ['a'])).toEqual(['b', 'a']);
-});
 
 describe.each(INSTALLERS)('with installer %s', (installer) => {
   test('no byte code of a wheel is installed, and RECORD does not list it', async () => {

@@ -133,3 +133,17 @@ test('the limit of the loading is an option of its own, and its name is in the m
   const { of } = await trial({ top: 'import time; time.sleep(30)' }, { loadTimeoutMs: 1_500 });
   expect(of('entry_import')?.message).toBe('took longer than 1.5 s, the loadTimeoutMs of the validator');
 });
+
+test.each([
+  ['pkg_resources', /No module named 'pkg_resources'.*add the wheel of setuptools below version 82/],
+  ['setuptools.dist', /add the wheel of setuptools to the package, and name it in requirements\.txt/],
+])(
+  'an algorithm that imports %s, which is not there, is told of the wheel that has it',
+  async (module, message) => {
+    const { of } = await trial({ top: `import ${module}` });
+    expect(of('entry_import')).toMatchObject({
+      result: 'FAIL',
+      message: expect.stringMatching(message) as string,
+    });
+  },
+);

@@ -65,9 +65,9 @@ describe('a requirement that refers to a wheel on its maker’s disk, as pip fre
       code: 'wheels_missing',
     });
     const folder = await wheelFolder([{ name: 'lens', version: '1.0' }], requirements);
-    expect((await readRequirements(folder.requirements)).lines).toEqual([
-      'procvision_algorithm_sdk',
-      'lens==1.0',
+    expect((await readRequirements(folder.requirements)).requirements).toMatchObject([
+      { name: 'procvision-algorithm-sdk', specifier: '' },
+      { name: 'lens', specifier: '==1.0', wheel: lens.file, hashes: [HASH] },
     ]);
   });
 
@@ -79,5 +79,46 @@ describe('a requirement that refers to a wheel on its maker’s disk, as pip fre
     ['an archive of sources', `lens @ file:///home/me/lens-1.0.tar.gz#sha256=${HASH}`],
   ])('but not to %s', (_, text) => {
     expect(parseRequirements(text).refused).toHaveLength(1);
+  });
+});
+
+describe('what is odd about the wheels of a package and no fault is a warning:', () => {
+  const warningsOf = async (wheels: Awaited<ReturnType<typeof wheelOf>>[], requirements: string) =>
+    (await validator.inspect(await packageFile({ wheels, requirements }))).warnings.join('\n');
+
+  test('a wheel that pip passes over for a requirement that cannot be read', async () => {
+    const wheels = await Promise.all([
+      wheelOf({ name: 'lens', version: '1.0' }),
+      wheelOf({ name: 'lens', version: '2.0', requires: ['base>=5.1.*'] }),
+    ]);
+    expect(await warningsOf(wheels, 'procvision_algorithm_sdk\nlens\n')).toMatch(
+      /lens-2\.0-py3-none-any\.whl is passed over, as pip does: its requirement "base>=5\.1\.\*"/,
+    );
+  });
+
+  test('a variant of a wheel, which pip takes for none', async () => {
+    const lens = await wheelOf({ name: 'lens', version: '1.0' });
+    const variant = { ...lens, file: lens.file.replace('.whl', '-x86_64_v3.whl') };
+    expect(await warningsOf([lens, variant], 'procvision_algorithm_sdk\nlens\n')).toMatch(
+      /lens-1\.0-py3-none-any-x86_64_v3\.whl is a variant of a wheel \(PEP 825\)/,
+    );
+    await expect(warningsOf([variant], 'procvision_algorithm_sdk\nlens\n')).rejects.toMatchObject({
+      code: 'wheels_missing',
+    });
+  });
+});
+
+test('versions that do not go together are refused at inspection, with who asks for what', async () => {
+  const wheels = await Promise.all([
+    wheelOf({ name: 'lens', version: '1.0' }),
+    wheelOf({ name: 'lens', version: '2.0' }),
+    wheelOf({ name: 'base', version: '1.0', requires: ['lens<2'] }),
+  ]);
+  const requirements = 'procvision_algorithm_sdk\nbase\nlens>=2\n';
+  await expect(validator.inspect(await packageFile({ wheels, requirements }))).rejects.toMatchObject({
+    code: 'install_failed',
+    message: expect.stringMatching(
+      /do not go together: .*base-1\.0-py3-none-any\.whl asks for lens<2/,
+    ) as string,
   });
 });

@@ -58,6 +58,8 @@ export interface InstallContext extends OperationOptions {
 export interface InstallOutcome {
   entry: RegistryEntry;
   replaced: boolean;
+  /** What is odd about the package and its wheels. */
+  warnings: string[];
 }
 
 /** Deploys a zip, or an upload, which is kept in `zips/` once it is deployed. */
@@ -133,8 +135,10 @@ async function installLocked(
   onStage('space');
   await checkRoom(registry.layout, inspection);
   const transaction = await beginInstall(context, inspection, upload);
+  let { warnings } = inspection;
   try {
-    const entry = await build(opened, transaction, context);
+    const { entry, warnings: found } = await build(opened, transaction, context);
+    warnings = [...new Set([...warnings, ...found])];
     onStage('publish');
     throwIfAborted(signal, 'install');
     // Who began to use the old version meanwhile is seen under the lock; who comes later waits, and has the new one.
@@ -148,13 +152,13 @@ async function installLocked(
     };
     await registry.register(entry, { signal, operator: context.operator, files });
     await settleTwice(transaction);
-    return { entry, replaced: existing !== undefined };
+    return { entry, replaced: existing !== undefined, warnings };
   } catch (error) {
     // The registry alone says whether it happened: it may have been written before something else failed.
     if ((await settleTwice(transaction)) !== 'completed') throw error;
     const entry = await registry.get(name, version);
     if (!entry) throw error;
-    return { entry, replaced: existing !== undefined };
+    return { entry, replaced: existing !== undefined, warnings };
   }
 }
 
@@ -206,7 +210,7 @@ async function build(
   opened: OpenPackage,
   transaction: Transaction,
   context: InstallContext,
-): Promise<RegistryEntry> {
+): Promise<Pick<InstallOutcome, 'entry' | 'warnings'>> {
   const { registry, steps, signal, onStage, meter, durability, permissions } = context;
   const builtFrom = performance.now();
   const { inspection } = opened;
@@ -221,7 +225,12 @@ async function build(
     },
   });
   onStage('environment');
-  const { venv, hashes, sharedAreDurable } = await steps.environment(root, inspection, {
+  const {
+    venv,
+    hashes,
+    sharedAreDurable,
+    warnings = [],
+  } = await steps.environment(root, inspection, {
     finalRoot,
     limits: opened.limits,
     signal,
@@ -272,5 +281,5 @@ async function build(
     ...(context.operator !== undefined && { operator: context.operator }),
     deployment_id: transaction.record.id,
   };
-  return writeSeal(root, entry, inventory, durability);
+  return { entry: await writeSeal(root, entry, inventory, durability), warnings };
 }

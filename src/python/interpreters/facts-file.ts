@@ -43,5 +43,6 @@ export class FactsFile {
 async function fullMark(mark: string, facts: PythonFacts): Promise<string> {
   const library = facts.pips[0]?.location;
   const changed = library === undefined ? undefined : await stat(library).catch(() => undefined);
-  return [1, mark, await ownBootId(), library, changed?.mtimeMs].join('/');
+  // The number is that of the format: facts of another are asked for anew.
+  return [2, mark, await ownBootId(), library, changed?.mtimeMs].join('/');
 }

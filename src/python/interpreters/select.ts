@@ -2,6 +2,7 @@ import { RunnerError } from '../../errors.js';
 import type { Wheel } from '../../package/types.js';
 import type { Probed } from './facts.js';
 import { meetsVersion } from './python-version.js';
+import { remedyFor } from './remedy.js';
 import { misfits, tellingTags } from './tags.js';
 import type { InterpreterNeed } from '../types.js';
 
@@ -9,6 +10,7 @@ import type { InterpreterNeed } from '../types.js';
 export interface Refusal {
   path: string;
   version: string;
+  platform: string;
   tags: string[];
   reason: string;
   wheels: Wheel[];
@@ -16,11 +18,13 @@ export interface Refusal {
 
 /** Why this interpreter does not serve; undefined when it does. */
 export function refuse(probed: Probed, need: InterpreterNeed): Refusal | undefined {
-  if (!probed.ok) return { path: probed.path, version: '', tags: [], reason: probed.reason, wheels: [] };
+  if (!probed.ok)
+    return { path: probed.path, version: '', platform: '', tags: [], reason: probed.reason, wheels: [] };
   const { interpreter } = probed;
   const refusal = (reason: string, wheels: Wheel[] = []): Refusal => ({
     path: interpreter.path,
     version: interpreter.version,
+    platform: interpreter.platform,
     tags: tellingTags(interpreter),
     reason,
     wheels,
@@ -35,8 +39,8 @@ export function refuse(probed: Probed, need: InterpreterNeed): Refusal | undefin
 }
 
 /**
- * The 2003 that says which wheels want which tags, and what each interpreter looked at has; or, where there was none,
- * which places were looked at.
+ * The 2003 that says which wheels no interpreter takes and what to do; or, where there was no interpreter, which places
+ * were looked at. Tags are in its details.
  */
 export function noneFits(
   need: InterpreterNeed,
@@ -45,22 +49,18 @@ export function noneFits(
 ): RunnerError {
   const wheels = new Map(refusals.flatMap((refusal) => refusal.wheels).map((wheel) => [wheel.file, wheel]));
   const parts = ['No Python on this machine can run the package.'];
-  for (const wheel of [...wheels.values()].slice(0, 5)) {
-    parts.push(`${wheel.file} wants ${list(wheel.tags)}.`);
-  }
   if (need.pythonVersion !== undefined && meetsVersion('3.8.0', need.pythonVersion) === undefined) {
     parts.push(`Its Python version ${JSON.stringify(need.pythonVersion)} cannot be understood.`);
   }
   const looked = refusals.map(
-    ({ path, version, reason, tags }) =>
-      `${path}${version === '' ? '' : ` (${version}, accepts ${list(tags, 3)})`}: ${reason}`,
+    ({ path, version, reason }) => `${path}${version === '' ? '' : ` (${version})`}: ${reason}`,
   );
   parts.push(
     looked.length === 0
       ? `None was found in ${places.join(', ') || 'no place at all'}.`
-      : `Looked at ${looked.join('; ')}.`,
+      : `Looked at ${list(looked, 5, '; ')}.`,
   );
-  parts.push(remedy(need, [...wheels.values()]));
+  parts.push(remedy(need, refusals, [...wheels.values()]));
   return new RunnerError('incompatible_python', parts.join(' '), {
     details: {
       wheels: [...wheels.values()].map(({ file, tags }) => ({ file, tags })),
@@ -69,15 +69,12 @@ export function noneFits(
   });
 }
 
-function remedy(need: InterpreterNeed, wheels: readonly Wheel[]): string {
-  const minor = wheels
-    .map(({ tags }) => /^cp3(\d+)-/.exec(tags[0] ?? '')?.[1])
-    .find((found) => found !== undefined);
-  const version = minor === undefined ? (need.pythonVersion ?? '3.8 or later') : `3.${minor}`;
-  return `Install Python ${version} for this platform, or name one in the option python, or build the package for a Python that is here.`;
+function remedy(need: InterpreterNeed, refusals: readonly Refusal[], wheels: readonly Wheel[]): string {
+  if (wheels.length > 0) return `${remedyFor(wheels, refusals)}.`;
+  return `Install Python ${need.pythonVersion ?? '3.8 or later'} for this platform, or name one in the option python, or build the package for a Python that is here.`;
 }
 
-function list(items: readonly string[], most = 4): string {
-  const shown = items.slice(0, most).join(', ');
+function list(items: readonly string[], most = 4, separator = ', '): string {
+  const shown = items.slice(0, most).join(separator);
   return items.length > most ? `${shown} and ${items.length - most} more` : shown;
 }

@@ -120,12 +120,13 @@ def linux_platforms():
     elf = read_elf(sys.executable)
     # A 32-bit Python on a 64-bit ARM kernel runs what was built for either.
     arches = {"armv8l": ["armv8l", "armv7l"]}.get(arch, [arch])
+    # What was built for this very system comes first, as with pip since 26.3.
+    for one in arches:
+        yield "linux_" + one
     for one in arches:
         yield from manylinux(one, elf)
     for one in arches:
         yield from musllinux(one, elf)
-    for one in arches:
-        yield "linux_" + one
 
 
 def mac_formats(version, arch):
@@ -206,13 +207,12 @@ def supported():
         own = "cp" + nodot
         for abi in abis:
             add(own, abi)
-        stable = not abis[0].rstrip("d").endswith("t")  # a free-threaded build has no abi3
-        if stable:
-            add(own, "abi3")
+        # A free-threaded build has a stable ABI of its own (PEP 803).
+        stable = "abi3t" if abis[0].rstrip("d").endswith("t") else "abi3"
+        add(own, stable)
         add(own, "none")
-        if stable:
-            for older in range(minor - 1, 1, -1):
-                add("cp%d%d" % (major, older), "abi3")
+        for older in range(minor - 1, 1, -1):
+            add("cp%d%d" % (major, older), stable)
         generic = own
     else:
         abis = other_abis()

@@ -11,7 +11,6 @@ import { pythonEnvironment } from '../../process/environment.js';
 import { run, type RunResult } from '../../process/run.js';
 import type { PythonFacts } from '../interpreters/python-facts.js';
 import { finalPython } from '../environments/environment-paths.js';
-import type { FlatRequirements } from './requirements-file.js';
 import type { Venv } from '../types.js';
 
 /** How pip is run. */
@@ -20,11 +19,11 @@ export interface PipRun extends OperationOptions {
   /** Folder or wheel that holds pip. */
   pip: string;
   wheelsFolder: string;
-  requirements: FlatRequirements;
-  /** @defaultValue 'install' */
-  command?: 'install' | 'download';
-  /** Options of the command besides those that keep it in the package. */
-  args: readonly string[];
+  /** Lines of a requirements file, and of one with constraints. */
+  requirements: readonly string[];
+  constraints?: readonly string[];
+  /** Options of the installation besides those that keep it in the package. */
+  args?: readonly string[];
   timeoutMs: number;
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
   onUnpacked?: (bytes: number) => void;
@@ -35,8 +34,6 @@ export interface PipResult extends RunResult {
   output: string[];
 }
 
-const INSTALL_ONLY = ['--no-warn-script-location', '--no-compile'];
-
 const COUNT_MARK = '\u001e';
 
 /**
@@ -44,14 +41,13 @@ const COUNT_MARK = '\u001e';
  * environment reaches it, and the runner refuses every connection, archives from elsewhere and other programs.
  */
 export async function runPip(options: PipRun): Promise<PipResult> {
-  const { venv, requirements, command = 'install' } = options;
+  const { venv, requirements, constraints = [] } = options;
   const folder = await mkdtemp(path.join(os.tmpdir(), 'procvision-pip-'));
   try {
     const file = path.join(folder, 'requirements.txt');
-    await writeFile(file, `${requirements.lines.join('\n')}\n`);
-    const constraints = path.join(folder, 'constraints.txt');
-    if (requirements.constraints.length > 0)
-      await writeFile(constraints, `${requirements.constraints.join('\n')}\n`);
+    await writeFile(file, `${requirements.join('\n')}\n`);
+    const limits = path.join(folder, 'constraints.txt');
+    if (constraints.length > 0) await writeFile(limits, `${constraints.join('\n')}\n`);
     const output: string[] = [];
     const own = { command: venv.python, executable: undefined };
     const base = process.platform === 'win32' ? own : baseInterpreter(venv.python);
@@ -59,12 +55,18 @@ export async function runPip(options: PipRun): Promise<PipResult> {
     const args = [
       ...['-I', ...(isOwn ? [] : ['-S']), '-B', '-X', 'utf8'],
       ...[assetPath('python/pip/pip_runner.py'), options.pip, finalPython(venv), options.wheelsFolder],
-      ...[command, '--isolated', '--no-input', '--no-cache-dir', '--disable-pip-version-check', '--no-color'],
+      ...[
+        'install',
+        '--isolated',
+        '--no-input',
+        '--no-cache-dir',
+        '--disable-pip-version-check',
+        '--no-color',
+      ],
       ...['--no-index', '--find-links', options.wheelsFolder, '--only-binary', ':all:', '--retries', '0'],
-      ...['--progress-bar', 'off', ...(command === 'install' ? INSTALL_ONLY : [])],
-      ...requirements.options,
-      ...options.args,
-      ...(requirements.constraints.length > 0 ? ['--constraint', constraints] : []),
+      ...['--progress-bar', 'off', '--no-warn-script-location', '--no-compile'],
+      ...(options.args ?? []),
+      ...(constraints.length > 0 ? ['--constraint', limits] : []),
       ...['--requirement', file],
     ];
     const result = await run(base.command, args, {

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
-import { open, stat } from 'node:fs/promises';
-import { throwIfAborted, type OperationOptions } from '../../abort.js';
+import { stat } from 'node:fs/promises';
+import type { OperationOptions } from '../../abort.js';
 import { readJson, writeJsonAtomic } from '../../store/atomic-file.js';
+import { hashFile } from '../../store/hash-file.js';
 
 /** Hashes that are kept; the oldest go. */
 const MOST = 2_000;
-const CHUNK_BYTES = 256 * 1024;
 
 /**
  * SHA-256 of files, remembered by what tells a file's content apart without reading it: device, inode, size, and the
@@ -46,23 +45,6 @@ export class FileHashes {
     const value = await readJson(this.#file).catch(() => undefined);
     const pairs = typeof value === 'object' && value !== null ? Object.entries(value) : [];
     return new Map(pairs.filter((pair): pair is [string, string] => typeof pair[1] === 'string'));
-  }
-}
-
-/** Through one buffer: a stream would take a fresh one for every chunk, faster than they are collected. */
-async function hashFile(file: string, { signal }: OperationOptions): Promise<string> {
-  const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-  const handle = await open(file);
-  try {
-    for (;;) {
-      throwIfAborted(signal, 'hashing of wheels');
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length);
-      if (bytesRead === 0) return hash.digest('hex');
-      hash.update(buffer.subarray(0, bytesRead));
-    }
-  } finally {
-    await handle.close();
   }
 }
 

@@ -1,26 +1,12 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { throwIfAborted } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import { normalizeProjectName } from '../../package/wheel-name.js';
-import {
-  canReport,
-  choiceKey,
-  chooseWithPip,
-  rememberChoice,
-  rememberedChoice,
-  type ChosenWheel,
-} from '../choice/choice.js';
-import { chooseByDownload } from '../choice/choose-by-download.js';
-import { chooseWithoutPip } from '../choice/choose-without-pip.js';
-import { EarlyUnpack } from './early-unpack.js';
+import { chooseFor } from '../choice/choose-for.js';
 import type { Installation, Installed } from '../pip/install-pip.js';
 import { linkWheels, type LinkMode, type WheelToLink } from './link-wheels.js';
-import { choosePip } from '../pip/pip.js';
 import { settleRecords } from '../environments/installed-records.js';
-import { inPipsOrder, type OrderedWheel } from './install-order.js';
 import { helperErrno } from './store-helper.js';
-import type { WheelEntry } from './wheel-entry.js';
 import { WheelStore } from './wheel-store.js';
 
 /** Share of the work that unpacking is, against linking; a wheel that is unpacked already counts as done. */
@@ -42,10 +28,7 @@ export async function installFromWheels(installation: Installation): Promise<Ins
   }
 }
 
-/**
- * Installs by linking unpacked wheels out of the store. The same wheels for the same requirements and interpreter need
- * neither pip nor unpacking.
- */
+/** Installs by linking unpacked wheels out of the store: wheels that were unpacked once need neither pip nor unpacking. */
 export async function installByLink(
   installation: Installation,
   store: WheelStore,
@@ -54,34 +37,14 @@ export async function installByLink(
   const { venv, wheels, wheelsFolder, signal, onProgress } = installation;
   const estimate = wheels.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   onProgress('resolve', 0, estimate);
-  const hashes = new Map<string, string>();
-  for (const { file } of wheels) {
-    hashes.set(file, await store.hashes.get(path.join(wheelsFolder, file), { signal }));
-  }
-  await store.hashes.save();
+  const sha256Of = (file: string) => store.hashes.get(path.join(wheelsFolder, file), { signal });
   const helper = { python: venv.interpreter.path, timeoutMs: installation.timeoutMs, signal };
   const sizes = new Map(wheels.map(({ file, sizeBytes }) => [file, sizeBytes]));
-  const totalOf = (choice: readonly ChosenWheel[]) =>
-    choice.reduce((sum, { file }) => sum + (sizes.get(file) ?? 0), 0);
-  const key = choiceKey(installation, hashes);
-  let chosen = await rememberedChoice(store.choices, key, hashes);
-  if (!chosen) {
-    const early = new EarlyUnpack(installation, store, { hashes, helper });
-    try {
-      chosen = await choose(installation, hashes);
-      await rememberChoice(store.choices, key, chosen);
-    } catch (error) {
-      await early.stop();
-      throw error;
-    }
-    const total = totalOf(chosen);
-    await early.finish(new Set(chosen.map(({ file }) => file)), (done) => {
-      onProgress('unpack', Math.floor(done * UNPACK_SHARE), total);
-    });
-    throwIfAborted(signal, 'installation');
-  }
-
-  const total = totalOf(chosen);
+  const { chosen, warnings: noted } = await chooseFor(installation, sha256Of);
+  const hashes = new Map<string, string>();
+  for (const { file } of chosen) hashes.set(file, await sha256Of(file));
+  await store.hashes.save();
+  const total = chosen.reduce((sum, { file }) => sum + (sizes.get(file) ?? 0), 0);
   const suspects = new Set<string>();
   for (let attempt = 1; ; attempt++) {
     let done = 0;
@@ -107,13 +70,8 @@ export async function installByLink(
       onProgress('unpack', Math.floor(done * UNPACK_SHARE), total);
     }
     suspects.clear();
-    const ordered = inPipsOrder(
-      stored.map((one) => ({ ...one, ...pickOrder(one.entry) })),
-      installation.requirements.lines,
-      installation.facts.markers,
-    );
     const files = stored.reduce((sum, { entry }) => sum + entry.files, 0);
-    const touched = await linkWheels(ordered, {
+    const touched = await linkWheels(stored, {
       ...{ ...helper, venv, facts: installation.facts, ways },
       onProgress: (linked) => {
         onProgress(
@@ -142,21 +100,11 @@ export async function installByLink(
         trusted: (info) => entries.get(info)?.oddities.length === 0,
         wheelOf: (info) => entries.get(info)?.file ?? info,
       });
-      return { installed, warnings };
+      return { installed, warnings: [...noted, ...warnings] };
     }
     if (attempt === MOST_ATTEMPTS) throw keepsChanging(store.root);
     for (const folder of touched ?? []) suspects.add(folder);
   }
-}
-
-function choose(installation: Installation, hashes: ReadonlyMap<string, string>): Promise<ChosenWheel[]> {
-  const { facts, wheelsFolder, wheels } = installation;
-  if (choosePip(facts, wheelsFolder, wheels) === undefined) return chooseWithoutPip(installation, hashes);
-  return canReport(facts) ? chooseWithPip(installation) : chooseByDownload(installation);
-}
-
-function pickOrder({ name, requires, extras }: WheelEntry): OrderedWheel {
-  return { name, requires, extras };
 }
 
 function keepsChanging(root: string): RunnerError {

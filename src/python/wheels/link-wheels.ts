@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { RunnerError } from '../../errors.js';
-import type { ChosenWheel } from '../choice/choice.js';
+import type { ChosenWheel } from '../choice/choose.js';
 import { finalPython } from '../environments/environment-paths.js';
 import { consoleCommands, parseTarget, scriptBody } from '../../package/entry-points.js';
 import type { PythonFacts } from '../interpreters/python-facts.js';

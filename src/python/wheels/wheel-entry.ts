@@ -6,12 +6,11 @@ import type { Archive, PlacedEntry } from '../../package/archive-types.js';
 import { openArchive } from '../../package/archive/open-archive.js';
 import { BUILD_AGAIN, zipFault } from '../../package/archive/fault.js';
 import type { ArchiveLimits } from '../../package/types.js';
-import { distInfoFolders, parseMetadata } from '../../package/wheel-metadata.js';
+import { distInfoFolders } from '../../package/wheel-metadata.js';
 import { checkPlaces, isByteCode } from '../../package/wheel-places.js';
 import { ownIdentity } from '../../process/identity.js';
 import { readJson, writeJsonAtomic, type Durability } from '../../store/atomic-file.js';
 import { parseEntryPoints, type EntryPoints } from '../../package/entry-points.js';
-import { decodeText } from '../../package/text.js';
 import { identityIn } from '../environments/record.js';
 import { runStoreHelper, type HelperOptions } from './store-helper.js';
 
@@ -36,9 +35,6 @@ export interface WheelEntry {
   /** What RECORD gives for METADATA and WHEEL, by path: tells whether an environment holds this very wheel. */
   marks: Record<string, string>;
   scripts: EntryPoints;
-  /** `Requires-Dist` and `Provides-Extra` of METADATA: they tell in which order pip installs wheels. */
-  requires: string[];
-  extras: string[];
   /** Where RECORD and contents differ in what pip does not look at, one text a row, and what is there in truth. */
   oddities: RecordOddity[];
   /** Whether every file was on the disk before the entry was published. */
@@ -114,7 +110,6 @@ async function buildFrom(
   const identity = identityIn(metadata?.toString('utf8') ?? '');
   if (!identity) throw faulty('has no METADATA with Name and Version');
   await checkPlaces(archive, identity.name, options);
-  const { requires, extras = [] } = parseMetadata(decodeText(metadata ?? Buffer.alloc(0)) ?? '');
   const scripts = parseEntryPoints((await text('entry_points.txt')) ?? '');
   let learnt: { marks: Record<string, string>; oddities: RecordOddity[] } = { marks: {}, oddities: [] };
   const { files, bytes: unpackedBytes } = await archive.extract(treeOf(folder), {
@@ -149,8 +144,6 @@ async function buildFrom(
     bytes: unpackedBytes,
     ...learnt,
     scripts,
-    requires,
-    extras,
     durable: options.durability === 'full',
     boot_id: (await ownIdentity()).bootId,
   };

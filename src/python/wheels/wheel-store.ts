@@ -59,8 +59,7 @@ const BUILD_LOCK_MS = 30 * 60_000;
 
 /**
  * Unpacked wheels by their SHA-256, shared by environments:
- * `entries/<first two digits>/<sha256>/{tree/, files.jsonl, entry.json}`, `choices/` (what pip chose), `building/` (work in
- * progress, published by rename), `hashes.json`. What interpreters told of themselves lies beside it, `interpreters.json`.
+ * `entries/<first two digits>/<sha256>/{tree/, files.jsonl, entry.json}`, `building/` (work in progress, published by rename), `hashes.json`. What interpreters told of themselves lies beside it, `interpreters.json`.
  */
 export class WheelStore {
   readonly root: string;
@@ -80,11 +79,6 @@ export class WheelStore {
   /** Folder of an entry, whether it is there or not. */
   folderOf(sha256: string): string {
     return path.join(this.root, 'entries', sha256.slice(0, 2), sha256);
-  }
-
-  /** Where pip's choices are kept. */
-  get choices(): string {
-    return path.join(this.root, 'choices');
   }
 
   /**
@@ -135,6 +129,7 @@ export class WheelStore {
 
   /** Removes what builders that are gone have left. */
   async sweep(): Promise<void> {
+    await removeTree(path.join(this.root, 'choices')); // what earlier releases remembered of pip's answers
     const building = path.join(this.root, 'building');
     for (const name of await readdir(building).catch(() => [])) {
       const folder = path.join(building, name);

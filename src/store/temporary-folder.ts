@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { removeTree } from '../store/remove-tree.js';
+import { removeTree } from './remove-tree.js';
 
 /** Works in a folder of the system's temp dir, which is gone afterwards whatever was put there. */
 export async function inTemporaryFolder<T>(prefix: string, work: (folder: string) => Promise<T>): Promise<T> {

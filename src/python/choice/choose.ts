@@ -1,0 +1,168 @@
+import { setImmediate } from 'node:timers/promises';
+import { throwIfAborted, type OperationOptions } from '../../abort.js';
+import type { Requirement, Wheel } from '../../package/types.js';
+import { normalizeProjectName } from '../../package/wheel-name.js';
+import { fits } from '../interpreters/tags.js';
+import { Backtracking, TooManyRounds, Unsolvable } from './backtracking.js';
+import { Candidates, type Candidate, type ChoiceEnvironment, type ReadWheel } from './candidates.js';
+import { explain } from './explain.js';
+import { NoChoice } from './no-choice.js';
+import { inPipsOrder } from './order.js';
+import { WheelProvider, type Demand } from './provider.js';
+
+/** A wheel that is to be installed. */
+export interface ChosenWheel {
+  /** File name in the wheels folder. */
+  file: string;
+  /** Normalised name of its project. */
+  project: string;
+  /** Whether a requirement names it, rather than another wheel. */
+  requested: boolean;
+  /** The project's name as it is written where it is required: pip calls the folder of its headers so. */
+  writtenName: string;
+}
+
+/** What is chosen. */
+export interface Choice {
+  /** In the order in which pip installs them. */
+  chosen: ChosenWheel[];
+  /** What pip warns of. */
+  warnings: string[];
+}
+
+/** What is chosen from, and for what. */
+export interface ChoiceSource extends OperationOptions {
+  requirements: readonly Requirement[];
+  constraints: readonly Requirement[];
+  /** Of the requirements file: `--pre`, `--require-hashes`. */
+  options: readonly string[];
+  wheels: readonly Wheel[];
+  environment: ChoiceEnvironment;
+  /** What a wheel says of itself; undefined where that is not known. */
+  metadataOf: (wheel: Wheel) => Promise<ReadWheel['metadata']>;
+  /** A hash of a wheel, in lower-case hex; without it hashes are not compared. */
+  digestOf?: (wheel: Wheel, algorithm: string) => Promise<string>;
+  /** Longest time that is searched. @defaultValue 60_000 */
+  mostMs?: number;
+}
+
+/** As many as pip makes. */
+const MOST_ROUNDS = 200_000;
+/** How long others wait for a search. Real ones take milliseconds in all. */
+const SLICE_MS = 20;
+const READ_AT_ONCE = 4;
+
+/**
+ * Chooses wheels for requirements as pip 26.3 chooses them, whatever pip the interpreter has: pip's resolver and its
+ * finder, for a folder of wheels.
+ *
+ * @throws NoChoice, and what reading a wheel throws that is to be chosen; RunnerError `aborted`
+ */
+export async function choose(source: ChoiceSource): Promise<Choice> {
+  const { requirements, constraints, options, environment } = source;
+  const hashes = [...requirements, ...constraints].flatMap((one) =>
+    one.wheel === undefined ? one.hashes : [],
+  );
+  const requiresHashes = hashes.length > 0 || options.includes('--require-hashes');
+  const takesPreReleases = options.includes('--pre');
+  const read = await readWheels(source);
+  const candidates = new Candidates(read, environment, { takesPreReleases, requiresHashes });
+  const provider = new WheelProvider(candidates, environment, { constraints, requiresHashes });
+  const roots = provider.roots(requirements);
+  const search = new Backtracking<Demand, Candidate>(provider, {
+    mostRounds: MOST_ROUNDS,
+    pause: pauses(source),
+  });
+  const { pins, asks } = await search.solve(roots).catch((error: unknown): never => {
+    if (error instanceof TooManyRounds) throw tooMuch();
+    if (!(error instanceof Unsolvable)) throw error;
+    const { causes } = error as Unsolvable<Demand, Candidate>;
+    throw explain(causes, { wheels: source.wheels, environment, candidates, provider });
+  });
+  const bases = new Map<string, ChosenWheel>();
+  for (const { source: found, template, project } of pins.values()) {
+    if (!found || !template) continue;
+    const { isRoot: requested, writtenName } = template;
+    bases.set(project, { file: found.wheel.file, project, requested, writtenName });
+  }
+  const order = inPipsOrder({ asks }, [...bases.keys()]);
+  return { chosen: order.flatMap((name) => bases.get(name) ?? []), warnings: [...candidates.warnings] };
+}
+
+/** The wheels that may be asked for, each with what it says of itself: of packages all, of a folder of many a few. */
+async function readWheels(source: ChoiceSource): Promise<ReadWheel[]> {
+  const { requirements, constraints, wheels, environment, signal } = source;
+  const byProject = new Map<string, Wheel[]>();
+  for (const wheel of wheels) {
+    if (fits(wheel, environment)) byProject.set(wheel.name, [...(byProject.get(wheel.name) ?? []), wheel]);
+  }
+  // A wheel for another interpreter that a URL names is told apart from one that is not there.
+  const named = new Set([...requirements, ...constraints].map(({ wheel }) => wheel));
+  const read: ReadWheel[] = wheels
+    .filter((wheel) => named.has(wheel.file) && !fits(wheel, environment))
+    .map((wheel) => ({ wheel, metadata: undefined, digests: undefined }));
+  const projects = new Set(requirements.map(({ name }) => name));
+  const algorithms = new Set(
+    [...requirements, ...constraints].flatMap(({ hashes }) =>
+      hashes.map((hash) => (hash.includes(':') ? (hash.split(':')[0] ?? '') : 'sha256')),
+    ),
+  );
+  // Grows while it is gone through.
+  for (const project of projects) {
+    const waiting = (byProject.get(project) ?? []).values();
+    const lane = async () => {
+      for (const wheel of waiting) {
+        throwIfAborted(signal, 'choice of wheels');
+        const { metadata, fault } = await readMetadata(wheel, source);
+        const urls = metadata?.requires.some((line) => line.includes('#')) ?? false;
+        if (urls) algorithms.add('sha256');
+        read.push({ wheel, metadata, fault, digests: undefined });
+        for (const line of metadata?.requires ?? []) {
+          projects.add(normalizeProjectName(/^\s*([\w.-]+)/.exec(line)?.[1] ?? ''));
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: READ_AT_ONCE }, lane));
+  }
+  for (const one of source.digestOf ? read : []) {
+    const digests = new Map<string, string>();
+    for (const algorithm of algorithms)
+      digests.set(algorithm, (await source.digestOf?.(one.wheel, algorithm)) ?? '');
+    one.digests = digests;
+  }
+  return read;
+}
+
+async function readMetadata(
+  wheel: Wheel,
+  { metadataOf }: ChoiceSource,
+): Promise<Pick<ReadWheel, 'metadata' | 'fault'>> {
+  try {
+    return { metadata: await metadataOf(wheel) };
+  } catch (fault) {
+    // Of a wheel that is not chosen nobody needs to know.
+    return { metadata: undefined, fault };
+  }
+}
+
+/** Something to wait for whenever others have waited long enough. */
+function pauses({ signal, mostMs = 60_000 }: ChoiceSource): () => Promise<void> | undefined {
+  const startedAt = performance.now();
+  let resumedAt = startedAt;
+  return () => {
+    const now = performance.now();
+    if (now - resumedAt < SLICE_MS) return undefined;
+    throwIfAborted(signal, 'choice of wheels');
+    if (now - startedAt > mostMs) throw tooMuch();
+    return setImmediate().then(() => {
+      resumedAt = performance.now();
+    });
+  };
+}
+
+function tooMuch(): NoChoice {
+  return new NoChoice(
+    'too much',
+    'there are too many ways in which the versions might go together: name the versions in requirements.txt, or leave out those that are not used',
+  );
+}
