@@ -173,7 +173,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     doors().restore.check(o);
     this.#registry.layout.deployed(name, version); // refuses what cannot be a folder name
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'restore', name, version };
-    const { entry, replaced } = await this.#operate(ref, o, async (tools) =>
+    const { entry, replaced, warnings } = await this.#operate(ref, o, async (tools) =>
       (await this.#engine.get()).restore(
         { name, version },
         {
@@ -192,7 +192,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
         },
       ),
     );
-    this.emit('installed', { ...ref, entry, replaced });
+    this.emit('installed', { ...ref, entry, replaced, warnings });
     return entry;
   }
 

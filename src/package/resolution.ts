@@ -13,6 +13,8 @@ export interface KnownWheel {
   fault?: RunnerError;
   /** Rows of its RECORD that are wrong and keep it from nothing, in words that follow the wheel's name. */
   oddities?: readonly string[];
+  /** CRC-32 of its files by where they go. */
+  owned?: ReadonlyMap<string, number>;
 }
 
 /** The environment that wheels are judged for; without tags every wheel fits. */

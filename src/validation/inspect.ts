@@ -11,6 +11,7 @@ import { judgeStartup } from './judge-startup.js';
 import { judgeWheels, type LookedAt } from './judge-wheels.js';
 import { manifestHint, wheelsHint } from './near-misses.js';
 import type { PackageSource } from './package-source.js';
+import { overlapsIn } from './overlaps.js';
 import { readPart } from './read-part.js';
 import { readPythonNeed } from './python-need.js';
 import { readRequirementsFile } from './read-requirements.js';
@@ -124,7 +125,7 @@ async function inspectParts(
           lookedAt: o.lookedAt,
         })
       : undefined;
-  warnings.push(...(judged?.choice?.warnings ?? []));
+  if (judged?.choice) warnings.push(...judged.choice.warnings, ...overlapsIn(judged.choice, known));
   const { interpreter } = judged ?? {};
   if (!manifest) return { layout, inspection: undefined, warnings };
   return {

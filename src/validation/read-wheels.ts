@@ -150,6 +150,7 @@ async function lookInto(
         found.metadata = facts.metadata;
         found.fault = facts.fault;
         found.oddities = facts.oddities;
+        found.owned = facts.owned;
         found.wheel.unpackedBytes = facts.unpackedBytes;
         found.wheel.files = facts.files;
       } else unseen[index] = found.wheel.file;

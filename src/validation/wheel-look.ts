@@ -99,7 +99,29 @@ async function factsOf(archive: Archive, wheel: Wheel, o: OperationOptions): Pro
   const oddities = recordOddities(archive, folder, record ?? '');
   const { unpackedBytes, entries, folders } = archive;
   const files = entries.filter(({ isDirectory }) => !isDirectory).length + folders;
-  return { metadata, unpackedBytes, entries: entries.length, files, oddities, ...(fault && { fault }) };
+  const owned = ownedBy(entries, folder);
+  return {
+    metadata,
+    unpackedBytes,
+    entries: entries.length,
+    files,
+    oddities,
+    owned,
+    ...(fault && { fault }),
+  };
+}
+
+/** Where the files of a wheel go, and what is in them. */
+function ownedBy(entries: Archive['entries'], folder: string): Map<string, number> {
+  const data = `${folder.slice(0, -'.dist-info'.length)}.data/`;
+  const owned = new Map<string, number>();
+  for (const { name, isDirectory, crc32 } of entries) {
+    if (isDirectory || name.startsWith(`${folder}/`) || isByteCode(name)) continue;
+    const [scheme = '', ...rest] = name.startsWith(data) ? name.slice(data.length).split('/') : [];
+    const place = { purelib: '', platlib: '', scripts: 'bin/', data: '../../../' }[scheme];
+    owned.set(place === undefined ? name : place + rest.join('/'), crc32);
+  }
+  return owned;
 }
 
 /** Rows of RECORD that are wrong in what pip does not look at; hashes are compared when the wheel is unpacked. */

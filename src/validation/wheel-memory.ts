@@ -13,12 +13,14 @@ export interface WheelFacts {
   oddities: string[];
   /** Why it could not be installed. */
   fault?: RunnerError;
+  /** CRC-32 of its files by where they go, but for those that describe it. */
+  owned: ReadonlyMap<string, number>;
 }
 
 /** Of so many wheels it is remembered what was found in them, the latest. */
 const MOST_WHEELS = 2_000;
-/** And of so much text: METADATA may have a megabyte of requirements. */
-const MOST_CHARACTERS = 4 * 1024 * 1024;
+/** And of so much text: METADATA may have a megabyte of requirements, and names of files another. */
+const MOST_CHARACTERS = 8 * 1024 * 1024;
 
 const remembered = new Map<string, { facts: WheelFacts; characters: number }>();
 let characters = 0;
@@ -38,7 +40,7 @@ export function rememberWheel(key: string | undefined, facts: WheelFacts): void 
   if (key === undefined || remembered.has(key)) return;
   const entry = {
     facts,
-    characters: [...facts.metadata.requires, ...facts.oddities].reduce(
+    characters: [...facts.metadata.requires, ...facts.oddities, ...facts.owned.keys()].reduce(
       (sum, { length }) => sum + length,
       key.length,
     ),

@@ -13,10 +13,11 @@ export const NEWEST_PIP = '26.3';
  * none. It runs on Python 3.10 and later.
  */
 export async function newestPip(python = 'python3'): Promise<{ folder: string } | { reason: string }> {
-  const folder = path.join(os.tmpdir(), `procvision-test-pip-${NEWEST_PIP}-${process.getuid?.() ?? 0}`);
+  const cache = process.env.PROCVISION_TEST_CACHE ?? os.tmpdir();
+  const folder = path.join(cache, `procvision-test-pip-${NEWEST_PIP}-${process.getuid?.() ?? 0}`);
   const isThere = () => existsSync(path.join(folder, `pip-${NEWEST_PIP}.dist-info`, 'RECORD'));
   if (isThere()) return { folder };
-  const work = await mkdtemp(path.join(os.tmpdir(), 'procvision-test-pip-'));
+  const work = await mkdtemp(path.join(cache, 'pv-test-pip-'));
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps'];
   try {
     await promisify(execFile)(python, [...pip, '--target', work, `pip==${NEWEST_PIP}`], { timeout: 60_000 });

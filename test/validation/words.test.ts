@@ -96,6 +96,21 @@ describe('what is odd about the wheels of a package and no fault is a warning:',
     );
   });
 
+  test('files that two wheels own, with the wheel that wins', async () => {
+    const kind = (name: string, text: string) =>
+      wheelOf({
+        name,
+        version: '1.0',
+        files: { 'lens/kind.py': text, 'lens/same.py': '', 'lens/size.py': text },
+      });
+    const wheels = [await kind('lens_full', 'FULL = 1'), await kind('lens_headless', 'FULL = 0')];
+    expect(await warningsOf(wheels, 'procvision_algorithm_sdk\nlens-full\nlens-headless\n')).toContain(
+      'lens/kind.py and 1 more files are in lens_full-1.0-py3-none-any.whl and in lens_headless-1.0-py3-none-any.whl: ' +
+        'what is installed is that of lens_full-1.0-py3-none-any.whl, as with pip',
+    );
+    expect(await warningsOf(wheels, 'procvision_algorithm_sdk\nlens-full\n')).not.toContain('lens/kind.py');
+  });
+
   test('a variant of a wheel, which pip takes for none', async () => {
     const lens = await wheelOf({ name: 'lens', version: '1.0' });
     const variant = { ...lens, file: lens.file.replace('.whl', '-x86_64_v3.whl') };
