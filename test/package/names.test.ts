@@ -14,6 +14,8 @@ import { temporaryFolder } from '../support/temp-folder.js';
 const NAMES: [string, NameEncoding, Buffer][] = [
   ['检测模板.bin', 'gbk', hex('bcecb2e2c4a3b0e52e62696e')],
   ['检查/缺陷.onnx', 'gbk', hex('bcecb2e92fc8b1cfdd2e6f6e6e78')],
+  ['孔径φ12_5μm.bin', 'gbk', hex('bfd7beb6a6d531325f35a6cc6d2e62696e')],
+  ['板ü.txt', 'gbk', hex('b0e5a8b92e747874')],
   ['検査モデル.bin', 'shift_jis', hex('8c9f8db883828366838b2e62696e'.replaceAll(' ', ''))],
   ['檢測模型.bin', 'big5', hex('c0cbb4fabcd2abac2e62696e')],
   ['검사모델.bin', 'euc-kr', hex('b0cbbbe7b8f0b5a82e62696e')],
@@ -98,7 +100,7 @@ describe('a Unicode path field, as WinRAR writes it beside a name of a local cod
   });
 
   test('tells the encoding of the names without one', async () => {
-    const [, , ru] = NAMES[5] ?? [];
+    const [, , ru] = NAMES[7] ?? [];
     const bytes = ru ?? Buffer.alloc(0);
     const extra = unicodePathField('модель.bin', bytes);
     const { names, doubt } = await opened([
@@ -119,7 +121,7 @@ describe('a Unicode path field, as WinRAR writes it beside a name of a local cod
 
 test('a package whose names leave doubt is told by inspect(), and the option decides', async () => {
   const validator = new PackageValidator({ smoke: false });
-  const [, , bytes] = NAMES[2] ?? [];
+  const [, , bytes] = NAMES[4] ?? [];
   const file = path.join(await temporaryFolder(), 'package.zip');
   const entries = (await packageEntries()).filter(({ name }) => !name.endsWith('/'));
   await writeFile(

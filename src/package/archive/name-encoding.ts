@@ -149,11 +149,17 @@ function pairs(bytes: Buffer): [number, number][] {
   return found;
 }
 
-/** Hanzi and signs of GB 2312, of which names on Chinese Windows are made; the rest of GBK is for rare and foreign ones. */
+/**
+ * Hanzi and signs of GB 2312, of which names on Chinese Windows are made; the rest of GBK is for rare and foreign ones.
+ * Its Greek, Cyrillic and accented letters (μ, φ, ü) stand beside hanzi: by themselves they are another code page's.
+ */
 function isGb2312(bytes: Buffer): boolean {
-  return pairs(bytes).every(
+  const found = pairs(bytes);
+  const hasHanzi = found.some(([first]) => first >= 0xb0 && first <= 0xf7);
+  const lastOfSigns = hasHanzi ? 0xa9 : 0xa3;
+  return found.every(
     ([first, second]) =>
-      ((first >= 0xb0 && first <= 0xf7) || (first >= 0xa1 && first <= 0xa3)) && second >= 0xa1,
+      ((first >= 0xb0 && first <= 0xf7) || (first >= 0xa1 && first <= lastOfSigns)) && second >= 0xa1,
   );
 }
 
