@@ -3,12 +3,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build, stop } from 'esbuild';
-import { afterAll } from 'vitest';
+import { atEndOfFile } from './end-of-file.js';
 
 const bundles = new Map<string, Promise<string>>();
 const folders: string[] = [];
-// Here, not where a bundle is made: that is within a test, which may register nothing for the end of the file.
-afterAll(async () => {
+atEndOfFile.push(async () => {
   await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })));
   await stop(); // the process of esbuild
 });

@@ -6,6 +6,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, vi } from 'vitest';
+import { atEndOfFile } from './end-of-file.js';
 
 /** What the library makes in a temp dir; a host that a test has killed may leave more there, which goes with the file. */
 const OURS = 'procvision-';
@@ -20,6 +21,7 @@ for (const name of ['TMPDIR', 'TEMP', 'TMP']) process.env[name] = folder;
 
 afterAll(async () => {
   try {
+    await Promise.all(atEndOfFile.map((clean) => clean()));
     await vi.waitFor(expectNothing, { timeout: PATIENCE_MS, interval: 50 });
   } finally {
     rmSync(folder, { recursive: true, force: true });
