@@ -57,12 +57,11 @@ def use_scratch(order, scratch):
 def raise_oom_score(order, told):
     wanted = order.get("oom_score_adj")
     try:
-        with open("/proc/self/oom_score_adj", "r+") as file:
-            own = int(file.read())
+        with open("/proc/self/oom_score_adj", "r+b", 0) as file:
+            own = int(file.read(16))
             if wanted is not None and wanted > own:
                 file.seek(0)
-                file.write(str(wanted))
-                file.flush()
+                file.write(b"%d" % wanted)
                 own = wanted
             told["oomScoreAdj"] = own
     except (OSError, ValueError):
