@@ -46,7 +46,6 @@ def sweep(parent, own):
 
 def remove_unlocked(path):
     import fcntl
-    import shutil
     import time
 
     about = os.lstat(path)
@@ -55,6 +54,8 @@ def remove_unlocked(path):
     lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        import shutil  # the rarer case
+
         shutil.rmtree(path, ignore_errors=True)
     finally:
         os.close(lock)
