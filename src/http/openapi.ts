@@ -52,9 +52,10 @@ function query(name: string, schema: Json, description: string): Json {
 const FORCE = query('force', { type: 'boolean', default: false }, 'Do it although a rule of safety refuses');
 const OPERATOR = query('operator', text('eve'), 'Who does it, for the audit log');
 const ENCODING = query('nameEncoding', NAME_ENCODING, NAME_ENCODING.description);
+const UPWARDS = 'Not with .. between slashes, encoded or not: that is refused';
 const VERSION_PATH: Json[] = [
-  { name: 'name', in: 'path', required: true, schema: text(EXAMPLES.name) },
-  { name: 'version', in: 'path', required: true, schema: text(EXAMPLES.version) },
+  { name: 'name', in: 'path', required: true, schema: text(EXAMPLES.name), description: UPWARDS },
+  { name: 'version', in: 'path', required: true, schema: text(EXAMPLES.version), description: UPWARDS },
 ];
 
 const PATHS: Json = {

@@ -49,21 +49,24 @@ export function isAuthority(host: string): boolean {
 }
 
 /**
- * Refuses an address that has more than host, path and query, or a path that cannot be decoded.
+ * Refuses an address that has more than host, path and query, a path that cannot be decoded, or one in which a reader
+ * that decodes before it divides would go up (`x%2F..%2Fy`).
  *
- * A name with slashes or dots in it, percent-encoded, is a name like any other: it is divided before it is decoded, and
- * the store has none of that name.
+ * Another name with slashes or dots in it, percent-encoded, is a name like any other: it is divided before it is decoded,
+ * and the store has none of that name.
  *
  * @throws RequestFault `bad_request`
  */
 export function checkAddress({ pathname, hash, username, password }: URL): void {
   if (hash !== '') throw refused('path: a fragment (#) is not for a server');
   if (username !== '' || password !== '') throw refused('host: has a name or a password before it');
+  let path: string;
   try {
-    decodeURIComponent(pathname);
+    path = decodeURIComponent(pathname);
   } catch {
     throw refused(`path: ${pathname} is not percent-encoded UTF-8`);
   }
+  if (path.split(/[\\/]/).includes('..')) throw refused('path: a name in it leads upwards (..)');
 }
 
 function parse(address: string): URL | undefined {

@@ -49,19 +49,23 @@ function goodParts({ values }: OpenApiContract, endpoint: Endpoint): fc.Arbitrar
       parametersOf(endpoint, place).map(({ name, schema }) => [name, values.good(schema as Schema)]),
     );
   const json = jsonOf(endpoint);
-  return fc
-    .record({
-      path: fc.record(all('path')) as fc.Arbitrary<Parts['path']>,
-      query: fc.record(all('query'), { requiredKeys: [] }),
-      ...(json && { json: values.good(json) }),
-    })
-    .map(({ query, ...parts }) => ({
-      ...parts,
-      // What the body says need not be said in the query; something else may not.
-      query: Object.fromEntries(
-        Object.entries(query).filter(([name]) => !namesOf(parts.json).includes(name)),
-      ),
-    }));
+  return (
+    fc
+      .record({
+        path: fc.record(all('path')) as fc.Arbitrary<Parts['path']>,
+        query: fc.record(all('query'), { requiredKeys: [] }),
+        ...(json && { json: values.good(json) }),
+      })
+      // A name that leads upwards is refused at the door, whatever stands there.
+      .filter(({ path }) => !Object.values(path).some((name) => name.split(/[\\/]/).includes('..')))
+      .map(({ query, ...parts }) => ({
+        ...parts,
+        // What the body says need not be said in the query; something else may not.
+        query: Object.fromEntries(
+          Object.entries(query).filter(([name]) => !namesOf(parts.json).includes(name)),
+        ),
+      }))
+  );
 }
 
 const namesOf = (json: unknown): string[] =>

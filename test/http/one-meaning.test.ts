@@ -234,6 +234,30 @@ test.each(DOORS.filter((door) => whyNot(door) === undefined))('%s', { timeout: 6
   expect(told.length).toBeGreaterThanOrEqual(60);
 });
 
+test.each(['GET', 'DELETE'])(
+  '%s of a name that leads upwards is refused before anybody is asked',
+  async (method) => {
+    const asked: string[] = [];
+    const { ask } = await openHttpRunner({
+      authorize: ({ url }) => {
+        asked.push(url);
+        return true;
+      },
+    });
+    for (const name of ['x%2F..%2F..%2Fy', '%2E%2E%2Fx', 'x%2f%2e%2e', '..%5Cx', 'x%5C..%5Cy']) {
+      const answer = await ask(method, `/algorithms/${name}/1`);
+      expect(answer.status).toBe(400);
+      expect(await answer.json()).toMatchObject({
+        code: 'bad_request',
+        detail: expect.stringContaining('leads upwards') as string,
+      });
+    }
+    expect(asked).toEqual([]);
+    // Encoded once more it is a name as any other, which nothing has.
+    expect((await ask(method, '/algorithms/%252E%252E%252Fx/1')).status).toBe(404);
+  },
+);
+
 test.each(DOORS.filter((door) => whyNot(door) !== undefined))('%s is not tried', (door) => {
   expect.soft(whyNot(door)).toMatch(/there is no/);
 });
