@@ -48,7 +48,7 @@ test.skipIf('reason' in pip)(
     await using theirs = new PipChoices(interpreter.path, pip.folder);
     const root = await mkdtemp(path.join(os.tmpdir(), 'procvision-sets-'));
     const disagreements: object[] = [];
-    const counts = { chosen: 0, failed: 0, circles: 0 };
+    const counts = { chosen: 0, failed: 0, circles: 0, crashes: 0 };
     const isUndecided = async (written: WrittenSet, first: Answer) => {
       for (let process = 0; process < 8; process++) {
         await using again = new PipChoices(interpreter.path, pip.folder);
@@ -70,7 +70,9 @@ test.skipIf('reason' in pip)(
           expect([number, filesOf(told)]).toEqual([number, filesOf(pips)]);
         }
         counts['chosen' in pips ? 'chosen' : 'failed']++;
-        if (textOf(ours) !== textOf(pips)) {
+        // Where a circle of projects is not needed any more pip ends in a recursion without end (resolvelib 1.2.1).
+        if ('failed' in pips && pips.failed === 'RecursionError') counts.crashes++;
+        else if (textOf(ours) !== textOf(pips)) {
           // Where projects need each other, pip's order comes from Python's order of sets, another in each process.
           if (filesOf(ours) === filesOf(pips) && (await isUndecided(written, pips))) counts.circles++;
           else disagreements.push({ number, ours, pips });
@@ -85,6 +87,7 @@ test.skipIf('reason' in pip)(
     expect(disagreements.slice(0, 5)).toEqual([]);
     expect(counts.chosen).toBeGreaterThan(SETS / 4);
     expect(counts.failed).toBeGreaterThan(SETS / 20);
+    expect(counts.crashes).toBeLessThanOrEqual(SETS / 100);
   },
 );
 
