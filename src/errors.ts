@@ -120,6 +120,8 @@ export interface ProcessDetails {
   /** Name of its machine. */
   host: string;
   /** Its id there. */
+  processId?: number;
+  /** @deprecated use `processId` */
   pid: number;
 }
 
@@ -132,6 +134,8 @@ export interface RunnerErrorDetails {
   /** Version of the package concerned. */
   version?: string;
   /** Product ids concerned. */
+  productIds?: string[];
+  /** @deprecated use `productIds` */
   pids?: string[];
   /** Faults inside a document, by path. */
   issues?: FieldIssue[];
@@ -229,6 +233,15 @@ function show(
   return [head, ...frames, ...facts.map((fact) => `  ${fact.replaceAll('\n', '\n    ')}`)].join('\n');
 }
 
+/** Product ids and processes under the names of today too. */
+function withNewNames(details: RunnerErrorDetails): RunnerErrorDetails {
+  const { pids, holder, users } = details;
+  if (pids && !details.productIds) details.productIds = pids;
+  if (holder) details.holder = { ...holder, processId: holder.pid };
+  if (users) details.users = users.map((user) => ({ ...user, processId: user.pid }));
+  return details;
+}
+
 const RETRYABLE: ReadonlySet<RunnerErrorCode> = new Set<RunnerErrorCode>([
   'lock_timeout',
   'busy',
@@ -260,7 +273,7 @@ export class RunnerError extends Error {
     this.name = code === 'aborted' ? 'AbortError' : 'RunnerError';
     this.code = code;
     this.errorCode = options.errorCode ?? ERROR_NUMBERS[code];
-    this.details = options.details ?? {};
+    this.details = withNewNames(options.details ?? {});
     this.retryable = options.retryable ?? RETRYABLE.has(code);
     Object.defineProperty(this, BRAND, { value: true });
     Object.defineProperty(this, INSPECT, { value: show });

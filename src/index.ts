@@ -13,6 +13,7 @@ export type {
   ProcessDetails,
 } from './errors.js';
 export type { OperationOptions } from './abort.js';
+export type { ProductIdList, ProductIdName } from './product-ids.js';
 export { SafeEmitter, type CommonEvents, type EventListenerOf, type EventName } from './emitter.js';
 export type { WorkerBounds } from './process/containment.js';
 export type { ProcessIdentity } from './process/identity.js';

@@ -11,8 +11,11 @@ import { LONGEST_TIMER_MS } from './longest-timer.js';
 /** One option: what a value must be, and the name of the rule. */
 export type Option<T> = v.GenericSchema<T> & { readonly rule: string };
 
-/** The options of a door: each key of `T` has its rule, so that an option cannot be added without one. */
-export type Shape<T> = { readonly [K in keyof Required<T>]: Option<T[K]> };
+/**
+ * The options of a door: each key of `T` has its rule, so that an option cannot be added without one. `Exclude` keeps a union
+ * from being mapped part by part: each of its keys has one rule.
+ */
+export type Shape<T> = { readonly [K in Exclude<keyof T, never>]: Option<T[K]> };
 
 /** A whole number within bounds, both inclusive. */
 export function whole(least: number, most: number = Number.MAX_SAFE_INTEGER): Option<number | undefined> {
@@ -57,14 +60,14 @@ export function texts(): Option<string[] | undefined> {
 }
 
 /** Product ids: any strings. */
-export function productIds(): Option<string[]> {
+export function productIds<T extends string[] | undefined = string[] | undefined>(): Option<T> {
   const fits = (value: unknown) => Array.isArray(value) && value.every((id) => typeof id === 'string');
-  return must(option('productIds', 'must be a list of product ids', fits));
+  return option('productIds', 'must be a list of product ids', fits) as Option<T>;
 }
 
 /** A product id: any string. */
-export function productId(): Option<string> {
-  return must(option('productId', 'must be a product id', (value) => typeof value === 'string'));
+export function productId<T extends string | undefined = string | undefined>(): Option<T> {
+  return option('productId', 'must be a product id', (value) => typeof value === 'string') as Option<T>;
 }
 
 /** One of some words. */

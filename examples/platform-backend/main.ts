@@ -88,7 +88,7 @@ export async function createBackend(root: string) {
   };
 
   const inspect = async (request: Request, query: URLSearchParams): Promise<Response> => {
-    const call = { pid: query.get('pid') ?? '', stepIndex: 1, image: await imageOf(request, query) };
+    const call = { productId: query.get('pid') ?? '', stepIndex: 1, image: await imageOf(request, query) };
     return Response.json(await supervisor.execute(call, { signal: request.signal }));
   };
 

@@ -58,13 +58,13 @@ async function main(): Promise<void> {
   progress.end();
   say('deployed', `${name} ${version} in an environment of its own, Python ${python}`);
 
-  await registry.activate({ name, version, pids: [PID], operator: 'quickstart' });
+  await registry.activate({ name, version, productIds: [PID], operator: 'quickstart' });
   await using supervisor = new AlgorithmSupervisor({ registry });
   await supervisor.start(name, version);
   say('running', `one worker, for product ${PID}`);
 
   for (const { title, picture, file } of inspections) {
-    const request = { pid: PID, stepIndex: 1, image: picture };
+    const request = { productId: PID, stepIndex: 1, image: picture };
     const pre = await supervisor.preExecute(request);
     const result = pre.status === 'OK' ? await supervisor.execute(request) : pre;
     const target = path.join(out, file);

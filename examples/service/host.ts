@@ -59,7 +59,7 @@ const server = createServer((request, response) => {
       .then((data) => {
         const [width, height] = [Number(searchParams.get('width')), Number(searchParams.get('height'))];
         const image = { data, width, height };
-        return supervisor.execute({ pid: searchParams.get('product') ?? '', stepIndex: 1, image });
+        return supervisor.execute({ productId: searchParams.get('product') ?? '', stepIndex: 1, image });
       })
       .then(
         (result) => {

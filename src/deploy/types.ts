@@ -256,6 +256,8 @@ export interface DiscoveredPackage {
     /** Name of its machine. */
     host: string;
     /** Its process id there. */
+    processId: number;
+    /** @deprecated use `processId` */
     pid: number;
     /** What it does. */
     operation: string;

@@ -99,7 +99,11 @@ function isDiskFull(error: RunnerError): boolean {
 /** What of the details can be written as JSON: they may hold what a worker or a cause brought along. */
 function plain(details: object): unknown {
   try {
-    return JSON.parse(JSON.stringify(details)) as unknown;
+    // Bodies keep the names of the specification, `pids` and `pid`.
+    const isOurs = (key: string) => key === 'productIds' || key === 'processId';
+    return JSON.parse(
+      JSON.stringify(details, (key, value: unknown) => (isOurs(key) ? undefined : value)),
+    ) as unknown;
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 import { RunnerError } from '../errors.js';
 import type { VersionRef } from '../package/types.js';
-import { stepBack, type MappingChange } from './mappings.js';
+import { stepBack, type CheckedChange } from './mappings.js';
 import type { RegistryContent } from './registry-file.js';
 import type { ActiveMapping } from './types.js';
 
@@ -19,7 +19,7 @@ export interface SwitchBack {
 /** Refuses a version that one of the ids was taken back from. @throws RunnerError `version_barred` */
 export function checkNotBarred(
   content: Pick<RegistryContent, 'active'>,
-  { name, version, pids }: MappingChange,
+  { name, version, pids }: Pick<CheckedChange, 'name' | 'version' | 'pids'>,
 ): void {
   for (const pid of pids) {
     const bar = content.active[pid]?.barred?.find(

@@ -1,22 +1,27 @@
 import { RunnerError } from '../errors.js';
 import type { VersionRef } from '../package/types.js';
+import type { ProductIdList } from '../product-ids.js';
 import type { ProcessIdentity } from '../process/identity.js';
 import type { RegistryContent } from './registry-file.js';
 import { inWords } from './users-in-words.js';
 import type { ActiveMapping, RegistryEntry } from './types.js';
 
 /** Who is to serve which product ids. */
-export interface MappingChange {
+export type MappingChange = ProductIdList & {
   /** The package's name. */
   name: string;
   /** The version that is to serve. */
   version: string;
-  /** Product ids it is to serve. */
-  pids: string[];
   /** Who asked, for the audit log. */
   operator?: string;
   /** Also to a version that one of the ids was taken back from. @defaultValue false */
   force?: boolean;
+};
+
+/** The same, checked. */
+export interface CheckedChange extends VersionRef {
+  pids: string[];
+  operator?: string;
 }
 
 const LONGEST_HISTORY = 20;
@@ -24,16 +29,6 @@ const LONGEST_HISTORY = 20;
 /** Whether both name the same version. */
 export function isSame(a: { name: string; version: string }, b: { name: string; version: string }): boolean {
   return a.name === b.name && a.version === b.version;
-}
-
-/** The product ids of a call, each once. @throws RunnerError `invalid_params` */
-export function checkPids(pids: unknown): string[] {
-  if (Array.isArray(pids) && pids.length > 0 && pids.every((pid) => typeof pid === 'string')) {
-    return [...new Set(pids)];
-  }
-  throw new RunnerError('invalid_params', 'pids must be a list of at least one product id, each a string', {
-    details: { path: 'pids' },
-  });
 }
 
 /** Takes mappings out of a content. */
@@ -91,7 +86,7 @@ export function supports(
 }
 
 /** Refuses product ids that another package serves. */
-export function checkUnclaimed(content: RegistryContent, { name, pids }: MappingChange): void {
+export function checkUnclaimed(content: RegistryContent, { name, pids }: CheckedChange): void {
   const taken = pids
     .map((pid) => content.active[pid])
     .filter((mapping): mapping is ActiveMapping => mapping !== undefined && mapping.name !== name);
@@ -105,7 +100,7 @@ export function checkUnclaimed(content: RegistryContent, { name, pids }: Mapping
 }
 
 /** The mappings after a change; the version served before goes to the head of the history. */
-export function remap(content: RegistryContent, change: MappingChange, now: string): ActiveMapping[] {
+export function remap(content: RegistryContent, change: CheckedChange, now: string): ActiveMapping[] {
   return change.pids.map((pid) => {
     const before = content.active[pid];
     const { name, version } = change;

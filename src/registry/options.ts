@@ -18,6 +18,7 @@ import {
 } from '../options.js';
 import type { ImageInput } from '../frames/types.js';
 import type { GuideInfo, GuidePlace, GuideSource } from './guides.js';
+import type { ProductIdList, ProductIdName } from '../product-ids.js';
 import { isRecord } from './records.js';
 import type { MappingChange } from './mappings.js';
 
@@ -51,8 +52,10 @@ export interface PolicyChange {
   operator?: string;
 }
 
+const ids = { productIds: productIds(), pids: productIds() };
+
 const change = {
-  ...{ name: name(), version: name(), pids: productIds() },
+  ...{ name: name(), version: name(), ...ids },
   ...{ operator: text(), force: flag(), signal: abortSignal() },
 };
 
@@ -95,19 +98,24 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     guidePlace,
   ),
   look: new Door<OperationOptions>('registry: the last argument', { signal: abortSignal() }),
-  activate: new Door<MappingChange & OperationOptions>('registry.activate({ name, version, pids })', change),
-  switch: new Door<MappingChange & OperationOptions>('registry.switch({ name, version, pids })', change),
+  activate: new Door<MappingChange & OperationOptions>(
+    'registry.activate({ name, version, productIds })',
+    change,
+  ),
+  switch: new Door<MappingChange & OperationOptions>(
+    'registry.switch({ name, version, productIds })',
+    change,
+  ),
   configure: new Door<PolicyChange & OperationOptions>('registry.configure({ name, version, policy })', {
     ...{ name: name(), version: name(), operator: text(), signal: abortSignal() },
     policy: must(option<Readonly<Record<string, unknown>>>('policy', 'must be an object', isRecord)),
   }),
-  deactivate: new Door<{ pids: string[]; operator?: string } & OperationOptions>(
-    'registry.deactivate({ pids })',
-    {
-      ...{ pids: productIds(), operator: text(), signal: abortSignal() },
-    },
+  deactivate: new Door<ProductIdList & { operator?: string } & OperationOptions>(
+    'registry.deactivate({ productIds })',
+    { ...ids, operator: text(), signal: abortSignal() },
   ),
-  rollback: new Door<{ pid: string; operator?: string } & OperationOptions>('registry.rollback({ pid })', {
-    ...{ pid: productId(), operator: text(), signal: abortSignal() },
-  }),
+  rollback: new Door<ProductIdName & { operator?: string } & OperationOptions>(
+    'registry.rollback({ productId })',
+    { ...{ productId: productId(), pid: productId() }, operator: text(), signal: abortSignal() },
+  ),
 }));

@@ -2,6 +2,7 @@ import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { checkTexts } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
 import type { ProcessIdentity } from '../process/identity.js';
+import { productIdOf, productIdsOf, type ProductIdList, type ProductIdName } from '../product-ids.js';
 import { showAs } from '../readable.js';
 import type { Durability } from '../store/atomic-file.js';
 import { StoreLayout } from '../store/layout.js';
@@ -11,7 +12,6 @@ import { checkNotBarred, stepBackFrom, unbar, type SwitchBack } from './barring.
 import type { RegistryEvents } from './events.js';
 import type { Guide, GuidePlace, GuideSource } from './guides.js';
 import {
-  checkPids,
   checkReplaceable,
   checkSupported,
   checkUnclaimed,
@@ -21,6 +21,7 @@ import {
   isSame,
   remap,
   stepBack,
+  type CheckedChange,
   type MappingChange,
 } from './mappings.js';
 import { doors, type PolicyChange, type RegistryFilter, type RegistryOptions } from './options.js';
@@ -154,10 +155,10 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * Unbinds product ids: all of them or none.
    * @throws RunnerError `invalid_params`, `not_found` for one that is not bound
    */
-  async deactivate(o: { pids: string[]; operator?: string } & OperationOptions): Promise<void> {
+  async deactivate(o: ProductIdList & { operator?: string } & OperationOptions): Promise<void> {
     doors().deactivate.check(o);
     const { operator, signal } = o;
-    const pids = checkPids(o.pids);
+    const pids = productIdsOf(o);
     const removed = await this.#access.logged('deactivate', { pids, operator }, { signal }, (content) => {
       const mappings = pids.map((pid) => findMapping(content, pid, ', so there is nothing to deactivate'));
       drop(content, mappings);
@@ -170,10 +171,10 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * Goes back to the version that served the product id before.
    * @throws RunnerError `invalid_params`, `not_found` when there is none
    */
-  async rollback(o: { pid: string; operator?: string } & OperationOptions): Promise<ActiveMapping> {
+  async rollback(o: ProductIdName & { operator?: string } & OperationOptions): Promise<ActiveMapping> {
     doors().rollback.check(o);
     const { operator, signal } = o;
-    const [pid = ''] = checkPids([o.pid]);
+    const pid = productIdOf(o);
     const mapping = await this.#access.logged(
       'rollback',
       { pids: [pid], operator },
@@ -196,7 +197,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    */
   async switchBack(o: SwitchBack & OperationOptions): Promise<ActiveMapping[]> {
     const { from, reason, operator, signal } = o;
-    const change = { pids: checkPids(o.pids), from, reason, operator };
+    const change = { pids: productIdsOf(o), from, reason, operator };
     const about = { ...from, pids: change.pids, reason, operator };
     const mappings = await this.#access.logged('switch back', about, { signal }, (content) => {
       const back = stepBackFrom(content, change, new Date().toISOString());
@@ -218,11 +219,11 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * The version that serves a product id. Reads nothing again that has not changed.
    * @throws RunnerError `invalid_params`, `not_found`
    */
-  async resolve(pid: string, o: OperationOptions = {}): Promise<RegistryEntry> {
-    checkTexts('registry.resolve(pid)', { pid });
+  async resolve(productId: string, o: OperationOptions = {}): Promise<RegistryEntry> {
+    checkTexts('registry.resolve(productId)', { productId });
     doors().look.check(o);
     const content = await this.#access.look(o);
-    const { name, version } = findMapping(content, pid);
+    const { name, version } = findMapping(content, productId);
     return structuredClone(findEntry(content, name, version));
   }
 
@@ -372,11 +373,11 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   async #map(
     operation: 'activate' | 'switch',
     o: MappingChange & OperationOptions,
-    check: (content: RegistryContent, change: MappingChange) => void,
+    check: (content: RegistryContent, change: CheckedChange) => void,
   ): Promise<ActiveMapping[]> {
     doors()[operation].check(o);
     const { name, version, operator, force, signal } = o;
-    const change = { name, version, pids: checkPids(o.pids), operator };
+    const change = { name, version, pids: productIdsOf(o), operator };
     return this.#access.logged(operation, { ...change, force }, { signal }, (content) => {
       checkSupported(findEntry(content, name, version), change.pids);
       check(content, change);

@@ -131,7 +131,7 @@ async function activate(
   const active = await registry.active({ signal });
   const isServed = (id: string) => active[id]?.name === name && active[id].version === version;
   const pids = (asked === true ? supported : asked).filter((id) => !isServed(id));
-  if (pids.length > 0) await registry.activate({ name, version, pids, operator, signal });
+  if (pids.length > 0) await registry.activate({ name, version, productIds: pids, operator, signal });
 }
 
 /** A path of Windows begins with one letter and a colon. */

@@ -19,7 +19,7 @@ export async function inspectPicture(
     ? await entryOf(registry, target, signal)
     : await registry.resolve(productId, { signal });
   const request: InspectionRequest = {
-    pid: productId,
+    productId,
     target,
     stepIndex: stepIndex ?? entry.step_indexes?.[0] ?? 1,
     image: await imageOf(picture, signal),

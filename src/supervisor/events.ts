@@ -29,7 +29,9 @@ export interface StateEvent extends DeploymentEvent {
 
 /** A worker that is ready. */
 export interface WorkerReadyEvent extends WorkerEvent {
-  /** Process id. */
+  /** Of the worker. */
+  processId: number;
+  /** @deprecated use `processId` */
   pid: number;
   /** As its `hello` tells. */
   generation: Generation;
@@ -41,7 +43,9 @@ export interface WorkerReadyEvent extends WorkerEvent {
 
 /** About a process that may be gone. */
 export interface WorkerProcessEvent extends WorkerEvent {
-  /** Process id; undefined when it could not be spawned. */
+  /** Undefined when it could not be spawned. */
+  processId: number | undefined;
+  /** @deprecated use `processId` */
   pid: number | undefined;
 }
 
@@ -86,18 +90,24 @@ export interface CircuitOpenEvent extends DeploymentEvent {
 /** A version serves product ids for good: its trial is over, or it had none. */
 export interface AcceptedEvent extends DeploymentEvent {
   /** Product ids that were moved to it. */
+  productIds: string[];
+  /** @deprecated use `productIds` */
   pids: string[];
 }
 
 /** A version has stood its trial. */
 export interface ProbationPassedEvent extends DeploymentEvent {
   /** Product ids it was switched to. */
+  productIds: string[];
+  /** @deprecated use `productIds` */
   pids: string[];
 }
 
 /** An answered call. */
 export interface ResultEvent extends DeploymentEvent {
   /** Product id of the request, where it had one. */
+  productId: string | undefined;
+  /** @deprecated use `productId` */
   pid: string | undefined;
   /** What was called. */
   phase: 'pre' | 'execute';
@@ -110,6 +120,8 @@ export interface CallFailedEvent extends Partial<DeploymentEvent> {
   /** The failure, as the caller was given it. */
   error: RunnerError;
   /** Product id of the request. */
+  productId: string | undefined;
+  /** @deprecated use `productId` */
   pid: string | undefined;
   /** Of the call. */
   requestId: string;
@@ -133,7 +145,7 @@ export interface SupervisorEvents {
   exit: [event: WorkerExitEvent];
   /** A worker that ended will be started again. */
   restart: [event: WorkerRestartEvent];
-  /** A worker was replaced because of its age or its memory. `pid` is that of the old one. */
+  /** A worker was replaced because of its age or its memory. `processId` is that of the old one. */
   recycled: [event: WorkerProcessEvent];
   /** A worker stopped answering pings; it is ended and replaced. */
   heartbeatLost: [event: WorkerFailureEvent];

@@ -123,9 +123,9 @@ export const doors = /* @__PURE__ */ lazily(() => ({
   }),
   look: new Door<OperationOptions>('supervisor: the last argument', { signal: abortSignal() }),
   session: new Door<{ id: string }>('supervisor.reset({ id })', { id: name() }),
-  switch: new Door<SwitchOptions>('supervisor.switch({ name, version, pids })', {
+  switch: new Door<SwitchOptions>('supervisor.switch({ name, version, productIds })', {
     ...version,
-    pids: productIds(),
+    ...{ productIds: productIds(), pids: productIds() },
     operator: text(),
     probation: probation(),
     warmUp: warmUp(),
@@ -133,8 +133,8 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     dryRun: flag(),
     signal: abortSignal(),
   }),
-  rollback: new Door<RollbackOptions>('supervisor.rollback({ pid })', {
-    pid: productId(),
+  rollback: new Door<RollbackOptions>('supervisor.rollback({ productId })', {
+    ...{ productId: productId(), pid: productId() },
     to: group<VersionRef>(version),
     operator: text(),
     warmUp: warmUp(),
@@ -143,7 +143,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
   }),
   shadow: new Door<ShadowOptions>('supervisor.shadow({ name, version })', {
     ...version,
-    pids: texts(),
+    ...{ productIds: texts(), pids: texts() },
     share: option('share', 'must be a number above 0 and up to 1', isShare),
     workers: whole(1, 1_024),
     maxPending: whole(1, 1_000_000),
@@ -152,7 +152,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
   }),
   record: new Door<RecordOptions>('supervisor.record({ directory })', {
     directory: name(),
-    pids: texts(),
+    ...{ productIds: texts(), pids: texts() },
     maxBytes: whole(1),
     maxPending: whole(1, 1_000_000),
     signal: abortSignal(),

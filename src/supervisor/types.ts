@@ -4,6 +4,7 @@ import type { RunnerError } from '../errors.js';
 import type { PictureProof } from '../frames/proof.js';
 import type { ImageInput } from '../frames/types.js';
 import type { Generation, ManifestStep } from '../package/types.js';
+import type { ProductIdName } from '../product-ids.js';
 import type { ResultData, WorkerException, WorkerMetrics, WorkerState } from '../worker/types.js';
 import type { LatencySummary } from './latency.js';
 import type { VersionPolicy } from './policy-options.js';
@@ -20,14 +21,14 @@ export interface InspectionTarget {
 /** One image to inspect, for a product id or for a version. */
 export type InspectionRequest = InspectionInput &
   (
-    | {
-        /** Routes through the active mapping. */
-        pid: string;
+    | (ProductIdName & {
         /** Goes to this version instead, whatever the mapping says. */
         target?: InspectionTarget;
-      }
+      })
     | {
         /** Told to the algorithm. */
+        productId?: string;
+        /** @deprecated use `productId` */
         pid?: string;
         /** The version that answers, active or not. */
         target: InspectionTarget;
@@ -45,7 +46,7 @@ export interface InspectionInput {
   /**
    * What the image is compared with (execute-only generation, which demands it). `'same'` compares the image with itself:
    * told in `warnings` of the result and in the audit log.
-   * @defaultValue the guide that is registered for `pid` and `stepIndex`, see `Registry.setGuide`
+   * @defaultValue the guide that is registered for `productId` and `stepIndex`, see `Registry.setGuide`
    */
   guideImage?: ImageInput | 'same';
   /**
@@ -169,6 +170,8 @@ export interface SupervisedWorker {
   /** `waiting` for its next start, or the state of its process. */
   state: WorkerState | 'waiting';
   /** Of the process, while there is one. */
+  processId: number | undefined;
+  /** @deprecated use `processId` */
   pid: number | undefined;
   /** Since it was ready. */
   uptimeMs: number;
@@ -209,6 +212,8 @@ export interface SupervisedStatus {
   /** Whether it may be started. */
   circuit: CircuitState;
   /** Process of the first worker that stands; the others are in `workers`. */
+  processId: number | undefined;
+  /** @deprecated use `processId` */
   pid: number | undefined;
   /** Since the supervisor took it up, in milliseconds. */
   uptimeMs: number;

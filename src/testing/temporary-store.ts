@@ -20,9 +20,9 @@ import { temporaryFolder, type TemporaryFolder } from './temporary-folder.js';
  *
  * await using store = await TemporaryStore.open();
  * await store.deploy({ version: '1.0.0' }); // the sample algorithm, run by the Python at hand
- * await store.registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+ * await store.registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
  * const image = { data: new Uint8Array(12), width: 2, height: 2 };
- * const { data } = await store.supervise().execute({ pid: 'A01', stepIndex: 1, image });
+ * const { data } = await store.supervise().execute({ productId: 'A01', stepIndex: 1, image });
  * console.log(data.result_status); // OK
  * ```
  */

@@ -12,7 +12,7 @@ import type { Clock } from '../supervisor/clock.js';
  * const clock = new VirtualClock();
  * const supervisor = store.supervise({ clock, policy: { maxCrashes: 1, retries: 0 } });
  * fake.answerOnce('execute', (call) => call.process.exit(9));
- * await supervisor.execute({ pid: 'A01', stepIndex: 1, image }).catch(() => undefined); // the circuit opens
+ * await supervisor.execute({ productId: 'A01', stepIndex: 1, image }).catch(() => undefined); // the circuit opens
  * const ready = new Promise((resolve) => supervisor.once('ready', resolve));
  * clock.advance(30_000); // its cool-down
  * await ready; // one worker is tried again

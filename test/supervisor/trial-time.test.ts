@@ -49,7 +49,7 @@ async function onTrial() {
   const answer = (status: 'OK' | 'ERROR') => {
     const result = { status, timing: { totalMs: 1 } } as InspectionResult;
     const event: SupervisorEvents['result'][0] = {
-      ...{ name: 'sample', version: '2', pid: 'A', phase: 'execute', result },
+      ...{ name: 'sample', version: '2', productId: 'A', pid: 'A', phase: 'execute', result },
     };
     trials.watch('result', event);
   };

@@ -200,7 +200,8 @@ export class Discovery {
     version: string,
   ): Promise<{ busy: DiscoveredPackage['busy']; isGone: boolean }> {
     const { registry } = this.#options;
-    const { holder: busy } = await holderOf(registry.layout, name, version);
+    const { holder } = await holderOf(registry.layout, name, version);
+    const busy = holder && { ...holder, processId: holder.pid };
     return { busy, isGone: (await registry.get(name, version)) === undefined };
   }
 

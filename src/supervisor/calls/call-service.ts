@@ -56,24 +56,26 @@ export class CallService {
   /** A call of a host. @throws RunnerError as {@link AlgorithmSupervisor.execute} lists them */
   async call(
     phase: 'pre' | 'execute',
-    request: InspectionRequest,
+    given: InspectionRequest | undefined,
     { signal }: CallOptions,
   ): Promise<InspectionResult> {
     const requestId = this.#nextRequest();
-    const pid = (request as InspectionRequest | undefined)?.pid; // it is checked below
-    const trace: CallTrace = { requestId, phase, pid };
+    const { productId = given?.pid } = given ?? {}; // it is checked below
+    const trace: CallTrace = { requestId, phase, productId, pid: productId };
     return traceCall(trace, async () => {
       try {
         const startedAt = this.#clock.now();
         throwIfAborted(signal, `${phase} call`);
         this.#gate.check(phase);
-        checkRequest(request);
+        checkRequest(given);
+        // Below here the id goes by the name that it has on the wire.
+        const request = { ...given, pid: productId } as InspectionRequest;
         return await this.#route({ phase, request, requestId, startedAt, signal, trace });
       } catch (failure) {
         const error = systemCause(failure) === undefined ? asFailure(failure, `make ${phase} call`) : failure;
         if (RunnerError.is(error)) {
           const { name, version } = trace;
-          this.#emit('callFailed', { error, requestId, phase, pid, name, version });
+          this.#emit('callFailed', { error, requestId, phase, productId, pid: productId, name, version });
         }
         throw error;
       }
@@ -140,7 +142,7 @@ export class CallService {
         deployment,
       );
       Object.assign(trace, { worker: result.worker, attempts: result.attempts });
-      this.#emit('result', { name, version, pid: request.pid, phase, result });
+      this.#emit('result', { name, version, productId: request.pid, pid: request.pid, phase, result });
       return result;
     } finally {
       letGo();

@@ -11,10 +11,11 @@ import type { InspectionRequest } from '../types.js';
  *
  * @throws RunnerError `invalid_params` naming the field; `invalid_image` naming what was expected and given
  */
-export function checkRequest(request: InspectionRequest): void {
+export function checkRequest(request: InspectionRequest | undefined): asserts request is InspectionRequest {
   // The types forbid most of this; hosts in plain JavaScript need to be told.
-  if (!isRecord(request)) throw invalid('request', 'must be an object', request);
-  const { pid, target, stepIndex, timeoutMs } = request;
+  if (request === undefined || !isRecord(request)) throw invalid('request', 'must be an object', request);
+  const { target, stepIndex, timeoutMs } = request;
+  const pid: unknown = request.productId ?? request.pid;
   if (target !== undefined) {
     for (const field of ['name', 'version'] as const) {
       if (typeof target[field] !== 'string' || target[field] === '') {
@@ -22,7 +23,7 @@ export function checkRequest(request: InspectionRequest): void {
       }
     }
   } else if (typeof pid !== 'string' || pid === '') {
-    throw invalid('pid', 'must be a product id (or give a target)', pid);
+    throw invalid(nameOfId(request), 'must be a product id (or give a target)', pid);
   }
   if (!Number.isInteger(stepIndex) || stepIndex < 0) {
     throw invalid(
@@ -54,8 +55,9 @@ export function checkStep({ stepIndex }: InspectionRequest, entry: RegistryEntry
 }
 
 /** What is handed to the algorithm as it is. */
-function checkTold({ pid, stepDesc, session, userParams, guideInfo }: InspectionRequest): void {
+function checkTold({ productId, pid, stepDesc, session, userParams, guideInfo }: InspectionRequest): void {
   const texts: [string, unknown][] = [
+    ['productId', productId],
     ['pid', pid],
     ['stepDesc', stepDesc],
     ['session.id', session?.id],
@@ -100,4 +102,9 @@ function invalid(path: string, rule: string, value: unknown): RunnerError {
       details: { path },
     },
   );
+}
+
+/** What the caller called the product id. */
+function nameOfId({ productId, pid }: InspectionRequest): string {
+  return productId === undefined && pid !== undefined ? 'pid' : 'productId';
 }

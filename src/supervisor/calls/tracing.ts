@@ -10,6 +10,8 @@ export interface CallTrace {
   /** Which call it is. */
   phase: 'pre' | 'execute';
   /** Product id, where it goes by one. */
+  productId: string | undefined;
+  /** @deprecated use `productId` */
   pid: string | undefined;
   /** Package that answers, once routed. */
   name?: string;

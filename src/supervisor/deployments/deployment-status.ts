@@ -21,7 +21,7 @@ export function deploymentStatus(
     generation: pool.ready?.generation ?? entry.generation,
     state,
     circuit: pool.circuit,
-    pid: workers.find(({ pid }) => pid !== undefined)?.pid,
+    ...processOf(workers.find(({ processId }) => processId !== undefined)?.processId),
     uptimeMs: o.now - o.createdAt,
     restarts: workers.reduce((sum, { restarts }) => sum + restarts, 0),
     inFlight: pool.inFlight,
@@ -41,7 +41,7 @@ function workerStatus(slot: WorkerSlot, queued: number, now: number): Supervised
   return {
     worker: slot.index,
     state: worker?.state ?? (slot.isStarting ? 'starting' : 'waiting'),
-    pid: worker?.pid,
+    ...processOf(worker?.pid),
     uptimeMs: readyAt === undefined ? 0 : now - readyAt,
     restarts: slot.restarts,
     inFlight: slot.isBusy ? 1 : 0,
@@ -58,4 +58,9 @@ function workerStatus(slot: WorkerSlot, queued: number, now: number): Supervised
 function sum(values: readonly (number | undefined)[]): number | undefined {
   const known = values.filter((value) => value !== undefined);
   return known.length === 0 ? undefined : known.reduce((total, value) => total + value, 0);
+}
+
+/** Under both names. */
+function processOf(id: number | undefined): { processId: number | undefined; pid: number | undefined } {
+  return { processId: id, pid: id };
 }

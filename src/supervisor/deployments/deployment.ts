@@ -325,13 +325,13 @@ export class Deployment {
       },
       exit: (worker, exit, pid) => {
         if (exit.error) this.#lastError = exit.error;
-        emit('exit', { ...about, worker, pid, ...exit });
+        emit('exit', { ...about, worker, processId: pid, pid, ...exit });
       },
       restart: (worker, attempt, delayMs, reason) => {
         emit('restart', { ...about, worker, attempt, delayMs, reason });
       },
       recycled: (worker, pid) => {
-        emit('recycled', { ...about, worker, pid });
+        emit('recycled', { ...about, worker, processId: pid, pid });
       },
       log: (worker, log) => {
         emit('log', { ...about, worker, ...log });
@@ -370,5 +370,5 @@ function readyEvent(ready: {
   startMs: number;
 }) {
   const { pid, generation, sdkVersion, startMs } = ready;
-  return { pid, generation, sdkVersion, startMs };
+  return { processId: pid, pid, generation, sdkVersion, startMs };
 }

@@ -9,6 +9,8 @@ export interface ShadowOptions extends OperationOptions {
   /** Version of the candidate. */
   version: string;
   /** Product ids whose calls it gets a copy of. @defaultValue every call that was routed by a product id */
+  productIds?: string[];
+  /** @deprecated use `productIds` */
   pids?: string[];
   /** Share of those calls, above 0 and up to 1. @defaultValue 1 */
   share?: number;
@@ -38,6 +40,8 @@ export interface ShadowEvent {
   /** Version of the candidate. */
   version: string;
   /** Product id of the call. */
+  productId: string;
+  /** @deprecated use `productId` */
   pid: string;
   /** Of the call that was copied. */
   requestId: string;

@@ -38,7 +38,7 @@ export class ShadowTap implements CallTap {
   }
 
   offer(call: TappedCall): Promise<unknown> | undefined {
-    const { pids, share = 1, maxPending = 4 } = this.#options;
+    const { pids: old, productIds: pids = old, share = 1, maxPending = 4 } = this.#options;
     const { pid } = call.request;
     const { entry, pool, servedPids } = this.#candidate;
     if (pid === undefined || call.request.target !== undefined) return undefined;
@@ -92,7 +92,7 @@ export class ShadowTap implements CallTap {
       this.#log.compared(call.requestId, comparison, result.timing.callMs, reply.callMs);
       const { name, version } = this.#candidate.entry;
       this.#tell({
-        ...{ name, version, pid, requestId: call.requestId, comparison },
+        ...{ name, version, productId: pid, pid, requestId: call.requestId, comparison },
         activeMs: result.timing.callMs,
         candidateMs: reply.callMs,
       });

@@ -39,7 +39,7 @@ export class RecorderTap implements CallTap {
   }
 
   offer(call: TappedCall): Promise<unknown> | undefined {
-    const { pids, maxPending = 8 } = this.#options;
+    const { pids: old, productIds: pids = old, maxPending = 8 } = this.#options;
     const { pid } = call.request;
     if (pids && (pid === undefined || !pids.includes(pid))) return undefined;
     if (this.#writing >= maxPending || call.isShort) {

@@ -5,6 +5,8 @@ export interface RecordOptions extends OperationOptions {
   /** Folder of the recording, empty or not there; a recording that is there is continued. One recorder at a time. */
   directory: string;
   /** Product ids whose calls are recorded. @defaultValue every call, also those with a target */
+  productIds?: string[];
+  /** @deprecated use `productIds` */
   pids?: string[];
   /** Bytes the recording may take, at no moment more; the oldest calls make room for new ones. @defaultValue 1 GiB */
   maxBytes?: number;

@@ -1,8 +1,9 @@
 import { settleOrAbort, throwIfAborted } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
+import { bothNames, productIdOf, productIdsOf } from '../../product-ids.js';
 import type { VersionRef } from '../../package/types.js';
 import { checkNotBarred } from '../../registry/barring.js';
-import { checkPids, checkSupported, isSame, supports } from '../../registry/mappings.js';
+import { checkSupported, isSame, supports } from '../../registry/mappings.js';
 import type { Registry } from '../../registry/registry.js';
 import type { ActiveMapping, RegistryEntry } from '../../registry/types.js';
 import type { Deployment, Emit } from '../deployments/deployment.js';
@@ -13,7 +14,7 @@ import type { Router } from '../deployments/router.js';
 import { Orders, type Order } from './orders.js';
 import type { Retirement } from './retirement.js';
 import type { Trial, Trials } from './trials.js';
-import type { RollbackOptions, SwitchOptions, WarmUp } from './types.js';
+import type { RollbackOptions, SwitchOptions, SwitchOrder, WarmUp } from './types.js';
 import type { VersionPolicies } from '../version-policies.js';
 import { distinct } from './version-refs.js';
 
@@ -21,7 +22,7 @@ import { distinct } from './version-refs.js';
 type MakeWarmUp = (deployment: Deployment, asked: WarmUp, signal: AbortSignal | undefined) => Promise<void>;
 type Mappings = Readonly<Record<string, ActiveMapping>>;
 /** An order, its options checked. */
-type Move = Pick<SwitchOptions, 'name' | 'version' | 'warmUp' | 'force'> & {
+type Move = Pick<SwitchOrder, 'name' | 'version' | 'warmUp' | 'force'> & {
   pids: string[];
   probation?: ProbationPolicy;
 };
@@ -72,7 +73,7 @@ export class Switcher {
   /** See {@link AlgorithmSupervisor.switch}. */
   async switch(o: SwitchOptions): Promise<void> {
     const { name, version, operator, force, signal } = o;
-    const pids = checkPids(o.pids);
+    const pids = productIdsOf(o);
     if (o.dryRun) {
       await this.#check({ name, version, pids, force });
       return;
@@ -80,15 +81,17 @@ export class Switcher {
     const probation = o.probation && resolveProbation(o.probation);
     const subject = { title: `switch to ${name} ${version}`, productIds: pids };
     await this.#orders.run(subject, signal, (order) =>
-      this.#move({ ...o, pids, probation }, order, () =>
-        this.#registry.switch({ name, version, pids, operator, force, signal: order.signal }),
+      this.#move({ name, version, warmUp: o.warmUp, force, pids, probation }, order, () =>
+        this.#registry.switch({ name, version, productIds: pids, operator, force, signal: order.signal }),
       ),
     );
   }
 
   /** See {@link AlgorithmSupervisor.rollback}. */
-  async rollback({ pid, to, operator, warmUp, force, signal }: RollbackOptions): Promise<void> {
-    const pids = checkPids([pid]);
+  async rollback(o: RollbackOptions): Promise<void> {
+    const { to, operator, warmUp, force, signal } = o;
+    const pid = productIdOf(o);
+    const pids = [pid];
     const title = to ? `rollback to ${to.name} ${to.version}` : 'rollback';
     await this.#orders.run({ title, productIds: pids }, signal, async (order) => {
       const target = to ?? (await this.#earlier((await this.#registry.active())[pid]));
@@ -99,9 +102,9 @@ export class Switcher {
       }
       const { name, version } = target;
       await this.#move({ name, version, pids, warmUp, force }, order, async () => {
-        const o = { operator, signal: order.signal };
-        if (to) await this.#registry.switch({ name, version, pids, force, ...o });
-        else await this.#registry.rollback({ pid, ...o });
+        const asked = { operator, signal: order.signal };
+        if (to) await this.#registry.switch({ name, version, productIds: pids, force, ...asked });
+        else await this.#registry.rollback({ productId: pid, ...asked });
       });
     });
   }
@@ -199,9 +202,9 @@ export class Switcher {
       const trial = this.#trials.begin(deployment, standing, returning, probation);
       this.#keepReady(trial, from, deployment.pool.slots.length);
     }
-    this.#emit('switched', { name, version, pids: [...pids], from });
+    this.#emit('switched', { name, version, ...bothNames(pids), from });
     if (onTrial) return;
-    if (moved.length > 0) this.#emit('accepted', { name, version, pids: [...moved] });
+    if (moved.length > 0) this.#emit('accepted', { name, version, ...bothNames(moved) });
     for (const one of standing) void this.#retirement.retire(one);
   }
 

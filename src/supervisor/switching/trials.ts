@@ -1,5 +1,6 @@
 import { RunnerError } from '../../errors.js';
 import type { VersionRef } from '../../package/types.js';
+import { bothNames } from '../../product-ids.js';
 import { isSame } from '../../registry/mappings.js';
 import type { Registry } from '../../registry/registry.js';
 import type { Clock } from '../clock.js';
@@ -108,7 +109,7 @@ export class Trials {
     const { name, version } = trial.deployment.entry;
     if (verdict.state !== 'failed') {
       this.#end(trial);
-      const passed = { name, version, pids: [...trial.pids] };
+      const passed = { name, version, ...bothNames([...trial.pids]) };
       this.#emit('accepted', passed);
       this.#emit('probationPassed', passed);
       return;
@@ -135,7 +136,7 @@ export class Trials {
       left = left.filter((pid) => !back.includes(pid));
       // None: they had been moved on in the meantime, and nothing has changed.
       if (back.length > 0) {
-        this.#emit('switchedBack', { name, version, pids: back, to: distinct(mappings), reason });
+        this.#emit('switchedBack', { name, version, ...bothNames(back), to: distinct(mappings), reason });
         await this.#serveAgain(before, mappings);
       }
       const active = left.length > 0 ? await this.#registry.active() : {};

@@ -1,5 +1,6 @@
 import type { OperationOptions } from '../../abort.js';
 import type { VersionRef } from '../../package/types.js';
+import type { ProductIdList, ProductIdName } from '../../product-ids.js';
 import type { ImageInput } from '../../frames/types.js';
 import type { ProbationPolicy } from './probation.js';
 
@@ -20,13 +21,14 @@ export interface WarmUp {
 }
 
 /** A version and the product ids it is to serve from now on. */
-export interface SwitchOptions extends OperationOptions {
+export type SwitchOptions = ProductIdList & SwitchOrder;
+
+/** What a switch takes besides the product ids that are moved. */
+export interface SwitchOrder extends OperationOptions {
   /** The package's name. */
   name: string;
   /** The version that is to serve. */
   version: string;
-  /** Product ids that are moved. */
-  pids: string[];
   /** Who asked, for the audit log. */
   operator?: string;
   /** Puts the new version on trial, the old one kept warm; `{}` takes the defaults. @defaultValue no trial */
@@ -40,9 +42,10 @@ export interface SwitchOptions extends OperationOptions {
 }
 
 /** Back to an earlier version, by hand. */
-export interface RollbackOptions extends OperationOptions {
-  /** Product id that goes back. */
-  pid: string;
+export type RollbackOptions = ProductIdName & RollbackOrder;
+
+/** What a rollback takes besides the product id that goes back. */
+export interface RollbackOrder extends OperationOptions {
   /** Any version that is kept. @defaultValue the one that served the id before */
   to?: VersionRef;
   /** Who asked, for the audit log. */
@@ -56,6 +59,8 @@ export interface RollbackOptions extends OperationOptions {
 /** Versions before and after. */
 export interface SwitchedEvent {
   /** Product ids that were moved. */
+  productIds: string[];
+  /** @deprecated use `productIds` */
   pids: string[];
   /** The package's name. */
   name: string;
@@ -68,6 +73,8 @@ export interface SwitchedEvent {
 /** A version that did not stand its trial. `name` and `version` are those that were left. */
 export interface SwitchedBackEvent {
   /** Product ids that went back. */
+  productIds: string[];
+  /** @deprecated use `productIds` */
   pids: string[];
   /** The package's name. */
   name: string;

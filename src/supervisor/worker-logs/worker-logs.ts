@@ -53,7 +53,10 @@ export class WorkerLogs {
       this.#add(event, () => ({ ...lineOf(time, 'info', event.text), stream: 'stdout', bytes: event.bytes }));
     } else if (name === 'ready') {
       const [event] = args as SupervisorEvents['ready'];
-      this.#add(event, () => ({ ...lineOf(time, 'info', 'the worker is ready'), process_id: event.pid }));
+      this.#add(event, () => ({
+        ...lineOf(time, 'info', 'the worker is ready'),
+        process_id: event.processId,
+      }));
     } else if (name === 'exit') {
       const [event] = args as SupervisorEvents['exit'];
       const { exitCode, exitSignal, reason, error } = event;

@@ -112,7 +112,7 @@ export class FakeWorker implements AsyncDisposable {
    * @example
    * ```ts
    * const held = fake.hold();
-   * const result = supervisor.execute({ pid: 'A01', stepIndex: 1, image });
+   * const result = supervisor.execute({ productId: 'A01', stepIndex: 1, image });
    * const call = await held; // now it is at the worker
    * call.answer({ data: { debug: 'at last' } });
    * await result;

@@ -30,10 +30,10 @@ const OLD_CALLS = [...PATH_CALLS, 'open', 'write', 'fsync'];
  *   const error = await work().catch((reason: unknown) => reason);
  *   return { count: watch.count, error };
  * }
- * const activate = () => store.registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+ * const activate = () => store.registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
  * const { count } = await steps({ mode: 'count' }, activate);
  * for (let at = 1; at <= count; at++) {
- *   await store.registry.deactivate({ pids: ['A01'] }).catch(() => undefined);
+ *   await store.registry.deactivate({ productIds: ['A01'] }).catch(() => undefined);
  *   const { error } = await steps({ mode: 'fail', at, code: 'EIO' }, activate);
  *   // Whatever failed: the id is active, or an error has said that it is not.
  *   assert.equal('A01' in (await store.registry.active()), error === undefined);
