@@ -121,7 +121,7 @@ export interface ProcessDetails {
   host: string;
   /** Its id there. */
   processId?: number;
-  /** @deprecated use `processId` */
+  /** Old name of `processId`; it stays for one minor version. */
   pid: number;
 }
 
@@ -135,7 +135,7 @@ export interface RunnerErrorDetails {
   version?: string;
   /** Product ids concerned. */
   productIds?: string[];
-  /** @deprecated use `productIds` */
+  /** Old name of `productIds`; it stays for one minor version. */
   pids?: string[];
   /** Faults inside a document, by path. */
   issues?: FieldIssue[];

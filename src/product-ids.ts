@@ -5,13 +5,13 @@ export type ProductIdList =
   | {
       /** Product ids. */
       productIds: string[];
-      /** @deprecated use `productIds` */
+      /** Old name of `productIds`; it stays for one minor version. */
       pids?: undefined;
     }
   | {
       /** Product ids. */
       productIds?: undefined;
-      /** @deprecated use `productIds` */
+      /** Old name of `productIds`; it stays for one minor version. */
       pids: string[];
     };
 
@@ -20,38 +20,41 @@ export type ProductIdName =
   | {
       /** The product id. */
       productId: string;
-      /** @deprecated use `productId` */
+      /** Old name of `productId`; it stays for one minor version. */
       pid?: undefined;
     }
   | {
       /** The product id. */
       productId?: undefined;
-      /** @deprecated use `productId` */
+      /** Old name of `productId`; it stays for one minor version. */
       pid: string;
     };
 
 /** The product ids of a call, each once. @throws RunnerError `invalid_params` */
-export function productIdsOf({ productIds, pids }: { productIds?: unknown; pids?: unknown }): string[] {
+export function productIdsOf(
+  call: string,
+  { productIds, pids }: { productIds?: unknown; pids?: unknown },
+): string[] {
   const given = productIds ?? pids;
   if (Array.isArray(given) && given.length > 0 && given.every((id) => typeof id === 'string')) {
     return [...new Set(given)];
   }
   const path = productIds === undefined && pids !== undefined ? 'pids' : 'productIds';
-  throw new RunnerError(
-    'invalid_params',
-    `${path} must be a list of at least one product id, each a string`,
-    {
-      details: { path },
-    },
-  );
+  const fault =
+    given === undefined ? 'must be given' : 'must be a list of at least one product id, each a string';
+  throw new RunnerError('invalid_params', `${call}: ${path} ${fault}`, { details: { path } });
 }
 
 /** The product id of a call. @throws RunnerError `invalid_params` */
-export function productIdOf({ productId, pid }: { productId?: unknown; pid?: unknown }): string {
+export function productIdOf(
+  call: string,
+  { productId, pid }: { productId?: unknown; pid?: unknown },
+): string {
   const given = productId ?? pid;
   if (typeof given === 'string') return given;
   const path = productId === undefined && pid !== undefined ? 'pid' : 'productId';
-  throw new RunnerError('invalid_params', `${path} must be a product id, a string`, { details: { path } });
+  const fault = given === undefined ? 'must be given' : 'must be a product id, a string';
+  throw new RunnerError('invalid_params', `${call}: ${path} ${fault}`, { details: { path } });
 }
 
 /** What an event tells of product ids, under both names. */

@@ -158,7 +158,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   async deactivate(o: ProductIdList & { operator?: string } & OperationOptions): Promise<void> {
     doors().deactivate.check(o);
     const { operator, signal } = o;
-    const pids = productIdsOf(o);
+    const pids = productIdsOf(doors().deactivate.call, o);
     const removed = await this.#access.logged('deactivate', { pids, operator }, { signal }, (content) => {
       const mappings = pids.map((pid) => findMapping(content, pid, ', so there is nothing to deactivate'));
       drop(content, mappings);
@@ -174,7 +174,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   async rollback(o: ProductIdName & { operator?: string } & OperationOptions): Promise<ActiveMapping> {
     doors().rollback.check(o);
     const { operator, signal } = o;
-    const pid = productIdOf(o);
+    const pid = productIdOf(doors().rollback.call, o);
     const mapping = await this.#access.logged(
       'rollback',
       { pids: [pid], operator },
@@ -197,7 +197,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    */
   async switchBack(o: SwitchBack & OperationOptions): Promise<ActiveMapping[]> {
     const { from, reason, operator, signal } = o;
-    const change = { pids: productIdsOf(o), from, reason, operator };
+    const change = { pids: productIdsOf('registry.switchBack({ pids })', o), from, reason, operator };
     const about = { ...from, pids: change.pids, reason, operator };
     const mappings = await this.#access.logged('switch back', about, { signal }, (content) => {
       const back = stepBackFrom(content, change, new Date().toISOString());
@@ -377,7 +377,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   ): Promise<ActiveMapping[]> {
     doors()[operation].check(o);
     const { name, version, operator, force, signal } = o;
-    const change = { name, version, pids: productIdsOf(o), operator };
+    const change = { name, version, pids: productIdsOf(doors()[operation].call, o), operator };
     return this.#access.logged(operation, { ...change, force }, { signal }, (content) => {
       checkSupported(findEntry(content, name, version), change.pids);
       check(content, change);

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { choice, Door, flag, instance, lazily, productIds, text } from '../options.js';
 import type { Generation } from '../package/types.js';
 import { pythonIn } from '../python/environments/environment-paths.js';
 import { VenvManager } from '../python/venv-manager.js';
@@ -9,7 +10,6 @@ import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';
 import { writeAlgorithmFolder } from './algorithm-folder.js';
 import type { FakeWorker } from './fake-worker/fake-worker.js';
-import { doors } from './options.js';
 import { sampleAlgorithm } from './sample-algorithm.js';
 
 /** A version to put into a store without a package; `{}` gives one that runs {@link sampleAlgorithm}. */
@@ -32,9 +32,21 @@ export interface VersionSource {
   python?: string;
 }
 
+/** What {@link deployVersion} takes. */
+export const versionDoor = /* @__PURE__ */ lazily(
+  () =>
+    new Door<VersionSource>('store.deploy(version)', {
+      ...{ name: text(), version: text(), source: text(), python: text() },
+      pids: productIds(),
+      worker: instance('a FakeWorker', 'standIn', 'answer'),
+      generation: choice('phased', 'execute-only'),
+      infoPhase: flag(),
+    }),
+);
+
 /** Writes the folder of a version as an install leaves it, as far as a worker needs it, and lists it. */
 export async function deployVersion(registry: Registry, o: VersionSource = {}): Promise<RegistryEntry> {
-  doors().version.check(o);
+  versionDoor().check(o);
   const { name = 'sample', version = '1.0.0', worker } = o;
   const generation = o.generation ?? worker?.generation ?? 'phased';
   const pids = o.pids ?? (generation === 'phased' ? ['A01'] : []);

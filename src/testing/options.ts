@@ -4,18 +4,15 @@ import {
   Door,
   flag,
   group,
-  instance,
   lazily,
   must,
   option,
-  productIds,
   text,
   texts,
   type Option,
   type Shape,
 } from '../options.js';
 import type { CallPhase } from '../worker/types.js';
-import type { VersionSource } from './deploy-version.js';
 import type { FakeResponse, FakeWorkerOptions } from './fake-worker/options.js';
 
 const PHASES = [
@@ -53,20 +50,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     phase: must(choice(...PHASES)),
     response: must(response()),
   }),
-  version: new Door<VersionSource>('store.deploy(version)', {
-    ...{ name: text(), version: text(), source: text(), python: text() },
-    pids: optionalIds(),
-    worker: instance('a FakeWorker', 'standIn', 'answer'),
-    generation: choice('phased', 'execute-only'),
-    infoPhase: flag(),
-  }),
 }));
-
-function optionalIds(): Option<string[] | undefined> {
-  const { rule } = productIds();
-  const fits = (value: unknown) => Array.isArray(value) && value.every((id) => typeof id === 'string');
-  return option(rule, 'must be a list of product ids', fits);
-}
 
 function isResponse(value: unknown): boolean {
   return (

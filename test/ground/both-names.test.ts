@@ -17,8 +17,8 @@ test.each([
   ['pid, for one minor version more', { pids: ['A'] }, { pid: 'A' }],
 ] as const)('product ids are given as %s: at the registry, in orders and in calls', async (_, list, one) => {
   const { fake, registry, supervisor } = await open();
-  const ids = structuredClone(list) as { productIds: string[] };
-  const id = one as { productId: string };
+  const ids = structuredClone(list) as unknown as { productIds: string[] };
+  const id = one as unknown as { productId: string };
   await registry.activate({ name: 'sample', version: '1', ...ids });
   await registry.switch({ name: 'sample', version: '2', ...ids });
   expect(await registry.rollback(id)).toMatchObject({ pid: 'A', version: '1' });

@@ -18,7 +18,7 @@ import { doors as pythonDoors } from '../../src/python/options.js';
 import { doors as registryDoors } from '../../src/registry/options.js';
 import { doors as runnerDoors } from '../../src/runner/options.js';
 import { doors as supervisorDoors } from '../../src/supervisor/options.js';
-import { deployVersion } from '../../src/testing/deploy-version.js';
+import { deployVersion, versionDoor } from '../../src/testing/deploy-version.js';
 import { FakeWorker } from '../../src/testing/index.js';
 import { doors as testingDoors } from '../../src/testing/options.js';
 import { doors as validationDoors } from '../../src/validation/options.js';
@@ -85,9 +85,7 @@ async function openAll(): Promise<Record<string, Call>> {
   return {
     'Registry.open': on(registryDoors().open, {}, (o) => Registry.open(root, o)),
     'new FakeWorker': on(testingDoors().fakeWorker, {}, (o) => new FakeWorker(o)),
-    'store.deploy': on(testingDoors().version, { worker: new FakeWorker() }, (o) =>
-      deployVersion(registry, o),
-    ),
+    'store.deploy': on(versionDoor(), { worker: new FakeWorker() }, (o) => deployVersion(registry, o)),
     'registry.list filter': on(registryDoors().list, {}, (o) => registry.list(o)),
     'registry.list': on(registryDoors().look, {}, (o) => registry.list({}, o)),
     'registry.get': on(registryDoors().look, {}, (o) => registry.get('a', '1', o)),

@@ -302,7 +302,17 @@ describe('a failure is told by its code', () => {
     return { response, problem: (await response.json()) as Problem };
   };
 
-  test.each(Object.keys(ERROR_NUMBERS) as RunnerErrorCode[])('%s', async (code) => {
+  test('internal says no more than that: its words may hold what is none of the caller’s business', async () => {
+    const { response, problem } = await tell(
+      new RunnerError('internal', 'the thing', { details: { stack: 'x' } }),
+    );
+    expect(response.status).toBe(500);
+    expect(problem).toMatchObject({ code: 'internal', detail: 'The server met an unexpected fault' });
+    expect(problem).not.toHaveProperty('details');
+  });
+
+  const told = (Object.keys(ERROR_NUMBERS) as RunnerErrorCode[]).filter((code) => code !== 'internal');
+  test.each(told)('%s', async (code) => {
     const { response, problem } = await tell(new RunnerError(code, 'the thing', { details: { name: 'a' } }));
     // Where the machine is at fault, which a failure without a cause does not say, the status is another.
     expect(response.status).toBe(STATUS_OF_CODE[code]);

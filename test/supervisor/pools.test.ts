@@ -347,7 +347,7 @@ test('each call is traced on the diagnostics channel, with where it went and wha
 });
 
 test.each<[string, Partial<InspectionRequest>, string]>([
-  ['no pid and no target', { target: undefined }, 'pid'],
+  ['no product id and no target', { target: undefined }, 'productId'],
   ['a pid that is a number', { pid: 7 as never }, 'pid'],
   ['an empty session id', { session: { id: '' } }, 'session.id'],
   ['a session context that is a list', { session: { context: [] as never } }, 'session.context'],

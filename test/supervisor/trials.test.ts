@@ -30,7 +30,7 @@ test('a version that crashes is left within a second: the old one, kept ready, s
   expect(await back).toEqual({
     name: 'sample',
     version: '2',
-    pids: ['A', 'B'],
+    ...{ productIds: ['A', 'B'], pids: ['A', 'B'] },
     to: [{ name: 'sample', version: '1' }],
     reason: 'its workers crashed 2 times',
   });
@@ -91,7 +91,9 @@ test('a version that stands its trial stays, and the old one ends', async () => 
   await supervisor.switch({ ...to('2'), probation: { calls: 5, minCalls: 1, maxLatencyRatio: 1_000 } });
   const passed = next(supervisor, 'probationPassed');
   for (let n = 0; n < 5; n++) await ask();
-  expect(await passed).toEqual({ name: 'sample', version: '2', pids: ['A', 'B'] });
+  expect(await passed).toEqual({
+    ...{ name: 'sample', version: '2', productIds: ['A', 'B'], pids: ['A', 'B'] },
+  });
   await stopped;
   expect(await mappedTo(registry)).toEqual(['2', '2']);
 });

@@ -73,7 +73,7 @@ export class Switcher {
   /** See {@link AlgorithmSupervisor.switch}. */
   async switch(o: SwitchOptions): Promise<void> {
     const { name, version, operator, force, signal } = o;
-    const pids = productIdsOf(o);
+    const pids = productIdsOf('supervisor.switch({ name, version, productIds })', o);
     if (o.dryRun) {
       await this.#check({ name, version, pids, force });
       return;
@@ -90,7 +90,7 @@ export class Switcher {
   /** See {@link AlgorithmSupervisor.rollback}. */
   async rollback(o: RollbackOptions): Promise<void> {
     const { to, operator, warmUp, force, signal } = o;
-    const pid = productIdOf(o);
+    const pid = productIdOf('supervisor.rollback({ productId })', o);
     const pids = [pid];
     const title = to ? `rollback to ${to.name} ${to.version}` : 'rollback';
     await this.#orders.run({ title, productIds: pids }, signal, async (order) => {
