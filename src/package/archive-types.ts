@@ -18,6 +18,8 @@ export interface ArchiveEntry {
   method: 0 | 8;
   /** Permission bits the archive gives, if any. */
   mode: number | undefined;
+  /** Whether the archive says of these that they are of a regular file; some builders say nothing of that. */
+  isMarkedAsFile?: boolean;
 }
 
 /** An entry that was placed and checked: all that is needed to write its file. */

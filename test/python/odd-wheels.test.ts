@@ -311,6 +311,22 @@ describe.each(INSTALLERS)('with installer %s', (installer) => {
   });
 });
 
+test.each(INSTALLERS)(
+  '%s makes no program of an entry that has the right to be run and is not marked as a file, as pip',
+  async (installer) => {
+    const [file, bytes] = oddWheel({ name: 'optics', files, record: (row) => all.map(row) });
+    const marked = Buffer.from([0, 0, 0xa4, 0x81]); // 0100644 in the upper half
+    const central = Buffer.from(bytes);
+    for (let at = central.indexOf(marked); at !== -1; at = central.indexOf(marked, at + 1)) {
+      central.writeUInt32LE((0o777 << 16) >>> 0, at);
+    }
+    const root = await folderOf([[file, central]], 'optics\n');
+    const { venv } = await install(installer, root);
+    expect((await lstat(path.join(venv.sitePackages, 'optics', '__init__.py'))).mode & 0o111).toBe(0);
+    expect(await siteTree(venv)).toEqual(await pipsTree(root));
+  },
+);
+
 test('files of models get a copy of their own where others are linked', async () => {
   const source: WheelSource = {
     name: 'optics',

@@ -28,6 +28,7 @@ export async function sdkCalls(version: string, wheels: string): Promise<{ what:
     await deployer.install(zip);
     for (const worker of ['sdk', 'bundled'] as const) {
       await using supervisor = new AlgorithmSupervisor({ registry, worker });
+      const image = { data: new Uint8Array(12), width: 2, height: 2 };
       const target = { name: 'sample', version: '1.0.0' };
       const call = supervisor
         .start(target.name, target.version)
@@ -35,7 +36,8 @@ export async function sdkCalls(version: string, wheels: string): Promise<{ what:
           supervisor.execute({
             target,
             stepIndex: 1,
-            image: { data: new Uint8Array(12), width: 2, height: 2 },
+            image,
+            ...(generation === 'execute-only' && { guideImage: image }),
           }),
         )
         .then(

@@ -181,6 +181,7 @@ function readRecord(
     crc32: view.getUint32(at + 16, true),
     method: method === STORED ? STORED : DEFLATED,
     mode: unixMode === 0 ? undefined : unixMode & 0o777,
+    isMarkedAsFile: (unixMode & FILE_TYPE) === REGULAR_FILE,
     rawName,
     flags,
     recordStart: at,

@@ -152,12 +152,12 @@ async function buildFrom(
 /** The files as the helper takes them, many in a line: a line costs more than what it says of a file. */
 function* linesOf(placed: readonly PlacedEntry[]): Generator<unknown[]> {
   for (let from = 0; from < placed.length; from += FILES_IN_A_LINE) {
-    yield placed
-      .slice(from, from + FILES_IN_A_LINE)
-      .map(({ to, entry: { method, sizeBytes, crc32, mode = 0 }, offset, length }) => {
-        const isProgram = (mode & 0o111) !== 0;
-        return [to, offset, length, method, sizeBytes, crc32, isProgram];
-      });
+    yield placed.slice(from, from + FILES_IN_A_LINE).map(({ to, entry, offset, length }) => {
+      const { method, sizeBytes, crc32, mode = 0, isMarkedAsFile = false } = entry;
+      // pip makes no program of what is not marked as a file, as Bazel writes its entries.
+      const isProgram = isMarkedAsFile && (mode & 0o111) !== 0;
+      return [to, offset, length, method, sizeBytes, crc32, isProgram];
+    });
   }
 }
 
