@@ -149,7 +149,7 @@ async function installSet(name: string, interpreter: Interpreter): Promise<void>
   if (!set) return;
   const wheels = await fetched(interpreter.path, set.wheels, name);
   if (wheels === undefined) return;
-  const root = await mkdtemp(path.join(os.tmpdir(), 'pv wheels '));
+  const root = await mkdtemp(path.join(os.tmpdir(), 'pv-wheels-'));
   try {
     const requirements = path.join(root, 'requirements.txt');
     await writeFile(requirements, `${set.wheels.join('\n')}\n`);
