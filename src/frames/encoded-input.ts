@@ -2,8 +2,10 @@ import { open } from 'node:fs/promises';
 import { types } from 'node:util';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { describe } from '../options.js';
-import { readEncodedHeader } from './encoded-image.js';
+import { readEncodedHeader } from './encoded/header.js';
+import type { EncodedHeader } from './encoded/types.js';
 import { checkMeta, invalidImage } from './image-meta.js';
+import type { ToEightBits } from './pixels/formats.js';
 import { checkToEightBits, layoutOf } from './pixels/layout.js';
 import type { Layout } from './pixels/source.js';
 import type { EncodedInput } from './types.js';
@@ -12,15 +14,20 @@ import type { EncodedInput } from './types.js';
 const MOST_BYTES = 512 * 1024 * 1024;
 
 /** A whole picture and what its header says, before anything is decoded. */
-export interface EncodedPicture {
-  format: 'JPEG' | 'PNG';
+export interface EncodedPicture extends EncodedHeader {
   bytes: Uint8Array;
-  width: number;
-  height: number;
-  channels: 1 | 3;
+  /** Where it came from, for messages. */
+  field: 'file' | 'encoded';
+  /** How it is to be turned when it is decoded: 1 leaves it as it is. */
+  turn: number;
+  /** How values of 16 bits become 8. */
+  toEightBits: ToEightBits;
   /** Of the pixels that are decoded. */
   layout: Layout;
 }
+
+/** From here on a turn makes rows of columns. */
+const FIRST_TRANSPOSED = 5;
 
 /** Checks what can be checked without reading the picture. @throws RunnerError `invalid_image`, `unsupported_color_space` */
 export function checkEncoded(image: EncodedInput): void {
@@ -59,25 +66,41 @@ export async function readEncoded(
   throwIfAborted(signal, 'read a picture');
   const header = readEncodedHeader(bytes);
   if ('fault' in header) throw invalidImage(`${field} ${header.fault}`, field);
-  const { width = header.width, height = header.height, channels = header.channels } = image;
-  if (header.width !== width || header.height !== height) {
+  const turn = image.orientation === 'ignore' ? 1 : header.orientation;
+  const [width, height] =
+    turn >= FIRST_TRANSPOSED ? [header.height, header.width] : [header.width, header.height];
+  checkTold(image, { ...header, width, height, turn }, field);
+  const { toEightBits, cameraId, timestampMs } = image;
+  if (header.bits === 16 && toEightBits === undefined) {
     throw invalidImage(
-      `${field} is of ${header.width} x ${header.height} pixels, the call says ${width} x ${height}`,
+      `${field} is a ${header.format} of 16 bits a channel, and an algorithm gets 8: say toEightBits: 'shift' (the lowest 8 are ` +
+        'dropped) or toEightBits: { min, max } (those values become 0 and 255)',
+      'toEightBits',
+    );
+  }
+  // Both orders turn the channels: together neither does.
+  const isTurned = (image.colorSpace === 'BGR') !== (header.order === 'BGR');
+  const colorSpace = isTurned ? 'BGR' : 'RGB';
+  const { channels } = header;
+  const layout = layoutOf({ width, height, channels, colorSpace, cameraId, timestampMs });
+  return { ...header, bytes, field, turn, toEightBits: toEightBits ?? 'shift', layout };
+}
+
+function checkTold(image: EncodedInput, found: EncodedHeader & { turn: number }, field: string): void {
+  const { width = found.width, height = found.height, channels = found.channels } = image;
+  if (found.width !== width || found.height !== height) {
+    const turned =
+      found.turn === 1 ? '' : " when it is turned as it asks for (orientation: 'ignore' leaves it)";
+    throw invalidImage(
+      `${field} is of ${found.width} x ${found.height} pixels${turned}, the call says ${width} x ${height}: leave width and height out`,
       field,
     );
   }
-  if (channels !== header.channels) {
-    throw invalidImage(
-      `${field} has ${header.channels} channel${header.channels === 1 ? '' : 's'}, the call says ${channels}: leave channels out`,
-      'channels',
-    );
-  }
-  const { colorSpace, cameraId, timestampMs } = image;
-  return {
-    ...header,
-    bytes,
-    layout: layoutOf({ width, height, channels, colorSpace, cameraId, timestampMs }),
-  };
+  if (channels === found.channels) return;
+  throw invalidImage(
+    `${field} has ${found.channels} channel${found.channels === 1 ? '' : 's'}, the call says ${channels}: leave channels out`,
+    'channels',
+  );
 }
 
 async function bytesOf(image: EncodedInput): Promise<Uint8Array> {

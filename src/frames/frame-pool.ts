@@ -155,8 +155,7 @@ export class FramePool implements AsyncDisposable {
     // The room first: a picture that is decoded and has nowhere to go would take memory that nobody counts.
     const frame = await this.#lease(picture.layout, o);
     try {
-      const data = await decoder.decode(picture, o.signal);
-      return await frame.sendPixels(sourceOf(data, picture.layout), proof, true);
+      return await frame.sendPixels(await decoder.decode(picture, o.signal), proof, true);
     } finally {
       frame.release(); // the slot is kept until the call is done
     }

@@ -31,6 +31,7 @@ export async function openFrames(options: {
   directory?: string;
   maxBytes?: number;
   mapped?: boolean;
+  sharp?: boolean;
   gid?: number;
 }): Promise<OpenedFrames> {
   const { mapped = true } = options;
@@ -45,7 +46,7 @@ export async function openFrames(options: {
     const maxBytes = options.maxBytes ?? Math.min(DEFAULT_MAX_BYTES, Math.floor(free * 0.75));
     const slots = new SlotStore(folder, maxBytes, memory);
     const memoryInUse = memory && showMemoryInUse(memory, basename(path));
-    return { folder, life, memoryInUse, slots, decoder: new PictureDecoder() };
+    return { folder, life, memoryInUse, slots, decoder: new PictureDecoder(options.sharp) };
   } catch (cause) {
     throw new RunnerError(
       'store_failed',

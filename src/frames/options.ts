@@ -14,6 +14,11 @@ export interface FramePoolOptions {
    * system has it (Linux 5.1, glibc). Otherwise they are files. @defaultValue true
    */
   mapped?: boolean;
+  /**
+   * Whether to decode JPEG, TIFF and WebP by the optional package `sharp`, where it is installed. Without it JPEG is decoded by
+   * this library, and TIFF and WebP are refused. @defaultValue true
+   */
+  sharp?: boolean;
   /** Group that may read the frames: that of workers that run as another user (POSIX). @defaultValue nobody but the host's user */
   gid?: number;
 }
@@ -24,6 +29,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     directory: text(),
     maxBytes: whole(1),
     mapped: flag(),
+    sharp: flag(),
     gid: whole(0, 0xffff_fffe),
   }),
 }));

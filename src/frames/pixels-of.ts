@@ -4,7 +4,7 @@ import { PictureDecoder } from './decoding/picture-decoder.js';
 import { readEncoded } from './encoded-input.js';
 import { convertInto } from './pixels/convert.js';
 import { layoutOf, sourceOf } from './pixels/layout.js';
-import type { Layout } from './pixels/source.js';
+import type { Layout, PixelSource } from './pixels/source.js';
 import type { EncodedInput, FrameInfo, ImageInput } from './types.js';
 
 /**
@@ -19,7 +19,7 @@ export async function pixelsOf(
   checkImage(image);
   if ('encoded' in image || 'file' in image) return decodedPixels(image, o);
   const layout = layoutOf('pixels' in image ? image.meta : image);
-  return converted('pixels' in image ? image.pixels : image.data, layout);
+  return converted(sourceOf('pixels' in image ? image.pixels : image.data, layout), layout);
 }
 
 async function decodedPixels(image: EncodedInput, o: OperationOptions) {
@@ -32,9 +32,9 @@ async function decodedPixels(image: EncodedInput, o: OperationOptions) {
   }
 }
 
-function converted(pixels: ArrayBufferView | ArrayBuffer, layout: Layout) {
+function converted(source: PixelSource, layout: Layout) {
   const { width, height, channels } = layout.frame;
   const data = new Uint8Array(width * height * channels);
-  convertInto(data, sourceOf(pixels, layout));
+  convertInto(data, source);
   return { ...layout.frame, data };
 }

@@ -1,7 +1,7 @@
 import { RunnerError } from '../errors.js';
 import { showAs } from '../readable.js';
 import { convertInto } from './pixels/convert.js';
-import { bytesOfLayout, isPlain, sourceOf } from './pixels/layout.js';
+import { bytesOfLayout, isPlain, isPlainSource, sourceOf } from './pixels/layout.js';
 import type { Layout, PixelSource } from './pixels/source.js';
 import type { ProofMethod } from './proof.js';
 import { sentImage } from './sent-image.js';
@@ -114,7 +114,7 @@ export class PooledFrame implements Frame {
   /** The bytes that are to be copied in; undefined when they are in the slot. */
   #written(source: PixelSource | undefined): Uint8Array | undefined {
     if (!source) return undefined;
-    if (!this.#isStaged) return source.bytes;
+    if (isPlainSource(source)) return source.bytes;
     convertInto(this.#slot.view(), source);
     return undefined;
   }

@@ -36,7 +36,7 @@ const sampleSize = { width: 71, height: 55 };
 const scanOf = (bytes: Buffer) => bytes.indexOf(Buffer.from([0xff, 0xda])) + 14;
 
 async function openPool(options: FramePoolOptions = {}): Promise<FramePool> {
-  const pool = new FramePool({ directory: await temporaryFolder(), ...options });
+  const pool = new FramePool({ directory: await temporaryFolder(), sharp: false, ...options });
   onTestFinished(() => pool.close());
   return pool;
 }
@@ -57,11 +57,16 @@ async function sentBy(pool: FramePool, image: Parameters<FramePool['send']>[0]) 
 }
 
 describe('an encoded image is decoded by the host', () => {
-  test.each(JPEG_SAMPLES.filter(({ channels }) => channels !== 4))(
-    'a JPEG $title gives the very pixels that Pillow gives',
-    async ({ base64, channels, sha256 }) => {
+  test.each(
+    JPEG_SAMPLES.filter(({ channels }) => channels !== 4).flatMap((one) => [
+      { ...one, sharp: false, by: 'this library' },
+      { ...one, sharp: true, by: 'sharp' },
+    ]),
+  )(
+    'a JPEG $title gives, decoded by $by, the very pixels that Pillow gives',
+    async ({ base64, channels, sha256, sharp }) => {
       const encoded = Buffer.from(base64, 'base64');
-      const { shape, pixels } = await sentBy(await openPool(), { encoded, ...sampleSize });
+      const { shape, pixels } = await sentBy(await openPool({ sharp }), { encoded, ...sampleSize });
       expect(shape).toBe(channels === 1 ? '(55, 71)' : '(55, 71, 3)');
       expect(createHash('sha256').update(pixels).digest('hex')).toBe(sha256);
     },
@@ -172,15 +177,12 @@ describe('an encoded image is refused before a worker hears of it', () => {
       withHeader(png(), (header) => header.writeUInt32BE(5, 4)),
       /cannot be unpacked/,
     ],
-    ['a PNG with alpha', png({ colorType: 6 }), /RGBA, of 4 channels: save it as 8-bit gray or RGB/],
-    ['a PNG of gray with alpha', png({ colorType: 4 }), /gray with transparency/],
-    ['a PNG with a palette', withHeader(png(), (header) => header.writeUInt8(3, 9)), /a palette/],
+    ['a PNG without its palette', withHeader(png(), (header) => header.writeUInt8(3, 9)), /no palette/],
     [
-      'a PNG with a transparent colour',
-      Buffer.concat([png().subarray(0, 33), chunk('tRNS', Buffer.alloc(6)), png().subarray(33)]),
-      /transparent colour/,
+      'a PNG of a kind that there is not',
+      withHeader(png(), (header) => header.writeUInt8(5, 9)),
+      /no colour type 5/,
     ],
-    ['a PNG of 16 bits', png({ bitDepth: 16 }), /16 bits a channel/],
   ])('%s', async (_title, encoded, message) => {
     const pool = await openPool();
     const header =
@@ -219,21 +221,25 @@ describe('an encoded image is refused before a worker hears of it', () => {
     }
   });
 
-  test.each(['baseline, 4:2:0', 'with restart markers, 4:2:2', 'of gray', 'of RGB without conversion'])(
-    '200 bytes of zeros anywhere in the scan of a JPEG %s',
-    async (title) => {
-      const pool = await openPool();
-      const whole = sample(title);
-      const from = scanOf(whole);
-      const places = Array.from({ length: 60 }, (_, index) =>
-        Math.floor(from + ((whole.length - 202 - from) * index) / 59),
-      );
-      const answers = await Promise.allSettled(
-        places.map((at) => pool.send({ encoded: Buffer.from(whole).fill(0, at, at + 200), ...sampleSize })),
-      );
-      expect(places.filter((_, index) => answers[index]?.status === 'fulfilled')).toEqual([]);
-    },
-  );
+  test.each(
+    ['baseline, 4:2:0', 'with restart markers, 4:2:2', 'of gray', 'of RGB without conversion'].flatMap(
+      (title) => [
+        { title, sharp: false, by: 'this library' },
+        { title, sharp: true, by: 'sharp' },
+      ],
+    ),
+  )('200 bytes of zeros anywhere in the scan of a JPEG $title, decoded by $by', async ({ title, sharp }) => {
+    const pool = await openPool({ sharp });
+    const whole = sample(title);
+    const from = scanOf(whole);
+    const places = Array.from({ length: 60 }, (_, index) =>
+      Math.floor(from + ((whole.length - 202 - from) * index) / 59),
+    );
+    const answers = await Promise.allSettled(
+      places.map((at) => pool.send({ encoded: Buffer.from(whole).fill(0, at, at + 200), ...sampleSize })),
+    );
+    expect(places.filter((_, index) => answers[index]?.status === 'fulfilled')).toEqual([]);
+  });
 
   test('a scan of a JPEG that lies twice in it, or not at all', async () => {
     const pool = await openPool();

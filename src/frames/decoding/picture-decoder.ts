@@ -1,148 +1,59 @@
-import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
-import { abortError, listenForAbort, throwIfAborted } from '../../abort.js';
-import { assetPath } from '../../assets.js';
 import { RunnerError } from '../../errors.js';
+import { Late } from '../../late.js';
+import { pixelsOfBmp } from '../encoded/bmp.js';
 import type { EncodedPicture } from '../encoded-input.js';
-import { closedError } from '../pool-closed.js';
-
-/** What a thread answers, see thread.mjs: `fault` is of the picture, `failure` of the decoder. */
-type Answer = { pixels: Uint8Array } | { fault: string } | { failure: string };
-
-/** Threads that decode at once, at most: each holds 50 MB of memory of its codec. */
-const MOST_THREADS = 4;
+import { layoutOf, sourceOf } from '../pixels/layout.js';
+import type { PixelSource } from '../pixels/source.js';
+import { SharpDecoder } from './sharp-decoder.js';
+import { ThreadDecoder } from './thread-decoder.js';
 
 /**
- * Decodes pictures in threads of their own, so that the host's loop is free meanwhile: made when they are needed, kept
- * for the next picture, ended with the pool. An idle thread does not keep the process.
+ * Decodes pictures, each by the decoder that is right for it: PNG in a thread of our own, which finds every damage; JPEG there
+ * or, where `sharp` is installed, by it, with the thread looking at the scans at the same time; TIFF and WebP by sharp; the
+ * pixels of a BMP lie in the file.
  */
 export class PictureDecoder {
-  readonly #most = Math.max(1, Math.min(MOST_THREADS, availableParallelism() - 1));
-  readonly #idle: Worker[] = [];
-  readonly #all = new Set<Worker>();
-  readonly #waiting = new Set<() => void>();
-  #isClosed = false;
+  readonly #threads = new ThreadDecoder();
+  readonly #sharp: Late<SharpDecoder | undefined>;
+
+  /** @param usesSharp - where it is installed */
+  constructor(usesSharp = true) {
+    this.#sharp = new Late(() => (usesSharp ? SharpDecoder.load() : Promise.resolve(undefined)));
+  }
 
   /**
-   * The pixels, height x width x channels.
+   * The pixels, for a frame of the picture's layout.
    *
-   * @throws RunnerError `invalid_image` for one that is damaged, `unsupported_image` when there is no decoder, `aborted`,
-   * `closed`
+   * @throws RunnerError `invalid_image` for one that is damaged, `unsupported_image` when there is no decoder for it,
+   * `aborted`, `closed`
    */
-  async decode(picture: EncodedPicture, signal: AbortSignal | undefined): Promise<Uint8Array> {
-    const thread = await this.#take(signal);
-    // One that was given up is still at its work.
-    const giveUp = () => void thread.terminate();
-    if (signal) listenForAbort(signal, giveUp);
-    let answer: Answer | undefined;
-    try {
-      answer = await ask(thread, picture);
-    } finally {
-      signal?.removeEventListener('abort', giveUp);
-      if (answer && !signal?.aborted) this.#giveBack(thread);
-      else this.#drop(thread);
+  async decode(picture: EncodedPicture, signal?: AbortSignal): Promise<PixelSource> {
+    const { format, bytes, layout } = picture;
+    if (format === 'BMP') {
+      const { data, ...lies } = pixelsOfBmp(bytes);
+      return sourceOf(data, layoutOf(lies));
     }
-    throwIfAborted(signal, 'decode a picture');
-    if (this.#isClosed) throw closedError();
-    if ('pixels' in answer) return answer.pixels;
-    if ('fault' in answer) {
-      throw new RunnerError(
-        'invalid_image',
-        `The image cannot be used: encoded ${picture.format} ${answer.fault}. Take or send it again`,
-        { details: { path: 'encoded' } },
-      );
+    const sharp = format === 'PNG' ? undefined : await this.#sharp.get();
+    if (sharp && format === 'JPEG') {
+      const [source] = await Promise.all([
+        sharp.decode(picture, signal),
+        this.#threads.check(picture, signal),
+      ]);
+      return source;
+    }
+    if (sharp) return sharp.decode(picture, signal);
+    if (format === 'JPEG' || format === 'PNG') {
+      return sourceOf(await this.#threads.decode(picture, signal), layout);
     }
     throw new RunnerError(
       'unsupported_image',
-      `No ${picture.format} can be decoded here: ${answer.failure}. Is the installation of procvision-runner whole? ` +
-        'Pixels that are handed over as { data } need no decoder',
+      `A ${format === 'WEBP' ? 'WebP' : format} is decoded by the optional package sharp, which is not installed here, or not for ` +
+        'this system: npm install sharp. JPEG, PNG and BMP need nothing',
     );
   }
 
   /** Ends all threads; what they are at ends with `closed`. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    for (const wake of this.#waiting) wake();
-    await Promise.all([...this.#all].map((thread) => thread.terminate()));
+  close(): Promise<void> {
+    return this.#threads.close();
   }
-
-  async #take(signal: AbortSignal | undefined): Promise<Worker> {
-    for (;;) {
-      throwIfAborted(signal, 'decode a picture');
-      if (this.#isClosed) throw closedError();
-      const idle = this.#idle.pop();
-      if (idle) return idle;
-      if (this.#all.size < this.#most) return this.#make();
-      await this.#anotherOrAbort(signal);
-    }
-  }
-
-  #make(): Worker {
-    // Without the arguments and the environment of the host's process: a loader of its own is none of the thread's.
-    const thread = new Worker(assetPath('frames/decoding/thread.mjs'), { execArgv: [], env: {} });
-    this.#all.add(thread);
-    thread.once('exit', () => this.#drop(thread));
-    return thread;
-  }
-
-  #giveBack(thread: Worker): void {
-    if (this.#all.has(thread) && !this.#isClosed) {
-      thread.unref();
-      this.#idle.push(thread);
-    }
-    this.#wakeOne();
-  }
-
-  #drop(thread: Worker): void {
-    this.#all.delete(thread);
-    const index = this.#idle.indexOf(thread);
-    if (index !== -1) this.#idle.splice(index, 1);
-    void thread.terminate();
-    this.#wakeOne();
-  }
-
-  #wakeOne(): void {
-    const [wake] = this.#waiting;
-    wake?.();
-  }
-
-  #anotherOrAbort(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const end = (settle: () => void) => {
-        this.#waiting.delete(wake);
-        signal?.removeEventListener('abort', onAbort);
-        settle();
-      };
-      const wake = () => {
-        end(resolve);
-      };
-      const onAbort = () => {
-        end(() => {
-          if (signal) reject(abortError(signal, 'decode a picture'));
-        });
-      };
-      this.#waiting.add(wake);
-      if (signal) listenForAbort(signal, onAbort);
-    });
-  }
-}
-
-/** Hands a copy of the bytes over: the caller's own may be a part of a larger buffer, and are not to be taken away. */
-function ask(thread: Worker, { format, bytes, width, height, channels }: EncodedPicture): Promise<Answer> {
-  return new Promise<Answer>((resolve) => {
-    const copy = Uint8Array.from(bytes);
-    const done = (answer: Answer) => {
-      thread.off('message', done).off('error', onError).off('exit', onExit);
-      resolve(answer);
-    };
-    const onError = (error: Error) => {
-      done({ failure: error.message });
-    };
-    const onExit = () => {
-      done({ failure: 'the thread that decodes has ended' });
-    };
-    thread.on('message', done).on('error', onError).on('exit', onExit);
-    thread.ref();
-    thread.postMessage({ format, bytes: copy, width, height, channels }, [copy.buffer]);
-  });
 }

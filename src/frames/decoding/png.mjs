@@ -1,5 +1,5 @@
 // @ts-check
-/** Decodes a PNG (ISO/IEC 15948) of 8-bit gray or RGB, and finds every damage that its checksums and its filters show. */
+/** Decodes a PNG (ISO/IEC 15948), and finds every damage that its checksums and its filters show. */
 import { Buffer } from 'node:buffer';
 import zlib from 'node:zlib';
 import { Damage } from './jpeg-blocks.mjs';
@@ -20,15 +20,34 @@ const PASSES = /** @type {const} */ ([
   [0, 1, 1, 2],
 ]);
 
+/** By colour type: samples of a pixel. */
+const SAMPLES = new Map([
+  [0, 1],
+  [2, 3],
+  [3, 1],
+  [4, 2],
+  [6, 4],
+]);
+const PALETTE = 3;
+
+/** @typedef {'shift' | { min: number; max: number }} Rule */
+
 /**
+ * Values of fewer than 8 bits are spread over 0 to 255, those of 16 bits brought to 8 by the rule; a palette gives its
+ * colours; alpha and a transparent colour are left out.
+ *
  * @param {Uint8Array} image - a whole PNG file
- * @param {{ width: number; height: number; channels: number }} size - as its header says
+ * @param {{ width: number; height: number; channels: number; toEightBits: Rule }} o - size and channels as its header says
  * @returns {Uint8Array<ArrayBuffer>} height x width x channels, row-major
  * @throws {Damage}
  */
-export function decodePng(image, { width, height, channels }) {
-  const { data, interlace } = readChunks(Buffer.from(image.buffer, image.byteOffset, image.byteLength));
+export function decodePng(image, { width, height, channels, toEightBits }) {
+  const bytes = Buffer.from(image.buffer, image.byteOffset, image.byteLength);
+  const { data, depth, colourType, interlace, palette } = readChunks(bytes);
   if (interlace > 1) throw new Damage('has an interlace method that there is not');
+  const samples = SAMPLES.get(colourType) ?? 1;
+  const bits = samples * depth;
+  const rowBytesOf = (/** @type {number} */ columns) => Math.ceil((columns * bits) / 8);
   const passes = (interlace === 1 ? PASSES : [/** @type {const} */ ([0, 0, 1, 1])])
     .map(([left, top, across, down]) => ({
       ...{ left, top, across, down },
@@ -36,22 +55,26 @@ export function decodePng(image, { width, height, channels }) {
       rows: Math.ceil((height - top) / down),
     }))
     .filter(({ columns, rows }) => columns > 0 && rows > 0);
-  const expected = passes.reduce((sum, { columns, rows }) => sum + rows * (1 + columns * channels), 0);
+  const expected = passes.reduce((sum, { columns, rows }) => sum + rows * (1 + rowBytesOf(columns)), 0);
   const filtered = inflate(data, expected);
   const pixels = new Uint8Array(width * height * channels);
+  const isPlain = depth === 8 && samples === channels && colourType !== PALETTE;
+  const valueAt = isPlain ? undefined : reader({ depth, samples, palette, toEightBits });
   let at = 0;
   for (const { left, top, across, down, columns, rows } of passes) {
-    const rowBytes = columns * channels;
-    unfilter(filtered, at, { rows, rowBytes, step: channels });
+    const rowBytes = rowBytesOf(columns);
+    unfilter(filtered, at, { rows, rowBytes, step: Math.max(1, bits / 8) });
     for (let row = 0; row < rows; row++, at += 1 + rowBytes) {
       const to = ((top + row * down) * width + left) * channels;
-      if (across === 1) pixels.set(filtered.subarray(at + 1, at + 1 + rowBytes), to);
-      else {
-        for (let column = 0; column < columns; column++) {
-          for (let channel = 0; channel < channels; channel++) {
-            pixels[to + column * across * channels + channel] =
-              filtered[at + 1 + column * channels + channel] ?? 0;
-          }
+      const line = filtered.subarray(at + 1, at + 1 + rowBytes);
+      if (isPlain && across === 1) {
+        pixels.set(line, to);
+        continue;
+      }
+      for (let column = 0; column < columns; column++) {
+        for (let channel = 0; channel < channels; channel++) {
+          const value = valueAt ? valueAt(line, column, channel) : line[column * channels + channel];
+          pixels[to + column * across * channels + channel] = value ?? 0;
         }
       }
     }
@@ -59,10 +82,47 @@ export function decodePng(image, { width, height, channels }) {
   return pixels;
 }
 
+/**
+ * Gives a channel of a pixel of a row, as 8 bits.
+ * @param {{ depth: number; samples: number; palette: Buffer | undefined; toEightBits: Rule }} o
+ * @returns {(line: Uint8Array, column: number, channel: number) => number}
+ */
+function reader({ depth, samples, palette, toEightBits }) {
+  if (depth === 16) {
+    const table = tableOf(toEightBits);
+    return (line, column, channel) => {
+      const at = 2 * (column * samples + channel);
+      return table[((line[at] ?? 0) << 8) | (line[at + 1] ?? 0)] ?? 0;
+    };
+  }
+  const most = 2 ** depth - 1;
+  const value = (/** @type {Uint8Array} */ line, /** @type {number} */ index) =>
+    ((line[(index * depth) >> 3] ?? 0) >> (8 - depth - ((index * depth) & 7))) & most;
+  if (!palette) return (line, column, channel) => (value(line, column * samples + channel) * 255) / most;
+  return (line, column, channel) => {
+    const found = palette[3 * value(line, column) + channel];
+    if (found === undefined) throw new Damage('is damaged: it has a colour that is not in its palette');
+    return found;
+  };
+}
+
+/** What each value of 16 bits becomes. @param {Rule} rule */
+function tableOf(rule) {
+  const { min, max } = rule === 'shift' ? { min: 0, max: 0 } : rule;
+  return Uint8Array.from({ length: 0x1_0000 }, (_, value) =>
+    rule === 'shift'
+      ? value >> 8
+      : Math.floor(((Math.min(Math.max(value, min), max) - min) * 255) / (max - min) + 0.5),
+  );
+}
+
 /** @param {Buffer} bytes */
 function readChunks(bytes) {
   const data = [];
-  let interlace = 0;
+  /** @type {Buffer} */
+  let header = Buffer.alloc(13);
+  /** @type {Buffer | undefined} */
+  let palette;
   for (let at = SIGNATURE_BYTES; ;) {
     const end = at + CHUNK_BYTES + (at + CHUNK_BYTES <= bytes.length ? bytes.readUInt32BE(at) : Infinity);
     if (end > bytes.length) throw new Damage('ends early');
@@ -71,10 +131,16 @@ function readChunks(bytes) {
       throw new Damage(`is damaged: the checksum of its ${type} at byte ${at} does not agree`);
     }
     const content = bytes.subarray(at + 8, end - 4);
-    if (type === 'IHDR') interlace = content[INTERLACE_AT] ?? 0;
-    else if (type === 'tRNS') throw new Damage('has a transparent colour: save it without transparency');
+    if (type === 'IHDR') header = content;
+    else if (type === 'PLTE') palette = content;
     else if (type === 'IDAT') data.push(content);
-    else if (type === 'IEND') return { data: Buffer.concat(data), interlace };
+    else if (type === 'IEND') {
+      const [depth = 8, colourType = 0] = header.subarray(8, 10);
+      if (colourType !== PALETTE) palette = undefined;
+      else if (!palette) throw new Damage('is damaged: it has no palette');
+      const interlace = header[INTERLACE_AT] ?? 0;
+      return { data: Buffer.concat(data), depth, colourType, interlace, palette };
+    }
     at = end;
   }
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The thread that decodes pictures: takes one `{ format, bytes, width, height, channels }` after the other, and answers
- * `{ pixels }` or `{ fault }`. In a thread, because a JPEG of 5 megapixels takes a tenth of a second.
+ * The thread that decodes pictures: takes one job after the other, and answers `{ pixels }`, `{ isWhole }` where it was only to
+ * check, or `{ fault }`. In a thread, because a JPEG of 5 megapixels takes a tenth of a second.
  *
  * JPEGs are decoded by libjpeg-turbo, compiled to WebAssembly: its pixels are those of Pillow, OpenCV and sharp to the bit.
  */
@@ -10,9 +10,11 @@ import { parentPort } from 'node:worker_threads';
 import { Damage } from './jpeg-blocks.mjs';
 import { checkScans } from './jpeg-scan.mjs';
 import { decodePng } from './png.mjs';
+import { turned } from './turn.mjs';
 
 /**
- * @typedef {{ format: 'JPEG' | 'PNG'; bytes: Uint8Array; width: number; height: number; channels: number }} Job
+ * @typedef {{ task: 'decode' | 'check'; format: 'JPEG' | 'PNG'; bytes: Uint8Array; width: number; height: number;
+ *   channels: number; turn: number; toEightBits: 'shift' | { min: number; max: number } }} Job
  * @typedef {{ getEncodedBuffer(length: number): Uint8Array; decode(): void; getDecodedBuffer(): Uint8Array;
  *   getFrameInfo(): { width: number; height: number; componentCount: number }; delete(): void }} Decoder
  * @typedef {{ JPEGDecoder: new () => Decoder }} Codec
@@ -27,7 +29,13 @@ parentPort?.on('message', (/** @type {Job} */ job) => void answer(job));
 /** @param {Job} job */
 async function answer(job) {
   try {
-    const pixels = job.format === 'PNG' ? decodePng(job.bytes, job) : await decodeJpeg(job);
+    if (job.task === 'check') {
+      checkScans(job.bytes);
+      parentPort?.postMessage({ isWhole: true });
+      return;
+    }
+    const stored = job.format === 'PNG' ? decodePng(job.bytes, job) : await decodeJpeg(job);
+    const pixels = turned(stored, job);
     parentPort?.postMessage({ pixels }, [pixels.buffer]);
   } catch (error) {
     // A header that says what cannot be makes a read fail that nobody looks after.

@@ -58,6 +58,12 @@ export function isPlain({ format, info, strideBytes, region }: Layout): boolean 
   return format.kind === 'copy' && isWhole && isPacked && info.bottomUp !== true;
 }
 
+/** Whether the bytes are those of the frame as they are. */
+export function isPlainSource({ format, width, height, region, step }: PixelSource): boolean {
+  const isWhole = region.width === width && region.height === height;
+  return format.kind === 'copy' && isWhole && step === rowBytesOf(format, width);
+}
+
 /**
  * The pixels of this layout.
  *

@@ -1,0 +1,24 @@
+/** File formats that are known by their first bytes. */
+export type EncodedFormat = 'JPEG' | 'PNG' | 'BMP' | 'TIFF' | 'WEBP';
+
+/** What the header of a picture says, read before anything is decoded: one that cannot be used is refused by it. */
+export interface EncodedHeader {
+  format: EncodedFormat;
+  /** As stored, before a turn. */
+  width: number;
+  /** As stored, before a turn. */
+  height: number;
+  /** Of what is decoded: without alpha, and a palette's colours. */
+  channels: 1 | 3;
+  /** Of a value; fewer than 8 count as 8. */
+  bits: 8 | 16;
+  /** In which order its channels are decoded. @defaultValue 'RGB' */
+  order?: 'BGR';
+  /** How it is to be turned for display: 1 to 8, as EXIF numbers it. */
+  orientation: number;
+}
+
+/** What stands in the way. */
+export interface HeaderFault {
+  fault: string;
+}
