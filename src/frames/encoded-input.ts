@@ -18,6 +18,8 @@ export interface EncodedPicture extends EncodedHeader {
   bytes: Uint8Array;
   /** Where it came from, for messages. */
   field: 'file' | 'encoded';
+  /** Its path, or `encoded`, for messages. */
+  title: string;
   /** How it is to be turned when it is decoded: 1 leaves it as it is. */
   turn: number;
   /** How values of 16 bits become 8. */
@@ -62,10 +64,11 @@ export async function readEncoded(
 ): Promise<EncodedPicture> {
   checkEncoded(image);
   const field = 'file' in image ? 'file' : 'encoded';
+  const title = 'file' in image ? image.file : 'encoded';
   const bytes = await bytesOf(image);
   throwIfAborted(signal, 'read a picture');
   const header = readEncodedHeader(bytes);
-  if ('fault' in header) throw invalidImage(`${field} ${header.fault}`, field);
+  if ('fault' in header) throw invalidImage(`${title} ${header.fault}`, field);
   const turn = image.orientation === 'ignore' ? 1 : header.orientation;
   const [width, height] =
     turn >= FIRST_TRANSPOSED ? [header.height, header.width] : [header.width, header.height];
@@ -73,7 +76,7 @@ export async function readEncoded(
   const { toEightBits, cameraId, timestampMs } = image;
   if (header.bits === 16 && toEightBits === undefined) {
     throw invalidImage(
-      `${field} is a ${header.format} of 16 bits a channel, and an algorithm gets 8: say toEightBits: 'shift' (the lowest 8 are ` +
+      `${title} is a ${header.format} of 16 bits a channel, and an algorithm gets 8: say toEightBits: 'shift' (the lowest 8 are ` +
         'dropped) or toEightBits: { min, max } (those values become 0 and 255)',
       'toEightBits',
     );
@@ -83,7 +86,7 @@ export async function readEncoded(
   const colorSpace = isTurned ? 'BGR' : 'RGB';
   const { channels } = header;
   const layout = layoutOf({ width, height, channels, colorSpace, cameraId, timestampMs });
-  return { ...header, bytes, field, turn, toEightBits: toEightBits ?? 'shift', layout };
+  return { ...header, bytes, field, title, turn, toEightBits: toEightBits ?? 'shift', layout };
 }
 
 function checkTold(image: EncodedInput, found: EncodedHeader & { turn: number }, field: string): void {
@@ -120,7 +123,7 @@ async function readBounded(file: string): Promise<Uint8Array> {
     return await handle.readFile();
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).syscall === undefined) throw cause;
-    throw invalidImage(`file cannot be read: ${(cause as Error).message}`, 'file');
+    throw invalidImage(`${file} cannot be read: ${(cause as Error).message}`, 'file');
   }
 }
 

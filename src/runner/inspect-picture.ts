@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises';
 import { RunnerError } from '../errors.js';
-import { readEncodedHeader } from '../frames/encoded-image.js';
 import type { ImageInput } from '../frames/types.js';
 import type { VersionRef } from '../package/types.js';
 import type { Registry } from '../registry/registry.js';
@@ -22,9 +20,8 @@ export async function inspectPicture(
     productId,
     target,
     stepIndex: stepIndex ?? entry.step_indexes?.[0] ?? 1,
-    image: await imageOf(picture, signal),
-    guideImage:
-      guideImage === undefined || guideImage === 'same' ? guideImage : await imageOf(guideImage, signal),
+    image: imageOf(picture),
+    guideImage: guideImage === undefined || guideImage === 'same' ? guideImage : imageOf(guideImage),
     userParams,
     timeoutMs,
   };
@@ -56,18 +53,6 @@ async function entryOf(
   throw new RunnerError('not_found', `${name} ${version} is not deployed`, { details: { name, version } });
 }
 
-async function imageOf(picture: ImageInput | string, signal: AbortSignal | undefined): Promise<ImageInput> {
-  if (typeof picture !== 'string') return picture;
-  const encoded = await readFile(picture, { signal }).catch((cause: unknown) => {
-    if (signal?.aborted)
-      throw new RunnerError('aborted', 'The inspection was aborted', { cause: signal.reason });
-    throw noPicture(picture, `cannot be read: ${(cause as Error).message}`, cause);
-  });
-  const header = readEncodedHeader(encoded);
-  if ('fault' in header) throw noPicture(picture, header.fault);
-  return { encoded, width: header.width, height: header.height };
-}
-
-function noPicture(file: string, fault: string, cause?: unknown): RunnerError {
-  return new RunnerError('invalid_image', `The picture ${file} ${fault}`, { cause, details: { path: file } });
+function imageOf(picture: ImageInput | string): ImageInput {
+  return typeof picture === 'string' ? { file: picture } : picture;
 }
