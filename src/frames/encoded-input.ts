@@ -16,8 +16,6 @@ const MOST_BYTES = 512 * 1024 * 1024;
 /** A whole picture and what its header says, before anything is decoded. */
 export interface EncodedPicture extends EncodedHeader {
   bytes: Uint8Array;
-  /** Where it came from, for messages. */
-  field: 'file' | 'encoded';
   /** Its path, or `encoded`, for messages. */
   title: string;
   /** How it is to be turned when it is decoded: 1 leaves it as it is. */
@@ -63,16 +61,15 @@ export async function readEncoded(
   { signal }: OperationOptions,
 ): Promise<EncodedPicture> {
   checkEncoded(image);
-  const field = 'file' in image ? 'file' : 'encoded';
   const title = 'file' in image ? image.file : 'encoded';
   const bytes = await bytesOf(image);
   throwIfAborted(signal, 'read a picture');
   const header = readEncodedHeader(bytes);
-  if ('fault' in header) throw invalidImage(`${title} ${header.fault}`, field);
+  if ('fault' in header) throw invalidImage(`${title} ${header.fault}`, title);
   const turn = image.orientation === 'ignore' ? 1 : header.orientation;
   const [width, height] =
     turn >= FIRST_TRANSPOSED ? [header.height, header.width] : [header.width, header.height];
-  checkTold(image, { ...header, width, height, turn }, field);
+  checkTold(image, { ...header, width, height, turn }, title);
   const { toEightBits, cameraId, timestampMs } = image;
   if (header.bits === 16 && toEightBits === undefined) {
     throw invalidImage(
@@ -86,22 +83,22 @@ export async function readEncoded(
   const colorSpace = isTurned ? 'BGR' : 'RGB';
   const { channels } = header;
   const layout = layoutOf({ width, height, channels, colorSpace, cameraId, timestampMs });
-  return { ...header, bytes, field, title, turn, toEightBits: toEightBits ?? 'shift', layout };
+  return { ...header, bytes, title, turn, toEightBits: toEightBits ?? 'shift', layout };
 }
 
-function checkTold(image: EncodedInput, found: EncodedHeader & { turn: number }, field: string): void {
+function checkTold(image: EncodedInput, found: EncodedHeader & { turn: number }, title: string): void {
   const { width = found.width, height = found.height, channels = found.channels } = image;
   if (found.width !== width || found.height !== height) {
     const turned =
       found.turn === 1 ? '' : " when it is turned as it asks for (orientation: 'ignore' leaves it)";
     throw invalidImage(
-      `${field} is of ${found.width} x ${found.height} pixels${turned}, the call says ${width} x ${height}: leave width and height out`,
-      field,
+      `${title} is of ${found.width} x ${found.height} pixels${turned}, the call says ${width} x ${height}: leave width and height out`,
+      title,
     );
   }
   if (channels === found.channels) return;
   throw invalidImage(
-    `${field} has ${found.channels} channel${found.channels === 1 ? '' : 's'}, the call says ${channels}: leave channels out`,
+    `${title} has ${found.channels} channel${found.channels === 1 ? '' : 's'}, the call says ${channels}: leave channels out`,
     'channels',
   );
 }
@@ -118,12 +115,12 @@ async function readBounded(file: string): Promise<Uint8Array> {
   try {
     await using handle = await open(file, 'r');
     const found = await handle.stat();
-    if (!found.isFile()) throw invalidImage(`${file} is not a file`, 'file');
-    checkLength(found.size, 'file');
+    if (!found.isFile()) throw invalidImage(`${file} is not a file`, file);
+    checkLength(found.size, file);
     return await handle.readFile();
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).syscall === undefined) throw cause;
-    throw invalidImage(`${file} cannot be read: ${(cause as Error).message}`, 'file');
+    throw invalidImage(`${file} cannot be read: ${(cause as Error).message}`, file);
   }
 }
 

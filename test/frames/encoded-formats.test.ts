@@ -62,7 +62,9 @@ test.skipIf(!libraries).each([
       if (expected !== undefined || !isSame)
         wrong.push({ title, expected: fault ?? shape, found: found.shape });
     }
-    expect(wrong.filter((one) => !(!sharp && (one as { title: string }).title.includes('cut off')))).toEqual([]);
+    expect(wrong.filter((one) => !(!sharp && (one as { title: string }).title.includes('cut off')))).toEqual(
+      [],
+    );
   },
 );
 
@@ -88,8 +90,8 @@ test('a picture is taken by its path, as bytes and as a Blob alike', async () =>
 });
 
 test.each([
-  ['a file that is not there', { file: '/nowhere/p.png' }, /cannot be read: ENOENT/, 'file'],
-  ['a folder', { file: '/' }, /is not a file|EISDIR/, 'file'],
+  ['a file that is not there', { file: '/nowhere/p.png' }, /cannot be read: ENOENT/, '/nowhere/p.png'],
+  ['a folder', { file: '/' }, /is not a file|EISDIR/, '/'],
   ['a path that is none', { file: 7 as unknown as string }, /must be the path/, 'file'],
   ['bytes that are a text', { encoded: 'x' as unknown as Blob }, /Uint8Array or a Blob/, 'encoded'],
   [

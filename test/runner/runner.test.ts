@@ -68,7 +68,7 @@ test('an execute-only version is given the guide of a file, or the picture itsel
 describe('a picture that cannot be inspected is refused by its name', () => {
   test.each([
     ['a file that is not there', 'none.png', 'cannot be read: ENOENT'],
-    ['a file that is no picture', 'text.png', 'is neither a JPEG nor a PNG'],
+    ['a file that is no picture', 'text.png', 'is neither a JPEG, a PNG, a BMP'],
   ])('%s', async (_title, name, message) => {
     const { runner, folder } = await temporaryRunner();
     await deployVersion(runner.registry);

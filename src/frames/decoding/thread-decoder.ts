@@ -135,8 +135,8 @@ export class ThreadDecoder {
 }
 
 /** What is wrong with a picture, found when it was decoded. */
-export function damaged({ format, field, title }: EncodedPicture, fault: string): RunnerError {
-  return invalidImage(`${title} ${format} ${fault}. Take or send it again`, field);
+export function damaged({ format, title }: EncodedPicture, fault: string): RunnerError {
+  return invalidImage(`${title} ${format} ${fault}. Take or send it again`, title);
 }
 
 /** Hands a copy of the bytes over: the caller's own may be a part of a larger buffer, and are not to be taken away. */
