@@ -12,7 +12,7 @@ const run = promisify(execFile);
 /** Releases whose results were compared. */
 const PINS = ['numpy==2.4.6', 'opencv-python-headless==5.0.0.93', 'pillow==13.0.0', 'tifffile==2026.3.3'];
 const folder = path.join(
-  os.tmpdir(),
+  process.env.PROCVISION_TEST_CACHE ?? os.tmpdir(),
   `procvision-test-pictures-${process.getuid?.() ?? 0}-${PINS.join('-').replaceAll(/[^\d.]+/g, '-')}`,
 );
 
