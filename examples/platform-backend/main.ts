@@ -11,7 +11,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { AlgorithmSupervisor, Deployer, PackageValidator, Registry, RunnerError } from 'procvision-runner';
+import { openRunner, RunnerError } from 'procvision-runner';
 import { createRunnerHandler, toNodeListener } from 'procvision-runner/http';
 
 const PAGES: Record<string, [file: string, type: string]> = {
@@ -30,11 +30,9 @@ function isOwnPage(request: Request): boolean {
 
 /** Everything composed; `handle` answers one request. */
 export async function createBackend(root: string) {
-  const registry = await Registry.open(root);
-  const validator = new PackageValidator();
-  const deployer = new Deployer({ registry, validator });
-  const supervisor = new AlgorithmSupervisor({ registry });
-  const runner = createRunnerHandler({ registry, deployer, validator, supervisor, authorize: isOwnPage });
+  const runner = await openRunner(root);
+  const { registry, deployer, validator, supervisor } = runner;
+  const answer = createRunnerHandler({ registry, deployer, validator, supervisor, authorize: isOwnPage });
 
   const handle = async (request: Request): Promise<Response> => {
     const { pathname, searchParams } = new URL(request.url);
@@ -42,7 +40,7 @@ export async function createBackend(root: string) {
     if (page) return servePage(...page);
     if (pathname === '/status') return liveStatus(request.signal);
     const own = request.method === 'POST' ? { '/inspect': inspect, '/guide': setGuide }[pathname] : undefined;
-    if (!own) return runner(request);
+    if (!own) return answer(request);
     if (!isOwnPage(request)) return new Response(null, { status: 403 });
     try {
       return await own(request, searchParams);
@@ -92,10 +90,7 @@ export async function createBackend(root: string) {
     return Response.json(await supervisor.execute(call, { signal: request.signal }));
   };
 
-  const close = async () => {
-    for (const one of [supervisor, deployer, registry]) await one.close();
-  };
-  return { handle, close };
+  return { handle, close: () => runner.close() };
 }
 
 async function servePage(file: string, type: string): Promise<Response> {

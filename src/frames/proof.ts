@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { nodeCrypto } from '../node-crypto.js';
 import { RunnerError } from '../errors.js';
 import { crc32 } from '../package/crc32.js';
 
@@ -69,7 +69,7 @@ export async function checksumOf(method: ProofMethod, header: Uint8Array, body: 
     await inPortions(body, (portion) => (crc = crc32(portion, crc)));
     return hex(crc);
   }
-  const hash = createHash('sha256').update(header);
+  const hash = nodeCrypto().createHash('sha256').update(header);
   await inPortions(body, (portion) => hash.update(portion));
   return hash.digest('hex');
 }

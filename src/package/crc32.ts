@@ -1,12 +1,24 @@
-import zlib from 'node:zlib';
+import { createRequire } from 'node:module';
+import type * as Zlib from 'node:zlib';
 
 type Crc32 = (data: Uint8Array, value?: number) => number;
 
 /** Reflected polynomial of CRC-32/ISO-HDLC, the checksum of zip, gzip and PNG. */
 const POLYNOMIAL = 0xedb88320;
 
-/** `zlib.crc32` exists from Node 20.15 and 22.2 on; the engines field admits older ones. */
-const native = (zlib as { crc32?: Crc32 }).crc32;
+/**
+ * `zlib.crc32` exists from Node 20.15 and 22.2 on; the engines field admits older ones. The module takes milliseconds to load,
+ * and most hosts that import the library never come here.
+ */
+let native: Crc32 | undefined;
+let isLookedUp = false;
+
+function nativeCrc32(): Crc32 | undefined {
+  if (!isLookedUp)
+    native = (createRequire(import.meta.url)('node:zlib') as typeof Zlib & { crc32?: Crc32 }).crc32;
+  isLookedUp = true;
+  return native;
+}
 
 /**
  * CRC-32 of `data`, continuing from `value`, the CRC of what came before.
@@ -14,7 +26,8 @@ const native = (zlib as { crc32?: Crc32 }).crc32;
  * @param value - unsigned 32 bits. @defaultValue 0
  */
 export function crc32(data: Uint8Array, value = 0): number {
-  return native ? native(data, value) : crc32ByTable(data, value);
+  const ofZlib = nativeCrc32();
+  return ofZlib ? ofZlib(data, value) : crc32ByTable(data, value);
 }
 
 let table: Uint32Array | undefined;

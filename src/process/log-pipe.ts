@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { Socket } from 'node:net';
+import { createRequire } from 'node:module';
+import type * as Net from 'node:net';
 
 /** All that the pipe holds (log_pipe.py). */
 const PIPE_BYTES = 1 << 18;
@@ -7,10 +8,10 @@ const PIPE_BYTES = 1 << 18;
 /** A pipe that a child has made for its log (log_pipe.py), opened for reading. */
 export class LogPipe {
   /** To read from. */
-  readonly stream: Socket;
+  readonly stream: Net.Socket;
   readonly #descriptor: number;
 
-  private constructor(stream: Socket, descriptor: number) {
+  private constructor(stream: Net.Socket, descriptor: number) {
     this.stream = stream;
     this.#descriptor = descriptor;
   }
@@ -25,6 +26,8 @@ export class LogPipe {
     try {
       file = openSync(`/proc/${processId}/fd/${descriptor}`, constants.O_RDONLY | constants.O_NONBLOCK);
       if (!fstatSync(file).isFIFO()) throw new TypeError('not a pipe');
+      // Loaded here: this module is part of the main entry, and most hosts start no child by a pipe of its own.
+      const { Socket } = createRequire(import.meta.url)('node:net') as typeof Net;
       const stream = new Socket({ fd: file, readable: true, writable: false });
       stream.on('error', () => undefined);
       return new LogPipe(stream, file);

@@ -6,9 +6,9 @@ import { PNG } from 'pngjs';
 import { expect, onTestFinished, test } from 'vitest';
 import { listen } from '../../examples/platform-backend/main.js';
 import { buildPackage } from '../../src/testing/index.js';
-import { packBoardCheck } from '../../examples/quickstart/package.js';
-import { drawBoard } from '../../examples/quickstart/board.js';
-import { fill, writePng } from '../../examples/quickstart/picture.js';
+import { packBoardCheck } from '../../src/cli/quickstart/package.js';
+import { drawBoard } from '../../src/cli/quickstart/board.js';
+import { fill, writePng } from '../../src/cli/picture/picture.js';
 import { repositoryFile } from '../support/run-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 

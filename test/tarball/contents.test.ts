@@ -16,16 +16,14 @@ function filesBelow(folder: string): string[] {
 
 const packed = filesBelow(installed);
 const dist = packed.filter((file) => file.startsWith('dist/')).map((file) => file.slice('dist/'.length));
+/** Without the command line, which is a program by itself. */
+const library = dist.filter((file) => !file.startsWith('cli/') || file.endsWith('.py'));
 
 describe('the tarball', () => {
-  test('holds dist/, the manifest, the README, the licence and the changelog, and nothing else', () => {
-    expect(packed.filter((file) => !file.startsWith('dist/'))).toEqual([
-      'CHANGELOG.md',
-      'LICENSE',
-      'README.md',
-      'package.json',
-    ]);
-    const endings = new Set(dist.map((file) => /(\.d)?\.\w+$/.exec(file)?.[0]));
+  test('holds dist/, docs, examples, the manifest, the README, the licence, the changelog, and nothing else', () => {
+    const others = packed.filter((file) => !/^(?:dist|docs|examples)\//.test(file));
+    expect(others).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'llms.txt', 'package.json']);
+    const endings = new Set(library.map((file) => /(\.d)?\.\w+$/.exec(file)?.[0]));
     expect([...endings].sort()).toEqual(['.cjs', '.d.cts', '.d.ts', '.js', '.mjs', '.py', '.wasm']);
   });
 
@@ -44,8 +42,8 @@ describe('the tarball', () => {
 
   test('has a CommonJS copy of every module and of every declaration', () => {
     const twins = (ending: string, twin: string) =>
-      dist.filter((file) => file.endsWith(ending)).map((file) => file.slice(0, -ending.length) + twin);
-    expect(dist.filter((file) => file.endsWith('.cjs'))).toEqual(twins('.js', '.cjs').sort());
+      library.filter((file) => file.endsWith(ending)).map((file) => file.slice(0, -ending.length) + twin);
+    expect(library.filter((file) => file.endsWith('.cjs'))).toEqual(twins('.js', '.cjs').sort());
     expect(dist.filter((file) => file.endsWith('.d.cts'))).toEqual(twins('.d.ts', '.d.cts').sort());
   });
 
@@ -53,7 +51,7 @@ describe('the tarball', () => {
     'has each class in one %s file alone, so that a class is one class',
     (ending) => {
       const owners = new Map<string, string[]>();
-      for (const file of dist.filter((name) => name.endsWith(ending))) {
+      for (const file of library.filter((name) => name.endsWith(ending))) {
         const text = readFileSync(path.join(installed, 'dist', file), 'utf8');
         for (const [, name = ''] of text.matchAll(/^(?:var (\w+) = )?class /gm)) {
           owners.set(name, [...(owners.get(name) ?? []), file]);
@@ -65,10 +63,25 @@ describe('the tarball', () => {
   );
 });
 
+test('every relative link of its README, its guides and llms.txt leads to a file of it', () => {
+  const pages = packed.filter((file) => /^(?:README\.md|llms\.txt|docs\/.*\.md)$/.test(file));
+  expect(pages.length).toBeGreaterThan(9);
+  const broken = pages.flatMap((page) => {
+    const text = readFileSync(path.join(installed, page), 'utf8').replaceAll(/```[^]*?```/g, '');
+    return [...text.matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, link = '']) => link.split('#')[0] ?? '')
+      .filter((link) => link !== '' && !/^https?:/.test(link))
+      .map((link) => path.posix.join(path.posix.dirname(page), link))
+      .filter((file) => !packed.some((one) => one === file || one.startsWith(`${file}/`)))
+      .map((file) => `${page} -> ${file}`);
+  });
+  expect(broken).toEqual([]);
+});
+
 describe('the size budget', () => {
   const size = (file: string) => statSync(path.join(installed, 'dist', file)).size;
   const total = (files: string[]) => files.reduce((sum, file) => sum + size(file), 0);
-  const code = (ending: string) => dist.filter((file) => file.endsWith(ending) && !file.includes('.d.'));
+  const code = (ending: string) => library.filter((file) => file.endsWith(ending) && !file.includes('.d.'));
 
   test.each([
     ['the tarball', 1_000_000, () => statSync(tarball).size],
@@ -76,6 +89,7 @@ describe('the size budget', () => {
     ['the ES modules', 1_250_000, () => total(code('.js'))],
     // Each of its 41 files begins with 1.2 KB that let it pass for an ES module.
     ['the CommonJS modules', 1_350_000, () => total(code('.cjs'))],
+    ['the command line', 480_000, () => total(dist.filter((file) => file.startsWith('cli/')))],
     ['http alone', 60_000, () => size('http/index.js')],
     ['testing alone', 60_000, () => size('testing/index.js')],
   ])('%s is at most %i bytes', (_title, limit, measure) => {

@@ -1,0 +1,129 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { InspectCallOptions, InspectionResult, Runner } from 'procvision-runner';
+import { EXIT, notFound, usage } from '../host.js';
+import { nearest } from '../nearest.js';
+import type { Call } from '../spec.js';
+import { findFile, findVersion, withRunner } from '../store.js';
+import { supervisorOptions } from '../supervisor-options.js';
+import { formatTime, Progress } from '../terminal/progress.js';
+
+interface Target {
+  productId: string;
+  version?: { name: string; version: string };
+  pictures: readonly string[];
+}
+
+interface Outcome {
+  picture: string;
+  result?: InspectionResult;
+  error?: unknown;
+  annotated?: string;
+}
+
+export async function run(call: Call): Promise<number> {
+  const { options, out, host, signal } = call;
+  return withRunner(
+    call,
+    async (runner) => {
+      const { productId, version: target, pictures } = await targetOf(runner, call);
+      const files: string[] = [];
+      for (const picture of pictures) files.push(await findFile(call, picture, 'picture'));
+      const guide = options.guide as string | undefined;
+      const asked: InspectCallOptions = {
+        target,
+        stepIndex: options.step as number | undefined,
+        userParams: options.params as Record<string, unknown> | undefined,
+        guideImage:
+          guide === undefined || guide === 'same' ? guide : await findFile(call, guide, 'guide picture'),
+        timeoutMs: options.timeout as number | undefined,
+        signal,
+      };
+      const progress = new Progress(host);
+      const outcomes: Outcome[] = [];
+      for (const [index, file] of files.entries()) {
+        const picture = pictures[index] ?? file;
+        progress.count(index, files.length, picture);
+        outcomes.push(await inspectOne(runner, call, { productId, file, picture }, asked));
+      }
+      progress.end();
+      out.table(
+        outcomes,
+        outcomes.map((outcome) => rowOf(outcome, call)),
+        'No picture',
+      );
+      for (const { picture, error } of outcomes) {
+        if (error !== undefined)
+          out.say(`${out.messageStyle.red('failed:')} ${picture}: ${(error as Error).message}`);
+      }
+      for (const warning of new Set(outcomes.flatMap(({ result }) => result?.warnings ?? [])))
+        out.warn(warning);
+      return outcomes.every(({ result }) => result?.status === 'OK') ? EXIT.done : EXIT.failed;
+    },
+    { supervisor: supervisorOptions(options) },
+  );
+}
+
+/** A product id that is active, or a name and a version. */
+async function targetOf({ registry }: Runner, call: Call): Promise<Target> {
+  const [first = '', second = '', ...rest] = call.words;
+  const active = await registry.active();
+  const entries = await registry.list();
+  const isVersion = entries.some(({ name, version }) => name === first && version === second);
+  if (!isVersion && active[first]) return { productId: first, pictures: call.words.slice(1) };
+  if (isVersion || entries.some(({ name }) => name === first)) {
+    const entry = await findVersion(registry, first, second);
+    if (rest.length === 0)
+      throw usage(`run ${first} ${second} takes pictures: run ${first} ${second} PICTURE…`);
+    const given = call.options.productId as string | undefined;
+    const productId = given ?? entry.supported_pids[0] ?? entry.name;
+    return { productId, version: { name: first, version: second }, pictures: rest };
+  }
+  const near = nearest(first, [...Object.keys(active), ...entries.map(({ name }) => name)]);
+  const known = Object.keys(active);
+  const hint =
+    near !== undefined
+      ? `. Did you mean ${near}?`
+      : known.length > 0
+        ? `. Active are ${known.join(', ')}`
+        : '';
+  throw notFound(`${first} is neither an active product id nor a deployed package${hint}`);
+}
+
+async function inspectOne(
+  runner: Runner,
+  call: Call,
+  { productId, file, picture }: { productId: string; file: string; picture: string },
+  asked: InspectCallOptions,
+): Promise<Outcome> {
+  try {
+    const result = await runner.inspect(productId, file, asked);
+    const folder = call.options.out as string | undefined;
+    if (folder === undefined) return { picture, result };
+    const target = path.join(call.path(folder), `${path.parse(file).name}.png`);
+    await mkdir(path.dirname(target), { recursive: true });
+    const { annotateFile } = await import('../picture/annotate.js');
+    await annotateFile(file, target, result);
+    return { picture, result, annotated: target };
+  } catch (error) {
+    if (call.signal.aborted) throw error;
+    return { picture, error };
+  }
+}
+
+function rowOf({ picture, result, annotated }: Outcome, { out, host }: Call): Record<string, unknown> {
+  const { red, green, yellow } = out.style;
+  if (!result) return { picture, verdict: red('FAILED'), why: 'see below' };
+  const verdict = result.status === 'ERROR' ? 'ERROR' : (result.data.result_status ?? '?');
+  const paint = verdict === 'OK' ? green : verdict === 'NG' ? red : yellow;
+  const boxes = result.data.defect_rects?.map(({ x, y, width, height, label = '' }) =>
+    `${label} ${width}x${height}+${x}+${y}`.trim(),
+  );
+  return {
+    ...{ picture, verdict: paint(verdict) },
+    why: result.status === 'ERROR' ? result.message : result.data.ng_reason,
+    boxes: boxes === undefined || boxes.length === 0 ? undefined : boxes.join(', '),
+    time: formatTime(result.timing.totalMs),
+    annotated: annotated === undefined ? undefined : path.relative(host.cwd, annotated),
+  };
+}

@@ -1,0 +1,131 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Runner } from 'procvision-runner';
+import { CliFailure, EXIT, usage } from '../host.js';
+import { ServiceNotifier } from '../serve/notify.js';
+import { isLoopback, isOfThisMachine, readToken, requireToken } from '../serve/token.js';
+import type { Call } from '../spec.js';
+import { findFile, withRunner } from '../store.js';
+import { supervisorOptions } from '../supervisor-options.js';
+import { formatTime } from '../terminal/progress.js';
+import { untilInterrupted } from '../terminal/wait.js';
+
+/** Uploads of gigabytes take longer than Node's five minutes. */
+const LONGEST_REQUEST_MS = 3_600_000;
+
+export async function run(call: Call): Promise<number> {
+  const { options } = call;
+  const { port, host, tokenFile } = options as { port: number; host: string; tokenFile?: string };
+  if (tokenFile === undefined && !isLoopback(host)) {
+    throw usage(`serve --host ${host} would let everybody in: give --token-file FILE, or leave out --host`);
+  }
+  const token =
+    tokenFile === undefined ? undefined : await readToken(await findFile(call, tokenFile, 'token file'));
+  return withRunner(call, (runner) => serve(call, runner, { port, host, token }), {
+    make: true,
+    supervisor: supervisorOptions(options),
+  });
+}
+
+async function serve(
+  call: Call,
+  runner: Runner,
+  { port, host, token }: { port: number; host: string; token: string | undefined },
+): Promise<number> {
+  const { out, options, operator, signal } = call;
+  const { registry, deployer, validator, supervisor } = runner;
+  const { createRunnerHandler, toNodeListener } = await import('procvision-runner/http');
+  const handle = createRunnerHandler({
+    ...{ registry, deployer, validator, supervisor },
+    authorize: token === undefined ? isOfThisMachine : requireToken(token),
+    onError: (error, request) => {
+      out.say(
+        `${new Date().toISOString()} ${request.method} ${new URL(request.url).pathname}: ${(error as Error).message}`,
+      );
+    },
+  });
+  const server = createServer({ requestTimeout: LONGEST_REQUEST_MS }, toNodeListener(handle));
+  const address = await listen(server, port, host);
+  const url = `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
+  let notifier: ServiceNotifier | undefined;
+  try {
+    notifier = await notifierOf(call, runner);
+    if (options.watch === true) deployer.watch({ install: true, operator });
+    tell(call, runner);
+    out.line(
+      { event: 'listening', url, root: registry.layout.root },
+      `Listening on ${url}, store ${registry.layout.root}`,
+    );
+    notifier.tell(`STATUS=Starting what is active, listening on ${url}`);
+    const report = await runner.startActive({ atOnce: options.atOnce as number, signal });
+    const { started, failed, durationMs } = report;
+    const summary = `${started.length} of ${started.length + failed.length} active versions started in ${formatTime(durationMs)}`;
+    for (const { name, version, error } of failed)
+      out.warn(`${name} ${version} did not start: ${error.message}`);
+    out.line({ event: 'ready', ...report }, summary);
+    notifier.tell('READY=1', `STATUS=${summary}, listening on ${url}`);
+    await untilInterrupted(call);
+    out.say('Ending');
+    notifier.tell('STOPPING=1');
+    return EXIT.done;
+  } finally {
+    await end(server);
+    await notifier?.close();
+  }
+}
+
+async function listen(server: Server, port: number, host: string): Promise<AddressInfo> {
+  server.listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why =
+      code === 'EADDRINUSE'
+        ? 'another process listens there: give another --port, or 0 for a free one'
+        : message;
+    throw new CliFailure(`${host} port ${port} cannot be listened on: ${why}`, EXIT.failed);
+  }
+  return server.address() as AddressInfo;
+}
+
+/** Requests that are under way are answered first; connections that wait for the next one are closed. */
+async function end(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  server.closeIdleConnections();
+  const cut = setTimeout(() => {
+    server.closeAllConnections();
+  }, 5_000);
+  await closed;
+  clearTimeout(cut);
+}
+
+async function notifierOf({ host, signal }: Call, { venvs }: Runner): Promise<ServiceNotifier> {
+  if (host.env.NOTIFY_SOCKET === undefined) return new ServiceNotifier({}, undefined);
+  const [interpreter] = await venvs.interpreters({ signal });
+  return new ServiceNotifier(host.env, interpreter?.path);
+}
+
+/** What a person at a terminal, or a journal, wants to know. */
+function tell({ out }: Call, { supervisor, deployer }: Runner): void {
+  const say = (title: string, about: { name?: string; version?: string }, message: string) => {
+    out.say(`${new Date().toISOString()} ${title} ${about.name ?? '?'} ${about.version ?? '?'}: ${message}`);
+  };
+  supervisor.on('exit', (event) => {
+    if (event.error) say('exit', event, event.error.message);
+  });
+  supervisor.on('circuitOpen', (event) => {
+    say('circuit open', event, event.error.message);
+  });
+  supervisor.on('switched', (event) => {
+    say('switched', event, `serves ${event.pids.join(', ')}`);
+  });
+  deployer.on('installed', ({ entry }) => {
+    say('installed', entry, entry.operator ?? '');
+  });
+  deployer.on('invalid', (event) => {
+    say('refused', event, event.error.message);
+  });
+}

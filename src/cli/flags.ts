@@ -1,0 +1,58 @@
+import { usage } from './host.js';
+import type { OptionSpec } from './spec.js';
+
+/** A whole number within bounds. */
+export function wholeNumber(flag: string, least: number, most = Number.MAX_SAFE_INTEGER) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    const bounds = most === Number.MAX_SAFE_INTEGER ? `from ${least}` : `from ${least} to ${most}`;
+    throw usage(`${flag} takes a whole number ${bounds}, not ${text}`);
+  };
+}
+
+/** One of some words. */
+export function oneOf(flag: string, ...words: string[]) {
+  return (text: string): string => {
+    if (words.includes(text)) return text;
+    throw usage(`${flag} takes ${words.join(' or ')}, not ${text}`);
+  };
+}
+
+/** A JSON object. */
+export function jsonObject(flag: string) {
+  return (text: string): Record<string, unknown> => {
+    try {
+      const value: unknown = JSON.parse(text);
+      if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+        return value as Record<string, unknown>;
+      }
+    } catch {
+      // said below
+    }
+    throw usage(`${flag} takes a JSON object such as '{"threshold": 0.5}', not ${text}`);
+  };
+}
+
+export const FORCE: OptionSpec = {
+  usage: '--force',
+  summary: 'do it although the runner advises against it',
+};
+export const DRY_RUN: OptionSpec = { usage: '--dry-run', summary: 'only say what would happen' };
+export const WORKER: OptionSpec = {
+  usage: '--worker <sdk|bundled>',
+  summary: "the package's own adapter, or the worker of this library",
+  parse: oneOf('--worker', 'sdk', 'bundled'),
+  defaultValue: 'sdk',
+};
+export const WORKERS: OptionSpec = {
+  usage: '--workers <n>',
+  summary: 'worker processes of each version',
+  parse: wholeNumber('--workers', 1, 1_024),
+};
+export const AT_ONCE: OptionSpec = {
+  usage: '--at-once <n>',
+  summary: 'versions that are started side by side',
+  parse: wholeNumber('--at-once', 1, 1_024),
+  defaultValue: 4,
+};

@@ -1,0 +1,159 @@
+import os from 'node:os';
+import path from 'node:path';
+import { Command, CommanderError, Option } from 'commander';
+import { COMMANDS } from './commands.js';
+import { reportFailure, exitCodeOf } from './failure.js';
+import { CliFailure, EXIT, usage, type CliHost } from './host.js';
+import { nearest } from './nearest.js';
+import type { Call, CommandSpec } from './spec.js';
+import { Output } from './terminal/output.js';
+import { packageVersion } from './version.js';
+
+const PROGRAM = 'procvision-runner';
+
+interface GlobalOptions {
+  root: string;
+  json?: boolean;
+  operator: string;
+}
+
+/** Runs one command line to its end, and gives the code to exit with. Nothing of the process itself is touched. */
+export async function runCli(host: CliHost): Promise<number> {
+  let exitCode: number = EXIT.done;
+  const program = buildProgram(host, async (spec, words, options, globals) => {
+    exitCode = await runCommand(spec, words, options, globals, host);
+  });
+  try {
+    if (host.argv[0] === 'complete') {
+      const { complete } = await import('./complete.js');
+      await complete(host, host.argv.slice(1));
+    } else if (host.argv.length === 0) {
+      host.stderr.write(program.helpInformation());
+      exitCode = EXIT.usage;
+    } else {
+      await program.parseAsync([...host.argv], { from: 'user' });
+    }
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done; // help, version
+    const failure = error instanceof CommanderError ? usage(wordsOf(error)) : error;
+    reportFailure(failure, new Output(host, host.argv.includes('--json')));
+    exitCode = exitCodeOf(failure, host.interrupted);
+  }
+  return exitCode;
+}
+
+type Action = (
+  spec: CommandSpec,
+  words: string[],
+  options: Record<string, unknown>,
+  globals: GlobalOptions,
+) => Promise<void>;
+
+function buildProgram(host: CliHost, act: Action): Command {
+  const program = new Command(PROGRAM)
+    .description('Deploys offline Python vision algorithms and runs them as supervised services.')
+    .version(packageVersion(), '-V, --version')
+    .option('--root <folder>', 'the store', host.env.PROCVISION_ROOT ?? 'station')
+    .option('--json', 'one JSON document on stdout')
+    .option('--yes', 'ask nothing')
+    .option('--operator <name>', 'who does it, for the audit log', userName())
+    .configureHelp({ showGlobalOptions: true, sortOptions: false })
+    .configureOutput({
+      writeOut: (text) => void host.stdout.write(text),
+      writeErr: () => undefined, // failures are reported in one place
+      getOutHelpWidth: () => host.stdout.columns ?? 100,
+    })
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .addHelpText(
+      'after',
+      `\nExamples:\n${examplesOf(['quickstart', 'install board-check.zip --activate', 'run BOARD-7 board.jpg', 'serve'])}
+\nExit codes: 0 done, 1 refused or failed, 2 wrong command line, 3 not found, 130 interrupted.`,
+    );
+  for (const spec of COMMANDS) {
+    const command = program.command(spec.name).description(spec.summary);
+    for (const { usage: words, summary } of spec.arguments ?? []) command.argument(words, summary);
+    for (const option of spec.options ?? []) command.addOption(optionOf(option));
+    const details = spec.details === undefined ? '' : `\n${spec.details}\n`;
+    command.addHelpText('after', `${details}\nExamples:\n${examplesOf(spec.examples)}`);
+    command.action(async () => {
+      const { root, json, operator } = command.optsWithGlobals<GlobalOptions>();
+      const options: Record<string, unknown> = { ...command.opts(), yes: program.opts().yes as unknown };
+      await act(
+        spec,
+        command.processedArgs.flat().filter((word) => word !== undefined) as string[],
+        options,
+        {
+          ...{ root, json, operator },
+        },
+      );
+    });
+  }
+  return program;
+}
+
+function optionOf({
+  usage: flags,
+  summary,
+  parse,
+  isRepeated,
+  defaultValue,
+}: NonNullable<CommandSpec['options']>[number]): Option {
+  const option = new Option(flags, summary);
+  if (defaultValue !== undefined) option.default(defaultValue);
+  if (isRepeated) option.argParser((text: string, before: string[] | undefined) => [...(before ?? []), text]);
+  else if (parse) option.argParser(parse);
+  return option;
+}
+
+function examplesOf(lines: readonly string[]): string {
+  return lines.map((line) => `  ${line.includes(PROGRAM) ? line : `${PROGRAM} ${line}`}`).join('\n');
+}
+
+async function runCommand(
+  spec: CommandSpec,
+  words: string[],
+  options: Record<string, unknown>,
+  globals: GlobalOptions,
+  host: CliHost,
+): Promise<number> {
+  const resolve = (relative: string) => path.resolve(host.cwd, relative);
+  const call: Call = {
+    ...{ words, options, host, signal: host.interrupted, path: resolve },
+    out: new Output(host, globals.json === true),
+    root: resolve(globals.root),
+    operator: globals.operator,
+  };
+  const { run } = await spec.load();
+  try {
+    return (await run(call)) ?? EXIT.done;
+  } catch (error) {
+    if (!(error instanceof CliFailure) && host.interrupted.aborted && spec.isService) return EXIT.done;
+    throw error;
+  }
+}
+
+/** In one line, as "unknown command 'instal'. Did you mean install?". */
+function wordsOf({ code, message }: CommanderError): string {
+  const [first = '', ...rest] = message.replace(/^error: /, '').split('\n');
+  const near = /Did you mean (?:one of )?(.+?)\?/.exec(rest.join(' '))?.[1];
+  if (near !== undefined) return `${first}. Did you mean ${near}?`;
+  const unknown = /unknown (?:command|option) '([^']+)'/.exec(first)?.[1];
+  const known =
+    unknown === undefined
+      ? undefined
+      : nearest(
+          unknown,
+          COMMANDS.map(({ name }) => name),
+        );
+  if (known !== undefined && code === 'commander.unknownCommand') return `${first}. Did you mean ${known}?`;
+  return `${first}. See ${PROGRAM} --help`;
+}
+
+function userName(): string {
+  try {
+    return os.userInfo().username;
+  } catch {
+    return 'unknown'; // a user without an entry in the system's table
+  }
+}

@@ -1,0 +1,83 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import jpeg from 'jpeg-js';
+import { PNG } from 'pngjs';
+
+/** An RGB picture: width × height × 3 bytes, row-major. */
+export interface Picture {
+  width: number;
+  height: number;
+  data: Uint8Array;
+}
+
+/** A rectangle in pixels. */
+export interface Box {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+export type Colour = readonly [red: number, green: number, blue: number];
+
+export function blank(width: number, height: number, colour: Colour): Picture {
+  const picture = { width, height, data: new Uint8Array(width * height * 3) };
+  fill(picture, { x: 0, y: 0, width, height }, colour);
+  return picture;
+}
+
+export function copy(picture: Picture): Picture {
+  return { ...picture, data: picture.data.slice() };
+}
+
+export function fill(picture: Picture, box: Box, colour: Colour): void {
+  const right = Math.min(box.x + box.width, picture.width);
+  const bottom = Math.min(box.y + box.height, picture.height);
+  for (let y = Math.max(box.y, 0); y < bottom; y++) {
+    for (let x = Math.max(box.x, 0); x < right; x++) picture.data.set(colour, (y * picture.width + x) * 3);
+  }
+}
+
+/** Draws the four sides of a box, `thickness` pixels wide, outside it. */
+export function outline(picture: Picture, box: Box, colour: Colour, thickness = 3): void {
+  const { x, y, width, height } = box;
+  const t = thickness;
+  fill(picture, { x: x - t, y: y - t, width: width + 2 * t, height: t }, colour);
+  fill(picture, { x: x - t, y: y + height, width: width + 2 * t, height: t }, colour);
+  fill(picture, { x: x - t, y, width: t, height }, colour);
+  fill(picture, { x: x + width, y, width: t, height }, colour);
+}
+
+/** What the caller gave cannot be used; the message says why. */
+export class InputError extends Error {}
+
+/** Reads a PNG or JPEG file; alpha is dropped. @throws InputError naming the file and the fault */
+export async function readPicture(file: string): Promise<Picture> {
+  const { width, height, data } = await decode(file).catch((cause: unknown) => {
+    const fault = cause instanceof Error ? cause.message : String(cause);
+    throw new InputError(`${file} cannot be read as a picture: ${fault}`, { cause });
+  });
+  const rgb = new Uint8Array(width * height * 3);
+  for (let pixel = 0; pixel < width * height; pixel++) {
+    rgb.set(data.subarray(pixel * 4, pixel * 4 + 3), pixel * 3);
+  }
+  return { width, height, data: rgb };
+}
+
+async function decode(file: string): Promise<{ width: number; height: number; data: Uint8Array }> {
+  const bytes = await readFile(file);
+  if (bytes.subarray(1, 4).toString('latin1') === 'PNG') return PNG.sync.read(bytes);
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) return jpeg.decode(bytes, { useTArray: true });
+  throw new Error('it is neither a PNG nor a JPEG');
+}
+
+/** As RGB: a picture with an alpha channel could not be inspected in its turn. */
+export async function writePng(file: string, { width, height, data }: Picture): Promise<void> {
+  const png = new PNG({ width, height });
+  png.data = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  await writeFile(file, PNG.sync.write(png, { colorType: 2, inputColorType: 2, inputHasAlpha: false }));
+}
+
+/** Binary PPM, the format that takes three lines of Python to read. */
+export function encodePpm(picture: Picture): Buffer {
+  return Buffer.concat([Buffer.from(`P6\n${picture.width} ${picture.height}\n255\n`), picture.data]);
+}

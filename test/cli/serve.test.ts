@@ -1,0 +1,162 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { expect, onTestFinished, test } from 'vitest';
+import { Registry } from '../../src/index.js';
+import { deployVersion } from '../../src/testing/deploy-version.js';
+import { cliFolder } from '../support/cli.js';
+import { repositoryFile } from '../support/run-script.js';
+
+const LOADER = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
+
+async function station() {
+  const cli = await cliFolder();
+  const registry = await Registry.open(path.join(cli.folder, 'station'), { durability: 'none' });
+  await deployVersion(registry);
+  await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+  await registry.close();
+  return cli;
+}
+
+/** The command line in a process of its own; `event` waits for a line of its JSON. */
+function startProcess(cwd: string, argv: string[], env: Record<string, string> = {}) {
+  const child = spawn(
+    process.execPath,
+    ['--import', LOADER, repositoryFile('src/cli/bin.ts'), ...argv, '--json'],
+    {
+      ...{ cwd, env: { ...process.env, ...env, TSX_TSCONFIG_PATH: repositoryFile('tsconfig.json') } },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const events: Record<string, unknown>[] = [];
+  createInterface({ input: child.stdout }).on('line', (line) =>
+    events.push(JSON.parse(line) as (typeof events)[number]),
+  );
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const event = async (name: string) => {
+    await expect.poll(() => events.map((one) => one.event), { timeout: 60_000 }).toContain(name);
+    return events.find((one) => one.event === name) as Record<string, unknown> & { url: string };
+  };
+  return { child, event, stderr: () => stderr };
+}
+
+/** Processes whose command line names the folder. */
+function processesOf(folder: string): string[] {
+  const { stdout } = spawnSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' });
+  return stdout.split('\n').filter((line) => line.includes(folder));
+}
+
+test.skipIf(process.platform === 'win32').each(['SIGTERM', 'SIGINT'] as const)(
+  'serve starts what is active, answers this machine, lets commands work beside it, and ends cleanly at %s',
+  async (signal) => {
+    const cli = await station();
+    const { child, event, stderr } = startProcess(cli.folder, ['serve', '--port', '0']);
+    const { url } = await event('listening');
+    expect(await event('ready')).toMatchObject({ started: [{ name: 'sample', workers: 1 }], failed: [] });
+    expect(await (await fetch(`${url}/algorithms/active`)).json()).toMatchObject({});
+    const foreign = {
+      method: 'POST',
+      headers: { origin: 'https://example.com', 'content-type': 'application/json' },
+    };
+    expect(
+      (await fetch(`${url}/algorithms/deactivate`, { ...foreign, body: '{"pids":["A01"]}' })).status,
+    ).toBe(403);
+
+    expect((await cli.run('status', '--json')).json()).toMatchObject([
+      { state: 'running', users: [{ pid: child.pid }] },
+    ]);
+    expect((await cli.run('uninstall', 'sample', '1.0.0', '--also-rollback-targets')).stderr).toContain(
+      'unsafe_uninstall',
+    );
+    expect(await cli.run('deactivate', 'A01')).toMatchObject({ code: 0 });
+    await expect
+      .poll(async () => JSON.stringify(await (await fetch(`${url}/algorithms/active`)).json()))
+      .not.toContain('A01');
+
+    const workers = processesOf(cli.folder).length;
+    expect(workers).toBeGreaterThan(0);
+    child.kill(signal);
+    child.kill(signal); // as npm hands it on once more
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(stderr()).toContain('Ending');
+    await expect.poll(() => processesOf(cli.folder)).toEqual([]);
+  },
+);
+
+test('with a token requests must bring it; a token that could be guessed is refused', async () => {
+  const cli = await station();
+  const token = 'a'.repeat(40);
+  await writeFile(path.join(cli.folder, 'token'), `${token}\n`);
+  const { child, event } = startProcess(cli.folder, [
+    'serve',
+    '--port',
+    '0',
+    '--host',
+    '0.0.0.0',
+    '--token-file',
+    'token',
+  ]);
+  const url = (await event('listening')).url.replace('0.0.0.0', '127.0.0.1');
+  const refused = await fetch(`${url}/algorithms`);
+  expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([
+    401,
+    expect.stringContaining('Bearer'),
+  ]);
+  const wrong = await fetch(`${url}/algorithms`, { headers: { authorization: `Bearer ${token}b` } });
+  expect(wrong.status).toBe(401);
+  const right = await fetch(`${url}/algorithms`, { headers: { authorization: `Bearer ${token}` } });
+  expect(right.status).toBe(200);
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+  await writeFile(path.join(cli.folder, 'token'), 'short');
+  expect(await cli.run('serve', '--token-file', 'token')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('at least 16 characters') as string,
+  });
+});
+
+test('a port that is taken is named with what to do, exit 1', async () => {
+  const cli = await station();
+  const { event } = startProcess(cli.folder, ['serve', '--port', '0']);
+  const { port } = new URL((await event('listening')).url);
+  expect(await cli.run('serve', '--port', port)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('give another --port') as string,
+  });
+});
+
+const LISTENER = `
+import socket, sys
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
+    link.bind(sys.argv[1])
+    print("bound", flush=True)
+    while True:
+        print(repr(link.recv(4096).decode()), flush=True)
+`;
+
+test.skipIf(process.platform === 'win32')(
+  'systemd is told READY, the watchdog and STOPPING, in this order',
+  async () => {
+    const cli = await station();
+    const socket = path.join(cli.folder, 'n');
+    const listener = spawn('python3', ['-c', LISTENER, socket], { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => void listener.kill('SIGKILL'));
+    const told: string[] = [];
+    createInterface({ input: listener.stdout }).on('line', (line) => told.push(line));
+    await expect.poll(() => told).toEqual(['bound']);
+    const { child } = startProcess(cli.folder, ['serve', '--port', '0'], {
+      ...{ NOTIFY_SOCKET: socket, WATCHDOG_USEC: '400000' },
+    });
+    await expect
+      .poll(() => told.join('\n'), { timeout: 60_000 })
+      .toMatch(/READY=1\\nSTATUS=1 of 1 active versions started/);
+    await expect.poll(() => told).toContain("'WATCHDOG=1'");
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    await expect.poll(() => told.at(-1)).toBe("'STOPPING=1'");
+  },
+);
