@@ -22,7 +22,17 @@ const library = dist.filter((file) => !file.startsWith('cli/') || file.endsWith(
 describe('the tarball', () => {
   test('holds dist/, docs, examples, the manifest, the README, the licence, the changelog, and nothing else', () => {
     const others = packed.filter((file) => !/^(?:dist|docs|examples)\//.test(file));
-    expect(others).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'llms.txt', 'package.json']);
+    expect(others).toEqual([
+      ...[
+        'CHANGELOG.md',
+        'CONTRIBUTING.md',
+        'LICENSE',
+        'README.md',
+        'SECURITY.md',
+        'llms.txt',
+        'package.json',
+      ],
+    ]);
     const endings = new Set(library.map((file) => /(\.d)?\.\w+$/.exec(file)?.[0]));
     expect([...endings].sort()).toEqual(['.cjs', '.d.cts', '.d.ts', '.js', '.mjs', '.py', '.wasm']);
   });

@@ -21,7 +21,8 @@ export async function run(call: Call): Promise<number> {
   const shown = (file: string) => path.relative(host.cwd, file) || '.';
   await rm(root, { recursive: true, force: true });
   const zip = path.join(folder, 'board-check-v1.0.0-offline.zip');
-  await mkdir(folder, { recursive: true });
+  const pictures = path.join(folder, 'pictures'); // as they were inspected: to go on with
+  await mkdir(pictures, { recursive: true });
   await writeFile(zip, await packBoardCheck(reference));
   const say = (title: string, text: string) =>
     out.isJson || host.stdout.write(`${title.padEnd(10)}${text}\n`);
@@ -40,6 +41,7 @@ export async function run(call: Call): Promise<number> {
       for (const { title, picture, file } of inspections) {
         const result = await runner.inspect(PRODUCT_ID, picture, { signal });
         const target = path.join(folder, file);
+        await writePng(path.join(pictures, file), picture);
         await writePng(target, annotate(picture, result));
         done.push({ title, picture: target, result });
         if (!out.isJson) host.stdout.write(`\n${account(title, result)}\n  picture  ${shown(target)}\n`);
@@ -49,7 +51,7 @@ export async function run(call: Call): Promise<number> {
     { make: true },
   );
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-  const next = `procvision-runner run ${PRODUCT_ID} PICTURE --root ${shown(root)}`;
+  const next = `procvision-runner run ${PRODUCT_ID} ${path.join(shown(pictures), '*.png')} --root ${shown(root)}`;
   out.result({ zip, root, results }, `\nFrom a zip to a verdict in ${seconds} s. Go on with: ${next}`);
   return results.every(({ result }) => result.status === 'OK') ? EXIT.done : EXIT.failed;
 }
