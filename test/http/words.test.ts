@@ -35,7 +35,7 @@ describe('a refusal says what would be taken', () => {
     [
       'install',
       { path: 'x.zip', forced: true },
-      'forced: is not known here: what is taken is path, force, operator',
+      'forced: is not known here: what is taken is path, force, operator, nameEncoding',
     ],
     ['install', {}, 'path: is missing'],
     ['install', null, 'body: must be an object'],

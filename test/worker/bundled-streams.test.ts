@@ -98,7 +98,7 @@ from procvision_bundled_worker import runner
 names = {}
 for file in ${JSON.stringify([assetPath('process/log_pipe.py'), assetPath('worker/protocol_pipes.py')])}:
     exec(open(file).read(), names)
-runner.main(names["ProtocolPipes"](names["LogPipe"]()).take(), can_poll=False)`;
+runner.main(names["ProtocolPipes"](names["LogPipe"]()).take(lambda: None), can_poll=False)`;
     const child = spawn(python, ['-c', script, '--entry', 'main:Algorithm'], {
       cwd: root,
       stdio: ['pipe', 'pipe', 'inherit'],
