@@ -341,9 +341,9 @@ export interface RecoveryReport {
 
 /** A file that is not as it was sealed. */
 export interface DriftedFile {
-  /** Relative to the version's folder, with `/`. */
+  /** Relative to the version's folder, with `/`; absolute for the Python that its environment was made from. */
   path: string;
-  /** What happened to it. */
+  /** What happened to it. That Python is `changed` when it is of another minor version. */
   kind: 'changed' | 'missing' | 'added';
 }
 

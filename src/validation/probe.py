@@ -352,18 +352,22 @@ def main():
     log = load_process("log_pipe.py")
     pipe = log["LogPipe"]()
     bounds = json.loads(sys.argv.pop(1))
+    with open(sys.argv[1], encoding="utf-8") as file:
+        order = json.load(file)
+    report = Report(order["out"])  # in its bounds, this process can write to no file of the store
     if bounds:
         load_process("contain.py")["contain"](bounds, load_process)
     log["exchange"](pipe)
     if bounds:
+        if bounds.get("scratch"):
+            # The folder of the order is in the store, which is read-only now.
+            os.environ["PROC_SHM_DIR"] = os.path.join(os.environ["TMPDIR"], "frames")
+            os.mkdir(os.environ["PROC_SHM_DIR"])
         load_process("enter_environment.py")["enter"](bounds.get("executable"))
-    with open(sys.argv[1], encoding="utf-8") as file:
-        order = json.load(file)
-    probe(order)
+    probe(order, report)
 
 
-def probe(order):
-    report = Report(order["out"])
+def probe(order, report):
     clock = Clock(report, order)
     sys.path[0] = order["root"]
     sys.argv = ["procvision_algorithm_sdk.adapter", "--entry", order["entry_point"]]

@@ -109,66 +109,72 @@ export async function runProbe(
   o: ProbeOptions,
 ): Promise<ProbeFindings> {
   const { stepTimeoutMs, loadTimeoutMs = stepTimeoutMs, env = {}, setupErrors = 'fail', signal } = o;
-  return inTemporaryFolder('procvision-probe-', async (folder) => {
-    const frames = path.join(folder, 'frames');
-    await mkdir(frames);
-    const order = path.join(folder, 'order.json');
-    const out = path.join(folder, 'findings.jsonl');
-    const { manifest, generation, root } = target;
-    await writeFile(
-      order,
-      JSON.stringify({
-        task,
-        entry_point: manifest.entry_point,
-        generation,
-        manifest,
-        root,
-        out,
-        load_seconds: loadTimeoutMs / 1000,
-        step_seconds: stepTimeoutMs / 1000,
-        setup_errors: setupErrors,
-      }),
-    );
-    const script = assetPath('validation/probe.py');
-    const isKept = process.platform !== 'win32';
-    const start = isKept
-      ? launch(target.python, script, [order], {
+  // A store has room, whatever the system's temp dir is like.
+  const parent = target.store && path.dirname(target.root);
+  return inTemporaryFolder(
+    'procvision-probe-',
+    async (folder) => {
+      const frames = path.join(folder, 'frames');
+      await mkdir(frames);
+      const order = path.join(folder, 'order.json');
+      const out = path.join(folder, 'findings.jsonl');
+      const { manifest, generation, root } = target;
+      await writeFile(
+        order,
+        JSON.stringify({
+          task,
+          entry_point: manifest.entry_point,
+          generation,
+          manifest,
           root,
-          sealed: true,
-          store: target.store?.root,
-          hidden: target.store?.versions,
-          network: 'none',
-          scratch: {},
-        })
-      : { command: target.python, args: [script, 'null', order] };
-    const ended = await run(start.command, start.args, {
-      cwd: root,
-      isKept,
-      env: pythonEnvironment({
-        ...env,
-        PROC_ENV: 'prod',
-        PROC_ALGO_ROOT: root,
-        PROC_SHM_DIR: frames,
-        PROC_ENTRY_POINT: manifest.entry_point,
-        PYTHONDONTWRITEBYTECODE: '1',
-      }),
-      // Steps are timed inside, where it can be said which one it was; this is for one that holds the interpreter.
-      timeoutMs: LOADING_STEPS * loadTimeoutMs + STEPS[task] * stepTimeoutMs + START_MS,
-      maxOutputBytes: 256 * 1024,
-      offersLogPipe: true,
-      signal,
-    }).then(
-      ({ exitCode, exitSignal, stderr }): Ending => ({
-        how: `ended the process (${exitSignal ?? `exit code ${exitCode}`})`,
-        output: stderr.trimEnd().split('\n').slice(-20),
-      }),
-      (error: unknown): Ending => {
-        if (!RunnerError.is(error, 'timeout')) throw error;
-        return { how: `hung and was killed (${error.message})`, output: error.details.output ?? [] };
-      },
-    );
-    return collect(target, parseLines(await readFindings(out)), ended);
-  });
+          out,
+          load_seconds: loadTimeoutMs / 1000,
+          step_seconds: stepTimeoutMs / 1000,
+          setup_errors: setupErrors,
+        }),
+      );
+      const script = assetPath('validation/probe.py');
+      const isKept = process.platform !== 'win32';
+      const start = isKept
+        ? launch(target.python, script, [order], {
+            root,
+            sealed: true,
+            store: target.store?.root,
+            hidden: target.store?.versions,
+            network: 'none',
+            scratch: {},
+          })
+        : { command: target.python, args: [script, 'null', order] };
+      const ended = await run(start.command, start.args, {
+        cwd: root,
+        isKept,
+        env: pythonEnvironment({
+          ...env,
+          PROC_ENV: 'prod',
+          PROC_ALGO_ROOT: root,
+          PROC_SHM_DIR: frames,
+          PROC_ENTRY_POINT: manifest.entry_point,
+          PYTHONDONTWRITEBYTECODE: '1',
+        }),
+        // Steps are timed inside, where it can be said which one it was; this is for one that holds the interpreter.
+        timeoutMs: LOADING_STEPS * loadTimeoutMs + STEPS[task] * stepTimeoutMs + START_MS,
+        maxOutputBytes: 256 * 1024,
+        offersLogPipe: true,
+        signal,
+      }).then(
+        ({ exitCode, exitSignal, stderr }): Ending => ({
+          how: `ended the process (${exitSignal ?? `exit code ${exitCode}`})`,
+          output: stderr.trimEnd().split('\n').slice(-20),
+        }),
+        (error: unknown): Ending => {
+          if (!RunnerError.is(error, 'timeout')) throw error;
+          return { how: `hung and was killed (${error.message})`, output: error.details.output ?? [] };
+        },
+      );
+      return collect(target, parseLines(await readFindings(out)), ended);
+    },
+    parent,
+  );
 }
 
 /** Opening a pipe would wait for somebody who writes into it. Windows has neither flag, nor what they are against. */

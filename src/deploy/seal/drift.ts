@@ -6,6 +6,7 @@ import { VERSION_MARKER } from '../../registry/registry-file.js';
 import { isMissing } from '../../store/errno.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import { pythonIn } from '../../python/environments/environment-paths.js';
+import { findBaseFault } from '../../python/environments/base-fault.js';
 import { wrongByteCode } from './byte-code.js';
 import { eachOf } from './pool.js';
 import { hashFile } from './seal.js';
@@ -52,7 +53,10 @@ export async function findDrift(
       drift.push({ path: node.relative, kind: 'changed' });
     }
   });
-  const python = pythonIn(path.join(root, 'venv'));
+  const environment = path.join(root, 'venv');
+  const base = await findBaseFault(environment, { version: entry.python_version, signal: options.signal });
+  if (base) drift.push(base);
+  const python = pythonIn(environment);
   for (const file of await wrongByteCode(root, python, byteCode, options))
     drift.push({ path: file, kind: 'added' });
   for (const missing of awaited) drift.push({ path: missing, kind: 'missing' });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
+import { RunnerError } from '../../errors.js';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import type { VersionRef } from '../../package/types.js';
 import { applyRewrites, findMove, planRewrites, type Rewrite } from '../../python/environments/relocate.js';
@@ -13,6 +14,7 @@ import { hashFile, readMarker, sealEntry, writeSeal } from '../seal/seal.js';
 import { releasing } from '../../store/lock.js';
 import type { Attempt } from './attempt.js';
 import { tryLockVersion } from './version-lock.js';
+import { findBaseFault } from '../../python/environments/base-fault.js';
 
 /**
  * Puts right the environments of versions whose store was moved: scripts, activation and links name the new place, and
@@ -32,6 +34,8 @@ export async function repairMoved(
     const { name, version } = entry;
     const environment = registry.layout.venv(name, version);
     const isRepaired = await attempt(environment, async () => {
+      const base = await findBaseFault(environment);
+      if (base) throw withoutBase(name, version, base.path);
       const found = await findMove(environment);
       if (!found || dryRun) return found !== undefined;
       const lock = await tryLockVersion(registry.layout, name, version, { operation: 'recover', signal });
@@ -94,4 +98,13 @@ async function trueInventory(root: string, entry: RegistryEntry): Promise<Invent
   const marker = await readMarker(root);
   const isTrue = hash === entry.inventory_sha256 || hash === marker?.inventory_sha256;
   return isTrue ? (JSON.parse(text.toString('utf8')) as Inventory) : undefined;
+}
+
+function withoutBase(name: string, version: string, python: string): RunnerError {
+  return new RunnerError(
+    'incompatible_python',
+    `${name} ${version} cannot run: its environment was made from ${python}, which is not there any more. Install that ` +
+      'Python again, or install the version anew with force',
+    { details: { name, version, path: python } },
+  );
 }

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Registry } from '../../registry/registry.js';
 import { makeFolder, renameOver, syncFolder, type Durability } from '../../store/atomic-file.js';
 import type { StoreLayout } from '../../store/layout.js';
-import { isMissing } from '../../store/errno.js';
+import { errnoCode, isMissing } from '../../store/errno.js';
 import { removeIfEmpty, removeTree } from '../../store/remove-tree.js';
 import type { Life } from '../../process/life.js';
 import {
@@ -13,6 +13,7 @@ import {
   type JournalRecord,
 } from './journal.js';
 import { readMarker } from '../seal/seal.js';
+import { moveByCopy } from './move-by-copy.js';
 import { exists } from '../seal/tree.js';
 
 /**
@@ -97,7 +98,9 @@ export class Transaction {
     const deployed = this.#deployed();
     const marker = await readMarker(deployed);
     if (marker?.deployment_id === id) await this.#move(deployed, this.#aside('new'));
-    if ((await exists(this.#aside('old'))) && !(await exists(deployed))) {
+    const isBack = (await readMarker(deployed)) !== undefined;
+    if (!isBack && (await readMarker(this.#aside('old')))) {
+      await removeTree(deployed); // of a move by copy that was cut off
       await retryWhileMissing(async () => {
         await makeFolder(path.dirname(deployed), this.#durability, 0o755);
         await this.#move(this.#aside('old'), deployed);
@@ -170,7 +173,12 @@ export class Transaction {
   }
 
   async #move(from: string, to: string): Promise<void> {
-    await renameOver(from, to); // tries again where a virus scanner has a file of it open (Windows)
+    try {
+      await renameOver(from, to); // tries again where a virus scanner has a file of it open (Windows)
+    } catch (error) {
+      if (errnoCode(error) !== 'EXDEV') throw error;
+      await moveByCopy(from, to);
+    }
     await syncFolder(path.dirname(to), this.#durability);
     await syncFolder(path.dirname(from), this.#durability);
   }

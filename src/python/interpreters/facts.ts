@@ -78,9 +78,10 @@ export class FactsCache {
 }
 
 async function probe(path: string, { signal }: OperationOptions): Promise<Probed> {
+  const script = assetPath('python/interpreters/probe.py'); // its absence is no fault of the interpreter
   let result;
   try {
-    result = await run(path, ['-I', '-B', '-X', 'utf8', assetPath('python/interpreters/probe.py')], {
+    result = await run(path, ['-I', '-B', '-X', 'utf8', script], {
       env: pythonEnvironment(),
       timeoutMs: PROBE_TIMEOUT_MS,
       signal,

@@ -43,9 +43,8 @@ export async function installWithPip(installation: Installation): Promise<Instal
   const files = new Map(chosen.map(({ project, file }) => [project, file]));
   const usable = wheels.filter(({ file, name }) => files.get(name) === file);
   for (const { file, name } of usable) await checkWheel(path.join(wheelsFolder, file), name, installation);
-  await inTemporaryFolder('procvision-wheels-', (folder) =>
-    runOnChosen(installation, { pip, chosen, usable, folder }),
-  );
+  const runIn = (folder: string) => runOnChosen(installation, { pip, chosen, usable, folder });
+  await inTemporaryFolder('.procvision-wheels-', runIn, venv.dir);
   await startInSpaces(venv);
   const wheelOf = (info: string) => {
     const [name = ''] = info.split('-', 1);

@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { readdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
 import { assetPath } from '../../assets.js';
@@ -12,6 +11,7 @@ import { run, type RunResult } from '../../process/run.js';
 import type { PythonFacts } from '../interpreters/python-facts.js';
 import { finalPython } from '../environments/environment-paths.js';
 import type { Venv } from '../types.js';
+import { inTemporaryFolder } from '../../store/temporary-folder.js';
 
 /** How pip is run. */
 export interface PipRun extends OperationOptions {
@@ -42,8 +42,8 @@ const COUNT_MARK = '\u001e';
  */
 export async function runPip(options: PipRun): Promise<PipResult> {
   const { venv, requirements, constraints = [] } = options;
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'procvision-pip-'));
-  try {
+  // Beside what is installed: the system's temp dir may be missing, full or read-only, where the store has room.
+  const inFolder = async (folder: string): Promise<PipResult> => {
     const file = path.join(folder, 'requirements.txt');
     await writeFile(file, `${requirements.join('\n')}\n`);
     const limits = path.join(folder, 'constraints.txt');
@@ -94,9 +94,8 @@ export async function runPip(options: PipRun): Promise<PipResult> {
       },
     });
     return { ...result, output };
-  } finally {
-    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
-  }
+  };
+  return inTemporaryFolder('.procvision-pip-', inFolder, venv.dir);
 }
 
 /** A port that nothing listens on, on this machine. */
