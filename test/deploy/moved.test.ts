@@ -36,7 +36,7 @@ async function open(root: string) {
   });
   const script = () =>
     run(path.join(registry.layout.venv('sample', '1.0.0'), 'bin', 'tool'), [], {
-      env: pythonEnvironment(),
+      env: { ...pythonEnvironment(), PYTHONDONTWRITEBYTECODE: '1' }, // verify() tells of byte code that is added
       timeoutMs: 30_000,
     });
   return { registry, deployer, script };

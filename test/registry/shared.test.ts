@@ -175,14 +175,16 @@ test('unregister refuses an active version with unsafe_uninstall; with force its
   });
 });
 
-test.each<[unknown]>([[[]], ['A'], [[1]], [undefined]])(
-  'activate of the product ids %j is invalid_params',
-  async (pids) => {
-    const registry = await withVersions(registryEntry('x', '1'));
-    const call = registry.activate({ name: 'x', version: '1', pids: pids as string[] });
-    await expect(call).rejects.toMatchObject({ code: 'invalid_params', details: { path: 'pids' } });
-  },
-);
+test.each<[unknown, string]>([
+  [[], 'pids'],
+  ['A', 'pids'],
+  [[1], 'pids'],
+  [undefined, 'productIds'],
+])('activate of the product ids %j is invalid_params', async (pids, path) => {
+  const registry = await withVersions(registryEntry('x', '1'));
+  const call = registry.activate({ name: 'x', version: '1', pids: pids as string[] });
+  await expect(call).rejects.toMatchObject({ code: 'invalid_params', details: { path } });
+});
 
 test('a product id named twice is bound once', async () => {
   const registry = await withVersions(registryEntry('x', '1'));

@@ -4,6 +4,7 @@ import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { Registry } from '../../registry/registry.js';
 import { isMissing } from '../../store/errno.js';
+import { isSafeFolderName } from '../../store/file-names.js';
 import { namesIn } from '../../store/names-in.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import { isPackageFault } from '../failure.js';
@@ -216,12 +217,19 @@ export class Discovery {
         // One that is locked is just being deployed or taken away.
         if (isListed || /\.lock(\.|$)/.test(version) || children.includes(`${version}.lock`)) continue;
         const folder = path.join(deployedRoot, name, version);
+        // Sockets of locks come and go beside the versions.
+        if (!(await isFolder(folder))) continue;
+        const reason = damaged(`${folder} is not in the registry; install it from its zip, or remove it`);
+        const base = { source: 'deployed' as const, path: folder, name, version };
+        const unlisted = { ...base, state: 'invalid' as const, settling: false, sizeBytes: 0, reason };
+        if (!isSafeFolderName(name) || !isSafeFolderName(version)) {
+          found.push(unlisted); // no operation of ours works on it
+          continue;
+        }
         // Listed or locked by now, or gone: an operation began or ended between the two looks.
         const second = await this.#lookAgain(name, version);
         if (!second.isGone || second.busy || !(await isFolder(folder))) continue;
-        const reason = damaged(`${folder} is not in the registry; install it from its zip, or remove it`);
-        const base = { source: 'deployed' as const, path: folder, name, version };
-        found.push({ ...base, state: 'invalid', settling: false, sizeBytes: 0, reason });
+        found.push(unlisted);
       }
     }
     return found;

@@ -26,7 +26,8 @@ export interface ChoiceOrder extends OperationOptions {
 /**
  * Chooses what an installation puts into an environment. `sha256Of` knows hashes of wheels by their names.
  *
- * @throws RunnerError `wheels_missing`, `incompatible_python`, `install_failed`, with pip's words as their output
+ * @throws RunnerError `wheels_missing`, `incompatible_python`, `install_failed`, with pip's words as their output;
+ * `invalid_zip` for a wheel that is no archive or past a limit
  */
 export async function chooseFor(
   order: ChoiceOrder,
@@ -56,11 +57,7 @@ async function readMetadata(
   file: string,
   { limits, signal }: ChoiceOrder,
 ): ReturnType<ChoiceSource['metadataOf']> {
-  await using archive = await openArchive(file, { limits, signal }).catch((cause: unknown) => {
-    if (!RunnerError.is(cause, 'invalid_zip')) throw cause;
-    const { message } = cause;
-    throw new RunnerError('install_failed', message, { cause, details: { path: file, output: [message] } });
-  });
+  await using archive = await openArchive(file, { limits, signal });
   const [folder = ''] = distInfoFolders(archive);
   const entry = archive.get(`${folder}/METADATA`);
   if (!entry)
