@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { pixelsOf } from '../../src/frames/pixels-of.js';
-import { FORMATS, rowBytesOf, type PixelFormat } from '../../src/frames/pixels/formats.js';
+import { formats, rowBytesOf, type PixelFormat } from '../../src/frames/pixels/formats.js';
 import type { PixelInput } from '../../src/frames/types.js';
 import { compiledFile, compileKernels } from '../support/compile-kernels.js';
 import { pictureLibraries, runWithLibraries } from '../support/picture-libraries.js';
@@ -22,7 +22,7 @@ function noise(length: number, seed: number): Uint8Array {
 /** Noise in the values that a format can have. */
 function dataOf(format: PixelFormat, { length, seed }: { length: number; seed: number }): Uint8Array {
   const bytes = noise(length, seed);
-  const { bits, kind } = FORMATS.get(format) ?? { bits: 8, kind: 'copy' };
+  const { bits, kind } = formats().get(format) ?? { bits: 8, kind: 'copy' };
   if (bits > 8 && kind !== 'packed') {
     for (let index = 1; index < length; index += 2)
       bytes[index] = (bytes[index] ?? 0) & (2 ** (bits - 8) - 1);
@@ -47,12 +47,12 @@ const shapes = [
 
 /** A picture of each format in each shape. */
 function cases(): (PixelInput & { title: string; data: Uint8Array })[] {
-  return [...FORMATS.values()].flatMap(({ name, bits, kind }, index) =>
+  return [...formats().values()].flatMap(({ name, bits, kind }, index) =>
     shapes.flatMap(({ padding, whole, ...rest }, shape) =>
       (bits > 8 ? rules : [undefined]).map((toEightBits) => {
         const { width, height } = whole ?? { width: 64, height: 47 };
         const even = kind === 'yuv' ? width + (width % 2) : width;
-        const facts = FORMATS.get(name);
+        const facts = formats().get(name);
         const rowBytes = facts ? rowBytesOf(facts, even) : 0;
         // Of 16 bits whole numbers only, so that the next row begins at one.
         const isLoose = padding !== undefined || (even * (facts?.pixelBits ?? 8)) % 8 !== 0;

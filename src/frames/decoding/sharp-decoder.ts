@@ -1,6 +1,6 @@
 import { throwIfAborted } from '../../abort.js';
 import type { EncodedPicture } from '../encoded-input.js';
-import { FORMATS } from '../pixels/formats.js';
+import { formats } from '../pixels/formats.js';
 import { sourceOf } from '../pixels/layout.js';
 import type { PixelSource } from '../pixels/source.js';
 import { damaged } from './thread-decoder.js';
@@ -71,7 +71,7 @@ export class SharpDecoder {
 
 /** Values of 16 bits in the machine's order; for narrowing each channel is a pixel of its own. */
 function wideSource(data: Buffer, { layout, channels, toEightBits }: EncodedPicture): PixelSource {
-  const format = FORMATS.get('Mono16');
+  const format = formats().get('Mono16');
   if (!format) throw new Error('Mono16 is gone');
   const { height } = layout.frame;
   const width = layout.frame.width * channels;

@@ -1,3 +1,4 @@
+import { lazily } from '../../options.js';
 import { readBmp } from './bmp.js';
 import { readJpeg } from './jpeg.js';
 import { readPng } from './png.js';
@@ -5,17 +6,17 @@ import { readTiff } from './tiff.js';
 import type { EncodedHeader, HeaderFault } from './types.js';
 import { readWebp } from './webp.js';
 
-const KINDS = [
+const kinds = lazily(() => [
   { read: readPng, marks: [Buffer.from('\u0089PNG\r\n\u001a\n', 'latin1')] },
   { read: readJpeg, marks: [Buffer.of(0xff, 0xd8)] },
   { read: readBmp, marks: [Buffer.from('BM', 'latin1')] },
   { read: readTiff, marks: [Buffer.of(0x49, 0x49, 0x2a, 0), Buffer.of(0x4d, 0x4d, 0, 0x2a)] },
-] as const;
+]);
 
 /** Reads the header alone: whether the rest is whole is found when it is decoded. */
 export function readEncodedHeader(image: Uint8Array): EncodedHeader | HeaderFault {
   const bytes = Buffer.from(image.buffer, image.byteOffset, image.byteLength);
-  const kind = KINDS.find(({ marks }) => marks.some((mark) => bytes.subarray(0, mark.length).equals(mark)));
+  const kind = kinds().find(({ marks }) => marks.some((mark) => bytes.subarray(0, mark.length).equals(mark)));
   try {
     if (kind) return kind.read(bytes);
     if (bytes.toString('latin1', 0, 4) === 'RIFF' && bytes.toString('latin1', 8, 12) === 'WEBP') {

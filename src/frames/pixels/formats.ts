@@ -1,3 +1,4 @@
+import { lazily } from '../../options.js';
 /** Which colours the first two pixels of a mosaic's first row have. */
 export type BayerOrder = 'RG' | 'GB' | 'GR' | 'BG';
 
@@ -46,8 +47,8 @@ export interface FormatFacts {
 }
 
 /** All formats by name. */
-export const FORMATS: ReadonlyMap<string, FormatFacts> = new Map(
-  [
+export const formats: () => ReadonlyMap<string, FormatFacts> = lazily(() => {
+  const all: FormatFacts[] = [
     fact('Mono8', 'copy', 8),
     ...([10, 12, 14, 16] as const).map((bits) => fact(`Mono${bits}`, 'wide', bits)),
     { ...fact('Mono10p', 'packed', 10), pixelBits: 10, group: 4 },
@@ -63,8 +64,9 @@ export const FORMATS: ReadonlyMap<string, FormatFacts> = new Map(
         ...{ channels: 3 as const, bayer },
       })),
     ),
-  ].map((one) => [one.name, one]),
-);
+  ];
+  return new Map(all.map((one) => [one.name, one]));
+});
 
 function fact(name: PixelFormat, kind: FormatFacts['kind'], bits: number): FormatFacts {
   const pixelBits = bits > 8 ? 16 : 8;

@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { describe, nearest } from '../../options.js';
 import { checkMeta, invalidImage } from '../image-meta.js';
 import type { FrameMeta, ImageRegion } from '../types.js';
-import { FORMATS, rowBytesOf, type FormatFacts, type ToEightBits } from './formats.js';
+import { formats, rowBytesOf, type FormatFacts, type ToEightBits } from './formats.js';
 import { misfit, shown } from './misfit.js';
 import type { Layout, PixelSource } from './source.js';
 
@@ -99,7 +99,7 @@ function isNumberOf(data: unknown, { pixelBits, bits }: FormatFacts): boolean {
 
 function formatOf({ pixelFormat, channels, colorSpace }: FrameMeta): FormatFacts {
   const plain = channels === 1 ? 'Mono8' : colorSpace === 'BGR' ? 'BGR8' : 'RGB8';
-  const format = FORMATS.get(pixelFormat ?? plain);
+  const format = formats().get(pixelFormat ?? plain);
   if (!format) throw unknownFormat(pixelFormat);
   if (pixelFormat === undefined) return format;
   if (channels !== undefined && channels !== format.channels) {
@@ -119,7 +119,7 @@ function formatOf({ pixelFormat, channels, colorSpace }: FrameMeta): FormatFacts
 
 function unknownFormat(given: unknown) {
   const name = typeof given === 'string' ? given : undefined;
-  const known = [...FORMATS.keys()];
+  const known = [...formats().keys()];
   const near = name === undefined ? undefined : nearest(name, known);
   const remedy =
     (name === undefined ? undefined : OTHER_NAMES[name]) ??

@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import { describe } from '../../options.js';
 import { invalidImage } from '../image-meta.js';
-import { FORMATS, rowBytesOf } from './formats.js';
+import { formats, rowBytesOf } from './formats.js';
 import type { Layout } from './source.js';
 
 /** Formats that are asked for first, in the order in which they are likely. */
@@ -57,7 +57,7 @@ function guessOf(data: unknown, bytes: number, layout: Layout): string | undefin
     return 'numbers with a fraction have no rule here: bring them to 8 or 16 bits';
   }
   const { BYTES_PER_ELEMENT: element = 1 } = data as { BYTES_PER_ELEMENT?: number };
-  const possible = LIKELY.flatMap((name) => FORMATS.get(name) ?? []).filter(
+  const possible = LIKELY.flatMap((name) => formats().get(name) ?? []).filter(
     ({ bits, pixelBits }) =>
       element === 1 || (element === 2 && bits === 16) || (element === 4 && pixelBits === 32),
   );
