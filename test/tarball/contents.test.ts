@@ -14,7 +14,7 @@ function filesBelow(folder: string): string[] {
     .sort();
 }
 
-const packed = filesBelow(installed);
+const packed = inject('packed');
 const dist = packed.filter((file) => file.startsWith('dist/')).map((file) => file.slice('dist/'.length));
 /** Without the command line, which is a program by itself. */
 const library = dist.filter((file) => !file.startsWith('cli/') || file.endsWith('.py'));

@@ -16,6 +16,8 @@ declare module 'vitest' {
     project: string;
     /** The tarball itself. */
     tarball: string;
+    /** Files of the tarball, sorted: its installed copy gets byte code when it is used. */
+    packed: string[];
   }
 }
 
@@ -54,5 +56,8 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
   await writeFile(path.join(project, 'package.json'), JSON.stringify({ name: 'scratch', type: 'module' }));
   provide('project', project);
   provide('tarball', tarball);
+  const { stdout: listed } = await run('tar', ['-tzf', path.basename(tarball)], { cwd: folder });
+  const files = listed.split(/\r?\n/).filter((name) => name !== '' && !name.endsWith('/'));
+  provide('packed', files.map((name) => name.slice('package/'.length)).sort());
   return () => rm(folder, { recursive: true, force: true, maxRetries: 3 });
 }
