@@ -91,7 +91,7 @@ async function deflatedPackage(context: BenchContext, file: string): Promise<voi
   const pins = (await pinsOf('large')).filter((pin) => !context.quick || pin.startsWith('numpy=='));
   const set = await pinnedWheels(context, pins);
   const entries = await context.library.testing.packageEntries({
-    ...{ generation: 'execute-only', sdk: null, requirements: `${set.pins.join('\n')}\n` },
+    ...{ generation: 'execute-only', pids: ['A01'], sdk: null, requirements: `${set.pins.join('\n')}\n` },
     wheels: await wheelFiles(set),
   });
   // Deflated whether that makes it smaller or not, which for half of the wheels it does not.
