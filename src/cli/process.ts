@@ -4,7 +4,7 @@ import { EXIT } from './host.js';
 /** A Ctrl-C of a terminal reaches the process from there and, under npm, once more from npm. */
 const SAME_PRESS_MS = 2_000;
 
-/** Runs the command line of this process. The first signal asks the command to end; one that comes later ends the process. */
+/** Runs the command line of this process. The first signal asks the command to end; a later signal ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {
   const interrupt = new AbortController();
   let firstAt: number | undefined;

@@ -4,7 +4,7 @@ import { usage } from '../host.js';
 
 const LEAST_CHARACTERS = 16;
 
-/** The token of a file: its one line. @throws CliFailure 2 for one that could be guessed */
+/** The token of a file: its one line. @throws CliFailure 2 when it is short enough to be guessed */
 export async function readToken(file: string): Promise<string> {
   const token = (await readFile(file, 'utf8')).trim();
   if (token.length >= LEAST_CHARACTERS && /^[\x21-\x7e]+$/.test(token)) return token;

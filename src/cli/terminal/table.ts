@@ -1,8 +1,7 @@
+import { stripVTControlCharacters } from 'node:util';
+
 /** Longest text of a cell on a terminal; more of it is in `--json`. */
 const WIDEST = 48;
-/** Codes of colours take no place. */
-// eslint-disable-next-line no-control-regex -- ESC is what such a code begins with
-const CODES = /\u001b\[\d+m/g;
 
 /** Rows as a table: a column for each field that any of them has, numbers to the right. */
 export function formatTable(rows: readonly Record<string, unknown>[]): string {
@@ -29,8 +28,9 @@ export function formatTable(rows: readonly Record<string, unknown>[]): string {
   );
 }
 
+/** Columns that a cell takes: colours take none. */
 function widthOf(cell: string): number {
-  return cell.replaceAll(CODES, '').length;
+  return stripVTControlCharacters(cell).length;
 }
 
 function textOf(value: unknown): string {

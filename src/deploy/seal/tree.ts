@@ -64,7 +64,7 @@ export async function exists(target: string): Promise<boolean> {
   }
 }
 
-/** Whether a path is one that Python keeps byte code of sources in (PEP 3147), or of a file there. */
+/** Whether Python keeps the byte code of sources at a path (PEP 3147), or below it. */
 export function isBytecode(relative: string): boolean {
   return /(^|\/)__pycache__(\/|$)/.test(relative);
 }

@@ -59,7 +59,7 @@ async function repairOne(
     await applyRewrites(rewrites);
     return true;
   } catch (error) {
-    if (!isMissing(error)) throw error; // an environment with parts missing is told by verify()
+    if (!isMissing(error)) throw error; // verify() names the parts that are missing
     return false;
   }
 }
