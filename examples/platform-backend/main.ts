@@ -53,6 +53,7 @@ export async function createBackend(root: string) {
   /** The state of every worker as server-sent events, each time that it has changed. */
   const liveStatus = (signal: AbortSignal): Response => {
     let told = '';
+    let timer: NodeJS.Timeout | undefined;
     const stream = new ReadableStream<string>({
       start(controller) {
         const tell = () => {
@@ -60,11 +61,15 @@ export async function createBackend(root: string) {
           if (status !== told) controller.enqueue(`data: ${(told = status)}\n\n`);
         };
         tell();
-        const timer = setInterval(tell, STATUS_EVERY_MS);
+        timer = setInterval(tell, STATUS_EVERY_MS);
+        // A page that is left shows itself here or, when its answer is read no further, by `cancel`.
         signal.addEventListener('abort', () => {
           clearInterval(timer);
-          controller.close();
+          controller.error(signal.reason);
         });
+      },
+      cancel() {
+        clearInterval(timer);
       },
     });
     const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' };

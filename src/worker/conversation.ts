@@ -41,6 +41,7 @@ export class Conversation {
   pending: PendingCall | undefined;
   readonly #context: ConversationContext;
   #isLaunched = false;
+  #hasGreeted = false;
   readonly #messages: MessageReader;
 
   constructor(maxFrameBytes: number, context: ConversationContext) {
@@ -76,7 +77,7 @@ export class Conversation {
     }
     switch (message.type) {
       case 'hello':
-        if (!this.pings.areNone || !this.handshake.arrive(message)) this.#report('a second hello');
+        this.#onHello(message);
         return;
       case 'pong':
         this.#onPong(message.requestId);
@@ -102,6 +103,16 @@ export class Conversation {
       case 'fault':
         this.#onFault(message);
     }
+  }
+
+  /** The first one may come when the start is over already (stopped, or too late): then nothing waits for it, and it is no fault. */
+  #onHello(message: WorkerMessage & { type: 'hello' }): void {
+    if (this.#hasGreeted) {
+      this.#report('a second hello');
+      return;
+    }
+    this.#hasGreeted = true;
+    this.handshake.arrive(message);
   }
 
   #onPong(requestId: string | undefined): void {

@@ -28,12 +28,10 @@ export class Handshake {
     }
   }
 
-  /** What was waited for is here. @returns whether it was waited for: one that comes again, at once, is not */
-  arrive(value: unknown): boolean {
-    const step = this.#step;
+  /** What was waited for is here. When nothing waits for it any longer, the start is over, and it is dropped. */
+  arrive(value: unknown): void {
+    this.#step?.resolve(value as never);
     this.#step = undefined;
-    step?.resolve(value as never);
-    return step !== undefined;
   }
 
   /** It will not come. The first failure stands. */

@@ -5,10 +5,6 @@ export class Pings {
   readonly #open = new Map<string, (() => void) | undefined>();
   #sent = 0;
 
-  get areNone(): boolean {
-    return this.#open.size === 0;
-  }
-
   /** Id of a new ping; `onPong` is called when it is answered. */
   open(onPong?: () => void): string {
     const id = `ping-${++this.#sent}`;

@@ -3,8 +3,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { PNG } from 'pngjs';
-import { expect, onTestFinished, test } from 'vitest';
-import { listen } from '../../examples/platform-backend/main.js';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { createBackend, listen } from '../../examples/platform-backend/main.js';
 import { buildPackage } from '../../src/testing/index.js';
 import { packBoardCheck } from '../../src/cli/quickstart/package.js';
 import { drawBoard } from '../../src/cli/quickstart/board.js';
@@ -185,6 +185,31 @@ test('a page of another site is refused, and so is a name that leads here from e
     headers: { origin: 'http://evil.example' },
   });
   expect(inspected.status).toBe(403);
+});
+
+test('a page that is left, whichever way it shows, is told no further status', async () => {
+  const { handle, close } = await createBackend(await temporaryFolder());
+  onTestFinished(close);
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  type Leave = (reader: ReadableStreamDefaultReader, gone: AbortController) => Promise<void> | void;
+  const ways: Leave[] = [
+    (reader) => reader.cancel(),
+    (_, gone) => gone.abort(),
+    async (reader, gone) => {
+      await reader.cancel();
+      gone.abort();
+    },
+  ];
+  for (const leave of ways) {
+    const gone = new AbortController();
+    const { body } = await handle(new Request('http://localhost/status', { signal: gone.signal }));
+    const reader = (body as ReadableStream<Uint8Array>).getReader();
+    expect(new TextDecoder().decode((await reader.read()).value)).toMatch(/^data: /);
+    expect(vi.getTimerCount()).toBe(1);
+    await leave(reader, gone);
+    await expect.poll(() => vi.getTimerCount()).toBe(0);
+  }
 });
 
 test('the backend is one short file', async () => {

@@ -53,6 +53,20 @@ describe.skipIf(process.platform === 'win32')('stop goes as far as it must', () 
     });
   });
 
+  test('a first hello that comes while the start is given up is no protocol error', async () => {
+    const { worker, events } = await misbehavingWorker({
+      script:
+        'signal.signal(signal.SIGTERM, lambda *_: (hello(), sys.exit(0)))\nraw(b"here\\n")\ntime.sleep(60)',
+    });
+    const isHere = new Promise((resolve) => worker.once('strayOutput', resolve));
+    const start = worker.start();
+    const refused = expect(start).rejects.toMatchObject({ code: 'closed' });
+    await isHere;
+    expect(await worker.stop()).toMatchObject({ exitCode: 0 });
+    await refused;
+    expect(events).toEqual(['stray', 'exit: stopped']);
+  });
+
   test('two stops are one, and both wait for the end', async () => {
     const { worker, events } = await misbehavingWorker({ script: onCall('answer(message)') });
     await worker.start();
