@@ -35,7 +35,7 @@ export default tseslint.config(
       'no-console': 'error',
     },
   },
-  { files: ['examples/**', 'bench/**', 'test/nodes.ts'], rules: { 'no-console': 'off' } },
+  { files: ['examples/**', 'bench/**', 'scripts/**', 'test/nodes.ts'], rules: { 'no-console': 'off' } },
   {
     files: ['examples/*/public/*.js'],
     languageOptions: {
