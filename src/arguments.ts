@@ -1,8 +1,8 @@
 import { RunnerError } from './errors.js';
 
 /**
- * Refuses arguments that are no text. Whoever types at a REPL or writes plain JavaScript has no types to tell; `not_found`
- * for a version "undefined" would send them looking in the wrong place.
+ * Refuses arguments that are no text. A caller at a REPL or in plain JavaScript has no type checks; `not_found` for a
+ * version "undefined" would send them looking in the wrong place.
  *
  * @param call - as it is to be made: `registry.get(name, version)`
  * @throws RunnerError `invalid_params` naming call and argument
@@ -13,7 +13,7 @@ export function checkTexts(call: string, texts: Readonly<Record<string, unknown>
   }
 }
 
-/** The same for what comes as one object, of which `texts` must be strings. */
+/** The same for what comes as one object, in which the fields of `texts` must be strings. */
 export function checkObject(
   call: string,
   value: unknown,

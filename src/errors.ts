@@ -39,7 +39,7 @@ export const ERROR_NUMBERS = {
   // store
   /** Another process held the store or the version for too long. */
   lock_timeout: undefined,
-  /** Another process works on the version: it cannot be judged now. */
+  /** Another process works on the version: it cannot be checked now. */
   busy: undefined,
   /** The lock was taken over while it was held: this process was taken for dead. */
   lock_lost: undefined,
@@ -327,8 +327,8 @@ export function firstFailure(error: unknown): unknown {
 }
 
 /**
- * Any failure as a RunnerError. What has no code of ours and none of the system's is a bug of this library: it is told as
- * such, and never as a fault of the package, of the station or of the caller.
+ * Any failure as a RunnerError. A failure without a code of this library or of the system is a bug of this library: it is
+ * reported as such, and never as a fault of the package, of the station or of the caller.
  *
  * @param doing - `install x 1.0.0`, for the message
  */

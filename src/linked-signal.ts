@@ -1,7 +1,7 @@
 import { listenForAbort } from './abort.js';
 
 /**
- * One signal for one operation, which fires with the first of `sources`. Disposing lets go of them. Not
+ * One signal for one operation, which fires with the first of `sources`. Disposing removes its listeners. Not
  * `AbortSignal.any`, which Node 20.0 to 20.2 lack.
  */
 export class LinkedSignal implements Disposable {

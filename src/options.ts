@@ -50,7 +50,7 @@ export function name(): Option<string> {
   return must(text());
 }
 
-/** A list of texts that are not empty. */
+/** A list of non-empty strings. */
 export function texts(): Option<string[] | undefined> {
   return option(
     'texts',
@@ -200,7 +200,7 @@ function strict<T>(shape: Shape<T>): v.GenericSchema<T> {
   const entries = Object.fromEntries(
     Object.entries<Option<unknown>>(shape).map(([key, one]) => [key, isMust(one) ? one : v.optional(one)]),
   );
-  // A list and a promise are objects without unknown keys: they are told apart first.
+  // A list and a promise would pass as objects without unknown keys: they are refused first.
   const object = v.custom<object>(isOptions, ({ input }) => `must be an object, not ${describe(input)}`);
   return v.pipe(object, v.strictObject(entries)) as unknown as v.GenericSchema<T>;
 }

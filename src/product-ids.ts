@@ -1,6 +1,6 @@
 import { RunnerError } from './errors.js';
 
-/** Which product ids: by the name of today, or by the one that stays for one minor version. */
+/** Product ids, by the current name or by the deprecated name that stays for one minor version. */
 export type ProductIdList =
   | {
       /** Product ids. */
@@ -15,7 +15,7 @@ export type ProductIdList =
       pids: string[];
     };
 
-/** Which product id: by the name of today, or by the one that stays for one minor version. */
+/** A product id, by the current name or by the deprecated name that stays for one minor version. */
 export type ProductIdName =
   | {
       /** The product id. */

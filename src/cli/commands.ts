@@ -203,7 +203,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'recover',
-    summary: 'put away what processes that died left in the store',
+    summary: 'remove what dead processes left in the store',
     examples: ['recover'],
     load: () => import('./commands/recover.js'),
   },

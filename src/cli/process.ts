@@ -14,7 +14,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       firstAt = now;
       interrupt.abort(new Error(`interrupted by ${signal}`));
     } else if (now - firstAt > SAME_PRESS_MS) {
-      process.exit(EXIT.interrupted); // what is left in the store is put away by the next command
+      process.exit(EXIT.interrupted); // the next command removes what is left in the store
     }
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);

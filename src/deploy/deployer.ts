@@ -245,9 +245,9 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   }
 
   /**
-   * Puts away what processes that died left in the store, and reports it. Safe while other hosts work on the store. What
-   * cannot be put right is named in `skipped`, and is no reason to leave the rest. With `dryRun` the report says what would
-   * be done, and nothing is.
+   * Removes what dead processes left in the store, and reports it. Safe while other hosts work on the store. What cannot be
+   * repaired is named in `skipped`; the rest is still done. With `dryRun` the report says what would be done, and nothing
+   * is.
    *
    * @throws RunnerError `store_failed`, `closed`, `aborted`
    */
@@ -361,8 +361,8 @@ function isStream(zip: unknown): boolean {
 }
 
 /**
- * Whether a failed install of a watched folder is to be told. A package that is at fault was told of as `invalid`; one that
- * another host installs, or has installed by now, is where it should be.
+ * Whether a failed install of a watched folder is reported. A faulty package was already reported as `invalid`. A package
+ * that another host installs or has installed is where it should be.
  */
 function isNews(error: unknown): boolean {
   if (!RunnerError.is(error)) return true;

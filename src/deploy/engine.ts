@@ -121,7 +121,7 @@ export class DeployEngine {
     await tidyWheels(this.#registry, this.#steps).catch(() => undefined);
   }
 
-  /** What {@link DeployEngine.prune} would take away. */
+  /** What {@link DeployEngine.prune} would remove. */
   wouldPrune(o: { name: string | undefined; signal: AbortSignal }): Promise<PruneReport> {
     return plannedPrune(this.#registry, { retention: this.#context.retention, ...o });
   }

@@ -38,7 +38,7 @@ const SPACE_REMEDIES: Readonly<Record<DeployOperation, string>> = {
 };
 
 /**
- * Any failure as a RunnerError. One that has a code keeps it. What the system says (`ENOSPC`, `EIO`, `EACCES`…) of the
+ * Any failure as a RunnerError. A RunnerError keeps its code. What the system says (`ENOSPC`, `EIO`, `EACCES`…) of the
  * files of a package that is installed is `install_failed` with that as its cause, of anything else `store_failed`; what
  * says neither is a bug of this library.
  */

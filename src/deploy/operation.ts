@@ -92,12 +92,12 @@ export class OperationRunner {
     };
     const about: Pick<AuditRecord, 'operation' | 'operator' | 'zip' | 'pids'> = {
       ...{ operation: ref.operation, operator: o.operator },
-      // A package that fails at its first look has told no name but this.
+      // The only name of a package whose first check fails.
       ...(typeof o.source === 'string' && { zip: path.basename(o.source) }),
     };
     const onPids = (pids: string[]) => (about.pids = pids);
     const log = path.join(this.#registry.layout.logs, 'package_install.log');
-    // A stream that fails before anybody reads it would end the process; its error is told when it is read.
+    // An error of a stream without a reader would end the process. The reader gets the error later.
     const upload = typeof o.source === 'object' ? o.source.on('error', () => undefined) : undefined;
     try {
       const answer = await this.during(o, ref.operation, async (signal) => {

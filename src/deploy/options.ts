@@ -36,15 +36,15 @@ import type {
 export interface DeployerOptions {
   /** The store to deploy into; it stays open when the deployer closes. */
   registry: Registry;
-  /** Makes the environments. @defaultValue one that shares unpacked wheels in the store */
+  /** Makes the environments. @defaultValue a manager that shares unpacked wheels in the store */
   venvs?: VenvManager;
-  /** Inspects the packages and runs them on trial. @defaultValue one that uses `venvs` */
+  /** Inspects the packages and runs them on trial. @defaultValue a validator that uses `venvs` */
   validator?: PackageValidator;
   /** How many versions are kept. */
   retention?: Retention;
   /** Modes and owner of what is deployed. */
   permissions?: Permissions;
-  /** Bounds on what a package and its wheels may contain; each one that is given comes before the validator's. */
+  /** Bounds on what a package and its wheels may contain; each given bound overrides the validator's. */
   limits?: Partial<ArchiveLimits>;
   /** `none` does not wait for the disk: for tests. @defaultValue the registry's */
   durability?: Durability;

@@ -13,7 +13,7 @@ const INSTALL_WEIGHTS: readonly (readonly [DeployStage, number])[] = [
   ['register', 0.01],
 ];
 
-/** A stream whose length nobody knows moves no fraction: its bytes are told at this step. */
+/** A stream of unknown length does not move the fraction: its bytes are reported at this step. */
 const RECEIVED_STEP_BYTES = 1 << 20;
 
 const REMOVE_WEIGHTS: readonly (readonly [DeployStage, number])[] = [['remove', 1]];
@@ -36,7 +36,7 @@ export class ProgressMeter {
   readonly #emit: (event: ProgressEvent) => void;
   #stage: DeployStage;
   #fraction = -1;
-  /** Of stages that ended or were skipped, then of the one that runs. */
+  /** Bytes of the stages that ended or were skipped. */
   #bytesBefore = 0;
   #doneBytes = 0;
   #toldBytes = 0;
@@ -98,8 +98,8 @@ export class ProgressMeter {
   }
 
   #report(fraction: number): void {
-    // The weights add up to 1 but for rounding; only finish() may say 1.
-    // To a millionth: sums of weights would be told as 0.12000000000000001.
+    // The weights add up to 1 but for rounding; only finish() may say 1. Rounded to a millionth: sums of weights
+    // would show as 0.12000000000000001.
     const capped = fraction === 1 ? 1 : Math.min(Math.round(fraction * 1e6) / 1e6, 0.999);
     if (capped <= this.#fraction) return;
     const isFirst = this.#fraction < 0;

@@ -46,7 +46,7 @@ export interface ProgressEvent extends OperationRef {
   stage: DeployStage;
   /** Bytes received, unpacked, installed and sealed so far, of the whole operation; never falls. */
   doneBytes: number;
-  /** What `doneBytes` grows to; 0 until the package has told what it holds. */
+  /** What `doneBytes` grows to; 0 until the contents of the package are known. */
   totalBytes: number;
   /** Of the whole operation, 0 to 1, never falls; 1 exactly once, at the end. */
   fraction: number;
@@ -134,9 +134,9 @@ export interface DeployOptions extends OperationOptions {
 export interface InstallOptions extends DeployOptions {
   /** Replace a version that is installed already. @defaultValue false */
   force?: boolean;
-  /** What the file of a stream is called by whoever sends it: failures name it so. @defaultValue 'the upload' */
+  /** File name of a stream as its sender calls it. Failures name it. @defaultValue 'the upload' */
   fileName?: string;
-  /** In what names in the zip are encoded that do not say so. @defaultValue told by the names themselves */
+  /** Encoding of names in the zip that do not declare one. @defaultValue detected from the names themselves */
   nameEncoding?: NameEncoding;
   /** Marks a package that was packed on this machine from a project folder, as `origin` of its entry. @defaultValue none */
   origin?: 'local';
@@ -333,7 +333,7 @@ export interface RecoveryReport {
   busy: Omit<RecoveredOperation, 'outcome'>[];
   /** Versions whose environment named another place than where the store is now, and names the right one again. */
   repaired: VersionRef[];
-  /** What could not be put away or repaired: it is left as it is, and does not keep the rest from it. */
+  /** What could not be removed or repaired. It stays as it is; the rest was done. */
   skipped: SkippedRecovery[];
   /** Wall time in milliseconds. */
   durationMs: number;

@@ -8,8 +8,8 @@ import { holderOf, tryLockVersion, type VersionLock } from './transaction/versio
 import { findDrift } from './seal/drift.js';
 
 /**
- * Compares a deployed version with what was sealed into it. A version that looks damaged may be in the hands of another
- * operation, which replaces or removes it: it is judged again under its lock, and that judgement counts.
+ * Compares a deployed version with what was sealed into it. Another operation may be replacing or removing a version
+ * that looks damaged: it is compared again under its lock, and the second result counts.
  *
  * @throws RunnerError `not_found`, `busy` naming the process that works on the version
  */

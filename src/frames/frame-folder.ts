@@ -19,7 +19,7 @@ const UNOWNED_GRACE_MS = 60_000;
  */
 export const FRAME_MODE = 0o640;
 
-/** Where frames go unless told otherwise: memory, where the system has a folder for it that this process may write to. */
+/** Default folder of frames: in memory, where the system has such a folder and this process may write to it. */
 export async function defaultFrameRoot(
   platform: NodeJS.Platform = process.platform,
   sharedMemory = '/dev/shm',
@@ -45,7 +45,7 @@ export class FrameFolder {
     this.#gid = gid;
   }
 
-  /** Makes a folder that was there before anew, where somebody has taken it away; also one that never was. */
+  /** Makes the folder, also after another process has removed it. */
   async ensure(place: string): Promise<void> {
     for (const folder of [this.path, place]) {
       const found = await lstat(folder).catch(() => undefined);
@@ -125,7 +125,10 @@ async function isAbandoned(folder: string): Promise<boolean> {
   return owner ? (await livenessOf(owner, folder)) === 'dead' : false;
 }
 
-/** Anybody may put a folder beside ours, with a pipe in it that is read for ever: only root looks into what is not its own. */
+/**
+ * Any user may put a folder beside ours, with a pipe in it whose read never ends. Only root looks into folders of other
+ * users.
+ */
 function isOurs(uid: number): boolean {
   const own = process.getuid?.();
   return own === undefined || own === 0 || own === uid;

@@ -15,7 +15,7 @@ export interface OpenedFrames {
   folder: FrameFolder;
   /** Shows others that the folder is in use. */
   life: Life | undefined;
-  /** Takes away the sign that sealed memory is in use. */
+  /** Removes the sign that sealed memory is in use. */
   memoryInUse: (() => void) | undefined;
   slots: SlotStore;
   decoder: PictureDecoder;

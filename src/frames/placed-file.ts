@@ -10,7 +10,7 @@ export interface FileContent {
   generation: number;
 }
 
-/** A file that was written, and how it is told from another one of its name. */
+/** A file that was written, and what distinguishes it from another file of the same name. */
 interface WrittenFile {
   handle: FileHandle;
   inode: number;

@@ -119,7 +119,7 @@ export class PooledFrame implements Frame {
     return undefined;
   }
 
-  /** Whoever kept the pixels of a released frame must not reach the next image in its slot. */
+  /** A caller that kept the pixels of a released frame must not reach the next image in its slot. */
   #parted(): void {
     if (!this.#isReleased || this.#writes > 0 || !this.#pixels) return;
     if (!this.#isStaged) this.#slot.revokeViews();

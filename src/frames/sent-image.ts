@@ -3,7 +3,7 @@ import type { ProofMethod } from './proof.js';
 import type { KeptImage } from './slot.js';
 import type { FrameInfo, SentImage } from './types.js';
 
-/** An image that was sent. It is let go once: at the first `done()`, or when what that was to wait for is over. */
+/** An image that was sent. It is released once: at the first `done()`, or when the promise given to it settles. */
 export async function sentImage(o: {
   kept: KeptImage;
   meta: FrameInfo;

@@ -37,14 +37,14 @@ export interface Slot extends KeptImage {
   readonly isDestroyed: boolean;
   /** The pixels, for the host to fill. */
   view(): Uint8Array;
-  /** Parts the views that were handed out from the slot: one that was kept cannot reach the next image. */
+  /** Detaches the views that were handed out from the slot: a kept view cannot reach the next image. */
   revokeViews(): void;
   /**
    * Makes an image complete: `pixels`, or what was filled into the view; with the next generation unless it `isTheSame`.
    * @throws RunnerError `invalid_image` when the host gave the view away
    */
   commit(pixels: Uint8Array | undefined, isTheSame: boolean): void;
-  /** Its calls are over: whoever still has the memory can tell that what comes is another picture. */
+  /** Its calls are over: a reader that still maps the memory can see that the next content is another picture. */
   retire(): void;
   destroy(): Promise<void>;
 }

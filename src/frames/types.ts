@@ -34,7 +34,7 @@ export interface PixelLayout {
   toEightBits?: ToEightBits;
 }
 
-/** What the algorithm is told about an image (`image_meta` on the wire). */
+/** What the algorithm receives about an image (`image_meta` on the wire). */
 export interface ImageMeta {
   /** Pixels. */
   width: number;
@@ -147,7 +147,7 @@ export interface SentImage {
   id: string;
   /** As a file it is `<id>.npy`, or `<id>.bin` when it is encoded. */
   kind: 'npy' | 'bin';
-  /** What the algorithm is told about it. */
+  /** What the algorithm receives about it. */
   meta: ImageMeta;
   /** Header and pixels, or the encoded bytes. */
   sizeBytes: number;

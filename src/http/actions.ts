@@ -64,7 +64,7 @@ export async function uninstall(call: Call): Promise<Response> {
   return new Response(null, { status: 204 });
 }
 
-/** What every change is made with: the end of the request, and who asks, where `authorize` told. */
+/** Options of every change: the abort signal of the request, and the operator, where `authorize` named one. */
 export function askedBy({ request, operator }: Call): { signal: AbortSignal; operator?: string } {
   return { signal: request.signal, ...(operator !== undefined && { operator }) };
 }

@@ -120,7 +120,7 @@ function tell(onError: RunnerHandlerOptions['onError'], error: unknown, request:
   try {
     onError?.(error, request);
   } catch {
-    // It was told.
+    // The failure was reported.
   }
 }
 

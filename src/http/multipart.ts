@@ -26,7 +26,7 @@ export interface FilePart {
 
 /**
  * The one file of a multipart body. Its chunks end when the whole body has come and nothing is wrong with it: a second
- * file, or a field by which an endpoint would be told what to do, is found after the first as well as before it.
+ * file, or a field with options, is found after the first as well as before it.
  *
  * @throws RequestFault `bad_request`, `payload_too_large`, and what `body` throws
  */
@@ -50,7 +50,7 @@ class MultipartReading {
   #end: () => void = () => undefined;
   #part: Readable | undefined;
   #fault: { cause: unknown } | undefined;
-  /** Wakes whoever waits for the parser to take more, which one that stopped never does. */
+  /** Resolves when the parser stops. It wakes a writer that waits for a drain that never comes. */
   readonly #stopped: Promise<void>;
   #isStopped = false;
   #wake: () => void = () => undefined;
@@ -68,7 +68,7 @@ class MultipartReading {
       this.#end = resolve;
       failWhole = reject;
     });
-    this.#whole.catch(() => undefined); // told to whoever reads the file
+    this.#whole.catch(() => undefined); // the reader of the file gets it
     this.#stopped = new Promise((resolve) => (this.#wake = resolve));
     this.#refuse = (cause) => {
       failWhole(cause);
@@ -158,7 +158,7 @@ class MultipartReading {
     } catch (error) {
       throw this.#fault ? this.#fault.cause : error;
     } finally {
-      // Whoever reads the file may have had enough of it.
+      // The reader of the file may have stopped early.
       this.#stop();
     }
   }

@@ -103,7 +103,7 @@ async function send(
   if (content && 'flushHeaders' in outgoing) outgoing.flushHeaders();
   if (first) await write(outgoing, first.bytes);
   if (reader && !first?.isWhole) await copy(reader, outgoing);
-  // The connection of a client that keeps none is closed with the answer: one that still sends would not come to read it.
+  // Without keep-alive the connection is closed with the answer, and a client that still sends would not read the answer.
   if (isEarly && incoming.httpVersionMajor < 2) await finishReading(incoming, body);
   outgoing.end();
   if (!incoming.complete) await cutOff(incoming, body);

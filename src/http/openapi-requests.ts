@@ -22,7 +22,7 @@ const TRIAL = {
   calls: whole('The trial is passed after so many calls', 1),
   durationMs: whole('Or after so long', 1, LONGEST_TIMER_MS),
   maxCrashes: whole('So many crashes fail it'),
-  minCalls: whole('Calls before anything but crashes is judged'),
+  minCalls: whole('Calls before anything but crashes counts'),
   maxTimeoutRate: share('Share of calls that may time out'),
   maxErrorRate: share('Share of calls that may fail or be answered with ERROR'),
   maxLatencyRatio: {

@@ -19,7 +19,7 @@ const UPLOAD: Json = {
 };
 
 const PROBLEM: Json = {
-  description: 'A failure, told by its code (RFC 9457)',
+  description: 'A failure, named by its code (RFC 9457)',
   content: { 'application/problem+json': { schema: ref('Problem') } },
 };
 
@@ -93,7 +93,7 @@ const PATHS: Json = {
       summary: 'Deploy a package: a path inside zips/, or the package itself',
       description:
         'With `Accept: text/event-stream` the answer is a stream of the events in `x-events`: `stage`, `progress` and ' +
-        '`check`, and at last `installed` or `failed`. Whoever closes the stream aborts the install. ' +
+        '`check`, and at last `installed` or `failed`. A client that closes the stream aborts the install. ' +
         'A parameter that query and body both give must be the same in both.',
       parameters: [FORCE, OPERATOR, ENCODING],
       requestBody: { required: true, content: { ...json(ref('InstallRequest')), ...UPLOAD } },

@@ -40,8 +40,8 @@ export interface ProblemDocument {
 }
 
 /**
- * The problem document of a failure. Paths in it are relative to the store at `root`. What is neither a fault of the request nor the library's own is told as
- * `internal` alone: its message may hold what is none of the caller's business.
+ * The problem document of a failure. Paths in it are relative to the store at `root`. What is neither a fault of the request
+ * nor an error of the library becomes `internal` without a message: the message may hold what the caller must not see.
  */
 export function problemOf(failure: unknown, root: string): ProblemDocument {
   const fault = requestFaultOf(failure);

@@ -3,10 +3,10 @@ const ABSOLUTE =
   /(?<![\w.~%+@:/\\-])(?:\/[^\s/'"`,;:()<>|]+(?:\/[^\s/'"`,;:()<>|]+)+\/?|(?:[A-Za-z]:\\|\\\\)[^\s'"`,;:()<>|]+)/g;
 
 /**
- * A value in which every path is told as seen from the store: what lies in it relative to `root`, what lies elsewhere by
- * its last name alone. Where the store stands, and what else is on the machine, is not for whoever may ask.
+ * A copy of a value in which a path in the store is relative to `root`, and any other path is its last name alone. A
+ * client must not learn where the store is, nor what else is on the machine.
  *
- * @param value - JSON: texts in it, at any depth, are read for paths
+ * @param value - JSON: strings in it, at any depth, are searched for paths
  */
 export function withoutPaths<T>(value: T, root: string): T {
   const known = new Set<string>();

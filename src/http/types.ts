@@ -76,7 +76,7 @@ export interface Call {
   answerType: AnswerType | undefined;
   /** Named parts of the path, decoded. */
   params: Record<string, string>;
-  /** Who asks, where `authorize` told. */
+  /** The operator, where `authorize` named one. */
   operator: string | undefined;
   options: ResolvedOptions;
 }

@@ -10,7 +10,7 @@ const MAX_AROUND_FILE_BYTES = 64 * 1024;
 /** A package as it arrives. */
 export interface Upload {
   stream: Readable;
-  /** What its sender calls it, where that is told. */
+  /** File name as its sender calls it, where given. */
   fileName?: string;
 }
 
@@ -54,8 +54,8 @@ export async function openUpload(
 }
 
 /**
- * The chunks as a stream that can be destroyed while the next is waited for: `Readable.from` would wait for it. Its
- * failure is told when it is read: one that fails before that must not end the process.
+ * The chunks as a stream that can be destroyed while the next is waited for: `Readable.from` would wait for it. The
+ * reader gets its failure: an error without a reader must not end the process.
  */
 function streamOf(chunks: AsyncGenerator<Uint8Array, void, undefined>, stop: AbortController): Readable {
   const stream = new Readable({

@@ -46,7 +46,7 @@ function namedReport(
   return { ...report, checks: named, ...(fault && { error: fault }) };
 }
 
-/** A report is the answer whatever it says; the fault in it is told as a problem document. */
+/** The report is the answer, also with failed checks. A fault in it becomes a problem document. */
 function reported({ error, checks, warnings, ...report }: ValidationReport, root: string): Response {
   return Response.json({
     ...report,

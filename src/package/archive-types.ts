@@ -67,8 +67,8 @@ export interface Archive {
   /** Bytes of the archive. */
   readonly sizeBytes: number;
   /**
-   * Tells whether another opening is of this very content, as far as the system tells: device, file, size and times. It
-   * is undefined where a change a moment ago could not be told from one now, and for bytes in memory.
+   * Identifies the content of this opening as far as the system can: device, file, size and times. Undefined for a file
+   * that changed so recently that its times prove nothing, and for bytes in memory.
    */
   readonly identity: string | undefined;
   /** Sum of the unpacked sizes of all entries. */

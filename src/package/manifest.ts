@@ -9,7 +9,7 @@ const MAX_STEPS = 1_000;
 const MAX_PARAMETERS = 256;
 /** Deeper than any manifest that was met; what writes it again as JSON goes down one call a level. */
 const MAX_DEPTH = 64;
-/** Faults that are told of one manifest. */
+/** Most faults that are reported of one manifest. */
 const MAX_ISSUES = 100;
 
 /** A list whose length is looked at first: each of a million faulty items would be a fault of its own. */

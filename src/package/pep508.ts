@@ -271,7 +271,7 @@ function compare(
   { operator, left, right }: Marker & { kind: 'compare' },
   environment: MarkerEnvironment,
 ): boolean | undefined {
-  // Of two variables the second is taken for a text, and of two texts none is looked up.
+  // Of two variables the second counts as a string, and of two strings none is looked up.
   const variable = left.variable ?? right.variable;
   const known =
     variable === undefined ? undefined : (environment[variable] ?? (variable === 'extra' ? '' : undefined));
@@ -291,7 +291,7 @@ function compare(
       return two.includes(one);
     case 'not in':
       return !two.includes(one);
-    // Texts have no order: what is compared so is the same or it is not.
+    // Strings have no order: only equality is defined.
     case '==':
     case '<=':
     case '>=':

@@ -5,7 +5,7 @@ import { isByteCode } from './wheel-places.js';
 
 export const MANIFEST_FILE = 'manifest.json';
 export const REQUIREMENTS_FILE = 'requirements.txt';
-/** The entry that holds a package's signature; the only one that the digest leaves out. */
+/** The entry that holds a package's signature; the only entry that the digest leaves out. */
 export const SIGNATURE_ENTRY = 'SIGNATURE';
 const WHEELS_FOLDER = 'wheels';
 const WHEELS_AT_TOP = `${WHEELS_FOLDER}/`;
@@ -34,7 +34,7 @@ export interface ProjectLayout {
   leftOut: string[];
   /** Files of byte code in the project, by name: only what stands there as source is run. */
   byteCode: string[];
-  /** Path of an entry beneath the deployed folder; undefined for one that is left out. */
+  /** Path of an entry beneath the deployed folder; undefined for an entry that is left out. */
   place(entry: ArchiveEntry): string | undefined;
 }
 
@@ -129,7 +129,7 @@ function isWheelsAtTop({ name }: ArchiveEntry): boolean {
 /** Whether a file outside the wheels folder is part of the project, and not one of our own. */
 function isProjects(name: string, root: string): boolean {
   if (!name.startsWith(root) || name.length === root.length) return false;
-  // Nearly all names are told by one letter.
+  // One letter decides for nearly all names.
   const first = name[root.length];
   return (first !== '.' && first !== 'v' && first !== 'V') || !OWN_NAMES.test(name.slice(root.length));
 }

@@ -17,7 +17,7 @@ export interface KnownWheel {
   owned?: ReadonlyMap<string, number>;
 }
 
-/** The environment that wheels are judged for; without tags every wheel fits. */
+/** The environment that wheels must fit; without tags every wheel fits. */
 export interface TargetEnvironment {
   tags?: ReadonlySet<string>;
   markers: MarkerEnvironment;
@@ -47,8 +47,8 @@ interface Demand {
 const MOST_CHARACTERS_READ = 20_000_000;
 
 /**
- * The requirements that no wheel can meet in an environment, wheels' own dependencies included. A judgement before
- * anything is written: where it is in doubt it says nothing, and pip has the last word when the package is installed.
+ * The requirements that no wheel can meet in an environment, wheels' own dependencies included. Runs before anything
+ * is written. Doubtful requirements are left out: pip decides when the package is installed.
  */
 export function findUnmet(
   requirements: readonly Requirement[],
@@ -108,7 +108,7 @@ export function findUnmet(
   return unmet;
 }
 
-/** A wheel's dependency. One that names a URL stays in, since no wheel meets it: pip would fetch it from there. */
+/** A wheel's dependency. A dependency that names a URL stays in, since no wheel meets it: pip would fetch it from there. */
 function parseDependency(line: string): Demand['requirement'] | undefined {
   const dependency = parseRequirement(line);
   if (typeof dependency !== 'string') return dependency;

@@ -19,7 +19,7 @@ export function findSdkWheel(wheels: readonly Wheel[]): Wheel | undefined {
   return wheels.find(({ name }) => name === SDK_PROJECT);
 }
 
-/** Told by the vendored SDK; a package that vendors none is taken for phased, which asks for more. */
+/** Decided by the vendored SDK. A package that vendors none counts as phased, the stricter generation. */
 export function generationOfSdk(version: string | undefined): Generation {
   const found = version === undefined ? undefined : parseVersion(version);
   const since = parseVersion(EXECUTE_ONLY_SINCE);

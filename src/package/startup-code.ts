@@ -1,6 +1,6 @@
 import type { Archive, ArchiveEntry } from './archive-types.js';
 
-/** Longest `.pth` or `.start` file that is looked into; one that is longer is told of as if it ran something. */
+/** Longest `.pth` or `.start` file that is read. A longer file is reported as if it ran code. */
 const MOST_BYTES = 64 * 1024;
 /** Folders of a wheel that are put into site-packages (PEP 427). */
 const IN_SITE_PACKAGES = /^(?:[^/]+\.data\/(?:purelib|platlib)\/)?([^/]+|[^/]+\/__init__\.[^/]+)$/;

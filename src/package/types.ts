@@ -135,7 +135,7 @@ export interface Check {
   durationMs: number;
 }
 
-/** What a package is, told from its central directory and its small text entries alone. */
+/** What a package is, as read from its central directory and its small text entries alone. */
 export interface PackageInspection {
   /** From the manifest. */
   name: string;
@@ -143,7 +143,7 @@ export interface PackageInspection {
   version: string;
   /** The whole manifest. */
   manifest: Manifest;
-  /** How the package is called, told by its SDK wheel. */
+  /** Protocol generation of the package, decided by its SDK wheel. */
   generation: Generation;
   /** Version of the vendored SDK wheel, if one is vendored. */
   sdkVersion?: string;

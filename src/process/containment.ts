@@ -15,10 +15,10 @@ export const ASK_SIGNAL = 'SIGUSR1';
 /** Until a keeper that was asked has to be gone; then it is killed, and the kernel kills what it keeps. */
 export const KEEPER_GRACE_MS = 1_000;
 
-/** How much of the memory a worker's own files may take unless told otherwise. */
+/** Default share of the memory that a worker's own files may take. */
 export const DEFAULT_SCRATCH_BYTES = 512 * 2 ** 20;
 
-/** How far before the host the kernel kills workers and helpers when memory runs out (proc(5)), unless told otherwise. */
+/** Default OOM score of workers and helpers: when memory runs out, the kernel kills them before the host (proc(5)). */
 export const DEFAULT_OOM_SCORE_ADJ = 500;
 
 /** What bounds a process is to live in. */

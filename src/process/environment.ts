@@ -79,7 +79,7 @@ export function pythonEnvironment(
     PYTHONNOUSERSITE: '1',
     PYTHONUNBUFFERED: '1',
     PYTHONIOENCODING: 'utf-8',
-    // File names and texts are UTF-8, as the host writes them, whatever the locale (GBK, ISO-8859-1).
+    // File names and text are UTF-8, as the host writes them, whatever the locale (GBK, ISO-8859-1).
     PYTHONUTF8: '1',
     ...extra,
   };

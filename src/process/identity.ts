@@ -64,8 +64,8 @@ export async function livenessOf(identity: ProcessIdentity, folder?: string): Pr
   if (identity.pidNamespace !== here.pidNamespace) return 'unknown';
   if (!isPidTaken(identity.pid)) return 'dead';
   const stat = await readStat(identity.pid);
-  // It ended meanwhile; or the system shows a start time to nobody, or (hidepid) not to us: then the pid alone says
-  // nothing, since it may have been given out again.
+  // It has ended; or the system shows no start times, or (hidepid) not to this user. Then the process id alone
+  // proves nothing: it may have been reused.
   if (!stat || identity.startTime === '') return isPidTaken(identity.pid) ? 'unknown' : 'dead';
   if (stat.startTime !== identity.startTime) return 'dead';
   // A process whose main thread has ended while others run shows Z too; its threads keep it alive.

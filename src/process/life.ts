@@ -3,8 +3,8 @@ import type { Server } from 'node:net';
 import path from 'node:path';
 
 /**
- * State of a process: `unknown` when it lives where this process cannot see, or when the system does not tell the
- * process from another one that was given its pid. Whoever must know then goes by signs of life, such as a refreshed file.
+ * State of a process. `unknown` when it lives where this process cannot see, or when it cannot be distinguished from
+ * another process that reuses its id. The caller then looks at signs of life, such as a refreshed file.
  */
 export type Liveness = 'alive' | 'dead' | 'unknown';
 
@@ -38,14 +38,14 @@ export const LONGEST_LIFE_NAME = 84;
  * lock of the kernel would do too, but Node has none.
  *
  * @param name - at most {@link LONGEST_LIFE_NAME} bytes
- * @returns undefined where the file system has no sockets; whoever looks goes by the process then
+ * @returns undefined where the file system has no sockets; others then look at the process
  * @throws the error of the system when the folder is missing
  */
 export async function showLife(folder: string, name: string): Promise<Life | undefined> {
   const { device } = await deviceOf(folder);
   if (process.platform === 'win32') return listenOn(`\\\\.\\pipe\\procvision-${crypto.randomUUID()}`);
   const file = path.join(folder, name);
-  // Renamed when it listens: under its name nobody ever meets one that is bound and does not listen yet.
+  // Renamed when it listens: under its final name the socket always listens.
   const temporary = `.${crypto.randomUUID().slice(0, 8)}.new`;
   const server = await at(folder, temporary, listen).catch(() => undefined);
   if (!server) return undefined;
@@ -65,8 +65,8 @@ export async function showLife(folder: string, name: string): Promise<Life | und
 }
 
 /**
- * Whether the owner of a sign of life lives. `unknown` when it cannot be told from here: the folder is seen by another
- * mount, or may not be looked into. The caller knows that the owner ran on this very kernel.
+ * Whether the owner of a sign of life lives. `unknown` when that cannot be seen from here: the folder is seen by
+ * another mount, or cannot be read. The caller knows that the owner ran on this very kernel.
  */
 export async function lifeAt(folder: string, { name, device }: LifeMark): Promise<Liveness> {
   try {
@@ -126,7 +126,7 @@ function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => void server.close(() => resolve()));
 }
 
-/** Nobody listens (ECONNREFUSED) or the file went with its thread (ENOENT): dead. A full queue (EAGAIN) is one that lives. */
+/** Nobody listens (ECONNREFUSED) or the file went with its thread (ENOENT): dead. A full queue (EAGAIN): alive. */
 async function answer(address: string): Promise<Liveness> {
   const { connect } = await import('node:net');
   return new Promise((resolve) => {

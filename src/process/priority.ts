@@ -43,7 +43,9 @@ function mayRaiseTo(nice: number): boolean {
   return limit === 'unlimited' || 20 - Number(limit) <= nice;
 }
 
-/** Each thread has its own priority, and a new one that of the thread that starts it: looked at until no new one is found. */
+/**
+ * Each thread has its own priority, and inherits it from the thread that starts it: repeated until no new thread is found.
+ */
 function stepForward(pid: number, nice: number): void {
   const raised = new Set<number>();
   for (let isNews = true; isNews;) {
@@ -53,7 +55,7 @@ function stepForward(pid: number, nice: number): void {
       raised.add(thread);
       isNews = true;
       try {
-        // One that the algorithm has put further back, or the policy, stays there.
+        // A thread with an even lower priority, set by the algorithm or the policy, keeps it.
         if (os.getPriority(thread) === nice + STEP) os.setPriority(thread, nice);
       } catch {
         // it has ended

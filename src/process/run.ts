@@ -104,7 +104,7 @@ export async function run(command: string, args: readonly string[], options: Run
       (resolve, reject) => {
         child.once('error', reject);
         child.once('exit', () => {
-          // A grandchild that kept the pipes would hold 'close' back for ever.
+          // A grandchild that keeps the pipes open would delay 'close' without limit.
           killTree();
           // One in a session of its own still does.
           drain = setTimeout(() => {

@@ -90,8 +90,8 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   }
 
   /**
-   * The same, each asked only when its turn comes: whoever stops early leaves the others alone. Those that were asked
-   * and cannot be used are told apart.
+   * The same, but each interpreter is probed only when its turn comes: a caller that stops early does not start the
+   * others. Interpreters that were probed and cannot be used are collected.
    * @internal
    */
   async *interpretersInTurn(

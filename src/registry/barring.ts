@@ -44,8 +44,8 @@ export function unbar(mapping: ActiveMapping): void {
 }
 
 /**
- * The mappings one step back, each with a bar on the version it leaves. Ids that have no version to go back to are left
- * where they are, so long as there is one that has.
+ * The mappings one step back, each with a bar on the version it leaves. Ids without an earlier version stay as they
+ * are, if at least one id has an earlier version.
  *
  * @throws RunnerError `not_found` when none has
  */

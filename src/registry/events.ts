@@ -41,6 +41,6 @@ export interface UnmarkedEvent extends VersionRef {
 
 /** A version and the policy that was set for it. */
 export interface ConfiguredEvent extends VersionRef {
-  /** As it was given; empty when it was taken away. */
+  /** As it was given; empty when it was removed. */
   policy: Readonly<Record<string, unknown>>;
 }

@@ -13,7 +13,7 @@ import { namesIn } from '../store/names-in.js';
 
 /** Where to look, as a guide names it. */
 export type GuideInfo = {
-  /** What is there. */
+  /** Name of what the region shows. */
   label?: string;
   /** Its boxes, in pixels of the picture. */
   posList: {

@@ -16,7 +16,7 @@ export interface Inventory {
   links: Record<string, string>;
 }
 
-/** Text of a version's list if it is the one that was sealed; undefined when it was changed, and proves nothing. */
+/** Text of a version's file list, if it is as sealed. Undefined when it was changed: it then proves nothing. */
 export async function readInventory(root: string, entry: RegistryEntry): Promise<Inventory | undefined> {
   const text = await readFile(path.join(root, INVENTORY_FILE));
   const sha256 = createHash('sha256').update(text).digest('hex');

@@ -46,7 +46,7 @@ export interface PolicyChange {
   name: string;
   /** Its version. */
   version: string;
-  /** Options of a supervisor's policy; empty takes away what was set. */
+  /** Options of a supervisor's policy; an empty object removes what was set. */
   policy: Readonly<Record<string, unknown>>;
   /** Who asks, for the audit log. */
   operator?: string;

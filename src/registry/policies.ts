@@ -21,7 +21,7 @@ export function policyOf(
   return recordsOf(content).find((record) => isSame(record, version))?.policy;
 }
 
-/** Sets the policy of a version in place of what was set before; an empty one is taken away. */
+/** Replaces the policy of a version; an empty policy is removed. */
 export function setPolicy(content: RegistryContent, record: PolicyRecord): void {
   dropPolicy(content, record);
   if (Object.keys(record.policy).length > 0) content.policies = [...recordsOf(content), record];

@@ -95,8 +95,8 @@ export async function writeRegistryFile(
 }
 
 /**
- * Looks which file is there now, without reading it. Synchronous, since each inspection asks: the system answers from
- * memory in microseconds, where the thread pool takes ten times as long and, behind somebody's large files, for ever.
+ * Identifies the file that exists now, without reading it. Synchronous, since each inspection asks: the system
+ * answers from memory in microseconds. The thread pool takes ten times as long, and much longer behind large files.
  */
 export function markOf(file: string): FileMark {
   const stats = statSync(file, { bigint: true, throwIfNoEntry: false });
@@ -116,7 +116,7 @@ function markFrom({ ino, mtimeNs, size }: { ino: bigint; mtimeNs: bigint; size: 
   return `${ino}-${mtimeNs}-${size}`;
 }
 
-/** The text and the mark of one and the same file, which may be replaced meanwhile. */
+/** The text and the mark of one and the same file, although it may be replaced during the read. */
 async function readMarked(file: string, reading: RegistryReading): Promise<string | undefined> {
   let handle: FileHandle;
   try {

@@ -132,7 +132,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * Binds product ids to a version: all of them or none.
    *
    * @throws RunnerError `invalid_params`, `not_found`, `invalid_pid` for an id the version does not support,
-   * `activation_conflict` (2006) for one that another package serves
+   * `activation_conflict` (2006) for an id that another package serves
    */
   async activate(o: MappingChange & OperationOptions): Promise<ActiveMapping[]> {
     const mappings = await this.#map('activate', o, checkUnclaimed);
@@ -153,7 +153,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /**
    * Unbinds product ids: all of them or none.
-   * @throws RunnerError `invalid_params`, `not_found` for one that is not bound
+   * @throws RunnerError `invalid_params`, `not_found` for an id that is not bound
    */
   async deactivate(o: ProductIdList & { operator?: string } & OperationOptions): Promise<void> {
     doors().deactivate.check(o);
@@ -270,8 +270,8 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /**
    * Takes a version off the list: the first step of an uninstall. With `force` its mappings go with it; with
-   * `spareRollback` it stays when a rollback would go back to it. No use of it can begin meanwhile. With `dryRun` it is
-   * only checked.
+   * `spareRollback` it stays when a rollback would go back to it. No use of it can begin at the same time. With
+   * `dryRun` it is only checked.
    *
    * @throws RunnerError `not_found`; `unsafe_uninstall` (2007) while it is active or a live process uses it, unless
    * forced
@@ -313,10 +313,10 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   }
 
   /**
-   * Marks a version as in use by this process, until released or dead. Under the store's lock, for a moment: an
-   * uninstall and a replacement look for marks and take the version away under it too, so that a version in use is
-   * there, and stays. On a store that cannot be written (read-only, full) the version is used without a mark, told by the
-   * event `unmarked`, and marked as soon as that is possible.
+   * Marks a version as in use by this process, until released or dead. Under the store's lock, for a moment: an uninstall
+   * and a replacement look for marks and remove the version under the same lock, so that a version in use exists and
+   * stays. On a store that cannot be written (read-only, full) the version is used without a mark, which the event
+   * `unmarked` reports, and is marked as soon as that is possible.
    *
    * @throws RunnerError `invalid_params`, `not_found`, `lock_timeout`, `store_failed`, `aborted`
    */

@@ -193,8 +193,8 @@ export class SharedContent {
   }
 
   /**
-   * Work on what the file says, which nobody changes meanwhile. For moments: everybody who changes it waits. `work` must
-   * not come back to this object for more than {@link SharedContent.known}: the lock is taken.
+   * Runs work while no process can change the file. Keep it short: every writer waits. `work` must not come back to this
+   * object for more than {@link SharedContent.known}: the lock is taken.
    */
   async hold<T>(
     operation: string,
@@ -205,7 +205,7 @@ export class SharedContent {
     return this.#locked(operation, signal, async () => {
       if (markOf(this.#layout.registry) === this.#seen) return work(this.#content);
       const reading = await readRegistryFile(this.#layout);
-      await completeFromDisk(this.#layout, reading); // damaged since: whoever looks next writes it
+      await completeFromDisk(this.#layout, reading); // damaged since: the next reader writes it
       return work(reading.content);
     });
   }
@@ -236,7 +236,7 @@ export class SharedContent {
       this.#seen = markOf(this.#layout.registry);
       this.#content = content;
     } catch (error) {
-      // Once more after a passing error; what then remains is put away by whoever moved them.
+      // Once more after a passing error; the caller that moved them removes what remains.
       if (files && markOf(this.#layout.registry) === before) await files.withdraw().catch(files.withdraw);
       throw error;
     } finally {
@@ -278,7 +278,7 @@ export class SharedContent {
     this.#checkThere();
     try {
       await withLock(this.#layout.lock, { operation: 'recover', timeoutMs: 0, signal }, async () => {
-        // Whoever writes them holds the lock: now there is none that is being written.
+        // Writers hold the lock, so no such file is being written now.
         for (const file of await unfinishedFiles(this.#layout)) await rm(file, { force: true });
         const { content, state, problems } = await readRegistryFile(this.#layout);
         if (state === 'read' && problems.length === 0) {

@@ -24,9 +24,9 @@ export interface RegistryEntry {
   sdk_version?: string;
   /** Version of the interpreter its environment was made with. */
   python_version?: string;
-  /** Whether its environment has NumPy. Told by the trial run. */
+  /** Whether its environment has NumPy, as found by the trial run. */
   has_numpy?: boolean;
-  /** Whether its environment has Pillow, so that it can read JPEG and PNG. Told by the trial run. */
+  /** Whether its environment has Pillow, so that it can read JPEG and PNG, as found by the trial run. */
   has_pillow?: boolean;
   /**
    * Indices of its steps, as its `get_info()` or its manifest declares them: calls to other steps are refused. Absent or

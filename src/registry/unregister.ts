@@ -9,7 +9,7 @@ import type { ActiveMapping, RegistryEntry } from './types.js';
 export interface UnregisterOptions extends OperationOptions {
   /** Who asked, for the audit log. */
   operator?: string;
-  /** Also an active one, or one that a live process uses; its mappings go with it. @defaultValue false */
+  /** Also a version that is active or that a live process uses; its mappings are removed too. @defaultValue false */
   force?: boolean;
   /** Not when a rollback would go back to it. @defaultValue false */
   spareRollback?: boolean;

@@ -24,7 +24,7 @@ const RETRY_MS = 5_000;
 const SILENCE_MS = 5 * 60_000;
 
 const UNREADABLE: ProcessIdentity = {
-  ...{ host: 'a host that cannot be told', machine: '', pid: 0, startTime: '', bootId: '', pidNamespace: '' },
+  ...{ host: 'an unknown host', machine: '', pid: 0, startTime: '', bootId: '', pidNamespace: '' },
 };
 
 function usesRoot(layout: StoreLayout): string {
@@ -135,7 +135,7 @@ function keptUp(mark: UseMark, refreshMs: number): VersionUse {
   return use;
 }
 
-/** Processes that use the version and are not known to be dead; marks of dead ones are swept. */
+/** Processes that use the version and are not known to be dead; removes marks of dead ones. */
 export async function usersOf(
   layout: StoreLayout,
   name: string,
@@ -147,8 +147,8 @@ export async function usersOf(
     if (!mark.endsWith('.json') || mark.startsWith('.')) continue;
     const file = path.join(folder, mark);
     const identity = (await readJson(file).catch(() => null)) as ProcessIdentity | null | undefined;
-    if (identity === undefined) continue; // released meanwhile
-    // One that cannot be read is not one of ours, or was damaged: its age tells.
+    if (identity === undefined) continue; // released since
+    // A mark that cannot be read is foreign or damaged: its age decides.
     const liveness = identity === null ? 'unknown' : await livenessOf(identity, folder);
     const isDead = liveness === 'dead' || (liveness === 'unknown' && (await isSilent(file)));
     if (!isDead) users.push(identity ?? UNREADABLE);
@@ -219,7 +219,7 @@ async function inVanishingFolder(write: () => Promise<void>): Promise<void> {
 
 async function isSilent(file: string): Promise<boolean> {
   const age = await ageOf(file);
-  // Released meanwhile, or a disk that takes no file: not known to be dead.
+  // Released since, or a disk that takes no file: not known to be dead.
   return age !== undefined && age > SILENCE_MS;
 }
 

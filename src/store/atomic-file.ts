@@ -36,7 +36,7 @@ export async function writeFileAtomic(
   await syncFolder(folder, durability);
 }
 
-/** Whether a file of this name is one that {@link writeFileAtomic} has not finished. */
+/** Whether a file of this name is an unfinished file of {@link writeFileAtomic}. */
 export function isTemporaryName(name: string): boolean {
   return /^\..+\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/.test(name);
 }
@@ -109,8 +109,8 @@ export async function syncFolder(folder: string, durability: Durability = 'full'
 }
 
 /**
- * Renames over what is there. On Windows a reader, or a virus scanner, that has the target open makes this fail for
- * a moment with EPERM, EACCES or EBUSY: tried again for about a second.
+ * Renames over an existing file. On Windows a reader, or a virus scanner, that has the target open makes this fail
+ * for a moment with EPERM, EACCES or EBUSY: tried again for about a second.
  */
 export async function renameOver(
   from: string,

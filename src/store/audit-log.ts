@@ -80,7 +80,7 @@ async function endsInLine(handle: FileHandle): Promise<boolean> {
   return last[0] === NEWLINE;
 }
 
-/** By one process at a time: two that rotate at once would move a file twice. Whoever comes second just appends. */
+/** By one process at a time: two that rotate at once would move a file twice. The second process only appends. */
 async function rotate(file: string, maxBytes: number): Promise<void> {
   try {
     await withLock(`${file}.lock`, { operation: 'rotate the log', timeoutMs: 0 }, async () => {

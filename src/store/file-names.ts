@@ -31,8 +31,8 @@ const LONGEST_ENCODED = 120;
 /**
  * A file name for any string, one to one: letters, digits, `_`, `-` and single dots inside stay; every other byte of
  * its UTF-8 becomes `%XX`, half a surrogate pair `%uXXXX`. A long one is cut, with `~` and the SHA-256 of the whole at
- * its end. Two strings that differ in case alone still meet on a file system that folds case, so whoever reads the
- * file must compare the name stored in it.
+ * its end. Two strings that differ in case alone still meet on a file system that folds case, so the reader must
+ * compare the name stored in the file.
  */
 export function encodeFileName(text: string): string {
   let encoded = '';

@@ -30,8 +30,8 @@ export async function newOwner(operation: string): Promise<LockOwner> {
 }
 
 /**
- * An owner record for this process, and its sign of life, which is there before the record can be: whoever reads the
- * record and finds no sign knows that the owner is gone.
+ * An owner record for this process, and its sign of life. The sign exists before the record: a record without a sign
+ * means that the owner is dead.
  */
 export async function livingOwner(
   file: string,
@@ -45,7 +45,7 @@ export async function livingOwner(
 
 /**
  * How the names of the signs of life of a lock's owners begin: with the name of the lock, as the names of all its files
- * do, or with a hash of one that is too long.
+ * do, or with a hash of a name that is too long.
  */
 export function lifePrefix(file: string): string {
   const name = path.basename(file);
@@ -77,8 +77,9 @@ const NO_LINKS = new Set(['EPERM', 'EACCES', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 
  * Creates the owner file; false when there is one already.
  *
  * It is a symbolic link whose target is the record: made exclusively and whole in one step, so that a process killed
- * at any instant leaves no owner or one that says who it was. Where there are no such links, or (Windows) a link's
- * target is rewritten as a path, it is a file, created exclusively and then written; whoever sees it empty waits.
+ * at any instant leaves either no record or a complete one. Where there are no such links, or (Windows) a link's
+ * target is rewritten as a path, it is a file, created exclusively and then written; a reader that sees it empty
+ * waits.
  */
 export async function createOwnerFile(
   file: string,

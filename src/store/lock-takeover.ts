@@ -73,8 +73,8 @@ export function abandon(key: string, remove?: () => Promise<void>): void {
 }
 
 /**
- * Removes what others who were killed left: claims, and signs of life that nobody shows any more. Whoever holds the lock
- * may: the owners that claims are named after are gone, no token comes twice, and a socket that nobody listens on stays so.
+ * Removes what killed processes left: claims, and signs of life without a listener. Safe under the lock: the owners that
+ * claims are named after are dead, no token is used twice, and a socket without a listener stays so.
  */
 export async function sweepLeftovers(file: string, self: LockOwner): Promise<void> {
   const folder = path.dirname(file);
@@ -127,7 +127,7 @@ async function isGone(
   const liveness = await livenessOf(owner, path.dirname(ownerFile));
   // It must be seen to stay silent for a while too: the clock of the file system may be set while we look at it.
   const isUnchanged = watch.isUnchanged(mark, silenceMs / 4);
-  // One that is seen to live may be stopped, or busy for long: it keeps its lock.
+  // An owner that is seen alive may be stopped, or busy for long: it keeps its lock.
   if (liveness !== 'unknown') return liveness === 'dead';
   return isUnchanged && (await isSilent(ownerFile, silenceMs));
 }
@@ -164,7 +164,7 @@ async function withClaim(token: string, takeover: Takeover, work: () => Promise<
   try {
     await work();
   } finally {
-    // One that stays does not stand in the way: the next holder of the lock removes it.
+    // A claim that stays blocks nothing: the next holder of the lock removes it.
     await rm(claim, { force: true }).catch(() => {
       abandon(claim);
     });

@@ -68,11 +68,11 @@ const LONGEST_PAUSE_MS = 100;
  * Takes the lock at `file`, waiting for another holder.
  *
  * What decides is the owner file, created exclusively and saying from its first instant on whose it is. `lockfile`
- * creates the lock file beside it, for everybody who looks for one, without its stale handling, under which two waiters
- * can both end up as holders. The lock file is made after the owner file and removed before it, so that there is never
- * one that belongs to nobody. The lock of a dead owner is removed by whoever creates the claim named after that owner's
- * token, and by nobody else. Whether an owner is dead is told by its sign of life: a socket that listens as long as the
- * owner's thread runs, which is there before the owner file. It tells across containers and host names.
+ * creates the lock file beside it, for programs that look for a lock file. Its stale handling is off: under it two
+ * waiters can both become holders. The lock file is made after the owner file and removed before it, so that no lock
+ * file is without an owner. Only the process that creates the claim named after a dead owner's token removes that
+ * owner's lock. An owner's sign of life decides whether it is dead: a socket that listens as long as the owner's thread
+ * runs, and that exists before the owner file. It works across containers and host names.
  *
  * @throws RunnerError `lock_timeout` naming the holder, `aborted`
  */
@@ -92,8 +92,8 @@ export async function acquireLock(file: string, options: LockOptions): Promise<L
 }
 
 /**
- * Runs work under a lock. The failure of the work is the one that is thrown; that of the release is named in its details.
- * Work that has succeeded is not undone by a lock file that stays: see {@link Lock.release}.
+ * Runs work under a lock. Throws the failure of the work; a failure of the release is named in its details. Work that has
+ * succeeded still counts when the lock file cannot be removed: see {@link Lock.release}.
  *
  * @throws RunnerError as {@link acquireLock}, and what the work throws
  */
@@ -141,7 +141,7 @@ async function acquire(
     if (await createOwnerFile(ownerFile, owner)) {
       const lock = held(file, ownerFile, { owner, life }, refreshMs);
       try {
-        // From here on nobody but this owner removes it: whoever saw it missing has taken the lock, or will.
+        // From here on only this owner removes it: any process that saw it missing has taken the lock, or will.
         if (life && !(await life.refresh())) {
           await lock.release();
           return undefined;
@@ -184,7 +184,7 @@ async function createGate(file: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     // A fresh object each time: lockfile changes the one it is given.
     lockfile.lock(file, {}, (error: NodeJS.ErrnoException | null | undefined) => {
-      // One that is there already was left by somebody who did not keep to the order; it is ours now.
+      // A lock file that exists already was left by a process that broke the order; it is ours now.
       if (!error || error.code === 'EEXIST') resolve();
       else reject(error);
     });
@@ -236,8 +236,8 @@ function held(
 }
 
 /**
- * Removes a lock that was given up and whose file stayed, as whoever takes it over does. Where the file system has no
- * signs of life other processes take it for held by this one, until it is gone.
+ * Removes an abandoned lock whose file stayed, the same way as a takeover does. Without signs of life on the file
+ * system, other processes see it as held by this process until it is removed.
  */
 function removeAbandoned(file: string, againMs: number): () => Promise<void> {
   const attempt = async (): Promise<void> => {

@@ -23,7 +23,7 @@ export async function removeTree(target: string): Promise<void> {
     return;
   }
   if ((stats.mode & 0o700) !== 0o700) await ignoreMissing(chmod(target, stats.mode | 0o700));
-  // A subprocess that outlived its host may still be writing here: what it adds meanwhile goes in another round.
+  // A subprocess that outlived its host may still write here: the next round removes what it adds.
   for (let round = 1; ; round++) {
     await removeChildren(target);
     if ((await removeIfEmpty(target)) || round === ROUNDS) return;
@@ -40,7 +40,7 @@ export async function removeIfEmpty(folder: string): Promise<boolean> {
     const code = errnoCode(error);
     // A folder that is not empty is ENOTEMPTY on Linux, EEXIST on some systems, EPERM on Windows.
     if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'EPERM') return false;
-    // On a read-only file system all that is told is that nothing is removed: also of what is not there.
+    // A read-only file system gives this code also for a file that does not exist.
     if (code === 'EROFS') return false;
     throw error;
   }

@@ -11,10 +11,10 @@ const BASE_BYTES = 256 * 1024;
 const STEP_BYTES = 16 * 1024;
 
 /**
- * Runs work that has to be possible on a full disk: taking a version away, binding product ids, putting away what was
- * cut off. It needs some blocks itself, for locks, a journal and the registry without what goes. Where there are none
- * the store gives up its reserve, a file kept for nothing else, and the work runs once more; then the reserve is made
- * again, as far as there is room. `work` must leave nothing behind when it fails.
+ * Runs work that has to be possible on a full disk: removing a version, binding product ids, recovery. The work needs
+ * some blocks itself, for locks, a journal and the new registry. Without free blocks the store deletes its reserve, a
+ * file kept for this, and the work runs once more; then the reserve is made again, as far as there is space. `work`
+ * must leave nothing behind when it fails.
  */
 export async function withReserve<T>(layout: StoreLayout, work: () => Promise<T>): Promise<T> {
   try {

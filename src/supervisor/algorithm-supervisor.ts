@@ -77,9 +77,9 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   }
 
   /**
-   * Starts the workers of a version and resolves when all are ready. One that is started already keeps its workers, or gets
-   * as many as `workers` says; an open circuit is closed by this, as by {@link AlgorithmSupervisor.resetCircuit}.
-   * `workers` comes before what is configured for the version, and that before the supervisor's policy.
+   * Starts the workers of a version and resolves when all are ready. A started version keeps its workers, or gets as many
+   * as `workers` says. This closes an open circuit, as {@link AlgorithmSupervisor.resetCircuit} does. `workers` overrides
+   * the policy of the version, which overrides the supervisor's policy.
    *
    * @throws RunnerError `invalid_params`, `not_found`, `start_failed` (with the last lines of the worker's stderr),
    * `timeout` for a handshake or a model that takes too long, `aborted`, `closed`. Nothing of a failed start is left.
@@ -94,7 +94,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
 
   /**
    * Starts every version that a product id is mapped to, in the order in which they were mapped and at most `atOnce` side
-   * by side: what a host does when it boots. One that cannot start is in the report, and does not keep the others from it.
+   * by side: what a host does when it boots. A version that cannot start is in the report; the others start all the same.
    *
    * @throws RunnerError `invalid_params`, `store_failed`, `aborted`, `closed`
    */
@@ -211,9 +211,9 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * the new one fails it. Resolves when the product ids are served by the new version; the events `accepted` and `drained`
    * tell when a trial has ended and when the old version has stopped.
    *
-   * When the new version cannot start or fails its warm-up, nothing has changed; the same after an abort, until the ids
-   * are mapped: from then on the signal changes nothing any more. Orders for different product ids go on side by side. A
-   * newer order for a product id ends an older one that still warms up, which rejects with `superseded`. A switch to a
+   * When the new version cannot start or fails its warm-up, nothing has changed. The same is true after an abort before
+   * the ids are mapped; later the signal has no effect. Switches of different product ids run in parallel. A newer
+   * switch of a product id ends an older switch that still warms up, which rejects with `superseded`. A switch to a
    * version that is active already makes sure that it is ready, and leaves a trial of it as it is.
    *
    * A trial belongs to the supervisor that began it: when that is closed or its process dies, the trial is over without a
@@ -241,8 +241,8 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   }
 
   /**
-   * Tries a candidate version on calls as they run, without a part in them: it reads the same frames, is asked only when
-   * it has time, and what it says is compared, told by a `shadow` event and gathered in the report.
+   * Tries a candidate version on calls as they run, without a part in them: it reads the same frames, is called only
+   * when it has time, and its answers are compared, emitted as `shadow` events and summed up in the report.
    *
    * @throws RunnerError `invalid_params`, `not_found`, `start_failed`, `timeout`, `aborted`, `closed`
    */
@@ -256,8 +256,8 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * Records calls (request, image, answer, timing) to a folder, bounded in bytes, until it is stopped. The format is
    * that of {@link RecordedCall}. Images are copied from the frames the worker reads; no answer waits for the disk.
    *
-   * @throws RunnerError `invalid_params` for a folder with something else in it, `lock_timeout` for one that is being
-   * recorded to, `store_failed`, `aborted`, `closed`
+   * @throws RunnerError `invalid_params` for a folder with something else in it, `lock_timeout` for a folder that
+   * another recorder uses, `store_failed`, `aborted`, `closed`
    */
   async record(o: RecordOptions): Promise<Recording> {
     this.#gate.check('record');
@@ -299,7 +299,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   close(): Promise<void> {
     this.#gate.shut();
     return (this.#closed ??= (async () => {
-      const engine = await this.#engine.begun?.catch(() => undefined); // one that could not be loaded has nothing open
+      const engine = await this.#engine.begun?.catch(() => undefined); // an engine that could not be loaded has nothing open
       await engine?.close();
       if (this.#ownsFrames) await this.#frames.close();
     })());

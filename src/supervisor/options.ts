@@ -39,7 +39,7 @@ import type { RollbackOptions, SwitchOptions, WarmUp } from './switching/types.j
 export interface AlgorithmSupervisorOptions {
   /** Where versions and mappings are looked up. It stays the caller's: `close()` leaves it open. */
   registry: Registry;
-  /** Where images go. One that is handed over stays the caller's. @defaultValue a pool of its own */
+  /** Pool of the images. A given pool still belongs to the caller, who closes it. @defaultValue a pool of its own */
   frames?: FramePool;
   /** Adapter that runs the algorithm: the package's own SDK, or the one of this library. @defaultValue 'sdk' */
   worker?: WorkerFlavour;
@@ -53,7 +53,10 @@ export interface AlgorithmSupervisorOptions {
   workerLogs?: WorkerLogOptions;
   /** Takes the same lines, such as a pino logger, within half a second. @defaultValue none */
   logger?: HostLogger;
-  /** Time for all waiting of its own: restarts, circuit, trials, queue. Tests hand in one that they move. @defaultValue that of the system */
+  /**
+   * Time for all waiting of its own: restarts, circuit, trials, queue. Tests pass a clock that they control. @defaultValue
+   * the system's clock
+   */
   clock?: Clock;
 }
 

@@ -19,7 +19,7 @@ import type { WorkerFlavour, WorkerLimits, WorkerResources } from '../worker/typ
 export interface SupervisorPolicy extends RestartOptions {
   /** Workers of a deployment that is started without saying how many. @defaultValue 1 */
   workers: number;
-  /** Workers kept ready beyond that, to step in for one that fails. @defaultValue 0 */
+  /** Workers kept ready beyond that, to replace a worker that fails. @defaultValue 0 */
   warmSpares: number;
   /** Calls of one deployment that may wait for a worker; the next one is `queue_full`. @defaultValue 64 */
   maxQueue: number;
@@ -156,7 +156,7 @@ function policyShape(): Shape<Partial<SupervisorPolicy>> {
     namespaces: choice('auto', 'off'),
     oomScoreAdj: whole(0, 1_000),
     setupErrors: choice('fail', 'warn'),
-    env: option('environment', 'must be an object of texts', isEnvironment),
+    env: option('environment', 'must be an object of strings', isEnvironment),
   };
 }
 

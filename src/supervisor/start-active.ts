@@ -40,7 +40,7 @@ export interface StartReport {
 
 /**
  * Starts every version that a product id is mapped to: in the order in which they were mapped, at most `atOnce` side by
- * side. One that cannot start is in the report and does not keep the others from starting.
+ * side. A version that cannot start is in the report; the others start all the same.
  *
  * @param start - answers how many workers are ready
  * @throws RunnerError `aborted`

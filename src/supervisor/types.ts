@@ -26,7 +26,7 @@ export type InspectionRequest = InspectionInput &
         target?: InspectionTarget;
       })
     | {
-        /** Told to the algorithm. */
+        /** Passed to the algorithm. */
         productId?: string;
         /** Old name of `productId`; it stays for one minor version. */
         pid?: string;
@@ -45,7 +45,7 @@ export interface InspectionInput {
   image: ImageInput;
   /**
    * What the image is compared with (execute-only generation, which demands it). `'same'` compares the image with itself:
-   * told in `warnings` of the result and in the audit log.
+   * `warnings` of the result and the audit log say so.
    * @defaultValue the guide that is registered for `productId` and `stepIndex`, see `Registry.setGuide`
    */
   guideImage?: ImageInput | 'same';
@@ -54,7 +54,7 @@ export interface InspectionInput {
    * @defaultValue those of the registered guide, where that is used, else none
    */
   guideInfo?: {
-    /** What is there. */
+    /** Name of what the region shows. */
     label?: string;
     /** Its boxes. */
     posList: {
@@ -105,7 +105,7 @@ export interface InspectionResult {
   attempts: number;
   /** Where the time went. */
   timing: {
-    /** Waiting for the version to be started (a first call), or for one that was being stopped. */
+    /** Waiting for the version to be started (a first call), or for its stop to end. */
     startMs: number;
     /** Waiting for a worker. */
     queueMs: number;

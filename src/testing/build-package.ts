@@ -105,9 +105,9 @@ export async function packageEntries(source: PackageSource = {}): Promise<ZipEnt
 }
 
 /**
- * The SDK wheels a package vendors unless told otherwise: the stand-in, or, where the environment variable
- * `PROCVISION_SDK_WHEEL` names a real SDK wheel of this generation, that one. More wheels it needs (NumPy) follow in
- * the same variable, separated as in `PATH`.
+ * Default SDK wheels of a package: the stand-in, or the real SDK wheel of this generation that the environment
+ * variable `PROCVISION_SDK_WHEEL` names. More wheels it needs (NumPy) follow in the same variable, separated as in
+ * `PATH`.
  *
  * @example
  * ```ts

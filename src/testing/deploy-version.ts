@@ -12,7 +12,7 @@ import { writeAlgorithmFolder } from './algorithm-folder.js';
 import type { FakeWorker } from './fake-worker/fake-worker.js';
 import { sampleAlgorithm } from './sample-algorithm.js';
 
-/** A version to put into a store without a package; `{}` gives one that runs {@link sampleAlgorithm}. */
+/** A version to put into a store without a package; `{}` gives a version that runs {@link sampleAlgorithm}. */
 export interface VersionSource {
   /** Name of the package. @defaultValue 'sample' */
   name?: string;

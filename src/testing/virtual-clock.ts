@@ -3,9 +3,10 @@ import { RunnerError } from '../errors.js';
 import type { Clock } from '../supervisor/clock.js';
 
 /**
- * A clock that stands until it is told to go on: for waits of a supervisor that are longer than a test. What depends on
- * it: delays before restarts, the window and the cool-down of the circuit, how long a worker has to stand, trials after
- * a switch, waiting in the queue, the limits of calls. The time of a process (its start, its heartbeat) is real.
+ * A clock that stands still until {@link VirtualClock.advance}: for waits of a supervisor that are longer than a test.
+ * What depends on it: delays before restarts, the window and the cool-down of the circuit, how long a worker has to
+ * stand, trials after a switch, waiting in the queue, the limits of calls. The time of a process (its start, its
+ * heartbeat) is real.
  *
  * @example
  * ```ts
@@ -56,7 +57,7 @@ export class VirtualClock implements Clock {
 
   /**
    * Lets time pass; what is due runs in its order, each at its own time.
-   * @throws RunnerError `invalid_params` for what is no time: it would stand for ever
+   * @throws RunnerError `invalid_params` for a value that is no time
    */
   advance(ms: number): void {
     checkTime('clock.advance(ms)', 'ms', ms);

@@ -47,7 +47,7 @@ export function isCheckName(value: unknown): value is CheckName {
 /** Checks that need the algorithm to run. */
 export const SMOKE_CHECKS: readonly CheckName[] = CHECK_ORDER.slice(3, 19);
 
-/** Of those, the ones that the execute-only generation has nothing for. */
+/** Of those, the checks that do not apply to the execute-only generation. */
 export const PHASED_CHECKS: ReadonlySet<CheckName> = new Set<CheckName>([
   'setup',
   'get_info',

@@ -20,7 +20,7 @@ import { checkContents, readWheels } from './read-wheels.js';
 /** Files beyond the project that are named one by one. */
 const MOST_LEFT_OUT_NAMED = 20;
 
-/** A package as far as it can be told without running it. */
+/** What is known of a package without running it. */
 export interface Inspected {
   /** Where the parts of the package are. */
   layout: ProjectLayout;
@@ -41,7 +41,7 @@ export interface OpenedPackage extends AsyncDisposable, Inspected {
 /** How to inspect. */
 export interface InspectOptions extends OperationOptions {
   checks: CheckList;
-  /** Interpreters to judge the wheels for, in the order of preference; as few are asked as will do. */
+  /** Interpreters that the wheels may fit, in the order of preference. As few as possible are started. */
   interpreters: () => AsyncGenerator<Interpreter, void, undefined>;
   /** What becomes of wheels that run code at every start of an interpreter. */
   startupCode: 'allow' | 'refuse';
@@ -53,7 +53,7 @@ export interface InspectOptions extends OperationOptions {
  * Looks at everything a package says of itself: layout, manifest, requirements, wheels, the interpreter it wants. Every
  * fault becomes a failed check; nothing is written and nothing of the package runs.
  *
- * @throws RunnerError `invalid_zip` for a layout that cannot be told, `aborted`
+ * @throws RunnerError `invalid_zip` for a layout that cannot be recognized, `aborted`
  */
 export async function inspectSource(source: PackageSource, o: InspectOptions): Promise<Inspected> {
   const layout = findLayout(source.path, source.entries);
@@ -79,7 +79,7 @@ function begun<T>(generator: AsyncGenerator<T, void, undefined>): AsyncGenerator
     }
   })();
   return Object.assign(rest, {
-    // One that was not asked for anything yet would not run its end.
+    // A generator that has not started would not run its `finally`.
     return: async () => {
       await first.catch(() => undefined);
       await generator.return();
@@ -163,7 +163,7 @@ async function readManifest(
         `: ${manifestHint(source.entries) ?? 'pack the project with it'}`,
       { details: { path: source.path } },
     );
-    // One fault, one FAIL: the other name of the same check says where it is told.
+    // One fault, one FAIL: the second check of the same fact refers to the first.
     checks.fail('manifest_exists', error);
     checks.skip('zip_manifest', 'see manifest_exists');
     checks.skip('manifest_load', 'there is no manifest');

@@ -37,9 +37,9 @@ interface Judged {
 const MOST_MS = 5_000;
 
 /**
- * Judges whether some interpreter of this machine can install the package: 2004 for requirements that no wheel meets
- * at all, 2003 when wheels are there but fit no interpreter, or when none has the version the package asks for. The
- * first that can is enough; all are asked only to explain why none will do.
+ * Checks that an interpreter of this machine can install the package: 2004 for requirements that no wheel meets at
+ * all, 2003 when wheels are there but fit no interpreter, or when none has the version the package asks for. The
+ * first interpreter that can is enough. All are started only to explain why none can.
  *
  * @returns the interpreter that can, and what is installed with it
  */
@@ -77,7 +77,7 @@ export async function judgeWheels(
   }
   if (python.embedded !== undefined) {
     // A package that brings its own interpreter needs none of this machine's, and that one cannot be asked unpacked.
-    checks.skip('requirements_met', 'pip judges it with the interpreter of the package');
+    checks.skip('requirements_met', 'pip decides it with the interpreter of the package');
     checks.skip('python_compatible', `the package brings its own: ${python.embedded}`);
     return undefined;
   }
@@ -111,7 +111,7 @@ export async function judgeWheels(
   return undefined;
 }
 
-/** What an installation would choose, by what is known of the wheels; undefined where that cannot be told in time. */
+/** What an installation would choose, by what is known of the wheels; undefined where that cannot be computed in time. */
 async function chosenFor(
   interpreter: Interpreter,
   { requirements, constraints, options }: PackageRequirements,

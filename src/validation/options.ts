@@ -63,9 +63,9 @@ function isEnvironment(value: unknown): boolean {
 
 /** How {@link PackageValidator.inspect} and {@link PackageValidator.validate} read a package. */
 export interface ReadOptions extends OperationOptions {
-  /** Each one that is given comes before the validator's own. */
+  /** Each given bound overrides the validator's. */
   limits?: Partial<ArchiveLimits>;
-  /** In what names of the zip are encoded that do not say so. @defaultValue told by the names themselves */
+  /** Encoding of names in the zip that do not declare one. @defaultValue detected from the names themselves */
   nameEncoding?: NameEncoding;
 }
 
@@ -78,7 +78,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     timeoutMs: duration(1),
     startupCode: choice('allow', 'refuse'),
     loadTimeoutMs: duration(1),
-    env: option('environment', 'must be an object of texts', isEnvironment),
+    env: option('environment', 'must be an object of strings', isEnvironment),
     setupErrors: choice('fail', 'warn'),
     integrity: group<IntegrityPolicy>({
       mode: must(choice('off', 'lenient', 'strict')),

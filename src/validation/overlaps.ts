@@ -3,8 +3,8 @@ import { shown } from '../package/text.js';
 import type { Choice } from '../python/choice/choose.js';
 
 /**
- * Files that two wheels own and that are not the same in both, of the wheels that are installed: the one that is installed
- * last wins, as with pip. One text for each pair of wheels.
+ * Files that two wheels own and that are not the same in both, of the wheels that are installed: the wheel that is
+ * installed last wins, as with pip. One string for each pair of wheels.
  */
 export function overlapsIn({ chosen }: Choice, known: readonly KnownWheel[]): string[] {
   const ownedBy = new Map(known.map(({ wheel, owned }) => [wheel.file, owned]));

@@ -20,7 +20,7 @@ export interface PackageSource {
   wheelFacts(entry: ArchiveEntry, wheel: Wheel, o?: OperationOptions): Promise<WheelFacts | undefined>;
 }
 
-/** Longest of the small text files that a package is told from. */
+/** Longest small text file of a package that is read. */
 export const MAX_TEXT_BYTES = 4 * 1024 * 1024;
 
 /** An open archive as a source. */

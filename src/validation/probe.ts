@@ -156,7 +156,7 @@ export async function runProbe(
           PROC_ENTRY_POINT: manifest.entry_point,
           PYTHONDONTWRITEBYTECODE: '1',
         }),
-        // Steps are timed inside, where it can be said which one it was; this is for one that holds the interpreter.
+        // Steps are timed in the probe, which can name the slow step. This limit is for a step that blocks the interpreter.
         timeoutMs: LOADING_STEPS * loadTimeoutMs + STEPS[task] * stepTimeoutMs + START_MS,
         maxOutputBytes: 256 * 1024,
         offersLogPipe: true,

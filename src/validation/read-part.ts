@@ -2,7 +2,7 @@ import { RunnerError } from '../errors.js';
 import type { ArchiveEntry } from '../package/archive-types.js';
 import type { PackageSource } from './package-source.js';
 
-/** The bytes of a part, or what is wrong with it: one that is damaged or too long does not hide other faults. */
+/** The bytes of a part, or its fault: a damaged or too long part must not hide other faults. */
 export async function readPart(
   source: PackageSource,
   entry: ArchiveEntry,

@@ -16,7 +16,7 @@ export interface PackageRequirements {
   constraints: Requirement[];
   /** Options that change the choice. */
   options: string[];
-  /** Set where it is not known what is required: that is a fault which was told. */
+  /** Set where the requirements are not known: that fault was reported. */
   isUnknown?: true;
 }
 

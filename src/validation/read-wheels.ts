@@ -25,7 +25,7 @@ const MOST_WHEELS = 5_000;
 /** The wheels of a package. */
 export interface FoundWheels {
   known: KnownWheel[];
-  /** Projects of which there is a wheel that is named wrongly: a fault that was told. */
+  /** Projects with a misnamed wheel: that fault was reported. */
   misnamed: ReadonlySet<string>;
   /** Wheels that lie where none is looked for, by project. */
   misplaced: ReadonlyMap<string, string>;
@@ -35,7 +35,7 @@ export interface FoundWheels {
   unseen: string[];
 }
 
-/** Every wheel with what it says of itself. Files that are no wheels are told; what cannot be a wheel fails a check. */
+/** Every wheel with its metadata. Reports files that are no wheels; a broken wheel fails a check. */
 export async function readWheels(
   source: PackageSource,
   layout: ProjectLayout,

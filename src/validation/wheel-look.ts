@@ -11,7 +11,7 @@ import { isByteCode } from '../package/wheel-places.js';
 import { parseRecord, plainPath } from '../python/environments/record.js';
 import { recallWheel, rememberWheel, type WheelFacts } from './wheel-memory.js';
 
-/** Longest of the texts of a wheel that are read: RECORD of 200,000 files. */
+/** Longest text file of a wheel that is read: RECORD of 200,000 files. */
 const MAX_TEXT_BYTES = 32 * 1024 * 1024;
 
 /** Rows of one RECORD that are named in a report. */

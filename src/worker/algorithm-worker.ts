@@ -53,7 +53,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   readonly spec: WorkerSpec;
   /** Its time limits, defaults filled in. */
   readonly limits: WorkerLimits;
-  /** Resolves when the process is gone; never rejects. Pending for ever if it was never started. */
+  /** Resolves when the process has exited; never rejects. Never settles if it was not started. */
   readonly exited: Promise<WorkerExit>;
 
   readonly #after: RunAfter | undefined;
@@ -129,7 +129,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     return this.#process?.bounds;
   }
 
-  /** What the handshake told, once ready. */
+  /** The handshake, once ready. */
   get ready(): WorkerReady | undefined {
     return this.#ready;
   }
@@ -382,7 +382,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   }
 
   #sendPing(id = this.#conversation.pings.open()): void {
-    // One that reads nothing is written no more to: beyond a call, what waits for it is bounded. Its silence tells enough.
+    // No more is written to a worker that does not read: bounds the bytes that wait for it. Its missed answers show the fault.
     if ((this.#process?.pendingBytes ?? 0) > this.limits.maxFrameBytes) return;
     this.#send({ type: 'ping', request_id: id });
   }

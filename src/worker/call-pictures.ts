@@ -52,7 +52,7 @@ export class CallPictures {
     channel: DescriptorChannel | undefined,
   ) {
     this.#channel = channel;
-    // A phased algorithm is told of no guide image.
+    // A phased algorithm gets no guide image.
     const named = generation === 'phased' ? [image] : [image, guideImage];
     const images = named.filter((one) => one !== undefined);
     this.#images = images.filter(({ id }, index) => images.findIndex((one) => one.id === id) === index);

@@ -136,7 +136,7 @@ export class Conversation {
     this.handshake.fail(notLoaded(title(), entryPoint, { message, errorCode }, lastLines()));
   }
 
-  /** The call that an answer belongs to. An answer to no call, or to one that is over, is reported and dropped. */
+  /** The call that an answer belongs to. An answer to an unknown or finished call is reported and dropped. */
   #pendingOf(requestId: string, what: string): PendingCall | undefined {
     if (this.pending?.requestId === requestId) return this.pending;
     this.#report(`a ${what} for request ${requestId}, which is not waiting for one`);

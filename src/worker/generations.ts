@@ -2,7 +2,7 @@ import { RunnerError } from '../errors.js';
 import type { Generation } from '../package/types.js';
 import type { WorkerCall } from './types.js';
 
-/** Told from `hello`: `execute` among the capabilities means execute-only. */
+/** Read from `hello`: `execute` among the capabilities means execute-only. */
 export function generationOf(capabilities: readonly string[]): Generation {
   return capabilities.includes('execute') ? 'execute-only' : 'phased';
 }

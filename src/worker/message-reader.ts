@@ -32,7 +32,7 @@ export class MessageReader {
     this.#pass(this.#decoder.push(chunk));
   }
 
-  /** Nothing more comes: what was not finished is told of. */
+  /** End of the stream: reports an unfinished message. */
   end(): void {
     this.#pass(this.#decoder.end());
     this.#stray.end();

@@ -16,8 +16,8 @@ export interface StrayListeners {
 }
 
 /**
- * Gathers the bytes between two frames, which come in pieces as they were written: one text, bounded in size, and a
- * bounded number of texts a second, whatever is printed.
+ * Gathers the bytes between two frames, which arrive in pieces as they were written, as one string. Its size and the
+ * number of strings per second are bounded, however much is printed.
  */
 export class StrayRun {
   readonly #listeners: StrayListeners;

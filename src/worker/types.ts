@@ -45,7 +45,7 @@ export interface ResultData {
   [key: string]: unknown;
 }
 
-/** Which adapter runs the algorithm: the package's own SDK or the one that ships with this library. */
+/** Which adapter runs the algorithm: the package's own SDK, or the adapter of this library. */
 export type WorkerFlavour = 'sdk' | 'bundled';
 
 /** Phases of a call. The execute-only generation has `execute` alone. */
@@ -77,7 +77,7 @@ export interface WorkerSpec {
   /** Limits applied before any code of the algorithm runs (POSIX). */
   resources?: WorkerResources;
   /**
-   * Folder of the store, and within it the one that holds all versions. The process gets the store read-only and of the
+   * Folder of the store, and within it the folder of all versions. The process gets the store read-only and of the
    * versions its own alone (Linux, where it gets namespaces).
    * @defaultValue none: files are as the user's rights have them
    */
@@ -129,11 +129,11 @@ export interface WorkerLimits {
   maxFrameBytes: number;
 }
 
-/** An image as a call names it. One that a `FramePool` has sent brings how the worker comes to it, and what it must report. */
+/** An image as a call names it. An image of a `FramePool` also says how the worker opens it, and what it must report. */
 export interface CallImage extends Partial<Omit<SentImage, 'id' | 'meta'>> {
   /** Shared-memory id. */
   id: string;
-  /** What the algorithm is told about it. */
+  /** What the algorithm receives about it. */
   meta: ImageMeta;
 }
 

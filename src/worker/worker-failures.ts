@@ -17,7 +17,10 @@ export function heartbeatLost(title: string, timeoutMs: number, output: string[]
   return new RunnerError('heartbeat_lost', message, { details: { timeoutMs, output } });
 }
 
-/** What an exit means to whoever waited: for the start, or for an answer. The last lines of stderr say why; of memory, the kernel's counter. */
+/**
+ * The failures that an exit gives to the waiting start or calls. The last lines of stderr give the reason; for memory, the
+ * kernel's counter.
+ */
 export function exitFailures(
   title: string,
   exitCode: number | null,
@@ -28,7 +31,7 @@ export function exitFailures(
   const how = exitSignal ?? `exit code ${exitCode}`;
   const why = isOutOfMemory
     ? ': memory had run out, and the kernel chose it. Give the machine or the container more, run fewer workers, or let ' +
-      'policy.recycleAboveBytes replace one that grows'
+      'policy.recycleAboveBytes replace a worker that grows'
     : '';
   const left = exitSignal ? `was killed by ${exitSignal}${why}` : `left by itself with exit code ${exitCode}`;
   const details = { exitCode, exitSignal, output, ...(isOutOfMemory && { isOutOfMemory }) };

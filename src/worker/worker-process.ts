@@ -158,7 +158,7 @@ export class WorkerProcess {
         this.signal('SIGKILL');
       },
     ];
-    // One that reads nothing yet cannot be asked: that is time lost.
+    // A worker that does not read yet cannot be asked to stop: asking would only cost time.
     for (const step of ask ? [...polite, ...forceful] : forceful) {
       step?.();
       if (await this.#exitsWithin(pauseMs)) return;

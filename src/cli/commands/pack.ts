@@ -112,7 +112,7 @@ async function writeStandIn(project: string, folder: string): Promise<string> {
   return folder;
 }
 
-/** Says what a station would not take; a package for another platform or Python cannot be told from here. */
+/** Reports what a station would refuse. Whether the package fits another platform or Python is not known here. */
 async function inspect({ options, signal, out }: Call, zip: string): Promise<PackageInspection | undefined> {
   const { PackageValidator } = await import('procvision-runner');
   try {

@@ -81,7 +81,7 @@ function awaitAnswers(session: REPLServer, done: () => void): void {
   Object.assign(session, { eval: awaiting });
 }
 
-/** Lists of plain objects as tables, texts of the helpers as they are, everything else as its own class shows it. */
+/** Prints lists of plain objects as tables, strings of the helpers as they are, everything else with `util.inspect`. */
 function show(value: unknown, colors: boolean): string {
   if (typeof value === 'string' && value === HELP) return value;
   const isList = Array.isArray(value) && value.length > 0 && value.every(isPlain);

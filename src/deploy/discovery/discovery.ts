@@ -36,7 +36,7 @@ interface Known {
 export interface DiscoveryOptions {
   registry: Registry;
   inspect: InspectZip;
-  /** A zip that cannot be read and changed within this time is taken for one that is being copied. */
+  /** A zip that cannot be read and that changed within this time counts as being copied. */
   settleMs: number;
   /** A package was seen whole for the first time. */
   onDiscovered: (found: DiscoveredPackage) => void;
@@ -67,7 +67,7 @@ export class Discovery {
     const present = new Set<string>();
     for (const name of (await namesIn(zips)).sort()) {
       throwIfAborted(o.signal, 'scan');
-      // Copying tools write under a hidden name first, browsers under one that does not end in .zip.
+      // Copying tools write under a hidden name first, browsers under a name that does not end in .zip.
       if (name.startsWith('.') || !name.toLowerCase().endsWith('.zip')) continue;
       const file = path.join(zips, name);
       const seen = await this.#look(file, entries, o);
@@ -87,7 +87,7 @@ export class Discovery {
     if (known) known.known.error = error;
   }
 
-  /** Whether the file has been the same for long enough not to be one that is being copied. */
+  /** Whether the file has not changed for so long that it is not being copied. */
   async isSettled(file: string): Promise<boolean> {
     const recalled = await this.#recall(file);
     return recalled !== undefined && this.#isQuiet(recalled.known, recalled.changedMs);
@@ -108,8 +108,8 @@ export class Discovery {
         Object.assign(known, { name, version });
       } catch (error) {
         if (!RunnerError.is(error) || error.code === 'aborted') throw error;
-        // Its directory stands at the end of a zip: one that is being copied cannot be read yet. And what the system
-        // would not hand over says nothing about the package.
+        // The directory is at the end of a zip, so a zip that is being copied cannot be read yet. A failed read says
+        // nothing about the package.
         const mayGrow = error.code === 'invalid_zip' && !this.#isQuiet(known, changedMs);
         if ((mayGrow && (await mayBecomeZip(file))) || !isPackageFault(error)) {
           return { ...found, state: 'discovered', settling: true };
@@ -214,7 +214,7 @@ export class Discovery {
       const children = await namesIn(path.join(deployedRoot, name));
       for (const version of children) {
         const isListed = entries.some((entry) => entry.name === name && entry.version === version);
-        // One that is locked is just being deployed or taken away.
+        // A locked version is being deployed or removed.
         if (isListed || /\.lock(\.|$)/.test(version) || children.includes(`${version}.lock`)) continue;
         const folder = path.join(deployedRoot, name, version);
         // Sockets of locks come and go beside the versions.

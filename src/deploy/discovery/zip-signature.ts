@@ -4,8 +4,8 @@ import { open } from 'node:fs/promises';
 const BEGINNINGS = ['PK', 'MZ'];
 
 /**
- * Whether a file that cannot be read as a zip may be one that is being copied: its beginning is that of a zip, or not
- * there yet (a copying tool may reserve the room first, which then reads as zeros).
+ * Whether a file that cannot be read as a zip may still be on its way: it begins as a zip does, or with zeros (a
+ * copying tool may reserve the space first).
  */
 export async function mayBecomeZip(file: string): Promise<boolean> {
   const handle = await open(file, 'r');

@@ -47,7 +47,7 @@ export interface InstallContext extends OperationOptions {
   meter: ProgressMeter;
   onStage: (stage: DeployStage) => void;
   compilesBytecode: boolean;
-  /** The package told its name and version. */
+  /** Called when name and version of the package are known. */
   onInspected: (inspection: PackageInspection) => void;
   /** A check of the smoke run was made. */
   onCheck: (check: Check) => void;
@@ -141,7 +141,8 @@ async function installLocked(
     warnings = [...new Set([...warnings, ...found])];
     onStage('publish');
     throwIfAborted(signal, 'install');
-    // Who began to use the old version meanwhile is seen under the lock; who comes later waits, and has the new one.
+    // The look happens under the lock: it sees every process that uses the old version. A later process waits for the lock
+    // and gets the new one.
     const files = {
       publish: async () => {
         await transaction.publish();

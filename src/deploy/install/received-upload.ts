@@ -5,8 +5,8 @@ import { Transaction } from '../transaction/transaction.js';
 import { receiveUpload } from './upload.js';
 
 /**
- * Receives an upload for as long as `work` needs it. It lies where uploads to be installed lie, so that what is left of
- * it after the death of this process is put away by the next recovery.
+ * Receives an upload for as long as `work` needs it. It is in the folder of uploads to be installed: if this process
+ * dies, the next recovery removes it.
  *
  * `idleMs` is the longest time without a byte.
  *
@@ -18,7 +18,7 @@ export async function withReceivedUpload<T>(
   work: (file: string) => Promise<T>,
   { signal, idleMs }: OperationOptions & { idleMs: number },
 ): Promise<T> {
-  // A stream that fails before anybody reads it would end the process; its error is told when it is read.
+  // An error of a stream without a reader would end the process. The reader gets the error later.
   source.on('error', () => undefined);
   const transaction = await Transaction.begin(registry, { operation: 'receive' }, 'none').catch(
     (error: unknown) => {

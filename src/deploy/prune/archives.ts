@@ -55,7 +55,7 @@ export function planArchives(
   });
 }
 
-/** Removes archives past the bounds. One that somebody restores at this moment is left. */
+/** Removes archives past the bounds. An archive that is being restored at this moment is kept. */
 export async function pruneArchives(
   layout: StoreLayout,
   bounds: ArchiveRetention,

@@ -24,7 +24,7 @@ export interface PruneOptions extends OperationOptions {
   onProgress?: (part: number) => void;
 }
 
-/** What the retention rule would take away now: nothing is changed. Wheels that only those versions share are not counted. */
+/** What the retention rule would remove now. Changes nothing. Wheels that only those versions share are not counted. */
 export async function plannedPrune(
   registry: Registry,
   { retention, name, signal }: Pick<PruneOptions, 'retention' | 'name' | 'signal'>,

@@ -37,7 +37,7 @@ export async function withWheelsUndone<T>(
   try {
     return await install();
   } catch (error) {
-    // What cannot be tidied now is tidied by the next prune; the failure is what is to be told.
+    // What cannot be tidied now is tidied by the next prune. The first failure is the one to report.
     await tidyWheels(registry, steps).catch(() => undefined);
     if (!wasThere && !(await isBusy(registry)) && (await registry.list()).length === 0) {
       await removeTree(wheelStore).catch(() => undefined);

@@ -37,7 +37,7 @@ export async function wrongByteCode(
       },
     });
   } catch (error) {
-    // Without its interpreter nothing of the version runs, and no byte code can be told to be right.
+    // Without its interpreter nothing of the version runs, and its byte code cannot be checked.
     if (!RunnerError.is(error, 'start_failed')) throw error;
   }
   return [...wrong];

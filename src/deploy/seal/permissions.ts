@@ -18,7 +18,7 @@ export function resolvePermissions(permissions: Permissions = {}): ResolvedPermi
 /** Mode a file gets, or undefined where it is right already. */
 export function sealedFileMode({ seal, fileMode }: ResolvedPermissions, stats: Stats): number | undefined {
   if (!seal) return undefined;
-  // Whoever may read an executable may execute it.
+  // Read permission on an executable implies execute permission.
   const execute = stats.mode & OWNER_MAY_EXECUTE ? (fileMode & EVERYONE_MAY_READ) >> 2 : 0;
   const mode = fileMode | execute;
   return (stats.mode & 0o777) === mode ? undefined : mode;

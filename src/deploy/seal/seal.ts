@@ -29,7 +29,7 @@ const WIDTH = 8;
 /**
  * Hashes everything below `root`, gives it its mode and owner and, with full durability, makes sure that it is on the
  * disk: one pass over each file. `root` itself stays writable: a folder that its owner cannot write cannot be renamed,
- * and renaming is how a version is published and taken away.
+ * and a rename publishes and removes a version.
  */
 export async function sealTree(root: string, options: SealOptions): Promise<Inventory & { bytes: number }> {
   const { permissions, durability, signal } = options;

@@ -38,8 +38,8 @@ export async function* walkTree(
 }
 
 /**
- * Bytes that become free when the tree goes: files with one name only, since one that is linked into several
- * environments stays until its last name goes. A tree that is absent has none.
+ * Bytes that become free when the tree goes: files with one name only. A file that is linked into several
+ * environments stays until its last name is removed. 0 for a tree that does not exist.
  */
 export async function treeBytes(root: string): Promise<number> {
   let bytes = 0;

@@ -30,8 +30,8 @@ export interface JournalRecord {
 }
 
 /**
- * Name of a transaction's folder. It says whose it is, so that a folder whose journal was never written can be told
- * apart too, and claiming a dead process's folder is one rename.
+ * Name of a transaction's folder. It names the owner: a folder whose journal was never written has an owner too, and
+ * claiming a dead process's folder is one rename.
  */
 export async function transactionFolderName(): Promise<string> {
   const own = await ownIdentity();

@@ -26,9 +26,9 @@ import { lockedVersions, tryLockVersion } from './version-lock.js';
 const FOREIGN_SILENCE_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Puts away what dead processes left: finishes what had been committed, undoes the rest, frees their locks, and puts
- * right the environments of a store that was moved. What belongs to a live process, or to one that cannot be seen from here, is left alone.
- * Whatever cannot be put right is skipped: one bad file must not keep the store from everything else.
+ * Cleans up after dead processes: finishes what was committed, undoes the rest, frees their locks, and repairs the
+ * environments of a store that was moved. Must not touch what belongs to a live process, or to a process that cannot be seen
+ * from here. What cannot be repaired is skipped: one bad file must not block the rest of the recovery.
  */
 export async function recoverStore(
   registry: Registry,
@@ -106,7 +106,8 @@ async function recoverFolder(
     return { ...about, outcome: await new Transaction(registry, folder, record, durability).outcome() };
   }
   const lock = await tryLockVersion(registry.layout, name, version, { operation: 'recover' });
-  // Whoever holds it recovers this version itself; and one that cannot be seen from here holds it as long as it works.
+  // The holder of the lock recovers this version itself. A holder that cannot be seen from here keeps the lock as long as it
+  // works.
   if (!lock) return about;
   return releasing(lock, async () => {
     const claimed = await claim(registry, folder);
@@ -178,7 +179,7 @@ async function freeDeadLocks(
 async function transactionFolders(registry: Registry, dryRun: boolean): Promise<string[]> {
   const { staging } = registry.layout;
   const names = (await namesIn(staging)).sort();
-  // Made to tell the time; one whose maker was killed stays, and one that is missed is no harm.
+  // Probe files of the file system's clock stay when their process was killed. A missed one does no harm.
   for (const probe of dryRun ? [] : names.filter(isProbeName)) {
     await rm(path.join(staging, probe), { force: true }).catch(() => undefined);
   }

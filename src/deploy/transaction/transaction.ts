@@ -136,7 +136,7 @@ export class Transaction {
     try {
       for (const name of ['upload.zip', 'tree', 'new', 'old']) await removeTree(path.join(this.folder, name));
     } finally {
-      // Whoever recovers what could not be removed must not take this process for busy with it.
+      // A recovery of what could not be removed must not see this process as busy with it.
       await this.#life?.close();
     }
     await removeTree(this.folder);

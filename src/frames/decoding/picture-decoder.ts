@@ -24,7 +24,7 @@ export class PictureDecoder {
   /**
    * The pixels, for a frame of the picture's layout.
    *
-   * @throws RunnerError `invalid_image` for one that is damaged, `unsupported_image` when there is no decoder for it,
+   * @throws RunnerError `invalid_image` for a damaged picture, `unsupported_image` when there is no decoder for it,
    * `aborted`, `closed`
    */
   async decode(picture: EncodedPicture, signal?: AbortSignal): Promise<PixelSource> {

@@ -40,7 +40,7 @@ export class SharpDecoder {
     }
   }
 
-  /** @throws RunnerError `invalid_image` for one that is damaged, `aborted` */
+  /** @throws RunnerError `invalid_image` for a damaged picture, `aborted` */
   async decode(picture: EncodedPicture, signal: AbortSignal | undefined): Promise<PixelSource> {
     const { bytes, bits, channels, layout } = picture;
     throwIfAborted(signal, 'decode a picture');

@@ -29,7 +29,7 @@ export class ThreadDecoder {
   /**
    * The pixels, height x width x channels.
    *
-   * @throws RunnerError `invalid_image` for one that is damaged, `unsupported_image` when there is no decoder, `aborted`,
+   * @throws RunnerError `invalid_image` for a damaged picture, `unsupported_image` when there is no decoder, `aborted`,
    * `closed`
    */
   async decode(picture: EncodedPicture, signal: AbortSignal | undefined): Promise<Uint8Array> {
@@ -44,7 +44,7 @@ export class ThreadDecoder {
 
   async #ask(picture: EncodedPicture, task: Task, signal: AbortSignal | undefined) {
     const thread = await this.#take(signal);
-    // One that was given up is still at its work.
+    // An abandoned decode still occupies its thread.
     const giveUp = () => void thread.terminate();
     if (signal) listenForAbort(signal, giveUp);
     let answer: Answer | undefined;
@@ -139,7 +139,7 @@ export function damaged({ format, title }: EncodedPicture, fault: string): Runne
   return invalidImage(`${title} ${format} ${fault}. Take or send it again`, title);
 }
 
-/** Hands a copy of the bytes over: the caller's own may be a part of a larger buffer, and are not to be taken away. */
+/** Hands a copy of the bytes over: the caller's bytes may be part of a larger buffer, and must not be transferred. */
 function ask(thread: Worker, { layout: _, bytes, ...header }: EncodedPicture, task: Task): Promise<Answer> {
   return new Promise<Answer>((resolve) => {
     const copy = Uint8Array.from(bytes);

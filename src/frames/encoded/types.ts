@@ -1,7 +1,10 @@
 /** File formats that are known by their first bytes. */
 export type EncodedFormat = 'JPEG' | 'PNG' | 'BMP' | 'TIFF' | 'WEBP';
 
-/** What the header of a picture says, read before anything is decoded: one that cannot be used is refused by it. */
+/**
+ * What the header of a picture says. It is read before anything is decoded: an unusable picture is refused by its header
+ * alone.
+ */
 export interface EncodedHeader {
   format: EncodedFormat;
   /** As stored, before a turn. */

@@ -16,12 +16,12 @@ export function readWebp(bytes: Buffer): EncodedHeader | HeaderFault {
   const chunks = chunksOf(bytes);
   const [extended, lossy, lossless] = [chunks.get('VP8X'), chunks.get('VP8 '), chunks.get('VP8L')];
   if (extended && (extended.readUInt8(0) & ANIMATION) !== 0) {
-    return { fault: 'is a WebP of several pictures: save the one that is meant' };
+    return { fault: 'is a WebP of several pictures: save a single picture' };
   }
   const size = lossy
     ? { width: lossy.readUInt16LE(6) & 0x3fff, height: lossy.readUInt16LE(8) & 0x3fff }
     : lossless && losslessSize(lossless.readUInt32LE(1));
-  if (!size) return { fault: 'is a WebP without a picture, or one that ends early' };
+  if (!size) return { fault: 'is a WebP without a picture, or ends early' };
   return {
     ...{ format: 'WEBP', ...size, channels: 3, bits: 8 },
     orientation: orientationIn(chunks.get('EXIF')),

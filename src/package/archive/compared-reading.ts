@@ -62,7 +62,7 @@ export class ComparedReading {
   unpacking({ oneReading = false, onFile }: ExtractOptions, signal: AbortSignal): ComparedUnpacking {
     if (!oneReading && !this.#known) return { onFile, confirm: undefined, digests: Promise.resolve({}) };
     const digests = this.digests('stored', signal);
-    digests.catch(() => undefined); // told by confirm(); the unpacking may fail first
+    digests.catch(() => undefined); // confirm() reports it; the unpacking may fail first
     const written: [entry: ArchiveEntry, sha256: string][] = [];
     return {
       digests,

@@ -3,7 +3,7 @@ import { quote, zipFault } from './fault.js';
 import { MAX_DESCRIPTOR_BYTES, MAX_LOCAL_EXTRA_BYTES, minHeaderBytes } from './local-header.js';
 
 /**
- * Divides the bytes before the directory among the entries: each is told where it ends.
+ * Divides the bytes before the directory among the entries: each entry gets the offset of its end.
  *
  * Entries must follow each other without overlap, hole or preamble: what lies outside every entry is invisible to us
  * and visible to a reader that goes through the file from the front. The extra field of a local header has a length

@@ -14,7 +14,7 @@ export interface RawName {
   latin1: string;
   /** General purpose flag, bit 11. */
   isUtf8: boolean;
-  /** In what the archive's names that do not say so are encoded; asked for one that does not and is not ASCII. */
+  /** Encoding of names that do not declare one. Called only for a name that declares none and is not ASCII. */
   encoding: () => NameEncoding;
   /** Content of the Unicode path extra field (0x7075), if there is one. */
   unicodePath: Buffer | undefined;
@@ -144,7 +144,7 @@ function decodeSaid(
     return { name: bytes.toString('utf8'), fault: 'its name is flagged as UTF-8 but is not UTF-8' };
   }
   if (unicode === undefined) return { name: plain };
-  // A reader that knows the field and one that does not must see the same file, as far as its code page has the letters.
+  // Readers with and without support for the field must see the same file, as far as the code page has the letters.
   const written = [plain, unescaped(plain)];
   const lacking = ['_', '?'].map((sign) => Array.from(unicode, (c) => (isAscii(c) ? c : sign)).join(''));
   return written.includes(unicode) || (!isUtf8 && lacking.includes(plain))

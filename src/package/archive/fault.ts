@@ -3,7 +3,7 @@ import { RunnerError } from '../../errors.js';
 /** What to do about an archive that somebody or some tool made as it is. */
 const PACK_AGAIN = 'Ask its maker to pack it again with the packaging tool (procvision-cli package)';
 
-/** What to do about one that is most likely not what was sent. */
+/** Remedy for an archive that was most likely damaged on the way. */
 export const COPY_AGAIN =
   'Copy the package again from its source; if it stays so, ask its maker to pack it again';
 
@@ -40,7 +40,7 @@ const FOR_WHEELS: ReadonlyMap<string, string> = new Map([
   [TAKE_OUT, 'Build the wheel again without it, and pack the package again'],
 ]);
 
-/** What was found of each fault, so that an archive inside another can be told in the other's terms. */
+/** Parts of each fault, so that a fault of an archive inside another can be reported in terms of the outer archive. */
 const found = new WeakMap<RunnerError, { fault: string; entry?: string; remedy: string }>();
 
 /**
@@ -72,7 +72,7 @@ function linked(fault: string): string {
 }
 
 /**
- * A fault of a wheel in a package, told of the wheel: what helps is another wheel, not another copy of the package.
+ * A fault of a wheel in a package, as a fault of the wheel: the remedy is another wheel, not another copy of the package.
  *
  * @param wheel - its entry in the package
  * @param error - of the wheel as an archive of its own

@@ -15,7 +15,7 @@ import { NameTree } from './name-tree.js';
 export interface OpenArchiveOptions extends OperationOptions {
   /** Bounds on the content, where they are to differ. @defaultValue {@link DEFAULT_ARCHIVE_LIMITS} */
   limits?: Partial<ArchiveLimits>;
-  /** In what names are encoded that do not say so. @defaultValue told by the names themselves */
+  /** Encoding of names that do not declare one. @defaultValue detected from the names themselves */
   nameEncoding?: NameEncoding;
   /** The archive is this part of the file, as a stored wheel is of a package ({@link Archive.slice}). */
   range?: FileRange;
@@ -71,7 +71,7 @@ export async function loadArchive(path: string, options: LoadOptions): Promise<L
     const names = new NameTree<DirectoryEntry>();
     entries.forEach((entry) => {
       if (entry.name === '') {
-        // The folder that was packed, where all names are told from it.
+        // Names relative to the packed folder begin with `./`.
         if (entries.every(({ rawName }) => rawName.startsWith('./'))) return;
         throw zipFault(path, 'its name has a "." segment', './');
       }

@@ -62,8 +62,8 @@ export interface ChosenEncoding {
  * Tells the encoding of an archive's names that do not say theirs, by all of them together: one tool wrote them, in the
  * code page of its machine or in UTF-8.
  *
- * What is UTF-8 is read so: other encodings form it by chance only. Else the Unicode path fields tell, where there are
- * any; else the letters do, as far as they can, and what was assumed is told.
+ * Valid UTF-8 is read as UTF-8: other encodings form it by chance only. Otherwise the Unicode path fields decide,
+ * where there are any; otherwise the letters do, and the assumption is reported.
  */
 export function chooseNameEncoding(samples: readonly Sample[]): ChosenEncoding {
   const open = samples.filter(({ unicode }) => unicode === undefined);

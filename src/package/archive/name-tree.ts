@@ -1,7 +1,7 @@
 import { isAscii } from './entry-name.js';
 import { RENAME, type Fault } from './fault.js';
 
-/** A path, and what is there. */
+/** A path and the entry at it. */
 export interface Named {
   readonly name: string;
   readonly isDirectory: boolean;
@@ -13,8 +13,8 @@ export interface Named {
  */
 export class NameTree<T extends Named = Named> {
   /**
-   * What is there, by its folded name: what was added itself (so that this is the look-up by name as well), or the name
-   * of a folder that is there only because something lies in it.
+   * Entries by folded name: an added entry (this is the look-up by name too), or the name of a folder that exists only
+   * as the parent of an entry.
    */
   readonly #nodes = new Map<string, T | string>();
   #folderCount = 0;

@@ -39,8 +39,8 @@ export interface Passing {
 }
 
 /**
- * Opens an archive whose content can only be had from front to end, as one that an outer archive has compressed. It is
- * inflated once, seldom twice; nothing is written, and no more of it is in memory than what is asked for.
+ * Opens an archive that can only be read from front to end, such as an entry that an outer archive has compressed. It
+ * is inflated once, seldom twice; nothing is written, and no more of it is in memory than what is asked for.
  *
  * @returns undefined where too much would have to be kept
  */

@@ -17,7 +17,7 @@ const SMALL_BYTES = 128 * 1024;
  * bytes pass. What is read later is compared with these.
  *
  * @param contents - `all` inflates what is compressed and verifies each entry; `stored` takes only the entries that need
- * no inflating, and leaves their CRC-32 to whoever unpacks them
+ * no inflating, and leaves their CRC-32 to the unpacking
  * @throws RunnerError `invalid_zip` when the directory is another than the archive was opened with, `aborted`
  */
 export async function readWhole(

@@ -21,7 +21,7 @@ export interface IntegrityPolicy {
 export type SignatureState =
   /** Made by a given key over exactly this content. */
   | 'valid'
-  /** Made by a key that was not given. Whether it is right cannot be told. */
+  /** Made by a key that was not given. It cannot be verified. */
   | 'unknown_key'
   /** By a given key but over other content, or malformed. */
   | 'invalid'

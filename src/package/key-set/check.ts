@@ -8,7 +8,7 @@ import type { KeySet, KeySetReport, SignedDocument } from './types.js';
 /** A key set whose signatures and dates hold. */
 export interface CheckedKeySet extends KeySetReport {
   file: string;
-  /** The newest root: from now on it may stand for the one that the station was set up with. */
+  /** The newest root. From now on it may replace the root that the station was set up with. */
   root: SignedDocument;
   /** Keys of the signers, by identifier. */
   keys: ReadonlyMap<string, KeyObject>;
@@ -23,7 +23,7 @@ export interface CheckOptions {
   seen?: { root: number; targets: number };
 }
 
-/** A date that every reader reads alike; TUF's models take any text, and one that is no date never expires. */
+/** A date that every reader reads alike; TUF's models take any string, and a string that is no date never expires. */
 const DATE = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?Z$/;
 
 /**

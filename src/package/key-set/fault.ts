@@ -17,4 +17,4 @@ export function keySetFault(file: string, fault: string, remedy: string, cause?:
 }
 
 /** What is done about a set that is not what its holders signed. */
-export const FETCH_AGAIN = 'Copy it again from whoever holds its root keys';
+export const FETCH_AGAIN = 'Copy it again from the holder of its root keys';

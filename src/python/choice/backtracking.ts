@@ -33,7 +33,7 @@ export interface Provider<R, C> {
     incompatible: readonly C[],
   ): Matches<C>;
   isSatisfiedBy(requirement: R, candidate: C): boolean;
-  /** Those after one that brings a conflict are not asked for. May throw: then the search ends. */
+  /** Iteration stops at the first dependency with a conflict. May throw: then the search ends. */
   dependenciesOf(candidate: C): Iterable<R>;
   /** Of several projects the one to be pinned next. */
   next(identifiers: readonly string[], state: Reached<R, C>): string;

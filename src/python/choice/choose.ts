@@ -96,7 +96,7 @@ async function readWheels(source: ChoiceSource): Promise<ReadWheel[]> {
   for (const wheel of wheels) {
     if (fits(wheel, environment)) byProject.set(wheel.name, [...(byProject.get(wheel.name) ?? []), wheel]);
   }
-  // A wheel for another interpreter that a URL names is told apart from one that is not there.
+  // Distinguishes a wheel for another interpreter that a URL names from a wheel that does not exist.
   const named = new Set([...requirements, ...constraints].map(({ wheel }) => wheel));
   const read: ReadWheel[] = wheels
     .filter((wheel) => named.has(wheel.file) && !fits(wheel, environment))

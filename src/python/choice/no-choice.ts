@@ -2,8 +2,8 @@ import type { Wheel } from '../../package/types.js';
 
 /**
  * Why there is no choice: `missing`, a requirement that no wheel meets; `python`, wheels for another interpreter;
- * `conflict`, versions that do not go together; `hash`; `outside`, what lies elsewhere; `wheel`, one that cannot be read;
- * `too much` to be searched.
+ * `conflict`, versions that do not go together; `hash`; `outside`, what lies elsewhere; `wheel`, a wheel that cannot be
+ * read; `too much` to search.
  */
 export type NoChoiceKind = 'missing' | 'python' | 'conflict' | 'hash' | 'outside' | 'wheel' | 'too much';
 

@@ -1,8 +1,8 @@
 import type { Solution } from './backtracking.js';
 
 /**
- * The order in which pip installs: what others need comes first, and of two that nothing tells apart the later name. Of
- * two wheels that own the same file the one that is installed last wins, so that this order decides what is run.
+ * The order in which pip installs: what others need comes first, and otherwise the later name first. Of two wheels that
+ * own the same file the last installed wins, so this order decides which code runs.
  *
  * As pip's resolver weighs them: projects that need nothing are taken off the graph, then those that need nothing any
  * more, and so on; what is left turns in circles and is weighed by its longest way from the requirements. The interpreter,

@@ -10,8 +10,8 @@ import type { Venv } from '../types.js';
 import { distInfos, formatRecord, parseRecord, plainPath, recordRows, type RecordRow } from './record.js';
 
 /**
- * Files whose RECORD does not tell what is there, in an environment that has any: path relative to the environment to
- * hash, null for a file that a RECORD lists and no wheel had. RECORD itself stays as pip writes it.
+ * Files of an environment that differ from their RECORD: path relative to the environment to hash, null for a file
+ * that a RECORD lists and no wheel had. RECORD itself stays as pip writes it.
  */
 const EXCEPTIONS_FILE = '.procvision-records.json';
 

@@ -82,7 +82,7 @@ export interface RecordFault {
   message: string;
 }
 
-/** Compares files with rows; `resolve` gives a row's file, or undefined for one that points out of bounds. */
+/** Compares files with rows; `resolve` gives a row's file, or undefined for a row that points out of bounds. */
 export async function checkRows(
   rows: readonly RecordRow[],
   resolve: (row: RecordRow) => string | undefined,

@@ -76,7 +76,7 @@ export async function planRewrites(venv: MovedVenv, move: Move): Promise<Rewrite
   const rewrites = [...records, ...contents].map(([file, content]): Rewrite => ({ path: file, to: content }));
   return [
     ...links,
-    // Records before what they list: they could not be told to be old afterwards.
+    // Records before the files that they list: afterwards an old record could not be recognized.
     ...rewrites.filter((one) => one.path !== activate),
     ...rewrites.filter((one) => one.path === activate),
   ];

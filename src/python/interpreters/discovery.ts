@@ -41,7 +41,7 @@ export async function findCandidates(options: DiscoveryOptions = {}): Promise<st
   return [...unique.values()];
 }
 
-/** Where {@link findCandidates} looks, for whoever has to be told that nothing was there. */
+/** Where {@link findCandidates} looks, for the message that nothing was found. */
 export function placesLookedAt(options: DiscoveryOptions = {}): string[] {
   const { env = process.env, platform = process.platform } = options;
   if (options.given) return [...options.given];

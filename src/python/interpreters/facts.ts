@@ -124,7 +124,7 @@ function usable(facts: PythonFacts): Probed {
   return { ok: true, facts, interpreter };
 }
 
-/** The probe's answer; one that is too old gives its version and path alone. */
+/** The probe's answer. An interpreter that is too old gives its version and path alone. */
 function parse(stdout: string): (Partial<PythonFacts> & { version: string }) | undefined {
   try {
     const value: unknown = JSON.parse(stdout);

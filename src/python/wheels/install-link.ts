@@ -12,7 +12,7 @@ import { WheelStore } from './wheel-store.js';
 /** Share of the work that unpacking is, against linking; a wheel that is unpacked already counts as done. */
 const UNPACK_SHARE = 0.9;
 
-/** Once for wheels that were pruned or damaged meanwhile, and once more for luck. */
+/** Another process may prune or modify a wheel between check and link. */
 const MOST_ATTEMPTS = 3;
 
 /**

@@ -35,11 +35,11 @@ export interface WheelEntry {
   /** What RECORD gives for METADATA and WHEEL, by path: tells whether an environment holds this very wheel. */
   marks: Record<string, string>;
   scripts: EntryPoints;
-  /** Where RECORD and contents differ in what pip does not look at, one text a row, and what is there in truth. */
+  /** Where RECORD and contents differ in what pip does not check: one string per row, and the actual content. */
   oddities: RecordOddity[];
   /** Whether every file was on the disk before the entry was published. */
   durable?: boolean;
-  /** Boot in which the content was last known to be good; one that is not durable is read anew after another, once. */
+  /** Boot in which the content was last known to be good; a wheel that is not durable is read again once after a reboot. */
   boot_id: string;
 }
 

@@ -58,8 +58,9 @@ export interface StoredWheel {
 const BUILD_LOCK_MS = 30 * 60_000;
 
 /**
- * Unpacked wheels by their SHA-256, shared by environments:
- * `entries/<first two digits>/<sha256>/{tree/, files.jsonl, entry.json}`, `building/` (work in progress, published by rename), `hashes.json`. What interpreters told of themselves lies beside it, `interpreters.json`.
+ * Unpacked wheels by their SHA-256, shared by environments: `entries/<first two digits>/<sha256>/{tree/, files.jsonl,
+ * entry.json}`, `building/` (work in progress, published by rename), `hashes.json`. The answers of interpreters are beside
+ * it, in `interpreters.json`.
  */
 export class WheelStore {
   readonly root: string;

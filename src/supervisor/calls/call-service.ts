@@ -82,7 +82,7 @@ export class CallService {
     });
   }
 
-  /** A call of the supervisor's own at one worker of a deployment: neither routed nor told of. */
+  /** A call by the supervisor itself to one worker of a deployment: not routed, and without events. */
   async callAt(
     deployment: Deployment,
     request: InspectionRequest,
@@ -150,8 +150,8 @@ export class CallService {
   }
 
   /**
-   * The deployment of a call. The end of one that is being stopped is waited for, as its start is: without a limit of
-   * the call's own for as long as that takes, but never longer than the caller waits.
+   * The deployment of a call. Waits for its start, and for the end of a deployment that is being stopped. This wait
+   * has no limit of its own, but is never longer than the caller waits.
    */
   async #hold(
     request: InspectionRequest,

@@ -10,11 +10,11 @@ import type { InspectionRequest } from '../types.js';
 
 /** Guides whose pixels are kept in memory, by their bytes; those used longest ago go first. */
 const MOST_BYTES = 256 * 1024 * 1024;
-/** Told in the result of a call whose picture was compared with itself. */
+/** Warning in the result of a call whose picture was compared with itself. */
 export const COMPARED_WITH_ITSELF =
   "The picture was compared with itself (guideImage: 'same'): a difference from a good picture could not be found";
 
-/** A call with the guide that its picture is to be compared with, and what is to be told of that. */
+/** A call with the guide that its picture is to be compared with, and the warnings about that. */
 export interface GuidedRequest {
   request: InspectionRequest;
   warnings: string[];
@@ -39,7 +39,7 @@ export class GuideBook {
   /**
    * @param isWarmUp - nobody is given its verdict: without a guide, the picture does for one
    * @throws RunnerError `invalid_params` for a call without a guide to a version that demands one; `store_damaged`
-   * for a registered one that was changed on disk
+   * for a registered guide that was changed on disk
    */
   async complete(
     request: InspectionRequest,

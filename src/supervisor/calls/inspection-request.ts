@@ -12,7 +12,7 @@ import type { InspectionRequest } from '../types.js';
  * @throws RunnerError `invalid_params` naming the field; `invalid_image` naming what was expected and given
  */
 export function checkRequest(request: InspectionRequest | undefined): asserts request is InspectionRequest {
-  // The types forbid most of this; hosts in plain JavaScript need to be told.
+  // The types forbid most of this; hosts in plain JavaScript need the check.
   if (request === undefined || !isRecord(request)) throw invalid('request', 'must be an object', request);
   const { target, stepIndex, timeoutMs } = request;
   const pid: unknown = request.productId ?? request.pid;

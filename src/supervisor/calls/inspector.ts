@@ -43,7 +43,7 @@ export class Inspector {
   readonly #clock: Clock;
   readonly #frames: FramePool;
   readonly #sessions: SessionTable;
-  /** One pair of images after the other: two that have one frame each, and no room for the second, would wait for ever. */
+  /** Avoids a deadlock: two calls with one frame each that both need a second. */
   readonly #pairs = new LaneOrder();
 
   constructor(o: { clock: Clock; frames: FramePool; sessions: SessionTable }) {
@@ -73,7 +73,7 @@ export class Inspector {
       });
       const copiedAt = this.#clock.now();
       timing.queueMs = copiedAt - enteredAt;
-      // Before a worker is waited for: it computes meanwhile.
+      // Before the wait for a worker: the image is written while the worker computes.
       sent = await this.#send(inspection, deployment);
       timing.frameMs = this.#clock.now() - copiedAt;
       for (let attempts = 1; ; attempts++) {

@@ -2,8 +2,8 @@ import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
 import type { SentImages } from './call-tap.js';
 
 /**
- * The call is over: its slots may be used again. One that a worker was given up with rests until that worker, which may
- * go on reading, and all that it has started are gone, and until `holds` are settled.
+ * The call is over: its slots may be used again. The slot of an abandoned worker stays reserved until that worker,
+ * which may go on reading, and all its subprocesses have ended, and until `holds` have settled.
  */
 export function returnImages(
   { image, guideImage }: SentImages,

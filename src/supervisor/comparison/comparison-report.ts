@@ -98,7 +98,7 @@ export class ComparisonLog {
     this.#note({ id, failure: { code, message } });
   }
 
-  /** Left out; with a reason when it is one that people should see. */
+  /** Left out of the comparison; with a reason if the report should show it. */
   skipped(why?: { id: string; error: RunnerError }): void {
     this.#skipped++;
     if (why) this.#note({ id: why.id, failure: { code: why.error.code, message: why.error.message } });

@@ -16,7 +16,7 @@ export class DeploymentTable {
   readonly #context: DeploymentContext;
   readonly #policies: VersionPolicies;
   readonly #deployments = new Map<string, Deployment>();
-  /** Kept when a deployment ends: one that cannot start must not be started for every call anew. */
+  /** Kept when a deployment ends: a version that cannot start must not be started again for every call. */
   readonly #restarts = new Map<string, RestartPolicy>();
   readonly #onGone: (deployment: Deployment) => void;
 
@@ -41,8 +41,8 @@ export class DeploymentTable {
   }
 
   /**
-   * The deployment of a version, started if need be, held from the moment this resolves. Waits for one that ends. `workers`
-   * comes before what its policy says.
+   * The deployment of a version, started if needed, retained from the moment this resolves. Waits for a deployment that is
+   * ending. `workers` overrides its policy.
    */
   async obtain(entry: RegistryEntry, workers?: number, signal?: AbortSignal): Promise<HeldDeployment> {
     const key = keyOf(entry);

@@ -94,7 +94,7 @@ export class Deployment {
       listener: this.#listener(),
     });
     this.ready = this.#start();
-    this.ready.catch(() => undefined); // told to whoever waits, and by an event
+    this.ready.catch(() => undefined); // the waiting callers and an event report it
   }
 
   get title(): string {
@@ -112,8 +112,8 @@ export class Deployment {
   }
 
   /**
-   * Goes by a policy that may have changed. `resolve` brings the one that it has up to date; the workers become as many as
-   * that says now, if it says another number than before.
+   * Applies a policy that may have changed. `resolve` updates the policy object. The number of workers follows if it
+   * changed.
    */
   followPolicy(resolve: () => unknown): void {
     const { workers } = this.policy;
@@ -228,7 +228,7 @@ export class Deployment {
    * unless they are to be finished.
    */
   stop(o: { reason?: string; error?: RunnerError; finishCalls?: boolean } = {}): Promise<void> {
-    if (!o.finishCalls && this.#stopped) void this.pool.stop(o.reason); // hurries one that waits for its calls
+    if (!o.finishCalls && this.#stopped) void this.pool.stop(o.reason); // hurries a stop that waits for its calls
     return (this.#stopped ??= this.#end(o));
   }
 
@@ -273,7 +273,7 @@ export class Deployment {
     if (o.finishCalls) await this.unheld();
     await this.pool.stop(o.reason);
     await this.#noted;
-    // A mark that cannot be removed is void when this process ends: told, and no reason to end it, or not to stop.
+    // A mark that cannot be removed is void when this process ends. It is reported, and the stop goes on.
     await this.#use?.release().catch((failure: unknown) => {
       this.#context.emit('error', { ...this.#about, error: failure as RunnerError });
     });

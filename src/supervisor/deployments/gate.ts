@@ -15,7 +15,7 @@ export class Gate {
     if (this.#isShut) throw new RunnerError('closed', `The supervisor was closed before ${what}`);
   }
 
-  /** Takes hold of a deployment. One that was made while the gate was being shut would outlive the supervisor. */
+  /** Retains a deployment. A deployment made during the close would outlive the supervisor. */
   async hold(work: () => Promise<HeldDeployment>): Promise<HeldDeployment> {
     const held = await work();
     if (this.#isShut) {

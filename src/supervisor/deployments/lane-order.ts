@@ -6,8 +6,7 @@ export class LaneOrder {
   readonly #ends = new Map<string, Promise<unknown>>();
 
   /**
-   * Begins when every piece before it in its lane has ended, at once when there is none. One that is given up while it
-   * waits leaves its turn to the next.
+   * Runs `work` when all earlier work of its lane has ended. An abort during the wait passes the turn to the next.
    *
    * @throws RunnerError `aborted`, and what the work throws
    */

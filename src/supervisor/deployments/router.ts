@@ -68,7 +68,7 @@ export class Router {
       if (!target && pid !== undefined) one.deployment.servedPids.add(pid);
       return one;
     });
-    held.catch(() => undefined); // told to the caller of route()
+    held.catch(() => undefined); // the caller of route() gets it
     return { held };
   }
 

@@ -101,7 +101,7 @@ export class Onlookers {
     await Promise.allSettled([...this.#open].map((stop) => stop()));
   }
 
-  /** A version, ready and kept so until `end`; one that was started for this alone is stopped by that. */
+  /** A version that is ready until `end`. If it was started for this alone, `end` stops it. */
   async #stand(
     { name, version, signal }: VersionRef & OperationOptions,
     workers: number,
@@ -125,7 +125,7 @@ export class Onlookers {
     return { deployment, end };
   }
 
-  /** Lets a tap look on until it is told to stop, once. */
+  /** Adds a tap. The returned function removes it, once. */
   #watch(tap: CallTap, end: () => Promise<void>): () => Promise<void> {
     const { taps } = this.#context.inspector;
     let stopped: Promise<void> | undefined;

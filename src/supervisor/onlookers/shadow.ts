@@ -116,7 +116,7 @@ export class ShadowTap implements CallTap {
       reply = await lease.worker.call(call, { timeoutMs: limitMs, requestId: `${requestId}~shadow` });
       return reply;
     } finally {
-      // One that was given up may go on reading the frame until it is gone.
+      // An abandoned worker may go on reading the frame until it exits.
       if (!reply) readers.push(lease.worker.gone());
       pool.release(lease, reply);
     }

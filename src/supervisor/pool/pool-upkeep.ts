@@ -318,7 +318,7 @@ export class PoolUpkeep {
           slot.successor = worker;
           if (!slot.isBusy) this.#seatSuccessor(slot);
         } else {
-          // The old one died meanwhile, and may have been replaced by now.
+          // The old worker died during the start, and may have been replaced by now.
           slot.isRecycling = false;
           slot.cancelStart?.();
           slot.cancelStart = undefined;

@@ -32,7 +32,7 @@ export function isFailureRetried(error: RunnerError, attempts: number, policy: R
   }
 }
 
-/** Whether an answer of status ERROR is about a picture that was lost, or one that the policy calls recoverable, and attempts are left. */
+/** Whether an answer of status ERROR is about a lost picture, or is recoverable by the policy, and attempts are left. */
 export function isReplyRetried(reply: WorkerReply, attempts: number, policy: RetryPolicy): boolean {
   if (reply.status !== 'ERROR' || attempts > policy.retries || isReplyFatal(reply, policy)) return false;
   if (reply.isPictureLost) return true; // it is made anew for the next attempt

@@ -16,9 +16,9 @@ export interface Places {
 }
 
 /**
- * The calls of a deployment from their admission to their end. Bounded, and fair between lanes; only the foremost are
- * let on to write their images, so that the next one is in shared memory while a worker computes, and a long line costs
- * no memory. Whoever has been let on waits for a worker in {@link WorkerPool.acquire}.
+ * The calls of a deployment from their admission to their end. Bounded, and fair between lanes. Only the first calls
+ * may write their images: the next image is in shared memory while a worker computes, and a long queue costs no memory.
+ * An admitted call waits for a worker in {@link WorkerPool.acquire}.
  */
 export class WaitingLine {
   readonly #title: string;

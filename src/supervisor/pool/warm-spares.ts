@@ -16,7 +16,7 @@ interface SparesContext {
 }
 
 /**
- * Ready workers beyond those that serve, to step in for one that fails. A spare that cannot start, or that dies, is
+ * Ready workers beyond those that serve, to replace a worker that fails. A spare that cannot start, or that dies, is
  * followed by another after a pause: a crash loop is for the restart policy to see, and it sees those that serve.
  */
 export class WarmSpares {
@@ -64,7 +64,7 @@ export class WarmSpares {
     return true;
   }
 
-  /** Starts none any more, until it is told to {@link fill}. */
+  /** Starts no more spares until {@link fill} is called. */
   halt(): void {
     this.#isWanted = false;
     this.#cancelLater?.();

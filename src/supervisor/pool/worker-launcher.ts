@@ -29,7 +29,7 @@ export class WorkerLauncher {
   /**
    * A worker that is ready. `place` says where it stands, whenever it says something.
    *
-   * @throws RunnerError as {@link AlgorithmWorker.start}; `closed` when the pool was stopped meanwhile
+   * @throws RunnerError as {@link AlgorithmWorker.start}; `closed` when the pool was stopped during the start
    */
   async launch(place: () => number | undefined): Promise<AlgorithmWorker> {
     const worker = this.#make();

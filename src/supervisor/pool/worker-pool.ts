@@ -64,7 +64,7 @@ export class WorkerPool {
     return this.#restarts.state;
   }
 
-  /** What the handshake of a ready worker told. */
+  /** The handshake of a ready worker. */
   get ready(): WorkerReady | undefined {
     return this.slots.find(({ worker }) => worker?.ready)?.worker?.ready;
   }
@@ -100,7 +100,7 @@ export class WorkerPool {
   }
 
   /**
-   * A free worker, or the next one that becomes free.
+   * A free worker, or the next worker that becomes free.
    *
    * @throws RunnerError `circuit_open`, `timeout`, `aborted`, `closed`
    */
@@ -157,7 +157,7 @@ export class WorkerPool {
 
   /** Takes no more calls and starts no more workers; calls that run go on. */
   refuse(error?: RunnerError): void {
-    // The first reason is the one that later calls are told: a start that failed, not the stop that follows it.
+    // Later calls get the first reason: the failed start, not the stop that follows it.
     this.#refusal ??= error ?? stopped(this.#title);
     this.#upkeep.halt();
     this.#rejectAll(this.#refusal);

@@ -85,7 +85,7 @@ export class WorkerSlot {
     this.#endRecycling();
   }
 
-  /** A successor that could not be started is forgotten; one that is starting is not. */
+  /** Forgets a successor that could not be started, but not a successor that is starting. */
   #endRecycling(): void {
     if (!this.cancelRecycling) return;
     this.cancelRecycling();

@@ -34,7 +34,7 @@ export class RecordingFolder {
   }
 
   /**
-   * Takes the folder for itself, and puts away what a recorder that was killed left.
+   * Locks the folder, and removes what a killed recorder left.
    *
    * @throws RunnerError `invalid_params` for a folder that holds something else, `lock_timeout` when somebody records to
    * it, `aborted`

@@ -30,7 +30,7 @@ export type MakeCall = (
   o: OperationOptions,
 ) => Promise<InspectionResult>;
 
-/** Failures that speak of the supervisor or of whoever asked, not of the version. */
+/** Failures of the supervisor or of the caller, not of the version. */
 const ENDS_REPLAY: ReadonlySet<string> = new Set(['aborted', 'closed', 'not_found', 'not_initialized']);
 
 /**
@@ -102,7 +102,7 @@ async function requestOf(
     session: request.session,
     userParams: request.user_params,
     image: await load(directory, image),
-    // One that was recorded without a guide was compared with itself, if its version compares at all.
+    // A picture that was recorded without a guide was compared with itself, if its version compares at all.
     guideImage: guide ? await load(directory, guide) : 'same',
   };
 }

@@ -12,8 +12,8 @@ export interface ProbationPolicy {
   /** So many crashes of its workers fail the trial; an open circuit does so at once. @defaultValue 3 */
   maxCrashes: number;
   /**
-   * Calls before the rates are judged, and answers before the latency is. When the trial is over sooner, the rates are
-   * judged by the calls there were. @defaultValue 10
+   * Calls before the rates are compared, and answers before the latency is. When the trial ends sooner, the rates are
+   * compared over the calls so far. @defaultValue 10
    */
   minCalls: number;
   /** Share of calls that may time out, 0 to 1; above it the trial is failed. @defaultValue 0.1 */
@@ -21,8 +21,8 @@ export interface ProbationPolicy {
   /** Share of calls that may fail or be answered with ERROR, 0 to 1; timeouts are counted apart. @defaultValue 0.2 */
   maxErrorRate: number;
   /**
-   * Median latency of its answers over that of the version before, both from the request to the result; not judged
-   * where the version before had answered nothing here. `Infinity` judges none. @defaultValue 3
+   * Median latency of its answers over that of the version before, both from the request to the result; not compared
+   * where the version before has answered nothing on this host. `Infinity` switches the check off. @defaultValue 3
    */
   maxLatencyRatio: number;
 }
@@ -48,13 +48,13 @@ export type TrialOutcome = 'ok' | 'error' | 'timeout';
 export type TrialVerdict = { state: 'running' | 'passed' } | { state: 'failed'; why: string };
 
 /**
- * The trial of a version, without a clock of its own: it is told what happened and how long the trial has lasted, and
- * says at once when a threshold is passed.
+ * The trial of a version, without a clock or I/O: it receives outcomes and the age of the trial, and returns a
+ * verdict as soon as a threshold is passed.
  */
 export class Probation {
   readonly #policy: ProbationPolicy;
   readonly #usualMs: number | undefined;
-  /** Calls before anything but crashes is judged: no more than the trial has. */
+  /** Calls before anything but crashes counts: no more than the trial has. */
   readonly #least: number;
   readonly #latency: LatencyWindow;
   #calls = 0;
@@ -102,8 +102,8 @@ export class Probation {
   }
 
   /**
-   * The trial has lasted as long as it may. A version that had few calls is judged by those: one that failed them all
-   * has passed nothing.
+   * The trial has reached its time limit. A version with few calls is decided by those: a version that failed them
+   * all does not pass.
    */
   timeIsUp(): TrialVerdict {
     if (this.#verdict.state !== 'running') return this.#verdict;

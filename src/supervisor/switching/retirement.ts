@@ -19,7 +19,7 @@ export class Retirement {
    * Waits until a deployment has no call left and stops it, unless a product id is served by it or somebody keeps it.
    * Calls that looked up their version before it was remapped are waited for first: they will still come to it.
    *
-   * @param o `sparePinned`: also not when it was started by name, be it meanwhile
+   * @param o `sparePinned`: also not when it was started by name, even during the wait
    */
   retire(deployment: Deployment, o: { sparePinned?: boolean } = {}): Promise<void> {
     const retired = this.#retire(deployment, o.sparePinned ?? false);

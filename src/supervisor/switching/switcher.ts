@@ -273,7 +273,7 @@ export class Switcher {
       .finally(() => this.#work.delete(work));
   }
 
-  /** The one that the registry would roll back to. */
+  /** The version that the registry would roll back to. */
   async #earlier(mapping: ActiveMapping | undefined): Promise<VersionRef | undefined> {
     for (const past of mapping?.history ?? []) {
       const entry = await this.#registry.get(past.name, past.version);

@@ -15,7 +15,7 @@ export interface Trial {
   deployment: Deployment;
   probation: Probation;
   pids: Set<string>;
-  /** The versions before, and what lets go of each. */
+  /** The versions before, and a function that releases each. */
   before: { deployment: Deployment; letGo: () => void }[];
   cancelTimer: () => void;
 }
@@ -148,7 +148,7 @@ export class Trials {
     void this.#retirement.retire(deployment);
   }
 
-  /** The version before may have crashed itself meanwhile: its circuit is closed by hand, once. */
+  /** The version before may have crashed itself during the trial: its circuit is closed by hand, once. */
   async #serveAgain(before: Trial['before'], mappings: readonly VersionRef[]): Promise<void> {
     const serving = before
       .filter((old) => !old.deployment.isEnding && mappings.some((to) => isSame(to, old.deployment.entry)))
@@ -157,7 +157,7 @@ export class Trials {
   }
 
   #tellOfFailure({ name, version }: VersionRef, pids: string[], reason: string, cause: unknown): void {
-    if (RunnerError.is(cause, 'closed')) return; // whoever closes is told of nothing
+    if (RunnerError.is(cause, 'closed')) return; // no event during a close
     const error = new RunnerError(
       RunnerError.is(cause) ? cause.code : 'not_found',
       `${name} ${version} failed its trial (${reason}), and the way back failed too: ${(cause as Error).message}. ` +

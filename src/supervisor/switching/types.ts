@@ -46,7 +46,7 @@ export type RollbackOptions = ProductIdName & RollbackOrder;
 
 /** What a rollback takes besides the product id that goes back. */
 export interface RollbackOrder extends OperationOptions {
-  /** Any version that is kept. @defaultValue the one that served the id before */
+  /** Any version that is kept. @defaultValue the version that served the id before */
   to?: VersionRef;
   /** Who asked, for the audit log. */
   operator?: string;

@@ -127,7 +127,7 @@ export class WorkerLogs {
     }
   }
 
-  /** Told once, until it is well again: a full disk fails at every line. */
+  /** Reported once until a write succeeds again: a full disk fails at every line. */
   #onFailure({ name, version, worker }: Waiting, error: Error): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;

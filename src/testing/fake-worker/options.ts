@@ -28,7 +28,7 @@ export interface FakeWorkerOptions {
   sdkVersion?: string;
   /** Capabilities in its `hello`. @defaultValue those of the generation's SDK, for phased `info` and the hooks too */
   capabilities?: readonly string[];
-  /** What it does first. What it throws is told as an import that fails is. @defaultValue it says hello */
+  /** Runs first. An error it throws is reported like a failed import. @defaultValue it says hello */
   start?: FakeStart;
   /** What is done with calls, by phase. @defaultValue each is answered as by an algorithm that finds no fault */
   answers?: Partial<Record<CallPhase, FakeResponse>>;

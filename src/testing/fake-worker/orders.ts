@@ -3,7 +3,7 @@
  * is a puppet that decides nothing, so that a script is plain code in the test's own process.
  */
 
-/** What a process is told to do, in order. */
+/** Orders to a process, in sequence. */
 export type Order =
   /** Report the next message from stdin. Nothing is read before. */
   | { do: 'read' }

@@ -42,7 +42,7 @@ export class PuppetServer {
     });
     server.listen(address);
     await once(server, 'listening');
-    server.unref(); // one that nobody closes keeps no process alive
+    server.unref(); // an unclosed server keeps no process alive
     return opened;
   }
 

@@ -7,7 +7,7 @@ export type ReadMessage = Record<string, unknown> | undefined;
 
 /** The other end of a process of a FakeWorker: gives it orders and hears its reports. */
 export class Puppet {
-  /** What it told of itself when it came. */
+  /** Its first report. */
   readonly arrival: Extract<Report, { kind: 'here' }>;
   /** Resolves when the process has ended. */
   readonly ended: Promise<void>;
@@ -49,7 +49,7 @@ export class Puppet {
     if (this.#socket.writable) this.#socket.write(`${JSON.stringify(order)}\n`);
   }
 
-  /** Lets it read one message. Also undefined when it ends meanwhile. */
+  /** Lets it read one message. Also undefined when it ends during the read. */
   read(): Promise<ReadMessage> {
     return new Promise((resolve) => {
       this.#onRead = resolve;

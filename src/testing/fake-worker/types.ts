@@ -3,8 +3,8 @@ import type { CallPhase } from '../../worker/types.js';
 import type { FakeAnswer } from './answers.js';
 
 /**
- * One process of a {@link FakeWorker}: a real one, with the pipes of a real worker. It does what it is told, in that
- * order, at once; what it is told once it has ended goes nowhere.
+ * One process of a {@link FakeWorker}: a real one, with the pipes of a real worker. It executes orders at once and
+ * in sequence. Orders after its end are dropped.
  *
  * @example
  * ```ts
