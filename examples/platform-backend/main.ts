@@ -3,7 +3,7 @@
  *
  *   npx tsx examples/platform-backend/main.ts [--root station] [--port 8080]
  *
- * It listens on this machine only, and lets whoever sits at it do everything: put your own `authorize` in before you
+ * It listens on this machine only, and every local user may do everything: put your own `authorize` in before you
  * open it up.
  */
 import { readFile } from 'node:fs/promises';
@@ -52,13 +52,13 @@ export async function createBackend(root: string) {
 
   /** The state of every worker as server-sent events, each time that it has changed. */
   const liveStatus = (signal: AbortSignal): Response => {
-    let told = '';
+    let sent = '';
     let timer: NodeJS.Timeout | undefined;
     const stream = new ReadableStream<string>({
       start(controller) {
         const tell = () => {
           const status = JSON.stringify(supervisor.status());
-          if (status !== told) controller.enqueue(`data: ${(told = status)}\n\n`);
+          if (status !== sent) controller.enqueue(`data: ${(sent = status)}\n\n`);
         };
         tell();
         timer = setInterval(tell, STATUS_EVERY_MS);

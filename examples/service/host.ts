@@ -77,7 +77,7 @@ async function stop(): Promise<void> {
   isStopping = true;
   notify('STOPPING=1');
   const closed = new Promise((resolve) => server.close(resolve));
-  // Calls that run are finished first; the workers have not been stopped by the signal, whoever else got it.
+  // Calls that run are finished first; the signal does not stop the workers, also when it went to the process group.
   await Promise.all(supervisor.status().map(({ name, version }) => supervisor.stop(name, version)));
   await supervisor.close();
   await registry.close();

@@ -1,6 +1,6 @@
 """What a worker does to itself before anything of a package is in its reach: mounts of its own, limits, rights.
 
-Executed by contain.py in the worker's process. `told` notes what is in force.
+Executed by contain.py in the worker's process. `in_force` notes what is in force.
 """
 import os
 import sys
@@ -11,22 +11,22 @@ SCRATCH_VARIABLES = {"HOME": "home", "TMPDIR": "tmp", "NUMBA_CACHE_DIR": "numba"
                      "XDG_CACHE_HOME": "cache"}
 
 
-def bind(order, system, spaces, told):
+def bind(order, system, spaces, in_force):
     if spaces:
-        mount_proc(order, system, told)
-    if order.get("network") == "none" and order.get("insist") and told.get("network") != "none":
+        mount_proc(order, system, in_force)
+    if order.get("network") == "none" and order.get("insist") and in_force.get("network") != "none":
         refuse("policy.network is 'none', and this system gives the worker no network namespace (%s). Run the host as "
                "root, allow user namespaces, or deny the network from outside and set policy.network to 'host'"
-               % "; ".join(told["missing"]))
-    raise_oom_score(order, told)
+               % "; ".join(in_force["missing"]))
+    raise_oom_score(order, in_force)
     apply_limits(order.get("limits") or {})
-    give_up_rights(order, system, told)
+    give_up_rights(order, system, in_force)
     if order.get("root"):
         os.chdir(order["root"])  # the folder of before may be written to
-    if told.get("scratch"):
-        use_scratch(order, told["scratch"]["folder"])
+    if in_force.get("scratch"):
+        use_scratch(order, in_force["scratch"]["folder"])
     if system and not system.prctl(DIE_WITH_PARENT, 9):  # after the change of user, which takes it away
-        told["missing"].append("the kernel does not tie the worker to its keeper")
+        in_force["missing"].append("the kernel does not tie the worker to its keeper")
 
 
 def refuse(text):
@@ -35,9 +35,9 @@ def refuse(text):
     os._exit(78)
 
 
-def mount_proc(order, system, told):
+def mount_proc(order, system, in_force):
     if not system.mount("proc", "/proc", "proc", 2 | 4 | 8):
-        told["missing"].append("/proc shows the processes outside: the system lets this user mount no other")
+        in_force["missing"].append("/proc shows the processes outside: the system lets this user mount no other")
         return
     if os.getuid() == 0 and not order.get("uid"):
         for point in ("/proc/sys", "/proc/sysrq-trigger"):
@@ -54,7 +54,7 @@ def use_scratch(order, scratch):
         os.environ[name] = path
 
 
-def raise_oom_score(order, told):
+def raise_oom_score(order, in_force):
     wanted = order.get("oom_score_adj")
     try:
         with open("/proc/self/oom_score_adj", "r+b", 0) as file:
@@ -63,7 +63,7 @@ def raise_oom_score(order, told):
                 file.seek(0)
                 file.write(b"%d" % wanted)
                 own = wanted
-            told["oomScoreAdj"] = own
+            in_force["oomScoreAdj"] = own
     except (OSError, ValueError):
         pass  # not Linux
 
@@ -82,7 +82,7 @@ def apply_limits(limits):
         os.nice(limits["nice"])
 
 
-def give_up_rights(order, system, told):
+def give_up_rights(order, system, in_force):
     """What a limit, a mount or a mode forbids would not bind a process with these rights."""
     uid, gid = order.get("uid"), order.get("gid")
     if system:
@@ -97,9 +97,9 @@ def give_up_rights(order, system, told):
             os.setresuid(uid, uid, uid)
     if system:
         header = (0x20080522).to_bytes(4, sys.byteorder) + bytes(4)  # _LINUX_CAPABILITY_VERSION_3, this process
-        for kept in (1 << READ_ANYWHERE, 0) if os.getuid() == 0 and not told.get("user") else (0,):
+        for kept in (1 << READ_ANYWHERE, 0) if os.getuid() == 0 and not in_force.get("user") else (0,):
             sets = kept.to_bytes(4, sys.byteorder) * 2 + bytes(16)  # effective, permitted, inheritable; twice 32 bits
-            told["capabilities"] = system.call("capset", header, sets) == 0
-            if told["capabilities"]:
+            in_force["capabilities"] = system.call("capset", header, sets) == 0
+            if in_force["capabilities"]:
                 break
-        told["capabilities"] &= system.prctl(NO_NEW_PRIVILEGES, 1)
+        in_force["capabilities"] &= system.prctl(NO_NEW_PRIVILEGES, 1)

@@ -33,8 +33,8 @@ def contain(order, load):
     for number in [KILL, ASK, signal.SIGCHLD] + [getattr(signal, name) for name in NOT_FOR_US]:
         handlers[number] = signal.signal(number, lambda *_: None)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    told = {"missing": [] if system else ["no ctypes in this Python: no namespaces"]}
-    spaces = system and order.get("namespaces") and namespaces["open_namespaces"](order, system, told)
+    in_force = {"missing": [] if system else ["no ctypes in this Python: no namespaces"]}
+    spaces = system and order.get("namespaces") and namespaces["open_namespaces"](order, system, in_force)
     is_armed = bool(system) and system.prctl(DIE_WITH_PARENT, int(KILL))
     if system:
         system.prctl(ADOPT_ORPHANS, 1)
@@ -45,10 +45,10 @@ def contain(order, load):
     keeper = (reader, writer, answers) + tuple(filter(None, (order.get("report"), pool.descriptor)))
     if spaces:
         init = first(system, NOT_FOR_US, keeper + (answer,))
-        namespaces["furnish"](order, system, told)  # the first process gets ready at the same time
+        namespaces["furnish"](order, system, in_force)  # the first process gets ready at the same time
     else:
         init = None
-    lock = scratch["make_scratch"](order, told)
+    lock = scratch["make_scratch"](order, in_force)
     if lock is not None:
         keeper += (lock,)
     worker = init.fork_worker() if init else os.fork()
@@ -60,14 +60,14 @@ def contain(order, load):
         for descriptor in keeper:
             os.close(descriptor)
         os.setsid()
-        bind(order, system, spaces, told)
+        bind(order, system, spaces, in_force)
         import json
 
-        os.write(answer, json.dumps(told).encode())  # fails where the keeper is gone: then the worker ends here
+        os.write(answer, json.dumps(in_force).encode())  # fails where the keeper is gone: then the worker ends here
         os.close(answer)
         return
     os.close(answer)
-    folder = None if lock is None else told["scratch"]["folder"]
+    folder = None if lock is None else in_force["scratch"]["folder"]
     keep(order, system, worker, init and init.pid, is_armed, reader, answers, asked, folder, scratch["sweep_scratch"],
          pool)
 

@@ -9,8 +9,8 @@ import sys
 
 
 class WithSite:
-    """The flags of this interpreter as those of one that was started with `site`: children are started with the
-    same flags (multiprocessing, subprocess), and would have no packages."""
+    """The flags of this interpreter, as if it was started with `site`: children are started with the same flags
+    (multiprocessing, subprocess), and would have no packages."""
 
     def __init__(self, flags):
         self._flags = flags
@@ -24,7 +24,7 @@ class WithSite:
 
 
 def enter(executable):
-    """`executable`: the environment's interpreter, or None for the one that runs."""
+    """`executable`: the environment's interpreter, or None for the running interpreter."""
     sys.flags = WithSite(sys.flags)
     # A version is sealed with its byte code; what a child of this process writes is none of it, either.
     sys.dont_write_bytecode = True

@@ -17,7 +17,7 @@ def keep(order, system, worker, init, is_armed, reader, answers, asked, scratch,
         os.dup2(nothing, descriptor)
     status = None
     if order.get("report"):
-        forget_environment(system)  # the host is told which process is the worker
+        forget_environment(system)  # the host learns which process is the worker
     try:
         report(order.get("report"), answers, worker)
         if scratch:

@@ -12,10 +12,10 @@ SHARED_MEMORY, QUEUES = "/dev/shm", "/dev/mqueue"
 SCRATCH = SHARED_MEMORY + "/procvision"
 
 
-def open_namespaces(order, system, told):
+def open_namespaces(order, system, in_force):
     """Whether the next children of this process live in a process namespace."""
-    missing = told["missing"]
-    if not unshare(order, system, told):
+    missing = in_force["missing"]
+    if not unshare(order, system, in_force):
         missing.append("the system gives this user no namespaces")
         return False
     if not system.mount(None, "/", None, ALL_BELOW | RECEIVE_ONLY):
@@ -24,11 +24,11 @@ def open_namespaces(order, system, told):
     if not system.unshare(NEW_PROCESSES):
         missing.append("the system gives this user no process namespace")
         return False
-    told["processes"] = True
+    in_force["processes"] = True
     return True
 
 
-def unshare(order, system, told):
+def unshare(order, system, in_force):
     uid, gid = os.getuid(), os.getgid()
     wanted = NEW_MOUNTS | NEW_QUEUES
     ways = [0] if uid == 0 else []
@@ -39,10 +39,10 @@ def unshare(order, system, told):
             if not system.unshare(wanted | way | network):
                 continue
             if network:
-                told["network"] = "none"
+                in_force["network"] = "none"
                 raise_loopback()
             if way:
-                told["user"] = True
+                in_force["user"] = True
                 for name, text in (("setgroups", "deny"), ("uid_map", "%d %d 1" % (uid, uid)),
                                    ("gid_map", "%d %d 1" % (gid, gid))):
                     with open("/proc/self/" + name, "w") as file:
@@ -71,35 +71,35 @@ def is_proc_covered():
     return any(point.startswith("/proc/") and not point.startswith("/proc/sys/fs/binfmt_misc") for point in mount_points())
 
 
-def furnish(order, system, told):
+def furnish(order, system, in_force):
     """Makes the mounts."""
     umask = os.umask(0o022)  # the host's may keep the worker's user out of what is made here
     try:
-        mount_all(order, system, told)
+        mount_all(order, system, in_force)
     finally:
         os.umask(umask)
 
 
-def mount_all(order, system, told):
+def mount_all(order, system, in_force):
     root, frames, store, hidden = (order.get(name) for name in ("root", "frames", "store", "hidden"))
     kept = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in (root, frames) if path}
-    told["files"] = True
+    in_force["files"] = True
     if os.getuid() == 0 and not order.get("uid"):
         # What starts the next worker before its bounds are in force: to root nothing else keeps it.
         for folder in {sys.base_prefix, sys.base_exec_prefix, order.get("library")}:
             if folder and len(folder) > 1 and os.path.isdir(folder):
-                told["files"] &= bind(system, folder, folder)
+                in_force["files"] &= bind(system, folder, folder)
     if order.get("sealed"):
-        told["files"] &= bind(system, root, root)
+        in_force["files"] &= bind(system, root, root)
     if store and os.path.isdir(store):
-        told["files"] &= bind(system, store, store)
+        in_force["files"] &= bind(system, store, store)
     if hidden and os.path.isdir(hidden):
-        told["files"] &= system.mount("tmpfs", hidden, "tmpfs", NO_SETUID | NO_DEVICES, "size=256k,mode=755")
+        in_force["files"] &= system.mount("tmpfs", hidden, "tmpfs", NO_SETUID | NO_DEVICES, "size=256k,mode=755")
         os.makedirs(root, exist_ok=True)
-        told["files"] &= bind(system, held(kept[root]), root)
-        told["files"] &= system.mount(None, hidden, None, REMOUNT | BIND | READ_ONLY | NO_SETUID | NO_DEVICES)
+        in_force["files"] &= bind(system, held(kept[root]), root)
+        in_force["files"] &= system.mount(None, hidden, None, REMOUNT | BIND | READ_ONLY | NO_SETUID | NO_DEVICES)
     if os.path.isdir(SHARED_MEMORY):
-        make_shared_memory(order, system, told)
+        make_shared_memory(order, system, in_force)
     if frames:
         if not os.path.isdir(frames):
             os.makedirs(frames)
@@ -112,17 +112,17 @@ def mount_all(order, system, told):
         os.close(descriptor)
 
 
-def make_shared_memory(order, system, told):
+def make_shared_memory(order, system, in_force):
     size = os.statvfs(SHARED_MEMORY)
     owner = order.get("uid", os.getuid()), order.get("gid", os.getgid())
     options = "size=%d,mode=1777" % (size.f_blocks * size.f_frsize)
-    told["sharedMemory"] = system.mount("tmpfs", SHARED_MEMORY, "tmpfs", NO_SETUID | NO_DEVICES, options)
+    in_force["sharedMemory"] = system.mount("tmpfs", SHARED_MEMORY, "tmpfs", NO_SETUID | NO_DEVICES, options)
     scratch = order.get("scratch")
-    if told["sharedMemory"] and scratch:
+    if in_force["sharedMemory"] and scratch:
         os.mkdir(SCRATCH, 0o700)
         options = "size=%d,mode=700,uid=%d,gid=%d" % ((scratch["bytes"],) + owner)
         if system.mount("tmpfs", SCRATCH, "tmpfs", NO_SETUID | NO_DEVICES, options):
-            told["scratch"] = {"folder": SCRATCH, "bytes": scratch["bytes"]}
+            in_force["scratch"] = {"folder": SCRATCH, "bytes": scratch["bytes"]}
 
 
 def held(descriptor):
@@ -144,6 +144,6 @@ def protect(system, top):
 
 
 def protect_alone(system, point):
-    """A user namespace may add to what its mounts forbid, and take away nothing."""
+    """A user namespace may add flags that forbid to its mounts, and may not remove any."""
     forbidden = os.statvfs(point).f_flag & (NO_SETUID | NO_DEVICES | NO_PROGRAMS)
     return system.mount(None, point, None, REMOUNT | BIND | READ_ONLY | forbidden)

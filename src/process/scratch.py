@@ -1,8 +1,8 @@
 """A folder for the files of a worker, where no namespace gives it memory of its own.
 
 Executed by contain.py, in the keeper, which removes the folder in the end. Should something kill the keeper, the next one
-does: each holds a lock on the folder of its worker, which the kernel takes away with the process, whatever process
-namespace or host name that had.
+does: each holds a lock on the folder of its worker, which the kernel releases with the process, in any process
+namespace and under any host name.
 """
 import os
 
@@ -11,10 +11,10 @@ NEW = ".new"  # not locked yet
 NEW_SECONDS = 60
 
 
-def make_scratch(order, told):
+def make_scratch(order, in_force):
     """The descriptor that holds the lock; None where no such folder is needed."""
     folder = order.get("scratch", {}).get("folder")
-    if not folder or told.get("scratch"):
+    if not folder or in_force.get("scratch"):
         return None
     import fcntl
 
@@ -24,7 +24,7 @@ def make_scratch(order, told):
     if order.get("uid") is not None:
         os.chown(folder + NEW, order["uid"], order.get("gid", order["uid"]))
     os.rename(folder + NEW, folder)
-    told["scratch"] = {"folder": folder, "bytes": None}
+    in_force["scratch"] = {"folder": folder, "bytes": None}
     return lock
 
 

@@ -1,5 +1,5 @@
-"""Tells what of an answer an SDK's adapter could not write, by its path, its type and what to do: adapters encode answers
-with `json.dumps(answer, ensure_ascii=False).encode("utf-8")`, and one that fails ends the worker."""
+"""Finds what an SDK's adapter could not write of an answer, with path, type and remedy. Adapters encode answers with
+`json.dumps(answer, ensure_ascii=False).encode("utf-8")`; an answer that fails there ends the worker."""
 import json
 
 MOST_DEPTH = 200
@@ -81,4 +81,4 @@ def _remedy(value):
             return REMEDIES[kind.__name__]
     if hasattr(value, "__dataclass_fields__"):
         return "dataclasses.asdict() it"
-    return "make it of numbers, texts, lists and dicts, or leave it out"
+    return "make it of numbers, strings, lists and dicts, or leave it out"

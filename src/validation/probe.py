@@ -59,7 +59,7 @@ class Report:
         self._file.flush()
         return None
 
-    def judge(self, name, good, why):
+    def require(self, name, good, why):
         return self.check(name, "PASS" if good else "FAIL", "" if good else why)
 
 
@@ -203,12 +203,12 @@ def check_info(algorithm, order, report):
     unfit = report.info(info)
     if unfit:
         wrong.append(unfit)
-    report.judge("get_info", not wrong, "; ".join(wrong))
+    report.require("get_info", not wrong, "; ".join(wrong))
     steps = info.get("steps")
-    report.judge("step_schema", isinstance(steps, list), "steps is %s, not a list" % type(steps).__name__)
+    report.require("step_schema", isinstance(steps, list), "steps is %s, not a list" % type(steps).__name__)
     ours, theirs = manifest.get("supported_pids") or [], info.get("supported_pids")
     same = isinstance(theirs, list) and sorted(map(str, theirs)) == sorted(map(str, ours))
-    report.judge("supported_pids_match", same, "the manifest has %r, get_info() %r" % (ours, theirs))
+    report.require("supported_pids_match", same, "the manifest has %r, get_info() %r" % (ours, theirs))
     return info
 
 
@@ -231,7 +231,7 @@ def answers_of(report, name, calls):
 
 def check_status(report, name, answers):
     wrong = [answer.get("status") for answer in answers if answer.get("status") not in ("OK", "ERROR")]
-    return report.judge(name, not wrong, "status is %r, neither OK nor ERROR" % (wrong[0] if wrong else "",))
+    return report.require(name, not wrong, "status is %r, neither OK nor ERROR" % (wrong[0] if wrong else "",))
 
 
 def calls_of(trial, method, order):
@@ -248,7 +248,7 @@ def check_pre(trial, order, report):
     if answers is None:
         return []
     check_status(report, "pre_status_valid", answers)
-    report.judge("pre_message_present", all(isinstance(one.get("message"), str) for one in answers),
+    report.require("pre_message_present", all(isinstance(one.get("message"), str) for one in answers),
                  "message is missing")
     return answers
 
@@ -260,7 +260,7 @@ def check_execute(trial, order, report, before):
     if good:
         good = check_verdicts([one.get("data") for one in answers if one["status"] == "OK"], report)
     good = check_encoding(before + (answers or []), report) and good
-    report.judge("smoke_execute", good, "the trial calls have no valid answers")
+    report.require("smoke_execute", good, "the trial calls have no valid answers")
 
 
 def check_encoding(answers, report):
@@ -274,7 +274,7 @@ def check_encoding(answers, report):
             size = len(json.dumps(sent, ensure_ascii=False).encode("utf-8"))
             if size > MOST_ANSWER_BYTES:
                 faults = ["an answer is of %d bytes, and at most %d can be sent" % (size, MOST_ANSWER_BYTES)]
-    return report.judge("answer_encoding", not faults, "; ".join(faults))
+    return report.require("answer_encoding", not faults, "; ".join(faults))
 
 
 def verdict_faults(data):
@@ -298,9 +298,9 @@ def check_verdicts(answers, report):
     """The first that is wrong, else all that the verdicts gave to look at."""
     looked = [verdict_faults(data) for data in answers]
     wrong = [found for found in looked if any(found.values())]
-    told = dict(wrong[0]) if wrong else {name: fault for found in looked for name, fault in found.items()}
-    for name, fault in told.items():
-        report.judge(name, fault is None, fault)
+    verdicts = dict(wrong[0]) if wrong else {name: fault for found in looked for name, fault in found.items()}
+    for name, fault in verdicts.items():
+        report.require(name, fault is None, fault)
     return not wrong
 
 

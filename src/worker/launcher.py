@@ -1,7 +1,7 @@
 """Starts a worker in its bounds, one stage after the other. Executed by launch.py.
 
-Its interpreter is the one that the package's environment was made from, started without `site`: nothing of the package
-is in its reach. The order is a JSON object, see containment.ts and contain.py, or the host's process id alone. Each stage is
+Its interpreter is the base of the package's environment, started without `site`: nothing of the package is in its
+reach. The order is a JSON object, see containment.ts and contain.py, or the host's process id alone. Each stage is
 a file that defines one function.
 """
 import gc

@@ -116,7 +116,7 @@ class ProtocolPipes:
 
 
 def describe(fault):
-    """What the host is told of an exception: `{"type", "message", "file", "line", "traceback"}`.
+    """What the host gets of an exception: `{"type", "message", "file", "line", "traceback"}`.
 
     The traceback begins in the algorithm's folder: what called it is ours or the SDK's, and no news.
     """
@@ -140,12 +140,12 @@ def describe(fault):
     except Exception:
         message = ""
     clipped = text if len(text) <= MOST_TRACEBACK else "…" + text[-MOST_TRACEBACK:]
-    told = {"type": type(fault).__name__, "message": message, "traceback": clipped}
+    described = {"type": type(fault).__name__, "message": message, "traceback": clipped}
     frames = traceback.extract_tb(places or fault.__traceback__)
     if frames:
         place = next((frame for frame in reversed(frames) if is_own(frame.filename)), frames[-1])
-        told.update(file=place.filename, line=place.lineno)
-    return told
+        described.update(file=place.filename, line=place.lineno)
+    return described
 
 
 MOST_TRACEBACK = 16384

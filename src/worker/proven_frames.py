@@ -1,9 +1,8 @@
 """Stands between the adapter of a package's SDK and the pictures of its calls.
 
-The SDK's own reader takes whatever it cannot read for a black image and says nothing. Here each picture of a call is
-taken in and its checksum told to the host before the adapter hears of the call; what the SDK's function gives is that
-picture, and one that cannot be read makes the call an ERROR, whatever the algorithm makes of it. The SDK on the disk is
-as its maker delivered it.
+The SDK's own reader returns a black image for a picture that it cannot read, without an error. Here each picture of a
+call is read and its checksum sent to the host before the adapter gets the call. The SDK's function returns that picture.
+A picture that cannot be read makes the call an ERROR, also if the algorithm ignores it. The SDK on the disk is unchanged.
 
 Executed by launch.py.
 """

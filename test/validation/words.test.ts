@@ -35,7 +35,7 @@ describe('a package that no interpreter here takes is told in a few lines, with 
   test('wheels of a Python that is not here', async () => {
     const error = await refused('cp27-cp27mu-manylinux_2_17_x86_64');
     expect(error.message).toMatch(
-      /The wheels are for CPython 2\.7: install it, or pack the package for one that is here/,
+      /The wheels are for CPython 2\.7: install it, or pack the package for a Python of this machine/,
     );
   });
 

@@ -20,7 +20,7 @@ class Fault extends Error {
 
 const AWAY = 'The backend does not answer: see that it is running, then try again.';
 
-/** A request; what the browser throws is told in words. */
+/** Sends a request; an error of the browser becomes a sentence. */
 const send = (path, init) =>
   fetch(path, init).catch(() => {
     throw new Fault({ detail: AWAY });
@@ -216,13 +216,13 @@ async function upload(file) {
   const response = await send('/algorithms/install', { method: 'POST', headers, body: file });
   if (!response.ok) throw new Fault(await response.json().catch(() => ({})));
   let installed;
-  for await (const [name, told] of eventsOf(response.body)) {
-    if (name === 'failed') throw new Fault(told);
-    if (name === 'installed') installed = told;
+  for await (const [name, data] of eventsOf(response.body)) {
+    if (name === 'failed') throw new Fault(data);
+    if (name === 'installed') installed = data;
     if (name !== 'progress') continue;
-    progress.value = told.fraction;
-    percent.textContent = `${Math.round(told.fraction * 100)} %`;
-    if (stage.textContent !== told.stage) stage.textContent = told.stage;
+    progress.value = data.fraction;
+    percent.textContent = `${Math.round(data.fraction * 100)} %`;
+    if (stage.textContent !== data.stage) stage.textContent = data.stage;
   }
   if (!installed) throw new Fault({ detail: `${file.name} was not installed to its end. ${AWAY}` });
   const { name, version } = installed;
@@ -344,7 +344,7 @@ function markBoxes(boxes, width, height) {
   );
 }
 
-/** Takes the file of an input, also the same one again, and one that is dropped on its zone; one at a time. */
+/** Handles the file of an input, also the same file again, and a file that is dropped on its zone; one at a time. */
 function onFile(input, zone, action) {
   const take = async ([file]) => {
     if (!file || input.disabled) return;

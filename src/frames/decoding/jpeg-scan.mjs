@@ -1,9 +1,9 @@
 // @ts-check
 /**
  * Finds damage in the entropy-coded data of a JPEG (ITU-T T.81, annexes F and G) by reading every code of it. A decoder of
- * the libjpeg family repairs what it can and goes on: of 400 scans with 200 bytes of zeros in them it warned of 246. Each of
- * these rules is one that no encoder breaks: every code is in its table, no block has more than 64 coefficients, a DC
- * value is one that 8-bit samples can have, each restart marker comes where it is due, the data ends with the last block,
+ * the libjpeg family repairs what it can and goes on: of 400 scans with 200 bytes of zeros in them it warned of 246. No
+ * encoder breaks any of these rules: every code is in its table, no block has more than 64 coefficients, a DC value is
+ * possible for 8-bit samples, each restart marker comes where it is due, the data ends with the last block,
  * and every coefficient was sent with all of its bits.
  */
 import { Buffer } from 'node:buffer';

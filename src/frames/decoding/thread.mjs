@@ -76,5 +76,5 @@ async function loadCodec() {
 }
 
 function ignore() {
-  // What the codec says is told by its errors.
+  // Ignores what the codec prints: its errors say the same.
 }

@@ -106,7 +106,7 @@ async function checkSignature(
     const add = keySet ? `add it to the signers of ${keySet.file}` : 'add it to publicKeys';
     found(
       `is signed by the key ${signature.keyId}, which is none of the ${keys.size} known. ` +
-        `If you know whose it is, ${add}; else have the package signed by one that is known`,
+        `If you know whose it is, ${add}; else have the package signed by a known key`,
     );
     return;
   }

@@ -1,6 +1,6 @@
 """Tells what this interpreter is: one JSON object on stdout.
 
-Must be readable by any Python that may be met, so that one that is too old can say so.
+Must be valid syntax in any old Python, so that an interpreter that is too old can report its version.
 """
 import json
 import os

@@ -23,14 +23,14 @@ export function remedyFor(
   }
   if (requiresPython.length > 0) {
     const wanted = listed([...new Set(requiresPython)].map(shown), ' and ', 4);
-    return `The wheels ask for Python ${wanted}: install such a Python, or pack the package with wheels for one that is here`;
+    return `The wheels ask for Python ${wanted}: install such a Python, or pack the package with wheels for a Python of this machine`;
   }
   const pythons = [...new Set(wheels.flatMap(({ tags }) => tags.flatMap(pythonOf)))];
   const made =
     pythons.length > 0
       ? `The wheels are for ${listed(pythons, ' or ', 4)}: install it`
       : 'Install the Python that the wheels were made for';
-  return `${made}, or pack the package for one that is here`;
+  return `${made}, or pack the package for a Python of this machine`;
 }
 
 /** The system that a tag, or a platform, is for; undefined for every system. */

@@ -1,6 +1,6 @@
 """The wheel tags this interpreter accepts, most specific first (PEP 425, 600, 656), as packaging and pip compute them.
 
-Kept apart from pip, because an interpreter without pip must be judged too.
+Kept apart from pip, because an interpreter without pip has tags too.
 """
 import os
 import platform
@@ -100,10 +100,10 @@ def musllinux(arch, elf):
     if not elf or "musl" not in elf["loader"]:
         return
     try:
-        told = subprocess.run([elf["loader"]], stderr=subprocess.PIPE, universal_newlines=True).stderr
+        output = subprocess.run([elf["loader"]], stderr=subprocess.PIPE, universal_newlines=True).stderr
     except OSError:
         return
-    match = re.search(r"^Version (\d+)\.(\d+)", told, re.MULTILINE)
+    match = re.search(r"^Version (\d+)\.(\d+)", output, re.MULTILINE)
     if match:
         for minor in range(int(match.group(2)), -1, -1):
             yield "musllinux_%s_%d_%s" % (match.group(1), minor, arch)
@@ -146,11 +146,11 @@ def mac_platforms():
     text, _, arch = platform.mac_ver()
     version = tuple(int(part) for part in (text + ".0").split(".")[:2])
     if version == (10, 16):  # what macOS 11 and later tell an old build; the truth takes a fresh process
-        told = subprocess.run(
+        output = subprocess.run(
             [sys.executable, "-sS", "-c", "import platform; print(platform.mac_ver()[0])"],
             env={"SYSTEM_VERSION_COMPAT": "0"}, stdout=subprocess.PIPE, universal_newlines=True,
         ).stdout
-        version = tuple(int(part) for part in (told.strip() + ".0").split(".")[:2])
+        version = tuple(int(part) for part in (output.strip() + ".0").split(".")[:2])
     if IS_32BIT:
         arch = "ppc" if arch.startswith("ppc") else "i386"
     if version >= (11, 0):

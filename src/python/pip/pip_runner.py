@@ -44,7 +44,7 @@ def lock_in(location, wheels):
         if event in STARTING:
             raise PermissionError("only wheels of the package are installed: starting %s was refused" % arguments[0])
 
-    sys.addaudithook(hook)  # cannot be taken away again
+    sys.addaudithook(hook)  # cannot be removed again
 
 
 def plain(path):

@@ -61,7 +61,7 @@ class Placer:
     def place(self, source, target, executable, shared=True):
         """A file that is there already is replaced: of two wheels with the same file, the later one wins.
 
-        One that is not to be shared by a second name gets a clone or a copy.
+        A file that must not be shared by a second name is cloned or copied.
         """
         try:
             name = self.attempt(source, target, shared)

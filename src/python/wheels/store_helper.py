@@ -1,5 +1,5 @@
-"""Does the work of the wheel store that goes through every file of a wheel, so that it takes neither the memory, the
-event loop nor the threads of the host, which inspects images meanwhile.
+"""Does the work of the wheel store that goes through every file of a wheel. A separate process: the work must not take
+memory, event loop or threads of the host, which inspects images at the same time.
 
     python -I -S store_helper.py
 

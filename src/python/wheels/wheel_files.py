@@ -25,7 +25,7 @@ def tree_of(folder):
 
 
 def read_list(folder):
-    """[path in the wheel, size, modification time in ns, executable] of each file; None when that cannot be told."""
+    """[path in the wheel, size, modification time in ns, executable] of each file; None when that is not known."""
     try:
         with open(os.path.join(folder, LIST), encoding="utf-8") as file:
             rows = [json.loads(line) for line in file]
@@ -35,7 +35,7 @@ def read_list(folder):
 
 
 def write_list(folder, files):
-    """In place of an earlier one: whoever reads meanwhile has the old one or the new one."""
+    """Replaces an earlier file in one step: a reader gets the old content or the new."""
     temporary = os.path.join(folder, ".%s.%d" % (LIST, os.getpid()))
     with open(temporary, "w", encoding="utf-8") as file:
         for row in files:
@@ -44,7 +44,7 @@ def write_list(folder, files):
 
 
 def touched(folder, files):
-    """Files that somebody wrote to, told by size and time: no content is read. None stands for all."""
+    """Files that were written to, detected by size and time: no content is read. None stands for all."""
     if files is None:
         return [LIST]
     tree = tree_of(folder)

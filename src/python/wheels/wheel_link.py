@@ -176,7 +176,7 @@ def remove(target):
 
 
 def replace(target, content, mode):
-    """Never written through: what is there may be a link that others share."""
+    """Never written through: the existing file may be a link that others share."""
     remove(target)
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as file:

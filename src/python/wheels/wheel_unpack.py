@@ -128,7 +128,7 @@ def unpack_all(archive, tree, entries, progress, durable):
             work(archive, tree, entries, share, writing, durable)
         children.append(child)
     os.close(writing)
-    done = told = 0
+    done = reported = 0
     total = sum(entry[4] for entry in entries)
     failure = None
     with os.fdopen(reading, encoding="ascii") as lines:
@@ -141,8 +141,8 @@ def unpack_all(archive, tree, entries, progress, durable):
                 break
             results[index] = (digest, rest)
             done += entries[index][4]
-            if done - told >= total / 200:
-                told = done
+            if done - reported >= total / 200:
+                reported = done
                 progress(done)
     for child in children:
         os.waitpid(child, 0)

@@ -1,8 +1,8 @@
 // @ts-check
 /**
  * The process of a FakeWorker: a puppet on a socket. It holds the real pipes of a worker, reads the protocol's frames
- * from stdin when it is told to, and writes what it is told to. What there is to decide is decided at the other end.
- * The reading of frames is its own, not the library's, so that an error in one is not made up for by the other.
+ * from stdin and writes bytes, both on order: the other end of the socket decides everything.
+ * It has its own reader of frames, so that an error in the library's reader cannot cancel out.
  *
  *     node main.mjs <address of the socket>
  */

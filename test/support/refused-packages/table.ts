@@ -158,7 +158,7 @@ export const REFUSED: Row[] = [
   [
     'a wheel of another system',
     'incompatible_python',
-    /pack it again with -w \w+$|install it, or pack the package for one that is here$/,
+    /pack it again with -w \w+$|install it, or pack the package for a Python of this machine$/,
     withOptics(wheelOf({ ...OPTICS, tag: 'cp39-cp39-macosx_11_0_arm64' })),
     good,
   ],
@@ -307,7 +307,7 @@ export const REFUSED: Row[] = [
   [
     'a signature of another',
     'invalid_zip',
-    /none of the 1 known\. If you know whose it is, add it to publicKeys; else have the package signed by one that is known$/,
+    /none of the 1 known\. If you know whose it is, add it to publicKeys; else have the package signed by a known key$/,
     signed(theirs),
     signed(theirs, [ours.publicKey, theirs.publicKey]),
   ],

@@ -145,7 +145,7 @@ class Picture:
         is no memory to map."""
         if self.descriptor is None:
             return None
-        taken, self._unused = self._unused, None  # the one that the checksum was made of, for the first who asks
+        taken, self._unused = self._unused, None  # the mapping of the checksum, for the first caller
         return taken or mmap.mmap(self.descriptor, 0, access=mmap.ACCESS_COPY)
 
     def close(self):
@@ -196,7 +196,7 @@ class Delivery:
             os.set_inheritable(number, False)
 
     def begin(self, message):
-        """Takes in the pictures of a call; gives what the host is told of them. None when the call names none."""
+        """Takes in the pictures of a call; returns the report for the host. None when the call names none."""
         self.end()
         announce, self.announce = self.announce, None
         try:
@@ -241,10 +241,10 @@ class Delivery:
         return cause
 
     def report(self, read=()):
-        told = {"read": list(read)}
+        reply = {"read": list(read)}
         if self._faults:
-            told["fault"] = "; ".join(self._faults.values())
-        return told
+            reply["fault"] = "; ".join(self._faults.values())
+        return reply
 
     @property
     def fault(self):
@@ -276,8 +276,8 @@ class Delivery:
             return False
         import json
 
-        told = {"type": "pictures", "request_id": self._request, "pictures": report}
-        self._socket.send(json.dumps(told).encode("utf-8"))
+        reply = {"type": "pictures", "request_id": self._request, "pictures": report}
+        self._socket.send(json.dumps(reply).encode("utf-8"))
         return True
 
     def _receive(self, is_wanted):

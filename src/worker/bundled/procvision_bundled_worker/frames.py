@@ -30,14 +30,14 @@ class _State:
 
 
 def use(delivery, maps):
-    """`maps`: the end of each call is told by let_go() before the answer, so that pictures can be mapped until then."""
+    """`maps`: let_go() marks the end of each call before the answer, so that pictures can be mapped until then."""
     _State.delivery, _State.maps = delivery, maps
     if maps and hasattr(os, "register_at_fork"):
         os.register_at_fork(before=_part, after_in_child=_copy_from_now_on)
 
 
 def begin(message):
-    """A call begins: takes in its pictures, and gives what the host is told of them."""
+    """A call begins: takes in its pictures, and returns the report for the host."""
     report = _State.delivery.begin(message)
     for identifier in _State.delivery.names():
         _State.own.pop(identifier, None)  # written in an earlier call, under a name that is another picture's now
@@ -128,7 +128,7 @@ def _part():
 
 
 def _copy_from_now_on():
-    """A forked process is not told when the call ends."""
+    """A forked process does not learn when the call ends."""
     _State.maps = False
     _mappings.clear()
 

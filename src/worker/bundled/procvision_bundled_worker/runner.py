@@ -14,8 +14,8 @@ from .wire import Channel, ThreadedChannel, now_ms
 
 COMMON_CAPABILITIES = ["ping", "call", "shutdown", "shared_memory:v1", "bundled:v1", "pong_during_call",
                        "mapped_frames", "error_code", "metrics"]
-# The SDK's own exception classes: a subclass is told by the name of its nearest ancestor among them, for they say
-# whether another attempt makes sense.
+# The SDK's own exception classes: a subclass is reported under its nearest ancestor among them, because they
+# say whether another attempt makes sense.
 KINDS = ("RecoverableError", "FatalError", "GPUOutOfMemoryError", "ProgramError")
 
 
@@ -93,17 +93,17 @@ def answer_to(message, adapter, memory, pictures):
     started = time.perf_counter_ns()
     try:
         answer, added = adapter.call(message.get("data") or {}, request_id)
-        told = result(request_id, answer, added)
+        response = result(request_id, answer, added)
     except Exception as fault:
-        told = failure(request_id, fault)
+        response = failure(request_id, fault)
     microseconds = (time.perf_counter_ns() - started) // 1000
     if pictures.fault is not None:
-        told = error(request_id, pictures.fault, "1007")
+        response = error(request_id, pictures.fault, "1007")
         report = pictures.report()
     if report is not None:
-        told["pictures"] = report
-    told["metrics"] = {"algorithm_ms": microseconds / 1000, "rss_bytes": memory.rss_bytes()}
-    return told
+        response["pictures"] = report
+    response["metrics"] = {"algorithm_ms": microseconds / 1000, "rss_bytes": memory.rss_bytes()}
+    return response
 
 
 def result(request_id, answer, data):
@@ -113,11 +113,11 @@ def result(request_id, answer, data):
     if not isinstance(own, dict):
         return error(request_id, "the algorithm gave %s as data, not a dict" % type(own).__name__, "1000")
     data.update(own)
-    told = {"type": "result", "request_id": request_id, "timestamp_ms": now_ms(),
+    response = {"type": "result", "request_id": request_id, "timestamp_ms": now_ms(),
             "status": answer.get("status") or "OK", "message": answer.get("message") or "", "data": data}
     if answer.get("error_code") is not None:
-        told["error_code"] = str(answer["error_code"])
-    return told
+        response["error_code"] = str(answer["error_code"])
+    return response
 
 
 def failure(request_id, fault):

@@ -12,7 +12,7 @@ class Sessions:
     def of(self, about, request_id):
         """The session of a call.
 
-        One that nobody named is new each time, and not kept: it would push out those that have a name. The host names
+        A session without a name is new each time, and not kept: it would push out sessions with a name. The host names
         it after the request (of which a further attempt has `~` and a number at its end).
         """
         identifier, context = about.get("id"), about.get("context") or {}
