@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { OperationOptions } from '../abort.js';
 import type { ArchiveLimits, Check, NameEncoding, PackageInspection, VersionRef } from '../package/types.js';
-import type { SharedWheels } from '../python/engine.js';
+
+import type { SharedWheels } from '../python/types.js';
 import type { VenvManager } from '../python/venv-manager.js';
 import type { Registry } from '../registry/registry.js';
 import type { Durability } from '../store/atomic-file.js';

@@ -7,9 +7,9 @@ import { compileSources, type Compiled } from '../python/environments/compile.js
 import { distInfos, parseRecord } from '../python/environments/record.js';
 import { fileOfRow, readExceptions } from '../python/environments/installed-records.js';
 import { applyRewrites, planRewrites } from '../python/environments/relocate.js';
-import type { Venv } from '../python/types.js';
+import type { SharedWheels, Venv } from '../python/types.js';
 import type { StoreLayout } from '../store/layout.js';
-import type { SharedWheels } from '../python/engine.js';
+
 import type { VenvManager } from '../python/venv-manager.js';
 import type { RegistryEntry } from '../registry/types.js';
 import { interpreterNeed } from '../validation/interpreter-need.js';

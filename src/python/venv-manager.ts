@@ -1,22 +1,26 @@
 import path from 'node:path';
-import type { OperationOptions } from '../abort.js';
+import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { checkObject, checkTexts } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
-import { Late } from '../late.js';
+import { RunnerError } from '../errors.js';
+import { baseInterpreter } from '../process/base-interpreter.js';
 import { showAs } from '../readable.js';
 import type { Durability } from '../store/atomic-file.js';
-import type { SharedWheels, VenvContext, VenvEngine } from './engine.js';
 import type { InterpreterFinder } from './interpreters/finder.js';
+import { doors, type VenvManagerOptions } from './options.js';
+import type { Installation, Installed } from './pip/install-pip.js';
+import { Progress } from './progress.js';
+import { TimeLimit } from './time-limit.js';
 import type {
   InstallFrom,
   InstallReport,
   Interpreter,
   InterpreterNeed,
+  SharedWheels,
   Venv,
   VenvManagerEvents,
 } from './types.js';
-import { doors, type VenvManagerOptions } from './options.js';
-import type { WheelPruneReport } from './wheels/wheel-store.js';
+import type { WheelPruneReport, WheelStore } from './wheels/wheel-store.js';
 
 export type { VenvManagerOptions } from './options.js';
 
@@ -33,9 +37,11 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    */
   readonly given: readonly string[] | undefined;
   readonly #mayAdopt: boolean;
-  readonly #finder: Late<InterpreterFinder>;
-  readonly #engine: Late<VenvEngine>;
+  readonly #timeoutMs: number;
   readonly #wheelStore: SharedWheels | undefined;
+  /** By folder and durability: deployers of different stores may share this manager. */
+  readonly #stores = new Map<string, WheelStore>();
+  #finder: InterpreterFinder | undefined;
   /** Where what was found out about interpreters is kept; the first store that is deployed into has it, unless the options name one. */
   #memory: string | undefined;
 
@@ -44,6 +50,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
     doors().venvManager.check(options);
     const { python, timeoutMs = 600_000 } = options;
     this.installer = options.installer ?? 'pip';
+    this.#timeoutMs = timeoutMs;
     const given = typeof python === 'string' ? [python] : python;
     this.given = given;
     this.#mayAdopt = options.wheelStore === undefined;
@@ -51,20 +58,6 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
       this.#wheelStore = { root: path.resolve(options.wheelStore), durability: 'none' };
     }
     this.#memory = this.#wheelStore?.root;
-    const context: VenvContext = {
-      ...{ installer: this.installer, timeoutMs, wheelStore: this.#wheelStore },
-      onOutput: (event) => this.emit('output', event),
-      onProgress: (event) => this.emit('progress', event),
-    };
-    const memory = () => this.#memory && path.join(this.#memory, 'interpreters.json');
-    this.#finder = new Late(async () => {
-      const { InterpreterFinder } = await import('./interpreters/finder.js');
-      return new InterpreterFinder({ given, memory });
-    });
-    this.#engine = new Late(async () => {
-      const { VenvEngine } = await import('./engine.js');
-      return new VenvEngine(context, await this.#finder.get());
-    });
     showAs(this, 'VenvManager', () => {
       const python = given ?? 'as found on this machine';
       return { installer: this.installer, wheelStore: this.#wheelStore?.root, python, timeoutMs };
@@ -86,7 +79,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   /** Pythons 3.8 or later on this machine, in the order in which they are preferred. Each is asked once. */
   async interpreters(options: OperationOptions = {}): Promise<Interpreter[]> {
     doors().look.check(options);
-    return (await this.#finder.get()).interpreters(options);
+    return (await this.#interpreterFinder()).interpreters(options);
   }
 
   /**
@@ -97,7 +90,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   async *interpretersInTurn(
     options: { onUnusable?: (python: { path: string; reason: string }) => void } & OperationOptions = {},
   ): AsyncGenerator<Interpreter, void, undefined> {
-    yield* (await this.#finder.get()).interpretersInTurn(options);
+    yield* (await this.#interpreterFinder()).interpretersInTurn(options);
   }
 
   /**
@@ -108,7 +101,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    */
   async select(need: InterpreterNeed, options: OperationOptions = {}): Promise<Interpreter> {
     checkObject('venvs.select(need)', need);
-    return (await this.#finder.get()).select(need, options);
+    return (await this.#interpreterFinder()).select(need, options);
   }
 
   /**
@@ -124,7 +117,16 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
     checkTexts('venvs.create(dir, { interpreter })', { dir });
     checkObject('venvs.create(dir, { interpreter })', options);
     checkObject('venvs.create(dir, { interpreter })', options.interpreter, ['path'], 'interpreter');
-    return (await this.#engine.get()).create(dir, options);
+    const { makeEnvironment } = await import('./making.js');
+    const { interpreter, finalDir, signal } = options;
+    return makeEnvironment(dir, {
+      interpreter,
+      facts: await (await this.#interpreterFinder()).facts.get(interpreter, { signal }),
+      finalDir,
+      signal,
+      timeoutMs: this.#timeoutMs,
+      onLine: this.#outputOf(path.resolve(dir)),
+    });
   }
 
   /**
@@ -135,7 +137,25 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    */
   async load(dir: string, options: OperationOptions = {}): Promise<Venv> {
     checkTexts('venvs.load(dir)', { dir });
-    return (await this.#engine.get()).load(dir, options);
+    const { describeEnvironment, pythonIn, readPyvenvCfg } = await import('./making.js');
+    const home = (await readPyvenvCfg(dir))?.get('home');
+    if (home === undefined) {
+      throw new RunnerError('not_found', `${dir} is no virtual environment: it has no pyvenv.cfg`, {
+        details: { path: dir },
+      });
+    }
+    // Started in the environment it would run what the packages there hook into the start of an interpreter.
+    const python = pythonIn(path.resolve(dir));
+    const base = process.platform === 'win32' ? python : baseInterpreter(python).command;
+    const probed = await (await this.#interpreterFinder()).facts.ask(base, options);
+    if (!probed.ok) {
+      throw new RunnerError(
+        'incompatible_python',
+        `The interpreter of ${dir} cannot be used: ${probed.reason}. It was made from the Python in ${home}: install that again, or deploy anew`,
+        { details: { path: dir } },
+      );
+    }
+    return describeEnvironment(dir, probed.interpreter, probed.facts);
   }
 
   /**
@@ -148,7 +168,28 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   async install(venv: Venv, options: InstallFrom & OperationOptions): Promise<InstallReport> {
     checkObject('venvs.install(venv, { wheels, requirements })', venv, ['dir'], 'venv');
     checkObject('venvs.install(venv, { wheels, requirements })', options, ['wheels', 'requirements']);
-    return (await this.#engine.get()).install(venv, options);
+    throwIfAborted(options.signal, 'installation');
+    const timeoutMs = this.#timeoutMs;
+    const limit = new TimeLimit(timeoutMs, options.signal);
+    try {
+      return await this.#install(venv, { ...options, signal: limit.signal });
+    } catch (error) {
+      if (!limit.hasPassed) throw error;
+      throw new RunnerError(
+        'timeout',
+        `The installation into ${venv.dir} did not end within ${timeoutMs} ms, and was undone. Give VenvManager a ` +
+          'longer timeoutMs if the wheels are large or the disk is slow',
+        {
+          cause: error,
+          details: {
+            ...{ timeoutMs, path: venv.dir },
+            output: RunnerError.is(error) ? error.details.output : undefined,
+          },
+        },
+      );
+    } finally {
+      limit[Symbol.dispose]();
+    }
   }
 
   /**
@@ -157,17 +198,25 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    * @throws RunnerError `install_failed` with the differing files in `details.issues`
    */
   async verify(venv: Venv, options: OperationOptions = {}): Promise<void> {
-    await (await this.#engine.get()).verify(venv, options);
+    await (await import('./making.js')).verifyEnvironment(venv, options);
   }
 
   /** Makes the environment name `finalDir` as its place, to which the caller will move it. Returns it as it is now. */
   async relocate(venv: Venv, finalDir: string, options: OperationOptions = {}): Promise<Venv> {
-    return (await this.#engine.get()).relocate(venv, finalDir, options);
+    const { applyRewrites, planRewrites } = await import('./making.js');
+    throwIfAborted(options.signal, 'relocation');
+    const to = path.resolve(finalDir);
+    await applyRewrites(await planRewrites(venv, { from: venv.finalDir ?? venv.dir, to }));
+    const { finalDir: _, ...rest } = venv;
+    return to === venv.dir ? rest : { ...rest, finalDir: to };
   }
 
   /** Puts right an environment that was moved: its scripts name the place where it stands again. */
   async repair(venv: Venv, options: OperationOptions = {}): Promise<void> {
-    await (await this.#engine.get()).repair(venv, options);
+    const { applyRewrites, findMove, planRewrites } = await import('./making.js');
+    throwIfAborted(options.signal, 'repair');
+    const found = await findMove(venv.dir);
+    if (found) await applyRewrites(await planRewrites(venv, found.move));
   }
 
   /**
@@ -177,8 +226,17 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    *
    * @throws RunnerError `timeout`, `aborted`
    */
-  async compile(venv: Venv, options: OperationOptions = {}): Promise<void> {
-    await (await this.#engine.get()).compile(venv, options);
+  async compile(venv: Venv, { signal }: OperationOptions = {}): Promise<void> {
+    const { compileSources } = await import('./making.js');
+    const at = venv.finalDir ?? venv.dir;
+    await compileSources({
+      python: baseInterpreter(venv.python).command,
+      root: venv.sitePackages,
+      shownRoot: path.join(at, path.relative(venv.dir, venv.sitePackages)),
+      limitMs: this.#timeoutMs,
+      onLine: this.#outputOf(venv.dir),
+      signal,
+    });
   }
 
   /**
@@ -202,6 +260,115 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   async pruneSharedWheels(
     options: { environments?: readonly string[] } & Pick<InstallFrom, 'shared'> & OperationOptions,
   ): Promise<WheelPruneReport> {
-    return (await this.#engine.get()).pruneWheels(options);
+    const { usesWheel } = await import('./making.js');
+    const { environments = [], signal, shared } = options;
+    return (
+      (await (
+        await this.#storeOf(shared)
+      )?.prune({
+        signal,
+        isUsed: (entry) => usesWheel(environments, entry),
+      })) ?? {
+        removed: [],
+        kept: 0,
+      }
+    );
   }
+
+  async #interpreterFinder(): Promise<InterpreterFinder> {
+    const { InterpreterFinder } = await import('./interpreters/finder.js');
+    const memory = () => this.#memory && path.join(this.#memory, 'interpreters.json');
+    return (this.#finder ??= new InterpreterFinder({ given: this.given, memory }));
+  }
+
+  async #install(venv: Venv, options: InstallFrom & OperationOptions): Promise<InstallReport> {
+    const { signal } = options;
+    const startedAt = performance.now();
+    const making = await import('./making.js');
+    const requirements = await making.readRequirements(options.requirements);
+    const wheelsFolder = path.resolve(options.wheels);
+    const progress = new Progress((event) => this.emit('progress', { venv: venv.dir, ...event }));
+    if (requirements.requirements.length === 0) {
+      progress.end();
+      return {
+        installer: this.installer,
+        installed: [],
+        warnings: [],
+        durationMs: performance.now() - startedAt,
+      };
+    }
+    const wheels = await making.listWheels(wheelsFolder);
+    if (wheels.length === 0)
+      throw noWheels(
+        wheelsFolder,
+        requirements.requirements.map(({ text }) => text),
+      );
+    const facts = await (await this.#interpreterFinder()).facts.get(venv.interpreter, { signal });
+    const before = await making.snapshot(venv);
+    try {
+      const installation: Installation = {
+        venv,
+        facts,
+        wheelsFolder,
+        wheels,
+        requirements,
+        limits: options.limits,
+        signal,
+        timeoutMs: this.#timeoutMs,
+        onLine: this.#outputOf(venv.dir),
+        onProgress: progress.at,
+      };
+      const installer = await this.#installerFor(installation);
+      const { installed, warnings } = await this.#installBy(installer, installation, options.shared);
+      for (const warning of warnings) this.#outputOf(venv.dir)(`WARNING: ${warning}`, 'stderr');
+      progress.end();
+      return { installer, installed, warnings, durationMs: performance.now() - startedAt };
+    } catch (error) {
+      await before.restore();
+      throw error;
+    }
+  }
+
+  /** `link` where it was asked for and can do all that pip does, and where there is no pip at all. */
+  async #installerFor({ venv, facts, wheels, wheelsFolder }: Installation): Promise<'pip' | 'link'> {
+    const { choosePip, distInfos } = await import('./making.js');
+    const hasPip = choosePip(facts, wheelsFolder, wheels) !== undefined;
+    if (this.installer !== 'link' && hasPip) return 'pip';
+    // Windows needs program files for scripts, and what is installed already must be uninstalled first: pip's work.
+    const isFresh = (await distInfos(venv.sitePackages)).length === 0;
+    return isFresh && process.platform !== 'win32' ? 'link' : 'pip';
+  }
+
+  async #installBy(
+    installer: 'pip' | 'link',
+    installation: Installation,
+    shared: SharedWheels | undefined,
+  ): Promise<Installed> {
+    const { installByLink, installFromWheels, installWithPip } = await import('./making.js');
+    if (installer === 'pip') return installWithPip(installation);
+    const store = await this.#storeOf(shared);
+    return store ? installByLink(installation, store) : installFromWheels(installation);
+  }
+
+  #outputOf(venv: string): (line: string, stream: 'stdout' | 'stderr') => void {
+    return (line, stream) => this.emit('output', { line, stream, venv });
+  }
+
+  async #storeOf(shared = this.#wheelStore): Promise<WheelStore | undefined> {
+    if (!shared) return undefined;
+    const { WheelStore } = await import('./making.js');
+    const key = `${shared.durability} ${shared.root}`;
+    const store = this.#stores.get(key) ?? new WheelStore(shared.root);
+    store.durability = shared.durability;
+    this.#stores.set(key, store);
+    return store;
+  }
+}
+
+function noWheels(folder: string, lines: readonly string[]): RunnerError {
+  return new RunnerError(
+    'wheels_missing',
+    `${lines.slice(0, 3).join(', ')} is required, and ${folder} has no wheel in it. Add the wheels to the package`,
+    { details: { path: folder, requirements: [...lines] } },
+  );
 }
