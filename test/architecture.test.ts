@@ -17,6 +17,7 @@ const ROOMS = [
   'deploy',
   'supervisor',
   'runner',
+  'acceptance',
   'signing',
   'http',
   'testing',

@@ -1,4 +1,5 @@
 import { AT_ONCE, DRY_RUN, FORCE, jsonObject, oneOf, wholeNumber, WORKER, WORKERS } from './flags.js';
+import { ACCEPT } from './accept-spec.js';
 import type { ArgumentSpec, CommandSpec } from './spec.js';
 
 const NAME: ArgumentSpec = { usage: '<name>', summary: 'name of a deployed package', kind: 'name' };
@@ -259,6 +260,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     details: 'NG is a verdict, not a failure: the exit code is 1 when a picture could not be inspected.',
     load: () => import('./commands/run.js'),
   },
+  ACCEPT,
   {
     name: 'serve',
     summary: 'run the station: workers of all that is active, and the HTTP endpoints',

@@ -11,6 +11,25 @@ export function wholeNumber(flag: string, least: number, most = Number.MAX_SAFE_
   };
 }
 
+/** A share between 0 and 1. */
+export function share(flag: string) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (text.trim() !== '' && value > 0 && value < 1) return value;
+    throw usage(`${flag} takes a number between 0 and 1, not ${text}`);
+  };
+}
+
+/** How values of 16 bits become 8: the word `shift`, or MIN,MAX. */
+export function eightBits(flag: string) {
+  return (text: string): 'shift' | { min: number; max: number } => {
+    const [, min, max] = /^(\d{1,5}),(\d{1,5})$/.exec(text) ?? [];
+    if (text === 'shift') return text;
+    if (min !== undefined && max !== undefined) return { min: Number(min), max: Number(max) };
+    throw usage(`${flag} takes shift, or two values such as 0,4095, not ${text}`);
+  };
+}
+
 /** One of some words. */
 export function oneOf(flag: string, ...words: string[]) {
   return (text: string): string => {

@@ -14,7 +14,10 @@ import type { EncodedInput, FrameInfo, ImageInput } from './types.js';
  */
 export async function pixelsOf(
   image: ImageInput,
-  o: OperationOptions = {},
+  o: OperationOptions & {
+    /** Decodes; it stays the caller's. @defaultValue one of its own */
+    decoder?: PictureDecoder;
+  } = {},
 ): Promise<{ data: Uint8Array } & FrameInfo> {
   checkImage(image);
   if ('encoded' in image || 'file' in image) return decodedPixels(image, o);
@@ -22,13 +25,16 @@ export async function pixelsOf(
   return converted(sourceOf('pixels' in image ? image.pixels : image.data, layout), layout);
 }
 
-async function decodedPixels(image: EncodedInput, o: OperationOptions) {
-  const picture = await readEncoded(image, o);
-  const decoder = new PictureDecoder();
+async function decodedPixels(
+  image: EncodedInput,
+  { signal, decoder: given }: OperationOptions & { decoder?: PictureDecoder },
+) {
+  const picture = await readEncoded(image, { signal });
+  const decoder = given ?? new PictureDecoder();
   try {
-    return converted(await decoder.decode(picture, o.signal), picture.layout);
+    return converted(await decoder.decode(picture, signal), picture.layout);
   } finally {
-    await decoder.close();
+    if (!given) await decoder.close();
   }
 }
 

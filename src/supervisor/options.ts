@@ -33,6 +33,7 @@ import type { StartActiveOptions } from './start-active.js';
 import type { ReplayOptions } from './recording/replay.js';
 import type { RecordOptions } from './recording/types.js';
 import type { ProbationPolicy } from './switching/probation.js';
+import { sequentialTestOptions } from './switching/sequential-test.js';
 import type { RollbackOptions, SwitchOptions, WarmUp } from './switching/types.js';
 
 /** What an {@link AlgorithmSupervisor} is made of. */
@@ -93,6 +94,7 @@ const probation = () =>
     maxTimeoutRate: number(0, 1),
     maxErrorRate: number(0, 1),
     maxLatencyRatio: number(0, Infinity),
+    test: sequentialTestOptions(),
   });
 
 /** What each call of an `AlgorithmSupervisor` takes. */

@@ -7,6 +7,7 @@ import { COMMANDS } from '../../src/cli/commands.js';
 import { Registry } from '../../src/index.js';
 import { deployVersion } from '../../src/testing/deploy-version.js';
 import { buildPackage } from '../../src/testing/index.js';
+import { deployBrightness, writePictures } from '../support/brightness.js';
 import { cliFolder } from '../support/cli.js';
 
 async function pictureFile(folder: string, name: string, value: number): Promise<void> {
@@ -132,6 +133,13 @@ describe('whatever is wrong with a command line is said in one line, with the ne
     ['rollback Z', 3, 'Product id Z is not active. Active product ids: A01'],
     ['run A0 x.png', 3, 'A0 is neither an active product id nor a deployed package. Did you mean A01?'],
     ['run A01 pictur.png', 3, 'There is no picture pictur.png. Did you mean picture.png?'],
+    ['accept no-pictures A01', 3, 'There is no folder of pictures no-pictures'],
+    ['accept station board-check', 2, 'accept takes a name and a version: accept FOLDER board-check VERSION'],
+    ['accept station A0', 3, 'Product id A0 is not active. Did you mean A01?'],
+    ['accept station A01 --against 1.2.0', 3, 'board-check 1.2.0 is not deployed'],
+    ['accept station A01 --alpha 5', 2, '--alpha takes a number between 0 and 1, not 5'],
+    ['accept station A01 --to-eight-bits 12', 2, '--to-eight-bits takes shift, or two values such as 0,4095'],
+    ['accept station A01', 2, 'has neither a folder OK nor a folder NG'],
     ['uninstall board-check 9', 3, 'board-check 9 is not deployed. Deployed versions: 1.0.0, 1.1.0'],
     ['verify bord-check', 3, 'Did you mean board-check?'],
     ['logs board-check 1.2.0', 3, 'Did you mean 1.'],
@@ -187,6 +195,30 @@ test('commands that only an interrupt ends exit with 0 by it', async () => {
       expect.not.stringContaining('error:'),
     ]);
   }
+});
+
+test('accept decides by labelled pictures: exit 0 when the version is accepted, 1 when it is rejected or undecided', async () => {
+  const cli = await cliFolder();
+  const registry = await Registry.open(path.join(cli.folder, 'station'), { durability: 'none' });
+  await deployBrightness(registry, '1.0.0', { below: 100 });
+  await deployBrightness(registry, '1.1.0', { below: 0 });
+  await registry.activate({ name: 'brightness', version: '1.0.0', pids: ['B-1'] });
+  await registry.close();
+  const pictures = path.join(cli.folder, 'pictures');
+  await writePictures(pictures, { OK: [200, 210], NG: [50, 60] });
+  const loose = ['--rejectable', '0.9'];
+  const good = await cli.run('accept', 'pictures', 'B-1', ...loose, '--report', 'report.html');
+  expect(good).toMatchObject({ code: 0, stderr: '' });
+  expect(good.stdout).toContain('brightness 1.0.0: accepted, after 2 of 4 pictures');
+  expect(good.stdout).toContain('OK pictures  OK 2  NG 0');
+  expect(await readFile(path.join(cli.folder, 'report.html'), 'utf8')).toContain('data:image/png');
+  const bad = await cli.run('accept', 'pictures', 'brightness', '1.1.0', '--against', '1.0.0', ...loose);
+  expect(bad).toMatchObject({ code: 1, stderr: '' });
+  expect(bad.stdout).toContain('brightness 1.1.0: rejected');
+  expect(bad.stdout).toContain('NG/0-50.png: expected NG, NG before, OK now');
+  const few = await cli.run('accept', 'pictures', 'B-1', '--json');
+  expect(few).toMatchObject({ code: 1 });
+  expect(few.json()).toMatchObject({ decision: 'undecided', missing: 28, target: { wrong: 0 } });
 });
 
 test('drift is found by verify with exit 1, and named', async () => {

@@ -13,6 +13,7 @@ import {
   type ImageInput,
 } from '../../src/index.js';
 import { buildPackage } from '../../src/testing/index.js';
+import { writePicture } from './brightness.js';
 
 export const venvs = new VenvManager();
 export const validator = new PackageValidator({ venvs });
@@ -34,6 +35,9 @@ for (const version of ['1.0.0', '1.1.0', '1.2.0']) {
   const bytes = await buildPackage({ name: 'board-check', version, pids: ['BOARD-7', 'BOARD-8'] });
   await writeFile(`board-check-v${version}-offline.zip`, bytes);
 }
+
+// What `acceptance()` and `accept` take: this algorithm calls every picture OK.
+await writePicture('pictures/OK/board.png', 90);
 
 /** Of the backend that mounts the HTTP handler. */
 export const isAllowed = (request: Request, action: string): boolean =>

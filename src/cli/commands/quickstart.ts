@@ -2,7 +2,6 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { InspectionResult } from 'procvision-runner';
 import { EXIT, notFound, usage } from '../host.js';
-import { annotate } from '../picture/annotate.js';
 import { InputError, writePng } from '../picture/picture.js';
 import { packBoardCheck } from '../quickstart/package.js';
 import { chooseSubject, type Subject } from '../quickstart/subject.js';
@@ -27,6 +26,7 @@ export async function run(call: Call): Promise<number> {
   const say = (title: string, text: string) =>
     out.isJson || host.stdout.write(`${title.padEnd(10)}${text}\n`);
   say('package', shown(zip));
+  const { annotatedPicture } = await import('procvision-runner');
   const results = await withRunner(
     { ...call, root },
     async (runner) => {
@@ -42,7 +42,7 @@ export async function run(call: Call): Promise<number> {
         const result = await runner.inspect(PRODUCT_ID, picture, { signal });
         const target = path.join(folder, file);
         await writePng(path.join(pictures, file), picture);
-        await writePng(target, annotate(picture, result));
+        await writeFile(target, await annotatedPicture(picture, result, { signal }));
         done.push({ title, picture: target, result });
         if (!out.isJson) host.stdout.write(`\n${account(title, result)}\n  picture  ${shown(target)}\n`);
       }

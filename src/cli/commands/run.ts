@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { InspectCallOptions, InspectionResult, Runner } from 'procvision-runner';
 import { EXIT, notFound, usage } from '../host.js';
@@ -102,8 +102,8 @@ async function inspectOne(
     if (folder === undefined) return { picture, result };
     const target = path.join(call.path(folder), `${path.parse(file).name}.png`);
     await mkdir(path.dirname(target), { recursive: true });
-    const { annotateFile } = await import('../picture/annotate.js');
-    await annotateFile(file, target, result);
+    const { annotatedPicture } = await import('procvision-runner');
+    await writeFile(target, await annotatedPicture(file, result, { signal: call.signal }));
     return { picture, result, annotated: target };
   } catch (error) {
     if (call.signal.aborted) throw error;

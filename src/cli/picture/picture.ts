@@ -37,16 +37,6 @@ export function fill(picture: Picture, box: Box, colour: Colour): void {
   }
 }
 
-/** Draws the four sides of a box, `thickness` pixels wide, outside it. */
-export function outline(picture: Picture, box: Box, colour: Colour, thickness = 3): void {
-  const { x, y, width, height } = box;
-  const t = thickness;
-  fill(picture, { x: x - t, y: y - t, width: width + 2 * t, height: t }, colour);
-  fill(picture, { x: x - t, y: y + height, width: width + 2 * t, height: t }, colour);
-  fill(picture, { x: x - t, y, width: t, height }, colour);
-  fill(picture, { x: x + width, y, width: t, height }, colour);
-}
-
 /** What the caller gave cannot be used; the message says why. */
 export class InputError extends Error {}
 

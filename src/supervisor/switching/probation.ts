@@ -1,4 +1,5 @@
 import { LatencyWindow } from '../latency.js';
+import { resolveSequentialTest, SequentialTest, type SequentialTestOptions } from './sequential-test.js';
 
 /**
  * What a version must stand after a switch, or the one before it comes back. Calls are those of the product ids that
@@ -25,6 +26,15 @@ export interface ProbationPolicy {
    * where the version before has answered nothing on this host. `Infinity` switches the check off. @defaultValue 3
    */
   maxLatencyRatio: number;
+  /**
+   * Decides by a sequential test of failed calls (timeouts and errors) instead of fixed counts: after as few calls as show
+   * that the share of failures is acceptable or rejectable, with bounds on both errors. `{}` takes the defaults of
+   * {@link SequentialTestOptions}. `calls`, `maxTimeoutRate` and `maxErrorRate` have no effect then; crashes and latency have
+   * theirs. A trial whose time is up before the decision ends as the calls make likelier: give it a `durationMs` in which
+   * some hundred calls come.
+   * @defaultValue none: fixed counts
+   */
+  test?: Partial<SequentialTestOptions>;
 }
 
 /** What holds unless said otherwise. */
@@ -40,6 +50,9 @@ export const DEFAULT_PROBATION: Readonly<ProbationPolicy> = Object.freeze({
 
 /** Answers whose median is taken, at most: it is asked for at every call. */
 const MOST_ANSWERS = 512;
+
+const SWITCH = 'supervisor.switch({ probation })';
+const TEST_RATE = 'probation.test.rejectableRate';
 
 /** How a call on trial ended. */
 export type TrialOutcome = 'ok' | 'error' | 'timeout';
@@ -57,6 +70,7 @@ export class Probation {
   /** Calls before anything but crashes counts: no more than the trial has. */
   readonly #least: number;
   readonly #latency: LatencyWindow;
+  readonly #test: SequentialTest | undefined;
   #calls = 0;
   #timeouts = 0;
   #errors = 0;
@@ -67,8 +81,9 @@ export class Probation {
   constructor(policy: ProbationPolicy, usualMs?: number) {
     this.#policy = policy;
     this.#usualMs = usualMs;
-    this.#least = Math.min(policy.minCalls, policy.calls);
-    this.#latency = new LatencyWindow(Math.min(policy.calls, MOST_ANSWERS));
+    this.#test = policy.test && new SequentialTest(resolveSequentialTest(policy.test, SWITCH, TEST_RATE));
+    this.#least = this.#test ? policy.minCalls : Math.min(policy.minCalls, policy.calls);
+    this.#latency = new LatencyWindow(this.#test ? MOST_ANSWERS : Math.min(policy.calls, MOST_ANSWERS));
   }
 
   get verdict(): TrialVerdict {
@@ -82,9 +97,13 @@ export class Probation {
     if (outcome === 'timeout') this.#timeouts++;
     else if (outcome === 'error') this.#errors++;
     else this.#latency.add(totalMs);
-    const why = this.#calls < this.#least ? undefined : (this.#badRate() ?? this.#slowness());
+    const decision = this.#test?.add(outcome !== 'ok');
+    const hasEnough = this.#calls >= this.#least;
+    const byRate = this.#test ? this.#rejection() : hasEnough ? this.#badRate() : undefined;
+    const why = byRate ?? (hasEnough ? this.#slowness() : undefined);
+    const isOver = this.#test ? decision === 'accepted' : this.#calls >= this.#policy.calls;
     if (why !== undefined) this.#verdict = { state: 'failed', why };
-    else if (this.#calls >= this.#policy.calls) this.#verdict = { state: 'passed' };
+    else if (isOver) this.#verdict = { state: 'passed' };
     return this.#verdict;
   }
 
@@ -107,9 +126,24 @@ export class Probation {
    */
   timeIsUp(): TrialVerdict {
     if (this.#verdict.state !== 'running') return this.#verdict;
-    const why = this.#calls === 0 ? undefined : this.#badRate();
+    const why = this.#calls === 0 ? undefined : this.#test ? this.#likelihood() : this.#badRate();
     this.#verdict = why === undefined ? { state: 'passed' } : { state: 'failed', why };
     return this.#verdict;
+  }
+
+  /** What the sequential test rejects the version by. */
+  #rejection(): string | undefined {
+    return this.#test?.decision === 'rejected' ? this.#failuresInWords() : undefined;
+  }
+
+  /** What speaks against the version where the test has not decided. */
+  #likelihood(): string | undefined {
+    if (!this.#test?.isLikelierBad) return undefined;
+    return `${this.#failuresInWords()} before the sequential test could decide`;
+  }
+
+  #failuresInWords(): string {
+    return `${this.#timeouts + this.#errors} of ${this.#calls} calls failed`;
   }
 
   #badRate(): string | undefined {
@@ -130,10 +164,15 @@ export class Probation {
   }
 }
 
-/** Fills in the defaults of options that were checked. */
+/**
+ * Fills in the defaults of options that were checked.
+ *
+ * @throws RunnerError `invalid_params` when the rates of `test` are not apart
+ */
 export function resolveProbation(given: Partial<ProbationPolicy>): ProbationPolicy {
   const known = Object.fromEntries(
     Object.entries(given).filter(([, value]: [string, unknown]) => value !== undefined),
   );
+  if (given.test) resolveSequentialTest(given.test, SWITCH, TEST_RATE);
   return { ...DEFAULT_PROBATION, ...known };
 }

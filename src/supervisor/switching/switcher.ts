@@ -74,11 +74,11 @@ export class Switcher {
   async switch(o: SwitchOptions): Promise<void> {
     const { name, version, operator, force, signal } = o;
     const pids = productIdsOf('supervisor.switch({ name, version, productIds })', o);
+    const probation = o.probation && resolveProbation(o.probation);
     if (o.dryRun) {
       await this.#check({ name, version, pids, force });
       return;
     }
-    const probation = o.probation && resolveProbation(o.probation);
     const subject = { title: `switch to ${name} ${version}`, productIds: pids };
     await this.#orders.run(subject, signal, (order) =>
       this.#move({ name, version, warmUp: o.warmUp, force, pids, probation }, order, () =>

@@ -1,4 +1,4 @@
-import { fill, type Colour, type Picture } from './picture.js';
+import { fill, type Colour, type Canvas } from './canvas.js';
 
 /** Seven rows of five pixels for each letter, one hexadecimal byte a row, the leftmost pixel in bit 4. */
 const LETTERS: Readonly<Record<string, string>> = {
@@ -49,7 +49,7 @@ const PAPER: Colour = [255, 255, 255];
 
 /** Writes a word on a plate of its own, its top left corner at x, y; what has no letter here is left out. */
 export function write(
-  picture: Picture,
+  canvas: Canvas,
   word: string,
   at: { x: number; y: number },
   ink: Colour,
@@ -57,18 +57,14 @@ export function write(
 ): void {
   const letters = Array.from(word.toUpperCase()).flatMap((letter) => LETTERS[letter] ?? []);
   const width = (letters.length * (COLUMNS + 1) + 1) * size;
-  fill(picture, { ...at, width, height: (ROWS + 2) * size }, PAPER);
+  fill(canvas, { ...at, width, height: (ROWS + 2) * size }, PAPER);
   letters.forEach((rows, index) => {
     const left = at.x + (index * (COLUMNS + 1) + 1) * size;
     for (let row = 0; row < ROWS; row++) {
       const bits = Number.parseInt(rows.slice(row * 2, row * 2 + 2), 16);
       for (let column = 0; column < COLUMNS; column++) {
         if ((bits & (1 << (COLUMNS - 1 - column))) === 0) continue;
-        fill(
-          picture,
-          { x: left + column * size, y: at.y + (row + 1) * size, width: size, height: size },
-          ink,
-        );
+        fill(canvas, { x: left + column * size, y: at.y + (row + 1) * size, width: size, height: size }, ink);
       }
     }
   });
