@@ -3,39 +3,39 @@ import type { Readable } from 'node:stream';
 import type { OperationOptions } from '../abort.js';
 import { checkTexts } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
-import { RunnerError } from '../errors.js';
-import { Late } from '../late.js';
-import { showAs } from '../readable.js';
-import type { Check } from '../package/types.js';
+import type { RunnerError } from '../errors.js';
 import { VenvManager } from '../python/venv-manager.js';
+import { showAs } from '../readable.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';
+import type { Durability } from '../store/atomic-file.js';
 import { PackageValidator } from '../validation/package-validator.js';
-import type { DeployContext, DeployEngine } from './engine.js';
-import { asRunnerError, isPackageFault } from './failure.js';
+import type { Discovery } from './discovery/discovery.js';
+import { PollingLoop } from './discovery/watch.js';
+import { asRunnerError, isNews, isPackageFault } from './failure.js';
 import { stepsGivenWith } from './given-steps.js';
+import type { InstallContext, InstallOutcome } from './install/install.js';
+import { isUpload, UNNAMED_UPLOAD } from './install/upload-name.js';
 import { OperationRunner, type OperationTools } from './operation.js';
 import { doors, type DeployerOptions, type WatchOptions } from './options.js';
-import { resolvePermissions } from './seal/permissions.js';
+import type { packageSteps, PackageSteps } from './package-steps.js';
 import { resolveRetention, type ResolvedRetention } from './prune/retention.js';
+import { resolvePermissions, type ResolvedPermissions } from './seal/permissions.js';
 import type {
+  CompiledEvent,
   DeployerEvents,
   DeployOptions,
   DiscoveredPackage,
   DriftReport,
   InstallOptions,
   OperationRef,
-  ProgressEvent,
   PruneReport,
   PruneRequest,
   RecoverOptions,
   RecoveryReport,
-  StageEvent,
   UninstallOptions,
   Watch,
 } from './types.js';
-import { UNNAMED_UPLOAD } from './install/upload-name.js';
-import { PollingLoop } from './discovery/watch.js';
 
 export type { DeployerOptions, WatchOptions } from './options.js';
 
@@ -48,10 +48,25 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   /** Longest time without a byte of an upload, in milliseconds. */
   readonly uploadIdleMs: number;
   readonly #registry: Registry;
-  readonly #engine: Late<DeployEngine>;
+  /** What packages are checked, installed and tried out with. */
+  readonly #below: Parameters<typeof packageSteps>[1];
+  readonly #permissions: ResolvedPermissions;
   readonly #retention: ResolvedRetention;
+  /** What every change to the store heeds. */
+  readonly #common: {
+    durability: Durability;
+    lockTimeoutMs: number;
+    uploadIdleMs: number;
+    /** Whether an install makes byte code. */
+    compilesBytecode: boolean;
+    onCompiled: (event: CompiledEvent) => void;
+  };
+  readonly #settleMs: number;
   readonly #runner: OperationRunner;
   readonly #watches = new Set<PollingLoop>();
+  /** In place of what environments and validator would do; else made at the first operation. */
+  #steps: PackageSteps | undefined;
+  #discovery: Discovery | undefined;
   #recovery: Promise<RecoveryReport> | undefined;
 
   /** @throws RunnerError `invalid_params` without a registry, or for a retention, permissions or limits that cannot be */
@@ -59,31 +74,26 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     super();
     doors().deployer.check(options);
     const { registry, lockTimeoutMs = 30_000, uploadIdleMs = 60_000 } = options;
+    const durability = options.durability ?? registry.durability;
     this.uploadIdleMs = uploadIdleMs;
     this.#registry = registry;
-    this.#runner = new OperationRunner(registry, () => this.#recovered());
-    this.#retention = resolveRetention(options.retention);
-    const venvs = options.venvs ?? new VenvManager({ installer: 'link' });
-    const durability = options.durability ?? registry.durability;
-    const context: DeployContext = {
-      ...{ registry, venvs, validator: options.validator ?? new PackageValidator({ venvs }) },
-      shared: venvs.sharedWheels(registry.layout.wheelStore, durability),
-      limits: options.limits,
-      ...{ steps: stepsGivenWith(options), settleMs: options.settleMs ?? 2_000 },
-      ...{ retention: this.#retention, permissions: resolvePermissions(options.permissions) },
-      common: {
-        ...{ lockTimeoutMs, uploadIdleMs, durability, compilesBytecode: options.compileBytecode ?? true },
-        onCompiled: (event) => void this.emit('compiled', event),
-      },
-      onDiscovered: (found) => this.emit('discovered', found),
-      onInvalid: (file, error) => {
-        this.emit('invalid', { id: crypto.randomUUID(), operation: 'install', path: file, error });
-      },
-    };
-    this.#engine = new Late(async () => {
-      const { DeployEngine } = await import('./engine.js');
-      return new DeployEngine(context);
+    this.#runner = new OperationRunner(registry, () => this.#recovered(), {
+      onStage: (event) => void this.emit('stage', event),
+      onProgress: (event) => void this.emit('progress', event),
     });
+    const venvs = options.venvs ?? new VenvManager({ installer: 'link' });
+    this.#below = {
+      ...{ venvs, validator: options.validator ?? new PackageValidator({ venvs }), limits: options.limits },
+      shared: venvs.sharedWheels(registry.layout.wheelStore, durability),
+    };
+    this.#permissions = resolvePermissions(options.permissions);
+    this.#retention = resolveRetention(options.retention);
+    this.#common = {
+      ...{ lockTimeoutMs, uploadIdleMs, durability, compilesBytecode: options.compileBytecode ?? true },
+      onCompiled: (event) => void this.emit('compiled', event),
+    };
+    this.#settleMs = options.settleMs ?? 2_000;
+    this.#steps = stepsGivenWith(options);
     showAs(this, 'Deployer', () => ({
       root: registry.layout.root,
       running: this.#runner.running,
@@ -101,9 +111,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    */
   async scan(o: OperationOptions = {}): Promise<DiscoveredPackage[]> {
     doors().look.check(o);
-    return this.#runner.during(o, 'scan', async (signal) =>
-      (await this.#engine.get()).discovery.scan({ signal }),
-    );
+    return this.#runner.during(o, 'scan', async (signal) => (await this.#looker()).scan({ signal }));
   }
 
   /**
@@ -130,25 +138,15 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * the disk is full or fails. Nothing is left in the store then.
    */
   async install(zip: string | Readable, o: InstallOptions = {}): Promise<RegistryEntry> {
-    if (!isStream(zip)) checkTexts('deployer.install(zip)', { zip });
+    if (!isUpload(zip)) checkTexts('deployer.install(zip)', { zip });
     doors().install.check(o);
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'install' };
     const { force = false, operator, fileName = UNNAMED_UPLOAD, nameEncoding, origin } = o;
-    const tell = (check: Check) => {
-      const { id, operation, name = '', version = '' } = ref;
-      this.emit('check', { ...check, id, operation, package: { name, version } });
-    };
-    const { entry, replaced, warnings } = await this.#operate(ref, { ...o, source: zip }, async (tools) =>
-      (await this.#engine.get()).install(zip, {
-        ...{ ...tools, force, operator, fileName, nameEncoding, origin, onCheck: tell },
-        onInspected: ({ name, version, manifest, checks }) => {
-          Object.assign(ref, { name, version });
-          tools.onPids(manifest.supported_pids ?? []);
-          checks.forEach(tell);
-        },
-      }),
-    );
-    this.emit('installed', { ...ref, entry, replaced, warnings });
+    const asked = { force, operator, fileName, nameEncoding, origin };
+    const entry = await this.#deploy(ref, { ...o, source: zip }, asked, async (context) => {
+      const { installPackage } = await import('./operations.js');
+      return installPackage(zip, context);
+    });
     if (this.#retention.automatic) {
       // The version is installed, whatever becomes of the others.
       const after: OperationRef = { id: ref.id, operation: 'prune', name: entry.name };
@@ -173,27 +171,17 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     doors().restore.check(o);
     this.#registry.layout.deployed(name, version); // refuses what cannot be a folder name
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'restore', name, version };
-    const { entry, replaced, warnings } = await this.#operate(ref, o, async (tools) =>
-      (await this.#engine.get()).restore(
-        { name, version },
-        {
-          ...{ ...tools, operator: o.operator },
-          onCheck: (check) => {
-            this.emit('check', {
-              ...check,
-              id: ref.id,
-              operation: ref.operation,
-              package: { name, version },
-            });
-          },
-          onInspected: ({ manifest }) => {
-            tools.onPids(manifest.supported_pids ?? []);
-          },
-        },
-      ),
-    );
-    this.emit('installed', { ...ref, entry, replaced, warnings });
-    return entry;
+    const asked = {
+      operation: 'restore',
+      force: false,
+      operator: o.operator,
+      fileName: '',
+      nameEncoding: undefined,
+    };
+    return this.#deploy(ref, o, asked, async (context) => {
+      const { restorePackage } = await import('./operations.js');
+      return restorePackage({ name, version }, context);
+    });
   }
 
   /**
@@ -214,9 +202,13 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
       );
       return;
     }
-    await this.#operate(ref, o, async (tools) => {
-      tools.onStage('remove');
-      await (await this.#engine.get()).uninstall(name, version, { ...tools, ...asked });
+    await this.#operate(ref, o, async ({ signal, onPids, onStage }) => {
+      const { removeVersion, tidyWheels } = await import('./operations.js');
+      onStage('remove');
+      const removal = { operation: 'uninstall' as const, archive: false, signal, onPids };
+      await removeVersion(this.#registry, name, version, { ...removal, ...asked, ...this.#common });
+      // The version is gone; wheels that cannot be removed now go with the next prune.
+      await tidyWheels(this.#registry, await this.#packageSteps()).catch(() => undefined);
     });
     this.emit('uninstalled', ref);
   }
@@ -228,17 +220,24 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   async prune(o: PruneRequest = {}): Promise<PruneReport> {
     doors().prune.check(o);
     if (o.dryRun) {
-      return this.#runner.during(o, 'prune', async (signal) =>
-        (await this.#engine.get()).wouldPrune({ name: o.name, signal }),
-      );
+      return this.#runner.during(o, 'prune', async (signal) => {
+        const { plannedPrune } = await import('./operations.js');
+        return plannedPrune(this.#registry, { retention: this.#retention, name: o.name, signal });
+      });
     }
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'prune', name: o.name };
     const report = await this.#operate(ref, o, async ({ signal, meter, onStage }) => {
+      const { pruneVersions, tidyWheels } = await import('./operations.js');
       onStage('remove');
-      const onProgress = (part: number) => {
-        meter.within(part);
-      };
-      return (await this.#engine.get()).prune({ name: o.name, operator: o.operator, signal, onProgress });
+      const pruned = await pruneVersions(this.#registry, {
+        ...{ ...this.#common, retention: this.#retention, name: o.name, operator: o.operator, signal },
+        onProgress: (part) => {
+          meter.within(part);
+        },
+      });
+      pruned.wheelBytes = await tidyWheels(this.#registry, await this.#packageSteps(), { signal });
+      pruned.freedBytes += pruned.wheelBytes;
+      return pruned;
     });
     this.emit('pruned', report);
     return report;
@@ -269,9 +268,10 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   async verify(name: string, version: string, o: OperationOptions = {}): Promise<DriftReport> {
     checkTexts('deployer.verify(name, version)', { name, version });
     doors().look.check(o);
-    return this.#runner.during(o, 'verify', async (signal) =>
-      (await this.#engine.get()).verify(name, version, { signal }),
-    );
+    return this.#runner.during(o, 'verify', async (signal) => {
+      const { verifyVersion } = await import('./operations.js');
+      return verifyVersion(this.#registry, name, version, { signal });
+    });
   }
 
   /** Aborts what runs and waits for its end. The registry stays open: it is the caller's. */
@@ -286,23 +286,65 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     return this.close();
   }
 
-  /** An operation whose events, good and bad, are this deployer's. */
+  async #packageSteps(): Promise<PackageSteps> {
+    const { packageSteps } = await import('./operations.js');
+    return (this.#steps ??= packageSteps(this.#registry.layout, this.#below));
+  }
+
+  async #looker(): Promise<Discovery> {
+    const { Discovery } = await import('./operations.js');
+    const steps = await this.#packageSteps();
+    return (this.#discovery ??= new Discovery({
+      ...{ registry: this.#registry, steps, settleMs: this.#settleMs },
+      onDiscovered: (found) => this.emit('discovered', found),
+      onInvalid: (file, error) => {
+        this.emit('invalid', { id: crypto.randomUUID(), operation: 'install', path: file, error });
+      },
+    }));
+  }
+
+  /** An operation that ends with a version in the store. */
+  async #deploy(
+    ref: OperationRef,
+    o: DeployOptions & { source?: string | Readable },
+    asked: Pick<InstallContext, 'force' | 'operator' | 'fileName' | 'nameEncoding' | 'operation' | 'origin'>,
+    work: (context: InstallContext) => Promise<InstallOutcome>,
+  ): Promise<RegistryEntry> {
+    const { entry, replaced, warnings } = await this.#operate(ref, o, async (tools) => {
+      const { withWheelsUndone } = await import('./operations.js');
+      const [registry, steps] = [this.#registry, await this.#packageSteps()];
+      const onCheck: InstallContext['onCheck'] = (check) => {
+        const { id, operation, name = '', version = '' } = ref;
+        this.emit('check', { ...check, id, operation, package: { name, version } });
+      };
+      const context: InstallContext = {
+        ...{ registry, steps, permissions: this.#permissions, ...this.#common, ...tools, ...asked, onCheck },
+        onInspected: ({ name, version, manifest, checks }) => {
+          tools.onPids(manifest.supported_pids ?? []);
+          if (ref.name !== undefined) return; // a restore, whose checks were made when it was installed
+          Object.assign(ref, { name, version });
+          checks.forEach(onCheck);
+        },
+      };
+      return withWheelsUndone(registry, steps, () => work(context));
+    });
+    this.emit('installed', { ...ref, entry, replaced, warnings });
+    return entry;
+  }
+
+  /** An operation whose faults are told. */
   async #operate<T>(
     ref: OperationRef,
     o: DeployOptions & { source?: string | Readable },
     work: (tools: OperationTools) => Promise<T>,
   ): Promise<T> {
-    const listener = {
-      onStage: (event: StageEvent) => void this.emit('stage', event),
-      onProgress: (event: ProgressEvent) => void this.emit('progress', event),
-    };
     try {
-      return await this.#runner.operate(ref, o, listener, work);
+      return await this.#runner.operate(ref, o, work);
     } catch (error) {
       const failure = error as RunnerError;
       const file = typeof o.source === 'string' ? path.resolve(o.source) : undefined;
       if (isPackageFault(failure)) {
-        if (file !== undefined) await this.#engine.made?.discovery.remember(file, failure);
+        if (file !== undefined) await (await this.#looker()).remember(file, failure);
         this.emit('invalid', { ...ref, path: file, error: failure });
       }
       throw failure;
@@ -328,12 +370,13 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   }
 
   async #recoverStore(o: RecoverOptions): Promise<RecoveryReport> {
-    return (await this.#engine.get()).recover(o);
+    const { recoverStore } = await import('./operations.js');
+    return recoverStore(this.#registry, this.#common.durability, o);
   }
 
   async #watchTurn(o: WatchOptions, signal: AbortSignal): Promise<void> {
     try {
-      const { discovery } = await this.#engine.get();
+      const discovery = await this.#looker();
       const found = await this.#runner.during({ signal }, 'watch', async (linked) =>
         discovery.scanZips(await this.#registry.list({}, { signal: linked }), { signal: linked }),
       );
@@ -353,18 +396,4 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
       this.#tell(ref, error, 'watch');
     }
   }
-}
-
-/** By its shape: the streams of other libraries are no instances of Node's class. */
-function isStream(zip: unknown): boolean {
-  return typeof zip === 'object' && zip !== null && 'pipe' in zip && 'destroy' in zip;
-}
-
-/**
- * Whether a failed install of a watched folder is reported. A faulty package was already reported as `invalid`. A package
- * that another host installs or has installed is where it should be.
- */
-function isNews(error: unknown): boolean {
-  if (!RunnerError.is(error)) return true;
-  return !isPackageFault(error) && error.code !== 'already_installed' && error.code !== 'lock_timeout';
 }

@@ -60,3 +60,12 @@ export function asRunnerError(failure: unknown, ref: OperationRef, stage: string
     },
   );
 }
+
+/**
+ * Whether a failed install of a watched folder is reported. A faulty package was already reported as `invalid`. A package
+ * that another host installs or has installed is where it should be.
+ */
+export function isNews(error: unknown): boolean {
+  if (!RunnerError.is(error)) return true;
+  return !isPackageFault(error) && error.code !== 'already_installed' && error.code !== 'lock_timeout';
+}

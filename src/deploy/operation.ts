@@ -6,7 +6,6 @@ import type { Registry } from '../registry/registry.js';
 import type { AuditRecord } from '../store/audit-log.js';
 import { onStore } from '../store/store-error.js';
 import { asRunnerError } from './failure.js';
-import { LinkedSignal } from '../linked-signal.js';
 import { isInstall, ProgressMeter } from './progress.js';
 import type { DeployOptions, DeployStage, OperationRef, ProgressEvent, StageEvent } from './types.js';
 
@@ -29,13 +28,15 @@ export interface OperationListener {
 export class OperationRunner {
   readonly #registry: Registry;
   readonly #before: () => Promise<unknown>;
+  readonly #listener: OperationListener;
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
 
   /** `before` is awaited by every operation; it sees to it that it does its work once. */
-  constructor(registry: Registry, before: () => Promise<unknown>) {
+  constructor(registry: Registry, before: () => Promise<unknown>, listener: OperationListener) {
     this.#registry = registry;
     this.#before = before;
+    this.#listener = listener;
   }
 
   /** Operations under way. */
@@ -55,12 +56,12 @@ export class OperationRunner {
   /** Runs work that ends with the caller's signal and with {@link OperationRunner.close}. */
   async during<T>(o: OperationOptions, what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.checkOpen(what);
-    // No `using`: its helper would be loaded with the library.
-    const linked = new LinkedSignal(o.signal, this.#closing.signal);
+    const closing = this.#closing.signal;
+    const signal = o.signal ? AbortSignal.any([o.signal, closing]) : closing;
     const running = (async () => {
       await this.#before();
-      if (linked.signal.aborted) throw abortError(linked.signal, what);
-      return onStore(what, () => work(linked.signal));
+      if (signal.aborted) throw abortError(signal, what);
+      return onStore(what, () => work(signal));
     })();
     this.#running.add(running);
     try {
@@ -71,7 +72,6 @@ export class OperationRunner {
       throw error;
     } finally {
       this.#running.delete(running);
-      linked[Symbol.dispose]();
     }
   }
 
@@ -79,14 +79,13 @@ export class OperationRunner {
   async operate<T>(
     ref: OperationRef,
     o: DeployOptions & { source?: string | Readable },
-    listener: OperationListener,
     work: (tools: OperationTools) => Promise<T>,
   ): Promise<T> {
     let stage: DeployStage = isInstall(ref) ? 'inspect' : 'remove';
-    const meter = new ProgressMeter(ref, listener.onProgress);
+    const meter = new ProgressMeter(ref, this.#listener.onProgress);
     const onStage = (next: DeployStage) => {
       stage = next;
-      listener.onStage({ ...ref, stage });
+      this.#listener.onStage({ ...ref, stage });
       // Name and version come with the inspection; the first figure waits for them.
       if (next !== 'inspect' || typeof o.source !== 'string') meter.enter(next);
     };

@@ -8,13 +8,11 @@ import { isSafeFolderName } from '../../store/file-names.js';
 import { namesIn } from '../../store/names-in.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import { isPackageFault } from '../failure.js';
+import type { PackageSteps } from '../package-steps.js';
 import { hashFile, readMarker } from '../seal/seal.js';
 import { holderOf } from '../transaction/version-lock.js';
 import type { DiscoveredPackage, InvalidReason } from '../types.js';
 import { mayBecomeZip } from './zip-signature.js';
-
-/** Reads what a zip says it is, cheaply: its directory and its small text files. */
-export type InspectZip = (zip: string, o: OperationOptions) => Promise<{ name: string; version: string }>;
 
 /** What is known of one zip, as long as the file stays the same. */
 interface Known {
@@ -35,7 +33,8 @@ interface Known {
 /** How to look. */
 export interface DiscoveryOptions {
   registry: Registry;
-  inspect: InspectZip;
+  /** What opens a zip: reads what it says it is, cheaply, from its directory and its small text files. */
+  steps: Pick<PackageSteps, 'open'>;
   /** A zip that cannot be read and that changed within this time counts as being copied. */
   settleMs: number;
   /** A package was seen whole for the first time. */
@@ -104,7 +103,8 @@ export class Discovery {
     const found = { source: 'zip' as const, path: file, settling: false, sizeBytes };
     if (known.name === undefined && !known.error) {
       try {
-        const { name, version } = await this.#options.inspect(file, o);
+        await using opened = await this.#options.steps.open(file, o);
+        const { name, version } = opened.inspection;
         Object.assign(known, { name, version });
       } catch (error) {
         if (!RunnerError.is(error) || error.code === 'aborted') throw error;

@@ -15,3 +15,8 @@ export function namedAsSent(error: unknown, file: string, fileName: string): unk
     details: { ...details, ...(details.path === file && { path: fileName }) },
   });
 }
+
+/** Whether a source is a stream of a zip, by its shape: the streams of other libraries are no instances of Node's class. */
+export function isUpload(zip: unknown): boolean {
+  return typeof zip === 'object' && zip !== null && 'pipe' in zip && 'destroy' in zip;
+}

@@ -7,6 +7,8 @@ import { isMissing } from '../../store/errno.js';
 import { namesIn } from '../../store/names-in.js';
 import { releasing } from '../../store/lock.js';
 import { removeIfEmpty } from '../../store/remove-tree.js';
+import { withReserve } from '../../store/reserve.js';
+import { onStore } from '../../store/store-error.js';
 import { attempts, type Attempt, type RecoveryOptions } from './attempt.js';
 import { ageOf, isProbeName } from '../../store/file-age.js';
 import {
@@ -33,7 +35,18 @@ const FOREIGN_SILENCE_MS = 24 * 60 * 60 * 1000;
 export async function recoverStore(
   registry: Registry,
   durability: Durability,
-  options: RecoveryOptions = {},
+  o: Omit<RecoveryOptions, 'failsWhenFull'> = {},
+): Promise<RecoveryReport> {
+  if (o.dryRun) return recoverOnce(registry, durability, o);
+  let attempts = 0;
+  const recover = () => recoverOnce(registry, durability, { ...o, failsWhenFull: ++attempts === 1 });
+  return onStore('recover the store', () => withReserve(registry.layout, recover));
+}
+
+async function recoverOnce(
+  registry: Registry,
+  durability: Durability,
+  options: RecoveryOptions,
 ): Promise<RecoveryReport> {
   const startedAt = performance.now();
   const report: RecoveryReport = { recovered: [], busy: [], repaired: [], skipped: [], durationMs: 0 };
