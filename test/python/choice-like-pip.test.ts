@@ -14,7 +14,8 @@ type Wheels = Record<string, string[]>;
 async function chooseFrom(wheels: Wheels, requirements: string, constraints = '') {
   const files = Object.entries(wheels).map(([file, lines]) => {
     const [name = '', version = ''] = file.split('-');
-    const metadata = ['Metadata-Version: 2.1', `Name: ${name}`, `Version: ${version}`, ...lines, '', ''];
+    const says = lines.some((line) => line.startsWith('Name:')) ? [] : [`Name: ${name}`];
+    const metadata = ['Metadata-Version: 2.1', ...says, `Version: ${version}`, ...lines, '', ''];
     return [file.endsWith('.whl') ? file : `${file}-py3-none-any.whl`, metadata.join('\n')] as const;
   });
   const set = { wheels: Object.fromEntries(files), requirements, constraints };
@@ -238,6 +239,24 @@ describe('refuses, with its code and the words of pip,', () => {
       'a',
       'install_failed',
       /would go outside the package: a-1-py3-none-any\.whl asks for b @ https/,
+    ],
+    [
+      'a URL to a wheel whose METADATA is of another project, beside a wheel that suits the rest, and searches no longer',
+      { 'a-1': [], 'a-3': ['Name: other'], 'a-2': [] },
+      'a\na>1\na @ file:///elsewhere/a-3-py3-none-any.whl#sha256=@SHA256 a-3-py3-none-any.whl@',
+      'install_failed',
+      /do not go together: .* asks for a @ file:.*, whose METADATA is of another project or version/,
+    ],
+    [
+      'such a URL of another wheel',
+      {
+        'b-3': ['Name: other'],
+        'a-1': needs('b @ https://example.org/b-3-py3-none-any.whl#sha256=@SHA256 b-3-py3-none-any.whl@'),
+        'b-2': [],
+      },
+      'a',
+      'wheels_missing',
+      /b @ https:.*, whose METADATA is of another project or version is required by a-1/,
     ],
     [
       'the only wheel, whose requirement cannot be read',

@@ -185,7 +185,8 @@ export class Backtracking<R, C> {
   async #pin(name: string): Promise<Conflict<R, C>[] | undefined> {
     const { pins, criteria } = this.#state;
     const conflicts: Conflict<R, C>[] = [];
-    for (const candidate of criteria.get(name)?.candidates ?? []) {
+    const { candidates = [], causes = [] } = criteria.get(name) ?? {};
+    for (const candidate of candidates) {
       await this.#pause();
       const tried = new Map(criteria);
       try {
@@ -199,6 +200,10 @@ export class Backtracking<R, C> {
         conflicts.push(error as Conflict<R, C>);
         continue;
       }
+      // Nothing meets a requirement of a wheel that is of another project than its URL says. A pin that does not hold
+      // would be made again in each round.
+      if (!causes.every(({ requirement }) => this.#provider.isSatisfiedBy(requirement, candidate)))
+        throw new Unsolvable(causes);
       for (const [identifier, criterion] of tried) criteria.set(identifier, criterion);
       // At the end, where the last pin is looked for.
       pins.delete(name);
