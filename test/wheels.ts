@@ -25,6 +25,8 @@ const SDKS = ['0.0.3', '0.0.4', '0.0.5', '0.0.6', '0.0.7', '0.3.0', '0.3.1', '0.
 /** Sets that are worked on side by side: most of the time one process unpacks or waits for the disk. */
 const AT_ONCE = 2;
 
+/** Of one set. */
+const DOWNLOAD_MS = 180_000;
 /** What says how RECORDs are to be read, and does no harm without them. */
 const RECORDS = '.procvision-records.json';
 
@@ -55,7 +57,7 @@ function download(python: string, folder: string, wheels: readonly string[]): Pr
     '--retries',
     '1',
   ];
-  return run(python, [...pip, '--only-binary', ':all:', '-d', folder, ...wheels], { timeout: 240_000 });
+  return run(python, [...pip, '--only-binary', ':all:', '-d', folder, ...wheels], { timeout: DOWNLOAD_MS });
 }
 
 /** Why there is no index; undefined where there is. */
@@ -80,7 +82,14 @@ async function fetched(python: string, wheels: readonly string[], key: string): 
   }
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  await download(python, folder, wheels);
+  try {
+    await download(python, folder, wheels);
+  } catch (error) {
+    if (!(error as { killed?: boolean }).killed) throw error;
+    noIndex = `the package index did not answer within ${DOWNLOAD_MS} ms`;
+    skip(key, noIndex);
+    return undefined;
+  }
   await writeFile(mark, wheels.join());
   return folder;
 }
@@ -186,7 +195,7 @@ const only = process.env.WHEELS_ONLY?.split(',');
 const interpreters = await new VenvManager().interpreters();
 const ofMinor = (minor: string) => interpreters.find(({ version }) => version.startsWith(`${minor}.`));
 const sdkPython = ofMinor('3.11') ?? interpreters[0];
-const noIndex = sdkPython ? await indexFault(sdkPython.path) : 'there is no Python';
+let noIndex = sdkPython ? await indexFault(sdkPython.path) : 'there is no Python';
 
 const sets = Object.entries(PINNED_SETS).map(([name, set]) => ({
   name,

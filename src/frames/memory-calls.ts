@@ -49,8 +49,9 @@ const C_LIBRARY = 'libc.so.6';
 export async function loadMemoryCalls(
   platform: NodeJS.Platform = process.platform,
   load: () => Promise<unknown> = () => import('koffi'),
+  arch: NodeJS.Architecture = process.arch,
 ): Promise<MemoryCalls | undefined> {
-  if (platform !== 'linux' || !ARCHITECTURES.has(process.arch)) return undefined;
+  if (platform !== 'linux' || !ARCHITECTURES.has(arch)) return undefined;
   try {
     const module = (await load()) as { default?: unknown };
     const koffi = (module.default ?? module) as Koffi;

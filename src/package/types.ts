@@ -87,6 +87,10 @@ export interface Wheel {
   unpackedBytes?: number;
   /** How many files and folders it unpacks to, where it was looked into. */
   files?: number;
+  /** Its software bills of materials, paths within the wheel (PEP 770); absent where it has none. */
+  sboms?: string[];
+  /** What it is imported as, where its METADATA says so: `Import-Name` and `Import-Namespace` (PEP 794), private ones left out. */
+  importNames?: string[];
 }
 
 /** One line of a requirements file, read as PEP 508. */

@@ -16,6 +16,8 @@ export interface WheelMetadata {
   requiresPython?: string;
   /** `Provides-Extra`, normalised: an extra that is not among them is ignored, as pip does. */
   extras?: string[];
+  /** `Import-Name` and `Import-Namespace`, those marked as private left out. */
+  importNames?: string[];
   /** Files that run code at every start of an interpreter that has the wheel. */
   startup?: string[];
 }
@@ -113,11 +115,15 @@ export function parseMetadata(text: string): WheelMetadata & { name?: string; ve
   const extras = fields
     .filter(({ name }) => name === 'provides-extra')
     .map(({ value }) => normalizeProjectName(value));
+  const importNames = fields
+    .filter(({ name, value }) => /^import-name(space)?$/.test(name) && value !== '')
+    .flatMap(({ value }) => (/;\s*private$/.test(value) ? [] : [value]));
   return {
     requires: fields.filter(({ name }) => name === 'requires-dist').map(({ value }) => value),
     ...(name !== undefined && { name }),
     ...(version !== undefined && { version }),
     ...(requiresPython !== undefined && { requiresPython }),
     ...(extras.length > 0 && { extras }),
+    ...(importNames.length > 0 && { importNames }),
   };
 }

@@ -153,6 +153,8 @@ async function lookInto(
         found.owned = facts.owned;
         found.wheel.unpackedBytes = facts.unpackedBytes;
         found.wheel.files = facts.files;
+        if (facts.sboms.length > 0) found.wheel.sboms = facts.sboms;
+        if (facts.metadata.importNames) found.wheel.importNames = facts.metadata.importNames;
       } else unseen[index] = found.wheel.file;
     }
   };

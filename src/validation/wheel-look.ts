@@ -107,8 +107,16 @@ async function factsOf(archive: Archive, wheel: Wheel, o: OperationOptions): Pro
     files,
     oddities,
     owned,
+    sboms: sbomsIn(entries, folder),
     ...(fault && { fault }),
   };
+}
+
+/** Bills of materials (PEP 770). */
+function sbomsIn(entries: Archive['entries'], folder: string): string[] {
+  return entries.flatMap(({ name, isDirectory }) =>
+    !isDirectory && name.startsWith(`${folder}/sboms/`) ? [name] : [],
+  );
 }
 
 /** Where the files of a wheel go, and what is in them. */

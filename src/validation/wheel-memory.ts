@@ -9,6 +9,8 @@ export interface WheelFacts {
   entries: number;
   /** Files and folders that it unpacks to. */
   files: number;
+  /** Paths of its bills of materials. */
+  sboms: string[];
   /** Rows of its RECORD that are wrong and keep it from nothing, a few, in words that follow the wheel's name. */
   oddities: string[];
   /** Why it could not be installed. */
@@ -35,15 +37,16 @@ export function recallWheel(key: string | undefined): WheelFacts | undefined {
   return found.facts;
 }
 
+function textsOf({ metadata, oddities, owned, sboms }: WheelFacts): string[] {
+  return [...metadata.requires, ...(metadata.importNames ?? []), ...oddities, ...owned.keys(), ...sboms];
+}
+
 /** Remembers it, in place of what was not asked for the longest. */
 export function rememberWheel(key: string | undefined, facts: WheelFacts): void {
   if (key === undefined || remembered.has(key)) return;
   const entry = {
     facts,
-    characters: [...facts.metadata.requires, ...facts.oddities, ...facts.owned.keys()].reduce(
-      (sum, { length }) => sum + length,
-      key.length,
-    ),
+    characters: textsOf(facts).reduce((sum, { length }) => sum + length, key.length),
   };
   remembered.set(key, entry);
   characters += entry.characters;

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -174,6 +175,34 @@ test('where there is no mmap koffi is not even looked for', async () => {
     expect(await loadMemoryCalls(platform, load)).toBeUndefined();
   }
 });
+
+test.each([
+  ['x64', true],
+  ['arm64', true],
+  ['riscv64', true],
+  // 32 bits: an offset of mmap is shorter.
+  ['arm', false],
+  ['ia32', false],
+  // Other numbers of the constants.
+  ['mips64el' as NodeJS.Architecture, false],
+] as const)('on Linux on %s koffi is looked for: %s', async (arch, isLookedFor) => {
+  let isAsked = false;
+  await loadMemoryCalls('linux', () => Promise.reject(new Error(String((isAsked = true)))), arch);
+  expect(isAsked).toBe(isLookedFor);
+});
+
+test.skipIf(process.platform !== 'linux')(
+  'koffi brings a binary for glibc and one for musl, also for arm64',
+  async () => {
+    const folder = path.join(path.dirname(createRequire(import.meta.url).resolve('koffi')), '..', '@koromix');
+    const own = await readdir(path.join(folder, `koffi-linux-${process.arch}`));
+    expect(own).toEqual(expect.arrayContaining([`linux_${process.arch}`, `musl_${process.arch}`]));
+    const { optionalDependencies } = JSON.parse(
+      await readFile(path.join(folder, '..', 'koffi', 'package.json'), 'utf8'),
+    ) as { optionalDependencies: Record<string, string> };
+    expect(optionalDependencies).toHaveProperty(['@koromix/koffi-linux-arm64']);
+  },
+);
 
 test('a frame whose pixels the host has transferred away is refused, and its slot is good for the next', async () => {
   const pool = await openPool({ mapped: false });

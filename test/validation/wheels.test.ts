@@ -173,3 +173,22 @@ describe('files that requirements include', () => {
     await expect(inspect({}, text)).rejects.toMatchObject({ code: 'invalid_zip' });
   });
 });
+
+test('bills of materials and import names of a wheel are in the report', async () => {
+  const wheel = wheelWith({
+    'tool.py': '',
+    'tool-1.0.dist-info/METADATA':
+      'Metadata-Version: 2.5\nName: tool\nVersion: 1.0\nImport-Name: tool\nImport-Name: _tool ; private\n' +
+      'Import-Namespace: tools\n\nImport-Name: of its description\n',
+    'tool-1.0.dist-info/WHEEL': WHEEL,
+    'tool-1.0.dist-info/sboms/auditwheel.cdx.json': '{}',
+    'tool-1.0.dist-info/RECORD': '',
+  });
+  const { wheels } = await inspecting([wheel, await wheelOf({ name: 'lens', version: '1.0' })]);
+  expect(wheels.find(({ name }) => name === 'tool')).toMatchObject({
+    sboms: ['tool-1.0.dist-info/sboms/auditwheel.cdx.json'],
+    importNames: ['tool', 'tools'],
+  });
+  const lens = wheels.find(({ name }) => name === 'lens');
+  expect([lens?.sboms, lens?.importNames]).toEqual([undefined, undefined]);
+});

@@ -93,6 +93,7 @@ function factsOfZip(found: PackageInspection): [string, string | undefined][] {
     ['Python', found.interpreter && `${found.interpreter.version} (${found.interpreter.path})`],
     ['steps', stepsOf(found.manifest)],
     ['wheels', found.wheels.map(({ name, version }) => `${name} ${version}`).join(', ') || 'none'],
+    ['SBOMs', found.wheels.flatMap(({ sboms = [] }) => sboms).join(', ') || undefined],
     [
       'size',
       `${formatBytes(found.sizeBytes)}, ${formatBytes(found.unpackedBytes)} unpacked, ${found.entries} entries`,
