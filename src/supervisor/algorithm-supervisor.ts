@@ -1,24 +1,25 @@
-import { throwIfAborted, type OperationOptions } from '../abort.js';
+import { settleOrAbort, throwIfAborted, type OperationOptions } from '../abort.js';
 import { checkTexts } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
+import { RunnerError } from '../errors.js';
 import { FramePool } from '../frames/frame-pool.js';
-import { Late } from '../late.js';
-import { showAs } from '../readable.js';
+import type { Door } from '../options.js';
+import type { VersionRef } from '../package/types.js';
+import { plainText, showAs } from '../readable.js';
 import { systemClock } from './clock.js';
 import type { ComparisonReport } from './comparison/comparison-report.js';
-import type { Emit } from './deployments/deployment.js';
-import type { SupervisorEngine } from './engine.js';
-import { Gate } from './deployments/gate.js';
+import type { Deployment } from './deployments/deployment.js';
+import type { SupervisorEvents } from './events.js';
 import { checkReadable } from './frames-readable.js';
+import type { Shadow, ShadowOptions } from './onlookers/shadow-types.js';
 import { doors, type AlgorithmSupervisorOptions, type ConfigureOptions } from './options.js';
+import type { SupervisorContext, SupervisorParts } from './parts.js';
 import { resolvePolicy, type SupervisorPolicy, type VersionPolicy } from './policy.js';
 import type { ReplayOptions } from './recording/replay.js';
 import type { Recording, RecordOptions } from './recording/types.js';
-import type { Shadow, ShadowOptions } from './onlookers/shadow-types.js';
 import type { StartActiveOptions, StartReport } from './start-active.js';
+import { statusLine } from './status-line.js';
 import type { RollbackOptions, SwitchOptions } from './switching/types.js';
-import { resolveLogOptions } from './worker-logs/log-folder.js';
-import type { SupervisorEvents } from './events.js';
 import type {
   AlgorithmInfo,
   CallOptions,
@@ -26,6 +27,7 @@ import type {
   InspectionResult,
   SupervisedStatus,
 } from './types.js';
+import { resolveLogOptions } from './worker-logs/log-folder.js';
 
 export type { AlgorithmSupervisorOptions, ConfigureOptions } from './options.js';
 
@@ -36,10 +38,9 @@ export type { AlgorithmSupervisorOptions, ConfigureOptions } from './options.js'
 export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implements AsyncDisposable {
   /** The policy in force, defaults filled in. */
   readonly policy: Readonly<SupervisorPolicy>;
-  readonly #gate = new Gate();
-  readonly #frames: FramePool;
   readonly #ownsFrames: boolean;
-  readonly #engine: Late<SupervisorEngine>;
+  readonly #context: SupervisorContext;
+  #parts: SupervisorParts | undefined;
   #closed: Promise<void> | undefined;
 
   /**
@@ -54,24 +55,21 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     const { gid } = this.policy;
     if (o.frames) checkReadable(o.frames, gid);
     const flavour = o.worker ?? 'sdk';
-    this.#frames = o.frames ?? new FramePool({ gid });
     this.#ownsFrames = o.frames === undefined;
-    const emit: Emit = (name, ...args) => this.emit(name, ...(args as never));
-    const { policy } = this;
-    const workerLogs = resolveLogOptions(o.workerLogs);
-    const parts = {
-      ...{ gate: this.#gate, registry, frames: this.#frames, flavour, policy, clock, emit },
-      ...{ workerLogs, logger: o.logger, given: o.policy ?? {} },
+    this.#context = {
+      ...{ registry, frames: o.frames ?? new FramePool({ gid }), flavour, policy: this.policy, clock },
+      ...{ given: o.policy ?? {}, workerLogs: resolveLogOptions(o.workerLogs), logger: o.logger },
+      // Trials and logs hear of it first: a listener may end the trial that it is about.
+      emit: (name, ...args) => {
+        this.#parts?.trials.watch(name, ...args);
+        this.#parts?.logs.watch(name, ...args);
+        return this.emit(name, ...(args as never));
+      },
     };
-    this.#engine = new Late(async () => {
-      this.#gate.check('call');
-      const { SupervisorEngine } = await import('./engine.js');
-      return new SupervisorEngine(parts);
-    });
     showAs(this, 'AlgorithmSupervisor', () => ({
       root: registry.layout.root,
       worker: flavour,
-      deployments: this.#engine.made?.titles ?? [],
+      deployments: this.status().map((deployment) => plainText(statusLine(deployment))),
       closed: this.#closed !== undefined,
     }));
   }
@@ -85,11 +83,8 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * `timeout` for a handshake or a model that takes too long, `aborted`, `closed`. Nothing of a failed start is left.
    */
   async start(name: string, version: string, o: { workers?: number } & OperationOptions = {}): Promise<void> {
-    this.#gate.check('start');
-    checkTexts('supervisor.start(name, version)', { name, version });
-    doors().start.check(o);
-    throwIfAborted(o.signal, 'start');
-    await (await this.#engine.get()).start(name, version, o);
+    this.#check('start', doors().start, o, { name, version });
+    await this.#start(name, version, o);
   }
 
   /**
@@ -99,10 +94,13 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * @throws RunnerError `invalid_params`, `store_failed`, `aborted`, `closed`
    */
   async startActive(o: StartActiveOptions = {}): Promise<StartReport> {
-    this.#gate.check('startActive');
-    doors().startActive.check(o);
-    throwIfAborted(o.signal, 'startActive');
-    return (await this.#engine.get()).startActive(o);
+    this.#check('startActive', doors().startActive, o);
+    const { startActive } = await import('./parts.js');
+    const { signal } = o;
+    const active = await this.#context.registry.active({ signal });
+    const start = async ({ name, version }: VersionRef) =>
+      (await this.#start(name, version, { signal })).pool.slots.length;
+    return startActive(active, start, o);
   }
 
   /**
@@ -119,12 +117,18 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     policy: VersionPolicy,
     o: ConfigureOptions = {},
   ): Promise<void> {
-    this.#gate.check('configure');
+    this.#checkOpen('configure');
     checkTexts('supervisor.configure(name, version, policy)', { name, version });
     doors().configure.check(policy);
     doors().configureBy.check(o);
-    throwIfAborted(o.signal, 'configure');
-    await (await this.#engine.get()).configure(name, version, policy, o);
+    const { operator, signal } = o;
+    throwIfAborted(signal, 'configure');
+    const { policies, table } = await this.#open();
+    policies.resolve(policy); // what cannot be together with the supervisor's own is refused now
+    // As the store keeps it: without what is left out.
+    const kept = JSON.parse(JSON.stringify(policy)) as Record<string, unknown>;
+    await this.#context.registry.configure({ name, version, policy: kept, operator, signal });
+    await settleOrAbort(signal, table.find(name, version)?.scaled() ?? Promise.resolve());
   }
 
   /**
@@ -135,11 +139,13 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * are then as many as before), `aborted`, `closed`
    */
   async scale(name: string, version: string, workers: number, o: OperationOptions = {}): Promise<void> {
-    this.#gate.check('scale');
-    checkTexts('supervisor.scale(name, version, workers)', { name, version });
-    doors().scale.check({ ...o, workers });
-    throwIfAborted(o.signal, 'scale');
-    await (await this.#engine.get()).scale(name, version, workers, o.signal);
+    this.#check('scale', doors().scale, { ...o, workers }, { name, version });
+    const deployment = (await this.#open()).table.find(name, version);
+    if (!deployment) {
+      const message = `${name} ${version} is not started: start('${name}', '${version}', { workers }) does both`;
+      throw new RunnerError('not_initialized', message, { details: { name, version } });
+    }
+    await settleOrAbort(o.signal, deployment.scale(workers));
   }
 
   /**
@@ -152,7 +158,9 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     checkTexts('supervisor.stop(name, version)', { name, version });
     doors().look.check(o);
     throwIfAborted(o.signal, 'stop');
-    await this.#engine.made?.stop(name, version, o.signal);
+    const deployment = this.#parts?.table.find(name, version);
+    if (!deployment) return;
+    await settleOrAbort(o.signal, deployment.stop({ finishCalls: true }), () => void deployment.stop());
   }
 
   /**
@@ -163,11 +171,16 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * {@link AlgorithmSupervisor.execute}
    */
   async info(name: string, version: string, o: OperationOptions = {}): Promise<AlgorithmInfo> {
-    this.#gate.check('info');
-    checkTexts('supervisor.info(name, version)', { name, version });
-    doors().look.check(o);
-    throwIfAborted(o.signal, 'info');
-    return (await this.#engine.get()).info(name, version, o.signal);
+    this.#check('info', doors().look, o, { name, version });
+    const { askInfo } = await import('./parts.js');
+    const { router, deadline } = await this.#open();
+    const { deployment, letGo } = await router.route({ target: { name, version } });
+    try {
+      await settleOrAbort(o.signal, deployment.ready);
+      return await askInfo(deployment, this.#context.registry.layout, deadline(o.signal));
+    } finally {
+      letGo();
+    }
   }
 
   /**
@@ -197,11 +210,20 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * @throws RunnerError `invalid_params`, as {@link AlgorithmSupervisor.execute}
    */
   async reset(session: { id: string }, o: OperationOptions = {}): Promise<void> {
-    this.#gate.check('reset');
+    this.#checkOpen('reset');
     doors().session.check(session);
     doors().look.check(o);
     throwIfAborted(o.signal, 'reset');
-    await this.#engine.made?.reset(session.id, o.signal);
+    if (!this.#parts) return;
+    const { sessions, deadline } = this.#parts;
+    await Promise.all(
+      sessions.take(session.id).map(async ({ deployment, worker }) => {
+        const isThere = !deployment.isEnding && worker < deployment.pool.slots.length;
+        if (!isThere || !deployment.pool.ready?.capabilities.includes('reset')) return;
+        const call = { phase: 'reset' as const, session: { id: session.id, context: {} } };
+        await deployment.ask(call, deadline(o.signal), worker);
+      }),
+    );
   }
 
   /**
@@ -223,9 +245,9 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * `superseded`, `aborted`, `closed`, and what the warm-up call fails with
    */
   async switch(o: SwitchOptions): Promise<void> {
-    this.#gate.check('switch');
+    this.#checkOpen('switch');
     doors().switch.check(o);
-    await (await this.#engine.get()).switcher.switch(o);
+    await (await this.#open()).switcher.switch(o);
   }
 
   /**
@@ -235,9 +257,9 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * @throws RunnerError `invalid_params`, as {@link AlgorithmSupervisor.switch}
    */
   async rollback(o: RollbackOptions): Promise<void> {
-    this.#gate.check('rollback');
+    this.#checkOpen('rollback');
     doors().rollback.check(o);
-    await (await this.#engine.get()).switcher.rollback(o);
+    await (await this.#open()).switcher.rollback(o);
   }
 
   /**
@@ -247,9 +269,9 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * @throws RunnerError `invalid_params`, `not_found`, `start_failed`, `timeout`, `aborted`, `closed`
    */
   async shadow(o: ShadowOptions): Promise<Shadow> {
-    this.#gate.check('shadow');
+    this.#checkOpen('shadow');
     doors().shadow.check(o);
-    return (await this.#engine.get()).onlookers.shadow(o);
+    return (await this.#open()).onlookers.shadow(o);
   }
 
   /**
@@ -260,9 +282,9 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * another recorder uses, `store_failed`, `aborted`, `closed`
    */
   async record(o: RecordOptions): Promise<Recording> {
-    this.#gate.check('record');
+    this.#checkOpen('record');
     doors().record.check(o);
-    return (await this.#engine.get()).onlookers.record(o);
+    return (await this.#open()).onlookers.record(o);
   }
 
   /**
@@ -273,9 +295,10 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * `closed`
    */
   async replay(o: ReplayOptions): Promise<ComparisonReport> {
-    this.#gate.check('replay');
+    this.#checkOpen('replay');
     doors().replay.check(o);
-    return (await this.#engine.get()).replay(o);
+    const { onlookers, calls } = await this.#open();
+    return onlookers.replay(o, (phase, request, options) => calls.call(phase, request, options));
   }
 
   /**
@@ -284,24 +307,22 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * @throws RunnerError `invalid_params` for an argument of the wrong type
    */
   async resetCircuit(name: string, version: string, o: OperationOptions = {}): Promise<void> {
-    this.#gate.check('resetCircuit');
-    checkTexts('supervisor.resetCircuit(name, version)', { name, version });
-    doors().look.check(o);
-    await this.#engine.made?.resetCircuit(name, version, o.signal);
+    this.#check('resetCircuit', doors().look, o, { name, version });
+    const deployment = this.#parts?.table.find(name, version);
+    if (deployment) await settleOrAbort(o.signal, deployment.serving());
+    else this.#parts?.table.forgive(name, version);
   }
 
   /** Every version that is started, and each of its workers. */
   status(): SupervisedStatus[] {
-    return this.#engine.made?.status() ?? [];
+    return this.#parts?.table.all().map((deployment) => deployment.status()) ?? [];
   }
 
   /** Ends everything: calls that wait or run are rejected with `closed`; no process, timer or frame is left. */
   close(): Promise<void> {
-    this.#gate.shut();
     return (this.#closed ??= (async () => {
-      const engine = await this.#engine.begun?.catch(() => undefined); // an engine that could not be loaded has nothing open
-      await engine?.close();
-      if (this.#ownsFrames) await this.#frames.close();
+      await this.#parts?.close();
+      if (this.#ownsFrames) await this.#context.frames.close();
     })());
   }
 
@@ -317,6 +338,33 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   ): Promise<InspectionResult> {
     doors().look.check(o);
     // Without a wait where there is none: a call counts from the moment it is made.
-    return (this.#engine.made ?? (await this.#engine.get())).calls.call(phase, request, o);
+    return (this.#parts ?? (await this.#open())).calls.call(phase, request, o);
+  }
+
+  async #start(
+    name: string,
+    version: string,
+    o: { workers?: number } & OperationOptions,
+  ): Promise<Deployment> {
+    const { router, table } = await this.#open();
+    return table.start(await router.entry(name, version), o);
+  }
+
+  async #open(): Promise<SupervisorParts> {
+    const { composeParts } = await import('./parts.js');
+    this.#checkOpen('call');
+    return (this.#parts ??= composeParts(this.#context));
+  }
+
+  /** What each call is checked for, before anything happens. */
+  #check<T extends object>(what: string, door: Door<T>, o: T & OperationOptions, version?: VersionRef): void {
+    this.#checkOpen(what);
+    if (version) checkTexts(`supervisor.${what}(name, version)`, { ...version });
+    door.check(o);
+    throwIfAborted(o.signal, what);
+  }
+
+  #checkOpen(what: string): void {
+    if (this.#closed) throw new RunnerError('closed', `The supervisor was closed before ${what}`);
   }
 }

@@ -6,8 +6,7 @@ import { systemCause } from '../../store/errno.js';
 import type { Clock } from '../clock.js';
 import { Deadline } from '../deadline.js';
 import type { Deployment, Emit } from '../deployments/deployment.js';
-import type { HeldDeployment } from '../deployments/deployment-table.js';
-import type { Gate } from '../deployments/gate.js';
+import type { DeploymentTable, HeldDeployment } from '../deployments/deployment-table.js';
 import type { GuideBook } from './guide-book.js';
 import { checkRequest, checkStep } from './inspection-request.js';
 import type { Inspector } from './inspector.js';
@@ -27,7 +26,7 @@ interface NumberedCall {
 
 /** Takes calls in: numbers, traces, checks and routes each, hands it to the inspector, and tells how it ended. */
 export class CallService {
-  readonly #gate: Gate;
+  readonly #table: DeploymentTable;
   readonly #router: Router;
   readonly #inspector: Inspector;
   readonly #guides: GuideBook;
@@ -38,14 +37,14 @@ export class CallService {
   #requests = 0;
 
   constructor(o: {
-    gate: Gate;
+    table: DeploymentTable;
     router: Router;
     inspector: Inspector;
     guides: GuideBook;
     clock: Clock;
     emit: Emit;
   }) {
-    this.#gate = o.gate;
+    this.#table = o.table;
     this.#router = o.router;
     this.#inspector = o.inspector;
     this.#guides = o.guides;
@@ -66,7 +65,7 @@ export class CallService {
       try {
         const startedAt = this.#clock.now();
         throwIfAborted(signal, `${phase} call`);
-        this.#gate.check(phase);
+        this.#table.checkOpen(phase);
         checkRequest(given);
         // Below here the id goes by the name that it has on the wire.
         const request = { ...given, pid: productId } as InspectionRequest;
@@ -158,7 +157,7 @@ export class CallService {
     startedAt: number,
     signal: AbortSignal | undefined,
   ): Promise<HeldDeployment> {
-    const held = this.#gate.hold(() => this.#router.route(request));
+    const held = this.#router.route(request);
     const deadline = new Deadline(this.#clock, startedAt, request.timeoutMs ?? LONGEST_TIMER_MS, signal);
     try {
       return await deadline.bound('a version that is being stopped', (ended) => settleOrAbort(ended, held));

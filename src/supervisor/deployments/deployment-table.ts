@@ -1,5 +1,5 @@
-import { settleOrAbort } from '../../abort.js';
-import { asFailure } from '../../errors.js';
+import { settleOrAbort, type OperationOptions } from '../../abort.js';
+import { asFailure, RunnerError } from '../../errors.js';
 import { Deployment, type DeploymentContext } from './deployment.js';
 import { RestartPolicy } from '../pool/restart-policy.js';
 import type { RegistryEntry } from '../../registry/types.js';
@@ -19,6 +19,7 @@ export class DeploymentTable {
   /** Kept when a deployment ends: a version that cannot start must not be started again for every call. */
   readonly #restarts = new Map<string, RestartPolicy>();
   readonly #onGone: (deployment: Deployment) => void;
+  #isClosed = false;
 
   constructor(
     context: DeploymentContext,
@@ -28,6 +29,16 @@ export class DeploymentTable {
     this.#context = context;
     this.#policies = policies;
     this.#onGone = onGone;
+  }
+
+  /** Starts nothing more: a deployment made during the close would outlive the supervisor. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** @throws RunnerError `closed` */
+  checkOpen(what: string): void {
+    if (this.#isClosed) throw new RunnerError('closed', `The supervisor was closed before ${what}`);
   }
 
   all(): Deployment[] {
@@ -43,10 +54,13 @@ export class DeploymentTable {
   /**
    * The deployment of a version, started if needed, retained from the moment this resolves. Waits for a deployment that is
    * ending. `workers` overrides its policy.
+   *
+   * @throws RunnerError `closed`, `aborted`
    */
   async obtain(entry: RegistryEntry, workers?: number, signal?: AbortSignal): Promise<HeldDeployment> {
     const key = keyOf(entry);
     for (;;) {
+      this.checkOpen('call');
       const found = this.#deployments.get(key);
       if (found?.isEnding) {
         // Waited for, not hurried: calls may still run there.
@@ -56,6 +70,33 @@ export class DeploymentTable {
       const deployment = found ?? this.#create(key, entry, workers);
       return { deployment, letGo: deployment.hold() };
     }
+  }
+
+  /**
+   * Starts a version by name; resolves when its workers are ready.
+   *
+   * @throws RunnerError `closed`, `aborted`, and what keeps the workers from being ready
+   */
+  async start(
+    entry: RegistryEntry,
+    { workers, signal }: { workers?: number } & OperationOptions,
+  ): Promise<Deployment> {
+    const { name, version } = entry;
+    const before = this.find(name, version);
+    if (!before) this.forgive(name, version);
+    const { deployment, letGo } = await this.obtain(entry, workers, signal);
+    try {
+      await settleOrAbort(signal, before ? deployment.serving() : deployment.ready, () => {
+        // Only a start that is nobody else's is taken back.
+        if (!before && !deployment.isPinned) void deployment.stop({ reason: 'start aborted' });
+      });
+      deployment.isPinned = true;
+      if (before && workers !== undefined) await settleOrAbort(signal, deployment.scale(workers));
+    } finally {
+      letGo();
+    }
+    if (deployment.isEnding) throw new RunnerError('closed', `${deployment.title} was stopped`);
+    return deployment;
   }
 
   /** Closes the circuit of a version that is not started. */

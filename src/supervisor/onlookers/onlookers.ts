@@ -7,7 +7,6 @@ import type { Clock } from '../clock.js';
 import type { ComparisonReport } from '../comparison/comparison-report.js';
 import type { Deployment, Emit } from '../deployments/deployment.js';
 import type { DeploymentTable } from '../deployments/deployment-table.js';
-import type { Gate } from '../deployments/gate.js';
 import type { Inspector } from '../calls/inspector.js';
 import { checkNumbers } from './onlooker-options.js';
 import type { SupervisorPolicy } from '../policy.js';
@@ -22,7 +21,6 @@ import type { Retirement } from '../switching/retirement.js';
 
 /** What looking on needs of a supervisor. */
 interface OnlookerContext {
-  gate: Gate;
   inspector: Inspector;
   table: DeploymentTable;
   router: Router;
@@ -66,11 +64,10 @@ export class Onlookers {
   async record(o: RecordOptions): Promise<Recording> {
     throwIfAborted(o.signal, 'record');
     checkNumbers(o);
-    const { gate } = this.#context;
     const tap = await RecorderTap.open(o);
     const stop = this.#watch(tap, () => tap.close());
     try {
-      gate.check('recording');
+      this.#context.table.checkOpen('recording');
     } catch (error) {
       await stop();
       throw error;
@@ -106,9 +103,9 @@ export class Onlookers {
     { name, version, signal }: VersionRef & OperationOptions,
     workers: number,
   ): Promise<{ deployment: Deployment; end: () => Promise<void> }> {
-    const { gate, router, table, retirement } = this.#context;
+    const { router, table, retirement } = this.#context;
     const entry = await router.entry(name, version);
-    const { deployment, letGo } = await gate.hold(() => table.obtain(entry, workers, signal));
+    const { deployment, letGo } = await table.obtain(entry, workers, signal);
     const release = deployment.keep();
     const end = async () => {
       release();

@@ -8,7 +8,6 @@ import type { Registry } from '../../registry/registry.js';
 import type { ActiveMapping, RegistryEntry } from '../../registry/types.js';
 import type { Deployment, Emit } from '../deployments/deployment.js';
 import type { DeploymentTable } from '../deployments/deployment-table.js';
-import type { Gate } from '../deployments/gate.js';
 import { resolveProbation, type ProbationPolicy } from './probation.js';
 import type { Router } from '../deployments/router.js';
 import { Orders, type Order } from './orders.js';
@@ -33,7 +32,6 @@ type Move = Pick<SwitchOrder, 'name' | 'version' | 'warmUp' | 'force'> & {
  * version, and all that follows for the old one goes on behind it.
  */
 export class Switcher {
-  readonly #gate: Gate;
   readonly #registry: Registry;
   readonly #table: DeploymentTable;
   readonly #router: Router;
@@ -49,7 +47,6 @@ export class Switcher {
   #isClosed = false;
 
   constructor(o: {
-    gate: Gate;
     registry: Registry;
     table: DeploymentTable;
     router: Router;
@@ -59,7 +56,6 @@ export class Switcher {
     emit: Emit;
     warmUp: MakeWarmUp;
   }) {
-    this.#gate = o.gate;
     this.#registry = o.registry;
     this.#table = o.table;
     this.#router = o.router;
@@ -115,7 +111,7 @@ export class Switcher {
     this.#isFollowQueued = true;
     const followed = this.#orders.commit(async () => {
       this.#isFollowQueued = false;
-      this.#gate.check('a change of the registry was followed');
+      this.#table.checkOpen('a change of the registry was followed');
       await this.#follow();
     });
     followed.catch((error: unknown) => {
@@ -139,8 +135,10 @@ export class Switcher {
     throwIfAborted(signal);
     const stood = this.#table.find(name, version) !== undefined;
     if (!stood) this.#table.forgive(name, version);
-    const { deployment, letGo } = await this.#gate.hold(() =>
-      this.#table.obtain(entry, this.#workersOf(entry, active, pids), signal),
+    const { deployment, letGo } = await this.#table.obtain(
+      entry,
+      this.#workersOf(entry, active, pids),
+      signal,
     );
     try {
       await settleOrAbort(signal, deployment.serving());
@@ -171,7 +169,7 @@ export class Switcher {
   }
 
   async #commit(o: Move, order: Order, deployment: Deployment, write: () => Promise<unknown>): Promise<void> {
-    this.#gate.check('it had switched');
+    this.#table.checkOpen('it had switched');
     order.beginCommit();
     // Looked up again: another process may have moved an id while the new version was made ready.
     const before = await this.#registry.active();
@@ -218,7 +216,7 @@ export class Switcher {
   async #keepOne(trial: Trial, { name, version }: VersionRef, workers: number): Promise<void> {
     const entry = await this.#registry.get(name, version);
     if (!entry) return;
-    const { deployment, letGo } = await this.#gate.hold(() => this.#table.obtain(entry, workers));
+    const { deployment, letGo } = await this.#table.obtain(entry, workers);
     this.#trials.keep(trial, deployment);
     letGo();
   }
@@ -257,7 +255,7 @@ export class Switcher {
   async #makeReady({ name, version }: VersionRef, pids: readonly string[], workers: number): Promise<void> {
     const entry = await this.#registry.get(name, version);
     if (!entry) return;
-    const { deployment, letGo } = await this.#gate.hold(() => this.#table.obtain(entry, workers));
+    const { deployment, letGo } = await this.#table.obtain(entry, workers);
     for (const pid of pids) deployment.servedPids.add(pid);
     letGo();
   }

@@ -1,0 +1,81 @@
+import { CallService } from './calls/call-service.js';
+import { GuideBook } from './calls/guide-book.js';
+import { Inspector } from './calls/inspector.js';
+import { SessionTable } from './calls/sessions.js';
+import { Deadline } from './deadline.js';
+import type { DeploymentContext } from './deployments/deployment.js';
+import { DeploymentTable } from './deployments/deployment-table.js';
+import { Router } from './deployments/router.js';
+import { Onlookers } from './onlookers/onlookers.js';
+import type { SupervisorPolicy } from './policy.js';
+import { Retirement } from './switching/retirement.js';
+import { Switcher } from './switching/switcher.js';
+import { Trials } from './switching/trials.js';
+import { warmUp } from './switching/warm-up.js';
+import { VersionPolicies } from './version-policies.js';
+import type { HostLogger, WorkerLogOptions } from './worker-logs/types.js';
+import { WorkerLogs } from './worker-logs/worker-logs.js';
+
+export { askInfo } from './algorithm-info.js';
+export { startActive } from './start-active.js';
+
+/** What a supervisor is made from: its options, defaults filled in. */
+export interface SupervisorContext extends DeploymentContext {
+  /** The policy as the supervisor was given it. */
+  given: Partial<SupervisorPolicy>;
+  /** Of the logs of workers on disk. */
+  workerLogs: Required<WorkerLogOptions>;
+  /** Of the host. */
+  logger: HostLogger | undefined;
+}
+
+/** What a supervisor works with, loaded when it is first given something to do. */
+export type SupervisorParts = ReturnType<typeof composeParts>;
+
+/** Events of the registry that may have moved a product id, or changed a policy. */
+const FOLLOWED = ['changed', 'activated', 'switched', 'rolledBack', 'configured'] as const;
+
+/** Makes the parts of a supervisor, which follow the registry until `close`. */
+export function composeParts(context: SupervisorContext) {
+  const { registry, frames, policy, clock, emit } = context;
+  const sessions = new SessionTable();
+  const policies = new VersionPolicies(context);
+  const table = new DeploymentTable(context, policies, (deployment) => {
+    sessions.forget(deployment);
+  });
+  const router = new Router({ registry, table, policies });
+  const retirement = new Retirement({ registry, router, emit });
+  const inspector = new Inspector({ clock, frames, sessions });
+  const guides = new GuideBook(registry);
+  const calls = new CallService({ table, router, inspector, guides, clock, emit });
+  const trials = new Trials({ registry, retirement, clock, emit });
+  const switcher = new Switcher({
+    ...{ registry, table, router, retirement, trials, policies, emit },
+    warmUp: (deployment, asked, signal) => warmUp(calls, deployment, asked, signal),
+  });
+  const onlookers = new Onlookers({ inspector, table, router, frames, retirement, policy, clock, emit });
+  const logs = new WorkerLogs(registry.layout.workerLogs, context.workerLogs, context.logger);
+  const follow = () => {
+    switcher.follow();
+    table.followPolicies();
+  };
+  for (const event of FOLLOWED) registry.on(event, follow);
+  const stopAll = () => Promise.all(table.all().map((deployment) => deployment.stop({ reason: 'closed' })));
+  return {
+    ...{ policies, table, router, sessions, calls, trials, switcher, onlookers, logs },
+    /** The limit of a question that is about no image. */
+    deadline: (signal: AbortSignal | undefined) =>
+      new Deadline(clock, clock.now(), policy.infoTimeoutMs, signal),
+    /** Ends everything. The frames are the supervisor's to close. */
+    close: async () => {
+      table.close();
+      for (const event of FOLLOWED) registry.off(event, follow);
+      await router.settled();
+      const ending = [onlookers.close(), switcher.close()];
+      await stopAll();
+      await Promise.all(ending);
+      await stopAll();
+      await logs.close();
+    },
+  };
+}
