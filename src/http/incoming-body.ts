@@ -1,8 +1,18 @@
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
+import { RequestFault } from './problem.js';
 
 /** A request of `node:http`, `node:https` or of the compatibility API of `node:http2`. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
+
+/** What frameworks add to it: the address before it was cut at a mount, and the body that a parser has read. */
+interface FrameworkRequest {
+  url?: string;
+  originalUrl?: unknown;
+  baseUrl?: unknown;
+  rawBody?: unknown;
+  body?: unknown;
+}
 
 /** How long the rest of a body is read and thrown away once it was answered, in all and without a byte. */
 const LINGER_MS = 30_000;
@@ -15,6 +25,33 @@ export interface IncomingBody {
   discard: () => void;
 }
 
+/** Where requests were mounted; a web `Request` has no place for it. */
+const mounts = new WeakMap<Request, string>();
+
+/** The path that a framework has cut off a request's address, such as `/api`; empty where it has cut nothing. */
+export function mountOf(request: Request): string {
+  return mounts.get(request) ?? '';
+}
+
+/** Remembers where a request was mounted. */
+export function setMount(request: Request, mount: string): void {
+  if (mount !== '') mounts.set(request, mount);
+}
+
+/**
+ * The target of a request as it was sent, and the mount that it begins with: Express cuts that off `url`, and keeps the whole
+ * in `originalUrl`.
+ */
+export function wholeTarget(incoming: NodeRequest): { target: string; mount: string } {
+  const { url = '/', originalUrl, baseUrl } = incoming as FrameworkRequest;
+  if (typeof originalUrl !== 'string' || typeof baseUrl !== 'string' || baseUrl === '') {
+    return { target: url, mount: '' };
+  }
+  return originalUrl.startsWith(baseUrl)
+    ? { target: originalUrl, mount: baseUrl.replace(/\/+$/, '') }
+    : { target: url, mount: '' };
+}
+
 /** Whether the request says that it has a body. */
 export function hasBody(incoming: NodeRequest): boolean {
   if ('stream' in incoming) return !incoming.stream.endAfterHeaders;
@@ -23,11 +60,32 @@ export function hasBody(incoming: NodeRequest): boolean {
 }
 
 /**
+ * The body that a parser of the framework has read before: its bytes where they were kept (`rawBody`, or `body` of a raw or text
+ * parser), else JSON made of what was parsed. Undefined while the body is still to be read.
+ *
+ * @throws RequestFault `body_consumed` where nothing was kept of it
+ */
+export function parsedBody(incoming: NodeRequest): Uint8Array | undefined {
+  if (!incoming.readableEnded || !hasBody(incoming)) return undefined;
+  const { rawBody, body } = incoming as FrameworkRequest;
+  for (const given of [rawBody, body]) {
+    if (given instanceof Uint8Array) return given;
+    if (typeof given === 'string') return Buffer.from(given);
+  }
+  const type = (incoming.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase();
+  if (type === 'application/json' && body !== undefined) return Buffer.from(JSON.stringify(body));
+  throw new RequestFault(
+    'body_consumed',
+    'The body was read before this handler, and nothing was kept of it: mount the handler before the body parsers, or let them leave this path alone',
+  );
+}
+
+/**
  * The body as a web stream that takes a chunk when one is wanted. Not `Readable.toWeb`: cancelling that destroys the
  * socket, and with it the answer that says why.
  */
 export function bodyOf(incoming: NodeRequest): IncomingBody | undefined {
-  if (!hasBody(incoming)) return undefined;
+  if (!hasBody(incoming) || incoming.readableEnded) return undefined;
   let isOpen = true;
   const discard = () => {
     isOpen = false;

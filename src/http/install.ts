@@ -24,11 +24,11 @@ const FORWARDED = ['stage', 'progress', 'check'] as const;
 
 /** POST /algorithms/install: a path inside `zips/`, or the package itself. */
 export async function install(call: Call): Promise<Response> {
-  const { request, options, answerType } = call;
+  const { request, options, basePath, answerType } = call;
   const { source, ...order } = await readOrder(call);
   if (answerType === 'text/event-stream') return installWithEvents(call, { source, ...order });
   const entry = await options.deployer.install(source, { ...order, signal: request.signal });
-  return created(entry, options.basePath);
+  return created(entry, basePath);
 }
 
 async function readOrder(call: Call): Promise<Order> {

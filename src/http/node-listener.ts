@@ -1,13 +1,25 @@
 import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Writable } from 'node:stream';
-import { bodyOf, finishReading, hasBody, type NodeRequest, type IncomingBody } from './incoming-body.js';
+import {
+  bodyOf,
+  finishReading,
+  hasBody,
+  parsedBody,
+  setMount,
+  wholeTarget,
+  type IncomingBody,
+  type NodeRequest,
+} from './incoming-body.js';
 import { problemResponse, RequestFault } from './problem.js';
 import { readHeaders } from './request-headers.js';
 import { addressOf } from './target.js';
 
 /** An answer of `node:http`, `node:https` or of the compatibility API of `node:http2`. */
 export type NodeResponse = ServerResponse | Http2ServerResponse;
+
+/** Methods that no `Request` of the web may have. */
+const NEVER_TAKEN = ['CONNECT', 'TRACE', 'TRACK'];
 
 /** An answer that comes before its request is whole, and is not longer than this, is sent with its length. */
 const MAX_MEASURED_BYTES = 64 * 1024;
@@ -16,6 +28,9 @@ const MAX_MEASURED_BYTES = 64 * 1024;
  * Mounts a web-standard handler on `node:http`, `node:https` or `node:http2`: `createServer(toNodeListener(handler))`.
  * Bodies are streamed both ways at the pace of the slower side, and the request's `signal` fires when the client goes
  * away.
+ *
+ * Under Express it stands where `app.use` mounts it, and behind body parsers it takes what they have kept: `req.rawBody`, the
+ * bytes or the text of `req.body`, or JSON of it.
  *
  * A request that two readers could take two ways (a header twice that may be there once, a host that reaches into the
  * path, a path that a URL parser changes, a GET with a body) is answered with 400.
@@ -56,13 +71,14 @@ async function answer(
   await send(response, incoming, outgoing, body);
 }
 
-/** @throws RequestFault `bad_request` */
+/** @throws RequestFault `bad_request`, `method_not_allowed`, `body_consumed` */
 function toRequest(
   incoming: NodeRequest,
   body: ReadableStream<Uint8Array> | undefined,
   signal: AbortSignal,
 ): Request {
-  const { url: target = '/', method = 'GET', rawHeaders, socket, httpVersionMajor } = incoming;
+  const { method = 'GET', rawHeaders, socket, httpVersionMajor } = incoming;
+  const { target, mount } = wholeTarget(incoming);
   const headers = readHeaders(rawHeaders, httpVersionMajor >= 2);
   if (hasBody(incoming) && (method === 'GET' || method === 'HEAD')) {
     throw new RequestFault('bad_request', `A ${method} has no body: send it without`);
@@ -72,10 +88,24 @@ function toRequest(
   const scheme = encrypted ? 'https' : 'http';
   const host = 'authority' in incoming ? incoming.authority : headers.get('host');
   const url = addressOf({ scheme, host: host ?? undefined, target });
-  if (!/^[A-Z]+$/.test(method))
+  if (!/^[A-Z-]+$/.test(method))
     throw new RequestFault('bad_request', 'A method is written in capital letters');
+  if (NEVER_TAKEN.includes(method)) {
+    throw new RequestFault('method_not_allowed', `No address of this server takes ${method}`, {
+      allow: 'GET, HEAD, POST, PUT, DELETE',
+    });
+  }
+  const given = body ?? parsedBody(incoming) ?? null;
   try {
-    return new Request(url, { method, headers, signal, body: body ?? null, duplex: 'half' });
+    const request = new Request(url, {
+      method,
+      headers,
+      signal,
+      body: given as ReadableStream | null,
+      duplex: 'half',
+    });
+    setMount(request, mount);
+    return request;
   } catch (cause) {
     throw new RequestFault('bad_request', `The request is not taken: ${(cause as Error).message}`);
   }

@@ -45,7 +45,13 @@ export interface ProblemDocument {
  */
 export function problemOf(failure: unknown, root: string): ProblemDocument {
   const fault = requestFaultOf(failure);
-  if (fault) return document(fault.code, STATUS_OF_FAULT[fault.code], fault.message);
+  if (fault) {
+    const field = fieldOf(fault.message);
+    return {
+      ...document(fault.code, STATUS_OF_FAULT[fault.code], fault.message),
+      ...(field !== undefined && { details: { path: field } }),
+    };
+  }
   if (!RunnerError.is(failure) || failure.code === 'internal')
     return document('internal', 500, 'The server met an unexpected fault');
   const { code, errorCode, retryable } = failure;
@@ -69,7 +75,7 @@ export function problemResponse(failure: unknown, root = ''): Response {
     headers: {
       'content-type': PROBLEM_TYPE,
       'cache-control': 'no-store',
-      ...(problem.status === 503 && { 'retry-after': '1' }),
+      ...([429, 503].includes(problem.status) && { 'retry-after': '1' }),
       ...requestFaultOf(failure)?.headers,
     },
   });
@@ -81,6 +87,11 @@ function requestFaultOf(error: unknown): RequestFault | undefined {
     if (found instanceof RequestFault) return found;
   }
   return undefined;
+}
+
+/** What a fault is about: a message of one begins with the name of the parameter, header, part or field. */
+function fieldOf(message: string): string | undefined {
+  return /^([\w$[\].-]{1,100}): /.exec(message)?.[1];
 }
 
 /** By the code, but where the same code is the client's fault one time and the machine's another. */

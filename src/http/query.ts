@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { PackageState } from '../registry/types.js';
+import { LONGEST_TIMER_MS } from '../longest-timer.js';
 import { printable } from '../package/text.js';
 import { nameEncoding, text } from './body.js';
 import { RequestFault } from './problem.js';
@@ -20,6 +21,18 @@ const flag = v.pipe(
   v.transform((value) => value === 'true'),
 );
 
+/** A whole number as it stands in an address. */
+function wholeText(least: number, most: number) {
+  const rule = `must be a whole number from ${least} to ${most}`;
+  return v.pipe(
+    v.string(rule),
+    v.regex(/^\d{1,16}$/, rule),
+    v.transform(Number),
+    v.minValue(least, rule),
+    v.maxValue(most, rule),
+  );
+}
+
 /** Query parameters of the endpoints. */
 export const QUERIES = {
   list: v.object({
@@ -29,6 +42,10 @@ export const QUERIES = {
   change: v.object({ force: v.optional(flag), operator: v.optional(text) }),
   install: v.object({ force: v.optional(flag), operator: v.optional(text), nameEncoding }),
   validate: v.object({ nameEncoding }),
+  inspect: v.object({
+    step: v.optional(wholeText(0, 1_000_000)),
+    timeoutMs: v.optional(wholeText(1, LONGEST_TIMER_MS)),
+  }),
 };
 
 /** What endpoints are asked by, in a query, a form or a body: each name by itself in small letters. */

@@ -10,11 +10,15 @@ export type RequestFaultCode =
   | 'not_acceptable'
   | 'payload_too_large'
   | 'unsupported_media_type'
+  | 'idempotency_conflict'
+  | 'idempotency_mismatch'
+  | 'not_served'
+  | 'body_consumed'
   | 'internal';
 
 /**
  * The status of each code of the library. 4xx: the request or the package is at fault, the same will fail again. 502:
- * the algorithm or its process is. 503: come again. 500: the store or the host is.
+ * the algorithm or its process is. 429, 503: come again. 500: the store or the host is.
  */
 export const STATUS_OF_CODE: Readonly<Record<RunnerErrorCode, number>> = {
   invalid_params: 400,
@@ -56,7 +60,7 @@ export const STATUS_OF_CODE: Readonly<Record<RunnerErrorCode, number>> = {
   contract_violation: 502,
   lock_timeout: 503,
   lock_lost: 503,
-  queue_full: 503,
+  queue_full: 429,
   pool_full: 503,
   circuit_open: 503,
   closed: 503,
@@ -73,5 +77,9 @@ export const STATUS_OF_FAULT: Readonly<Record<RequestFaultCode, number>> = {
   not_acceptable: 406,
   payload_too_large: 413,
   unsupported_media_type: 415,
+  idempotency_conflict: 409,
+  idempotency_mismatch: 422,
+  not_served: 501,
+  body_consumed: 500,
   internal: 500,
 };

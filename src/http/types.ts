@@ -2,11 +2,21 @@ import type { Deployer } from '../deploy/deployer.js';
 import type { Registry } from '../registry/registry.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
 import type { PackageValidator } from '../validation/package-validator.js';
+import type { Admission } from './inspections/admission.js';
+import type { KeptAnswers } from './inspections/idempotency.js';
 import type { BodyPace } from './timed-body.js';
 
 /** What a request asks for; `authorize` decides by it. */
 export type RunnerAction =
-  'list' | 'describe' | 'install' | 'activate' | 'deactivate' | 'switch' | 'validate' | 'uninstall';
+  | 'list'
+  | 'describe'
+  | 'install'
+  | 'activate'
+  | 'deactivate'
+  | 'switch'
+  | 'validate'
+  | 'uninstall'
+  | 'inspect';
 
 /** What `authorize` may answer besides yes and no. */
 export interface Authorization {
@@ -26,9 +36,12 @@ export interface RunnerHandlerOptions {
   registry: Registry;
   /** Installs and uninstalls. */
   deployer: Deployer;
-  /** Answers `validate`. */
-  validator: PackageValidator;
-  /** With it, `switch` warms the new version and drains the old one; without, it only remaps. */
+  /** Answers `validate`, which without it is 501. */
+  validator?: PackageValidator;
+  /**
+   * Answers inspections, and all that is about workers: without it these endpoints are 501. With it, `switch` warms the new
+   * version and drains the old one; without, it only remaps.
+   */
   supervisor?: AlgorithmSupervisor;
   /**
    * Asked for every request that has an endpoint, before anything of its body is read. `request` is the whole request:
@@ -46,6 +59,15 @@ export interface RunnerHandlerOptions {
   allowUnauthenticated?: boolean;
   /** Largest package taken as an upload. @defaultValue 8 GiB */
   maxUploadBytes?: number;
+  /** Largest body of an inspection, in bytes; a larger one is 413. @defaultValue 64 MiB */
+  maxImageBytes?: number;
+  /**
+   * Bytes of all bodies of inspections that are held at once. One more is 429 with `Retry-After`, before it is read.
+   * @defaultValue 512 MiB
+   */
+  maxBufferedBytes?: number;
+  /** Inspections that are under way at once, those that wait for a worker included; one more is 429. @defaultValue 256 */
+  maxInspections?: number;
   /**
    * Longest time without a byte of any body, JSON and multipart too, in milliseconds; then 408.
    * @defaultValue the deployer's `uploadIdleMs`, 60_000
@@ -61,7 +83,10 @@ export interface RunnerHandlerOptions {
    * and leaves out what is unforeseen. What it throws is left out.
    */
   onError?: (error: unknown, request: Request) => void;
-  /** Path the endpoints stand under, for example `/api`. @defaultValue '' */
+  /**
+   * Path the endpoints stand under, for example `/api`. Where Express mounts `toNodeListener` by `app.use('/api', …)` it is known
+   * without. @defaultValue ''
+   */
   basePath?: string;
 }
 
@@ -79,8 +104,16 @@ export interface Call {
   /** The operator, where `authorize` named one. */
   operator: string | undefined;
   options: ResolvedOptions;
+  /** What stands before the endpoint's path: the option, and where a framework has mounted the handler. */
+  basePath: string;
 }
 
-/** The options, defaults filled in. */
+/** The options, defaults filled in, and what all requests of a handler share. */
 export type ResolvedOptions = RunnerHandlerOptions &
-  Required<Pick<RunnerHandlerOptions, 'maxUploadBytes' | 'basePath'>> & { pace: BodyPace };
+  Required<Pick<RunnerHandlerOptions, 'maxUploadBytes' | 'maxImageBytes' | 'basePath'>> & {
+    pace: BodyPace;
+    /** Who may come in with a picture. */
+    admission: Admission;
+    /** Answers to inspections that were asked with a key. */
+    answers: KeptAnswers;
+  };

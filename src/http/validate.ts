@@ -4,6 +4,7 @@ import type { RunnerError } from '../errors.js';
 import type { ValidationReport } from '../package/types.js';
 import { notDeployed } from './actions.js';
 import { BODIES, readJson } from './body.js';
+import { validatorOf } from './parts.js';
 import { problemOf } from './problem.js';
 import { agreed, QUERIES, readQuery } from './query.js';
 import { withoutPaths } from './told-paths.js';
@@ -15,7 +16,8 @@ import { zipInside } from './zip-path.js';
 export async function validate(call: Call): Promise<Response> {
   const { request, url, options } = call;
   const named = readQuery(url, QUERIES.validate);
-  const { registry, validator, maxUploadBytes, pace } = options;
+  const { registry, maxUploadBytes, pace } = options;
+  const validator = validatorOf(call);
   const { root } = registry.layout;
   const { signal } = request;
   const work = (target: string, read = named) => validator.validate(target, { ...read, signal });

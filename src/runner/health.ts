@@ -9,7 +9,7 @@ type ActiveVersion = ReturnType<typeof inOrder>[number];
 
 /** See `Runner.health`. */
 export async function healthOf(
-  { registry, supervisor }: RunnerParts,
+  { registry, supervisor }: Pick<RunnerParts, 'registry' | 'supervisor'>,
   { isOpen, signal }: { isOpen: boolean } & OperationOptions,
 ): Promise<HealthReport> {
   if (!isOpen) {

@@ -8,7 +8,7 @@ import type { InspectCallOptions, RunnerParts } from './types.js';
 
 /** See `Runner.inspect`. */
 export async function inspectPicture(
-  { registry, supervisor }: RunnerParts,
+  { registry, supervisor }: Pick<RunnerParts, 'registry' | 'supervisor'>,
   productId: string,
   picture: ImageInput | string,
   { target, stepIndex, userParams, guideImage, timeoutMs, signal }: InspectCallOptions,

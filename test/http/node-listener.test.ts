@@ -153,11 +153,19 @@ test('a client that leaves in the middle of the answer cancels it', async () => 
 
 test.each([
   ['a host that is none', 'GET / HTTP/1.1\r\nhost: a b\r\nconnection: close\r\n\r\n'],
-  ['a method the web has not', 'TRACE / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n'],
   ['a target without a place', 'OPTIONS * HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n'],
 ])('%s is answered with 400', async (_title, text) => {
   const port = await listenWith(() => Promise.resolve(new Response('reached')));
   expect(await exchange(port, text)).toMatch(/^HTTP\/1.1 400 /);
+});
+
+test('a method that no request of the web may have is 405, with a problem and those that are taken', async () => {
+  const port = await listenWith(() => Promise.resolve(new Response('reached')));
+  const told = await exchange(port, 'TRACE / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n');
+  expect(told).toMatch(/^HTTP\/1.1 405 /);
+  expect(told).toMatch(/\r\nallow: GET, HEAD, POST, PUT, DELETE\r\n/);
+  expect(told).toMatch(/\r\ncontent-type: application\/problem\+json\r\n/);
+  expect(told).toContain('"code":"method_not_allowed"');
 });
 
 test('a path of two slashes does not become a host', async () => {

@@ -1,0 +1,131 @@
+import type { ImageInput } from '../../frames/types.js';
+import { shown } from '../../package/text.js';
+import { inspectPicture } from '../../runner/inspect-picture.js';
+import type { InspectionTarget } from '../../supervisor/types.js';
+import { RequestFault } from '../problem.js';
+import { QUERIES, readQuery } from '../query.js';
+import { mediaType } from '../request-headers.js';
+import { supervisorOf } from '../parts.js';
+import type { Call } from '../types.js';
+import { readForm, type Part } from './form.js';
+import { hasPictureHeaders, readPictureHeaders } from './picture-headers.js';
+import { receiveWhole } from './receive.js';
+import { toldResult } from './told-result.js';
+
+/** Pictures in a file format; the first bytes tell the format itself. */
+export const PICTURE_TYPES = ['image/jpeg', 'image/png', 'image/tiff', 'image/bmp', 'image/webp'];
+const RAW = 'application/octet-stream';
+const FORM = 'multipart/form-data';
+
+/** What is to be inspected, and how. */
+export interface PictureOrder {
+  productId: string;
+  image: ImageInput;
+  guideImage?: ImageInput | 'same';
+  userParams?: Record<string, unknown>;
+  stepIndex?: number;
+  target?: InspectionTarget;
+  /** What is left of the time of the request. */
+  timeoutMs?: number;
+}
+
+/** POST /inspections/\{productId\}: one picture in, the InspectionResult out. */
+export async function inspect(call: Call): Promise<Response> {
+  const startedAt = performance.now();
+  const { request, url, params, operator, options } = call;
+  const { productId = '' } = params;
+  supervisorOf(call, 'inspects nothing');
+  const { step, timeoutMs } = readQuery(url, QUERIES.inspect);
+  const type = checkType(request);
+  const meta = type === RAW ? readPictureHeaders(request) : undefined;
+  using admitted = options.admission.enter();
+  const body = await receiveWhole(request, {
+    ...{ pace: options.pace, maxBytes: options.maxImageBytes, admitted, timeoutMs },
+  });
+  if (body.byteLength === 0) {
+    throw new RequestFault('bad_request', 'body: is empty: send the picture, or a form with the part image');
+  }
+  const { answer, isKept } = await options.answers.once(
+    {
+      key: request.headers.get('idempotency-key'),
+      scope: [operator ?? '', request.headers.get('authorization') ?? '', productId],
+      content: [url.search, JSON.stringify(meta ?? type), body],
+    },
+    async () => {
+      const order = meta ? { image: { data: body, ...meta } } : await readPicture(request, type, body);
+      const leftMs =
+        timeoutMs === undefined ? undefined : Math.max(1, timeoutMs - (performance.now() - startedAt));
+      return runOrder(call, { ...order, productId, stepIndex: step, timeoutMs: leftMs });
+    },
+  );
+  return new Response(answer, {
+    headers: { 'content-type': 'application/json', ...(isKept && { 'idempotency-replayed': 'true' }) },
+  });
+}
+
+/** The answer of an inspection as JSON. @throws RunnerError as `Runner.inspect` */
+async function runOrder(call: Call, { productId, image, ...order }: PictureOrder): Promise<string> {
+  const { registry } = call.options;
+  const parts = { registry, supervisor: supervisorOf(call, 'inspects nothing') };
+  const { signal } = call.request;
+  const result = await inspectPicture(parts, productId, image, { ...order, signal });
+  return JSON.stringify(toldResult(result, registry.layout.root));
+}
+
+function checkType(request: Request): string {
+  const type = mediaType(request);
+  if ([...PICTURE_TYPES, RAW, FORM].includes(type)) return type;
+  const given = type === '' ? 'the request has no content-type' : `not ${type}`;
+  throw new RequestFault(
+    'unsupported_media_type',
+    `This endpoint takes a picture as ${PICTURE_TYPES.join(', ')}, pixels as ${RAW} with X-Image-Width, X-Image-Height and X-Image-Format, or ${FORM} with the parts image, guide_image and params; ${given}`,
+  );
+}
+
+async function readPicture(
+  request: Request,
+  type: string,
+  body: Uint8Array,
+): Promise<Pick<PictureOrder, 'image' | 'guideImage' | 'userParams'>> {
+  if (type !== FORM) return { image: { encoded: body } };
+  const {
+    image,
+    guide_image: guide,
+    params,
+  } = await readForm(request.headers.get('content-type') ?? '', body);
+  if (!image) {
+    throw new RequestFault(
+      'bad_request',
+      'image: is missing: the form needs a part of that name with the picture',
+    );
+  }
+  return {
+    image: pictureOf(image, request),
+    ...(guide && { guideImage: isSame(guide) ? 'same' : pictureOf(guide, request) }),
+    ...(params && { userParams: readParams(params) }),
+  };
+}
+
+/** Pixels lie as the headers of the request say; without them a part is a picture in a file format. */
+function pictureOf({ type, bytes }: Part, request: Request): ImageInput {
+  if (type === RAW && hasPictureHeaders(request)) return { data: bytes, ...readPictureHeaders(request) };
+  return { encoded: bytes };
+}
+
+function isSame({ bytes }: Part): boolean {
+  return bytes.length === 4 && bytes.toString('latin1') === 'same';
+}
+
+/** Parameters of the step, as an object of JSON. @throws RequestFault `bad_request` */
+function readParams({ bytes }: Part): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new RequestFault('bad_request', `params: is not JSON: ${(error as Error).message}`);
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new RequestFault('bad_request', `params: must be an object, not ${shown(JSON.stringify(value))}`);
+}

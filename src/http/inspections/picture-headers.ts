@@ -1,0 +1,74 @@
+import { formats, type PixelFormat, type ToEightBits } from '../../frames/pixels/formats.js';
+import type { FrameMeta } from '../../frames/types.js';
+import { shown } from '../../package/text.js';
+import { RequestFault } from '../problem.js';
+
+/** Sides of a picture, as everywhere in the library. */
+const LARGEST_SIDE = 65_535;
+
+/** Headers that say how pixels lie in a raw body. */
+export const PICTURE_HEADERS = [
+  'x-image-width',
+  'x-image-height',
+  'x-image-format',
+  'x-image-stride',
+  'x-image-to-eight-bits',
+] as const;
+
+/** Whether a request says of pixels how they lie. */
+export function hasPictureHeaders({ headers }: Request): boolean {
+  return PICTURE_HEADERS.some((name) => headers.has(name));
+}
+
+/**
+ * How the pixels of a raw body lie: `X-Image-Width`, `X-Image-Height`, `X-Image-Format` (a name of GenICam's Pixel Format Naming
+ * Convention, RGB8 where it is left out), `X-Image-Stride` in bytes, and for more than 8 bits `X-Image-To-Eight-Bits`:
+ * `shift`, or `0-4095` for the values that become 0 and 255.
+ *
+ * @throws RequestFault `bad_request` naming the header
+ */
+export function readPictureHeaders({ headers }: Request): FrameMeta {
+  const whole = (name: string, most: number): number | undefined => {
+    const given = headers.get(name);
+    if (given === null) return undefined;
+    const value = /^\d{1,9}$/.test(given) ? Number(given) : 0;
+    if (value >= 1 && value <= most) return value;
+    throw wrong(name, `must be a whole number from 1 to ${most}, not ${shown(given)}`);
+  };
+  const side = (name: string): number => {
+    const value = whole(name, LARGEST_SIDE);
+    if (value !== undefined) return value;
+    throw wrong(
+      name,
+      'is missing: a raw body needs X-Image-Width, X-Image-Height and X-Image-Format. A picture in a file format is sent as image/jpeg or image/png',
+    );
+  };
+  const strideBytes = whole('X-Image-Stride', 2 ** 29);
+  const toEightBits = readToEightBits(headers.get('X-Image-To-Eight-Bits'));
+  return {
+    width: side('X-Image-Width'),
+    height: side('X-Image-Height'),
+    pixelFormat: readFormat(headers.get('X-Image-Format') ?? 'RGB8'),
+    ...(strideBytes !== undefined && { strideBytes }),
+    ...(toEightBits !== undefined && { toEightBits }),
+  };
+}
+
+function readFormat(given: string): PixelFormat {
+  if (formats().has(given)) return given as PixelFormat;
+  throw wrong('X-Image-Format', `must be one of ${[...formats().keys()].join(', ')}, not ${shown(given)}`);
+}
+
+function readToEightBits(given: string | null): ToEightBits | undefined {
+  if (given === null) return undefined;
+  if (given === 'shift') return 'shift';
+  const [, min, max] = /^(\d{1,5})-(\d{1,5})$/.exec(given) ?? [];
+  if (min !== undefined && max !== undefined && Number(min) < Number(max)) {
+    return { min: Number(min), max: Number(max) };
+  }
+  throw wrong('X-Image-To-Eight-Bits', `must be shift, or two values such as 0-4095, not ${shown(given)}`);
+}
+
+function wrong(header: string, fault: string): RequestFault {
+  return new RequestFault('bad_request', `${header}: ${fault}`);
+}

@@ -1,0 +1,9 @@
+import type { InspectionResult } from '../../supervisor/types.js';
+import { withoutPaths } from '../told-paths.js';
+
+/** A result as it is answered: what an algorithm raised names paths relative to the store, as problem documents do. */
+export function toldResult(result: InspectionResult, root: string): InspectionResult {
+  if (result.status === 'OK') return result;
+  const { message, exception } = result;
+  return { ...result, ...withoutPaths({ message, ...(exception && { exception }) }, root) };
+}

@@ -1,0 +1,66 @@
+import type { FramePool } from '../frames/frame-pool.js';
+import { callback, Door, duration, flag, instance, lazily, must, number, option, whole } from '../options.js';
+import type { Registry } from '../registry/registry.js';
+import type { Deployer } from '../deploy/deployer.js';
+import type { VenvManager } from '../python/venv-manager.js';
+import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
+import type { PackageValidator } from '../validation/package-validator.js';
+import { Admission } from './inspections/admission.js';
+import { KeptAnswers } from './inspections/idempotency.js';
+import type { ResolvedOptions, RunnerHandlerOptions } from './types.js';
+
+const MIB = 2 ** 20;
+
+/** A `Runner` may be spread into the options: what of it is not used here is taken and left alone. */
+type Given = RunnerHandlerOptions & { venvs?: VenvManager; frames?: FramePool };
+
+const doors = /* @__PURE__ */ lazily(() => ({
+  handler: new Door<Given>('createRunnerHandler({ registry, deployer, validator, supervisor })', {
+    registry: must(instance<Registry>('a Registry (await Registry.open(root))', 'resolve', 'active')),
+    deployer: must(instance<Deployer>('a Deployer', 'install', 'uninstall')),
+    validator: instance<PackageValidator>('a PackageValidator', 'validate'),
+    supervisor: instance<AlgorithmSupervisor>('an AlgorithmSupervisor', 'execute', 'status'),
+    authorize: callback(),
+    allowUnauthenticated: flag(),
+    maxUploadBytes: option(
+      'size',
+      'must be a number of bytes above 0',
+      (value) => typeof value === 'number' && value > 0,
+    ),
+    maxImageBytes: whole(1),
+    maxBufferedBytes: whole(1),
+    maxInspections: whole(1),
+    uploadIdleMs: duration(1),
+    leastUploadBytesPerSecond: number(0, Number.MAX_SAFE_INTEGER),
+    onError: callback(),
+    basePath: option(
+      'path',
+      "must be '' or a path such as '/api'",
+      (value) => typeof value === 'string' && /^(?:\/[\w\-.~!$&'()*+,;=:@%]+)*\/*$/.test(value),
+    ),
+    venvs: instance<VenvManager>('a VenvManager', 'interpreters'),
+    frames: instance<FramePool>('a FramePool', 'lease'),
+  }),
+}));
+
+/** The options with their defaults. @throws RunnerError `invalid_params` naming the option */
+export function resolveOptions(given: RunnerHandlerOptions): ResolvedOptions {
+  doors().handler.check(given);
+  const {
+    maxUploadBytes = 8 * 1024 * MIB,
+    maxImageBytes = 64 * MIB,
+    maxBufferedBytes = 512 * MIB,
+    maxInspections = 256,
+    uploadIdleMs = given.deployer.uploadIdleMs,
+    leastUploadBytesPerSecond = 512,
+    basePath = '',
+  } = given;
+  return {
+    ...given,
+    ...{ maxUploadBytes, maxImageBytes },
+    pace: { idleMs: uploadIdleMs, leastRate: leastUploadBytesPerSecond },
+    basePath: basePath.replace(/\/+$/, ''),
+    admission: new Admission({ maxInspections, maxBufferedBytes }),
+    answers: new KeptAnswers(),
+  };
+}

@@ -1,0 +1,132 @@
+import { activate, deactivate, get, list, listActive, switchVersion, uninstall } from './actions.js';
+import { inspect } from './inspections/inspect.js';
+import { install } from './install.js';
+import { openApiDocument } from './openapi.js';
+import { RequestFault } from './problem.js';
+import { QUERIES } from './query.js';
+import type { AnswerType, Call, RunnerAction } from './types.js';
+import { validate } from './validate.js';
+
+/** One endpoint. */
+export interface Route {
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  path: string;
+  action: RunnerAction;
+  answer: (call: Call) => Response | Promise<Response>;
+  /** Names that its query may have. */
+  query?: readonly string[];
+  /** What it can answer with, best first; nothing needs no consent. @defaultValue JSON */
+  types?: readonly AnswerType[];
+}
+
+const JSON_OR_EVENTS = ['application/json', 'text/event-stream'] as const;
+
+const namesOf = (schema: { entries: object }) => Object.keys(schema.entries);
+
+const DEPLOYING: readonly Route[] = [
+  { method: 'GET', path: '/openapi.json', action: 'describe', answer: describe },
+  { method: 'GET', path: '/algorithms', action: 'list', answer: list, query: namesOf(QUERIES.list) },
+  { method: 'GET', path: '/algorithms/active', action: 'list', answer: listActive },
+  {
+    method: 'POST',
+    path: '/algorithms/install',
+    action: 'install',
+    answer: install,
+    query: namesOf(QUERIES.install),
+    types: JSON_OR_EVENTS,
+  },
+  { method: 'POST', path: '/algorithms/activate', action: 'activate', answer: activate },
+  {
+    method: 'POST',
+    path: '/algorithms/deactivate',
+    action: 'deactivate',
+    answer: deactivate,
+    types: [],
+  },
+  { method: 'POST', path: '/algorithms/switch', action: 'switch', answer: switchVersion },
+  {
+    method: 'POST',
+    path: '/algorithms/validate',
+    action: 'validate',
+    answer: validate,
+    query: namesOf(QUERIES.validate),
+  },
+  { method: 'GET', path: '/algorithms/{name}/{version}', action: 'list', answer: get },
+  {
+    method: 'DELETE',
+    path: '/algorithms/{name}/{version}',
+    action: 'uninstall',
+    answer: uninstall,
+    query: namesOf(QUERIES.change),
+    types: [],
+  },
+];
+
+const INSPECTING: readonly Route[] = [
+  {
+    method: 'POST',
+    path: '/inspections/{productId}',
+    action: 'inspect',
+    answer: inspect,
+    query: namesOf(QUERIES.inspect),
+  },
+];
+
+/** Every endpoint, its path divided once. Of two that fit a path, the first is meant. */
+const ROUTES = [...DEPLOYING, ...INSPECTING].map((route) => ({
+  route,
+  segments: route.path.split('/').map((part) => ({ part, name: /^\{(.+)\}$/.exec(part)?.[1] })),
+}));
+
+/** An endpoint, and the named parts of the path that led to it. */
+export interface FoundRoute {
+  route: Route;
+  params: Record<string, string>;
+}
+
+/**
+ * The endpoint at a path.
+ *
+ * @param basePath - what the path begins with, before the endpoint's own
+ * @throws RequestFault `unknown_path`, `method_not_allowed` with those that are taken
+ */
+export function findRoute({ pathname }: URL, method: string, basePath: string): FoundRoute {
+  const unknown = () =>
+    new RequestFault(
+      'unknown_path',
+      `There is nothing at ${pathname}: GET ${basePath}/openapi.json tells what there is`,
+    );
+  if (!pathname.startsWith(`${basePath}/`)) throw unknown();
+  const given = pathname.slice(basePath.length).split('/');
+  const matches: FoundRoute[] = [];
+  for (const { route, segments } of ROUTES) {
+    const params = match(segments, given);
+    if (!params) continue;
+    if (route.method === method) return { route, params };
+    matches.push({ route, params });
+  }
+  if (matches.length === 0) throw unknown();
+  const allow = matches
+    .flatMap(({ route }) => (route.method === 'GET' ? ['GET', 'HEAD'] : [route.method]))
+    .join(', ');
+  throw new RequestFault('method_not_allowed', `${pathname} takes ${allow}`, { allow });
+}
+
+function match(
+  wanted: (typeof ROUTES)[number]['segments'],
+  given: readonly string[],
+): Record<string, string> | undefined {
+  if (wanted.length !== given.length) return undefined;
+  for (const [index, { part, name }] of wanted.entries()) {
+    if (name === undefined ? part !== given[index] : given[index] === '') return undefined;
+  }
+  const params: Record<string, string> = {};
+  for (const [index, { name }] of wanted.entries()) {
+    if (name !== undefined) params[name] = decodeURIComponent(given[index] ?? '');
+  }
+  return params;
+}
+
+function describe({ basePath }: Call): Response {
+  return Response.json(openApiDocument(basePath));
+}
