@@ -121,7 +121,7 @@ export interface ProcessDetails {
   host: string;
   /** Its id there. */
   processId?: number;
-  /** Old name of `processId`; it stays for one minor version. */
+  /** Old name of `processId`. @deprecated use `processId`: it stays for one minor version */
   pid: number;
 }
 
@@ -135,7 +135,7 @@ export interface RunnerErrorDetails {
   version?: string;
   /** Product ids concerned. */
   productIds?: string[];
-  /** Old name of `productIds`; it stays for one minor version. */
+  /** Old name of `productIds`. @deprecated use `productIds`: it stays for one minor version */
   pids?: string[];
   /** Faults inside a document, by path. */
   issues?: FieldIssue[];
@@ -233,13 +233,19 @@ function show(
   return [head, ...frames, ...facts.map((fact) => `  ${fact.replaceAll('\n', '\n    ')}`)].join('\n');
 }
 
-/** Product ids and processes under the names of today too. */
-function withNewNames(details: RunnerErrorDetails): RunnerErrorDetails {
-  const { pids, holder, users } = details;
-  if (pids && !details.productIds) details.productIds = pids;
-  if (holder) details.holder = { ...holder, processId: holder.pid };
-  if (users) details.users = users.map((user) => ({ ...user, processId: user.pid }));
+/** Product ids and processes under both their names. */
+function withBothNames(details: RunnerErrorDetails): RunnerErrorDetails {
+  const given: { productIds?: string[]; pids?: string[] } = details;
+  const productIds = given.productIds ?? given.pids;
+  if (productIds) Object.assign(given, { productIds, pids: given.pids ?? productIds });
+  if (details.holder) details.holder = numbered(details.holder);
+  if (details.users) details.users = details.users.map(numbered);
   return details;
+}
+
+/** A process with its id under both names: in files it is `pid`. */
+function numbered<T extends { pid: number }>(process: T): T & { processId: number } {
+  return { ...process, processId: process.pid };
 }
 
 const RETRYABLE: ReadonlySet<RunnerErrorCode> = new Set<RunnerErrorCode>([
@@ -273,7 +279,7 @@ export class RunnerError extends Error {
     this.name = code === 'aborted' ? 'AbortError' : 'RunnerError';
     this.code = code;
     this.errorCode = options.errorCode ?? ERROR_NUMBERS[code];
-    this.details = withNewNames(options.details ?? {});
+    this.details = withBothNames(options.details ?? {});
     this.retryable = options.retryable ?? RETRYABLE.has(code);
     Object.defineProperty(this, BRAND, { value: true });
     Object.defineProperty(this, INSPECT, { value: show });

@@ -59,7 +59,7 @@ export { Registry } from './registry/registry.js';
 export type { ConfiguredEvent, RegistryEvents, UnmarkedEvent } from './registry/events.js';
 export type { PolicyChange, RegistryFilter, RegistryOptions } from './registry/registry.js';
 export type { Guide, GuideInfo, GuidePlace, GuideSource } from './registry/guides.js';
-export type { SwitchBack } from './registry/barring.js';
+export type { SwitchBack, SwitchBackOrder } from './registry/barring.js';
 export type { MappingChange } from './registry/mappings.js';
 export type { RegistryDamage } from './registry/rebuild.js';
 export type { MovedFiles } from './registry/shared-content.js';

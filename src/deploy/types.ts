@@ -257,7 +257,7 @@ export interface DiscoveredPackage {
     host: string;
     /** Its process id there. */
     processId: number;
-    /** Old name of `processId`; it stays for one minor version. */
+    /** Old name of `processId`. @deprecated use `processId`: it stays for one minor version */
     pid: number;
     /** What it does. */
     operation: string;

@@ -1,13 +1,15 @@
 import { RunnerError } from '../errors.js';
 import type { VersionRef } from '../package/types.js';
+import type { ProductIdList } from '../product-ids.js';
 import { stepBack, type CheckedChange } from './mappings.js';
 import type { RegistryContent } from './registry-file.js';
 import type { ActiveMapping } from './types.js';
 
-/** A way back from a version that did not stand its trial. */
-export interface SwitchBack {
-  /** Ids that have moved on from it in the meantime are left where they are. */
-  pids: string[];
+/** A way back from a version that did not stand its trial. Ids that have moved on from it since are left where they are. */
+export type SwitchBack = ProductIdList & SwitchBackOrder;
+
+/** What a way back takes besides the product ids. */
+export interface SwitchBackOrder {
   /** The version that is left, and barred for these ids. */
   from: VersionRef;
   /** Why, for those who look at the mapping and at the audit log. */
@@ -49,7 +51,11 @@ export function unbar(mapping: ActiveMapping): void {
  *
  * @throws RunnerError `not_found` when none has
  */
-export function stepBackFrom(content: RegistryContent, o: SwitchBack, now: string): ActiveMapping[] {
+export function stepBackFrom(
+  content: RegistryContent,
+  o: SwitchBackOrder & { pids: readonly string[] },
+  now: string,
+): ActiveMapping[] {
   const { name, version } = o.from;
   const there = o.pids.filter(
     (pid) => content.active[pid]?.name === name && content.active[pid].version === version,

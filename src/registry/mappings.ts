@@ -232,12 +232,12 @@ export function checkReplaceable(
 
 /** @throws RunnerError `unsafe_uninstall` (2007) naming the product ids that a rollback would take back to the version */
 export function checkNoWayBack(content: RegistryContent, { name, version }: RegistryEntry): void {
-  const rollbackPids = pidsLeadingBackTo(content, { name, version });
-  if (rollbackPids.length === 0) return;
+  const ids = pidsLeadingBackTo(content, { name, version });
+  if (ids.length === 0) return;
   throw new RunnerError(
     'unsafe_uninstall',
-    `${name} ${version} is what a rollback of ${rollbackPids.join(', ')} would go back to: keep it, or pass ` +
+    `${name} ${version} is what a rollback of ${ids.join(', ')} would go back to: keep it, or pass ` +
       'alsoRollbackTargets or force',
-    { details: { name, version, rollbackPids } },
+    { details: { name, version, rollbackProductIds: ids, rollbackPids: ids } },
   );
 }

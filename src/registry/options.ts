@@ -7,6 +7,7 @@ import {
   Door,
   duration,
   flag,
+  group,
   must,
   name,
   option,
@@ -16,9 +17,11 @@ import {
   whole,
   lazily,
 } from '../options.js';
+import type { VersionRef } from '../package/types.js';
 import type { ImageInput } from '../frames/types.js';
 import type { GuideInfo, GuidePlace, GuideSource } from './guides.js';
 import type { ProductIdList, ProductIdName } from '../product-ids.js';
+import type { SwitchBack } from './barring.js';
 import { isRecord } from './records.js';
 import type { MappingChange } from './mappings.js';
 
@@ -114,6 +117,11 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     'registry.deactivate({ productIds })',
     { ...ids, operator: text(), signal: abortSignal() },
   ),
+  switchBack: new Door<SwitchBack & OperationOptions>('registry.switchBack({ productIds, from, reason })', {
+    ...ids,
+    from: must(group<VersionRef>({ name: name(), version: name() })),
+    ...{ reason: name(), operator: text(), signal: abortSignal() },
+  }),
   rollback: new Door<ProductIdName & { operator?: string } & OperationOptions>(
     'registry.rollback({ productId })',
     { ...{ productId: productId(), pid: productId() }, operator: text(), signal: abortSignal() },

@@ -196,8 +196,9 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `not_found` when none of them has one
    */
   async switchBack(o: SwitchBack & OperationOptions): Promise<ActiveMapping[]> {
+    doors().switchBack.check(o);
     const { from, reason, operator, signal } = o;
-    const change = { pids: productIdsOf('registry.switchBack({ pids })', o), from, reason, operator };
+    const change = { pids: productIdsOf(doors().switchBack.call, o), from, reason, operator };
     const about = { ...from, pids: change.pids, reason, operator };
     const mappings = await this.#access.logged('switch back', about, { signal }, (content) => {
       const back = stepBackFrom(content, change, new Date().toISOString());

@@ -1,9 +1,9 @@
 import type { VersionRef } from '../package/types.js';
-import type { ProcessDetails } from '../errors.js';
+import type { ProcessIdentity } from '../process/identity.js';
 
 /** Who uses a version, and what is to be done about it: a person does not know the number of the process that asks. */
 export function inWords(
-  users: readonly ProcessDetails[],
+  users: readonly Pick<ProcessIdentity, 'host' | 'pid'>[],
   { name, version }: VersionRef,
 ): { who: string; remedy: string } {
   const isOwn = users.some(({ pid }) => pid === process.pid);

@@ -57,9 +57,9 @@ export class StoreLayout {
     return path.join(this.root, 'active');
   }
 
-  /** The mapping of one product id: `<root>/active/<pid>.json`. A pid that is hostile as a file name is percent-encoded. */
-  active(pid: string): string {
-    return path.join(this.activeRoot, `${encodeFileName(pid)}.json`);
+  /** The mapping of one product id: `<root>/active/<pid>.json`. A product id that is hostile as a file name is percent-encoded. */
+  active(productId: string): string {
+    return path.join(this.activeRoot, `${encodeFileName(productId)}.json`);
   }
 
   /** `<root>/registry.json`, the commit point of the store. */

@@ -31,7 +31,7 @@ export interface StateEvent extends DeploymentEvent {
 export interface WorkerReadyEvent extends WorkerEvent {
   /** Of the worker. */
   processId: number;
-  /** Old name of `processId`; it stays for one minor version. */
+  /** Old name of `processId`. @deprecated use `processId`: it stays for one minor version */
   pid: number;
   /** As its `hello` tells. */
   generation: Generation;
@@ -45,7 +45,7 @@ export interface WorkerReadyEvent extends WorkerEvent {
 export interface WorkerProcessEvent extends WorkerEvent {
   /** Undefined when it could not be spawned. */
   processId: number | undefined;
-  /** Old name of `processId`; it stays for one minor version. */
+  /** Old name of `processId`. @deprecated use `processId`: it stays for one minor version */
   pid: number | undefined;
 }
 
@@ -91,7 +91,7 @@ export interface CircuitOpenEvent extends DeploymentEvent {
 export interface AcceptedEvent extends DeploymentEvent {
   /** Product ids that were moved to it. */
   productIds: string[];
-  /** Old name of `productIds`; it stays for one minor version. */
+  /** Old name of `productIds`. @deprecated use `productIds`: it stays for one minor version */
   pids: string[];
 }
 
@@ -99,7 +99,7 @@ export interface AcceptedEvent extends DeploymentEvent {
 export interface ProbationPassedEvent extends DeploymentEvent {
   /** Product ids it was switched to. */
   productIds: string[];
-  /** Old name of `productIds`; it stays for one minor version. */
+  /** Old name of `productIds`. @deprecated use `productIds`: it stays for one minor version */
   pids: string[];
 }
 
@@ -107,7 +107,7 @@ export interface ProbationPassedEvent extends DeploymentEvent {
 export interface ResultEvent extends DeploymentEvent {
   /** Product id of the request, where it had one. */
   productId: string | undefined;
-  /** Old name of `productId`; it stays for one minor version. */
+  /** Old name of `productId`. @deprecated use `productId`: it stays for one minor version */
   pid: string | undefined;
   /** What was called. */
   phase: 'pre' | 'execute';
@@ -121,7 +121,7 @@ export interface CallFailedEvent extends Partial<DeploymentEvent> {
   error: RunnerError;
   /** Product id of the request. */
   productId: string | undefined;
-  /** Old name of `productId`; it stays for one minor version. */
+  /** Old name of `productId`. @deprecated use `productId`: it stays for one minor version */
   pid: string | undefined;
   /** Of the call. */
   requestId: string;

@@ -28,7 +28,7 @@ export type InspectionRequest = InspectionInput &
     | {
         /** Passed to the algorithm. */
         productId?: string;
-        /** Old name of `productId`; it stays for one minor version. */
+        /** Old name of `productId`. @deprecated use `productId`: it stays for one minor version */
         pid?: string;
         /** The version that answers, active or not. */
         target: InspectionTarget;
@@ -171,7 +171,7 @@ export interface SupervisedWorker {
   state: WorkerState | 'waiting';
   /** Of the process, while there is one. */
   processId: number | undefined;
-  /** Old name of `processId`; it stays for one minor version. */
+  /** Old name of `processId`. @deprecated use `processId`: it stays for one minor version */
   pid: number | undefined;
   /** Since it was ready. */
   uptimeMs: number;
@@ -213,7 +213,7 @@ export interface SupervisedStatus {
   circuit: CircuitState;
   /** Process of the first worker that stands; the others are in `workers`. */
   processId: number | undefined;
-  /** Old name of `processId`; it stays for one minor version. */
+  /** Old name of `processId`. @deprecated use `processId`: it stays for one minor version */
   pid: number | undefined;
   /** Since the supervisor took it up, in milliseconds. */
   uptimeMs: number;

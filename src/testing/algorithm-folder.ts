@@ -14,7 +14,7 @@ export interface AlgorithmFolderSource extends Partial<StandInSdkOptions> {
  *
  * @example
  * ```ts
- * const source = sampleAlgorithm({ generation: 'phased', name: 'sample', version: '1', pids: ['A01'] });
+ * const source = sampleAlgorithm({ generation: 'phased', name: 'sample', version: '1', productIds: ['A01'] });
  * await writeAlgorithmFolder(root, { source });
  * const spec = { name: 'sample', version: '1', root, python: 'python3', entryPoint: 'main:Algorithm', frameDirectory };
  * await using worker = new AlgorithmWorker(spec);

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Generation } from '../package/types.js';
+import { givenProductIds } from '../product-ids.js';
 import { sampleAlgorithm } from './sample-algorithm.js';
 import { buildStandInSdk, type BuiltWheel } from './stand-in-sdk.js';
 import { writeZip, type ZipEntry } from './zip-writer.js';
@@ -23,6 +24,8 @@ export interface PackageSource {
   /** How it is called. @defaultValue 'phased' */
   generation?: Generation;
   /** Product ids it supports. @defaultValue `['A01']`, none for execute-only */
+  productIds?: string[];
+  /** Old name of `productIds`. @deprecated use `productIds`: it stays for one minor version */
   pids?: string[];
   /** Replaces fields of the manifest; a field set to `undefined` is left out. */
   manifest?: Record<string, unknown>;
@@ -49,7 +52,7 @@ export interface PackageSource {
  *
  * @example
  * ```ts
- * const zip = await buildPackage({ name: 'board-check', version: '1.2.0', pids: ['BOARD-7'] });
+ * const zip = await buildPackage({ name: 'board-check', version: '1.2.0', productIds: ['BOARD-7'] });
  * const broken = await buildPackage({ manifest: { entry_point: undefined } }); // manifest_invalid
  * const foreign = await buildPackage({ generation: 'execute-only', layout: 'flat' });
  * ```
@@ -69,17 +72,18 @@ export async function buildPackage(source: PackageSource = {}): Promise<Uint8Arr
  */
 export async function packageEntries(source: PackageSource = {}): Promise<ZipEntry[]> {
   const { name = 'sample', version = '1.0.0', generation = 'phased', layout = 'beside' } = source;
-  const pids = source.pids ?? (generation === 'phased' ? ['A01'] : undefined);
+  const given = givenProductIds('buildPackage({ productIds })', source);
+  const productIds = given ?? (generation === 'phased' ? ['A01'] : undefined);
   const manifest = {
     name,
     version,
     entry_point: 'algorithm.main:Algorithm',
-    ...(pids && { supported_pids: pids }),
+    ...(productIds && { supported_pids: productIds }),
     ...source.manifest,
   };
   const files = source.files ?? {
     'algorithm/__init__.py': '',
-    'algorithm/main.py': sampleAlgorithm({ generation, name, version, pids: pids ?? [] }),
+    'algorithm/main.py': sampleAlgorithm({ generation, name, version, productIds: productIds ?? [] }),
   };
   const sdk = source.sdk === null ? [] : (source.sdk ?? (await defaultSdkWheels(generation)));
   const requirements =

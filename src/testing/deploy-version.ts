@@ -4,6 +4,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { choice, Door, flag, instance, lazily, productIds, text } from '../options.js';
 import type { Generation } from '../package/types.js';
+import { givenProductIds } from '../product-ids.js';
 import { pythonIn } from '../python/environments/environment-paths.js';
 import { VenvManager } from '../python/venv-manager.js';
 import type { Registry } from '../registry/registry.js';
@@ -19,6 +20,8 @@ export interface VersionSource {
   /** Its version. @defaultValue '1.0.0' */
   version?: string;
   /** Product ids it supports. @defaultValue `['A01']`, for execute-only none, which means any */
+  productIds?: string[];
+  /** Old name of `productIds`. @deprecated use `productIds`: it stays for one minor version */
   pids?: string[];
   /** What runs in place of Python. @defaultValue none: `source` is run by Python */
   worker?: FakeWorker;
@@ -37,7 +40,7 @@ export const versionDoor = /* @__PURE__ */ lazily(
   () =>
     new Door<VersionSource>('store.deploy(version)', {
       ...{ name: text(), version: text(), source: text(), python: text() },
-      pids: productIds(),
+      ...{ productIds: productIds(), pids: productIds() },
       worker: instance('a FakeWorker', 'standIn', 'answer'),
       generation: choice('phased', 'execute-only'),
       infoPhase: flag(),
@@ -49,21 +52,22 @@ export async function deployVersion(registry: Registry, o: VersionSource = {}): 
   versionDoor().check(o);
   const { name = 'sample', version = '1.0.0', worker } = o;
   const generation = o.generation ?? worker?.generation ?? 'phased';
-  const pids = o.pids ?? (generation === 'phased' ? ['A01'] : []);
+  const given = givenProductIds(versionDoor().call, o);
+  const supported = given ?? (generation === 'phased' ? ['A01'] : []);
   const entryPoint = 'main:Algorithm';
   const root = registry.layout.deployed(name, version);
   await mkdir(root, { recursive: true });
-  const manifest = { name, version, entry_point: entryPoint, supported_pids: pids };
+  const manifest = { name, version, entry_point: entryPoint, supported_pids: supported };
   await writeFile(path.join(root, 'manifest.json'), JSON.stringify(manifest));
   if (!worker) {
-    const source = o.source ?? sampleAlgorithm({ generation, name, version, pids });
+    const source = o.source ?? sampleAlgorithm({ generation, name, version, productIds: supported });
     await writeAlgorithmFolder(root, { source, generation, infoPhase: o.infoPhase });
     await linkPython(registry.layout.venv(name, version), o.python);
   }
   const entry: RegistryEntry = {
     name,
     version,
-    supported_pids: pids,
+    supported_pids: supported,
     state: 'deployed',
     created_at: new Date().toISOString(),
     entry_point: entryPoint,

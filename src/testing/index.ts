@@ -15,6 +15,7 @@ export type { FakeAnswer, FakeError, FakeResult } from './fake-worker/answers.js
 export type { FakeHandler, FakeResponse, FakeStart, FakeWorkerOptions } from './fake-worker/options.js';
 export type { FakeCall, FakeCallData, FakeImage, FakeProcess } from './fake-worker/types.js';
 export { sampleAlgorithm } from './sample-algorithm.js';
+export type { SampleSource } from './sample-algorithm.js';
 export { buildStandInSdk } from './stand-in-sdk.js';
 export type { BuiltWheel, StandInSdkOptions } from './stand-in-sdk.js';
 export { temporaryFolder } from './temporary-folder.js';

@@ -1,4 +1,19 @@
 import type { Generation } from '../package/types.js';
+import { givenProductIds } from '../product-ids.js';
+
+/** What {@link sampleAlgorithm} is made from. */
+export interface SampleSource {
+  /** How it is called. */
+  generation: Generation;
+  /** Name of the package. */
+  name: string;
+  /** Version of the package. */
+  version: string;
+  /** Product ids that it says it supports. @defaultValue none, which means any */
+  productIds?: readonly string[];
+  /** Old name of `productIds`. @deprecated use `productIds`: it stays for one minor version */
+  pids?: readonly string[];
+}
 
 /**
  * Source of a small honest algorithm: it reads the image and answers what it saw. `user_params` (phased) or
@@ -10,18 +25,14 @@ import type { Generation } from '../package/types.js';
  *
  * @example
  * ```ts
- * const source = sampleAlgorithm({ generation: 'phased', name: 'sample', version: '1.0.0', pids: ['A01'] });
+ * const source = sampleAlgorithm({ generation: 'phased', name: 'sample', version: '1.0.0', productIds: ['A01'] });
  * await store.deploy({ source: source.replace('import time', 'import time, no_such_module') });
  * ```
  */
-export function sampleAlgorithm(options: {
-  generation: Generation;
-  name: string;
-  version: string;
-  pids: readonly string[];
-}): string {
-  const { generation, name, version, pids } = options;
-  return generation === 'phased' ? phased(name, version, pids) : executeOnly();
+export function sampleAlgorithm(options: SampleSource): string {
+  const { generation, name, version } = options;
+  const productIds = givenProductIds('sampleAlgorithm({ productIds })', options) ?? [];
+  return generation === 'phased' ? phased(name, version, productIds) : executeOnly();
 }
 
 const LOOK = `
@@ -41,7 +52,7 @@ def look(image, wanted, about):
     return {"status": "OK", "message": "", "data": data}
 `;
 
-function phased(name: string, version: string, pids: readonly string[]): string {
+function phased(name: string, version: string, productIds: readonly string[]): string {
   return `import time
 
 from procvision_algorithm_sdk import BaseAlgorithm, read_image_from_shared_memory
@@ -50,7 +61,7 @@ ${LOOK}
 class Algorithm(BaseAlgorithm):
     def get_info(self):
         return {"name": ${py(name)}, "version": ${py(version)}, "description": "answers what it saw",
-                "supported_pids": ${py(pids)},
+                "supported_pids": ${py(productIds)},
                 "steps": [{"index": 1, "name": "look", "params": []}]}
 
     def pre_execute(self, step_index, pid, session, user_params, shared_mem_id, image_meta):

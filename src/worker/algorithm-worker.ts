@@ -9,6 +9,7 @@ import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import type { DescriptorChannel } from '../frames/descriptor-channel.js';
 import type { WorkerBounds } from '../process/containment.js';
+import { bothProcessIds, givenProductId } from '../product-ids.js';
 import { showAs } from '../readable.js';
 import { CallPictures, Losses, openChannel } from './call-pictures.js';
 import { Conversation } from './conversation.js';
@@ -120,8 +121,13 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   }
 
   /** Process id, once spawned. */
-  get pid(): number | undefined {
+  get processId(): number | undefined {
     return this.#process?.pid;
+  }
+
+  /** Old name of `processId`. @deprecated use `processId`: it stays for one minor version */
+  get pid(): number | undefined {
+    return this.processId;
   }
 
   /** What holds its process, as far as the system gives it; undefined before it is known, and where nothing is (Windows). */
@@ -173,7 +179,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       await handshake.expect(loadMs, () => this.#tooLate('load the algorithm', loadMs));
       this.#process?.stepForward();
       this.#ready = {
-        pid: this.#process?.pid ?? -1,
+        ...bothProcessIds(this.#process?.pid ?? -1),
         generation: generationOf(hello.capabilities),
         sdkVersion: hello.sdkVersion,
         capabilities: hello.capabilities,
@@ -213,7 +219,8 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       throw new RunnerError('closed', `${this.#title} takes no calls: it is ${this.#state}`);
     }
     const requestId = o.requestId ?? String(this.#nextRequest++);
-    const { pid: productId, stepIndex } = call;
+    const { stepIndex } = call;
+    const productId = givenProductId('worker.call({ productId })', call);
     this.#asked = {
       requestId,
       ...(productId && { productId }),

@@ -1,5 +1,6 @@
 import { RunnerError } from '../errors.js';
 import type { Generation } from '../package/types.js';
+import { givenProductId } from '../product-ids.js';
 import type { WorkerCall } from './types.js';
 
 /** Read from `hello`: `execute` among the capabilities means execute-only. */
@@ -16,7 +17,7 @@ function phasedData(call: WorkerCall): Record<string, unknown> {
   return {
     phase: call.phase,
     step_index: stepIndexOf(call),
-    pid: call.pid ?? '',
+    pid: givenProductId('worker.call({ productId })', call) ?? '',
     session: call.session ?? { id: 'session', context: {} },
     user_params: call.userParams ?? {},
     ...(call.image && { shared_mem_id: call.image.id, image_meta: call.image.meta }),

@@ -146,6 +146,8 @@ export interface WorkerCall {
   /** Description of the step, for the algorithm. */
   stepDesc?: string;
   /** Product id. */
+  productId?: string | undefined;
+  /** Old name of `productId`. @deprecated use `productId`: it stays for one minor version */
   pid?: string;
   /** Id and values that go from `pre` to `execute`. */
   session?: {
@@ -223,6 +225,8 @@ export type WorkerState = 'new' | 'starting' | 'idle' | 'busy' | 'stopping' | 'e
 /** What is known once a worker is ready. */
 export interface WorkerReady {
   /** Of the process. */
+  processId: number;
+  /** Old name of `processId`. @deprecated use `processId`: it stays for one minor version */
   pid: number;
   /** As its `hello` says. */
   generation: Generation;

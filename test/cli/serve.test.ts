@@ -15,7 +15,7 @@ async function station() {
   const cli = await cliFolder();
   const registry = await Registry.open(path.join(cli.folder, 'station'), { durability: 'none' });
   await deployVersion(registry);
-  await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+  await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
   await registry.close();
   return cli;
 }

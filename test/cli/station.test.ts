@@ -26,7 +26,7 @@ async function station() {
   for (const version of ['1.0.0', '1.1.0']) {
     await deployVersion(registry, { name: 'board-check', version, pids: ['A01', 'A02'] });
   }
-  await registry.activate({ name: 'board-check', version: '1.0.0', pids: ['A01'] });
+  await registry.activate({ name: 'board-check', version: '1.0.0', productIds: ['A01'] });
   await registry.close();
   return cli;
 }

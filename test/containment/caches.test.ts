@@ -67,7 +67,7 @@ describe.runIf(process.platform === 'linux').each(['auto', 'off'] as const)(
 /** Folder and keeper of a worker that has answered. */
 async function workerOf(supervisor: AlgorithmSupervisor): Promise<{ folder: string; keeper: number }> {
   await supervisor.execute({ target, stepIndex: 1, image });
-  const { pid, bounds } = supervisor.status()[0]?.workers[0] ?? {};
+  const { processId: pid, bounds } = supervisor.status()[0]?.workers[0] ?? {};
   const stat = readFileSync(`/proc/${pid ?? 0}/stat`, 'latin1');
   const [, keeper] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return { folder: bounds?.scratch?.folder ?? '', keeper: Number(keeper) };

@@ -83,7 +83,7 @@ describe.runIf(isLinux).each(['auto', 'off'] as const)('with namespaces %s', (na
     // Not SIGTERM, which is a service manager's: group-stop.test.ts.
     for (const signal of ['SIGKILL', 'SIGHUP', 'SIGSEGV'] as const) {
       const { data } = await supervisor.execute({ target, stepIndex: 1, image });
-      const pid = supervisor.status()[0]?.workers[0]?.pid ?? -1;
+      const pid = supervisor.status()[0]?.workers[0]?.processId ?? -1;
       expect((data.debug as { worker_pid: number }).worker_pid).toBe(pid);
       const exit = new Promise((resolve) => supervisor.once('exit', resolve));
       process.kill(pid, signal);

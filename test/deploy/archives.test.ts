@@ -65,7 +65,7 @@ test('restore() deploys an archived version again without its package, and its a
   expect(await isArchived('2.0.0')).toBe(false);
   expect(installed).toEqual(['restore 2.0.0']);
   expect(await deployer.verify('sample', '2.0.0')).toMatchObject({ intact: true });
-  await registry.activate({ name: 'sample', version: '2.0.0', pids: ['A01'] });
+  await registry.activate({ name: 'sample', version: '2.0.0', productIds: ['A01'] });
 });
 
 test('restore() of what is not archived names what is, and of what was changed refuses', async () => {

@@ -28,7 +28,12 @@ async function installed(top = '', options: Parameters<typeof packageHost>[1] = 
   const host = await packageHost('link', options);
   const compiled: CompiledEvent[] = [];
   host.deployer.on('compiled', (event) => compiled.push(event));
-  const main = sampleAlgorithm({ generation: 'phased', name: 'sample', version: '1.0.0', pids: ['A01'] });
+  const main = sampleAlgorithm({
+    generation: 'phased',
+    name: 'sample',
+    version: '1.0.0',
+    productIds: ['A01'],
+  });
   await host.deployer.install(
     await host.zip({
       files: { 'algorithm/__init__.py': '', 'algorithm/main.py': `import shape.used\n${top}\n${main}` },

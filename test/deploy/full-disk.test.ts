@@ -14,7 +14,7 @@ async function fullStore() {
       await store.zip({ version, files: { 'big.bin': Buffer.alloc(300_000, 1) } }),
     );
   }
-  await store.registry.activate({ name: 'sample', version: '3.0.0', pids: ['A01'] });
+  await store.registry.activate({ name: 'sample', version: '3.0.0', productIds: ['A01'] });
   fill();
   await expect(writeFile(path.join(folder, 'more'), 'x')).rejects.toMatchObject({ code: 'ENOSPC' });
   const versions = async () => (await store.registry.list()).map(({ version }) => version);
@@ -43,14 +43,14 @@ test.skipIf(NO_MOUNTS)(
   'on a disk without one free block product ids can be bound, moved and freed, by a host that has just started too',
   async () => {
     const { join, registry, fill, versions } = await fullStore();
-    await registry.switch({ name: 'sample', version: '2.0.0', pids: ['A01'] });
+    await registry.switch({ name: 'sample', version: '2.0.0', productIds: ['A01'] });
     fill();
     const other = await join();
-    expect(await other.registry.rollback({ pid: 'A01' })).toMatchObject({ version: '3.0.0' });
+    expect(await other.registry.rollback({ productId: 'A01' })).toMatchObject({ version: '3.0.0' });
     fill();
     await using use = await other.registry.use('sample', '3.0.0');
     fill();
-    await other.registry.deactivate({ pids: ['A01'] });
+    await other.registry.deactivate({ productIds: ['A01'] });
     fill();
     await expect(other.deployer.uninstall('sample', '3.0.0')).rejects.toMatchObject({
       code: 'unsafe_uninstall',

@@ -153,7 +153,7 @@ describe('a version that is installed already', () => {
   test('that is active is refused with version_in_use when the new package does not support the pid', async () => {
     const { deployer, registry, zip } = await deployStore();
     await deployer.install(await zip({ pids: ['A01', 'A02'] }));
-    await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A02'] });
+    await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A02'] });
     await expect(deployer.install(await zip({ pids: ['A01'] }), { force: true })).rejects.toMatchObject({
       ...{ code: 'version_in_use', details: { pids: ['A02'] } },
     });

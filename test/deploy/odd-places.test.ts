@@ -27,7 +27,7 @@ describe.skipIf(NO_MOUNTS)(`read-only${because}`, () => {
   test('a whole store can be read and verified; a change fails with the cause and changes nothing', async () => {
     const { registry: maker, deployer: installer, zip, content } = await deployStore();
     await installer.install(await zip());
-    await maker.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+    await maker.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
     const more = await zip({ version: '2.0.0' });
     const before = await content();
     readOnly(maker.layout.root);
@@ -40,7 +40,7 @@ describe.skipIf(NO_MOUNTS)(`read-only${because}`, () => {
     await expect(deployer.install(more)).rejects.toMatchObject(fails);
     const storeFails = { code: 'store_failed', cause: { code: REFUSED } };
     await expect(deployer.uninstall('sample', '1.0.0', { force: true })).rejects.toMatchObject(storeFails);
-    await expect(registry.deactivate({ pids: ['A01'] })).rejects.toMatchObject(storeFails);
+    await expect(registry.deactivate({ productIds: ['A01'] })).rejects.toMatchObject(storeFails);
     await (await registry.use('sample', '1.0.0')).release(); // what is there is served
     expect(await content()).toEqual(before);
   });
@@ -74,9 +74,9 @@ describe.skipIf(NO_MOUNTS)(`read-only${because}`, () => {
     const file = await zip();
     readOnly(registry.layout[folder]);
     await deployer.install(file);
-    await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+    await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
     expect(await registry.resolve('A01')).toMatchObject({ version: '1.0.0' });
-    await registry.deactivate({ pids: ['A01'] });
+    await registry.deactivate({ productIds: ['A01'] });
     await deployer.uninstall('sample', '1.0.0');
     expect(await registry.list()).toEqual([]);
   });

@@ -79,8 +79,8 @@ test.skipIf(NO_MOUNTS)(
         await deployer.install(path.join(packages, `${name}-${version}.zip`));
       }
     }
-    await registry.activate({ name: 'alpha', version: '1.0.0', pids: PIDS });
-    await registry.switch({ name: 'beta', version: '1.0.0', pids: PIDS });
+    await registry.activate({ name: 'alpha', version: '1.0.0', productIds: PIDS });
+    await registry.switch({ name: 'beta', version: '1.0.0', productIds: PIDS });
 
     const start = async (n: number): Promise<ScriptRun> => {
       const run = await startScript('operator-host.ts', [

@@ -36,8 +36,8 @@ describe('prune', () => {
   test('keeps an active, a running and a rollback version past the count, and says why', async () => {
     const store = await storeWith(FIVE, { keep: 1 });
     const { registry, deployer, join } = store;
-    await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
-    await registry.switch({ name: 'sample', version: '2.0.0', pids: ['A01'] });
+    await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
+    await registry.switch({ name: 'sample', version: '2.0.0', productIds: ['A01'] });
     const other = await join();
     await using _use = await other.registry.use('sample', '3.0.0');
     const report = await deployer.prune();
@@ -51,21 +51,21 @@ describe('prune', () => {
     const store = await storeWith(['1.0.0', '2.0.0', '3.0.0', '4.0.0'], { keep: 1 });
     const { registry, deployer } = store;
     for (const version of ['1.0.0', '2.0.0', '3.0.0']) {
-      await registry.switch({ name: 'sample', version, pids: ['A01'] });
+      await registry.switch({ name: 'sample', version, productIds: ['A01'] });
     }
     await deployer.uninstall('sample', '2.0.0', { alsoRollbackTargets: true });
     const report = await deployer.prune();
     expect(report.kept.map(({ version, reason }) => `${version} ${reason}`).sort()).toEqual([
       ...['1.0.0 rollback', '3.0.0 active'],
     ]);
-    expect(await registry.rollback({ pid: 'A01' })).toMatchObject({ version: '1.0.0' });
+    expect(await registry.rollback({ productId: 'A01' })).toMatchObject({ version: '1.0.0' });
   });
 
   test('keeps a version that a switch by another host has just made the way back', async () => {
     const store = await storeWith(['1.0.0', '2.0.0', '3.0.0'], { keep: 1 });
     const { registry, deployer } = store;
     for (const version of ['1.0.0', '3.0.0']) {
-      await registry.switch({ name: 'sample', version, pids: ['A01'] });
+      await registry.switch({ name: 'sample', version, productIds: ['A01'] });
     }
     // What was true when the plan was made.
     vi.spyOn(registry, 'active').mockResolvedValueOnce({});

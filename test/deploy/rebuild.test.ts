@@ -7,7 +7,7 @@ test('a registry that is rebuilt lists what is whole on disk, in the order of de
   const { deployer, registry, join, zip } = await deployStore();
   const files = { 'weights.bin': 'weights' };
   for (const version of ['3.0.0', '1.0.0', '2.0.0']) await deployer.install(await zip({ version, files }));
-  await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+  await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
   await rm(path.join(registry.layout.deployed('sample', '2.0.0'), 'weights.bin'));
   await writeFile(registry.layout.registry, '');
   const other = await join();

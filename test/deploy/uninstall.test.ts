@@ -43,7 +43,7 @@ test('uninstall of a version that is not there rejects with not_found', async ()
 test('uninstall of an active version is refused with unsafe_uninstall naming the pid, and changes nothing', async () => {
   const { deployer, registry, zip, content } = await deployStore();
   await deployer.install(await zip());
-  await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+  await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
   const before = await content();
   await expect(deployer.uninstall('sample', '1.0.0')).rejects.toMatchObject({
     ...{ code: 'unsafe_uninstall', errorCode: '2007', details: { pids: ['A01'] } },
@@ -66,7 +66,7 @@ test('uninstall of a version that another host runs is refused with unsafe_unins
 test('forced uninstall of an active version takes its mapping along', async () => {
   const { deployer, registry, zip } = await deployStore();
   await deployer.install(await zip());
-  await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+  await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
   await deployer.uninstall('sample', '1.0.0', { force: true });
   expect(await registry.active()).toEqual({});
   expect(await readdir(registry.layout.activeRoot)).toEqual([]);
@@ -96,8 +96,8 @@ describe('a version that a rollback would go back to', () => {
     const store = await deployStore();
     for (const version of ['1.0.0', '2.0.0'])
       await store.deployer.install(await store.zip({ version, pids: ['A'] }));
-    await store.registry.activate({ name: 'sample', version: '1.0.0', pids: ['A'] });
-    await store.registry.switch({ name: 'sample', version: '2.0.0', pids: ['A'] });
+    await store.registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A'] });
+    await store.registry.switch({ name: 'sample', version: '2.0.0', productIds: ['A'] });
     return store;
   }
 
@@ -106,9 +106,9 @@ describe('a version that a rollback would go back to', () => {
     await expect(deployer.uninstall('sample', '1.0.0')).rejects.toMatchObject({
       code: 'unsafe_uninstall',
       message: expect.stringMatching(/rollback of A .*alsoRollbackTargets or force/) as string,
-      details: { rollbackPids: ['A'] },
+      details: { rollbackProductIds: ['A'] },
     });
-    expect((await registry.rollback({ pid: 'A' })).version).toBe('1.0.0');
+    expect((await registry.rollback({ productId: 'A' })).version).toBe('1.0.0');
   });
 
   test.each([{ alsoRollbackTargets: true }, { force: true }])('is uninstalled with %j', async (o) => {
@@ -124,7 +124,7 @@ test('a dry run of an uninstall rejects as the uninstall would, and changes noth
   const before = await content();
   await deployer.uninstall('sample', '1.0.0', { dryRun: true });
   expect(await content()).toEqual(before);
-  await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A'] });
+  await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A'] });
   const refused = { code: 'unsafe_uninstall' };
   await expect(deployer.uninstall('sample', '1.0.0', { dryRun: true })).rejects.toMatchObject(refused);
   await expect(deployer.uninstall('sample', '9', { dryRun: true })).rejects.toMatchObject({

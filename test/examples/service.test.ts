@@ -35,7 +35,7 @@ test.skipIf(process.platform !== 'linux')(
     const order = `open(${JSON.stringify(begun)}, "w").close(); asked = {"wait_for": ${JSON.stringify(go)}}`;
     const source = steeredAlgorithm().replace('asked = user_params or {}', order);
     await deployVersion(registry, { source });
-    await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+    await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
     await registry.close();
     // In place of systemd: what the host would tell it is written down.
     const notify = path.join(folder, 'systemd-notify');

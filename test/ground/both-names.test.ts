@@ -1,6 +1,15 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { RunnerError } from '../../src/index.js';
-import { FakeWorker, TemporaryStore } from '../../src/testing/index.js';
+import { AlgorithmWorker, RunnerError } from '../../src/index.js';
+import { pythonIn } from '../../src/python/environments/environment-paths.js';
+import {
+  buildPackage,
+  FakeWorker,
+  packageEntries,
+  sampleAlgorithm,
+  TemporaryStore,
+} from '../../src/testing/index.js';
 
 const image = { data: new Uint8Array(12), width: 2, height: 2 };
 
@@ -59,6 +68,85 @@ test('details of a failure name product ids and processes under both names', () 
     ...{ productIds: ['A'], pids: ['A'] },
     ...{ holder: { processId: 7, pid: 7 }, users: [{ processId: 7, pid: 7 }] },
   });
+});
+
+test('two names that say different things are refused at every call that takes them, by the old name', async () => {
+  const { registry, supervisor } = await open();
+  await registry.activate({ name: 'sample', version: '1', productIds: ['A'] });
+  const version = { name: 'sample', version: '2' };
+  const both = { productIds: ['A'], pids: ['B'] };
+  const one = { productId: 'A', pid: 'B' };
+  const call = { ...one, stepIndex: 1, image } as never;
+  const folder = { directory: path.join(registry.layout.root, 'recording') };
+  const asked: [string, () => Promise<unknown>][] = [
+    ['pids', () => registry.activate({ ...version, ...both })],
+    ['pids', () => registry.switch({ ...version, ...both })],
+    ['pids', () => registry.deactivate(both)],
+    ['pids', () => registry.switchBack({ from: version, reason: 'x', ...both })],
+    ['pid', () => registry.rollback(one)],
+    ['pids', () => supervisor.switch({ ...version, ...both })],
+    ['pid', () => supervisor.rollback(one)],
+    ['pid', () => supervisor.execute(call)],
+    ['pid', () => supervisor.execute({ ...one, target: version, stepIndex: 1, image })],
+    ['pid', () => supervisor.preExecute(call)],
+    ['pids', () => supervisor.shadow({ ...version, ...both })],
+    ['pids', () => supervisor.record({ ...folder, ...both })],
+    ['pids', () => buildPackage(both)],
+    ['pids', () => TemporaryStore.open().then((store) => store.deploy(both).finally(() => store.close()))],
+  ];
+  const before = await readFile(registry.layout.registry, 'utf8');
+  for (const [oldName, work] of asked) {
+    const error = await work().catch((failure: unknown) => failure);
+    expect(error).toMatchObject({ code: 'invalid_params', details: { path: oldName } });
+    expect((error as Error).message).toContain('is the old name of');
+  }
+  expect(await readFile(registry.layout.registry, 'utf8')).toBe(before);
+  expect(supervisor.status()).toEqual([]); // nothing was started for it
+});
+
+test('two names that say the same are taken, the ids in any order', async () => {
+  const { registry, supervisor } = await open();
+  const ids = { productIds: ['A', 'B'], pids: ['B', 'A', 'B'] };
+  await expect(registry.deactivate(ids)).rejects.toMatchObject({ code: 'not_found' }); // past the check
+  await registry.activate({ name: 'sample', version: '1', productIds: ['A'], pids: ['A'] });
+  const call = { productId: 'A', pid: 'A', stepIndex: 1, image };
+  expect(await supervisor.execute(call)).toMatchObject({ version: '1' });
+});
+
+test('the test kit gives product ids and processes the names of today, and keeps the old ones', async () => {
+  const { fake, registry, supervisor } = await open();
+  await registry.activate({ name: 'sample', version: '1', productIds: ['A'] });
+  await supervisor.execute({ productId: 'A', stepIndex: 1, image });
+  const [worker] = fake.processes as unknown as { processId: number; pid: number }[];
+  expect(worker?.processId).toBe(supervisor.status()[0]?.processId);
+  expect(worker?.pid).toBe(worker?.processId);
+  const about = { generation: 'phased', name: 'sample', version: '1' } as const;
+  const source = sampleAlgorithm({ ...about, productIds: ['A'] });
+  expect(source).toContain('"supported_pids": ["A"]');
+  expect(sampleAlgorithm({ ...about, pids: ['A'] })).toBe(source);
+  const entries = await packageEntries({ productIds: ['A'] });
+  expect(entries).toEqual(await packageEntries({ pids: ['A'] }));
+});
+
+test('an AlgorithmWorker tells its process under both names, and takes the product id under both', async () => {
+  const { fake, registry, supervisor } = await open();
+  await supervisor.close();
+  const { layout } = registry;
+  await using worker = new AlgorithmWorker({
+    ...{ name: 'sample', version: '1', root: layout.deployed('sample', '1'), entryPoint: 'main:Algorithm' },
+    ...{ python: pythonIn(layout.venv('sample', '1')), frameDirectory: layout.root },
+  });
+  const old = worker as unknown as { pid: number };
+  const ready = (await worker.start()) as unknown as { processId: number; pid: number };
+  expect([ready.processId, ready.pid, worker.processId, old.pid]).toEqual(
+    Array.from({ length: 4 }, () => fake.processes[0]?.processId),
+  );
+  for (const id of [{ productId: 'A' }, { pid: 'A' }]) {
+    await worker.call({ phase: 'execute', stepIndex: 1, ...id });
+  }
+  expect(fake.calls.map(({ data }) => data.pid)).toEqual(['A', 'A']);
+  const differing = worker.call({ phase: 'execute', stepIndex: 1, ...{ productId: 'A', pid: 'B' } });
+  await expect(differing).rejects.toMatchObject({ code: 'invalid_params', details: { path: 'pid' } });
 });
 
 test.each([

@@ -22,7 +22,7 @@ test.each([
 
   await using store = await TemporaryStore.open();
   await store.deploy({ worker: new FakeWorker() });
-  await store.registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+  await store.registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
   const supervisor = store.supervise({ policy: { workers: 2 } });
   const pixels = Buffer.alloc(64 * 64 * 4, 90);
   const png = new PNG({ width: 64, height: 64 });
@@ -31,13 +31,13 @@ test.each([
   const meta = { width: 64, height: 64 };
   for (const encoded of encodings) {
     await many(() =>
-      supervisor.execute({ pid: 'A01', stepIndex: 1, image: { encoded, ...meta } }, { signal }),
+      supervisor.execute({ productId: 'A01', stepIndex: 1, image: { encoded, ...meta } }, { signal }),
     );
   }
   await many(() => supervisor.start('sample', '1.0.0', { signal }));
-  await many(() => supervisor.switch({ name: 'sample', version: '1.0.0', pids: ['A01'], signal }));
+  await many(() => supervisor.switch({ name: 'sample', version: '1.0.0', productIds: ['A01'], signal }));
   await many(() => store.registry.use('sample', '1.0.0', { signal }).then((use) => use.release()));
-  await many(() => store.registry.switch({ name: 'sample', version: '1.0.0', pids: ['A01'], signal }));
+  await many(() => store.registry.switch({ name: 'sample', version: '1.0.0', productIds: ['A01'], signal }));
 
   const { deployer, zip } = await deployStore();
   const zips = await Promise.all(Array.from({ length: MANY }, (_item, n) => zip({ version: `1.0.${n}` })));

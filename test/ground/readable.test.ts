@@ -22,7 +22,7 @@ describe('util.inspect shows what an object is, and nothing of how it is made', 
     const { registry, deployer, supervisor, deliver, root } = await openStation();
     const zip = await deliver();
     await deployer.install(zip);
-    await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+    await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
     expect(line(registry)).toBe(
       `Registry { root: ${inspect(root)}, versions: [ 'sample 1.0.0' ], active: { A01: 'sample 1.0.0' }, closed: false }`,
     );

@@ -116,7 +116,7 @@ test('a switch over HTTP has its warm-up answered first, and its trial', async (
   const { ask, deployer, deliver, supervisor, registry } = await openHttpRunner();
   await deployer.install(await deliver());
   await deployer.install(await deliver({ version: '2.0.0' }));
-  await registry.activate({ name: 'sample', version: '1.0.0', pids });
+  await registry.activate({ name: 'sample', version: '1.0.0', productIds: pids });
   const json = { name: 'sample', version: '2.0.0', pids, warmUp: { image }, probation: { calls: 5 } };
   expect((await ask('POST', '/algorithms/switch', { json })).status).toBe(200);
   expect(supervisor.status().find(({ version }) => version === '2.0.0')?.latency.count).toBe(1);

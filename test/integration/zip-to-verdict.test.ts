@@ -8,7 +8,7 @@ import { filesBelow, openStation } from '../support/station.js';
 
 const RED_2_BY_2 = new Uint8Array(12).map((_, index) => (index % 3 === 0 ? 200 : 7));
 const image = { data: RED_2_BY_2, width: 2, height: 2 };
-const request: InspectionRequest = { pid: 'A01', stepIndex: 1, image };
+const request: InspectionRequest = { productId: 'A01', stepIndex: 1, image };
 
 describe('a package of the phased generation', () => {
   test.each(['beside', 'flat', 'inside'] as const)(
@@ -22,7 +22,7 @@ describe('a package of the phased generation', () => {
         state: 'deployed',
         generation: 'phased',
       });
-      await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+      await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
       await supervisor.start('sample', '1.0.0');
       const pre = await supervisor.preExecute({ ...request, session: { id: 's1' } });
       expect(pre).toMatchObject({
@@ -50,7 +50,7 @@ describe('a package of the phased generation', () => {
     });
     const result = await supervisor.execute({
       target,
-      pid: 'A01',
+      productId: 'A01',
       stepIndex: 1,
       image,
       userParams: { ng: true },
@@ -98,16 +98,22 @@ describe('a package of the execute-only generation', () => {
       const { registry, deployer, supervisor, deliver } = await openStation();
       const entry = await deployer.install(await deliver({ generation: 'execute-only', layout }));
       expect(entry).toMatchObject({ state: 'deployed', generation: 'execute-only', supported_pids: [] });
-      await registry.activate({ name: 'sample', version: '1.0.0', pids: ['ANY'] });
+      await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['ANY'] });
       const guideImage = { data: new Uint8Array(12).fill(9), width: 2, height: 2 };
       const guideInfo = [{ label: 'hole', posList: [{ x: 0, y: 0, width: 1, height: 1 }] }];
-      const result = await supervisor.execute({ pid: 'ANY', stepIndex: 1, image, guideImage, guideInfo });
+      const result = await supervisor.execute({
+        productId: 'ANY',
+        stepIndex: 1,
+        image,
+        guideImage,
+        guideInfo,
+      });
       expect(result.data.debug).toMatchObject({
         first: [200, 7, 7],
         guide: [9, 9, 9],
         guide_info: guideInfo,
       });
-      await expect(supervisor.preExecute({ pid: 'ANY', stepIndex: 1, image })).rejects.toMatchObject({
+      await expect(supervisor.preExecute({ productId: 'ANY', stepIndex: 1, image })).rejects.toMatchObject({
         code: 'unsupported_phase',
       });
     },
@@ -191,7 +197,7 @@ describe('bad input is refused with its code, and the store stays as it was', ()
     const { registry, deployer, deliver } = await openStation();
     await deployer.install(await deliver());
     await expect(
-      registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01', 'Z99'] }),
+      registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01', 'Z99'] }),
     ).rejects.toMatchObject({
       code: 'invalid_pid',
       message: expect.stringContaining('Z99') as string,
@@ -203,13 +209,13 @@ describe('bad input is refused with its code, and the store stays as it was', ()
     const { registry, deployer, deliver } = await openStation();
     await deployer.install(await deliver());
     await deployer.install(await deliver({ name: 'other' }));
-    await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
-    await expect(registry.activate({ name: 'other', version: '1.0.0', pids: ['A01'] })).rejects.toMatchObject(
-      {
-        code: 'activation_conflict',
-        errorCode: '2006',
-      },
-    );
+    await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
+    await expect(
+      registry.activate({ name: 'other', version: '1.0.0', productIds: ['A01'] }),
+    ).rejects.toMatchObject({
+      code: 'activation_conflict',
+      errorCode: '2006',
+    });
     await expect(deployer.uninstall('sample', '1.0.0')).rejects.toMatchObject({
       code: 'unsafe_uninstall',
       errorCode: '2007',

@@ -25,10 +25,10 @@ async function openWith(versions: string[]): Promise<Registry> {
 
 test('switchBack takes all ids back in one commit, bars the version with the reason, and says so in the audit log', async () => {
   const registry = await openWith(['1', '2']);
-  await registry.activate({ name: 'pcb', version: '1', pids: ['A', 'B'] });
-  await registry.switch({ name: 'pcb', version: '2', pids: ['A', 'B'] });
+  await registry.activate({ name: 'pcb', version: '1', productIds: ['A', 'B'] });
+  await registry.switch({ name: 'pcb', version: '2', productIds: ['A', 'B'] });
   const mappings = await registry.switchBack({
-    pids: ['A', 'B'],
+    productIds: ['A', 'B'],
     from: { name: 'pcb', version: '2' },
     reason: '3 crashes',
     operator: 'probation',
@@ -49,21 +49,21 @@ test('switchBack takes all ids back in one commit, bars the version with the rea
 
 test('an id that has moved on in the meantime is left where it is', async () => {
   const registry = await openWith(['1', '2', '3']);
-  await registry.activate({ name: 'pcb', version: '1', pids: ['A', 'B'] });
-  await registry.switch({ name: 'pcb', version: '2', pids: ['A', 'B'] });
-  await registry.switch({ name: 'pcb', version: '3', pids: ['B'] });
+  await registry.activate({ name: 'pcb', version: '1', productIds: ['A', 'B'] });
+  await registry.switch({ name: 'pcb', version: '2', productIds: ['A', 'B'] });
+  await registry.switch({ name: 'pcb', version: '3', productIds: ['B'] });
   const from = { name: 'pcb', version: '2' };
-  expect(await registry.switchBack({ pids: ['A', 'B'], from, reason: 'slow' })).toHaveLength(1);
+  expect(await registry.switchBack({ productIds: ['A', 'B'], from, reason: 'slow' })).toHaveLength(1);
   const active = await registry.active();
   expect([active.A?.version, active.B?.version]).toEqual(['1', '3']);
 });
 
 test('a barred version is refused with version_barred and the reason, and taken with force, which lifts the bar', async () => {
   const registry = await openWith(['1', '2']);
-  await registry.activate({ name: 'pcb', version: '1', pids: ['A'] });
+  await registry.activate({ name: 'pcb', version: '1', productIds: ['A'] });
   const two = { name: 'pcb', version: '2', pids: ['A'] };
   await registry.switch(two);
-  await registry.switchBack({ pids: ['A'], from: two, reason: 'slow' });
+  await registry.switchBack({ productIds: ['A'], from: two, reason: 'slow' });
   const barred = { code: 'version_barred', message: expect.stringContaining('slow') as string };
   await expect(registry.switch(two)).rejects.toMatchObject(barred);
   await expect(registry.activate(two)).rejects.toMatchObject(barred);

@@ -26,7 +26,7 @@ test(
     for (const version of ['1.0', '1.1', '1.2'])
       await registry.register(registryEntry('shared', version, []));
     await registry.register(registryEntry('rival', '1.0', []));
-    await registry.activate({ name: 'shared', version: '1.0', pids: ['S1', 'S2'] });
+    await registry.activate({ name: 'shared', version: '1.0', productIds: ['S1', 'S2'] });
 
     const ids = Array.from({ length: PROCESSES }, (_, index) => `h${index}`);
     const ends = await Promise.all(

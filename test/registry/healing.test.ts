@@ -14,7 +14,7 @@ async function open(): Promise<TemporaryStore> {
   // As an install writes it last: the version speaks for itself.
   const marker = path.join(store.layout.deployed('sample', '1.0.0'), '.procvision-version.json');
   await writeFile(marker, JSON.stringify(entry));
-  await store.registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+  await store.registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
   return store;
 }
 
@@ -29,7 +29,7 @@ test.each(['../evil', 'con', 'a/b', '', 'x'.repeat(300)])(
     content.packages.push({ ...content.packages[0], version });
     await writeFile(layout.registry, JSON.stringify(content));
     expect((await registry.list()).map((entry) => entry.version)).toEqual(['1.0.0']);
-    await registry.switch({ name: 'sample', version: '1.0.0', pids: ['B02'] });
+    await registry.switch({ name: 'sample', version: '1.0.0', productIds: ['B02'] });
     await store.deployer().recover();
     await store.deployer().scan();
     await store.deployer().prune();
@@ -50,11 +50,11 @@ test.each([
   await rm(folder, { force: true });
   await mkdir(path.join(folder, 'inside'), { recursive: true });
   await using other = await Registry.open(store.root, { durability: 'none' });
-  await other.switch({ name: 'sample', version: '1.0.0', pids: ['A01', 'B02'] });
+  await other.switch({ name: 'sample', version: '1.0.0', productIds: ['A01', 'B02'] });
   expect(Object.keys(await other.active())).toEqual(['A01', 'B02']);
   await store.deployer().recover();
   expect(JSON.parse(await readFile(store.layout.active('A01'), 'utf8'))).toMatchObject({ version: '1.0.0' });
-  await other.deactivate({ pids: ['B02'] });
+  await other.deactivate({ productIds: ['B02'] });
 });
 
 test.each([
@@ -94,14 +94,16 @@ test.skipIf(NO_MOUNTS)(
     const unmarked: string[] = [];
     registry.on('unmarked', ({ name, version }) => unmarked.push(`${name} ${version}`));
     await using supervisor = new AlgorithmSupervisor({ registry });
-    const asked = () => supervisor.execute({ pid: 'A01', stepIndex: 1, image });
+    const asked = () => supervisor.execute({ productId: 'A01', stepIndex: 1, image });
     expect(await asked()).toMatchObject({ status: 'OK', timing: { startMs: expect.any(Number) as number } });
     expect(unmarked).toEqual(['sample 1.0.0']);
     await using deployer = new Deployer({ registry });
     expect(await deployer.scan()).toMatchObject([{ version: '1.0.0', state: 'deployed' }]);
-    await expect(registry.deactivate({ pids: ['A01'] })).rejects.toMatchObject({ code: 'store_failed' });
+    await expect(registry.deactivate({ productIds: ['A01'] })).rejects.toMatchObject({
+      code: 'store_failed',
+    });
     end();
-    await registry.switch({ name: 'sample', version: '1.0.0', pids: ['A01', 'B02'] });
+    await registry.switch({ name: 'sample', version: '1.0.0', productIds: ['A01', 'B02'] });
     await vi.waitFor(async () => {
       expect(await registry.users('sample', '1.0.0')).toHaveLength(1);
     }, 30_000);
@@ -125,7 +127,7 @@ test('a store whose disk is gone for a while serves on from memory, and takes ch
   const store = await open();
   const { registry } = store;
   const supervisor = store.supervise();
-  const asked = () => supervisor.execute({ pid: 'A01', stepIndex: 1, image });
+  const asked = () => supervisor.execute({ productId: 'A01', stepIndex: 1, image });
   await asked();
   const told: string[] = [];
   registry.on('storeLost', () => told.push('lost'));
@@ -134,7 +136,7 @@ test('a store whose disk is gone for a while serves on from memory, and takes ch
   await rename(store.root, away);
   await mkdir(store.root); // what is left of a mount
   for (let n = 0; n < 5; n++) expect(await asked()).toMatchObject({ status: 'OK', version: '1.0.0' });
-  await expect(registry.deactivate({ pids: ['A01'] })).rejects.toMatchObject({ code: 'store_failed' });
+  await expect(registry.deactivate({ productIds: ['A01'] })).rejects.toMatchObject({ code: 'store_failed' });
   expect(await readdir(store.root)).not.toContain('algorithms');
   expect(told).toEqual(['lost']);
   await rm(store.root, { recursive: true });
@@ -142,6 +144,6 @@ test('a store whose disk is gone for a while serves on from memory, and takes ch
   await vi.waitFor(() => {
     expect(told).toEqual(['lost', 'found']);
   }, 20_000);
-  await registry.switch({ name: 'sample', version: '1.0.0', pids: ['A01', 'B02'] });
+  await registry.switch({ name: 'sample', version: '1.0.0', productIds: ['A01', 'B02'] });
   expect(await asked()).toMatchObject({ status: 'OK' });
 });

@@ -34,7 +34,7 @@ describe('activate', () => {
     const registry = await withVersions(entry('x', '1'));
     const events: string[][] = [];
     registry.on('activated', (mappings) => events.push(mappings.map(({ pid }) => pid)));
-    await registry.activate({ name: 'x', version: '1', pids: ['A', 'B'], operator: 'eve' });
+    await registry.activate({ name: 'x', version: '1', productIds: ['A', 'B'], operator: 'eve' });
     expect(Object.keys(await registry.active())).toEqual(['A', 'B']);
     const file = JSON.parse(await readFile(registry.layout.active('A'), 'utf8')) as unknown;
     expect(file).toMatchObject({ pid: 'A', name: 'x', version: '1', operator: 'eve' });
@@ -44,7 +44,9 @@ describe('activate', () => {
 
   test('binds none when one is not supported', async () => {
     const registry = await withVersions(entry('x', '1'));
-    await expect(registry.activate({ name: 'x', version: '1', pids: ['A', 'Z'] })).rejects.toMatchObject({
+    await expect(
+      registry.activate({ name: 'x', version: '1', productIds: ['A', 'Z'] }),
+    ).rejects.toMatchObject({
       code: 'invalid_pid',
       details: { pids: ['Z'] },
     });
@@ -53,8 +55,10 @@ describe('activate', () => {
 
   test('binds none when another package serves one, with activation_conflict', async () => {
     const registry = await withVersions(entry('x', '1'), entry('y', '1'));
-    await registry.activate({ name: 'y', version: '1', pids: ['B'] });
-    await expect(registry.activate({ name: 'x', version: '1', pids: ['A', 'B'] })).rejects.toMatchObject({
+    await registry.activate({ name: 'y', version: '1', productIds: ['B'] });
+    await expect(
+      registry.activate({ name: 'x', version: '1', productIds: ['A', 'B'] }),
+    ).rejects.toMatchObject({
       code: 'activation_conflict',
       details: { pids: ['B'] },
     });
@@ -63,7 +67,7 @@ describe('activate', () => {
 
   test('refuses a version that is not deployed, naming those that are', async () => {
     const registry = await withVersions(entry('x', '1'));
-    await expect(registry.activate({ name: 'x', version: '9', pids: ['A'] })).rejects.toMatchObject({
+    await expect(registry.activate({ name: 'x', version: '9', productIds: ['A'] })).rejects.toMatchObject({
       code: 'not_found',
       message: expect.stringContaining('deployed versions: 1') as string,
     });
@@ -72,18 +76,18 @@ describe('activate', () => {
 
 test('switch moves a product id between packages, and rollback brings it back', async () => {
   const registry = await withVersions(entry('x', '1'), entry('y', '2'));
-  await registry.activate({ name: 'x', version: '1', pids: ['A'] });
-  await registry.switch({ name: 'y', version: '2', pids: ['A'] });
+  await registry.activate({ name: 'x', version: '1', productIds: ['A'] });
+  await registry.switch({ name: 'y', version: '2', productIds: ['A'] });
   expect(await registry.resolve('A')).toMatchObject({ name: 'y', version: '2' });
-  expect(await registry.rollback({ pid: 'A' })).toMatchObject({ name: 'x', version: '1', history: [] });
-  await expect(registry.rollback({ pid: 'A' })).rejects.toMatchObject({ code: 'not_found' });
+  expect(await registry.rollback({ productId: 'A' })).toMatchObject({ name: 'x', version: '1', history: [] });
+  await expect(registry.rollback({ productId: 'A' })).rejects.toMatchObject({ code: 'not_found' });
 });
 
 test('rollback passes over versions that are gone', async () => {
   const registry = await withVersions(entry('x', '1'), entry('x', '2'), entry('x', '3'));
-  for (const version of ['1', '2', '3']) await registry.switch({ name: 'x', version, pids: ['A'] });
+  for (const version of ['1', '2', '3']) await registry.switch({ name: 'x', version, productIds: ['A'] });
   await registry.unregister('x', '2');
-  expect(await registry.rollback({ pid: 'A' })).toMatchObject({ version: '1' });
+  expect(await registry.rollback({ productId: 'A' })).toMatchObject({ version: '1' });
 });
 
 test('resolve of an unbound product id says how to bind it', async () => {
@@ -113,7 +117,7 @@ test.each([
 ])('a product id %j is safe as file and as key, and a sweep has nothing to do after it', async (given) => {
   const pid = typeof given === 'string' ? given : given.pid;
   const registry = await withVersions(entry('x', '1', []));
-  await registry.activate({ name: 'x', version: '1', pids: [pid] });
+  await registry.activate({ name: 'x', version: '1', productIds: [pid] });
   expect(path.dirname(registry.layout.active(pid))).toBe(registry.layout.activeRoot);
   const copy = JSON.parse(await readFile(registry.layout.active(pid), 'utf8')) as unknown;
   expect(copy).toMatchObject({ pid, name: 'x', version: '1' });
@@ -121,7 +125,7 @@ test.each([
   const again = await opened(registry.layout.root);
   expect(await again.resolve(pid)).toMatchObject({ name: 'x' });
   expect(Object.values(await again.active())).toMatchObject([{ pid }]);
-  await again.deactivate({ pids: [pid] });
+  await again.deactivate({ productIds: [pid] });
   expect(await again.active()).toEqual({});
 });
 
@@ -129,7 +133,7 @@ test('a change by another process is told, and read without being asked', async 
   const registry = await withVersions(entry('x', '1'));
   const other = await opened(registry.layout.root);
   const changed = new Promise<void>((resolve) => registry.on('changed', resolve));
-  await other.activate({ name: 'x', version: '1', pids: ['A'] });
+  await other.activate({ name: 'x', version: '1', productIds: ['A'] });
   await changed;
   expect(await registry.resolve('A')).toMatchObject({ version: '1' });
 });
@@ -141,7 +145,7 @@ test('changes of two processes at once are all there in the end', async () => {
   const second = await opened(first.layout.root);
   await Promise.all(
     Array.from({ length: 10 }, (_, index) =>
-      (index % 2 ? first : second).activate({ name: 'x', version: String(index), pids: [`P${index}`] }),
+      (index % 2 ? first : second).activate({ name: 'x', version: String(index), productIds: [`P${index}`] }),
     ),
   );
   expect(Object.keys(await first.active()).sort()).toEqual(
@@ -156,7 +160,7 @@ describe('a damaged registry.json', () => {
     const folder = registry.layout.deployed('x', '1');
     await mkdir(folder, { recursive: true });
     await writeFile(path.join(folder, '.procvision-version.json'), JSON.stringify(entry('x', '1')));
-    await registry.activate({ name: 'x', version: '1', pids: ['A'] });
+    await registry.activate({ name: 'x', version: '1', productIds: ['A'] });
     await registry.close();
     await writeFile(registry.layout.registry, '{"packages": [');
     const again = await opened(registry.layout.root);
@@ -177,7 +181,7 @@ describe('a damaged registry.json', () => {
     );
     const again = await opened(registry.layout.root);
     expect(await again.list()).toHaveLength(1);
-    await again.activate({ name: 'x', version: '1', pids: ['A'] });
+    await again.activate({ name: 'x', version: '1', productIds: ['A'] });
     const written = JSON.parse(await readFile(registry.layout.registry, 'utf8')) as unknown;
     expect(written).toMatchObject({ schema_version: 9, later: { kept: true } });
   });
@@ -194,8 +198,8 @@ test('a version used by a live process is running, and no longer when it is rele
 
 test('every change is in the audit log with operator, outcome and code', async () => {
   const registry = await withVersions(entry('x', '1'));
-  await registry.activate({ name: 'x', version: '1', pids: ['A'], operator: 'eve' });
-  await registry.activate({ name: 'x', version: '1', pids: ['Z'] }).catch(() => undefined);
+  await registry.activate({ name: 'x', version: '1', productIds: ['A'], operator: 'eve' });
+  await registry.activate({ name: 'x', version: '1', productIds: ['Z'] }).catch(() => undefined);
   const log = await readFile(path.join(registry.layout.logs, 'package_activate.log'), 'utf8');
   const records = log
     .trim()
@@ -215,8 +219,8 @@ test('after close every method rejects with closed', async () => {
 
 test('deactivate of a product id that is not active says so, and names those that are', async () => {
   const registry = await withVersions(entry('x', '1'));
-  await registry.activate({ name: 'x', version: '1', pids: ['A'] });
-  await expect(registry.deactivate({ pids: ['B'] })).rejects.toMatchObject({
+  await registry.activate({ name: 'x', version: '1', productIds: ['A'] });
+  await expect(registry.deactivate({ productIds: ['B'] })).rejects.toMatchObject({
     ...{ code: 'not_found', details: { pids: ['B'] } },
     message: 'Product id "B" is not active, so there is nothing to deactivate; active are A',
   });

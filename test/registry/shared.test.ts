@@ -55,8 +55,8 @@ describe('changed', () => {
     const other = await opened(registry.layout.root);
     let told = 0;
     registry.on('changed', () => (told += 1));
-    await other.activate({ name: 'x', version: '1', pids: ['A'] });
-    await registry.activate({ name: 'x', version: '1', pids: ['B'] });
+    await other.activate({ name: 'x', version: '1', productIds: ['A'] });
+    await registry.activate({ name: 'x', version: '1', productIds: ['B'] });
     expect(Object.keys(await registry.active()).sort()).toEqual(['A', 'B']);
     expect(told).toBe(1);
   });
@@ -66,7 +66,7 @@ describe('changed', () => {
     const other = await opened(registry.layout.root);
     for (let n = 0; n < 100; n++) {
       const version = String(1 + (n % 2));
-      await other.switch({ name: 'x', version, pids: ['A'] });
+      await other.switch({ name: 'x', version, productIds: ['A'] });
       expect(await registry.resolve('A')).toMatchObject({ version });
     }
   });
@@ -76,7 +76,7 @@ describe('registry.json', () => {
   test('that is gone is made again from the versions and mappings on disk, and told', async () => {
     const registry = await withVersions(registryEntry('x', '1'));
     await seal(registry, registryEntry('x', '1'));
-    await registry.activate({ name: 'x', version: '1', pids: ['A'] });
+    await registry.activate({ name: 'x', version: '1', productIds: ['A'] });
     await rm(registry.layout.registry);
     const again = await opened(registry.layout.root);
     expect(await again.resolve('A')).toMatchObject({ name: 'x', version: '1' });
@@ -130,7 +130,7 @@ describe('registry.json', () => {
     );
     const again = await opened(registry.layout.root);
     expect(await again.list()).toHaveLength(1);
-    await again.activate({ name: 'x', version: '1', pids: ['A'] });
+    await again.activate({ name: 'x', version: '1', productIds: ['A'] });
     const written = JSON.parse(await readFile(registry.layout.registry, 'utf8')) as Record<string, unknown>;
     expect(written).toMatchObject({ schema_version: 2, active: { Q: later, A: { name: 'x' } } });
     expect(written.packages).toContainEqual(later);
@@ -152,14 +152,14 @@ test('rollback passes over a version that no longer supports the product id', as
     registryEntry('x', '2'),
     registryEntry('x', '3'),
   );
-  for (const version of ['1', '2', '3']) await registry.switch({ name: 'x', version, pids: ['A'] });
+  for (const version of ['1', '2', '3']) await registry.switch({ name: 'x', version, productIds: ['A'] });
   await registry.register(registryEntry('x', '2', ['B']));
-  expect(await registry.rollback({ pid: 'A' })).toMatchObject({ version: '1' });
+  expect(await registry.rollback({ productId: 'A' })).toMatchObject({ version: '1' });
 });
 
 test('unregister refuses an active version with unsafe_uninstall; with force its mappings go and are told and logged', async () => {
   const registry = await withVersions(registryEntry('x', '1'));
-  await registry.activate({ name: 'x', version: '1', pids: ['A'] });
+  await registry.activate({ name: 'x', version: '1', productIds: ['A'] });
   await expect(registry.unregister('x', '1')).rejects.toMatchObject({
     code: 'unsafe_uninstall',
     errorCode: '2007',
@@ -182,19 +182,19 @@ test.each<[unknown, string]>([
   [undefined, 'productIds'],
 ])('activate of the product ids %j is invalid_params', async (pids, path) => {
   const registry = await withVersions(registryEntry('x', '1'));
-  const call = registry.activate({ name: 'x', version: '1', pids: pids as string[] });
+  const call = registry.activate({ name: 'x', version: '1', productIds: pids as string[] });
   await expect(call).rejects.toMatchObject({ code: 'invalid_params', details: { path } });
 });
 
 test('a product id named twice is bound once', async () => {
   const registry = await withVersions(registryEntry('x', '1'));
-  expect(await registry.activate({ name: 'x', version: '1', pids: ['A', 'A'] })).toHaveLength(1);
+  expect(await registry.activate({ name: 'x', version: '1', productIds: ['A', 'A'] })).toHaveLength(1);
 });
 
 test('of two product ids that differ in case alone one can go without the other', async () => {
   const registry = await withVersions(registryEntry('x', '1', []));
-  await registry.activate({ name: 'x', version: '1', pids: ['a1', 'A1'] });
-  await registry.deactivate({ pids: ['a1'] });
+  await registry.activate({ name: 'x', version: '1', productIds: ['a1', 'A1'] });
+  await registry.deactivate({ productIds: ['a1'] });
   expect(Object.keys(await registry.active())).toEqual(['A1']);
   const copy = JSON.parse(await readFile(registry.layout.active('A1'), 'utf8')) as unknown;
   expect(copy).toMatchObject({ pid: 'A1' });
@@ -216,7 +216,7 @@ test('an aborted change rejects with AbortError and changes nothing', async () =
   const registry = await withVersions(registryEntry('x', '1'));
   const lock = await acquireLock(registry.layout.lock, { operation: 'think' });
   const controller = new AbortController();
-  const change = registry.activate({ name: 'x', version: '1', pids: ['A'], signal: controller.signal });
+  const change = registry.activate({ name: 'x', version: '1', productIds: ['A'], signal: controller.signal });
   controller.abort(new Error('enough'));
   await expect(change).rejects.toMatchObject({ name: 'AbortError', code: 'aborted' });
   await lock.release();
@@ -226,7 +226,7 @@ test('an aborted change rejects with AbortError and changes nothing', async () =
 
 test('close waits for the change that is under way', async () => {
   const registry = await withVersions(registryEntry('x', '1'));
-  const change = registry.activate({ name: 'x', version: '1', pids: ['A'] });
+  const change = registry.activate({ name: 'x', version: '1', productIds: ['A'] });
   await registry.close();
   expect((await readdir(registry.layout.algorithms)).filter((name) => name.startsWith('.lock'))).toEqual([]);
   expect(await change).toHaveLength(1);

@@ -49,7 +49,7 @@ test('a step of its own is called where the version declares others than 1', asy
   const { runner } = await temporaryRunner();
   const entry = await deployVersion(runner.registry);
   await runner.registry.register({ ...entry, step_indexes: [4, 2] });
-  await runner.registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+  await runner.registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
   const { data } = await runner.inspect('A01', pixels(1));
   expect(data).toMatchObject({ step_index: 4 });
 });
@@ -57,7 +57,7 @@ test('a step of its own is called where the version declares others than 1', asy
 test('an execute-only version is given the guide of a file, or the picture itself', async () => {
   const { runner, folder } = await temporaryRunner();
   await deployVersion(runner.registry, { generation: 'execute-only' });
-  await runner.registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+  await runner.registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
   const guided = await runner.inspect('A01', pixels(1), { guideImage: await pictureFile(folder, 7) });
   expect(guided.data.debug).toMatchObject({ first: [1, 1, 1], guide: [7, 7, 7] });
   const same = await runner.inspect('A01', pixels(1), { guideImage: 'same' });
@@ -72,7 +72,7 @@ describe('a picture that cannot be inspected is refused by its name', () => {
   ])('%s', async (_title, name, message) => {
     const { runner, folder } = await temporaryRunner();
     await deployVersion(runner.registry);
-    await runner.registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+    await runner.registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
     await writeFile(path.join(folder, 'text.png'), 'no picture');
     const file = path.join(folder, name);
     await expect(runner.inspect('A01', file)).rejects.toMatchObject({
@@ -97,10 +97,10 @@ test('what is active is started side by side; one that cannot start is named and
   await deployVersion(registry, { pids: ['A01', 'A02'] });
   await deployVersion(registry, { version: '2.0.0', pids: ['B'] });
   await deployVersion(registry, { name: 'broken', pids: ['C'], source: 'raise RuntimeError("no licence")' });
-  await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01', 'A02'] });
-  await registry.activate({ name: 'sample', version: '2.0.0', pids: ['B'] });
+  await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01', 'A02'] });
+  await registry.activate({ name: 'sample', version: '2.0.0', productIds: ['B'] });
   expect((await runner.health()).ready).toBe(false);
-  await registry.activate({ name: 'broken', version: '1.0.0', pids: ['C'] });
+  await registry.activate({ name: 'broken', version: '1.0.0', productIds: ['C'] });
 
   const report = await runner.startActive({ atOnce: 2 });
   expect(report.started.map(({ version }) => version).sort()).toEqual(['1.0.0', '2.0.0']);
@@ -118,7 +118,7 @@ test('what is active is started side by side; one that cannot start is named and
     ['broken 1.0.0', false],
   ]);
   expect(health.checks[1]?.message).toBe('serves A01, A02: running, 1 of 1 workers ready');
-  await registry.deactivate({ pids: ['C'] });
+  await registry.deactivate({ productIds: ['C'] });
   expect((await runner.health()).ready).toBe(true);
   expect(await runner.startActive()).toMatchObject({ started: [{}, {}], failed: [] }); // again: they are ready
 });
@@ -128,7 +128,7 @@ test('an aborted start of everything rejects, and starts no more of it', async (
   for (const version of ['1.0.0', '2.0.0'])
     await deployVersion(runner.registry, { version, pids: [version] });
   for (const version of ['1.0.0', '2.0.0']) {
-    await runner.registry.activate({ name: 'sample', version, pids: [version] });
+    await runner.registry.activate({ name: 'sample', version, productIds: [version] });
   }
   const aborting = new AbortController();
   runner.supervisor.once('state', () => {
@@ -144,7 +144,7 @@ describe('its end', () => {
   test('closes every part, once; calls after it are closed', async () => {
     const { runner } = await temporaryRunner();
     await deployVersion(runner.registry);
-    await runner.registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+    await runner.registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
     await runner.startActive();
     const folder = await runner.frames.open();
     await Promise.all([runner.close(), runner.close(), runner[Symbol.asyncDispose]()]);

@@ -276,7 +276,7 @@ describe('a station with a key set', () => {
     const { validator, deliver, keySet } = await station(set);
     const deployer = store.deployer({ venvs, validator });
     await deployer.install(await deliver('1.0.0'));
-    await store.registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+    await store.registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
     const supervisor: AlgorithmSupervisor = store.supervise();
     const image = { data: new Uint8Array(12), width: 2, height: 2 };
     const request = { pid: 'A01', stepIndex: 1, image };

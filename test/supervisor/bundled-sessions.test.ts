@@ -52,7 +52,7 @@ test('what pre put into a session is there in execute, which waits for the worke
 test('a session whose worker died goes on at another, without its values', async () => {
   const { supervisor, request, keeper } = await twoBundledWorkers();
   const exited = new Promise((resolve) => supervisor.once('exit', resolve));
-  const pid = supervisor.status()[0]?.workers[keeper]?.pid ?? 0;
+  const pid = supervisor.status()[0]?.workers[keeper]?.processId ?? 0;
   process.kill(pid, 'SIGKILL');
   await exited;
   const result = await supervisor.execute({ ...request, timeoutMs: 30_000 });

@@ -21,15 +21,15 @@ const turnOf = ({ data }: InspectionResult) => (data.debug as { calls: number })
 async function open(o: { frames?: FramePool; policy?: object } = {}) {
   const { registry, supervisor } = await openSupervised(o);
   await deployVersion(registry, { source: steeredAlgorithm() });
-  await registry.activate({ ...target, pids: ['A01'] });
+  await registry.activate({ ...target, productIds: ['A01'] });
   return supervisor;
 }
 
 describe('calls made in one tick reach a single worker in the order in which they were made', () => {
   test.each<[string, boolean, Partial<InspectionRequest>]>([
-    ['started beforehand, by product id', true, { pid: 'A01' }],
+    ['started beforehand, by product id', true, { productId: 'A01' }],
     ['started beforehand, by version', true, { target }],
-    ['started by the first of them, by product id', false, { pid: 'A01' }],
+    ['started by the first of them, by product id', false, { productId: 'A01' }],
     ['started by the first of them, by version', false, { target }],
   ])('%s, whatever the size of their images and whether they can be aborted', async (_, isStarted, to) => {
     const supervisor = await open({ policy: { executeTimeoutMs: 30_000 } });

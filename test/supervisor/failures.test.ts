@@ -86,7 +86,7 @@ test('a worker that is killed while idle is replaced before the next call needs 
     reason: 'exited',
     error: { code: 'worker_exited' },
   });
-  const { pid } = await ready;
+  const { processId: pid } = await ready;
   const second = await ask();
   expect(second.attempts).toBe(1);
   expect(workerPid(second)).toBe(pid);

@@ -27,11 +27,11 @@ test.skipIf(process.platform !== 'linux').each(['auto', 'off'] as const)(
     await vi.waitFor(() => {
       expect(supervisor.status()[0]?.inFlight).toBe(1);
     }, 20_000);
-    const before = new Set(first?.workers.map(({ pid }) => pid));
+    const before = new Set(first?.workers.map(({ processId: pid }) => pid));
     signalAll(descendants(), 'SIGTERM');
     await writeFile(flag, '');
     expect(await call).toMatchObject({ status: 'OK' });
-    expect(new Set(supervisor.status()[0]?.workers.map(({ pid }) => pid))).toEqual(before);
+    expect(new Set(supervisor.status()[0]?.workers.map(({ processId: pid }) => pid))).toEqual(before);
     expect(told).toEqual([]);
     await supervisor.stop('sample', '1.0.0');
     expect(told).toEqual(['exit: stopped', 'exit: stopped']);

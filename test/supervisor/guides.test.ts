@@ -12,7 +12,7 @@ async function openStore(worker: 'sdk' | 'bundled' = 'sdk') {
   const store = await TemporaryStore.open();
   onTestFinished(() => store.close());
   await store.deploy({ generation: 'execute-only' });
-  await store.registry.activate({ ...target, pids: ['A01'] });
+  await store.registry.activate({ ...target, productIds: ['A01'] });
   return { store, registry: store.registry, supervisor: store.supervise({ worker }) };
 }
 
@@ -23,7 +23,7 @@ describe.each(['sdk', 'bundled'] as const)(
   (worker) => {
     test('is refused without a guide picture, before any worker is asked, and its remedies are named', async () => {
       const { supervisor } = await openStore(worker);
-      const call = supervisor.execute({ pid: 'A01', stepIndex: 1, image: full(1) });
+      const call = supervisor.execute({ productId: 'A01', stepIndex: 1, image: full(1) });
       await expect(call).rejects.toMatchObject({
         code: 'invalid_params',
         details: { path: 'guideImage', name: 'sample' },
@@ -78,7 +78,9 @@ test('a call by version alone brings its guide itself, for no product id has one
   await registry.setGuide({ productId: 'A01', stepIndex: 1, image: full(50) });
   const request = { target, stepIndex: 1, image: full(1) };
   await expect(supervisor.execute(request)).rejects.toThrow(/has no product id/);
-  expect(debugOf((await supervisor.execute({ ...request, pid: 'A01' })).data).guide).toEqual([50, 50, 50]);
+  expect(debugOf((await supervisor.execute({ ...request, productId: 'A01' })).data).guide).toEqual([
+    50, 50, 50,
+  ]);
 });
 
 test("a version of the phased generation needs no guide, and takes 'same' for none", async () => {

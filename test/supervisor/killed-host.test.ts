@@ -23,7 +23,7 @@ async function openStore(onImport = ''): Promise<{ root: string; registry: Regis
   for (const version of ['1', '2']) {
     await deployVersion(registry, { version, source: steeredAlgorithm({ onImport }), pids: ['A', 'B'] });
   }
-  await registry.activate({ name: 'sample', version: '1', pids: ['A', 'B'] });
+  await registry.activate({ name: 'sample', version: '1', productIds: ['A', 'B'] });
   return { root, registry };
 }
 
@@ -36,7 +36,7 @@ async function expectWhole(root: string, registry: Registry): Promise<string | u
   }, 15_000);
   await using supervisor = new AlgorithmSupervisor({ registry });
   for (const pid of ['A', 'B']) {
-    expect(await supervisor.execute({ pid, stepIndex: 1, image })).toMatchObject({
+    expect(await supervisor.execute({ productId: pid, stepIndex: 1, image })).toMatchObject({
       status: 'OK',
       version: A?.version,
     });

@@ -10,7 +10,7 @@ describe('the phased generation', () => {
   test('start resolves when ready; preExecute and execute answer on the pixels handed over; stop ends the process', async () => {
     const { registry, supervisor } = await openSupervised();
     await deployVersion(registry);
-    await registry.activate({ ...target, pids: ['A01'] });
+    await registry.activate({ ...target, productIds: ['A01'] });
     await supervisor.start('sample', '1.0.0');
     const [status] = supervisor.status();
     expect(status).toMatchObject({ state: 'running', workers: [{ state: 'idle', restarts: 0 }] });
@@ -32,7 +32,7 @@ describe('the phased generation', () => {
     expect(result.timing.totalMs).toBeGreaterThanOrEqual(result.timing.callMs);
     await supervisor.stop('sample', '1.0.0');
     expect(supervisor.status()).toEqual([]);
-    expect(() => process.kill(status?.workers[0]?.pid ?? 0, 0)).toThrow('ESRCH');
+    expect(() => process.kill(status?.workers[0]?.processId ?? 0, 0)).toThrow('ESRCH');
     expect((await registry.get('sample', '1.0.0'))?.state).toBe('deployed');
   });
 
@@ -108,7 +108,7 @@ test('an image whose size does not match is invalid_image naming the bytes expec
 
 test('a product id that is not active is not_found', async () => {
   const { supervisor } = await openSupervised();
-  await expect(supervisor.execute({ pid: 'B', stepIndex: 1, image })).rejects.toMatchObject({
+  await expect(supervisor.execute({ productId: 'B', stepIndex: 1, image })).rejects.toMatchObject({
     code: 'not_found',
   });
 });

@@ -33,7 +33,7 @@ async function deployed(): Promise<Registry> {
   const files = { 'algorithm/__init__.py': '', 'algorithm/main.py': steeredAlgorithm() };
   await writeFile(zip, await buildPackage({ files }));
   await deployer.install(zip);
-  await registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+  await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
   onTestFinished(() => registry.close());
   return registry;
 }
@@ -47,7 +47,7 @@ describe.skipIf(!isPossible)('workers with a uid and a gid', () => {
       const registry = await deployed();
       const policy = { uid: USER, gid: GROUP };
       await using supervisor = new AlgorithmSupervisor({ registry, worker, policy });
-      const result = await supervisor.execute({ pid: 'A01', stepIndex: 1, image });
+      const result = await supervisor.execute({ productId: 'A01', stepIndex: 1, image });
       const debug = result.data.debug as { worker_pid: number; first: number[] };
       expect(debug.first).toEqual([200, 200, 200]);
       const status = await readFile(`/proc/${debug.worker_pid}/status`, 'utf8');

@@ -14,11 +14,11 @@ test('pictures that crash an algorithm are tried three times each, count once ea
     },
   });
   await store.deploy({ worker: fake });
-  await store.registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+  await store.registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
   const supervisor = store.supervise({ policy: { workers: 3, coolDownMs: 600_000 } });
   const circuits: string[] = [];
   supervisor.on('circuitOpen', ({ reason }) => circuits.push(reason));
-  const ask = (value: number) => supervisor.execute({ pid: 'A01', stepIndex: 1, image: image(value) });
+  const ask = (value: number) => supervisor.execute({ productId: 'A01', stepIndex: 1, image: image(value) });
   for (let n = 0; n < 3; n++) expect(await ask(n)).toMatchObject({ status: 'OK' });
   const poisonous = await Promise.allSettled([ask(66), ask(66)]);
   const lost = { status: 'rejected', reason: { code: 'worker_exited' } };

@@ -149,9 +149,9 @@ describe('abort', () => {
 test('a worker is replaced after its calls by a successor that is ready first; no call waits for it', async () => {
   const { ask, supervisor } = await open({ recycleAfterCalls: 5 });
   const order: unknown[] = [];
-  supervisor.on('ready', ({ pid }) => order.push(['ready', pid]));
+  supervisor.on('ready', ({ processId: pid }) => order.push(['ready', pid]));
   const seated = new Promise<number>((resolve) => {
-    supervisor.on('recycled', ({ pid }) => {
+    supervisor.on('recycled', ({ processId: pid }) => {
       order.push(['recycled', pid]);
       queueMicrotask(() => {
         resolve(order.length);
@@ -264,7 +264,7 @@ describe('stop', () => {
 test('close rejects what runs and what waits with closed, and leaves no process', async () => {
   const { ask, supervisor } = await open({ workers: 2 });
   await supervisor.start('sample', '1.0.0');
-  const pids = supervisor.status()[0]?.workers.map(({ pid }) => pid ?? 0) ?? [];
+  const pids = supervisor.status()[0]?.workers.map(({ processId: pid }) => pid ?? 0) ?? [];
   expect(pids).toHaveLength(2);
   const calls = [1, 2, 3, 4].map(() => ask({ sleep_ms: 60_000 }, { timeoutMs: 100_000 }));
   const ends = Promise.allSettled(calls);
@@ -348,7 +348,7 @@ test('each call is traced on the diagnostics channel, with where it went and wha
 
 test.each<[string, Partial<InspectionRequest>, string]>([
   ['no product id and no target', { target: undefined }, 'productId'],
-  ['a pid that is a number', { pid: 7 as never }, 'pid'],
+  ['a pid that is a number', { productId: 7 as never }, 'pid'],
   ['an empty session id', { session: { id: '' } }, 'session.id'],
   ['a session context that is a list', { session: { context: [] as never } }, 'session.context'],
   ['parameters that are a text', { userParams: 'x' as never }, 'userParams'],

@@ -181,7 +181,7 @@ class Algorithm(BaseAlgorithm):
       const source = { name: 'coded', version, generation: 'execute-only' as const, source: algorithm };
       await deployVersion(registry, source);
     }
-    await registry.activate({ name: 'coded', version: '1', pids: ['C'] });
+    await registry.activate({ name: 'coded', version: '1', productIds: ['C'] });
     const directory = path.join(await temporaryFolder(), 'recording');
     const recording = await supervisor.record({ directory });
     const png = PNG.sync.write(new PNG({ width: 4, height: 2, fill: true }), { colorType: 2 });
@@ -300,7 +300,7 @@ describe('a replay', () => {
     const directory = path.join(await temporaryFolder(), 'recording');
     const recording = await supervisor.record({ directory });
     const image = { data: new Uint8Array(12), width: 2, height: 2 };
-    await supervisor.preExecute({ pid: 'A01', stepIndex: 1, image });
+    await supervisor.preExecute({ productId: 'A01', stepIndex: 1, image });
     await recording.stop();
     const report = await supervisor.replay({ directory, name: 'bare', version: '9' });
     expect(report).toMatchObject({ compared: 0, skipped: 1, failed: 0 });

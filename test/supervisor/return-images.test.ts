@@ -55,7 +55,7 @@ test('after a call whose worker is being ended the slot rests until the worker i
 
 test('after a call whose worker has exited the slot rests until what it may have started was looked for', async () => {
   const { worker, state, end } = await callTo();
-  process.kill(worker.pid ?? 0, 'SIGKILL');
+  process.kill(worker.processId ?? 0, 'SIGKILL');
   await worker.exited;
   end();
   expect(state.free).toBe(false);

@@ -10,7 +10,9 @@ describe('a shadow', () => {
     const { supervisor, inspect, frames } = await candidate();
     await using shadow = await supervisor.shadow({ name: 'sample', version: '2' });
     const told: unknown[] = [];
-    supervisor.on('shadow', ({ version, pid, comparison }) => told.push([version, pid, comparison.agrees]));
+    supervisor.on('shadow', ({ version, productId: pid, comparison }) =>
+      told.push([version, pid, comparison.agrees]),
+    );
     for (const value of [50, 150, 250]) {
       expect((await inspect(value)).version).toBe('1');
       await frames.usage();

@@ -99,8 +99,10 @@ async function soak(
 }
 
 function killOne(supervisor: AlgorithmSupervisor): void {
-  const alive = supervisor.status().flatMap(({ workers }) => workers.filter(({ pid }) => pid !== undefined));
+  const alive = supervisor
+    .status()
+    .flatMap(({ workers }) => workers.filter(({ processId: pid }) => pid !== undefined));
   const victim = alive[Math.floor(Math.random() * alive.length)];
-  if (victim?.pid === undefined) throw new Error('no worker is alive to be killed');
-  process.kill(victim.pid, 'SIGKILL');
+  if (victim?.processId === undefined) throw new Error('no worker is alive to be killed');
+  process.kill(victim.processId, 'SIGKILL');
 }

@@ -21,9 +21,9 @@ test(
       const source = steeredAlgorithm();
       await deployVersion(registry, { version, source, pids: ['A', 'K1', 'K2'] });
       // Every second switch is to a version that an id of its own keeps warm, every other one to a cold one.
-      if (version === '2') await registry.activate({ name: 'sample', version, pids: ['K2'] });
+      if (version === '2') await registry.activate({ name: 'sample', version, productIds: ['K2'] });
     }
-    await registry.activate({ name: 'sample', version: '1', pids: ['A'] });
+    await registry.activate({ name: 'sample', version: '1', productIds: ['A'] });
     await using frames = new FramePool();
     await using supervisor = new AlgorithmSupervisor({
       registry,
@@ -31,7 +31,7 @@ test(
       policy: { executeTimeoutMs: 60_000 },
     });
     await supervisor.execute({
-      pid: 'K2',
+      productId: 'K2',
       stepIndex: 1,
       image: { data: new Uint8Array(3), width: 1, height: 1 },
     });
@@ -57,7 +57,7 @@ test(
           resolve();
         });
       });
-      await supervisor.switch({ name: 'sample', version, pids: ['A'] });
+      await supervisor.switch({ name: 'sample', version, productIds: ['A'] });
       await committed;
       if (version === '2') delays.switched(period.from, performance.now()); // the one that is kept warm
       switches++;
@@ -68,7 +68,7 @@ test(
         try {
           const data = new Uint8Array(8 * 8 * 3).fill(n % 251);
           const result = await supervisor.execute({
-            pid: 'A',
+            productId: 'A',
             stepIndex: 1,
             image: { data, width: 8, height: 8 },
             userParams: { echo: n },

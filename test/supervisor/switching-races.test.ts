@@ -69,7 +69,7 @@ test.each(MOMENTS)(
     const version = BEFORE.includes(moment) ? '1' : '2';
     expect(await mappedTo(registry)).toEqual([version, version]);
     await using after = new AlgorithmSupervisor({ registry });
-    expect(await after.execute({ pid: 'B', stepIndex: 1, image })).toMatchObject({ version });
+    expect(await after.execute({ productId: 'B', stepIndex: 1, image })).toMatchObject({ version });
   },
 );
 
@@ -79,7 +79,7 @@ test('the old version may crash for good while the new one is warmed: the switch
     sources: { 2: steeredAlgorithm({ onImport: 'time.sleep(1)' }) },
   });
   await ask();
-  const pid = supervisor.status()[0]?.workers[0]?.pid ?? 0;
+  const pid = supervisor.status()[0]?.workers[0]?.processId ?? 0;
   const open = next(supervisor, 'circuitOpen');
   const switching = supervisor.switch({ ...to('2'), warmUp: { image } });
   process.kill(pid, 'SIGKILL');
@@ -95,7 +95,7 @@ test('a call of the old version that dies while the new one is warmed is tried a
     sources: { 2: steeredAlgorithm({ onImport: 'time.sleep(1)' }) },
   });
   await ask();
-  const pid = supervisor.status()[0]?.workers[0]?.pid ?? 0;
+  const pid = supervisor.status()[0]?.workers[0]?.processId ?? 0;
   const switching = supervisor.switch(to('2'));
   const running = ask({ sleep_ms: 300 });
   await next(supervisor, 'state');

@@ -149,12 +149,12 @@ test('a switch of one id resolves while its old version is busy with another id 
   const drained: string[] = [];
   supervisor.on('drained', ({ version }) => drained.push(version));
   const accepted: string[][] = [];
-  supervisor.on('accepted', ({ pids }) => accepted.push(pids));
+  supervisor.on('accepted', ({ productIds: pids }) => accepted.push(pids));
   await supervisor.switch(to('2', ['A']));
   expect((await ask()).version).toBe('2');
   expect(accepted).toEqual([['A']]);
   // An emergency rollback, and an order for a third version, do not wait for the busy one either.
-  await supervisor.rollback({ pid: 'A' });
+  await supervisor.rollback({ productId: 'A' });
   expect((await ask()).version).toBe('1');
   await supervisor.switch(to('3', ['A']));
   expect((await ask()).version).toBe('3');
@@ -177,7 +177,7 @@ test('a rollback comes through while a switch of the same id still warms up; the
     message: expect.stringContaining('rollback') as string,
   });
   await starting;
-  await supervisor.rollback({ pid: 'A' });
+  await supervisor.rollback({ productId: 'A' });
   await outcome;
   expect(await mappedTo(registry)).toEqual(['1', '2']);
   expect((await ask()).version).toBe('1');
@@ -206,7 +206,7 @@ test('a switch to the version that is active leaves its workers as they are', as
 test('a switch to a version whose worker is being restarted waits until it is ready', async () => {
   const { supervisor, ask } = await threeVersions();
   await supervisor.start('sample', '2');
-  const pid = supervisor.status()[0]?.workers[0]?.pid ?? 0;
+  const pid = supervisor.status()[0]?.workers[0]?.processId ?? 0;
   await ask();
   const exited = next(supervisor, 'exit');
   process.kill(pid, 'SIGKILL');
@@ -231,7 +231,7 @@ describe('rollback by hand', () => {
     const { supervisor, ask, registry } = await threeVersions();
     await ask();
     await supervisor.switch(to('2'));
-    await supervisor.rollback({ pid: 'A', operator: 'shift lead' });
+    await supervisor.rollback({ productId: 'A', operator: 'shift lead' });
     expect((await ask()).version).toBe('1');
     expect((await registry.active()).A).toMatchObject({ version: '1', operator: 'shift lead' });
     expect((await ask({}, 'B')).version).toBe('2');
@@ -241,13 +241,13 @@ describe('rollback by hand', () => {
     const { supervisor, ask } = await threeVersions();
     await supervisor.switch(to('2'));
     await supervisor.switch(to('3'));
-    await supervisor.rollback({ pid: 'A', to: { name: 'sample', version: '1' } });
+    await supervisor.rollback({ productId: 'A', to: { name: 'sample', version: '1' } });
     expect((await ask()).version).toBe('1');
   });
 
   test('without an earlier version is not_found', async () => {
     const { supervisor } = await threeVersions();
-    await expect(supervisor.rollback({ pid: 'A' })).rejects.toMatchObject({ code: 'not_found' });
+    await expect(supervisor.rollback({ productId: 'A' })).rejects.toMatchObject({ code: 'not_found' });
   });
 });
 

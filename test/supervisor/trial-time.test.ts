@@ -10,6 +10,7 @@ import { VersionPolicies } from '../../src/supervisor/version-policies.js';
 import { Trials } from '../../src/supervisor/switching/trials.js';
 import type { SupervisorEvents } from '../../src/supervisor/events.js';
 import type { InspectionResult } from '../../src/supervisor/types.js';
+import { bothIds } from '../../src/product-ids.js';
 import { VirtualClock } from '../../src/testing/index.js';
 import { deployVersion } from '../support/deployed-version.js';
 import { temporaryFolder } from '../support/temp-folder.js';
@@ -39,7 +40,7 @@ async function onTrial() {
   for (const version of ['1', '2']) {
     const entry = await deployVersion(registry, { version, pids: ['A'] });
     held.push(await table.obtain(entry, 1));
-    await registry.switch({ name: 'sample', version, pids: ['A'] });
+    await registry.switch({ name: 'sample', version, productIds: ['A'] });
   }
   const [old, young] = held.map(({ deployment }) => deployment);
   if (!old || !young) throw new Error('both are started');
@@ -49,7 +50,7 @@ async function onTrial() {
   const answer = (status: 'OK' | 'ERROR') => {
     const result = { status, timing: { totalMs: 1 } } as InspectionResult;
     const event: SupervisorEvents['result'][0] = {
-      ...{ name: 'sample', version: '2', productId: 'A', pid: 'A', phase: 'execute', result },
+      ...{ name: 'sample', version: '2', ...bothIds('A'), phase: 'execute', result },
     };
     trials.watch('result', event);
   };

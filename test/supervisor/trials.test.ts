@@ -176,7 +176,7 @@ test('ids of several packages that were moved in one switch each go back to thei
     sources: { 2: dying },
   });
   await deployVersion(registry, { name: 'other', version: '7', source: steeredAlgorithm(), pids: ['B'] });
-  await registry.switch({ name: 'other', version: '7', pids: ['B'] });
+  await registry.switch({ name: 'other', version: '7', productIds: ['B'] });
   for (const pid of ['A', 'B']) await ask({}, pid);
   const switched = next(supervisor, 'switched');
   await supervisor.switch({ ...to('2'), probation: { maxCrashes: 1 } });
@@ -227,8 +227,8 @@ describe('a way back', () => {
       sources: { 2: dying },
     });
     await deployVersion(registry, { name: 'other', version: '7', source: steeredAlgorithm(), pids: ['B'] });
-    await registry.deactivate({ pids: ['B'] });
-    await registry.activate({ name: 'other', version: '7', pids: ['B'] });
+    await registry.deactivate({ productIds: ['B'] });
+    await registry.activate({ name: 'other', version: '7', productIds: ['B'] });
     for (const pid of ['A', 'B']) await ask({}, pid);
     await supervisor.switch({ ...to('2'), probation: { maxCrashes: 1 } });
     await registry.unregister('other', '7', { force: true });
@@ -250,7 +250,7 @@ describe('a way back', () => {
     await ask();
     await supervisor.switch({ ...to('2'), probation: {} });
     const open = next(supervisor, 'circuitOpen');
-    const old = supervisor.status().find(({ version }) => version === '1')?.workers[0]?.pid ?? 0;
+    const old = supervisor.status().find(({ version }) => version === '1')?.workers[0]?.processId ?? 0;
     process.kill(old, 'SIGKILL');
     expect(await open).toMatchObject({ version: '1' });
     const closed = next(supervisor, 'circuitClosed');
@@ -269,7 +269,7 @@ test('closing in the middle of a trial ends it without a verdict: the new versio
   await using after = new AlgorithmSupervisor({ registry, policy: { retries: 0 } });
   const told: string[] = [];
   after.on('switchedBack', () => told.push('back'));
-  const call = after.execute({ pid: 'A', stepIndex: 1, image });
+  const call = after.execute({ productId: 'A', stepIndex: 1, image });
   await expect(call).rejects.toMatchObject({ code: 'worker_exited' });
   expect(await mappedTo(registry)).toEqual(['2', '2']);
   expect((await registry.active()).A?.barred).toBeUndefined();

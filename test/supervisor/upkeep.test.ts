@@ -88,7 +88,7 @@ describe('recycling', () => {
     writeFileSync(hold, '');
     const old = pidOf(await ask());
     await expect.poll(() => adaptersIn(root).length, { timeout: 10_000 }).toBe(2); // the successor starts
-    const exited = next(supervisor, 'exit', ({ pid }) => pid === old);
+    const exited = next(supervisor, 'exit', ({ processId: pid }) => pid === old);
     process.kill(old, 'SIGKILL');
     await exited;
     const ready = next(supervisor, 'ready');
@@ -96,7 +96,7 @@ describe('recycling', () => {
     await ready;
     await expect
       .poll(() => adaptersIn(root), { timeout: 10_000 })
-      .toEqual([supervisor.status()[0]?.workers[0]?.pid]);
+      .toEqual([supervisor.status()[0]?.workers[0]?.processId]);
     expect(await ask()).toMatchObject({ status: 'OK' });
   });
 });
@@ -106,10 +106,10 @@ test('a warm spare that dies is followed by another after a pause', async () => 
   const isSpare = ({ worker }: { worker: number | undefined }) => worker === undefined;
   const spare = next(supervisor, 'ready', isSpare);
   await supervisor.start('sample', '1.0.0');
-  const { pid } = await spare;
+  const { processId: pid } = await spare;
   const another = next(supervisor, 'ready', isSpare);
   process.kill(pid, 'SIGKILL');
-  expect((await another).pid).not.toBe(pid);
+  expect((await another).processId).not.toBe(pid);
   expect(supervisor.status()[0]).toMatchObject({ spares: 1, restarts: 0, circuit: 'closed' });
 });
 
@@ -132,7 +132,7 @@ test('status() of a deployment and of each worker has what a dashboard shows', a
   const numbers = { uptimeMs: expect.any(Number) as number, rssBytes: expect.any(Number) as number };
   const rest = { restarts: 0, inFlight: 0, queued: 0, lastError: undefined };
   expect(status).toMatchObject({ ...rest, ...numbers, state: 'running', latency: { count: 1 } });
-  expect(status?.pid).toBe(status?.workers[0]?.pid);
+  expect(status?.processId).toBe(status?.workers[0]?.processId);
   expect(status?.workers).toHaveLength(2);
   for (const worker of status?.workers ?? []) {
     expect(worker).toMatchObject({ ...rest, ...numbers, state: 'idle', pid: expect.any(Number) as number });

@@ -42,9 +42,9 @@ test('a configured policy is kept in the store, comes before the supervisor’s,
 
 test('a change while the version runs gives it more workers, or fewer, and no call is lost', async () => {
   const { registry, supervisor, workers, fakes } = await open();
-  await registry.activate({ name: 'sample', version: '1', pids: ['A'] });
+  await registry.activate({ name: 'sample', version: '1', productIds: ['A'] });
   const fake = fakes.get('1');
-  const asked = () => supervisor.execute({ pid: 'A', stepIndex: 1, image });
+  const asked = () => supervisor.execute({ productId: 'A', stepIndex: 1, image });
   await asked();
   await supervisor.configure('sample', '1', { workers: 3 });
   expect(workers()).toBe(3);
@@ -129,11 +129,11 @@ test('an uninstalled version takes its policy with it', async () => {
 
 test('startActive() starts what is mapped in the order of the mappings, so many at once, with one report', async () => {
   const { registry, supervisor, broken } = await open();
-  await registry.activate({ name: 'sample', version: '2', pids: ['B', 'C'] });
+  await registry.activate({ name: 'sample', version: '2', productIds: ['B', 'C'] });
   await new Promise((resolve) => setTimeout(resolve, 2)); // mappings are told apart by milliseconds
-  await registry.activate({ name: 'sample', version: '1', pids: ['A'] });
+  await registry.activate({ name: 'sample', version: '1', productIds: ['A'] });
   await new Promise((resolve) => setTimeout(resolve, 2));
-  await registry.activate({ name: 'sample', version: '3', pids: ['D'] });
+  await registry.activate({ name: 'sample', version: '3', productIds: ['D'] });
   broken.add('1');
   const states: string[] = [];
   supervisor.on('state', ({ version, state }) => states.push(`${version} ${state}`));

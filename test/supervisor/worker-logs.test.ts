@@ -20,7 +20,7 @@ async function serve(options: Partial<AlgorithmSupervisorOptions> = {}, source?:
   const store = await TemporaryStore.open();
   const fake = new FakeWorker();
   const { name, version } = await store.deploy(source === undefined ? { worker: fake } : { source });
-  await store.registry.activate({ name, version, pids: ['A01'] });
+  await store.registry.activate({ name, version, productIds: ['A01'] });
   const supervisor = new AlgorithmSupervisor({ registry: store.registry, ...options });
   onTestFinished(async () => {
     await supervisor.close();
@@ -47,7 +47,7 @@ test('what a worker logs lies on disk by version and worker, with the call, from
       if (level === 'error') resolve();
     }),
   );
-  const { requestId } = await supervisor.execute({ pid: 'A01', stepIndex: 3, image });
+  const { requestId } = await supervisor.execute({ productId: 'A01', stepIndex: 3, image });
   await logged;
   const written = await lines();
   const about = { request: requestId, product_id: 'A01', step: 3 };
@@ -81,7 +81,7 @@ test('a logger of the host takes the same lines by their levels, and one that th
       if (level === 'error') resolve();
     }),
   );
-  await supervisor.execute({ pid: 'A01', stepIndex: 1, image });
+  await supervisor.execute({ productId: 'A01', stepIndex: 1, image });
   await logged;
   expect(await lines()).toHaveLength(4);
   expect(seen).toMatchObject([

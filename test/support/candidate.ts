@@ -24,10 +24,10 @@ export async function candidate(
   const { registry, supervisor } = await openSupervised({ frames, policy: o.policy });
   await deployVersion(registry, { version: '1', source: detector(100) });
   await deployVersion(registry, { version: '2', source: o.source ?? detector(200) });
-  await registry.activate({ name: 'sample', version: '1', pids: ['A01'] });
+  await registry.activate({ name: 'sample', version: '1', productIds: ['A01'] });
   const inspect = (value: number, userParams: Record<string, unknown> = {}) =>
     supervisor.execute({
-      pid: 'A01',
+      productId: 'A01',
       stepIndex: 1,
       image: { data: new Uint8Array(12).fill(value), width: 2, height: 2 },
       userParams,

@@ -15,7 +15,7 @@ const image = { data: new Uint8Array(12).fill(200), width: 2, height: 2 };
 try {
   const target = { name, version: '1.0.0' };
   const { status, data } = await supervisor.execute({ target, stepIndex: 1, image, timeoutMs: 20_000 });
-  const { bounds, pid } = supervisor.status()[0]?.workers[0] ?? {};
+  const { bounds, processId: pid } = supervisor.status()[0]?.workers[0] ?? {};
   process.stdout.write(`${JSON.stringify({ status, debug: data.debug, bounds, pid })}\n`);
 } catch (error) {
   const { code, message } = error as { code?: string; message: string };

@@ -55,8 +55,8 @@ const operations: [name: string, run: () => Promise<unknown>, refusals: RunnerEr
   ],
   ['uninstall', () => deployer.uninstall('sample', someVersion()), ['not_found', 'unsafe_uninstall']],
   ['prune', () => deployer.prune(), []],
-  ['switch', () => registry.switch({ ...about(), pids: ['A01', 'A02'], operator: id }), ['not_found']],
-  ['rollback', () => registry.rollback({ pid: 'A01' }), ['not_found']],
+  ['switch', () => registry.switch({ ...about(), productIds: ['A01', 'A02'], operator: id }), ['not_found']],
+  ['rollback', () => registry.rollback({ productId: 'A01' }), ['not_found']],
   [
     'use',
     async () => {

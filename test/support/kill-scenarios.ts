@@ -151,14 +151,16 @@ export const killScenarios: Record<string, KillScenario> = {
     prepare: prepareThree,
     operate: (root) =>
       remap(root, (registry) =>
-        registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01', 'A02'] }),
+        registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01', 'A02'] }),
       ),
     states: [THREE, [...THREE, 'A01 -> 1.0.0', 'A02 -> 1.0.0']],
   },
   switch: {
     prepare: prepareActive,
     operate: (root) =>
-      remap(root, (registry) => registry.switch({ name: 'sample', version: '1.2.0', pids: ['A01', 'A02'] })),
+      remap(root, (registry) =>
+        registry.switch({ name: 'sample', version: '1.2.0', productIds: ['A01', 'A02'] }),
+      ),
     states: [
       [...THREE, 'A01 -> 1.1.0', 'A02 -> 1.1.0'],
       [...THREE, 'A01 -> 1.2.0', 'A02 -> 1.2.0'],
@@ -168,7 +170,7 @@ export const killScenarios: Record<string, KillScenario> = {
     prepare: prepareActive,
     operate: (root) =>
       remap(root, async (registry, { A01 }) => {
-        if (A01?.version === '1.1.0') await registry.rollback({ pid: 'A01' });
+        if (A01?.version === '1.1.0') await registry.rollback({ productId: 'A01' });
       }),
     states: [
       [...THREE, 'A01 -> 1.1.0', 'A02 -> 1.1.0'],
@@ -179,7 +181,7 @@ export const killScenarios: Record<string, KillScenario> = {
     prepare: prepareActive,
     operate: (root) =>
       remap(root, async (registry, { A01 }) => {
-        if (A01) await registry.deactivate({ pids: ['A01', 'A02'] });
+        if (A01) await registry.deactivate({ productIds: ['A01', 'A02'] });
       }),
     states: [[...THREE, 'A01 -> 1.1.0', 'A02 -> 1.1.0'], THREE],
   },
@@ -198,8 +200,8 @@ async function remap(
 async function prepareActive(root: string): Promise<void> {
   await prepareThree(root);
   const pids = ['A01', 'A02'];
-  await remap(root, (registry) => registry.activate({ name: 'sample', version: '1.0.0', pids }));
-  await remap(root, (registry) => registry.switch({ name: 'sample', version: '1.1.0', pids }));
+  await remap(root, (registry) => registry.activate({ name: 'sample', version: '1.0.0', productIds: pids }));
+  await remap(root, (registry) => registry.switch({ name: 'sample', version: '1.1.0', productIds: pids }));
 }
 
 async function prepareReplacement(root: string): Promise<void> {

@@ -79,9 +79,9 @@ async function timed(what: string, work: () => Promise<unknown>): Promise<void> 
 const ORDERS: readonly (() => Promise<void>)[] = [
   () =>
     timed('switch', () =>
-      supervisor.switch({ name: oneOf(NAMES), version: oneOf(SERVING), pids: [productId] }),
+      supervisor.switch({ name: oneOf(NAMES), version: oneOf(SERVING), productIds: [productId] }),
     ),
-  () => timed('rollback', () => supervisor.rollback({ pid: productId })),
+  () => timed('rollback', () => supervisor.rollback({ productId: productId })),
   () =>
     order('scan', async () => {
       const bad = (await deployer.scan()).filter(
@@ -109,7 +109,7 @@ async function call(): Promise<void> {
   const image = { data: new Uint8Array(12).fill(Number(seed)), width: 2, height: 2 };
   while (!isEnding) {
     try {
-      await supervisor.execute({ pid: productId, stepIndex: 1, image });
+      await supervisor.execute({ productId: productId, stepIndex: 1, image });
       count('call');
     } catch (error) {
       faults.push(`call: ${codeOf(error)}: ${(error as Error).message}`);

@@ -8,5 +8,5 @@ const supervisor = new AlgorithmSupervisor({ registry });
 await supervisor.record({ directory });
 for (let value = 0; ; value++) {
   const image = { data: new Uint8Array(300 * 300 * 3).fill(value % 250), width: 300, height: 300 };
-  await supervisor.execute({ pid: 'A01', stepIndex: 1, image });
+  await supervisor.execute({ productId: 'A01', stepIndex: 1, image });
 }

@@ -57,13 +57,13 @@ const operations: (() => Promise<void>)[] = [
     const version = pick([...versions]);
     if (version === undefined) return;
     const pids = [`${id}-1`, `${id}-2`].slice(0, 1 + below(2));
-    await registry.activate({ name, version, pids, operator: id });
+    await registry.activate({ name, version, productIds: pids, operator: id });
     for (const pid of pids) mapped.set(pid, version);
   },
   async () => {
     const pid = pick([...mapped.keys()]);
     if (pid === undefined) return;
-    await registry.deactivate({ pids: [pid] });
+    await registry.deactivate({ productIds: [pid] });
     mapped.delete(pid);
   },
   async () => {
@@ -71,7 +71,7 @@ const operations: (() => Promise<void>)[] = [
     if (pid === undefined) return;
     const before = mapped.get(pid);
     try {
-      mapped.set(pid, (await registry.rollback({ pid })).version);
+      mapped.set(pid, (await registry.rollback({ productId: pid })).version);
     } catch (error) {
       if (!RunnerError.is(error, 'not_found')) throw error;
       if (before !== undefined) mapped.set(pid, before);
@@ -81,11 +81,16 @@ const operations: (() => Promise<void>)[] = [
   async () => {
     const version = [...versions][0];
     if (version === undefined) return;
-    await registry.switch({ name: 'shared', version: `1.${below(3)}`, pids: ['S1', 'S2'], operator: id });
+    await registry.switch({
+      name: 'shared',
+      version: `1.${below(3)}`,
+      productIds: ['S1', 'S2'],
+      operator: id,
+    });
   },
   async () => {
     try {
-      await registry.activate({ name: 'rival', version: '1.0', pids: ['S1', 'S2'] });
+      await registry.activate({ name: 'rival', version: '1.0', productIds: ['S1', 'S2'] });
       wrong.push('a rival got product ids that another package serves');
     } catch (error) {
       if (!RunnerError.is(error, 'activation_conflict')) throw error;

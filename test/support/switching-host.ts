@@ -16,7 +16,7 @@ const die = (now: string) => {
 const registry = await Registry.open(store);
 const supervisor = new AlgorithmSupervisor({ registry });
 const image = { data: new Uint8Array(12), width: 2, height: 2 };
-const call = (pid: string) => supervisor.execute({ pid, stepIndex: 1, image });
+const call = (pid: string) => supervisor.execute({ productId: pid, stepIndex: 1, image });
 await call('A');
 supervisor.on('state', ({ version, state }) => {
   die(`${version} ${state}`);
@@ -36,7 +36,7 @@ const drained = new Promise((resolve) => {
 const watch = plan && watchFileSteps(store, plan);
 const probation = moment === 'on trial' ? {} : undefined;
 const code = await supervisor
-  .switch({ name: 'sample', version: '2', pids: ['A', 'B'], warmUp: { image }, probation })
+  .switch({ name: 'sample', version: '2', productIds: ['A', 'B'], warmUp: { image }, probation })
   .catch((error: unknown) => (error as { code?: string }).code);
 die('on trial');
 // The old version is drained behind the switch: the steps of that are part of it.

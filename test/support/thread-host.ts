@@ -36,7 +36,7 @@ async function serve(): Promise<void> {
       .execute({ target, stepIndex: 1, image, userParams: { sleep_ms: 600_000 }, timeoutMs: 600_000 })
       .catch(() => undefined);
   }
-  parentPort?.postMessage(supervisor.status()[0]?.workers[0]?.pid);
+  parentPort?.postMessage(supervisor.status()[0]?.workers[0]?.processId);
 }
 
 if (isMainThread) {

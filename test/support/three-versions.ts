@@ -21,9 +21,9 @@ export async function threeVersions(
     const source = o.sources?.[version] ?? steeredAlgorithm();
     await deployVersion(registry, { version, source, pids: o.pids ?? ['A', 'B'] });
   }
-  await registry.activate({ name: 'sample', version: '1', pids: ['A', 'B'] });
+  await registry.activate({ name: 'sample', version: '1', productIds: ['A', 'B'] });
   const ask = (userParams: Record<string, unknown> = {}, pid = 'A', timeoutMs?: number) =>
-    supervisor.execute({ pid, stepIndex: 1, image, userParams, timeoutMs });
+    supervisor.execute({ productId: pid, stepIndex: 1, image, userParams, timeoutMs });
   const versions = () =>
     supervisor
       .status()

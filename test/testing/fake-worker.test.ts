@@ -41,7 +41,7 @@ describe('left alone', () => {
     'answers every phase of the %s generation, and leaves with exit code 0',
     async (generation, sdkVersion, phases) => {
       const { fake, worker } = await started({ generation });
-      expect(worker.ready).toMatchObject({ generation, sdkVersion, pid: fake.processes[0]?.pid });
+      expect(worker.ready).toMatchObject({ generation, sdkVersion, pid: fake.processes[0]?.processId });
       const meta = { width: 2, height: 2, timestamp_ms: 0, camera_id: 'c' };
       for (const phase of phases) {
         expect(await worker.call({ phase, image: { id: 'i', meta } })).toMatchObject({ status: 'OK' });
@@ -53,7 +53,12 @@ describe('left alone', () => {
 
   test('gives the verdict OK and records the call as it came over the wire', async () => {
     const { fake, worker } = await started();
-    const reply = await worker.call({ phase: 'execute', pid: 'A01', stepIndex: 3, userParams: { gain: 2 } });
+    const reply = await worker.call({
+      phase: 'execute',
+      productId: 'A01',
+      stepIndex: 3,
+      userParams: { gain: 2 },
+    });
     expect(reply).toMatchObject({
       status: 'OK',
       data: { result_status: 'OK', step_index: 3, phase: 'execute' },

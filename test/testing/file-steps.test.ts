@@ -110,7 +110,7 @@ test('an activation that fails at any of its steps says so, or has happened', as
   expect(count).toBeGreaterThan(5);
   const codes = new Set<string>();
   for (let at = 1; at <= count; at++) {
-    await store.registry.deactivate({ pids: ['A01'] }).catch(() => undefined);
+    await store.registry.deactivate({ productIds: ['A01'] }).catch(() => undefined);
     const { error } = await attempt({ mode: 'fail', at, code: 'EIO' });
     if (error) codes.add(error.code);
     const active = await store.registry.active();

@@ -15,7 +15,7 @@ async function withFake(
   await using store = await TemporaryStore.open();
   const fake = new FakeWorker(options);
   await store.deploy({ worker: fake, pids: ['A01'] });
-  await store.registry.activate({ name: 'sample', version: '1.0.0', pids: ['A01'] });
+  await store.registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
   await work({ store, fake, supervisor: store.supervise({ policy: { backoffMs: 1 } }) });
 }
 
@@ -26,7 +26,7 @@ describe('a version of a fake worker', () => {
       await withFake(
         async ({ fake, supervisor }) => {
           const held = fake.hold();
-          const result = supervisor.execute({ pid: 'A01', stepIndex: 1, image, guideImage: 'same' });
+          const result = supervisor.execute({ productId: 'A01', stepIndex: 1, image, guideImage: 'same' });
           const call = await held;
           expect(await call.image()).toEqual({ ...image, channels: 3 });
           call.answer();
@@ -39,7 +39,11 @@ describe('a version of a fake worker', () => {
 
   test('has an image no more once its call is over', async () => {
     await withFake(async ({ fake, supervisor }) => {
-      await supervisor.execute({ pid: 'A01', stepIndex: 1, image: { ...image, data: image.data.slice() } });
+      await supervisor.execute({
+        productId: 'A01',
+        stepIndex: 1,
+        image: { ...image, data: image.data.slice() },
+      });
       await supervisor.close();
       expect(await fake.calls[0]?.image()).toBeUndefined();
     });
@@ -55,7 +59,9 @@ describe('a version of a fake worker', () => {
   test('crashes in a call: the next process of the same fake answers', async () => {
     await withFake(async ({ fake, supervisor }) => {
       fake.answerOnce('execute', (call) => call.process.exit(9));
-      expect(await supervisor.execute({ pid: 'A01', stepIndex: 1, image })).toMatchObject({ attempts: 2 });
+      expect(await supervisor.execute({ productId: 'A01', stepIndex: 1, image })).toMatchObject({
+        attempts: 2,
+      });
       expect(fake.processes.map(({ hasEnded }) => hasEnded)).toEqual([true, false]);
       expect(fake.calls.map((call) => call.process.index)).toEqual([0, 1]);
     });
@@ -65,7 +71,7 @@ describe('a version of a fake worker', () => {
     await withFake(async ({ fake, supervisor }) => {
       await supervisor.start('sample', '1.0.0', { workers: 3 });
       const held = [fake.hold(), fake.hold(), fake.hold()];
-      const results = held.map(() => supervisor.execute({ pid: 'A01', stepIndex: 1, image }));
+      const results = held.map(() => supervisor.execute({ productId: 'A01', stepIndex: 1, image }));
       const calls = await Promise.all(held);
       expect(supervisor.status()[0]).toMatchObject({ inFlight: 3 });
       for (const call of calls) call.answer();
@@ -77,7 +83,7 @@ describe('a version of a fake worker', () => {
     await withFake(async ({ store, fake }) => {
       await using registry = await Registry.open(store.root);
       await using supervisor = new AlgorithmSupervisor({ registry });
-      await supervisor.execute({ pid: 'A01', stepIndex: 1, image });
+      await supervisor.execute({ productId: 'A01', stepIndex: 1, image });
       expect(fake.processes).toHaveLength(1);
     });
   });

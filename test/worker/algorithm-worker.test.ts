@@ -7,7 +7,7 @@ import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
 import type { WorkerLimits } from '../../src/worker/types.js';
 import { algorithmFolder } from '../support/algorithm-folder.js';
 
-const sample = sampleAlgorithm({ generation: 'phased', name: 'sample', version: '1', pids: ['A'] });
+const sample = sampleAlgorithm({ generation: 'phased', name: 'sample', version: '1', productIds: ['A'] });
 const image = { id: 'own', meta: { width: 2, height: 2, timestamp_ms: 0, camera_id: 'c' } };
 
 async function startWorker(source = sample, limits: Partial<WorkerLimits> = {}): Promise<AlgorithmWorker> {
@@ -24,7 +24,7 @@ async function startWorker(source = sample, limits: Partial<WorkerLimits> = {}):
 
 test('is ready after hello and the first pong, answers calls, and leaves with exit code 0', async () => {
   const worker = await startWorker();
-  expect(worker.ready).toMatchObject({ generation: 'phased', pid: worker.pid });
+  expect(worker.ready).toMatchObject({ generation: 'phased', pid: worker.processId });
   const info = await worker.call({ phase: 'info' });
   expect(info).toMatchObject({ status: 'OK', data: { info: { name: 'sample' } } });
   const reply = await worker.call({ phase: 'execute', image, session: { id: 's', context: { a: 1 } } });

@@ -14,7 +14,7 @@ const ramp = Uint8Array.from({ length: 24 }, (_, index) => index + 1);
 
 describe.each(['phased', 'execute-only'] as const)('an algorithm of the %s generation', (generation) => {
   test('sees the pixels that were handed over, and its own time and memory are told', async () => {
-    const source = sampleAlgorithm({ generation, name: 's', version: '1', pids: ['A'] });
+    const source = sampleAlgorithm({ generation, name: 's', version: '1', productIds: ['A'] });
     const { worker, frames } = await startBundled(source, { generation });
     expect(worker.ready).toMatchObject({ generation });
     expect(worker.ready?.capabilities).toContain('bundled:v1');

@@ -84,7 +84,7 @@ describe('the heartbeat', () => {
     expect(await worker.call({ phase: 'execute' })).toMatchObject({ status: 'OK' });
     await sleep(500); // several beats, each answered
     expect(worker.state).toBe('idle');
-    if (worker.pid !== undefined) process.kill(worker.pid, 'SIGSTOP');
+    if (worker.processId !== undefined) process.kill(worker.processId, 'SIGSTOP');
     expect(await worker.exited).toMatchObject({ reason: 'heartbeat lost' });
     expect(events).toEqual(['ready', 'heartbeatLost', 'exit: heartbeat lost']);
   });

@@ -8,14 +8,14 @@ export async function run({ words: [name = '', version = '', ...ids], ...call }:
   await withRegistry({ ...call, words: [] }, async (registry) => {
     const entry = await findVersion(registry, name, version);
     checkSupported(entry, ids);
-    const pids = ids.length > 0 ? ids : entry.supported_pids;
-    if (pids.length === 0) {
+    const productIds = ids.length > 0 ? ids : entry.supported_pids;
+    if (productIds.length === 0) {
       throw usage(
         `${name} ${version} names no product ids that it supports: activate ${name} ${version} ID…`,
       );
     }
-    const mappings = await registry.activate({ name, version, pids, operator, force, signal });
-    out.result(mappings, `${name} ${version} serves ${pids.join(', ')}`);
+    const mappings = await registry.activate({ name, version, productIds, operator, force, signal });
+    out.result(mappings, `${name} ${version} serves ${productIds.join(', ')}`);
   });
   return undefined;
 }

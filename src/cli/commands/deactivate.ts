@@ -5,7 +5,7 @@ export async function run(call: Call): Promise<undefined> {
   const { words, out, operator, signal } = call;
   await withRegistry(call, async (registry) => {
     const mappings = await findActive(registry, words);
-    await registry.deactivate({ pids: [...words], operator, signal });
+    await registry.deactivate({ productIds: [...words], operator, signal });
     out.result(
       mappings.map(({ pid, name, version }) => ({ pid, name, version })),
       mappings

@@ -7,7 +7,9 @@ export async function run(call: Call): Promise<undefined> {
   await withRegistry(call, async (registry) => {
     await findActive(registry, words);
     const mappings: ActiveMapping[] = [];
-    for (const pid of words) mappings.push(await registry.rollback({ pid, operator, signal }));
+    for (const productId of words) {
+      mappings.push(await registry.rollback({ productId, operator, signal }));
+    }
     out.result(
       mappings,
       mappings.map(({ pid, name, version }) => `${name} ${version} serves ${pid}`).join('\n'),

@@ -120,7 +120,7 @@ function tell({ out }: Call, { supervisor, deployer }: Runner): void {
     say('circuit open', event, event.error.message);
   });
   supervisor.on('switched', (event) => {
-    say('switched', event, `serves ${event.pids.join(', ')}`);
+    say('switched', event, `serves ${event.productIds.join(', ')}`);
   });
   deployer.on('installed', ({ entry }) => {
     say('installed', entry, entry.operator ?? '');

@@ -10,12 +10,12 @@ export async function run({ words: [name = '', version = '', ...ids], ...call }:
     checkSupported(entry, ids);
     const mapped = Object.values(await registry.active());
     const served = mapped.filter((mapping) => mapping.name === name && mapping.version !== version);
-    const pids = ids.length > 0 ? ids : served.map(({ pid }) => pid);
-    if (pids.length === 0) {
+    const productIds = ids.length > 0 ? ids : served.map(({ pid }) => pid);
+    if (productIds.length === 0) {
       throw usage(`No product id is served by another version of ${name}: switch ${name} ${version} ID…`);
     }
-    const mappings = await registry.switch({ name, version, pids, operator, force, signal });
-    out.result(mappings, `${name} ${version} serves ${pids.join(', ')}`);
+    const mappings = await registry.switch({ name, version, productIds, operator, force, signal });
+    out.result(mappings, `${name} ${version} serves ${productIds.join(', ')}`);
   });
   return undefined;
 }

@@ -42,8 +42,8 @@ export function helpersOf(runner: Runner, cwd: string) {
     },
     install: (file: string, o?: EnsureOptions) => runner.ensureInstalled(fileOf(file), o),
     activate: async (name: string, version: string, ...ids: string[]) => {
-      const pids = ids.length > 0 ? ids : ((await registry.get(name, version))?.supported_pids ?? []);
-      return registry.activate({ name, version, pids });
+      const productIds = ids.length > 0 ? ids : ((await registry.get(name, version))?.supported_pids ?? []);
+      return registry.activate({ name, version, productIds });
     },
     inspect: (productId: string, image: ImageInput | string, o?: InspectCallOptions) =>
       runner.inspect(productId, typeof image === 'string' ? fileOf(image) : image, o),

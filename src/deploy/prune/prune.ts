@@ -122,8 +122,8 @@ async function bytesToFree(registry: Registry, entry: RegistryEntry, archive: bo
 
 function passingReason(error: unknown): KeepReason | 'gone' | undefined {
   if (RunnerError.is(error, 'unsafe_uninstall')) {
-    const { pids, rollbackPids } = error.details;
-    return pids ? 'active' : rollbackPids ? 'rollback' : 'running';
+    const { productIds, rollbackProductIds } = error.details;
+    return productIds ? 'active' : rollbackProductIds ? 'rollback' : 'running';
   }
   if (RunnerError.is(error, 'lock_timeout')) return 'busy';
   return RunnerError.is(error, 'not_found') ? 'gone' : undefined;

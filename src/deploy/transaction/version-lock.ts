@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
-import { RunnerError, type RunnerErrorDetails } from '../../errors.js';
+import { RunnerError } from '../../errors.js';
 import type { StoreLayout } from '../../store/layout.js';
 import { isMissing } from '../../store/errno.js';
 import { namesIn } from '../../store/names-in.js';
@@ -8,7 +8,7 @@ import { removeIfEmpty } from '../../store/remove-tree.js';
 import type { VersionRef } from '../../package/types.js';
 import { acquireLock, lockHolder, releasing, type Lock } from '../../store/lock.js';
 import { isSetAside } from '../../store/set-aside.js';
-import { describeOwner } from '../../store/lock-owner.js';
+import { describeOwner, type LockOwner } from '../../store/lock-owner.js';
 
 /** How to wait for a version's lock. */
 export interface VersionLockOptions extends OperationOptions {
@@ -77,7 +77,7 @@ export async function holderOf(
   layout: StoreLayout,
   name: string,
   version: string,
-): Promise<{ holder: RunnerErrorDetails['holder']; words: string }> {
+): Promise<{ holder: LockOwner | undefined; words: string }> {
   const owner = await lockHolder(layout.versionLock(name, version));
   return { holder: owner ?? undefined, words: describeOwner(owner) };
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { settleOrAbort, throwIfAborted, type OperationOptions } from '../../abort.js';
 import { asFailure, RunnerError } from '../../errors.js';
 import { LONGEST_TIMER_MS } from '../../longest-timer.js';
+import { bothIds } from '../../product-ids.js';
 import { systemCause } from '../../store/errno.js';
 import type { Clock } from '../clock.js';
 import { Deadline } from '../deadline.js';
@@ -59,22 +60,21 @@ export class CallService {
     { signal }: CallOptions,
   ): Promise<InspectionResult> {
     const requestId = this.#nextRequest();
-    const { productId = given?.pid } = given ?? {}; // it is checked below
-    const trace: CallTrace = { requestId, phase, productId, pid: productId };
+    const { productId = oldNameIn(given) } = given ?? {}; // it is checked below
+    const trace: CallTrace = { requestId, phase, ...bothIds(productId) };
     return traceCall(trace, async () => {
       try {
         const startedAt = this.#clock.now();
         throwIfAborted(signal, `${phase} call`);
         this.#table.checkOpen(phase);
         checkRequest(given);
-        // Below here the id goes by the name that it has on the wire.
-        const request = { ...given, pid: productId } as InspectionRequest;
+        const request = { ...given, productId } as InspectionRequest;
         return await this.#route({ phase, request, requestId, startedAt, signal, trace });
       } catch (failure) {
         const error = systemCause(failure) === undefined ? asFailure(failure, `make ${phase} call`) : failure;
         if (RunnerError.is(error)) {
           const { name, version } = trace;
-          this.#emit('callFailed', { error, requestId, phase, productId, pid: productId, name, version });
+          this.#emit('callFailed', { error, requestId, phase, ...bothIds(productId), name, version });
         }
         throw error;
       }
@@ -141,7 +141,7 @@ export class CallService {
         deployment,
       );
       Object.assign(trace, { worker: result.worker, attempts: result.attempts });
-      this.#emit('result', { name, version, productId: request.pid, pid: request.pid, phase, result });
+      this.#emit('result', { name, version, ...bothIds(request.productId), phase, result });
       return result;
     } finally {
       letGo();
@@ -175,4 +175,9 @@ export class CallService {
   #nextRequest(): string {
     return `${this.#prefix}-${++this.#requests}`;
   }
+}
+
+/** The product id under the name that it had before. */
+function oldNameIn(request: { pid?: string | undefined } | undefined): string | undefined {
+  return request?.pid;
 }

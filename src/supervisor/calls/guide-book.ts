@@ -48,7 +48,7 @@ export class GuideBook {
   ): Promise<GuidedRequest> {
     if (entry.generation !== 'execute-only') return { request, warnings: [] };
     // One after the other for each product id: calls go on in the order in which they were made.
-    return this.#order.run(request.pid ?? '', () => this.#complete(request, entry, isWarmUp), signal);
+    return this.#order.run(request.productId ?? '', () => this.#complete(request, entry, isWarmUp), signal);
   }
 
   async #complete(
@@ -56,13 +56,13 @@ export class GuideBook {
     entry: RegistryEntry,
     isWarmUp: boolean,
   ): Promise<GuidedRequest> {
-    const { guideImage, guideInfo, pid, stepIndex } = request;
+    const { guideImage, guideInfo, productId, stepIndex } = request;
     if (guideImage === 'same') {
       if (!isWarmUp) await this.#tell(request, entry);
       return { request, warnings: [COMPARED_WITH_ITSELF] };
     }
     if (guideImage !== undefined) return { request, warnings: [] };
-    const guide = pid === undefined ? undefined : await this.#guide(pid, stepIndex);
+    const guide = productId === undefined ? undefined : await this.#guide(productId, stepIndex);
     if (!guide && isWarmUp) return { request: { ...request, guideImage: 'same' }, warnings: [] };
     if (!guide) throw noGuide(request, entry);
     return {
@@ -96,27 +96,40 @@ export class GuideBook {
   }
 
   /** Once for each version, product id and step: a line for each picture would push all others out of the log. */
-  async #tell({ pid, stepIndex }: InspectionRequest, { name, version }: RegistryEntry): Promise<void> {
-    const key = JSON.stringify([name, version, pid, stepIndex]);
+  async #tell({ productId, stepIndex }: InspectionRequest, { name, version }: RegistryEntry): Promise<void> {
+    const key = JSON.stringify([name, version, productId, stepIndex]);
     if (this.#told.has(key)) return;
     this.#told.add(key);
     const record = {
       ...{ timestamp_ms: Date.now(), operation: 'compare with itself', name, version },
-      ...{ pids: pid === undefined ? [] : [pid], step_index: stepIndex, reason: "guideImage: 'same'" },
+      ...{
+        pids: productId === undefined ? [] : [productId],
+        step_index: stepIndex,
+        reason: "guideImage: 'same'",
+      },
       ...{ outcome: 'ok' as const, duration_ms: 0 },
     };
     await appendAudit(activationLog(this.#registry.layout), record).catch(() => undefined); // as for other records
   }
 }
 
-function noGuide({ pid, stepIndex }: InspectionRequest, { name, version }: RegistryEntry): RunnerError {
+function noGuide({ productId, stepIndex }: InspectionRequest, { name, version }: RegistryEntry): RunnerError {
   const whose =
-    pid === undefined ? 'the request has no product id' : `none is registered for ${pid}, step ${stepIndex}`;
+    productId === undefined
+      ? 'the request has no product id'
+      : `none is registered for ${productId}, step ${stepIndex}`;
   return new RunnerError(
     'invalid_params',
     `${name} ${version} compares each picture with a guide picture, and the request brings none (${whose}). Register one ` +
       "with registry.setGuide({ productId, stepIndex, image }), or hand it over as guideImage; guideImage: 'same' " +
       'compares the picture with itself',
-    { details: { path: 'guideImage', name, version, ...(pid !== undefined && { pids: [pid] }) } },
+    {
+      details: {
+        path: 'guideImage',
+        name,
+        version,
+        ...(productId !== undefined && { productIds: [productId] }),
+      },
+    },
   );
 }

@@ -3,6 +3,7 @@ import { RunnerError } from '../../errors.js';
 import { checkImage } from '../../frames/check-image.js';
 import type { ImageInput } from '../../frames/types.js';
 import { LONGEST_TIMER_MS } from '../../longest-timer.js';
+import { checkOneId } from '../../product-ids.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { InspectionRequest } from '../types.js';
 
@@ -15,15 +16,16 @@ export function checkRequest(request: InspectionRequest | undefined): asserts re
   // The types forbid most of this; hosts in plain JavaScript need the check.
   if (request === undefined || !isRecord(request)) throw invalid('request', 'must be an object', request);
   const { target, stepIndex, timeoutMs } = request;
-  const pid: unknown = request.productId ?? request.pid;
+  const { productId, old } = idsOf(request);
+  const id = productId ?? old;
   if (target !== undefined) {
     for (const field of ['name', 'version'] as const) {
       if (typeof target[field] !== 'string' || target[field] === '') {
         throw invalid(`target.${field}`, 'must be a name', target[field]);
       }
     }
-  } else if (typeof pid !== 'string' || pid === '') {
-    throw invalid(nameOfId(request), 'must be a product id (or give a target)', pid);
+  } else if (typeof id !== 'string' || id === '') {
+    throw invalid(nameOfId(request), 'must be a product id (or give a target)', id);
   }
   if (!Number.isInteger(stepIndex) || stepIndex < 0) {
     throw invalid(
@@ -55,16 +57,19 @@ export function checkStep({ stepIndex }: InspectionRequest, entry: RegistryEntry
 }
 
 /** What is handed to the algorithm as it is. */
-function checkTold({ productId, pid, stepDesc, session, userParams, guideInfo }: InspectionRequest): void {
+function checkTold(request: InspectionRequest): void {
+  const { stepDesc, session, userParams, guideInfo } = request;
+  const { productId, old } = idsOf(request);
   const texts: [string, unknown][] = [
     ['productId', productId],
-    ['pid', pid],
+    ['pid', old],
     ['stepDesc', stepDesc],
     ['session.id', session?.id],
   ];
   for (const [field, value] of texts) {
     if (value !== undefined && typeof value !== 'string') throw invalid(field, 'must be a text', value);
   }
+  checkOneId('The request cannot be made', { productId, pid: old });
   if (session?.id === '') throw invalid('session.id', 'must not be empty', '');
   const records: [string, unknown][] = [
     ['session', session],
@@ -105,6 +110,15 @@ function invalid(path: string, rule: string, value: unknown): RunnerError {
 }
 
 /** What the caller called the product id. */
-function nameOfId({ productId, pid }: InspectionRequest): string {
-  return productId === undefined && pid !== undefined ? 'pid' : 'productId';
+function nameOfId(request: InspectionRequest): string {
+  const { productId, old } = idsOf(request);
+  return productId === undefined && old !== undefined ? 'pid' : 'productId';
+}
+
+/** The product id under both its names. */
+function idsOf({ productId, pid }: { productId?: unknown; pid?: unknown }): {
+  productId: unknown;
+  old: unknown;
+} {
+  return { productId, old: pid };
 }

@@ -240,8 +240,8 @@ class Watch {
 }
 
 /** Product ids take turns. */
-function laneOf({ pid }: InspectionRequest): string {
-  return pid ?? '';
+function laneOf({ productId }: InspectionRequest): string {
+  return productId ?? '';
 }
 
 /**

@@ -11,7 +11,7 @@ export interface CallTrace {
   phase: 'pre' | 'execute';
   /** Product id, where it goes by one. */
   productId: string | undefined;
-  /** Old name of `productId`; it stays for one minor version. */
+  /** Old name of `productId`. @deprecated use `productId`: it stays for one minor version */
   pid: string | undefined;
   /** Package that answers, once routed. */
   name?: string;

@@ -6,9 +6,9 @@ export function workerCallOf(
   { phase, request, images }: Pick<TappedCall, 'phase' | 'request' | 'images'>,
   requestId: string,
 ): WorkerCall {
-  const { stepIndex, stepDesc, pid, session, userParams, guideInfo } = request;
+  const { stepIndex, stepDesc, productId, session, userParams, guideInfo } = request;
   return {
-    ...{ phase, stepIndex, stepDesc, pid, userParams, guideInfo },
+    ...{ phase, stepIndex, stepDesc, productId, userParams, guideInfo },
     session: { id: session?.id ?? requestId, context: session?.context ?? {} },
     ...images,
   };

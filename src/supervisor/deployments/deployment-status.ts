@@ -1,4 +1,5 @@
 import type { RunnerError } from '../../errors.js';
+import { bothProcessIds } from '../../product-ids.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { LatencyWindow } from '../latency.js';
@@ -21,7 +22,7 @@ export function deploymentStatus(
     generation: pool.ready?.generation ?? entry.generation,
     state,
     circuit: pool.circuit,
-    ...processOf(workers.find(({ processId }) => processId !== undefined)?.processId),
+    ...bothProcessIds(workers.find(({ processId }) => processId !== undefined)?.processId),
     uptimeMs: o.now - o.createdAt,
     restarts: workers.reduce((sum, { restarts }) => sum + restarts, 0),
     inFlight: pool.inFlight,
@@ -37,11 +38,11 @@ export function deploymentStatus(
 
 function workerStatus(slot: WorkerSlot, queued: number, now: number): SupervisedWorker {
   const { worker, readyAt } = slot;
-  const usage = worker?.pid === undefined ? undefined : slot.usage.sample(worker.pid, now);
+  const usage = worker?.processId === undefined ? undefined : slot.usage.sample(worker.processId, now);
   return {
     worker: slot.index,
     state: worker?.state ?? (slot.isStarting ? 'starting' : 'waiting'),
-    ...processOf(worker?.pid),
+    ...bothProcessIds(worker?.processId),
     uptimeMs: readyAt === undefined ? 0 : now - readyAt,
     restarts: slot.restarts,
     inFlight: slot.isBusy ? 1 : 0,
@@ -58,9 +59,4 @@ function workerStatus(slot: WorkerSlot, queued: number, now: number): Supervised
 function sum(values: readonly (number | undefined)[]): number | undefined {
   const known = values.filter((value) => value !== undefined);
   return known.length === 0 ? undefined : known.reduce((total, value) => total + value, 0);
-}
-
-/** Under both names. */
-function processOf(id: number | undefined): { processId: number | undefined; pid: number | undefined } {
-  return { processId: id, pid: id };
 }

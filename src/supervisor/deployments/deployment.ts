@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { RunnerError } from '../../errors.js';
 import type { FramePool } from '../../frames/frame-pool.js';
+import { bothProcessIds } from '../../product-ids.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { VersionUse } from '../../registry/uses.js';
@@ -323,15 +324,15 @@ export class Deployment {
         for (const { resolve } of this.#awaitingReady) resolve();
         this.#awaitingReady.clear();
       },
-      exit: (worker, exit, pid) => {
+      exit: (worker, exit, processId) => {
         if (exit.error) this.#lastError = exit.error;
-        emit('exit', { ...about, worker, processId: pid, pid, ...exit });
+        emit('exit', { ...about, worker, ...bothProcessIds(processId), ...exit });
       },
       restart: (worker, attempt, delayMs, reason) => {
         emit('restart', { ...about, worker, attempt, delayMs, reason });
       },
-      recycled: (worker, pid) => {
-        emit('recycled', { ...about, worker, processId: pid, pid });
+      recycled: (worker, processId) => {
+        emit('recycled', { ...about, worker, ...bothProcessIds(processId) });
       },
       log: (worker, log) => {
         emit('log', { ...about, worker, ...log });
@@ -364,11 +365,11 @@ export class Deployment {
 }
 
 function readyEvent(ready: {
-  pid: number;
+  processId: number;
   generation: 'phased' | 'execute-only';
   sdkVersion: string;
   startMs: number;
 }) {
-  const { pid, generation, sdkVersion, startMs } = ready;
-  return { processId: pid, pid, generation, sdkVersion, startMs };
+  const { processId, generation, sdkVersion, startMs } = ready;
+  return { ...bothProcessIds(processId), generation, sdkVersion, startMs };
 }

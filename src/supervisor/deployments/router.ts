@@ -28,9 +28,9 @@ export class Router {
    *
    * @throws RunnerError `not_found`, `not_initialized` when it is not started and may not be by a call
    */
-  route(request: Pick<InspectionRequest, 'pid' | 'target'>): Promise<HeldDeployment> {
-    const { pid, target } = request;
-    const lane = JSON.stringify(target ? [target.name, target.version] : [pid]);
+  route(request: Pick<InspectionRequest, 'productId' | 'target'>): Promise<HeldDeployment> {
+    const { productId, target } = request;
+    const lane = JSON.stringify(target ? [target.name, target.version] : [productId]);
     const found = this.#inOrder.run(lane, () => this.#find(request));
     this.#underWay.add(found);
     const done = () => this.#underWay.delete(found);
@@ -48,14 +48,14 @@ export class Router {
    * from here on, and the end of another that is being stopped is not waited for in here.
    */
   async #find({
-    pid,
+    productId,
     target,
-  }: Pick<InspectionRequest, 'pid' | 'target'>): Promise<{ held: Promise<HeldDeployment> }> {
+  }: Pick<InspectionRequest, 'productId' | 'target'>): Promise<{ held: Promise<HeldDeployment> }> {
     const started = target && this.#table.find(target.name, target.version);
     if (started) return { held: Promise.resolve({ deployment: started, letGo: started.hold() }) };
     const entry = target
       ? await this.entry(target.name, target.version)
-      : await this.#registry.resolve(pid ?? '');
+      : await this.#registry.resolve(productId ?? '');
     const { name, version } = entry;
     if (!this.#table.find(name, version) && !this.#policies.of(entry).policy.lazyStart) {
       throw new RunnerError(
@@ -65,7 +65,7 @@ export class Router {
       );
     }
     const held = this.#table.obtain(entry).then((one) => {
-      if (!target && pid !== undefined) one.deployment.servedPids.add(pid);
+      if (!target && productId !== undefined) one.deployment.servedPids.add(productId);
       return one;
     });
     held.catch(() => undefined); // the caller of route() gets it

@@ -1,6 +1,7 @@
 import { settleOrAbort, throwIfAborted, type OperationOptions } from '../../abort.js';
 import type { FramePool } from '../../frames/frame-pool.js';
 import type { VersionRef } from '../../package/types.js';
+import { givenProductIds } from '../../product-ids.js';
 import { showAs } from '../../readable.js';
 import type { CallTap } from '../calls/call-tap.js';
 import type { Clock } from '../clock.js';
@@ -44,10 +45,11 @@ export class Onlookers {
     const { policy, clock, emit } = this.#context;
     throwIfAborted(o.signal, 'shadow');
     checkNumbers(o);
+    const productIds = givenProductIds('supervisor.shadow({ productIds })', o);
     const { deployment, end } = await this.#stand(o, o.workers ?? 1);
     const limits = { pre: policy.preTimeoutMs, execute: policy.executeTimeoutMs };
     const tell = (event: Parameters<Emit>[1]) => emit('shadow', event as never);
-    const tap = new ShadowTap(deployment, o, { clock, limits, tell });
+    const tap = new ShadowTap(deployment, o, { clock, limits, productIds, tell });
     const stop = this.#watch(tap, async () => {
       await tap.settled();
       await end();

@@ -10,7 +10,7 @@ export interface ShadowOptions extends OperationOptions {
   version: string;
   /** Product ids whose calls it gets a copy of. @defaultValue every call that was routed by a product id */
   productIds?: string[];
-  /** Old name of `productIds`; it stays for one minor version. */
+  /** Old name of `productIds`. @deprecated use `productIds`: it stays for one minor version */
   pids?: string[];
   /** Share of those calls, above 0 and up to 1. @defaultValue 1 */
   share?: number;
@@ -41,7 +41,7 @@ export interface ShadowEvent {
   version: string;
   /** Product id of the call. */
   productId: string;
-  /** Old name of `productId`; it stays for one minor version. */
+  /** Old name of `productId`. @deprecated use `productId`: it stays for one minor version */
   pid: string;
   /** Of the call that was copied. */
   requestId: string;

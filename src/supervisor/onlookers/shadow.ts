@@ -1,4 +1,5 @@
 import { RunnerError } from '../../errors.js';
+import { bothIds } from '../../product-ids.js';
 import type { WorkerReply } from '../../worker/types.js';
 import type { CallTap, TappedCall } from '../calls/call-tap.js';
 import type { Clock } from '../clock.js';
@@ -17,6 +18,8 @@ import type { ShadowEvent, ShadowOptions } from './shadow-types.js';
 export class ShadowTap implements CallTap {
   readonly #candidate: Deployment;
   readonly #options: ShadowOptions;
+  /** Undefined for every call that was routed by one. */
+  readonly #productIds: readonly string[] | undefined;
   readonly #clock: Clock;
   readonly #limits: { pre: number; execute: number };
   readonly #tell: (event: ShadowEvent) => void;
@@ -27,10 +30,16 @@ export class ShadowTap implements CallTap {
   constructor(
     candidate: Deployment,
     options: ShadowOptions,
-    o: { clock: Clock; limits: { pre: number; execute: number }; tell: (event: ShadowEvent) => void },
+    o: {
+      clock: Clock;
+      limits: { pre: number; execute: number };
+      productIds: readonly string[] | undefined;
+      tell: (event: ShadowEvent) => void;
+    },
   ) {
     this.#candidate = candidate;
     this.#options = options;
+    this.#productIds = o.productIds;
     this.#clock = o.clock;
     this.#limits = o.limits;
     this.#tell = o.tell;
@@ -38,11 +47,12 @@ export class ShadowTap implements CallTap {
   }
 
   offer(call: TappedCall): Promise<unknown> | undefined {
-    const { pids: old, productIds: pids = old, share = 1, maxPending = 4 } = this.#options;
-    const { pid } = call.request;
+    const { share = 1, maxPending = 4 } = this.#options;
+    const { productId } = call.request;
+    const only = this.#productIds;
     const { entry, pool, servedPids } = this.#candidate;
-    if (pid === undefined || call.request.target !== undefined) return undefined;
-    if (pids && !pids.includes(pid)) return undefined;
+    if (productId === undefined || call.request.target !== undefined) return undefined;
+    if (only && !only.includes(productId)) return undefined;
     if (call.name === entry.name && call.version === entry.version) return undefined; // it serves by now
     if (call.phase === 'pre' && entry.generation === 'execute-only') return undefined;
     // Without a guide it would compare the image with itself, which the version that serves does not do.
@@ -61,7 +71,7 @@ export class ShadowTap implements CallTap {
       return undefined;
     }
     const readers: Promise<unknown>[] = [];
-    const tried = this.#try(call, pid, readers).then(() => Promise.all(readers));
+    const tried = this.#try(call, productId, readers).then(() => Promise.all(readers));
     const pending = tried.then(() => {
       this.#pending.delete(pending);
     });
@@ -78,7 +88,7 @@ export class ShadowTap implements CallTap {
     await Promise.all(this.#pending);
   }
 
-  async #try(call: TappedCall, pid: string, readers: Promise<unknown>[]): Promise<void> {
+  async #try(call: TappedCall, productId: string, readers: Promise<unknown>[]): Promise<void> {
     await Promise.resolve(); // the call itself goes first
     try {
       const reply = await this.#ask(call, readers);
@@ -92,7 +102,7 @@ export class ShadowTap implements CallTap {
       this.#log.compared(call.requestId, comparison, result.timing.callMs, reply.callMs);
       const { name, version } = this.#candidate.entry;
       this.#tell({
-        ...{ name, version, productId: pid, pid, requestId: call.requestId, comparison },
+        ...{ name, version, ...bothIds(productId), requestId: call.requestId, comparison },
         activeMs: result.timing.callMs,
         candidateMs: reply.callMs,
       });

@@ -5,9 +5,9 @@ import type { StrayOutput, WorkerExit, WorkerLog, WorkerReady } from '../../work
 /** What a pool tells. `worker` is the index of the place, undefined for a spare. */
 export interface PoolListener {
   ready(worker: number | undefined, ready: WorkerReady): void;
-  exit(worker: number | undefined, exit: WorkerExit, pid: number | undefined): void;
+  exit(worker: number | undefined, exit: WorkerExit, processId: number | undefined): void;
   restart(worker: number, attempt: number, delayMs: number, reason: string): void;
-  recycled(worker: number, pid: number | undefined): void;
+  recycled(worker: number, processId: number | undefined): void;
   log(worker: number | undefined, log: WorkerLog): void;
   strayOutput(worker: number | undefined, text: string, output: StrayOutput): void;
   heartbeatLost(worker: number | undefined, error: RunnerError): void;

@@ -342,7 +342,7 @@ export class PoolUpkeep {
     slot.successor = undefined;
     slot.isRecycling = false;
     if (old) {
-      this.#tell.recycled(slot.index, old.pid);
+      this.#tell.recycled(slot.index, old.processId);
       void old.stop('recycled');
     }
     this.#seat(slot, successor);

@@ -7,5 +7,5 @@ export function isDueForRecycling(slot: WorkerSlot, policy: Readonly<SupervisorP
   const { recycleAfterCalls = Infinity, recycleAboveBytes = Infinity } = policy;
   if (slot.callsOfWorker >= recycleAfterCalls) return true;
   if (recycleAboveBytes === Infinity) return false;
-  return (readProcessUsage(slot.worker?.pid ?? -1)?.rssBytes ?? 0) > recycleAboveBytes;
+  return (readProcessUsage(slot.worker?.processId ?? -1)?.rssBytes ?? 0) > recycleAboveBytes;
 }

@@ -39,7 +39,7 @@ export class WorkerLauncher {
       this.#alive.delete(worker);
       const gone = worker.gone().then(() => void this.#leaving.delete(gone));
       this.#leaving.add(gone);
-      tell.exit(place(), exit, worker.pid);
+      tell.exit(place(), exit, worker.processId);
       this.#onExit(worker, exit);
       tell.changed();
     });

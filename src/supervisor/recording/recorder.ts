@@ -1,5 +1,6 @@
 import { RunnerError } from '../../errors.js';
 import type { SentImage } from '../../frames/types.js';
+import { givenProductIds } from '../../product-ids.js';
 import { onStore } from '../../store/store-error.js';
 import type { CallEnd, CallTap, TappedCall } from '../calls/call-tap.js';
 import type { RecordedCall, RecordedImage } from './format.js';
@@ -18,30 +19,39 @@ interface Copied {
 export class RecorderTap implements CallTap {
   readonly #folder: RecordingFolder;
   readonly #options: RecordOptions;
+  /** Undefined for every call. */
+  readonly #productIds: readonly string[] | undefined;
   readonly #pending = new Set<Promise<void>>();
   /** Calls whose images or answers are on their way to the disk. Those that wait for their answer are not. */
   #writing = 0;
   #skipped = 0;
   #lastError: Error | undefined;
 
-  private constructor(options: RecordOptions, folder: RecordingFolder) {
+  private constructor(
+    options: RecordOptions,
+    folder: RecordingFolder,
+    productIds: readonly string[] | undefined,
+  ) {
     this.#options = options;
+    this.#productIds = productIds;
     this.#folder = folder;
   }
 
   /** @throws RunnerError as {@link RecordingFolder.open}; `store_failed` when the system refuses */
   static async open(options: RecordOptions): Promise<RecorderTap> {
     const { directory, maxBytes = DEFAULT_MAX_BYTES, signal } = options;
+    const productIds = givenProductIds('supervisor.record({ productIds })', options);
     const folder = await onStore(`record to ${directory}`, () =>
       RecordingFolder.open(directory, maxBytes, { signal }),
     );
-    return new RecorderTap(options, folder);
+    return new RecorderTap(options, folder, productIds);
   }
 
   offer(call: TappedCall): Promise<unknown> | undefined {
-    const { pids: old, productIds: pids = old, maxPending = 8 } = this.#options;
-    const { pid } = call.request;
-    if (pids && (pid === undefined || !pids.includes(pid))) return undefined;
+    const { maxPending = 8 } = this.#options;
+    const { productId } = call.request;
+    const only = this.#productIds;
+    if (only && (productId === undefined || !only.includes(productId))) return undefined;
     if (this.#writing >= maxPending || call.isShort) {
       this.#skipped++;
       return undefined;
@@ -136,12 +146,12 @@ function recordOf(
   images: Pick<RecordedCall, 'image' | 'guide_image'>,
   { result, error }: CallEnd,
 ): RecordedCall {
-  const { stepIndex, stepDesc, guideInfo, session, userParams, pid } = request;
+  const { stepIndex, stepDesc, guideInfo, session, userParams, productId } = request;
   return {
     number,
     recorded_at: new Date().toISOString(),
     phase,
-    pid,
+    pid: productId,
     name,
     version,
     request: {

@@ -95,7 +95,7 @@ async function requestOf(
 ): Promise<InspectionRequest> {
   return {
     target,
-    pid,
+    productId: pid,
     stepIndex: request.step_index,
     stepDesc: request.step_desc,
     guideInfo: request.guide_info as InspectionRequest['guideInfo'],

@@ -6,7 +6,7 @@ export interface RecordOptions extends OperationOptions {
   directory: string;
   /** Product ids whose calls are recorded. @defaultValue every call, also those with a target */
   productIds?: string[];
-  /** Old name of `productIds`; it stays for one minor version. */
+  /** Old name of `productIds`. @deprecated use `productIds`: it stays for one minor version */
   pids?: string[];
   /** Bytes the recording may take, at no moment more; the oldest calls make room for new ones. @defaultValue 1 GiB */
   maxBytes?: number;

@@ -128,7 +128,12 @@ export class Trials {
     let left: string[] = [...pids];
     try {
       const from = { name, version };
-      const mappings = await this.#registry.switchBack({ pids: left, from, reason, operator: 'probation' });
+      const mappings = await this.#registry.switchBack({
+        productIds: left,
+        from,
+        reason,
+        operator: 'probation',
+      });
       for (const { pid, ...to } of mappings) {
         before.find((old) => isSame(old.deployment.entry, to))?.deployment.servedPids.add(pid);
       }
@@ -193,13 +198,13 @@ function hear<Name extends keyof SupervisorEvents>(
     return error && CRASHES.has(error.code) ? probation.crashed() : undefined;
   }
   if (name === 'result') {
-    const { pid, result } = event as SupervisorEvents['result'][0];
-    if (pid === undefined || !pids.has(pid)) return undefined;
+    const { productId, result } = event as SupervisorEvents['result'][0];
+    if (productId === undefined || !pids.has(productId)) return undefined;
     return probation.called(result.status === 'OK' ? 'ok' : 'error', result.timing.totalMs);
   }
   if (name === 'callFailed') {
-    const { pid, error } = event as SupervisorEvents['callFailed'][0];
-    if (pid === undefined || !pids.has(pid)) return undefined;
+    const { productId, error } = event as SupervisorEvents['callFailed'][0];
+    if (productId === undefined || !pids.has(productId)) return undefined;
     const outcome = outcomeOf(error);
     return outcome && probation.called(outcome, 0);
   }

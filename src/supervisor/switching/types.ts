@@ -60,7 +60,7 @@ export interface RollbackOrder extends OperationOptions {
 export interface SwitchedEvent {
   /** Product ids that were moved. */
   productIds: string[];
-  /** Old name of `productIds`; it stays for one minor version. */
+  /** Old name of `productIds`. @deprecated use `productIds`: it stays for one minor version */
   pids: string[];
   /** The package's name. */
   name: string;
@@ -74,7 +74,7 @@ export interface SwitchedEvent {
 export interface SwitchedBackEvent {
   /** Product ids that went back. */
   productIds: string[];
-  /** Old name of `productIds`; it stays for one minor version. */
+  /** Old name of `productIds`. @deprecated use `productIds`: it stays for one minor version */
   pids: string[];
   /** The package's name. */
   name: string;

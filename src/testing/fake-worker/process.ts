@@ -17,8 +17,12 @@ export class PuppetProcess implements FakeProcess {
     this.index = index;
   }
 
-  get pid(): number {
+  get processId(): number {
     return this.#puppet.arrival.pid;
+  }
+
+  get pid(): number {
+    return this.processId;
   }
 
   get parent(): number {

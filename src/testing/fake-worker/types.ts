@@ -18,6 +18,8 @@ export interface FakeProcess {
   /** From 0, in the order of their starts. */
   readonly index: number;
   /** Process id. */
+  readonly processId: number;
+  /** Old name of `processId`. @deprecated use `processId`: it stays for one minor version */
   readonly pid: number;
   /** Process id of the host that started it. */
   readonly parent: number;

@@ -77,7 +77,7 @@ export const altered: Making = async () => {
 export const hashed = (bytes: Uint8Array) =>
   build(
     {
-      ...{ sdk: null, pids: ['A01'], wheels: [optics] },
+      ...{ sdk: null, productIds: ['A01'], wheels: [optics] },
       requirements: `optics --hash=sha256:${createHash('sha256').update(bytes).digest('hex')}\n`,
     },
     { integrity: { mode: 'strict' } },
