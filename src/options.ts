@@ -107,7 +107,8 @@ export function option<T>(
 /** The same, which must be given. */
 export function must<T>(one: Option<T | undefined>): Option<T> {
   const given = v.custom<T>((value) => value !== undefined, 'must be given');
-  return Object.assign(v.pipe(given, one as v.GenericSchema<T>), { rule: one.rule });
+  const { rule, shape } = one as Option<T> & { shape?: object };
+  return Object.assign(v.pipe(given, one as v.GenericSchema<T>), { rule, ...(shape && { shape }) });
 }
 
 /** Options within an option. */
@@ -154,7 +155,7 @@ export class Door<T extends object> {
       const known = Object.keys(shapeAt(this.shape, path.split('.').slice(0, -1)));
       const word = path.split('.').at(-1) ?? '';
       const near = nearest(word, known);
-      return `there is no option ${path}${near === undefined ? '' : `. Did you mean ${near}?`} Known are ${known.join(', ')}`;
+      return `there is no option ${path}${near === undefined ? '.' : `. Did you mean ${near}?`} Known are ${known.join(', ')}`;
     }
     if (issue.type === 'strict_object') return `${path} must be given`;
     return `${path === '' ? 'its argument' : path} ${issue.message}`;

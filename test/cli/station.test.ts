@@ -202,7 +202,7 @@ test('accept decides by labelled pictures: exit 0 when the version is accepted, 
   const registry = await Registry.open(path.join(cli.folder, 'station'), { durability: 'none' });
   await deployBrightness(registry, '1.0.0', { below: 100 });
   await deployBrightness(registry, '1.1.0', { below: 0 });
-  await registry.activate({ name: 'brightness', version: '1.0.0', pids: ['B-1'] });
+  await registry.activate({ name: 'brightness', version: '1.0.0', productIds: ['B-1'] });
   await registry.close();
   const pictures = path.join(cli.folder, 'pictures');
   await writePictures(pictures, { OK: [200, 210], NG: [50, 60] });

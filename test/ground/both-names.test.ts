@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { AlgorithmWorker, RunnerError } from '../../src/index.js';
+import type { ProductIdList } from '../../src/product-ids.js';
 import { pythonIn } from '../../src/python/environments/environment-paths.js';
 import {
   buildPackage,
@@ -108,7 +109,8 @@ test('two names that say the same are taken, the ids in any order', async () => 
   const { registry, supervisor } = await open();
   const ids = { productIds: ['A', 'B'], pids: ['B', 'A', 'B'] };
   await expect(registry.deactivate(ids)).rejects.toMatchObject({ code: 'not_found' }); // past the check
-  await registry.activate({ name: 'sample', version: '1', productIds: ['A'], pids: ['A'] });
+  const same: ProductIdList = JSON.parse('{ "productIds": ["A"], "pids": ["A"] }') as ProductIdList;
+  await registry.activate({ name: 'sample', version: '1', ...same });
   const call = { productId: 'A', pid: 'A', stepIndex: 1, image };
   expect(await supervisor.execute(call)).toMatchObject({ version: '1' });
 });
@@ -121,11 +123,12 @@ test('the test kit gives product ids and processes the names of today, and keeps
   expect(worker?.processId).toBe(supervisor.status()[0]?.processId);
   expect(worker?.pid).toBe(worker?.processId);
   const about = { generation: 'phased', name: 'sample', version: '1' } as const;
+  const old = { pids: ['A'] };
   const source = sampleAlgorithm({ ...about, productIds: ['A'] });
   expect(source).toContain('"supported_pids": ["A"]');
-  expect(sampleAlgorithm({ ...about, pids: ['A'] })).toBe(source);
+  expect(sampleAlgorithm({ ...about, ...old })).toBe(source);
   const entries = await packageEntries({ productIds: ['A'] });
-  expect(entries).toEqual(await packageEntries({ pids: ['A'] }));
+  expect(entries).toEqual(await packageEntries(old));
 });
 
 test('an AlgorithmWorker tells its process under both names, and takes the product id under both', async () => {
@@ -141,11 +144,13 @@ test('an AlgorithmWorker tells its process under both names, and takes the produ
   expect([ready.processId, ready.pid, worker.processId, old.pid]).toEqual(
     Array.from({ length: 4 }, () => fake.processes[0]?.processId),
   );
-  for (const id of [{ productId: 'A' }, { pid: 'A' }]) {
+  const names: object[] = [{ productId: 'A' }, { pid: 'A' }];
+  for (const id of names) {
     await worker.call({ phase: 'execute', stepIndex: 1, ...id });
   }
   expect(fake.calls.map(({ data }) => data.pid)).toEqual(['A', 'A']);
-  const differing = worker.call({ phase: 'execute', stepIndex: 1, ...{ productId: 'A', pid: 'B' } });
+  const two: object = { productId: 'A', pid: 'B' };
+  const differing = worker.call({ phase: 'execute', stepIndex: 1, ...two });
   await expect(differing).rejects.toMatchObject({ code: 'invalid_params', details: { path: 'pid' } });
 });
 

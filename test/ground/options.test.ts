@@ -49,6 +49,7 @@ const BAD: Record<string, readonly unknown[]> = {
   folder: ['', 0, 1, NaN, null, true, [], {}, promise, () => 'x', ['x']],
   image: ['', 'x', 0, 1, NaN, null, true, undefined, 10n, Symbol('x'), () => ({})],
   guideImage: ['', 'x', 'Same', 0, 1, NaN, null, true, 10n, Symbol('x'), () => ({})],
+  info: ['', 'x', 0, NaN, null, true, {}, [1], [{}], [{ posList: [{ x: 1 }] }], promise],
   record: ['', 'x', 0, 1, NaN, null, true, [], [{}], 10n, () => ({})],
   picture: ['', 0, 1, NaN, null, true, [], 10n, Symbol('x'), () => ({}), ['x.png']],
   activate: ['', 'A', 0, 1, NaN, null, {}, [1], [null], promise, () => true],
@@ -82,6 +83,8 @@ async function openAll(): Promise<Record<string, Call>> {
     for (const opened of [runner, supervisor, deployer, registry]) await opened.close();
   });
   const version = { name: 'sample', version: '1' };
+  const image = { data: new Uint8Array(3), width: 1, height: 1 };
+  const guide = { productId: 'A', stepIndex: 1 };
   return {
     'Registry.open': on(registryDoors().open, {}, (o) => Registry.open(root, o)),
     'new FakeWorker': on(testingDoors().fakeWorker, {}, (o) => new FakeWorker(o)),
@@ -91,15 +94,29 @@ async function openAll(): Promise<Record<string, Call>> {
     'registry.get': on(registryDoors().look, {}, (o) => registry.get('a', '1', o)),
     'registry.active': on(registryDoors().look, {}, (o) => registry.active(o)),
     'registry.resolve': on(registryDoors().look, {}, (o) => registry.resolve('A', o)),
-    'registry.activate': on(registryDoors().activate, { ...version, pids: ['A'] }, (o) =>
+    'registry.activate': on(registryDoors().activate, { ...version, productIds: ['A'] }, (o) =>
       registry.activate(o),
     ),
-    'registry.switch': on(registryDoors().switch, { ...version, pids: ['A'] }, (o) => registry.switch(o)),
+    'registry.switch': on(registryDoors().switch, { ...version, productIds: ['A'] }, (o) =>
+      registry.switch(o),
+    ),
     'registry.configure': on(registryDoors().configure, { ...version, policy: {} }, (o) =>
       registry.configure(o),
     ),
-    'registry.deactivate': on(registryDoors().deactivate, { pids: ['A'] }, (o) => registry.deactivate(o)),
-    'registry.rollback': on(registryDoors().rollback, { pid: 'A' }, (o) => registry.rollback(o)),
+    'registry.deactivate': on(registryDoors().deactivate, { productIds: ['A'] }, (o) =>
+      registry.deactivate(o),
+    ),
+    'registry.rollback': on(registryDoors().rollback, { productId: 'A' }, (o) => registry.rollback(o)),
+    'registry.switchBack': on(
+      registryDoors().switchBack,
+      { productIds: ['A'], from: version, reason: 'slow' },
+      (o) => registry.switchBack(o),
+    ),
+    'registry.setGuide': on(registryDoors().setGuide, { ...guide, image }, (o) => registry.setGuide(o)),
+    'registry.guide': on(registryDoors().guide, guide, ({ productId, stepIndex, ...o }) =>
+      registry.guide(productId, stepIndex, o),
+    ),
+    'registry.removeGuide': on(registryDoors().removeGuide, guide, (o) => registry.removeGuide(o)),
     'new Deployer': on(deployDoors().deployer, { registry }, (o) => new Deployer(o)),
     'deployer.scan': on(deployDoors().look, {}, (o) => deployer.scan(o)),
     'deployer.watch': on(deployDoors().watch, {}, (o) => deployer.watch(o)),
@@ -138,10 +155,10 @@ async function openAll(): Promise<Record<string, Call>> {
     'supervisor.info': on(supervisorDoors().look, {}, (o) => supervisor.info('a', '1', o)),
     'supervisor.reset': on(supervisorDoors().session, { id: 's' }, (o) => supervisor.reset(o)),
     'supervisor.execute': on(supervisorDoors().look, {}, (o) => supervisor.execute({} as never, o)),
-    'supervisor.switch': on(supervisorDoors().switch, { ...version, pids: ['A'] }, (o) =>
+    'supervisor.switch': on(supervisorDoors().switch, { ...version, productIds: ['A'] }, (o) =>
       supervisor.switch(o),
     ),
-    'supervisor.rollback': on(supervisorDoors().rollback, { pid: 'A' }, (o) => supervisor.rollback(o)),
+    'supervisor.rollback': on(supervisorDoors().rollback, { productId: 'A' }, (o) => supervisor.rollback(o)),
     'supervisor.shadow': on(supervisorDoors().shadow, version, (o) => supervisor.shadow(o)),
     'supervisor.record': on(supervisorDoors().record, { directory: root }, (o) => supervisor.record(o)),
     'supervisor.replay': on(supervisorDoors().replay, { ...version, directory: root }, (o) =>

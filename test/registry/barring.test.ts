@@ -61,9 +61,10 @@ test('an id that has moved on in the meantime is left where it is', async () => 
 test('a barred version is refused with version_barred and the reason, and taken with force, which lifts the bar', async () => {
   const registry = await openWith(['1', '2']);
   await registry.activate({ name: 'pcb', version: '1', productIds: ['A'] });
-  const two = { name: 'pcb', version: '2', pids: ['A'] };
+  const from = { name: 'pcb', version: '2' };
+  const two = { ...from, productIds: ['A'] };
   await registry.switch(two);
-  await registry.switchBack({ productIds: ['A'], from: two, reason: 'slow' });
+  await registry.switchBack({ productIds: ['A'], from, reason: 'slow' });
   const barred = { code: 'version_barred', message: expect.stringContaining('slow') as string };
   await expect(registry.switch(two)).rejects.toMatchObject(barred);
   await expect(registry.activate(two)).rejects.toMatchObject(barred);
