@@ -7,7 +7,7 @@ export { RunnerError, ERROR_NUMBERS } from './errors.js';
 export type {
   RunnerErrorCode,
   RunnerErrorDetails,
-  RunnerErrorOf,
+  RunnerErrorFacts,
   RunnerErrorOptions,
   FieldIssue,
   ProcessDetails,
@@ -31,7 +31,6 @@ export type {
 } from './package/archive-types.js';
 export { packProject } from './package/pack.js';
 export { checkIntegrity } from './package/integrity.js';
-export * from './package/old-names.js';
 export type {
   IntegrityOptions,
   IntegrityPolicy,
@@ -108,3 +107,4 @@ export { openRunner, Runner } from './runner/runner.js';
 export type * from './runner/types.js';
 export { acceptance, annotatedPicture } from './acceptance/acceptance.js';
 export type * from './acceptance/types.js';
+export * from './old-names.js';

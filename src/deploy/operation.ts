@@ -7,7 +7,7 @@ import type { AuditRecord } from '../store/audit-log.js';
 import { onStore } from '../store/store-error.js';
 import { asRunnerError } from './failure.js';
 import { isInstall, ProgressMeter } from './progress.js';
-import type { DeployOptions, DeployStage, OperationRef, ProgressEvent, StageEvent } from './types.js';
+import type { DeployOptions, DeployStage, OperationRef, DeployerProgressEvent, StageEvent } from './types.js';
 
 /** What the work of an operation is given. */
 export interface OperationTools {
@@ -21,7 +21,7 @@ export interface OperationTools {
 /** Where an operation tells how it gets on. */
 export interface OperationListener {
   onStage: (event: StageEvent) => void;
-  onProgress: (event: ProgressEvent) => void;
+  onProgress: (event: DeployerProgressEvent) => void;
 }
 
 /** Runs operations, each after `before` and until it ends or everything is closed. */

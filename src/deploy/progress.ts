@@ -1,4 +1,4 @@
-import type { DeployStage, OperationRef, ProgressEvent } from './types.js';
+import type { DeployStage, OperationRef, DeployerProgressEvent } from './types.js';
 
 /** Share of the whole each stage of an install takes, about as measured with a 10 MB package. */
 const INSTALL_WEIGHTS: readonly (readonly [DeployStage, number])[] = [
@@ -33,7 +33,7 @@ export type StageBytes = Partial<Record<DeployStage, number>>;
 export class ProgressMeter {
   readonly #starts = new Map<DeployStage, { start: number; share: number }>();
   readonly #ref: OperationRef;
-  readonly #emit: (event: ProgressEvent) => void;
+  readonly #emit: (event: DeployerProgressEvent) => void;
   #stage: DeployStage;
   #fraction = -1;
   /** Bytes of the stages that ended or were skipped. */
@@ -43,7 +43,7 @@ export class ProgressMeter {
   #planned: StageBytes = {};
 
   /** `ref` is read at each event: name and version may become known on the way. */
-  constructor(ref: OperationRef, emit: (event: ProgressEvent) => void) {
+  constructor(ref: OperationRef, emit: (event: DeployerProgressEvent) => void) {
     this.#ref = ref;
     this.#emit = emit;
     const weights = isInstall(ref) ? INSTALL_WEIGHTS : REMOVE_WEIGHTS;

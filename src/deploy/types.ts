@@ -41,7 +41,7 @@ export interface StageEvent extends OperationRef {
 }
 
 /** How far an operation is. */
-export interface ProgressEvent extends OperationRef {
+export interface DeployerProgressEvent extends OperationRef {
   /** The stage it is in. */
   stage: DeployStage;
   /** Bytes received, unpacked, installed and sealed so far, of the whole operation; never falls. */
@@ -81,7 +81,7 @@ export interface InvalidEvent extends OperationRef {
 }
 
 /** Something failed that no caller waits for. */
-export interface ErrorEvent extends OperationRef {
+export interface DeployerErrorEvent extends OperationRef {
   /** Why it failed. */
   error: RunnerError;
 }
@@ -103,7 +103,7 @@ export interface DeployerEvents {
   /** An operation entered a stage. */
   stage: [event: StageEvent];
   /** An operation has got on. */
-  progress: [event: ProgressEvent];
+  progress: [event: DeployerProgressEvent];
   /** A package that is being installed has passed a check, or not. */
   check: [event: CheckEvent];
   /** A version is deployed and registered. */
@@ -119,7 +119,7 @@ export interface DeployerEvents {
   /** What an earlier host left half done was finished or undone. */
   recovered: [report: RecoveryReport];
   /** Something failed that no caller waits for: an install of a watched folder, an automatic prune, compiling. */
-  error: [event: ErrorEvent];
+  error: [event: DeployerErrorEvent];
 }
 
 /** Options every operation takes. */

@@ -31,8 +31,6 @@ export interface StepParameter {
   required?: boolean;
   /** For people. */
   description?: string;
-  /** Further fields, as they came. */
-  [key: string]: unknown;
 }
 
 /** One inspection step, as the manifest declares it. */
@@ -43,11 +41,9 @@ export interface ManifestStep {
   name: string;
   /** What it can be set to. */
   params?: StepParameter[];
-  /** Further fields, as they came. */
-  [key: string]: unknown;
 }
 
-/** `manifest.json` of a package. Unknown fields are kept. */
+/** `manifest.json` of a package. Unknown fields are kept, at each level: `manifest as Manifest & { line: string }`. */
 export interface Manifest {
   /** Name of the package; a folder name too. */
   name: string;
@@ -65,8 +61,6 @@ export interface Manifest {
   required_assets?: unknown;
   /** Interpreter that is wanted, as written. */
   python_version?: string;
-  /** Further fields, as they came. */
-  [key: string]: unknown;
 }
 
 /** One wheel file, known by its name (PEP 427). */

@@ -32,7 +32,7 @@ export function checkNotBarred(
       'version_barred',
       `${pid} was taken back from ${name} ${version} at ${bar.at}: ${bar.reason}. ` +
         'Install a corrected version, or switch with force to try this one again',
-      { details: { name, version, pids: [pid], reason: bar.reason } },
+      { details: { name, version, productIds: [pid], reason: bar.reason } },
     );
   }
 }

@@ -73,7 +73,7 @@ export function checkSupported(entry: RegistryEntry, pids: readonly string[]): v
   throw new RunnerError(
     'invalid_pid',
     `${name} ${version} does not support ${foreign.join(', ')}; it supports ${supported.join(', ')}`,
-    { details: { name, version, pids: foreign } },
+    { details: { name, version, productIds: foreign } },
   );
 }
 
@@ -95,7 +95,7 @@ export function checkUnclaimed(content: RegistryContent, { name, pids }: Checked
   throw new RunnerError(
     'activation_conflict',
     `Another package serves ${list}: deactivate it first, or use switch()`,
-    { details: { name, pids: taken.map(({ pid }) => pid) } },
+    { details: { name, productIds: taken.map(({ pid }) => pid) } },
   );
 }
 

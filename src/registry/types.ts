@@ -4,7 +4,7 @@ import type { Generation, VersionRef } from '../package/types.js';
 export type PackageState =
   'discovered' | 'validated' | 'deployed' | 'running' | 'executing' | 'stopped' | 'invalid';
 
-/** One deployed version, as `registry.json` holds it. Unknown fields are kept. */
+/** One deployed version, as `registry.json` holds it. Unknown fields are kept: `entry as RegistryEntry & { line: string }`. */
 export interface RegistryEntry {
   /** The package's name. */
   name: string;
@@ -41,11 +41,13 @@ export interface RegistryEntry {
   size_bytes?: number;
   /** Who deployed it. */
   operator?: string;
-  /** Further fields, as they came. */
-  [key: string]: unknown;
+  /** Of the operation that deployed it: it differs for two deployments of the same bytes. */
+  deployment_id?: string;
+  /** SHA-256 of the list of its files, lower-case hex. */
+  inventory_sha256?: string;
 }
 
-/** Which version serves a product id: the content of `active/<pid>.json`. */
+/** Which version serves a product id: the content of `active/<pid>.json`. Unknown fields are kept. */
 export interface ActiveMapping {
   /** The product id. */
   pid: string;
@@ -69,6 +71,4 @@ export interface ActiveMapping {
     /** ISO 8601, UTC. */
     at: string;
   })[];
-  /** Further fields, as they came. */
-  [key: string]: unknown;
 }

@@ -78,13 +78,15 @@ export class Runner implements RunnerParts, AsyncDisposable {
    * Inspects one image, or the picture of a file (JPEG or PNG), for a product id: `preExecute` and `execute` of the phased
    * generation in one session, `execute` alone of the other. What `preExecute` answers with status ERROR is the result.
    *
+   * @typeParam Data - as of {@link AlgorithmSupervisor.execute}
+   * @typeParam Params - as of {@link AlgorithmSupervisor.execute}
    * @throws RunnerError `invalid_params`, `invalid_image` for a file that is no picture, and as {@link AlgorithmSupervisor.execute}
    */
-  async inspect(
+  async inspect<Data = unknown, Params extends object = Record<string, unknown>>(
     productId: string,
     image: ImageInput | string,
-    o: InspectCallOptions = {},
-  ): Promise<InspectionResult> {
+    o: InspectCallOptions<Params> = {},
+  ): Promise<InspectionResult<Data>> {
     this.#checkOpen('inspect');
     checkTexts('runner.inspect(productId, image)', { productId });
     if (!isPicture(image)) {
@@ -97,7 +99,7 @@ export class Runner implements RunnerParts, AsyncDisposable {
     doors().inspect.check(o);
     throwIfAborted(o.signal, 'inspection');
     const { inspectPicture } = await import('./inspect-picture.js');
-    return inspectPicture(this, productId, image, o);
+    return inspectPicture(this, productId, image, o as InspectCallOptions) as Promise<InspectionResult<Data>>;
   }
 
   /** Starts every version that serves a product id: {@link AlgorithmSupervisor.startActive}. */

@@ -63,14 +63,20 @@ export interface EnsureOptions extends OperationOptions {
   operator?: string;
 }
 
-/** Options of {@link Runner.inspect}. */
-export interface InspectCallOptions extends OperationOptions {
+/**
+ * Options of {@link Runner.inspect}.
+ *
+ * @typeParam Params - of `userParams`
+ */
+export interface InspectCallOptions<
+  Params extends object = Record<string, unknown>,
+> extends OperationOptions {
   /** Goes to this version, whatever the mapping of the product id says. @defaultValue the version that serves the product id */
   target?: VersionRef;
   /** Step that is called. @defaultValue the first that the version declares, else 1 */
   stepIndex?: number;
   /** Parameters of the step, by key. */
-  userParams?: Record<string, unknown>;
+  userParams?: Params;
   /**
    * What the image is compared with (execute-only generation): an image, the path of a picture, or `'same'`.
    * @defaultValue the registered guide

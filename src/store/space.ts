@@ -1,7 +1,7 @@
 import { statfsSync, type StatsFs } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { RunnerError } from '../errors.js';
+import { RunnerError, type RunnerErrorFacts } from '../errors.js';
 import { errnoCode, isMissing } from './errno.js';
 
 /** What something takes of a file system. */
@@ -67,7 +67,11 @@ function isOutOfInodes(file: string): boolean {
   }
 }
 
-function tooLittle(folder: string, message: string, figures: Record<string, number>): RunnerError {
+function tooLittle(
+  folder: string,
+  message: string,
+  figures: Pick<RunnerErrorFacts, 'neededBytes' | 'availableBytes' | 'neededFiles' | 'availableFiles'>,
+): RunnerError {
   const cause: NodeJS.ErrnoException = new Error(`ENOSPC: no space left on device, statfs '${folder}'`);
   cause.code = 'ENOSPC';
   return new RunnerError('install_failed', message, {

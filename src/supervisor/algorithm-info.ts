@@ -34,7 +34,7 @@ export async function askInfo(
       details: { path: 'data.info', raw: info },
     });
   }
-  return info as AlgorithmInfo;
+  return info as unknown as AlgorithmInfo;
 }
 
 async function probeInfo(
@@ -55,7 +55,7 @@ async function probeInfo(
     'info',
     { signal, stepTimeoutMs: leftMs, setupErrors: 'warn' },
   );
-  if (info) return info as AlgorithmInfo;
+  if (info) return info as unknown as AlgorithmInfo;
   throw (
     error ??
     new RunnerError('contract_violation', `${title} has a get_info() that answers no dict`, {

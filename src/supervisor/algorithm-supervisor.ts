@@ -167,17 +167,23 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * What the algorithm says of itself (`get_info()`; phased generation). Where the package's adapter has no `info`
    * phase, its code is asked by a probe in the version's own environment.
    *
+   * @typeParam Fields - fields besides the known ones, as the algorithm sends them: they are not checked
    * @throws RunnerError `invalid_params`, `unsupported_phase` for the execute-only generation, `not_found`, and as
    * {@link AlgorithmSupervisor.execute}
    */
-  async info(name: string, version: string, o: OperationOptions = {}): Promise<AlgorithmInfo> {
+  async info<Fields = unknown>(
+    name: string,
+    version: string,
+    o: OperationOptions = {},
+  ): Promise<AlgorithmInfo & Fields> {
     this.#check('info', doors().look, o, { name, version });
     const { askInfo } = await import('./parts.js');
     const { router, deadline } = await this.#open();
     const { deployment, letGo } = await router.route({ target: { name, version } });
     try {
       await settleOrAbort(o.signal, deployment.ready);
-      return await askInfo(deployment, this.#context.registry.layout, deadline(o.signal));
+      const info = await askInfo(deployment, this.#context.registry.layout, deadline(o.signal));
+      return info as AlgorithmInfo & Fields;
     } finally {
       letGo();
     }
@@ -186,20 +192,30 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   /**
    * The `pre_execute` of the phased generation: prepares a step and gives no verdict.
    *
+   * @typeParam Data - as of {@link AlgorithmSupervisor.execute}
+   * @typeParam Params - as of {@link AlgorithmSupervisor.execute}
    * @throws RunnerError `unsupported_phase` for the execute-only generation, and as {@link AlgorithmSupervisor.execute}
    */
-  preExecute(request: InspectionRequest, o: CallOptions = {}): Promise<InspectionResult> {
+  preExecute<Data = unknown, Params extends object = Record<string, unknown>>(
+    request: InspectionRequest<Params>,
+    o: CallOptions = {},
+  ): Promise<InspectionResult<Data>> {
     return this.#call('pre', request, o);
   }
 
   /**
    * Inspects one image. An algorithm that answers ERROR is a result.
    *
+   * @typeParam Data - fields of the result's `data` besides the known ones, as the algorithm sends them: they are not checked
+   * @typeParam Params - of `userParams`
    * @throws RunnerError `invalid_params`, `invalid_image`, `unsupported_image`, `not_found`, `start_failed`,
    * `timeout`, `worker_exited`, `heartbeat_lost`, `protocol_error`, `contract_violation`, `queue_full`,
    * `circuit_open`, `pool_full`, `aborted`, `closed`
    */
-  execute(request: InspectionRequest, o: CallOptions = {}): Promise<InspectionResult> {
+  execute<Data = unknown, Params extends object = Record<string, unknown>>(
+    request: InspectionRequest<Params>,
+    o: CallOptions = {},
+  ): Promise<InspectionResult<Data>> {
     return this.#call('execute', request, o);
   }
 
@@ -331,14 +347,15 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     return this.close();
   }
 
-  async #call(
+  async #call<Data, Params extends object>(
     phase: 'pre' | 'execute',
-    request: InspectionRequest,
+    request: InspectionRequest<Params>,
     o: CallOptions,
-  ): Promise<InspectionResult> {
+  ): Promise<InspectionResult<Data>> {
     doors().look.check(o);
     // Without a wait where there is none: a call counts from the moment it is made.
-    return (this.#parts ?? (await this.#open())).calls.call(phase, request, o);
+    const { calls } = this.#parts ?? (await this.#open());
+    return calls.call(phase, request as InspectionRequest, o) as Promise<InspectionResult<Data>>;
   }
 
   async #start(

@@ -18,8 +18,12 @@ export interface InspectionTarget {
   version: string;
 }
 
-/** One image to inspect, for a product id or for a version. */
-export type InspectionRequest = InspectionInput &
+/**
+ * One image to inspect, for a product id or for a version.
+ *
+ * @typeParam Params - of `userParams`
+ */
+export type InspectionRequest<Params extends object = Record<string, unknown>> = InspectionInput<Params> &
   (
     | (ProductIdName & {
         /** Goes to this version instead, whatever the mapping says. */
@@ -35,8 +39,12 @@ export type InspectionRequest = InspectionInput &
       }
   );
 
-/** What is to be inspected, and how. */
-export interface InspectionInput {
+/**
+ * What is to be inspected, and how.
+ *
+ * @typeParam Params - of `userParams`
+ */
+export interface InspectionInput<Params extends object = Record<string, unknown>> {
   /** One of the steps that the version declares, 0 included; from 1 where it declares none. */
   stepIndex: number;
   /** Description of the step, for the algorithm. */
@@ -76,7 +84,7 @@ export interface InspectionInput {
     context?: Record<string, unknown>;
   };
   /** Parameters of the step, by key. */
-  userParams?: Record<string, unknown>;
+  userParams?: Params;
   /**
    * Counted from the request, waiting and retries included. Without it the policy's limit for the phase holds, and
    * counts from when the deployment is ready: a first call that has to start it does not fail by that.
@@ -85,8 +93,12 @@ export interface InspectionInput {
   timeoutMs?: number;
 }
 
-/** What came of it. An algorithm that answers ERROR is a result; failures of the machinery are RunnerErrors. */
-export interface InspectionResult {
+/**
+ * What came of it. An algorithm that answers ERROR is a result; failures of the machinery are RunnerErrors.
+ *
+ * @typeParam Data - fields of `data` besides the known ones, as the algorithm sends them: they are not checked
+ */
+export interface InspectionResult<Data = unknown> {
   /** Whether the algorithm could do its work; the verdict is in `data`. */
   status: 'OK' | 'ERROR';
   /** What the algorithm says to it. */
@@ -96,7 +108,7 @@ export interface InspectionResult {
   /** What the algorithm raised, with status ERROR: under both workers, with its place and its traceback. */
   exception?: WorkerException;
   /** Verdict, boxes and whatever else was sent. */
-  data: ResultData;
+  data: ResultData & Data;
   /** Of the call, as on the wire. */
   requestId: string;
   /** Index of the worker in its pool, from 0. */
@@ -153,8 +165,6 @@ export interface AlgorithmInfo {
   supported_pids?: string[];
   /** What the algorithm inspects, step by step. */
   steps: ManifestStep[];
-  /** Further fields, as they came. */
-  [key: string]: unknown;
 }
 
 /**

@@ -5,7 +5,7 @@ import type { ProvenImage } from '../frames/proof.js';
 import type { ImageMeta, SentImage } from '../frames/types.js';
 import type { Generation } from '../package/types.js';
 
-/** A box in pixels of the image, origin at the top left. */
+/** A box in pixels of the image, origin at the top left. Unknown fields are kept. */
 export interface Rect {
   /** Left edge. */
   x: number;
@@ -19,11 +19,9 @@ export interface Rect {
   label?: string;
   /** How sure the algorithm is, by its own measure. */
   score?: number;
-  /** Further fields, as they came. */
-  [key: string]: unknown;
 }
 
-/** `data` of a result, as the worker sent it. */
+/** `data` of a result, as the worker sent it. Unknown fields are kept: `execute<Data>()` gives them a type. */
 export interface ResultData {
   /** The verdict; absent in `pre` and in ERROR results. */
   result_status?: 'OK' | 'NG';
@@ -41,8 +39,8 @@ export interface ResultData {
   step_index?: number;
   /** Phase that was answered. */
   phase?: string;
-  /** Further fields, as they came. */
-  [key: string]: unknown;
+  /** What `get_info()` answered, in the phase `info`. */
+  info?: Record<string, unknown>;
 }
 
 /** Which adapter runs the algorithm: the package's own SDK, or the adapter of this library. */

@@ -47,7 +47,7 @@ describe.runIf(process.platform === 'linux').each(['auto', 'off'] as const)(
       await supervisor.execute({ target, stepIndex: 1, image });
       const bounds = supervisor.status()[0]?.workers[0]?.bounds;
       const folder = bounds?.scratch?.folder ?? '';
-      const { folders } = await supervisor.info('sample', '1.0.0');
+      const { folders } = await supervisor.info<{ folders: unknown }>('sample', '1.0.0');
       const own = Object.fromEntries(
         VARIABLES.slice(0, 4).map((name) => [name, expect.stringContaining(folder) as string]),
       );

@@ -3,7 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import type { DeployStage, ProgressEvent } from '../../src/deploy/types.js';
+import type { DeployStage, DeployerProgressEvent } from '../../src/deploy/types.js';
 import { RunnerError } from '../../src/errors.js';
 import { deployStore } from '../support/deploy-store.js';
 import { plainSteps } from '../support/plain-steps.js';
@@ -38,7 +38,7 @@ describe('install of a zip', () => {
 
   test('reports progress that rises from 0 to 1 and names the package throughout', async () => {
     const { deployer, zip } = await deployStore();
-    const progress: ProgressEvent[] = [];
+    const progress: DeployerProgressEvent[] = [];
     deployer.on('progress', (event) => progress.push(event));
     await deployer.install(await zip({ files: { 'weights.bin': Buffer.alloc(3_000_000) }, stored: true }));
     const fractions = progress.map(({ fraction }) => fraction);
@@ -51,7 +51,7 @@ describe('install of a zip', () => {
 
   test('counts the bytes of an upload and of all that follows as one, without ever falling back', async () => {
     const { deployer, zip } = await deployStore();
-    const progress: ProgressEvent[] = [];
+    const progress: DeployerProgressEvent[] = [];
     deployer.on('progress', (event) => progress.push(event));
     const file = await zip({ files: { 'weights.bin': Buffer.alloc(3_000_000) }, stored: true });
     await deployer.install(createReadStream(file));
@@ -190,7 +190,7 @@ describe('an install that fails', () => {
   });
 
   test('because of the package keeps the code of the fault, leaves nothing and is told as invalid', async () => {
-    const fault = new RunnerError('execute_exception', 'boom');
+    const fault = new RunnerError('execute_exception', 'boom', { details: { stage: 'execute', raw: {} } });
     const { deployer, zip, content } = await deployStore({
       steps: { ...plainSteps, smoke: () => Promise.reject(fault) },
     });

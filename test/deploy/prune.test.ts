@@ -111,6 +111,10 @@ describe('prune', () => {
   });
 });
 
+interface Drawn extends RegistryEntry {
+  isHeld?: boolean;
+}
+
 test('a plan keeps the last of each name and whatever has a reason, and loses no entry', () => {
   const entry = fc.record({
     name: fc.constantFrom('a', 'b', 'c'),
@@ -120,8 +124,8 @@ test('a plan keeps the last of each name and whatever has a reason, and loses no
   const entries = fc.uniqueArray(entry, { selector: ({ name, version }) => `${name} ${version}` });
   fc.assert(
     fc.property(entries, fc.integer({ min: 0, max: 4 }), (drawn, keep) => {
-      const all = drawn as unknown as RegistryEntry[];
-      const { remove, kept } = planPrune(all, keep, (one) => (one.isHeld ? 'active' : undefined));
+      const all = drawn as unknown as Drawn[];
+      const { remove, kept } = planPrune(all, keep, (one) => ((one as Drawn).isHeld ? 'active' : undefined));
       for (const name of ['a', 'b', 'c']) {
         const ofName = all.filter((one) => one.name === name);
         const old = ofName.slice(0, Math.max(0, ofName.length - keep));

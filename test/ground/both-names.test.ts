@@ -64,11 +64,15 @@ test('events and status tell product ids and processes under both names', async 
 
 test('details of a failure name product ids and processes under both names', () => {
   const holder = { host: 'station', pid: 7, operation: 'install', acquiredAt: '' };
-  const { details } = new RunnerError('busy', 'x', { details: { pids: ['A'], holder, users: [holder] } });
-  expect(details).toMatchObject({
-    ...{ productIds: ['A'], pids: ['A'] },
-    ...{ holder: { processId: 7, pid: 7 }, users: [{ processId: 7, pid: 7 }] },
+  const version = { name: 'sample', version: '1.0.0' };
+  expect(new RunnerError('busy', 'x', { details: { ...version, holder } }).details).toMatchObject({
+    holder: { processId: 7, pid: 7 },
   });
+  const details = { ...version, pids: ['A'], users: [holder] };
+  expect(new RunnerError('unsafe_uninstall', 'x', { details }).details).toMatchObject({
+    ...{ productIds: ['A'], pids: ['A'], users: [{ processId: 7, pid: 7 }] },
+  });
+  expect(new RunnerError('not_found', 'x', { details: { productIds: ['B'] } }).details.pids).toEqual(['B']);
 });
 
 test('two names that say different things are refused at every call that takes them, by the old name', async () => {

@@ -29,7 +29,7 @@ test('an error keeps its cause, its details and the number a worker sent', () =>
   const cause = new Error('disk');
   const error = new RunnerError('execute_exception', 'x', {
     cause,
-    details: { pids: ['A'] },
+    details: { productIds: ['A'], stage: 'execute', raw: {} },
     errorCode: '9999',
   });
   expect(error).toMatchObject({ cause, details: { pids: ['A'] }, errorCode: '9999', retryable: false });
@@ -37,13 +37,13 @@ test('an error keeps its cause, its details and the number a worker sent', () =>
 
 test('what passes by itself is retryable, what does not is not', () => {
   expect(new RunnerError('queue_full', 'x').retryable).toBe(true);
-  expect(new RunnerError('invalid_zip', 'x').retryable).toBe(false);
-  expect(new RunnerError('invalid_zip', 'x', { retryable: true }).retryable).toBe(true);
+  expect(new RunnerError('install_failed', 'x').retryable).toBe(false);
+  expect(new RunnerError('install_failed', 'x', { retryable: true }).retryable).toBe(true);
 });
 
 test('an abort is named AbortError, everything else RunnerError', () => {
   expect(new RunnerError('aborted', 'x').name).toBe('AbortError');
-  expect(new RunnerError('timeout', 'x').name).toBe('RunnerError');
+  expect(new RunnerError('closed', 'x').name).toBe('RunnerError');
 });
 
 test('is() knows an error of another copy of the library by its brand', () => {
@@ -57,6 +57,26 @@ test('is() knows an error of another copy of the library by its brand', () => {
   expect(RunnerError.is(other, 'closed')).toBe(false);
 });
 
+test('instanceof knows an error of another copy of the library, and a derived class by its own prototype', () => {
+  class Copy extends Error {
+    readonly code = 'timeout';
+  }
+  const other: unknown = Object.defineProperty(new Copy('x'), Symbol.for('procvision-runner.RunnerError'), {
+    value: true,
+  });
+  class Derived extends RunnerError<'closed'> {}
+  expect(other instanceof RunnerError).toBe(true);
+  expect(new Copy('x') instanceof RunnerError).toBe(false);
+  expect(other instanceof Derived).toBe(false);
+  const derived = new Derived('closed', 'x');
+  expect([derived instanceof Derived, derived instanceof RunnerError, derived instanceof Error]).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  expect(new RunnerError('closed', 'x') instanceof Derived).toBe(false);
+});
+
 test.each([undefined, null, 'timeout', 7, {}, new Error('x'), { code: 'timeout' }])(
   'is() refuses %s',
   (value) => {
@@ -65,13 +85,13 @@ test.each([undefined, null, 'timeout', 7, {}, new Error('x'), { code: 'timeout' 
 );
 
 test('toJSON leaves out the stack and keeps what an operator needs', () => {
-  const error = new RunnerError('lock_timeout', 'held', { details: { path: 'x' } });
+  const error = new RunnerError('lock_timeout', 'held', { details: { path: 'x', timeoutMs: 5 } });
   expect(JSON.parse(JSON.stringify(error))).toEqual({
     name: 'RunnerError',
     code: 'lock_timeout',
     message: 'held',
     retryable: true,
-    details: { path: 'x' },
+    details: { path: 'x', timeoutMs: 5 },
   });
 });
 

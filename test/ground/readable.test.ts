@@ -105,7 +105,7 @@ describe('util.inspect shows what an object is, and nothing of how it is made', 
         traceback: 'Traceback:\n  File "x"\nValueError: y\n',
         output: ['one', 'two'],
       },
-      cause: new RunnerError('lock_timeout', 'held', { details: { path: 'lock' } }),
+      cause: new RunnerError('lock_timeout', 'held', { details: { path: 'lock', timeoutMs: 5 } }),
     });
     const lines = shown(error).split('\n');
     expect(lines[0]).toBe('RunnerError [install_failed 2005]: it did not work');

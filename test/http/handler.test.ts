@@ -334,14 +334,16 @@ describe('a failure is told by its code', () => {
     };
     expect((await failed('ENOSPC')).response.status).toBe(507);
     expect((await failed('EACCES')).response.status).toBe(500);
-    const stopped = new RunnerError('timeout', 'x', { details: { stage: 'receive' } });
+    const stopped = new RunnerError('timeout', 'x', { details: { stage: 'receive', timeoutMs: 5 } });
     expect((await tell(stopped)).response.status).toBe(408);
   });
 
   test('details that cannot be written as JSON are left out', async () => {
     const raw: Record<string, unknown> = {};
     raw.self = raw;
-    const { problem } = await tell(new RunnerError('contract_violation', 'x', { details: { raw } }));
+    const { problem } = await tell(
+      new RunnerError('contract_violation', 'x', { details: { path: 'x', raw } }),
+    );
     expect(problem).not.toHaveProperty('details');
   });
 });

@@ -52,11 +52,11 @@ test('a line that was cut off costs itself alone', async () => {
 
 test('a failed operation is recorded with its code, and fails as it did', async () => {
   const file = path.join(await temporaryFolder(), 'a.log');
-  const failure = new RunnerError('invalid_pid', 'no');
+  const failure = new RunnerError('not_found', 'no');
   await expect(
     audited(file, { operation: 'activate', operator: 'eve' }, () => Promise.reject(failure)),
   ).rejects.toBe(failure);
-  expect(await records(file)).toMatchObject([{ operator: 'eve', outcome: 'failed', code: 'invalid_pid' }]);
+  expect(await records(file)).toMatchObject([{ operator: 'eve', outcome: 'failed', code: 'not_found' }]);
 });
 
 test('a log that cannot be written does not fail the operation', async () => {

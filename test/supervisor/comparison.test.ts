@@ -81,7 +81,7 @@ test('the report counts, and reads as text', () => {
   const log = new ComparisonLog('the recording', 'pcb 2');
   log.compared('1', compareAnswers(ok, ok), 10, 20);
   log.compared('2', compareAnswers(ng(box(0, 0)), ok), 10, 30);
-  log.failed('3', new RunnerError('timeout', 'too slow'));
+  log.failed('3', new RunnerError('timeout', 'too slow', { details: { timeoutMs: 5 } }));
   log.skipped();
   const report = log.report();
   expect(report).toMatchObject({

@@ -184,9 +184,9 @@ describe('Deadline', () => {
   test('passes on what the work itself throws', async () => {
     const clock = new VirtualClock();
     const work = new Deadline(clock, 0, 100).bound('a frame', () =>
-      Promise.reject(new RunnerError('pool_full', 'no room')),
+      Promise.reject(new RunnerError('queue_full', 'no room')),
     );
-    await expect(work).rejects.toMatchObject({ code: 'pool_full' });
+    await expect(work).rejects.toMatchObject({ code: 'queue_full' });
     expect(clock.pending).toBe(0);
   });
 });

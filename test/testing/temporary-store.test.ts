@@ -93,7 +93,8 @@ test('a registry entry names no program: worker_command in it starts nothing', a
   await using store = await TemporaryStore.open();
   const entry = await store.deploy();
   const trace = path.join(store.folder, 'trace');
-  await store.registry.register({ ...entry, worker_command: ['/bin/sh', '-c', `touch "${trace}"`] });
+  const named = { ...entry, worker_command: ['/bin/sh', '-c', `touch "${trace}"`] };
+  await store.registry.register(named);
   const { status } = await store
     .supervise()
     .execute({ target: { name: entry.name, version: entry.version }, stepIndex: 1, image });

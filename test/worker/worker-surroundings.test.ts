@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
-import type { WorkerResources } from '../../src/worker/types.js';
+import type { ResultData, WorkerResources } from '../../src/worker/types.js';
 import { misbehavingWorker, onCall } from '../support/misbehaving-worker.js';
 
 test('a worker inherits what it needs and no secret of the host; what Python would be led astray by is gone', async () => {
@@ -15,7 +15,7 @@ test('a worker inherits what it needs and no secret of the host; what Python wou
     spec: { env: { LAMP: 'on' } },
   });
   await worker.start();
-  const { data } = await worker.call({ phase: 'execute' });
+  const data: ResultData & { env?: unknown; cwd?: unknown } = (await worker.call({ phase: 'execute' })).data;
   expect(data.cwd).toBe(worker.spec.root);
   const env = data.env as Record<string, string>;
   expect(env).toMatchObject({
@@ -42,7 +42,7 @@ ${onCall('answer(message, data={"seen": seen})')}`,
       spec: { resources: { addressSpaceBytes: 1 << 30, openFiles: 100, nice: 5 } },
     });
     await worker.start();
-    const { data } = await worker.call({ phase: 'execute' });
+    const data: ResultData & { seen?: unknown } = (await worker.call({ phase: 'execute' })).data;
     expect(data.seen).toEqual([1 << 30, 100, 5 + (await ownNiceness())]);
   },
 );

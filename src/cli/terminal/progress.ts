@@ -1,4 +1,4 @@
-import type { Deployer, ProgressEvent } from 'procvision-runner';
+import type { Deployer, DeployerProgressEvent } from 'procvision-runner';
 import type { CliHost } from '../host.js';
 
 const BAR = 24;
@@ -46,7 +46,7 @@ export class Progress {
     this.#isDrawn = false;
   }
 
-  #draw({ fraction, doneBytes, totalBytes, stage }: ProgressEvent): void {
+  #draw({ fraction, doneBytes, totalBytes, stage }: DeployerProgressEvent): void {
     if (!this.#isBar) return;
     const percent = `${Math.round(fraction * 100)} %`.padStart(5);
     const bytes = totalBytes > 0 ? `  ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}` : '';

@@ -56,7 +56,7 @@ export class Order {
       'superseded',
       `The ${this.#subject.title} of ${this.#subject.productIds.join(', ')} was given up before it changed ` +
         `anything: a newer order came, the ${newer.title} of ${newer.productIds.join(', ')}`,
-      { details: { pids: [...this.#subject.productIds], by: newer.title } },
+      { details: { productIds: [...this.#subject.productIds], by: newer.title } },
     );
   }
 }

@@ -167,7 +167,10 @@ export class Trials {
       RunnerError.is(cause) ? cause.code : 'not_found',
       `${name} ${version} failed its trial (${reason}), and the way back failed too: ${(cause as Error).message}. ` +
         'It is not tried again: switch by hand',
-      { cause, details: { name, version, pids, reason } },
+      {
+        cause,
+        details: { ...(RunnerError.is(cause) && cause.details), name, version, productIds: pids, reason },
+      },
     );
     this.#emit('error', { error, name, version });
   }

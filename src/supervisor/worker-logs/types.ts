@@ -22,7 +22,7 @@ export interface WorkerLogOptions {
   maxDays?: number;
 }
 
-/** One line of such a file, as JSON. */
+/** One line of such a file, as JSON, with further facts: fields of a structured line, `exception`, `dropped`… */
 export interface WorkerLogLine {
   /** ISO 8601, UTC. */
   time: string;
@@ -36,6 +36,4 @@ export interface WorkerLogLine {
   product_id?: string;
   /** Step of that call. */
   step?: number;
-  /** Further facts: fields of a structured line, `exception`, `dropped`… */
-  [key: string]: unknown;
 }

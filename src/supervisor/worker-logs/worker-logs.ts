@@ -2,6 +2,9 @@ import type { SupervisorEvents } from '../events.js';
 import { LogFolder } from './log-folder.js';
 import type { HostLogger, WorkerLogLine, WorkerLogOptions } from './types.js';
 
+/** With the fields that a structured line brings along. */
+type WrittenLine = WorkerLogLine & Record<string, unknown>;
+
 /** How long lines wait to be written together: far from any call. */
 const FLUSH_MS = 500;
 /** Lines that wait at most; where a disk is slower than the workers, the rest is counted. */
@@ -11,7 +14,7 @@ interface Waiting {
   name: string;
   version: string;
   worker: string;
-  line: () => WorkerLogLine;
+  line: () => WrittenLine;
 }
 
 /** Writes what workers log to the store and to the logger of the host, away from the calls. */
@@ -75,7 +78,7 @@ export class WorkerLogs {
     await this.#flushing;
   }
 
-  #add(about: { name: string; version: string; worker?: number }, line: () => WorkerLogLine): void {
+  #add(about: { name: string; version: string; worker?: number }, line: () => WrittenLine): void {
     if (this.#waiting.length >= MOST_WAITING) {
       this.#dropped++;
       return;
@@ -118,7 +121,7 @@ export class WorkerLogs {
     }
   }
 
-  #tell({ level, message, ...fields }: WorkerLogLine): void {
+  #tell({ level, message, ...fields }: WrittenLine): void {
     if (!this.#logger) return;
     try {
       this.#logger[methodOf(level)](fields, message);
@@ -136,7 +139,7 @@ export class WorkerLogs {
   }
 }
 
-function lineOf(time: number, level: string, message: string): WorkerLogLine {
+function lineOf(time: number, level: string, message: string): WrittenLine {
   const date = new Date(time);
   // A worker may log any number as its time.
   return { time: (Number.isNaN(date.getTime()) ? new Date() : date).toISOString(), level, message };

@@ -126,6 +126,4 @@ export interface FakeCallData {
   guide_image_shm_id?: string;
   /** About the guide image (execute-only generation). */
   guide_image_meta?: ImageMeta;
-  /** Further fields, as they came. */
-  [key: string]: unknown;
 }
