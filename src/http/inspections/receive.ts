@@ -35,8 +35,8 @@ export async function receiveWhole(
     const chunks = timedChunks(request, bounds);
     return length === undefined ? await gather(chunks, admitted) : await fill(chunks, length);
   } catch (error) {
-    if (!late?.aborted || !RunnerError.is(error, 'aborted')) throw error;
-    throw new RunnerError('timeout', `The body did not come within the ${timeoutMs ?? 0} ms of the request`, {
+    if (timeoutMs === undefined || !late?.aborted || !RunnerError.is(error, 'aborted')) throw error;
+    throw new RunnerError('timeout', `The body did not come within the ${timeoutMs} ms of the request`, {
       details: { timeoutMs, stage: 'receive' },
     });
   }
