@@ -205,6 +205,8 @@ export interface RunnerErrorFacts {
   /** Processes that have the version in use. */
   users?: readonly ProcessDetails[];
   /** Product ids that a rollback would take back to the version. */
+  rollbackProductIds?: string[];
+  /** Old name of `rollbackProductIds`. @deprecated use `rollbackProductIds`: it stays for one minor version */
   rollbackPids?: string[];
   /** Why the version was taken back from the product id. */
   reason?: string;
@@ -273,7 +275,7 @@ interface PossibleFacts {
   install_failed:
     | ('issues' | 'interpreters' | 'requirements' | 'wheels')
     | ('neededBytes' | 'availableBytes' | 'neededFiles' | 'availableFiles' | 'archiveBytes');
-  unsafe_uninstall: 'users' | 'rollbackPids';
+  unsafe_uninstall: 'users' | 'rollbackProductIds' | 'rollbackPids';
   version_in_use: 'users';
   not_found: 'entry' | 'reason';
   lock_timeout: 'holder';
