@@ -73,6 +73,8 @@ function withBothNames(details: RunnerErrorDetails): RunnerErrorDetails {
   const given: { productIds?: string[]; pids?: string[] } = details;
   const productIds = given.productIds ?? given.pids;
   if (productIds) Object.assign(given, { productIds, pids: given.pids ?? productIds });
+  const { rollbackProductIds } = details;
+  if (rollbackProductIds) Object.assign(details, { rollbackPids: rollbackProductIds });
   if (details.holder) details.holder = numbered(details.holder);
   if (details.users) details.users = details.users.map(numbered);
   return details;

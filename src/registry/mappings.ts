@@ -185,7 +185,7 @@ export function checkUnused(
     throw new RunnerError(
       'unsafe_uninstall',
       `${name} ${version} is active for ${pids.join(', ')}: deactivate or switch first, or pass force`,
-      { details: { name, version, pids } },
+      { details: { name, version, productIds: pids } },
     );
   }
   if (users.length > 0) {
@@ -225,7 +225,7 @@ export function checkReplaceable(
     throw new RunnerError(
       'version_in_use',
       `${name} ${version} is active for ${orphans.join(', ')}, which the new package does not support: deactivate first`,
-      { details: { name, version, pids: orphans } },
+      { details: { name, version, productIds: orphans } },
     );
   }
 }
@@ -238,6 +238,6 @@ export function checkNoWayBack(content: RegistryContent, { name, version }: Regi
     'unsafe_uninstall',
     `${name} ${version} is what a rollback of ${ids.join(', ')} would go back to: keep it, or pass ` +
       'alsoRollbackTargets or force',
-    { details: { name, version, rollbackProductIds: ids, rollbackPids: ids } },
+    { details: { name, version, rollbackProductIds: ids } },
   );
 }

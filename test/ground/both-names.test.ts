@@ -72,7 +72,13 @@ test('details of a failure name product ids and processes under both names', () 
   expect(new RunnerError('unsafe_uninstall', 'x', { details }).details).toMatchObject({
     ...{ productIds: ['A'], pids: ['A'], users: [{ processId: 7, pid: 7 }] },
   });
-  expect(new RunnerError('not_found', 'x', { details: { productIds: ['B'] } }).details.pids).toEqual(['B']);
+  expect(new RunnerError('not_found', 'x', { details: { productIds: ['B'] } }).details).toMatchObject({
+    pids: ['B'],
+  });
+  const rollback = { ...version, rollbackProductIds: ['C'] };
+  expect(new RunnerError('unsafe_uninstall', 'x', { details: rollback }).details).toMatchObject({
+    rollbackPids: ['C'],
+  });
 });
 
 test('two names that say different things are refused at every call that takes them, by the old name', async () => {
