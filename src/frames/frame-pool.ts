@@ -1,7 +1,6 @@
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
-import { Late } from '../late.js';
 import { showAs } from '../readable.js';
 import { removeTree } from '../store/remove-tree.js';
 import { readEncoded } from './encoded-input.js';
@@ -24,23 +23,21 @@ export type { FramePoolOptions } from './options.js';
 export class FramePool implements AsyncDisposable {
   /** Group that may read the frames beside the host's user. */
   readonly gid: number | undefined;
-  readonly #frames: Late<OpenedFrames>;
+  readonly #options: FramePoolOptions;
+  #opening: Promise<OpenedFrames> | undefined;
+  #opened: OpenedFrames | undefined;
   #closed: Promise<void> | undefined;
   #places = 0;
 
   /** @throws RunnerError `invalid_params` for a bound that is none */
   constructor(options: FramePoolOptions = {}) {
     doors().framePool.check(options);
-    const { maxBytes } = options;
-    this.#frames = new Late(async () => {
-      const { openFrames } = await import('./opened-frames.js');
-      return openFrames(options);
-    });
+    this.#options = { ...options };
     this.gid = options.gid;
     showAs(this, 'FramePool', () => {
-      const parts = this.#frames.made;
-      const state = this.#closed ? 'closed' : parts ? 'open' : 'not opened yet';
-      return { state, folder: parts?.folder.path, maxBytes, ...parts?.slots.usage };
+      const opened = this.#opened;
+      const state = this.#closed ? 'closed' : opened ? 'open' : 'not opened yet';
+      return { state, folder: opened?.folder.path, maxBytes: options.maxBytes, ...opened?.slots.usage };
     });
   }
 
@@ -120,7 +117,7 @@ export class FramePool implements AsyncDisposable {
 
   /** Share of its bytes that frames in use take now, 0 to 1. */
   get load(): number {
-    return this.#frames.made?.slots.load ?? 0;
+    return this.#opened?.slots.load ?? 0;
   }
 
   /**
@@ -129,7 +126,7 @@ export class FramePool implements AsyncDisposable {
    */
   close(): Promise<void> {
     return (this.#closed ??= (async () => {
-      const opened = await this.#frames.begun?.catch(() => undefined); // a folder that could not be made
+      const opened = await this.#opening?.catch(() => undefined); // a folder that could not be made
       if (!opened) return;
       const { folder, life, memoryInUse, slots, decoder } = opened;
       await decoder.close();
@@ -172,6 +169,14 @@ export class FramePool implements AsyncDisposable {
 
   #open(): Promise<OpenedFrames> {
     if (this.#closed) return Promise.reject(closedError());
-    return this.#frames.get();
+    return (this.#opening ??= this.#openOnce().catch((error: unknown) => {
+      this.#opening = undefined; // what stood in the way may be gone the next time
+      throw error;
+    }));
+  }
+
+  async #openOnce(): Promise<OpenedFrames> {
+    const { openFrames } = await import('./opened-frames.js');
+    return (this.#opened = await openFrames(this.#options));
   }
 }

@@ -1,5 +1,4 @@
 import { RunnerError } from '../../errors.js';
-import { Late } from '../../late.js';
 import { pixelsOfBmp } from '../encoded/bmp.js';
 import type { EncodedPicture } from '../encoded-input.js';
 import { layoutOf, sourceOf } from '../pixels/layout.js';
@@ -14,11 +13,12 @@ import { ThreadDecoder } from './thread-decoder.js';
  */
 export class PictureDecoder {
   readonly #threads = new ThreadDecoder();
-  readonly #sharp: Late<SharpDecoder | undefined>;
+  readonly #usesSharp: boolean;
+  #sharp: Promise<SharpDecoder | undefined> | undefined;
 
   /** @param usesSharp - where it is installed */
   constructor(usesSharp = true) {
-    this.#sharp = new Late(() => (usesSharp ? SharpDecoder.load() : Promise.resolve(undefined)));
+    this.#usesSharp = usesSharp;
   }
 
   /**
@@ -33,7 +33,8 @@ export class PictureDecoder {
       const { data, ...lies } = pixelsOfBmp(bytes);
       return sourceOf(data, layoutOf(lies));
     }
-    const sharp = format === 'PNG' ? undefined : await this.#sharp.get();
+    const sharp =
+      format === 'PNG' || !this.#usesSharp ? undefined : await (this.#sharp ??= SharpDecoder.load());
     if (sharp && format === 'JPEG') {
       const [source] = await Promise.all([
         sharp.decode(picture, signal),

@@ -36,6 +36,17 @@ export interface Inspection {
   only?: number;
 }
 
+/** An inspection whose images are written. */
+interface SentCall {
+  inspection: Inspection;
+  deployment: Deployment;
+  images: SentImages;
+  timing: InspectionResult['timing'];
+  /** Workers that had it. */
+  tried: Set<AlgorithmWorker>;
+  watch: Watch | undefined;
+}
+
 /** Carries an inspection through at one deployment: the image, a worker, the call, another attempt, the contract. */
 export class Inspector {
   /** Those who look on. */
@@ -54,85 +65,97 @@ export class Inspector {
 
   /** @throws RunnerError as {@link AlgorithmSupervisor.execute} lists them */
   async run(inspection: Inspection, deployment: Deployment): Promise<InspectionResult> {
-    const { phase, request, requestId, deadline, startedAt, warnings } = inspection;
-    const { policy } = deployment;
+    const { request, deadline, startedAt } = inspection;
     const enteredAt = this.#clock.now();
     const timing = { startMs: inspection.startMs ?? 0, queueMs: 0, frameMs: 0, callMs: 0, totalMs: 0 };
     const tried = new Set<AlgorithmWorker>();
-    let sent: SentImages | undefined;
-    let leave: (() => void) | undefined;
     const isWatched = this.taps.size > 0 && inspection.only === undefined;
     const watch = isWatched ? new Watch(this.taps, this.#frames, inspection, deployment) : undefined;
+    let images: SentImages | undefined;
+    let leave: (() => void) | undefined;
     try {
       const { at, signal } = deadline;
-      leave = await deployment.pool.enter({
-        lane: laneOf(request),
-        deadline: at,
-        signal,
-        arrivedAt: startedAt,
-      });
+      const turn = { lane: laneOf(request), deadline: at, signal, arrivedAt: startedAt };
+      leave = await deployment.pool.enter(turn);
       const copiedAt = this.#clock.now();
       timing.queueMs = copiedAt - enteredAt;
       // Before the wait for a worker: the image is written while the worker computes.
-      sent = await this.#send(inspection, deployment);
+      images = await this.#send(inspection, deployment);
       timing.frameMs = this.#clock.now() - copiedAt;
-      for (let attempts = 1; ; attempts++) {
-        const askedAt = this.#clock.now();
-        const lease = await this.#acquire(inspection, deployment, tried);
-        timing.queueMs += this.#clock.now() - askedAt;
-        let reply: WorkerReply | undefined;
-        try {
-          // Sent again, a request goes by another id: a late answer to the first must not pass for one to the second.
-          const wireId = attempts === 1 ? requestId : `${requestId}~${attempts}`;
-          const calledAt = this.#clock.now();
-          const answered = this.#call(inspection, { lease, policy }, sent, wireId);
-          watch?.begin(sent);
-          reply = await answered;
-          timing.callMs = this.#clock.now() - calledAt;
-          if (isReplyRetried(reply, attempts, policy) && deadline.leftMs > 0) {
-            tried.add(lease.worker);
-            if (reply.isPictureLost) renewImages(sent);
-            continue;
-          }
-        } catch (error) {
-          if (isNeverSent(error, lease) && !deployment.isEnding) {
-            attempts--; // it left before it was asked: that was no attempt
-            continue;
-          }
-          tried.add(lease.worker);
-          if (
-            RunnerError.is(error) &&
-            !deadline.signal?.aborted &&
-            deadline.leftMs > 0 &&
-            isFailureRetried(error, attempts, policy)
-          ) {
-            if (error.code === 'frame_missing') renewImages(sent);
-            continue;
-          }
-          throw error;
-        } finally {
-          deployment.pool.release(lease, reply);
-        }
-        checkThere(sent);
-        checkResult(reply, phase, sent.image.meta, deployment.title);
-        timing.totalMs = this.#clock.now() - startedAt;
-        deployment.latency.add(timing.totalMs);
-        const isDecoded = sent.image.isDecoded || sent.guideImage?.isDecoded === true;
-        const result = resultOf(reply, {
-          ...{ requestId, worker: lease.slot.index, attempts, timing, deployment, warnings, isDecoded },
-        });
-        watch?.end({ result });
-        return result;
-      }
+      const result = await this.#answer({ inspection, deployment, images, timing, tried, watch });
+      watch?.end({ result });
+      return result;
     } catch (error) {
       watch?.end({
         error: RunnerError.is(error) ? error : new RunnerError('unknown', String(error), { cause: error }),
       });
       throw error;
     } finally {
-      if (sent) returnImages(sent, tried, watch?.holds ?? []);
+      if (images) returnImages(images, tried, watch?.holds ?? []);
       leave?.();
     }
+  }
+
+  /** Attempts until one answers or fails. */
+  async #answer(call: SentCall): Promise<InspectionResult> {
+    for (let attempts = 1; ;) {
+      const outcome = await this.#attempt(call, attempts);
+      if (typeof outcome === 'object') return outcome;
+      if (outcome === 'again') attempts++;
+    }
+  }
+
+  /**
+   * One attempt at one worker. It answers, or fails, or is worth another: `'again'`. A worker that left before it was
+   * asked makes it none: `'unsent'`.
+   */
+  async #attempt(call: SentCall, attempts: number): Promise<InspectionResult | 'again' | 'unsent'> {
+    const { inspection, deployment, images, timing, tried, watch } = call;
+    const { deadline, requestId } = inspection;
+    const { policy } = deployment;
+    const askedAt = this.#clock.now();
+    const lease = await this.#acquire(inspection, deployment, tried);
+    const calledAt = this.#clock.now();
+    timing.queueMs += calledAt - askedAt;
+    let reply: WorkerReply | undefined;
+    try {
+      // Sent again, a request goes by another id: a late answer to the first must not pass for one to the second.
+      const wireId = attempts === 1 ? requestId : `${requestId}~${attempts}`;
+      const answered = this.#call(inspection, { lease, policy }, images, wireId);
+      watch?.begin(images);
+      reply = await answered;
+      timing.callMs = this.#clock.now() - calledAt;
+    } catch (error) {
+      if (isNeverSent(error, lease) && !deployment.isEnding) return 'unsent';
+      tried.add(lease.worker);
+      const isOver = deadline.signal?.aborted === true || deadline.leftMs <= 0;
+      if (isOver || !RunnerError.is(error) || !isFailureRetried(error, attempts, policy)) throw error;
+      if (error.code === 'frame_missing') renewImages(images);
+      return 'again';
+    } finally {
+      deployment.pool.release(lease, reply);
+    }
+    if (isReplyRetried(reply, attempts, policy) && deadline.leftMs > 0) {
+      tried.add(lease.worker);
+      if (reply.isPictureLost) renewImages(images);
+      return 'again';
+    }
+    return this.#result(call, reply, { worker: lease.slot.index, attempts });
+  }
+
+  /** The result of an answer that keeps the contract. */
+  #result(
+    { inspection, deployment, images, timing }: SentCall,
+    reply: WorkerReply,
+    by: { worker: number; attempts: number },
+  ): InspectionResult {
+    const { phase, requestId, startedAt, warnings } = inspection;
+    checkThere(images);
+    checkResult(reply, phase, images.image.meta, deployment.title);
+    timing.totalMs = this.#clock.now() - startedAt;
+    deployment.latency.add(timing.totalMs);
+    const isDecoded = images.image.isDecoded || images.guideImage?.isDecoded === true;
+    return resultOf(reply, { ...by, requestId, timing, deployment, warnings, isDecoded });
   }
 
   async #acquire(
