@@ -46,6 +46,11 @@ export function checkGiven(what: string, options: unknown, names: readonly strin
   }
 }
 
+/** Whether a value from outside is an object with named fields. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** Without a name it is the one argument there is. */
 function refused(call: string, name: string | undefined, fault: string): RunnerError {
   const message = `${call}: ${name ?? 'its argument'} ${fault}`;

@@ -1,5 +1,6 @@
 import { lstat, open, rename, rm, unlink, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { writeWhole } from '../store/write-whole.js';
 import { FRAME_MODE, type FrameFolder } from './frame-folder.js';
 import { trailerOf, TRAILER_BYTES } from './proof.js';
 
@@ -103,14 +104,4 @@ export class PlacedFile {
 async function fill(handle: FileHandle, { header, body, generation }: FileContent): Promise<void> {
   await writeWhole(handle, body, header.length);
   await writeWhole(handle, trailerOf(generation), header.length + body.length);
-}
-
-/** All of the bytes or an error: where memory ends, the system writes a part and says so only to those who look. */
-async function writeWhole(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
-  const { length } = bytes;
-  for (let done = 0; done < length;) {
-    const { bytesWritten } = await file.write(bytes, done, length - done, at + done);
-    if (bytesWritten === 0) throw new Error(`${length - done} of ${length} bytes could not be written`);
-    done += bytesWritten;
-  }
 }

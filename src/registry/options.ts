@@ -22,7 +22,7 @@ import type { ImageInput } from '../frames/types.js';
 import type { GuideInfo, GuidePlace, GuideSource } from './guides.js';
 import type { ProductIdList, ProductIdName } from '../product-ids.js';
 import type { SwitchBack } from './barring.js';
-import { isRecord } from './records.js';
+import { isRecord } from '../arguments.js';
 import type { MappingChange } from './mappings.js';
 
 /** Options of {@link Registry.open}. */

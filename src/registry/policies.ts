@@ -1,6 +1,6 @@
 import type { VersionRef } from '../package/types.js';
 import { isSame } from './mappings.js';
-import { isRecord } from './records.js';
+import { isRecord } from '../arguments.js';
 import type { RegistryContent } from './registry-file.js';
 
 /** What an operator set for one version, as `registry.json` holds it in `policies`. */

@@ -1,10 +1,6 @@
+import { isRecord } from '../arguments.js';
 import { isSafeFolderName } from '../store/file-names.js';
 import type { ActiveMapping, RegistryEntry } from './types.js';
-
-/** Whether a value from a file is an object with named fields. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /**
  * Whether a value from a file can stand as the entry of a version. A name that cannot be a folder's is nobody's: each

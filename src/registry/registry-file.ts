@@ -4,7 +4,8 @@ import { RunnerError } from '../errors.js';
 import { writeJsonAtomic, type Durability } from '../store/atomic-file.js';
 import { errnoCode } from '../store/errno.js';
 import type { StoreLayout } from '../store/layout.js';
-import { isEntry, isMapping, isRecord } from './records.js';
+import { isEntry, isMapping } from './records.js';
+import { isRecord } from '../arguments.js';
 import type { ActiveMapping, RegistryEntry } from './types.js';
 
 /** Name of the file that is written last into a deployed version: its registry entry, so that it speaks for itself. */

@@ -1,5 +1,5 @@
 import { throwIfAborted, type OperationOptions } from '../abort.js';
-import { checkTexts } from '../arguments.js';
+import { checkTexts, isRecord } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
 import type { ProcessIdentity } from '../process/identity.js';
 import { productIdOf, productIdsOf, type ProductIdList, type ProductIdName } from '../product-ids.js';
@@ -27,7 +27,6 @@ import {
 import { doors, type PolicyChange, type RegistryFilter, type RegistryOptions } from './options.js';
 import { policyOf, setPolicy } from './policies.js';
 import type { RegistryDamage } from './rebuild.js';
-import { isRecord } from './records.js';
 import type { AccessListeners, RegistryAccess } from './registry-access.js';
 import type { RegistryContent } from './registry-file.js';
 import type { MovedFiles } from './shared-content.js';

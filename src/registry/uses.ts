@@ -7,6 +7,7 @@ import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identi
 import { lifeAt, removeSign, showLife, type Life } from '../process/life.js';
 import { showAs } from '../readable.js';
 import { isTemporaryName, makeFolder, readJson, writeJsonAtomic } from '../store/atomic-file.js';
+import { inVanishingFolder } from '../store/errno.js';
 import { ageOf, isProbeName } from '../store/file-age.js';
 import type { StoreLayout } from '../store/layout.js';
 import { onStore } from '../store/store-error.js';
@@ -196,25 +197,6 @@ const LIFE = '.life';
 async function isDeadLife(folder: string, name: string): Promise<boolean> {
   const device = String((await stat(folder)).dev);
   return (await lifeAt(folder, { name, device })) === 'dead';
-}
-
-/** Each is another use's end at the very moment; a disk that fails fails them all. */
-const VANISHING_ATTEMPTS = 20;
-
-/**
- * Another use that ends may remove the empty folder between its making and the file's (ENOENT), or while its making
- * looks at it (ENOTDIR: what `mkdir` with `recursive` says of a folder that was there and cannot be seen any more).
- */
-async function inVanishingFolder(write: () => Promise<void>): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await write();
-      return;
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if ((code !== 'ENOENT' && code !== 'ENOTDIR') || attempt === VANISHING_ATTEMPTS) throw error;
-    }
-  }
 }
 
 async function isSilent(file: string): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { isRecord } from '../arguments.js';
 import { doors as deployDoors } from '../deploy/options.js';
 import { doors as frameDoors } from '../frames/options.js';
 import type { ImageInput } from '../frames/types.js';
@@ -66,8 +67,4 @@ export const doors = /* @__PURE__ */ lazily(() => ({
 /** An image, or the path of a picture. */
 export function isPicture(value: unknown): boolean {
   return isRecord(value) || (typeof value === 'string' && value !== '');
-}
-
-function isRecord(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

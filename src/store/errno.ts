@@ -28,3 +28,20 @@ export function systemCause(error: unknown): string | undefined {
   }
   return undefined;
 }
+
+/** Each is another use's end at the very moment; a disk that fails fails them all. */
+const VANISHING_ATTEMPTS = 20;
+
+/**
+ * Makes a file in a folder that others remove when it is empty: between its making and the file's (ENOENT), or while
+ * `mkdir` with `recursive` looks at it (ENOTDIR).
+ */
+export async function inVanishingFolder<T>(write: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await write();
+    } catch (error) {
+      if (!isMissing(error) || attempt === VANISHING_ATTEMPTS) throw error;
+    }
+  }
+}

@@ -1,3 +1,4 @@
+import { isRecord } from '../arguments.js';
 import path from 'node:path';
 import { RunnerError } from '../errors.js';
 import type { Manifest } from '../package/types.js';
@@ -62,8 +63,4 @@ async function probeInfo(
       details: { name, version, path: 'info', raw: info },
     })
   );
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,3 +1,4 @@
+import { isRecord } from '../arguments.js';
 import { constants } from 'node:fs';
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -71,10 +72,6 @@ type ProbeLine = Partial<
     unknown
   >
 >;
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** What the interpreter and its start may take, beyond the steps. */
 const START_MS = 30_000;

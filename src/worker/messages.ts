@@ -1,3 +1,4 @@
+import { isRecord } from '../arguments.js';
 import { overCeiling } from './frame-codec.js';
 import { parsePythonJson } from './json.js';
 import type { ProvenImage } from '../frames/proof.js';
@@ -158,10 +159,6 @@ function picturesOf(value: unknown): PictureReport | undefined {
     })),
     fault: text(value.fault),
   };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function text(value: unknown): string | undefined {

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { abortError, listenForAbort, throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { Durability } from '../../store/atomic-file.js';
+import { writeWhole } from '../../store/write-whole.js';
 
 /** How to receive an upload. */
 export interface ReceiveOptions extends OperationOptions {
@@ -57,14 +58,4 @@ export async function receiveUpload(
     signal?.removeEventListener('abort', onAbort);
   }
   return received;
-}
-
-async function writeWhole(
-  handle: { write: (bytes: Uint8Array) => Promise<{ bytesWritten: number }> },
-  bytes: Uint8Array,
-): Promise<void> {
-  for (let at = 0; at < bytes.length;) {
-    const { bytesWritten } = await handle.write(bytes.subarray(at));
-    at += bytesWritten;
-  }
 }

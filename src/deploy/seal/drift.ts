@@ -9,7 +9,7 @@ import { pythonIn } from '../../python/environments/environment-paths.js';
 import { findBaseFault } from '../../python/environments/base-fault.js';
 import { wrongByteCode } from './byte-code.js';
 import { eachOf } from './pool.js';
-import { hashFile } from './seal.js';
+import { hashFile } from '../../store/hash-file.js';
 import { isBytecode, walkTree, type TreeNode } from './tree.js';
 import type { DriftedFile, DriftReport } from '../types.js';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, lchown, open, readlink, type FileHandle } from 'node:fs/promises';
+import { chmod, lchown, open, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import { INVENTORY_FILE, type Inventory } from '../../registry/inventory.js';
@@ -7,6 +7,7 @@ import { VERSION_MARKER } from '../../registry/registry-file.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import { readJson, syncFolder, writeFileAtomic, type Durability } from '../../store/atomic-file.js';
 import { errnoCode, isMissing } from '../../store/errno.js';
+import { hashOpen } from '../../store/hash-file.js';
 import { ownerFor, sealedFileMode, sealedFolderMode, type ResolvedPermissions } from './permissions.js';
 import { eachOf } from './pool.js';
 import { walkTree, type TreeNode } from './tree.js';
@@ -104,16 +105,6 @@ export async function readMarker(root: string): Promise<RegistryEntry | undefine
   }
 }
 
-/** SHA-256 of a file, lower-case hex. */
-export async function hashFile(file: string, options: OperationOptions = {}): Promise<string> {
-  const handle = await open(file, 'r');
-  try {
-    return await hashOpen(handle, options.signal);
-  } finally {
-    await handle.close();
-  }
-}
-
 async function sealFile(
   node: TreeNode,
   o: OperationOptions & { durability: Durability; mode: number | undefined; known: string | undefined },
@@ -122,7 +113,7 @@ async function sealFile(
   // Windows syncs only what is open for writing.
   const handle = await open(node.path, process.platform === 'win32' ? 'r+' : 'r');
   try {
-    const sha256 = o.known ?? (await hashOpen(handle, o.signal));
+    const sha256 = o.known ?? (await hashOpen(handle, o));
     if (o.mode !== undefined) await handle.chmod(o.mode);
     if (o.durability === 'full') await handle.sync();
     return sha256;
@@ -150,17 +141,6 @@ async function sealFolders(folders: readonly TreeNode[], options: SealOptions): 
       await syncFolder(folder, durability);
       if (mode !== undefined) await chmod(folder, mode);
     });
-  }
-}
-
-async function hashOpen(handle: FileHandle, signal?: AbortSignal): Promise<string> {
-  const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafe(256 * 1024);
-  for (;;) {
-    throwIfAborted(signal, 'hashing');
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length);
-    if (bytesRead === 0) return hash.digest('hex');
-    hash.update(buffer.subarray(0, bytesRead));
   }
 }
 

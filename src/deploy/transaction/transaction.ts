@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Registry } from '../../registry/registry.js';
 import { makeFolder, renameOver, syncFolder, type Durability } from '../../store/atomic-file.js';
 import type { StoreLayout } from '../../store/layout.js';
-import { errnoCode, isMissing } from '../../store/errno.js';
+import { errnoCode, inVanishingFolder } from '../../store/errno.js';
 import { removeIfEmpty, removeTree } from '../../store/remove-tree.js';
 import type { Life } from '../../process/life.js';
 import {
@@ -53,7 +53,7 @@ export class Transaction {
     const { staging } = registry.layout;
     const folder = path.join(staging, await transactionFolderName());
     // Another operation that ends removes an empty .staging/ between the two steps of one recursive mkdir.
-    await retryWhileMissing(() => makeFolder(folder, durability));
+    await inVanishingFolder(() => makeFolder(folder, durability));
     const life = await showTransactionLife(folder);
     const transaction = new Transaction(registry, folder, await newRecord(about, life), durability, life);
     try {
@@ -85,7 +85,7 @@ export class Transaction {
   async publish(): Promise<void> {
     const deployed = this.#deployed();
     if (await exists(deployed)) await this.#move(deployed, this.#aside('old'));
-    await retryWhileMissing(async () => {
+    await inVanishingFolder(async () => {
       await makeFolder(path.dirname(deployed), this.#durability, 0o755);
       await this.#move(this.tree, deployed);
     });
@@ -101,7 +101,7 @@ export class Transaction {
     const isBack = (await readMarker(deployed)) !== undefined;
     if (!isBack && (await readMarker(this.#aside('old')))) {
       await removeTree(deployed); // of a move by copy that was cut off
-      await retryWhileMissing(async () => {
+      await inVanishingFolder(async () => {
         await makeFolder(path.dirname(deployed), this.#durability, 0o755);
         await this.#move(this.#aside('old'), deployed);
       });
@@ -196,15 +196,4 @@ export class Transaction {
 export function archiveFolder(layout: StoreLayout, name: string, version: string): string {
   const relative = path.relative(layout.deployedRoot, layout.deployed(name, version));
   return path.join(layout.algorithms, '.archive', relative);
-}
-
-async function retryWhileMissing(work: () => Promise<unknown>): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await work();
-      return;
-    } catch (error) {
-      if (!isMissing(error) || attempt === 5) throw error;
-    }
-  }
 }

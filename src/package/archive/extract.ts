@@ -3,7 +3,6 @@ import path from 'node:path';
 import { abortError, throwIfAborted } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { Archive, ArchiveEntry } from '../archive-types.js';
-import { LinkedSignal } from '../../linked-signal.js';
 import type { LoadedArchive } from './load-archive.js';
 import { placeEntries, type Placement } from './placement.js';
 import { confirmDirectory } from './second-reading.js';
@@ -103,14 +102,15 @@ async function runTasks(extraction: Extraction, target: string, placement: Place
   const { source, checker } = extraction.archive;
   const tasks = planTasks(placement.files);
   let doneBytes = 0;
-  using stop = new LinkedSignal(extraction.signal);
+  const failing = new AbortController();
+  const signal = AbortSignal.any([extraction.signal, failing.signal]);
   const context: UnpackContext = {
     source,
     checker,
     durable,
     readOnly: extraction.readOnly,
     onFile: extraction.onFile,
-    signal: stop.signal,
+    signal,
     pathOf: (to) => path.join(target, to),
     progress: (bytes) => {
       doneBytes += bytes;
@@ -120,7 +120,7 @@ async function runTasks(extraction: Extraction, target: string, placement: Place
   const next = tasks[Symbol.iterator]();
   const lane = async () => {
     for (const task of next) {
-      throwIfAborted(stop.signal, WHAT);
+      throwIfAborted(signal, WHAT);
       await (task.kind === 'batch' ? unpackBatch(task, context) : unpackLarge(task, context));
     }
   };
@@ -128,7 +128,7 @@ async function runTasks(extraction: Extraction, target: string, placement: Place
   const lanes = Array.from({ length: Math.min(extraction.lanes, tasks.length) }, () =>
     lane().catch((error: unknown) => {
       fault ??= { error };
-      stop.abort(error);
+      failing.abort(error);
     }),
   );
   // Every lane ends before anything is removed: none may write afterwards.

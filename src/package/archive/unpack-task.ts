@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { throwIfAborted } from '../../abort.js';
+import { writeWhole } from '../../store/write-whole.js';
 import type { ByteSource } from './byte-source.js';
 import type { DirectoryEntry } from './central-directory.js';
 import type { EntryChecker } from './entry-checker.js';
@@ -72,7 +73,7 @@ export async function unpackLarge(
   try {
     for await (const chunk of readVerified(source, entry, range, signal, ring)) {
       await writing;
-      writing = writeAll(handle, chunk);
+      writing = writeWhole(handle, chunk);
       // Awaited above or below; a failure in between must not count as unhandled.
       writing.catch(() => undefined);
       hash?.update(chunk); // while it is being written
@@ -94,13 +95,6 @@ function makeRing({ method, sizeBytes }: DirectoryEntry): Buffer[] {
     Math.max(1, sizeBytes),
   );
   return [Buffer.allocUnsafeSlow(bytes), Buffer.allocUnsafeSlow(bytes)];
-}
-
-async function writeAll(handle: FileHandle, chunk: Buffer): Promise<void> {
-  for (let done = 0; done < chunk.length;) {
-    const { bytesWritten } = await handle.write(chunk, done, chunk.length - done);
-    done += bytesWritten;
-  }
 }
 
 /** Programs stay programs; nothing becomes writable for others, and nothing unreadable for us. */

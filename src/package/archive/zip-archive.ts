@@ -11,7 +11,6 @@ import { inflateVerified, readVerified } from './entry-reader.js';
 import { quote, SMALLER, zipFault } from './fault.js';
 import { STORED } from './format.js';
 import { makeRing, openPassing, type Ring } from './open-passing.js';
-import { LinkedSignal } from '../../linked-signal.js';
 import { loadArchive, type LoadedArchive } from './load-archive.js';
 
 const DEFAULT_READ_BYTES = 4 * 1024 * 1024;
@@ -139,21 +138,16 @@ export class ZipArchive implements Archive {
     const own = this.#own(entry);
     this.#refuseWhenClosed();
     throwIfAborted(o.signal, 'reading of the archive');
-    const operation = new LinkedSignal(o.signal, this.#closing.signal);
+    const signal = this.#endOf(o.signal);
     const { source, checker } = this.#parts;
-    const content = this.#compared.chunks(
-      own,
-      readVerified(source, own, checker.range(own), operation.signal),
-    );
+    const content = this.#compared.chunks(own, readVerified(source, own, checker.range(own), signal));
     const readable = Readable.from(content, { objectMode: false });
-    const abort = () =>
-      readable.destroy(this.#asEnded(abortError(operation.signal, 'reading of the archive')));
-    operation.signal.addEventListener('abort', abort, { once: true });
+    const abort = () => readable.destroy(this.#asEnded(abortError(signal, 'reading of the archive')));
+    signal.addEventListener('abort', abort, { once: true });
     void this.#track(
       new Promise<void>((resolve) => {
         readable.once('close', () => {
-          operation.signal.removeEventListener('abort', abort);
-          operation[Symbol.dispose]();
+          signal.removeEventListener('abort', abort);
           resolve();
         });
       }),
@@ -238,12 +232,17 @@ export class ZipArchive implements Archive {
   async #during<T>(signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.#refuseWhenClosed();
     throwIfAborted(signal, 'reading of the archive');
-    using operation = new LinkedSignal(signal, this.#closing.signal);
     try {
-      return await this.#track(work(operation.signal));
+      return await this.#track(work(this.#endOf(signal)));
     } catch (error) {
       throw this.#asEnded(error);
     }
+  }
+
+  /** Fires when the caller aborts or the archive is closed. */
+  #endOf(signal: AbortSignal | undefined): AbortSignal {
+    const closing = this.#closing.signal;
+    return signal ? AbortSignal.any([signal, closing]) : closing;
   }
 
   /** What was ended by closing says so; what the caller aborted stays an abort. */

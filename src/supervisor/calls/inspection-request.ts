@@ -1,3 +1,4 @@
+import { isRecord } from '../../arguments.js';
 import { inspect } from 'node:util';
 import { RunnerError } from '../../errors.js';
 import { checkImage } from '../../frames/check-image.js';
@@ -82,10 +83,6 @@ function checkTold(request: InspectionRequest): void {
   if (guideInfo !== undefined && !Array.isArray(guideInfo)) {
     throw invalid('guideInfo', 'must be a list', guideInfo);
   }
-}
-
-function isRecord(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function checkGiven(image: ImageInput, field: string): void {

@@ -1,6 +1,5 @@
 import { abortError, throwIfAborted } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
-import { LinkedSignal } from '../../linked-signal.js';
 
 /** What an order is about. */
 interface OrderSubject {
@@ -12,19 +11,17 @@ interface OrderSubject {
 
 /** A switch or a rollback on its way: it warms a version up, then commits. */
 export class Order {
+  /** Fires when the caller gives up, or a newer order for one of the product ids comes. */
+  readonly signal: AbortSignal;
   readonly #subject: OrderSubject;
-  readonly #linked: LinkedSignal;
+  readonly #superseding = new AbortController();
   #supersededBy: OrderSubject | undefined;
   #isCommitting = false;
 
   constructor(subject: OrderSubject, signal: AbortSignal | undefined) {
     this.#subject = subject;
-    this.#linked = new LinkedSignal(signal);
-  }
-
-  /** Fires when the caller gives up, or a newer order for one of the product ids comes. */
-  get signal(): AbortSignal {
-    return this.#linked.signal;
+    const superseding = this.#superseding.signal;
+    this.signal = signal ? AbortSignal.any([signal, superseding]) : superseding;
   }
 
   /** Throws when the caller gave up or a newer order came; from here on neither has an effect. */
@@ -38,17 +35,13 @@ export class Order {
     const shared = this.#subject.productIds.some((id) => newer.productIds.includes(id));
     if (!shared || this.#isCommitting || this.signal.aborted) return;
     this.#supersededBy = newer;
-    this.#linked.abort(this.#superseded(newer));
+    this.#superseding.abort(this.#superseded(newer));
   }
 
   /** What the caller gets instead of the failure: the reason why the order ended, where that is not the failure itself. */
   reasonFor(failure: unknown): unknown {
     if (this.#supersededBy) return this.#superseded(this.#supersededBy);
     return RunnerError.is(failure, 'aborted') ? abortError(this.signal, this.#subject.title) : failure;
-  }
-
-  dispose(): void {
-    this.#linked[Symbol.dispose]();
   }
 
   #superseded(newer: OrderSubject): RunnerError {
@@ -86,7 +79,6 @@ export class Orders {
       throw order.reasonFor(failure);
     } finally {
       this.#orders.delete(order);
-      order.dispose();
     }
   }
 
