@@ -3,18 +3,15 @@ import { promisify } from 'node:util';
 import { deflateRaw } from 'node:zlib';
 import { RunnerError } from '../../errors.js';
 import { crc32 } from '../crc32.js';
-import { endRecords } from './append-entry.js';
+import { DEFLATED, STORED } from './format.js';
 import {
-  CENTRAL_HEADER,
-  CENTRAL_HEADER_BYTES,
-  DEFLATED,
-  EXTRA_ZIP64,
-  FLAG_UTF8,
-  LOCAL_HEADER,
-  LOCAL_HEADER_BYTES,
-  SEE_ZIP64_32,
-  STORED,
-} from './format.js';
+  centralHeader,
+  endRecords,
+  FOLDER,
+  localHeader,
+  REGULAR_FILE,
+  type Described,
+} from './write-headers.js';
 
 /** One entry of an archive to write: a folder, whose name ends in `/`, or a file on disk. */
 export interface WrittenEntry {
@@ -26,26 +23,9 @@ export interface WrittenEntry {
   isExecutable: boolean;
 }
 
-/** What of an entry both headers say. */
-interface Described {
-  name: Buffer;
-  method: number;
-  crc: number;
-  packedBytes: number;
-  sizeBytes: number;
-}
-
 /** A file up to this size is read once, and deflated where that helps. A larger one is read twice and stored. */
 const READ_AT_ONCE_BYTES = 16 * 2 ** 20;
 const COPY_BYTES = 2 ** 20;
-const VERSION_DEFLATE = 20;
-const VERSION_ZIP64 = 45;
-const MADE_ON_UNIX = 3 << 8;
-/** 1 January 1980, the earliest date of the format: equal input gives equal bytes. */
-const DOS_DATE = 0x0021;
-const REGULAR_FILE = 0o100000;
-const FOLDER = 0o040000;
-const DOS_FOLDER = 0x10;
 
 const deflate = promisify(deflateRaw);
 
@@ -64,7 +44,9 @@ export async function* archiveBytes(
   for (const entry of entries) {
     await using content = await contentOf(entry, compress);
     const described: Described = { name: Buffer.from(entry.name), ...content };
-    directory.push(centralHeader(described, entry, offset));
+    const mode =
+      entry.file === undefined ? FOLDER | 0o755 : REGULAR_FILE | (entry.isExecutable ? 0o755 : 0o644);
+    directory.push(centralHeader(described, mode, offset));
     const header = localHeader(described);
     yield header;
     for await (const chunk of content.chunks()) yield chunk;
@@ -143,59 +125,4 @@ async function* piecesOf(handle: FileHandle): AsyncGenerator<Buffer, void, undef
     at += bytesRead;
     yield buffer.subarray(0, bytesRead);
   }
-}
-
-/** Fields from "version needed" to "extra field length", the same in both headers. */
-function sharedFields({ name, method, crc, packedBytes, sizeBytes }: Described, extraBytes: number): Buffer {
-  const fields = Buffer.alloc(26);
-  fields.writeUInt16LE(extraBytes > 0 ? VERSION_ZIP64 : VERSION_DEFLATE, 0);
-  fields.writeUInt16LE(FLAG_UTF8, 2);
-  fields.writeUInt16LE(method, 4);
-  fields.writeUInt16LE(DOS_DATE, 8);
-  fields.writeUInt32LE(crc, 10);
-  fields.writeUInt32LE(Math.min(packedBytes, SEE_ZIP64_32), 14);
-  fields.writeUInt32LE(Math.min(sizeBytes, SEE_ZIP64_32), 18);
-  fields.writeUInt16LE(name.length, 22);
-  fields.writeUInt16LE(extraBytes, 24);
-  return fields;
-}
-
-/** The extra field of 64-bit numbers, in the order of the format; nothing where there are none. */
-function wideNumbers(numbers: readonly number[]): Buffer {
-  if (numbers.length === 0) return Buffer.alloc(0);
-  const extra = Buffer.alloc(4 + 8 * numbers.length);
-  extra.writeUInt16LE(EXTRA_ZIP64, 0);
-  extra.writeUInt16LE(8 * numbers.length, 2);
-  numbers.forEach((value, index) => extra.writeBigUInt64LE(BigInt(value), 4 + 8 * index));
-  return extra;
-}
-
-function isWide({ packedBytes, sizeBytes }: Described): boolean {
-  return packedBytes >= SEE_ZIP64_32 || sizeBytes >= SEE_ZIP64_32;
-}
-
-function localHeader(described: Described): Buffer {
-  const { name, packedBytes, sizeBytes } = described;
-  // A local header has both sizes in the extra field, or neither.
-  const extra = wideNumbers(isWide(described) ? [sizeBytes, packedBytes] : []);
-  const signature = Buffer.alloc(LOCAL_HEADER_BYTES - 26);
-  signature.writeUInt32LE(LOCAL_HEADER);
-  return Buffer.concat([signature, sharedFields(described, extra.length), name, extra]);
-}
-
-function centralHeader(described: Described, { file, isExecutable }: WrittenEntry, offset: number): Buffer {
-  const { name, packedBytes, sizeBytes } = described;
-  const extra = wideNumbers([
-    ...[sizeBytes, packedBytes].filter((bytes) => bytes >= SEE_ZIP64_32),
-    ...(offset >= SEE_ZIP64_32 ? [offset] : []),
-  ]);
-  const header = Buffer.alloc(CENTRAL_HEADER_BYTES);
-  header.writeUInt32LE(CENTRAL_HEADER, 0);
-  header.writeUInt16LE(MADE_ON_UNIX | VERSION_ZIP64, 4);
-  sharedFields(described, extra.length).copy(header, 6);
-  const isFolder = file === undefined;
-  const mode = isFolder ? FOLDER | 0o755 : REGULAR_FILE | (isExecutable ? 0o755 : 0o644);
-  header.writeUInt32LE(((mode << 16) | (isFolder ? DOS_FOLDER : 0)) >>> 0, 38);
-  header.writeUInt32LE(Math.min(offset, SEE_ZIP64_32), 42);
-  return Buffer.concat([header, name, extra]);
 }
