@@ -96,7 +96,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
         this.#heartbeat.restart();
       },
       received: () => this.#channel?.receive() ?? [],
-      protocolError: (error) => this.emit('protocolError', error),
+      protocolError: (error, info) => this.emit('protocolError', error, info),
       answerLost: (error) => {
         this.#fail(error, 'protocol error');
       },

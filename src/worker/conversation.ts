@@ -5,7 +5,7 @@ import { readMessage, type WorkerMessage } from './messages.js';
 import type { PendingCall } from './pending-call.js';
 import { Pings } from './pings.js';
 import { notLoaded } from './worker-failures.js';
-import type { StrayOutput, WorkerState } from './types.js';
+import type { ProtocolErrorInfo, StrayOutput, WorkerState } from './types.js';
 
 /** What the conversation must know of its worker, and whom it tells. */
 export interface ConversationContext {
@@ -24,7 +24,7 @@ export interface ConversationContext {
   /** What has come another way than over stdout. */
   received: () => Buffer[];
   /** A frame that was skipped. */
-  protocolError: (error: RunnerError) => void;
+  protocolError: (error: RunnerError, told: ProtocolErrorInfo) => void;
   /** A frame that was skipped, and that may have been the answer to the call in flight. */
   answerLost: (error: RunnerError) => void;
 }
@@ -145,16 +145,17 @@ export class Conversation {
 
   /** A frame that cannot be read may have been the answer: then the call in flight would wait for nothing. */
   #onFault({ message, isLost }: WorkerMessage & { type: 'fault' }): void {
-    const error = this.#report(message);
-    if (isLost && this.pending) this.#context.answerLost(error);
+    const endsCall = isLost && this.pending !== undefined;
+    const error = this.#report(message, { endsCall });
+    if (endsCall) this.#context.answerLost(error);
   }
 
-  #report(message: string): RunnerError {
+  #report(message: string, told: ProtocolErrorInfo = { endsCall: false }): RunnerError {
     const { title, lastLines, protocolError } = this.#context;
     const error = new RunnerError('protocol_error', `${title()} sent ${message}`, {
       details: { output: lastLines() },
     });
-    protocolError(error);
+    protocolError(error, told);
     return error;
   }
 }

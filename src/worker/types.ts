@@ -308,6 +308,12 @@ export interface StrayOutput {
   dropped?: number;
 }
 
+/** What comes of a frame that was skipped. */
+export interface ProtocolErrorInfo {
+  /** It may have been the answer to the call that runs, which is rejected with the same error. */
+  endsCall: boolean;
+}
+
 /** Events of an AlgorithmWorker. */
 export interface WorkerEvents {
   /** Its process changed its state. */
@@ -323,7 +329,7 @@ export interface WorkerEvents {
   /** It did not answer a ping. */
   heartbeatLost: [error: RunnerError];
   /** A frame that was skipped: not an object, unknown type, unknown or late request id… */
-  protocolError: [error: RunnerError];
+  protocolError: [error: RunnerError, info: ProtocolErrorInfo];
 }
 
 /** Runs something when a time has passed; the answer cancels it. */

@@ -29,7 +29,7 @@ export function passOn(worker: AlgorithmWorker, place: () => number | undefined,
   worker.on('heartbeatLost', (error) => {
     tell.heartbeatLost(place(), error);
   });
-  worker.on('protocolError', (error) => {
-    tell.failure(place(), error);
+  worker.on('protocolError', (error, { endsCall }) => {
+    if (!endsCall) tell.failure(place(), error); // else the call is rejected with it, and the worker ends with it
   });
 }

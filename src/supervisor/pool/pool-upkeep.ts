@@ -71,7 +71,7 @@ export class PoolUpkeep {
         if (worker.ready) listener.ready(undefined, worker.ready);
       },
       failed: (error) => {
-        if (!this.#isHalted) listener.failure(undefined, error);
+        if (!this.#isHalted) this.#tellFailure(undefined, error);
       },
     });
   }
@@ -266,7 +266,7 @@ export class PoolUpkeep {
   #relaunch(slot: WorkerSlot): void {
     this.#launch(slot).catch((error: unknown) => {
       if (this.#isHalted || slot.isGivenUp || !RunnerError.is(error)) return;
-      this.#tell.failure(slot.index, error);
+      this.#tellFailure(slot.index, error);
       // Also in the half-open circuit: there it is the probe that failed.
       if (this.#restarts.state !== 'open') this.#afterFailure(slot, error, 'start failed');
     });
@@ -331,8 +331,12 @@ export class PoolUpkeep {
         slot.cancelRecycling = this.#context.clock.after(this.#context.policy.maxBackoffMs, () => {
           slot.isRecycling = false;
         });
-        this.#tell.failure(slot.index, error);
+        this.#tellFailure(slot.index, error);
       });
+  }
+
+  #tellFailure(worker: number | undefined, error: RunnerError): void {
+    if (!this.#launcher.isTold(error)) this.#tell.failure(worker, error);
   }
 
   #seatSuccessor(slot: WorkerSlot): void {

@@ -1,3 +1,4 @@
+import type { RunnerError } from '../../errors.js';
 import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
 import type { WorkerExit } from '../../worker/types.js';
 import { startFailure, stopped } from './pool-errors.js';
@@ -12,6 +13,7 @@ export class WorkerLauncher {
   readonly #alive = new Set<AlgorithmWorker>();
   /** Workers that have exited and may have left processes of their own. */
   readonly #leaving = new Set<Promise<void>>();
+  readonly #told = new WeakSet<RunnerError>();
   #isHalted = false;
 
   constructor(o: {
@@ -26,6 +28,11 @@ export class WorkerLauncher {
     this.#onExit = o.onExit;
   }
 
+  /** Whether the `exit` event of its worker has told this failure of a start. Without a process there is no such event. */
+  isTold(failure: RunnerError): boolean {
+    return this.#told.has(failure);
+  }
+
   /**
    * A worker that is ready. `place` says where it stands, whenever it says something.
    *
@@ -34,11 +41,13 @@ export class WorkerLauncher {
   async launch(place: () => number | undefined): Promise<AlgorithmWorker> {
     const worker = this.#make();
     const tell = this.#tell;
+    let isTold = false;
     passOn(worker, place, tell);
     worker.once('exit', (exit) => {
       this.#alive.delete(worker);
       const gone = worker.gone().then(() => void this.#leaving.delete(gone));
       this.#leaving.add(gone);
+      isTold = exit.error !== undefined;
       tell.exit(place(), exit, worker.processId);
       this.#onExit(worker, exit);
       tell.changed();
@@ -49,7 +58,9 @@ export class WorkerLauncher {
     } catch (cause) {
       this.#alive.delete(worker);
       // Those who keep the places filled must hear of a bug of this library as of any other failure.
-      throw startFailure(this.#title, cause);
+      const failure = startFailure(this.#title, cause);
+      if (isTold) this.#told.add(failure);
+      throw failure;
     }
     if (this.#isHalted) {
       await worker.stop('stopped');
