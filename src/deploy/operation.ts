@@ -53,13 +53,20 @@ export class OperationRunner {
     if (this.isClosed) throw closedError(what);
   }
 
-  /** Runs work that ends with the caller's signal and with {@link OperationRunner.close}. */
-  async during<T>(o: OperationOptions, what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  /**
+   * Runs work that ends with the caller's signal and with {@link OperationRunner.close}. A dry run does not wait for the
+   * recovery that goes before the first operation: it must change nothing.
+   */
+  async during<T>(
+    o: OperationOptions & { dryRun?: boolean },
+    what: string,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     this.checkOpen(what);
     const closing = this.#closing.signal;
     const signal = o.signal ? AbortSignal.any([o.signal, closing]) : closing;
     const running = (async () => {
-      await this.#before();
+      if (!o.dryRun) await this.#before();
       if (signal.aborted) throw abortError(signal, what);
       return onStore(what, () => work(signal));
     })();

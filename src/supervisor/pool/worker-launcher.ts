@@ -41,13 +41,13 @@ export class WorkerLauncher {
   async launch(place: () => number | undefined): Promise<AlgorithmWorker> {
     const worker = this.#make();
     const tell = this.#tell;
-    let isTold = false;
+    const told = { byExit: false };
     passOn(worker, place, tell);
     worker.once('exit', (exit) => {
       this.#alive.delete(worker);
       const gone = worker.gone().then(() => void this.#leaving.delete(gone));
       this.#leaving.add(gone);
-      isTold = exit.error !== undefined;
+      told.byExit = exit.error !== undefined;
       tell.exit(place(), exit, worker.processId);
       this.#onExit(worker, exit);
       tell.changed();
@@ -59,7 +59,7 @@ export class WorkerLauncher {
       this.#alive.delete(worker);
       // Those who keep the places filled must hear of a bug of this library as of any other failure.
       const failure = startFailure(this.#title, cause);
-      if (isTold) this.#told.add(failure);
+      if (told.byExit) this.#told.add(failure);
       throw failure;
     }
     if (this.#isHalted) {
