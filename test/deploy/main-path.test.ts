@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { pythonEnvironment } from '../../src/process/environment.js';
 import { run } from '../../src/process/run.js';
-import { buildWheel, wheelFileName } from '../../src/testing/index.js';
+import { buildWheel, wheelFileName, writeZip } from '../../src/testing/index.js';
 import { packageHost as host } from '../support/package-host.js';
 
 async function findFile(root: string, ending: string): Promise<string> {
@@ -48,6 +48,40 @@ describe('a package with its environment', () => {
       ]);
       await venvs.verify(venv);
       expect(await deployer.verify('sample', '1.0.0')).toMatchObject({ intact: true });
+    },
+  );
+
+  test.each(['pip', 'link'] as const)(
+    'by %s tells in its event what is odd about the package and about its wheels, each once, and nothing of one without',
+    async (installer) => {
+      const { deployer, zip } = await host(installer);
+      const heard: string[][] = [];
+      deployer.on('installed', ({ warnings }) => heard.push(warnings));
+      const info = 'lens-1.0.dist-info';
+      const metadata = 'Metadata-Version: 2.1\nName: lens\nVersion: 1.0\n\n';
+      const lens = writeZip([
+        { name: 'lens.py', data: '' },
+        { name: `${info}/METADATA`, data: metadata },
+        { name: `${info}/WHEEL`, data: 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n' },
+        // As if METADATA had been written anew after it, in the same length.
+        {
+          name: `${info}/RECORD`,
+          data: `lens.py,,\n${info}/METADATA,sha256=${'A'.repeat(43)},${metadata.length}\n`,
+        },
+      ]);
+      const wheels = [
+        { file: 'lens-1.0-py3-none-any.whl', bytes: lens },
+        { file: 'notes.txt', bytes: Buffer.from('read me') },
+      ];
+      await deployer.install(await zip({ wheels, requirements: 'procvision_algorithm_sdk\nlens\n' }));
+      await deployer.install(await zip({ version: '1.1.0' }));
+      expect(heard).toEqual([
+        [
+          expect.stringMatching(/notes\.txt in the wheels folder is no wheel and is not used/),
+          expect.stringMatching(/lens-1\.0-py3-none-any\.whl.*METADATA differs from its RECORD/),
+        ],
+        [],
+      ]);
     },
   );
 

@@ -4,6 +4,7 @@ import { appendFile, mkdir, readdir, readFile, rename, writeFile } from 'node:fs
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { buildWheel } from '../../src/testing/index.js';
+import { FactsCache } from '../../src/python/interpreters/facts.js';
 import type { VenvManagerEvents } from '../../src/python/types.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
 import { temporaryFolder } from '../support/temp-folder.js';
@@ -11,6 +12,14 @@ import { wheelFolder } from '../support/wheels.js';
 
 const manager = new VenvManager();
 const interpreter = await manager.select({});
+/** A Python whose pip reads markers as pip did before 24.1. */
+const oldPip = await (async () => {
+  for (const one of await manager.interpreters()) {
+    const { pips } = await new FactsCache().get(one);
+    if (/^(2[0-3]|24\.0)\./.test(pips[0]?.version ?? '')) return one;
+  }
+  return undefined;
+})();
 
 const tool = {
   name: 'tool',
@@ -57,6 +66,29 @@ describe('create()', () => {
 });
 
 describe('install()', () => {
+  test.skipIf(!oldPip)(
+    `with a pip that reads a marker in another way than the newest installs what was chosen all the same${oldPip ? '' : ' (no Python here has a pip before 24.1)'}`,
+    async () => {
+      if (!oldPip) return;
+      // To it "3.*" is text, which comes before that of each Python 3; to the newest it is no version, and never met.
+      const requires = ['helper', 'gone ; python_version >= "3.*"'];
+      const source = await wheelFolder([{ ...tool, requires }, helper], 'tool\n');
+      const venv = await manager.create(path.join(source.root, 'venv'), { interpreter: oldPip });
+      const lines: string[] = [];
+      const listen = ({ line }: { line: string }) => void lines.push(line);
+      manager.on('output', listen);
+      onTestFinished(() => void manager.off('output', listen));
+      const report = await manager.install(venv, source);
+      expect(report).toMatchObject({ installer: 'pip', installed: [{ name: 'helper' }, { name: 'tool' }] });
+      expect(lines.join('\n')).toContain('No matching distribution found for gone');
+      // Without its resolver all are asked for: the mark of a requirement has none but what the requirements name.
+      const marked = await readdir(venv.sitePackages, { recursive: true });
+      expect(marked.filter((file) => file.endsWith('REQUESTED'))).toEqual(['tool-1.2.dist-info/REQUESTED']);
+      expect(runPython(venv.python, 'import tool, helper; print(helper.VALUE)')).toBe('7');
+      await manager.verify(venv);
+    },
+  );
+
   test('installs a requirement and what it needs, with rising progress and the lines of pip', async () => {
     const { wheels, requirements } = await wheelFolder([tool, helper], '\ufefftool==1.2 # 工具\r\n\r\n');
     const venv = await freshVenv();
