@@ -18,6 +18,13 @@ export interface VenvManagerOptions {
    * @defaultValue that of the store it first deploys into, `<root>/algorithms/.wheels`; none without a `Deployer`
    */
   wheelStore?: string | false;
+  /**
+   * Names of further files, such as `*.bin`, that each environment gets a copy or a clone of, never a second name of one
+   * file: some readers of models refuse a file with two names. `*` and `?` stand for any characters, upper and lower case are
+   * the same. `*.onnx`, `*.onnx.data`, `*.onnx_data` and `*.data` beside them are always copied.
+   * @defaultValue none
+   */
+  ownFiles?: readonly string[];
   /** Longest time for one creation or installation, in milliseconds. @defaultValue 600_000 */
   timeoutMs?: number;
 }
@@ -28,6 +35,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     python: option('python', 'must be a path or a list of paths', isPaths),
     installer: choice('pip', 'link'),
     wheelStore: option('folder', 'must be a folder or false', (value) => value === false || isPath(value)),
+    ownFiles: option('ownFiles', 'must be a list of names of files, without folders', isFileNames),
     timeoutMs: duration(1),
   }),
   look: new Door<OperationOptions>('venvs: the last argument', { signal: abortSignal() }),
@@ -35,6 +43,10 @@ export const doors = /* @__PURE__ */ lazily(() => ({
 
 function isPath(value: unknown): boolean {
   return typeof value === 'string' && value !== '';
+}
+
+function isFileNames(value: unknown): boolean {
+  return Array.isArray(value) && value.every((name) => isPath(name) && !/[\\/]/.test(String(name)));
 }
 
 function isPaths(value: unknown): boolean {

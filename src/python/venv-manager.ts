@@ -38,6 +38,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   readonly given: readonly string[] | undefined;
   readonly #mayAdopt: boolean;
   readonly #timeoutMs: number;
+  readonly #ownFiles: readonly string[];
   readonly #wheelStore: SharedWheels | undefined;
   /** By folder and durability: deployers of different stores may share this manager. */
   readonly #stores = new Map<string, WheelStore>();
@@ -51,6 +52,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
     const { python, timeoutMs = 600_000 } = options;
     this.installer = options.installer ?? 'pip';
     this.#timeoutMs = timeoutMs;
+    this.#ownFiles = [...(options.ownFiles ?? [])];
     const given = typeof python === 'string' ? [python] : python;
     this.given = given;
     this.#mayAdopt = options.wheelStore === undefined;
@@ -315,6 +317,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
         limits: options.limits,
         signal,
         timeoutMs: this.#timeoutMs,
+        ownFiles: this.#ownFiles,
         onLine: this.#outputOf(venv.dir),
         onProgress: progress.at,
       };

@@ -51,7 +51,7 @@ async function install(sources: readonly WheelSource[], { interpreter, pip }: Ca
       ...{ venv, wheelsFolder: folder.wheels, wheels: await listWheels(folder.wheels), timeoutMs: 60_000 },
       facts: { ...facts, pips: [{ location: pip, version: '20' }] },
       requirements: await readRequirements(folder.requirements),
-      ...{ onLine: () => undefined, onProgress: () => undefined },
+      ...{ ownFiles: [], onLine: () => undefined, onProgress: () => undefined },
     });
   };
   return { venv, installing };

@@ -337,14 +337,37 @@ test('files of models get a copy of their own where others are linked', async ()
       'optics/net.onnx.data': 'weights',
       'optics/weights.data': 'weights',
       'optics/other/table.data': 'no weights',
+      'optics/Net[1].BIN': 'weights',
+      'optics/net1.bin.txt': 'no weights',
     },
   };
   const root = await folderOf([await built(source)], 'optics\n');
+  const namesIn = async (venv: Venv, file: string) =>
+    (await lstat(path.join(venv.sitePackages, 'optics', file))).nlink;
   const { venv } = await install('link', root);
-  const names = async (file: string) => (await lstat(path.join(venv.sitePackages, 'optics', file))).nlink;
-  for (const file of ['net.onnx', 'net.onnx.data', 'weights.data']) expect(await names(file)).toBe(1);
-  expect(await names('other/table.data')).toBe(await names('__init__.py'));
+  const shared = await namesIn(venv, '__init__.py');
+  for (const file of ['net.onnx', 'net.onnx.data', 'weights.data']) expect(await namesIn(venv, file)).toBe(1);
+  for (const file of ['other/table.data', 'Net[1].BIN']) expect(await namesIn(venv, file)).toBe(shared);
+  // And those that a host names.
+  const venvs = new VenvManager({
+    ...{ installer: 'link', wheelStore: path.join(root, 'store'), ownFiles: ['net[1].b?n', '*.PB'] },
+  });
+  const other = await venvs.create(path.join(root, 'other', 'venv'), { interpreter });
+  await venvs.install(other, {
+    wheels: path.join(root, 'wheels'),
+    requirements: path.join(root, 'requirements.txt'),
+  });
+  expect(await namesIn(other, 'Net[1].BIN')).toBe(1);
+  const linked = await namesIn(other, '__init__.py');
+  for (const file of ['other/table.data', 'net1.bin.txt']) expect(await namesIn(other, file)).toBe(linked);
 });
+
+test.each([['weights/*.bin'], ['a\\b'], ['']])(
+  'ownFiles [%j] is refused: it names files without folders',
+  (name) => {
+    expect(() => new VenvManager({ ownFiles: [name] })).toThrow(/ownFiles must be a list of names of files/);
+  },
+);
 
 test('what was changed after the installation is told, also where RECORD was wrong before', async () => {
   const source = {

@@ -24,6 +24,7 @@ export async function installationOf(
     wheels: await listWheels(folder.wheels),
     requirements: await readRequirements(folder.requirements),
     timeoutMs: 60_000,
+    ownFiles: [],
     onLine: () => undefined,
     onProgress: () => undefined,
   };

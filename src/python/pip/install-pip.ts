@@ -21,6 +21,8 @@ import type { InstallReport, Venv, VenvStage } from '../types.js';
 export interface Installation extends ChoiceOrder {
   venv: Venv;
   timeoutMs: number;
+  /** Names of files, with wildcards, that are linked to no other. */
+  ownFiles: readonly string[];
   onLine: (line: string, stream: 'stdout' | 'stderr') => void;
   onProgress: (stage: VenvStage, doneBytes: number, totalBytes: number) => void;
 }

@@ -72,7 +72,7 @@ export async function installByLink(
     suspects.clear();
     const files = stored.reduce((sum, { entry }) => sum + entry.files, 0);
     const touched = await linkWheels(stored, {
-      ...{ ...helper, venv, facts: installation.facts, ways },
+      ...{ ...helper, venv, facts: installation.facts, ownFiles: installation.ownFiles, ways },
       onProgress: (linked) => {
         onProgress(
           'install',

@@ -25,6 +25,8 @@ export interface WheelToLink extends StoredWheel {
 export interface LinkOptions extends HelperOptions {
   venv: Venv;
   facts: PythonFacts;
+  /** Names of files, with wildcards, that get no second name. */
+  ownFiles: readonly string[];
   ways?: readonly LinkMode[];
   onProgress?: (doneFiles: number) => void;
 }
@@ -41,6 +43,7 @@ export async function linkWheels(wheels: readonly WheelToLink[], options: LinkOp
     do: 'link',
     pythonLine: dataScriptHeader(finalPython(venv)),
     ways,
+    ownFiles: options.ownFiles,
     wheels: wheels.map(({ entry, folder, chosen }) => ({
       ...{ folder, file: entry.file, info: entry.info, purelib: entry.purelib, requested: chosen.requested },
       schemes: schemesOf(venv, facts, chosen),

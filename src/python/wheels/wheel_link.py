@@ -4,6 +4,7 @@ The root goes into purelib or platlib, `.data` by its schemes, scripts get this 
 INSTALLER, REQUESTED and RECORD.
 """
 import csv
+import fnmatch
 import hashlib
 import os
 import re
@@ -43,6 +44,7 @@ class Linking:
 
     def __init__(self, request, wheel, files, placer):
         self.python_line = request["pythonLine"]
+        self.own_files = [pattern.lower().replace("[", "[[]") for pattern in request["ownFiles"]]
         self.wheel = wheel
         self.files = files
         self.placer = placer
@@ -80,7 +82,9 @@ class Linking:
 
     def is_copied(self, path):
         name = path.lower()
-        return name.endswith(COPIED) or (name.endswith(".data") and os.path.dirname(path) in self.models)
+        if name.endswith(COPIED) or (name.endswith(".data") and os.path.dirname(path) in self.models):
+            return True
+        return any(fnmatch.fnmatchcase(name.rpartition("/")[2], pattern) for pattern in self.own_files)
 
     def make_folder(self, folder):
         if folder not in self.folders:
