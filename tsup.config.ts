@@ -9,11 +9,16 @@ const ENTRIES = ['src/index.ts', 'src/http/index.ts', 'src/signing/index.ts', 's
 const TSLIB_MODULE = 'tslib/tslib.es6.mjs';
 /**
  * EventEmitter3 is CommonJS too, in a wrapper: the first such import of a process makes Node compile its scanner of CommonJS
- * exports, which takes 16 ms. `require` does without, and gets the class that an `import` elsewhere gets.
+ * exports, which takes 16 ms. `require` does without, and gets the class that an `import` elsewhere gets. A bundler does not
+ * see a `require` by `createRequire`: it is led to the package itself (`imports` in package.json).
  */
-const EMITTER_IMPORT = /import \{ EventEmitter \} from ["']eventemitter3["'];/;
-const REQUIRE_EMITTER = '/* @__PURE__ */ (/* @__PURE__ */ createRequire(import.meta.url))("eventemitter3")';
-const REQUIRED_EMITTER = `import { createRequire } from "node:module"; const EventEmitter = ${REQUIRE_EMITTER};`;
+const EMITTER_IMPORT = /(import \{ EventEmitter \} from ["'])eventemitter3(["'];)/;
+const EMITTER_MODULE = '#eventemitter3';
+const EMITTER_FILE = 'dist/eventemitter3.js';
+const REQUIRE_EMITTER = `import { createRequire } from "node:module";
+const { EventEmitter } = /* @__PURE__ */ (/* @__PURE__ */ createRequire(import.meta.url))("eventemitter3");
+export { EventEmitter };
+`;
 const ANNOTATED_NAMES = /\/\/ Annotate the CommonJS export names[^]*$/;
 /**
  * What several late modules share and the main entry does not need: small, and in need of nothing that the entry does not
@@ -31,6 +36,7 @@ const TAKEN_ALONG = [
 ];
 /** Late modules that are loaded by another late one alone, so that what both need is one chunk. */
 const LOADED_BY = new Map([['src/package/archive/extract.ts', ['src/package/archive/open-archive.ts']]]);
+const BARE_IMPORT = /^import "\.{1,2}\/[^"]+";\n/gm;
 /** The specifier of a relative import, in three parts around its extension. */
 const RELATIVE_IMPORT = /((?:from |import |import\()['"])(\.{1,2}\/[^'"]+)\.js(['"])/g;
 
@@ -81,7 +87,7 @@ const lowerWithTypeScript: Plugin = {
         .replace(/ from ["']tslib["']/, ` from "${TSLIB_MODULE}"`)
         // The mark that lets a bundler drop what nobody asks for goes with the comments.
         .replaceAll(' = lazily(', ' = /* @__PURE__ */ lazily(')
-        .replace(EMITTER_IMPORT, REQUIRED_EMITTER);
+        .replace(EMITTER_IMPORT, `$1${EMITTER_MODULE}$2`);
       // esbuild makes a chunk for each set of entries and late modules that lead to a file: 26 for the main entry, each of
       // which takes its time to load. As long as all of them lead to the main entry, what that imports at once is one.
       const leadsThere = entries.includes(file, 1) || (await late).has(file);
@@ -102,7 +108,7 @@ async function writeCommonJs(): Promise<void> {
     const text = (await readFile(file, 'utf8'))
       .replace(RELATIVE_IMPORT, '$1$2.cjs$3')
       .replaceAll(TSLIB_MODULE, 'tslib')
-      .replaceAll(REQUIRE_EMITTER, 'require("eventemitter3")')
+      .replaceAll(EMITTER_MODULE, 'eventemitter3')
       // It does not exist in CommonJS; a URL built by hand breaks on `#` and `%` in paths.
       .replaceAll('import.meta.url', "require('node:url').pathToFileURL(__filename).href");
     const { code } = await transform(text, {
@@ -116,6 +122,14 @@ async function writeCommonJs(): Promise<void> {
     // Node reads the names that a file annotates for who imports it from an ES module: nobody imports a chunk.
     const isEntry = path.basename(file) === 'index.js';
     await writeFile(file.replace(/\.js$/, '.cjs'), isEntry ? code : code.replace(ANNOTATED_NAMES, ''));
+  }
+}
+
+/** Imports that bind nothing, of modules that do nothing when they are loaded: a bundler warns of each. */
+async function dropBareImports(): Promise<void> {
+  for (const file of await filesBelow('dist', '.js')) {
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, text.replace(BARE_IMPORT, ''));
   }
 }
 
@@ -206,8 +220,11 @@ export default defineConfig(async () => {
     esbuildOptions: (options) => {
       options.logOverride = { 'ignored-bare-import': 'silent' }; // see `entry:main`
     },
+    external: [EMITTER_MODULE],
     onSuccess: async () => {
+      await dropBareImports();
       await writeCommonJs();
+      await writeFile(EMITTER_FILE, REQUIRE_EMITTER);
       await copyAssets();
       await writeCommandLine();
       await writeDeclarations(ENTRIES);

@@ -1,10 +1,10 @@
 import type * as Crypto from 'node:crypto';
-import { createRequire } from 'node:module';
+import { nodeModule } from './node-modules.js';
 
 /**
  * `node:crypto`, loaded at its first use, for what cannot wait for an `import()`. Node takes milliseconds to load it, and most
  * hosts that import the library never come here.
  */
 export function nodeCrypto(): typeof Crypto {
-  return createRequire(import.meta.url)('node:crypto') as typeof Crypto;
+  return nodeModule<typeof Crypto>('node:crypto');
 }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
+import { useAssets } from '../assets.js';
 import { RunnerError } from '../errors.js';
 import { showAs } from '../readable.js';
 import { removeTree } from '../store/remove-tree.js';
@@ -32,6 +33,7 @@ export class FramePool implements AsyncDisposable {
   /** @throws RunnerError `invalid_params` for a bound that is none */
   constructor(options: FramePoolOptions = {}) {
     doors().framePool.check(options);
+    useAssets(options.assets);
     this.#options = { ...options };
     this.gid = options.gid;
     showAs(this, 'FramePool', () => {

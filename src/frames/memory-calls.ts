@@ -1,3 +1,5 @@
+import { loadPeer } from '../assets.js';
+
 /** The part of koffi that is used here. It is an optional peer dependency: without it frames go through files. */
 export interface Koffi {
   load(library: string): NativeLibrary;
@@ -48,7 +50,7 @@ const C_LIBRARY = 'libc.so.6';
 /** The calls, through koffi; undefined where koffi is not installed, or the platform has no such calls. */
 export async function loadMemoryCalls(
   platform: NodeJS.Platform = process.platform,
-  load: () => Promise<unknown> = () => import('koffi'),
+  load: () => unknown = () => loadPeer('koffi'),
   arch: NodeJS.Architecture = process.arch,
 ): Promise<MemoryCalls | undefined> {
   if (platform !== 'linux' || !ARCHITECTURES.has(arch)) return undefined;

@@ -21,6 +21,12 @@ export interface FramePoolOptions {
   sharp?: boolean;
   /** Group that may read the frames: that of workers that run as another user (POSIX). @defaultValue nobody but the host's user */
   gid?: number;
+  /**
+   * Folder with the files that ship beside the modules of this library: a copy of its `dist`. For a bundle, which does not know
+   * where they are; the same in every part of a process.
+   * @defaultValue the variable `PROCVISION_ASSETS`, else the folder of the module
+   */
+  assets?: string;
 }
 
 /** What each call of a `FramePool` takes. */
@@ -31,5 +37,6 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     mapped: flag(),
     sharp: flag(),
     gid: whole(0, 0xffff_fffe),
+    assets: text(),
   }),
 }));

@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import type * as Zlib from 'node:zlib';
+import { nodeModule } from '../node-modules.js';
 
 type Crc32 = (data: Uint8Array, value?: number) => number;
 
@@ -15,7 +15,7 @@ let isLookedUp = false;
 
 function nativeCrc32(): Crc32 | undefined {
   if (!isLookedUp)
-    native = (createRequire(import.meta.url)('node:zlib') as typeof Zlib & { crc32?: Crc32 }).crc32;
+    native = nodeModule<typeof Zlib & { crc32?: Crc32 }>('node:zlib').crc32;
   isLookedUp = true;
   return native;
 }

@@ -1,6 +1,7 @@
 import { lstat, lutimes, open, rename, unlink } from 'node:fs/promises';
-import type { Server } from 'node:net';
+import type * as Net from 'node:net';
 import path from 'node:path';
+import { nodeModule } from '../node-modules.js';
 
 /**
  * State of a process. `unknown` when it lives where this process cannot see, or when it cannot be distinguished from
@@ -77,7 +78,7 @@ export async function lifeAt(folder: string, { name, device }: LifeMark): Promis
   }
 }
 
-function lifeOf(server: Server, mark: LifeMark, file?: string): Life {
+function lifeOf(server: Net.Server, mark: LifeMark, file?: string): Life {
   let closed: Promise<void> | undefined;
   const close = () =>
     (closed ??= (async () => {
@@ -110,8 +111,8 @@ async function deviceOf(folder: string): Promise<{ device: string }> {
   return { device: String((await lstat(folder)).dev) };
 }
 
-async function listen(address: string): Promise<Server> {
-  const { createServer } = await import('node:net'); // not a matter of the library's start
+async function listen(address: string): Promise<Net.Server> {
+  const { createServer } = nodeModule<typeof Net>('node:net'); // not a matter of the library's start
   const server = createServer((caller) => caller.destroy());
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -122,13 +123,13 @@ async function listen(address: string): Promise<Server> {
   return server.unref();
 }
 
-function closeServer(server: Server): Promise<void> {
+function closeServer(server: Net.Server): Promise<void> {
   return new Promise((resolve) => void server.close(() => resolve()));
 }
 
 /** Nobody listens (ECONNREFUSED) or the file went with its thread (ENOENT): dead. A full queue (EAGAIN): alive. */
 async function answer(address: string): Promise<Liveness> {
-  const { connect } = await import('node:net');
+  const { connect } = nodeModule<typeof Net>('node:net');
   return new Promise((resolve) => {
     const caller = connect(address);
     caller.once('connect', () => {

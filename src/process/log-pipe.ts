@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type * as Net from 'node:net';
+import { nodeModule } from '../node-modules.js';
 
 /** All that the pipe holds (log_pipe.py). */
 const PIPE_BYTES = 1 << 18;
@@ -27,7 +27,7 @@ export class LogPipe {
       file = openSync(`/proc/${processId}/fd/${descriptor}`, constants.O_RDONLY | constants.O_NONBLOCK);
       if (!fstatSync(file).isFIFO()) throw new TypeError('not a pipe');
       // Loaded here: this module is part of the main entry, and most hosts start no child by a pipe of its own.
-      const { Socket } = createRequire(import.meta.url)('node:net') as typeof Net;
+      const { Socket } = nodeModule<typeof Net>('node:net');
       const stream = new Socket({ fd: file, readable: true, writable: false });
       stream.on('error', () => undefined);
       return new LogPipe(stream, file);

@@ -1,5 +1,5 @@
 import type * as ChildProcess from 'node:child_process';
-import { createRequire } from 'node:module';
+import { nodeModule } from '../node-modules.js';
 
 /**
  * Signals a process and everything in its group (POSIX, for a process spawned `detached`) or its whole tree
@@ -13,7 +13,7 @@ export function signalTree(
 ): void {
   if (platform === 'win32') {
     // At once, since it may be the last thing that this process does; and only here, since it takes Node a while to load.
-    const { spawn } = createRequire(import.meta.url)('node:child_process') as typeof ChildProcess;
+    const { spawn } = nodeModule<typeof ChildProcess>('node:child_process');
     spawn('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore', windowsHide: true }).on(
       'error',
       () => undefined,

@@ -1,5 +1,5 @@
 import type { OperationOptions } from '../abort.js';
-import { abortSignal, choice, Door, duration, option, lazily } from '../options.js';
+import { abortSignal, choice, Door, duration, option, text, lazily } from '../options.js';
 
 /** Options of {@link VenvManager}. */
 export interface VenvManagerOptions {
@@ -27,6 +27,12 @@ export interface VenvManagerOptions {
   ownFiles?: readonly string[];
   /** Longest time for one creation or installation, in milliseconds. @defaultValue 600_000 */
   timeoutMs?: number;
+  /**
+   * Folder with the files that ship beside the modules of this library: a copy of its `dist`. For a bundle, which does not know
+   * where they are; the same in every part of a process.
+   * @defaultValue the variable `PROCVISION_ASSETS`, else the folder of the module
+   */
+  assets?: string;
 }
 
 /** What each call of a `VenvManager` takes. */
@@ -37,6 +43,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     wheelStore: option('folder', 'must be a folder or false', (value) => value === false || isPath(value)),
     ownFiles: option('ownFiles', 'must be a list of names of files, without folders', isFileNames),
     timeoutMs: duration(1),
+    assets: text(),
   }),
   look: new Door<OperationOptions>('venvs: the last argument', { signal: abortSignal() }),
 }));

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { checkObject, checkTexts } from '../arguments.js';
+import { useAssets } from '../assets.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import { baseInterpreter } from '../process/base-interpreter.js';
@@ -49,6 +50,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   constructor(options: VenvManagerOptions = {}) {
     super();
     doors().venvManager.check(options);
+    useAssets(options.assets);
     const { python, timeoutMs = 600_000 } = options;
     this.installer = options.installer ?? 'pip';
     this.#timeoutMs = timeoutMs;

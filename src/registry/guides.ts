@@ -6,7 +6,7 @@ import { RunnerError } from '../errors.js';
 import { npyHeader } from '../frames/npy.js';
 import { readNpy } from '../frames/npy-reader.js';
 import type { FrameMeta, ImageInput } from '../frames/types.js';
-import { makeFolder, readJson, writeJsonAtomic, type Durability } from '../store/atomic-file.js';
+import { makeFolder, readJson, syncFile, writeJsonAtomic, type Durability } from '../store/atomic-file.js';
 import { encodeFileName } from '../store/file-names.js';
 import type { StoreLayout } from '../store/layout.js';
 import { namesIn } from '../store/names-in.js';
@@ -195,7 +195,7 @@ async function writeWhole(file: string, parts: readonly Uint8Array[], durability
   const handle = await open(file, 'w');
   try {
     for (const part of parts) await handle.writeFile(part);
-    if (durability === 'full') await handle.sync();
+    if (durability === 'full') await syncFile(handle);
   } finally {
     await handle.close();
   }

@@ -42,6 +42,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     deployer: part(deployDoors().deployer.shape, 'registry', 'venvs', 'validator'),
     supervisor: part(supervisorDoors().supervisor.shape, 'registry', 'frames'),
     frames: part(frameDoors().framePool.shape),
+    assets: text(),
     signal: abortSignal(),
   }),
   ensure: new Door<EnsureOptions>('runner.ensureInstalled(source, options)', {

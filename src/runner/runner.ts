@@ -1,5 +1,6 @@
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { checkTexts } from '../arguments.js';
+import { useAssets } from '../assets.js';
 import { Deployer } from '../deploy/deployer.js';
 import { RunnerError } from '../errors.js';
 import { FramePool } from '../frames/frame-pool.js';
@@ -138,6 +139,7 @@ export class Runner implements RunnerParts, AsyncDisposable {
  */
 export async function openRunner(root: string | StoreLayout, o: RunnerOptions = {}): Promise<Runner> {
   doors().open.check(o);
+  useAssets(o.assets);
   const venvs = new VenvManager({ installer: 'link', ...o.venvs });
   const validator = new PackageValidator({ ...o.validator, venvs });
   const { uid, gid = uid } = o.supervisor?.policy ?? {};

@@ -45,6 +45,12 @@ export interface RunnerOptions extends OperationOptions {
   supervisor?: Omit<AlgorithmSupervisorOptions, 'registry' | 'frames'>;
   /** Of the `FramePool`. @defaultValue the group of `supervisor.policy.gid` */
   frames?: FramePoolOptions;
+  /**
+   * Folder with the files that ship beside the modules of this library: a copy of its `dist`. For a bundle, which does not know
+   * where they are; the same in every runner of a process.
+   * @defaultValue the variable `PROCVISION_ASSETS`, else the folder of the module
+   */
+  assets?: string;
 }
 
 /**

@@ -1,4 +1,5 @@
-import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { fsync } from 'node:fs';
+import { chmod, mkdir, open, readFile, rename, rm, utimes, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { nodeCrypto } from '../node-crypto.js';
@@ -102,9 +103,27 @@ export async function syncFolder(folder: string, durability: Durability = 'full'
   if (durability === 'none' || process.platform === 'win32') return;
   const handle = await open(folder, 'r');
   try {
-    await handle.sync();
+    await syncFile(handle);
   } finally {
     await handle.close();
+  }
+}
+
+/**
+ * Writes what the system still has of a file to the disk: fsync(2). Under Yarn's Plug'n'Play files have handles of Yarn's own,
+ * whose `sync()` only throws "Method not implemented.": the descriptor is synced then.
+ */
+export async function syncFile(handle: FileHandle): Promise<void> {
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (errnoCode(error) !== undefined) throw error; // what the system says
+    await new Promise<void>((resolve, reject) => {
+      fsync(handle.fd, (failure) => {
+        if (failure) reject(failure);
+        else resolve();
+      });
+    });
   }
 }
 
@@ -139,8 +158,8 @@ async function writeWhole(
   const handle = await open(file, 'wx');
   try {
     await handle.writeFile(content);
-    if (modifiedAt) await handle.utimes(modifiedAt, modifiedAt);
-    if (durability === 'full') await handle.sync();
+    if (modifiedAt) await utimes(file, modifiedAt, modifiedAt);
+    if (durability === 'full') await syncFile(handle);
   } finally {
     await handle.close();
   }

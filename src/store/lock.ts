@@ -180,7 +180,7 @@ export async function hasLockFiles(file: string): Promise<boolean> {
 }
 
 async function createGate(file: string): Promise<void> {
-  const lockfile = loadLockfile();
+  const lockfile = await loadLockfile();
   await new Promise<void>((resolve, reject) => {
     // A fresh object each time: lockfile changes the one it is given.
     lockfile.lock(file, {}, (error: NodeJS.ErrnoException | null | undefined) => {
@@ -192,7 +192,7 @@ async function createGate(file: string): Promise<void> {
 }
 
 async function removeGate(file: string): Promise<void> {
-  const lockfile = loadLockfile();
+  const lockfile = await loadLockfile();
   await new Promise<void>((resolve) => {
     lockfile.unlock(file, () => {
       resolve();

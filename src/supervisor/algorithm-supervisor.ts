@@ -1,5 +1,6 @@
 import { settleOrAbort, throwIfAborted, type OperationOptions } from '../abort.js';
 import { checkTexts } from '../arguments.js';
+import { useAssets } from '../assets.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import { FramePool } from '../frames/frame-pool.js';
@@ -50,6 +51,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   constructor(o: AlgorithmSupervisorOptions) {
     super();
     doors().supervisor.check(o);
+    useAssets(o.assets);
     this.policy = resolvePolicy(o.policy);
     const { registry, clock = systemClock } = o;
     const { gid } = this.policy;

@@ -59,6 +59,12 @@ export interface AlgorithmSupervisorOptions {
    * the system's clock
    */
   clock?: Clock;
+  /**
+   * Folder with the files that ship beside the modules of this library: a copy of its `dist`. For a bundle, which does not know
+   * where they are; the same in every part of a process.
+   * @defaultValue the variable `PROCVISION_ASSETS`, else the folder of the module
+   */
+  assets?: string;
 }
 
 /** Options of {@link AlgorithmSupervisor.configure}. */
@@ -102,6 +108,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
   supervisor: new Door<AlgorithmSupervisorOptions>('new AlgorithmSupervisor({ registry })', {
     registry: must(instance('a Registry (await Registry.open(root))', 'resolve', 'use')),
     frames: instance('a FramePool', 'open', 'lease', 'send'),
+    assets: text(),
     worker: choice('sdk', 'bundled'),
     policy: policyOptions(),
     workerLogs: group<WorkerLogOptions>({

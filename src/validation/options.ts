@@ -50,6 +50,12 @@ export interface PackageValidatorOptions {
    * `refuse` fails the check `startup_code`. @defaultValue 'allow'
    */
   startupCode?: 'allow' | 'refuse';
+  /**
+   * Folder with the files that ship beside the modules of this library: a copy of its `dist`. For a bundle, which does not know
+   * where they are; the same in every part of a process.
+   * @defaultValue the variable `PROCVISION_ASSETS`, else the folder of the module
+   */
+  assets?: string;
 }
 
 function isEnvironment(value: unknown): boolean {
@@ -75,6 +81,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     venvs: instance('a VenvManager', 'select', 'create'),
     limits: limitOptions(),
     smoke: flag(),
+    assets: text(),
     timeoutMs: duration(1),
     startupCode: choice('allow', 'refuse'),
     loadTimeoutMs: duration(1),

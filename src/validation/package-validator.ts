@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { checkTexts } from '../arguments.js';
+import { useAssets } from '../assets.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import type { Archive } from '../package/archive-types.js';
@@ -57,6 +58,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
   constructor(options: PackageValidatorOptions = {}) {
     super();
     doors().validator.check(options);
+    useAssets(options.assets);
     this.runsSmoke = options.smoke ?? true;
     const { limits, timeoutMs, env = {}, setupErrors = 'fail' } = options;
     const timeouts = {

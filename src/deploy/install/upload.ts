@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { abortError, listenForAbort, throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
-import type { Durability } from '../../store/atomic-file.js';
+import { syncFile, type Durability } from '../../store/atomic-file.js';
 import { writeWhole } from '../../store/write-whole.js';
 
 /** How to receive an upload. */
@@ -44,7 +44,7 @@ export async function receiveUpload(
         received += bytes.length;
         onBytes?.(received);
       }
-      if (durability === 'full') await handle.sync();
+      if (durability === 'full') await syncFile(handle);
     } finally {
       await handle.close();
     }

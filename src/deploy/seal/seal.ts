@@ -5,7 +5,7 @@ import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import { INVENTORY_FILE, type Inventory } from '../../registry/inventory.js';
 import { VERSION_MARKER } from '../../registry/registry-file.js';
 import type { RegistryEntry } from '../../registry/types.js';
-import { readJson, syncFolder, writeFileAtomic, type Durability } from '../../store/atomic-file.js';
+import { readJson, syncFile, syncFolder, writeFileAtomic, type Durability } from '../../store/atomic-file.js';
 import { errnoCode, isMissing } from '../../store/errno.js';
 import { hashOpen } from '../../store/hash-file.js';
 import { ownerFor, sealedFileMode, sealedFolderMode, type ResolvedPermissions } from './permissions.js';
@@ -115,7 +115,7 @@ async function sealFile(
   try {
     const sha256 = o.known ?? (await hashOpen(handle, o));
     if (o.mode !== undefined) await handle.chmod(o.mode);
-    if (o.durability === 'full') await handle.sync();
+    if (o.durability === 'full') await syncFile(handle);
     return sha256;
   } finally {
     await handle.close();

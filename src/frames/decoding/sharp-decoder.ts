@@ -1,4 +1,5 @@
 import { throwIfAborted } from '../../abort.js';
+import { loadPeer } from '../../assets.js';
 import type { EncodedPicture } from '../encoded-input.js';
 import { formats } from '../pixels/formats.js';
 import { sourceOf } from '../pixels/layout.js';
@@ -19,9 +20,6 @@ interface Decoded {
   channels: number;
 }
 
-/** Not as a literal: a bundler need not find it, nor a host install it. */
-const PEER = ['sharp'].join('');
-
 /** Decodes JPEG, TIFF and WebP by libvips, in its own threads. */
 export class SharpDecoder {
   readonly #sharp: Sharp;
@@ -31,7 +29,7 @@ export class SharpDecoder {
   }
 
   /** Undefined where sharp is not installed, or not for this system. */
-  static async load(load: () => Promise<unknown> = () => import(PEER)): Promise<SharpDecoder | undefined> {
+  static async load(load: () => unknown = () => loadPeer('sharp')): Promise<SharpDecoder | undefined> {
     try {
       const module = (await load()) as { default?: unknown };
       return new SharpDecoder((module.default ?? module) as Sharp);

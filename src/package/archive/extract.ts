@@ -2,6 +2,7 @@ import { lstat, mkdir, open, readdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { abortError, throwIfAborted } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
+import { syncFile } from '../../store/atomic-file.js';
 import type { Archive, ArchiveEntry } from '../archive-types.js';
 import type { LoadedArchive } from './load-archive.js';
 import { placeEntries, type Placement } from './placement.js';
@@ -158,7 +159,7 @@ async function syncFolders(target: string, folders: readonly string[]): Promise<
   for (const folder of [...folders].reverse().concat('')) {
     const handle = await open(path.join(target, folder), 'r');
     try {
-      await handle.sync();
+      await syncFile(handle);
     } finally {
       await handle.close();
     }

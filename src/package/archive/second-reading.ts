@@ -35,20 +35,19 @@ export async function confirmDirectory(
   signal: AbortSignal,
 ): Promise<void> {
   if (entries.length === 0) return;
-  // 110 ms to load: only when something is unpacked.
-  const { Open } = await import('unzipper');
+  // 110 ms to load: only when something is unpacked. Its main file leads bundlers to a package that is not there.
+  const { default: readDirectory } = await import('unzipper/lib/Open/directory.js');
   for (let first = 0; first < entries.length; first += RECORDS_AT_A_TIME) {
     signal.throwIfAborted();
     const slice = entries.slice(first, first + RECORDS_AT_A_TIME);
     const bytes = asArchive(directory, slice);
     let files: UnzipperFile[];
     try {
-      const read = await Open.custom({
+      const read = await readDirectory({
         size: () => Promise.resolve(bytes.length),
         stream: (start, length) => streamOf(bytes.subarray(start, length ? start + length : undefined)),
       });
-      // A promise in fact, whatever the type package says.
-      files = await Promise.resolve(read.files);
+      files = (await read.files) as UnzipperFile[];
     } catch (error) {
       throw zipFault(archive, 'its directory cannot be read by a second reader', slice[0]?.name, {
         cause: error,

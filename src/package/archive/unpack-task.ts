@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { open } from 'node:fs/promises';
 import { throwIfAborted } from '../../abort.js';
+import { syncFile } from '../../store/atomic-file.js';
 import { writeWhole } from '../../store/write-whole.js';
 import type { ByteSource } from './byte-source.js';
 import type { DirectoryEntry } from './central-directory.js';
@@ -80,7 +81,7 @@ export async function unpackLarge(
       context.progress(chunk.length);
     }
     await writing;
-    if (context.durable) await handle.sync();
+    if (context.durable) await syncFile(handle);
     if (hash) context.onFile?.(entry, hash.digest());
   } finally {
     await writing.catch(() => undefined);

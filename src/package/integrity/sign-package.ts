@@ -1,6 +1,7 @@
 import { createPublicKey, randomUUID, type KeyObject } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import type { OperationOptions } from '../../abort.js';
+import { syncFile } from '../../store/atomic-file.js';
 import { copyWithEntry } from '../archive/append-entry.js';
 import { changed } from '../archive/fault.js';
 import { loadArchive } from '../archive/load-archive.js';
@@ -62,7 +63,7 @@ async function writeSigned(
     const out = await open(partial, 'wx');
     try {
       await copyWithEntry(archive, out, { name: SIGNATURE_ENTRY, content }, signal);
-      await out.sync();
+      await syncFile(out);
     } finally {
       await out.close();
     }
