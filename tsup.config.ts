@@ -7,18 +7,9 @@ import ts from 'typescript';
 
 const ENTRIES = ['src/index.ts', 'src/http/index.ts', 'src/signing/index.ts', 'src/testing/index.ts'];
 const TSLIB_MODULE = 'tslib/tslib.es6.mjs';
-/**
- * EventEmitter3 is CommonJS too, in a wrapper: the first such import of a process makes Node compile its scanner of CommonJS
- * exports, which takes 16 ms. `require` does without, and gets the class that an `import` elsewhere gets. A bundler does not
- * see a `require` by `createRequire`: it is led to the package itself (`imports` in package.json).
- */
+/** EventEmitter3 is CommonJS too, in a wrapper: src/eventemitter3.mjs gets it sooner, by `imports` in package.json. */
 const EMITTER_IMPORT = /(import \{ EventEmitter \} from ["'])eventemitter3(["'];)/;
 const EMITTER_MODULE = '#eventemitter3';
-const EMITTER_FILE = 'dist/eventemitter3.js';
-const REQUIRE_EMITTER = `import { createRequire } from "node:module";
-const { EventEmitter } = /* @__PURE__ */ (/* @__PURE__ */ createRequire(import.meta.url))("eventemitter3");
-export { EventEmitter };
-`;
 const ANNOTATED_NAMES = /\/\/ Annotate the CommonJS export names[^]*$/;
 /**
  * What several late modules share and the main entry does not need: small, and in need of nothing that the entry does not
@@ -224,7 +215,6 @@ export default defineConfig(async () => {
     onSuccess: async () => {
       await dropBareImports();
       await writeCommonJs();
-      await writeFile(EMITTER_FILE, REQUIRE_EMITTER);
       await copyAssets();
       await writeCommandLine();
       await writeDeclarations(ENTRIES);

@@ -15,7 +15,7 @@ def bind(order, system, spaces, in_force):
     if spaces:
         mount_proc(order, system, in_force)
     if order.get("network") == "none" and order.get("insist") and in_force.get("network") != "none":
-        refuse("policy.network is 'none', and this system gives the worker no network namespace (%s). Run the host as "
+        refuse(order, "policy.network is 'none', and this system gives the worker no network namespace (%s). Run the host as "
                "root, allow user namespaces, or deny the network from outside and set policy.network to 'host'"
                % "; ".join(in_force["missing"]))
     raise_oom_score(order, in_force)
@@ -29,7 +29,9 @@ def bind(order, system, spaces, in_force):
         in_force["missing"].append("the kernel does not tie the worker to its keeper")
 
 
-def refuse(text):
+def refuse(order, text):
+    if order.get("log"):
+        order["log"].give_back()  # this process ends before the host has opened its pipe
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
     os._exit(78)

@@ -20,7 +20,8 @@ NOT_FOR_US = ("SIGTERM", "SIGINT", "SIGHUP")
 def contain(order, load):
     """Returns in the worker alone, with its bounds in force; `load` executes a script beside this one.
 
-    `order`: {"host": process id, "report": descriptor or null, and what bounds.py and namespaces.py read}.
+    `order`: {"host": process id, "report": descriptor or null, "log": LogPipe or nothing, and what bounds.py and
+    namespaces.py read}.
     """
     # All of it beforehand: in the bounds no folder can be written to, and what is not compiled would be at every start.
     bind, keep = load("bounds.py")["bind"], load("keep.py")["keep"]

@@ -80,6 +80,7 @@ export interface WorkerBounds {
 /** The order for `contain.py`. */
 export function containmentOrder(containment: Containment): Record<string, unknown> {
   const { oomScoreAdj = DEFAULT_OOM_SCORE_ADJ, scratch, ...rest } = containment;
+  const { hidden } = rest;
   return {
     host: process.pid,
     library: path.dirname(assetPath('process')),
@@ -89,7 +90,10 @@ export function containmentOrder(containment: Containment): Record<string, unkno
       scratch: {
         bytes: scratch.bytes ?? DEFAULT_SCRATCH_BYTES,
         kept: scratch.kept,
-        folder: path.join(os.tmpdir(), `procvision-scratch-${randomUUID()}`),
+        // The store has room, whatever the system's temp dir is like; it may be read-only.
+        folders: [...(hidden ? [path.dirname(hidden)] : []), os.tmpdir()].map((parent) =>
+          path.join(parent, `procvision-scratch-${randomUUID()}`),
+        ),
       },
     }),
   };

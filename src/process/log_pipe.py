@@ -36,16 +36,23 @@ class LogPipe:
         """The host has answered: 1 and 2 lead to the log from now on. To be called where the package will run."""
         if self.descriptor is not None:
             if not is_read:
-                os.dup2(self._stderr, 2)
-                os.set_blocking(self.descriptor, False)
-                try:
-                    os.write(2, os.read(self.descriptor, PIPE_BYTES))
-                except OSError:
-                    pass  # nothing was printed
+                self.give_back()
             os.close(self.descriptor)
         if self._stderr is not None:
             os.close(self._stderr)
         os.dup2(2, 1)
+
+    def give_back(self):
+        """What is and was printed goes to the log of before. Also for a process that ends before the host has opened the pipe,
+        which is gone with it."""
+        if self.descriptor is None:
+            return
+        os.dup2(self._stderr, 2)
+        os.set_blocking(self.descriptor, False)
+        try:
+            os.write(2, os.read(self.descriptor, PIPE_BYTES))
+        except OSError:
+            pass  # nothing was printed
 
 
 def exchange(pipe):

@@ -9,7 +9,6 @@ import sys
 NEW_MOUNTS, NEW_QUEUES, NEW_USER, NEW_PROCESSES, NEW_NETWORK = 0x20000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
 READ_ONLY, NO_SETUID, NO_DEVICES, NO_PROGRAMS, REMOUNT, BIND, ALL_BELOW, RECEIVE_ONLY = 1, 2, 4, 8, 32, 4096, 16384, 1 << 19
 SHARED_MEMORY, QUEUES = "/dev/shm", "/dev/mqueue"
-SCRATCH = SHARED_MEMORY + "/procvision"
 
 
 def open_namespaces(order, system, in_force):
@@ -61,14 +60,20 @@ def raise_loopback():
 
 
 def mount_points():
-    with open("/proc/self/mountinfo", "rb") as file:
-        for line in file:
-            yield os.fsdecode(line.split(b" ", 5)[4])
+    """None where there is no /proc to tell."""
+    try:
+        with open("/proc/self/mountinfo", "rb") as file:
+            return [os.fsdecode(line.split(b" ", 5)[4]) for line in file]
+    except OSError:
+        return None
 
 
 def is_proc_covered():
-    """In a container parts of /proc are covered, and then the kernel gives an ordinary user no other one (proc(5))."""
-    return any(point.startswith("/proc/") and not point.startswith("/proc/sys/fs/binfmt_misc") for point in mount_points())
+    """In a container parts of /proc are covered, and then the kernel gives an ordinary user no other one (proc(5)). It gives
+    none where there is none at all."""
+    points = mount_points()
+    return points is None or any(point.startswith("/proc/") and not point.startswith("/proc/sys/fs/binfmt_misc")
+                                 for point in points)
 
 
 def furnish(order, system, in_force):
@@ -96,14 +101,16 @@ def mount_all(order, system, in_force):
     if hidden and os.path.isdir(hidden):
         in_force["files"] &= system.mount("tmpfs", hidden, "tmpfs", NO_SETUID | NO_DEVICES, "size=256k,mode=755")
         os.makedirs(root, exist_ok=True)
-        in_force["files"] &= bind(system, held(kept[root]), root)
+        in_force["files"] &= bind_held(system, kept[root], root)
+        if not os.path.isdir(SHARED_MEMORY):
+            make_scratch_in(hidden, order, system, in_force)
         in_force["files"] &= system.mount(None, hidden, None, REMOUNT | BIND | READ_ONLY | NO_SETUID | NO_DEVICES)
     if os.path.isdir(SHARED_MEMORY):
         make_shared_memory(order, system, in_force)
     if frames:
         if not os.path.isdir(frames):
             os.makedirs(frames)
-        bind(system, held(kept[frames]), frames)
+        bind_held(system, kept[frames], frames)
     if os.path.isdir(QUEUES):
         system.mount("mqueue", QUEUES, "mqueue", NO_SETUID | NO_DEVICES | NO_PROGRAMS)
     if os.getuid() == 0 and not order.get("uid"):
@@ -114,20 +121,35 @@ def mount_all(order, system, in_force):
 
 def make_shared_memory(order, system, in_force):
     size = os.statvfs(SHARED_MEMORY)
-    owner = order.get("uid", os.getuid()), order.get("gid", os.getgid())
     options = "size=%d,mode=1777" % (size.f_blocks * size.f_frsize)
     in_force["sharedMemory"] = system.mount("tmpfs", SHARED_MEMORY, "tmpfs", NO_SETUID | NO_DEVICES, options)
+    if in_force["sharedMemory"]:
+        make_scratch_in(SHARED_MEMORY, order, system, in_force)
+
+
+def make_scratch_in(parent, order, system, in_force):
+    """A folder of memory for the worker's own files. `parent` is a mount of this namespace that can be written to."""
     scratch = order.get("scratch")
-    if in_force["sharedMemory"] and scratch:
-        os.mkdir(SCRATCH, 0o700)
-        options = "size=%d,mode=700,uid=%d,gid=%d" % ((scratch["bytes"],) + owner)
-        if system.mount("tmpfs", SCRATCH, "tmpfs", NO_SETUID | NO_DEVICES, options):
-            in_force["scratch"] = {"folder": SCRATCH, "bytes": scratch["bytes"]}
+    if not scratch:
+        return
+    folder = parent + "/procvision"
+    os.mkdir(folder, 0o700)
+    owner = order.get("uid", os.getuid()), order.get("gid", os.getgid())
+    options = "size=%d,mode=700,uid=%d,gid=%d" % ((scratch["bytes"],) + owner)
+    if system.mount("tmpfs", folder, "tmpfs", NO_SETUID | NO_DEVICES, options):
+        in_force["scratch"] = {"folder": folder, "bytes": scratch["bytes"]}
 
 
-def held(descriptor):
-    """The folder itself, whatever was mounted above it since."""
-    return "/proc/self/fd/%d" % descriptor
+def bind_held(system, descriptor, target):
+    """Shows a folder that was opened before, whatever was mounted above it since. By the working folder: /proc, which has a
+    path for a descriptor, may be missing."""
+    before = os.open(".", os.O_PATH | os.O_DIRECTORY)
+    try:
+        os.fchdir(descriptor)
+        return bind(system, ".", target)
+    finally:
+        os.fchdir(before)
+        os.close(before)
 
 
 def bind(system, source, target):
@@ -139,8 +161,8 @@ def protect(system, top):
     """Forbids writing to a mount and to all below it."""
     if system.make_read_only(top):
         return True
-    points = [point for point in mount_points() if (point + "/").startswith(top + "/")]
-    return all([protect_alone(system, point) for point in points])
+    points = [point for point in mount_points() or () if (point + "/").startswith(top + "/")]
+    return bool(points) and all([protect_alone(system, point) for point in points])
 
 
 def protect_alone(system, point):

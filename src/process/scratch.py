@@ -12,10 +12,19 @@ NEW_SECONDS = 60
 
 
 def make_scratch(order, in_force):
-    """The descriptor that holds the lock; None where no such folder is needed."""
-    folder = order.get("scratch", {}).get("folder")
-    if not folder or in_force.get("scratch"):
+    """The descriptor that holds the lock; None where no such folder is needed, or none can be made."""
+    folders = order.get("scratch", {}).get("folders")
+    if not folders or in_force.get("scratch"):
         return None
+    for folder in folders:  # the best first
+        try:
+            return make_folder(folder, order, in_force)
+        except OSError as error:
+            in_force["missing"].append("its own files have no folder in %s: %s" % (os.path.dirname(folder), error.strerror))
+    return None
+
+
+def make_folder(folder, order, in_force):
     import fcntl
 
     os.mkdir(folder + NEW, 0o700)
@@ -29,10 +38,14 @@ def make_scratch(order, in_force):
 
 
 def sweep_scratch(own):
-    """Removes the folders beside `own` whose keepers are gone, on a thread of its own: one may be large."""
+    """Removes the folders beside `own` whose keepers are gone, on a thread of its own: one may be large. Without one where the
+    next processes of this one live in another process namespace: the kernel then makes no thread (clone(2))."""
     import _thread
 
-    _thread.start_new_thread(sweep, (os.path.dirname(own), os.path.basename(own)))
+    try:
+        _thread.start_new_thread(sweep, (os.path.dirname(own), os.path.basename(own)))
+    except RuntimeError:
+        pass  # a keeper without a namespace does it
 
 
 def sweep(parent, own):

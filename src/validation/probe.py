@@ -356,13 +356,22 @@ def main():
         order = json.load(file)
     report = Report(order["out"])  # in its bounds, this process can write to no file of the store
     if bounds:
-        load_process("contain.py")["contain"](bounds, load_process)
+        bounds["log"] = pipe
+        try:
+            load_process("contain.py")["contain"](bounds, load_process)
+        except BaseException:
+            pipe.give_back()
+            raise
     log["exchange"](pipe)
     if bounds:
         if bounds.get("scratch"):
             # The folder of the order is in the store, which is read-only now.
-            os.environ["PROC_SHM_DIR"] = os.path.join(os.environ["TMPDIR"], "frames")
-            os.mkdir(os.environ["PROC_SHM_DIR"])
+            folder = os.path.join(os.environ.get("TMPDIR", order["root"]), "frames")
+            try:
+                os.mkdir(folder)
+                os.environ["PROC_SHM_DIR"] = folder
+            except OSError:
+                pass  # there is no folder for its own files; the trial needs none by itself
         load_process("enter_environment.py")["enter"](bounds.get("executable"))
     probe(order, report)
 

@@ -75,7 +75,12 @@ def main():
         guard_setup, frames = load("guard_setup.py")["guard_setup"], load("proven_frames.py")["ProvenFrames"]
     if hasattr(os, "fork"):
         compile_modules()
-        load_process("contain.py")["contain"](order, load_process)  # from here on this is the worker
+        order["log"] = log
+        try:
+            load_process("contain.py")["contain"](order, load_process)  # from here on this is the worker
+        except BaseException:
+            log.give_back()
+            raise
     pipes.take(ready=start_collecting)
     sys.argv = [sys.argv[0]] + sys.argv[3:]
     del sys.path[0]
