@@ -13,7 +13,7 @@ const ASAR = /\.asar(?=[\\/]|$)/;
 const IN_A_ZIP = /\.zip(?=[\\/])/;
 
 const checked = new Set<string>();
-/** That of the option `assets`: where the files of a program lie is one fact of the process, whoever opens what. */
+/** That of the option `assets`: the files of a program lie in one place for the whole process. */
 let chosen: string | undefined;
 
 /**

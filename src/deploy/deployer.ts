@@ -2,7 +2,6 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import type { OperationOptions } from '../abort.js';
 import { checkTexts } from '../arguments.js';
-import { useAssets } from '../assets.js';
 import { SafeEmitter } from '../emitter.js';
 import type { RunnerError } from '../errors.js';
 import { VenvManager } from '../python/venv-manager.js';
@@ -74,7 +73,6 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   constructor(options: DeployerOptions) {
     super();
     doors().deployer.check(options);
-    useAssets(options.assets);
     const { registry, lockTimeoutMs = 30_000, uploadIdleMs = 60_000 } = options;
     const durability = options.durability ?? registry.durability;
     this.uploadIdleMs = uploadIdleMs;

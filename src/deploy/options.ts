@@ -61,12 +61,6 @@ export interface DeployerOptions {
    * @defaultValue true
    */
   compileBytecode?: boolean;
-  /**
-   * Folder with the files that ship beside the modules of this library: a copy of its `dist`. For a bundle, which does not know
-   * where they are; the same in every part of a process.
-   * @defaultValue the variable `PROCVISION_ASSETS`, else the folder of the module
-   */
-  assets?: string;
 }
 
 /** How to watch. */
@@ -89,7 +83,6 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     registry: must(instance('a Registry (await Registry.open(root))', 'resolve', 'register')),
     venvs: instance('a VenvManager', 'select', 'create'),
     validator: instance('a PackageValidator', 'inspect', 'validate'),
-    assets: text(),
     retention: group<Retention>({
       keep: whole(0, 1_000_000),
       action: choice('archive', 'delete'),

@@ -9,7 +9,7 @@ type Listener = (...args: unknown[]) => void;
 interface SignalExit extends EventEmitter {
   /** Copies that listen for signals. */
   count: number;
-  /** Events that have been told, each of which is told once. */
+  /** Events that have been emitted, each of which is emitted once. */
   emitted: Record<string, boolean>;
 }
 

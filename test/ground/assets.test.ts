@@ -5,7 +5,6 @@ import { afterEach, expect, test } from 'vitest';
 import { assetPath, loadPeer } from '../../src/assets.js';
 import {
   AlgorithmSupervisor,
-  Deployer,
   FramePool,
   PackageValidator,
   VenvManager,
@@ -60,7 +59,6 @@ const DOORS: Record<string, (assets: string) => unknown> = {
   VenvManager: (assets) => new VenvManager({ assets }),
   PackageValidator: (assets) => new PackageValidator({ assets }),
   FramePool: (assets) => new FramePool({ assets }),
-  Deployer: (assets) => new Deployer({ registry, assets }),
   AlgorithmSupervisor: (assets) => new AlgorithmSupervisor({ registry, assets }),
 };
 /** A registry is known by its methods; none is called here. */
