@@ -80,7 +80,7 @@ function ownFolder(): string {
 
 /** Under Plug'n'Play a package with peers is loaded by a path that is on no disk (`__virtual__`). */
 function onDisk(folder: string): string {
-  const { findPnpApi } = nodeModule<{ findPnpApi?: (file: string) => PnpApi | null }>('node:module');
+  const { findPnpApi } = nodeModule('node:module') as { findPnpApi?: (file: string) => PnpApi | null };
   return findPnpApi?.(folder)?.resolveVirtual?.(folder) ?? folder;
 }
 

@@ -6,5 +6,5 @@ import { nodeModule } from './node-modules.js';
  * hosts that import the library never come here.
  */
 export function nodeCrypto(): typeof Crypto {
-  return nodeModule<typeof Crypto>('node:crypto');
+  return nodeModule('node:crypto') as typeof Crypto;
 }

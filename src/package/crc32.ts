@@ -14,8 +14,7 @@ let native: Crc32 | undefined;
 let isLookedUp = false;
 
 function nativeCrc32(): Crc32 | undefined {
-  if (!isLookedUp)
-    native = nodeModule<typeof Zlib & { crc32?: Crc32 }>('node:zlib').crc32;
+  if (!isLookedUp) native = (nodeModule('node:zlib') as typeof Zlib & { crc32?: Crc32 }).crc32;
   isLookedUp = true;
   return native;
 }

@@ -112,7 +112,7 @@ async function deviceOf(folder: string): Promise<{ device: string }> {
 }
 
 async function listen(address: string): Promise<Net.Server> {
-  const { createServer } = nodeModule<typeof Net>('node:net'); // not a matter of the library's start
+  const { createServer } = nodeModule('node:net') as typeof Net; // not a matter of the library's start
   const server = createServer((caller) => caller.destroy());
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -129,7 +129,7 @@ function closeServer(server: Net.Server): Promise<void> {
 
 /** Nobody listens (ECONNREFUSED) or the file went with its thread (ENOENT): dead. A full queue (EAGAIN): alive. */
 async function answer(address: string): Promise<Liveness> {
-  const { connect } = nodeModule<typeof Net>('node:net');
+  const { connect } = nodeModule('node:net') as typeof Net;
   return new Promise((resolve) => {
     const caller = connect(address);
     caller.once('connect', () => {

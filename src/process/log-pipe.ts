@@ -27,7 +27,7 @@ export class LogPipe {
       file = openSync(`/proc/${processId}/fd/${descriptor}`, constants.O_RDONLY | constants.O_NONBLOCK);
       if (!fstatSync(file).isFIFO()) throw new TypeError('not a pipe');
       // Loaded here: this module is part of the main entry, and most hosts start no child by a pipe of its own.
-      const { Socket } = nodeModule<typeof Net>('node:net');
+      const { Socket } = nodeModule('node:net') as typeof Net;
       const stream = new Socket({ fd: file, readable: true, writable: false });
       stream.on('error', () => undefined);
       return new LogPipe(stream, file);

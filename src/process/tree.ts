@@ -13,7 +13,7 @@ export function signalTree(
 ): void {
   if (platform === 'win32') {
     // At once, since it may be the last thing that this process does; and only here, since it takes Node a while to load.
-    const { spawn } = nodeModule<typeof ChildProcess>('node:child_process');
+    const { spawn } = nodeModule('node:child_process') as typeof ChildProcess;
     spawn('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore', windowsHide: true }).on(
       'error',
       () => undefined,

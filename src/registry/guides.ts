@@ -146,7 +146,7 @@ export class GuideFolder {
           'store_damaged',
           `The guide picture of ${productId}, step ${stepIndex}, cannot be used: ${file}: ${(cause as Error).message}. ` +
             'Register it again with registry.setGuide()',
-          { cause, details: { path: file, pids: [productId] } },
+          { cause, details: { path: file, productIds: [productId] } },
         );
       }
     }
