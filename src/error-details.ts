@@ -112,6 +112,8 @@ export interface FieldIssue {
   path: string;
   /** What is wrong with it. */
   message: string;
+  /** The bound that a value passed, where it is one of a parameter. */
+  bound?: unknown;
 }
 
 /** A process, as an operator finds it. */
@@ -270,6 +272,7 @@ type CommonFact =
 interface PossibleFacts {
   invalid_zip: 'entry' | 'signature' | 'wheels';
   manifest_invalid: 'issues';
+  invalid_params: 'issues';
   incompatible_python: 'wheels' | 'interpreters' | 'unusable' | 'requirements';
   wheels_missing: 'wheels' | 'requirements';
   install_failed:

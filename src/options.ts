@@ -70,6 +70,12 @@ export function productId<T extends string | undefined = string | undefined>(): 
   return option('productId', 'must be a product id', (value) => typeof value === 'string') as Option<T>;
 }
 
+/** Values of parameters by name; what they must be, the version says. */
+export function values(): Option<Readonly<Record<string, unknown>> | undefined> {
+  const fits = (value: unknown) => isOptions(value) && !ArrayBuffer.isView(value);
+  return option('values', 'must be an object of values by name', fits);
+}
+
 /** One of some words. */
 export function choice<const T>(...words: readonly T[]): Option<T | undefined> {
   const list = words.map((word) => (typeof word === 'string' ? `'${word}'` : String(word))).join(' or ');

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import type { ArchiveLimits, Check, NameEncoding, PackageInspection } from '../package/types.js';
+import { declaredSteps, keptSteps } from '../parameters/declared-steps.js';
 import { compileSources, type Compiled } from '../python/environments/compile.js';
 import { distInfos, parseRecord } from '../python/environments/record.js';
 import { fileOfRow, readExceptions } from '../python/environments/installed-records.js';
@@ -38,7 +39,7 @@ export interface Unpacked {
 }
 
 /** Fields of a registry entry that a trial run can tell best. */
-export type LearntFacts = Pick<RegistryEntry, 'has_numpy' | 'has_pillow' | 'step_indexes'>;
+export type LearntFacts = Pick<RegistryEntry, 'has_numpy' | 'has_pillow' | 'step_indexes' | 'steps'>;
 
 /** An environment that was made, and what is known of it for certain. */
 export interface MadeEnvironment {
@@ -148,6 +149,8 @@ export function packageSteps(
       }
       const indexes = indexesOf(steps);
       if (indexes.length > 0) learnt.step_indexes = indexes;
+      const declared = keptSteps(withParameters(steps, manifest.steps));
+      if (declared) learnt.steps = declared;
       // Only now: the trial run needs the interpreter where it is.
       if (need.embedded !== undefined) {
         const move = { from: venv.dir, to: path.join(o.finalRoot, 'venv'), withFolder: true };
@@ -169,6 +172,17 @@ export function packageSteps(
       return { freedBytes: removed.reduce((sum, { bytes }) => sum + bytes, 0) };
     },
   };
+}
+
+/** A `get_info()` may name a step without its parameters: then those of the manifest hold. */
+function withParameters(steps: unknown, ofManifest: unknown): unknown {
+  if (!Array.isArray(steps) || steps === ofManifest) return steps;
+  const declared = declaredSteps(ofManifest);
+  return steps.map((step: unknown) => {
+    if (typeof step !== 'object' || step === null || 'params' in step) return step;
+    const { params } = declared.find(({ index }) => index === (step as { index?: unknown }).index) ?? {};
+    return params ? { ...step, params } : step;
+  });
 }
 
 /** Indices that a list of steps declares; the list comes from a package. */

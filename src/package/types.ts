@@ -23,6 +23,12 @@ export interface StepParameter {
   min?: number;
   /** Largest value. */
   max?: number;
+  /** Fewest characters of a `string`. */
+  min_length?: number;
+  /** Most characters of a `string`. */
+  max_length?: number;
+  /** Regular expression of Python that the whole of a `string` must match. */
+  pattern?: string;
   /** Values of an `enum`. */
   choices?: unknown[];
   /** For people. */
@@ -59,6 +65,8 @@ export interface Manifest {
   steps?: ManifestStep[];
   /** Files that the algorithm needs, as the manifest has them. */
   required_assets?: unknown;
+  /** Paths by kind, for product ids that `required_assets` does not name, as the manifest has them. */
+  default_config?: unknown;
   /** Interpreter that is wanted, as written. */
   python_version?: string;
 }

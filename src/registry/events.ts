@@ -1,4 +1,5 @@
 import type { VersionRef } from '../package/types.js';
+import type { ParameterValues } from '../parameters/types.js';
 import type { RegistryDamage } from './rebuild.js';
 import type { ActiveMapping, RegistryEntry } from './types.js';
 
@@ -31,6 +32,16 @@ export interface RegistryEvents {
   unmarked: [event: UnmarkedEvent];
   /** A policy was set for a version. */
   configured: [event: ConfiguredEvent];
+  /** Parameters were set for a product id. */
+  paramsSet: [event: ParamsSetEvent];
+}
+
+/** A product id and the parameters that were set for it. */
+export interface ParamsSetEvent extends VersionRef {
+  /** The product id. */
+  productId: string;
+  /** As they were given; empty when they were removed. */
+  params: ParameterValues;
 }
 
 /** A version that is used without a mark. */

@@ -1,5 +1,6 @@
 import { RunnerError } from '../errors.js';
 import type { VersionRef } from '../package/types.js';
+import type { ParameterValues } from '../parameters/types.js';
 import type { ProductIdList } from '../product-ids.js';
 import type { ProcessIdentity } from '../process/identity.js';
 import type { RegistryContent } from './registry-file.js';
@@ -16,12 +17,15 @@ export type MappingChange = ProductIdList & {
   operator?: string;
   /** Also to a version that one of the ids was taken back from. @defaultValue false */
   force?: boolean;
+  /** Parameters to keep for the product ids, in place of those that are kept. @defaultValue those that are kept */
+  params?: ParameterValues;
 };
 
 /** The same, checked. */
 export interface CheckedChange extends VersionRef {
   pids: string[];
   operator?: string;
+  params?: ParameterValues;
 }
 
 const LONGEST_HISTORY = 20;
@@ -104,18 +108,24 @@ export function remap(content: RegistryContent, change: CheckedChange, now: stri
   return change.pids.map((pid) => {
     const before = content.active[pid];
     const { name, version } = change;
-    if (before && isSame(before, change)) return before;
-    const history = before
-      ? [
-          { name: before.name, version: before.version, activated_at: before.activated_at },
-          ...(before.history ?? []),
-        ].slice(0, LONGEST_HISTORY)
-      : [];
-    const mapping: ActiveMapping = { ...before, pid, name, version, activated_at: now, history };
+    if (before && isSame(before, change)) return change.params ? withParams(before, change.params) : before;
+    const history = before ? [pastOf(before), ...(before.history ?? [])].slice(0, LONGEST_HISTORY) : [];
+    const kept: ActiveMapping = { ...before, pid, name, version, activated_at: now, history };
+    const mapping = change.params ? withParams(kept, change.params) : kept;
     if (change.operator === undefined) delete mapping.operator;
     else mapping.operator = change.operator;
     return mapping;
   });
+}
+
+/** What is kept of a mapping in the history of the one that follows it. */
+function pastOf({ name, version, activated_at, params }: ActiveMapping) {
+  return { name, version, activated_at, ...(params && { params }) };
+}
+
+/** The mapping with these parameters; empty ones are none. */
+export function withParams({ params: _, ...mapping }: ActiveMapping, params: ParameterValues): ActiveMapping {
+  return Object.keys(params).length > 0 ? { ...mapping, params } : mapping;
 }
 
 /** Where in the history a rollback goes: to the newest version that is still deployed and still supports the id. */
@@ -149,7 +159,7 @@ export function stepBack(
   now: string,
 ): ActiveMapping {
   const mapping = findMapping(content, pid);
-  const { history = [], ...current } = mapping;
+  const { history = [], params: _, ...current } = mapping;
   const index = wayBack(content, mapping);
   const target = history[index];
   if (!target) {
@@ -165,6 +175,7 @@ export function stepBack(
     version: target.version,
     activated_at: now,
     history: history.slice(index + 1),
+    ...(target.params && { params: target.params }),
     ...(operator !== undefined && { operator }),
   };
 }

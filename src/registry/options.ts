@@ -16,6 +16,7 @@ import {
   text,
   whole,
   lazily,
+  values,
 } from '../options.js';
 import type { VersionRef } from '../package/types.js';
 import type { ImageInput } from '../frames/types.js';
@@ -24,6 +25,7 @@ import type { ProductIdList, ProductIdName } from '../product-ids.js';
 import type { SwitchBack } from './barring.js';
 import { isRecord } from '../arguments.js';
 import type { MappingChange } from './mappings.js';
+import type { ParamsChange } from './params.js';
 
 /** Options of {@link Registry.open}. */
 export interface RegistryOptions extends OperationOptions {
@@ -59,7 +61,7 @@ const ids = { productIds: productIds(), pids: productIds() };
 
 const change = {
   ...{ name: name(), version: name(), ...ids },
-  ...{ operator: text(), force: flag(), signal: abortSignal() },
+  ...{ operator: text(), force: flag(), params: values(), signal: abortSignal() },
 };
 
 const guidePlace = {
@@ -100,6 +102,9 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     'registry.removeGuide({ productId, stepIndex })',
     guidePlace,
   ),
+  setParams: new Door<ParamsChange & OperationOptions>('registry.setParams({ productId, params })', {
+    ...{ productId: name(), params: must(values()), operator: text(), signal: abortSignal() },
+  }),
   look: new Door<OperationOptions>('registry: the last argument', { signal: abortSignal() }),
   activate: new Door<MappingChange & OperationOptions>(
     'registry.activate({ name, version, productIds })',

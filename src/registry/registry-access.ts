@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
+import type { ParameterValues } from '../parameters/types.js';
 import type { ProcessIdentity } from '../process/identity.js';
 import { makeFolder, type Durability } from '../store/atomic-file.js';
 import { appendAudit, audited } from '../store/audit-log.js';
@@ -21,6 +22,7 @@ export interface ChangeRecord {
   operator?: string;
   force?: boolean;
   policy?: Readonly<Record<string, unknown>>;
+  params?: ParameterValues;
   reason?: string;
 }
 

@@ -1,6 +1,7 @@
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { checkTexts, isRecord } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
+import type { ParameterSchema, ParameterValues } from '../parameters/types.js';
 import type { ProcessIdentity } from '../process/identity.js';
 import { productIdOf, productIdsOf, type ProductIdList, type ProductIdName } from '../product-ids.js';
 import { showAs } from '../readable.js';
@@ -21,10 +22,12 @@ import {
   isSame,
   remap,
   stepBack,
+  withParams,
   type CheckedChange,
   type MappingChange,
 } from './mappings.js';
 import { doors, type PolicyChange, type RegistryFilter, type RegistryOptions } from './options.js';
+import { checkKeptParams, checkParams, type ParamsChange } from './params.js';
 import { policyOf, setPolicy } from './policies.js';
 import type { RegistryDamage } from './rebuild.js';
 import type { AccessListeners, RegistryAccess } from './registry-access.js';
@@ -222,9 +225,65 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   async resolve(productId: string, o: OperationOptions = {}): Promise<RegistryEntry> {
     checkTexts('registry.resolve(productId)', { productId });
     doors().look.check(o);
+    return structuredClone(await this.serving(productId, o));
+  }
+
+  /**
+   * The same without a copy, for each call of a line. Not to be changed by the caller.
+   * @internal
+   */
+  async serving(productId: string, o: OperationOptions = {}): Promise<Readonly<RegistryEntry>> {
     const content = await this.#access.look(o);
     const { name, version } = findMapping(content, productId);
-    return structuredClone(findEntry(content, name, version));
+    return findEntry(content, name, version);
+  }
+
+  /**
+   * What the steps of a version can be set to, as its `get_info()` or else its manifest declares it.
+   *
+   * @throws RunnerError `invalid_params`, `not_found`
+   */
+  async parameters(name: string, version: string, o: OperationOptions = {}): Promise<ParameterSchema> {
+    checkTexts('registry.parameters(name, version)', { name, version });
+    doors().look.check(o);
+    const { step_indexes = [], steps } = findEntry(await this.#access.look(o), name, version);
+    return { name, version, steps: structuredClone(steps) ?? step_indexes.map((index) => ({ index })) };
+  }
+
+  /**
+   * Keeps parameters for a product id: its calls get them where they bring none of that name. They go with the product id to
+   * another version that takes them, and a rollback brings back those of the version before.
+   *
+   * @throws RunnerError `invalid_params` with the path and the bound of each fault, `not_found`, `lock_timeout`,
+   * `store_failed`, `aborted`
+   */
+  async setParams(o: ParamsChange & OperationOptions): Promise<void> {
+    doors().setParams.check(o);
+    const { productId, operator, signal } = o;
+    const params = structuredClone(o.params);
+    const about = { pids: [productId], operator, params };
+    const { name, version } = await this.#access.logged('set params', about, { signal }, (content) => {
+      const mapping = findMapping(content, productId);
+      checkParams(findEntry(content, mapping.name, mapping.version), params);
+      content.active[productId] = withParams(mapping, params);
+      return mapping;
+    });
+    this.emit('paramsSet', { name, version, productId, params });
+  }
+
+  /**
+   * The parameters that are kept for a product id; empty where there are none.
+   * @throws RunnerError `invalid_params`, `not_found` for one that is not active
+   */
+  async params(productId: string, o: OperationOptions = {}): Promise<ParameterValues> {
+    checkTexts('registry.params(productId)', { productId });
+    doors().look.check(o);
+    return structuredClone(findMapping(await this.#access.look(o), productId).params ?? {});
+  }
+
+  /** The parameters that are kept for a product id, as it was when the file was last looked at. Not to be changed. */
+  paramsOf(productId: string): ParameterValues | undefined {
+    return this.#access.known.active[productId]?.params;
   }
 
   /**
@@ -376,11 +435,14 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     check: (content: RegistryContent, change: CheckedChange) => void,
   ): Promise<ActiveMapping[]> {
     doors()[operation].check(o);
-    const { name, version, operator, force, signal } = o;
-    const change = { name, version, pids: productIdsOf(doors()[operation].call, o), operator };
+    const { name, version, operator, force, params, signal } = o;
+    const pids = productIdsOf(doors()[operation].call, o);
+    const change = { name, version, pids, operator, ...(params && { params: structuredClone(params) }) };
     return this.#access.logged(operation, { ...change, force }, { signal }, (content) => {
-      checkSupported(findEntry(content, name, version), change.pids);
+      const entry = findEntry(content, name, version);
+      checkSupported(entry, pids);
       check(content, change);
+      checkKeptParams(entry, pids, content.active, params);
       if (!force) checkNotBarred(content, change);
       const mappings = remap(content, change, new Date().toISOString());
       for (const mapping of mappings) {

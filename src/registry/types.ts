@@ -1,4 +1,5 @@
 import type { Generation, VersionRef } from '../package/types.js';
+import type { ParameterValues, StepParameters } from '../parameters/types.js';
 
 /** Where a package or version stands. */
 export type PackageState =
@@ -33,6 +34,20 @@ export interface RegistryEntry {
    * empty where it declares none; a call is then to a step from 1.
    */
   step_indexes?: number[];
+  /**
+   * Its steps with their parameters, as its `get_info()` or its manifest declares them: values of a call are held against
+   * them. Absent where it declares no parameters, or more than 64 KiB of them.
+   */
+  steps?: StepParameters[];
+  /** Files that its manifest says it needs (`required_assets`, `default_config`), as they were installed. */
+  assets?: {
+    /** Below the version's folder, with `/`. */
+    path: string;
+    /** Bytes. */
+    size_bytes: number;
+    /** Lower-case hex. */
+    sha256: string;
+  }[];
   /** SHA-256 of the zip it came from, lower-case hex. */
   sha256?: string;
   /** `local`: packed on this machine from a project folder, not delivered. */
@@ -59,10 +74,14 @@ export interface ActiveMapping {
   activated_at: string;
   /** Who activated it. */
   operator?: string;
+  /** Parameters that calls of the product id get where they bring none of that name, see `Registry.setParams`. */
+  params?: ParameterValues;
   /** Earlier versions, newest first; what `rollback` goes back through. */
   history?: (VersionRef & {
     /** ISO 8601, UTC. */
     activated_at: string;
+    /** Parameters that were kept for the product id then. */
+    params?: ParameterValues;
   })[];
   /** Versions this id was taken back from, and why; refused unless forced. `at` is ISO 8601, UTC. */
   barred?: (VersionRef & {

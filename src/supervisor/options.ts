@@ -23,6 +23,7 @@ import {
   texts,
   whole,
   lazily,
+  values,
 } from '../options.js';
 import type { ImageInput } from '../frames/types.js';
 import type { VersionRef } from '../package/types.js';
@@ -142,6 +143,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     probation: probation(),
     warmUp: warmUp(),
     force: flag(),
+    params: values(),
     dryRun: flag(),
     signal: abortSignal(),
   }),

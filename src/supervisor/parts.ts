@@ -47,7 +47,7 @@ export function composeParts(context: SupervisorContext) {
   const retirement = new Retirement({ registry, router, emit });
   const inspector = new Inspector({ clock, frames, sessions });
   const guides = new GuideBook(registry);
-  const calls = new CallService({ table, router, inspector, guides, clock, emit });
+  const calls = new CallService({ registry, table, router, inspector, guides, clock, emit });
   const trials = new Trials({ registry, retirement, clock, emit });
   const switcher = new Switcher({
     ...{ registry, table, router, retirement, trials, policies, emit },

@@ -68,6 +68,12 @@ export interface SupervisorPolicy extends RestartOptions {
    */
   proof: ProofPolicy;
 
+  /**
+   * Whether the parameters of a call are held against those that its step declares before a worker sees them: `pass` hands
+   * them over as they come, with those that are kept for the product id. @defaultValue 'check'
+   */
+  parameters: 'check' | 'pass';
+
   /** Limits of a worker by themselves: hello, load, shutdown, heartbeat, largest frame. */
   limits: Partial<WorkerLimits>;
   /** Limits on what a worker may take, applied before the algorithm's code runs (POSIX). @defaultValue none */
@@ -148,6 +154,7 @@ function policyShape(): Shape<Partial<SupervisorPolicy>> {
     recycleAfterCalls: whole(1),
     recycleAboveBytes: whole(1),
     proof: choice('sampled', 'full', 'sha256', 'off'),
+    parameters: choice('check', 'pass'),
     limits: limits(),
     resources: resources(),
     uid: whole(0, LARGEST_ID),

@@ -32,6 +32,7 @@ export const CHECK_ORDER = [
   'requirements_offline',
   'requirements_met',
   'python_compatible',
+  'required_assets',
   'integrity',
   'environment',
 ] as const;

@@ -6,9 +6,11 @@ import { findSdkWheel, generationOfSdk, hasAdapter } from '../package/sdk.js';
 import { listed, shown } from '../package/text.js';
 import type { Manifest, PackageInspection, Requirement } from '../package/types.js';
 import type { Interpreter } from '../python/types.js';
+import { checkAssets } from './check-assets.js';
 import type { CheckList } from './check-list.js';
 import { judgeStartup } from './judge-startup.js';
 import { judgeWheels, type LookedAt } from './judge-wheels.js';
+import { manifestWarnings } from './manifest-warnings.js';
 import { manifestHint, wheelsHint } from './near-misses.js';
 import type { PackageSource } from './package-source.js';
 import { overlapsIn } from './overlaps.js';
@@ -128,6 +130,8 @@ async function inspectParts(
   if (judged?.choice) warnings.push(...judged.choice.warnings, ...overlapsIn(judged.choice, known));
   const { interpreter } = judged ?? {};
   if (!manifest) return { layout, inspection: undefined, warnings };
+  await checkAssets(source, layout, manifest, { checks, warnings });
+  warnings.push(...manifestWarnings(manifest));
   return {
     layout,
     warnings,

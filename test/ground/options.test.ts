@@ -44,6 +44,7 @@ const BAD: Record<string, readonly unknown[]> = {
   policy: ['', 'x', 0, 1, NaN, null, true, [], [{}], 10n, () => ({})],
   mode: [NaN, -1, Infinity, 0.5, 0o1000, '755', null, true, [], {}, promise],
   keys: ['', 'x', 0, 1, NaN, null, true, {}, promise, () => [], 10n],
+  values: ['', 'x', 0, 1, NaN, null, true, [], new Uint8Array(2), promise, () => ({})],
   environment: ['', 'x', 0, 1, NaN, null, true, [], { A: 1 }, { A: null }, { A: ['x'] }],
   python: ['', 0, 1, NaN, null, true, {}, [''], [1], promise, () => 'python3'],
   folder: ['', 0, 1, NaN, null, true, [], {}, promise, () => 'x', ['x']],

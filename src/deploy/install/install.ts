@@ -2,8 +2,10 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
-import type { Check, NameEncoding, PackageInspection } from '../../package/types.js';
+import type { Check, Manifest, NameEncoding, PackageInspection } from '../../package/types.js';
 import { neededSpace } from '../../package/needed-space.js';
+import { requiredAssets } from '../../package/required-assets.js';
+import type { Inventory } from '../../registry/inventory.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { Durability } from '../../store/atomic-file.js';
@@ -276,6 +278,7 @@ async function build(
     ...(inspection.sdkVersion !== undefined && { sdk_version: inspection.sdkVersion }),
     python_version: venv.interpreter.version,
     ...learnt,
+    ...assetsOf(manifest, inventory),
     sha256,
     size_bytes: inventory.bytes,
     ...(context.origin !== undefined && { origin: context.origin }),
@@ -283,4 +286,14 @@ async function build(
     deployment_id: transaction.record.id,
   };
   return { entry: await writeSeal(root, entry, inventory, durability), warnings };
+}
+
+/** The files that the manifest names, as they were sealed. */
+function assetsOf(manifest: Manifest, { files }: Inventory): Pick<RegistryEntry, 'assets'> {
+  const paths = new Set(requiredAssets(manifest).assets.map((asset) => asset.path));
+  const assets = [...paths].flatMap((file) => {
+    const [size, sha256] = files[file] ?? [];
+    return size === undefined || sha256 === undefined ? [] : [{ path: file, size_bytes: size, sha256 }];
+  });
+  return assets.length > 0 ? { assets } : {};
 }

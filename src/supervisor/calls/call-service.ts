@@ -4,6 +4,7 @@ import { asFailure, RunnerError } from '../../errors.js';
 import { LONGEST_TIMER_MS } from '../../longest-timer.js';
 import { bothIds } from '../../product-ids.js';
 import { systemCause } from '../../store/errno.js';
+import type { Registry } from '../../registry/registry.js';
 import type { Clock } from '../clock.js';
 import { Deadline } from '../deadline.js';
 import type { Deployment, Emit } from '../deployments/deployment.js';
@@ -31,6 +32,7 @@ export class CallService {
   readonly #router: Router;
   readonly #inspector: Inspector;
   readonly #guides: GuideBook;
+  readonly #registry: Registry;
   readonly #clock: Clock;
   readonly #emit: Emit;
   /** Tells this supervisor's requests from those of another one in the same logs. */
@@ -42,6 +44,7 @@ export class CallService {
     router: Router;
     inspector: Inspector;
     guides: GuideBook;
+    registry: Registry;
     clock: Clock;
     emit: Emit;
   }) {
@@ -49,6 +52,7 @@ export class CallService {
     this.#router = o.router;
     this.#inspector = o.inspector;
     this.#guides = o.guides;
+    this.#registry = o.registry;
     this.#clock = o.clock;
     this.#emit = o.emit;
   }
@@ -92,7 +96,8 @@ export class CallService {
     const requestId = this.#nextRequest();
     const timeoutMs = request.timeoutMs ?? deployment.policy.executeTimeoutMs;
     const deadline = new Deadline(this.#clock, startedAt, timeoutMs, signal);
-    const guided = await this.#guides.complete(request, deployment.entry, { isWarmUp: true, signal });
+    const whole = this.#withParameters(request, deployment);
+    const guided = await this.#guides.complete(whole, deployment.entry, { isWarmUp: true, signal });
     return this.#inspector.run(
       { phase: 'execute', ...guided, requestId, deadline, startedAt, only: worker },
       deployment,
@@ -101,17 +106,17 @@ export class CallService {
 
   async #route({
     phase,
-    request,
+    request: asked,
     requestId,
     startedAt,
     signal,
     trace,
   }: NumberedCall): Promise<InspectionResult> {
-    const { deployment, letGo } = await this.#hold(request, startedAt, signal);
+    const { deployment, letGo } = await this.#hold(asked, startedAt, signal);
     try {
       const { preTimeoutMs, executeTimeoutMs } = deployment.policy;
       const limitMs = phase === 'pre' ? preTimeoutMs : executeTimeoutMs;
-      let deadline = new Deadline(this.#clock, startedAt, request.timeoutMs ?? limitMs, signal);
+      let deadline = new Deadline(this.#clock, startedAt, asked.timeoutMs ?? limitMs, signal);
       const { name, version, generation } = deployment.entry;
       Object.assign(trace, { name, version });
       if (phase === 'pre' && generation === 'execute-only') {
@@ -121,7 +126,8 @@ export class CallService {
           { details: { name, version, stage: 'pre' } },
         );
       }
-      checkStep(request, deployment.entry);
+      checkStep(asked, deployment.entry);
+      const request = this.#withParameters(asked, deployment);
       const guided = await this.#guides.complete(request, deployment.entry, { signal });
       if (!deployment.isReady) {
         const leave = deployment.pool.line.awaitStart();
@@ -170,6 +176,14 @@ export class CallService {
       );
       throw error;
     }
+  }
+
+  /** @throws RunnerError `invalid_params` for parameters that the step does not take */
+  #withParameters(request: InspectionRequest, { parameters }: Deployment): InspectionRequest {
+    const { productId, target, stepIndex, userParams: given } = request;
+    const kept = productId === undefined || target ? undefined : this.#registry.paramsOf(productId);
+    const userParams = parameters.of(stepIndex, { productId, given, kept });
+    return userParams === given ? request : { ...request, userParams };
   }
 
   #nextRequest(): string {

@@ -82,6 +82,12 @@ export class Inspector {
       // Before the wait for a worker: the image is written while the worker computes.
       images = await this.#send(inspection, deployment);
       timing.frameMs = this.#clock.now() - copiedAt;
+      // Of an encoded picture the size is known only now.
+      deployment.parameters.checkRegions(
+        inspection.request.stepIndex,
+        inspection.request.userParams,
+        images.image.meta,
+      );
       const result = await this.#answer({ inspection, deployment, images, timing, tried, watch });
       watch?.end({ result });
       return result;

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { RunnerError } from '../../errors.js';
 import type { FramePool } from '../../frames/frame-pool.js';
+import { CallParameters } from '../../parameters/call-parameters.js';
 import { bothProcessIds } from '../../product-ids.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
@@ -10,6 +11,7 @@ import { AlgorithmWorker } from '../../worker/algorithm-worker.js';
 import type { WorkerCall, WorkerFlavour, WorkerReady, WorkerReply, WorkerSpec } from '../../worker/types.js';
 import type { Clock } from '../clock.js';
 import type { Deadline } from '../deadline.js';
+import { checkedAssets } from './assets.js';
 import { deploymentStatus } from './deployment-status.js';
 import { LaneOrder } from './lane-order.js';
 import { LatencyWindow } from '../latency.js';
@@ -44,6 +46,8 @@ export class Deployment {
   /** Of answered calls, from the request to the result. */
   readonly latency = new LatencyWindow();
   readonly pool: WorkerPool;
+  /** What its calls are set to. */
+  readonly parameters: CallParameters;
   /** Of images into shared memory. */
   readonly handOvers = new LaneOrder();
   /** Resolves when all workers are ready; rejects with what kept them from it. */
@@ -81,6 +85,7 @@ export class Deployment {
     const { limits } = policy; // of this start, whatever becomes of the policy
     this.#context = context;
     this.entry = entry;
+    this.parameters = new CallParameters(entry, policy.parameters === 'check' ? entry.steps : undefined);
     this.#createdAt = clock.now();
     this.pool = new WorkerPool({
       title: this.title,
@@ -249,6 +254,7 @@ export class Deployment {
       const { name, version } = this.entry;
       // Marked before anything runs: an uninstall sees the mark, or this sees that the version is gone.
       this.#use = await registry.use(name, version);
+      this.parameters.standard = await checkedAssets(registry.layout.deployed(name, version), this.entry);
       // Its own: what its workers do there reaches no other deployment.
       const frameDirectory = await frames.place(`${name}-${version}`);
       this.#spec = workerSpecOf(registry.layout, this.entry, { frameDirectory, flavour, policy });

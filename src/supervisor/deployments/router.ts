@@ -53,9 +53,9 @@ export class Router {
   }: Pick<InspectionRequest, 'productId' | 'target'>): Promise<{ held: Promise<HeldDeployment> }> {
     const started = target && this.#table.find(target.name, target.version);
     if (started) return { held: Promise.resolve({ deployment: started, letGo: started.hold() }) };
-    const entry = target
+    const entry: Readonly<RegistryEntry> = target
       ? await this.entry(target.name, target.version)
-      : await this.#registry.resolve(productId ?? '');
+      : await this.#registry.serving(productId ?? '');
     const { name, version } = entry;
     if (!this.#table.find(name, version) && !this.#policies.of(entry).policy.lazyStart) {
       throw new RunnerError(

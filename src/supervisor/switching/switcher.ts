@@ -4,6 +4,7 @@ import { bothNames, productIdOf, productIdsOf } from '../../product-ids.js';
 import type { VersionRef } from '../../package/types.js';
 import { checkNotBarred } from '../../registry/barring.js';
 import { checkSupported, isSame, supports } from '../../registry/mappings.js';
+import { checkKeptParams } from '../../registry/params.js';
 import type { Registry } from '../../registry/registry.js';
 import type { ActiveMapping, RegistryEntry } from '../../registry/types.js';
 import type { Deployment, Emit } from '../deployments/deployment.js';
@@ -21,7 +22,7 @@ import { distinct } from './version-refs.js';
 type MakeWarmUp = (deployment: Deployment, asked: WarmUp, signal: AbortSignal | undefined) => Promise<void>;
 type Mappings = Readonly<Record<string, ActiveMapping>>;
 /** An order, its options checked. */
-type Move = Pick<SwitchOrder, 'name' | 'version' | 'warmUp' | 'force'> & {
+type Move = Pick<SwitchOrder, 'name' | 'version' | 'warmUp' | 'force' | 'params'> & {
   pids: string[];
   probation?: ProbationPolicy;
 };
@@ -68,17 +69,25 @@ export class Switcher {
 
   /** See {@link AlgorithmSupervisor.switch}. */
   async switch(o: SwitchOptions): Promise<void> {
-    const { name, version, operator, force, signal } = o;
+    const { name, version, operator, force, params, signal } = o;
     const pids = productIdsOf('supervisor.switch({ name, version, productIds })', o);
     const probation = o.probation && resolveProbation(o.probation);
     if (o.dryRun) {
-      await this.#check({ name, version, pids, force });
+      await this.#check({ name, version, pids, force, params });
       return;
     }
     const subject = { title: `switch to ${name} ${version}`, productIds: pids };
     await this.#orders.run(subject, signal, (order) =>
-      this.#move({ name, version, warmUp: o.warmUp, force, pids, probation }, order, () =>
-        this.#registry.switch({ name, version, productIds: pids, operator, force, signal: order.signal }),
+      this.#move({ name, version, warmUp: o.warmUp, force, pids, probation, params }, order, () =>
+        this.#registry.switch({
+          name,
+          version,
+          productIds: pids,
+          operator,
+          force,
+          params,
+          signal: order.signal,
+        }),
       ),
     );
   }
@@ -90,16 +99,20 @@ export class Switcher {
     const pids = [pid];
     const title = to ? `rollback to ${to.name} ${to.version}` : 'rollback';
     await this.#orders.run({ title, productIds: pids }, signal, async (order) => {
-      const target = to ?? (await this.#earlier((await this.#registry.active())[pid]));
+      const mapping = (await this.#registry.active())[pid];
+      const target = to ?? (await this.#earlier(mapping));
       if (!target) {
         throw new RunnerError('not_found', `${pid} has no earlier version that is kept`, {
           details: { pids },
         });
       }
       const { name, version } = target;
-      await this.#move({ name, version, pids, warmUp, force }, order, async () => {
+      // The parameters that were kept with a version come back with it.
+      const past = mapping?.history?.find((one) => isSame(one, target));
+      const params = past && (past.params ?? {});
+      await this.#move({ name, version, pids, warmUp, force, params }, order, async () => {
         const asked = { operator, signal: order.signal };
-        if (to) await this.#registry.switch({ name, version, productIds: pids, force, ...asked });
+        if (to) await this.#registry.switch({ name, version, productIds: pids, force, params, ...asked });
         else await this.#registry.rollback({ productId: pid, ...asked });
       });
     });
@@ -160,11 +173,16 @@ export class Switcher {
     version,
     pids,
     force,
-  }: Pick<Move, 'name' | 'version' | 'pids' | 'force'>): Promise<{ entry: RegistryEntry; active: Mappings }> {
+    params,
+  }: Pick<Move, 'name' | 'version' | 'pids' | 'force' | 'params'>): Promise<{
+    entry: RegistryEntry;
+    active: Mappings;
+  }> {
     const entry = await this.#router.entry(name, version);
     checkSupported(entry, pids);
     const active = await this.#registry.active();
     if (!force) checkNotBarred({ active }, { name, version, pids });
+    checkKeptParams(entry, pids, active, params);
     return { entry, active };
   }
 

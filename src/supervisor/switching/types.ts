@@ -1,5 +1,6 @@
 import type { OperationOptions } from '../../abort.js';
 import type { VersionRef } from '../../package/types.js';
+import type { ParameterValues } from '../../parameters/types.js';
 import type { ProductIdList, ProductIdName } from '../../product-ids.js';
 import type { ImageInput } from '../../frames/types.js';
 import type { ProbationPolicy } from './probation.js';
@@ -37,6 +38,11 @@ export interface SwitchOrder extends OperationOptions {
   warmUp?: WarmUp;
   /** Also to a version that an id was taken back from. @defaultValue false */
   force?: boolean;
+  /**
+   * Parameters to keep for the product ids from now on, see `Registry.setParams`. Those that are kept must fit the new
+   * version otherwise, or nothing is moved. @defaultValue those that are kept
+   */
+  params?: ParameterValues;
   /** Only say whether it could be made: the version is not started, and nothing is moved. @defaultValue false */
   dryRun?: boolean;
 }

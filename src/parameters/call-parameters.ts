@@ -1,0 +1,66 @@
+import type { VersionRef } from '../package/types.js';
+import { parametersError, StepRules, type ParameterFault } from './step-rules.js';
+import type { ParameterValues, StepParameters } from './types.js';
+import type { PictureSize } from './value-rules.js';
+
+/** What a call hands over, and what is kept for its product id. */
+export interface GivenValues {
+  /** Of the request: they come first. */
+  given: ParameterValues | undefined;
+  /** Product id of the call, if it has one. */
+  productId?: string;
+  /** Of the product id (`Registry.setParams`): where the request brings none. */
+  kept: ParameterValues | undefined;
+}
+
+/** Values that a package brings for product ids without assets of their own. */
+export interface StandardValues {
+  /** By name; what no step declares is left out. */
+  values: ParameterValues;
+  /** Product ids with assets of their own. */
+  exceptFor: ReadonlySet<string>;
+}
+
+/** The parameters that calls of one version get. Its rules are made once, when it is started. */
+export class CallParameters {
+  /** Of the package's own `default_config`; known once its files were looked at. */
+  standard: StandardValues | undefined;
+  readonly #version: VersionRef;
+  readonly #rules: StepRules;
+
+  constructor(version: VersionRef, steps: readonly StepParameters[] | undefined) {
+    this.#version = version;
+    this.#rules = new StepRules(steps ?? []);
+  }
+
+  /**
+   * The values for a call: those of the request, then those that are kept, then those of the
+   * package's `default_config`, then the defaults that the step declares.
+   *
+   * @throws RunnerError `invalid_params` (1006) with the path and the bound of each fault
+   */
+  of(stepIndex: number, { productId = '', given, kept }: GivenValues): ParameterValues | undefined {
+    if (this.#rules.isEmpty) return kept ? { ...kept, ...given } : given;
+    const { values: brought, exceptFor } = this.standard ?? {};
+    const own = this.#ofStep(stepIndex, { ...(!exceptFor?.has(productId) && brought), ...kept });
+    const { values, faults } = this.#rules.fill(stepIndex, { ...own, ...given });
+    this.#refuse(faults);
+    return values;
+  }
+
+  /** @throws RunnerError `invalid_params` (1007) for a region that reaches out of the picture */
+  checkRegions(stepIndex: number, values: ParameterValues | undefined, picture: PictureSize): void {
+    if (values) this.#refuse(this.#rules.regionFaults(stepIndex, values, picture));
+  }
+
+  /** What is kept for a product id is for all of its steps: each call gets what its step has. */
+  #ofStep(stepIndex: number, values: ParameterValues): ParameterValues {
+    const known = this.#rules.keysOf(stepIndex);
+    if (!known) return values;
+    return Object.fromEntries(Object.entries(values).filter(([key]) => known.has(key)));
+  }
+
+  #refuse(faults: readonly ParameterFault[]): void {
+    if (faults.length > 0) throw parametersError(faults, this.#version, 'userParams');
+  }
+}

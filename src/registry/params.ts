@@ -1,0 +1,60 @@
+import { RunnerError } from '../errors.js';
+import { parametersError, StepRules } from '../parameters/step-rules.js';
+import type { ParameterValues } from '../parameters/types.js';
+import type { ActiveMapping, RegistryEntry } from './types.js';
+
+/** Which parameters are kept for a product id. */
+export interface ParamsChange {
+  /** The product id; it must be active. */
+  productId: string;
+  /** Values by name, in place of those that are kept; empty takes them away. */
+  params: ParameterValues;
+  /** Who asks, for the audit log. */
+  operator?: string;
+}
+
+/**
+ * Refuses values that the version does not take: a name that none of its steps has, or a value that none of them allows.
+ * A version that declares no parameters takes any.
+ *
+ * @throws RunnerError `invalid_params` (1006, 1007) with every fault
+ */
+export function checkParams(entry: RegistryEntry, params: ParameterValues): void {
+  const rules = new StepRules(entry.steps ?? []);
+  if (rules.isEmpty) return;
+  const faults = rules.faultsOf(params);
+  if (faults.length > 0) throw parametersError(faults, entry, 'params');
+}
+
+/**
+ * The same at a change of version, for what is kept for the product ids: before anything moves.
+ *
+ * @throws RunnerError `invalid_params` naming the product id and the remedy
+ */
+export function checkKeptParams(
+  entry: RegistryEntry,
+  pids: readonly string[],
+  active: Readonly<Record<string, ActiveMapping>>,
+  given: ParameterValues | undefined,
+): void {
+  if (given) {
+    checkParams(entry, given);
+    return;
+  }
+  for (const pid of pids) {
+    const { params } = active[pid] ?? {};
+    if (!params) continue;
+    try {
+      checkParams(entry, params);
+    } catch (error) {
+      if (!RunnerError.is(error, 'invalid_params')) throw error;
+      const { errorCode, details } = error;
+      throw new RunnerError(
+        'invalid_params',
+        `The parameters that are kept for ${pid} do not go with it to ${entry.name} ${entry.version}, and nothing was changed. ` +
+          `${error.message}. Hand over what is to be kept with the change (params: { … }; params: {} keeps none)`,
+        { errorCode, details: { ...details, pids: [pid] } },
+      );
+    }
+  }
+}
