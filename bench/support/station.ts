@@ -9,6 +9,8 @@ export interface Station {
   supervise: (policy?: Partial<SupervisorPolicy>, worker?: WorkerFlavour) => AlgorithmSupervisor;
 }
 
+const PIDS = ['A', 'K1', 'K2', 'K3'];
+
 /** A picture as small as a call can have. */
 export const SMALL_IMAGE = { data: new Uint8Array(64 * 48 * 3).fill(50), width: 64, height: 48 };
 
@@ -25,10 +27,10 @@ export async function openStation(context: BenchContext, versions: string[] = ['
       'algorithm/__init__.py': '',
       'algorithm/main.py': steeredAlgorithm()
         .replace('"1.0.0"', JSON.stringify(version))
-        .replace('["A01"]', '["A", "K1", "K2"]'),
+        .replace('["A01"]', '["A", "K1", "K2", "K3"]'),
     };
     const zip = path.join(context.folder, `sample-v${version}-offline.zip`);
-    await writeFile(zip, await testing.buildPackage({ version, pids: ['A', 'K1', 'K2'], files }));
+    await writeFile(zip, await testing.buildPackage({ version, pids: PIDS, files }));
     await deployer.install(zip);
   }
   await deployer.close();

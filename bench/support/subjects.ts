@@ -11,7 +11,7 @@ export interface Subject {
   readonly title: string;
   /** Name of the deployed package. */
   readonly name: string;
-  /** Names of its wheels in `sets/vision.txt`. */
+  /** Names of its wheels in `sets/vision.txt`, or else in `sets/large.txt`. */
   readonly packages: readonly string[];
   /** What its module imports. */
   readonly imports: string;
@@ -37,6 +37,14 @@ export const ONNX_RUNTIME: Subject = {
 export const ALL_THREE: Subject = {
   ...{ title: 'all three', name: 'vision-subject', packages: [...ONNX, 'opencv-python-headless'] },
   ...{ imports: 'import cv2\nimport onnxruntime', work: OPENCV.work },
+};
+
+const LEARNING = ['scikit-learn', 'scipy', 'joblib', 'threadpoolctl', 'narwhals', 'cloudpickle'];
+/** The same with scikit-learn, which takes the longest to import. */
+export const WITH_LEARNING: Subject = {
+  ...{ title: 'all three and scikit-learn', name: 'learning-subject', work: OPENCV.work },
+  packages: [...ALL_THREE.packages, ...LEARNING],
+  imports: `${ALL_THREE.imports}\nimport sklearn.linear_model`,
 };
 
 export const SUBJECTS: readonly Subject[] = [NUMPY, OPENCV, ONNX_RUNTIME];
@@ -84,7 +92,10 @@ export async function deploySubjects(
 
 /** The wheels of a subject, pinned. */
 export async function subjectWheels(context: BenchContext, { packages }: Subject) {
-  const pins = await pinsOf('vision');
-  const own = pins.filter((pin) => packages.includes(pin.split('==')[0] ?? ''));
+  const nameOf = (pin: string) => pin.split('==')[0] ?? '';
+  const vision = await pinsOf('vision');
+  const known = new Set(vision.map(nameOf));
+  const pins = [...vision, ...(await pinsOf('large')).filter((pin) => !known.has(nameOf(pin)))];
+  const own = pins.filter((pin) => packages.includes(nameOf(pin)));
   return pinnedWheels(context, own);
 }
