@@ -5,6 +5,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildPackage } from '../src/testing/index.js';
@@ -37,6 +38,73 @@ const localeOf = (title: string, charmap: string, source: string, name: string):
     `mount --bind "$BOX/locale" /usr/lib/locale; export LC_ALL=${name} LANG=${name}`,
 });
 const temp = (title: string, prepare: string): Machine => ({ title, prepare });
+/** Another release than the system's Python, of the same minor version; and one of the next. */
+const OTHER_PYTHON = pyenv('3.11');
+const NEXT_PYTHON = pyenv('3.12');
+const NO_OTHER = 'pyenv has no other release of that version here';
+
+/** The interpreter of a base is replaced where it lies, as a package manager does. */
+function upgraded(title: string, by: string | undefined, expect: Record<string, RegExp>): Machine {
+  return {
+    ...{ title, expect, skipped: by === undefined ? NO_OTHER : undefined },
+    options: { python: '$BOX/py/bin/python3', verify: true, install: false },
+    prepare: `mkdir -p "$BOX/py/bin"; cp -L /usr/bin/python3.11 "$BOX/py/bin/python3"; $INSTALL >/dev/null; cp -L ${by} "$BOX/py/bin/python3"`,
+  };
+}
+
+/** A clock of its own for each process of the machine, by a library that the loader puts before all others. */
+function clock(title: string, day: string): Machine {
+  const days = Math.round((Date.parse(day) - Date.now()) / 86_400_000);
+  const library = clockLibrary();
+  return {
+    title,
+    prepare:
+      'mkdir "$BOX/etc" "$BOX/work"; mount -t overlay overlay -o "lowerdir=/etc,upperdir=$BOX/etc,workdir=$BOX/work" /etc; ' +
+      `echo "${days > 0 ? '+' : ''}${days}d" > /etc/faketimerc; echo ${library} > /etc/ld.so.preload; ` +
+      `test "$(date +%Y)" = ${day.slice(0, 4)}`,
+    skipped: library === undefined ? 'libfaketime can not be had from the package archive' : undefined,
+  };
+}
+
+/** libfaketime, unpacked beside the other things that tests download; undefined where there is no package archive. */
+function clockLibrary(): string | undefined {
+  const folder = path.join(process.env.PROCVISION_TEST_CACHE ?? os.tmpdir(), 'procvision-test-libfaketime');
+  const find = () => globSync('usr/lib/*/faketime/libfaketime.so.1', folder);
+  if (find() === undefined) {
+    mkdirSync(folder, { recursive: true });
+    const get = 'apt-get -qq download libfaketime && dpkg -x libfaketime_*.deb .';
+    spawnSync('sh', ['-c', get], { cwd: folder, stdio: 'ignore', timeout: 60_000 });
+  }
+  return find();
+}
+
+/** The first file below `folder` that fits a pattern with one `*`. */
+function globSync(pattern: string, folder: string): string | undefined {
+  const { stdout } = spawnSync('sh', ['-c', `ls -d ${pattern} 2>/dev/null`], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  const [file] = (stdout ?? '').split('\n');
+  return file ? path.join(folder, file) : undefined;
+}
+
+function pyenv(version: string): string | undefined {
+  const { stdout } = spawnSync('sh', ['-c', `ls -d ~/.pyenv/versions/${version}.*/bin/python${version}`], {
+    encoding: 'utf8',
+  });
+  return stdout.split('\n')[0] || undefined;
+}
+
+function hasFileSystem(name: string): boolean {
+  return readFileSync('/proc/filesystems', 'utf8').includes(`\t${name}\n`);
+}
+
+function canMakeCgroups(): boolean {
+  const folder = `/sys/fs/cgroup/procvision-try-${process.pid}`;
+  const look = `mkdir ${folder} && test -w ${folder}/memory.max; code=$?; rmdir ${folder} 2>/dev/null; exit $code`;
+  return spawnSync('sh', ['-c', look], { stdio: 'ignore' }).status === 0;
+}
+
 const asStranger = 'chown -R 54321:54321 "$BOX"';
 
 const MACHINES: Machine[] = [
@@ -106,12 +174,28 @@ const MACHINES: Machine[] = [
     options: { force: true },
   },
   { title: 'store on tmpfs', prepare: 'mkdir -p "$STORE"; mount -t tmpfs tmpfs "$STORE"' },
-  { title: 'store on vfat', skipped: 'the kernel has no vfat' },
+  {
+    title: 'store on vfat',
+    prepare:
+      'truncate -s 200M "$BOX/disk"; mkfs.vfat "$BOX/disk" >/dev/null; mkdir "$STORE"; mount -o loop "$BOX/disk" "$STORE"',
+    skipped: hasFileSystem('vfat') ? undefined : 'the kernel has no vfat',
+  },
+  {
+    title: 'a cgroup of 300 MB and 64 processes',
+    prepare:
+      'G=/sys/fs/cgroup/procvision-$$; mkdir $G; echo 300M > $G/memory.max; echo 64 > $G/pids.max; echo $$ > $G/cgroup.procs',
+    skipped: canMakeCgroups() ? undefined : 'no cgroup with a bound on memory can be made here',
+  },
   {
     title: 'store in a path of 200 characters',
     prepare: `STORE="$STORE/${'a'.repeat(90)}/${'b'.repeat(90)}"`,
   },
   { title: 'store in a path with a space, a quote and Chinese', prepare: `STORE="$STORE/a 'quoted' 检测站"` },
+  {
+    title: 'Python of pyenv',
+    options: { python: OTHER_PYTHON ?? '' },
+    skipped: OTHER_PYTHON ? undefined : NO_OTHER,
+  },
   { title: 'Python of Debian', options: { python: SYSTEM_PYTHON } },
   {
     title: 'Python of Debian without pip and ensurepip',
@@ -145,14 +229,14 @@ const MACHINES: Machine[] = [
       'mkdir -p "$BOX/py/bin"; cp -L /usr/bin/python3.11 "$BOX/py/bin/python3"; $INSTALL >/dev/null; rm -r "$BOX/py"',
     expect: { verify: /drift/, sdk: /Python|interpreter/i, bundled: /Python|interpreter/i },
   },
-  {
-    title: 'base Python upgraded after the install',
-    skipped: 'two releases of one minor version are not on this machine',
-  },
-  {
-    title: 'clock at 1970 and at 2040',
-    skipped: 'a clock of its own takes a library that is not here (libfaketime)',
-  },
+  upgraded('base Python upgraded to another release after the install', OTHER_PYTHON, {
+    ...{ verify: /^intact$/, sdk: /^OK OK$/, bundled: /^OK OK$/ },
+  }),
+  upgraded('base Python upgraded to another minor version after the install', NEXT_PYTHON, {
+    ...{ verify: /drift/, sdk: /Python|interpreter/i, bundled: /Python|interpreter/i },
+  }),
+  clock('clock at 1970', '1970-01-03'),
+  clock('clock at 2040', '2040-02-29'),
 ];
 
 const wanted = process.argv.slice(2);

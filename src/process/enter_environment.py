@@ -23,6 +23,19 @@ class WithSite:
         return repr(self._flags).replace("no_site=1", "no_site=0")
 
 
+def refuse_another_version(folder, executable):
+    """One of another minor version does not look where the packages are, and would say that the package has none."""
+    own = "python%d.%d" % sys.version_info[:2]
+    try:
+        found = [name for name in os.listdir(os.path.join(folder, "lib")) if name.startswith("python")]
+    except OSError:
+        return
+    if found and own not in found and sys.implementation.name == "cpython":
+        raise SystemExit("The environment %s was made with %s, but its interpreter %s is %s now. Install the version again "
+                         "with force, or install that Python again"
+                         % (folder, found[0], os.path.realpath(executable), own))
+
+
 def enter(executable):
     """`executable`: the environment's interpreter, or None for the running interpreter."""
     sys.flags = WithSite(sys.flags)
@@ -34,5 +47,6 @@ def enter(executable):
         sys.executable = executable
         os.environ.pop("__PYVENV_LAUNCHER__", None)  # macOS: it would go before
         if os.path.isfile(os.path.join(folder, "pyvenv.cfg")):
+            refuse_another_version(folder, executable)
             sys.prefix = sys.exec_prefix = folder
     import site  # runs its main(), by the flags above
