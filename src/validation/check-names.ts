@@ -48,15 +48,20 @@ export function isCheckName(value: unknown): value is CheckName {
 /** Checks that need the algorithm to run. */
 export const SMOKE_CHECKS: readonly CheckName[] = CHECK_ORDER.slice(3, 19);
 
-/** Of those, the checks that do not apply to the execute-only generation. */
-export const PHASED_CHECKS: ReadonlySet<CheckName> = new Set<CheckName>([
-  'setup',
-  'get_info',
-  'step_schema',
-  'supported_pids_match',
-  'pre_execute_return_dict',
-  'pre_status_valid',
-  'pre_message_present',
+const NO_SUCH_THING = 'the execute-only generation has no such thing';
+
+/** Of those, the checks that do not apply to the execute-only generation, and what the report says of each. */
+export const PHASED_CHECKS: ReadonlyMap<CheckName, string> = new Map<CheckName, string>([
+  ['setup', NO_SUCH_THING],
+  ['get_info', NO_SUCH_THING],
+  ['step_schema', NO_SUCH_THING],
+  [
+    'supported_pids_match',
+    'the execute-only generation declares no product ids: the version takes any product id',
+  ],
+  ['pre_execute_return_dict', NO_SUCH_THING],
+  ['pre_status_valid', NO_SUCH_THING],
+  ['pre_message_present', NO_SUCH_THING],
 ]);
 
 /** Sorts a report's checks. */

@@ -303,7 +303,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
     for (const name of CHECK_ORDER) {
       if (checks.has(name)) continue;
       if (inspection?.generation === 'execute-only' && PHASED_CHECKS.has(name)) {
-        checks.skip(name, 'the execute-only generation has no such thing');
+        checks.skip(name, PHASED_CHECKS.get(name) ?? '');
       } else if (findings && isSmokeCheck(name)) checks.skip(name, 'the trial call gave nothing to check');
       else if (!this.runsSmoke && isSmokeCheck(name)) checks.skip(name, 'the trial run is switched off');
       else checks.skip(name, 'a fault before it stands in the way');

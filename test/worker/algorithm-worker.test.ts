@@ -101,6 +101,19 @@ test('a worker that dies in a call rejects it with worker_exited, its exit code 
   });
 });
 
+test.each([
+  ['a progress bar by carriage returns', 'for n in range(4000): w("\\r%d%% %s" % (n, "#" * 40))'],
+  ['a flood of lines', 'for n in range(200000): w("warning %d\\n" % n)'],
+  ['a line of 4 MB without an end', 'w("x" * (4 << 20))'],
+])('the last lines before a death are those behind %s', async (_title, noise) => {
+  const body = `import os, sys; w = sys.stderr.write\n    ${noise}\n    w("\\nno lamp\\nno verdict\\n"); sys.stderr.flush(); os._exit(3)`;
+  const worker = await startWorker(sample.replace('pixels = bytes(image)', body));
+  const failure = await worker.call({ phase: 'execute', image }).catch((error: unknown) => error);
+  expect(failure).toMatchObject({ code: 'worker_exited' });
+  const { output } = (failure as { details: { output: string[] } }).details;
+  expect(output.slice(-2)).toEqual(['no lamp', 'no verdict']);
+});
+
 test('a worker that hangs while idle loses its heartbeat and is ended', async () => {
   const hang = sample.replace(
     'def get_info(self):',

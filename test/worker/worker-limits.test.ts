@@ -35,6 +35,16 @@ describe('each limit is its own', () => {
     expect(worker.state).toBe('exited');
   });
 
+  test('a load that takes longer is named with the last lines of stderr', async () => {
+    const script = `hello(); sys.stderr.write("reading weights from /mnt/models\\n"); sys.stderr.flush(); ${FOREVER}`;
+    const { worker } = await misbehavingWorker({ script, limits: { ...LONG, loadMs: 2_000 } });
+    await expect(worker.start()).rejects.toMatchObject({
+      code: 'timeout',
+      message: expect.stringContaining('reading weights from /mnt/models') as string,
+      details: { output: ['reading weights from /mnt/models'] },
+    });
+  });
+
   test.each<[keyof WorkerLimits, CallPhase]>([
     ['preMs', 'pre'],
     ['executeMs', 'execute'],
