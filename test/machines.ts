@@ -84,7 +84,7 @@ function globSync(pattern: string, folder: string): string | undefined {
     cwd: folder,
     encoding: 'utf8',
   });
-  const [file] = (stdout ?? '').split('\n');
+  const [file] = stdout.split('\n');
   return file ? path.join(folder, file) : undefined;
 }
 
@@ -92,7 +92,8 @@ function pyenv(version: string): string | undefined {
   const { stdout } = spawnSync('sh', ['-c', `ls -d ~/.pyenv/versions/${version}.*/bin/python${version}`], {
     encoding: 'utf8',
   });
-  return stdout.split('\n')[0] || undefined;
+  const [file = ''] = stdout.split('\n');
+  return file === '' ? undefined : file;
 }
 
 function hasFileSystem(name: string): boolean {
