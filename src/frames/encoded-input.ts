@@ -22,6 +22,8 @@ export interface EncodedPicture extends EncodedHeader {
   turn: number;
   /** How values of 16 bits become 8. */
   toEightBits: ToEightBits;
+  /** Of a value of the pixels that are decoded. */
+  depth: 8 | 16;
   /** Of the pixels that are decoded. */
   layout: Layout;
 }
@@ -58,7 +60,7 @@ export function checkEncoded(image: EncodedInput): void {
  */
 export async function readEncoded(
   image: EncodedInput,
-  { signal }: OperationOptions,
+  { signal, imageFormats = [] }: OperationOptions & { imageFormats?: readonly string[] },
 ): Promise<EncodedPicture> {
   checkEncoded(image);
   const title = 'file' in image ? image.file : 'encoded';
@@ -71,9 +73,10 @@ export async function readEncoded(
     turn >= FIRST_TRANSPOSED ? [header.height, header.width] : [header.width, header.height];
   checkTold(image, { ...header, width, height, turn }, title);
   const { toEightBits, cameraId, timestampMs } = image;
-  if (header.bits === 16 && toEightBits === undefined) {
+  const isWide = header.bits === 16 && header.channels === 1 && imageFormats.includes('Mono16');
+  if (header.bits === 16 && toEightBits === undefined && !isWide) {
     throw invalidImage(
-      `${title} is a ${header.format} of 16 bits a channel, and an algorithm gets 8: say toEightBits: 'shift' (the lowest 8 are ` +
+      `${title} is a ${header.format} of 16 bits a channel, and an algorithm gets 8${header.channels === 1 ? ' without Mono16 in image_formats of its manifest and the bundled worker' : ''}: say toEightBits: 'shift' (the lowest 8 are ` +
         'dropped) or toEightBits: { min, max } (those values become 0 and 255)',
       'toEightBits',
     );
@@ -82,8 +85,11 @@ export async function readEncoded(
   const isTurned = (image.colorSpace === 'BGR') !== (header.order === 'BGR');
   const colorSpace = isTurned ? 'BGR' : 'RGB';
   const { channels } = header;
-  const layout = layoutOf({ width, height, channels, colorSpace, cameraId, timestampMs });
-  return { ...header, bytes, title, turn, toEightBits: toEightBits ?? 'shift', layout };
+  const common = { width, height, cameraId, timestampMs };
+  const layout = isWide
+    ? layoutOf({ ...common, pixelFormat: 'Mono16' }, imageFormats)
+    : layoutOf({ ...common, channels, colorSpace });
+  return { ...header, bytes, title, turn, toEightBits: toEightBits ?? 'shift', depth: layout.depth, layout };
 }
 
 function checkTold(image: EncodedInput, found: EncodedHeader & { turn: number }, title: string): void {

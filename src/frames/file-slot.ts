@@ -27,7 +27,7 @@ export class FileSlot implements Slot {
   constructor(folder: FrameFolder, id: string, shape: Shape) {
     this.id = id;
     this.shape = shape;
-    this.#header = npyHeader(shape.height, shape.width, shape.channels);
+    this.#header = npyHeader(shape.height, shape.width, shape.channels, shape.valueBytes);
     this.fileBytes = slotBytes(shape);
     this.#files = new PlacedFiles(folder, `${id}.npy`);
   }

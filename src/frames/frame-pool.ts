@@ -95,13 +95,21 @@ export class FramePool implements AsyncDisposable {
    * @throws RunnerError as {@link FramePool.lease}; `frame_released`; `invalid_image` for an encoded image that is
    * damaged, of another size than it says, or of other than 1 or 3 channels of 8 bits
    */
-  async send(image: ImageInput, o: OperationOptions & { proof?: ProofPolicy } = {}): Promise<SentImage> {
+  async send(
+    image: ImageInput,
+    o: OperationOptions & {
+      proof?: ProofPolicy;
+      /** Formats of more than 8 bits that the worker takes as they are. @defaultValue none */
+      imageFormats?: readonly string[];
+    } = {},
+  ): Promise<SentImage> {
+    const { imageFormats = [] } = o;
     const proof = methodOf(o.proof);
-    if (image instanceof PooledFrame && image.pool === this) return image.send(proof);
+    if (image instanceof PooledFrame && image.pool === this) return image.send(proof, imageFormats);
     if ('encoded' in image || 'file' in image) return this.#sendEncoded(image, proof, o);
     const { data, meta } =
       'pixels' in image ? { data: image.pixels, meta: image.meta } : { data: image.data, meta: image };
-    const layout = layoutOf(meta);
+    const layout = layoutOf(meta, imageFormats);
     const source = sourceOf(data, layout);
     const frame = await this.#lease(layout, o);
     try {
@@ -147,7 +155,7 @@ export class FramePool implements AsyncDisposable {
   async #sendEncoded(
     image: EncodedInput,
     proof: ProofMethod | undefined,
-    o: OperationOptions,
+    o: OperationOptions & { imageFormats?: readonly string[] },
   ): Promise<SentImage> {
     const { decoder } = await this.#open();
     const picture = await readEncoded(image, o);
@@ -163,7 +171,8 @@ export class FramePool implements AsyncDisposable {
   async #lease(layout: Layout, { signal }: OperationOptions): Promise<PooledFrame> {
     const { slots } = await this.#open();
     const { height, width, channels } = layout.frame;
-    const slot = await slots.take({ height, width, channels }, signal);
+    const valueBytes = layout.depth === 16 ? 2 : 1;
+    const slot = await slots.take({ height, width, channels, valueBytes }, signal);
     return new PooledFrame(this, slot, layout, () => {
       slots.giveBack(slot);
     });

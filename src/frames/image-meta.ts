@@ -1,5 +1,6 @@
 import { RunnerError } from '../errors.js';
 import { describe } from '../options.js';
+import type { FormatFacts } from './pixels/formats.js';
 import type { FrameInfo, ImageMeta } from './types.js';
 
 /** Pixels of a side, at most. */
@@ -39,13 +40,19 @@ function checkSide(name: 'width' | 'height', value: unknown): void {
 }
 
 /** The image as the protocol describes it to a worker. */
-export function wireMeta(meta: FrameInfo): ImageMeta {
+export function wireMeta(meta: FrameInfo, wide: FormatFacts | undefined): ImageMeta {
+  const { height, width } = meta;
+  const sixteen = wide && {
+    ...{ dtype: 'uint16' as const, shape: [height, width] as [number, number] },
+    ...{ pixel_format: wide.name, bits: wide.bits },
+  };
   return {
     width: meta.width,
     height: meta.height,
     timestamp_ms: meta.timestampMs,
     camera_id: meta.cameraId,
     color_space: meta.colorSpace,
+    ...sixteen,
   };
 }
 

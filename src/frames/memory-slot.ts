@@ -27,7 +27,7 @@ export class MemorySlot implements Slot {
 
   /** `pool`: the name of its folder. */
   static async create(calls: MemoryCalls, pool: string, id: string, shape: Shape): Promise<MemorySlot> {
-    const header = npyHeader(shape.height, shape.width, shape.channels);
+    const header = npyHeader(shape.height, shape.width, shape.channels, shape.valueBytes);
     const memory = await SharedMemory.create(calls, memoryName(pool, id), slotBytes(shape) + TRAILER_BYTES);
     new Uint8Array(memory.buffer).set(header);
     return new MemorySlot(id, shape, header, memory);

@@ -21,7 +21,7 @@ export async function pixelsOf(
 ): Promise<{ data: Uint8Array } & FrameInfo> {
   checkImage(image);
   if ('encoded' in image || 'file' in image) return decodedPixels(image, o);
-  const layout = layoutOf('pixels' in image ? image.meta : image);
+  const layout = layoutOf('pixels' in image ? image.meta : image, []);
   return converted(sourceOf('pixels' in image ? image.pixels : image.data, layout), layout);
 }
 

@@ -1,7 +1,7 @@
 import { RunnerError } from '../errors.js';
 import { showAs } from '../readable.js';
 import { convertInto } from './pixels/convert.js';
-import { bytesOfLayout, isPlain, isPlainSource, sourceOf } from './pixels/layout.js';
+import { bytesOfLayout, isPlain, isPlainSource, layoutOf, sourceOf } from './pixels/layout.js';
 import type { Layout, PixelSource } from './pixels/source.js';
 import type { ProofMethod } from './proof.js';
 import { sentImage } from './sent-image.js';
@@ -54,9 +54,10 @@ export class PooledFrame implements Frame {
     this.#giveBackIfFree();
   }
 
-  /** Makes what was filled in complete for a worker. */
-  async send(proof: ProofMethod | undefined): Promise<SentImage> {
+  /** Makes what was filled in complete for a worker. `imageFormats`: what it takes with more than 8 bits. */
+  async send(proof: ProofMethod | undefined, imageFormats: readonly string[]): Promise<SentImage> {
     this.#checkUsable('send');
+    if (this.#layout.depth === 16) layoutOf(this.meta, imageFormats); // refuses one that is not taken
     if (!this.#pixels) {
       throw new RunnerError(
         'invalid_image',
@@ -97,7 +98,7 @@ export class PooledFrame implements Frame {
     try {
       kept.commit(isTheSame ? undefined : this.#written(source), isTheSame);
       const sent = await sentImage({
-        ...{ kept, meta: this.#layout.frame, proof, isDecoded, letGo },
+        ...{ kept, layout: this.#layout, proof, isDecoded, letGo },
         isLost: () => kept.isDestroyed,
       });
       if (kept.isDestroyed) throw this.#closed('send');

@@ -1,12 +1,13 @@
 import { wireMeta } from './image-meta.js';
 import type { ProofMethod } from './proof.js';
 import type { KeptImage } from './slot.js';
-import type { FrameInfo, SentImage } from './types.js';
+import type { Layout } from './pixels/source.js';
+import type { SentImage } from './types.js';
 
 /** An image that was sent. It is released once: at the first `done()`, or when the promise given to it settles. */
 export async function sentImage(o: {
   kept: KeptImage;
-  meta: FrameInfo;
+  layout: Layout;
   proof: ProofMethod | undefined;
   isDecoded: boolean;
   isLost: () => boolean;
@@ -15,9 +16,12 @@ export async function sentImage(o: {
   const { kept, proof: method } = o;
   const { id, kind, generation, fileBytes: sizeBytes, descriptor } = kept;
   const proof = method && { id, generation, sizeBytes, checksum: await kept.checksum(method), method };
+  const { frame, format, depth } = o.layout;
+  const wide = depth === 16 ? format : undefined;
   let isDone = false;
   return {
-    ...{ id, kind, sizeBytes, meta: wireMeta(o.meta), descriptor, isDecoded: o.isDecoded },
+    ...{ id, kind, sizeBytes, meta: wireMeta(frame, wide), wideFormat: wide?.name },
+    ...{ descriptor, isDecoded: o.isDecoded },
     ...(proof && { proof }),
     get isLost() {
       return o.isLost();

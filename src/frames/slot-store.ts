@@ -84,10 +84,14 @@ export class SlotStore {
     await this.#destroyAll([...this.#all]);
   }
 
-  #takeIdle({ height, width, channels }: Shape): Slot | undefined {
+  #takeIdle({ height, width, channels, valueBytes = 1 }: Shape): Slot | undefined {
     // From the end: the slot used last is the one most likely in the cache.
     const index = this.#idle.findLastIndex(
-      ({ shape }) => shape.height === height && shape.width === width && shape.channels === channels,
+      ({ shape }) =>
+        shape.height === height &&
+        shape.width === width &&
+        shape.channels === channels &&
+        (shape.valueBytes ?? 1) === valueBytes,
     );
     return index === -1 ? undefined : this.#idle.splice(index, 1)[0];
   }

@@ -6,6 +6,8 @@ export interface Shape {
   height: number;
   width: number;
   channels: 1 | 3;
+  /** Of a value: 2 for uint16. @defaultValue 1 */
+  valueBytes?: 1 | 2;
 }
 
 /** An image that is complete, for the workers that are to read it. */
@@ -50,6 +52,6 @@ export interface Slot extends KeptImage {
 }
 
 /** Bytes that a slot of this shape takes. */
-export function slotBytes({ height, width, channels }: Shape): number {
-  return npyHeader(height, width, channels).length + height * width * channels;
+export function slotBytes({ height, width, channels, valueBytes = 1 }: Shape): number {
+  return npyHeader(height, width, channels, valueBytes).length + height * width * channels * valueBytes;
 }

@@ -29,7 +29,9 @@ export interface PixelLayout {
   bottomUp?: boolean;
   /**
    * How values of more than 8 bits become 8, and no rule is assumed: `'shift'` drops the lowest bits, `{ min, max }` spreads the
-   * values from `min` to `max` over 0 to 255, rounded. Formats of 8 bits need none.
+   * values from `min` to `max` over 0 to 255, rounded. Formats of 8 bits need none. A version that takes the values as they are
+   * gets them so, whatever the rule: one that runs under the bundled worker, with the format or `Mono16` in `image_formats` of its
+   * manifest. Every other version gets 8 bits by the rule, and without a rule the picture is refused.
    */
   toEightBits?: ToEightBits;
 }
@@ -46,6 +48,14 @@ export interface ImageMeta {
   camera_id: string;
   /** Order of the channels. */
   color_space?: 'RGB' | 'BGR';
+  /** Of the array, where it is not uint8. */
+  dtype?: 'uint16';
+  /** Of the array with that `dtype`: height and width. */
+  shape?: [height: number, width: number];
+  /** Format of the values with that `dtype`; a packed one is unpacked. */
+  pixel_format?: PixelFormat;
+  /** Bits of a value with that `dtype`: values are 0 to 2^bits - 1. */
+  bits?: number;
 }
 
 /** Shape and origin of an image a host hands over. */
@@ -72,7 +82,8 @@ export interface Frame {
   /** Shared-memory id, safe as a file name: what the algorithm reads the image by. */
   readonly id: string;
   /**
-   * The image as its format has it: height × width × channels bytes, row-major, where none was named. Writable until the frame
+   * The image as its format has it: height × width × channels bytes, row-major, where none was named. With a gray format of more
+   * than 8 bits and no `toEightBits` the frame is of 16 bits, for versions that take such; `Mono16` is then the worker's own memory. Writable until the frame
    * is sent, and again when its calls have ended.
    *
    * @throws RunnerError `frame_released`; `closed` after the pool was closed
@@ -103,7 +114,10 @@ export interface EncodedMeta {
    * they were taken. The size is that of what comes out. @defaultValue 'apply'
    */
   orientation?: 'apply' | 'ignore';
-  /** How a picture of 16 bits becomes one of 8, as in {@link PixelLayout.toEightBits}. Without it such a picture is refused. */
+  /**
+   * How a picture of 16 bits becomes one of 8, as in {@link PixelLayout.toEightBits}: without it such a picture is refused, but where
+   * the version takes its gray values as `Mono16`.
+   */
   toEightBits?: ToEightBits;
 }
 
@@ -153,6 +167,8 @@ export interface SentImage {
   sizeBytes: number;
   /** Of the memory it is in, which the worker is handed; undefined where it has to open a file. */
   descriptor: number | undefined;
+  /** The format that its values of 16 bits have; undefined for one of 8 bits. */
+  wideFormat: PixelFormat | undefined;
   /** Whether the host has decoded it from a JPEG or PNG. */
   isDecoded: boolean;
   /** What a worker that reads it must report; undefined when nothing is to be proven. */

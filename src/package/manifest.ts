@@ -7,6 +7,7 @@ import type { Generation, Manifest } from './types.js';
 const MAX_PIDS = 10_000;
 const MAX_STEPS = 1_000;
 const MAX_PARAMETERS = 256;
+const MAX_FORMATS = 256;
 /** Deeper than any manifest that was met; what writes it again as JSON goes down one call a level. */
 const MAX_DEPTH = 64;
 /** Most faults that are reported of one manifest. */
@@ -54,6 +55,7 @@ const schema = v.looseObject({
   description: v.optional(v.nullable(v.string())),
   steps: v.optional(listOf(step, MAX_STEPS)),
   python_version: v.optional(v.string()),
+  image_formats: v.optional(listOf(v.string(), MAX_FORMATS)),
 });
 
 /** What was made of a manifest's bytes: the manifest, or every fault it has. */

@@ -69,6 +69,12 @@ export interface Manifest {
   default_config?: unknown;
   /** Interpreter that is wanted, as written. */
   python_version?: string;
+  /**
+   * Formats of more than 8 bits that the algorithm takes as they are, by their PFNC names: `Mono16` for every gray one, or
+   * `Mono10`, `Mono12`, `Mono14`, `Mono10p`, `Mono12p`. Under the bundled worker it gets uint16 of shape (height, width) for
+   * them. Other names have no effect.
+   */
+  image_formats?: string[];
 }
 
 /** One wheel file, known by its name (PEP 427). */

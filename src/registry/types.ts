@@ -48,6 +48,8 @@ export interface RegistryEntry {
     /** Lower-case hex. */
     sha256: string;
   }[];
+  /** Formats of more than 8 bits that it takes as they are, as its manifest lists them. */
+  image_formats?: string[];
   /** SHA-256 of the zip it came from, lower-case hex. */
   sha256?: string;
   /** `local`: packed on this machine from a project folder, not delivered. */

@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { layoutOf } from '../../src/frames/pixels/layout.js';
 import { sentImage } from '../../src/frames/sent-image.js';
 import type { KeptImage } from '../../src/frames/slot.js';
 import { returnImages } from '../../src/supervisor/calls/return-images.js';
@@ -27,7 +28,7 @@ async function callTo() {
     kept: kept(),
     proof: undefined,
     isDecoded: false,
-    meta: { width: 1, height: 1, channels: 3, timestampMs: 0, cameraId: '', colorSpace: 'RGB' },
+    layout: layoutOf({ width: 1, height: 1 }),
     isLost: () => false,
     letGo: () => (state.free = true),
   });

@@ -271,6 +271,7 @@ async function build(
     name,
     version,
     supported_pids: manifest.supported_pids ?? [],
+    ...(manifest.image_formats && { image_formats: manifest.image_formats }),
     state: 'deployed',
     created_at: new Date().toISOString(),
     entry_point: manifest.entry_point,

@@ -37,11 +37,13 @@ const PALETTE = 3;
  * colours; alpha and a transparent colour are left out.
  *
  * @param {Uint8Array} image - a whole PNG file
- * @param {{ width: number; height: number; channels: number; toEightBits: Rule }} o - size and channels as its header says
- * @returns {Uint8Array<ArrayBuffer>} height x width x channels, row-major
+ * @param {{ width: number; height: number; channels: number; depth: 8 | 16; toEightBits: Rule }} o - size and channels as its
+ *   header says; with a depth of 16 each value is two bytes, the lower first
+ * @returns {Uint8Array<ArrayBuffer>} height x width x channels values, row-major
  * @throws {Damage}
  */
-export function decodePng(image, { width, height, channels, toEightBits }) {
+export function decodePng(image, { width, height, channels: values, depth: wanted, toEightBits }) {
+  const channels = values * (wanted / 8);
   const bytes = Buffer.from(image.buffer, image.byteOffset, image.byteLength);
   const { data, depth, colourType, interlace, palette } = readChunks(bytes);
   if (interlace > 1) throw new Damage('has an interlace method that there is not');
@@ -59,7 +61,12 @@ export function decodePng(image, { width, height, channels, toEightBits }) {
   const filtered = inflate(data, expected);
   const pixels = new Uint8Array(width * height * channels);
   const isPlain = depth === 8 && samples === channels && colourType !== PALETTE;
-  const valueAt = isPlain ? undefined : reader({ depth, samples, palette, toEightBits });
+  const isWide = wanted === 16 && depth === 16;
+  const valueAt = isPlain
+    ? undefined
+    : isWide
+      ? bytesOfWide(samples)
+      : reader({ depth, samples, palette, toEightBits });
   let at = 0;
   for (const { left, top, across, down, columns, rows } of passes) {
     const rowBytes = rowBytesOf(columns);
@@ -104,6 +111,14 @@ function reader({ depth, samples, palette, toEightBits }) {
     if (found === undefined) throw new Damage('is damaged: it has a colour that is not in its palette');
     return found;
   };
+}
+
+/**
+ * Gives a byte of a value of 16 bits, the lower one first: in the file the higher one is.
+ * @param {number} samples @returns {(line: Uint8Array, column: number, byte: number) => number}
+ */
+function bytesOfWide(samples) {
+  return (line, column, byte) => line[2 * (column * samples + (byte >> 1)) + 1 - (byte & 1)] ?? 0;
 }
 
 /** What each value of 16 bits becomes. @param {Rule} rule */

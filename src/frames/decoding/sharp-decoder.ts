@@ -63,18 +63,18 @@ export class SharpDecoder {
         `gives ${info.width} x ${info.height} x ${info.channels}, not what its header says`,
       );
     }
-    return bits === 16 ? wideSource(data, picture) : sourceOf(data, layout);
+    return bits === 16 && layout.depth === 8 ? narrowedSource(data, picture) : sourceOf(data, layout);
   }
 }
 
 /** Values of 16 bits in the machine's order; for narrowing each channel is a pixel of its own. */
-function wideSource(data: Buffer, { layout, channels, toEightBits }: EncodedPicture): PixelSource {
+function narrowedSource(data: Buffer, { layout, channels, toEightBits }: EncodedPicture): PixelSource {
   const format = formats().get('Mono16');
   if (!format) throw new Error('Mono16 is gone');
   const { height } = layout.frame;
   const width = layout.frame.width * channels;
   return {
-    ...{ bytes: data, format, width, height, origin: 0, step: 2 * width, toEightBits },
+    ...{ bytes: data, format, width, height, origin: 0, step: 2 * width, toEightBits, depth: 8 },
     region: { x: 0, y: 0, width, height },
   };
 }

@@ -14,7 +14,7 @@ import { turned } from './turn.mjs';
 
 /**
  * @typedef {{ task: 'decode' | 'check'; format: 'JPEG' | 'PNG'; bytes: Uint8Array; width: number; height: number;
- *   channels: number; turn: number; toEightBits: 'shift' | { min: number; max: number } }} Job
+ *   channels: number; turn: number; depth: 8 | 16; toEightBits: 'shift' | { min: number; max: number } }} Job
  * @typedef {{ getEncodedBuffer(length: number): Uint8Array; decode(): void; getDecodedBuffer(): Uint8Array;
  *   getFrameInfo(): { width: number; height: number; componentCount: number }; delete(): void }} Decoder
  * @typedef {{ JPEGDecoder: new () => Decoder }} Codec
@@ -35,7 +35,7 @@ async function answer(job) {
       return;
     }
     const stored = job.format === 'PNG' ? decodePng(job.bytes, job) : await decodeJpeg(job);
-    const pixels = turned(stored, job);
+    const pixels = turned(stored, { ...job, channels: job.channels * (job.depth / 8) });
     parentPort?.postMessage({ pixels }, [pixels.buffer]);
   } catch (error) {
     // A header that says what cannot be makes a read fail that nobody looks after.

@@ -12,8 +12,9 @@ import type { PixelSource } from './source.js';
 export function convertInto(target: Uint8Array, source: PixelSource): void {
   const { kind } = source.format;
   if (kind === 'copy') copyRows(target, source);
+  else if (source.depth === 16) convertRows(target, source, asTheyAre);
   else if (kind === 'bayer') demosaic(target, source);
-  else convertRows(target, source);
+  else convertRows(target, source, eightBits);
 }
 
 function copyRows(target: Uint8Array, { bytes, format, origin, step, region }: PixelSource): void {
@@ -31,11 +32,16 @@ function copyRows(target: Uint8Array, { bytes, format, origin, step, region }: P
 }
 
 /** Formats of which a row needs no other row. */
-function convertRows(target: Uint8Array, source: PixelSource): void {
+function convertRows(
+  target: Uint8Array,
+  source: PixelSource,
+  stepOf: (tools: Kernels, source: PixelSource) => Step,
+): void {
   const { bytes, format, origin, step, region } = source;
   const tools = kernels();
-  const toEight = eightBits(tools, source);
-  const { pixelBits, group, channels } = format;
+  const convert = stepOf(tools, source);
+  const { pixelBits, group } = format;
+  const outBytes = format.channels * (source.depth / 8);
   const most = Math.floor((PORTION_BYTES * 8) / pixelBits / 16) * 16;
   // A region may begin within a group: the pixels before it are converted too, and left.
   const lead = region.x % group;
@@ -50,15 +56,24 @@ function convertRows(target: Uint8Array, source: PixelSource): void {
       const at = start + (from * pixelBits) / 8;
       const whole = Math.ceil(count / group) * group;
       tools.memory.set(bytes.subarray(at, at + Math.ceil((whole * pixelBits) / 8)), RAW);
-      used |= toEight(RAW, OUT, count);
+      used |= convert(RAW, OUT, count);
       const skipped = from === 0 ? lead : 0;
       target.set(
-        tools.memory.subarray(OUT + skipped * channels, OUT + count * channels),
-        (run * length + from - lead + skipped) * channels,
+        tools.memory.subarray(OUT + skipped * outBytes, OUT + count * outBytes),
+        (run * length + from - lead + skipped) * outBytes,
       );
     }
   }
   if (used >> format.bits) throw excessBits(format, used);
+}
+
+/** Values of 16 bits, unpacked where they are packed. */
+function asTheyAre(tools: Kernels, { format }: PixelSource): Step {
+  if (format.kind === 'packed') return nothingSeen(format.bits === 10 ? tools.unpack10p : tools.unpack12p);
+  return (from, to, count) => {
+    tools.memory.copyWithin(to, from, from + 2 * count);
+    return tools.used(from, count);
+  };
 }
 
 /** The kernel for a format. What it gives is the OR of all values, where that can show a mistake. */

@@ -73,6 +73,16 @@ function fact(name: PixelFormat, kind: FormatFacts['kind'], bits: number): Forma
   return { name, kind, bits, pixelBits, group: 1, channels: 1, colorSpace: 'RGB' };
 }
 
+/** Whether values of more than 8 bits can be handed on as they are: a mosaic is demosaiced with 8. */
+export function isWideGray({ kind }: FormatFacts): boolean {
+  return kind === 'wide' || kind === 'packed';
+}
+
+/** Whether a version takes values of this format as they are, by its manifest's `image_formats`: by the format's name, or Mono16. */
+export function isTaken(format: FormatFacts, imageFormats: readonly string[]): boolean {
+  return isWideGray(format) && (imageFormats.includes(format.name) || imageFormats.includes('Mono16'));
+}
+
 /** Bytes of a row without padding; a row that ends within a byte takes all of it. */
 export function rowBytesOf({ pixelBits }: FormatFacts, width: number): number {
   return Math.ceil((width * pixelBits) / 8);

@@ -6,6 +6,7 @@ import { RunnerError } from '../../errors.js';
 interface Functions {
   narrow: (from: number, to: number, count: number, shift: number) => number;
   look: (from: number, to: number, count: number, table: number) => number;
+  used: (from: number, count: number) => number;
   narrow10p: (from: number, to: number, count: number) => void;
   narrow12p: (from: number, to: number, count: number) => void;
   unpack10p: (from: number, to: number, count: number) => void;

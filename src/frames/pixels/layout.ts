@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { describe, nearest } from '../../options.js';
 import { checkMeta, invalidImage } from '../image-meta.js';
 import type { FrameMeta, ImageRegion } from '../types.js';
-import { formats, rowBytesOf, type FormatFacts, type ToEightBits } from './formats.js';
+import { formats, isTaken, isWideGray, rowBytesOf, type FormatFacts, type ToEightBits } from './formats.js';
 import { misfit, shown } from './misfit.js';
 import type { Layout, PixelSource } from './source.js';
 
@@ -17,9 +17,10 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 /**
  * Checks what a caller says of pixels, and fills in the defaults.
  *
+ * @param imageFormats - formats that the version takes with more than 8 bits; undefined where it is not known yet
  * @throws RunnerError `invalid_image`, `unsupported_color_space`
  */
-export function layoutOf(meta: FrameMeta): Layout {
+export function layoutOf(meta: FrameMeta, imageFormats?: readonly string[]): Layout {
   const { cameraId = 'camera', timestampMs = Date.now(), strideBytes, bottomUp, toEightBits } = meta;
   checkSizeGiven(meta);
   checkMeta(meta);
@@ -30,7 +31,7 @@ export function layoutOf(meta: FrameMeta): Layout {
   const common = { channels, colorSpace, cameraId, timestampMs };
   checkFlag(bottomUp);
   checkSizeFor(format, width, height);
-  checkRule(format, toEightBits);
+  const depth = depthOf(format, toEightBits, imageFormats);
   const region = regionIn(meta);
   return {
     info: {
@@ -42,7 +43,7 @@ export function layoutOf(meta: FrameMeta): Layout {
       ...(toEightBits !== undefined && { toEightBits }),
     },
     frame: { width: region.width, height: region.height, ...common },
-    ...{ format, region, strideBytes: strideFor(format, meta) },
+    ...{ format, region, depth, strideBytes: strideFor(format, meta) },
   };
 }
 
@@ -52,16 +53,21 @@ export function bytesOfLayout({ strideBytes, info }: Layout): number {
 }
 
 /** Whether the pixels are those of the frame as they are. */
-export function isPlain({ format, info, strideBytes, region }: Layout): boolean {
+export function isPlain({ format, info, strideBytes, region, depth }: Layout): boolean {
   const isWhole = region.width === info.width && region.height === info.height;
   const isPacked = strideBytes === rowBytesOf(format, info.width);
-  return format.kind === 'copy' && isWhole && isPacked && info.bottomUp !== true;
+  return isCopied(format, depth) && isWhole && isPacked && info.bottomUp !== true;
 }
 
 /** Whether the bytes are those of the frame as they are. */
-export function isPlainSource({ format, width, height, region, step }: PixelSource): boolean {
+export function isPlainSource({ format, width, height, region, step, depth }: PixelSource): boolean {
   const isWhole = region.width === width && region.height === height;
-  return format.kind === 'copy' && isWhole && step === rowBytesOf(format, width);
+  return isCopied(format, depth) && isWhole && step === rowBytesOf(format, width);
+}
+
+/** Whether a value is in the frame as it is in memory, and none can be wrong. */
+function isCopied({ kind, bits }: FormatFacts, depth: 8 | 16): boolean {
+  return kind === 'copy' || (kind === 'wide' && bits === 16 && depth === 16);
 }
 
 /**
@@ -70,7 +76,7 @@ export function isPlainSource({ format, width, height, region, step }: PixelSour
  * @throws RunnerError `invalid_image` for a view of another length, or of other numbers
  */
 export function sourceOf(data: unknown, layout: Layout): PixelSource {
-  const { info, format, strideBytes, region } = layout;
+  const { info, format, strideBytes, region, depth } = layout;
   const { width, height, bottomUp = false, toEightBits = 'shift' } = info;
   const bytes = bytesOf(data);
   const rowBytes = rowBytesOf(format, width);
@@ -78,7 +84,7 @@ export function sourceOf(data: unknown, layout: Layout): PixelSource {
   const fits = bytes?.length === least || bytes?.length === strideBytes * height;
   if (!bytes || !fits || !isNumberOf(data, format)) throw misfit(data, bytes?.length, layout);
   return {
-    ...{ bytes, format, width, height, region, toEightBits },
+    ...{ bytes, format, width, height, region, toEightBits, depth },
     origin: bottomUp ? strideBytes * (height - 1) : 0,
     step: bottomUp ? -strideBytes : strideBytes,
   };
@@ -153,16 +159,28 @@ function checkSizeFor({ name, kind }: FormatFacts, width: number, height: number
   }
 }
 
-function checkRule({ name, bits }: FormatFacts, rule: ToEightBits | undefined): void {
-  if (rule === undefined) {
-    if (bits === 8) return;
-    throw invalidImage(
-      `${name} has values of ${bits} bits, and an algorithm gets 8: say toEightBits: 'shift' (the lowest ${bits - 8} are dropped) ` +
-        'or toEightBits: { min, max } (those values become 0 and 255)',
-      'toEightBits',
-    );
-  }
-  checkToEightBits(rule);
+/** Of a value in the frame. Without a rule, and where it is not known yet who takes the picture, values stay as they are. */
+function depthOf(
+  format: FormatFacts,
+  rule: ToEightBits | undefined,
+  imageFormats: readonly string[] | undefined,
+): 8 | 16 {
+  const { name, bits } = format;
+  if (rule !== undefined) checkToEightBits(rule);
+  if (bits === 8) return 8;
+  if (imageFormats && isTaken(format, imageFormats)) return 16;
+  if (rule !== undefined) return 8;
+  if (!imageFormats && isWideGray(format)) return 16;
+  throw invalidImage(
+    `${name} has values of ${bits} bits, and ${takerOf(format, imageFormats)} gets 8: say toEightBits: 'shift' (the lowest ${bits - 8} are dropped) ` +
+      `or toEightBits: { min, max } (those values become 0 and 255)`,
+    'toEightBits',
+  );
+}
+
+function takerOf(format: FormatFacts, imageFormats: readonly string[] | undefined): string {
+  if (!imageFormats || !isWideGray(format)) return 'an algorithm';
+  return `an algorithm that does not run under the bundled worker with ${format.name} or Mono16 in image_formats of its manifest`;
 }
 
 /** @throws RunnerError `invalid_image` */

@@ -16,6 +16,8 @@ export interface PixelSource {
   /** The part that is wanted. */
   region: ImageRegion;
   toEightBits: ToEightBits;
+  /** Of a value in the frame: 16 leaves values of more than 8 bits as they are. */
+  depth: 8 | 16;
 }
 
 /** What a caller says of pixels, checked. */
@@ -27,4 +29,6 @@ export interface Layout {
   format: FormatFacts;
   strideBytes: number;
   region: ImageRegion;
+  /** Of a value in the frame. */
+  depth: 8 | 16;
 }

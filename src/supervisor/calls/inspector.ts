@@ -194,7 +194,9 @@ export class Inspector {
     const { handOvers, policy } = deployment;
     const { image, guideImage } = request;
     return deadline.bound('the hand-over of the image', (signal) => {
-      const send = (input: ImageInput) => this.#frames.send(input, { signal, proof: policy.proof });
+      const { imageFormats } = deployment;
+      const send = (input: ImageInput) =>
+        this.#frames.send(input, { signal, proof: policy.proof, imageFormats });
       const sendAll = async () => {
         if (guideImage === undefined || guideImage === 'same') {
           return { image: await send(image), guideImage: undefined };

@@ -112,6 +112,11 @@ export class Deployment {
     return this.#context.flavour === 'bundled';
   }
 
+  /** Formats of more than 8 bits that its workers take as they are: the SDK's adapter would cut them to their low byte. */
+  get imageFormats(): readonly string[] {
+    return this.#spec?.flavour === 'bundled' ? (this.entry.image_formats ?? []) : [];
+  }
+
   /** What it runs by; changed while it runs. */
   get policy(): Readonly<SupervisorPolicy> {
     return this.#context.policy;

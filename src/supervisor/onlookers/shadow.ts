@@ -57,7 +57,7 @@ export class ShadowTap implements CallTap {
     if (call.phase === 'pre' && entry.generation === 'execute-only') return undefined;
     // Without a guide it would compare the image with itself, which the version that serves does not do.
     const hasGuide = call.images.guideImage !== undefined || call.request.guideImage === 'same';
-    if (entry.generation === 'execute-only' && !hasGuide) {
+    if ((entry.generation === 'execute-only' && !hasGuide) || !this.#takes(call)) {
       this.#log.skipped();
       return undefined;
     }
@@ -77,6 +77,13 @@ export class ShadowTap implements CallTap {
     });
     this.#pending.add(pending);
     return pending;
+  }
+
+  /** Whether it can read the very frames of the call: values of 16 bits are for versions that take them. */
+  #takes({ images }: TappedCall): boolean {
+    const wide = [images.image, images.guideImage].flatMap((image) => image?.wideFormat ?? []);
+    const taken = this.#candidate.imageFormats;
+    return wide.every((format) => taken.includes(format) || taken.includes('Mono16'));
   }
 
   report(): ComparisonReport {

@@ -50,7 +50,8 @@ def cause_of(fault):
 
 
 def shape_in(head):
-    """Shape (height, width, channels) and the place of the first pixel, from the first bytes of a `.npy` file."""
+    """Shape (height, width, channels), the place of the first pixel and the bytes of a value (1, or 2 for uint16), from the
+    first bytes of a `.npy` file."""
     key = bytes(head[:HEADER_BYTES])
     known = _headers.get(key)
     if known:
@@ -62,18 +63,19 @@ def shape_in(head):
 
     try:
         fields = ast.literal_eval(bytes(head[10:offset]).decode("latin1"))
-        if fields["descr"] != "|u1" or fields["fortran_order"] or len(fields["shape"]) not in (2, 3):
-            raise ValueError("not uint8 in C order")
+        width = {"|u1": 1, "<u2": 2}.get(fields["descr"])
+        if width is None or fields["fortran_order"] or len(fields["shape"]) not in (2, 3):
+            raise ValueError("neither uint8 nor uint16 in C order")
         shape = tuple(fields["shape"]) + (1,) * (3 - len(fields["shape"]))
-        if shape[2] not in (1, 3):
-            raise ValueError("%d channels" % shape[2])
+        if shape[2] not in (1, 3) or (width == 2 and shape[2] == 3):
+            raise ValueError("%d channels of %d bytes" % (shape[2], width))
     except (ValueError, KeyError, SyntaxError) as fault:
         raise FrameMissing("its header cannot be read: %s" % fault)
     if offset == HEADER_BYTES:  # otherwise the key holds pixels, or less than the header
         if len(_headers) > 1000:
             _headers.clear()
-        _headers[key] = shape, offset
-    return shape, offset
+        _headers[key] = shape, offset, width
+    return shape, offset, width
 
 
 def checksum_of(method, view, head, read):
@@ -99,7 +101,7 @@ def checksum_of(method, view, head, read):
 
 
 class Picture:
-    """One picture of the running call. `shape` is None for an encoded one."""
+    """One picture of the running call. `shape` is None for an encoded one; `width` is that of a value in bytes."""
 
     def __init__(self, identifier, kind, content, descriptor=None):
         self.identifier = identifier
@@ -112,8 +114,8 @@ class Picture:
                 raise FrameMissing("it has no generation: it is cut off, or not what the host wrote")
             self.generation = int.from_bytes(trailer[8:], "little")
             self.size = len(view) - TRAILER_BYTES
-            self.shape, self.offset = (None, 0) if kind == "bin" else shape_in(view)
-            if self.shape and self.size - self.offset != self.shape[0] * self.shape[1] * self.shape[2]:
+            self.shape, self.offset, self.width = (None, 0, 1) if kind == "bin" else shape_in(view)
+            if self.shape and self.size - self.offset != self.shape[0] * self.shape[1] * self.shape[2] * self.width:
                 raise FrameMissing("it has %d bytes of pixels for the shape %r" % (self.size - self.offset, self.shape))
 
     def proof(self, method):

@@ -45,7 +45,8 @@ def begin(message):
 
 
 def read_image(shared_mem_id, image_meta):
-    """The image as (height, width, 3) in RGB: a NumPy array, or a memoryview of that shape without NumPy."""
+    """The image as (height, width, 3) in RGB, uint8, or, where its values have more than 8 bits, as (height, width), uint16: a
+    NumPy array, or a memoryview of that shape without NumPy."""
     width = int(image_meta.get("width", 0))
     height = int(image_meta.get("height", 0))
     if width <= 0 or height <= 0:
@@ -67,9 +68,9 @@ def _read_picture(picture, image_meta, width, height):
     _check_size(picture.shape, width, height)
     pixels = picture.mapped() if _State.maps else None
     if pixels is None:
-        return _image(picture.copied(), 0, picture.shape, image_meta)
+        return _image(picture.copied(), 0, picture, image_meta)
     _mappings.append(pixels)
-    return _image(pixels, picture.offset, picture.shape, image_meta)
+    return _image(pixels, picture.offset, picture, image_meta)
 
 
 def _read_file(shared_mem_id, image_meta, width, height):
@@ -83,11 +84,11 @@ def _read_file(shared_mem_id, image_meta, width, height):
             return _decode(file.read(), width, height)
     with open(path, "rb") as file:
         content = bytearray(file.read())
-    shape, offset = shape_in(content)
-    if len(content) - offset < shape[0] * shape[1] * shape[2]:
+    shape, offset, value_bytes = shape_in(content)
+    if len(content) - offset < shape[0] * shape[1] * shape[2] * value_bytes:
         raise FrameMissing("it is short: %d bytes for %r" % (len(content) - offset, shape))
     _check_size(shape, width, height)
-    return _image(content, offset, shape, image_meta)
+    return _image(content, offset, _Lying(shape, value_bytes), image_meta)
 
 
 def _check_size(shape, width, height):
@@ -95,7 +96,17 @@ def _check_size(shape, width, height):
         raise FrameMissing("it is %r, the call says %d x %d" % (shape, width, height))
 
 
-def _image(pixels, offset, shape, image_meta):
+class _Lying:
+    """How the pixels of a file lie."""
+
+    def __init__(self, shape, width):
+        self.shape, self.width = shape, width
+
+
+def _image(pixels, offset, lying, image_meta):
+    shape = lying.shape
+    if lying.width == 2:
+        return _wide(pixels, offset, shape)
     bgr = str(image_meta.get("color_space", "RGB")).upper() == "BGR"
     return _array(pixels, offset, shape, bgr) if numpy is not None else _view(pixels, offset, shape, bgr)
 
@@ -107,6 +118,15 @@ def _array(pixels, offset, shape, bgr):
         return numpy.repeat(array, 3, axis=2)
     # A view that runs backwards is refused by OpenCV's drawing functions.
     return numpy.ascontiguousarray(array[:, :, ::-1]) if bgr else array
+
+
+def _wide(pixels, offset, shape):
+    """Gray values of 16 bits as they are."""
+    height, width = shape[:2]
+    if numpy is not None:
+        return numpy.frombuffer(pixels, dtype="<u2", count=height * width, offset=offset).reshape(height, width)
+    view = memoryview(pixels)[offset:offset + 2 * height * width]
+    return view.cast("B").cast("H", shape=[height, width])
 
 
 def _view(pixels, offset, shape, bgr):
