@@ -15,7 +15,7 @@ const WIDTH = 5;
 const HEIGHT = 3;
 
 /** An algorithm that answers with the kind, the shape and the values of what it got. */
-const source = sampleAlgorithm({ generation: 'phased', name: 'wide', version: '1', pids: ['A'] }).replace(
+const source = sampleAlgorithm({ generation: 'phased', name: 'wide', version: '1', productIds: ['A'] }).replace(
   'def execute(self, step_index, pid, session, user_params, shared_mem_id, image_meta):\n        image = read_image_from_shared_memory(shared_mem_id, image_meta)\n',
   `def execute(self, step_index, pid, session, user_params, shared_mem_id, image_meta):
         image = memoryview(read_image_from_shared_memory(shared_mem_id, image_meta))
@@ -245,7 +245,7 @@ test('a shadow that does not take 16 bits is given no such picture', async () =>
   const { registry, supervisor } = await supervised('bundled')();
   await deployWide(registry, '1', ['Mono16']);
   await deployWide(registry, '2');
-  await registry.activate({ name: 'wide', version: '1', pids: ['A'] });
+  await registry.activate({ name: 'wide', version: '1', productIds: ['A'] });
   const shadow = await supervisor.shadow({ name: 'wide', version: '2' });
   await supervisor.execute({ productId: 'A', stepIndex: 1, image: mono12 });
   await supervisor.execute({
@@ -259,7 +259,7 @@ test('a shadow that does not take 16 bits is given no such picture', async () =>
 test('a recording keeps values of 16 bits, and replays them', async () => {
   const { registry, supervisor } = await supervised('bundled')();
   await deployWide(registry, '1', ['Mono16']);
-  await registry.activate({ name: 'wide', version: '1', pids: ['A'] });
+  await registry.activate({ name: 'wide', version: '1', productIds: ['A'] });
   const directory = path.join(await temporaryFolder(), 'recording');
   const recording = await supervisor.record({ directory });
   await supervisor.execute({ productId: 'A', stepIndex: 1, image: mono12 });
