@@ -15,7 +15,12 @@ const WIDTH = 5;
 const HEIGHT = 3;
 
 /** An algorithm that answers with the kind, the shape and the values of what it got. */
-const source = sampleAlgorithm({ generation: 'phased', name: 'wide', version: '1', productIds: ['A'] }).replace(
+const source = sampleAlgorithm({
+  generation: 'phased',
+  name: 'wide',
+  version: '1',
+  productIds: ['A'],
+}).replace(
   'def execute(self, step_index, pid, session, user_params, shared_mem_id, image_meta):\n        image = read_image_from_shared_memory(shared_mem_id, image_meta)\n',
   `def execute(self, step_index, pid, session, user_params, shared_mem_id, image_meta):
         image = memoryview(read_image_from_shared_memory(shared_mem_id, image_meta))
