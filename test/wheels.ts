@@ -25,6 +25,10 @@ const SDKS = ['0.0.3', '0.0.4', '0.0.5', '0.0.6', '0.0.7', '0.3.0', '0.3.1', '0.
 /** Sets that are worked on side by side: most of the time one process unpacks or waits for the disk. */
 const AT_ONCE = 2;
 
+/** Where pip's scripts for commands differ from release to release: they do the same. */
+const OLD_COMMAND =
+  /^# -\*- coding: utf-8 -\*-\nimport re\nimport sys\n(from .*\n)(if .*\n) {4}sys\.argv\[0\] = re\.sub\(.*\n/m;
+const NEW_COMMAND = "import sys\n$1$2    sys.argv[0] = sys.argv[0].removesuffix('.exe')\n";
 /** Of one set. */
 const DOWNLOAD_MS = 180_000;
 /** What says how RECORDs are to be read, and does no harm without them. */
@@ -102,7 +106,9 @@ async function siteTree(venv: Venv): Promise<Record<string, string>> {
       .filter(([name]) => !name.endsWith('.pyc'))
       .map(([name, content]) => [
         name,
-        name.endsWith('/RECORD') ? content.replace(/^[^\n]*\.pyc,[^\n]*\n/gm, '') : content,
+        name.endsWith('/RECORD')
+          ? content.replace(/^[^\n]*\.pyc,[^\n]*\n/gm, '')
+          : content.replace(OLD_COMMAND, NEW_COMMAND),
       ]),
   );
 }

@@ -126,6 +126,19 @@ const ODD: [what: string, source: OddWheel, warnings: string[]][] = [
     { name: 'optics', files, record: (row) => [...all.map(row), `optics/gone.py,${sha256('x')},1`] },
     ['gone.py, which is not there'],
   ],
+  [
+    'one command for the console and for a window, and names with dots and capitals',
+    {
+      name: 'optics',
+      files: {
+        'optics/__init__.py': 'def focus():\n    pass\n',
+        [`${D}/entry_points.txt`]:
+          '[console_scripts]\nzoom = optics:focus [fast]\nZoom.2 = optics:focus\n[gui_scripts]\nzoom = optics:focus\n',
+      },
+      record: (row) => [...all, `${D}/entry_points.txt`].map(row),
+    },
+    [],
+  ],
   ['no row of its module', { name: 'optics', files, record: (row) => all.slice(0, 2).map(row) }, []],
   [
     'a METADATA that was changed after it was built',

@@ -143,7 +143,9 @@ class Linking:
                 value, size = described(changed[path])
             rows.append((self.listed(path, places), value, size))
         for target, content in generated.items():
-            rows.append((self.relative(target), *described(content)))
+            # A command of the console and of a window has one script, which pip lists twice.
+            row = (self.relative(target), *described(content))
+            rows.extend([row] * max(1, self.wheel["commands"].count(os.path.basename(target))))
         rows.extend((self.listed(path, places), "", "") for path in unlisted)
         record = os.path.join(self.info, "RECORD")
         remove(record)
