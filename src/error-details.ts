@@ -81,6 +81,8 @@ export const ERROR_NUMBERS = {
   queue_full: undefined,
   /** The workers failed too often and are left alone for a while. */
   circuit_open: undefined,
+  /** The memory of a device (GPU) was used up, at each attempt. */
+  gpu_oom: '1004',
   /** The package has no such phase. */
   unsupported_phase: undefined,
   /** The worker cannot read this kind of image. */
@@ -288,6 +290,7 @@ interface PossibleFacts {
   start_failed: 'raw' | 'isOutOfMemory';
   worker_exited: 'isOutOfMemory';
   contract_violation: 'issues';
+  gpu_oom: 'raw';
   internal: 'stack';
 }
 

@@ -93,6 +93,7 @@ const RETRYABLE: ReadonlySet<RunnerErrorCode> = new Set<RunnerErrorCode>([
   'worker_exited',
   'queue_full',
   'pool_full',
+  'gpu_oom',
 ]);
 
 /**

@@ -41,6 +41,7 @@ export const STATUS_OF_CODE: Readonly<Record<RunnerErrorCode, number>> = {
   unsupported_color_space: 422,
   aborted: 499,
   superseded: 409,
+  gpu_oom: 503,
   busy: 503,
   untrusted_keys: 500,
   store_damaged: 500,

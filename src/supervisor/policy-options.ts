@@ -102,6 +102,17 @@ export interface SupervisorPolicy extends RestartOptions {
    * A worker that has a higher one from its host keeps that. @defaultValue 500
    */
   oomScoreAdj: number;
+  /**
+   * Threads that numeric libraries of a worker use (OpenMP, OpenBLAS, MKL, OpenCV …, by their variables): `auto` is the
+   * worker's share of the cores where a version has more than one worker; `package` leaves it to the libraries.
+   * @defaultValue 'auto'
+   */
+  threads: 'auto' | 'package' | number;
+  /**
+   * Devices (GPUs) that workers see, as `nvidia-smi -L` numbers or names them: `CUDA_VISIBLE_DEVICES` and
+   * `HIP_VISIBLE_DEVICES`. An empty list hides all. @defaultValue all
+   */
+  devices: readonly (string | number)[] | undefined;
   /** Variables added to the allow-listed environment of workers. @defaultValue none */
   env: Readonly<Record<string, string>>;
   /** What an exception in an algorithm's `setup()` is: a failed start, or a traceback in the log. @defaultValue 'fail' */
@@ -163,6 +174,8 @@ function policyShape(): Shape<Partial<SupervisorPolicy>> {
     namespaces: choice('auto', 'off'),
     oomScoreAdj: whole(0, 1_000),
     setupErrors: choice('fail', 'warn'),
+    threads: option('threads', "must be 'auto', 'package' or a whole number from 1 to 1024", isThreads),
+    devices: option('devices', 'must be a list of numbers from 0 or of names of devices', isDevices),
     env: option('environment', 'must be an object of strings', isEnvironment),
   };
 }
@@ -188,6 +201,18 @@ function resources() {
     nice: whole(-20, 19),
     scratchBytes: whole(2 ** 20),
   });
+}
+
+function isThreads(value: unknown): boolean {
+  if (value === 'auto' || value === 'package') return true;
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 1_024;
+}
+
+/** Numbers, and names as `GPU-3f2a…` or `MIG-…`; a comma would be two of them. */
+function isDevices(value: unknown): boolean {
+  const isDevice = (one: unknown) =>
+    (Number.isInteger(one) && Number(one) >= 0) || (typeof one === 'string' && /^[\w:./-]+$/.test(one));
+  return Array.isArray(value) && value.every(isDevice);
 }
 
 function isEnvironment(value: unknown): boolean {

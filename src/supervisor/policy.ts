@@ -41,6 +41,8 @@ export const DEFAULT_SUPERVISOR_POLICY: Readonly<SupervisorPolicy> = Object.free
   network: 'host',
   namespaces: 'auto',
   oomScoreAdj: DEFAULT_OOM_SCORE_ADJ,
+  threads: 'auto',
+  devices: undefined,
   env: {},
   setupErrors: 'fail',
 });

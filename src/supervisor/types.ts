@@ -215,6 +215,10 @@ export interface SupervisedStatus {
   productIds: string[];
   /** What was set for it by `configure()`; empty where nothing was. */
   policy: VersionPolicy;
+  /** Threads that numeric libraries of each worker use; undefined where it is left to them. */
+  threads: number | undefined;
+  /** Devices (GPUs) that its workers see, as they were named; undefined for all. */
+  devices: string[] | undefined;
   /** How it is called. */
   generation: Generation;
   /** Where it stands. */

@@ -1,3 +1,4 @@
+import { settleOrAbort } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { FramePool } from '../../frames/frame-pool.js';
 import type { ImageInput, SentImage } from '../../frames/types.js';
@@ -11,7 +12,8 @@ import { LaneOrder } from '../deployments/lane-order.js';
 import type { Lease } from '../pool/lease.js';
 import type { SupervisorPolicy } from '../policy.js';
 import { checkResult } from './result-contract.js';
-import { isFailureRetried, isReplyRetried } from '../pool/retry.js';
+import { isDeviceOutOfMemory, pauseMs } from '../pool/device-memory.js';
+import { isFailureRetried, isReplyFatal, isReplyRetried } from '../pool/retry.js';
 import { returnImages } from './return-images.js';
 import type { SessionTable } from './sessions.js';
 import { workerCallOf } from './worker-call.js';
@@ -141,12 +143,49 @@ export class Inspector {
     } finally {
       deployment.pool.release(lease, reply);
     }
-    if (isReplyRetried(reply, attempts, policy) && deadline.leftMs > 0) {
+    const isDeviceFull = isDeviceOutOfMemory(reply);
+    if (!isDeviceFull && isReplyRetried(reply, attempts, policy) && deadline.leftMs > 0) {
       tried.add(lease.worker);
       if (reply.isPictureLost) renewImages(images);
       return 'again';
     }
+    if (isDeviceFull) return this.#afterPause(call, reply, attempts, lease);
     return this.#result(call, reply, { worker: lease.slot.index, attempts });
+  }
+
+  /**
+   * The memory of a device was full. At once it would be full again: other workers need time to give memory back.
+   *
+   * @throws RunnerError `gpu_oom` when no attempt is left
+   */
+  async #afterPause(
+    { inspection, deployment, tried }: SentCall,
+    reply: WorkerReply,
+    attempts: number,
+    { worker }: Lease,
+  ): Promise<'again'> {
+    const { deadline, phase } = inspection;
+    const { policy, title, entry } = deployment;
+    const isOver = deadline.signal?.aborted === true || deadline.leftMs <= 0;
+    if (isOver || attempts > policy.retries || isReplyFatal(reply, policy)) {
+      throw new RunnerError(
+        'gpu_oom',
+        `${title} found the memory of its device used up, at ${attempts} attempt${attempts === 1 ? '' : 's'}: ${reply.message}. ` +
+          'Give the version fewer workers or a device of its own (policy.workers, policy.devices), or end what else uses the device',
+        { details: { name: entry.name, version: entry.version, stage: phase, raw: reply } },
+      );
+    }
+    tried.add(worker);
+    await deadline.bound('memory of a device', (signal) =>
+      this.#pause(pauseMs(attempts, deadline.leftMs), signal),
+    );
+    return 'again';
+  }
+
+  async #pause(delayMs: number, signal: AbortSignal): Promise<void> {
+    let cancel: (() => void) | undefined;
+    const over = new Promise<void>((resolve) => (cancel = this.#clock.after(delayMs, resolve)));
+    await settleOrAbort(signal, over).finally(() => cancel?.());
   }
 
   /** The result of an answer that keeps the contract. */

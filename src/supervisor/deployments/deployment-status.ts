@@ -2,6 +2,7 @@ import type { RunnerError } from '../../errors.js';
 import { bothProcessIds } from '../../product-ids.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
+import type { WorkerSpec } from '../../worker/types.js';
 import type { LatencyWindow } from '../latency.js';
 import type { SupervisedState, SupervisedStatus, SupervisedWorker } from '../types.js';
 import type { WorkerPool } from '../pool/worker-pool.js';
@@ -10,7 +11,13 @@ import type { WorkerSlot } from '../pool/worker-slot.js';
 /** A deployment as a dashboard wants it. Reads `/proc` once for each worker, and only when asked. */
 export function deploymentStatus(
   deployment: { entry: RegistryEntry; pool: WorkerPool; state: SupervisedState; latency: LatencyWindow },
-  o: { now: number; createdAt: number; lastError: RunnerError | undefined; registry: Registry },
+  o: {
+    now: number;
+    createdAt: number;
+    lastError: RunnerError | undefined;
+    registry: Registry;
+    env: WorkerSpec['env'] | undefined;
+  },
 ): SupervisedStatus {
   const { entry, pool, state, latency } = deployment;
   const workers = pool.slots.map((slot) => workerStatus(slot, pool.queuedFor(slot), o.now));
@@ -19,6 +26,8 @@ export function deploymentStatus(
     version: entry.version,
     productIds: o.registry.productIdsOf(entry.name, entry.version),
     policy: o.registry.policyOf(entry.name, entry.version) ?? {},
+    threads: Number(o.env?.OMP_NUM_THREADS) || undefined,
+    devices: o.env?.CUDA_VISIBLE_DEVICES?.split(','),
     generation: pool.ready?.generation ?? entry.generation,
     state,
     circuit: pool.circuit,

@@ -248,6 +248,7 @@ export class Deployment {
       now: this.#context.clock.now(),
       createdAt: this.#createdAt,
       lastError: this.#lastError,
+      env: this.#spec?.env,
       registry: this.#context.registry,
     });
   }
@@ -262,7 +263,9 @@ export class Deployment {
       this.parameters.standard = await checkedAssets(registry.layout.deployed(name, version), this.entry);
       // Its own: what its workers do there reaches no other deployment.
       const frameDirectory = await frames.place(`${name}-${version}`);
-      this.#spec = workerSpecOf(registry.layout, this.entry, { frameDirectory, flavour, policy });
+      this.#spec = workerSpecOf(registry.layout, this.entry, {
+        ...{ frameDirectory, flavour, policy, workers: this.pool.slots.length },
+      });
       if (this.#stopped) throw new RunnerError('closed', `${this.title} was stopped while it started`);
       await this.pool.start();
       this.#isReady = true;

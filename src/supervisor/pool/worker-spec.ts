@@ -2,16 +2,22 @@ import { pythonIn } from '../../python/environments/environment-paths.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { StoreLayout } from '../../store/layout.js';
 import type { WorkerFlavour, WorkerSpec } from '../../worker/types.js';
+import { deviceVariables } from './device-variables.js';
 import type { SupervisorPolicy } from '../policy.js';
 
 /** What a worker of a deployed version runs: its folder, its interpreter, its entry point. */
 export function workerSpecOf(
   layout: StoreLayout,
   entry: RegistryEntry,
-  options: { frameDirectory: string; flavour: WorkerFlavour; policy: Readonly<SupervisorPolicy> },
+  options: {
+    frameDirectory: string;
+    flavour: WorkerFlavour;
+    policy: Readonly<SupervisorPolicy>;
+    workers: number;
+  },
 ): WorkerSpec {
   const { name, version, entry_point: entryPoint } = entry;
-  const { frameDirectory, flavour, policy } = options;
+  const { frameDirectory, flavour, policy, workers } = options;
   return {
     name,
     version,
@@ -20,7 +26,11 @@ export function workerSpecOf(
     entryPoint,
     frameDirectory,
     flavour,
-    env: { ...policy.env, ...(policy.setupErrors === 'warn' && { PROCVISION_SETUP_ERRORS: 'warn' }) },
+    env: {
+      ...deviceVariables(policy, workers),
+      ...policy.env,
+      ...(policy.setupErrors === 'warn' && { PROCVISION_SETUP_ERRORS: 'warn' }),
+    },
     resources: policy.resources,
     store: { root: layout.root, versions: layout.algorithms },
     network: policy.network,
