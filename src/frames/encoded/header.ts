@@ -6,7 +6,7 @@ import { readTiff } from './tiff.js';
 import type { EncodedHeader, HeaderFault } from './types.js';
 import { readWebp } from './webp.js';
 
-const kinds = lazily(() => [
+const kinds = /* @__PURE__ */ lazily(() => [
   { read: readPng, marks: [Buffer.from('\u0089PNG\r\n\u001a\n', 'latin1')] },
   { read: readJpeg, marks: [Buffer.of(0xff, 0xd8)] },
   { read: readBmp, marks: [Buffer.from('BM', 'latin1')] },

@@ -47,7 +47,7 @@ export interface FormatFacts {
 }
 
 /** All formats by name. */
-export const formats: () => ReadonlyMap<string, FormatFacts> = lazily(() => {
+export const formats: () => ReadonlyMap<string, FormatFacts> = /* @__PURE__ */ lazily(() => {
   const all: FormatFacts[] = [
     fact('Mono8', 'copy', 8),
     ...([10, 12, 14, 16] as const).map((bits) => fact(`Mono${bits}`, 'wide', bits)),
