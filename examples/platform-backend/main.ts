@@ -103,15 +103,27 @@ async function servePage(file: string, type: string): Promise<Response> {
   return new Response(new Uint8Array(bytes), { headers: { 'content-type': type } });
 }
 
+/** The number of a port as it is typed. @throws Error for text that is none */
+export function portOf(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
+  if (port <= 65_535) return port;
+  throw new Error(`--port is ${JSON.stringify(text)}: give a number from 0 (any free port) to 65535`);
+}
+
 /** Starts listening; resolves with the address and a function that ends everything. */
 export async function listen(root: string, port: number) {
   const backend = await createBackend(root);
   const server = createServer(toNodeListener(backend.handle));
   server.requestTimeout = 0; // a large package may take longer than Node's five minutes
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
-  });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, '127.0.0.1', resolve);
+    });
+  } catch (error) {
+    await backend.close();
+    throw error;
+  }
   const close = async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
@@ -135,9 +147,10 @@ async function main(): Promise<void> {
     console.log(USAGE);
     return;
   }
-  const { url, close } = await listen(values.root, Number(values.port));
+  const { url, close } = await listen(values.root, portOf(values.port));
   console.log(`Open ${url}`);
-  process.once('SIGINT', () => void close());
+  // The process ends by itself when everything is closed.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void close());
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

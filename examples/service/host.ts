@@ -20,6 +20,11 @@ const { values } = parseArgs({
   },
 });
 
+if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > 65_535) {
+  console.error(`--port is ${JSON.stringify(values.port)}: give a number from 0 (any free port) to 65535`);
+  process.exit(2);
+}
+
 /** Tells systemd, where it is systemd that started this (sd_notify(3)); Node has no sockets for datagrams of Unix. */
 function notify(...states: string[]): void {
   if (process.env.NOTIFY_SOCKET !== undefined) execFile('systemd-notify', states, () => undefined);
@@ -39,21 +44,21 @@ supervisor.on('error', ({ error, name, version }) => {
 registry.on('storeLost', (error) => {
   console.error(error.message);
 });
-let isStopping = false;
+const shutdown = new AbortController();
 
 const server = createServer((request, response) => {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://host');
   const answer = (status: number, body: unknown) => {
     response.writeHead(status, {
       'content-type': 'application/json',
-      ...(isStopping && { connection: 'close' }),
+      ...(shutdown.signal.aborted && { connection: 'close' }),
     });
     response.end(JSON.stringify(body));
   };
-  const isHealthy = !isStopping && supervisor.status().every(({ state }) => state !== 'failed');
+  const isHealthy = !shutdown.signal.aborted && supervisor.status().every(({ state }) => state !== 'failed');
   if (pathname === '/health') answer(isHealthy ? 200 : 503, supervisor.status());
   else if (pathname !== '/inspect' || request.method !== 'POST') answer(404, {});
-  else if (isStopping) answer(503, { code: 'closed' });
+  else if (shutdown.signal.aborted) answer(503, { code: 'closed' });
   else {
     void bodyOf(request)
       .then((data) => {
@@ -73,8 +78,8 @@ const server = createServer((request, response) => {
 });
 
 async function stop(): Promise<void> {
-  if (isStopping) return;
-  isStopping = true;
+  if (shutdown.signal.aborted) return;
+  shutdown.abort();
   notify('STOPPING=1');
   const closed = new Promise((resolve) => server.close(resolve));
   // Calls that run are finished first; the signal does not stop the workers, also when it went to the process group.
@@ -94,11 +99,22 @@ const watchdog = setInterval(() => {
 process.on('SIGTERM', () => void stop());
 process.on('SIGINT', () => void stop());
 
-const report = await supervisor.startActive();
-for (const { name, version, error } of report.failed) console.error(name, version, error.message);
-server.listen(Number(values.port), values.host, () => {
-  const address = server.address();
-  const port = typeof address === 'object' ? address?.port : undefined;
-  notify('--ready', `--status=${report.started.length} versions are ready`);
-  console.log(`listening on ${values.host}:${port}, ${report.started.length} versions are ready`);
+server.on('error', (error) => {
+  console.error(error.message); // the port is in use, most likely
+  process.exitCode = 1;
+  void stop();
 });
+try {
+  const report = await supervisor.startActive();
+  for (const { name, version, error } of report.failed) console.error(name, version, error.message);
+  if (!shutdown.signal.aborted) {
+    server.listen(Number(values.port), values.host, () => {
+      const address = server.address();
+      const port = typeof address === 'object' ? address?.port : undefined;
+      notify('--ready', `--status=${report.started.length} versions are ready`);
+      console.log(`listening on ${values.host}:${port}, ${report.started.length} versions are ready`);
+    });
+  }
+} catch (error) {
+  if (!shutdown.signal.aborted) throw error; // a signal came during the start
+}
