@@ -3,8 +3,7 @@
  *
  *   npx tsx examples/platform-backend/main.ts [--root station] [--port 8080]
  *
- * It listens on this machine only, and every local user may do everything: put your own `authorize` in before you
- * open it up.
+ * It listens on this machine only. Every local user may do everything: put your own `authorize` in.
  */
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -103,27 +102,15 @@ async function servePage(file: string, type: string): Promise<Response> {
   return new Response(new Uint8Array(bytes), { headers: { 'content-type': type } });
 }
 
-/** The number of a port as it is typed. @throws Error for text that is none */
-export function portOf(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
-  if (port <= 65_535) return port;
-  throw new Error(`--port is ${JSON.stringify(text)}: give a number from 0 (any free port) to 65535`);
-}
-
 /** Starts listening; resolves with the address and a function that ends everything. */
 export async function listen(root: string, port: number) {
   const backend = await createBackend(root);
   const server = createServer(toNodeListener(backend.handle));
   server.requestTimeout = 0; // a large package may take longer than Node's five minutes
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, '127.0.0.1', resolve);
-    });
-  } catch (error) {
-    await backend.close();
-    throw error;
-  }
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
   const close = async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
@@ -132,8 +119,7 @@ export async function listen(root: string, port: number) {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, close };
 }
 
-const USAGE =
-  'npx tsx examples/platform-backend/main.ts [--root FOLDER of the store (station)] [--port NUMBER (8080)]';
+const USAGE = 'npx tsx examples/platform-backend/main.ts [--root station] [--port 8080]';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -143,14 +129,14 @@ async function main(): Promise<void> {
       help: { type: 'boolean', short: 'h' },
     },
   });
-  if (values.help) {
-    console.log(USAGE);
-    return;
+  if (values.help) return void console.log(USAGE);
+  const port = /^\d{1,5}$/.test(values.port) ? Number(values.port) : NaN;
+  if (!(port <= 65_535)) {
+    throw new Error(`--port is "${values.port}": give a number from 0 (any free port) to 65535`);
   }
-  const { url, close } = await listen(values.root, portOf(values.port));
-  console.log(`Open ${url}`);
-  // The process ends by itself when everything is closed.
+  const { url, close } = await listen(values.root, port);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void close());
+  console.log(`Open ${url}`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
