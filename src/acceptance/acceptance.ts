@@ -18,9 +18,10 @@ import type { AcceptanceOptions, AcceptanceReport, AnnotateOptions } from './typ
  * They are inspected one after the other, in a random order that the seed fixes: the test takes no trials that follow their label.
  * Any other verdict than the label is wrong, and so is an ERROR, an answer without a verdict, a timeout or a crash.
  *
- * The test is Wald's, with each error bounded by itself: a version that is wrong in `acceptableRate` of the pictures is rejected with
- * a probability of `alpha` at most, and one that is wrong in `rejectableRate` accepted with one of `beta` at most. With the
- * defaults (0.01, 0.1, 0.05, 0.05) 32 right verdicts accept, and 2 wrong ones within the first 17 reject.
+ * The test is Wald's, with each error bounded by itself: a version that is wrong in `acceptableRate` of the pictures is
+ * rejected with a probability of `alpha` at most, and a version that is wrong in `rejectableRate` accepted with a
+ * probability of `beta` at most. With the defaults (0.01, 0.1, 0.05, 0.05) 32 right verdicts accept, and 2 wrong ones within
+ * the first 17 reject.
  *
  * @param folder - path of the folder or of the list
  * @throws RunnerError `invalid_params` for options, for a folder without pictures and for a list that cannot be read, before

@@ -24,7 +24,7 @@ export interface AcceptanceOptions
   target: VersionRef;
   /** A version to compare with: it gets the same pictures, and what differs is in `changed`. @defaultValue none */
   against?: VersionRef;
-  /** Product id that the algorithm is told. @defaultValue the first that the version supports, else its name */
+  /** Product id that the algorithm gets. @defaultValue the first that the version supports, else its name */
   productId?: string;
   /** Inspect no further picture once the test has decided: quicker, and the table counts fewer. @defaultValue false */
   stopWhenDecided?: boolean;

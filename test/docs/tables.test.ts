@@ -46,3 +46,15 @@ test('docs/operations.md says for every code what to do', () => {
   );
   expect(codes).toEqual(expected);
 });
+
+test('CONTRIBUTING.md has every script of package.json in its table', () => {
+  const { scripts } = JSON.parse(readPage('package.json')) as { scripts: Record<string, string> };
+  const rows = readPage('CONTRIBUTING.md')
+    .split('\n')
+    .filter((line) => line.startsWith('| `npm '));
+  const named = rows
+    .flatMap((row) => [...row.matchAll(/`(?:npm (?:run )?)?([\w:-]+)/g)])
+    .map(([, name]) => name);
+  const missing = Object.keys(scripts).filter((name) => !/^pre|^post/.test(name) && !named.includes(name));
+  expect(missing).toEqual([]);
+});
