@@ -2,7 +2,6 @@
  * A platform backend in one file: the runner's HTTP endpoints, live state, inspections and a page for people.
  *
  *   npx tsx examples/platform-backend/main.ts [--root station] [--port 8080]
- *
  * It listens on this machine only. Every local user may do everything: put your own `authorize` in.
  */
 import { readFile } from 'node:fs/promises';
@@ -129,11 +128,13 @@ async function main(): Promise<void> {
       help: { type: 'boolean', short: 'h' },
     },
   });
-  if (values.help) return void console.log(USAGE);
-  const port = /^\d{1,5}$/.test(values.port) ? Number(values.port) : NaN;
-  if (!(port <= 65_535)) {
-    throw new Error(`--port is "${values.port}": give a number from 0 (any free port) to 65535`);
+  if (values.help) {
+    console.log(USAGE);
+    return;
   }
+  const port = /^\d{1,5}$/.test(values.port) ? Number(values.port) : NaN;
+  if (!(port <= 65_535))
+    throw new Error(`--port is "${values.port}": give a number from 0 (any free port) to 65535`);
   const { url, close } = await listen(values.root, port);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void close());
   console.log(`Open ${url}`);
