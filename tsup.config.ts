@@ -47,6 +47,7 @@ const paths = { tslib: 'tslib/tslib.es6.mjs', eventemitter3: '#eventemitter3' };
 const fromNode = { platform: 'node' as const, plugins: [typescript] };
 const library = {
   ...{ ...fromNode, external: /^[^./]/, treeshake: { moduleSideEffects: false } },
+  experimental: { attachDebugInfo: 'none' as const },
   optimization: { inlineConst: false }, // an import for an inlined constant stays, without a name: bundlers warn of it
   input: Object.fromEntries(ENTRIES.map((name) => [name, `src/${name}.ts`])),
 };

@@ -13,7 +13,7 @@ export interface RequiredAsset {
 export interface AssetReading {
   /** In the order of the manifest. */
   assets: RequiredAsset[];
-  /** What cannot be an asset: an absolute path, one that leads out of the package, what is no text. */
+  /** What cannot be an asset: an absolute path, a path that leads out of the package, what is no string. */
   issues: FieldIssue[];
   /** What is odd, and no fault. */
   warnings: string[];
@@ -67,7 +67,7 @@ function readKinds({ assets, issues }: AssetReading, field: string, kinds: unkno
   }
 }
 
-/** The path below the project with `/`; undefined for one that leads elsewhere. */
+/** The path below the project with `/`; undefined for a path that leads elsewhere. */
 function pathInside(text: string): string | undefined {
   const unified = text.replaceAll('\\', '/');
   if (unified.startsWith('/') || /^[A-Za-z]:/.test(unified) || unified.includes('\0')) return undefined;

@@ -1,6 +1,6 @@
 import vm from 'node:vm';
 
-/** A pattern that needs longer for one value is taken for one that never ends. */
+/** A pattern that needs longer for one value counts as a pattern that never ends. */
 const LONGEST_MATCH_MS = 50;
 
 /** Made at the first match. One context serves all: a new one costs a millisecond. */

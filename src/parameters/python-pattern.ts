@@ -1,7 +1,7 @@
 /**
  * Patterns of the type `string` are regular expressions of Python's `re`. The two languages share nearly all of their
  * syntax; this translates what differs, and refuses what JavaScript cannot express, so that no value is refused by
- * another rule than the one that the package has in mind.
+ * another rule than the package's.
  */
 
 /** Python's syntax that has no equivalent, or another meaning, in JavaScript. */
@@ -16,7 +16,7 @@ const FOREIGN = [
 /**
  * The same pattern for JavaScript, which must match the whole text as `re.fullmatch` does.
  *
- * @returns undefined when it is no valid pattern, or one that JavaScript cannot express
+ * @returns undefined when it is no valid pattern, or when JavaScript cannot express it
  */
 export function pythonPattern(pattern: string): RegExp | undefined {
   // What an escape or a class holds is not syntax: it is blanked for the look at what is foreign.

@@ -118,7 +118,7 @@ export function remap(content: RegistryContent, change: CheckedChange, now: stri
   });
 }
 
-/** What is kept of a mapping in the history of the one that follows it. */
+/** What is kept of a mapping in the history of its successor. */
 function pastOf({ name, version, activated_at, params }: ActiveMapping) {
   return { name, version, activated_at, ...(params && { params }) };
 }

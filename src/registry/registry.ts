@@ -273,7 +273,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /**
    * The parameters that are kept for a product id; empty where there are none.
-   * @throws RunnerError `invalid_params`, `not_found` for one that is not active
+   * @throws RunnerError `invalid_params`, `not_found` for an id that is not active
    */
   async params(productId: string, o: OperationOptions = {}): Promise<ParameterValues> {
     checkTexts('registry.params(productId)', { productId });

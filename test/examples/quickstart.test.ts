@@ -50,6 +50,23 @@ test('the drawn boards: the good one is OK, the one without R2 is NG with one bo
   const picture = PNG.sync.read(await readFile(path.join(out, 'missing-part.png')));
   const above = ((box.y - 2) * picture.width + box.x + 4) * 4;
   expect([...picture.data.subarray(above, above + 3)]).toEqual([220, 40, 40]);
+  // The word of the verdict stands in the corner within the frame: letters of its colour on a white plate.
+  for (const [file, colour] of [
+    ['missing-part.png', '220,40,40'],
+    ['good-board.png', '40,150,70'],
+  ] as const) {
+    const { data, width } = PNG.sync.read(await readFile(path.join(out, file)));
+    const seen = new Map<string, number>();
+    for (let y = 14; y < 46; y++) {
+      for (let x = 14; x < 62; x++) {
+        const at = (y * width + x) * 4;
+        const key = data.subarray(at, at + 3).join();
+        seen.set(key, (seen.get(key) ?? 0) + 1);
+      }
+    }
+    expect([...seen.keys()].sort()).toEqual(['255,255,255', colour].sort());
+    expect(seen.get(colour)).toBeGreaterThan(200);
+  }
 });
 
 const photograph = sharedFile('images/pcb-board.jpg');
