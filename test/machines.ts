@@ -4,7 +4,16 @@
  * process, test/support/machine-host.mjs, which goes from the zip to a verdict with both workers.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -38,6 +47,12 @@ const localeOf = (title: string, charmap: string, source: string, name: string):
     `mount --bind "$BOX/locale" /usr/lib/locale; export LC_ALL=${name} LANG=${name}`,
 });
 const temp = (title: string, prepare: string): Machine => ({ title, prepare });
+/** Cgroups of the first version have a tree for each resource. */
+const CGROUPS = '/sys/fs/cgroup/memory';
+const IS_FIRST = existsSync(CGROUPS);
+const CGROUP = `${IS_FIRST ? CGROUPS : path.dirname(CGROUPS)}/procvision-${process.pid}`;
+const CGROUP_BOUND = IS_FIRST ? 'memory.limit_in_bytes' : 'memory.max';
+
 /** Another release than the system's Python, of the same minor version; and one of the next. */
 const OTHER_PYTHON = pyenv('3.11');
 const NEXT_PYTHON = pyenv('3.12');
@@ -101,8 +116,7 @@ function hasFileSystem(name: string): boolean {
 }
 
 function canMakeCgroups(): boolean {
-  const folder = `/sys/fs/cgroup/procvision-try-${process.pid}`;
-  const look = `mkdir ${folder} && test -w ${folder}/memory.max; code=$?; rmdir ${folder} 2>/dev/null; exit $code`;
+  const look = `mkdir ${CGROUP} && test -w ${CGROUP}/${CGROUP_BOUND}; code=$?; rmdir ${CGROUP} 2>/dev/null; exit $code`;
   return spawnSync('sh', ['-c', look], { stdio: 'ignore' }).status === 0;
 }
 
@@ -182,9 +196,8 @@ const MACHINES: Machine[] = [
     skipped: hasFileSystem('vfat') ? undefined : 'the kernel has no vfat',
   },
   {
-    title: 'a cgroup of 300 MB and 64 processes',
-    prepare:
-      'G=/sys/fs/cgroup/procvision-$$; mkdir $G; echo 300M > $G/memory.max; echo 64 > $G/pids.max; echo $$ > $G/cgroup.procs',
+    title: 'a cgroup of 300 MB',
+    prepare: `mkdir ${CGROUP}; echo 300M > ${CGROUP}/${CGROUP_BOUND}; echo $$ > ${CGROUP}/cgroup.procs`,
     skipped: canMakeCgroups() ? undefined : 'no cgroup with a bound on memory can be made here',
   },
   {
@@ -271,6 +284,7 @@ try {
   });
 } finally {
   rmSync(folder, { recursive: true, force: true });
+  if (existsSync(CGROUP)) rmdirSync(CGROUP);
 }
 process.exitCode = failures > 0 ? 1 : 0;
 
