@@ -57,7 +57,7 @@ export class PooledFrame implements Frame {
   /** Makes what was filled in complete for a worker. `imageFormats`: what it takes with more than 8 bits. */
   async send(proof: ProofMethod | undefined, imageFormats: readonly string[]): Promise<SentImage> {
     this.#checkUsable('send');
-    if (this.#layout.depth === 16) layoutOf(this.meta, imageFormats); // refuses one that is not taken
+    if (this.#layout.depth === 16) layoutOf(this.meta, imageFormats); // refuses a format that is not taken
     if (!this.#pixels) {
       throw new RunnerError(
         'invalid_image',

@@ -30,7 +30,7 @@ export interface PixelLayout {
   /**
    * How values of more than 8 bits become 8, and no rule is assumed: `'shift'` drops the lowest bits, `{ min, max }` spreads the
    * values from `min` to `max` over 0 to 255, rounded. Formats of 8 bits need none. A version that takes the values as they are
-   * gets them so, whatever the rule: one that runs under the bundled worker, with the format or `Mono16` in `image_formats` of its
+   * gets them so, whatever the rule: an algorithm that runs under the bundled worker, with the format or `Mono16` in `image_formats` of its
    * manifest. Every other version gets 8 bits by the rule, and without a rule the picture is refused.
    */
   toEightBits?: ToEightBits;
