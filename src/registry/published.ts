@@ -1,9 +1,11 @@
 import { lstat, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { RunnerError } from '../errors.js';
 import { isTemporaryName, writeJsonAtomic, type Durability } from '../store/atomic-file.js';
 import type { StoreLayout } from '../store/layout.js';
+import { hasLockFiles, withLock } from '../store/lock.js';
 import { setAside } from '../store/set-aside.js';
-import type { RegistryContent } from './registry-file.js';
+import { readRegistryFile, type RegistryContent } from './registry-file.js';
 
 type Active = RegistryContent['active'];
 
@@ -44,14 +46,40 @@ export async function publishChanges(
   }
 }
 
-/** Whether `active/` says what the registry says. */
-export async function isPublished(layout: StoreLayout, active: Active): Promise<boolean> {
+/** Whether there is anything for {@link sweepRegistry} to do. */
+async function isUntidy(layout: StoreLayout, active: Active): Promise<boolean> {
+  if (await hasLockFiles(layout.lock)) return true;
+  if ((await unfinishedFiles(layout)).length > 0) return true;
   const { stale, missing } = await differences(layout, active);
-  return stale.length === 0 && missing.length === 0;
+  return stale.length > 0 || missing.length > 0;
+}
+
+/**
+ * Removes what a process that died in the middle of a change left: its lock, files half written, copies not written.
+ * While another process holds the registry nothing is done: that process does it.
+ */
+export async function sweepRegistry(
+  layout: StoreLayout,
+  active: Active,
+  durability: Durability,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (!(await isUntidy(layout, active))) return;
+  try {
+    await withLock(layout.lock, { operation: 'recover', timeoutMs: 0, signal }, async () => {
+      // Whoever writes them holds the lock: now no process writes any.
+      for (const file of await unfinishedFiles(layout)) await rm(file, { force: true });
+      const { content, state, problems } = await readRegistryFile(layout);
+      if (state === 'read' && problems.length === 0)
+        await publishMappings(layout, content.active, durability);
+    });
+  } catch (error) {
+    if (!RunnerError.is(error, 'lock_timeout')) throw error;
+  }
 }
 
 /** Files that a writer of the registry died over, or is writing. */
-export async function unfinishedFiles(layout: StoreLayout): Promise<string[]> {
+async function unfinishedFiles(layout: StoreLayout): Promise<string[]> {
   const found: string[] = [];
   for (const folder of [layout.root, layout.activeRoot]) {
     for (const name of await readdir(folder).catch(() => [])) {

@@ -1,5 +1,8 @@
+import path from 'node:path';
 import { isRecord } from '../arguments.js';
 import { isSafeFolderName } from '../store/file-names.js';
+import type { StoreLayout } from '../store/layout.js';
+import type { ParameterValues } from '../parameters/types.js';
 import type { ActiveMapping, RegistryEntry } from './types.js';
 
 /**
@@ -35,4 +38,21 @@ function isPast(value: unknown): boolean {
 
 function isName(value: unknown): value is string {
   return typeof value === 'string' && isSafeFolderName(value);
+}
+
+/** What a change is about, for the audit log. */
+export interface ChangeRecord {
+  name?: string;
+  version?: string;
+  pids: string[];
+  operator?: string;
+  force?: boolean;
+  policy?: Readonly<Record<string, unknown>>;
+  params?: ParameterValues;
+  reason?: string;
+}
+
+/** The audit log of what serves which product id, and of what it is compared with. */
+export function activationLog({ logs }: StoreLayout): string {
+  return path.join(logs, 'package_activate.log');
 }

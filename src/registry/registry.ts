@@ -30,12 +30,11 @@ import { doors, type PolicyChange, type RegistryFilter, type RegistryOptions } f
 import { checkKeptParams, checkParams, type ParamsChange } from './params.js';
 import { policyOf, setPolicy } from './policies.js';
 import type { RegistryDamage } from './rebuild.js';
-import type { AccessListeners, RegistryAccess } from './registry-access.js';
 import type { RegistryContent } from './registry-file.js';
-import type { MovedFiles } from './shared-content.js';
+import type { MovedFiles, SharedContent } from './shared-content.js';
 import type { ActiveMapping, RegistryEntry } from './types.js';
 import type { UnregisterOptions } from './unregister.js';
-import type { VersionUse } from './uses.js';
+import type * as Uses from './uses.js';
 
 export type { PolicyChange, RegistryOptions, RegistryFilter } from './options.js';
 
@@ -48,18 +47,20 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   readonly layout: StoreLayout;
   /** How much its writes survive. */
   readonly durability: Durability;
-  readonly #access: RegistryAccess;
+  readonly #content: SharedContent;
+  readonly #uses: typeof Uses;
   #damage: RegistryDamage | undefined;
 
   private constructor(
     layout: StoreLayout,
-    durability: Durability,
-    access: (listeners: AccessListeners) => RegistryAccess,
+    given: ConstructorParameters<typeof SharedContent>[1],
+    loaded: { SharedContent: typeof SharedContent; uses: typeof Uses },
   ) {
     super();
     this.layout = layout;
-    this.durability = durability;
-    this.#access = access({
+    this.durability = given.durability;
+    this.#uses = loaded.uses;
+    this.#content = new loaded.SharedContent(layout, given, {
       changed: () => void this.emit('changed'),
       damaged: (damage) => {
         this.#damage = damage;
@@ -68,7 +69,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
       lost: (error) => void this.emit('storeLost', error),
       found: () => void this.emit('storeFound'),
     });
-    showAs(this, 'Registry', () => ({ root: layout.root, ...this.#access.summary, damage: this.damage }));
+    showAs(this, 'Registry', () => ({ root: layout.root, ...this.#content.summary, damage: this.damage }));
   }
 
   /**
@@ -81,16 +82,15 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     // A layout by its shape: that of another copy of the library is no instance of this one's class.
     if (!isRecord(root) || !('deployed' in root)) checkTexts('Registry.open(root)', { root });
     doors().open.check(options);
-    const { signal } = options;
-    throwIfAborted(signal, 'open registry');
+    throwIfAborted(options.signal, 'open registry');
     const layout = typeof root === 'string' ? new StoreLayout(root) : root;
     const { durability = 'full', lockTimeoutMs = 30_000, pollMs = 500 } = options;
-    const { RegistryAccess } = await import('./registry-access.js'); // with all that reads and writes
-    const given = { durability, lockTimeoutMs, pollMs };
-    const access = (listeners: AccessListeners) => new RegistryAccess(layout, given, listeners);
-    const registry = new Registry(layout, durability, access);
+    const loaded = await import('./shared-content.js'); // with all that reads and writes
+    const registry = new Registry(layout, { durability, lockTimeoutMs, pollMs }, loaded);
     try {
-      await onStore(`open the store ${layout.root}`, () => registry.#access.open({ signal }));
+      await onStore(`open the store ${layout.root}`, () =>
+        registry.#content.open({ signal: options.signal }),
+      );
       return registry;
     } catch (error) {
       await registry.close();
@@ -107,9 +107,9 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   async list(filter: RegistryFilter = {}, o: OperationOptions = {}): Promise<RegistryEntry[]> {
     doors().list.check(filter);
     doors().look.check(o);
-    const { packages } = await this.#access.look(o);
-    const named = packages.filter((entry) => filter.name === undefined || entry.name === filter.name);
-    const marked = await this.#access.markedVersions();
+    const { packages: all } = await this.#content.look(o);
+    const named = all.filter((entry) => filter.name === undefined || entry.name === filter.name);
+    const marked = await this.#uses.markedVersions(this.layout);
     const entries: RegistryEntry[] = [];
     for (const entry of named) {
       const isMarked = marked.has(`${entry.name}/${entry.version}`);
@@ -125,7 +125,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   async get(name: string, version: string, o: OperationOptions = {}): Promise<RegistryEntry | undefined> {
     checkTexts('registry.get(name, version)', { name, version });
     doors().look.check(o);
-    const { packages } = await this.#access.look(o);
+    const { packages } = await this.#content.look(o);
     const entry = packages.find((found) => isSame(found, { name, version }));
     return entry && this.#withState(entry);
   }
@@ -161,7 +161,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     doors().deactivate.check(o);
     const { operator, signal } = o;
     const pids = productIdsOf(doors().deactivate.call, o);
-    const removed = await this.#access.logged('deactivate', { pids, operator }, { signal }, (content) => {
+    const removed = await this.#content.logged('deactivate', { pids, operator }, { signal }, (content) => {
       const mappings = pids.map((pid) => findMapping(content, pid, ', so there is nothing to deactivate'));
       drop(content, mappings);
       return structuredClone(mappings);
@@ -177,7 +177,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     doors().rollback.check(o);
     const { operator, signal } = o;
     const pid = productIdOf(doors().rollback.call, o);
-    const mapping = await this.#access.logged(
+    const mapping = await this.#content.logged(
       'rollback',
       { pids: [pid], operator },
       { signal },
@@ -202,7 +202,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     const { from, reason, operator, signal } = o;
     const change = { pids: productIdsOf(doors().switchBack.call, o), from, reason, operator };
     const about = { ...from, pids: change.pids, reason, operator };
-    const mappings = await this.#access.logged('switch back', about, { signal }, (content) => {
+    const mappings = await this.#content.logged('switch back', about, { signal }, (content) => {
       const back = stepBackFrom(content, change, new Date().toISOString());
       for (const mapping of back) content.active[mapping.pid] = mapping;
       return structuredClone(back);
@@ -214,7 +214,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   /** Mappings by product id. */
   async active(o: OperationOptions = {}): Promise<Record<string, ActiveMapping>> {
     doors().look.check(o);
-    const { active } = await this.#access.look(o);
+    const { active } = await this.#content.look(o);
     return structuredClone({ ...active });
   }
 
@@ -233,7 +233,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @internal
    */
   async serving(productId: string, o: OperationOptions = {}): Promise<Readonly<RegistryEntry>> {
-    const content = await this.#access.look(o);
+    const content = await this.#content.look(o);
     const { name, version } = findMapping(content, productId);
     return findEntry(content, name, version);
   }
@@ -246,7 +246,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   async parameters(name: string, version: string, o: OperationOptions = {}): Promise<ParameterSchema> {
     checkTexts('registry.parameters(name, version)', { name, version });
     doors().look.check(o);
-    const { step_indexes = [], steps } = findEntry(await this.#access.look(o), name, version);
+    const { step_indexes = [], steps } = findEntry(await this.#content.look(o), name, version);
     return { name, version, steps: structuredClone(steps) ?? step_indexes.map((index) => ({ index })) };
   }
 
@@ -262,7 +262,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     const { productId, operator, signal } = o;
     const params = structuredClone(o.params);
     const about = { pids: [productId], operator, params };
-    const { name, version } = await this.#access.logged('set params', about, { signal }, (content) => {
+    const { name, version } = await this.#content.logged('set params', about, { signal }, (content) => {
       const mapping = findMapping(content, productId);
       checkParams(findEntry(content, mapping.name, mapping.version), params);
       content.active[productId] = withParams(mapping, params);
@@ -278,12 +278,12 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   async params(productId: string, o: OperationOptions = {}): Promise<ParameterValues> {
     checkTexts('registry.params(productId)', { productId });
     doors().look.check(o);
-    return structuredClone(findMapping(await this.#access.look(o), productId).params ?? {});
+    return structuredClone(findMapping(await this.#content.look(o), productId).params ?? {});
   }
 
   /** The parameters that are kept for a product id, as it was when the file was last looked at. Not to be changed. */
   paramsOf(productId: string): ParameterValues | undefined {
-    return this.#access.known.active[productId]?.params;
+    return this.#content.known.active[productId]?.params;
   }
 
   /**
@@ -318,9 +318,10 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     o: OperationOptions & { operator?: string; files?: MovedFiles } = {},
   ): Promise<void> {
     const { name, version } = entry;
-    await this.#access.change(`register ${name} ${version}`, o, async (content) => {
+    await this.#content.change(`register ${name} ${version}`, o, async (content) => {
       const isReplaced = content.packages.some((known) => isSame(known, entry));
-      if (o.files && isReplaced) checkReplaceable(content, entry, await this.#access.usersOf(name, version));
+      if (o.files && isReplaced)
+        checkReplaceable(content, entry, await this.#uses.usersOf(this.layout, name, version));
       content.packages = content.packages.filter((known) => !isSame(known, entry));
       content.packages.push(structuredClone(entry));
     });
@@ -337,7 +338,8 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    */
   async unregister(name: string, version: string, o: UnregisterOptions = {}): Promise<void> {
     const { unregister } = await import('./unregister.js');
-    const unbound = await unregister(this.#access, name, version, o);
+    const users = () => this.users(name, version);
+    const unbound = await unregister(this, this.#content, { name, version }, o, users);
     if (unbound.length > 0) this.emit('deactivated', unbound);
     if (!o.dryRun) this.emit('unregistered', { name, version });
   }
@@ -352,7 +354,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     doors().configure.check(o);
     const { name, version, policy, operator, signal } = o;
     const about = { name, version, pids: [], operator, policy };
-    await this.#access.logged('configure', about, { signal }, (content) => {
+    await this.#content.logged('configure', about, { signal }, (content) => {
       findEntry(content, name, version);
       const configured_at = new Date().toISOString();
       setPolicy(content, { name, version, policy: structuredClone(policy), configured_at, operator });
@@ -362,12 +364,12 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /** The policy that is kept for a version, as it was when the file was last looked at; undefined where there is none. */
   policyOf(name: string, version: string): Readonly<Record<string, unknown>> | undefined {
-    return policyOf(this.#access.known, { name, version });
+    return policyOf(this.#content.known, { name, version });
   }
 
   /** Product ids that a version serves, as it was when the file was last looked at. */
   productIdsOf(name: string, version: string): string[] {
-    const mappings = Object.values(this.#access.known.active);
+    const mappings = Object.values(this.#content.known.active);
     return mappings.filter((mapping) => isSame(mapping, { name, version })).map(({ pid }) => pid);
   }
 
@@ -379,20 +381,20 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    *
    * @throws RunnerError `invalid_params`, `not_found`, `lock_timeout`, `store_failed`, `aborted`
    */
-  async use(name: string, version: string, o: OperationOptions = {}): Promise<VersionUse> {
+  async use(name: string, version: string, o: OperationOptions = {}): Promise<Uses.VersionUse> {
     checkTexts('registry.use(name, version)', { name, version });
-    findEntry(await this.#access.look(o), name, version); // of what is not there nobody need wait for the lock
-    let use: VersionUse | undefined;
+    findEntry(await this.#content.look(o), name, version); // of what is not there nobody need wait for the lock
+    let use: Uses.VersionUse | undefined;
     try {
-      return await this.#access.hold(`use ${name} ${version}`, o, async (content) => {
+      return await this.#content.hold(`use ${name} ${version}`, o, async (content) => {
         findEntry(content, name, version);
-        return (use = await this.#access.markUse(name, version));
+        return (use = await this.#uses.markUse(this.layout, name, version));
       });
     } catch (error) {
       await use?.release();
       if (!isUnwritable(error)) throw error;
       this.emit('unmarked', { name, version, error: error as Error });
-      return this.#access.markUseLater(name, version);
+      return this.#uses.markUseLater(this.layout, name, version);
     }
   }
 
@@ -403,7 +405,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   async users(name: string, version: string, o: OperationOptions = {}): Promise<ProcessIdentity[]> {
     checkTexts('registry.users(name, version)', { name, version });
     throwIfAborted(o.signal, 'look-up');
-    return this.#access.usersOf(name, version);
+    return this.#uses.usersOf(this.layout, name, version);
   }
 
   /**
@@ -411,12 +413,13 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * not written, marks of use. While another process holds the registry nothing is done about that: it is that one's turn.
    */
   async sweep(o: OperationOptions = {}): Promise<void> {
-    await this.#access.sweep(o);
+    await this.#content.sweep(o);
+    await this.#uses.sweepUses(this.layout);
   }
 
   /** Stops looking for changes, and waits for what is under way. */
   close(): Promise<void> {
-    return this.#access.close();
+    return this.#content.close();
   }
 
   /** See {@link Registry.close}. */
@@ -426,7 +429,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   async #guides() {
     const { GuideRegister } = await import('./guide-register.js');
-    return new GuideRegister(this.layout, this.durability, this.#access);
+    return new GuideRegister(this.layout, this.durability, this.#content);
   }
 
   async #map(
@@ -438,7 +441,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     const { name, version, operator, force, params, signal } = o;
     const pids = productIdsOf(doors()[operation].call, o);
     const change = { name, version, pids, operator, ...(params && { params: structuredClone(params) }) };
-    return this.#access.logged(operation, { ...change, force }, { signal }, (content) => {
+    return this.#content.logged(operation, { ...change, force }, { signal }, (content) => {
       const entry = findEntry(content, name, version);
       checkSupported(entry, pids);
       check(content, change);
@@ -455,7 +458,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   async #withState(entry: RegistryEntry): Promise<RegistryEntry> {
     const copy = structuredClone(entry);
-    if ((await this.#access.usersOf(entry.name, entry.version)).length > 0) copy.state = 'running';
+    if ((await this.#uses.usersOf(this.layout, entry.name, entry.version)).length > 0) copy.state = 'running';
     return copy;
   }
 }

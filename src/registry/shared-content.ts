@@ -1,12 +1,15 @@
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
-import type { Durability } from '../store/atomic-file.js';
+import { makeFolder, type Durability } from '../store/atomic-file.js';
+import { audited, noteAudit } from '../store/audit-log.js';
 import type { StoreLayout } from '../store/layout.js';
 import { isUnwritable } from '../store/errno.js';
-import { hasLockFiles, withLock, type Lock } from '../store/lock.js';
-import { isPublished, publishChanges, publishMappings, unfinishedFiles } from './published.js';
+import { withLock, type Lock } from '../store/lock.js';
+import { keepReserve, withReserve } from '../store/reserve.js';
+import { onStore } from '../store/store-error.js';
+import { publishChanges, publishMappings, sweepRegistry } from './published.js';
+import { activationLog, type ChangeRecord } from './records.js';
 import { completeFromDisk, setAside, type RegistryDamage } from './rebuild.js';
 import {
   markOf,
@@ -17,6 +20,8 @@ import {
   type RegistryContent,
   type RegistryReading,
 } from './registry-file.js';
+
+export * as uses from './uses.js';
 
 /** Files that move with a change: in their new places once it is committed, else where they were. */
 export interface MovedFiles {
@@ -39,7 +44,8 @@ export interface ContentListeners {
 
 /**
  * `registry.json` in memory: kept up with the file, which other processes write too, and changed under the store's
- * lock. Reading looks at the file's mark only, and reads it again when that is another.
+ * lock, with a line in the audit log. Reading looks at the file's mark only, and reads it again when that is another.
+ * Nothing begins after it is closed.
  */
 export class SharedContent {
   readonly #layout: StoreLayout;
@@ -59,23 +65,49 @@ export class SharedContent {
   #reading: Promise<unknown> = Promise.resolve();
   #repairing: Promise<void> | undefined;
   #isLost = false;
+  readonly #poll: NodeJS.Timeout;
+  readonly #running = new Set<Promise<unknown>>();
+  #isClosed = false;
 
   constructor(
     layout: StoreLayout,
-    options: { durability: Durability; lockTimeoutMs: number },
+    options: { durability: Durability; lockTimeoutMs: number; pollMs: number },
     listeners: ContentListeners,
   ) {
     this.#layout = layout;
     this.#durability = options.durability;
     this.#lockTimeoutMs = options.lockTimeoutMs;
-    this.#listeners = listeners;
+    this.#listeners = {
+      ...listeners,
+      changed: () => {
+        if (!this.#isClosed) listeners.changed();
+      },
+      damaged: (damage) => {
+        void this.#track(noteAudit(activationLog(layout), { operation: 'repair', ...damage }));
+        listeners.damaged(damage);
+      },
+    };
+    this.#poll = setInterval(() => void this.look().catch(() => undefined), options.pollMs);
+    this.#poll.unref(); // an idle registry keeps no process alive
   }
 
-  /** Reads the file for the first time; writes one where there is none, so that a missing one is a loss from then on. */
+  /**
+   * Makes the folders of the store, if need be, and reads the file for the first time; writes one where there is none, so
+   * that a missing one is a loss from then on.
+   */
   async open(options: OperationOptions): Promise<void> {
+    const { zips, deployedRoot, activeRoot, logs } = this.#layout;
+    // First, with the folder of the store where that is missing: a worker's own user gets to its version through both.
+    await makeFolder(deployedRoot, this.#durability, 0o755);
+    for (const folder of [zips, activeRoot, logs]) {
+      await makeFolder(folder, this.#durability).catch((error: unknown) => {
+        if (!isUnwritable(error)) throw error; // a store that cannot be written can be read and run
+      });
+    }
     const reading = await readRegistryFile(this.#layout);
     if (reading.state === 'read' && reading.problems.length === 0) this.#take(reading);
     else await this.#repair(options);
+    await keepReserve(this.#layout);
   }
 
   /** What the file said when it was last looked at. */
@@ -83,8 +115,109 @@ export class SharedContent {
     return this.#content;
   }
 
+  /** What a person is shown, without a look at the disk. */
+  get summary(): { versions: string[]; active: Record<string, string>; closed: boolean } {
+    const { packages, active } = this.#content;
+    const title = ({ name, version }: { name: string; version: string }) => `${name} ${version}`;
+    return {
+      versions: packages.map(title),
+      active: Object.fromEntries(Object.values(active).map((mapping) => [mapping.pid, title(mapping)])),
+      closed: this.#isClosed,
+    };
+  }
+
   /** What the file says now, or said when the store could be reached. Not to be changed by the caller. */
-  async current(): Promise<RegistryContent> {
+  async look(o: OperationOptions = {}): Promise<RegistryContent> {
+    this.#enter('reading of the registry', o);
+    return this.#track(onStore(`read ${this.#layout.registry}`, () => this.#current()));
+  }
+
+  /**
+   * One change: under the store's lock, on what the file says then, committed by one rename, then published. `apply`
+   * gets a content whose lists it may change, but not the records in them; when it throws, nothing has happened.
+   * `files` move under the same lock, so that nobody in {@link SharedContent.hold} finds them on their way.
+   */
+  async change<T>(
+    what: string,
+    o: OperationOptions & { files?: MovedFiles },
+    apply: (content: RegistryContent) => T | Promise<T>,
+  ): Promise<T> {
+    this.#enter(what, o);
+    const { signal, files } = o;
+    const work = () => this.#change(what, apply, { signal, files });
+    return this.#track(onStore(`${what} in ${this.#layout.registry}`, work));
+  }
+
+  /**
+   * Runs work while no process can change the file. Keep it short: every writer waits. `work` must not come back to this
+   * object for more than {@link SharedContent.known}: the lock is taken.
+   */
+  async hold<T>(
+    what: string,
+    o: OperationOptions,
+    work: (content: RegistryContent) => Promise<T>,
+  ): Promise<T> {
+    this.#enter(what, o);
+    const held = () => this.#hold(what, work, o.signal);
+    return this.#track(onStore(`${what} in ${this.#layout.root}`, () => withReserve(this.#layout, held)));
+  }
+
+  /** A change that is in the audit log, however it ends. */
+  async logged<T>(
+    operation: string,
+    record: ChangeRecord,
+    o: OperationOptions,
+    apply: (content: RegistryContent) => T | Promise<T>,
+  ): Promise<T> {
+    const whose = record.pids.length > 0 ? ['for', ...record.pids] : [];
+    const what = [operation, record.name, record.version, ...whose].filter(Boolean).join(' ');
+    return audited(activationLog(this.#layout), { operation, ...record }, () =>
+      withReserve(this.#layout, () => this.change(what, o, apply)),
+    );
+  }
+
+  /** Work in a moment in which nobody changes anything; in the audit log, however it ends. */
+  async loggedHold<T>(
+    operation: string,
+    record: ChangeRecord & { step_index?: number },
+    o: OperationOptions,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const what = [operation, 'for', ...record.pids].join(' ');
+    return audited(activationLog(this.#layout), { operation, ...record }, () => this.hold(what, o, work));
+  }
+
+  /** See {@link sweepRegistry}. */
+  async sweep(o: OperationOptions): Promise<void> {
+    this.#enter('sweep', o);
+    const sweep = async () => {
+      const { active } = await this.#current();
+      this.#checkThere();
+      await sweepRegistry(this.#layout, active, this.#durability, o.signal);
+    };
+    await this.#track(onStore(`sweep ${this.#layout.root}`, sweep));
+  }
+
+  /** Stops looking for changes, and waits for what is under way. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#poll);
+    await Promise.allSettled(this.#running);
+  }
+
+  #enter(what: string, { signal }: OperationOptions): void {
+    throwIfAborted(signal, what);
+    if (this.#isClosed) throw new RunnerError('closed', `The registry was closed before ${what}`);
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#running.add(work);
+    const forget = () => void this.#running.delete(work);
+    work.then(forget, forget);
+    return work;
+  }
+
+  async #current(): Promise<RegistryContent> {
     for (;;) {
       if (this.#isCommitting) return this.#content;
       const mark = this.#mark();
@@ -152,7 +285,7 @@ export class SharedContent {
   /** Writes the file anew from what the disk proves; where nothing can be written, that is what serves. */
   async #repair(options: OperationOptions): Promise<void> {
     try {
-      await this.change('repair', () => undefined, options);
+      await this.#change('repair', () => undefined, options);
     } catch (error) {
       if (!isUnwritable(error)) throw error;
       const reading = await readRegistryFile(this.#layout);
@@ -162,12 +295,7 @@ export class SharedContent {
     }
   }
 
-  /**
-   * One change: under the store's lock, on what the file says then, committed by one rename, then published. `apply`
-   * gets a content whose lists it may change, but not the records in them; when it throws, nothing has happened.
-   * `files` move under the same lock, so that nobody in {@link SharedContent.hold} finds them on their way.
-   */
-  async change<T>(
+  async #change<T>(
     operation: string,
     apply: (content: RegistryContent) => T | Promise<T>,
     { signal, files }: OperationOptions & { files?: MovedFiles },
@@ -192,16 +320,12 @@ export class SharedContent {
     });
   }
 
-  /**
-   * Runs work while no process can change the file. Keep it short: every writer waits. `work` must not come back to this
-   * object for more than {@link SharedContent.known}: the lock is taken.
-   */
-  async hold<T>(
+  async #hold<T>(
     operation: string,
     work: (content: RegistryContent) => Promise<T>,
-    { signal }: OperationOptions,
+    signal: AbortSignal | undefined,
   ): Promise<T> {
-    await this.current(); // puts a damaged file right, which it could not while it holds the lock
+    await this.#current(); // puts a damaged file right, which it could not while it holds the lock
     return this.#locked(operation, signal, async () => {
       if (markOf(this.#layout.registry) === this.#seen) return work(this.#content);
       const reading = await readRegistryFile(this.#layout);
@@ -267,32 +391,5 @@ export class SharedContent {
     this.#content = content;
     this.#seen = mark;
     if (isForeign) this.#listeners.changed();
-  }
-
-  /**
-   * Removes what a process that died in the middle of a change left: its lock, files half written, copies not written.
-   * While another process holds the registry nothing is done: then it is that one's turn.
-   */
-  async sweep({ signal }: OperationOptions): Promise<void> {
-    if (!(await this.#isUntidy())) return;
-    this.#checkThere();
-    try {
-      await withLock(this.#layout.lock, { operation: 'recover', timeoutMs: 0, signal }, async () => {
-        // Writers hold the lock, so no such file is being written now.
-        for (const file of await unfinishedFiles(this.#layout)) await rm(file, { force: true });
-        const { content, state, problems } = await readRegistryFile(this.#layout);
-        if (state === 'read' && problems.length === 0) {
-          await publishMappings(this.#layout, content.active, this.#durability);
-        }
-      });
-    } catch (error) {
-      if (!RunnerError.is(error, 'lock_timeout')) throw error;
-    }
-  }
-
-  async #isUntidy(): Promise<boolean> {
-    if (await hasLockFiles(this.#layout.lock)) return true;
-    if ((await unfinishedFiles(this.#layout)).length > 0) return true;
-    return !(await isPublished(this.#layout, (await this.current()).active));
   }
 }

@@ -1,8 +1,13 @@
 import type { OperationOptions } from '../abort.js';
+import type { VersionRef } from '../package/types.js';
+import type { ProcessIdentity } from '../process/identity.js';
+import { noteAudit } from '../store/audit-log.js';
+import type { StoreLayout } from '../store/layout.js';
 import { checkNoWayBack, checkUnused, drop, findEntry, isSame } from './mappings.js';
 import { dropPolicy } from './policies.js';
-import type { RegistryAccess } from './registry-access.js';
+import { activationLog } from './records.js';
 import type { RegistryContent } from './registry-file.js';
+import type { SharedContent } from './shared-content.js';
 import type { ActiveMapping, RegistryEntry } from './types.js';
 
 /** How a version is taken off the list. */
@@ -19,25 +24,26 @@ export interface UnregisterOptions extends OperationOptions {
 
 /** Takes a version off the list, with its policy. @returns the mappings that went with it */
 export async function unregister(
-  access: RegistryAccess,
-  name: string,
-  version: string,
+  { layout }: { layout: StoreLayout },
+  shared: SharedContent,
+  { name, version }: VersionRef,
   o: UnregisterOptions,
+  users: () => Promise<readonly ProcessIdentity[]>,
 ): Promise<ActiveMapping[]> {
   const { force = false, spareRollback = false, operator } = o;
   const check = async (content: RegistryContent): Promise<RegistryEntry> => {
     const entry = findEntry(content, name, version);
-    if (!force) checkUnused(content, entry, await access.usersOf(name, version));
+    if (!force) checkUnused(content, entry, await users());
     if (spareRollback) checkNoWayBack(content, entry);
     return entry;
   };
   const unbound: ActiveMapping[] = [];
   if (o.dryRun) {
-    await check(await access.look(o));
+    await check(await shared.look(o));
     return unbound;
   }
   const startedAt = performance.now();
-  await access.change(`unregister ${name} ${version}`, o, async (content) => {
+  await shared.change(`unregister ${name} ${version}`, o, async (content) => {
     const entry = await check(content);
     content.packages = content.packages.filter((known) => known !== entry);
     unbound.push(...Object.values(content.active).filter((mapping) => isSame(mapping, entry)));
@@ -46,7 +52,8 @@ export async function unregister(
   });
   if (unbound.length > 0) {
     const about = { operator, name, version, pids: unbound.map(({ pid }) => pid) };
-    await access.log({ operation: 'deactivate', ...about }, performance.now() - startedAt);
+    const record = { operation: 'deactivate', ...about };
+    await noteAudit(activationLog(layout), record, performance.now() - startedAt);
   }
   return unbound;
 }

@@ -44,6 +44,19 @@ export async function appendAudit(file: string, record: AuditRecord, maxBytes = 
   }
 }
 
+/** Appends a record of something that has happened: a log that cannot be written does not undo it. */
+export async function noteAudit(
+  file: string,
+  about: { operation: string; [key: string]: unknown },
+  durationMs = 0,
+): Promise<void> {
+  const record: AuditRecord = {
+    ...{ timestamp_ms: Date.now(), ...about, operation: about.operation },
+    ...{ outcome: 'ok', duration_ms: Math.round(durationMs) },
+  };
+  await appendAudit(file, record).catch(() => undefined);
+}
+
 /** Appends the record of an operation however it ends, and passes its outcome on. */
 export async function audited<T>(
   file: string,

@@ -1,10 +1,10 @@
 import type { OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import { GuideFolder, type Guide } from '../../registry/guides.js';
-import { activationLog } from '../../registry/registry-access.js';
+import { activationLog } from '../../registry/records.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
-import { appendAudit } from '../../store/audit-log.js';
+import { noteAudit } from '../../store/audit-log.js';
 import { LaneOrder } from '../deployments/lane-order.js';
 import type { InspectionRequest } from '../types.js';
 
@@ -100,16 +100,14 @@ export class GuideBook {
     const key = JSON.stringify([name, version, productId, stepIndex]);
     if (this.#told.has(key)) return;
     this.#told.add(key);
-    const record = {
-      ...{ timestamp_ms: Date.now(), operation: 'compare with itself', name, version },
+    await noteAudit(activationLog(this.#registry.layout), {
+      ...{ operation: 'compare with itself', name, version },
       ...{
         pids: productId === undefined ? [] : [productId],
         step_index: stepIndex,
         reason: "guideImage: 'same'",
       },
-      ...{ outcome: 'ok' as const, duration_ms: 0 },
-    };
-    await appendAudit(activationLog(this.#registry.layout), record).catch(() => undefined); // as for other records
+    });
   }
 }
 

@@ -1,12 +1,12 @@
-import path from 'node:path';
 import { RunnerError } from '../../errors.js';
 import type { FramePool } from '../../frames/frame-pool.js';
 import { CallParameters } from '../../parameters/call-parameters.js';
 import { bothProcessIds } from '../../product-ids.js';
+import { activationLog } from '../../registry/records.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { VersionUse } from '../../registry/uses.js';
-import { appendAudit } from '../../store/audit-log.js';
+import { noteAudit } from '../../store/audit-log.js';
 import { AlgorithmWorker } from '../../worker/algorithm-worker.js';
 import type { WorkerCall, WorkerFlavour, WorkerReady, WorkerReply, WorkerSpec } from '../../worker/types.js';
 import type { Clock } from '../clock.js';
@@ -321,10 +321,9 @@ export class Deployment {
     const text = JSON.stringify(told);
     if (text === this.#notedBounds) return;
     this.#notedBounds = text;
-    const file = path.join(this.#context.registry.layout.logs, 'package_activate.log');
-    const record = { timestamp_ms: Date.now(), operation: 'contain', ...this.#about, bounds: told };
+    const file = activationLog(this.#context.registry.layout);
     // A log that cannot be written stops no worker.
-    this.#noted = appendAudit(file, { ...record, outcome: 'ok', duration_ms: 0 }).catch(() => undefined);
+    this.#noted = noteAudit(file, { operation: 'contain', ...this.#about, bounds: told });
   }
 
   #listener(): PoolListener {
