@@ -8,7 +8,6 @@ import { showAs } from '../readable.js';
 import type { Durability } from '../store/atomic-file.js';
 import { StoreLayout } from '../store/layout.js';
 import { isUnwritable } from '../store/errno.js';
-import { onStore } from '../store/store-error.js';
 import { checkNotBarred, stepBackFrom, unbar, type SwitchBack } from './barring.js';
 import type { RegistryEvents } from './events.js';
 import type { Guide, GuidePlace, GuideSource } from './guides.js';
@@ -88,9 +87,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     const loaded = await import('./shared-content.js'); // with all that reads and writes
     const registry = new Registry(layout, { durability, lockTimeoutMs, pollMs }, loaded);
     try {
-      await onStore(`open the store ${layout.root}`, () =>
-        registry.#content.open({ signal: options.signal }),
-      );
+      await registry.#content.open({ signal: options.signal });
       return registry;
     } catch (error) {
       await registry.close();

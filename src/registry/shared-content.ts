@@ -95,7 +95,11 @@ export class SharedContent {
    * Makes the folders of the store, if need be, and reads the file for the first time; writes one where there is none, so
    * that a missing one is a loss from then on.
    */
-  async open(options: OperationOptions): Promise<void> {
+  open(options: OperationOptions): Promise<void> {
+    return onStore(`open the store ${this.#layout.root}`, () => this.#open(options));
+  }
+
+  async #open(options: OperationOptions): Promise<void> {
     const { zips, deployedRoot, activeRoot, logs } = this.#layout;
     // First, with the folder of the store where that is missing: a worker's own user gets to its version through both.
     await makeFolder(deployedRoot, this.#durability, 0o755);
