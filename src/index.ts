@@ -51,7 +51,7 @@ export { PackageValidator } from './validation/package-validator.js';
 export type { PackageValidatorEvents, PackageValidatorOptions } from './validation/package-validator.js';
 export type { ReadOptions } from './validation/options.js';
 export type { Inspected, OpenedPackage } from './validation/inspect.js';
-export { CHECK_ORDER, type CheckName } from './validation/check-names.js';
+export { CHECK_ORDER, type CheckName } from './validation/check-list.js';
 export { formatReport } from './validation/report.js';
 export type { ProbeFindings, ProbeTarget } from './validation/probe.js';
 export { parametersJsonSchema, type JsonSchema } from './parameters/json-schema.js';

@@ -8,16 +8,13 @@ import type { Manifest, PackageInspection, Requirement } from '../package/types.
 import type { Interpreter } from '../python/types.js';
 import { checkAssets } from './check-assets.js';
 import type { CheckList } from './check-list.js';
-import { judgeStartup } from './judge-startup.js';
-import { judgeWheels, type LookedAt } from './judge-wheels.js';
+import { checkContents, judgeStartup, readPart, readWheels } from './read-wheels.js';
+import { judgeWheels, type LookedAt, overlapsIn } from './judge-wheels.js';
 import { manifestWarnings } from './manifest-warnings.js';
 import { manifestHint, wheelsHint } from './near-misses.js';
 import type { PackageSource } from './package-source.js';
-import { overlapsIn } from './overlaps.js';
-import { readPart } from './read-part.js';
 import { readPythonNeed } from './python-need.js';
 import { readRequirementsFile } from './read-requirements.js';
-import { checkContents, readWheels } from './read-wheels.js';
 
 /** Files beyond the project that are named one by one. */
 const MOST_LEFT_OUT_NAMED = 20;

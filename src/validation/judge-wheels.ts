@@ -1,8 +1,9 @@
 import { RunnerError } from '../errors.js';
+import type { MarkerEnvironment } from '../package/pep508.js';
 import { findUnmet, type KnownWheel, type UnmetRequirement } from '../package/resolution.js';
 import { listed, shown } from '../package/text.js';
 import type { PythonNeed } from '../package/types.js';
-import { choose, type Choice } from '../python/choice/choose.js';
+import { type Choice, choose } from '../python/choice/choose.js';
 import { failureOf } from '../python/choice/failure.js';
 import { NoChoice } from '../python/choice/no-choice.js';
 import type { UnusablePython } from '../python/interpreters/facts.js';
@@ -10,10 +11,62 @@ import { meetsVersion } from '../python/interpreters/python-version.js';
 import { remedyFor } from '../python/interpreters/remedy.js';
 import type { Interpreter } from '../python/types.js';
 import type { CheckList } from './check-list.js';
-import { markerEnvironment } from './marker-environment.js';
 import type { PackageSource } from './package-source.js';
 import type { PackageRequirements } from './read-requirements.js';
 import type { FoundWheels } from './read-wheels.js';
+
+/** Marker variables of an interpreter (PEP 508), as far as its version and platform tell them. */
+function markerEnvironment({ version, implementation, platform }: Interpreter): MarkerEnvironment {
+  const [major = '', minor = ''] = version.split('.');
+  const machine = /(x86_64|amd64|aarch64|arm64|i686|armv7l|win32)$/.exec(platform)?.[1] ?? '';
+  const family = platform.startsWith('win') ? WINDOWS : platform.startsWith('macosx') ? MACOS : LINUX;
+  const isCpython = implementation === 'cpython';
+  return {
+    ...family,
+    python_version: `${major}.${minor}`,
+    python_full_version: version,
+    platform_machine: machine === 'amd64' ? 'AMD64' : machine === 'win32' ? 'x86' : machine,
+    platform_python_implementation: isCpython
+      ? 'CPython'
+      : implementation === 'pypy'
+        ? 'PyPy'
+        : implementation,
+    implementation_name: implementation,
+    implementation_version: version,
+    platform_release: '',
+    platform_version: '',
+  };
+}
+
+const LINUX = { os_name: 'posix', sys_platform: 'linux', platform_system: 'Linux' };
+const MACOS = { os_name: 'posix', sys_platform: 'darwin', platform_system: 'Darwin' };
+const WINDOWS = { os_name: 'nt', sys_platform: 'win32', platform_system: 'Windows' };
+
+/**
+ * Files that two wheels own and that are not the same in both, of the wheels that are installed: the wheel that is
+ * installed last wins, as with pip. One string for each pair of wheels.
+ */
+export function overlapsIn({ chosen }: Choice, known: readonly KnownWheel[]): string[] {
+  const ownedBy = new Map(known.map(({ wheel, owned }) => [wheel.file, owned]));
+  const last = new Map<string, { file: string; crc: number }>();
+  const pairs = new Map<string, { wheels: [string, string]; files: string[] }>();
+  for (const { file } of chosen) {
+    for (const [place, crc] of ownedBy.get(file) ?? []) {
+      const before = last.get(place);
+      last.set(place, { file, crc });
+      if (!before || before.crc === crc) continue;
+      const key = `${before.file}\n${file}`;
+      const pair = pairs.get(key) ?? { wheels: [before.file, file], files: [] };
+      pair.files.push(place);
+      pairs.set(key, pair);
+    }
+  }
+  return [...pairs.values()].map(({ wheels: [first, second], files }) => {
+    const more = files.length === 1 ? ' is' : ` and ${files.length - 1} more files are`;
+    const names = [first, second].sort().join(' and in ');
+    return `${shown(files[0] ?? '')}${more} in ${names}: what is installed is that of ${second}, as with pip`;
+  });
+}
 
 /** Wheels and interpreters that a message names; all are in the details. */
 const MOST_TOLD = 5;

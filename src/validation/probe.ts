@@ -9,7 +9,7 @@ import type { Check, Generation, Manifest } from '../package/types.js';
 import { pythonEnvironment } from '../process/environment.js';
 import { launch } from '../process/launch.js';
 import { run } from '../process/run.js';
-import { isCheckName, type CheckName } from './check-names.js';
+import { isCheckName, type CheckName } from './check-list.js';
 import { inTemporaryFolder } from '../store/temporary-folder.js';
 
 /** What to try out. */

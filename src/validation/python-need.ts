@@ -4,7 +4,7 @@ import type { ProjectLayout } from '../package/project-layout.js';
 import { decodeText, listed, shown } from '../package/text.js';
 import type { Manifest, PythonNeed } from '../package/types.js';
 import type { PackageSource } from './package-source.js';
-import { readPart } from './read-part.js';
+import { readPart } from './read-wheels.js';
 
 /** Files of the packaging tool that tell which interpreter a package was made for. */
 const NOTES = ['.procvision_env.json', 'deploy_bootstrap.json'];

@@ -8,7 +8,7 @@ import type { Requirement } from '../package/types.js';
 import type { CheckList } from './check-list.js';
 import { requirementsHint } from './near-misses.js';
 import type { PackageSource } from './package-source.js';
-import { readPart } from './read-part.js';
+import { readPart } from './read-wheels.js';
 
 /** What a package requires, and what limits the versions of that. */
 export interface PackageRequirements {

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Check, ValidationReport } from '../package/types.js';
 import { printable } from '../package/text.js';
 import { showAs } from '../readable.js';
-import { inReportOrder } from './check-names.js';
+import { inReportOrder } from './check-list.js';
 
 /** The report of a list of checks, in the shape of the SDK's own. */
 export function makeReport(

@@ -2,7 +2,7 @@ import { open, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openArchive } from '../../src/package/archive/open-archive.js';
-import { SharedFile } from '../../src/package/archive/shared-file.js';
+import { SharedFile } from '../../src/package/archive/byte-source.js';
 import { forgeZip } from '../support/forge-zip.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 

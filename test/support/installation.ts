@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { FactsCache } from '../../src/python/interpreters/facts.js';
-import { FileHashes } from '../../src/python/wheels/file-hashes.js';
+import { FileHashes } from '../../src/python/wheels/wheel-store.js';
 import type { Installation } from '../../src/python/pip/install-pip.js';
 import { listWheels } from '../../src/python/pip/pip.js';
 import { readRequirements } from '../../src/python/pip/requirements-file.js';

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { chooseFor } from '../../src/python/choice/choose-for.js';
+import { chooseFor } from '../../src/python/choice/choose.js';
 import { listWheels } from '../../src/python/pip/pip.js';
 import { readRequirements } from '../../src/python/pip/requirements-file.js';
 import type { PythonFacts } from '../../src/python/interpreters/python-facts.js';

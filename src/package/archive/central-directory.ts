@@ -1,7 +1,6 @@
 import type { ArchiveEntry } from '../archive-types.js';
 import type { NameEncoding } from '../types.js';
-import { isAscii, isPlainName, readName, unicodeOf } from './entry-name.js';
-import { readExtraFields } from './extra-fields.js';
+import { isAscii, isPlainName, readExtraFields, readName, unicodeOf } from './entry-name.js';
 import { COPY_AGAIN, INSTEAD_OF_LINK, TAKE_OUT, zipFault, type Fault } from './fault.js';
 import {
   CENTRAL_HEADER,

@@ -1,6 +1,6 @@
 import type { DirectoryEntry } from './central-directory.js';
 import { quote, zipFault } from './fault.js';
-import { MAX_DESCRIPTOR_BYTES, MAX_LOCAL_EXTRA_BYTES, minHeaderBytes } from './local-header.js';
+import { MAX_DESCRIPTOR_BYTES, MAX_LOCAL_EXTRA_BYTES, minHeaderBytes } from './entry-checker.js';
 
 /**
  * Divides the bytes before the directory among the entries: each entry gets the offset of its end.

@@ -1,15 +1,48 @@
+import { isWindowsReserved } from '../../store/file-names.js';
 import { crc32 } from '../crc32.js';
 import type { NameEncoding } from '../types.js';
-import { isWindowsReserved } from '../../store/file-names.js';
-import { RENAME, type Fault } from './fault.js';
+import { type Fault, RENAME } from './fault.js';
+import { EXTRA_UNICODE_PATH, EXTRA_ZIP64 } from './format.js';
 import { decodeName } from './name-encoding.js';
+
+/**
+ * Walks the extra fields of a header, from `start` to `end` (APPNOTE 4.5): pairs of identifier and content.
+ *
+ * @returns the content by identifier, or undefined when a field says it is longer than the rest. Of several fields
+ * with one identifier readers take different ones, so they are no reading either.
+ */
+export function readExtraFields(
+  bytes: Buffer,
+  start: number,
+  end: number,
+): ReadonlyMap<number, Buffer> | undefined {
+  if (start === end) return NONE;
+  const fields = new Map<number, Buffer>();
+  let at = start;
+  // Up to three bytes of padding are left by tools that align the data.
+  while (at + 4 <= end) {
+    const identifier = bytes.readUInt16LE(at);
+    const next = at + 4 + bytes.readUInt16LE(at + 2);
+    if (next > end) return undefined;
+    if (MEANINGFUL.has(identifier)) {
+      if (fields.has(identifier)) return undefined;
+      fields.set(identifier, bytes.subarray(at + 4, next));
+    }
+    at = next;
+  }
+  return fields;
+}
+
+const NONE: ReadonlyMap<number, Buffer> = new Map();
+
+const MEANINGFUL: ReadonlySet<number> = new Set([EXTRA_ZIP64, EXTRA_UNICODE_PATH]);
 
 const MAX_SEGMENT_BYTES = 255;
 /** Leaves room for the folder it is unpacked into: Linux ends a path at 4,096 bytes. */
 const MAX_NAME_BYTES = 1024;
 
 /** An entry's name as the archive gives it. */
-export interface RawName {
+interface RawName {
   /** Its bytes, one character each: a buffer of its own for every name costs more than all else about it. */
   latin1: string;
   /** General purpose flag, bit 11. */
@@ -21,8 +54,7 @@ export interface RawName {
 }
 
 /** A decoded name, or why it cannot stand. */
-export type NameReading =
-  { name: string; isDirectory: boolean; fault?: undefined } | { name: string; fault: Fault };
+type NameReading = { name: string; isDirectory: boolean; fault?: undefined } | { name: string; fault: Fault };
 
 /**
  * Decodes an entry's name and holds it to what can be a path on every platform, unchanged.
