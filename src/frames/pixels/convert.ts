@@ -1,6 +1,6 @@
 import { demosaic } from './demosaic.js';
 import { excessBits } from './excess-bits.js';
-import { kernels, OUT, PORTION_BYTES, RAW, STRIP, type Kernels } from './kernels.js';
+import { kernels, OUT, PORTION_BYTES, RAW, STRIP, STRIP_BYTES, type Kernels } from './kernels.js';
 import { narrowing, type Step } from './narrowing.js';
 import type { PixelSource } from './source.js';
 
@@ -42,7 +42,8 @@ function convertRows(
   const convert = stepOf(tools, source);
   const { pixelBits, group } = format;
   const outBytes = format.channels * (source.depth / 8);
-  const most = Math.floor((PORTION_BYTES * 8) / pixelBits / 16) * 16;
+  // Packed values pass through STRIP as two bytes each.
+  const most = Math.floor(Math.min((PORTION_BYTES * 8) / pixelBits, STRIP_BYTES / 2) / 16) * 16;
   // A region may begin within a group: the pixels before it are converted too, and left.
   const lead = region.x % group;
   const isOneRun = lead === 0 && step * 8 === region.width * pixelBits;

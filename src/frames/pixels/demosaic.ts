@@ -1,5 +1,5 @@
 import { excessBits } from './excess-bits.js';
-import { kernels, OUT, OUT_BYTES, PORTION_BYTES, RAW, STRIP, STRIP_BYTES } from './kernels.js';
+import { kernels, OUT, OUT_BYTES, MOSAIC_PORTION_BYTES, RAW, STRIP, STRIP_BYTES } from './kernels.js';
 import { narrowing } from './narrowing.js';
 import type { PixelSource } from './source.js';
 
@@ -21,11 +21,11 @@ export function demosaic(target: Uint8Array, source: PixelSource): void {
     Math.min(
       Math.floor(STRIP_BYTES / columns) - 2,
       Math.floor(OUT_BYTES / (3 * columns)),
-      Math.floor(PORTION_BYTES / columns),
+      Math.floor(MOSAIC_PORTION_BYTES / columns),
     ),
   );
   const inner = (row: number) => Math.min(Math.max(row, 1), height - 2);
-  const rowsAtOnce = Math.floor(PORTION_BYTES / (columns * size));
+  const rowsAtOnce = Math.floor(MOSAIC_PORTION_BYTES / (columns * size));
   let used = 0;
   const load = (row: number, rows: number, to: number) => {
     const at = origin + row * step + left * size;

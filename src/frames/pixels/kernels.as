@@ -99,16 +99,20 @@ export function unpack12p(from: usize, to: usize, count: i32): void {
   }
 }
 
-/** Four channels to the first three. */
+/**
+ * Four channels to the first three. A shuffle of one vector is one instruction of the processor, and one of two vectors is three:
+ * each store writes 12 bytes that count and 4 that the next one overwrites.
+ */
 export function rgba(from: usize, to: usize, count: i32): void {
   for (let index = 0; index < count; index += 16, from += 64, to += 48) {
     const a = v128.load(from);
     const b = v128.load(from, 16);
     const c = v128.load(from, 32);
     const d = v128.load(from, 48);
-    v128.store(to, i8x16.shuffle(a, b, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 16, 17, 18, 20));
-    v128.store(to, i8x16.shuffle(b, c, 5, 6, 8, 9, 10, 12, 13, 14, 16, 17, 18, 20, 21, 22, 24, 25), 16);
-    v128.store(to, i8x16.shuffle(c, d, 10, 12, 13, 14, 16, 17, 18, 20, 21, 22, 24, 25, 26, 28, 29, 30), 32);
+    v128.store(to, i8x16.shuffle(a, a, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 0, 0, 0, 0));
+    v128.store(to, i8x16.shuffle(b, b, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 0, 0, 0, 0), 12);
+    v128.store(to, i8x16.shuffle(c, c, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 0, 0, 0, 0), 24);
+    v128.store(to, i8x16.shuffle(d, d, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 0, 0, 0, 0), 36);
   }
 }
 
@@ -119,9 +123,10 @@ export function bgra(from: usize, to: usize, count: i32): void {
     const b = v128.load(from, 16);
     const c = v128.load(from, 32);
     const d = v128.load(from, 48);
-    v128.store(to, i8x16.shuffle(a, b, 2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, 18, 17, 16, 22));
-    v128.store(to, i8x16.shuffle(b, c, 5, 4, 10, 9, 8, 14, 13, 12, 18, 17, 16, 22, 21, 20, 26, 25), 16);
-    v128.store(to, i8x16.shuffle(c, d, 8, 14, 13, 12, 18, 17, 16, 22, 21, 20, 26, 25, 24, 30, 29, 28), 32);
+    v128.store(to, i8x16.shuffle(a, a, 2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, 0, 0, 0, 0));
+    v128.store(to, i8x16.shuffle(b, b, 2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, 0, 0, 0, 0), 12);
+    v128.store(to, i8x16.shuffle(c, c, 2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, 0, 0, 0, 0), 24);
+    v128.store(to, i8x16.shuffle(d, d, 2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, 0, 0, 0, 0), 36);
   }
 }
 

@@ -38,8 +38,13 @@ export const OUT = 0x8_0000;
 export const OUT_BYTES = 0x8_0000 - 128;
 /** 65,536 bytes: what each number of 16 bits becomes. */
 export const TABLE = 0x10_0000;
-/** Bytes of input that are taken at once: with what becomes of them they stay in the second cache. */
-export const PORTION_BYTES = 0x1_0000;
+/**
+ * Bytes of input that are taken at once, as many as have room before STRIP: with what becomes of them they fit the second cache.
+ * Each portion makes two views and a call, so that fewer of them take less time.
+ */
+export const PORTION_BYTES = STRIP - 128;
+/** The same for a mosaic, which needs room for its rows, and for three times as much that becomes of them. */
+export const MOSAIC_PORTION_BYTES = 0x1_0000;
 
 let loaded: Kernels | undefined;
 
