@@ -103,13 +103,26 @@ export async function readJson<S extends v.GenericSchema>(
   throw new RequestFault('bad_request', faults.join('; '));
 }
 
+/**
+ * The same where the body may be left out: then it is `{}`.
+ *
+ * @throws as {@link readJson}
+ */
+export async function readOptionalJson<S extends v.GenericSchema>(
+  call: Pick<Call, 'request' | 'options'>,
+  schema: S,
+): Promise<v.InferOutput<S>> {
+  if (call.request.headers.has('content-type')) return readJson(call, schema);
+  await refuseBody(call, 'A body needs the header Content-Type: application/json');
+  return v.parse(schema, {});
+}
+
 /** Makes sure that a request whose endpoint takes no body has none: what it asked for would be left out unseen. */
-export async function refuseBody({
-  request,
-  options: { pace },
-}: Pick<Call, 'request' | 'options'>): Promise<void> {
-  const notTaken = () =>
-    new RequestFault('bad_request', 'This endpoint takes no body: what it is to know stands in the address');
+export async function refuseBody(
+  { request, options: { pace } }: Pick<Call, 'request' | 'options'>,
+  message = 'This endpoint takes no body: its options are in the address',
+): Promise<void> {
+  const notTaken = () => new RequestFault('bad_request', message);
   // The first byte of one is refused: what this reads is its end.
   await timedChunks(request, { ...pace, maxBytes: 0, tooLarge: notTaken }).next();
 }

@@ -7,6 +7,7 @@ import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js'
 import type { PackageValidator } from '../validation/package-validator.js';
 import { Admission } from './inspections/admission.js';
 import { KeptAnswers } from './inspections/idempotency.js';
+import { EventFeed } from './operations/event-feed.js';
 import type { ResolvedOptions, RunnerHandlerOptions } from './types.js';
 
 const MIB = 2 ** 20;
@@ -62,5 +63,6 @@ export function resolveOptions(given: RunnerHandlerOptions): ResolvedOptions {
     basePath: basePath.replace(/\/+$/, ''),
     admission: new Admission({ maxInspections, maxBufferedBytes }),
     answers: new KeptAnswers(),
+    feed: new EventFeed(given),
   };
 }

@@ -39,7 +39,22 @@ export const QUERIES = {
     state: v.optional(v.picklist(PACKAGE_STATES, `must be one of ${PACKAGE_STATES.join(', ')}`)),
     name: v.optional(text),
   }),
-  change: v.object({ force: v.optional(flag), operator: v.optional(text) }),
+  change: v.object({
+    force: v.optional(flag),
+    alsoRollbackTargets: v.optional(flag),
+    dryRun: v.optional(flag),
+    operator: v.optional(text),
+  }),
+  policy: v.object({ operator: v.optional(text) }),
+  prune: v.object({ name: v.optional(text), dryRun: v.optional(flag), operator: v.optional(text) }),
+  recover: v.object({ dryRun: v.optional(flag) }),
+  removePackage: v.object({ dryRun: v.optional(flag), operator: v.optional(text) }),
+  logs: v.object({
+    name: v.optional(text),
+    version: v.optional(text),
+    lines: v.optional(wholeText(1, 1_000)),
+  }),
+  events: v.object({ names: v.optional(text) }),
   install: v.object({ force: v.optional(flag), operator: v.optional(text), nameEncoding }),
   validate: v.object({ nameEncoding }),
   inspect: v.object({

@@ -2,6 +2,11 @@ import { activate, deactivate, get, list, listActive, switchVersion, uninstall }
 import { inspect } from './inspections/inspect.js';
 import { install } from './install.js';
 import { openApiDocument } from './openapi.js';
+import { events } from './operations/events.js';
+import { live, ready } from './operations/health.js';
+import { logs } from './operations/logs.js';
+import { activeVersion, packages, prune, recover, removePackage, rollback } from './operations/store.js';
+import { configure, reset, start, status, stop, verify } from './operations/versions.js';
 import { RequestFault } from './problem.js';
 import { QUERIES } from './query.js';
 import type { AnswerType, Call, RunnerAction } from './types.js';
@@ -51,6 +56,7 @@ const DEPLOYING: readonly Route[] = [
     answer: validate,
     query: namesOf(QUERIES.validate),
   },
+  { method: 'GET', path: '/algorithms/active/{productId}', action: 'list', answer: activeVersion },
   { method: 'GET', path: '/algorithms/{name}/{version}', action: 'list', answer: get },
   {
     method: 'DELETE',
@@ -72,8 +78,58 @@ const INSPECTING: readonly Route[] = [
   },
 ];
 
+const OPERATING: readonly Route[] = [
+  { method: 'GET', path: '/health', action: 'health', answer: ready },
+  { method: 'GET', path: '/health/live', action: 'health', answer: live },
+  { method: 'GET', path: '/health/ready', action: 'health', answer: ready },
+  { method: 'GET', path: '/status', action: 'status', answer: status },
+  {
+    method: 'GET',
+    path: '/events',
+    action: 'events',
+    answer: events,
+    query: namesOf(QUERIES.events),
+    types: ['text/event-stream'],
+  },
+  { method: 'GET', path: '/logs', action: 'logs', answer: logs, query: namesOf(QUERIES.logs) },
+  { method: 'POST', path: '/algorithms/rollback', action: 'rollback', answer: rollback },
+  {
+    method: 'POST',
+    path: '/algorithms/prune',
+    action: 'prune',
+    answer: prune,
+    query: namesOf(QUERIES.prune),
+  },
+  {
+    method: 'POST',
+    path: '/algorithms/recover',
+    action: 'recover',
+    answer: recover,
+    query: namesOf(QUERIES.recover),
+  },
+  { method: 'POST', path: '/algorithms/{name}/{version}/start', action: 'start', answer: start },
+  { method: 'POST', path: '/algorithms/{name}/{version}/stop', action: 'stop', answer: stop, types: [] },
+  { method: 'POST', path: '/algorithms/{name}/{version}/reset', action: 'reset', answer: reset, types: [] },
+  { method: 'POST', path: '/algorithms/{name}/{version}/verify', action: 'verify', answer: verify },
+  {
+    method: 'PUT',
+    path: '/algorithms/{name}/{version}/policy',
+    action: 'configure',
+    answer: configure,
+    query: namesOf(QUERIES.policy),
+  },
+  { method: 'GET', path: '/packages', action: 'list', answer: packages },
+  {
+    method: 'DELETE',
+    path: '/packages/{file}',
+    action: 'remove',
+    answer: removePackage,
+    query: namesOf(QUERIES.removePackage),
+  },
+];
+
 /** Every endpoint, its path divided once. Of two that fit a path, the first is meant. */
-const ROUTES = [...DEPLOYING, ...INSPECTING].map((route) => ({
+const ROUTES = [...DEPLOYING, ...INSPECTING, ...OPERATING].map((route) => ({
   route,
   segments: route.path.split('/').map((part) => ({ part, name: /^\{(.+)\}$/.exec(part)?.[1] })),
 }));

@@ -4,6 +4,7 @@ import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js'
 import type { PackageValidator } from '../validation/package-validator.js';
 import type { Admission } from './inspections/admission.js';
 import type { KeptAnswers } from './inspections/idempotency.js';
+import type { EventFeed } from './operations/event-feed.js';
 import type { BodyPace } from './timed-body.js';
 
 /** What a request asks for; `authorize` decides by it. */
@@ -16,7 +17,21 @@ export type RunnerAction =
   | 'switch'
   | 'validate'
   | 'uninstall'
-  | 'inspect';
+  | 'inspect'
+  | 'health'
+  | 'status'
+  | 'events'
+  | 'logs'
+  | 'metrics'
+  | 'start'
+  | 'stop'
+  | 'reset'
+  | 'configure'
+  | 'rollback'
+  | 'verify'
+  | 'prune'
+  | 'recover'
+  | 'remove';
 
 /** What `authorize` may answer besides yes and no. */
 export interface Authorization {
@@ -116,4 +131,6 @@ export type ResolvedOptions = RunnerHandlerOptions &
     admission: Admission;
     /** Answers to inspections that were asked with a key. */
     answers: KeptAnswers;
+    /** Events of all emitters. */
+    feed: EventFeed;
   };
