@@ -28,11 +28,16 @@ export function createRunnerHandler(options: RunnerHandlerOptions): (request: Re
     const response = await answer(request, isHead ? 'GET' : request.method, resolved).catch(
       (error: unknown) => {
         tell(resolved.onError, error, request);
-        return problemResponse(error, root);
+        return problemResponse(error, root, isInference(request));
       },
     );
     return isHead ? new Response(null, response) : response;
   };
+}
+
+/** Clients of the Open Inference Protocol read the member `error`. */
+function isInference({ url }: Request): boolean {
+  return /\/v2(?:\/|$)/.test(new URL(url).pathname);
 }
 
 /** An observer that throws does not change the answer. */

@@ -35,6 +35,8 @@ export interface ProblemDocument {
   error_code?: string;
   /** Whether the same request may succeed if made again unchanged. */
   retryable?: boolean;
+  /** The same as `detail`, where the Open Inference Protocol asks for it: under `/v2`. */
+  error?: string;
   /** Facts that go with the code. */
   details?: unknown;
 }
@@ -68,8 +70,9 @@ export function problemOf(failure: unknown, root: string): ProblemDocument {
 }
 
 /** The response of a failure. */
-export function problemResponse(failure: unknown, root = ''): Response {
-  const problem = problemOf(failure, root);
+export function problemResponse(failure: unknown, root = '', isInference = false): Response {
+  const told = problemOf(failure, root);
+  const problem = isInference ? { ...told, error: told.detail } : told;
   return new Response(JSON.stringify(problem), {
     status: problem.status,
     headers: {

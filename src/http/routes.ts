@@ -1,4 +1,6 @@
 import { activate, deactivate, get, list, listActive, switchVersion, uninstall } from './actions.js';
+import { infer } from './inference/infer.js';
+import { model, modelReady, server } from './inference/models.js';
 import { inspect } from './inspections/inspect.js';
 import { install } from './install.js';
 import { openApiDocument } from './openapi.js';
@@ -78,6 +80,24 @@ const INSPECTING: readonly Route[] = [
   },
 ];
 
+/** The Open Inference Protocol, version 2: each product id is a model, with the version that serves it or by a version of its own. */
+const INFERRING: readonly Route[] = [
+  { method: 'GET', path: '/v2', action: 'describe', answer: server },
+  { method: 'GET', path: '/v2/health/live', action: 'health', answer: live },
+  { method: 'GET', path: '/v2/health/ready', action: 'health', answer: ready },
+  ...['/v2/models/{productId}', '/v2/models/{productId}/versions/{version}'].flatMap((path): Route[] => [
+    { method: 'GET', path, action: 'describe', answer: model },
+    { method: 'GET', path: `${path}/ready`, action: 'health', answer: modelReady },
+    {
+      method: 'POST',
+      path: `${path}/infer`,
+      action: 'inspect',
+      answer: infer,
+      types: ['application/json', 'application/octet-stream'],
+    },
+  ]),
+];
+
 const OPERATING: readonly Route[] = [
   { method: 'GET', path: '/health', action: 'health', answer: ready },
   { method: 'GET', path: '/health/live', action: 'health', answer: live },
@@ -129,7 +149,7 @@ const OPERATING: readonly Route[] = [
 ];
 
 /** Every endpoint, its path divided once. Of two that fit a path, the first is meant. */
-const ROUTES = [...DEPLOYING, ...INSPECTING, ...OPERATING].map((route) => ({
+const ROUTES = [...DEPLOYING, ...INSPECTING, ...INFERRING, ...OPERATING].map((route) => ({
   route,
   segments: route.path.split('/').map((part) => ({ part, name: /^\{(.+)\}$/.exec(part)?.[1] })),
 }));

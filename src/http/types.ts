@@ -106,7 +106,8 @@ export interface RunnerHandlerOptions {
 }
 
 /** What an endpoint can answer with when all goes well. */
-export type AnswerType = 'application/json' | 'text/event-stream';
+export type AnswerType =
+  'application/json' | 'text/event-stream' | 'application/octet-stream' | 'application/openmetrics-text';
 
 /** One request on its way to its endpoint. */
 export interface Call {

@@ -227,8 +227,8 @@ describe('events', () => {
       for (;;) {
         const found = seen().find((event) => event.name === name);
         if (found) return found;
-        const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
-        if (done || value === undefined) throw new Error(`no ${name} came: ${text}`);
+        const { value } = (await reader?.read()) ?? {};
+        if (value === undefined) throw new Error(`no ${name} came: ${text}`);
         text += value;
       }
     };

@@ -1,7 +1,7 @@
 import type { ImageInput } from '../../frames/types.js';
 import { shown } from '../../package/text.js';
 import { inspectPicture } from '../../runner/inspect-picture.js';
-import type { InspectionTarget } from '../../supervisor/types.js';
+import type { InspectionResult, InspectionTarget } from '../../supervisor/types.js';
 import { RequestFault } from '../problem.js';
 import { QUERIES, readQuery } from '../query.js';
 import { mediaType } from '../request-headers.js';
@@ -21,12 +21,12 @@ const FORM = 'multipart/form-data';
 export interface PictureOrder {
   productId: string;
   image: ImageInput;
-  guideImage?: ImageInput | 'same';
-  userParams?: Record<string, unknown>;
-  stepIndex?: number;
-  target?: InspectionTarget;
+  guideImage?: ImageInput | 'same' | undefined;
+  userParams?: Record<string, unknown> | undefined;
+  stepIndex?: number | undefined;
+  target?: InspectionTarget | undefined;
   /** What is left of the time of the request. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
 }
 
 /** POST /inspections/\{productId\}: one picture in, the InspectionResult out. */
@@ -55,7 +55,8 @@ export async function inspect(call: Call): Promise<Response> {
       const order = meta ? { image: { data: body, ...meta } } : await readPicture(request, type, body);
       const leftMs =
         timeoutMs === undefined ? undefined : Math.max(1, timeoutMs - (performance.now() - startedAt));
-      return runOrder(call, { ...order, productId, stepIndex: step, timeoutMs: leftMs });
+      const result = await runPicture(call, { ...order, productId, stepIndex: step, timeoutMs: leftMs });
+      return JSON.stringify(toldResult(result, options.registry.layout.root));
     },
   );
   return new Response(answer, {
@@ -63,13 +64,14 @@ export async function inspect(call: Call): Promise<Response> {
   });
 }
 
-/** The answer of an inspection as JSON. @throws RunnerError as `Runner.inspect` */
-async function runOrder(call: Call, { productId, image, ...order }: PictureOrder): Promise<string> {
+/** Inspects it as `Runner.inspect` does, until the client goes away. @throws RunnerError as `Runner.inspect` */
+export function runPicture(
+  call: Call,
+  { productId, image, ...order }: PictureOrder,
+): Promise<InspectionResult> {
   const { registry } = call.options;
   const parts = { registry, supervisor: supervisorOf(call, 'inspects nothing') };
-  const { signal } = call.request;
-  const result = await inspectPicture(parts, productId, image, { ...order, signal });
-  return JSON.stringify(toldResult(result, registry.layout.root));
+  return inspectPicture(parts, productId, image, { ...order, signal: call.request.signal });
 }
 
 function checkType(request: Request): string {

@@ -15,19 +15,20 @@ export function asJson(value: unknown, root: string): unknown {
       if (key === 'env' && isRecord(inner)) {
         return Object.fromEntries(Object.keys(inner).map((name) => [name, HIDDEN]));
       }
-      return isRecord(inner) && !Array.isArray(inner) ? withProblems(inner, root) : inner;
+      return isRecord(inner) && !Array.isArray(inner) ? plainObject(inner, root) : inner;
     }),
   );
   return withoutPaths(plain, root);
 }
 
-function withProblems(value: Record<string, unknown>, root: string): Record<string, unknown> {
-  if (!Object.values(value).some((inner) => inner instanceof Error)) return value;
+function plainObject(value: Record<string, unknown>, root: string): Record<string, unknown> {
+  const isOfProcess = 'processId' in value;
+  if (!isOfProcess && !Object.values(value).some((inner) => inner instanceof Error)) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [
-      key,
-      inner instanceof Error ? problemOf(inner, root) : inner,
-    ]),
+    Object.entries(value)
+      // The old name of a process id: over HTTP a `pid` is a product id.
+      .filter(([key]) => !(isOfProcess && key === 'pid'))
+      .map(([key, inner]) => [key, inner instanceof Error ? problemOf(inner, root) : inner]),
   );
 }
 

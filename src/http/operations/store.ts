@@ -69,7 +69,7 @@ export async function packages(call: Call): Promise<Response> {
   const { root } = call.options.registry.layout;
   const found = await zipsOf(call);
   return Response.json(
-    found.map((one) => asJson({ file: path.basename(one.path), ...withoutOld(one) }, root)),
+    found.map((one) => asJson({ file: path.basename(one.path), ...withoutPlace(one) }, root)),
   );
 }
 
@@ -110,9 +110,7 @@ async function zipsOf({ request, options }: Call): Promise<DiscoveredPackage[]> 
   return found.filter(({ source }) => source === 'zip');
 }
 
-/** Without the path, which `file` says, and the old name of a process id. */
-function withoutOld({ path: _path, source: _source, busy, ...found }: DiscoveredPackage): object {
-  if (!busy) return found;
-  const { pid: _pid, ...rest } = busy;
-  return { ...found, busy: rest };
+/** Without the path, which `file` says. */
+function withoutPlace({ path: _path, source: _source, ...found }: DiscoveredPackage): object {
+  return found;
 }

@@ -1,7 +1,6 @@
 import * as v from 'valibot';
 import { settleOrAbort } from '../../abort.js';
 import type { AlgorithmSupervisor } from '../../supervisor/algorithm-supervisor.js';
-import type { SupervisedStatus } from '../../supervisor/types.js';
 import type { VersionPolicy } from '../../supervisor/policy.js';
 import { askedBy, notDeployed } from '../actions.js';
 import { fields, noList, readJson, readOptionalJson, text } from '../body.js';
@@ -33,7 +32,7 @@ export const VERSION_BODIES = {
 /** GET /status: every version that is started, and each of its workers. */
 export function status(call: Call): Response {
   const { registry } = call.options;
-  const all = supervisorOf(call, WITHOUT).status().map(plainStatus);
+  const all = supervisorOf(call, WITHOUT).status();
   return Response.json(asJson(all, registry.layout.root), { headers: { 'cache-control': 'no-store' } });
 }
 
@@ -127,12 +126,7 @@ export async function configure(call: Call): Promise<Response> {
 function statusOf(call: Call, name: string, version: string): unknown {
   const all = supervisorOf(call, WITHOUT).status();
   const found = all.find((one) => one.name === name && one.version === version);
-  return asJson(found && plainStatus(found), call.options.registry.layout.root);
-}
-
-/** Without the old names of process ids: over HTTP a `pid` is a product id. */
-function plainStatus({ pid: _pid, workers, ...status }: SupervisedStatus): object {
-  return { ...status, workers: workers.map(({ pid: _old, ...worker }) => worker) };
+  return asJson(found, call.options.registry.layout.root);
 }
 
 function versionOf({ params: { name = '', version = '' } }: Call): { name: string; version: string } {

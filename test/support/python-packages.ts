@@ -1,0 +1,36 @@
+import { execFile } from 'node:child_process';
+import { access, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+
+/**
+ * A Python with packages from the index, kept for the next run; undefined where there is no index, or none of them fits this
+ * Python.
+ */
+export async function pythonWith(name: string, requirements: readonly string[]): Promise<string | undefined> {
+  const cache = process.env.PROCVISION_TEST_CACHE ?? os.tmpdir();
+  const folder = path.join(cache, `pv-test-env-${process.getuid?.() ?? 0}`, name);
+  const python = path.join(folder, 'bin', 'python');
+  const mark = path.join(folder, 'complete');
+  if (await exists(mark)) return python;
+  try {
+    await rm(folder, { recursive: true, force: true });
+    await execute('python3', ['-m', 'venv', folder]);
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--only-binary', ':all:'];
+    await execute(python, [...pip, ...requirements], { timeout: 120_000 });
+    await execute(python, ['-c', `open(${JSON.stringify(mark)}, "w")`]);
+    return python;
+  } catch {
+    return undefined;
+  }
+}
+
+function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}
