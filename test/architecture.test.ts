@@ -19,6 +19,7 @@ const ROOMS = [
   'runner',
   'acceptance',
   'signing',
+  'telemetry',
   'http',
   'testing',
   'face', // src/index.ts and the old names in it

@@ -5,6 +5,7 @@ import type { Deployer } from '../deploy/deployer.js';
 import type { VenvManager } from '../python/venv-manager.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
 import type { PackageValidator } from '../validation/package-validator.js';
+import { RunnerMetrics } from '../telemetry/runner-metrics.js';
 import { Admission } from './inspections/admission.js';
 import { KeptAnswers } from './inspections/idempotency.js';
 import { EventFeed } from './operations/event-feed.js';
@@ -13,7 +14,7 @@ import type { ResolvedOptions, RunnerHandlerOptions } from './types.js';
 const MIB = 2 ** 20;
 
 /** A `Runner` may be spread into the options: what of it is not used here is taken and left alone. */
-type Given = RunnerHandlerOptions & { venvs?: VenvManager; frames?: FramePool };
+type Given = RunnerHandlerOptions & { venvs?: VenvManager };
 
 const doors = /* @__PURE__ */ lazily(() => ({
   handler: new Door<Given>('createRunnerHandler({ registry, deployer, validator, supervisor })', {
@@ -63,6 +64,7 @@ export function resolveOptions(given: RunnerHandlerOptions): ResolvedOptions {
     basePath: basePath.replace(/\/+$/, ''),
     admission: new Admission({ maxInspections, maxBufferedBytes }),
     answers: new KeptAnswers(),
+    metrics: new RunnerMetrics(given),
     feed: new EventFeed(given),
   };
 }

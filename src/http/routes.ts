@@ -7,6 +7,7 @@ import { openApiDocument } from './openapi.js';
 import { events } from './operations/events.js';
 import { live, ready } from './operations/health.js';
 import { logs } from './operations/logs.js';
+import { metrics } from './operations/metrics.js';
 import { activeVersion, packages, prune, recover, removePackage, rollback } from './operations/store.js';
 import { configure, reset, start, status, stop, verify } from './operations/versions.js';
 import { RequestFault } from './problem.js';
@@ -110,6 +111,13 @@ const OPERATING: readonly Route[] = [
     answer: events,
     query: namesOf(QUERIES.events),
     types: ['text/event-stream'],
+  },
+  {
+    method: 'GET',
+    path: '/metrics',
+    action: 'metrics',
+    answer: metrics,
+    types: ['application/openmetrics-text'],
   },
   { method: 'GET', path: '/logs', action: 'logs', answer: logs, query: namesOf(QUERIES.logs) },
   { method: 'POST', path: '/algorithms/rollback', action: 'rollback', answer: rollback },

@@ -1,6 +1,8 @@
 import type { Deployer } from '../deploy/deployer.js';
+import type { FramePool } from '../frames/frame-pool.js';
 import type { Registry } from '../registry/registry.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
+import type { RunnerMetrics } from '../telemetry/runner-metrics.js';
 import type { PackageValidator } from '../validation/package-validator.js';
 import type { Admission } from './inspections/admission.js';
 import type { KeptAnswers } from './inspections/idempotency.js';
@@ -58,6 +60,8 @@ export interface RunnerHandlerOptions {
    * version and drains the old one; without, it only remaps.
    */
   supervisor?: AlgorithmSupervisor;
+  /** The pool of the supervisor, for the metrics of its memory. @defaultValue not measured */
+  frames?: FramePool;
   /**
    * Asked for every request that has an endpoint, before anything of its body is read. `request` is the whole request:
    * its headers tell who asks. A request that could be read in two ways is refused before. An answer that is an object
@@ -132,6 +136,8 @@ export type ResolvedOptions = RunnerHandlerOptions &
     admission: Admission;
     /** Answers to inspections that were asked with a key. */
     answers: KeptAnswers;
+    /** Counts from the moment at which the handler is made. */
+    metrics: RunnerMetrics;
     /** Events of all emitters. */
     feed: EventFeed;
   };

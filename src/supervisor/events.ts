@@ -109,6 +109,8 @@ export interface ResultEvent extends DeploymentEvent {
   productId: string | undefined;
   /** Old name of `productId`. @deprecated use `productId`: it stays for one minor version */
   pid: string | undefined;
+  /** Step of the request. */
+  stepIndex?: number;
   /** What was called. */
   phase: 'pre' | 'execute';
   /** What the caller was given. */

@@ -42,9 +42,13 @@ export async function activeVersion({ request, params, options }: Call): Promise
   const { productId = '' } = params;
   const mapping = (await options.registry.active({ signal: request.signal }))[productId];
   if (mapping) return Response.json(mapping);
-  throw new RunnerError('not_found', `No version is active for ${productId}: activate one that supports it`, {
-    details: { productIds: [productId] },
-  });
+  throw new RunnerError(
+    'not_found',
+    `No version is active for ${productId}: activate a version that supports it`,
+    {
+      details: { productIds: [productId] },
+    },
+  );
 }
 
 /** POST /algorithms/prune. */
@@ -91,8 +95,9 @@ export async function removePackage(call: Call): Promise<Response> {
   }
   if (found.busy || found.settling) {
     const why = found.busy ? `another process works on it (${found.busy.operation})` : 'it is being written';
+    const { name = '', version = '' } = found;
     throw new RunnerError('busy', `${file} cannot be removed now: ${why}. Ask again later`, {
-      details: { path: file },
+      details: { name, version, path: file },
     });
   }
   if (!dryRun) {

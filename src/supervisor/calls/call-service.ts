@@ -147,7 +147,8 @@ export class CallService {
         deployment,
       );
       Object.assign(trace, { worker: result.worker, attempts: result.attempts });
-      this.#emit('result', { name, version, ...bothIds(request.productId), phase, result });
+      const { productId, stepIndex } = request;
+      this.#emit('result', { name, version, ...bothIds(productId), stepIndex, phase, result });
       return result;
     } finally {
       letGo();

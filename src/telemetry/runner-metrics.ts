@@ -1,0 +1,202 @@
+import { statfs } from 'node:fs/promises';
+import type { FramePool } from '../frames/frame-pool.js';
+import type { Registry } from '../registry/registry.js';
+import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
+import type { CallFailedEvent, ResultEvent, WorkerRestartEvent } from '../supervisor/events.js';
+import { Counter, exposition, Gauge, Histogram, Summary, type Family } from './exposition.js';
+
+/** What is measured. */
+export interface MetricsParts {
+  /** Its store's disk. */
+  registry: Registry;
+  /** Its calls and workers. */
+  supervisor?: AlgorithmSupervisor | undefined;
+  /** How full it is. @defaultValue not measured */
+  frames?: FramePool | undefined;
+}
+
+/** Options of {@link RunnerMetrics}. */
+export interface MetricsOptions {
+  /** Label sets of one metric; what comes later is counted under `other`. @defaultValue 500 */
+  maxSeries?: number;
+}
+
+/** Media type of the text. */
+export const OPENMETRICS_TYPE = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
+
+/** Verdicts of which the share of NG is told. */
+const WINDOW = 100;
+/** Times of a result that have a histogram. */
+const TIMES = ['queueMs', 'frameMs', 'callMs', 'totalMs'] as const;
+/** Numbers of `data.debug` of one answer. */
+const MOST_NUMBERS = 32;
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/**
+ * Counts what a supervisor does, and gives it as text of OpenMetrics 1.0. Labels are package, version, product id, step, phase,
+ * outcome, code and key; each metric has at most `maxSeries` sets of them, whatever names come in.
+ */
+export class RunnerMetrics implements Disposable {
+  readonly #parts: MetricsParts;
+  readonly #most: number;
+  readonly #calls: Counter;
+  readonly #errors: Counter;
+  readonly #restarts: Counter;
+  readonly #times: Record<(typeof TIMES)[number], Histogram>;
+  readonly #share: Gauge;
+  readonly #sums: Summary;
+  readonly #last: Gauge;
+  /** The last verdicts by series: whether each was NG. */
+  readonly #verdicts = new Map<string, boolean[]>();
+  readonly #onResult = (event: ResultEvent) => {
+    this.#result(event);
+  };
+  readonly #onFailed = (event: CallFailedEvent) => {
+    this.#failed(event);
+  };
+  readonly #onRestart = ({ name, version }: WorkerRestartEvent) => {
+    this.#restarts.add({ package: name, version });
+  };
+
+  constructor(parts: MetricsParts, { maxSeries: most = 500 }: MetricsOptions = {}) {
+    this.#parts = parts;
+    this.#most = most;
+    this.#calls = new Counter(
+      'procvision_calls',
+      'Calls that ended, by outcome: OK, NG, ERROR or failed',
+      most,
+    );
+    this.#errors = new Counter(
+      'procvision_errors',
+      'Calls that failed or were answered with ERROR, by code',
+      most,
+    );
+    this.#restarts = new Counter('procvision_worker_restarts', 'Starts of workers after the first', most);
+    const histogram = (name: string, help: string) =>
+      new Histogram(`procvision_${name}_seconds`, help, most, SECONDS);
+    this.#times = {
+      queueMs: histogram('queue', 'Time that calls waited for a worker'),
+      frameMs: histogram('frame', 'Time in which pictures were copied'),
+      callMs: histogram('call', 'Time of the last attempt at the worker'),
+      totalMs: histogram('inspection', 'Time from the request to the result'),
+    };
+    this.#share = new Gauge(
+      'procvision_ng_ratio',
+      `Share of NG among the last ${WINDOW} verdicts`,
+      most,
+      'ratio',
+    );
+    this.#sums = new Summary('procvision_debug', 'Numbers of data.debug of the answers', most);
+    this.#last = new Gauge('procvision_debug_last', 'Number of data.debug in the last answer', most);
+    parts.supervisor?.on('result', this.#onResult);
+    parts.supervisor?.on('callFailed', this.#onFailed);
+    parts.supervisor?.on('restart', this.#onRestart);
+  }
+
+  /** The metrics now, as text of OpenMetrics 1.0. Never rejects: what cannot be measured is left out. */
+  async text(): Promise<string> {
+    const counted: Family[] = [
+      ...[this.#calls, this.#errors, this.#restarts],
+      ...Object.values(this.#times),
+      ...[this.#share, this.#sums, this.#last],
+    ];
+    return exposition([...counted, ...this.#state(), ...(await this.#room())]);
+  }
+
+  /** Counts no more. */
+  [Symbol.dispose](): void {
+    const { supervisor } = this.#parts;
+    supervisor?.off('result', this.#onResult);
+    supervisor?.off('callFailed', this.#onFailed);
+    supervisor?.off('restart', this.#onRestart);
+  }
+
+  #result({ name, version, productId = '', stepIndex, phase, result }: ResultEvent): void {
+    const about = { package: name, version };
+    const verdict = result.status === 'ERROR' ? 'ERROR' : (result.data.result_status ?? 'OK');
+    const place = { ...about, product_id: productId, step: String(stepIndex ?? '') };
+    this.#calls.add({ ...place, phase, outcome: verdict });
+    if (result.status === 'ERROR')
+      this.#errors.add({ ...about, product_id: productId, code: result.errorCode ?? 'unknown' });
+    for (const field of TIMES) this.#times[field].observe({ ...about, phase }, result.timing[field] / 1_000);
+    if (phase !== 'execute' || result.status === 'ERROR') return;
+    this.#verdict(place, verdict === 'NG');
+    const numbers = Object.entries(result.data.debug ?? {}).filter(([, value]) => typeof value === 'number');
+    for (const [key, value] of numbers.slice(0, MOST_NUMBERS)) {
+      if (!Number.isFinite(value)) continue;
+      this.#sums.observe({ ...place, key }, value as number);
+      this.#last.set({ ...place, key }, value as number);
+    }
+  }
+
+  #failed({ name = '', version = '', productId = '', phase, error }: CallFailedEvent): void {
+    const about = { package: name, version, product_id: productId };
+    this.#calls.add({ ...about, step: '', phase, outcome: 'failed' });
+    this.#errors.add({ ...about, code: error.code });
+  }
+
+  #verdict(place: Record<string, string>, isNg: boolean): void {
+    const key = Object.values(place).join('\0');
+    const known = this.#verdicts.get(key);
+    if (!known && this.#verdicts.size >= this.#most) return; // bounded, as the labels are
+    const window = known ?? [];
+    this.#verdicts.set(key, window);
+    window.push(isNg);
+    if (window.length > WINDOW) window.shift();
+    this.#share.set(place, window.filter(Boolean).length / window.length);
+  }
+
+  /** What the supervisor is now. */
+  #state(): Family[] {
+    const gauge = (name: string, help: string, unit?: string) =>
+      new Gauge(`procvision_${name}`, help, this.#most, unit);
+    const gauges = {
+      workers: gauge('workers', 'Workers by state'),
+      queued: gauge('queued', 'Calls that wait for a worker'),
+      inFlight: gauge('in_flight', 'Calls that are with a worker'),
+      circuit: gauge('circuit_open', '1 where a version failed too often and is left alone'),
+      memory: gauge('worker_memory_bytes', 'Resident memory of the workers', 'bytes'),
+      cpu: gauge('worker_cpu_cores', 'Cores that the workers use', 'cores'),
+    };
+    for (const {
+      name,
+      version,
+      workers,
+      queued,
+      inFlight,
+      circuit,
+      rssBytes,
+      cpu,
+    } of this.#parts.supervisor?.status() ?? []) {
+      const about = { package: name, version };
+      const states = new Map<string, number>();
+      for (const { state } of workers) states.set(state, (states.get(state) ?? 0) + 1);
+      for (const [state, count] of states) gauges.workers.set({ ...about, state }, count);
+      gauges.queued.set(about, queued);
+      gauges.inFlight.set(about, inFlight);
+      gauges.circuit.set(about, circuit === 'open' ? 1 : 0);
+      gauges.memory.set(about, rssBytes);
+      gauges.cpu.set(about, cpu);
+    }
+    const host = gauge('host_memory_bytes', 'Resident memory of this process', 'bytes');
+    host.set({}, process.memoryUsage.rss());
+    return [...Object.values(gauges), host];
+  }
+
+  /** Memory for frames, and the disk of the store. */
+  async #room(): Promise<Family[]> {
+    const { registry, frames } = this.#parts;
+    const free = new Gauge('procvision_disk_free_bytes', 'Free bytes of the disk of the store', 1, 'bytes');
+    const size = new Gauge('procvision_disk_size_bytes', 'Size of the disk of the store', 1, 'bytes');
+    const disk = await statfs(registry.layout.root).catch(() => undefined);
+    free.set({}, disk && disk.bavail * disk.bsize);
+    size.set({}, disk && disk.blocks * disk.bsize);
+    const slots = new Gauge('procvision_frames', 'Slots for pictures, by state', 2);
+    const bytes = new Gauge('procvision_frame_memory_bytes', 'Memory of the slots for pictures', 1, 'bytes');
+    const usage = await frames?.usage().catch(() => undefined);
+    slots.set({ state: 'idle' }, usage?.idle);
+    slots.set({ state: 'used' }, usage && usage.slots - usage.idle);
+    bytes.set({}, usage?.bytes);
+    return [free, size, slots, bytes];
+  }
+}
