@@ -37,3 +37,8 @@ export function object(properties: Record<string, Json>, optional: string[] = []
 }
 
 export const CLOSED = { additionalProperties: false };
+
+/** A whole number of a request. */
+export const whole = (description: string, minimum = 1, maximum: number = Number.MAX_SAFE_INTEGER): Json => ({
+  ...{ type: 'integer', minimum, maximum, description, examples: [minimum] },
+});

@@ -1,5 +1,15 @@
 import { LONGEST_TIMER_MS } from '../longest-timer.js';
-import { CLOSED, EXAMPLES, NAME_ENCODING, object, text, VERSION, type Json } from './openapi-parts.js';
+import {
+  CLOSED,
+  EXAMPLES,
+  NAME_ENCODING,
+  object,
+  STRING,
+  text,
+  VERSION,
+  whole,
+  type Json,
+} from './openapi-parts.js';
 
 const OPERATOR = text('eve');
 const PIDS: Json = { type: 'array', items: text(EXAMPLES.pid), minItems: 1, maxItems: 1000 };
@@ -10,9 +20,6 @@ const BARRED_TOO: Json = {
 };
 const MAPPING = { ...VERSION, pids: PIDS, operator: OPERATOR, force: BARRED_TOO };
 
-const whole = (description: string, minimum = 1, maximum: number = Number.MAX_SAFE_INTEGER): Json => ({
-  ...{ type: 'integer', minimum, maximum, description, examples: [minimum] },
-});
 const share = (description: string): Json => ({
   ...{ type: 'number', minimum: 0, maximum: 1, description, examples: [0.1] },
 });
@@ -74,6 +81,56 @@ export const REQUESTS: Json = {
     },
     ['operator', 'force', 'probation', 'warmUp'],
     CLOSED,
+  ),
+  RollbackRequest: object(
+    {
+      pid: text(EXAMPLES.pid),
+      to: object(VERSION, [], { ...CLOSED, description: 'Left out: the version before' }),
+      operator: OPERATOR,
+      force: BARRED_TOO,
+    },
+    ['to', 'operator', 'force'],
+    CLOSED,
+  ),
+  StartRequest: object(
+    { workers: whole('Left out: what is kept for the version', 1, 1024) },
+    ['workers'],
+    CLOSED,
+  ),
+  ResetRequest: object(
+    { session: { ...text('board-17'), description: 'Left out: the circuit is closed' } },
+    ['session'],
+    CLOSED,
+  ),
+  PolicyRequest: {
+    type: 'object',
+    description: 'Options of SupervisorPolicy, all optional; {} removes what was kept',
+    examples: [{ workers: 2, executeTimeoutMs: 8_000 }],
+  },
+  InferRequest: object(
+    {
+      id: STRING,
+      parameters: {
+        type: 'object',
+        description: 'step, timeout in microseconds, and parameters of the step',
+      },
+      inputs: {
+        type: 'array',
+        minItems: 1,
+        items: object(
+          {
+            name: STRING,
+            shape: { type: 'array', maxItems: 8, items: { type: 'integer', minimum: 0 } },
+            datatype: STRING,
+            parameters: { type: 'object' },
+            data: { type: 'array' },
+          },
+          ['parameters', 'data'],
+        ),
+      },
+      outputs: { type: 'array', items: { type: 'object' } },
+    },
+    ['id', 'parameters', 'outputs'],
   ),
   DeactivateRequest: object({ pids: PIDS, operator: OPERATOR }, ['operator'], CLOSED),
   ValidateRequest: {

@@ -84,12 +84,89 @@ const EVENTS: Json = {
   }),
 };
 
+const TIME_MS: Json = { type: 'number', minimum: 0 };
+
+const OPERATING: Json = {
+  Health: object({
+    live: { type: 'boolean' },
+    ready: { type: 'boolean' },
+    checks: listOf(object({ name: STRING, ok: { type: 'boolean' }, message: STRING })),
+  }),
+  VersionStatus: object(
+    {
+      name: STRING,
+      version: STRING,
+      productIds: listOf(STRING),
+      policy: { type: 'object' },
+      generation: { enum: ['phased', 'execute-only'] },
+      state: { enum: ['deployed', 'starting', 'running', 'executing', 'failed', 'stopping', 'stopped'] },
+      circuit: STRING,
+      processId: COUNT,
+      uptimeMs: TIME_MS,
+      restarts: COUNT,
+      inFlight: COUNT,
+      queued: COUNT,
+      spares: COUNT,
+      latency: { type: 'object' },
+      rssBytes: COUNT,
+      cpu: { type: 'number', minimum: 0 },
+      lastError: ref('Problem'),
+      workers: listOf({ type: 'object', required: ['worker', 'state', 'restarts', 'calls'] }),
+    },
+    ['processId', 'rssBytes', 'cpu', 'lastError'],
+  ),
+  Package: object(
+    {
+      file: STRING,
+      name: STRING,
+      version: STRING,
+      state: { enum: PACKAGE_STATES },
+      settling: { type: 'boolean' },
+      sizeBytes: COUNT,
+      busy: { type: 'object' },
+      reason: { type: 'object' },
+    },
+    ['name', 'version', 'busy', 'reason'],
+  ),
+  InspectionResult: object(
+    {
+      status: { enum: ['OK', 'ERROR'] },
+      message: STRING,
+      errorCode: STRING,
+      exception: { type: 'object' },
+      data: {
+        type: 'object',
+        description: 'result_status OK or NG, boxes, and what else the algorithm gives',
+      },
+      requestId: STRING,
+      worker: COUNT,
+      attempts: COUNT,
+      timing: object({
+        startMs: TIME_MS,
+        queueMs: TIME_MS,
+        frameMs: TIME_MS,
+        callMs: TIME_MS,
+        totalMs: TIME_MS,
+      }),
+      name: STRING,
+      version: STRING,
+      proof: object({ images: listOf({ type: 'object' }), by: { enum: ['worker', 'host'] } }),
+      nonFinite: listOf(STRING),
+      bigIntegers: listOf(STRING),
+      warnings: listOf(STRING),
+      metrics: { type: 'object' },
+    },
+    ['errorCode', 'exception', 'proof', 'nonFinite', 'bigIntegers', 'metrics'],
+  ),
+};
+
 /** Schemas of everything that comes in and goes out as JSON. */
 export const SCHEMAS: Json = {
   ...REQUESTS,
   ...ENTRIES,
   ...REPORT,
   ...EVENTS,
+  ...OPERATING,
   Problem: object(
     {
       type: { type: 'string', format: 'uri' },
@@ -99,8 +176,9 @@ export const SCHEMAS: Json = {
       code: { enum: [...Object.keys(ERROR_NUMBERS), ...Object.keys(STATUS_OF_FAULT)] },
       error_code: { type: 'string', description: 'Number of the specifications, such as 2001' },
       retryable: { type: 'boolean', description: 'Whether the same request may succeed if made again' },
+      error: { type: 'string', description: 'As detail; under /v2 alone' },
       details: { type: 'object' },
     },
-    ['error_code', 'retryable', 'details'],
+    ['error_code', 'retryable', 'error', 'details'],
   ),
 };

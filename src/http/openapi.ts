@@ -1,8 +1,8 @@
+import { answered, json, noContent, PROBLEM_RESPONSES, query, responses } from './openapi-answers.js';
+import { OPERATING_PATHS } from './openapi-operating.js';
 import { EXAMPLES, listOf, NAME_ENCODING, ref, text, type Json } from './openapi-parts.js';
 import { SCHEMAS } from './openapi-schemas.js';
 import { PACKAGE_STATES } from './query.js';
-
-const json = (schema: Json): Json => ({ 'application/json': { schema } });
 
 /** Raw bytes have no schema in 3.1: the media type says it all. */
 const UPLOAD: Json = {
@@ -16,11 +16,6 @@ const UPLOAD: Json = {
       properties: { file: { type: 'string', contentMediaType: 'application/zip' } },
     },
   },
-};
-
-const PROBLEM: Json = {
-  description: 'A failure, named by its code (RFC 9457)',
-  content: { 'application/problem+json': { schema: ref('Problem') } },
 };
 
 /** Events of an install; their data is JSON. */
@@ -37,19 +32,13 @@ const EVENTS: Json = {
   },
 };
 
-/** The answer when all goes well, and a problem document for everything else. */
-function responses(status: string, description: string, more: Json = {}): Json {
-  return { [status]: { description, ...more }, default: PROBLEM };
-}
-
-const answered = (status: string, description: string, schema: Json): Json =>
-  responses(status, description, { content: json(schema) });
-
-function query(name: string, schema: Json, description: string): Json {
-  return { name, in: 'query', required: false, schema, description };
-}
-
 const FORCE = query('force', { type: 'boolean', default: false }, 'Do it although a rule of safety refuses');
+const ALSO = query(
+  'alsoRollbackTargets',
+  { type: 'boolean', default: false },
+  'Also a version that a rollback would go back to',
+);
+const DRY_RUN = query('dryRun', { type: 'boolean', default: false }, 'Only say whether it could be removed');
 const OPERATOR = query('operator', text('eve'), 'Who does it, for the audit log');
 const ENCODING = query('nameEncoding', NAME_ENCODING, NAME_ENCODING.description);
 const UPWARDS = 'Not with .. between slashes, encoded or not: that is refused';
@@ -62,6 +51,7 @@ const PATHS: Json = {
   '/openapi.json': {
     get: {
       operationId: 'describe',
+      tags: ['deploying'],
       summary: 'This document',
       responses: answered('200', 'OpenAPI 3.1', { type: 'object', required: ['openapi', 'info', 'paths'] }),
     },
@@ -69,6 +59,7 @@ const PATHS: Json = {
   '/algorithms': {
     get: {
       operationId: 'list',
+      tags: ['deploying'],
       summary: 'Deployed versions',
       parameters: [
         query('state', { enum: PACKAGE_STATES }, 'Only those in this state'),
@@ -80,6 +71,7 @@ const PATHS: Json = {
   '/algorithms/active': {
     get: {
       operationId: 'listActive',
+      tags: ['deploying'],
       summary: 'Which version serves which product id',
       responses: answered('200', 'The mappings, by product id', {
         type: 'object',
@@ -90,6 +82,7 @@ const PATHS: Json = {
   '/algorithms/install': {
     post: {
       operationId: 'install',
+      tags: ['deploying'],
       summary: 'Deploy a package: a path inside zips/, or the package itself',
       description:
         'With `Accept: text/event-stream` the answer is a stream of the events in `x-events`: `stage`, `progress` and ' +
@@ -99,60 +92,86 @@ const PATHS: Json = {
       requestBody: { required: true, content: { ...json(ref('InstallRequest')), ...UPLOAD } },
       responses: {
         '200': { description: 'Its progress, when that is asked for', content: EVENTS },
-        ...responses('201', 'Deployed', {
-          headers: {
-            Location: { description: 'Where the version is', required: true, schema: { type: 'string' } },
+        ...responses(
+          '201',
+          'Deployed',
+          {
+            headers: {
+              Location: { description: 'Where the version is', required: true, schema: { type: 'string' } },
+            },
+            content: json(ref('RegistryEntry')),
           },
-          content: json(ref('RegistryEntry')),
-        }),
+          [404, 408, 409, 413, 415, 422, 503, 507],
+        ),
       },
     },
   },
   '/algorithms/activate': {
     post: {
       operationId: 'activate',
+      tags: ['deploying'],
       summary: 'Bind product ids to a version, all or none',
       requestBody: { required: true, content: json(ref('ActivateRequest')) },
-      responses: answered('200', 'The mappings', listOf(ref('ActiveMapping'))),
+      responses: answered(
+        '200',
+        'The mappings',
+        listOf(ref('ActiveMapping')),
+        [404, 409, 413, 415, 422, 503],
+      ),
     },
   },
   '/algorithms/deactivate': {
     post: {
       operationId: 'deactivate',
+      tags: ['deploying'],
       summary: 'Unbind product ids, all or none',
       requestBody: { required: true, content: json(ref('DeactivateRequest')) },
-      responses: responses('204', 'Unbound'),
+      responses: noContent('Unbound', [404, 413, 415, 503]),
     },
   },
   '/algorithms/switch': {
     post: {
       operationId: 'switch',
+      tags: ['deploying'],
       summary: 'Move product ids to another version without losing a call',
       requestBody: { required: true, content: json(ref('SwitchRequest')) },
-      responses: answered('200', 'The mappings', listOf(ref('ActiveMapping'))),
+      responses: answered(
+        '200',
+        'The mappings',
+        listOf(ref('ActiveMapping')),
+        [404, 409, 413, 415, 422, 502, 503, 504],
+      ),
     },
   },
   '/algorithms/validate': {
     post: {
       operationId: 'validate',
+      tags: ['deploying'],
       summary: 'Check a path inside zips/, an upload, or a deployed version',
       parameters: [ENCODING],
       requestBody: { required: true, content: { ...json(ref('ValidateRequest')), ...UPLOAD } },
-      responses: answered('200', 'The report, of a good or a bad package', ref('ValidationReport')),
+      responses: answered(
+        '200',
+        'The report, of a good or a bad package',
+        ref('ValidationReport'),
+        [404, 408, 413, 415, 501, 503],
+      ),
     },
   },
   '/algorithms/{name}/{version}': {
     get: {
       operationId: 'get',
+      tags: ['deploying'],
       summary: 'One deployed version',
       parameters: VERSION_PATH,
-      responses: answered('200', 'The version', ref('RegistryEntry')),
+      responses: answered('200', 'The version', ref('RegistryEntry'), [404]),
     },
     delete: {
       operationId: 'uninstall',
+      tags: ['deploying'],
       summary: 'Remove a version',
-      parameters: [...VERSION_PATH, FORCE, OPERATOR],
-      responses: responses('204', 'Removed'),
+      parameters: [...VERSION_PATH, FORCE, ALSO, DRY_RUN, OPERATOR],
+      responses: noContent('Removed', [404, 409, 503]),
     },
   },
 };
@@ -164,10 +183,26 @@ export function openApiDocument(basePath: string): Json {
     info: {
       title: 'procvision-runner',
       version: '1',
-      description: 'Deploys offline inspection algorithms and tells which version serves which product id.',
+      description:
+        'Deploys offline inspection algorithms, runs them, inspects pictures, and tells which version serves which product id.',
+      contact: { name: 'procvision-runner', url: 'https://github.com/procvision-runner/procvision-runner' },
+      license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: basePath === '' ? '/' : basePath }],
-    paths: PATHS,
-    components: { schemas: SCHEMAS },
+    servers: [{ url: basePath === '' ? '/' : basePath, description: 'Where this document was read' }],
+    security: [{ token: [] }],
+    tags: [
+      { name: 'deploying', description: 'Packages and versions' },
+      { name: 'inspecting', description: 'Pictures in, results out' },
+      { name: 'inference', description: 'Open Inference Protocol, version 2' },
+      { name: 'operating', description: 'Workers, health, events, logs and metrics' },
+    ],
+    paths: { ...PATHS, ...OPERATING_PATHS },
+    components: {
+      schemas: SCHEMAS,
+      responses: PROBLEM_RESPONSES,
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer', description: 'As the host of the handler checks it' },
+      },
+    },
   };
 }

@@ -184,6 +184,8 @@ export function findRoute({ pathname }: URL, method: string, basePath: string): 
   const given = pathname.slice(basePath.length).split('/');
   const matches: FoundRoute[] = [];
   for (const { route, segments } of ROUTES) {
+    const [first] = matches;
+    if (first && first.route.path !== route.path) continue; // a word in a path comes before a name
     const params = match(segments, given);
     if (!params) continue;
     if (route.method === method) return { route, params };

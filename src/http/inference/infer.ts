@@ -39,8 +39,8 @@ type InferRequest = v.InferOutput<typeof REQUEST>;
 export async function infer(call: Call): Promise<Response> {
   supervisorOf(call, 'inspects nothing');
   const { request, params, options } = call;
-  const { target } = await findModel(call);
   checkType(request);
+  const { target } = await findModel(call);
   using admitted = options.admission.enter();
   const body = Buffer.from(
     await receiveWhole(request, {

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import type { Deployer } from '../../deploy/deployer.js';
 import type { DeployerEvents } from '../../deploy/types.js';
+import type { Registry } from '../../registry/registry.js';
 import type { RegistryEvents } from '../../registry/events.js';
 import type { SupervisorEvents } from '../../supervisor/events.js';
-import type { PackageValidatorEvents } from '../../validation/package-validator.js';
-import type { RunnerHandlerOptions } from '../types.js';
+import type { AlgorithmSupervisor } from '../../supervisor/algorithm-supervisor.js';
+import type { PackageValidator, PackageValidatorEvents } from '../../validation/package-validator.js';
 import { asJson } from './as-json.js';
 
 /** Names of all events, by emitter: a new one is missed by the compiler. */
@@ -43,6 +45,14 @@ const EVENTS = {
 
 type EmitterName = keyof typeof EVENTS;
 
+/** Where events come from. */
+export interface EventSources {
+  registry: Registry;
+  deployer: Deployer;
+  validator?: PackageValidator | undefined;
+  supervisor?: AlgorithmSupervisor | undefined;
+}
+
 /** Every name that an event may have. */
 export const EVENT_NAMES: readonly string[] = [
   ...new Set(
@@ -67,7 +77,7 @@ export interface FedEvent {
  * events costs the emitters nothing.
  */
 export class EventFeed {
-  readonly #emitters: Pick<RunnerHandlerOptions, EmitterName>;
+  readonly #emitters: EventSources;
   readonly #root: string;
   /** Tells the numbers of this process from those of the one before. */
   readonly #epoch = randomBytes(6).toString('base64url');
@@ -77,7 +87,7 @@ export class EventFeed {
   #count = 0;
   #isListening = false;
 
-  constructor(options: RunnerHandlerOptions) {
+  constructor(options: EventSources) {
     const { registry, deployer, validator, supervisor } = options;
     this.#emitters = { registry, deployer, validator, supervisor };
     this.#root = registry.layout.root;

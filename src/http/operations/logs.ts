@@ -1,7 +1,6 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { notDeployed } from '../actions.js';
-import { RequestFault } from '../problem.js';
 import { QUERIES, readQuery } from '../query.js';
 import type { Call } from '../types.js';
 import { asJson } from './as-json.js';
@@ -20,11 +19,8 @@ type LogLine = Record<string, unknown>;
 export async function logs(call: Call): Promise<Response> {
   const { registry } = call.options;
   const { name, version, lines = DEFAULT_LINES } = readQuery(call.url, QUERIES.logs);
-  if (name === undefined && version !== undefined) {
-    throw new RequestFault('bad_request', 'name: is missing: a version is named by name and version');
-  }
   const all =
-    name === undefined
+    name === undefined && version === undefined
       ? await linesIn(registry.layout.logs, isAudit)
       : (
           await Promise.all(
@@ -38,15 +34,13 @@ export async function logs(call: Call): Promise<Response> {
 const isAudit = (file: string) => /\.log(?:\.\d+)?$/.test(file);
 const isWorkerLog = (file: string) => file.endsWith('.jsonl');
 
-/** Folders of the workers of a version, or of every version of a name. @throws RunnerError `not_found` */
-async function foldersOf({ request, options }: Call, name: string, version?: string): Promise<string[]> {
+/** Folders of the workers of every version that is meant. @throws RunnerError `not_found` */
+async function foldersOf({ request, options }: Call, name?: string, version?: string): Promise<string[]> {
   const { registry } = options;
   const entries = await registry.list({ name }, { signal: request.signal });
-  const versions = entries
-    .map((entry) => entry.version)
-    .filter((one) => version === undefined || one === version);
-  if (versions.length === 0) throw notDeployed(name, version ?? '');
-  return versions.map((one) => path.join(registry.layout.workerLogs, name, one));
+  const found = entries.filter((entry) => version === undefined || entry.version === version);
+  if (found.length === 0) throw notDeployed(name ?? '', version ?? '');
+  return found.map((entry) => path.join(registry.layout.workerLogs, entry.name, entry.version));
 }
 
 async function linesIn(folder: string, isLog: (file: string) => boolean): Promise<LogLine[]> {

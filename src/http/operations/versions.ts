@@ -50,9 +50,9 @@ export async function start(call: Call): Promise<Response> {
 
 /** POST /algorithms/\{name\}/\{version\}/stop: calls under way are finished first. */
 export async function stop(call: Call): Promise<Response> {
-  const { name, version } = await deployedVersion(call);
   const supervisor = supervisorOf(call, WITHOUT);
   await readOptionalJson(call, fields({}));
+  const { name, version } = await deployedVersion(call);
   // A client that goes away does not cut off the calls of others: no signal.
   await supervisor.stop(name, version);
   await untilStopped(supervisor, name, version, call.request.signal);
@@ -94,9 +94,9 @@ async function untilStopped(
 
 /** POST /algorithms/\{name\}/\{version\}/reset: closes its circuit; with a session in the body the algorithm forgets that session. */
 export async function reset(call: Call): Promise<Response> {
-  const { name, version } = await deployedVersion(call);
   const supervisor = supervisorOf(call, WITHOUT);
   const { session } = await readOptionalJson(call, VERSION_BODIES.reset);
+  const { name, version } = await deployedVersion(call);
   const { signal } = call.request;
   if (session === undefined) await supervisor.resetCircuit(name, version, { signal });
   else await supervisor.reset({ id: session }, { signal });
