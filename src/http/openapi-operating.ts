@@ -154,6 +154,18 @@ const OPERATING: Json = {
     parameters: [PRODUCT],
     responses: answered('200', 'The mapping', ref('ActiveMapping'), [404]),
   }),
+  '/algorithms/active/{productId}/params': {
+    ...get('getParams', 'Parameters that are kept for its calls', {
+      parameters: [PRODUCT],
+      responses: answered('200', 'The values, by name', { type: 'object' }, [404]),
+    }),
+    put: {
+      ...{ operationId: 'setParams', summary: 'Keep parameters for its calls', tags: ['operating'] },
+      parameters: [PRODUCT, OPERATOR],
+      requestBody: ACTIONS_BODY('ParamsRequest'),
+      responses: answered('200', 'The values, by name', { type: 'object' }, [404, 413, 415, 503]),
+    },
+  },
   '/algorithms/{name}/{version}/start': post('start', 'Start its workers; answers when they are ready', {
     parameters: VERSION_PLACE,
     requestBody: { ...ACTIONS_BODY('StartRequest'), required: false },

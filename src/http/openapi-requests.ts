@@ -102,6 +102,11 @@ export const REQUESTS: Json = {
     ['session'],
     CLOSED,
   ),
+  ParamsRequest: {
+    type: 'object',
+    description: 'Values by name, in the bounds that the version declares',
+    examples: [{}],
+  },
   PolicyRequest: {
     type: 'object',
     description: 'Options of SupervisorPolicy, all optional; {} removes what was kept',

@@ -8,7 +8,16 @@ import { events } from './operations/events.js';
 import { live, ready } from './operations/health.js';
 import { logs } from './operations/logs.js';
 import { metrics } from './operations/metrics.js';
-import { activeVersion, packages, prune, recover, removePackage, rollback } from './operations/store.js';
+import {
+  activeVersion,
+  packages,
+  params,
+  prune,
+  recover,
+  removePackage,
+  rollback,
+  setParams,
+} from './operations/store.js';
 import { configure, reset, start, status, stop, verify } from './operations/versions.js';
 import { RequestFault } from './problem.js';
 import { QUERIES } from './query.js';
@@ -60,6 +69,14 @@ const DEPLOYING: readonly Route[] = [
     query: namesOf(QUERIES.validate),
   },
   { method: 'GET', path: '/algorithms/active/{productId}', action: 'list', answer: activeVersion },
+  { method: 'GET', path: '/algorithms/active/{productId}/params', action: 'list', answer: params },
+  {
+    method: 'PUT',
+    path: '/algorithms/active/{productId}/params',
+    action: 'configure',
+    answer: setParams,
+    query: namesOf(QUERIES.policy),
+  },
   { method: 'GET', path: '/algorithms/{name}/{version}', action: 'list', answer: get },
   {
     method: 'DELETE',
@@ -186,10 +203,10 @@ export function findRoute({ pathname }: URL, method: string, basePath: string): 
   for (const { route, segments } of ROUTES) {
     const [first] = matches;
     if (first && first.route.path !== route.path) continue; // a word in a path comes before a name
-    const params = match(segments, given);
-    if (!params) continue;
-    if (route.method === method) return { route, params };
-    matches.push({ route, params });
+    const named = match(segments, given);
+    if (!named) continue;
+    if (route.method === method) return { route, params: named };
+    matches.push({ route, params: named });
   }
   if (matches.length === 0) throw unknown();
   const allow = matches

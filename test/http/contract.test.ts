@@ -189,7 +189,18 @@ test('every endpoint does what its example asks for, in every form it takes, and
   const parts = new FormData();
   parts.set('image', image);
   await run('inspect', { body: parts });
-  for (const id of ['server', 'serverLive', 'live', 'status', 'metrics', 'logs', 'packages', 'getActive'])
+  for (const id of [
+    'server',
+    'serverLive',
+    'live',
+    'status',
+    'metrics',
+    'logs',
+    'packages',
+    'getActive',
+    'getParams',
+    'setParams',
+  ])
     await run(id, {});
   for (const id of [
     'model',
@@ -266,7 +277,7 @@ describe('every endpoint, driven by what is generated from the document', () => 
         { numRuns: 25 },
       );
     }
-    expect(count).toBe(15);
+    expect(count).toBe(16);
     expect(await readdir(runner.registry.layout.zips)).toEqual([]);
     expect(await runner.registry.list()).toEqual([]);
   });

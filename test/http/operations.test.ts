@@ -127,6 +127,22 @@ describe('a version', () => {
     expect(supervisor.status()[0]?.workers).toHaveLength(2);
   });
 
+  test('keeps parameters for a product id, which its calls get', async () => {
+    const { ask, registry, supervisor } = await station();
+    await registry.activate({ ...target, productIds: ['A01'] });
+    const place = '/algorithms/active/A01/params';
+    expect(await bodyOf(await ask('GET', place))).toEqual({});
+    expect(await bodyOf(await ask('PUT', `${place}?operator=eve`, { json: { ng: true } }))).toEqual({
+      ng: true,
+    });
+    expect(await bodyOf(await ask('GET', place))).toEqual({ ng: true });
+    const { data } = await supervisor.execute({ productId: 'A01', stepIndex: 1, image });
+    expect(data.result_status).toBe('NG');
+    const list = await ask('PUT', place, { json: [] });
+    expect(await bodyOf(list)).toMatchObject({ status: 400, details: { path: 'body' } });
+    expect((await ask('PUT', '/algorithms/active/nobody/params', { json: {} })).status).toBe(404);
+  });
+
   test('that serves a product id is found by it; where none does, that is said', async () => {
     const { ask, registry } = await station();
     await registry.activate({ ...target, productIds: ['A01'] });
@@ -134,6 +150,7 @@ describe('a version', () => {
       pid: 'A01',
       version: '1.0.0',
     });
+    expect((await ask('GET', '/algorithms/active/__proto__')).status).toBe(404);
     const none = await bodyOf(await ask('GET', '/algorithms/active/unknown'));
     expect(none).toMatchObject({ status: 404, code: 'not_found' });
     expect(none.detail).toMatch(/^No version is active for unknown/);

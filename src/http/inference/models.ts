@@ -1,7 +1,7 @@
 import { RunnerError } from '../../errors.js';
 import type { ActiveMapping } from '../../registry/types.js';
 import type { InspectionTarget } from '../../supervisor/types.js';
-import { notDeployed } from '../actions.js';
+import { mappingOf, notDeployed } from '../actions.js';
 import { supervisorOf } from '../parts.js';
 import type { Call } from '../types.js';
 
@@ -64,7 +64,7 @@ export interface Model {
 export async function findModel({ request, params, options }: Call): Promise<Model> {
   const { productId = '', version } = params;
   const { registry } = options;
-  const active = (await registry.active({ signal: request.signal }))[productId];
+  const active = mappingOf(await registry.active({ signal: request.signal }), productId);
   if (!active) {
     throw new RunnerError(
       'not_found',

@@ -20,7 +20,7 @@ const EVENTS = {
       rolledBack: 0,
       changed: 0,
     },
-    ...{ damaged: 0, storeLost: 0, storeFound: 0, unmarked: 0, configured: 0 },
+    ...{ damaged: 0, storeLost: 0, storeFound: 0, unmarked: 0, configured: 0, paramsSet: 0 },
   } satisfies Record<keyof RegistryEvents, 0>,
   deployer: {
     ...{

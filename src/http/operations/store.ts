@@ -3,9 +3,10 @@ import path from 'node:path';
 import * as v from 'valibot';
 import type { DiscoveredPackage } from '../../deploy/types.js';
 import { RunnerError } from '../../errors.js';
+import type { ParameterValues } from '../../parameters/types.js';
 import { audited } from '../../store/audit-log.js';
-import { askedBy } from '../actions.js';
-import { fields, force, operator, packageName, readJson, refuseBody, text } from '../body.js';
+import { askedBy, mappingOf } from '../actions.js';
+import { fields, force, noList, operator, packageName, readJson, refuseBody, text } from '../body.js';
 import { RequestFault } from '../problem.js';
 import { QUERIES, readQuery } from '../query.js';
 import type { Call } from '../types.js';
@@ -13,6 +14,8 @@ import { asJson } from './as-json.js';
 
 /** Body of a rollback: `to` names a version, without it the one before serves again. */
 export const ROLLBACK_BODY = fields({ pid: text, to: v.optional(fields(packageName)), operator, force });
+
+const PARAMS_BODY = v.pipe(noList, v.record(v.string(), v.unknown(), 'must be an object'));
 
 /** POST /algorithms/rollback: as a switch, by the supervisor where there is one. */
 export async function rollback(call: Call): Promise<Response> {
@@ -25,7 +28,7 @@ export async function rollback(call: Call): Promise<Response> {
       ...(to && { to }),
       ...(isForced !== undefined && { force: isForced }),
     });
-    return Response.json((await registry.active())[pid]);
+    return Response.json(mappingOf(await registry.active(), pid));
   }
   if (to !== undefined || isForced !== undefined) {
     const field = to === undefined ? 'force' : 'to';
@@ -40,7 +43,7 @@ export async function rollback(call: Call): Promise<Response> {
 /** GET /algorithms/active/\{productId\}. @throws RunnerError `not_found` */
 export async function activeVersion({ request, params, options }: Call): Promise<Response> {
   const { productId = '' } = params;
-  const mapping = (await options.registry.active({ signal: request.signal }))[productId];
+  const mapping = mappingOf(await options.registry.active({ signal: request.signal }), productId);
   if (mapping) return Response.json(mapping);
   throw new RunnerError(
     'not_found',
@@ -49,6 +52,21 @@ export async function activeVersion({ request, params, options }: Call): Promise
       details: { productIds: [productId] },
     },
   );
+}
+
+/** GET /algorithms/active/\{productId\}/params: the values that are kept for its calls. */
+export async function params({ request, params: { productId = '' }, options }: Call): Promise<Response> {
+  return Response.json(await options.registry.params(productId, { signal: request.signal }));
+}
+
+/** PUT /algorithms/active/\{productId\}/params: in place of those that were kept before. */
+export async function setParams(call: Call): Promise<Response> {
+  const { productId = '' } = call.params;
+  const { registry } = call.options;
+  const named = readQuery(call.url, QUERIES.policy);
+  const values = (await readJson(call, PARAMS_BODY)) as ParameterValues;
+  await registry.setParams({ productId, params: values, ...named, ...askedBy(call) });
+  return Response.json(await registry.params(productId));
 }
 
 /** POST /algorithms/prune. */
