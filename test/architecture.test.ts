@@ -9,6 +9,7 @@ const ROOMS = [
   'process',
   'store',
   'package',
+  'parameters', // what the steps of a package can be set to
   'python',
   'validation',
   'frames',

@@ -1,10 +1,5 @@
-import {
-  abortError,
-  listenForAbort,
-  settleOrAbort,
-  throwIfAborted,
-  type OperationOptions,
-} from '../abort.js';
+import type { OperationOptions } from '../abort.js';
+import { abortError, listenForAbort, settleOrAbort, throwIfAborted } from '../abort.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import type { DescriptorChannel } from '../frames/descriptor-channel.js';
@@ -371,13 +366,8 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     const { pending } = this.#conversation;
     this.#setState('exited');
     pending?.fail(error ?? ended);
-    const exit: WorkerExit = {
-      exitCode,
-      exitSignal,
-      reason: this.#reason?.text ?? 'exited',
-      error,
-      lastLines,
-    };
+    const reason = this.#reason?.text ?? 'exited';
+    const exit: WorkerExit = { exitCode, exitSignal, reason, error, lastLines };
     this.emit('exit', exit);
     this.#resolveExited(exit);
   }

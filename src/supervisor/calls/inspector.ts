@@ -4,39 +4,21 @@ import type { FramePool } from '../../frames/frame-pool.js';
 import type { ImageInput, SentImage } from '../../frames/types.js';
 import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
 import type { WorkerReply } from '../../worker/types.js';
-import type { CallEnd, CallTap, SentImages } from './call-tap.js';
+import type { CallTap, SentImages } from './call-tap.js';
 import type { Clock } from '../clock.js';
-import type { Deadline } from '../deadline.js';
 import type { Deployment } from '../deployments/deployment.js';
 import { LaneOrder } from '../deployments/lane-order.js';
 import type { Lease } from '../pool/lease.js';
 import type { SupervisorPolicy } from '../policy.js';
 import { checkResult } from './result-contract.js';
+import type { Inspection } from './inspection.js';
 import { isDeviceOutOfMemory, pauseMs } from '../pool/device-memory.js';
 import { isFailureRetried, isReplyFatal, isReplyRetried } from '../pool/retry.js';
 import { returnImages } from './return-images.js';
 import type { SessionTable } from './sessions.js';
+import { Watch } from './watch.js';
 import { workerCallOf } from './worker-call.js';
 import type { InspectionRequest, InspectionResult } from '../types.js';
-
-/** Share of the memory for frames above which those who look on may hold none of it. */
-const MOST_LOAD = 0.5;
-
-/** One inspection on its way. */
-export interface Inspection {
-  phase: 'pre' | 'execute';
-  /** With its guide, where its version demands one. */
-  request: InspectionRequest;
-  /** For the result. */
-  warnings: string[];
-  requestId: string;
-  deadline: Deadline;
-  startedAt: number;
-  /** How long it has waited for the deployment to be ready. @defaultValue 0 */
-  startMs?: number;
-  /** Only this worker will do, and nobody looks on: a warm-up. */
-  only?: number;
-}
 
 /** An inspection whose images are written. */
 interface SentCall {
@@ -259,53 +241,6 @@ export class Inspector {
     const timeoutMs = Math.min(leftMs, attemptTimeoutMs);
     const toldLimitMs = Math.min(deadline.timeoutMs, attemptTimeoutMs);
     return lease.worker.call(call, { timeoutMs, toldLimitMs, signal: deadline.signal, requestId });
-  }
-}
-
-/** Tells those who look on of one call: when it is on its way, and how it ended. */
-class Watch {
-  /** How long they want the images to stay. */
-  readonly holds: Promise<unknown>[] = [];
-  readonly #taps: ReadonlySet<CallTap>;
-  readonly #frames: FramePool;
-  readonly #inspection: Inspection;
-  readonly #deployment: Deployment;
-  readonly #ended: Promise<CallEnd>;
-  #hasBegun = false;
-  #resolve!: (end: CallEnd) => void;
-
-  constructor(taps: ReadonlySet<CallTap>, frames: FramePool, inspection: Inspection, deployment: Deployment) {
-    this.#taps = taps;
-    this.#frames = frames;
-    this.#inspection = inspection;
-    this.#deployment = deployment;
-    this.#ended = new Promise((resolve) => (this.#resolve = resolve));
-  }
-
-  /** Once, however often the call is tried. */
-  begin(images: SentImages): void {
-    if (this.#hasBegun) return;
-    this.#hasBegun = true;
-    const { phase, request, requestId } = this.#inspection;
-    const { name, version } = this.#deployment.entry;
-    const isShort = this.#frames.load > MOST_LOAD;
-    for (const tap of this.#taps) {
-      const hold = tap.offer({
-        phase,
-        request,
-        requestId,
-        name,
-        version,
-        images,
-        isShort,
-        ended: this.#ended,
-      });
-      if (hold) this.holds.push(hold);
-    }
-  }
-
-  end(end: CallEnd): void {
-    this.#resolve(end);
   }
 }
 

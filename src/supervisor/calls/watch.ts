@@ -1,0 +1,54 @@
+import type { FramePool } from '../../frames/frame-pool.js';
+import type { Deployment } from '../deployments/deployment.js';
+import type { CallEnd, CallTap, SentImages } from './call-tap.js';
+import type { Inspection } from './inspection.js';
+
+/** Share of the memory for frames above which those who look on may hold none of it. */
+const MOST_LOAD = 0.5;
+
+/** Tells those who look on of one call: when it is on its way, and how it ended. */
+export class Watch {
+  /** How long they want the images to stay. */
+  readonly holds: Promise<unknown>[] = [];
+  readonly #taps: ReadonlySet<CallTap>;
+  readonly #frames: FramePool;
+  readonly #inspection: Inspection;
+  readonly #deployment: Deployment;
+  readonly #ended: Promise<CallEnd>;
+  #hasBegun = false;
+  #resolve!: (end: CallEnd) => void;
+
+  constructor(taps: ReadonlySet<CallTap>, frames: FramePool, inspection: Inspection, deployment: Deployment) {
+    this.#taps = taps;
+    this.#frames = frames;
+    this.#inspection = inspection;
+    this.#deployment = deployment;
+    this.#ended = new Promise((resolve) => (this.#resolve = resolve));
+  }
+
+  /** Once, however often the call is tried. */
+  begin(images: SentImages): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    const { phase, request, requestId } = this.#inspection;
+    const { name, version } = this.#deployment.entry;
+    const isShort = this.#frames.load > MOST_LOAD;
+    for (const tap of this.#taps) {
+      const hold = tap.offer({
+        phase,
+        request,
+        requestId,
+        name,
+        version,
+        images,
+        isShort,
+        ended: this.#ended,
+      });
+      if (hold) this.holds.push(hold);
+    }
+  }
+
+  end(end: CallEnd): void {
+    this.#resolve(end);
+  }
+}
