@@ -1,0 +1,116 @@
+/** What HTTP costs: an inspection over a kept connection beside the same call in process. */
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { pathToFileURL } from 'node:url';
+import type * as Http from '../../src/http/index.js';
+import type { AlgorithmSupervisor } from '../../src/index.js';
+import type { BenchCase, BenchContext } from '../harness/case.js';
+import { each, median, percentile } from '../harness/statistics.js';
+import { HttpClient } from '../peers/http.js';
+import { openStation, SAMPLE } from '../support/station.js';
+
+const WIDTH = 640;
+const HEIGHT = 480;
+const PIXELS = new Uint8Array(WIDTH * HEIGHT * 3).fill(50);
+const HEADERS = {
+  'content-type': 'application/octet-stream',
+  'x-image-width': String(WIDTH),
+  'x-image-height': String(HEIGHT),
+  'x-image-format': 'RGB8',
+};
+const CLIENTS = 8;
+const WORK_MS = 10;
+
+/** A server around a station, and what asks it. */
+async function serve(context: BenchContext, workers: number) {
+  const { main } = context.library;
+  const { registry, supervise } = await openStation(context);
+  await registry.activate({ ...SAMPLE, productIds: ['A'] });
+  const supervisor = supervise({ executeTimeoutMs: 60_000 }, 'bundled');
+  await supervisor.start(SAMPLE.name, SAMPLE.version, { workers });
+  const deployer = new main.Deployer({ registry });
+  context.onClose(() => deployer.close());
+  const entry = pathToFileURL(context.library.file('http/index.js')).href;
+  const { createRunnerHandler, toNodeListener } = (await import(entry)) as typeof Http;
+  const handler = createRunnerHandler({ registry, deployer, supervisor, allowUnauthenticated: true });
+  const server = http.createServer(toNodeListener(handler));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const client = new HttpClient((server.address() as AddressInfo).port);
+  context.onClose(() => {
+    client.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  return { supervisor, client };
+}
+
+/** The calls that `POST /inspections` makes: both phases in one session. */
+async function inProcess(supervisor: AlgorithmSupervisor, userParams: Record<string, unknown> = {}) {
+  const image = { data: PIXELS, width: WIDTH, height: HEIGHT };
+  const session = { id: crypto.randomUUID() };
+  const request = { productId: 'A', stepIndex: 1, image, session, userParams };
+  await supervisor.preExecute(request);
+  await supervisor.execute(request);
+}
+
+const call: BenchCase = {
+  name: 'http/inspection',
+  measures: `An inspection of ${WIDTH} x ${HEIGHT} x 3 pixels over a kept connection, and the same calls in process`,
+  figures: { p50: { unit: 'ms' }, p99: { unit: 'ms' }, added: { unit: 'ms' } },
+  bars: [{ figure: 'added', contestant: 'ours, HTTP', atMost: 1 }],
+  async open(context) {
+    const { supervisor, client } = await serve(context, 1);
+    const calls = context.quick ? 50 : 500;
+    return {
+      'ours, HTTP': () => ({
+        round: async () => {
+          // One after the other in turn, so that both see the same machine.
+          const own: number[] = [];
+          const samples = await each(calls, async () => {
+            await client.post('/inspections/A', PIXELS, HEADERS);
+          });
+          own.push(...(await each(calls, () => inProcess(supervisor))));
+          return {
+            p50: median(samples),
+            p99: percentile(samples, 0.99),
+            added: median(samples) - median(own),
+          };
+        },
+      }),
+    };
+  },
+};
+
+const throughput: BenchCase = {
+  name: 'http/throughput',
+  measures: `Inspections a second of ${CLIENTS} clients at two workers, the algorithm taking ${WORK_MS} ms`,
+  figures: { throughput: { unit: 'calls/s', better: 'higher' } },
+  bars: [{ figure: 'throughput', contestant: 'ours, HTTP', over: 'ours, in process', atLeast: 0.95 }],
+  async open(context) {
+    const { supervisor, client } = await serve(context, 2);
+    const userParams = { sleep_ms: WORK_MS };
+    const form = () => {
+      const head = (name: string, type: string) =>
+        `--b\r\nContent-Disposition: form-data; name="${name}"\r\nContent-Type: ${type}\r\n\r\n`;
+      return Buffer.concat([
+        Buffer.from(head('image', 'application/octet-stream')),
+        PIXELS,
+        Buffer.from(`\r\n${head('params', 'application/json')}${JSON.stringify(userParams)}\r\n--b--\r\n`),
+      ]);
+    };
+    const body = form();
+    const headers = { ...HEADERS, 'content-type': 'multipart/form-data; boundary=b' };
+    const share = context.quick ? 5 : 40;
+    const round = (ask: () => Promise<unknown>) => async () => {
+      const startedAt = performance.now();
+      await Promise.all(Array.from({ length: CLIENTS }, () => each(share, ask)));
+      return { throughput: (share * CLIENTS * 1_000) / (performance.now() - startedAt) };
+    };
+    return {
+      'ours, HTTP': () => ({ round: round(() => client.post('/inspections/A', body, headers)) }),
+      'ours, in process': () => ({ round: round(() => inProcess(supervisor, userParams)) }),
+    };
+  },
+};
+
+export const cases: BenchCase[] = [call, throughput];
