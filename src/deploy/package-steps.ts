@@ -8,7 +8,8 @@ import { compileSources, type Compiled } from '../python/environments/compile.js
 import { distInfos, parseRecord } from '../python/environments/record.js';
 import { fileOfRow, readExceptions } from '../python/environments/installed-records.js';
 import { applyRewrites, planRewrites } from '../python/environments/relocate.js';
-import type { SharedWheels, Venv } from '../python/types.js';
+import type { Venv } from '../python/types.js';
+import type { SharedWheels } from '../python/wheels/wheel-store.js';
 import type { StoreLayout } from '../store/layout.js';
 
 import type { VenvManager } from '../python/venv-manager.js';

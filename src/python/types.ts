@@ -119,9 +119,3 @@ export interface VenvManagerEvents {
 
 /** What an installation is busy with. */
 export type VenvStage = 'resolve' | 'unpack' | 'install' | 'verify';
-
-/** A folder of unpacked wheels, and whether each is on the disk before it is used. */
-export interface SharedWheels {
-  readonly root: string;
-  readonly durability: Durability;
-}

@@ -17,11 +17,10 @@ import type {
   InstallReport,
   Interpreter,
   InterpreterNeed,
-  SharedWheels,
   Venv,
   VenvManagerEvents,
 } from './types.js';
-import type { WheelPruneReport, WheelStore } from './wheels/wheel-store.js';
+import type { SharedWheels, WheelPruneReport, WheelStore } from './wheels/wheel-store.js';
 
 export type { VenvManagerOptions } from './options.js';
 

@@ -34,6 +34,7 @@ import type { MovedFiles, SharedContent } from './shared-content.js';
 import type { ActiveMapping, RegistryEntry } from './types.js';
 import type { UnregisterOptions } from './unregister.js';
 import type * as Uses from './uses.js';
+import type { VersionUse } from './uses.js';
 
 export type { PolicyChange, RegistryOptions, RegistryFilter } from './options.js';
 
@@ -378,10 +379,10 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    *
    * @throws RunnerError `invalid_params`, `not_found`, `lock_timeout`, `store_failed`, `aborted`
    */
-  async use(name: string, version: string, o: OperationOptions = {}): Promise<Uses.VersionUse> {
+  async use(name: string, version: string, o: OperationOptions = {}): Promise<VersionUse> {
     checkTexts('registry.use(name, version)', { name, version });
     findEntry(await this.#content.look(o), name, version); // of what is not there nobody need wait for the lock
-    let use: Uses.VersionUse | undefined;
+    let use: VersionUse | undefined;
     try {
       return await this.#content.hold(`use ${name} ${version}`, o, async (content) => {
         findEntry(content, name, version);

@@ -18,6 +18,12 @@ import { removeTree } from '../../store/remove-tree.js';
 import type { HelperOptions } from './store-helper.js';
 import { buildEntry, isSound, readEntry, treeOf, type WheelEntry, writeEntry } from './wheel-entry.js';
 
+/** A folder of unpacked wheels, and whether each is on the disk before it is used. */
+export interface SharedWheels {
+  readonly root: string;
+  readonly durability: Durability;
+}
+
 /** Hashes that are kept; the oldest go. */
 const MOST = 2_000;
 
