@@ -10,6 +10,15 @@ export { buildPackage, packageEntries, defaultSdkWheels } from './build-package.
 export type { PackageLayout, PackageSource } from './build-package.js';
 export { buildWheel, wheelFileName } from './build-wheel.js';
 export type { WheelSource } from './build-wheel.js';
+export { conformance } from './conformance/conformance.js';
+export type {
+  ConformanceCall,
+  ConformanceOptions,
+  ConformanceParty,
+  ConformanceReport,
+  ConformanceRow,
+  ConformanceStore,
+} from './conformance/types.js';
 export { FakeWorker } from './fake-worker/fake-worker.js';
 export type { FakeAnswer, FakeError, FakeResult } from './fake-worker/answers.js';
 export type { FakeHandler, FakeResponse, FakeStart, FakeWorkerOptions } from './fake-worker/options.js';
