@@ -67,7 +67,7 @@ export async function openSubject(
     const frameDirectory = await frames.place(`${name} ${version}`);
     return {
       ...{ registry, entry, worker, policy, frames, image, size, stepIndex, params, options },
-      spec: workerSpecOf(registry.layout, entry, { frameDirectory, flavour: worker, policy }),
+      spec: workerSpecOf(registry.layout, entry, { frameDirectory, flavour: worker, policy, workers: 1 }),
       stepDesc: options.stepDesc ?? '',
       userParams: options.userParams ?? ordinaryValues(params, size),
       productId: entry.supported_pids[0],

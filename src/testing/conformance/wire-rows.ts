@@ -3,7 +3,7 @@ import { RunnerError } from '../../errors.js';
 import { encodeFrame, FrameDecoder } from '../../worker/frame-codec.js';
 import { resolveLimits } from '../../worker/limits.js';
 import { workerCommand } from '../../worker/worker-command.js';
-import { WorkerProcess } from '../../worker/worker-process.js';
+import type { WorkerProcess } from '../../worker/worker-process.js';
 import type { Ledger } from './ledger.js';
 import type { Subject } from './subject.js';
 
@@ -123,6 +123,7 @@ class WireTalk {
     const { spec, policy, entry } = this.#subject;
     const all = resolveLimits(policy.limits);
     const { root: cwd } = spec;
+    const { WorkerProcess } = await import('../../worker/worker-process.js');
     this.#process = await WorkerProcess.spawn(
       workerCommand(spec, all),
       { cwd },
