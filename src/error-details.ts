@@ -251,10 +251,14 @@ interface CertainFacts {
   superseded: 'productIds' | 'by';
 }
 
+/** Names of the facts that an error of the code always has. */
 type Certain<Code> = Code extends keyof CertainFacts ? CertainFacts[Code] : never;
 
-/** As an index, not as a condition: an error of one code is an error of any, which the compiler does not see through one. */
-type CertainDetails = {
+/**
+ * The facts that an error of a code always has. As an index, not as a condition: an error of one code is an error of any,
+ * which the compiler does not see through a condition.
+ */
+export type CertainDetails = {
   [Code in RunnerErrorCode]: { [Fact in Certain<Code>]-?: Exclude<RunnerErrorFacts[Fact], undefined> };
 };
 
@@ -265,7 +269,7 @@ type CertainDetails = {
 export type RunnerErrorDetails<C extends RunnerErrorCode = RunnerErrorCode> = RunnerErrorFacts &
   CertainDetails[C];
 
-/** Facts that an error of any code may have. */
+/** Names of the facts that an error of any code may have. */
 type CommonFact =
   | ('path' | 'name' | 'version' | 'productIds' | 'pids' | 'stage')
   | ('output' | 'traceback' | 'exitCode' | 'exitSignal' | 'alsoFailed');
@@ -294,6 +298,7 @@ interface PossibleFacts {
   internal: 'stack';
 }
 
+/** Names of the facts that an error of the code may have, besides the common ones. */
 type Possible<Code> = Code extends keyof PossibleFacts ? PossibleFacts[Code] : never;
 
 /** What an error of the code is made with: the facts that it always has, those that it may have, and no other. */

@@ -30,11 +30,12 @@ export interface RunnerErrorOptions<C extends RunnerErrorCode = RunnerErrorCode>
 }
 
 /** Options may be left out only where the code has no fact that is always there. */
-type OptionsFor<C extends RunnerErrorCode> =
+export type RunnerErrorArguments<C extends RunnerErrorCode> =
   object extends GivenDetails<C>
     ? [options?: RunnerErrorOptions<C>]
     : [
         options: RunnerErrorOptions<C> & {
+          /** Facts that go with the code. */
           details: GivenDetails<C>;
         },
       ];
@@ -112,7 +113,7 @@ export class RunnerError<C extends RunnerErrorCode = RunnerErrorCode> extends Er
   /** Whether the same call may succeed if made again unchanged. */
   readonly retryable: boolean;
 
-  constructor(code: C, message: string, ...[options = {}]: OptionsFor<C>) {
+  constructor(code: C, message: string, ...[options = {}]: RunnerErrorArguments<C>) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = code === 'aborted' ? 'AbortError' : 'RunnerError';
     this.code = code;

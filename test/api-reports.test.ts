@@ -3,12 +3,16 @@ import { expect, test } from 'vitest';
 
 const report = (name: string) => readFileSync(new URL(`../etc/${name}.api.md`, import.meta.url), 'utf8');
 
-test.each(['procvision-runner.http', 'procvision-runner.signing', 'procvision-runner.testing'])(
-  'every type that %s names and does not export itself is exported by the main entry',
+const entries = ['', '.http', '.recording', '.signing', '.testing'].map(
+  (entry) => `procvision-runner${entry}`,
+);
+
+test.each(entries)(
+  'every type that %s names and does not export itself is exported by procvision-runner/types',
   (name) => {
     const exported = new Set(
       [
-        ...report('procvision-runner').matchAll(
+        ...report('procvision-runner.types').matchAll(
           /^export (?:abstract )?(?:class|const|function|interface|type) (\w+)/gm,
         ),
       ].map(([, symbol]) => symbol),
@@ -20,3 +24,18 @@ test.each(['procvision-runner.http', 'procvision-runner.signing', 'procvision-ru
     expect(named.filter((symbol) => !exported.has(symbol))).toEqual([]);
   },
 );
+
+test('procvision-runner/types names what it does not export only of the tables that details of errors are made of', () => {
+  const named = report('procvision-runner.types').matchAll(/\(ae-forgotten-export\) The symbol "(\w+)"/g);
+  const tables = ['Certain', 'CertainFacts', 'CommonFact', 'Possible', 'PossibleFacts'];
+  expect([...named].map(([, symbol]) => symbol).filter((symbol) => !tables.includes(symbol ?? ''))).toEqual(
+    [],
+  );
+});
+
+test('the main entry exports at most a hundred names, old ones apart', () => {
+  const [, ...blocks] = report('procvision-runner').split(/^\/\/ @public/m);
+  const today = blocks.filter((block) => !block.startsWith(' @deprecated'));
+  expect(today.length).toBeGreaterThan(50);
+  expect(today.length).toBeLessThanOrEqual(100);
+});

@@ -17,13 +17,14 @@ const ROOMS = [
   'worker',
   'deploy',
   'supervisor',
+  'recording',
   'runner',
   'acceptance',
   'signing',
   'telemetry',
   'http',
   'testing',
-  'face', // src/index.ts and the old names in it
+  'face', // src/index.ts, the old names in it, and the names of all types
   'cli',
 ];
 
@@ -35,7 +36,7 @@ const files = everything.filter((file) => file.endsWith('.ts'));
 
 function roomOf(file: string): string {
   if (file.includes('/')) return file.slice(0, file.indexOf('/'));
-  return ['index.ts', 'old-names.ts'].includes(file) ? 'face' : 'ground';
+  return ['index.ts', 'old-names.ts', 'types.ts'].includes(file) ? 'face' : 'ground';
 }
 
 function importsOf(file: string): string[] {

@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import type { PixelFormat, ToEightBits } from '../../src/index.js';
+import type { PixelFormat } from '../../src/index.js';
+import type { ToEightBits } from '../../src/types.js';
 import { pictureLibraries } from '../../test/support/picture-libraries.js';
 import type { BenchCase, BenchContext, Contestant } from '../harness/case.js';
 import { each, median } from '../harness/statistics.js';

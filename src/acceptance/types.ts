@@ -57,7 +57,12 @@ export interface PictureAnswer {
   /** The whole answer. */
   result?: InspectionResult;
   /** Why there is none. */
-  error?: { code: RunnerErrorCode; message: string };
+  error?: {
+    /** Which failure. */
+    code: RunnerErrorCode;
+    /** What is wrong, for people. */
+    message: string;
+  };
 }
 
 /** One picture and what came of it. */
@@ -69,7 +74,10 @@ export interface InspectedPicture extends PictureAnswer {
   /** Whether the verdict is what was expected. */
   isRight: boolean;
   /** The answer of the version it is compared with. */
-  against?: PictureAnswer & { isRight: boolean };
+  against?: PictureAnswer & {
+    /** Whether its verdict is what was expected. */
+    isRight: boolean;
+  };
 }
 
 /** Pictures by what was expected (rows) and by the verdict (columns). */
@@ -114,7 +122,12 @@ export interface AcceptanceReport {
   /** Those of them on which the two versions do not agree. */
   changed: InspectedPicture[];
   /** Pictures that could not be read, which are no version's fault and count nowhere. */
-  unreadable: { file: string; message: string }[];
+  unreadable: {
+    /** Relative to the folder. */
+    file: string;
+    /** Why it cannot be read. */
+    message: string;
+  }[];
   /** Files that were left out because of their ending, relative to the folder. */
   ignored: string[];
   /** Path of the report in HTML. */

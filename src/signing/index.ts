@@ -4,8 +4,12 @@
  *
  * @packageDocumentation
  */
-export { generateSigningKeys, packageDigest, signPackage } from '../package/integrity.js';
+export { DEFAULT_ARCHIVE_LIMITS, openArchive } from '../package/archive.js';
+export type { OpenArchiveOptions } from '../package/archive.js';
+export type { Archive } from '../package/archive-types.js';
+export { checkIntegrity, generateSigningKeys, packageDigest, signPackage } from '../package/integrity.js';
 export type {
+  IntegrityOptions,
   IntegrityPolicy,
   IntegrityReport,
   SignatureState,

@@ -8,16 +8,22 @@ import type { Door } from '../options.js';
 import type { VersionRef } from '../package/types.js';
 import { plainText, showAs } from '../readable.js';
 import { systemClock } from './clock.js';
-import type { ComparisonReport } from './comparison/comparison-report.js';
 import type { Deployment } from './deployments/deployment.js';
 import type { SupervisorEvents } from './events.js';
 import { checkReadable } from './frames-readable.js';
-import type { Shadow, ShadowOptions } from './onlookers/shadow-types.js';
+import type { CallObserver } from './calls/call-observer.js';
+import type { RetainedVersion } from './observers.js';
 import { doors, type AlgorithmSupervisorOptions, type ConfigureOptions } from './options.js';
 import type { SupervisorContext, SupervisorParts } from './parts.js';
 import { resolvePolicy, type SupervisorPolicy, type VersionPolicy } from './policy.js';
-import type { ReplayOptions } from './recording/replay.js';
-import type { Recording, RecordOptions } from './recording/types.js';
+import type {
+  ComparisonReport,
+  Recording,
+  RecordOptions,
+  ReplayOptions,
+  Shadow,
+  ShadowOptions,
+} from './recording-types.js';
 import type { StartActiveOptions, StartReport } from './start-active.js';
 import { statusLine } from './status-line.js';
 import type { RollbackOptions, SwitchOptions } from './switching/types.js';
@@ -281,42 +287,47 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   }
 
   /**
-   * Tries a candidate version on calls as they run, without a part in them: it reads the same frames, is called only
-   * when it has time, and its answers are compared, emitted as `shadow` events and summed up in the report.
+   * Adds an observer of calls: it sees each that goes to a worker, with the very frames and how it ended, and has no part
+   * in it. A warm-up is not seen. The returned function removes the observer and closes it; so does `close()`.
+   *
+   * @throws RunnerError `aborted`, `closed`
+   */
+  async observe(observer: CallObserver, o: OperationOptions = {}): Promise<() => Promise<void>> {
+    this.#check('observe', doors().look, o);
+    return (await this.#open()).observers.observe(observer);
+  }
+
+  /**
+   * Keeps a version ready, whether it serves a product id or not, until the answer is disposed of. If it was started for
+   * this alone, that stops it.
    *
    * @throws RunnerError `invalid_params`, `not_found`, `start_failed`, `timeout`, `aborted`, `closed`
    */
+  async retain(
+    name: string,
+    version: string,
+    { workers = 1, signal }: { workers?: number } & OperationOptions = {},
+  ): Promise<RetainedVersion> {
+    this.#check('retain', doors().start, { workers, signal }, { name, version });
+    return (await this.#open()).observers.retain({ name, version }, { workers, signal });
+  }
+
+  /** See `shadow()` of `procvision-runner/recording`. @deprecated Import it from there. */
   async shadow(o: ShadowOptions): Promise<Shadow> {
     this.#checkOpen('shadow');
-    doors().shadow.check(o);
-    return (await this.#open()).onlookers.shadow(o);
+    return (await import('procvision-runner/recording')).shadow(this, o);
   }
 
-  /**
-   * Records calls (request, image, answer, timing) to a folder, bounded in bytes, until it is stopped. The format is
-   * that of {@link RecordedCall}. Images are copied from the frames the worker reads; no answer waits for the disk.
-   *
-   * @throws RunnerError `invalid_params` for a folder with something else in it, `lock_timeout` for a folder that
-   * another recorder uses, `store_failed`, `aborted`, `closed`
-   */
+  /** See `record()` of `procvision-runner/recording`. @deprecated Import it from there. */
   async record(o: RecordOptions): Promise<Recording> {
     this.#checkOpen('record');
-    doors().record.check(o);
-    return (await this.#open()).onlookers.record(o);
+    return (await import('procvision-runner/recording')).record(this, o);
   }
 
-  /**
-   * Makes the calls of a recording again at any deployed version, one after the other, and compares the answers with
-   * the recorded ones. A version that is started for this alone is stopped afterwards.
-   *
-   * @throws RunnerError `invalid_params` for a folder that is no recording, `not_found`, `start_failed`, `aborted`,
-   * `closed`
-   */
+  /** See `replay()` of `procvision-runner/recording`. @deprecated Import it from there. */
   async replay(o: ReplayOptions): Promise<ComparisonReport> {
     this.#checkOpen('replay');
-    doors().replay.check(o);
-    const { onlookers, calls } = await this.#open();
-    return onlookers.replay(o, (phase, request, options) => calls.call(phase, request, options));
+    return (await import('procvision-runner/recording')).replay(this, o);
   }
 
   /**

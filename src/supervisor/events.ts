@@ -1,7 +1,7 @@
 import type { RunnerError } from '../errors.js';
 import type { Generation } from '../package/types.js';
 import type { StrayOutput, WorkerExit, WorkerLog } from '../worker/types.js';
-import type { ShadowEvent } from './onlookers/shadow-types.js';
+import type { ShadowEvent } from './recording-types.js';
 import type { SwitchedBackEvent, SwitchedEvent } from './switching/types.js';
 import type { InspectionResult, SupervisedState } from './types.js';
 

@@ -27,12 +27,10 @@ import {
 } from '../options.js';
 import type { ImageInput } from '../frames/types.js';
 import type { VersionRef } from '../package/types.js';
-import type { ShadowOptions } from './onlookers/shadow-types.js';
 import type { HostLogger, WorkerLogOptions } from './worker-logs/types.js';
 import { policyOptions, versionPolicyShape, type VersionPolicy } from './policy-options.js';
 import type { StartActiveOptions } from './start-active.js';
-import type { ReplayOptions } from './recording/replay.js';
-import type { RecordOptions } from './recording/types.js';
+import type { RecordOptions, ReplayOptions, ShadowOptions } from './recording-types.js';
 import type { ProbationPolicy } from './switching/probation.js';
 import { sequentialTestOptions } from './switching/sequential-test.js';
 import type { RollbackOptions, SwitchOptions, WarmUp } from './switching/types.js';

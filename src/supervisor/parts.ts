@@ -6,7 +6,7 @@ import { Deadline } from './deadline.js';
 import type { DeploymentContext } from './deployments/deployment.js';
 import { DeploymentTable } from './deployments/deployment-table.js';
 import { Router } from './deployments/router.js';
-import { Onlookers } from './onlookers/onlookers.js';
+import { Observers } from './observers.js';
 import type { SupervisorPolicy } from './policy.js';
 import { Retirement } from './switching/retirement.js';
 import { Switcher } from './switching/switcher.js';
@@ -53,7 +53,7 @@ export function composeParts(context: SupervisorContext) {
     ...{ registry, table, router, retirement, trials, policies, emit },
     warmUp: (deployment, asked, signal) => warmUp(calls, deployment, asked, signal),
   });
-  const onlookers = new Onlookers({ inspector, table, router, frames, retirement, policy, clock, emit });
+  const observers = new Observers({ inspector, table, router, retirement, policy, clock });
   const logs = new WorkerLogs(registry.layout.workerLogs, context.workerLogs, context.logger);
   const follow = () => {
     switcher.follow();
@@ -62,7 +62,7 @@ export function composeParts(context: SupervisorContext) {
   for (const event of FOLLOWED) registry.on(event, follow);
   const stopAll = () => Promise.all(table.all().map((deployment) => deployment.stop({ reason: 'closed' })));
   return {
-    ...{ policies, table, router, sessions, calls, trials, switcher, onlookers, logs },
+    ...{ policies, table, router, sessions, calls, trials, switcher, observers, logs },
     /** The limit of a question that is about no image. */
     deadline: (signal: AbortSignal | undefined) =>
       new Deadline(clock, clock.now(), policy.infoTimeoutMs, signal),
@@ -71,7 +71,7 @@ export function composeParts(context: SupervisorContext) {
       table.close();
       for (const event of FOLLOWED) registry.off(event, follow);
       await router.settled();
-      const ending = [onlookers.close(), switcher.close()];
+      const ending = [observers.close(), switcher.close()];
       await stopAll();
       await Promise.all(ending);
       await stopAll();

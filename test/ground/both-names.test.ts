@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { AlgorithmWorker, RunnerError } from '../../src/index.js';
 import type { ProductIdList } from '../../src/product-ids.js';
 import { pythonIn } from '../../src/python/environments/environment-paths.js';
+import { record, shadow } from '../../src/recording/index.js';
 import {
   buildPackage,
   FakeWorker,
@@ -100,8 +101,8 @@ test('two names that say different things are refused at every call that takes t
     ['pid', () => supervisor.execute(call)],
     ['pid', () => supervisor.execute({ ...one, target: version, stepIndex: 1, image })],
     ['pid', () => supervisor.preExecute(call)],
-    ['pids', () => supervisor.shadow({ ...version, ...both })],
-    ['pids', () => supervisor.record({ ...folder, ...both })],
+    ['pids', () => shadow(supervisor, { ...version, ...both })],
+    ['pids', () => record(supervisor, { ...folder, ...both })],
     ['pids', () => buildPackage(both)],
     ['pids', () => TemporaryStore.open().then((store) => store.deploy(both).finally(() => store.close()))],
   ];

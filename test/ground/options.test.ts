@@ -22,6 +22,7 @@ import { deployVersion, versionDoor } from '../../src/testing/deploy-version.js'
 import { FakeWorker } from '../../src/testing/index.js';
 import { doors as testingDoors } from '../../src/testing/options.js';
 import { doors as validationDoors } from '../../src/validation/options.js';
+import { record, replay, shadow } from '../../src/recording/index.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 /** Values that no option of a rule may take: eleven of each. */
@@ -160,10 +161,10 @@ async function openAll(): Promise<Record<string, Call>> {
       supervisor.switch(o),
     ),
     'supervisor.rollback': on(supervisorDoors().rollback, { productId: 'A' }, (o) => supervisor.rollback(o)),
-    'supervisor.shadow': on(supervisorDoors().shadow, version, (o) => supervisor.shadow(o)),
-    'supervisor.record': on(supervisorDoors().record, { directory: root }, (o) => supervisor.record(o)),
+    'supervisor.shadow': on(supervisorDoors().shadow, version, (o) => shadow(supervisor, o)),
+    'supervisor.record': on(supervisorDoors().record, { directory: root }, (o) => record(supervisor, o)),
     'supervisor.replay': on(supervisorDoors().replay, { ...version, directory: root }, (o) =>
-      supervisor.replay(o),
+      replay(supervisor, o),
     ),
   };
 }

@@ -1,14 +1,9 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import {
-  AlgorithmWorker,
-  FramePool,
-  openArchive,
-  PackageValidator,
-  RunnerError,
-  VenvManager,
-} from '../../src/index.js';
+import { AlgorithmWorker, FramePool, PackageValidator, RunnerError, VenvManager } from '../../src/index.js';
 import { openStation } from '../support/station.js';
+import { record, shadow as beginShadow } from '../../src/recording/index.js';
+import { openArchive } from '../../src/signing/index.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 /** As the REPL shows it, without colours. */
@@ -44,10 +39,10 @@ describe('util.inspect shows what an object is, and nothing of how it is made', 
     expect(line(supervisor)).toMatch(
       /deployments: \[ sample 1.0.0: running, 1 worker \(\d+\), 0 in flight, 0 queued, 0 calls \], closed: false/,
     );
-    const shadow = await supervisor.shadow({ name: 'sample', version: '1.0.0' });
+    const shadow = await beginShadow(supervisor, { name: 'sample', version: '1.0.0' });
     expect(shown(shadow)).toContain('0 of 0 calls agree');
     await shadow.stop();
-    const recording = await supervisor.record({ directory: `${root}/recording` });
+    const recording = await record(supervisor, { directory: `${root}/recording` });
     expect(shown(recording)).toContain('calls: 0');
     await recording.stop();
     await supervisor.close();

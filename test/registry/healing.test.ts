@@ -1,7 +1,8 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { AlgorithmSupervisor, Deployer, Registry, type RegistryDamage } from '../../src/index.js';
+import { AlgorithmSupervisor, Deployer, Registry } from '../../src/index.js';
+import type { RegistryDamage } from '../../src/types.js';
 import { FakeWorker, TemporaryStore } from '../../src/testing/index.js';
 import { NO_MOUNTS, readOnly } from '../support/mounts.js';
 

@@ -4,8 +4,8 @@ import {
   compareAnswers,
   intersectionOverUnion,
   type ComparedAnswer,
-} from '../../src/supervisor/comparison/comparison.js';
-import { ComparisonLog, formatComparison } from '../../src/supervisor/comparison/comparison-report.js';
+} from '../../src/recording/comparison.js';
+import { ComparisonLog, formatComparison } from '../../src/recording/comparison-report.js';
 import { RunnerError } from '../../src/errors.js';
 import type { Rect } from '../../src/worker/types.js';
 

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs
 import path from 'node:path';
 import { PNG } from 'pngjs';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { RecordingStatus } from '../../src/supervisor/recording/types.js';
+import { record, replay, type RecordingStatus } from '../../src/recording/index.js';
 import { candidate } from '../support/candidate.js';
 import { startScript } from '../support/child-script.js';
 import { deployVersion } from '../support/deployed-version.js';
@@ -32,7 +32,7 @@ describe('a recording', () => {
   test('holds request, pixels, answer and timing of each call, and replays on the same version with full agreement', async () => {
     const { supervisor, inspect } = await candidate();
     const directory = path.join(await temporaryFolder(), 'recording');
-    const recording = await supervisor.record({ directory });
+    const recording = await record(supervisor, { directory });
     for (const value of [50, 150, 250]) await inspect(value, { echo: value });
     expect(await recording.stop()).toMatchObject({ calls: 3, dropped: 0, skipped: 0, lastError: undefined });
     const call = JSON.parse(await readFile(path.join(directory, 'calls/00000002.json'), 'utf8')) as object;
@@ -48,7 +48,7 @@ describe('a recording', () => {
     const pixels = await readFile(path.join(directory, 'images/00000002.npy'));
     expect(pixels.subarray(-12)).toEqual(Buffer.alloc(12, 150));
     const steps: number[] = [];
-    const same = await supervisor.replay({
+    const same = await replay(supervisor, {
       directory,
       name: 'sample',
       version: '1',
@@ -56,14 +56,14 @@ describe('a recording', () => {
     });
     expect(same).toMatchObject({ compared: 3, agreed: 3, verdicts: { 'OK -> OK': 1, 'NG -> NG': 2 } });
     expect(steps).toEqual([1, 2, 3]);
-    const other = await supervisor.replay({ directory, name: 'sample', version: '2' });
+    const other = await replay(supervisor, { directory, name: 'sample', version: '2' });
     expect(other).toMatchObject({ compared: 3, agreed: 2, disagreements: [{ id: '2' }] });
   });
 
   test('stays within its bytes by dropping the oldest calls', async () => {
     const { supervisor, inspect } = await candidate();
     const directory = path.join(await temporaryFolder(), 'recording');
-    const recording = await supervisor.record({ directory, maxBytes: 4_000, maxPending: 100 });
+    const recording = await record(supervisor, { directory, maxBytes: 4_000, maxPending: 100 });
     for (let value = 1; value <= 12; value++) {
       await inspect(value);
       // Calls on their way to a slow disk hold their room, and so small a recording has it for four of them.
@@ -83,7 +83,7 @@ describe('a recording', () => {
     const { supervisor, inspect } = await candidate();
     const directory = await temporaryFolder();
     for (let round = 0; round < 2; round++) {
-      await using recording = await supervisor.record({ directory });
+      await using recording = await record(supervisor, { directory });
       await inspect(50);
       await recording.stop();
     }
@@ -93,7 +93,7 @@ describe('a recording', () => {
   test('on a disk that refuses leaves calls out, and the calls themselves are answered', async () => {
     const { supervisor, inspect } = await candidate();
     const directory = await temporaryFolder();
-    const recording = await supervisor.record({ directory });
+    const recording = await record(supervisor, { directory });
     await rm(path.join(directory, 'images'), { recursive: true });
     expect(await inspect(50)).toMatchObject({ status: 'OK' });
     expect(await recording.stop()).toMatchObject({ calls: 0, skipped: 1, lastError: { code: 'ENOENT' } });
@@ -102,12 +102,12 @@ describe('a recording', () => {
   test('keeps a call that failed, with its error; a replay leaves it out', async () => {
     const { supervisor, inspect } = await candidate();
     const directory = await temporaryFolder();
-    const recording = await supervisor.record({ directory });
+    const recording = await record(supervisor, { directory });
     await expect(inspect(50, { data: { result_status: 'maybe' } })).rejects.toMatchObject({
       code: 'contract_violation',
     });
     await recording.stop();
-    expect(await supervisor.replay({ directory, name: 'sample', version: '2' })).toMatchObject({
+    expect(await replay(supervisor, { directory, name: 'sample', version: '2' })).toMatchObject({
       compared: 0,
       skipped: 1,
     });
@@ -116,7 +116,7 @@ describe('a recording', () => {
   test('takes at no moment more than its bytes', async () => {
     const { supervisor, inspect } = await candidate({ policy: { workers: 2 } });
     const directory = path.join(await temporaryFolder(), 'recording');
-    await using recording = await supervisor.record({ directory, maxBytes: 6_000 });
+    await using recording = await record(supervisor, { directory, maxBytes: 6_000 });
     const state = { isOver: false, most: 0, looks: 0 };
     const looking = (async () => {
       while (!state.isOver) {
@@ -139,7 +139,7 @@ describe('a recording', () => {
   test('too small for one call leaves it out and says so', async () => {
     const { supervisor, inspect } = await candidate();
     const directory = path.join(await temporaryFolder(), 'recording');
-    const recording = await supervisor.record({ directory, maxBytes: 500 });
+    const recording = await record(supervisor, { directory, maxBytes: 500 });
     await inspect(1);
     const message = expect.stringContaining('raise maxBytes') as string;
     expect(await recording.stop()).toMatchObject({ calls: 0, skipped: 1, lastError: { message } });
@@ -152,7 +152,7 @@ describe('a recording', () => {
     const directory = path.join(folder, 'recording');
     const flag = path.join(folder, 'go on');
     await supervisor.start('sample', '1');
-    const recording = await supervisor.record({ directory, maxPending: 1 });
+    const recording = await record(supervisor, { directory, maxPending: 1 });
     const calls: Promise<unknown>[] = [];
     for (let call = 1; call <= 3; call++) {
       calls.push(inspect(call, { wait_for: flag }));
@@ -183,7 +183,7 @@ class Algorithm(BaseAlgorithm):
     }
     await registry.activate({ name: 'coded', version: '1', productIds: ['C'] });
     const directory = path.join(await temporaryFolder(), 'recording');
-    const recording = await supervisor.record({ directory });
+    const recording = await record(supervisor, { directory });
     const png = PNG.sync.write(new PNG({ width: 4, height: 2, fill: true }), { colorType: 2 });
     const coded = { encoded: png, width: 4, height: 2 };
     const guide = { data: new Uint8Array(8).fill(9), width: 4, height: 2, channels: 1 as const };
@@ -202,17 +202,17 @@ class Algorithm(BaseAlgorithm):
     expect(decoded.subarray(-24)).toEqual(Buffer.alloc(24, 255)); // pngjs puts what is transparent on white
     const pixels = await readFile(path.join(directory, 'images/00000001-guide.npy'));
     expect(pixels.subarray(-8)).toEqual(Buffer.alloc(8, 9));
-    const report = await supervisor.replay({ directory, name: 'coded', version: '2' });
+    const report = await replay(supervisor, { directory, name: 'coded', version: '2' });
     expect(report).toMatchObject({ compared: 1, agreed: 1, failed: 0 });
   });
 
   test('is refused to a second recorder while there is one, and open to it afterwards', async () => {
     const { supervisor } = await candidate();
     const directory = path.join(await temporaryFolder(), 'recording');
-    const recording = await supervisor.record({ directory });
-    await expect(supervisor.record({ directory })).rejects.toMatchObject({ code: 'lock_timeout' });
+    const recording = await record(supervisor, { directory });
+    await expect(record(supervisor, { directory })).rejects.toMatchObject({ code: 'lock_timeout' });
     await recording.stop();
-    await using again = await supervisor.record({ directory });
+    await using again = await record(supervisor, { directory });
     expect(again.status()).toMatchObject({ calls: 0 });
   });
 
@@ -220,7 +220,7 @@ class Algorithm(BaseAlgorithm):
     const { supervisor } = await candidate();
     const directory = await temporaryFolder();
     await writeFile(path.join(directory, 'holiday.jpg'), 'sea');
-    await expect(supervisor.record({ directory })).rejects.toMatchObject({ code: 'invalid_params' });
+    await expect(record(supervisor, { directory })).rejects.toMatchObject({ code: 'invalid_params' });
     expect(await readdir(directory)).toEqual(['holiday.jpg']);
   });
 
@@ -241,10 +241,10 @@ class Algorithm(BaseAlgorithm):
       path.join(directory, 'calls', '.00000007.json.01234567-89ab-4cde-8f01-23456789abcd.tmp'),
       '{',
     );
-    const report = await supervisor.replay({ directory, name: 'sample', version: '1' });
+    const report = await replay(supervisor, { directory, name: 'sample', version: '1' });
     expect(report.compared).toBeGreaterThan(20);
     expect(report).toMatchObject({ agreement: 1, failed: 0, skipped: 0 });
-    const recording = await supervisor.record({ directory });
+    const recording = await record(supervisor, { directory });
     const before = recording.status().calls;
     expect(before).toBe(report.compared);
     await inspect(1);
@@ -257,7 +257,7 @@ class Algorithm(BaseAlgorithm):
   test('that is aborted before it begins makes no folder', async () => {
     const { supervisor } = await candidate();
     const directory = path.join(await temporaryFolder(), 'recording');
-    const recording = supervisor.record({ directory, signal: AbortSignal.abort() });
+    const recording = record(supervisor, { directory, signal: AbortSignal.abort() });
     await expect(recording).rejects.toMatchObject({ code: 'aborted' });
     await expect(stat(directory)).rejects.toMatchObject({ code: 'ENOENT' });
   });
@@ -268,10 +268,10 @@ describe('a replay', () => {
     const { supervisor, inspect } = await candidate({ policy: { lazyStart: false } });
     await supervisor.start('sample', '1');
     const directory = path.join(await temporaryFolder(), 'recording');
-    const recording = await supervisor.record({ directory });
+    const recording = await record(supervisor, { directory });
     await inspect(50);
     await recording.stop();
-    const report = await supervisor.replay({ directory, name: 'sample', version: '2' });
+    const report = await replay(supervisor, { directory, name: 'sample', version: '2' });
     expect(report).toMatchObject({ compared: 1, failed: 0 });
     expect(supervisor.status().map(({ version }) => version)).toEqual(['1']);
   });
@@ -279,13 +279,13 @@ describe('a replay', () => {
   test('leaves out calls whose files are damaged, and names them', async () => {
     const { supervisor, inspect } = await candidate();
     const directory = path.join(await temporaryFolder(), 'recording');
-    const recording = await supervisor.record({ directory });
+    const recording = await record(supervisor, { directory });
     for (const value of [1, 2, 3, 4]) await inspect(value);
     await recording.stop();
     await truncate(path.join(directory, 'calls/00000001.json'), 100);
     await writeFile(path.join(directory, 'calls/00000002.json'), '{}');
     await truncate(path.join(directory, 'images/00000003.npy'), 130);
-    const report = await supervisor.replay({ directory, name: 'sample', version: '1' });
+    const report = await replay(supervisor, { directory, name: 'sample', version: '1' });
     expect(report).toMatchObject({ compared: 1, agreed: 1, skipped: 3, failed: 0 });
     expect(report.disagreements.map(({ id, failure }) => [id, failure?.code])).toEqual([
       ['1', 'invalid_params'],
@@ -298,30 +298,34 @@ describe('a replay', () => {
     const { registry, supervisor } = await candidate();
     await deployVersion(registry, { name: 'bare', version: '9', generation: 'execute-only' });
     const directory = path.join(await temporaryFolder(), 'recording');
-    const recording = await supervisor.record({ directory });
+    const recording = await record(supervisor, { directory });
     const image = { data: new Uint8Array(12), width: 2, height: 2 };
     await supervisor.preExecute({ productId: 'A01', stepIndex: 1, image });
     await recording.stop();
-    const report = await supervisor.replay({ directory, name: 'bare', version: '9' });
+    const report = await replay(supervisor, { directory, name: 'bare', version: '9' });
     expect(report).toMatchObject({ compared: 0, skipped: 1, failed: 0 });
   });
 
   test('at a version that cannot start is start_failed', async () => {
     const { supervisor, inspect } = await candidate({ source: 'raise RuntimeError("no")' });
     const directory = path.join(await temporaryFolder(), 'recording');
-    const recording = await supervisor.record({ directory });
+    const recording = await record(supervisor, { directory });
     await inspect(50);
     await recording.stop();
-    const replay = supervisor.replay({ directory, name: 'sample', version: '2' });
-    await expect(replay).rejects.toMatchObject({ code: 'start_failed' });
+    const replaying = replay(supervisor, { directory, name: 'sample', version: '2' });
+    await expect(replaying).rejects.toMatchObject({ code: 'start_failed' });
   });
 });
 
 describe('a replay refuses', () => {
   test('a folder that is no recording', async () => {
     const { supervisor } = await candidate();
-    const replay = supervisor.replay({ directory: await temporaryFolder(), name: 'sample', version: '1' });
-    await expect(replay).rejects.toMatchObject({ code: 'invalid_params' });
+    const replaying = replay(supervisor, {
+      directory: await temporaryFolder(),
+      name: 'sample',
+      version: '1',
+    });
+    await expect(replaying).rejects.toMatchObject({ code: 'invalid_params' });
   });
 
   test('an image outside the folder of the recording', async () => {
@@ -345,7 +349,7 @@ describe('a replay refuses', () => {
       result: { status: 'OK', data: {}, timing: { call_ms: 1 } },
     };
     await writeFile(path.join(directory, 'calls', '00000001.json'), JSON.stringify(call));
-    expect(await supervisor.replay({ directory, name: 'sample', version: '1' })).toMatchObject({
+    expect(await replay(supervisor, { directory, name: 'sample', version: '1' })).toMatchObject({
       compared: 0,
       failed: 0,
       skipped: 1,

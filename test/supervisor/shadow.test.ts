@@ -3,12 +3,13 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { candidate, detector } from '../support/candidate.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
+import { shadow as beginShadow } from '../../src/recording/index.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 describe('a shadow', () => {
   test('gets a copy of the calls and the very image; the report tells where it does not agree', async () => {
     const { supervisor, inspect, frames } = await candidate();
-    await using shadow = await supervisor.shadow({ name: 'sample', version: '2' });
+    await using shadow = await beginShadow(supervisor, { name: 'sample', version: '2' });
     const told: unknown[] = [];
     supervisor.on('shadow', ({ version, productId: pid, comparison }) =>
       told.push([version, pid, comparison.agrees]),
@@ -43,7 +44,7 @@ describe('a shadow', () => {
     );
     const { supervisor, inspect } = await candidate({ source: slow });
     await inspect(1);
-    await using shadow = await supervisor.shadow({ name: 'sample', version: '2', maxPending: 1 });
+    await using shadow = await beginShadow(supervisor, { name: 'sample', version: '2', maxPending: 1 });
     for (let call = 0; call < 5; call++) await inspect(50);
     expect(await shadow.stop()).toMatchObject({ compared: 1, skipped: 4 });
   });
@@ -51,7 +52,7 @@ describe('a shadow', () => {
   test('that dies fails in the report alone', async () => {
     const dying = detector(200).replace('asked = user_params or {}', 'os._exit(3)');
     const { supervisor, inspect, frames } = await candidate({ source: dying });
-    await using shadow = await supervisor.shadow({ name: 'sample', version: '2' });
+    await using shadow = await beginShadow(supervisor, { name: 'sample', version: '2' });
     expect(await inspect(50)).toMatchObject({ status: 'OK', version: '1', attempts: 1 });
     expect(await shadow.stop()).toMatchObject({
       compared: 0,
@@ -64,14 +65,14 @@ describe('a shadow', () => {
 
   test('of a quarter of the calls gets every fourth', async () => {
     const { supervisor, inspect } = await candidate();
-    await using shadow = await supervisor.shadow({ name: 'sample', version: '2', share: 0.25 });
+    await using shadow = await beginShadow(supervisor, { name: 'sample', version: '2', share: 0.25 });
     for (let call = 0; call < 8; call++) await inspect(50);
     expect(await shadow.stop()).toMatchObject({ compared: 2, skipped: 0 });
   });
 
   test('of a version that cannot start is start_failed', async () => {
     const { supervisor } = await candidate({ source: 'raise RuntimeError("no")' });
-    await expect(supervisor.shadow({ name: 'sample', version: '2' })).rejects.toMatchObject({
+    await expect(beginShadow(supervisor, { name: 'sample', version: '2' })).rejects.toMatchObject({
       code: 'start_failed',
     });
     expect(supervisor.status()).toEqual([]);
@@ -87,7 +88,7 @@ describe('a shadow', () => {
     const policy = { executeTimeoutMs: 60_000 };
     const { supervisor, inspect, frames } = await candidate({ source: blocked, policy });
     await inspect(1);
-    await using shadow = await supervisor.shadow({ name: 'sample', version: '2' });
+    await using shadow = await beginShadow(supervisor, { name: 'sample', version: '2' });
     for (let call = 0; call < 100; call++) {
       const value = call % 2 ? 50 : 150;
       const { version, attempts, data } = await inspect(value, { echo: call });
@@ -108,7 +109,7 @@ describe('a shadow', () => {
     );
     // One frame of 2 x 2 and its header of 128 bytes.
     const { supervisor, inspect } = await candidate({ source: blocked, frames: { maxBytes: 150 } });
-    await using shadow = await supervisor.shadow({ name: 'sample', version: '2' });
+    await using shadow = await beginShadow(supervisor, { name: 'sample', version: '2' });
     for (let call = 0; call < 3; call++) expect(await inspect(50)).toMatchObject({ status: 'OK' });
     expect(shadow.report()).toMatchObject({ compared: 0, skipped: 3 });
     await writeFile(flag, '');
@@ -116,7 +117,7 @@ describe('a shadow', () => {
 
   test('that begins while the supervisor closes is closed, and leaves no worker', async () => {
     const { supervisor } = await candidate();
-    const beginning = supervisor.shadow({ name: 'sample', version: '2' });
+    const beginning = beginShadow(supervisor, { name: 'sample', version: '2' });
     const ended = expect(beginning).rejects.toMatchObject({ code: 'closed' });
     await supervisor.close();
     await ended;
@@ -131,7 +132,7 @@ describe('a shadow', () => {
     ['minIou', 2],
   ])('with %s = %s is invalid_params', async (name, value) => {
     const { supervisor } = await candidate();
-    const shadow = supervisor.shadow({ name: 'sample', version: '2', [name]: value });
+    const shadow = beginShadow(supervisor, { name: 'sample', version: '2', [name]: value });
     await expect(shadow).rejects.toMatchObject({ code: 'invalid_params', details: { path: name } });
   });
 });

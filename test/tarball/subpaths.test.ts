@@ -38,7 +38,7 @@ describe('an installed package', () => {
     expect(await runNode('two-copies.mjs')).toEqual({
       sameNames: true,
       sameClass: false,
-      isInstance: false,
+      isInstance: true,
       isRunnerError: true,
     });
   });

@@ -5,7 +5,6 @@ import {
   type ActiveMapping,
   type AlgorithmInfo,
   type AlgorithmSupervisor,
-  type CommonEvents,
   type Deployer,
   type DeployerErrorEvent,
   type DeployerEvents,
@@ -29,6 +28,7 @@ import {
   type SupervisorEvents,
   type VenvManager,
 } from 'procvision-runner';
+import type { CommonEvents } from 'procvision-runner/types';
 import type { RunnerHandlerOptions } from 'procvision-runner/http';
 import type { PackageSource } from 'procvision-runner/testing';
 

@@ -4,7 +4,7 @@ import type { FramePool } from '../../frames/frame-pool.js';
 import type { ImageInput, SentImage } from '../../frames/types.js';
 import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
 import type { WorkerReply } from '../../worker/types.js';
-import type { CallTap, SentImages } from './call-tap.js';
+import type { CallObserver, SentImages } from './call-observer.js';
 import type { Clock } from '../clock.js';
 import type { Deployment } from '../deployments/deployment.js';
 import { LaneOrder } from '../deployments/lane-order.js';
@@ -34,7 +34,7 @@ interface SentCall {
 /** Carries an inspection through at one deployment: the image, a worker, the call, another attempt, the contract. */
 export class Inspector {
   /** Those who look on. */
-  readonly taps = new Set<CallTap>();
+  readonly taps = new Set<CallObserver>();
   readonly #clock: Clock;
   readonly #frames: FramePool;
   readonly #sessions: SessionTable;

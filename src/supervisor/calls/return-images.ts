@@ -1,5 +1,5 @@
 import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
-import type { SentImages } from './call-tap.js';
+import type { SentImages } from './call-observer.js';
 
 /**
  * The call is over: its slots may be used again. The slot of an abandoned worker stays reserved until that worker,

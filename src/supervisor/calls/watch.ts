@@ -1,6 +1,6 @@
 import type { FramePool } from '../../frames/frame-pool.js';
 import type { Deployment } from '../deployments/deployment.js';
-import type { CallEnd, CallTap, SentImages } from './call-tap.js';
+import type { CallEnd, CallObserver, SentImages } from './call-observer.js';
 import type { Inspection } from './inspection.js';
 
 /** Share of the memory for frames above which those who look on may hold none of it. */
@@ -10,7 +10,7 @@ const MOST_LOAD = 0.5;
 export class Watch {
   /** How long they want the images to stay. */
   readonly holds: Promise<unknown>[] = [];
-  readonly #taps: ReadonlySet<CallTap>;
+  readonly #taps: ReadonlySet<CallObserver>;
   readonly #frames: FramePool;
   readonly #inspection: Inspection;
   readonly #deployment: Deployment;
@@ -18,7 +18,12 @@ export class Watch {
   #hasBegun = false;
   #resolve!: (end: CallEnd) => void;
 
-  constructor(taps: ReadonlySet<CallTap>, frames: FramePool, inspection: Inspection, deployment: Deployment) {
+  constructor(
+    taps: ReadonlySet<CallObserver>,
+    frames: FramePool,
+    inspection: Inspection,
+    deployment: Deployment,
+  ) {
     this.#taps = taps;
     this.#frames = frames;
     this.#inspection = inspection;

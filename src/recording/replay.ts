@@ -1,64 +1,54 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { throwIfAborted, type OperationOptions } from '../../abort.js';
-import { RunnerError } from '../../errors.js';
-import type { ImageInput } from '../../frames/types.js';
-import { compareAnswers } from '../comparison/comparison.js';
-import { ComparisonLog, type ComparisonReport } from '../comparison/comparison-report.js';
-import type { InspectionRequest, InspectionResult } from '../types.js';
-import { readCall, type RecordedCall, type RecordedImage } from './format.js';
-import { readNpy } from '../../frames/npy-reader.js';
-
-/** A recording, and the version it is held against. */
-export interface ReplayOptions extends OperationOptions {
-  /** Folder of the recording. */
-  directory: string;
-  /** Package that is to answer. */
-  name: string;
-  /** Version that is to answer. */
-  version: string;
-  /** Overlap (intersection over union, 0 to 1) from which two boxes are taken for the same. @defaultValue 0.5 */
-  minIou?: number;
-  /** After each call. */
-  onProgress?: (done: number, total: number) => void;
-}
-
-/** Makes one call. */
-export type MakeCall = (
-  phase: 'pre' | 'execute',
-  request: InspectionRequest,
-  o: OperationOptions,
-) => Promise<InspectionResult>;
+import { throwIfAborted } from '../abort.js';
+import { RunnerError } from '../errors.js';
+import type { ImageInput } from '../frames/types.js';
+import { compareAnswers } from './comparison.js';
+import { checkNumbers } from './bounds.js';
+import { ComparisonLog } from './comparison-report.js';
+import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
+import { doors } from '../supervisor/options.js';
+import type { ComparisonReport, ReplayOptions } from '../supervisor/recording-types.js';
+import type { InspectionRequest } from '../supervisor/types.js';
+import { readCall, recordedNumbers, type RecordedCall, type RecordedImage } from './format.js';
+import { readNpy } from '../frames/npy-reader.js';
 
 /** Failures of the supervisor or of the caller, not of the version. */
 const ENDS_REPLAY: ReadonlySet<string> = new Set(['aborted', 'closed', 'not_found', 'not_initialized']);
 
 /**
- * Makes the calls of a recording again, one after the other, at one version, and compares the answers with those that
- * were recorded. Left out are calls that had failed when they were recorded, those of a phase that the version does not
- * have, and those that cannot be read, which the report names.
+ * Makes the calls of a recording again at any deployed version, one after the other, and compares the answers with
+ * the recorded ones. A version that is started for this alone is stopped afterwards. Left out are calls that had failed
+ * when they were recorded, those of a phase that the version does not have, and those that cannot be read, which the
+ * report names.
  *
- * @throws RunnerError `aborted`, `not_found`, `closed`
+ * @throws RunnerError `invalid_params` for a folder that is no recording, `not_found`, `start_failed`, `aborted`,
+ * `closed`
  */
-export async function replayRecording(
-  o: ReplayOptions,
-  numbers: readonly number[],
-  call: MakeCall,
-): Promise<ComparisonReport> {
+export async function replay(supervisor: AlgorithmSupervisor, o: ReplayOptions): Promise<ComparisonReport> {
+  doors().replay.check(o);
+  throwIfAborted(o.signal, 'replay');
+  checkNumbers(o);
   const { name, version, signal } = o;
-  const log = new ComparisonLog('the recording', `${name} ${version}`);
-  for (const [index, number] of numbers.entries()) {
-    throwIfAborted(signal, 'replay');
-    await replayCall(o, number, call, log);
-    o.onProgress?.(index + 1, numbers.length);
+  const numbers = await recordedNumbers(o.directory);
+  const retained = await supervisor.retain(name, version, { signal });
+  try {
+    const log = new ComparisonLog('the recording', `${name} ${version}`);
+    for (const [index, number] of numbers.entries()) {
+      throwIfAborted(signal, 'replay');
+      await replayCall(supervisor, o, number, log);
+      o.onProgress?.(index + 1, numbers.length);
+    }
+    return log.report();
+  } finally {
+    await retained[Symbol.asyncDispose]();
   }
-  return log.report();
 }
 
 async function replayCall(
+  supervisor: AlgorithmSupervisor,
   { directory, name, version, signal, minIou }: ReplayOptions,
   number: number,
-  call: MakeCall,
   log: ComparisonLog,
 ): Promise<void> {
   const id = String(number);
@@ -78,7 +68,9 @@ async function replayCall(
   }
   const { result: expected, phase } = recorded;
   try {
-    const actual = await call(phase, request, { signal });
+    const actual = await (phase === 'pre'
+      ? supervisor.preExecute(request, { signal })
+      : supervisor.execute(request, { signal }));
     const comparison = compareAnswers(expected, actual, minIou);
     log.compared(id, comparison, expected.timing.call_ms, actual.timing.callMs);
   } catch (error) {

@@ -1,13 +1,50 @@
-import { RunnerError } from '../../errors.js';
-import type { SentImage } from '../../frames/types.js';
-import { givenProductIds } from '../../product-ids.js';
-import { onStore } from '../../store/store-error.js';
-import type { CallEnd, CallTap, TappedCall } from '../calls/call-tap.js';
+import { throwIfAborted } from '../abort.js';
+import { showAs } from '../readable.js';
+import { RunnerError } from '../errors.js';
+import type { SentImage } from '../frames/types.js';
+import { givenProductIds } from '../product-ids.js';
+import { onStore } from '../store/store-error.js';
+import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
+import type { CallEnd, CallObserver, ObservedCall } from '../supervisor/calls/call-observer.js';
+import { doors } from '../supervisor/options.js';
+import type { Recording, RecordingStatus, RecordOptions } from '../supervisor/recording-types.js';
+import { checkNumbers } from './bounds.js';
 import type { RecordedCall, RecordedImage } from './format.js';
 import { imageFile, RecordingFolder } from './recording-folder.js';
-import type { RecordingStatus, RecordOptions } from './types.js';
 
 const DEFAULT_MAX_BYTES = 2 ** 30;
+
+/**
+ * Records calls (request, image, answer, timing) to a folder, bounded in bytes, until it is stopped. The format is
+ * that of {@link RecordedCall}. Images are copied from the frames the worker reads; no answer waits for the disk.
+ *
+ * @throws RunnerError `invalid_params` for a folder with something else in it, `lock_timeout` for a folder that
+ * another recorder uses, `store_failed`, `aborted`, `closed`
+ */
+export async function record(supervisor: AlgorithmSupervisor, o: RecordOptions): Promise<Recording> {
+  doors().record.check(o);
+  throwIfAborted(o.signal, 'record');
+  checkNumbers(o);
+  const observer = await RecordingObserver.open(o);
+  let stop: () => Promise<void>;
+  try {
+    stop = await supervisor.observe(observer, { signal: o.signal });
+  } catch (error) {
+    await observer.close();
+    throw error;
+  }
+  const stopped = async () => {
+    await stop();
+    return observer.status();
+  };
+  const recording: Recording = {
+    status: () => observer.status(),
+    stop: stopped,
+    [Symbol.asyncDispose]: stop,
+  };
+  showAs(recording, 'Recording', () => observer.status());
+  return recording;
+}
 
 /** Images of a call in the folder, and the room that is held for them. */
 interface Copied {
@@ -16,7 +53,7 @@ interface Copied {
 }
 
 /** Writes calls to a folder as they run. The images are copied from the very frames the worker reads, by read(2): none is mapped for it. */
-export class RecorderTap implements CallTap {
+class RecordingObserver implements CallObserver {
   readonly #folder: RecordingFolder;
   readonly #options: RecordOptions;
   /** Undefined for every call. */
@@ -38,16 +75,16 @@ export class RecorderTap implements CallTap {
   }
 
   /** @throws RunnerError as {@link RecordingFolder.open}; `store_failed` when the system refuses */
-  static async open(options: RecordOptions): Promise<RecorderTap> {
+  static async open(options: RecordOptions): Promise<RecordingObserver> {
     const { directory, maxBytes = DEFAULT_MAX_BYTES, signal } = options;
     const productIds = givenProductIds('supervisor.record({ productIds })', options);
     const folder = await onStore(`record to ${directory}`, () =>
       RecordingFolder.open(directory, maxBytes, { signal }),
     );
-    return new RecorderTap(options, folder, productIds);
+    return new RecordingObserver(options, folder, productIds);
   }
 
-  offer(call: TappedCall): Promise<unknown> | undefined {
+  offer(call: ObservedCall): Promise<unknown> | undefined {
     const { maxPending = 8 } = this.#options;
     const { productId } = call.request;
     const only = this.#productIds;
@@ -90,7 +127,7 @@ export class RecorderTap implements CallTap {
     }
   }
 
-  async #copyImages(number: number, { images }: TappedCall): Promise<Copied> {
+  async #copyImages(number: number, { images }: ObservedCall): Promise<Copied> {
     const { image, guideImage: guide } = images;
     const parts = [partOf(number, 'image', image)];
     if (guide) parts.push(partOf(number, 'guide', guide));
@@ -110,7 +147,7 @@ export class RecorderTap implements CallTap {
     return { images: { image: main, ...(other && { guide_image: other }) }, bytes };
   }
 
-  async #record(number: number, call: TappedCall, copied: Promise<Copied>): Promise<void> {
+  async #record(number: number, call: ObservedCall, copied: Promise<Copied>): Promise<void> {
     const { images, bytes } = await copied;
     const end = await call.ended;
     const text = `${JSON.stringify(recordOf(number, call, images, end), null, 2)}\n`;
@@ -142,7 +179,7 @@ function partOf(
 
 function recordOf(
   number: number,
-  { phase, request, name, version }: TappedCall,
+  { phase, request, name, version }: ObservedCall,
   images: Pick<RecordedCall, 'image' | 'guide_image'>,
   { result, error }: CallEnd,
 ): RecordedCall {

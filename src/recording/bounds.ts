@@ -1,4 +1,4 @@
-import { RunnerError } from '../../errors.js';
+import { RunnerError } from '../errors.js';
 
 /** Options of those who look on that are numbers: least, most, and whether they are whole. */
 const BOUNDS = {

@@ -1,62 +1,7 @@
-import type { RunnerError } from '../../errors.js';
-import { showAs } from '../../readable.js';
-import type { AnswerComparison } from './comparison.js';
-import { LatencyWindow, type LatencySummary } from '../latency.js';
-
-/** One call in which the two did not agree, or that one of them failed, or that could not be read. */
-export interface Disagreement {
-  /** Request or recorded call. */
-  id: string;
-  /** The two answers, when both were given. */
-  comparison?: AnswerComparison;
-  /** Code and message, when the other version failed, or the recorded call could not be read. */
-  failure?: {
-    /** Code of its error. */
-    code: string;
-    /** Message of its error. */
-    message: string;
-  };
-}
-
-/** How a version did beside another one, or beside a recording. */
-export interface ComparisonReport {
-  /** What it was held against: `name version`, or the recording. */
-  expected: string;
-  /** What it was compared with, `name version`. */
-  actual: string;
-  /** Calls whose answers were compared. */
-  compared: number;
-  /** Of these, those that agreed. */
-  agreed: number;
-  /** Share of `compared` that agreed; undefined before the first. */
-  agreement: number | undefined;
-  /** Calls in which the compared version gave no answer. */
-  failed: number;
-  /** Calls that were left out: no worker was free for them, the call itself had failed, or its record cannot be read. */
-  skipped: number;
-  /** Calls by verdict of each, for example `NG -> OK`. */
-  verdicts: Record<string, number>;
-  /** Sums over all calls; the overlap is the mean over matched boxes. */
-  boxes: {
-    /** That both have. */
-    matched: number;
-    /** That only the expected answers have. */
-    missing: number;
-    /** That only the tried version has. */
-    extra: number;
-    /** Mean intersection over union of the matched ones; undefined when there are none. */
-    meanIou: number | undefined;
-  };
-  /** At the worker, in milliseconds. */
-  latency: {
-    /** Of what it was held against. */
-    expected: LatencySummary;
-    /** Of the tried version. */
-    actual: LatencySummary;
-  };
-  /** The first hundred. */
-  disagreements: Disagreement[];
-}
+import type { RunnerError } from '../errors.js';
+import { showAs } from '../readable.js';
+import { LatencyWindow, type LatencySummary } from '../supervisor/latency.js';
+import type { AnswerComparison, ComparisonReport, Disagreement } from '../supervisor/recording-types.js';
 
 const MOST_DISAGREEMENTS = 100;
 

@@ -1,30 +1,10 @@
-import type { Rect, ResultData } from '../../worker/types.js';
+import type { AnswerComparison } from '../supervisor/recording-types.js';
+import type { Rect, ResultData } from '../worker/types.js';
 
 /** The part of an answer that is compared. */
 export interface ComparedAnswer {
   status: 'OK' | 'ERROR';
   data: ResultData;
-}
-
-/** Two answers to one image, held against each other. */
-export interface AnswerComparison {
-  /** Same verdict, and every box has its counterpart. */
-  agrees: boolean;
-  /** `OK`, `NG`, `ERROR`, or `none` for an answer without a verdict. */
-  expected: string;
-  /** As `expected`, of the other answer. */
-  actual: string;
-  /** Defect boxes, paired by their overlap. */
-  boxes: {
-    /** Boxes that both have. */
-    matched: number;
-    /** Boxes of the expected answer without a counterpart. */
-    missing: Rect[];
-    /** Boxes that only the other answer has. */
-    extra: Rect[];
-    /** Mean intersection over union of the matched ones. */
-    meanIou: number | undefined;
-  };
 }
 
 /** Area of the overlap over the area of both together: 1 is the same box, 0 is apart. */

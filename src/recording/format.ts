@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { RunnerError } from '../../errors.js';
-import { readJson } from '../../store/atomic-file.js';
-import type { ResultData } from '../../worker/types.js';
+import { RunnerError } from '../errors.js';
+import { readJson } from '../store/atomic-file.js';
+import type { ResultData } from '../worker/types.js';
 
 /** Says of a folder what it is. */
 export const RECORDING_FORMAT = 'procvision-recording';

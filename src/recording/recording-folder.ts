@@ -1,9 +1,9 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { OperationOptions } from '../../abort.js';
-import { RunnerError } from '../../errors.js';
-import { isTemporaryName, readJson, writeFileAtomic } from '../../store/atomic-file.js';
-import { acquireLock, type Lock } from '../../store/lock.js';
+import type { OperationOptions } from '../abort.js';
+import { RunnerError } from '../errors.js';
+import { isTemporaryName, readJson, writeFileAtomic } from '../store/atomic-file.js';
+import { acquireLock, type Lock } from '../store/lock.js';
 import { callName, isHeader, numberOf, RECORDING_FORMAT, RECORDING_VERSION } from './format.js';
 
 const HEADER = 'recording.json';

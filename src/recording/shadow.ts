@@ -1,0 +1,143 @@
+import { RunnerError } from '../errors.js';
+import { bothIds, givenProductIds } from '../product-ids.js';
+import { showAs } from '../readable.js';
+import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
+import type { CallObserver, ObservedCall } from '../supervisor/calls/call-observer.js';
+import type { RetainedVersion } from '../supervisor/observers.js';
+import { doors } from '../supervisor/options.js';
+import type { ComparisonReport, Shadow, ShadowEvent, ShadowOptions } from '../supervisor/recording-types.js';
+import { checkNumbers } from './bounds.js';
+import { compareAnswers } from './comparison.js';
+import { ComparisonLog } from './comparison-report.js';
+
+/**
+ * Tries a candidate version on calls as they run, without a part in them: it reads the same frames, is called only
+ * when it has time, and its answers are compared, emitted as `shadow` events of the supervisor and summed up in the report.
+ *
+ * @throws RunnerError `invalid_params`, `not_found`, `start_failed`, `timeout`, `aborted`, `closed`
+ */
+export async function shadow(supervisor: AlgorithmSupervisor, o: ShadowOptions): Promise<Shadow> {
+  doors().shadow.check(o);
+  checkNumbers(o);
+  const productIds = givenProductIds('supervisor.shadow({ productIds })', o);
+  const { name, version, workers, signal } = o;
+  const candidate = await supervisor.retain(name, version, { workers, signal });
+  const tell = (event: ShadowEvent) => void supervisor.emit('shadow', event);
+  const observer = new ShadowObserver(candidate, o, { productIds, tell });
+  let stop: () => Promise<void>;
+  try {
+    stop = await supervisor.observe(observer, { signal: o.signal });
+  } catch (error) {
+    await candidate[Symbol.asyncDispose]();
+    throw error;
+  }
+  const stopped = async () => {
+    await stop();
+    return observer.report();
+  };
+  const trial: Shadow = { report: () => observer.report(), stop: stopped, [Symbol.asyncDispose]: stop };
+  showAs(trial, 'Shadow', () => ({ report: observer.report() }));
+  return trial;
+}
+
+/**
+ * Gives a candidate a copy of calls as they run: the very frames, which stay until it has read them, too. What it
+ * answers is compared and goes nowhere else; when it has no time, the call is left out.
+ */
+class ShadowObserver implements CallObserver {
+  readonly #candidate: RetainedVersion;
+  readonly #options: ShadowOptions;
+  /** Undefined for every call that was routed by one. */
+  readonly #productIds: readonly string[] | undefined;
+  readonly #tell: (event: ShadowEvent) => void;
+  readonly #log: ComparisonLog;
+  readonly #pending = new Set<Promise<void>>();
+  #credit = 0;
+
+  constructor(
+    candidate: RetainedVersion,
+    options: ShadowOptions,
+    o: { productIds: readonly string[] | undefined; tell: (event: ShadowEvent) => void },
+  ) {
+    this.#candidate = candidate;
+    this.#options = options;
+    this.#productIds = o.productIds;
+    this.#tell = o.tell;
+    this.#log = new ComparisonLog('the active version', `${candidate.entry.name} ${candidate.entry.version}`);
+  }
+
+  offer(call: ObservedCall): Promise<unknown> | undefined {
+    const { share = 1, maxPending = 4 } = this.#options;
+    const { productId } = call.request;
+    const only = this.#productIds;
+    const { entry } = this.#candidate;
+    if (productId === undefined || call.request.target !== undefined) return undefined;
+    if (only && !only.includes(productId)) return undefined;
+    if (call.name === entry.name && call.version === entry.version) return undefined; // it serves by now
+    if (call.phase === 'pre' && entry.generation === 'execute-only') return undefined;
+    // Without a guide it would compare the image with itself, which the version that serves does not do.
+    const hasGuide = call.images.guideImage !== undefined || call.request.guideImage === 'same';
+    if ((entry.generation === 'execute-only' && !hasGuide) || !this.#takes(call)) {
+      this.#log.skipped();
+      return undefined;
+    }
+    this.#credit += share;
+    if (this.#credit < 1) return undefined;
+    this.#credit -= 1;
+    if (this.#pending.size >= maxPending || !this.#candidate.isIdle || call.isShort) {
+      this.#log.skipped();
+      return undefined;
+    }
+    const { reply, read } = this.#candidate.answer(call);
+    const pending = Promise.all([this.#compare(call, productId, reply), read]).then(() => {
+      this.#pending.delete(pending);
+    });
+    this.#pending.add(pending);
+    return pending;
+  }
+
+  /** Whether it can read the very frames of the call: values of 16 bits are for versions that take them. */
+  #takes({ images }: ObservedCall): boolean {
+    const wide = [images.image, images.guideImage].flatMap((image) => image?.wideFormat ?? []);
+    const taken = this.#candidate.imageFormats;
+    return wide.every((format) => taken.includes(format) || taken.includes('Mono16'));
+  }
+
+  report(): ComparisonReport {
+    return this.#log.report();
+  }
+
+  /** Resolves when nothing is pending, and the candidate was released. */
+  async close(): Promise<void> {
+    await Promise.all(this.#pending);
+    await this.#candidate[Symbol.asyncDispose]();
+  }
+
+  async #compare(
+    call: ObservedCall,
+    productId: string,
+    answer: ReturnType<RetainedVersion['answer']>['reply'],
+  ): Promise<void> {
+    try {
+      const reply = await answer;
+      const { result } = await call.ended;
+      if (!result) {
+        this.#log.skipped();
+        return;
+      }
+      const comparison = compareAnswers(result, reply, this.#options.minIou);
+      this.#log.compared(call.requestId, comparison, result.timing.callMs, reply.callMs);
+      const { name, version } = this.#candidate.entry;
+      this.#tell({
+        ...{ name, version, ...bothIds(productId), requestId: call.requestId, comparison },
+        activeMs: result.timing.callMs,
+        candidateMs: reply.callMs,
+      });
+    } catch (error) {
+      const failure = RunnerError.is(error)
+        ? error
+        : new RunnerError('unknown', String(error), { cause: error });
+      this.#log.failed(call.requestId, failure);
+    }
+  }
+}

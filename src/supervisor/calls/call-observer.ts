@@ -1,0 +1,57 @@
+import type { RunnerError } from '../../errors.js';
+import type { SentImage } from '../../frames/types.js';
+import type { InspectionRequest, InspectionResult } from '../types.js';
+
+/** Images of one call, complete in shared memory. */
+export interface SentImages {
+  /** The image that is inspected. */
+  image: SentImage;
+  /** What it is compared with, if anything. */
+  guideImage: SentImage | undefined;
+}
+
+/** How a call ended. */
+export type CallEnd =
+  | {
+      /** What came of it. */
+      result: InspectionResult;
+      /** None. */
+      error?: undefined;
+    }
+  | {
+      /** None. */
+      result?: undefined;
+      /** Why it failed. */
+      error: RunnerError;
+    };
+
+/** A call on its way, as observers see it. */
+export interface ObservedCall {
+  /** Which call it is. */
+  phase: 'pre' | 'execute';
+  /** What was asked. */
+  request: InspectionRequest;
+  /** Of the call, as on the wire. */
+  requestId: string;
+  /** Package that serves it. */
+  name: string;
+  /** Version that serves it. */
+  version: string;
+  /** Its images, in the frames that the worker reads. */
+  images: SentImages;
+  /** Calls take most of the memory for frames: observers should hold none of it. */
+  isShort: boolean;
+  /** How it ended; never rejects. */
+  ended: Promise<CallEnd>;
+}
+
+/** Observes calls without a part in them: see `AlgorithmSupervisor.observe`. */
+export interface CallObserver {
+  /**
+   * A call is on its way to its worker. The images stay as they are until the returned promise settles; undefined when
+   * the call is of no interest. No call waits for more than this function itself: do the work after it has returned.
+   */
+  offer(call: ObservedCall): Promise<unknown> | undefined;
+  /** Ends what is pending: called once, when the observer is removed or the supervisor closed. */
+  close(): Promise<void>;
+}

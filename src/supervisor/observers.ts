@@ -1,0 +1,148 @@
+import { settleOrAbort, throwIfAborted, type OperationOptions } from '../abort.js';
+import { RunnerError } from '../errors.js';
+import type { VersionRef } from '../package/types.js';
+import type { RegistryEntry } from '../registry/types.js';
+import type { WorkerReply } from '../worker/types.js';
+import type { CallObserver, ObservedCall } from './calls/call-observer.js';
+import type { Inspector } from './calls/inspector.js';
+import { checkResult } from './calls/result-contract.js';
+import { workerCallOf } from './calls/worker-call.js';
+import type { Clock } from './clock.js';
+import type { Deployment } from './deployments/deployment.js';
+import type { DeploymentTable } from './deployments/deployment-table.js';
+import type { Router } from './deployments/router.js';
+import type { SupervisorPolicy } from './policy.js';
+import type { Retirement } from './switching/retirement.js';
+
+/** A version that is ready, and stays so until it is released. */
+export interface RetainedVersion extends AsyncDisposable {
+  /** As the registry has it. */
+  readonly entry: RegistryEntry;
+  /** Formats with more than 8 bits a channel that it reads, as pictures in frames. */
+  readonly imageFormats: readonly string[];
+  /** Whether a copy of a call keeps no call of product ids waiting that the version serves itself. */
+  readonly isIdle: boolean;
+  /**
+   * Gives it a copy of a call: the very frames, which must stay until `read` settles. `reply` resolves with the answer, held
+   * against the contract, and rejects with a RunnerError as a call does.
+   */
+  answer(call: ObservedCall): {
+    /** What it answers. */
+    reply: Promise<WorkerReply>;
+    /** Settles when no worker of it reads the frames any more; never rejects. */
+    read: Promise<unknown>;
+  };
+}
+
+interface ObserverContext {
+  inspector: Inspector;
+  table: DeploymentTable;
+  router: Router;
+  retirement: Retirement;
+  policy: Readonly<SupervisorPolicy>;
+  clock: Clock;
+}
+
+/** Those who observe calls of a supervisor, and versions that are retained for them. */
+export class Observers {
+  readonly #context: ObserverContext;
+  readonly #open = new Set<() => Promise<void>>();
+
+  constructor(context: ObserverContext) {
+    this.#context = context;
+  }
+
+  /** Adds an observer. The returned function removes and closes it, once. @throws RunnerError `closed` */
+  observe(observer: CallObserver): () => Promise<void> {
+    const { inspector, table } = this.#context;
+    table.checkOpen('observing');
+    let stopped: Promise<void> | undefined;
+    const stop = () =>
+      (stopped ??= (async () => {
+        inspector.taps.delete(observer);
+        this.#open.delete(stop);
+        await observer.close();
+      })());
+    inspector.taps.add(observer);
+    this.#open.add(stop);
+    return stop;
+  }
+
+  /** A version that is ready until it is disposed of. If it was started for this alone, that stops it. */
+  async retain(
+    { name, version }: VersionRef,
+    { workers, signal }: { workers: number } & OperationOptions,
+  ): Promise<RetainedVersion> {
+    const { router, table, retirement } = this.#context;
+    throwIfAborted(signal, 'retain');
+    const entry = await router.entry(name, version);
+    const { deployment, letGo } = await table.obtain(entry, workers, signal);
+    const release = deployment.keep();
+    const end = async () => {
+      release();
+      await retirement.retire(deployment, { sparePinned: true });
+    };
+    try {
+      await settleOrAbort(signal, deployment.serving());
+    } catch (error) {
+      letGo();
+      await end();
+      throw error;
+    }
+    letGo();
+    return {
+      entry: deployment.entry,
+      imageFormats: deployment.imageFormats,
+      get isIdle() {
+        const { servedPids, pool } = deployment;
+        return servedPids.size === 0 || pool.slots.some(({ isIdle }) => isIdle);
+      },
+      answer: (call) => this.#answer(deployment, call),
+      [Symbol.asyncDispose]: end,
+    };
+  }
+
+  /** Ends them all. */
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#open].map((stop) => stop()));
+  }
+
+  #answer(
+    deployment: Deployment,
+    call: ObservedCall,
+  ): { reply: Promise<WorkerReply>; read: Promise<unknown> } {
+    const readers: Promise<unknown>[] = [];
+    const reply = this.#ask(deployment, call, readers);
+    return { reply, read: reply.then(settled, settled).then(() => Promise.allSettled(readers)) };
+  }
+
+  async #ask(
+    { pool, title }: Deployment,
+    observed: ObservedCall,
+    readers: Promise<unknown>[],
+  ): Promise<WorkerReply> {
+    await Promise.resolve(); // the call itself goes first
+    const { policy, clock } = this.#context;
+    const { phase, request, requestId, images } = observed;
+    const limitMs = request.timeoutMs ?? (phase === 'pre' ? policy.preTimeoutMs : policy.executeTimeoutMs);
+    const lease = await pool.acquire({ lane: 'shadow', deadline: clock.now() + limitMs });
+    let reply: WorkerReply | undefined;
+    try {
+      const call = workerCallOf(observed, requestId);
+      reply = await lease.worker.call(call, { timeoutMs: limitMs, requestId: `${requestId}~shadow` });
+    } catch (error) {
+      if (RunnerError.is(error)) throw error;
+      throw new RunnerError('unknown', String(error), { cause: error });
+    } finally {
+      // An abandoned worker may go on reading the frame until it exits.
+      if (!reply) readers.push(lease.worker.gone());
+      pool.release(lease, reply);
+    }
+    checkResult(reply, phase, images.image.meta, title);
+    return reply;
+  }
+}
+
+function settled(): void {
+  // Only that it has ended is of interest.
+}
