@@ -18,7 +18,7 @@ export default defineConfig({
     setupFiles: ['test/support/setup.ts', 'test/support/nothing-left.ts'],
     globalSetup: ['test/support/no-segments.ts'],
     include: ['test/**/*.test.ts'],
-    exclude: ['test/tarball/**'], // needs the build: npm run check:package
+    exclude: ['test/tarball/**', 'test/bundlers/**'], // need the build: npm run check:package, test:bundlers
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // What is waited for comes when it comes: a busy machine is no fault of the code.

@@ -33,6 +33,13 @@ async function started(command: string, args: string[]): Promise<ChildProcess & 
 const python = (source: string) => started('python3', ['-c', source]);
 const WAITING = 'import sys; print(1, flush=True); sys.stdin.read()';
 
+/** The next line with anything in it: a pipe may bring the end of the line before in a piece of its own. */
+async function lineOf({ stdout }: ChildProcess): Promise<string> {
+  let text = '';
+  while (!/\S.*\n/.test(text)) text += String((await once(stdout as NodeJS.ReadableStream, 'data'))[0]);
+  return text.trim();
+}
+
 const nicesOf = (pid: number) =>
   readdirSync(`/proc/${pid}/task`).map((thread) => os.getPriority(Number(thread)));
 
@@ -58,9 +65,9 @@ print(other.pid, flush=True)
 sys.stdin.read()`.replace('sys.stdin.readline()', 'print(0, flush=True); sys.stdin.readline()')); // prettier-ignore
     const own = os.getPriority();
     const stepForward = standBack(child.pid);
-    const told = once(child.stdout as NodeJS.ReadableStream, 'data') as Promise<[Buffer]>;
+    const answer = lineOf(child);
     child.stdin?.write('go\n');
-    const other = Number((await told)[0].toString());
+    const other = Number(await answer);
     expect(nicesOf(child.pid)).toEqual([own + STEP, own + STEP, own + STEP, own + STEP]);
     expect(nicesOf(other)).toEqual([own + STEP]);
     stepForward?.();

@@ -176,9 +176,9 @@ test('unregister refuses an active version with unsafe_uninstall; with force its
 });
 
 test.each<[unknown, string]>([
-  [[], 'pids'],
-  ['A', 'pids'],
-  [[1], 'pids'],
+  [[], 'productIds'],
+  ['A', 'productIds'],
+  [[1], 'productIds'],
   [undefined, 'productIds'],
 ])('activate of the product ids %j is invalid_params', async (pids, path) => {
   const registry = await withVersions(registryEntry('x', '1'));

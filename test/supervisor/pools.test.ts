@@ -348,7 +348,7 @@ test('each call is traced on the diagnostics channel, with where it went and wha
 
 test.each<[string, Partial<InspectionRequest>, string]>([
   ['no product id and no target', { target: undefined }, 'productId'],
-  ['a pid that is a number', { productId: 7 as never }, 'pid'],
+  ['a pid that is a number', { productId: 7 as never }, 'productId'],
   ['an empty session id', { session: { id: '' } }, 'session.id'],
   ['a session context that is a list', { session: { context: [] as never } }, 'session.context'],
   ['parameters that are a text', { userParams: 'x' as never }, 'userParams'],
