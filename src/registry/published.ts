@@ -67,7 +67,7 @@ export async function sweepRegistry(
   if (!(await isUntidy(layout, active))) return;
   try {
     await withLock(layout.lock, { operation: 'recover', timeoutMs: 0, signal }, async () => {
-      // Whoever writes them holds the lock: now no process writes any.
+      // A process that writes them holds the lock: none writes any now.
       for (const file of await unfinishedFiles(layout)) await rm(file, { force: true });
       const { content, state, problems } = await readRegistryFile(layout);
       if (state === 'read' && problems.length === 0)

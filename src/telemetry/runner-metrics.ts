@@ -24,7 +24,7 @@ export interface MetricsOptions {
 /** Media type of the text. */
 export const OPENMETRICS_TYPE = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
 
-/** Verdicts of which the share of NG is told. */
+/** Verdicts that the share of NG is taken over. */
 const WINDOW = 100;
 /** Times of a result that have a histogram. */
 const TIMES = ['queueMs', 'frameMs', 'callMs', 'totalMs'] as const;

@@ -84,9 +84,9 @@ print(1, flush=True)
 sys.stdin.read()`);
     const own = os.getPriority();
     const stepForward = standBack(child.pid);
-    const told = once(child.stdout as NodeJS.ReadableStream, 'data');
+    const answer = lineOf(child);
     child.stdin?.write('go\n');
-    await told;
+    await answer;
     stepForward?.();
     expect(os.getPriority(child.pid)).toBe(own + STEP + 3);
   });
