@@ -3,33 +3,27 @@ import { checkTexts, isRecord } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
 import type { ParameterSchema, ParameterValues } from '../parameters/types.js';
 import type { ProcessIdentity } from '../process/identity.js';
-import { productIdOf, productIdsOf, type ProductIdList, type ProductIdName } from '../product-ids.js';
+import type { ProductIdList, ProductIdName } from '../product-ids.js';
 import { showAs } from '../readable.js';
 import type { Durability } from '../store/atomic-file.js';
 import { StoreLayout } from '../store/layout.js';
 import { isUnwritable } from '../store/errno.js';
-import { checkNotBarred, stepBackFrom, unbar, type SwitchBack } from './barring.js';
+import type { SwitchBack } from './barring.js';
+import { configure, deactivate, map, rollback, setParams, switchBack } from './changes.js';
 import type { RegistryEvents } from './events.js';
 import type { Guide, GuidePlace, GuideSource } from './guides.js';
 import {
   checkReplaceable,
-  checkSupported,
   checkUnclaimed,
-  drop,
   findEntry,
   findMapping,
   isSame,
-  remap,
-  stepBack,
-  withParams,
-  type CheckedChange,
   type MappingChange,
 } from './mappings.js';
 import { doors, type PolicyChange, type RegistryFilter, type RegistryOptions } from './options.js';
-import { checkKeptParams, checkParams, type ParamsChange } from './params.js';
-import { policyOf, setPolicy } from './policies.js';
+import type { ParamsChange } from './params.js';
+import { policyOf } from './policies.js';
 import type { RegistryDamage } from './rebuild.js';
-import type { RegistryContent } from './registry-file.js';
 import type { MovedFiles, SharedContent } from './shared-content.js';
 import type { ActiveMapping, RegistryEntry } from './types.js';
 import type { UnregisterOptions } from './unregister.js';
@@ -135,7 +129,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * `activation_conflict` (2006) for an id that another package serves
    */
   async activate(o: MappingChange & OperationOptions): Promise<ActiveMapping[]> {
-    const mappings = await this.#map('activate', o, checkUnclaimed);
+    const mappings = await map(this.#content, 'activate', o, checkUnclaimed);
     this.emit('activated', mappings);
     return mappings;
   }
@@ -146,7 +140,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * taken back from
    */
   async switch(o: MappingChange & OperationOptions): Promise<ActiveMapping[]> {
-    const mappings = await this.#map('switch', o, () => undefined);
+    const mappings = await map(this.#content, 'switch', o, () => undefined);
     this.emit('switched', mappings);
     return mappings;
   }
@@ -156,14 +150,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `invalid_params`, `not_found` for an id that is not bound
    */
   async deactivate(o: ProductIdList & { operator?: string } & OperationOptions): Promise<void> {
-    doors().deactivate.check(o);
-    const { operator, signal } = o;
-    const pids = productIdsOf(doors().deactivate.call, o);
-    const removed = await this.#content.logged('deactivate', { pids, operator }, { signal }, (content) => {
-      const mappings = pids.map((pid) => findMapping(content, pid, ', so there is nothing to deactivate'));
-      drop(content, mappings);
-      return structuredClone(mappings);
-    });
+    const removed = await deactivate(this.#content, o);
     this.emit('deactivated', removed);
   }
 
@@ -172,19 +159,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `invalid_params`, `not_found` when there is none
    */
   async rollback(o: ProductIdName & { operator?: string } & OperationOptions): Promise<ActiveMapping> {
-    doors().rollback.check(o);
-    const { operator, signal } = o;
-    const pid = productIdOf(doors().rollback.call, o);
-    const mapping = await this.#content.logged(
-      'rollback',
-      { pids: [pid], operator },
-      { signal },
-      (content) => {
-        const back = stepBack(content, pid, operator, new Date().toISOString());
-        content.active[pid] = back;
-        return structuredClone(back);
-      },
-    );
+    const mapping = await rollback(this.#content, o);
     this.emit('rolledBack', mapping);
     return mapping;
   }
@@ -196,15 +171,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `not_found` when none of them has one
    */
   async switchBack(o: SwitchBack & OperationOptions): Promise<ActiveMapping[]> {
-    doors().switchBack.check(o);
-    const { from, reason, operator, signal } = o;
-    const change = { pids: productIdsOf(doors().switchBack.call, o), from, reason, operator };
-    const about = { ...from, pids: change.pids, reason, operator };
-    const mappings = await this.#content.logged('switch back', about, { signal }, (content) => {
-      const back = stepBackFrom(content, change, new Date().toISOString());
-      for (const mapping of back) content.active[mapping.pid] = mapping;
-      return structuredClone(back);
-    });
+    const mappings = await switchBack(this.#content, o);
     for (const mapping of mappings) this.emit('rolledBack', mapping);
     return mappings;
   }
@@ -256,16 +223,8 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * `store_failed`, `aborted`
    */
   async setParams(o: ParamsChange & OperationOptions): Promise<void> {
-    doors().setParams.check(o);
-    const { productId, operator, signal } = o;
-    const params = structuredClone(o.params);
-    const about = { pids: [productId], operator, params };
-    const { name, version } = await this.#content.logged('set params', about, { signal }, (content) => {
-      const mapping = findMapping(content, productId);
-      checkParams(findEntry(content, mapping.name, mapping.version), params);
-      content.active[productId] = withParams(mapping, params);
-      return mapping;
-    });
+    const { name, version, params } = await setParams(this.#content, o);
+    const { productId } = o;
     this.emit('paramsSet', { name, version, productId, params });
   }
 
@@ -349,14 +308,8 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `invalid_params`, `not_found`, `lock_timeout`, `store_failed`, `aborted`
    */
   async configure(o: PolicyChange & OperationOptions): Promise<void> {
-    doors().configure.check(o);
-    const { name, version, policy, operator, signal } = o;
-    const about = { name, version, pids: [], operator, policy };
-    await this.#content.logged('configure', about, { signal }, (content) => {
-      findEntry(content, name, version);
-      const configured_at = new Date().toISOString();
-      setPolicy(content, { name, version, policy: structuredClone(policy), configured_at, operator });
-    });
+    await configure(this.#content, o);
+    const { name, version, policy } = o;
     this.emit('configured', { name, version, policy });
   }
 
@@ -428,30 +381,6 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   async #guides() {
     const { GuideRegister } = await import('./guide-register.js');
     return new GuideRegister(this.layout, this.durability, this.#content);
-  }
-
-  async #map(
-    operation: 'activate' | 'switch',
-    o: MappingChange & OperationOptions,
-    check: (content: RegistryContent, change: CheckedChange) => void,
-  ): Promise<ActiveMapping[]> {
-    doors()[operation].check(o);
-    const { name, version, operator, force, params, signal } = o;
-    const pids = productIdsOf(doors()[operation].call, o);
-    const change = { name, version, pids, operator, ...(params && { params: structuredClone(params) }) };
-    return this.#content.logged(operation, { ...change, force }, { signal }, (content) => {
-      const entry = findEntry(content, name, version);
-      checkSupported(entry, pids);
-      check(content, change);
-      checkKeptParams(entry, pids, content.active, params);
-      if (!force) checkNotBarred(content, change);
-      const mappings = remap(content, change, new Date().toISOString());
-      for (const mapping of mappings) {
-        if (force) unbar(mapping);
-        content.active[mapping.pid] = mapping;
-      }
-      return structuredClone(mappings);
-    });
   }
 
   async #withState(entry: RegistryEntry): Promise<RegistryEntry> {
