@@ -3,7 +3,6 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { RunnerError } from '../../errors.js';
 import type { FileRange } from '../archive-types.js';
 import { changed, COPY_AGAIN, zipFault } from './fault.js';
-import type { KeptParts } from './open-passing.js';
 
 /**
  * A file that is read at many positions side by side. It is read by callbacks: ten thousand headers that lie apart are
@@ -69,6 +68,12 @@ export class SharedFile {
   }
 }
 
+/** Bytes of which some are in memory, and copied as those of a buffer. */
+interface PartialBytes {
+  readonly size: number;
+  copy(into: Buffer, at: number, from: number, to: number): number;
+}
+
 /** What changes with the content of a file, as far as its file system tells. */
 function stampOf({ size, mtimeNs }: BigIntStats): string {
   return `${size}:${mtimeNs}`;
@@ -88,12 +93,12 @@ export class ByteSource {
     readonly path: string,
     readonly size: number,
     readonly start: number,
-    private readonly content: SharedFile | Buffer | KeptParts,
+    private readonly content: SharedFile | Buffer | PartialBytes,
     private readonly isShared = false,
   ) {}
 
   /** Bytes that lie in memory already; `path` only names them. */
-  static of(path: string, bytes: Buffer | KeptParts): ByteSource {
+  static of(path: string, bytes: Buffer | PartialBytes): ByteSource {
     return new ByteSource(path, Buffer.isBuffer(bytes) ? bytes.length : bytes.size, 0, bytes);
   }
 
