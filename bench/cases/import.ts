@@ -16,7 +16,7 @@ function timeNode(args: string[]): number {
 const importing: BenchCase = {
   name: 'import',
   measures:
-    'A Node process that loads the main entry and ends, by import and by require, and one that does nothing',
+    'A Node process that loads the main entry and ends, by import and by require, beside a process that does nothing',
   figures: { import: { unit: 'ms' }, require: { unit: 'ms' } },
   bars: [
     { figure: 'import', contestant: 'ours', minus: EMPTY, atMost: 40 },

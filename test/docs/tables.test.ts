@@ -1,10 +1,6 @@
 import { expect, test } from 'vitest';
-import {
-  DEFAULT_ARCHIVE_LIMITS,
-  DEFAULT_PROBATION,
-  DEFAULT_SUPERVISOR_POLICY,
-  ERROR_NUMBERS,
-} from '../../src/index.js';
+import { DEFAULT_PROBATION, DEFAULT_SUPERVISOR_POLICY, ERROR_NUMBERS } from '../../src/index.js';
+import { DEFAULT_ARCHIVE_LIMITS } from '../../src/package/archive.js';
 import { readPage } from '../support/doc-snippets.js';
 
 /** The rows of the table behind `<!-- table: name -->`, as their first two cells. */

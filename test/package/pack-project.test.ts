@@ -5,7 +5,8 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { openArchive, packProject, PackageValidator, type PackOptions } from '../../src/index.js';
+import { packProject, PackageValidator, type PackOptions } from '../../src/index.js';
+import { openArchive } from '../../src/package/archive.js';
 import { buildWheel, wheelFileName } from '../../src/testing/index.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 

@@ -4,6 +4,7 @@ import sharp from 'sharp';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { FramePool } from '../../src/frames/frame-pool.js';
 import type { ImageInput, PixelFormat } from '../../src/index.js';
+import { record, replay, shadow } from '../../src/recording/index.js';
 import type { Registry } from '../../src/registry/registry.js';
 import { crc32 } from '../../src/package/crc32.js';
 import { buildPackage, sampleAlgorithm } from '../../src/testing/index.js';
@@ -251,14 +252,14 @@ test('a shadow that does not take 16 bits is given no such picture', async () =>
   await deployWide(registry, '1', ['Mono16']);
   await deployWide(registry, '2');
   await registry.activate({ name: 'wide', version: '1', productIds: ['A'] });
-  const shadow = await supervisor.shadow({ name: 'wide', version: '2' });
+  const candidate = await shadow(supervisor, { name: 'wide', version: '2' });
   await supervisor.execute({ productId: 'A', stepIndex: 1, image: mono12 });
   await supervisor.execute({
     productId: 'A',
     stepIndex: 1,
     image: { ...mono12, data: new Uint8Array(15), pixelFormat: 'Mono8' },
   });
-  expect(await shadow.stop()).toMatchObject({ compared: 1, skipped: 1 });
+  expect(await candidate.stop()).toMatchObject({ compared: 1, skipped: 1 });
 });
 
 test('a recording keeps values of 16 bits, and replays them', async () => {
@@ -266,12 +267,12 @@ test('a recording keeps values of 16 bits, and replays them', async () => {
   await deployWide(registry, '1', ['Mono16']);
   await registry.activate({ name: 'wide', version: '1', productIds: ['A'] });
   const directory = path.join(await temporaryFolder(), 'recording');
-  const recording = await supervisor.record({ directory });
+  const recording = await record(supervisor, { directory });
   await supervisor.execute({ productId: 'A', stepIndex: 1, image: mono12 });
   await recording.stop();
   const seen: unknown[] = [];
   supervisor.on('result', ({ result }) => seen.push((result.data.debug as Seen).values));
-  const report = await supervisor.replay({ directory, name: 'wide', version: '1' });
+  const report = await replay(supervisor, { directory, name: 'wide', version: '1' });
   expect(report).toMatchObject({ compared: 1, failed: 0 });
   expect(seen).toEqual([rows(values)]);
 });

@@ -185,7 +185,7 @@ async function checkGpuMemory(subject: Subject, ledger: Ledger, probe: Probe): P
   const { errorCode, exception, raised, status, message } = outcome.reply;
   const isTold = errorCode === '1004' || [exception, raised?.type].includes('GPUOutOfMemoryError');
   if (status === 'ERROR' && isTold)
-    ledger.see(14, 'is told as GPUOutOfMemoryError or 1004, so that the host can retry');
+    ledger.see(14, 'is reported as GPUOutOfMemoryError or 1004, so that the host can retry');
   else {
     ledger.fail(
       14,

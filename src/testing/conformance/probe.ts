@@ -19,7 +19,7 @@ export type Outcome =
 export interface ProbeCall {
   phase?: CallPhase;
   image?: ImageInput;
-  /** Changes how the worker finds the picture, or what it is told of it. */
+  /** Changes how the worker finds the picture, or what it says of it. */
   alter?: (sent: SentImage) => CallImage;
   productId?: string;
   userParams?: Record<string, unknown>;
