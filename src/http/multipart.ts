@@ -33,7 +33,7 @@ export async function openFilePart(
   body: AsyncGenerator<Uint8Array, void, undefined>,
   bounds: FilePartBounds,
 ): Promise<FilePart> {
-  const counter = new Counter(bounds);
+  const counter = new PartCounter(bounds);
   const pieces = multipartParts(request.headers.get('content-type') ?? '', counter.received(body));
   try {
     for (;;) {
@@ -51,7 +51,7 @@ export async function openFilePart(
 /** The bytes of the file, and then what comes behind it, which is looked through. */
 async function* chunksOf(
   pieces: AsyncGenerator<MultipartPiece, void, undefined>,
-  counter: Counter,
+  counter: PartCounter,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let isFile = true;
   for await (const piece of pieces) {
@@ -61,7 +61,7 @@ async function* chunksOf(
 }
 
 /** Counts what comes, and refuses what is too much or not to be there. */
-class Counter {
+class PartCounter {
   readonly #bounds: FilePartBounds;
   #received = 0;
   #ofFile = 0;
