@@ -138,7 +138,7 @@ export class Observers {
       if (!reply) readers.push(lease.worker.gone());
       pool.release(lease, reply);
     }
-    checkResult(reply, phase, images.image.meta, title);
+    checkResult(reply, phase, images.image.meta, { title, answers: policy.answers });
     return reply;
   }
 }

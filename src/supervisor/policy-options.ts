@@ -1,3 +1,4 @@
+import type { AnswerRules } from './calls/result-contract.js';
 import type { ProofPolicy } from '../frames/proof.js';
 import type { RestartOptions } from './pool/restart-policy.js';
 import {
@@ -68,6 +69,11 @@ export interface SupervisorPolicy extends RestartOptions {
    */
   proof: ProofPolicy;
 
+  /**
+   * What happens to an answer that breaks a rule of the contract: it is refused as `contract_violation`, passed on with a
+   * warning, or cut to the contract with a warning. @defaultValue refused; scores that are no numbers: reported
+   */
+  answers: Partial<AnswerRules>;
   /**
    * Whether the parameters of a call are held against those that its step declares before a worker sees them: `pass` hands
    * them over as they come, with those that are kept for the product id. @defaultValue 'check'
@@ -165,6 +171,12 @@ function policyShape(): Shape<Partial<SupervisorPolicy>> {
     recycleAfterCalls: whole(1),
     recycleAboveBytes: whole(1),
     proof: choice('sampled', 'full', 'sha256', 'off'),
+    answers: group<Partial<AnswerRules>>({
+      manyRects: choice('refuse', 'report', 'truncate'),
+      rectsOutside: choice('refuse', 'report', 'truncate'),
+      ngWithoutReason: choice('refuse', 'report'),
+      scores: choice('refuse', 'report'),
+    }),
     parameters: choice('check', 'pass'),
     limits: limits(),
     resources: resources(),

@@ -33,6 +33,7 @@ export const DEFAULT_SUPERVISOR_POLICY: Readonly<SupervisorPolicy> = Object.free
   recycleAfterCalls: undefined,
   recycleAboveBytes: undefined,
   proof: 'sampled',
+  answers: {},
   parameters: 'check',
   limits: {},
   resources: undefined,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkResult, findViolation } from '../../src/supervisor/calls/result-contract.js';
+import { checkResult, findViolation, type AnswerRules } from '../../src/supervisor/calls/result-contract.js';
 import type { ResultData, WorkerReply } from '../../src/worker/types.js';
 
 const image = { width: 100, height: 50 };
@@ -87,7 +87,7 @@ test('a violation is an error with the path, the fault and the raw answer', () =
   const data = { result_status: 'NG', defect_rects: [] };
   let thrown: unknown;
   try {
-    checkResult(replyOf(data), 'execute', image, 'pcb 1.0');
+    checkResult(replyOf(data), 'execute', image, { title: 'pcb 1.0' });
   } catch (error) {
     thrown = error;
   }
@@ -95,5 +95,71 @@ test('a violation is an error with the path, the fault and the raw answer', () =
     code: 'contract_violation',
     message: expect.stringContaining('data.ng_reason') as string,
     details: { path: 'data.ng_reason', raw: { status: 'OK', message: '', data } },
+  });
+});
+
+describe('by the policy', () => {
+  const settle = (data: Record<string, unknown>, answers: Partial<AnswerRules>) => {
+    const reply = replyOf(data);
+    const warnings = checkResult(reply, 'execute', image, { title: 'pcb 1.0', answers });
+    return { data: reply.data, warnings };
+  };
+
+  test('of more than 20 defects the first 20 are kept, or all with a warning', () => {
+    const many = ng(Array.from({ length: 23 }, (_, index) => ({ ...box, x: index })));
+    const cut = settle(many, { manyRects: 'truncate' });
+    expect(cut.data.defect_rects).toEqual((many.defect_rects as unknown[]).slice(0, 20));
+    expect(cut.warnings).toEqual(['Of 23 defect rectangles the first 20 are kept']);
+    const reported = settle(many, { manyRects: 'report' });
+    expect(reported.data).toEqual(many);
+    expect(reported.warnings).toEqual([
+      expect.stringMatching(
+        /which the policy lets pass: data\.defect_rects must have at most 20 rectangles, not 23/,
+      ),
+    ]);
+  });
+
+  test('rectangles that reach out of the picture are cut at its edge, dropped, or reported', () => {
+    const outside = [
+      { ...box, x: 91 },
+      { x: -3, y: -2, width: 10, height: 10 },
+      { ...box, x: 200 },
+      { ...box, x: 0 },
+    ];
+    const { data, warnings } = settle(ng(outside), { rectsOutside: 'truncate' });
+    expect(data.defect_rects).toEqual([
+      { ...box, x: 91, width: 9 },
+      { x: 0, y: 0, width: 7, height: 8 },
+      { ...box, x: 0 },
+    ]);
+    expect(warnings).toEqual(['3 of data.defect_rects reached out of the picture and were cut at its edge']);
+    expect(settle(ng(outside), { rectsOutside: 'report' }).warnings).toHaveLength(3);
+    expect(settle(ng(outside), { rectsOutside: 'report' }).data.defect_rects).toEqual(outside);
+    expect(() => settle(ng([{ ...box, width: 0 }]), { rectsOutside: 'truncate' })).toThrow(
+      /at least 1, not 0/,
+    );
+    expect(() => settle(ng([{ ...box, x: 0.5 }]), { rectsOutside: 'report' })).toThrow(/whole number/);
+  });
+
+  test('an NG without a reason passes with a warning, and a verdict that is none never does', () => {
+    expect(
+      settle({ result_status: 'NG', defect_rects: [] }, { ngWithoutReason: 'report' }).warnings,
+    ).toHaveLength(1);
+    const every = {
+      manyRects: 'report',
+      rectsOutside: 'report',
+      ngWithoutReason: 'report',
+      scores: 'report',
+    } as const;
+    expect(() => settle({ result_status: 'MAYBE' }, every)).toThrow(/must be OK or NG/);
+  });
+
+  test('a score that is no number is reported by default, and refused where that is asked for', () => {
+    const scored = ng([{ ...box, score: 'high' }]);
+    expect(settle(scored, {}).warnings).toEqual([
+      expect.stringMatching(/defect_rects\.0\.score must be a finite number/),
+    ]);
+    expect(() => settle(scored, { scores: 'refuse' })).toThrow(/score must be a finite number, not "high"/);
+    expect(settle(ng([{ ...box, score: 0.5 }, { ...box, score: null }, box]), {}).warnings).toEqual([]);
   });
 });

@@ -178,11 +178,15 @@ export class Inspector {
   ): InspectionResult {
     const { phase, requestId, startedAt, warnings } = inspection;
     checkThere(images);
-    checkResult(reply, phase, images.image.meta, deployment.title);
+    const { title, policy } = deployment;
+    const broken = checkResult(reply, phase, images.image.meta, { title, answers: policy.answers });
     timing.totalMs = this.#clock.now() - startedAt;
     deployment.latency.add(timing.totalMs);
     const isDecoded = images.image.isDecoded || images.guideImage?.isDecoded === true;
-    return resultOf(reply, { ...by, requestId, timing, deployment, warnings, isDecoded });
+    return resultOf(reply, {
+      ...{ ...by, requestId, timing, deployment, isDecoded },
+      warnings: [...warnings, ...broken],
+    });
   }
 
   async #acquire(
