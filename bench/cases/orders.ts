@@ -9,7 +9,7 @@ const ORDERS = 40;
 const rollback: BenchCase = {
   name: 'supervisor/rollback',
   measures:
-    'From the order to the first answer of the other version, while two other product ids keep calling the one that is left: a rollback to a version that runs, and a switch to one that does not. The store waits for the disk',
+    'From the order to the first answer of the other version, while two other product ids keep calling the version that is left: a rollback to a version that runs, and a switch to a version that does not. The store waits for the disk',
   figures: { p50: { unit: 'ms' }, p99: { unit: 'ms' } },
   bars: [{ figure: 'p99', contestant: 'ours, rollback', atMost: 20 }],
   rounds: 5,
