@@ -1,3 +1,4 @@
+import { isRecord } from '../arguments.js';
 import type { ToEightBits } from '../frames/pixels/formats.js';
 import type { ImageInput } from '../frames/types.js';
 import {
@@ -51,7 +52,3 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     ...{ maxSide: number(1, Infinity), signal: abortSignal() },
   }),
 }));
-
-function isRecord(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}

@@ -1,4 +1,4 @@
-import { eightBits, jsonObject, oneOf, share, wholeNumber, WORKER } from './flags.js';
+import { CALL, eightBits, oneOf, share, wholeNumber, WORKER } from './flags.js';
 import type { CommandSpec } from './spec.js';
 
 /** The command that decides whether a version is good enough. */
@@ -47,17 +47,7 @@ export const ACCEPT: CommandSpec = {
       summary: 'seed of the random order (1)',
       parse: wholeNumber('--seed', 1, 0xffff_ffff),
     },
-    {
-      usage: '--step <n>',
-      summary: 'the step (the first that the version declares)',
-      parse: wholeNumber('--step', 0),
-    },
-    { usage: '--params <json>', summary: 'parameters of the step', parse: jsonObject('--params') },
-    {
-      usage: '--guide <file>',
-      summary: "picture to compare with, or 'same' (SDK 0.3 and later)",
-      kind: 'file',
-    },
+    ...CALL,
     { usage: '--product-id <id>', summary: 'product id that the algorithm is given', kind: 'id' },
     {
       usage: '--timeout <ms>',

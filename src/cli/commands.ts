@@ -1,4 +1,4 @@
-import { AT_ONCE, DRY_RUN, FORCE, jsonObject, oneOf, wholeNumber, WORKER, WORKERS } from './flags.js';
+import { AT_ONCE, CALL, DRY_RUN, FORCE, oneOf, wholeNumber, WORKER, WORKERS } from './flags.js';
 import { ACCEPT } from './accept-spec.js';
 import type { ArgumentSpec, CommandSpec } from './spec.js';
 
@@ -228,17 +228,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { usage: '<pictures...>', summary: 'JPEG or PNG files', kind: 'file' },
     ],
     options: [
-      {
-        usage: '--step <n>',
-        summary: 'the step (the first that the version declares)',
-        parse: wholeNumber('--step', 0),
-      },
-      { usage: '--params <json>', summary: 'parameters of the step', parse: jsonObject('--params') },
-      {
-        usage: '--guide <file>',
-        summary: "picture to compare with, or 'same' (SDK 0.3 and later)",
-        kind: 'file',
-      },
+      ...CALL,
       {
         usage: '--product-id <id>',
         summary: 'product id that the algorithm is given with NAME VERSION',

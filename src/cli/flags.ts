@@ -75,3 +75,18 @@ export const AT_ONCE: OptionSpec = {
   parse: wholeNumber('--at-once', 1, 1_024),
   defaultValue: 4,
 };
+
+/** What a call is set to. */
+export const CALL: readonly OptionSpec[] = [
+  {
+    usage: '--step <n>',
+    summary: 'the step (the first that the version declares)',
+    parse: wholeNumber('--step', 0),
+  },
+  { usage: '--params <json>', summary: 'parameters of the step', parse: jsonObject('--params') },
+  {
+    usage: '--guide <file>',
+    summary: "picture to compare with, or 'same' (SDK 0.3 and later)",
+    kind: 'file',
+  },
+];

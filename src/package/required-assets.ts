@@ -1,3 +1,4 @@
+import { isRecord } from '../arguments.js';
 import type { FieldIssue } from '../errors.js';
 import type { Manifest } from './types.js';
 
@@ -17,10 +18,6 @@ export interface AssetReading {
   issues: FieldIssue[];
   /** What is odd, and no fault. */
   warnings: string[];
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /**

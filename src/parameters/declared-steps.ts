@@ -1,12 +1,9 @@
+import { isRecord } from '../arguments.js';
 import type { StepParameter } from '../package/types.js';
 import type { StepParameters } from './types.js';
 
 /** A schema of a version above this size in JSON is not kept: its parameters go to the algorithm unchecked. */
 export const MOST_SCHEMA_CHARACTERS = 65_536;
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /**
  * The steps of a list that comes from a package, `get_info()["steps"]` or the manifest's. What is no step, or no

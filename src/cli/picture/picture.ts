@@ -1,23 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import jpeg from 'jpeg-js';
 import { PNG } from 'pngjs';
+import { fill, type Box, type Canvas, type Colour } from '../../acceptance/drawing/canvas.js';
+
+export { fill, type Box, type Colour };
 
 /** An RGB picture: width × height × 3 bytes, row-major. */
-export interface Picture {
-  width: number;
-  height: number;
-  data: Uint8Array;
-}
-
-/** A rectangle in pixels. */
-export interface Box {
-  x: number;
-  y: number;
-  width: number;
-  height: number;
-}
-
-export type Colour = readonly [red: number, green: number, blue: number];
+export type Picture = Canvas;
 
 export function blank(width: number, height: number, colour: Colour): Picture {
   const picture = { width, height, data: new Uint8Array(width * height * 3) };
@@ -27,14 +16,6 @@ export function blank(width: number, height: number, colour: Colour): Picture {
 
 export function copy(picture: Picture): Picture {
   return { ...picture, data: picture.data.slice() };
-}
-
-export function fill(picture: Picture, box: Box, colour: Colour): void {
-  const right = Math.min(box.x + box.width, picture.width);
-  const bottom = Math.min(box.y + box.height, picture.height);
-  for (let y = Math.max(box.y, 0); y < bottom; y++) {
-    for (let x = Math.max(box.x, 0); x < right; x++) picture.data.set(colour, (y * picture.width + x) * 3);
-  }
 }
 
 /** What the caller gave cannot be used; the message says why. */

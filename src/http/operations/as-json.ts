@@ -1,3 +1,4 @@
+import { isRecord } from '../../arguments.js';
 import { problemOf } from '../problem.js';
 import { withoutPaths } from '../told-paths.js';
 
@@ -15,7 +16,7 @@ export function asJson(value: unknown, root: string): unknown {
       if (key === 'env' && isRecord(inner)) {
         return Object.fromEntries(Object.keys(inner).map((name) => [name, HIDDEN]));
       }
-      return isRecord(inner) && !Array.isArray(inner) ? plainObject(inner, root) : inner;
+      return isRecord(inner) ? plainObject(inner, root) : inner;
     }),
   );
   return withoutPaths(plain, root);
@@ -30,8 +31,4 @@ function plainObject(value: Record<string, unknown>, root: string): Record<strin
       .filter(([key]) => !(isOfProcess && key === 'pid'))
       .map(([key, inner]) => [key, inner instanceof Error ? problemOf(inner, root) : inner]),
   );
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }
