@@ -1,5 +1,19 @@
+import * as v from 'valibot';
 import type { FramePool } from '../frames/frame-pool.js';
-import { callback, Door, duration, flag, instance, lazily, must, number, option, whole } from '../options.js';
+import { isRecord } from '../arguments.js';
+import {
+  callback,
+  Door,
+  duration,
+  flag,
+  instance,
+  lazily,
+  must,
+  nearest,
+  number,
+  option,
+  whole,
+} from '../options.js';
 import type { Registry } from '../registry/registry.js';
 import type { Deployer } from '../deploy/deployer.js';
 import type { VenvManager } from '../python/venv-manager.js';
@@ -45,9 +59,25 @@ const doors = /* @__PURE__ */ lazily(() => ({
   }),
 }));
 
+/**
+ * What is checked of an object that was composed for more than this handler, such as a host's own station. A name that is
+ * near to an option, with a value which that option takes, is a mistyped option and is refused. Any other is the host's.
+ */
+function withoutForeign(given: RunnerHandlerOptions): RunnerHandlerOptions {
+  // A promise, a list or nothing at all is refused as what it is.
+  if (!isRecord(given) || (given as unknown) instanceof Promise) return given;
+  const { shape } = doors().handler;
+  const known = Object.keys(shape) as (keyof typeof shape)[];
+  const isOurs = ([name, value]: [string, unknown]) => {
+    const near = nearest(name, known) as keyof typeof shape | undefined;
+    return Object.hasOwn(shape, name) || (near !== undefined && v.is(shape[near], value));
+  };
+  return Object.fromEntries(Object.entries(given).filter(isOurs)) as unknown as RunnerHandlerOptions;
+}
+
 /** The options with their defaults. @throws RunnerError `invalid_params` naming the option */
 export function resolveOptions(given: RunnerHandlerOptions): ResolvedOptions {
-  doors().handler.check(given);
+  doors().handler.check(withoutForeign(given));
   const {
     maxUploadBytes = 8 * 1024 * MIB,
     maxImageBytes = 64 * MIB,

@@ -98,6 +98,9 @@ test('options that are promises, or that there are not, are refused when the han
     /await/,
   );
   expect(() => createRunnerHandler(Promise.resolve({}) as never)).toThrow(/await/);
+  // A host's own station has more than the handler needs.
+  const station = { registry, deployer, root: '/srv/station', supervise: () => undefined };
+  expect(createRunnerHandler({ ...station, authorize: () => true })).toBeTypeOf('function');
   expect(() => createRunnerHandler({ registry, deployer, autorize: () => true } as never)).toThrow(
     /authorize/,
   );
