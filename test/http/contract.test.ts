@@ -89,7 +89,7 @@ function badParts(contract: OpenApiContract, endpoint: Endpoint): fc.Arbitrary<P
     // In an address everything is text: what does not fit must not fit as text either.
     fc
       .tuple(good, values.bad(schema as Schema))
-      .filter(([, value]) => !isTextThatFits(schema as Schema, String(value)))
+      .filter(([, value]) => !isTextThatFits(contract, schema as Schema, String(value)))
       .map(([parts, value]) => ({ ...parts, query: { ...parts.query, [name]: value } })),
   );
   if (json) {
@@ -100,9 +100,11 @@ function badParts(contract: OpenApiContract, endpoint: Endpoint): fc.Arbitrary<P
   return choices.length > 0 ? fc.oneof(...choices) : undefined;
 }
 
-function isTextThatFits({ type, minLength = 0, maxLength = Infinity }: Schema, value: string): boolean {
-  const { length } = Array.from(value);
-  return type === 'string' && length >= minLength && length <= maxLength;
+/** Whether the server may read the text as a value of the schema: digits are a number there, `true` a boolean. */
+function isTextThatFits(contract: OpenApiContract, schema: Schema, text: string): boolean {
+  const readings: unknown[] = [text, text === 'true' || text === 'false' ? text === 'true' : undefined];
+  if (/^\d+$/.test(text)) readings.push(Number(text));
+  return readings.some((value) => value !== undefined && contract.fits(schema, value));
 }
 
 describe('the document', () => {

@@ -46,6 +46,11 @@ export class OpenApiContract {
     return schemas.length;
   }
 
+  /** Whether a value fits a schema of the document. */
+  fits(schema: object, value: unknown): boolean {
+    return this.#compile(schema)(value);
+  }
+
   /** Fails unless the answer is one that the document gives for the operation. */
   async expectDeclared({ operation }: Endpoint, response: Response): Promise<unknown> {
     const { status } = response;
