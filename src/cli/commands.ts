@@ -1,10 +1,8 @@
 import { AT_ONCE, CALL, DRY_RUN, FORCE, oneOf, wholeNumber, WORKER, WORKERS } from './flags.js';
 import { ACCEPT } from './accept-spec.js';
-import type { ArgumentSpec, CommandSpec } from './spec.js';
-
-const NAME: ArgumentSpec = { usage: '<name>', summary: 'name of a deployed package', kind: 'name' };
-const VERSION: ArgumentSpec = { usage: '<version>', summary: 'one of its versions', kind: 'version' };
-const IDS: ArgumentSpec = { usage: '[ids...]', summary: 'product ids', kind: 'id' };
+import type { CommandSpec } from './spec.js';
+import { SWITCH } from './switch-spec.js';
+import { IDS, NAME, VERSION } from './words.js';
 
 /** Every command, in the order in which help lists them. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -146,15 +144,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ['deactivate BOARD-7'],
     load: () => import('./commands/deactivate.js'),
   },
-  {
-    name: 'switch',
-    summary: 'move product ids to another version (no id: all that its other versions serve)',
-    arguments: [NAME, VERSION, IDS],
-    options: [FORCE],
-    examples: ['switch board-check 1.1.0 BOARD-7', 'switch board-check 1.1.0'],
-    details: 'A running `serve` on the same store starts the new version at its next call.',
-    load: () => import('./commands/switch.js'),
-  },
+  SWITCH,
   {
     name: 'rollback',
     summary: 'let the version before serve a product id again',

@@ -1,4 +1,5 @@
 import { LONGEST_TIMER_MS } from '../longest-timer.js';
+import { DEFAULT_SEQUENTIAL_TEST, SEQUENTIAL_TEST_BOUNDS } from '../supervisor/switching/sequential-test.js';
 import {
   CLOSED,
   EXAMPLES,
@@ -24,6 +25,19 @@ const share = (description: string): Json => ({
   ...{ type: 'number', minimum: 0, maximum: 1, description, examples: [0.1] },
 });
 
+const testShare = (name: keyof typeof SEQUENTIAL_TEST_BOUNDS, description: string): Json => {
+  const [minimum, maximum] = SEQUENTIAL_TEST_BOUNDS[name];
+  return { type: 'number', minimum, maximum, description, default: DEFAULT_SEQUENTIAL_TEST[name] };
+};
+
+/** All of them optional. */
+const SEQUENTIAL_TEST = {
+  acceptableRate: testShare('acceptableRate', 'Share of failed calls that a good version may have'),
+  rejectableRate: testShare('rejectableRate', 'Share from which on a version is bad; above `acceptableRate`'),
+  alpha: testShare('alpha', 'Probability, at most, that a good version is taken back'),
+  beta: testShare('beta', 'Probability, at most, that a bad version is kept'),
+};
+
 /** All of them optional. */
 const TRIAL = {
   calls: whole('The trial is passed after so many calls', 1),
@@ -36,6 +50,10 @@ const TRIAL = {
     ...{ type: 'number', minimum: 0, examples: [3] },
     description: 'Median latency over that of the version before',
   },
+  test: object(SEQUENTIAL_TEST, Object.keys(SEQUENTIAL_TEST), {
+    ...CLOSED,
+    description: 'Decides by a sequential test instead of fixed counts; {} takes the defaults',
+  }),
 };
 
 const BASE64: Json = { type: 'string', minLength: 1, contentEncoding: 'base64', examples: ['AAAA'] };

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { LONGEST_TIMER_MS } from '../longest-timer.js';
+import { SEQUENTIAL_TEST_BOUNDS } from '../supervisor/switching/sequential-test.js';
 import type { WarmUp } from '../supervisor/switching/types.js';
 import { fields, force, noList, operator, packageName, pids, text } from './body.js';
 
@@ -16,6 +17,13 @@ const upTo = (most: number) => {
   return v.optional(v.pipe(v.number(rule), v.minValue(0, rule), v.maxValue(most, rule)));
 };
 
+const between = (least: number, most: number) => {
+  const rule = `must be a number from ${least} to ${most}`;
+  return v.optional(v.pipe(v.number(rule), v.minValue(least, rule), v.maxValue(most, rule)));
+};
+
+const { acceptableRate, rejectableRate, alpha, beta } = SEQUENTIAL_TEST_BOUNDS;
+
 const probation = fields({
   calls: v.optional(whole(1)),
   durationMs: v.optional(whole(1, LONGEST_TIMER_MS)),
@@ -24,6 +32,14 @@ const probation = fields({
   maxTimeoutRate: upTo(1),
   maxErrorRate: upTo(1),
   maxLatencyRatio: upTo(Infinity),
+  test: v.optional(
+    fields({
+      acceptableRate: between(...acceptableRate),
+      rejectableRate: between(...rejectableRate),
+      alpha: between(...alpha),
+      beta: between(...beta),
+    }),
+  ),
 });
 
 const bytes = v.pipe(

@@ -51,6 +51,16 @@ describe('a refusal says what would be taken', () => {
     ],
     [
       'switch',
+      { name: 'a', version: '1', pids, probation: { test: { alpha: 0 } } },
+      /^probation\.test\.alpha: must be a number from 1e-9 to 0.5/,
+    ],
+    [
+      'switch',
+      { name: 'a', version: '1', pids, probation: { test: { rate: 0.1 } } },
+      /^probation\.test\.rate: is not known here: what is taken is acceptableRate, rejectableRate, alpha, beta/,
+    ],
+    [
+      'switch',
       { name: 'a', version: '1', pids, warmUp: { image: { width: 1 } } },
       /^warmUp\.image: must have encoded/,
     ],

@@ -1,10 +1,37 @@
-import { usage } from '../host.js';
+import type { ActiveMapping, AlgorithmSupervisor } from 'procvision-runner';
+import { CliFailure, EXIT, usage } from '../host.js';
+import { readToken } from '../serve/token.js';
 import type { Call } from '../spec.js';
-import { checkSupported, findVersion, withRegistry } from '../store.js';
+import { checkSupported, findFile, findVersion, withRegistry } from '../store.js';
+
+type Trial = NonNullable<Parameters<AlgorithmSupervisor['switch']>[0]['probation']>;
+
+/** The flags that set the sequential test of a trial, and what its options are called. */
+const TEST_FLAGS = {
+  acceptable: 'acceptableRate',
+  rejectable: 'rejectableRate',
+  alpha: 'alpha',
+  beta: 'beta',
+} as const;
+
+/** A switch as the command line asks for it. */
+interface Order {
+  name: string;
+  version: string;
+  productIds: string[];
+  force: boolean;
+}
 
 export async function run({ words: [name = '', version = '', ...ids], ...call }: Call): Promise<undefined> {
-  const { out, operator, signal } = call;
-  const force = call.options.force === true;
+  const { out, operator, signal, options } = call;
+  const { through } = options as { through?: string };
+  const trial = trialOf(options);
+  if (through === undefined && (trial ?? options.tokenFile) !== undefined) {
+    throw usage(
+      'A trial needs a host that sees the calls: name the address of a running serve with --through, such as --through http://127.0.0.1:8080',
+    );
+  }
+  if (through !== undefined) checkAddress(through);
   await withRegistry({ ...call, words: [] }, async (registry) => {
     const entry = await findVersion(registry, name, version);
     checkSupported(entry, ids);
@@ -14,8 +41,77 @@ export async function run({ words: [name = '', version = '', ...ids], ...call }:
     if (productIds.length === 0) {
       throw usage(`No product id is served by another version of ${name}: switch ${name} ${version} ID…`);
     }
-    const mappings = await registry.switch({ name, version, productIds, operator, force, signal });
-    out.result(mappings, `${name} ${version} serves ${productIds.join(', ')}`);
+    const order: Order = { name, version, productIds, force: options.force === true };
+    const mappings =
+      through === undefined
+        ? await registry.switch({ ...order, operator, signal })
+        : await askServe({ ...call, words: [] }, through, { order, trial });
+    out.result(
+      mappings,
+      `${name} ${version} serves ${productIds.join(', ')}${trial ? ', on trial: the version before stays ready' : ''}`,
+    );
   });
   return undefined;
+}
+
+/** What the flags say of a trial; undefined where they ask for none. */
+function trialOf(options: Call['options']): Trial | undefined {
+  const { calls, duration: durationMs } = options as { calls?: number; duration?: number };
+  const test = Object.fromEntries(
+    Object.entries(TEST_FLAGS).flatMap(([flag, field]) =>
+      options[flag] === undefined ? [] : [[field, options[flag] as number]],
+    ),
+  );
+  const isTest = options.test === true || Object.keys(test).length > 0;
+  if (options.trial !== true && !isTest && calls === undefined && durationMs === undefined) return undefined;
+  if (isTest && calls !== undefined) {
+    throw usage('--calls has no effect on a trial that a sequential test decides: leave it out');
+  }
+  return {
+    ...(calls !== undefined && { calls }),
+    ...(durationMs !== undefined && { durationMs }),
+    ...(isTest && { test }),
+  };
+}
+
+function checkAddress(through: string): void {
+  if (URL.canParse(through) && /^https?:$/.test(new URL(through).protocol)) return;
+  throw usage(
+    `--through takes the address of a running serve, such as http://127.0.0.1:8080, not ${through}`,
+  );
+}
+
+/** Has a running `serve` make the switch. @throws CliFailure with what it answers */
+async function askServe(
+  call: Call,
+  through: string,
+  { order: { productIds: pids, ...order }, trial }: { order: Order; trial: Trial | undefined },
+): Promise<ActiveMapping[]> {
+  const { tokenFile } = call.options as { tokenFile?: string };
+  const token =
+    tokenFile === undefined ? undefined : await readToken(await findFile(call, tokenFile, 'token file'));
+  const address = `${through.replace(/\/+$/, '')}/algorithms/switch`;
+  let response: Response;
+  try {
+    response = await fetch(address, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+      body: JSON.stringify({ ...order, pids, operator: call.operator, ...(trial && { probation: trial }) }),
+      signal: call.signal,
+    });
+  } catch (cause) {
+    if (call.signal.aborted) throw cause;
+    const { cause: reason = cause } = cause as { cause?: unknown };
+    throw new CliFailure(
+      `No serve answers at ${through}: ${(reason as Error).message}. Is it running, and is this the address that it printed?`,
+      EXIT.failed,
+    );
+  }
+  if (response.ok) return (await response.json()) as ActiveMapping[];
+  const problem = (await response.json().catch(() => ({}))) as { code?: string; detail?: string };
+  const why = problem.detail ?? response.statusText;
+  throw new CliFailure(
+    `The serve at ${through} refused the switch (${problem.code ?? `HTTP ${response.status}`}): ${why}`,
+    response.status === 404 ? EXIT.notFound : EXIT.failed,
+  );
 }

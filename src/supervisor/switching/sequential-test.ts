@@ -27,13 +27,22 @@ export type SequentialDecision = 'undecided' | 'accepted' | 'rejected';
 
 const SMALLEST = 1e-9;
 
+/** The least and the most of each option. */
+export const SEQUENTIAL_TEST_BOUNDS = {
+  acceptableRate: [SMALLEST, 1 - SMALLEST],
+  rejectableRate: [SMALLEST, 1],
+  alpha: [SMALLEST, 0.5],
+  beta: [SMALLEST, 0.5],
+} as const;
+
 /** The rules of its options. */
 export function sequentialTestShape() {
+  const { acceptableRate, rejectableRate, alpha, beta } = SEQUENTIAL_TEST_BOUNDS;
   return {
-    acceptableRate: number(SMALLEST, 1 - SMALLEST),
-    rejectableRate: number(SMALLEST, 1),
-    alpha: number(SMALLEST, 0.5),
-    beta: number(SMALLEST, 0.5),
+    acceptableRate: number(...acceptableRate),
+    rejectableRate: number(...rejectableRate),
+    alpha: number(...alpha),
+    beta: number(...beta),
   };
 }
 

@@ -1,0 +1,77 @@
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import type { createRunnerHandler } from '../../src/http/index.js';
+import { cliFolder } from '../support/cli.js';
+import { serveHttpRunner } from '../support/http-runner.js';
+
+const image = { data: new Uint8Array(3), width: 1, height: 1 };
+
+/** A station behind HTTP that serves A01 by 1.0.0 and has 2.0.0 installed, and command lines on its store. */
+async function served(authorize?: Parameters<typeof createRunnerHandler>[0]['authorize']) {
+  const runner = await serveHttpRunner(authorize && { authorize });
+  const { deployer, deliver, registry, root } = runner;
+  await deployer.install(await deliver());
+  await deployer.install(await deliver({ version: '2.0.0' }));
+  await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
+  const cli = await cliFolder();
+  return {
+    ...{ ...runner, cli },
+    run: (...flags: string[]) => cli.run('switch', 'sample', '2.0.0', 'A01', '--root', root, ...flags),
+  };
+}
+
+test('switch --through has a running host make the switch, and its sequential test decides the trial after as few calls as suffice', async () => {
+  const { run, url, supervisor, registry } = await served();
+  const outcome = await run('--through', url, '--test', '--rejectable', '0.9', '--operator', 'anna');
+  expect(outcome).toMatchObject({ code: 0, stdout: expect.stringContaining('on trial') as string });
+  expect(await registry.active()).toMatchObject({ A01: { version: '2.0.0' } });
+  const decided = Promise.race(
+    (['accepted', 'switchedBack'] as const).map(async (name) => {
+      await once(supervisor as never, name);
+      return name;
+    }),
+  );
+  // A fixed trial would take 200: two calls without a failure show that their share is not 0.9.
+  for (let call = 0; call < 2; call++) await supervisor.execute({ productId: 'A01', stepIndex: 1, image });
+  expect(await decided).toBe('accepted');
+});
+
+test('what the host answers is what the command line says: rates that are not apart, a token that is missing, nobody there', async () => {
+  const token = 'a'.repeat(40);
+  const { run, url, cli } = await served((request) =>
+    request.headers.get('authorization') === `Bearer ${token}` ? true : { allowed: false, status: 401 },
+  );
+  expect(await run('--through', url)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/refused the switch \(unauthorized\)/) as string,
+  });
+  await writeFile(path.join(cli.folder, 'token'), token);
+  const withToken = ['--through', url, '--token-file', 'token'];
+  expect(await run(...withToken, '--acceptable', '0.5', '--rejectable', '0.2')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('must be above acceptableRate') as string,
+  });
+  expect(await run(...withToken, '--trial')).toMatchObject({ code: 0 });
+  expect(await run('--through', 'http://127.0.0.1:9')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('No serve answers at http://127.0.0.1:9') as string,
+  });
+});
+
+test.each([
+  ['a trial without a host', ['--test'], 'A trial needs a host'],
+  [
+    'a number of calls beside a sequential test',
+    ['--through', 'http://x', '--test', '--calls', '5'],
+    '--calls has no effect',
+  ],
+  ['an address that is none', ['--through', 'localhost:8080'], '--through takes the address'],
+])('%s is an error of usage', async (_title, flags, message) => {
+  const { run } = await cliFolder();
+  expect(await run('switch', 'sample', '2.0.0', ...flags)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(message) as string,
+  });
+});
