@@ -7,24 +7,24 @@ import { RunnerError } from './errors.js';
  * @param call - as it is to be made: `registry.get(name, version)`
  * @throws RunnerError `invalid_params` naming call and argument
  */
-export function checkTexts(call: string, texts: Readonly<Record<string, unknown>>): void {
-  for (const [name, value] of Object.entries(texts)) {
+export function checkStrings(call: string, strings: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(strings)) {
     if (typeof value !== 'string') throw refused(call, name, `must be a string, not ${kindOf(value)}`);
   }
 }
 
-/** The same for what comes as one object, in which the fields of `texts` must be strings. */
+/** The same for what comes as one object, in which the fields of `strings` must be strings. */
 export function checkObject(
   call: string,
   value: unknown,
-  texts: readonly string[] = [],
+  strings: readonly string[] = [],
   name?: string,
 ): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw refused(call, name, `must be an object, not ${kindOf(value)}`);
   }
   const given = value as Record<string, unknown>;
-  checkTexts(call, Object.fromEntries(texts.map((name) => [name, given[name]])));
+  checkStrings(call, Object.fromEntries(strings.map((name) => [name, given[name]])));
 }
 
 /**

@@ -216,7 +216,7 @@ export interface RunnerErrorFacts {
   reason?: string;
   /** The order that came later. */
   by?: string;
-  /** The answer that broke the contract or told the failure, as it came. */
+  /** The answer that broke the contract or reported the failure, as it came. */
   raw?: unknown;
   /** Whether the kernel ended the process because memory had run out. */
   isOutOfMemory?: boolean;

@@ -163,10 +163,10 @@ export class RunnerError<C extends RunnerErrorCode = RunnerErrorCode> extends Er
  */
 export function withLater<T>(first: T, later: unknown): T {
   if (!(first instanceof Error)) return first;
-  const told = first as { details?: RunnerErrorDetails };
-  const { alsoFailed = [] } = told.details ?? {};
+  const holder = first as { details?: RunnerErrorDetails };
+  const { alsoFailed = [] } = holder.details ?? {};
   const more = [...alsoFailed, later instanceof Error ? later.message : String(later)];
-  if (told.details) told.details.alsoFailed = more;
+  if (holder.details) holder.details.alsoFailed = more;
   else Object.assign(first, { details: { alsoFailed: more } });
   return first;
 }

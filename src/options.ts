@@ -51,9 +51,9 @@ export function name(): Option<string> {
 }
 
 /** A list of non-empty strings. */
-export function texts(): Option<string[] | undefined> {
+export function strings(): Option<string[] | undefined> {
   return option(
-    'texts',
+    'strings',
     'must be a list of strings that are not empty',
     (value) => Array.isArray(value) && value.every(isText),
   );

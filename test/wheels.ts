@@ -40,7 +40,7 @@ const skip = (what: string, why: string) => {
   count.skipped++;
   tell(`skipped: ${what}: ${why}`);
 };
-const judge = (what: string, fault: string | undefined) => {
+const recordOutcome = (what: string, fault: string | undefined) => {
   count[fault === undefined ? 'right' : 'faults']++;
   tell(fault === undefined ? `right: ${what}` : `FAULT: ${what}: ${fault}`);
 };
@@ -165,19 +165,19 @@ async function installSet(name: string, set: PinnedSet, interpreter: Interpreter
       const { warnings } = await venvs.install(venv, { wheels, requirements });
       await venvs.verify(venv);
       const notes = warnings.length > 0 ? ` (${warnings.length} warnings)` : '';
-      judge(`${what}: the tree of pip${notes}`, difference(await siteTree(venv), expected));
+      recordOutcome(`${what}: the tree of pip${notes}`, difference(await siteTree(venv), expected));
       const imports = set.imports.map((module) => `import ${module}`).join('; ');
-      judge(`${what}: imports`, await faultOf(() => run(venv.python, ['-I', '-B', '-c', imports])));
-      judge(`${what}: pip check`, await faultOf(() => pipIn(venv, ['check'])));
+      recordOutcome(`${what}: imports`, await faultOf(() => run(venv.python, ['-I', '-B', '-c', imports])));
+      recordOutcome(`${what}: pip check`, await faultOf(() => pipIn(venv, ['check'])));
       const { program } = set;
       if (program !== undefined)
-        judge(
+        recordOutcome(
           `${what}: ${program.what}`,
           await faultOf(() => run(venv.python, ['-I', '-B', '-c', program.text])),
         );
       await pipIn(venv, ['uninstall', '-y', ...pins.map((one) => one.split('==', 1)[0] ?? '')]);
       const left = (await filesIn(venv)).filter((file) => !bare.has(file) && !file.endsWith(RECORDS));
-      judge(
+      recordOutcome(
         `${what}: uninstalled by pip`,
         left.length > 0 ? `${left.length} left: ${left.slice(0, 5).join()}` : undefined,
       );
@@ -217,14 +217,14 @@ const sdks = SDKS.map((version) => ({
     const wheels = [`procvision_algorithm_sdk==${version}`, 'numpy==1.26.4', 'pillow==10.4.0'];
     const folder = await fetched(sdkPython?.path ?? '', wheels, `sdk ${version}`);
     if (folder === undefined) return;
-    for (const answer of await sdkCalls(version, folder)) judge(answer.what, answer.fault);
+    for (const answer of await sdkCalls(version, folder)) recordOutcome(answer.what, answer.fault);
   },
 }));
 const waiting = [...sets, ...sdks].filter(({ name }) => only?.includes(name) ?? true).values();
 const lane = async () => {
   for (const { name, work } of waiting) {
     const fault = await faultOf(work);
-    if (fault !== undefined) judge(name, fault);
+    if (fault !== undefined) recordOutcome(name, fault);
   }
 };
 await Promise.all(Array.from({ length: AT_ONCE }, lane));

@@ -1,5 +1,5 @@
 import { throwIfAborted } from '../abort.js';
-import { checkTexts } from '../arguments.js';
+import { checkStrings } from '../arguments.js';
 import { checkImage } from '../frames/check-image.js';
 import { checkToEightBits } from '../frames/pixels/layout.js';
 import type { ImageInput } from '../frames/types.js';
@@ -33,7 +33,7 @@ export async function acceptance(
   folder: string,
   o: AcceptanceOptions,
 ): Promise<AcceptanceReport> {
-  checkTexts('acceptance(runner, folder, { target })', { folder });
+  checkStrings('acceptance(runner, folder, { target })', { folder });
   doors().acceptance.check(o);
   if (o.toEightBits !== undefined) checkToEightBits(o.toEightBits);
   const test = resolveSequentialTest(o, doors().acceptance.call);

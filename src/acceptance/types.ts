@@ -111,7 +111,7 @@ export interface AcceptanceReport {
   folder: string;
   /** Seed of their order. */
   seed: number;
-  /** Product id that the algorithm was told. */
+  /** Product id that was sent to the algorithm. */
   productId: string;
   /** The version that was to be accepted. */
   target: AcceptanceSummary;

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import type { OperationOptions } from '../abort.js';
-import { checkTexts } from '../arguments.js';
+import { checkStrings } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
 import type { RunnerError } from '../errors.js';
 import { VenvManager } from '../python/venv-manager.js';
@@ -138,7 +138,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * the disk is full or fails. Nothing is left in the store then.
    */
   async install(zip: string | Readable, o: InstallOptions = {}): Promise<RegistryEntry> {
-    if (!isUpload(zip)) checkTexts('deployer.install(zip)', { zip });
+    if (!isUpload(zip)) checkStrings('deployer.install(zip)', { zip });
     doors().install.check(o);
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'install' };
     const { force = false, operator, fileName = UNNAMED_UPLOAD, nameEncoding, origin } = o;
@@ -167,7 +167,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * archive that is not as it was sealed, and as {@link Deployer.install}
    */
   async restore(name: string, version: string, o: DeployOptions = {}): Promise<RegistryEntry> {
-    checkTexts('deployer.restore(name, version)', { name, version });
+    checkStrings('deployer.restore(name, version)', { name, version });
     doors().restore.check(o);
     this.#registry.layout.deployed(name, version); // refuses what cannot be a folder name
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'restore', name, version };
@@ -191,7 +191,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * it, or a rollback would go back to it, unless forced; `lock_timeout`, `aborted`, `closed`
    */
   async uninstall(name: string, version: string, o: UninstallOptions = {}): Promise<void> {
-    checkTexts('deployer.uninstall(name, version)', { name, version });
+    checkStrings('deployer.uninstall(name, version)', { name, version });
     doors().uninstall.check(o);
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'uninstall', name, version };
     const { force = false, alsoRollbackTargets = false, dryRun = false, operator } = o;
@@ -266,7 +266,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * `closed`
    */
   async verify(name: string, version: string, o: OperationOptions = {}): Promise<DriftReport> {
-    checkTexts('deployer.verify(name, version)', { name, version });
+    checkStrings('deployer.verify(name, version)', { name, version });
     doors().look.check(o);
     return this.#runner.during(o, 'verify', async (signal) => {
       const { verifyVersion } = await import('./operations.js');
@@ -311,7 +311,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     work: (context: InstallContext) => Promise<InstallOutcome>,
   ): Promise<RegistryEntry> {
     const { entry, replaced, warnings } = await this.#operate(ref, o, async (tools) => {
-      const { withWheelsUndone } = await import('./operations.js');
+      const { removingWheelsOnFailure } = await import('./operations.js');
       const [registry, steps] = [this.#registry, await this.#packageSteps()];
       const onCheck: InstallContext['onCheck'] = (check) => {
         const { id, operation, name = '', version = '' } = ref;
@@ -326,13 +326,13 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
           checks.forEach(onCheck);
         },
       };
-      return withWheelsUndone(registry, steps, () => work(context));
+      return removingWheelsOnFailure(registry, steps, () => work(context));
     });
     this.emit('installed', { ...ref, entry, replaced, warnings });
     return entry;
   }
 
-  /** An operation whose faults are told. */
+  /** An operation whose faults are reported by an event. */
   async #operate<T>(
     ref: OperationRef,
     o: DeployOptions & { source?: string | Readable },

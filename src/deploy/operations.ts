@@ -4,7 +4,7 @@ export { installPackage } from './install/install.js';
 export { restorePackage } from './install/restore.js';
 export { packageSteps } from './package-steps.js';
 export { plannedPrune, pruneVersions } from './prune/prune.js';
-export { tidyWheels, withWheelsUndone } from './prune/shared-wheels.js';
+export { tidyWheels, removingWheelsOnFailure } from './prune/shared-wheels.js';
 export { recoverStore } from './transaction/recovery.js';
 export { removeVersion } from './uninstall.js';
 export { verifyVersion } from './verify-version.js';

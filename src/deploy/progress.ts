@@ -39,7 +39,7 @@ export class ProgressMeter {
   /** Bytes of the stages that ended or were skipped. */
   #bytesBefore = 0;
   #doneBytes = 0;
-  #toldBytes = 0;
+  #reportedBytes = 0;
   #planned: StageBytes = {};
 
   /** `ref` is read at each event: name and version may become known on the way. */
@@ -72,19 +72,19 @@ export class ProgressMeter {
   /** Part of the current stage that is done, 0 to 1. */
   within(part: number): void {
     const { start, share } = this.#starts.get(this.#stage) ?? { start: 0, share: 0 };
-    const held = Math.min(1, Math.max(0, part));
+    const clamped = Math.min(1, Math.max(0, part));
     this.#doneBytes = Math.max(
       this.#doneBytes,
-      this.#bytesBefore + Math.floor(held * (this.#planned[this.#stage] ?? 0)),
+      this.#bytesBefore + Math.floor(clamped * (this.#planned[this.#stage] ?? 0)),
     );
-    this.#report(start + share * held);
+    this.#report(start + share * clamped);
   }
 
   /** Bytes that have arrived of a stream whose length nobody knows. */
   received(bytes: number): void {
-    const isNews = bytes - this.#toldBytes >= RECEIVED_STEP_BYTES;
+    const isNews = bytes - this.#reportedBytes >= RECEIVED_STEP_BYTES;
     this.#doneBytes = bytes;
-    if (isNews) this.#tell();
+    if (isNews) this.#send();
   }
 
   /** The operation succeeded. */
@@ -106,11 +106,11 @@ export class ProgressMeter {
     // An event for each per mille at most: a large archive reports thousands of chunks.
     if (!isFirst && capped < 1 && capped - this.#fraction < 0.001) return;
     this.#fraction = isFirst ? 0 : capped;
-    this.#tell();
+    this.#send();
   }
 
-  #tell(): void {
-    this.#toldBytes = this.#doneBytes;
+  #send(): void {
+    this.#reportedBytes = this.#doneBytes;
     this.#emit({
       ...this.#ref,
       stage: this.#stage,

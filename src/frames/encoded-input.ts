@@ -71,7 +71,7 @@ export async function readEncoded(
   const turn = image.orientation === 'ignore' ? 1 : header.orientation;
   const [width, height] =
     turn >= FIRST_TRANSPOSED ? [header.height, header.width] : [header.width, header.height];
-  checkTold(image, { ...header, width, height, turn }, title);
+  checkDeclared(image, { ...header, width, height, turn }, title);
   const { toEightBits, cameraId, timestampMs } = image;
   const isWide = header.bits === 16 && header.channels === 1 && imageFormats.includes('Mono16');
   if (header.bits === 16 && toEightBits === undefined && !isWide) {
@@ -92,7 +92,7 @@ export async function readEncoded(
   return { ...header, bytes, title, turn, toEightBits: toEightBits ?? 'shift', depth: layout.depth, layout };
 }
 
-function checkTold(image: EncodedInput, found: EncodedHeader & { turn: number }, title: string): void {
+function checkDeclared(image: EncodedInput, found: EncodedHeader & { turn: number }, title: string): void {
   const { width = found.width, height = found.height, channels = found.channels } = image;
   if (found.width !== width || found.height !== height) {
     const turned =

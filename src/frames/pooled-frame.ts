@@ -20,7 +20,7 @@ export class PooledFrame implements Frame {
   #pixels: Uint8Array | undefined;
   #isReleased = false;
   /** Calls that use the slot, and quarantines. */
-  #holds = 0;
+  #sent = 0;
   /** Images that are being made complete. */
   #writes = 0;
 
@@ -65,7 +65,7 @@ export class PooledFrame implements Frame {
       );
     }
     const source = this.#isStaged ? sourceOf(this.#pixels, this.#layout) : undefined;
-    return this.#hold(source, proof, false);
+    return this.#send(source, proof, false);
   }
 
   /** Converts pixels into the frame, or copies them, and makes it complete for a worker. */
@@ -74,37 +74,37 @@ export class PooledFrame implements Frame {
     proof: ProofMethod | undefined,
     isDecoded = false,
   ): Promise<SentImage> {
-    return this.#hold(source, proof, isDecoded);
+    return this.#send(source, proof, isDecoded);
   }
 
   get #isStaged(): boolean {
     return !isPlain(this.#layout);
   }
 
-  async #hold(
+  async #send(
     source: PixelSource | undefined,
     proof: ProofMethod | undefined,
     isDecoded: boolean,
   ): Promise<SentImage> {
-    const isTheSame = this.#holds > 0; // a call that runs has it: its content cannot be another
-    this.#holds++;
+    const isTheSame = this.#sent > 0; // a call that runs has it: its content cannot be another
+    this.#sent++;
     this.#writes++;
-    const letGo = () => {
-      this.#holds--;
-      if (this.#holds === 0) this.#slot.retire();
+    const release = () => {
+      this.#sent--;
+      if (this.#sent === 0) this.#slot.retire();
       this.#giveBackIfFree();
     };
     const kept = this.#slot;
     try {
       kept.commit(isTheSame ? undefined : this.#written(source), isTheSame);
       const sent = await sentImage({
-        ...{ kept, layout: this.#layout, proof, isDecoded, letGo },
+        ...{ kept, layout: this.#layout, proof, isDecoded, release },
         isLost: () => kept.isDestroyed,
       });
       if (kept.isDestroyed) throw this.#closed('send');
       return sent;
     } catch (error) {
-      letGo();
+      release();
       throw kept.isDestroyed ? this.#closed('send', error) : error;
     } finally {
       this.#writes--;
@@ -128,7 +128,7 @@ export class PooledFrame implements Frame {
   }
 
   #giveBackIfFree(): void {
-    if (this.#isReleased && this.#holds === 0) this.#giveBack();
+    if (this.#isReleased && this.#sent === 0) this.#giveBack();
   }
 
   #checkUsable(what: string): void {

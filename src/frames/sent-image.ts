@@ -11,7 +11,7 @@ export async function sentImage(o: {
   proof: ProofMethod | undefined;
   isDecoded: boolean;
   isLost: () => boolean;
-  letGo: () => void;
+  release: () => void;
 }): Promise<SentImage> {
   const { kept, proof: method } = o;
   const { id, kind, generation, fileBytes: sizeBytes, descriptor } = kept;
@@ -34,8 +34,8 @@ export async function sentImage(o: {
     done: (until) => {
       if (isDone) return;
       isDone = true;
-      if (until) void until.then(o.letGo, o.letGo);
-      else o.letGo();
+      if (until) void until.then(o.release, o.release);
+      else o.release();
     },
   };
 }

@@ -1,6 +1,6 @@
 import { isPackageFault } from '../deploy/failure.js';
 import { RunnerError } from '../errors.js';
-import { withoutPaths } from './told-paths.js';
+import { withoutPaths } from './redact-paths.js';
 import { STATUS_OF_CODE, STATUS_OF_FAULT, type RequestFaultCode } from './status.js';
 
 /** Media type of a problem document (RFC 9457). */
@@ -71,8 +71,8 @@ export function problemOf(failure: unknown, root: string): ProblemDocument {
 
 /** The response of a failure. */
 export function problemResponse(failure: unknown, root = '', isInference = false): Response {
-  const told = problemOf(failure, root);
-  const problem = isInference ? { ...told, error: told.detail } : told;
+  const described = problemOf(failure, root);
+  const problem = isInference ? { ...described, error: described.detail } : described;
   return new Response(JSON.stringify(problem), {
     status: problem.status,
     headers: {

@@ -1,4 +1,4 @@
-import { checkTexts } from '../arguments.js';
+import { checkStrings } from '../arguments.js';
 import { Door, flag, lazily, text } from '../options.js';
 import type { PackOptions } from './types.js';
 
@@ -21,7 +21,7 @@ export function packProject(
   folder: string,
   options: PackOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  checkTexts('packProject(folder)', { folder });
+  checkStrings('packProject(folder)', { folder });
   doors().pack.check(options);
   return (async function* () {
     const { projectBytes } = await import('./pack-project.js');

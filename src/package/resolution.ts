@@ -56,7 +56,7 @@ export function findUnmet(
   environment: TargetEnvironment,
 ): UnmetRequirement[] {
   const unmet: UnmetRequirement[] = [];
-  const told = new Set<string>();
+  const reported = new Set<string>();
   const seen = new Set<string>();
   const byName = groupBy(wheels, ({ wheel }) => wheel.name);
   const limits = groupBy(
@@ -76,7 +76,7 @@ export function findUnmet(
     const fitting = candidates.filter((known) => fits(known, environment));
     if (fitting.length === 0) {
       const key = `${requiredBy ?? ''}\n${requirement.text}`;
-      if (!told.has(key)) {
+      if (!reported.has(key)) {
         const byPython = candidates.filter(({ wheel }) => hasTag(wheel, environment));
         const requiresPython = byPython.flatMap(({ metadata }) => metadata?.requiresPython ?? []);
         const elsewhere = candidates.map(({ wheel }) => wheel);
@@ -87,7 +87,7 @@ export function findUnmet(
           ...(requiresPython.length > 0 && { requiresPython }),
         });
       }
-      told.add(key);
+      reported.add(key);
       continue;
     }
     // With several versions pip may take any: only what all of them ask for is certain.
@@ -120,9 +120,9 @@ function parseDependency(line: string): Demand['requirement'] | undefined {
 
 function applies({ marker }: Requirement, markers: MarkerEnvironment, extra = ''): boolean {
   if (marker === undefined) return extra === '';
-  const holds = evaluateMarker(marker, { ...markers, extra });
+  const isMet = evaluateMarker(marker, { ...markers, extra });
   // A dependency without the word `extra` was taken when no extra was looked at.
-  return (holds ?? false) && (extra === '' || /\bextra\b/.test(marker));
+  return (isMet ?? false) && (extra === '' || /\bextra\b/.test(marker));
 }
 
 function groupBy<T>(items: readonly T[], nameOf: (item: T) => string): Map<string, T[]> {

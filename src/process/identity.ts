@@ -95,8 +95,8 @@ async function machineId(): Promise<string> {
   const id = await readFile('/etc/machine-id', 'utf8').catch(() => '');
   const names = await readdir(INTERFACES).catch(() => []);
   const addresses = await Promise.all(names.sort().map(addressOfCard));
-  const told = [id.trim(), ...addresses].join('\n').trim();
-  return told === '' ? '' : nodeCrypto().createHash('sha256').update(told).digest('hex').slice(0, 16);
+  const hashed = [id.trim(), ...addresses].join('\n').trim();
+  return hashed === '' ? '' : nodeCrypto().createHash('sha256').update(hashed).digest('hex').slice(0, 16);
 }
 
 /** Address of a network card; empty for an interface without one, which may come and go. */

@@ -80,7 +80,7 @@ export interface InterpreterNeed {
    * Path of an interpreter that was found to take all that is required, by the requirements themselves: it is used,
    * if it is there and has the version, without holding every wheel against it.
    */
-  judged?: string;
+  compatible?: string;
   /** An interpreter on disk that ships with the package, or the folder it lies in; looked at first. */
   embedded?: string;
 }

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
-import { checkObject, checkTexts } from '../arguments.js';
+import { checkObject, checkStrings } from '../arguments.js';
 import { useAssets } from '../assets.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
@@ -117,7 +117,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
     dir: string,
     options: { interpreter: Interpreter; finalDir?: string } & OperationOptions,
   ): Promise<Venv> {
-    checkTexts('venvs.create(dir, { interpreter })', { dir });
+    checkStrings('venvs.create(dir, { interpreter })', { dir });
     checkObject('venvs.create(dir, { interpreter })', options);
     checkObject('venvs.create(dir, { interpreter })', options.interpreter, ['path'], 'interpreter');
     const { makeEnvironment } = await import('./making.js');
@@ -139,7 +139,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    * interpreter is gone
    */
   async load(dir: string, options: OperationOptions = {}): Promise<Venv> {
-    checkTexts('venvs.load(dir)', { dir });
+    checkStrings('venvs.load(dir)', { dir });
     const { describeEnvironment, pythonIn, readPyvenvCfg } = await import('./making.js');
     const home = (await readPyvenvCfg(dir))?.get('home');
     if (home === undefined) {

@@ -153,13 +153,13 @@ class RecordingObserver implements CallObserver {
     const text = `${JSON.stringify(recordOf(number, call, images, end), null, 2)}\n`;
     const whole = bytes + Buffer.byteLength(text);
     await this.#counted(async () => {
-      let held = bytes;
+      let reserved = bytes;
       try {
         await this.#folder.reserve(whole - bytes);
-        held = whole;
+        reserved = whole;
         await this.#folder.addCall(number, text, whole);
       } catch (error) {
-        await this.#folder.abandon(number, held);
+        await this.#folder.abandon(number, reserved);
         throw error;
       }
     });

@@ -21,7 +21,7 @@ export class RecordingFolder {
   readonly #kept = new Map<number, number>();
   #keptBytes = 0;
   /** Of the header, and of calls that are not complete yet. */
-  #heldBytes = 0;
+  #reservedBytes = 0;
   #next = 1;
   #dropped = 0;
   /** One at a time makes room. */
@@ -62,7 +62,7 @@ export class RecordingFolder {
   }
 
   get bytes(): number {
-    return this.#keptBytes + this.#heldBytes;
+    return this.#keptBytes + this.#reservedBytes;
   }
 
   get dropped(): number {
@@ -77,12 +77,12 @@ export class RecordingFolder {
   /** Holds room for a call that is on its way, the oldest calls go for it. @throws RunnerError `invalid_params` when there is none */
   async reserve(bytes: number): Promise<void> {
     const reserving = this.#turn.then(async () => {
-      if (this.#heldBytes + bytes > this.#maxBytes) throw tooLarge(bytes, this.#maxBytes);
-      this.#heldBytes += bytes;
+      if (this.#reservedBytes + bytes > this.#maxBytes) throw tooLarge(bytes, this.#maxBytes);
+      this.#reservedBytes += bytes;
       try {
         await this.#makeRoom();
       } catch (error) {
-        this.#heldBytes -= bytes;
+        this.#reservedBytes -= bytes;
         throw error;
       }
     });
@@ -93,7 +93,7 @@ export class RecordingFolder {
   /** Takes back what there is of a call that will not be, then gives up its room. */
   async abandon(number: number, bytes: number): Promise<void> {
     await this.#remove(number).catch(() => undefined); // the next recorder puts it away
-    this.#heldBytes -= bytes;
+    this.#reservedBytes -= bytes;
   }
 
   /** Has an image written to `file` below the folder. */
@@ -105,7 +105,7 @@ export class RecordingFolder {
   async addCall(number: number, text: string, bytes: number): Promise<void> {
     // Not flushed: a power cut may cost the last calls, and a call that it damages is left out by a replay.
     await writeFileAtomic(path.join(this.path, 'calls', `${callName(number)}.json`), text, 'none');
-    this.#heldBytes -= bytes;
+    this.#reservedBytes -= bytes;
     this.#keptBytes += bytes;
     this.#kept.set(number, bytes);
   }
@@ -146,7 +146,7 @@ export class RecordingFolder {
       };
       await writeFileAtomic(header, `${JSON.stringify(about, null, 2)}\n`, 'none');
     }
-    this.#heldBytes = (await stat(header)).size;
+    this.#reservedBytes = (await stat(header)).size;
     const sizes = new Map<number, number>();
     for (const [folder, isCalls] of [
       ['calls', true],

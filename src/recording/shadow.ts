@@ -35,9 +35,9 @@ export async function shadow(supervisor: AlgorithmSupervisor, o: ShadowOptions):
     await stop();
     return observer.report();
   };
-  const trial: Shadow = { report: () => observer.report(), stop: stopped, [Symbol.asyncDispose]: stop };
-  showAs(trial, 'Shadow', () => ({ report: observer.report() }));
-  return trial;
+  const shadow: Shadow = { report: () => observer.report(), stop: stopped, [Symbol.asyncDispose]: stop };
+  showAs(shadow, 'Shadow', () => ({ report: observer.report() }));
+  return shadow;
 }
 
 /**

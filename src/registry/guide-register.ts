@@ -25,7 +25,7 @@ export class GuideRegister {
     const { productId, stepIndex, image, operator, signal } = o;
     const pixels = await pixelsOf(image, { signal });
     const about = { pids: [productId], step_index: stepIndex, operator };
-    return this.#content.loggedHold('set guide', about, { signal }, () => this.#folder.write(o, pixels));
+    return this.#content.loggedExclusive('set guide', about, { signal }, () => this.#folder.write(o, pixels));
   }
 
   /** See {@link Registry.guide}. */
@@ -40,7 +40,7 @@ export class GuideRegister {
     doors().removeGuide.check(o);
     const { productId, stepIndex, operator, signal } = o;
     const about = { pids: [productId], step_index: stepIndex, operator };
-    await this.#content.loggedHold('remove guide', about, { signal }, async () => {
+    await this.#content.loggedExclusive('remove guide', about, { signal }, async () => {
       if (await this.#folder.remove(productId, stepIndex)) return;
       throw new RunnerError('not_found', `${productId} has no guide picture for step ${stepIndex}`, {
         details: { pids: [productId] },

@@ -1,5 +1,5 @@
 import { throwIfAborted, type OperationOptions } from '../abort.js';
-import { checkTexts, isRecord } from '../arguments.js';
+import { checkStrings, isRecord } from '../arguments.js';
 import { SafeEmitter } from '../emitter.js';
 import type { ParameterSchema, ParameterValues } from '../parameters/types.js';
 import type { ProcessIdentity } from '../process/identity.js';
@@ -74,7 +74,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    */
   static async open(root: string | StoreLayout, options: RegistryOptions = {}): Promise<Registry> {
     // A layout by its shape: that of another copy of the library is no instance of this one's class.
-    if (!isRecord(root) || !('deployed' in root)) checkTexts('Registry.open(root)', { root });
+    if (!isRecord(root) || !('deployed' in root)) checkStrings('Registry.open(root)', { root });
     doors().open.check(options);
     throwIfAborted(options.signal, 'open registry');
     const layout = typeof root === 'string' ? new StoreLayout(root) : root;
@@ -115,7 +115,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `invalid_params` for an argument of the wrong type
    */
   async get(name: string, version: string, o: OperationOptions = {}): Promise<RegistryEntry | undefined> {
-    checkTexts('registry.get(name, version)', { name, version });
+    checkStrings('registry.get(name, version)', { name, version });
     doors().look.check(o);
     const { packages } = await this.#content.look(o);
     const entry = packages.find((found) => isSame(found, { name, version }));
@@ -188,7 +188,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `invalid_params`, `not_found`
    */
   async resolve(productId: string, o: OperationOptions = {}): Promise<RegistryEntry> {
-    checkTexts('registry.resolve(productId)', { productId });
+    checkStrings('registry.resolve(productId)', { productId });
     doors().look.check(o);
     return structuredClone(await this.serving(productId, o));
   }
@@ -209,7 +209,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `invalid_params`, `not_found`
    */
   async parameters(name: string, version: string, o: OperationOptions = {}): Promise<ParameterSchema> {
-    checkTexts('registry.parameters(name, version)', { name, version });
+    checkStrings('registry.parameters(name, version)', { name, version });
     doors().look.check(o);
     const { step_indexes = [], steps } = findEntry(await this.#content.look(o), name, version);
     return { name, version, steps: structuredClone(steps) ?? step_indexes.map((index) => ({ index })) };
@@ -233,7 +233,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `invalid_params`, `not_found` for an id that is not active
    */
   async params(productId: string, o: OperationOptions = {}): Promise<ParameterValues> {
-    checkTexts('registry.params(productId)', { productId });
+    checkStrings('registry.params(productId)', { productId });
     doors().look.check(o);
     return structuredClone(findMapping(await this.#content.look(o), productId).params ?? {});
   }
@@ -333,11 +333,11 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `invalid_params`, `not_found`, `lock_timeout`, `store_failed`, `aborted`
    */
   async use(name: string, version: string, o: OperationOptions = {}): Promise<VersionUse> {
-    checkTexts('registry.use(name, version)', { name, version });
+    checkStrings('registry.use(name, version)', { name, version });
     findEntry(await this.#content.look(o), name, version); // of what is not there nobody need wait for the lock
     let use: VersionUse | undefined;
     try {
-      return await this.#content.hold(`use ${name} ${version}`, o, async (content) => {
+      return await this.#content.exclusive(`use ${name} ${version}`, o, async (content) => {
         findEntry(content, name, version);
         return (use = await this.#uses.markUse(this.layout, name, version));
       });
@@ -354,7 +354,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `invalid_params` for an argument of the wrong type
    */
   async users(name: string, version: string, o: OperationOptions = {}): Promise<ProcessIdentity[]> {
-    checkTexts('registry.users(name, version)', { name, version });
+    checkStrings('registry.users(name, version)', { name, version });
     throwIfAborted(o.signal, 'look-up');
     return this.#uses.usersOf(this.layout, name, version);
   }

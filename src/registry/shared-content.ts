@@ -139,7 +139,7 @@ export class SharedContent {
   /**
    * One change: under the store's lock, on what the file says then, committed by one rename, then published. `apply`
    * gets a content whose lists it may change, but not the records in them; when it throws, nothing has happened.
-   * `files` move under the same lock, so that nobody in {@link SharedContent.hold} finds them on their way.
+   * `files` move under the same lock, so that nobody in {@link SharedContent.exclusive} finds them on their way.
    */
   async change<T>(
     what: string,
@@ -156,14 +156,14 @@ export class SharedContent {
    * Runs work while no process can change the file. Keep it short: every writer waits. `work` must not come back to this
    * object for more than {@link SharedContent.known}: the lock is taken.
    */
-  async hold<T>(
+  async exclusive<T>(
     what: string,
     o: OperationOptions,
     work: (content: RegistryContent) => Promise<T>,
   ): Promise<T> {
     this.#enter(what, o);
-    const held = () => this.#hold(what, work, o.signal);
-    return this.#track(onStore(`${what} in ${this.#layout.root}`, () => withReserve(this.#layout, held)));
+    const run = () => this.#exclusive(what, work, o.signal);
+    return this.#track(onStore(`${what} in ${this.#layout.root}`, () => withReserve(this.#layout, run)));
   }
 
   /** A change that is in the audit log, however it ends. */
@@ -181,14 +181,15 @@ export class SharedContent {
   }
 
   /** Work in a moment in which nobody changes anything; in the audit log, however it ends. */
-  async loggedHold<T>(
+  async loggedExclusive<T>(
     operation: string,
     record: ChangeRecord & { step_index?: number },
     o: OperationOptions,
     work: () => Promise<T>,
   ): Promise<T> {
     const what = [operation, 'for', ...record.pids].join(' ');
-    return audited(activationLog(this.#layout), { operation, ...record }, () => this.hold(what, o, work));
+    const log = activationLog(this.#layout);
+    return audited(log, { operation, ...record }, () => this.exclusive(what, o, work));
   }
 
   /** See {@link sweepRegistry}. */
@@ -324,7 +325,7 @@ export class SharedContent {
     });
   }
 
-  async #hold<T>(
+  async #exclusive<T>(
     operation: string,
     work: (content: RegistryContent) => Promise<T>,
     signal: AbortSignal | undefined,

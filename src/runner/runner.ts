@@ -1,5 +1,5 @@
 import { throwIfAborted, type OperationOptions } from '../abort.js';
-import { checkTexts } from '../arguments.js';
+import { checkStrings } from '../arguments.js';
 import { useAssets } from '../assets.js';
 import { Deployer } from '../deploy/deployer.js';
 import { RunnerError } from '../errors.js';
@@ -89,7 +89,7 @@ export class Runner implements RunnerParts, AsyncDisposable {
     o: InspectCallOptions<Params> = {},
   ): Promise<InspectionResult<Data>> {
     this.#checkOpen('inspect');
-    checkTexts('runner.inspect(productId, image)', { productId });
+    checkStrings('runner.inspect(productId, image)', { productId });
     if (!isPicture(image)) {
       throw new RunnerError(
         'invalid_params',

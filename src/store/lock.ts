@@ -139,7 +139,7 @@ async function acquire(
     throwIfAborted(signal, options.operation);
     if (pause > FIRST_PAUSE_MS && life && !(await life.refresh())) return undefined;
     if (await createOwnerFile(ownerFile, owner)) {
-      const lock = held(file, ownerFile, { owner, life }, refreshMs);
+      const lock = heldLock(file, ownerFile, { owner, life }, refreshMs);
       try {
         // From here on only this owner removes it: any process that saw it missing has taken the lock, or will.
         if (life && !(await life.refresh())) {
@@ -202,7 +202,7 @@ async function removeGate(file: string): Promise<void> {
   await rm(file, { force: true }).catch(() => undefined);
 }
 
-function held(
+function heldLock(
   file: string,
   ownerFile: string,
   { owner, life }: { owner: LockOwner; life: Life | undefined },

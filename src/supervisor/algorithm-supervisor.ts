@@ -1,5 +1,5 @@
 import { settleOrAbort, throwIfAborted, type OperationOptions } from '../abort.js';
-import { checkTexts } from '../arguments.js';
+import { checkStrings } from '../arguments.js';
 import { useAssets } from '../assets.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
@@ -67,9 +67,9 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     this.#context = {
       ...{ registry, frames: o.frames ?? new FramePool({ gid }), flavour, policy: this.policy, clock },
       ...{ given: o.policy ?? {}, workerLogs: resolveLogOptions(o.workerLogs), logger: o.logger },
-      // Trials and logs hear of it first: a listener may end the trial that it is about.
+      // Canaries and logs first: a listener may end the trial that the event is about.
       emit: (name, ...args) => {
-        this.#parts?.trials.watch(name, ...args);
+        this.#parts?.canaries.watch(name, ...args);
         this.#parts?.logs.watch(name, ...args);
         return this.emit(name, ...(args as never));
       },
@@ -126,7 +126,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     o: ConfigureOptions = {},
   ): Promise<void> {
     this.#checkOpen('configure');
-    checkTexts('supervisor.configure(name, version, policy)', { name, version });
+    checkStrings('supervisor.configure(name, version, policy)', { name, version });
     doors().configure.check(policy);
     doors().configureBy.check(o);
     const { operator, signal } = o;
@@ -163,7 +163,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * @throws RunnerError `invalid_params` for an argument of the wrong type
    */
   async stop(name: string, version: string, o: OperationOptions = {}): Promise<void> {
-    checkTexts('supervisor.stop(name, version)', { name, version });
+    checkStrings('supervisor.stop(name, version)', { name, version });
     doors().look.check(o);
     throwIfAborted(o.signal, 'stop');
     const deployment = this.#parts?.table.find(name, version);
@@ -187,13 +187,13 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     this.#check('info', doors().look, o, { name, version });
     const { askInfo } = await import('./parts.js');
     const { router, deadline } = await this.#open();
-    const { deployment, letGo } = await router.route({ target: { name, version } });
+    const { deployment, release } = await router.route({ target: { name, version } });
     try {
       await settleOrAbort(o.signal, deployment.ready);
       const info = await askInfo(deployment, this.#context.registry.layout, deadline(o.signal));
       return info as AlgorithmInfo & Fields;
     } finally {
-      letGo();
+      release();
     }
   }
 
@@ -389,7 +389,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   /** What each call is checked for, before anything happens. */
   #check<T extends object>(what: string, door: Door<T>, o: T & OperationOptions, version?: VersionRef): void {
     this.#checkOpen(what);
-    if (version) checkTexts(`supervisor.${what}(name, version)`, { ...version });
+    if (version) checkStrings(`supervisor.${what}(name, version)`, { ...version });
     door.check(o);
     throwIfAborted(o.signal, what);
   }

@@ -59,11 +59,11 @@ export class Observers {
     let stopped: Promise<void> | undefined;
     const stop = () =>
       (stopped ??= (async () => {
-        inspector.taps.delete(observer);
+        inspector.observers.delete(observer);
         this.#open.delete(stop);
         await observer.close();
       })());
-    inspector.taps.add(observer);
+    inspector.observers.add(observer);
     this.#open.add(stop);
     return stop;
   }
@@ -76,20 +76,20 @@ export class Observers {
     const { router, table, retirement } = this.#context;
     throwIfAborted(signal, 'retain');
     const entry = await router.entry(name, version);
-    const { deployment, letGo } = await table.obtain(entry, workers, signal);
-    const release = deployment.keep();
+    const { deployment, release } = await table.obtain(entry, workers, signal);
+    const releaseWorkers = deployment.keep();
     const end = async () => {
-      release();
+      releaseWorkers();
       await retirement.retire(deployment, { sparePinned: true });
     };
     try {
       await settleOrAbort(signal, deployment.serving());
     } catch (error) {
-      letGo();
+      release();
       await end();
       throw error;
     }
-    letGo();
+    release();
     return {
       entry: deployment.entry,
       imageFormats: deployment.imageFormats,
@@ -135,7 +135,7 @@ export class Observers {
       throw new RunnerError('unknown', String(error), { cause: error });
     } finally {
       // An abandoned worker may go on reading the frame until it exits.
-      if (!reply) readers.push(lease.worker.gone());
+      if (!reply) readers.push(lease.worker.whenTreeEnded());
       pool.release(lease, reply);
     }
     checkResult(reply, phase, images.image.meta, { title, answers: policy.answers });

@@ -20,7 +20,7 @@ import {
   productId,
   productIds,
   text,
-  texts,
+  strings,
   whole,
   lazily,
   values,
@@ -155,7 +155,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
   }),
   shadow: new Door<ShadowOptions>('supervisor.shadow({ name, version })', {
     ...version,
-    ...{ productIds: texts(), pids: texts() },
+    ...{ productIds: strings(), pids: strings() },
     share: option('share', 'must be a number above 0 and up to 1', isShare),
     workers: whole(1, 1_024),
     maxPending: whole(1, 1_000_000),
@@ -164,7 +164,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
   }),
   record: new Door<RecordOptions>('supervisor.record({ directory })', {
     directory: name(),
-    ...{ productIds: texts(), pids: texts() },
+    ...{ productIds: strings(), pids: strings() },
     maxBytes: whole(1),
     maxPending: whole(1, 1_000_000),
     signal: abortSignal(),

@@ -10,7 +10,7 @@ import { Observers } from './observers.js';
 import type { SupervisorPolicy } from './policy.js';
 import { Retirement } from './switching/retirement.js';
 import { Switcher } from './switching/switcher.js';
-import { Trials } from './switching/trials.js';
+import { Canaries } from './switching/canaries.js';
 import { warmUp } from './switching/warm-up.js';
 import { VersionPolicies } from './version-policies.js';
 import type { HostLogger, WorkerLogOptions } from './worker-logs/types.js';
@@ -48,9 +48,9 @@ export function composeParts(context: SupervisorContext) {
   const inspector = new Inspector({ clock, frames, sessions });
   const guides = new GuideBook(registry);
   const calls = new CallService({ registry, table, router, inspector, guides, clock, emit });
-  const trials = new Trials({ registry, retirement, clock, emit });
+  const canaries = new Canaries({ registry, retirement, clock, emit });
   const switcher = new Switcher({
-    ...{ registry, table, router, retirement, trials, policies, emit },
+    ...{ registry, table, router, retirement, canaries, policies, emit },
     warmUp: (deployment, asked, signal) => warmUp(calls, deployment, asked, signal),
   });
   const observers = new Observers({ inspector, table, router, retirement, policy, clock });
@@ -62,7 +62,7 @@ export function composeParts(context: SupervisorContext) {
   for (const event of FOLLOWED) registry.on(event, follow);
   const stopAll = () => Promise.all(table.all().map((deployment) => deployment.stop({ reason: 'closed' })));
   return {
-    ...{ policies, table, router, sessions, calls, trials, switcher, observers, logs },
+    ...{ policies, table, router, sessions, calls, canaries, switcher, observers, logs },
     /** The limit of a question that is about no image. */
     deadline: (signal: AbortSignal | undefined) =>
       new Deadline(clock, clock.now(), policy.infoTimeoutMs, signal),

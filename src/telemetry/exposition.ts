@@ -175,8 +175,8 @@ function head(name: string, type: string, help: string, unit?: string): string[]
 }
 
 function sample(name: string, labels: Labels, value: number): string {
-  const told = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`);
-  return `${name}${told.length > 0 ? `{${told.join(',')}}` : ''} ${value}`;
+  const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`);
+  return `${name}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}`;
 }
 
 function escaped(text: string): string {

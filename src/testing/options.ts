@@ -8,7 +8,7 @@ import {
   must,
   option,
   text,
-  texts,
+  strings,
   type Option,
   type Shape,
 } from '../options.js';
@@ -40,7 +40,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
   fakeWorker: new Door<FakeWorkerOptions>('new FakeWorker(options)', {
     generation: choice('phased', 'execute-only'),
     sdkVersion: text(),
-    capabilities: texts(),
+    capabilities: strings(),
     start: callback(),
     answers: group<NonNullable<FakeWorkerOptions['answers']>>(responses()),
     hidesPictures: flag(),

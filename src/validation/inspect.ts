@@ -8,8 +8,8 @@ import type { Manifest, PackageInspection, Requirement } from '../package/types.
 import type { Interpreter } from '../python/types.js';
 import { checkAssets } from './check-assets.js';
 import type { CheckList } from './check-list.js';
-import { checkContents, judgeStartup, readPart, readWheels } from './read-wheels.js';
-import { judgeWheels, type LookedAt, overlapsIn } from './judge-wheels.js';
+import { checkContents, checkStartup, readPart, readWheels } from './read-wheels.js';
+import { resolveWheels, type LookedAt, overlapsIn } from './resolve-wheels.js';
 import { manifestWarnings } from './manifest-warnings.js';
 import { manifestHint, wheelsHint } from './near-misses.js';
 import type { PackageSource } from './package-source.js';
@@ -98,7 +98,7 @@ async function inspectParts(
   if (source.nameDoubt !== undefined) warnings.push(source.nameDoubt);
   const found = await readWheels(source, layout, o, warnings);
   const { known } = found;
-  judgeStartup(source, found, o.startupCode, { checks, warnings });
+  checkStartup(source, found, o.startupCode, { checks, warnings });
   const sdk = findSdkWheel(known.map(({ wheel }) => wheel));
   const generation = generationOfSdk(sdk?.version);
   if (sdk && !hasAdapter(sdk.version)) {
@@ -116,16 +116,16 @@ async function inspectParts(
   } else {
     checks.fail('zip_wheels', noWheels(source, requirements));
   }
-  const judged =
+  const resolved =
     requirements.length === 0 || layout.hasWheelsFolder
-      ? await judgeWheels(source, required, found, python, {
+      ? await resolveWheels(source, required, found, python, {
           checks,
           interpreters,
           lookedAt: o.lookedAt,
         })
       : undefined;
-  if (judged?.choice) warnings.push(...judged.choice.warnings, ...overlapsIn(judged.choice, known));
-  const { interpreter } = judged ?? {};
+  if (resolved?.choice) warnings.push(...resolved.choice.warnings, ...overlapsIn(resolved.choice, known));
+  const { interpreter } = resolved ?? {};
   if (!manifest) return { layout, inspection: undefined, warnings };
   await checkAssets(source, layout, manifest, { checks, warnings });
   warnings.push(...manifestWarnings(manifest));

@@ -12,6 +12,6 @@ export function interpreterNeed(
     wheels,
     pythonVersion,
     // The inspection knows which wheels are required at all: one for another system is no fault.
-    ...(embedded === undefined ? { judged: interpreter?.path } : { embedded: path.join(root, embedded) }),
+    ...(embedded === undefined ? { compatible: interpreter?.path } : { embedded: path.join(root, embedded) }),
   };
 }

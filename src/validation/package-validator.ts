@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../abort.js';
-import { checkTexts } from '../arguments.js';
+import { checkStrings } from '../arguments.js';
 import { useAssets } from '../assets.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
@@ -96,7 +96,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
    * @throws RunnerError `invalid_params` for an argument of the wrong type
    */
   async open(zip: string, o: ReadOptions = {}): Promise<OpenedPackage> {
-    checkTexts('validator.inspect(zip)', { zip });
+    checkStrings('validator.inspect(zip)', { zip });
     const archive = await this.#openArchive(zip, o);
     try {
       const checks = this.#checkList();
@@ -124,7 +124,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
    * @throws RunnerError `invalid_params`, `aborted` alone: every fault of the package is in the report
    */
   async validate(target: string, o: ReadOptions = {}): Promise<ValidationReport> {
-    checkTexts('validator.validate(target)', { target });
+    checkStrings('validator.validate(target)', { target });
     doors().look.check(o);
     throwIfAborted(o.signal, `validation of ${target}`);
     const report = await this.#validate(target, o);

@@ -31,7 +31,7 @@ export async function readPart(
 const MOST_NAMED = 20;
 
 /** Tells which files of the wheels run code at every start of the interpreter, or refuses the package for them. */
-export function judgeStartup(
+export function checkStartup(
   source: { path: string },
   { known, unseen }: FoundWheels,
   policy: 'allow' | 'refuse',
@@ -240,17 +240,20 @@ function beyondTogether(source: PackageSource, known: readonly KnownWheel[]): Ru
   const { maxEntries, maxUnpackedBytes } = source.limits;
   const sum = (of: (wheel: Wheel) => number | undefined) =>
     known.reduce((total, { wheel }) => total + (of(wheel) ?? 0), 0);
-  const told = (what: string, limit: keyof ArchiveLimits) =>
+  const exceeded = (what: string, limit: keyof ArchiveLimits) =>
     new RunnerError('invalid_zip', `${source.path}: its wheels together ${what}. ${beyond(limit).remedy}`, {
       details: { path: source.path },
     });
   const files = sum((wheel) => wheel.files);
   if (files > maxEntries) {
-    return told(`unpack to ${files} files and folders, more than the ${maxEntries} permitted`, 'maxEntries');
+    return exceeded(
+      `unpack to ${files} files and folders, more than the ${maxEntries} permitted`,
+      'maxEntries',
+    );
   }
   const bytes = sum((wheel) => wheel.unpackedBytes);
   return bytes > maxUnpackedBytes
-    ? told(`unpack to ${bytes} bytes, more than the ${maxUnpackedBytes} permitted`, 'maxUnpackedBytes')
+    ? exceeded(`unpack to ${bytes} bytes, more than the ${maxUnpackedBytes} permitted`, 'maxUnpackedBytes')
     : undefined;
 }
 
@@ -263,7 +266,7 @@ function tooMany(source: PackageSource, count: number): RunnerError {
 }
 
 function misnamed(source: PackageSource, files: readonly string[]): RunnerError {
-  const told = files.map((file) => {
+  const rejected = files.map((file) => {
     const meant = wheelNameMeant(file);
     return meant === undefined ? shown(file) : `${shown(file)} (rename it to ${meant})`;
   });
@@ -271,7 +274,7 @@ function misnamed(source: PackageSource, files: readonly string[]): RunnerError 
   const remedy = areMeant ? 'Pack the package again with these names' : 'Build them again, or take them out';
   return new RunnerError(
     'invalid_zip',
-    `${source.path}: not the names of wheels (PEP 427): ${listed(told)}. ${remedy}`,
+    `${source.path}: not the names of wheels (PEP 427): ${listed(rejected)}. ${remedy}`,
     { details: { path: source.path, wheels: files.map((file) => ({ file, tags: [] })) } },
   );
 }

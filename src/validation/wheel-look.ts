@@ -46,7 +46,7 @@ function recallWheel(key: string | undefined): WheelFacts | undefined {
   return found.facts;
 }
 
-function textsOf({ metadata, oddities, owned, sboms }: WheelFacts): string[] {
+function stringsOf({ metadata, oddities, owned, sboms }: WheelFacts): string[] {
   return [...metadata.requires, ...(metadata.importNames ?? []), ...oddities, ...owned.keys(), ...sboms];
 }
 
@@ -55,7 +55,7 @@ function rememberWheel(key: string | undefined, facts: WheelFacts): void {
   if (key === undefined || remembered.has(key)) return;
   const entry = {
     facts,
-    characters: textsOf(facts).reduce((sum, { length }) => sum + length, key.length),
+    characters: stringsOf(facts).reduce((sum, { length }) => sum + length, key.length),
   };
   remembered.set(key, entry);
   characters += entry.characters;

@@ -227,7 +227,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     const frame = encodeFrame(message, this.limits.maxFrameBytes);
     const timeoutMs = o.timeoutMs ?? limitOf(this.limits, call.phase);
     const expire = () => {
-      this.#fail(this.#tooLate(`answer ${call.phase}`, o.toldLimitMs ?? timeoutMs), 'timeout');
+      this.#fail(this.#tooLate(`answer ${call.phase}`, o.reportedTimeoutMs ?? timeoutMs), 'timeout');
     };
     const cancel = expireAfter(timeoutMs, expire, this.#after);
     const onAbort = () => {
@@ -278,7 +278,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
    */
   async stop(reason = 'stopped'): Promise<WorkerExit> {
     if (this.#state === 'new') this.#endUnstarted();
-    if (this.#state === 'exited' || this.#state === 'stopping') return this.gone();
+    if (this.#state === 'exited' || this.#state === 'stopping') return this.whenTreeEnded();
     this.#reason ??= { text: reason };
     // It imports, or runs the call that is being given up: what is written to it now it does not read.
     const isDeaf = this.#state === 'starting' || this.#state === 'busy';
@@ -289,12 +289,12 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       this.#send({ type: 'shutdown' });
     };
     await this.#process?.end(isDeaf ? undefined : ask, this.limits.shutdownMs);
-    return this.gone();
+    return this.whenTreeEnded();
   }
 
   /** Resolves when the process is gone and everything it had started with it. */
-  gone(): Promise<WorkerExit> {
-    return this.exited.finally(() => this.#process?.swept());
+  whenTreeEnded(): Promise<WorkerExit> {
+    return this.exited.finally(() => this.#process?.whenTreeEnded());
   }
 
   /** See {@link AlgorithmWorker.stop}. */

@@ -24,7 +24,7 @@ export interface ConversationContext {
   /** What has come another way than over stdout. */
   received: () => Buffer[];
   /** A frame that was skipped. */
-  protocolError: (error: RunnerError, told: ProtocolErrorInfo) => void;
+  protocolError: (error: RunnerError, info: ProtocolErrorInfo) => void;
   /** A frame that was skipped, and that may have been the answer to the call in flight. */
   answerLost: (error: RunnerError) => void;
 }
@@ -150,12 +150,12 @@ export class Conversation {
     if (endsCall) this.#context.answerLost(error);
   }
 
-  #report(message: string, told: ProtocolErrorInfo = { endsCall: false }): RunnerError {
+  #report(message: string, info: ProtocolErrorInfo = { endsCall: false }): RunnerError {
     const { title, lastLines, protocolError } = this.#context;
     const error = new RunnerError('protocol_error', `${title()} sent ${message}`, {
       details: { output: lastLines() },
     });
-    protocolError(error, told);
+    protocolError(error, info);
     return error;
   }
 }

@@ -61,7 +61,7 @@ export function readMessage(body: Buffer): WorkerMessage {
       return {
         type: 'hello',
         sdkVersion: text(value.sdk_version) ?? 'unknown',
-        capabilities: texts(value.capabilities),
+        capabilities: strings(value.capabilities),
       };
     case 'pong':
       return { type: 'pong', requestId: text(value.request_id) };
@@ -166,6 +166,6 @@ function text(value: unknown): string | undefined {
   return typeof value === 'number' ? String(value) : undefined;
 }
 
-function texts(value: unknown): string[] {
+function strings(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 }

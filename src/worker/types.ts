@@ -169,7 +169,7 @@ export interface WorkerCallOptions extends OperationOptions {
   /** From the writing of the call, in milliseconds. @defaultValue the limit of the phase */
   timeoutMs?: number;
   /** The limit that a timeout tells, where part of it was over before the call was written. @defaultValue `timeoutMs` */
-  toldLimitMs?: number;
+  reportedTimeoutMs?: number;
   /** Goes with the call and its answer. @defaultValue a number that this worker has not used */
   requestId?: string;
 }

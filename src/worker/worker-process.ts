@@ -214,7 +214,7 @@ export class WorkerProcess {
   }
 
   /** Resolves when what the process had started was looked for and killed. After its exit, nothing more comes. */
-  async swept(): Promise<void> {
+  async whenTreeEnded(): Promise<void> {
     await this.#sweeps;
   }
 
@@ -223,7 +223,7 @@ export class WorkerProcess {
   }
 
   /** What the signal that the keeper died of stands for, before it kept anything. */
-  #told(signal: NodeJS.Signals | null): NodeJS.Signals | null {
+  #actualSignal(signal: NodeJS.Signals | null): NodeJS.Signals | null {
     if (this.#isKilled && signal === KILL_SIGNAL) return 'SIGKILL';
     return this.#isKept && signal === ASK_SIGNAL ? 'SIGTERM' : signal;
   }
@@ -259,7 +259,7 @@ export class WorkerProcess {
         child.stderr?.destroy();
         child.stdin?.destroy();
         // The keeper ends by the signal it was asked with where it has kept nothing yet.
-        listeners.exit(code, this.#told(signal));
+        listeners.exit(code, this.#actualSignal(signal));
         this.#resolveExited();
       };
       // On a host that was held up the time may be over before its loop has looked at the pipes once: look, then end.

@@ -20,8 +20,8 @@ describe('acceptance of labelled pictures', () => {
     const { runner, registry, pictures } = await station();
     const target = await deployBrightness(registry, '1.0.0', { below: 100 });
     await writePictures(pictures, { OK: many(20, 200), NG: many(20, 50) });
-    const told: AcceptanceProgress[] = [];
-    const report = await acceptance(runner, pictures, { target, onProgress: (one) => told.push(one) });
+    const progress: AcceptanceProgress[] = [];
+    const report = await acceptance(runner, pictures, { target, onProgress: (one) => progress.push(one) });
     expect(report).toMatchObject({
       ...{ decision: 'accepted', decidedAfter: 32, missing: 0, productId: 'B-1', folder: pictures },
       target: {
@@ -36,10 +36,10 @@ describe('acceptance of labelled pictures', () => {
     });
     expect(report.target.times.p50Ms).toBeGreaterThan(0);
     expect(report.target.times.maxMs).toBeGreaterThanOrEqual(report.target.times.p95Ms ?? Infinity);
-    expect(told.map(({ done, total }) => [done, total])).toEqual(
+    expect(progress.map(({ done, total }) => [done, total])).toEqual(
       many(40, 40).map((total, n) => [n + 1, total]),
     );
-    expect(told.map(({ decision }) => decision).lastIndexOf('undecided')).toBe(30);
+    expect(progress.map(({ decision }) => decision).lastIndexOf('undecided')).toBe(30);
     // The order mixes the labels, and the seed fixes it.
     const labels = report.pictures.map(({ expected }) => expected);
     expect(new Set(labels.slice(0, 12)).size).toBe(2);

@@ -145,18 +145,18 @@ test.skipIf(process.platform === 'win32')(
     const socket = path.join(cli.folder, 'n');
     const listener = spawn('python3', ['-c', LISTENER, socket], { stdio: ['ignore', 'pipe', 'inherit'] });
     onTestFinished(() => void listener.kill('SIGKILL'));
-    const told: string[] = [];
-    createInterface({ input: listener.stdout }).on('line', (line) => told.push(line));
-    await expect.poll(() => told).toEqual(['bound']);
+    const lines: string[] = [];
+    createInterface({ input: listener.stdout }).on('line', (line) => lines.push(line));
+    await expect.poll(() => lines).toEqual(['bound']);
     const { child } = startProcess(cli.folder, ['serve', '--port', '0'], {
       ...{ NOTIFY_SOCKET: socket, WATCHDOG_USEC: '400000' },
     });
     await expect
-      .poll(() => told.join('\n'), { timeout: 60_000 })
+      .poll(() => lines.join('\n'), { timeout: 60_000 })
       .toMatch(/READY=1\\nSTATUS=1 of 1 active versions started/);
-    await expect.poll(() => told).toContain("'WATCHDOG=1'");
+    await expect.poll(() => lines).toContain("'WATCHDOG=1'");
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
-    await expect.poll(() => told.at(-1)).toBe("'STOPPING=1'");
+    await expect.poll(() => lines.at(-1)).toBe("'STOPPING=1'");
   },
 );

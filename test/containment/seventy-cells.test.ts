@@ -97,8 +97,8 @@ describe.runIf(isRoot)('a host that is not root', () => {
     await station.forget();
     for (const worker of ['sdk', 'bundled'] as const) {
       const policy = { network: 'none', resources: { openFiles: 64 } } as const;
-      const told = await hostOf(station, 'user', worker, policy);
-      expect(told).toMatchObject({ status: 'OK', bounds: { ...ALL, user: true, network: 'none' } });
+      const outcome = await hostOf(station, 'user', worker, policy);
+      expect(outcome).toMatchObject({ status: 'OK', bounds: { ...ALL, user: true, network: 'none' } });
     }
     const notes = await station.notes();
     expect(notes.filter(({ got }) => got !== null)).toEqual([]);
@@ -110,11 +110,11 @@ describe.runIf(isRoot)('a host that is not root', () => {
   test('says what it cannot hold without namespaces, still ends every process, and refuses what was asked for', async () => {
     const station = await hostileStation('link');
     await station.forget();
-    const told = await hostOf(station, 'nothing', 'sdk', {
+    const outcome = await hostOf(station, 'nothing', 'sdk', {
       env: { HOSTILE_SPARES: '1' },
       resources: { openFiles: 64 },
     });
-    expect(told).toMatchObject({
+    expect(outcome).toMatchObject({
       status: 'OK',
       bounds: {
         ...{ processes: false, files: false, sharedMemory: false, network: 'host', capabilities: true },

@@ -24,11 +24,11 @@ test.each(CUT_OFF)(
     expect(await runChild(scenario, root, { mode: 'kill', at })).toMatchObject({ signal: 'SIGKILL' });
     await using store = await openStore(root);
     const before = await folderState(storeFolder(root));
-    const told: unknown[] = [];
-    store.deployer.on('recovered', (report) => told.push(report));
+    const events: unknown[] = [];
+    store.deployer.on('recovered', (report) => events.push(report));
     const planned = await store.deployer.recover({ dryRun: true });
     expect(await folderState(storeFolder(root))).toEqual(before);
-    expect(told).toEqual([]);
+    expect(events).toEqual([]);
     const { recovered, busy, repaired } = await store.deployer.recover();
     expect(planned).toMatchObject({ recovered, busy, repaired });
   },

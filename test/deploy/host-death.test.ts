@@ -16,8 +16,8 @@ async function processesWith(text: string): Promise<string[]> {
 }
 
 /** Looks again and again; the test's own time limit ends it. */
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 50));
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 test.skipIf(process.platform !== 'linux')(

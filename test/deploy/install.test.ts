@@ -196,10 +196,10 @@ describe('an install that fails', () => {
     });
     const file = await zip();
     const before = await content();
-    const told: unknown[] = [];
-    deployer.on('invalid', (event) => told.push(event));
+    const events: unknown[] = [];
+    deployer.on('invalid', (event) => events.push(event));
     await expect(deployer.install(file)).rejects.toBe(fault);
-    expect(told).toEqual([
+    expect(events).toEqual([
       expect.objectContaining({ path: file, error: fault, name: 'sample', version: '1.0.0' }),
     ]);
     expect(await content()).toEqual(before);
@@ -212,12 +212,12 @@ describe('an install that fails', () => {
     });
     const file = await zip();
     const before = await content();
-    const told: unknown[] = [];
-    deployer.on('error', ({ error }) => told.push(error));
+    const events: unknown[] = [];
+    deployer.on('error', ({ error }) => events.push(error));
     await expect(deployer.install(file)).rejects.toMatchObject({
       ...{ code: 'install_failed', cause, details: { stage: 'environment' } },
     });
-    expect(told).toEqual([]); // its caller was told
+    expect(events).toEqual([]); // its caller was told
     expect(await content()).toEqual(before);
   });
 

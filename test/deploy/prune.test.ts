@@ -21,8 +21,8 @@ const FIVE = ['1.0.0', '2.0.0', '3.0.0', '4.0.0', '5.0.0'];
 describe('prune', () => {
   test('of five idle versions keeps the newest three and says what went and how many bytes', async () => {
     const store = await storeWith(FIVE);
-    const told: unknown[] = [];
-    store.deployer.on('pruned', (report) => told.push(report));
+    const events: unknown[] = [];
+    store.deployer.on('pruned', (report) => events.push(report));
     const report = await store.deployer.prune();
     expect(await versionsOf(store)).toEqual(['3.0.0', '4.0.0', '5.0.0']);
     expect(report.pruned.map(({ version, action }) => `${action} ${version}`)).toEqual([
@@ -30,7 +30,7 @@ describe('prune', () => {
     ]);
     expect(report.freedBytes).toBe(report.pruned.reduce((sum, { freedBytes }) => sum + freedBytes, 0));
     expect(report.freedBytes).toBeGreaterThan(500);
-    expect(told).toEqual([report]);
+    expect(events).toEqual([report]);
   });
 
   test('keeps an active, a running and a rollback version past the count, and says why', async () => {

@@ -24,11 +24,11 @@ describe('recover', () => {
     await runChild('install', root, { mode: 'kill', at: MIDDLE });
     expect(await readdir(path.join(storeFolder(root), 'algorithms'))).toContain('.staging');
     await using store = await openStore(root);
-    const told: RecoveryReport[] = [];
-    store.deployer.on('recovered', (report) => told.push(report));
+    const reports: RecoveryReport[] = [];
+    store.deployer.on('recovered', (report) => reports.push(report));
     await store.deployer.scan();
     await store.deployer.scan();
-    expect(told).toMatchObject([
+    expect(reports).toMatchObject([
       {
         recovered: [{ operation: 'install', name: 'sample', version: '1.0.0', outcome: 'undone' }],
         busy: [],

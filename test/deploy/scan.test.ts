@@ -47,14 +47,14 @@ describe('scan', () => {
     const file = path.join(registry.layout.zips, 'bad.zip');
     await writeFile(file, 'this is no zip');
     await utimes(file, anHourAgo(), anHourAgo());
-    const told: InvalidEvent[] = [];
-    deployer.on('invalid', (event) => told.push(event));
+    const events: InvalidEvent[] = [];
+    deployer.on('invalid', (event) => events.push(event));
     for (const _look of ['first', 'second']) {
       expect(await deployer.scan()).toMatchObject([
         { state: 'invalid', settling: false, reason: { code: 'invalid_zip', errorCode: '2001' } },
       ]);
     }
-    expect([reads, told.length]).toEqual([1, 1]);
+    expect([reads, events.length]).toEqual([1, 1]);
     await writeFile(file, await readFile(await zip()));
     expect(await deployer.scan()).toMatchObject([{ state: 'validated' }]);
   });
@@ -81,12 +81,12 @@ describe('scan', () => {
     const bytes = await readFile(await zip());
     const file = path.join(registry.layout.zips, 'growing.zip');
     await writeFile(file, bytes.subarray(0, 900));
-    const told: unknown[] = [];
-    deployer.on('invalid', (event) => told.push(event));
+    const events: unknown[] = [];
+    deployer.on('invalid', (event) => events.push(event));
     expect(await deployer.scan()).toMatchObject([{ state: 'discovered', settling: true }]);
     await appendFile(file, bytes.subarray(900));
     expect(await deployer.scan()).toMatchObject([{ state: 'validated', settling: false }]);
-    expect(told).toEqual([]);
+    expect(events).toEqual([]);
   });
 
   test('overlooks hidden files, other endings and folders', async () => {

@@ -29,10 +29,10 @@ test('two deployers on one VenvManager keep the wheels of each store in that sto
 test('two hosts that watch one folder install what comes once, and neither tells an error', async () => {
   const { deployer, registry, zip, join } = await deployStore({ settleMs: 0 });
   const other = await join({ settleMs: 0 });
-  const told: unknown[] = [];
+  const events: unknown[] = [];
   for (const one of [deployer, other.deployer]) {
-    one.on('error', (event) => told.push(event));
-    one.on('invalid', (event) => told.push(event));
+    one.on('error', (event) => events.push(event));
+    one.on('invalid', (event) => events.push(event));
   }
   await using _first = deployer.watch({ intervalMs: 3, install: true });
   await using _second = other.deployer.watch({ intervalMs: 3, install: true });
@@ -43,7 +43,7 @@ test('two hosts that watch one folder install what comes once, and neither tells
     expect(await registry.list()).toHaveLength(8);
   }, 30_000);
   await Promise.all([deployer.scan(), other.deployer.scan()]);
-  expect(told).toEqual([]);
+  expect(events).toEqual([]);
 });
 
 test('a file whose time was kept while its bytes came later is looked at again when they are there', async () => {

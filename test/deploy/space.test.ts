@@ -6,11 +6,11 @@ import { deployStore } from '../support/deploy-store.js';
 /** Makes the file system tell that it has this many bytes left; the real one cannot be filled to measure. */
 function tellFreeBytes(bytes: number): void {
   const original = fs.promises.statfs;
-  const told = async (...args: Parameters<typeof original>) => {
+  const statfs = async (...args: Parameters<typeof original>) => {
     const stats = await original(...args);
     return Object.assign(stats, { bavail: Math.floor(bytes / Number(stats.bsize)) });
   };
-  fs.promises.statfs = told as typeof original;
+  fs.promises.statfs = statfs as typeof original;
   syncBuiltinESMExports();
   onTestFinished(() => {
     fs.promises.statfs = original;
@@ -25,14 +25,14 @@ test('a disk with too little space left refuses the package before anything is u
   tellFreeBytes(1_000_000);
   const stages: string[] = [];
   deployer.on('stage', ({ stage }) => stages.push(stage));
-  const told: unknown[] = [];
-  deployer.on('error', ({ error }) => told.push(error));
+  const errors: unknown[] = [];
+  deployer.on('error', ({ error }) => errors.push(error));
   await expect(deployer.install(file)).rejects.toMatchObject({
     ...{ code: 'install_failed', errorCode: '2005', cause: { code: 'ENOSPC' } },
     details: { availableBytes: expect.any(Number) as number, neededBytes: expect.any(Number) as number },
   });
   expect(stages).toEqual(['inspect', 'space']);
-  expect(told).toEqual([]); // its caller was told
+  expect(errors).toEqual([]); // its caller was told
   expect(await content()).toEqual(before);
 });
 

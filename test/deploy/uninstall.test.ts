@@ -7,8 +7,8 @@ test('uninstall of an idle version leaves neither entry nor folder', async () =>
   const { deployer, registry, zip, content } = await deployStore();
   const file = await zip();
   await deployer.install(file);
-  const told: unknown[] = [];
-  deployer.on('uninstalled', (event) => told.push(event));
+  const events: unknown[] = [];
+  deployer.on('uninstalled', (event) => events.push(event));
   await deployer.uninstall('sample', '1.0.0', { operator: 'kim', id: 'mine' });
   const log = await readFile(path.join(registry.layout.logs, 'package_install.log'), 'utf8');
   expect(JSON.parse(log.trim().split('\n').at(-1) ?? '')).toMatchObject({
@@ -23,7 +23,7 @@ test('uninstall of an idle version leaves neither entry nor folder', async () =>
   });
   expect(await registry.list()).toEqual([]);
   expect(await readdir(registry.layout.deployedRoot)).toEqual([]);
-  expect(told).toEqual([{ id: 'mine', operation: 'uninstall', name: 'sample', version: '1.0.0' }]);
+  expect(events).toEqual([{ id: 'mine', operation: 'uninstall', name: 'sample', version: '1.0.0' }]);
   expect(Object.keys(await content()).filter((file) => file.includes('.staging'))).toEqual([]);
 });
 

@@ -38,13 +38,13 @@ test('a watched folder installs a package that met a bug of the library as soon 
       environment: (...args) => (++attempts < 3 ? bug() : plainSteps.environment(...args)),
     },
   });
-  const told: string[] = [];
-  deployer.on('error', ({ error }) => told.push(error.code));
+  const codes: string[] = [];
+  deployer.on('error', ({ error }) => codes.push(error.code));
   const installed = new Promise((resolve) => deployer.once('installed', resolve));
   await rename(await zip(), `${registry.layout.zips}/a.zip`);
   await using _watch = deployer.watch({ intervalMs: 5, install: true });
   await installed;
-  expect(told).toEqual(['internal', 'internal']);
+  expect(codes).toEqual(['internal', 'internal']);
 });
 
 test.each(['install', 'uninstall', 'prune'] as const)(

@@ -12,7 +12,7 @@ interface Account {
   boxes: { x: number; y: number; width: number; height: number }[];
 }
 
-/** What the quickstart told of each picture. */
+/** What the quickstart reports of each picture. */
 function accounts(stdout: string): Account[] {
   return stdout
     .split('\n\n')
@@ -29,20 +29,20 @@ function accounts(stdout: string): Account[] {
     }));
 }
 
-async function quickstart(...args: string[]): Promise<{ told: Account[]; out: string }> {
+async function quickstart(...args: string[]): Promise<{ accounts: Account[]; out: string }> {
   const out = await temporaryFolder();
   const stdout = await runScript(repositoryFile('src/cli/bin.ts'), ['quickstart', '--out', out, ...args]);
-  return { told: accounts(stdout), out };
+  return { accounts: accounts(stdout), out };
 }
 
 test('the drawn boards: the good one is OK, the one without R2 is NG with one box over the bare place', async () => {
-  const { told, out } = await quickstart();
-  expect(told).toMatchObject([
+  const { accounts, out } = await quickstart();
+  expect(accounts).toMatchObject([
     { title: 'A good board', verdict: 'OK', boxes: [] },
     { title: 'A board without R2', verdict: 'NG', boxes: [{}] },
   ]);
   // R2 is 64 x 24 at 352, 288; its bare pads stay within.
-  const box = told[1]?.boxes[0] ?? { x: 0, y: 0, width: 0, height: 0 };
+  const box = accounts[1]?.boxes[0] ?? { x: 0, y: 0, width: 0, height: 0 };
   expect(box.x).toBeGreaterThanOrEqual(344);
   expect(box.x + box.width).toBeLessThanOrEqual(424);
   expect(box.y).toBe(288);
@@ -73,13 +73,13 @@ const photograph = sharedFile('images/pcb-board.jpg');
 test.skipIf(!photograph)(
   `a photograph is OK as it is, NG with a box that covers the part painted over${photograph ? '' : ' (skipped: no photograph beside the checkout)'}`,
   async () => {
-    const { told } = await quickstart('--image', photograph ?? '');
-    expect(told.map(({ verdict }) => verdict)).toEqual(['OK', 'NG']);
+    const { accounts } = await quickstart('--image', photograph ?? '');
+    expect(accounts.map(({ verdict }) => verdict)).toEqual(['OK', 'NG']);
     const [, width = 0, height = 0, x = 0, y = 0] = (
-      /with (\d+) x (\d+) at (\d+), (\d+) painted over/.exec(told[1]?.title ?? '') ?? []
+      /with (\d+) x (\d+) at (\d+), (\d+) painted over/.exec(accounts[1]?.title ?? '') ?? []
     ).map(Number);
     expect(width * height).toBeGreaterThan(0);
-    const [box] = told[1]?.boxes ?? [];
+    const [box] = accounts[1]?.boxes ?? [];
     expect(box?.x).toBeLessThanOrEqual(x);
     expect(box?.y).toBeLessThanOrEqual(y);
     expect((box?.x ?? 0) + (box?.width ?? 0)).toBeGreaterThanOrEqual(x + width);

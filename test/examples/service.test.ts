@@ -80,8 +80,8 @@ test.skipIf(process.platform !== 'linux')(
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ status: 'OK' });
     expect(await exit).toEqual([0, null]);
-    const told = await readFile(said, 'utf8');
-    expect(told).toMatch(/^--ready --status=1 versions are ready$/m);
-    expect(told).toMatch(/^WATCHDOG=1$/m);
+    const notices = await readFile(said, 'utf8');
+    expect(notices).toMatch(/^--ready --status=1 versions are ready$/m);
+    expect(notices).toMatch(/^WATCHDOG=1$/m);
   },
 );

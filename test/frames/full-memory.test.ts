@@ -12,7 +12,7 @@ const MOUNT = 'mount -t tmpfs -o size=1m none "$0" && exec "$@"';
 const canMount = (folder: string) =>
   spawnSync('unshare', ['-rm', 'sh', '-c', MOUNT, folder, 'true']).status === 0;
 
-function told(stdout: string): Record<string, unknown>[] {
+function parseLines(stdout: string): Record<string, unknown>[] {
   const lines = stdout.trim().split('\n');
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
 }
@@ -22,7 +22,7 @@ test.runIf(process.platform === 'linux')(
   async () => {
     const limited = ['-c', 'ulimit -n 60 && exec "$@"', 'sh', ...command, 'full', await temporaryFolder()];
     const { stdout } = await promisify(execFile)('sh', limited);
-    const [full, after] = told(stdout);
+    const [full, after] = parseLines(stdout);
     expect(full).toMatchObject({ frames: true, code: 'pool_full', mapped: true });
     expect(full?.slots).toBe(full?.isEachKept);
     expect(after).toEqual({ other: 9 });
@@ -34,7 +34,7 @@ test('where the file system of frames is full the call fails and says where, and
   if (!canMount(folder)) context.skip('this system lets nobody mount a small file system');
   const small = [...command, 'small', folder];
   const { stdout } = await promisify(execFile)('unshare', ['-rm', 'sh', '-c', MOUNT, folder, ...small]);
-  expect(told(stdout)).toEqual([{ code: 'ENOSPC', files: [] }, { files: ['f2.npy'] }]);
+  expect(parseLines(stdout)).toEqual([{ code: 'ENOSPC', files: [] }, { files: ['f2.npy'] }]);
 });
 
 test('without a bound of its own a pool in sealed memory does not go by the file system of its folder, one of files does', async (context) => {
@@ -46,6 +46,6 @@ test('without a bound of its own a pool in sealed memory does not go by the file
   ] as const) {
     const host = [...command, 'default', folder, kind];
     const { stdout } = await promisify(execFile)('unshare', ['-rm', 'sh', '-c', MOUNT, folder, ...host]);
-    expect(told(stdout)).toEqual([{ code, mapped: kind === 'memory' }]);
+    expect(parseLines(stdout)).toEqual([{ code, mapped: kind === 'memory' }]);
   }
 });

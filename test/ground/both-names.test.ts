@@ -43,24 +43,24 @@ test.each([
 
 test('events and status tell product ids and processes under both names', async () => {
   const { registry, supervisor } = await open();
-  const told: Record<string, object> = {};
+  const seen: Record<string, object> = {};
   for (const name of ['ready', 'result', 'callFailed', 'switched', 'accepted', 'exit'] as const) {
-    supervisor.on(name, (event: object) => (told[name] = event));
+    supervisor.on(name, (event: object) => (seen[name] = event));
   }
   await registry.activate({ name: 'sample', version: '1', productIds: ['A'] });
   await supervisor.execute({ productId: 'A', stepIndex: 1, image });
   const processId = expect.any(Number) as number;
-  expect(told.ready).toMatchObject({ processId });
-  expect((told.ready as { pid: number }).pid).toBe((told.ready as { processId: number }).processId);
-  expect(told.result).toMatchObject({ productId: 'A', pid: 'A' });
+  expect(seen.ready).toMatchObject({ processId });
+  expect((seen.ready as { pid: number }).pid).toBe((seen.ready as { processId: number }).processId);
+  expect(seen.result).toMatchObject({ productId: 'A', pid: 'A' });
   expect(supervisor.status()).toMatchObject([{ processId, productIds: ['A'], workers: [{ processId }] }]);
   await expect(supervisor.execute({ productId: 'A', stepIndex: 0, image })).rejects.toThrow();
-  expect(told.callFailed).toMatchObject({ productId: 'A', pid: 'A' });
+  expect(seen.callFailed).toMatchObject({ productId: 'A', pid: 'A' });
   await supervisor.switch({ name: 'sample', version: '2', productIds: ['A'] });
   for (const name of ['switched', 'accepted'])
-    expect(told[name]).toMatchObject({ productIds: ['A'], pids: ['A'] });
+    expect(seen[name]).toMatchObject({ productIds: ['A'], pids: ['A'] });
   await supervisor.close();
-  expect(told.exit).toMatchObject({ processId });
+  expect(seen.exit).toMatchObject({ processId });
 });
 
 test('details of a failure name product ids and processes under both names', () => {

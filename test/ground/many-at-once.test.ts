@@ -13,8 +13,8 @@ test.each([
   ['without a signal', undefined],
   ['with one signal for all', new AbortController().signal],
 ])('more than ten operations at once, %s, print no warning of Node’s', async (_, signal) => {
-  const told: string[] = [];
-  const note = ({ name, message }: Error) => told.push(`${name}: ${message}`);
+  const printed: string[] = [];
+  const note = ({ name, message }: Error) => printed.push(`${name}: ${message}`);
   process.on('warning', note);
   onTestFinished(() => void process.off('warning', note));
   const many = (work: (n: number) => Promise<unknown>) =>
@@ -49,5 +49,5 @@ test.each([
   const soon = AbortSignal.timeout(100);
   await many(() => frames.lease({ width: 30, height: 30 }, { signal: soon }));
   await new Promise((resolve) => setImmediate(resolve)); // warnings come in the next turn
-  expect(told).toEqual([]);
+  expect(printed).toEqual([]);
 });

@@ -33,7 +33,7 @@ const BAD: Record<string, readonly unknown[]> = {
   duration: [NaN, -1, Infinity, -Infinity, 2 ** 31, '1', null, true, [], {}, promise],
   flag: ['true', '', 0, 1, null, NaN, [], {}, promise, () => true, 'no'],
   text: ['', 0, 1, NaN, null, true, [], {}, promise, () => 'x', ['x']],
-  texts: ['', 'x', 0, NaN, null, true, {}, [''], [1], [null], promise],
+  strings: ['', 'x', 0, NaN, null, true, {}, [''], [1], [null], promise],
   productIds: ['', 'A', 0, NaN, null, true, {}, [1], [null], [['A']], promise],
   productId: [0, 1, NaN, null, true, [], {}, ['A'], promise, () => 'A', 10n],
   choice: ['ful', '', 0, 1, NaN, null, true, [], {}, promise, ['full']],

@@ -27,10 +27,10 @@ test.each<[Answer, number, string | null]>([
 
 async function auditOf({ registry }: HttpRunner): Promise<(string | undefined)[]> {
   const files = ['package_install.log', 'package_switch.log'];
-  const texts = await Promise.all(
+  const contents = await Promise.all(
     files.map((file) => readFile(path.join(registry.layout.logs, file), 'utf8').catch(() => '')),
   );
-  return texts.flatMap((text) =>
+  return contents.flatMap((text) =>
     text
       .split('\n')
       .flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as { operator?: string }).operator])),
@@ -51,9 +51,9 @@ test('who authorize says the caller is stands in registry and audit log, whateve
   }
   await ask('POST', '/algorithms/deactivate', { json: { pids: ['A01'], operator: 'mallory' } });
   await ask('DELETE', '/algorithms/sample/1.0.0?operator=mallory&force=true');
-  const told = await auditOf(runner);
-  expect(told.length).toBeGreaterThanOrEqual(2);
-  expect(new Set(told)).toEqual(new Set(['eve']));
+  const operators = await auditOf(runner);
+  expect(operators.length).toBeGreaterThanOrEqual(2);
+  expect(new Set(operators)).toEqual(new Set(['eve']));
 });
 
 test('a problem document, a report and events name paths relative to the store', async () => {
@@ -63,7 +63,7 @@ test('a problem document, a report and events name paths relative to the store',
   await writeFile(bad, 'no zip');
   await deployer.install(await deliver());
   const file = path.basename(bad);
-  const texts = await Promise.all(
+  const bodies = await Promise.all(
     [
       ask('POST', '/algorithms/install', { json: { path: file } }),
       ask('POST', '/algorithms/install', {
@@ -75,9 +75,9 @@ test('a problem document, a report and events name paths relative to the store',
       ask('POST', '/algorithms/validate', { json: { name: 'sample', version: '1.0.0' } }),
     ].map(async (asked) => (await asked).text()),
   );
-  for (const text of texts) expect(text).not.toContain(path.dirname(root));
-  expect(texts[0]).toContain(path.relative(registry.layout.root, bad));
-  expect(texts[3]).not.toMatch(/"[^"]*\/(?:usr|root|home)\//);
+  for (const text of bodies) expect(text).not.toContain(path.dirname(root));
+  expect(bodies[0]).toContain(path.relative(registry.layout.root, bad));
+  expect(bodies[3]).not.toMatch(/"[^"]*\/(?:usr|root|home)\//);
 });
 
 test('onError is given the failure whole, and what it throws changes no answer', async () => {

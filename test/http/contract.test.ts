@@ -311,10 +311,11 @@ describe('every endpoint, driven by what is generated from the document', () => 
           if (body instanceof FormData) body.set('file', new Blob([Buffer.from(content)]), 'x.zip');
           const headers = body instanceof FormData ? undefined : { 'content-type': type };
           const answer = await runner.ask(endpoint.method, endpoint.path, { body, headers });
-          const told = await contract.expectDeclared(endpoint, answer);
+          const answered = await contract.expectDeclared(endpoint, answer);
           if (endpoint.operation.operationId === 'install')
-            expect(told).toMatchObject({ code: 'invalid_zip' });
-          else expect(told).toMatchObject({ summary: { status: 'FAIL' }, error: { code: 'invalid_zip' } });
+            expect(answered).toMatchObject({ code: 'invalid_zip' });
+          else
+            expect(answered).toMatchObject({ summary: { status: 'FAIL' }, error: { code: 'invalid_zip' } });
         }),
         { numRuns: 30 },
       );

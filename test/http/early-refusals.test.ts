@@ -14,13 +14,13 @@ const PIECE_BYTES = 64 * 1024;
 const PATH = '/algorithms/install';
 const ZIP = { 'content-type': 'application/zip' };
 
-interface Told {
+interface Refusal {
   status: number;
   code: string | undefined;
 }
 
 /** Sends all of it before it looks at what came back, as plain clients do. */
-async function overSocket(port: number, version: string, more: string): Promise<Told> {
+async function overSocket(port: number, version: string, more: string): Promise<Refusal> {
   const socket = net.connect(port, '127.0.0.1');
   let answer = '';
   socket.setEncoding('latin1').on('data', (part: string) => (answer += part));
@@ -37,7 +37,7 @@ async function overSocket(port: number, version: string, more: string): Promise<
   return { status: Number(status), code: /"code":"(\w+)"/.exec(answer)?.[1] };
 }
 
-async function overHttp2(port: number): Promise<Told> {
+async function overHttp2(port: number): Promise<Refusal> {
   const client = http2.connect(`http://127.0.0.1:${port}`);
   const stream = client.request({ ':method': 'POST', ':path': PATH, ...ZIP });
   let status = 0;
@@ -54,7 +54,7 @@ async function overHttp2(port: number): Promise<Told> {
   return { status, code: (JSON.parse(text) as { code: string }).code };
 }
 
-const CLIENTS: [name: string, door: Door, send: (port: number) => Promise<Told>][] = [
+const CLIENTS: [name: string, door: Door, send: (port: number) => Promise<Refusal>][] = [
   ['HTTP/1.0', 'http', (port) => overSocket(port, '1.0', '')],
   ['HTTP/1.1 with Connection: close', 'http', (port) => overSocket(port, '1.1', 'connection: close\r\n')],
   ['nginx as it proxies by default', 'nginx', (port) => overSocket(port, '1.1', 'connection: close\r\n')],
@@ -63,7 +63,7 @@ const CLIENTS: [name: string, door: Door, send: (port: number) => Promise<Told>]
     'http',
     async (port) => {
       const options = { headers: ZIP, validateStatus: () => true, maxRedirects: 0, maxBodyLength: Infinity };
-      const { status, data } = await axios.post<Told>(`http://127.0.0.1:${port}${PATH}`, BODY, options);
+      const { status, data } = await axios.post<Refusal>(`http://127.0.0.1:${port}${PATH}`, BODY, options);
       return { status, code: data.code };
     },
   ],
@@ -73,7 +73,7 @@ const CLIENTS: [name: string, door: Door, send: (port: number) => Promise<Told>]
     async (port) => {
       const options = { body: BODY, headers: ZIP, throwHttpErrors: false, retry: { limit: 0 } };
       const { statusCode, body } = await got.post(`http://127.0.0.1:${port}${PATH}`, options);
-      return { status: statusCode, code: (JSON.parse(body) as Told).code };
+      return { status: statusCode, code: (JSON.parse(body) as Refusal).code };
     },
   ],
   ['node:http2', 'http2', overHttp2],

@@ -55,12 +55,14 @@ describe('a runner over HTTP', () => {
       expect(response.headers.get('content-type')).toBe('text/event-stream');
       return eventsOf(await response.text());
     };
-    const told = await events(good);
-    expect(told.at(-1)).toMatchObject({ name: 'installed', data: { name: 'sample' } });
-    const fractions = told.filter(({ name }) => name === 'progress').map(({ data }) => Number(data.fraction));
+    const received = await events(good);
+    expect(received.at(-1)).toMatchObject({ name: 'installed', data: { name: 'sample' } });
+    const fractions = received
+      .filter(({ name }) => name === 'progress')
+      .map(({ data }) => Number(data.fraction));
     expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
     expect(fractions.at(-1)).toBe(1);
-    expect(told.some(({ name, data }) => name === 'stage' && data.stage === 'environment')).toBe(true);
+    expect(received.some(({ name, data }) => name === 'stage' && data.stage === 'environment')).toBe(true);
     const failed = await events(Buffer.from('no zip'));
     expect(failed.at(-1)).toMatchObject({
       name: 'failed',
@@ -109,8 +111,8 @@ describe('a zip whose names do not say their encoding, which nameEncoding tells,
       const target = `/algorithms/${endpoint}${isJson ? '' : `?nameEncoding=${nameEncoding}`}`;
       return ask('POST', target, isJson ? { json: { path: 'p.zip', nameEncoding } } : sent);
     };
-    const told = await ask('POST', '/algorithms/validate', isJson ? { json: { path: 'p.zip' } } : sent);
-    expect(await told.json()).toMatchObject({
+    const answer = await ask('POST', '/algorithms/validate', isJson ? { json: { path: 'p.zip' } } : sent);
+    expect(await answer.json()).toMatchObject({
       warnings: [expect.stringMatching(/give the option nameEncoding/)],
     });
     expect(await (await send('validate', 'shift_jis')).json()).not.toHaveProperty('warnings');
@@ -311,8 +313,8 @@ describe('a failure is told by its code', () => {
     expect(problem).not.toHaveProperty('details');
   });
 
-  const told = (Object.keys(ERROR_NUMBERS) as RunnerErrorCode[]).filter((code) => code !== 'internal');
-  test.each(told)('%s', async (code) => {
+  const codes = (Object.keys(ERROR_NUMBERS) as RunnerErrorCode[]).filter((code) => code !== 'internal');
+  test.each(codes)('%s', async (code) => {
     const { response, problem } = await tell(new RunnerError(code, 'the thing', { details: { name: 'a' } }));
     // Where the machine is at fault, which a failure without a cause does not say, the status is another.
     expect(response.status).toBe(STATUS_OF_CODE[code]);
@@ -350,8 +352,8 @@ describe('a failure is told by its code', () => {
 
 test('the README tells the status of every code', async () => {
   const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
-  const told = [...readme.matchAll(/^\| (\d{3}) \| (`.*) \|$/gm)].flatMap(([, status, codes = '']) =>
+  const rows = [...readme.matchAll(/^\| (\d{3}) \| (`.*) \|$/gm)].flatMap(([, status, codes = '']) =>
     [...codes.matchAll(/`(\w+)`/g)].map(([, code]) => [code, Number(status)]),
   );
-  expect(Object.fromEntries(told)).toEqual({ ...STATUS_OF_CODE, ...STATUS_OF_FAULT });
+  expect(Object.fromEntries(rows)).toEqual({ ...STATUS_OF_CODE, ...STATUS_OF_FAULT });
 });

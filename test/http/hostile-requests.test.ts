@@ -156,8 +156,8 @@ test('product ids of any letters stay in active/, and are found again under thei
       const json = { name: 'sample', version: '1.0.0', pids };
       const response = await ask('POST', '/algorithms/activate', { json });
       expect(response.status).toBe(200);
-      const told = (await response.json()) as { pid: string }[];
-      expect(told.map((mapping) => mapping.pid)).toEqual(pids);
+      const mappings = (await response.json()) as { pid: string }[];
+      expect(mappings.map((mapping) => mapping.pid)).toEqual(pids);
       const text = await (await ask('GET', '/algorithms/active')).text();
       for (const one of pids) expect(text).toContain(`${JSON.stringify(one)}:{`);
     }),

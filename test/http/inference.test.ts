@@ -61,10 +61,10 @@ test('tensors go in and come out as JSON and as bytes, whole or asked for one by
   const runner = await openHttpRunner();
   await deploy(runner);
   const json = await runner.ask('POST', INFER, { json: { id: 'r', inputs: [image({ data: [...pixels] })] } });
-  const told = (await json.json()) as { outputs: { name: string; data: string[] }[] };
-  expect(told).toMatchObject({ id: 'r', model_name: 'A01', model_version: '1.0.0' });
-  expect(told.outputs.map(({ name }) => name)).toEqual(['result', 'verdict']);
-  expect(JSON.parse(told.outputs[0]?.data[0] ?? '')).toMatchObject({
+  const body = (await json.json()) as { outputs: { name: string; data: string[] }[] };
+  expect(body).toMatchObject({ id: 'r', model_name: 'A01', model_version: '1.0.0' });
+  expect(body.outputs.map(({ name }) => name)).toEqual(['result', 'verdict']);
+  expect(JSON.parse(body.outputs[0]?.data[0] ?? '')).toMatchObject({
     data: { debug: { size: 96, first: [0, 1, 2] } },
   });
   const asked = {

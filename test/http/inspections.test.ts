@@ -157,20 +157,20 @@ describe('a request that comes again with its Idempotency-Key', () => {
   test('gets the same answer, and the algorithm is not run again', async () => {
     const { ask, supervisor } = await station();
     const first = await ask('POST', '/inspections/A01', { body: pixels, headers });
-    const told = await first.text();
+    const body = await first.text();
     expect(first.headers.get('idempotency-replayed')).toBeNull();
     const second = await ask('POST', '/inspections/A01', {
       body: pixels,
       headers: { ...headers, 'idempotency-key': 'a-1' },
     });
     expect(second.headers.get('idempotency-replayed')).toBe('true');
-    expect(await second.text()).toBe(told);
+    expect(await second.text()).toBe(body);
     const { latency } = supervisor.status()[0] ?? {};
     const other = await ask('POST', '/inspections/A01', {
       body: pixels,
       headers: { ...headers, 'idempotency-key': 'a-2' },
     });
-    expect(await other.text()).not.toBe(told);
+    expect(await other.text()).not.toBe(body);
     expect(supervisor.status()[0]?.latency.count).toBe((latency?.count ?? 0) + 2); // pre_execute and execute
   });
 
@@ -412,11 +412,11 @@ describe('what cannot be inspected is a problem with its code, its field and a r
 
   test('more bytes than the server takes are 413, told or not', async () => {
     const { ask } = await station({ maxImageBytes: 50 });
-    const told = await ask('POST', '/inspections/A01', {
+    const answer = await ask('POST', '/inspections/A01', {
       body: pixels,
       headers: { ...RAW, 'content-length': '96' },
     });
-    expect(told.status).toBe(413);
+    expect(answer.status).toBe(413);
     const stream = new Blob([pixels]).stream();
     const streamed = await ask('POST', '/inspections/A01', { body: stream, headers: RAW, duplex: 'half' });
     expect(streamed.status).toBe(413);

@@ -119,17 +119,17 @@ test('an answer given in the middle of reading the body reaches the client too',
 });
 
 test('a connection that breaks in the middle of the body fails the body and fires the signal', async () => {
-  const told: string[] = [];
+  const events: string[] = [];
   const port = await listenWith(async (request) => {
-    request.signal.addEventListener('abort', () => told.push('signal'));
-    await request.text().catch(() => told.push('body'));
+    request.signal.addEventListener('abort', () => events.push('signal'));
+    await request.text().catch(() => events.push('body'));
     return new Response();
   });
   const socket = net.connect(port, '127.0.0.1');
   socket.write('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\nhalf of it');
   await once(socket, 'connect');
   setTimeout(() => socket.destroy(), 50);
-  await expect.poll(() => told.sort()).toEqual(['body', 'signal']);
+  await expect.poll(() => events.sort()).toEqual(['body', 'signal']);
 });
 
 test('a client that leaves in the middle of the answer cancels it', async () => {
@@ -161,11 +161,11 @@ test.each([
 
 test('a method that no request of the web may have is 405, with a problem and those that are taken', async () => {
   const port = await listenWith(() => Promise.resolve(new Response('reached')));
-  const told = await exchange(port, 'TRACE / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n');
-  expect(told).toMatch(/^HTTP\/1.1 405 /);
-  expect(told).toMatch(/\r\nallow: GET, HEAD, POST, PUT, DELETE\r\n/);
-  expect(told).toMatch(/\r\ncontent-type: application\/problem\+json\r\n/);
-  expect(told).toContain('"code":"method_not_allowed"');
+  const answer = await exchange(port, 'TRACE / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n');
+  expect(answer).toMatch(/^HTTP\/1.1 405 /);
+  expect(answer).toMatch(/\r\nallow: GET, HEAD, POST, PUT, DELETE\r\n/);
+  expect(answer).toMatch(/\r\ncontent-type: application\/problem\+json\r\n/);
+  expect(answer).toContain('"code":"method_not_allowed"');
 });
 
 test('a path of two slashes does not become a host', async () => {

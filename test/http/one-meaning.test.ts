@@ -218,20 +218,20 @@ test.each(DOORS.filter((door) => whyNot(door) === undefined))('%s', { timeout: 6
     },
   });
   const { send } = await openDoor(door, runner.handler);
-  const told: string[] = [];
+  const answers: string[] = [];
   const wanted: string[] = [];
   for (const [title, request, status, elsewhere = {}] of TABLE) {
     seen = undefined;
     const answered = await send(request);
     if (answered === undefined) continue; // such a request cannot be sent this way
-    told.push(`${title}: ${answered.status}`);
+    answers.push(`${title}: ${answered.status}`);
     // What is decided about is what was sent, letter by letter, but where a framework resolves a path itself.
     const sent = request.target.replace(/^http:\/\/[^/]*/, '').replace(/[?#].*$/, '');
     if (door !== 'hono') expect([undefined, sent]).toContain(seen);
     wanted.push(`${title}: ${elsewhere[door] ?? status}`);
   }
-  expect(told).toEqual(wanted);
-  expect(told.length).toBeGreaterThanOrEqual(60);
+  expect(answers).toEqual(wanted);
+  expect(answers.length).toBeGreaterThanOrEqual(60);
 });
 
 test.each(['GET', 'DELETE'])(

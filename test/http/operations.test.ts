@@ -26,9 +26,9 @@ describe('health', () => {
     const not = await ask('GET', '/health/ready');
     expect(not.status).toBe(503);
     expect(not.headers.get('retry-after')).toBe('1');
-    const told = await not.text();
-    expect(told).not.toContain(root);
-    expect(JSON.parse(told)).toMatchObject({
+    const body = await not.text();
+    expect(body).not.toContain(root);
+    expect(JSON.parse(body)).toMatchObject({
       ...{ live: true, ready: false },
       checks: [
         { name: 'store', ok: true },
@@ -98,9 +98,9 @@ describe('a version', () => {
     const { ask, registry, root } = await station();
     expect(await bodyOf(await ask('POST', `${PLACE}/verify`))).toMatchObject({ intact: true, drift: [] });
     await writeFile(path.join(registry.layout.deployed('sample', '1.0.0'), 'more.py'), 'x');
-    const told = await (await ask('POST', `${PLACE}/verify`)).text();
-    expect(JSON.parse(told)).toMatchObject({ intact: false, drift: [{ path: 'more.py', kind: 'added' }] });
-    expect(told).not.toContain(root);
+    const body = await (await ask('POST', `${PLACE}/verify`)).text();
+    expect(JSON.parse(body)).toMatchObject({ intact: false, drift: [{ path: 'more.py', kind: 'added' }] });
+    expect(body).not.toContain(root);
     expect((await ask('POST', '/algorithms/sample/9/verify')).status).toBe(404);
   });
 

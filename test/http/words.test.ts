@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { buildPackage } from '../../src/testing/index.js';
 import { eventsOf, openHttpRunner, ZIP } from '../support/http-runner.js';
 
-interface Told {
+interface Problem {
   detail: string;
   details?: { path?: string };
 }
@@ -18,7 +18,7 @@ describe('a refusal says what would be taken', () => {
       headers: Record<string, string> = { 'content-type': 'text/plain' },
     ) => {
       const answer = await ask('POST', target, { body: new TextEncoder().encode('x'), headers });
-      return ((await answer.json()) as Told).detail;
+      return ((await answer.json()) as Problem).detail;
     };
     expect(await send('/algorithms/activate')).toBe(
       'This endpoint takes a body of application/json; not text/plain',
@@ -69,15 +69,15 @@ describe('a refusal says what would be taken', () => {
     const { ask } = await openHttpRunner();
     const answer = await ask('POST', `/algorithms/${action}`, { json });
     expect(answer.status).toBe(400);
-    const told = ((await answer.json()) as Told).detail;
-    if (typeof detail === 'string') expect(told).toBe(detail);
-    else expect(told).toMatch(detail);
-    expect(told).not.toMatch(/Expected|Invalid/);
+    const text = ((await answer.json()) as Problem).detail;
+    if (typeof detail === 'string') expect(text).toBe(detail);
+    else expect(text).toMatch(detail);
+    expect(text).not.toMatch(/Expected|Invalid/);
   });
 
   test('a state that is none, a path that is none, a version that is not there', async () => {
     const { ask } = await openHttpRunner({ basePath: '/api' });
-    const detail = async (target: string) => ((await (await ask('GET', target)).json()) as Told).detail;
+    const detail = async (target: string) => ((await (await ask('GET', target)).json()) as Problem).detail;
     expect(await detail('/api/algorithms?state=on')).toMatch(/^state: must be one of discovered, .*invalid$/);
     expect(await detail('/api/nowhere')).toBe(
       'There is nothing at /api/nowhere: GET /api/openapi.json tells what there is',
@@ -98,7 +98,7 @@ describe('a fault of an upload names the file as it was sent', () => {
     ['as the upload, where nothing tells one', () => ({ body: 'no zip', headers: ZIP }), 'the upload'],
   ])('%s', async (_title, init, name) => {
     const { ask } = await openHttpRunner();
-    const refused = (await (await ask('POST', '/algorithms/install', init())).json()) as Told;
+    const refused = (await (await ask('POST', '/algorithms/install', init())).json()) as Problem;
     expect(refused.detail).toMatch(new RegExp(`^${name}(: | )`));
     expect(refused.details?.path).toBe(name);
     const validated = await (await ask('POST', '/algorithms/validate', init())).text();
@@ -135,7 +135,7 @@ test('a switch over HTTP has its warm-up answered first, and its trial', async (
   const bare = await openHttpRunner({ registry, deployer, supervisor: undefined });
   const refused = await bare.ask('POST', '/algorithms/switch', { json });
   expect(refused.status).toBe(400);
-  expect(((await refused.json()) as Told).detail).toMatch(/^probation: .*no supervisor/);
+  expect(((await refused.json()) as Problem).detail).toMatch(/^probation: .*no supervisor/);
   const gone = await ask('POST', '/algorithms/deactivate', { json: { pids } });
   expect(gone.status).toBe(204);
   expect(await registry.active()).toEqual({});

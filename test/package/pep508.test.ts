@@ -85,12 +85,12 @@ test.skipIf('reason' in pip)(
   () => {
     if ('reason' in pip) return;
     const markers = fc.sample(marker, { numRuns: 2000, seed: 508 });
-    const judged = pipEvaluates(pip.folder, markers);
+    const theirs = pipEvaluates(pip.folder, markers);
     const differences = markers
       .map((text, index) => ({
         text,
         ours: evaluateMarker(text, environment) ?? null,
-        pips: judged[index] ?? null,
+        pips: theirs[index] ?? null,
       }))
       .filter(({ ours, pips }) => ours !== pips);
     expect(differences.slice(0, 10)).toEqual([]);

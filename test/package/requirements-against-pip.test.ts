@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { parseRequirements } from '../../src/package/requirements.js';
 
 /** What pip makes of the texts: the requirements, and whether it would look anywhere else; null where it stops. */
-function readByPip(texts: string[]): ({ requirements: string[]; reaches: boolean } | null)[] {
+function readByPip(files: string[]): ({ requirements: string[]; reaches: boolean } | null)[] {
   const script = `
 import json, os, sys, tempfile
 from pip._internal.index.collector import LinkCollector
@@ -39,7 +39,7 @@ os.chdir(tempfile.mkdtemp())
 print(json.dumps([read(text) for text in json.load(sys.stdin)]))`;
   return JSON.parse(
     execFileSync('python3', ['-W', 'ignore', '-X', 'utf8', '-c', script], {
-      input: JSON.stringify(texts),
+      input: JSON.stringify(files),
       env: { ...process.env, SOME_PLACE: 'https://example.org' },
       maxBuffer: 1e8,
       stdio: ['pipe', 'pipe', 'ignore'],
@@ -90,10 +90,10 @@ const text = fc
 const plainText = fc.array(requirement, { minLength: 1, maxLength: 6 }).map((lines) => lines.join('\n'));
 
 test('what is accepted, pip reads as the same requirements and reaches for nothing, for 2,000 generated files', () => {
-  const texts = fc.sample(text, { numRuns: 2_000, seed: 610 });
-  const pips = readByPip(texts);
+  const files = fc.sample(text, { numRuns: 2_000, seed: 610 });
+  const pips = readByPip(files);
   const outcomes = { accepted: 0, refused: 0 };
-  const differences = texts.flatMap((written, index) => {
+  const differences = files.flatMap((written, index) => {
     const ours = parseRequirements(written);
     if (ours.refused.length > 0) {
       outcomes.refused++;
@@ -116,10 +116,10 @@ test('what is accepted, pip reads as the same requirements and reaches for nothi
 });
 
 test('files as people write them are accepted, with the specifiers, markers and hashes that pip finds, for 500 of them', () => {
-  const texts = fc.sample(plainText, { numRuns: 500, seed: 503 });
-  const pips = readByPip(texts);
+  const files = fc.sample(plainText, { numRuns: 500, seed: 503 });
+  const pips = readByPip(files);
   const canonical = (clauses: string) => clauses.split(',').sort().join(',');
-  const differences = texts.flatMap((written, index) => {
+  const differences = files.flatMap((written, index) => {
     const { requirements, refused } = parseRequirements(written);
     const ours = requirements.map(({ name: found, extras, specifier: versions, hashes }) => ({
       name: found,

@@ -108,9 +108,9 @@ test('a package’s own byte code is left out, and the report says which modules
   await using archive = opened.archive;
   const placed = archive.entries.map((entry) => opened.layout.place(entry) ?? '');
   expect(placed.filter(isByteCode)).toEqual([]);
-  const told = opened.warnings.filter((warning) => warning.includes('Byte code'));
-  expect(told).toEqual([expect.stringContaining('secret.pyc') as string]);
-  expect(told[0]).not.toContain('__pycache__');
+  const warned = opened.warnings.filter((warning) => warning.includes('Byte code'));
+  expect(warned).toEqual([expect.stringContaining('secret.pyc') as string]);
+  expect(warned[0]).not.toContain('__pycache__');
 });
 
 test.each([

@@ -234,13 +234,13 @@ describe('installed by both installers as pip does it, intact, and what is wrong
         Object.entries(tree).filter(([file]) => file.includes(alias) || file.endsWith('/focus'));
       for (const { tree, ...one } of done) {
         expect(own(tree)).toEqual(own(expected));
-        const told = one.warnings.filter((warning) => warning.includes(alias));
-        expect(told).toHaveLength(
+        const warned = one.warnings.filter((warning) => warning.includes(alias));
+        expect(warned).toHaveLength(
           warnings.length === 0 ? 0 : warnings[0]?.includes('says 7') ? 3 : warnings.length,
         );
         for (const warning of warnings) {
-          expect(told.join('\n')).toContain(warning);
-          expect(told[0]).toContain(`${alias}-1.0-py3-none-any.whl`);
+          expect(warned.join('\n')).toContain(warning);
+          expect(warned[0]).toContain(`${alias}-1.0-py3-none-any.whl`);
         }
       }
     },

@@ -38,14 +38,14 @@ async function on(system: System): Promise<{ there: Interpreter; pips: string[] 
   const tags = path.dirname(assetPath('python/interpreters/wheel_tags.py'));
   const args = ['-I', '-B', script, tags, pip.folder, await temporaryFolder()];
   const input = JSON.stringify(SYSTEMS[system]);
-  const told = JSON.parse(execFileSync(interpreter.path, args, { input }).toString()) as {
+  const answer = JSON.parse(execFileSync(interpreter.path, args, { input }).toString()) as {
     abi: string;
     platform: string;
     ours: string[];
     pips: string[];
   };
-  const { abi, platform } = told;
-  return { there: { ...interpreter, abi, platform, tags: new Set(told.ours) }, pips: told.pips };
+  const { abi, platform } = answer;
+  return { there: { ...interpreter, abi, platform, tags: new Set(answer.ours) }, pips: answer.pips };
 }
 
 async function choose(system: System, tags: readonly string[]) {
@@ -114,8 +114,8 @@ describe.skipIf('reason' in pip)(`on another system than this one${why}`, () => 
     ],
   ])(
     '%s: wheels for another are refused, with what they are for and what to pack',
-    async (system, tag, told) => {
-      expect(await choose(system, [tag])).toMatch(told);
+    async (system, tag, message) => {
+      expect(await choose(system, [tag])).toMatch(message);
     },
   );
 });

@@ -20,12 +20,12 @@ const saidBy = new Map(
 
 /** What this library chooses: file and whether a requirement names it, in the order of installation; or why nothing. */
 async function chosenFor({ requirements, constraints }: RecordedSet): Promise<string[] | string> {
-  const texts: Record<string, string[]> = {
+  const contents: Record<string, string[]> = {
     'requirements.txt': constraints.length > 0 ? ['-c limits.txt', ...requirements] : requirements,
     'limits.txt': constraints,
   };
   const tree = await readRequirementTree('requirements.txt', (name) =>
-    Promise.resolve(Buffer.from(`${texts[name]?.join('\n') ?? ''}\n`)),
+    Promise.resolve(Buffer.from(`${contents[name]?.join('\n') ?? ''}\n`)),
   );
   if (tree.refused.length > 0) return `refused: ${tree.refused.map(({ text }) => text).join()}`;
   try {

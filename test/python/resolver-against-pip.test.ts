@@ -68,8 +68,8 @@ test.skipIf('reason' in pip)(
           theirs.ask(written),
         ]);
         if (number < FIRST + BY_COMMAND_LINE) {
-          const told = await theirs.ask(written, { cli: true });
-          expect([number, filesOf(told)]).toEqual([number, filesOf(pips)]);
+          const byCommandLine = await theirs.ask(written, { cli: true });
+          expect([number, filesOf(byCommandLine)]).toEqual([number, filesOf(pips)]);
         }
         counts['chosen' in pips ? 'chosen' : 'failed']++;
         // Where a circle of projects is not needed any more pip ends in a recursion without end (resolvelib 1.2.1).

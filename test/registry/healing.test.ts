@@ -130,20 +130,20 @@ test('a store whose disk is gone for a while serves on from memory, and takes ch
   const supervisor = store.supervise();
   const asked = () => supervisor.execute({ productId: 'A01', stepIndex: 1, image });
   await asked();
-  const told: string[] = [];
-  registry.on('storeLost', () => told.push('lost'));
-  registry.on('storeFound', () => told.push('found'));
+  const events: string[] = [];
+  registry.on('storeLost', () => events.push('lost'));
+  registry.on('storeFound', () => events.push('found'));
   const away = `${store.root}.away`;
   await rename(store.root, away);
   await mkdir(store.root); // what is left of a mount
   for (let n = 0; n < 5; n++) expect(await asked()).toMatchObject({ status: 'OK', version: '1.0.0' });
   await expect(registry.deactivate({ productIds: ['A01'] })).rejects.toMatchObject({ code: 'store_failed' });
   expect(await readdir(store.root)).not.toContain('algorithms');
-  expect(told).toEqual(['lost']);
+  expect(events).toEqual(['lost']);
   await rm(store.root, { recursive: true });
   await rename(away, store.root);
   await vi.waitFor(() => {
-    expect(told).toEqual(['lost', 'found']);
+    expect(events).toEqual(['lost', 'found']);
   }, 20_000);
   await registry.switch({ name: 'sample', version: '1.0.0', productIds: ['A01', 'B02'] });
   expect(await asked()).toMatchObject({ status: 'OK' });

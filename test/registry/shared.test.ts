@@ -32,8 +32,8 @@ const asideFiles = async (registry: Registry) =>
 describe('changed', () => {
   test('is not told for changes of one’s own, however often the file is looked at', async () => {
     const registry = await opened(undefined, 1);
-    let told = 0;
-    registry.on('changed', () => (told += 1));
+    let events = 0;
+    registry.on('changed', () => (events += 1));
     const lookAfter = async (turns: number) => {
       for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
       await registry.active();
@@ -47,18 +47,18 @@ describe('changed', () => {
       ]);
     }
     await registry.list();
-    expect(told).toBe(0);
+    expect(events).toBe(0);
   });
 
   test('is told once for a change by another that one’s own change meets', async () => {
     const registry = await withVersions(registryEntry('x', '1'));
     const other = await opened(registry.layout.root);
-    let told = 0;
-    registry.on('changed', () => (told += 1));
+    let events = 0;
+    registry.on('changed', () => (events += 1));
     await other.activate({ name: 'x', version: '1', productIds: ['A'] });
     await registry.activate({ name: 'x', version: '1', productIds: ['B'] });
     expect(Object.keys(await registry.active()).sort()).toEqual(['A', 'B']);
-    expect(told).toBe(1);
+    expect(events).toBe(1);
   });
 
   test('tells a hundred changes of one length in a row apart', async () => {
@@ -94,11 +94,11 @@ describe('registry.json', () => {
   ])('%s under an open registry is set aside and rebuilt, and told by an event', async (_, text) => {
     const registry = await withVersions(registryEntry('x', '1'));
     await seal(registry, registryEntry('x', '1'));
-    const told: unknown[] = [];
-    registry.on('damaged', (damage) => told.push(damage));
+    const events: unknown[] = [];
+    registry.on('damaged', (damage) => events.push(damage));
     await writeFile(registry.layout.registry, text);
     expect(await registry.list()).toMatchObject([{ name: 'x', version: '1' }]);
-    expect(told).toHaveLength(1);
+    expect(events).toHaveLength(1);
     const [aside = ''] = await asideFiles(registry);
     expect(await readFile(path.join(registry.layout.root, aside), 'utf8')).toBe(text);
     expect(registry.damage?.setAside).toBe(path.join(registry.layout.root, aside));
@@ -164,10 +164,10 @@ test('unregister refuses an active version with unsafe_uninstall; with force its
     code: 'unsafe_uninstall',
     errorCode: '2007',
   });
-  const told: string[] = [];
-  registry.on('deactivated', (mappings) => told.push(...mappings.map(({ pid }) => pid)));
+  const events: string[] = [];
+  registry.on('deactivated', (mappings) => events.push(...mappings.map(({ pid }) => pid)));
   await registry.unregister('x', '1', { force: true, operator: 'eve' });
-  expect(told).toEqual(['A']);
+  expect(events).toEqual(['A']);
   expect(await readdir(registry.layout.activeRoot)).toEqual([]);
   const log = await readFile(path.join(registry.layout.logs, 'package_activate.log'), 'utf8');
   expect(JSON.parse(log.trim().split('\n').at(-1) ?? '')).toMatchObject({

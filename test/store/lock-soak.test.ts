@@ -19,7 +19,7 @@ interface Tally {
 }
 
 /** Reads the journal: nobody enters while another is inside, but for one that was killed and says nothing more. */
-function judge(journal: string, killed: ReadonlySet<string>): Tally {
+function tallyOf(journal: string, killed: ReadonlySet<string>): Tally {
   const tally: Tally = { acquisitions: 0, doubleHolders: [], killedInside: 0 };
   const silent = new Set<string>();
   let inside: string | undefined;
@@ -43,9 +43,9 @@ function judge(journal: string, killed: ReadonlySet<string>): Tally {
 }
 
 test('judge tells two who were inside at once from one who was killed inside', () => {
-  expect(judge('enter a\nenter b\nleave b\nleave a\n', new Set(['a'])).doubleHolders).toHaveLength(2);
-  expect(judge('enter a\nenter b\nleave b\n', new Set()).doubleHolders).toHaveLength(1);
-  expect(judge('enter a\nenter b\nleave b\n', new Set(['a']))).toMatchObject({
+  expect(tallyOf('enter a\nenter b\nleave b\nleave a\n', new Set(['a'])).doubleHolders).toHaveLength(2);
+  expect(tallyOf('enter a\nenter b\nleave b\n', new Set()).doubleHolders).toHaveLength(1);
+  expect(tallyOf('enter a\nenter b\nleave b\n', new Set(['a']))).toMatchObject({
     ...{ doubleHolders: [], killedInside: 1, acquisitions: 2 },
   });
 });
@@ -100,7 +100,7 @@ test(
     for (let index = 0; index < PROCESSES; index++) start();
     for (const end of ends) await end; // those started meanwhile come at its end
 
-    const tally = judge(await readFile(journal, 'utf8'), killed);
+    const tally = tallyOf(await readFile(journal, 'utf8'), killed);
     process.stdout.write(`locks: ${JSON.stringify({ ...tally, killed: killed.size })}\n`);
     expect(tally.doubleHolders).toEqual([]);
     expect(tally.acquisitions).toBeGreaterThanOrEqual(ACQUISITIONS);

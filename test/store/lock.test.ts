@@ -180,8 +180,8 @@ test('a holder on another host that is silent loses its lock to one that waits a
 test('a holder on another host that refreshes keeps its lock, whatever time its clock tells', async () => {
   const file = await lockPath();
   await leave(file, { host: 'line-7' });
-  let told = 0;
-  const refresh = setInterval(() => void lutimes(`${file}.owner`, (told += 1), 1), 20);
+  let seconds = 0;
+  const refresh = setInterval(() => void lutimes(`${file}.owner`, (seconds += 1), 1), 20);
   onTestFinished(() => {
     clearInterval(refresh);
   });

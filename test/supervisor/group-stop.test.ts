@@ -13,9 +13,9 @@ test.skipIf(process.platform !== 'linux').each(['auto', 'off'] as const)(
   async (namespaces) => {
     const { registry, supervisor } = await openSupervised({ policy: { workers: 2, retries: 0, namespaces } });
     await deployVersion(registry, { source: steeredAlgorithm() });
-    const told: string[] = [];
-    supervisor.on('exit', ({ reason }) => told.push(`exit: ${reason}`));
-    supervisor.on('restart', ({ reason }) => told.push(`restart: ${reason}`));
+    const events: string[] = [];
+    supervisor.on('exit', ({ reason }) => events.push(`exit: ${reason}`));
+    supervisor.on('restart', ({ reason }) => events.push(`restart: ${reason}`));
     await supervisor.start('sample', '1.0.0');
     const flag = path.join(await temporaryFolder(), 'go');
     const [first] = supervisor.status();
@@ -32,9 +32,9 @@ test.skipIf(process.platform !== 'linux').each(['auto', 'off'] as const)(
     await writeFile(flag, '');
     expect(await call).toMatchObject({ status: 'OK' });
     expect(new Set(supervisor.status()[0]?.workers.map(({ processId: pid }) => pid))).toEqual(before);
-    expect(told).toEqual([]);
+    expect(events).toEqual([]);
     await supervisor.stop('sample', '1.0.0');
-    expect(told).toEqual(['exit: stopped', 'exit: stopped']);
+    expect(events).toEqual(['exit: stopped', 'exit: stopped']);
   },
 );
 

@@ -14,24 +14,24 @@ async function running(fake: FakeWorker, o: object = {}) {
   await store.registry.activate({ name, version, productIds: ['A01'] });
   const supervisor = store.supervise({ policy: { ...policy, ...o } });
   await supervisor.start(name, version);
-  const told: string[] = [];
+  const events: string[] = [];
   for (const event of ['error', 'callFailed', 'exit'] as const) {
     supervisor.on(event, ({ error }) => {
-      if (error) told.push(`${event} ${error.code}`);
+      if (error) events.push(`${event} ${error.code}`);
     });
   }
-  return { store, supervisor, told };
+  return { store, supervisor, events };
 }
 
 test('a frame that no call waits for is told by error alone', async () => {
   const fake = new FakeWorker();
-  const { supervisor, told } = await running(fake);
+  const { supervisor, events } = await running(fake);
   const [worker] = fake.processes;
   const reported = new Promise((resolve) => supervisor.once('error', resolve));
   worker?.send({ type: 'result', request_id: 'nobody', status: 'OK', message: '', data: {} });
   expect(await reported).toMatchObject({ worker: 0, error: { code: 'protocol_error' } });
   await supervisor.execute(call);
-  expect(told).toEqual(['error protocol_error']);
+  expect(events).toEqual(['error protocol_error']);
 });
 
 test('a frame that may have been the answer rejects its call and ends its worker: no error besides', async () => {
@@ -40,17 +40,17 @@ test('a frame that may have been the answer rejects its call and ends its worker
     asked.process.write(asked.process.frame('{"type": "result", "data": '));
     return asked.hang();
   });
-  const { supervisor, told } = await running(fake);
+  const { supervisor, events } = await running(fake);
   const again = new Promise((resolve) => supervisor.once('ready', resolve));
   await expect(supervisor.execute(call)).rejects.toMatchObject({ code: 'protocol_error' });
   await again;
-  expect(told.sort()).toEqual(['callFailed protocol_error', 'exit protocol_error']);
+  expect(events.sort()).toEqual(['callFailed protocol_error', 'exit protocol_error']);
 });
 
 test('a rejected call of each kind is told by callFailed alone', async () => {
   const fake = new FakeWorker();
   fake.answer('execute', (asked) => asked.hang());
-  const { supervisor, told } = await running(fake, { executeTimeoutMs: 50 });
+  const { supervisor, events } = await running(fake, { executeTimeoutMs: 50 });
   await expect(supervisor.execute({ ...call, stepIndex: 0 })).rejects.toMatchObject({
     code: 'invalid_params',
   });
@@ -58,7 +58,7 @@ test('a rejected call of each kind is told by callFailed alone', async () => {
   const again = new Promise((resolve) => supervisor.once('ready', resolve));
   await expect(supervisor.execute(call)).rejects.toMatchObject({ code: 'timeout' });
   await again;
-  expect(told.filter((one) => !one.startsWith('exit'))).toEqual([
+  expect(events.filter((one) => !one.startsWith('exit'))).toEqual([
     'callFailed invalid_params',
     'callFailed not_found',
     'callFailed timeout',
@@ -73,22 +73,22 @@ test('a restart that ends before it is ready is told by the exit of its process 
       else worker.hello();
     },
   });
-  const { supervisor, told } = await running(fake);
+  const { supervisor, events } = await running(fake);
   const again = new Promise((resolve) => supervisor.once('ready', resolve));
   await fake.processes[0]?.die();
   await again;
   expect(fake.processes).toHaveLength(3);
-  expect(told).toEqual(['exit worker_exited', 'exit worker_exited']);
+  expect(events).toEqual(['exit worker_exited', 'exit worker_exited']);
 });
 
 test('a restart that has no process, because its folder is gone, is told by error alone', async () => {
   const fake = new FakeWorker();
-  const { store, supervisor, told } = await running(fake);
+  const { store, supervisor, events } = await running(fake);
   await rm(store.registry.layout.deployed('sample', '1.0.0'), { recursive: true });
   const failed = new Promise((resolve) => supervisor.once('error', resolve));
   await fake.processes[0]?.die();
   expect(await failed).toMatchObject({ error: { code: 'start_failed' } });
   await supervisor.close();
-  expect(told[0]).toBe('exit worker_exited');
-  expect(new Set(told.slice(1))).toEqual(new Set(['error start_failed']));
+  expect(events[0]).toBe('exit worker_exited');
+  expect(new Set(events.slice(1))).toEqual(new Set(['error start_failed']));
 });

@@ -237,8 +237,8 @@ describe('what a worker tells', () => {
     const liar = await station({ worker, policy: { retries: 0 } });
     const { id, generation, sizeBytes: size, checksum, method } = image ?? {};
     const read = { id, generation, size, checksum, method };
-    const report = (call: string, told: object) => ({
-      ...{ type: 'pictures', request_id: call, pictures: { read: [told] } },
+    const report = (call: string, claim: object) => ({
+      ...{ type: 'pictures', request_id: call, pictures: { read: [claim] } },
     });
     worker.answerOnce('execute', (call) => {
       call.process.send(report(call.requestId, { ...read, ...wrong }));

@@ -30,10 +30,10 @@ async function callTo() {
     isDecoded: false,
     layout: layoutOf({ width: 1, height: 1 }),
     isLost: () => false,
-    letGo: () => (state.free = true),
+    release: () => (state.free = true),
   });
-  const end = (holds: Promise<unknown>[] = []) => {
-    returnImages({ image, guideImage: undefined }, new Set([worker]), holds);
+  const end = (retained: Promise<unknown>[] = []) => {
+    returnImages({ image, guideImage: undefined }, new Set([worker]), retained);
   };
   return { worker, state, end };
 }
@@ -60,7 +60,7 @@ test('after a call whose worker has exited the slot rests until what it may have
   await worker.exited;
   end();
   expect(state.free).toBe(false);
-  await worker.gone();
+  await worker.whenTreeEnded();
   await new Promise(setImmediate);
   expect(state.free).toBe(true);
 });

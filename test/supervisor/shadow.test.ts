@@ -10,9 +10,9 @@ describe('a shadow', () => {
   test('gets a copy of the calls and the very image; the report tells where it does not agree', async () => {
     const { supervisor, inspect, frames } = await candidate();
     await using shadow = await beginShadow(supervisor, { name: 'sample', version: '2' });
-    const told: unknown[] = [];
+    const events: unknown[] = [];
     supervisor.on('shadow', ({ version, productId: pid, comparison }) =>
-      told.push([version, pid, comparison.agrees]),
+      events.push([version, pid, comparison.agrees]),
     );
     for (const value of [50, 150, 250]) {
       expect((await inspect(value)).version).toBe('1');
@@ -27,7 +27,7 @@ describe('a shadow', () => {
       verdicts: { 'OK -> OK': 1, 'NG -> OK': 1, 'NG -> NG': 1 },
       boxes: { matched: 1, missing: 1, extra: 0, meanIou: 1 },
     });
-    expect(told.sort()).toEqual([
+    expect(events.sort()).toEqual([
       ['2', 'A01', false],
       ['2', 'A01', true],
       ['2', 'A01', true],

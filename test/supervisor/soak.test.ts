@@ -21,15 +21,15 @@ test.runIf(process.platform === 'linux')(
     const before = holdings();
     const answered = new Uint8Array(CALLS);
     const faults: string[] = [];
-    const told = await soak(root, CALLS, faults, (n) => {
+    const outcome = await soak(root, CALLS, faults, (n) => {
       answered[n] = (answered[n] ?? 0) + 1;
     });
     expect(faults).toEqual([]);
     expect(answered.every((times) => times === 1)).toBe(true);
-    expect(told.results).toBe(CALLS);
-    expect(told.kills).toBe(Math.floor((CALLS - 1) / CALLS_PER_KILL));
-    expect(told.exits).toBeGreaterThanOrEqual(told.kills + 4);
-    expect(told.slotsInUse).toBe(0);
+    expect(outcome.results).toBe(CALLS);
+    expect(outcome.kills).toBe(Math.floor((CALLS - 1) / CALLS_PER_KILL));
+    expect(outcome.exits).toBeGreaterThanOrEqual(outcome.kills + 4);
+    expect(outcome.slotsInUse).toBe(0);
     expect(holdings()).toEqual(before);
   },
 );

@@ -144,8 +144,8 @@ test('listeners that throw or reject at every event break nothing', async () => 
   const { ask, supervisor, registry } = await open({ warmSpares: 1, backoffMs: 1, retries: 0 });
   const failures = new Set<string>();
   supervisor.on('listenerError', (_, event) => failures.add(event));
-  const told = ['state', 'ready', 'exit', 'restart', 'log', 'result', 'callFailed'] as const;
-  for (const name of told) {
+  const names = ['state', 'ready', 'exit', 'restart', 'log', 'result', 'callFailed'] as const;
+  for (const name of names) {
     supervisor.on(name, () => {
       throw new Error(`thrown at ${name}`);
     });
@@ -156,7 +156,7 @@ test('listeners that throw or reject at every event break nothing', async () => 
   await expect(ask({ exit: 3 })).rejects.toMatchObject({ code: 'worker_exited' });
   expect(await ask()).toMatchObject({ status: 'OK' });
   await supervisor.stop('sample', '1.0.0');
-  expect([...failures].sort()).toEqual([...told].sort());
+  expect([...failures].sort()).toEqual([...names].sort());
   expect(await registry.users('sample', '1.0.0')).toEqual([]);
 });
 

@@ -154,10 +154,10 @@ async function recordSets(
     });
     const set = { folder, requirements: written.requirements };
     const answers = await Promise.all(processes.map((one) => one.ask(set)));
-    const told = await processes[0]?.ask(set, { cli: true });
+    const byCommandLine = await processes[0]?.ask(set, { cli: true });
     await rm(own, { recursive: true });
     const [answer] = answers;
-    const isSure = told && new Set([...answers, told].map(filesOf)).size === 1;
+    const isSure = byCommandLine && new Set([...answers, byCommandLine].map(filesOf)).size === 1;
     if (!answer || !isSure) throw new Error(`pip disagrees with itself on ${requirements.join()}`);
     if (!('chosen' in answer)) {
       // pip's own faults say nothing of what is to be chosen.

@@ -14,11 +14,11 @@ async function workerOf(options: FakeWorkerOptions = {}, limits: Partial<WorkerL
     await worker.stop();
     await fake.close();
   });
-  const told: string[] = [];
-  worker.on('strayOutput', (text) => told.push(`stray: ${text}`));
-  worker.on('log', ({ level, message }) => told.push(`${level}: ${message}`));
-  worker.on('protocolError', ({ message }) => told.push(message.replace(/^.* sent /, 'sent ')));
-  return { fake, worker, told };
+  const events: string[] = [];
+  worker.on('strayOutput', (text) => events.push(`stray: ${text}`));
+  worker.on('log', ({ level, message }) => events.push(`${level}: ${message}`));
+  worker.on('protocolError', ({ message }) => events.push(message.replace(/^.* sent /, 'sent ')));
+  return { fake, worker, events };
 }
 
 async function started(...args: Parameters<typeof workerOf>) {
@@ -139,32 +139,32 @@ describe('scripted calls', () => {
   });
 
   test('an answer to another call, and one given twice, are told and dropped', async () => {
-    const { fake, execute, told } = await started();
+    const { fake, execute, events } = await started();
     fake.answerOnce('execute', (call) => {
       call.answer({ requestId: '77' });
       call.answer();
       call.answer();
     });
     expect(await execute()).toMatchObject({ status: 'OK', requestId: 'r' });
-    await expect.poll(() => told).toHaveLength(2);
-    expect(told[0]).toContain('request 77');
-    expect(told[1]).toContain('request r');
+    await expect.poll(() => events).toHaveLength(2);
+    expect(events[0]).toContain('request 77');
+    expect(events[1]).toContain('request r');
   });
 
   test('what it prints and logs arrives before its answer, in order', async () => {
-    const { fake, execute, told } = await started();
+    const { fake, execute, events } = await started();
     fake.answerOnce('execute', ({ process }) => {
       process.print('checking...');
       process.log('warning', 'the lamp is getting old');
       process.printError('free text\n');
     });
     expect(await execute()).toMatchObject({ status: 'OK' });
-    await expect.poll(() => told).toHaveLength(3);
-    expect(told.filter((line) => !line.startsWith('stray'))).toEqual([
+    await expect.poll(() => events).toHaveLength(3);
+    expect(events.filter((line) => !line.startsWith('stray'))).toEqual([
       'warning: the lamp is getting old',
       'info: free text',
     ]);
-    expect(told).toContain('stray: checking...');
+    expect(events).toContain('stray: checking...');
   });
 
   test.each([

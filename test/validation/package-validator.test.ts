@@ -236,14 +236,14 @@ describe('validate', () => {
   test.each(['phased', 'execute-only'] as const)(
     'passes a good package of the %s generation, all checks told as events',
     async (generation) => {
-      const told: string[] = [];
+      const names: string[] = [];
       const listening = new PackageValidator();
-      listening.on('check', ({ name }) => told.push(name));
+      listening.on('check', ({ name }) => names.push(name));
       const report = await listening.validate(await packageFile({ generation }));
       expect(formatReport(report)).toMatch(/^sample 1\.0\.0: PASS/);
       expect(report).toMatchObject({ summary: { status: 'PASS', failed: 0 } });
       expect(report.error).toBeUndefined();
-      expect([...told].sort()).toEqual(report.checks.map(({ name }) => name).sort());
+      expect([...names].sort()).toEqual(report.checks.map(({ name }) => name).sort());
       const info = report.checks.find(({ name }) => name === 'get_info')?.result;
       expect(info).toBe(generation === 'phased' ? 'PASS' : 'SKIP');
       if (generation === 'phased') expect(report.info).toMatchObject({ supported_pids: ['A01'] });

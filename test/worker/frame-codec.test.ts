@@ -7,7 +7,7 @@ const OPENING_BRACE = 0x7b;
 const frame = (message: object) => encodeFrame(message, CEILING);
 
 /** Items in words, stray bytes that touch joined. */
-function told(items: DecodedItem[]): string[] {
+function described(items: DecodedItem[]): string[] {
   const words: string[] = [];
   for (const item of items) {
     const last = words.at(-1);
@@ -21,7 +21,7 @@ function told(items: DecodedItem[]): string[] {
 
 function decode(...chunks: Uint8Array[]): string[] {
   const decoder = new FrameDecoder(CEILING);
-  return told(chunks.flatMap((chunk) => decoder.push(Buffer.from(chunk))));
+  return described(chunks.flatMap((chunk) => decoder.push(Buffer.from(chunk))));
 }
 
 test('a frame is a big-endian length of four bytes and UTF-8 JSON', () => {
@@ -145,14 +145,14 @@ describe('bytes that are no text', () => {
     const size = 40 << 20;
     const decoder = new FrameDecoder(CEILING);
     const head = Buffer.concat([length(size), body]);
-    expect(told(decoder.push(head))).toEqual([
+    expect(described(decoder.push(head))).toEqual([
       expect.stringContaining(`fault a frame of ${size} bytes, over the ceiling of 1000`),
     ]);
     const filler = Buffer.alloc(1 << 20, 'x');
     let missing = size - body.length;
     for (; missing > filler.length; missing -= filler.length) expect(decoder.push(filler)).toEqual([]);
     expect(decoder.push(filler.subarray(0, missing))).toEqual([]);
-    expect(told(decoder.push(frame({ n: 1 })))).toEqual(['frame {"n":1}']);
+    expect(described(decoder.push(frame({ n: 1 })))).toEqual(['frame {"n":1}']);
   });
 
   test('a frame over the ceiling of which the rest never comes ends where the next one begins', () => {

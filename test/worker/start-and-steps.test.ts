@@ -39,8 +39,8 @@ describe.each(['sdk', 'bundled'] as const)('under the %s worker', (worker) => {
     const strict = store.supervise({ worker, policy });
     const error: unknown = await strict.start('sample', '1.0.0').catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'start_failed' });
-    const told = JSON.stringify([(error as Error).message, (error as { details: object }).details]);
-    expect(told).toContain('OSError: model.onnx is not there');
+    const text = JSON.stringify([(error as Error).message, (error as { details: object }).details]);
+    expect(text).toContain('OSError: model.onnx is not there');
     const lenient = store.supervise({ worker, policy: { ...policy, setupErrors: 'warn' } });
     const { data } = await lenient.execute({ target, stepIndex: 1, image });
     expect(data.result_status).toBe('OK');

@@ -14,14 +14,14 @@ export async function run(call: Call): Promise<undefined> {
       out.table(shown, rowsOf(shown), 'Nothing is deployed');
       return;
     }
-    for (let told = ''; !signal.aborted;) {
+    for (let printed = ''; !signal.aborted;) {
       shown = await look(registry);
       const text = JSON.stringify(shown);
-      if (text === told) {
+      if (text === printed) {
         await pause(EVERY_MS, signal);
         continue;
       }
-      told = text;
+      printed = text;
       const clear = host.stdout.isTTY && !out.isJson ? '\u001b[H\u001b[2J' : '';
       out.line(shown, clear + (shown.length > 0 ? formatTable(rowsOf(shown)) : 'Nothing is deployed'));
     }

@@ -27,7 +27,7 @@ export async function tidyWheels(
  * Runs an install such that, when it fails, the unpacked wheels it brought go with it, and their folder too if it was
  * not there before.
  */
-export async function withWheelsUndone<T>(
+export async function removingWheelsOnFailure<T>(
   registry: Registry,
   steps: PackageSteps,
   install: () => Promise<T>,

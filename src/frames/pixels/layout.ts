@@ -3,7 +3,7 @@ import { describe, nearest } from '../../options.js';
 import { checkMeta, invalidImage } from '../image-meta.js';
 import type { FrameMeta, ImageRegion } from '../types.js';
 import { formats, isTaken, isWideGray, rowBytesOf, type FormatFacts, type ToEightBits } from './formats.js';
-import { misfit, shown } from './misfit.js';
+import { sizeMismatch, shown } from './size-mismatch.js';
 import type { Layout, PixelSource } from './source.js';
 
 /** Names of cameras' drivers that are not those of PFNC, and what is to be done. */
@@ -82,7 +82,7 @@ export function sourceOf(data: unknown, layout: Layout): PixelSource {
   const rowBytes = rowBytesOf(format, width);
   const least = strideBytes * (height - 1) + rowBytes;
   const fits = bytes?.length === least || bytes?.length === strideBytes * height;
-  if (!bytes || !fits || !isNumberOf(data, format)) throw misfit(data, bytes?.length, layout);
+  if (!bytes || !fits || !isNumberOf(data, format)) throw sizeMismatch(data, bytes?.length, layout);
   return {
     ...{ bytes, format, width, height, region, toEightBits, depth },
     origin: bottomUp ? strideBytes * (height - 1) : 0,

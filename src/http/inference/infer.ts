@@ -3,7 +3,7 @@ import type { ImageInput } from '../../frames/types.js';
 import type { InspectionResult } from '../../supervisor/types.js';
 import { runPicture } from '../inspections/inspect.js';
 import { receiveWhole } from '../inspections/receive.js';
-import { toldResult } from '../inspections/told-result.js';
+import { redactedResult } from '../inspections/redacted-result.js';
 import { supervisorOf } from '../parts.js';
 import { RequestFault } from '../problem.js';
 import { mediaType } from '../request-headers.js';
@@ -65,7 +65,7 @@ export async function infer(call: Call): Promise<Response> {
     ...{ productId: params.productId ?? '', image, guideImage, target, stepIndex: step, timeoutMs },
     userParams: Object.keys(userParams).length > 0 ? userParams : undefined,
   });
-  return answerOf(asked, toldResult(result, options.registry.layout.root), params.productId ?? '');
+  return answerOf(asked, redactedResult(result, options.registry.layout.root), params.productId ?? '');
 }
 
 function checkType(request: Request): void {
@@ -79,8 +79,8 @@ function checkType(request: Request): void {
 }
 
 function readRequest(request: Request, body: Buffer): { asked: InferRequest; tensors: Tensor[] } {
-  const told = request.headers.get(HEADER);
-  const length = told === null ? body.length : /^\d{1,12}$/.test(told) ? Number(told) : -1;
+  const header = request.headers.get(HEADER);
+  const length = header === null ? body.length : /^\d{1,12}$/.test(header) ? Number(header) : -1;
   if (length < 0 || length > body.length) {
     throw new RequestFault(
       'bad_request',
@@ -167,16 +167,16 @@ function answerOf(
   result: InspectionResult,
   name: string,
 ): Response {
-  const texts: Record<OutputName, string> = {
+  const contents: Record<OutputName, string> = {
     result: JSON.stringify(result),
     verdict: result.status === 'ERROR' ? 'ERROR' : (result.data.result_status ?? 'OK'),
   };
   const isBinaryByDefault = parameters?.binary_data_output === true;
   const asked = wanted ?? OUTPUTS.map((output) => ({ name: output, parameters: undefined }));
   const binary: Buffer[] = [];
-  const told = asked.map((output) => {
+  const answered = asked.map((output) => {
     const about = { name: output.name, datatype: 'BYTES', shape: [1] };
-    const text = texts[output.name];
+    const text = contents[output.name];
     if (
       output.parameters?.binary_data !== true &&
       !(isBinaryByDefault && output.parameters?.binary_data === undefined)
@@ -192,7 +192,7 @@ function answerOf(
     model_name: name,
     model_version: version,
     ...(id !== undefined && { id }),
-    outputs: told,
+    outputs: answered,
   });
   if (binary.length === 0) return new Response(json, { headers: { 'content-type': 'application/json' } });
   const head = Buffer.from(json);

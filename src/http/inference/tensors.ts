@@ -134,9 +134,9 @@ function elementAt(bytes: Buffer, at: number, datatype: string): unknown {
 }
 
 /** Texts as BYTES of the binary extension. */
-export function bytesOf(texts: readonly string[]): Buffer {
+export function bytesOf(strings: readonly string[]): Buffer {
   return Buffer.concat(
-    texts.flatMap((text) => {
+    strings.flatMap((text) => {
       const bytes = Buffer.from(text);
       const length = Buffer.alloc(LENGTH_BYTES);
       length.writeUInt32LE(bytes.length);

@@ -11,7 +11,7 @@ export interface AdmissionLimits {
 /** One inspection that was let in. */
 export interface Admitted extends Disposable {
   /** Counts bytes that are held from now on. @throws RunnerError `queue_full` where there is no room for them */
-  hold: (bytes: number) => void;
+  reserve: (bytes: number) => void;
 }
 
 /**
@@ -46,23 +46,23 @@ export class Admission {
       );
     }
     this.#inspections += 1;
-    let held = 0;
+    let reserved = 0;
     let isIn = true;
     return {
-      hold: (bytes) => {
+      reserve: (bytes) => {
         if (this.#bytes + bytes > maxBufferedBytes) {
           throw full(
             `There is no room for ${bytes} bytes more: ${this.#bytes} of ${maxBufferedBytes} bytes are taken by pictures of other requests`,
           );
         }
-        held += bytes;
+        reserved += bytes;
         this.#bytes += bytes;
       },
       [Symbol.dispose]: () => {
         if (!isIn) return;
         isIn = false;
         this.#inspections -= 1;
-        this.#bytes -= held;
+        this.#bytes -= reserved;
       },
     };
   }

@@ -10,7 +10,7 @@ import type { Call } from '../types.js';
 import { readForm, type Part } from './form.js';
 import { hasPictureHeaders, readPictureHeaders } from './picture-headers.js';
 import { receiveWhole } from './receive.js';
-import { toldResult } from './told-result.js';
+import { redactedResult } from './redacted-result.js';
 
 /** Pictures in a file format; the first bytes tell the format itself. */
 export const PICTURE_TYPES = ['image/jpeg', 'image/png', 'image/tiff', 'image/bmp', 'image/webp'];
@@ -56,7 +56,7 @@ export async function inspect(call: Call): Promise<Response> {
       const leftMs =
         timeoutMs === undefined ? undefined : Math.max(1, timeoutMs - (performance.now() - startedAt));
       const result = await runPicture(call, { ...order, productId, stepIndex: step, timeoutMs: leftMs });
-      return JSON.stringify(toldResult(result, options.registry.layout.root));
+      return JSON.stringify(redactedResult(result, options.registry.layout.root));
     },
   );
   return new Response(answer, {

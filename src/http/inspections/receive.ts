@@ -14,7 +14,7 @@ export interface Receiving {
 }
 
 /**
- * The whole body of a request. With a length that was told, it is written where it stays; without one, memory is taken as it
+ * The whole body of a request. With a declared length, it is written where it stays; without one, memory is taken as it
  * comes.
  *
  * @throws RequestFault `payload_too_large`, `bad_request`; RunnerError `queue_full`, `timeout`
@@ -25,10 +25,10 @@ export async function receiveWhole(
 ): Promise<Uint8Array> {
   const tooLarge = () =>
     new RequestFault('payload_too_large', `The body is larger than the ${maxBytes} bytes this server takes`);
-  const told = request.headers.get('content-length');
-  const length = told === null ? undefined : Number(told);
+  const header = request.headers.get('content-length');
+  const length = header === null ? undefined : Number(header);
   if (length !== undefined && length > maxBytes) throw tooLarge();
-  if (length !== undefined) admitted.hold(length);
+  if (length !== undefined) admitted.reserve(length);
   const late = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
   const bounds = { ...pace, maxBytes: length ?? maxBytes, tooLarge, stop: late };
   try {
@@ -58,7 +58,7 @@ async function fill(chunks: Chunks, length: number): Promise<Uint8Array> {
 async function gather(chunks: Chunks, admitted: Admitted): Promise<Uint8Array> {
   const all: Uint8Array[] = [];
   for await (const chunk of chunks) {
-    admitted.hold(chunk.byteLength);
+    admitted.reserve(chunk.byteLength);
     all.push(chunk);
   }
   return Buffer.concat(all);

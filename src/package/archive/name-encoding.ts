@@ -68,18 +68,18 @@ export interface ChosenEncoding {
 export function chooseNameEncoding(samples: readonly Sample[]): ChosenEncoding {
   const open = samples.filter(({ unicode }) => unicode === undefined);
   const proven = NAME_ENCODINGS.find((encoding) => {
-    const told = samples.filter(({ unicode }) => unicode !== undefined);
-    return told.length > 0 && told.every(({ bytes, unicode }) => decodeName(bytes, encoding) === unicode);
+    const proofs = samples.filter(({ unicode }) => unicode !== undefined);
+    return proofs.length > 0 && proofs.every(({ bytes, unicode }) => decodeName(bytes, encoding) === unicode);
   });
   const readings = (encoding: NameEncoding) => open.map(({ bytes }) => decodeName(bytes, encoding));
   const decodes = (encoding: NameEncoding) => readings(encoding).every((text) => text !== undefined);
   if (proven !== undefined && decodes(proven)) return { encoding: proven };
   if (decodes('utf-8')) {
     // Sequences of two bytes may be a character of GBK each; of three and more they all but never are.
-    const texts = readings('utf-8');
+    const names = readings('utf-8');
     const isCertain =
       open.every(({ isFromUnix }) => isFromUnix) ||
-      texts.some((text) => /[\u0800-\u{10ffff}]/u.test(text ?? ''));
+      names.some((text) => /[\u0800-\u{10ffff}]/u.test(text ?? ''));
     const other = isCertain ? 0 : plausibility('gbk', readings('gbk'), open);
     return { encoding: 'utf-8', ...(other === LIKELY && { doubt: doubtOf('utf-8', ['gbk'], open) }) };
   }
@@ -105,17 +105,17 @@ const BARELY = 1;
 /** How well the names read in an encoding: by whether their characters are those that its writers use. */
 function plausibility(
   encoding: NameEncoding,
-  texts: readonly (string | undefined)[],
+  names: readonly (string | undefined)[],
   samples: readonly Sample[],
 ): number {
-  if (texts.length === 0 || texts.some((text) => text === undefined)) return 0;
-  const all = texts.join('');
+  if (names.length === 0 || names.some((text) => text === undefined)) return 0;
+  const all = names.join('');
   const foreign = Array.from(all).filter((character) => character > '\u007f');
   const every = (pattern: RegExp) => foreign.every((character) => pattern.test(character));
   switch (encoding) {
     case 'gbk': {
       if (!samples.every(({ bytes }) => isGb2312(bytes))) return BARELY;
-      return isHangulInChinese(samples) && !isEverydayChinese(texts) ? POSSIBLE : LIKELY;
+      return isHangulInChinese(samples) && !isEverydayChinese(names) ? POSSIBLE : LIKELY;
     }
     case 'shift_jis':
       // Half-width kana are single bytes that any text of two-byte characters has by chance.
@@ -187,8 +187,8 @@ const EVERYDAY = new Set(
 );
 
 /** Whether most of it is what such names are made of: what only happens to decode is not. */
-function isEverydayChinese(texts: readonly (string | undefined)[]): boolean {
-  const hanzi = Array.from(texts.join('')).filter((character) => /\p{Script=Han}/u.test(character));
+function isEverydayChinese(names: readonly (string | undefined)[]): boolean {
+  const hanzi = Array.from(names.join('')).filter((character) => /\p{Script=Han}/u.test(character));
   return hanzi.filter((character) => EVERYDAY.has(character)).length >= hanzi.length * 0.75;
 }
 

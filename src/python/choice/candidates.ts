@@ -250,15 +250,15 @@ export class Candidates {
   }
 
   /** Whether a line of the requirements holds. */
-  holds(line: { marker?: string | undefined }): boolean {
+  isMet(line: { marker?: string | undefined }): boolean {
     return this.#applies(line, ['']);
   }
 
   #applies({ marker }: { marker?: string | undefined }, extras: readonly string[]): boolean {
     if (marker === undefined) return true;
     return extras.some((extra) => {
-      const holds = evaluateMarker(marker, { ...this.#environment.markers, extra });
-      if (holds !== undefined) return holds;
+      const isMet = evaluateMarker(marker, { ...this.#environment.markers, extra });
+      if (isMet !== undefined) return isMet;
       throw new NoChoice('wheel', `the marker ${JSON.stringify(marker)} compares what cannot be compared`);
     });
   }

@@ -69,7 +69,7 @@ function unmet({ requirement, parent }: Causes[number], looked: Looked): NoChoic
   };
   const by = parent ? ` by ${wheelOf(parent)?.file ?? parent.project}` : '';
   const within = limit ? ', within the constraints,' : '';
-  const asked = `${toldOf(requirement)} is required${by}${within}`;
+  const asked = `${describeDemand(requirement)} is required${by}${within}`;
   if (ofName.length > 0 && !ofName.some((wheel) => fits(wheel, environment)))
     return new NoChoice('python', `${asked} and its wheels are for other interpreters`, {
       ...facts,
@@ -91,7 +91,7 @@ function unmet({ requirement, parent }: Causes[number], looked: Looked): NoChoic
 function conflict(causes: Causes, looked: Looked): NoChoice {
   const asking = causes.map(
     ({ requirement, parent }) =>
-      `${parent ? (wheelOf(parent)?.file ?? parent.project) : 'requirements.txt'} asks for ${toldOf(requirement)}`,
+      `${parent ? (wheelOf(parent)?.file ?? parent.project) : 'requirements.txt'} asks for ${describeDemand(requirement)}`,
   );
   const limited = limitsOf(causes, looked).map((name) => `the constraints limit ${name}`);
   return new NoChoice(
@@ -144,7 +144,7 @@ function wheelOf({ base, source }: Candidate): Wheel | undefined {
 }
 
 /** As a message names it, with what pip does not say. */
-function toldOf(demand: Demand): string {
+function describeDemand(demand: Demand): string {
   const text = textOf(demand);
   return demand.kind === 'nothing' ? `${text}, whose METADATA is of another project or version` : text;
 }

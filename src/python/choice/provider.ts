@@ -64,7 +64,7 @@ export class WheelProvider implements Provider<Demand, Candidate> {
   roots(requirements: readonly Requirement[]): Demand[] {
     const demands: Demand[] = [];
     for (const [place, requirement] of requirements.entries()) {
-      if (!this.#candidates.holds(requirement)) continue;
+      if (!this.#candidates.isMet(requirement)) continue;
       const { text, name, extras, specifier, hashes } = requirement;
       const template = { writtenName: writtenNameOf(text), isRoot: true, hashes };
       const wheel = namedIn(requirement);
@@ -266,7 +266,7 @@ export class WheelProvider implements Provider<Demand, Candidate> {
       const wheel = namedIn(constraint);
       if (extras.length > 0)
         throw new NoChoice('conflict', `constraints cannot have extras: ${text}`, { requirements: [text] });
-      if (!this.#candidates.holds(constraint)) continue;
+      if (!this.#candidates.isMet(constraint)) continue;
       const known = limits.get(name);
       const own = wheel === undefined ? hashes : [];
       const both =

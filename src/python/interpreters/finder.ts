@@ -50,8 +50,9 @@ export class InterpreterFinder {
   }
 
   async select(need: InterpreterNeed, options: OperationOptions): Promise<Interpreter> {
-    const judged = need.judged === undefined ? undefined : await this.facts.ask(need.judged, options);
-    if (judged?.ok && !refuse(judged, { pythonVersion: need.pythonVersion })) return judged.interpreter;
+    const checked =
+      need.compatible === undefined ? undefined : await this.facts.ask(need.compatible, options);
+    if (checked?.ok && !refuse(checked, { pythonVersion: need.pythonVersion })) return checked.interpreter;
     const candidates = await this.#candidates(options);
     if (need.embedded !== undefined) {
       candidates.unshift((await interpreterIn(need.embedded)) ?? path.resolve(need.embedded));

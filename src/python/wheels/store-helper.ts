@@ -55,9 +55,9 @@ export async function runStoreHelper<T>(
     input: asJson(request, lines),
     onLine: (line, stream) => {
       if (stream === 'stderr' || line === '') return;
-      const told = JSON.parse(line) as Answer<T>;
-      if (told.done === undefined) answer = told;
-      else onProgress?.(told.done);
+      const reply = JSON.parse(line) as Answer<T>;
+      if (reply.done === undefined) answer = reply;
+      else onProgress?.(reply.done);
     },
   });
   if (answer?.ok !== undefined) return answer.ok;

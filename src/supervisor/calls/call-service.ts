@@ -8,7 +8,7 @@ import type { Registry } from '../../registry/registry.js';
 import type { Clock } from '../clock.js';
 import { Deadline } from '../deadline.js';
 import type { Deployment, Emit } from '../deployments/deployment.js';
-import type { DeploymentTable, HeldDeployment } from '../deployments/deployment-table.js';
+import type { DeploymentTable, DeploymentLease } from '../deployments/deployment-table.js';
 import type { GuideBook } from './guide-book.js';
 import { checkRequest, checkStep } from './inspection-request.js';
 import type { Inspector } from './inspector.js';
@@ -112,7 +112,7 @@ export class CallService {
     signal,
     trace,
   }: NumberedCall): Promise<InspectionResult> {
-    const { deployment, letGo } = await this.#hold(asked, startedAt, signal);
+    const { deployment, release } = await this.#lease(asked, startedAt, signal);
     try {
       const { preTimeoutMs, executeTimeoutMs } = deployment.policy;
       const limitMs = phase === 'pre' ? preTimeoutMs : executeTimeoutMs;
@@ -151,7 +151,7 @@ export class CallService {
       this.#emit('result', { name, version, ...bothIds(productId), stepIndex, phase, result });
       return result;
     } finally {
-      letGo();
+      release();
     }
   }
 
@@ -159,19 +159,19 @@ export class CallService {
    * The deployment of a call. Waits for its start, and for the end of a deployment that is being stopped. This wait
    * has no limit of its own, but is never longer than the caller waits.
    */
-  async #hold(
+  async #lease(
     request: InspectionRequest,
     startedAt: number,
     signal: AbortSignal | undefined,
-  ): Promise<HeldDeployment> {
-    const held = this.#router.route(request);
+  ): Promise<DeploymentLease> {
+    const lease = this.#router.route(request);
     const deadline = new Deadline(this.#clock, startedAt, request.timeoutMs ?? LONGEST_TIMER_MS, signal);
     try {
-      return await deadline.bound('a version that is being stopped', (ended) => settleOrAbort(ended, held));
+      return await deadline.bound('a version that is being stopped', (ended) => settleOrAbort(ended, lease));
     } catch (error) {
-      void held.then(
-        ({ letGo }) => {
-          letGo();
+      void lease.then(
+        ({ release }) => {
+          release();
         },
         () => undefined,
       );

@@ -28,7 +28,7 @@ export class GuideBook {
   readonly #registry: Registry;
   readonly #folder: GuideFolder;
   readonly #kept = new Map<string, { mark: string; guide: Guide }>();
-  readonly #told = new Set<string>();
+  readonly #noted = new Set<string>();
   readonly #order = new LaneOrder();
 
   constructor(registry: Registry) {
@@ -58,7 +58,7 @@ export class GuideBook {
   ): Promise<GuidedRequest> {
     const { guideImage, guideInfo, productId, stepIndex } = request;
     if (guideImage === 'same') {
-      if (!isWarmUp) await this.#tell(request, entry);
+      if (!isWarmUp) await this.#note(request, entry);
       return { request, warnings: [COMPARED_WITH_ITSELF] };
     }
     if (guideImage !== undefined) return { request, warnings: [] };
@@ -96,10 +96,10 @@ export class GuideBook {
   }
 
   /** Once for each version, product id and step: a line for each picture would push all others out of the log. */
-  async #tell({ productId, stepIndex }: InspectionRequest, { name, version }: RegistryEntry): Promise<void> {
+  async #note({ productId, stepIndex }: InspectionRequest, { name, version }: RegistryEntry): Promise<void> {
     const key = JSON.stringify([name, version, productId, stepIndex]);
-    if (this.#told.has(key)) return;
-    this.#told.add(key);
+    if (this.#noted.has(key)) return;
+    this.#noted.add(key);
     await noteAudit(activationLog(this.#registry.layout), {
       ...{ operation: 'compare with itself', name, version },
       ...{

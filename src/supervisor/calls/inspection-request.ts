@@ -35,7 +35,7 @@ export function checkRequest(request: InspectionRequest | undefined): asserts re
       stepIndex,
     );
   }
-  checkTold(request);
+  checkFields(request);
   if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= LONGEST_TIMER_MS)) {
     throw invalid('timeoutMs', `must be a number above 0 and at most ${LONGEST_TIMER_MS}`, timeoutMs);
   }
@@ -58,16 +58,16 @@ export function checkStep({ stepIndex }: InspectionRequest, entry: RegistryEntry
 }
 
 /** What is handed to the algorithm as it is. */
-function checkTold(request: InspectionRequest): void {
+function checkFields(request: InspectionRequest): void {
   const { stepDesc, session, userParams, guideInfo } = request;
   const { productId, old } = idsOf(request);
-  const texts: [string, unknown][] = [
+  const strings: [string, unknown][] = [
     ['productId', productId],
     ['pid', old],
     ['stepDesc', stepDesc],
     ['session.id', session?.id],
   ];
-  for (const [field, value] of texts) {
+  for (const [field, value] of strings) {
     if (value !== undefined && typeof value !== 'string') throw invalid(field, 'must be a text', value);
   }
   checkOneId('The request cannot be made', { productId, pid: old });

@@ -34,7 +34,7 @@ interface SentCall {
 /** Carries an inspection through at one deployment: the image, a worker, the call, another attempt, the contract. */
 export class Inspector {
   /** Those who look on. */
-  readonly taps = new Set<CallObserver>();
+  readonly observers = new Set<CallObserver>();
   readonly #clock: Clock;
   readonly #frames: FramePool;
   readonly #sessions: SessionTable;
@@ -53,8 +53,8 @@ export class Inspector {
     const enteredAt = this.#clock.now();
     const timing = { startMs: inspection.startMs ?? 0, queueMs: 0, frameMs: 0, callMs: 0, totalMs: 0 };
     const tried = new Set<AlgorithmWorker>();
-    const isWatched = this.taps.size > 0 && inspection.only === undefined;
-    const watch = isWatched ? new Watch(this.taps, this.#frames, inspection, deployment) : undefined;
+    const isWatched = this.observers.size > 0 && inspection.only === undefined;
+    const watch = isWatched ? new Watch(this.observers, this.#frames, inspection, deployment) : undefined;
     let images: SentImages | undefined;
     let leave: (() => void) | undefined;
     try {
@@ -81,7 +81,7 @@ export class Inspector {
       });
       throw error;
     } finally {
-      if (images) returnImages(images, tried, watch?.holds ?? []);
+      if (images) returnImages(images, tried, watch?.retained ?? []);
       leave?.();
     }
   }
@@ -243,8 +243,13 @@ export class Inspector {
     const call = workerCallOf({ phase, request, images }, requestId);
     const { attemptTimeoutMs = Infinity } = policy;
     const timeoutMs = Math.min(leftMs, attemptTimeoutMs);
-    const toldLimitMs = Math.min(deadline.timeoutMs, attemptTimeoutMs);
-    return lease.worker.call(call, { timeoutMs, toldLimitMs, signal: deadline.signal, requestId });
+    const reportedTimeoutMs = Math.min(deadline.timeoutMs, attemptTimeoutMs);
+    return lease.worker.call(call, {
+      timeoutMs,
+      reportedTimeoutMs,
+      signal: deadline.signal,
+      requestId,
+    });
   }
 }
 

@@ -8,13 +8,13 @@ import type { SentImages } from './call-observer.js';
 export function returnImages(
   { image, guideImage }: SentImages,
   tried: ReadonlySet<AlgorithmWorker>,
-  holds: readonly Promise<unknown>[],
+  retained: readonly Promise<unknown>[],
 ): void {
   const leaving = [...tried]
     .filter(({ state }) => state === 'stopping' || state === 'exited')
-    .map((worker) => worker.gone());
-  const readers = [...leaving, ...holds];
-  const gone = readers.length > 0 ? Promise.allSettled(readers) : undefined;
-  image.done(gone);
-  guideImage?.done(gone);
+    .map((worker) => worker.whenTreeEnded());
+  const readers = [...leaving, ...retained];
+  const released = readers.length > 0 ? Promise.allSettled(readers) : undefined;
+  image.done(released);
+  guideImage?.done(released);
 }

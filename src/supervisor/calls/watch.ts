@@ -9,8 +9,8 @@ const MOST_LOAD = 0.5;
 /** Tells those who look on of one call: when it is on its way, and how it ended. */
 export class Watch {
   /** How long they want the images to stay. */
-  readonly holds: Promise<unknown>[] = [];
-  readonly #taps: ReadonlySet<CallObserver>;
+  readonly retained: Promise<unknown>[] = [];
+  readonly #observers: ReadonlySet<CallObserver>;
   readonly #frames: FramePool;
   readonly #inspection: Inspection;
   readonly #deployment: Deployment;
@@ -19,12 +19,12 @@ export class Watch {
   #resolve!: (end: CallEnd) => void;
 
   constructor(
-    taps: ReadonlySet<CallObserver>,
+    observers: ReadonlySet<CallObserver>,
     frames: FramePool,
     inspection: Inspection,
     deployment: Deployment,
   ) {
-    this.#taps = taps;
+    this.#observers = observers;
     this.#frames = frames;
     this.#inspection = inspection;
     this.#deployment = deployment;
@@ -38,8 +38,8 @@ export class Watch {
     const { phase, request, requestId } = this.#inspection;
     const { name, version } = this.#deployment.entry;
     const isShort = this.#frames.load > MOST_LOAD;
-    for (const tap of this.#taps) {
-      const hold = tap.offer({
+    for (const observer of this.#observers) {
+      const retained = observer.offer({
         phase,
         request,
         requestId,
@@ -49,7 +49,7 @@ export class Watch {
         isShort,
         ended: this.#ended,
       });
-      if (hold) this.holds.push(hold);
+      if (retained) this.retained.push(retained);
     }
   }
 

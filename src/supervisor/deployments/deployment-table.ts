@@ -6,9 +6,9 @@ import type { RegistryEntry } from '../../registry/types.js';
 import type { VersionPolicies } from '../version-policies.js';
 
 /** A deployment and what must be called when one no longer counts on it. */
-export interface HeldDeployment {
+export interface DeploymentLease {
   deployment: Deployment;
-  letGo: () => void;
+  release: () => void;
 }
 
 /** The versions that are started, each once. */
@@ -18,17 +18,17 @@ export class DeploymentTable {
   readonly #deployments = new Map<string, Deployment>();
   /** Kept when a deployment ends: a version that cannot start must not be started again for every call. */
   readonly #restarts = new Map<string, RestartPolicy>();
-  readonly #onGone: (deployment: Deployment) => void;
+  readonly #onStopped: (deployment: Deployment) => void;
   #isClosed = false;
 
   constructor(
     context: DeploymentContext,
     policies: VersionPolicies,
-    onGone: (deployment: Deployment) => void,
+    onStopped: (deployment: Deployment) => void,
   ) {
     this.#context = context;
     this.#policies = policies;
-    this.#onGone = onGone;
+    this.#onStopped = onStopped;
   }
 
   /** Starts nothing more: a deployment made during the close would outlive the supervisor. */
@@ -57,7 +57,7 @@ export class DeploymentTable {
    *
    * @throws RunnerError `closed`, `aborted`
    */
-  async obtain(entry: RegistryEntry, workers?: number, signal?: AbortSignal): Promise<HeldDeployment> {
+  async obtain(entry: RegistryEntry, workers?: number, signal?: AbortSignal): Promise<DeploymentLease> {
     const key = keyOf(entry);
     for (;;) {
       this.checkOpen('call');
@@ -68,7 +68,7 @@ export class DeploymentTable {
         continue;
       }
       const deployment = found ?? this.#create(key, entry, workers);
-      return { deployment, letGo: deployment.hold() };
+      return { deployment, release: deployment.retain() };
     }
   }
 
@@ -84,7 +84,7 @@ export class DeploymentTable {
     const { name, version } = entry;
     const before = this.find(name, version);
     if (!before) this.forgive(name, version);
-    const { deployment, letGo } = await this.obtain(entry, workers, signal);
+    const { deployment, release } = await this.obtain(entry, workers, signal);
     try {
       await settleOrAbort(signal, before ? deployment.serving() : deployment.ready, () => {
         // Only a start that is nobody else's is taken back.
@@ -93,7 +93,7 @@ export class DeploymentTable {
       deployment.isPinned = true;
       if (before && workers !== undefined) await settleOrAbort(signal, deployment.scale(workers));
     } finally {
-      letGo();
+      release();
     }
     if (deployment.isEnding) throw new RunnerError('closed', `${deployment.title} was stopped`);
     return deployment;
@@ -125,7 +125,7 @@ export class DeploymentTable {
     const context = { ...this.#context, policy, flavour };
     const deployment = new Deployment(context, entry, restarts, workers ?? policy.workers, () => {
       if (this.#deployments.get(key) === deployment) this.#deployments.delete(key);
-      this.#onGone(deployment);
+      this.#onStopped(deployment);
     });
     this.#deployments.set(key, deployment);
     return deployment;

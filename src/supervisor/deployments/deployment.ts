@@ -63,9 +63,9 @@ export class Deployment {
   #use: VersionUse | undefined;
   #state: SupervisedState = 'deployed';
   #isReady = false;
-  #holds = 0;
+  #retainCount = 0;
   #keeps = 0;
-  #whenUnheld: (() => void)[] = [];
+  #idleWaiters: (() => void)[] = [];
   #stopped: Promise<void> | undefined;
   #lastError: RunnerError | undefined;
   #notedBounds: string | undefined;
@@ -164,24 +164,24 @@ export class Deployment {
   }
 
   /** A call counts on this deployment, until the answer is called. */
-  hold(): () => void {
-    this.#holds++;
-    let isHeld = true;
+  retain(): () => void {
+    this.#retainCount++;
+    let isRetained = true;
     return () => {
-      if (!isHeld) return;
-      isHeld = false;
-      if (--this.#holds === 0) for (const resolve of this.#whenUnheld.splice(0)) resolve();
+      if (!isRetained) return;
+      isRetained = false;
+      if (--this.#retainCount === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
     };
   }
 
   /** Resolves, in the moment it is true, when no call counts on this deployment. */
-  unheld(): Promise<void> {
-    if (this.#holds === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#whenUnheld.push(resolve));
+  whenIdle(): Promise<void> {
+    if (this.#retainCount === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 
-  get isHeld(): boolean {
-    return this.#holds > 0;
+  get isRetained(): boolean {
+    return this.#retainCount > 0;
   }
 
   /** Keeps the workers ready although no product id is served by them, until the answer is called. */
@@ -208,7 +208,7 @@ export class Deployment {
       const lease = await this.pool.acquire({ ...turn, only: worker });
       try {
         const timeoutMs = Math.max(1, Math.ceil(deadline.leftMs));
-        reply = await lease.worker.call(call, { timeoutMs, toldLimitMs: deadline.timeoutMs, signal });
+        reply = await lease.worker.call(call, { timeoutMs, reportedTimeoutMs: deadline.timeoutMs, signal });
       } finally {
         this.pool.release(lease, reply);
       }
@@ -285,7 +285,7 @@ export class Deployment {
     this.pool.refuse(error);
     for (const { reject } of this.#awaitingReady) reject(error);
     this.#awaitingReady.clear();
-    if (o.finishCalls) await this.unheld();
+    if (o.finishCalls) await this.whenIdle();
     await this.pool.stop(o.reason);
     await this.#noted;
     // A mark that cannot be removed is void when this process ends. It is reported, and the stop goes on.
@@ -317,13 +317,13 @@ export class Deployment {
   /** The audit log tells what holds the workers, once, and again when that changes. */
   #noteBounds({ bounds }: WorkerReady): void {
     if (!bounds) return;
-    const { scratch: _, ...told } = bounds;
-    const text = JSON.stringify(told);
+    const { scratch: _, ...noted } = bounds;
+    const text = JSON.stringify(noted);
     if (text === this.#notedBounds) return;
     this.#notedBounds = text;
     const file = activationLog(this.#context.registry.layout);
     // A log that cannot be written stops no worker.
-    this.#noted = noteAudit(file, { operation: 'contain', ...this.#about, bounds: told });
+    this.#noted = noteAudit(file, { operation: 'contain', ...this.#about, bounds: noted });
   }
 
   #listener(): PoolListener {

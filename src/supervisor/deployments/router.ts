@@ -1,7 +1,7 @@
 import { RunnerError } from '../../errors.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
-import type { DeploymentTable, HeldDeployment } from './deployment-table.js';
+import type { DeploymentTable, DeploymentLease } from './deployment-table.js';
 import { LaneOrder } from './lane-order.js';
 import type { InspectionRequest } from '../types.js';
 import type { VersionPolicies } from '../version-policies.js';
@@ -23,19 +23,19 @@ export class Router {
   }
 
   /**
-   * The deployment a request goes to, held. A product id is looked up in the registry for every call: that is what a
+   * The deployment a request goes to, retained. A product id is looked up in the registry for every call: that is what a
    * switch, also by another process, changes.
    *
    * @throws RunnerError `not_found`, `not_initialized` when it is not started and may not be by a call
    */
-  route(request: Pick<InspectionRequest, 'productId' | 'target'>): Promise<HeldDeployment> {
+  route(request: Pick<InspectionRequest, 'productId' | 'target'>): Promise<DeploymentLease> {
     const { productId, target } = request;
     const lane = JSON.stringify(target ? [target.name, target.version] : [productId]);
     const found = this.#inOrder.run(lane, () => this.#find(request));
     this.#underWay.add(found);
     const done = () => this.#underWay.delete(found);
     found.then(done, done);
-    return found.then(({ held }) => held);
+    return found.then(({ lease }) => lease);
   }
 
   /** Resolves when every request that was on its way here counts on its deployment. */
@@ -44,15 +44,15 @@ export class Router {
   }
 
   /**
-   * Looks the version up and asks for its deployment. The answer is wrapped: a deployment that is held at once counts
+   * Looks the version up and asks for its deployment. The answer is wrapped: a deployment that is retained at once counts
    * from here on, and the end of another that is being stopped is not waited for in here.
    */
   async #find({
     productId,
     target,
-  }: Pick<InspectionRequest, 'productId' | 'target'>): Promise<{ held: Promise<HeldDeployment> }> {
+  }: Pick<InspectionRequest, 'productId' | 'target'>): Promise<{ lease: Promise<DeploymentLease> }> {
     const started = target && this.#table.find(target.name, target.version);
-    if (started) return { held: Promise.resolve({ deployment: started, letGo: started.hold() }) };
+    if (started) return { lease: Promise.resolve({ deployment: started, release: started.retain() }) };
     const entry: Readonly<RegistryEntry> = target
       ? await this.entry(target.name, target.version)
       : await this.#registry.serving(productId ?? '');
@@ -64,12 +64,12 @@ export class Router {
         { details: { name, version } },
       );
     }
-    const held = this.#table.obtain(entry).then((one) => {
+    const lease = this.#table.obtain(entry).then((one) => {
       if (!target && productId !== undefined) one.deployment.servedPids.add(productId);
       return one;
     });
-    held.catch(() => undefined); // the caller of route() gets it
-    return { held };
+    lease.catch(() => undefined); // the caller of route() gets it
+    return { lease };
   }
 
   /** @throws RunnerError `not_found` */

@@ -336,7 +336,7 @@ export class PoolUpkeep {
   }
 
   #tellFailure(worker: number | undefined, error: RunnerError): void {
-    if (!this.#launcher.isTold(error)) this.#tell.failure(worker, error);
+    if (!this.#launcher.isReported(error)) this.#tell.failure(worker, error);
   }
 
   #seatSuccessor(slot: WorkerSlot): void {

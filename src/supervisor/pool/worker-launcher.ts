@@ -13,7 +13,7 @@ export class WorkerLauncher {
   readonly #alive = new Set<AlgorithmWorker>();
   /** Workers that have exited and may have left processes of their own. */
   readonly #leaving = new Set<Promise<void>>();
-  readonly #told = new WeakSet<RunnerError>();
+  readonly #reported = new WeakSet<RunnerError>();
   #isHalted = false;
 
   constructor(o: {
@@ -28,9 +28,9 @@ export class WorkerLauncher {
     this.#onExit = o.onExit;
   }
 
-  /** Whether the `exit` event of its worker has told this failure of a start. Without a process there is no such event. */
-  isTold(failure: RunnerError): boolean {
-    return this.#told.has(failure);
+  /** Whether the `exit` event of its worker has reported this failure of a start. Without a process there is no such event. */
+  isReported(failure: RunnerError): boolean {
+    return this.#reported.has(failure);
   }
 
   /**
@@ -41,13 +41,13 @@ export class WorkerLauncher {
   async launch(place: () => number | undefined): Promise<AlgorithmWorker> {
     const worker = this.#make();
     const tell = this.#tell;
-    const told = { byExit: false };
+    const reported = { byExit: false };
     passOn(worker, place, tell);
     worker.once('exit', (exit) => {
       this.#alive.delete(worker);
-      const gone = worker.gone().then(() => void this.#leaving.delete(gone));
+      const gone = worker.whenTreeEnded().then(() => void this.#leaving.delete(gone));
       this.#leaving.add(gone);
-      told.byExit = exit.error !== undefined;
+      reported.byExit = exit.error !== undefined;
       tell.exit(place(), exit, worker.processId);
       this.#onExit(worker, exit);
       tell.changed();
@@ -59,7 +59,7 @@ export class WorkerLauncher {
       this.#alive.delete(worker);
       // Those who keep the places filled must hear of a bug of this library as of any other failure.
       const failure = startFailure(this.#title, cause);
-      if (told.byExit) this.#told.add(failure);
+      if (reported.byExit) this.#reported.add(failure);
       throw failure;
     }
     if (this.#isHalted) {

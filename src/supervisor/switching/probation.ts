@@ -55,10 +55,10 @@ const SWITCH = 'supervisor.switch({ probation })';
 const TEST_RATE = 'probation.test.rejectableRate';
 
 /** How a call on trial ended. */
-export type TrialOutcome = 'ok' | 'error' | 'timeout';
+export type CallOutcome = 'ok' | 'error' | 'timeout';
 
 /** Where a trial stands; `why` says what it failed by. */
-export type TrialVerdict = { state: 'running' | 'passed' } | { state: 'failed'; why: string };
+export type CanaryVerdict = { state: 'running' | 'passed' } | { state: 'failed'; why: string };
 
 /**
  * The trial of a version, without a clock or I/O: it receives outcomes and the age of the trial, and returns a
@@ -75,7 +75,7 @@ export class Probation {
   #timeouts = 0;
   #errors = 0;
   #crashes = 0;
-  #verdict: TrialVerdict = { state: 'running' };
+  #verdict: CanaryVerdict = { state: 'running' };
 
   /** @param usualMs median latency of the version before, if it is known */
   constructor(policy: ProbationPolicy, usualMs?: number) {
@@ -86,12 +86,12 @@ export class Probation {
     this.#latency = new LatencyWindow(this.#test ? MOST_ANSWERS : Math.min(policy.calls, MOST_ANSWERS));
   }
 
-  get verdict(): TrialVerdict {
+  get verdict(): CanaryVerdict {
     return this.#verdict;
   }
 
   /** A call has ended. */
-  called(outcome: TrialOutcome, totalMs: number): TrialVerdict {
+  called(outcome: CallOutcome, totalMs: number): CanaryVerdict {
     if (this.#verdict.state !== 'running') return this.#verdict;
     this.#calls++;
     if (outcome === 'timeout') this.#timeouts++;
@@ -108,7 +108,7 @@ export class Probation {
   }
 
   /** A worker has crashed, or the circuit has opened. */
-  crashed(isLoop = false): TrialVerdict {
+  crashed(isLoop = false): CanaryVerdict {
     if (this.#verdict.state !== 'running') return this.#verdict;
     this.#crashes++;
     if (isLoop || this.#crashes >= this.#policy.maxCrashes) {
@@ -124,7 +124,7 @@ export class Probation {
    * The trial has reached its time limit. A version with few calls is decided by those: a version that failed them
    * all does not pass.
    */
-  timeIsUp(): TrialVerdict {
+  timeIsUp(): CanaryVerdict {
     if (this.#verdict.state !== 'running') return this.#verdict;
     const why = this.#calls === 0 ? undefined : this.#test ? this.#likelihood() : this.#badRate();
     this.#verdict = why === undefined ? { state: 'passed' } : { state: 'failed', why };

@@ -50,10 +50,10 @@ export class Retirement {
       await this.#router.settled();
       // A version that serves another id stays. Its calls are not waited for: on a busy line they never end.
       if (await this.#stays(deployment, sparePinned)) return;
-      await deployment.unheld();
+      await deployment.whenIdle();
       if (await this.#stays(deployment, sparePinned)) return;
       // No await from that look to stop(): a call may have come in between, and is waited for once more.
-      if (deployment.isHeld) continue;
+      if (deployment.isRetained) continue;
       const { name, version } = deployment.entry;
       await deployment.stop({ reason: 'no product id uses it', finishCalls: true });
       this.#emit('drained', { name, version });

@@ -13,7 +13,7 @@ import { resolveProbation, type ProbationPolicy } from './probation.js';
 import type { Router } from '../deployments/router.js';
 import { Orders, type Order } from './orders.js';
 import type { Retirement } from './retirement.js';
-import type { Trial, Trials } from './trials.js';
+import type { Canary, Canaries } from './canaries.js';
 import type { RollbackOptions, SwitchOptions, SwitchOrder, WarmUp } from './types.js';
 import type { VersionPolicies } from '../version-policies.js';
 import { distinct } from './version-refs.js';
@@ -37,7 +37,7 @@ export class Switcher {
   readonly #table: DeploymentTable;
   readonly #router: Router;
   readonly #retirement: Retirement;
-  readonly #trials: Trials;
+  readonly #canaries: Canaries;
   readonly #policies: VersionPolicies;
   readonly #emit: Emit;
   readonly #warmUp: MakeWarmUp;
@@ -52,7 +52,7 @@ export class Switcher {
     table: DeploymentTable;
     router: Router;
     retirement: Retirement;
-    trials: Trials;
+    canaries: Canaries;
     policies: VersionPolicies;
     emit: Emit;
     warmUp: MakeWarmUp;
@@ -61,7 +61,7 @@ export class Switcher {
     this.#table = o.table;
     this.#router = o.router;
     this.#retirement = o.retirement;
-    this.#trials = o.trials;
+    this.#canaries = o.canaries;
     this.#policies = o.policies;
     this.#emit = o.emit;
     this.#warmUp = o.warmUp;
@@ -137,7 +137,7 @@ export class Switcher {
     this.#isClosed = true;
     await this.#orders.settled();
     await Promise.allSettled([...this.#work]);
-    await this.#trials.close();
+    await this.#canaries.close();
     await this.#retirement.settled();
   }
 
@@ -148,7 +148,7 @@ export class Switcher {
     throwIfAborted(signal);
     const stood = this.#table.find(name, version) !== undefined;
     if (!stood) this.#table.forgive(name, version);
-    const { deployment, letGo } = await this.#table.obtain(
+    const { deployment, release } = await this.#table.obtain(
       entry,
       this.#workersOf(entry, active, pids),
       signal,
@@ -158,13 +158,13 @@ export class Switcher {
       if (o.warmUp) await this.#warmUp(deployment, o.warmUp, signal);
       await this.#orders.commit(() => this.#commit(o, order, deployment, write));
     } catch (error) {
-      letGo();
+      release();
       // Nothing has changed; a deployment that was started for this order alone is stopped. Others may count on it.
       const stopped = stood || this.#retirement.retire(deployment, { sparePinned: true });
-      if (!deployment.isHeld) await Promise.resolve(stopped).catch(() => undefined);
+      if (!deployment.isRetained) await Promise.resolve(stopped).catch(() => undefined);
       throw error;
     }
-    letGo();
+    release();
   }
 
   /** @throws RunnerError `not_found`, `invalid_pid`, `version_barred` */
@@ -209,14 +209,14 @@ export class Switcher {
     for (const pid of pids) deployment.servedPids.add(pid);
     const moved = pids.filter((pid) => !before[pid] || !isSame(before[pid], deployment.entry));
     const from = distinct(moved.map((pid) => before[pid]));
-    this.#trials.supersede(moved);
+    this.#canaries.supersede(moved);
     const standing = from.flatMap((one) => this.#table.find(one.name, one.version) ?? []);
     const returning = moved.filter((pid) => before[pid]);
     // An id that nobody served before has no version to go back to.
     const onTrial = probation !== undefined && returning.length > 0;
     if (onTrial) {
-      const trial = this.#trials.begin(deployment, standing, returning, probation);
-      this.#keepReady(trial, from, deployment.pool.slots.length);
+      const canary = this.#canaries.begin(deployment, standing, returning, probation);
+      this.#keepReady(canary, from, deployment.pool.slots.length);
     }
     this.#emit('switched', { name, version, ...bothNames(pids), from });
     if (onTrial) return;
@@ -225,18 +225,18 @@ export class Switcher {
   }
 
   /** A version before that does not run here yet is started: the trial may have to bring it back. */
-  #keepReady(trial: Trial, from: readonly VersionRef[], workers: number): void {
+  #keepReady(canary: Canary, from: readonly VersionRef[], workers: number): void {
     for (const one of from.filter(({ name, version }) => !this.#table.find(name, version))) {
-      this.#behind(one, this.#keepOne(trial, one, workers));
+      this.#behind(one, this.#keepOne(canary, one, workers));
     }
   }
 
-  async #keepOne(trial: Trial, { name, version }: VersionRef, workers: number): Promise<void> {
+  async #keepOne(canary: Canary, { name, version }: VersionRef, workers: number): Promise<void> {
     const entry = await this.#registry.get(name, version);
     if (!entry) return;
-    const { deployment, letGo } = await this.#table.obtain(entry, workers);
-    this.#trials.keep(trial, deployment);
-    letGo();
+    const { deployment, release } = await this.#table.obtain(entry, workers);
+    this.#canaries.keep(canary, deployment);
+    release();
   }
 
   /** As many as were configured for the version, else as the ids have now. */
@@ -251,7 +251,7 @@ export class Switcher {
 
   async #follow(): Promise<void> {
     const active = await this.#registry.active();
-    this.#trials.follow(active);
+    this.#canaries.follow(active);
     const moved = this.#table.all().flatMap((deployment) => {
       const elsewhere = [...deployment.servedPids].filter((pid) => {
         const mapping = active[pid];
@@ -273,9 +273,9 @@ export class Switcher {
   async #makeReady({ name, version }: VersionRef, pids: readonly string[], workers: number): Promise<void> {
     const entry = await this.#registry.get(name, version);
     if (!entry) return;
-    const { deployment, letGo } = await this.#table.obtain(entry, workers);
+    const { deployment, release } = await this.#table.obtain(entry, workers);
     for (const pid of pids) deployment.servedPids.add(pid);
-    letGo();
+    release();
   }
 
   /** Work that no caller waits for: what it fails with is an event. */

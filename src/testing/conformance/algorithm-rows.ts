@@ -183,8 +183,8 @@ async function checkGpuMemory(subject: Subject, ledger: Ledger, probe: Probe): P
     return;
   }
   const { errorCode, exception, raised, status, message } = outcome.reply;
-  const isTold = errorCode === '1004' || [exception, raised?.type].includes('GPUOutOfMemoryError');
-  if (status === 'ERROR' && isTold)
+  const isReported = errorCode === '1004' || [exception, raised?.type].includes('GPUOutOfMemoryError');
+  if (status === 'ERROR' && isReported)
     ledger.see(14, 'is reported as GPUOutOfMemoryError or 1004, so that the host can retry');
   else {
     ledger.fail(

@@ -76,7 +76,7 @@ export class Probe implements AsyncDisposable {
       if (!RunnerError.is(error) || error.code === 'aborted') throw error;
       return { kind: 'ended', error };
     } finally {
-      sent.done(worker.state === 'idle' ? undefined : worker.gone());
+      sent.done(worker.state === 'idle' ? undefined : worker.whenTreeEnded());
     }
   }
 

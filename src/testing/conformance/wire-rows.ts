@@ -112,7 +112,7 @@ class WireTalk {
     await this.#process?.end(() => {
       this.write(encodeFrame({ type: 'shutdown' }, 1024));
     }, 500);
-    await this.#process?.swept();
+    await this.#process?.whenTreeEnded();
   }
 
   get #graceMs(): number {

@@ -7,7 +7,7 @@ import { resolveProbation } from '../../src/supervisor/switching/probation.js';
 import { Router } from '../../src/supervisor/deployments/router.js';
 import { Retirement } from '../../src/supervisor/switching/retirement.js';
 import { VersionPolicies } from '../../src/supervisor/version-policies.js';
-import { Trials } from '../../src/supervisor/switching/trials.js';
+import { Canaries } from '../../src/supervisor/switching/canaries.js';
 import type { SupervisorEvents } from '../../src/supervisor/events.js';
 import type { InspectionResult } from '../../src/supervisor/types.js';
 import { bothIds } from '../../src/product-ids.js';
@@ -20,42 +20,42 @@ async function onTrial() {
   const registry = await Registry.open(await temporaryFolder(), { durability: 'none' });
   const frames = new FramePool();
   const clock = new VirtualClock();
-  const told: string[] = [];
-  const emit = (name: keyof SupervisorEvents, ..._: unknown[]) => told.push(name);
+  const events: string[] = [];
+  const emit = (name: keyof SupervisorEvents, ..._: unknown[]) => events.push(name);
   const policy = resolvePolicy();
   const policies = new VersionPolicies({ registry, frames, given: {}, flavour: 'sdk' });
   const context = { registry, frames, flavour: 'sdk' as const, policy, clock, emit };
   const table = new DeploymentTable(context, policies, () => undefined);
   const router = new Router({ registry, table, policies });
   const retirement = new Retirement({ registry, router, emit });
-  const trials = new Trials({ registry, retirement, clock, emit });
+  const canaries = new Canaries({ registry, retirement, clock, emit });
   onTestFinished(async () => {
-    await trials.close();
+    await canaries.close();
     await Promise.all(table.all().map((deployment) => deployment.stop()));
     await retirement.settled();
     await frames.close();
     await registry.close();
   });
-  const held = [];
+  const leases = [];
   for (const version of ['1', '2']) {
     const entry = await deployVersion(registry, { version, pids: ['A'] });
-    held.push(await table.obtain(entry, 1));
+    leases.push(await table.obtain(entry, 1));
     await registry.switch({ name: 'sample', version, productIds: ['A'] });
   }
-  const [old, young] = held.map(({ deployment }) => deployment);
+  const [old, young] = leases.map(({ deployment }) => deployment);
   if (!old || !young) throw new Error('both are started');
   await Promise.all([old.ready, young.ready]);
-  for (const { letGo } of held) letGo();
-  trials.begin(young, [old], ['A'], resolveProbation({ durationMs: 60_000 }));
+  for (const { release } of leases) release();
+  canaries.begin(young, [old], ['A'], resolveProbation({ durationMs: 60_000 }));
   const answer = (status: 'OK' | 'ERROR') => {
     const result = { status, timing: { totalMs: 1 } } as InspectionResult;
     const event: SupervisorEvents['result'][0] = {
       ...{ name: 'sample', version: '2', ...bothIds('A'), phase: 'execute', result },
     };
-    trials.watch('result', event);
+    canaries.watch('result', event);
   };
-  const verdicts = () => told.filter((name) => name === 'probationPassed' || name === 'switchedBack');
-  return { registry, clock, trials, answer, verdicts };
+  const verdicts = () => events.filter((name) => name === 'probationPassed' || name === 'switchedBack');
+  return { registry, clock, canaries, answer, verdicts };
 }
 
 test('a trial of 60 s is passed in its last millisecond, not before', async () => {
@@ -69,12 +69,12 @@ test('a trial of 60 s is passed in its last millisecond, not before', async () =
 });
 
 test('a trial of 60 s in which every call failed is failed in its last millisecond, and the version before serves again', async () => {
-  const { clock, answer, verdicts, registry, trials } = await onTrial();
+  const { clock, answer, verdicts, registry, canaries } = await onTrial();
   for (let call = 0; call < 3; call++) answer('ERROR');
   clock.advance(59_999);
   expect(verdicts()).toEqual([]);
   clock.advance(1);
-  await trials.close(); // waits for the way back
+  await canaries.close(); // waits for the way back
   expect(verdicts()).toEqual(['switchedBack']);
   expect((await registry.active()).A).toMatchObject({
     version: '1',
@@ -83,9 +83,9 @@ test('a trial of 60 s in which every call failed is failed in its last milliseco
 });
 
 test('closing in the middle of a trial leaves no timer of it, and no verdict', async () => {
-  const { clock, answer, verdicts, trials } = await onTrial();
+  const { clock, answer, verdicts, canaries } = await onTrial();
   answer('ERROR');
-  await trials.close();
+  await canaries.close();
   clock.advance(600_000);
   expect(verdicts()).toEqual([]);
 });

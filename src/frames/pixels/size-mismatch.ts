@@ -15,7 +15,7 @@ export function shown(value: number): string {
 }
 
 /** The refusal of data that do not fit their layout: what was given, what was expected, and what would fit. Never their content. */
-export function misfit(data: unknown, bytes: number | undefined, layout: Layout) {
+export function sizeMismatch(data: unknown, bytes: number | undefined, layout: Layout) {
   const { format, info, strideBytes } = layout;
   const { width, height } = info;
   if (bytes === undefined) return invalidImage(noView(data), 'data');

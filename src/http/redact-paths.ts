@@ -16,9 +16,9 @@ export function withoutPaths<T>(value: T, root: string): T {
   // The longest first: one may be the beginning of another.
   const outside = [...known].filter((file) => !isBelow(file, root)).sort((a, b) => b.length - a.length);
   return map(value, (text) => {
-    let told = root === '' ? text : relativeTo(text, root);
-    for (const file of outside) told = told.replaceAll(file, lastName(file));
-    return told.replace(ABSOLUTE, (file) => lastName(file));
+    let redacted = root === '' ? text : relativeTo(text, root);
+    for (const file of outside) redacted = redacted.replaceAll(file, lastName(file));
+    return redacted.replace(ABSOLUTE, (file) => lastName(file));
   });
 }
 
@@ -28,7 +28,9 @@ function relativeTo(text: string, root: string): string {
     .replaceAll(`${at}/`, '')
     .replaceAll(`${at}\\`, '')
     .split(at)
-    .reduce((told, part) => (/^[\w.-]/.test(part) ? `${told}${at}${part}` : `${told}the store${part}`));
+    .reduce((redacted, part) =>
+      /^[\w.-]/.test(part) ? `${redacted}${at}${part}` : `${redacted}the store${part}`,
+    );
 }
 
 function isBelow(file: string, root: string): boolean {

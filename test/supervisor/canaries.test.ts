@@ -106,11 +106,11 @@ test('a way back that fails is told of once, and the new version stays', async (
   await ask();
   await supervisor.switch({ ...to('2'), probation: { maxCrashes: 1 } });
   await registry.unregister('sample', '1', { force: true });
-  const told: string[] = [];
-  supervisor.on('error', ({ error }) => told.push(error.message));
+  const events: string[] = [];
+  supervisor.on('error', ({ error }) => events.push(error.message));
   for (let n = 0; n < 2; n++) await expect(ask()).rejects.toMatchObject({ code: 'worker_exited' });
   await supervisor.close();
-  expect(told.filter((message) => message.includes('way back failed'))).toHaveLength(1);
+  expect(events.filter((message) => message.includes('way back failed'))).toHaveLength(1);
   expect(await mappedTo(registry)).toEqual(['2', '2']);
 });
 
@@ -159,15 +159,15 @@ test('an id that nobody served before stays with the new version: there is nothi
     pids: ['A', 'B', 'C'],
   });
   await ask();
-  const told: string[] = [];
-  supervisor.on('error', ({ error }) => told.push(error.message));
+  const events: string[] = [];
+  supervisor.on('error', ({ error }) => events.push(error.message));
   await supervisor.switch({ ...to('2', ['A', 'C']), probation: { maxCrashes: 1 } });
   const back = next(supervisor, 'switchedBack');
   await expect(ask()).rejects.toMatchObject({ code: 'worker_exited' });
   expect(await back).toMatchObject({ pids: ['A'], to: [{ name: 'sample', version: '1' }] });
   expect((await registry.active()).C?.version).toBe('2');
   await supervisor.close();
-  expect(told).toEqual([]);
+  expect(events).toEqual([]);
 });
 
 test('ids of several packages that were moved in one switch each go back to their own', async () => {
@@ -209,15 +209,15 @@ test('a switch to the version that is on trial leaves its trial as it is', async
 test('a trial is over without a verdict when another process moves its ids on', async () => {
   const { supervisor, ask, registry } = await threeVersions();
   await ask();
-  const told: string[] = [];
-  supervisor.on('probationPassed', () => told.push('passed'));
-  supervisor.on('switchedBack', () => told.push('back'));
+  const events: string[] = [];
+  supervisor.on('probationPassed', () => events.push('passed'));
+  supervisor.on('switchedBack', () => events.push('back'));
   await supervisor.switch({ ...to('2'), probation: { durationMs: 600_000 } });
   const ended = Promise.all([reached(supervisor, '1', 'stopped'), reached(supervisor, '2', 'stopped')]);
   await (await otherRegistry(registry)).switch(to('3'));
   expect(await ask()).toMatchObject({ version: '3' });
   await ended;
-  expect(told).toEqual([]);
+  expect(events).toEqual([]);
 });
 
 describe('a way back', () => {
@@ -232,13 +232,13 @@ describe('a way back', () => {
     for (const pid of ['A', 'B']) await ask({}, pid);
     await supervisor.switch({ ...to('2'), probation: { maxCrashes: 1 } });
     await registry.unregister('other', '7', { force: true });
-    const told: string[] = [];
-    supervisor.on('error', ({ error }) => told.push(error.message));
+    const events: string[] = [];
+    supervisor.on('error', ({ error }) => events.push(error.message));
     const back = next(supervisor, 'switchedBack');
     await expect(ask()).rejects.toMatchObject({ code: 'worker_exited' });
     expect(await back).toMatchObject({ pids: ['A'] });
     await supervisor.close();
-    expect(told).toEqual([expect.stringContaining('no earlier version of B is kept')]);
+    expect(events).toEqual([expect.stringContaining('no earlier version of B is kept')]);
     expect(await mappedTo(registry)).toEqual(['1', '2']);
   });
 
@@ -267,11 +267,11 @@ test('closing in the middle of a trial ends it without a verdict: the new versio
   await supervisor.close();
   expect(supervisor.status()).toEqual([]);
   await using after = new AlgorithmSupervisor({ registry, policy: { retries: 0 } });
-  const told: string[] = [];
-  after.on('switchedBack', () => told.push('back'));
+  const events: string[] = [];
+  after.on('switchedBack', () => events.push('back'));
   const call = after.execute({ productId: 'A', stepIndex: 1, image });
   await expect(call).rejects.toMatchObject({ code: 'worker_exited' });
   expect(await mappedTo(registry)).toEqual(['2', '2']);
   expect((await registry.active()).A?.barred).toBeUndefined();
-  expect(told).toEqual([]);
+  expect(events).toEqual([]);
 });

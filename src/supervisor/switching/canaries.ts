@@ -5,18 +5,18 @@ import { isSame } from '../../registry/mappings.js';
 import type { Registry } from '../../registry/registry.js';
 import type { Clock } from '../clock.js';
 import type { Deployment, Emit } from '../deployments/deployment.js';
-import { Probation, type ProbationPolicy, type TrialOutcome, type TrialVerdict } from './probation.js';
+import { Probation, type ProbationPolicy, type CallOutcome, type CanaryVerdict } from './probation.js';
 import type { SupervisorEvents } from '../events.js';
 import type { Retirement } from './retirement.js';
 import { distinct } from './version-refs.js';
 
 /** A version on trial, and those that stand ready to come back. */
-export interface Trial {
+export interface Canary {
   deployment: Deployment;
   probation: Probation;
   pids: Set<string>;
   /** The versions before, and a function that releases each. */
-  before: { deployment: Deployment; letGo: () => void }[];
+  before: { deployment: Deployment; release: () => void }[];
   cancelTimer: () => void;
 }
 
@@ -27,13 +27,13 @@ const CRASHES: ReadonlySet<string> = new Set([
   'start_failed',
 ]);
 
-/** Holds versions to their trials and brings the ones before them back. */
-export class Trials {
+/** Watches the versions on trial, and switches back from a version that fails. */
+export class Canaries {
   readonly #registry: Registry;
   readonly #retirement: Retirement;
   readonly #clock: Clock;
   readonly #emit: Emit;
-  readonly #trials = new Set<Trial>();
+  readonly #running = new Set<Canary>();
   readonly #waysBack = new Set<Promise<void>>();
 
   constructor(o: { registry: Registry; retirement: Retirement; clock: Clock; emit: Emit }) {
@@ -49,81 +49,81 @@ export class Trials {
     before: readonly Deployment[],
     pids: readonly string[],
     policy: ProbationPolicy,
-  ): Trial {
+  ): Canary {
     const medians = before.map((old) => old.latency.percentile(0.5)).filter((ms) => ms !== undefined);
-    const trial: Trial = {
+    const canary: Canary = {
       deployment,
       probation: new Probation(policy, medians.length > 0 ? Math.max(...medians) : undefined),
       pids: new Set(pids),
-      before: before.map((old) => ({ deployment: old, letGo: old.keep() })),
+      before: before.map((old) => ({ deployment: old, release: old.keep() })),
       cancelTimer: this.#clock.after(policy.durationMs, () => {
-        this.#judge(trial, trial.probation.timeIsUp());
+        this.#conclude(canary, canary.probation.timeIsUp());
       }),
     };
-    this.#trials.add(trial);
-    return trial;
+    this.#running.add(canary);
+    return canary;
   }
 
   /** One more version before, which was started after the trial had begun. A trial that is over needs it no more. */
-  keep(trial: Trial, old: Deployment): void {
-    if (this.#trials.has(trial)) trial.before.push({ deployment: old, letGo: old.keep() });
+  keep(canary: Canary, old: Deployment): void {
+    if (this.#running.has(canary)) canary.before.push({ deployment: old, release: old.keep() });
     else void this.#retirement.retire(old);
   }
 
   /** Ids were mapped anew by somebody: their trials are over without a verdict. */
   supersede(pids: readonly string[]): void {
-    for (const trial of [...this.#trials]) {
-      for (const pid of pids) trial.pids.delete(pid);
-      if (trial.pids.size === 0) this.#end(trial);
+    for (const canary of [...this.#running]) {
+      for (const pid of pids) canary.pids.delete(pid);
+      if (canary.pids.size === 0) this.#end(canary);
     }
   }
 
-  /** Another process, or somebody at the registry, has moved ids: as {@link Trials.supersede}. */
+  /** Another process, or somebody at the registry, has moved ids: as {@link Canaries.supersede}. */
   follow(active: Readonly<Record<string, VersionRef>>): void {
-    for (const trial of [...this.#trials]) {
-      for (const pid of trial.pids) {
+    for (const canary of [...this.#running]) {
+      for (const pid of canary.pids) {
         const mapping = active[pid];
-        if (!mapping || !isSame(mapping, trial.deployment.entry)) trial.pids.delete(pid);
+        if (!mapping || !isSame(mapping, canary.deployment.entry)) canary.pids.delete(pid);
       }
-      if (trial.pids.size === 0) this.#end(trial);
+      if (canary.pids.size === 0) this.#end(canary);
     }
   }
 
   /** Every event of the supervisor passes here. */
   watch<Name extends keyof SupervisorEvents>(name: Name, ...[event]: SupervisorEvents[Name]): void {
-    if (this.#trials.size === 0) return;
-    for (const trial of [...this.#trials]) {
-      const verdict = hear(trial, name, event);
-      if (verdict) this.#judge(trial, verdict);
+    if (this.#running.size === 0) return;
+    for (const canary of [...this.#running]) {
+      const verdict = hear(canary, name, event);
+      if (verdict) this.#conclude(canary, verdict);
     }
   }
 
   /** Ends every trial without a verdict, and waits for ways back that are under way. */
   async close(): Promise<void> {
-    for (const trial of [...this.#trials]) this.#forget(trial);
+    for (const canary of [...this.#running]) this.#forget(canary);
     await Promise.allSettled([...this.#waysBack]);
   }
 
-  #judge(trial: Trial, verdict: TrialVerdict): void {
-    if (verdict.state === 'running' || !this.#trials.has(trial)) return;
-    const { name, version } = trial.deployment.entry;
+  #conclude(canary: Canary, verdict: CanaryVerdict): void {
+    if (verdict.state === 'running' || !this.#running.has(canary)) return;
+    const { name, version } = canary.deployment.entry;
     if (verdict.state !== 'failed') {
-      this.#end(trial);
-      const passed = { name, version, ...bothNames([...trial.pids]) };
+      this.#end(canary);
+      const passed = { name, version, ...bothNames([...canary.pids]) };
       this.#emit('accepted', passed);
       this.#emit('probationPassed', passed);
       return;
     }
-    this.#forget(trial, false); // heard no more; what was before is kept until it serves again
-    const back = this.#goBack(trial, verdict.why).finally(() => {
-      for (const { letGo } of trial.before) letGo();
+    this.#forget(canary, false); // heard no more; what was before is kept until it serves again
+    const back = this.#goBack(canary, verdict.why).finally(() => {
+      for (const { release } of canary.before) release();
       this.#waysBack.delete(back);
     });
     this.#waysBack.add(back);
   }
 
   /** Once. A way back that fails leaves the new version where it is, and is for people to look at. */
-  async #goBack({ deployment, pids, before }: Trial, reason: string): Promise<void> {
+  async #goBack({ deployment, pids, before }: Canary, reason: string): Promise<void> {
     const { name, version } = deployment.entry;
     let left: string[] = [...pids];
     try {
@@ -148,20 +148,20 @@ export class Trials {
       left = left.filter((pid) => active[pid] && isSame(active[pid], from));
       if (left.length > 0) throw new Error(`no earlier version of ${left.join(', ')} is kept`);
     } catch (cause) {
-      this.#tellOfFailure({ name, version }, left, reason, cause);
+      this.#reportFailure({ name, version }, left, reason, cause);
     }
     void this.#retirement.retire(deployment);
   }
 
   /** The version before may have crashed itself during the trial: its circuit is closed by hand, once. */
-  async #serveAgain(before: Trial['before'], mappings: readonly VersionRef[]): Promise<void> {
+  async #serveAgain(before: Canary['before'], mappings: readonly VersionRef[]): Promise<void> {
     const serving = before
       .filter((old) => !old.deployment.isEnding && mappings.some((to) => isSame(to, old.deployment.entry)))
       .map((old) => old.deployment.serving());
     await Promise.all(serving);
   }
 
-  #tellOfFailure({ name, version }: VersionRef, pids: string[], reason: string, cause: unknown): void {
+  #reportFailure({ name, version }: VersionRef, pids: string[], reason: string, cause: unknown): void {
     if (RunnerError.is(cause, 'closed')) return; // no event during a close
     const error = new RunnerError(
       RunnerError.is(cause) ? cause.code : 'not_found',
@@ -175,24 +175,24 @@ export class Trials {
     this.#emit('error', { error, name, version });
   }
 
-  #end(trial: Trial): void {
-    this.#forget(trial);
-    for (const { deployment } of trial.before) void this.#retirement.retire(deployment);
+  #end(canary: Canary): void {
+    this.#forget(canary);
+    for (const { deployment } of canary.before) void this.#retirement.retire(deployment);
   }
 
-  #forget(trial: Trial, letGo = true): void {
-    this.#trials.delete(trial);
-    trial.cancelTimer();
-    if (letGo) for (const old of trial.before) old.letGo();
+  #forget(canary: Canary, release = true): void {
+    this.#running.delete(canary);
+    canary.cancelTimer();
+    if (release) for (const old of canary.before) old.release();
   }
 }
 
 /** What an event means for a trial, if anything. */
 function hear<Name extends keyof SupervisorEvents>(
-  { deployment, probation, pids }: Trial,
+  { deployment, probation, pids }: Canary,
   name: Name,
   event: SupervisorEvents[Name][0],
-): TrialVerdict | undefined {
+): CanaryVerdict | undefined {
   const about = event as { name?: string; version?: string };
   if (about.name !== deployment.entry.name || about.version !== deployment.entry.version) return undefined;
   if (name === 'circuitOpen') return probation.crashed(true);
@@ -215,7 +215,7 @@ function hear<Name extends keyof SupervisorEvents>(
 }
 
 /** What a failed call says of the version; nothing when it speaks of the caller or of the load. */
-function outcomeOf({ code }: RunnerError): TrialOutcome | undefined {
+function outcomeOf({ code }: RunnerError): CallOutcome | undefined {
   if (code === 'timeout' || code === 'heartbeat_lost') return 'timeout';
   if (['worker_exited', 'protocol_error', 'contract_violation', 'start_failed'].includes(code))
     return 'error';

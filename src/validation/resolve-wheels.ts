@@ -69,7 +69,7 @@ export function overlapsIn({ chosen }: Choice, known: readonly KnownWheel[]): st
 }
 
 /** Wheels and interpreters that a message names; all are in the details. */
-const MOST_TOLD = 5;
+const MOST_LISTED = 5;
 
 /** Where interpreters were looked for, and those that were there and cannot be used. */
 export interface LookedAt {
@@ -78,7 +78,7 @@ export interface LookedAt {
 }
 
 /** An interpreter, and what of the package it could not install. */
-interface Judged {
+interface Candidate {
   interpreter: Interpreter;
   /** Why there is no choice of wheels for it. */
   noChoice: NoChoice | undefined;
@@ -96,7 +96,7 @@ const MOST_MS = 5_000;
  *
  * @returns the interpreter that can, and what is installed with it
  */
-export async function judgeWheels(
+export async function resolveWheels(
   source: PackageSource,
   required: PackageRequirements,
   { known, misnamed, misplaced }: FoundWheels,
@@ -105,7 +105,7 @@ export async function judgeWheels(
 ): Promise<{ interpreter: Interpreter; choice: Choice | undefined } | undefined> {
   const { checks } = o;
   const { requirements, constraints, isUnknown } = required;
-  const judged: Judged[] = [];
+  const candidates: Candidate[] = [];
   const met = () => {
     const left = known.filter(({ metadata }) => metadata === undefined).map(({ wheel }) => wheel.file);
     if (isUnknown) checks.skip('requirements_met', 'it is not known what is required');
@@ -126,7 +126,7 @@ export async function judgeWheels(
     const unmet = noChoice
       ? findUnmet(requirements, known, { tags, markers: markerEnvironment(interpreter), constraints })
       : [];
-    judged.push({ interpreter, noChoice, unmet, isOfVersion });
+    candidates.push({ interpreter, noChoice, unmet, isOfVersion });
   }
   if (python.embedded !== undefined) {
     // A package that brings its own interpreter needs none of this machine's, and that one cannot be asked unpacked.
@@ -134,12 +134,12 @@ export async function judgeWheels(
     checks.skip('python_compatible', `the package brings its own: ${python.embedded}`);
     return undefined;
   }
-  if (judged.length === 0) {
+  if (candidates.length === 0) {
     checks.fail('python_compatible', noneFound(source, python, o.lookedAt()));
     return undefined;
   }
   // The interpreter that comes closest tells the most.
-  const [closest] = [...judged].sort(
+  const [closest] = [...candidates].sort(
     (a, b) =>
       Number(b.isOfVersion) - Number(a.isOfVersion) ||
       Number(a.noChoice !== undefined) - Number(b.noChoice !== undefined) ||
@@ -156,8 +156,8 @@ export async function judgeWheels(
   else if (isUnexplained && closest.noChoice)
     checks.fail('requirements_met', failureOf(closest.noChoice, source.path, closest.interpreter));
   else met();
-  const interpreters = judged.map(({ interpreter }) => interpreter);
-  if (misfits.length > 0) checks.fail('python_compatible', misfitError(source, misfits, interpreters));
+  const interpreters = candidates.map(({ interpreter }) => interpreter);
+  if (misfits.length > 0) checks.fail('python_compatible', incompatibleError(source, misfits, interpreters));
   else if (closest?.isOfVersion === false)
     checks.fail('python_compatible', versionError(source, python.pythonVersion ?? '', interpreters));
   else checks.pass('python_compatible');
@@ -245,7 +245,7 @@ function missingError(
   );
 }
 
-function misfitError(
+function incompatibleError(
   source: PackageSource,
   misfits: UnmetRequirement[],
   interpreters: Interpreter[],
@@ -255,14 +255,14 @@ function misfitError(
   const found = listed(
     interpreters.map(({ version, path, platform }) => `${version} (${platform}) at ${path}`),
     '; ',
-    MOST_TOLD,
+    MOST_LISTED,
   );
   return new RunnerError(
     'incompatible_python',
     `${source.path}: no interpreter of this machine takes ${listed(
       wheels.map(({ file }) => file),
       ', ',
-      MOST_TOLD,
+      MOST_LISTED,
     )}. Found: ${found}. ${remedyFor(
       elsewhere,
       interpreters,
