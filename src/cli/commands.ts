@@ -88,6 +88,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       { usage: '--no-run', summary: 'do not run the algorithm' },
       { usage: '--refuse-startup-code', summary: 'fail wheels that run code at every start of Python' },
+      {
+        usage: '--boundary-cases <off|warn|fail>',
+        summary: 'what a boundary case is that the algorithm does not handle',
+        parse: oneOf('--boundary-cases', 'off', 'warn', 'fail'),
+        defaultValue: 'warn',
+      },
     ],
     examples: ['check board-check-v1.0.0-offline.zip', 'check ./board-check --json'],
     load: () => import('./commands/check.js'),

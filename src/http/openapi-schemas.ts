@@ -48,6 +48,17 @@ const CHECK = {
 
 const REPORT: Json = {
   Check: object(CHECK),
+  BoundaryCase: object(
+    {
+      number: COUNT,
+      title: STRING,
+      owedBy: listOf({ enum: ['algorithm', 'worker', 'host'] }),
+      errorCode: STRING,
+      result: { enum: ['PASS', 'FAIL', 'SKIP'] },
+      message: STRING,
+    },
+    ['errorCode'],
+  ),
   ValidationReport: object(
     {
       summary: object({ status: { enum: ['PASS', 'FAIL'] }, passed: COUNT, failed: COUNT, skipped: COUNT }),
@@ -56,8 +67,9 @@ const REPORT: Json = {
       manifest: { type: 'object' },
       info: { type: 'object' },
       warnings: listOf(STRING),
+      boundaryCases: listOf(ref('BoundaryCase')),
     },
-    ['error', 'manifest', 'info', 'warnings'],
+    ['error', 'manifest', 'info', 'warnings', 'boundaryCases'],
   ),
 };
 

@@ -147,6 +147,22 @@ export interface Check {
   durationMs: number;
 }
 
+/** What came of one of the boundary cases that a trial run can show to an algorithm. */
+export interface BoundaryCase {
+  /** In the table of the specification (0.2.1). */
+  number: number;
+  /** The case. */
+  title: string;
+  /** Who has to handle it. */
+  owedBy: readonly ('algorithm' | 'worker' | 'host')[];
+  /** Number of the runner's table that the specification gives to it. */
+  errorCode?: string;
+  /** How it came out; `SKIP`: it does not exist for this package, or cannot be shown here. */
+  result: 'PASS' | 'FAIL' | 'SKIP';
+  /** What was seen, for people. */
+  message: string;
+}
+
 /** What a package is, as read from its central directory and its small text entries alone. */
 export interface PackageInspection {
   /** From the manifest. */
@@ -238,6 +254,8 @@ export interface ValidationReport {
   info?: Record<string, unknown>;
   /** What is odd and no fault, for people; absent when there is nothing. */
   warnings?: string[];
+  /** Boundary cases of the specification that the trial run showed to the algorithm; absent when it came to none. */
+  boundaryCases?: BoundaryCase[];
 }
 
 /** How to pack a project. */

@@ -22,6 +22,7 @@ export const CHECK_ORDER = [
   'defect_rects_count_limit',
   'answer_encoding',
   'smoke_execute',
+  'boundary_cases',
   'zip_open',
   'zip_layout',
   'zip_manifest',
@@ -47,7 +48,7 @@ export function isCheckName(value: unknown): value is CheckName {
 }
 
 /** Checks that need the algorithm to run. */
-export const SMOKE_CHECKS: readonly CheckName[] = CHECK_ORDER.slice(3, 19);
+export const SMOKE_CHECKS: readonly CheckName[] = CHECK_ORDER.slice(3, 20);
 
 const NO_SUCH_THING = 'the execute-only generation has no such thing';
 

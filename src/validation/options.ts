@@ -42,6 +42,13 @@ export interface PackageValidatorOptions {
   env?: Readonly<Record<string, string>>;
   /** What an exception in `setup()` is in the trial run: a failure, or a warning in the message of its check. @defaultValue 'fail' */
   setupErrors?: 'fail' | 'warn';
+  /**
+   * What becomes of boundary cases of the specification that the algorithm does not handle: pictures of a senseless size, a black
+   * picture, a product id that is not supported and others that a trial run can show. `warn` has `validate` run them, and names
+   * them in `warnings`; `fail` fails the check `boundary_cases`, so that an install refuses the package, too; `off` runs none.
+   * @defaultValue 'warn'
+   */
+  boundaryCases?: 'off' | 'warn' | 'fail';
   /** Signature and wheel hashes. @defaultValue `{ mode: 'off' }` */
   integrity?: IntegrityPolicy;
   /**
@@ -87,6 +94,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     loadTimeoutMs: duration(1),
     env: option('environment', 'must be an object of strings', isEnvironment),
     setupErrors: choice('fail', 'warn'),
+    boundaryCases: choice('off', 'warn', 'fail'),
     integrity: group<IntegrityPolicy>({
       mode: must(choice('off', 'lenient', 'strict')),
       keySet: group<KeySetPolicy>({ file: name(), root: name(), seen: text() }),

@@ -12,6 +12,7 @@ import { placesLookedAt } from '../python/interpreters/discovery.js';
 import type { UnusablePython } from '../python/interpreters/facts.js';
 import { VenvManager } from '../python/venv-manager.js';
 import { showAs } from '../readable.js';
+import { caseFault } from './case-findings.js';
 import { CHECK_ORDER, CheckList, type CheckName, PHASED_CHECKS, SMOKE_CHECKS } from './check-list.js';
 import type { Inspected, OpenedPackage } from './inspect.js';
 import { IntegrityCheck } from './integrity-check.js';
@@ -59,13 +60,13 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
     doors().validator.check(options);
     useAssets(options.assets);
     this.runsSmoke = options.smoke ?? true;
-    const { limits, timeoutMs, env = {}, setupErrors = 'fail' } = options;
+    const { limits, timeoutMs, env = {}, setupErrors = 'fail', boundaryCases = 'warn' } = options;
     const timeouts = {
       stepTimeoutMs: timeoutMs ?? DEFAULT_STEP_TIMEOUT_MS,
       loadTimeoutMs: options.loadTimeoutMs ?? timeoutMs ?? DEFAULT_LOAD_TIMEOUT_MS,
     };
     this.#limits = limits;
-    this.#trial = { ...timeouts, env, setupErrors };
+    this.#trial = { ...timeouts, env, setupErrors, boundaryCases };
     this.#integrity = checkPolicy(options.integrity ?? { mode: 'off' });
     this.integrityMode = this.#integrity.mode;
     this.#startupCode = options.startupCode ?? 'allow';
@@ -150,7 +151,9 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
   /** Runs the algorithm of an installed package once. Emits each check. */
   async smoke(target: ProbeTarget, o: OperationOptions = {}): Promise<ProbeFindings> {
     const { runProbe } = await import('./probe.js'); // which an inspection does without
-    const findings = await runProbe(target, 'smoke', { signal: o.signal, ...this.#trial });
+    // What is no fault of a package is not looked for while it is installed.
+    const boundaryCases = this.#trial.boundaryCases === 'fail' ? 'fail' : 'off';
+    const findings = await runProbe(target, 'smoke', { signal: o.signal, ...this.#trial, boundaryCases });
     for (const check of findings.checks) this.emit('check', check);
     return findings;
   }
@@ -301,18 +304,27 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
     const isSmokeCheck = (name: CheckName) => SMOKE_CHECKS.includes(name);
     for (const name of CHECK_ORDER) {
       if (checks.has(name)) continue;
-      if (inspection?.generation === 'execute-only' && PHASED_CHECKS.has(name)) {
+      if (name === 'boundary_cases' && this.#trial.boundaryCases === 'off') {
+        checks.skip(name, 'they are switched off');
+      } else if (inspection?.generation === 'execute-only' && PHASED_CHECKS.has(name)) {
         checks.skip(name, PHASED_CHECKS.get(name) ?? '');
       } else if (findings && isSmokeCheck(name)) checks.skip(name, 'the trial call gave nothing to check');
       else if (!this.runsSmoke && isSmokeCheck(name)) checks.skip(name, 'the trial run is switched off');
       else checks.skip(name, 'a fault before it stands in the way');
     }
     const error = checks.failures[0] ?? findings?.error;
+    const { cases, info } = findings ?? {};
+    const notHandled = error ? [] : (cases ?? []).filter(({ result }) => result === 'FAIL');
+    const said = [
+      ...(warnings ?? []),
+      ...notHandled.map((one) => `The algorithm does not handle ${caseFault(one)}`),
+    ];
     return makeReport(checks.checks, {
       ...(error && { error }),
       ...(inspection && { manifest: inspection.manifest }),
-      ...(findings?.info && { info: findings.info }),
-      ...(warnings && warnings.length > 0 && { warnings }),
+      ...(info && { info }),
+      ...(said.length > 0 && { warnings: said }),
+      ...(cases && { boundaryCases: cases }),
     });
   }
 

@@ -6,13 +6,13 @@ The bounds are for contain.py, or null where the system has none of them; they a
 package's environment is in reach.
 
 The order: {"task": "smoke" | "info", "entry_point", "generation", "manifest", "root", "out", "load_seconds",
-"step_seconds", "setup_errors": "fail" | "warn"}. What is found goes to the file `out` as one JSON object a line: {"check", "result", "message",
-"duration_ms"[, "traceback"]}, {"info"}, {"modules"}, at last {"done": true, "loaded": [path]}. stdout and stderr are the algorithm's own.
+"step_seconds", "setup_errors": "fail" | "warn", "cases": bool}. What is found goes to the file `out` as one JSON object a line: {"check",
+"result", "message", "duration_ms"[, "traceback"]}, {"info"}, {"modules"}, then {"done": true, "loaded": [path]}. With `cases` come those of
+boundary_cases.py after it: {"case", "begun"}, {"case", "result", "message"}, {"cases_done": true}. stdout and stderr are the algorithm's own.
 """
 import json
 import os
 import sys
-import threading
 import time
 import traceback
 
@@ -74,36 +74,6 @@ def deny_network():
             raise PermissionError("the network is denied while a package is checked (%s)" % event)
 
     sys.addaudithook(refuse)
-
-
-LOADING = ("entry_import", "setup")
-
-
-class Clock:
-    """Ends the process when a step takes too long, and says where it stood."""
-
-    def __init__(self, report, order):
-        self._report, self._timer = report, None
-        self._load_seconds, self._seconds = order["load_seconds"], order["step_seconds"]
-
-    def step(self, name):
-        self.stop()
-        seconds = self._load_seconds if name in LOADING else self._seconds
-        self._timer = threading.Timer(seconds, self._end, [name, seconds])
-        self._timer.daemon = True
-        self._timer.start()
-
-    def stop(self):
-        if self._timer:
-            self._timer.cancel()
-
-    def _end(self, name, seconds):
-        frame = sys._current_frames().get(threading.main_thread().ident)
-        where = "".join(traceback.format_stack(frame)) if frame else ""
-        option = "loadTimeoutMs" if name in LOADING else "timeoutMs"
-        self._report.check(name, "FAIL", "took longer than %g s, the %s of the validator" % (seconds, option),
-                           traceback=where)
-        os._exit(3)
 
 
 def raised():
@@ -260,7 +230,7 @@ def check_execute(trial, order, report, before):
     if good:
         good = check_verdicts([one.get("data") for one in answers if one["status"] == "OK"], report)
     good = check_encoding(before + (answers or []), report) and good
-    report.require("smoke_execute", good, "the trial calls have no valid answers")
+    return report.require("smoke_execute", good, "the trial calls have no valid answers")
 
 
 def check_encoding(answers, report):
@@ -305,50 +275,47 @@ def check_verdicts(answers, report):
 
 
 def try_out(algorithm, order, report, clock):
+    """The trial, ready for further calls where it went well; None otherwise."""
     phased = order["generation"] == "phased"
     info = None
     if phased:
         if hasattr(algorithm, "setup"):
             clock.step("setup")
             if not set_up(algorithm, order, report):
-                return
+                return None
         clock.step("get_info")
         info = check_info(algorithm, order, report)
     if order["task"] != "smoke":
-        return
+        return None
     trial = tools["Trial"](algorithm, order, info)
     before = []
     if phased:
         clock.step("pre_execute_return_dict")
         before = check_pre(trial, order, report)
     clock.step("execute_return_dict")
-    check_execute(trial, order, report, before)
+    return trial if check_execute(trial, order, report, before) else None
 
 
 # What the files beside this one define: they are executed, as their names must not be in the algorithm's way.
 tools = {}
 
 
+def execute(name, *places):
+    """Executes a script of this library under a module's name; gives what it defines."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), *places)
+    names = {"__name__": name, "__file__": os.path.normpath(path)}
+    with open(path, encoding="utf-8") as file:
+        exec(compile(file.read(), path, "exec"), names)
+    return names
+
+
 def load_process(script):
-    """Executes a script that is shared with others; gives what it defines."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "process", script)
-    names = {"__name__": "procvision_launcher", "__file__": os.path.normpath(path)}
-    with open(path, encoding="utf-8") as file:
-        exec(compile(file.read(), path, "exec"), names)
-    return names
-
-
-def load_beside(script):
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), script)
-    names = {"__name__": "procvision_trial"}
-    with open(path, encoding="utf-8") as file:
-        exec(compile(file.read(), path, "exec"), names)
-    return names
+    return execute("procvision_launcher", os.pardir, "process", script)
 
 
 def main():
-    tools.update(load_beside("encoding.py"))
-    tools.update(load_beside("trial_calls.py"))
+    for script in ("encoding.py", "step_clock.py", "trial_calls.py", "boundary_cases.py"):
+        tools.update(execute("procvision_trial", script))
     log = load_process("log_pipe.py")
     pipe = log["LogPipe"]()
     bounds = json.loads(sys.argv.pop(1))
@@ -377,17 +344,19 @@ def main():
 
 
 def probe(order, report):
-    clock = Clock(report, order)
+    clock = tools["Clock"](report, order)
     sys.path[0] = order["root"]
     sys.argv = ["procvision_algorithm_sdk.adapter", "--entry", order["entry_point"]]
     deny_network()
     clock.step("entry_import")
     algorithm = load(order, report)
     report.line(modules=modules())
-    if algorithm is not None:
-        try_out(algorithm, order, report, clock)
+    trial = None if algorithm is None else try_out(algorithm, order, report, clock)
     clock.stop()
     report.line(done=True, loaded=loaded(order["root"]) if algorithm is not None else [])
+    if order.get("cases") and trial is not None:
+        tools["run_cases"](trial, order, report, clock, raised)
+        report.line(cases_done=True)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # threads of the algorithm do not keep the probe

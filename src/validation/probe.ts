@@ -5,10 +5,11 @@ import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import { assetPath } from '../assets.js';
 import { RunnerError } from '../errors.js';
-import type { Check, Generation, Manifest } from '../package/types.js';
+import type { BoundaryCase, Check, Generation, Manifest } from '../package/types.js';
 import { pythonEnvironment } from '../process/environment.js';
 import { launch } from '../process/launch.js';
 import { run } from '../process/run.js';
+import { caseFault, casesFrom } from './case-findings.js';
 import { isCheckName, type CheckName } from './check-list.js';
 import { inTemporaryFolder } from '../store/temporary-folder.js';
 
@@ -41,6 +42,8 @@ export interface ProbeOptions extends OperationOptions {
   env?: Readonly<Record<string, string>>;
   /** What an exception in `setup()` is. @defaultValue 'fail' */
   setupErrors?: 'fail' | 'warn';
+  /** What boundary cases are that the algorithm does not handle; none is run where nothing is given. @defaultValue 'off' */
+  boundaryCases?: 'off' | 'warn' | 'fail';
 }
 
 /** What the probe found. */
@@ -63,12 +66,25 @@ export interface ProbeFindings {
   };
   /** Sources that were imported, relative to the root, as the algorithm's process says. */
   loaded: string[];
+  /** Boundary cases that were run. */
+  cases?: BoundaryCase[];
 }
 
 /** A line of the probe's findings (see probe.py), not yet looked at. */
 type ProbeLine = Partial<
   Record<
-    'check' | 'result' | 'message' | 'duration_ms' | 'traceback' | 'info' | 'modules' | 'done' | 'loaded',
+    | 'check'
+    | 'result'
+    | 'message'
+    | 'duration_ms'
+    | 'traceback'
+    | 'info'
+    | 'modules'
+    | 'done'
+    | 'loaded'
+    | 'case'
+    | 'begun'
+    | 'cases_done',
     unknown
   >
 >;
@@ -79,6 +95,8 @@ const START_MS = 30_000;
 const LOADING_STEPS = 2;
 /** Steps that follow the loading. */
 const STEPS = { smoke: 4, info: 1 };
+/** The calls of all boundary cases begin within the time of one step, and the last of them takes as long at most. */
+const CASE_STEPS = 2;
 /** The probe writes far less; the algorithm may write into the same file. */
 const MOST_FINDINGS_BYTES = 4 * 1024 * 1024;
 
@@ -106,6 +124,9 @@ export async function runProbe(
   o: ProbeOptions,
 ): Promise<ProbeFindings> {
   const { stepTimeoutMs, loadTimeoutMs = stepTimeoutMs, env = {}, setupErrors = 'fail', signal } = o;
+  const { boundaryCases = 'off' } = o;
+  const cases = task === 'smoke' && boundaryCases !== 'off';
+  const steps = STEPS[task] + (cases ? CASE_STEPS : 0);
   // A store has room, whatever the system's temp dir is like.
   const parent = target.store && path.dirname(target.root);
   return inTemporaryFolder(
@@ -128,6 +149,7 @@ export async function runProbe(
           load_seconds: loadTimeoutMs / 1000,
           step_seconds: stepTimeoutMs / 1000,
           setup_errors: setupErrors,
+          cases,
         }),
       );
       const script = assetPath('validation/probe.py');
@@ -154,7 +176,7 @@ export async function runProbe(
           PYTHONDONTWRITEBYTECODE: '1',
         }),
         // Steps are timed in the probe, which can name the slow step. This limit is for a step that blocks the interpreter.
-        timeoutMs: LOADING_STEPS * loadTimeoutMs + STEPS[task] * stepTimeoutMs + START_MS,
+        timeoutMs: LOADING_STEPS * loadTimeoutMs + steps * stepTimeoutMs + START_MS,
         maxOutputBytes: 256 * 1024,
         offersLogPipe: true,
         signal,
@@ -168,7 +190,10 @@ export async function runProbe(
           return { how: `hung and was killed (${error.message})`, output: error.details.output ?? [] };
         },
       );
-      return collect(target, parseLines(await readFindings(out)), ended);
+      const lines = parseLines(await readFindings(out));
+      const findings = collect(target, lines, ended);
+      if (cases) addCases(target.manifest, findings, { lines, ended, boundaryCases });
+      return findings;
     },
     parent,
   );
@@ -237,6 +262,28 @@ function collect({ manifest }: ProbeTarget, lines: ProbeLine[], ending: Ending):
     findings.error = failure(manifest, name, ending.how, undefined, ending);
   }
   return findings;
+}
+
+/** Adds what came of the boundary cases, where the trial before them went well. */
+function addCases(
+  manifest: Manifest,
+  findings: ProbeFindings,
+  {
+    lines,
+    ended,
+    boundaryCases,
+  }: Pick<ProbeOptions, 'boundaryCases'> & { lines: ProbeLine[]; ended: Ending },
+): void {
+  const cases = findings.error ? undefined : casesFrom(lines, ended.how);
+  if (!cases) return;
+  const name = 'boundary_cases';
+  const faults = cases.filter(({ result }) => result === 'FAIL').map(caseFault);
+  const passed = cases.filter(({ result }) => result === 'PASS').length;
+  const fails = faults.length > 0 && boundaryCases === 'fail';
+  const message = fails ? faults.join('; ') : `${passed} of ${passed + faults.length} are handled`;
+  findings.cases = cases;
+  findings.checks.push({ name, result: fails ? 'FAIL' : 'PASS', message, durationMs: 0 });
+  if (fails) findings.error = failure(manifest, name, message, undefined, ended);
 }
 
 function failure(

@@ -7,7 +7,7 @@ import { inReportOrder } from './check-list.js';
 /** The report of a list of checks, in the shape of the SDK's own. */
 export function makeReport(
   checks: readonly Check[],
-  extra: Pick<ValidationReport, 'error' | 'manifest' | 'info' | 'warnings'> = {},
+  extra: Pick<ValidationReport, 'error' | 'manifest' | 'info' | 'warnings' | 'boundaryCases'> = {},
 ): ValidationReport {
   const count = (result: Check['result']) => checks.filter((check) => check.result === result).length;
   const failed = count('FAIL');

@@ -5,18 +5,20 @@ import time
 WIDTH, HEIGHT = 64, 48
 
 
-def write_frame(identifier, order):
+def write_frame(identifier, order, size=(WIDTH, HEIGHT), black=False):
     """A gradient of another slope in each channel, as a worker would find it. `order` is RGB or BGR."""
-    text = "{'descr': '|u1', 'fortran_order': False, 'shape': %r, }" % ((HEIGHT, WIDTH, 3),)
+    width, height = size
+    text = "{'descr': '|u1', 'fortran_order': False, 'shape': %r, }" % ((height, width, 3),)
     text += " " * (-(len(text) + 11) % 64) + "\n"
-    slopes = (3, 2, 1) if order == "RGB" else (1, 2, 3)
-    pixels = bytes(x * slope for _ in range(HEIGHT) for x in range(WIDTH) for slope in slopes)
+    slopes = (0, 0, 0) if black else (3, 2, 1) if order == "RGB" else (1, 2, 3)
+    first = 0 if size == (WIDTH, HEIGHT) else 1  # a picture of one pixel is not black
+    pixels = bytes(x * slope % 256 for x in range(first, first + width) for slope in slopes) * height
     with open(os.path.join(os.environ["PROC_SHM_DIR"], identifier + ".npy"), "wb") as file:
         file.write(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode("latin1") + pixels)
 
 
-def image_meta(order):
-    return {"width": WIDTH, "height": HEIGHT, "timestamp_ms": int(time.time() * 1000), "camera_id": "probe",
+def image_meta(order, size=(WIDTH, HEIGHT)):
+    return {"width": size[0], "height": size[1], "timestamp_ms": int(time.time() * 1000), "camera_id": "probe",
             "color_space": order}
 
 
@@ -82,23 +84,30 @@ class Trial:
     def calls(self):
         return [("RGB, with all parameters", "RGB", True), ("BGR, with what is required", "BGR", False)]
 
-    def phased(self, method, order, full):
+    width, height = WIDTH, HEIGHT
+
+    def has_optional(self):
+        return params_of(self._step, True) != params_of(self._step, False)
+
+    def phased(self, method, order="RGB", full=True, size=(WIDTH, HEIGHT), black=False, leave_out=None, pid=None):
         from procvision_algorithm_sdk import Session
 
         identifier = "probe-%s" % order
-        write_frame(identifier, order)
+        write_frame(identifier, order, size, black)
+        meta = image_meta(order, size)
+        meta.pop(leave_out, None)
         pids = self._manifest.get("supported_pids") or ["probe"]
         session = Session("probe-%s" % order, {"trace_id": "probe"} if full else {})
-        return getattr(self._algorithm, method)(self._step["index"], pids[0], session,
-                                                params_of(self._step, full), identifier, image_meta(order))
+        return getattr(self._algorithm, method)(self._step["index"], pid or pids[0], session,
+                                                params_of(self._step, full), identifier, meta)
 
-    def execute_only(self, order, full):
+    def execute_only(self, order="RGB", full=True, size=(WIDTH, HEIGHT), black=False):
         from procvision_algorithm_sdk import read_image_from_shared_memory
 
         identifier = "probe-%s" % order
-        write_frame(identifier, order)
-        image = read_image_from_shared_memory(identifier, image_meta(order))
-        guide = read_image_from_shared_memory(identifier, image_meta(order))
+        write_frame(identifier, order, size, black)
+        image = read_image_from_shared_memory(identifier, image_meta(order, size))
+        guide = read_image_from_shared_memory(identifier, image_meta(order, size))
         box = {"x": 0, "y": 0, "width": 8, "height": 8}
         places = [{"label": "probe", "posList": [box]}] if full else []
         return self._algorithm.execute(self._step["index"], str(self._step.get("name") or "") if full else "",

@@ -13,6 +13,7 @@ export async function run(call: Call): Promise<number> {
   const validator = new PackageValidator({
     venvs,
     smoke: options.run !== false,
+    boundaryCases: options.boundaryCases as 'off' | 'warn' | 'fail',
     startupCode: options.refuseStartupCode ? 'refuse' : 'allow',
   });
   const progress = new Progress(host);

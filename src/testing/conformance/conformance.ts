@@ -19,7 +19,7 @@ import { runHostRows } from './host-rows.js';
 import { Ledger } from './ledger.js';
 import { Probe } from './probe.js';
 import { openSubject, type Subject } from './subject.js';
-import { boundaryCases } from './table.js';
+import { boundaryCases } from '../../validation/boundary-cases.js';
 import type { ConformanceCall, ConformanceOptions, ConformanceReport, ConformanceStore } from './types.js';
 import { runWireRows } from './wire-rows.js';
 

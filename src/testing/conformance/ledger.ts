@@ -1,5 +1,5 @@
 import { RunnerError } from '../../errors.js';
-import { boundaryCases } from './table.js';
+import { boundaryCases } from '../../validation/boundary-cases.js';
 import type { ConformanceRow } from './types.js';
 
 interface Notes {

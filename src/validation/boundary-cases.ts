@@ -1,6 +1,6 @@
-import type { ConformanceParty, ConformanceRow } from './types.js';
+import type { BoundaryCase } from '../package/types.js';
 
-type Case = Pick<ConformanceRow, 'number' | 'title' | 'owedBy' | 'errorCode'>;
+type Case = Pick<BoundaryCase, 'number' | 'title' | 'owedBy' | 'errorCode'>;
 
 /** Boundary cases of the specification 0.2.1 (sections 3.7.1, 3.8.6, 3.9, 4.3), by its numbers; 0 is what all of them build on. */
 const CASES: readonly [title: string, owedBy: string, errorCode?: string][] = [
@@ -38,7 +38,7 @@ export function boundaryCases(): Case[] {
   return CASES.map(([title, owedBy, errorCode], number) => ({
     number,
     title,
-    owedBy: owedBy.split(', ') as ConformanceParty[],
+    owedBy: owedBy.split(', ') as BoundaryCase['owedBy'],
     ...(errorCode !== undefined && { errorCode }),
   }));
 }
