@@ -1,10 +1,34 @@
-/** Compiles the loops over pixels, `src/frames/pixels/kernels.as`, to the `kernels.wasm` beside it: `npm run kernels`. */
+/** Compiles the loops over pixels and over the scans of a JPEG to the `.wasm` beside each source: `npm run kernels`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const source = new URL('../../src/frames/pixels/kernels.as', import.meta.url);
-/** Where the compiled loops are kept. */
-export const compiledFile = fileURLToPath(new URL('../../src/frames/pixels/kernels.wasm', import.meta.url));
+/** A source in AssemblyScript, and what it needs. */
+interface Kernel {
+  title: string;
+  source: URL;
+  /** Where the compiled loops are kept. */
+  compiled: string;
+  options: readonly string[];
+}
+
+/** `pages`: of 64 KiB, see the places in the file that loads it. */
+function kernel(title: string, pages: readonly [least: number, most: number], ...more: string[]): Kernel {
+  const [least, most] = pages;
+  const bounds = ['--initialMemory', String(least), '--maximumMemory', String(most)];
+  return {
+    title,
+    source: new URL(`../../src/frames/${title}.as`, import.meta.url),
+    compiled: fileURLToPath(new URL(`../../src/frames/${title}.wasm`, import.meta.url)),
+    options: [...bounds, ...more],
+  };
+}
+
+/** Every one of them. The scans of a JPEG do without vectors, which not every processor has. */
+export const KERNELS: readonly Kernel[] = [
+  kernel('pixels/kernels', [18, 18], '--enable', 'simd'),
+  kernel('decoding/scans', [22, 65_536]),
+];
+
 /** By a variable: the compiler's own types bring a second set of names for what a browser has. */
 const COMPILER = ['assemblyscript', 'asc'].join('/');
 /** The part of it that is used here. */
@@ -18,17 +42,15 @@ interface Compiler {
     },
   ) => Promise<{ error: Error | null; stderr: { toString: () => string } }>;
 }
-/** Pages of 64 KiB: see the places in kernels.ts. */
-const PAGES = 18;
 
 /** @throws what the compiler says of the source */
-export async function compileKernels(): Promise<Uint8Array> {
+export async function compileKernel({ title, source, options }: Kernel): Promise<Uint8Array> {
   const { main } = (await import(COMPILER)) as Compiler;
   let wasm: Uint8Array | undefined;
   const { error, stderr } = await main(
     [
       ...['kernels.ts', '--outFile', 'kernels.wasm', '--runtime', 'stub', '--noAssert', '-O3', '--noColors'],
-      ...['--enable', 'simd', '--initialMemory', String(PAGES), '--maximumMemory', String(PAGES)],
+      ...options,
     ],
     {
       readFile: (name) => (name === 'kernels.ts' ? readFileSync(source, 'utf8') : null),
@@ -38,10 +60,11 @@ export async function compileKernels(): Promise<Uint8Array> {
       listFiles: () => [],
     },
   );
-  if (error || !wasm) throw new Error(`kernels.as does not compile: ${error?.message}\n${stderr.toString()}`);
+  if (error || !wasm)
+    throw new Error(`${title}.as does not compile: ${error?.message}\n${stderr.toString()}`);
   return wasm;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  writeFileSync(compiledFile, await compileKernels());
+  for (const one of KERNELS) writeFileSync(one.compiled, await compileKernel(one));
 }

@@ -7,12 +7,16 @@
  * and every coefficient was sent with all of its bits.
  */
 import { Buffer } from 'node:buffer';
-import { BlockReader, Damage } from './jpeg-blocks.mjs';
+import { Damage } from './damage.mjs';
+import { DEFINITION, ScanKernel, TABLES } from './scan-kernel.mjs';
 
 /**
- * @typedef {import('./jpeg-blocks.mjs').Component} Component
- * @typedef {import('./jpeg-blocks.mjs').ScanPart} ScanPart
- * @typedef {import('./jpeg-blocks.mjs').Band} Band
+ * @typedef {{ id: number; across: number; down: number; blocksWide: number; blocksHigh: number; rowBlocks: number;
+ *   table: number; quantizer: number; mask: number; bitsLeft: Int8Array }} Component `rowBlocks`: of a row as interleaved scans
+ *   fill it; `table`, `quantizer`: of its DC values; `mask`: where the bits of the coefficients are that are not zero;
+ *   `bitsLeft`: low bits of each coefficient that were not sent yet, -1 before any was
+ * @typedef {{ component: Component; dc: number; ac: number }} ScanPart
+ * @typedef {{ first: number; last: number; high: number; low: number }} Band spectral selection and approximation
  * @typedef {{ isProgressive: boolean; components: Component[]; unitsWide: number; unitsHigh: number }} Frame
  */
 
@@ -21,6 +25,13 @@ const PROGRESSIVE = 0xc2;
 /** Baseline, extended sequential, progressive: those that are coded by Huffman's codes. */
 const FRAMES = new Set([0xc0, 0xc1, PROGRESSIVE]);
 const LONGEST_CODE = 16;
+/** Codes of a Huffman table (T.81, B.2.4.2), and channels of a scan (B.2.3), at most. */
+const MOST_SYMBOLS = 256;
+const MOST_PARTS = 4;
+/** As in scans.as. */
+const KIND = { sequential: 0, firstDc: 1, nextDc: 2, firstAc: 3, nextAc: 4 };
+/** Of a number of 64 bits, a bit for each coefficient. */
+const MASK_BYTES = 8;
 /** A byte of ones in the data, and the zero that is stuffed after it. */
 const STUFFED_BYTES = 2;
 
@@ -31,11 +42,26 @@ const STUFFED_BYTES = 2;
  * @throws {Damage}
  */
 export function checkScans(image) {
+  const kernel = new ScanKernel(image);
+  try {
+    return withoutSpare(image, scansOf(image, kernel));
+  } finally {
+    kernel.close();
+  }
+}
+
+/** @param {Uint8Array} image @param {readonly number[]} spare - where bytes of padding are that are not needed */
+function withoutSpare(image, spare) {
+  if (spare.length === 0) return image;
+  const starts = [0, ...spare.map((at) => at + STUFFED_BYTES)];
+  return Buffer.concat(starts.map((start, index) => image.subarray(start, spare[index] ?? image.length)));
+}
+
+/** Reads every scan; gives where bytes of padding are that are not needed. @param {Uint8Array} image @param {ScanKernel} kernel */
+function scansOf(image, kernel) {
   const bytes = Buffer.from(image.buffer, image.byteOffset, image.byteLength);
   /** @type {number[]} DC quantizer by table */
   const quantizers = [];
-  /** @type {{ dc: Uint16Array[]; ac: Uint16Array[] }} */
-  const codes = { dc: [], ac: [] };
   /** @type {Frame | undefined} */
   let frame;
   let interval = 0;
@@ -53,20 +79,19 @@ export function checkScans(image) {
     const segment = bytes.subarray(at + 4, end);
     at = end;
     if (marker === MARKER.quantizers) readQuantizers(segment, quantizers);
-    else if (marker === MARKER.huffman) readHuffman(segment, codes);
+    else if (marker === MARKER.huffman) readHuffman(segment, kernel);
     else if (marker === MARKER.interval) interval = segment.readUInt16BE(0);
-    else if (FRAMES.has(marker)) frame = readFrame(segment, marker === PROGRESSIVE);
+    else if (FRAMES.has(marker)) frame = readFrame(segment, marker === PROGRESSIVE, kernel);
     else if (marker === MARKER.scan) {
       if (!frame) throw new Damage('has a scan before its frame');
-      at = readScan(bytes, at, segment, { frame, codes, interval, quantizers, spare });
+      at = readScan(bytes, at, segment, { frame, kernel, interval, quantizers, spare });
     }
   }
   if (!frame) throw new Damage('has no frame');
   for (const { bitsLeft } of frame.components) {
     if (bitsLeft.some((bits) => bits !== 0)) throw new Damage('ends before its last scan');
   }
-  const starts = [0, ...spare.map((at) => at + STUFFED_BYTES)];
-  return Buffer.concat(starts.map((start, index) => bytes.subarray(start, spare[index] ?? bytes.length)));
+  return spare;
 }
 
 /** @param {Buffer} segment @param {number[]} quantizers */
@@ -80,40 +105,25 @@ function readQuantizers(segment, quantizers) {
   }
 }
 
-/** @param {Buffer} segment @param {{ dc: Uint16Array[]; ac: Uint16Array[] }} codes */
-function readHuffman(segment, codes) {
+/** @param {Buffer} segment @param {ScanKernel} kernel */
+function readHuffman(segment, kernel) {
   for (let at = 0; at < segment.length;) {
     const head = segment[at] ?? 0;
     const counts = segment.subarray(at + 1, at + 1 + LONGEST_CODE);
     const total = counts.reduce((sum, count) => sum + count, 0);
-    at += 1 + LONGEST_CODE + total;
-    if (at > segment.length) throw new Damage('has a Huffman table that is cut off');
-    const table = huffmanTable(counts, segment.subarray(at - total, at));
-    (head >> 4 === 0 ? codes.dc : codes.ac)[head & 15] = table;
-  }
-}
-
-/**
- * Length of the code << 8 | symbol, by the next 16 bits; 0 where there is no such code.
- * @param {Uint8Array} counts @param {Uint8Array} symbols
- */
-function huffmanTable(counts, symbols) {
-  const table = new Uint16Array(1 << LONGEST_CODE);
-  let code = 0;
-  let index = 0;
-  for (let length = 1; length <= LONGEST_CODE; length++) {
-    const shift = LONGEST_CODE - length;
-    for (let left = counts[length - 1] ?? 0; left > 0; left--, code++, index++) {
-      if (code >= 1 << length) throw new Damage('has a Huffman table with too many codes');
-      table.fill((length << 8) | (symbols[index] ?? 0), code << shift, (code + 1) << shift);
+    const end = at + 1 + LONGEST_CODE + total;
+    if (end > segment.length) throw new Damage('has a Huffman table that is cut off');
+    if ((head & 15) >= TABLES || total > MOST_SYMBOLS) throw new Damage('has a Huffman table that cannot be');
+    kernel.bytes.set(segment.subarray(at + 1, end), DEFINITION);
+    if (kernel.functions.define((head & 15) + (head >> 4 === 0 ? 0 : TABLES)) === 0) {
+      throw new Damage('has a Huffman table with too many codes');
     }
-    code <<= 1;
+    at = end;
   }
-  return table;
 }
 
-/** @param {Buffer} segment @param {boolean} isProgressive @returns {Frame} */
-function readFrame(segment, isProgressive) {
+/** @param {Buffer} segment @param {boolean} isProgressive @param {ScanKernel} kernel @returns {Frame} */
+function readFrame(segment, isProgressive, kernel) {
   const height = segment.readUInt16BE(1);
   const width = segment.readUInt16BE(3);
   const parts = Array.from({ length: segment[5] ?? 0 }, (_, index) => segment.subarray(6 + 3 * index));
@@ -132,7 +142,7 @@ function readFrame(segment, isProgressive) {
     blocksWide: Math.ceil(Math.ceil((width * across) / mostAcross) / 8),
     blocksHigh: Math.ceil(Math.ceil((height * down) / mostDown) / 8),
     rowBlocks: unitsWide * across,
-    nonZero: new Uint8Array(isProgressive ? unitsWide * across * unitsHigh * down * 64 : 0),
+    mask: isProgressive ? kernel.take(unitsWide * across * unitsHigh * down * MASK_BYTES) : 0,
     bitsLeft: new Int8Array(64).fill(-1),
   }));
   return { isProgressive, components, unitsWide, unitsHigh };
@@ -142,18 +152,19 @@ function readFrame(segment, isProgressive) {
  * Reads one scan, and gives the place of the marker after it.
  *
  * @param {Buffer} bytes @param {number} at @param {Buffer} header
- * @param {{ frame: Frame; codes: { dc: Uint16Array[]; ac: Uint16Array[] }; interval: number; quantizers: number[];
- *   spare: number[] }} o `spare` takes where a byte of padding is that is not needed
+ * @param {{ frame: Frame; kernel: ScanKernel; interval: number; quantizers: number[]; spare: number[] }} o `spare` takes where a byte of padding is that is not needed
  */
-function readScan(bytes, at, header, { frame, codes, interval, quantizers, spare }) {
+function readScan(bytes, at, header, { frame, kernel, interval, quantizers, spare }) {
   const count = header[0] ?? 0;
-  if (header.length < 4 + 2 * count || count < 1) throw new Damage('has a scan header that is cut off');
+  if (header.length < 4 + 2 * count || count < 1 || count > MOST_PARTS) {
+    throw new Damage('has a scan header that is cut off');
+  }
   const parts = Array.from({ length: count }, (_, index) => {
     const id = header[1 + 2 * index];
     const tables = header[2 + 2 * index] ?? 0;
     const component = frame.components.find((one) => one.id === id);
     if (!component) throw new Damage('has a scan of a channel that it does not have');
-    return { component, dc: codes.dc[tables >> 4], ac: codes.ac[tables & 15] };
+    return { component, dc: kernel.codes(tables >> 4, false), ac: kernel.codes(tables & 15, true) };
   });
   const [first = 0, last = 0, approximation = 0] = header.subarray(1 + 2 * count);
   const band = frame.isProgressive
@@ -165,23 +176,60 @@ function readScan(bytes, at, header, { frame, codes, interval, quantizers, spare
     noteBits(component, band);
     component.quantizer = quantizers[component.table] ?? 1;
   }
-  const reader = new BlockReader(frame.isProgressive, band, parts.length);
-  const blocks = blocksOf(frame, parts);
+  const kind = kindOf(frame.isProgressive, band);
+  for (const [index, { component, dc, ac }] of parts.entries()) {
+    const { across, down, rowBlocks, blocksWide, quantizer, mask } = component;
+    kernel.setPart(index, [across, down, rowBlocks, blocksWide, dc, ac, quantizer, mask]);
+  }
+  const { begin, segment, next, spare: isSpare } = kernel.functions;
+  begin(kind, parts.length, frame.unitsWide, band.first, band.last, band.low);
   const { component: only } = /** @type {ScanPart} */ (parts[0]);
   const units = parts.length === 1 ? only.blocksWide * only.blocksHigh : frame.unitsWide * frame.unitsHigh;
   for (let unit = 0, restart = 0; ; restart = (restart + 1) % 8) {
-    const data = segmentAt(bytes, at);
-    reader.begin(data.bytes);
     const until = interval > 0 ? Math.min(units, unit + interval) : units;
-    for (; unit < until; unit++) blocks(unit, reader);
-    if (reader.end(at)) spare.push(data.end - STUFFED_BYTES);
-    at = data.end;
+    const fault = segment(kernel.file + at, kernel.fileEnd, kernel.buffer, unit, until);
+    if (fault !== 0) throw new Damage(wordsFor(fault, at, kernel));
+    const end = next() - kernel.file;
+    if (isSpare() !== 0) spare.push(end - STUFFED_BYTES);
+    unit = until;
+    at = end;
     if (unit === units) return at;
     if (bytes[at] !== 0xff || bytes[at + 1] !== 0xd0 + restart) {
       throw new Damage(`lacks the restart marker that is due at byte ${at}`);
     }
     at += 2;
   }
+}
+
+/** @param {boolean} isProgressive @param {Band} band */
+function kindOf(isProgressive, { first, last, high }) {
+  if (!isProgressive) return KIND.sequential;
+  if (first > 0) return high === 0 ? KIND.firstAc : KIND.nextAc;
+  if (last !== 0) throw new Damage('has a scan of coefficients that do not go together');
+  return high === 0 ? KIND.firstDc : KIND.nextDc;
+}
+
+/** What a number of the kernel means. @param {number} fault @param {number} from @param {ScanKernel} kernel */
+function wordsFor(fault, from, { functions }) {
+  const place = `at bit ${functions.at()} of a scan`;
+  const words = [
+    ...[
+      'is whole',
+      'ends early',
+      'has a scan that ends early',
+      `has a code that is not in its table, ${place}`,
+    ],
+    ...['has a DC value that is too large', `has a block that is brighter or darker than can be, ${place}`],
+    ...['has a code that means nothing', 'has a block with more than 64 coefficients'],
+    ...['has a coefficient that is too large', 'has a block that was overwritten by zeros'],
+    ...['has a block with more coefficients than its scan', 'has a correction of more than a bit'],
+    ...[
+      `has too little data after byte ${from}`,
+      `has ${functions.unread()} bytes too many after byte ${from}`,
+    ],
+    `has too few blocks after byte ${from}`,
+  ];
+  return words[fault] ?? 'is damaged';
 }
 
 /**
@@ -194,51 +242,5 @@ function noteBits({ bitsLeft }, { first, last, high, low }) {
       throw new Damage('has scans that do not follow each other');
     }
     bitsLeft[index] = low;
-  }
-}
-
-/**
- * Reads the blocks of a unit of the scan: one block where it is of one channel, else so many of each as its sampling says.
- * @param {Frame} frame @param {ScanPart[]} parts @returns {(unit: number, reader: BlockReader) => void}
- */
-function blocksOf({ unitsWide }, parts) {
-  const [only] = parts;
-  if (parts.length === 1 && only) {
-    const { blocksWide, rowBlocks } = only.component;
-    return (unit, reader) => {
-      reader.read(only, 0, Math.floor(unit / blocksWide) * rowBlocks + (unit % blocksWide));
-    };
-  }
-  return (unit, reader) => {
-    const left = unit % unitsWide;
-    const top = (unit - left) / unitsWide;
-    for (let index = 0; index < parts.length; index++) {
-      const part = /** @type {ScanPart} */ (parts[index]);
-      const { across, down, rowBlocks } = part.component;
-      for (let y = 0; y < down; y++) {
-        for (let x = 0; x < across; x++) {
-          reader.read(part, index, (top * down + y) * rowBlocks + left * across + x);
-        }
-      }
-    }
-  };
-}
-
-/**
- * Entropy-coded bytes up to the next marker, without the zeros that are stuffed after each 0xFF.
- * @param {Buffer} bytes @param {number} at
- */
-function segmentAt(bytes, at) {
-  const pieces = [];
-  for (let from = at; ;) {
-    const mark = bytes.indexOf(0xff, from);
-    if (mark === -1) throw new Damage('ends early');
-    if (bytes[mark + 1] !== 0) {
-      pieces.push(bytes.subarray(from, mark));
-      // The reader looks three bytes ahead.
-      return { bytes: Buffer.concat([...pieces, Buffer.alloc(3)]), end: mark };
-    }
-    pieces.push(bytes.subarray(from, mark + 1));
-    from = mark + 2;
   }
 }

@@ -2,7 +2,7 @@
 /** Decodes a PNG (ISO/IEC 15948), and finds every damage that its checksums and its filters show. */
 import { Buffer } from 'node:buffer';
 import zlib from 'node:zlib';
-import { Damage } from './jpeg-blocks.mjs';
+import { Damage } from './damage.mjs';
 
 /** Length (uint32 big-endian), type (4 bytes), data, CRC (uint32 big-endian). */
 const CHUNK_BYTES = 12;

@@ -142,7 +142,7 @@ export function damaged({ format, title }: EncodedPicture, fault: string): Runne
 /** Hands a copy of the bytes over: the caller's bytes may be part of a larger buffer, and must not be transferred. */
 function ask(thread: Worker, { layout: _, bytes, ...header }: EncodedPicture, task: Task): Promise<Answer> {
   return new Promise<Answer>((resolve) => {
-    const copy = Uint8Array.from(bytes);
+    const copy = new Uint8Array(bytes);
     const done = (answer: Answer) => {
       thread.off('message', done).off('error', onError).off('exit', onExit);
       resolve(answer);

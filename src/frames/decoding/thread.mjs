@@ -7,7 +7,7 @@
  */
 import { createRequire } from 'node:module';
 import { parentPort } from 'node:worker_threads';
-import { Damage } from './jpeg-blocks.mjs';
+import { Damage } from './damage.mjs';
 import { checkScans } from './jpeg-scan.mjs';
 import { decodePng } from './png.mjs';
 import { turned } from './turn.mjs';

@@ -1,5 +1,6 @@
 // @ts-check
 /** Reads the blocks of a JPEG's scan (ITU-T T.81, annexes F and G), and holds each against what a block can be. */
+import { Damage } from '../../../src/frames/decoding/damage.mjs';
 
 /**
  * @typedef {{ id: number; across: number; down: number; blocksWide: number; blocksHigh: number; rowBlocks: number;
@@ -8,9 +9,6 @@
  * @typedef {{ component: Component; dc: Uint16Array | undefined; ac: Uint16Array | undefined }} ScanPart
  * @typedef {{ first: number; last: number; high: number; low: number }} Band spectral selection and approximation
  */
-
-/** What is wrong with the picture, in words. */
-export class Damage extends Error {}
 
 /** DC values of 8-bit samples (8 x 128), and what encoders that sharpen edges may add (mozjpeg: up to 31 a sample). */
 const MOST_DC = 1024 + 256;
