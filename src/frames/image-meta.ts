@@ -42,18 +42,15 @@ function checkSide(name: 'width' | 'height', value: unknown): void {
 /** The image as the protocol describes it to a worker. */
 export function wireMeta(meta: FrameInfo, wide: FormatFacts | undefined): ImageMeta {
   const { height, width } = meta;
-  const sixteen = wide && {
-    ...{ dtype: 'uint16' as const, shape: [height, width] as [number, number] },
-    ...{ pixel_format: wide.name, bits: wide.bits },
-  };
-  return {
-    width: meta.width,
-    height: meta.height,
+  const wire: ImageMeta = {
+    width,
+    height,
     timestamp_ms: meta.timestampMs,
     camera_id: meta.cameraId,
     color_space: meta.colorSpace,
-    ...sixteen,
   };
+  if (!wide) return wire;
+  return { ...wire, dtype: 'uint16', shape: [height, width], pixel_format: wide.name, bits: wide.bits };
 }
 
 /** An image that cannot be used, and the field that says so. */

@@ -2,7 +2,7 @@ import type { MemoryCalls } from './memory-calls.js';
 import { memoryName } from './abandoned-memory.js';
 import { copyOut } from './copy-out.js';
 import { npyHeader } from './npy.js';
-import { checksumOf, trailerOf, TRAILER_BYTES, type ProofMethod } from './proof.js';
+import { checksumOf, TRAILER_BYTES, writeTrailer, type ProofMethod } from './proof.js';
 import { SharedMemory } from './shared-memory.js';
 import { slotBytes, type Shape, type Slot } from './slot.js';
 
@@ -14,6 +14,8 @@ export class MemorySlot implements Slot {
   readonly fileBytes: number;
   readonly #header: Buffer;
   readonly #memory: SharedMemory;
+  /** Of the pixels and of the trailer: made once for as long as the memory has its place. */
+  #views: { buffer: ArrayBuffer; pixels: Uint8Array; trailer: Uint8Array } | undefined;
   #generation = 0;
   #isDestroyed = false;
 
@@ -46,11 +48,11 @@ export class MemorySlot implements Slot {
   }
 
   view(): Uint8Array {
-    const { length } = this.#header;
-    return new Uint8Array(this.#memory.buffer, length, this.fileBytes - length);
+    return this.#viewsNow().pixels;
   }
 
   revokeViews(): void {
+    this.#views = undefined; // the memory goes when nobody looks at it any more
     this.#memory.revoke();
   }
 
@@ -66,7 +68,15 @@ export class MemorySlot implements Slot {
   }
 
   #sign(generation: number): void {
-    new Uint8Array(this.#memory.buffer, this.fileBytes).set(trailerOf(generation));
+    writeTrailer(this.#viewsNow().trailer, generation);
+  }
+
+  #viewsNow() {
+    const { buffer } = this.#memory;
+    if (this.#views?.buffer === buffer) return this.#views;
+    const { length } = this.#header;
+    const pixels = new Uint8Array(buffer, length, this.fileBytes - length);
+    return (this.#views = { buffer, pixels, trailer: new Uint8Array(buffer, this.fileBytes) });
   }
 
   checksum(method: ProofMethod): Promise<string> {
@@ -89,6 +99,7 @@ export class MemorySlot implements Slot {
   async destroy(): Promise<void> {
     if (this.#isDestroyed) return;
     this.#isDestroyed = true;
+    this.#views = undefined; // the memory goes when nobody looks at it any more
     await this.#memory.close();
   }
 }

@@ -41,9 +41,18 @@ const PORTION_BYTES = 1 << 20;
 /** The trailer of a generation. */
 export function trailerOf(generation: number): Buffer {
   const trailer = Buffer.alloc(TRAILER_BYTES);
-  TRAILER_MARK.copy(trailer);
-  trailer.writeBigUInt64LE(BigInt(generation), TRAILER_MARK.length);
+  writeTrailer(trailer, generation);
   return trailer;
+}
+
+/** Writes the trailer of a generation over these bytes. */
+export function writeTrailer(target: Uint8Array, generation: number): void {
+  target.set(TRAILER_MARK);
+  let rest = generation;
+  for (let at = TRAILER_MARK.length; at < TRAILER_BYTES; at++) {
+    target[at] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
 }
 
 /** The generation that a trailer tells; undefined when it is none. */

@@ -13,16 +13,19 @@ export async function sentImage(o: {
   isLost: () => boolean;
   release: () => void;
 }): Promise<SentImage> {
-  const { kept, proof: method } = o;
+  const { kept, proof: method, isDecoded, release } = o;
   const { id, kind, generation, fileBytes: sizeBytes, descriptor } = kept;
-  const proof = method && { id, generation, sizeBytes, checksum: await kept.checksum(method), method };
   const { frame, format, depth } = o.layout;
   const wide = depth === 16 ? format : undefined;
   let isDone = false;
-  return {
-    ...{ id, kind, sizeBytes, meta: wireMeta(frame, wide), wideFormat: wide?.name },
-    ...{ descriptor, isDecoded: o.isDecoded },
-    ...(proof && { proof }),
+  const sent: SentImage = {
+    id,
+    kind,
+    sizeBytes,
+    meta: wireMeta(frame, wide),
+    wideFormat: wide?.name,
+    descriptor,
+    isDecoded,
     get isLost() {
       return o.isLost();
     },
@@ -34,8 +37,10 @@ export async function sentImage(o: {
     done: (until) => {
       if (isDone) return;
       isDone = true;
-      if (until) void until.then(o.release, o.release);
-      else o.release();
+      if (until) void until.then(release, release);
+      else release();
     },
   };
+  if (method) sent.proof = { id, generation, sizeBytes, checksum: await kept.checksum(method), method };
+  return sent;
 }

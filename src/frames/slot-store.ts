@@ -55,12 +55,12 @@ export class SlotStore {
 
   /** A slot that nobody else uses. Waits until one is given back when the bound is reached. */
   async take(shape: Shape, signal: AbortSignal | undefined): Promise<Slot> {
-    const bytes = slotBytes(shape);
-    this.#checkFits(bytes, `of ${shape.width} x ${shape.height} x ${shape.channels} `);
     for (;;) {
       this.#checkOpen(signal);
       const slot = this.#takeIdle(shape);
       if (slot) return slot;
+      const bytes = slotBytes(shape);
+      this.#checkFits(bytes, `of ${shape.width} x ${shape.height} x ${shape.channels} `);
       const evicted = this.#makeRoom(bytes);
       if (evicted) return this.#make(shape, bytes, evicted);
       await this.#giveBackOrAbort(signal);

@@ -3,7 +3,8 @@
  * kernels.wasm beside it, and a test holds the two together.
  *
  * A loop handles whole vectors: it may read up to 64 bytes past its input, and write as many past its output. What calls it
- * keeps that much room and takes no more than was asked for.
+ * keeps that much room and takes no more than was asked for. The loops of which little is to be done in a round do four rounds in
+ * one: the engine's own work in a round takes as long as that little.
  */
 
 /** Numbers of 16 bits to 8, `shift` (1 to 8) bits dropped. Gives the OR of all numbers: which bits are used. */
@@ -99,35 +100,60 @@ export function unpack12p(from: usize, to: usize, count: i32): void {
   }
 }
 
-/**
- * Four channels to the first three. A shuffle of one vector is one instruction of the processor, and one of two vectors is three:
- * each store writes 12 bytes that count and 4 that the next one overwrites.
- */
+/** Four channels to the first three. */
 export function rgba(from: usize, to: usize, count: i32): void {
-  for (let index = 0; index < count; index += 16, from += 64, to += 48) {
-    const a = v128.load(from);
-    const b = v128.load(from, 16);
-    const c = v128.load(from, 32);
-    const d = v128.load(from, 48);
-    v128.store(to, i8x16.shuffle(a, a, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 0, 0, 0, 0));
-    v128.store(to, i8x16.shuffle(b, b, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 0, 0, 0, 0), 12);
-    v128.store(to, i8x16.shuffle(c, c, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 0, 0, 0, 0), 24);
-    v128.store(to, i8x16.shuffle(d, d, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 0, 0, 0, 0), 36);
+  for (; count >= 64; count -= 64, from += 256, to += 192) {
+    rgba16(from, to);
+    rgba16(from + 64, to + 48);
+    rgba16(from + 128, to + 96);
+    rgba16(from + 192, to + 144);
   }
+  for (; count > 0; count -= 16, from += 64, to += 48) rgba16(from, to);
+}
+
+/** 16 pixels. */
+// @ts-ignore: decorator
+@inline
+function rgba16(from: usize, to: usize): void {
+  const a = i8x16.swizzle(v128.load(from), i8x16(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
+  const b = i8x16.swizzle(v128.load(from, 16), i8x16(5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1, 0, 1, 2, 4));
+  const c = i8x16.swizzle(v128.load(from, 32), i8x16(10, 12, 13, 14, -1, -1, -1, -1, 0, 1, 2, 4, 5, 6, 8, 9));
+  const d = i8x16.swizzle(v128.load(from, 48), i8x16(-1, -1, -1, -1, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14));
+  storeThree(to, a, b, c, d);
 }
 
 /** Four channels to the first three, the first and the third changed over. */
 export function bgra(from: usize, to: usize, count: i32): void {
-  for (let index = 0; index < count; index += 16, from += 64, to += 48) {
-    const a = v128.load(from);
-    const b = v128.load(from, 16);
-    const c = v128.load(from, 32);
-    const d = v128.load(from, 48);
-    v128.store(to, i8x16.shuffle(a, a, 2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, 0, 0, 0, 0));
-    v128.store(to, i8x16.shuffle(b, b, 2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, 0, 0, 0, 0), 12);
-    v128.store(to, i8x16.shuffle(c, c, 2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, 0, 0, 0, 0), 24);
-    v128.store(to, i8x16.shuffle(d, d, 2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, 0, 0, 0, 0), 36);
+  for (; count >= 64; count -= 64, from += 256, to += 192) {
+    bgra16(from, to);
+    bgra16(from + 64, to + 48);
+    bgra16(from + 128, to + 96);
+    bgra16(from + 192, to + 144);
   }
+  for (; count > 0; count -= 16, from += 64, to += 48) bgra16(from, to);
+}
+
+/** 16 pixels. */
+// @ts-ignore: decorator
+@inline
+function bgra16(from: usize, to: usize): void {
+  const a = i8x16.swizzle(v128.load(from), i8x16(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1));
+  const b = i8x16.swizzle(v128.load(from, 16), i8x16(5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1, 2, 1, 0, 6));
+  const c = i8x16.swizzle(v128.load(from, 32), i8x16(8, 14, 13, 12, -1, -1, -1, -1, 2, 1, 0, 6, 5, 4, 10, 9));
+  const d = i8x16.swizzle(v128.load(from, 48), i8x16(-1, -1, -1, -1, 2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12));
+  storeThree(to, a, b, c, d);
+}
+
+/**
+ * Stores 16 pixels, of which each vector has four: 12 bytes that lie where they are stored in one of three vectors. A swizzle by a
+ * constant is one instruction of the processor, and so is a choice between the words of two vectors; a shuffle of two is many.
+ */
+// @ts-ignore: decorator
+@inline
+function storeThree(to: usize, a: v128, b: v128, c: v128, d: v128): void {
+  v128.store(to, i8x16.shuffle(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 28, 29, 30, 31));
+  v128.store(to, i8x16.shuffle(b, c, 0, 1, 2, 3, 4, 5, 6, 7, 24, 25, 26, 27, 28, 29, 30, 31), 16);
+  v128.store(to, i8x16.shuffle(c, d, 0, 1, 2, 3, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31), 32);
 }
 
 /**
@@ -201,10 +227,19 @@ function copyPixel(to: usize, from: usize): void {
 // @ts-ignore: decorator
 @inline
 function storeRgb(to: usize, r: v128, g: v128, b: v128): void {
-  const first = i8x16.shuffle(r, g, 0, 16, 0, 1, 17, 0, 2, 18, 0, 3, 19, 0, 4, 20, 0, 5);
-  v128.store(to, i8x16.shuffle(first, b, 0, 1, 16, 3, 4, 17, 6, 7, 18, 9, 10, 19, 12, 13, 20, 15));
-  const second = i8x16.shuffle(r, g, 21, 0, 6, 22, 0, 7, 23, 0, 8, 24, 0, 9, 25, 0, 10, 26);
-  v128.store(to, i8x16.shuffle(second, b, 0, 21, 2, 3, 22, 5, 6, 23, 8, 9, 24, 11, 12, 25, 14, 15), 16);
-  const third = i8x16.shuffle(r, g, 0, 11, 27, 0, 12, 28, 0, 13, 29, 0, 14, 30, 0, 15, 31, 0);
-  v128.store(to, i8x16.shuffle(third, b, 26, 1, 2, 27, 4, 5, 28, 7, 8, 29, 10, 11, 30, 13, 14, 31), 32);
+  const first = v128.or(
+    v128.or(i8x16.swizzle(r, i8x16(0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1, -1, 5)), i8x16.swizzle(g, i8x16(-1, 0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1, -1))),
+    i8x16.swizzle(b, i8x16(-1, -1, 0, -1, -1, 1, -1, -1, 2, -1, -1, 3, -1, -1, 4, -1)),
+  );
+  v128.store(to, first, 0);
+  const second = v128.or(
+    v128.or(i8x16.swizzle(r, i8x16(-1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1, 10, -1)), i8x16.swizzle(g, i8x16(5, -1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1, 10))),
+    i8x16.swizzle(b, i8x16(-1, 5, -1, -1, 6, -1, -1, 7, -1, -1, 8, -1, -1, 9, -1, -1)),
+  );
+  v128.store(to, second, 16);
+  const third = v128.or(
+    v128.or(i8x16.swizzle(r, i8x16(-1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15, -1, -1)), i8x16.swizzle(g, i8x16(-1, -1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15, -1))),
+    i8x16.swizzle(b, i8x16(10, -1, -1, 11, -1, -1, 12, -1, -1, 13, -1, -1, 14, -1, -1, 15)),
+  );
+  v128.store(to, third, 32);
 }

@@ -91,6 +91,7 @@ export function sourceOf(data: unknown, layout: Layout): PixelSource {
 }
 
 function bytesOf(data: unknown): Uint8Array | undefined {
+  if (types.isUint8Array(data)) return data;
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return types.isAnyArrayBuffer(data) ? new Uint8Array(data) : undefined;
 }
