@@ -20,6 +20,8 @@ def bind(order, system, spaces, in_force):
                % "; ".join(in_force["missing"]))
     raise_oom_score(order, in_force)
     apply_limits(order.get("limits") or {})
+    if order.get("serve") and spaces and os.getuid() == 0 and not order.get("uid"):
+        order["stand_in_for_root"](system, in_force)
     give_up_rights(order, system, in_force)
     if order.get("root"):
         os.chdir(order["root"])  # the folder of before may be written to
@@ -52,7 +54,7 @@ def use_scratch(order, scratch):
         if name in order["scratch"].get("kept", ()):
             continue
         path = os.path.join(scratch, folder)
-        os.mkdir(path, 0o700)
+        os.makedirs(path, 0o700, exist_ok=True)
         os.environ[name] = path
 
 
@@ -98,8 +100,9 @@ def give_up_rights(order, system, in_force):
         if uid is not None:
             os.setresuid(uid, uid, uid)
     if system:
+        in_a_namespace = in_force.get("user") or in_force.get("stand_in")
         header = (0x20080522).to_bytes(4, sys.byteorder) + bytes(4)  # _LINUX_CAPABILITY_VERSION_3, this process
-        for kept in (1 << READ_ANYWHERE, 0) if os.getuid() == 0 and not in_force.get("user") else (0,):
+        for kept in (1 << READ_ANYWHERE, 0) if os.getuid() == 0 and not in_a_namespace else (0,):
             sets = kept.to_bytes(4, sys.byteorder) * 2 + bytes(16)  # effective, permitted, inheritable; twice 32 bits
             in_force["capabilities"] = system.call("capset", header, sets) == 0
             if in_force["capabilities"]:

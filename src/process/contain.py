@@ -18,7 +18,7 @@ NOT_FOR_US = ("SIGTERM", "SIGINT", "SIGHUP")
 
 
 def contain(order, load):
-    """Returns in the worker alone, with its bounds in force; `load` executes a script beside this one.
+    """Returns in the worker alone, with its bounds in force, and gives what is in force; `load` executes a script beside this one.
 
     `order`: {"host": process id, "report": descriptor or null, "log": LogPipe or nothing, and what bounds.py and
     namespaces.py read}.
@@ -66,7 +66,7 @@ def contain(order, load):
 
         os.write(answer, json.dumps(in_force).encode())  # fails where the keeper is gone: then the worker ends here
         os.close(answer)
-        return
+        return in_force
     os.close(answer)
     folder = None if lock is None else in_force["scratch"]["folder"]
     keep(order, system, worker, init and init.pid, is_armed, reader, answers, asked, folder, scratch["sweep_scratch"],

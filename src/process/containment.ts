@@ -43,6 +43,8 @@ export interface Containment {
   network?: 'host' | 'none';
   /** Whether to refuse to start where `network: 'none'` cannot be had. */
   insist?: boolean;
+  /** Whether the process is to fork workers (fork_server.py). */
+  serve?: boolean;
   oomScoreAdj?: number;
   /** See bounds.py. */
   limits?: Record<string, number | undefined>;
@@ -90,13 +92,20 @@ export function containmentOrder(containment: Containment): Record<string, unkno
       scratch: {
         bytes: scratch.bytes ?? DEFAULT_SCRATCH_BYTES,
         kept: scratch.kept,
-        // The store has room, whatever the system's temp dir is like; it may be read-only.
-        folders: [...(hidden ? [path.dirname(hidden)] : []), os.tmpdir()].map((parent) =>
-          path.join(parent, `procvision-scratch-${randomUUID()}`),
-        ),
+        folders: scratchFolders(hidden),
       },
     }),
   };
+}
+
+/**
+ * Where a worker's own files may lie where no namespace gives it memory, the best first: the store has room, whatever the
+ * system's temp dir is like; it may be read-only.
+ */
+export function scratchFolders(versions: string | undefined): string[] {
+  return [...(versions ? [path.dirname(versions)] : []), os.tmpdir()].map((parent) =>
+    path.join(parent, `procvision-scratch-${randomUUID()}`),
+  );
 }
 
 /** What a keeper reported: the process it keeps, and its bounds. Undefined for what is no report. */

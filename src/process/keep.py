@@ -10,8 +10,9 @@ END_SECONDS = 2  # what cannot be killed, another user's, is not waited for long
 TOKEN = "PROCVISION_WORKER"
 
 
-def keep(order, system, worker, init, is_armed, reader, answers, asked, scratch, sweep, pool):
-    """Never returns: ends as the worker ended. `scratch`: the worker's folder, where this process has made one."""
+def keep(order, system, worker, init, is_armed, reader, answers, asked, scratch, sweep, pool, finished=None):
+    """Never returns: ends as the worker ended. `scratch`: the worker's folder, where this process has made one. `finished`: called
+    when nothing of the worker is left."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
@@ -41,6 +42,8 @@ def keep(order, system, worker, init, is_armed, reader, answers, asked, scratch,
         is_ending = has_closed(order.get("report"))
         if pool.descriptor is not None and (status is None or is_ending):
             pool.remove_abandoned(is_ending)
+    if finished:
+        finished()
     end_like(9 if status is None else status)
 
 

@@ -102,6 +102,12 @@ export class StoreLayout {
     return path.join(this.algorithms, '.reserve');
   }
 
+  /** Whether workers of a version may be forked: `<root>/algorithms/.warm-starts/<name>/<version>.json`. */
+  warmStart(name: string, version: string): string {
+    const folder = path.join(this.algorithms, '.warm-starts', folderName('name', name));
+    return path.join(folder, `${folderName('version', version)}.json`);
+  }
+
   /** Unpacked wheels shared by all environments: `<root>/algorithms/.wheels`. */
   get wheelStore(): string {
     return path.join(this.algorithms, '.wheels');

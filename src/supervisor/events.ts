@@ -2,6 +2,7 @@ import type { RunnerError } from '../errors.js';
 import type { Generation } from '../package/types.js';
 import type { StrayOutput, WorkerExit, WorkerLog } from '../worker/types.js';
 import type { ShadowEvent } from './recording-types.js';
+import type { WarmStartStatus } from './warm-start/types.js';
 import type { SwitchedBackEvent, SwitchedEvent } from './switching/types.js';
 import type { InspectionResult, SupervisedState } from './types.js';
 
@@ -87,6 +88,9 @@ export interface CircuitOpenEvent extends DeploymentEvent {
   error: RunnerError;
 }
 
+/** How workers of a version are started from now on. */
+export interface WarmStartEvent extends DeploymentEvent, WarmStartStatus {}
+
 /** A version serves product ids for good: its trial is over, or it had none. */
 export interface AcceptedEvent extends DeploymentEvent {
   /** Product ids that were moved to it. */
@@ -159,6 +163,8 @@ export interface SupervisorEvents {
   circuitOpen: [event: CircuitOpenEvent];
   /** The deployment may be started again. */
   circuitClosed: [event: DeploymentEvent];
+  /** It was found out whether the workers of a version may be forked, or that they may not any more. */
+  warmStart: [event: WarmStartEvent];
   /** Product ids were moved to another version. */
   switched: [event: SwitchedEvent];
   /** A version did not stand its trial: the one before serves again. */

@@ -12,6 +12,8 @@ import { Retirement } from './switching/retirement.js';
 import { Switcher } from './switching/switcher.js';
 import { Canaries } from './switching/canaries.js';
 import { warmUp } from './switching/warm-up.js';
+import type { Registry } from '../registry/registry.js';
+import { deploymentOf, ForkServers } from './warm-start/fork-servers.js';
 import { VersionPolicies } from './version-policies.js';
 import type { HostLogger, WorkerLogOptions } from './worker-logs/types.js';
 import { WorkerLogs } from './worker-logs/worker-logs.js';
@@ -20,7 +22,7 @@ export { askInfo } from './algorithm-info.js';
 export { startActive } from './start-active.js';
 
 /** What a supervisor is made from: its options, defaults filled in. */
-export interface SupervisorContext extends DeploymentContext {
+export interface SupervisorContext extends Omit<DeploymentContext, 'servers'> {
   /** The policy as the supervisor was given it. */
   given: Partial<SupervisorPolicy>;
   /** Of the logs of workers on disk. */
@@ -33,14 +35,32 @@ export interface SupervisorContext extends DeploymentContext {
 export type SupervisorParts = ReturnType<typeof composeParts>;
 
 /** Events of the registry that may have moved a product id, or changed a policy. */
-const FOLLOWED = ['changed', 'activated', 'switched', 'rolledBack', 'configured'] as const;
+const FOLLOWED = [
+  'changed',
+  'registered',
+  'unregistered',
+  'activated',
+  'switched',
+  'rolledBack',
+  'configured',
+] as const;
+
+/** Ends the fork servers of versions that were removed or replaced. */
+async function dropRemoved(servers: ForkServers, registry: Registry): Promise<void> {
+  for (const { key, name, version, deployment } of servers.all()) {
+    const entry = await registry.get(name, version).catch(() => null);
+    if (entry === null) continue; // the store cannot be read now
+    if (deploymentOf(entry) !== deployment) servers.drop((one) => one === key);
+  }
+}
 
 /** Makes the parts of a supervisor, which follow the registry until `close`. */
 export function composeParts(context: SupervisorContext) {
   const { registry, frames, policy, clock, emit } = context;
   const sessions = new SessionTable();
   const policies = new VersionPolicies(context);
-  const table = new DeploymentTable(context, policies, (deployment) => {
+  const servers = new ForkServers(clock);
+  const table = new DeploymentTable({ ...context, servers }, policies, (deployment) => {
     sessions.forget(deployment);
   });
   const router = new Router({ registry, table, policies });
@@ -58,6 +78,7 @@ export function composeParts(context: SupervisorContext) {
   const follow = () => {
     switcher.follow();
     table.followPolicies();
+    void dropRemoved(servers, registry);
   };
   for (const event of FOLLOWED) registry.on(event, follow);
   const stopAll = () => Promise.all(table.all().map((deployment) => deployment.stop({ reason: 'closed' })));
@@ -75,6 +96,7 @@ export function composeParts(context: SupervisorContext) {
       await stopAll();
       await Promise.all(ending);
       await stopAll();
+      await servers.close();
       await logs.close();
     },
   };

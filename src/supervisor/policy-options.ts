@@ -123,6 +123,14 @@ export interface SupervisorPolicy extends RestartOptions {
   env: Readonly<Record<string, string>>;
   /** What an exception in an algorithm's `setup()` is: a failed start, or a traceback in the log. @defaultValue 'fail' */
   setupErrors: 'fail' | 'warn';
+  /**
+   * Whether workers are forked from a process that has imported what the version imports, where that is known to be sound and
+   * worth it (Linux, versions with NumPy). It is found out by a trial call beside the first workers, once for each deployed
+   * version; `status()` tells. @defaultValue 'auto'
+   */
+  warmStart: 'auto' | 'off';
+  /** After so long without a worker forked from it, that process ends, in milliseconds. @defaultValue 600_000 */
+  idleServerMs: number;
 }
 
 /** The one above it stands for "none" in system calls. */
@@ -188,6 +196,8 @@ function policyShape(): Shape<Partial<SupervisorPolicy>> {
     setupErrors: choice('fail', 'warn'),
     threads: option('threads', "must be 'auto', 'package' or a whole number from 1 to 1024", isThreads),
     devices: option('devices', 'must be a list of numbers from 0 or of names of devices', isDevices),
+    warmStart: choice('auto', 'off'),
+    idleServerMs: duration(1),
     env: option('environment', 'must be an object of strings', isEnvironment),
   };
 }

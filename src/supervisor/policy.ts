@@ -46,6 +46,8 @@ export const DEFAULT_SUPERVISOR_POLICY: Readonly<SupervisorPolicy> = Object.free
   devices: undefined,
   env: {},
   setupErrors: 'fail',
+  warmStart: 'auto',
+  idleServerMs: 600_000,
 });
 
 const POLICY = /* @__PURE__ */ lazily(

@@ -1,3 +1,4 @@
+import type { WarmStartStatus } from './warm-start/types.js';
 import type { WorkerBounds } from '../process/containment.js';
 import type { OperationOptions } from '../abort.js';
 import type { RunnerError } from '../errors.js';
@@ -239,6 +240,8 @@ export interface SupervisedStatus {
   queued: number;
   /** Warm spares that are ready. */
   spares: number;
+  /** How its workers are started. */
+  warmStart: WarmStartStatus;
   /** Of answered calls, from the request to the result. */
   latency: LatencySummary;
   /** Resident memory of all workers. */

@@ -16,7 +16,10 @@ import { checkResources, limitOf, resolveLimits } from './limits.js';
 import { LogParser } from './log-parser.js';
 import type { WorkerMessage } from './messages.js';
 import { PendingCall } from './pending-call.js';
+import type { ProcessHandle } from './process-handle.js';
+import { startProcess } from './start-process.js';
 import type {
+  ForkSource,
   RunAfter,
   WorkerCall,
   WorkerCallOptions,
@@ -30,9 +33,7 @@ import type {
   WorkerSpec,
   WorkerState,
 } from './types.js';
-import { workerCommand } from './worker-command.js';
 import { exitFailures, heartbeatLost, tooLate } from './worker-failures.js';
-import type { WorkerProcess } from './worker-process.js';
 
 /** Between SIGTERM and SIGKILL for a worker that has failed: it had its time. */
 const KILL_GRACE_MS = 300;
@@ -56,7 +57,8 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   readonly #conversation: Conversation;
   readonly #logs: LogParser;
   readonly #heartbeat: Heartbeat;
-  #process: WorkerProcess | undefined;
+  #process: ProcessHandle | undefined;
+  readonly #server: ForkSource | undefined;
   #channel: DescriptorChannel | undefined;
   #state: WorkerState = 'new';
   #ready: WorkerReady | undefined;
@@ -67,9 +69,10 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   #reason: { text: string; error?: RunnerError } | undefined;
   #resolveExited!: (exit: WorkerExit) => void;
 
-  /** Limits of calls go by the time of `after`. @throws RunnerError `invalid_params` for a limit or a resource that makes no sense */
-  constructor(spec: WorkerSpec, limits?: Partial<WorkerLimits>, after?: RunAfter) {
+  /** Limits of calls go by the time of `after`; `server` forks the process, which is spawned otherwise. @throws RunnerError `invalid_params` for a limit or a resource that makes no sense */
+  constructor(spec: WorkerSpec, limits?: Partial<WorkerLimits>, after?: RunAfter, server?: ForkSource) {
     super();
+    this.#server = server;
     this.#after = after;
     this.spec = spec;
     this.limits = resolveLimits(limits);
@@ -123,6 +126,11 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   /** Old name of `processId`. @deprecated use `processId`: it stays for one minor version */
   get pid(): number | undefined {
     return this.processId;
+  }
+
+  /** Whether its process was forked from a server. */
+  get isForked(): boolean {
+    return this.#server !== undefined;
   }
 
   /** What holds its process, as far as the system gives it; undefined before it is known, and where nothing is (Windows). */
@@ -308,24 +316,18 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   }
 
   async #spawn(): Promise<void> {
-    const { root: cwd } = this.spec;
-    const { WorkerProcess } = await import('./worker-process.js');
-    const channel = (this.#channel = await openChannel(this.spec));
-    this.#process = await WorkerProcess.spawn(
-      workerCommand(this.spec, this.limits, channel !== undefined),
-      { cwd, channel, standsBack: this.spec.resources?.nice === undefined },
-      {
-        stdout: (chunk) => {
-          this.#conversation.push(chunk);
-        },
-        stderr: (chunk) => {
-          this.#logs.push(chunk);
-        },
-        exit: (exitCode, exitSignal) => {
-          this.#onExit(exitCode, exitSignal);
-        },
+    this.#channel = await openChannel(this.spec);
+    this.#process = await startProcess(this, this.#channel, this.#server, {
+      stdout: (chunk) => {
+        this.#conversation.push(chunk);
       },
-    );
+      stderr: (chunk) => {
+        this.#logs.push(chunk);
+      },
+      exit: (exitCode, exitSignal) => {
+        this.#onExit(exitCode, exitSignal);
+      },
+    });
     if (this.#state !== 'starting') this.#process.signal('SIGKILL'); // aborted or stopped while it was spawned
   }
 
@@ -356,9 +358,9 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     this.#channel?.close();
     this.#logs.end();
     this.#heartbeat.end();
-    const { lastLines } = this;
+    if (this.#server?.isGone) this.#reason ??= { text: 'its fork server has ended' };
     const { beforeReady, byItself, ended } = exitFailures(
-      ...([this.#title, exitCode, exitSignal, lastLines] as const),
+      ...([this.#title, exitCode, exitSignal, this.lastLines] as const),
       exitSignal === 'SIGKILL' && this.#reason === undefined && this.#process?.wasKilledForMemory() === true,
     );
     this.#conversation.handshake.fail(beforeReady);
@@ -367,7 +369,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     this.#setState('exited');
     pending?.fail(error ?? ended);
     const reason = this.#reason?.text ?? 'exited';
-    const exit: WorkerExit = { exitCode, exitSignal, reason, error, lastLines };
+    const exit: WorkerExit = { exitCode, exitSignal, reason, error, lastLines: this.lastLines };
     this.emit('exit', exit);
     this.#resolveExited(exit);
   }

@@ -60,6 +60,26 @@ def start_collecting():
     gc.enable()
 
 
+def load_stages():
+    """For a fork server, which uses them in the bounds: there is nothing left to read them from."""
+    stages = {name: load_process(name + ".py") for name in ("contain", "contain_fork", "keep", "namespaces", "scratch", "bounds")}
+    stages["system"] = load_process("system_calls.py")["System"].find()
+    stages["server"] = load("fork_server.py")["ForkServer"]
+    return stages
+
+
+def serve(pipes, order, in_force, stages, channel, is_adapter):
+    """Returns in each of its workers, which goes on as a cold worker does."""
+    server = stages["server"](pipes, order, in_force, stages, stages["system"], None if channel is None else int(channel))
+    if not is_adapter:
+        folder = path_of("bundled")
+        sys.path.insert(0, folder)  # only for this import: the algorithm's own modules must not meet ours
+        from procvision_bundled_worker import runner
+
+        sys.path[:] = [entry for entry in sys.path if entry != folder]
+    server.run(os.environ["PROC_ENTRY_POINT"], ("importlib.metadata", "json", "traceback", "shutil", "socket", "array"))
+
+
 def main():
     gc.disable()
     import json
@@ -76,11 +96,15 @@ def main():
     if hasattr(os, "fork"):
         compile_modules()
         order["log"] = log
+        if order.get("serve"):
+            stages = load_stages()
+            order["stand_in_for_root"] = stages["contain_fork"]["stand_in_for_root"]
         try:
-            load_process("contain.py")["contain"](order, load_process)  # from here on this is the worker
+            in_force = load_process("contain.py")["contain"](order, load_process)  # from here on this is the worker
         except BaseException:
             log.give_back()
             raise
+    channel = os.environ.get("PROCVISION_PICTURES")
     pipes.take(ready=start_collecting)
     sys.argv = [sys.argv[0]] + sys.argv[3:]
     del sys.path[0]
@@ -95,6 +119,9 @@ def main():
         frames = frames(HERE, pipes.output)
         own = pipes.adapter_globals(package, frames.tap)
         frames.take_the_place_of(package)
+    if order.get("serve"):
+        serve(pipes, order, in_force, stages, channel, is_adapter)
+    if is_adapter:
         runpy.run_module(target, own, "__main__", True)
     else:
         runpy.run_path(target, {"PROTOCOL": pipes}, "__main__")

@@ -214,6 +214,10 @@ class Output:
         self.descriptor, self._most, self._ready = descriptor, most_bytes, ready
         self._grow(self.SIZE)
 
+    def limit(self, most_bytes):
+        """Largest frame, in bytes."""
+        self._most = most_bytes
+
     def _grow(self, size):
         self._size = size
         self._buffer = io.BufferedWriter(io.FileIO(self.descriptor, "wb", closefd=False), size)

@@ -217,6 +217,12 @@ export interface WorkerMetrics {
   rssBytes?: number;
 }
 
+/** What a worker can be forked from (`policy.warmStart`); made by the library alone. */
+export interface ForkSource {
+  /** Whether its process has ended. */
+  readonly isGone: boolean;
+}
+
 /** States of one worker process. */
 export type WorkerState = 'new' | 'starting' | 'idle' | 'busy' | 'stopping' | 'exited';
 

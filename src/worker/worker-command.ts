@@ -40,8 +40,14 @@ export interface WorkerCommand {
  * --entry module:Class`). A launcher runs that module with the pipes of the protocol out of the algorithm's reach, on POSIX
  * in bounds that are in force before anything of the package is in its reach, and stays outside as its keeper. A program of
  * the test kit that stands in for it is run as it is.
+ *
+ * `serves`: the process is to be a fork server for such workers (fork_server.py).
  */
-export function workerCommand(spec: WorkerSpec, limits: WorkerLimits, hasChannel = false): WorkerCommand {
+export function workerCommand(
+  spec: WorkerSpec,
+  limits: WorkerLimits,
+  { hasChannel = false, serves = false }: { hasChannel?: boolean; serves?: boolean } = {},
+): WorkerCommand {
   const token = crypto.randomUUID();
   const env = pythonEnvironment({
     ...KEEP_FREED_MEMORY,
@@ -85,6 +91,7 @@ export function workerCommand(spec: WorkerSpec, limits: WorkerLimits, hasChannel
     namespaces: spec.namespaces !== 'off',
     network: spec.network,
     insist: true,
+    ...(serves && { serve: true }),
     oomScoreAdj: spec.oomScoreAdj,
     limits: resourceLimits(spec),
     scratch: { bytes: spec.resources?.scratchBytes, kept: Object.keys(spec.env ?? {}) },

@@ -15,6 +15,7 @@ import { LogPipe } from '../process/log-pipe.js';
 import { MemoryKills } from '../process/memory-kills.js';
 import { standBack } from '../process/priority.js';
 import { signalTree } from '../process/tree.js';
+import { endInSteps, type ProcessHandle, type ProcessListeners } from './process-handle.js';
 import { readInTurns } from './read-in-turns.js';
 import { TOKEN_VARIABLE, type WorkerCommand } from './worker-command.js';
 
@@ -23,16 +24,13 @@ const LAST_OUTPUT_MS = 30;
 
 let memoryKills: MemoryKills | undefined;
 
-/** What a worker process tells as it runs. */
-export interface ProcessListeners {
-  stdout: (chunk: Buffer) => void;
-  stderr: (chunk: Buffer) => void;
-  /** Once, after the last output. */
-  exit: (exitCode: number | null, exitSignal: NodeJS.Signals | null) => void;
+/** See {@link ProcessHandle.wasKilledForMemory}. */
+export function claimMemoryKill(): boolean {
+  return memoryKills?.claim() === true;
 }
 
 /** The process of a worker, in a group of its own, with its pipes; on POSIX with its keeper around it. */
-export class WorkerProcess {
+export class WorkerProcess implements ProcessHandle {
   /** Resolves when the keeper has reported, or ended without; at once where there is none. */
   readonly reported: Promise<void>;
   /** The keeper's process, where there is one. */
@@ -117,7 +115,7 @@ export class WorkerProcess {
 
   /** Whether the kernel has killed a process of this cgroup for want of memory, and no other one has said that it was that. */
   wasKilledForMemory(): boolean {
-    return memoryKills?.claim() === true;
+    return claimMemoryKill();
   }
 
   /** Bytes that wait for the process to read them. */
@@ -144,25 +142,15 @@ export class WorkerProcess {
     this.#stepForward = undefined;
   }
 
-  /**
-   * Ends the process, each step `pauseMs` after the last: it is asked (if `ask` is given), its input ends, SIGTERM,
-   * SIGKILL to the whole tree.
-   */
-  async end(ask: (() => void) | undefined, pauseMs: number): Promise<void> {
-    const polite = [ask, () => this.#child.stdin?.end()];
-    const forceful = [
-      () => {
-        this.signal('SIGTERM');
-      },
-      () => {
-        this.signal('SIGKILL');
-      },
-    ];
-    // A worker that does not read yet cannot be asked to stop: asking would only cost time.
-    for (const step of ask ? [...polite, ...forceful] : forceful) {
-      step?.();
-      if (await this.#exitsWithin(pauseMs)) return;
-    }
+  /** See {@link ProcessHandle.end}. */
+  end(ask: (() => void) | undefined, pauseMs: number): Promise<void> {
+    const closeInput = () => {
+      this.#child.stdin?.end();
+    };
+    const signal = (name: NodeJS.Signals) => {
+      this.signal(name);
+    };
+    return endInSteps({ closeInput, signal, exited: this.#exited }, ask, pauseMs);
   }
 
   /** Signals the process and its group; SIGKILL also reaches children that made a group of their own (Linux). */
@@ -226,18 +214,6 @@ export class WorkerProcess {
   #actualSignal(signal: NodeJS.Signals | null): NodeJS.Signals | null {
     if (this.#isKilled && signal === KILL_SIGNAL) return 'SIGKILL';
     return this.#isKept && signal === ASK_SIGNAL ? 'SIGTERM' : signal;
-  }
-
-  #exitsWithin(limitMs: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        resolve(false);
-      }, limitMs);
-      void this.#exited.then(() => {
-        clearTimeout(timer);
-        resolve(true);
-      });
-    });
   }
 
   #listen(): void {

@@ -4,6 +4,7 @@ import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { WorkerSpec } from '../../worker/types.js';
 import type { LatencyWindow } from '../latency.js';
+import type { WarmStartStatus } from '../warm-start/types.js';
 import type { SupervisedState, SupervisedStatus, SupervisedWorker } from '../types.js';
 import type { WorkerPool } from '../pool/worker-pool.js';
 import type { WorkerSlot } from '../pool/worker-slot.js';
@@ -17,6 +18,7 @@ export function deploymentStatus(
     lastError: RunnerError | undefined;
     registry: Registry;
     env: WorkerSpec['env'] | undefined;
+    warmStart: WarmStartStatus;
   },
 ): SupervisedStatus {
   const { entry, pool, state, latency } = deployment;
@@ -37,6 +39,7 @@ export function deploymentStatus(
     inFlight: pool.inFlight,
     queued: pool.line.size,
     spares: pool.spares,
+    warmStart: o.warmStart,
     latency: latency.summary(),
     rssBytes: sum(workers.map(({ rssBytes }) => rssBytes)),
     cpu: sum(workers.map(({ cpu }) => cpu)),

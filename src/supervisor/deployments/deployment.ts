@@ -21,6 +21,8 @@ import type { PoolListener } from '../pool/pool-listener.js';
 import type { RestartPolicy } from '../pool/restart-policy.js';
 import type { SupervisorEvents } from '../events.js';
 import type { SupervisedState, SupervisedStatus } from '../types.js';
+import type { ForkServers } from '../warm-start/fork-servers.js';
+import { warmStartOf, type WarmStart } from '../warm-start/warm-start.js';
 import { WorkerPool } from '../pool/worker-pool.js';
 import { workerSpecOf } from '../pool/worker-spec.js';
 
@@ -38,6 +40,7 @@ export interface DeploymentContext {
   policy: Readonly<SupervisorPolicy>;
   clock: Clock;
   emit: Emit;
+  servers: ForkServers;
 }
 
 /** One version that is started: its workers, its mark in the registry, its state. */
@@ -59,6 +62,7 @@ export class Deployment {
   readonly #context: DeploymentContext;
   readonly #createdAt: number;
   readonly #onStopped: () => void;
+  readonly #warmStart: WarmStart;
   #spec: WorkerSpec | undefined;
   #use: VersionUse | undefined;
   #state: SupervisedState = 'deployed';
@@ -87,12 +91,17 @@ export class Deployment {
     this.entry = entry;
     this.parameters = new CallParameters(entry, policy.parameters === 'check' ? entry.steps : undefined);
     this.#createdAt = clock.now();
+    this.#warmStart = warmStartOf(context, this, (status) =>
+      context.emit('warmStart', { ...this.#about, ...status }),
+    );
     this.pool = new WorkerPool({
       title: this.title,
-      make: () => {
+      make: (server) => {
         if (!this.#spec) throw new Error('workers are made once the specification is known');
-        return new AlgorithmWorker(this.#spec, limits, (delayMs, run) => clock.after(delayMs, run));
+        const own = server ? this.#warmStart.forkedLimits : limits;
+        return new AlgorithmWorker(this.#spec, own, (delayMs, run) => clock.after(delayMs, run), server);
       },
+      warmStart: this.#warmStart,
       workers,
       policy,
       restarts,
@@ -249,6 +258,7 @@ export class Deployment {
       createdAt: this.#createdAt,
       lastError: this.#lastError,
       env: this.#spec?.env,
+      warmStart: this.#warmStart.status,
       registry: this.#context.registry,
     });
   }
@@ -266,6 +276,7 @@ export class Deployment {
       this.#spec = workerSpecOf(registry.layout, this.entry, {
         ...{ frameDirectory, flavour, policy, workers: this.pool.slots.length },
       });
+      await this.#warmStart.prepare(this.#spec);
       if (this.#stopped) throw new RunnerError('closed', `${this.title} was stopped while it started`);
       await this.pool.start();
       this.#isReady = true;
@@ -286,7 +297,7 @@ export class Deployment {
     for (const { reject } of this.#awaitingReady) reject(error);
     this.#awaitingReady.clear();
     if (o.finishCalls) await this.whenIdle();
-    await this.pool.stop(o.reason);
+    await Promise.all([this.pool.stop(o.reason), this.#warmStart.close()]);
     await this.#noted;
     // A mark that cannot be removed is void when this process ends. It is reported, and the stop goes on.
     await this.#use?.release().catch((failure: unknown) => {

@@ -1,7 +1,9 @@
 import { RunnerError } from '../../errors.js';
 import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
 import type { WorkerExit } from '../../worker/types.js';
+import type { ForkServer } from '../../worker/fork-server.js';
 import type { Clock } from '../clock.js';
+import type { WarmStart } from '../warm-start/warm-start.js';
 import type { SupervisorPolicy } from '../policy.js';
 import { circuitOpen } from './pool-errors.js';
 import type { PoolListener } from './pool-listener.js';
@@ -19,7 +21,9 @@ const PROBE_AGAIN_MS = 50;
 /** What a pool is made of. */
 export interface PoolOptions {
   title: string;
-  make: () => AlgorithmWorker;
+  /** Makes a worker, to be forked from the server where one is given. */
+  make: (server?: ForkServer) => AlgorithmWorker;
+  warmStart: WarmStart;
   /** How many there are to be. */
   workers: number;
   policy: Readonly<SupervisorPolicy>;
@@ -52,13 +56,13 @@ export class PoolUpkeep {
   #isHalted = false;
 
   constructor(context: UpkeepContext) {
-    const { title, make, listener, policy, restarts, clock } = context;
+    const { title, make, warmStart, listener, policy, restarts, clock } = context;
     this.#context = context;
     this.#slots = Array.from({ length: context.workers }, (_, index) => new WorkerSlot(index));
     this.#tell = listener;
     this.#restarts = restarts;
     this.#launcher = new WorkerLauncher({
-      ...{ title, make, listener },
+      ...{ title, make, warmStart, listener },
       onExit: (worker, exit) => {
         this.#onExit(worker, exit);
       },
@@ -225,12 +229,21 @@ export class PoolUpkeep {
       slot.isRecycling = false;
       return;
     }
+    if (worker.isForked) this.#lookAtForked(slot, exit);
     slot.vacate();
     if (exit.error) slot.lastError = exit.error;
     if (this.#isHalted || this.#restarts.state === 'open') return;
     if (slot.successor) this.#seatSuccessor(slot);
     else if (exit.error && CRASHES.has(exit.error.code)) this.#afterFailure(slot, exit.error, exit.reason);
     else this.#replace(slot, 1, 0, exit.reason);
+  }
+
+  /** Its first call tells whether what it uses has survived the fork; a folder that it does not see is its server's too. */
+  #lookAtForked(slot: WorkerSlot, { reason }: WorkerExit): void {
+    const { warmStart } = this.#context;
+    if (reason === 'timeout' && slot.callsOfWorker === 0)
+      warmStart.failed('a forked worker did not answer its first call in time');
+    if (reason === 'cannot read its pictures') warmStart.renew();
   }
 
   /** Asks the policy what follows. */

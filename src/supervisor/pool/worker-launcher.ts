@@ -2,12 +2,15 @@ import type { RunnerError } from '../../errors.js';
 import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
 import type { WorkerExit } from '../../worker/types.js';
 import { startFailure, stopped } from './pool-errors.js';
+import type { ForkServer } from '../../worker/fork-server.js';
+import type { WarmStart } from '../warm-start/warm-start.js';
 import { passOn, type PoolListener } from './pool-listener.js';
 
 /** Starts the workers of a pool, tells of all they say, and knows each until it and what it had started are gone. */
 export class WorkerLauncher {
   readonly #title: string;
-  readonly #make: () => AlgorithmWorker;
+  readonly #make: (server?: ForkServer) => AlgorithmWorker;
+  readonly #warmStart: Pick<WarmStart, 'server' | 'failed' | 'started'>;
   readonly #tell: PoolListener;
   readonly #onExit: (worker: AlgorithmWorker, exit: WorkerExit) => void;
   readonly #alive = new Set<AlgorithmWorker>();
@@ -18,12 +21,14 @@ export class WorkerLauncher {
 
   constructor(o: {
     title: string;
-    make: () => AlgorithmWorker;
+    make: (server?: ForkServer) => AlgorithmWorker;
+    warmStart: Pick<WarmStart, 'server' | 'failed' | 'started'>;
     listener: PoolListener;
     onExit: (worker: AlgorithmWorker, exit: WorkerExit) => void;
   }) {
     this.#title = o.title;
     this.#make = o.make;
+    this.#warmStart = o.warmStart;
     this.#tell = o.listener;
     this.#onExit = o.onExit;
   }
@@ -34,12 +39,32 @@ export class WorkerLauncher {
   }
 
   /**
-   * A worker that is ready. `place` says where it stands, whenever it says something.
+   * A worker that is ready, forked where it can be. `place` says where it stands, whenever it says something.
    *
    * @throws RunnerError as {@link AlgorithmWorker.start}; `closed` when the pool was stopped during the start
    */
   async launch(place: () => number | undefined): Promise<AlgorithmWorker> {
-    const worker = this.#make();
+    const { server } = this.#warmStart;
+    if (server) {
+      try {
+        return await this.#start(this.#make(server), place, true);
+      } catch (failure) {
+        if (this.#isHalted) throw failure;
+        // A server that is gone says nothing of what it had imported.
+        if (!server.isGone)
+          this.#warmStart.failed(`a forked worker does not start: ${(failure as Error).message}`);
+      }
+    }
+    const worker = await this.#start(this.#make(), place, false);
+    if (worker.ready) this.#warmStart.started(worker.ready);
+    return worker;
+  }
+
+  async #start(
+    worker: AlgorithmWorker,
+    place: () => number | undefined,
+    isForked: boolean,
+  ): Promise<AlgorithmWorker> {
     const tell = this.#tell;
     const reported = { byExit: false };
     passOn(worker, place, tell);
@@ -47,6 +72,7 @@ export class WorkerLauncher {
       this.#alive.delete(worker);
       const gone = worker.whenTreeEnded().then(() => void this.#leaving.delete(gone));
       this.#leaving.add(gone);
+      if (isForked && !worker.ready) return; // a cold one takes its place
       reported.byExit = exit.error !== undefined;
       tell.exit(place(), exit, worker.processId);
       this.#onExit(worker, exit);

@@ -1,0 +1,118 @@
+import type { RegistryEntry } from '../../registry/types.js';
+import { ForkServer } from '../../worker/fork-server.js';
+import type { WorkerLimits, WorkerSpec } from '../../worker/types.js';
+import type { Clock } from '../clock.js';
+
+/** Differs for two deployments of the same version. */
+export function deploymentOf(entry: RegistryEntry | undefined): string | undefined {
+  return entry?.deployment_id ?? entry?.created_at;
+}
+
+/** What servers are kept by. */
+export function serverKey(entry: RegistryEntry, spec: WorkerSpec): string {
+  return JSON.stringify([entry.name, entry.version, deploymentOf(entry), spec]);
+}
+
+interface Kept {
+  starting: Promise<ForkServer>;
+  server?: ForkServer;
+  cancelIdle?: () => void;
+}
+
+/**
+ * The fork servers of a supervisor: one for each version and each set of what a worker of it is started with. A server
+ * outlives the deployment that it was started for, so that a way back is warm too, and goes when it was of no use for a while.
+ */
+export class ForkServers {
+  readonly #clock: Clock;
+  readonly #kept = new Map<string, Kept>();
+  readonly #ending = new Set<Promise<void>>();
+  #isClosed = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Of which versions there are servers. */
+  all(): { key: string; name: string; version: string; deployment: string }[] {
+    return [...this.#kept.keys()].map((key) => {
+      const [name = '', version = '', deployment = ''] = JSON.parse(key) as string[];
+      return { key, name, version, deployment };
+    });
+  }
+
+  /** The one for these workers, if it stands. */
+  find(key: string): ForkServer | undefined {
+    const server = this.#kept.get(key)?.server;
+    return server?.isGone === false ? server : undefined;
+  }
+
+  /** The one for these workers, started if needed. @throws RunnerError as {@link ForkServer.start} */
+  async obtain(key: string, spec: WorkerSpec, limits: WorkerLimits, idleMs: number): Promise<ForkServer> {
+    const known = this.#kept.get(key);
+    if (known) return known.starting;
+    const kept: Kept = { starting: ForkServer.start(spec, limits) };
+    this.#kept.set(key, kept);
+    try {
+      const server = await kept.starting;
+      if (this.#kept.get(key) !== kept) {
+        await server.stop(); // dropped, or closed, in the meantime
+        return server;
+      }
+      kept.server = server;
+      void server.exited.then(() => {
+        if (this.#kept.get(key) === kept) this.#forget(key, kept);
+      });
+      this.#endWhenIdle(key, kept, idleMs);
+      return server;
+    } catch (error) {
+      if (this.#kept.get(key) === kept) this.#kept.delete(key);
+      throw error;
+    }
+  }
+
+  /** Ends the servers of which this is true, with the workers that they have forked. */
+  drop(isToGo: (key: string) => boolean): void {
+    for (const [key, kept] of this.#kept) {
+      if (!isToGo(key)) continue;
+      this.#forget(key, kept);
+      this.#stop(kept);
+    }
+  }
+
+  /** Ends all of them; resolves when their processes are gone. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.drop(() => true);
+    await Promise.all(this.#ending);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  #stop(kept: Kept): void {
+    const ended: Promise<void> = kept.starting
+      .then((server) => server.stop())
+      .catch(() => undefined)
+      .finally(() => this.#ending.delete(ended));
+    this.#ending.add(ended);
+  }
+
+  #forget(key: string, kept: Kept): void {
+    kept.cancelIdle?.();
+    this.#kept.delete(key);
+  }
+
+  /** Looked at again and again: a worker that has just ended may be followed by another. */
+  #endWhenIdle(key: string, kept: Kept, idleMs: number): void {
+    let isIdle = false;
+    const look = () => {
+      const wasIdle = isIdle;
+      isIdle = kept.server?.size === 0;
+      if (wasIdle && isIdle) this.drop((one) => one === key);
+      else kept.cancelIdle = this.#clock.after(idleMs / 2, look);
+    };
+    kept.cancelIdle = this.#clock.after(idleMs / 2, look);
+  }
+}

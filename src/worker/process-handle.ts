@@ -1,0 +1,67 @@
+import type { WorkerBounds } from '../process/containment.js';
+
+/** What a worker process tells as it runs. */
+export interface ProcessListeners {
+  stdout: (chunk: Buffer) => void;
+  stderr: (chunk: Buffer) => void;
+  /** Once, after the last output. */
+  exit: (exitCode: number | null, exitSignal: NodeJS.Signals | null) => void;
+}
+
+/** The process of a worker, whether it was spawned or forked from a server. */
+export interface ProcessHandle {
+  /** Of the worker itself, once it is known; of its keeper before. */
+  readonly pid: number;
+  /** What holds the worker; undefined before the keeper's report, and where there is no keeper. */
+  readonly bounds: WorkerBounds | undefined;
+  /** Resolves when the keeper has reported, or ended without; at once where there is none. */
+  readonly reported: Promise<void>;
+  /** Bytes that wait for the process to read them. */
+  readonly pendingBytes: number;
+  /** Hands bytes over without waiting; a pipe that is broken shows as the exit that follows. */
+  write(bytes: Buffer): void;
+  /** Reads a pipe of the child from now on as its stderr. False where that cannot be. */
+  openLog(descriptor: number): boolean;
+  /** It is ready: from now on it has the priority of its host, if it stood back while it started. */
+  stepForward(): void;
+  /**
+   * Ends the process, each step `pauseMs` after the last: it is asked (if `ask` is given), its input ends, SIGTERM,
+   * SIGKILL to all that it has started.
+   */
+  end(ask: (() => void) | undefined, pauseMs: number): Promise<void>;
+  /** Signals the process; SIGKILL also reaches what it has started. */
+  signal(signal: NodeJS.Signals): void;
+  /** Resolves when what the process had started was looked for and killed. After its exit, nothing more comes. */
+  whenTreeEnded(): Promise<void>;
+  /** Whether the kernel has killed a process of this cgroup for want of memory, and no other worker has claimed that kill. */
+  wasKilledForMemory(): boolean;
+}
+
+/** The steps of {@link ProcessHandle.end}. */
+export async function endInSteps(
+  process: { closeInput: () => void; signal: (signal: NodeJS.Signals) => void; exited: Promise<void> },
+  ask: (() => void) | undefined,
+  pauseMs: number,
+): Promise<void> {
+  const polite = [ask, process.closeInput];
+  const forceful = (['SIGTERM', 'SIGKILL'] as const).map((signal) => () => {
+    process.signal(signal);
+  });
+  // A worker that does not read yet cannot be asked to stop: asking would only cost time.
+  for (const step of ask ? [...polite, ...forceful] : forceful) {
+    step?.();
+    if (await settlesWithin(process.exited, pauseMs)) return;
+  }
+}
+
+function settlesWithin(exited: Promise<void>, limitMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      resolve(false);
+    }, limitMs);
+    void exited.then(() => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
+}
