@@ -9,6 +9,7 @@ export default defineConfig({
       { find: 'procvision-runner/http', replacement: source('http/index.ts') },
       { find: 'procvision-runner/recording', replacement: source('recording/index.ts') },
       { find: 'procvision-runner/signing', replacement: source('signing/index.ts') },
+      { find: 'procvision-runner/telemetry', replacement: source('telemetry/index.ts') },
       { find: 'procvision-runner/testing', replacement: source('testing/index.ts') },
       { find: 'procvision-runner/types', replacement: source('types.ts') },
       { find: /^procvision-runner$/, replacement: source('index.ts') },

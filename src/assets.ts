@@ -60,7 +60,7 @@ export function assetPath(relative: string): string {
 }
 
 /**
- * An optional package (koffi, sharp), looked for from the files of this library, as Node does it: in a bundle that is the
+ * An optional package (koffi, sharp, @opentelemetry/api), looked for from the files of this library, as Node does it: in a bundle that is the
  * folder of `assets`. A bundler does not see it, so it takes no native module in.
  *
  * @throws Error `MODULE_NOT_FOUND` where it is not installed

@@ -80,6 +80,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     this.#runner = new OperationRunner(registry, () => this.#recovered(), {
       onStage: (event) => void this.emit('stage', event),
       onProgress: (event) => void this.emit('progress', event),
+      onEnded: (event) => void this.emit('ended', event),
     });
     const venvs = options.venvs ?? new VenvManager({ installer: 'link' });
     this.#below = {

@@ -7,7 +7,14 @@ import type { AuditRecord } from '../store/audit-log.js';
 import { onStore } from '../store/store-error.js';
 import { asRunnerError } from './failure.js';
 import { isInstall, ProgressMeter } from './progress.js';
-import type { DeployOptions, DeployStage, OperationRef, DeployerProgressEvent, StageEvent } from './types.js';
+import type {
+  DeployOptions,
+  DeployStage,
+  OperationRef,
+  DeployerProgressEvent,
+  EndedEvent,
+  StageEvent,
+} from './types.js';
 
 /** What the work of an operation is given. */
 export interface OperationTools {
@@ -22,6 +29,7 @@ export interface OperationTools {
 export interface OperationListener {
   onStage: (event: StageEvent) => void;
   onProgress: (event: DeployerProgressEvent) => void;
+  onEnded: (event: EndedEvent) => void;
 }
 
 /** Runs operations, each after `before` and until it ends or everything is closed. */
@@ -119,10 +127,13 @@ export class OperationRunner {
         });
       });
       meter.finish();
+      this.#listener.onEnded({ ...ref, error: undefined });
       return answer;
-    } catch (error) {
+    } catch (failure) {
       upload?.destroy();
-      throw asRunnerError(error, ref, stage);
+      const error = asRunnerError(failure, ref, stage);
+      this.#listener.onEnded({ ...ref, error });
+      throw error;
     }
   }
 

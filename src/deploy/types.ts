@@ -80,6 +80,12 @@ export interface InvalidEvent extends OperationRef {
   error: RunnerError;
 }
 
+/** An operation is over. */
+export interface EndedEvent extends OperationRef {
+  /** Why it failed; undefined where it did what it was asked for. */
+  error: RunnerError | undefined;
+}
+
 /** Something failed that no caller waits for. */
 export interface DeployerErrorEvent extends OperationRef {
   /** Why it failed. */
@@ -110,6 +116,8 @@ export interface DeployerEvents {
   installed: [event: InstalledEvent];
   /** A package was refused for a fault of its own. */
   invalid: [event: InvalidEvent];
+  /** An operation that had stages is over, whatever came of it: its last event but for those that tell the outcome. */
+  ended: [event: EndedEvent];
   /** The byte code of a version that is being installed was made (see `compileBytecode`). */
   compiled: [event: CompiledEvent];
   /** A version is gone. */

@@ -11,7 +11,7 @@ export async function inspectPicture(
   { registry, supervisor }: Pick<RunnerParts, 'registry' | 'supervisor'>,
   productId: string,
   picture: ImageInput | string,
-  { target, stepIndex, userParams, guideImage, timeoutMs, signal }: InspectCallOptions,
+  { target, stepIndex, userParams, guideImage, timeoutMs, traceparent, signal }: InspectCallOptions,
 ): Promise<InspectionResult> {
   const entry = target
     ? await entryOf(registry, target, signal)
@@ -24,6 +24,7 @@ export async function inspectPicture(
     guideImage: guideImage === undefined || guideImage === 'same' ? guideImage : imageOf(guideImage),
     userParams,
     timeoutMs,
+    traceparent,
   };
   if (entry.generation === 'execute-only') return supervisor.execute(request, { signal });
   const session = { id: crypto.randomUUID() };

@@ -20,6 +20,7 @@ import type { OperationOptions } from '../abort.js';
 import type { VersionRef } from '../package/types.js';
 import { doors as pythonDoors } from '../python/options.js';
 import { doors as registryDoors } from '../registry/options.js';
+import { isTraceparent, TRACEPARENT_RULE } from '../supervisor/calls/traceparent.js';
 import { doors as supervisorDoors } from '../supervisor/options.js';
 import { doors as validationDoors } from '../validation/options.js';
 import type { EnsureOptions, InspectCallOptions, RunnerOptions } from './types.js';
@@ -60,6 +61,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     userParams: option('record', 'must be an object', isRecord),
     guideImage: option<ImageInput | string>('picture', "must be an image, a path or 'same'", isPicture),
     timeoutMs: duration(1),
+    traceparent: option('traceparent', TRACEPARENT_RULE, isTraceparent),
     signal: abortSignal(),
   }),
   look: new Door<OperationOptions>('runner: the last argument', { signal: abortSignal() }),

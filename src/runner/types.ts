@@ -90,6 +90,8 @@ export interface InspectCallOptions<
   guideImage?: ImageInput | string;
   /** For `pre_execute` and `execute` together. @defaultValue the policy's limit for each */
   timeoutMs?: number;
+  /** The trace that the calls belong to: `traceparent` of W3C Trace Context. @defaultValue none */
+  traceparent?: string;
 }
 
 /** One thing that {@link Runner.health} looked at. */

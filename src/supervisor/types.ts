@@ -92,6 +92,11 @@ export interface InspectionInput<Params extends object = Record<string, unknown>
    * @defaultValue the policy's limit for the phase
    */
   timeoutMs?: number;
+  /**
+   * The trace that the call belongs to: `traceparent` of W3C Trace Context. The algorithm finds it in the environment, as
+   * `PROC_TRACEPARENT`. @defaultValue none, or that of an observer such as `procvision-runner/telemetry`
+   */
+  traceparent?: string;
 }
 
 /**

@@ -3,13 +3,33 @@
  * dependencies, and what is needed here is counters, gauges, histograms and their text.
  */
 
-/** Labels of a sample. */
-export type Labels = Readonly<Record<string, string>>;
+/** MetricLabels of a sample. */
+export type MetricLabels = Readonly<Record<string, string>>;
+
+/** A value of a family, with its labels. */
+export interface MetricReading {
+  /** What follows the family's name: `_count` and `_sum` of a summary. */
+  suffix: '' | '_count' | '_sum';
+  /** Of the value. */
+  labels: MetricLabels;
+  /** The value. */
+  value: number;
+}
 
 /** A family of samples with one name. */
-export interface Family {
-  /** Its lines. */
+export interface MetricFamily {
+  /** What its values are. */
+  readonly kind: 'counter' | 'gauge' | 'histogram' | 'summary';
+  /** Without `_total`. */
+  readonly name: string;
+  /** For people. */
+  readonly help: string;
+  /** The unit of its values, where they have one: also the end of its name. */
+  readonly unit: string | undefined;
+  /** Its lines in OpenMetrics. */
   lines(): string[];
+  /** Its values now; none of a histogram. */
+  readings(): MetricReading[];
 }
 
 /** Stands for every value of a label past the bound. */
@@ -19,14 +39,14 @@ export const OVERFLOW = 'other';
 class Series<T> {
   readonly #most: number;
   readonly #make: () => T;
-  readonly #all = new Map<string, { labels: Labels; value: T }>();
+  readonly #all = new Map<string, { labels: MetricLabels; value: T }>();
 
   constructor(most: number, make: () => T) {
     this.#most = most;
     this.#make = make;
   }
 
-  at(labels: Labels): T {
+  at(labels: MetricLabels): T {
     const key = Object.values(labels).join('\0');
     const known = this.#all.get(key);
     if (known) return known.value;
@@ -42,76 +62,89 @@ class Series<T> {
     return value;
   }
 
-  *entries(): Generator<{ labels: Labels; value: T }> {
+  *entries(): Generator<{ labels: MetricLabels; value: T }> {
     yield* this.#all.values();
   }
 }
 
 /** A number that only rises. */
-export class Counter implements Family {
-  readonly #name: string;
-  readonly #help: string;
+export class Counter implements MetricFamily {
+  readonly kind = 'counter';
+  readonly name: string;
+  readonly help: string;
+  readonly unit = undefined;
   readonly #series: Series<{ count: number }>;
 
   constructor(name: string, help: string, mostSeries: number) {
-    this.#name = name;
-    this.#help = help;
+    this.name = name;
+    this.help = help;
     this.#series = new Series(mostSeries, () => ({ count: 0 }));
   }
 
-  add(labels: Labels, count = 1): void {
+  add(labels: MetricLabels, count = 1): void {
     this.#series.at(labels).count += count;
   }
 
   lines(): string[] {
-    const samples = [...this.#series.entries()].map(({ labels, value }) =>
-      sample(`${this.#name}_total`, labels, value.count),
-    );
-    return [...head(this.#name, 'counter', this.#help), ...samples];
+    const samples = this.readings().map(({ labels, value }) => sample(`${this.name}_total`, labels, value));
+    return [...head(this), ...samples];
+  }
+
+  readings(): MetricReading[] {
+    return Array.from(this.#series.entries(), ({ labels, value }) => {
+      return { suffix: '', labels, value: value.count };
+    });
   }
 }
 
 /** Numbers as they are now. */
-export class Gauge implements Family {
-  readonly #name: string;
-  readonly #help: string;
-  readonly #unit: string | undefined;
+export class Gauge implements MetricFamily {
+  readonly kind = 'gauge';
+  readonly name: string;
+  readonly help: string;
+  readonly unit: string | undefined;
   readonly #series: Series<{ value: number }>;
 
   constructor(name: string, help: string, mostSeries: number, unit?: string) {
-    this.#name = name;
-    this.#help = help;
-    this.#unit = unit;
+    this.name = name;
+    this.help = help;
+    this.unit = unit;
     this.#series = new Series(mostSeries, () => ({ value: 0 }));
   }
 
-  set(labels: Labels, value: number | undefined): void {
+  set(labels: MetricLabels, value: number | undefined): void {
     if (value !== undefined && Number.isFinite(value)) this.#series.at(labels).value = value;
   }
 
   lines(): string[] {
-    const samples = [...this.#series.entries()].map(({ labels, value }) =>
-      sample(this.#name, labels, value.value),
-    );
-    return [...head(this.#name, 'gauge', this.#help, this.#unit), ...samples];
+    const samples = this.readings().map(({ labels, value }) => sample(this.name, labels, value));
+    return [...head(this), ...samples];
+  }
+
+  readings(): MetricReading[] {
+    return Array.from(this.#series.entries(), ({ labels, value: { value } }) => {
+      return { suffix: '', labels, value };
+    });
   }
 }
 
 /** How often a time was at most so long. */
-export class Histogram implements Family {
-  readonly #name: string;
-  readonly #help: string;
+export class Histogram implements MetricFamily {
+  readonly kind = 'histogram';
+  readonly name: string;
+  readonly help: string;
+  readonly unit = 'seconds';
   readonly #bounds: readonly number[];
   readonly #series: Series<{ counts: number[]; sum: number; count: number }>;
 
   constructor(name: string, help: string, mostSeries: number, bounds: readonly number[]) {
-    this.#name = name;
-    this.#help = help;
+    this.name = name;
+    this.help = help;
     this.#bounds = bounds;
     this.#series = new Series(mostSeries, () => ({ counts: bounds.map(() => 0), sum: 0, count: 0 }));
   }
 
-  observe(labels: Labels, seconds: number): void {
+  observe(labels: MetricLabels, seconds: number): void {
     const value = this.#series.at(labels);
     const at = this.#bounds.findIndex((bound) => seconds <= bound);
     if (at >= 0) value.counts[at] = (value.counts[at] ?? 0) + 1;
@@ -124,57 +157,69 @@ export class Histogram implements Family {
       let below = 0;
       const buckets = this.#bounds.map((bound, index) => {
         below += counts[index] ?? 0;
-        return sample(`${this.#name}_bucket`, { ...labels, le: canonical(bound) }, below);
+        return sample(`${this.name}_bucket`, { ...labels, le: canonical(bound) }, below);
       });
       return [
         ...buckets,
-        sample(`${this.#name}_bucket`, { ...labels, le: '+Inf' }, count),
-        sample(`${this.#name}_count`, labels, count),
-        sample(`${this.#name}_sum`, labels, sum),
+        sample(`${this.name}_bucket`, { ...labels, le: '+Inf' }, count),
+        sample(`${this.name}_count`, labels, count),
+        sample(`${this.name}_sum`, labels, sum),
       ];
     });
-    return [...head(this.#name, 'histogram', this.#help, 'seconds'), ...samples];
+    return [...head(this), ...samples];
+  }
+
+  readings(): MetricReading[] {
+    return [];
   }
 }
 
 /** Numbers that are added up: how many there were, and their sum. */
-export class Summary implements Family {
-  readonly #name: string;
-  readonly #help: string;
+export class Summary implements MetricFamily {
+  readonly kind = 'summary';
+  readonly name: string;
+  readonly help: string;
+  readonly unit = undefined;
   readonly #series: Series<{ sum: number; count: number }>;
 
   constructor(name: string, help: string, mostSeries: number) {
-    this.#name = name;
-    this.#help = help;
+    this.name = name;
+    this.help = help;
     this.#series = new Series(mostSeries, () => ({ sum: 0, count: 0 }));
   }
 
-  observe(labels: Labels, value: number): void {
+  observe(labels: MetricLabels, value: number): void {
     const series = this.#series.at(labels);
     series.sum += value;
     series.count += 1;
   }
 
   lines(): string[] {
-    const samples = [...this.#series.entries()].flatMap(({ labels, value }) => [
-      sample(`${this.#name}_count`, labels, value.count),
-      sample(`${this.#name}_sum`, labels, value.sum),
+    const samples = this.readings().map(({ suffix, labels, value }) =>
+      sample(`${this.name}${suffix}`, labels, value),
+    );
+    return [...head(this), ...samples];
+  }
+
+  readings(): MetricReading[] {
+    return [...this.#series.entries()].flatMap(({ labels, value: { sum, count } }): MetricReading[] => [
+      { suffix: '_count', labels, value: count },
+      { suffix: '_sum', labels, value: sum },
     ]);
-    return [...head(this.#name, 'summary', this.#help), ...samples];
   }
 }
 
 /** The text of families. */
-export function exposition(families: readonly Family[]): string {
+export function exposition(families: readonly MetricFamily[]): string {
   return `${families.flatMap((family) => family.lines()).join('\n')}\n# EOF\n`;
 }
 
-function head(name: string, type: string, help: string, unit?: string): string[] {
+function head({ name, kind, help, unit }: MetricFamily): string[] {
   const units = unit === undefined ? [] : [`# UNIT ${name} ${unit}`];
-  return [`# TYPE ${name} ${type}`, ...units, `# HELP ${name} ${escaped(help)}`];
+  return [`# TYPE ${name} ${kind}`, ...units, `# HELP ${name} ${escaped(help)}`];
 }
 
-function sample(name: string, labels: Labels, value: number): string {
+function sample(name: string, labels: MetricLabels, value: number): string {
   const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`);
   return `${name}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}`;
 }

@@ -3,7 +3,7 @@ import type { FramePool } from '../frames/frame-pool.js';
 import type { Registry } from '../registry/registry.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
 import type { CallFailedEvent, ResultEvent, WorkerRestartEvent } from '../supervisor/events.js';
-import { Counter, exposition, Gauge, Histogram, Summary, type Family } from './exposition.js';
+import { Counter, exposition, Gauge, Histogram, Summary, type MetricFamily } from './exposition.js';
 
 /** What is measured. */
 export interface MetricsParts {
@@ -26,14 +26,22 @@ export const OPENMETRICS_TYPE = 'application/openmetrics-text; version=1.0.0; ch
 
 /** Verdicts that the share of NG is taken over. */
 const WINDOW = 100;
-/** Times of a result that have a histogram. */
-const TIMES = ['queueMs', 'frameMs', 'callMs', 'totalMs'] as const;
+/** Times of a result that have a histogram: its name and what it measures. */
+export const TIMES = {
+  queueMs: ['procvision_queue_seconds', 'Time that calls waited for a worker'],
+  frameMs: ['procvision_frame_seconds', 'Time in which pictures were copied'],
+  callMs: ['procvision_call_seconds', 'Time of the last attempt at the worker'],
+  totalMs: ['procvision_inspection_seconds', 'Time from the request to the result'],
+} as const;
+type TimeField = keyof typeof TIMES;
+export const TIME_FIELDS = Object.keys(TIMES) as TimeField[];
 /** Numbers of `data.debug` of one answer. */
 const MOST_NUMBERS = 32;
-const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Bounds of the buckets of the histograms. */
+export const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /**
- * Counts what a supervisor does, and gives it as text of OpenMetrics 1.0. Labels are package, version, product id, step, phase,
+ * Counts what a supervisor does, and gives it as text of OpenMetrics 1.0. MetricLabels are package, version, product id, step, phase,
  * outcome, code and key; each metric has at most `maxSeries` sets of them, whatever names come in.
  */
 export class RunnerMetrics implements Disposable {
@@ -42,7 +50,7 @@ export class RunnerMetrics implements Disposable {
   readonly #calls: Counter;
   readonly #errors: Counter;
   readonly #restarts: Counter;
-  readonly #times: Record<(typeof TIMES)[number], Histogram>;
+  readonly #times: Record<TimeField, Histogram>;
   readonly #share: Gauge;
   readonly #sums: Summary;
   readonly #last: Gauge;
@@ -72,14 +80,12 @@ export class RunnerMetrics implements Disposable {
       most,
     );
     this.#restarts = new Counter('procvision_worker_restarts', 'Starts of workers after the first', most);
-    const histogram = (name: string, help: string) =>
-      new Histogram(`procvision_${name}_seconds`, help, most, SECONDS);
-    this.#times = {
-      queueMs: histogram('queue', 'Time that calls waited for a worker'),
-      frameMs: histogram('frame', 'Time in which pictures were copied'),
-      callMs: histogram('call', 'Time of the last attempt at the worker'),
-      totalMs: histogram('inspection', 'Time from the request to the result'),
-    };
+    this.#times = Object.fromEntries(
+      TIME_FIELDS.map((field) => {
+        const [name, help] = TIMES[field];
+        return [field, new Histogram(name, help, most, SECONDS)];
+      }),
+    ) as Record<TimeField, Histogram>;
     this.#share = new Gauge(
       'procvision_ng_ratio',
       `Share of NG among the last ${WINDOW} verdicts`,
@@ -95,12 +101,17 @@ export class RunnerMetrics implements Disposable {
 
   /** The metrics now, as text of OpenMetrics 1.0. Never rejects: what cannot be measured is left out. */
   async text(): Promise<string> {
-    const counted: Family[] = [
+    return exposition(await this.families());
+  }
+
+  /** Every metric with its values now, for another format than text. Never rejects. */
+  async families(): Promise<MetricFamily[]> {
+    const counted: MetricFamily[] = [
       ...[this.#calls, this.#errors, this.#restarts],
       ...Object.values(this.#times),
       ...[this.#share, this.#sums, this.#last],
     ];
-    return exposition([...counted, ...this.#state(), ...(await this.#room())]);
+    return [...counted, ...this.#state(), ...(await this.#room())];
   }
 
   /** Counts no more. */
@@ -118,7 +129,9 @@ export class RunnerMetrics implements Disposable {
     this.#calls.add({ ...place, phase, outcome: verdict });
     if (result.status === 'ERROR')
       this.#errors.add({ ...about, product_id: productId, code: result.errorCode ?? 'unknown' });
-    for (const field of TIMES) this.#times[field].observe({ ...about, phase }, result.timing[field] / 1_000);
+    for (const field of TIME_FIELDS) {
+      this.#times[field].observe({ ...about, phase }, result.timing[field] / 1_000);
+    }
     if (phase !== 'execute' || result.status === 'ERROR') return;
     this.#verdict(place, verdict === 'NG');
     const numbers = Object.entries(result.data.debug ?? {}).filter(([, value]) => typeof value === 'number');
@@ -147,7 +160,7 @@ export class RunnerMetrics implements Disposable {
   }
 
   /** What the supervisor is now. */
-  #state(): Family[] {
+  #state(): MetricFamily[] {
     const gauge = (name: string, help: string, unit?: string) =>
       new Gauge(`procvision_${name}`, help, this.#most, unit);
     const gauges = {
@@ -184,7 +197,7 @@ export class RunnerMetrics implements Disposable {
   }
 
   /** Memory for frames, and the disk of the store. */
-  async #room(): Promise<Family[]> {
+  async #room(): Promise<MetricFamily[]> {
     const { registry, frames } = this.#parts;
     const free = new Gauge('procvision_disk_free_bytes', 'Free bytes of the disk of the store', 1, 'bytes');
     const size = new Gauge('procvision_disk_size_bytes', 'Size of the disk of the store', 1, 'bytes');

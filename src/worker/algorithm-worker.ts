@@ -231,7 +231,8 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     };
     const data = callData(this.#ready.generation, call);
     const pictures = new CallPictures(call, this.#ready.generation, this.#channel);
-    const message = { type: 'call', request_id: requestId, data, pictures: pictures.wire };
+    const { traceparent } = call;
+    const message = { type: 'call', request_id: requestId, data, pictures: pictures.wire, traceparent };
     const frame = encodeFrame(message, this.limits.maxFrameBytes);
     const timeoutMs = o.timeoutMs ?? limitOf(this.limits, call.phase);
     const expire = () => {

@@ -48,10 +48,10 @@ class ProvenFrames:
         bundled = os.path.join(here, "bundled")
         sys.path.insert(0, bundled)  # only for this import: the algorithm's own modules must not meet ours
         try:
-            from procvision_bundled_worker import delivery, frames
+            from procvision_bundled_worker import delivery, frames, tracing
         finally:
             sys.path[:] = [folder for folder in sys.path if folder != bundled]
-        self._frames, self._output = frames, output
+        self._frames, self._output, self._tracing = frames, output, tracing
         self._pictures = delivery.inherited()
         self._request = None
         frames.use(self._pictures, maps=False)
@@ -78,6 +78,7 @@ class ProvenFrames:
         except ValueError:
             return  # the adapter will not understand it either
         self._request = message.get("request_id")
+        self._tracing.enter(message)
         self._pictures.announce = lambda: self._tell(self._pictures.report())
         report = self._frames.begin(message)
         if report is not None:

@@ -162,6 +162,8 @@ export interface WorkerCall {
   guideImage?: CallImage;
   /** Of the execute-only generation, as on the wire. */
   guideInfo?: unknown[];
+  /** The trace that the call belongs to, as W3C Trace Context writes it: `PROC_TRACEPARENT` while the call runs. */
+  traceparent?: string | undefined;
 }
 
 /** Options of one call to a worker. */

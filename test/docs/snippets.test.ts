@@ -35,7 +35,7 @@ describe('the TypeScript of the README and the guides', () => {
       config: { compilerOptions: object };
     };
     const paths = Object.fromEntries(
-      ['', '/http', '/recording', '/signing', '/testing'].map((subpath) => [
+      ['', '/http', '/recording', '/signing', '/telemetry', '/testing'].map((subpath) => [
         `procvision-runner${subpath}`,
         [repositoryFile(`src${subpath}/index.ts`)],
       ]),

@@ -23,6 +23,8 @@ import { FakeWorker } from '../../src/testing/index.js';
 import { doors as testingDoors } from '../../src/testing/options.js';
 import { doors as validationDoors } from '../../src/validation/options.js';
 import { record, replay, shadow } from '../../src/recording/index.js';
+import { instrument } from '../../src/telemetry/index.js';
+import { doors as telemetryDoors } from '../../src/telemetry/options.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 /** Values that no option of a rule may take: eleven of each. */
@@ -142,6 +144,7 @@ async function openAll(): Promise<Record<string, Call>> {
       { registry },
       (o) => new AlgorithmSupervisor(o),
     ),
+    instrument: on(telemetryDoors().instrument, {}, (o) => instrument({ registry }, o)),
     openRunner: on(runnerDoors().open, {}, (o) => openRunner(root, o)),
     'runner.ensureInstalled': on(runnerDoors().ensure, {}, (o) => runner.ensureInstalled('none.zip', o)),
     'runner.inspect': on(runnerDoors().inspect, {}, (o) => runner.inspect('A', 'none.png', o)),

@@ -1,6 +1,7 @@
 import type { ImageInput } from '../../frames/types.js';
 import { shown } from '../../package/text.js';
 import { inspectPicture } from '../../runner/inspect-picture.js';
+import { isTraceparent } from '../../supervisor/calls/traceparent.js';
 import type { InspectionResult, InspectionTarget } from '../../supervisor/types.js';
 import { RequestFault } from '../problem.js';
 import { QUERIES, readQuery } from '../query.js';
@@ -71,7 +72,11 @@ export function runPicture(
 ): Promise<InspectionResult> {
   const { registry } = call.options;
   const parts = { registry, supervisor: supervisorOf(call, 'inspects nothing') };
-  return inspectPicture(parts, productId, image, { ...order, signal: call.request.signal });
+  const { signal, headers } = call.request;
+  const given = headers.get('traceparent');
+  // A value that cannot be read begins a new trace (W3C Trace Context, 3.2): no fault of the request.
+  const traceparent = isTraceparent(given) ? given : undefined;
+  return inspectPicture(parts, productId, image, { ...order, traceparent, signal });
 }
 
 function checkType(request: Request): string {

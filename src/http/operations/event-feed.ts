@@ -33,7 +33,7 @@ const EVENTS = {
       compiled: 0,
       uninstalled: 0,
     },
-    ...{ pruned: 0, recovered: 0, error: 0 },
+    ...{ ended: 0, pruned: 0, recovered: 0, error: 0 },
   } satisfies Record<keyof DeployerEvents, 0>,
   validator: { check: 0, report: 0 } satisfies Record<keyof PackageValidatorEvents, 0>,
   supervisor: {

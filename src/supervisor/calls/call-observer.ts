@@ -45,8 +45,27 @@ export interface ObservedCall {
   ended: Promise<CallEnd>;
 }
 
+/** A call that was made, before it is checked and routed. */
+export interface StartedCall {
+  /** Which call it is. */
+  phase: 'pre' | 'execute';
+  /** Product id, where it goes by one. */
+  productId: string | undefined;
+  /** What was asked, as it was given: it may be anything. */
+  request: Partial<InspectionRequest> | undefined;
+  /** Of the call, as on the wire. */
+  requestId: string;
+  /** How it ended, and the version that it was for, as far as it was routed; never rejects. */
+  ended: Promise<CallEnd & { name?: string | undefined; version?: string | undefined }>;
+}
+
 /** Observes calls without a part in them: see `AlgorithmSupervisor.observe`. */
 export interface CallObserver {
+  /**
+   * A call was made: each, refused calls too. What it returns goes with the call as its `traceparent`; what it throws is
+   * left out.
+   */
+  start?(call: StartedCall): string | undefined;
   /**
    * A call is on its way to its worker. The images stay as they are until the returned promise settles; undefined when
    * the call is of no interest. No call waits for more than this function itself: do the work after it has returned.

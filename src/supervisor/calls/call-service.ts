@@ -13,6 +13,7 @@ import type { GuideBook } from './guide-book.js';
 import { checkRequest, checkStep } from './inspection-request.js';
 import type { Inspector } from './inspector.js';
 import type { Router } from '../deployments/router.js';
+import { startCall } from './started-call.js';
 import { traceCall, type CallTrace } from './tracing.js';
 import type { CallOptions, InspectionRequest, InspectionResult } from '../types.js';
 
@@ -66,18 +67,23 @@ export class CallService {
     const requestId = this.#nextRequest();
     const { productId = oldNameIn(given) } = given ?? {}; // it is checked below
     const trace: CallTrace = { requestId, phase, ...bothIds(productId) };
+    const started = startCall(this.#inspector.observers, { phase, productId, request: given, requestId });
+    const { traceparent = given?.traceparent } = started ?? {};
     return traceCall(trace, async () => {
       try {
         const startedAt = this.#clock.now();
         throwIfAborted(signal, `${phase} call`);
         this.#table.checkOpen(phase);
         checkRequest(given);
-        const request = { ...given, productId } as InspectionRequest;
-        return await this.#route({ phase, request, requestId, startedAt, signal, trace });
+        const request = { ...given, productId, traceparent } as InspectionRequest;
+        const result = await this.#route({ phase, request, requestId, startedAt, signal, trace });
+        started?.end({ result, name: trace.name, version: trace.version });
+        return result;
       } catch (failure) {
         const error = systemCause(failure) === undefined ? asFailure(failure, `make ${phase} call`) : failure;
+        const { name, version } = trace;
+        started?.end({ error: asCallError(error), name, version });
         if (RunnerError.is(error)) {
-          const { name, version } = trace;
           this.#emit('callFailed', { error, requestId, phase, ...bothIds(productId), name, version });
         }
         throw error;
@@ -190,6 +196,11 @@ export class CallService {
   #nextRequest(): string {
     return `${this.#prefix}-${++this.#requests}`;
   }
+}
+
+/** What observers are given of a failure. */
+function asCallError(error: unknown): RunnerError {
+  return RunnerError.is(error) ? error : new RunnerError('unknown', String(error), { cause: error });
 }
 
 /** The product id under the name that it had before. */

@@ -7,6 +7,7 @@ import { LONGEST_TIMER_MS } from '../../longest-timer.js';
 import { checkOneId } from '../../product-ids.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { InspectionRequest } from '../types.js';
+import { isTraceparent, TRACEPARENT_RULE } from './traceparent.js';
 
 /**
  * Refuses a request that no worker should see, before anything is queued or copied.
@@ -38,6 +39,10 @@ export function checkRequest(request: InspectionRequest | undefined): asserts re
   checkFields(request);
   if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= LONGEST_TIMER_MS)) {
     throw invalid('timeoutMs', `must be a number above 0 and at most ${LONGEST_TIMER_MS}`, timeoutMs);
+  }
+  const { traceparent } = request;
+  if (traceparent !== undefined && !isTraceparent(traceparent)) {
+    throw invalid('traceparent', TRACEPARENT_RULE, traceparent);
   }
   checkGiven(request.image, 'image');
   const { guideImage } = request;

@@ -6,9 +6,9 @@ export function workerCallOf(
   { phase, request, images }: Pick<ObservedCall, 'phase' | 'request' | 'images'>,
   requestId: string,
 ): WorkerCall {
-  const { stepIndex, stepDesc, productId, session, userParams, guideInfo } = request;
+  const { stepIndex, stepDesc, productId, session, userParams, guideInfo, traceparent } = request;
   return {
-    ...{ phase, stepIndex, stepDesc, productId, userParams, guideInfo },
+    ...{ phase, stepIndex, stepDesc, productId, userParams, guideInfo, traceparent },
     session: { id: session?.id ?? requestId, context: session?.context ?? {} },
     ...images,
   };

@@ -4,6 +4,7 @@ const before = { signals: signals(), globals: Object.keys(globalThis), emit: pro
 await import('procvision-runner');
 await import('procvision-runner/http');
 await import('procvision-runner/signing');
+await import('procvision-runner/telemetry');
 await import('procvision-runner/testing');
 process.stdout.write(
   JSON.stringify({

@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 
-from . import delivery, frames
+from . import delivery, frames, tracing
 from .execute_only import ExecuteOnly
 from .phased import CAPABILITIES as PHASED_CAPABILITIES
 from .phased import Phased
@@ -90,6 +90,7 @@ def serve(channel, adapter, pictures):
 def answer_to(message, adapter, memory, pictures):
     request_id = message.get("request_id") or ""
     report = frames.begin(message)
+    tracing.enter(message)
     started = time.perf_counter_ns()
     try:
         answer, added = adapter.call(message.get("data") or {}, request_id)
