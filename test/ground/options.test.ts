@@ -60,6 +60,7 @@ const BAD: Record<string, readonly unknown[]> = {
   record: ['', 'x', 0, 1, NaN, null, true, [], [{}], 10n, () => ({})],
   picture: ['', 0, 1, NaN, null, true, [], 10n, Symbol('x'), () => ({}), ['x.png']],
   activate: ['', 'A', 0, 1, NaN, null, {}, [1], [null], promise, () => true],
+  traceparent: ['', 'x', 0, 1, NaN, null, true, [], {}, promise, `ff-${'1'.repeat(32)}-${'1'.repeat(16)}-01`],
   share: [NaN, -1, 0, 1.1, Infinity, '0.5', null, true, [], {}, promise],
 };
 
