@@ -29,7 +29,8 @@ export function requirementLines(text: string): RequirementLine[] {
   let pending = '';
   let start = 0;
   const end = () => {
-    const whole = pending.replace(BLANKS, ' ').replace(COMMENT, '').trim();
+    // Not trim(): it takes U+FEFF away, which Python keeps.
+    const whole = pending.replace(BLANKS, ' ').replace(COMMENT, '').replace(/^ | $/g, '');
     if (whole !== '') lines.push({ line: start, text: whole });
     pending = '';
   };

@@ -191,3 +191,13 @@ test('a line of a million blanks and one of a million brackets take no time', ()
   }
   expect(performance.now() - startedAt).toBeLessThan(2_000);
 });
+
+test.each(['-f wheels\ufeff', 'numpy\ufeff', 'numpy \ufeff'])(
+  '%j, whose end cannot be seen and is read by pip, is refused',
+  (text) => {
+    expect(parseRequirements(text)).toMatchObject({
+      requirements: [],
+      refused: [{ line: 1, why: 'has a character in it that cannot be seen' }],
+    });
+  },
+);
