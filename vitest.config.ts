@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 
 const source = (file: string) => fileURLToPath(new URL(`./src/${file}`, import.meta.url));
 
+/** Of all generated inputs of this run; printed at its begin. `PROPERTY_SEED=N npm test` generates them again. */
+process.env.PROPERTY_SEED ??= String(Date.now() % 2 ** 31);
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -12,12 +15,16 @@ export default defineConfig({
       { find: 'procvision-runner/telemetry', replacement: source('telemetry/index.ts') },
       { find: 'procvision-runner/testing', replacement: source('testing/index.ts') },
       { find: 'procvision-runner/types', replacement: source('types.ts') },
+      {
+        find: /^fast-check$/,
+        replacement: fileURLToPath(new URL('test/support/fast-check.ts', import.meta.url)),
+      },
       { find: /^procvision-runner$/, replacement: source('index.ts') },
     ],
   },
   test: {
     setupFiles: ['test/support/setup.ts', 'test/support/nothing-left.ts'],
-    globalSetup: ['test/support/no-segments.ts'],
+    globalSetup: ['test/support/no-segments.ts', 'test/support/print-seed.ts'],
     include: ['test/**/*.test.ts'],
     exclude: ['test/tarball/**', 'test/bundlers/**'], // need the build: npm run check:package, test:bundlers
     testTimeout: 60_000,

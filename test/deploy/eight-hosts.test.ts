@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { buildPackage } from '../../src/testing/index.js';
 import { startScript } from '../support/child-script.js';
 import { deployStore } from '../support/deploy-store.js';
+import { reportSoak } from '../support/soak-report.js';
 
 const HOSTS = 8;
 /** Operations of each host; `npm run soak:hosts` makes it 150. */
@@ -57,7 +58,7 @@ test(
       expect(wrong).toEqual([]);
       for (const [name, count] of Object.entries(done)) total[name] = (total[name] ?? 0) + count;
     }
-    process.stdout.write(`hosts: ${JSON.stringify(total)}\n`);
+    reportSoak('HOSTS_SOAK', 'hosts', total);
     expect(doubleHolders(await readFile(journal, 'utf8'))).toEqual([]);
 
     expect(await deployer.recover()).toMatchObject({ recovered: [], busy: [] });

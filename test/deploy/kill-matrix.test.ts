@@ -2,6 +2,7 @@ import { afterAll, expect, test } from 'vitest';
 import type { FileStepPlan } from '../../src/testing/index.js';
 import { runMatrix } from '../support/kill-matrix.js';
 import { killScenarios } from '../support/kill-scenarios.js';
+import { reportSoak } from '../support/soak-report.js';
 
 /** How many cuts are tried of each operation; `all` tries every step in every way (`npm run soak:kill-matrix`). */
 const given = process.env.KILL_MATRIX ?? '2';
@@ -35,7 +36,7 @@ test.each(ALL)(
     const result = await runMatrix(name, WAYS, { sample });
     steps.push(result.steps);
     tried += result.tried;
-    process.stdout.write(`kill matrix: ${JSON.stringify(result)}\n`);
+    reportSoak('KILL_MATRIX', `kill matrix, ${name}`, result);
     expect(result.tried).toBe(sample ?? result.steps * WAYS.length);
   },
   LIMIT_MS,
@@ -47,7 +48,7 @@ test.each(SYNCED)(
     const result = await runMatrix(name, SYNC_WAYS, { sample, durability: 'full' });
     syncs += result.steps;
     tried += result.tried;
-    process.stdout.write(`kill matrix, syncs: ${JSON.stringify(result)}\n`);
+    reportSoak('KILL_MATRIX', `kill matrix, syncs, ${name}`, result);
     expect(result.steps).toBeGreaterThan(0);
     expect(result.tried).toBe(sample ?? result.steps * SYNC_WAYS.length);
   },
@@ -56,7 +57,5 @@ test.each(SYNCED)(
 
 afterAll(() => {
   const all = steps.reduce((sum, count) => sum + count, 0);
-  process.stdout.write(
-    `kill matrix: ${all} steps of ${steps.length} operations, ${syncs} syncs of ${SYNCED.length}, ${tried} cuts tried\n`,
-  );
+  reportSoak('KILL_MATRIX', 'kill matrix', { steps: all, operations: steps.length, syncs, cuts: tried });
 });

@@ -10,6 +10,7 @@ import { NO_MOUNTS, smallDisk } from '../support/mounts.js';
 import { plainSteps } from '../support/plain-steps.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 import { temporaryFolder } from '../support/temp-folder.js';
+import { reportSoak } from '../support/soak-report.js';
 
 /** Seconds; `npm run soak:operator` makes it 1,800. */
 const SECONDS = Number(process.env.OPERATOR_SOAK ?? 12);
@@ -122,7 +123,7 @@ test.skipIf(NO_MOUNTS)(
       latestMs = Math.max(latestMs, report.latestMs);
       for (const [what, times] of Object.entries(report.done)) total[what] = (total[what] ?? 0) + times;
     }
-    process.stdout.write(`operator soak: ${JSON.stringify({ latestMs, ...total })}\n`);
+    reportSoak('OPERATOR_SOAK', 'operator soak', { latestMs, ...total });
     if (IS_LONG) expect(latestMs).toBeLessThanOrEqual(2_000);
     expect(total.call).toBeGreaterThan(0);
     await deployer.recover();

@@ -7,6 +7,7 @@ import { VenvManager } from '../../src/python/venv-manager.js';
 import { NEWEST_PIP, newestPip } from '../support/newest-pip.js';
 import { chooseByUs, PipChoices, writeSet, type Answer, type WrittenSet } from '../support/pip-choices.js';
 import { wheelSet } from '../support/wheel-sets.js';
+import { reportSoak } from '../support/soak-report.js';
 
 /** RESOLVER_SETS: how many sets are generated; RESOLVER_FIRST: the number of the first. */
 const SETS = Number(process.env.RESOLVER_SETS ?? 400);
@@ -85,7 +86,7 @@ test.skipIf('reason' in pip)(
       await rm(root, { recursive: true, force: true });
     }
     const found = { sets: SETS, ...counts, disagreements: disagreements.length };
-    if (process.env.RESOLVER_SETS !== undefined) process.stdout.write(`${JSON.stringify(found)}\n`);
+    reportSoak('RESOLVER_SETS', 'sets of wheels', found);
     expect(disagreements.slice(0, 5)).toEqual([]);
     expect(counts.chosen).toBeGreaterThan(SETS / 4);
     expect(counts.failed).toBeGreaterThan(SETS / 20);

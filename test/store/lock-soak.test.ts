@@ -3,6 +3,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { canBox, startScript, type ScriptRun } from '../support/child-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
+import { reportSoak } from '../support/soak-report.js';
 
 /** Acquisitions in all; `npm run soak:locks` makes it ten thousand. */
 const ACQUISITIONS = Number(process.env.LOCK_SOAK ?? 300);
@@ -101,7 +102,7 @@ test(
     for (const end of ends) await end; // those started meanwhile come at its end
 
     const tally = tallyOf(await readFile(journal, 'utf8'), killed);
-    process.stdout.write(`locks: ${JSON.stringify({ ...tally, killed: killed.size })}\n`);
+    reportSoak('LOCK_SOAK', 'locks', { ...tally, killed: killed.size });
     expect(tally.doubleHolders).toEqual([]);
     expect(tally.acquisitions).toBeGreaterThanOrEqual(ACQUISITIONS);
     expect(killed.size).toBeGreaterThan(1);

@@ -7,6 +7,7 @@ import { startScript } from '../support/child-script.js';
 import { deployVersion } from '../support/deployed-version.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 import { temporaryFolder } from '../support/temp-folder.js';
+import { reportSoak } from '../support/soak-report.js';
 
 /** How many file-system steps of a switch are tried; `all` tries each of them (`npm run soak:kill-matrix`). */
 const given = process.env.KILL_MATRIX ?? '2';
@@ -86,7 +87,7 @@ test.runIf(process.platform === 'linux')(
       // Told when it failed: then the old one serves, unless the failure came after the commit.
       if (full.version === '1') expect(full.report?.code, full.where).toBeDefined();
     }
-    process.stdout.write(`kill matrix: ${steps} file-system steps of a switch, ${tried * 2} cuts tried\n`);
+    reportSoak('KILL_MATRIX', 'kill matrix of a switch', { steps, cuts: tried * 2 });
   },
 );
 

@@ -7,6 +7,7 @@ import type { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervi
 import { deployVersion, openSupervised } from '../support/deployed-version.js';
 import { DAMAGE, type Target } from '../support/picture-damage.js';
 import { temporaryFolder } from '../support/temp-folder.js';
+import { reportSoak } from '../support/soak-report.js';
 
 /** Of both workers together. */
 const CALLS = Number(process.env.CHAOS_CALLS ?? 2_000);
@@ -64,7 +65,7 @@ test.runIf(process.platform === 'linux').each(['sdk', 'bundled'] as const)(
   `${CALLS / 2} calls at a "%s" worker whose frames are damaged in ${kinds.length} ways: no verdict on another picture, and the next call is served`,
   { timeout: 60_000 + CALLS * 100 },
   async (flavour) => {
-    const seed = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000);
+    const seed = Number(process.env.PROPERTY_SEED);
     const random = randomOf(seed);
     const frames = new FramePool({ directory: await temporaryFolder(), mapped: false });
     const policy = {
@@ -104,7 +105,7 @@ test.runIf(process.platform === 'linux').each(['sdk', 'bundled'] as const)(
       const next = await call(supervisor, n++, 0);
       if (!next.startsWith('right')) faults.push(`${kind} ${when} call ${n - 2}: the next call: ${next}`);
     }
-    process.stdout.write(`pictures, ${flavour}, seed ${seed}: ${JSON.stringify(Object.fromEntries(ends))}\n`);
+    reportSoak('CHAOS_CALLS', `pictures, ${flavour}, seed ${seed}`, Object.fromEntries(ends));
     expect(faults).toEqual([]);
     expect(ends.get('right')).toBeGreaterThan(CALLS / 10);
     expect(ends.get('right at last')).toBeGreaterThan(0); // found by the worker, or by the comparison of what it read

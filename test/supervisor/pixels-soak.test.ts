@@ -8,6 +8,7 @@ import { Registry } from '../../src/registry/registry.js';
 import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
 import { deployVersion } from '../support/deployed-version.js';
 import { temporaryFolder } from '../support/temp-folder.js';
+import { reportSoak } from '../support/soak-report.js';
 
 const CALLS = Number(process.env.SOAK_FRAMES ?? 1_000);
 const AT_ONCE = 10;
@@ -145,7 +146,7 @@ test.runIf(process.platform === 'linux').each(['sdk', 'bundled'] as const)(
     for (const name of (await readdir(notes)).filter((name) => name.endsWith('.txt'))) {
       faults.push(...(await readFile(path.join(notes, name), 'utf8')).trim().split('\n'));
     }
-    process.stdout.write(`pixels, ${flavour}: ${JSON.stringify(Object.fromEntries(ends))}\n`);
+    reportSoak('SOAK_FRAMES', `pixels, ${flavour}`, Object.fromEntries(ends));
     expect(faults).toEqual([]);
     for (const code of ['OK', 'timeout', 'aborted', 'worker_exited'])
       expect(ends.get(code)).toBeGreaterThan(0);

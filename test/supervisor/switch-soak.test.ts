@@ -6,6 +6,7 @@ import { deployVersion } from '../support/deployed-version.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 import { SwitchDelays } from '../support/switch-delays.js';
 import { temporaryFolder } from '../support/temp-folder.js';
+import { reportSoak } from '../support/soak-report.js';
 
 const SWITCHES = Number(process.env.SOAK_SWITCHES ?? 12);
 const CALLS_PER_SWITCH = 200;
@@ -97,7 +98,7 @@ test(
     const lost = answered.filter((times) => times === 0).length;
     const twice = answered.filter((times) => times > 1).length;
     const counts = { calls: CALLS, switches, lost, twice, faults: faults.length };
-    process.stdout.write(`switch soak: ${JSON.stringify({ ...counts, ...delay })}\n`);
+    reportSoak('SOAK_SWITCHES', 'switch soak', { ...counts, ...delay });
     expect(faults).toEqual([]);
     expect(answered.every((times) => times === 1)).toBe(true);
     expect(switches).toBe(SWITCHES);

@@ -1,8 +1,12 @@
+import { statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
 import type { CallPhase, WorkerLimits } from '../../src/worker/types.js';
 import { misbehavingWorker, onCall } from '../support/misbehaving-worker.js';
+import { temporaryFolder } from '../support/temp-folder.js';
 
 const FOREVER = 'time.sleep(60)';
 
@@ -11,6 +15,20 @@ async function holdUp(ms: number): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
   const until = performance.now() + ms;
   while (performance.now() < until);
+}
+
+/** The first lines of a script whose worker counts the pings that it reads, and the count. */
+async function countedPings(): Promise<{ script: string; count: () => number }> {
+  const file = path.join(await temporaryFolder(), 'pings');
+  await writeFile(file, '');
+  const script = `plain_read = read
+def read():
+    message = plain_read()
+    if message["type"] == "ping":
+        with open(${JSON.stringify(file)}, "a") as counted: counted.write(".")
+    return message
+`;
+  return { script, count: () => statSync(file).size };
 }
 
 describe('each limit is its own', () => {
@@ -86,13 +104,15 @@ describe('the heartbeat', () => {
   const BEATING: Partial<WorkerLimits> = { heartbeatIntervalMs: 50, heartbeatGraceMs: 400 };
 
   test('stands still while a call runs that takes longer than interval and grace, and goes on afterwards', async () => {
+    const beats = await countedPings();
     const { worker, events } = await misbehavingWorker({
-      script: onCall('time.sleep(1)\nanswer(message)'),
+      script: `${beats.script}${onCall('time.sleep(1)\nanswer(message)')}`,
       limits: { ...BEATING, heartbeatGraceMs: 300 },
     });
     await worker.start();
     expect(await worker.call({ phase: 'execute' })).toMatchObject({ status: 'OK' });
-    await sleep(500); // several beats, each answered
+    const before = beats.count();
+    await expect.poll(beats.count).toBeGreaterThan(before + 5);
     expect(worker.state).toBe('idle');
     if (worker.processId !== undefined) process.kill(worker.processId, 'SIGSTOP');
     expect(await worker.exited).toMatchObject({ reason: 'heartbeat lost' });
@@ -100,8 +120,9 @@ describe('the heartbeat', () => {
   });
 
   test('is not lost by a host that was held up while the pong lay in the pipe', async () => {
+    const beats = await countedPings();
     const { worker, events } = await misbehavingWorker({
-      script: `hello(); read(); pong(read())
+      script: `${beats.script}hello(); read(); pong(read())
 while True:
     message = read()
     time.sleep(0.1)
@@ -111,10 +132,12 @@ while True:
     });
     await worker.start();
     for (let beat = 0; beat < 3; beat++) {
-      await sleep(70); // a ping is on its way
+      const before = beats.count();
+      await expect.poll(beats.count, { interval: 5 }).toBeGreaterThan(before); // its pong comes 100 ms later
       await holdUp(600);
     }
-    await sleep(50);
+    const before = beats.count();
+    await expect.poll(beats.count).toBeGreaterThan(before);
     expect([worker.state, events]).toEqual(['idle', ['ready']]);
   });
 });
