@@ -175,7 +175,6 @@ export class FrameDecoder {
         stray = offset = end;
       }
     }
-    handOut(bytes.length);
   }
 
   #bodyWith(last: Buffer): Buffer {

@@ -89,6 +89,73 @@ describe('scan', () => {
     expect(events).toEqual([]);
   });
 
+  test('goes by either clock: a zip that was seen long enough ago is invalid, also with a time in the future', async () => {
+    const { deployer, registry } = await deployStore({ settleMs: 0 });
+    const file = path.join(registry.layout.zips, 'half.zip');
+    await writeFile(file, 'PK\x03\x04');
+    const inAnHour = new Date(Date.now() + 3_600_000);
+    await utimes(file, inAnHour, inAnHour);
+    expect(await deployer.scan()).toMatchObject([{ state: 'invalid', reason: { code: 'invalid_zip' } }]);
+  });
+
+  test('tells of each zip once, in the order of their names, whatever the case of the ending', async () => {
+    const { deployer, registry, zip } = await deployStore();
+    const events: string[] = [];
+    deployer.on('discovered', ({ path: file }) => events.push(path.basename(file)));
+    const place = async (name: string, version: string) =>
+      copyFile(await zip({ version }), path.join(registry.layout.zips, name));
+    await place('c.zip', '3.0.0');
+    await place('a.ZIP', '1.0.0');
+    await place('b.zip', '2.0.0');
+    await place('.hidden.zip', '4.0.0');
+    for (const _look of ['first', 'second']) {
+      expect((await deployer.scan()).map(({ version }) => version)).toEqual(['1.0.0', '2.0.0', '3.0.0']);
+    }
+    expect(events).toEqual(['a.ZIP', 'b.zip', 'c.zip']);
+  });
+
+  test('tells of a zip again that was removed and put back as it was', async () => {
+    const { deployer, registry, zip } = await deployStore();
+    const [file, away] = [path.join(registry.layout.zips, 'a.zip'), path.join(registry.layout.root, 'a')];
+    await copyFile(await zip(), file);
+    const events: unknown[] = [];
+    deployer.on('discovered', (event) => events.push(event));
+    await deployer.scan();
+    await rename(file, away);
+    expect(await deployer.scan()).toEqual([]);
+    await rename(away, file);
+    await deployer.scan();
+    expect(events).toHaveLength(2);
+  });
+
+  test('a zip whose name or version alone is deployed is not deployed', async () => {
+    const { deployer, registry, zip } = await deployStore();
+    await deployer.install(await zip({ version: '1.0.0' }));
+    await copyFile(await zip({ version: '2.0.0' }), path.join(registry.layout.zips, 'a.zip'));
+    await copyFile(await zip({ name: 'other', version: '1.0.0' }), path.join(registry.layout.zips, 'b.zip'));
+    const zips = (await deployer.scan()).filter(({ source }) => source === 'zip');
+    expect(zips.map(({ state }) => state)).toEqual(['validated', 'validated']);
+  });
+
+  test('an unlisted version beside a listed one is invalid, files and locks beside it are nothing', async () => {
+    const { deployer, registry, zip } = await deployStore();
+    await deployer.install(await zip());
+    const parent = path.join(registry.layout.deployedRoot, 'sample');
+    await mkdir(path.join(parent, '9'));
+    await mkdir(path.join(parent, 'CON'));
+    await mkdir(path.join(parent, 'x.lock'));
+    await mkdir(path.join(parent, 'x.lock.owner'));
+    await writeFile(path.join(parent, 'notes.txt'), '');
+    const invalid = (await deployer.scan()).filter(({ state }) => state === 'invalid');
+    expect(invalid.map(({ version }) => version).sort()).toEqual(['9', 'CON']);
+    for (const one of invalid) {
+      expect(one).toMatchObject({
+        ...{ source: 'deployed', name: 'sample', settling: false, sizeBytes: 0 },
+        reason: { code: 'store_damaged', message: expect.stringContaining('not in the registry') as string },
+      });
+    }
+  });
+
   test('overlooks hidden files, other endings and folders', async () => {
     const { deployer, registry } = await deployStore();
     await writeFile(path.join(registry.layout.zips, '.sample.zip.part'), '');

@@ -65,9 +65,45 @@ test('a barred version is refused with version_barred and the reason, and taken 
   const two = { ...from, productIds: ['A'] };
   await registry.switch(two);
   await registry.switchBack({ productIds: ['A'], from, reason: 'slow' });
-  const barred = { code: 'version_barred', message: expect.stringContaining('slow') as string };
+  const barred = {
+    ...{ code: 'version_barred', message: expect.stringContaining('slow') as string },
+    details: { name: 'pcb', version: '2', productIds: ['A'], reason: 'slow' },
+  };
   await expect(registry.switch(two)).rejects.toMatchObject(barred);
   await expect(registry.activate(two)).rejects.toMatchObject(barred);
   expect(await registry.switch({ ...two, force: true })).toMatchObject([{ version: '2' }]);
   expect((await registry.active()).A?.barred).toBeUndefined();
+});
+
+test('a bar on one version keeps no other out, and force lifts the bar on its own version alone', async () => {
+  const registry = await openWith(['1', '2', '3']);
+  await registry.activate({ name: 'pcb', version: '1', productIds: ['A'] });
+  for (const version of ['2', '3']) {
+    const from = { name: 'pcb', version };
+    await registry.switch({ ...from, productIds: ['A'] });
+    await registry.switchBack({ productIds: ['A'], from, reason: `${version} is slow` });
+  }
+  const bars = async () => (await registry.active()).A?.barred?.map(({ version }) => version);
+  expect(await bars()).toEqual(['2', '3']);
+  await registry.switch({ name: 'pcb', version: '2', productIds: ['A'], force: true });
+  expect(await bars()).toEqual(['3']);
+  await expect(registry.switch({ name: 'pcb', version: '3', productIds: ['A'] })).rejects.toMatchObject({
+    code: 'version_barred',
+  });
+});
+
+test('a product id without an earlier version stays, while another goes back; alone it is not_found', async () => {
+  const registry = await openWith(['1', '2']);
+  await registry.activate({ name: 'pcb', version: '1', productIds: ['A'] });
+  await registry.switch({ name: 'pcb', version: '2', productIds: ['A'] });
+  await registry.activate({ name: 'pcb', version: '2', productIds: ['B'] });
+  const from = { name: 'pcb', version: '2' };
+  expect(await registry.switchBack({ productIds: ['A', 'B'], from, reason: 'slow' })).toMatchObject([
+    { pid: 'A', version: '1' },
+  ]);
+  expect((await registry.active()).B).toMatchObject({ version: '2' });
+  await expect(registry.switchBack({ productIds: ['B'], from, reason: 'slow' })).rejects.toMatchObject({
+    code: 'not_found',
+  });
+  expect(await registry.switchBack({ productIds: ['A'], from, reason: 'slow' })).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { FramePool } from '../../src/frames/frame-pool.js';
@@ -224,6 +224,28 @@ describe('the circuit', () => {
     const again = next(supervisor, 'circuitOpen');
     await expect(ask({ exit: 1 })).rejects.toMatchObject({ code: 'worker_exited' });
     expect(await again).toMatchObject({ reason: 'probation' });
+  });
+
+  test('opens again when the probe cannot start, and is probed again after another cool-down', async () => {
+    const flag = path.join(await temporaryFolder(), 'broken');
+    const onImport = `import os\nif os.path.exists(${JSON.stringify(flag)}): raise RuntimeError("no licence")`;
+    const { ask, supervisor } = await open(
+      { ...crashes, maxCrashes: 1, coolDownMs: 50 },
+      steeredAlgorithm({ onImport }),
+    );
+    await ask();
+    const opened = next(supervisor, 'circuitOpen');
+    await writeFile(flag, '');
+    await expect(ask({ exit: 1 })).rejects.toMatchObject({ code: 'worker_exited' });
+    expect(await opened).toMatchObject({ reason: 'crashes' });
+    expect(await next(supervisor, 'circuitOpen')).toMatchObject({
+      reason: 'probation',
+      error: { cause: { code: 'start_failed' } },
+    });
+    await rm(flag);
+    await next(supervisor, 'ready');
+    expect(await ask()).toMatchObject({ status: 'OK' });
+    expect(supervisor.status()[0]).toMatchObject({ circuit: 'closed' });
   });
 
   test.each(['resetCircuit', 'start'] as const)(

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { RunnerError } from '../../src/errors.js';
 import {
   RestartPolicy,
   type RestartDecision,
@@ -111,6 +112,56 @@ describe('the open circuit', () => {
     expect(policy.state).toBe('closed');
     expect(policyOf().failed(0, 0)).toMatchObject({ kind: 'restart', delayMs: 0 });
   });
+});
+
+test('the fourth failure in a row says restarts as the reason, the fifth in a minute crashes', () => {
+  const reasonOf = (policy: RestartPolicy, places: number[]) =>
+    places.map((place, at) => policy.failed(place, at)).at(-1);
+  expect(reasonOf(policyOf(), [0, 0, 0, 0])).toEqual({
+    kind: 'open',
+    coolDownMs: 30_000,
+    reason: 'restarts',
+  });
+  expect(reasonOf(policyOf(), [0, 1, 2, 3, 4])).toEqual({
+    kind: 'open',
+    coolDownMs: 30_000,
+    reason: 'crashes',
+  });
+});
+
+test('crashes in one call count once, those in other calls and in none each', () => {
+  const policy = policyOf({ maxCrashes: 3 });
+  const kinds = ['a', 'a', 'a', 'b', undefined].map(
+    (call, place) => policy.failed(place, 0, call === undefined ? {} : { call }).kind,
+  );
+  expect(kinds).toEqual(['restart', 'restart', 'restart', 'restart', 'open']);
+  const without = policyOf({ maxCrashes: 3 });
+  expect([0, 1, 2].map((place) => without.failed(place, 0).kind)).toEqual(['restart', 'restart', 'open']);
+  const back = policyOf({ maxCrashes: 3 });
+  const calls = ['a', 'b', 'a'].map((call, place) => back.failed(place, 0, { call }).kind);
+  expect(calls).toEqual(['restart', 'restart', 'restart']);
+});
+
+test('while other workers stand the circuit stays closed, and the place is tried again after the longest wait', () => {
+  const policy = policyOf({ maxCrashes: 1 });
+  expect(policy.failed(0, 0, { isServed: true })).toEqual({ kind: 'restart', delayMs: 10_000, attempt: 1 });
+  expect(policy.state).toBe('closed');
+});
+
+test('a worker that proves itself closes no circuit that is closed', () => {
+  expect(policyOf().proven(0)).toBe(false);
+});
+
+test('the failure that opened the circuit is its cause until it is closed', () => {
+  const policy = policyOf({ maxCrashes: 1 });
+  const error = new RunnerError('closed', 'ended');
+  expect(policy.cause).toBeUndefined();
+  policy.failed(0, 0, { error });
+  expect(policy.cause).toBe(error);
+  expect(policy.failed(0, 1)).toEqual({ kind: 'open', coolDownMs: 30_000, reason: 'crashes' });
+  expect(policy.cause).toBe(error);
+  policy.reset();
+  expect(policy.cause).toBeUndefined();
 });
 
 /** What can befall a policy, and how long after the last event. */

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { encodeFrame, FrameDecoder, type DecodedItem } from '../../src/worker/frame-codec.js';
+import {
+  encodeFrame,
+  FrameDecoder,
+  MAX_FRAME_CEILING,
+  type DecodedItem,
+} from '../../src/worker/frame-codec.js';
 
 const CEILING = 1000;
 const OPENING_BRACE = 0x7b;
@@ -46,6 +51,71 @@ test('decodes frames that arrive byte by byte, and frames that arrive together',
   expect(decode(...[...bytes].map((byte) => Uint8Array.of(byte)))).toEqual(expected);
 });
 
+test('a message of exactly the ceiling is encoded and decoded, of a byte more is neither', () => {
+  const message = (bytes: number) => ({ text: 'x'.repeat(bytes - '{"text":""}'.length) });
+  expect(decode(encodeFrame(message(CEILING), CEILING))).toEqual([
+    `frame ${JSON.stringify(message(CEILING))}`,
+  ]);
+  expect(() => encodeFrame(message(CEILING + 1), CEILING)).toThrow(/has 1001 bytes, more than the 1000/);
+  expect(decode(encodeFrame(message(CEILING + 1), CEILING + 1))).toEqual([
+    expect.stringContaining('fault a frame of 1001 bytes'),
+  ]);
+});
+
+test('a message that JSON cannot say is refused with invalid_params', () => {
+  expect(() => encodeFrame({ n: 1n }, CEILING)).toThrow(expect.objectContaining({ code: 'invalid_params' }));
+});
+
+describe('the end of the bytes', () => {
+  const ended = (...bytes: Uint8Array[]) => {
+    const decoder = new FrameDecoder(CEILING);
+    for (const chunk of bytes) decoder.push(Buffer.from(chunk));
+    return { decoder, items: decoder.end() };
+  };
+
+  test.each([
+    ['after a frame', frame({ n: 1 })],
+    ['after text', Buffer.from('bye\n')],
+    ['before anything came', Buffer.alloc(0)],
+  ])('%s leaves nothing', (_, bytes) => {
+    expect(ended(bytes).items).toEqual([]);
+  });
+
+  test.each([
+    ['all but the last byte of a frame is a fault that says how many came', 6],
+    ['a brace alone of a frame is a fault that says how many came', 1],
+  ])('after %s', (_, came) => {
+    expect(ended(frame({ n: 1 }).subarray(0, 4 + came)).items).toEqual([
+      { kind: 'fault', message: `a frame of which ${came} of 7 bytes came`, isLost: false },
+    ]);
+  });
+
+  test('after a length alone hands the length out as stray bytes', () => {
+    expect(ended(Uint8Array.of(0, 0, 0, 7)).items).toEqual([
+      { kind: 'stray', bytes: Buffer.from([0, 0, 0, 7]) },
+    ]);
+  });
+
+  test.each([
+    ['a part of a frame', frame({ n: 1 }).subarray(0, 7)],
+    ['a length', Uint8Array.of(0, 0, 0, 7)],
+  ])('after %s forgets it: a second end leaves nothing, and a frame after it is decoded', (_, bytes) => {
+    const { decoder } = ended(bytes);
+    expect(decoder.end()).toEqual([]);
+    expect(described(decoder.push(frame({ n: 2 })))).toEqual(['frame {"n":2}']);
+    expect(described(decoder.push(Buffer.concat([frame({ n: 3 }), frame({ n: 4 })])))).toEqual([
+      'frame {"n":3}',
+      'frame {"n":4}',
+    ]);
+  });
+});
+
+test('of 20 zero bytes the last 11 wait: a length and all but one of the bytes that a body is known by', () => {
+  const decoder = new FrameDecoder(CEILING);
+  expect(decoder.push(Buffer.alloc(20))).toEqual([{ kind: 'stray', bytes: Buffer.alloc(9) }]);
+  expect(decoder.end()).toEqual([{ kind: 'stray', bytes: Buffer.alloc(11) }]);
+});
+
 describe('stray text', () => {
   test.each([
     ['before the first frame', ['import warning\n', { n: 1 }], ['stray import warning\n', 'frame {"n":1}']],
@@ -61,9 +131,29 @@ describe('stray text', () => {
       ['stray {"type":"result"}\n', 'frame {"n":1}'],
     ],
     ['that holds a zero byte', ['a\u0000b\n', { n: 1 }], ['stray a\u0000b\n', 'frame {"n":1}']],
+    [
+      'that looks like a frame of 1.6 GB',
+      ['note{"type": "hello"}\n', { n: 1 }],
+      ['stray note{"type": "hello"}\n', 'frame {"n":1}'],
+    ],
+    [
+      'of a bell and JSON of another kind',
+      ['\u0007abc{"name": "hello"}\n', { n: 1 }],
+      ['stray \u0007abc{"name": "hello"}\n', 'frame {"n":1}'],
+    ],
+    [
+      'of a length over the ceiling and a body of another kind',
+      ['\u0000\u00f0\u0000\u0000{ x is no JSON', { n: 1 }],
+      ['stray \u0000ð\u0000\u0000{ x is no JSON', 'frame {"n":1}'],
+    ],
+    [
+      'of a length of zero and JSON',
+      ['\u0000\u0000\u0000\u0000{"a":1}', { n: 1 }],
+      ['stray \u0000\u0000\u0000\u0000{"a":1}', 'frame {"n":1}'],
+    ],
   ])('%s is stepped over and handed out', (_title, parts, expected) => {
     expect(
-      decode(...parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : frame(part)))),
+      decode(...parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : frame(part)))),
     ).toEqual(expected);
   });
 });
@@ -78,7 +168,36 @@ describe('a frame that cannot be', () => {
     expect(next).toBe('frame {"n":2}');
   });
 
-  test('is told after the frames before it', () => {
+  test('over the ceiling is a fault with isLost, after the text before it; the text after it is stray', () => {
+    const long = encodeFrame({ text: 'x'.repeat(2000) }, 10_000);
+    const decoder = new FrameDecoder(CEILING);
+    const items = decoder.push(
+      Buffer.concat([Buffer.from('begin\n'), long, Buffer.from('done\n'), frame({ n: 2 })]),
+    );
+    expect(items.filter(({ kind }) => kind === 'fault')).toMatchObject([{ isLost: true }]);
+    expect(described(items)).toEqual([
+      'stray begin\n',
+      expect.stringContaining('fault a frame of 2011 bytes'),
+      'stray done\n',
+      'frame {"n":2}',
+    ]);
+  });
+
+  test.each([
+    ['2,011 bytes', 2_011, '{"text":"x'],
+    ['the highest ceiling', MAX_FRAME_CEILING, '{"text":"x'],
+    ['128 MiB less one byte', 0x07ff_ffff, '{"type": "result"'],
+  ])('of %s is known however its head is cut, and ends at the next frame', (_, size, text) => {
+    const head = Buffer.alloc(4);
+    head.writeUInt32BE(size);
+    const bytes = Buffer.concat([head, Buffer.from(text.padEnd(100, 'x')), frame({ n: 2 })]);
+    const expected = [expect.stringContaining(`fault a frame of ${size} bytes`) as string, 'frame {"n":2}'];
+    for (let cut = 0; cut <= bytes.length; cut++)
+      expect(decode(bytes.subarray(0, cut), bytes.subarray(cut))).toEqual(expected);
+    expect(decode(...[...bytes].map((byte) => Uint8Array.of(byte)))).toEqual(expected);
+  });
+
+  test('is reported after the frames before it', () => {
     expect(decode(Buffer.concat([frame({ n: 1 }), encodeFrame({ text: 'x'.repeat(2000) }, 10_000)]))).toEqual(
       ['frame {"n":1}', expect.stringContaining('fault a frame of 2011 bytes')],
     );

@@ -117,9 +117,7 @@ export class RestartPolicy {
   ): RestartDecision {
     this.#state = 'open';
     this.#cause = cause;
-    this.#openedAt = now;
-    this.#failures = [];
-    this.#streaks.clear();
+    this.#openedAt = now; // failures and streaks are not read before reset() has cleared them
     return { kind: 'open', coolDownMs: this.#options.coolDownMs, reason };
   }
 
