@@ -13,7 +13,6 @@ export interface LabelledPicture {
   expected: Label;
 }
 
-/** What was found. */
 export interface FoundPictures {
   pictures: LabelledPicture[];
   /** Files with another ending, relative to the folder. */

@@ -50,7 +50,6 @@ export interface AcceptanceProgress {
 
 /** What a version answered for a picture. */
 export interface PictureAnswer {
-  /** The verdict. */
   verdict: AcceptanceVerdict;
   /** Milliseconds from the request to the result, without the start of a worker; undefined without an answer. */
   timeMs?: number;

@@ -13,7 +13,6 @@ function isRunnerError(error: unknown): error is RunnerError {
   return typeof error === 'object' && error !== null && (error as Record<symbol, unknown>)[brand] === true;
 }
 
-/** The code to exit with. */
 export function exitCodeOf(error: unknown, interrupted: AbortSignal): number {
   if (interrupted.aborted) return EXIT.interrupted;
   if (error instanceof CliFailure) return error.exitCode;

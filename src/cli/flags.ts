@@ -38,7 +38,6 @@ export function oneOf(flag: string, ...words: string[]) {
   };
 }
 
-/** A JSON object. */
 export function jsonObject(flag: string) {
   return (text: string): Record<string, unknown> => {
     try {

@@ -63,7 +63,6 @@ export interface DeployerOptions {
   compileBytecode?: boolean;
 }
 
-/** How to watch. */
 export interface WatchOptions extends DeployOptions {
   /** Time between two looks at `zips/`, in milliseconds. @defaultValue 2_000 */
   intervalMs?: number;

@@ -42,7 +42,6 @@ export interface StageEvent extends OperationRef {
 
 /** How far an operation is. */
 export interface DeployerProgressEvent extends OperationRef {
-  /** The stage it is in. */
   stage: DeployStage;
   /** Bytes received, unpacked, installed and sealed so far, of the whole operation; never falls. */
   doneBytes: number;
@@ -58,7 +57,6 @@ export interface CheckEvent extends Check {
   id: string;
   /** What the check belongs to. */
   operation: DeployOperation;
-  /** The package that was checked. */
   package: VersionRef;
 }
 
@@ -232,7 +230,6 @@ export interface Permissions {
 
 /** Why a package or version is `invalid`: an error as plain data. */
 export interface InvalidReason {
-  /** Code of the error. */
   code: RunnerErrorCode;
   /** Number of the code, where there is one. */
   errorCode?: string;
@@ -267,7 +264,6 @@ export interface DiscoveredPackage {
     processId: number;
     /** Old name of `processId`. @deprecated use `processId`: it stays for one minor version */
     pid: number;
-    /** What it does. */
     operation: string;
   };
   /** When state is `invalid`. */

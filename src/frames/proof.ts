@@ -38,7 +38,6 @@ const SAMPLE_BYTES = 64;
 /** How much is summed up before others have their turn. */
 const PORTION_BYTES = 1 << 20;
 
-/** The trailer of a generation. */
 export function trailerOf(generation: number): Buffer {
   const trailer = Buffer.alloc(TRAILER_BYTES);
   writeTrailer(trailer, generation);

@@ -69,7 +69,6 @@ export function problemOf(failure: unknown, root: string): ProblemDocument {
   };
 }
 
-/** The response of a failure. */
 export function problemResponse(failure: unknown, root = '', isInference = false): Response {
   const described = problemOf(failure, root);
   const problem = isInference ? { ...described, error: described.detail } : described;

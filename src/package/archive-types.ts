@@ -64,7 +64,6 @@ export interface ArchiveDigests {
 export interface Archive {
   /** The file. */
   readonly path: string;
-  /** Bytes of the archive. */
   readonly sizeBytes: number;
   /**
    * Identifies the content of this opening as far as the system can: device, file, size and times. Undefined for a file

@@ -24,7 +24,6 @@ export interface RequirementsReading {
   options: string[];
 }
 
-/** A file that is included. */
 export interface IncludedFile {
   /** As written. */
   file: string;

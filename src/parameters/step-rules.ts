@@ -10,9 +10,7 @@ interface Ruled {
   rule: ValueRule | undefined;
 }
 
-/** A fault of one value. */
 export interface ParameterFault extends ValueFault {
-  /** The parameter. */
   key: string;
 }
 

@@ -23,7 +23,6 @@ export interface ProcessIdentity {
 
 let own: Promise<ProcessIdentity> | undefined;
 
-/** Identity of this process. */
 export function ownIdentity(): Promise<ProcessIdentity> {
   own ??= (async () => ({
     host: os.hostname(),

@@ -1,6 +1,5 @@
 import type { VenvStage } from './types.js';
 
-/** One report of progress. */
 export interface ProgressReport {
   stage: VenvStage;
   doneBytes: number;

@@ -44,7 +44,6 @@ export interface RecordedCall {
   number: number;
   /** ISO 8601, UTC. */
   recorded_at: string;
-  /** Which call it was. */
   phase: 'pre' | 'execute';
   /** Product id it was routed by, if it was. */
   pid?: string;
@@ -74,9 +73,7 @@ export interface RecordedCall {
   image: RecordedImage;
   /** The guide image, if one was given. */
   guide_image?: RecordedImage;
-  /** What was answered… */
   result?: {
-    /** Of the call. */
     request_id: string;
     /** As answered. */
     status: 'OK' | 'ERROR';

@@ -38,7 +38,6 @@ export interface RegistryEvents {
 
 /** A product id and the parameters that were set for it. */
 export interface ParamsSetEvent extends VersionRef {
-  /** The product id. */
   productId: string;
   /** As they were given; empty when they were removed. */
   params: ParameterValues;

@@ -49,7 +49,6 @@ export interface RegistryFilter {
 export interface PolicyChange {
   /** The package's name. */
   name: string;
-  /** Its version. */
   version: string;
   /** Options of a supervisor's policy; an empty object removes what was set. */
   policy: Readonly<Record<string, unknown>>;

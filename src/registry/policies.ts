@@ -9,7 +9,6 @@ export interface PolicyRecord extends VersionRef {
   policy: Readonly<Record<string, unknown>>;
   /** ISO 8601, UTC. */
   configured_at: string;
-  /** Who set it. */
   operator?: string;
 }
 

@@ -43,7 +43,6 @@ export interface RegistryEntry {
   assets?: {
     /** Below the version's folder, with `/`. */
     path: string;
-    /** Bytes. */
     size_bytes: number;
     /** Lower-case hex. */
     sha256: string;

@@ -39,7 +39,6 @@ export interface RunnerOptions extends OperationOptions {
   venvs?: VenvManagerOptions;
   /** Of the `PackageValidator`. */
   validator?: Omit<PackageValidatorOptions, 'venvs'>;
-  /** Of the `Deployer`. */
   deployer?: Omit<DeployerOptions, 'registry' | 'venvs' | 'validator'>;
   /** Of the `AlgorithmSupervisor`. */
   supervisor?: Omit<AlgorithmSupervisorOptions, 'registry' | 'frames'>;

@@ -14,7 +14,6 @@ export interface PrivateKeys extends OperationOptions {
   privateKeys: readonly (string | KeyObject)[];
 }
 
-/** How to check a key set. */
 export interface CheckKeySetOptions extends OperationOptions {
   /** What a station trusts. @defaultValue the oldest root of the set itself, for a look at a set of one's own */
   root?: SignedDocument;

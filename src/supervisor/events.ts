@@ -24,13 +24,11 @@ export interface WorkerEvent extends DeploymentEvent {
 export interface StateEvent extends DeploymentEvent {
   /** What it is now. */
   state: SupervisedState;
-  /** What it was. */
   previous: SupervisedState;
 }
 
 /** A worker that is ready. */
 export interface WorkerReadyEvent extends WorkerEvent {
-  /** Of the worker. */
   processId: number;
   /** Old name of `processId`. @deprecated use `processId`: it stays for one minor version */
   pid: number;
@@ -65,7 +63,6 @@ export interface WorkerRestartEvent extends WorkerEvent {
 
 /** A worker failed. */
 export interface WorkerFailureEvent extends WorkerEvent {
-  /** How. */
   error: RunnerError;
 }
 
@@ -129,9 +126,7 @@ export interface CallFailedEvent extends Partial<DeploymentEvent> {
   productId: string | undefined;
   /** Old name of `productId`. @deprecated use `productId`: it stays for one minor version */
   pid: string | undefined;
-  /** Of the call. */
   requestId: string;
-  /** What was called. */
   phase: 'pre' | 'execute';
 }
 

@@ -16,7 +16,6 @@ import type { Retirement } from './switching/retirement.js';
 
 /** A version that is ready, and stays so until it is released. */
 export interface RetainedVersion extends AsyncDisposable {
-  /** As the registry has it. */
   readonly entry: RegistryEntry;
   /** Formats with more than 8 bits a channel that it reads, as pictures in frames. */
   readonly imageFormats: readonly string[];

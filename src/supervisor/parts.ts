@@ -23,11 +23,9 @@ export { startActive } from './start-active.js';
 
 /** What a supervisor is made from: its options, defaults filled in. */
 export interface SupervisorContext extends Omit<DeploymentContext, 'servers'> {
-  /** The policy as the supervisor was given it. */
   given: Partial<SupervisorPolicy>;
   /** Of the logs of workers on disk. */
   workerLogs: Required<WorkerLogOptions>;
-  /** Of the host. */
   logger: HostLogger | undefined;
 }
 

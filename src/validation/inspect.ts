@@ -33,11 +33,9 @@ export interface Inspected {
 export interface OpenedPackage extends AsyncDisposable, Inspected {
   /** Open until this is disposed of. */
   archive: Archive;
-  /** What the package is. */
   inspection: PackageInspection;
 }
 
-/** How to inspect. */
 export interface InspectOptions extends OperationOptions {
   checks: CheckList;
   /** Interpreters that the wheels may fit, in the order of preference. As few as possible are started. */

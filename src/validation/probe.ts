@@ -50,7 +50,6 @@ export interface ProbeOptions extends OperationOptions {
 export interface ProbeFindings {
   /** In the order they were made. */
   checks: (Check & {
-    /** Which check. */
     name: CheckName;
   })[];
   /** The first failure, with Python's traceback. */
@@ -59,7 +58,6 @@ export interface ProbeFindings {
   info?: Record<string, unknown>;
   /** Whether the environment has these modules. */
   modules: {
-    /** NumPy. */
     numpy: boolean;
     /** Pillow. */
     PIL: boolean;

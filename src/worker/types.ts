@@ -15,7 +15,6 @@ export interface Rect {
   width: number;
   /** Downwards. */
   height: number;
-  /** What is in it. */
   label?: string;
   /** How sure the algorithm is, by its own measure. */
   score?: number;
@@ -137,13 +136,11 @@ export interface CallImage extends Partial<Omit<SentImage, 'id' | 'meta'>> {
 
 /** One call to a worker; each generation sends the part it knows. */
 export interface WorkerCall {
-  /** Which call it is. */
   phase: CallPhase;
   /** From 1. */
   stepIndex?: number;
   /** Description of the step, for the algorithm. */
   stepDesc?: string;
-  /** Product id. */
   productId?: string | undefined;
   /** Old name of `productId`. @deprecated use `productId`: it stays for one minor version */
   pid?: string;
@@ -195,7 +192,6 @@ export interface WorkerReply {
   raised?: WorkerException;
   /** Verdict, boxes and whatever else was sent. */
   data: ResultData;
-  /** Whether the frame was an `error` frame. */
   isErrorFrame: boolean;
   /** Whether the worker could not read a picture of the call: status ERROR, 1007, and why in `message`. */
   isPictureLost?: boolean;
@@ -230,7 +226,6 @@ export type WorkerState = 'new' | 'starting' | 'idle' | 'busy' | 'stopping' | 'e
 
 /** What is known once a worker is ready. */
 export interface WorkerReady {
-  /** Of the process. */
   processId: number;
   /** Old name of `processId`. @deprecated use `processId`: it stays for one minor version */
   pid: number;

@@ -7,7 +7,6 @@ export interface CliOutcome {
   code: number;
   stdout: string;
   stderr: string;
-  /** Of `--json`. */
   json: () => unknown;
 }
 

@@ -251,7 +251,6 @@ function zip64End(
   return Buffer.concat([record, zip64.between ?? EMPTY, locator]);
 }
 
-/** One extra field. */
 export function extraField(identifier: number, content: Buffer): Buffer {
   const head = Buffer.alloc(4);
   head.writeUInt16LE(identifier, 0);

@@ -4,7 +4,6 @@ import { bundledScript } from './bundled-script.js';
 import type { Durability } from '../../src/store/atomic-file.js';
 import type { FileStepPlan } from '../../src/testing/index.js';
 
-/** How a child ended. */
 export interface ChildEnd {
   signal: NodeJS.Signals | null;
   exitCode: number | null;

@@ -18,7 +18,6 @@ export interface Target {
   file: string;
   /** Of the workers of one deployment. */
   folder: string;
-  /** Of the pool. */
   pool: string;
 }
 

@@ -35,7 +35,6 @@ export async function threeVersions(
 /** What a switch of `sample` is asked with. */
 export const to = (version: string, pids = ['A', 'B']) => ({ name: 'sample', version, pids });
 
-/** The next event of a name. */
 export function next<Name extends keyof SupervisorEvents>(
   supervisor: AlgorithmSupervisor,
   name: Name,

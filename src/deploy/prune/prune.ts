@@ -13,7 +13,6 @@ import { treeBytes } from '../seal/tree.js';
 import type { PruneReport, PrunedVersion } from '../types.js';
 import { removeVersion } from '../uninstall.js';
 
-/** How to prune. */
 export interface PruneOptions extends OperationOptions {
   operator?: string;
   /** Prune this name only. */

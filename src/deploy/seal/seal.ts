@@ -12,7 +12,6 @@ import { ownerFor, sealedFileMode, sealedFolderMode, type ResolvedPermissions } 
 import { eachOf } from './pool.js';
 import { walkTree, type TreeNode } from './tree.js';
 
-/** How to seal. */
 export interface SealOptions extends OperationOptions {
   permissions: ResolvedPermissions;
   durability: Durability;

@@ -33,7 +33,6 @@ export interface FormatFacts {
   name: PixelFormat;
   /** Of a value. Those of 9 to 16 bits that are not packed lie in two bytes, the lower first. */
   bits: number;
-  /** Bits of a pixel. */
   pixelBits: number;
   /** So many pixels begin at a whole byte again. */
   group: number;

@@ -11,7 +11,6 @@ import { beyond, checkDirectorySize, checkUnpackedSizes, resolveLimits } from '.
 import { checkNameEncoding } from './name-encoding.js';
 import { NameTree } from './name-tree.js';
 
-/** How an archive is opened. */
 export interface OpenArchiveOptions extends OperationOptions {
   /** Bounds on the content, where they are to differ. @defaultValue {@link DEFAULT_ARCHIVE_LIMITS} */
   limits?: Partial<ArchiveLimits>;

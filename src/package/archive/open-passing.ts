@@ -35,7 +35,6 @@ export class KeptParts {
     this.size = size;
   }
 
-  /** Bytes that are kept. */
   get keptBytes(): number {
     return this.#parts.reduce((sum, { bytes }) => sum + bytes.length, 0);
   }

@@ -14,7 +14,6 @@ export interface CheckedKeySet extends KeySetReport {
   keys: ReadonlyMap<string, KeyObject>;
 }
 
-/** How to check. */
 export interface CheckOptions {
   /** What the set is called in messages. */
   file: string;

@@ -82,7 +82,6 @@ export interface KeySetReport {
   expires: string;
   /** Who signs which packages. */
   signers: {
-    /** Its name. */
     name: string;
     /** Identifiers of its keys. */
     keyIds: string[];

@@ -221,7 +221,6 @@ export class Candidates {
     return candidate;
   }
 
-  /** A candidate with extras. */
   withExtras(base: Candidate, extras: readonly string[]): Candidate {
     const sorted = [...new Set(extras)].sort();
     const identifier = `${base.project}[${sorted.join(',')}]`;

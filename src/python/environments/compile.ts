@@ -8,7 +8,6 @@ import { run } from '../../process/run.js';
 /** For a single source that takes long: the time for all of them is watched between two. */
 const LAST_SOURCE_MS = 10_000;
 
-/** What to compile, and how. */
 export interface CompileOrder extends OperationOptions {
   /** Program of the interpreter, which runs without anything of an environment. */
   python: string;

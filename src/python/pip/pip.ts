@@ -13,7 +13,6 @@ import { finalPython } from '../environments/environment-paths.js';
 import type { Venv } from '../types.js';
 import { inTemporaryFolder } from '../../store/temporary-folder.js';
 
-/** How pip is run. */
 export interface PipRun extends OperationOptions {
   venv: Venv;
   /** Folder or wheel that holds pip. */

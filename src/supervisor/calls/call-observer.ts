@@ -10,7 +10,7 @@ export interface SentImages {
   guideImage: SentImage | undefined;
 }
 
-/** How a call ended. */
+/** A result, or why there is none. */
 export type CallEnd =
   | {
       /** What came of it. */
@@ -27,7 +27,6 @@ export type CallEnd =
 
 /** A call on its way, as observers see it. */
 export interface ObservedCall {
-  /** Which call it is. */
   phase: 'pre' | 'execute';
   /** What was asked. */
   request: InspectionRequest;

@@ -5,9 +5,7 @@ export const CALL_CHANNEL = 'procvision-runner.call';
 
 /** What subscribers of the channel are handed; the same object in every event of one call. */
 export interface CallTrace {
-  /** Of the call. */
   requestId: string;
-  /** Which call it is. */
   phase: 'pre' | 'execute';
   /** Product id, where it goes by one. */
   productId: string | undefined;

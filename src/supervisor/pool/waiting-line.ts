@@ -11,7 +11,6 @@ export interface Places {
   count: () => number;
   /** Those that could take a call now, or as soon as they are started. */
   idle: () => number;
-  /** Those that have one. */
   busy: () => number;
 }
 

@@ -79,7 +79,6 @@ export interface ConformanceRow {
 export interface ConformanceReport {
   /** Of the version. */
   name: string;
-  /** Of the version. */
   version: string;
   /** Of the version. */
   generation: Generation;

@@ -29,7 +29,6 @@ export interface FakeError {
 /** What a call is answered with. */
 export type FakeAnswer = FakeResult | FakeError;
 
-/** The frame of an answer to a call. */
 export function answerFrame(answer: FakeAnswer, call: { requestId: string; data: ResultData }): object {
   const about = { request_id: answer.requestId === undefined ? call.requestId : answer.requestId };
   const time = { timestamp_ms: Date.now() };

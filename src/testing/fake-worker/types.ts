@@ -17,7 +17,6 @@ import type { FakeAnswer } from './answers.js';
 export interface FakeProcess {
   /** From 0, in the order of their starts. */
   readonly index: number;
-  /** Process id. */
   readonly processId: number;
   /** Old name of `processId`. @deprecated use `processId`: it stays for one minor version */
   readonly pid: number;
@@ -29,7 +28,6 @@ export interface FakeProcess {
   readonly environment: Readonly<Record<string, string>>;
   /** Every message it has read, in order. */
   readonly messages: readonly Record<string, unknown>[];
-  /** Whether it has ended. */
   readonly hasEnded: boolean;
   /** Resolves when it has ended. */
   readonly ended: Promise<void>;

@@ -20,14 +20,11 @@ export type FileStepPlace =
 export type FileStepPlan =
   /** Nothing: they are counted. */
   | {
-      /** Counts. */
       mode: 'count';
     }
   /** The step fails, once, with this code; a full disk lets half of a write through first. */
   | {
-      /** Fails. */
       mode: 'fail';
-      /** At which step. */
       at: FileStepPlace;
       /** As the system would say it. */
       code: 'ENOSPC' | 'EIO' | 'EACCES' | 'EPERM' | 'EMFILE' | 'EBUSY';
@@ -36,16 +33,12 @@ export type FileStepPlan =
     }
   /** SIGKILL to this very process at the step; half of a write gets out first. For a process of the test's own. */
   | {
-      /** Kills. */
       mode: 'kill';
-      /** At which step. */
       at: FileStepPlace;
     }
   /** SIGSTOP to this very process at the step: it lives, and does nothing until it is continued. */
   | {
-      /** Stops. */
       mode: 'stop';
-      /** At which step. */
       at: FileStepPlace;
     };
 
