@@ -90,7 +90,7 @@ const text = fc
 const plainText = fc.array(requirement, { minLength: 1, maxLength: 6 }).map((lines) => lines.join('\n'));
 
 test('what is accepted, pip reads as the same requirements and reaches for nothing, for 2,000 generated files', () => {
-  const files = fc.sample(text, { numRuns: 2_000 });
+  const files = fc.sample(text, { numRuns: 2_000, seed: 610 });
   const pips = readByPip(files);
   const outcomes = { accepted: 0, refused: 0 };
   const differences = files.flatMap((written, index) => {
@@ -116,7 +116,7 @@ test('what is accepted, pip reads as the same requirements and reaches for nothi
 });
 
 test('files as people write them are accepted, with the specifiers, markers and hashes that pip finds, for 500 of them', () => {
-  const files = fc.sample(plainText, { numRuns: 500 });
+  const files = fc.sample(plainText, { numRuns: 500, seed: 503 });
   const pips = readByPip(files);
   const canonical = (clauses: string) => clauses.split(',').sort().join(',');
   const differences = files.flatMap((written, index) => {
