@@ -26,7 +26,8 @@ export default defineConfig({
     setupFiles: ['test/support/setup.ts', 'test/support/nothing-left.ts'],
     globalSetup: ['test/support/no-segments.ts', 'test/support/print-seed.ts'],
     include: ['test/**/*.test.ts'],
-    exclude: ['test/tarball/**', 'test/bundlers/**'], // need the build: npm run check:package, test:bundlers
+    // They need the build, or what is installed for them: npm run check:package, test:bundlers, test:clients.
+    exclude: ['test/tarball/**', 'test/bundlers/**', 'test/clients/**'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // What is waited for comes when it comes: a busy machine is no fault of the code.

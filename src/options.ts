@@ -8,8 +8,11 @@ import { LONGEST_TIMER_MS } from './longest-timer.js';
  * types, numbers that are out of bounds and promises that were not awaited, before anything happens.
  */
 
-/** One option: what a value must be, and the name of the rule. */
-export type Option<T> = v.GenericSchema<T> & { readonly rule: string };
+/** One option: what a value must be, the name of the rule, and the rule as JSON Schema where JSON can have such values. */
+export type Option<T> = v.GenericSchema<T> & { readonly rule: string; readonly json?: JsonRule };
+
+/** A rule as JSON Schema. */
+export type JsonRule = Readonly<Record<string, unknown>>;
 
 /**
  * The options of a door: each key of `T` has its rule, so that an option cannot be added without one. `Exclude` keeps a union
@@ -20,24 +23,28 @@ export type Shape<T> = { readonly [K in Exclude<keyof T, never>]: Option<T[K]> }
 /** A whole number within bounds, both inclusive. */
 export function whole(least: number, most: number = Number.MAX_SAFE_INTEGER): Option<number | undefined> {
   const fits = (value: unknown) => Number.isInteger(value) && within(value as number, least, most);
-  return option('whole', `must be a whole number from ${least} to ${most}`, fits);
+  const json = { type: 'integer', minimum: least, maximum: most };
+  return option('whole', `must be a whole number from ${least} to ${most}`, fits, json);
 }
 
 /** A number within bounds, both inclusive; not NaN. */
 export function number(least: number, most: number): Option<number | undefined> {
   const fits = (value: unknown) => typeof value === 'number' && within(value, least, most);
-  return option('number', `must be a number from ${least} to ${most}`, fits);
+  const json = { type: 'number', minimum: least, maximum: most };
+  return option('number', `must be a number from ${least} to ${most}`, fits, json);
 }
 
 /** A time in milliseconds that a timer of Node can wait. */
 export function duration(leastMs = 0): Option<number | undefined> {
   const fits = (value: unknown) => typeof value === 'number' && within(value, leastMs, LONGEST_TIMER_MS);
-  return option('duration', `must be a time of ${leastMs} to ${LONGEST_TIMER_MS} ms`, fits);
+  const json = { type: 'number', minimum: leastMs, maximum: LONGEST_TIMER_MS };
+  return option('duration', `must be a time of ${leastMs} to ${LONGEST_TIMER_MS} ms`, fits, json);
 }
 
 /** True or false. */
 export function flag(): Option<boolean | undefined> {
-  return option('flag', 'must be true or false', (value) => typeof value === 'boolean');
+  const json = { type: 'boolean' };
+  return option('flag', 'must be true or false', (value) => typeof value === 'boolean', json);
 }
 
 /** A text that is not empty. */
@@ -56,6 +63,7 @@ export function strings(): Option<string[] | undefined> {
     'strings',
     'must be a list of strings that are not empty',
     (value) => Array.isArray(value) && value.every(isText),
+    { type: 'array', items: { type: 'string', minLength: 1 } },
   );
 }
 
@@ -79,7 +87,7 @@ export function values(): Option<Readonly<Record<string, unknown>> | undefined> 
 /** One of some words. */
 export function choice<const T>(...words: readonly T[]): Option<T | undefined> {
   const list = words.map((word) => (typeof word === 'string' ? `'${word}'` : String(word))).join(' or ');
-  return option('choice', `must be ${list}`, (value) => words.includes(value as T));
+  return option('choice', `must be ${list}`, (value) => words.includes(value as T), { enum: words });
 }
 
 /** A signal that ends the call. */
@@ -104,10 +112,11 @@ export function option<T>(
   rule: string,
   words: string,
   fits: (value: unknown) => boolean,
+  json?: JsonRule,
 ): Option<T | undefined> {
   const check = (value: unknown) => value === undefined || fits(value);
   const schema = v.custom<T | undefined>(check, ({ input }) => `${words}, not ${describe(input)}`);
-  return Object.assign(schema, { rule });
+  return Object.assign(schema, { rule, ...(json && { json }) });
 }
 
 /** The same, which must be given. */
@@ -120,7 +129,15 @@ export function must<T>(one: Option<T | undefined>): Option<T> {
 /** Options within an option. */
 export function group<T extends object>(shape: Shape<T>): Option<T | undefined> {
   const schema = v.optional(strict(shape));
-  return Object.assign(schema as unknown as v.GenericSchema<T | undefined>, { rule: 'group', shape });
+  const json = jsonOf(shape);
+  return Object.assign(schema as unknown as v.GenericSchema<T | undefined>, { rule: 'group', shape, json });
+}
+
+/** What an object of options is, as JSON Schema: all of them optional, and no other. */
+export function jsonOf(shape: object): JsonRule {
+  const rules = Object.entries(shape as Record<string, Option<unknown>>);
+  const properties = Object.fromEntries(rules.map(([key, { json = {} }]) => [key, json]));
+  return { type: 'object', properties, additionalProperties: false };
 }
 
 /**

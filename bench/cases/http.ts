@@ -4,9 +4,13 @@ import type { AddressInfo } from 'node:net';
 import { pathToFileURL } from 'node:url';
 import type * as Http from '../../src/http/index.js';
 import type { AlgorithmSupervisor } from '../../src/index.js';
-import type { BenchCase, BenchContext } from '../harness/case.js';
+import type { BenchCase, BenchContext, Contestant } from '../harness/case.js';
 import { each, median, percentile } from '../harness/statistics.js';
+import { fastApi } from '../peers/fastapi.js';
 import { HttpClient } from '../peers/http.js';
+import { oursHttp } from '../peers/ours-http.js';
+import { checked, LARGE, picturesOf, SMALL, type Peer } from '../peers/peer.js';
+import { tritonHttp } from '../peers/triton.js';
 import { openStation, SAMPLE } from '../support/station.js';
 
 const WIDTH = 640;
@@ -113,4 +117,46 @@ const throughput: BenchCase = {
   },
 };
 
-export const cases: BenchCase[] = [call, throughput];
+const HTTP_PEERS = [oursHttp, fastApi, tritonHttp];
+
+/** The same pictures in the bodies of requests to servers of others. */
+function besidePeers(name: string, size: typeof SMALL, most: number): BenchCase {
+  const ours = { figure: 'p50', contestant: oursHttp.name, atMost: 1 };
+  return {
+    name: `http/peers-${name}`,
+    measures: `One request after the other over a kept connection, a picture of ${size.width} x ${size.height} in its body`,
+    figures: { p50: { unit: 'ms' }, p99: { unit: 'ms' } },
+    bars: [
+      { ...ours, over: fastApi.name },
+      { ...ours, over: tritonHttp.name },
+    ],
+    limitSeconds: 600,
+    open: (context) => {
+      const pictures = picturesOf(size);
+      const open = (peer: Peer) => async (): Promise<Contestant> => {
+        await peer.prepare(context);
+        const running = await peer.start(context, 1);
+        const inspects = await running.load(pictures);
+        const calls = inspects.map((inspect, n) => {
+          const picture = pictures[n];
+          if (!picture) throw new Error('a peer gives one call for each picture');
+          return checked(inspect, picture);
+        });
+        for (let n = 0; n < (context.quick ? 1 : 10); n++) for (const one of calls) await one();
+        return {
+          round: async () => {
+            const samples = await each(context.quick ? 15 : most, (n) => calls[n % calls.length]?.());
+            return { p50: median(samples), p99: percentile(samples, 0.99) };
+          },
+          close: running.close,
+        };
+      };
+      return Promise.resolve(Object.fromEntries(HTTP_PEERS.map((peer) => [peer.name, open(peer)])));
+    },
+  };
+}
+
+export const cases: BenchCase[] = [
+  ...[call, throughput],
+  ...[besidePeers('small', SMALL, 300), besidePeers('large', LARGE, 150)],
+];

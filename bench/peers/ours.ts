@@ -8,7 +8,7 @@ import type { Peer, Picture } from './peer.js';
 import { PYTHON_FILES } from './processes.js';
 
 export const CROP = { name: 'crop', version: '1.0.0' };
-const PRODUCT = 'P';
+export const CROP_PRODUCT = 'P';
 
 const ALGORITHM = `from procvision_algorithm_sdk import BaseAlgorithm, read_image_from_shared_memory
 from .crop import mean_of_crop
@@ -42,14 +42,14 @@ async function deploy(context: BenchContext): Promise<Registry> {
   };
   const wheels = await wheelFiles(await numpyWheels(context));
   const requirements = 'procvision_algorithm_sdk\nnumpy\n';
-  const source = { ...CROP, pids: [PRODUCT], files, wheels, requirements, stored: true };
+  const source = { ...CROP, pids: [CROP_PRODUCT], files, wheels, requirements, stored: true };
   await writeFile(zip, await testing.buildPackage(source));
   const registry = await main.Registry.open(path.join(context.folder, 'crop-store'));
   context.onClose(() => registry.close());
   const deployer = new main.Deployer({ registry });
   await deployer.install(zip);
   await deployer.close();
-  await registry.activate({ ...CROP, pids: [PRODUCT] });
+  await registry.activate({ ...CROP, pids: [CROP_PRODUCT] });
   return registry;
 }
 
@@ -76,7 +76,7 @@ function ours(name: string, worker: WorkerFlavour, inPlace = false): Peer {
       const supervisor = new AlgorithmSupervisor({ registry, worker, frames });
       await supervisor.start(CROP.name, CROP.version, { workers });
       const inspect = async (image: ImageInput) => {
-        const result = await supervisor.execute({ pid: PRODUCT, stepIndex: 1, image });
+        const result = await supervisor.execute({ pid: CROP_PRODUCT, stepIndex: 1, image });
         if (result.status !== 'OK') throw new Error(result.message);
         return (result.data.debug as { mean: number }).mean;
       };

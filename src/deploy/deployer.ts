@@ -14,7 +14,7 @@ import type { Discovery } from './discovery/discovery.js';
 import { PollingLoop } from './discovery/watch.js';
 import { asRunnerError, isNews, isPackageFault } from './failure.js';
 import { stepsGivenWith } from './given-steps.js';
-import type { InstallContext, InstallOutcome } from './install/install.js';
+import type { AskedInstall, InstallContext, InstallOutcome } from './install/install.js';
 import { isUpload, UNNAMED_UPLOAD } from './install/upload-name.js';
 import { OperationRunner, type OperationTools } from './operation.js';
 import { doors, type DeployerOptions, type WatchOptions } from './options.js';
@@ -142,8 +142,8 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     if (!isUpload(zip)) checkStrings('deployer.install(zip)', { zip });
     doors().install.check(o);
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'install' };
-    const { force = false, operator, fileName = UNNAMED_UPLOAD, nameEncoding, origin } = o;
-    const asked = { force, operator, fileName, nameEncoding, origin };
+    const { force = false, operator, fileName = UNNAMED_UPLOAD, sizeBytes, nameEncoding, origin } = o;
+    const asked = { force, operator, fileName, sizeBytes, nameEncoding, origin };
     const entry = await this.#deploy(ref, { ...o, source: zip }, asked, async (context) => {
       const { installPackage } = await import('./operations.js');
       return installPackage(zip, context);
@@ -308,7 +308,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   async #deploy(
     ref: OperationRef,
     o: DeployOptions & { source?: string | Readable },
-    asked: Pick<InstallContext, 'force' | 'operator' | 'fileName' | 'nameEncoding' | 'operation' | 'origin'>,
+    asked: AskedInstall,
     work: (context: InstallContext) => Promise<InstallOutcome>,
   ): Promise<RegistryEntry> {
     const { entry, replaced, warnings } = await this.#operate(ref, o, async (tools) => {

@@ -116,6 +116,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     ...operation,
     force: flag(),
     fileName: text(),
+    sizeBytes: whole(0),
     nameEncoding: choice(...NAME_ENCODINGS),
     origin: choice('local'),
   }),

@@ -80,11 +80,14 @@ export class ProgressMeter {
     this.#report(start + share * clamped);
   }
 
-  /** Bytes that have arrived of a stream whose length nobody knows. */
-  received(bytes: number): void {
-    const isNews = bytes - this.#reportedBytes >= RECEIVED_STEP_BYTES;
+  /** Bytes that have arrived of a stream, and how many it has, where that is known. */
+  received(bytes: number, sizeBytes = 0): void {
     this.#doneBytes = bytes;
-    if (isNews) this.#send();
+    if (sizeBytes > 0) {
+      this.#planned = { receive: Math.max(sizeBytes, bytes) };
+      this.within(bytes / sizeBytes);
+    }
+    if (bytes - this.#reportedBytes >= RECEIVED_STEP_BYTES) this.#send();
   }
 
   /** The operation succeeded. */

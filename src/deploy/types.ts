@@ -45,7 +45,7 @@ export interface DeployerProgressEvent extends OperationRef {
   stage: DeployStage;
   /** Bytes received, unpacked, installed and sealed so far, of the whole operation; never falls. */
   doneBytes: number;
-  /** What `doneBytes` grows to; 0 until the contents of the package are known. */
+  /** What `doneBytes` grows to: 0, or `sizeBytes` of a stream, until the contents of the package are known. */
   totalBytes: number;
   /** Of the whole operation, 0 to 1, never falls; 1 exactly once, at the end. */
   fraction: number;
@@ -142,6 +142,8 @@ export interface InstallOptions extends DeployOptions {
   force?: boolean;
   /** File name of a stream as its sender calls it. Failures name it. @defaultValue 'the upload' */
   fileName?: string;
+  /** Bytes of a stream, where its sender has told: its progress counts by them. They are not checked. @defaultValue unknown */
+  sizeBytes?: number;
   /** Encoding of names in the zip that do not declare one. @defaultValue detected from the names themselves */
   nameEncoding?: NameEncoding;
   /** Marks a package that was packed on this machine from a project folder, as `origin` of its entry. @defaultValue none */

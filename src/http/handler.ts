@@ -1,5 +1,5 @@
 import { checkAuthorized } from './authorize.js';
-import { mountOf } from './incoming-body.js';
+import { arrivalOf } from './incoming-body.js';
 import { negotiate } from './negotiate.js';
 import { resolveOptions } from './options.js';
 import { problemResponse, RequestFault } from './problem.js';
@@ -53,8 +53,12 @@ async function answer(request: Request, method: string, options: ResolvedOptions
   const url = new URL(request.url);
   checkAddress(url);
   checkHeaders(request);
-  const basePath = baseOf(url, mountOf(request), options.basePath);
+  const { mount, hasStrayBody } = arrivalOf(request);
+  const basePath = baseOf(url, mount, options.basePath);
   const { route, params } = findRoute(url, method, basePath);
+  if (hasStrayBody) {
+    throw new RequestFault('bad_request', `A ${request.method} has no body: send it without`);
+  }
   checkQuery(url, route.query ?? []);
   const operator = await checkAuthorized(request, method, route.action, options);
   const { types = ['application/json'] } = route;

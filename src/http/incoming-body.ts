@@ -18,6 +18,9 @@ interface FrameworkRequest {
 const LINGER_MS = 30_000;
 const LINGER_IDLE_MS = 5_000;
 
+/** What is read ahead of the handler: to stop and go on at each chunk takes longer than to copy it. */
+const AHEAD_BYTES = 256 * 1024;
+
 /** A body on its way in. */
 export interface IncomingBody {
   stream: ReadableStream<Uint8Array>;
@@ -25,17 +28,25 @@ export interface IncomingBody {
   discard: () => void;
 }
 
-/** Where requests were mounted; a web `Request` has no place for it. */
-const mounts = new WeakMap<Request, string>();
-
-/** The path that a framework has cut off a request's address, such as `/api`; empty where it has cut nothing. */
-export function mountOf(request: Request): string {
-  return mounts.get(request) ?? '';
+/** What a web `Request` has no place for. */
+export interface Arrival {
+  /** The path that a framework has cut off its address, such as `/api`; empty where it has cut nothing. */
+  mount: string;
+  /** Whether it is a GET or HEAD that came with a body. */
+  hasStrayBody: boolean;
 }
 
-/** Remembers where a request was mounted. */
-export function setMount(request: Request, mount: string): void {
-  if (mount !== '') mounts.set(request, mount);
+const arrivals = new WeakMap<Request, Arrival>();
+const PLAIN: Arrival = { mount: '', hasStrayBody: false };
+
+/** How a request has arrived. */
+export function arrivalOf(request: Request): Arrival {
+  return arrivals.get(request) ?? PLAIN;
+}
+
+/** Remembers how a request has arrived. */
+export function setArrival(request: Request, arrival: Arrival): void {
+  if (arrival.mount !== '' || arrival.hasStrayBody) arrivals.set(request, arrival);
 }
 
 /**
@@ -91,8 +102,8 @@ export function bodyOf(incoming: NodeRequest): IncomingBody | undefined {
     isOpen = false;
     incoming.resume();
   };
-  const stream = new ReadableStream<Uint8Array>({
-    start(controller) {
+  const source = {
+    start(controller: ReadableStreamDefaultController<Uint8Array>) {
       const settle = (end: () => void) => {
         if (isOpen) end();
         isOpen = false;
@@ -105,7 +116,7 @@ export function bodyOf(incoming: NodeRequest): IncomingBody | undefined {
       incoming.on('data', (chunk: Buffer) => {
         if (!isOpen) return;
         controller.enqueue(chunk);
-        incoming.pause();
+        if ((controller.desiredSize ?? 0) <= 0) incoming.pause();
       });
       incoming.pause();
       incoming.once('end', () => {
@@ -124,6 +135,10 @@ export function bodyOf(incoming: NodeRequest): IncomingBody | undefined {
       incoming.resume();
     },
     cancel: discard,
+  };
+  const stream = new ReadableStream(source, {
+    highWaterMark: AHEAD_BYTES,
+    size: ({ byteLength }) => byteLength,
   });
   return { stream, discard };
 }

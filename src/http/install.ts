@@ -16,6 +16,7 @@ interface Order {
   force?: boolean;
   operator?: string;
   fileName?: string;
+  sizeBytes?: number;
   nameEncoding?: NameEncoding;
 }
 
@@ -38,7 +39,11 @@ async function readOrder(call: Call): Promise<Order> {
   if (isUpload(request)) {
     const { maxUploadBytes, pace } = options;
     const { stream, fileName } = await openUpload(request, { maxUploadBytes, ...pace });
-    return { ...named, ...asked, source: stream, fileName };
+    const length = request.headers.get('content-length');
+    return {
+      ...{ ...named, ...asked, source: stream, fileName },
+      ...(length !== null && { sizeBytes: Number(length) }),
+    };
   }
   const { path, ...body } = await readJson(call, BODIES.install, { uploads: true });
   const order = { ...agreed(named, body), ...asked };

@@ -6,7 +6,7 @@ import {
   finishReading,
   hasBody,
   parsedBody,
-  setMount,
+  setArrival,
   wholeTarget,
   type IncomingBody,
   type NodeRequest,
@@ -14,6 +14,7 @@ import {
 import { problemResponse, RequestFault } from './problem.js';
 import { readHeaders } from './request-headers.js';
 import { addressOf } from './target.js';
+import { textOf } from './whole-response.js';
 
 /** An answer of `node:http`, `node:https` or of the compatibility API of `node:http2`. */
 export type NodeResponse = ServerResponse | Http2ServerResponse;
@@ -80,9 +81,7 @@ function toRequest(
   const { method = 'GET', rawHeaders, socket, httpVersionMajor } = incoming;
   const { target, mount } = wholeTarget(incoming);
   const headers = readHeaders(rawHeaders, httpVersionMajor >= 2);
-  if (hasBody(incoming) && (method === 'GET' || method === 'HEAD')) {
-    throw new RequestFault('bad_request', `A ${method} has no body: send it without`);
-  }
+  const hasStrayBody = (method === 'GET' || method === 'HEAD') && hasBody(incoming);
   // The socket of HTTP/2 has the property also where it is false.
   const { encrypted = false } = socket as { encrypted?: boolean };
   const scheme = encrypted ? 'https' : 'http';
@@ -95,7 +94,7 @@ function toRequest(
       allow: 'GET, HEAD, POST, PUT, DELETE',
     });
   }
-  const given = body ?? parsedBody(incoming) ?? null;
+  const given = hasStrayBody ? null : (body ?? parsedBody(incoming) ?? null);
   try {
     const request = new Request(url, {
       method,
@@ -104,7 +103,7 @@ function toRequest(
       body: given as ReadableStream | null,
       duplex: 'half',
     });
-    setMount(request, mount);
+    setArrival(request, { mount, hasStrayBody });
     return request;
   } catch (cause) {
     throw new RequestFault('bad_request', `The request is not taken: ${(cause as Error).message}`);
@@ -118,6 +117,15 @@ async function send(
   body: IncomingBody | undefined,
 ): Promise<void> {
   const isEarly = !incoming.complete && body !== undefined;
+  const text = isEarly || incoming.method === 'HEAD' ? undefined : textOf(response);
+  if (text !== undefined) {
+    writeHead(response, outgoing, {
+      ...headersOf(response),
+      'content-length': String(Buffer.byteLength(text)),
+    });
+    outgoing.end(text);
+    return;
+  }
   const content = incoming.method === 'HEAD' ? null : (response.body as ReadableStream<Uint8Array> | null);
   const reader = content?.getReader();
   const isStream = (response.headers.get('content-type') ?? '').startsWith('text/event-stream');
@@ -125,11 +133,7 @@ async function send(
   const headers = headersOf(response);
   if (first?.isWhole) headers['content-length'] = String(first.bytes.length);
   else if (isEarly && !content && response.status !== 204) headers['content-length'] = '0';
-  if (incoming.httpVersionMajor >= 2 || response.statusText === '') {
-    outgoing.writeHead(response.status, headers);
-  } else {
-    (outgoing as ServerResponse).writeHead(response.status, response.statusText, headers);
-  }
+  writeHead(response, outgoing, headers);
   if (content && 'flushHeaders' in outgoing) outgoing.flushHeaders();
   if (first) await write(outgoing, first.bytes);
   if (reader && !first?.isWhole) await copy(reader, outgoing);
@@ -137,6 +141,14 @@ async function send(
   if (isEarly && incoming.httpVersionMajor < 2) await finishReading(incoming, body);
   outgoing.end();
   if (!incoming.complete) await cutOff(incoming, body);
+}
+
+type SentHeaders = Record<string, string | string[]>;
+
+/** HTTP/2 has no text beside the status. */
+function writeHead({ status, statusText }: Response, outgoing: NodeResponse, headers: SentHeaders): void {
+  if ('stream' in outgoing || statusText === '') outgoing.writeHead(status, headers);
+  else outgoing.writeHead(status, statusText, headers);
 }
 
 /** A client that goes on sending for too long is left. */
@@ -194,7 +206,7 @@ function write(outgoing: NodeResponse, bytes: Uint8Array): Promise<void> {
   });
 }
 
-function headersOf(response: Response): Record<string, string | string[]> {
+function headersOf(response: Response): SentHeaders {
   const cookies = response.headers.getSetCookie();
   return { ...Object.fromEntries(response.headers), ...(cookies.length > 0 && { 'set-cookie': cookies }) };
 }

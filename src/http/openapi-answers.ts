@@ -6,7 +6,6 @@ const PROBLEMS: Readonly<Record<number, string>> = {
   401: 'The caller must say who it is: see WWW-Authenticate',
   403: 'The caller may not do this',
   404: 'It is not there',
-  405: 'The address does not take the method: see Allow',
   406: 'The client takes nothing of what is offered',
   408: 'The body did not come in time',
   409: 'It cannot be done in this state',

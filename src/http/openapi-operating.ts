@@ -35,12 +35,12 @@ const PICTURE_HEADERS = [
   ),
   header(
     'X-Image-To-Eight-Bits',
-    { ...STRING, examples: ['shift', '0-4095'] },
+    { ...STRING, pattern: '^(?:shift|\\d{1,5}-\\d{1,5})$', examples: ['shift', '0-4095'] },
     'How more than 8 bits become 8',
   ),
   header(
     'Idempotency-Key',
-    { ...STRING, maxLength: 257, examples: ['part-4711'] },
+    { ...STRING, pattern: '^[!-~]{1,255}$', examples: ['part-4711'] },
     'The same request with it gets the same answer for ten minutes',
   ),
 ];
@@ -246,6 +246,14 @@ function modelPaths(path: string, ending: string, parameters: Json[]): Json {
           required: true,
           content: { ...json(ref('InferRequest')), 'application/octet-stream': BINARY },
         },
+        parameters: [
+          ...parameters,
+          header(
+            'Inference-Header-Content-Length',
+            whole('Bytes', 0, 999_999_999_999),
+            'With binary tensors: how long the JSON at the beginning of the body is',
+          ),
+        ],
         responses: responses(
           '200',
           'The tensors `result` and `verdict`',

@@ -1,4 +1,6 @@
 import { LONGEST_TIMER_MS } from '../longest-timer.js';
+import { jsonOf } from '../options.js';
+import { versionPolicyShape } from '../supervisor/policy-options.js';
 import { DEFAULT_SEQUENTIAL_TEST, SEQUENTIAL_TEST_BOUNDS } from '../supervisor/switching/sequential-test.js';
 import {
   CLOSED,
@@ -77,6 +79,15 @@ const WARM_UP = {
   calls: whole("Calls at each worker's place", 1, 1000),
 };
 
+/** Made of the rules by which `configure` checks a policy. */
+export function policyRequest(): Json {
+  return {
+    ...jsonOf(versionPolicyShape()),
+    description: 'Options of SupervisorPolicy, all optional; {} removes what was kept',
+    examples: [{ workers: 2, executeTimeoutMs: 8_000 }],
+  };
+}
+
 /** Schemas of what comes in as JSON. */
 export const REQUESTS: Json = {
   InstallRequest: object(
@@ -125,11 +136,6 @@ export const REQUESTS: Json = {
     description: 'Values by name, in the bounds that the version declares',
     examples: [{}],
   },
-  PolicyRequest: {
-    type: 'object',
-    description: 'Options of SupervisorPolicy, all optional; {} removes what was kept',
-    examples: [{ workers: 2, executeTimeoutMs: 8_000 }],
-  },
   InferRequest: object(
     {
       id: STRING,
@@ -146,7 +152,7 @@ export const REQUESTS: Json = {
             shape: { type: 'array', maxItems: 8, items: { type: 'integer', minimum: 0 } },
             datatype: STRING,
             parameters: { type: 'object' },
-            data: { type: 'array' },
+            data: { type: 'array', items: {} },
           },
           ['parameters', 'data'],
         ),

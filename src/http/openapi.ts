@@ -1,6 +1,8 @@
 import { answered, json, noContent, PROBLEM_RESPONSES, query, responses } from './openapi-answers.js';
+import { DESCRIPTIONS } from './openapi-descriptions.js';
 import { OPERATING_PATHS } from './openapi-operating.js';
-import { EXAMPLES, listOf, NAME_ENCODING, ref, text, type Json } from './openapi-parts.js';
+import { EXAMPLES, listOf, NAME_ENCODING, object, ref, STRING, text, type Json } from './openapi-parts.js';
+import { policyRequest } from './openapi-requests.js';
 import { SCHEMAS } from './openapi-schemas.js';
 import { PACKAGE_STATES } from './query.js';
 
@@ -21,7 +23,14 @@ const UPLOAD: Json = {
 /** Events of an install; their data is JSON. */
 const EVENTS: Json = {
   'text/event-stream': {
-    schema: { type: 'string' },
+    schema: {
+      type: 'string',
+      contentMediaType: 'application/json',
+      contentSchema: {
+        description: 'Data of one event',
+        anyOf: ['StageEvent', 'ProgressEvent', 'CheckEvent', 'RegistryEntry', 'Problem'].map(ref),
+      },
+    },
     'x-events': {
       stage: ref('StageEvent'),
       progress: ref('ProgressEvent'),
@@ -53,7 +62,11 @@ const PATHS: Json = {
       operationId: 'describe',
       tags: ['deploying'],
       summary: 'This document',
-      responses: answered('200', 'OpenAPI 3.1', { type: 'object', required: ['openapi', 'info', 'paths'] }),
+      responses: answered(
+        '200',
+        'OpenAPI 3.1',
+        object({ openapi: STRING, info: { type: 'object' }, paths: { type: 'object' } }),
+      ),
     },
   },
   '/algorithms': {
@@ -176,6 +189,17 @@ const PATHS: Json = {
   },
 };
 
+/** Adds to each operation what there is to know of it. */
+function described(paths: Json): Json {
+  const operation = (given: Json): Json => ({
+    description: DESCRIPTIONS[given.operationId as string],
+    ...given,
+  });
+  const operations = (path: Json) =>
+    Object.fromEntries(Object.entries(path).map(([method, given]) => [method, operation(given as Json)]));
+  return Object.fromEntries(Object.entries(paths).map(([path, given]) => [path, operations(given as Json)]));
+}
+
 /** The OpenAPI 3.1 document of the handler, with `basePath` as its server. */
 export function openApiDocument(basePath: string): Json {
   return {
@@ -196,9 +220,9 @@ export function openApiDocument(basePath: string): Json {
       { name: 'inference', description: 'Open Inference Protocol, version 2' },
       { name: 'operating', description: 'Workers, health, events, logs and metrics' },
     ],
-    paths: { ...PATHS, ...OPERATING_PATHS },
+    paths: described({ ...PATHS, ...OPERATING_PATHS }),
     components: {
-      schemas: SCHEMAS,
+      schemas: { ...SCHEMAS, PolicyRequest: policyRequest() },
       responses: PROBLEM_RESPONSES,
       securitySchemes: {
         token: { type: 'http', scheme: 'bearer', description: 'As the host of the handler checks it' },

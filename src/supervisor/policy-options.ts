@@ -133,6 +133,10 @@ export interface SupervisorPolicy extends RestartOptions {
   idleServerMs: number;
 }
 
+const MOST_THREADS = 1_024;
+/** Name of a device, such as `GPU-3f2a…`. */
+const DEVICE = /^[A-Za-z0-9_:./-]+$/;
+
 /** The one above it stands for "none" in system calls. */
 const LARGEST_ID = 0xffff_fffe;
 
@@ -194,11 +198,24 @@ function policyShape(): Shape<Partial<SupervisorPolicy>> {
     namespaces: choice('auto', 'off'),
     oomScoreAdj: whole(0, 1_000),
     setupErrors: choice('fail', 'warn'),
-    threads: option('threads', "must be 'auto', 'package' or a whole number from 1 to 1024", isThreads),
-    devices: option('devices', 'must be a list of numbers from 0 or of names of devices', isDevices),
+    threads: option('threads', "must be 'auto', 'package' or a whole number from 1 to 1024", isThreads, {
+      oneOf: [{ enum: ['auto', 'package'] }, { type: 'integer', minimum: 1, maximum: MOST_THREADS }],
+    }),
+    devices: option('devices', 'must be a list of numbers from 0 or of names of devices', isDevices, {
+      type: 'array',
+      items: {
+        oneOf: [
+          { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+          { type: 'string', pattern: DEVICE.source },
+        ],
+      },
+    }),
     warmStart: choice('auto', 'off'),
     idleServerMs: duration(1),
-    env: option('environment', 'must be an object of strings', isEnvironment),
+    env: option('environment', 'must be an object of strings', isEnvironment, {
+      type: 'object',
+      additionalProperties: { type: 'string' },
+    }),
   };
 }
 
@@ -227,13 +244,13 @@ function resources() {
 
 function isThreads(value: unknown): boolean {
   if (value === 'auto' || value === 'package') return true;
-  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 1_024;
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MOST_THREADS;
 }
 
 /** Numbers, and names as `GPU-3f2a…` or `MIG-…`; a comma would be two of them. */
 function isDevices(value: unknown): boolean {
   const isDevice = (one: unknown) =>
-    (Number.isInteger(one) && Number(one) >= 0) || (typeof one === 'string' && /^[\w:./-]+$/.test(one));
+    (Number.isSafeInteger(one) && Number(one) >= 0) || (typeof one === 'string' && DEVICE.test(one));
   return Array.isArray(value) && value.every(isDevice);
 }
 

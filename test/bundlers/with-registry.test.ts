@@ -6,10 +6,10 @@ import { build as esbuild } from 'esbuild';
 import { describe, expect, inject, test, type TestContext } from 'vitest';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { answerOf, emptyPlace, programIn, VERDICT } from './bundle.js';
-import { bundlingTools, type Tools } from './tools.js';
+import { npmTools, type Tools } from '../support/npm-tools.js';
 
 const run = promisify(execFile);
-const tools = await bundlingTools();
+const tools = await npmTools(new URL('tools.json', import.meta.url));
 
 /** The tools, or a skipped test with the reason. */
 function toolsOr({ skip }: TestContext): Tools {

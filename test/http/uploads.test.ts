@@ -232,6 +232,32 @@ test('two installs side by side each tell their own progress', async () => {
   expect(runner.deployer.listenerCount('progress')).toBe(0);
 });
 
+test.each([
+  ['with a length counts the upload by it', true],
+  ['without a length does not know the whole', false],
+])('the progress of an upload %s', async (_title, hasLength) => {
+  const { ask } = await openHttpRunner();
+  const zip = Buffer.from(await buildPackage());
+  const pieces = Array.from({ length: 4 }, (_, n) =>
+    zip.subarray(Math.floor((n * zip.length) / 4), Math.floor(((n + 1) * zip.length) / 4)),
+  );
+  const response = await ask('POST', '/algorithms/install', {
+    headers: {
+      ...{ ...ZIP, accept: 'text/event-stream' },
+      ...(hasLength && { 'content-length': String(zip.length) }),
+    },
+    body: ReadableStream.from(pieces) as ReadableStream<Uint8Array>,
+    duplex: 'half',
+  });
+  const progress = eventsOf(await response.text())
+    .filter(({ name, data }) => name === 'progress' && data.stage === 'receive')
+    .map(({ data }) => data as { doneBytes: number; totalBytes: number; fraction: number });
+  const moving = progress.filter(({ fraction }) => fraction > 0);
+  expect(moving.length > 0).toBe(hasLength);
+  expect(moving.every(({ totalBytes }) => totalBytes === zip.length)).toBe(true);
+  if (hasLength) expect(moving.at(-1)).toMatchObject({ doneBytes: zip.length, fraction: 0.1 });
+});
+
 test('multipart bodies of random pieces are refused or taken as a package, and the host lives on', async () => {
   const { ask } = await openHttpRunner({});
   const piece = fc.oneof(

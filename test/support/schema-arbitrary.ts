@@ -9,12 +9,13 @@ export interface Schema {
   contentEncoding?: 'base64';
   properties?: Record<string, Schema>;
   required?: string[];
-  additionalProperties?: false;
+  additionalProperties?: false | Schema;
   items?: Schema;
   minItems?: number;
   maxItems?: number;
   minLength?: number;
   maxLength?: number;
+  pattern?: string;
   enum?: unknown[];
   oneOf?: Schema[];
   examples?: unknown[];
@@ -23,7 +24,7 @@ export interface Schema {
 }
 
 const KNOWN = new Set(
-  'type properties required additionalProperties items minItems maxItems minLength maxLength minimum maximum contentEncoding enum oneOf examples default description'.split(
+  'type properties required additionalProperties items minItems maxItems minLength maxLength pattern minimum maximum contentEncoding enum oneOf examples default description'.split(
     ' ',
   ),
 );
@@ -53,6 +54,7 @@ export class SchemaValues {
     if (one.enum) return fc.constantFrom(...one.enum);
     if (one.oneOf) return fc.oneof(...one.oneOf.map((choice) => this.good(choice)));
     if (one.type === 'boolean') return fc.boolean();
+    if (one.pattern !== undefined) return fc.stringMatching(new RegExp(one.pattern));
     if (one.type === 'string') return text(one.minLength ?? 0, Math.min(one.maxLength ?? 40, 40));
     if (one.type === 'integer')
       return fc.integer({ min: one.minimum ?? 0, max: Math.min(one.maximum ?? 99, 2 ** 31 - 1) });

@@ -43,6 +43,8 @@ export interface InstallContext extends OperationOptions {
   operation?: string;
   /** What an upload is called in messages. */
   fileName: string;
+  /** Bytes of an upload, where its sender has told. */
+  sizeBytes?: number | undefined;
   nameEncoding: NameEncoding | undefined;
   origin?: 'local';
   operator: string | undefined;
@@ -64,6 +66,12 @@ export interface InstallOutcome {
   warnings: string[];
 }
 
+/** What of it an operation is asked with. */
+export type AskedInstall = Pick<
+  InstallContext,
+  'force' | 'operator' | 'fileName' | 'sizeBytes' | 'nameEncoding' | 'operation' | 'origin'
+>;
+
 /** Deploys a zip, or an upload, which is kept in `zips/` once it is deployed. */
 export async function installPackage(
   source: string | Readable,
@@ -84,7 +92,7 @@ export async function installPackage(
       signal,
       idleMs: uploadIdleMs,
       onBytes: (received) => {
-        meter.received(received);
+        meter.received(received, context.sizeBytes);
       },
     });
     return await installZip(transaction.upload, context, transaction);

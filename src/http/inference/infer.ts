@@ -10,6 +10,7 @@ import { mediaType } from '../request-headers.js';
 import type { Call } from '../types.js';
 import { findModel } from './models.js';
 import { bytesOf, readTensors, TENSOR, valuesOf, wrong, type Tensor } from './tensors.js';
+import { wholeResponse } from '../whole-response.js';
 
 const HEADER = 'inference-header-content-length';
 const OUTPUTS = ['result', 'verdict'] as const;
@@ -194,7 +195,7 @@ function answerOf(
     ...(id !== undefined && { id }),
     outputs: answered,
   });
-  if (binary.length === 0) return new Response(json, { headers: { 'content-type': 'application/json' } });
+  if (binary.length === 0) return wholeResponse(json, { headers: { 'content-type': 'application/json' } });
   const head = Buffer.from(json);
   return new Response(Buffer.concat([head, ...binary]), {
     headers: { 'content-type': 'application/octet-stream', [HEADER]: String(head.length) },

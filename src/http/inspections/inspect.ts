@@ -7,6 +7,7 @@ import { RequestFault } from '../problem.js';
 import { QUERIES, readQuery } from '../query.js';
 import { mediaType } from '../request-headers.js';
 import { supervisorOf } from '../parts.js';
+import { wholeResponse } from '../whole-response.js';
 import type { Call } from '../types.js';
 import { readForm, type Part } from './form.js';
 import { hasPictureHeaders, readPictureHeaders } from './picture-headers.js';
@@ -60,7 +61,7 @@ export async function inspect(call: Call): Promise<Response> {
       return JSON.stringify(redactedResult(result, options.registry.layout.root));
     },
   );
-  return new Response(answer, {
+  return wholeResponse(answer, {
     headers: { 'content-type': 'application/json', ...(isKept && { 'idempotency-replayed': 'true' }) },
   });
 }

@@ -5,12 +5,9 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-const PINS = fileURLToPath(new URL('tools.json', import.meta.url));
-
-/** Bundlers that are no development dependencies, as a project of their own would find them. */
+/** Packages of npm that are no development dependencies, as a project of their own would find them. */
 export interface Tools {
   /** Folder with their `node_modules`. */
   folder: string;
@@ -21,14 +18,16 @@ export interface Tools {
 }
 
 /**
- * The pinned tools of tools.json, installed once for each set of pins and kept for the next run; the reason where there is no
+ * The pinned tools of a file, installed once for each set of pins and kept for the next run; the reason where there is no
  * registry to install them from.
+ *
+ * @param file - a package.json with the pins as its dependencies
  */
-export async function bundlingTools(): Promise<Tools | string> {
-  const pins = await readFile(PINS);
+export async function npmTools(file: string | URL): Promise<Tools | string> {
+  const pins = await readFile(file);
   const digest = createHash('sha256').update(pins).digest('hex').slice(0, 12);
   const cache = process.env.PROCVISION_TEST_CACHE ?? os.tmpdir();
-  const folder = path.join(cache, `procvision-test-bundlers-${process.getuid?.() ?? 0}-${digest}`);
+  const folder = path.join(cache, `procvision-test-tools-${process.getuid?.() ?? 0}-${digest}`);
   if (!existsSync(folder)) {
     const reason = await install(pins, folder);
     if (reason !== undefined) return reason;
@@ -59,7 +58,7 @@ async function install(pins: Buffer, folder: string): Promise<string | undefined
     });
     return undefined;
   } catch (error) {
-    return `npm cannot install the bundlers: ${(error as Error).message.slice(0, 300)}`;
+    return `npm cannot install the tools: ${(error as Error).message.slice(0, 300)}`;
   } finally {
     await rm(made, { recursive: true, force: true });
   }

@@ -1,0 +1,50 @@
+/** The library over HTTP: the pixels as the body of a request over a kept connection. */
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { pathToFileURL } from 'node:url';
+import type * as Http from '../../src/http/index.js';
+import { HttpClient } from './http.js';
+import { CROP, CROP_PRODUCT, cropStore } from './ours.js';
+import type { Peer } from './peer.js';
+
+export const oursHttp: Peer = {
+  name: 'ours, HTTP',
+  prepare: cropStore,
+  async start(context, workers) {
+    const { AlgorithmSupervisor, Deployer, FramePool } = context.library.main;
+    const registry = await cropStore(context);
+    const frames = new FramePool();
+    const supervisor = new AlgorithmSupervisor({ registry, worker: 'bundled', frames });
+    const deployer = new Deployer({ registry });
+    await supervisor.start(CROP.name, CROP.version, { workers });
+    const entry = pathToFileURL(context.library.file('http/index.js')).href;
+    const { createRunnerHandler, toNodeListener } = (await import(entry)) as typeof Http;
+    const handler = createRunnerHandler({ registry, deployer, supervisor, allowUnauthenticated: true });
+    const server = http.createServer(toNodeListener(handler));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const client = new HttpClient((server.address() as AddressInfo).port);
+    return {
+      load: (pictures) =>
+        Promise.resolve(
+          pictures.map(({ data, width, height }) => async () => {
+            const answer = await client.post(`/inspections/${CROP_PRODUCT}`, data, {
+              'content-type': 'application/octet-stream',
+              'x-image-width': String(width),
+              'x-image-height': String(height),
+              'x-image-format': 'RGB8',
+            });
+            const { data: result } = JSON.parse(answer) as { data: { debug: { mean: number } } };
+            return result.debug.mean;
+          }),
+        ),
+      close: async () => {
+        client.close();
+        server.closeAllConnections();
+        server.close();
+        await supervisor.close();
+        await deployer.close();
+        await frames.close();
+      },
+    };
+  },
+};
