@@ -218,6 +218,14 @@ open(os.path.join(os.environ["TMPDIR"], str(os.getpid())), "w").close()`;
     expect(await debugOf(supervisor)).toMatchObject({ forked: false });
   });
 
+  test('a version that was stopped starts again from its server, which still stands', async () => {
+    const { supervisor } = await forked({});
+    const before = statusOf(supervisor)?.warmStart.serverProcessId;
+    await supervisor.stop('sample', '1.0.0');
+    expect(await debugOf(supervisor)).toEqual({ forked: true, calls: 1 });
+    expect(statusOf(supervisor)?.warmStart.serverProcessId).toBe(before);
+  });
+
   test('a version that is uninstalled takes its server with it', async () => {
     const { store, supervisor } = await forked({});
     const { serverProcessId = -1 } = statusOf(supervisor)?.warmStart ?? {};

@@ -264,15 +264,15 @@ export class Deployment {
   }
 
   async #start(): Promise<void> {
-    const { registry, frames, flavour, policy } = this.#context;
+    const { registry, frames, flavour, policy, servers } = this.#context;
     this.#setState('starting');
     try {
       const { name, version } = this.entry;
       // Marked before anything runs: an uninstall sees the mark, or this sees that the version is gone.
       this.#use = await registry.use(name, version);
       this.parameters.standard = await checkedAssets(registry.layout.deployed(name, version), this.entry);
-      // Its own: what its workers do there reaches no other deployment.
-      const frameDirectory = await frames.place(`${name}-${version}`);
+      // Its own: what its workers do there reaches no other version.
+      const frameDirectory = await servers.placeOf(this.entry, frames);
       this.#spec = workerSpecOf(registry.layout, this.entry, {
         ...{ frameDirectory, flavour, policy, workers: this.pool.slots.length },
       });

@@ -1,4 +1,5 @@
 import type { RegistryEntry } from '../../registry/types.js';
+import type { FramePool } from '../../frames/frame-pool.js';
 import { ForkServer } from '../../worker/fork-server.js';
 import type { WorkerLimits, WorkerSpec } from '../../worker/types.js';
 import type { Clock } from '../clock.js';
@@ -26,11 +27,26 @@ interface Kept {
 export class ForkServers {
   readonly #clock: Clock;
   readonly #kept = new Map<string, Kept>();
+  /** By name and version. */
+  readonly #places = new Map<string, string>();
   readonly #ending = new Set<Promise<void>>();
   #isClosed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /**
+   * The folder that workers of a version find their frames in: the same for each of its deployments, as a server shows its
+   * workers the folder that it was started with.
+   */
+  async placeOf({ name, version }: RegistryEntry, frames: FramePool): Promise<string> {
+    const key = JSON.stringify([name, version]);
+    const known = this.#places.get(key);
+    if (known !== undefined) return known;
+    const place = await frames.place(`${name}-${version}`);
+    this.#places.set(key, place);
+    return place;
   }
 
   /** Of which versions there are servers. */
