@@ -77,6 +77,7 @@ def serve(pipes, order, in_force, stages, channel, is_adapter):
         from procvision_bundled_worker import runner
 
         sys.path[:] = [entry for entry in sys.path if entry != folder]
+        runner.prepare()
     server.run(os.environ["PROC_ENTRY_POINT"], ("importlib.metadata", "json", "traceback", "shutil", "socket", "array"))
 
 

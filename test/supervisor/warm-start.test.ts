@@ -19,7 +19,7 @@ interface Algorithm {
 /** Importing takes as long as that of a small numeric library. */
 function slowToImport({ head = '', body = 'pass', verdict = '"OK"' }: Algorithm): string {
   return `import os, subprocess, sys, threading, time
-from procvision_algorithm_sdk import BaseAlgorithm
+from procvision_algorithm_sdk import BaseAlgorithm, read_image_from_shared_memory
 time.sleep(0.25)
 IMPORTED_BY = os.getpid()
 ${head}
@@ -36,7 +36,8 @@ class Algorithm(BaseAlgorithm):
 
     def execute(self, step_index, pid, session, user_params, shared_mem_id, image_meta):
         self.calls += 1
-        debug = {"forked": IMPORTED_BY != os.getpid(), "calls": self.calls}
+        image = read_image_from_shared_memory(shared_mem_id, image_meta)
+        debug = {"forked": IMPORTED_BY != os.getpid(), "calls": self.calls, "pixel": int(image[0, 0, 0])}
         ${body.replaceAll('\n', '\n        ')}
         verdict = ${verdict}
         return {"status": "OK", "message": "", "data": {"result_status": verdict, "ng_reason": "x", "defect_rects": [], "debug": debug}}
@@ -98,7 +99,7 @@ describe.runIf(process.platform === 'linux')('on Linux', () => {
       expect(event.warmMs).toBeLessThan(event.coldMs ?? 0);
       expect(startMs).toBeLessThan(event.coldMs ?? 0);
       expect(worker?.bounds).toEqual(cold?.bounds);
-      expect(await debugOf(supervisor)).toEqual({ forked: true, calls: 1 });
+      expect(await debugOf(supervisor)).toEqual({ forked: true, calls: 1, pixel: 200 });
       expect(statusOf(supervisor)?.warmStart).toMatchObject({
         mode: 'warm',
         serverProcessId: expect.any(Number) as number,
@@ -106,7 +107,7 @@ describe.runIf(process.platform === 'linux')('on Linux', () => {
       await supervisor.close();
       // It was kept in the store: on the next host also the first worker is forked.
       const next = supervise(flavour);
-      expect(await debugOf(next)).toEqual({ forked: true, calls: 1 });
+      expect(await debugOf(next)).toEqual({ forked: true, calls: 1, pixel: 200 });
     },
   );
 
@@ -131,6 +132,11 @@ describe.runIf(process.platform === 'linux')('on Linux', () => {
   test.each([
     ['answers otherwise', { verdict: '"OK" if IMPORTED_BY == os.getpid() else "NG"' }, /differently/],
     [
+      'sees another picture',
+      { body: 'debug = {"pixel": debug["pixel"] if IMPORTED_BY == os.getpid() else 1}' },
+      /differently/,
+    ],
+    [
       'does not answer',
       { body: 'if IMPORTED_BY != os.getpid(): time.sleep(600)' },
       /does not answer a call: timeout/,
@@ -149,7 +155,7 @@ describe.runIf(process.platform === 'linux')('on Linux', () => {
       await supervisor.start('sample', '1.0.0');
       expect(await decision).toMatchObject({ mode: 'cold', reason });
       expect(statusOf(supervisor)).toMatchObject({ restarts: 0, warmStart: { mode: 'cold', reason } });
-      expect(await debugOf(supervisor)).toMatchObject({ forked: false, calls: 1 });
+      expect(await debugOf(supervisor)).not.toMatchObject({ forked: true });
     },
   );
 
@@ -222,7 +228,7 @@ open(os.path.join(os.environ["TMPDIR"], str(os.getpid())), "w").close()`;
     const { supervisor } = await forked({});
     const before = statusOf(supervisor)?.warmStart.serverProcessId;
     await supervisor.stop('sample', '1.0.0');
-    expect(await debugOf(supervisor)).toEqual({ forked: true, calls: 1 });
+    expect(await debugOf(supervisor)).toEqual({ forked: true, calls: 1, pixel: 200 });
     expect(statusOf(supervisor)?.warmStart.serverProcessId).toBe(before);
   });
 

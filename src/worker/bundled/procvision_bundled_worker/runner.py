@@ -20,6 +20,25 @@ KINDS = ("RecoverableError", "FatalError", "GPUOutOfMemoryError", "ProgramError"
 
 
 describe = None  # what the launcher tells of an exception
+_prepared = None
+
+
+def prepare():
+    """What comes before the import of the algorithm, which may take functions of the SDK by name: pictures come from the host.
+    Once: a fork server does it for its workers. Gives the delivery of pictures, the SDK, and why there is none."""
+    global _prepared
+    if _prepared is None:
+        pictures, sdk, missing = delivery.inherited(), None, None
+        frames.use(pictures, maps=True)
+        try:
+            sdk = importlib.import_module("procvision_algorithm_sdk")
+            sdk.BaseAlgorithm
+        except Exception as fault:
+            sdk, missing = None, fault
+        else:
+            frames.take_the_place_of(sdk)
+        _prepared = pictures, sdk, missing
+    return _prepared
 
 
 def main(pipes, can_poll=os.name != "nt"):
@@ -30,19 +49,13 @@ def main(pipes, can_poll=os.name != "nt"):
     parser.add_argument("--entry", default=os.environ.get("PROC_ENTRY_POINT"))
     entry = parser.parse_args().entry
     channel = (Channel if can_poll else ThreadedChannel)(pipes.reader, pipes.output)
-    pictures = delivery.inherited()
-    frames.use(pictures, maps=True)
-    try:
-        sdk = importlib.import_module("procvision_algorithm_sdk")
-        phased = hasattr(sdk.BaseAlgorithm, "pre_execute")
-    except Exception as fault:
-        sdk, phased, missing = None, True, fault
+    pictures, sdk, missing = prepare()
+    phased = sdk is None or hasattr(sdk.BaseAlgorithm, "pre_execute")
     channel.send({"type": "hello", "sdk_version": sdk_version(), "timestamp_ms": now_ms(),
                   "capabilities": COMMON_CAPABILITIES + (PHASED_CAPABILITIES if phased else ["execute"])})
     if sdk is None:
         refuse(channel, "the SDK of the package cannot be imported: %s" % missing, "1004")
         return
-    frames.take_the_place_of(sdk)
     try:
         algorithm = load(entry)
     except Exception as fault:
