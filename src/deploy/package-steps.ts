@@ -7,7 +7,7 @@ import { declaredSteps, keptSteps } from '../parameters/declared-steps.js';
 import { compileSources, type Compiled } from '../python/environments/compile.js';
 import { distInfos, parseRecord } from '../python/environments/record.js';
 import { fileOfRow, readExceptions } from '../python/environments/installed-records.js';
-import { applyRewrites, planRewrites } from '../python/environments/relocate.js';
+import { nameHome } from '../python/environments/relocatable.js';
 import type { Venv } from '../python/types.js';
 import type { SharedWheels } from '../python/wheels/wheel-store.js';
 import type { StoreLayout } from '../store/layout.js';
@@ -154,8 +154,7 @@ export function packageSteps(
       if (declared) learnt.steps = declared;
       // Only now: the trial run needs the interpreter where it is.
       if (need.embedded !== undefined) {
-        const move = { from: venv.dir, to: path.join(o.finalRoot, 'venv'), withFolder: true };
-        await applyRewrites(await planRewrites(venv, move));
+        await nameHome(venv, path.join(o.finalRoot, 'venv'));
       }
       return learnt;
     },
@@ -218,10 +217,7 @@ async function makeEnvironment(
     });
     // Every file was compared with its RECORD while it was installed: reading every byte again would cost what sharing saves.
     const sharedAreDurable = shared?.durability === 'full';
-    // With an interpreter of the package, scripts are rewritten once more after the trial.
-    const hashes =
-      inspection.python.embedded === undefined ? await recordedHashes(root, venv) : new Map<string, string>();
-    return { venv, hashes, sharedAreDurable, warnings };
+    return { venv, hashes: await recordedHashes(root, venv), sharedAreDurable, warnings };
   } finally {
     venvs.off('progress', onProgress);
   }

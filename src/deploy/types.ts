@@ -337,9 +337,13 @@ export interface RecoveryReport {
   recovered: RecoveredOperation[];
   /** Operations of hosts that are alive, left alone. */
   busy: Omit<RecoveredOperation, 'outcome'>[];
-  /** Versions whose environment named another place than where the store is now, and names the right one again. */
+  /**
+   * Always empty.
+   *
+   * @deprecated environments name no place, and need no repair after a move: it stays for one minor version
+   */
   repaired: VersionRef[];
-  /** What could not be removed or repaired. It stays as it is; the rest was done. */
+  /** What could not be removed, and versions whose interpreter is gone. It stays as it is; the rest was done. */
   skipped: SkippedRecovery[];
   /** Wall time in milliseconds. */
   durationMs: number;

@@ -3,7 +3,6 @@ export { compileSources } from './environments/compile.js';
 export { describeEnvironment, makeEnvironment, readPyvenvCfg } from './environments/environment.js';
 export { pythonIn } from './environments/environment-paths.js';
 export { distInfos } from './environments/record.js';
-export { applyRewrites, findMove, planRewrites } from './environments/relocate.js';
 export { snapshot } from './environments/snapshot.js';
 export { verifyEnvironment } from './environments/verify.js';
 export { installWithPip } from './pip/install-pip.js';

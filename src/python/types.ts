@@ -27,7 +27,7 @@ export interface Venv {
   sitePackages: string;
   /** What it was made with. */
   interpreter: Interpreter;
-  /** Where it will stand in the end, when that is not `dir`: its scripts name this place. */
+  /** Where it will stand in the end, when that is not `dir`: what is compiled in it names this place. */
   finalDir?: string;
 }
 

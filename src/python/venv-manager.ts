@@ -108,8 +108,8 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
   }
 
   /**
-   * Makes an environment in `dir`, which must be absent or empty. With `finalDir` its scripts name that place, to
-   * which the caller will move it; its interpreter runs in both.
+   * Makes an environment in `dir`, which must be absent or empty. It may be moved: its scripts find the interpreter beside
+   * them. With `finalDir` what is compiled in it names that place.
    *
    * @throws RunnerError `install_failed` with the remedy, `invalid_params` when `dir` is not empty, `timeout`, `aborted`
    */
@@ -204,22 +204,27 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
     await (await import('./making.js')).verifyEnvironment(venv, options);
   }
 
-  /** Makes the environment name `finalDir` as its place, to which the caller will move it. Returns it as it is now. */
+  /**
+   * The environment, to be moved to `finalDir`: nothing in it changes.
+   *
+   * @deprecated an environment names no place: it stays for one minor version
+   */
+  // eslint-disable-next-line @typescript-eslint/require-await -- rejects where it did
   async relocate(venv: Venv, finalDir: string, options: OperationOptions = {}): Promise<Venv> {
-    const { applyRewrites, planRewrites } = await import('./making.js');
     throwIfAborted(options.signal, 'relocation');
     const to = path.resolve(finalDir);
-    await applyRewrites(await planRewrites(venv, { from: venv.finalDir ?? venv.dir, to }));
     const { finalDir: _, ...rest } = venv;
     return to === venv.dir ? rest : { ...rest, finalDir: to };
   }
 
-  /** Puts right an environment that was moved: its scripts name the place where it stands again. */
-  async repair(venv: Venv, options: OperationOptions = {}): Promise<void> {
-    const { applyRewrites, findMove, planRewrites } = await import('./making.js');
+  /**
+   * Does nothing.
+   *
+   * @deprecated an environment that was moved needs no repair: it stays for one minor version
+   */
+  // eslint-disable-next-line @typescript-eslint/require-await -- rejects where it did
+  async repair(_venv: Venv, options: OperationOptions = {}): Promise<void> {
     throwIfAborted(options.signal, 'repair');
-    const found = await findMove(venv.dir);
-    if (found) await applyRewrites(await planRewrites(venv, found.move));
   }
 
   /**

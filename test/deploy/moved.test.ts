@@ -1,96 +1,76 @@
-import { cp, readdir, rename, symlink } from 'node:fs/promises';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { lstatSync } from 'node:fs';
+import { readdir, readFile, rename, symlink } from 'node:fs/promises';
 import path from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { Deployer } from '../../src/deploy/deployer.js';
-import { INVENTORY_FILE } from '../../src/registry/inventory.js';
 import { pythonEnvironment } from '../../src/process/environment.js';
 import { run } from '../../src/process/run.js';
-import { VERSION_MARKER } from '../../src/registry/registry-file.js';
 import { Registry } from '../../src/registry/registry.js';
 import { buildWheel, wheelFileName } from '../../src/testing/index.js';
 import { packageHost } from '../support/package-host.js';
 
+const hasBash = spawnSync('bash', ['-c', 'exit 0']).status === 0;
 const tool = {
   ...{ name: 'tool', version: '1.0', scripts: { tool: 'tool:main' } },
   files: { 'tool.py': 'def main(): print("hello")\n' },
+  data: { 'scripts/of-data': '#!python\nprint("hello from data")\n' },
 };
 
-/** A store with one version that has a script, moved after its hosts closed it. */
-async function movedStore() {
-  const { registry, deployer, zip } = await packageHost();
-  const wheels = [{ file: wheelFileName(tool), bytes: await buildWheel(tool) }];
-  await deployer.install(await zip({ wheels, requirements: 'procvision_algorithm_sdk\ntool\n' }));
-  await deployer.close();
-  await registry.close();
-  const moved = path.join(path.dirname(registry.layout.root), 'moved here');
-  await rename(registry.layout.root, moved);
-  return moved;
-}
-
-async function open(root: string) {
-  const registry = await Registry.open(root, { durability: 'none', pollMs: 60_000 });
-  const deployer = new Deployer({ registry });
-  onTestFinished(async () => {
+describe.each(['link', 'pip'] as const)('a store whose versions were installed by %s, moved', (installer) => {
+  /** With one version that has scripts, moved after its hosts closed it. */
+  async function movedStore() {
+    const { registry, deployer, zip } = await packageHost(installer);
+    const wheels = [{ file: wheelFileName(tool), bytes: await buildWheel(tool) }];
+    await deployer.install(await zip({ wheels, requirements: 'procvision_algorithm_sdk\ntool\n' }));
     await deployer.close();
     await registry.close();
-  });
-  const script = () =>
-    run(path.join(registry.layout.venv('sample', '1.0.0'), 'bin', 'tool'), [], {
+    const from = registry.layout.root;
+    const root = path.join(path.dirname(from), 'moved here');
+    await rename(from, root);
+    return { from, root, bin: path.join(root, 'algorithms/deployed/sample/1.0.0/venv/bin') };
+  }
+
+  const call = (file: string) =>
+    run(file, [], {
       env: { ...pythonEnvironment(), PYTHONDONTWRITEBYTECODE: '1' }, // verify() tells of byte code that is added
       timeoutMs: 30_000,
     });
-  return { registry, deployer, script };
-}
 
-test('recover() puts right the environments of a store that was moved, once, and they are as sealed', async () => {
-  const { deployer, script } = await open(await movedStore());
-  expect(await script()).toMatchObject({ exitCode: 127 }); // it names an interpreter that is not there
-  const { repaired } = await deployer.recover();
-  expect(repaired).toEqual([{ name: 'sample', version: '1.0.0' }]);
-  expect(await script()).toMatchObject({ exitCode: 0, stdout: 'hello\n' });
-  expect(await deployer.verify('sample', '1.0.0')).toMatchObject({ intact: true, drift: [] });
-  expect((await deployer.recover()).repaired).toEqual([]);
-});
-
-test('a repair that is cut off after any of its steps is finished by the next recover()', async () => {
-  const root = await movedStore();
-  const version = path.join('algorithms', 'deployed', 'sample', '1.0.0');
-  const steps = ['registry.json', path.join(version, INVENTORY_FILE), path.join(version, VERSION_MARKER)];
-  const record = (await readdir(path.join(root, version), { recursive: true })).find((file) =>
-    file.endsWith('tool-1.0.dist-info/RECORD'),
-  );
-  steps.push(path.join(version, record ?? ''), path.join(version, 'venv', 'bin', 'tool'));
-  const whole = `${root} whole`;
-  const cut = `${root} cut`;
-  for (const copy of [whole, cut]) await cp(root, copy, { recursive: true, verbatimSymlinks: true });
-  // Repaired where the others will stand, so that they name the same place.
-  await rename(root, `${root} aside`);
-  await rename(whole, root);
-  const first = await open(root);
-  await first.deployer.recover();
-  await first.deployer.close();
-  await first.registry.close();
-  await rename(root, whole);
-  for (const count of steps.keys()) {
-    await cp(cut, root, { recursive: true, verbatimSymlinks: true });
-    for (const step of steps.slice(0, count + 1)) {
-      await cp(path.join(whole, step), path.join(root, step), { force: true });
+  test('has scripts that run at once, by links too, and is as sealed: recover() writes nothing', async () => {
+    const { from, root, bin } = await movedStore();
+    expect(await call(path.join(bin, 'tool'))).toMatchObject({ exitCode: 0, stdout: 'hello\n' });
+    const link = path.join(root, '..', 'a link');
+    await symlink(path.join(bin, 'tool'), link);
+    expect(await call(link)).toMatchObject({ stdout: 'hello\n' });
+    const ofData = execFileSync('/bin/sh', [path.join(bin, 'of-data')], { encoding: 'utf8' });
+    expect(ofData).toBe('hello from data\n');
+    const times = async () =>
+      (await readdir(root, { recursive: true })).sort().map((name) => {
+        const { mtimeNs } = lstatSync(path.join(root, name), { bigint: true });
+        return `${name} ${mtimeNs}`;
+      });
+    await using registry = await Registry.open(root, { durability: 'none', pollMs: 60_000 });
+    const deployer = new Deployer({ registry });
+    onTestFinished(() => deployer.close());
+    const before = (await times()).filter((line) => line.includes('deployed'));
+    expect(await deployer.recover()).toMatchObject({ recovered: [], skipped: [] });
+    expect((await times()).filter((line) => line.includes('deployed'))).toEqual(before);
+    expect(await deployer.verify('sample', '1.0.0')).toMatchObject({ intact: true, drift: [] });
+    for (const file of (await readdir(path.dirname(bin), { recursive: true })).filter(
+      (name) => !name.includes('__pycache__') && lstatSync(path.join(bin, '..', name)).isFile(),
+    )) {
+      const text = await readFile(path.join(bin, '..', file), 'latin1');
+      expect(text.includes(from), `${file} names the place where it was made`).toBe(false);
     }
-    const { registry, deployer, script } = await open(root);
-    expect((await deployer.recover()).repaired).toHaveLength(1);
-    expect(await script()).toMatchObject({ stdout: 'hello\n' });
-    expect(await deployer.verify('sample', '1.0.0')).toMatchObject({ drift: [] });
-    await deployer.close();
-    await registry.close();
-    await rename(root, `${root} ${count}`);
-  }
-});
+  });
 
-test('another path to the same store is no move: nothing is written', async () => {
-  const root = await movedStore();
-  await (await open(root)).deployer.recover();
-  await symlink(root, `${root} by link`);
-  const { deployer } = await open(`${root} by link`);
-  expect((await deployer.recover()).repaired).toEqual([]);
-  expect(await readdir(`${root} by link`)).toContain('registry.json');
+  test.skipIf(!hasBash)('is activated from bash as where it is now', async () => {
+    const { bin } = await movedStore();
+    const script = `. "$1" && echo "$VIRTUAL_ENV" && command -v tool`;
+    const said = execFileSync('bash', ['-c', script, 'bash', path.join(bin, 'activate')], {
+      encoding: 'utf8',
+    });
+    expect(said.trim().split('\n')).toEqual([path.dirname(bin), path.join(bin, 'tool')]);
+  });
 });

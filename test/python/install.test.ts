@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:net';
-import { appendFile, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { buildWheel } from '../../src/testing/index.js';
+import { baseInterpreter } from '../../src/process/base-interpreter.js';
 import { FactsCache } from '../../src/python/interpreters/facts.js';
 import type { VenvManagerEvents } from '../../src/python/types.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
@@ -340,31 +341,36 @@ describe('verify()', () => {
 });
 
 describe('an environment that moves', () => {
-  test('made for another place, names that place alone and runs in both', async () => {
+  test('names no place, and its scripts run wherever it is', async () => {
     const root = await temporaryFolder();
-    const finalDir = path.join(root, 'final', 'venv');
     const { wheels, requirements } = await wheelFolder([tool, helper], 'tool\n');
-    const venv = await manager.create(path.join(root, 'staging', 'venv'), { interpreter, finalDir });
+    const venv = await manager.create(path.join(root, 'staging', 'venv'), { interpreter });
     await manager.install(venv, { wheels, requirements });
     await manager.verify(venv);
     expect(runPython(venv.python, 'import helper; print(helper.VALUE)')).toBe('7');
-    await rename(path.join(root, 'staging'), path.join(root, 'final'));
-    expect(execFileSync(path.join(finalDir, 'bin', 'run-tool')).toString()).toBe('tool runs\n');
-    const text = await readFile(path.join(finalDir, 'bin', 'activate'), 'utf8');
-    expect(text).not.toContain('staging');
-    await manager.verify(await manager.load(finalDir));
+    await rename(path.join(root, 'staging'), path.join(root, 'final place'));
+    const moved = path.join(root, 'final place', 'venv');
+    expect(execFileSync(path.join(moved, 'bin', 'run-tool')).toString()).toBe('tool runs\n');
+    for (const file of ['bin/activate', 'bin/activate.fish', 'pyvenv.cfg']) {
+      expect(await readFile(path.join(moved, file), 'utf8')).not.toContain('staging');
+    }
+    await manager.verify(await manager.load(moved));
   });
 
-  test('moved with its store, is put right by repair, RECORD included', async () => {
-    const { wheels, requirements } = await wheelFolder([tool, helper], 'tool\n');
-    const venv = await freshVenv();
-    await manager.install(venv, { wheels, requirements });
-    const moved = path.join(await temporaryFolder(), 'elsewhere');
-    await rename(venv.dir, moved);
-    expect(() => execFileSync(path.join(moved, 'bin', 'run-tool'), { stdio: 'pipe' })).toThrow();
-    const found = await manager.load(moved);
-    await manager.repair(found);
-    expect(execFileSync(path.join(moved, 'bin', 'run-tool')).toString()).toBe('tool runs\n');
-    await manager.verify(found);
+  test('made from an interpreter that lies beside it, moves together with that', async () => {
+    const root = await temporaryFolder();
+    const own = path.join(root, 'version', 'python', 'bin', path.basename(interpreter.path));
+    await mkdir(path.dirname(own), { recursive: true });
+    await symlink(interpreter.path, own);
+    const venv = await manager.create(path.join(root, 'version', 'venv'), {
+      interpreter: { ...interpreter, path: own },
+    });
+    expect(runPython(venv.python, 'print("runs")')).toBe('runs');
+    await rename(path.join(root, 'version'), path.join(root, 'moved'));
+    const moved = path.join(root, 'moved', 'venv', 'bin', 'python');
+    expect(baseInterpreter(moved)).toEqual({
+      command: path.join(root, 'moved', 'python', 'bin', path.basename(own)),
+      executable: moved,
+    });
   });
 });

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import { assetPath } from '../../src/assets.js';
+import { RELATIVE_HEADER } from '../../src/python/environments/scripts.js';
 import type { Venv } from '../../src/python/types.js';
 
 /** A whole environment as data: every path with its kind, its execute bit and its content, the place left out. */
@@ -22,11 +23,18 @@ export async function environmentTree(venv: Venv): Promise<Record<string, string
   return tree;
 }
 
-/** The hash and size of a script that names its place differ with the place; the rest of RECORD does not. */
+const HEADER = '#!<the interpreter beside it>\n';
+/** As a line of the kernel, or by the shell where the path is too long for it or has spaces. */
+const PIPS_HEADER =
+  /^#!(?:"?<place>\/bin\/python[\d.]*"?|\/bin\/sh\n'''exec' "?<place>\/bin\/python[\d.]*"? "\$0" "\$@"\n' ''')\n/;
+
+/** Scripts of pip name the place of their environment, ours find the interpreter beside them. The hash and size of a script that names its place differ; the rest of RECORD does not. */
 function withoutPlace(content: string, venv: Venv): string {
   const place = Buffer.from(venv.dir).toString('latin1');
   return content
     .replaceAll(place, '<place>')
+    .replace(RELATIVE_HEADER, HEADER)
+    .replace(PIPS_HEADER, HEADER)
     .replace(/^(\.\.\/.*\/bin\/[^,]*),sha256=[^,]+,\d+/gm, '$1,<hash>');
 }
 

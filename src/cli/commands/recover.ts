@@ -12,11 +12,6 @@ export async function run(call: Call): Promise<undefined> {
         operation: one.operation,
         outcome: 'under way elsewhere',
       })),
-      ...report.repaired.map((one) => ({
-        ...about(one),
-        operation: 'move of the store',
-        outcome: 'repaired',
-      })),
     ];
     call.out.table(report, rows, 'Nothing was left behind');
   });

@@ -1,10 +1,12 @@
 import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
+import { RunnerError } from '../../errors.js';
 import type { Registry } from '../../registry/registry.js';
 import type { Durability } from '../../store/atomic-file.js';
 import { isMissing } from '../../store/errno.js';
 import { namesIn } from '../../store/names-in.js';
+import { findBaseFault } from '../../python/environments/base-fault.js';
 import { releasing } from '../../store/lock.js';
 import { removeIfEmpty } from '../../store/remove-tree.js';
 import { withReserve } from '../../store/reserve.js';
@@ -18,7 +20,6 @@ import {
   transactionFolderName,
   type JournalRecord,
 } from './journal.js';
-import { repairMoved } from './moved.js';
 import { readMarker } from '../seal/seal.js';
 import { Transaction } from './transaction.js';
 import type { InterruptedOperation, RecoveredOperation, RecoveryReport } from '../types.js';
@@ -28,9 +29,9 @@ import { lockedVersions, tryLockVersion } from './version-lock.js';
 const FOREIGN_SILENCE_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Cleans up after dead processes: finishes what was committed, undoes the rest, frees their locks, and repairs the
- * environments of a store that was moved. Must not touch what belongs to a live process, or to a process that cannot be seen
- * from here. What cannot be repaired is skipped: one bad file must not block the rest of the recovery.
+ * Cleans up after dead processes: finishes what was committed, undoes the rest, frees their locks, and names
+ * the versions whose interpreter is gone. Must not touch what belongs to a live process, or to a process that cannot be seen
+ * from here. One bad file must not block the rest of the recovery.
  */
 export async function recoverStore(
   registry: Registry,
@@ -49,6 +50,7 @@ async function recoverOnce(
   options: RecoveryOptions,
 ): Promise<RecoveryReport> {
   const startedAt = performance.now();
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- stays for one minor version
   const report: RecoveryReport = { recovered: [], busy: [], repaired: [], skipped: [], durationMs: 0 };
   const { dryRun = false } = options;
   const attempt = attempts(report.skipped, options);
@@ -65,11 +67,35 @@ async function recoverOnce(
     report.recovered.push(...late);
     report.busy = report.busy.filter(({ id }) => !late.some((done) => done.id === id));
   }
-  const repaired = await attempt(root, () => repairMoved(registry, durability, { ...options, attempt }));
-  report.repaired = repaired ?? [];
+  await attempt(root, () => checkInterpreters(registry, attempt, options));
   if (!dryRun) await attempt(staging, () => removeIfEmpty(staging));
   report.durationMs = performance.now() - startedAt;
   return report;
+}
+
+/** Versions whose interpreter is gone are skipped with what is to be done: they cannot run. */
+async function checkInterpreters(
+  registry: Registry,
+  attempt: Attempt,
+  { signal }: OperationOptions,
+): Promise<void> {
+  for (const { name, version } of await registry.list({}, { signal })) {
+    throwIfAborted(signal, 'recovery');
+    const environment = registry.layout.venv(name, version);
+    await attempt(environment, async () => {
+      const base = await findBaseFault(environment);
+      if (base) throw withoutBase(name, version, base.path);
+    });
+  }
+}
+
+function withoutBase(name: string, version: string, python: string): RunnerError {
+  return new RunnerError(
+    'incompatible_python',
+    `${name} ${version} cannot run: its environment was made from ${python}, which is not there any more. Install that ` +
+      'Python again, or install the version anew with force',
+    { details: { name, version, path: python } },
+  );
 }
 
 /**

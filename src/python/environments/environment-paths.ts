@@ -1,17 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Venv } from '../types.js';
 
 /** The interpreter of an environment. */
 export function pythonIn(dir: string, platform: NodeJS.Platform = process.platform): string {
   return platform === 'win32'
     ? path.win32.join(dir, 'Scripts', 'python.exe')
     : path.join(dir, 'bin', 'python');
-}
-
-/** The interpreter as it will be called where the environment will stand. */
-export function finalPython(venv: Venv): string {
-  return venv.finalDir === undefined ? venv.python : pythonIn(venv.finalDir);
 }
 
 /** Every site-packages folder of an environment. */

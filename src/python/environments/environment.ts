@@ -6,7 +6,7 @@ import { pythonEnvironment } from '../../process/environment.js';
 import { run } from '../../process/run.js';
 import { pythonIn } from './environment-paths.js';
 import type { PythonFacts } from '../interpreters/python-facts.js';
-import { applyRewrites, planRewrites } from './relocate.js';
+import { forgetPlace } from './relocatable.js';
 import type { Interpreter, Venv } from '../types.js';
 
 /** What making an environment needs. */
@@ -48,8 +48,7 @@ export async function makeEnvironment(dir: string, options: MakeOptions): Promis
         { details: { path: venv.dir, output, exitCode: result.exitCode } },
       );
     }
-    const to = venv.finalDir;
-    if (to !== undefined) await applyRewrites(await planRewrites(venv, { from: venv.dir, to }));
+    await forgetPlace(venv);
     return venv;
   } catch (error) {
     await rm(venv.dir, { recursive: true, force: true, maxRetries: 3 });

@@ -6,7 +6,7 @@ import { openArchive } from '../../package/archive/open-archive.js';
 import { normalizeProjectName } from '../../package/wheel-name.js';
 import { checkPlaces } from '../../package/wheel-places.js';
 import { settleRecords } from '../environments/installed-records.js';
-import { startInSpaces } from '../environments/relocate.js';
+import { relateScripts } from '../environments/relocatable.js';
 import { choosePip, noPip, runPip } from './pip.js';
 import { pipFailed } from './pip-failed.js';
 import { distInfos, formatRecord, parseRecord, plainPath, readIdentity } from '../environments/record.js';
@@ -46,7 +46,7 @@ export async function installWithPip(installation: Installation): Promise<Instal
   for (const { file, name } of usable) await checkWheel(path.join(wheelsFolder, file), name, installation);
   const runIn = (folder: string) => runOnChosen(installation, { pip, chosen, usable, folder });
   await inTemporaryFolder('.procvision-wheels-', runIn, venv.dir);
-  await startInSpaces(venv);
+  await relateScripts(venv);
   const wheelOf = (info: string) => {
     const [name = ''] = info.split('-', 1);
     return files.get(normalizeProjectName(name)) ?? name;

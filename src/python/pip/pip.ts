@@ -9,7 +9,7 @@ import { baseInterpreter } from '../../process/base-interpreter.js';
 import { pythonEnvironment } from '../../process/environment.js';
 import { run, type RunResult } from '../../process/run.js';
 import type { PythonFacts } from '../interpreters/python-facts.js';
-import { finalPython } from '../environments/environment-paths.js';
+import { NAMED_PYTHON } from '../environments/scripts.js';
 import type { Venv } from '../types.js';
 import { inTemporaryFolder } from '../../store/temporary-folder.js';
 
@@ -51,9 +51,11 @@ export async function runPip(options: PipRun): Promise<PipResult> {
     const own = { command: venv.python, executable: undefined };
     const base = process.platform === 'win32' ? own : baseInterpreter(venv.python);
     const isOwn = base.executable === undefined;
+    // A launcher for Windows is made for an interpreter that is there.
+    const scripted = process.platform === 'win32' ? venv.python : NAMED_PYTHON;
     const args = [
       ...['-I', ...(isOwn ? [] : ['-S']), '-B', '-X', 'utf8'],
-      ...[assetPath('python/pip/pip_runner.py'), options.pip, finalPython(venv), options.wheelsFolder],
+      ...[assetPath('python/pip/pip_runner.py'), options.pip, scripted, options.wheelsFolder],
       ...[
         'install',
         '--isolated',

@@ -4,9 +4,8 @@ import { RunnerError } from '../../errors.js';
 import { consoleCommands, parseTarget, scriptBody } from '../../package/entry-points.js';
 import { normalizeProjectName } from '../../package/wheel-name.js';
 import { chooseFor, type ChosenWheel } from '../choice/choose.js';
-import { finalPython } from '../environments/environment-paths.js';
 import { settleRecords } from '../environments/installed-records.js';
-import { dataScriptHeader, scriptHeader } from '../environments/scripts.js';
+import { scriptHeader } from '../environments/scripts.js';
 import type { PythonFacts } from '../interpreters/python-facts.js';
 import type { Installation, Installed } from '../pip/install-pip.js';
 import type { Venv } from '../types.js';
@@ -45,7 +44,7 @@ async function linkWheels(wheels: readonly WheelToLink[], options: LinkOptions):
   const { venv, facts, ways = LINK_MODES } = options;
   const request = {
     do: 'link',
-    pythonLine: dataScriptHeader(finalPython(venv)),
+    pythonLine: scriptHeader(venv.python),
     ways,
     ownFiles: options.ownFiles,
     wheels: wheels.map(({ entry, folder, chosen }) => ({
@@ -79,7 +78,7 @@ function wrappersOf(entry: WheelEntry, venv: Venv, facts: PythonFacts): Record<s
       if (!parsed || /[\\/]/.test(name)) {
         throw faulty(entry.file, `has an entry point that cannot be a script: ${name} = ${target}`);
       }
-      return [name, scriptHeader(finalPython(venv)) + scriptBody(parsed)];
+      return [name, scriptHeader(venv.python) + scriptBody(parsed)];
     }),
   );
 }
