@@ -43,6 +43,8 @@ test('a code of the package is not its fault where the system refused, or while 
 test('a RunnerError keeps its code, and is the same', () => {
   const error = failure('lock_timeout');
   expect(asRunnerError(error, ref({}), 'unpack')).toBe(error);
+  const withCause = failure('lock_timeout', { cause: system('EIO') });
+  expect(asRunnerError(withCause, ref({}), 'unpack')).toBe(withCause);
 });
 
 test.each([

@@ -98,6 +98,11 @@ function report(results: readonly Result[]): string {
     (one) =>
       `| ${one.target} | \`${one.file}\` | ${one.mutants} | ${one.killed} | ${shareOf(one)} | ${one.survivors.filter(({ reason }) => reason !== 'open').length} |`,
   );
+  const measured = new Set(results.map(({ file }) => file));
+  for (const { name, files } of TARGETS) {
+    for (const file of files)
+      if (!measured.has(file)) rows.push(`| ${name} | \`${file}\` | not measured | | | |`);
+  }
   const cell = (text: string) => text.replaceAll('|', '\\|');
   const left = results.flatMap(({ file, survivors }) =>
     survivors.map(

@@ -16,7 +16,10 @@ const of =
 
 const codec = of('src/worker/frame-codec.ts');
 const circuit = of('src/supervisor/pool/restart-policy.ts');
+const wheelName = of('src/package/wheel-name.ts');
 const NEVER_UNDEFINED = 'The index is inside the list: the default is there for the type checker.';
+const TESTED_AGAIN =
+  'The key is tested on fewer bytes. Where it does not match yet, the bytes wait all the same, and are tested again.';
 const SET_BEFORE_READ = 'Set before it is first read.';
 
 export const EQUIVALENT: readonly Equivalent[] = [
@@ -37,6 +40,8 @@ export const EQUIVALENT: readonly Equivalent[] = [
   codec('if (head !== -1) handOut(head)', 'head !== -1', 'true', 'Handing out to -1 hands nothing out.'),
   codec('if (head !== -1) handOut(head)', '1', '2', 'Handing out to -1 hands nothing out.'),
   codec('(bytes[head] ?? 0)', '0', '1', NEVER_UNDEFINED),
+  codec('bytes.length - at < LOOKED_AT', 'bytes.length - at < LOOKED_AT', 'false', TESTED_AGAIN),
+  codec('bytes.length - at < LOOKED_AT', 'bytes.length - at', 'bytes.length + (at)', TESTED_AGAIN),
   codec(
     'at < near',
     'at < near',
@@ -51,5 +56,11 @@ export const EQUIVALENT: readonly Equivalent[] = [
     'Past the end there is no byte over 7.',
   ),
   codec('(bytes[from] ?? 0)', '0', '1', NEVER_UNDEFINED),
+  wheelName(
+    "const { name = '', version = '', build",
+    "''",
+    '"mutant"',
+    'A name that matches has all of these parts: the default is there for the type checker.',
+  ),
   circuit('#openedAt = 0', '0', '1', SET_BEFORE_READ),
 ];

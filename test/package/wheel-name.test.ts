@@ -56,6 +56,8 @@ test.each([
   ['numpy-2.0-1-cp311-cp311-linux_x86_64.whl', false],
   ['numpy-2.0-cp311-cp311-linux_x86_64-x86_64_v3.zip', false],
   ['numpy.whl', false],
+  ['a-b.whl', false],
+  ['$numpy-2.0-cp311-cp311-linux_x86_64-x86_64_v3.whl', false],
 ])('%s is a variant of a wheel: %s', (file, isVariant) => {
   expect(isVariantWheel(file)).toBe(isVariant);
 });
