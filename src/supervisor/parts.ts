@@ -8,6 +8,7 @@ import { DeploymentTable } from './deployments/deployment-table.js';
 import { Router } from './deployments/router.js';
 import { Observers } from './observers.js';
 import type { SupervisorPolicy } from './policy.js';
+import { GpuMemory } from './pool/gpu-memory.js';
 import { Retirement } from './switching/retirement.js';
 import { Switcher } from './switching/switcher.js';
 import { Canaries } from './switching/canaries.js';
@@ -22,7 +23,7 @@ export { askInfo } from './algorithm-info.js';
 export { startActive } from './start-active.js';
 
 /** What a supervisor is made from: its options, defaults filled in. */
-export interface SupervisorContext extends Omit<DeploymentContext, 'servers'> {
+export interface SupervisorContext extends Omit<DeploymentContext, 'servers' | 'gpus'> {
   given: Partial<SupervisorPolicy>;
   /** Of the logs of workers on disk. */
   workerLogs: Required<WorkerLogOptions>;
@@ -58,7 +59,8 @@ export function composeParts(context: SupervisorContext) {
   const sessions = new SessionTable();
   const policies = new VersionPolicies(context);
   const servers = new ForkServers(clock);
-  const table = new DeploymentTable({ ...context, servers }, policies, (deployment) => {
+  const gpus = new GpuMemory();
+  const table = new DeploymentTable({ ...context, servers, gpus }, policies, (deployment) => {
     sessions.forget(deployment);
   });
   const router = new Router({ registry, table, policies });
@@ -95,7 +97,7 @@ export function composeParts(context: SupervisorContext) {
       await Promise.all(ending);
       await stopAll();
       await servers.close();
-      await logs.close();
+      await Promise.all([logs.close(), gpus.close()]);
     },
   };
 }

@@ -9,6 +9,7 @@ import type { ProductIdName } from '../product-ids.js';
 import type { ResultData, WorkerException, WorkerMetrics, WorkerState } from '../worker/types.js';
 import type { LatencySummary } from './latency.js';
 import type { VersionPolicy } from './policy-options.js';
+import type { GpuUse } from './pool/gpu-memory.js';
 import type { CircuitState } from './pool/restart-policy.js';
 
 /** A deployed version, named itself. */
@@ -205,6 +206,10 @@ export interface SupervisedWorker {
   rssBytes: number | undefined;
   /** Share of one core since the last look: 1 is a whole core. */
   cpu: number | undefined;
+  /** Memory of all GPUs that its process and the children of it use; undefined where no `nvidia-smi` tells it, or has not yet. */
+  gpuMemoryBytes: number | undefined;
+  /** The same by GPU. */
+  gpus: readonly GpuUse[] | undefined;
   /** What holds its process; undefined before that is known, and where nothing does (Windows, a worker that is no Python). */
   bounds: WorkerBounds | undefined;
   /** The last failure at this place of the pool. */
@@ -253,6 +258,8 @@ export interface SupervisedStatus {
   rssBytes: number | undefined;
   /** As `rssBytes`: cores in use since the last look. */
   cpu: number | undefined;
+  /** Memory of GPUs that all workers use; undefined where no `nvidia-smi` tells it, or has not yet. */
+  gpuMemoryBytes: number | undefined;
   /** The last failure of any worker. */
   lastError: RunnerError | undefined;
   /** By index. */

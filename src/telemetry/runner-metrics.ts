@@ -170,6 +170,7 @@ export class RunnerMetrics implements Disposable {
       circuit: gauge('circuit_open', '1 where a version failed too often and is left alone'),
       memory: gauge('worker_memory_bytes', 'Resident memory of the workers', 'bytes'),
       cpu: gauge('worker_cpu_cores', 'Cores that the workers use', 'cores'),
+      gpuMemory: gauge('worker_gpu_memory_bytes', 'Memory of GPUs that the workers use', 'bytes'),
     };
     for (const {
       name,
@@ -180,6 +181,7 @@ export class RunnerMetrics implements Disposable {
       circuit,
       rssBytes,
       cpu,
+      gpuMemoryBytes,
     } of this.#parts.supervisor?.status() ?? []) {
       const about = { package: name, version };
       const states = new Map<string, number>();
@@ -190,6 +192,7 @@ export class RunnerMetrics implements Disposable {
       gauges.circuit.set(about, circuit === 'open' ? 1 : 0);
       gauges.memory.set(about, rssBytes);
       gauges.cpu.set(about, cpu);
+      gauges.gpuMemory.set(about, gpuMemoryBytes);
     }
     const host = gauge('host_memory_bytes', 'Resident memory of this process', 'bytes');
     host.set({}, process.memoryUsage.rss());

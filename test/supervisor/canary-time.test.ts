@@ -12,6 +12,7 @@ import type { SupervisorEvents } from '../../src/supervisor/events.js';
 import type { InspectionResult } from '../../src/supervisor/types.js';
 import { bothIds } from '../../src/product-ids.js';
 import { VirtualClock } from '../../src/testing/index.js';
+import { GpuMemory } from '../../src/supervisor/pool/gpu-memory.js';
 import { ForkServers } from '../../src/supervisor/warm-start/fork-servers.js';
 import { deployVersion } from '../support/deployed-version.js';
 import { temporaryFolder } from '../support/temp-folder.js';
@@ -26,13 +27,8 @@ async function onTrial() {
   const policy = resolvePolicy();
   const policies = new VersionPolicies({ registry, frames, given: {}, flavour: 'sdk' });
   const context = {
-    registry,
-    frames,
-    flavour: 'sdk' as const,
-    policy,
-    clock,
-    emit,
-    servers: new ForkServers(clock),
+    ...{ registry, frames, flavour: 'sdk' as const, policy, clock, emit },
+    ...{ servers: new ForkServers(clock), gpus: new GpuMemory({}) },
   };
   const table = new DeploymentTable(context, policies, () => undefined);
   const router = new Router({ registry, table, policies });

@@ -6,6 +6,7 @@ import type { WorkerSpec } from '../../worker/types.js';
 import type { LatencyWindow } from '../latency.js';
 import type { WarmStartStatus } from '../warm-start/types.js';
 import type { SupervisedState, SupervisedStatus, SupervisedWorker } from '../types.js';
+import type { GpuMemory } from '../pool/gpu-memory.js';
 import type { WorkerPool } from '../pool/worker-pool.js';
 import type { WorkerSlot } from '../pool/worker-slot.js';
 
@@ -17,12 +18,13 @@ export function deploymentStatus(
     createdAt: number;
     lastError: RunnerError | undefined;
     registry: Registry;
+    gpus: GpuMemory;
     env: WorkerSpec['env'] | undefined;
     warmStart: WarmStartStatus;
   },
 ): SupervisedStatus {
   const { entry, pool, state, latency } = deployment;
-  const workers = pool.slots.map((slot) => workerStatus(slot, pool.queuedFor(slot), o.now));
+  const workers = pool.slots.map((slot) => workerStatus(slot, pool.queuedFor(slot), o));
   return {
     name: entry.name,
     version: entry.version,
@@ -43,14 +45,20 @@ export function deploymentStatus(
     latency: latency.summary(),
     rssBytes: sum(workers.map(({ rssBytes }) => rssBytes)),
     cpu: sum(workers.map(({ cpu }) => cpu)),
+    gpuMemoryBytes: sum(workers.map(({ gpuMemoryBytes }) => gpuMemoryBytes)),
     lastError: o.lastError,
     workers,
   };
 }
 
-function workerStatus(slot: WorkerSlot, queued: number, now: number): SupervisedWorker {
+function workerStatus(
+  slot: WorkerSlot,
+  queued: number,
+  { now, gpus }: { now: number; gpus: GpuMemory },
+): SupervisedWorker {
   const { worker, readyAt } = slot;
   const usage = worker?.processId === undefined ? undefined : slot.usage.sample(worker.processId, now);
+  const uses = worker?.processId === undefined ? undefined : gpus.of(worker.processId);
   return {
     worker: slot.index,
     state: worker?.state ?? (slot.isStarting ? 'starting' : 'waiting'),
@@ -63,6 +71,8 @@ function workerStatus(slot: WorkerSlot, queued: number, now: number): Supervised
     latency: slot.latency.summary(),
     rssBytes: usage?.rssBytes,
     cpu: usage?.cpu,
+    gpuMemoryBytes: uses && sum([0, ...uses.map(({ memoryBytes }) => memoryBytes)]),
+    gpus: uses,
     bounds: worker?.bounds,
     lastError: slot.lastError,
   };

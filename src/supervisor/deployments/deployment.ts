@@ -17,6 +17,7 @@ import { LaneOrder } from './lane-order.js';
 import { LatencyWindow } from '../latency.js';
 import type { SupervisorPolicy } from '../policy.js';
 import { startFailure } from '../pool/pool-errors.js';
+import type { GpuMemory } from '../pool/gpu-memory.js';
 import type { PoolListener } from '../pool/pool-listener.js';
 import type { RestartPolicy } from '../pool/restart-policy.js';
 import type { SupervisorEvents } from '../events.js';
@@ -39,6 +40,7 @@ export interface DeploymentContext {
   flavour: WorkerFlavour;
   policy: Readonly<SupervisorPolicy>;
   clock: Clock;
+  gpus: GpuMemory;
   emit: Emit;
   servers: ForkServers;
 }
@@ -259,7 +261,7 @@ export class Deployment {
       lastError: this.#lastError,
       env: this.#spec?.env,
       warmStart: this.#warmStart.status,
-      registry: this.#context.registry,
+      ...{ registry: this.#context.registry, gpus: this.#context.gpus },
     });
   }
 
@@ -344,6 +346,7 @@ export class Deployment {
       ready: (worker, ready) => {
         emit('ready', { ...about, worker, ...readyEvent(ready) });
         this.#noteBounds(ready);
+        void this.#context.gpus.look();
         if (worker === undefined) return; // a spare serves nobody yet
         for (const { resolve } of this.#awaitingReady) resolve();
         this.#awaitingReady.clear();
