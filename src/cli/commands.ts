@@ -1,5 +1,6 @@
 import { AT_ONCE, CALL, DRY_RUN, FORCE, oneOf, wholeNumber, WORKER, WORKERS } from './flags.js';
 import { ACCEPT } from './accept-spec.js';
+import { SETTINGS } from './settings-specs.js';
 import type { CommandSpec } from './spec.js';
 import { SWITCH } from './switch-spec.js';
 import { IDS, NAME, VERSION } from './words.js';
@@ -188,6 +189,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/prune.js'),
   },
   {
+    name: 'restore',
+    summary: 'deploy a version again that prune --archive archived',
+    arguments: [NAME, VERSION],
+    examples: ['restore board-check 1.0.0'],
+    load: () => import('./commands/restore.js'),
+  },
+  {
     name: 'verify',
     summary: 'compare deployed files with what was installed',
     arguments: [
@@ -247,6 +255,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/run.js'),
   },
   ACCEPT,
+  ...SETTINGS,
   {
     name: 'serve',
     summary: 'run the station: workers of all that is active, and the HTTP endpoints',
@@ -332,6 +341,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: [{ usage: '<shell>', summary: 'bash, zsh or fish', kind: 'shell' }],
     examples: [
       'completion bash >> ~/.bashrc',
+      'completion zsh >> ~/.zshrc',
       'completion fish > ~/.config/fish/completions/procvision-runner.fish',
     ],
     load: () => import('./commands/completion.js'),

@@ -38,17 +38,30 @@ export function oneOf(flag: string, ...words: string[]) {
   };
 }
 
-export function jsonObject(flag: string) {
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+export function jsonObject(what: string, example = '{"threshold": 0.5}') {
   return (text: string): Record<string, unknown> => {
-    try {
-      const value: unknown = JSON.parse(text);
-      if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-        return value as Record<string, unknown>;
-      }
-    } catch {
-      // said below
+    const value = json(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>;
     }
-    throw usage(`${flag} takes a JSON object such as '{"threshold": 0.5}', not ${text}`);
+    throw usage(`${what} takes a JSON object such as '${example}', not ${text}`);
+  };
+}
+
+/** A JSON list. */
+export function jsonList(flag: string) {
+  return (text: string): unknown[] => {
+    const value = json(text);
+    if (Array.isArray(value)) return value;
+    throw usage(`${flag} takes a JSON list such as '[{"posList": []}]', not ${text}`);
   };
 }
 

@@ -63,7 +63,8 @@ const PICTURES: Json = {
         params: {
           type: 'string',
           contentMediaType: 'application/json',
-          description: 'Parameters of the step',
+          description:
+            'Parameters of the step. Schemas of what is active: #/components/schemas/Parameters.NAME.VERSION.STEP',
         },
       },
       ['guide_image', 'params'],
@@ -166,6 +167,12 @@ const OPERATING: Json = {
       responses: answered('200', 'The values, by name', { type: 'object' }, [404, 413, 415, 503]),
     },
   },
+  '/algorithms/{name}/{version}/parameters': get('getParameters', 'What its steps can be set to', {
+    description:
+      'A JSON Schema (draft 2020-12) for each step, for forms. It takes any object where the step declares none.',
+    parameters: VERSION_PLACE,
+    responses: answered('200', 'The schemas', ref('VersionParameters'), [404]),
+  }),
   '/algorithms/{name}/{version}/start': post('start', 'Start its workers; answers when they are ready', {
     parameters: VERSION_PLACE,
     requestBody: { ...ACTIONS_BODY('StartRequest'), required: false },

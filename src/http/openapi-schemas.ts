@@ -122,11 +122,16 @@ const OPERATING: Json = {
       latency: { type: 'object' },
       rssBytes: COUNT,
       cpu: { type: 'number', minimum: 0 },
+      gpuMemoryBytes: COUNT,
       lastError: ref('Problem'),
       workers: listOf(object({ worker: COUNT, state: STRING, restarts: COUNT, calls: COUNT })),
     },
-    ['processId', 'rssBytes', 'cpu', 'lastError'],
+    ['processId', 'rssBytes', 'cpu', 'gpuMemoryBytes', 'lastError'],
   ),
+  VersionParameters: object({
+    ...{ name: STRING, version: STRING },
+    steps: listOf(object({ index: COUNT, name: STRING, schema: { type: 'object' } }, ['name'])),
+  }),
   Package: object(
     {
       file: STRING,

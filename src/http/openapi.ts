@@ -200,8 +200,12 @@ function described(paths: Json): Json {
   return Object.fromEntries(Object.entries(paths).map(([path, given]) => [path, operations(given as Json)]));
 }
 
-/** The OpenAPI 3.1 document of the handler, with `basePath` as its server. */
-export function openApiDocument(basePath: string): Json {
+/**
+ * The OpenAPI 3.1 document of the handler, with `basePath` as its server.
+ *
+ * @param parameters - schemas of the parameters of what is active, by name
+ */
+export function openApiDocument(basePath: string, parameters: Json = {}): Json {
   return {
     openapi: '3.1.0',
     info: {
@@ -222,7 +226,7 @@ export function openApiDocument(basePath: string): Json {
     ],
     paths: described({ ...PATHS, ...OPERATING_PATHS }),
     components: {
-      schemas: { ...SCHEMAS, PolicyRequest: policyRequest() },
+      schemas: { ...SCHEMAS, PolicyRequest: policyRequest(), ...parameters },
       responses: PROBLEM_RESPONSES,
       securitySchemes: {
         token: { type: 'http', scheme: 'bearer', description: 'As the host of the handler checks it' },

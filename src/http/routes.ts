@@ -8,6 +8,7 @@ import { events } from './operations/events.js';
 import { live, ready } from './operations/health.js';
 import { logs } from './operations/logs.js';
 import { metrics } from './operations/metrics.js';
+import { activeParameters, parameters } from './operations/parameters.js';
 import {
   activeVersion,
   packages,
@@ -78,6 +79,7 @@ const DEPLOYING: readonly Route[] = [
     query: namesOf(QUERIES.policy),
   },
   { method: 'GET', path: '/algorithms/{name}/{version}', action: 'list', answer: get },
+  { method: 'GET', path: '/algorithms/{name}/{version}/parameters', action: 'list', answer: parameters },
   {
     method: 'DELETE',
     path: '/algorithms/{name}/{version}',
@@ -230,6 +232,6 @@ function match(
   return params;
 }
 
-function describe({ basePath }: Call): Response {
-  return Response.json(openApiDocument(basePath));
+async function describe({ basePath, request, options }: Call): Promise<Response> {
+  return Response.json(openApiDocument(basePath, await activeParameters(options.registry, request.signal)));
 }

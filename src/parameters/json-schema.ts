@@ -5,7 +5,11 @@ import { pythonPattern } from './python-pattern.js';
 /** A JSON Schema (draft 2020-12), as plain data. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
+/** What no value fits. */
+const NOTHING: JsonSchema = { not: {} };
 const REGION_SIDES = ['x', 'y', 'width', 'height'];
+const NUMBER_TEXT = '\\s*\\d+(?:\\.\\d+)?\\s*';
+const REGION_TEXT = `^${NUMBER_TEXT}(?:,${NUMBER_TEXT}){3}$`;
 
 /**
  * The parameters of one step as JSON Schema (draft 2020-12), for forms and OpenAPI documents.
@@ -58,14 +62,17 @@ function typeOf(parameter: StepParameter): JsonSchema {
     case 'bool':
       return { type: 'boolean' };
     case 'enum':
-      return Array.isArray(choices) ? { enum: choices } : {};
+      if (!Array.isArray(choices)) return {};
+      // An empty enum, or one with a value twice, is no schema to validators.
+      return choices.length > 0 ? { enum: [...new Set(choices)] } : NOTHING;
     case 'string': {
       const expression = typeof pattern === 'string' ? pythonPattern(pattern) : undefined;
       return {
         type: 'string',
-        ...(typeof least === 'number' && { minLength: least }),
-        ...(typeof most === 'number' && { maxLength: most }),
-        ...(expression && { pattern: expression.source }),
+        ...(typeof least === 'number' && { minLength: Math.max(0, Math.ceil(least)) }),
+        ...(typeof most === 'number' && (most < 0 ? NOTHING : { maxLength: Math.floor(most) })),
+        // Validators read a pattern with the flag `u`: what is one without it alone is left to the call.
+        ...(expression?.unicode && { pattern: expression.source }),
       };
     }
     case 'rect':
@@ -78,7 +85,7 @@ function typeOf(parameter: StepParameter): JsonSchema {
             ),
             required: REGION_SIDES,
           },
-          { type: 'string', description: 'x,y,width,height' },
+          { type: 'string', pattern: REGION_TEXT, description: 'x,y,width,height' },
         ],
       };
     default:

@@ -106,6 +106,19 @@ test('with a token requests must bring it; a token that could be guessed is refu
     401,
     expect.stringContaining('Bearer'),
   ]);
+  await event('ready');
+  for (const probe of ['/health', '/health/live', '/health/ready', '/v2/health/live', '/v2/health/ready']) {
+    const answer = await fetch(url + probe);
+    const plain = probe.endsWith('live') ? { live: true } : { live: true, ready: true };
+    expect([probe, answer.status, await answer.json()]).toEqual([probe, 200, plain]);
+    expect((await fetch(url + probe, { method: 'HEAD' })).status).toBe(200);
+    expect((await fetch(url + probe, { method: 'POST' })).status).toBe(405);
+  }
+  expect((await fetch(`${url}/v2/models/A01/ready`)).status).toBe(401);
+  const told = await fetch(`${url}/health`, { headers: { authorization: `Bearer ${token}` } });
+  expect(await told.json()).toMatchObject({
+    checks: [{ name: 'store' }, { name: 'sample 1.0.0', ok: true }],
+  });
   const wrong = await fetch(`${url}/algorithms`, { headers: { authorization: `Bearer ${token}b` } });
   expect(wrong.status).toBe(401);
   const right = await fetch(`${url}/algorithms`, { headers: { authorization: `Bearer ${token}` } });

@@ -170,6 +170,7 @@ test('every endpoint does what its example asks for, in every form it takes, and
   await run('install', {});
   await run('list', {}, { state: 'deployed', name: EXAMPLE.name });
   await run('get', {});
+  await run('getParameters', {});
   await run('activate', {});
   await run('listActive', {});
   await run('switch', {});

@@ -1,3 +1,4 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { StepParameter } from '../../src/package/types.js';
@@ -5,6 +6,7 @@ import { CallParameters } from '../../src/parameters/call-parameters.js';
 import { parametersJsonSchema } from '../../src/parameters/json-schema.js';
 import { parameterFaults } from '../../src/parameters/parameter-faults.js';
 import { pythonPattern } from '../../src/parameters/python-pattern.js';
+import { StepRules } from '../../src/parameters/step-rules.js';
 import { parametersTypeScript } from '../../src/parameters/typescript.js';
 
 const version = { name: 'gap-check', version: '2.0.0' };
@@ -199,6 +201,46 @@ test('whatever a package declares and a call hands over, the answer is values or
       } catch (error) {
         expect(error).toMatchObject({ code: 'invalid_params' });
       }
+    }),
+  );
+});
+
+/** A parameter of the specification, and values of which some fit it. */
+const declared: fc.Arbitrary<[StepParameter, unknown]> = fc
+  .constantFrom('int', 'float', 'string', 'enum', 'bool', 'rect')
+  .chain((type) => {
+    const bound = fc.option(fc.integer({ min: -20, max: 20 }), { nil: undefined });
+    const length = fc.option(fc.integer({ min: -1, max: 6 }), { nil: undefined });
+    const choices = fc.array(fc.oneof(fc.string({ maxLength: 2 }), fc.integer(), fc.boolean()), {
+      maxLength: 4,
+    });
+    const parameter = fc.record({
+      ...{ key: fc.string({ minLength: 1 }).filter((key) => key !== '__proto__'), type: fc.constant(type) },
+      ...{ min: bound, max: bound, min_length: length, max_length: length, choices },
+      ...{ required: fc.boolean(), pattern: fc.constantFrom(undefined, '[a-c]+', 'x|yz') },
+    });
+    const side = fc.integer({ min: -1, max: 5 });
+    const value = fc.oneof(
+      ...[fc.integer({ min: -30, max: 30 }), fc.double({ min: -30, max: 30, noNaN: true }), fc.boolean()],
+      ...[fc.string({ maxLength: 8, unit: 'grapheme' }), fc.constantFrom('abc', 'x', null, undefined, [])],
+      fc.record({ x: side, y: side, width: side, height: side }),
+      fc.tuple(side, side, fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 })).map(String),
+    );
+    return fc.tuple(parameter, value);
+  });
+
+test('the JSON Schema of a step takes the values that a call takes, and no others', () => {
+  const ajv = new Ajv2020({ strict: false, unicodeRegExp: true });
+  fc.assert(
+    fc.property(fc.uniqueArray(declared, { selector: ([{ key }]) => key, maxLength: 4 }), (pairs) => {
+      const schema = { ...version, steps: [{ index: 1, params: pairs.map(([parameter]) => parameter) }] };
+      const given = Object.fromEntries(
+        pairs.filter(([, value]) => value !== undefined).map(([{ key }, value]) => [key, value]),
+      );
+      const { $schema: _, ...rules } = parametersJsonSchema(schema, 1);
+      const fits = ajv.validate(rules, given);
+      const { faults } = new StepRules(schema.steps).fill(1, given);
+      expect({ given, fits, faults }).toEqual({ given, fits: faults.length === 0, faults });
     }),
   );
 });

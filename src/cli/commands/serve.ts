@@ -36,16 +36,20 @@ async function serve(
   const { out, options, operator, signal } = call;
   const { registry, deployer, validator, supervisor } = runner;
   const { createRunnerHandler, toNodeListener } = await import('procvision-runner/http');
+  const guard = token === undefined ? undefined : requireToken(token);
   const handle = createRunnerHandler({
     ...{ registry, deployer, validator, supervisor },
-    authorize: token === undefined ? isOfThisMachine : requireToken(token),
+    authorize: guard?.authorize ?? isOfThisMachine,
     onError: (error, request) => {
       out.say(
         `${new Date().toISOString()} ${request.method} ${new URL(request.url).pathname}: ${(error as Error).message}`,
       );
     },
   });
-  const server = createServer({ requestTimeout: LONGEST_REQUEST_MS }, toNodeListener(handle));
+  const server = createServer(
+    { requestTimeout: LONGEST_REQUEST_MS },
+    toNodeListener(guard?.around(handle) ?? handle),
+  );
   const address = await listen(server, port, host);
   const url = `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
   let notifier: ServiceNotifier | undefined;

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { usage } from '../host.js';
+import { isProbe, withoutReasons } from './open-health.js';
 
 const LEAST_CHARACTERS = 16;
 
@@ -13,14 +14,28 @@ export async function readToken(file: string): Promise<string> {
   );
 }
 
-/** What `authorize` of the handler answers for requests that must bring a token. */
-export function requireToken(token: string) {
+/** Whether a request brings the token. */
+function tokenCheck(token: string): (request: Request) => boolean {
   const expected = digestOf(`Bearer ${token}`);
-  return (request: Request) => {
-    const given = digestOf(request.headers.get('authorization') ?? '');
-    // Digests are of one length, so that the time of the comparison tells nothing.
-    if (timingSafeEqual(expected, given)) return true;
-    return { allowed: false, status: 401 as const, challenge: 'Bearer realm="procvision-runner"' };
+  // Digests are of one length, so that the time of the comparison tells nothing.
+  return (request) => timingSafeEqual(expected, digestOf(request.headers.get('authorization') ?? ''));
+}
+
+/**
+ * What a server with a token answers by: `authorize` for its handler, and the handler with open probes. A request that asks how the
+ * server is needs none, and is told no more than that.
+ */
+export function requireToken(token: string) {
+  const hasToken = tokenCheck(token);
+  return {
+    authorize: (request: Request) => {
+      if (hasToken(request) || isProbe(request)) return true;
+      return { allowed: false, status: 401 as const, challenge: 'Bearer realm="procvision-runner"' };
+    },
+    around: (handle: (request: Request) => Promise<Response>) => async (request: Request) => {
+      const response = await handle(request);
+      return hasToken(request) || !isProbe(request) ? response : withoutReasons(response);
+    },
   };
 }
 
