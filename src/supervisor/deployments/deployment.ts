@@ -391,12 +391,6 @@ export class Deployment {
   }
 }
 
-function readyEvent(ready: {
-  processId: number;
-  generation: 'phased' | 'execute-only';
-  sdkVersion: string;
-  startMs: number;
-}) {
-  const { processId, generation, sdkVersion, startMs } = ready;
+function readyEvent({ processId, generation, sdkVersion, startMs }: WorkerReady) {
   return { ...bothProcessIds(processId), generation, sdkVersion, startMs };
 }
