@@ -35,7 +35,7 @@ export async function runCli(host: CliHost): Promise<number> {
     }
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done; // help, version
-    const failure = error instanceof CommanderError ? usage(wordsOf(error)) : error;
+    const failure = error instanceof CommanderError ? usage(wordsOf(error, host.argv)) : error;
     reportFailure(failure, new Output(host, host.argv.includes('--json')));
     exitCode = exitCodeOf(failure, host.interrupted);
   }
@@ -128,14 +128,25 @@ async function runCommand(
   try {
     return (await run(call)) ?? EXIT.done;
   } catch (error) {
-    if (!(error instanceof CliFailure) && host.interrupted.aborted && spec.isService) return EXIT.done;
+    const isService = spec.isService === true && options.once !== true;
+    if (!(error instanceof CliFailure) && host.interrupted.aborted && isService) return EXIT.done;
     throw error;
   }
 }
 
 /** In one line, as "unknown command 'instal'. Did you mean install?". */
-function wordsOf({ code, message }: CommanderError): string {
-  const [first = '', ...rest] = message.replace(/^error: /, '').split('\n');
+function wordsOf({ code, message }: CommanderError, argv: readonly string[]): string {
+  const command = COMMANDS.find(({ name }) => argv.includes(name));
+  if (code === 'commander.help') {
+    const asked = argv.filter((word) => !word.startsWith('-') && word !== 'help').at(-1) ?? '';
+    const near = nearest(
+      asked,
+      COMMANDS.map(({ name }) => name),
+    );
+    const hint = near === undefined ? `See ${PROGRAM} --help` : `Did you mean ${near}?`;
+    return `there is no help for '${asked}'. ${hint}`;
+  }
+  const [first = '', ...rest] = message.replace(/^error: /, '').replace(/\.+$/, '').split('\n');
   const near = /Did you mean (?:one of )?(.+?)\?/.exec(rest.join(' '))?.[1];
   if (near !== undefined) return `${first}. Did you mean ${near}?`;
   const unknown = /unknown (?:command|option) '([^']+)'/.exec(first)?.[1];
@@ -147,7 +158,7 @@ function wordsOf({ code, message }: CommanderError): string {
           COMMANDS.map(({ name }) => name),
         );
   if (known !== undefined && code === 'commander.unknownCommand') return `${first}. Did you mean ${known}?`;
-  return `${first}. See ${PROGRAM} --help`;
+  return `${first}. See ${PROGRAM} ${command === undefined ? '' : `${command.name} `}--help`;
 }
 
 function userName(): string {

@@ -19,10 +19,14 @@ async function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => []);
 }
 
+/** Whether a folder holds a store. */
+export async function isStore(root: string): Promise<boolean> {
+  return (await exists(path.join(root, 'registry.json'))) || (await exists(path.join(root, 'algorithms')));
+}
+
 /** Refuses a root that holds no store: to open one would make it. @throws CliFailure 3 */
 export async function checkStore({ root }: Call): Promise<void> {
-  if ((await exists(path.join(root, 'registry.json'))) || (await exists(path.join(root, 'algorithms'))))
-    return;
+  if (await isStore(root)) return;
   const parent = path.dirname(root);
   const near = nearest(path.basename(root), await namesIn(parent));
   const hint =
@@ -80,10 +84,15 @@ export async function findVersions(registry: Registry, name: string): Promise<Re
   throw unknownName(name, entries);
 }
 
+/** A word of the command line in a message: one without letters would not be seen. */
+function shown(word: string): string {
+  return word.trim() === '' ? `'${word}'` : word;
+}
+
 function unknownName(name: string, entries: readonly RegistryEntry[]): Error {
   const names = [...new Set(entries.map((entry) => entry.name))];
-  if (names.length === 0) return notFound(`${name} is not deployed: the store has no package yet`);
-  return notFound(`${name} is not deployed${hint(name, names, 'Deployed packages')}`);
+  if (names.length === 0) return notFound(`${shown(name)} is not deployed: the store has no package yet`);
+  return notFound(`${shown(name)} is not deployed${hint(name, names, 'Deployed packages')}`);
 }
 
 /** Product ids that are active. @throws CliFailure 3 with the nearest that is */
@@ -93,8 +102,8 @@ export async function findActive(registry: Registry, ids: readonly string[]): Pr
     const mapping = active[id];
     if (mapping) return mapping;
     const known = Object.keys(active);
-    if (known.length === 0) throw notFound(`Product id ${id} is not active: none is`);
-    throw notFound(`Product id ${id} is not active${hint(id, known, 'Active product ids')}`);
+    if (known.length === 0) throw notFound(`Product id ${shown(id)} is not active: none is`);
+    throw notFound(`Product id ${shown(id)} is not active${hint(id, known, 'Active product ids')}`);
   });
 }
 
@@ -105,7 +114,7 @@ export function checkSupported(
 ): void {
   const foreign = ids.find((id) => supported.length > 0 && !supported.includes(id));
   if (foreign === undefined) return;
-  throw notFound(`${name} ${version} does not support ${foreign}${hint(foreign, supported, 'It supports')}`);
+  throw notFound(`${name} ${version} does not support ${shown(foreign)}${hint(foreign, supported, 'It supports')}`);
 }
 
 /** A file or folder of the command line, as an absolute path. @throws CliFailure 3 with the nearest in its folder */

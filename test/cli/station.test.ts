@@ -118,6 +118,10 @@ describe('whatever is wrong with a command line is said in one line, with the ne
     ['serve --host 0.0.0.0', 2, 'give --token-file FILE'],
     ['start board-check 1.0.0 --worker sdq', 2, '--worker takes sdk or bundled, not sdq'],
     ['run A01 x.png --params [1]', 2, '--params takes a JSON object'],
+    ['help isntall', 2, "there is no help for 'isntall'. Did you mean install?"],
+    ['list board-check 1.0.0', 2, 'Expected 1 argument but got 2. See procvision-runner list --help'],
+    ['activate board-check 1.0.0 --root', 2, "'--root <folder>' argument missing. See procvision-runner activate"],
+    ['install packet.zip --root new', 1, 'invalid_zip'],
     ['prune --keep -1', 2, '--keep takes a whole number from 0, not -1'],
     ['init station', 2, 'station is not empty'],
     ['completion bsh', 2, 'Did you mean bash?'],
@@ -173,6 +177,19 @@ test('a command that is interrupted exits with 130 and leaves nothing of it behi
   const staging = await readdir(path.join(algorithms, '.staging')).catch(() => []);
   expect(staging).toEqual([]);
   expect((await cli.run('list', '--json')).json()).toEqual([]);
+});
+
+test('start --once proves nothing when it is interrupted: exit 130', async () => {
+  const cli = await station();
+  const interrupt = new AbortController();
+  interrupt.abort();
+  expect(await cli.runWith({ interrupted: interrupt.signal }, 'start', '--once')).toMatchObject({ code: 130 });
+});
+
+test('a word without letters is shown between quotes', async () => {
+  const cli = await station();
+  expect((await cli.run('deactivate', '')).stderr).toContain("Product id '' is not active");
+  expect((await cli.run('info', ' ', '1')).stderr).toContain("' ' is not deployed");
 });
 
 test('commands that only an interrupt ends exit with 0 by it', async () => {

@@ -1,7 +1,8 @@
+import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { RegistryEntry } from 'procvision-runner';
 import type { Call } from '../spec.js';
-import { findFile, withRunner } from '../store.js';
+import { findFile, isStore, withRunner } from '../store.js';
 import { Progress } from '../terminal/progress.js';
 
 export async function run(call: Call): Promise<undefined> {
@@ -9,6 +10,7 @@ export async function run(call: Call): Promise<undefined> {
   const sources: (string | Readable)[] = [];
   for (const word of words)
     sources.push(word === '-' ? Readable.from(host.stdin) : await findFile(call, word, 'package'));
+  await checkFirst(call, sources);
   const { activate, force } = options as { activate?: string | true; force?: boolean };
   const ids = typeof activate === 'string' ? activate.split(',').filter((id) => id !== '') : activate;
   await withRunner(
@@ -40,6 +42,17 @@ export async function run(call: Call): Promise<undefined> {
     { make: true },
   );
   return undefined;
+}
+
+/** A store is not made for what is no package. */
+async function checkFirst({ root, signal }: Call, sources: readonly (string | Readable)[]): Promise<void> {
+  if (await isStore(root)) return;
+  const { PackageValidator } = await import('procvision-runner');
+  const validator = new PackageValidator();
+  for (const source of sources) {
+    if (typeof source !== 'string') continue;
+    if ((await stat(source)).isFile()) await validator.inspect(source, { signal });
+  }
 }
 
 function titleOf({ name, version }: RegistryEntry): string {
