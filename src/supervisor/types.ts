@@ -9,7 +9,6 @@ import type { ProductIdName } from '../product-ids.js';
 import type { ResultData, WorkerException, WorkerMetrics, WorkerState } from '../worker/types.js';
 import type { LatencySummary } from './latency.js';
 import type { VersionPolicy } from './policy-options.js';
-import type { GpuUse } from './pool/gpu-memory.js';
 import type { CircuitState } from './pool/restart-policy.js';
 
 /** A deployed version, named itself. */
@@ -179,6 +178,14 @@ export interface AlgorithmInfo {
  */
 export type SupervisedState =
   'deployed' | 'starting' | 'running' | 'executing' | 'failed' | 'stopping' | 'stopped';
+
+/** Memory of one GPU that a process takes. */
+export interface GpuUse {
+  /** As `nvidia-smi` names it: `GPU-8a3f…`, `MIG-…`; `policy.devices` takes the same name. */
+  device: string;
+  /** In use by the process, its children included. */
+  memoryBytes: number;
+}
 
 /** One worker, as `status()` shows it. */
 export interface SupervisedWorker {

@@ -2,14 +2,7 @@ import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { run } from '../../process/run.js';
-
-/** Memory of one GPU that a process takes. */
-export interface GpuUse {
-  /** As `nvidia-smi` names it: `GPU-8a3f…`, `MIG-…`; `policy.devices` takes the same name. */
-  device: string;
-  /** In use by the process, its children included. */
-  memoryBytes: number;
-}
+import type { GpuUse } from '../types.js';
 
 /** `nvidia-smi` starts a driver that is not loaded, which takes a second: it is not asked more often. */
 const FRESH_MS = 2_000;
