@@ -35,7 +35,10 @@ export default tseslint.config(
       'no-console': 'error',
     },
   },
-  { files: ['examples/**', 'bench/**', 'scripts/**', 'test/nodes.ts', 'test/runtimes.ts'], rules: { 'no-console': 'off' } },
+  {
+    files: ['examples/**', 'bench/**', 'scripts/**', 'test/nodes.ts', 'test/runtimes.ts'],
+    rules: { 'no-console': 'off' },
+  },
   // The cases also run on older builds, which do not know the names of today.
   { files: ['bench/**'], rules: { '@typescript-eslint/no-deprecated': 'off' } },
   {

@@ -146,7 +146,10 @@ function wordsOf({ code, message }: CommanderError, argv: readonly string[]): st
     const hint = near === undefined ? `See ${PROGRAM} --help` : `Did you mean ${near}?`;
     return `there is no help for '${asked}'. ${hint}`;
   }
-  const [first = '', ...rest] = message.replace(/^error: /, '').replace(/\.+$/, '').split('\n');
+  const [first = '', ...rest] = message
+    .replace(/^error: /, '')
+    .replace(/\.+$/, '')
+    .split('\n');
   const near = /Did you mean (?:one of )?(.+?)\?/.exec(rest.join(' '))?.[1];
   if (near !== undefined) return `${first}. Did you mean ${near}?`;
   const unknown = /unknown (?:command|option) '([^']+)'/.exec(first)?.[1];

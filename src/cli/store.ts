@@ -114,7 +114,9 @@ export function checkSupported(
 ): void {
   const foreign = ids.find((id) => supported.length > 0 && !supported.includes(id));
   if (foreign === undefined) return;
-  throw notFound(`${name} ${version} does not support ${shown(foreign)}${hint(foreign, supported, 'It supports')}`);
+  throw notFound(
+    `${name} ${version} does not support ${shown(foreign)}${hint(foreign, supported, 'It supports')}`,
+  );
 }
 
 /** A file or folder of the command line, as an absolute path. @throws CliFailure 3 with the nearest in its folder */

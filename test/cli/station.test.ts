@@ -120,7 +120,11 @@ describe('whatever is wrong with a command line is said in one line, with the ne
     ['run A01 x.png --params [1]', 2, '--params takes a JSON object'],
     ['help isntall', 2, "there is no help for 'isntall'. Did you mean install?"],
     ['list board-check 1.0.0', 2, 'Expected 1 argument but got 2. See procvision-runner list --help'],
-    ['activate board-check 1.0.0 --root', 2, "'--root <folder>' argument missing. See procvision-runner activate"],
+    [
+      'activate board-check 1.0.0 --root',
+      2,
+      "'--root <folder>' argument missing. See procvision-runner activate",
+    ],
     ['install packet.zip --root new', 1, 'invalid_zip'],
     ['prune --keep -1', 2, '--keep takes a whole number from 0, not -1'],
     ['init station', 2, 'station is not empty'],
@@ -183,7 +187,9 @@ test('start --once proves nothing when it is interrupted: exit 130', async () =>
   const cli = await station();
   const interrupt = new AbortController();
   interrupt.abort();
-  expect(await cli.runWith({ interrupted: interrupt.signal }, 'start', '--once')).toMatchObject({ code: 130 });
+  expect(await cli.runWith({ interrupted: interrupt.signal }, 'start', '--once')).toMatchObject({
+    code: 130,
+  });
 });
 
 test('a word without letters is shown between quotes', async () => {
