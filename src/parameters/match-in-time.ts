@@ -2,7 +2,7 @@ import vm from 'node:vm';
 
 /** A pattern that takes more CPU time for one value counts as a pattern that never ends. */
 const LONGEST_MATCH_MS = 50;
-/** CPU time is told in steps, and the watchdog takes some. */
+/** The system counts CPU time in steps, and the watchdog takes some. */
 const MOST_OF_IT_MS = 40;
 /** Attempts whose time went by without this process running. */
 const MOST_ATTEMPTS = 20;

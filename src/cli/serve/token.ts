@@ -23,7 +23,7 @@ function tokenCheck(token: string): (request: Request) => boolean {
 
 /**
  * What a server with a token answers by: `authorize` for its handler, and the handler with open probes. A request that asks how the
- * server is needs none, and is told no more than that.
+ * server is needs none, and learns no more than that.
  */
 export function requireToken(token: string) {
   const hasToken = tokenCheck(token);
