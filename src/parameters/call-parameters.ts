@@ -42,8 +42,12 @@ export class CallParameters {
   of(stepIndex: number, { productId = '', given, kept }: GivenValues): ParameterValues | undefined {
     if (this.#rules.isEmpty) return kept ? { ...kept, ...given } : given;
     const { values: brought, exceptFor } = this.standard ?? {};
-    const own = this.#ofStep(stepIndex, { ...(!exceptFor?.has(productId) && brought), ...kept });
-    const { values, faults } = this.#rules.fill(stepIndex, { ...own, ...given });
+    let all = given ?? {};
+    if (brought || kept) {
+      const own = this.#ofStep(stepIndex, { ...(!exceptFor?.has(productId) && brought), ...kept });
+      all = { ...own, ...given };
+    }
+    const { values, faults } = this.#rules.fill(stepIndex, all);
     this.#refuse(faults);
     return values;
   }

@@ -54,7 +54,10 @@ export class StepRules {
     const parameters = this.#steps.get(stepIndex);
     if (!parameters) return { values: given, faults: [] };
     const values: Record<string, unknown> = { ...given };
-    const faults = this.#unknown(parameters, given, stepIndex);
+    const keys = Object.keys(given);
+    const faults = keys.every((key) => parameters.has(key))
+      ? []
+      : this.#unknown(parameters, given, stepIndex);
     for (const [key, { parameter, rule }] of parameters) {
       const value = Object.hasOwn(given, key) ? given[key] : undefined;
       if (value === undefined) {
