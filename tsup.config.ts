@@ -1,4 +1,5 @@
 import { cpSync, rmSync } from 'node:fs';
+import path from 'node:path';
 import { defineConfig, type OutputOptions } from 'rolldown';
 import ts from 'typescript';
 
@@ -23,7 +24,10 @@ const handler = (code: string, fileName: string) => {
 };
 const typescript = { name: 'typescript', transform: { filter: { id: /\.ts$/ }, handler } };
 
-/** The imports of a `.d.cts` name `.cjs` files. */
+/**
+ * Declarations are there once, as those of CommonJS, and those of the entries of ES modules lead to them: a class is one type in
+ * both. An ES module cannot be the one copy: TypeScript lets no CommonJS import it. The imports of a `.d.cts` name `.cjs` files.
+ */
 const toCommonJs: ts.TransformerFactory<ts.SourceFile> = (context) => (file) => {
   const visit = (node: ts.Node): ts.Node =>
     ts.isStringLiteral(node) && /^\..*\.js$/.test(node.text)
@@ -42,11 +46,38 @@ function addOthers(): void {
   const files = ts.createProgram(roots, { module: ts.ModuleKind.NodeNext, types: [] }).getSourceFiles();
   for (const file of files.filter(({ fileName }) => fileName.includes('build/types/'))) {
     const copy = file.fileName.replace(/^.*build.types/, 'dist').slice(0, -'.ts'.length);
-    ts.sys.writeFile(`${copy}.ts`, file.text);
     const [twin = file] = ts.transform(file, [toCommonJs]).transformed;
     ts.sys.writeFile(`${copy}.cts`, ts.createPrinter().printFile(twin));
   }
+  for (const entry of ENTRIES) {
+    ts.sys.writeFile(`dist/${entry}.d.ts`, `export * from './${path.posix.basename(entry)}.cjs';\n`);
+  }
 }
+
+/**
+ * Gives each statement of a module and each member of a class a line of its own again: an uncaught exception prints its line.
+ * All other white space, a tenth of what is packed, is left out; names stay, for stack traces.
+ */
+function breakLines(file: string, code: string): string {
+  const source = ts.createSourceFile(file, code, ts.ScriptTarget.ES2022, false, ts.ScriptKind.JS);
+  const starts = new Set(source.statements.map((statement) => statement.getStart(source)));
+  const visit = (node: ts.Node): void => {
+    if (ts.isClassElement(node)) starts.add(node.getStart(source));
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  const ordered = [...starts].sort((one, other) => one - other);
+  return ordered.map((at, index) => code.slice(index === 0 ? 0 : at, ordered[index + 1])).join('\n');
+}
+
+const lines = {
+  name: 'lines',
+  generateBundle(_options: unknown, bundle: Record<string, { type: string; code?: string }>) {
+    for (const [file, chunk] of Object.entries(bundle)) {
+      if (chunk.type === 'chunk' && chunk.code !== undefined) chunk.code = breakLines(file, chunk.code);
+    }
+  },
+};
 
 /** The deprecated methods of the supervisor load `recording` by its name. All that the main entry imports at once is one chunk: one for each set of entries would take a millisecond each. */
 const groups = [
@@ -58,16 +89,17 @@ const groups = [
 ];
 /** Both are CommonJS for Node, 30 and 16 ms slower to import than tslib's ES module and src/eventemitter3.mjs. */
 const paths = { tslib: 'tslib/tslib.es6.mjs', eventemitter3: '#eventemitter3' };
-const fromNode = { platform: 'node' as const, plugins: [typescript] };
+const fromNode = { platform: 'node' as const, plugins: [typescript, lines] };
 const library = {
   ...{ ...fromNode, external: /^[^./]/, treeshake: { moduleSideEffects: false } },
   experimental: { attachDebugInfo: 'none' as const },
   optimization: { inlineConst: false }, // an import for an inlined constant stays, without a name: bundlers warn of it
   input: Object.fromEntries(ENTRIES.map((name) => [name, `src/${name}.ts`])),
 };
+const minify = { compress: false, mangle: false };
 const output = (folder: string, extension: string, more: OutputOptions): OutputOptions => ({
   ...{ dir: 'dist', entryFileNames: `[name].${extension}`, chunkFileNames: `${folder}[name].${extension}` },
-  ...{ strict: true, dynamicImportInCjs: false, comments: { jsdoc: false }, ...more },
+  ...{ strict: true, dynamicImportInCjs: false, comments: { jsdoc: false }, minify, ...more },
 });
 
 rmSync('dist', { recursive: true, force: true });
@@ -76,7 +108,7 @@ export default defineConfig([
   { ...library, output: output('', 'cjs', { format: 'cjs', codeSplitting: { groups } }) },
   {
     ...{ ...fromNode, input: { 'cli/bin': 'src/cli/bin.ts' }, external: /^(procvision-runner|tslib)/ },
-    plugins: [typescript, { name: 'others', writeBundle: addOthers }],
-    output: output('cli/', 'cjs', { format: 'cjs', minify: { compress: false, mangle: false } }),
+    plugins: [typescript, lines, { name: 'others', writeBundle: addOthers }],
+    output: output('cli/', 'cjs', { format: 'cjs' }),
   },
 ]);
