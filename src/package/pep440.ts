@@ -1,4 +1,5 @@
 /** Versions and version specifiers of Python packages, as PEP 440 says. */
+import { PYTHON_SPACE, pythonStrip } from './text.js';
 
 /** Past 2^53, where dates with a time are, as a bigint: rounded, two versions would be one. */
 type Whole = number | bigint;
@@ -29,7 +30,7 @@ const PRE_LETTERS: Record<string, string> = { alpha: 'a', beta: 'b', c: 'rc', pr
 
 /** Undefined when the text is no version. */
 export function parseVersion(text: string): Version | undefined {
-  const trimmed = text.trim();
+  const trimmed = pythonStrip(text);
   const groups = trimmed.length > MAX_VERSION_CHARACTERS ? undefined : VERSION.exec(trimmed)?.groups;
   if (!groups) return undefined;
   const {
@@ -83,13 +84,14 @@ export interface Specifier {
 const NUMBERS = String.raw`v?(?:\d+!)?\d+(?:\.\d+)*`;
 const LABELS = String.raw`(?:[-_.]?(?:alpha|beta|preview|pre|a|b|c|rc)[-_.]?\d*)?(?:-\d+|[-_.]?(?:post|rev|r)[-_.]?\d*)?(?:[-_.]?dev[-_.]?\d*)?`;
 const LOCAL = String.raw`(?:\+[a-z0-9]+(?:[-_.][a-z0-9]+)*)?`;
+const BLANKS = `[${PYTHON_SPACE}]*`;
 /** As packaging reads them, which is in pip: a wildcard or a local label only after `==` and `!=`, two numbers after `~=`. */
 const CLAUSE = new RegExp(
   [
-    String.raw`(?<same>===)\s*(?<any>[^\s;)]*)`,
-    String.raw`(?<equal>==|!=)\s*(?:(?<prefix>${NUMBERS})\.\*|(?<whole>${NUMBERS}${LABELS}${LOCAL}))`,
-    String.raw`(?<like>~=)\s*(?<series>v?(?:\d+!)?\d+(?:\.\d+)+${LABELS})`,
-    String.raw`(?<order><=|>=|<|>)\s*(?<bound>${NUMBERS}${LABELS})`,
+    String.raw`(?<same>===)${BLANKS}(?<any>[^${PYTHON_SPACE};)]*)`,
+    String.raw`(?<equal>==|!=)${BLANKS}(?:(?<prefix>${NUMBERS})\.\*|(?<whole>${NUMBERS}${LABELS}${LOCAL}))`,
+    String.raw`(?<like>~=)${BLANKS}(?<series>v?(?:\d+!)?\d+(?:\.\d+)+${LABELS})`,
+    String.raw`(?<order><=|>=|<|>)${BLANKS}(?<bound>${NUMBERS}${LABELS})`,
   ].join('|'),
   'iy',
 );
@@ -114,7 +116,7 @@ export function specifierAt(text: string, from: number): { specifier: Specifier;
 /** The clauses of a comma-separated list of specifiers. Undefined when one cannot be read. */
 export function parseSpecifiers(text: string): Specifier[] | undefined {
   const specifiers: Specifier[] = [];
-  for (const part of text.split(',').map((one) => one.trim())) {
+  for (const part of text.split(',').map(pythonStrip)) {
     if (part === '') continue;
     const found = specifierAt(part, 0);
     if (found?.end !== part.length) return undefined;

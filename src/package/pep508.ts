@@ -171,7 +171,7 @@ function specifierIn(reader: Reader): string | undefined {
 function markerIn(reader: Reader): string | undefined {
   if (reader.isAtEnd) return '';
   if (!reader.has(';')) return undefined;
-  const marker = reader.text.slice(reader.position).trim();
+  const marker = reader.text.slice(reader.position).replace(/^[ \t]+|[ \t]+$/g, '');
   return isMarker(marker) ? marker : undefined;
 }
 
@@ -191,7 +191,7 @@ interface Token {
 
 function tokenize(text: string): Token[] | undefined {
   const tokens: Token[] = [];
-  const source = text.trimEnd();
+  const source = text.replace(/[ \t]+$/, '');
   TOKEN.lastIndex = 0;
   while (TOKEN.lastIndex < source.length) {
     if (tokens.length === MAX_TOKENS) return undefined;
@@ -200,10 +200,31 @@ function tokenize(text: string): Token[] | undefined {
     const [kind, value] =
       Object.entries(match.groups).find(([, found]) => (found as string | undefined) !== undefined) ?? [];
     if (kind === undefined || value === undefined) return undefined;
-    tokens.push({ kind: kind as Token['kind'], value: value.replace(/\s+/g, ' ') });
-    if (kind === 'text') tokens[tokens.length - 1] = { kind: 'text', value };
+    const meant = kind === 'text' ? literal(value.slice(1, -1)) : value.replace(/[ \t]+/g, ' ');
+    if (meant === undefined) return undefined;
+    tokens.push({ kind: kind as Token['kind'], value: meant });
   }
   return tokens;
+}
+
+const ESCAPES: Record<string, string> = {
+  ...{ a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' },
+  ...{ '\\': '\\', "'": "'", '"': '"' },
+};
+
+const ESCAPE =
+  /\\(?:([0-7]{1,3})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U(00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4})|(\r\n|[^xuUN\0]))/gu;
+
+/** A text between quotes, as a literal of Python; undefined where it is none, or names a character (`\N{…}`). */
+function literal(written: string): string | undefined {
+  if (/[\0\r\n\\]/.test(written.replace(ESCAPE, ''))) return undefined;
+  return written.replace(ESCAPE, (whole: string, octal?: string, ...found: (string | undefined)[]) => {
+    const [x, four, eight, letter] = found;
+    if (letter !== undefined) return /[\r\n]/.test(letter) ? '' : (ESCAPES[letter] ?? whole);
+    return String.fromCodePoint(
+      octal === undefined ? parseInt(x ?? four ?? eight ?? '', 16) : parseInt(octal, 8),
+    );
+  });
 }
 
 class MarkerParser {
@@ -246,7 +267,7 @@ class MarkerParser {
 
   #operand(): Operand | undefined {
     const token = this.#tokens[this.#position++];
-    if (token?.kind === 'text') return { text: token.value.slice(1, -1) };
+    if (token?.kind === 'text') return { text: token.value };
     const name = token?.kind === 'word' ? (OLD_NAMES[token.value] ?? token.value) : '';
     return VARIABLES.has(name) ? { variable: name } : undefined;
   }

@@ -17,6 +17,32 @@ export function decodeText(bytes: Uint8Array): string | undefined {
   return undefined;
 }
 
+/** Text in UTF-8 as Python reads it: a byte order mark is a character of it. Undefined for anything else. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What Python takes for white space in a text, as the inside of a character class: a byte order mark is none. */
+export const PYTHON_SPACE =
+  '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
+const PYTHON_ENDS = new RegExp(`^[${PYTHON_SPACE}]+|[${PYTHON_SPACE}]+$`, 'g');
+
+/** `str.strip()` of Python. */
+export function pythonStrip(text: string): string {
+  return text.replace(PYTHON_ENDS, '');
+}
+
+const LINE_ENDS = '\\n-\\r\\x1c-\\x1e\\x85\\u2028\\u2029';
+const LINE_END = new RegExp(`\\r\\n|[${LINE_ENDS}]`);
+/** `str.splitlines()` of Python, but for an empty line at the end. */
+export function pythonLines(text: string): string[] {
+  return text.split(LINE_END);
+}
+
 /** A text of a package as a message can show it: {@link printable}, and cut where it is longer than a line. */
 export function shown(text: string): string {
   const cut = text.length > MOST_SHOWN_CHARACTERS ? `${text.slice(0, MOST_SHOWN_CHARACTERS)}…` : text;

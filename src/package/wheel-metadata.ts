@@ -4,7 +4,7 @@ import type { Archive } from './archive-types.js';
 import { BUILD_AGAIN, quote, zipFault } from './archive/fault.js';
 import { compareVersions, parseVersion } from './pep440.js';
 import { startupFilesOf } from './startup-code.js';
-import { decodeText, shown } from './text.js';
+import { decodeUtf8, pythonStrip, shown } from './text.js';
 import type { Wheel } from './types.js';
 import { normalizeProjectName } from './wheel-name.js';
 import { checkPlaces } from './wheel-places.js';
@@ -20,6 +20,8 @@ export interface WheelMetadata {
   importNames?: string[];
   /** Files that run code at every start of an interpreter that has the wheel. */
   startup?: string[];
+  /** METADATA, where it is not UTF-8: then nothing of it is known, and the wheel cannot be installed. */
+  unreadable?: string;
 }
 
 const MAX_METADATA_BYTES = 1024 * 1024;
@@ -42,8 +44,8 @@ export async function metadataOf(
   if (archive.get(`${folder}/WHEEL`)?.isDirectory !== false)
     throw brokenWheel(archive, `has no ${folder}/WHEEL`);
   const bytes = await archive.read(metadata, { signal: o.signal, maxBytes: MAX_METADATA_BYTES });
-  const text = decodeText(bytes);
-  if (text === undefined) throw brokenWheel(archive, 'is not text', metadata.name);
+  const text = decodeUtf8(bytes);
+  if (text === undefined) return { requires: [], unreadable: metadata.name };
   const { name, version, ...known } = parseMetadata(text);
   if (name !== undefined && normalizeProjectName(name) !== wheel.name) {
     throw brokenWheel(
@@ -101,15 +103,9 @@ function isSameVersion(a: string, b: string): boolean {
   return left && right ? compareVersions(left, right) === 0 : a.toLowerCase() === b.toLowerCase();
 }
 
-/** Reads the header fields that matter here. */
+/** Reads the header fields that matter here, from those that Python's email parser finds, which pip reads METADATA with. */
 export function parseMetadata(text: string): WheelMetadata & { name?: string; version?: string } {
-  const [head = ''] = text.split(/\r?\n\r?\n/, 1);
-  const fields = head
-    .replace(/\r?\n[ \t]+/g, ' ')
-    .split(/\r?\n/)
-    .map((line) => /^([A-Za-z-]+):\s*(.*)$/.exec(line))
-    .filter((match) => match !== null)
-    .map(([, name = '', value = '']) => ({ name: name.toLowerCase(), value: value.trim() }));
+  const fields = headersOf(text);
   const valueOf = (field: string) => fields.find(({ name }) => name === field)?.value;
   const [name, version, requiresPython] = ['name', 'version', 'requires-python'].map(valueOf);
   const extras = fields
@@ -126,4 +122,26 @@ export function parseMetadata(text: string): WheelMetadata & { name?: string; ve
     ...(extras.length > 0 && { extras }),
     ...(importNames.length > 0 && { importNames }),
   };
+}
+
+/** A header, a line that goes on, or the envelope of a mail: the first other line ends the headers. */
+const HEADER_LINE = /^(?:From |[!-9;-~]*:|[\t ])/;
+
+/** The headers of a mail as `email.feedparser` finds them; a value of several lines keeps their ends. */
+function headersOf(text: string): { name: string; value: string }[] {
+  const found: { name: string; lines: string[] }[] = [];
+  let last: { name: string; lines: string[] } | undefined;
+  for (const [line] of text.matchAll(/[^\r\n]*(?:\r\n|\r|\n|$)/g)) {
+    if (!HEADER_LINE.test(line)) break;
+    if (/^[\t ]/.test(line)) {
+      last?.lines.push(line);
+      continue;
+    }
+    const colon = line.indexOf(':');
+    last = undefined;
+    if (line.startsWith('From ') || colon === 0) continue;
+    last = { name: line.slice(0, colon).toLowerCase(), lines: [line.slice(colon + 1)] };
+    found.push(last);
+  }
+  return found.map(({ name, lines }) => ({ name, value: pythonStrip(lines.join('')) }));
 }

@@ -2,7 +2,7 @@ import type { RunnerError } from '../errors.js';
 import type { OperationOptions } from '../abort.js';
 import type { Archive } from './archive-types.js';
 import { quote, zipFault } from './archive/fault.js';
-import { parseEntryPoints } from './entry-points.js';
+import { commandOf, parseEntryPoints } from './entry-points.js';
 import { shown } from './text.js';
 import { normalizeProjectName } from './wheel-name.js';
 
@@ -55,10 +55,12 @@ async function checkCommands(
   if (!entry) return;
   const text = (await archive.read(entry, { signal, maxBytes: MOST_BYTES })).toString('utf8');
   const { console, gui } = parseEntryPoints(text);
-  for (const command of [...Object.keys(console), ...Object.keys(gui)]) {
+  for (const [asked, target] of [...Object.entries(console), ...Object.entries(gui)]) {
+    // What cannot be a script for pip of today may be one for an older pip.
+    const command = commandOf(asked, target)?.name ?? asked;
     const fault = /[\\/]/.test(command)
       ? 'which lies in another folder'
-      : takenScript(command.toLowerCase(), isPip);
+      : takenScript(command.trim().toLowerCase(), isPip);
     if (fault === undefined) continue;
     const why = fault.startsWith('which') ? fault : `which would take the place of ${fault}`;
     throw refusal(archive, `asks for the command ${quote(command)}, ${why}`, file);

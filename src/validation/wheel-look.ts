@@ -3,8 +3,8 @@ import { RunnerError } from '../errors.js';
 import type { Archive, ArchiveEntry } from '../package/archive-types.js';
 import { wheelFault } from '../package/archive/fault.js';
 import { openArchive } from '../package/archive/open-archive.js';
-import { parseEntryPoints, parseTarget } from '../package/entry-points.js';
-import { shown } from '../package/text.js';
+import { entryPointsFault, parseEntryPoints } from '../package/entry-points.js';
+import { decodeUtf8, shown } from '../package/text.js';
 import type { ArchiveLimits, Wheel } from '../package/types.js';
 import { brokenWheel, distInfoOf, metadataOf, type WheelMetadata } from '../package/wheel-metadata.js';
 import { isByteCode } from '../package/wheel-places.js';
@@ -141,16 +141,19 @@ async function startOf(archive: Archive, entry: ArchiveEntry, o: OperationOption
 async function factsOf(archive: Archive, wheel: Wheel, o: OperationOptions): Promise<WheelFacts> {
   const metadata = await metadataOf(archive, wheel, o);
   const folder = distInfoOf(archive, wheel);
+  const notUtf8 = (name: string) => brokenWheel(archive, 'is not UTF-8', name);
+  let fault = metadata.unreadable === undefined ? undefined : notUtf8(metadata.unreadable);
   const text = async (name: string): Promise<string | undefined> => {
     const entry = archive.get(`${folder}/${name}`);
     if (!entry || entry.isDirectory) return undefined;
-    return (await archive.read(entry, { ...o, maxBytes: MAX_TEXT_BYTES })).toString('utf8');
+    const decoded = decodeUtf8(await archive.read(entry, { ...o, maxBytes: MAX_TEXT_BYTES }));
+    if (decoded === undefined) fault ??= notUtf8(entry.name);
+    return decoded ?? '';
   };
   const record = await text('RECORD');
-  const fault =
-    record === undefined
-      ? brokenWheel(archive, `has no ${folder}/RECORD`)
-      : entryPointFault(archive, (await text('entry_points.txt')) ?? '');
+  if (record === undefined) fault ??= brokenWheel(archive, `has no ${folder}/RECORD`);
+  const asked = entryPointsFault(parseEntryPoints((await text('entry_points.txt')) ?? ''));
+  if (asked !== undefined) fault ??= brokenWheel(archive, asked);
   const oddities = recordOddities(archive, folder, record ?? '');
   const { unpackedBytes, entries, folders } = archive;
   const files = entries.filter(({ isDirectory }) => !isDirectory).length + folders;
@@ -202,16 +205,4 @@ function recordOddities(archive: Archive, folder: string, text: string): string[
       tell(`${shown(name)} has ${entry.sizeBytes} bytes, its RECORD says ${shown(size)}`);
   }
   return more === 0 ? oddities : [...oddities, `${more} more rows of its RECORD are wrong in the same way`];
-}
-
-function entryPointFault(archive: Archive, text: string): RunnerError | undefined {
-  const { console: commands, gui } = parseEntryPoints(text);
-  for (const [name, target] of Object.entries({ ...commands, ...gui })) {
-    if (parseTarget(target) && !/[\\/]/.test(name)) continue;
-    return brokenWheel(
-      archive,
-      `has an entry point that cannot be a script: ${shown(name)} = ${shown(target)}`,
-    );
-  }
-  return undefined;
 }

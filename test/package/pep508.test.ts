@@ -253,3 +253,103 @@ test.each([
 ])('%j is no marker, and nothing is thrown', (text) => {
   expect(isMarker(text)).toBe(false);
 });
+
+const PIECES = [
+  ...[
+    'd',
+    'e-f',
+    '[x]',
+    '[ x , y ]',
+    '[]',
+    ' ',
+    '\t',
+    '\n',
+    '\r',
+    '\v',
+    '\xa0',
+    '\ufeff',
+    ',',
+    '(',
+    ')',
+    ';',
+    '"',
+    "'",
+  ],
+  ...[
+    '>=1',
+    '<2.0.*',
+    '==1.*',
+    '~=1.2',
+    '===any,thing',
+    ' @ ',
+    'file:///x.whl',
+    'in',
+    'not in',
+    'not\nin',
+    '"a b"',
+  ],
+  ...[
+    'python_version',
+    '"x" in extras',
+    'os.name',
+    ' and ',
+    ' or ',
+    '\\',
+    '\\n',
+    '\\x41',
+    '\\u00e9',
+    '\\q',
+    '\\U00110000',
+  ],
+];
+/** Dependency specifiers with something put into them, or out of them. */
+const mutated = fc
+  .tuple(
+    fc.constantFrom(
+      'd>=1 ; python_version > "3"',
+      'd[x] >=1,<2',
+      'd @ https://a/b ; os_name=="posix"',
+      'd (>=1,<2)',
+      'd; "linux" in sys_platform and (extra == "x" or os_name != "y")',
+    ),
+    fc.array(fc.tuple(fc.nat(70), fc.constantFrom(...PIECES), fc.nat(2)), { minLength: 1, maxLength: 2 }),
+  )
+  .map(([text, changes]) =>
+    changes
+      .reduce<string>((now, [at, piece, gone]) => now.slice(0, at) + piece + now.slice(at + gone), text)
+      // As METADATA and requirements are read before.
+      .trim(),
+  );
+
+test.skipIf('reason' in pip)(
+  `dependency specifiers are read and refused as pip ${NEWEST_PIP} does, for 2,000 mutated ones`,
+  () => {
+    if ('reason' in pip) return;
+    const texts = fc.sample(mutated, 2000);
+    const script = `
+import json, sys
+sys.path.insert(0, ${JSON.stringify(pip.folder)})
+from pip._vendor.packaging.requirements import Requirement
+def read(text):
+    try:
+        one = Requirement(text)
+    except Exception:
+        return None
+    return [one.name, sorted(one.extras), one.url, one.marker is not None]
+print(json.dumps([read(text) for text in json.load(sys.stdin)]))`;
+    const input = JSON.stringify(texts);
+    const theirs = JSON.parse(
+      execFileSync('python3', ['-c', script], { input, stdio: ['pipe', 'pipe', 'ignore'] }).toString(),
+    ) as unknown[];
+    const differences = texts.flatMap((text, index) => {
+      const found = parseDependency(text);
+      const { name, extras = [], url = null, marker } = found ?? {};
+      const ours = found ? [name, [...new Set(extras)].sort(), url, marker !== undefined] : null;
+      return JSON.stringify(ours) === JSON.stringify(theirs[index])
+        ? []
+        : [{ text, ours, pips: theirs[index] }];
+    });
+    expect(differences.slice(0, 10)).toEqual([]);
+    expect(theirs.filter((one) => one !== null).length).toBeGreaterThan(100);
+  },
+);

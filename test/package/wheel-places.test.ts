@@ -2,7 +2,6 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openArchive } from '../../src/package/archive.js';
-import { parseEntryPoints, parseTarget } from '../../src/package/entry-points.js';
 import { checkPlaces, isByteCode } from '../../src/package/wheel-places.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
 import { buildPackage, buildWheel, wheelFileName, type WheelSource } from '../../src/testing/index.js';
@@ -47,6 +46,7 @@ describe('a wheel is refused for', () => {
     ['usercustomize.pyd of .data/purelib', { data: { 'purelib/usercustomize.pyd': '' } }],
     ['the command python', { scripts: { python: 'optics:main' } }],
     ['the command Pip3', { scripts: { Pip3: 'optics:main' } }],
+    ['the command python behind a bracket', { scripts: { '[python': 'optics:main [x] # of distlib' } }],
     ['a command in another folder', { scripts: { '../bin/tool': 'optics:main' } }],
     [
       'the graphical command pythonw',
@@ -111,15 +111,4 @@ test('a package’s own byte code is left out, and the report says which modules
   const warned = opened.warnings.filter((warning) => warning.includes('Byte code'));
   expect(warned).toEqual([expect.stringContaining('secret.pyc') as string]);
   expect(warned[0]).not.toContain('__pycache__');
-});
-
-test.each([
-  ['a = m:f # comment', { module: 'm', attribute: 'f' }],
-  ['a = m.n:f.g [extra]', { module: 'm.n', attribute: 'f.g' }],
-  ['a = m', undefined],
-  ['a = m:f:g', undefined],
-  ['a = m:f]', undefined],
-])('the entry point %j is read as pip reads it', (line, target) => {
-  const { console } = parseEntryPoints(`[console_scripts]\n${line}\n`);
-  expect(parseTarget(console.a ?? '')).toEqual(target);
 });

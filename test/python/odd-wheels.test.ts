@@ -9,11 +9,15 @@ import { recordHash } from '../../src/python/environments/record.js';
 import type { Venv } from '../../src/python/types.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
 import { environmentTree } from '../support/environment-report.js';
+import { NEWEST_PIP, newestPip } from '../support/newest-pip.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const INSTALLERS = ['pip', 'link'] as const;
 const manager = new VenvManager();
 const interpreter = await manager.select({});
+const pip = /^3\.1[0-9]\./.test(interpreter.version)
+  ? await newestPip(interpreter.path)
+  : { reason: 'it runs on Python 3.10 and later' };
 
 /** A wheel as a builder with habits of its own writes it: what RECORD says is given row by row. */
 interface OddWheel {
@@ -264,6 +268,78 @@ test.each(INSTALLERS)(
     });
   },
 );
+
+describe('what pip refuses for its description', () => {
+  const points = (text: string) => ({ ...files, [`${D}/entry_points.txt`]: text });
+  const REFUSED: [what: string, files: Record<string, string | Buffer>, says: RegExp][] = [
+    [
+      'METADATA in Latin-1',
+      {
+        ...files,
+        [`${D}/METADATA`]: Buffer.from(
+          'Metadata-Version: 2.1\nName: optics\nVersion: 1.0\nAuthor: Müller\n',
+          'latin1',
+        ),
+      },
+      /METADATA.*not UTF-8/,
+    ],
+    [
+      'entry points in Latin-1',
+      {
+        ...files,
+        [`${D}/entry_points.txt`]: Buffer.from('# für\n[console_scripts]\na = optics:f\n', 'latin1'),
+      },
+      /entry_points\.txt.*not UTF-8/,
+    ],
+    ['a colon in place of the equals sign', points('[console_scripts]\na : K.f\n'), /none of.*a : K\.f/],
+    ['a comment by a semicolon', points('[console_scripts]\n;\na = optics:f\n'), /none of.*: ;/],
+    ['a plug-in without a value', points('[plugins]\nzoom\n'), /none of.*: zoom/],
+    ['blanks around the colon', points('[console_scripts]\na = optics : f\n'), /cannot be a script/],
+  ];
+  const wheelOf = (content: Record<string, string | Buffer>) => {
+    const listed = { ...content, [`${D}/RECORD`]: '' };
+    const base = { [`${D}/METADATA`]: 'Metadata-Version: 2.1\nName: optics\nVersion: 1.0\n\n' };
+    const wheel = { [`${D}/WHEEL`]: 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n' };
+    return writeZip(Object.entries({ ...base, ...wheel, ...listed }).map(([name, data]) => ({ name, data })));
+  };
+
+  test.each(REFUSED)('%s: the linking installer refuses it and leaves nothing', async (_, content, says) => {
+    const root = await folderOf([['optics-1.0-py3-none-any.whl', wheelOf(content)]], 'optics\n');
+    const venvs = new VenvManager({ installer: 'link', wheelStore: path.join(root, 'store') });
+    const venv = await venvs.create(path.join(root, 'venv'), { interpreter });
+    const from = { wheels: path.join(root, 'wheels'), requirements: path.join(root, 'requirements.txt') };
+    const failure = await venvs.install(venv, from).then(
+      () => undefined,
+      (error: unknown) => (error as Error).message,
+    );
+    expect(failure).toMatch(says);
+    expect(failure).toMatch(/optics-1\.0-py3-none-any\.whl/);
+    expect(await readdir(venv.sitePackages)).toEqual([]);
+  });
+
+  test.skipIf('reason' in pip)(`pip ${NEWEST_PIP} refuses each of them, too`, async () => {
+    if ('reason' in pip) return;
+    const root = await temporaryFolder();
+    const asked = await Promise.all(
+      REFUSED.map(async ([, content], index) => {
+        const file = path.join(root, String(index), 'optics-1.0-py3-none-any.whl');
+        await mkdir(path.dirname(file));
+        await writeFile(file, wheelOf(content));
+        return [file, path.join(root, `${index} target`)];
+      }),
+    );
+    const program =
+      'import json, sys; from pip._internal.cli.main import main\n' +
+      'print(json.dumps([main(["-qqq", "install", "--no-index", "--no-deps", "--target", to, file]) for file, to in json.loads(sys.argv[1])]))';
+    const env = { ...process.env, PYTHONPATH: pip.folder, PYTHONDONTWRITEBYTECODE: '1' };
+    const said = execFileSync(interpreter.path, ['-c', program, JSON.stringify(asked)], {
+      env,
+      stdio: 'pipe',
+    });
+    expect(JSON.parse(said.toString())).not.toContain(0);
+    expect(JSON.parse(said.toString())).toHaveLength(REFUSED.length);
+  });
+});
 
 test.each([['lens-full\nlens-headless\n'], ['lens-headless\nlens-full\n'], ['lens-needs\nlens-full\n']])(
   'of two wheels that own one file the one wins that wins with pip: %j',

@@ -5,7 +5,8 @@ import { RunnerError } from '../../errors.js';
 import { openArchive } from '../../package/archive/open-archive.js';
 import type { RequirementTree } from '../../package/requirement-tree.js';
 import type { ArchiveLimits, Requirement, Wheel } from '../../package/types.js';
-import { distInfoFolders, parseMetadata } from '../../package/wheel-metadata.js';
+import { decodeUtf8 } from '../../package/text.js';
+import { brokenWheel, distInfoFolders, parseMetadata } from '../../package/wheel-metadata.js';
 import { normalizeProjectName } from '../../package/wheel-name.js';
 import { hashFile } from '../../store/hash-file.js';
 import type { PythonFacts } from '../interpreters/python-facts.js';
@@ -226,5 +227,7 @@ async function readMetadataOf(
   const entry = archive.get(`${folder}/METADATA`);
   if (!entry)
     throw new RunnerError('install_failed', `The wheel ${file} has no METADATA`, { details: { path: file } });
-  return parseMetadata((await archive.read(entry, { signal })).toString('utf8'));
+  const text = decodeUtf8(await archive.read(entry, { signal }));
+  if (text === undefined) throw brokenWheel(archive, 'is not UTF-8', entry.name);
+  return parseMetadata(text);
 }

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
+import { parseMetadata } from '../../package/wheel-metadata.js';
 
 /** A row of a RECORD file (PEP 376): path relative to site-packages, hash and size, empty where not given. */
 export interface RecordRow {
@@ -65,14 +66,17 @@ export async function distInfos(sitePackages: string): Promise<string[]> {
 
 /** Name and version of an installed project, from its METADATA. */
 export async function readIdentity(distInfo: string): Promise<{ name: string; version: string } | undefined> {
-  return identityIn(await readFile(path.join(distInfo, 'METADATA'), 'utf8').catch(() => ''));
+  const text = await readFile(path.join(distInfo, 'METADATA'), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : identityIn(text, path.basename(distInfo));
 }
 
-/** Name and version that a METADATA gives. */
-export function identityIn(metadata: string): { name: string; version: string } | undefined {
-  const [head = ''] = metadata.split(/\r?\n\r?\n/, 1);
-  const name = /^Name:\s*(.+?)\s*$/im.exec(head)?.[1];
-  const version = /^Version:\s*(.+?)\s*$/im.exec(head)?.[1];
+/** Name and version that a METADATA gives, or else, as for pip, the folder that it lies in. */
+export function identityIn(
+  metadata: string,
+  distInfo: string,
+): { name: string; version: string } | undefined {
+  const [, named, numbered] = /^([^-]+)-(.+)\.dist-info$/.exec(distInfo) ?? [];
+  const { name = named, version = numbered } = parseMetadata(metadata);
   return name !== undefined && version !== undefined ? { name, version } : undefined;
 }
 

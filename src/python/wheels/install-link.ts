@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { RunnerError } from '../../errors.js';
-import { consoleCommands, parseTarget, scriptBody } from '../../package/entry-points.js';
+import { commandOf, scriptBody, scriptEntries } from '../../package/entry-points.js';
 import { normalizeProjectName } from '../../package/wheel-name.js';
 import { chooseFor, type ChosenWheel } from '../choice/choose.js';
 import { settleRecords } from '../environments/installed-records.js';
@@ -69,18 +69,14 @@ function schemesOf(venv: Venv, { schemes }: PythonFacts, chosen: ChosenWheel): R
   );
 }
 
-/** Content of the scripts made for entry points, by name. */
-function wrappersOf(entry: WheelEntry, venv: Venv, facts: PythonFacts): Record<string, string> {
-  const commands = { ...consoleCommands(entry.scripts.console, facts.version), ...entry.scripts.gui };
-  return Object.fromEntries(
-    Object.entries(commands).map(([name, target]) => {
-      const parsed = parseTarget(target);
-      if (!parsed || /[\\/]/.test(name)) {
-        throw faulty(entry.file, `has an entry point that cannot be a script: ${name} = ${target}`);
-      }
-      return [name, scriptHeader(venv.python) + scriptBody(parsed)];
-    }),
-  );
+/** The scripts made for entry points, in pip's order: of two with one name the later stays, and RECORD has a row for each. */
+function wrappersOf(entry: WheelEntry, venv: Venv, facts: PythonFacts): [name: string, content: string][] {
+  return scriptEntries(entry.scripts, facts.version).map(([name, target]) => {
+    const command = commandOf(name, target);
+    // Held against the rules when it was unpacked.
+    if (!command) throw faulty(entry.file, `has an entry point that cannot be a script: ${name} = ${target}`);
+    return [command.name, scriptHeader(venv.python) + scriptBody(command)];
+  });
 }
 
 function faulty(file: string, what: string): RunnerError {

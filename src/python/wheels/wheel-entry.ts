@@ -10,7 +10,8 @@ import { distInfoFolders } from '../../package/wheel-metadata.js';
 import { checkPlaces, isByteCode } from '../../package/wheel-places.js';
 import { ownIdentity } from '../../process/identity.js';
 import { readJson, writeJsonAtomic, type Durability } from '../../store/atomic-file.js';
-import { parseEntryPoints, type EntryPoints } from '../../package/entry-points.js';
+import { entryPointsFault, parseEntryPoints, type EntryPoints } from '../../package/entry-points.js';
+import { decodeUtf8 } from '../../package/text.js';
 import { identityIn } from '../environments/record.js';
 import { runStoreHelper, type HelperOptions } from './store-helper.js';
 
@@ -102,15 +103,22 @@ async function buildFrom(
     const entry = archive.get(`${info}/${name}`);
     return entry && (await archive.read(entry, { signal: options.signal }));
   };
-  const text = async (name: string) => (await bytes(name))?.toString('utf8');
+  const text = async (name: string): Promise<string | undefined> => {
+    const content = await bytes(name);
+    const decoded = content && decodeUtf8(content);
+    if (content && decoded === undefined) throw faulty(`has a ${info}/${name} that is not UTF-8`);
+    return decoded;
+  };
   const wheelText = await text('WHEEL');
   if (!/^Wheel-Version:\s*1(?:\.|\s*$)/im.test(wheelText ?? ''))
     throw faulty('has no WHEEL file of version 1');
-  const metadata = await bytes('METADATA');
-  const identity = identityIn(metadata?.toString('utf8') ?? '');
+  const metadata = await text('METADATA');
+  const identity = metadata === undefined ? undefined : identityIn(metadata, info);
   if (!identity) throw faulty('has no METADATA with Name and Version');
   await checkPlaces(archive, identity.name, options);
   const scripts = parseEntryPoints((await text('entry_points.txt')) ?? '');
+  const fault = entryPointsFault(scripts);
+  if (fault !== undefined) throw faulty(fault);
   let learnt: { marks: Record<string, string>; oddities: RecordOddity[] } = { marks: {}, oddities: [] };
   const { files, bytes: unpackedBytes } = await archive.extract(treeOf(folder), {
     signal: options.signal,

@@ -118,7 +118,7 @@ class Linking:
     def generate(self):
         """Writes what an installer adds. Gives the content of each file by its path."""
         generated = {}
-        for name, text in self.wheel["wrappers"].items():
+        for name, text in self.wheel["wrappers"]:
             self.make_folder(self.wheel["schemes"]["scripts"])
             target = os.path.join(self.wheel["schemes"]["scripts"], name)
             generated[target] = text.encode("utf-8")
@@ -134,6 +134,7 @@ class Linking:
 
     def write_record(self, places, changed, generated):
         rows = []
+        names = [name for name, _ in self.wheel["wrappers"]]
         unlisted = dict(places)
         for path, value, size in read_record(self.wheel["folder"], self.wheel["info"]) or []:
             if is_byte_code(path):  # was not unpacked
@@ -145,7 +146,7 @@ class Linking:
         for target, content in generated.items():
             # A command of the console and of a window has one script, which pip lists twice.
             row = (self.relative(target), *described(content))
-            rows.extend([row] * max(1, self.wheel["commands"].count(os.path.basename(target))))
+            rows.extend([row] * max(1, names.count(os.path.basename(target))))
         rows.extend((self.listed(path, places), "", "") for path in unlisted)
         record = os.path.join(self.info, "RECORD")
         remove(record)
