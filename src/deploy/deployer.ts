@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import type { OperationOptions } from '../abort.js';
 import { checkStrings } from '../arguments.js';
+import { useAssets } from '../assets.js';
 import { SafeEmitter } from '../emitter.js';
 import type { RunnerError } from '../errors.js';
 import { VenvManager } from '../python/venv-manager.js';
@@ -73,6 +74,7 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   constructor(options: DeployerOptions) {
     super();
     doors().deployer.check(options);
+    useAssets(options.assets);
     const { registry, lockTimeoutMs = 30_000, uploadIdleMs = 60_000 } = options;
     const durability = options.durability ?? registry.durability;
     this.uploadIdleMs = uploadIdleMs;
@@ -142,8 +144,9 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     if (!isUpload(zip)) checkStrings('deployer.install(zip)', { zip });
     doors().install.check(o);
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'install' };
-    const { force = false, operator, fileName = UNNAMED_UPLOAD, sizeBytes, nameEncoding, origin } = o;
-    const asked = { force, operator, fileName, sizeBytes, nameEncoding, origin };
+    const { force = false, operator, fileName = UNNAMED_UPLOAD, sizeBytes, nameEncoding } = o;
+    const { origin, ownFiles } = o;
+    const asked = { force, operator, fileName, sizeBytes, nameEncoding, origin, ownFiles };
     const entry = await this.#deploy(ref, { ...o, source: zip }, asked, async (context) => {
       const { installPackage } = await import('./operations.js');
       return installPackage(zip, context);
@@ -172,13 +175,8 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
     doors().restore.check(o);
     this.#registry.layout.deployed(name, version); // refuses what cannot be a folder name
     const ref: OperationRef = { id: o.id ?? crypto.randomUUID(), operation: 'restore', name, version };
-    const asked = {
-      operation: 'restore',
-      force: false,
-      operator: o.operator,
-      fileName: '',
-      nameEncoding: undefined,
-    };
+    const { operator } = o;
+    const asked = { operation: 'restore', force: false, operator, fileName: '', nameEncoding: undefined };
     return this.#deploy(ref, o, asked, async (context) => {
       const { restorePackage } = await import('./operations.js');
       return restorePackage({ name, version }, context);

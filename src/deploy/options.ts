@@ -21,6 +21,7 @@ import {
   lazily,
 } from '../options.js';
 import { limitOptions } from '../package/options.js';
+import { ownFiles } from '../python/options.js';
 import type {
   ArchiveRetention,
   DeployOptions,
@@ -61,6 +62,12 @@ export interface DeployerOptions {
    * @defaultValue true
    */
   compileBytecode?: boolean;
+  /**
+   * Folder with the files that ship beside the modules of this library: a copy of its `dist`. For a bundle, which does not know
+   * where they are; the same in every part of a process.
+   * @defaultValue the variable `PROCVISION_ASSETS`, else the folder of the module
+   */
+  assets?: string;
 }
 
 export interface WatchOptions extends DeployOptions {
@@ -102,6 +109,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     settleMs: duration(),
     uploadIdleMs: duration(1),
     compileBytecode: flag(),
+    assets: text(),
   }),
   look: new Door<OperationOptions>('deployer: the last argument', { signal: abortSignal() }),
   watch: new Door<WatchOptions>('deployer.watch(options)', {
@@ -118,6 +126,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     fileName: text(),
     sizeBytes: whole(0),
     nameEncoding: choice(...NAME_ENCODINGS),
+    ownFiles: ownFiles(),
     origin: choice('local'),
   }),
   uninstall: new Door<UninstallOptions>('deployer.uninstall(name, version, options)', {

@@ -65,6 +65,8 @@ export interface PackageSteps {
     o: OperationOptions & {
       finalRoot: string;
       limits: Partial<ArchiveLimits> | undefined;
+      /** Names of files that get no second name. */
+      ownFiles: readonly string[];
       onProgress: (part: number) => void;
     },
   ): Promise<MadeEnvironment>;
@@ -199,7 +201,7 @@ async function makeEnvironment(
   inspection: PackageInspection,
   o: Parameters<PackageSteps['environment']>[2],
 ): Promise<MadeEnvironment> {
-  const { signal, finalRoot, limits } = o;
+  const { signal, finalRoot, limits, ownFiles } = o;
   const dir = path.join(root, 'venv');
   const onProgress = (event: { venv: string; fraction: number }) => {
     if (event.venv === dir) o.onProgress(event.fraction);
@@ -211,9 +213,7 @@ async function makeEnvironment(
     const { warnings } = await venvs.install(venv, {
       wheels: path.join(root, 'wheels'),
       requirements: path.join(root, 'requirements.txt'),
-      limits,
-      shared,
-      signal,
+      ...{ limits, ownFiles, shared, signal },
     });
     // Every file was compared with its RECORD while it was installed: reading every byte again would cost what sharing saves.
     const sharedAreDurable = shared?.durability === 'full';

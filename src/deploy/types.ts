@@ -146,6 +146,12 @@ export interface InstallOptions extends DeployOptions {
   sizeBytes?: number;
   /** Encoding of names in the zip that do not declare one. @defaultValue detected from the names themselves */
   nameEncoding?: NameEncoding;
+  /**
+   * Names of files of wheels, such as `*.bin`, that this version gets a copy or a clone of, never a second name of one file:
+   * some readers of models refuse that. Kept with the version: for `force` and `restore` it holds on.
+   * @defaultValue `ownFiles` of the version's policy, else as it was deployed before; those of `VenvManager` are always added
+   */
+  ownFiles?: readonly string[];
   /** Marks a package that was packed on this machine from a project folder, as `origin` of its entry. @defaultValue none */
   origin?: 'local';
 }

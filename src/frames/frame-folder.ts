@@ -19,20 +19,28 @@ const UNOWNED_GRACE_MS = 60_000;
  */
 export const FRAME_MODE = 0o640;
 
-/** Default folder of frames: in memory, where the system has such a folder and this process may write to it. */
-export async function defaultFrameRoot(
-  platform: NodeJS.Platform = process.platform,
+/**
+ * Default folder of frames: in memory, where the system has such a folder and this process may write to it; else in the store
+ * that the frames are for, which has room and is not cleaned by others; without one, the temp dir.
+ */
+export async function defaultFrameRoot({
+  platform = process.platform,
   sharedMemory = '/dev/shm',
-): Promise<string> {
+  inStore,
+}: { platform?: NodeJS.Platform; sharedMemory?: string; inStore?: string } = {}): Promise<string> {
   if (platform === 'linux') {
     try {
       await access(sharedMemory, constants.W_OK | constants.X_OK);
       return sharedMemory;
     } catch {
-      // a container without it: the temp dir does
+      // a container without it
     }
   }
-  return os.tmpdir();
+  if (inStore === undefined) return os.tmpdir();
+  await mkdir(inStore, { recursive: true });
+  // Whatever the host's umask: workers of another user come through it to the folder of their pool.
+  if (platform !== 'win32') await chmod(inStore, 0o755).catch(() => undefined);
+  return inStore;
 }
 
 /** The folder of a pool, and those below it of the workers that read its frames. */

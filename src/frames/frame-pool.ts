@@ -29,6 +29,7 @@ export class FramePool implements AsyncDisposable {
   #opened: OpenedFrames | undefined;
   #closed: Promise<void> | undefined;
   #places = 0;
+  #inStore: string | undefined;
 
   /** @throws RunnerError `invalid_params` for a bound that is none */
   constructor(options: FramePoolOptions = {}) {
@@ -41,6 +42,14 @@ export class FramePool implements AsyncDisposable {
       const state = this.#closed ? 'closed' : opened ? 'open' : 'not opened yet';
       return { state, folder: opened?.folder.path, maxBytes: options.maxBytes, ...opened?.slots.usage };
     });
+  }
+
+  /**
+   * Where its folder lies, if the options name none and the system has no folder in memory. The first to say so is heeded.
+   * @internal
+   */
+  keepIn(folder: string): void {
+    this.#inStore ??= folder;
   }
 
   /**
@@ -188,6 +197,6 @@ export class FramePool implements AsyncDisposable {
 
   async #openOnce(): Promise<OpenedFrames> {
     const { openFrames } = await import('./opened-frames.js');
-    return (this.#opened = await openFrames(this.#options));
+    return (this.#opened = await openFrames({ ...this.#options, inStore: this.#inStore }));
   }
 }

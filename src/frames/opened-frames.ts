@@ -33,10 +33,14 @@ export async function openFrames(options: {
   mapped?: boolean;
   sharp?: boolean;
   gid?: number;
+  /** Folder of the store that the frames are for. */
+  inStore?: string | undefined;
 }): Promise<OpenedFrames> {
   const { mapped = true } = options;
-  const root = options.directory ?? (await defaultFrameRoot());
+  const { inStore } = options;
+  let root = options.directory ?? inStore ?? os.tmpdir();
   try {
+    root = options.directory ?? (await defaultFrameRoot({ inStore }));
     const { path, life } = await makeFrameFolder(root, options.gid);
     const folder = new FrameFolder(path, options.gid);
     const calls = mapped ? await loadMemoryCalls() : undefined;

@@ -2,7 +2,10 @@ import { Door, flag, text, whole, lazily } from '../options.js';
 
 /** Options of a {@link FramePool}. */
 export interface FramePoolOptions {
-  /** Folder to make the pool's own folder in. @defaultValue `/dev/shm`, else the temp dir */
+  /**
+   * Folder to make the pool's own folder in.
+   * @defaultValue `/dev/shm`, else `algorithms/.frames` of the store of the supervisor, else the temp dir
+   */
   directory?: string;
   /**
    * Bytes that frames may take: whole, above 0. @defaultValue 512 MiB, or three quarters of what is free if that is less:

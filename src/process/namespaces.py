@@ -100,7 +100,9 @@ def mount_all(order, system, in_force):
         in_force["files"] &= bind(system, store, store)
     if hidden and os.path.isdir(hidden):
         in_force["files"] &= system.mount("tmpfs", hidden, "tmpfs", NO_SETUID | NO_DEVICES, "size=256k,mode=755")
-        os.makedirs(root, exist_ok=True)
+        for folder in (root, frames):
+            if folder:
+                os.makedirs(folder, exist_ok=True)
         in_force["files"] &= bind_held(system, kept[root], root)
         if not os.path.isdir(SHARED_MEMORY):
             make_scratch_in(hidden, order, system, in_force)

@@ -1,5 +1,5 @@
 import type { OperationOptions } from '../abort.js';
-import { abortSignal, choice, Door, duration, option, text, lazily } from '../options.js';
+import { abortSignal, choice, Door, duration, option, text, lazily, type Option } from '../options.js';
 
 /** Options of {@link VenvManager}. */
 export interface VenvManagerOptions {
@@ -21,7 +21,8 @@ export interface VenvManagerOptions {
   /**
    * Names of further files, such as `*.bin`, that each environment gets a copy or a clone of, never a second name of one
    * file: some readers of models refuse a file with two names. `*` and `?` stand for any characters, upper and lower case are
-   * the same. `*.onnx`, `*.onnx.data`, `*.onnx_data` and `*.data` beside them are always copied.
+   * the same. `*.onnx`, `*.onnx.data`, `*.onnx_data` and `*.data` beside them are always copied. The policy of a version
+   * (`ownFiles`) adds to them.
    * @defaultValue none
    */
   ownFiles?: readonly string[];
@@ -41,19 +42,25 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     python: option('python', 'must be a path or a list of paths', isPaths),
     installer: choice('pip', 'link'),
     wheelStore: option('folder', 'must be a folder or false', (value) => value === false || isPath(value)),
-    ownFiles: option('ownFiles', 'must be a list of names of files, without folders', isFileNames),
+    ownFiles: ownFiles(),
     timeoutMs: duration(1),
     assets: text(),
   }),
   look: new Door<OperationOptions>('venvs: the last argument', { signal: abortSignal() }),
 }));
 
-function isPath(value: unknown): boolean {
-  return typeof value === 'string' && value !== '';
+/** A list of names of files, with `*` and `?`. */
+export function ownFiles(): Option<readonly string[] | undefined> {
+  return option('ownFiles', 'must be a list of names of files, without folders', isOwnFiles);
 }
 
-function isFileNames(value: unknown): boolean {
+/** Whether something is such a list. */
+export function isOwnFiles(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((name) => isPath(name) && !/[\\/]/.test(String(name)));
+}
+
+function isPath(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
 }
 
 function isPaths(value: unknown): boolean {

@@ -37,6 +37,8 @@ export interface InstallFrom {
   wheels: string;
   /** The requirements file. */
   requirements: string;
+  /** Names of files that get no second name, beside those of the manager's own option `ownFiles`. @defaultValue none */
+  ownFiles?: readonly string[];
   /** What each wheel that is unpacked into the store is held to. @defaultValue `DEFAULT_ARCHIVE_LIMITS` */
   limits?: Partial<ArchiveLimits>;
   /**

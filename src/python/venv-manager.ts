@@ -323,7 +323,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
         limits: options.limits,
         signal,
         timeoutMs: this.#timeoutMs,
-        ownFiles: this.#ownFiles,
+        ownFiles: [...this.#ownFiles, ...(options.ownFiles ?? [])],
         onLine: this.#outputOf(venv.dir),
         onProgress: progress.at,
       };

@@ -53,6 +53,8 @@ export interface RegistryEntry {
   sha256?: string;
   /** `local`: packed on this machine from a project folder, not delivered. */
   origin?: 'local';
+  /** Names of files that it was deployed with a copy of its own of, as `ownFiles` or its policy said. */
+  own_files?: string[];
   /** Bytes on disk, environment included. */
   size_bytes?: number;
   /** Who deployed it. */

@@ -108,6 +108,11 @@ export class StoreLayout {
     return path.join(folder, `${folderName('version', version)}.json`);
   }
 
+  /** Pictures for workers, where the system has no folder in memory: `<root>/algorithms/.frames`. */
+  get frames(): string {
+    return path.join(this.algorithms, '.frames');
+  }
+
   /** Unpacked wheels shared by all environments: `<root>/algorithms/.wheels`. */
   get wheelStore(): string {
     return path.join(this.algorithms, '.wheels');

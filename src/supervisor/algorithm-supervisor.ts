@@ -64,8 +64,10 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     if (o.frames) checkReadable(o.frames, gid);
     const flavour = o.worker ?? 'sdk';
     this.#ownsFrames = o.frames === undefined;
+    const frames = o.frames ?? new FramePool({ gid });
+    frames.keepIn(registry.layout.frames);
     this.#context = {
-      ...{ registry, frames: o.frames ?? new FramePool({ gid }), flavour, policy: this.policy, clock },
+      ...{ registry, frames, flavour, policy: this.policy, clock },
       ...{ given: o.policy ?? {}, workerLogs: resolveLogOptions(o.workerLogs), logger: o.logger },
       // Canaries and logs first: a listener may end the trial that the event is about.
       emit: (name, ...args) => {
@@ -115,7 +117,8 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * Keeps a policy for one version in the store, in place of what was kept before; `{}` takes it away. It comes before the
    * supervisor's policy, for every supervisor on the store, and `status()` shows it. In force at once, while the version
    * runs: workers are started or stopped to the number it says. What is set up when a process starts (`limits`,
-   * `resources`, `env`, `uid`, `gid`, `network`, `namespaces`, `worker`) is in force at the next start of the version.
+   * `resources`, `env`, `uid`, `gid`, `network`, `namespaces`, `worker`) is in force at the next start of the version;
+   * `ownFiles` when it is installed again with `force`.
    *
    * @throws RunnerError `invalid_params` naming the option, `not_found`, `lock_timeout`, `store_failed`, `aborted`, `closed`
    */

@@ -13,6 +13,7 @@ import {
   type Option,
   type Shape,
 } from '../options.js';
+import { ownFiles } from '../python/options.js';
 import { MAX_FRAME_CEILING } from '../worker/frame-codec.js';
 import type { WorkerFlavour, WorkerLimits, WorkerResources } from '../worker/types.js';
 
@@ -144,6 +145,11 @@ const LARGEST_ID = 0xffff_fffe;
 export interface VersionPolicy extends Partial<SupervisorPolicy> {
   /** Adapter that runs it. @defaultValue that of the supervisor */
   worker?: WorkerFlavour;
+  /**
+   * Names of files of its wheels, such as `*.bin`, that the version has a copy or a clone of, never a second name of one file. In
+   * force when it is installed again (`force`), or restored. @defaultValue as the version was installed
+   */
+  ownFiles?: readonly string[];
 }
 
 /** The rules of a supervisor's policy: least and most of each number, and what else each option must be. */
@@ -153,7 +159,7 @@ export function policyOptions(): Option<Partial<SupervisorPolicy> | undefined> {
 
 /** The same for one version. */
 export function versionPolicyShape(): Shape<VersionPolicy> {
-  return { ...policyShape(), worker: choice('sdk', 'bundled') };
+  return { ...policyShape(), worker: choice('sdk', 'bundled'), ownFiles: ownFiles() };
 }
 
 function policyShape(): Shape<Partial<SupervisorPolicy>> {

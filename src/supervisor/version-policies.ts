@@ -59,7 +59,7 @@ export class VersionPolicies {
   }
 
   /** What a version would run by. @throws RunnerError `invalid_params` */
-  resolve({ worker: _, ...set }: VersionPolicy): SupervisorPolicy {
+  resolve({ worker: _, ownFiles: __, ...set }: VersionPolicy): SupervisorPolicy {
     const over: Partial<SupervisorPolicy> = { ...this.#given, ...set };
     for (const option of LAYERED) {
       const layers = { ...this.#given[option], ...set[option] };

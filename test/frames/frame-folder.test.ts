@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -11,12 +11,16 @@ import { bundledScript } from '../support/bundled-script.js';
 import { canBox, startScript } from '../support/child-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
-test('frames go to shared memory where there is some to write to, else to the temp dir', async () => {
+test('frames go to shared memory where there is some to write to, else into the store, without one to the temp dir', async () => {
   const folder = await temporaryFolder();
-  expect(await defaultFrameRoot('linux', folder)).toBe(folder);
-  expect(await defaultFrameRoot('linux', path.join(folder, 'missing'))).toBe(os.tmpdir());
-  expect(await defaultFrameRoot('win32', folder)).toBe(os.tmpdir());
-  expect(await defaultFrameRoot('darwin', folder)).toBe(os.tmpdir());
+  expect(await defaultFrameRoot({ platform: 'linux', sharedMemory: folder })).toBe(folder);
+  for (const platform of ['linux', 'win32', 'darwin'] as const) {
+    const without = { platform, sharedMemory: path.join(folder, 'missing') };
+    expect(await defaultFrameRoot(without)).toBe(os.tmpdir());
+    const inStore = path.join(folder, platform, '.frames');
+    expect(await defaultFrameRoot({ ...without, inStore })).toBe(inStore);
+    expect((await stat(inStore)).isDirectory()).toBe(true);
+  }
 });
 
 test('a host that is killed leaves its frames, and the next one that starts sweeps them', async () => {

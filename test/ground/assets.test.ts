@@ -3,6 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { assetPath, loadPeer } from '../../src/assets.js';
+import { Deployer } from '../../src/deploy/deployer.js';
 import {
   AlgorithmSupervisor,
   FramePool,
@@ -60,6 +61,7 @@ const DOORS: Record<string, (assets: string) => unknown> = {
   PackageValidator: (assets) => new PackageValidator({ assets }),
   FramePool: (assets) => new FramePool({ assets }),
   AlgorithmSupervisor: (assets) => new AlgorithmSupervisor({ registry, assets }),
+  Deployer: (assets) => new Deployer({ registry, assets }),
 };
 /** A registry is known by its methods; none is called here. */
 const registry = { resolve: String, register: String, use: String } as unknown as Registry;

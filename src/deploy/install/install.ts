@@ -2,9 +2,10 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
-import type { Check, Manifest, NameEncoding, PackageInspection } from '../../package/types.js';
+import type { Check, Manifest, NameEncoding, PackageInspection, VersionRef } from '../../package/types.js';
 import { neededSpace } from '../../package/needed-space.js';
 import { requiredAssets } from '../../package/required-assets.js';
+import { isOwnFiles } from '../../python/options.js';
 import type { Inventory } from '../../registry/inventory.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
@@ -47,6 +48,8 @@ export interface InstallContext extends OperationOptions {
   sizeBytes?: number | undefined;
   nameEncoding: NameEncoding | undefined;
   origin?: 'local';
+  /** Names of files of the version that get no second name, where the caller says them. */
+  ownFiles?: readonly string[] | undefined;
   operator: string | undefined;
   meter: ProgressMeter;
   onStage: (stage: DeployStage) => void;
@@ -69,7 +72,7 @@ export interface InstallOutcome {
 /** What of it an operation is asked with. */
 export type AskedInstall = Pick<
   InstallContext,
-  'force' | 'operator' | 'fileName' | 'sizeBytes' | 'nameEncoding' | 'operation' | 'origin'
+  'force' | 'operator' | 'fileName' | 'sizeBytes' | 'nameEncoding' | 'operation' | 'origin' | 'ownFiles'
 >;
 
 /** Deploys a zip, or an upload, which is kept in `zips/` once it is deployed. */
@@ -147,7 +150,8 @@ async function installLocked(
   const transaction = await beginInstall(context, inspection, upload);
   let { warnings } = inspection;
   try {
-    const { entry, warnings: found } = await build(opened, transaction, context);
+    const ownFiles = ownFilesOf(context, { name, version }, existing);
+    const { entry, warnings: found } = await build(opened, transaction, { ...context, ownFiles });
     warnings = [...new Set([...warnings, ...found])];
     onStage('publish');
     throwIfAborted(signal, 'install');
@@ -216,11 +220,21 @@ async function beginInstall(
   return upload;
 }
 
+/** What is said now comes before the policy of the version, and that before what an earlier deployment of it was made with. */
+function ownFilesOf(
+  { ownFiles, registry }: InstallContext,
+  { name, version }: VersionRef,
+  existing: RegistryEntry | undefined,
+): readonly string[] {
+  const kept = registry.policyOf(name, version)?.ownFiles;
+  return ownFiles ?? (isOwnFiles(kept) ? kept : existing?.own_files) ?? [];
+}
+
 /** Makes the whole version in the transaction's folder, where nobody looks. */
 async function build(
   opened: OpenPackage,
   transaction: Transaction,
-  context: InstallContext,
+  context: InstallContext & { ownFiles: readonly string[] },
 ): Promise<Pick<InstallOutcome, 'entry' | 'warnings'>> {
   const { registry, steps, signal, onStage, meter, durability, permissions } = context;
   const builtFrom = performance.now();
@@ -244,6 +258,7 @@ async function build(
   } = await steps.environment(root, inspection, {
     finalRoot,
     limits: opened.limits,
+    ownFiles: context.ownFiles,
     signal,
     onProgress: (part) => {
       meter.within(part);
@@ -291,6 +306,7 @@ async function build(
     sha256,
     size_bytes: inventory.bytes,
     ...(context.origin !== undefined && { origin: context.origin }),
+    ...(context.ownFiles.length > 0 && { own_files: [...context.ownFiles] }),
     ...(context.operator !== undefined && { operator: context.operator }),
     deployment_id: transaction.record.id,
   };

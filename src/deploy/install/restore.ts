@@ -42,7 +42,7 @@ export async function restorePackage(
         return { sha256, hashes };
       },
     },
-    context,
+    { ...context, ownFiles: context.ownFiles ?? entry.own_files },
   );
   // The version is registered: an archive that cannot be removed now goes with a later prune.
   await dropArchive(registry.layout, { name, version }).catch(() => undefined);
