@@ -1,4 +1,4 @@
-import { lstat, lutimes, open, rename, unlink } from 'node:fs/promises';
+import { lstat, lutimes, open, readdir, rename, unlink } from 'node:fs/promises';
 import type * as Net from 'node:net';
 import path from 'node:path';
 import { nodeModule } from '../node-modules.js';
@@ -29,6 +29,10 @@ export interface Life extends AsyncDisposable {
 /** Longest path of a socket: 108 bytes with the NUL on Linux, 104 on macOS (unix(7)). */
 const LONGEST_PATH_BYTES = 103;
 
+/** A sign that is being made. */
+const MAKING = /^\.[0-9a-f]{8}\.new$/;
+const MOST_ATTEMPTS = 3;
+
 /** Longest name of a sign of life: with the way to its folder it must be the path of a socket. */
 export const LONGEST_LIFE_NAME = 84;
 
@@ -46,22 +50,34 @@ export async function showLife(folder: string, name: string): Promise<Life | und
   const { device } = await deviceOf(folder);
   if (process.platform === 'win32') return listenOn(`\\\\.\\pipe\\procvision-${crypto.randomUUID()}`);
   const file = path.join(folder, name);
-  // Renamed when it listens: under its final name the socket always listens.
-  const temporary = `.${crypto.randomUUID().slice(0, 8)}.new`;
-  const server = await at(folder, temporary, listen).catch(() => undefined);
-  if (!server) return undefined;
-  try {
-    await rename(path.join(folder, temporary), file);
-  } catch (error) {
-    await closeServer(server);
-    await removeSign(path.join(folder, temporary));
-    throw error;
+  for (let attempt = 1; ; attempt++) {
+    // Renamed when it listens: under its final name the socket always listens.
+    const temporary = `.${crypto.randomUUID().slice(0, 8)}.new`;
+    const server = await at(folder, temporary, listen).catch(() => undefined);
+    if (!server) return undefined;
+    try {
+      await rename(path.join(folder, temporary), file);
+      return lifeOf(server, { name, device }, file);
+    } catch (error) {
+      await closeServer(server);
+      await removeSign(path.join(folder, temporary));
+      // One that sweeps may have seen it in the moment before it listened.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === MOST_ATTEMPTS) throw error;
+    }
   }
-  return lifeOf(server, { name, device }, file);
 
   async function listenOn(pipe: string): Promise<Life | undefined> {
     const piped = await listen(pipe).catch(() => undefined);
     return piped && lifeOf(piped, { name: pipe, device });
+  }
+}
+
+/** Removes what processes left in a folder that died while they made their signs there. */
+export async function sweepSigns(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) {
+    if (!MAKING.test(name) || (await at(folder, name, answer).catch(() => 'unknown')) !== 'dead') continue;
+    await removeSign(path.join(folder, name));
   }
 }
 

@@ -59,13 +59,11 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     doors().supervisor.check(o);
     useAssets(o.assets);
     this.policy = resolvePolicy(o.policy);
-    const { registry, clock = systemClock } = o;
-    const { gid } = this.policy;
-    if (o.frames) checkReadable(o.frames, gid);
-    const flavour = o.worker ?? 'sdk';
-    this.#ownsFrames = o.frames === undefined;
-    const frames = o.frames ?? new FramePool({ gid });
+    const { registry, clock = systemClock, worker: flavour = 'sdk' } = o;
+    const frames = o.frames ?? new FramePool({ gid: this.policy.gid });
+    checkReadable(frames, this.policy.gid);
     frames.keepIn(registry.layout.frames);
+    this.#ownsFrames = o.frames === undefined;
     this.#context = {
       ...{ registry, frames, flavour, policy: this.policy, clock },
       ...{ given: o.policy ?? {}, workerLogs: resolveLogOptions(o.workerLogs), logger: o.logger },
@@ -115,10 +113,9 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
 
   /**
    * Keeps a policy for one version in the store, in place of what was kept before; `{}` takes it away. It comes before the
-   * supervisor's policy, for every supervisor on the store, and `status()` shows it. In force at once, while the version
-   * runs: workers are started or stopped to the number it says. What is set up when a process starts (`limits`,
-   * `resources`, `env`, `uid`, `gid`, `network`, `namespaces`, `worker`) is in force at the next start of the version;
-   * `ownFiles` when it is installed again with `force`.
+   * supervisor's policy, for every supervisor on the store; `status()` shows it. In force at once, while the version runs:
+   * workers are started or stopped to the number it says. What is set up when a process starts (`limits`, `resources`, `env`,
+   * `uid`, `gid`, `network`, `namespaces`, `worker`) is in force at its next start, `ownFiles` at its next install (`force`).
    *
    * @throws RunnerError `invalid_params` naming the option, `not_found`, `lock_timeout`, `store_failed`, `aborted`, `closed`
    */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { moveByCopy } from '../../src/deploy/transaction/move-by-copy.js';
@@ -72,7 +72,7 @@ test.skipIf(process.platform !== 'linux')(
 );
 
 describe('moveByCopy', () => {
-  test('moves files, links, modes and times, the marker last', async () => {
+  test('moves files, links, modes and times, and a file alone', async () => {
     const folder = await temporaryFolder();
     const [from, to] = [path.join(folder, 'from'), path.join(folder, 'to')];
     await mkdir(path.join(from, 'sub'), { recursive: true });
@@ -80,12 +80,15 @@ describe('moveByCopy', () => {
     await writeFile(path.join(from, VERSION_MARKER), '{}');
     if (process.platform !== 'win32') await symlink('sub/tool', path.join(from, 'link'));
     const { mtimeMs } = await stat(path.join(from, 'sub', 'tool'));
-    await moveByCopy(from, to);
+    await moveByCopy(from, to, 'full');
     expect(await readFile(path.join(to, VERSION_MARKER), 'utf8')).toBe('{}');
     const moved = await stat(path.join(to, 'sub', 'tool'));
     expect(Math.abs(moved.mtimeMs - mtimeMs)).toBeLessThan(2);
     if (process.platform !== 'win32') expect(moved.mode & 0o777).toBe(0o555);
     await expect(stat(from)).rejects.toMatchObject({ code: 'ENOENT' });
+    await moveByCopy(path.join(to, 'sub', 'tool'), path.join(folder, 'tool'), 'full');
+    expect(await readFile(path.join(folder, 'tool'), 'utf8')).toBe('x');
+    expect((await readdir(folder)).sort()).toEqual(['to', 'tool']);
   });
 });
 

@@ -48,17 +48,16 @@ export async function runMatrix(
 ): Promise<MatrixResult> {
   const scenario = killScenarios[name];
   if (!scenario) throw new Error(`There is no scenario ${name}`);
+  /** What else is to be removed. */
+  const ends: (() => Promise<void>)[] = [];
   const base = await mkdtemp(path.join(os.tmpdir(), 'pv-matrix-'));
   try {
     const template = path.join(base, 'template');
     await mkdir(template);
     await scenario.prepare(template);
-    const counted = await runChild(
-      name,
-      await copyOf(template, base, 'count'),
-      { mode: 'count' },
-      durability,
-    );
+    const count = await copyOf(template, base, 'count');
+    ends.push(...((await scenario.place?.(count)) ?? []));
+    const counted = await runChild(name, count, { mode: 'count' }, durability);
     const calls = counted.report?.calls ?? [];
     const places = calls.flatMap((call, index) =>
       durability === 'none' || SYNCS.has(call) ? [index + 1] : [],
@@ -69,6 +68,7 @@ export async function runMatrix(
     const recoveriesMs: number[] = [];
     const cutOff = async (plan: FileStepPlan, where: string) => {
       const root = await copyOf(template, base, `root-${plans.indexOf(plan)}`);
+      ends.push(...((await scenario.place?.(root)) ?? []));
       expectPlanned(plan, await runChild(name, root, plan, durability));
       const recoveryMs = await expectWhole(scenario, root, where);
       recoveriesMs.push(recoveryMs);
@@ -93,6 +93,7 @@ export async function runMatrix(
     };
   } finally {
     await rm(base, { recursive: true, force: true, maxRetries: 3 });
+    for (const end of ends) await end();
   }
 }
 
@@ -134,7 +135,7 @@ async function expectTidy(
   expect(deployed.sort(), where).toEqual(entries.map(({ name, version }) => `${name} ${version}`).sort());
   const strays = (await readdir(storeFolder(root), { recursive: true })).filter((file) =>
     // The folder of unpacked wheels puts itself right when it is next used.
-    /^(?!.*\.wheels).*(\.staging|\.tmp$|\.lock|\.claim|\.owner)/.test(file),
+    /^(?!.*\.wheels).*(\.staging|\.tmp$|\.new$|\.part$|\.lock|\.claim|\.owner)/.test(file),
   );
   expect(strays, where).toEqual([]);
   const copies = (await readdir(layout.activeRoot)).map(async (file) => {

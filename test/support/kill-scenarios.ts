@@ -1,5 +1,6 @@
-import { createReadStream } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { createReadStream, existsSync, statSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { Deployer, type DeployerOptions } from '../../src/deploy/deployer.js';
 import { withSteps } from '../../src/deploy/given-steps.js';
@@ -17,6 +18,8 @@ export interface KillScenario {
   prepare: (root: string) => Promise<void>;
   /** The operation. It must succeed when repeated after a recovery, whether or not it had happened. */
   operate: (root: string) => Promise<void>;
+  /** Puts what `prepare` has made where it is operated on, once for each cut; gives what removes it. */
+  place?: (root: string) => Promise<(() => Promise<void>)[]>;
   /** What may be deployed whenever it is cut off: the state before it, any between two commits, the state after it. */
   states: string[][];
 }
@@ -36,9 +39,10 @@ const OPTIONS: RegistryOptions = {
 export async function openStore(
   root: string,
   python: 'plain' | 'real' = 'plain',
+  action: 'archive' | 'delete' = 'delete',
 ): Promise<{ registry: Registry; deployer: Deployer } & AsyncDisposable> {
   const registry = await Registry.open(storeFolder(root), OPTIONS);
-  const options: DeployerOptions = { registry, retention: { keep: 1 } };
+  const options: DeployerOptions = { registry, retention: { keep: 1, action } };
   const { wheelStore } = registry.layout;
   if (python === 'plain') withSteps(options, plainSteps);
   else options.venvs = new VenvManager({ python: 'python3', installer: 'link', wheelStore });
@@ -79,11 +83,42 @@ async function deploy(
   work: (deployer: Deployer) => Promise<unknown>,
   done?: RunnerErrorCode,
   python?: 'plain' | 'real',
+  action?: 'archive',
 ): Promise<void> {
-  await using store = await openStore(root, python);
+  await using store = await openStore(root, python, action);
   await work(store.deployer).catch((error: unknown) => {
     if (!RunnerError.is(error) || error.code !== done) throw error;
   });
+}
+
+/** A folder in memory: another file system than that of the temp dir, where there is one. */
+const OTHER_DISK = '/dev/shm';
+
+/** Why parts of a store cannot be on file systems of their own here; undefined where they can. */
+export const NO_OTHER_DISK = ((): string | undefined => {
+  try {
+    return statSync(OTHER_DISK).dev === statSync(os.tmpdir()).dev
+      ? 'there is one file system alone'
+      : undefined;
+  } catch {
+    return `there is no ${OTHER_DISK}`;
+  }
+})();
+
+/** Packages, versions and archives lie on another disk than what is under way: whatever leaves `.staging` is copied (EXDEV). */
+async function onDisksOfTheirOwn(root: string): Promise<(() => Promise<void>)[]> {
+  const algorithms = path.join(storeFolder(root), 'algorithms');
+  await mkdir(algorithms, { recursive: true });
+  const disk = await mkdtemp(path.join(OTHER_DISK, 'pv-part-'));
+  for (const part of ['deployed', 'zips', '.archive']) {
+    const [here, there] = [path.join(algorithms, part), path.join(disk, part)];
+    if (existsSync(here))
+      await cp(here, there, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+    else await mkdir(there);
+    await rm(here, { recursive: true, force: true });
+    await symlink(there, here);
+  }
+  return [() => rm(disk, { recursive: true, force: true, maxRetries: 3 })];
 }
 
 /** Between the two renames of a forced install: neither version is where it belongs. */
@@ -125,6 +160,30 @@ export const killScenarios: Record<string, KillScenario> = {
     operate: (root) =>
       deploy(root, (deployer) => deployer.install(packageFile(root, 'second'), { force: true })),
     states: [['1.0.0 first'], ['1.0.0 second']],
+  },
+  'force-install, each part on a disk of its own': {
+    prepare: prepareReplacement,
+    place: onDisksOfTheirOwn,
+    operate: (root) =>
+      deploy(root, (deployer) => deployer.install(packageFile(root, 'second'), { force: true })),
+    states: [['1.0.0 first'], ['1.0.0 second']],
+  },
+  'upload, each part on a disk of its own': {
+    prepare: (root) => addPackage(root, 'first', '1.0.0'),
+    place: onDisksOfTheirOwn,
+    operate: (root) =>
+      deploy(
+        root,
+        (deployer) => deployer.install(createReadStream(packageFile(root, 'first'))),
+        'already_installed',
+      ),
+    states: [[], ['1.0.0 first']],
+  },
+  'archive, each part on a disk of its own': {
+    prepare: prepareThree,
+    place: onDisksOfTheirOwn,
+    operate: (root) => deploy(root, (deployer) => deployer.prune(), undefined, 'plain', 'archive'),
+    states: [THREE, ['1.0.0 first', '1.2.0 third'], ['1.2.0 third']],
   },
   recover: {
     prepare: async (root) => {

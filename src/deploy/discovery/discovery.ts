@@ -11,6 +11,7 @@ import { isPackageFault } from '../failure.js';
 import type { PackageSteps } from '../package-steps.js';
 import { hashFile } from '../../store/hash-file.js';
 import { readMarker } from '../seal/seal.js';
+import { isPart } from '../transaction/move-by-copy.js';
 import { holderOf } from '../transaction/version-lock.js';
 import type { DiscoveredPackage, InvalidReason } from '../types.js';
 import { mayBecomeZip } from './zip-signature.js';
@@ -216,7 +217,8 @@ export class Discovery {
       for (const version of children) {
         const isListed = entries.some((entry) => entry.name === name && entry.version === version);
         // A locked version is being deployed or removed.
-        if (isListed || /\.lock(\.|$)/.test(version) || children.includes(`${version}.lock`)) continue;
+        if (isListed || isPart(version) || /\.lock(\.|$)/.test(version)) continue;
+        if (children.includes(`${version}.lock`)) continue;
         const folder = path.join(deployedRoot, name, version);
         // Sockets of locks come and go beside the versions.
         if (!(await isFolder(folder))) continue;

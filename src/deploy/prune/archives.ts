@@ -6,6 +6,7 @@ import { releasing } from '../../store/lock.js';
 import { namesIn } from '../../store/names-in.js';
 import { removeIfEmpty, removeTree } from '../../store/remove-tree.js';
 import { treeBytes } from '../seal/tree.js';
+import { isPart } from '../transaction/move-by-copy.js';
 import { archiveFolder } from '../transaction/transaction.js';
 import { tryLockVersion } from '../transaction/version-lock.js';
 import type { ArchiveRetention, RemovedArchive } from '../types.js';
@@ -26,6 +27,7 @@ export async function archivedVersions(layout: StoreLayout): Promise<ArchivedVer
   const found: ArchivedVersion[] = [];
   for (const name of await namesIn(root)) {
     for (const version of await namesIn(path.join(root, name))) {
+      if (isPart(version)) continue;
       const folder = path.join(root, name, version);
       const stats = await lstat(folder).catch(() => undefined);
       if (!stats?.isDirectory()) continue;

@@ -5,6 +5,7 @@ import { RunnerError } from '../../errors.js';
 import type { Registry } from '../../registry/registry.js';
 import type { Durability } from '../../store/atomic-file.js';
 import { isMissing } from '../../store/errno.js';
+import { sweepSigns } from '../../process/life.js';
 import { namesIn } from '../../store/names-in.js';
 import { findBaseFault } from '../../python/environments/base-fault.js';
 import { releasing } from '../../store/lock.js';
@@ -197,6 +198,10 @@ async function freeDeadLocks(
 ): Promise<RecoveredOperation[]> {
   const { layout } = registry;
   await attempt(layout.root, () => registry.sweep({ signal }));
+  const names = await namesIn(layout.deployedRoot);
+  for (const folder of [layout.algorithms, ...names.map((name) => path.join(layout.deployedRoot, name))]) {
+    await attempt(folder, () => sweepSigns(folder));
+  }
   const found = await attempt(layout.deployedRoot, () => lockedVersions(layout));
   const { locked = [], emptyNames = [] } = found ?? {};
   const recovered: RecoveredOperation[] = [];

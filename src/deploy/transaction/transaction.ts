@@ -13,7 +13,7 @@ import {
   type JournalRecord,
 } from './journal.js';
 import { readMarker } from '../seal/seal.js';
-import { moveByCopy } from './move-by-copy.js';
+import { moveByCopy, partOf } from './move-by-copy.js';
 import { exists } from '../seal/tree.js';
 
 /**
@@ -134,6 +134,7 @@ export class Transaction {
   /** Removes the folder, journal last, and what is empty without it. */
   async discard(): Promise<void> {
     try {
+      await this.#removeParts();
       for (const name of ['upload.zip', 'tree', 'new', 'old']) await removeTree(path.join(this.folder, name));
     } finally {
       // A recovery of what could not be removed must not see this process as busy with it.
@@ -156,14 +157,16 @@ export class Transaction {
 
   /** An uninstall that was committed: the folder leaves `deployed/` in one step. */
   async #takeAway(): Promise<void> {
-    const deployed = this.#deployed();
-    if (await exists(deployed)) await this.#move(deployed, this.#aside('old'));
-    if (!this.record.archive || !(await exists(this.#aside('old')))) return;
-    await removeTree(path.join(this.#aside('old'), 'venv'));
-    const archive = archiveFolder(this.#layout, this.record.name ?? '', this.record.version ?? '');
+    const [deployed, old, archive] = [this.#deployed(), this.#aside('old'), this.#archive()];
+    // Aside it is complete: what is still in its place is left of a move by copy.
+    if (await exists(old)) await removeTree(deployed);
+    else if (await exists(deployed)) await this.#move(deployed, old);
+    if (!this.record.archive || !(await exists(old))) return;
+    if ((await readMarker(archive)) && !(await readMarker(old))) return; // the same, and archived already
+    await removeTree(path.join(old, 'venv'));
     await removeTree(archive);
     await makeFolder(path.dirname(archive), this.#durability);
-    await this.#move(this.#aside('old'), archive);
+    await this.#move(old, archive);
   }
 
   async #landUpload(): Promise<void> {
@@ -177,10 +180,22 @@ export class Transaction {
       await renameOver(from, to); // tries again where a virus scanner has a file of it open (Windows)
     } catch (error) {
       if (errnoCode(error) !== 'EXDEV') throw error;
-      await moveByCopy(from, to);
+      await moveByCopy(from, to, this.#durability);
     }
     await syncFolder(path.dirname(to), this.#durability);
     await syncFolder(path.dirname(from), this.#durability);
+  }
+
+  /** Copies that were on their way. */
+  async #removeParts(): Promise<void> {
+    const { name, version, upload } = this.record;
+    const targets = name === undefined || version === undefined ? [] : [this.#deployed(), this.#archive()];
+    if (upload !== undefined) targets.push(path.join(this.#layout.zips, upload));
+    for (const target of targets) await removeTree(partOf(target));
+  }
+
+  #archive(): string {
+    return archiveFolder(this.#layout, this.record.name ?? '', this.record.version ?? '');
   }
 
   #aside(name: 'old' | 'new'): string {
