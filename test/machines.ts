@@ -187,6 +187,60 @@ const MACHINES: Machine[] = [
   },
   { title: 'no network', run: 'unshare -n $RUN' },
   {
+    title: 'root without capabilities',
+    run: 'setpriv --bounding-set -all --inh-caps -all --no-new-privs $RUN',
+  },
+  { title: 'root of a user namespace with one user', run: 'unshare --user --map-root-user $RUN' },
+  { title: 'in a chroot', prepare: 'mkdir "$BOX/r"; mount --rbind / "$BOX/r"', run: 'chroot "$BOX/r" $RUN' },
+  {
+    title: 'stdin and stderr closed, signals ignored',
+    prepare: "trap '' HUP INT PIPE TERM CHLD",
+    run: '$RUN <&- 2>&-',
+  },
+  {
+    title: 'no PATH, HOME that is no folder, PYTHON variables of another program',
+    run:
+      'env -u PATH HOME=/dev/null PYTHONHOME=/nowhere PYTHONPATH=/dev/null PYTHONSTARTUP=/nowhere PYTHONWARNINGS=error ' +
+      'PYTHONOPTIMIZE=2 PYTHONUTF8=0 PYTHONIOENCODING=ascii PYTHONINSPECT=1 PYTHONSAFEPATH=1 $RUN',
+  },
+  { title: 'a locale that is not installed', prepare: 'export LC_ALL=xx_YY.KOI8-R LANG=xx TZ=:/nowhere' },
+  { title: 'a library to be preloaded that is not there', prepare: 'export LD_PRELOAD=/nowhere/lib.so' },
+  {
+    title: 'bounds on threads, stack, locked memory and the size of a file',
+    prepare: `${asStranger}; ulimit -s 512; ulimit -l 0; ulimit -f 40000; ulimit -c 0; ulimit -p 60`,
+    run: `${STRANGER} $RUN`,
+  },
+  {
+    title: 'temp folder without inodes',
+    prepare: 'mount -t tmpfs -o nr_inodes=1 tmpfs /tmp; export TMPDIR=/tmp',
+  },
+  { title: '/proc of processes alone', prepare: 'mount -t proc -o subset=pid proc /proc' },
+  {
+    title: 'store noexec, nosuid and nodev',
+    prepare: 'mkdir "$STORE"; mount -t tmpfs -o noexec,nosuid,nodev tmpfs "$STORE"',
+  },
+  {
+    title: 'store read-only after the install',
+    options: { verify: true, install: false },
+    prepare: '$INSTALL >/dev/null; mount --bind "$STORE" "$STORE"; mount -o remount,ro,bind "$STORE"',
+    expect: { verify: /^intact$/, sdk: /^OK OK$/, bundled: /^OK OK$/ },
+  },
+  {
+    title: 'each part of the store on a disk of its own',
+    prepare:
+      'for part in deployed zips .archive .wheels .staging; do mkdir -p "$STORE/algorithms/$part"; mount -t tmpfs tmpfs "$STORE/algorithms/$part"; done',
+  },
+  {
+    title: 'store behind a link, its folder setgid',
+    prepare: 'mkdir "$BOX/real"; chmod 2770 "$BOX/real"; ln -s real "$STORE"',
+  },
+  {
+    title: '/dev/shm missing, a path of 200 characters, workers as another user, umask 077',
+    prepare: `umask 077; umount -l /dev/shm; rmdir /dev/shm 2>/dev/null || mount -t tmpfs -o ro tmpfs /dev/shm; STORE="$STORE/${'a'.repeat(90)}/${'b'.repeat(90)}"`,
+    options: { policy: { uid: 54321, gid: 54321 } },
+    expect: { ...GOOD, frames: /^in the store$/ },
+  },
+  {
     title: 'store on overlayfs, force over a version of the image',
     prepare:
       '$RUN >/dev/null; mkdir -p "$BOX/o"; mount -t tmpfs tmpfs "$BOX/o"; mkdir "$BOX/o/up" "$BOX/o/work"; ' +

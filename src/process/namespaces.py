@@ -34,6 +34,8 @@ def unshare(order, system, in_force):
     if order.get("uid") in (None, uid) and not is_proc_covered():
         ways.append(NEW_USER)
     for way in ways:
+        if way and not may_map(system, uid, gid):
+            continue
         for network in (NEW_NETWORK, 0) if order.get("network") == "none" else (0,):
             if not system.unshare(wanted | way | network):
                 continue
@@ -42,12 +44,40 @@ def unshare(order, system, in_force):
                 raise_loopback()
             if way:
                 in_force["user"] = True
-                for name, text in (("setgroups", "deny"), ("uid_map", "%d %d 1" % (uid, uid)),
-                                   ("gid_map", "%d %d 1" % (gid, gid))):
-                    with open("/proc/self/" + name, "w") as file:
-                        file.write(text)
+                map_user(uid, gid)
             return True
     return False
+
+
+def map_user(uid, gid):
+    """Makes the user of this process the only one of its new namespace."""
+    for name, text in (("setgroups", "deny"), ("uid_map", "%d %d 1" % (uid, uid)), ("gid_map", "%d %d 1" % (gid, gid))):
+        with open("/proc/self/" + name, "w") as file:
+            file.write(text)
+
+
+def may_map(system, uid, gid):
+    """Whether a user namespace that the system gives can be used: to root without CAP_SETFCAP, as in a container that drops all,
+    the kernel gives one and lets it map nobody (user_namespaces(7)). There is no way back, so a child tries it."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            if system.unshare(NEW_USER):
+                map_user(uid, gid)
+                os.write(writing, b"1")
+        except OSError:
+            pass
+        finally:
+            os._exit(0)
+    os.close(writing)
+    answer = os.read(reading, 1)
+    os.close(reading)
+    try:
+        os.waitpid(child, 0)
+    except ChildProcessError:  # whoever started this process ignores its children
+        pass
+    return answer == b"1"
 
 
 def raise_loopback():
