@@ -61,7 +61,7 @@ export async function showLife(folder: string, name: string): Promise<Life | und
     } catch (error) {
       await closeServer(server);
       await removeSign(path.join(folder, temporary));
-      // One that sweeps may have seen it in the moment before it listened.
+      // A sweep may have seen it in the moment before it listened.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === MOST_ATTEMPTS) throw error;
     }
   }

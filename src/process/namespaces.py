@@ -75,7 +75,7 @@ def may_map(system, uid, gid):
     os.close(reading)
     try:
         os.waitpid(child, 0)
-    except ChildProcessError:  # whoever started this process ignores its children
+    except ChildProcessError:  # the parent of this process ignores its children
         pass
     return answer == b"1"
 
