@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { SupervisorPolicy } from '../../src/supervisor/policy.js';
 import type { WarmStartEvent } from '../../src/supervisor/events.js';
 import { TemporaryStore } from '../../src/testing/index.js';
+import { startScript } from '../support/child-script.js';
 import { deployVersion } from '../support/deployed-version.js';
 
 const image = { data: new Uint8Array(12).fill(200), width: 2, height: 2 };
@@ -249,6 +250,42 @@ open(os.path.join(os.environ["TMPDIR"], str(os.getpid())), "w").close()`;
     expect(statusOf(supervisor)?.warmStart).toEqual({ mode: 'cold', reason: "policy.warmStart is 'off'" });
   });
 
+  test.each(['import', 'fork', 'calls'])(
+    'a host killed during "%s" leaves neither server, worker, keeper nor what workers have started',
+    async (moment) => {
+      const body = `if "hang" in (user_params or {}):
+    subprocess.Popen(["sleep", "600"], start_new_session=True)
+    time.sleep(600)`;
+      const { store } = await station({ body });
+      const { root } = store.registry.layout;
+      const host = await startScript('forking-host.ts', [root, moment]);
+      expect(await host.end).toMatchObject({ signal: 'SIGKILL', stderr: '' });
+      await expect.poll(() => processesOf(root)).toEqual([]);
+    },
+  );
+
+  const restarts = Number(process.env.WARM_RESTARTS ?? 5);
+  test(`${restarts} restarts of a forked worker leave the server with the descriptors, children and memory that it had`, async () => {
+    const { supervisor } = await forked({}, { maxCrashes: 1_000_000, maxRestarts: 1_000_000 });
+    const { serverProcessId: pid = -1 } = statusOf(supervisor)?.warmStart ?? {};
+    const held = () => ({
+      descriptors: readdirSync(`/proc/${pid}/fd`).length,
+      children: readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').length,
+    });
+    const privateKib = () =>
+      Number(/^Private_Dirty:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]);
+    const before = held();
+    const memory = privateKib();
+    for (let round = 0; round < restarts; round++) {
+      const next = ready(supervisor);
+      process.kill(statusOf(supervisor)?.workers[0]?.processId ?? -1, 'SIGKILL');
+      await next;
+    }
+    await expect.poll(held).toEqual(before);
+    expect(privateKib() - memory).toBeLessThan(4_096);
+    expect(await debugOf(supervisor)).toMatchObject({ forked: true });
+  });
+
   test('without namespaces a forked worker has a keeper as well, and a folder for its own files that goes with it', async () => {
     const body = 'debug["folder"] = os.environ["TMPDIR"]';
     const { supervisor, cold, worker } = await forked({ body }, { namespaces: 'off' });
@@ -275,4 +312,17 @@ function descendantOf(pid: number, inside: number): number {
     if (numbers.trim().split(/\s+/).map(Number).at(-1) === inside) return child;
   }
   throw new Error(`${pid} has no child ${inside}`);
+}
+
+/** Whatever has a part of the store in its variables: they are inherited. */
+function processesOf(root: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return (
+        /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`PROC_ALGO_ROOT=${root}`)
+      );
+    } catch {
+      return false;
+    }
+  });
 }
