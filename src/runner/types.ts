@@ -15,6 +15,11 @@ import type { AlgorithmSupervisorOptions } from '../supervisor/options.js';
 import type { PackageValidatorOptions } from '../validation/options.js';
 import type { PackageValidator } from '../validation/package-validator.js';
 
+export type { Explanation } from './doctor/explain.js';
+export type { Finding, FindingFix } from './doctor/finding.js';
+export type { FindingId } from './doctor/catalogue.js';
+export type { Severity } from './doctor/kinds/kind.js';
+
 /** What a {@link Runner} is made of. */
 export interface RunnerParts {
   /** What is deployed, and which version serves which product id. */
