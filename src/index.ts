@@ -9,10 +9,9 @@ export type { RunnerErrorCode, RunnerErrorDetails, RunnerErrorOptions } from './
 export { SafeEmitter } from './emitter.js';
 export type { OperationOptions } from './abort.js';
 export { openRunner, Runner } from './runner/runner.js';
-export { explain } from './runner/diagnosis.js';
+export { doctor, explain } from './runner/diagnosis.js';
 export type {
   EnsureOptions,
-  Explanation,
   Finding,
   HealthReport,
   InspectCallOptions,

@@ -105,5 +105,6 @@ export type { RecordedCall, RecordedImage } from './recording/format.js';
 // What the comments of types refer to.
 export type { DEFAULT_ARCHIVE_LIMITS } from './package/archive.js';
 export type { DEFAULT_SUPERVISOR_POLICY } from './supervisor/policy.js';
+export type { doctor } from './runner/diagnosis.js';
 export type { openRunner } from './runner/runner.js';
 export type { acceptance, annotatedPicture } from './acceptance/acceptance.js';

@@ -15,6 +15,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { VenvManager, type Interpreter, type Venv } from '../src/index.js';
 import { environmentTree } from './support/environment-report.js';
+import { libraryFault } from './support/hidden-library.js';
 import { PINNED_SETS, type PinnedSet } from './support/pinned-wheels.js';
 import { sdkCalls } from './support/sdk-calls.js';
 
@@ -168,6 +169,8 @@ async function installSet(name: string, set: PinnedSet, interpreter: Interpreter
       recordOutcome(`${what}: the tree of pip${notes}`, difference(await siteTree(venv), expected));
       const imports = set.imports.map((module) => `import ${module}`).join('; ');
       recordOutcome(`${what}: imports`, await faultOf(() => run(venv.python, ['-I', '-B', '-c', imports])));
+      if (set.systemLibrary !== undefined)
+        recordOutcome(`${what}: its libraries`, await libraryFault(venv, set.systemLibrary));
       recordOutcome(`${what}: pip check`, await faultOf(() => pipIn(venv, ['check'])));
       const { program } = set;
       if (program !== undefined)

@@ -329,6 +329,31 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/status.js'),
   },
   {
+    name: 'doctor',
+    summary: 'what is wrong with the station, a version or a package, and what to do',
+    arguments: [
+      {
+        usage: '[package]',
+        summary: 'name of a deployed package, or a zip; without it the station',
+        kind: 'name',
+      },
+      { ...VERSION, usage: '[version]' },
+    ],
+    options: [
+      { usage: '--fix', summary: 'put right what can be put right without risk' },
+      { usage: '--start', summary: 'also start the version once' },
+      { usage: '--no-verify', summary: 'do not compare deployed files with what was installed' },
+    ],
+    examples: [
+      'doctor',
+      'doctor --fix',
+      'doctor board-check 1.0.0 --start',
+      'doctor board-check-v1.0.0-offline.zip',
+    ],
+    details: 'Exits with 1 while there is an error or a warning. docs/doctor.md has every finding.',
+    load: () => import('./commands/doctor.js'),
+  },
+  {
     name: 'repl',
     summary: 'a Node REPL with a runner over the store',
     examples: ['repl', 'echo "packages()" | procvision-runner repl'],

@@ -111,15 +111,19 @@ export async function makeFrameFolder(root: string, gid?: number): Promise<MadeF
  * another container, or in a thread that was ended.
  */
 export async function sweepFrameFolders(root: string): Promise<string[]> {
-  const swept: string[] = [];
+  const abandoned = await abandonedFrameFolders(root);
+  for (const folder of abandoned) await removeTree(folder).catch(() => undefined); // another user's: not ours to sweep
+  return abandoned;
+}
+
+/** The frame folders whose owner is proven dead. */
+export async function abandonedFrameFolders(root: string): Promise<string[]> {
+  const found: string[] = [];
   for (const name of await readdir(root).catch(() => [])) {
-    if (!name.startsWith(PREFIX)) continue;
     const folder = path.join(root, name);
-    if (!(await isAbandoned(folder))) continue;
-    await removeTree(folder).catch(() => undefined); // another user's: not ours to sweep
-    swept.push(folder);
+    if (name.startsWith(PREFIX) && (await isAbandoned(folder))) found.push(folder);
   }
-  return swept;
+  return found;
 }
 
 async function isAbandoned(folder: string): Promise<boolean> {

@@ -24,7 +24,11 @@ export type { FramePoolOptions } from './options.js';
 export class FramePool implements AsyncDisposable {
   /** Group that may read the frames beside the host's user. */
   readonly gid: number | undefined;
-  readonly #options: FramePoolOptions;
+  /**
+   * As the options were given.
+   * @internal
+   */
+  readonly given: FramePoolOptions;
   #opening: Promise<OpenedFrames> | undefined;
   #opened: OpenedFrames | undefined;
   #closed: Promise<void> | undefined;
@@ -35,7 +39,7 @@ export class FramePool implements AsyncDisposable {
   constructor(options: FramePoolOptions = {}) {
     doors().framePool.check(options);
     useAssets(options.assets);
-    this.#options = { ...options };
+    this.given = { ...options };
     this.gid = options.gid;
     showAs(this, 'FramePool', () => {
       const opened = this.#opened;
@@ -197,6 +201,6 @@ export class FramePool implements AsyncDisposable {
 
   async #openOnce(): Promise<OpenedFrames> {
     const { openFrames } = await import('./opened-frames.js');
-    return (this.#opened = await openFrames({ ...this.#options, inStore: this.#inStore }));
+    return (this.#opened = await openFrames({ ...this.given, inStore: this.#inStore }));
   }
 }

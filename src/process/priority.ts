@@ -33,6 +33,15 @@ export function standBack(
   }
 }
 
+/** Whether this process may lower a priority and raise it again (Linux). */
+export function mayStandBack(): boolean {
+  try {
+    return mayRaiseTo(os.getPriority());
+  } catch {
+    return true; // the system does not tell
+  }
+}
+
 /** Whether this process may raise a priority up to `nice`. */
 function mayRaiseTo(nice: number): boolean {
   const status = readFileSync('/proc/self/status', 'latin1');

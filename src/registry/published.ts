@@ -78,6 +78,15 @@ export async function sweepRegistry(
   }
 }
 
+/** Files that {@link sweepRegistry} would write or remove: copies that differ, and unfinished ones. */
+export async function untidyFiles(
+  layout: StoreLayout,
+  active: Active,
+): Promise<{ wrong: string[]; unfinished: string[] }> {
+  const { stale, missing } = await differences(layout, active);
+  return { wrong: [...stale, ...missing.map(({ file }) => file)], unfinished: await unfinishedFiles(layout) };
+}
+
 /** Files that a writer of the registry died over, or is writing. */
 async function unfinishedFiles(layout: StoreLayout): Promise<string[]> {
   const found: string[] = [];

@@ -149,10 +149,7 @@ export async function usersOf(
     const file = path.join(folder, mark);
     const identity = (await readJson(file).catch(() => null)) as ProcessIdentity | null | undefined;
     if (identity === undefined) continue; // released since
-    // A mark that cannot be read is foreign or damaged: its age decides.
-    const liveness = identity === null ? 'unknown' : await livenessOf(identity, folder);
-    const isDead = liveness === 'dead' || (liveness === 'unknown' && (await isSilent(file)));
-    if (!isDead) users.push(identity ?? UNREADABLE);
+    if (!(await isDeadUser(identity, file))) users.push(identity ?? UNREADABLE);
     // Where nothing can be removed, what the dead left does not count all the same.
     else {
       await rm(file, { force: true }).catch(() => undefined);
@@ -160,6 +157,31 @@ export async function usersOf(
     }
   }
   return users;
+}
+
+/** A mark that cannot be read is foreign or damaged: its age decides. */
+async function isDeadUser(identity: ProcessIdentity | null, file: string): Promise<boolean> {
+  const liveness = identity === null ? 'unknown' : await livenessOf(identity, path.dirname(file));
+  return liveness === 'dead' || (liveness === 'unknown' && (await isSilent(file)));
+}
+
+/** Marks of dead processes, which are left as they are. */
+export async function deadMarks(
+  layout: StoreLayout,
+): Promise<(VersionRef & { file: string; user: ProcessIdentity })[]> {
+  const dead: (VersionRef & { file: string; user: ProcessIdentity })[] = [];
+  for (const marked of await markedVersions(layout)) {
+    const [name = '', version = ''] = marked.split('/');
+    const folder = path.join(usesRoot(layout), name, version);
+    for (const mark of await readdir(folder).catch(() => [])) {
+      if (!mark.endsWith('.json') || mark.startsWith('.')) continue;
+      const file = path.join(folder, mark);
+      const identity = (await readJson(file).catch(() => null)) as ProcessIdentity | null | undefined;
+      if (identity === undefined || !(await isDeadUser(identity, file))) continue;
+      dead.push({ name, version, file, user: identity ?? UNREADABLE });
+    }
+  }
+  return dead;
 }
 
 /** Removes what processes that were killed left: their marks, files half written, folders that are empty without. */

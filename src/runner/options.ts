@@ -1,6 +1,6 @@
 import { isRecord } from '../arguments.js';
 import { doors as deployDoors } from '../deploy/options.js';
-import { doors as frameDoors } from '../frames/options.js';
+import { doors as frameDoors, type FramePoolOptions } from '../frames/options.js';
 import type { ImageInput } from '../frames/types.js';
 import {
   abortSignal,
@@ -23,7 +23,7 @@ import { doors as registryDoors } from '../registry/options.js';
 import { isTraceparent, TRACEPARENT_RULE } from '../supervisor/calls/traceparent.js';
 import { doors as supervisorDoors } from '../supervisor/options.js';
 import { doors as validationDoors } from '../validation/options.js';
-import type { EnsureOptions, InspectCallOptions, RunnerOptions } from './types.js';
+import type { DoctorOptions, EnsureOptions, InspectCallOptions, RunnerOptions } from './types.js';
 
 /** Options of a part, but for those that the runner fills in itself. */
 function part<T extends object, K extends keyof T>(
@@ -62,6 +62,13 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     guideImage: option<ImageInput | string>('picture', "must be an image, a path or 'same'", isPicture),
     timeoutMs: duration(1),
     traceparent: option('traceparent', TRACEPARENT_RULE, isTraceparent),
+    signal: abortSignal(),
+  }),
+  doctor: new Door<DoctorOptions>('doctor(root, options)', {
+    ...{ name: text(), version: text(), package: text(), verify: flag(), start: flag() },
+    python: pythonDoors().venvManager.shape.python,
+    integrity: validationDoors().validator.shape.integrity,
+    frames: group<FramePoolOptions>(frameDoors().framePool.shape),
     signal: abortSignal(),
   }),
   look: new Door<OperationOptions>('runner: the last argument', { signal: abortSignal() }),

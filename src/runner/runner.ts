@@ -15,9 +15,12 @@ import { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
 import type { StartActiveOptions, StartReport } from '../supervisor/start-active.js';
 import type { InspectionResult } from '../supervisor/types.js';
 import { PackageValidator } from '../validation/package-validator.js';
+import { checkDoctorOptions } from './diagnosis.js';
 import { doors, isPicture } from './options.js';
 import type {
+  DoctorOptions,
   EnsureOptions,
+  Finding,
   HealthReport,
   InspectCallOptions,
   PackageSource,
@@ -114,6 +117,21 @@ export class Runner implements RunnerParts, AsyncDisposable {
     throwIfAborted(o.signal, 'look at the health');
     const { healthOf } = await import('./health.js');
     return healthOf(this, { ...o, isOpen: this.#closed === undefined });
+  }
+
+  /**
+   * Makes every check of {@link doctor} with the parts of this runner, and looks at its workers too. `name` and `version` of the
+   * options look at one version.
+   *
+   * @throws RunnerError as {@link doctor}, `closed`
+   */
+  async explain(o: DoctorOptions = {}): Promise<Finding[]> {
+    this.#checkOpen('explain');
+    checkDoctorOptions(o);
+    const { examine } = await import('./examine.js');
+    const { registry, venvs, validator, frames, supervisor } = this;
+    const own = { python: venvs.given?.slice(), integrity: validator.integrity, frames: frames.given };
+    return examine(registry.layout, { ...own, ...o }, { supervisor });
   }
 
   /** Closes every part: calls first, then what they work with. All of them are closed also when one fails to. */

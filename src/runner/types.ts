@@ -5,6 +5,7 @@ import type { DeployerOptions } from '../deploy/options.js';
 import type { FramePool } from '../frames/frame-pool.js';
 import type { FramePoolOptions } from '../frames/options.js';
 import type { ImageInput } from '../frames/types.js';
+import type { IntegrityPolicy } from '../package/integrity.js';
 import type { VersionRef } from '../package/types.js';
 import type { VenvManagerOptions } from '../python/options.js';
 import type { VenvManager } from '../python/venv-manager.js';
@@ -17,8 +18,8 @@ import type { PackageValidator } from '../validation/package-validator.js';
 
 export type { Explanation } from './doctor/explain.js';
 export type { Finding, FindingFix } from './doctor/finding.js';
-export type { FindingId } from './doctor/catalogue.js';
-export type { Severity } from './doctor/kinds/kind.js';
+export type { FindingId, FINDINGS } from './doctor/catalogue.js';
+export type { FindingKind, Severity } from './doctor/kinds/kind.js';
 
 /** What a {@link Runner} is made of. */
 export interface RunnerParts {
@@ -34,6 +35,29 @@ export interface RunnerParts {
   supervisor: AlgorithmSupervisor;
   /** Where images go. */
   frames: FramePool;
+}
+
+/** Options of {@link doctor}; without a version or a package it looks at the whole station. */
+export interface DoctorOptions extends OperationOptions {
+  /** Look at a deployed version alone: its package's name. */
+  name?: string;
+  /** Look at a deployed version alone: its version. */
+  version?: string;
+  /** Look at a package that is not deployed: path of a zip. */
+  package?: string;
+  /**
+   * Whether to read every file of deployed versions, and compare it with what was installed; their Pythons are asked for their version
+   * then. @defaultValue true
+   */
+  verify?: boolean;
+  /** Whether to start the version that is named, once, as a host does: what its package brings is run. @defaultValue false */
+  start?: boolean;
+  /** Interpreters to use. @defaultValue those of this machine */
+  python?: string | string[];
+  /** How packages are checked: its keys are looked at. @defaultValue no check */
+  integrity?: IntegrityPolicy;
+  /** Where frames go. @defaultValue as of a `FramePool` */
+  frames?: FramePoolOptions;
 }
 
 /** Options of the parts of a {@link Runner}, each under the name of its part. */

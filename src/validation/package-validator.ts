@@ -50,7 +50,11 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
   readonly #limits: Partial<ArchiveLimits> | undefined;
   /** Limits and surroundings of the trial run. */
   readonly #trial: Required<Omit<ProbeOptions, 'signal'>>;
-  readonly #integrity: IntegrityPolicy;
+  /**
+   * The policy of signatures, as it was given.
+   * @internal
+   */
+  readonly integrity: IntegrityPolicy;
   readonly #startupCode: 'allow' | 'refuse';
   #venvs: VenvManager | undefined;
 
@@ -67,8 +71,8 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
     };
     this.#limits = limits;
     this.#trial = { ...timeouts, env, setupErrors, boundaryCases };
-    this.#integrity = checkPolicy(options.integrity ?? { mode: 'off' });
-    this.integrityMode = this.#integrity.mode;
+    this.integrity = checkPolicy(options.integrity ?? { mode: 'off' });
+    this.integrityMode = this.integrity.mode;
     this.#startupCode = options.startupCode ?? 'allow';
     this.#venvs = options.venvs;
     showAs(this, 'PackageValidator', () => ({
@@ -274,7 +278,7 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
     checks: CheckList,
     signal: AbortSignal | undefined,
   ): Promise<IntegrityCheck> {
-    const integrity = new IntegrityCheck(archive, this.#integrity, { checks, signal });
+    const integrity = new IntegrityCheck(archive, this.integrity, { checks, signal });
     await integrity.signature();
     return integrity;
   }

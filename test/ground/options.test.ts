@@ -5,6 +5,7 @@ import { doors as frameDoors } from '../../src/frames/options.js';
 import {
   AlgorithmSupervisor,
   Deployer,
+  doctor,
   FramePool,
   openRunner,
   packProject,
@@ -95,6 +96,8 @@ async function openAll(): Promise<Record<string, Call>> {
   const guide = { productId: 'A', stepIndex: 1 };
   return {
     'Registry.open': on(registryDoors().open, {}, (o) => Registry.open(root, o)),
+    doctor: on(runnerDoors().doctor, {}, (o) => doctor(root, o)),
+    'runner.explain': on(runnerDoors().doctor, {}, (o) => runner.explain(o)),
     'new FakeWorker': on(testingDoors().fakeWorker, {}, (o) => new FakeWorker(o)),
     'store.deploy': on(versionDoor(), { worker: new FakeWorker() }, (o) => deployVersion(registry, o)),
     'registry.list filter': on(registryDoors().list, {}, (o) => registry.list(o)),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ERROR_NUMBERS, explain, RunnerError, type RunnerErrorCode } from '../../src/index.js';
-import type { CATALOGUE } from '../../src/runner/doctor/catalogue.js';
+import type { FINDINGS } from '../../src/runner/doctor/catalogue.js';
 import { MEANINGS } from '../../src/runner/doctor/meanings.js';
 import { readPage } from '../support/doc-snippets.js';
 
@@ -43,7 +43,7 @@ test('what is no RunnerError is explained as a fault of this library', async () 
 });
 
 /** What Python, linkers and libraries write, and what it tells. */
-const SAID: [text: string, id: keyof typeof CATALOGUE, named: string, remedy: string][] = [
+const SAID: [text: string, id: keyof typeof FINDINGS, named: string, remedy: string][] = [
   [
     'ImportError: libGL.so.1: cannot open shared object file: No such file or directory',
     'library.missing',

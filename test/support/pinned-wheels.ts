@@ -9,6 +9,8 @@ export interface PinnedSet {
   imports: readonly string[];
   /** Wheels that are made for the set, by file name. */
   built?: Record<string, Uint8Array>;
+  /** A library of the system that they need. Hidden from the look at their files, it is the one that is named. */
+  systemLibrary?: string;
   /** A program that ends well where the projects work together. */
   program?: { what: string; text: string };
 }
@@ -60,6 +62,12 @@ export const PINNED_SETS: Record<string, PinnedSet> = {
        networkx==3.2.1 packaging==24.2 pillow==12.3.0 pybind11==2.13.6`,
     ),
     imports: words('scipy.ndimage skimage.measure pybind11 PIL.Image'),
+  },
+  'opencv with windows': {
+    python: '3.11',
+    wheels: words('numpy==1.26.4 opencv-python==4.10.0.84'),
+    imports: words('numpy cv2'),
+    systemLibrary: 'libGL.so.1',
   },
   onnx: {
     python: '3.11',

@@ -15,14 +15,8 @@ const MAX_BYTES = 1024 * 1024;
  *
  * @throws RunnerError `untrusted_keys`
  */
-export async function stationKeySet({
-  file,
-  root,
-  seen: memory = `${root}.seen`,
-}: KeySetPolicy): Promise<CheckedKeySet> {
-  const seen = await readSeen(file, memory);
-  const [document, trusted] = await Promise.all([readDocument(file, file), readDocument(file, root)]);
-  const checked = await checkDocuments(document, trusted, { file, seen, now: new Date() });
+export async function stationKeySet(policy: KeySetPolicy): Promise<CheckedKeySet> {
+  const { file, memory, seen, checked } = await check(policy, new Date());
   const now = { root: checked.rootVersion, targets: checked.version };
   if (now.root > seen.root || now.targets > seen.targets) {
     await writeJsonAtomic(memory, now).catch((cause: unknown) => {
@@ -35,6 +29,17 @@ export async function stationKeySet({
     });
   }
   return checked;
+}
+
+/** The same at a time, and nothing is remembered. @throws RunnerError `untrusted_keys` */
+export async function checkStationKeySet(policy: KeySetPolicy, now: Date): Promise<CheckedKeySet> {
+  return (await check(policy, now)).checked;
+}
+
+async function check({ file, root, seen: memory = `${root}.seen` }: KeySetPolicy, now: Date) {
+  const seen = await readSeen(file, memory);
+  const [document, trusted] = await Promise.all([readDocument(file, file), readDocument(file, root)]);
+  return { file, memory, seen, checked: await checkDocuments(document, trusted, { file, seen, now }) };
 }
 
 /** A JSON document from disk. @throws RunnerError `untrusted_keys` */

@@ -5,7 +5,7 @@ import { STORE_KINDS } from './kinds/store-kinds.js';
 import { VERSION_KINDS } from './kinds/version-kinds.js';
 
 /** Every finding, in the order in which docs/doctor.md has them. */
-export const CATALOGUE = {
+export const FINDINGS = {
   ...MACHINE_KINDS,
   ...STORE_KINDS,
   ...VERSION_KINDS,
@@ -13,4 +13,4 @@ export const CATALOGUE = {
 } satisfies Readonly<Record<string, FindingKind>>;
 
 /** Identifies the kind of a finding. docs/doctor.md has them all. */
-export type FindingId = keyof typeof CATALOGUE;
+export type FindingId = keyof typeof FINDINGS;

@@ -1,5 +1,5 @@
 import type { OperationOptions } from '../../abort.js';
-import { CATALOGUE, type FindingId } from './catalogue.js';
+import { FINDINGS, type FindingId } from './catalogue.js';
 import type { FindingKind, Severity } from './kinds/kind.js';
 
 /** How a finding can be put right without a person. It never lets anybody do more than before. */
@@ -46,7 +46,7 @@ export type FindingWords = Omit<Finding, 'id' | 'severity' | 'remedy' | 'fix'> &
 
 /** A finding of a kind. Line breaks of a message from elsewhere become spaces. */
 export function finding(id: FindingId, { fix, ...words }: FindingWords): Finding {
-  const kind: FindingKind = CATALOGUE[id];
+  const kind: FindingKind = FINDINGS[id];
   const { severity = kind.severity, remedy = kind.remedy, what, why, ...about } = words;
   return {
     ...{ id, severity, what: inOneLine(what), why: inOneLine(why), remedy: inOneLine(remedy) },

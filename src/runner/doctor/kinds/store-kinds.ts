@@ -146,11 +146,6 @@ export const STORE_KINDS = {
     RECOVER,
     'finishes or undoes it, as recover() does',
   ),
-  'operation.stuck': kind(
-    'error',
-    'Something that a dead process left cannot be removed or repaired',
-    'Do what the cause says, then run procvision-runner recover',
-  ),
   'use.left': kind(
     'note',
     'A mark of use is left of a process that is dead',

@@ -1,7 +1,5 @@
 import { kind, REINSTALL } from './kind.js';
 
-const RECOVER = 'Run procvision-runner recover, or doctor --fix';
-
 /** Of deployed versions and packages, of keys, and of the workers of a running host. */
 export const VERSION_KINDS = {
   'version.incomplete': kind('error', 'A deployed version is not complete', REINSTALL),
@@ -28,11 +26,6 @@ export const VERSION_KINDS = {
     'Take the right from them: chmod -R go-w FOLDER, or run doctor --fix',
     'takes the right to write from group and others',
   ),
-  'version.unreadable': kind(
-    'error',
-    'Files of a version cannot be read by the user of its workers',
-    'Give the user the right to read: chmod -R a+rX FOLDER, which lets every user of this machine read the package',
-  ),
   'environment.no-python': kind('error', 'The environment of a version has no interpreter', REINSTALL),
   'environment.python-missing': kind(
     'error',
@@ -43,12 +36,6 @@ export const VERSION_KINDS = {
     'error',
     'The Python that an environment was made from is another version now',
     REINSTALL,
-  ),
-  'environment.moved': kind(
-    'warning',
-    'The store was moved: an environment names its old place',
-    RECOVER,
-    'rewrites the paths, as recover() does',
   ),
   'library.missing': kind(
     'error',

@@ -1,0 +1,166 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { doctor, openRunner, Registry, RunnerError } from '../../src/index.js';
+import { FINDINGS, type FindingId } from '../../src/runner/doctor/catalogue.js';
+import { whyNone } from '../../src/runner/doctor/checks/pythons.js';
+import { thisMachine } from '../../src/runner/doctor/surroundings.js';
+import { TemporaryStore } from '../../src/testing/index.js';
+import { cliFolder } from '../support/cli.js';
+import { readPage } from '../support/doc-snippets.js';
+import { LEFT_FAULTS } from '../support/faults/left-faults.js';
+import { MACHINE_FAULTS } from '../support/faults/machine-faults.js';
+import { back, makeStation } from '../support/faults/station.js';
+import { STORE_FAULTS } from '../support/faults/store-faults.js';
+import { VERSION_FAULTS } from '../support/faults/version-faults.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+
+test('a sound station has no finding', async () => {
+  const station = await makeStation({ withPythons: true, make: { isVerified: true } });
+  const found = await station.look();
+  // What this very machine does not give to workers is true of every station on it.
+  expect(found.filter(({ id }) => id !== 'namespaces.missing')).toEqual([]);
+  const before = await station.content();
+  await station.look();
+  expect(await station.content()).toEqual(before);
+});
+
+const FAULTS = [...MACHINE_FAULTS, ...STORE_FAULTS, ...LEFT_FAULTS, ...VERSION_FAULTS];
+
+describe('a fault is found alone, by its name, and goes by its remedy:', () => {
+  for (const fault of FAULTS) {
+    const { title, id, names = '', skip } = fault;
+    test.skipIf(skip !== undefined)(
+      `${title}${skip === undefined ? '' : ` (skipped: ${skip})`}`,
+      async () => {
+        const station = await makeStation(fault);
+        onTestFinished(back);
+        const ids = (found: { id: FindingId }[]) =>
+          found
+            .map((one) => one.id)
+            .filter((one) => one !== 'namespaces.missing')
+            .sort();
+        await fault.inject(station);
+        const found = await station.look();
+        expect(ids(found)).toEqual([id].flat().sort());
+        const finding = found.find((one) => one.id === [id].flat()[0]);
+        expect([finding?.what, finding?.why].join(' ')).toMatch(names);
+        expect(finding?.remedy).toMatch(/^[A-Z].{15,}/);
+        if (fault.remedy === 'fix') await station.fix();
+        else await fault.remedy(station);
+        expect(ids(await station.look())).toEqual([]);
+      },
+    );
+  }
+});
+
+test('at least sixty faults are put in', () => {
+  expect(FAULTS.length).toBeGreaterThanOrEqual(60);
+});
+
+test('the setting of the kernel that refuses namespaces is named, and that its remedy lets every user have them', async () => {
+  const proc = await temporaryFolder();
+  const real = thisMachine();
+  const write = (file: string, value: string) => {
+    fs.mkdirSync(path.dirname(path.join(proc, file)), { recursive: true });
+    fs.writeFileSync(path.join(proc, file), value);
+  };
+  expect(await whyNone({ ...real, proc })).toBeUndefined();
+  write('sys/user/max_user_namespaces', '0\n');
+  expect(await whyNone({ ...real, proc })).toMatchObject({ why: 'user.max_user_namespaces is 0' });
+  write('sys/user/max_user_namespaces', '100\n');
+  write('sys/kernel/apparmor_restrict_unprivileged_userns', '1\n');
+  expect((await whyNone({ ...real, proc }))?.why).toContain('AppArmor');
+  write('sys/kernel/apparmor_restrict_unprivileged_userns', '0\n');
+  write('sys/kernel/unprivileged_userns_clone', '0\n');
+  expect((await whyNone({ ...real, proc }))?.remedy).toContain('every user');
+});
+
+test('a remedy that lets somebody do more than before says who, and no fix does', () => {
+  /** Words of commands that give a right. */
+  const widening = /chmod (?:-R )?(?:a\+|o\+|1777|777)|sysctl|\bwith exec\b|network: host|--privileged/;
+  for (const [id, { remedy, fix }] of Object.entries(FINDINGS) as [
+    FindingId,
+    { remedy: string; fix?: string },
+  ][]) {
+    if (widening.test(remedy)) expect(remedy, id).toMatch(/which lets|lets every|lets it/);
+    expect(fix ?? '', id).not.toMatch(/gives|allows|lets/);
+  }
+});
+
+test('docs/doctor.md has every finding with its severity, its remedy and its fix', () => {
+  const [, after = ''] = readPage('docs/doctor.md').split('<!-- table: findings -->\n');
+  const rows = (after.split('\n\n')[0] ?? '').split('\n').filter((line) => line.startsWith('| `'));
+  const cells = rows.map((line) => line.slice(2, -2).split(' | '));
+  const expected = Object.entries(FINDINGS).map(
+    ([id, kind]: [string, { severity: string; title: string; remedy: string; fix?: string }]) => [
+      `\`${id}\``,
+      kind.severity,
+      kind.title,
+      kind.remedy,
+      kind.fix ?? '',
+    ],
+  );
+  expect(cells.map((row) => row.map((cell) => cell.trim()))).toEqual(expected);
+});
+
+test('a version that does not start is found by start, with what its output tells', async () => {
+  await using store = await TemporaryStore.open();
+  await store.deploy({ source: 'import scipy_that_is_not_there\n' });
+  const found = await doctor(store.root, { name: 'sample', version: '1.0.0', start: true });
+  expect(found.filter(({ severity }) => severity === 'error').map(({ id }) => id)).toEqual([
+    'start.failed',
+    'module.missing',
+  ]);
+  expect(found.find(({ id }) => id === 'module.missing')?.what).toContain('scipy_that_is_not_there');
+});
+
+test('runner.explain() tells also of workers: of a version that was not started, and of one that fails', async () => {
+  await using store = await TemporaryStore.open();
+  await store.deploy({ source: 'raise RuntimeError("libGL.so.1: cannot open shared object file")\n' });
+  await store.registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
+  const runner = await openRunner(store.root, { supervisor: { policy: { maxRestarts: 0 } } });
+  try {
+    const of = async () =>
+      (await runner.explain({ verify: false })).filter(({ id }) => id.startsWith('worker.'));
+    expect(await of()).toMatchObject([{ id: 'worker.not-started', name: 'sample' }]);
+    await expect(runner.supervisor.start('sample', '1.0.0')).rejects.toThrow();
+    for (const { why, remedy } of await of()) {
+      if (why.includes('libGL')) expect(remedy).toContain('libgl1');
+    }
+  } finally {
+    await runner.close();
+  }
+});
+
+test('doctor() refuses options that cannot be, and a version that is not deployed', async () => {
+  const root = await temporaryFolder();
+  await expect(doctor('')).rejects.toMatchObject({ code: 'invalid_params' });
+  await expect(doctor(root, { name: 'x' })).rejects.toMatchObject({ code: 'invalid_params' });
+  await expect(doctor(root, { start: true })).rejects.toMatchObject({ code: 'invalid_params' });
+  const { registry } = await makeStation();
+  const missing = doctor(registry.layout, { name: 'x', version: '1' });
+  await expect(missing).rejects.toSatisfy((error) => RunnerError.is(error, 'not_found'));
+  const signal = AbortSignal.abort();
+  await expect(doctor(root, { signal })).rejects.toMatchObject({ code: 'aborted' });
+});
+
+test('doctor on the command line names a fault, and puts it right with --fix', async () => {
+  const cli = await cliFolder();
+  const registry = await Registry.open(path.join(cli.folder, 'station'), { durability: 'none' });
+  await registry.close();
+  const { layout } = registry;
+  fs.rmSync(layout.reserve);
+  const idsOf = (said: unknown) => (said as { findings: { id: string }[] }).findings.map(({ id }) => id);
+  const first = await cli.run('doctor', '--json');
+  expect(first.code).toBe(1);
+  expect(idsOf(first.json())).toContain('disk.no-reserve');
+  const text = await cli.run('doctor');
+  expect(text.stdout).toMatch(/warning disk\.no-reserve: .*\n {2}why .*\n {2}do .*\n {2}fix /);
+  const fixed = await cli.run('doctor', '--fix', '--json');
+  expect(fixed.json()).toMatchObject({ fixed: [expect.stringContaining('disk.no-reserve')] });
+  expect(idsOf(fixed.json())).not.toContain('disk.no-reserve');
+  expect((await cli.run('doctor', 'none.zip')).code).toBe(3);
+  expect((await cli.run('doctor', 'board-check')).code).toBe(2);
+  expect((await cli.run('doctor', 'board-check', '1.0.0')).code).toBe(3);
+});
