@@ -60,7 +60,6 @@ export type { Guide, GuideInfo, GuidePlace, GuideSource } from './registry/guide
 export type { SwitchBack, SwitchBackOrder } from './registry/barring.js';
 export type { MappingChange } from './registry/mappings.js';
 export type { RegistryDamage } from './registry/rebuild.js';
-export type { MovedFiles } from './registry/shared-content.js';
 export type { UnregisterOptions } from './registry/unregister.js';
 export type { VersionUse } from './registry/uses.js';
 export type * from './registry/types.js';

@@ -7,16 +7,16 @@ import type { StoreLayout } from '../store/layout.js';
 import { onStore } from '../store/store-error.js';
 import { GuideFolder, type Guide, type GuidePlace, type GuideSource } from './guides.js';
 import { doors } from './options.js';
-import type { SharedContent } from './shared-content.js';
+import type { LoggedChanges } from './logged-changes.js';
 
 /** Sets and removes guides: checked, under the store's lock, and in the audit log. */
 export class GuideRegister {
   readonly #folder: GuideFolder;
-  readonly #content: SharedContent;
+  readonly #changes: LoggedChanges;
 
-  constructor(layout: StoreLayout, durability: Durability, content: SharedContent) {
+  constructor(layout: StoreLayout, durability: Durability, changes: LoggedChanges) {
     this.#folder = new GuideFolder(layout, durability);
-    this.#content = content;
+    this.#changes = changes;
   }
 
   /** See {@link Registry.setGuide}. */
@@ -25,7 +25,7 @@ export class GuideRegister {
     const { productId, stepIndex, image, operator, signal } = o;
     const pixels = await pixelsOf(image, { signal });
     const about = { pids: [productId], step_index: stepIndex, operator };
-    return this.#content.loggedExclusive('set guide', about, { signal }, () => this.#folder.write(o, pixels));
+    return this.#changes.exclusive('set guide', about, { signal }, () => this.#folder.write(o, pixels));
   }
 
   /** See {@link Registry.guide}. */
@@ -40,7 +40,7 @@ export class GuideRegister {
     doors().removeGuide.check(o);
     const { productId, stepIndex, operator, signal } = o;
     const about = { pids: [productId], step_index: stepIndex, operator };
-    await this.#content.loggedExclusive('remove guide', about, { signal }, async () => {
+    await this.#changes.exclusive('remove guide', about, { signal }, async () => {
       if (await this.#folder.remove(productId, stepIndex)) return;
       throw new RunnerError('not_found', `${productId} has no guide picture for step ${stepIndex}`, {
         details: { pids: [productId] },

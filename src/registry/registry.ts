@@ -9,25 +9,17 @@ import type { Durability } from '../store/atomic-file.js';
 import { StoreLayout } from '../store/layout.js';
 import { isUnwritable } from '../store/errno.js';
 import type { SwitchBack } from './barring.js';
-import { configure, deactivate, map, rollback, setParams, switchBack } from './changes.js';
+import { OperatorChanges } from './changes.js';
 import type { RegistryEvents } from './events.js';
 import type { Guide, GuidePlace, GuideSource } from './guides.js';
-import {
-  checkReplaceable,
-  checkUnclaimed,
-  findEntry,
-  findMapping,
-  isSame,
-  type MappingChange,
-} from './mappings.js';
+import { checkReplaceable, findEntry, findMapping, isSame, type MappingChange } from './mappings.js';
 import { doors, type PolicyChange, type RegistryFilter, type RegistryOptions } from './options.js';
 import type { ParamsChange } from './params.js';
 import { policyOf } from './policies.js';
 import type { RegistryDamage } from './rebuild.js';
-import type { MovedFiles, SharedContent } from './shared-content.js';
-import type { ActiveMapping, RegistryEntry } from './types.js';
+import type * as Loaded from './shared-content.js';
+import type { ActiveMapping, MovedFiles, RegistryEntry } from './types.js';
 import type { UnregisterOptions } from './unregister.js';
-import type * as Uses from './uses.js';
 import type { VersionUse } from './uses.js';
 
 export type { PolicyChange, RegistryOptions, RegistryFilter } from './options.js';
@@ -41,14 +33,16 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   readonly layout: StoreLayout;
   /** How much its writes survive. */
   readonly durability: Durability;
-  readonly #content: SharedContent;
-  readonly #uses: typeof Uses;
+  readonly #content: Loaded.SharedContent;
+  readonly #logged: Loaded.LoggedChanges;
+  readonly #changes: OperatorChanges;
+  readonly #uses: typeof Loaded.uses;
   #damage: RegistryDamage | undefined;
 
   private constructor(
     layout: StoreLayout,
-    given: ConstructorParameters<typeof SharedContent>[1],
-    loaded: { SharedContent: typeof SharedContent; uses: typeof Uses },
+    given: ConstructorParameters<typeof Loaded.SharedContent>[1],
+    loaded: typeof Loaded,
   ) {
     super();
     this.layout = layout;
@@ -63,6 +57,9 @@ export class Registry extends SafeEmitter<RegistryEvents> {
       lost: (error) => void this.emit('storeLost', error),
       found: () => void this.emit('storeFound'),
     });
+    this.#logged = new loaded.LoggedChanges(layout, this.#content);
+    this.#changes = new OperatorChanges(this.#logged.whole, this);
+    this.orders = new OperatorChanges(this.#logged.promised, this);
     showAs(this, 'Registry', () => ({ root: layout.root, ...this.#content.summary, damage: this.damage }));
   }
 
@@ -117,9 +114,18 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   async get(name: string, version: string, o: OperationOptions = {}): Promise<RegistryEntry | undefined> {
     checkStrings('registry.get(name, version)', { name, version });
     doors().look.check(o);
-    const { packages } = await this.#content.look(o);
-    const entry = packages.find((found) => isSame(found, { name, version }));
+    const entry = await this.listed(name, version, o);
     return entry && this.#withState(entry);
+  }
+
+  /** The same without the eight steps on the disk that ask who uses it. Not to be changed by the caller. @internal */
+  async listed(
+    name: string,
+    version: string,
+    o: OperationOptions = {},
+  ): Promise<Readonly<RegistryEntry> | undefined> {
+    const { packages } = await this.#content.look(o);
+    return packages.find((found) => isSame(found, { name, version }));
   }
 
   /**
@@ -128,10 +134,8 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `invalid_params`, `not_found`, `invalid_pid` for an id the version does not support,
    * `activation_conflict` (2006) for an id that another package serves
    */
-  async activate(o: MappingChange & OperationOptions): Promise<ActiveMapping[]> {
-    const mappings = await map(this.#content, 'activate', o, checkUnclaimed);
-    this.emit('activated', mappings);
-    return mappings;
+  activate(o: MappingChange & OperationOptions): Promise<ActiveMapping[]> {
+    return this.#changes.activate(o);
   }
 
   /**
@@ -139,29 +143,24 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `invalid_params`, `not_found`, `invalid_pid`, `version_barred` for a version that an id was
    * taken back from
    */
-  async switch(o: MappingChange & OperationOptions): Promise<ActiveMapping[]> {
-    const mappings = await map(this.#content, 'switch', o, () => undefined);
-    this.emit('switched', mappings);
-    return mappings;
+  switch(o: MappingChange & OperationOptions): Promise<ActiveMapping[]> {
+    return this.#changes.switch(o);
   }
 
   /**
    * Unbinds product ids: all of them or none.
    * @throws RunnerError `invalid_params`, `not_found` for an id that is not bound
    */
-  async deactivate(o: ProductIdList & { operator?: string } & OperationOptions): Promise<void> {
-    const removed = await deactivate(this.#content, o);
-    this.emit('deactivated', removed);
+  deactivate(o: ProductIdList & { operator?: string } & OperationOptions): Promise<void> {
+    return this.#changes.deactivate(o);
   }
 
   /**
    * Goes back to the version that served the product id before.
    * @throws RunnerError `invalid_params`, `not_found` when there is none
    */
-  async rollback(o: ProductIdName & { operator?: string } & OperationOptions): Promise<ActiveMapping> {
-    const mapping = await rollback(this.#content, o);
-    this.emit('rolledBack', mapping);
-    return mapping;
+  rollback(o: ProductIdName & { operator?: string } & OperationOptions): Promise<ActiveMapping> {
+    return this.#changes.rollback(o);
   }
 
   /**
@@ -170,10 +169,20 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    *
    * @throws RunnerError `not_found` when none of them has one
    */
-  async switchBack(o: SwitchBack & OperationOptions): Promise<ActiveMapping[]> {
-    const mappings = await switchBack(this.#content, o);
-    for (const mapping of mappings) this.emit('rolledBack', mapping);
-    return mappings;
+  switchBack(o: SwitchBack & OperationOptions): Promise<ActiveMapping[]> {
+    return this.#changes.switchBack(o);
+  }
+
+  /**
+   * The same as the methods of these names, for a running line: each resolves when it is committed. The copies in `active/` and
+   * the line in the audit log follow behind; {@link Registry.settled} and {@link Registry.close} wait for them.
+   * @internal
+   */
+  readonly orders: OperatorChanges;
+
+  /** Resolves when no change of this object is under way. @internal */
+  settled(): Promise<void> {
+    return this.#logged.settled();
   }
 
   /** Mappings by product id. */
@@ -222,10 +231,8 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * @throws RunnerError `invalid_params` with the path and the bound of each fault, `not_found`, `lock_timeout`,
    * `store_failed`, `aborted`
    */
-  async setParams(o: ParamsChange & OperationOptions): Promise<void> {
-    const { name, version, params } = await setParams(this.#content, o);
-    const { productId } = o;
-    this.emit('paramsSet', { name, version, productId, params });
+  setParams(o: ParamsChange & OperationOptions): Promise<void> {
+    return this.#changes.setParams(o);
   }
 
   /**
@@ -307,10 +314,8 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    *
    * @throws RunnerError `invalid_params`, `not_found`, `lock_timeout`, `store_failed`, `aborted`
    */
-  async configure(o: PolicyChange & OperationOptions): Promise<void> {
-    await configure(this.#content, o);
-    const { name, version, policy } = o;
-    this.emit('configured', { name, version, policy });
+  configure(o: PolicyChange & OperationOptions): Promise<void> {
+    return this.#changes.configure(o);
   }
 
   /** The policy that is kept for a version, as it was when the file was last looked at; undefined where there is none. */
@@ -369,8 +374,9 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   }
 
   /** Stops looking for changes, and waits for what is under way. */
-  close(): Promise<void> {
-    return this.#content.close();
+  async close(): Promise<void> {
+    await this.#content.close();
+    await this.#logged.settled();
   }
 
   /** See {@link Registry.close}. */
@@ -380,7 +386,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   async #guides() {
     const { GuideRegister } = await import('./guide-register.js');
-    return new GuideRegister(this.layout, this.durability, this.#content);
+    return new GuideRegister(this.layout, this.durability, this.#logged);
   }
 
   async #withState(entry: RegistryEntry): Promise<RegistryEntry> {

@@ -1,15 +1,16 @@
 import { existsSync } from 'node:fs';
-import { throwIfAborted, type OperationOptions } from '../abort.js';
+import { settleOrAbort, throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import { makeFolder, type Durability } from '../store/atomic-file.js';
-import { audited, noteAudit } from '../store/audit-log.js';
+import { noteAudit } from '../store/audit-log.js';
 import type { StoreLayout } from '../store/layout.js';
 import { isUnwritable } from '../store/errno.js';
 import { withLock, type Lock } from '../store/lock.js';
 import { keepReserve, withReserve } from '../store/reserve.js';
 import { onStore } from '../store/store-error.js';
+import type { MovedFiles } from './types.js';
 import { publishChanges, publishMappings, sweepRegistry } from './published.js';
-import { activationLog, type ChangeRecord } from './records.js';
+import { activationLog } from './records.js';
 import { completeFromDisk, setAside, type RegistryDamage } from './rebuild.js';
 import {
   markOf,
@@ -21,15 +22,15 @@ import {
   type RegistryReading,
 } from './registry-file.js';
 
+export { LoggedChanges } from './logged-changes.js';
 export * as uses from './uses.js';
 
-/** Files that move with a change: in their new places once it is committed, else where they were. */
-export interface MovedFiles {
-  /** Moves them, just before the commit. */
-  publish: () => Promise<void>;
-  /** Moves them back, when the commit has not happened; however far `publish` came. */
-  withdraw: () => Promise<void>;
+interface ChangeOptions<T> extends OperationOptions {
+  files?: MovedFiles;
+  onCommit?: (answer: T) => void;
 }
+
+type Apply<T> = (content: RegistryContent) => T | Promise<T>;
 
 /** What a {@link SharedContent} tells its owner. */
 export interface ContentListeners {
@@ -67,6 +68,8 @@ export class SharedContent {
   #isLost = false;
   readonly #poll: NodeJS.Timeout;
   readonly #running = new Set<Promise<unknown>>();
+  /** What the last change of ours still does under the lock, after its commit. */
+  #tail: Promise<unknown> | undefined;
   #isClosed = false;
 
   constructor(
@@ -139,17 +142,21 @@ export class SharedContent {
   /**
    * One change: under the store's lock, on what the file says then, committed by one rename, then published. `apply`
    * gets a content whose lists it may change, but not the records in them; when it throws, nothing has happened.
-   * `files` move under the same lock, so that nobody in {@link SharedContent.exclusive} finds them on their way.
+   * `files` move under the same lock, so that nobody in {@link SharedContent.exclusive} finds them on their way. `onCommit` is
+   * called with the answer once the change is on the disk, before it is published and the lock released.
    */
-  async change<T>(
-    what: string,
-    o: OperationOptions & { files?: MovedFiles },
-    apply: (content: RegistryContent) => T | Promise<T>,
-  ): Promise<T> {
+  async change<T>(what: string, o: ChangeOptions<T>, apply: Apply<T>): Promise<T> {
     this.#enter(what, o);
-    const { signal, files } = o;
-    const work = () => this.#change(what, apply, { signal, files });
-    return this.#track(onStore(`${what} in ${this.#layout.registry}`, work));
+    const onCommit = (answer: T) => {
+      const tail = Promise.allSettled([changed]).then(() => {
+        if (this.#tail === tail) this.#tail = undefined;
+      });
+      this.#tail = tail;
+      o.onCommit?.(answer);
+    };
+    const work = () => this.#change(what, apply, { ...o, onCommit });
+    const changed = this.#track(onStore(`${what} in ${this.#layout.registry}`, work));
+    return changed;
   }
 
   /**
@@ -164,32 +171,6 @@ export class SharedContent {
     this.#enter(what, o);
     const run = () => this.#exclusive(what, work, o.signal);
     return this.#track(onStore(`${what} in ${this.#layout.root}`, () => withReserve(this.#layout, run)));
-  }
-
-  /** A change that is in the audit log, however it ends. */
-  async logged<T>(
-    operation: string,
-    record: ChangeRecord,
-    o: OperationOptions,
-    apply: (content: RegistryContent) => T | Promise<T>,
-  ): Promise<T> {
-    const whose = record.pids.length > 0 ? ['for', ...record.pids] : [];
-    const what = [operation, record.name, record.version, ...whose].filter(Boolean).join(' ');
-    return audited(activationLog(this.#layout), { operation, ...record }, () =>
-      withReserve(this.#layout, () => this.change(what, o, apply)),
-    );
-  }
-
-  /** Work in a moment in which nobody changes anything; in the audit log, however it ends. */
-  async loggedExclusive<T>(
-    operation: string,
-    record: ChangeRecord & { step_index?: number },
-    o: OperationOptions,
-    work: () => Promise<T>,
-  ): Promise<T> {
-    const what = [operation, 'for', ...record.pids].join(' ');
-    const log = activationLog(this.#layout);
-    return audited(log, { operation, ...record }, () => this.exclusive(what, o, work));
   }
 
   /** See {@link sweepRegistry}. */
@@ -302,8 +283,8 @@ export class SharedContent {
 
   async #change<T>(
     operation: string,
-    apply: (content: RegistryContent) => T | Promise<T>,
-    { signal, files }: OperationOptions & { files?: MovedFiles },
+    apply: Apply<T>,
+    { signal, files, onCommit }: ChangeOptions<T>,
   ): Promise<T> {
     return this.#locked(operation, signal, async (lock) => {
       const reading = await readRegistryFile(this.#layout);
@@ -319,6 +300,7 @@ export class SharedContent {
       throwIfAborted(signal, operation);
       if (damage) damage.setAside = await setAside(this.#layout, reading.state);
       await this.#commit(lock, reading, content, files);
+      onCommit?.(answer);
       await this.#publish(content.active, reading);
       if (damage) this.#listeners.damaged(damage);
       return answer;
@@ -339,13 +321,28 @@ export class SharedContent {
     });
   }
 
-  #locked<T>(
+  async #locked<T>(
     operation: string,
     signal: AbortSignal | undefined,
     work: (lock: Lock) => Promise<T>,
   ): Promise<T> {
     this.#checkThere();
-    return withLock(this.#layout.lock, { operation, timeoutMs: this.#lockTimeoutMs, signal }, work);
+    const options = { operation, timeoutMs: this.#lockTimeoutMs, signal };
+    await settleOrAbort(signal, this.#tailEnds());
+    return withLock(this.#layout.lock, options, work);
+  }
+
+  /** Our own lock is about to be released: waiting for that is shorter than trying again and again. */
+  async #tailEnds(): Promise<void> {
+    const tail = this.#tail;
+    if (!tail) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#lockTimeoutMs);
+      void tail.then(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   async #commit(

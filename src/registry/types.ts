@@ -94,3 +94,11 @@ export interface ActiveMapping {
     at: string;
   })[];
 }
+
+/** Files that move with a change: in their new places once it is committed, else where they were. */
+export interface MovedFiles {
+  /** Moves them, just before the commit. */
+  publish: () => Promise<void>;
+  /** Moves them back, when the commit has not happened; however far `publish` came. */
+  withdraw: () => Promise<void>;
+}

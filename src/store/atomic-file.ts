@@ -25,10 +25,14 @@ export async function writeFileAtomic(
   { modifiedAt }: WriteOptions = {},
 ): Promise<void> {
   const folder = path.dirname(file);
-  await makeFolder(folder, durability);
   const temporary = path.join(folder, `.${path.basename(file)}.${nodeCrypto().randomUUID()}.tmp`);
   try {
-    await writeWhole(temporary, content, durability, modifiedAt);
+    const write = () => writeWhole(temporary, content, durability, modifiedAt);
+    await write().catch(async (error: unknown) => {
+      if (!isMissing(error)) throw error;
+      await makeFolder(folder, durability); // seldom: so it is not looked for each time
+      await write();
+    });
     await renameOver(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);

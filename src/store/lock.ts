@@ -22,6 +22,7 @@ import {
   sweepLeftovers,
   type Takeover,
 } from './lock-takeover.js';
+import { isMissing } from './errno.js';
 import { loadLockfile } from './lockfile-loader.js';
 import { isSetAside } from './set-aside.js';
 
@@ -77,9 +78,13 @@ const LONGEST_PAUSE_MS = 100;
  * @throws RunnerError `lock_timeout` naming the holder, `aborted`
  */
 export async function acquireLock(file: string, options: LockOptions): Promise<Lock> {
-  await makeFolder(path.dirname(file), 'none');
   for (;;) {
-    const { owner, life } = await livingOwner(file, options.operation);
+    const living = () => livingOwner(file, options.operation);
+    const { owner, life } = await living().catch(async (error: unknown) => {
+      if (!isMissing(error)) throw error;
+      await makeFolder(path.dirname(file), 'none'); // seldom: so it is not looked for each time
+      return living();
+    });
     try {
       const lock = await acquire(file, owner, life, options);
       if (lock) return lock;
@@ -139,7 +144,8 @@ async function acquire(
     throwIfAborted(signal, options.operation);
     if (pause > FIRST_PAUSE_MS && life && !(await life.refresh())) return undefined;
     if (await createOwnerFile(ownerFile, owner)) {
-      const lock = heldLock(file, ownerFile, { owner, life }, refreshMs);
+      let swept = Promise.resolve();
+      const lock = heldLock(file, ownerFile, { owner, life, sweeping: () => swept }, refreshMs);
       try {
         // From here on only this owner removes it: any process that saw it missing has taken the lock, or will.
         if (life && !(await life.refresh())) {
@@ -151,7 +157,7 @@ async function acquire(
         await lock.release().catch((later: unknown) => withLater(error, later));
         throw error;
       }
-      await sweepLeftovers(file, owner);
+      swept = sweepLeftovers(file, owner); // beside the work, which does not touch what is swept
       return lock;
     }
     if (await removeIfDead(takeover)) {
@@ -199,13 +205,13 @@ async function removeGate(file: string): Promise<void> {
     });
   });
   // It tells no failure: once more after a passing error. A file that stays all the same is the next owner's.
-  await rm(file, { force: true }).catch(() => undefined);
+  await unlink(file).catch(() => undefined);
 }
 
 function heldLock(
   file: string,
   ownerFile: string,
-  { owner, life }: { owner: LockOwner; life: Life | undefined },
+  { owner, life, sweeping }: { owner: LockOwner; life: Life | undefined; sweeping: () => Promise<void> },
   refreshMs: number,
 ): Lock {
   const refresh = setInterval(() => {
@@ -216,6 +222,7 @@ function heldLock(
   const release = () =>
     (released ??= (async () => {
       clearInterval(refresh);
+      await sweeping();
       try {
         if ((await readOwner(ownerFile))?.token !== owner.token) return;
         await removeGate(file);

@@ -39,6 +39,7 @@ test('a version that crashes is left within a second: the old one, kept ready, s
   expect((await registry.active()).A?.barred).toMatchObject([
     { version: '2', reason: 'its workers crashed 2 times' },
   ]);
+  await registry.settled();
   const log = await readFile(path.join(registry.layout.logs, 'package_activate.log'), 'utf8');
   expect(log).toContain('"operation":"switch back"');
   await expect(supervisor.switch(to('2'))).rejects.toMatchObject({ code: 'version_barred' });

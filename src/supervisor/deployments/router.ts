@@ -73,8 +73,8 @@ export class Router {
   }
 
   /** @throws RunnerError `not_found` */
-  async entry(name: string, version: string): Promise<RegistryEntry> {
-    const entry = await this.#registry.get(name, version);
+  async entry(name: string, version: string): Promise<Readonly<RegistryEntry>> {
+    const entry = await this.#registry.listed(name, version);
     if (entry) return entry;
     throw new RunnerError('not_found', `${name} ${version} is not deployed: install it first`, {
       details: { name, version },

@@ -128,7 +128,7 @@ export class Canaries {
     let left: string[] = [...pids];
     try {
       const from = { name, version };
-      const mappings = await this.#registry.switchBack({
+      const mappings = await this.#registry.orders.switchBack({
         productIds: left,
         from,
         reason,

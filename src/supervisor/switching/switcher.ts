@@ -79,7 +79,7 @@ export class Switcher {
     const subject = { title: `switch to ${name} ${version}`, productIds: pids };
     await this.#orders.run(subject, signal, (order) =>
       this.#move({ name, version, warmUp: o.warmUp, force, pids, probation, params }, order, () =>
-        this.#registry.switch({
+        this.#registry.orders.switch({
           name,
           version,
           productIds: pids,
@@ -112,8 +112,9 @@ export class Switcher {
       const params = past && (past.params ?? {});
       await this.#move({ name, version, pids, warmUp, force, params }, order, async () => {
         const asked = { operator, signal: order.signal };
-        if (to) await this.#registry.switch({ name, version, productIds: pids, force, params, ...asked });
-        else await this.#registry.rollback({ productId: pid, ...asked });
+        if (to)
+          await this.#registry.orders.switch({ name, version, productIds: pids, force, params, ...asked });
+        else await this.#registry.orders.rollback({ productId: pid, ...asked });
       });
     });
   }
@@ -138,6 +139,7 @@ export class Switcher {
     await this.#orders.settled();
     await Promise.allSettled([...this.#work]);
     await this.#canaries.close();
+    await this.#registry.settled();
     await this.#retirement.settled();
   }
 
@@ -232,7 +234,7 @@ export class Switcher {
   }
 
   async #keepOne(canary: Canary, { name, version }: VersionRef, workers: number): Promise<void> {
-    const entry = await this.#registry.get(name, version);
+    const entry = await this.#registry.listed(name, version);
     if (!entry) return;
     const { deployment, release } = await this.#table.obtain(entry, workers);
     this.#canaries.keep(canary, deployment);
@@ -271,7 +273,7 @@ export class Switcher {
   }
 
   async #makeReady({ name, version }: VersionRef, pids: readonly string[], workers: number): Promise<void> {
-    const entry = await this.#registry.get(name, version);
+    const entry = await this.#registry.listed(name, version);
     if (!entry) return;
     const { deployment, release } = await this.#table.obtain(entry, workers);
     for (const pid of pids) deployment.servedPids.add(pid);
@@ -292,7 +294,7 @@ export class Switcher {
   /** The version that the registry would roll back to. */
   async #earlier(mapping: ActiveMapping | undefined): Promise<VersionRef | undefined> {
     for (const past of mapping?.history ?? []) {
-      const entry = await this.#registry.get(past.name, past.version);
+      const entry = await this.#registry.listed(past.name, past.version);
       if (entry && supports(entry, mapping?.pid ?? '')) return past;
     }
     return undefined;
