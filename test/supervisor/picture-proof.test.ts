@@ -85,6 +85,28 @@ describe.each([
     ]);
   });
 
+  // 128 bytes of header and 65,408 of pixels: as much as the worker reads in one step.
+  test.each([
+    [16, 43],
+    [128, 511],
+    [129, 511],
+    [640, 480],
+  ])(
+    'samples of %i x %i are the same here and there, and those of another picture are not',
+    async (width, height) => {
+      const { supervisor } = await station({ flavour, mapped });
+      const data = Uint8Array.from({ length: width * height }, (_, at) => (at * 7 + (at >> 8)) % 251);
+      const image = { data, width, height, channels: 1 as const };
+      const one = await supervisor.execute({ target, stepIndex: 1, image });
+      expect(one).toMatchObject({ status: 'OK', attempts: 1, proof: { images: [{ method: 'sampled' }] } });
+      const other = await supervisor.execute({
+        ...{ target, stepIndex: 1 },
+        image: { ...image, data: data.map((value) => value + 1) },
+      });
+      expect(other.proof?.images[0]?.checksum).not.toBe(one.proof?.images[0]?.checksum);
+    },
+  );
+
   test('off asks for nothing and tells of nothing', async () => {
     const { supervisor } = await station({ flavour, mapped, policy: { proof: 'off' } });
     const result = await supervisor.execute(request(3));

@@ -17,12 +17,13 @@ import zlib
 TRAILER_BYTES = 16
 TRAILER_MARK = b"PVFRAME1"
 SAMPLES, SAMPLE_BYTES = 32, 64
+READ_AT_ONCE = 65536  # a smaller picture is read whole in less time than its samples one by one
 HEADER_BYTES = 128  # of the frames that the host writes: NumPy's format 1.0 pads to a multiple of 64
 LARGEST_MESSAGE = 65536
 MOST_DESCRIPTORS = 8
 _UNSAFE = re.compile(r"[^a-zA-Z0-9._-]")
 _headers = {}  # read once for each shape: by their own bytes, because a file may get another
-_places = {}  # where the samples of a picture of so many bytes are
+_places = {}  # where the samples are in so many bytes with a header of so many
 
 
 class FrameMissing(Exception):
@@ -78,26 +79,35 @@ def shape_in(head):
     return shape, offset, width
 
 
-def checksum_of(method, view, head, read):
-    """As proof.ts makes it: `head` bytes of header, then the rest. `read` gives so many bytes from a place on."""
+def checksum_of(method, view, head, descriptor):
+    """As proof.ts makes it: `head` bytes of header, then the rest. `descriptor`: of the memory that `view` shows, or None."""
     if method == "sha256":
         import hashlib
 
         return hashlib.sha256(view).hexdigest()
-    if method == "crc32":
+    if method == "crc32" or len(view) - head <= SAMPLES * SAMPLE_BYTES:
         return "%08x" % zlib.crc32(view)
-    size = len(view) - head
-    if size <= SAMPLES * SAMPLE_BYTES:
-        return "%08x" % zlib.crc32(view)
-    places = _places.get(size)
-    if places is None:
-        if len(_places) > 1000:
-            _places.clear()
-        last = size - SAMPLE_BYTES
-        places = _places[size] = [index * last // (SAMPLES - 1) for index in range(SAMPLES)]
-    parts = [read(head, 0)]
-    parts += [read(SAMPLE_BYTES, head + at) for at in places]
+    places = _places.get((len(view), head)) or places_in(len(view), head)
+    if descriptor is None:
+        parts = [view[at:at + count] for at, count in places]
+    elif len(view) <= READ_AT_ONCE:
+        content = os.pread(descriptor, len(view), 0)
+        parts = [content[at:at + count] for at, count in places]
+    else:
+        # Not by the mapping, where each place is a fault of a page: that takes ten times as long.
+        pread = os.pread
+        parts = [pread(descriptor, count, at) for at, count in places]
     return "%08x" % zlib.crc32(b"".join(parts))
+
+
+def places_in(size, head):
+    """Where the header and the samples are, and how long, in so many bytes of content."""
+    last = size - head - SAMPLE_BYTES
+    places = [(head + index * last // (SAMPLES - 1), SAMPLE_BYTES) for index in range(SAMPLES)]
+    if len(_places) > 1000:
+        _places.clear()
+    _places[size, head] = places = [(0, head)] + places
+    return places
 
 
 class Picture:
@@ -121,13 +131,7 @@ class Picture:
     def proof(self, method):
         with memoryview(self._content) as view, view[:self.size] as content:
             return {"id": self.identifier, "generation": self.generation, "size": self.size, "method": method,
-                    "checksum": checksum_of(method, content, self.offset, self._read)}
-
-    def _read(self, count, at):
-        """Of memory not by the mapping, where each place is a fault of a page: that takes ten times as long."""
-        if self.descriptor is not None:
-            return os.pread(self.descriptor, count, at)
-        return self._content[at:at + count]
+                    "checksum": checksum_of(method, content, self.offset, self.descriptor)}
 
     def encoded(self):
         """The bytes of an encoded image, which is kept for one call alone."""
