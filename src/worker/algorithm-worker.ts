@@ -10,7 +10,7 @@ import { CallPictures, Losses, openChannel } from './call-pictures.js';
 import { Conversation } from './conversation.js';
 import { expireAfter } from './expiry.js';
 import { encodeFrame } from './frame-codec.js';
-import { callData, generationOf } from './generations.js';
+import { callData, checkGeneration } from './generations.js';
 import { Heartbeat } from './heartbeat.js';
 import { checkResources, limitOf, resolveLimits } from './limits.js';
 import { LogParser } from './log-parser.js';
@@ -180,10 +180,10 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       // The adapter reads its input only after import and setup: this pong proves that the algorithm is loaded.
       this.#sendPing();
       await handshake.expect(loadMs, () => this.#tooLate('load the algorithm', loadMs));
+      const generation = checkGeneration(this.#title, this.spec.generation, hello);
       this.#process?.stepForward();
       this.#ready = {
-        ...bothProcessIds(this.#process?.pid ?? -1),
-        generation: generationOf(hello.capabilities),
+        ...{ ...bothProcessIds(this.#process?.pid ?? -1), generation },
         sdkVersion: hello.sdkVersion,
         capabilities: hello.capabilities,
         startMs: performance.now() - startedAt,

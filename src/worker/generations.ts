@@ -8,6 +8,27 @@ export function generationOf(capabilities: readonly string[]): Generation {
   return capabilities.includes('execute') ? 'execute-only' : 'phased';
 }
 
+/**
+ * Holds what a worker says it is against what it should be. The calls of one generation mean nothing to the other, and
+ * what is known of the version (its product ids, its steps) was read from the registered one.
+ *
+ * @throws RunnerError `start_failed`
+ */
+export function checkGeneration(
+  title: string,
+  expected: Generation | undefined,
+  { capabilities, sdkVersion }: { capabilities: readonly string[]; sdkVersion: string },
+): Generation {
+  const found = generationOf(capabilities);
+  if (expected === undefined || found === expected) return found;
+  throw new RunnerError(
+    'start_failed',
+    `${title} is registered as ${expected}, and its worker (SDK ${sdkVersion}) says that it is ${found}: its SDK was replaced ` +
+      'after its check. Install the version again with force',
+    { details: { stage: 'hello', raw: { capabilities, sdkVersion } } },
+  );
+}
+
 /** `data` of a call frame, in the terms of the generation. @throws RunnerError `unsupported_phase`, `invalid_params` */
 export function callData(generation: Generation, call: WorkerCall): Record<string, unknown> {
   return generation === 'phased' ? phasedData(call) : executeOnlyData(call);

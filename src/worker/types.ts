@@ -65,6 +65,8 @@ export interface WorkerSpec {
   frameDirectory: string;
   /** Which adapter runs the algorithm. @defaultValue 'sdk' */
   flavour?: WorkerFlavour;
+  /** What `hello` must tell of, or the start fails. @defaultValue either: calls are made in the terms of what it tells of */
+  generation?: Generation;
   /** Variables added to the allow-listed environment. */
   env?: NodeJS.ProcessEnv;
   /** Run the process as another user (POSIX, needs the right to). */

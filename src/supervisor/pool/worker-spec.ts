@@ -16,7 +16,7 @@ export function workerSpecOf(
     workers: number;
   },
 ): WorkerSpec {
-  const { name, version, entry_point: entryPoint } = entry;
+  const { name, version, generation, entry_point: entryPoint } = entry;
   const { frameDirectory, flavour, policy, workers } = options;
   return {
     name,
@@ -26,6 +26,7 @@ export function workerSpecOf(
     entryPoint,
     frameDirectory,
     flavour,
+    generation,
     env: {
       ...deviceVariables(policy, workers),
       ...policy.env,

@@ -65,9 +65,10 @@ export async function openSubject(
     const size = { width: sent.meta.width, height: sent.meta.height };
     const params = steps.find(({ index }) => index === stepIndex)?.params ?? [];
     const frameDirectory = await frames.place(`${name} ${version}`);
+    const where = { frameDirectory, flavour: worker, policy, workers: 1 };
     return {
       ...{ registry, entry, worker, policy, frames, image, size, stepIndex, params, options },
-      spec: workerSpecOf(registry.layout, entry, { frameDirectory, flavour: worker, policy, workers: 1 }),
+      spec: { ...workerSpecOf(registry.layout, entry, where), generation: undefined }, // row 22 tells what it is
       stepDesc: options.stepDesc ?? '',
       userParams: options.userParams ?? ordinaryValues(params, size),
       productId: entry.supported_pids[0],
