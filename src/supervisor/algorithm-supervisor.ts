@@ -157,8 +157,8 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   }
 
   /**
-   * Stops the workers of a version: calls that wait are rejected with `closed`, those that run are finished first.
-   * Does nothing when the version is not started. With `signal` the wait ends early, and so do the calls that run.
+   * Stops the workers of a version: calls that wait are rejected with `closed`, those that run are finished first. A version
+   * that stops already is waited for. With `signal` the wait ends early, and so do the calls that run.
    *
    * @throws RunnerError `invalid_params` for an argument of the wrong type
    */
@@ -166,7 +166,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     checkStrings('supervisor.stop(name, version)', { name, version });
     doors().look.check(o);
     throwIfAborted(o.signal, 'stop');
-    const deployment = this.#parts?.table.find(name, version);
+    const deployment = this.#parts?.table.standing(name, version);
     if (!deployment) return;
     await settleOrAbort(o.signal, deployment.stop({ finishCalls: true }), () => void deployment.stop());
   }

@@ -1,6 +1,5 @@
 import * as v from 'valibot';
 import { settleOrAbort } from '../../abort.js';
-import type { AlgorithmSupervisor } from '../../supervisor/algorithm-supervisor.js';
 import type { VersionPolicy } from '../../supervisor/policy.js';
 import { askedBy, notDeployed } from '../actions.js';
 import { fields, noList, readJson, readOptionalJson, text } from '../body.js';
@@ -53,43 +52,9 @@ export async function stop(call: Call): Promise<Response> {
   const supervisor = supervisorOf(call, WITHOUT);
   await readOptionalJson(call, fields({}));
   const { name, version } = await deployedVersion(call);
-  // A client that goes away does not cut off the calls of others: no signal.
-  await supervisor.stop(name, version);
-  await untilStopped(supervisor, name, version, call.request.signal);
+  // A client that goes away does not cut off the calls of others: the signal ends the wait alone.
+  await settleOrAbort(call.request.signal, supervisor.stop(name, version));
   return new Response(null, { status: 204 });
-}
-
-/** After a switch a version stops by itself, and a second order does not wait for that: the next request may uninstall it. */
-async function untilStopped(
-  supervisor: AlgorithmSupervisor,
-  name: string,
-  version: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const isStopping = () =>
-    supervisor
-      .status()
-      .some((one) => one.name === name && one.version === version && one.state === 'stopping');
-  let look: () => void = () => undefined;
-  try {
-    await settleOrAbort(
-      signal,
-      new Promise<void>((resolve) => {
-        look = () => {
-          // A deployment is taken off the list behind its last event.
-          setImmediate(() => {
-            if (!isStopping()) resolve();
-          });
-        };
-        supervisor.on('state', look);
-        supervisor.on('drained', look);
-        look();
-      }),
-    );
-  } finally {
-    supervisor.off('state', look);
-    supervisor.off('drained', look);
-  }
 }
 
 /** POST /algorithms/\{name\}/\{version\}/reset: closes its circuit; with a session in the body the algorithm forgets that session. */

@@ -47,8 +47,13 @@ export class DeploymentTable {
 
   /** The deployment of a version, unless it is not started or on its way out. */
   find(name: string, version: string): Deployment | undefined {
-    const found = this.#deployments.get(keyOf({ name, version }));
+    const found = this.standing(name, version);
     return found?.isEnding ? undefined : found;
+  }
+
+  /** The deployment of a version, also one on its way out: its processes, and its mark of use, are still there. */
+  standing(name: string, version: string): Deployment | undefined {
+    return this.#deployments.get(keyOf({ name, version }));
   }
 
   /**
