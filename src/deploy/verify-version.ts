@@ -3,8 +3,9 @@ import { RunnerError } from '../errors.js';
 import type { Registry } from '../registry/registry.js';
 import { isUnwritable } from '../store/errno.js';
 import { releasing } from '../store/lock.js';
+import { describeOwner } from '../store/lock-owner.js';
 import type { DriftReport } from './types.js';
-import { holderOf, tryLockVersion, type VersionLock } from './transaction/version-lock.js';
+import { holderOf, tryLockVersion, unfinishedOn, type VersionLock } from './transaction/version-lock.js';
 import { findDrift } from './seal/drift.js';
 
 /**
@@ -33,7 +34,17 @@ export async function verifyVersion(
     return look(registry, name, version, o); // nobody can change anything here
   }
   if (!lock) throw await busy(registry, name, version);
-  return releasing(lock, () => look(registry, name, version, o));
+  return releasing(lock, async () => {
+    const second = await look(registry, name, version, o);
+    const unfinished = second.intact ? undefined : await unfinishedOn(registry.layout, name, version);
+    if (!unfinished) return second;
+    throw new RunnerError(
+      'busy',
+      `${name} ${version} cannot be verified now: ${describeOwner(unfinished)} began to change it and has not finished. ` +
+        'recover() finishes or undoes it',
+      { details: { name, version, holder: unfinished } },
+    );
+  });
 }
 
 async function look(

@@ -1,7 +1,8 @@
-import { rename } from 'node:fs/promises';
+import { mkdir, rename, stat } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { RunnerError } from '../../src/errors.js';
 import { lockVersion } from '../../src/deploy/transaction/version-lock.js';
+import { watchFileSteps } from '../../src/testing/file-steps/watch-file-steps.js';
 import { deployStore } from '../support/deploy-store.js';
 
 test('looks of another host while a version is replaced and removed again and again call nothing damaged', async () => {
@@ -53,4 +54,46 @@ test('a version that looks damaged while another operation holds it is busy, wit
   // Nobody works on it now: it is damaged indeed.
   expect((await deployer.verify('sample', '1.0.0')).intact).toBe(false);
   expect((await deployer.scan()).find(({ version }) => version === '1.0.0')?.state).toBe('invalid');
+});
+
+test('a version whose removal the disk has cut off is no damage to a look, and is gone after a recovery', async () => {
+  const { deployer, zip, registry } = await deployStore();
+  await deployer.install(await zip({ version: '1.0.0' }));
+  const { layout } = registry;
+  {
+    const at = { call: 'rename', target: '/old' };
+    using _ = watchFileSteps(layout.root, { mode: 'fail', code: 'EIO', at, times: 2 });
+    await deployer.uninstall('sample', '1.0.0').catch(() => undefined);
+  }
+  expect(await registry.list()).toEqual([]);
+  await stat(layout.deployed('sample', '1.0.0')); // it is there still
+  const deployed = async () => (await deployer.scan()).filter(({ source }) => source === 'deployed');
+  expect(await deployed()).toEqual([]);
+  await deployer.recover();
+  await expect(stat(layout.deployed('sample', '1.0.0'))).rejects.toThrow('ENOENT');
+  // A folder that comes there by itself is told of.
+  await mkdir(layout.deployed('sample', '1.0.0'), { recursive: true });
+  expect(await deployed()).toMatchObject([{ state: 'invalid' }]);
+});
+
+test('a version whose replacement the disk has cut off is busy, with who, until a recovery has put it right', async () => {
+  const { deployer, zip, registry } = await deployStore();
+  const file = await zip({ version: '1.0.0' });
+  await deployer.install(file);
+  {
+    const at = { call: 'rename', target: '/1.0.0' };
+    using _ = watchFileSteps(registry.layout.root, { mode: 'fail', code: 'EIO', at, times: Infinity });
+    await expect(deployer.install(file, { force: true })).rejects.toMatchObject({ code: 'store_failed' });
+  }
+  const found = (await deployer.scan()).find(({ source }) => source === 'deployed');
+  expect(found).toMatchObject({
+    state: 'deployed',
+    busy: { pid: process.pid, operation: 'install sample 1.0.0' },
+  });
+  await expect(deployer.verify('sample', '1.0.0')).rejects.toMatchObject({
+    code: 'busy',
+    message: expect.stringContaining('recover() finishes or undoes it') as string,
+  });
+  await deployer.recover();
+  expect(await deployer.verify('sample', '1.0.0')).toMatchObject({ intact: true });
 });

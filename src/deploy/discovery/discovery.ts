@@ -12,7 +12,7 @@ import type { PackageSteps } from '../package-steps.js';
 import { hashFile } from '../../store/hash-file.js';
 import { readMarker } from '../seal/seal.js';
 import { isPart } from '../transaction/move-by-copy.js';
-import { holderOf } from '../transaction/version-lock.js';
+import { holderOf, unfinishedOn } from '../transaction/version-lock.js';
 import type { DiscoveredPackage, InvalidReason } from '../types.js';
 import { mayBecomeZip } from './zip-signature.js';
 
@@ -197,15 +197,25 @@ export class Discovery {
     return [...found, ...(await this.#scanUnlisted(entries))];
   }
 
-  /** What the lock and the registry say now, in that order: an operation that ended in between is in the registry. */
+  /**
+   * What the lock, the journals and the registry say now, in that order: an operation that ended in between is in the registry.
+   */
   async #lookAgain(
     name: string,
     version: string,
   ): Promise<{ busy: DiscoveredPackage['busy']; isGone: boolean }> {
     const { registry } = this.#options;
-    const { holder } = await holderOf(registry.layout, name, version);
+    const { layout } = registry;
+    const holder =
+      (await holderOf(layout, name, version)).holder ?? (await unfinishedOn(layout, name, version));
     const busy = holder && { ...holder, processId: holder.pid };
     return { busy, isGone: (await registry.get(name, version)) === undefined };
+  }
+
+  /** Whether nobody lists the version or works on it. */
+  async #isLeft(name: string, version: string): Promise<boolean> {
+    const { isGone, busy } = await this.#lookAgain(name, version);
+    return isGone && !busy;
   }
 
   /** Folders that somebody else put there: what the registry does not list is not deployed. */
@@ -229,10 +239,9 @@ export class Discovery {
           found.push(unlisted); // no operation of ours works on it
           continue;
         }
-        // Listed or locked by now, or gone: an operation began or ended between the two looks.
-        const second = await this.#lookAgain(name, version);
-        if (!second.isGone || second.busy || !(await isFolder(folder))) continue;
-        found.push(unlisted);
+        // Listed or worked on by now, or gone: an operation began or ended between two looks. It may have begun during the second.
+        if (!(await this.#isLeft(name, version))) continue;
+        if ((await isFolder(folder)) && (await this.#isLeft(name, version))) found.push(unlisted);
       }
     }
     return found;

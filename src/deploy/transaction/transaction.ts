@@ -131,6 +131,11 @@ export class Transaction {
     return (await this.#isCommitted()) ? 'completed' : 'undone';
   }
 
+  /** This process does not work on it any more: what is left of it is for a recovery. */
+  async giveUp(): Promise<void> {
+    await this.#life?.close();
+  }
+
   /** Removes the folder, journal last, and what is empty without it. */
   async discard(): Promise<void> {
     try {

@@ -9,6 +9,7 @@ import type { VersionRef } from '../../package/types.js';
 import { acquireLock, lockHolder, releasing, type Lock } from '../../store/lock.js';
 import { isSetAside } from '../../store/set-aside.js';
 import { describeOwner, type LockOwner } from '../../store/lock-owner.js';
+import { readJournal } from './journal.js';
 
 /** How to wait for a version's lock. */
 export interface VersionLockOptions extends OperationOptions {
@@ -80,6 +81,24 @@ export async function holderOf(
 ): Promise<{ holder: LockOwner | undefined; words: string }> {
   const owner = await lockHolder(layout.versionLock(name, version));
   return { holder: owner ?? undefined, words: describeOwner(owner) };
+}
+
+/**
+ * Who began an operation on a version and has not finished it; undefined when nobody has. Its process may be dead, or the disk
+ * may have kept it from its end: the next recovery, or the next operation on the version, finishes it.
+ */
+export async function unfinishedOn(
+  layout: StoreLayout,
+  name: string,
+  version: string,
+): Promise<LockOwner | undefined> {
+  for (const folder of await namesIn(layout.staging)) {
+    const record = await readJournal(path.join(layout.staging, folder));
+    if (record?.name !== name || record.version !== version) continue;
+    const { holder, id: token, operation, started_at: acquiredAt } = record;
+    return { ...holder, token, operation: `${operation} ${name} ${version}`, acquiredAt };
+  }
+  return undefined;
 }
 
 /** Versions that have a lock file, held or left by the dead, and names whose folder is empty. */
