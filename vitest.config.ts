@@ -26,8 +26,8 @@ export default defineConfig({
     setupFiles: ['test/support/setup.ts', 'test/support/nothing-left.ts'],
     globalSetup: ['test/support/no-segments.ts', 'test/support/print-seed.ts'],
     include: ['test/**/*.test.ts'],
-    // They need the build, or what is installed for them: npm run check:package, test:bundlers, test:clients.
-    exclude: ['test/tarball/**', 'test/bundlers/**', 'test/clients/**'],
+    // They need the build, what is installed for them, or a minute: npm run check:package, test:bundlers, test:clients, test:pictures.
+    exclude: ['test/tarball/**', 'test/bundlers/**', 'test/clients/**', 'test/pictures/**'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // What is waited for comes when it comes: a busy machine is no fault of the code.

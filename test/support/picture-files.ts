@@ -135,6 +135,11 @@ add("TIFF of RGB, LZW, by Pillow", pillow(rgb, "TIFF", compression="tiff_lzw"), 
 add("TIFF of RGB in tiles, big-endian", tiff(rgb, photometric="rgb", tile=(16, 16), byteorder=">"), rgb)
 add("TIFF of RGB in separate planes", tiff(np.moveaxis(rgb, 2, 0), photometric="rgb", planarconfig="separate"), rgb)
 add("TIFF of RGB with alpha", tiff(rgba, photometric="rgb", extrasamples=["unassalpha"]), rgba[:, :, :3])
+for values in (rgba, rgba16):
+    kind = "TIFF of %d bits by OpenCV, which does not say what its fourth channel is" % (8 * values.itemsize)
+    unnamed = opencv(values[:, :, [2, 1, 0, 3]], ".tiff")
+    add(kind, unnamed, values[:, :, :3] if values is rgba else (rgba16[:, :, :3] >> 8).astype(np.uint8), SHIFT)
+    add(kind + ", cut off", unnamed[:len(unnamed) // 2], options=SHIFT, fault="cannot be decoded|cut off|damaged")
 add("TIFF of 16-bit gray", tiff(gray16), (gray16 >> 8).astype(np.uint8), SHIFT)
 add("TIFF of 16-bit gray, big-endian", tiff(gray16, byteorder=">"), stretched(gray16), RANGE)
 add("TIFF of 16-bit gray by Pillow, big-endian", pillow(Image.frombytes("I;16B", (W, H), gray16.astype(">u2").tobytes()), "TIFF"), (gray16 >> 8).astype(np.uint8), SHIFT)
@@ -163,9 +168,16 @@ lossy = pillow(smooth, "WEBP", quality=80)
 add("WebP with loss", lossy, decoded(lossy))
 for orientation in range(1, 9):
     add("WebP with orientation %d" % orientation, pillow(rgb, "WEBP", lossless=True, exif=exif(orientation)), turned(rgb, orientation))
+# Pillow takes one prefix off.
+prefixed = b"Exif\\0\\0" + exif(6).tobytes()
+add("WebP with orientation 6 as libvips writes it", pillow(rgb, "WEBP", lossless=True, exif=prefixed), turned(rgb, 6))
 add("WebP that moves", pillow(Image.fromarray(rgb), "WEBP", save_all=True, append_images=[Image.fromarray(rgb[::-1].copy())]), fault="several pictures")
 add("WebP that is cut off", pillow(rgb, "WEBP", lossless=True)[:-300], fault="cannot be decoded|ends early")
-add("GIF", pillow(gray, "GIF"), fault="neither a JPEG, a PNG, a BMP, a TIFF nor a WebP")
+for kind, values in (("PGM of 8 bits", gray), ("PGM of 16 bits", gray16)):
+    add(kind + ", which Pillow scales by its maximum and OpenCV does not", opencv(values, ".pgm"), options=SHIFT, fault="a PGM or PPM, whose maximum decoders read in two ways, and neither")
+add("PPM", pillow(rgb, "PPM"), fault="a PGM or PPM, whose maximum")
+add("BigTIFF", tiff(rgb, photometric="rgb", bigtiff=True), fault="a BigTIFF, and neither")
+add("GIF", pillow(gray, "GIF"), fault="a GIF, and neither a JPEG, a PNG, a BMP, a TIFF nor a WebP")
 print(json.dumps(cases))
 `;
 

@@ -5,7 +5,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { temporaryFolder } from './temp-folder.js';
+import { temporaryFolder } from '../../src/testing/temporary-folder.js';
 
 const run = promisify(execFile);
 
@@ -35,7 +35,8 @@ export async function pictureLibraries(): Promise<string | undefined> {
 
 /** Runs a script with them; its first argument is the path of `input` as JSON. Gives what it prints, as JSON. */
 export async function runWithLibraries(script: string, input: unknown): Promise<unknown> {
-  const place = path.join(await temporaryFolder(), 'input.json');
+  await using temporary = await temporaryFolder();
+  const place = path.join(temporary.path, 'input.json');
   await writeFile(place, JSON.stringify(input));
   const { stdout } = await run('python3', ['-c', script, place], {
     env: { ...process.env, PYTHONPATH: folder },

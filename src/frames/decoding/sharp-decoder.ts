@@ -46,7 +46,11 @@ export class SharpDecoder {
     const eight = channels === 1 ? 'b-w' : 'srgb';
     const sixteen = channels === 1 ? 'grey16' : 'rgb16';
     const pipeline = this.#sharp(bytes, {
-      ...{ failOn: 'warning', ignoreIcc: true, autoOrient: picture.turn !== 1 },
+      ...{
+        failOn: picture.hasUnnamedChannel ? 'error' : 'warning',
+        ignoreIcc: true,
+        autoOrient: picture.turn !== 1,
+      },
       limitInputPixels: picture.width * picture.height,
     })
       .removeAlpha()

@@ -37,11 +37,15 @@ export function readDirectory(bytes: Buffer): Fields {
   return fields;
 }
 
+/** What a JPEG has before its EXIF data; libvips writes it into a WebP too, where it does not belong. */
+const PREFIX = 'Exif\0\0';
+
 /** The orientation that EXIF data name: 1 to 8; 1 where they name none, or cannot be read. */
 export function orientationIn(exif: Buffer | undefined): number {
   if (!exif) return 1;
+  const isPrefixed = exif.toString('latin1', 0, PREFIX.length) === PREFIX;
   try {
-    return orientationOf(readDirectory(exif));
+    return orientationOf(readDirectory(isPrefixed ? exif.subarray(PREFIX.length) : exif));
   } catch (error) {
     if (error instanceof RangeError) return 1;
     throw error;

@@ -8,6 +8,7 @@ const BITS = 258;
 const PHOTOMETRIC = 262;
 const CHANNELS = 277;
 const PLANES = 284;
+const EXTRA_SAMPLES = 338;
 const SAMPLE_FORMAT = 339;
 /** By photometric interpretation; others are refused. */
 const COLOURS: ReadonlyMap<number, { channels: 1 | 3; samples: readonly number[] }> = new Map([
@@ -69,5 +70,7 @@ export function readTiff(bytes: Buffer): EncodedHeader | HeaderFault {
   return {
     ...{ format: 'TIFF', width, height, channels: colours.channels, bits: bits === 16 ? 16 : 8 },
     orientation: orientationOf(fields),
+    // OpenCV writes four channels so: libtiff warns of it.
+    ...(samples > colours.channels && !fields.has(EXTRA_SAMPLES) && { hasUnnamedChannel: true }),
   };
 }

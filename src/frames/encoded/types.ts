@@ -17,6 +17,8 @@ export interface EncodedHeader {
   bits: 8 | 16;
   /** In which order its channels are decoded. @defaultValue 'RGB' */
   order?: 'BGR';
+  /** Whether it has a channel more than colours, and does not say which (TIFF). @defaultValue false */
+  hasUnnamedChannel?: boolean;
   /** How it is to be turned for display: 1 to 8, as EXIF numbers it. */
   orientation: number;
 }
