@@ -192,7 +192,7 @@ export function describe(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'object' && value !== null) {
     const { name: kind = 'Object' } = (value.constructor as { name?: string } | undefined) ?? {};
-    return kind === 'Object' ? 'an object' : `a ${kind}`;
+    return kind === 'Object' ? 'an object' : `${/^[AEIO]/.test(kind) ? 'an' : 'a'} ${kind}`;
   }
   return inspect(value, { maxStringLength: 60 });
 }

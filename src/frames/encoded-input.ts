@@ -42,13 +42,25 @@ export function checkEncoded(image: EncodedInput): void {
     );
   }
   if (toEightBits !== undefined) checkToEightBits(toEightBits);
+  const { decode } = image;
+  if (decode !== undefined && !['host', 'package'].includes(decode)) {
+    throw invalidImage(`decode must be 'host' or 'package', not ${describe(decode)}`, 'decode');
+  }
   if ('file' in image) {
     if (typeof image.file === 'string' && image.file !== '') return;
-    throw invalidImage(`file must be the path of a picture, not ${describe(image.file)}`, 'file');
+    const hint = (image.file as unknown) instanceof URL ? ': fileURLToPath() of node:url gives its path' : '';
+    throw invalidImage(`file must be the path of a picture, not ${describe(image.file)}${hint}`, 'file');
   }
   if (types.isUint8Array(image.encoded) || image.encoded instanceof Blob) return;
+  const given: unknown = image.encoded;
+  const hint =
+    typeof given === 'string'
+      ? ': a path goes into { file }'
+      : types.isAnyArrayBuffer(given) || ArrayBuffer.isView(given)
+        ? ': new Uint8Array() of its buffer makes one'
+        : '';
   throw invalidImage(
-    `encoded must be a Uint8Array or a Blob with a whole picture, not ${describe(image.encoded)}`,
+    `encoded must be a Uint8Array or a Blob with a whole picture, not ${describe(given)}${hint}`,
     'encoded',
   );
 }

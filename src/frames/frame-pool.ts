@@ -4,7 +4,9 @@ import { useAssets } from '../assets.js';
 import { RunnerError } from '../errors.js';
 import { showAs } from '../readable.js';
 import { removeTree } from '../store/remove-tree.js';
-import { readEncoded } from './encoded-input.js';
+import { checkWay } from './check-image.js';
+import { readEncoded, type EncodedPicture } from './encoded-input.js';
+import { checkHandedOn, HandedOnPicture } from './handed-on.js';
 import { doors, type FramePoolOptions } from './options.js';
 import type { OpenedFrames } from './opened-frames.js';
 import { layoutOf, sourceOf } from './pixels/layout.js';
@@ -12,6 +14,7 @@ import type { Layout } from './pixels/source.js';
 import { PooledFrame } from './pooled-frame.js';
 import { methodOf, type ProofMethod, type ProofPolicy } from './proof.js';
 import { closedError } from './pool-closed.js';
+import { sentImage } from './sent-image.js';
 import type { EncodedInput, Frame, FrameMeta, FrameUsage, ImageInput, SentImage } from './types.js';
 
 export type { FramePoolOptions } from './options.js';
@@ -34,6 +37,7 @@ export class FramePool implements AsyncDisposable {
   #closed: Promise<void> | undefined;
   #places = 0;
   #inStore: string | undefined;
+  #handedOn = 0;
 
   /** @throws RunnerError `invalid_params` for a bound that is none */
   constructor(options: FramePoolOptions = {}) {
@@ -103,7 +107,7 @@ export class FramePool implements AsyncDisposable {
 
   /**
    * Puts an image where a worker finds it: complete before this resolves. A frame of this pool is sent as it is,
-   * anything else is copied once. A JPEG or PNG is decoded here, in a thread: a worker is never handed one.
+   * anything else is copied once. A JPEG or PNG is decoded here, in a thread, but with `decode: 'package'`.
    *
    * @throws RunnerError as {@link FramePool.lease}; `frame_released`; `invalid_image` for an encoded image that is
    * damaged, of another size than it says, or of other than 1 or 3 channels of 8 bits
@@ -114,11 +118,14 @@ export class FramePool implements AsyncDisposable {
       proof?: ProofPolicy;
       /** Formats of more than 8 bits that the worker takes as they are. @defaultValue none */
       imageFormats?: readonly string[];
+      /** Whether the worker's package has Pillow, for a picture with `decode: 'package'`. @defaultValue it has none */
+      hasPillow?: () => Promise<boolean>;
     } = {},
   ): Promise<SentImage> {
     const { imageFormats = [] } = o;
     const proof = methodOf(o.proof);
     if (image instanceof PooledFrame && image.pool === this) return image.send(proof, imageFormats);
+    checkWay(image);
     if ('encoded' in image || 'file' in image) return this.#sendEncoded(image, proof, o);
     const { data, meta } =
       'pixels' in image ? { data: image.pixels, meta: image.meta } : { data: image.data, meta: image };
@@ -168,16 +175,40 @@ export class FramePool implements AsyncDisposable {
   async #sendEncoded(
     image: EncodedInput,
     proof: ProofMethod | undefined,
-    o: OperationOptions & { imageFormats?: readonly string[] },
+    o: OperationOptions & { imageFormats?: readonly string[]; hasPillow?: () => Promise<boolean> },
   ): Promise<SentImage> {
     const { decoder } = await this.#open();
     const picture = await readEncoded(image, o);
+    if (image.decode === 'package') return this.#handOn(picture, proof, o);
     // The room first: a picture that is decoded and has nowhere to go would take memory that nobody counts.
     const frame = await this.#lease(picture.layout, o);
     try {
       return await frame.sendPixels(await decoder.decode(picture, o.signal), proof, true);
     } finally {
       frame.release(); // the slot is kept until the call is done
+    }
+  }
+
+  /** Hands the bytes of a picture on, which the worker decodes. */
+  async #handOn(
+    picture: EncodedPicture,
+    proof: ProofMethod | undefined,
+    o: OperationOptions & { hasPillow?: () => Promise<boolean> },
+  ): Promise<SentImage> {
+    checkHandedOn(picture, (await o.hasPillow?.()) ?? false);
+    const { decoder, folder, slots } = await this.#open();
+    const giveBack = await slots.reserve(picture.bytes.byteLength, o.signal);
+    const kept = new HandedOnPicture(folder, `e${++this.#handedOn}`, picture.bytes);
+    const release = () => {
+      void kept.remove().finally(giveBack);
+    };
+    try {
+      await decoder.check(picture, o.signal);
+      const isLost = () => this.#closed !== undefined;
+      return await sentImage({ kept, layout: picture.layout, proof, isDecoded: false, isLost, release });
+    } catch (error) {
+      release();
+      throw error;
     }
   }
 

@@ -11,8 +11,10 @@ export function checkMeta(meta: Partial<FrameInfo>): void {
   const { width, height, channels = 3, colorSpace = 'RGB', cameraId = '', timestampMs = 0 } = meta;
   checkSide('width', width);
   checkSide('height', height);
-  if (![1, 3].includes(channels))
-    throw invalidImage(`channels must be 1 or 3, not ${describe(channels)}`, 'channels');
+  if (![1, 3].includes(channels)) {
+    const hint = (channels as number) === 4 ? ": four have a name, pixelFormat: 'RGBa8' or 'BGRa8'" : '';
+    throw invalidImage(`channels must be 1 or 3, not ${describe(channels)}${hint}`, 'channels');
+  }
   if (!['RGB', 'BGR'].includes(colorSpace)) {
     throw new RunnerError(
       'unsupported_color_space',

@@ -67,6 +67,24 @@ export class SlotStore {
     }
   }
 
+  /** Takes room for bytes that lie elsewhere; gives what gives it back. Waits as {@link SlotStore.take} does. */
+  async reserve(bytes: number, signal: AbortSignal | undefined): Promise<() => void> {
+    this.#checkFits(bytes, '');
+    for (;;) {
+      this.#checkOpen(signal);
+      const evicted = this.#makeRoom(bytes);
+      if (!evicted) {
+        await this.#giveBackOrAbort(signal);
+        continue;
+      }
+      await this.#destroyAll(evicted);
+      return () => {
+        this.#bytes -= bytes;
+        this.#wake();
+      };
+    }
+  }
+
   /** The slot may be used again. */
   giveBack(slot: Slot): void {
     if (this.#isClosed) {

@@ -119,6 +119,13 @@ export interface EncodedMeta {
    * the version takes its gray values as `Mono16`.
    */
   toEightBits?: ToEightBits;
+  /**
+   * Who decodes it. `'package'` hands the bytes of a JPEG or PNG on, and the Pillow of the package decodes them in the worker: less
+   * work for the host, and pixels as that release of Pillow makes them. The header is read and damage is looked for here all the
+   * same. Refused where the package has no Pillow, for 16 bits, `colorSpace: 'BGR'`, and a picture that asks to be turned, but
+   * with `orientation: 'ignore'`. Otherwise the host decodes it. @defaultValue 'host'
+   */
+  decode?: 'host' | 'package';
 }
 
 /** Pixels as a host hands them over. */

@@ -86,6 +86,16 @@ const INSPECT: Json = {
       whole('Milliseconds', 1, 2_147_483_647),
       'From the first byte of the request to its answer',
     ),
+    query(
+      'orientation',
+      { enum: ['apply', 'ignore'], default: 'apply' },
+      'What a turn that a picture in a file format names does',
+    ),
+    query(
+      'decode',
+      { enum: ['host', 'package'], default: 'host' },
+      "Who decodes a picture in a file format; 'package' hands a JPEG or PNG on to its Pillow",
+    ),
     ...PICTURE_HEADERS,
   ],
   requestBody: { required: true, content: PICTURES },

@@ -60,6 +60,8 @@ export const QUERIES = {
   inspect: v.object({
     step: v.optional(wholeText(0, 1_000_000)),
     timeoutMs: v.optional(wholeText(1, LONGEST_TIMER_MS)),
+    orientation: v.optional(v.picklist(['apply', 'ignore'], "must be 'apply' or 'ignore'")),
+    decode: v.optional(v.picklist(['host', 'package'], "must be 'host' or 'package'")),
   }),
 };
 

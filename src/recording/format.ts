@@ -33,7 +33,7 @@ export interface RecordedImage {
  *   are missing where calls were left out or dropped
  * - `images/<number>.npy`, `images/<number>-guide.npy`: the pixels as the worker had them (NumPy format 1.0, uint8, C
  *   order, shape `(H, W, 3)` or `(H, W, 1)`, channels in the order of `color_space`), also of an image that was
- *   handed over as JPEG or PNG; recordings of earlier versions have `.bin` for those, byte for byte
+ *   handed over as JPEG or PNG; `.bin`, byte for byte, for a picture that the package decoded
  * - `recording.lock` and names that begin so: somebody records to the folder
  *
  * A call is in the recording when its JSON file is: that is written last, in one step, and removed first. An image without

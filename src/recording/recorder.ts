@@ -173,7 +173,7 @@ function partOf(
   sent: SentImage,
 ): { sent: SentImage; recorded: RecordedImage } {
   const { width, height, camera_id, timestamp_ms, color_space = 'RGB' } = sent.meta;
-  const file = imageFile(number, role);
+  const file = imageFile(number, role, sent.kind);
   return { sent, recorded: { file, width, height, camera_id, timestamp_ms, color_space } };
 }
 

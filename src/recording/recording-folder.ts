@@ -172,8 +172,8 @@ export class RecordingFolder {
 }
 
 /** Where an image of a call is, below the folder. */
-export function imageFile(number: number, kind: 'image' | 'guide'): string {
-  return `images/${callName(number)}${kind === 'guide' ? '-guide' : ''}.npy`;
+export function imageFile(number: number, role: 'image' | 'guide', kind: 'npy' | 'bin'): string {
+  return `images/${callName(number)}${role === 'guide' ? '-guide' : ''}.${kind}`;
 }
 
 /** A recording, or nothing yet. */

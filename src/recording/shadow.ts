@@ -100,6 +100,8 @@ class ShadowObserver implements CallObserver {
   #takes({ images }: ObservedCall): boolean {
     const wide = [images.image, images.guideImage].flatMap((image) => image?.wideFormat ?? []);
     const taken = this.#candidate.imageFormats;
+    // Of another package than the one whose Pillow is to decode it nothing is known.
+    if ([images.image, images.guideImage].some((image) => image?.kind === 'bin')) return false;
     return wide.every((format) => taken.includes(format) || taken.includes('Mono16'));
   }
 

@@ -88,6 +88,28 @@ describe('a picture is inspected', () => {
     expect(padded.data.debug).toMatchObject({ mean: 9 });
   });
 
+  test('in a file format by the rules that the request names: 16 bits, a turn, and who decodes it', async () => {
+    const sixteen = PNG.sync.write(
+      Object.assign(new PNG({ width: WIDTH, height: HEIGHT }), {
+        data: Buffer.from(new Uint16Array(WIDTH * HEIGHT).fill(0x1234).buffer),
+      }),
+      { bitDepth: 16, colorType: 0, inputColorType: 0, inputHasAlpha: false },
+    );
+    const headers = { 'content-type': 'image/png' };
+    const byRule = { ...headers, 'x-image-to-eight-bits': 'shift' };
+    expect((await send({ body: sixteen, headers: byRule })).data.debug).toMatchObject({ mean: 0x12 });
+    const without = await runner.ask('POST', '/inspections/A01', { body: sixteen, headers });
+    expect(await without.json()).toMatchObject({ code: 'invalid_image', details: { path: 'toEightBits' } });
+    await send({ body: png(), headers }, '/inspections/A01?orientation=ignore&decode=host');
+    const handedOn = await runner.ask('POST', '/inspections/A01?decode=package', { body: png(), headers });
+    expect(await handedOn.json()).toMatchObject({ code: 'unsupported_image', details: { path: 'decode' } });
+    const unknown = await runner.ask('POST', '/inspections/A01?decode=me', { body: png(), headers });
+    expect(await unknown.json()).toMatchObject({
+      status: 400,
+      detail: "decode: must be 'host' or 'package'",
+    });
+  });
+
   test('at the step and within the time that the address names', async () => {
     expect(
       (await send({ body: pixels, headers: RAW }, '/inspections/A01?step=1&timeoutMs=30000')).status,

@@ -89,6 +89,20 @@ describe.each([
         for (const [at, value] of found.first.entries())
           expect(Math.abs(value - (first[at] ?? 0))).toBeLessThanOrEqual(2);
       }
+      const call = {
+        target: { name: 'sample', version: '1.0.0' },
+        stepIndex: 1,
+        guideImage: 'same' as const,
+      };
+      const handedOn = supervisor.execute({ ...call, image: { encoded: png(2), decode: 'package' } });
+      if (generation === 'execute-only') {
+        // Its SDK does without Pillow.
+        await expect(handedOn).rejects.toMatchObject({ code: 'unsupported_image', message: /needs Pillow/ });
+        continue;
+      }
+      const { data, proof } = await handedOn;
+      expect(data.debug).toMatchObject({ shape: [8, 16, 3], first: [...colour], writable: true });
+      expect(proof).toMatchObject({ by: 'worker', images: [{ sizeBytes: png(2).length }] });
     }
   });
 });

@@ -53,6 +53,15 @@ export class PictureDecoder {
     );
   }
 
+  /**
+   * Only looks for damage in a JPEG or PNG, without its pixels.
+   *
+   * @throws RunnerError as {@link PictureDecoder.decode}
+   */
+  check(picture: EncodedPicture, signal?: AbortSignal): Promise<void> {
+    return this.#threads.check(picture, signal);
+  }
+
   /** Ends all threads; what they are at ends with `closed`. */
   close(): Promise<void> {
     return this.#threads.close();

@@ -89,6 +89,11 @@ export function decodePng(image, { width, height, channels: values, depth: wante
   return pixels;
 }
 
+/** Only looks whether every chunk is there, with its checksum. @param {Uint8Array} image @throws {Damage} */
+export function checkChunks(image) {
+  readChunks(Buffer.from(image.buffer, image.byteOffset, image.byteLength));
+}
+
 /**
  * Gives a channel of a pixel of a row, as 8 bits.
  * @param {{ depth: number; samples: number; palette: Buffer | undefined; toEightBits: Rule }} o

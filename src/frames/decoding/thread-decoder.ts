@@ -37,7 +37,7 @@ export class ThreadDecoder {
     return 'pixels' in answer ? answer.pixels : new Uint8Array(0);
   }
 
-  /** Only looks whether the scans of a JPEG are whole. @throws RunnerError as {@link ThreadDecoder.decode} */
+  /** Only looks whether the scans of a JPEG, or the chunks of a PNG, are whole. @throws RunnerError as {@link ThreadDecoder.decode} */
   async check(picture: EncodedPicture, signal: AbortSignal | undefined): Promise<void> {
     await this.#ask(picture, 'check', signal);
   }

@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 import { parentPort } from 'node:worker_threads';
 import { Damage } from './damage.mjs';
 import { checkScans } from './jpeg-scan.mjs';
-import { decodePng } from './png.mjs';
+import { checkChunks, decodePng } from './png.mjs';
 import { turned } from './turn.mjs';
 
 /**
@@ -30,7 +30,8 @@ parentPort?.on('message', (/** @type {Job} */ job) => void answer(job));
 async function answer(job) {
   try {
     if (job.task === 'check') {
-      checkScans(job.bytes);
+      if (job.format === 'PNG') checkChunks(job.bytes);
+      else checkScans(job.bytes);
       parentPort?.postMessage({ isWhole: true });
       return;
     }

@@ -3,7 +3,7 @@ import { describe, nearest } from '../../options.js';
 import { checkMeta, invalidImage } from '../image-meta.js';
 import type { FrameMeta, ImageRegion } from '../types.js';
 import { formats, isTaken, isWideGray, rowBytesOf, type FormatFacts, type ToEightBits } from './formats.js';
-import { sizeMismatch, shown } from './size-mismatch.js';
+import { callOfSharp, shown, sizeMismatch } from './size-mismatch.js';
 import type { Layout, PixelSource } from './source.js';
 
 /** Names of cameras' drivers that are not those of PFNC, and what is to be done. */
@@ -136,16 +136,18 @@ function unknownFormat(given: unknown) {
 
 function checkSizeGiven(meta: Partial<FrameMeta> & { info?: unknown }): void {
   if (meta.width !== undefined && meta.height !== undefined) return;
-  const info = meta.info as Record<string, unknown> | undefined;
-  const { width, height, channels } = info ?? {};
-  if (typeof width === 'number' && typeof height === 'number') {
-    const format = { 1: 'Mono8', 3: 'RGB8', 4: 'RGBa8' }[Number(channels)] ?? '…';
-    throw invalidImage(
-      `this is what sharp gives, { data, info }: hand over { data, width: ${width}, height: ${height}, pixelFormat: '${format}' }`,
-      'info',
-    );
+  const call = callOfSharp(meta);
+  if (call !== undefined) {
+    throw invalidImage(`this is what sharp gives, { data, info }: hand over ${call}`, 'info');
   }
-  throw invalidImage('width and height must be given with data, in pixels', 'width');
+  const { shape, rows, cols } = meta as { shape?: unknown; rows?: unknown; cols?: unknown };
+  const hint =
+    shape !== undefined
+      ? ': of a shape they are the second and the first number'
+      : rows !== undefined || cols !== undefined
+        ? ': cols are the width, rows the height'
+        : '';
+  throw invalidImage(`width and height must be given with data, in pixels${hint}`, 'width');
 }
 
 function checkSizeFor({ name, kind }: FormatFacts, width: number, height: number): void {
@@ -181,7 +183,8 @@ function depthOf(
 
 function takerOf(format: FormatFacts, imageFormats: readonly string[] | undefined): string {
   if (!imageFormats || !isWideGray(format)) return 'an algorithm';
-  return `an algorithm that does not run under the bundled worker with ${format.name} or Mono16 in image_formats of its manifest`;
+  const names = format.name === 'Mono16' ? 'Mono16' : `${format.name} or Mono16`;
+  return `an algorithm that does not run under the bundled worker with ${names} in image_formats of its manifest`;
 }
 
 /** @throws RunnerError `invalid_image` */

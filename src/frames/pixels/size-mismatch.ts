@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import { describe } from '../../options.js';
 import { invalidImage } from '../image-meta.js';
+import { formatOf } from '../encoded/header.js';
 import { formats, rowBytesOf } from './formats.js';
 import type { Layout } from './source.js';
 
@@ -24,7 +25,7 @@ export function sizeMismatch(data: unknown, bytes: number | undefined, layout: L
   const expected = `${width} x ${height} of ${format.name}${padded} has ${shown(strideBytes * height)} bytes`;
   const guess = guessOf(data, bytes, layout);
   return invalidImage(
-    `${expected}, and data is a ${nameOf(data)}${guess === undefined ? '' : `: ${guess}`}`,
+    `${expected}, and data is ${nameOf(data)}${guess === undefined ? '' : `: ${guess}`}`,
     'data',
   );
 }
@@ -37,18 +38,38 @@ function nameOf(data: unknown): string {
     constructor?: { name?: string };
   };
   const kind = constructor?.name ?? 'view';
-  return length === undefined ? `${kind} of ${shown(byteLength)} bytes` : `${kind} of ${shown(length)}`;
+  const named = `${/^[AEIO]/.test(kind) ? 'an' : 'a'} ${kind}`;
+  return length === undefined ? `${named} of ${shown(byteLength)} bytes` : `${named} of ${shown(length)}`;
 }
 
 function noView(data: unknown): string {
   const rule = 'data must be an ArrayBufferView or an ArrayBuffer with the bytes of the pixels';
-  const inner = (data as { data?: unknown; info?: unknown } | null | undefined)?.data;
+  const { data: inner, type } = (data ?? {}) as { data?: unknown; type?: unknown };
   if (ArrayBuffer.isView(inner)) {
-    return `${rule}, not an object with such data in it, as sharp and a canvas give it: hand over its data, width and height`;
+    const call = callOfSharp(data) ?? 'its data, width and height';
+    return `${rule}, not an object with such data in it, as sharp and a canvas give it: hand over ${call}`;
   }
-  if (Array.isArray(data))
-    return `${rule}, not a list of ${shown(data.length)}: Uint8Array.from() makes one of it`;
-  return `${rule}, not ${describe(data)}`;
+  if (type === 'Buffer' && Array.isArray(inner)) {
+    return `${rule}, not a Buffer as JSON has it: Buffer.from(data.data) makes one of it again`;
+  }
+  if (Array.isArray(data)) {
+    const flat = Array.isArray(data[0]) ? 'Uint8Array.from(data.flat(Infinity))' : 'Uint8Array.from(data)';
+    return `${rule}, not a list of ${shown(data.length)}: ${flat} makes one of it`;
+  }
+  if (typeof data === 'string') {
+    return `${rule}, not a text of ${shown(data.length)} letters: Buffer.from(data, 'base64') makes them of base64; a path goes into { file }`;
+  }
+  const hint = data instanceof Blob ? ': a picture in a file format goes into { encoded }' : '';
+  return `${rule}, not ${describe(data)}${hint}`;
+}
+
+/** How what sharp gives, `{ data, info }`, is handed over; undefined for something else. */
+export function callOfSharp(given: unknown): string | undefined {
+  const { info } = given as { info?: { width?: unknown; height?: unknown; channels?: unknown } };
+  const { width, height, channels } = info ?? {};
+  if (typeof width !== 'number' || typeof height !== 'number') return undefined;
+  const format = { 1: 'Mono8', 3: 'RGB8', 4: 'RGBa8' }[Number(channels)] ?? '…';
+  return `{ data, width: ${width}, height: ${height}, pixelFormat: '${format}' }`;
 }
 
 function guessOf(data: unknown, bytes: number, layout: Layout): string | undefined {
@@ -57,6 +78,13 @@ function guessOf(data: unknown, bytes: number, layout: Layout): string | undefin
     return 'numbers with a fraction have no rule here: bring them to 8 or 16 bits';
   }
   const { BYTES_PER_ELEMENT: element = 1 } = data as { BYTES_PER_ELEMENT?: number };
+  const format = types.isUint8Array(data) ? formatOf(data) : undefined;
+  if (format !== undefined)
+    return `it begins as a ${format} does: a picture in a file format goes into { encoded }`;
+  const own = rowBytesOf(layout.format, width) * height;
+  if (bytes === own && layout.strideBytes !== rowBytesOf(layout.format, width) && element === 1) {
+    return 'that is right for rows without padding: leave strideBytes out';
+  }
   const possible = LIKELY.flatMap((name) => formats().get(name) ?? []).filter(
     ({ bits, pixelBits }) =>
       element === 1 || (element === 2 && bits === 16) || (element === 4 && pixelBits === 32),
@@ -86,7 +114,8 @@ function guessOf(data: unknown, bytes: number, layout: Layout): string | undefin
     return `${layout.format.name} has numbers of ${size} byte${size === 1 ? '' : 's'}, as a Uint${8 * size}Array has`;
   }
   if (bytes < (pixelBits * width * height) / 8) return 'it is too short: was the picture read to its end?';
-  return undefined;
+  if (bytes % own === 0) return `that is ${shown(bytes / own)} such pictures: hand over one at a time`;
+  return `it is too long by ${shown(bytes - own)} bytes: are width and height those of this picture?`;
 }
 
 /** The row that would explain so many bytes, with or without padding after the last. */

@@ -1,4 +1,4 @@
-import type { ImageInput } from '../../frames/types.js';
+import type { EncodedMeta, ImageInput } from '../../frames/types.js';
 import { shown } from '../../package/text.js';
 import { inspectPicture } from '../../runner/inspect-picture.js';
 import { isTraceparent } from '../../supervisor/calls/traceparent.js';
@@ -10,7 +10,12 @@ import { supervisorOf } from '../parts.js';
 import { wholeResponse } from '../whole-response.js';
 import type { Call } from '../types.js';
 import { readForm, type Part } from './form.js';
-import { hasPictureHeaders, readPictureHeaders } from './picture-headers.js';
+import {
+  hasPictureHeaders,
+  PICTURE_HEADERS,
+  readPictureHeaders,
+  readToEightBits,
+} from './picture-headers.js';
 import { receiveWhole } from './receive.js';
 import { redactedResult } from './redacted-result.js';
 
@@ -18,6 +23,9 @@ import { redactedResult } from './redacted-result.js';
 export const PICTURE_TYPES = ['image/jpeg', 'image/png', 'image/tiff', 'image/bmp', 'image/webp'];
 const RAW = 'application/octet-stream';
 const FORM = 'multipart/form-data';
+
+/** How a picture in a file format is taken. */
+type EncodedHow = Pick<EncodedMeta, 'orientation' | 'decode' | 'toEightBits'>;
 
 /** What is to be inspected, and how. */
 export interface PictureOrder {
@@ -37,7 +45,7 @@ export async function inspect(call: Call): Promise<Response> {
   const { request, url, params, operator, options } = call;
   const { productId = '' } = params;
   supervisorOf(call, 'inspects nothing');
-  const { step, timeoutMs } = readQuery(url, QUERIES.inspect);
+  const { step, timeoutMs, ...how } = readQuery(url, QUERIES.inspect);
   const type = checkType(request);
   const meta = type === RAW ? readPictureHeaders(request) : undefined;
   using admitted = options.admission.enter();
@@ -51,10 +59,14 @@ export async function inspect(call: Call): Promise<Response> {
     {
       key: request.headers.get('idempotency-key'),
       scope: [operator ?? '', request.headers.get('authorization') ?? '', productId],
-      content: [url.search, JSON.stringify(meta ?? type), body],
+      content: [
+        url.search,
+        JSON.stringify([type, ...PICTURE_HEADERS.map((name) => request.headers.get(name))]),
+        body,
+      ],
     },
     async () => {
-      const order = meta ? { image: { data: body, ...meta } } : await readPicture(request, type, body);
+      const order = meta ? { image: { data: body, ...meta } } : await readPicture(request, type, body, how);
       const leftMs =
         timeoutMs === undefined ? undefined : Math.max(1, timeoutMs - (performance.now() - startedAt));
       const result = await runPicture(call, { ...order, productId, stepIndex: step, timeoutMs: leftMs });
@@ -94,8 +106,11 @@ async function readPicture(
   request: Request,
   type: string,
   body: Uint8Array,
+  asked: EncodedHow,
 ): Promise<Pick<PictureOrder, 'image' | 'guideImage' | 'userParams'>> {
-  if (type !== FORM) return { image: { encoded: body } };
+  const toEightBits = readToEightBits(request);
+  const how = { ...asked, ...(toEightBits !== undefined && { toEightBits }) };
+  if (type !== FORM) return { image: { encoded: body, ...how } };
   const {
     image,
     guide_image: guide,
@@ -108,16 +123,16 @@ async function readPicture(
     );
   }
   return {
-    image: pictureOf(image, request),
-    ...(guide && { guideImage: isSame(guide) ? 'same' : pictureOf(guide, request) }),
+    image: pictureOf(image, request, how),
+    ...(guide && { guideImage: isSame(guide) ? 'same' : pictureOf(guide, request, how) }),
     ...(params && { userParams: readParams(params) }),
   };
 }
 
 /** Pixels lie as the headers of the request say; without them a part is a picture in a file format. */
-function pictureOf({ type, bytes }: Part, request: Request): ImageInput {
+function pictureOf({ type, bytes }: Part, request: Request, how: EncodedHow): ImageInput {
   if (type === RAW && hasPictureHeaders(request)) return { data: bytes, ...readPictureHeaders(request) };
-  return { encoded: bytes };
+  return { encoded: bytes, ...how };
 }
 
 function isSame({ bytes }: Part): boolean {

@@ -15,9 +15,12 @@ export const PICTURE_HEADERS = [
   'x-image-to-eight-bits',
 ] as const;
 
+/** What a picture in a file format may have beside it, too. */
+const OF_BOTH = 'x-image-to-eight-bits';
+
 /** Whether a request says of pixels how they lie. */
 export function hasPictureHeaders({ headers }: Request): boolean {
-  return PICTURE_HEADERS.some((name) => headers.has(name));
+  return PICTURE_HEADERS.some((name) => name !== OF_BOTH && headers.has(name));
 }
 
 /**
@@ -44,7 +47,7 @@ export function readPictureHeaders({ headers }: Request): FrameMeta {
     );
   };
   const strideBytes = whole('X-Image-Stride', 2 ** 29);
-  const toEightBits = readToEightBits(headers.get('X-Image-To-Eight-Bits'));
+  const toEightBits = readToEightBits({ headers });
   return {
     width: side('X-Image-Width'),
     height: side('X-Image-Height'),
@@ -59,7 +62,9 @@ function readFormat(given: string): PixelFormat {
   throw wrong('X-Image-Format', `must be one of ${[...formats().keys()].join(', ')}, not ${shown(given)}`);
 }
 
-function readToEightBits(given: string | null): ToEightBits | undefined {
+/** `X-Image-To-Eight-Bits`, of pixels and of a picture in a file format. @throws RequestFault `bad_request` */
+export function readToEightBits({ headers }: Pick<Request, 'headers'>): ToEightBits | undefined {
+  const given = headers.get('X-Image-To-Eight-Bits');
   if (given === null) return undefined;
   if (given === 'shift') return 'shift';
   const [, min, max] = /^(\d{1,5})-(\d{1,5})$/.exec(given) ?? [];

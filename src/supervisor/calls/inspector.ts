@@ -220,8 +220,8 @@ export class Inspector {
     const { image, guideImage } = request;
     return deadline.bound('the hand-over of the image', (signal) => {
       const { imageFormats } = deployment;
-      const send = (input: ImageInput) =>
-        this.#frames.send(input, { signal, proof: policy.proof, imageFormats });
+      const how = { signal, proof: policy.proof, imageFormats, hasPillow: () => deployment.hasPillow() };
+      const send = (input: ImageInput) => this.#frames.send(input, how);
       const sendAll = async () => {
         if (guideImage === undefined || guideImage === 'same') {
           return { image: await send(image), guideImage: undefined };

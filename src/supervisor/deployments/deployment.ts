@@ -25,7 +25,7 @@ import type { SupervisedState, SupervisedStatus } from '../types.js';
 import type { ForkServers } from '../warm-start/fork-servers.js';
 import { warmStartOf, type WarmStart } from '../warm-start/warm-start.js';
 import { WorkerPool } from '../pool/worker-pool.js';
-import { workerSpecOf } from '../pool/worker-spec.js';
+import { hasPillow, workerSpecOf } from '../pool/worker-spec.js';
 
 /** Passes an event on to the supervisor's listeners. */
 export type Emit = <Name extends keyof SupervisorEvents>(
@@ -57,6 +57,8 @@ export class Deployment {
   readonly handOvers = new LaneOrder();
   /** Resolves when all workers are ready; rejects with what kept them from it. */
   readonly ready: Promise<void>;
+  /** Whether its package can decode JPEG and PNG. */
+  readonly hasPillow = () => hasPillow(this.#context.registry.layout, this.entry);
   /** Started by name, by a start that nobody may take back any more. */
   isPinned = false;
   /** Product ids whose calls came here. */

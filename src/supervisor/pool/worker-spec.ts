@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
 import { pythonIn } from '../../python/environments/environment-paths.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { StoreLayout } from '../../store/layout.js';
@@ -40,4 +42,29 @@ export function workerSpecOf(
     uid: policy.uid,
     gid: policy.gid,
   };
+}
+
+const lookedUp = new WeakMap<RegistryEntry, Promise<boolean>>();
+
+/**
+ * Whether a version has Pillow: without it the SDK turns an encoded picture into a black one, and says nothing. Looked up once
+ * where the trial run has not told it.
+ */
+export function hasPillow(layout: StoreLayout, entry: RegistryEntry): Promise<boolean> {
+  if (entry.has_pillow === true) return Promise.resolve(true);
+  const known = lookedUp.get(entry) ?? hasPillowIn(layout.venv(entry.name, entry.version));
+  lookedUp.set(entry, known);
+  return known;
+}
+
+async function hasPillowIn(venv: string, platform: NodeJS.Platform = process.platform): Promise<boolean> {
+  const libraries =
+    platform === 'win32'
+      ? [path.join(venv, 'Lib')]
+      : (await readdir(path.join(venv, 'lib')).catch(() => [])).map((name) => path.join(venv, 'lib', name));
+  for (const library of libraries) {
+    const installed = await readdir(path.join(library, 'site-packages')).catch(() => []);
+    if (installed.some((name) => name.toLowerCase() === 'pil')) return true;
+  }
+  return false;
 }
