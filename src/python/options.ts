@@ -51,7 +51,10 @@ export const doors = /* @__PURE__ */ lazily(() => ({
 
 /** A list of names of files, with `*` and `?`. */
 export function ownFiles(): Option<readonly string[] | undefined> {
-  return option('ownFiles', 'must be a list of names of files, without folders', isOwnFiles);
+  return option('ownFiles', 'must be a list of names of files, without folders', isOwnFiles, {
+    type: 'array',
+    items: { type: 'string', pattern: '^[^/\\\\]+$' },
+  });
 }
 
 /** Whether something is such a list. */
