@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { repositoryFile } from './support/run-script.js';
 
 /** What ends something is done to its end; it is never given up half way. */
-const ENDS = new Set(['close', 'stop', 'release', 'whenTreeEnded', '__@asyncDispose']);
+const ENDS = new Set(['close', 'stop', 'release', 'settled', 'whenTreeEnded', '__@asyncDispose']);
 
 interface Method {
   name: string;

@@ -1,4 +1,4 @@
-import { throwIfAborted } from '../abort.js';
+import { throwIfAborted, type OperationOptions } from '../abort.js';
 import { isRecord } from '../arguments.js';
 import { RunnerError } from '../errors.js';
 import { describe } from '../options.js';
@@ -14,8 +14,11 @@ import type { DoctorOptions } from './types.js';
  * the process that holds a lock.
  *
  * @param error - anything that was thrown; what is no RunnerError is explained as a fault of this library
+ * @throws RunnerError `invalid_params` for options that are none, `aborted`
  */
-export async function explain(error: unknown): Promise<Explanation> {
+export async function explain(error: unknown, o: OperationOptions = {}): Promise<Explanation> {
+  doors().explain.check(o);
+  throwIfAborted(o.signal, 'explaining of an error');
   const { explanationOf } = await import('./doctor/explain.js');
   return explanationOf(error);
 }

@@ -64,6 +64,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     traceparent: option('traceparent', TRACEPARENT_RULE, isTraceparent),
     signal: abortSignal(),
   }),
+  explain: new Door<OperationOptions>('explain(error, options)', { signal: abortSignal() }),
   doctor: new Door<DoctorOptions>('doctor(root, options)', {
     ...{ name: text(), version: text(), package: text(), verify: flag(), start: flag() },
     python: pythonDoors().venvManager.shape.python,

@@ -6,6 +6,7 @@ import {
   AlgorithmSupervisor,
   Deployer,
   doctor,
+  explain,
   FramePool,
   openRunner,
   packProject,
@@ -96,6 +97,7 @@ async function openAll(): Promise<Record<string, Call>> {
   const guide = { productId: 'A', stepIndex: 1 };
   return {
     'Registry.open': on(registryDoors().open, {}, (o) => Registry.open(root, o)),
+    explain: on(runnerDoors().explain, {}, (o) => explain(new Error('any'), o)),
     doctor: on(runnerDoors().doctor, {}, (o) => doctor(root, o)),
     'runner.explain': on(runnerDoors().doctor, {}, (o) => runner.explain(o)),
     'new FakeWorker': on(testingDoors().fakeWorker, {}, (o) => new FakeWorker(o)),
