@@ -43,8 +43,9 @@ async function started(
   const decided = new Promise((resolve) => supervisor.once('warmStart', resolve));
   await supervisor.start(name, VERSION);
   if (way === 'cold') return supervisor;
-  if (supervisor.status()[0]?.warmStart.mode === 'open') await decided;
-  const { mode, reason = '' } = supervisor.status()[0]?.warmStart ?? {};
+  const status = () => supervisor.status()[0]?.warmStart;
+  if (status()?.mode === 'open') await decided;
+  const { mode, reason = '' } = status() ?? {};
   if (mode !== 'warm') throw new Unavailable(`It is not forked here: ${reason}`);
   return supervisor;
 }
@@ -193,7 +194,8 @@ async function warmed(
 ): Promise<void> {
   const decided = new Promise((resolve) => supervisor.once('warmStart', resolve));
   await supervisor.start(name, version);
-  if (way === 'forked') await decided;
+  const status = supervisor.status().find((one) => one.version === version);
+  if (way === 'forked' && status?.warmStart.mode === 'open') await decided;
   await supervisor.stop(name, version);
 }
 
