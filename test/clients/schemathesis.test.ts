@@ -30,6 +30,15 @@ not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "501", "502", "503"
 missing_required_header.expected-statuses = ["4xx"]
 `;
 
+/** What a policy takes: something else is to be refused by the library. */
+const isUpTo = (most: number) => (value: unknown) =>
+  Number.isInteger(value) && Number(value) >= 0 && Number(value) <= most;
+const isWorkers = (value: unknown) => value !== 0 && isUpTo(1_024)(value);
+const LEFT_OUT = {
+  ...{ workers: isWorkers, warmSpares: isUpTo(1_024) },
+  ...{ uid: isUpTo(0xffff_fffe), gid: isUpTo(0xffff_fffe) },
+};
+
 /** Bounded: each worker that a generated request asks for is a process. */
 function bounded(supervisor: AlgorithmSupervisor): AlgorithmSupervisor {
   const start = supervisor.start.bind(supervisor);
@@ -38,8 +47,11 @@ function bounded(supervisor: AlgorithmSupervisor): AlgorithmSupervisor {
     start: (name: string, version: string, o: { workers?: number } = {}) =>
       start(name, version, { ...o, ...(o.workers !== undefined && { workers: 1 }) }),
     configure: async (...[name, version, policy, o]: Parameters<typeof configure>) => {
-      const { workers: _workers, warmSpares: _spares, uid: _uid, gid: _gid, ...rest } = policy;
-      await configure(name, version, rest, o);
+      const kept = Object.entries(policy).filter(
+        ([key, value]) =>
+          !(LEFT_OUT as Record<string, ((value: unknown) => boolean) | undefined>)[key]?.(value),
+      );
+      await configure(name, version, Object.fromEntries(kept), o);
     },
   });
 }

@@ -330,6 +330,14 @@ describe('what cannot be inspected is a problem with its code, its field and a r
       /whole number/,
     ],
     [
+      'an empty width beside a picture in a file format',
+      { body: png(), headers: { 'content-type': 'image/png', 'x-image-width': '' } },
+      400,
+      'bad_request',
+      'X-Image-Width',
+      /whole number/,
+    ],
+    [
       'a side too long',
       { body: pixels, headers: { ...RAW, 'x-image-height': '65536' } },
       400,

@@ -11,6 +11,7 @@ import { wholeResponse } from '../whole-response.js';
 import type { Call } from '../types.js';
 import { readForm, type Part } from './form.js';
 import {
+  checkPictureHeaders,
   hasPictureHeaders,
   PICTURE_HEADERS,
   readPictureHeaders,
@@ -108,6 +109,7 @@ async function readPicture(
   body: Uint8Array,
   asked: EncodedHow,
 ): Promise<Pick<PictureOrder, 'image' | 'guideImage' | 'userParams'>> {
+  checkPictureHeaders(request);
   const toEightBits = readToEightBits(request);
   const how = { ...asked, ...(toEightBits !== undefined && { toEightBits }) };
   if (type !== FORM) return { image: { encoded: body, ...how } };

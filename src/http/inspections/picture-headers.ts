@@ -5,6 +5,8 @@ import { RequestFault } from '../problem.js';
 
 /** Sides of a picture, as everywhere in the library. */
 const LARGEST_SIDE = 65_535;
+/** Bytes of a row. */
+const LARGEST_STRIDE = 2 ** 29;
 
 /** Headers that say how pixels lie in a raw body. */
 export const PICTURE_HEADERS = [
@@ -30,23 +32,16 @@ export function hasPictureHeaders({ headers }: Request): boolean {
  *
  * @throws RequestFault `bad_request` naming the header
  */
-export function readPictureHeaders({ headers }: Request): FrameMeta {
-  const whole = (name: string, most: number): number | undefined => {
-    const given = headers.get(name);
-    if (given === null) return undefined;
-    const value = /^\d{1,9}$/.test(given) ? Number(given) : 0;
-    if (value >= 1 && value <= most) return value;
-    throw wrong(name, `must be a whole number from 1 to ${most}, not ${shown(given)}`);
-  };
+export function readPictureHeaders({ headers }: Pick<Request, 'headers'>): FrameMeta {
   const side = (name: string): number => {
-    const value = whole(name, LARGEST_SIDE);
+    const value = readWhole(headers, name, LARGEST_SIDE);
     if (value !== undefined) return value;
     throw wrong(
       name,
       'is missing: a raw body needs X-Image-Width, X-Image-Height and X-Image-Format. A picture in a file format is sent as image/jpeg or image/png',
     );
   };
-  const strideBytes = whole('X-Image-Stride', 2 ** 29);
+  const strideBytes = readWhole(headers, 'X-Image-Stride', LARGEST_STRIDE);
   const toEightBits = readToEightBits({ headers });
   return {
     width: side('X-Image-Width'),
@@ -55,6 +50,25 @@ export function readPictureHeaders({ headers }: Request): FrameMeta {
     ...(strideBytes !== undefined && { strideBytes }),
     ...(toEightBits !== undefined && { toEightBits }),
   };
+}
+
+/**
+ * Beside a picture in a file format they say nothing that the picture does not, and are not to be wrong all the same.
+ *
+ * @throws RequestFault `bad_request` naming the header
+ */
+export function checkPictureHeaders({ headers }: Pick<Request, 'headers'>): void {
+  for (const side of ['X-Image-Width', 'X-Image-Height']) readWhole(headers, side, LARGEST_SIDE);
+  readWhole(headers, 'X-Image-Stride', LARGEST_STRIDE);
+  readFormat(headers.get('X-Image-Format') ?? 'RGB8');
+}
+
+function readWhole(headers: Headers, name: string, most: number): number | undefined {
+  const given = headers.get(name);
+  if (given === null) return undefined;
+  const value = /^\d{1,9}$/.test(given) ? Number(given) : 0;
+  if (value >= 1 && value <= most) return value;
+  throw wrong(name, `must be a whole number from 1 to ${most}, not ${shown(given)}`);
 }
 
 function readFormat(given: string): PixelFormat {
