@@ -95,6 +95,8 @@ test.skipIf(python === undefined)(
       'positive_data_acceptance',
       '--continue-on-failure',
     );
+    // A new seed each time, unless one is given: the run prints it.
+    if (process.env.SCHEMATHESIS_SEED !== undefined) args.push('--seed', process.env.SCHEMATHESIS_SEED);
     args.push('--warnings', 'off', '--generation-database', 'none', '--request-timeout', '60', '--no-color');
     const program = path.join(path.dirname(python ?? ''), 'schemathesis');
     const found = await promisify(execFile)(program, args, { cwd: folder, maxBuffer: 2 ** 26 }).then(
