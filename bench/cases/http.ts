@@ -1,16 +1,12 @@
 /** What HTTP costs: an inspection over a kept connection beside the same call in process. */
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { pathToFileURL } from 'node:url';
-import type * as Http from '../../src/http/index.js';
 import type { AlgorithmSupervisor } from '../../src/index.js';
 import type { BenchCase, BenchContext, Contestant } from '../harness/case.js';
 import { each, median, percentile } from '../harness/statistics.js';
 import { fastApi } from '../peers/fastapi.js';
-import { HttpClient } from '../peers/http.js';
 import { oursHttp } from '../peers/ours-http.js';
 import { checked, LARGE, picturesOf, SMALL, type Peer } from '../peers/peer.js';
 import { tritonHttp } from '../peers/triton.js';
+import { listenHttp } from '../support/http-server.js';
 import { openStation, SAMPLE } from '../support/station.js';
 
 const WIDTH = 640;
@@ -34,17 +30,8 @@ async function serve(context: BenchContext, workers: number) {
   await supervisor.start(SAMPLE.name, SAMPLE.version, { workers });
   const deployer = new main.Deployer({ registry });
   context.onClose(() => deployer.close());
-  const entry = pathToFileURL(context.library.file('http/index.js')).href;
-  const { createRunnerHandler, toNodeListener } = (await import(entry)) as typeof Http;
-  const handler = createRunnerHandler({ registry, deployer, supervisor, allowUnauthenticated: true });
-  const server = http.createServer(toNodeListener(handler));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const client = new HttpClient((server.address() as AddressInfo).port);
-  context.onClose(() => {
-    client.close();
-    server.closeAllConnections();
-    server.close();
-  });
+  const { client, close } = await listenHttp(context, { registry, deployer, supervisor });
+  context.onClose(close);
   return { supervisor, client };
 }
 

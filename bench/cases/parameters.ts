@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { steeredAlgorithm } from '../../test/support/steered-algorithm.js';
 import type { BenchCase, Contestant } from '../harness/case.js';
-import { median, timed } from '../harness/statistics.js';
+import { pairedCost } from '../harness/statistics.js';
 import { SMALL_IMAGE } from '../support/station.js';
 
 /** Twenty parameters, of each type some. */
@@ -53,33 +53,20 @@ const twenty: BenchCase = {
     const paired = (worker: 'sdk' | 'bundled') => async (): Promise<Contestant> => {
       const supervisor = new main.AlgorithmSupervisor({ registry, worker });
       context.onClose(() => supervisor.close());
-      const call = ({ version, params }: (typeof VERSIONS)[number]) =>
-        timed(() =>
-          supervisor.execute({
-            target: { name: 'sample', version },
-            ...{ stepIndex: 1, image: SMALL_IMAGE, userParams: params.length > 0 ? GIVEN : undefined },
-          }),
-        );
-      const [without, having] = VERSIONS as [(typeof VERSIONS)[0], (typeof VERSIONS)[0]];
-      await call(without);
-      await call(having);
+      const [without, having] = VERSIONS.map(
+        ({ version, params }) =>
+          () =>
+            supervisor.execute({
+              target: { name: 'sample', version },
+              ...{ stepIndex: 1, image: SMALL_IMAGE, userParams: params.length > 0 ? GIVEN : undefined },
+            }),
+      ) as [() => Promise<unknown>, () => Promise<unknown>];
+      await without();
+      await having();
       return {
-        // The two take turns, each first as often as second: the difference is smaller than what a minute does to the machine.
         round: async () => {
-          const samples: { without: number; cost: number }[] = [];
-          for (let pair = 0; pair < (context.quick ? 20 : 1_000); pair++) {
-            const isFirst = pair % 2 === 0;
-            const first = await call(isFirst ? without : having);
-            const second = await call(isFirst ? having : without);
-            samples.push({
-              without: isFirst ? first : second,
-              cost: isFirst ? second - first : first - second,
-            });
-          }
-          return {
-            cost: median(samples.map(({ cost }) => cost)),
-            without: median(samples.map((sample) => sample.without)),
-          };
+          const { cost, base } = await pairedCost(without, having, context.quick ? 20 : 1_000);
+          return { cost, without: base };
         },
       };
     };

@@ -1,7 +1,7 @@
 /** What the proof of picture costs a call, of a small and of a large frame, by each method. */
 import type { SupervisorPolicy, WorkerFlavour } from '../../src/index.js';
 import type { BenchCase, Contestant } from '../harness/case.js';
-import { median, timed } from '../harness/statistics.js';
+import { pairedCost } from '../harness/statistics.js';
 import { openStation, SAMPLE, SMALL_IMAGE } from '../support/station.js';
 
 const LARGE_IMAGE = { data: new Uint8Array(1920 * 1200 * 3).fill(50), width: 1920, height: 1200 };
@@ -22,28 +22,16 @@ function proving(name: string, image: typeof LARGE_IMAGE, pairs: number): BenchC
       const { supervise } = await openStation(context);
       const paired =
         (proof: SupervisorPolicy['proof'], worker: WorkerFlavour) => async (): Promise<Contestant> => {
-          const [off, on] = (['off', proof] as const).map((method) => supervise({ proof: method }, worker));
-          const call = (supervisor = off) =>
-            timed(() => supervisor?.execute({ target: SAMPLE, stepIndex: 1, image }));
-          await call(off);
-          await call(on);
+          const [off, on] = (['off', proof] as const).map((method) => {
+            const supervisor = supervise({ proof: method }, worker);
+            return () => supervisor.execute({ target: SAMPLE, stepIndex: 1, image });
+          }) as [() => Promise<unknown>, () => Promise<unknown>];
+          await off();
+          await on();
           return {
             round: async () => {
-              const samples: { off: number; cost: number }[] = [];
-              for (let pair = 0; pair < (context.quick ? 20 : pairs); pair++) {
-                // Who comes first changes: the second finds the picture in the cache.
-                const isFirst = pair % 2 === 0;
-                const first = await call(isFirst ? off : on);
-                const second = await call(isFirst ? on : off);
-                samples.push({
-                  off: isFirst ? first : second,
-                  cost: isFirst ? second - first : first - second,
-                });
-              }
-              return {
-                cost: median(samples.map(({ cost }) => cost)),
-                off: median(samples.map(({ off }) => off)),
-              };
+              const { cost, base } = await pairedCost(off, on, context.quick ? 20 : pairs);
+              return { cost, off: base };
             },
           };
         };

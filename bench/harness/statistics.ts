@@ -19,6 +19,27 @@ export async function timed(work: () => unknown): Promise<number> {
   return performance.now() - startedAt;
 }
 
+/**
+ * What `other` costs more than `base`, in milliseconds: they take turns, each first as often as second, as what comes second
+ * finds caches filled, and as the difference is smaller than what a minute does to the machine.
+ */
+export async function pairedCost(
+  base: () => unknown,
+  other: () => unknown,
+  pairs: number,
+): Promise<{ base: number; cost: number }> {
+  const bases: number[] = [];
+  const costs: number[] = [];
+  for (let pair = 0; pair < pairs; pair++) {
+    const isBaseFirst = pair % 2 === 0;
+    const first = await timed(isBaseFirst ? base : other);
+    const second = await timed(isBaseFirst ? other : base);
+    bases.push(isBaseFirst ? first : second);
+    costs.push(isBaseFirst ? second - first : first - second);
+  }
+  return { base: median(bases), cost: median(costs) };
+}
+
 /** Wall time of each of so many calls, one after the other, in milliseconds. */
 export async function each(count: number, call: (n: number) => unknown): Promise<number[]> {
   const samples: number[] = [];

@@ -1,9 +1,5 @@
 /** The library over HTTP: the pixels as the body of a request over a kept connection. */
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { pathToFileURL } from 'node:url';
-import type * as Http from '../../src/http/index.js';
-import { HttpClient } from './http.js';
+import { listenHttp } from '../support/http-server.js';
 import { CROP, CROP_PRODUCT, cropStore } from './ours.js';
 import type { Peer } from './peer.js';
 
@@ -17,12 +13,7 @@ export const oursHttp: Peer = {
     const supervisor = new AlgorithmSupervisor({ registry, worker: 'bundled', frames });
     const deployer = new Deployer({ registry });
     await supervisor.start(CROP.name, CROP.version, { workers });
-    const entry = pathToFileURL(context.library.file('http/index.js')).href;
-    const { createRunnerHandler, toNodeListener } = (await import(entry)) as typeof Http;
-    const handler = createRunnerHandler({ registry, deployer, supervisor, allowUnauthenticated: true });
-    const server = http.createServer(toNodeListener(handler));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const client = new HttpClient((server.address() as AddressInfo).port);
+    const { client, close } = await listenHttp(context, { registry, deployer, supervisor });
     return {
       load: (pictures) =>
         Promise.resolve(
@@ -38,9 +29,7 @@ export const oursHttp: Peer = {
           }),
         ),
       close: async () => {
-        client.close();
-        server.closeAllConnections();
-        server.close();
+        close();
         await supervisor.close();
         await deployer.close();
         await frames.close();

@@ -129,6 +129,24 @@ export const OLD_STANDS_ASIDE: FileStepPlan = {
 
 const THREE = ['1.0.0 first', '1.1.0 second', '1.2.0 third'];
 
+const UPLOAD: KillScenario = {
+  prepare: (root) => addPackage(root, 'first', '1.0.0'),
+  operate: (root) =>
+    deploy(
+      root,
+      (deployer) => deployer.install(createReadStream(packageFile(root, 'first'))),
+      'already_installed',
+    ),
+  states: [[], ['1.0.0 first']],
+};
+
+const FORCE_INSTALL: KillScenario = {
+  prepare: prepareReplacement,
+  operate: (root) =>
+    deploy(root, (deployer) => deployer.install(packageFile(root, 'second'), { force: true })),
+  states: [['1.0.0 first'], ['1.0.0 second']],
+};
+
 export const killScenarios: Record<string, KillScenario> = {
   install: {
     prepare: (root) => addPackage(root, 'first', '1.0.0'),
@@ -145,40 +163,10 @@ export const killScenarios: Record<string, KillScenario> = {
       deploy(root, (deployer) => deployer.install(packageFile(root, 'first')), 'already_installed', 'real'),
     states: [[], ['1.0.0 first']],
   },
-  upload: {
-    prepare: (root) => addPackage(root, 'first', '1.0.0'),
-    operate: (root) =>
-      deploy(
-        root,
-        (deployer) => deployer.install(createReadStream(packageFile(root, 'first'))),
-        'already_installed',
-      ),
-    states: [[], ['1.0.0 first']],
-  },
-  'force-install': {
-    prepare: prepareReplacement,
-    operate: (root) =>
-      deploy(root, (deployer) => deployer.install(packageFile(root, 'second'), { force: true })),
-    states: [['1.0.0 first'], ['1.0.0 second']],
-  },
-  'force-install, each part on a disk of its own': {
-    prepare: prepareReplacement,
-    place: onDisksOfTheirOwn,
-    operate: (root) =>
-      deploy(root, (deployer) => deployer.install(packageFile(root, 'second'), { force: true })),
-    states: [['1.0.0 first'], ['1.0.0 second']],
-  },
-  'upload, each part on a disk of its own': {
-    prepare: (root) => addPackage(root, 'first', '1.0.0'),
-    place: onDisksOfTheirOwn,
-    operate: (root) =>
-      deploy(
-        root,
-        (deployer) => deployer.install(createReadStream(packageFile(root, 'first'))),
-        'already_installed',
-      ),
-    states: [[], ['1.0.0 first']],
-  },
+  upload: UPLOAD,
+  'force-install': FORCE_INSTALL,
+  'force-install, each part on a disk of its own': { ...FORCE_INSTALL, place: onDisksOfTheirOwn },
+  'upload, each part on a disk of its own': { ...UPLOAD, place: onDisksOfTheirOwn },
   'archive, each part on a disk of its own': {
     prepare: prepareThree,
     place: onDisksOfTheirOwn,

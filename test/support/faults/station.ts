@@ -144,6 +144,17 @@ export function overwrite(file: string, content: string | Buffer): void {
   fs.chmodSync(file, 0o444);
 }
 
+/** Binds a product id in registry.json, whatever the registry would say. */
+export function bindIn(
+  station: Station,
+  pid: string,
+  { name, version }: { name: string; version: string },
+): void {
+  editRegistry(station, ({ active }) => {
+    active[pid] = { pid, name, version, activated_at: new Date().toISOString() };
+  });
+}
+
 /** Changes registry.json by hand. */
 export function editRegistry({ registry }: Station, edit: (content: RegistryJson) => void): void {
   const file = registry.layout.registry;

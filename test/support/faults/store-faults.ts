@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
 import { NO_MOUNTS, readOnly, smallDisk } from '../mounts.js';
-import { back, editRegistry, until, type Fault } from './station.js';
+import { back, bindIn, editRegistry, until, type Fault } from './station.js';
 
 /** Of the folder of the store, its disk, its modes and its registry. */
 export const STORE_FAULTS: readonly Fault[] = [
@@ -183,9 +183,7 @@ export const STORE_FAULTS: readonly Fault[] = [
     id: 'mapping.undeployed',
     names: 'ghost 3.0.0',
     inject: (station) => {
-      editRegistry(station, ({ active }) => {
-        active.G1 = { pid: 'G1', name: 'ghost', version: '3.0.0', activated_at: new Date().toISOString() };
-      });
+      bindIn(station, 'G1', { name: 'ghost', version: '3.0.0' });
     },
     remedy: ({ registry }) => registry.deactivate({ productIds: ['G1'] }),
   },
@@ -194,9 +192,7 @@ export const STORE_FAULTS: readonly Fault[] = [
     id: 'mapping.unsupported',
     names: 'Z9',
     inject: (station) => {
-      editRegistry(station, ({ active }) => {
-        active.Z9 = { pid: 'Z9', name: 'sample', version: '1.0.0', activated_at: new Date().toISOString() };
-      });
+      bindIn(station, 'Z9', { name: 'sample', version: '1.0.0' });
     },
     remedy: ({ registry }) => registry.deactivate({ productIds: ['Z9'] }),
   },
