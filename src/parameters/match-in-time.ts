@@ -35,7 +35,8 @@ export function matchInTime(pattern: RegExp, text: string): boolean | undefined 
 /** Whether a pattern has nothing that can take long on a short text: no group beside the one around it, few repetitions. */
 function isSimple(source: string): boolean {
   const inner = /^\^\(\?:(.*)\)\$$/s.exec(source)?.[1] ?? source;
-  const bare = inner.replace(/\\[\s\S]/g, '_').replace(/\[\^?\]?[^\]]*\]/g, '_');
+  // As JavaScript reads classes: `[^]` is one by itself.
+  const bare = inner.replace(/\\[\s\S]/g, '_').replace(/\[[^\]]*\]/g, '_');
   return !/[()|]/.test(bare) && (bare.match(/[*+?{]/g) ?? []).length <= MOST_REPETITIONS;
 }
 

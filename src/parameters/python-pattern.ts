@@ -22,7 +22,7 @@ export function pythonPattern(pattern: string): RegExp | undefined {
   // What an escape or a class holds is not syntax: it is blanked for the look at what is foreign.
   const bare = pattern.replace(/\\[\s\S]/g, '__').replace(/\[\^?\]?[^\]]*\]/g, '_');
   if (FOREIGN.some((foreign) => foreign.test(bare))) return undefined;
-  const translated = pattern
+  const translated = escapedInClasses(pattern)
     .replace(/\(\?P<([A-Za-z_]\w*)>/g, '(?<$1>')
     .replace(/\(\?P=([A-Za-z_]\w*)\)/g, '\\k<$1>')
     .replace(
@@ -38,6 +38,15 @@ export function pythonPattern(pattern: string): RegExp | undefined {
     }
   }
   return undefined;
+}
+
+/** A `]` that is the first in a class is one of its characters in Python; in JavaScript it ends the class. */
+function escapedInClasses(pattern: string): string {
+  return pattern.replace(
+    /\\[\s\S]|\[(\^?)(\]?)((?:\\[\s\S]|[^\]\\])*)\]/g,
+    (whole, not: string | undefined, first: string | undefined, rest: string) =>
+      first === ']' ? `[${not ?? ''}\\]${rest}]` : whole,
+  );
 }
 
 /** Escapes of Python that mean a place in the text; all others are the same in both. */

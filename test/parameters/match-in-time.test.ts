@@ -5,10 +5,23 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { matchInTime } from '../../src/parameters/match-in-time.js';
+import { pythonPattern } from '../../src/parameters/python-pattern.js';
 import { repositoryFile } from '../support/run-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const LOADER = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
+
+test.each([
+  ['[^](a+)+$]', 'x' + 'a'.repeat(40) + '!'],
+  ['(a+)+b', 'a'.repeat(60)],
+])(
+  'a pattern that takes exponential time on a short text is broken off, however its classes are written: %s',
+  (pattern, text) => {
+    const expression = pythonPattern(pattern);
+    if (!expression) throw new Error('it is a pattern');
+    expect(matchInTime(expression, text)).not.toBe(true);
+  },
+);
 
 test.skipIf(process.platform === 'win32')(
   'a match is not broken off because the machine ran something else: the process is stopped again and again',
