@@ -132,13 +132,41 @@ describe('by the policy', () => {
       { x: 0, y: 0, width: 7, height: 8 },
       { ...box, x: 0 },
     ]);
-    expect(warnings).toEqual(['3 of data.defect_rects reached out of the picture and were cut at its edge']);
-    expect(settle(ng(outside), { rectsOutside: 'report' }).warnings).toHaveLength(3);
+    expect(warnings).toEqual([
+      '2 of data.defect_rects reached out of the picture and were cut at its edge',
+      '1 of data.defect_rects had no part in the picture and was left out',
+    ]);
+    expect(settle(ng(outside), { rectsOutside: 'report' }).warnings).toEqual([
+      expect.stringMatching(
+        /defect_rects\.0\.width reaches to x = \d+ in an image 100 wide, and 2 more of the kind$/,
+      ),
+    ]);
     expect(settle(ng(outside), { rectsOutside: 'report' }).data.defect_rects).toEqual(outside);
     expect(() => settle(ng([{ ...box, width: 0 }]), { rectsOutside: 'truncate' })).toThrow(
       /at least 1, not 0/,
     );
     expect(() => settle(ng([{ ...box, x: 0.5 }]), { rectsOutside: 'report' })).toThrow(/whole number/);
+  });
+
+  test.each(['report', 'truncate'] as const)(
+    'what is no rectangle is refused although it begins outside of the picture, and so is its score where that is asked for; outside: %s',
+    (rectsOutside) => {
+      const odd = { x: -1, y: 0, width: 'abc', height: 0.5 };
+      expect(() => settle(ng([odd]), { rectsOutside })).toThrow(/width must be a whole number/);
+      expect(() => settle(ng([{ ...box, x: -1, width: 0 }]), { rectsOutside })).toThrow(/at least 1, not 0/);
+      const scored = { x: -1, y: 0, width: 10, height: 10, score: 'high' };
+      expect(() => settle(ng([scored]), { rectsOutside, scores: 'refuse' })).toThrow(
+        /score must be a finite/,
+      );
+    },
+  );
+
+  test('a thousand scores that are no numbers are one warning', () => {
+    const rects = Array.from({ length: 1_000 }, () => ({ ...box, score: '0.9' }));
+    const { warnings } = settle({ result_status: 'OK', position_rects: rects }, {});
+    expect(warnings).toEqual([
+      expect.stringMatching(/position_rects\.0\.score .*, and 999 more of the kind$/),
+    ]);
   });
 
   test('an NG without a reason passes with a warning, and a verdict that is none never does', () => {

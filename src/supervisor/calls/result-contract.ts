@@ -52,7 +52,7 @@ export function findViolation(reply: WorkerReply, phase: CallPhase, image: Image
   return undefined;
 }
 
-/** Every rule that an answer breaks, the verdict first; of one rectangle the first. */
+/** Every rule that an answer breaks, the verdict first. */
 function* violations(reply: WorkerReply, phase: CallPhase, image: ImageSize): Generator<Violation> {
   if (reply.status === 'ERROR' || (phase !== 'execute' && phase !== 'pre')) return;
   const { data } = reply;
@@ -95,9 +95,13 @@ export function checkResult(
   const rules = { ...DEFAULT_ANSWER_RULES, ...answers };
   const raw = { status: reply.status, message: reply.message, data: reply.data };
   const warnings = reply.status === 'OK' ? truncated(reply, image, rules) : [];
+  const passed = new Map<string, { text: string; more: number }>();
   for (const { path, message, rule } of violations(reply, phase, image)) {
     if (rule !== undefined && rules[rule] !== 'refuse') {
-      warnings.push(`The answer breaks the contract, which the policy lets pass: ${path} ${message}`);
+      // One warning for a rule: a list of rectangles has no end.
+      const known = passed.get(rule);
+      if (known) known.more += 1;
+      else passed.set(rule, { text: `${path} ${message}`, more: 0 });
       continue;
     }
     throw new RunnerError(
@@ -106,6 +110,10 @@ export function checkResult(
         'It is no verdict; the algorithm must be corrected',
       { details: { path, issues: [{ path, message }], raw, stage: phase } },
     );
+  }
+  for (const { text, more } of passed.values()) {
+    const others = more === 0 ? '' : `, and ${more} more of the kind`;
+    warnings.push(`The answer breaks the contract, which the policy lets pass: ${text}${others}`);
   }
   return warnings;
 }
@@ -124,42 +132,44 @@ function* rectsViolations(
   if (rects.length > most) {
     yield { path, message: `must have at most ${most} rectangles, not ${rects.length}`, rule: 'manyRects' };
   }
-  for (const [index, rect] of rects.entries()) {
-    const violation = rectViolation(rect, `${path}.${index}`, image);
-    if (violation) yield violation;
+  for (const [index, rect] of rects.entries()) yield* rectViolations(rect, `${path}.${index}`, image);
+}
+
+/** What is no rectangle comes before what the policy may let pass: a rectangle outside of the picture, a score. */
+function* rectViolations(rect: unknown, path: string, image: ImageSize): Generator<Violation> {
+  if (typeof rect !== 'object' || rect === null || Array.isArray(rect)) {
+    yield { path, message: `must be an object with x, y, width and height, not ${show(rect)}` };
+    return;
+  }
+  const box = rect as Record<string, unknown>;
+  const least = { x: -Infinity, y: -Infinity, width: 1, height: 1 };
+  for (const [key, smallest] of Object.entries(least)) {
+    const value = box[key];
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < smallest) {
+      const message = `must be a whole number of at least ${Math.max(smallest, 0)}, not ${show(value)}`;
+      yield { path: `${path}.${key}`, message };
+    }
+  }
+  const outside = isBox(rect) && outsideOf(rect, image);
+  if (outside) yield { path: `${path}.${outside.key}`, message: outside.message, rule: 'rectsOutside' };
+  const { score } = box;
+  if (score !== undefined && score !== null && !Number.isFinite(score)) {
+    yield { path: `${path}.score`, message: `must be a finite number, not ${show(score)}`, rule: 'scores' };
   }
 }
 
-function rectViolation(rect: unknown, path: string, image: ImageSize): Violation | undefined {
-  if (typeof rect !== 'object' || rect === null || Array.isArray(rect)) {
-    return { path, message: `must be an object with x, y, width and height, not ${show(rect)}` };
-  }
-  const box = rect as Record<string, unknown>;
-  for (const [key, least] of [
-    ['x', 0],
-    ['y', 0],
-    ['width', 1],
-    ['height', 1],
-  ] as const) {
-    const value = box[key];
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < least) {
-      const message = `must be a whole number of at least ${least}, not ${show(value)}`;
-      const isOutside = least === 0 && Number.isInteger(value);
-      return { path: `${path}.${key}`, message, ...(isOutside && { rule: 'rectsOutside' as const }) };
-    }
-  }
-  const { x, y, width, height } = box as Record<'x' | 'y' | 'width' | 'height', number>;
+/** How a rectangle reaches out of the picture; undefined where it does not. */
+function outsideOf(
+  { x, y, width, height }: Box,
+  image: ImageSize,
+): { key: string; message: string } | undefined {
+  if (x < 0) return { key: 'x', message: `must be a whole number of at least 0, not ${x}` };
+  if (y < 0) return { key: 'y', message: `must be a whole number of at least 0, not ${y}` };
   if (x + width > image.width) {
-    const message = `reaches to x = ${x + width} in an image ${image.width} wide`;
-    return { path: `${path}.width`, message, rule: 'rectsOutside' };
+    return { key: 'width', message: `reaches to x = ${x + width} in an image ${image.width} wide` };
   }
   if (y + height > image.height) {
-    const message = `reaches to y = ${y + height} in an image ${image.height} high`;
-    return { path: `${path}.height`, message, rule: 'rectsOutside' };
-  }
-  const { score } = box;
-  if (score !== undefined && score !== null && !Number.isFinite(score)) {
-    return { path: `${path}.score`, message: `must be a finite number, not ${show(score)}`, rule: 'scores' };
+    return { key: 'height', message: `reaches to y = ${y + height} in an image ${image.height} high` };
   }
   return undefined;
 }
@@ -179,13 +189,19 @@ function truncated(reply: WorkerReply, image: ImageSize, rules: Readonly<AnswerR
     for (const list of RECT_LISTS) {
       const rects: unknown = data[list];
       if (!Array.isArray(rects)) continue;
-      const cut = rects.map((rect: unknown) => (isOutside(rect, image) ? cutAt(rect, image) : rect));
-      const count = cut.filter((rect, at) => rect !== rects[at]).length;
-      if (count === 0) continue;
-      data[list] = cut.filter((rect) => rect !== undefined) as typeof data.defect_rects;
-      warnings.push(
-        `${count} of data.${list} reached out of the picture and ${count === 1 ? 'was' : 'were'} cut at its edge`,
-      );
+      const isCut = (rect: unknown): rect is Box => isBox(rect) && outsideOf(rect, image) !== undefined;
+      const cut = rects.map((rect: unknown) => (isCut(rect) ? cutAt(rect, image) : rect));
+      const kept = cut.filter((rect) => rect !== undefined);
+      const dropped = cut.length - kept.length;
+      const count = cut.filter((rect, at) => rect !== rects[at]).length - dropped;
+      const were = (many: number) => (many === 1 ? 'was' : 'were');
+      if (count + dropped > 0) data[list] = kept as typeof data.defect_rects;
+      if (count > 0)
+        warnings.push(
+          `${count} of data.${list} reached out of the picture and ${were(count)} cut at its edge`,
+        );
+      if (dropped > 0)
+        warnings.push(`${dropped} of data.${list} had no part in the picture and ${were(dropped)} left out`);
     }
   }
   if (warnings.length > 0) reply.data = data;
@@ -194,13 +210,11 @@ function truncated(reply: WorkerReply, image: ImageSize, rules: Readonly<AnswerR
 
 type Box = Record<'x' | 'y' | 'width' | 'height', number>;
 
-/** Whether it is a rectangle of whole pixels of which a part at least is not in the picture. */
-function isOutside(rect: unknown, image: ImageSize): rect is Box {
+/** Whether it is a rectangle of whole pixels, wherever it lies. */
+function isBox(rect: unknown): rect is Box {
   if (typeof rect !== 'object' || rect === null) return false;
-  const { x, y, width, height } = rect as Partial<Box>;
-  if (![x, y, width, height].every((side) => Number.isInteger(side))) return false;
-  const box = rect as Box;
-  return box.x < 0 || box.y < 0 || box.x + box.width > image.width || box.y + box.height > image.height;
+  const { x, y, width = 0, height = 0 } = rect as Partial<Box>;
+  return [x, y, width, height].every((side) => Number.isInteger(side)) && width >= 1 && height >= 1;
 }
 
 /** The part of it that is in the picture; undefined where there is none. */
