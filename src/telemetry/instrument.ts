@@ -1,7 +1,8 @@
+import { isRecord } from '../arguments.js';
 import { CallSpans } from './call-spans.js';
 import { DeploySpans } from './deploy-spans.js';
 import { loadApi, Spans } from './open-telemetry.js';
-import { checkParts, doors } from './options.js';
+import { doors } from './options.js';
 import { openMetrics } from './otel-metrics.js';
 import { tracedHandler } from './traced-handler.js';
 import type { Telemetry, TelemetryOptions, TelemetryParts } from './types.js';
@@ -16,14 +17,22 @@ import type { Telemetry, TelemetryOptions, TelemetryParts } from './types.js';
  * @throws RunnerError `invalid_params` for options that there are not, and where `@opentelemetry/api` is not installed; `closed`
  */
 export async function instrument(parts: TelemetryParts, o: TelemetryOptions = {}): Promise<Telemetry> {
-  checkParts(parts);
+  const given: Partial<TelemetryParts> = isRecord(parts) ? parts : {};
+  const { registry, supervisor, deployer, frames } = given;
+  // A Runner has more than these.
+  doors().parts.check({ registry, supervisor, deployer, frames });
   doors().instrument.check(o);
   const api = await loadApi();
-  const { registry, supervisor, deployer, frames } = parts;
   const spans = new Spans(api, o.tracerProvider ?? api.trace.getTracerProvider());
   const meters = o.meterProvider ?? api.metrics.getMeterProvider();
   const unobserve = await supervisor?.observe(new CallSpans(spans));
-  const endMetrics = await openMetrics({ registry, supervisor, frames }, meters, o.maxSeries);
+  let endMetrics: () => void;
+  try {
+    endMetrics = await openMetrics({ ...parts, supervisor, frames }, meters, o.maxSeries);
+  } catch (error) {
+    await unobserve?.();
+    throw error;
+  }
   const deploys = deployer && new DeploySpans(spans, deployer);
   let closed: Promise<void> | undefined;
   const close = () =>

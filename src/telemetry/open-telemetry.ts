@@ -2,6 +2,7 @@ import type * as Api from '@opentelemetry/api';
 import type { Context, Span, TracerProvider } from '@opentelemetry/api';
 import { loadPeer } from '../assets.js';
 import { RunnerError } from '../errors.js';
+import { isTraceparent } from '../supervisor/calls/traceparent.js';
 
 /** Name of the instrumentation scope of our spans and metrics. */
 export const SCOPE = 'procvision-runner';
@@ -57,7 +58,7 @@ export class Spans {
   contextOf(traceparent: unknown): Context {
     const { context, trace } = this.api;
     const active = context.active();
-    if (trace.getSpanContext(active) !== undefined || typeof traceparent !== 'string') return active;
+    if (trace.getSpanContext(active) !== undefined || !isTraceparent(traceparent)) return active;
     const [, traceId = '', spanId = '', flags = ''] = traceparent.split('-');
     const remote = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
     return this.api.isSpanContextValid(remote) ? trace.setSpanContext(active, remote) : active;

@@ -1,8 +1,10 @@
 import type { MeterProvider, TracerProvider } from '@opentelemetry/api';
-import { isRecord } from '../arguments.js';
-import { RunnerError } from '../errors.js';
-import { Door, instance, lazily, whole } from '../options.js';
-import type { TelemetryOptions } from './types.js';
+import type { Deployer } from '../deploy/deployer.js';
+import type { FramePool } from '../frames/frame-pool.js';
+import { Door, instance, lazily, must, whole } from '../options.js';
+import type { Registry } from '../registry/registry.js';
+import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
+import type { TelemetryOptions, TelemetryParts } from './types.js';
 
 /** What {@link instrument} takes. */
 export const doors = /* @__PURE__ */ lazily(() => ({
@@ -11,15 +13,10 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     meterProvider: instance<MeterProvider>('a MeterProvider', 'getMeter'),
     maxSeries: whole(1),
   }),
+  parts: new Door<TelemetryParts>('instrument({ registry, deployer, supervisor, frames })', {
+    registry: must(instance<Registry>('a Registry (await Registry.open(root))', 'resolve', 'active')),
+    deployer: instance<Deployer>('a Deployer', 'on', 'off'),
+    supervisor: instance<AlgorithmSupervisor>('an AlgorithmSupervisor', 'observe', 'status'),
+    frames: instance<FramePool>('a FramePool', 'usage'),
+  }),
 }));
-
-/** @throws RunnerError `invalid_params` */
-export function checkParts(parts: unknown): void {
-  const { registry } = isRecord(parts) ? parts : {};
-  if (isRecord(registry) && typeof registry.resolve === 'function') return;
-  throw new RunnerError(
-    'invalid_params',
-    'instrument({ registry, deployer, supervisor }): registry must be a Registry (await Registry.open(root)); a Runner has all of it',
-    { details: { path: 'registry' } },
-  );
-}

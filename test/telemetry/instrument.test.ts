@@ -222,6 +222,34 @@ describe('a handler that is traced', () => {
   });
 });
 
+test.each([
+  ['too short flags', `00-${REMOTE.traceId}-${REMOTE.spanId}`],
+  ['flags that are none', `00-${REMOTE.traceId}-${REMOTE.spanId}-zz`],
+  ['capital letters', TRACEPARENT.toUpperCase()],
+  ['version ff', TRACEPARENT.replace('00-', 'ff-')],
+])('a traced handler begins a new trace for a traceparent with %s', async (_, traceparent) => {
+  const { registry, deployer, supervisor, telemetry, one } = await station();
+  const handler = telemetry.traced(
+    createRunnerHandler({ registry, deployer, supervisor, allowUnauthenticated: true }),
+  );
+  await handler(new Request('http://station/health', { headers: { traceparent } }));
+  expect(one('GET').spanContext().traceId).not.toBe(REMOTE.traceId.toLowerCase());
+  expect(one('GET').spanContext().traceFlags).toBe(1);
+});
+
+test.each([{ deployer: {} }, { supervisor: {} }, { registry: {} }, { frames: 7 }])(
+  'a part that is none is refused by its name, and nothing is left behind: %j',
+  async (wrong) => {
+    const { registry, deployer, supervisor } = await station();
+    const [name = ''] = Object.keys(wrong);
+    const parts = { registry, deployer, supervisor, ...wrong } as never;
+    await expect(instrument(parts)).rejects.toMatchObject({
+      code: 'invalid_params',
+      details: { path: name },
+    });
+  },
+);
+
 test('without a traced handler, a traceparent of a request goes to its calls; one that is none is left out', async () => {
   const { active, registry, deployer, supervisor, telemetry, named, spans } = await station();
   await active();

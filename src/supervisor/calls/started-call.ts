@@ -1,4 +1,5 @@
 import type { CallObserver, StartedCall } from './call-observer.js';
+import { isTraceparent } from './traceparent.js';
 
 type End = Awaited<StartedCall['ended']>;
 
@@ -14,7 +15,8 @@ export function startCall(
     if (!observer.start) continue;
     call ??= { ...about, ended: new Promise((resolve) => (end = resolve)) };
     try {
-      traceparent = observer.start(call) ?? traceparent;
+      const given = observer.start(call);
+      if (isTraceparent(given)) traceparent = given;
     } catch {
       // An observer has no part in the call.
     }
