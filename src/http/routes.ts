@@ -233,5 +233,11 @@ function match(
 }
 
 async function describe({ basePath, request, options }: Call): Promise<Response> {
-  return Response.json(openApiDocument(basePath, await activeParameters(options.registry, request.signal)));
+  const { signal } = request;
+  // A store that cannot be read has no part in what the endpoints are.
+  const schemas = await activeParameters(options.registry, signal).catch((error: unknown) => {
+    if (signal.aborted) throw error;
+    return {};
+  });
+  return Response.json(openApiDocument(basePath, schemas));
 }

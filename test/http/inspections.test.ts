@@ -431,6 +431,8 @@ describe('what cannot be inspected is a problem with its code, its field and a r
       ['?timeoutMs=0', 'timeoutMs'],
       ['?timeoutMs=1e3', 'timeoutMs'],
       ['?Step=1', 'Step'],
+      ['?orientation=apply', 'orientation'],
+      ['?decode=package', 'decode'],
     ]) {
       const response = await ask('POST', `/inspections/A01${target ?? ''}`, { body: pixels, headers: RAW });
       expect(await response.json()).toMatchObject({ status: 400, details: { path } });

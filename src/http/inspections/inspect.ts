@@ -46,9 +46,10 @@ export async function inspect(call: Call): Promise<Response> {
   const { request, url, params, operator, options } = call;
   const { productId = '' } = params;
   supervisorOf(call, 'inspects nothing');
-  const { step, timeoutMs, ...how } = readQuery(url, QUERIES.inspect);
+  const { step, timeoutMs, ...asked } = readQuery(url, QUERIES.inspect);
   const type = checkType(request);
   const meta = type === RAW ? readPictureHeaders(request) : undefined;
+  const how = meta ? checkOfPixels(asked) : readHow(request, asked);
   using admitted = options.admission.enter();
   const body = await receiveWhole(request, {
     ...{ pace: options.pace, maxBytes: options.maxImageBytes, admitted, timeoutMs },
@@ -103,15 +104,29 @@ function checkType(request: Request): string {
   );
 }
 
+/** @throws RequestFault `bad_request` for what pixels do not have: they lie as their headers say */
+function checkOfPixels(asked: EncodedHow): EncodedHow {
+  const [name] = Object.keys(asked);
+  if (name === undefined) return {};
+  throw new RequestFault(
+    'bad_request',
+    `${name}: is for a picture in a file format; leave it out where pixels are sent as ${RAW}`,
+  );
+}
+
+/** How a picture in a file format is to be taken, of the query and of the headers. @throws RequestFault `bad_request` */
+function readHow(request: Request, asked: EncodedHow): EncodedHow {
+  checkPictureHeaders(request);
+  const toEightBits = readToEightBits(request);
+  return { ...asked, ...(toEightBits !== undefined && { toEightBits }) };
+}
+
 async function readPicture(
   request: Request,
   type: string,
   body: Uint8Array,
-  asked: EncodedHow,
+  how: EncodedHow,
 ): Promise<Pick<PictureOrder, 'image' | 'guideImage' | 'userParams'>> {
-  checkPictureHeaders(request);
-  const toEightBits = readToEightBits(request);
-  const how = { ...asked, ...(toEightBits !== undefined && { toEightBits }) };
   if (type !== FORM) return { image: { encoded: body, ...how } };
   const {
     image,

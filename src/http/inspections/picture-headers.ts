@@ -60,7 +60,8 @@ export function readPictureHeaders({ headers }: Pick<Request, 'headers'>): Frame
 export function checkPictureHeaders({ headers }: Pick<Request, 'headers'>): void {
   for (const side of ['X-Image-Width', 'X-Image-Height']) readWhole(headers, side, LARGEST_SIDE);
   readWhole(headers, 'X-Image-Stride', LARGEST_STRIDE);
-  readFormat(headers.get('X-Image-Format') ?? 'RGB8');
+  const format = headers.get('X-Image-Format');
+  if (format !== null) readFormat(format);
 }
 
 function readWhole(headers: Headers, name: string, most: number): number | undefined {

@@ -32,11 +32,10 @@ export async function activeParameters(
   const found: Record<string, JsonSchema> = {};
   const entries = await registry.list({}, { signal });
   const mappings = Object.values(await registry.active({ signal }));
-  const isActive = (name: string, version: string) =>
-    mappings.some((mapping) => mapping.name === name && mapping.version === version);
-  const active = entries.filter(({ name, version, steps }) => steps && isActive(name, version));
-  for (const { name, version } of active.slice(0, MOST_DESCRIBED)) {
-    for (const { index, schema } of stepsOf(await registry.parameters(name, version, { signal }))) {
+  const active = new Set(mappings.map(({ name, version }) => `${name}/${version}`));
+  const described = entries.filter(({ name, version, steps }) => steps && active.has(`${name}/${version}`));
+  for (const { name, version, steps = [] } of described.slice(0, MOST_DESCRIBED)) {
+    for (const { index, schema } of stepsOf({ name, version, steps })) {
       const key = `Parameters.${name}.${version}.${index}`.replaceAll(/[^\w.-]/g, '_');
       if (schema.properties !== undefined) found[key] = schema;
     }
