@@ -24,6 +24,7 @@ export default defineConfig({
   },
   test: {
     setupFiles: ['test/support/setup.ts', 'test/support/nothing-left.ts'],
+    reporters: ['default', 'test/support/closing-line.ts'],
     globalSetup: ['test/support/no-segments.ts', 'test/support/print-seed.ts'],
     include: ['test/**/*.test.ts'],
     // They need the build, what is installed for them, or a minute: npm run check:package, test:bundlers, test:clients, test:pictures.
