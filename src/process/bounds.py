@@ -21,7 +21,7 @@ def bind(order, system, spaces, in_force):
     raise_oom_score(order, in_force)
     apply_limits(order.get("limits") or {})
     if order.get("serve") and spaces and os.getuid() == 0 and not order.get("uid"):
-        order["stand_in_for_root"](system, in_force)
+        order["stand_in_for_root"](in_force)
     give_up_rights(order, system, in_force)
     if order.get("root"):
         os.chdir(order["root"])  # the folder of before may be written to

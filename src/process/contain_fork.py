@@ -11,8 +11,6 @@ import signal
 
 DIE_WITH_PARENT, SET_DUMPABLE, ADOPT_ORPHANS = 1, 4, 36  # prctl(2)
 NEW_MOUNTS, NEW_QUEUES, NEW_USER = 0x20000, 0x8000000, 0x10000000
-NO_SETUID, NO_DEVICES, NO_PROGRAMS = 2, 4, 8
-SHARED_MEMORY, QUEUES = "/dev/shm", "/dev/mqueue"
 MOST_COPIED_BYTES = 64 << 20
 STAND_IN = 1
 
@@ -40,7 +38,8 @@ def fork_contained(order, server, stages, system, foreign, descriptors, finished
     """Forks a keeper, which forks the worker. Returns the keeper's process id in the server, and in the worker None.
 
     `order`: the server's, with the worker's own `report`, `pipes` and `scratch`. `server`: {"pid", "in_force", "handlers"}.
-    Descriptors: `foreign` are the server's, `descriptors` the keeper's alone. `finished`: called by the keeper when nothing of the worker is left.
+    Descriptors: `foreign` are the server's, `descriptors` the keeper's alone. `finished`: called by the keeper when nothing of
+    the worker is left.
     """
     keeper = os.fork()
     if keeper:
@@ -60,9 +59,9 @@ def fork_contained(order, server, stages, system, foreign, descriptors, finished
 def keep_forked(order, server, stages, system, descriptors, finished):
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)  # first: what comes from here on is not lost
     for number in (signal.SIGUSR2, signal.SIGUSR1, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     system.prctl(DIE_WITH_PARENT, int(signal.SIGUSR2))
     system.prctl(ADOPT_ORPHANS, 1)
     if os.getppid() != server["pid"]:
@@ -108,21 +107,14 @@ def keep_forked(order, server, stages, system, descriptors, finished):
     os._exit(70)  # never: keep() ends this process
 
 
-def stand_in_for_root(system, in_force):
+def stand_in_for_root(system, in_force, namespaces):
     """Lets a server of root be user 1 of a user namespace. Its workers are root again, in theirs: a process that has given up
     its rights may map any user into a new namespace but user 0 (user_namespaces(7), since Linux 5.12)."""
     gid = os.getgid()
     if not system.unshare(NEW_USER):
         raise OSError("the system gives no user namespace to a fork server")
-    map_ids((STAND_IN, 0), (STAND_IN if gid == 0 else gid, gid))
+    namespaces["map_ids"]((STAND_IN, 0), (STAND_IN if gid == 0 else gid, gid))
     in_force["stand_in"] = True
-
-
-def map_ids(user, group):
-    """Each: the id inside, and the id outside."""
-    for name, text in (("setgroups", "deny"), ("uid_map", "%d %d 1" % user), ("gid_map", "%d %d 1" % group)):
-        with open("/proc/self/" + name, "w") as file:
-            file.write(text)
 
 
 def own_mounts(order, system, namespaces, in_force, stands_in):
@@ -133,22 +125,14 @@ def own_mounts(order, system, namespaces, in_force, stands_in):
     frames = os.open(order["frames"], os.O_PATH | os.O_DIRECTORY)
     if not system.unshare(NEW_USER | NEW_MOUNTS | NEW_QUEUES):
         raise OSError("the system gives this user no namespaces")
-    if stands_in:
-        map_ids((0, uid), (0, gid))
-    else:
-        map_ids((uid, uid), (gid, gid))
+    namespaces["map_ids"](*((0, uid), (0, gid)) if stands_in else ((uid, uid), (gid, gid)))
     umask = os.umask(0o022)
     try:
-        namespaces["make_shared_memory"](order, system, in_force)
-        if not in_force["sharedMemory"] or not in_force.get("scratch"):
-            raise OSError("the system lets this user mount no memory")
-        if not os.path.isdir(order["frames"]):
-            os.makedirs(order["frames"])
-            namespaces["bind_held"](system, frames, order["frames"])
-        if os.path.isdir(QUEUES):
-            system.mount("mqueue", QUEUES, "mqueue", NO_SETUID | NO_DEVICES | NO_PROGRAMS)
+        namespaces["mount_own"](order, system, in_force, frames)
     finally:
         os.umask(umask)
+    if not in_force["sharedMemory"] or not in_force.get("scratch"):
+        raise OSError("the system lets this user mount no memory")
     copy_own_files(scratch, in_force["scratch"]["folder"])
     os.close(scratch)
     os.close(frames)

@@ -11,6 +11,16 @@ F_SETPIPE_SZ = 1031  # fcntl(2); in the module since Python 3.10
 PIPE_BYTES = 1 << 18
 
 
+def enlarge(end):
+    """Where it cannot, the pipe holds 64 KiB, and a flood wakes the host more often."""
+    try:
+        import fcntl
+
+        fcntl.fcntl(end, F_SETPIPE_SZ, PIPE_BYTES)
+    except (ImportError, OSError):
+        pass
+
+
 class LogPipe:
     """`descriptor`: of the end to read from, None where there is no pipe. Made by the process that the host knows."""
 
@@ -23,12 +33,7 @@ class LogPipe:
             self.descriptor, end = os.pipe()
         except OSError:  # too few descriptors
             return
-        try:
-            import fcntl
-
-            fcntl.fcntl(end, F_SETPIPE_SZ, PIPE_BYTES)
-        except (ImportError, OSError):
-            pass  # it holds 64 KiB then, and a flood wakes the host more often
+        enlarge(end)
         os.dup2(end, 2)
         os.close(end)
 

@@ -44,14 +44,14 @@ def unshare(order, system, in_force):
                 raise_loopback()
             if way:
                 in_force["user"] = True
-                map_user(uid, gid)
+                map_ids((uid, uid), (gid, gid))
             return True
     return False
 
 
-def map_user(uid, gid):
-    """Makes the user of this process the only one of its new namespace."""
-    for name, text in (("setgroups", "deny"), ("uid_map", "%d %d 1" % (uid, uid)), ("gid_map", "%d %d 1" % (gid, gid))):
+def map_ids(user, group):
+    """Makes the user of this process the only one of its new namespace. Each: the id inside, and the id outside."""
+    for name, text in (("setgroups", "deny"), ("uid_map", "%d %d 1" % user), ("gid_map", "%d %d 1" % group)):
         with open("/proc/self/" + name, "w") as file:
             file.write(text)
 
@@ -64,7 +64,7 @@ def may_map(system, uid, gid):
     if child == 0:
         try:
             if system.unshare(NEW_USER):
-                map_user(uid, gid)
+                map_ids((uid, uid), (gid, gid))
                 os.write(writing, b"1")
         except OSError:
             pass
@@ -137,18 +137,25 @@ def mount_all(order, system, in_force):
         if not os.path.isdir(SHARED_MEMORY):
             make_scratch_in(hidden, order, system, in_force)
         in_force["files"] &= system.mount(None, hidden, None, REMOUNT | BIND | READ_ONLY | NO_SETUID | NO_DEVICES)
+    mount_own(order, system, in_force, kept.get(frames))
+    if os.getuid() == 0 and not order.get("uid"):
+        protect(system, "/sys")
+    for descriptor in kept.values():
+        os.close(descriptor)
+
+
+def mount_own(order, system, in_force, held_frames):
+    """What each worker has for itself: shared memory with a folder for its files, queues; and its frames, which may lie
+    in the shared memory of the host."""
+    frames = order.get("frames")
     if os.path.isdir(SHARED_MEMORY):
         make_shared_memory(order, system, in_force)
     if frames:
         if not os.path.isdir(frames):
             os.makedirs(frames)
-        bind_held(system, kept[frames], frames)
+        bind_held(system, held_frames, frames)
     if os.path.isdir(QUEUES):
         system.mount("mqueue", QUEUES, "mqueue", NO_SETUID | NO_DEVICES | NO_PROGRAMS)
-    if os.getuid() == 0 and not order.get("uid"):
-        protect(system, "/sys")
-    for descriptor in kept.values():
-        os.close(descriptor)
 
 
 def make_shared_memory(order, system, in_force):

@@ -4,7 +4,7 @@ import { StringDecoder } from 'node:string_decoder';
 import { abortError, listenForAbort, throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import { KEEPER_GRACE_MS, KILL_SIGNAL } from './containment.js';
-import { LogPipe } from './log-pipe.js';
+import { ChildPipe } from './child-pipe.js';
 import { signalTree } from './tree.js';
 
 /** How to run a subprocess to its end. */
@@ -56,11 +56,11 @@ export async function run(command: string, args: readonly string[], options: Run
   });
   const stdout = new Output(maxOutputBytes, (line) => options.onLine?.(line, 'stdout'));
   const stderr = new Output(maxOutputBytes, (line) => options.onLine?.(line, 'stderr'));
-  let log: LogPipe | undefined;
+  let log: ChildPipe | undefined;
   child.stdin?.on('error', () => undefined); // the exit code says more than EPIPE
   if (options.offersLogPipe) {
     child.stdout?.once('data', (offer: Buffer) => {
-      log = LogPipe.open(child.pid, Number.parseInt(offer.toString(), 10));
+      log = ChildPipe.open(child.pid, Number.parseInt(offer.toString(), 10));
       log?.stream.on('data', stderr.take);
       child.stdin?.end(log ? '1' : '0');
     });

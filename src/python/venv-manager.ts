@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { throwIfAborted, type OperationOptions } from '../abort.js';
+import { settleOrAbort, throwIfAborted, type OperationOptions } from '../abort.js';
 import { checkObject, checkStrings } from '../arguments.js';
 import { useAssets } from '../assets.js';
 import { SafeEmitter } from '../emitter.js';
@@ -209,12 +209,11 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    *
    * @deprecated an environment names no place: it stays for one minor version
    */
-  // eslint-disable-next-line @typescript-eslint/require-await -- rejects where it did
-  async relocate(venv: Venv, finalDir: string, options: OperationOptions = {}): Promise<Venv> {
-    throwIfAborted(options.signal, 'relocation');
+  relocate(venv: Venv, finalDir: string, options: OperationOptions = {}): Promise<Venv> {
     const to = path.resolve(finalDir);
     const { finalDir: _, ...rest } = venv;
-    return to === venv.dir ? rest : { ...rest, finalDir: to };
+    const moved = to === venv.dir ? rest : { ...rest, finalDir: to };
+    return settleOrAbort(options.signal, Promise.resolve(moved));
   }
 
   /**
@@ -222,9 +221,8 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    *
    * @deprecated an environment that was moved needs no repair: it stays for one minor version
    */
-  // eslint-disable-next-line @typescript-eslint/require-await -- rejects where it did
-  async repair(_venv: Venv, options: OperationOptions = {}): Promise<void> {
-    throwIfAborted(options.signal, 'repair');
+  repair(_venv: Venv, options: OperationOptions = {}): Promise<void> {
+    return settleOrAbort(options.signal, Promise.resolve());
   }
 
   /**

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';
+import { settleOrAbort } from '../abort.js';
 import { isRecord } from '../arguments.js';
 import { RunnerError } from '../errors.js';
 import type { DescriptorChannel } from '../frames/descriptor-channel.js';
@@ -35,8 +36,6 @@ export class ForkServer implements ForkSource {
   readonly exited: Promise<void>;
   /** What speaks against forking from it; undefined where nothing does. */
   unfit: string | undefined;
-  /** How long the import took, as it measured it. */
-  importMs = 0;
 
   readonly #limits: WorkerLimits;
   readonly #decoder = new FrameDecoder(MAX_MESSAGE_BYTES);
@@ -45,6 +44,7 @@ export class ForkServer implements ForkSource {
   #process!: WorkerProcess;
   #channel: DescriptorChannel | undefined;
   #log = '';
+  #retained = 0;
   #hasExited = false;
   #resolveExited!: () => void;
   #whenReady: { resolve: () => void; reject: (error: RunnerError) => void } | undefined;
@@ -58,17 +58,27 @@ export class ForkServer implements ForkSource {
   /**
    * A server that has imported the version. It stands back behind working processes until then.
    *
-   * @throws RunnerError `start_failed` when it cannot be started or ends before, `timeout` past `limits.loadMs`
+   * @throws RunnerError `start_failed` when it cannot be started or ends before, `timeout` past `limits.loadMs`, `aborted`
    */
-  static async start(spec: WorkerSpec, limits: WorkerLimits): Promise<ForkServer> {
+  static async start(spec: WorkerSpec, limits: WorkerLimits, signal?: AbortSignal): Promise<ForkServer> {
     const server = new ForkServer(spec, limits);
-    await server.#start();
+    await server.#start(signal);
     return server;
   }
 
-  /** Workers that live. */
+  /** Workers that live, and others who need it. */
   get size(): number {
-    return this.#processes.size + this.#waiting.size;
+    return this.#processes.size + this.#waiting.size + this.#retained;
+  }
+
+  /** Somebody needs it, workers or not, until the answer is called. */
+  retain(): () => void {
+    this.#retained += 1;
+    let isRetained = true;
+    return () => {
+      if (isRetained) this.#retained -= 1;
+      isRetained = false;
+    };
   }
 
   /** Its process id. */
@@ -83,6 +93,8 @@ export class ForkServer implements ForkSource {
   /**
    * Forks a worker. `channel` is closed here as a spawn does it.
    *
+   * A server that does not answer in `limits.helloMs` is ended: it does one thing at a time, and would never serve anybody.
+   *
    * @throws RunnerError `start_failed` when the server is gone or the system does not let this process reach the worker
    */
   async fork(
@@ -90,6 +102,9 @@ export class ForkServer implements ForkSource {
     listeners: ProcessListeners,
   ): Promise<ForkedProcess> {
     const token = randomUUID();
+    const timer = setTimeout(() => {
+      this.#process.signal('SIGKILL');
+    }, this.#limits.helloMs);
     try {
       if (this.#hasExited) throw this.#gone();
       const { channel, maxFrameBytes, standsBack = false } = o;
@@ -104,6 +119,7 @@ export class ForkServer implements ForkSource {
       });
       return await forked;
     } finally {
+      clearTimeout(timer);
       o.channel?.started();
     }
   }
@@ -115,7 +131,7 @@ export class ForkServer implements ForkSource {
     await this.#process.whenTreeEnded();
   }
 
-  async #start(): Promise<void> {
+  async #start(signal: AbortSignal | undefined): Promise<void> {
     const { loadMs } = this.#limits;
     const channel = (this.#channel = await openChannel(this.spec));
     const order = workerCommand(this.spec, this.#limits, { hasChannel: channel !== undefined, serves: true });
@@ -147,7 +163,8 @@ export class ForkServer implements ForkSource {
       );
     }, loadMs);
     try {
-      await new Promise<void>((resolve, reject) => (this.#whenReady = { resolve, reject }));
+      const ready = new Promise<void>((resolve, reject) => (this.#whenReady = { resolve, reject }));
+      await settleOrAbort(signal, ready);
       this.#process.stepForward();
     } catch (error) {
       await this.stop();
@@ -162,10 +179,18 @@ export class ForkServer implements ForkSource {
   }
 
   #gone(): RunnerError {
+    return this.#failure('has ended');
+  }
+
+  #notForked(): RunnerError {
+    return this.#failure('could not fork a worker');
+  }
+
+  #failure(what: string): RunnerError {
     const said = this.#log.trim().split('\n').slice(-5).join('\n');
     return new RunnerError(
       'start_failed',
-      `The fork server of ${this.#title} has ended${said && `: ${said}`}`,
+      `The fork server of ${this.#title} ${what}${said && `; it last said: ${said}`}`,
       { details: { output: said ? said.split('\n') : [] } },
     );
   }
@@ -173,12 +198,8 @@ export class ForkServer implements ForkSource {
   #read(chunk: Buffer): void {
     for (const item of this.#decoder.push(chunk)) {
       if (item.kind !== 'frame') continue; // the import may print
-      try {
-        const message: unknown = JSON.parse(item.body.toString('utf8'));
-        if (isRecord(message)) this.#take(message);
-      } catch {
-        // no message of the server
-      }
+      const message = parsed(item.body);
+      if (isRecord(message)) this.#take(message);
     }
   }
 
@@ -193,23 +214,21 @@ export class ForkServer implements ForkSource {
         return;
       case 'server':
         this.unfit = typeof message.unfit === 'string' ? message.unfit : undefined;
-        this.importMs = Number(message.import_ms);
         this.#whenReady?.resolve();
         return;
       case 'forked':
-        this.#onForked(message as unknown as Forked);
+        // The import of the package has run in that process: what it says is held against what it may say.
+        if (isForked(message)) this.#onForked(message);
         return;
       case 'ended': {
-        const { token, code, signal } = message as {
-          token: string;
-          code: number | null;
-          signal: number | null;
-        };
-        this.#waiting.get(token)?.reject(this.#gone());
+        const { token } = message;
+        if (typeof token !== 'string') return;
+        const [code, signal] = [message.code, message.signal].map((one) => (isNumber(one) ? one : null));
+        this.#waiting.get(token)?.reject(this.#notForked());
         this.#waiting.delete(token);
         const process = this.#processes.get(token);
         this.#processes.delete(token);
-        process?.ended(code, signalName(signal));
+        process?.ended(code ?? null, signalName(signal ?? null));
       }
     }
   }
@@ -218,7 +237,11 @@ export class ForkServer implements ForkSource {
     const { token } = forked;
     const waiting = this.#waiting.get(token);
     this.#waiting.delete(token);
-    if (!waiting) return;
+    if (!waiting) {
+      this.#send({ type: 'signal', token, number: os.constants.signals.SIGUSR2 });
+      this.#send({ type: 'opened', token });
+      return;
+    }
     try {
       const process = new ForkedProcess(
         forked,
@@ -266,6 +289,25 @@ export class ForkServer implements ForkSource {
     this.#processes.clear();
     this.#resolveExited();
   }
+}
+
+/** Undefined for what is no JSON: the import may print. */
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function isNumber(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function isForked(message: Record<string, unknown>): message is Record<string, unknown> & Forked {
+  const { token, keeper, pipes } = message;
+  if (typeof token !== 'string' || !isNumber(keeper) || !Array.isArray(pipes)) return false;
+  return pipes.length === 4 && pipes.every(isNumber);
 }
 
 function signalName(number: number | null): NodeJS.Signals | null {

@@ -5,8 +5,8 @@ Executed by launcher.py, in the bounds of a worker. Only the import is shared: t
 because libraries lose their threads in a fork, and some (OpenMP in scikit-learn, torch) never answer once they were
 used before it.
 
-Frames as those of the worker protocol go between it and the host. From here: `{"type": "server", "unfit": text | null,
-"import_ms": n}`; `{"type": "forked", "token": t, "keeper": process id, "pipes": [stdin, stdout, log, report]}`, descriptors
+Frames as those of the worker protocol go between it and the host. From here: `{"type": "server", "unfit": text | null}`;
+`{"type": "forked", "token": t, "keeper": process id, "pipes": [stdin, stdout, log, report]}`, descriptors
 which the host opens by /proc; `{"type": "ended", "token": t, "code": n | null, "signal": n | null}`. From the host:
 `{"type": "fork", "token": t, "max_frame_bytes": n, "channel": bool, "folders": [paths]}`, where the worker's end of its
 channel for pictures comes over the server's own; `{"type": "opened", "token": t}`; `{"type": "signal", "token": t, "number": n}`.
@@ -15,9 +15,8 @@ import gc
 import os
 import signal
 import sys
-import time
 
-TOKEN, CHANNEL = "PROCVISION_WORKER", "PROCVISION_PICTURES"
+TOKEN = "PROCVISION_WORKER"
 KILLED = 9
 
 
@@ -36,7 +35,6 @@ class ForkServer:
 
     def run(self, entry, modules):
         """Returns in each worker."""
-        started = time.monotonic()
         unfit = self._import(entry, modules)
         gc.collect()
         gc.freeze()
@@ -49,7 +47,7 @@ class ForkServer:
         self._own = (reader, writer)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        self._say(type="server", unfit=unfit, import_ms=round((time.monotonic() - started) * 1000, 1))
+        self._say(type="server", unfit=unfit)
         import select
 
         poll = select.poll()
@@ -132,18 +130,39 @@ class ForkServer:
         return False
 
     def _fork(self, order):
-        token = order["token"]
-        channel = self._take_channel() if order.get("channel") else None
-        stdin, stdout, log, report, done = (os.pipe() for _ in range(5))
+        """Whether this is the worker."""
+        token, made = order["token"], []
         try:
-            import fcntl
+            keeper, pipes, hosts, done, channel = self._fork_keeper(order, made)
+        except OSError as fault:  # too many descriptors or processes: the workers that live go on
+            close_all(made)
+            os.write(2, ("A worker cannot be forked: %s\n" % fault).encode())
+            self._say(type="ended", token=token, code=71, signal=None)  # EX_OSERR
+            return False
+        if keeper is None:
+            self._become_worker(order, pipes, channel)
+            return True
+        close_all(number for number in made if number not in hosts and number != done)
+        os.set_blocking(done, False)
+        self._keepers[keeper] = token, done
+        self._open[token] = hosts
+        self._say(type="forked", token=token, keeper=keeper, pipes=hosts)
+        return False
 
-            fcntl.fcntl(log[1], 1031, 1 << 18)  # F_SETPIPE_SZ, as log_pipe.py
-        except OSError:
-            pass
+    def _fork_keeper(self, order, made):
+        """The keeper's process id, or None in the worker; the worker's ends of its pipes, the host's, the end that tells
+        when all is gone, and the descriptor of the channel. `made`: takes all descriptors that are made on the way."""
+        channel = self._take_channel() if order.get("channel") else None
+        made += () if channel is None else (channel,)
+        ends = []
+        for _ in range(5):
+            ends.append(os.pipe())
+            made += ends[-1]
+        stdin, stdout, log, report, done = ends
+        self._stages["log_pipe"]["enlarge"](log[1])
         hosts = (stdin[1], stdout[0], log[0], report[0])
         pipes = (stdin[0], stdout[1], log[1])
-        os.environ[TOKEN] = token
+        os.environ[TOKEN] = order["token"]
         own = dict(self._order, report=report[1], pipes=pipes + (() if channel is None else (channel,)))
         if own.get("scratch"):
             own["scratch"] = dict(own["scratch"], folders=order.get("folders") or [])
@@ -151,15 +170,7 @@ class ForkServer:
             end for _, end in self._keepers.values()) + (done[0],) + (() if self._orders is None else (self._orders,))
         keeper = self._stages["contain_fork"]["fork_contained"](
             own, self._server, self._stages, self._system, foreign, (report[1], done[1]), lambda: os.write(done[1], b"1"))
-        if keeper is None:
-            self._become_worker(order, pipes, channel)
-            return True
-        close_all(pipes + (report[1], done[1]) + (() if channel is None else (channel,)))
-        os.set_blocking(done[0], False)
-        self._keepers[keeper] = token, done[0]
-        self._open[token] = hosts
-        self._say(type="forked", token=token, keeper=keeper, pipes=hosts)
-        return False
+        return keeper, pipes, hosts, done[0], channel
 
     def _take_channel(self):
         """The worker's end of its own channel: the host sends it before the order."""

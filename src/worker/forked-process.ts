@@ -1,21 +1,16 @@
-import { closeSync, constants, openSync, readFileSync } from 'node:fs';
-import { Socket } from 'node:net';
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import os from 'node:os';
-import {
-  ASK_SIGNAL,
-  KEEPER_GRACE_MS,
-  KILL_SIGNAL,
-  parseReport,
-  type WorkerBounds,
-} from '../process/containment.js';
-import { LogPipe } from '../process/log-pipe.js';
+import { ASK_SIGNAL, KILL_SIGNAL, type WorkerBounds } from '../process/containment.js';
+import { ChildPipe } from '../process/child-pipe.js';
 import { standBack } from '../process/priority.js';
-import { endInSteps, type ProcessHandle, type ProcessListeners } from './process-handle.js';
+import { closing, ProcessEnd, readReport } from './process-end.js';
+import type { ProcessHandle, ProcessListeners } from './process-handle.js';
 import { readInTurns } from './read-in-turns.js';
 import { claimMemoryKill } from './worker-process.js';
 
-/** After the process is gone, how long its last output is waited for: what it has started may hold the pipe open. */
-const LAST_OUTPUT_MS = 30;
+/** Longer than a keeper takes to end what its worker has left (END_SECONDS of keep.py): then its server ends, with its siblings. */
+const KEEPER_PATIENCE_MS = 5_000;
 
 /** What a server tells of a process that it has forked: ids as they are in its own process namespace. */
 export interface Forked {
@@ -43,15 +38,12 @@ export class ForkedProcess implements ProcessHandle {
   readonly #context: ForkedContext;
   readonly #listeners: ProcessListeners;
   readonly #stdin: Socket;
-  readonly #stdout: LogPipe;
-  readonly #log: LogPipe;
-  readonly #exited: Promise<void>;
-  #resolveExited!: () => void;
+  readonly #stdout: ChildPipe;
+  readonly #log: ChildPipe;
+  readonly #end: ProcessEnd;
   #keeper: number;
   #worker: { pid: number; bounds: WorkerBounds } | undefined;
   #stepForward: (() => void) | undefined;
-  #isKilled = false;
-  #hasExited = false;
 
   /** @throws Error when the system does not let this process open the pipes */
   constructor(forked: Forked, context: ForkedContext, listeners: ProcessListeners) {
@@ -60,21 +52,22 @@ export class ForkedProcess implements ProcessHandle {
     this.#forked = forked;
     this.#context = context;
     this.#listeners = listeners;
-    this.#exited = new Promise((resolve) => (this.#resolveExited = resolve));
-    const opened: { stream: Socket }[] = [];
-    const read = (descriptor: number): LogPipe => {
-      const pipe = LogPipe.open(server, descriptor);
+    this.#end = new ProcessEnd(listeners, true);
+    const keeper = idOutside(server, forked.keeper);
+    if (keeper === undefined) throw new Error(`/proc does not tell which process ${forked.keeper} is here`);
+    this.#keeper = keeper;
+    const opened: ChildPipe[] = [];
+    const open = (descriptor: number, mode: 'read' | 'write' = 'read'): ChildPipe => {
+      const pipe = ChildPipe.open(server, descriptor, mode);
       if (!pipe) throw new Error(`/proc/${server}/fd/${descriptor} cannot be opened`);
       opened.push(pipe);
       return pipe;
     };
     try {
-      this.#stdout = read(stdout);
-      this.#log = read(log);
-      const reports = read(report);
-      this.#stdin = writerOf(`/proc/${server}/fd/${stdin}`);
-      this.#keeper = idOutside(server, forked.keeper) ?? forked.keeper;
-      this.reported = this.#readReport(reports);
+      this.#stdout = open(stdout);
+      this.#log = open(log);
+      this.reported = this.#readReport(open(report));
+      this.#stdin = open(stdin, 'write').stream;
     } catch (error) {
       for (const { stream } of opened) stream.destroy();
       throw error;
@@ -116,25 +109,25 @@ export class ForkedProcess implements ProcessHandle {
     const signal = (name: NodeJS.Signals) => {
       this.signal(name);
     };
-    return endInSteps({ closeInput, signal, exited: this.#exited }, ask, pauseMs);
+    return this.#end.inSteps({ closeInput, signal }, ask, pauseMs);
   }
 
   signal(signal: NodeJS.Signals): void {
-    if (this.#hasExited) return;
-    const { token } = this.#forked;
-    const numbers = os.constants.signals;
+    if (this.#end.hasExited) return;
+    const ask = (name: NodeJS.Signals) => {
+      this.#context.signal(this.#forked.token, os.constants.signals[name]);
+    };
     if (signal !== 'SIGKILL') {
-      this.#context.signal(token, numbers[signal === 'SIGTERM' ? ASK_SIGNAL : signal]);
+      ask(signal === 'SIGTERM' ? ASK_SIGNAL : signal);
       return;
     }
-    this.#isKilled = true;
-    this.#context.signal(token, numbers[KILL_SIGNAL]);
-    const timer = setTimeout(() => {
-      if (!this.#hasExited) this.#context.endServer(); // it does not answer: what it has forked ends with it
-    }, KEEPER_GRACE_MS);
-    void this.#exited.then(() => {
-      clearTimeout(timer);
-    });
+    this.#end.kill(
+      () => {
+        ask(KILL_SIGNAL);
+      },
+      this.#context.endServer,
+      KEEPER_PATIENCE_MS,
+    );
   }
 
   /** Its keeper ends after everything else that is left of it. */
@@ -148,71 +141,30 @@ export class ForkedProcess implements ProcessHandle {
 
   /** The server says so, or has ended itself. */
   ended(exitCode: number | null, exitSignal: NodeJS.Signals | null): void {
-    if (this.#hasExited) return;
-    this.#hasExited = true;
-    const pipes = [this.#stdout, this.#log];
-    let isDone = false;
-    const done = () => {
-      if (isDone) return;
-      isDone = true;
-      clearTimeout(timer);
-      this.#stdout.drain(this.#listeners.stdout);
-      this.#log.drain(this.#listeners.stderr);
-      this.#stdin.destroy();
-      this.#listeners.exit(exitCode, this.#meantBy(exitSignal));
-      this.#resolveExited();
-    };
-    const timer = setTimeout(() => setImmediate(done), LAST_OUTPUT_MS);
-    const open = pipes.filter(({ stream }) => !stream.closed);
-    void Promise.all(open.map(({ stream }) => closed(stream))).then(done);
-  }
-
-  /** What the signal that the keeper died of stands for, before it kept anything. */
-  #meantBy(signal: NodeJS.Signals | null): NodeJS.Signals | null {
-    if (this.#isKilled && signal === KILL_SIGNAL) return 'SIGKILL';
-    return signal === ASK_SIGNAL ? 'SIGTERM' : signal;
-  }
-
-  async #readReport({ stream }: LogPipe): Promise<void> {
-    let text = '';
-    stream.setEncoding('utf8');
-    await new Promise<void>((resolve) => {
-      stream.on('data', (chunk: string) => {
-        text += chunk;
-        if (text.endsWith('\n')) resolve();
-      });
-      stream.on('close', resolve);
+    const outputs = [this.#stdout.stream, this.#log.stream];
+    this.#end.finish(exitCode, exitSignal, {
+      closed: Promise.all(outputs.map(closing)),
+      close: () => {
+        this.#stdout.drain(this.#listeners.stdout);
+        this.#log.drain(this.#listeners.stderr);
+        this.#stdin.destroy();
+      },
     });
-    const report = parseReport(text);
+  }
+
+  async #readReport({ stream }: ChildPipe): Promise<void> {
+    const report = await readReport(stream);
     if (!report) return;
-    const pid = idOutside(this.#keeper, report.pid) ?? report.pid;
-    this.#worker = { ...report, pid };
-    if (this.#context.standsBack) this.#stepForward = standBack(pid);
+    const pid = idOutside(this.#keeper, report.pid);
+    this.#worker = { ...report, pid: pid ?? this.#keeper };
+    if (this.#context.standsBack && pid !== undefined) this.#stepForward = standBack(pid);
   }
 }
 
-function closed(stream: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    stream.once('close', () => {
-      resolve();
-    });
-  });
-}
-
-/** @throws Error when the system does not let this process open it */
-function writerOf(path: string): Socket {
-  const descriptor = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
-  try {
-    const socket = new Socket({ fd: descriptor, readable: false, writable: true });
-    socket.on('error', () => undefined);
-    return socket;
-  } catch (error) {
-    closeSync(descriptor);
-    throw error;
-  }
-}
-
-/** The id out here of a child of `parent`, by the id that it has in its own process namespace (proc(5), NSpid). */
+/**
+ * The id out here of a child of `parent`, by the id that it has in its own process namespace (proc(5), NSpid); undefined where
+ * the system does not tell. No other is guessed: it would be somebody else's.
+ */
 function idOutside(parent: number, inside: number): number | undefined {
   try {
     const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'latin1').trim().split(' ');
@@ -222,7 +174,12 @@ function idOutside(parent: number, inside: number): number | undefined {
   }
 }
 
+/** Undefined for a process that has ended. */
 function idInside(pid: number): number | undefined {
-  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-  return Number(/^NSpid:.*?(\d+)$/m.exec(status)?.[1]);
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    return Number(/^NSpid:.*?(\d+)$/m.exec(status)?.[1]);
+  } catch {
+    return undefined;
+  }
 }

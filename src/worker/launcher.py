@@ -62,7 +62,8 @@ def start_collecting():
 
 def load_stages():
     """For a fork server, which uses them in the bounds: there is nothing left to read them from."""
-    stages = {name: load_process(name + ".py") for name in ("contain", "contain_fork", "keep", "namespaces", "scratch", "bounds")}
+    names = ("contain", "contain_fork", "keep", "namespaces", "scratch", "bounds", "log_pipe")
+    stages = {name: load_process(name + ".py") for name in names}
     stages["system"] = load_process("system_calls.py")["System"].find()
     stages["server"] = load("fork_server.py")["ForkServer"]
     return stages
@@ -99,7 +100,8 @@ def main():
         order["log"] = log
         if order.get("serve"):
             stages = load_stages()
-            order["stand_in_for_root"] = stages["contain_fork"]["stand_in_for_root"]
+            order["stand_in_for_root"] = lambda in_force: stages["contain_fork"]["stand_in_for_root"](
+                stages["system"], in_force, stages["namespaces"])
         try:
             in_force = load_process("contain.py")["contain"](order, load_process)  # from here on this is the worker
         except BaseException:

@@ -36,32 +36,3 @@ export interface ProcessHandle {
   /** Whether the kernel has killed a process of this cgroup for want of memory, and no other worker has claimed that kill. */
   wasKilledForMemory(): boolean;
 }
-
-/** The steps of {@link ProcessHandle.end}. */
-export async function endInSteps(
-  process: { closeInput: () => void; signal: (signal: NodeJS.Signals) => void; exited: Promise<void> },
-  ask: (() => void) | undefined,
-  pauseMs: number,
-): Promise<void> {
-  const polite = [ask, process.closeInput];
-  const forceful = (['SIGTERM', 'SIGKILL'] as const).map((signal) => () => {
-    process.signal(signal);
-  });
-  // A worker that does not read yet cannot be asked to stop: asking would only cost time.
-  for (const step of ask ? [...polite, ...forceful] : forceful) {
-    step?.();
-    if (await settlesWithin(process.exited, pauseMs)) return;
-  }
-}
-
-function settlesWithin(exited: Promise<void>, limitMs: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      resolve(false);
-    }, limitMs);
-    void exited.then(() => {
-      clearTimeout(timer);
-      resolve(true);
-    });
-  });
-}

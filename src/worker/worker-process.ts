@@ -3,24 +3,15 @@ import { once } from 'node:events';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { RunnerError } from '../errors.js';
 import type { DescriptorChannel } from '../frames/descriptor-channel.js';
-import {
-  ASK_SIGNAL,
-  KEEPER_GRACE_MS,
-  KILL_SIGNAL,
-  parseReport,
-  REPORT_DESCRIPTOR,
-  type WorkerBounds,
-} from '../process/containment.js';
-import { LogPipe } from '../process/log-pipe.js';
+import { ASK_SIGNAL, KILL_SIGNAL, REPORT_DESCRIPTOR, type WorkerBounds } from '../process/containment.js';
+import { ChildPipe } from '../process/child-pipe.js';
 import { MemoryKills } from '../process/memory-kills.js';
 import { standBack } from '../process/priority.js';
 import { signalTree } from '../process/tree.js';
-import { endInSteps, type ProcessHandle, type ProcessListeners } from './process-handle.js';
+import { closing, ProcessEnd, readReport } from './process-end.js';
+import type { ProcessHandle, ProcessListeners } from './process-handle.js';
 import { readInTurns } from './read-in-turns.js';
 import { TOKEN_VARIABLE, type WorkerCommand } from './worker-command.js';
-
-/** After the process is gone, how long its last output is waited for: a grandchild may hold the pipe open. */
-const LAST_OUTPUT_MS = 30;
 
 let memoryKills: MemoryKills | undefined;
 
@@ -37,25 +28,22 @@ export class WorkerProcess implements ProcessHandle {
   readonly #child: ChildProcess;
   readonly #token: string;
   readonly #isKept: boolean;
-  readonly #exited: Promise<void>;
+  readonly #end: ProcessEnd;
   readonly #listeners: ProcessListeners;
   /** The pipe that 1 and 2 of the worker lead to, where the launcher made one; its stderr is silent then. */
-  #log: LogPipe | undefined;
+  #log: ChildPipe | undefined;
   #report: { pid: number; bounds: WorkerBounds } | undefined;
-  #isKilled = false;
-  #hasExited = false;
   #stepForward: (() => void) | undefined;
   /** Ends of searches for what the process has left behind. */
   #sweeps: Promise<unknown> = Promise.resolve();
-  #resolveExited!: () => void;
 
   private constructor(child: ChildProcess, { token, isKept }: WorkerCommand, listeners: ProcessListeners) {
     this.#child = child;
     this.#listeners = listeners;
     this.#token = token;
     this.#isKept = isKept;
+    this.#end = new ProcessEnd(listeners, isKept);
     this.reported = isKept ? this.#readReport() : Promise.resolve();
-    this.#exited = new Promise((resolve) => (this.#resolveExited = resolve));
   }
 
   /** Starts the process. @throws RunnerError `start_failed` when the command cannot be run */
@@ -130,7 +118,7 @@ export class WorkerProcess implements ProcessHandle {
 
   /** Reads a pipe of the child from now on as its stderr. False where that cannot be. */
   openLog(descriptor: number): boolean {
-    this.#log ??= LogPipe.open(this.#child.pid, descriptor);
+    this.#log ??= ChildPipe.open(this.#child.pid, descriptor);
     if (!this.#log) return false;
     readInTurns(this.#log.stream, this.#listeners.stderr);
     return true;
@@ -150,12 +138,12 @@ export class WorkerProcess implements ProcessHandle {
     const signal = (name: NodeJS.Signals) => {
       this.signal(name);
     };
-    return endInSteps({ closeInput, signal, exited: this.#exited }, ask, pauseMs);
+    return this.#end.inSteps({ closeInput, signal }, ask, pauseMs);
   }
 
   /** Signals the process and its group; SIGKILL also reaches children that made a group of their own (Linux). */
   signal(signal: NodeJS.Signals): void {
-    if (this.#hasExited) return;
+    if (this.#end.hasExited) return;
     if (signal === 'SIGKILL') {
       this.#kill();
     } else if (this.#isKept) {
@@ -167,18 +155,10 @@ export class WorkerProcess implements ProcessHandle {
 
   /** A keeper kills and buries what it keeps, and leaves no zombie to a host that is the first process of a container. */
   #kill(): void {
-    this.#isKilled = true;
-    if (!this.#isKept) {
+    const force = () => {
       this.#killTree();
-      return;
-    }
-    this.#child.kill(KILL_SIGNAL);
-    const timer = setTimeout(() => {
-      if (!this.#hasExited) this.#killTree();
-    }, KEEPER_GRACE_MS);
-    void this.#exited.then(() => {
-      clearTimeout(timer);
-    });
+    };
+    this.#end.kill(this.#isKept ? () => this.#child.kill(KILL_SIGNAL) : force, force);
   }
 
   #killTree(): void {
@@ -189,16 +169,7 @@ export class WorkerProcess implements ProcessHandle {
   async #readReport(): Promise<void> {
     const stream = this.#child.stdio[REPORT_DESCRIPTOR] as NodeJS.ReadableStream | null | undefined;
     if (!stream) return;
-    let text = '';
-    stream.setEncoding('utf8');
-    await new Promise<void>((resolve) => {
-      stream.on('data', (chunk: string) => {
-        text += chunk;
-        if (text.endsWith('\n')) resolve();
-      });
-      stream.on('end', resolve).on('error', resolve).on('close', resolve);
-    });
-    this.#report = parseReport(text);
+    this.#report = await readReport(stream);
   }
 
   /** Resolves when what the process had started was looked for and killed. After its exit, nothing more comes. */
@@ -210,12 +181,6 @@ export class WorkerProcess implements ProcessHandle {
     this.#sweeps = Promise.all([this.#sweeps, killCarriers(this.#token)]);
   }
 
-  /** What the signal that the keeper died of stands for, before it kept anything. */
-  #actualSignal(signal: NodeJS.Signals | null): NodeJS.Signals | null {
-    if (this.#isKilled && signal === KILL_SIGNAL) return 'SIGKILL';
-    return this.#isKept && signal === ASK_SIGNAL ? 'SIGTERM' : signal;
-  }
-
   #listen(): void {
     const child = this.#child;
     const listeners = this.#listeners;
@@ -223,26 +188,16 @@ export class WorkerProcess implements ProcessHandle {
     child.on('error', () => undefined);
     if (child.stdout) readInTurns(child.stdout, listeners.stdout);
     if (child.stderr) readInTurns(child.stderr, listeners.stderr);
-    let isDone = false;
     child.once('exit', (code, signal) => {
-      this.#hasExited = true;
-      const done = () => {
-        if (isDone) return;
-        isDone = true;
-        clearTimeout(timer);
-        this.#log?.drain(listeners.stderr);
-        child.stdout?.destroy();
-        child.stderr?.destroy();
-        child.stdin?.destroy();
-        // The keeper ends by the signal it was asked with where it has kept nothing yet.
-        listeners.exit(code, this.#actualSignal(signal));
-        this.#resolveExited();
-      };
-      // On a host that was held up the time may be over before its loop has looked at the pipes once: look, then end.
-      const timer = setTimeout(() => setImmediate(done), LAST_OUTPUT_MS);
-      child.once('close', () => {
-        if (!this.#log || this.#log.stream.closed) done();
-        else this.#log.stream.once('close', done);
+      const closed = new Promise((resolve) => child.once('close', resolve));
+      this.#end.finish(code, signal, {
+        closed: closed.then(() => this.#log && closing(this.#log.stream)),
+        close: () => {
+          this.#log?.drain(listeners.stderr);
+          child.stdout?.destroy();
+          child.stderr?.destroy();
+          child.stdin?.destroy();
+        },
       });
       // What the worker started goes with it; of a process namespace nothing is left.
       if (this.#report?.bounds.processes !== true) this.#killTree();

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { SupervisorPolicy } from '../../src/supervisor/policy.js';
 import type { WarmStartEvent } from '../../src/supervisor/events.js';
+import { FramePool } from '../../src/frames/frame-pool.js';
 import { TemporaryStore } from '../../src/testing/index.js';
 import { startScript } from '../support/child-script.js';
 import { deployVersion } from '../support/deployed-version.js';
@@ -220,8 +221,11 @@ open(os.path.join(os.environ["TMPDIR"], str(os.getpid())), "w").close()`;
     const supervisor = supervise();
     const decision = decided(supervisor);
     await supervisor.start('sample', '1.0.0');
-    await decision;
-    await expect.poll(() => statusOf(supervisor)?.warmStart.serverProcessId).toBeUndefined();
+    expect(await decision).toMatchObject({ mode: 'warm' });
+    await expect
+      .poll(() => statusOf(supervisor)?.warmStart)
+      .toEqual(expect.not.objectContaining({ serverProcessId: expect.anything() as number }));
+    expect(statusOf(supervisor)?.warmStart).toMatchObject({ mode: 'warm' });
     expect(await debugOf(supervisor)).toMatchObject({ forked: false });
   });
 
@@ -240,6 +244,54 @@ open(os.path.join(os.environ["TMPDIR"], str(os.getpid())), "w").close()`;
     expect(isAlive(serverProcessId)).toBe(true);
     await store.registry.unregister('sample', '1.0.0');
     await expect.poll(() => isAlive(serverProcessId)).toBe(false);
+  });
+
+  test("with policy.warmStart 'off' no server is started, though the store knows that the version may be forked", async () => {
+    const { supervisor: before, supervise } = await forked({});
+    await before.close();
+    const supervisor = supervise('bundled', { warmStart: 'off' });
+    await supervisor.start('sample', '1.0.0');
+    const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8')
+      .trim()
+      .split(' ');
+    expect(children).toHaveLength(1); // the keeper of the worker
+    expect(await debugOf(supervisor)).toMatchObject({ forked: false });
+  });
+
+  test('a trial gives its pictures back to the pool', async () => {
+    const { store } = await station({});
+    const frames = new FramePool();
+    onTestFinished(() => frames.close());
+    const supervisor = store.supervise({ worker: 'bundled', frames, policy: { stableMs: 1 } });
+    const decision = decided(supervisor);
+    await supervisor.start('sample', '1.0.0');
+    await decision;
+    const { slots, idle } = await frames.usage();
+    expect(idle).toBe(slots);
+  });
+
+  test('a server that stands still is ended, and the worker that waits for it starts cold', async () => {
+    const { supervisor } = await forked({}, { limits: { helloMs: 1_000 } });
+    const { serverProcessId = -1 } = statusOf(supervisor)?.warmStart ?? {};
+    process.kill(serverProcessId, 'SIGSTOP');
+    await supervisor.scale('sample', '1.0.0', 2);
+    expect(statusOf(supervisor)?.workers.map(({ state }) => state)).toContain('idle');
+    await supervisor.close();
+    expect(isAlive(serverProcessId)).toBe(false);
+  });
+
+  test('a fork that the system refuses leaves the workers that live, and the next one starts cold', async () => {
+    // Each worker that lives costs the server a descriptor, and each fork needs some for a moment.
+    const { supervisor, worker } = await forked({}, { resources: { openFiles: 26 } });
+    const { serverProcessId = -1 } = statusOf(supervisor)?.warmStart ?? {};
+    await supervisor.scale('sample', '1.0.0', 8);
+    expect(statusOf(supervisor)?.workers.map(({ state }) => state)).toEqual(Array(8).fill('idle'));
+    expect(statusOf(supervisor)?.workers[0]?.processId).toBe(worker?.processId);
+    expect(isAlive(serverProcessId)).toBe(true);
+    expect(statusOf(supervisor)?.warmStart).toMatchObject({
+      mode: 'cold',
+      reason: expect.stringMatching(/could not fork a worker/) as string,
+    });
   });
 
   test("with policy.warmStart 'off' no server is started", async () => {

@@ -15,7 +15,7 @@ test('a start that fails with an error of no code is a bug, told as internal, wh
   };
   const launcher = new WorkerLauncher({
     title: 'sample 1.0.0',
-    warmStart: { server: undefined, failed: vi.fn(), started: vi.fn() },
+    warmStart: { server: undefined, doubted: vi.fn(), started: vi.fn() },
     make: () => new AlgorithmWorker({ ...spec, env }),
     listener: { exit: vi.fn(), changed: vi.fn() } as Partial<PoolListener> as PoolListener,
     onExit: vi.fn(),

@@ -242,7 +242,7 @@ export class PoolUpkeep {
   #lookAtForked(slot: WorkerSlot, { reason }: WorkerExit): void {
     const { warmStart } = this.#context;
     if (reason === 'timeout' && slot.callsOfWorker === 0)
-      warmStart.failed('a forked worker did not answer its first call in time');
+      warmStart.doubted('a forked worker did not answer its first call in time');
     if (reason === 'cannot read its pictures') warmStart.renew();
   }
 

@@ -10,7 +10,7 @@ import { passOn, type PoolListener } from './pool-listener.js';
 export class WorkerLauncher {
   readonly #title: string;
   readonly #make: (server?: ForkServer) => AlgorithmWorker;
-  readonly #warmStart: Pick<WarmStart, 'server' | 'failed' | 'started'>;
+  readonly #warmStart: Pick<WarmStart, 'server' | 'doubted' | 'started'>;
   readonly #tell: PoolListener;
   readonly #onExit: (worker: AlgorithmWorker, exit: WorkerExit) => void;
   readonly #alive = new Set<AlgorithmWorker>();
@@ -22,7 +22,7 @@ export class WorkerLauncher {
   constructor(o: {
     title: string;
     make: (server?: ForkServer) => AlgorithmWorker;
-    warmStart: Pick<WarmStart, 'server' | 'failed' | 'started'>;
+    warmStart: Pick<WarmStart, 'server' | 'doubted' | 'started'>;
     listener: PoolListener;
     onExit: (worker: AlgorithmWorker, exit: WorkerExit) => void;
   }) {
@@ -45,18 +45,19 @@ export class WorkerLauncher {
    */
   async launch(place: () => number | undefined): Promise<AlgorithmWorker> {
     const { server } = this.#warmStart;
+    let notForked: Error | undefined;
     if (server) {
       try {
         return await this.#start(this.#make(server), place, true);
       } catch (failure) {
         if (this.#isHalted) throw failure;
         // A server that is gone says nothing of what it had imported.
-        if (!server.isGone)
-          this.#warmStart.failed(`a forked worker does not start: ${(failure as Error).message}`);
+        if (!server.isGone) notForked = failure as Error;
       }
     }
     const worker = await this.#start(this.#make(), place, false);
-    if (worker.ready) this.#warmStart.started(worker.ready);
+    if (notForked) this.#warmStart.doubted(`a forked worker does not start: ${notForked.message}`);
+    else if (worker.ready) this.#warmStart.started(worker.ready);
     return worker;
   }
 

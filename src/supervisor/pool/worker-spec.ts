@@ -1,6 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import path from 'node:path';
-import { pythonIn } from '../../python/environments/environment-paths.js';
+import { libraries, pythonIn } from '../../python/environments/environment-paths.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { StoreLayout } from '../../store/layout.js';
 import type { WorkerFlavour, WorkerSpec } from '../../worker/types.js';
@@ -57,13 +56,9 @@ export function hasPillow(layout: StoreLayout, entry: RegistryEntry): Promise<bo
   return known;
 }
 
-async function hasPillowIn(venv: string, platform: NodeJS.Platform = process.platform): Promise<boolean> {
-  const libraries =
-    platform === 'win32'
-      ? [path.join(venv, 'Lib')]
-      : (await readdir(path.join(venv, 'lib')).catch(() => [])).map((name) => path.join(venv, 'lib', name));
-  for (const library of libraries) {
-    const installed = await readdir(path.join(library, 'site-packages')).catch(() => []);
+async function hasPillowIn(venv: string): Promise<boolean> {
+  for (const library of await libraries(venv)) {
+    const installed = await readdir(library).catch(() => []);
     if (installed.some((name) => name.toLowerCase() === 'pil')) return true;
   }
   return false;

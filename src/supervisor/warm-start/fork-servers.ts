@@ -1,8 +1,12 @@
+import { RunnerError } from '../../errors.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { FramePool } from '../../frames/frame-pool.js';
 import { ForkServer } from '../../worker/fork-server.js';
 import type { WorkerLimits, WorkerSpec } from '../../worker/types.js';
 import type { Clock } from '../clock.js';
+
+/** How often a server that nobody forks from any more is looked at. */
+const LOOK_MS = 1_000;
 
 /** Differs for two deployments of the same version. */
 export function deploymentOf(entry: RegistryEntry | undefined): string | undefined {
@@ -16,19 +20,22 @@ export function serverKey(entry: RegistryEntry, spec: WorkerSpec): string {
 
 interface Kept {
   starting: Promise<ForkServer>;
+  /** Ends its start. */
+  aborter: AbortController;
   server?: ForkServer;
   cancelIdle?: () => void;
 }
 
 /**
  * The fork servers of a supervisor: one for each version and each set of what a worker of it is started with. A server
- * outlives the deployment that it was started for, so that a way back is warm too, and goes when it was of no use for a while.
+ * stays when its deployment stops, so that a rollback is warm too, and ends when no worker was forked from it for a while.
  */
 export class ForkServers {
   readonly #clock: Clock;
   readonly #kept = new Map<string, Kept>();
   /** By name and version. */
   readonly #places = new Map<string, string>();
+  readonly #retired = new Set<Kept>();
   readonly #ending = new Set<Promise<void>>();
   #isClosed = false;
 
@@ -67,14 +74,16 @@ export class ForkServers {
   async obtain(key: string, spec: WorkerSpec, limits: WorkerLimits, idleMs: number): Promise<ForkServer> {
     const known = this.#kept.get(key);
     if (known) return known.starting;
-    const kept: Kept = { starting: ForkServer.start(spec, limits) };
+    const aborter = new AbortController();
+    const kept: Kept = { starting: ForkServer.start(spec, limits, aborter.signal), aborter };
     this.#kept.set(key, kept);
     try {
       const server = await kept.starting;
-      if (this.#kept.get(key) !== kept) {
-        await server.stop(); // dropped, or closed, in the meantime
-        return server;
-      }
+      if (this.#kept.get(key) !== kept)
+        throw new RunnerError(
+          'closed',
+          `The fork server of ${spec.name} ${spec.version} is not needed any more`,
+        );
       kept.server = server;
       void server.exited.then(() => {
         if (this.#kept.get(key) === kept) this.#forget(key, kept);
@@ -96,10 +105,20 @@ export class ForkServers {
     }
   }
 
+  /** No worker is forked from it any more; it ends when those that were have ended. */
+  retire(key: string): void {
+    const kept = this.#kept.get(key);
+    if (!kept?.server) return;
+    this.#forget(key, kept);
+    this.#retired.add(kept);
+    this.#stopWhenEmpty(kept);
+  }
+
   /** Ends all of them; resolves when their processes are gone. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.drop(() => true);
+    for (const kept of this.#retired) this.#stop(kept);
     await Promise.all(this.#ending);
   }
 
@@ -107,7 +126,20 @@ export class ForkServers {
     return this.#isClosed;
   }
 
+  #stopWhenEmpty(kept: Kept): void {
+    kept.cancelIdle?.();
+    if (kept.server?.isGone !== false) this.#retired.delete(kept);
+    else if (kept.server.size === 0) this.#stop(kept);
+    else
+      kept.cancelIdle = this.#clock.after(LOOK_MS, () => {
+        this.#stopWhenEmpty(kept);
+      });
+  }
+
   #stop(kept: Kept): void {
+    kept.cancelIdle?.();
+    this.#retired.delete(kept);
+    kept.aborter.abort();
     const ended: Promise<void> = kept.starting
       .then((server) => server.stop())
       .catch(() => undefined)

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { RunnerError } from '../../errors.js';
 import type { FramePool } from '../../frames/frame-pool.js';
+import type { SentImage } from '../../frames/types.js';
 import { AlgorithmWorker } from '../../worker/algorithm-worker.js';
 import type { ForkServer } from '../../worker/fork-server.js';
 import type { WorkerCall, WorkerLimits, WorkerReply, WorkerSpec } from '../../worker/types.js';
@@ -35,7 +36,7 @@ export function forkedLimits(limits: WorkerLimits, coldMs: number): WorkerLimits
  * Finds out whether a version may be forked: one worker is started cold, then one is forked, and both are asked the same. A
  * library that does not survive the fork shows as no answer, or as another.
  *
- * @throws RunnerError when the cold worker does not start, which is no matter of forking; `aborted`
+ * @throws RunnerError when the cold worker does not start, or the server goes, which says nothing of forking; `aborted`
  */
 export async function tryForking(server: ForkServer, context: TrialContext): Promise<Verdict> {
   if (server.unfit !== undefined) return { isFit: false, reason: server.unfit };
@@ -49,13 +50,14 @@ export async function tryForking(server: ForkServer, context: TrialContext): Pro
       context,
     );
   } catch (error) {
-    if (signal.aborted) throw error;
+    if (signal.aborted || server.isGone) throw error;
     return {
       isFit: false,
       coldMs,
       reason: `a forked worker does not become ready: ${(error as Error).message}`,
     };
   }
+  if (server.isGone) throw new RunnerError('closed', 'The fork server has ended during the trial');
   const times = { coldMs, warmMs: Math.round(warm.startMs) };
   // All that the algorithm tells where it tells the same each time; else the verdict alone.
   const [one, other] = cold.answers;
@@ -79,10 +81,11 @@ interface Answers {
 
 async function answersOf(worker: AlgorithmWorker, context: TrialContext): Promise<Answers> {
   const { frames, call, signal } = context;
+  let image: SentImage | undefined;
   try {
     const { startMs, generation } = await worker.start({ signal });
     const picture = { data: pattern(), width: WIDTH, height: HEIGHT, channels: 3 } as const;
-    const image = await frames.send(picture, { signal, proof: 'full' });
+    image = await frames.send(picture, { signal, proof: 'full' });
     const pictures = { image, ...(generation === 'execute-only' && { guideImage: image }) };
     const answers: Answer[] = [];
     for (let count = 0; count < 2; count++) {
@@ -98,7 +101,11 @@ async function answersOf(worker: AlgorithmWorker, context: TrialContext): Promis
     }
     return { startMs, answers };
   } finally {
-    await worker.stop('trial of forking');
+    try {
+      await worker.stop('trial of forking');
+    } finally {
+      image?.done();
+    }
   }
 }
 

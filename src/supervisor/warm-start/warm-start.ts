@@ -1,4 +1,5 @@
-import { RunnerError } from '../../errors.js';
+import { settleOrAbort } from '../../abort.js';
+import { asFailure } from '../../errors.js';
 import type { FramePool } from '../../frames/frame-pool.js';
 import type { CallParameters } from '../../parameters/call-parameters.js';
 import type { RegistryEntry } from '../../registry/types.js';
@@ -126,16 +127,19 @@ export class WarmStart {
     });
   }
 
-  /** A forked worker did not become ready, or did not answer its first call: they start cold from now on. */
-  failed(reason: string): void {
-    if (!this.#verdict?.isFit) return;
+  /**
+   * A forked worker did not start where a cold one did, or did not answer its first call in time: workers of this deployment
+   * start cold from now on. It may have been a limit of the machine, or the call's fault: nothing is written to the store.
+   */
+  doubted(reason: string): void {
+    if (!this.#verdict?.isFit || this.#aborter.signal.aborted) return;
     this.#settle({ ...this.#verdict, isFit: false, reason });
-    this.#inBackground(() => this.#file.write(this.#verdict ?? { isFit: false, reason }));
+    this.renew();
   }
 
-  /** The server goes, as it has failed its workers otherwise than by what it has imported; the next worker is cold. */
+  /** No worker is forked from the present server any more: it has failed one otherwise than by what it has imported. */
   renew(): void {
-    this.#context.servers.drop((key) => key === this.#key);
+    this.#context.servers.retire(this.#key);
   }
 
   /** Ends what is under way; resolves when it has ended. The server stays, for the next deployment. */
@@ -158,30 +162,41 @@ export class WarmStart {
     return undefined;
   }
 
-  async #openServer(): Promise<void> {
+  /** Undefined where none is wanted. @throws RunnerError as `ForkServers.obtain`, `aborted` */
+  async #obtain(): Promise<ForkServer | undefined> {
     const { servers, limits, policy } = this.#context;
-    if (!this.#spec || servers.isClosed) return;
+    if (!this.#isOn || !this.#spec || servers.isClosed) return undefined;
+    const server = servers.obtain(this.#key, this.#spec, limits, policy.idleServerMs);
+    return settleOrAbort(this.#aborter.signal, server);
+  }
+
+  async #openServer(): Promise<void> {
     try {
-      const server = await servers.obtain(this.#key, this.#spec, limits, policy.idleServerMs);
-      if (server.unfit !== undefined) this.failed(server.unfit);
+      const server = await this.#obtain();
+      if (server?.unfit === undefined) return;
+      this.doubted(server.unfit);
+      await this.#file.write({ isFit: false, reason: server.unfit });
     } catch {
       // Workers start cold, which says what is wrong.
     }
   }
 
   async #decide(): Promise<void> {
-    const { servers, limits, policy, frames, call } = this.#context;
+    const { limits, frames, call } = this.#context;
     const { signal } = this.#aborter;
-    if (!this.#spec || servers.isClosed) return;
+    let release: (() => void) | undefined;
     try {
-      const server = await servers.obtain(this.#key, this.#spec, limits, policy.idleServerMs);
+      const server = await this.#obtain();
+      if (!server || !this.#spec) return;
+      release = server.retain();
       const verdict = await tryForking(server, { spec: this.#spec, limits, frames, call: call(), signal });
       this.#settle(verdict);
       await this.#file.write(verdict);
     } catch (error) {
-      if (!signal.aborted) {
-        this.#settle({ isFit: false, reason: RunnerError.is(error) ? error.message : String(error) });
-      }
+      // Of this host alone: it says nothing of what comes of a fork.
+      if (!signal.aborted) this.#settle({ isFit: false, reason: asFailure(error, 'try forking').message });
+    } finally {
+      release?.();
     }
     if (!this.#verdict?.isFit) this.renew();
   }

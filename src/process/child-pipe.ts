@@ -5,9 +5,8 @@ import { nodeModule } from '../node-modules.js';
 /** All that the pipe holds (log_pipe.py). */
 const PIPE_BYTES = 1 << 18;
 
-/** A pipe that a child has made for its log (log_pipe.py), opened for reading. */
-export class LogPipe {
-  /** To read from. */
+/** A pipe that a child has made, for its log (log_pipe.py) or for a worker that it has forked (fork_server.py). */
+export class ChildPipe {
   readonly stream: Net.Socket;
   readonly #descriptor: number;
 
@@ -20,17 +19,22 @@ export class LogPipe {
    * Opens the child's pipe through /proc: Node gives a child sockets, which `/dev/stderr` does not open (open(2): ENXIO),
    * and has no pipe(2) of its own. Undefined where that cannot be: another system, no /proc, no right to.
    */
-  static open(processId: number | undefined, descriptor: number): LogPipe | undefined {
+  static open(
+    processId: number | undefined,
+    descriptor: number,
+    mode: 'read' | 'write' = 'read',
+  ): ChildPipe | undefined {
     if (process.platform !== 'linux' || processId === undefined || descriptor < 0) return undefined;
     let file: number | undefined;
     try {
-      file = openSync(`/proc/${processId}/fd/${descriptor}`, constants.O_RDONLY | constants.O_NONBLOCK);
+      const access = mode === 'read' ? constants.O_RDONLY : constants.O_WRONLY;
+      file = openSync(`/proc/${processId}/fd/${descriptor}`, access | constants.O_NONBLOCK);
       if (!fstatSync(file).isFIFO()) throw new TypeError('not a pipe');
       // Loaded here: this module is part of the main entry, and most hosts start no child by a pipe of its own.
       const { Socket } = nodeModule('node:net') as typeof Net;
-      const stream = new Socket({ fd: file, readable: true, writable: false });
+      const stream = new Socket({ fd: file, readable: mode === 'read', writable: mode === 'write' });
       stream.on('error', () => undefined);
-      return new LogPipe(stream, file);
+      return new ChildPipe(stream, file);
     } catch {
       if (file !== undefined) closeSync(file);
       return undefined;
