@@ -21,7 +21,7 @@ def contain(order, load):
     """Returns in the worker alone, with its bounds in force, and gives what is in force; `load` executes a script beside this one.
 
     `order`: {"host": process id, "report": descriptor or null, "log": LogPipe or nothing, and what bounds.py and
-    namespaces.py read}.
+    namespaces.py read}. Its "pid_namespace", which the host counts in, is for those who read the command line.
     """
     # All of it beforehand: in the bounds no folder can be written to, and what is not compiled would be at every start.
     bind, keep = load("bounds.py")["bind"], load("keep.py")["keep"]

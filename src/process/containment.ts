@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
 import { assetPath } from '../assets.js';
+import { ownPidNamespace } from './identity.js';
 
 /** Descriptor that a keeper reports on, beside the three standard ones. */
 export const REPORT_DESCRIPTOR = 3;
@@ -79,12 +80,13 @@ export interface WorkerBounds {
   missing: string[];
 }
 
-/** The order for `contain.py`. */
+/** The order for `contain.py`. Its `pid_namespace` says where `host` counts, to who reads the command line. */
 export function containmentOrder(containment: Containment): Record<string, unknown> {
   const { oomScoreAdj = DEFAULT_OOM_SCORE_ADJ, scratch, ...rest } = containment;
   const { hidden } = rest;
   return {
     host: process.pid,
+    pid_namespace: ownPidNamespace(),
     library: path.dirname(assetPath('process')),
     ...rest,
     oom_score_adj: oomScoreAdj,

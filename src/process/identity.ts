@@ -1,5 +1,7 @@
-import { access, readdir, readFile, readlink } from 'node:fs/promises';
+import { readlinkSync } from 'node:fs';
+import { access, readdir, readFile } from 'node:fs/promises';
 import os from 'node:os';
+import path from 'node:path';
 import { nodeCrypto } from '../node-crypto.js';
 import { lifeAt, type LifeMark, type Liveness } from './life.js';
 
@@ -29,10 +31,24 @@ export function ownIdentity(): Promise<ProcessIdentity> {
     pid: process.pid,
     startTime: (await readStat(process.pid))?.startTime ?? '',
     bootId: await ownBootId(),
-    pidNamespace: await readlink('/proc/self/ns/pid').catch(() => ''),
+    pidNamespace: ownPidNamespace(),
     machine: await machineId(),
   }))();
   return own;
+}
+
+let pidNamespace: string | undefined;
+
+/** The `pidNamespace` alone, which a process never leaves. */
+export function ownPidNamespace(): string {
+  if (pidNamespace === undefined) {
+    try {
+      pidNamespace = readlinkSync('/proc/self/ns/pid');
+    } catch {
+      pidNamespace = '';
+    }
+  }
+  return pidNamespace;
 }
 
 let boot: Promise<string> | undefined;
@@ -108,13 +124,49 @@ async function addressOfCard(name: string): Promise<string> {
   }
 }
 
-/** Fields of `/proc/<pid>/stat` (proc(5)); undefined where there is none. */
-async function readStat(
-  pid: number,
-): Promise<{ state: string; threads: number; startTime: string } | undefined> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+/** What `/proc/<pid>/stat` tells (proc(5)). */
+export interface ProcessStat {
+  state: string;
+  /** 0 for the first process of a PID namespace, and for one whose parent is outside of it. */
+  parent: number;
+  threads: number;
+  startTime: string;
+}
+
+/** Undefined where there is none, or it cannot be read. */
+export async function readStat(pid: number, proc = '/proc'): Promise<ProcessStat | undefined> {
+  const text = await readFile(path.join(proc, String(pid), 'stat'), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   // The second field is the command in parentheses, which may hold spaces and parentheses itself.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { state: fields[0] ?? '', threads: Number(fields[17]), startTime: fields[19] ?? '' };
+  return {
+    state: fields[0] ?? '',
+    parent: Number(fields[1]),
+    threads: Number(fields[17]),
+    startTime: fields[19] ?? '',
+  };
+}
+
+/** Between a worker and its host are few generations. */
+const MOST_ANCESTORS = 64;
+
+/** A process and those it descends from. */
+export interface Ancestry {
+  /** Its own id first. */
+  ids: number[];
+  /** Whether the line goes up to a process without a parent; otherwise one could not be read, and more may be above. */
+  isWhole: boolean;
+}
+
+/** The process itself alone where the system has no `/proc`. */
+export async function ancestorsOf(pid: number, proc = '/proc'): Promise<Ancestry> {
+  const ids = [pid];
+  for (let at = pid; ids.length <= MOST_ANCESTORS; ids.push(at)) {
+    if (at === 1) return { ids, isWhole: true }; // with hidepid it may be hidden
+    const stat = await readStat(at, proc);
+    if (!stat || Number.isNaN(stat.parent)) break;
+    if (stat.parent === 0) return { ids, isWhole: true };
+    at = stat.parent;
+  }
+  return { ids, isWhole: false };
 }

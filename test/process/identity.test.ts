@@ -1,8 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { livenessOf, ownIdentity } from '../../src/process/identity.js';
+import { containmentOrder } from '../../src/process/containment.js';
+import { ancestorsOf, livenessOf, ownIdentity } from '../../src/process/identity.js';
+import { temporaryFolder } from '../support/temp-folder.js';
 
 async function startTimeOf(pid: number): Promise<{ state: string; startTime: string }> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
@@ -35,6 +38,31 @@ test('one that did not say when it started cannot be told from another with its 
   const child = spawn(process.execPath, ['-e', '']);
   await once(child, 'exit');
   expect(await livenessOf({ ...own, startTime: '', pid: child.pid ?? 0 })).toBe('dead');
+});
+
+/** A `/proc` with these processes: each has its parent. */
+async function fakeProc(parents: Readonly<Record<number, number>>): Promise<string> {
+  const proc = await temporaryFolder();
+  for (const [pid, parent] of Object.entries(parents)) {
+    await mkdir(path.join(proc, pid));
+    await writeFile(path.join(proc, pid, 'stat'), `${pid} (a (b) c) S ${parent} 1 1 0`);
+  }
+  return proc;
+}
+
+test.each([
+  ['up to the first process, which may be hidden', { 9: 7, 7: 1 }, { ids: [9, 7, 1], isWhole: true }],
+  ['up to one whose parent is outside of the namespace', { 9: 7, 7: 0 }, { ids: [9, 7], isWhole: true }],
+  ['up to one that cannot be read, which is no proof', { 9: 7 }, { ids: [9, 7], isWhole: false }],
+  ['itself alone where it has ended, which is no proof', {}, { ids: [9], isWhole: false }],
+])('the ancestors of a process are read %s', async (_, parents, found) => {
+  expect(await ancestorsOf(9, await fakeProc(parents))).toEqual(found);
+});
+
+test('the order of a process in bounds says which PID namespace its host counts in', async () => {
+  const { pidNamespace } = await ownIdentity();
+  expect(containmentOrder({ root: '/x' })).toMatchObject({ host: process.pid, pid_namespace: pidNamespace });
+  if (process.platform === 'linux') expect(pidNamespace).toMatch(/^pid:\[\d+\]$/);
 });
 
 describe.skipIf(process.platform !== 'linux')('on Linux', () => {

@@ -3,14 +3,16 @@ import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { doctor, openRunner, Registry, RunnerError } from '../../src/index.js';
 import { FINDINGS, type FindingId } from '../../src/runner/doctor/catalogue.js';
+import { leftWorkers } from '../../src/runner/doctor/checks/left-workers.js';
 import { whyNone } from '../../src/runner/doctor/checks/pythons.js';
+import { ownPidNamespace } from '../../src/process/identity.js';
 import { thisMachine } from '../../src/runner/doctor/surroundings.js';
 import { TemporaryStore } from '../../src/testing/index.js';
 import { cliFolder } from '../support/cli.js';
 import { readPage } from '../support/doc-snippets.js';
-import { LEFT_FAULTS } from '../support/faults/left-faults.js';
+import { LEFT_FAULTS, startLeftWorker } from '../support/faults/left-faults.js';
 import { MACHINE_FAULTS } from '../support/faults/machine-faults.js';
-import { back, makeStation } from '../support/faults/station.js';
+import { back, deadProcess, makeStation } from '../support/faults/station.js';
 import { STORE_FAULTS } from '../support/faults/store-faults.js';
 import { VERSION_FAULTS } from '../support/faults/version-faults.js';
 import { temporaryFolder } from '../support/temp-folder.js';
@@ -56,6 +58,38 @@ describe('a fault is found alone, by its name, and goes by its remedy:', () => {
 
 test('at least sixty faults are put in', () => {
   expect(FAULTS.length).toBeGreaterThanOrEqual(60);
+});
+
+describe.skipIf(process.platform !== 'linux')('a worker is left alone whose host is not proven dead:', () => {
+  test.each([
+    ['the host of another container, whose id is free here', { pid_namespace: 'pid:[1]' }],
+    ['a host that does not say where it counts', {}],
+  ])('%s', async (_, order) => {
+    const station = await makeStation();
+    const { pid: host } = await deadProcess();
+    await startLeftWorker(station.version, { host, ...order });
+    expect(await station.look()).toEqual([]);
+  });
+
+  test.each([
+    ['a process above the worker that cannot be read', { without: 'parent' }],
+    ['processes that another PID namespace counts', { self: '1' }],
+  ] as const)('%s', async (_, o: { without?: 'parent'; self?: string }) => {
+    const { version, registry } = await makeStation();
+    const { pid: host } = await deadProcess();
+    const worker = await startLeftWorker(version, { host, pid_namespace: ownPidNamespace() });
+    const look = async (what: typeof o) => {
+      const proc = await temporaryFolder();
+      fs.symlinkSync(what.self ?? String(process.pid), path.join(proc, 'self'));
+      for (const name of fs.readdirSync('/proc')) {
+        if (!/^\d+$/.test(name) || (what.without === 'parent' && name === String(process.pid))) continue;
+        fs.symlinkSync(path.join('/proc', name), path.join(proc, name));
+      }
+      return leftWorkers(registry.layout, { ...thisMachine(), proc });
+    };
+    expect(await look(o)).toEqual([]);
+    expect(await look({})).toMatchObject([{ what: expect.stringContaining(String(worker)) as string }]);
+  });
 });
 
 test('the setting of the kernel that refuses namespaces is named, and that its remedy lets every user have them', async () => {

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
-import { access, readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import path from 'node:path';
+import { ancestorsOf } from '../../process/identity.js';
 import { run } from '../../process/run.js';
 import type { GpuUse } from '../types.js';
 
@@ -13,8 +14,6 @@ const LONGEST_MS = 10_000;
 /** One line for each process and device; sizes in MiB (nvidia-smi --help-query-compute-apps). */
 const QUERY = ['--query-compute-apps=pid,gpu_uuid,used_gpu_memory', '--format=csv,noheader,nounits'];
 const MIB = 1024 * 1024;
-/** Between a worker and what it starts are few generations. */
-const MOST_ANCESTORS = 32;
 
 /**
  * Memory of GPUs by process, as `nvidia-smi` tells it. Reading gives what is known and has it looked at again, in the background:
@@ -106,11 +105,12 @@ export function parseUses(text: string): (GpuUse & { processId: number })[] {
   });
 }
 
-/** Uses by process, each also counted for the processes that started it: a worker may compute in a child. */
+/** Uses by process, each also counted for the processes that started it: a worker may compute in a child, and is never the first process. */
 async function byAncestor(uses: readonly (GpuUse & { processId: number })[]): Promise<Map<number, GpuUse[]>> {
   const found = new Map<number, GpuUse[]>();
   for (const { processId, device, memoryBytes } of uses) {
-    for (const ancestor of await lineOf(processId)) {
+    const { ids } = await ancestorsOf(processId);
+    for (const ancestor of ids.filter((id) => id !== 1)) {
       const known = found.get(ancestor) ?? [];
       const same = known.find((use) => use.device === device);
       if (same) same.memoryBytes += memoryBytes;
@@ -119,16 +119,4 @@ async function byAncestor(uses: readonly (GpuUse & { processId: number })[]): Pr
     }
   }
   return found;
-}
-
-/** A process and those it descends from, as far as the system tells (Linux). */
-async function lineOf(processId: number): Promise<number[]> {
-  const line = [processId];
-  while (process.platform === 'linux' && line.length < MOST_ANCESTORS) {
-    const stat = await readFile(`/proc/${line.at(-1) ?? 0}/stat`, 'latin1').catch(() => '');
-    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-    if (!Number.isInteger(parent) || parent <= 1) break;
-    line.push(parent);
-  }
-  return line;
 }

@@ -6,6 +6,7 @@ import { generateSigningKeys, signPackage } from '../../../src/signing/index.js'
 import { isTemporaryName } from '../../../src/store/atomic-file.js';
 import { createOwnerFile, newOwner } from '../../../src/store/lock-owner.js';
 import { buildPackage } from '../../../src/testing/index.js';
+import { ownPidNamespace } from '../../../src/process/identity.js';
 import { signalTree } from '../../../src/process/tree.js';
 import { TOKEN_VARIABLE } from '../../../src/worker/worker-command.js';
 import { back, deadProcess, HOUR_MS, notLinux, until, type Fault } from './station.js';
@@ -13,6 +14,19 @@ import { back, deadProcess, HOUR_MS, notLinux, until, type Fault } from './stati
 async function addLock(file: string, over: Partial<Awaited<ReturnType<typeof newOwner>>>): Promise<void> {
   fs.mkdirSync(path.dirname(file), { recursive: true });
   await createOwnerFile(`${file}.owner`, { ...(await newOwner('install sample 2.0.0')), ...over });
+}
+
+/** Starts what looks like a worker of a version, whose command line has this order; gives its process id. */
+export async function startLeftWorker(version: string, order: Record<string, unknown>): Promise<number> {
+  const env = { ...process.env, [TOKEN_VARIABLE]: 'token', PROC_ALGO_ROOT: version };
+  const child = spawn('sh', ['-c', 'sleep 60; :', JSON.stringify(order)], {
+    ...{ env, detached: true, stdio: 'ignore' },
+  });
+  onTestFinished(() => {
+    signalTree(child.pid ?? 0, 'SIGKILL');
+  });
+  await new Promise((resolve) => child.once('spawn', resolve));
+  return child.pid ?? 0;
 }
 
 /** Of packages in zips/, and what dead processes left. */
@@ -132,16 +146,7 @@ export const LEFT_FAULTS: readonly Fault[] = [
     skip: notLinux,
     inject: async ({ version }) => {
       const { pid: host } = await deadProcess();
-      const env = { ...process.env, [TOKEN_VARIABLE]: 'token', PROC_ALGO_ROOT: version };
-      const child = spawn('sh', ['-c', 'sleep 60; :', `{"host": ${host}}`], {
-        env,
-        detached: true,
-        stdio: 'ignore',
-      });
-      onTestFinished(() => {
-        signalTree(child.pid ?? 0, 'SIGKILL');
-      });
-      await new Promise((resolve) => child.once('spawn', resolve));
+      await startLeftWorker(version, { host, pid_namespace: ownPidNamespace() });
     },
     remedy: 'fix',
   },

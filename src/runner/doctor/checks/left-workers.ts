@@ -1,5 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
+import { ancestorsOf, ownPidNamespace, readStat } from '../../../process/identity.js';
 import { signalTree } from '../../../process/tree.js';
 import type { StoreLayout } from '../../../store/layout.js';
 import { TOKEN_VARIABLE } from '../../../worker/worker-command.js';
@@ -9,36 +10,42 @@ import type { Surroundings } from '../surroundings.js';
 /** A process that carries the mark of a worker of this store. */
 interface Carrier {
   id: number;
-  parent: number;
   /** Changes when the id is given out again. */
   startTime: string;
   token: string;
   /** Folder of the version that it runs. */
   root: string;
   /** The process that started it, as its own command line says; undefined where it does not. */
-  host: number | undefined;
+  host: Host | undefined;
+}
+
+interface Host {
+  id: number;
+  /** Which the id counts in: in another one it is another process. Empty where the command line does not say. */
+  pidNamespace: string;
 }
 
 /**
  * Workers whose host is dead (Linux). A worker and its keeper carry a mark in their environment, and the host's process in
- * their command line: a worker that the host is not above of any more has lost it.
+ * their command line: a worker that the host is not above of any more has lost it. A worker is left out where that cannot be
+ * proven: its host counts in another PID namespace, as in a container, or a process above it cannot be read.
  */
 export async function leftWorkers(layout: StoreLayout, { proc, platform }: Surroundings): Promise<Finding[]> {
-  if (platform !== 'linux') return [];
+  if (platform !== 'linux' || !(await isOfOwnNamespace(proc))) return [];
   const carriers = await carriersOf(layout, proc);
   const found: Finding[] = [];
   for (const [token, group] of grouped(carriers)) {
     const [first] = group;
     const host = group.find((one) => one.host !== undefined)?.host;
-    if (!first || host === undefined) continue;
-    const above = await Promise.all(group.map((one) => isAbove(host, one.id, proc)));
-    if (above.some(Boolean)) continue;
+    if (!first || host?.pidNamespace !== ownPidNamespace()) continue;
+    const above = await Promise.all(group.map((one) => ancestorsOf(one.id, proc)));
+    if (above.some(({ ids, isWhole }) => !isWhole || ids.includes(host.id))) continue;
     const [version = '', name = ''] = first.root.split(path.sep).reverse();
     const ids = group.map(({ id }) => id);
     found.push(
       finding('process.left', {
         what: `Process ${ids.join(', ')} is a worker of ${name} ${version}`,
-        why: `Its host, process ${host}, is dead`,
+        why: `Its host, process ${host.id}, is dead`,
         remedy: `End it: kill -9 ${ids.join(' ')}, or run doctor --fix`,
         ...{ name, version },
         fix: async () => {
@@ -54,6 +61,12 @@ export async function leftWorkers(layout: StoreLayout, { proc, platform }: Surro
     );
   }
   return found;
+}
+
+/** Whether this process and those in `/proc` are counted in one PID namespace: after `unshare --pid` they are not. */
+async function isOfOwnNamespace(proc: string): Promise<boolean> {
+  const self = await readlink(path.join(proc, 'self')).catch(() => '');
+  return self === String(process.pid) && ownPidNamespace() !== '';
 }
 
 function grouped(carriers: readonly Carrier[]): Map<string, Carrier[]> {
@@ -83,30 +96,17 @@ async function carriersOf(layout: StoreLayout, proc: string): Promise<Carrier[]>
     const token = variables.get(TOKEN_VARIABLE);
     const root = variables.get('PROC_ALGO_ROOT');
     if (token === undefined || root?.startsWith(layout.deployedRoot + path.sep) !== true) continue;
-    const [stat, command] = await Promise.all(
-      ['stat', 'cmdline'].map((file) => readFile(path.join(proc, name, file), 'latin1').catch(() => '')),
-    );
-    const fields = fieldsOf(stat ?? '');
-    if (fields[0] === 'Z' || fields[0] === undefined || fields[0] === '') continue;
-    const [, host] = /"host":\s*(\d+)/.exec(command ?? '') ?? [];
-    found.push({
-      ...{ id: Number(name), token, root, parent: Number(fields[1]), startTime: fields[19] ?? '' },
-      host: host === undefined ? undefined : Number(host),
-    });
+    const stat = await readStat(Number(name), proc);
+    if (!stat || stat.state === 'Z') continue;
+    const command = await readFile(path.join(proc, name, 'cmdline'), 'utf8').catch(() => '');
+    found.push({ id: Number(name), token, root, startTime: stat.startTime, host: hostIn(command) });
   }
   return found;
 }
 
-async function isAbove(host: number, id: number, proc: string): Promise<boolean> {
-  for (let at = id, steps = 0; at > 0 && steps < 64; steps++) {
-    if (at === host) return true;
-    const fields = fieldsOf(await readFile(path.join(proc, String(at), 'stat'), 'latin1').catch(() => ''));
-    at = Number(fields[1] ?? 0);
-  }
-  return false;
-}
-
-/** Of `/proc/<pid>/stat` from the third on: state, parent… (proc(5)). */
-function fieldsOf(stat: string): string[] {
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+/** See `containmentOrder`. */
+function hostIn(command: string): Host | undefined {
+  const [, id] = /"host":\s*(\d+)/.exec(command) ?? [];
+  const [, pidNamespace = ''] = /"pid_namespace":\s*"([^"]*)"/.exec(command) ?? [];
+  return id === undefined ? undefined : { id: Number(id), pidNamespace };
 }
