@@ -77,7 +77,7 @@ async function examineStation(examination: Examination): Promise<Finding[]> {
   found.push(...(await examineRegistered(examination, content)));
   found.push(...(await examineVersions(examination, content)));
   if (supervisor) found.push(...examineWorkers(supervisor, content));
-  if (start) found.push(...(await examineStart(examination)));
+  if (start) found.push(...(await examineStart(examination, content)));
   return found;
 }
 

@@ -2,7 +2,7 @@ import { RunnerError } from '../errors.js';
 import { Door, lazily } from '../options.js';
 import { DEFAULT_OOM_SCORE_ADJ } from '../process/containment.js';
 import { resolveLimits } from '../worker/limits.js';
-import { policyOptions, type SupervisorPolicy } from './policy-options.js';
+import { policyOptions, type SupervisorPolicy, type VersionPolicy } from './policy-options.js';
 
 export type { SupervisorPolicy, VersionPolicy } from './policy-options.js';
 
@@ -56,6 +56,15 @@ const POLICY = /* @__PURE__ */ lazily(
       policy: policyOptions(),
     }),
 );
+
+/** What a version's policy says to its supervisor: without the adapter, and without what its next installation reads. */
+export function supervisorPart({
+  worker: _,
+  ownFiles: __,
+  ...policy
+}: VersionPolicy): Partial<SupervisorPolicy> {
+  return policy;
+}
 
 /**
  * Fills in the defaults.

@@ -3,7 +3,7 @@ import type { VersionRef } from '../package/types.js';
 import type { Registry } from '../registry/registry.js';
 import type { WorkerFlavour } from '../worker/types.js';
 import { checkReadable } from './frames-readable.js';
-import { resolvePolicy, type SupervisorPolicy } from './policy.js';
+import { resolvePolicy, supervisorPart, type SupervisorPolicy } from './policy.js';
 import type { VersionPolicy } from './policy-options.js';
 
 /** What one version runs by. The same object for as long as the supervisor lives: a change of the policy changes it. */
@@ -59,7 +59,8 @@ export class VersionPolicies {
   }
 
   /** What a version would run by. @throws RunnerError `invalid_params` */
-  resolve({ worker: _, ownFiles: __, ...set }: VersionPolicy): SupervisorPolicy {
+  resolve(kept: VersionPolicy): SupervisorPolicy {
+    const set = supervisorPart(kept);
     const over: Partial<SupervisorPolicy> = { ...this.#given, ...set };
     for (const option of LAYERED) {
       const layers = { ...this.#given[option], ...set[option] };

@@ -7,7 +7,8 @@ import { leftWorkers } from '../../src/runner/doctor/checks/left-workers.js';
 import { whyNone } from '../../src/runner/doctor/checks/pythons.js';
 import { ownPidNamespace } from '../../src/process/identity.js';
 import { thisMachine } from '../../src/runner/doctor/surroundings.js';
-import { TemporaryStore } from '../../src/testing/index.js';
+import { versionPolicyShape } from '../../src/supervisor/policy-options.js';
+import { sampleAlgorithm, TemporaryStore } from '../../src/testing/index.js';
 import { cliFolder } from '../support/cli.js';
 import { readPage } from '../support/doc-snippets.js';
 import { LEFT_FAULTS, startLeftWorker } from '../support/faults/left-faults.js';
@@ -147,6 +148,31 @@ test('a version that does not start is found by start, with what its output tell
     'module.missing',
   ]);
   expect(found.find(({ id }) => id === 'module.missing')?.what).toContain('scipy_that_is_not_there');
+});
+
+test('a start is held against the limit that the policy of the version keeps', async () => {
+  await using store = await TemporaryStore.open();
+  const version = { name: 'sample', version: '1.0.0' };
+  const algorithm = sampleAlgorithm({ ...version, generation: 'phased', productIds: ['A01'] });
+  await store.deploy({ source: `import time\ntime.sleep(3.2)\n${algorithm}` });
+  await store.registry.configure({ ...version, policy: { limits: { loadMs: 6_000 } } });
+  const found = await doctor(store.root, { ...version, start: true, verify: false });
+  expect(found.filter(({ id }) => id.startsWith('start.'))).toMatchObject([
+    { id: 'start.slow', why: 'It may take 6 seconds' },
+  ]);
+});
+
+test('a kept policy with all that the policy of a version may have is no finding', async () => {
+  const station = await makeStation();
+  const policy = { workers: 2, worker: 'bundled', ownFiles: ['*.bin'] };
+  await station.registry.configure({ name: 'sample', version: '1.0.0', policy });
+  expect(await station.look()).toEqual([]);
+});
+
+test('a remedy names options of a policy that there are', () => {
+  const options = Object.keys(versionPolicyShape());
+  for (const [id, { remedy }] of Object.entries(FINDINGS) as [FindingId, { remedy: string }][])
+    for (const [, option] of remedy.matchAll(/\bpolicy\.(\w+)/g)) expect(options, id).toContain(option);
 });
 
 test('runner.explain() tells also of workers: of a version that was not started, and of one that fails', async () => {

@@ -13,7 +13,7 @@ import { ageOf } from '../../../store/file-age.js';
 import type { StoreLayout } from '../../../store/layout.js';
 import { lockHolder } from '../../../store/lock.js';
 import { namesIn } from '../../../store/names-in.js';
-import { resolvePolicy, type VersionPolicy } from '../../../supervisor/policy.js';
+import { resolvePolicy, supervisorPart } from '../../../supervisor/policy.js';
 import { explanationOf } from '../explain.js';
 import { finding, type Finding } from '../finding.js';
 import type { Examination } from './context.js';
@@ -139,9 +139,8 @@ async function examineCopies(layout: StoreLayout, content: RegistryContent): Pro
 function examinePolicies(content: RegistryContent): Finding[] {
   const found: Finding[] = [];
   for (const { name, version } of content.packages) {
-    const { worker: _, ...policy } = (policyOf(content, { name, version }) ?? {}) as VersionPolicy;
     try {
-      resolvePolicy(policy);
+      resolvePolicy(supervisorPart(policyOf(content, { name, version }) ?? {}));
     } catch (error) {
       const what = `The policy that is kept for ${name} ${version} cannot be`;
       found.push(finding('policy.invalid', { what, why: (error as Error).message, name, version }));

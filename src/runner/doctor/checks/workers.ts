@@ -1,11 +1,12 @@
 import { RunnerError } from '../../../errors.js';
 import { isSame } from '../../../registry/mappings.js';
+import { policyOf } from '../../../registry/policies.js';
 import type { RegistryContent } from '../../../registry/registry-file.js';
 import { Registry } from '../../../registry/registry.js';
 import { AlgorithmSupervisor } from '../../../supervisor/algorithm-supervisor.js';
 import { inOrder } from '../../../supervisor/start-active.js';
+import { resolvePolicy, supervisorPart } from '../../../supervisor/policy.js';
 import type { SupervisedStatus } from '../../../supervisor/types.js';
-import { DEFAULT_WORKER_LIMITS } from '../../../worker/limits.js';
 import { explanationOf } from '../explain.js';
 import { finding, type Finding } from '../finding.js';
 import type { Examination } from './context.js';
@@ -72,7 +73,10 @@ function examineStatus(status: SupervisedStatus): Finding[] {
 }
 
 /** Starts the version once, as a host does, and measures how long that takes. */
-export async function examineStart({ layout, only, signal }: Examination): Promise<Finding[]> {
+export async function examineStart(
+  { layout, only, signal }: Examination,
+  content: RegistryContent,
+): Promise<Finding[]> {
   if (!only) return [];
   const { name, version } = only;
   const registry = await Registry.open(layout, { signal });
@@ -81,7 +85,9 @@ export async function examineStart({ layout, only, signal }: Examination): Promi
   try {
     await supervisor.start(name, version, { signal });
     const tookMs = performance.now() - startedAt;
-    const limitMs = DEFAULT_WORKER_LIMITS.loadMs;
+    const { loadMs: limitMs = Infinity } = resolvePolicy(
+      supervisorPart(policyOf(content, only) ?? {}),
+    ).limits;
     if (tookMs <= limitMs / 2) return [];
     const what = `The start of ${name} ${version} took ${Math.round(tookMs / 1000)} seconds`;
     return [finding('start.slow', { what, why: `It may take ${limitMs / 1000} seconds`, name, version })];

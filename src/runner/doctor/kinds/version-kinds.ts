@@ -66,7 +66,7 @@ export const VERSION_KINDS = {
   'start.slow': kind(
     'warning',
     'A version takes more than half of the time that its start may take',
-    'Raise policy.limits.loadMs, or keep a spare worker: policy.spares',
+    'Raise policy.limits.loadMs, keep a spare worker (policy.warmSpares), or let new workers be forked from a process that has imported the version (policy.warmStart: auto)',
   ),
   'keys.invalid': kind(
     'error',
