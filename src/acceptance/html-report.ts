@@ -2,6 +2,7 @@ import type { OperationOptions } from '../abort.js';
 import { PictureDecoder } from '../frames/decoding/picture-decoder.js';
 import type { EncodedInput } from '../frames/types.js';
 import { drawResult } from './drawing/annotate.js';
+import { COLOURS, colourOf, cssColour, labelOf } from './drawing/marks.mjs';
 import { VERDICTS } from './summary.js';
 import type { AcceptanceReport, AcceptanceSummary, InspectedPicture, PictureAnswer } from './types.js';
 
@@ -10,11 +11,13 @@ const MOST_SHOWN = 100;
 /** Pixels of the longer side of a picture in the report. */
 const SHOWN_SIDE = 480;
 
+const { OK, NG, ERROR } = COLOURS;
 const STYLE = `
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1c1c1c; background: #fff }
 table { border-collapse: collapse; margin: .5rem 0 1.5rem } th, td { border: 1px solid #ccc; padding: .25rem .6rem; text-align: left }
 td.n { text-align: right; font-variant-numeric: tabular-nums } td.bad { background: #fbe3e3 } td.good { background: #e2f3e6 }
-.accepted { color: #1d7a3a } .rejected { color: #b91c1c } .undecided { color: #8a5a00 }
+.accepted { color: ${cssColour(OK)} } .rejected { color: ${cssColour(NG)} } .undecided { color: ${cssColour(ERROR)} }
+.verdict { padding: 0 .5em; border-radius: .2em; color: #fff; font-weight: 600 }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; max-width: 480px } img { max-width: 100%; display: block }
 figcaption { font-size: .9em; overflow-wrap: anywhere }
 `;
@@ -119,7 +122,7 @@ function allInHtml(pictures: readonly InspectedPicture[]): string {
   const rows = pictures.map(({ file, expected, isRight, ...answer }) => {
     const time = answer.timeMs === undefined ? '' : answer.timeMs.toFixed(1);
     return (
-      `<tr><td>${escaped(file)}</td><td>${expected}</td><td class="${isRight ? 'good' : 'bad'}">${answer.verdict}</td>` +
+      `<tr><td>${escaped(file)}</td><td>${expected}</td><td class="${isRight ? 'good' : 'bad'}">${badgeOf(answer.verdict)}</td>` +
       `<td class="n">${time}</td><td>${escaped(reasonOf(answer))}</td></tr>`
     );
   });
@@ -169,10 +172,22 @@ async function figureOf(
     const caption = `${picture.file}: expected ${picture.expected}, ${nameOf(by)} says ${answer.verdict}. ${reasonOf(answer)}`;
     parts.push(
       `<figure><img alt="${escaped(caption)}" src="data:image/png;base64,${png.toString('base64')}">` +
-        `<figcaption>${escaped(caption)}</figcaption></figure>`,
+        `<figcaption>${badgeOf(answer.verdict)} ${escaped(caption)}${boxesOf(answer)}</figcaption></figure>`,
     );
   }
   return parts.join('\n');
+}
+
+/** A verdict as a word on its colour. */
+function badgeOf(verdict: string): string {
+  return `<span class="verdict" style="background:${cssColour(colourOf(verdict))}">${escaped(verdict)}</span>`;
+}
+
+/** The boxes by the numbers that the picture has. */
+function boxesOf({ result }: PictureAnswer): string {
+  const boxes = result?.data.defect_rects ?? [];
+  if (boxes.length === 0) return '';
+  return ` Boxes: ${escaped(boxes.map((box, index) => labelOf(box, index)).join(', '))}.`;
 }
 
 function listInHtml(title: string, lines: readonly string[]): string {

@@ -108,6 +108,12 @@ describe('acceptance of labelled pictures', () => {
     expect(at(0, 40)).toEqual([220, 40, 40]); // the frame of NG
     expect(at(29, 32)).toEqual([220, 40, 40]); // beside the box at 30, 30 of 6 x 4
     expect(at(30, 32)).toEqual([120, 120, 120]);
+    expect(at(28, 32)).toEqual([255, 255, 255]); // the light line around it, and the dark one
+    expect(at(27, 32)).toEqual([12, 16, 20]);
+    expect(html).toContain(
+      '<span class="verdict" style="background:rgb(220, 40, 40)">NG</span> OK/0-120.png: expected OK',
+    );
+    expect(html).toMatch(/says NG\.[^<]* Boxes: 1[^<]*\.<\/figcaption>/);
   });
 
   test('an algorithm that fails, answers nothing, hangs or dies has a wrong verdict, and the rest is inspected', async () => {

@@ -3,13 +3,10 @@ import type { ImageInput } from '../../frames/types.js';
 import { pixelsOf } from '../../frames/pixels-of.js';
 import type { OperationOptions } from '../../abort.js';
 import type { ResultData } from '../../worker/types.js';
-import { canvasOf, outline, type Canvas } from './canvas.js';
-import { write } from './letters.js';
+import { canvasOf, fill, type Canvas } from './canvas.js';
+import { plateSize, write } from './letters.js';
+import { marksOf } from './marks.mjs';
 import { encodePng } from './png.js';
-
-const GREEN = [40, 150, 70] as const;
-const RED = [220, 40, 40] as const;
-const AMBER = [190, 120, 0] as const;
 
 /** The part of a result that is drawn. */
 export interface DrawnResult {
@@ -31,27 +28,10 @@ export async function drawResult(
   return encodePng(canvas);
 }
 
-/** Draws the boxes, the verdict as a word, and a frame of the verdict's colour. `scale`: of the canvas to the picture. */
-function annotate(canvas: Canvas, { status, data }: DrawnResult, scale: number): void {
+/** Draws the boxes with their labels, the verdict as a word, and a frame of its colour. `scale`: of the canvas to the picture. */
+function annotate(canvas: Canvas, result: DrawnResult, scale: number): void {
   const { width, height } = canvas;
-  const verdict = status === 'ERROR' ? 'ERROR' : (data.result_status ?? '?');
-  const colour = verdict === 'OK' ? GREEN : verdict === 'NG' ? RED : AMBER;
-  const thick = Math.max(1, Math.round(Math.min(width, height) / 80));
-  outline(
-    canvas,
-    { x: thick, y: thick, width: width - 2 * thick, height: height - 2 * thick },
-    colour,
-    thick,
-  );
-  for (const { x, y, width: columns, height: rows } of data.defect_rects ?? []) {
-    const box = { x: x * scale, y: y * scale, width: columns * scale, height: rows * scale };
-    outline(canvas, box, RED, Math.max(1, Math.round(thick / 2)));
-  }
-  write(
-    canvas,
-    verdict,
-    { x: 2 * thick, y: 2 * thick },
-    colour,
-    Math.max(1, Math.round(Math.min(width, height) / 120)),
-  );
+  const { fills, plates } = marksOf({ width, height, scale, result, measure: plateSize });
+  for (const { colour, ...place } of fills) fill(canvas, place, colour);
+  for (const plate of plates) write(canvas, plate);
 }

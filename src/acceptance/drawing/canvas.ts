@@ -26,16 +26,6 @@ export function fill(canvas: Canvas, box: Box, colour: Colour): void {
   }
 }
 
-/** Draws the four sides of a box, `thickness` pixels wide, outside it. */
-export function outline(canvas: Canvas, box: Box, colour: Colour, thickness = 3): void {
-  const { x, y, width, height } = box;
-  const t = thickness;
-  fill(canvas, { x: x - t, y: y - t, width: width + 2 * t, height: t }, colour);
-  fill(canvas, { x: x - t, y: y + height, width: width + 2 * t, height: t }, colour);
-  fill(canvas, { x: x - t, y, width: t, height }, colour);
-  fill(canvas, { x: x + width, y, width: t, height }, colour);
-}
-
 /** Pixels as a frame has them. */
 export interface Pixels {
   width: number;

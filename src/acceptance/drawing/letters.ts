@@ -1,4 +1,4 @@
-import { fill, type Colour, type Canvas } from './canvas.js';
+import { fill, type Box, type Canvas, type Colour } from './canvas.js';
 
 /** Seven rows of five pixels for each letter, one hexadecimal byte a row, the leftmost pixel in bit 4. */
 const LETTERS: Readonly<Record<string, string>> = {
@@ -42,30 +42,40 @@ const LETTERS: Readonly<Record<string, string>> = {
   _: '0000000000001f',
   '.': '00000000000c0c',
   '?': '0e110102040004',
+  ' ': '00000000000000',
 };
 const ROWS = 7;
 const COLUMNS = 5;
-const PAPER: Colour = [255, 255, 255];
 
-/** Writes a word on a plate of its own, its top left corner at x, y; what has no letter here is left out. */
-export function write(
-  canvas: Canvas,
-  word: string,
-  at: { x: number; y: number },
-  ink: Colour,
-  size: number,
-): void {
-  const letters = Array.from(word.toUpperCase()).flatMap((letter) => LETTERS[letter] ?? []);
-  const width = (letters.length * (COLUMNS + 1) + 1) * size;
-  fill(canvas, { ...at, width, height: (ROWS + 2) * size }, PAPER);
-  letters.forEach((rows, index) => {
-    const left = at.x + (index * (COLUMNS + 1) + 1) * size;
+/** A word on a plate: its place, the side of a pixel of its letters, and its colours. */
+export interface Plate extends Box {
+  text: string;
+  unit: number;
+  ink: Colour;
+  paper: Colour;
+}
+
+/** Size of a plate with a word. What has no letter here is left out. */
+export function plateSize(text: string, unit: number): { width: number; height: number } {
+  return { width: (lettersOf(text).length * (COLUMNS + 1) + 1) * unit, height: (ROWS + 2) * unit };
+}
+
+/** Writes a word on a plate. */
+export function write(canvas: Canvas, { text, unit, ink, paper, ...place }: Plate): void {
+  fill(canvas, place, paper);
+  const [x, y] = [Math.round(place.x), Math.round(place.y)];
+  lettersOf(text).forEach((rows, index) => {
+    const left = x + (index * (COLUMNS + 1) + 1) * unit;
     for (let row = 0; row < ROWS; row++) {
       const bits = Number.parseInt(rows.slice(row * 2, row * 2 + 2), 16);
       for (let column = 0; column < COLUMNS; column++) {
         if ((bits & (1 << (COLUMNS - 1 - column))) === 0) continue;
-        fill(canvas, { x: left + column * size, y: at.y + (row + 1) * size, width: size, height: size }, ink);
+        fill(canvas, { x: left + column * unit, y: y + (row + 1) * unit, width: unit, height: unit }, ink);
       }
     }
   });
+}
+
+function lettersOf(text: string): string[] {
+  return Array.from(text.toUpperCase()).flatMap((letter) => LETTERS[letter] ?? []);
 }
