@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises';
 import os from 'node:os';
 import { basename } from 'node:path';
 import { RunnerError } from '../errors.js';
+import { freeMemory } from '../process/free-memory.js';
 import type { Life } from '../process/life.js';
 import { releaseAbandonedMemory, showMemoryInUse } from './abandoned-memory.js';
 import { PictureDecoder } from './decoding/picture-decoder.js';
@@ -46,6 +47,7 @@ export async function openFrames(options: {
     const calls = mapped ? await loadMemoryCalls() : undefined;
     const memory = calls && (await SharedMemory.isThere(calls)) ? calls : undefined;
     if (memory) releaseAbandonedMemory(memory);
+    // Sealed memory is none of the folder's file system: `/dev/shm` of a container has 64 MiB, and holds not a byte of it.
     const free = memory ? freeMemory() : await freeSpace(path);
     const maxBytes = options.maxBytes ?? Math.min(DEFAULT_MAX_BYTES, Math.floor(free * 0.75));
     const slots = new SlotStore(folder, maxBytes, memory);
@@ -58,11 +60,6 @@ export async function openFrames(options: {
       { cause, details: { path: root } },
     );
   }
-}
-
-/** Sealed memory is none of the folder's file system: `/dev/shm` of a container has 64 MiB, and holds not a byte of it. */
-function freeMemory(): number {
-  return Math.min(os.freemem(), process.constrainedMemory() || Infinity); // 0: no bound is known
 }
 
 async function freeSpace(folder: string): Promise<number> {

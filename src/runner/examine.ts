@@ -1,7 +1,9 @@
 import { throwIfAborted } from '../abort.js';
 import { asFailure, RunnerError } from '../errors.js';
+import { isSame } from '../registry/mappings.js';
 import type { StoreLayout } from '../store/layout.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
+import type { PackageValidator } from '../validation/package-validator.js';
 import type { DoctorOptions } from './types.js';
 import type { Examination } from './doctor/checks/context.js';
 import { examineFrames } from './doctor/checks/frames.js';
@@ -12,6 +14,7 @@ import { examineMachine } from './doctor/checks/machine.js';
 import { examinePythons } from './doctor/checks/pythons.js';
 import { examineRegistered } from './doctor/checks/registered.js';
 import { examineStore } from './doctor/checks/store.js';
+import { validatorFor } from './doctor/checks/validator.js';
 import { examineVersions } from './doctor/checks/versions.js';
 import { examineStart, examineWorkers } from './doctor/checks/workers.js';
 import { cluesOf } from './doctor/clues.js';
@@ -24,6 +27,8 @@ const ORDER: readonly Severity[] = ['error', 'warning', 'note'];
 /** What of a running host is looked at, and where. */
 export interface DoctorContext {
   supervisor?: AlgorithmSupervisor;
+  /** Looks into packages. @defaultValue one with the options' `python` and `integrity` */
+  validator?: PackageValidator;
   surroundings?: Partial<Surroundings>;
   /** Groups of checks that are left out: asking Pythons takes a second. */
   without?: readonly 'pythons'[];
@@ -33,7 +38,7 @@ export interface DoctorContext {
 export async function examine(
   layout: StoreLayout,
   o: DoctorOptions,
-  { supervisor, surroundings, without = [] }: DoctorContext = {},
+  { supervisor, validator, surroundings, without = [] }: DoctorContext = {},
 ): Promise<Finding[]> {
   const { name, version, python, integrity, frames = {}, verify = true, start = false, signal } = o;
   const only = name !== undefined && version !== undefined ? { name, version } : undefined;
@@ -41,6 +46,7 @@ export async function examine(
     ...{ layout, only, package: o.package, verify, start, integrity, frames, supervisor, signal },
     surroundings: { ...thisMachine(), ...surroundings },
     python: typeof python === 'string' ? [python] : python,
+    validator: validator ?? validatorFor({ integrity, python }),
   };
   const found: Finding[] = [];
   const look = async (what: string, check: () => Promise<Finding[]>) => {
@@ -68,7 +74,7 @@ async function examineStation(examination: Examination): Promise<Finding[]> {
   if (!only) found.push(...(await examineLeftovers(examination)));
   if (!reading) return found;
   const { content } = reading;
-  if (only && !content.packages.some((one) => one.name === only.name && one.version === only.version)) {
+  if (only && !content.packages.some((one) => isSame(one, only))) {
     const { name, version } = only;
     throw new RunnerError('not_found', `${name} ${version} is not deployed: install it first`, {
       details: { name, version },

@@ -1,6 +1,7 @@
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import { isSame } from '../registry/mappings.js';
+import { readyWorkers } from '../supervisor/ready-workers.js';
 import { inOrder } from '../supervisor/start-active.js';
 import type { SupervisedStatus } from '../supervisor/types.js';
 import type { HealthCheck, HealthReport, RunnerParts } from './types.js';
@@ -45,7 +46,7 @@ function stateOf(
   const serves = `serves ${productIds.join(', ')}`;
   const about = { name: `${name} ${version}` };
   if (!found) return { ...about, ok: false, message: `${serves}: not started` };
-  const ready = found.workers.filter(({ state }) => state === 'idle' || state === 'busy').length;
+  const ready = readyWorkers(found);
   const failure = found.lastError === undefined ? '' : `; last failure: ${found.lastError.message}`;
   return {
     ...about,

@@ -131,7 +131,9 @@ export class Runner implements RunnerParts, AsyncDisposable {
     const { examine } = await import('./examine.js');
     const { registry, venvs, validator, frames, supervisor } = this;
     const own = { python: venvs.given?.slice(), integrity: validator.integrity, frames: frames.given };
-    return examine(registry.layout, { ...own, ...o }, { supervisor });
+    // Its own limits and interpreters hold for packages too, unless the call names others.
+    const isAsOwn = o.python === undefined && o.integrity === undefined;
+    return examine(registry.layout, { ...own, ...o }, { supervisor, ...(isAsOwn && { validator }) });
   }
 
   /** Closes every part: calls first, then what they work with. All of them are closed also when one fails to. */

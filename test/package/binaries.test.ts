@@ -62,6 +62,16 @@ test.each([
   expect(await readPe(from(bytes))).toBeUndefined();
 });
 
+test.each([32, 64] as const)(
+  'program headers of %s bits that are longer than they can be are a fault',
+  async (bits) => {
+    const bytes = buildElf({ bits });
+    const at = bits === 64 ? 54 : 42;
+    bytes.writeUInt16LE(bytes.readUInt16LE(at) + 8, at);
+    await expect(readElf(from(bytes))).rejects.toThrow(BinaryFault);
+  },
+);
+
 test('a file that was cut anywhere, or has any byte changed, is read, refused or no compiled file, and never waited for', async () => {
   const files = [buildElf(ELF), buildPe({ imports: ['a.dll', 'b.dll'], delayed: ['c.dll'] })];
   await fc.assert(

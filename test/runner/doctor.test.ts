@@ -8,12 +8,19 @@ import { whyNone } from '../../src/runner/doctor/checks/pythons.js';
 import { ownPidNamespace } from '../../src/process/identity.js';
 import { thisMachine } from '../../src/runner/doctor/surroundings.js';
 import { versionPolicyShape } from '../../src/supervisor/policy-options.js';
-import { sampleAlgorithm, TemporaryStore } from '../../src/testing/index.js';
+import type { DoctorOptions } from '../../src/runner/types.js';
+import {
+  buildPackage,
+  buildWheel,
+  sampleAlgorithm,
+  TemporaryStore,
+  wheelFileName,
+} from '../../src/testing/index.js';
 import { cliFolder } from '../support/cli.js';
 import { readPage } from '../support/doc-snippets.js';
 import { LEFT_FAULTS, startLeftWorker } from '../support/faults/left-faults.js';
 import { MACHINE_FAULTS } from '../support/faults/machine-faults.js';
-import { back, deadProcess, makeStation } from '../support/faults/station.js';
+import { back, deadProcess, makeStation, PYTHON, type Station } from '../support/faults/station.js';
 import { STORE_FAULTS } from '../support/faults/store-faults.js';
 import { VERSION_FAULTS } from '../support/faults/version-faults.js';
 import { temporaryFolder } from '../support/temp-folder.js';
@@ -173,6 +180,48 @@ test('a remedy names options of a policy that there are', () => {
   const options = Object.keys(versionPolicyShape());
   for (const [id, { remedy }] of Object.entries(FINDINGS) as [FindingId, { remedy: string }][])
     for (const [, option] of remedy.matchAll(/\bpolicy\.(\w+)/g)) expect(options, id).toContain(option);
+});
+
+describe('packages are looked into', () => {
+  async function stationWithWheels() {
+    const station = await makeStation({ make: { isBare: true } });
+    const wheel = { name: 'tool', version: '1.0', files: { 'tool.py': '' } };
+    const wheels = [{ file: wheelFileName(wheel), bytes: await buildWheel(wheel) }];
+    const bytes = await buildPackage({ wheels, requirements: 'procvision_algorithm_sdk\ntool\n' });
+    const file = path.join(station.registry.layout.zips, 'sample.zip');
+    fs.writeFileSync(file, bytes);
+    station.surroundings.now = () => Date.now() + 5_000; // no file that is still being copied
+    return { station, file };
+  }
+  const broken = (station: Station) => {
+    const python = path.join(station.folder, 'broken');
+    fs.writeFileSync(python, '#!/bin/sh\nexit 3\n', { mode: 0o755 });
+    return python;
+  };
+
+  test.each(['in zips/', 'that is named'])('with the Pythons of the call: one %s', async (place) => {
+    const { station, file } = await stationWithWheels();
+    const about = place === 'in zips/' ? {} : { package: file };
+    station.options = { ...about, python: PYTHON[0] };
+    expect(await station.look()).toEqual([]);
+    station.options = { ...about, python: broken(station) };
+    expect(await station.look()).toMatchObject([
+      { id: 'zip.invalid', what: expect.stringContaining('incompatible_python') as string },
+    ]);
+  });
+
+  test('with the limits of the runner that is asked', async () => {
+    const { station, file } = await stationWithWheels();
+    const { layout } = station.registry;
+    await using runner = await openRunner(layout, {
+      validator: { limits: { maxEntries: 1 } },
+      venvs: { python: PYTHON[0] },
+    });
+    const invalid = async (o?: DoctorOptions) =>
+      (await runner.explain({ package: file, ...o })).filter(({ id }) => id === 'zip.invalid');
+    expect(await invalid()).toMatchObject([{ path: file }]);
+    expect(await invalid({ python: PYTHON[0] })).toEqual([]);
+  });
 });
 
 test('runner.explain() tells also of workers: of a version that was not started, and of one that fails', async () => {

@@ -166,6 +166,13 @@ describe.each(SAID)('%s', (text, id, named, remedy) => {
   });
 });
 
+test('a full disk is explained without a file where none is named', async () => {
+  const output = ['OSError: [Errno 28] No space left on device'];
+  const details = { output, exitCode: 1, exitSignal: null };
+  const { findings } = await explain(new RunnerError('install_failed', 'x left', { details }));
+  expect(findings).toMatchObject([{ id: 'disk.full', what: 'There is no space left' }]);
+});
+
 test.each([
   ['ENOSPC', 'disk.full'],
   ['EROFS', 'store.read-only'],

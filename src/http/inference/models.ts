@@ -1,5 +1,7 @@
 import { RunnerError } from '../../errors.js';
+import { isSame } from '../../registry/mappings.js';
 import type { ActiveMapping } from '../../registry/types.js';
+import { readyWorkers } from '../../supervisor/ready-workers.js';
 import type { InspectionTarget } from '../../supervisor/types.js';
 import { mappingOf, notDeployed } from '../actions.js';
 import { supervisorOf } from '../parts.js';
@@ -38,9 +40,8 @@ export async function model(call: Call): Promise<Response> {
 export async function modelReady(call: Call): Promise<Response> {
   const { target } = await findModel(call);
   const supervisor = supervisorOf(call, 'runs no versions');
-  const found = supervisor.status().find((one) => one.name === target.name && one.version === target.version);
-  const workers = found?.workers.filter(({ state }) => state === 'idle' || state === 'busy').length ?? 0;
-  const ready = workers > 0 && found?.circuit !== 'open';
+  const found = supervisor.status().find((one) => isSame(one, target));
+  const ready = found !== undefined && readyWorkers(found) > 0 && found.circuit !== 'open';
   const title = `${target.name} ${target.version}`;
   return Response.json(
     {

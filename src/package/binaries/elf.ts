@@ -72,7 +72,9 @@ export async function readElf(read: ReadPart): Promise<Binary | undefined> {
   const size = head.u16(is64 ? 54 : 42);
   const count = head.u16(is64 ? 56 : 44);
   if (count === 0) return binary;
-  if (size < (is64 ? 56 : 32)) throw new BinaryFault('its program headers are too short');
+  // As the dynamic linkers: with another size a damaged file could name gigabytes of headers.
+  if (size !== (is64 ? 56 : 32))
+    throw new BinaryFault('its program headers have a length that no system knows');
   const table = numbersOf(await exactly(read, tableAt, size * count), little);
   const segments: { address: number; offset: number; length: number }[] = [];
   let dynamic: { offset: number; length: number } | undefined;

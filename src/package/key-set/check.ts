@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Metadata, Root, Targets } from '@tufjs/models';
 import { parseVersion } from '../pep440.js';
-import { FETCH_AGAIN, keySetFault } from './fault.js';
+import { FETCH_AGAIN, KeySetFault } from './fault.js';
 import { isKeySet, isSignedDocument, readDocumentKey, ROLES } from './format.js';
 import type { KeySet, KeySetReport, SignedDocument } from './types.js';
 
@@ -38,12 +38,12 @@ export async function checkDocuments(
 ): Promise<CheckedKeySet> {
   const { file, now, seen = { root: 1, targets: 1 } } = o;
   const { Metadata, MetadataKind } = await import('@tufjs/models');
-  if (!isKeySet(value)) throw keySetFault(file, 'is no key set', FETCH_AGAIN);
+  if (!isKeySet(value)) throw new KeySetFault(file, 'is no key set', FETCH_AGAIN);
   const read = <T>(what: string, work: () => T): T => {
     try {
       return work();
     } catch (cause) {
-      throw keySetFault(file, `has ${what}: ${(cause as Error).message}`, FETCH_AGAIN, cause);
+      throw new KeySetFault(file, `has ${what}: ${(cause as Error).message}`, FETCH_AGAIN, cause);
     }
   };
   const asRoot = (document: unknown): Metadata<Root> =>
@@ -60,7 +60,7 @@ export async function checkDocuments(
     const newer = asRoot(next);
     if (newer.signed.version <= root.signed.version) continue;
     if (newer.signed.version !== root.signed.version + 1) {
-      throw keySetFault(
+      throw new KeySetFault(
         file,
         `goes from root ${root.signed.version} to ${newer.signed.version}`,
         FETCH_AGAIN,
@@ -120,7 +120,7 @@ function verify(
     root.verifyDelegate(role, signed);
   } catch (cause) {
     const { threshold } = root.signed.roles[role] ?? { threshold: 0 };
-    throw keySetFault(
+    throw new KeySetFault(
       file,
       `does not have enough signatures on ${what}: ${threshold} are needed of ${holdersOf(root, role)}`,
       'Holders of these keys sign it with signKeySet(); then copy it here again',
@@ -139,7 +139,7 @@ function checkDate(
   if (!signed.isExpired(now)) return;
   const { threshold } = root.signed.roles[role] ?? { threshold: 0 };
   const what = role === 'root' ? 'The root keys of it' : 'It';
-  throw keySetFault(
+  throw new KeySetFault(
     file,
     `expired on ${signed.expires}, so no package is installed`,
     `${what} must be renewed by ${threshold} of the holders of the keys ${holdersOf(root, role)}: one makes the next ` +
@@ -152,7 +152,7 @@ function holdersOf({ signed }: Metadata<Root>, role: 'root' | 'targets'): string
 }
 
 function older(file: string, what: string, version: number, seen: number): Error {
-  return keySetFault(
+  return new KeySetFault(
     file,
     `has version ${version} of its ${what}, where ${seen} was seen before`,
     FETCH_AGAIN,

@@ -4,7 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { writeJsonAtomic } from '../../store/atomic-file.js';
 import { isMissing } from '../../store/errno.js';
 import { checkDocuments, type CheckedKeySet } from './check.js';
-import { FETCH_AGAIN, keySetFault } from './fault.js';
+import { FETCH_AGAIN, KeySetFault } from './fault.js';
 import type { KeySetPolicy } from './types.js';
 
 /** A set has some kilobytes. */
@@ -20,7 +20,7 @@ export async function stationKeySet(policy: KeySetPolicy): Promise<CheckedKeySet
   const now = { root: checked.rootVersion, targets: checked.version };
   if (now.root > seen.root || now.targets > seen.targets) {
     await writeJsonAtomic(memory, now).catch((cause: unknown) => {
-      throw keySetFault(
+      throw new KeySetFault(
         file,
         `is newer than ${memory} says, and that cannot be written: ${(cause as Error).message}`,
         'Give the user that this program runs as the right to write there, or name another file as keySet.seen',
@@ -53,7 +53,7 @@ export async function readDocument(keySet: string, file: string): Promise<unknow
     return value;
   } catch (cause) {
     if (RunnerError.is(cause)) throw cause;
-    throw keySetFault(keySet, `cannot be used: ${file}: ${(cause as Error).message}`, FETCH_AGAIN, cause);
+    throw new KeySetFault(keySet, `cannot be used: ${file}: ${(cause as Error).message}`, FETCH_AGAIN, cause);
   }
 }
 
@@ -62,13 +62,13 @@ async function readSeen(file: string, memory: string): Promise<{ root: number; t
     () => true,
     (error: unknown) => {
       if (isMissing(error)) return false;
-      throw keySetFault(file, `cannot be used: ${memory} cannot be read`, 'Mend its permissions', error);
+      throw new KeySetFault(file, `cannot be used: ${memory} cannot be read`, 'Mend its permissions', error);
     },
   );
   if (!isThere) return { root: 1, targets: 1 };
   const { root, targets } = ((await readDocument(file, memory)) ?? {}) as Record<string, unknown>;
   if (typeof root === 'number' && typeof targets === 'number') return { root, targets };
-  throw keySetFault(
+  throw new KeySetFault(
     file,
     `cannot be used: ${memory} is damaged`,
     'Restore that file, or remove it where nobody meant harm',

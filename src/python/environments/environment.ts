@@ -100,10 +100,7 @@ async function requireEmpty(dir: string): Promise<void> {
 }
 
 /** What to do where a Python cannot make environments. */
-export function noVenvModule(
-  interpreter: Interpreter,
-  platform: NodeJS.Platform = process.platform,
-): RunnerError {
+export function venvRemedy(interpreter: Interpreter, platform: NodeJS.Platform = process.platform): string {
   const minor = interpreter.version.split('.').slice(0, 2).join('.');
   const remedies: Partial<Record<NodeJS.Platform, string>> = {
     linux: `install python${minor}-venv (Debian, Ubuntu: apt install python${minor}-venv; Fedora: dnf install python3-libs)`,
@@ -111,9 +108,13 @@ export function noVenvModule(
       'use an interpreter from the full installer of python.org: the embeddable package has no venv module',
     darwin: 'use the Python of python.org or of Homebrew',
   };
+  return remedies[platform] ?? 'install it, or name another interpreter';
+}
+
+function noVenvModule(interpreter: Interpreter): RunnerError {
   return new RunnerError(
     'install_failed',
-    `${interpreter.path} has no module venv: ${remedies[platform] ?? 'install it, or name another interpreter'}`,
+    `${interpreter.path} has no module venv: ${venvRemedy(interpreter)}`,
     { details: { path: interpreter.path, interpreters: [{ ...interpreter, tags: [] }] } },
   );
 }

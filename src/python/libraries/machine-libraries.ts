@@ -1,6 +1,6 @@
 import { readdir, readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
-import { BinaryFault, type Binary } from '../../package/binaries/binary.js';
+import type { Binary } from '../../package/binaries/binary.js';
 import { readBinary } from '../../package/binaries/read-binary.js';
 
 /** A library that was found. */
@@ -82,10 +82,7 @@ export class MachineLibraries {
 
   /** A library for another processor is passed over, as the linker does. */
   async #ifFits(file: string, { binary }: FoundLibrary): Promise<FoundLibrary | undefined> {
-    const found = await this.open(file).catch((error: unknown) => {
-      if (error instanceof BinaryFault) return undefined;
-      return undefined; // not readable to this user
-    });
+    const found = await this.open(file).catch(() => undefined); // damaged, or not readable to this user
     return found?.binary.arch === binary.arch && found.binary.bits === binary.bits ? found : undefined;
   }
 }

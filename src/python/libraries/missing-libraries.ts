@@ -46,7 +46,8 @@ export interface LibraryOptions extends OperationOptions {
   places?: SearchPlaces;
 }
 
-const COMPILED = /\.so(?:\.[\w.]+)?$|\.(?:pyd|dll)$/i;
+/** What may be compiled, by its name. */
+export const COMPILED = /\.so(?:\.[\w.]+)?$|\.(?:pyd|dll)$/i;
 /** A module that Python imports: with the tag of its version, of the stable ABI, or without one and not named as a library is. */
 const MODULE =
   /\.(?:cpython-[\w-]+|abi3[\w-]*|pypy[\w-]+|cp\d+[\w-]*)\.(?:so|pyd)$|^(?!lib)[^.]+\.(?:so|pyd)$/i;

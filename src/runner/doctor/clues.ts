@@ -4,9 +4,10 @@ import { errnoCode, systemCause } from '../../store/errno.js';
 import type { FindingId } from './catalogue.js';
 import { finding, type Finding } from './finding.js';
 
-/** A text that tells more than the code of an error, and what it tells. The groups of the pattern name the thing. */
+/** A text that tells more than the code of an error, and what it tells. */
 interface Clue {
   pattern: RegExp;
+  /** Gets what the groups of the pattern name, the whole match of a pattern without any; undefined for a group that is not there. */
   tell: (...groups: string[]) => Finding;
 }
 
@@ -207,9 +208,7 @@ export function cluesOf(error: RunnerError): Finding[] {
   const clue = CLUES.map((one) => ({ one, match: one.pattern.exec(text) })).find(({ match }) => match);
   if (clue?.match) {
     const [whole, ...groups] = clue.match;
-    found.push(
-      clue.one.tell(...(groups.some((group: string | undefined) => group !== undefined) ? groups : [whole])),
-    );
+    found.push(clue.one.tell(...(groups.length > 0 ? groups : [whole])));
   }
   const byErrno = bySystem(error);
   if (byErrno && !found.some(({ id }) => id === byErrno.id)) found.push(byErrno);

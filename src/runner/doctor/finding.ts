@@ -39,17 +39,15 @@ export interface Finding {
 export type FindingWords = Omit<Finding, 'id' | 'severity' | 'remedy' | 'fix'> & {
   /** @defaultValue that of the catalogue */
   remedy?: string;
-  /** @defaultValue that of the catalogue */
-  severity?: Severity;
   fix?: FindingFix['apply'];
 };
 
 /** A finding of a kind. Line breaks of a message from elsewhere become spaces. */
 export function finding(id: FindingId, { fix, ...words }: FindingWords): Finding {
   const kind: FindingKind = FINDINGS[id];
-  const { severity = kind.severity, remedy = kind.remedy, what, why, ...about } = words;
+  const { remedy = kind.remedy, what, why, ...about } = words;
   return {
-    ...{ id, severity, what: inOneLine(what), why: inOneLine(why), remedy: inOneLine(remedy) },
+    ...{ id, severity: kind.severity, what: inOneLine(what), why: inOneLine(why), remedy: inOneLine(remedy) },
     ...(fix && { fix: { what: kind.fix ?? remedy, apply: fix } }),
     ...about,
   };

@@ -1,5 +1,6 @@
 import os from 'node:os';
 import { loadPeer } from '../../assets.js';
+import { freeMemory } from '../../process/free-memory.js';
 import type { SearchPlaces } from '../../python/libraries/machine-libraries.js';
 
 /** The machine as the checks see it: all of it has a default, tests give their own. */
@@ -17,7 +18,6 @@ export interface Surroundings {
   sharedMemory: string;
   /** Folder for temporary files. */
   temp: string;
-  env: NodeJS.ProcessEnv;
   /** Bytes of memory that can be had. */
   availableMemory: () => number;
   /** Gives an optional package. */
@@ -40,8 +40,7 @@ export function thisMachine(): Surroundings {
     cgroups: '/sys/fs/cgroup',
     sharedMemory: '/dev/shm',
     temp: os.tmpdir(),
-    env: process.env,
-    availableMemory: () => Math.min(os.freemem(), process.constrainedMemory() || Infinity), // 0: no bound is known
+    availableMemory: freeMemory,
     loadPeer,
   };
 }

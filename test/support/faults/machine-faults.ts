@@ -186,6 +186,7 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'a container without /dev/shm',
     id: 'shm.missing',
+    names: /algorithms\/\.frames, which may be a disk/,
     skip: notLinux,
     inject: ({ surroundings }) => {
       fs.rmdirSync(surroundings.sharedMemory ?? '');
@@ -248,6 +249,17 @@ const FAULTS: readonly Fault[] = [
     inject: async ({ surroundings }) => {
       const folder = path.join(surroundings.sharedMemory ?? '', 'procvision-frames-7-abc');
       fs.mkdirSync(folder);
+      fs.writeFileSync(path.join(folder, 'owner.json'), JSON.stringify(await deadProcess()));
+    },
+    remedy: 'fix',
+  },
+  {
+    title: 'frames in the store of a host that was killed',
+    id: 'frames.left',
+    names: '.frames/procvision-frames-7-abc',
+    inject: async ({ registry: { layout } }) => {
+      const folder = path.join(layout.frames, 'procvision-frames-7-abc');
+      fs.mkdirSync(folder, { recursive: true });
       fs.writeFileSync(path.join(folder, 'owner.json'), JSON.stringify(await deadProcess()));
     },
     remedy: 'fix',

@@ -29,7 +29,7 @@ async function keySet(station: Station, expires: Date): Promise<{ file: string; 
     { privateKeys: [keys.privateKey] },
   );
   await checkKeySet(made, { now: new Date(expires.getTime() - 1000) });
-  const folder = path.join(station.folder, 'keys');
+  const folder = path.join(station.folder, 'keys. of the line'); // as a message would end
   fs.mkdirSync(folder, { recursive: true });
   const [file, root] = [path.join(folder, 'keys.json'), path.join(folder, 'root.json')];
   await writeKeySet(file, made);

@@ -3,6 +3,7 @@ import type { IntegrityPolicy } from '../../../package/integrity/types.js';
 import type { VersionRef } from '../../../package/types.js';
 import type { AlgorithmSupervisor } from '../../../supervisor/algorithm-supervisor.js';
 import type { StoreLayout } from '../../../store/layout.js';
+import type { PackageValidator } from '../../../validation/package-validator.js';
 import type { Finding } from '../finding.js';
 import type { Surroundings } from '../surroundings.js';
 
@@ -21,6 +22,8 @@ export interface Examination {
   /** Interpreters to use; those of the machine where there are none. */
   python: readonly string[] | undefined;
   integrity: IntegrityPolicy | undefined;
+  /** Looks into packages. */
+  validator: PackageValidator;
   frames: FramePoolOptions;
   /** The supervisor of a running host. */
   supervisor: AlgorithmSupervisor | undefined;

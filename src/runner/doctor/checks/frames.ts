@@ -15,17 +15,25 @@ const LEAST_FREE = MIB;
 const SMALL = 128 * MIB;
 
 /** Where pictures go: the folder of frames, the optional packages, and what dead hosts left. */
-export async function examineFrames({ surroundings, frames }: Examination): Promise<Finding[]> {
+export async function examineFrames({ layout, surroundings, frames }: Examination): Promise<Finding[]> {
   const found: Finding[] = [];
   const folder = frames.directory ?? surroundings.sharedMemory;
   const koffi = frames.mapped === false ? undefined : await examineKoffi(surroundings, found);
   if (surroundings.platform === 'linux' || frames.directory !== undefined) {
     found.push(
-      ...(await examineFolder(folder, { isNamed: frames.directory !== undefined, isMapped: koffi === true })),
+      ...(await examineFolder(folder, {
+        // As `defaultFrameRoot` has it.
+        instead:
+          frames.directory === undefined
+            ? `Frames are files in ${layout.frames}, which may be a disk`
+            : 'The frame pool cannot be opened',
+        isMapped: koffi === true,
+      })),
     );
   }
   if (frames.sharp !== false) found.push(...(await examineSharp(surroundings)));
-  for (const root of new Set([folder, surroundings.temp])) found.push(...(await leftFrames(root)));
+  for (const root of new Set([folder, layout.frames, surroundings.temp]))
+    found.push(...(await leftFrames(root)));
   return found;
 }
 
@@ -92,12 +100,9 @@ async function tryToLoad(
 
 async function examineFolder(
   folder: string,
-  { isNamed, isMapped }: { isNamed: boolean; isMapped: boolean },
+  { instead, isMapped }: { instead: string; isMapped: boolean },
 ): Promise<Finding[]> {
   const about = { path: folder };
-  const instead = isNamed
-    ? 'The frame pool cannot be opened'
-    : 'Frames go to the temp dir, which may be a disk';
   const stats = await stat(folder).catch(() => undefined);
   if (!stats?.isDirectory()) {
     const what = stats ? `${folder} is no folder` : `There is no ${folder}`;

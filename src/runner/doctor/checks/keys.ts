@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import path from 'node:path';
-import { RunnerError } from '../../../errors.js';
 import { readPublicKey } from '../../../package/keys.js';
+import { isKeySetFault } from '../../../package/key-set/fault.js';
 import { checkStationKeySet } from '../../../package/key-set/station.js';
 import type { StoreLayout } from '../../../store/layout.js';
 import { namesIn } from '../../../store/names-in.js';
@@ -54,13 +54,12 @@ export async function examineKeys({ layout, integrity, surroundings }: Examinati
       );
     }
   } catch (error) {
-    if (!RunnerError.is(error, 'untrusted_keys')) throw error;
-    const remedy = error.message.split('. ')[1];
+    if (!isKeySetFault(error)) throw error;
     found.push(
       finding('keys.unusable', {
         what: `The key set ${keySet.file} cannot be used`,
         why: error.message,
-        ...(remedy !== undefined && { remedy }),
+        remedy: error.remedy,
         path: keySet.file,
       }),
     );

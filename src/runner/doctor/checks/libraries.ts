@@ -8,6 +8,7 @@ import { openArchive } from '../../../package/archive/open-archive.js';
 import { findLayout } from '../../../package/project-layout.js';
 import { remedyForDll, remedyForLibrary } from '../../../python/libraries/library-packages.js';
 import {
+  COMPILED,
   findMissingLibraries,
   type LibraryReport,
   type MissingLibrary,
@@ -17,10 +18,6 @@ import { explanationOf } from '../explain.js';
 import { finding, type Finding } from '../finding.js';
 import type { Surroundings } from '../surroundings.js';
 import type { Examination } from './context.js';
-import { validatorFor } from './validator.js';
-
-/** What may be compiled, by its name in a wheel. */
-const COMPILED = /\.so(?:\.[\w.]+)?$|\.(?:pyd|dll)$/i;
 
 /** Libraries that the wheels of a deployed version lack. */
 export async function libraryFindings(
@@ -43,10 +40,9 @@ export async function libraryFindings(
  * the compiled files alone are unpacked, into the temp dir.
  */
 export async function examinePackage(file: string, examination: Examination): Promise<Finding[]> {
-  const { surroundings, signal, integrity } = examination;
+  const { surroundings, signal, validator } = examination;
   const { platform, places } = surroundings;
   const found: Finding[] = [];
-  const validator = validatorFor(integrity);
   let python: { path: string; version: string } | undefined;
   let about: { name?: string; version?: string } = {};
   try {

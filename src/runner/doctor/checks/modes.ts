@@ -1,16 +1,24 @@
+import type { Stats } from 'node:fs';
 import { chmod, lstat } from 'node:fs/promises';
 
 const OTHERS_MAY_WRITE = 0o002;
 const NOT_THE_OWNER_MAY_WRITE = 0o022;
 
-/** Which of these files and folders every user may write to. Links have no mode; Windows has none of this kind. */
+/** Whether files have modes that say who may write to them: Windows has none of this kind. */
+export const HAS_MODES = process.platform !== 'win32';
+
+/** Whether every user may write to a file or folder. Links and sockets have no mode that counts. */
+export function isOpenToOthers(stats: Stats): boolean {
+  return !stats.isSymbolicLink() && !stats.isSocket() && (stats.mode & OTHERS_MAY_WRITE) !== 0;
+}
+
+/** Which of these files and folders every user may write to. */
 export async function writableByOthers(files: readonly string[]): Promise<string[]> {
-  if (process.platform === 'win32') return [];
   const open: string[] = [];
+  if (!HAS_MODES) return open;
   for (const file of files) {
     const stats = await lstat(file).catch(() => undefined);
-    if (stats && !stats.isSymbolicLink() && !stats.isSocket() && (stats.mode & OTHERS_MAY_WRITE) !== 0)
-      open.push(file);
+    if (stats && isOpenToOthers(stats)) open.push(file);
   }
   return open;
 }

@@ -4,7 +4,7 @@ import { assetPath } from '../../../assets.js';
 import { parseReport, containmentOrder } from '../../../process/containment.js';
 import { pythonEnvironment } from '../../../process/environment.js';
 import { run } from '../../../process/run.js';
-import { noVenvModule } from '../../../python/environments/environment.js';
+import { venvRemedy } from '../../../python/environments/environment.js';
 import type { UnusablePython } from '../../../python/interpreters/facts.js';
 import { InterpreterFinder } from '../../../python/interpreters/finder.js';
 import type { Interpreter } from '../../../python/types.js';
@@ -34,10 +34,8 @@ export async function examinePythons({ python, surroundings, signal }: Examinati
   for (const interpreter of usable) {
     const facts = await finder.facts.get(interpreter, { signal });
     if (facts.has_venv) continue;
-    const { message } = noVenvModule(interpreter, surroundings.platform);
     const what = `${interpreter.path} has no module venv`;
-    const [first = '', ...rest] = message.slice(message.indexOf(': ') + 2);
-    const remedy = first.toUpperCase() + rest.join('');
+    const remedy = asSentence(venvRemedy(interpreter, surroundings.platform));
     const why = 'The system has packed it apart';
     found.push(finding('python.no-venv', { what, why, remedy, path: interpreter.path }));
   }
@@ -45,6 +43,10 @@ export async function examinePythons({ python, surroundings, signal }: Examinati
     found.push(...(await examineBounds(first.path, surroundings, signal)));
   }
   return found;
+}
+
+function asSentence(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
 function none(given: readonly string[] | undefined, unusable: readonly UnusablePython[]): Finding {

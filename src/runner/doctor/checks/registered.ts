@@ -18,7 +18,6 @@ import { explanationOf } from '../explain.js';
 import { finding, type Finding } from '../finding.js';
 import type { Examination } from './context.js';
 import { repaired } from './repair.js';
-import { validatorFor } from './validator.js';
 
 /** A record from so far ahead of the clock was written by a clock that was right, or is: one of the two is not. */
 const FAR_AHEAD_MS = 5 * 60_000;
@@ -171,9 +170,8 @@ async function examineGuides(layout: StoreLayout): Promise<Finding[]> {
 }
 
 /** A file that is still being copied is no fault: its time tells. */
-async function examineZips({ layout, integrity, surroundings, signal }: Examination): Promise<Finding[]> {
+async function examineZips({ layout, validator, surroundings, signal }: Examination): Promise<Finding[]> {
   const found: Finding[] = [];
-  const validator = validatorFor(integrity);
   for (const name of (await namesIn(layout.zips)).sort()) {
     if (name.startsWith('.') || !/\.zip$/i.test(name)) continue;
     const file = path.join(layout.zips, name);

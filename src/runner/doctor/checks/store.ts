@@ -2,8 +2,11 @@ import { constants, type Stats } from 'node:fs';
 import { access, lstat, readFile, realpath, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { RunnerError } from '../../../errors.js';
+import { listed } from '../../../package/text.js';
+import type { VersionRef } from '../../../package/types.js';
+import { completeFromDisk } from '../../../registry/rebuild.js';
 import { Registry } from '../../../registry/registry.js';
-import { readRegistryFile, VERSION_MARKER, type RegistryReading } from '../../../registry/registry-file.js';
+import { readRegistryFile, type RegistryReading } from '../../../registry/registry-file.js';
 import { activationLog } from '../../../registry/records.js';
 import { errnoCode, isMissing } from '../../../store/errno.js';
 import type { StoreLayout } from '../../../store/layout.js';
@@ -23,6 +26,8 @@ const LOW = 256 * MIB;
 const NO_INODES = 64;
 const FEW_INODES = 4_096;
 const LEAST_RESERVE = 16 * 1024;
+/** Things that are named. */
+const MOST_NAMED = 3;
 
 /** What was found of the store itself. */
 export interface StoreLook {
@@ -173,31 +178,27 @@ async function readRegistry(layout: StoreLayout): Promise<{ reading?: RegistryRe
     await registry.close();
   };
   if (reading.state === 'missing') {
-    const marked = await markedVersions(layout);
-    const copies = (await namesIn(layout.activeRoot)).filter((name) => name.endsWith('.json'));
-    if (marked.length === 0 && copies.length === 0) return { reading: { ...reading, state: 'read' } };
-    const left = [...marked, ...copies.map((name) => `active/${name}`)];
-    const what = `registry.json is not there, and ${left.slice(0, 3).join(', ')} ${left.length === 1 ? 'is' : 'are'}`;
+    // Tells what would be taken up from disk; nothing is changed but the copy.
+    const damage = await completeFromDisk(layout, structuredClone(reading));
+    if (!damage) return { reading: { ...reading, state: 'read' } };
+    const { recovered, problems } = damage;
+    const what =
+      recovered.length > 0
+        ? `registry.json is not there, and deployed are ${listed(recovered.map(nameOf), ', ', MOST_NAMED)}`
+        : `registry.json is not there: ${listed(problems, '; ', MOST_NAMED)}`;
     return {
       reading,
       finding: finding('registry.missing', { what, why: 'Somebody has removed or moved it', ...about, fix }),
     };
   }
   if (reading.problems.length === 0) return { reading };
-  const what = `registry.json is damaged: ${reading.problems.slice(0, 3).join('; ')}`;
+  const what = `registry.json is damaged: ${listed(reading.problems, '; ', MOST_NAMED)}`;
   const why = 'Somebody has edited it, or the disk has lost a part';
   return { reading, finding: finding('registry.damaged', { what, why, ...about, fix }) };
 }
 
-async function markedVersions({ deployedRoot }: StoreLayout): Promise<string[]> {
-  const found: string[] = [];
-  for (const name of await namesIn(deployedRoot)) {
-    for (const version of await namesIn(path.join(deployedRoot, name))) {
-      const marker = path.join(deployedRoot, name, version, VERSION_MARKER);
-      if (await stat(marker).catch(() => undefined)) found.push(`${name} ${version}`);
-    }
-  }
-  return found;
+function nameOf({ name, version }: VersionRef): string {
+  return `${name} ${version}`;
 }
 
 async function examineSpace(
@@ -261,7 +262,7 @@ async function examineModes(layout: StoreLayout): Promise<Finding[]> {
   if (open.length === 0) return [];
   return [
     finding('store.writable-by-others', {
-      what: `Every user of this machine may write to ${open.slice(0, 3).join(', ')}${open.length > 3 ? ` and ${open.length - 3} more` : ''}`,
+      what: `Every user of this machine may write to ${listed(open, ', ', MOST_NAMED)}`,
       why: 'The mode gives the right to others: what they put there is deployed, or served',
       path: open[0],
       fix: () => closeToOthers(open),

@@ -6,6 +6,8 @@ import { readMarker } from '../../../deploy/seal/seal.js';
 import { walkTree } from '../../../deploy/seal/tree.js';
 import { holderOf } from '../../../deploy/transaction/version-lock.js';
 import type { DriftedFile } from '../../../deploy/types.js';
+import { listed } from '../../../package/text.js';
+import { isByteCode } from '../../../package/wheel-places.js';
 import { baseInterpreter } from '../../../process/base-interpreter.js';
 import { findBaseFault } from '../../../python/environments/base-fault.js';
 import { libraries, pythonIn } from '../../../python/environments/environment-paths.js';
@@ -19,7 +21,7 @@ import { isSetAside } from '../../../store/set-aside.js';
 import { finding, type Finding } from '../finding.js';
 import type { Examination } from './context.js';
 import { libraryFindings } from './libraries.js';
-import { closeToOthers, writableByOthers } from './modes.js';
+import { closeToOthers, HAS_MODES, isOpenToOthers, writableByOthers } from './modes.js';
 
 /** Files that are named. */
 const MOST_NAMED = 3;
@@ -128,13 +130,12 @@ function driftFindings(
 ): Finding[] {
   const about = { name, version };
   const own = drift.filter(({ path: file }) => !path.isAbsolute(file)); // the other one is the Python of the environment
-  const isByteCode = ({ path: file }: DriftedFile) => /\.py[co]$/.test(file);
-  const code = own.filter(isByteCode);
+  const code = own.filter((one) => isByteCode(one.path));
   const python = path
     .relative(root, pythonIn(path.join(root, 'venv')))
     .split(path.sep)
     .join('/');
-  const others = own.filter((one) => !isByteCode(one) && (hasPython || one.path !== python));
+  const others = own.filter((one) => !isByteCode(one.path) && (hasPython || one.path !== python));
   const found: Finding[] = [];
   const upgraded = drift.find(({ path: file, kind }) => path.isAbsolute(file) && kind === 'changed');
   if (upgraded) {
@@ -143,7 +144,7 @@ function driftFindings(
     found.push(finding('environment.python-changed', { what, why, ...about, path: upgraded.path }));
   }
   if (others.length > 0) {
-    const what = `${name} ${version}: ${listed(others)}`;
+    const what = `${name} ${version}: ${inWords(others)}`;
     const why = 'Somebody has changed what was installed, or the disk fails';
     found.push(
       finding('version.changed', { what, why, ...about, path: path.join(root, others[0]?.path ?? '') }),
@@ -157,7 +158,7 @@ function driftFindings(
     };
     found.push(
       finding('version.byte-code', {
-        what: `${name} ${version}: ${listed(code)}`,
+        what: `${name} ${version}: ${inWords(code)}`,
         why: 'Python runs byte code in place of the source beside it',
         ...(isAllAdded && { fix, remedy: 'Remove these files, or run doctor --fix' }),
         ...{ ...about, path: path.join(root, code[0]?.path ?? '') },
@@ -167,11 +168,9 @@ function driftFindings(
   return found;
 }
 
-function listed(files: readonly DriftedFile[]): string {
-  const named = files
-    .slice(0, MOST_NAMED)
-    .map(({ path: file, kind }) => `${file} was ${kind === 'missing' ? 'removed' : kind}`);
-  return `${named.join(', ')}${files.length > MOST_NAMED ? ` and ${files.length - MOST_NAMED} more` : ''}`;
+function inWords(files: readonly DriftedFile[]): string {
+  const words = files.map(({ path: file, kind }) => `${file} was ${kind === 'missing' ? 'removed' : kind}`);
+  return listed(words, ', ', MOST_NAMED);
 }
 
 /** Of an environment that has sources and was sealed without byte code. */
@@ -192,18 +191,17 @@ async function examineByteCode(root: string, entry: RegistryEntry): Promise<Find
 }
 
 async function examineModes(root: string, { name, version }: RegistryEntry): Promise<Finding[]> {
-  const files = [root];
+  if (!HAS_MODES) return [];
+  const open = await writableByOthers([root]);
   try {
-    for await (const node of walkTree(root))
-      if (node.kind !== 'link' && (node.stats.mode & 0o002) !== 0) files.push(node.path);
+    for await (const node of walkTree(root)) if (isOpenToOthers(node.stats)) open.push(node.path);
   } catch {
     return []; // a folder that went, or cannot be read, is a drift
   }
-  const open = await writableByOthers(files);
   if (open.length === 0) return [];
   return [
     finding('version.writable-by-others', {
-      what: `Every user of this machine may write to ${open[0]}${open.length > 1 ? ` and ${open.length - 1} more` : ''}`,
+      what: `Every user of this machine may write to ${listed(open, ', ', MOST_NAMED)}`,
       why: `It is a part of ${name} ${version}, which workers run`,
       ...{ name, version, path: open[0], fix: () => closeToOthers(open) },
     }),

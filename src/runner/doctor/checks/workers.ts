@@ -4,8 +4,9 @@ import { policyOf } from '../../../registry/policies.js';
 import type { RegistryContent } from '../../../registry/registry-file.js';
 import { Registry } from '../../../registry/registry.js';
 import { AlgorithmSupervisor } from '../../../supervisor/algorithm-supervisor.js';
-import { inOrder } from '../../../supervisor/start-active.js';
 import { resolvePolicy, supervisorPart } from '../../../supervisor/policy.js';
+import { readyWorkers } from '../../../supervisor/ready-workers.js';
+import { inOrder } from '../../../supervisor/start-active.js';
 import type { SupervisedStatus } from '../../../supervisor/types.js';
 import { explanationOf } from '../explain.js';
 import { finding, type Finding } from '../finding.js';
@@ -40,7 +41,7 @@ function examineStatus(status: SupervisedStatus): Finding[] {
   const explained = lastError && explanationOf(lastError);
   const cause = explained?.findings[0]?.what ?? lastError?.message ?? 'No failure was recorded';
   const remedy = explained?.findings[0]?.remedy;
-  const ready = workers.filter(({ state }) => state === 'idle' || state === 'busy').length;
+  const ready = readyWorkers(status);
   const found: Finding[] = [];
   if (circuit === 'open') {
     const what = `Workers of ${name} ${version} failed too often and are not started for a while`;

@@ -25,7 +25,7 @@ export const MACHINE_KINDS = {
   ),
   'shm.missing': kind(
     'warning',
-    'There is no /dev/shm: frames are files in the temp dir',
+    'There is no /dev/shm: frames are files in the store',
     'Mount it: mount -t tmpfs -o size=1g,nosuid,nodev,mode=1777 tmpfs /dev/shm (in a container: --shm-size=1g)',
   ),
   'shm.unwritable': kind(
