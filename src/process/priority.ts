@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 
 /** CAP_SYS_NICE (capabilities(7)). */
@@ -6,6 +6,8 @@ const SYS_NICE = 23n;
 /** How far a process that starts stands back behind those that work. */
 const STEP = 10;
 const LOWEST = 19;
+/** A user without rights may change the nice value of a session once in 100 ms, all users together (EAGAIN). */
+const SESSION_RETRY_MS = 150;
 
 /**
  * Lets a process that has just been started stand back behind those that work, with all that it will start: loading
@@ -30,6 +32,56 @@ export function standBack(
     };
   } catch {
     return undefined; // it is gone already, or another user's
+  }
+}
+
+/**
+ * Lets the session of a worker stand back as {@link standBack} does for a process. Where the kernel schedules each session as a
+ * group (sched(7), "The autogroup feature"), nice values count within a session only, and a worker has a session of its own. Any
+ * user may give a session its value back.
+ *
+ * @returns gives the session the value that it had; undefined where nothing was done
+ */
+export function standBackSession(
+  pid: number,
+  platform: NodeJS.Platform = process.platform,
+): (() => void) | undefined {
+  if (platform !== 'linux') return undefined;
+  try {
+    const [own, session] = [sessionOf('self'), sessionOf(pid)];
+    if (!own || !session || session.name === own.name || own.nice + STEP > LOWEST) return undefined;
+    if (session.nice >= own.nice + STEP) return undefined;
+    setSessionNice(pid, own.nice + STEP);
+    return () => {
+      giveSessionBack(pid, session);
+    };
+  } catch {
+    return undefined; // a kernel without sessions as groups, a process that is gone, or a change of another within 100 ms
+  }
+}
+
+interface SessionGroup {
+  name: string;
+  nice: number;
+}
+
+function sessionOf(process: number | 'self'): SessionGroup | undefined {
+  const [, name = '', nice] =
+    /^(\S+) nice (-?\d+)$/m.exec(readFileSync(`/proc/${process}/autogroup`, 'latin1')) ?? [];
+  return nice === undefined ? undefined : { name, nice: Number(nice) };
+}
+
+function setSessionNice(pid: number, nice: number): void {
+  writeFileSync(`/proc/${pid}/autogroup`, String(nice));
+}
+
+/** Tries again until it is done: a worker that stays back would be slow for the rest of its life. */
+function giveSessionBack(pid: number, { name, nice }: SessionGroup): void {
+  try {
+    if (sessionOf(pid)?.name === name) setSessionNice(pid, nice);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return; // it has ended
+    setTimeout(giveSessionBack, SESSION_RETRY_MS, pid, { name, nice }).unref();
   }
 }
 

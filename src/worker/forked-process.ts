@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import os from 'node:os';
 import { ASK_SIGNAL, KILL_SIGNAL, type WorkerBounds } from '../process/containment.js';
 import { ChildPipe } from '../process/child-pipe.js';
-import { standBack } from '../process/priority.js';
+import { standBack, standBackSession } from '../process/priority.js';
 import { closing, ProcessEnd, readReport } from './process-end.js';
 import type { ProcessHandle, ProcessListeners } from './process-handle.js';
 import { readInTurns } from './read-in-turns.js';
@@ -43,7 +43,7 @@ export class ForkedProcess implements ProcessHandle {
   readonly #end: ProcessEnd;
   #keeper: number;
   #worker: { pid: number; bounds: WorkerBounds } | undefined;
-  #stepForward: (() => void) | undefined;
+  #stepsForward: ((() => void) | undefined)[] = [];
 
   /** @throws Error when the system does not let this process open the pipes */
   constructor(forked: Forked, context: ForkedContext, listeners: ProcessListeners) {
@@ -98,8 +98,7 @@ export class ForkedProcess implements ProcessHandle {
   }
 
   stepForward(): void {
-    this.#stepForward?.();
-    this.#stepForward = undefined;
+    for (const step of this.#stepsForward.splice(0)) step?.();
   }
 
   end(ask: (() => void) | undefined, pauseMs: number): Promise<void> {
@@ -157,7 +156,9 @@ export class ForkedProcess implements ProcessHandle {
     if (!report) return;
     const pid = idOutside(this.#keeper, report.pid);
     this.#worker = { ...report, pid: pid ?? this.#keeper };
-    if (this.#context.standsBack && pid !== undefined) this.#stepForward = standBack(pid);
+    if (this.#context.standsBack && pid !== undefined) {
+      this.#stepsForward = [standBack(pid), standBackSession(pid)];
+    }
   }
 }
 

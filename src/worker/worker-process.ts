@@ -6,7 +6,7 @@ import type { DescriptorChannel } from '../frames/descriptor-channel.js';
 import { ASK_SIGNAL, KILL_SIGNAL, REPORT_DESCRIPTOR, type WorkerBounds } from '../process/containment.js';
 import { ChildPipe } from '../process/child-pipe.js';
 import { MemoryKills } from '../process/memory-kills.js';
-import { standBack } from '../process/priority.js';
+import { standBack, standBackSession } from '../process/priority.js';
 import { signalTree } from '../process/tree.js';
 import { closing, ProcessEnd, readReport } from './process-end.js';
 import type { ProcessHandle, ProcessListeners } from './process-handle.js';
@@ -33,17 +33,23 @@ export class WorkerProcess implements ProcessHandle {
   /** The pipe that 1 and 2 of the worker lead to, where the launcher made one; its stderr is silent then. */
   #log: ChildPipe | undefined;
   #report: { pid: number; bounds: WorkerBounds } | undefined;
-  #stepForward: (() => void) | undefined;
+  readonly #stepsForward: ((() => void) | undefined)[] = [];
   /** Ends of searches for what the process has left behind. */
   #sweeps: Promise<unknown> = Promise.resolve();
 
-  private constructor(child: ChildProcess, { token, isKept }: WorkerCommand, listeners: ProcessListeners) {
+  private constructor(
+    child: ChildProcess,
+    { token, isKept }: WorkerCommand,
+    standsBack: boolean,
+    listeners: ProcessListeners,
+  ) {
     this.#child = child;
     this.#listeners = listeners;
     this.#token = token;
     this.#isKept = isKept;
     this.#end = new ProcessEnd(listeners, isKept);
-    this.reported = isKept ? this.#readReport() : Promise.resolve();
+    if (standsBack && child.pid !== undefined) this.#stepsForward.push(standBack(child.pid));
+    this.reported = isKept ? this.#readReport(standsBack) : Promise.resolve();
   }
 
   /** Starts the process. @throws RunnerError `start_failed` when the command cannot be run */
@@ -85,8 +91,7 @@ export class WorkerProcess implements ProcessHandle {
     } finally {
       channel?.started();
     }
-    const worker = new WorkerProcess(child, order, listeners);
-    if (standsBack && child.pid !== undefined) worker.#stepForward = standBack(child.pid);
+    const worker = new WorkerProcess(child, order, standsBack, listeners);
     worker.#listen();
     return worker;
   }
@@ -126,8 +131,7 @@ export class WorkerProcess implements ProcessHandle {
 
   /** It is ready: from now on it has the priority of its host, if it stood back while it started. */
   stepForward(): void {
-    this.#stepForward?.();
-    this.#stepForward = undefined;
+    for (const step of this.#stepsForward.splice(0)) step?.();
   }
 
   /** See {@link ProcessHandle.end}. */
@@ -166,10 +170,12 @@ export class WorkerProcess implements ProcessHandle {
     this.#sweep();
   }
 
-  async #readReport(): Promise<void> {
+  async #readReport(standsBack: boolean): Promise<void> {
     const stream = this.#child.stdio[REPORT_DESCRIPTOR] as NodeJS.ReadableStream | null | undefined;
     if (!stream) return;
     this.#report = await readReport(stream);
+    // Its bounds are in force, and its session is its own: what it loads comes now.
+    if (standsBack && this.#report) this.#stepsForward.push(standBackSession(this.#report.pid));
   }
 
   /** Resolves when what the process had started was looked for and killed. After its exit, nothing more comes. */

@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import os from 'node:os';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { standBack } from '../../src/process/priority.js';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { standBack, standBackSession } from '../../src/process/priority.js';
 
 const STEP = 10;
 const isLinux = process.platform === 'linux';
@@ -149,4 +149,35 @@ test.each(['win32', 'darwin', 'freebsd'] as const)('on %s a process is left as i
   const own = os.getPriority(pid);
   expect(standBack(pid, platform)).toBeUndefined();
   expect(os.getPriority(pid)).toBe(own);
+});
+
+describe.skipIf(!existsSync('/proc/self/autogroup'))('where the kernel schedules sessions as groups', () => {
+  const niceOf = (pid: number | 'self') =>
+    Number(/nice (-?\d+)/.exec(readFileSync(`/proc/${pid}/autogroup`, 'latin1'))?.[1]);
+
+  test('a session that starts is 10 steps nicer than that of this process, until it is stepped forward', async () => {
+    const { pid } = await started('setsid', ['python3', '-c', WAITING]);
+    const [own, before] = [niceOf('self'), niceOf(pid)];
+    const stepForward = await vi.waitUntil(() => standBackSession(pid), { timeout: 5_000 });
+    expect(niceOf(pid)).toBe(own + STEP);
+    stepForward();
+    await expect.poll(() => niceOf(pid)).toBe(before);
+    expect(niceOf('self')).toBe(own);
+  });
+
+  test('a process of the session of this one is left as it is, for the host would stand back with it', async () => {
+    const { pid } = await python(WAITING);
+    expect(standBackSession(pid)).toBeUndefined();
+    expect(niceOf('self')).toBe(niceOf(pid));
+  });
+
+  test('a process that is gone is nothing to step forward', async () => {
+    const child = spawn('setsid', ['sleep', '60']);
+    const pid = child.pid ?? 0;
+    const stepForward = standBackSession(pid);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(() => stepForward?.()).not.toThrow();
+    expect(standBackSession(pid)).toBeUndefined();
+  });
 });

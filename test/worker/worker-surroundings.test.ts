@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
 import type { ResultData, WorkerResources } from '../../src/worker/types.js';
@@ -44,6 +45,26 @@ ${onCall('answer(message, data={"seen": seen})')}`,
     await worker.start();
     const data: ResultData & { seen?: unknown } = (await worker.call({ phase: 'execute' })).data;
     expect(data.seen).toEqual([1 << 30, 100, 5 + (await ownNiceness())]);
+  },
+);
+
+test.skipIf(!existsSync('/proc/self/autogroup'))(
+  'where sessions are scheduled as groups, that of a worker stands back while the algorithm loads, and no longer',
+  async () => {
+    const { worker } = await misbehavingWorker({
+      script: `
+def session():
+    return int(open("/proc/self/autogroup").read().split()[-1])
+until = time.time() + 10
+while session() == 0 and time.time() < until:
+    time.sleep(0.01)
+seen = [session()]
+${onCall('answer(message, data={"seen": seen + [session()]})')}`,
+    });
+    await worker.start();
+    const host = Number(readFileSync('/proc/self/autogroup', 'latin1').split(' ').at(-1));
+    const call = async () => (await worker.call({ phase: 'execute' })).data as { seen?: unknown };
+    await expect.poll(async () => (await call()).seen).toEqual([host + 10, 0]);
   },
 );
 
