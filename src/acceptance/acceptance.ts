@@ -15,6 +15,7 @@ import type { AcceptanceOptions, AcceptanceReport, AnnotateOptions } from './typ
  *
  * The pictures lie in the subfolders `OK` and `NG` of `folder` (folders below them count too), or `folder` is a CSV file with the
  * columns `file` (relative to the list) and `verdict` (OK or NG). JPEG, PNG, BMP, TIFF and WebP are taken, by their endings.
+ * A guide picture that is named by its path is read by the same rules (`orientation`, `toEightBits`, `decode`).
  * They are inspected one after the other, in a random order that the seed fixes: the test takes no trials that follow their label.
  * Any other verdict than the label is wrong, and so is an ERROR, an answer without a verdict, a timeout or a crash.
  *
@@ -25,7 +26,8 @@ import type { AcceptanceOptions, AcceptanceReport, AnnotateOptions } from './typ
  *
  * @param folder - path of the folder or of the list
  * @throws RunnerError `invalid_params` for options, for a folder without pictures and for a list that cannot be read, before
- * anything is inspected; `not_found` for a version that is not deployed; and as `Runner.inspect` for what is no fault of the
+ * anything is inspected; `not_found` for a version that is not deployed; `unsupported_image` where the package is to decode and has
+ * no Pillow; and as `Runner.inspect` for what is no fault of the
  * version, such as `start_failed`, `pool_full` or `aborted`
  */
 export async function acceptance(

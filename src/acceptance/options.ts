@@ -37,6 +37,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     guideImage: option<ImageInput | string>('picture', "must be an image, a path or 'same'", isPicture),
     timeoutMs: duration(1),
     orientation: choice('apply', 'ignore'),
+    decode: choice('host', 'package'),
     toEightBits: option<ToEightBits>(
       'toEightBits',
       "must be 'shift' or { min, max }",

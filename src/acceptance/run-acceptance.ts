@@ -2,6 +2,8 @@ import { access, constants, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted } from '../abort.js';
 import { RunnerError, type RunnerErrorCode } from '../errors.js';
+import { readEncoded } from '../frames/encoded-input.js';
+import { checkHandedOn } from '../frames/handed-on.js';
 import { pixelsOf } from '../frames/pixels-of.js';
 import type { VersionRef } from '../package/types.js';
 import { inspectPicture } from '../runner/inspect-picture.js';
@@ -113,20 +115,31 @@ async function checkWritable(file: string): Promise<void> {
   }
 }
 
-/** Read once: a guide that cannot be read is not the fault of each picture. */
-async function guideOf({ guideImage, signal }: AcceptanceOptions): Promise<AcceptanceOptions['guideImage']> {
+/** Read once: a guide that cannot be read is not the fault of each picture. A path is read by the rules for the pictures. */
+async function guideOf({ guideImage, signal, ...o }: AcceptanceOptions) {
   if (guideImage === undefined || guideImage === 'same') return guideImage;
-  return pixelsOf(typeof guideImage === 'string' ? { file: guideImage } : guideImage, { signal });
+  if (typeof guideImage !== 'string') return pixelsOf(guideImage, { signal });
+  const guide = { file: guideImage, ...readingOf(o) };
+  const pixels = await pixelsOf(guide, { signal });
+  if (o.decode !== 'package') return pixels;
+  checkHandedOn(await readEncoded(guide, { signal }), true);
+  return guide;
+}
+
+/** How pictures in files become pixels. */
+function readingOf({ orientation, toEightBits, decode }: Partial<AcceptanceOptions>) {
+  return { orientation, toEightBits, decode };
 }
 
 async function answerOf(
   runner: RunnerParts,
   { productId, version, picture }: { productId: string; version: VersionRef; picture: LabelledPicture },
-  { stepIndex, userParams, guideImage, timeoutMs, orientation, toEightBits, signal }: AcceptanceOptions,
+  o: AcceptanceOptions,
 ): Promise<PictureAnswer> {
+  const { stepIndex, userParams, guideImage, timeoutMs, signal } = o;
   throwIfAborted(signal, 'acceptance');
   try {
-    const image = { file: picture.file, orientation, toEightBits };
+    const image = { file: picture.file, ...readingOf(o) };
     const call = { target: version, stepIndex, userParams, guideImage, timeoutMs, signal };
     const result = await inspectPicture(runner, productId, image, call);
     const timeMs = result.timing.totalMs - result.timing.startMs;
@@ -135,6 +148,8 @@ async function answerOf(
     if (!RunnerError.is(error)) throw error;
     const { code, message } = error;
     if (!FAULTS_OF_VERSION.has(code) && !FAULTS_OF_PICTURE.has(code)) throw error;
+    // The package has no Pillow, and can decode none.
+    if (code === 'unsupported_image' && error.details.path === 'decode') throw error;
     return { verdict: 'failed', error: { code, message } };
   }
 }
@@ -149,17 +164,13 @@ async function writeReport(
   file: string,
   report: AcceptanceReport,
   found: readonly LabelledPicture[],
-  { orientation, toEightBits, signal }: AcceptanceOptions,
+  { signal, ...o }: AcceptanceOptions,
 ): Promise<void> {
   const paths = new Map(found.map((picture) => [picture.name, picture.file]));
   const { htmlReport } = await import('./html-report.js');
-  const html = await htmlReport(
-    report,
-    (name) => ({ file: paths.get(name) ?? name, orientation, toEightBits }),
-    {
-      signal,
-    },
-  );
+  const html = await htmlReport(report, (name) => ({ file: paths.get(name) ?? name, ...readingOf(o) }), {
+    signal,
+  });
   try {
     await writeFile(file, html, { signal });
   } catch (cause) {

@@ -19,7 +19,7 @@ export interface AcceptanceOptions
     OperationOptions,
     Partial<SequentialTestOptions>,
     Pick<InspectCallOptions, 'stepIndex' | 'userParams' | 'guideImage' | 'timeoutMs'>,
-    Pick<EncodedMeta, 'orientation' | 'toEightBits'> {
+    Pick<EncodedMeta, 'orientation' | 'toEightBits' | 'decode'> {
   /** The version that is to be accepted. It need not be active. */
   target: VersionRef;
   /** A version to compare with: it gets the same pictures, and what differs is in `changed`. @defaultValue none */

@@ -1,4 +1,4 @@
-import { CALL, eightBits, oneOf, share, wholeNumber, WORKER } from './flags.js';
+import { CALL, PICTURES, share, wholeNumber, WORKER } from './flags.js';
 import type { CommandSpec } from './spec.js';
 
 /** The command that decides whether a version is good enough. */
@@ -54,16 +54,7 @@ export const ACCEPT: CommandSpec = {
       summary: 'longest time of one picture',
       parse: wholeNumber('--timeout', 1, 2 ** 31 - 1),
     },
-    {
-      usage: '--orientation <apply|ignore>',
-      summary: 'what a turn that a picture names does (apply)',
-      parse: oneOf('--orientation', 'apply', 'ignore'),
-    },
-    {
-      usage: '--to-eight-bits <rule>',
-      summary: 'how values of 16 bits become 8: shift, or MIN,MAX',
-      parse: eightBits('--to-eight-bits'),
-    },
+    ...PICTURES,
     WORKER,
   ],
   examples: [

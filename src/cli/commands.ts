@@ -1,4 +1,4 @@
-import { AT_ONCE, CALL, DRY_RUN, FORCE, oneOf, wholeNumber, WORKER, WORKERS } from './flags.js';
+import { AT_ONCE, CALL, DRY_RUN, FORCE, oneOf, PICTURES, wholeNumber, WORKER, WORKERS } from './flags.js';
 import { ACCEPT } from './accept-spec.js';
 import { SETTINGS } from './settings-specs.js';
 import type { CommandSpec } from './spec.js';
@@ -244,6 +244,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         summary: 'longest time of one picture',
         parse: wholeNumber('--timeout', 1, 2 ** 31 - 1),
       },
+      ...PICTURES,
       WORKER,
     ],
     examples: [

@@ -88,6 +88,25 @@ export const AT_ONCE: OptionSpec = {
   defaultValue: 4,
 };
 
+/** How pictures in files become pixels. */
+export const PICTURES: readonly OptionSpec[] = [
+  {
+    usage: '--orientation <apply|ignore>',
+    summary: 'what a turn that a picture names does (apply)',
+    parse: oneOf('--orientation', 'apply', 'ignore'),
+  },
+  {
+    usage: '--to-eight-bits <rule>',
+    summary: 'how values of 16 bits become 8: shift, or MIN,MAX',
+    parse: eightBits('--to-eight-bits'),
+  },
+  {
+    usage: '--decode <host|package>',
+    summary: "who decodes JPEG and PNG: this library, or the package's own Pillow (host)",
+    parse: oneOf('--decode', 'host', 'package'),
+  },
+];
+
 /** What a call is set to. */
 export const CALL: readonly OptionSpec[] = [
   {

@@ -162,6 +162,28 @@ describe('acceptance of labelled pictures', () => {
     expect(await readFile(file, 'utf8')).toContain('NG/notes &#38; &#60;marks&#62;.txt');
   });
 
+  test('a package that is to decode and has no Pillow is no fault of the pictures, nor is a guide that it cannot be handed', async () => {
+    const { runner, registry, pictures, folder } = await station();
+    const target = await deployBrightness(registry, '1.0.0', { below: 100 });
+    await writePictures(pictures, { OK: [200], NG: [50] });
+    const decode = 'package';
+    await expect(acceptance(runner, pictures, { target, decode })).rejects.toMatchObject({
+      code: 'unsupported_image',
+      details: { path: 'decode' },
+    });
+    const guideImage = path.join(folder, 'guide.png');
+    const wide = Object.assign(new PNG({ width: 4, height: 4 }), { data: Buffer.alloc(32) });
+    const sixteen = { bitDepth: 16, colorType: 0, inputColorType: 0, inputHasAlpha: false } as const;
+    await writeFile(guideImage, PNG.sync.write(wide, sixteen));
+    const guided = { target, decode, guideImage, toEightBits: 'shift' } as const;
+    await expect(acceptance(runner, pictures, guided)).rejects.toMatchObject({
+      code: 'invalid_image',
+      message: expect.stringContaining('has 16 bits a channel') as string,
+    });
+    const { pictures: inspected } = await acceptance(runner, pictures, { ...guided, decode: 'host' });
+    expect(inspected.map(({ isRight }) => isRight)).toEqual([true, true]);
+  });
+
   test('a list names its pictures beside it, with semicolons, quotes and other columns', async () => {
     const { runner, registry, folder } = await station();
     const target = await deployBrightness(registry, '1.0.0', { below: 100 });

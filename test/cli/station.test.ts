@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PNG } from 'pngjs';
+import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.js';
 import { Registry } from '../../src/index.js';
@@ -62,6 +63,42 @@ test('a package is installed from a file, from stdin and again, activated, inspe
   expect(await cli.run('deactivate', 'BOARD-7')).toMatchObject({ code: 0 });
   expect(await cli.run('uninstall', 'board-check', '1.0.0')).toMatchObject({ code: 0 });
   expect((await cli.run('list', '--json')).json()).toEqual([]);
+});
+
+test('run reads pictures by the rules that it is given: a turn, 16 bits, and who decodes', async () => {
+  const cli = await cliFolder();
+  await writeFile(path.join(cli.folder, 'p.zip'), await buildPackage({ name: 'board-check', pids: ['A01'] }));
+  await cli.run('install', 'p.zip', '--activate');
+  await sharp({ create: { width: 8, height: 6, channels: 3, background: '#404040' } })
+    .withMetadata({ orientation: 6 })
+    .jpeg()
+    .toFile(path.join(cli.folder, 'turned.jpg'));
+  for (const [orientation, size] of [
+    ['apply', { width: 6, height: 8 }],
+    ['ignore', { width: 8, height: 6 }],
+  ] as const) {
+    const flags = ['--out', 'out', '--orientation', orientation];
+    expect(await cli.run('run', 'A01', 'turned.jpg', ...flags)).toMatchObject({ code: 0 });
+    expect(PNG.sync.read(await readFile(path.join(cli.folder, 'out/turned.png')))).toMatchObject(size);
+  }
+  const wide = new PNG({ width: 8, height: 6 });
+  wide.data = Buffer.alloc(8 * 6 * 2, 64);
+  const sixteen = { bitDepth: 16, colorType: 0, inputColorType: 0, inputHasAlpha: false } as const;
+  await writeFile(path.join(cli.folder, 'wide.png'), PNG.sync.write(wide, sixteen));
+  expect(await cli.run('run', 'A01', 'wide.png')).toMatchObject({ code: 1 });
+  expect(await cli.run('run', 'A01', 'wide.png', '--to-eight-bits', 'shift')).toMatchObject({ code: 0 });
+  const handedOn = await cli.run(
+    'run',
+    'A01',
+    'turned.jpg',
+    '--orientation',
+    'ignore',
+    '--decode',
+    'package',
+  );
+  expect(handedOn).toMatchObject({ code: 1, stderr: expect.stringContaining('needs Pillow') as string });
+  const unknown = await cli.run('run', 'A01', 'wide.png', '--decode', 'me');
+  expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('host or package') as string });
 });
 
 test('product ids are activated, switched and rolled back; list, info, status and logs show it', async () => {

@@ -1,8 +1,11 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import jpeg from 'jpeg-js';
 import { PNG } from 'pngjs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ImageInput } from '../../src/index.js';
 import { TemporaryStore } from '../../src/testing/index.js';
+import { cliFolder } from '../support/cli.js';
 import { publishedSdk } from '../support/index-wheels.js';
 
 const size = { width: 16, height: 8 };
@@ -103,6 +106,17 @@ describe.each([
       const { data, proof } = await handedOn;
       expect(data.debug).toMatchObject({ shape: [8, 16, 3], first: [...colour], writable: true });
       expect(proof).toMatchObject({ by: 'worker', images: [{ sizeBytes: png(2).length }] });
+    }
+    if (generation === 'execute-only') return;
+    // The same from the command line.
+    const cli = await cliFolder();
+    await writeFile(path.join(cli.folder, 'a.png'), png(2));
+    for (const [flag, by] of [
+      ['package', 'worker'],
+      ['host', 'host'],
+    ] as const) {
+      const call = ['run', 'sample', '1.0.0', 'a.png', '--root', store.root, '--decode', flag, '--json'];
+      expect((await cli.run(...call)).json()).toMatchObject([{ result: { status: 'OK', proof: { by } } }]);
     }
   });
 });

@@ -20,6 +20,7 @@ interface Given {
   stop?: boolean;
   orientation?: 'apply' | 'ignore';
   toEightBits?: AcceptanceOptions['toEightBits'];
+  decode?: AcceptanceOptions['decode'];
   report?: string;
 }
 
@@ -46,7 +47,7 @@ export async function run(call: Call): Promise<number> {
         timeoutMs: given.timeout,
         ...{ acceptableRate: given.acceptable, rejectableRate: given.rejectable },
         ...{ alpha: given.alpha, beta: given.beta, seed: given.seed, stopWhenDecided: given.stop },
-        ...{ orientation: given.orientation, toEightBits: given.toEightBits },
+        ...{ orientation: given.orientation, toEightBits: given.toEightBits, decode: given.decode },
         report: file === undefined ? undefined : call.path(file),
         onProgress: ({ done, total, file: picture }) => progress.count(done, total, picture),
       }).finally(() => progress.end());

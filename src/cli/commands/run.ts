@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { InspectCallOptions, InspectionResult, Runner } from 'procvision-runner';
+import type { AcceptanceOptions, InspectCallOptions, InspectionResult, Runner } from 'procvision-runner';
 import { EXIT, notFound, usage } from '../host.js';
 import { nearest } from '../nearest.js';
 import type { Call } from '../spec.js';
@@ -13,6 +13,9 @@ interface Target {
   version?: { name: string; version: string };
   pictures: readonly string[];
 }
+
+/** How a picture becomes pixels: flags of the command. */
+type How = Pick<AcceptanceOptions, 'orientation' | 'toEightBits' | 'decode'>;
 
 interface Outcome {
   picture: string;
@@ -30,12 +33,16 @@ export async function run(call: Call): Promise<number> {
       const files: string[] = [];
       for (const picture of pictures) files.push(await findFile(call, picture, 'picture'));
       const guide = options.guide as string | undefined;
+      const { orientation, toEightBits, decode } = options as How;
+      const how = { orientation, toEightBits, decode };
       const asked: InspectCallOptions = {
         target,
         stepIndex: options.step as number | undefined,
         userParams: options.params as Record<string, unknown> | undefined,
         guideImage:
-          guide === undefined || guide === 'same' ? guide : await findFile(call, guide, 'guide picture'),
+          guide === undefined || guide === 'same'
+            ? guide
+            : { ...how, file: await findFile(call, guide, 'guide picture') },
         timeoutMs: options.timeout as number | undefined,
         signal,
       };
@@ -44,7 +51,7 @@ export async function run(call: Call): Promise<number> {
       for (const [index, file] of files.entries()) {
         const picture = pictures[index] ?? file;
         progress.count(index, files.length, picture);
-        outcomes.push(await inspectOne(runner, call, { productId, file, picture }, asked));
+        outcomes.push(await inspectOne(runner, call, { productId, picture, image: { ...how, file } }, asked));
       }
       progress.end();
       out.table(
@@ -93,17 +100,17 @@ async function targetOf({ registry }: Runner, call: Call): Promise<Target> {
 async function inspectOne(
   runner: Runner,
   call: Call,
-  { productId, file, picture }: { productId: string; file: string; picture: string },
+  { productId, picture, image }: { productId: string; picture: string; image: How & { file: string } },
   asked: InspectCallOptions,
 ): Promise<Outcome> {
   try {
-    const result = await runner.inspect(productId, file, asked);
+    const result = await runner.inspect(productId, image, asked);
     const folder = call.options.out as string | undefined;
     if (folder === undefined) return { picture, result };
-    const target = path.join(call.path(folder), `${path.parse(file).name}.png`);
+    const target = path.join(call.path(folder), `${path.parse(image.file).name}.png`);
     await mkdir(path.dirname(target), { recursive: true });
     const { annotatedPicture } = await import('procvision-runner');
-    await writeFile(target, await annotatedPicture(file, result, { signal: call.signal }));
+    await writeFile(target, await annotatedPicture(image, result, { signal: call.signal }));
     return { picture, result, annotated: target };
   } catch (error) {
     if (call.signal.aborted) throw error;
