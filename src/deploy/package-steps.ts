@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
+import { isRecord } from '../arguments.js';
 import { RunnerError } from '../errors.js';
 import type { ArchiveLimits, Check, NameEncoding, PackageInspection } from '../package/types.js';
 import { declaredSteps, keptSteps } from '../parameters/declared-steps.js';
@@ -176,13 +177,13 @@ export function packageSteps(
   };
 }
 
-/** A `get_info()` may name a step without its parameters: then those of the manifest hold. */
+/** A `get_info()` may name a step without its parameters, or with the empty list of the SDK's scaffold: then those of the manifest hold. */
 function withParameters(steps: unknown, ofManifest: unknown): unknown {
   if (!Array.isArray(steps) || steps === ofManifest) return steps;
   const declared = declaredSteps(ofManifest);
   return steps.map((step: unknown) => {
-    if (typeof step !== 'object' || step === null || 'params' in step) return step;
-    const { params } = declared.find(({ index }) => index === (step as { index?: unknown }).index) ?? {};
+    if (!isRecord(step) || (Array.isArray(step.params) && step.params.length > 0)) return step;
+    const { params } = declared.find(({ index }) => index === step.index) ?? {};
     return params ? { ...step, params } : step;
   });
 }

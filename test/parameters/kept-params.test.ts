@@ -29,6 +29,36 @@ async function station(worker: 'sdk' | 'bundled' = 'sdk') {
   return { ...opened, given };
 }
 
+describe('a step has the parameters', () => {
+  const steps = [{ index: 1, name: 'look', params: [GAIN] }];
+  test.each([
+    ['that get_info() lists, whatever the manifest says', [LIMIT], [LIMIT]],
+    ['of the manifest where get_info() has an empty list, as the scaffold of the SDK', [], [GAIN]],
+  ])('%s', async (_, listed, params) => {
+    const { runner, given } = await station();
+    const source = await echoing('1.0.0', listed, { manifest: { steps } });
+    await runner.ensureInstalled(source, { activate: ['A'] });
+    const schema = await runner.registry.parameters('sample', '1.0.0');
+    expect(schema.steps).toEqual([{ index: 1, name: 'look', params }]);
+    expect(await given('A')).toEqual(params === listed ? {} : { gain: 1 });
+  });
+
+  test('of the manifest where get_info() has something else than a list', async () => {
+    const { runner } = await station();
+    const algorithm = sampleAlgorithm({
+      generation: 'phased',
+      name: 'sample',
+      version: '1.0.0',
+      productIds: ['A'],
+    });
+    const main = algorithm.replace('"params": []', '"params": None');
+    const files = { 'algorithm/__init__.py': '', 'algorithm/main.py': main };
+    const source = await buildPackage({ version: '1.0.0', productIds: ['A'], files, manifest: { steps } });
+    await runner.ensureInstalled(source);
+    expect((await runner.registry.parameters('sample', '1.0.0')).steps).toMatchObject([{ params: [GAIN] }]);
+  });
+});
+
 describe('parameters of a product id', () => {
   test('are those of the schema that get_info() declares: filled in, checked, kept, moved and rolled back with the version', async () => {
     const { runner, given } = await station();
