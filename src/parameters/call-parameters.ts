@@ -44,8 +44,9 @@ export class CallParameters {
     const { values: brought, exceptFor } = this.standard ?? {};
     let all = given ?? {};
     if (brought || kept) {
-      const own = this.#ofStep(stepIndex, { ...(!exceptFor?.has(productId) && brought), ...kept });
-      all = { ...own, ...given };
+      const isBrought = brought !== undefined && exceptFor?.has(productId) !== true;
+      const own = this.#ofStep(stepIndex, isBrought ? { ...brought, ...kept } : (kept ?? {}));
+      all = given ? { ...own, ...given } : own;
     }
     const { values, faults } = this.#rules.fill(stepIndex, all);
     this.#refuse(faults);
@@ -60,7 +61,7 @@ export class CallParameters {
   /** What is kept for a product id is for all of its steps: each call gets what its step has. */
   #ofStep(stepIndex: number, values: ParameterValues): ParameterValues {
     const known = this.#rules.keysOf(stepIndex);
-    if (!known) return values;
+    if (!known || Object.keys(values).every((key) => known.has(key))) return values;
     return Object.fromEntries(Object.entries(values).filter(([key]) => known.has(key)));
   }
 

@@ -32,15 +32,20 @@ async function station(worker: 'sdk' | 'bundled' = 'sdk') {
 describe('a step has the parameters', () => {
   const steps = [{ index: 1, name: 'look', params: [GAIN] }];
   test.each([
-    ['that get_info() lists, whatever the manifest says', [LIMIT], [LIMIT]],
-    ['of the manifest where get_info() has an empty list, as the scaffold of the SDK', [], [GAIN]],
-  ])('%s', async (_, listed, params) => {
+    ['that get_info() lists, whatever the manifest says', [LIMIT], [LIMIT], {}],
+    [
+      'of the manifest where get_info() has an empty list, as the scaffold of the SDK',
+      [],
+      [GAIN],
+      { gain: 1 },
+    ],
+  ])('%s', async (_, listed, params, filled) => {
     const { runner, given } = await station();
     const source = await echoing('1.0.0', listed, { manifest: { steps } });
     await runner.ensureInstalled(source, { activate: ['A'] });
     const schema = await runner.registry.parameters('sample', '1.0.0');
     expect(schema.steps).toEqual([{ index: 1, name: 'look', params }]);
-    expect(await given('A')).toEqual(params === listed ? {} : { gain: 1 });
+    expect(await given('A')).toEqual(filled);
   });
 
   test('of the manifest where get_info() has something else than a list', async () => {
