@@ -18,7 +18,7 @@ interface FrameworkRequest {
 const LINGER_MS = 30_000;
 const LINGER_IDLE_MS = 5_000;
 
-/** What is read ahead of the handler: to stop and go on at each chunk takes longer than to copy it. */
+/** What is read ahead of who reads the body: to stop and go on at each chunk takes longer than to copy it. */
 const AHEAD_BYTES = 256 * 1024;
 
 /** A body on its way in. */
@@ -92,8 +92,8 @@ export function parsedBody(incoming: NodeRequest): Uint8Array | undefined {
 }
 
 /**
- * The body as a web stream that takes a chunk when one is wanted. Not `Readable.toWeb`: cancelling that destroys the
- * socket, and with it the answer that says why.
+ * The body as a web stream. Nothing is read before somebody asks for it, so that a request which is refused by its headers has
+ * none of its body taken. Not `Readable.toWeb`: cancelling that destroys the socket, and with it the answer that says why.
  */
 export function bodyOf(incoming: NodeRequest): IncomingBody | undefined {
   if (!hasBody(incoming) || incoming.readableEnded) return undefined;
@@ -116,7 +116,7 @@ export function bodyOf(incoming: NodeRequest): IncomingBody | undefined {
       incoming.on('data', (chunk: Buffer) => {
         if (!isOpen) return;
         controller.enqueue(chunk);
-        if ((controller.desiredSize ?? 0) <= 0) incoming.pause();
+        if ((controller.desiredSize ?? 0) <= -AHEAD_BYTES) incoming.pause();
       });
       incoming.pause();
       incoming.once('end', () => {
@@ -136,10 +136,8 @@ export function bodyOf(incoming: NodeRequest): IncomingBody | undefined {
     },
     cancel: discard,
   };
-  const stream = new ReadableStream(source, {
-    highWaterMark: AHEAD_BYTES,
-    size: ({ byteLength }) => byteLength,
-  });
+  // With a mark of 0 it is pulled for a reader that waits, and for nothing else.
+  const stream = new ReadableStream(source, { highWaterMark: 0, size: ({ byteLength }) => byteLength });
   return { stream, discard };
 }
 

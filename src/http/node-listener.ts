@@ -70,6 +70,7 @@ async function answer(
     response = problemResponse(error);
   }
   await send(response, incoming, outgoing, body);
+  body?.discard(); // what nobody has read of it stands before the next request of the connection
 }
 
 /** @throws RequestFault `bad_request`, `method_not_allowed`, `body_consumed` */

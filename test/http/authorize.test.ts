@@ -1,9 +1,15 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import http from 'node:http';
+import net, { type AddressInfo } from 'node:net';
 import path from 'node:path';
-import { expect, test } from 'vitest';
-import type { RunnerHandlerOptions } from '../../src/http/index.js';
+import { expect, onTestFinished, test } from 'vitest';
+import { toNodeListener, type RunnerHandlerOptions } from '../../src/http/index.js';
 import { buildPackage } from '../../src/testing/index.js';
 import { openHttpRunner, ZIP, type HttpRunner } from '../support/http-runner.js';
+
+/** What Node itself reads of a connection before it is stopped: two reads of 64 KiB, and the head. */
+const AHEAD_OF_NODE = 192 * 1024;
 
 type Answer = Awaited<ReturnType<NonNullable<RunnerHandlerOptions['authorize']>>>;
 
@@ -23,6 +29,48 @@ test.each<[Answer, number, string | null]>([
   const response = await ask('GET', '/algorithms');
   expect(response.status).toBe(status);
   expect(response.headers.get('www-authenticate')).toBe(challenge);
+});
+
+test('nothing of a body is read before authorize has answered, and a refused one leaves the connection to the next request', async () => {
+  let ask: () => void = () => undefined;
+  const asked = new Promise<void>((resolve) => (ask = resolve));
+  let refuse: () => void = () => undefined;
+  const refused = new Promise<void>((resolve) => (refuse = resolve));
+  const runner = await openHttpRunner({
+    authorize: async ({ method }) => {
+      if (method === 'GET') return true;
+      ask();
+      await refused;
+      return false;
+    },
+  });
+  const server = http.createServer(toNodeListener(runner.handler));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  server.listen(0, '127.0.0.1');
+  const connected = once(server, 'connection') as Promise<[net.Socket]>;
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+
+  const client = net.connect(port, '127.0.0.1').setEncoding('latin1');
+  let said = '';
+  client.on('data', (text: string) => (said += text));
+  const length = 1024 ** 2;
+  client.write(`POST /algorithms/install HTTP/1.1\r\nhost: a\r\ncontent-type: application/zip\r\n`);
+  client.write(`content-length: ${length}\r\n\r\n`);
+  client.write(Buffer.alloc(length));
+  const [socket] = await connected;
+  await asked;
+  // In the time of these the server could read all of it.
+  for (let n = 0; n < 20; n++) expect((await fetch(`http://127.0.0.1:${port}/algorithms`)).status).toBe(200);
+  expect(socket.bytesRead).toBeLessThan(AHEAD_OF_NODE);
+  refuse();
+  await expect.poll(() => said).toContain('HTTP/1.1 403');
+  client.write('GET /algorithms HTTP/1.1\r\nhost: a\r\n\r\n');
+  await expect.poll(() => said).toContain('HTTP/1.1 200');
+  client.destroy();
 });
 
 async function auditOf({ registry }: HttpRunner): Promise<(string | undefined)[]> {
