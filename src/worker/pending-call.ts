@@ -23,6 +23,7 @@ export class PendingCall {
       this.#resolve = resolve;
       this.#reject = reject;
     });
+    this.reply.catch(() => undefined); // it may fail while its pictures are still being written, when nobody looks yet
   }
 
   /** What the worker tells of the pictures of this request. A fault is never taken back. */
