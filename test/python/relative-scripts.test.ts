@@ -21,6 +21,8 @@ test.each([
   ['#!C:\\store\\venv\\Scripts\\python.exe\r\n', 'python.exe'],
   ['#!"C:\\a store\\venv\\Scripts\\python.exe"\r\n', 'python.exe'],
   ['#!C:\\store\\venv\\Scripts\\pythonw.exe\n', 'pythonw.exe'],
+  // As pip on Windows writes it: the line has its end, and gets another.
+  ['#!"C:\\a store\\venv\\Scripts\\python.exe"\n\r\n', 'python.exe'],
 ])(
   'a launcher with the line %j finds %s beside itself, with its program and its zip as they were',
   (line, python) => {

@@ -40,7 +40,7 @@ export function relativeLauncher(content: Buffer): Buffer | undefined {
   const line = content.lastIndexOf('#!', zip, 'latin1');
   if (zip < 0 || line === -1) return undefined;
   const text = content.toString('latin1', line, zip);
-  const [, python] = /^#!"?[^<"\r\n]*[\\/](pythonw?\.exe)"?[ \t]*\r?\n$/i.exec(text) ?? [];
+  const [, python] = /^#!"?[^<"\r\n]*[\\/](pythonw?\.exe)"?[ \t]*[\r\n]+$/i.exec(text) ?? [];
   if (python === undefined) return undefined;
   const relative = Buffer.from(`#!${LAUNCHER_FOLDER}${python}\r\n`, 'latin1');
   return Buffer.concat([content.subarray(0, line), relative, content.subarray(zip)]);
