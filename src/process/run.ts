@@ -5,7 +5,7 @@ import { abortError, listenForAbort, throwIfAborted, type OperationOptions } fro
 import { RunnerError } from '../errors.js';
 import { KEEPER_GRACE_MS, KILL_SIGNAL } from './containment.js';
 import { ChildPipe } from './child-pipe.js';
-import { signalTree } from './tree.js';
+import { signalRemains, signalTree } from './tree.js';
 
 /** How to run a subprocess to its end. */
 export interface RunOptions extends OperationOptions {
@@ -75,7 +75,7 @@ export async function run(command: string, args: readonly string[], options: Run
   }
   let stopped: RunnerError | undefined;
   const killTree = () => {
-    if (child.pid !== undefined) signalTree(child.pid, 'SIGKILL');
+    if (child.pid !== undefined) signalTree(child.pid, 'SIGKILL', { endAlone: () => child.kill('SIGKILL') });
   };
   let grace: NodeJS.Timeout | undefined;
   const stop = (reason: RunnerError) => {
@@ -105,7 +105,7 @@ export async function run(command: string, args: readonly string[], options: Run
         child.once('error', reject);
         child.once('exit', () => {
           // A grandchild that keeps the pipes open would delay 'close' without limit.
-          killTree();
+          if (child.pid !== undefined) signalRemains(child.pid);
           // One in a session of its own still does.
           drain = setTimeout(() => {
             child.stdout?.destroy();

@@ -132,6 +132,31 @@ describe('findCandidates()', () => {
       'C:\\Py39\\python.exe',
     ]);
   });
+
+  test.skipIf(process.platform === 'win32')(
+    'asks the launcher of Windows on PATH, and never one in the current folder',
+    async () => {
+      const root = await temporaryFolder();
+      const program = async (folder: string, python: string) => {
+        await mkdir(path.join(root, folder));
+        const file = path.join(root, folder, 'py.exe');
+        await writeFile(file, `#!/bin/sh\necho ' -V:3.12 *        ${python}'\n`, { mode: 0o755 });
+        return path.dirname(file);
+      };
+      const here = await program('here', '/found/here');
+      const onPath = await program('bin', '/found/on-path');
+      const before = process.cwd();
+      process.chdir(here);
+      try {
+        const env = { PATH: '/bin', PYENV_ROOT: root };
+        expect(await findCandidates({ env, platform: 'win32' })).not.toContain('/found/here');
+      } finally {
+        process.chdir(before);
+      }
+      const env = { Path: onPath, PYENV_ROOT: root };
+      expect(await findCandidates({ env, platform: 'win32' })).toEqual(['/found/on-path']);
+    },
+  );
 });
 
 describe('select()', () => {

@@ -81,7 +81,7 @@ test('a group that may not be signalled is no failure of the host', () => {
     throw Object.assign(new Error('kill EPERM'), { code: 'EPERM' });
   });
   try {
-    signalTree(4_000_000, 'SIGKILL', 'linux');
+    signalTree(4_000_000, 'SIGKILL', { platform: 'linux' });
     expect(kill).toHaveBeenCalledWith(-4_000_000, 'SIGKILL');
   } finally {
     kill.mockRestore();

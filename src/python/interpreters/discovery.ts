@@ -1,9 +1,10 @@
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import os from 'node:os';
 import nodePath from 'node:path';
 import type { OperationOptions } from '../../abort.js';
 import { pythonEnvironment } from '../../process/environment.js';
 import { run } from '../../process/run.js';
+import { pyLauncherPlaces } from '../../process/windows-programs.js';
 
 /** Where to look; all of it has a default, tests give their own. */
 export interface DiscoveryOptions extends OperationOptions {
@@ -146,8 +147,24 @@ export function parsePyLauncher(stdout: string): string[] {
 }
 
 async function pyLauncher(options: DiscoveryOptions): Promise<string[]> {
+  const { env = process.env } = options;
+  const places = [
+    ...pyLauncherPlaces(env),
+    ...pathFolders(env, 'win32').map((folder) => nodePath.join(folder, 'py.exe')),
+  ];
+  // Not stat(): that cannot follow what stands for a program of the Store.
+  const found = await Promise.all(
+    places.map((place) =>
+      lstat(place).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  const program = places[found.indexOf(true)];
+  if (program === undefined) return []; // no launcher on this machine
   try {
-    const { stdout } = await run('py', ['-0p'], {
+    const { stdout } = await run(program, ['-0p'], {
       env: pythonEnvironment({}, options.env),
       timeoutMs: 10_000,
       signal: options.signal,
@@ -155,7 +172,7 @@ async function pyLauncher(options: DiscoveryOptions): Promise<string[]> {
     return parsePyLauncher(stdout);
   } catch (error) {
     if (options.signal?.aborted) throw error;
-    return []; // no launcher on this machine
+    return []; // it does not run
   }
 }
 
