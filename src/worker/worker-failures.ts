@@ -1,4 +1,5 @@
 import { RunnerError } from '../errors.js';
+import { exitCodeInWords, windowsExit } from './windows-exit.js';
 
 /** A step of the protocol that did not come in time. */
 export function tooLate(title: string, what: string, timeoutMs: number, output: string[]): RunnerError {
@@ -28,12 +29,18 @@ export function exitFailures(
   output: string[],
   isOutOfMemory = false,
 ): { beforeReady: RunnerError; byItself: RunnerError; ended: RunnerError } {
-  const how = exitSignal ?? `exit code ${exitCode}`;
+  const words = exitCodeInWords(exitCode);
+  const status = windowsExit(exitCode);
+  const how = exitSignal ?? `exit code ${words}`;
   const why = isOutOfMemory
     ? ': memory had run out, and the kernel chose it. Give the machine or the container more, run fewer workers, or let ' +
       'policy.recycleAboveBytes replace a worker that grows'
     : '';
-  const left = exitSignal ? `was killed by ${exitSignal}${why}` : `left by itself with exit code ${exitCode}`;
+  const left = exitSignal
+    ? `was killed by ${exitSignal}${why}`
+    : status
+      ? `ended with exit code ${words}: ${status.remedy}`
+      : `left by itself with exit code ${exitCode}`;
   const details = { exitCode, exitSignal, output, ...(isOutOfMemory && { isOutOfMemory }) };
   const tail = lastSaid(output);
   return {

@@ -1,6 +1,7 @@
 import { RunnerError } from '../../errors.js';
 import { remedyForLibrary } from '../../python/libraries/library-packages.js';
 import { errnoCode, systemCause } from '../../store/errno.js';
+import { exitCodeInHex, exitCodeInWords, windowsExit } from '../../worker/windows-exit.js';
 import type { FindingId } from './catalogue.js';
 import { finding, type Finding } from './finding.js';
 
@@ -198,6 +199,18 @@ const BY_SIGNAL: Readonly<Record<string, [id: FindingId, why: string]>> = {
   SIGTERM: ['killed.outside', 'Somebody asked the process to end'],
 };
 
+/** Exit codes of Windows that are no crash of the library that runs. */
+const BY_STATUS: Readonly<Record<string, FindingId>> = {
+  '0xC0000017': 'memory.ran-out',
+  '0xC000012D': 'memory.ran-out',
+  '0xC000001D': 'crash.instruction',
+  '0xC000007B': 'library.missing',
+  '0xC0000135': 'library.missing',
+  '0xC0000139': 'library.missing',
+  '0x40010004': 'killed.outside',
+  '0xC000013A': 'killed.outside',
+};
+
 /** What the details of an error tell beyond its code: the library, file, module or limit at fault. */
 export function cluesOf(error: RunnerError): Finding[] {
   const { name, version, isOutOfMemory, exitSignal, exitCode, holder } = error.details;
@@ -215,6 +228,15 @@ export function cluesOf(error: RunnerError): Finding[] {
   const [id, why] = BY_SIGNAL[exitSignal ?? ''] ?? [];
   if (id && why !== undefined && found.length === 0)
     found.push(finding(id, { what: `The process ended by ${exitSignal}`, why }));
+  const status = windowsExit(exitCode ?? null);
+  if (status && found.length === 0) {
+    found.push(
+      finding(BY_STATUS[exitCodeInHex(exitCode ?? 0)] ?? 'crash.native', {
+        what: `The process ended with exit code ${exitCodeInWords(exitCode ?? null)}`,
+        why: status.remedy,
+      }),
+    );
+  }
   if (found.length === 0 && error.code === 'worker_exited' && typeof exitCode === 'number') {
     found.push(
       finding('algorithm.exits', {
