@@ -112,7 +112,7 @@ export async function makeFrameFolder(root: string, gid?: number): Promise<MadeF
  */
 export async function sweepFrameFolders(root: string): Promise<string[]> {
   const abandoned = await abandonedFrameFolders(root);
-  for (const folder of abandoned) await removeTree(folder).catch(() => undefined); // another user's: not ours to sweep
+  for (const folder of abandoned) await removeTree(folder, { limitMs: 0 }).catch(() => undefined); // in use, or another user's: not ours to sweep
   return abandoned;
 }
 

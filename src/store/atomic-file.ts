@@ -1,9 +1,10 @@
 import { fsync } from 'node:fs';
-import { chmod, mkdir, open, readFile, rename, rm, utimes, type FileHandle } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readFile, rename, rm, utimes, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { nodeCrypto } from '../node-crypto.js';
 import { errnoCode, isMissing } from './errno.js';
+import { whileHeld, type HeldOptions } from './held-files.js';
+import { makeFolders, plainPath } from './plain-path.js';
 
 /** Whether a change survives a power cut: `full` waits for the disk, `none` leaves it to the system (tests). */
 export type Durability = 'full' | 'none';
@@ -77,11 +78,11 @@ export async function makeFolder(
   durability: Durability = 'full',
   mode?: number,
 ): Promise<void> {
-  const first = await mkdir(folder, { recursive: true }).catch(async (error: unknown) => {
+  const first = await makeFolders(folder).catch(async (error: unknown) => {
     throw isMissing(error) ? await whyMissing(folder, error) : error;
   });
   if (first === undefined) return;
-  for (let made = folder; made.length >= first.length; made = path.dirname(made)) {
+  for (let made = folder; plainPath(made).length >= first.length; made = path.dirname(made)) {
     if (mode !== undefined) await chmod(made, mode);
     await syncFolder(path.dirname(made), durability);
   }
@@ -132,24 +133,29 @@ export async function syncFile(handle: FileHandle): Promise<void> {
 }
 
 /**
- * Renames over an existing file. On Windows a reader, or a virus scanner, that has the target open makes this fail
- * for a moment with EPERM, EACCES or EBUSY: tried again for about a second.
+ * Renames over an existing file. On Windows tried again while others have one of the two open; a target that is marked
+ * read-only is unmarked, and one that is a folder is no passing fault: such a rename never works there.
  */
-export async function renameOver(
-  from: string,
-  to: string,
-  platform: NodeJS.Platform = process.platform,
-): Promise<void> {
-  const passing = new Set(['EPERM', 'EACCES', 'EBUSY']);
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await rename(from, to);
-      return;
-    } catch (error) {
-      const isPassing = platform === 'win32' && passing.has((error as NodeJS.ErrnoException).code ?? '');
-      if (!isPassing || attempt === 10) throw error;
-      await delay(attempt * 20);
-    }
+export async function renameOver(from: string, to: string, options: HeldOptions = {}): Promise<void> {
+  const attempt = () => rename(from, to);
+  let isLooked = options.platform === undefined && process.platform !== 'win32';
+  const look = async (error: unknown) => {
+    if (isLooked || !errnoCode(error)) throw error;
+    isLooked = true;
+    const there = await lstat(to).catch(() => undefined);
+    if (there?.isDirectory()) throw new RenameRefused(error);
+    if (there && (there.mode & 0o200) === 0) await chmod(to, 0o600);
+    throw error;
+  };
+  await whileHeld(`rename ${from} to ${to}`, () => attempt().catch(look), options).catch((error: unknown) => {
+    throw error instanceof RenameRefused ? error.cause : error;
+  });
+}
+
+/** Ends the attempts: it has no code that passes. */
+class RenameRefused extends Error {
+  constructor(cause: unknown) {
+    super('the target is a folder', { cause });
   }
 }
 

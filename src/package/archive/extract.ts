@@ -1,8 +1,10 @@
-import { lstat, mkdir, open, readdir, rm, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { abortError, throwIfAborted } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import { syncFile } from '../../store/atomic-file.js';
+import { makeFolders as makeWithThoseAbove, plainPath } from '../../store/plain-path.js';
+import { removeTree } from '../../store/remove-tree.js';
 import type { Archive, ArchiveEntry } from '../archive-types.js';
 import { nameFault } from './entry-name.js';
 import { zipFault } from './fault.js';
@@ -138,7 +140,7 @@ interface MadeTarget {
 /** Creates the target, or sees that it is an empty folder. */
 async function prepareTarget(target: string): Promise<MadeTarget> {
   const there = await lstat(target).catch(() => undefined);
-  if (!there) return { first: await mkdir(target, { recursive: true }) };
+  if (!there) return { first: await makeWithThoseAbove(target) };
   if (!there.isDirectory()) {
     throw new RunnerError('invalid_params', `${target} is not a folder: nothing is unpacked there`);
   }
@@ -203,16 +205,16 @@ async function runTasks(extraction: Extraction, target: string, placement: Place
 
 async function removeWritten(target: string, { first }: MadeTarget): Promise<void> {
   for (const name of await readdir(target)) {
-    await rm(path.join(target, name), { recursive: true, force: true, maxRetries: 3 });
+    await removeTree(path.join(target, name));
   }
   if (first === undefined) return;
   // Folders above the target go only while they are empty: somebody else may have put something there since.
-  for (let folder = target; ; folder = path.dirname(folder)) {
+  for (let folder = target; plainPath(folder).length >= first.length; folder = path.dirname(folder)) {
     const isGone = await rmdir(folder).then(
       () => true,
       () => false,
     );
-    if (!isGone || folder === first) return;
+    if (!isGone) return;
   }
 }
 

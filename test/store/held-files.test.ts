@@ -1,0 +1,92 @@
+import { access, chmod, link, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { renameOver } from '../../src/store/atomic-file.js';
+import { whileHeld } from '../../src/store/held-files.js';
+import { makeFolders, plainPath } from '../../src/store/plain-path.js';
+import { removeTree } from '../../src/store/remove-tree.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+
+const refusal = (code: string) =>
+  Object.assign(new Error(`${code}: held`), { code, errno: -1, path: 'C:\\a', syscall: 'rename' });
+
+test.each(['EPERM', 'EACCES', 'EBUSY'])(
+  'what is held on Windows (%s) is tried again until it is free',
+  async (code) => {
+    let attempts = 0;
+    const work = () => (++attempts < 4 ? Promise.reject(refusal(code)) : Promise.resolve('done'));
+    expect(await whileHeld('rename C:\\a', work, { platform: 'win32' })).toBe('done');
+    expect(attempts).toBe(4);
+  },
+);
+
+test('what stays held fails after its time with the code of the system, and says how to find the holder', async () => {
+  const work = () => Promise.reject(refusal('EBUSY'));
+  const failed = whileHeld('rename C:\\a', work, { platform: 'win32', limitMs: 50 });
+  await expect(failed).rejects.toMatchObject({
+    ...{ code: 'EBUSY', path: 'C:\\a', syscall: 'rename' },
+    message: expect.stringMatching(/^EBUSY: cannot rename C:\\a: .*resmon\.exe/) as string,
+  });
+  // Of two bounds one in the other, the inner one names the file.
+  const outer = whileHeld(
+    'remove C:\\',
+    () => whileHeld('remove C:\\a', work, { platform: 'win32', limitMs: 0 }),
+    {
+      platform: 'win32',
+    },
+  );
+  await expect(outer).rejects.toThrow('cannot remove C:\\a');
+});
+
+test.each([
+  ['win32', 'ENOENT'],
+  ['linux', 'EPERM'],
+] as const)('on %s %s is no passing fault', async (platform, code) => {
+  let attempts = 0;
+  const work = () => {
+    attempts++;
+    return Promise.reject(refusal(code));
+  };
+  await expect(whileHeld('rename C:\\a', work, { platform })).rejects.toMatchObject({
+    message: `${code}: held`,
+  });
+  expect(attempts).toBe(1);
+});
+
+test('a rename over a folder fails at once on Windows, where it never works', async () => {
+  const folder = await temporaryFolder();
+  const [file, target] = [path.join(folder, 'file'), path.join(folder, 'target')];
+  await writeFile(file, '');
+  await mkdir(path.join(target, 'full'), { recursive: true });
+  await expect(renameOver(file, target, { platform: 'win32' })).rejects.toMatchObject({ code: 'EISDIR' });
+});
+
+test('a sealed tree is removed as on Windows, and a file that it shares keeps its seal', async () => {
+  const folder = await temporaryFolder();
+  const [tree, shared] = [path.join(folder, 'tree'), path.join(folder, 'shared')];
+  await mkdir(path.join(tree, 'inner'), { recursive: true });
+  await writeFile(path.join(tree, 'inner/file'), 'text');
+  await chmod(path.join(tree, 'inner/file'), 0o444);
+  await link(path.join(tree, 'inner/file'), shared);
+  await removeTree(tree, { platform: 'win32' });
+  expect(await readdir(folder)).toEqual(['shared']);
+  expect((await stat(shared)).mode & 0o222).toBe(0);
+  await removeTree(tree, { platform: 'win32' }); // absent is fine
+});
+
+test.each([
+  ['\\\\?\\C:\\Users\\a', 'C:\\Users\\a'],
+  ['\\\\?\\UNC\\server\\share\\a', '\\\\server\\share\\a'],
+  ['\\\\?\\Volume{0b1c}\\a', '\\\\?\\Volume{0b1c}\\a'],
+  ['\\\\server\\share\\a', '\\\\server\\share\\a'],
+  ['/usr/lib', '/usr/lib'],
+])('the plain path of %s is %s', (given, plain) => {
+  expect(plainPath(given)).toBe(plain);
+});
+
+test('the outermost of the folders that had to be made is told', async () => {
+  const folder = await temporaryFolder();
+  expect(await makeFolders(path.join(folder, 'a/b/c'))).toBe(path.join(folder, 'a'));
+  expect(await makeFolders(path.join(folder, 'a'))).toBeUndefined();
+  await access(path.join(folder, 'a/b/c'));
+});
