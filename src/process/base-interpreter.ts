@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
 
 /** How to start an interpreter without anything of its environment. */
@@ -13,10 +13,14 @@ export interface BaseInterpreter {
 const MOST_LINKS = 40;
 
 /**
- * The interpreter that an environment was made from (POSIX), found without starting anything. The one in the environment
- * is a link to it, or a file that a package may have put there: that is never started.
+ * The interpreter that an environment was made from, found without starting anything. The one in the environment
+ * is a link to it, or a file that a package may have put there: that is never started. On Windows it is a program that
+ * starts the interpreter as its child, and is started in place of a base that is gone: it says so.
  */
-export function baseInterpreter(python: string): BaseInterpreter {
+export function baseInterpreter(
+  python: string,
+  platform: NodeJS.Platform = process.platform,
+): BaseInterpreter {
   const folder = path.dirname(path.dirname(python));
   const isInside = (file: string) => file.startsWith(folder + path.sep);
   if (!path.isAbsolute(python)) return { command: python, executable: undefined };
@@ -29,9 +33,12 @@ export function baseInterpreter(python: string): BaseInterpreter {
   if (!isInside(at)) return { command: at, executable: python };
   // Made with copies, on a file system without links; or no environment at all.
   const home = homeOf(folder);
-  return home === undefined || isInside(home + path.sep)
-    ? { command: python, executable: undefined }
-    : { command: path.join(home, 'python3'), executable: python };
+  if (home === undefined || isInside(home + path.sep)) return { command: python, executable: undefined };
+  if (platform !== 'win32') return { command: path.join(home, 'python3'), executable: python };
+  const base = path.join(home, 'python.exe');
+  return existsSync(base)
+    ? { command: base, executable: python }
+    : { command: python, executable: undefined };
 }
 
 function linkTarget(file: string): string | undefined {

@@ -55,9 +55,12 @@ export interface Containment {
   gid?: number;
 }
 
-/** What holds a process, as its keeper tells (Linux; elsewhere nothing of it is in force). */
+/**
+ * What holds a process, as its keeper tells (Linux), or its launcher (Windows, where a job object holds what it starts, and
+ * no more). On other systems nothing of it is in force.
+ */
 export interface WorkerBounds {
-  /** Whether it has a process namespace: nothing that it starts outlives it, whatever that does. */
+  /** Whether it has a process namespace, or a job object (Windows): nothing that it starts outlives it, whatever that does. */
   processes: boolean;
   /** Whether the store is read-only to it, with the other versions out of its reach. */
   files: boolean;
@@ -110,18 +113,31 @@ export function scratchFolders(versions: string | undefined): string[] {
   );
 }
 
+/** Which process is the worker, and what holds it. */
+export interface WorkerReport {
+  /** Process id, as the host sees it. */
+  pid: number;
+  /** What is in force, and what is not. */
+  bounds: WorkerBounds;
+}
+
 /** What a keeper reported: the process it keeps, and its bounds. Undefined for what is no report. */
-export function parseReport(line: string): { pid: number; bounds: WorkerBounds } | undefined {
+export function parseReport(line: string): WorkerReport | undefined {
   try {
-    const { pid, bounds } = JSON.parse(line) as { pid: number; bounds: Partial<WorkerBounds> | null };
-    return {
-      pid,
-      bounds: {
-        ...{ processes: false, files: false, sharedMemory: false, network: 'host', capabilities: false },
-        ...{ missing: [], ...bounds },
-      },
-    };
+    return reportOf(JSON.parse(line));
   } catch {
     return undefined;
   }
+}
+
+/** The same of what was read already. @throws TypeError for null and undefined */
+export function reportOf(value: unknown): WorkerReport {
+  const { pid, bounds } = value as { pid: number; bounds: Partial<WorkerBounds> | null };
+  return {
+    pid,
+    bounds: {
+      ...{ processes: false, files: false, sharedMemory: false, network: 'host', capabilities: false },
+      ...{ missing: [], ...bounds },
+    },
+  };
 }

@@ -9,7 +9,8 @@ export interface Launch {
 
 /**
  * Program and arguments that run a script of ours (worker/launch.py, validation/probe.py) in the interpreter that an
- * environment was made from, with an order for `contain.py` as its first argument (POSIX).
+ * environment was made from, with an order for `contain.py` (POSIX) or
+ * `job_object.py` (Windows) as its first argument.
  */
 export function launch(
   python: string,

@@ -82,10 +82,10 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       entryPoint: spec.entryPoint,
       state: () => this.#state,
       lastLines: () => this.lastLines,
-      launched: (logPipe) => {
+      launched: (told) => {
         this.#send({
           type: 'launcher',
-          log_pipe: logPipe !== undefined && this.#process?.openLog(logPipe) === true,
+          log_pipe: this.#process?.launched(told) === true,
           max_frame_bytes: this.limits.maxFrameBytes,
         });
       },
@@ -133,7 +133,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     return this.#server !== undefined;
   }
 
-  /** What holds its process, as far as the system gives it; undefined before it is known, and where nothing is (Windows). */
+  /** What holds its process, as far as the system gives it; undefined before it is known. */
   get bounds(): WorkerBounds | undefined {
     return this.#process?.bounds;
   }

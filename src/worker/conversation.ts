@@ -16,7 +16,7 @@ export interface ConversationContext {
   /** Last lines of stderr. */
   lastLines: () => string[];
   /** The launcher waits for its answer. */
-  launched: (logPipe: number | undefined) => void;
+  launched: (message: WorkerMessage & { type: 'launcher' }) => void;
   /** Text between frames. */
   stray: (text: string, output: StrayOutput) => void;
   /** An idle worker has answered a ping. */
@@ -97,7 +97,7 @@ export class Conversation {
       case 'launcher':
         if (!this.#isLaunched && this.#context.state() === 'starting') {
           this.#isLaunched = true;
-          this.#context.launched(message.logPipe);
+          this.#context.launched(message);
         }
         return;
       case 'fault':

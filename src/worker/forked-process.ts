@@ -93,7 +93,7 @@ export class ForkedProcess implements ProcessHandle {
   }
 
   /** It has its log from the start. */
-  openLog(): boolean {
+  launched(): boolean {
     return false;
   }
 

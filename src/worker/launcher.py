@@ -90,7 +90,8 @@ def main():
     if isinstance(order, int):
         order = {"host": order}
     log = load_process("log_pipe.py")["LogPipe"]()
-    pipes = load("protocol_pipes.py")["ProtocolPipes"](log)
+    report = None if hasattr(os, "fork") else load_process("job_object.py")["enter_job"](order)
+    pipes = load("protocol_pipes.py")["ProtocolPipes"](log, report)
     enter = load_process("enter_environment.py")["enter"]
     is_adapter = not target.endswith(".py")
     if is_adapter:

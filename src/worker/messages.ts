@@ -2,6 +2,7 @@ import { isRecord } from '../arguments.js';
 import { overCeiling } from './frame-codec.js';
 import { parsePythonJson } from './json.js';
 import type { ProvenImage } from '../frames/proof.js';
+import { reportOf, type WorkerReport } from '../process/containment.js';
 import type { WorkerException, WorkerMetrics } from './types.js';
 
 /** What a worker tells of the pictures of a call: those that it read, or why it could not read one. */
@@ -41,8 +42,11 @@ export type WorkerMessage =
   /** Sent before the answer by a worker that cannot put it into the answer. */
   | { type: 'pictures'; requestId: string; pictures: PictureReport }
   | { type: 'shutdown' }
-  /** The launcher has begun; `logPipe` is the descriptor of a pipe that its log goes to, where it could make one. */
-  | { type: 'launcher'; logPipe: number | undefined }
+  /**
+   * The launcher has begun; `logPipe` is the descriptor of a pipe that its log goes to, where it could make one, and
+   * `report` what holds the worker, where no keeper tells that (Windows).
+   */
+  | { type: 'launcher'; logPipe: number | undefined; report: WorkerReport | undefined }
   /** A frame that is no message; `isLost` when it may have been an answer. */
   | { type: 'fault'; message: string; isLost: boolean };
 
@@ -106,8 +110,12 @@ export function readMessage(body: Buffer): WorkerMessage {
       };
     }
     case 'launcher': {
-      const { log_pipe: logPipe } = value;
-      return { type: 'launcher', logPipe: Number.isInteger(logPipe) ? (logPipe as number) : undefined };
+      const { log_pipe: logPipe, report } = value;
+      return {
+        type: 'launcher',
+        logPipe: Number.isInteger(logPipe) ? (logPipe as number) : undefined,
+        report: isRecord(report) ? reportOf(report) : undefined,
+      };
     }
     // The launcher's word for a frame that it did not send: no byte of it has to pass through the pipe.
     case 'too_large':

@@ -3,7 +3,7 @@ import {
   KEEPER_GRACE_MS,
   KILL_SIGNAL,
   parseReport,
-  type WorkerBounds,
+  type WorkerReport,
 } from '../process/containment.js';
 import type { ProcessListeners } from './process-handle.js';
 
@@ -103,9 +103,7 @@ export class ProcessEnd {
 }
 
 /** The line of a keeper's report; undefined where it ends without. */
-export async function readReport(
-  stream: NodeJS.ReadableStream,
-): Promise<{ pid: number; bounds: WorkerBounds } | undefined> {
+export async function readReport(stream: NodeJS.ReadableStream): Promise<WorkerReport | undefined> {
   let text = '';
   stream.setEncoding('utf8');
   await new Promise<void>((resolve) => {

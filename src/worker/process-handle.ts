@@ -1,4 +1,4 @@
-import type { WorkerBounds } from '../process/containment.js';
+import type { WorkerBounds, WorkerReport } from '../process/containment.js';
 
 /** What a worker process tells as it runs. */
 export interface ProcessListeners {
@@ -10,9 +10,9 @@ export interface ProcessListeners {
 
 /** The process of a worker, whether it was spawned or forked from a server. */
 export interface ProcessHandle {
-  /** Of the worker itself, once it is known; of its keeper before. */
+  /** Of the worker itself, once it is known; before, of its keeper or of what starts its interpreter (Windows). */
   readonly pid: number;
-  /** What holds the worker; undefined before the keeper's report, and where there is no keeper. */
+  /** What holds the worker; undefined before the report of the keeper or the launcher. */
   readonly bounds: WorkerBounds | undefined;
   /** Resolves when the keeper has reported, or ended without; at once where there is none. */
   readonly reported: Promise<void>;
@@ -20,8 +20,11 @@ export interface ProcessHandle {
   readonly pendingBytes: number;
   /** Hands bytes over without waiting; a pipe that is broken shows as the exit that follows. */
   write(bytes: Buffer): void;
-  /** Reads a pipe of the child from now on as its stderr. False where that cannot be. */
-  openLog(descriptor: number): boolean;
+  /**
+   * The launcher has begun: `logPipe` is read from now on as the stderr, and `report` stands for that of a keeper (Windows).
+   * Whether that pipe is read.
+   */
+  launched(told: { logPipe: number | undefined; report: WorkerReport | undefined }): boolean;
   /** It is ready: from now on it has the priority of its host, if it stood back while it started. */
   stepForward(): void;
   /**

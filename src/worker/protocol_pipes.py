@@ -4,7 +4,8 @@ Executed by launch.py before anything of a package is. The two pipes get descrip
 that is started inherits and no forked child keeps. Descriptor 0 is at its end, 1 and 2 lead to the log: that is what
 the algorithm, its children and native code read and print to.
 
-Between the launcher and the host, before the worker's hello: `{"type": "launcher", "log_pipe": n | null}`, and back
+Between the launcher and the host, before the worker's hello: `{"type": "launcher", "log_pipe": n | null}`, on Windows with
+`"report": {"pid", "bounds"}`, which elsewhere comes on a descriptor of its own, and back
 `{"type": "launcher", "log_pipe": true | false, "max_frame_bytes": n}`, whether the host reads that pipe (log_pipe.py).
 """
 import io
@@ -19,9 +20,13 @@ class ProtocolPipes:
     that is the worker.
     """
 
-    def __init__(self, log, platform=sys.platform):
+    def __init__(self, log, report=None, platform=sys.platform):
         self._log, self._windows = log, platform == "win32"
         said = b'{"type":"launcher","log_pipe":%s}' % (b"null" if log.descriptor is None else b"%d" % log.descriptor)
+        if report is not None:
+            import json
+
+            said = said[:-1] + b',"report":%s}' % json.dumps(report).encode()
         os.write(1, len(said).to_bytes(4, "big") + said)
 
     def take(self, ready):

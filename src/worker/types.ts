@@ -73,7 +73,7 @@ export interface WorkerSpec {
   uid?: number;
   /** As `uid`, the group. */
   gid?: number;
-  /** Limits applied before any code of the algorithm runs (POSIX). */
+  /** Limits applied before any code of the algorithm runs. */
   resources?: WorkerResources;
   /**
    * Folder of the store, and within it the folder of all versions. The process gets the store read-only and of the
@@ -96,11 +96,14 @@ export interface WorkerSpec {
 
 /** What a worker process may take from the machine. */
 export interface WorkerResources {
-  /** Address space (RLIMIT_AS). */
+  /** Address space (RLIMIT_AS); on Windows the memory that each of its processes has committed (its job object). */
   addressSpaceBytes?: number;
-  /** Open files (RLIMIT_NOFILE). */
+  /** Open files (RLIMIT_NOFILE); Windows has no such limit, and `bounds.missing` says so. */
   openFiles?: number;
-  /** Added to the niceness: higher yields the CPU to others. */
+  /**
+   * Added to the niceness: higher yields the CPU to others. On Windows the priority class of its job object: idle from 15,
+   * below normal from 1, above normal below 0, high from -15.
+   */
   nice?: number;
   /** Memory for its own files: caches and temporary ones (Linux namespaces). @defaultValue 512 MiB */
   scratchBytes?: number;

@@ -37,16 +37,20 @@ export interface WorkerCommand {
 
 /**
  * Command and environment of a worker process (deployment specification: `python -m procvision_algorithm_sdk.adapter
- * --entry module:Class`). A launcher runs that module with the pipes of the protocol out of the algorithm's reach, on POSIX
- * in bounds that are in force before anything of the package is in its reach, and stays outside as its keeper. A program of
- * the test kit that stands in for it is run as it is.
+ * --entry module:Class`). A launcher runs that module with the pipes of the protocol out of the algorithm's reach, in
+ * bounds that are in force before anything of the package is in its reach; on POSIX it stays outside as its keeper. A
+ * program of the test kit that stands in for it is run as it is.
  *
  * `serves`: the process is to be a fork server for such workers (fork_server.py).
  */
 export function workerCommand(
   spec: WorkerSpec,
   limits: WorkerLimits,
-  { hasChannel = false, serves = false }: { hasChannel?: boolean; serves?: boolean } = {},
+  {
+    hasChannel = false,
+    serves = false,
+    platform = process.platform,
+  }: { hasChannel?: boolean; serves?: boolean; platform?: NodeJS.Platform } = {},
 ): WorkerCommand {
   const token = crypto.randomUUID();
   const env = pythonEnvironment({
@@ -75,11 +79,15 @@ export function workerCommand(
       : { module: 'procvision_algorithm_sdk.adapter' };
   const launcher = assetPath('worker/launch.py');
   const target = adapter.module ?? adapter.script;
-  if (process.platform === 'win32') {
-    const args = [launcher, String(process.pid), target, ...entry];
-    // Elsewhere enter_environment.py sees to it, once the launcher's own stages are compiled.
-    const sealed = { ...env, PYTHONDONTWRITEBYTECODE: '1' };
-    return { ...common, env: sealed, command: spec.python, args, isKept: false };
+  if (platform === 'win32') {
+    const start = launch(spec.python, launcher, [target, ...entry], {
+      root: spec.root,
+      limits: resourceLimits(spec),
+      ...(spec.resources?.scratchBytes !== undefined && {
+        scratch: { bytes: spec.resources.scratchBytes },
+      }),
+    });
+    return { ...common, ...start, isKept: false };
   }
   const isRoot = process.getuid?.() === 0;
   const start = launch(spec.python, launcher, [target, ...entry], {

@@ -3,11 +3,17 @@ import { once } from 'node:events';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { RunnerError } from '../errors.js';
 import type { DescriptorChannel } from '../frames/descriptor-channel.js';
-import { ASK_SIGNAL, KILL_SIGNAL, REPORT_DESCRIPTOR, type WorkerBounds } from '../process/containment.js';
+import {
+  ASK_SIGNAL,
+  KILL_SIGNAL,
+  REPORT_DESCRIPTOR,
+  type WorkerBounds,
+  type WorkerReport,
+} from '../process/containment.js';
 import { ChildPipe } from '../process/child-pipe.js';
 import { MemoryKills } from '../process/memory-kills.js';
 import { standBack, standBackSession } from '../process/priority.js';
-import { signalTree } from '../process/tree.js';
+import { signalRemains, signalTree } from '../process/tree.js';
 import { closing, ProcessEnd, readReport } from './process-end.js';
 import type { ProcessHandle, ProcessListeners } from './process-handle.js';
 import { readInTurns } from './read-in-turns.js';
@@ -32,7 +38,7 @@ export class WorkerProcess implements ProcessHandle {
   readonly #listeners: ProcessListeners;
   /** The pipe that 1 and 2 of the worker lead to, where the launcher made one; its stderr is silent then. */
   #log: ChildPipe | undefined;
-  #report: { pid: number; bounds: WorkerBounds } | undefined;
+  #report: WorkerReport | undefined;
   readonly #stepsForward: ((() => void) | undefined)[] = [];
   /** Ends of searches for what the process has left behind. */
   #sweeps: Promise<unknown> = Promise.resolve();
@@ -96,12 +102,12 @@ export class WorkerProcess implements ProcessHandle {
     return worker;
   }
 
-  /** Of the worker itself, once its keeper has reported it; of the keeper before. */
+  /** Of the worker itself, once that is reported; before, of its keeper, or of what starts its interpreter (Windows). */
   get pid(): number {
     return this.#report?.pid ?? this.#child.pid ?? -1;
   }
 
-  /** What holds the worker; undefined before the keeper's report, and where there is no keeper. */
+  /** What holds the worker; undefined before that is reported. */
   get bounds(): WorkerBounds | undefined {
     return this.#report?.bounds;
   }
@@ -119,6 +125,12 @@ export class WorkerProcess implements ProcessHandle {
   /** Hands bytes over without waiting; a pipe that is broken shows as the exit that follows. */
   write(bytes: Buffer): void {
     if (this.#child.stdin?.writable) this.#child.stdin.write(bytes);
+  }
+
+  /** See {@link ProcessHandle.launched}. A keeper's word stands. */
+  launched({ logPipe, report }: { logPipe: number | undefined; report: WorkerReport | undefined }): boolean {
+    if (!this.#isKept) this.#report ??= report;
+    return logPipe !== undefined && this.openLog(logPipe);
   }
 
   /** Reads a pipe of the child from now on as its stderr. False where that cannot be. */
@@ -152,9 +164,21 @@ export class WorkerProcess implements ProcessHandle {
       this.#kill();
     } else if (this.#isKept) {
       this.#child.kill(signal === 'SIGTERM' ? ASK_SIGNAL : signal); // the keeper passes it on
+    } else if (this.#isInJob) {
+      this.#child.kill(signal);
     } else {
-      signalTree(this.pid, signal);
+      this.#signalTree(signal);
     }
+  }
+
+  /** Whether the system ends with the process what that has started (Windows). */
+  get #isInJob(): boolean {
+    return !this.#isKept && this.#report?.bounds.processes === true;
+  }
+
+  #signalTree(signal: NodeJS.Signals): void {
+    const { pid } = this.#child;
+    if (pid !== undefined) signalTree(pid, signal, { endAlone: () => this.#child.kill('SIGKILL') });
   }
 
   /** A keeper kills and buries what it keeps, and leaves no zombie to a host that is the first process of a container. */
@@ -166,7 +190,8 @@ export class WorkerProcess implements ProcessHandle {
   }
 
   #killTree(): void {
-    if (this.#child.pid !== undefined) signalTree(this.#child.pid, 'SIGKILL');
+    if (this.#isInJob) this.#child.kill('SIGKILL');
+    else this.#signalTree('SIGKILL');
     this.#sweep();
   }
 
@@ -206,7 +231,9 @@ export class WorkerProcess implements ProcessHandle {
         },
       });
       // What the worker started goes with it; of a process namespace nothing is left.
-      if (this.#report?.bounds.processes !== true) this.#killTree();
+      if (this.#report?.bounds.processes === true) return;
+      if (child.pid !== undefined) signalRemains(child.pid);
+      this.#sweep();
     });
   }
 }
