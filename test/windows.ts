@@ -1,0 +1,91 @@
+/**
+ * Runs the built library on a Windows under Wine: `npm run test:windows [-- NODE_VERSION …]`, by default Node 20 and 22.
+ * Needs the build in `dist/`, Wine, a cross compiler, and the machine that may lie beside a checkout
+ * (`../shared/windows`); skipped with its reason where one of them is absent. Each Node gets a fresh Windows with the
+ * package as it is published and a Windows Python, and goes through the main path and through the checks of
+ * `test/windows/`. The exit code is 1 when one failed.
+ *
+ * A Windows is the better one: there `node test/windows/checks.mjs dist` runs the same checks.
+ */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { sharedFile } from './support/shared-material.js';
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+const repository = fileURLToPath(new URL('../', import.meta.url));
+const NODES = ['20.20.2', '22.23.3'];
+const SETUP_MS = 180_000;
+const RUN_MS = 300_000;
+
+/** Why there is no Windows here; undefined where there is one. */
+function whyNot(machine: string | undefined): string | undefined {
+  if (machine === undefined)
+    return 'no Windows machine lies beside this checkout (../shared/windows/wine.sh)';
+  for (const program of ['wine', 'wineboot', 'x86_64-w64-mingw32-gcc-posix']) {
+    if (spawnSync('which', [program]).status !== 0)
+      return `${program} is not installed (apt-get install wine wine64 gcc-mingw-w64-x86-64-posix)`;
+  }
+  return undefined;
+}
+
+interface Step {
+  name: string;
+  isOk: boolean;
+  seconds: number;
+}
+
+/** One Windows with one Node, from nothing to gone. */
+function tryOut(machine: string, node: string): Step[] {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'pv-wine-'));
+  const steps: Step[] = [];
+  const run = (name: string, args: string[], limitMs: number): boolean => {
+    const startedAt = performance.now();
+    const env = { ...process.env, T: String(limitMs / 1_000) };
+    const { status } = spawnSync('bash', [machine, ...args], {
+      env,
+      stdio: 'inherit',
+      timeout: limitMs + 30_000,
+    });
+    steps.push({ name, isOk: status === 0, seconds: (performance.now() - startedAt) / 1_000 });
+    return status === 0;
+  };
+  try {
+    if (!run('set-up', ['setup', folder, node, repository], SETUP_MS)) return steps;
+    for (const script of [
+      sharedFile('windows/smoke.mjs'),
+      path.join(repository, 'test/windows/checks.mjs'),
+    ]) {
+      if (script === undefined) continue;
+      const name = path.basename(script);
+      copyFileSync(script, path.join(folder, 'prefix/drive_c/app', name));
+      run(name, ['node', folder, `C:\\app\\${name}`, 'C:\\app\\dist'], RUN_MS);
+    }
+    return steps;
+  } finally {
+    spawnSync('bash', [machine, 'end', folder], { stdio: 'ignore', timeout: 30_000 });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+const machine = sharedFile('windows/wine.sh');
+const reason = whyNot(machine);
+if (machine === undefined || reason !== undefined) {
+  say(`skipped: ${reason ?? ''}`);
+} else {
+  const given = process.argv.slice(2);
+  const lines: string[] = [];
+  for (const node of given.length > 0 ? given : NODES) {
+    say(`\nNode ${node} on Windows`);
+    for (const { name, isOk, seconds } of tryOut(machine, node)) {
+      lines.push(`${isOk ? 'ok  ' : 'FAIL'} Node ${node}: ${name} (${seconds.toFixed(0)} s)`);
+      if (!isOk) process.exitCode = 1;
+    }
+  }
+  say(`\n${lines.join('\n')}`);
+}

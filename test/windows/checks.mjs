@@ -1,0 +1,291 @@
+/**
+ * What only a Windows shows: run by a Windows Node, `node checks.mjs DIST`, with a Python on PATH. Prints a line for each
+ * check and ends with `N passed, M failed`; the exit code is 1 when one failed.
+ */
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, linkSync, mkdtempSync, openSync, closeSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+
+const dist = pathToFileURL(process.argv[2] + path.sep).href;
+const { AlgorithmSupervisor, AlgorithmWorker, Deployer, Registry } = await import(`${dist}index.js`);
+const kit = await import(`${dist}testing/index.js`);
+
+/** Starts a program that outlives it unless something ends that, and says which; then does as the call says. */
+const STARTER = `import ctypes, os, subprocess, sys, time
+from procvision_algorithm_sdk import BaseAlgorithm
+
+class Algorithm(BaseAlgorithm):
+    def get_info(self):
+        return {"name": "sample", "version": "1.0.0", "supported_pids": ["A01"], "steps": [{"index": 1, "name": "a", "params": []}]}
+
+    def pre_execute(self, *args, **more):
+        return {"status": "OK", "data": {}}
+
+    def execute(self, step_index, pid, session, user_params, shared_mem_id, image_meta):
+        wanted = (user_params or {}).get("do")
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], close_fds=False).pid
+        with open(os.environ["TOLD"], "w") as file:
+            file.write("%d %d" % (os.getpid(), child))
+        if wanted == "exit":
+            os._exit(3)
+        if wanted == "crash":
+            ctypes.string_at(0)
+            os.kill(os.getpid(), 0xC0000005 - (1 << 32))
+        if wanted == "status":
+            ctypes.windll.kernel32.ExitProcess(ctypes.c_uint(int(user_params["code"], 16)))
+        if wanted == "hang":
+            time.sleep(600)
+        if wanted == "allocate":
+            bytearray(int(user_params["bytes"]))
+        return {"status": "OK", "data": {"result_status": "OK", "defect_rects": [], "debug": {
+            "wine": hasattr(ctypes.windll.ntdll, "wine_get_version"), "pid": os.getpid(), "prefix": sys.prefix, "executable": sys.executable}}}
+`;
+
+let passed = 0;
+let failed = 0;
+async function check(name, work) {
+  const startedAt = performance.now();
+  try {
+    await work();
+    passed++;
+    console.log(`ok   ${name} (${Math.round(performance.now() - startedAt)} ms)`);
+  } catch (error) {
+    failed++;
+    console.log(`FAIL ${name}: ${String(error?.stack ?? error).slice(0, 600)}`);
+  }
+}
+const alive = (id) => {
+  try {
+    process.kill(id, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+/** Whether it comes true in time. */
+async function until(what, ms = 5_000) {
+  for (const end = performance.now() + ms; performance.now() < end; await sleep(20))
+    if (await what()) return true;
+  return false;
+}
+const told = path.join(os.tmpdir(), `told-${process.pid}`);
+const readTold = () => (existsSync(told) ? readFileSync(told, 'utf8').split(' ').map(Number) : []);
+const image = { data: new Uint8Array(32 * 32 * 3).fill(7), width: 32, height: 32 };
+
+const base = mkdtempSync(path.join(os.tmpdir(), 'pv windows '));
+const store = await kit.TemporaryStore.open();
+await store.deploy({ source: STARTER });
+const call = { productId: 'A01', stepIndex: 1, image };
+async function supervised(work, { worker = 'sdk', policy = {} } = {}) {
+  rmSync(told, { force: true });
+  const supervisor = new AlgorithmSupervisor({
+    ...{ registry: store.registry, worker },
+    policy: { env: { TOLD: told }, retries: 0, ...policy },
+  });
+  try {
+    await supervisor.start('sample', '1.0.0');
+    return await work(supervisor);
+  } finally {
+    await supervisor.close();
+  }
+}
+const worker = (supervisor) => supervisor.status()[0].workers[0];
+const failure = (promise) =>
+  promise.then(
+    (result) => assert.fail(`no failure: ${JSON.stringify(result)}`),
+    (error) => error,
+  );
+await store.registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
+
+for (const flavour of ['sdk', 'bundled']) {
+  const o = { worker: flavour };
+  await check(`${flavour}: status() tells the id of the Python, in its environment and in a job`, () =>
+    supervised(async (supervisor) => {
+      const { processId, bounds } = worker(supervisor);
+      assert.equal(bounds.processes, true);
+      assert.deepEqual(bounds.missing, []);
+      const { data } = await supervisor.execute(call);
+      assert.equal(data.debug.pid, processId);
+      const venv = store.registry.layout.venv('sample', '1.0.0');
+      assert.equal(data.debug.prefix.toLowerCase(), venv.toLowerCase());
+      assert.equal(
+        path.dirname(data.debug.executable).toLowerCase(),
+        path.join(venv, 'scripts').toLowerCase(),
+      );
+    }, o),
+  );
+  for (const [how, params, code] of [
+    ['a stop', {}, undefined],
+    ['an exit', { do: 'exit' }, 'worker_exited'],
+    ['a timeout', { do: 'hang' }, 'timeout'],
+    ['a kill', {}, undefined],
+  ]) {
+    await check(`${flavour}: what an algorithm has started ends with ${how} of its worker`, async () => {
+      let child;
+      await supervised(async (supervisor) => {
+        const ended = supervisor.execute({
+          ...call,
+          userParams: params,
+          ...(code === 'timeout' && { timeoutMs: 1_500 }),
+        });
+        if (code) assert.equal((await failure(ended)).code, code);
+        else await ended;
+        const [id, one] = readTold();
+        child = one;
+        if (how === 'a kill') process.kill(id, 'SIGKILL');
+        if (how !== 'a stop') assert.ok(await until(() => !alive(child)), `process ${child} lives`);
+      }, o);
+      assert.ok(child > 0 && (await until(() => !alive(child), 1_000)), `process ${child} lives`);
+    });
+  }
+}
+
+await check('what an algorithm has started ends within a second of the death of the host', async () => {
+  rmSync(told, { force: true });
+  const script = path.join(base, 'host.mjs');
+  writeFileSync(
+    script,
+    `import { Registry, AlgorithmSupervisor } from ${JSON.stringify(`${dist}index.js`)};
+const supervisor = new AlgorithmSupervisor({ registry: await Registry.open(${JSON.stringify(store.registry.layout.root)}),
+  policy: { env: { TOLD: ${JSON.stringify(told)} } } });
+await supervisor.execute({ productId: 'A01', stepIndex: 1, userParams: { do: 'hang' }, timeoutMs: 60000,
+  image: { data: new Uint8Array(3072), width: 32, height: 32 } });`,
+  );
+  const host = spawn(process.execPath, [script], { stdio: 'ignore' });
+  assert.ok(await until(() => readTold().length === 2 && readTold()[1] > 0, 20_000));
+  const [id, child] = readTold();
+  assert.ok(alive(id) && alive(child));
+  host.kill('SIGKILL');
+  assert.ok(await until(() => !alive(id) && !alive(child), 1_000));
+});
+
+for (const [code, name] of [
+  ['C0000005', /0xC0000005, access violation/],
+  ['C00000FD', /0xC00000FD, stack overflow/],
+  ['C0000135', /0xC0000135, a missing DLL\): install the Visual C\+\+ Redistributable/],
+  ['C0000409', /0xC0000409, fail fast/],
+]) {
+  await check(`an end with status ${code} is named`, () =>
+    supervised(async (supervisor) => {
+      const error = await failure(supervisor.execute({ ...call, userParams: { do: 'status', code } }));
+      assert.equal(error.code, 'worker_exited');
+      assert.match(error.message, name);
+    }),
+  );
+}
+
+await check('policy.resources.addressSpaceBytes bounds the memory of a worker', () =>
+  supervised(
+    async (supervisor) => {
+      const few = await supervisor.execute({ ...call, userParams: { do: 'allocate', bytes: 2 ** 20 } });
+      assert.equal(few.status, 'OK');
+      if (few.data.debug.wine) return; // Wine takes the limit and enforces none
+      const error = await failure(
+        supervisor.execute({ ...call, userParams: { do: 'allocate', bytes: 2 ** 29 } }),
+      );
+      assert.match(error.message, /MemoryError/);
+    },
+    { worker: 'bundled', policy: { resources: { addressSpaceBytes: 2 ** 28 } } },
+  ),
+);
+
+await check('resources that Windows does not have are told, by their names', () =>
+  supervised(
+    async (supervisor) => {
+      const [files, scratch, ...rest] = worker(supervisor).bounds.missing;
+      assert.match(files, /policy\.resources\.openFiles is without effect/);
+      assert.match(scratch, /policy\.resources\.scratchBytes is without effect/);
+      assert.deepEqual(rest, []);
+    },
+    { policy: { resources: { openFiles: 512, scratchBytes: 2 ** 20, nice: 10 } } },
+  ),
+);
+
+await check('a program without a job ends without taskkill, and stop() comes back', async () => {
+  const before = process.env.SystemRoot;
+  const fake = new kit.FakeWorker();
+  const one = new AlgorithmWorker(await fake.spec());
+  await one.start();
+  fake.answerOnce('execute', (given) => given.hang());
+  process.env.SystemRoot = 'C:\\nowhere';
+  try {
+    assert.equal((await failure(one.call({ phase: 'execute' }, { timeoutMs: 300 }))).code, 'timeout');
+    await one.stop();
+    assert.ok(!alive(fake.processes[0].pid));
+  } finally {
+    process.env.SystemRoot = before;
+    await fake.close();
+  }
+});
+
+await check('a store that was moved verifies, and scripts of its wheels run there', async () => {
+  const root = path.join(base, 'first place');
+  const registry = await Registry.open(root);
+  const deployer = new Deployer({ registry });
+  const tool = {
+    ...{ name: 'tool', version: '1.0', scripts: { tool: 'tool:main' } },
+    files: { 'tool.py': 'import sys\ndef main(): print(sys.prefix)\n' },
+  };
+  const wheels = [{ file: kit.wheelFileName(tool), bytes: await kit.buildWheel(tool) }];
+  const zip = path.join(base, 'moved-v1.0.0-offline.zip');
+  const requirements = 'procvision_algorithm_sdk\ntool\n';
+  writeFileSync(zip, await kit.buildPackage({ name: 'moved', version: '1.0.0', wheels, requirements }));
+  await deployer.install(zip);
+  await deployer.close();
+  await registry.close();
+  const other = path.join(base, 'other place');
+  renameSync(root, other);
+  const again = await Registry.open(other);
+  const { intact } = await new Deployer({ registry: again }).verify('moved', '1.0.0');
+  assert.equal(intact, true);
+  const venv = again.layout.venv('moved', '1.0.0');
+  const { stdout } = spawnSync(path.join(venv, 'Scripts', 'tool.exe'), { encoding: 'utf8' });
+  assert.equal(stdout.trim().toLowerCase(), venv.toLowerCase());
+  // Sealed files that a second name shares keep their seal when one of the names goes with its version.
+  const file = path.join(again.layout.deployed('moved', '1.0.0'), 'algorithm', 'main.py');
+  const shared = path.join(base, 'shared.py');
+  chmodSync(file, 0o444);
+  linkSync(file, shared);
+  const deploying = new Deployer({ registry: again });
+  await deploying.uninstall('moved', '1.0.0', { force: true });
+  assert.ok(!existsSync(file));
+  assert.equal(statSync(shared).mode & 0o222, 0);
+  chmodSync(shared, 0o666);
+  await deploying.close();
+  await again.close();
+});
+
+await check(
+  'a file of the store that another program has open for a moment is replaced after it',
+  async () => {
+    const registry = await Registry.open(path.join(base, 'held'));
+    const entry = {
+      ...{ name: 'sample', version: '1.0.0', supported_pids: [], state: 'deployed' },
+      ...{ created_at: new Date().toISOString(), entry_point: 'a:B', generation: 'phased' },
+    };
+    await registry.register(entry);
+    const held = openSync(registry.layout.registry, 'r');
+    let isClosed = false;
+    const closing = sleep(1_500).then(() => {
+      closeSync(held);
+      isClosed = true;
+    });
+    await registry.register({ ...entry, version: '2.0.0' });
+    assert.ok(isClosed);
+    await closing;
+    await registry.close();
+  },
+);
+
+await store.close();
+rmSync(told, { force: true });
+await check('nothing stays behind', () => {
+  rmSync(base, { recursive: true, force: true });
+});
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed ? 1 : 0);
