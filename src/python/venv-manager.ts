@@ -341,9 +341,9 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
     const { choosePip, distInfos } = await import('./making.js');
     const hasPip = choosePip(facts, wheelsFolder, wheels) !== undefined;
     if (this.installer !== 'link' && hasPip) return 'pip';
-    // Windows needs program files for scripts, and what is installed already must be uninstalled first: pip's work.
+    // What is installed already must be uninstalled first: pip's work. And Windows starts scripts by programs that pip has.
     const isFresh = (await distInfos(venv.sitePackages)).length === 0;
-    return isFresh && process.platform !== 'win32' ? 'link' : 'pip';
+    return isFresh && (process.platform !== 'win32' || hasPip) ? 'link' : 'pip';
   }
 
   async #installBy(

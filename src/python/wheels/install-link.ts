@@ -8,6 +8,7 @@ import { settleRecords } from '../environments/installed-records.js';
 import { scriptHeader } from '../environments/scripts.js';
 import type { PythonFacts } from '../interpreters/python-facts.js';
 import type { Installation, Installed } from '../pip/install-pip.js';
+import { choosePip } from '../pip/pip.js';
 import type { Venv } from '../types.js';
 import { helperErrno, type HelperOptions, runStoreHelper } from './store-helper.js';
 import type { WheelEntry } from './wheel-entry.js';
@@ -31,6 +32,8 @@ interface LinkOptions extends HelperOptions {
   /** Names of files, with wildcards, that get no second name. */
   ownFiles: readonly string[];
   ways?: readonly LinkMode[];
+  /** Folder or wheel of a pip, whose programs start the scripts (Windows). */
+  launchers?: string;
   onProgress?: (doneFiles: number) => void;
 }
 
@@ -45,13 +48,15 @@ async function linkWheels(wheels: readonly WheelToLink[], options: LinkOptions):
   const request = {
     do: 'link',
     pythonLine: scriptHeader(venv.python),
+    launchers: options.launchers,
     ways,
     ownFiles: options.ownFiles,
     wheels: wheels.map(({ entry, folder, chosen }) => ({
       ...{ folder, file: entry.file, info: entry.info, purelib: entry.purelib, requested: chosen.requested },
       schemes: schemesOf(venv, facts, chosen),
       commands: [...Object.keys(entry.scripts.console), ...Object.keys(entry.scripts.gui)],
-      wrappers: wrappersOf(entry, venv, facts),
+      wrappers: wrappersOf(entry, venv, facts, options.launchers !== undefined),
+      windows: Object.keys(entry.scripts.gui).map((name) => `${name}.exe`),
     })),
   };
   const { touched } = await runStoreHelper<{ touched: string[] }>(request, {
@@ -70,11 +75,17 @@ function schemesOf(venv: Venv, { schemes }: PythonFacts, chosen: ChosenWheel): R
 }
 
 /** The scripts made for entry points, in pip's order: of two with one name the later stays, and RECORD has a row for each. */
-function wrappersOf(entry: WheelEntry, venv: Venv, facts: PythonFacts): [name: string, content: string][] {
+function wrappersOf(
+  entry: WheelEntry,
+  venv: Venv,
+  facts: PythonFacts,
+  arePrograms: boolean,
+): [name: string, content: string][] {
   return scriptEntries(entry.scripts, facts.version).map(([name, target]) => {
     const command = commandOf(name, target);
     // Held against the rules when it was unpacked.
     if (!command) throw faulty(entry.file, `has an entry point that cannot be a script: ${name} = ${target}`);
+    if (arePrograms) return [`${command.name}.exe`, scriptBody(command)];
     return [command.name, scriptHeader(venv.python) + scriptBody(command)];
   });
 }
@@ -147,6 +158,8 @@ export async function installByLink(
     const files = stored.reduce((sum, { entry }) => sum + entry.files, 0);
     const touched = await linkWheels(stored, {
       ...{ ...helper, venv, facts: installation.facts, ownFiles: installation.ownFiles, ways },
+      launchers:
+        process.platform === 'win32' ? choosePip(installation.facts, wheelsFolder, wheels) : undefined,
       onProgress: (linked) => {
         onProgress(
           'install',

@@ -2,9 +2,11 @@
 import errno
 import os
 import shutil
+import stat
 import sys
 
 FICLONE = 0x40049409  # linux/fs.h
+TOO_MANY_LINKS = 1142  # winerror.h: a file of NTFS has 1,023 names besides its own
 # What file systems answer when they cannot clone or link, or not between these two places.
 CANNOT_CLONE = {"ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EXDEV", "EINVAL", "ENOTTY", "EPERM", "EACCES"}
 CANNOT_LINK = {"EXDEV", "EPERM", "EACCES", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EINVAL"}
@@ -43,6 +45,13 @@ def copy(source, target):
         shutil.copyfileobj(original, made, 1 << 18)
 
 
+def remove_sealed(target):
+    """Windows removes no file that is marked read-only."""
+    if os.name == "nt":
+        os.chmod(target, stat.S_IWRITE)
+    os.unlink(target)
+
+
 class Placer:
     """A clone that shares blocks until it is written to, else a second name of the same read-only file, else a copy.
 
@@ -56,6 +65,8 @@ class Placer:
             "copy": (copy, ()),
             "move": (os.rename, ()),  # out of a store that serves this environment alone
         }
+        if os.name == "nt":
+            ways = [name for name in ways if name != "reflink"]
         self.ways = [(name, *known[name]) for name in ways]
 
     def place(self, source, target, executable, shared=True):
@@ -66,7 +77,7 @@ class Placer:
         try:
             name = self.attempt(source, target, shared)
         except FileExistsError:
-            os.unlink(target)
+            remove_sealed(target)
             name = self.attempt(source, target, shared)
         if name != "hardlink":  # all others are this environment's own
             os.chmod(target, 0o755 if executable else 0o644)
@@ -81,9 +92,10 @@ class Placer:
                 return name
             except OSError as error:
                 code = errno.errorcode.get(error.errno)
-                if code not in cannot:
+                is_full = code == "EMLINK" or getattr(error, "winerror", None) == TOO_MANY_LINKS
+                if code not in cannot and not is_full:
                     raise
-                if code == "EMLINK":  # this file has all the names it can have, others not
+                if is_full:  # this file has all the names it can have, others not
                     copy(source, target)
                     return "copy"
                 self.ways.pop(0)

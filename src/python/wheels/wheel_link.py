@@ -6,10 +6,13 @@ INSTALLER, REQUESTED and RECORD.
 import csv
 import fnmatch
 import hashlib
+import io
 import os
 import re
+import sysconfig
+import zipfile
 
-from place_files import Placer
+from place_files import Placer, remove_sealed
 from wheel_files import Fault, encode, is_byte_code, read_list, read_record, touched, tree_of
 
 # Files of models: some of their readers refuse a file that has a second name (onnx since 1.21), and map them writable.
@@ -25,6 +28,7 @@ def link(request, _lines, progress):
     if suspects:
         return {"touched": suspects}
     placer = Placer(request["ways"])
+    launchers = Launchers(request["launchers"]) if request.get("launchers") else None
     done = 0
     for wheel, files in zip(wheels, lists):
 
@@ -32,18 +36,49 @@ def link(request, _lines, progress):
             progress(before + number)
 
         try:
-            Linking(request, wheel, files, placer).run(count)
+            Linking(request, wheel, files, placer, launchers).run(count)
         except Fault as fault:
             raise Fault(fault.text, wheel["file"])
         done += len(files)
     return {"touched": []}
 
 
+class Launchers:
+    """The programs that scripts of Windows are made of, out of a pip: program, line of the interpreter, zip with the script."""
+
+    KINDS = {"win-amd64": "64", "win-arm64": "64-arm", "win32": "32"}
+
+    def __init__(self, pip):
+        self.pip = pip
+        self.known = {}
+
+    def program(self, text, is_window):
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            archive.writestr(zipfile.ZipInfo("__main__.py"), text)  # the same bytes each time
+        python = b"pythonw.exe" if is_window else b"python.exe"
+        # Relative to the launcher's own folder: a store may be moved.
+        return self.launcher("w" if is_window else "t") + b"#!<launcher_dir>\\" + python + b"\r\n" + content.getvalue()
+
+    def launcher(self, kind):
+        name = "%s%s.exe" % (kind, self.KINDS[sysconfig.get_platform()])
+        if name not in self.known:
+            path = "pip/_vendor/distlib/" + name
+            if os.path.isdir(self.pip):
+                with open(os.path.join(self.pip, *path.split("/")), "rb") as file:
+                    self.known[name] = file.read()
+            else:
+                with zipfile.ZipFile(self.pip) as archive:
+                    self.known[name] = archive.read(path)
+        return self.known[name]
+
+
 class Linking:
     """One wheel on its way into an environment."""
 
-    def __init__(self, request, wheel, files, placer):
+    def __init__(self, request, wheel, files, placer, launchers=None):
         self.python_line = request["pythonLine"]
+        self.launchers = launchers
         self.own_files = [pattern.lower().replace("[", "[[]") for pattern in request["ownFiles"]]
         self.wheel = wheel
         self.files = files
@@ -122,6 +157,8 @@ class Linking:
             self.make_folder(self.wheel["schemes"]["scripts"])
             target = os.path.join(self.wheel["schemes"]["scripts"], name)
             generated[target] = text.encode("utf-8")
+            if self.launchers:
+                generated[target] = self.launchers.program(text, is_window=name in self.wheel["windows"])
             replace(target, generated[target], 0o755)
         additions = {"INSTALLER": b"pip\n"}
         if self.wheel["requested"]:
@@ -177,7 +214,7 @@ def described(content):
 
 def remove(target):
     try:
-        os.unlink(target)
+        remove_sealed(target)
     except FileNotFoundError:
         pass
 
@@ -185,6 +222,6 @@ def remove(target):
 def replace(target, content, mode):
     """Never written through: the existing file may be a link that others share."""
     remove(target)
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

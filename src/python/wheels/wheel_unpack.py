@@ -1,4 +1,5 @@
-"""Unpacks the entries of a wheel, whose headers and names the host has checked, by as many processes as there are cores.
+"""Unpacks the entries of a wheel, whose headers and names the host has checked, by as many processes as there are cores (by
+threads where processes cannot be forked: inflating, hashing and writing leave the interpreter to others).
 
 Each file is counted, its CRC-32 compared and its SHA-256 taken while it passes, then held against RECORD: no byte is
 read or written twice.
@@ -8,6 +9,7 @@ import hashlib
 import heapq
 import json
 import os
+import queue
 import re
 import threading
 import zipfile
@@ -35,6 +37,9 @@ SHARE_AT_LEAST = 4 << 20
 MOST_PROCESSES = 4
 # Files of one process that are waited for at once.
 SYNCS = 4
+# Windows writes to the disk by a handle that may write, of which there is none any more for a read-only file.
+CAN_SYNC_LATER = os.name != "nt"
+BINARY = getattr(os, "O_BINARY", 0)  # Windows translates line ends otherwise
 
 
 def unpack(request, lines, progress):
@@ -55,7 +60,8 @@ def unpack(request, lines, progress):
     oddities = compare(folder, info, record, {entry[0]: (digest, entry[4]) for entry, (digest, _) in zip(entries, results)})
     write_list(folder, sorted(files))
     if request["sync"]:
-        sync_all([path for path, _, _ in os.walk(folder)] + [os.path.join(folder, LIST)])
+        folders = [path for path, _, _ in os.walk(folder)] if CAN_SYNC_LATER else []  # Windows writes them by itself
+        sync_all(folders + [os.path.join(folder, LIST)])
     wanted = {"%s/%s" % (info, name) for name in request["marks"]}
     marks = {path: value for path, value, _ in record if path in wanted}
     return {"marks": marks, "oddities": oddities}
@@ -117,40 +123,88 @@ def compare(folder, info, record, digests):
 
 def unpack_all(archive, tree, entries, progress, durable):
     """[SHA-256 in hex, modification time in ns] of each entry."""
-    shares = divide(entries)
     results = [None] * len(entries)
+    done = reported = 0
+    total = sum(entry[4] for entry in entries)
+    failure = None
+    run = by_processes if hasattr(os, "fork") else by_threads
+    told = run(divide(entries), lambda share, tell: work(archive, tree, entries, share, tell, durable))
+    for index, digest, rest in told:
+        if digest is None:
+            failure = (index, rest)
+            break
+        results[index] = (digest, rest)
+        done += entries[index][4]
+        if done - reported >= total / 200:
+            reported = done
+            progress(done)
+    told.close()
+    if failure:
+        fail(failure, entries)
+    if None in results:
+        raise OSError(errno.EIO, "an unpacking process ended before its time")
+    return results
+
+
+def by_processes(shares, work):
+    """What each share tells. When it is closed early, what still runs is killed."""
     reading, writing = os.pipe()
     children = []
     for share in shares:
         child = os.fork()
         if child == 0:
             os.close(reading)
-            work(archive, tree, entries, share, writing, durable)
+            try:  # lines this short are never torn
+                work(share, lambda *values: os.write(writing, json.dumps(values).encode("ascii") + b"\n"))
+            finally:
+                os._exit(0)
         children.append(child)
     os.close(writing)
-    done = reported = 0
-    total = sum(entry[4] for entry in entries)
-    failure = None
-    with os.fdopen(reading, encoding="ascii") as lines:
-        for line in lines:
-            index, digest, rest = json.loads(line)
-            if digest is None:
-                failure = failure or (index, rest)
-                for child in children:
-                    os.kill(child, 9)
-                break
-            results[index] = (digest, rest)
-            done += entries[index][4]
-            if done - reported >= total / 200:
-                reported = done
-                progress(done)
-    for child in children:
-        os.waitpid(child, 0)
-    if failure:
-        fail(failure, entries)
-    if None in results:
-        raise OSError(errno.EIO, "an unpacking process ended before its time")
-    return results
+    is_over = False
+    try:
+        with os.fdopen(reading, encoding="ascii") as lines:
+            for line in lines:
+                yield json.loads(line)
+        is_over = True
+    finally:
+        for child in children:
+            if not is_over:
+                os.kill(child, 9)
+            os.waitpid(child, 0)
+
+
+def by_threads(shares, work):
+    """The same. When it is closed early, each thread ends with the file that it is at."""
+    told, is_closed = queue.SimpleQueue(), threading.Event()
+
+    def tell(*values):
+        if is_closed.is_set():
+            raise SystemExit
+        told.put(values)
+
+    def run(share):
+        try:
+            work(share, tell)
+        except SystemExit:
+            pass
+        finally:
+            told.put(None)
+
+    threads = [threading.Thread(target=run, args=(share,)) for share in shares]
+    for thread in threads:
+        thread.start()
+    left = len(threads)
+    try:
+        while left:
+            values = told.get()
+            if values is None:
+                left -= 1
+            else:
+                yield values
+    finally:
+        is_closed.set()
+        for thread in threads:
+            thread.join()
 
 
 def divide(entries):
@@ -173,29 +227,28 @@ def cores():
         return os.cpu_count() or 1
 
 
-def work(archive, tree, entries, share, writing, durable):
-    """A process of its own: tells each file by a line, or the first failure; lines this short are never torn."""
-
-    def tell(*values):
-        os.write(writing, json.dumps(values).encode("ascii") + b"\n")
-
-    index = None
+def work(archive, tree, entries, share, tell, durable):
+    """In a process or a thread of its own: tells each file, or the first failure."""
+    index = source = None
     try:
-        source = os.open(archive, os.O_RDONLY)
+        source = os.open(archive, os.O_RDONLY | BINARY)
         for index in share:
-            digest = write_entry(source, tree, entries[index])
+            digest = write_entry(source, tree, entries[index], durable and not CAN_SYNC_LATER)
             tell(index, digest, os.lstat(os.path.join(tree, entries[index][0])).st_mtime_ns)
         # All are written by now: the disk is waited for once rather than file by file.
-        if durable:
+        if durable and CAN_SYNC_LATER:
             sync_all([os.path.join(tree, entries[index][0]) for index in share])
     except Fault as fault:
         tell(index, None, [None, fault.text[:500]])
     except OSError as error:
         tell(index, None, [error.errno, (error.strerror or "")[:500]])
+    except SystemExit:
+        raise
     except BaseException as error:
         tell(index, None, [None, "cannot be unpacked (%r)" % type(error).__name__])
     finally:
-        os._exit(0)
+        if source is not None:
+            os.close(source)
 
 
 def fail(failure, entries):
@@ -206,14 +259,14 @@ def fail(failure, entries):
     raise OSError(number, text, path)
 
 
-def write_entry(source, tree, entry):
+def write_entry(source, tree, entry, synced=False):
     path, offset, packed, method, size, expected, executable = entry
     chunks = stored(source, offset, packed) if method == STORED else inflated(source, offset, packed)
     digest = hashlib.sha256()
     crc = done = 0
     # Read-only from the moment it is there: other environments will share it.
     mode = 0o555 if executable else 0o444
-    target = os.open(os.path.join(tree, path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    target = os.open(os.path.join(tree, path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, mode)
     try:
         for chunk in chunks:
             done += len(chunk)
@@ -224,6 +277,8 @@ def write_entry(source, tree, entry):
             rest = memoryview(chunk)
             while rest:
                 rest = rest[os.write(target, rest) :]
+        if synced:
+            os.fsync(target)
     finally:
         os.close(target)
     if done != size:
@@ -240,7 +295,7 @@ def sync_all(paths):
     def sync(share):
         try:
             for path in share:
-                descriptor = os.open(path, os.O_RDONLY)
+                descriptor = os.open(path, os.O_RDONLY if CAN_SYNC_LATER else os.O_RDWR)
                 try:
                     os.fsync(descriptor)
                 finally:
@@ -257,10 +312,17 @@ def sync_all(paths):
         raise failures[0]
 
 
+def read_at(source, count, offset):
+    if hasattr(os, "pread"):
+        return os.pread(source, count, offset)
+    os.lseek(source, offset, os.SEEK_SET)  # no other thread has this descriptor
+    return os.read(source, count)
+
+
 def stored(source, offset, packed):
     end = offset + packed
     while offset < end:
-        chunk = os.pread(source, min(CHUNK, end - offset), offset)
+        chunk = read_at(source, min(CHUNK, end - offset), offset)
         if not chunk:
             raise Fault("became shorter while it was read")
         offset += len(chunk)
