@@ -9,7 +9,7 @@ export function windowsProgram(name: string, env: NodeJS.ProcessEnv = process.en
   return path.win32.join(root, 'System32', name);
 }
 
-/** Where the installers of Python put the launcher `py`, for all users and for one; the first is the one that installers prefer. */
+/** Where the installers of Python put the launcher `py`, for all users and for one user; the installer prefers the first. */
 export function pyLauncherPlaces(env: NodeJS.ProcessEnv = process.env): string[] {
   const root = variable(env, 'SystemRoot') ?? variable(env, 'windir') ?? 'C:\\Windows';
   const own = variable(env, 'LOCALAPPDATA');

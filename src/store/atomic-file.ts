@@ -134,7 +134,7 @@ export async function syncFile(handle: FileHandle): Promise<void> {
 
 /**
  * Renames over an existing file. On Windows tried again while others have one of the two open; a target that is marked
- * read-only is unmarked, and one that is a folder is no passing fault: such a rename never works there.
+ * read-only is unmarked. A folder as the target is no passing fault: such a rename never works there.
  */
 export async function renameOver(from: string, to: string, options: HeldOptions = {}): Promise<void> {
   const attempt = () => rename(from, to);

@@ -103,7 +103,7 @@ export async function removeIfEmpty(folder: string): Promise<boolean> {
     if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'EPERM') return false;
     // A read-only file system gives this code also for a file that does not exist.
     if (code === 'EROFS') return false;
-    // The folder of a process, or one that a scanner looks at: somebody uses it.
+    // A process has it as its working folder, or a scanner looks at it.
     if (process.platform === 'win32' && (code === 'EBUSY' || code === 'EACCES')) return false;
     throw error;
   }

@@ -33,10 +33,7 @@ const EXITS: Readonly<Record<number, readonly [name: string, remedy: string]>> =
     'install the Visual C++ Redistributable 2015-2022 and what the package names, or add the DLL to the package; doctor ' +
       'names the DLLs that its wheels ask for and that are not there',
   ],
-  0xc0000139: [
-    'a DLL without a function',
-    'a DLL on PATH is older than the one that the package was built with',
-  ],
+  0xc0000139: ['a DLL without a function', 'a DLL on PATH is older than that of the build of the package'],
   0xc000013a: [
     'Ctrl+C',
     'somebody closed the console, or the service host passed its end on: run the host without a console',
@@ -56,7 +53,7 @@ const EXITS: Readonly<Record<number, readonly [name: string, remedy: string]>> =
   0xe06d7363: ['a C++ exception', 'a native library threw an exception that nobody caught'],
 };
 
-/** What an exit code of Windows means; undefined for one that is the program's own. Such large ones exist on Windows alone. */
+/** What an exit code of Windows means; undefined for a code of the program's own. Codes this large exist on Windows alone. */
 export function windowsExit(exitCode: number | null): WindowsExit | undefined {
   const known = exitCode === null ? undefined : EXITS[exitCode >>> 0];
   return known && { name: known[0], remedy: known[1] };
