@@ -36,17 +36,28 @@ export async function* timedChunks(
   let received = 0;
   let waitedMs = 0;
   let isWhole = false;
+  const sender = { isAwaited: false, hasStopped: false };
   const cancel = () => {
     reader.cancel().catch(() => undefined);
   };
+  // One timer for all chunks, and a cancelled reader has no next one: a race for each chunk takes longer than to copy it.
+  const idle = setTimeout(() => {
+    if (!sender.isAwaited) return;
+    sender.hasStopped = true;
+    cancel();
+  }, idleMs);
   if (stop) listenForAbort(stop, cancel);
   try {
     for (;;) {
       throwIfAborted(stop, 'reading of the body');
       const startedAt = performance.now();
-      const next = await within(idleMs, reader.read(), () => stopped(idleMs, received));
+      sender.isAwaited = true;
+      idle.refresh();
+      const next = await reader.read();
+      sender.isAwaited = false;
       waitedMs += performance.now() - startedAt;
       throwIfAborted(stop, 'reading of the body');
+      if (sender.hasStopped) throw stopped(idleMs, received);
       if (next.done) {
         isWhole = true;
         return;
@@ -62,23 +73,10 @@ export async function* timedChunks(
     if (error instanceof RequestFault || RunnerError.is(error)) throw error;
     throw new RequestFault('bad_request', `The body was cut off: ${(error as Error).message}`);
   } finally {
+    clearTimeout(idle);
     // What still comes is thrown away by the server, so that the sender comes to read the answer.
     if (!isWhole) cancel();
     stop?.removeEventListener('abort', cancel);
-  }
-}
-
-async function within<T>(ms: number, work: Promise<T>, fault: () => Error): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(fault());
-    }, ms);
-  });
-  try {
-    return await Promise.race([work, limit]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 
