@@ -2,6 +2,8 @@ import { LONGEST_TIMER_MS } from '../longest-timer.js';
 import { jsonOf } from '../options.js';
 import { versionPolicyShape } from '../supervisor/policy-options.js';
 import { DEFAULT_SEQUENTIAL_TEST, SEQUENTIAL_TEST_BOUNDS } from '../supervisor/switching/sequential-test.js';
+import { OUTPUTS } from './inference/infer-body.js';
+import { DATATYPES, MOST_DIMENSIONS, MOST_ELEMENTS } from './inference/tensors.js';
 import {
   CLOSED,
   EXAMPLES,
@@ -60,20 +62,18 @@ const TRIAL = {
 
 const BASE64: Json = { type: 'string', minLength: 1, contentEncoding: 'base64', examples: ['AAAA'] };
 const SIZE = { width: whole('In pixels', 1, 65_535), height: whole('In pixels', 1, 65_535) };
-const IMAGE: Json = {
-  oneOf: [
-    object({ data: BASE64, ...SIZE, channels: { enum: [1, 3], default: 3 } }, ['channels'], CLOSED),
-    object({ encoded: BASE64, ...SIZE }, [], {
-      ...CLOSED,
-      description: 'JPEG or PNG, gray or RGB of 8 bits a channel',
-    }),
-  ],
-};
+const IMAGES: Json[] = [
+  object({ data: BASE64, ...SIZE, channels: { enum: [1, 3], default: 3 } }, ['channels'], CLOSED),
+  object({ encoded: BASE64, ...SIZE }, [], {
+    ...CLOSED,
+    description: 'JPEG or PNG, gray or RGB of 8 bits a channel',
+  }),
+];
 
 const WARM_UP = {
-  image: IMAGE,
-  guideImage: IMAGE,
-  stepIndex: whole('Step that is called'),
+  image: { oneOf: IMAGES },
+  guideImage: { oneOf: [...IMAGES, { enum: ['same'], description: 'The image itself' }] },
+  stepIndex: whole('Step that is called', 0),
   stepDesc: text('solder'),
   userParams: { type: 'object' },
   calls: whole("Calls at each worker's place", 1, 1000),
@@ -149,15 +149,22 @@ export const REQUESTS: Json = {
         items: object(
           {
             name: STRING,
-            shape: { type: 'array', maxItems: 8, items: { type: 'integer', minimum: 0 } },
-            datatype: STRING,
+            shape: {
+              type: 'array',
+              maxItems: MOST_DIMENSIONS,
+              items: { type: 'integer', minimum: 0, maximum: MOST_ELEMENTS },
+            },
+            datatype: { enum: DATATYPES },
             parameters: { type: 'object' },
             data: { type: 'array', items: {} },
           },
           ['parameters', 'data'],
         ),
       },
-      outputs: { type: 'array', items: { type: 'object' } },
+      outputs: {
+        type: 'array',
+        items: object({ name: { enum: OUTPUTS }, parameters: { type: 'object' } }, ['parameters']),
+      },
     },
     ['id', 'parameters', 'outputs'],
   ),

@@ -50,18 +50,16 @@ const bytes = v.pipe(
 const size = { width: whole(1, 65_535), height: whole(1, 65_535) };
 
 /** JPEG or PNG, or the pixels themselves. */
-const image = v.union(
-  [
-    fields({ encoded: bytes, ...size }),
-    fields({ data: bytes, ...size, channels: v.optional(v.picklist([1, 3], 'must be 1 or 3')) }),
-  ],
-  'must have encoded (JPEG or PNG in base64) or data (pixels in base64), with width and height',
-);
+const IMAGES = [
+  fields({ encoded: bytes, ...size }),
+  fields({ data: bytes, ...size, channels: v.optional(v.picklist([1, 3], 'must be 1 or 3')) }),
+] as const;
+const rule = 'must have encoded (JPEG or PNG in base64) or data (pixels in base64), with width and height';
 
 const warmUp = fields({
-  image,
-  guideImage: v.optional(image),
-  stepIndex: v.optional(whole(1)),
+  image: v.union(IMAGES, rule),
+  guideImage: v.optional(v.union([...IMAGES, v.picklist(['same'])], `${rule}, or be 'same'`)),
+  stepIndex: v.optional(whole(0)),
   stepDesc: v.optional(text),
   userParams: v.optional(v.pipe(noList, v.record(v.string(), v.unknown(), 'must be an object'))),
   calls: v.optional(whole(1, 1000)),

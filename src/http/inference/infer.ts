@@ -8,33 +8,19 @@ import { supervisorOf } from '../parts.js';
 import { RequestFault } from '../problem.js';
 import { mediaType } from '../request-headers.js';
 import type { Call } from '../types.js';
+import { INFER_BODY, OUTPUTS } from './infer-body.js';
 import { findModel } from './models.js';
-import { bytesOf, readTensors, TENSOR, valuesOf, wrong, type Tensor } from './tensors.js';
+import { bytesOf, readTensors, valuesOf, wrong, type Tensor } from './tensors.js';
 import { wholeResponse } from '../whole-response.js';
 
 const HEADER = 'inference-header-content-length';
-const OUTPUTS = ['result', 'verdict'] as const;
 type OutputName = (typeof OUTPUTS)[number];
 
 /** Parameters of a request that are not the algorithm's. */
 const NOT_TAKEN = ['sequence_id', 'sequence_start', 'sequence_end', 'priority'];
 const LARGEST_STEP = 1_000_000;
 
-const outputs = v.array(
-  v.looseObject({
-    name: v.picklist(OUTPUTS, `must be one of ${OUTPUTS.join(', ')}`),
-    parameters: v.optional(v.record(v.string(), v.unknown())),
-  }),
-);
-
-const REQUEST = v.looseObject({
-  id: v.optional(v.string('must be a string')),
-  parameters: v.optional(v.record(v.string(), v.unknown(), 'must be an object')),
-  inputs: v.pipe(v.array(TENSOR, 'must be a list of tensors'), v.minLength(1, 'must have the tensor image')),
-  outputs: v.optional(outputs),
-});
-
-type InferRequest = v.InferOutput<typeof REQUEST>;
+type InferRequest = v.InferOutput<typeof INFER_BODY>;
 
 /** POST /v2/models/\{productId\}[/versions/\{version\}]/infer, the tensors as JSON or as bytes behind it. */
 export async function infer(call: Call): Promise<Response> {
@@ -94,7 +80,7 @@ function readRequest(request: Request, body: Buffer): { asked: InferRequest; ten
   } catch (error) {
     throw new RequestFault('bad_request', `body: is not JSON: ${(error as Error).message}`);
   }
-  const parsed = v.safeParse(REQUEST, value);
+  const parsed = v.safeParse(INFER_BODY, value);
   if (!parsed.success) {
     const [issue] = parsed.issues;
     throw new RequestFault('bad_request', `${v.getDotPath(issue) ?? 'body'}: ${issue.message}`);

@@ -19,7 +19,12 @@ const WIDTH_OF: Readonly<Record<string, number>> = {
   },
 };
 const LENGTH_BYTES = 4;
-const MOST_ELEMENTS = 2 ** 30;
+/** Data types of the Open Inference Protocol that a tensor may have. */
+export const DATATYPES = [...Object.keys(WIDTH_OF), 'BYTES'];
+/** Of a tensor, and of one of its dimensions. */
+export const MOST_ELEMENTS = 2 ** 30;
+/** Dimensions of a tensor. */
+export const MOST_DIMENSIONS = 8;
 
 const dimension = v.pipe(
   v.number('must be a list of whole numbers'),
@@ -31,11 +36,8 @@ const dimension = v.pipe(
 /** One input tensor, as JSON has it. */
 export const TENSOR = v.looseObject({
   name: v.string('must be a string'),
-  shape: v.pipe(v.array(dimension, 'must be a list of whole numbers'), v.maxLength(8)),
-  datatype: v.picklist(
-    [...Object.keys(WIDTH_OF), 'BYTES'],
-    `must be BYTES or one of ${Object.keys(WIDTH_OF).join(', ')}`,
-  ),
+  shape: v.pipe(v.array(dimension, 'must be a list of whole numbers'), v.maxLength(MOST_DIMENSIONS)),
+  datatype: v.picklist(DATATYPES, `must be BYTES or one of ${Object.keys(WIDTH_OF).join(', ')}`),
   parameters: v.optional(v.record(v.string(), v.unknown())),
   data: v.optional(v.array(v.unknown(), 'must be a list')),
 });

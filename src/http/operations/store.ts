@@ -15,7 +15,7 @@ import { asJson } from './as-json.js';
 /** Body of a rollback: `to` names a version, without it the one before serves again. */
 export const ROLLBACK_BODY = fields({ pid: text, to: v.optional(fields(packageName)), operator, force });
 
-const PARAMS_BODY = v.pipe(noList, v.record(v.string(), v.unknown(), 'must be an object'));
+export const PARAMS_BODY = v.pipe(noList, v.record(v.string(), v.unknown(), 'must be an object'));
 
 /** POST /algorithms/rollback: as a switch, by the supervisor where there is one. */
 export async function rollback(call: Call): Promise<Response> {
