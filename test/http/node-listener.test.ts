@@ -120,15 +120,18 @@ test('an answer given in the middle of reading the body reaches the client too',
 
 test('a connection that breaks in the middle of the body fails the body and fires the signal', async () => {
   const events: string[] = [];
+  let reach = () => {};
+  const reached = new Promise<void>((resolve) => (reach = resolve));
   const port = await listenWith(async (request) => {
     request.signal.addEventListener('abort', () => events.push('signal'));
+    reach();
     await request.text().catch(() => events.push('body'));
     return new Response();
   });
   const socket = net.connect(port, '127.0.0.1');
   socket.write('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\nhalf of it');
-  await once(socket, 'connect');
-  setTimeout(() => socket.destroy(), 50);
+  await reached;
+  socket.destroy();
   await expect.poll(() => events.sort()).toEqual(['body', 'signal']);
 });
 

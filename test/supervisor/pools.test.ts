@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -132,14 +133,17 @@ describe('abort', () => {
   });
 
   test('of a start ends the worker that was starting', async () => {
-    const slow = steeredAlgorithm({ onImport: 'time.sleep(60)' });
+    const begun = path.join(await temporaryFolder(), 'begun');
+    const slow = steeredAlgorithm({
+      onImport: `open(${JSON.stringify(begun)}, "w").close(); time.sleep(60)`,
+    });
     const { supervisor, registry } = await open({}, slow);
     const controller = new AbortController();
     const start = supervisor.start('sample', '1.0.0', { signal: controller.signal });
-    setTimeout(() => {
-      controller.abort();
-    }, 150);
-    await expect(start).rejects.toMatchObject({ name: 'AbortError' });
+    const ended = expect(start).rejects.toMatchObject({ name: 'AbortError' });
+    await expect.poll(() => existsSync(begun)).toBe(true);
+    controller.abort();
+    await ended;
     await supervisor.close();
     expect(supervisor.status()).toEqual([]);
     expect(await registry.users('sample', '1.0.0')).toEqual([]);

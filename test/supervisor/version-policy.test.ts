@@ -129,10 +129,15 @@ test('an uninstalled version takes its policy with it', async () => {
 
 test('startActive() starts what is mapped in the order of the mappings, so many at once, with one report', async () => {
   const { registry, supervisor, broken } = await open();
+  // Mappings are told apart by milliseconds.
+  const laterThan = async (productId: string) => {
+    const at = (await registry.active())[productId]?.activated_at ?? '';
+    await expect.poll(() => new Date().toISOString(), { interval: 1 }).not.toBe(at);
+  };
   await registry.activate({ name: 'sample', version: '2', productIds: ['B', 'C'] });
-  await new Promise((resolve) => setTimeout(resolve, 2)); // mappings are told apart by milliseconds
+  await laterThan('B');
   await registry.activate({ name: 'sample', version: '1', productIds: ['A'] });
-  await new Promise((resolve) => setTimeout(resolve, 2));
+  await laterThan('A');
   await registry.activate({ name: 'sample', version: '3', productIds: ['D'] });
   broken.add('1');
   const states: string[] = [];

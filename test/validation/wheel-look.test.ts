@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, rename, writeFile } from 'node:fs/promises';
+import { readdir, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -98,12 +98,13 @@ describe('a wheel of 5 MB that the package compressed is looked into like one th
 
 describe('what was found in wheels is remembered', () => {
   /** A package whose only change between two inspections is one the memory must not, or must, see. */
-  const settled = () => new Promise((resolve) => setTimeout(resolve, 80));
+  const settled = (file: string) =>
+    expect.poll(async () => Date.now() - (await stat(file)).ctimeMs).toBeGreaterThan(60);
 
   test('for the same file, also under another name, and not for another in its place', async () => {
     const lens = await wheelOf({ ...LENS, requires: [] });
     const file = await packageFile({ wheels: [lens], requirements: NEEDS_LENS });
-    await settled();
+    await settled(file);
     await validator.inspect(file);
     const moved = path.join(path.dirname(file), 'moved.zip');
     await rename(file, moved);
@@ -116,7 +117,7 @@ describe('what was found in wheels is remembered', () => {
   test('and does not let a wheel pass under narrower limits', async () => {
     const lens = await wheelOf({ ...LENS, requires: [] });
     const file = await packageFile({ wheels: [lens], requirements: NEEDS_LENS });
-    await settled();
+    await settled(file);
     await validator.inspect(file);
     const narrow = new PackageValidator({ smoke: false, limits: { maxFileBytes: 5_000_000 - 1 } });
     await expect(narrow.inspect(file)).rejects.toMatchObject({ code: 'invalid_zip' });

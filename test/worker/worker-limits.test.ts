@@ -1,7 +1,6 @@
 import { statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
 import type { CallPhase, WorkerLimits } from '../../src/worker/types.js';
@@ -144,12 +143,13 @@ while True:
 
 test('an answer that lay in the pipe while the host was held up past the limit is no timeout', async () => {
   const { worker, events } = await misbehavingWorker({
-    script: onCall('time.sleep(0.1)\nanswer(message)'),
+    script: onCall('sys.stderr.write("has it\\n")\nsys.stderr.flush()\ntime.sleep(0.1)\nanswer(message)'),
     limits: { executeMs: 400 },
   });
   await worker.start();
+  const isAsked = new Promise((resolve) => worker.once('log', resolve));
   const call = worker.call({ phase: 'execute' });
-  await sleep(20);
+  await isAsked;
   await holdUp(700);
   expect(await call).toMatchObject({ status: 'OK' });
   expect([worker.state, events]).toEqual(['idle', ['ready']]);
