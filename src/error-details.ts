@@ -21,7 +21,7 @@ export const ERROR_NUMBERS = {
   incompatible_python: '2003',
   /** A requirement that no wheel of the package meets. */
   wheels_missing: '2004',
-  /** The environment, pip, the smoke run or the disk failed. */
+  /** The environment, pip or the smoke run failed. */
   install_failed: '2005',
   /** The product id is bound to another package. */
   activation_conflict: '2006',
@@ -281,15 +281,14 @@ interface PossibleFacts {
   invalid_params: 'issues';
   incompatible_python: 'wheels' | 'interpreters' | 'unusable' | 'requirements';
   wheels_missing: 'wheels' | 'requirements';
-  install_failed:
-    | ('issues' | 'interpreters' | 'requirements' | 'wheels')
-    | ('neededBytes' | 'availableBytes' | 'neededFiles' | 'availableFiles' | 'archiveBytes');
+  install_failed: 'issues' | 'interpreters' | 'requirements' | 'wheels';
   unsafe_uninstall: 'users' | 'rollbackProductIds' | 'rollbackPids';
   version_in_use: 'users';
   not_found: 'entry' | 'reason';
   lock_timeout: 'holder';
   busy: 'holder';
   lock_lost: 'holder';
+  store_failed: 'neededBytes' | 'availableBytes' | 'neededFiles' | 'availableFiles' | 'archiveBytes';
   timeout: 'leastRate';
   start_failed: 'raw' | 'isOutOfMemory';
   worker_exited: 'isOutOfMemory';

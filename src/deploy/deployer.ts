@@ -137,8 +137,8 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
    * Deploys a package: a zip, or a stream of one, which lands in `zips/` when it has been deployed.
    *
    * @throws RunnerError with the package's own fault (2001 to 2005), `invalid_params`, `already_installed` without
-   * `force`, `version_in_use`, `lock_timeout`, `aborted`, `closed`; `install_failed` with the system's error as its cause when
-   * the disk is full or fails. Nothing is left in the store then.
+   * `force`, `version_in_use`, `lock_timeout`, `aborted`, `closed`; `store_failed` with the system's error as its cause when
+   * the disk is full, read-only or fails. Nothing is left in the store then.
    */
   async install(zip: string | Readable, o: InstallOptions = {}): Promise<RegistryEntry> {
     if (!isUpload(zip)) checkStrings('deployer.install(zip)', { zip });

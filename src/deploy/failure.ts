@@ -7,6 +7,7 @@ import {
 } from '../errors.js';
 import { systemCause } from '../store/errno.js';
 import { fullDiskRemedy } from '../store/space.js';
+import { installRefused } from '../store/store-error.js';
 import type { DeployOperation, OperationRef } from './types.js';
 
 /** Codes that speak of the package itself: the same file will fail again. */
@@ -38,9 +39,9 @@ const SPACE_REMEDIES: Readonly<Record<DeployOperation, string>> = {
 };
 
 /**
- * Any failure as a RunnerError. A RunnerError keeps its code. What the system says (`ENOSPC`, `EIO`, `EACCES`…) of the
- * files of a package that is installed is `install_failed` with that as its cause, of anything else `store_failed`; what
- * says neither is a bug of this library.
+ * Any failure as a RunnerError. A RunnerError keeps its code. What the system says (`ENOSPC`, `EIO`, `EACCES`…) is
+ * `store_failed` with that as its cause; of names in a package that is installed it is `install_failed`. What says neither
+ * is a bug of this library.
  */
 export function asRunnerError(failure: unknown, ref: OperationRef, stage: string): RunnerError {
   const error = firstFailure(failure);
@@ -51,14 +52,11 @@ export function asRunnerError(failure: unknown, ref: OperationRef, stage: string
     return asFailure(error, `${operation} ${subject} at ${stage}`);
   const remedy = fullDiskRemedy(error, SPACE_REMEDIES[operation]);
   const { details } = error as { details?: RunnerErrorDetails };
-  return new RunnerError(
-    operation === 'install' || operation === 'restore' ? 'install_failed' : 'store_failed',
-    `The ${operation} of ${subject} failed at ${stage}: ${error.message}${remedy}`,
-    {
-      cause: error,
-      details: { ...details, name, version, stage, path: (error as NodeJS.ErrnoException).path },
-    },
-  );
+  const message = `The ${operation} of ${subject} failed at ${stage}: ${error.message}${remedy}`;
+  const facts = { ...details, name, version, stage, path: (error as NodeJS.ErrnoException).path };
+  return operation === 'install' || operation === 'restore'
+    ? installRefused(error, message, facts)
+    : new RunnerError('store_failed', message, { cause: error, details: facts });
 }
 
 /**

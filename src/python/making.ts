@@ -11,3 +11,4 @@ export { readRequirements } from './pip/requirements-file.js';
 export { installByLink, installFromWheels } from './wheels/install-link.js';
 export { WheelStore } from './wheels/wheel-store.js';
 export { usesWheel } from './wheels/wheel-use.js';
+export { asInstallError } from '../store/store-error.js';

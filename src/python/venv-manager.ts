@@ -111,7 +111,8 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    * Makes an environment in `dir`, which must be absent or empty. It may be moved: its scripts find the interpreter beside
    * them. With `finalDir` what is compiled in it names that place.
    *
-   * @throws RunnerError `install_failed` with the remedy, `invalid_params` when `dir` is not empty, `timeout`, `aborted`
+   * @throws RunnerError `install_failed` with the remedy, `store_failed` (2005) for what the system refuses, `invalid_params`
+   * when `dir` is not empty, `timeout`, `aborted`
    */
   async create(
     dir: string,
@@ -166,7 +167,8 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
    * environment is as it was before.
    *
    * @throws RunnerError `invalid_params`, `incompatible_python` (2003) or `wheels_missing` (2004) with pip's own words,
-   * `install_failed` (2005) for anything else that goes wrong, `timeout`, `aborted`
+   * `store_failed` (2005) for what the system refuses, `install_failed` (2005) for anything else that goes wrong, `timeout`,
+   * `aborted`
    */
   async install(venv: Venv, options: InstallFrom & OperationOptions): Promise<InstallReport> {
     checkObject('venvs.install(venv, { wheels, requirements })', venv, ['dir'], 'venv');
@@ -177,7 +179,8 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
     try {
       return await this.#install(venv, { ...options, signal: limit.signal });
     } catch (error) {
-      if (!limit.hasPassed) throw error;
+      const { asInstallError } = await import('./making.js');
+      if (!limit.hasPassed) throw asInstallError(error, `install into ${venv.dir}`);
       throw new RunnerError(
         'timeout',
         `The installation into ${venv.dir} did not end within ${timeoutMs} ms, and was undone. Give VenvManager a ` +

@@ -1,7 +1,7 @@
 import { statfsSync, type StatsFs } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { RunnerError, type RunnerErrorFacts } from '../errors.js';
+import { ERROR_NUMBERS, RunnerError, type RunnerErrorFacts } from '../errors.js';
 import { errnoCode, isMissing } from './errno.js';
 
 /** What something takes of a file system. */
@@ -16,7 +16,7 @@ export interface SpaceNeed {
  * inodes.
  *
  * @returns what it has left; files are `Infinity` on a file system that makes inodes as it goes
- * @throws RunnerError `install_failed` with the two figures; its cause is an `ENOSPC`.
+ * @throws RunnerError `store_failed` with the two figures; its cause is an `ENOSPC`.
  */
 export async function checkSpace(folder: string, need: SpaceNeed, what: string): Promise<SpaceNeed> {
   const { bavail, bsize, files, ffree } = await statNearest(folder);
@@ -74,9 +74,10 @@ function tooLittle(
 ): RunnerError {
   const cause: NodeJS.ErrnoException = new Error(`ENOSPC: no space left on device, statfs '${folder}'`);
   cause.code = 'ENOSPC';
-  return new RunnerError('install_failed', message, {
+  return new RunnerError('store_failed', message, {
     cause,
     details: { path: folder, ...figures, stage: 'space' },
+    errorCode: ERROR_NUMBERS.install_failed,
   });
 }
 

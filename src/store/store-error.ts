@@ -1,4 +1,11 @@
-import { firstFailure, RunnerError, type RunnerErrorDetails } from '../errors.js';
+import {
+  ERROR_NUMBERS,
+  firstFailure,
+  RunnerError,
+  type RunnerErrorDetails,
+  type RunnerErrorFacts,
+} from '../errors.js';
+import { systemCause } from './errno.js';
 import { fullDiskRemedy } from './space.js';
 
 /**
@@ -15,6 +22,29 @@ export function asStoreError(failure: unknown, doing: string): unknown {
     cause: error,
     details: { ...details, ...(path !== undefined && { path }) },
   });
+}
+
+/** What the system says of the names in a package: the same files would be refused anywhere. */
+const OF_NAMES: ReadonlySet<string> = new Set([
+  ...['ENAMETOOLONG', 'ELOOP', 'EILSEQ', 'EINVAL'],
+  ...['ENOTDIR', 'EISDIR', 'EEXIST', 'ENOTEMPTY'],
+]);
+
+/**
+ * What the system refused while a package was installed: a disk that is full, read-only or failing, a right or a limit is
+ * the station's (`store_failed`), a name that cannot be is the package's (`install_failed`). The number is that of a failed
+ * install, whoever is at fault.
+ */
+export function installRefused(cause: Error, message: string, details: RunnerErrorFacts): RunnerError {
+  const code = OF_NAMES.has(systemCause(cause) ?? '') ? 'install_failed' : 'store_failed';
+  return new RunnerError(code, message, { cause, details, errorCode: ERROR_NUMBERS.install_failed });
+}
+
+/** As {@link asStoreError}, of an environment that is made or installed into. */
+export function asInstallError(failure: unknown, doing: string): unknown {
+  const refusal = asStoreError(failure, doing);
+  if (!RunnerError.is(refusal, 'store_failed') || refusal === failure) return refusal;
+  return installRefused(refusal.cause as Error, refusal.message, refusal.details);
 }
 
 /** Runs work on the store's files; what the system refuses rejects as {@link asStoreError} says. */

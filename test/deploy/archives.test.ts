@@ -92,7 +92,7 @@ test('an install without room says which archives may go', async () => {
   syncBuiltinESMExports();
   try {
     await expect(deployer.install(await zip({ version: '5.0.0' }))).rejects.toMatchObject({
-      code: 'install_failed',
+      code: 'store_failed',
       cause: { code: 'ENOSPC' },
       message: expect.stringMatching(/may go, the oldest first: sample 1\.0\.0, sample 2\.0\.0/) as string,
     });

@@ -48,19 +48,26 @@ test('a RunnerError keeps its code, and is the same', () => {
 });
 
 test.each([
-  ['install', 'install_failed'],
-  ['restore', 'install_failed'],
-  ['uninstall', 'store_failed'],
-  ['prune', 'store_failed'],
-] as const)('what the system refuses during %s is %s, with stage and path', (operation, code) => {
-  const cause = system('EACCES');
+  ['install', 'EACCES', 'store_failed'],
+  ['install', 'ENOSPC', 'store_failed'],
+  ['install', 'EROFS', 'store_failed'],
+  ['install', 'EIO', 'store_failed'],
+  ['install', 'ENOENT', 'store_failed'],
+  ['install', 'ENAMETOOLONG', 'install_failed'],
+  ['restore', 'EACCES', 'store_failed'],
+  ['restore', 'ENAMETOOLONG', 'install_failed'],
+  ['uninstall', 'EACCES', 'store_failed'],
+  ['uninstall', 'ENAMETOOLONG', 'store_failed'],
+  ['prune', 'EACCES', 'store_failed'],
+] as const)('what the system refuses during %s by %s is %s, with stage and path', (operation, said, code) => {
+  const cause = system(said);
   const error = asRunnerError(cause, ref({ operation }), 'unpack');
   expect(error).toMatchObject({
     code,
     cause,
     details: { name: 'pcb', version: '1', stage: 'unpack', path: '/x' },
   });
-  expect(error.message).toBe(`The ${operation} of pcb 1 failed at unpack: EACCES: refused`);
+  expect(error.message).toContain(`The ${operation} of pcb 1 failed at unpack: ${said}: refused`);
 });
 
 test.each([

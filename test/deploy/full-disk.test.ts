@@ -68,7 +68,7 @@ test.skipIf(NO_MOUNTS)(
     const before = await content();
     await expect(deployer.install(path.join(folder, 'package-1.zip'), { force: true })).rejects.toMatchObject(
       {
-        ...{ code: 'install_failed', cause: { code: 'ENOSPC' } },
+        ...{ code: 'store_failed', cause: { code: 'ENOSPC' } },
       },
     );
     expect(await content()).toEqual(before);
@@ -88,7 +88,7 @@ test.skipIf(NO_MOUNTS)(
     for (let n = 0; n < 280; n++) await writeFile(path.join(fillers, `${n}`), '');
     const before = await store.content();
     await expect(store.deployer.install(file)).rejects.toMatchObject({
-      ...{ code: 'install_failed', cause: { code: 'ENOSPC' } },
+      ...{ code: 'store_failed', cause: { code: 'ENOSPC' } },
       message: expect.stringMatching(
         /not enough inodes .* takes \d+ more.*remove many files there/s,
       ) as string,

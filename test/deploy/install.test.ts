@@ -205,7 +205,7 @@ describe('an install that fails', () => {
     expect(await content()).toEqual(before);
   });
 
-  test('because a step fails with EIO is install_failed with that cause', async () => {
+  test('because a step fails with EIO is store_failed with that cause', async () => {
     const cause = Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
     const { deployer, zip, content } = await deployStore({
       steps: { ...plainSteps, environment: () => Promise.reject(cause) },
@@ -215,7 +215,7 @@ describe('an install that fails', () => {
     const events: unknown[] = [];
     deployer.on('error', ({ error }) => events.push(error));
     await expect(deployer.install(file)).rejects.toMatchObject({
-      ...{ code: 'install_failed', cause, details: { stage: 'environment' } },
+      ...{ code: 'store_failed', cause, details: { stage: 'environment' } },
     });
     expect(events).toEqual([]); // its caller was told
     expect(await content()).toEqual(before);

@@ -28,7 +28,7 @@ test('a disk with too little space left refuses the package before anything is u
   const errors: unknown[] = [];
   deployer.on('error', ({ error }) => errors.push(error));
   await expect(deployer.install(file)).rejects.toMatchObject({
-    ...{ code: 'install_failed', errorCode: '2005', cause: { code: 'ENOSPC' } },
+    ...{ code: 'store_failed', errorCode: '2005', cause: { code: 'ENOSPC' } },
     details: { availableBytes: expect.any(Number) as number, neededBytes: expect.any(Number) as number },
   });
   expect(stages).toEqual(['inspect', 'space']);

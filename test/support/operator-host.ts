@@ -10,7 +10,6 @@ import { Deployer } from '../../src/deploy/deployer.js';
 import { withSteps } from '../../src/deploy/given-steps.js';
 import { RunnerError } from '../../src/errors.js';
 import { Registry } from '../../src/registry/registry.js';
-import { isUnwritable } from '../../src/store/errno.js';
 import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
 import { plainSteps } from './plain-steps.js';
 
@@ -64,8 +63,7 @@ async function order(what: string, work: () => Promise<unknown>): Promise<void> 
     count(what);
   } catch (error) {
     const code = codeOf(error);
-    const isFull = code === 'install_failed' && isUnwritable(error);
-    if (REFUSALS.has(code) || isFull) count(`${what} ${code}`);
+    if (REFUSALS.has(code)) count(`${what} ${code}`);
     else faults.push(`${what}: ${code}: ${(error as Error).message}`);
   }
 }

@@ -34,7 +34,7 @@ interface Known {
 
 /** How to look. */
 export interface DiscoveryOptions {
-  registry: Registry;
+  registry: Pick<Registry, 'layout' | 'list' | 'get'>;
   /** What opens a zip: reads what it says it is, cheaply, from its directory and its small text files. */
   steps: Pick<PackageSteps, 'open'>;
   /** A zip that cannot be read and that changed within this time counts as being copied. */

@@ -177,14 +177,14 @@ async function installLocked(
   }
 }
 
-/** @throws RunnerError `install_failed` that names archives which may go */
+/** @throws RunnerError `store_failed` that names archives which may go */
 async function checkRoom(layout: StoreLayout, inspection: PackageInspection): Promise<void> {
   const { name, version } = inspection;
   try {
     await checkSpace(layout.algorithms, neededSpace(inspection), `${name} ${version}`);
   } catch (error) {
     const archives = await archivedVersions(layout).catch(() => []);
-    if (!RunnerError.is(error) || archives.length === 0) throw error;
+    if (!RunnerError.is(error, 'store_failed') || archives.length === 0) throw error;
     const bytes = archives.reduce((sum, one) => sum + one.bytes, 0);
     const oldest = archives
       .reverse()
@@ -192,10 +192,10 @@ async function checkRoom(layout: StoreLayout, inspection: PackageInspection): Pr
       .map((one) => `${one.name} ${one.version}`);
     const more = archives.length > oldest.length ? `, and ${archives.length - oldest.length} more` : '';
     throw new RunnerError(
-      error.code,
+      'store_failed',
       `${error.message}. Archives of pruned versions take ${(bytes / 1e6).toFixed(1)} MB and may go, the oldest first: ` +
         `${oldest.join(', ')}${more} (retention.archives bounds them)`,
-      { cause: error.cause, details: { ...error.details, archiveBytes: bytes } },
+      { cause: error.cause, details: { ...error.details, archiveBytes: bytes }, errorCode: error.errorCode },
     );
   }
 }

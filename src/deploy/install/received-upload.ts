@@ -10,7 +10,8 @@ import { receiveUpload } from './upload.js';
  *
  * `idleMs` is the longest time without a byte.
  *
- * @throws RunnerError `install_failed` when the stream or the disk fails, `timeout`, `aborted`, and what `work` throws
+ * @throws RunnerError `install_failed` when the stream fails, `store_failed` when the disk does, `timeout`, `aborted`, and what
+ * `work` throws
  */
 export async function withReceivedUpload<T>(
   registry: Registry,

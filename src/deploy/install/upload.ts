@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { abortError, listenForAbort, throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import { syncFile, type Durability } from '../../store/atomic-file.js';
+import { onStore } from '../../store/store-error.js';
 import { writeWhole } from '../../store/write-whole.js';
 
 /** How to receive an upload. */
@@ -13,10 +14,12 @@ export interface ReceiveOptions extends OperationOptions {
   onBytes?: (receivedBytes: number) => void;
 }
 
+const RECEIVING = 'write the upload';
+
 /**
  * Writes a stream to a new file. The stream is destroyed when this fails.
  *
- * @throws RunnerError `install_failed` when the stream or the disk fails, `timeout`, `aborted`
+ * @throws RunnerError `install_failed` when the stream fails, `store_failed` when the disk does, `timeout`, `aborted`
  */
 export async function receiveUpload(
   source: Readable,
@@ -35,18 +38,18 @@ export async function receiveUpload(
   }, idleMs);
   if (signal) listenForAbort(signal, onAbort);
   try {
-    const handle = await open(target, 'wx');
+    const handle = await onStore(RECEIVING, () => open(target, 'wx'));
     try {
       for await (const chunk of source as AsyncIterable<Uint8Array | string>) {
         idle.refresh();
         const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-        await writeWhole(handle, bytes);
+        await onStore(RECEIVING, () => writeWhole(handle, bytes));
         received += bytes.length;
         onBytes?.(received);
       }
-      if (durability === 'full') await syncFile(handle);
+      if (durability === 'full') await onStore(RECEIVING, () => syncFile(handle));
     } finally {
-      await handle.close();
+      await onStore(RECEIVING, () => handle.close());
     }
   } catch (error) {
     source.destroy();

@@ -5,6 +5,7 @@ import { RunnerError } from '../../errors.js';
 import { syncFile } from '../../store/atomic-file.js';
 import { makeFolders as makeWithThoseAbove, plainPath } from '../../store/plain-path.js';
 import { removeTree } from '../../store/remove-tree.js';
+import { installRefused } from '../../store/store-error.js';
 import type { Archive, ArchiveEntry } from '../archive-types.js';
 import { nameFault } from './entry-name.js';
 import { zipFault } from './fault.js';
@@ -235,8 +236,5 @@ function asRunnerError(error: unknown, target: string, signal: AbortSignal): unk
   if (signal.aborted) return abortError(signal, WHAT);
   if (RunnerError.is(error) || !(error instanceof Error && 'syscall' in error)) return error;
   const file = 'path' in error && typeof error.path === 'string' ? error.path : target;
-  return new RunnerError('install_failed', `${file} cannot be written: ${error.message}`, {
-    cause: error,
-    details: { path: file },
-  });
+  return installRefused(error, `${file} cannot be written: ${error.message}`, { path: file });
 }

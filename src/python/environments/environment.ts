@@ -2,10 +2,12 @@ import { lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
+import { asInstallError } from '../../store/store-error.js';
 import { pythonEnvironment } from '../../process/environment.js';
 import { run } from '../../process/run.js';
 import { pythonIn } from './environment-paths.js';
 import type { PythonFacts } from '../interpreters/python-facts.js';
+import { refusedBySystem } from '../system-refusal.js';
 import { forgetPlace } from './relocatable.js';
 import type { Interpreter, Venv } from '../types.js';
 
@@ -42,17 +44,22 @@ export async function makeEnvironment(dir: string, options: MakeOptions): Promis
     );
     if (result.exitCode !== 0) {
       const output = `${result.stdout}\n${result.stderr}`.trim().split('\n');
-      throw new RunnerError(
-        'install_failed',
-        `${interpreter.path} could not make an environment in ${venv.dir}: ${output.at(-1) ?? ''}`,
-        { details: { path: venv.dir, output, exitCode: result.exitCode } },
+      const details = { path: venv.dir, output, exitCode: result.exitCode };
+      const doing = `make an environment in ${venv.dir}`;
+      throw (
+        refusedBySystem(output, doing, details) ??
+        new RunnerError(
+          'install_failed',
+          `${interpreter.path} could not make an environment in ${venv.dir}: ${output.at(-1) ?? ''}`,
+          { details },
+        )
       );
     }
     await forgetPlace(venv);
     return venv;
   } catch (error) {
-    await rm(venv.dir, { recursive: true, force: true, maxRetries: 3 });
-    throw error;
+    await rm(venv.dir, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined); // the disk, most likely
+    throw asInstallError(error, `make an environment in ${venv.dir}`);
   }
 }
 

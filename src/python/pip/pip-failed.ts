@@ -1,4 +1,5 @@
 import { RunnerError } from '../../errors.js';
+import { refusedBySystem } from '../system-refusal.js';
 import type { Interpreter } from '../types.js';
 
 /** What is known when pip has failed. */
@@ -15,10 +16,11 @@ const KEPT_LINES = 40;
 /** Tells in pip's own words what kept it from installing. What it should install had been chosen. */
 export function pipFailed({ output, exitCode, wheelsFolder, interpreter }: PipFailure): RunnerError {
   const { version, path } = interpreter;
-  return new RunnerError(
-    'install_failed',
-    `pip could not install ${wheelsFolder} for Python ${version} at ${path}: ${wordsIn(output)}`,
-    { details: { output: output.slice(-KEPT_LINES), exitCode, path: wheelsFolder } },
+  const what = `install ${wheelsFolder} for Python ${version} at ${path}`;
+  const details = { output: output.slice(-KEPT_LINES), exitCode, path: wheelsFolder };
+  return (
+    refusedBySystem(output, `${what} by pip`, details) ??
+    new RunnerError('install_failed', `pip could not ${what}: ${wordsIn(output)}`, { details })
   );
 }
 

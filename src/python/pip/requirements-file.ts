@@ -1,6 +1,8 @@
 import { readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { RunnerError } from '../../errors.js';
+import { isMissing } from '../../store/errno.js';
+import { asStoreError } from '../../store/store-error.js';
 import { readRequirementTree, type RequirementTree } from '../../package/requirement-tree.js';
 import { refusedLinesError } from '../../package/requirements.js';
 
@@ -25,6 +27,7 @@ export async function readRequirements(file: string): Promise<RequirementTree> {
     }
   });
   if (tree.refused.length > 0) throw refusedLinesError(file, tree.refused);
+  if (fault !== undefined && !isMissing(fault)) throw asStoreError(fault, `read ${file}`);
   const [unreadable] = tree.unreadable;
   if (unreadable !== undefined || tree.isTooMany) {
     const why =

@@ -4,6 +4,7 @@ import { RunnerError } from '../../errors.js';
 import { pythonEnvironment } from '../../process/environment.js';
 import { run } from '../../process/run.js';
 import { fullDiskRemedy } from '../../store/space.js';
+import { installRefused } from '../../store/store-error.js';
 
 /** How the helper is run. */
 export interface HelperOptions extends OperationOptions {
@@ -34,7 +35,8 @@ interface Answer<T> {
  *
  * @param lines - what follows the request, one JSON value a line
  * @param onFault - turns what is wrong with the wheel into an error
- * @throws RunnerError what `onFault` gives; `install_failed` with the system's error as its cause, `timeout`, `aborted`
+ * @throws RunnerError what `onFault` gives; `store_failed` with the system's error as its cause (`install_failed` where it is
+ * about a name), `timeout`, `aborted`
  */
 export async function runStoreHelper<T>(
   request: object,
@@ -78,7 +80,7 @@ function* asJson(request: object, lines: Iterable<unknown>): Generator<string> {
 
 /** The system's code of an error that the helper met; undefined for any other error. */
 export function helperErrno(error: unknown): string | undefined {
-  return RunnerError.is(error, 'install_failed')
+  return RunnerError.is(error, 'store_failed') || RunnerError.is(error, 'install_failed')
     ? (error.cause as NodeJS.ErrnoException | undefined)?.code
     : undefined;
 }
@@ -88,8 +90,7 @@ function systemError({ code, message, path }: NonNullable<Answer<unknown>['error
   const text = `${code}: ${message}${path === null ? '' : `, '${path}'`}`;
   const cause: NodeJS.ErrnoException = Object.assign(new Error(text), { code, path: path ?? undefined });
   const remedy = fullDiskRemedy(cause, 'free some space, for example with prune()');
-  return new RunnerError('install_failed', `The wheel store cannot be worked on: ${text}${remedy}`, {
-    cause,
-    details: { path: path ?? undefined },
+  return installRefused(cause, `The wheel store cannot be worked on: ${text}${remedy}`, {
+    path: path ?? undefined,
   });
 }

@@ -67,14 +67,13 @@ export const MEANINGS: Readonly<Record<RunnerErrorCode, Meaning>> = {
     remedy: 'Ask its maker to pack the wheels that are named.',
   },
   install_failed: {
-    meaning: 'Environment, pip or trial run failed, or the disk was full while the package was unpacked.',
+    meaning: 'Environment, pip or trial run failed.',
     causes: [
       'A library of the system is missing that a wheel needs',
-      'The disk is full',
       'The algorithm raised in its trial run',
       'This Python has no module venv',
     ],
-    remedy: 'Read `details.output` or `details.traceback`; free the bytes the message asks for.',
+    remedy: 'Read `details.output` or `details.traceback`.',
   },
   activation_conflict: {
     meaning: 'Another package serves this product id.',
@@ -155,7 +154,8 @@ export const MEANINGS: Readonly<Record<RunnerErrorCode, Meaning>> = {
       'The user of this process may not write to the store',
       'The disk fails, or the share is gone',
     ],
-    remedy: 'Rights, disk space or a failing disk: the cause says which.',
+    remedy:
+      'Rights, disk space or a failing disk: the cause says which; free the bytes the message asks for.',
   },
   unknown: {
     meaning: 'The worker said no more than that it failed.',
