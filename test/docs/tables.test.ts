@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { DEFAULT_PROBATION, DEFAULT_SUPERVISOR_POLICY, ERROR_NUMBERS } from '../../src/index.js';
 import { DEFAULT_ARCHIVE_LIMITS } from '../../src/package/archive.js';
@@ -53,4 +54,18 @@ test('CONTRIBUTING.md has every script of package.json in its table', () => {
     .map(([, name]) => name);
   const missing = Object.keys(scripts).filter((name) => !/^pre|^post/.test(name) && !named.includes(name));
   expect(missing).toEqual([]);
+});
+
+test('what the pages and the findings of the doctor name as `policy.…` is an option of the policy', async () => {
+  const findings = (await readdir('src/runner/doctor/kinds')).map(
+    (file) => `src/runner/doctor/kinds/${file}`,
+  );
+  const pages = (await readdir('docs')).filter((file) => file.endsWith('.md')).map((file) => `docs/${file}`);
+  const named = ['README.md', ...pages, ...findings].flatMap((file) =>
+    [...readPage(file).matchAll(/\bpolicy\.([a-zA-Z]+)/g)].map(([, option = '']) => option),
+  );
+  // A finding that is called so.
+  const known = [...Object.keys(DEFAULT_SUPERVISOR_POLICY), 'invalid'];
+  expect(named.length).toBeGreaterThan(20);
+  expect([...new Set(named)].filter((option) => !known.includes(option))).toEqual([]);
 });
