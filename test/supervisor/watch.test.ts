@@ -10,8 +10,8 @@ const deployment: unknown = { entry: { name: 'sample', version: '1' } };
 const images = { image: {}, guideImage: undefined } as Parameters<Watch['begin']>[0];
 
 /** Two observers of one call, of which the second keeps the images, in a pool of which `pixels` bytes are leased. */
-async function watched(pixels: number) {
-  const frames = new FramePool({ maxBytes: 1 << 20 });
+async function watched(pixels: number, maxBytes = 1 << 20) {
+  const frames = new FramePool({ maxBytes });
   onTestFinished(() => frames.close());
   await frames.lease({ width: Math.ceil(pixels / 64), height: 64, channels: 1 });
   const offered: ObservedCall[] = [];
@@ -58,4 +58,13 @@ test.each([
   expect(frames.load).toBeLessThan(load + 0.1);
   watch.begin(images);
   expect(offered.map((call) => call.isShort)).toEqual([isShort, isShort]);
+});
+
+test('with exactly half of the memory for frames in use, memory is not said to be short', async () => {
+  const small = await watched(1 << 12);
+  const half = small.frames.load * (1 << 20);
+  const { frames, offered, watch } = await watched(1 << 12, 2 * half);
+  expect(frames.load).toBe(0.5);
+  watch.begin(images);
+  expect(offered.map((call) => call.isShort)).toEqual([false, false]);
 });

@@ -23,7 +23,7 @@ export interface PoolOptions {
   title: string;
   /** Makes a worker, to be forked from the server where one is given. */
   make: (server?: ForkServer) => AlgorithmWorker;
-  warmStart: WarmStart;
+  warmStart: Pick<WarmStart, 'server' | 'doubted' | 'started' | 'renew'>;
   /** How many there are to be. */
   workers: number;
   policy: Readonly<SupervisorPolicy>;

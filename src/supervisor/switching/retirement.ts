@@ -52,7 +52,9 @@ export class Retirement {
       if (await this.#stays(deployment, sparePinned)) return;
       await deployment.whenIdle();
       if (await this.#stays(deployment, sparePinned)) return;
-      // No await from that look to stop(): a call may have come in between, and is waited for once more.
+      // No await from here to stop(): another retirement may have stopped it since that look, or a call may have come, which is
+      // waited for once more.
+      if (deployment.isEnding) return;
       if (deployment.isRetained) continue;
       const { name, version } = deployment.entry;
       await deployment.stop({ reason: 'no product id uses it', finishCalls: true });

@@ -1,0 +1,121 @@
+import { expect, onTestFinished } from 'vitest';
+import { PoolUpkeep } from '../../src/supervisor/pool/pool-upkeep.js';
+import { RestartPolicy } from '../../src/supervisor/pool/restart-policy.js';
+import type { WorkerSlot } from '../../src/supervisor/pool/worker-slot.js';
+import { resolvePolicy, type SupervisorPolicy } from '../../src/supervisor/policy.js';
+import { FakeWorker, VirtualClock, type FakeProcess } from '../../src/testing/index.js';
+import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
+import type { ForkServer } from '../../src/worker/fork-server.js';
+
+/** How the upkeep of a test is set up. */
+export interface UpkeepSource {
+  workers?: number;
+  policy?: Partial<SupervisorPolicy>;
+  /** Runs at the start of each process. */
+  start?: (process: FakeProcess) => void | Promise<void>;
+  /** Whether its workers count as forked. */
+  isForked?: boolean;
+}
+
+/** The upkeep of a pool of scripted workers in a time that stands still, and all that it tells, a line each. */
+export async function upkeepOf({
+  workers = 1,
+  policy: given = {},
+  start,
+  isForked = false,
+}: UpkeepSource = {}) {
+  const fake = new FakeWorker({
+    start: async (process) => {
+      await start?.(process);
+      process.hello();
+    },
+  });
+  const spec = await fake.spec();
+  const clock = new VirtualClock();
+  const policy = { ...resolvePolicy({ backoffJitter: 0, ...given }) };
+  const restarts = new RestartPolicy(policy, () => clock.random());
+  const told: string[] = [];
+  const tell = (...words: unknown[]) => void told.push(words.map(String).join(' '));
+  const state = { changes: 0, isBroken: false };
+  const upkeep = new PoolUpkeep({
+    ...{ title: 'sample 1.0.0', workers, policy, restarts, clock },
+    make: (server) => {
+      const env = {
+        get SECRET(): string {
+          throw new TypeError('the vault is shut');
+        },
+      };
+      return new AlgorithmWorker(
+        state.isBroken ? { ...spec, env } : spec,
+        policy.limits,
+        (delayMs, run) => clock.after(delayMs, run),
+        server,
+      );
+    },
+    warmStart: {
+      server: isForked ? ({ isGone: false } as ForkServer) : undefined,
+      doubted: (reason) => tell('doubted', reason),
+      started: () => undefined,
+      renew: () => tell('renew'),
+    },
+    listener: {
+      ready: (worker) => tell('ready', worker),
+      exit: (worker, exit) => tell('exit', worker, exit.error?.code ?? exit.reason),
+      restart: (...words) => tell('restart', ...words),
+      recycled: (worker) => tell('recycled', worker),
+      log: () => undefined,
+      strayOutput: () => undefined,
+      heartbeatLost: () => undefined,
+      failure: (worker, error) => tell('failure', worker, error.code),
+      circuitOpen: (reason, coolDownMs, error) => tell('circuitOpen', reason, coolDownMs, error.code),
+      circuitClosed: () => tell('circuitClosed'),
+      changed: () => state.changes++,
+    },
+    seated: (slot) => tell('seated', slot.index),
+    opened: (error) => tell('opened', error.code),
+  });
+  onTestFinished(async () => {
+    await upkeep.stop('the test is over');
+    await fake.close();
+  });
+  /** Resolves when this has been told so often. */
+  const until = (line: string, times = 1) =>
+    expect.poll(() => told.filter((one) => one === line).length, { interval: 5, timeout: 4_000 }).toBe(times);
+  const at = (index: number): WorkerSlot => {
+    const slot = upkeep.slots[index];
+    if (!slot) throw new Error(`there is no place ${index}`);
+    return slot;
+  };
+  /** Kills the worker of a place; resolves when that has been told. */
+  const crash = async (index: number) => {
+    const line = `exit ${index} worker_exited`;
+    const times = told.filter((one) => one === line).length;
+    process.kill(at(index).worker?.processId ?? 0, 'SIGKILL');
+    await until(line, times + 1);
+  };
+  return { upkeep, fake, clock, policy, restarts, told, state, until, at, crash };
+}
+
+/** Starts that wait, each until it is let go. */
+export function gates() {
+  const open = new Map<number, (error?: Error) => void>();
+  const isShut = { now: false };
+  return {
+    isShut,
+    start: (process: FakeProcess) =>
+      isShut.now
+        ? new Promise<void>((resolve, reject) => {
+            open.set(process.index, (error) => {
+              if (error) reject(error);
+              else resolve();
+            });
+          })
+        : undefined,
+    /** Resolves when the process has come, and lets it go on, or fail. */
+    letGo: async (index: number, error?: Error) => {
+      await expect.poll(() => open.has(index), { interval: 5, timeout: 4_000 }).toBe(true);
+      open.get(index)?.(error);
+    },
+    come: (index: number) => expect.poll(() => open.has(index), { interval: 5, timeout: 4_000 }).toBe(true),
+  };
+}
