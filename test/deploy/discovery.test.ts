@@ -131,14 +131,14 @@ describe('a file is settled', () => {
 });
 
 describe('a zip that cannot be opened', () => {
-  const refusing = async (error: unknown, settleMs = 0) => {
+  const refusing = async (error: Error, settleMs = 0) => {
     let opened = 0;
     const ground = await looking({
       settleMs,
       steps: {
         open: () => {
           opened++;
-          return Promise.reject(error as Error);
+          return Promise.reject(error);
         },
       },
     });
@@ -281,7 +281,7 @@ describe('a look at what is deployed', () => {
 
   test('of a folder that somebody begins to work on, or has listed, between two looks does not call it damaged', async () => {
     for (const first of [1, 2]) {
-      const place = { lock: async () => {} };
+      const place = { lock: () => Promise.resolve() };
       const ground = await stale((call) => (call === first ? place.lock() : undefined));
       const nine = ground.registry.layout.deployed('sample', '9');
       await mkdir(nine);

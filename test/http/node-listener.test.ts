@@ -120,7 +120,7 @@ test('an answer given in the middle of reading the body reaches the client too',
 
 test('a connection that breaks in the middle of the body fails the body and fires the signal', async () => {
   const events: string[] = [];
-  let reach = () => {};
+  let reach!: () => void;
   const reached = new Promise<void>((resolve) => (reach = resolve));
   const port = await listenWith(async (request) => {
     request.signal.addEventListener('abort', () => events.push('signal'));

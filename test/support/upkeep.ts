@@ -37,6 +37,8 @@ export async function upkeepOf({
   const told: string[] = [];
   const tell = (...words: unknown[]) => void told.push(words.map(String).join(' '));
   const state = { changes: 0, isBroken: false };
+  /** Of a worker that counts as forked; its process is started as any other. */
+  const source: unknown = { isGone: false };
   const upkeep = new PoolUpkeep({
     ...{ title: 'sample 1.0.0', workers, policy, restarts, clock },
     make: (server) => {
@@ -53,7 +55,7 @@ export async function upkeepOf({
       );
     },
     warmStart: {
-      server: isForked ? ({ isGone: false } as ForkServer) : undefined,
+      server: isForked ? (source as ForkServer) : undefined,
       doubted: (reason) => tell('doubted', reason),
       started: () => undefined,
       renew: () => tell('renew'),
