@@ -31,7 +31,9 @@ export async function findPictures(folder: string): Promise<FoundPictures> {
 
 async function fromFolders(folder: string): Promise<FoundPictures> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
-    throw unusable(`${folder} cannot be read: ${(cause as Error).message}`, cause);
+    const isFile = (cause as NodeJS.ErrnoException).code === 'ENOTDIR';
+    const why = isFile ? 'is neither a folder nor a CSV file' : `cannot be read: ${(cause as Error).message}`;
+    throw unusable(`${folder} ${why}`, cause);
   });
   const found: FoundPictures = { pictures: [], ignored: [] };
   const labelled = entries.flatMap(({ name }) => {

@@ -8,7 +8,7 @@ const MOST_LINES = 20;
 const NOT_FOUND: ReadonlySet<RunnerErrorCode> = new Set<RunnerErrorCode>(['not_found', 'invalid_pid']);
 
 /** An error of the library by its brand, without loading the library for it. */
-function isRunnerError(error: unknown): error is RunnerError {
+export function isRunnerError(error: unknown): error is RunnerError {
   const brand = Symbol.for('procvision-runner.RunnerError');
   return typeof error === 'object' && error !== null && (error as Record<symbol, unknown>)[brand] === true;
 }

@@ -53,7 +53,7 @@ function buildProgram(host: CliHost, act: Action): Command {
   const program = new Command(PROGRAM)
     .description('Deploys offline Python vision algorithms and runs them as supervised services.')
     .version(packageVersion(), '-V, --version')
-    .option('--root <folder>', 'the store', host.env.PROCVISION_ROOT ?? 'station')
+    .option('--root <folder>', 'the store', rootOf(host))
     .option('--json', 'one JSON document on stdout')
     .option('--yes', 'ask nothing')
     .option('--operator <name>', 'who does it, for the audit log', userName())
@@ -118,6 +118,7 @@ async function runCommand(
   host: CliHost,
 ): Promise<number> {
   const resolve = (relative: string) => path.resolve(host.cwd, relative);
+  if (globals.root.trim() === '') throw usage(`--root takes a folder, not '${globals.root}'`);
   const call: Call = {
     ...{ words, options, host, signal: host.interrupted, path: resolve },
     out: new Output(host, globals.json === true),
@@ -162,6 +163,11 @@ function wordsOf({ code, message }: CommanderError, argv: readonly string[]): st
         );
   if (known !== undefined && code === 'commander.unknownCommand') return `${first}. Did you mean ${known}?`;
   return `${first}. See ${PROGRAM} ${command === undefined ? '' : `${command.name} `}--help`;
+}
+
+/** A variable without letters counts as one that is not set: it would lead to the working folder. */
+function rootOf({ env: { PROCVISION_ROOT = '' } }: CliHost): string {
+  return PROCVISION_ROOT.trim() === '' ? 'station' : PROCVISION_ROOT;
 }
 
 function userName(): string {

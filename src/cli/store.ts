@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ActiveMapping, Registry, RegistryEntry, Runner, RunnerOptions } from 'procvision-runner';
 import { nearest } from './nearest.js';
-import { notFound } from './host.js';
+import { notFound, usage } from './host.js';
 import type { Call } from './spec.js';
 
 /** Most words that a message lists. */
@@ -121,6 +121,11 @@ export function checkSupported(
 
 /** A file or folder of the command line, as an absolute path. @throws CliFailure 3 with the nearest in its folder */
 export async function findFile(call: Call, given: string, what = 'file'): Promise<string> {
+  if (given.trim() === '') throw notFound(`There is no ${what} ${shown(given)}`); // it would be the working folder
+  if (/^\w+:\/\//.test(given))
+    throw notFound(
+      `There is no ${what} ${given}: it is an address. Name a file by its path, downloaded before`,
+    );
   const file = call.path(given);
   if (await exists(file)) return file;
   const folder = path.dirname(file);
@@ -128,6 +133,27 @@ export async function findFile(call: Call, given: string, what = 'file'): Promis
   const near = nearest(path.basename(file), await namesIn(folder));
   const hint = near === undefined ? '' : `. Did you mean ${path.join(path.dirname(given), near)}?`;
   throw notFound(`There is no ${what} ${given}${hint}`);
+}
+
+/** Where a file is to be written, as an absolute path. @throws CliFailure 2 for a folder, 3 where its own folder is not there */
+export async function newFile(call: Call, given: string): Promise<string> {
+  const file = call.path(given);
+  if ((await kindOf(file)) === 'folder') throw usage(`${shown(given)} is a folder: name a file`);
+  if (await exists(path.dirname(file))) return file;
+  throw notFound(`${given} cannot be written: its folder is not there`);
+}
+
+/** A folder that is there or is to be made, as an absolute path. @throws CliFailure 2 for a file */
+export async function newFolder(call: Call, given: string): Promise<string> {
+  const folder = call.path(given);
+  if ((await kindOf(folder)) === 'file') throw usage(`${given} is a file: name a folder`);
+  return folder;
+}
+
+async function kindOf(place: string): Promise<'file' | 'folder' | undefined> {
+  const found = await stat(place).catch(() => undefined);
+  if (!found) return undefined;
+  return found.isDirectory() ? 'folder' : 'file';
 }
 
 /** The nearest right word, or else the words there are. */

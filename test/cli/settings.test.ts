@@ -144,6 +144,21 @@ test('parameters are kept as the schema allows, and the types of a version or a 
   expect(await cli.run('params', 'A02')).toMatchObject({
     ...{ code: 3, stderr: expect.stringContaining('Did you mean A01?') as string },
   });
+  const png = new PNG({ width: 8, height: 6 });
+  await writeFile(path.join(cli.folder, 'good.png'), PNG.sync.write(png));
+  for (const [flags, message] of [
+    [['--step', '9'], 'must be one of its steps'],
+    [['--params', '{"tolerance": 91}'], 'tolerance must be at most 90'],
+    [['--params', '{"tolerence": 9}'], 'Did you mean tolerance?'],
+  ] as const) {
+    const refused = await cli.run('run', 'A01', 'good.png', ...flags);
+    expect(refused).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining(message) as string,
+    });
+    expect(refused.stderr.match(/^error:/gm)).toHaveLength(1);
+  }
   expect((await cli.run('params', 'A01')).stdout).toContain('"tolerance": 30');
   expect((await cli.run('params', 'A01', '--clear', '--json')).json()).toEqual({});
 });

@@ -189,6 +189,14 @@ describe('whatever is wrong with a command line is said in one line, with the ne
     ['verify bord-check', 3, 'Did you mean board-check?'],
     ['logs board-check 1.2.0', 3, 'Did you mean 1.'],
     ['rollback A01', 3, 'not_found'],
+    ['list --root=', 2, "--root takes a folder, not ''"],
+    ['install http://example.org/x.zip', 3, 'it is an address. Name a file by its path, downloaded before'],
+    ['types board-check 1.0.0 --out none/x.ts', 3, 'none/x.ts cannot be written: its folder is not there'],
+    ['types board-check 1.0.0 --out station', 2, 'station is a folder: name a file'],
+    ['accept station A01 --report none/x.html', 3, 'none/x.html cannot be written: its folder is not there'],
+    ['accept picture.png A01', 2, 'is neither a folder nor a CSV file'],
+    ['run A01 picture.png --out packet.zip', 2, 'packet.zip is a file: name a folder'],
+    ['init picture.png', 2, 'picture.png cannot be a folder for a package: it is a file'],
     ['uninstall board-check 1.0.0', 1, 'unsafe_uninstall'],
     ['install packet.zip', 1, 'invalid_zip'],
   ])('%s', async (line, code, message) => {
@@ -233,6 +241,9 @@ test('a word without letters is shown between quotes', async () => {
   const cli = await station();
   expect((await cli.run('deactivate', '')).stderr).toContain("Product id '' is not active");
   expect((await cli.run('info', ' ', '1')).stderr).toContain("' ' is not deployed");
+  expect(await cli.run('install', '')).toMatchObject({
+    ...{ code: 3, stderr: expect.stringContaining("There is no package ''") as string },
+  });
 });
 
 test('commands that only an interrupt ends exit with 0 by it', async () => {

@@ -1,7 +1,7 @@
 import type { AcceptanceOptions, AcceptanceReport, AcceptanceSummary, VersionRef } from 'procvision-runner';
 import { EXIT, usage } from '../host.js';
 import type { Call } from '../spec.js';
-import { findActive, findFile, findVersion, withRunner } from '../store.js';
+import { findActive, findFile, findVersion, newFile, withRunner } from '../store.js';
 import { supervisorOptions } from '../supervisor-options.js';
 import { formatTime, Progress } from '../terminal/progress.js';
 
@@ -48,7 +48,7 @@ export async function run(call: Call): Promise<number> {
         ...{ acceptableRate: given.acceptable, rejectableRate: given.rejectable },
         ...{ alpha: given.alpha, beta: given.beta, seed: given.seed, stopWhenDecided: given.stop },
         ...{ orientation: given.orientation, toEightBits: given.toEightBits, decode: given.decode },
-        report: file === undefined ? undefined : call.path(file),
+        report: file === undefined ? undefined : await newFile(call, file),
         onProgress: ({ done, total, file: picture }) => progress.count(done, total, picture),
       }).finally(() => progress.end());
       out.result(report, () => account(report, call));

@@ -20,7 +20,8 @@ export async function run(call: Call): Promise<undefined> {
   const there = await readdir(folder).catch((error: unknown) => {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return [];
-    throw usage(`${words[0] ?? folder} cannot be a folder for a package: ${message}`);
+    const why = code === 'ENOTDIR' ? 'it is a file' : message;
+    throw usage(`${words[0] ?? folder} cannot be a folder for a package: ${why}`);
   });
   if (there.length > 0) throw usage(`${words[0] ?? folder} is not empty: give a new folder`);
   const generation = options.generation as Generation;

@@ -7,7 +7,7 @@ import type { PackageInspection } from 'procvision-runner';
 import { usage } from '../host.js';
 import { downloadWheels } from '../project/download-wheels.js';
 import type { Call } from '../spec.js';
-import { findFile } from '../store.js';
+import { findFile, newFolder } from '../store.js';
 import { formatBytes } from '../terminal/progress.js';
 
 export async function run(call: Call): Promise<undefined> {
@@ -15,6 +15,9 @@ export async function run(call: Call): Promise<undefined> {
   const project = await findFile(call, call.words[0] ?? '.', 'project folder');
   const { name, version } = await readManifest(project);
   const target = call.path((options.out as string | undefined) ?? `${name}-v${version}-offline.zip`);
+  await newFolder(call, path.dirname(target));
+  if ((await stat(target).catch(() => undefined))?.isDirectory())
+    throw usage(`${path.relative(host.cwd, target)} is a folder: name a file`);
   const temporary = await mkdtemp(path.join(os.tmpdir(), 'procvision-pack-'));
   const partial = `${target}.${process.pid}.part`;
   try {

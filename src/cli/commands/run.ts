@@ -1,10 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { AcceptanceOptions, InspectCallOptions, InspectionResult, Runner } from 'procvision-runner';
+import { isRunnerError } from '../failure.js';
 import { EXIT, notFound, usage } from '../host.js';
 import { nearest } from '../nearest.js';
 import type { Call } from '../spec.js';
-import { findFile, findVersion, withRunner } from '../store.js';
+import { findFile, findVersion, newFolder, withRunner } from '../store.js';
 import { supervisorOptions } from '../supervisor-options.js';
 import { formatTime, Progress } from '../terminal/progress.js';
 
@@ -46,14 +47,24 @@ export async function run(call: Call): Promise<number> {
         timeoutMs: options.timeout as number | undefined,
         signal,
       };
+      const folder = options.out as string | undefined;
+      if (folder !== undefined) await newFolder(call, folder);
       const progress = new Progress(host);
       const outcomes: Outcome[] = [];
-      for (const [index, file] of files.entries()) {
-        const picture = pictures[index] ?? file;
-        progress.count(index, files.length, picture);
-        outcomes.push(await inspectOne(runner, call, { productId, picture, image: { ...how, file } }, asked));
+      try {
+        for (const [index, file] of files.entries()) {
+          const picture = pictures[index] ?? file;
+          progress.count(index, files.length, picture);
+          const image = { ...how, file };
+          const outcome = await inspectOne(runner, call, { productId, picture, image }, asked);
+          // What is wrong with the first call is wrong with the command line, and with each further call.
+          if (index === 0 && isRunnerError(outcome.error) && outcome.error.code === 'invalid_params')
+            throw outcome.error;
+          outcomes.push(outcome);
+        }
+      } finally {
+        progress.end();
       }
-      progress.end();
       out.table(
         outcomes,
         outcomes.map((outcome) => rowOf(outcome, call)),

@@ -2,19 +2,20 @@ import { stat, writeFile } from 'node:fs/promises';
 import type { Manifest } from 'procvision-runner';
 import { usage } from '../host.js';
 import type { Call } from '../spec.js';
-import { findFile, findVersion, withRegistry } from '../store.js';
+import { findFile, findVersion, newFile, withRegistry } from '../store.js';
 
 export async function run(call: Call): Promise<undefined> {
   const { out, options, words } = call;
   const { parametersJsonSchema, parametersTypeScript } = await import('procvision-runner');
+  const file = options.out as string | undefined;
+  const target = file === undefined ? undefined : await newFile(call, file);
   const schema = await schemaOf(call);
   const source = parametersTypeScript(schema);
   const steps = schema.steps.map(({ index, name }) => ({
     ...{ index, ...(name !== undefined && { name }) },
     schema: parametersJsonSchema(schema, index),
   }));
-  const file = options.out as string | undefined;
-  if (file !== undefined) await writeFile(call.path(file), source);
+  if (target !== undefined) await writeFile(target, source);
   if (!steps.some(({ schema: { properties } }) => properties !== undefined)) {
     out.warn(`${words.join(' ')} declares no parameters: its steps take any`);
   }
