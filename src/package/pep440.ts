@@ -207,7 +207,8 @@ function isAbove(version: Version, wanted: Version): boolean {
     return compareVersions(version, { ...wanted, post: next(post), dev: 0, local: undefined }) >= 0;
   }
   if (compareVersions(version, wanted) <= 0) return false;
-  const isOfWanted = compareKeys(releaseKey(version), releaseKey(wanted)) === 0;
+  const isOfWanted =
+    compareKeys([version.epoch, ...version.release], [wanted.epoch, ...wanted.release]) === 0;
   return !isOfWanted || version.pre?.[0] !== wanted.pre?.[0] || version.pre?.[1] !== wanted.pre?.[1];
 }
 
@@ -224,11 +225,6 @@ function next(number: Whole): Whole {
   return whole(String(BigInt(number) + 1n));
 }
 
-function releaseKey({ epoch, release }: Version): Whole[] {
-  const end = release.findLastIndex((part) => part !== 0);
-  return [epoch, ...release.slice(0, end + 1)];
-}
-
 /** Order of versions with one release: dev releases before pre-releases before the release before post-releases. */
 function sortKey(version: Version): Whole[] {
   const { pre, post, dev } = version;
@@ -236,6 +232,7 @@ function sortKey(version: Version): Whole[] {
   return [rank, pre?.[1] ?? 0, post ?? -1, dev ?? Infinity];
 }
 
+/** What one of them does not have counts as 0. */
 function compareKeys(a: readonly Whole[], b: readonly Whole[]): number {
   for (let index = 0; index < Math.max(a.length, b.length); index++) {
     const [left, right] = [a[index] ?? 0, b[index] ?? 0];

@@ -157,7 +157,6 @@ function specifierIn(reader: Reader): string | undefined {
     const { end } = found;
     written += reader.text.slice(reader.position, end);
     reader.position = end;
-    if (/^(?:\.\*|\+[a-z0-9])/i.test(reader.text.slice(end, end + 2))) return undefined;
     if (!reader.has(',')) break;
     written += ',';
   }

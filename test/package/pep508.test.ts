@@ -27,6 +27,7 @@ test.each([
   ['numpy ; os_name == "nt" ', { marker: 'os_name == "nt"' }],
   ['numpy[a]>=1;os_name == "nt"', { extras: ['a'], specifier: '>=1', marker: 'os_name == "nt"' }],
   ['numpy @ https://h/n.whl', { url: 'https://h/n.whl' }],
+  ['numpy @ https://h/n.whl ', { url: 'https://h/n.whl' }],
   [
     'numpy[a]@https://h/n.whl ; os_name == "nt"',
     { extras: ['a'], url: 'https://h/n.whl', marker: 'os_name == "nt"' },
@@ -158,3 +159,30 @@ test.each([
 ])('%j is no marker, and nothing is thrown', (text) => {
   expect(isMarker(text)).toBe(false);
 });
+
+test.each([
+  ['\\a\\b\\f\\n\\r\\t\\v', '\x07\b\f\n\r\t\v'],
+  ['\\\\', '\\'],
+  ["\\'", "'"],
+  ['\\101\\60', 'A0'],
+  ['\\x41', 'A'],
+  ['\\u00e9', 'é'],
+  ['\\U0001F600', '😀'],
+  ['\\q', '\\q'],
+  ['one\\\nword', 'oneword'],
+  ['one\\\r\nword', 'oneword'],
+])('the text "%s" of a marker is read as Python reads it', (written, value) => {
+  expect(evaluateMarker(`os_name == "${written}"`, { os_name: value })).toBe(true);
+});
+
+test('a quote between quotes of the other kind, and one that is escaped, are the same', () => {
+  expect(evaluateMarker(`os_name == '\\"'`, { os_name: '"' })).toBe(true);
+  expect(evaluateMarker(`os_name == '"'`, { os_name: '"' })).toBe(true);
+});
+
+test.each(['\\x4', '\\u00e', '\\U00110000', '\\N{DASH}', 'two\nlines', 'two\rlines', 'a\0b', '\\\0'])(
+  'the text %j, which Python does not read or which names a character, is part of no marker',
+  (written) => {
+    expect(isMarker(`os_name == "${written}"`)).toBe(false);
+  },
+);
