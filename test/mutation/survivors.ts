@@ -16,6 +16,13 @@ const of =
 
 const codec = of('src/worker/frame-codec.ts');
 const circuit = of('src/supervisor/pool/restart-policy.ts');
+const ALWAYS_MATCHED = 'What matches has one of these parts: the default is there for the type checker.';
+const UNEQUAL = 'Equal ones have been told apart before.';
+const NUMBER_AND_TEXT =
+  'A number is never less than a text of letters in JavaScript, so it comes after it all the same.';
+const pep440 = of('src/package/pep440.ts');
+const pep508 = of('src/package/pep508.ts');
+const probation = of('src/supervisor/switching/probation.ts');
 const wheelName = of('src/package/wheel-name.ts');
 const NEVER_UNDEFINED = 'The index is inside the list: the default is there for the type checker.';
 const TESTED_AGAIN =
@@ -63,4 +70,102 @@ export const EQUIVALENT: readonly Equivalent[] = [
     'A name that matches has all of these parts: the default is there for the type checker.',
   ),
   circuit('#openedAt = 0', '0', '1', SET_BEFORE_READ),
+  pep440('BigInt(digits ?? 0)', '0', '1', 'Where there are no digits the number 0 has been returned before.'),
+  pep440("release = ''", "''", '"mutant"', ALWAYS_MATCHED),
+  pep440("bound ?? ''", "''", '"mutant"', ALWAYS_MATCHED),
+  pep440("order ?? ''", "''", '"mutant"', ALWAYS_MATCHED),
+  pep440(
+    'formatVersion(version).toLowerCase()',
+    'formatVersion(version).toLowerCase()',
+    'formatVersion(version)',
+    'A version in its normal form has no upper case: its letters are lowered when it is read.',
+  ),
+  pep440(
+    'compareVersions(version, wanted) <= 0 || isSame',
+    'compareVersions(version, wanted) <= 0',
+    'compareVersions(version, wanted) < (0)',
+    'Versions that compare as equal are the same, which is asked next.',
+  ),
+  pep440(
+    'if (compareVersions(version, wanted) <= 0) return false',
+    'compareVersions(version, wanted) <= 0',
+    'compareVersions(version, wanted) < (0)',
+    'An equal version has the release and the pre-release of the wanted one, which is refused below.',
+  ),
+  pep440('next(release.at(-1) ?? 0)', '0', '1', NEVER_UNDEFINED),
+  pep440("pre?.[0] ?? ''", "''", '"mutant"', 'Neither is a letter of a pre-release.'),
+  pep440('rank = {', '4', '5', 'Any number above that of rc.'),
+  pep440(
+    'pre?.[1] ?? 0',
+    '0',
+    '1',
+    'Compared with versions of the same rank alone, which have no pre-release either.',
+  ),
+  pep440('post ?? -1', '1', '2', 'Any number below 0, which is the least of a post-release.'),
+  pep440(
+    'index < Math.max(a.length, b.length)',
+    'index < Math.max(a.length, b.length)',
+    'index <= (Math.max(a.length, b.length))',
+    'Past the end of both there is nothing on either side: equal.',
+  ),
+  pep440('return left < right ? -1 : 1', 'left < right', 'left <= (right)', UNEQUAL),
+  pep440('if (left !== right) return left < right ? -1 : 1', 'left < right', 'left <= (right)', UNEQUAL),
+  pep440(
+    "typeof right === 'string'",
+    "typeof right === 'string'",
+    "typeof right !== ('string')",
+    NUMBER_AND_TEXT,
+  ),
+  pep440("typeof right === 'string'", "'string'", '""', NUMBER_AND_TEXT),
+  pep508(
+    'BLANKS.exec(this.text)',
+    '0',
+    '1',
+    'No blank is matched as well: the default is there for the type checker.',
+  ),
+  pep508(
+    'found?.length ?? 0',
+    '0',
+    '1',
+    'Where a token is missed the whole text is refused: nobody reads on.',
+  ),
+  pep508('kind === undefined ||', 'kind === undefined || value === undefined', 'false', ALWAYS_MATCHED),
+  pep508(
+    'kind === undefined ||',
+    'kind === undefined || value === undefined',
+    'kind === undefined && (value === undefined)',
+    ALWAYS_MATCHED,
+  ),
+  pep508(
+    "written.replace(ESCAPE, ''))",
+    "''",
+    '"mutant"',
+    'None of the characters that are looked for is in either of them.',
+  ),
+  pep508("eight ?? ''", "''", '"mutant"', ALWAYS_MATCHED),
+  pep508('(OLD_NAMES[token.value]', "''", '"mutant"', 'Neither is the name of a variable.'),
+  pep508(
+    'variable === undefined ? undefined',
+    'variable === undefined',
+    'false',
+    'No environment has a variable that is called undefined.',
+  ),
+  pep508(
+    "(left.text ?? '')",
+    "''",
+    '"mutant"',
+    'An operand that is no variable has a text: the default is for the type checker.',
+  ),
+  probation(
+    'this.#latency = new LatencyWindow(',
+    'this.#test',
+    'true',
+    'Without a test the trial ends with `calls` calls: a longer window has the same answers in it.',
+  ),
+  probation(
+    'this.#calls === 0 ? undefined',
+    'this.#calls === 0',
+    'false',
+    'A share of no calls is no number, which is above no limit; a test without calls speaks against nobody.',
+  ),
 ];

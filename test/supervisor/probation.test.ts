@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   DEFAULT_PROBATION,
   Probation,
+  resolveProbation,
   type ProbationPolicy,
 } from '../../src/supervisor/switching/probation.js';
 
@@ -98,4 +99,70 @@ test('a verdict stands, whatever comes after it', () => {
   const failed = trialOf();
   failed.crashed(true);
   expect(failed.timeIsUp().state).toBe('failed');
+});
+
+test('a verdict is not changed by calls that come later', () => {
+  const passed = trialOf({ calls: 2, minCalls: 1 });
+  repeat(2, () => passed.called('ok', 1));
+  repeat(20, () => passed.called('error', 1));
+  expect(passed.verdict).toEqual({ state: 'passed' });
+  const failed = trialOf({ calls: 2, minCalls: 1 });
+  failed.called('error', 1);
+  repeat(20, () => failed.called('error', 1));
+  expect(failed.verdict).toEqual({ state: 'failed', why: '1 of 1 calls failed' });
+});
+
+test('a failed trial says what it failed by: a circuit, and the median beside the usual one', () => {
+  const crashed = trialOf();
+  crashed.crashed(true);
+  expect(crashed.verdict).toMatchObject({ why: 'it crashed until its circuit opened' });
+  const slow = trialOf({ minCalls: 1, maxLatencyRatio: 2 }, 10);
+  expect(slow.called('ok', 31)).toEqual({
+    ...{ state: 'failed', why: 'its calls took 31.0 ms in the middle, where 10.0 ms were usual' },
+  });
+});
+
+test('latency is judged by the median: four slow answers of ten are borne', () => {
+  const trial = trialOf({ minCalls: 10 }, 10);
+  repeat(6, () => trial.called('ok', 1));
+  expect(repeat(4, () => trial.called('ok', 1_000)).at(-1)).toBe('running');
+});
+
+test('of as many calls as there are numbers 512 answers are enough for the latency', () => {
+  const trial = trialOf({ calls: 10_000, minCalls: 600, maxErrorRate: 1 }, 10);
+  repeat(511, () => trial.called('ok', 100));
+  expect(repeat(89, () => trial.called('error', 1)).at(-1)).toBe('running');
+  expect(trial.called('ok', 100).state).toBe('failed');
+});
+
+describe('with a sequential test', () => {
+  test('the number of calls bounds neither the least of them nor the answers whose median is taken', () => {
+    const trial = trialOf({ test: {}, calls: 2, minCalls: 10 }, 1);
+    expect(repeat(10, () => trial.called('ok', 50))).toEqual([...Array<string>(9).fill('running'), 'failed']);
+  });
+
+  test('32 calls without a fault are enough', () => {
+    const trial = trialOf({ test: {}, calls: 5 });
+    expect(repeat(32, () => trial.called('ok', 1))).toEqual([...Array<string>(31).fill('running'), 'passed']);
+  });
+});
+
+describe('options', () => {
+  test('that are left out, or undefined, have their defaults', () => {
+    const defaults = {
+      ...{ calls: 200, durationMs: 60_000, maxCrashes: 3, minCalls: 10 },
+      ...{ maxTimeoutRate: 0.1, maxErrorRate: 0.2, maxLatencyRatio: 3 },
+    };
+    expect(DEFAULT_PROBATION).toEqual(defaults);
+    expect(resolveProbation({})).toEqual(defaults);
+    expect(resolveProbation({ calls: undefined, minCalls: 4 })).toEqual({ ...defaults, minCalls: 4 });
+    expect(resolveProbation({ test: { alpha: 0.01 } })).toMatchObject({ test: { alpha: 0.01 } });
+  });
+
+  test('of a test whose rates are not apart are refused by their path', () => {
+    const path = 'probation.test.rejectableRate';
+    expect(() => resolveProbation({ test: { acceptableRate: 0.2, rejectableRate: 0.1 } })).toThrow(
+      expect.objectContaining({ code: 'invalid_params', details: { path } }) as Error,
+    );
+  });
 });

@@ -58,6 +58,16 @@ test('a version is likelier bad after a failure, not before the first trial, nor
   expect(good).toMatchObject({ isLikelierBad: false, successesToAccept: 31, trials: 1, failures: 0 });
 });
 
+test('a ratio that is a little above one is likelier bad too', () => {
+  const sequential = new SequentialTest({
+    ...DEFAULT_SEQUENTIAL_TEST,
+    acceptableRate: 0.25,
+    rejectableRate: 0.5,
+  });
+  sequential.add(true);
+  expect(sequential).toMatchObject({ decision: 'undecided', isLikelierBad: true });
+});
+
 test('a rejectable rate of 1 is refuted by one success', () => {
   const sequential = new SequentialTest({ ...DEFAULT_SEQUENTIAL_TEST, rejectableRate: 1 });
   expect(sequential.successesToAccept).toBe(1);
