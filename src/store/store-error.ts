@@ -33,7 +33,7 @@ const OF_NAMES: ReadonlySet<string> = new Set([
 /**
  * What the system refused while a package was installed: a disk that is full, read-only or failing, a right or a limit is
  * the station's (`store_failed`), a name that cannot be is the package's (`install_failed`). The number is that of a failed
- * install, whoever is at fault.
+ * install, also where the station is at fault.
  */
 export function installRefused(cause: Error, message: string, details: RunnerErrorFacts): RunnerError {
   const code = OF_NAMES.has(systemCause(cause) ?? '') ? 'install_failed' : 'store_failed';
