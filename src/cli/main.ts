@@ -165,7 +165,7 @@ function wordsOf({ code, message }: CommanderError, argv: readonly string[]): st
   return `${first}. See ${PROGRAM} ${command === undefined ? '' : `${command.name} `}--help`;
 }
 
-/** A variable without letters counts as one that is not set: it would lead to the working folder. */
+/** A variable without letters counts as unset: it would lead to the working folder. */
 function rootOf({ env: { PROCVISION_ROOT = '' } }: CliHost): string {
   return PROCVISION_ROOT.trim() === '' ? 'station' : PROCVISION_ROOT;
 }
