@@ -45,7 +45,7 @@ const DRAIN_MS = 2_000;
 export async function run(command: string, args: readonly string[], options: RunOptions): Promise<RunResult> {
   const { signal, timeoutMs, maxOutputBytes = 1 << 20 } = options;
   const { default: crossSpawn } = await import('cross-spawn'); // not a matter of the library's start
-  throwIfAborted(signal, command);
+  throwIfAborted(signal, `run of ${command}`);
   const startedAt = performance.now();
   const child: ChildProcess = crossSpawn(command, [...args], {
     cwd: options.cwd,
@@ -95,7 +95,7 @@ export async function run(command: string, args: readonly string[], options: Run
     );
   }, timeoutMs);
   const onAbort = () => {
-    if (signal) stop(abortError(signal, command));
+    if (signal) stop(abortError(signal, `run of ${command}`));
   };
   if (signal) listenForAbort(signal, onAbort);
   let drain: NodeJS.Timeout | undefined;

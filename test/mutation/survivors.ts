@@ -17,11 +17,13 @@ const of =
 const codec = of('src/worker/frame-codec.ts');
 const circuit = of('src/supervisor/pool/restart-policy.ts');
 const ALWAYS_MATCHED = 'What matches has one of these parts: the default is there for the type checker.';
+const NOT_USED = 'With no id left the mappings are read and looked at by nobody.';
 const UNEQUAL = 'Equal ones have been told apart before.';
 const NUMBER_AND_TEXT =
   'A number is never less than a text of letters in JavaScript, so it comes after it all the same.';
 const pep440 = of('src/package/pep440.ts');
 const pep508 = of('src/package/pep508.ts');
+const canaries = of('src/supervisor/switching/canaries.ts');
 const probation = of('src/supervisor/switching/probation.ts');
 const wheelName = of('src/package/wheel-name.ts');
 const NEVER_UNDEFINED = 'The index is inside the list: the default is there for the type checker.';
@@ -155,6 +157,26 @@ export const EQUIVALENT: readonly Equivalent[] = [
     "''",
     '"mutant"',
     'An operand that is no variable has a text: the default is for the type checker.',
+  ),
+  canaries(
+    'if (this.#running.size === 0)',
+    'this.#running.size === 0',
+    'false',
+    'The loop below goes over nothing then.',
+  ),
+  canaries(
+    'this.#waysBack.delete(back)',
+    'this.#waysBack.delete(back);',
+    '(removed)',
+    'A way back that has ended is waited for in no time: it takes memory, and nothing else.',
+  ),
+  canaries('const active = left.length > 0', 'left.length > 0', 'true', NOT_USED),
+  canaries('const active = left.length > 0', 'left.length > 0', 'left.length >= (0)', NOT_USED),
+  canaries(
+    'outcome && probation.called(outcome, 0)',
+    '0',
+    '1',
+    'The time of a call that failed is counted nowhere.',
   ),
   probation(
     'this.#latency = new LatencyWindow(',

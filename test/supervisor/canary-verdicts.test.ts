@@ -69,6 +69,7 @@ test('what events mean for a trial: answers and failures of its product ids, cra
     ['exit', exit('worker_exited', { version: '1' }), NOTHING],
     ['exit', exit('worker_exited', { name: 'other' }), NOTHING],
     ['log', exit('worker_exited'), NOTHING],
+    ['log', { ...YOUNG, productId: 'A', message: 'x' }, NOTHING],
   ];
   const found = [];
   for (const [name, event] of expected) found.push([name, event, await heard(name, event)]);
@@ -114,7 +115,23 @@ test('a trial that is passed is told with its ids, and the version before is no 
   expect([old.isEnding, young.isEnding]).toEqual([true, false]);
 });
 
+test('an answer that is right is a success for a sequential test too', async () => {
+  const { begin, answer } = await trialGround();
+  const trial = begin({ test: {} });
+  answer('OK');
+  expect(trial.probation.timeIsUp()).toEqual({ state: 'passed' });
+});
+
 describe('latency', () => {
+  test('of the version before is its median', async () => {
+    const { begin, answer, old } = await trialGround();
+    for (let n = 0; n < 8; n++) old.latency.add(10);
+    for (let n = 0; n < 2; n++) old.latency.add(1_000);
+    const trial = begin({ minCalls: 1, maxLatencyRatio: 1 });
+    answer('OK', { totalMs: 20 });
+    expect(trial.probation.verdict.state).toBe('failed');
+  });
+
   test('is held against the slower of the versions before', async () => {
     const { begin, answer, old, third } = await trialGround();
     old.latency.add(10);
@@ -194,6 +211,47 @@ describe('ids that are mapped anew', () => {
 
 describe('a way back', () => {
   const failed = { ...YOUNG };
+
+  const FALLS = { maxCrashes: 1, coolDownMs: 600_000 };
+
+  test('closes the circuit of the version that serves again, waits for it, and leaves that of another alone', async () => {
+    const { canaries, begin, fell, old, third, servedBy, names } = await trialGround(FALLS);
+    await Promise.all([fell(old), fell(third)]);
+    begin({}, [old, third]);
+    canaries.watch('circuitOpen', failed as never);
+    await canaries.close();
+    expect([old.pool.circuit, old.pool.ready !== undefined, third.pool.circuit]).toEqual([
+      ...['closed', true],
+      'open',
+    ]);
+    expect([await servedBy(), names()]).toEqual([['1', '1'], ['switchedBack']]);
+  });
+
+  test('of ids that were served by two versions has both of these serve again', async () => {
+    const { canaries, begin, fell, registry, old, third, servedBy } = await trialGround(FALLS);
+    for (const version of ['3', '2']) await registry.switch({ name: 'sample', version, productIds: ['B'] });
+    await Promise.all([fell(old), fell(third)]);
+    begin({}, [old, third]);
+    canaries.watch('circuitOpen', failed as never);
+    await canaries.close();
+    expect([old.pool.circuit, third.pool.circuit]).toEqual(['closed', 'closed']);
+    expect(await servedBy()).toEqual(['1', '3']);
+  });
+
+  test('to a version that cannot start is told as an error with its code and facts, of no id: all are mapped', async () => {
+    const { canaries, begin, fell, broken, old, told, servedBy } = await trialGround(FALLS);
+    await fell(old);
+    broken.add('1');
+    begin();
+    canaries.watch('circuitOpen', failed as never);
+    await canaries.close();
+    expect(told.map(({ name }) => name)).toEqual(['switchedBack', 'error']);
+    expect(told[1]?.event).toMatchObject({
+      ...YOUNG,
+      error: { code: 'circuit_open', details: { ...YOUNG, productIds: [], output: [] } },
+    });
+    expect(await servedBy()).toEqual(['1', '1']);
+  });
 
   test('that has nothing to go back to is told as an error with what is left, and the new version stays', async () => {
     const { canaries, begin, told, servedBy, registry, young, old, retirement } = await trialGround();

@@ -1,11 +1,11 @@
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { FramePool } from '../../src/frames/frame-pool.js';
 import { bothIds } from '../../src/product-ids.js';
 import type { Deployment } from '../../src/supervisor/deployments/deployment.js';
 import { DeploymentTable } from '../../src/supervisor/deployments/deployment-table.js';
 import { Router } from '../../src/supervisor/deployments/router.js';
 import type { SupervisorEvents } from '../../src/supervisor/events.js';
-import { resolvePolicy } from '../../src/supervisor/policy.js';
+import { resolvePolicy, type SupervisorPolicy } from '../../src/supervisor/policy.js';
 import { GpuMemory } from '../../src/supervisor/pool/gpu-memory.js';
 import { Canaries } from '../../src/supervisor/switching/canaries.js';
 import { resolveProbation, type ProbationPolicy } from '../../src/supervisor/switching/probation.js';
@@ -28,7 +28,7 @@ const TOLD: ReadonlySet<string> = new Set([
  * Version 2 of `sample`, which serves `A` and `B`; version 1, which served them before; and version 3, which served
  * nothing: all started, in a time that stands still. Trials are begun by the test.
  */
-export async function trialGround() {
+export async function trialGround(given: Partial<SupervisorPolicy> = {}) {
   const store = await TemporaryStore.open();
   const { registry } = store;
   const frames = new FramePool();
@@ -38,7 +38,7 @@ export async function trialGround() {
     if (TOLD.has(name)) told.push({ name, event });
   };
   const policy = resolvePolicy();
-  const policies = new VersionPolicies({ registry, frames, given: {}, flavour: 'sdk' });
+  const policies = new VersionPolicies({ registry, frames, given, flavour: 'sdk' });
   const context = {
     ...{ registry, frames, flavour: 'sdk' as const, policy, clock, emit },
     ...{ servers: new ForkServers(clock), gpus: new GpuMemory({}) },
@@ -54,8 +54,16 @@ export async function trialGround() {
     await frames.close();
     await store.close();
   });
+  /** Versions whose workers do not start any more. */
+  const broken = new Set<string>();
   const started = async (version: string): Promise<Deployment> => {
-    const entry = await store.deploy({ version, productIds: ['A', 'B'], worker: new FakeWorker() });
+    const worker = new FakeWorker({
+      start: (process) => {
+        if (broken.has(version)) throw new Error('no licence');
+        process.hello();
+      },
+    });
+    const entry = await store.deploy({ version, productIds: ['A', 'B'], worker });
     const { deployment, release } = await table.obtain(entry, 1);
     release();
     return deployment;
@@ -73,6 +81,11 @@ export async function trialGround() {
       ...{ name: 'sample', version: '2', ...bothIds(productId), phase: 'execute', result },
     };
     canaries.watch('result', event);
+  };
+  /** Kills the worker of a version; resolves when its circuit is open. */
+  const fell = async (deployment: Deployment) => {
+    process.kill(deployment.pool.ready?.processId ?? 0, 'SIGKILL');
+    await expect.poll(() => deployment.pool.circuit, { interval: 5, timeout: 4_000 }).toBe('open');
   };
   const names = () => told.map(({ name }) => name);
   const servedBy = async () => {
@@ -94,6 +107,8 @@ export async function trialGround() {
       told,
       names,
       servedBy,
+      broken,
+      fell,
     },
   };
 }
