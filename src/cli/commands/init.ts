@@ -38,7 +38,7 @@ export async function run(call: Call): Promise<undefined> {
       ...Object.keys(files).map((file) => path.join(shown, file)),
       '',
       'Next:',
-      `  cd ${shown} && python3 -m unittest     # its tests`,
+      `  (cd ${shown} && python3 -m unittest)         # its tests`,
       `  procvision-runner pack ${shown} --index      # with wheels of an index (or --wheels FOLDER)`,
       `  procvision-runner check ${name}-v0.1.0-offline.zip`,
     ].join('\n'),

@@ -35,7 +35,8 @@ export async function run(call: Call): Promise<undefined> {
   out.result(
     { file: target, name, version, sizeBytes: size, wheels: inspection?.wheels.map(({ file }) => file) },
     () => {
-      const count = inspection ? `, ${inspection.wheels.length} wheels` : '';
+      const wheels = inspection?.wheels.length ?? 0;
+      const count = inspection ? `, ${wheels} ${wheels === 1 ? 'wheel' : 'wheels'}` : '';
       return `${path.relative(host.cwd, target)}: ${name} ${version}, ${formatBytes(size)}${count}`;
     },
   );
