@@ -63,7 +63,7 @@ export default class MutationRunner extends TestRunner {
     steps = 0;
     const startedAt = performance.now();
     await TestRunner.getTestFn(test)();
-    const limitMs = (performance.now() - startedAt) * 5 + 8_000;
+    const limitMs = (performance.now() - startedAt) * 5 + 5_000;
     const baseSteps = steps;
     const mutants = [...reached];
     const alive = mutants.filter((mutant) => !killed.has(mutant));

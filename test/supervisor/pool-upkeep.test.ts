@@ -588,7 +588,7 @@ describe('a spare', () => {
       await expect
         .poll(() => told.filter((one) => one === 'failure undefined internal').length, {
           interval: 5,
-          timeout: isHalted ? 50 : 4_000,
+          ...(isHalted && { timeout: 50 }),
         })
         .toBe(isHalted ? 0 : 1);
       expect(fake.processes).toHaveLength(1);

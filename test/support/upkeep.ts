@@ -82,7 +82,7 @@ export async function upkeepOf({
   });
   /** Resolves when this has been told so often. */
   const until = (line: string, times = 1) =>
-    expect.poll(() => told.filter((one) => one === line).length, { interval: 5, timeout: 4_000 }).toBe(times);
+    expect.poll(() => told.filter((one) => one === line).length, { interval: 5 }).toBe(times);
   const at = (index: number): WorkerSlot => {
     const slot = upkeep.slots[index];
     if (!slot) throw new Error(`there is no place ${index}`);
@@ -115,9 +115,9 @@ export function gates() {
         : undefined,
     /** Resolves when the process has come, and lets it go on, or fail. */
     letGo: async (index: number, error?: Error) => {
-      await expect.poll(() => open.has(index), { interval: 5, timeout: 4_000 }).toBe(true);
+      await expect.poll(() => open.has(index), { interval: 5 }).toBe(true);
       open.get(index)?.(error);
     },
-    come: (index: number) => expect.poll(() => open.has(index), { interval: 5, timeout: 4_000 }).toBe(true),
+    come: (index: number) => expect.poll(() => open.has(index), { interval: 5 }).toBe(true),
   };
 }
