@@ -15,7 +15,10 @@ export async function checkAssets(
   const reading = requiredAssets(manifest);
   warnings.push(...reading.warnings.map(shown));
   const { assets, issues } = reading;
-  if (assets.length === 0 && issues.length === 0) return;
+  if (assets.length === 0 && issues.length === 0) {
+    checks.skip('required_assets', 'the manifest names none');
+    return;
+  }
   for (const { field, path } of assets) {
     const entry = source.get(layout.root + path);
     if (entry && !entry.isDirectory) continue;

@@ -4,6 +4,8 @@ import json
 
 MOST_DEPTH = 200
 MOST_FAULTS = 5
+# Of a path that is as deep as that.
+MOST_SHOWN = 80
 REMEDIES = {
     "floating": "float() it", "float": "float() it", "Decimal": "float() it", "Fraction": "float() it",
     "integer": "int() it", "bool_": "bool() it", "bool": "bool() it", "ndarray": "call .tolist()",
@@ -19,13 +21,23 @@ REMEDIES = {
 def encoding_faults(value, path):
     """What cannot be sent of an answer, in words; none when it can be."""
     faults = []
-    _walk(value, path, [], faults)
+    try:
+        _walk(value, path, [], faults)
+    except Exception as error:  # of a dict or list of a class of its own
+        faults.append("%s cannot be read: %s" % (path, _said(error)))
     if not faults:
         try:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
         except Exception as error:
-            faults.append("%s cannot be written as JSON: %s: %s" % (path, type(error).__name__, error))
+            faults.append("%s cannot be written as JSON: %s" % (path, _said(error)))
     return faults[:MOST_FAULTS]
+
+
+def _said(error):
+    try:
+        return "%s: %s" % (type(error).__name__, error)
+    except Exception:
+        return type(error).__name__  # its own text raises too
 
 
 def _walk(value, path, above, faults):
@@ -39,7 +51,7 @@ def _walk(value, path, above, faults):
         if any(value is one for one in above):
             faults.append("%s contains itself" % path)
         elif len(above) >= MOST_DEPTH:
-            faults.append("%s is nested more than %d deep" % (path, MOST_DEPTH))
+            faults.append("%s is nested more than %d deep" % (path[:MOST_SHOWN], MOST_DEPTH))
         elif isinstance(value, dict):
             for key, item in value.items():
                 if _check_key(key, path, faults):

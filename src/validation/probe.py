@@ -33,9 +33,32 @@ class Report:
 
     def __init__(self, path):
         self._file = open(path, "w", encoding="utf-8")
+        self._owner = None
         self.started = time.perf_counter()
 
+    def belong_to_this(self):
+        """To this process, which has been started for the last time: its bounds start others."""
+        self._owner = os.getpid()
+
+    def end_copies(self):
+        """Ends a process that the algorithm forked in a call and that came back from it: it has nothing to report. A worker
+        hears and says nothing there either."""
+        if self._owner in (None, os.getpid()):
+            return
+        error = sys.exc_info()[1]
+        code = error.code if isinstance(error, SystemExit) else 0
+        if not (code is None or isinstance(code, int)):
+            print(code, file=sys.stderr)  # as Python ends
+            code = 1
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except Exception:
+                pass  # the algorithm closed it
+        os._exit((code or 0) & 0xFF)
+
     def line(self, **fields):
+        self.end_copies()
         # ASCII: a string of Python may hold halves of characters, which no encoding has.
         self._file.write(json.dumps(fields) + "\n")
         self._file.flush()
@@ -49,6 +72,7 @@ class Report:
 
     def info(self, info):
         """Tells what get_info() gave; why that cannot be done, if it cannot."""
+        self.end_copies()
         try:
             text = json.dumps(info, default=str, allow_nan=False)
         except (ValueError, TypeError, RecursionError) as error:
@@ -79,7 +103,8 @@ def deny_network():
 def raised():
     kind, value, _ = sys.exc_info()
     try:
-        return "%s: %s%s" % (kind.__name__, value, setuptools_hint(value))
+        text = "%s%s" % (value, setuptools_hint(value))
+        return "%s: %s" % (kind.__name__, text) if text else kind.__name__
     except Exception:
         return kind.__name__  # its own text raises too
 
@@ -188,6 +213,7 @@ def answers_of(report, name, calls):
     for title, call in calls:
         try:
             answer = call()
+            report.end_copies()
         except BaseException:
             report.check(name, "FAIL", "%s (in the call in %s)" % (raised(), title), traceback=trace())
             return None
@@ -344,6 +370,7 @@ def main():
 
 
 def probe(order, report):
+    report.belong_to_this()
     clock = tools["Clock"](report, order)
     sys.path[0] = order["root"]
     sys.argv = ["procvision_algorithm_sdk.adapter", "--entry", order["entry_point"]]

@@ -78,6 +78,34 @@ with multiprocessing.get_context("${way}").Pool(1) as pool:
       },
     );
 
+    test.skipIf(process.platform === 'win32').each([
+      ['leaves by sys.exit()', 'sys.exit(0)'],
+      ['raises', 'raise ValueError("in the child")'],
+      ['comes back from the call', 'pass'],
+    ])('lets the algorithm fork a process that %s', async (_, code) => {
+      const body = `import os, sys
+child = os.fork()
+if child == 0:
+    ${code}
+else:
+    debug["ended"] = os.waitpid(child, 0)[1]`;
+      const { report } = await trial({ body }, {}, generation);
+      expect(report.error?.message).toBeUndefined();
+      expect(report.checks.filter(({ name }) => name === 'execute_return_dict')).toHaveLength(1);
+    });
+
+    test('names an answer that cannot be looked at, and how deep one is that is too deep', async () => {
+      const top = `class Lazy(dict):
+    def items(self):
+        raise RuntimeError("not read yet")`;
+      const lazy = await trial({ top, body: 'debug["lazy"] = Lazy(a=1)' }, {}, generation);
+      expect(lazy.of('answer_encoding')?.message).toBe('data cannot be read: RuntimeError: not read yet');
+      const deep = await trial({ body: 'for _ in range(300): debug = {"a": debug}' }, {}, generation);
+      expect(deep.of('answer_encoding')?.message).toMatch(
+        /^data\.debug[.a]{20,75} is nested more than 200 deep$/,
+      );
+    });
+
     test('calls twice, in RGB and in BGR, and one failing call of the two is enough', async () => {
       const body = `Algorithm.count = getattr(Algorithm, "count", 0) + 1
 if Algorithm.count == 2: raise KeyError("second")`;

@@ -31,6 +31,22 @@ async function openStore(source: string) {
   return { store, entry };
 }
 
+test.each([
+  ['setup()', { setup: 'raise Mute()' }, /setup\(\) raised Mute/],
+  ['the import', { body: 'pass' }, /: Mute/],
+])('an exception in %s whose own text raises is named by its class', async (_, where, message) => {
+  const top = `class Mute(Exception):
+    def __str__(self):
+        raise ValueError("no text")
+${'setup' in where ? '' : 'raise Mute()'}`;
+  const { store } = await openStore(sourceOf({ top, ...where }));
+  const supervisor = store.supervise({ worker: 'bundled', policy: { maxRestarts: 0 } });
+  await expect(supervisor.start('sample', '1.0.0')).rejects.toMatchObject({
+    code: 'start_failed',
+    message: expect.stringMatching(message) as string,
+  });
+});
+
 describe.each(['sdk', 'bundled'] as const)('under the %s worker', (worker) => {
   test('an exception in setup() is a failed start that says so, unless the policy takes it for a warning', async () => {
     const setup = 'raise OSError("model.onnx is not there")';

@@ -59,7 +59,7 @@ def main(pipes, can_poll=os.name != "nt"):
     try:
         algorithm = load(entry)
     except Exception as fault:
-        refuse(channel, "%s: %s" % (type(fault).__name__, fault), "1000")
+        refuse(channel, said(fault), "1000")
         return
     if phased:
         try:
@@ -67,9 +67,23 @@ def main(pipes, can_poll=os.name != "nt"):
         except Exception as fault:
             traceback.print_exc()
             if os.environ.get("PROCVISION_SETUP_ERRORS") != "warn":
-                refuse(channel, "setup() raised %s: %s" % (type(fault).__name__, fault), "1004")
+                refuse(channel, "setup() raised %s" % said(fault), "1004")
                 return
     serve(channel, Phased(algorithm, sdk) if phased else ExecuteOnly(algorithm), pictures)
+
+
+def said(fault):
+    """Class and text of an exception; the class alone where it has none."""
+    text = text_of(fault)
+    return "%s: %s" % (type(fault).__name__, text) if text else type(fault).__name__
+
+
+def text_of(fault):
+    """None of a MemoryError, and of an exception whose own text raises."""
+    try:
+        return str(fault)
+    except Exception:
+        return ""
 
 
 def load(entry):
@@ -138,10 +152,7 @@ def failure(request_id, fault):
     names = [kind.__name__ for kind in type(fault).__mro__]
     known = next((name for name in names if name in KINDS), names[0])
     code = getattr(fault, "error_code", None)
-    try:
-        text = str(fault) or names[0]  # a MemoryError has no text
-    except Exception:
-        text = names[0]  # an exception whose own text raises
+    text = text_of(fault) or names[0]
     return error(request_id, text, "1009" if code is None else str(code), exception=known, raised=describe(fault))
 
 
