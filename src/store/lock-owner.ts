@@ -5,6 +5,7 @@ import { nodeCrypto } from '../node-crypto.js';
 import { ownIdentity, type ProcessIdentity } from '../process/identity.js';
 import { LONGEST_LIFE_NAME, showLife, type Life } from '../process/life.js';
 import { errnoCode } from './errno.js';
+import { whileHeld } from './held-files.js';
 
 /** Who holds a lock, as its owner file says. */
 export interface LockOwner extends ProcessIdentity {
@@ -66,6 +67,8 @@ function digestOf(text: string): string {
     .slice(0, 2 * MARK);
 }
 
+/** Reading the record of an owner takes a moment; a scanner that looks at it takes longer. */
+const GOING_MS = 5_000;
 const LIFE = '.life-';
 /** Characters of each mark in the name of a sign of life. */
 const MARK = 8;
@@ -88,13 +91,25 @@ export async function createOwnerFile(
 ): Promise<boolean> {
   const record = JSON.stringify(owner);
   try {
-    if (platform === 'win32') await writeNew(file, record);
+    if (platform === 'win32') await whileGoing(file, () => writeNew(file, record), platform);
     else await linkNew(file, record);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   }
+}
+
+/**
+ * A file of a lock that was removed while another process reads it stays until that one has closed it (Windows), and
+ * can be neither opened nor made: it is gone in a moment.
+ */
+export function whileGoing<T>(
+  file: string,
+  work: () => Promise<T>,
+  platform: NodeJS.Platform = process.platform,
+): Promise<T> {
+  return whileHeld(`use ${file}`, work, { platform, limitMs: GOING_MS });
 }
 
 /** Tells other hosts that the owner lives. */
@@ -104,9 +119,12 @@ export async function refreshOwnerFile(file: string): Promise<void> {
 }
 
 /** The owner, `undefined` when there is no file, `null` when it is half written or garbage. */
-export async function readOwner(file: string): Promise<LockOwner | null | undefined> {
+export async function readOwner(
+  file: string,
+  platform: NodeJS.Platform = process.platform,
+): Promise<LockOwner | null | undefined> {
   try {
-    const owner = JSON.parse(await readRecord(file)) as LockOwner | null;
+    const owner = JSON.parse(await whileGoing(file, () => readRecord(file), platform)) as LockOwner | null;
     return typeof owner?.token === 'string' && typeof owner.pid === 'number' ? owner : null;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;

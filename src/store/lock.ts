@@ -13,6 +13,7 @@ import {
   readOwner,
   refreshOwnerFile,
   type LockOwner,
+  whileGoing,
 } from './lock-owner.js';
 import {
   abandon,
@@ -187,14 +188,16 @@ export async function hasLockFiles(file: string): Promise<boolean> {
 
 async function createGate(file: string): Promise<void> {
   const lockfile = await loadLockfile();
-  await new Promise<void>((resolve, reject) => {
-    // A fresh object each time: lockfile changes the one it is given.
-    lockfile.lock(file, {}, (error: NodeJS.ErrnoException | null | undefined) => {
-      // A lock file that exists already was left by a process that broke the order; it is ours now.
-      if (!error || error.code === 'EEXIST') resolve();
-      else reject(error);
+  const make = () =>
+    new Promise<void>((resolve, reject) => {
+      // A fresh object each time: lockfile changes the one it is given.
+      lockfile.lock(file, {}, (error: NodeJS.ErrnoException | null | undefined) => {
+        // A lock file that exists already was left by a process that broke the order; it is ours now.
+        if (!error || error.code === 'EEXIST') resolve();
+        else reject(error);
+      });
     });
-  });
+  await whileGoing(file, make);
 }
 
 async function removeGate(file: string): Promise<void> {
@@ -205,7 +208,7 @@ async function removeGate(file: string): Promise<void> {
     });
   });
   // It tells no failure: once more after a passing error. A file that stays all the same is the next owner's.
-  await unlink(file).catch(() => undefined);
+  await whileGoing(file, () => unlink(file)).catch(() => undefined);
 }
 
 function heldLock(
@@ -226,7 +229,8 @@ function heldLock(
       try {
         if ((await readOwner(ownerFile))?.token !== owner.token) return;
         await removeGate(file);
-        await unlink(ownerFile).catch(() => rm(ownerFile, { force: true })); // once more after a passing error
+        // Once more after a passing error.
+        await whileGoing(ownerFile, () => unlink(ownerFile)).catch(() => rm(ownerFile, { force: true }));
       } catch (error) {
         abandon(owner.token, removeAbandoned(file, refreshMs));
         throw error;

@@ -2,6 +2,8 @@ import { access, chmod, link, mkdir, readdir, stat, writeFile } from 'node:fs/pr
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { renameOver } from '../../src/store/atomic-file.js';
+import { createOwnerFile, newOwner, readOwner } from '../../src/store/lock-owner.js';
+import { watchFileSteps } from '../../src/testing/index.js';
 import { whileHeld } from '../../src/store/held-files.js';
 import { makeFolders, plainPath } from '../../src/store/plain-path.js';
 import { removeTree } from '../../src/store/remove-tree.js';
@@ -53,14 +55,6 @@ test.each([
   expect(attempts).toBe(1);
 });
 
-test('a rename over a folder fails at once on Windows, where it never works', async () => {
-  const folder = await temporaryFolder();
-  const [file, target] = [path.join(folder, 'file'), path.join(folder, 'target')];
-  await writeFile(file, '');
-  await mkdir(path.join(target, 'full'), { recursive: true });
-  await expect(renameOver(file, target, { platform: 'win32' })).rejects.toMatchObject({ code: 'EISDIR' });
-});
-
 test('a sealed tree is removed as on Windows, and a file that it shares keeps its seal', async () => {
   const folder = await temporaryFolder();
   const [tree, shared] = [path.join(folder, 'tree'), path.join(folder, 'shared')];
@@ -89,4 +83,44 @@ test('the outermost of the folders that had to be made is told', async () => {
   expect(await makeFolders(path.join(folder, 'a/b/c'))).toBe(path.join(folder, 'a'));
   expect(await makeFolders(path.join(folder, 'a'))).toBeUndefined();
   await access(path.join(folder, 'a/b/c'));
+});
+
+test('a rename that others hold up on Windows comes about, and the lock of a file that is going is made', async () => {
+  const folder = await temporaryFolder();
+  const [from, to] = [path.join(folder, 'from'), path.join(folder, 'to')];
+  const lock = path.join(folder, 'x.lock.owner');
+  await writeFile(from, 'text');
+  const platform = 'win32';
+  {
+    using _held = watchFileSteps(folder, {
+      mode: 'fail',
+      at: { call: 'rename', target: 'to' },
+      code: 'EBUSY',
+      times: 3,
+    });
+    await renameOver(from, to, { platform });
+  }
+  expect(await readdir(folder)).toEqual(['to']);
+  {
+    using _going = watchFileSteps(folder, {
+      mode: 'fail',
+      at: { call: 'open', target: 'x.lock.owner' },
+      code: 'EPERM',
+      times: 3,
+    });
+    expect(await createOwnerFile(lock, await newOwner('test'), platform)).toBe(true);
+  }
+  expect((await readOwner(lock, platform))?.operation).toBe('test');
+});
+
+test('a rename over a folder is refused at once on Windows with what the system says, whatever that is', async () => {
+  const folder = await temporaryFolder();
+  const [from, to] = [path.join(folder, 'from'), path.join(folder, 'to')];
+  await mkdir(from);
+  await mkdir(path.join(to, 'full'), { recursive: true });
+  using steps = watchFileSteps(folder, {
+    ...{ mode: 'fail', at: { call: 'rename', target: 'to' }, code: 'EPERM', times: Infinity },
+  });
+  await expect(renameOver(from, to, { platform: 'win32' })).rejects.toMatchObject({ code: 'EPERM' });
+  expect(steps.steps.filter(({ call }) => call === 'rename')).toHaveLength(1);
 });

@@ -1,9 +1,9 @@
-import { rename, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { Registry } from '../../registry/registry.js';
-import type { Durability } from '../../store/atomic-file.js';
+import { renameOver, type Durability } from '../../store/atomic-file.js';
 import { isMissing } from '../../store/errno.js';
 import { sweepSigns } from '../../process/life.js';
 import { namesIn } from '../../store/names-in.js';
@@ -179,7 +179,7 @@ async function recordOf(registry: Registry, folder: string): Promise<JournalReco
 async function claim(registry: Registry, folder: string): Promise<string | undefined> {
   const claimed = path.join(registry.layout.staging, await transactionFolderName());
   try {
-    await rename(folder, claimed);
+    await renameOver(folder, claimed);
     return claimed;
   } catch (error) {
     if (isMissing(error)) return undefined;

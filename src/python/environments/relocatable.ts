@@ -1,7 +1,8 @@
-import { lstat, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { lstat, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { distInfos, formatRecord, parseRecord, recordHash } from './record.js';
 import { relativeLauncher, relativeScript } from './scripts.js';
+import { renameOver } from '../../store/atomic-file.js';
 import type { Venv } from '../types.js';
 
 /** Scripts and launchers are far smaller; larger files in their folder are programs of wheels. */
@@ -85,7 +86,7 @@ function withoutPlace(text: string, folder: string, own: string): string {
 async function replaceFile(file: string, content: string | Buffer): Promise<void> {
   const temporary = `${file}.new`;
   await writeFile(temporary, content, { mode: (await lstat(file)).mode & 0o777 });
-  await rename(temporary, file);
+  await renameOver(temporary, file);
 }
 
 /** The RECORD files that list what changes, with its new hashes. */

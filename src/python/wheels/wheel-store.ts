@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, readdir, rename, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
 import type { ArchiveLimits } from '../../package/types.js';
@@ -9,6 +9,7 @@ import {
   type Durability,
   makeFolder,
   readJson,
+  renameOver,
   syncFolder,
   writeJsonAtomic,
 } from '../../store/atomic-file.js';
@@ -226,7 +227,7 @@ export class WheelStore {
       await writeEntry(content, entry);
       await this.#discard(folder);
       await makeFolder(path.dirname(folder), durability);
-      await rename(content, folder);
+      await renameOver(content, folder);
       await syncFolder(path.dirname(folder), durability);
       return entry;
     } finally {
@@ -250,7 +251,7 @@ export class WheelStore {
     if (!(await lstat(folder).catch(() => undefined))) return;
     await using folderOfWork = await this.#workFolder();
     const work = folderOfWork.path;
-    await rename(folder, path.join(work, 'old')).catch((error: unknown) => {
+    await renameOver(folder, path.join(work, 'old')).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     });
     await removeTree(work);
