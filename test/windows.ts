@@ -3,7 +3,8 @@
  * Needs the build in `dist/`, Wine, a cross compiler, and the machine that may lie beside a checkout
  * (`../shared/windows`); skipped with its reason where one of them is absent. Each Node gets a fresh Windows with the
  * package as it is published and a Windows Python, and goes through the main path and through the checks of
- * `test/windows/`. The exit code is 1 when one failed.
+ * `test/windows/`; the last one then with a CPython of python.org and NumPy, where the package index has them. The exit
+ * code is 1 when one failed.
  *
  * A Windows is the better one: there `node test/windows/checks.mjs dist` runs the same checks.
  */
@@ -40,8 +41,26 @@ interface Step {
   seconds: number;
 }
 
+/** Wheels of Windows, pinned. */
+const WHEELS = ['numpy==2.4.6', 'procvision-algorithm-sdk==0.3.2'];
+const FOR_WINDOWS = [
+  '--platform',
+  'win_amd64',
+  '--python-version',
+  '3.11',
+  '--only-binary',
+  ':all:',
+  '--no-deps',
+];
+
+/** Whether the wheels could be had. */
+function download(folder: string): boolean {
+  const args = ['-m', 'pip', 'download', '-q', ...FOR_WINDOWS, '-d', folder, ...WHEELS];
+  return spawnSync('python3', args, { stdio: 'ignore', timeout: SETUP_MS }).status === 0;
+}
+
 /** One Windows with one Node, from nothing to gone. */
-function tryOut(machine: string, node: string): Step[] {
+function tryOut(machine: string, node: string, withNumpy: boolean): Step[] {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'pv-wine-'));
   const steps: Step[] = [];
   const run = (name: string, args: string[], limitMs: number): boolean => {
@@ -66,6 +85,22 @@ function tryOut(machine: string, node: string): Step[] {
       copyFileSync(script, path.join(folder, 'prefix/drive_c/app', name));
       run(name, ['node', folder, `C:\\app\\${name}`, 'C:\\app\\dist'], RUN_MS);
     }
+    const realPython = withNumpy ? sharedFile('windows/real-python.sh') : undefined;
+    if (realPython === undefined) return steps;
+    const wheels = path.join(folder, 'prefix/drive_c/wheels');
+    if (!download(wheels)) {
+      say('skipped: the package index has no wheels of Windows');
+      return steps;
+    }
+    const startedAt = performance.now();
+    const { status } = spawnSync('bash', [realPython, folder], { stdio: 'ignore', timeout: SETUP_MS });
+    const seconds = (performance.now() - startedAt) / 1_000;
+    steps.push({ name: 'a CPython of python.org', isOk: status === 0, seconds });
+    copyFileSync(
+      path.join(repository, 'test/windows/numpy.mjs'),
+      path.join(folder, 'prefix/drive_c/app/numpy.mjs'),
+    );
+    run('numpy.mjs', ['node', folder, 'C:\\app\\numpy.mjs', 'C:\\app\\dist', 'C:\\wheels'], RUN_MS);
     return steps;
   } finally {
     spawnSync('bash', [machine, 'end', folder], { stdio: 'ignore', timeout: 30_000 });
@@ -80,9 +115,10 @@ if (machine === undefined || reason !== undefined) {
 } else {
   const given = process.argv.slice(2);
   const lines: string[] = [];
-  for (const node of given.length > 0 ? given : NODES) {
+  const nodes = given.length > 0 ? given : NODES;
+  for (const node of nodes) {
     say(`\nNode ${node} on Windows`);
-    for (const { name, isOk, seconds } of tryOut(machine, node)) {
+    for (const { name, isOk, seconds } of tryOut(machine, node, node === nodes.at(-1))) {
       lines.push(`${isOk ? 'ok  ' : 'FAIL'} Node ${node}: ${name} (${seconds.toFixed(0)} s)`);
       if (!isOk) process.exitCode = 1;
     }

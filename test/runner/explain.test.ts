@@ -204,6 +204,22 @@ test.each([
   expect((await explain(error)).findings.map((one) => one.id)).toEqual([id]);
 });
 
+test.each([
+  [0xc0000005, 'crash.native', '0xC0000005, access violation'],
+  [0xc0000409, 'crash.native', '0xC0000409, fail fast'],
+  [0xc000001d, 'crash.instruction', '0xC000001D, illegal instruction'],
+  [0xc0000135, 'library.missing', '0xC0000135, a missing DLL'],
+  [0xc000012d, 'memory.ran-out', '0xC000012D, out of memory'],
+  [0xc000013a, 'killed.outside', '0xC000013A, Ctrl+C'],
+])('a worker of Windows that ended with exit code %d is %s', async (exitCode, id, words) => {
+  const error = new RunnerError('worker_exited', 'it ended', {
+    details: { exitCode, exitSignal: null, output: [] },
+  });
+  const { findings } = await explain(error);
+  expect(findings.map((one) => one.id)).toEqual([id]);
+  expect(findings[0]?.what).toContain(words);
+});
+
 test('a worker that the kernel ended for want of memory is told so, and not as killed by somebody', async () => {
   const details = { exitCode: null, exitSignal: 'SIGKILL', output: [], isOutOfMemory: true };
   const { findings } = await explain(new RunnerError('worker_exited', 'it ended', { details }));

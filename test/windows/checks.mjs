@@ -16,8 +16,11 @@ const { AlgorithmSupervisor, AlgorithmWorker, Deployer, Registry } = await impor
 const kit = await import(`${dist}testing/index.js`);
 
 /** Starts a program that outlives it unless something ends that, and says which; then does as the call says. */
-const STARTER = `import ctypes, os, subprocess, sys, time
+const STARTER = `import ctypes, multiprocessing, os, subprocess, sys, time
 from procvision_algorithm_sdk import BaseAlgorithm
+
+def where(queue):
+    queue.put(sys.prefix)
 
 class Algorithm(BaseAlgorithm):
     def get_info(self):
@@ -38,6 +41,14 @@ class Algorithm(BaseAlgorithm):
             os.kill(os.getpid(), 0xC0000005 - (1 << 32))
         if wanted == "status":
             ctypes.windll.kernel32.ExitProcess(ctypes.c_uint(int(user_params["code"], 16)))
+        if wanted == "spawn":
+            context = multiprocessing.get_context("spawn")
+            queue = context.Queue()
+            process = context.Process(target=where, args=(queue,))
+            process.start()
+            prefix = queue.get(timeout=60)
+            process.join()
+            return {"status": "OK", "data": {"result_status": "OK", "defect_rects": [], "debug": {"prefix": prefix}}}
         if wanted == "hang":
             time.sleep(600)
         if wanted == "allocate":
@@ -144,6 +155,14 @@ for (const flavour of ['sdk', 'bundled']) {
     });
   }
 }
+
+await check('a process of multiprocessing is in the environment of its worker', () =>
+  supervised(async (supervisor) => {
+    const { data } = await supervisor.execute({ ...call, userParams: { do: 'spawn' }, timeoutMs: 60_000 });
+    const venv = store.registry.layout.venv('sample', '1.0.0');
+    assert.equal(data.debug.prefix.toLowerCase(), venv.toLowerCase());
+  }),
+);
 
 await check('what an algorithm has started ends within a second of the death of the host', async () => {
   rmSync(told, { force: true });
