@@ -55,7 +55,7 @@ export async function readRequirementTree(
     for (const { file, kind, before } of includes) {
       tree[into].push(...requirements.slice(from, before));
       from = before;
-      const target = path.posix.normalize(folder + file.replaceAll('\\', '/'));
+      const target = path.posix.normalize(folder + file);
       // What constraints include are constraints.
       await visit(target, into === 'constraints' ? into : kind);
     }

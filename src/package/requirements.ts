@@ -125,6 +125,7 @@ function decodeUrlPart(text: string): string {
 /** A line of options. pip obeys all that stand on one line, so all are looked at. */
 function readOptions(whole: string, reading: RequirementsReading): string | undefined {
   const words = splitWords(whole);
+  if (!words) return 'has a quote or a backslash that does not end';
   for (let at = 0; at < words.length; at++) {
     const [option, attached] = splitOption(words[at] ?? '');
     if (REACHING.has(option)) return OUTSIDE;
@@ -137,9 +138,13 @@ function readOptions(whole: string, reading: RequirementsReading): string | unde
     }
     const value = attached ?? words[++at];
     if (value === undefined || value === '') return 'is an option without its value';
-    if (FIND_LINKS.has(option) && !isInside(value)) return OUTSIDE;
+    if (FIND_LINKS.has(option)) {
+      if (!isInside(value)) return OUTSIDE;
+      if (value.includes('#')) return 'has a "#" in the name of its folder: a comment has a blank before it';
+    }
     if (!INCLUDES.has(option)) continue;
     if (!isInside(value)) return 'includes a file outside the package';
+    if (whole.includes('\\')) return 'has a backslash, which pip leaves out: write folders with "/"';
     // Of several includes on one line pip reads the first.
     if (words.length > (attached === undefined ? 2 : 1))
       return 'includes a file and says more: use a line for each';
@@ -149,18 +154,31 @@ function readOptions(whole: string, reading: RequirementsReading): string | unde
   return undefined;
 }
 
-/** Words as a shell divides them, but for backslashes, which stand in paths of Windows. */
-function splitWords(text: string): string[] {
-  return [...text.matchAll(/(?:[^\s"']|"[^"]*"|'[^']*'|["'])+/g)].map(([word]) =>
-    word.replace(/"([^"]*)"|'([^']*)'/g, '$1$2'),
+const PIECE = String.raw`\\.|"(?:[^"\\]|\\.)*"|'[^']*'`;
+const WORDS = new RegExp(String.raw`^(?:[^"'\\]|${PIECE})*$`, 's');
+const WORD = new RegExp(String.raw`(?:[^\s"'\\]|${PIECE})+`, 'gs');
+const QUOTED = /\\(.)|"((?:[^"\\]|\\.)*)"|'([^']*)'/gs;
+
+/**
+ * Words of a line of options as pip divides them, by Python's `shlex.split`: a backslash outside of quotes is left out,
+ * and what follows it stands for itself. Undefined where a quote or an escape does not end; there pip stops.
+ */
+function splitWords(text: string): string[] | undefined {
+  if (!WORDS.test(text)) return undefined;
+  return [...text.matchAll(WORD)].map(([word]) =>
+    word.replace(
+      QUOTED,
+      (_, escaped?: string, double?: string, single?: string) =>
+        escaped ?? double?.replace(/\\(["\\])/g, '$1') ?? single ?? '',
+    ),
   );
 }
 
-/** `--option=value`, `-ovalue` or `-o=value` in its two parts. */
+/** `--option=value` or `-ovalue` in its two parts. Of `-o=value` the value is `=value`, as to pip. */
 function splitOption(word: string): [option: string, value: string | undefined] {
-  const [, option = word, value] = /^(--[^=]*|-[^-=])=?(.*)$/s.exec(word) ?? [];
-  const hasValue = value !== undefined && (value !== '' || word.includes('='));
-  return [option, hasValue ? value : undefined];
+  if (!word.startsWith('--')) return [word.slice(0, 2), word.length > 2 ? word.slice(2) : undefined];
+  const at = word.indexOf('=');
+  return at === -1 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)];
 }
 
 /** One requirement; a text that says why when it is none. */
@@ -229,5 +247,5 @@ export function refusedLinesError(file: string, refused: RefusedLine[]): RunnerE
 
 function isInside(file: string): boolean {
   const parts = file.trim().split(/[\\/]/);
-  return !URL_LIKE.test(file) && !/^[\\/]|^[A-Za-z]:/.test(file.trim()) && !parts.includes('..');
+  return !/:\/\/|^(?:git|hg|svn|bzr)\+|^[\\/]|^[A-Za-z]+:/i.test(file.trim()) && !parts.includes('..');
 }

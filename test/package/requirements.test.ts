@@ -62,6 +62,17 @@ describe('a line that would reach outside the package is refused', () => {
     '-r /etc/requirements.txt',
     '-r https://example.org/r.txt',
     '--requirement=..\\other.txt',
+    '-r more\\other.txt',
+    '-r .\\./other.txt',
+    '-c https\\://example.org/c.txt',
+    '-f wheels#',
+    '-f wheels#comment',
+    '-f wheels\\https://example.org',
+    '-f https\\://example.org',
+    '-f .\\./wheels',
+    '-f \\/usr/share/wheels',
+    '-f "wheels',
+    "-f wheels's",
     '-c ../constraints.txt',
     '--trusted-host example.org',
     '--proxy http://example.org',
@@ -97,7 +108,7 @@ describe('a line that would reach outside the package is refused', () => {
 
 test('a requirements file of the package may be included, and so may constraints', () => {
   expect(
-    parseRequirements('-r more.txt\n--constraint sub/limits.txt\n-c=a.txt\n-rb.txt\n-r "c d.txt"'),
+    parseRequirements('-r more.txt\n--constraint sub/limits.txt\n-c a.txt\n-rb.txt\n-r "c d.txt"'),
   ).toMatchObject({
     includes: [
       { file: 'more.txt', kind: 'requirements', before: 0 },
@@ -137,7 +148,7 @@ describe('an option that a reader does not see, and pip does, is refused:', () =
 });
 
 test('harmless options, hashes of other algorithms and links to the package itself are taken', () => {
-  const text = `--no-index --find-links ./wheels\n-f wheels\n--only-binary :all:\n--no-binary=none --pre\n--require-hashes
+  const text = `--no-index --find-links ./wheels\n-f wheels # ours\n-f .\\wheels\n-f "./wheels"\n--only-binary :all:\n--no-binary=none --pre\n--require-hashes
 six --hash=sha512:${'c'.repeat(128)} --hash sha256:${'d'.repeat(64)}\n`;
   expect(parseRequirements(text)).toMatchObject({
     refused: [],
