@@ -47,6 +47,27 @@ export const WITH_LEARNING: Subject = {
   imports: `${ALL_THREE.imports}\nimport sklearn.linear_model`,
 };
 
+export const SCIKIT_IMAGE: Subject = {
+  ...{ title: 'scikit-image', name: 'skimage-subject' },
+  packages: [
+    ...[
+      'numpy',
+      'scipy',
+      'scikit-image',
+      'networkx',
+      'pillow',
+      'imageio',
+      'tifffile',
+      'lazy-loader',
+      'packaging',
+    ],
+  ],
+  ...{
+    imports: 'import skimage.measure\nimport skimage.filters',
+    work: 'skimage.filters.gaussian(picture).mean()',
+  },
+};
+
 export const SUBJECTS: readonly Subject[] = [NUMPY, OPENCV, ONNX_RUNTIME];
 
 const algorithmOf = ({ name, imports, work }: Subject, version: string) => `${imports}
@@ -70,24 +91,31 @@ export async function deploySubjects(
   subjects: readonly Subject[],
   versions: readonly string[] = ['1.0.0'],
 ): Promise<Registry> {
-  const { main, testing } = context.library;
+  const { main } = context.library;
   const registry = await main.Registry.open(path.join(context.folder, 'store'), { durability: 'none' });
   context.onClose(() => registry.close());
   const deployer = new main.Deployer({ registry });
   for (const subject of subjects) {
-    const wheels = await wheelFiles(await subjectWheels(context, subject));
-    const requirements = ['procvision_algorithm_sdk', ...subject.packages, ''].join('\n');
-    for (const version of versions) {
-      const zip = path.join(context.folder, `${subject.name}-v${version}-offline.zip`);
-      const files = { 'algorithm/__init__.py': '', 'algorithm/main.py': algorithmOf(subject, version) };
-      const about = { name: subject.name, version, pids: ['A'] };
-      const source = { ...about, files, wheels, requirements, stored: true };
-      await writeFile(zip, await testing.buildPackage(source));
-      await deployer.install(zip);
-    }
+    for (const version of versions) await deployer.install(await subjectPackage(context, subject, version));
   }
   await deployer.close();
   return registry;
+}
+
+/** The package of a subject. */
+export async function subjectPackage(
+  context: BenchContext,
+  subject: Subject,
+  version = '1.0.0',
+): Promise<string> {
+  const wheels = await wheelFiles(await subjectWheels(context, subject));
+  const requirements = ['procvision_algorithm_sdk', ...subject.packages, ''].join('\n');
+  const zip = path.join(context.folder, `${subject.name}-v${version}-offline.zip`);
+  const files = { 'algorithm/__init__.py': '', 'algorithm/main.py': algorithmOf(subject, version) };
+  const about = { name: subject.name, version, pids: ['A'] };
+  const source = { ...about, files, wheels, requirements, stored: true };
+  await writeFile(zip, await context.library.testing.buildPackage(source));
+  return zip;
 }
 
 /** The wheels of a subject, pinned. */
