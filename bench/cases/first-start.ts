@@ -1,4 +1,4 @@
-/** What the byte code is worth that an install makes: the first start of a worker beside the second, and the time it takes. */
+/** What the byte code that an install makes saves: the first start of a worker beside the second. And the time that it takes. */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { BenchCase, BenchContext, Contestant } from '../harness/case.js';

@@ -47,25 +47,20 @@ export const WITH_LEARNING: Subject = {
   imports: `${ALL_THREE.imports}\nimport sklearn.linear_model`,
 };
 
+const IMAGING = [
+  'scipy',
+  'scikit-image',
+  'networkx',
+  'pillow',
+  'imageio',
+  'tifffile',
+  'lazy-loader',
+  'packaging',
+];
 export const SCIKIT_IMAGE: Subject = {
-  ...{ title: 'scikit-image', name: 'skimage-subject' },
-  packages: [
-    ...[
-      'numpy',
-      'scipy',
-      'scikit-image',
-      'networkx',
-      'pillow',
-      'imageio',
-      'tifffile',
-      'lazy-loader',
-      'packaging',
-    ],
-  ],
-  ...{
-    imports: 'import skimage.measure\nimport skimage.filters',
-    work: 'skimage.filters.gaussian(picture).mean()',
-  },
+  ...{ title: 'scikit-image', name: 'skimage-subject', packages: ['numpy', ...IMAGING] },
+  imports: 'import skimage.measure\nimport skimage.filters',
+  work: 'skimage.filters.gaussian(picture).mean()',
 };
 
 export const SUBJECTS: readonly Subject[] = [NUMPY, OPENCV, ONNX_RUNTIME];

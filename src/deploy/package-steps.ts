@@ -18,6 +18,8 @@ import type { RegistryEntry } from '../registry/types.js';
 import { interpreterNeed } from '../validation/interpreter-need.js';
 import type { PackageValidator } from '../validation/package-validator.js';
 
+const WHEELS = 'wheels/';
+
 /** A package that passed its inspection and stays open. */
 export interface OpenPackage extends AsyncDisposable {
   /** Of the zip. */
@@ -68,6 +70,8 @@ export interface PackageSteps {
       limits: Partial<ArchiveLimits> | undefined;
       /** Names of files that get no second name. */
       ownFiles: readonly string[];
+      /** SHA-256 (hex) of what was unpacked, by path relative to the root, as far as it is known. */
+      unpacked: ReadonlyMap<string, string>;
       onProgress: (part: number) => void;
     },
   ): Promise<MadeEnvironment>;
@@ -122,7 +126,7 @@ export function packageSteps(
             oneReading: true,
             onFile: (entry, digest) => {
               const to = layout.place(entry);
-              if (to?.startsWith('wheels/')) hashes.set(to, digest.toString('hex'));
+              if (to?.startsWith(WHEELS)) hashes.set(to, digest.toString('hex'));
             },
             ...{ signal, onProgress },
           });
@@ -203,6 +207,7 @@ async function makeEnvironment(
   o: Parameters<PackageSteps['environment']>[2],
 ): Promise<MadeEnvironment> {
   const { signal, finalRoot, limits, ownFiles } = o;
+  const hashes = new Map([...o.unpacked].map(([file, sha256]) => [file.slice(WHEELS.length), sha256]));
   const dir = path.join(root, 'venv');
   const onProgress = (event: { venv: string; fraction: number }) => {
     if (event.venv === dir) o.onProgress(event.fraction);
@@ -214,7 +219,7 @@ async function makeEnvironment(
     const { warnings } = await venvs.install(venv, {
       wheels: path.join(root, 'wheels'),
       requirements: path.join(root, 'requirements.txt'),
-      ...{ limits, ownFiles, shared, signal },
+      ...{ limits, ownFiles, hashes, shared, signal },
     });
     // Every file was compared with its RECORD while it was installed: reading every byte again would cost what sharing saves.
     const sharedAreDurable = shared?.durability === 'full';

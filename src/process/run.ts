@@ -16,7 +16,7 @@ export interface RunOptions extends OperationOptions {
   /** Bytes of each stream that are kept; the head is dropped. @defaultValue 1 MiB */
   maxOutputBytes?: number;
   /** Written to stdin, which is then closed; pieces are asked for as the subprocess takes them. */
-  input?: string | Iterable<string>;
+  input?: string | Iterable<string> | AsyncIterable<string>;
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
   /** Whether the command begins by offering a pipe for its log (log_pipe.py), whose text is `stderr` then. @defaultValue false */
   offersLogPipe?: boolean;

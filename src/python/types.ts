@@ -51,6 +51,11 @@ export interface InstallFrom {
     /** Whether each is on the disk before it is used. */
     readonly durability: Durability;
   };
+  /**
+   * SHA-256 (hex) of wheels that were hashed while they were written, by file name: they are not read once more for it.
+   * @internal
+   */
+  hashes?: ReadonlyMap<string, string>;
 }
 
 /** What {@link VenvManager.install} did. */

@@ -322,6 +322,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
         wheels,
         requirements,
         limits: options.limits,
+        hashes: options.hashes,
         signal,
         timeoutMs: this.#timeoutMs,
         ownFiles: [...this.#ownFiles, ...(options.ownFiles ?? [])],

@@ -259,6 +259,7 @@ async function build(
     finalRoot,
     limits: opened.limits,
     ownFiles: context.ownFiles,
+    unpacked,
     signal,
     onProgress: (part) => {
       meter.within(part);

@@ -22,6 +22,8 @@ export interface Installation extends ChoiceOrder {
   timeoutMs: number;
   /** Names of files, with wildcards, that are linked to no other. */
   ownFiles: readonly string[];
+  /** SHA-256 (hex) of wheels, by file name, as far as they are known. */
+  hashes?: ReadonlyMap<string, string> | undefined;
   onLine: (line: string, stream: 'stdout' | 'stderr') => void;
   onProgress: (stage: VenvStage, doneBytes: number, totalBytes: number) => void;
 }

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
+import type { OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import { commandOf, scriptBody, scriptEntries } from '../../package/entry-points.js';
 import { normalizeProjectName } from '../../package/wheel-name.js';
@@ -10,7 +11,7 @@ import type { PythonFacts } from '../interpreters/python-facts.js';
 import type { Installation, Installed } from '../pip/install-pip.js';
 import { choosePip } from '../pip/pip.js';
 import type { Venv } from '../types.js';
-import { helperErrno, type HelperOptions, runStoreHelper } from './store-helper.js';
+import { helperErrno, StoreHelper } from './store-helper.js';
 import type { WheelEntry } from './wheel-entry.js';
 import { type StoredWheel, WheelStore } from './wheel-store.js';
 
@@ -26,7 +27,8 @@ interface WheelToLink extends StoredWheel {
 }
 
 /** Where to put them. */
-interface LinkOptions extends HelperOptions {
+interface LinkOptions extends OperationOptions {
+  helper: StoreHelper;
   venv: Venv;
   facts: PythonFacts;
   /** Names of files, with wildcards, that get no second name. */
@@ -59,8 +61,9 @@ async function linkWheels(wheels: readonly WheelToLink[], options: LinkOptions):
       windows: Object.keys(entry.scripts.gui).map((name) => `${name}.exe`),
     })),
   };
-  const { touched } = await runStoreHelper<{ touched: string[] }>(request, {
-    ...options,
+  const { signal, onProgress } = options;
+  const { touched } = await options.helper.ask<{ touched: string[] }>(request, {
+    ...{ signal, onProgress },
     onFault: ({ text, entry: file }) => faulty(file ?? '', text),
   });
   return touched;
@@ -119,11 +122,28 @@ export async function installByLink(
   store: WheelStore,
   ways?: readonly LinkMode[],
 ): Promise<Installed> {
+  const { venv, timeoutMs } = installation;
+  const helper = () => new StoreHelper({ python: venv.interpreter.path, timeoutMs });
+  // So many wheels are unpacked at once: while one waits for the disk, another is inflated.
+  const helpers = [helper(), helper(), helper()] as const;
+  try {
+    return await installWith(helpers, installation, store, ways);
+  } finally {
+    await Promise.all(helpers.map((helper) => helper[Symbol.asyncDispose]()));
+  }
+}
+
+async function installWith(
+  helpers: readonly [StoreHelper, ...StoreHelper[]],
+  installation: Installation,
+  store: WheelStore,
+  ways: readonly LinkMode[] | undefined,
+): Promise<Installed> {
   const { venv, wheels, wheelsFolder, signal, onProgress } = installation;
   const estimate = wheels.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   onProgress('resolve', 0, estimate);
-  const sha256Of = (file: string) => store.hashes.get(path.join(wheelsFolder, file), { signal });
-  const helper = { python: venv.interpreter.path, timeoutMs: installation.timeoutMs, signal };
+  const sha256Of = async (file: string) =>
+    installation.hashes?.get(file) ?? store.hashes.get(path.join(wheelsFolder, file), { signal });
   const sizes = new Map(wheels.map(({ file, sizeBytes }) => [file, sizeBytes]));
   const { chosen, warnings: noted } = await chooseFor(installation, sha256Of);
   const hashes = new Map<string, string>();
@@ -132,32 +152,12 @@ export async function installByLink(
   const total = chosen.reduce((sum, { file }) => sum + (sizes.get(file) ?? 0), 0);
   const suspects = new Set<string>();
   for (let attempt = 1; ; attempt++) {
-    let done = 0;
-    const stored: WheelToLink[] = [];
-    for (const choice of chosen) {
-      const { file } = choice;
-      const size = sizes.get(file) ?? 0;
-      const sha256 = hashes.get(file) ?? '';
-      const wheel = await store.ensure(
-        { path: path.join(wheelsFolder, file), sha256 },
-        {
-          ...helper,
-          limits: installation.limits,
-          isSuspect: suspects.has(store.folderOf(sha256)),
-          onProgress: (part, whole) => {
-            const share = whole === 0 ? 0 : part / whole;
-            onProgress('unpack', Math.floor((done + size * share) * UNPACK_SHARE), total);
-          },
-        },
-      );
-      stored.push({ ...wheel, chosen: choice });
-      done += size;
-      onProgress('unpack', Math.floor(done * UNPACK_SHARE), total);
-    }
+    const stored = await ensureAll(installation, store, { chosen, hashes, sizes, suspects, helpers });
     suspects.clear();
     const files = stored.reduce((sum, { entry }) => sum + entry.files, 0);
+    const [helper] = helpers;
     const touched = await linkWheels(stored, {
-      ...{ ...helper, venv, facts: installation.facts, ownFiles: installation.ownFiles, ways },
+      ...{ helper, signal, venv, facts: installation.facts, ownFiles: installation.ownFiles, ways },
       launchers:
         process.platform === 'win32' ? choosePip(installation.facts, wheelsFolder, wheels) : undefined,
       onProgress: (linked) => {
@@ -192,6 +192,61 @@ export async function installByLink(
     if (attempt === MOST_ATTEMPTS) throw keepsChanging(store.root);
     for (const folder of touched ?? []) suspects.add(folder);
   }
+}
+
+/** The chosen wheels in the store, in their order. The first failure ends the others. */
+async function ensureAll(
+  { wheelsFolder, limits, signal, onProgress }: Installation,
+  store: WheelStore,
+  wanted: {
+    chosen: readonly ChosenWheel[];
+    hashes: ReadonlyMap<string, string>;
+    sizes: ReadonlyMap<string, number>;
+    suspects: ReadonlySet<string>;
+    helpers: readonly StoreHelper[];
+  },
+): Promise<WheelToLink[]> {
+  const { chosen, hashes, suspects } = wanted;
+  const sizeOf = ({ file }: ChosenWheel) => wanted.sizes.get(file) ?? 0;
+  const total = chosen.reduce((sum, choice) => sum + sizeOf(choice), 0);
+  const stored = new Map<ChosenWheel, WheelToLink>();
+  const done = new Map<ChosenWheel, number>();
+  const tell = (choice: ChosenWheel, bytes: number) => {
+    done.set(choice, bytes);
+    const sum = [...done.values()].reduce((all, one) => all + one, 0);
+    onProgress('unpack', Math.floor(sum * UNPACK_SHARE), total);
+  };
+  const failing = new AbortController();
+  const ends = AbortSignal.any([failing.signal, ...(signal ? [signal] : [])]);
+  // The largest first: else it would be worked on alone at the end.
+  const next = [...chosen].sort((a, b) => sizeOf(b) - sizeOf(a)).values();
+  const lane = async (helper: StoreHelper) => {
+    for (const choice of next) {
+      const sha256 = hashes.get(choice.file) ?? '';
+      const wheel = await store.ensure(
+        { path: path.join(wheelsFolder, choice.file), sha256 },
+        {
+          ...{ helper, limits, signal: ends, isSuspect: suspects.has(store.folderOf(sha256)) },
+          onProgress: (part, whole) => {
+            tell(choice, whole === 0 ? 0 : (sizeOf(choice) * part) / whole);
+          },
+        },
+      );
+      stored.set(choice, { ...wheel, chosen: choice });
+      tell(choice, sizeOf(choice));
+    }
+  };
+  let fault: { error: unknown } | undefined;
+  const lanes = wanted.helpers.map((helper) =>
+    lane(helper).catch((error: unknown) => {
+      fault ??= { error };
+      failing.abort(error);
+    }),
+  );
+  // All end before anything is removed: none may write afterwards.
+  await Promise.all(lanes);
+  if (fault) throw fault.error;
+  return chosen.flatMap((choice) => stored.get(choice) ?? []);
 }
 
 function keepsChanging(root: string): RunnerError {

@@ -3,9 +3,9 @@ memory, event loop or threads of the host, which inspects images at the same tim
 
     python -I -S store_helper.py
 
-The request is one line of JSON on stdin, `{"do": …}`; what follows it belongs to the request. Lines on stdout are
+A request is one line of JSON on stdin, `{"do": …}`; what follows belongs to it, up to a line `null`. Lines on stdout are
 `{"done": n}` while it gets on, then one answer: `{"ok": …}`, `{"fault": text, "entry": name}` for what is wrong with
-the wheel, or `{"error": {"code", "message", "path"}}` for what the system refused.
+the wheel, or `{"error": {"code", "message", "path"}}` for what the system refused. Requests are served in turn.
 """
 import errno
 import json
@@ -26,7 +26,6 @@ def tell(answer):
 
 
 def serve(request, lines):
-    sys.path.insert(0, HERE)
     if request["do"] == "unpack":
         from wheel_unpack import unpack as work
     elif request["do"] == "check":
@@ -46,9 +45,15 @@ def serve(request, lines):
 
 def main():
     die_with_host()
+    sys.path.insert(0, HERE)
     os.umask(0o022)  # the host's may keep the worker's user out of files that environments share
     lines = (json.loads(line) for line in sys.stdin.buffer)
-    tell(serve(next(lines), lines))
+    for request in lines:
+        following = iter(lambda: next(lines), None)
+        answer = serve(request, following)
+        for _ in following:  # of a request that failed before it had read all
+            pass
+        tell(answer)
 
 
 main()

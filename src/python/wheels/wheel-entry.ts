@@ -13,7 +13,7 @@ import { readJson, writeJsonAtomic, type Durability } from '../../store/atomic-f
 import { entryPointsFault, parseEntryPoints, type EntryPoints } from '../../package/entry-points.js';
 import { decodeUtf8 } from '../../package/text.js';
 import { identityIn } from '../environments/record.js';
-import { runStoreHelper, type HelperOptions } from './store-helper.js';
+import type { StoreHelper } from './store-helper.js';
 
 /**
  * What the store knows of an unpacked wheel: `entry.json` beside its `tree/`, written last. The list of its files,
@@ -60,7 +60,8 @@ const ENTRY_FILE = 'entry.json';
 export const treeOf = (folder: string): string => path.join(folder, 'tree');
 
 /** How an entry is built. */
-interface BuildOptions extends HelperOptions {
+interface BuildOptions extends OperationOptions {
+  helper: StoreHelper;
   durability: Durability;
   /** What the wheel is held to. */
   limits?: Partial<ArchiveLimits>;
@@ -129,10 +130,8 @@ async function buildFrom(
         ...{ do: 'unpack', archive: wheel.path, folder, info, marks: ['METADATA', 'WHEEL'] },
         sync: options.durability === 'full',
       };
-      learnt = await runStoreHelper<typeof learnt>(request, {
-        ...options,
-        signal,
-        onProgress,
+      learnt = await options.helper.ask<typeof learnt>(request, {
+        ...{ signal, onProgress },
         lines: linesOf(placed),
         onFault: (fault) =>
           fault.entry === undefined
@@ -190,12 +189,12 @@ export async function readEntry(folder: string): Promise<WheelEntry | undefined>
 export async function isSound(
   folder: string,
   { info, oddities }: WheelEntry,
-  options: HelperOptions & OperationOptions,
+  { helper, signal }: { helper: StoreHelper } & OperationOptions,
 ): Promise<boolean> {
-  const { sound } = await runStoreHelper<{ sound: boolean }>(
+  const { sound } = await helper.ask<{ sound: boolean }>(
     { do: 'check', folder, info, oddities },
     {
-      ...options,
+      signal,
       onFault: ({ text }) =>
         new RunnerError('install_failed', `${folder} ${text}`, { details: { path: folder } }),
     },

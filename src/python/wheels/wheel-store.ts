@@ -16,7 +16,7 @@ import {
 import { hashFile } from '../../store/hash-file.js';
 import { acquireLock } from '../../store/lock.js';
 import { removeTree } from '../../store/remove-tree.js';
-import type { HelperOptions } from './store-helper.js';
+import type { StoreHelper } from './store-helper.js';
 import { buildEntry, isSound, readEntry, treeOf, type WheelEntry, writeEntry } from './wheel-entry.js';
 
 /** A folder of unpacked wheels, and whether each is on the disk before it is used. */
@@ -97,7 +97,9 @@ interface WantedWheel {
 }
 
 /** How a wheel is got. */
-export interface EnsureOptions extends HelperOptions {
+export interface EnsureOptions extends OperationOptions {
+  /** Unpacks it. */
+  helper: StoreHelper;
   onProgress?: (doneBytes: number, totalBytes: number) => void;
   /** What the wheel is held to. */
   limits?: Partial<ArchiveLimits>;
@@ -209,8 +211,7 @@ export class WheelStore {
     const isCurrent = await this.#isTrusted(entry);
     if (isCurrent && !options.isSuspect) return entry;
     // Written to, or perhaps cut off by a power failure before it reached the disk: only its content can tell.
-    const { onProgress: _, ...helper } = options;
-    if (!(await isSound(folder, entry, helper))) return undefined;
+    if (!(await isSound(folder, entry, options))) return undefined;
     if (isCurrent) return entry;
     const renewed = { ...entry, boot_id: (await ownIdentity()).bootId };
     await writeEntry(folder, renewed);
