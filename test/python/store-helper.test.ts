@@ -56,7 +56,7 @@ test.skipIf(process.platform === 'win32')(
 );
 
 test.skipIf(process.platform === 'win32')(
-  'a helper that is killed says so at once, and whoever asks it again is told the same',
+  'a helper that is killed says so at once, and says it again when it is asked again',
   async () => {
     await using helper = new StoreHelper({ python, timeoutMs: 60_000 });
     const folder = await temporaryFolder();

@@ -92,7 +92,7 @@ export class StoreHelper implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     this.#wake();
-    await this.#process?.catch(() => undefined); // whoever asked it knows
+    await this.#process?.catch(() => undefined); // ask() has told it
   }
 
   #start(): Promise<RunResult> {
