@@ -344,7 +344,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
 
   /** Every version that is started, and each of its workers. */
   status(): SupervisedStatus[] {
-    return this.#parts?.table.all().map((deployment) => deployment.status()) ?? [];
+    return this.#parts?.status() ?? [];
   }
 
   /** Ends everything: calls that wait or run are rejected with `closed`; no process, timer or frame is left. */

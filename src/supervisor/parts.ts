@@ -84,6 +84,7 @@ export function composeParts(context: SupervisorContext) {
   const stopAll = () => Promise.all(table.all().map((deployment) => deployment.stop({ reason: 'closed' })));
   return {
     ...{ policies, table, router, sessions, calls, canaries, switcher, observers, logs },
+    status: () => table.all().map((one) => ({ ...one.status(), trial: canaries.trialOf(one) })),
     /** The limit of a question that is about no image. */
     deadline: (signal: AbortSignal | undefined) =>
       new Deadline(clock, clock.now(), policy.infoTimeoutMs, signal),

@@ -269,6 +269,8 @@ export interface SupervisedStatus {
   gpuMemoryBytes: number | undefined;
   /** The last failure of any worker. */
   lastError: RunnerError | undefined;
+  /** While it is on trial after a switch: the product ids that may go back, and the versions that stand ready for them. */
+  trial: { productIds: string[]; from: InspectionTarget[] } | undefined;
   /** By index. */
   workers: SupervisedWorker[];
 }

@@ -91,11 +91,18 @@ test('a version that stands its trial stays, and the old one ends', async () => 
   const stopped = reached(supervisor, '1', 'stopped');
   await supervisor.switch({ ...to('2'), probation: { calls: 5, minCalls: 1, maxLatencyRatio: 1_000 } });
   const passed = next(supervisor, 'probationPassed');
+  const trials = () => supervisor.status().map(({ version, trial }) => [version, trial]);
+  const trial = { productIds: ['A', 'B'], from: [{ name: 'sample', version: '1' }] };
+  expect(trials().sort()).toEqual([
+    ['1', undefined],
+    ['2', trial],
+  ]);
   for (let n = 0; n < 5; n++) await ask();
   expect(await passed).toEqual({
     ...{ name: 'sample', version: '2', productIds: ['A', 'B'], pids: ['A', 'B'] },
   });
   await stopped;
+  expect(trials()).toEqual([['2', undefined]]);
   expect(await mappedTo(registry)).toEqual(['2', '2']);
 });
 

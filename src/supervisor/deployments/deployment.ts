@@ -256,7 +256,8 @@ export class Deployment {
     return (this.#stopped ??= this.#end(o));
   }
 
-  status(): SupervisedStatus {
+  /** All but its trial, which it knows nothing of. */
+  status(): Omit<SupervisedStatus, 'trial'> {
     return deploymentStatus(this, {
       now: this.#context.clock.now(),
       createdAt: this.#createdAt,

@@ -7,6 +7,7 @@ import type { Clock } from '../clock.js';
 import type { Deployment, Emit } from '../deployments/deployment.js';
 import { Probation, type ProbationPolicy, type CallOutcome, type CanaryVerdict } from './probation.js';
 import type { SupervisorEvents } from '../events.js';
+import type { SupervisedStatus } from '../types.js';
 import type { Retirement } from './retirement.js';
 import { distinct } from './version-refs.js';
 
@@ -87,6 +88,14 @@ export class Canaries {
       }
       if (canary.pids.size === 0) this.#end(canary);
     }
+  }
+
+  /** The trial that a deployment is on. */
+  trialOf(deployment: Deployment): SupervisedStatus['trial'] {
+    const trials = [...this.#running].filter((canary) => canary.deployment === deployment);
+    if (trials.length === 0) return undefined;
+    const before = trials.flatMap((canary) => canary.before.map((old) => old.deployment.entry));
+    return { productIds: trials.flatMap(({ pids }) => [...pids]), from: distinct(before) };
   }
 
   /** Every event of the supervisor passes here. */
