@@ -42,21 +42,14 @@ export default tseslint.config(
   // The cases also run on older builds, which do not know the names of today.
   { files: ['bench/**'], rules: { '@typescript-eslint/no-deprecated': 'off' } },
   {
-    files: ['examples/*/public/*.js'],
+    files: ['src/http/page/files/*.mjs'],
     languageOptions: {
       globals: Object.fromEntries(
         [
-          'document',
-          'fetch',
-          'TextDecoderStream',
-          'createImageBitmap',
-          'URLSearchParams',
-          'EventSource',
-          'Option',
-          'prompt',
-          'confirm',
-          'CSS',
-          'addEventListener',
+          ...['document', 'location', 'navigator', 'localStorage', 'sessionStorage', 'fetch', 'performance'],
+          ...['setTimeout', 'setInterval', 'requestAnimationFrame', 'addEventListener', 'matchMedia'],
+          ...['getComputedStyle', 'createImageBitmap', 'ResizeObserver', 'TextDecoderStream'],
+          ...['URL', 'URLSearchParams', 'FormData', 'Blob'],
         ].map((name) => [name, 'readonly']),
       ),
     },

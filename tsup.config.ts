@@ -36,9 +36,9 @@ const toCommonJs: ts.TransformerFactory<ts.SourceFile> = (context) => (file) => 
   return ts.visitEachChild(file, visit, context);
 };
 
-/** Adds Python files, scripts, WebAssembly, licences, and the declarations that the entries lead to. */
+/** Adds Python files, scripts, the page, WebAssembly, licences, and the declarations that the entries lead to. */
 function addOthers(): void {
-  const filter = (name: string) => /(\.(py|mjs|wasm)|[\\/][^.\\/]+|^src)$/.test(name);
+  const filter = (name: string) => /(\.(py|mjs|wasm|html|css|svg)|[\\/][^.\\/]+|^src)$/.test(name);
   cpSync('src', 'dist', { recursive: true, filter });
   const licences = LICENCES.map((name) => `${name}\n\n${ts.sys.readFile(`node_modules/${name}`) ?? ''}`);
   ts.sys.writeFile('dist/cli/LICENSES.txt', licences.join('\n---\n\n'));

@@ -66,7 +66,7 @@ function packed(entries: string[]): number {
   const files = ledTo(
     entries.flatMap((entry) => ['.js', '.cjs', '.d.ts', '.d.cts'].map((end) => `dist/${entry}${end}`)),
   );
-  const assets = filesBelow('dist').filter((file) => /\.(?:py|mjs|wasm)$/.test(file));
+  const assets = filesBelow('dist').filter((file) => /\.(?:py|mjs|wasm|html|css|svg)$/.test(file));
   return gzipSync(Buffer.concat([...files, ...assets].map((file) => readFileSync(path.join(project, file)))))
     .length;
 }

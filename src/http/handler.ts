@@ -2,6 +2,7 @@ import { checkAuthorized } from './authorize.js';
 import { arrivalOf } from './incoming-body.js';
 import { negotiate } from './negotiate.js';
 import { resolveOptions } from './options.js';
+import { pageAt } from './page/page.js';
 import { problemResponse, RequestFault } from './problem.js';
 import { checkQuery } from './query.js';
 import { checkHeaders } from './request-headers.js';
@@ -55,6 +56,10 @@ async function answer(request: Request, method: string, options: ResolvedOptions
   checkHeaders(request);
   const { mount, hasStrayBody } = arrivalOf(request);
   const basePath = baseOf(url, mount, options.basePath);
+  if (options.page === true && method === 'GET' && !hasStrayBody && url.pathname.startsWith(`${basePath}/`)) {
+    const file = await pageAt(url.pathname.slice(basePath.length));
+    if (file) return file;
+  }
   const { route, params } = findRoute(url, method, basePath);
   if (hasStrayBody) {
     throw new RequestFault('bad_request', `A ${request.method} has no body: send it without`);

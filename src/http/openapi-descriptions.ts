@@ -20,6 +20,8 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   status: 'State, queue, latency, memory and restarts of each version and of each of its workers.',
   metrics:
     'Counts begin when the handler is made. Each metric has at most 500 sets of labels; the rest is counted under `other`.',
+  doctor:
+    'Each finding has its cause and its remedy; docs/doctor.md has them all. Nothing is changed, and looks are made one after another.',
   logs: 'Of the workers of one package, or, without a name, of the audit logs of installs and activations.',
   rollback:
     'Without `to` the product id goes back to the version that served it before. Answers when that version serves it.',

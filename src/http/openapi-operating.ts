@@ -133,6 +133,11 @@ const OPERATING: Json = {
       'Server-sent events without end; `missed` says that events after `Last-Event-ID` are not kept any more.',
     parameters: [
       query('names', text('installed,result'), 'Only these, divided by commas'),
+      query(
+        'kept',
+        { type: 'boolean', default: false },
+        'Without `Last-Event-ID`: first those that are kept',
+      ),
       header(
         'Last-Event-ID',
         { ...STRING, maxLength: 64, examples: ['k2-17'] },
@@ -140,6 +145,18 @@ const OPERATING: Json = {
       ),
     ],
     responses: responses('200', 'The stream', { content: { 'text/event-stream': { schema: STRING } } }),
+  }),
+  '/doctor': get('doctor', 'What is wrong with the station, or with a version of it', {
+    parameters: [
+      query('name', text(EXAMPLES.name), 'Only a version of this package; goes with version'),
+      query('version', text(EXAMPLES.version), 'Only this version; goes with name'),
+      query(
+        'verify',
+        { type: 'boolean', default: false },
+        'Also compare every file with what was installed, which takes as long as reading it',
+      ),
+    ],
+    responses: answered('200', 'The findings, errors first', listOf(ref('Finding')), [404]),
   }),
   '/logs': get('logs', 'Last lines of the workers of a version, or of the audit logs', {
     parameters: [

@@ -124,14 +124,24 @@ const OPERATING: Json = {
       cpu: { type: 'number', minimum: 0 },
       gpuMemoryBytes: COUNT,
       lastError: ref('Problem'),
+      trial: object({ productIds: listOf(STRING), from: listOf(object({ name: STRING, version: STRING })) }),
       workers: listOf(object({ worker: COUNT, state: STRING, restarts: COUNT, calls: COUNT })),
     },
-    ['processId', 'rssBytes', 'cpu', 'gpuMemoryBytes', 'lastError'],
+    ['processId', 'rssBytes', 'cpu', 'gpuMemoryBytes', 'lastError', 'trial'],
   ),
   VersionParameters: object({
     ...{ name: STRING, version: STRING },
     steps: listOf(object({ index: COUNT, name: STRING, schema: { type: 'object' } }, ['name'])),
   }),
+  Finding: object(
+    {
+      ...{ id: STRING, severity: { enum: ['error', 'warning', 'note'] } },
+      ...{ what: STRING, why: STRING, remedy: STRING },
+      fix: object({ what: STRING }),
+      ...{ path: STRING, name: STRING, version: STRING },
+    },
+    ['fix', 'path', 'name', 'version'],
+  ),
   Package: object(
     {
       file: STRING,

@@ -22,6 +22,7 @@ import type { PackageValidator } from '../validation/package-validator.js';
 import { RunnerMetrics } from '../telemetry/runner-metrics.js';
 import { Admission } from './inspections/admission.js';
 import { KeptAnswers } from './inspections/idempotency.js';
+import { Examinations } from './operations/examinations.js';
 import { EventFeed } from './operations/event-feed.js';
 import type { ResolvedOptions, RunnerHandlerOptions } from './types.js';
 
@@ -49,6 +50,7 @@ const doors = /* @__PURE__ */ lazily(() => ({
     uploadIdleMs: duration(1),
     leastUploadBytesPerSecond: number(0, Number.MAX_SAFE_INTEGER),
     onError: callback(),
+    page: flag(),
     basePath: option(
       'path',
       "must be '' or a path such as '/api'",
@@ -96,5 +98,6 @@ export function resolveOptions(given: RunnerHandlerOptions): ResolvedOptions {
     answers: new KeptAnswers(),
     metrics: new RunnerMetrics(given),
     feed: new EventFeed(given),
+    examinations: new Examinations(),
   };
 }

@@ -54,7 +54,8 @@ export const QUERIES = {
     version: v.optional(text),
     lines: v.optional(wholeText(1, 1_000)),
   }),
-  events: v.object({ names: v.optional(text) }),
+  doctor: v.object({ name: v.optional(text), version: v.optional(text), verify: v.optional(flag) }),
+  events: v.object({ names: v.optional(text), kept: v.optional(flag) }),
   install: v.object({ force: v.optional(flag), operator: v.optional(text), nameEncoding }),
   validate: v.object({ nameEncoding }),
   inspect: v.object({

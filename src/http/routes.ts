@@ -4,6 +4,7 @@ import { model, modelReady, server } from './inference/models.js';
 import { inspect } from './inspections/inspect.js';
 import { install } from './install.js';
 import { openApiDocument } from './openapi.js';
+import { doctor } from './operations/doctor.js';
 import { events } from './operations/events.js';
 import { live, ready } from './operations/health.js';
 import { logs } from './operations/logs.js';
@@ -138,6 +139,7 @@ const OPERATING: readonly Route[] = [
     answer: metrics,
     types: ['application/openmetrics-text'],
   },
+  { method: 'GET', path: '/doctor', action: 'doctor', answer: doctor, query: namesOf(QUERIES.doctor) },
   { method: 'GET', path: '/logs', action: 'logs', answer: logs, query: namesOf(QUERIES.logs) },
   { method: 'POST', path: '/algorithms/rollback', action: 'rollback', answer: rollback },
   {

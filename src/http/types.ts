@@ -6,6 +6,7 @@ import type { RunnerMetrics } from '../telemetry/runner-metrics.js';
 import type { PackageValidator } from '../validation/package-validator.js';
 import type { Admission } from './inspections/admission.js';
 import type { KeptAnswers } from './inspections/idempotency.js';
+import type { Examinations } from './operations/examinations.js';
 import type { EventFeed } from './operations/event-feed.js';
 import type { BodyPace } from './timed-body.js';
 
@@ -33,7 +34,8 @@ export type RunnerAction =
   | 'verify'
   | 'prune'
   | 'recover'
-  | 'remove';
+  | 'remove'
+  | 'doctor';
 
 /** What `authorize` may answer besides yes and no. */
 export interface Authorization {
@@ -107,6 +109,12 @@ export interface RunnerHandlerOptions {
    * without. @defaultValue ''
    */
   basePath?: string;
+  /**
+   * Also serves the page for people, at `/` and `/page/…`, as `procvision-runner serve` does. Its files hold nothing of the station, and
+   * `authorize` is not asked for them; all that it shows it asks the endpoints for. In a bundle it needs the files of `assets`.
+   * @defaultValue false
+   */
+  page?: boolean;
 }
 
 /** What an endpoint can answer with when all goes well. */
@@ -140,4 +148,6 @@ export type ResolvedOptions = RunnerHandlerOptions &
     metrics: RunnerMetrics;
     /** Events of all emitters. */
     feed: EventFeed;
+    /** Looks of the doctor. */
+    examinations: Examinations;
   };

@@ -20,8 +20,8 @@ const served = async () => {
 /** A picture of one pixel. */
 const PICTURE = PNG.sync.write(new PNG({ width: 1, height: 1 }));
 
-/** Operations that take no JSON, or answer without end: they have tests of their own. */
-const OF_THEIR_OWN = ['inspect', 'infer', 'inferVersion', 'events'];
+/** Operations that take no JSON, answer without end, or start Pythons: they have tests of their own. */
+const OF_THEIR_OWN = ['inspect', 'infer', 'inferVersion', 'events', 'doctor'];
 const driven = (contract: OpenApiContract) =>
   contract.endpoints.filter(({ operation }) => !OF_THEIR_OWN.includes(operation.operationId));
 
@@ -213,6 +213,7 @@ test('every endpoint does what its example asks for, in every form it takes, and
     'serverReady',
     'modelReady',
     'modelReadyVersion',
+    'doctor',
   ]) {
     await run(id, {});
   }

@@ -34,12 +34,17 @@ describe('the tarball', () => {
       ],
     ]);
     const endings = new Set(library.map((file) => /(\.d)?\.\w+$/.exec(file)?.[0]));
-    expect([...endings].sort()).toEqual(['.cjs', '.d.cts', '.d.ts', '.js', '.mjs', '.py', '.wasm']);
+    expect([...endings].sort()).toEqual([
+      ...['.cjs', '.css', '.d.cts', '.d.ts', '.html', '.js', '.mjs', '.py', '.svg', '.wasm'],
+    ]);
   });
 
   test.each([
     ['Python file', '.py', 10],
-    ['script of the test kit', '.mjs', 1],
+    ['module of the page, and script of the test kit', '.mjs', 10],
+    ['document of the page', '.html', 1],
+    ['style sheet of the page', '.css', 1],
+    ['icon of the page', '.svg', 1],
     ['kernel of WebAssembly', '.wasm', 1],
   ])('has every %s where its module looks for it', (_title, ending, least) => {
     const assets = filesBelow(source).filter((file) => file.endsWith(ending));

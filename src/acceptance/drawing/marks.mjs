@@ -78,11 +78,12 @@ function sides({ x, y, width: columns, height: rows }, outside, width, colour) {
  * @param {Drawn} o.result
  * @param {Measure} o.measure
  * @param {boolean} [o.verdict] also the verdict: a frame of its colour and its word. Left out: yes
+ * @param {boolean} [o.labels] also the labels of boxes. Left out: yes
  * @param {number} [o.line] width of the lines of boxes. Left out: by the size
  * @param {number} [o.unit] stroke of labels. Left out: by the size
  * @returns {{ fills: Fill[], plates: Plate[] }}
  */
-export function marksOf({ width, height, scale, result, measure, verdict = true, ...o }) {
+export function marksOf({ width, height, scale, result, measure, verdict = true, labels = true, ...o }) {
   const least = Math.min(width, height);
   const thick = Math.max(1, Math.round(least / 80));
   const { line = Math.max(1, Math.round(thick / 2)), unit = Math.max(1, Math.round(least / 240)) } = o;
@@ -102,7 +103,7 @@ export function marksOf({ width, height, scale, result, measure, verdict = true,
       )
     : [];
   /** @type {Plate[]} */
-  const plates = boxes.map((box, index) =>
+  const plates = (labels ? boxes : []).map((box, index) =>
     plateOf(box, labelOf(box, index), { width, height, line, unit, measure }),
   );
   if (verdict) {

@@ -38,7 +38,7 @@ async function serve(
   const { createRunnerHandler, toNodeListener } = await import('procvision-runner/http');
   const guard = token === undefined ? undefined : requireToken(token);
   const handle = createRunnerHandler({
-    ...{ registry, deployer, validator, supervisor },
+    ...{ registry, deployer, validator, supervisor, page: true },
     authorize: guard?.authorize ?? isOfThisMachine,
     onError: (error, request) => {
       out.say(

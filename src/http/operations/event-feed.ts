@@ -102,6 +102,11 @@ export class EventFeed {
     };
   }
 
+  /** What is kept. */
+  get kept(): readonly FedEvent[] {
+    return [...this.#kept];
+  }
+
   /** What has come after an event; undefined where that is not known any more. */
   after(id: string): readonly FedEvent[] | undefined {
     const [epoch, number] = [id.slice(0, id.lastIndexOf('-')), Number(id.slice(id.lastIndexOf('-') + 1))];

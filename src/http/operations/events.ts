@@ -12,10 +12,10 @@ const MOST_WAITING = 2_000;
 
 /**
  * GET /events: server-sent events (WHATWG HTML, 9.2) of registry, deployer, validator and supervisor. With `Last-Event-ID` those
- * come first that were missed; where they are not kept any more, an event `missed` says so.
+ * come first that were missed; where they are not kept any more, an event `missed` says so. With `kept` those come first that are kept.
  */
 export function events({ request, url, options: { feed } }: Call): Response {
-  const { names } = readQuery(url, QUERIES.events);
+  const { names, kept = false } = readQuery(url, QUERIES.events);
   const wanted = names?.split(',');
   const unknown = wanted?.find((name) => !EVENT_NAMES.includes(name));
   if (unknown !== undefined) {
@@ -55,8 +55,8 @@ export function events({ request, url, options: { feed } }: Call): Response {
         request.signal.removeEventListener('abort', onAbort);
       };
       request.signal.addEventListener('abort', onAbort, { once: true });
-      if (lastId === null) return;
-      const missed = feed.after(lastId);
+      if (lastId === null && !kept) return;
+      const missed = lastId === null ? feed.kept : feed.after(lastId);
       if (missed) for (const event of missed) send(event);
       else write(`event: missed\ndata: ${JSON.stringify({ after: lastId })}\n\n`);
     },
