@@ -7,7 +7,7 @@ import { make } from './dom.mjs';
 const MORE = 6;
 
 /**
- * @param o - `render(item)`: the element of an item; `keyOf(item)`: what it is known by; `stampOf(item)`: what must differ for it to be
+ * @param o - `render(item)`: the element of an item, whose listeners know it by its key; `keyOf(item)`: what it is known by; `stampOf(item)`: what must differ for it to be
  *   made again; `none`: words where there is no item; `label`: words for the list
  */
 export function windowed({ render, keyOf, stampOf = () => '', none, label }) {
@@ -52,15 +52,12 @@ export function windowed({ render, keyOf, stampOf = () => '', none, label }) {
     for (const { node } of old.values()) node.remove();
   };
 
-  /** A row that is made anew while a button of it has the focus gives it to the same button. */
+  /** A row that is made anew keeps its element and what acts in it: a dialog that it opened gives the focus back to that. */
   const remade = (old, item) => {
-    const node = make('div.row', { role: 'listitem' }, render(item));
-    if (old?.isConnected) {
-      const at = [...old.querySelectorAll('button')].indexOf(document.activeElement);
-      old.replaceWith(node);
-      if (at >= 0) node.querySelectorAll('button')[at]?.focus();
-    }
-    return node;
+    const content = render(item);
+    if (!old) return make('div.row', { role: 'listitem' }, content);
+    old.firstElementChild.replaceChildren(...content.childNodes);
+    return old;
   };
 
   const schedule = () => {

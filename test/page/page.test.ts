@@ -1,0 +1,295 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Page } from 'playwright-core';
+import { PNG } from 'pngjs';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { ResultEvent } from '../../src/types.js';
+import { drawBoard } from '../../src/cli/quickstart/board.js';
+import { packBoardCheck } from '../../src/cli/quickstart/package.js';
+import { writePng } from '../../src/cli/picture/picture.js';
+import { requireToken } from '../../src/cli/serve/token.js';
+import { deployVersion } from '../../src/testing/deploy-version.js';
+import { buildPackage, FakeWorker } from '../../src/testing/index.js';
+import {
+  isBrowserThere,
+  openPage,
+  PATIENCE,
+  servedStation,
+  SIZES,
+  whyNoBrowser,
+} from '../support/browser.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+
+/** The size of what is inspected, as an image of the library's and as a file. */
+const [WIDTH, HEIGHT] = [64, 48];
+const image = { data: new Uint8Array(WIDTH * HEIGHT * 3), width: WIDTH, height: HEIGHT };
+const HOSTILE = '<img src=x onerror=alert(1)>';
+const PICTURE = {
+  name: 'board.png',
+  mimeType: 'image/png',
+  buffer: PNG.sync.write(new PNG({ width: WIDTH, height: HEIGHT })),
+};
+
+/** A station whose version gives a verdict with a box, both with texts that would be HTML. */
+async function scriptedStation(...served: Parameters<typeof servedStation>) {
+  const fake = new FakeWorker();
+  onTestFinished(() => fake.close());
+  fake.answer('execute', {
+    data: {
+      result_status: 'NG',
+      ng_reason: `scratch ${HOSTILE}`,
+      defect_rects: [{ x: 10, y: 20, width: 20, height: 10, label: HOSTILE, score: 0.5 }],
+    },
+  });
+  const station = await servedStation(...served);
+  await deployVersion(station.registry, { name: 'scripted', worker: fake });
+  await station.registry.activate({ name: 'scripted', version: '1.0.0', productIds: ['A01'] });
+  await station.supervisor.start('scripted', '1.0.0');
+  return { ...station, fake };
+}
+
+const ready = (page: Page, state = 'serving') =>
+  page.locator(`#lamp[data-state="${state}"]`).waitFor(PATIENCE);
+const view = (page: Page, name: string) => page.locator(`nav a[href="#${name}"]`).click();
+const verdict = (page: Page, state: string) => page.locator(`.verdict[data-state="${state}"]`);
+
+describe.skipIf(!isBrowserThere)(`the page in a browser${whyNoBrowser}`, () => {
+  test('a package is uploaded, activated and inspects with a parameter of its form; a bad one is refused with its traceback', async () => {
+    const folder = await temporaryFolder();
+    const zip = path.join(folder, 'board-check.zip');
+    await writeFile(zip, await packBoardCheck(drawBoard({ seed: 1 })));
+    const bad = path.join(folder, 'broken.zip');
+    const source = `raise RuntimeError("no licence ${HOSTILE}")\n`;
+    const files = { 'algorithm/__init__.py': '', 'algorithm/main.py': source };
+    await writeFile(bad, await buildPackage({ name: 'broken', version: '0.1.0', productIds: ['X'], files }));
+    const picture = path.join(folder, 'without.png');
+    await writePng(picture, drawBoard({ seed: 3, without: 'R2' }));
+    const { url, registry, supervisor } = await servedStation();
+    const page = await openPage(url);
+
+    await ready(page, 'idle');
+    await page.setInputFiles('#picture', picture);
+    await verdict(page, 'ERROR').getByText('No product is active').waitFor(PATIENCE);
+    await view(page, 'versions');
+    await page.getByText('No version. Install a package').waitFor();
+    await page.setInputFiles('#package', bad);
+    const refused = page.locator('.outcome .report');
+    await refused.getByText('Refused').waitFor(PATIENCE);
+    expect(await refused.locator('pre').textContent()).toContain(`RuntimeError: no licence ${HOSTILE}`);
+    expect(await refused.locator('tbody tr').first().textContent()).toContain('entry_importFAIL');
+
+    await page.setInputFiles('#package', zip);
+    await page.locator('.outcome').getByText('Installed', { exact: true }).waitFor(PATIENCE);
+    await page.locator('.deployed .line').click();
+    await page.getByRole('button', { name: 'Activate' }).click();
+    await page.locator('dialog.ask').getByRole('button', { name: 'Activate' }).click();
+    await page.locator('dialog [data-w="state_serving"]').waitFor(PATIENCE);
+    expect(Object.keys(await registry.active())).toEqual(['BOARD-7']);
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.locator('dialog.ask').getByRole('button', { name: 'Cancel' }).click();
+    expect(supervisor.status()).toMatchObject([{ state: 'running' }]);
+    await page.keyboard.press('Escape');
+
+    await view(page, 'inspect');
+    const tolerance = page.getByLabel('tolerance');
+    await tolerance.fill('250');
+    await page.setInputFiles('#picture', picture);
+    await verdict(page, 'OK').waitFor(PATIENCE);
+    await tolerance.fill('');
+    await page.getByRole('button', { name: 'Inspect it again' }).click();
+    await verdict(page, 'NG').getByText('1 place unlike the reference').waitFor(PATIENCE);
+    expect(await page.locator('.boxes li').allTextContents()).toEqual([
+      expect.stringMatching(/^1 differs [\d.]+: 64 × 24 @ 352, 288$/),
+    ]);
+    await page.locator('img.thumb').nth(1).waitFor(PATIENCE);
+    await tolerance.fill('12');
+    await page.getByRole('button', { name: 'Keep', exact: true }).click();
+    await expect.poll(() => registry.params('BOARD-7')).toEqual({ tolerance: 12 });
+  }, 120_000);
+
+  test('texts of others stay texts, and a box is drawn where it is', async () => {
+    const { url } = await scriptedStation();
+    const page = await openPage(url);
+    await ready(page);
+    await page.setInputFiles('#picture', PICTURE);
+    await verdict(page, 'NG').getByText(`scratch ${HOSTILE}`).waitFor(PATIENCE);
+    expect(await page.locator('.verdict strong').textContent()).toBe('✕ NG');
+    expect(await page.locator('.boxes li').textContent()).toBe(`1 ${HOSTILE} 0.50: 20 × 10 @ 10, 20`);
+    await page.locator('section[data-view="history"] img.thumb').waitFor(PATIENCE);
+    expect(await page.locator('img:not(.thumb)').count()).toBe(0);
+    // The middle of the left side of the box, on the canvas as it is shown.
+    const colour = await page.evaluate<number[]>(`(() => {
+      const canvas = document.querySelector('canvas');
+      const scale = canvas.width / 64;
+      return [...canvas.getContext('2d').getImageData(Math.round(10 * scale) - 2, Math.round(25 * scale), 1, 1).data.slice(0, 3)];
+    })()`);
+    expect(colour).toEqual([220, 40, 40]);
+  });
+
+  test('the station that goes away is said to be away, and what came in between is shown when it is back', async () => {
+    const { url, up, down, supervisor, registry } = await scriptedStation();
+    const page = await openPage(url);
+    await ready(page);
+    await down();
+    await page.locator('#away').waitFor(PATIENCE);
+    await ready(page, 'away');
+    await supervisor.execute({ productId: 'A01', stepIndex: 1, image });
+    await registry.deactivate({ productIds: ['A01'] });
+    await up();
+    await ready(page, 'idle');
+    expect(await page.locator('#away').isVisible()).toBe(false);
+    await page.locator('section[data-view="history"] .badge', { hasText: 'NG' }).nth(1).waitFor(PATIENCE);
+    expect(await page.locator('section[data-view="history"] .row').count()).toBe(1);
+  });
+
+  test('a station with a token asks for it, again where it is wrong, and the tab alone keeps it', async () => {
+    const token = 'a-token-of-a-station';
+    const guard = requireToken(token);
+    const { url } = await scriptedStation({ authorize: guard.authorize }, guard.around);
+    const page = await openPage(url);
+    for (const given of ['wrong-token-of-others', token]) {
+      await page.getByLabel('Token').fill(given);
+      await page.keyboard.press('Enter');
+      if (given !== token) await expect.poll(() => page.getByLabel('Token').inputValue()).toBe('');
+    }
+    await ready(page);
+    expect(await page.evaluate('[sessionStorage.token, JSON.stringify(localStorage)]')).toEqual([
+      token,
+      '{}',
+    ]);
+    await page.setInputFiles('#picture', PICTURE);
+    await verdict(page, 'NG').waitFor(PATIENCE);
+    await page.reload();
+    await ready(page);
+  });
+
+  test('states are true: a version that crashes is quarantined with its reason, and the station not ready', async () => {
+    const { url, fake, supervisor } = await scriptedStation();
+    const page = await openPage(url);
+    await ready(page);
+    fake.answer('execute', (call) => call.process.exit(9));
+    await supervisor.configure('scripted', '1.0.0', { retries: 0, maxCrashes: 1 });
+    await page.setInputFiles('#picture', PICTURE);
+    await verdict(page, 'ERROR')
+      .getByText(/worker exited/)
+      .waitFor(PATIENCE);
+    await ready(page, 'notReady');
+    await page.locator('#lamp').click();
+    await page
+      .locator('dialog')
+      .getByText(/0 of 1 workers ready|failed/)
+      .first()
+      .waitFor(PATIENCE);
+    await page.keyboard.press('Escape');
+    await view(page, 'versions');
+    await page.locator('.deployed .badge[data-state="quarantined"]').waitFor(PATIENCE);
+  });
+
+  test('by keyboard alone a picture is inspected and a version stopped, after a question', async () => {
+    const { url, supervisor } = await scriptedStation();
+    const page = await openPage(url);
+    const chosen = page.waitForEvent('filechooser', PATIENCE); // listened for long before: it takes the browser a moment
+    await ready(page);
+    /** Goes on with Tab until the element that has the focus is the one that is meant. */
+    const tabTo = async (selector: string) => {
+      for (let presses = 0; presses < 60; presses++) {
+        if (await page.evaluate<boolean>(`document.activeElement?.matches(${JSON.stringify(selector)})`))
+          return;
+        await page.keyboard.press('Tab');
+      }
+      throw new Error(`Tab never comes to ${selector}`);
+    };
+    await tabTo('#picture');
+    await page.keyboard.press('Enter');
+    await (await chosen).setFiles(PICTURE);
+    await verdict(page, 'NG').waitFor(PATIENCE);
+    await page.keyboard.press('Shift+Tab');
+    await tabTo('a[href="#versions"]');
+    await page.keyboard.press('Enter');
+    await tabTo('.deployed .line');
+    await page.keyboard.press('Enter');
+    await tabTo('dialog [data-w="stop"]');
+    await page.keyboard.press('Enter');
+    await page.locator('dialog.ask').waitFor();
+    await page.keyboard.press('Escape');
+    expect(supervisor.status()).toMatchObject([{ state: 'running' }]);
+    await tabTo('dialog [data-w="stop"]');
+    await page.keyboard.press('Enter');
+    await tabTo('dialog.ask [type="submit"]');
+    await page.keyboard.press('Enter');
+    await expect.poll(() => supervisor.status().map(({ state }) => state)).not.toContain('running');
+    await page.locator('.notice').getByText('Done.').waitFor(PATIENCE);
+    await page.keyboard.press('Escape');
+    expect(await page.evaluate('document.activeElement?.matches(".deployed .line")')).toBe(true);
+  });
+
+  test('500 versions and 10,000 verdicts are in the page as the rows in sight alone', async () => {
+    const { url, registry, supervisor } = await scriptedStation();
+    const [entry] = await registry.list();
+    const versions = Array.from({ length: 500 }, (_, index) => `2.0.${index}`);
+    const page = await openPage(url);
+    await page.route('**/algorithms', async (route) =>
+      route.fulfill({ json: versions.map((version) => ({ ...entry, version })) }),
+    );
+    await ready(page);
+    const told = new Promise<ResultEvent>((resolve) => {
+      supervisor.on('result', (event) => {
+        if (event.phase === 'execute') resolve(event);
+      });
+    });
+    await supervisor.execute({ productId: 'A01', stepIndex: 1, image });
+    const event = await told;
+    for (let sent = 0; sent < 10_000; sent += 500) {
+      for (let index = sent; index < sent + 500; index++) {
+        const data = { result_status: 'OK' as const };
+        supervisor.emit('result', { ...event, result: { ...event.result, requestId: `r${index}`, data } });
+      }
+      await page
+        .locator('.counts')
+        .getByText(String(sent + 500))
+        .waitFor(PATIENCE);
+    }
+    expect(await page.locator('section[data-view="history"] .row').count()).toBeLessThan(60);
+    const list = page.locator('section[data-view="history"] .window');
+    await page.evaluate(`document.querySelector('section[data-view="history"] .window').scrollTo(0, 1e9)`);
+    await list.locator('[aria-posinset="10000"]').waitFor(PATIENCE);
+    expect(await page.locator('section[data-view="history"] .row').count()).toBeLessThan(60);
+    await view(page, 'versions');
+    await page.locator('.count', { hasText: '500' }).waitFor(PATIENCE);
+    expect(await page.locator('.deployed .row').count()).toBeLessThan(60);
+    await page.getByRole('searchbox', { name: 'Search' }).first().fill('2.0.499');
+    await page.locator('.deployed .row', { hasText: '2.0.499' }).waitFor();
+    await expect.poll(() => page.locator('.deployed .row').count()).toBe(1);
+    expect(await page.evaluate('document.querySelectorAll("*").length')).toBeLessThan(2_000);
+  });
+
+  test.each(SIZES)(
+    'at $width pixels nothing is wider than the screen and nothing lies over another, in both languages',
+    async (viewport) => {
+      const { url } = await scriptedStation();
+      const page = await openPage(url, { viewport, locale: 'zh-CN' });
+      await ready(page);
+      await page.setInputFiles('#picture', PICTURE);
+      await verdict(page, 'NG').waitFor(PATIENCE);
+      for (const title of ['检测工站', 'Inspection station']) {
+        expect(await page.title()).toBe(title);
+        for (const name of ['history', 'versions', 'metrics', 'logs', 'doctor', 'inspect']) {
+          await view(page, name);
+          await page.locator(`section[data-view="${name}"]`).waitFor();
+          expect([name, await page.evaluate('document.documentElement.scrollWidth')]).toEqual([
+            name,
+            viewport.width,
+          ]);
+        }
+        const overlaps = await page.evaluate<string[]>(`(() => {
+        const seen = [...document.querySelectorAll('header > *, nav a, .controls > *, .result > *')].filter((one) => one.checkVisibility());
+        const boxes = seen.map((one) => one.getBoundingClientRect());
+        const over = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+        return seen.flatMap((one, at) => seen.slice(at + 1).filter((other, index) => over(boxes[at], boxes[at + 1 + index])).map((other) => one.outerHTML + other.outerHTML));
+      })()`);
+        expect(overlaps).toEqual([]);
+        await page.locator('#language').click();
+      }
+    },
+  );
+});
