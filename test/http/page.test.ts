@@ -101,9 +101,9 @@ test('an event that came before the page was opened is sent with kept', async ()
   await before.body?.cancel();
   supervisor.emit('circuitClosed', { name: 'sample', version: '1.0.0' });
   const response = await ask('GET', '/events?kept=true&names=circuitClosed');
-  const reader = response.body?.getReader();
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   let text = '';
-  while (!text.includes('circuitClosed')) text += new TextDecoder().decode((await reader?.read())?.value);
-  await reader?.cancel();
+  while (!text.includes('circuitClosed')) text += new TextDecoder().decode((await reader.read()).value);
+  await reader.cancel();
   expect(text).toContain('"name":"sample"');
 });
