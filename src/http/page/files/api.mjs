@@ -15,7 +15,7 @@ export class Failure extends Error {
 
 let asking;
 
-/** The token is asked for once, whoever needs it, and forgotten with the tab. */
+/** The token is asked for once, however many requests need it, and forgotten with the tab. */
 async function askForToken() {
   const input = make('input', { type: 'password', required: true, autocomplete: 'off', name: 'token' });
   const isGiven = await ask({

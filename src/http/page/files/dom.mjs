@@ -152,7 +152,7 @@ export function failure(error) {
   );
 }
 
-/** Tells what became of something. It stays until it is closed, or something else is told. */
+/** Tells what became of something. It stays until it is closed, or the next one replaces it. */
 export function notify(kind, content) {
   const place = byId('notice');
   const close = make('button.plain', { wLabel: 'close', on: { click: () => place.replaceChildren() } }, '×');

@@ -24,7 +24,7 @@ const counts = make('p.counts');
 const keyOf = ({ key }) => key;
 const stampOf = ({ thumb, verdict }) => `${thumb ?? ''} ${verdict}`;
 
-/** Takes a verdict in; one of this page is told twice, by its answer and by its event. */
+/** Takes a verdict in; one of this page comes twice, by its answer and by its event. */
 function take(entry) {
   const known = byKey.get(entry.key);
   if (known) {

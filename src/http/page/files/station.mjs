@@ -100,7 +100,7 @@ function took({ name, data, id }) {
 
 let lastId;
 
-/** Follows the events for ever. Those that came while the station was away are sent when it is back. */
+/** Follows the events without end. Those that came while the station was away are sent when it is back. */
 async function follow() {
   const names = [...OF_STORE, ...OF_WORKERS, ...OTHERS].join(',');
   for (let failed = 0; ; failed++) {
