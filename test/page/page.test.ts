@@ -142,6 +142,21 @@ describe.skipIf(!isBrowserThere)(`the page in a browser${whyNoBrowser}`, () => {
     expect(await page.locator('section[data-view="history"] .row').count()).toBe(1);
   });
 
+  test('a proxy that answers in place of the station is no station, and a station that is back needs no reload', async () => {
+    let isBroken = false;
+    const { url } = await scriptedStation(
+      {},
+      (handle) => async (request) =>
+        isBroken ? new Response('Bad Gateway', { status: 502 }) : handle(request),
+    );
+    const page = await openPage(url);
+    await ready(page);
+    isBroken = true;
+    await ready(page, 'away');
+    isBroken = false;
+    await ready(page);
+  });
+
   test('a station with a token asks for it, again where it is wrong, and the tab alone keeps it', async () => {
     const token = 'a-token-of-a-station';
     const guard = requireToken(token);

@@ -6,10 +6,12 @@ const TOKEN = 'token';
 
 /** A failure as the station tells it: a problem document (RFC 9457), or no answer at all. */
 export class Failure extends Error {
-  constructor(problem, w) {
+  constructor(problem, w, status) {
     super(problem?.detail ?? w);
     this.problem = problem;
     this.w = w;
+    // A proxy answers in place of a station that is away.
+    this.isAway = problem === undefined || [502, 503, 504].includes(status);
   }
 }
 
@@ -49,9 +51,10 @@ export async function send(path, { headers = {}, expected = [], ...init } = {}) 
     asking ??= askForToken().finally(() => (asking = undefined));
     if (await asking) return send(path, { headers, expected, ...init });
   }
-  throw new Failure(
-    await response.json().catch(() => ({ code: String(response.status), detail: response.statusText })),
-  );
+  const problem = await response
+    .json()
+    .catch(() => ({ code: String(response.status), detail: response.statusText }));
+  throw new Failure(problem, undefined, response.status);
 }
 
 /** The JSON of an answer; undefined where it has none. */

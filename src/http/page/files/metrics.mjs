@@ -92,7 +92,7 @@ let before;
 let beforeAt = 0;
 
 async function sample() {
-  if (station.isAway || document.visibilityState !== 'visible') return;
+  if (!station.isKnown || station.isAway || document.visibilityState !== 'visible') return;
   const accept = 'application/openmetrics-text';
   const now = samplesOf(await (await send('metrics', { headers: { accept } })).text());
   const at = performance.now();

@@ -61,15 +61,16 @@ function away(isAway) {
 async function look(withStore) {
   try {
     const [status, health, entries, active] = await Promise.all([
-      get('status'),
+      get('status', { expected: [501] }), // a server that runs no versions
       get('health/ready', { expected: [503] }),
       ...(withStore ? [get('algorithms'), get('algorithms/active')] : []),
     ]);
-    Object.assign(station, { status, health, isKnown: true, ...(withStore && { entries, active }) });
+    const running = Array.isArray(status) ? status : [];
+    Object.assign(station, { status: running, health, isKnown: true, ...(withStore && { entries, active }) });
     station.isAway = false;
     changed();
   } catch (error) {
-    if (error instanceof Failure && error.problem === undefined) away(true);
+    if (error instanceof Failure && error.isAway) away(true);
     else throw error;
   }
 }
@@ -115,7 +116,7 @@ async function follow() {
       for await (const event of eventsIn(response)) took(event);
     } catch (error) {
       // A station that refuses the page is not away: what it says is shown.
-      if (error instanceof Failure && error.problem !== undefined) throw error;
+      if (error instanceof Failure && !error.isAway) throw error;
     }
     away(true);
     await new Promise((resolve) =>
@@ -126,13 +127,13 @@ async function follow() {
 
 /** Begins; rejects where the station refuses the page. */
 export async function start() {
+  await look(true);
   setInterval(() => {
     if (document.visibilityState === 'visible') void refresh(!station.isKnown);
   }, STATUS_EVERY_MS);
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible') void refresh();
   });
-  await look(true);
   await follow();
 }
 
