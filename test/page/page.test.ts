@@ -227,9 +227,11 @@ describe.skipIf(!isBrowserThere)(`the page in a browser${whyNoBrowser}`, () => {
     await page.keyboard.press('Enter');
     await page.locator('dialog.ask').waitFor();
     await page.keyboard.press('Escape');
+    await page.locator('dialog.ask').waitFor({ state: 'detached' });
     expect(supervisor.status()).toMatchObject([{ state: 'running' }]);
     await tabTo('dialog [data-w="stop"]');
     await page.keyboard.press('Enter');
+    await page.locator('dialog.ask').waitFor();
     await tabTo('dialog.ask [type="submit"]');
     await page.keyboard.press('Enter');
     await expect.poll(() => supervisor.status().map(({ state }) => state)).not.toContain('running');
