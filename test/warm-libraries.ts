@@ -1,15 +1,18 @@
 /**
  * `npm run test:warm`: libraries of the package index, pinned, in forked workers. For each: a worker is started cold, then
  * twenty are forked, one after the other; each answers two calls that use the library's threads, and must give the cold
- * worker's values, with the threads of all that works.
+ * worker's values, with the threads of all that works, and its log. All of it under the Python of the path, and again under the
+ * newest one of the machine: Python 3.12 and later warn of a fork beside threads.
  *
  * Environments are kept in the temp dir, or in PROCVISION_TEST_CACHE. Without an index it says so and ends well. WARM_ONLY: names
- * of sets, separated by commas.
+ * of sets, separated by commas. WARM_LARGE=1: also those whose wheels are large.
  */
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
+import { isDeepStrictEqual, promisify } from 'node:util';
+import { VenvManager, type Interpreter } from '../src/index.js';
 import { FramePool } from '../src/frames/frame-pool.js';
 import { writeAlgorithmFolder } from '../src/testing/algorithm-folder.js';
 import { AlgorithmWorker } from '../src/worker/algorithm-worker.js';
@@ -28,7 +31,24 @@ interface Library {
   idle: number;
   /** Gives `value`, made of `picture`, an array of NumPy (480, 640, 3). */
   work: string;
+  /** The newest minor version of Python 3 that there are wheels for. */
+  newest?: number;
+  /** Why it is left out without WARM_LARGE. */
+  large?: string;
 }
+
+/**
+ * For Linux on x86-64 the index has torch with CUDA alone: no wheel is below 500 MB, and those after 1.12 need some GB of
+ * NVIDIA's wheels beside them. 1.12.1 is the last that has all within itself. For ARM64 there are builds for the CPU.
+ */
+const TORCH: Pick<Library, 'requirements' | 'newest' | 'large'> =
+  process.arch === 'arm64'
+    ? { requirements: ['numpy==2.2.6', 'torch==2.9.1'] }
+    : {
+        requirements: ['numpy==1.26.4', 'torch==1.12.1'],
+        newest: 10,
+        large: 'the smallest wheel for this processor that needs no others has 776 MB',
+      };
 
 const LIBRARIES: Record<string, Library> = {
   numpy: {
@@ -82,6 +102,17 @@ self.session = onnxruntime.InferenceSession(model.SerializeToString(), providers
   },
 };
 
+LIBRARIES.torch = {
+  idle: 0,
+  ...TORCH,
+  imports: 'import numpy, torch',
+  setup: `torch.manual_seed(4)
+self.layer = torch.nn.Conv2d(3, 16, 5).eval()`,
+  work: `x = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float()
+with torch.no_grad():
+    value = [torch.get_num_threads(), round(float(self.layer(x).mean()), 3), float(torch.mm(x[0, 0, :400, :400], x[0, 1, :400, :400]).sum())]`,
+};
+
 const indented = (text: string) => text.replaceAll('\n', '\n        ');
 const sourceOf = ({ imports, setup = 'pass', work }: Library) => `${imports}
 from procvision_algorithm_sdk import BaseAlgorithm, read_image_from_shared_memory
@@ -117,7 +148,11 @@ const limits = resolveLimits({});
 async function answersOf(
   worker: AlgorithmWorker,
   frames: FramePool,
-): Promise<{ startMs: number; answers: Seen[] }> {
+): Promise<{ startMs: number; answers: Seen[]; warnings: string[] }> {
+  const warnings: string[] = [];
+  worker.on('log', ({ message }) => {
+    if (message.includes('Warning')) warnings.push(message);
+  });
   try {
     const { startMs } = await worker.start();
     const data = new Uint8Array(640 * 480 * 3).map((_, index) => (index * 7 + (index >> 9)) & 255);
@@ -128,7 +163,7 @@ async function answersOf(
       if (reply.status !== 'OK') throw new Error(reply.message);
       answers.push(reply.data.debug as Seen);
     }
-    return { startMs, answers };
+    return { startMs, answers, warnings };
   } finally {
     await worker.stop();
   }
@@ -137,8 +172,12 @@ async function answersOf(
 const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1] ?? NaN;
 
 /** What is wrong; undefined where nothing is. */
-async function tryLibrary(name: string, library: Library): Promise<string | undefined> {
-  const python = await pythonWith(`warm-${name}`, library.requirements);
+async function tryLibrary(name: string, library: Library, own: Interpreter): Promise<string | undefined> {
+  const version = minorOf(own);
+  const python = await pythonWith(`warm-${name}-3.${version}`, library.requirements, {
+    interpreter: own.path,
+    timeoutMs: library.large === undefined ? 120_000 : 900_000,
+  });
   if (!python) return 'skipped: there is no package index, or no wheel for this Python';
   const root = await mkdtemp(path.join(os.tmpdir(), 'procvision-warm-'));
   const frames = new FramePool();
@@ -154,11 +193,13 @@ async function tryLibrary(name: string, library: Library): Promise<string | unde
       if (server.unfit !== undefined) return `is not forked: ${server.unfit}`;
       const times: number[] = [];
       for (let fork = 0; fork < FORKS; fork++) {
-        const { startMs, answers } = await answersOf(
+        const { startMs, answers, warnings } = await answersOf(
           new AlgorithmWorker(spec, { ...limits, executeMs: 20_000 }, undefined, server),
           frames,
         );
         times.push(startMs);
+        const news = warnings.filter((text) => !cold.warnings.includes(text));
+        if (news.length > 0) return `fork ${fork + 1} warns, and a cold worker does not: ${news.join('; ')}`;
         const spare = library.idle * (os.availableParallelism() - 1);
         const isRight = answers.every(({ value, threads }, call) => {
           const expected = cold.answers[call];
@@ -171,7 +212,7 @@ async function tryLibrary(name: string, library: Library): Promise<string | unde
       const status = await readFile(`/proc/${server.processId}/status`, 'utf8');
       const threads = /^Threads:\s+(\d+)/m.exec(status)?.[1];
       process.stdout.write(
-        `right: ${name}: ${FORKS} forks in ${median(times).toFixed(0)} ms each, cold ${cold.startMs.toFixed(0)} ms; ` +
+        `right: ${name} (Python 3.${version}): ${FORKS} forks in ${median(times).toFixed(0)} ms each, cold ${cold.startMs.toFixed(0)} ms; ` +
           `${threads} threads in the server, ${JSON.stringify(cold.answers[1])}\n`,
       );
       return undefined;
@@ -184,11 +225,39 @@ async function tryLibrary(name: string, library: Library): Promise<string | unde
   }
 }
 
+const minorOf = ({ version }: Interpreter) => Number(version.split('.')[1]);
+
+/** The Python of the path, and the newest beside it. */
+async function interpreters(): Promise<{ all: Interpreter[]; first: Interpreter; newest: Interpreter }> {
+  const all = (await new VenvManager().interpreters())
+    .filter(({ implementation }) => implementation === 'cpython')
+    .sort((one, other) => minorOf(one) - minorOf(other));
+  const { stdout } = await promisify(execFile)('python3', ['-c', 'import sys; print(sys.version_info[1])']);
+  const first = all.find((one) => minorOf(one) === Number(stdout));
+  const newest = all.at(-1);
+  if (!first || !newest) throw new Error('no Python 3.8 or later was found');
+  return { all, first, newest };
+}
+
+const { all, first, newest } = await interpreters();
 const only = process.env.WARM_ONLY?.split(',');
+if (first === newest) process.stdout.write(`a newer Python skipped: ${first.path} is the newest here\n`);
 for (const [name, library] of Object.entries(LIBRARIES)) {
   if (only && !only.includes(name)) continue;
-  const fault = await tryLibrary(name, library).catch((error: unknown) => String(error));
-  if (fault === undefined) continue;
-  process.stdout.write(fault.startsWith('skipped') ? `${name} ${fault}\n` : `FAULT: ${name} ${fault}\n`);
-  if (!fault.startsWith('skipped')) process.exitCode = 1;
+  const skip = (why: string) => process.stdout.write(`${name} skipped: ${why}\n`);
+  if (library.large !== undefined && process.env.WARM_LARGE !== '1') {
+    skip(`${library.large}; set WARM_LARGE=1 for it`);
+    continue;
+  }
+  const most = library.newest;
+  const fitting = all.filter((one) => most === undefined || minorOf(one) <= most);
+  const chosen = most === undefined ? new Set([first, newest]) : new Set(fitting.slice(-1));
+  if (chosen.size === 0) skip(`there is no Python 3.${most} or older`);
+  for (const python of chosen) {
+    const fault = await tryLibrary(name, library, python).catch((error: unknown) => String(error));
+    if (fault === undefined) continue;
+    const isSkipped = fault.startsWith('skipped');
+    process.stdout.write(`${isSkipped ? '' : 'FAULT: '}${name} (Python 3.${minorOf(python)}) ${fault}\n`);
+    if (!isSkipped) process.exitCode = 1;
+  }
 }

@@ -64,7 +64,6 @@ class ForkServer:
     def _import(self, entry, modules):
         """Imports, and gives what speaks against forking after it."""
         import importlib
-        import warnings
 
         for name in modules:
             importlib.import_module(name)
@@ -72,8 +71,6 @@ class ForkServer:
             importlib.import_module(entry.partition(":")[0])
         except BaseException as fault:
             return "the import fails: %s: %s" % (type(fault).__name__, fault)
-        # Python 3.12 and later warn of a fork beside threads: the pools of numeric libraries see to it themselves.
-        warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
         return self._what_it_left() or self._stages["contain_fork"]["why_unfit"](self._order, self._server["in_force"])
 
     def _what_it_left(self):
@@ -131,9 +128,15 @@ class ForkServer:
 
     def _fork(self, order):
         """Whether this is the worker."""
+        import warnings
+
         token, made = order["token"], []
         try:
-            keeper, pipes, hosts, done, channel = self._fork_keeper(order, made)
+            # Python 3.12 and later warn of a fork beside threads, and raise that where the import has made errors of warnings.
+            # The pools of numeric libraries see to it themselves. Of the algorithm's own forks its workers hear again.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                keeper, pipes, hosts, done, channel = self._fork_keeper(order, made)
         except OSError as fault:  # too many descriptors or processes: the workers that live go on
             close_all(made)
             os.write(2, ("A worker cannot be forked: %s\n" % fault).encode())

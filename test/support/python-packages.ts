@@ -9,8 +9,14 @@ const execute = promisify(execFile);
 /**
  * A Python with packages from the index, kept for the next run; undefined where there is no index, or none of them fits this
  * Python.
+ *
+ * @param interpreter - what its environment is made with; `timeoutMs`: how long the install may take
  */
-export async function pythonWith(name: string, requirements: readonly string[]): Promise<string | undefined> {
+export async function pythonWith(
+  name: string,
+  requirements: readonly string[],
+  { interpreter = 'python3', timeoutMs = 120_000 } = {},
+): Promise<string | undefined> {
   const cache = process.env.PROCVISION_TEST_CACHE ?? os.tmpdir();
   const folder = path.join(cache, `pv-test-env-${process.getuid?.() ?? 0}`, name);
   const python = path.join(folder, 'bin', 'python');
@@ -18,9 +24,9 @@ export async function pythonWith(name: string, requirements: readonly string[]):
   if (await exists(mark)) return python;
   try {
     await rm(folder, { recursive: true, force: true });
-    await execute('python3', ['-m', 'venv', folder]);
+    await execute(interpreter, ['-m', 'venv', folder]);
     const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--only-binary', ':all:'];
-    await execute(python, [...pip, ...requirements], { timeout: 120_000 });
+    await execute(python, [...pip, ...requirements], { timeout: timeoutMs });
     await execute(python, ['-c', `open(${JSON.stringify(mark)}, "w")`]);
     return python;
   } catch {
