@@ -103,7 +103,7 @@ self.session = onnxruntime.InferenceSession(model.SerializeToString(), providers
 };
 
 LIBRARIES.torch = {
-  idle: 0,
+  idle: 1,
   ...TORCH,
   imports: 'import numpy, torch',
   setup: `torch.manual_seed(4)

@@ -54,7 +54,10 @@ def use_scratch(order, scratch):
         if name in order["scratch"].get("kept", ()):
             continue
         path = os.path.join(scratch, folder)
-        os.makedirs(path, 0o700, exist_ok=True)
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:
+            pass  # a fork server has made it
         os.environ[name] = path
 
 

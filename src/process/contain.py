@@ -6,7 +6,7 @@ does. Where the system gives namespaces, the worker and all that it starts live 
 kernel empties with its first process; elsewhere the keeper adopts and kills what they leave behind.
 """
 import os
-import signal
+import _signal as signal  # what signal itself is made of, without its enumerations: they take as long as a fork
 import sys
 
 DIE_WITH_PARENT, ADOPT_ORPHANS = 1, 36  # prctl(2)
@@ -68,6 +68,8 @@ def contain(order, load):
         os.close(answer)
         return in_force
     os.close(answer)
+    if order.get("log"):
+        order["log"].enlarge()
     folder = None if lock is None else in_force["scratch"]["folder"]
     keep(order, system, worker, init and init.pid, is_armed, reader, answers, asked, folder, scratch["sweep_scratch"],
          pool)

@@ -3,7 +3,7 @@
 Executed by contain.py. Both are children of the keeper. The first one buries orphans, and its end is the end of all.
 """
 import os
-import signal
+import _signal as signal  # what signal itself is made of, without its enumerations: they take as long as a fork
 
 NEXT_AFTER = "/proc/sys/kernel/ns_last_pid"  # of the namespace of the process that opens it
 ATTEMPTS = 12  # on a machine that starts hundreds of processes a second
@@ -28,24 +28,19 @@ class FirstProcess:
         The worker gets the id inside that it has outside, so that what it logs of itself can be looked up: the id that is
         next outside is set inside. Where another process was faster, it is tried again.
         """
+        is_known = own_id() == os.getpid()  # else the worker cannot look up which id it has out here
         for attempt in range(ATTEMPTS):
-            wait, go = os.pipe()
-            wanted = self._next()
+            wanted = self._next() if is_known else None
+            is_last = wanted is None or attempt == ATTEMPTS - 1
             worker = os.fork()
-            if worker == 0:
-                os.close(go)
-                if not os.read(wait, 1):
-                    os._exit(0)  # another one takes its place
-            elif wanted in (None, worker) or attempt == ATTEMPTS - 1:
-                os.write(go, b"1")
-                attempt = ATTEMPTS
-            else:
-                os.close(go)
-                os.waitpid(worker, 0)
-            os.close(wait)
-            if worker == 0 or attempt == ATTEMPTS:
+            # Both ask the same, and come to the same answer.
+            is_right = is_last or wanted == (worker or own_id())
+            if worker == 0 and not is_right:
+                os._exit(0)  # another one takes its place
+            if is_right:
                 break
-        for descriptor in (self._ask, self._answers) + ((go,) if worker else ()):
+            os.waitpid(worker, 0)
+        for descriptor in (self._ask, self._answers):
             os.close(descriptor)
         return worker
 
@@ -58,6 +53,14 @@ class FirstProcess:
             os.write(self._ask, b"%8d" % last)
         self._set = None
         return last + 1 if os.read(self._answers, 1) == b"1" else None
+
+
+def own_id():
+    """As the namespace of /proc counts; None where there is none. In a new process it is still that of its parent."""
+    try:
+        return int(os.readlink("/proc/self"))
+    except (OSError, ValueError):
+        return None
 
 
 def last_id():

@@ -3,7 +3,7 @@
 Executed by contain.py once the worker is on its way: nothing here delays its start.
 """
 import os
-import signal
+import _signal as signal  # what signal itself is made of, without its enumerations: they take as long as a fork
 
 POLL_SECONDS = 0.2  # where the kernel does not tell of the host's death
 END_SECONDS = 2  # what cannot be killed, another user's, is not waited for longer

@@ -22,9 +22,10 @@ def enlarge(end):
 
 
 class LogPipe:
-    """`descriptor`: of the end to read from, None where there is no pipe. Made by the process that the host knows."""
+    """`descriptor`: of the end to read from, None where there is no pipe. Made by the process that the host knows. `is_kept`: the
+    keeper enlarges it, while the worker goes on."""
 
-    def __init__(self, platform=sys.platform):
+    def __init__(self, platform=sys.platform, is_kept=False):
         self.descriptor = self._stderr = None
         if not platform.startswith("linux"):
             return
@@ -33,7 +34,8 @@ class LogPipe:
             self.descriptor, end = os.pipe()
         except OSError:  # too few descriptors
             return
-        enlarge(end)
+        if not is_kept:
+            enlarge(end)
         os.dup2(end, 2)
         os.close(end)
 
@@ -46,6 +48,10 @@ class LogPipe:
         if self._stderr is not None:
             os.close(self._stderr)
         os.dup2(2, 1)
+
+    def enlarge(self):
+        if self.descriptor is not None:
+            enlarge(2)
 
     def give_back(self):
         """What is and was printed goes to the log of before. Also for a process that ends before the host has opened the pipe,

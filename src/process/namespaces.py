@@ -30,11 +30,10 @@ def open_namespaces(order, system, in_force):
 def unshare(order, system, in_force):
     uid, gid = os.getuid(), os.getgid()
     wanted = NEW_MOUNTS | NEW_QUEUES
-    ways = [0] if uid == 0 else []
-    if order.get("uid") in (None, uid) and not is_proc_covered():
-        ways.append(NEW_USER)
-    for way in ways:
-        if way and not may_map(system, uid, gid):
+    for way in (0, NEW_USER):
+        if way and (order.get("uid") not in (None, uid) or is_proc_covered() or not may_map(system, uid, gid)):
+            continue
+        if not way and uid != 0:
             continue
         for network in (NEW_NETWORK, 0) if order.get("network") == "none" else (0,):
             if not system.unshare(wanted | way | network):

@@ -7,6 +7,10 @@ Python compiles the script that it is started with anew each time, so that this 
 import os
 from _frozen_importlib_external import SourceFileLoader  # there from the start
 
-path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")
-exec(SourceFileLoader("procvision_launcher", path).get_code("procvision_launcher"),
-     {"__name__": "procvision_launcher", "__file__": path})
+here = os.path.dirname(os.path.abspath(__file__))
+path = os.path.join(here, "stages.py")
+names = {"__name__": "procvision_launcher", "__file__": path}
+exec(SourceFileLoader("procvision_launcher", path).get_code("procvision_launcher"), names)
+stages, path = names["Stages"](os.path.dirname(here)), os.path.join(here, "launcher.py")
+exec(stages.code_of(path), {"__name__": "procvision_launcher", "__file__": path, "STAGES": stages,
+                            "OWN_MODULES": names["OwnModules"](stages)})

@@ -7,8 +7,6 @@ A picture that cannot be read makes the call an ERROR, also if the algorithm ign
 Executed by launch.py.
 """
 import json
-import os
-import sys
 
 CALL = b'{"type":"call"'
 
@@ -42,15 +40,11 @@ class TappedStream:
 
 
 class ProvenFrames:
-    """`here`: the folder of this file; `output`: of the protocol, where there is no socket to the host."""
+    """`own_modules`: finds those of the bundled worker; `output`: of the protocol, where there is no socket to the host."""
 
-    def __init__(self, here, output):
-        bundled = os.path.join(here, "bundled")
-        sys.path.insert(0, bundled)  # only for this import: the algorithm's own modules must not meet ours
-        try:
+    def __init__(self, own_modules, output):
+        with own_modules:
             from procvision_bundled_worker import delivery, frames, tracing
-        finally:
-            sys.path[:] = [folder for folder in sys.path if folder != bundled]
         self._frames, self._output, self._tracing = frames, output, tracing
         self._pictures = delivery.inherited()
         self._request = None

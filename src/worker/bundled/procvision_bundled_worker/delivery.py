@@ -21,7 +21,6 @@ READ_AT_ONCE = 65536  # a smaller picture is read whole in less time than its sa
 HEADER_BYTES = 128  # of the frames that the host writes: NumPy's format 1.0 pads to a multiple of 64
 LARGEST_MESSAGE = 65536
 MOST_DESCRIPTORS = 8
-_UNSAFE = re.compile(r"[^a-zA-Z0-9._-]")
 _headers = {}  # read once for each shape: by their own bytes, because a file may get another
 _places = {}  # where the samples are in so many bytes with a header of so many
 
@@ -40,7 +39,7 @@ def directory():
 
 
 def path_of(identifier, ending):
-    return os.path.join(directory(), _UNSAFE.sub("_", identifier) + ending)
+    return os.path.join(directory(), re.sub(r"[^a-zA-Z0-9._-]", "_", identifier) + ending)
 
 
 def cause_of(fault):

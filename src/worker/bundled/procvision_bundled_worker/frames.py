@@ -10,7 +10,7 @@ forked during a call finds pages that are its own, because those of its parent w
 """
 import mmap
 import os
-import threading
+from _thread import RLock  # threading gives the same one, and takes longer to import than all else here
 
 from .delivery import Delivery, FrameMissing, path_of, shape_in
 
@@ -20,7 +20,7 @@ except ImportError:
     numpy = None
 
 _mappings = []  # of the running call
-_lock = threading.RLock()  # a thread of the algorithm's may read when its call ends
+_lock = RLock()  # a thread of the algorithm's may read when its call ends
 
 
 class _State:

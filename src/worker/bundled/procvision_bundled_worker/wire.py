@@ -6,7 +6,6 @@ handed over. While a call runs, the watcher reads in its place and answers pings
 import collections
 import json
 import os
-import queue
 import select
 import threading
 import time
@@ -107,7 +106,9 @@ class ThreadedChannel(Channel):
 
     def __init__(self, read_fd, output):
         super().__init__(read_fd, output)
-        self._calls = queue.SimpleQueue()
+        from queue import SimpleQueue
+
+        self._calls = SimpleQueue()
 
     def receive(self):
         self._busy = False
