@@ -67,7 +67,7 @@ export class FileSlot implements Slot {
     this.#generation++;
   }
 
-  checksum(method: ProofMethod): Promise<string> {
+  checksum(method: ProofMethod): string | Promise<string> {
     return checksumOf(method, this.#header, this.#body);
   }
 

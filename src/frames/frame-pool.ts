@@ -10,11 +10,12 @@ import { checkHandedOn, HandedOnPicture } from './handed-on.js';
 import { doors, type FramePoolOptions } from './options.js';
 import type { OpenedFrames } from './opened-frames.js';
 import { layoutOf, sourceOf } from './pixels/layout.js';
-import type { Layout } from './pixels/source.js';
+import type { Layout, PixelSource } from './pixels/source.js';
 import { PooledFrame } from './pooled-frame.js';
 import { methodOf, type ProofMethod, type ProofPolicy } from './proof.js';
 import { closedError } from './pool-closed.js';
 import { sentImage } from './sent-image.js';
+import type { Shape, Slot } from './slot.js';
 import type { EncodedInput, Frame, FrameMeta, FrameUsage, ImageInput, SentImage } from './types.js';
 
 export type { FramePoolOptions } from './options.js';
@@ -131,12 +132,28 @@ export class FramePool implements AsyncDisposable {
       'pixels' in image ? { data: image.pixels, meta: image.meta } : { data: image.data, meta: image };
     const layout = layoutOf(meta, imageFormats);
     const source = sourceOf(data, layout);
-    const frame = await this.#lease(layout, o);
-    try {
-      return await frame.sendPixels(source, proof);
-    } finally {
-      frame.release(); // the slot is kept until the call is done
-    }
+    return this.#sendPixels(await this.#lease(layout, o), source, proof);
+  }
+
+  /**
+   * The same as {@link FramePool.send}; undefined where room, a file or a decoder must be waited for first.
+   * @internal
+   */
+  sendNow(
+    image: ImageInput,
+    o: { proof?: ProofPolicy; imageFormats?: readonly string[] },
+  ): SentImage | Promise<SentImage> | undefined {
+    const { imageFormats = [] } = o;
+    const proof = methodOf(o.proof);
+    if (image instanceof PooledFrame && image.pool === this) return image.send(proof, imageFormats);
+    checkWay(image);
+    const isPixels = 'data' in image && !('encoded' in image) && !('file' in image);
+    if (!isPixels || this.#closed || !this.#opened) return undefined;
+    const layout = layoutOf(image, imageFormats);
+    const source = sourceOf(image.data, layout);
+    const slot = this.#opened.slots.takeNow(shapeOf(layout));
+    if (!slot) return undefined;
+    return this.#sendPixels(this.#frameOf(this.#opened, slot, layout), source, proof);
   }
 
   /** Slots made, slots idle, bytes taken. */
@@ -212,11 +229,24 @@ export class FramePool implements AsyncDisposable {
     }
   }
 
+  #sendPixels(
+    frame: PooledFrame,
+    source: PixelSource,
+    proof: ProofMethod | undefined,
+  ): SentImage | Promise<SentImage> {
+    try {
+      return frame.sendPixels(source, proof);
+    } finally {
+      frame.release(); // the slot is kept until the call is done
+    }
+  }
+
   async #lease(layout: Layout, { signal }: OperationOptions): Promise<PooledFrame> {
-    const { slots } = await this.#open();
-    const { height, width, channels } = layout.frame;
-    const valueBytes = layout.depth === 16 ? 2 : 1;
-    const slot = await slots.take({ height, width, channels, valueBytes }, signal);
+    const opened = await this.#open();
+    return this.#frameOf(opened, await opened.slots.take(shapeOf(layout), signal), layout);
+  }
+
+  #frameOf({ slots }: OpenedFrames, slot: Slot, layout: Layout): PooledFrame {
     return new PooledFrame(this, slot, layout, () => {
       slots.giveBack(slot);
     });
@@ -234,4 +264,9 @@ export class FramePool implements AsyncDisposable {
     const { openFrames } = await import('./opened-frames.js');
     return (this.#opened = await openFrames({ ...this.given, inStore: this.#inStore }));
   }
+}
+
+function shapeOf({ frame, depth }: Layout): Shape {
+  const { height, width, channels } = frame;
+  return { height, width, channels, valueBytes: depth === 16 ? 2 : 1 };
 }

@@ -28,7 +28,7 @@ export class HandedOnPicture implements KeptImage {
     return this.#bytes.byteLength;
   }
 
-  checksum(method: ProofMethod): Promise<string> {
+  checksum(method: ProofMethod): string | Promise<string> {
     return checksumOf(method, NO_HEADER, this.#bytes);
   }
 

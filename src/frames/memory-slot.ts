@@ -79,7 +79,7 @@ export class MemorySlot implements Slot {
     return (this.#views = { buffer, pixels, trailer: new Uint8Array(buffer, this.fileBytes) });
   }
 
-  checksum(method: ProofMethod): Promise<string> {
+  checksum(method: ProofMethod): string | Promise<string> {
     return checksumOf(method, this.#header, this.view());
   }
 

@@ -55,7 +55,7 @@ export class PooledFrame implements Frame {
   }
 
   /** Makes what was filled in complete for a worker. `imageFormats`: what it takes with more than 8 bits. */
-  async send(proof: ProofMethod | undefined, imageFormats: readonly string[]): Promise<SentImage> {
+  send(proof: ProofMethod | undefined, imageFormats: readonly string[]): SentImage | Promise<SentImage> {
     this.#checkUsable('send');
     if (this.#layout.depth === 16) layoutOf(this.meta, imageFormats); // refuses a format that is not taken
     if (!this.#pixels) {
@@ -69,11 +69,11 @@ export class PooledFrame implements Frame {
   }
 
   /** Converts pixels into the frame, or copies them, and makes it complete for a worker. */
-  async sendPixels(
+  sendPixels(
     source: PixelSource,
     proof: ProofMethod | undefined,
     isDecoded = false,
-  ): Promise<SentImage> {
+  ): SentImage | Promise<SentImage> {
     return this.#send(source, proof, isDecoded);
   }
 
@@ -81,11 +81,11 @@ export class PooledFrame implements Frame {
     return !isPlain(this.#layout);
   }
 
-  async #send(
+  #send(
     source: PixelSource | undefined,
     proof: ProofMethod | undefined,
     isDecoded: boolean,
-  ): Promise<SentImage> {
+  ): SentImage | Promise<SentImage> {
     const isTheSame = this.#sent > 0; // a call that runs has it: its content cannot be another
     this.#sent++;
     this.#writes++;
@@ -95,21 +95,40 @@ export class PooledFrame implements Frame {
       this.#giveBackIfFree();
     };
     const kept = this.#slot;
+    let sent: SentImage | Promise<SentImage>;
     try {
       kept.commit(isTheSame ? undefined : this.#written(source), isTheSame);
-      const sent = await sentImage({
+      sent = sentImage({
         ...{ kept, layout: this.#layout, proof, isDecoded, release },
         isLost: () => kept.isDestroyed,
       });
+    } catch (error) {
+      release();
+      this.#endWrite();
+      throw kept.isDestroyed ? this.#closed('send', error) : error;
+    }
+    if (sent instanceof Promise) return this.#whenProven(sent, release);
+    this.#endWrite();
+    return sent;
+  }
+
+  async #whenProven(proven: Promise<SentImage>, release: () => void): Promise<SentImage> {
+    const kept = this.#slot;
+    try {
+      const sent = await proven;
       if (kept.isDestroyed) throw this.#closed('send');
       return sent;
     } catch (error) {
       release();
       throw kept.isDestroyed ? this.#closed('send', error) : error;
     } finally {
-      this.#writes--;
-      this.#parted();
+      this.#endWrite();
     }
+  }
+
+  #endWrite(): void {
+    this.#writes--;
+    this.#parted();
   }
 
   /** The bytes that are to be copied in; undefined when they are in the slot. */

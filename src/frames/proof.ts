@@ -69,9 +69,24 @@ export function methodOf(policy: ProofPolicy | undefined): ProofMethod | undefin
   return policy === 'full' ? 'crc32' : policy;
 }
 
-/** Checksum of a picture: its header (empty for an encoded image) and the rest. Gives way to others at times. */
-export async function checksumOf(method: ProofMethod, header: Uint8Array, body: Uint8Array): Promise<string> {
+/**
+ * Checksum of a picture: its header (empty for an encoded image) and the rest. Of samples at once; of every byte by a promise,
+ * which gives way to others at times.
+ */
+export function checksumOf(
+  method: ProofMethod,
+  header: Uint8Array,
+  body: Uint8Array,
+): string | Promise<string> {
   if (method === 'sampled') return hex(crc32(samplesOf(body), crc32(header)));
+  return checksumOfAll(method, header, body);
+}
+
+async function checksumOfAll(
+  method: Exclude<ProofMethod, 'sampled'>,
+  header: Uint8Array,
+  body: Uint8Array,
+): Promise<string> {
   if (method === 'crc32') {
     let crc = crc32(header);
     await inPortions(body, (portion) => (crc = crc32(portion, crc)));

@@ -4,15 +4,18 @@ import type { KeptImage } from './slot.js';
 import type { Layout } from './pixels/source.js';
 import type { SentImage } from './types.js';
 
-/** An image that was sent. It is released once: at the first `done()`, or when the promise given to it settles. */
-export async function sentImage(o: {
+/**
+ * An image that was sent; a promise where its checksum takes its time. It is released once: at the first `done()`, or when the
+ * promise given to it settles.
+ */
+export function sentImage(o: {
   kept: KeptImage;
   layout: Layout;
   proof: ProofMethod | undefined;
   isDecoded: boolean;
   isLost: () => boolean;
   release: () => void;
-}): Promise<SentImage> {
+}): SentImage | Promise<SentImage> {
   const { kept, proof: method, isDecoded, release } = o;
   const { id, kind, generation, fileBytes: sizeBytes, descriptor } = kept;
   const { frame, format, depth } = o.layout;
@@ -41,6 +44,11 @@ export async function sentImage(o: {
       else release();
     },
   };
-  if (method) sent.proof = { id, generation, sizeBytes, checksum: await kept.checksum(method), method };
-  return sent;
+  if (!method) return sent;
+  const prove = (checksum: string) => {
+    sent.proof = { id, generation, sizeBytes, checksum, method };
+    return sent;
+  };
+  const checksum = kept.checksum(method);
+  return typeof checksum === 'string' ? prove(checksum) : checksum.then(prove);
 }

@@ -67,6 +67,11 @@ export class SlotStore {
     }
   }
 
+  /** An idle slot that nobody else uses; undefined where one has to be made or waited for. */
+  takeNow(shape: Shape): Slot | undefined {
+    return this.#isClosed ? undefined : this.#takeIdle(shape);
+  }
+
   /** Takes room for bytes that lie elsewhere; gives what gives it back. Waits as {@link SlotStore.take} does. */
   async reserve(bytes: number, signal: AbortSignal | undefined): Promise<() => void> {
     this.#checkFits(bytes, '');

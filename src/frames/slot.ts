@@ -21,8 +21,8 @@ export interface KeptImage {
   readonly generation: number;
   /** Of memory that a worker is handed; undefined where it has to open the file. */
   readonly descriptor: number | undefined;
-  /** Of the host's own bytes. */
-  checksum(method: ProofMethod): Promise<string>;
+  /** Of the host's own bytes; see {@link checksumOf}. */
+  checksum(method: ProofMethod): string | Promise<string>;
   /** Makes sure that the file is in this folder, whole and as it was written. @throws an error of the system */
   deliver(place: string): Promise<void>;
   /** A worker has read something else: what was delivered is made anew at the next delivery, however whole it looks. */

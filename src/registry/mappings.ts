@@ -69,6 +69,12 @@ export function findMapping(
   );
 }
 
+/** The version that serves a product id. @throws RunnerError `not_found` */
+export function entryServing(content: RegistryContent, pid: string): RegistryEntry {
+  const { name, version } = findMapping(content, pid);
+  return findEntry(content, name, version);
+}
+
 /** Refuses product ids that the version does not support. A version that declares none serves any. */
 export function checkSupported(entry: RegistryEntry, pids: readonly string[]): void {
   const { name, version, supported_pids: supported } = entry;

@@ -12,7 +12,8 @@ import type { SwitchBack } from './barring.js';
 import { OperatorChanges } from './changes.js';
 import type { RegistryEvents } from './events.js';
 import type { Guide, GuidePlace, GuideSource } from './guides.js';
-import { checkReplaceable, findEntry, findMapping, isSame, type MappingChange } from './mappings.js';
+import type { MappingChange } from './mappings.js';
+import { checkReplaceable, entryServing, findEntry, findMapping, isSame } from './mappings.js';
 import { doors, type PolicyChange, type RegistryFilter, type RegistryOptions } from './options.js';
 import type { ParamsChange } from './params.js';
 import { policyOf } from './policies.js';
@@ -202,14 +203,15 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     return structuredClone(await this.serving(productId, o));
   }
 
-  /**
-   * The same without a copy, for each call of a line. Not to be changed by the caller.
-   * @internal
-   */
+  /** The same without a copy, for each call of a line. Not to be changed by the caller. @internal */
   async serving(productId: string, o: OperationOptions = {}): Promise<Readonly<RegistryEntry>> {
-    const content = await this.#content.look(o);
-    const { name, version } = findMapping(content, productId);
-    return findEntry(content, name, version);
+    return entryServing(await this.#content.look(o), productId);
+  }
+
+  /** The same without a wait; undefined where something has to be read first. @internal */
+  servingNow(productId: string): Readonly<RegistryEntry> | undefined {
+    const content = this.#content.lookNow();
+    return content && entryServing(content, productId);
   }
 
   /**

@@ -12,15 +12,8 @@ import type { MovedFiles } from './types.js';
 import { publishChanges, publishMappings, sweepRegistry } from './published.js';
 import { activationLog } from './records.js';
 import { completeFromDisk, setAside, type RegistryDamage } from './rebuild.js';
-import {
-  markOf,
-  readRegistryFile,
-  withoutPrototype,
-  writeRegistryFile,
-  type FileMark,
-  type RegistryContent,
-  type RegistryReading,
-} from './registry-file.js';
+import type { FileMark, RegistryContent, RegistryReading } from './registry-file.js';
+import { markOf, readRegistryFile, withoutPrototype, writeRegistryFile } from './registry-file.js';
 
 export { LoggedChanges } from './logged-changes.js';
 export * as uses from './uses.js';
@@ -139,6 +132,13 @@ export class SharedContent {
     return this.#track(onStore(`read ${this.#layout.registry}`, () => this.#current()));
   }
 
+  /** The same without a wait; undefined where the file must be read first. */
+  lookNow(): RegistryContent | undefined {
+    if (this.#isClosed) return undefined;
+    const mark = this.#isCommitting ? undefined : this.#mark();
+    return mark === undefined || mark === this.#seen ? this.#content : undefined;
+  }
+
   /**
    * One change: under the store's lock, on what the file says then, committed by one rename, then published. `apply`
    * gets a content whose lists it may change, but not the records in them; when it throws, nothing has happened.
@@ -205,9 +205,8 @@ export class SharedContent {
 
   async #current(): Promise<RegistryContent> {
     for (;;) {
-      if (this.#isCommitting) return this.#content;
-      const mark = this.#mark();
-      if (mark === undefined || mark === this.#seen) return this.#content;
+      const known = this.lookNow();
+      if (known) return known;
       const turn = this.#reading.then(() => this.#readAgain());
       this.#reading = turn.catch(() => undefined);
       if (await turn) return this.#content;
@@ -262,8 +261,7 @@ export class SharedContent {
     if (this.#seen === undefined || existsSync(algorithms)) return;
     throw new RunnerError(
       'store_failed',
-      `The store ${root} cannot be reached: ${algorithms} is gone. Mount its disk again; what runs goes on with what is ` +
-        'in memory',
+      `The store ${root} cannot be reached: ${algorithms} is gone. Mount its disk again; what runs goes on with what is in memory`,
       { details: { path: algorithms } },
     );
   }

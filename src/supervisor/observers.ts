@@ -6,7 +6,7 @@ import type { WorkerReply } from '../worker/types.js';
 import type { CallObserver, ObservedCall } from './calls/call-observer.js';
 import type { Inspector } from './calls/inspector.js';
 import { checkResult } from './calls/result-contract.js';
-import { workerCallOf } from './calls/worker-call.js';
+import { workerCallOf } from './calls/inspection.js';
 import type { Clock } from './clock.js';
 import type { Deployment } from './deployments/deployment.js';
 import type { DeploymentTable } from './deployments/deployment-table.js';
@@ -124,7 +124,8 @@ export class Observers {
     const { policy, clock } = this.#context;
     const { phase, request, requestId, images } = observed;
     const limitMs = request.timeoutMs ?? (phase === 'pre' ? policy.preTimeoutMs : policy.executeTimeoutMs);
-    const lease = await pool.acquire({ lane: 'shadow', deadline: clock.now() + limitMs });
+    const turn = pool.aside();
+    const lease = await pool.acquire(turn, { deadline: clock.now() + limitMs });
     let reply: WorkerReply | undefined;
     try {
       const call = workerCallOf(observed, requestId);
@@ -136,6 +137,7 @@ export class Observers {
       // An abandoned worker may go on reading the frame until it exits.
       if (!reply) readers.push(lease.worker.whenTreeEnded());
       pool.release(lease, reply);
+      pool.leave(turn);
     }
     checkResult(reply, phase, images.image.meta, { title, answers: policy.answers });
     return reply;

@@ -1,5 +1,4 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import type { PoolListener } from '../../src/supervisor/pool/pool-listener.js';
 import { WorkerLauncher } from '../../src/supervisor/pool/worker-launcher.js';
 import { FakeWorker } from '../../src/testing/index.js';
 import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
@@ -17,7 +16,7 @@ test('a start that fails with an error of no code is a bug, told as internal, wh
     title: 'sample 1.0.0',
     warmStart: { server: undefined, doubted: vi.fn(), started: vi.fn() },
     make: () => new AlgorithmWorker({ ...spec, env }),
-    listener: { exit: vi.fn(), changed: vi.fn() } as Partial<PoolListener> as PoolListener,
+    ...{ tell: vi.fn(), changed: vi.fn() },
     onExit: vi.fn(),
   });
   await expect(launcher.launch(() => 0)).rejects.toMatchObject({

@@ -1,6 +1,7 @@
 import { expect, onTestFinished } from 'vitest';
 import { PoolUpkeep } from '../../src/supervisor/pool/pool-upkeep.js';
 import { RestartPolicy } from '../../src/supervisor/pool/restart-policy.js';
+import type { PoolEvent, PoolEventFacts } from '../../src/supervisor/pool/worker-launcher.js';
 import type { WorkerSlot } from '../../src/supervisor/pool/worker-slot.js';
 import { resolvePolicy, type SupervisorPolicy } from '../../src/supervisor/policy.js';
 import { FakeWorker, VirtualClock, type FakeProcess } from '../../src/testing/index.js';
@@ -16,6 +17,17 @@ export interface UpkeepSource {
   /** Whether its workers count as forked. */
   isForked?: boolean;
 }
+
+/** What is noted of an event. */
+const WORDS: { readonly [Name in PoolEvent]?: (facts: PoolEventFacts<Name>) => unknown[] } = {
+  ready: ({ worker }) => ['ready', worker],
+  exit: ({ worker, error, reason }) => ['exit', worker, error?.code ?? reason],
+  restart: ({ worker, attempt, delayMs, reason }) => ['restart', worker, attempt, delayMs, reason],
+  recycled: ({ worker }) => ['recycled', worker],
+  error: ({ worker, error }) => ['failure', worker, error.code],
+  circuitOpen: ({ reason, coolDownMs, error }) => ['circuitOpen', reason, coolDownMs, error.code],
+  circuitClosed: () => ['circuitClosed'],
+};
 
 /** The upkeep of a pool of scripted workers in a time that stands still, and all that it tells, a line each. */
 export async function upkeepOf({
@@ -60,19 +72,11 @@ export async function upkeepOf({
       started: () => undefined,
       renew: () => tell('renew'),
     },
-    listener: {
-      ready: (worker) => tell('ready', worker),
-      exit: (worker, exit) => tell('exit', worker, exit.error?.code ?? exit.reason),
-      restart: (...words) => tell('restart', ...words),
-      recycled: (worker) => tell('recycled', worker),
-      log: () => undefined,
-      strayOutput: () => undefined,
-      heartbeatLost: () => undefined,
-      failure: (worker, error) => tell('failure', worker, error.code),
-      circuitOpen: (reason, coolDownMs, error) => tell('circuitOpen', reason, coolDownMs, error.code),
-      circuitClosed: () => tell('circuitClosed'),
-      changed: () => state.changes++,
+    tell: (event, facts) => {
+      const words = WORDS[event]?.(facts);
+      if (words) tell(...words);
     },
+    changed: () => state.changes++,
     seated: (slot) => tell('seated', slot.index),
     opened: (error) => tell('opened', error.code),
   });

@@ -11,8 +11,10 @@ import type { Deployment, Emit } from '../deployments/deployment.js';
 import type { DeploymentTable, DeploymentLease } from '../deployments/deployment-table.js';
 import type { GuideBook } from './guide-book.js';
 import { checkRequest, checkStep } from './inspection-request.js';
+import { laneOf, orderOf } from './inspection.js';
 import type { Inspector } from './inspector.js';
 import type { Router } from '../deployments/router.js';
+import type { CallTurn } from '../pool/worker-pool.js';
 import { startCall } from './started-call.js';
 import { traceCall, type CallTrace } from './tracing.js';
 import type { CallOptions, InspectionRequest, InspectionResult } from '../types.js';
@@ -103,11 +105,16 @@ export class CallService {
     const timeoutMs = request.timeoutMs ?? deployment.policy.executeTimeoutMs;
     const deadline = new Deadline(this.#clock, startedAt, timeoutMs, signal);
     const whole = this.#withParameters(request, deployment);
-    const guided = await this.#guides.complete(whole, deployment.entry, { isWarmUp: true, signal });
-    return this.#inspector.run(
-      { phase: 'execute', ...guided, requestId, deadline, startedAt, only: worker },
-      deployment,
-    );
+    const turn = this.#admit(request, deployment);
+    try {
+      const guided = await this.#guides.complete(whole, deployment.entry, { isWarmUp: true });
+      return await this.#inspector.run(
+        { phase: 'execute', ...guided, requestId, deadline, startedAt, turn, only: worker },
+        deployment,
+      );
+    } finally {
+      deployment.pool.leave(turn);
+    }
   }
 
   async #route({
@@ -118,8 +125,13 @@ export class CallService {
     signal,
     trace,
   }: NumberedCall): Promise<InspectionResult> {
-    const { deployment, release } = await this.#lease(asked, startedAt, signal);
+    const now = this.#router.routeNow(asked);
+    const admitted = now ? undefined : this.#router.holdLane(asked);
+    let turn: CallTurn | undefined;
+    let lease = now;
     try {
+      lease ??= await this.#lease(asked, startedAt, signal);
+      const { deployment } = lease;
       const { preTimeoutMs, executeTimeoutMs } = deployment.policy;
       const limitMs = phase === 'pre' ? preTimeoutMs : executeTimeoutMs;
       let deadline = new Deadline(this.#clock, startedAt, asked.timeoutMs ?? limitMs, signal);
@@ -134,22 +146,22 @@ export class CallService {
       }
       checkStep(asked, deployment.entry);
       const request = this.#withParameters(asked, deployment);
-      const guided = await this.#guides.complete(request, deployment.entry, { signal });
+      turn = this.#admit(asked, deployment);
+      admitted?.();
+      const guide = this.#guides.complete(request, deployment.entry);
+      const guided = guide instanceof Promise ? await guide : guide;
       if (!deployment.isReady) {
-        const leave = deployment.pool.line.awaitStart();
         const ready = settleOrAbort(signal, deployment.ready);
         // With a limit of the call's own, the start counts.
-        const work =
-          request.timeoutMs === undefined
-            ? ready
-            : deadline.bound('the start of the version', (ended) => settleOrAbort(ended, ready));
-        await work.finally(leave);
+        await (request.timeoutMs === undefined
+          ? ready
+          : deadline.bound('the start of the version', (ended) => settleOrAbort(ended, ready)));
         if (request.timeoutMs === undefined)
           deadline = new Deadline(this.#clock, this.#clock.now(), limitMs, signal);
       }
       const startMs = this.#clock.now() - startedAt;
       const result = await this.#inspector.run(
-        { phase, ...guided, requestId, deadline, startedAt, startMs },
+        { phase, ...guided, requestId, deadline, startedAt, startMs, turn },
         deployment,
       );
       Object.assign(trace, { worker: result.worker, attempts: result.attempts });
@@ -157,8 +169,15 @@ export class CallService {
       this.#emit('result', { name, version, ...bothIds(productId), stepIndex, phase, result });
       return result;
     } finally {
-      release();
+      admitted?.();
+      if (turn) lease?.deployment.pool.leave(turn);
+      lease?.release();
     }
+  }
+
+  /** Into the line of its deployment: from here on its order is kept. @throws RunnerError `queue_full` */
+  #admit(request: InspectionRequest, { pool, entry }: Deployment): CallTurn {
+    return pool.admit(laneOf(request), orderOf(request, entry.generation === 'execute-only'));
   }
 
   /**

@@ -1,11 +1,9 @@
-import type { OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import { GuideFolder, type Guide } from '../../registry/guides.js';
 import { activationLog } from '../../registry/records.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import { noteAudit } from '../../store/audit-log.js';
-import { LaneOrder } from '../deployments/lane-order.js';
 import type { InspectionRequest } from '../types.js';
 
 /** Guides whose pixels are kept in memory, by their bytes; those used longest ago go first. */
@@ -29,7 +27,6 @@ export class GuideBook {
   readonly #folder: GuideFolder;
   readonly #kept = new Map<string, { mark: string; guide: Guide }>();
   readonly #noted = new Set<string>();
-  readonly #order = new LaneOrder();
 
   constructor(registry: Registry) {
     this.#registry = registry;
@@ -41,27 +38,27 @@ export class GuideBook {
    * @throws RunnerError `invalid_params` for a call without a guide to a version that demands one; `store_damaged`
    * for a registered guide that was changed on disk
    */
-  async complete(
+  complete(
     request: InspectionRequest,
     entry: RegistryEntry,
-    { isWarmUp = false, signal }: OperationOptions & { isWarmUp?: boolean } = {},
-  ): Promise<GuidedRequest> {
+    { isWarmUp = false }: { isWarmUp?: boolean } = {},
+  ): GuidedRequest | Promise<GuidedRequest> {
+    const { guideImage } = request;
     if (entry.generation !== 'execute-only') return { request, warnings: [] };
-    // One after the other for each product id: calls go on in the order in which they were made.
-    return this.#order.run(request.productId ?? '', () => this.#complete(request, entry, isWarmUp), signal);
+    if (guideImage === undefined) return this.#withRegistered(request, entry, isWarmUp);
+    if (guideImage !== 'same') return { request, warnings: [] };
+    const compared = { request, warnings: [COMPARED_WITH_ITSELF] };
+    return isWarmUp || !this.#isNew(request, entry)
+      ? compared
+      : this.#note(request, entry).then(() => compared);
   }
 
-  async #complete(
+  async #withRegistered(
     request: InspectionRequest,
     entry: RegistryEntry,
     isWarmUp: boolean,
   ): Promise<GuidedRequest> {
-    const { guideImage, guideInfo, productId, stepIndex } = request;
-    if (guideImage === 'same') {
-      if (!isWarmUp) await this.#note(request, entry);
-      return { request, warnings: [COMPARED_WITH_ITSELF] };
-    }
-    if (guideImage !== undefined) return { request, warnings: [] };
+    const { guideInfo, productId, stepIndex } = request;
     const guide = productId === undefined ? undefined : await this.#guide(productId, stepIndex);
     if (!guide && isWarmUp) return { request: { ...request, guideImage: 'same' }, warnings: [] };
     if (!guide) throw noGuide(request, entry);
@@ -96,10 +93,14 @@ export class GuideBook {
   }
 
   /** Once for each version, product id and step: a line for each picture would push all others out of the log. */
-  async #note({ productId, stepIndex }: InspectionRequest, { name, version }: RegistryEntry): Promise<void> {
+  #isNew({ productId, stepIndex }: InspectionRequest, { name, version }: RegistryEntry): boolean {
     const key = JSON.stringify([name, version, productId, stepIndex]);
-    if (this.#noted.has(key)) return;
+    if (this.#noted.has(key)) return false;
     this.#noted.add(key);
+    return true;
+  }
+
+  async #note({ productId, stepIndex }: InspectionRequest, { name, version }: RegistryEntry): Promise<void> {
     await noteAudit(activationLog(this.#registry.layout), {
       ...{ operation: 'compare with itself', name, version },
       ...{

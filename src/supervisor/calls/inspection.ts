@@ -1,5 +1,8 @@
+import type { WorkerCall } from '../../worker/types.js';
 import type { Deadline } from '../deadline.js';
+import type { CallTurn } from '../pool/worker-pool.js';
 import type { InspectionRequest } from '../types.js';
+import type { ObservedCall } from './call-observer.js';
 
 /** One inspection on its way. */
 export interface Inspection {
@@ -11,8 +14,42 @@ export interface Inspection {
   requestId: string;
   deadline: Deadline;
   startedAt: number;
+  /** Its place in the line of its deployment; it leaves it at its end. */
+  turn: CallTurn;
   /** How long it has waited for the deployment to be ready. @defaultValue 0 */
   startMs?: number;
   /** Only this worker will do, and nobody looks on: a warm-up. */
   only?: number;
+}
+
+/** What a worker is asked for a request. A call without a session is a session of its own, named by `requestId`. */
+export function workerCallOf(
+  { phase, request, images }: Pick<ObservedCall, 'phase' | 'request' | 'images'>,
+  requestId: string,
+): WorkerCall {
+  const { stepIndex, stepDesc, productId, session, userParams, guideInfo, traceparent } = request;
+  return {
+    ...{ phase, stepIndex, stepDesc, productId, userParams, guideInfo, traceparent },
+    session: { id: session?.id ?? requestId, context: session?.context ?? {} },
+    ...images,
+  };
+}
+
+/** Product ids take turns. */
+export function laneOf({ productId }: InspectionRequest): string {
+  return productId ?? '';
+}
+
+/**
+ * Whose images are written one after the other, so that calls come to the workers in the order in which they were made,
+ * however large the image of the first. A frame that was leased has its room already: what waits for room must not be in
+ * its way, for it may be this very frame's that it waits for.
+ *
+ * @param needsGuide - a call without a guide image gets a registered guide, and copied in
+ */
+export function orderOf({ image, guideImage }: InspectionRequest, needsGuide: boolean): 'leased' | 'copied' {
+  const isAlone = guideImage === undefined ? !needsGuide : guideImage === 'same';
+  const isLeased =
+    'pixels' in image && (isAlone || (typeof guideImage === 'object' && 'pixels' in guideImage));
+  return isLeased ? 'leased' : 'copied';
 }

@@ -8,17 +8,16 @@ import type { CallObserver, SentImages } from './call-observer.js';
 import type { Clock } from '../clock.js';
 import type { Deployment } from '../deployments/deployment.js';
 import { LaneOrder } from '../deployments/lane-order.js';
-import type { Lease } from '../pool/lease.js';
+import type { Lease } from '../pool/worker-pool.js';
 import type { SupervisorPolicy } from '../policy.js';
 import { checkResult } from './result-contract.js';
-import type { Inspection } from './inspection.js';
+import { workerCallOf, type Inspection } from './inspection.js';
 import { isDeviceOutOfMemory, pauseMs } from '../pool/device-memory.js';
 import { isFailureRetried, isReplyFatal, isReplyRetried } from '../pool/retry.js';
 import { returnImages } from './return-images.js';
 import type { SessionTable } from './sessions.js';
 import { Watch } from './watch.js';
-import { workerCallOf } from './worker-call.js';
-import type { InspectionRequest, InspectionResult } from '../types.js';
+import type { InspectionResult } from '../types.js';
 
 /** An inspection whose images are written. */
 interface SentCall {
@@ -49,22 +48,21 @@ export class Inspector {
 
   /** @throws RunnerError as {@link AlgorithmSupervisor.execute} lists them */
   async run(inspection: Inspection, deployment: Deployment): Promise<InspectionResult> {
-    const { request, deadline, startedAt } = inspection;
+    const { deadline, turn } = inspection;
     const enteredAt = this.#clock.now();
     const timing = { startMs: inspection.startMs ?? 0, queueMs: 0, frameMs: 0, callMs: 0, totalMs: 0 };
     const tried = new Set<AlgorithmWorker>();
     const isWatched = this.observers.size > 0 && inspection.only === undefined;
     const watch = isWatched ? new Watch(this.observers, this.#frames, inspection, deployment) : undefined;
     let images: SentImages | undefined;
-    let leave: (() => void) | undefined;
     try {
-      const { at, signal } = deadline;
-      const turn = { lane: laneOf(request), deadline: at, signal, arrivedAt: startedAt };
-      leave = await deployment.pool.enter(turn);
+      const wait = deployment.pool.letOn(turn, { deadline: deadline.at, signal: deadline.signal });
+      if (wait) await wait;
       const copiedAt = this.#clock.now();
       timing.queueMs = copiedAt - enteredAt;
       // Before the wait for a worker: the image is written while the worker computes.
-      images = await this.#send(inspection, deployment);
+      const sent = this.#sendNow(inspection, deployment) ?? this.#send(inspection, deployment);
+      images = sent instanceof Promise ? await sent : sent;
       timing.frameMs = this.#clock.now() - copiedAt;
       // Of an encoded picture the size is known only now.
       deployment.parameters.checkRegions(
@@ -82,7 +80,7 @@ export class Inspector {
       throw error;
     } finally {
       if (images) returnImages(images, tried, watch?.retained ?? []);
-      leave?.();
+      deployment.pool.leave(turn);
     }
   }
 
@@ -104,7 +102,10 @@ export class Inspector {
     const { deadline, requestId } = inspection;
     const { policy } = deployment;
     const askedAt = this.#clock.now();
-    const lease = await this.#acquire(inspection, deployment, tried);
+    const leased = this.#acquire(inspection, deployment, tried);
+    const lease = leased instanceof Promise ? await leased : leased;
+    const session = inspection.request.session?.id;
+    if (session !== undefined) this.#sessions.touch(session, deployment, lease);
     const calledAt = this.#clock.now();
     timing.queueMs += calledAt - askedAt;
     let reply: WorkerReply | undefined;
@@ -189,20 +190,18 @@ export class Inspector {
     });
   }
 
-  async #acquire(
-    { request, requestId, deadline, startedAt, only }: Inspection,
+  #acquire(
+    { request, requestId, deadline, turn, only }: Inspection,
     deployment: Deployment,
     tried: ReadonlySet<AlgorithmWorker>,
-  ): Promise<Lease> {
+  ): Lease | Promise<Lease> {
     const { pool } = deployment;
     const session = request.session?.id;
     const last = session === undefined ? undefined : this.#sessions.lastAt(session, deployment);
-    const lease = await pool.acquire({
-      lane: laneOf(request),
+    return pool.acquire(turn, {
       call: requestId,
       deadline: deadline.at,
       signal: deadline.signal,
-      arrivedAt: startedAt,
       // With nowhere else to go, a worker that lives and has answered may be asked again.
       avoid: only === undefined && tried.size < pool.slots.length ? tried : undefined,
       only,
@@ -210,25 +209,31 @@ export class Inspector {
       keeper: deployment.keepsSessions && last && !tried.has(last.worker) ? last.worker : undefined,
       isRetry: tried.size > 0,
     });
-    if (session !== undefined) this.#sessions.touch(session, deployment, lease);
-    return lease;
+  }
+
+  /** The same as `#send` where there is room for the one image and nothing to decode. */
+  #sendNow(
+    { request }: Inspection,
+    { policy, imageFormats }: Deployment,
+  ): SentImages | Promise<SentImages> | undefined {
+    const { image, guideImage } = request;
+    if (guideImage !== undefined && guideImage !== 'same') return undefined;
+    const sent = this.#frames.sendNow(image, { proof: policy.proof, imageFormats });
+    const alone = (one: SentImage): SentImages => ({ image: one, guideImage: undefined });
+    return sent instanceof Promise ? sent.then(alone) : sent && alone(sent);
   }
 
   /** The frames are complete before a worker hears of them: it takes what is missing for a black image. */
   async #send({ request, deadline }: Inspection, deployment: Deployment): Promise<SentImages> {
-    const { handOvers, policy } = deployment;
+    const { policy, imageFormats } = deployment;
     const { image, guideImage } = request;
-    return deadline.bound('the hand-over of the image', (signal) => {
-      const { imageFormats } = deployment;
+    return deadline.bound('the hand-over of the image', async (signal) => {
       const how = { signal, proof: policy.proof, imageFormats, hasPillow: () => deployment.hasPillow() };
       const send = (input: ImageInput) => this.#frames.send(input, how);
-      const sendAll = async () => {
-        if (guideImage === undefined || guideImage === 'same') {
-          return { image: await send(image), guideImage: undefined };
-        }
-        return this.#pairs.run('', () => sendBoth(send, image, guideImage), signal);
-      };
-      return handOvers.run(orderOf(request), sendAll, signal);
+      if (guideImage === undefined || guideImage === 'same') {
+        return { image: await send(image), guideImage: undefined };
+      }
+      return this.#pairs.run('', () => sendBoth(send, image, guideImage), signal);
     });
   }
 
@@ -251,23 +256,6 @@ export class Inspector {
       requestId,
     });
   }
-}
-
-/** Product ids take turns. */
-function laneOf({ productId }: InspectionRequest): string {
-  return productId ?? '';
-}
-
-/**
- * Whose images are written one after the other, so that calls come to the workers in the order in which they were made,
- * however large the image of the first. A frame that was leased has its room already: what waits for room must not be in
- * its way, for it may be this very frame's that it waits for.
- */
-function orderOf(request: InspectionRequest): string {
-  const { image, guideImage } = request;
-  const isAlone = guideImage === undefined || guideImage === 'same';
-  const isLeased = 'pixels' in image && (isAlone || 'pixels' in guideImage);
-  return `${isLeased ? 'leased' : 'copied'} ${laneOf(request)}`;
 }
 
 async function sendBoth(

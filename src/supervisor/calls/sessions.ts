@@ -1,5 +1,5 @@
 import type { Deployment } from '../deployments/deployment.js';
-import type { Lease } from '../pool/lease.js';
+import type { Lease } from '../pool/worker-pool.js';
 
 /** Sessions that are remembered; the ones used longest ago are forgotten first. */
 const MOST_SESSIONS = 10_000;

@@ -39,7 +39,7 @@ export function deploymentStatus(
     uptimeMs: o.now - o.createdAt,
     restarts: workers.reduce((sum, { restarts }) => sum + restarts, 0),
     inFlight: pool.inFlight,
-    queued: pool.line.size,
+    queued: pool.queued,
     spares: pool.spares,
     warmStart: o.warmStart,
     latency: latency.summary(),

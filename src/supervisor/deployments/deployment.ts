@@ -1,7 +1,6 @@
 import { RunnerError } from '../../errors.js';
 import type { FramePool } from '../../frames/frame-pool.js';
 import { CallParameters } from '../../parameters/call-parameters.js';
-import { bothProcessIds } from '../../product-ids.js';
 import { activationLog } from '../../registry/records.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
@@ -13,17 +12,16 @@ import type { Clock } from '../clock.js';
 import type { Deadline } from '../deadline.js';
 import { checkedAssets } from './assets.js';
 import { deploymentStatus } from './deployment-status.js';
-import { LaneOrder } from './lane-order.js';
 import { LatencyWindow } from '../latency.js';
 import type { SupervisorPolicy } from '../policy.js';
 import { startFailure } from '../pool/pool-errors.js';
 import type { GpuMemory } from '../pool/gpu-memory.js';
-import type { PoolListener } from '../pool/pool-listener.js';
 import type { RestartPolicy } from '../pool/restart-policy.js';
 import type { SupervisorEvents } from '../events.js';
 import type { SupervisedState, SupervisedStatus } from '../types.js';
 import type { ForkServers } from '../warm-start/fork-servers.js';
 import { warmStartOf, type WarmStart } from '../warm-start/warm-start.js';
+import type { PoolEvent, PoolEventFacts, Tell } from '../pool/worker-launcher.js';
 import { WorkerPool } from '../pool/worker-pool.js';
 import { hasPillow, workerSpecOf } from '../pool/worker-spec.js';
 
@@ -53,8 +51,6 @@ export class Deployment {
   readonly pool: WorkerPool;
   /** What its calls are set to. */
   readonly parameters: CallParameters;
-  /** Of images into shared memory. */
-  readonly handOvers = new LaneOrder();
   /** Resolves when all workers are ready; rejects with what kept them from it. */
   readonly ready: Promise<void>;
   /** Whether its package can decode JPEG and PNG. */
@@ -80,6 +76,29 @@ export class Deployment {
   #noted: Promise<void> | undefined;
   #scaled: Promise<void> = Promise.resolve();
   readonly #awaitingReady = new Set<{ resolve: () => void; reject: (error: RunnerError) => void }>();
+  /** What an event of the workers means for those who wait, besides its event. */
+  readonly #reactions: { readonly [Name in PoolEvent]?: (facts: PoolEventFacts<Name>) => void } = {
+    ready: ({ worker }) => {
+      if (worker === undefined) return; // a spare serves nobody yet
+      for (const { resolve } of this.#awaitingReady) resolve();
+      this.#awaitingReady.clear();
+    },
+    exit: ({ error }) => {
+      this.#lastError = error ?? this.#lastError;
+    },
+    error: ({ error }) => {
+      this.#lastError = error;
+    },
+    circuitOpen: ({ error }) => {
+      for (const { reject } of this.#awaitingReady) reject(error);
+      this.#awaitingReady.clear();
+    },
+  };
+
+  readonly #tell: Tell = (event, facts) => {
+    this.#reactions[event]?.(facts);
+    this.#context.emit(event, ...([{ ...this.#about, ...facts }] as SupervisorEvents[typeof event]));
+  };
 
   constructor(
     context: DeploymentContext,
@@ -103,14 +122,23 @@ export class Deployment {
       make: (server) => {
         if (!this.#spec) throw new Error('workers are made once the specification is known');
         const own = server ? this.#warmStart.forkedLimits : limits;
-        return new AlgorithmWorker(this.#spec, own, (delayMs, run) => clock.after(delayMs, run), server);
+        const after = (delayMs: number, run: () => void) => clock.after(delayMs, run);
+        const worker = new AlgorithmWorker(this.#spec, own, after, server);
+        worker.once('ready', (ready) => {
+          this.#noteBounds(ready);
+          void context.gpus.look();
+        });
+        return worker;
       },
       warmStart: this.#warmStart,
       workers,
       policy,
       restarts,
       clock,
-      listener: this.#listener(),
+      tell: this.#tell,
+      changed: () => {
+        this.#update();
+      },
     });
     this.ready = this.#start();
     this.ready.catch(() => undefined); // the waiting callers and an event report it
@@ -213,20 +241,22 @@ export class Deployment {
 
   /** One call that is about no image, at any worker or at the one given. Not retried. An ERROR answer is thrown. */
   async ask(call: WorkerCall, deadline: Deadline, worker?: number): Promise<WorkerReply> {
-    const { at, signal } = deadline;
-    const turn = { lane: call.phase, deadline: at, signal };
-    const leave = await this.pool.enter(turn);
+    const patience = { deadline: deadline.at, signal: deadline.signal };
+    const turn = this.pool.admit(call.phase);
     let reply: WorkerReply | undefined;
     try {
-      const lease = await this.pool.acquire({ ...turn, only: worker });
+      await this.pool.letOn(turn, patience);
+      const lease = await this.pool.acquire(turn, { ...patience, only: worker });
       try {
         const timeoutMs = Math.max(1, Math.ceil(deadline.leftMs));
-        reply = await lease.worker.call(call, { timeoutMs, reportedTimeoutMs: deadline.timeoutMs, signal });
+        reply = await lease.worker.call(call, {
+          ...{ timeoutMs, reportedTimeoutMs: deadline.timeoutMs, signal: deadline.signal },
+        });
       } finally {
         this.pool.release(lease, reply);
       }
     } finally {
-      leave();
+      this.pool.leave(turn);
     }
     if (reply.status === 'OK') return reply;
     throw new RunnerError('execute_exception', `${this.title} failed at ${call.phase}: ${reply.message}`, {
@@ -341,59 +371,4 @@ export class Deployment {
     // A log that cannot be written stops no worker.
     this.#noted = noteAudit(file, { operation: 'contain', ...this.#about, bounds: noted });
   }
-
-  #listener(): PoolListener {
-    const { emit } = this.#context;
-    const about = this.#about;
-    return {
-      ready: (worker, ready) => {
-        emit('ready', { ...about, worker, ...readyEvent(ready) });
-        this.#noteBounds(ready);
-        void this.#context.gpus.look();
-        if (worker === undefined) return; // a spare serves nobody yet
-        for (const { resolve } of this.#awaitingReady) resolve();
-        this.#awaitingReady.clear();
-      },
-      exit: (worker, exit, processId) => {
-        if (exit.error) this.#lastError = exit.error;
-        emit('exit', { ...about, worker, ...bothProcessIds(processId), ...exit });
-      },
-      restart: (worker, attempt, delayMs, reason) => {
-        emit('restart', { ...about, worker, attempt, delayMs, reason });
-      },
-      recycled: (worker, processId) => {
-        emit('recycled', { ...about, worker, ...bothProcessIds(processId) });
-      },
-      log: (worker, log) => {
-        emit('log', { ...about, worker, ...log });
-      },
-      strayOutput: (worker, text, output) => {
-        emit('strayOutput', { ...about, worker, text, ...output });
-      },
-      heartbeatLost: (worker, error) => {
-        emit('heartbeatLost', { ...about, worker, error });
-      },
-      failure: (worker, error) => {
-        this.#lastError = error;
-        emit('error', { ...about, worker, error });
-      },
-      circuitOpen: (reason, coolDownMs, error) => {
-        this.#update();
-        emit('circuitOpen', { ...about, reason, coolDownMs, error });
-        for (const { reject } of this.#awaitingReady) reject(error);
-        this.#awaitingReady.clear();
-      },
-      circuitClosed: () => {
-        emit('circuitClosed', about);
-        this.#update();
-      },
-      changed: () => {
-        this.#update();
-      },
-    };
-  }
-}
-
-function readyEvent({ processId, generation, sdkVersion, startMs }: WorkerReady) {
-  return { ...bothProcessIds(processId), generation, sdkVersion, startMs };
 }

@@ -6,6 +6,9 @@ import { LaneOrder } from './lane-order.js';
 import type { InspectionRequest } from '../types.js';
 import type { VersionPolicies } from '../version-policies.js';
 
+/** What a request says of where it goes. */
+type RoutedBy = Pick<InspectionRequest, 'productId' | 'target'>;
+
 /** Finds the version that a request is for, and the deployment that serves it. */
 export class Router {
   readonly #registry: Registry;
@@ -15,6 +18,8 @@ export class Router {
   readonly #inOrder = new LaneOrder();
   /** Requests that may have seen a mapping and do not yet count on a deployment. */
   readonly #underWay = new Set<Promise<unknown>>();
+  /** Requests that had to wait here and are not in the line of their deployment yet, by lane. */
+  readonly #late = new Map<string, number>();
 
   constructor(o: { registry: Registry; table: DeploymentTable; policies: VersionPolicies }) {
     this.#registry = o.registry;
@@ -23,15 +28,40 @@ export class Router {
   }
 
   /**
+   * The same as {@link Router.route} without a wait; undefined where something has to be read or waited for first, or where an
+   * earlier request of the lane waits.
+   */
+  routeNow({ productId, target }: RoutedBy): DeploymentLease | undefined {
+    if (this.#late.has(laneOf({ productId, target }))) return undefined;
+    const entry = target ?? this.#registry.servingNow(productId ?? '');
+    const deployment = entry && this.#table.find(entry.name, entry.version);
+    if (!deployment) return undefined;
+    if (!target && productId !== undefined) deployment.servedPids.add(productId);
+    return { deployment, release: deployment.retain() };
+  }
+
+  /** A request goes by {@link Router.route}: later ones of its lane do too, until it calls the answer. */
+  holdLane(request: RoutedBy): () => void {
+    const lane = laneOf(request);
+    this.#late.set(lane, (this.#late.get(lane) ?? 0) + 1);
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      const count = (this.#late.get(lane) ?? 1) - 1;
+      if (count > 0) this.#late.set(lane, count);
+      else this.#late.delete(lane);
+    };
+  }
+
+  /**
    * The deployment a request goes to, retained. A product id is looked up in the registry for every call: that is what a
    * switch, also by another process, changes.
    *
    * @throws RunnerError `not_found`, `not_initialized` when it is not started and may not be by a call
    */
-  route(request: Pick<InspectionRequest, 'productId' | 'target'>): Promise<DeploymentLease> {
-    const { productId, target } = request;
-    const lane = JSON.stringify(target ? [target.name, target.version] : [productId]);
-    const found = this.#inOrder.run(lane, () => this.#find(request));
+  route(request: RoutedBy): Promise<DeploymentLease> {
+    const found = this.#inOrder.run(laneOf(request), () => this.#find(request));
     this.#underWay.add(found);
     const done = () => this.#underWay.delete(found);
     found.then(done, done);
@@ -47,10 +77,7 @@ export class Router {
    * Looks the version up and asks for its deployment. The answer is wrapped: a deployment that is retained at once counts
    * from here on, and the end of another that is being stopped is not waited for in here.
    */
-  async #find({
-    productId,
-    target,
-  }: Pick<InspectionRequest, 'productId' | 'target'>): Promise<{ lease: Promise<DeploymentLease> }> {
+  async #find({ productId, target }: RoutedBy): Promise<{ lease: Promise<DeploymentLease> }> {
     const started = target && this.#table.find(target.name, target.version);
     if (started) return { lease: Promise.resolve({ deployment: started, release: started.retain() }) };
     const entry: Readonly<RegistryEntry> = target
@@ -80,4 +107,8 @@ export class Router {
       details: { name, version },
     });
   }
+}
+
+function laneOf({ productId, target }: RoutedBy): string {
+  return JSON.stringify(target ? [target.name, target.version] : [productId]);
 }

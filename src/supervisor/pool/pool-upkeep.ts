@@ -1,4 +1,5 @@
 import { RunnerError } from '../../errors.js';
+import { bothProcessIds } from '../../product-ids.js';
 import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
 import type { WorkerExit } from '../../worker/types.js';
 import type { ForkServer } from '../../worker/fork-server.js';
@@ -6,11 +7,10 @@ import type { Clock } from '../clock.js';
 import type { WarmStart } from '../warm-start/warm-start.js';
 import type { SupervisorPolicy } from '../policy.js';
 import { circuitOpen } from './pool-errors.js';
-import type { PoolListener } from './pool-listener.js';
 import { isDueForRecycling } from './recycling.js';
 import type { RestartDecision, RestartPolicy } from './restart-policy.js';
 import { WarmSpares } from './warm-spares.js';
-import { WorkerLauncher } from './worker-launcher.js';
+import { WorkerLauncher, type Tell } from './worker-launcher.js';
 import { WorkerSlot } from './worker-slot.js';
 
 /** Failures of a ready worker that speak against it. A timeout or an abort speaks of the call. */
@@ -29,7 +29,9 @@ export interface PoolOptions {
   policy: Readonly<SupervisorPolicy>;
   restarts: RestartPolicy;
   clock: Clock;
-  listener: PoolListener;
+  tell: Tell;
+  /** Something that `status()` shows has changed. */
+  changed: () => void;
 }
 
 /** The same, and whom the upkeep tells. */
@@ -48,7 +50,8 @@ interface UpkeepContext extends PoolOptions {
 export class PoolUpkeep {
   readonly #slots: WorkerSlot[];
   readonly #context: UpkeepContext;
-  readonly #tell: PoolListener;
+  readonly #tell: Tell;
+  readonly #changed: () => void;
   readonly #restarts: RestartPolicy;
   readonly #launcher: WorkerLauncher;
   readonly #spares: WarmSpares;
@@ -56,13 +59,14 @@ export class PoolUpkeep {
   #isHalted = false;
 
   constructor(context: UpkeepContext) {
-    const { title, make, warmStart, listener, policy, restarts, clock } = context;
+    const { title, make, warmStart, tell, changed, policy, restarts, clock } = context;
     this.#context = context;
     this.#slots = Array.from({ length: context.workers }, (_, index) => new WorkerSlot(index));
-    this.#tell = listener;
+    this.#tell = tell;
+    this.#changed = changed;
     this.#restarts = restarts;
     this.#launcher = new WorkerLauncher({
-      ...{ title, make, warmStart, listener },
+      ...{ title, make, warmStart, tell, changed },
       onExit: (worker, exit) => {
         this.#onExit(worker, exit);
       },
@@ -72,7 +76,7 @@ export class PoolUpkeep {
       boot: (place) => this.#launcher.launch(place),
       later: (run) => clock.after(policy.maxBackoffMs, run),
       ready: (worker) => {
-        if (worker.ready) listener.ready(undefined, worker.ready);
+        this.#tellReady(undefined, worker);
       },
       failed: (error) => {
         if (!this.#isHalted) this.#tellFailure(undefined, error);
@@ -103,7 +107,7 @@ export class PoolUpkeep {
           const failure = RunnerError.is(error) ? error : undefined;
           const decision = this.#restarts.failed(slot.index, clock.now(), { error: failure });
           if (decision.kind === 'open' && failure) {
-            this.#tell.circuitOpen(decision.reason, decision.coolDownMs, failure);
+            this.#tellOpen(decision, failure);
           }
           throw error;
         }
@@ -121,7 +125,7 @@ export class PoolUpkeep {
     for (const slot of this.#slots.splice(workers)) this.#giveUp(slot);
     const added = Array.from({ length: workers - this.#slots.length }, (_, n) => new WorkerSlot(before + n));
     this.#slots.push(...added);
-    this.#tell.changed();
+    this.#changed();
     // While the circuit is not closed nothing is started: its closing fills the places.
     if (this.#isHalted || this.#restarts.state !== 'closed') return;
     try {
@@ -181,7 +185,7 @@ export class PoolUpkeep {
 
   async #launch(slot: WorkerSlot): Promise<void> {
     slot.isStarting = true;
-    this.#tell.changed();
+    this.#changed();
     try {
       const worker = await this.#launcher.launch(() => slot.index);
       this.#seat(slot, worker);
@@ -190,7 +194,7 @@ export class PoolUpkeep {
       throw error;
     } finally {
       slot.isStarting = false;
-      this.#tell.changed();
+      this.#changed();
     }
   }
 
@@ -206,7 +210,7 @@ export class PoolUpkeep {
     slot.cancelStable = clock.after(policy.stableMs, () => {
       this.proven(slot);
     });
-    if (worker.ready) this.#tell.ready(slot.index, worker.ready);
+    this.#tellReady(slot.index, worker);
     this.#context.seated(slot);
   }
 
@@ -261,7 +265,7 @@ export class PoolUpkeep {
   /** A spare at once, else a start when its time has come. */
   #replace(slot: WorkerSlot, attempt: number, delayMs: number, reason: string): void {
     slot.restarts++;
-    this.#tell.restart(slot.index, attempt, delayMs, reason);
+    this.#tell('restart', { worker: slot.index, attempt, delayMs, reason });
     const spare = this.#spares.take(slot.index);
     if (spare) {
       this.#seat(slot, spare);
@@ -285,7 +289,7 @@ export class PoolUpkeep {
     });
   }
 
-  #openCircuit({ coolDownMs, reason }: RestartDecision & { kind: 'open' }): void {
+  #openCircuit(decision: RestartDecision & { kind: 'open' }): void {
     const error = this.#circuitOpen();
     this.#context.opened(error);
     for (const slot of this.slots) {
@@ -293,8 +297,8 @@ export class PoolUpkeep {
       if (!slot.isBusy) void slot.worker?.stop('circuit open');
     }
     this.#spares.dismiss('circuit open');
-    this.#probeAfter(coolDownMs);
-    this.#tell.circuitOpen(reason, coolDownMs, error);
+    this.#probeAfter(decision.coolDownMs);
+    this.#tellOpen(decision, error);
   }
 
   #probeAfter(delayMs: number): void {
@@ -314,7 +318,8 @@ export class PoolUpkeep {
   #onCircuitClosed(): void {
     this.#cancelProbe?.();
     this.#cancelProbe = undefined;
-    this.#tell.circuitClosed();
+    this.#tell('circuitClosed', {});
+    this.#changed();
     if (this.#isHalted) return;
     for (const slot of this.slots) if (slot.isVacant) this.#relaunch(slot);
     this.#spares.fill();
@@ -348,8 +353,19 @@ export class PoolUpkeep {
       });
   }
 
+  #tellReady(worker: number | undefined, { ready }: AlgorithmWorker): void {
+    if (!ready) return;
+    const { processId, generation, sdkVersion, startMs } = ready;
+    this.#tell('ready', { worker, ...bothProcessIds(processId), generation, sdkVersion, startMs });
+  }
+
+  #tellOpen({ reason, coolDownMs }: RestartDecision & { kind: 'open' }, error: RunnerError): void {
+    this.#changed();
+    this.#tell('circuitOpen', { reason, coolDownMs, error });
+  }
+
   #tellFailure(worker: number | undefined, error: RunnerError): void {
-    if (!this.#launcher.isReported(error)) this.#tell.failure(worker, error);
+    if (!this.#launcher.isReported(error)) this.#tell('error', { worker, error });
   }
 
   #seatSuccessor(slot: WorkerSlot): void {
@@ -359,7 +375,7 @@ export class PoolUpkeep {
     slot.successor = undefined;
     slot.isRecycling = false;
     if (old) {
-      this.#tell.recycled(slot.index, old.processId);
+      this.#tell('recycled', { worker: slot.index, ...bothProcessIds(old.processId) });
       void old.stop('recycled');
     }
     this.#seat(slot, successor);

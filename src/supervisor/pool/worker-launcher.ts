@@ -1,17 +1,30 @@
 import type { RunnerError } from '../../errors.js';
+import { bothProcessIds } from '../../product-ids.js';
 import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
 import type { WorkerExit } from '../../worker/types.js';
 import { startFailure, stopped } from './pool-errors.js';
 import type { ForkServer } from '../../worker/fork-server.js';
 import type { WarmStart } from '../warm-start/warm-start.js';
-import { passOn, type PoolListener } from './pool-listener.js';
+import type { SupervisorEvents } from '../events.js';
+
+/** Events that the workers of a version give rise to. */
+export type PoolEvent =
+  | ('ready' | 'exit' | 'restart' | 'recycled' | 'log' | 'strayOutput' | 'heartbeatLost' | 'error')
+  | ('circuitOpen' | 'circuitClosed');
+
+/** What a pool tells of an event: not whose it is. */
+export type PoolEventFacts<Name extends PoolEvent> = Omit<SupervisorEvents[Name][0], 'name' | 'version'>;
+
+/** Tells an event of a pool; name and version are added. */
+export type Tell = <Name extends PoolEvent>(event: Name, facts: PoolEventFacts<Name>) => void;
 
 /** Starts the workers of a pool, tells of all they say, and knows each until it and what it had started are gone. */
 export class WorkerLauncher {
   readonly #title: string;
   readonly #make: (server?: ForkServer) => AlgorithmWorker;
   readonly #warmStart: Pick<WarmStart, 'server' | 'doubted' | 'started'>;
-  readonly #tell: PoolListener;
+  readonly #tell: Tell;
+  readonly #changed: () => void;
   readonly #onExit: (worker: AlgorithmWorker, exit: WorkerExit) => void;
   readonly #alive = new Set<AlgorithmWorker>();
   /** Workers that have exited and may have left processes of their own. */
@@ -23,13 +36,15 @@ export class WorkerLauncher {
     title: string;
     make: (server?: ForkServer) => AlgorithmWorker;
     warmStart: Pick<WarmStart, 'server' | 'doubted' | 'started'>;
-    listener: PoolListener;
+    tell: Tell;
+    changed: () => void;
     onExit: (worker: AlgorithmWorker, exit: WorkerExit) => void;
   }) {
     this.#title = o.title;
     this.#make = o.make;
     this.#warmStart = o.warmStart;
-    this.#tell = o.listener;
+    this.#tell = o.tell;
+    this.#changed = o.changed;
     this.#onExit = o.onExit;
   }
 
@@ -66,18 +81,17 @@ export class WorkerLauncher {
     place: () => number | undefined,
     isForked: boolean,
   ): Promise<AlgorithmWorker> {
-    const tell = this.#tell;
     const reported = { byExit: false };
-    passOn(worker, place, tell);
+    this.#passOn(worker, place);
     worker.once('exit', (exit) => {
       this.#alive.delete(worker);
       const gone = worker.whenTreeEnded().then(() => void this.#leaving.delete(gone));
       this.#leaving.add(gone);
       if (isForked && !worker.ready) return; // a cold one takes its place
       reported.byExit = exit.error !== undefined;
-      tell.exit(place(), exit, worker.processId);
+      this.#tell('exit', { worker: place(), ...bothProcessIds(worker.processId), ...exit });
       this.#onExit(worker, exit);
-      tell.changed();
+      this.#changed();
     });
     this.#alive.add(worker);
     try {
@@ -94,6 +108,23 @@ export class WorkerLauncher {
       throw stopped(this.#title);
     }
     return worker;
+  }
+
+  /** Tells what a worker says, and at which place it stands while it says it. */
+  #passOn(worker: AlgorithmWorker, place: () => number | undefined): void {
+    const tell = this.#tell;
+    worker.on('log', (log) => {
+      tell('log', { worker: place(), ...log });
+    });
+    worker.on('strayOutput', (text, output) => {
+      tell('strayOutput', { worker: place(), text, ...output });
+    });
+    worker.on('heartbeatLost', (error) => {
+      tell('heartbeatLost', { worker: place(), error });
+    });
+    worker.on('protocolError', (error, { endsCall }) => {
+      if (!endsCall) tell('error', { worker: place(), error }); // else the call is rejected with it, and the worker ends with it
+    });
   }
 
   /** A worker that becomes ready from now on is ended. */

@@ -1,30 +1,50 @@
 import type { RunnerError } from '../../errors.js';
+import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
 import type { WorkerReady, WorkerReply } from '../../worker/types.js';
-import { CallQueue } from './call-queue.js';
-import { accepts, type AcquireOptions, type Lease } from './lease.js';
+import { CallLine, type Patience, type Turn } from './call-line.js';
 import type { SupervisorPolicy } from '../policy.js';
 import { stopped } from './pool-errors.js';
-import type { PoolListener } from './pool-listener.js';
 import { PoolUpkeep, type PoolOptions } from './pool-upkeep.js';
 import type { CircuitState, RestartPolicy } from './restart-policy.js';
 import { isReplyFatal } from './retry.js';
-import { WaitingLine } from './waiting-line.js';
 import type { WorkerSlot } from './worker-slot.js';
+
+/** A worker that is the caller's until it is released. */
+export interface Lease {
+  readonly slot: WorkerSlot;
+  readonly worker: AlgorithmWorker;
+}
+
+/** What a call asks of the pool. */
+export interface AcquireOptions extends Patience {
+  /** Its request id, however often it is tried. */
+  call?: string;
+  /** Workers that had this call before. */
+  avoid?: ReadonlySet<AlgorithmWorker>;
+  /** The place that had the session before. */
+  prefer?: number;
+  /** Has the values of the session: no other worker will do while this one lives. */
+  keeper?: AlgorithmWorker;
+  /** Only this place will do. */
+  only?: number;
+  /** Before all others that wait: a call that is tried again. */
+  isRetry?: boolean;
+}
+
+/** A call of the pool, from its admission to its end. */
+export type CallTurn = Turn<WorkerSlot, AcquireOptions>;
 
 /**
  * The workers of one deployment, as calls see them: as many as were asked for, each with at most one call. Who comes
- * waits for a turn, and then for a worker. That there are workers is the business of {@link PoolUpkeep}.
+ * waits for a turn, and then for a worker: see {@link CallLine}. That there are workers is the business of {@link PoolUpkeep}.
  */
 export class WorkerPool {
-  /** Calls from their admission to their end. */
-  readonly line: WaitingLine;
-  /** Calls whose images are written, and that have no worker yet. */
-  readonly #queue: CallQueue<WorkerSlot, AcquireOptions>;
+  readonly #line: CallLine<WorkerSlot, AcquireOptions>;
   readonly #upkeep: PoolUpkeep;
   readonly #title: string;
   readonly #policy: Readonly<SupervisorPolicy>;
   readonly #restarts: RestartPolicy;
-  readonly #tell: PoolListener;
+  readonly #changed: () => void;
   #isStarted = false;
   /** Why no call is taken any more. */
   #refusal: RunnerError | undefined;
@@ -34,15 +54,15 @@ export class WorkerPool {
     this.#title = title;
     this.#policy = policy;
     this.#restarts = options.restarts;
-    this.#tell = options.listener;
-    this.#queue = new CallQueue({ title, clock });
-    this.line = new WaitingLine({
+    this.#changed = options.changed;
+    this.#line = new CallLine({
       ...{ title, clock, capacity: () => policy.maxQueue },
       places: {
         count: () => this.slots.length,
         // Before the start those that are to come: they will take their calls from the line at once.
         idle: () => this.slots.filter(({ isIdle }) => isIdle || !this.#isStarted).length,
-        busy: () => this.inFlight,
+        find: (o) => this.#idleSlot(o),
+        suits: (slot, o) => accepts(o, slot),
       },
     });
     this.#upkeep = new PoolUpkeep({
@@ -51,7 +71,7 @@ export class WorkerPool {
         this.#offer(slot);
       },
       opened: (error) => {
-        this.#rejectAll(error);
+        this.#line.rejectAll(error);
       },
     });
   }
@@ -71,12 +91,17 @@ export class WorkerPool {
 
   /** Calls that wait for the worker of this place and would take no other. */
   queuedFor({ index, worker }: WorkerSlot): number {
-    return this.#queue.count((o) => o.only === index || (worker !== undefined && o.keeper === worker));
+    return this.#line.count((o) => o.only === index || (worker !== undefined && o.keeper === worker));
   }
 
   /** Warm spares that are ready. */
   get spares(): number {
     return this.#upkeep.spares;
+  }
+
+  /** Calls that no worker has yet. */
+  get queued(): number {
+    return this.#line.size;
   }
 
   get inFlight(): number {
@@ -89,38 +114,41 @@ export class WorkerPool {
     this.#isStarted = true;
   }
 
+  /** Takes a call in, also before the start; it is to leave. @throws RunnerError `queue_full` */
+  admit(lane: string, order?: string): CallTurn {
+    return this.#line.admit(lane, order);
+  }
+
+  /** A call that takes no room in the line. */
+  aside(): CallTurn {
+    return this.#line.aside();
+  }
+
   /**
-   * Lets a call in, when its turn to write its images has come; it calls the answer when it is over.
+   * Waits until a call may write its image; undefined when it may at once.
    *
-   * @throws RunnerError `circuit_open`, `queue_full`, `timeout`, `aborted`, `closed`
+   * @throws RunnerError `circuit_open`, `closed`; by the promise also `timeout`, `aborted`
    */
-  async enter(o: Pick<AcquireOptions, 'lane' | 'deadline' | 'signal' | 'arrivedAt'>): Promise<() => void> {
+  letOn(turn: CallTurn, patience: Patience): Promise<unknown> | undefined {
     this.#checkServing();
-    return this.line.enter(o);
+    return this.#line.letOn(turn, patience);
   }
 
   /**
    * A free worker, or the next worker that becomes free.
    *
-   * @throws RunnerError `circuit_open`, `timeout`, `aborted`, `closed`
+   * @throws RunnerError `circuit_open`, `closed`; by the promise also `timeout`, `aborted`
    */
-  async acquire(o: AcquireOptions): Promise<Lease> {
+  acquire(turn: CallTurn, o: AcquireOptions): Lease | Promise<Lease> {
     this.#checkServing();
-    const suits = (slot: WorkerSlot) => accepts(o, slot);
-    for (let { isRetry } = o; ; isRetry = true) {
-      const slot =
-        this.#idleSlot(suits, o.prefer) ?? (await this.#queue.wait({ ...o, accepts: suits, isRetry }));
-      slot.isBusy = true;
-      const { worker } = slot;
-      if (worker?.state === 'idle') {
-        slot.call = o.call;
-        this.#tell.changed();
-        return { slot, worker };
-      }
-      // It left between the offer and now: back to the head of the queue.
-      slot.isBusy = false;
-      this.#offer(slot);
-    }
+    const slot = this.#line.take(turn, o, o, o.isRetry ?? false);
+    if (slot instanceof Promise) return this.#leaseWhenFree(turn, o, slot);
+    return this.#lease(slot, o) ?? this.#leaseWhenFree(turn, o, Promise.resolve(slot));
+  }
+
+  /** The call is over, or was given up: the next may write its image. */
+  leave(turn: CallTurn): void {
+    this.#line.leave(turn);
   }
 
   /** The call is over: answered (`reply`), or not. */
@@ -137,7 +165,7 @@ export class WorkerPool {
       else this.#upkeep.betweenCalls(slot);
     }
     this.#offer(slot);
-    this.#tell.changed();
+    this.#changed();
   }
 
   /** Makes the workers as many; see {@link PoolUpkeep.scale}. */
@@ -160,7 +188,7 @@ export class WorkerPool {
     // Later calls get the first reason: the failed start, not the stop that follows it.
     this.#refusal ??= error ?? stopped(this.#title);
     this.#upkeep.halt();
-    this.#rejectAll(this.#refusal);
+    this.#line.rejectAll(this.#refusal);
   }
 
   /** Ends every worker and every wait; resolves when the last process is gone. */
@@ -169,26 +197,49 @@ export class WorkerPool {
     await this.#upkeep.stop(reason);
   }
 
-  #idleSlot(suits: (slot: WorkerSlot) => boolean, prefer: number | undefined): WorkerSlot | undefined {
-    const preferred = prefer === undefined ? undefined : this.slots[prefer];
-    if (preferred?.isIdle && suits(preferred)) return preferred;
-    return this.slots.find((slot) => slot.isIdle && suits(slot));
+  #lease(slot: WorkerSlot, { call }: AcquireOptions): Lease | undefined {
+    const { worker } = slot;
+    if (worker?.state !== 'idle') return undefined;
+    slot.isBusy = true;
+    slot.call = call;
+    this.#changed();
+    return { slot, worker };
+  }
+
+  async #leaseWhenFree(turn: CallTurn, o: AcquireOptions, free: Promise<WorkerSlot>): Promise<Lease> {
+    for (let next: WorkerSlot | Promise<WorkerSlot> = free; ;) {
+      const slot: WorkerSlot = await next;
+      const lease = this.#lease(slot, o);
+      if (lease) return lease;
+      // It left between the offer and now: the call comes before all others again.
+      slot.isBusy = false;
+      this.#offer(slot);
+      next = this.#line.take(turn, o, o, true);
+    }
+  }
+
+  #idleSlot(o: AcquireOptions): WorkerSlot | undefined {
+    const preferred = o.prefer === undefined ? undefined : this.slots[o.prefer];
+    if (preferred?.isIdle && accepts(o, preferred)) return preferred;
+    return this.slots.find((slot) => slot.isIdle && accepts(o, slot));
   }
 
   #offer(slot: WorkerSlot): void {
     if (!slot.isIdle || this.#refusal) return;
     // Taken before the waiter wakes, so that no other call slips in between.
     slot.isBusy = true;
-    if (!this.#queue.offer(slot)) slot.isBusy = false;
+    if (!this.#line.offer(slot)) slot.isBusy = false;
   }
 
   #checkServing(): void {
     if (this.#refusal) throw this.#refusal;
     this.#upkeep.checkCircuit();
   }
+}
 
-  #rejectAll(error: RunnerError): void {
-    this.line.rejectAll(error);
-    this.#queue.rejectAll(error);
-  }
+/** Whether a call may go to the worker that stands here. */
+function accepts({ only, avoid, keeper }: AcquireOptions, { index, worker }: WorkerSlot): boolean {
+  if (only !== undefined && index !== only) return false;
+  if (worker && avoid?.has(worker)) return false;
+  return !keeper || worker === keeper || (keeper.state !== 'idle' && keeper.state !== 'busy');
 }
