@@ -63,9 +63,9 @@ export function parseVersion(text: string): Version | undefined {
 /** Below zero when `a` is the earlier version. */
 export function compareVersions(a: Version, b: Version): number {
   return (
-    compareKeys([a.epoch], [b.epoch]) ||
-    compareKeys(a.release, b.release) ||
-    compareKeys(sortKey(a), sortKey(b)) ||
+    compareNumbers([a.epoch], [b.epoch]) ||
+    compareNumbers(a.release, b.release) ||
+    compareNumbers(sortKey(a), sortKey(b)) ||
     compareLocal(a.local, b.local)
   );
 }
@@ -208,7 +208,7 @@ function isAbove(version: Version, wanted: Version): boolean {
   }
   if (compareVersions(version, wanted) <= 0) return false;
   const isOfWanted =
-    compareKeys([version.epoch, ...version.release], [wanted.epoch, ...wanted.release]) === 0;
+    compareNumbers([version.epoch, ...version.release], [wanted.epoch, ...wanted.release]) === 0;
   return !isOfWanted || version.pre?.[0] !== wanted.pre?.[0] || version.pre?.[1] !== wanted.pre?.[1];
 }
 
@@ -232,13 +232,18 @@ function sortKey(version: Version): Whole[] {
   return [rank, pre?.[1] ?? 0, post ?? -1, dev ?? Infinity];
 }
 
-/** What one of them does not have counts as 0. */
-function compareKeys(a: readonly Whole[], b: readonly Whole[]): number {
+/** Order of lists of numbers, as of versions: below zero when `a` is the earlier. A list that has ended goes on with zeros. */
+export function compareNumbers(a: readonly Whole[], b: readonly Whole[]): number {
   for (let index = 0; index < Math.max(a.length, b.length); index++) {
     const [left, right] = [a[index] ?? 0, b[index] ?? 0];
     if (left !== right) return left < right ? -1 : 1;
   }
   return 0;
+}
+
+/** The numbers of a text with dots: of `3.13.0rc1` 3, 13 and 0. A part without one is 0. */
+export function dottedNumbers(text: string): number[] {
+  return text.split('.').map((part) => Number.parseInt(part, 10) || 0);
 }
 
 /** No label before any; a number after any text; a longer label after its own beginning. */

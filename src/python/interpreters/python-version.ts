@@ -1,3 +1,5 @@
+import { compareNumbers, dottedNumbers } from '../../package/pep440.js';
+
 /** Whether a version such as `3.11.7` meets what a package wrote; undefined when that cannot be understood. */
 export function meetsVersion(version: string, wanted: string): boolean | undefined {
   const text = wanted.trim().toLowerCase();
@@ -11,7 +13,7 @@ export function meetsVersion(version: string, wanted: string): boolean | undefin
       /^(===?|>=|<=|>|<|!=|~=|\^)?\s*(?:python\s*|cpython\s*|v)?(\d+(?:\.\d+)*)(\.\*|\.x|\+)?$/.exec(clause);
     if (!match) return undefined;
     const [, operator = '', digits = '', ending] = match;
-    meets &&= clauseHolds(version, operator, digits.split('.').map(Number), ending);
+    meets &&= clauseHolds(version, operator, dottedNumbers(digits), ending);
   }
   return meets;
 }
@@ -45,19 +47,10 @@ function clauseHolds(
 }
 
 function compare(version: string, wanted: readonly number[]): number {
-  const parts = numbers(version);
-  for (let index = 0; index < Math.max(parts.length, wanted.length); index++) {
-    const difference = (parts[index] ?? 0) - (wanted[index] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
+  return compareNumbers(dottedNumbers(version), wanted);
 }
 
 function startsWith(version: string, wanted: readonly number[]): boolean {
-  const parts = numbers(version);
+  const parts = dottedNumbers(version);
   return wanted.every((part, index) => parts[index] === part);
-}
-
-function numbers(version: string): number[] {
-  return version.split('.').map((part) => Number.parseInt(part, 10));
 }

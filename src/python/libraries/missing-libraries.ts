@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
+import { compareNumbers, dottedNumbers } from '../../package/pep440.js';
 import { BinaryFault } from '../../package/binaries/binary.js';
 import { MachineLibraries, type FoundLibrary, type SearchPlaces } from './machine-libraries.js';
 import { isOfWindows } from './windows-libraries.js';
@@ -236,10 +237,6 @@ class LibrarySearch {
 
 /** `GLIBC_2.9` before `GLIBC_2.34`. */
 function byNumbers(a: string, b: string): number {
-  const [left, right] = [a, b].map((text) => (/[\d.]+$/.exec(text)?.[0] ?? '').split('.').map(Number));
-  for (let index = 0; index < Math.max(left?.length ?? 0, right?.length ?? 0); index++) {
-    const difference = (left?.[index] ?? 0) - (right?.[index] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
+  const numbersOf = (text: string) => dottedNumbers(/[\d.]+$/.exec(text)?.[0] ?? '');
+  return compareNumbers(numbersOf(a), numbersOf(b));
 }

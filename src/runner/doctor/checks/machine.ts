@@ -3,6 +3,7 @@ import { access, lstat, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { assetPath } from '../../../assets.js';
 import type { RunnerError } from '../../../errors.js';
+import { compareNumbers, dottedNumbers } from '../../../package/pep440.js';
 import { mayStandBack } from '../../../process/priority.js';
 import { removeTree } from '../../../store/remove-tree.js';
 import { inTemporaryFolder } from '../../../store/temporary-folder.js';
@@ -38,8 +39,7 @@ export async function examineMachine({ surroundings }: Examination): Promise<Fin
 }
 
 function node({ nodeVersion }: Surroundings): Finding[] {
-  const [major = 0, minor = 0] = nodeVersion.split('.').map(Number);
-  if (major > LEAST_NODE[0] || (major === LEAST_NODE[0] && minor >= LEAST_NODE[1])) return [];
+  if (compareNumbers(dottedNumbers(nodeVersion), LEAST_NODE) >= 0) return [];
   const what = `This is Node ${nodeVersion}`;
   return [finding('node.old', { what, why: `This library is made for ${LEAST_NODE.join('.')} and later` })];
 }
