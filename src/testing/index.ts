@@ -32,7 +32,7 @@ export type { TemporaryFolder } from './temporary-folder.js';
 export { TemporaryStore } from './temporary-store.js';
 export type { VersionSource } from './deploy-version.js';
 export { VirtualClock } from './virtual-clock.js';
-export { watchFileSteps } from './file-steps/watch-file-steps.js';
+export * from './old-names.js';
 export type { FileStep, FileStepPlace, FileStepPlan, FileSteps } from './file-steps/types.js';
 export { writeZip } from './zip-writer.js';
 export type { ZipEntry } from './zip-writer.js';

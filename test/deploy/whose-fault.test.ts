@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { RunnerError } from '../../src/errors.js';
 import { deployStore } from '../support/deploy-store.js';
 import { plainSteps } from '../support/plain-steps.js';
-import { watchFileSteps } from '../../src/testing/index.js';
+import { watchFileSteps } from '../../src/testing/file-steps/watch-file-steps.js';
 
 const bug = () => Promise.reject(new TypeError("Cannot read properties of undefined (reading 'x')"));
 

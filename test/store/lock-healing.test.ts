@@ -8,7 +8,7 @@ import { ageOf } from '../../src/store/file-age.js';
 import { acquireLock, lockHolder, withLock } from '../../src/store/lock.js';
 import { newOwner } from '../../src/store/lock-owner.js';
 import { asStoreError } from '../../src/store/store-error.js';
-import { watchFileSteps } from '../../src/testing/index.js';
+import { watchFileSteps } from '../../src/testing/file-steps/watch-file-steps.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const lockPath = async () => path.join(await temporaryFolder(), 'x.lock');

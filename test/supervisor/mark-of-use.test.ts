@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { FakeWorker, TemporaryStore, watchFileSteps } from '../../src/testing/index.js';
+import { FakeWorker, TemporaryStore } from '../../src/testing/index.js';
+import { watchFileSteps } from '../../src/testing/file-steps/watch-file-steps.js';
 
 test.each([
   ['for a moment is removed all the same', 1, 0, []],

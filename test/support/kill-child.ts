@@ -1,5 +1,6 @@
 /** The process that is killed: runs one scenario's operation, following a plan. Prints which steps it took. */
-import { watchFileSteps, type FileStepPlan } from '../../src/testing/index.js';
+import type { FileStepPlan } from '../../src/testing/file-steps/types.js';
+import { watchFileSteps } from '../../src/testing/file-steps/watch-file-steps.js';
 import { killScenarios, storeFolder } from './kill-scenarios.js';
 
 const [, , name = '', root = '', plan = ''] = process.argv;

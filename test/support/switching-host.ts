@@ -5,7 +5,8 @@
  */
 import { Registry } from '../../src/registry/registry.js';
 import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
-import { watchFileSteps, type FileStepPlan } from '../../src/testing/index.js';
+import type { FileStepPlan } from '../../src/testing/file-steps/types.js';
+import { watchFileSteps } from '../../src/testing/file-steps/watch-file-steps.js';
 
 const [store = '', moment = ''] = process.argv.slice(2);
 const plan = moment.startsWith('{') ? (JSON.parse(moment) as FileStepPlan) : undefined;

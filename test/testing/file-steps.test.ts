@@ -3,7 +3,9 @@ import { mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { describe, expect, test } from 'vitest';
-import { TemporaryStore, watchFileSteps, type FileStepPlan } from '../../src/testing/index.js';
+import { TemporaryStore } from '../../src/testing/index.js';
+import type { FileStepPlan } from '../../src/testing/file-steps/types.js';
+import { watchFileSteps } from '../../src/testing/file-steps/watch-file-steps.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 test('counts what changes a file or a folder below the root, by whatever kind of call, and nothing else', async () => {
