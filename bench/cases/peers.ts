@@ -1,8 +1,9 @@
 /** The library beside others that do the same work: the mean of a part of a picture, asked for from Node. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BenchCase, BenchContext, Contestant, OpenContestant } from '../harness/case.js';
+import type { BenchCase, Contestant } from '../harness/case.js';
 import { each, median, percentile, timed } from '../harness/statistics.js';
 import { handWrittenFiles, rawPipe } from '../peers/by-hand.js';
+import { contestantsOf, cpuMs } from '../peers/contestants.js';
 import { fastApi } from '../peers/fastapi.js';
 import { oursCopied, oursInPlace, oursSdk } from '../peers/ours.js';
 import { checked, LARGE, picturesOf, SMALL, type Peer } from '../peers/peer.js';
@@ -19,35 +20,6 @@ const PEERS: readonly Peer[] = [
 /** A call each 50 ms: what a station makes. */
 const PACE_MS = 50;
 
-/** A contestant for each peer; each inspects pictures of one size, all different, in turn. */
-function contestants(
-  context: BenchContext,
-  options: { size: typeof SMALL; workers?: number; pictures?: number },
-  round: (calls: readonly (() => Promise<void>)[]) => Promise<Record<string, number>>,
-): Record<string, OpenContestant> {
-  const { size, workers = 1, pictures: count = 3 } = options;
-  const pictures = picturesOf(size, count);
-  const open = (peer: Peer) => async (): Promise<Contestant> => {
-    await peer.prepare(context);
-    const running = await peer.start(context, workers);
-    const inspects = await running.load(pictures);
-    const calls = inspects.map((inspect, n) => {
-      const picture = pictures[n];
-      if (!picture) throw new Error('a peer gives one call for each picture');
-      return checked(inspect, picture);
-    });
-    for (let n = 0; n < (context.quick ? 1 : 10); n++) for (const call of calls) await call();
-    return { round: () => round(calls), close: running.close };
-  };
-  return Object.fromEntries(PEERS.map((peer) => [peer.name, open(peer)]));
-}
-
-/** CPU time of this process in milliseconds: that of the host, without the workers. */
-function cpuMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1_000;
-}
-
 function oneAfterTheOther(name: string, size: typeof SMALL, most: number): BenchCase {
   const first = { contestant: oursInPlace.name, figure: 'p50' };
   return {
@@ -63,7 +35,7 @@ function oneAfterTheOther(name: string, size: typeof SMALL, most: number): Bench
     limitSeconds: 600,
     open: (context) =>
       Promise.resolve(
-        contestants(context, { size }, async (calls) => {
+        contestantsOf(PEERS, context, { size }, async (calls) => {
           const before = cpuMs();
           const count = context.quick ? 15 : most;
           const samples = await each(count, (n) => calls[n % calls.length]?.());
@@ -83,7 +55,7 @@ const paced: BenchCase = {
   limitSeconds: 600,
   open: (context) =>
     Promise.resolve(
-      contestants(context, { size: LARGE }, async (calls) => {
+      contestantsOf(PEERS, context, { size: LARGE }, async (calls) => {
         const samples: number[] = [];
         let host = 0;
         for (let n = 0; n < (context.quick ? 4 : 20); n++) {
@@ -109,7 +81,7 @@ const parallel: BenchCase = {
   limitSeconds: 600,
   open: (context) =>
     Promise.resolve(
-      contestants(context, { size: LARGE, workers: 2, pictures: 4 }, async (calls) => {
+      contestantsOf(PEERS, context, { size: LARGE, workers: 2, pictures: 4 }, async (calls) => {
         const count = context.quick ? 5 : 100;
         const startedAt = performance.now();
         const samples = await Promise.all(calls.map((call) => each(count, call)));

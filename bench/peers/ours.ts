@@ -1,7 +1,7 @@
 /** The library, with a package that does the work of the peers, deployed as it would be on a station. */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { FramePool, ImageInput, Registry, WorkerFlavour } from '../../src/index.js';
+import type { FramePool, ImageInput, Registry, SupervisorPolicy, WorkerFlavour } from '../../src/index.js';
 import type { BenchContext } from '../harness/case.js';
 import { numpyWheels, wheelFiles } from '../support/wheels.js';
 import type { Peer, Picture } from './peer.js';
@@ -33,6 +33,15 @@ export function cropStore(context: BenchContext): Promise<Registry> {
 }
 
 async function deploy(context: BenchContext): Promise<Registry> {
+  const { main } = context.library;
+  const registry = await main.Registry.open(path.join(context.folder, 'crop-store'));
+  context.onClose(() => registry.close());
+  // A process of the same case may have deployed it.
+  if (!(await registry.get(CROP.name, CROP.version))) await install(context, registry);
+  return registry;
+}
+
+async function install(context: BenchContext, registry: Registry): Promise<void> {
   const { main, testing } = context.library;
   const zip = path.join(context.folder, 'crop-v1.0.0-offline.zip');
   const files = {
@@ -44,13 +53,10 @@ async function deploy(context: BenchContext): Promise<Registry> {
   const requirements = 'procvision_algorithm_sdk\nnumpy\n';
   const source = { ...CROP, pids: [CROP_PRODUCT], files, wheels, requirements, stored: true };
   await writeFile(zip, await testing.buildPackage(source));
-  const registry = await main.Registry.open(path.join(context.folder, 'crop-store'));
-  context.onClose(() => registry.close());
   const deployer = new main.Deployer({ registry });
   await deployer.install(zip);
   await deployer.close();
   await registry.activate({ ...CROP, pids: [CROP_PRODUCT] });
-  return registry;
 }
 
 /** Fills frames of a pool; they are released when the case ends. */
@@ -65,7 +71,11 @@ export function framesOf(context: BenchContext, pool: FramePool, pictures: reado
   );
 }
 
-function ours(name: string, worker: WorkerFlavour, inPlace = false): Peer {
+function ours(
+  name: string,
+  worker: WorkerFlavour,
+  { inPlace = false, policy }: { inPlace?: boolean; policy?: Partial<SupervisorPolicy> } = {},
+): Peer {
   return {
     name,
     prepare: cropStore,
@@ -73,7 +83,7 @@ function ours(name: string, worker: WorkerFlavour, inPlace = false): Peer {
       const { AlgorithmSupervisor, FramePool } = context.library.main;
       const registry = await cropStore(context);
       const frames = new FramePool();
-      const supervisor = new AlgorithmSupervisor({ registry, worker, frames });
+      const supervisor = new AlgorithmSupervisor({ registry, worker, frames, policy });
       await supervisor.start(CROP.name, CROP.version, { workers });
       const inspect = async (image: ImageInput) => {
         const result = await supervisor.execute({ pid: CROP_PRODUCT, stepIndex: 1, image });
@@ -94,6 +104,9 @@ function ours(name: string, worker: WorkerFlavour, inPlace = false): Peer {
   };
 }
 
-export const oursInPlace = ours('ours, in place', 'bundled', true);
+export const oursInPlace = ours('ours, in place', 'bundled', { inPlace: true });
+export const oursUnproven = ours('ours, in place, proof off', 'bundled', {
+  ...{ inPlace: true, policy: { proof: 'off' } },
+});
 export const oursCopied = ours('ours, copied in', 'bundled');
 export const oursSdk = ours('ours, SDK worker', 'sdk');

@@ -1,0 +1,93 @@
+/** What the host adds to a call: in place at the bundled worker, beside the same worker under a host of thirty lines. */
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { BenchCase, Contestant } from '../harness/case.js';
+import { each, median, percentile } from '../harness/statistics.js';
+import { contestantsOf, cpuMs } from '../peers/contestants.js';
+import { cropStore, oursInPlace, oursUnproven } from '../peers/ours.js';
+import { LARGE, SMALL, type Peer } from '../peers/peer.js';
+import { thinHost } from '../peers/thin-host.js';
+import type { FirstCallsArguments } from '../support/first-calls.js';
+
+const PEERS: readonly Peer[] = [oursInPlace, oursUnproven, thinHost];
+const OURS = [oursInPlace.name, oursUnproven.name];
+/** Loads TypeScript in a process whose parent does not. */
+const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+const FIRST_CALLS = fileURLToPath(new URL('../support/first-calls.ts', import.meta.url));
+
+function single(name: string, size: typeof SMALL): BenchCase {
+  return {
+    name: `calls/${name}`,
+    measures: `One call in place after the other with a picture of ${size.width} x ${size.height}`,
+    figures: { p50: { unit: 'ms' }, p99: { unit: 'ms' }, hostCpu: { unit: 'ms' } },
+    bars: OURS.map((contestant) => ({ figure: 'p50', contestant, over: thinHost.name, atMost: 1.25 })),
+    rounds: 9,
+    limitSeconds: 600,
+    open: (context) =>
+      Promise.resolve(
+        contestantsOf(PEERS, context, { size }, async (calls) => {
+          const before = cpuMs();
+          const count = context.quick ? 15 : 600;
+          const samples = await each(count, (n) => calls[n % calls.length]?.());
+          const hostCpu = (cpuMs() - before) / count;
+          return { p50: median(samples), p99: percentile(samples, 0.99), hostCpu };
+        }),
+      ),
+  };
+}
+
+const fourAtOnce: BenchCase = {
+  name: 'calls/four-at-once',
+  measures: `Four callers at once at two workers, in place, with pictures of ${SMALL.width} x ${SMALL.height}`,
+  figures: { throughput: { unit: 'calls/s', better: 'higher' }, hostCpu: { unit: 'ms' } },
+  bars: OURS.map((contestant) => ({
+    ...{ figure: 'throughput', contestant, over: thinHost.name, atLeast: 0.85 },
+  })),
+  rounds: 9,
+  limitSeconds: 600,
+  open: (context) =>
+    Promise.resolve(
+      contestantsOf(PEERS, context, { size: SMALL, workers: 2, pictures: 4 }, async (calls) => {
+        const count = context.quick ? 5 : 300;
+        const [startedAt, before] = [performance.now(), cpuMs()];
+        await Promise.all(calls.map((call) => each(count, call)));
+        const all = count * calls.length;
+        const seconds = (performance.now() - startedAt) / 1_000;
+        return { throughput: all / seconds, hostCpu: (cpuMs() - before) / all };
+      }),
+    ),
+};
+
+const firstCalls: BenchCase = {
+  name: 'calls/first-200',
+  measures: 'The first 200 calls in place of a new process, its worker being ready',
+  figures: { time: { unit: 'ms' } },
+  bars: OURS.map((contestant) => ({ figure: 'time', contestant, over: thinHost.name, atMost: 1.5 })),
+  rounds: 7,
+  limitSeconds: 600,
+  open: (context) => {
+    const open =
+      ({ name }: Peer) =>
+      async (): Promise<Contestant> => {
+        await cropStore(context);
+        const { library, quick, folder, cache } = context;
+        const given = { name, root: library.root, quick, folder, cache } satisfies FirstCallsArguments;
+        const args = ['--import', TSX, FIRST_CALLS, JSON.stringify(given)];
+        return {
+          round: () => {
+            const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+            if (status !== 0) throw new Error(stderr);
+            return Promise.resolve({ time: Number(stdout) });
+          },
+        };
+      };
+    return Promise.resolve(Object.fromEntries(PEERS.map((peer) => [peer.name, open(peer)])));
+  },
+};
+
+export const cases: BenchCase[] = [
+  single('small', SMALL),
+  single('large', LARGE),
+  ...[fourAtOnce, firstCalls],
+];

@@ -1,0 +1,32 @@
+/** Makes contestants of peers: each inspects pictures of one size, all different, in turn. */
+import type { BenchContext, Contestant, OpenContestant } from '../harness/case.js';
+import { checked, picturesOf, type Peer, type SMALL } from './peer.js';
+
+export function contestantsOf(
+  peers: readonly Peer[],
+  context: BenchContext,
+  options: { size: typeof SMALL; workers?: number; pictures?: number },
+  round: (calls: readonly (() => Promise<void>)[]) => Promise<Record<string, number>>,
+): Record<string, OpenContestant> {
+  const { size, workers = 1, pictures: count = 3 } = options;
+  const pictures = picturesOf(size, count);
+  const open = (peer: Peer) => async (): Promise<Contestant> => {
+    await peer.prepare(context);
+    const running = await peer.start(context, workers);
+    const inspects = await running.load(pictures);
+    const calls = inspects.map((inspect, n) => {
+      const picture = pictures[n];
+      if (!picture) throw new Error('a peer gives one call for each picture');
+      return checked(inspect, picture);
+    });
+    for (let n = 0; n < (context.quick ? 1 : 10); n++) for (const call of calls) await call();
+    return { round: () => round(calls), close: running.close };
+  };
+  return Object.fromEntries(peers.map((peer) => [peer.name, open(peer)]));
+}
+
+/** CPU time of this process in milliseconds: that of the host, without the workers. */
+export function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+}
