@@ -5,17 +5,11 @@ export interface Koffi {
   load(library: string): NativeLibrary;
   view(pointer: unknown, length: number): ArrayBuffer;
   address(pointer: unknown): bigint;
-  struct(fields: Record<string, unknown>): NativeType;
-  pointer(type: NativeType): NativeType;
   errno(): number;
 }
 
-/** A type of C, as koffi describes it. */
-export type NativeType = string | { readonly name: string };
-
 interface NativeLibrary {
   func(signature: string): NativeFunction;
-  func(name: string, result: NativeType, parameters: NativeType[]): NativeFunction;
 }
 
 /** A function of the C library. `async` runs it on a thread of the pool. */
@@ -65,24 +59,10 @@ export async function loadMemoryCalls(
 
 const bound = new WeakMap<Koffi, MemoryCalls>();
 
-/**
- * The types have no names: koffi keeps names for the whole process and refuses to take one twice, and a process may have two
- * copies of this library (ES module and CommonJS), each with this module.
- */
 function bind(koffi: Koffi): MemoryCalls {
   const known = bound.get(koffi);
   if (known) return known;
   const libc = koffi.load(C_LIBRARY);
-  const part = koffi.struct({ base: 'void *', length: 'size_t' });
-  const message = koffi.struct({
-    name: 'void *',
-    nameLength: 'uint32_t',
-    parts: koffi.pointer(part),
-    partCount: 'size_t',
-    control: 'void *',
-    controlLength: 'size_t',
-    flags: 'int',
-  });
   const calls: MemoryCalls = {
     koffi,
     memfdCreate: libc.func('int memfd_create(const char *, unsigned int)'),
@@ -95,7 +75,7 @@ function bind(koffi: Koffi): MemoryCalls {
     munmapAt: libc.func('int munmap(uintptr_t, size_t)'),
     close: libc.func('int close(int)'),
     socketpair: libc.func('int socketpair(int, int, int, _Out_ int *)'),
-    sendmsg: libc.func('sendmsg', 'int64_t', ['int', koffi.pointer(message), 'int']),
+    sendmsg: libc.func('int64_t sendmsg(int, void *, int)'),
     recv: libc.func('int64_t recv(int, void *, size_t, int)'),
   };
   bound.set(koffi, calls);

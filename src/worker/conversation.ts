@@ -71,8 +71,8 @@ export class Conversation {
   }
 
   #onMessage(message: WorkerMessage): void {
-    // What the worker has sent the other way, it has sent before its answer.
-    if (message.type === 'result' || message.type === 'error') {
+    // What the worker has sent the other way, it has sent before its answer. An answer with a report of pictures needs none.
+    if ((message.type === 'result' || message.type === 'error') && !message.pictures) {
       for (const body of this.#context.received()) this.#onMessage(readMessage(body));
     }
     switch (message.type) {
