@@ -13,7 +13,8 @@ import { publishChanges, publishMappings, sweepRegistry } from './published.js';
 import { activationLog } from './records.js';
 import { completeFromDisk, setAside, type RegistryDamage } from './rebuild.js';
 import type { FileMark, RegistryContent, RegistryReading } from './registry-file.js';
-import { markOf, readRegistryFile, withoutPrototype, writeRegistryFile } from './registry-file.js';
+import { FileLook, markOf, readRegistryFile, withoutPrototype } from './registry-file.js';
+import { writeRegistryFile } from './registry-file.js';
 
 export { LoggedChanges } from './logged-changes.js';
 export * as uses from './uses.js';
@@ -47,6 +48,7 @@ export class SharedContent {
   readonly #lockTimeoutMs: number;
   readonly #listeners: ContentListeners;
   #content: RegistryContent = { schema_version: 1, packages: [], active: withoutPrototype() };
+  readonly #look: FileLook;
   /** Which file the content was read from; undefined before the first. */
   #seen: FileMark | undefined;
   /** Which file the copies in `active/` are known to agree with. */
@@ -71,6 +73,7 @@ export class SharedContent {
     listeners: ContentListeners,
   ) {
     this.#layout = layout;
+    this.#look = new FileLook(layout.registry);
     this.#durability = options.durability;
     this.#lockTimeoutMs = options.lockTimeoutMs;
     this.#listeners = {
@@ -237,7 +240,7 @@ export class SharedContent {
   /** Which file is there; undefined while the store cannot be reached. */
   #mark(): FileMark | undefined {
     try {
-      const mark = markOf(this.#layout.registry);
+      const mark = this.#look.mark();
       // A file that is gone is rebuilt from the store. A store that is gone (an unmounted disk) is waited for.
       if (mark === 'none') this.#checkThere();
       if (this.#isLost) this.#listeners.found();

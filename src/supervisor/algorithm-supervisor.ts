@@ -368,7 +368,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     doors().look.check(o);
     // Without a wait where there is none: a call counts from the moment it is made.
     const { calls } = this.#parts ?? (await this.#open());
-    return calls.call(phase, request as InspectionRequest, o) as Promise<InspectionResult<Data>>;
+    return (await calls.call(phase, request as InspectionRequest, o)) as InspectionResult<Data>;
   }
 
   async #start(

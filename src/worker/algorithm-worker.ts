@@ -254,7 +254,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       this.#heartbeat.restart();
     });
     this.#conversation.pending = pending;
-    return pictures.sendFor(pending, this.#losses, this.spec.frameDirectory, {
+    return await pictures.sendFor(pending, this.#losses, this.spec.frameDirectory, {
       write: () => this.#conversation.pending === pending && this.#process?.write(frame),
       kill: (reason) => this.#kill(reason),
     });

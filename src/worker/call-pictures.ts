@@ -88,7 +88,7 @@ export class CallPictures {
   }
 
   /** Writes the call once its pictures are where the worker finds them: at once, or when its files are whole. */
-  async sendFor(
+  sendFor(
     pending: PendingCall,
     losses: Losses,
     folder: string,
@@ -98,10 +98,17 @@ export class CallPictures {
       if (this.handOver(pending.requestId)) write();
       else kill('takes no pictures');
     };
-    if (!this.needFiles) {
-      send();
-      return pending.reply;
-    }
+    if (this.needFiles) return this.#sendAfterFiles(pending, losses, folder, { send, kill });
+    send();
+    return pending.reply;
+  }
+
+  async #sendAfterFiles(
+    pending: PendingCall,
+    losses: Losses,
+    folder: string,
+    { send, kill }: { send: () => void; kill: (reason: string) => void },
+  ): Promise<WorkerReply> {
     try {
       await this.deliver(folder);
       send();

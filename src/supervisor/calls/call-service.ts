@@ -71,7 +71,7 @@ export class CallService {
     const trace: CallTrace = { requestId, phase, ...bothIds(productId) };
     const started = startCall(this.#inspector.observers, { phase, productId, request: given, requestId });
     const { traceparent = given?.traceparent } = started ?? {};
-    return traceCall(trace, async () => {
+    return await traceCall(trace, async () => {
       try {
         const startedAt = this.#clock.now();
         throwIfAborted(signal, `${phase} call`);

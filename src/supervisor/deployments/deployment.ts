@@ -61,6 +61,7 @@ export class Deployment {
   readonly servedPids = new Set<string>();
   readonly #context: DeploymentContext;
   readonly #createdAt: number;
+  readonly #about: { readonly name: string; readonly version: string };
   readonly #onStopped: () => void;
   readonly #warmStart: WarmStart;
   #spec: WorkerSpec | undefined;
@@ -112,6 +113,7 @@ export class Deployment {
     const { limits } = policy; // of this start, whatever becomes of the policy
     this.#context = context;
     this.entry = entry;
+    this.#about = { name: entry.name, version: entry.version };
     this.parameters = new CallParameters(entry, policy.parameters === 'check' ? entry.steps : undefined);
     this.#createdAt = clock.now();
     this.#warmStart = warmStartOf(context, this, (status) =>
@@ -354,10 +356,6 @@ export class Deployment {
     if (state === previous) return;
     this.#state = state;
     this.#context.emit('state', { ...this.#about, state, previous });
-  }
-
-  get #about(): { name: string; version: string } {
-    return { name: this.entry.name, version: this.entry.version };
   }
 
   /** The audit log tells what holds the workers, once, and again when that changes. */

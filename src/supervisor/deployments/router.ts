@@ -32,7 +32,7 @@ export class Router {
    * earlier request of the lane waits.
    */
   routeNow({ productId, target }: RoutedBy): DeploymentLease | undefined {
-    if (this.#late.has(laneOf({ productId, target }))) return undefined;
+    if (this.#late.size > 0 && this.#late.has(laneOf({ productId, target }))) return undefined;
     const entry = target ?? this.#registry.servingNow(productId ?? '');
     const deployment = entry && this.#table.find(entry.name, entry.version);
     if (!deployment) return undefined;
