@@ -6,7 +6,7 @@ import { pythonIn } from '../python/environments/environment-paths.js';
 import { readJson } from '../store/atomic-file.js';
 import type { StoreLayout } from '../store/layout.js';
 import { runProbe } from '../validation/probe.js';
-import type { Deadline } from './deadline.js';
+import type { Deadline } from './clock.js';
 import type { Deployment } from './deployments/deployment.js';
 import type { AlgorithmInfo } from './types.js';
 

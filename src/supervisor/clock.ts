@@ -1,3 +1,6 @@
+import { abortError, listenForAbort } from '../abort.js';
+import { RunnerError } from '../errors.js';
+
 /** Time and chance of a supervisor, so that what depends on them can be run through in virtual time. */
 export interface Clock {
   /** Monotonic milliseconds. */
@@ -19,3 +22,60 @@ export const systemClock: Clock = {
     };
   },
 };
+
+/** The end of one call's time, and the caller's own wish to end it. */
+export class Deadline {
+  /** On the clock. */
+  readonly at: number;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly #clock: Clock;
+
+  constructor(clock: Clock, startedAt: number, timeoutMs: number, signal?: AbortSignal) {
+    this.#clock = clock;
+    this.at = startedAt + timeoutMs;
+    this.timeoutMs = timeoutMs;
+    this.signal = signal;
+  }
+
+  get leftMs(): number {
+    return this.at - this.#clock.now();
+  }
+
+  /** The error of a call whose time is over. */
+  error(stage: string): RunnerError {
+    return new RunnerError(
+      'timeout',
+      `The call was not answered within ${this.timeoutMs} ms: it got as far as ${stage}`,
+      {
+        details: { timeoutMs: this.timeoutMs, stage },
+      },
+    );
+  }
+
+  /**
+   * Work that ends early, through the signal it is given, when the time is over or the caller gives up.
+   * @throws RunnerError `timeout`, `aborted`, or what the work throws
+   */
+  async bound<T>(stage: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const controller = new AbortController();
+    const onAbort = () => {
+      if (this.signal) controller.abort(this.signal.reason);
+    };
+    const cancel = this.#clock.after(Math.max(0, this.leftMs), () => {
+      controller.abort(this.error(stage));
+    });
+    if (this.signal?.aborted) onAbort();
+    else if (this.signal) listenForAbort(this.signal, onAbort);
+    try {
+      return await work(controller.signal);
+    } catch (error) {
+      if (!controller.signal.aborted || !RunnerError.is(error, 'aborted')) throw error;
+      if (this.signal?.aborted) throw abortError(this.signal, 'call');
+      throw this.error(stage);
+    } finally {
+      cancel();
+      this.signal?.removeEventListener('abort', onAbort);
+    }
+  }
+}

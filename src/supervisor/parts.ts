@@ -2,7 +2,7 @@ import { CallService } from './calls/call-service.js';
 import { GuideBook } from './calls/guide-book.js';
 import { Inspector } from './calls/inspector.js';
 import { SessionTable } from './calls/sessions.js';
-import { Deadline } from './deadline.js';
+import { Deadline } from './clock.js';
 import type { DeploymentContext } from './deployments/deployment.js';
 import { DeploymentTable } from './deployments/deployment-table.js';
 import { Router } from './deployments/router.js';

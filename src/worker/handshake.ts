@@ -1,5 +1,5 @@
 import type { RunnerError } from '../errors.js';
-import { expireAfter } from './expiry.js';
+import { expireAfter } from './heartbeat.js';
 
 interface Step {
   resolve: (value: never) => void;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RunnerError, type RunnerErrorCode } from '../../src/errors.js';
-import { Deadline } from '../../src/supervisor/deadline.js';
+import { Deadline } from '../../src/supervisor/clock.js';
 import { LatencyWindow } from '../../src/supervisor/latency.js';
 import { DEFAULT_SUPERVISOR_POLICY, resolvePolicy } from '../../src/supervisor/policy.js';
 import { parseStat, readProcessUsage } from '../../src/supervisor/pool/process-usage.js';

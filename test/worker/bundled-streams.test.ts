@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { assetPath } from '../../src/assets.js';
 import { encodeFrame } from '../../src/worker/frame-codec.js';
-import { MessageReader } from '../../src/worker/message-reader.js';
+import { MessageReader } from '../../src/worker/conversation.js';
 import type { WorkerMessage } from '../../src/worker/messages.js';
 import { algorithmFolder } from '../support/algorithm-folder.js';
 import { phasedSource, startBundled } from '../support/bundled-worker.js';

@@ -1,5 +1,5 @@
 import type { WorkerCall } from '../../worker/types.js';
-import type { Deadline } from '../deadline.js';
+import type { Deadline } from '../clock.js';
 import type { CallTurn } from '../pool/worker-pool.js';
 import type { InspectionRequest } from '../types.js';
 import type { ObservedCall } from './call-observer.js';

@@ -27,6 +27,9 @@ export const DEFAULT_ANSWER_RULES: Readonly<AnswerRules> = Object.freeze({
   scores: 'report',
 });
 
+/** Lists of rectangles in a result. */
+const RECT_LISTS = ['defect_rects', 'position_rects', 'calibration_rects'] as const;
+
 /** Size of the image the result is about, in pixels. */
 export interface ImageSize {
   width: number;
@@ -75,9 +78,12 @@ function* violations(reply: WorkerReply, phase: CallPhase, image: ImageSize): Ge
       }
     }
   }
-  yield* rectsViolations(data.defect_rects, 'data.defect_rects', image, MAX_DEFECT_RECTS);
-  yield* rectsViolations(data.position_rects, 'data.position_rects', image);
-  yield* rectsViolations(data.calibration_rects, 'data.calibration_rects', image);
+  for (const list of RECT_LISTS) {
+    const rects: unknown = data[list];
+    if (rects === undefined || rects === null) continue;
+    const most = list === 'defect_rects' ? MAX_DEFECT_RECTS : Number.POSITIVE_INFINITY;
+    yield* rectsViolations(rects, `data.${list}`, image, most);
+  }
 }
 
 /**
@@ -122,9 +128,8 @@ function* rectsViolations(
   rects: unknown,
   path: string,
   image: ImageSize,
-  most = Number.POSITIVE_INFINITY,
+  most: number,
 ): Generator<Violation> {
-  if (rects === undefined || rects === null) return;
   if (!Array.isArray(rects)) {
     yield { path, message: `must be a list, not ${show(rects)}` };
     return;
@@ -173,8 +178,6 @@ function outsideOf(
   }
   return undefined;
 }
-
-const RECT_LISTS = ['defect_rects', 'position_rects', 'calibration_rects'] as const;
 
 /** Cuts an answer to the contract where the policy says so; says what was cut. The answer as it came stays as it is. */
 function truncated(reply: WorkerReply, image: ImageSize, rules: Readonly<AnswerRules>): string[] {

@@ -8,8 +8,7 @@ import type { VersionUse } from '../../registry/uses.js';
 import { noteAudit } from '../../store/audit-log.js';
 import { AlgorithmWorker } from '../../worker/algorithm-worker.js';
 import type { WorkerCall, WorkerFlavour, WorkerReady, WorkerReply, WorkerSpec } from '../../worker/types.js';
-import type { Clock } from '../clock.js';
-import type { Deadline } from '../deadline.js';
+import type { Clock, Deadline } from '../clock.js';
 import { checkedAssets } from './assets.js';
 import { deploymentStatus } from './deployment-status.js';
 import { LatencyWindow } from '../latency.js';
@@ -355,7 +354,8 @@ export class Deployment {
     const previous = this.#state;
     if (state === previous) return;
     this.#state = state;
-    this.#context.emit('state', { ...this.#about, state, previous });
+    const { name, version } = this.#about;
+    this.#context.emit('state', { name, version, state, previous });
   }
 
   /** The audit log tells what holds the workers, once, and again when that changes. */
