@@ -6,7 +6,7 @@ import type { Registry } from '../registry/registry.js';
 import type { AuditRecord } from '../store/audit-log.js';
 import { onStore } from '../store/store-error.js';
 import { asRunnerError } from './failure.js';
-import { isInstall, ProgressMeter } from './progress.js';
+import { isInstall, StageMeter } from './progress.js';
 import type {
   DeployOptions,
   DeployStage,
@@ -19,7 +19,7 @@ import type {
 /** What the work of an operation is given. */
 export interface OperationTools {
   signal: AbortSignal;
-  meter: ProgressMeter;
+  meter: StageMeter;
   onStage: (stage: DeployStage) => void;
   /** Adds the product ids of the version to the audit record. */
   onPids: (pids: string[]) => void;
@@ -97,7 +97,7 @@ export class OperationRunner {
     work: (tools: OperationTools) => Promise<T>,
   ): Promise<T> {
     let stage: DeployStage = isInstall(ref) ? 'inspect' : 'remove';
-    const meter = new ProgressMeter(ref, this.#listener.onProgress);
+    const meter = new StageMeter(ref, this.#listener.onProgress);
     const onStage = (next: DeployStage) => {
       stage = next;
       this.#listener.onStage({ ...ref, stage });

@@ -1,3 +1,4 @@
+import { ProgressMeter } from '../progress-meter.js';
 import type { DeployStage, OperationRef, DeployerProgressEvent } from './types.js';
 
 /** Share of the whole each stage of an install takes, about as measured with a 10 MB package. */
@@ -26,16 +27,18 @@ export function isInstall({ operation }: OperationRef): boolean {
 /** Bytes that go through each stage, as far as they are known. */
 export type StageBytes = Partial<Record<DeployStage, number>>;
 
+/** Of the fraction: a large archive reports thousands of chunks. */
+const STEP = 0.001;
+
 /**
- * Turns what the stages report into bytes of the whole operation and one fraction that rises from 0 to 1. Stages that are skipped are jumped over; a
- * late report of an earlier stage is held back.
+ * Turns what the stages report into bytes of the whole operation and one fraction that rises from 0 to 1. Stages that are
+ * skipped are jumped over; a late report of an earlier stage is held back.
  */
-export class ProgressMeter {
+export class StageMeter {
   readonly #starts = new Map<DeployStage, { start: number; share: number }>();
-  readonly #ref: OperationRef;
-  readonly #emit: (event: DeployerProgressEvent) => void;
+  readonly #meter: ProgressMeter<DeployStage>;
   #stage: DeployStage;
-  #fraction = -1;
+  #isFirst = true;
   /** Bytes of the stages that ended or were skipped. */
   #bytesBefore = 0;
   #doneBytes = 0;
@@ -44,8 +47,6 @@ export class ProgressMeter {
 
   /** `ref` is read at each event: name and version may become known on the way. */
   constructor(ref: OperationRef, emit: (event: DeployerProgressEvent) => void) {
-    this.#ref = ref;
-    this.#emit = emit;
     const weights = isInstall(ref) ? INSTALL_WEIGHTS : REMOVE_WEIGHTS;
     let start = 0;
     for (const [stage, share] of weights) {
@@ -53,6 +54,10 @@ export class ProgressMeter {
       start += share;
     }
     this.#stage = weights[0]?.[0] ?? 'remove';
+    this.#meter = new ProgressMeter<DeployStage>(this.#stage, STEP, (reading) => {
+      this.#reportedBytes = reading.doneBytes;
+      emit({ ...ref, ...reading });
+    });
   }
 
   /** What the operation will go through, as soon as that is known. What was received counts already. */
@@ -66,7 +71,7 @@ export class ProgressMeter {
     this.#bytesBefore += this.#planned[this.#stage] ?? 0;
     this.#doneBytes = Math.max(this.#doneBytes, this.#bytesBefore);
     this.#stage = stage;
-    this.#report(this.#starts.get(stage)?.start ?? 0);
+    this.#read(this.#starts.get(stage)?.start ?? 0);
   }
 
   /** Part of the current stage that is done, 0 to 1. */
@@ -77,7 +82,7 @@ export class ProgressMeter {
       this.#doneBytes,
       this.#bytesBefore + Math.floor(clamped * (this.#planned[this.#stage] ?? 0)),
     );
-    this.#report(start + share * clamped);
+    this.#read(start + share * clamped);
   }
 
   /** Bytes that have arrived of a stream, and how many it has, where that is known. */
@@ -87,39 +92,31 @@ export class ProgressMeter {
       this.#planned = { receive: Math.max(sizeBytes, bytes) };
       this.within(bytes / sizeBytes);
     }
-    if (bytes - this.#reportedBytes >= RECEIVED_STEP_BYTES) this.#send();
+    if (bytes - this.#reportedBytes >= RECEIVED_STEP_BYTES) this.#read(0, true);
   }
 
   /** The operation succeeded. */
   finish(): void {
     this.#doneBytes = this.#totalBytes;
-    this.#report(1);
+    this.#read(0);
+    this.#meter.end(this.#stage);
   }
 
   get #totalBytes(): number {
     return Object.values(this.#planned).reduce((sum, bytes) => sum + bytes, 0);
   }
 
-  #report(fraction: number): void {
+  #read(part: number, isNews = false): void {
     // The weights add up to 1 but for rounding; only finish() may say 1. Rounded to a millionth: sums of weights
     // would show as 0.12000000000000001.
-    const capped = fraction === 1 ? 1 : Math.min(Math.round(fraction * 1e6) / 1e6, 0.999);
-    if (capped <= this.#fraction) return;
-    const isFirst = this.#fraction < 0;
-    // An event for each per mille at most: a large archive reports thousands of chunks.
-    if (!isFirst && capped < 1 && capped - this.#fraction < 0.001) return;
-    this.#fraction = isFirst ? 0 : capped;
-    this.#send();
-  }
-
-  #send(): void {
-    this.#reportedBytes = this.#doneBytes;
-    this.#emit({
-      ...this.#ref,
+    const fraction = this.#isFirst ? 0 : Math.min(Math.round(part * 1e6) / 1e6, 0.999);
+    const reading = {
       stage: this.#stage,
       doneBytes: this.#doneBytes,
       totalBytes: this.#totalBytes,
-      fraction: Math.max(0, this.#fraction),
-    });
+      fraction,
+    };
+    this.#meter.at(reading, isNews || this.#isFirst);
+    this.#isFirst = false;
   }
 }

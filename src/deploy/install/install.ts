@@ -15,7 +15,7 @@ import type { StoreLayout } from '../../store/layout.js';
 import { checkSpace } from '../../store/space.js';
 import type { OpenPackage, PackageSteps } from '../package-steps.js';
 import type { ResolvedPermissions } from '../seal/permissions.js';
-import type { ProgressMeter, StageBytes } from '../progress.js';
+import type { StageMeter, StageBytes } from '../progress.js';
 import { archivedVersions } from '../prune/archives.js';
 import { recoverVersion } from '../transaction/recovery.js';
 import { checkMayReplace } from './replace.js';
@@ -51,7 +51,7 @@ export interface InstallContext extends OperationOptions {
   /** Names of files of the version that get no second name, where the caller says them. */
   ownFiles?: readonly string[] | undefined;
   operator: string | undefined;
-  meter: ProgressMeter;
+  meter: StageMeter;
   onStage: (stage: DeployStage) => void;
   compilesBytecode: boolean;
   /** Called when name and version of the package are known. */
