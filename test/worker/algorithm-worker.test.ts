@@ -77,6 +77,19 @@ test('a call past its limit is rejected with timeout at once, and the process en
   await expect(worker.call({ phase: 'execute', image })).rejects.toMatchObject({ code: 'closed' });
 });
 
+test('a call that ends while its picture is still being written to a file is rejected to its caller alone', async () => {
+  const worker = await startWorker();
+  const unhandled: unknown[] = [];
+  const onUnhandled = (reason: unknown) => unhandled.push(reason);
+  process.on('unhandledRejection', onUnhandled);
+  onTestFinished(() => void process.off('unhandledRejection', onUnhandled));
+  // The disk has taken the picture when the process of the call that was too late is long gone.
+  const deliver = () => worker.exited.then(() => new Promise<void>((resolve) => setImmediate(resolve)));
+  const call = worker.call({ phase: 'execute', image: { ...image, deliver } }, { timeoutMs: 20 });
+  await expect(call).rejects.toMatchObject({ code: 'timeout' });
+  expect(unhandled).toEqual([]);
+});
+
 test('an aborted call is rejected with an AbortError, and the process ends', async () => {
   const worker = await startWorker();
   const controller = new AbortController();
