@@ -185,12 +185,29 @@ describe('a zip that cannot be opened', () => {
 test('looks that are given up end at once', async () => {
   const { discovery, deliver, deployer, zip } = await looking();
   const signal = AbortSignal.abort();
-  const aborted = { code: 'aborted' };
+  const aborted = { code: 'aborted', message: expect.stringContaining('scan') as string };
   expect(await discovery.scanZips([], { signal })).toEqual([]);
   await deliver('a.zip');
   await expect(discovery.scanZips([], { signal })).rejects.toMatchObject(aborted);
+  await discovery.scanZips([]);
+  await expect(discovery.scanZips([], { signal })).rejects.toMatchObject(aborted); // it need not be opened any more
   await deployer.install(await zip());
-  await expect(discovery.scan({ signal })).rejects.toMatchObject(aborted);
+  await expect(discovery.scan({ signal })).rejects.toMatchObject({ code: 'aborted' });
+});
+
+test('zips are told in the order of their names, in whatever order the folder has them', async () => {
+  const { zips, inZips } = await looking();
+  const names = 'kcxqaztbmwdyhpe'.split('').map((letter) => `${letter}${letter}.zip`);
+  for (const name of names) await writeFile(inZips(name), 'no zip');
+  expect((await zips()).map(({ path: file }) => path.basename(file))).toEqual([...names].sort());
+});
+
+test('zips of two versions of a package that are deployed are both deployed', async () => {
+  const { discovery, deliver, deployer } = await looking();
+  for (const version of ['1.0.0', '2.0.0'])
+    await deployer.install(await deliver(`${version}.zip`, { version }));
+  const zips = (await discovery.scan()).filter(({ source }) => source === 'zip');
+  expect(zips.map(({ state }) => state)).toEqual(['deployed', 'deployed']);
 });
 
 describe('a look at what is deployed', () => {
@@ -224,6 +241,20 @@ describe('a look at what is deployed', () => {
       { source: 'deployed', name: 'sample', version: '1.0.0', state: 'deployed', settling: false },
     ]);
     expect(calls()).toBe(0);
+  });
+
+  test('that is given up ends before the next version', async () => {
+    const { discovery } = await stale();
+    await expect(discovery.scan({ signal: AbortSignal.abort() })).rejects.toMatchObject({
+      ...{ code: 'aborted', message: expect.stringContaining('scan') as string },
+    });
+  });
+
+  test('of a version of which nobody has said how large it is gives 0 bytes', async () => {
+    const { discovery, registry, deployer, zip } = await looking();
+    const { size_bytes: _, ...entry } = await deployer.install(await zip());
+    await registry.register({ ...entry, version: '5' });
+    expect((await discovery.scan()).find(({ version }) => version === '5')).toMatchObject({ sizeBytes: 0 });
   });
 
   test('of a version that was removed meanwhile does not name it', async () => {
@@ -263,6 +294,7 @@ describe('a look at what is deployed', () => {
     const beside = (name: string) => path.join(path.dirname(folder), name);
     for (const name of ['.2.0.0.part', '3.0.0', '4.0.0', '5.lock.d']) await mkdir(beside(name));
     await writeFile(beside('3.0.0.lock'), '');
+    await writeFile(beside('CON'), ''); // a file, with a name that no folder of ours has
     const invalid = (await discovery.scan()).filter(({ state }) => state === 'invalid');
     expect(invalid).toMatchObject([{ ...DAMAGED, version: '4.0.0', path: beside('4.0.0') }]);
   });

@@ -18,12 +18,15 @@ const codec = of('src/worker/frame-codec.ts');
 const circuit = of('src/supervisor/pool/restart-policy.ts');
 const ALWAYS_MATCHED = 'What matches has one of these parts: the default is there for the type checker.';
 const NOT_USED = 'With no id left the mappings are read and looked at by nobody.';
+const COMES_ANEW =
+  'A file that comes back has another time of its last change, and is looked at anew: what was known takes memory alone.';
 const UNEQUAL = 'Equal ones have been told apart before.';
 const NUMBER_AND_TEXT =
   'A number is never less than a text of letters in JavaScript, so it comes after it all the same.';
 const pep440 = of('src/package/pep440.ts');
 const pep508 = of('src/package/pep508.ts');
 const canaries = of('src/supervisor/switching/canaries.ts');
+const discovery = of('src/deploy/discovery/discovery.ts');
 const probation = of('src/supervisor/switching/probation.ts');
 const wheelName = of('src/package/wheel-name.ts');
 const NEVER_UNDEFINED = 'The index is inside the list: the default is there for the type checker.';
@@ -177,6 +180,19 @@ export const EQUIVALENT: readonly Equivalent[] = [
     '0',
     '1',
     'The time of a call that failed is counted nowhere.',
+  ),
+  discovery(
+    'path.dirname(file) === zips',
+    'path.dirname(file) === zips && !present.has(file)',
+    'false',
+    COMES_ANEW,
+  ),
+  discovery('this.#known.delete(file)', 'this.#known.delete(file);', '(removed)', COMES_ANEW),
+  discovery(
+    'const isListed = entries.some',
+    'entries.some((entry) => entry.name === name && entry.version === version)',
+    'entries.every((entry) => entry.name === name && entry.version === version)',
+    'What is listed is left alone by the look at the registry that follows: slower, with the same answer.',
   ),
   probation(
     'this.#latency = new LatencyWindow(',
