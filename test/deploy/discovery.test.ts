@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Discovery, type DiscoveryOptions } from '../../src/deploy/discovery/discovery.js';
 import { lockVersion } from '../../src/deploy/transaction/version-lock.js';
 import { RunnerError, type RunnerErrorCode } from '../../src/errors.js';
-import { watchFileSteps } from '../../src/testing/index.js';
+import { watchFileSteps } from '../../src/testing/file-steps/watch-file-steps.js';
 import { deployStore } from '../support/deploy-store.js';
 import { plainSteps } from '../support/plain-steps.js';
 
