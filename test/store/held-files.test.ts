@@ -3,7 +3,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { renameOver } from '../../src/store/atomic-file.js';
 import { createOwnerFile, newOwner, readOwner } from '../../src/store/lock-owner.js';
-import { watchFileSteps } from '../../src/testing/index.js';
+import { watchFileSteps } from '../../src/testing/file-steps/watch-file-steps.js';
 import { whileHeld } from '../../src/store/held-files.js';
 import { makeFolders, plainPath } from '../../src/store/plain-path.js';
 import { removeTree } from '../../src/store/remove-tree.js';
