@@ -43,7 +43,7 @@ export function warmStartOf(
 }
 
 /** Below this a start is no burden, in milliseconds. */
-const WORTH_A_TRIAL_MS = 100;
+const WORTH_A_TRIAL_MS = 50;
 
 interface WarmStartContext {
   servers: ForkServers;
