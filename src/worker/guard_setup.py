@@ -26,9 +26,7 @@ def guard_setup(errors):
                 return function(self, *args, **more)
             except Exception:
                 if len(running) == 1:
-                    import traceback
-
-                    traceback.print_exc()
+                    sys.__excepthook__(*sys.exc_info())  # loads no file, unlike the module traceback
                     sys.stderr.flush()
                     if errors != "warn":
                         os._exit(70)  # EX_SOFTWARE

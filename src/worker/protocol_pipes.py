@@ -125,7 +125,10 @@ def describe(fault):
 
     The traceback begins in the algorithm's folder: what called it is ours or the SDK's, and no news.
     """
-    import traceback
+    try:
+        from traceback import format_exception
+    except Exception:  # it is loaded when it is needed, and may not load: too few descriptors may be the very fault
+        format_exception = without_sources
 
     folder = os.getcwd() + os.sep
 
@@ -137,7 +140,7 @@ def describe(fault):
     while places is not None and not is_own(places.tb_frame.f_code.co_filename):
         places = places.tb_next
     try:
-        text = "".join(traceback.format_exception(type(fault), fault, places or fault.__traceback__)).rstrip()
+        text = "".join(format_exception(type(fault), fault, places or fault.__traceback__)).rstrip()
     except Exception:
         text = ""  # its own text raises, or that of what it came of
     try:
@@ -146,11 +149,27 @@ def describe(fault):
         message = ""
     clipped = text if len(text) <= MOST_TRACEBACK else "…" + text[-MOST_TRACEBACK:]
     described = {"type": type(fault).__name__, "message": message, "traceback": clipped}
-    frames = traceback.extract_tb(places or fault.__traceback__)
+    frames = frames_of(places or fault.__traceback__)
     if frames:
-        place = next((frame for frame in reversed(frames) if is_own(frame.filename)), frames[-1])
-        described.update(file=place.filename, line=place.lineno)
+        file, line, _ = next((frame for frame in reversed(frames) if is_own(frame[0])), frames[-1])
+        described.update(file=file, line=line)
     return described
+
+
+def frames_of(places):
+    """File, line and function of each, the last one last."""
+    frames = []
+    while places is not None:
+        code = places.tb_frame.f_code
+        frames.append((code.co_filename, places.tb_lineno, code.co_name))
+        places = places.tb_next
+    return frames
+
+
+def without_sources(kind, fault, places):
+    """As `traceback.format_exception`, by what is in memory alone."""
+    lines = ['  File "%s", line %d, in %s\n' % frame for frame in frames_of(places)]
+    return ["Traceback (most recent call last):\n"] + lines + ["%s: %s\n" % (kind.__name__, fault)]
 
 
 MOST_TRACEBACK = 16384

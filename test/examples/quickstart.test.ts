@@ -53,7 +53,7 @@ test('the drawn boards: the good one is OK, the one without R2 is NG with one bo
   // The word of the verdict stands in the corner within the frame: letters of its colour on a white plate.
   for (const [file, colour] of [
     ['missing-part.png', '220,40,40'],
-    ['good-board.png', '40,150,70'],
+    ['good-board.png', '24,122,58'],
   ] as const) {
     const { data, width } = PNG.sync.read(await readFile(path.join(out, file)));
     const seen = new Map<string, number>();

@@ -63,9 +63,7 @@ def main(pipes, can_poll=os.name != "nt"):
         try:
             algorithm.setup()
         except Exception as fault:
-            import traceback  # nothing else here needs it
-
-            traceback.print_exc()
+            sys.__excepthook__(type(fault), fault, fault.__traceback__)  # loads no file, unlike the module traceback
             if os.environ.get("PROCVISION_SETUP_ERRORS") != "warn":
                 refuse(channel, "setup() raised %s" % said(fault), "1004")
                 return
