@@ -48,8 +48,8 @@ export function standBackSession(
 ): (() => void) | undefined {
   if (platform !== 'linux') return undefined;
   try {
-    const [own, session] = [sessionOf('self'), sessionOf(pid)];
-    if (!own || !session || session.name === own.name || own.nice + STEP > LOWEST) return undefined;
+    const [own, session] = [sessionOf('self') ?? UNGROUPED, sessionOf(pid)];
+    if (!session || session.name === own.name || own.nice + STEP > LOWEST) return undefined;
     if (session.nice >= own.nice + STEP) return undefined;
     setSessionNice(pid, own.nice + STEP);
     return () => {
@@ -64,6 +64,12 @@ interface SessionGroup {
   name: string;
   nice: number;
 }
+
+/**
+ * A process that has had no setsid(2) since the first process of the machine (a container's entry point, a child of an init that
+ * makes no sessions) is in no group: its file is empty. It shares the CPU with the groups as one of their size.
+ */
+const UNGROUPED: SessionGroup = { name: '', nice: 0 };
 
 function sessionOf(process: number | 'self'): SessionGroup | undefined {
   const [, name = '', nice] =

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import os from 'node:os';
@@ -17,6 +17,7 @@ const mayRaise = isLinux && (() => {
   }
 })(); // prettier-ignore
 const NO_RIGHT = !mayRaise;
+const MAY_MOUNT = isLinux && spawnSync('unshare', ['--mount', 'true']).status === 0;
 
 /** A process that has said it is there. */
 async function started(command: string, args: string[]): Promise<ChildProcess & { pid: number }> {
@@ -152,8 +153,9 @@ test.each(['win32', 'darwin', 'freebsd'] as const)('on %s a process is left as i
 });
 
 describe.skipIf(!existsSync('/proc/self/autogroup'))('where the kernel schedules sessions as groups', () => {
+  // The file of a process that is in no group is empty.
   const niceOf = (pid: number | 'self') =>
-    Number(/nice (-?\d+)/.exec(readFileSync(`/proc/${pid}/autogroup`, 'latin1'))?.[1]);
+    Number(/nice (-?\d+)/.exec(readFileSync(`/proc/${pid}/autogroup`, 'latin1'))?.[1] ?? 0);
 
   test('a session that starts is 10 steps nicer than that of this process, until it is stepped forward', async () => {
     const { pid } = await started('setsid', ['python3', '-c', WAITING]);
@@ -170,6 +172,42 @@ describe.skipIf(!existsSync('/proc/self/autogroup'))('where the kernel schedules
     expect(standBackSession(pid)).toBeUndefined();
     expect(niceOf('self')).toBe(niceOf(pid));
   });
+
+  test.skipIf(!MAY_MOUNT)(
+    'a host that is in no group itself lets the session that starts stand back, too',
+    async () => {
+      const script = `
+      const { standBackSession } = await import(${JSON.stringify(new URL('../../src/process/priority.ts', import.meta.url).href)});
+      const { spawn } = await import('node:child_process');
+      const { once } = await import('node:events');
+      const { readFileSync } = await import('node:fs');
+      const child = spawn(process.execPath, ['-e', 'console.log(1); setInterval(() => 0, 1e6)'], { detached: true });
+      await once(child.stdout, 'data');
+      const niceOf = () => readFileSync('/proc/' + child.pid + '/autogroup', 'latin1').trim().split(' ').at(-1);
+      const until = Date.now() + 5000;
+      let undo;
+      while (!(undo = standBackSession(child.pid)) && Date.now() < until) await new Promise(setImmediate);
+      console.log(JSON.stringify([readFileSync('/proc/self/autogroup', 'latin1'), niceOf()]));
+      child.kill('SIGKILL');`;
+      // An empty file is laid over that of the host, in a mount namespace of its own: a process cannot leave its group by a call.
+      const host = spawn('unshare', [
+        '--mount',
+        'sh',
+        '-c',
+        'mount --bind /dev/null /proc/$$/autogroup && exec "$@"',
+        'sh',
+        process.execPath,
+        '--import',
+        'tsx',
+        '-e',
+        script,
+      ]);
+      let said = '';
+      host.stdout.on('data', (text: Buffer) => (said += text.toString()));
+      await once(host, 'close');
+      expect(said.trim()).toBe(JSON.stringify(['', String(STEP)]));
+    },
+  );
 
   test('a process that is gone is nothing to step forward', async () => {
     const child = spawn('setsid', ['sleep', '60']);
