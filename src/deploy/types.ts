@@ -260,7 +260,10 @@ export interface DiscoveredPackage {
    * when this very file is what is deployed, or `invalid`; a deployed version has the state of the registry.
    */
   state: PackageState;
-  /** The file is still growing or was written a moment ago and cannot be read yet. */
+  /**
+   * The file cannot be read yet: it is still growing or was written a moment ago, or the system refuses to read it (then
+   * `reason` says how). It is looked at again by the next scan.
+   */
   settling: boolean;
   /** Of the zip; of a deployed version as the registry has it. */
   sizeBytes: number;
@@ -274,7 +277,7 @@ export interface DiscoveredPackage {
     pid: number;
     operation: string;
   };
-  /** When state is `invalid`. */
+  /** When state is `invalid`, or the system refuses to read the file. */
   reason?: InvalidReason;
 }
 

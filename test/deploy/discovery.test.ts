@@ -164,6 +164,23 @@ describe('a zip that cannot be opened', () => {
     expect(told).toEqual(state === 'invalid' ? ['invalid a.zip manifest_invalid'] : []);
   });
 
+  test('because the system refuses it says what the system says', async () => {
+    const { zips } = await refusing(failure('invalid_zip', { cause: full }));
+    expect(await zips()).toMatchObject([{ ...SETTLING[0], reason: { code: 'invalid_zip' } }]);
+  });
+
+  test('for it is a link that leads to itself is named with that, and its neighbours are looked at', async () => {
+    const { deliver, inZips, zips, told } = await looking();
+    await deliver('a.zip');
+    await symlink('loop.zip', inZips('loop.zip'));
+    const reason = { code: 'store_failed', message: expect.stringMatching(/loop\.zip.*ELOOP/) as string };
+    expect(await zips()).toMatchObject([
+      { state: 'validated', path: inZips('a.zip') },
+      { ...SETTLING[0], path: inZips('loop.zip'), sizeBytes: 0, reason },
+    ]);
+    expect(told).toEqual(['discovered a.zip']);
+  });
+
   test('and begins as a zip is waited for until it is settled', async () => {
     const growing = await refusing(failure('invalid_zip'), 3_600_000);
     expect(await growing.zips()).toMatchObject(SETTLING);

@@ -4,6 +4,7 @@ import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { Registry } from '../../registry/registry.js';
 import { isMissing } from '../../store/errno.js';
+import { asStoreError } from '../../store/store-error.js';
 import { isSafeFolderName } from '../../store/file-names.js';
 import { namesIn } from '../../store/names-in.js';
 import type { RegistryEntry } from '../../registry/types.js';
@@ -99,8 +100,15 @@ export class Discovery {
     entries: readonly RegistryEntry[],
     o: OperationOptions,
   ): Promise<DiscoveredPackage | undefined> {
-    const recalled = await this.#recall(file);
+    const unread = { source: 'zip' as const, path: file, state: 'discovered' as const, settling: true };
+    const recalled = await this.#recall(file).catch((error: unknown) => {
+      const refusal = asStoreError(error, `look at ${file}`);
+      if (!RunnerError.is(refusal)) throw error;
+      return refusal;
+    });
     if (!recalled) return undefined;
+    // One link in a circle, or one file of a share that is gone, says nothing about its neighbours.
+    if (RunnerError.is(recalled)) return { ...unread, sizeBytes: 0, reason: reasonOf(recalled) };
     const { known, sizeBytes, changedMs } = recalled;
     const found = { source: 'zip' as const, path: file, settling: false, sizeBytes };
     if (known.name === undefined && !known.error) {
@@ -113,9 +121,8 @@ export class Discovery {
         // The directory is at the end of a zip, so a zip that is being copied cannot be read yet. A failed read says
         // nothing about the package.
         const mayGrow = error.code === 'invalid_zip' && !this.#isQuiet(known, changedMs);
-        if ((mayGrow && (await mayBecomeZip(file))) || !isPackageFault(error)) {
-          return { ...found, state: 'discovered', settling: true };
-        }
+        if (!isPackageFault(error)) return { ...unread, sizeBytes, reason: reasonOf(error) };
+        if (mayGrow && (await mayBecomeZip(file))) return { ...unread, sizeBytes };
         known.error = error;
         this.#options.onInvalid(file, error);
       }

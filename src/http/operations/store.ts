@@ -111,7 +111,8 @@ export async function removePackage(call: Call): Promise<Response> {
       },
     );
   }
-  if (found.busy || found.settling) {
+  // What the system refuses to read is nobody's work under way.
+  if (found.busy || (found.settling && !found.reason)) {
     const why = found.busy ? `another process works on it (${found.busy.operation})` : 'it is being written';
     const { name = '', version = '' } = found;
     throw new RunnerError('busy', `${file} cannot be removed now: ${why}. Ask again later`, {
