@@ -9,10 +9,11 @@
  * A Windows is the better one: there `node test/windows/checks.mjs dist` runs the same checks.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import manifest from '../package.json' with { type: 'json' };
 import { sharedFile } from './support/shared-material.js';
 
 function say(line: string): void {
@@ -53,6 +54,24 @@ const FOR_WINDOWS = [
   '--no-deps',
 ];
 
+const KOFFI = manifest.devDependencies.koffi;
+
+/** Puts koffi for Windows beside the library, which has gone through the main path without it. */
+function addKoffi(modules: string): boolean {
+  return ['koffi', '@koromix/koffi-win32-x64'].every((name) => {
+    const folder = path.join(modules, name);
+    mkdirSync(folder, { recursive: true });
+    const packed = spawnSync('npm', ['pack', '--silent', `${name}@${KOFFI}`], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    const file = packed.stdout.trim();
+    return (
+      packed.status === 0 && spawnSync('tar', ['xzf', file, '--strip', '1'], { cwd: folder }).status === 0
+    );
+  });
+}
+
 /** Whether the wheels could be had. */
 function download(folder: string): boolean {
   const args = ['-m', 'pip', 'download', '-q', ...FOR_WINDOWS, '-d', folder, ...WHEELS];
@@ -76,15 +95,17 @@ function tryOut(machine: string, node: string, withNumpy: boolean): Step[] {
   };
   try {
     if (!run('set-up', ['setup', folder, node, repository], SETUP_MS)) return steps;
-    for (const script of [
-      sharedFile('windows/smoke.mjs'),
-      path.join(repository, 'test/windows/checks.mjs'),
-    ]) {
-      if (script === undefined) continue;
+    const app = path.join(folder, 'prefix/drive_c/app');
+    const go = (script: string) => {
       const name = path.basename(script);
-      copyFileSync(script, path.join(folder, 'prefix/drive_c/app', name));
+      copyFileSync(script, path.join(app, name));
       run(name, ['node', folder, `C:\\app\\${name}`, 'C:\\app\\dist'], RUN_MS);
-    }
+    };
+    const smoke = sharedFile('windows/smoke.mjs');
+    if (smoke !== undefined) go(smoke);
+    if (!addKoffi(path.join(app, 'node_modules')))
+      say('koffi for Windows cannot be had: what needs it is skipped');
+    go(path.join(repository, 'test/windows/checks.mjs'));
     const realPython = withNumpy ? sharedFile('windows/real-python.sh') : undefined;
     if (realPython === undefined) return steps;
     const wheels = path.join(folder, 'prefix/drive_c/wheels');
@@ -96,10 +117,7 @@ function tryOut(machine: string, node: string, withNumpy: boolean): Step[] {
     const { status } = spawnSync('bash', [realPython, folder], { stdio: 'ignore', timeout: SETUP_MS });
     const seconds = (performance.now() - startedAt) / 1_000;
     steps.push({ name: 'a CPython of python.org', isOk: status === 0, seconds });
-    copyFileSync(
-      path.join(repository, 'test/windows/numpy.mjs'),
-      path.join(folder, 'prefix/drive_c/app/numpy.mjs'),
-    );
+    copyFileSync(path.join(repository, 'test/windows/numpy.mjs'), path.join(app, 'numpy.mjs'));
     run('numpy.mjs', ['node', folder, 'C:\\app\\numpy.mjs', 'C:\\app\\dist', 'C:\\wheels'], RUN_MS);
     return steps;
   } finally {

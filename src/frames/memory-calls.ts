@@ -1,22 +1,5 @@
 import { loadPeer } from '../assets.js';
-
-/** The part of koffi that is used here. It is an optional peer dependency: without it frames go through files. */
-export interface Koffi {
-  load(library: string): NativeLibrary;
-  view(pointer: unknown, length: number): ArrayBuffer;
-  address(pointer: unknown): bigint;
-  errno(): number;
-}
-
-interface NativeLibrary {
-  func(signature: string): NativeFunction;
-}
-
-/** A function of the C library. `async` runs it on a thread of the pool. */
-export interface NativeFunction {
-  (...args: unknown[]): unknown;
-  async: (...args: unknown[]) => void;
-}
+import { koffiIn, type Koffi, type NativeFunction } from '../process/koffi.js';
 
 /** Functions of Linux that frames need, as memfd_create(2), fcntl(2), mmap(2), mremap(2), socketpair(2), sendmsg(2). */
 export interface MemoryCalls {
@@ -49,9 +32,7 @@ export async function loadMemoryCalls(
 ): Promise<MemoryCalls | undefined> {
   if (platform !== 'linux' || !ARCHITECTURES.has(arch)) return undefined;
   try {
-    const module = (await load()) as { default?: unknown };
-    const koffi = (module.default ?? module) as Koffi;
-    return bind(koffi);
+    return bind(koffiIn(await load()));
   } catch {
     return undefined; // not installed, or not for this system
   }

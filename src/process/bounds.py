@@ -19,7 +19,7 @@ def bind(order, system, spaces, in_force):
                "root, allow user namespaces, or deny the network from outside and set policy.network to 'host'"
                % "; ".join(in_force["missing"]))
     raise_oom_score(order, in_force)
-    apply_limits(order.get("limits") or {})
+    apply_limits(order.get("limits") or {}, in_force)
     if order.get("serve") and spaces and os.getuid() == 0 and not order.get("uid"):
         order["stand_in_for_root"](in_force)
     give_up_rights(order, system, in_force)
@@ -75,10 +75,15 @@ def raise_oom_score(order, in_force):
         pass  # not Linux
 
 
-def apply_limits(limits):
+def apply_limits(limits, in_force):
     if not limits:
         return
     import resource
+
+    for name in ("cpus", "processes"):
+        if limits.get(name) is not None:
+            in_force["missing"].append("policy.resources.%s is without effect: a job object of Windows bounds it, here a cgroup "
+                                       "of the host's service" % name)
 
     for name, kind in (("address_space_bytes", resource.RLIMIT_AS), ("open_files", resource.RLIMIT_NOFILE)):
         if limits.get(name) is not None:

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { nodeCrypto } from '../node-crypto.js';
 import { lifeAt, type LifeMark, type Liveness } from './life.js';
+import { windowsCalls, type WindowsCalls } from './windows-calls.js';
 
 /** Who a process is, beyond its pid, which the system gives out again. */
 export interface ProcessIdentity {
@@ -13,7 +14,10 @@ export interface ProcessIdentity {
   machine: string;
   /** As its own PID namespace counts. */
   pid: number;
-  /** Start time as the system tells it, in its own unit; empty where it does not tell. */
+  /**
+   * Start time as the system tells it, in its own unit: ticks since the boot (Linux), 100 ns since 1601 (Windows with the
+   * optional package `koffi`). Empty where it does not tell: then a sign of life decides, where the record has one.
+   */
   startTime: string;
   /** Changes with every boot; empty where the system has none. */
   bootId: string;
@@ -29,7 +33,7 @@ export function ownIdentity(): Promise<ProcessIdentity> {
   own ??= (async () => ({
     host: os.hostname(),
     pid: process.pid,
-    startTime: (await readStat(process.pid))?.startTime ?? '',
+    startTime: (await seen(process.pid))?.startTime ?? '',
     bootId: await ownBootId(),
     pidNamespace: ownPidNamespace(),
     machine: await machineId(),
@@ -78,14 +82,27 @@ export async function livenessOf(identity: ProcessIdentity, folder?: string): Pr
   if (identity.bootId !== here.bootId) return identity.machine === here.machine ? 'dead' : 'unknown';
   if (identity.pidNamespace !== here.pidNamespace) return 'unknown';
   if (!isPidTaken(identity.pid)) return 'dead';
-  const stat = await readStat(identity.pid);
+  const found = await seen(identity.pid);
   // It has ended; or the system shows no start times, or (hidepid) not to this user. Then the process id alone
   // proves nothing: it may have been reused.
-  if (!stat || identity.startTime === '') return isPidTaken(identity.pid) ? 'unknown' : 'dead';
-  if (stat.startTime !== identity.startTime) return 'dead';
+  if (!found || identity.startTime === '') return isPidTaken(identity.pid) ? 'unknown' : 'dead';
+  return found.startTime === identity.startTime && !found.hasEnded ? 'alive' : 'dead';
+}
+
+/**
+ * When the process that has this id now was started, and whether it has ended: of the process that held the id when its
+ * identity was taken, or of another since. Undefined where the system does not tell: on Windows `koffi` asks it.
+ */
+export async function seen(
+  pid: number,
+  windows: WindowsCalls | undefined = windowsCalls(),
+): Promise<{ startTime: string; hasEnded: boolean } | undefined> {
+  if (windows) return windows.process(pid);
+  const stat = await readStat(pid);
+  if (!stat) return undefined;
   // A process whose main thread has ended while others run shows Z too; its threads keep it alive.
   const isZombie = (stat.state === 'Z' || stat.state === 'X') && stat.threads <= 1;
-  return isZombie ? 'dead' : 'alive';
+  return { startTime: stat.startTime, hasEnded: isZombie };
 }
 
 /** Containers of one kernel share its boot id, whatever they call themselves. Elsewhere the name of the machine must do. */

@@ -7,11 +7,12 @@ host, a service manager or Python's own `Scripts\\python.exe` may have made one 
 import os
 
 # winnt.h
+CPU_RATE_ENABLE, CPU_RATE_HARD_CAP, CPU_RATE = 0x1, 0x4, 15
 ACTIVE_PROCESS, PRIORITY_CLASS, PROCESS_MEMORY, NO_CRASH_DIALOG, KILL_ON_CLOSE = 0x8, 0x20, 0x100, 0x400, 0x2000
 EXTENDED_LIMITS = 9
 SYNCHRONIZE, QUERY_LIMITED = 0x100000, 0x1000
 HIGH, ABOVE_NORMAL, BELOW_NORMAL, IDLE = 0x80, 0x8000, 0x4000, 0x40
-INVALID_PARAMETER = 87  # what OpenProcess says of an id that no process has
+ALREADY_EXISTS, INVALID_PARAMETER = 183, 87  # the second: what OpenProcess says of an id that no process has
 ONCE, FOREVER = 0x8, 0xFFFFFFFF
 
 
@@ -35,6 +36,10 @@ def enter_job(order):
         missing.append("the worker has no job object: %s" % fault)
         return {"pid": os.getpid(), "bounds": bounds}
     bounds["processes"] = True
+    if "cpus" in limits:
+        refusal = kernel.limit_cpu(job, limits["cpus"])
+        if refusal:
+            missing.append("policy.resources.cpus is without effect: %s" % refusal)
     if not kernel.end_with(order["host"], job):
         missing.append("the system does not tell the worker of its host's death: it ends when its input ends")
     return {"pid": os.getpid(), "bounds": bounds}
@@ -80,15 +85,19 @@ class Kernel:
         if "address_space_bytes" in limits:
             extended.basic.flags |= PROCESS_MEMORY
             extended.process_memory = min(limits["address_space_bytes"], self.size(-1).value)
+        if "processes" in limits:
+            extended.basic.flags |= ACTIVE_PROCESS
+            extended.basic.processes = limits["processes"]
         if limits.get("nice"):
             extended.basic.flags |= PRIORITY_CLASS
             extended.basic.priority = priority_of(limits["nice"])
         return extended
 
     def make_job(self, limits):
-        """The only handle of the job: it is closed when this process ends, and the job ends with it."""
+        """The only lasting handle of the job: it is closed when this process ends, and the job ends with it. By its name the host
+        reads the figures of the job (windows-calls.ts); a name that is taken is somebody else's."""
         c = self.c
-        job = self.call("CreateJobObjectW", self.handle, (self.handle, None), (c.c_wchar_p, None))
+        job = self.new_job("procvision-worker-%d" % os.getpid()) or self.new_job(None)
         if not job:
             raise c.WinError(c.get_last_error())
         extended = self.limits_of(limits)
@@ -99,6 +108,25 @@ class Kernel:
         # -1 stands for this process itself.
         if not self.call("AssignProcessToJobObject", c.c_int, (self.handle, job), (self.handle, -1)):
             raise c.WinError(c.get_last_error())
+        return job
+
+    def limit_cpu(self, job, cpus):
+        """The share of all processors in 1/10,000 (JOBOBJECT_CPU_RATE_CONTROL_INFORMATION); gives the fault, if there is one."""
+        c = self.c
+        rate = max(1, min(10000, round(10000 * cpus / (os.cpu_count() or 1))))
+        control = (c.c_uint32 * 2)(CPU_RATE_ENABLE | CPU_RATE_HARD_CAP, rate)
+        if self.call("SetInformationJobObject", c.c_int, (self.handle, job), (c.c_int, CPU_RATE),
+                     (self.handle, c.addressof(control)), (c.c_uint32, c.sizeof(control))):
+            return None
+        return c.WinError(c.get_last_error())
+
+    def new_job(self, name):
+        c = self.c
+        c.set_last_error(0)
+        job = self.call("CreateJobObjectW", self.handle, (self.handle, None), (c.c_wchar_p, name))
+        if job and c.get_last_error() == ALREADY_EXISTS:
+            self.call("CloseHandle", c.c_int, (self.handle, job))
+            return None
         return job
 
     def end_with(self, host, job):

@@ -32,6 +32,8 @@ const LONGEST_PATH_BYTES = 103;
 /** A sign that is being made. */
 const MAKING = /^\.[0-9a-f]{8}\.new$/;
 const MOST_ATTEMPTS = 3;
+/** Whether something listens is answered at once, whatever the listener does; only a pipe without room makes one wait. */
+const WAITING_MS = 1_000;
 
 /** Longest name of a sign of life: with the way to its folder it must be the path of a socket. */
 export const LONGEST_LIFE_NAME = 84;
@@ -143,18 +145,29 @@ function closeServer(server: Net.Server): Promise<void> {
   return new Promise((resolve) => void server.close(() => resolve()));
 }
 
-/** Nobody listens (ECONNREFUSED) or the file went with its thread (ENOENT): dead. A full queue (EAGAIN): alive. */
+/**
+ * Nobody listens (ECONNREFUSED) or the file went with its thread (ENOENT): dead. A full queue (EAGAIN): alive. A named pipe
+ * takes four callers before its process has to look after them; the next one waits for up to 30 s (libuv), which it would
+ * not do without such a pipe.
+ */
 async function answer(address: string): Promise<Liveness> {
   const { connect } = nodeModule('node:net') as typeof Net;
   return new Promise((resolve) => {
     const caller = connect(address);
-    caller.once('connect', () => {
+    const end = (liveness: Liveness) => {
+      clearTimeout(timer);
       caller.destroy();
-      resolve('alive');
+      resolve(liveness);
+    };
+    const timer = setTimeout(() => {
+      end('alive');
+    }, WAITING_MS);
+    caller.once('connect', () => {
+      end('alive');
     });
-    caller.once('error', ({ code }: NodeJS.ErrnoException) => {
-      if (code === 'ECONNREFUSED' || code === 'ENOENT') resolve('dead');
-      else resolve(code === 'EAGAIN' || code === 'EBUSY' ? 'alive' : 'unknown');
+    caller.on('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code === 'ECONNREFUSED' || code === 'ENOENT') end('dead');
+      else end(code === 'EAGAIN' || code === 'EBUSY' ? 'alive' : 'unknown');
     });
   });
 }

@@ -83,7 +83,10 @@ export interface SupervisorPolicy extends RestartOptions {
 
   /** Limits of a worker by themselves: hello, load, shutdown, heartbeat, largest frame. */
   limits: Partial<WorkerLimits>;
-  /** Limits on what a worker may take, applied before the algorithm's code runs (POSIX). @defaultValue none */
+  /**
+   * Limits on what a worker may take, applied before the algorithm's code runs. What has no effect on this system is named in
+   * `bounds.missing` of each worker. @defaultValue none
+   */
   resources: WorkerResources | undefined;
   /**
    * User that workers run as (POSIX; the host must have the right to, as root has). It must be able to read the store, the
@@ -245,6 +248,8 @@ function resources() {
     openFiles: whole(1, 0x7fff_ffff),
     nice: whole(-20, 19),
     scratchBytes: whole(2 ** 20),
+    cpus: number(0.01, 1_024),
+    processes: whole(1, 0x7fff_ffff),
   });
 }
 

@@ -209,7 +209,10 @@ export interface SupervisedWorker {
   calls: number;
   /** Of the calls as the worker answered them. */
   latency: LatencySummary;
-  /** Resident memory; undefined where the system does not tell cheaply (Linux does). */
+  /**
+   * Resident memory in bytes, on Windows of all processes of its job. Undefined where the system does not tell cheaply: Linux
+   * does, Windows with the optional package `koffi`.
+   */
   rssBytes: number | undefined;
   /** Share of one core since the last look: 1 is a whole core. */
   cpu: number | undefined;

@@ -38,12 +38,14 @@ export function resolveLimits(limits: Partial<WorkerLimits> = {}): WorkerLimits 
   return resolved;
 }
 
-/** Least and most of each resource; all are whole numbers. */
+/** Least and most of each resource; all but `cpus` are whole numbers. */
 const RESOURCE_BOUNDS: Record<keyof WorkerResources, readonly [least: number, most: number]> = {
   addressSpaceBytes: [1, Number.MAX_SAFE_INTEGER],
   openFiles: [1, 0x7fff_ffff],
   nice: [-20, 19],
   scratchBytes: [2 ** 20, Number.MAX_SAFE_INTEGER],
+  cpus: [0.01, 1_024],
+  processes: [1, 0x7fff_ffff],
 };
 
 /** @throws RunnerError `invalid_params` naming what is no limit that a process can have */
@@ -51,10 +53,11 @@ export function checkResources(resources: WorkerResources = {}): void {
   for (const [name, value] of Object.entries(resources) as [keyof WorkerResources, number | undefined][]) {
     if (value === undefined) continue;
     const bounds = RESOURCE_BOUNDS[name] as readonly [number, number] | undefined;
-    if (bounds && Number.isInteger(value) && value >= bounds[0] && value <= bounds[1]) continue;
+    const isNumber = name === 'cpus' ? Number.isFinite(value) : Number.isInteger(value);
+    if (bounds && isNumber && value >= bounds[0] && value <= bounds[1]) continue;
     const rule = bounds
-      ? `must be a whole number from ${bounds[0]} to ${bounds[1]}, not ${value}`
-      : 'is no limit: there are addressSpaceBytes, openFiles, nice and scratchBytes';
+      ? `must be a ${name === 'cpus' ? '' : 'whole '}number from ${bounds[0]} to ${bounds[1]}, not ${value}`
+      : `is no limit: there are ${Object.keys(RESOURCE_BOUNDS).join(', ')}`;
     throw new RunnerError('invalid_params', `resources.${name} ${rule}`, {
       details: { path: `resources.${name}` },
     });

@@ -107,6 +107,13 @@ export interface WorkerResources {
   nice?: number;
   /** Memory for its own files: caches and temporary ones (Linux namespaces). @defaultValue 512 MiB */
   scratchBytes?: number;
+  /**
+   * Cores that it and all that it has started may take together, such as 1.5 (Windows: its job object). Elsewhere
+   * `bounds.missing` says that it has no effect: there a cgroup of the host does that.
+   */
+  cpus?: number;
+  /** Processes at a time, itself among them (Windows: its job object). Elsewhere as `cpus`. */
+  processes?: number;
 }
 
 /** Time limits of a worker, each its own. */

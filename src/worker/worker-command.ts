@@ -113,5 +113,7 @@ function resourceLimits({ resources = {} }: WorkerSpec): Record<string, number |
     address_space_bytes: resources.addressSpaceBytes,
     open_files: resources.openFiles,
     nice: resources.nice,
+    cpus: resources.cpus,
+    processes: resources.processes,
   };
 }

@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { containmentOrder } from '../../src/process/containment.js';
-import { ancestorsOf, livenessOf, ownIdentity } from '../../src/process/identity.js';
+import { ancestorsOf, livenessOf, ownIdentity, seen } from '../../src/process/identity.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 async function startTimeOf(pid: number): Promise<{ state: string; startTime: string }> {
@@ -38,6 +38,17 @@ test('one that did not say when it started cannot be told from another with its 
   const child = spawn(process.execPath, ['-e', '']);
   await once(child, 'exit');
   expect(await livenessOf({ ...own, startTime: '', pid: child.pid ?? 0 })).toBe('dead');
+});
+
+test('Windows tells when a process was started, where koffi asks it; a process that it does not tell of is not seen', async () => {
+  const told = { startTime: '134404009799714460', hasEnded: false };
+  const windows = {
+    process: (pid: number) => (pid === 7 ? told : undefined),
+    usage: () => undefined,
+    holders: () => Promise.resolve([]),
+  };
+  expect(await seen(7, windows)).toEqual(told);
+  expect(await seen(process.pid, windows)).toBeUndefined();
 });
 
 /** A `/proc` with these processes: each has its parent. */

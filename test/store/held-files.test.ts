@@ -41,6 +41,25 @@ test('what stays held fails after its time with the code of the system, and says
 });
 
 test.each([
+  [['explorer.exe (process 7)'], /explorer\.exe \(process 7\) holds it\. Close it/],
+  [['a (process 7)', 'b (process 8)'], /a \(process 7\), b \(process 8\) hold it\. Close them/],
+])(
+  'the message names the programs that hold it, where the system tells them: %j',
+  async (programs, named) => {
+    const asked: string[] = [];
+    const holders = (file: string) => {
+      asked.push(file);
+      return file === 'C:\\b' ? Promise.resolve(programs) : Promise.reject(new Error('no service'));
+    };
+    const work = () => Promise.reject(Object.assign(refusal('EPERM'), { dest: 'C:\\b' }));
+    const failed = whileHeld('rename C:\\a to C:\\b', work, { platform: 'win32', limitMs: 0, holders });
+    await expect(failed).rejects.toThrow(named);
+    await expect(failed).rejects.not.toThrow('resmon');
+    expect(asked).toEqual(['C:\\a', 'C:\\b']);
+  },
+);
+
+test.each([
   ['win32', 'ENOENT'],
   ['linux', 'EPERM'],
 ] as const)('on %s %s is no passing fault', async (platform, code) => {

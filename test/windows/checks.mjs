@@ -1,11 +1,13 @@
 /**
- * What only a Windows shows: run by a Windows Node, `node checks.mjs DIST`, with a Python on PATH. Prints a line for each
+ * What only a Windows shows: run by a Windows Node, `node checks.mjs DIST [WORDS]`, with a Python on PATH: all
+ * checks, or those with these words in their name. Prints a line for each
  * check and ends with `N passed, M failed`; the exit code is 1 when one failed.
  */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, linkSync, mkdtempSync, openSync, closeSync } from 'node:fs';
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, linkSync, mkdirSync, mkdtempSync, openSync, closeSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import module from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -51,15 +53,33 @@ class Algorithm(BaseAlgorithm):
             return {"status": "OK", "data": {"result_status": "OK", "defect_rects": [], "debug": {"prefix": prefix}}}
         if wanted == "hang":
             time.sleep(600)
+        if wanted == "work":
+            kept = bytearray(int(user_params["bytes"]))
+            end = time.monotonic() + 1
+            while time.monotonic() < end:
+                pass
         if wanted == "allocate":
             bytearray(int(user_params["bytes"]))
         return {"status": "OK", "data": {"result_status": "OK", "defect_rects": [], "debug": {
             "wine": hasattr(ctypes.windll.ntdll, "wine_get_version"), "pid": os.getpid(), "prefix": sys.prefix, "executable": sys.executable}}}
 `;
 
+/** What asks the system; without it what needs it is skipped. */
+const koffi = (() => {
+  try {
+    return module.createRequire(path.join(process.argv[2], 'index.js'))('koffi');
+  } catch {
+    return undefined;
+  }
+})();
 let passed = 0;
 let failed = 0;
-async function check(name, work) {
+async function check(name, work, isPossible = true) {
+  if (!name.includes(process.argv[3] ?? '')) return;
+  if (!isPossible) {
+    console.log(`skip ${name}`);
+    return;
+  }
   const startedAt = performance.now();
   try {
     await work();
@@ -213,6 +233,39 @@ await check('policy.resources.addressSpaceBytes bounds the memory of a worker', 
   ),
 );
 
+await check('policy.resources.processes bounds what a worker starts', () =>
+  supervised(
+    async (supervisor) => {
+      assert.deepEqual(worker(supervisor).bounds.missing, []);
+      const ended = supervisor.execute({ ...call, userParams: { do: 'none' } });
+      if ((await ended.catch(() => undefined))?.data.debug.wine) return; // Wine takes the limit and enforces none
+      await assert.rejects(ended, /OSError|PermissionError/);
+    },
+    { worker: 'bundled', policy: { resources: { processes: 1 } } },
+  ),
+);
+
+await check('policy.resources.cpus bounds the CPU of a worker, or says by its name that it does not', () =>
+  supervised(
+    async (supervisor) => {
+      const { missing } = worker(supervisor).bounds;
+      const { data } = await supervisor.execute(call);
+      if (data.debug.wine) {
+        assert.equal(missing.length, 1);
+        assert.match(missing[0], /^policy\.resources\.cpus is without effect: /);
+        return;
+      }
+      assert.deepEqual(missing, []);
+      const going = supervisor.execute({ ...call, userParams: { do: 'work', bytes: 1 } });
+      const shares = [];
+      await until(() => void shares.push(worker(supervisor).cpu), 900);
+      await going;
+      assert.ok(shares.at(-1) < 0.5, shares.join(' '));
+    },
+    { worker: 'bundled', policy: { resources: { cpus: 0.25 } } },
+  ),
+);
+
 await check('resources that Windows does not have are told, by their names', () =>
   supervised(
     async (supervisor) => {
@@ -278,6 +331,89 @@ await check('a store that was moved verifies, and scripts of its wheels run ther
   await deploying.close();
   await again.close();
 });
+
+const usesOf = (version) => {
+  const folder = path.join(store.registry.layout.algorithms, '.uses', 'sample', version);
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.json')) : [];
+  return names.map((name) => path.join(folder, name));
+};
+await check(
+  'a version stays in use by a host that sleeps, by its pipe or its start time; not by another process with its id',
+  async () => {
+    await store.deploy({ source: STARTER, version: '3.0.0' });
+    const script = path.join(base, 'user.mjs');
+    writeFileSync(
+      script,
+      `import { Registry, AlgorithmSupervisor } from ${JSON.stringify(`${dist}index.js`)};
+const supervisor = new AlgorithmSupervisor({ registry: await Registry.open(${JSON.stringify(store.registry.layout.root)}) });
+await supervisor.start('sample', '3.0.0');
+process.stdout.write('up');
+setInterval(() => {}, 1000);`,
+    );
+    const host = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await new Promise((resolve) => host.stdout.once('data', resolve));
+    const deploying = new Deployer({ registry: store.registry });
+    const remove = () => deploying.uninstall('sample', '3.0.0');
+    const [file] = usesOf('3.0.0');
+    const mark = JSON.parse(readFileSync(file, 'utf8'));
+    const writeOld = (changed) => {
+      mkdirSync(path.dirname(file), { recursive: true });
+      writeFileSync(file, JSON.stringify({ ...mark, ...changed }));
+      utimesSync(file, new Date(0), new Date(0));
+    };
+    try {
+      const kernel = koffi.load('kernel32.dll');
+      const handle = kernel.func('intptr_t OpenProcess(uint32_t, int, uint32_t)')(0x800, 0, host.pid);
+      koffi.load('ntdll.dll').func('int NtSuspendProcess(intptr_t)')(handle);
+      assert.match(mark.startTime, /^\d{18}$/);
+      assert.equal(mark.pid, host.pid);
+      // By its named pipe alone, more often than that has room for callers; then by its start time alone.
+      for (const changed of [...Array(5).fill({ startTime: '' }), { life: undefined }]) {
+        writeOld(changed);
+        assert.equal((await failure(remove())).code, 'unsafe_uninstall');
+      }
+    } finally {
+      host.kill('SIGKILL'); // its worker goes with it, so that no program is in the folder that is to be removed
+      await new Promise((resolve) => host.once('exit', resolve));
+    }
+    writeOld({ life: undefined, pid: process.pid });
+    let last;
+    const isRemoved = () =>
+      remove().then(
+        () => true,
+        (error) => void (last = error),
+      );
+    assert.ok(await until(isRemoved, 10_000), String(last));
+    assert.ok(!(await store.registry.list()).some(({ version }) => version === '3.0.0'));
+    await deploying.close();
+  },
+  koffi !== undefined,
+);
+
+for (const flavour of ['sdk', 'bundled']) {
+  await check(
+    `${flavour}: status() tells the memory and CPU of the Python and of what it has started`,
+    () =>
+      supervised(
+        async (supervisor) => {
+          const idle = worker(supervisor).rssBytes;
+          const going = supervisor.execute({ ...call, userParams: { do: 'work', bytes: 2 ** 28 } });
+          assert.ok(await until(() => worker(supervisor).rssBytes > idle + 2 ** 28));
+          const seen = [];
+          assert.ok(
+            await until(() => (seen.push(worker(supervisor).cpu), seen.at(-1) > 0.3)),
+            seen.join(' '),
+          );
+          await going;
+          const { rssBytes } = worker(supervisor);
+          // What it started is a Python too, which lives on.
+          assert.ok(rssBytes > 1.5 * idle, `${rssBytes} of ${idle}`);
+        },
+        { worker: flavour },
+      ),
+    koffi !== undefined,
+  );
+}
 
 await check(
   'a file of the store that another program has open for a moment is replaced after it',

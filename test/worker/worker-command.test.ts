@@ -45,7 +45,7 @@ test('memory of an image freed by the algorithm is kept for the next, unless the
 });
 
 test('on Windows the interpreter of the environment starts in a launcher that makes a job, with the limits for it', () => {
-  const resources = { addressSpaceBytes: 2 ** 30, openFiles: 512 };
+  const resources = { addressSpaceBytes: 2 ** 30, openFiles: 512, cpus: 1.5, processes: 4 };
   const given = { ...spec, resources };
   const { command, args, isKept } = workerCommand(given, DEFAULT_WORKER_LIMITS, { platform: 'win32' });
   expect([command, isKept]).toEqual([spec.python, false]);
@@ -53,6 +53,6 @@ test('on Windows the interpreter of the environment starts in a launcher that ma
   expect([flag, launcher, rest]).toEqual(['-S', assetPath('worker/launch.py'), ADAPTER]);
   expect(JSON.parse(order)).toMatchObject({
     host: process.pid,
-    limits: { address_space_bytes: 2 ** 30, open_files: 512 },
+    limits: { address_space_bytes: 2 ** 30, open_files: 512, cpus: 1.5, processes: 4 },
   });
 });

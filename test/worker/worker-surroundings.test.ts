@@ -69,10 +69,30 @@ ${onCall('answer(message, data={"seen": seen + [session()]})')}`,
   },
 );
 
+test.skipIf(process.platform === 'win32')(
+  'limits that only a job of Windows has are named as without effect, and the worker runs',
+  async () => {
+    const { worker } = await misbehavingWorker({
+      script: onCall('answer(message)'),
+      spec: { resources: { cpus: 1.5, processes: 2 } },
+    });
+    await worker.start();
+    const { missing = [] } = worker.bounds ?? {};
+    expect(missing.filter((one) => one.startsWith('policy.resources'))).toEqual([
+      expect.stringMatching(/^policy\.resources\.cpus is without effect: .*cgroup/),
+      expect.stringMatching(/^policy\.resources\.processes is without effect: .*cgroup/),
+    ]);
+    expect((await worker.call({ phase: 'execute' })).status).toBe('OK');
+  },
+);
+
 test.each<[WorkerResources, string]>([
   [{ addressSpaceBytes: 0 }, 'addressSpaceBytes'],
   [{ openFiles: 1.5 }, 'openFiles'],
   [{ nice: 20 }, 'nice'],
+  [{ cpus: 0 }, 'cpus'],
+  [{ cpus: NaN }, 'cpus'],
+  [{ processes: 1.5 }, 'processes'],
   [{ memory: 5 } as object, 'memory'],
 ])('resources of %o are refused by name', (resources, name) => {
   const spec = {

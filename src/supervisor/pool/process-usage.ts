@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { windowsCalls } from '../../process/windows-calls.js';
 
 /** What a process takes from the machine. */
 export interface ProcessUsage {
@@ -16,13 +17,15 @@ const STIME = 12;
 const RSS_PAGES = 21;
 
 /**
- * Memory and CPU time of a process, from `/proc` (Linux): one small read of some ten microseconds, no subprocess.
- * Undefined for a process that is gone, and on other platforms, where the system has no such cheap way.
+ * Memory and CPU time of a process, from `/proc` (Linux): one small read of some ten microseconds, no subprocess. On Windows
+ * of the worker's job, with all that it has started, where `koffi` asks the system. Undefined for a process that is gone, and
+ * elsewhere, where the system has no such cheap way.
  */
 export function readProcessUsage(
   pid: number,
   platform: NodeJS.Platform = process.platform,
 ): ProcessUsage | undefined {
+  if (platform === 'win32') return windowsCalls()?.usage(pid);
   if (platform !== 'linux') return undefined;
   let stat: string;
   try {
