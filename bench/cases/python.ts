@@ -16,7 +16,7 @@ const FURTHER = 'ours, link, further';
 const environments: BenchCase = {
   name: 'python/environments',
   measures: 'An environment with NumPy: by pip, by links into a store, and one more of the same wheels',
-  figures: { time: { unit: 'ms' }, memory: { unit: 'MB' }, disk: { unit: '% more' } },
+  figures: { time: { unit: 'ms' }, cpu: { unit: 'ms' }, memory: { unit: 'MB' }, disk: { unit: '% more' } },
   bars: [
     { figure: 'time', contestant: 'ours, pip', over: BY_HAND, atMost: 0.25 },
     { figure: 'time', contestant: FIRST, over: BY_HAND, atMost: 0.25 },
@@ -97,9 +97,9 @@ const bulk: BenchCase = {
   name: 'python/bulk',
   measures:
     'An environment of 20,000 files of 2 GB, and a second one of the same wheels, whose time is that of 20 MB',
-  figures: { time: { unit: 'ms' }, memory: { unit: 'MB' } },
+  figures: { time: { unit: 'ms' }, cpu: { unit: 'ms' }, memory: { unit: 'MB' } },
   bars: [
-    { figure: 'time', contestant: LARGE_FIRST, over: 'unzip', atMost: 1.3 },
+    { figure: 'time', contestant: LARGE_FIRST, over: 'unzip', atMost: 0.7 },
     { figure: 'time', contestant: LARGE_SECOND, over: SMALL_SECOND, atMost: 2 }, // a hundred times the bytes
     { figure: 'memory', contestant: LARGE_FIRST, atMost: MEMORY_GOAL_MB },
     { figure: 'memory', contestant: LARGE_SECOND, atMost: MEMORY_GOAL_MB },

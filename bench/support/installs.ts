@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,14 +14,33 @@ export async function install(
   folder: string,
   { python, wheels, requirements }: Omit<WheelSet, 'pins'>,
   store?: string,
-): Promise<{ time: number; memory: number }> {
+): Promise<{ time: number; memory: number; cpu?: number }> {
   const args = [HOST, library.file('index.js'), folder, python, wheels, requirements];
+  const before = cpuOfChildren();
   const { stdout } = await execute(process.execPath, store === undefined ? args : [...args, store], {
     maxBuffer: 64 << 20,
   });
-  const { ms, peakBytes } = JSON.parse(stdout) as { ms: number; peakBytes: number };
-  return { time: ms, memory: peakBytes / 1e6 };
+  const after = cpuOfChildren();
+  const { ms, peakBytes, startMs } = JSON.parse(stdout) as Record<'ms' | 'peakBytes' | 'startMs', number>;
+  return {
+    ...{ time: ms, memory: peakBytes / 1e6 },
+    ...(before !== undefined && after !== undefined && { cpu: after - before - startMs }),
+  };
 }
+
+/** Processor time in ms of all processes that this one started and that ended; undefined where the system does not tell. */
+export function cpuOfChildren(): number | undefined {
+  try {
+    const stat = readFileSync('/proc/self/stat', 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[13]) + Number(fields[14])) * TICK_MS; // cutime and cstime of proc(5)
+  } catch {
+    return undefined;
+  }
+}
+
+/** What proc(5) counts in: `sysconf(_SC_CLK_TCK)` is 100 on every Linux. */
+const TICK_MS = 10;
 
 /** Bytes on disk, each file once however many names it has. */
 export async function diskBytes(folders: readonly string[]): Promise<number> {

@@ -128,6 +128,7 @@ export class VenvManager extends SafeEmitter<VenvManagerEvents> {
       facts: await (await this.#interpreterFinder()).facts.get(interpreter, { signal }),
       finalDir,
       signal,
+      memory: this.#memory && path.join(this.#memory, 'environments.json'),
       timeoutMs: this.#timeoutMs,
       onLine: this.#outputOf(path.resolve(dir)),
     });

@@ -114,6 +114,24 @@ describe('the wheel store', () => {
     expect(execFileSync(path.join(second.dir, 'bin', 'run-tool'), { encoding: 'utf8' })).toBe('tool runs\n');
   });
 
+  test('takes what a wheel says of itself from its entry, and from the wheel where an entry has none', async () => {
+    const { folder, manager, fresh } = await store();
+    const wheels = await wheelFolder([tool, helper], 'Some.Tool\n');
+    await manager.install(await fresh(), wheels);
+    const names = await readdir(folder, { recursive: true });
+    const files = names.filter((name) => name.endsWith('entry.json')).map((name) => path.join(folder, name));
+    const texts = await Promise.all(files.map((name) => readFile(name, 'utf8')));
+    const file = files[texts.findIndex((text) => text.includes('Some.Tool'))] ?? '';
+    const entry = JSON.parse(await readFile(file, 'utf8')) as { metadata?: { requires: string[] } };
+    expect(entry.metadata?.requires).toEqual(['helper>=1']);
+    const write = async (metadata: object | undefined) =>
+      writeFile(file, JSON.stringify({ ...entry, metadata }));
+    await write({ requires: ['absent'] });
+    await expect(manager.install(await fresh(), wheels)).rejects.toMatchObject({ code: 'wheels_missing' });
+    await write(undefined); // as earlier releases wrote it
+    expect((await manager.install(await fresh(), wheels)).installed).toHaveLength(2);
+  });
+
   test('asks pip again when a wheel or a requirement has changed', async () => {
     const { manager, fresh } = await store();
     const one = await wheelFolder([helper], 'helper\n');

@@ -96,6 +96,7 @@ export class Candidates {
   readonly #byProject = new Map<string, Fitting[]>();
   readonly #made = new Map<string, Candidate | 'of another project'>();
   readonly #read = new Map<string, Dependency | undefined>();
+  readonly #met = new Map<string, boolean | undefined>();
   readonly #withExtras = new Map<Candidate, Map<string, Candidate>>();
   readonly #takesPreReleases: boolean;
   readonly #requiresHashes: boolean;
@@ -256,10 +257,18 @@ export class Candidates {
   #applies({ marker }: { marker?: string | undefined }, extras: readonly string[]): boolean {
     if (marker === undefined) return true;
     return extras.some((extra) => {
-      const isMet = evaluateMarker(marker, { ...this.#environment.markers, extra });
+      const isMet = this.#isMarkerMet(marker, extra);
       if (isMet !== undefined) return isMet;
       throw new NoChoice('wheel', `the marker ${JSON.stringify(marker)} compares what cannot be compared`);
     });
+  }
+
+  /** Evaluated once: a project with many extras asks the same of each of its lines. */
+  #isMarkerMet(marker: string, extra: string): boolean | undefined {
+    const key = `${extra};${marker}`;
+    if (!this.#met.has(key))
+      this.#met.set(key, evaluateMarker(marker, { ...this.#environment.markers, extra }));
+    return this.#met.get(key);
   }
 
   /** Read once: projects are gone through again and again. */

@@ -189,14 +189,18 @@ export interface ChoiceOrder extends OperationOptions {
 }
 
 /**
- * Chooses what an installation puts into an environment. `sha256Of` knows hashes of wheels by their names.
+ * Chooses what an installation puts into an environment. `known` tells hashes of wheels, and what some of them say of themselves,
+ * by their names.
  *
  * @throws RunnerError `wheels_missing`, `incompatible_python`, `install_failed`, with pip's words as their output;
  * `invalid_zip` for a wheel that is no archive or past a limit
  */
 export async function chooseFor(
   order: ChoiceOrder,
-  sha256Of?: (file: string) => Promise<string>,
+  known: {
+    sha256Of?: (file: string) => Promise<string>;
+    metadataOf?: (file: string) => ReturnType<ChoiceSource['metadataOf']>;
+  } = {},
 ): Promise<Choice> {
   const { wheels, wheelsFolder, requirements, facts, venv, signal } = order;
   const { tags } = venv.interpreter;
@@ -206,10 +210,11 @@ export async function chooseFor(
       ...requirements,
       ...{ wheels, signal },
       environment: { tags, markers: facts.markers, pythonVersion: facts.version },
-      metadataOf: (wheel) => readMetadataOf(fileOf(wheel), order),
+      metadataOf: async (wheel) =>
+        (await known.metadataOf?.(wheel.file)) ?? (await readMetadataOf(fileOf(wheel), order)),
       digestOf: (wheel, algorithm) =>
-        algorithm === 'sha256' && sha256Of
-          ? sha256Of(wheel.file)
+        algorithm === 'sha256' && known.sha256Of
+          ? known.sha256Of(wheel.file)
           : hashFile(fileOf(wheel), { algorithm, signal }),
     });
   } catch (error) {

@@ -1,14 +1,16 @@
 import { lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { OperationOptions } from '../../abort.js';
+import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import { asInstallError } from '../../store/store-error.js';
 import { pythonEnvironment } from '../../process/environment.js';
 import { run } from '../../process/run.js';
 import { pythonIn } from './environment-paths.js';
+import { fullMark, markOfFile } from '../interpreters/facts-file.js';
 import type { PythonFacts } from '../interpreters/python-facts.js';
 import { refusedBySystem } from '../system-refusal.js';
 import { forgetPlace } from './relocatable.js';
+import { RememberedEnvironments } from './remembered.js';
 import type { Interpreter, Venv } from '../types.js';
 
 /** What making an environment needs. */
@@ -16,6 +18,8 @@ export interface MakeOptions extends OperationOptions {
   interpreter: Interpreter;
   facts: PythonFacts;
   finalDir?: string;
+  /** File that keeps what was made before. */
+  memory?: string | undefined;
   timeoutMs: number;
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
 }
@@ -30,6 +34,10 @@ export async function makeEnvironment(dir: string, options: MakeOptions): Promis
   if (!facts.has_venv) throw noVenvModule(interpreter);
   const venv = describeEnvironment(dir, interpreter, facts, options.finalDir);
   try {
+    throwIfAborted(options.signal, `environment in ${venv.dir}`);
+    const mark = await fullMark((await markOfFile(interpreter.path)) ?? '', facts);
+    const remembered = options.memory === undefined ? undefined : new RememberedEnvironments(options.memory);
+    if (await remembered?.make(venv, mark)) return venv;
     await mkdir(path.dirname(venv.dir), { recursive: true });
     const result = await run(
       interpreter.path,
@@ -56,6 +64,7 @@ export async function makeEnvironment(dir: string, options: MakeOptions): Promis
       );
     }
     await forgetPlace(venv);
+    await remembered?.remember(venv, mark);
     return venv;
   } catch (error) {
     await rm(venv.dir, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined); // the disk, most likely

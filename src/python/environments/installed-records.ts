@@ -96,10 +96,14 @@ export async function settleRecords(
     await compare(untrusted);
   }
   await compare([...contested.values()].filter((one) => !isAgreed(one, trusted)));
-  const file = path.join(venv.dir, EXCEPTIONS_FILE);
-  if (Object.keys(exceptions).length === 0) await rm(file, { force: true });
-  else await writeJsonAtomic(file, { format: 1, files: exceptions }, 'none');
+  if (Object.keys(exceptions).length === 0) await forgetExceptions(venv);
+  else await writeJsonAtomic(path.join(venv.dir, EXCEPTIONS_FILE), { format: 1, files: exceptions }, 'none');
   return { warnings: warnings.sort() };
+}
+
+/** Of an environment whose RECORDs all tell the truth. */
+export async function forgetExceptions(venv: Pick<Venv, 'dir'>): Promise<void> {
+  await rm(path.join(venv.dir, EXCEPTIONS_FILE), { force: true });
 }
 
 /** The files of a project with their rows, its own RECORD left out. */

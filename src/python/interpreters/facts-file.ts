@@ -40,7 +40,14 @@ export class FactsFile {
   }
 }
 
-async function fullMark(mark: string, facts: PythonFacts): Promise<string> {
+/** What tells the file of an interpreter from another at its path; undefined where there is no file. */
+export async function markOfFile(path: string): Promise<string | undefined> {
+  const file = await stat(path).catch(() => undefined);
+  return file?.isFile() ? [file.mtimeMs, file.size, file.ino].join('/') : undefined;
+}
+
+/** What an interpreter is the same by: as long as this is, its facts hold, and what else is remembered of it. */
+export async function fullMark(mark: string, facts: PythonFacts): Promise<string> {
   const library = facts.pips[0]?.location;
   const changed = library === undefined ? undefined : await stat(library).catch(() => undefined);
   // The number is that of the format: facts of another are asked for anew.

@@ -1,11 +1,10 @@
-import { stat } from 'node:fs/promises';
 import type { OperationOptions } from '../../abort.js';
 import { assetPath } from '../../assets.js';
 import { RunnerError } from '../../errors.js';
 import { pythonEnvironment } from '../../process/environment.js';
 import { run } from '../../process/run.js';
 import { plainText, showAs } from '../../readable.js';
-import { FactsFile } from './facts-file.js';
+import { FactsFile, markOfFile } from './facts-file.js';
 import type { PythonFacts } from './python-facts.js';
 import type { Interpreter } from '../types.js';
 
@@ -33,9 +32,8 @@ export class FactsCache {
 
   /** Asks the interpreter at this path; that of a virtual environment stands for the one it was made from. */
   async ask(path: string, options: OperationOptions = {}): Promise<Probed> {
-    const file = await stat(path).catch(() => undefined);
-    if (!file?.isFile()) return { ok: false, path, reason: 'there is no such file' };
-    const mark = `${file.mtimeMs}/${file.size}/${file.ino}`;
+    const mark = await markOfFile(path);
+    if (mark === undefined) return { ok: false, path, reason: 'there is no such file' };
     const known = this.#known.get(path);
     if (known?.mark === mark) {
       return known.answer.catch((error: unknown) => {

@@ -5,14 +5,14 @@ import { RunnerError } from '../../errors.js';
 import { commandOf, scriptBody, scriptEntries } from '../../package/entry-points.js';
 import { normalizeProjectName } from '../../package/wheel-name.js';
 import { chooseFor, type ChosenWheel } from '../choice/choose.js';
-import { settleRecords } from '../environments/installed-records.js';
+import { forgetExceptions, settleRecords } from '../environments/installed-records.js';
 import { scriptHeader } from '../environments/scripts.js';
 import type { PythonFacts } from '../interpreters/python-facts.js';
 import type { Installation, Installed } from '../pip/install-pip.js';
 import { choosePip } from '../pip/pip.js';
 import type { Venv } from '../types.js';
 import { helperErrno, StoreHelper } from './store-helper.js';
-import type { WheelEntry } from './wheel-entry.js';
+import { readEntry, type WheelEntry } from './wheel-entry.js';
 import { type StoredWheel, WheelStore } from './wheel-store.js';
 
 /** How a file of the store gets into an environment. */
@@ -43,9 +43,13 @@ interface LinkOptions extends OperationOptions {
  * Puts unpacked wheels into an environment as PEP 427 says and as pip does it: the root into purelib or platlib,
  * `.data` by its schemes, scripts with this environment's interpreter, then INSTALLER, REQUESTED and RECORD.
  *
- * @returns folders of wheels whose files somebody wrote to; nothing was linked then
+ * @returns `touched`: folders of wheels whose files somebody wrote to; nothing was linked then. `contested`: whether a file of
+ * the environment has several rows, or a row has none
  */
-async function linkWheels(wheels: readonly WheelToLink[], options: LinkOptions): Promise<string[]> {
+async function linkWheels(
+  wheels: readonly WheelToLink[],
+  options: LinkOptions,
+): Promise<{ touched: string[]; contested: boolean }> {
   const { venv, facts, ways = LINK_MODES } = options;
   const request = {
     do: 'link',
@@ -62,11 +66,10 @@ async function linkWheels(wheels: readonly WheelToLink[], options: LinkOptions):
     })),
   };
   const { signal, onProgress } = options;
-  const { touched } = await options.helper.ask<{ touched: string[] }>(request, {
+  return options.helper.ask<{ touched: string[]; contested: boolean }>(request, {
     ...{ signal, onProgress },
     onFault: ({ text, entry: file }) => faulty(file ?? '', text),
   });
-  return touched;
 }
 
 /** Absolute folder of each scheme a wheel may use. */
@@ -127,6 +130,7 @@ export async function installByLink(
   // So many wheels are unpacked at once: while one waits for the disk, another is inflated.
   const helpers = [helper(), helper(), helper()] as const;
   try {
+    helpers[0].begin(); // it starts while the wheels are chosen
     return await installWith(helpers, installation, store, ways);
   } finally {
     await Promise.all(helpers.map((helper) => helper[Symbol.asyncDispose]()));
@@ -145,7 +149,15 @@ async function installWith(
   const sha256Of = async (file: string) =>
     installation.hashes?.get(file) ?? store.hashes.get(path.join(wheelsFolder, file), { signal });
   const sizes = new Map(wheels.map(({ file, sizeBytes }) => [file, sizeBytes]));
-  const { chosen, warnings: noted } = await chooseFor(installation, sha256Of);
+  const known = {
+    sha256Of,
+    metadataOf: async (file: string) => {
+      const sha256 =
+        installation.hashes?.get(file) ?? (await store.hashes.known(path.join(wheelsFolder, file)));
+      return sha256 === undefined ? undefined : (await readEntry(store.folderOf(sha256)))?.metadata;
+    },
+  };
+  const { chosen, warnings: noted } = await chooseFor(installation, known);
   const hashes = new Map<string, string>();
   for (const { file } of chosen) hashes.set(file, await sha256Of(file));
   await store.hashes.save();
@@ -156,14 +168,14 @@ async function installWith(
     suspects.clear();
     const files = stored.reduce((sum, { entry }) => sum + entry.files, 0);
     const [helper] = helpers;
-    const touched = await linkWheels(stored, {
+    const linked = await linkWheels(stored, {
       ...{ helper, signal, venv, facts: installation.facts, ownFiles: installation.ownFiles, ways },
       launchers:
         process.platform === 'win32' ? choosePip(installation.facts, wheelsFolder, wheels) : undefined,
-      onProgress: (linked) => {
+      onProgress: (count) => {
         onProgress(
           'install',
-          Math.floor(total * (UNPACK_SHARE + ((1 - UNPACK_SHARE) * linked) / files)),
+          Math.floor(total * (UNPACK_SHARE + ((1 - UNPACK_SHARE) * count) / files)),
           total,
         );
       },
@@ -172,7 +184,7 @@ async function installWith(
       if (attempt === 1 && helperErrno(error) === 'ENOENT') return undefined;
       throw error;
     });
-    if (touched?.length === 0) {
+    if (linked?.touched.length === 0) {
       const installed = stored
         .map(({ entry, chosen: { file } }) => ({
           name: normalizeProjectName(entry.name),
@@ -180,18 +192,29 @@ async function installWith(
           file,
         }))
         .sort((a, b) => (a.name < b.name ? -1 : 1));
-      const entries = new Map(stored.map(({ entry }) => [entry.info, entry]));
-      const { warnings } = await settleRecords(venv, {
-        signal,
-        // What RECORD says of the others was compared when they were unpacked.
-        trusted: (info) => entries.get(info)?.oddities.length === 0,
-        wheelOf: (info) => entries.get(info)?.file ?? info,
-      });
+      const warnings = await settle(installation, stored, linked.contested);
       return { installed, warnings: [...noted, ...warnings] };
     }
     if (attempt === MOST_ATTEMPTS) throw keepsChanging(store.root);
-    for (const folder of touched ?? []) suspects.add(folder);
+    for (const folder of linked?.touched ?? []) suspects.add(folder);
   }
+}
+
+/** Holds files against their rows where several wheels, or a wheel that is odd, say something of them. */
+async function settle(
+  { venv, signal }: Installation,
+  stored: readonly WheelToLink[],
+  contested: boolean,
+): Promise<string[]> {
+  const entries = new Map(stored.map(({ entry }) => [entry.info, entry]));
+  // What RECORD says of the others was compared when they were unpacked.
+  const trusted = (info: string) => entries.get(info)?.oddities.length === 0;
+  if (!contested && [...entries.keys()].every(trusted)) {
+    await forgetExceptions(venv);
+    return [];
+  }
+  const wheelOf = (info: string) => entries.get(info)?.file ?? info;
+  return (await settleRecords(venv, { signal, trusted, wheelOf })).warnings;
 }
 
 /** The chosen wheels in the store, in their order. The first failure ends the others. */

@@ -88,6 +88,11 @@ export class StoreHelper implements AsyncDisposable {
     }
   }
 
+  /** Starts the process ahead of the request to link: it is there by then, with what it needs loaded. */
+  begin(): void {
+    this.#process ??= this.#start(['link']);
+  }
+
   /** Waits for its end. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
@@ -95,10 +100,10 @@ export class StoreHelper implements AsyncDisposable {
     await this.#process?.catch(() => undefined); // ask() has told it
   }
 
-  #start(): Promise<RunResult> {
+  #start(ahead: readonly string[] = []): Promise<RunResult> {
     const script = assetPath('python/wheels/store_helper.py');
     // Without site: nothing that the interpreter's packages hook into its start is wanted here.
-    const process = run(this.#python, ['-I', '-S', '-B', '-X', 'utf8', script], {
+    const process = run(this.#python, ['-I', '-S', '-B', '-X', 'utf8', script, ...ahead], {
       env: pythonEnvironment(),
       timeoutMs: this.#timeoutMs,
       signal: this.#ending.signal,

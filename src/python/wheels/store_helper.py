@@ -1,8 +1,9 @@
 """Does the work of the wheel store that goes through every file of a wheel. A separate process: the work must not take
 memory, event loop or threads of the host, which inspects images at the same time.
 
-    python -I -S store_helper.py
+    python -I -S store_helper.py [link]
 
+With `link` what links is loaded before the first request comes.
 A request is one line of JSON on stdin, `{"do": …}`; what follows belongs to it, up to a line `null`. Lines on stdout are
 `{"done": n}` while it gets on, then one answer: `{"ok": …}`, `{"fault": text, "entry": name}` for what is wrong with
 the wheel, or `{"error": {"code", "message", "path"}}` for what the system refused. Requests are served in turn.
@@ -47,6 +48,8 @@ def main():
     die_with_host()
     sys.path.insert(0, HERE)
     os.umask(0o022)  # the host's may keep the worker's user out of files that environments share
+    if sys.argv[1:] == ["link"]:
+        import wheel_link  # noqa: F401
     lines = (json.loads(line) for line in sys.stdin.buffer)
     for request in lines:
         following = iter(lambda: next(lines), None)

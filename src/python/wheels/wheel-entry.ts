@@ -6,7 +6,7 @@ import type { Archive, PlacedEntry } from '../../package/archive-types.js';
 import { openArchive } from '../../package/archive/open-archive.js';
 import { BUILD_AGAIN, zipFault } from '../../package/archive/fault.js';
 import type { ArchiveLimits } from '../../package/types.js';
-import { distInfoFolders } from '../../package/wheel-metadata.js';
+import { distInfoFolders, parseMetadata } from '../../package/wheel-metadata.js';
 import { checkPlaces, isByteCode } from '../../package/wheel-places.js';
 import { ownIdentity } from '../../process/identity.js';
 import { readJson, writeJsonAtomic, type Durability } from '../../store/atomic-file.js';
@@ -36,6 +36,8 @@ export interface WheelEntry {
   /** What RECORD gives for METADATA and WHEEL, by path: tells whether an environment holds this very wheel. */
   marks: Record<string, string>;
   scripts: EntryPoints;
+  /** What METADATA says; absent in entries of earlier releases. */
+  metadata?: ReturnType<typeof parseMetadata>;
   /** Where RECORD and contents differ in what pip does not check: one string per row, and the actual content. */
   oddities: RecordOddity[];
   /** Whether every file was on the disk before the entry was published. */
@@ -151,6 +153,7 @@ async function buildFrom(
     bytes: unpackedBytes,
     ...learnt,
     scripts,
+    ...(metadata !== undefined && { metadata: parseMetadata(metadata) }),
     durable: options.durability === 'full',
     boot_id: (await ownIdentity()).bootId,
   };

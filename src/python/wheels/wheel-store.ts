@@ -41,6 +41,11 @@ export class FileHashes {
     this.#file = file;
   }
 
+  /** Hash of a file, in lower-case hex, where it is remembered. */
+  async known(file: string): Promise<string | undefined> {
+    return (await (this.#known ??= this.#load())).get(await mark(file));
+  }
+
   /** Hash of a file, in lower-case hex. */
   async get(file: string, options: OperationOptions = {}): Promise<string> {
     const before = await mark(file);

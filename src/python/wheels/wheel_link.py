@@ -6,14 +6,11 @@ INSTALLER, REQUESTED and RECORD.
 import csv
 import fnmatch
 import hashlib
-import io
 import os
 import re
-import sysconfig
-import zipfile
 
 from place_files import Placer, remove_sealed
-from wheel_files import Fault, encode, is_byte_code, read_list, read_record, touched, tree_of
+from wheel_files import Fault, encode, is_byte_code, read_list, read_record, row_path, touched, tree_of
 
 # Files of models: some of their readers refuse a file that has a second name (onnx since 1.21), and map them writable.
 COPIED = (".onnx", ".onnx.data", ".onnx_data")
@@ -21,7 +18,10 @@ STEP = 256
 
 
 def link(request, _lines, progress):
-    """Nothing is linked while a file of any of the wheels was touched: `touched` are the folders of those."""
+    """Nothing is linked while a file of any of the wheels was touched: `touched` are the folders of those.
+
+    `contested`: whether a file of the environment has several rows, or a row names none. Who owns it is the host's to settle.
+    """
     wheels = request["wheels"]
     lists = [read_list(wheel["folder"]) for wheel in wheels]
     suspects = [wheel["folder"] for wheel, files in zip(wheels, lists) if touched(wheel["folder"], files)]
@@ -30,17 +30,36 @@ def link(request, _lines, progress):
     placer = Placer(request["ways"])
     launchers = Launchers(request["launchers"]) if request.get("launchers") else None
     done = 0
+    owners = Owners()
     for wheel, files in zip(wheels, lists):
 
         def count(number, before=done):
             progress(before + number)
 
         try:
-            Linking(request, wheel, files, placer, launchers).run(count)
+            Linking(request, wheel, files, placer, launchers, owners).run(count)
         except Fault as fault:
             raise Fault(fault.text, wheel["file"])
         done += len(files)
-    return {"touched": []}
+    return {"touched": [], "contested": owners.contested}
+
+
+class Owners:
+    """The files that rows of any RECORD name."""
+
+    def __init__(self):
+        self.files = set()
+        self.contested = False
+
+    def add(self, library, row):
+        path = row_path(row)
+        is_plain = path[:1] != "." and "/." not in path and "//" not in path
+        file = library + os.sep + path if is_plain else os.path.normpath(os.path.join(library, path))
+        file = file.replace(os.sep, "/")
+        # Installers move what is in `.data`: a row that still names it is about a script that another one replaces.
+        if file in self.files or path.partition("/")[0].endswith(".data"):
+            self.contested = True
+        self.files.add(file)
 
 
 class Launchers:
@@ -53,6 +72,9 @@ class Launchers:
         self.known = {}
 
     def program(self, text, is_window):
+        import io
+        import zipfile
+
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w") as archive:
             archive.writestr(zipfile.ZipInfo("__main__.py"), text)  # the same bytes each time
@@ -61,6 +83,9 @@ class Launchers:
         return self.launcher("w" if is_window else "t") + b"#!<launcher_dir>\\" + python + b"\r\n" + content.getvalue()
 
     def launcher(self, kind):
+        import sysconfig
+        import zipfile
+
         name = "%s%s.exe" % (kind, self.KINDS[sysconfig.get_platform()])
         if name not in self.known:
             path = "pip/_vendor/distlib/" + name
@@ -76,9 +101,10 @@ class Launchers:
 class Linking:
     """One wheel on its way into an environment."""
 
-    def __init__(self, request, wheel, files, placer, launchers=None):
+    def __init__(self, request, wheel, files, placer, launchers, owners):
         self.python_line = request["pythonLine"]
         self.launchers = launchers
+        self.owners = owners
         self.own_files = [pattern.lower().replace("[", "[[]") for pattern in request["ownFiles"]]
         self.wheel = wheel
         self.files = files
@@ -185,6 +211,8 @@ class Linking:
             row = (self.relative(target), *described(content))
             rows.extend([row] * max(1, names.count(os.path.basename(target))))
         rows.extend((self.listed(path, places), "", "") for path in unlisted)
+        for row in rows:
+            self.owners.add(self.library, row[0])
         record = os.path.join(self.info, "RECORD")
         remove(record)
         with open(record, "x", encoding="utf-8", newline="") as file:

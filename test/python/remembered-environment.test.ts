@@ -1,0 +1,97 @@
+import { lstat, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { beforeAll, expect, test } from 'vitest';
+import { VenvManager } from '../../src/index.js';
+import type { Interpreter } from '../../src/types.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+
+const MARKER = '# as remembered';
+let interpreter: Interpreter;
+beforeAll(async () => {
+  interpreter = await new VenvManager().select({ wheels: [] });
+});
+
+/** A store, and a manager of a new process each time. */
+async function station() {
+  const root = await temporaryFolder();
+  const store = path.join(root, 'store');
+  const memory = path.join(store, 'environments.json');
+  return {
+    memory,
+    make: (dir: string) =>
+      new VenvManager({ wheelStore: store }).create(path.join(root, dir), { interpreter }),
+    /** Lets what was remembered differ from what Python's venv makes. */
+    mark: async (change: (made: Record<string, unknown>) => void = () => undefined) => {
+      const all = JSON.parse(await readFile(memory, 'utf8')) as Record<string, Record<string, unknown>>;
+      for (const made of Object.values(all)) {
+        made.files = (made.files as [string, string, boolean][]).map(([file, text, isProgram]) =>
+          file.endsWith('activate') ? [file, `${text}${MARKER}\n`, isProgram] : [file, text, isProgram],
+        );
+        change(made);
+      }
+      await writeFile(memory, JSON.stringify(all));
+    },
+  };
+}
+
+async function lookAt(folder: string): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const name of await readdir(folder)) {
+    const file = path.join(folder, name);
+    const stats = await lstat(file);
+    const mode = (stats.mode & 0o777).toString(8);
+    if (stats.isSymbolicLink()) found[name] = `link to ${await readlink(file)}`;
+    else if (stats.isFile()) found[name] = `${mode} ${await readFile(file, 'utf8')}`;
+    else {
+      found[name] = mode;
+      for (const [inner, what] of Object.entries(await lookAt(file))) found[`${name}/${inner}`] = what;
+    }
+  }
+  return found;
+}
+
+const activation = (dir: string) => readFile(path.join(dir, 'bin', 'activate'), 'utf8');
+
+// macOS and Windows copy programs into an environment: none is remembered there.
+const onLinux = test.runIf(process.platform === 'linux');
+
+onLinux('a second environment of an interpreter is as the first, without Python, and runs', async () => {
+  const { make, mark } = await station();
+  const first = await make('1/venv');
+  const again = await make('2/venv');
+  expect(await lookAt(again.dir)).toEqual(await lookAt(first.dir));
+  await mark();
+  const third = await make('3/venv');
+  expect(await activation(third.dir)).toContain(MARKER);
+  const code = 'import sys, venv; print(sys.prefix, sys.prefix != sys.base_prefix)';
+  expect(execFileSync(third.python, ['-c', code], { encoding: 'utf8' }).trim()).toBe(`${third.dir} True`);
+});
+
+onLinux('an environment of another name, or of a changed interpreter, is made by Python', async () => {
+  const { make, mark } = await station();
+  await make('1/venv');
+  await mark();
+  const other = await activation((await make('1/other')).dir);
+  expect(other).toContain('(other)');
+  expect(other).not.toContain(MARKER);
+  await mark((made) => (made.mark = `${String(made.mark)}0`));
+  expect(await activation((await make('2/other')).dir)).not.toContain(MARKER);
+});
+
+onLinux('what is remembered and was spoiled is of no account', async () => {
+  const { make, mark, memory } = await station();
+  const first = await make('1/venv');
+  const spoilt: ((made: Record<string, unknown>) => void)[] = [
+    (made) => (made.folders = 'bin'),
+    (made) => (made.links = [['bin/python']]),
+    (made) => (made.files = [[1, 2, 3]]),
+  ];
+  for (const [index, spoil] of spoilt.entries()) {
+    await mark(spoil);
+    const venv = await make(`spoilt${index}/venv`);
+    expect(await lookAt(venv.dir)).toEqual(await lookAt(first.dir));
+  }
+  await writeFile(memory, '{"half');
+  expect(await lookAt((await make('2/venv')).dir)).toEqual(await lookAt(first.dir));
+});
