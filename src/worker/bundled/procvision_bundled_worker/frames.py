@@ -36,6 +36,11 @@ def use(delivery, maps):
         os.register_at_fork(before=_part, after_in_child=_copy_from_now_on)
 
 
+def map_from_now_on():
+    """This process answers the calls itself and learns when each ends, also where a fork server has prepared it."""
+    _State.maps = True
+
+
 def begin(message):
     """A call begins: takes in its pictures, and returns the report for the host."""
     report = _State.delivery.begin(message)

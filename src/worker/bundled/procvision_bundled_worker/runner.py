@@ -47,6 +47,7 @@ def main(pipes, can_poll=os.name != "nt"):
     entry = entry_point(sys.argv[1:])
     channel = (Channel if can_poll else ThreadedChannel)(pipes.reader, pipes.output)
     pictures, sdk, missing = prepare()
+    frames.map_from_now_on()
     phased = sdk is None or hasattr(sdk.BaseAlgorithm, "pre_execute")
     channel.send({"type": "hello", "sdk_version": version_of("procvision_algorithm_sdk") or "unknown",
                   "timestamp_ms": now_ms(),
