@@ -14,8 +14,8 @@ export interface ArchiveEntry {
   compressedBytes: number;
   /** CRC-32 of the content, unsigned. */
   crc32: number;
-  /** 0 stored, 8 deflated. */
-  method: 0 | 8;
+  /** 0 stored, 8 deflated, 93 compressed by Zstandard. */
+  method: 0 | 8 | 93;
   /** Permission bits the archive gives, if any. */
   mode: number | undefined;
   /** Whether the archive says of these that they are of a regular file; some builders say nothing of that. */

@@ -2,6 +2,7 @@ import type { OperationOptions } from '../abort.js';
 import type { RunnerError } from '../errors.js';
 import type { Archive } from './archive-types.js';
 import { BUILD_AGAIN, quote, zipFault } from './archive/fault.js';
+import { ZSTANDARD } from './archive/format.js';
 import { compareVersions, parseVersion } from './pep440.js';
 import { startupFilesOf } from './startup-code.js';
 import { decodeUtf8, pythonStrip, shown } from './text.js';
@@ -20,6 +21,8 @@ export interface WheelMetadata {
   importNames?: string[];
   /** Files that run code at every start of an interpreter that has the wheel. */
   startup?: string[];
+  /** Whether an entry is compressed by Zstandard, which only Python 3.14 and later can read (PEP 784). */
+  needsZstandard?: true;
   /** METADATA, where it is not UTF-8: then nothing of it is known, and the wheel cannot be installed. */
   unreadable?: string;
 }
@@ -62,7 +65,12 @@ export async function metadataOf(
     );
   }
   const startup = await startupFilesOf(archive, o.signal);
-  return startup.length > 0 ? { ...known, startup } : known;
+  return { ...known, ...needsOf(archive), ...(startup.length > 0 && { startup }) };
+}
+
+/** What an interpreter must be able to do to read a wheel's entries. */
+export function needsOf({ entries }: Archive): Pick<WheelMetadata, 'needsZstandard'> {
+  return entries.some(({ method }) => method === ZSTANDARD) ? { needsZstandard: true } : {};
 }
 
 export function brokenWheel({ path }: Archive, fault: string, entry?: string): RunnerError {

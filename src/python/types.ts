@@ -15,6 +15,8 @@ export interface Interpreter {
   platform: string;
   /** Every wheel tag it accepts (PEP 425, 600), for example `cp311-cp311-manylinux_2_17_x86_64`, best first. */
   tags: ReadonlySet<string>;
+  /** Whether it reads wheels with entries compressed by Zstandard: since Python 3.14 (PEP 784). @defaultValue false */
+  readsZstandard?: boolean;
 }
 
 /** A virtual environment on disk. */

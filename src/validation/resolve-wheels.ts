@@ -4,7 +4,7 @@ import { findUnmet, type KnownWheel, type UnmetRequirement } from '../package/re
 import { listed, shown } from '../package/text.js';
 import type { PythonNeed } from '../package/types.js';
 import { type Choice, choose } from '../python/choice/choose.js';
-import { failureOf } from '../python/choice/failure.js';
+import { cannotUnpack, failureOf } from '../python/choice/failure.js';
 import { NoChoice } from '../python/choice/no-choice.js';
 import type { UnusablePython } from '../python/interpreters/facts.js';
 import { meetsVersion } from '../python/interpreters/python-version.js';
@@ -83,6 +83,8 @@ interface Candidate {
   /** Why there is no choice of wheels for it. */
   noChoice: NoChoice | undefined;
   unmet: UnmetRequirement[];
+  /** Wheels of the choice whose entries it cannot read. */
+  unread: { file: string }[];
   isOfVersion: boolean;
 }
 
@@ -117,7 +119,8 @@ export async function resolveWheels(
     const choice = await chosenFor(interpreter, required, known);
     const noChoice = choice instanceof NoChoice ? choice : undefined;
     const isOfVersion = hasVersion(interpreter, python);
-    if (!(choice instanceof NoChoice) && isOfVersion) {
+    const unread = choice instanceof NoChoice ? [] : unreadBy(interpreter, choice, known);
+    if (!(choice instanceof NoChoice) && unread.length === 0 && isOfVersion) {
       met();
       checks.pass('python_compatible', `Python ${interpreter.version} at ${interpreter.path}`);
       return { interpreter, choice };
@@ -126,7 +129,7 @@ export async function resolveWheels(
     const unmet = noChoice
       ? findUnmet(requirements, known, { tags, markers: markerEnvironment(interpreter), constraints })
       : [];
-    candidates.push({ interpreter, noChoice, unmet, isOfVersion });
+    candidates.push({ interpreter, noChoice, unmet, unread, isOfVersion });
   }
   if (python.embedded !== undefined) {
     // A package that brings its own interpreter needs none of this machine's, and that one cannot be asked unpacked.
@@ -160,6 +163,8 @@ export async function resolveWheels(
   if (misfits.length > 0) checks.fail('python_compatible', incompatibleError(source, misfits, interpreters));
   else if (closest?.isOfVersion === false)
     checks.fail('python_compatible', versionError(source, python.pythonVersion ?? '', interpreters));
+  else if (closest && closest.unread.length > 0)
+    checks.fail('python_compatible', cannotUnpack(closest.unread, source.path, interpreters));
   else checks.pass('python_compatible');
   return undefined;
 }
@@ -183,6 +188,19 @@ async function chosenFor(
     if (!(error instanceof NoChoice)) throw error;
     return error.kind === 'too much' ? undefined : error;
   }
+}
+
+/** Chosen wheels with entries that this interpreter cannot read; what its choice is made of must be known. */
+function unreadBy(
+  { readsZstandard = false }: Interpreter,
+  choice: Choice | undefined,
+  known: readonly KnownWheel[],
+): { file: string }[] {
+  if (readsZstandard || !choice) return [];
+  const compressed = new Set(
+    known.flatMap(({ wheel, metadata }) => (metadata?.needsZstandard ? wheel.file : [])),
+  );
+  return choice.chosen.filter(({ file }) => compressed.has(file));
 }
 
 function hasVersion({ version }: Interpreter, { pythonVersion }: PythonNeed): boolean {

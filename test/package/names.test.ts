@@ -149,7 +149,8 @@ describe('what a reader must not guess is refused with a remedy that works:', ()
 
   test.each([
     [9, /Deflate64 \(method 9\).*7z a -tzip -mm=Deflate/],
-    [93, /Zstandard \(method 93\)/],
+    [20, /Zstandard \(method 20\)/],
+    [14, /LZMA \(method 14\)/],
   ])('method %i is named', async (method, message) => {
     await expect(opened([{ name: 'a', method, packed: Buffer.from('data') }])).rejects.toMatchObject({
       message: expect.stringMatching(message) as string,

@@ -18,7 +18,9 @@ import {
   SEE_ZIP64_16,
   SEE_ZIP64_32,
   STORED,
+  ZSTANDARD,
 } from './format.js';
+import { READS_ZSTANDARD } from './decompression.js';
 import { chooseNameEncoding, type ChosenEncoding, type Sample } from './name-encoding.js';
 
 /** An entry with what is needed to find its bytes. */
@@ -178,7 +180,7 @@ function readRecord(
     sizeBytes: sizes.size,
     compressedBytes: sizes.compressed,
     crc32: view.getUint32(at + 16, true),
-    method: method === STORED ? STORED : DEFLATED,
+    method: method === STORED || method === ZSTANDARD ? method : DEFLATED,
     mode: unixMode === 0 ? undefined : unixMode & 0o777,
     isMarkedAsFile: (unixMode & FILE_TYPE) === REGULAR_FILE,
     rawName,
@@ -253,7 +255,7 @@ const METHODS: ReadonlyMap<number, string> = new Map([
   [12, 'bzip2'],
   [14, 'LZMA'],
   [20, 'Zstandard'],
-  [93, 'Zstandard'],
+  [ZSTANDARD, 'Zstandard'],
   [95, 'XZ'],
   [98, 'PPMd'],
   [99, 'AES encryption'],
@@ -264,6 +266,12 @@ function methodFault(method: number, { size, compressed }: Sizes, isDirectory: b
     return size === compressed
       ? undefined
       : `is stored, but is said to grow from ${compressed} to ${size} bytes`;
+  }
+  if (method === ZSTANDARD) {
+    if (!READS_ZSTANDARD) return NO_ZSTANDARD;
+    return compressed < SHORTEST_FRAME && !isDirectory
+      ? 'is compressed by Zstandard, but has no data'
+      : undefined;
   }
   if (method !== DEFLATED) {
     const name = METHODS.get(method);
@@ -277,8 +285,16 @@ function methodFault(method: number, { size, compressed }: Sizes, isDirectory: b
   return compressed < 2 && !isDirectory ? 'is deflated, but has no data' : undefined;
 }
 
+/** Magic number, descriptor, size and the header of an empty block (RFC 8878, 3.1.1). */
+const SHORTEST_FRAME = 9;
+
 /** Explorer takes Deflate64 for files of 2 GB and more by itself, others where they are set to. */
 const DEFLATE_INSTEAD = 'Ask its maker to pack it again with the method Deflate (7z a -tzip -mm=Deflate)';
+
+const NO_ZSTANDARD: Fault = {
+  fault: `is compressed by Zstandard (method 93), which Node ${process.versions.node} does not read; it reads only Store (0) and Deflate (8)`,
+  remedy: `Run the host with Node 22.15, 23.8 or later, and install with Python 3.14 or later. Or: ${DEFLATE_INSTEAD}`,
+};
 
 /** Type bits count whatever system the entry says it was made on: readers on POSIX act on them. */
 function modeFault(unixMode: number, isDirectory: boolean): Fault | undefined {

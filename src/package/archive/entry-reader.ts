@@ -1,9 +1,10 @@
-import { createInflateRaw, inflateRawSync, type InflateRaw } from 'node:zlib';
+import type { InflateRaw } from 'node:zlib';
 import { throwIfAborted } from '../../abort.js';
 import { crc32 } from '../crc32.js';
 import type { ByteSource } from './byte-source.js';
 import type { DirectoryEntry } from './central-directory.js';
 import type { FileRange } from '../archive-types.js';
+import { decompressionOf, type Decompression, type Inflated } from './decompression.js';
 import { COPY_AGAIN, zipFault } from './fault.js';
 import { STORED } from './format.js';
 
@@ -31,7 +32,16 @@ export async function* readVerified(
   const meter = new ContentMeter(source.path, entry);
   const packed = rawChunks(source, range, signal, ring);
   const chunkBytes = ring?.[0]?.length ?? CHUNK_BYTES;
-  const chunks = entry.method === STORED ? packed : inflated(source.path, entry, range, packed, chunkBytes);
+  const inflate = entry.method === STORED ? undefined : decompressionOf(entry.method).stream;
+  const chunks = inflate
+    ? inflated(
+        source.path,
+        entry,
+        range,
+        packed,
+        inflate({ chunkSize: Math.max(MIN_INFLATE_BYTES, chunkBytes) }),
+      )
+    : packed;
   for await (const chunk of chunks) {
     meter.add(chunk);
     yield chunk;
@@ -42,7 +52,10 @@ export async function* readVerified(
 /** The content of a small entry, from its packed bytes, verified in the same way. */
 export function inflateVerified(archive: string, entry: DirectoryEntry, packed: Buffer): Buffer {
   const meter = new ContentMeter(archive, entry);
-  const content = entry.method === STORED ? packed : inflateAtOnce(archive, entry, packed);
+  const content =
+    entry.method === STORED
+      ? packed
+      : inflateAtOnce(archive, entry, packed, decompressionOf(entry.method).atOnce);
   meter.add(content);
   meter.finish();
   return content;
@@ -95,9 +108,8 @@ async function* inflated(
   entry: DirectoryEntry,
   range: FileRange,
   packed: AsyncIterable<Buffer>,
-  chunkBytes: number,
+  inflater: InflateRaw,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const inflater = createInflateRaw({ chunkSize: Math.max(MIN_INFLATE_BYTES, chunkBytes) });
   const feeding = feed(inflater, packed).catch((error: unknown) => inflater.destroy(error as Error));
   try {
     for await (const chunk of inflater) yield chunk as Buffer;
@@ -131,20 +143,20 @@ async function feed(inflater: InflateRaw, packed: AsyncIterable<Buffer>): Promis
   if (!inflater.destroyed) inflater.end();
 }
 
-interface InflateInfo {
-  buffer: Buffer;
-  engine: { bytesWritten: number };
-}
-
-function inflateAtOnce(archive: string, entry: DirectoryEntry, packed: Buffer): Buffer {
-  let result: InflateInfo;
+function inflateAtOnce(
+  archive: string,
+  entry: DirectoryEntry,
+  packed: Buffer,
+  inflate: Decompression['atOnce'],
+): Buffer {
+  let result: Inflated;
   try {
-    result = inflateRawSync(packed, {
+    result = inflate(packed, {
       info: true,
       // Zero is no valid bound; one byte past the declared size already proves the lie.
       maxOutputLength: entry.sizeBytes + 1,
       chunkSize: Math.min(Math.max(64, entry.sizeBytes + 1), CHUNK_BYTES),
-    }) as unknown as InflateInfo;
+    }) as Inflated;
   } catch (error) {
     throw inflateFault(archive, entry, error);
   }
@@ -157,7 +169,7 @@ function inflateAtOnce(archive: string, entry: DirectoryEntry, packed: Buffer): 
 function inflateFault(archive: string, entry: DirectoryEntry, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ERR_BUFFER_TOO_LARGE') return tooLong(archive, entry);
-  if (typeof code !== 'string' || !code.startsWith('Z_')) return error;
+  if (typeof code !== 'string' || !/^(?:Z_|ZSTD_)/.test(code)) return error;
   const reason = (error as Error).message;
   return damage(archive, entry, `is damaged in its compressed data (${reason})`, error);
 }

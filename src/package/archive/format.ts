@@ -32,9 +32,10 @@ export const FLAG_MASKED_HEADERS = 1 << 13;
 /** The newest version of the format, 6.3; an entry that needs another is read by nobody or by each in its own way. */
 export const NEWEST_VERSION = 63;
 
-/** Compression methods that are read. */
+/** Compression methods that are read, the last where this Node has it. */
 export const STORED = 0;
 export const DEFLATED = 8;
+export const ZSTANDARD = 93;
 
 /** Extra fields that mean something to us. */
 export const EXTRA_ZIP64 = 0x0001;

@@ -6,7 +6,7 @@ import { openArchive } from '../../package/archive/open-archive.js';
 import type { RequirementTree } from '../../package/requirement-tree.js';
 import type { ArchiveLimits, Requirement, Wheel } from '../../package/types.js';
 import { decodeUtf8 } from '../../package/text.js';
-import { brokenWheel, distInfoFolders, parseMetadata } from '../../package/wheel-metadata.js';
+import { brokenWheel, distInfoFolders, needsOf, parseMetadata } from '../../package/wheel-metadata.js';
 import { normalizeProjectName } from '../../package/wheel-name.js';
 import { hashFile } from '../../store/hash-file.js';
 import type { PythonFacts } from '../interpreters/python-facts.js';
@@ -15,7 +15,7 @@ import type { Venv } from '../types.js';
 import { Backtracking, TooManyRounds, Unsolvable } from './backtracking.js';
 import { type Candidate, Candidates, type ChoiceEnvironment, type ReadWheel } from './candidates.js';
 import { explain } from './explain.js';
-import { failureOf } from './failure.js';
+import { cannotUnpack, failureOf } from './failure.js';
 import { NoChoice } from './no-choice.js';
 import { inPipsOrder } from './order.js';
 import { type Demand, WheelProvider } from './provider.js';
@@ -205,13 +205,19 @@ export async function chooseFor(
   const { wheels, wheelsFolder, requirements, facts, venv, signal } = order;
   const { tags } = venv.interpreter;
   const fileOf = ({ file }: Wheel) => path.join(wheelsFolder, file);
+  const compressed = new Set<string>();
+  let choice: Choice;
   try {
-    return await choose({
+    choice = await choose({
       ...requirements,
       ...{ wheels, signal },
       environment: { tags, markers: facts.markers, pythonVersion: facts.version },
-      metadataOf: async (wheel) =>
-        (await known.metadataOf?.(wheel.file)) ?? (await readMetadataOf(fileOf(wheel), order)),
+      metadataOf: async (wheel) => {
+        const metadata =
+          (await known.metadataOf?.(wheel.file)) ?? (await readMetadataOf(fileOf(wheel), order));
+        if (metadata.needsZstandard) compressed.add(wheel.file);
+        return metadata;
+      },
       digestOf: (wheel, algorithm) =>
         algorithm === 'sha256' && known.sha256Of
           ? known.sha256Of(wheel.file)
@@ -220,13 +226,16 @@ export async function chooseFor(
   } catch (error) {
     throw error instanceof NoChoice ? failureOf(error, wheelsFolder, venv.interpreter) : error;
   }
+  const unread = choice.chosen.filter(({ file }) => compressed.has(file));
+  if (unread.length > 0 && !facts.has_zstd) throw cannotUnpack(unread, wheelsFolder, [venv.interpreter]);
+  return choice;
 }
 
 /** What the METADATA of a wheel file says. */
 async function readMetadataOf(
   file: string,
   { limits, signal }: ChoiceOrder,
-): ReturnType<ChoiceSource['metadataOf']> {
+): Promise<NonNullable<ReadWheel['metadata']>> {
   await using archive = await openArchive(file, { limits, signal });
   const [folder = ''] = distInfoFolders(archive);
   const entry = archive.get(`${folder}/METADATA`);
@@ -234,5 +243,5 @@ async function readMetadataOf(
     throw new RunnerError('install_failed', `The wheel ${file} has no METADATA`, { details: { path: file } });
   const text = decodeUtf8(await archive.read(entry, { signal }));
   if (text === undefined) throw brokenWheel(archive, 'is not UTF-8', entry.name);
-  return parseMetadata(text);
+  return { ...parseMetadata(text), ...needsOf(archive) };
 }

@@ -48,3 +48,30 @@ export function failureOf(
       : `The wheels in ${place} cannot be chosen from: `;
   return new RunnerError('install_failed', head + message + (remedies[kind] ?? ''), { details });
 }
+
+/** The error of wheels with entries that no interpreter there is can read (PEP 784). */
+export function cannotUnpack(
+  wheels: readonly { file: string }[],
+  place: string,
+  interpreters: readonly Interpreter[],
+): RunnerError {
+  const files = wheels.map(({ file }) => file);
+  const found = interpreters.map(({ path, version }) => `Python ${version} at ${path}`);
+  return new RunnerError(
+    'incompatible_python',
+    `${place}: entries of ${listed(files, ', ', 5)} are compressed by Zstandard (method 93), which ${listed(found, ', ', 5)} ` +
+      `cannot read. Install Python 3.14 or later with its module compression.zstd, or ask the maker of the wheel to pack ` +
+      'it again with the method Deflate',
+    {
+      details: {
+        path: place,
+        wheels: files.map((file) => ({ file, tags: [] })),
+        interpreters: interpreters.map((one) => ({
+          path: one.path,
+          version: one.version,
+          tags: tellingTags(one),
+        })),
+      },
+    },
+  );
+}

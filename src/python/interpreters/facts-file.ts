@@ -51,5 +51,5 @@ export async function fullMark(mark: string, facts: PythonFacts): Promise<string
   const library = facts.pips[0]?.location;
   const changed = library === undefined ? undefined : await stat(library).catch(() => undefined);
   // The number is that of the format: facts of another are asked for anew.
-  return [2, mark, await ownBootId(), library, changed?.mtimeMs].join('/');
+  return [3, mark, await ownBootId(), library, changed?.mtimeMs].join('/');
 }

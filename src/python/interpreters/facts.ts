@@ -112,6 +112,7 @@ function usable(facts: PythonFacts): Probed {
     abi,
     platform,
     tags: new Set(facts.tags),
+    ...(facts.has_zstd && { readsZstandard: true }),
   };
   showAs(interpreter, 'Interpreter', () => {
     // It takes about a thousand tags.

@@ -94,6 +94,17 @@ def schemes():
     return found
 
 
+def has_zstd():
+    """Whether zipfile reads entries compressed by Zstandard: since Python 3.14, where it was built with the library."""
+    if sys.version_info < (3, 14):
+        return False
+    try:
+        import _zstd  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
 def main():
     facts = {"version": version(), "executable": sys.executable}
     if sys.version_info >= (3, 8):
@@ -114,6 +125,7 @@ def main():
             schemes=schemes(),
             pips=find_pips(),
             has_venv=importlib.util.find_spec("venv") is not None,
+            has_zstd=has_zstd(),
         )
     sys.stdout.write(json.dumps(facts))
 

@@ -16,4 +16,6 @@ export interface PythonFacts {
   /** Places pip can be run from: a folder on `sys.path`, or a wheel. */
   pips: { location: string; version: string }[];
   has_venv: boolean;
+  /** Whether its `zipfile` reads entries compressed by Zstandard (PEP 784). */
+  has_zstd: boolean;
 }

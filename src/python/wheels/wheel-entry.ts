@@ -6,7 +6,7 @@ import type { Archive, PlacedEntry } from '../../package/archive-types.js';
 import { openArchive } from '../../package/archive/open-archive.js';
 import { BUILD_AGAIN, zipFault } from '../../package/archive/fault.js';
 import type { ArchiveLimits } from '../../package/types.js';
-import { distInfoFolders, parseMetadata } from '../../package/wheel-metadata.js';
+import { distInfoFolders, needsOf, parseMetadata } from '../../package/wheel-metadata.js';
 import { checkPlaces, isByteCode } from '../../package/wheel-places.js';
 import { ownIdentity } from '../../process/identity.js';
 import { readJson, writeJsonAtomic, type Durability } from '../../store/atomic-file.js';
@@ -37,7 +37,7 @@ export interface WheelEntry {
   marks: Record<string, string>;
   scripts: EntryPoints;
   /** What METADATA says; absent in entries of earlier releases. */
-  metadata?: ReturnType<typeof parseMetadata>;
+  metadata?: ReturnType<typeof parseMetadata> & ReturnType<typeof needsOf>;
   /** Where RECORD and contents differ in what pip does not check: one string per row, and the actual content. */
   oddities: RecordOddity[];
   /** Whether every file was on the disk before the entry was published. */
@@ -153,7 +153,7 @@ async function buildFrom(
     bytes: unpackedBytes,
     ...learnt,
     scripts,
-    ...(metadata !== undefined && { metadata: parseMetadata(metadata) }),
+    ...(metadata !== undefined && { metadata: { ...parseMetadata(metadata), ...needsOf(archive) } }),
     durable: options.durability === 'full',
     boot_id: (await ownIdentity()).bootId,
   };

@@ -30,6 +30,7 @@ from wheel_files import (
 )
 
 STORED = 0
+ZSTANDARD = 93
 # What a file costs besides its bytes, in bytes.
 FILE_COST = 30000
 # Less than this is not worth another process.
@@ -261,7 +262,7 @@ def fail(failure, entries):
 
 def write_entry(source, tree, entry, synced=False):
     path, offset, packed, method, size, expected, executable = entry
-    chunks = stored(source, offset, packed) if method == STORED else inflated(source, offset, packed)
+    chunks = contents(method)(source, offset, packed)
     digest = hashlib.sha256()
     crc = done = 0
     # Read-only from the moment it is there: other environments will share it.
@@ -286,6 +287,10 @@ def write_entry(source, tree, entry, synced=False):
     if crc != expected:
         raise Fault("is damaged: its CRC-32 is 0x%08x, not 0x%08x" % (crc, expected))
     return digest.hexdigest()
+
+
+def contents(method):
+    return {STORED: stored, ZSTANDARD: zstandard}.get(method, inflated)
 
 
 def sync_all(paths):
@@ -331,20 +336,45 @@ def stored(source, offset, packed):
 
 def inflated(source, offset, packed):
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    chunks = stored(source, offset, packed)
-    used = 0
+
+    def more(given):
+        chunk = inflater.decompress(given, CHUNK)
+        return chunk, inflater.unconsumed_tail
+
+    return decompressed(inflater, more, zlib.error, stored(source, offset, packed), packed)
+
+
+def zstandard(source, offset, packed):
+    try:
+        from compression import zstd
+    except ImportError:
+        raise Fault("is compressed by Zstandard, which only Python 3.14 and later can read")
+    frame = zstd.ZstdDecompressor()  # of one frame, as zipfile has it; it refuses a window of more than 128 MiB
+    kept = [b""]
+
+    def more(given):
+        # It keeps by itself what it has not used, and takes no more before that is used up.
+        chunk = frame.decompress(given if given is not kept else b"", CHUNK)
+        return chunk, kept if not frame.eof and not frame.needs_input else b""
+
+    return decompressed(frame, more, zstd.ZstdError, stored(source, offset, packed), packed)
+
+
+def decompressed(inflater, more, error_type, chunks, packed):
+    """`more(given)`: at most CHUNK bytes, and what is to be given next, if that is not to be the next chunk."""
+    used, given = 0, b""
     try:
         while not inflater.eof:
-            given = inflater.unconsumed_tail
             if not given:
                 given = next(chunks, b"")
                 used += len(given)
-            chunk = inflater.decompress(given, CHUNK)
+            is_last = not given
+            chunk, given = more(given)
             if chunk:
                 yield chunk
-            elif not given and not inflater.eof:
+            elif is_last and not inflater.eof:
                 raise Fault("its compressed data are damaged (unexpected end of file)")
-    except zlib.error as error:
+    except error_type as error:
         raise Fault("its compressed data are damaged (%s)" % error)
     left = packed - used + len(inflater.unused_data)
     if left:
