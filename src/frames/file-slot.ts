@@ -83,6 +83,10 @@ export class FileSlot implements Slot {
     this.#files.renew();
   }
 
+  pixels(): Uint8Array {
+    return this.#body;
+  }
+
   async save(file: string): Promise<void> {
     await writeFile(file, Buffer.concat([this.#header, this.#body]));
   }

@@ -44,6 +44,10 @@ export class HandedOnPicture implements KeptImage {
     this.#files.renew();
   }
 
+  pixels(): undefined {
+    return undefined;
+  }
+
   save(file: string): Promise<void> {
     return writeFile(file, this.#bytes);
   }

@@ -92,6 +92,10 @@ export class MemorySlot implements Slot {
     // Nobody else can have written it.
   }
 
+  pixels(): Uint8Array {
+    return this.view();
+  }
+
   save(file: string): Promise<void> {
     return copyOut(this.descriptor, this.fileBytes, file);
   }

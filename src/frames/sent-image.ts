@@ -36,6 +36,7 @@ export function sentImage(o: {
     renew: () => {
       kept.renew();
     },
+    pixels: () => kept.pixels(),
     save: (file) => kept.save(file),
     done: (until) => {
       if (isDone) return;

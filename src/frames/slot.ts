@@ -27,6 +27,11 @@ export interface KeptImage {
   deliver(place: string): Promise<void>;
   /** A worker has read something else: what was delivered is made anew at the next delivery, however whole it looks. */
   renew(): void;
+  /**
+   * The pixels as a worker reads them, for a look before the event loop goes on: later they may be another picture's. Undefined for
+   * encoded bytes.
+   */
+  pixels(): Uint8Array | undefined;
   /** Writes a copy to a file. */
   save(file: string): Promise<void>;
 }

@@ -189,6 +189,11 @@ export interface SentImage {
   deliver: (place: string) => Promise<void>;
   /** A worker has read something else, or nothing: the file is made anew at the next delivery, however whole it looks. */
   renew: () => void;
+  /**
+   * The pixels as the worker reads them, row by row without padding; values of 16 bits are little-endian. To be looked at before the event
+   * loop goes on: later they may be another picture's. Undefined for a picture that the package decodes.
+   */
+  pixels: () => Uint8Array | undefined;
   /** Writes a copy of it to a file. @throws an error of the system */
   save: (file: string) => Promise<void>;
   /** The call is over. With `until`, the slot stays untouched until that promise settles: a worker may still read it. */

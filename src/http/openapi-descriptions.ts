@@ -22,6 +22,9 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
     'Counts begin when the handler is made. Each metric has at most 500 sets of labels; the rest is counted under `other`.',
   doctor:
     'Each finding has its cause and its remedy; docs/doctor.md has them all. Nothing is changed, and looks are made one after another.',
+  fix: 'A fix gives nobody a right and removes no version. Each is recorded in the audit log; a client that goes away does not end it.',
+  thumbnail:
+    'Of the last inspections alone, as many as the host keeps. A picture that the package decodes itself has none.',
   logs: 'Of the workers of one package, or, without a name, of the audit logs of installs and activations.',
   rollback:
     'Without `to` the product id goes back to the version that served it before. Answers when that version serves it.',

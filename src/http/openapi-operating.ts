@@ -114,6 +114,17 @@ const post = (operationId: string, summary: string, more: Json): Json => ({
   post: { operationId, summary, tags: ['operating'], ...more },
 });
 
+/** What of the station is looked at. */
+const EXAMINED = [
+  query('name', text(EXAMPLES.name), 'Only a version of this package; goes with version'),
+  query('version', text(EXAMPLES.version), 'Only this version; goes with name'),
+  query(
+    'verify',
+    { type: 'boolean', default: false },
+    'Also compare every file with what was installed, which takes as long as reading it',
+  ),
+];
+
 const OPERATING: Json = {
   '/health': get('health', 'Whether it is live and ready, with reasons', { responses: HEALTH }),
   '/health/live': get('live', 'Whether the process answers', {
@@ -147,16 +158,28 @@ const OPERATING: Json = {
     responses: responses('200', 'The stream', { content: { 'text/event-stream': { schema: STRING } } }),
   }),
   '/doctor': get('doctor', 'What is wrong with the station, or with a version of it', {
-    parameters: [
-      query('name', text(EXAMPLES.name), 'Only a version of this package; goes with version'),
-      query('version', text(EXAMPLES.version), 'Only this version; goes with name'),
-      query(
-        'verify',
-        { type: 'boolean', default: false },
-        'Also compare every file with what was installed, which takes as long as reading it',
-      ),
-    ],
+    parameters: EXAMINED,
     responses: answered('200', 'The findings, errors first', listOf(ref('Finding')), [404]),
+  }),
+  '/doctor/fix': post('fix', 'Put right what is found and has a fix', {
+    parameters: [...EXAMINED, OPERATOR],
+    requestBody: { ...ACTIONS_BODY('FixRequest'), required: false },
+    responses: answered('200', 'What is put right, and what is found now', ref('FixReport'), [404, 413, 415]),
+  }),
+  '/thumbnails/{requestId}': get('thumbnail', 'The picture of a recent inspection, small', {
+    parameters: [place('requestId', EXAMPLES.requestId)],
+    responses: responses(
+      '200',
+      'At most 128 × 96 pixels',
+      {
+        headers: {
+          'X-Image-Width': { description: 'Pixels of the picture itself', schema: STRING },
+          'X-Image-Height': { description: 'Pixels of the picture itself', schema: STRING },
+        },
+        content: { 'image/png': BINARY },
+      },
+      [404],
+    ),
   }),
   '/logs': get('logs', 'Last lines of the workers of a version, or of the audit logs', {
     parameters: [

@@ -9,6 +9,7 @@ export const EXAMPLES = {
   version: '1.0.0',
   pid: 'BOARD-7',
   path: 'board-check-v1.0.0-offline.zip',
+  requestId: 'k3f9-17',
 } as const;
 
 export const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });

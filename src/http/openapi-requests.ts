@@ -131,6 +131,17 @@ export const REQUESTS: Json = {
     ['session'],
     CLOSED,
   ),
+  FixRequest: object(
+    {
+      id: {
+        ...text('temp.left'),
+        description: 'Only findings of this kind; left out: all that have a fix',
+      },
+      what: { ...STRING, minLength: 1, description: 'Only a finding with these words' },
+    },
+    ['id', 'what'],
+    CLOSED,
+  ),
   ParamsRequest: {
     type: 'object',
     description: 'Values by name, in the bounds that the version declares',

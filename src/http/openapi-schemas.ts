@@ -142,6 +142,11 @@ const OPERATING: Json = {
     },
     ['fix', 'path', 'name', 'version'],
   ),
+  FixReport: object({
+    fixed: listOf(ref('Finding')),
+    failed: listOf({ allOf: [ref('Finding'), object({ error: ref('Problem') })] }),
+    findings: listOf(ref('Finding')),
+  }),
   Package: object(
     {
       file: STRING,

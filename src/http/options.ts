@@ -22,43 +22,47 @@ import type { PackageValidator } from '../validation/package-validator.js';
 import { RunnerMetrics } from '../telemetry/runner-metrics.js';
 import { Admission } from './inspections/admission.js';
 import { KeptAnswers } from './inspections/idempotency.js';
+import { Thumbnails } from './inspections/thumbnails.js';
 import { Examinations } from './operations/examinations.js';
 import { EventFeed } from './operations/event-feed.js';
 import type { ResolvedOptions, RunnerHandlerOptions } from './types.js';
 
 const MIB = 2 ** 20;
-
-/** A `Runner` may be spread into the options: what of it is not used here is taken and left alone. */
-type Given = RunnerHandlerOptions & { venvs?: VenvManager };
+/** About 7 MB. */
+const THUMBNAILS_OF_PAGE = 200;
 
 const doors = /* @__PURE__ */ lazily(() => ({
-  handler: new Door<Given>('createRunnerHandler({ registry, deployer, validator, supervisor })', {
-    registry: must(instance<Registry>('a Registry (await Registry.open(root))', 'resolve', 'active')),
-    deployer: must(instance<Deployer>('a Deployer', 'install', 'uninstall')),
-    validator: instance<PackageValidator>('a PackageValidator', 'validate'),
-    supervisor: instance<AlgorithmSupervisor>('an AlgorithmSupervisor', 'execute', 'status'),
-    authorize: callback(),
-    allowUnauthenticated: flag(),
-    maxUploadBytes: option(
-      'size',
-      'must be a number of bytes above 0',
-      (value) => typeof value === 'number' && value > 0,
-    ),
-    maxImageBytes: whole(1),
-    maxBufferedBytes: whole(1),
-    maxInspections: whole(1),
-    uploadIdleMs: duration(1),
-    leastUploadBytesPerSecond: number(0, Number.MAX_SAFE_INTEGER),
-    onError: callback(),
-    page: flag(),
-    basePath: option(
-      'path',
-      "must be '' or a path such as '/api'",
-      (value) => typeof value === 'string' && /^(?:\/[\w\-.~!$&'()*+,;=:@%]+)*\/*$/.test(value),
-    ),
-    venvs: instance<VenvManager>('a VenvManager', 'interpreters'),
-    frames: instance<FramePool>('a FramePool', 'lease'),
-  }),
+  handler: new Door<RunnerHandlerOptions>(
+    'createRunnerHandler({ registry, deployer, validator, supervisor })',
+    {
+      registry: must(instance<Registry>('a Registry (await Registry.open(root))', 'resolve', 'active')),
+      deployer: must(instance<Deployer>('a Deployer', 'install', 'uninstall')),
+      validator: instance<PackageValidator>('a PackageValidator', 'validate'),
+      supervisor: instance<AlgorithmSupervisor>('an AlgorithmSupervisor', 'execute', 'status'),
+      authorize: callback(),
+      allowUnauthenticated: flag(),
+      maxUploadBytes: option(
+        'size',
+        'must be a number of bytes above 0',
+        (value) => typeof value === 'number' && value > 0,
+      ),
+      maxImageBytes: whole(1),
+      maxBufferedBytes: whole(1),
+      maxInspections: whole(1),
+      uploadIdleMs: duration(1),
+      leastUploadBytesPerSecond: number(0, Number.MAX_SAFE_INTEGER),
+      onError: callback(),
+      page: flag(),
+      thumbnails: whole(0),
+      basePath: option(
+        'path',
+        "must be '' or a path such as '/api'",
+        (value) => typeof value === 'string' && /^(?:\/[\w\-.~!$&'()*+,;=:@%]+)*\/*$/.test(value),
+      ),
+      venvs: instance<VenvManager>('a VenvManager', 'interpreters'),
+      frames: instance<FramePool>('a FramePool', 'lease'),
+    },
+  ),
 }));
 
 /**
@@ -88,7 +92,14 @@ export function resolveOptions(given: RunnerHandlerOptions): ResolvedOptions {
     uploadIdleMs = given.deployer.uploadIdleMs,
     leastUploadBytesPerSecond = 512,
     basePath = '',
+    page = false,
+    thumbnails = page ? THUMBNAILS_OF_PAGE : 0,
   } = given;
+  const feed = new EventFeed(given);
+  const pictures = new Thumbnails(thumbnails);
+  // What happened before somebody opens the page is what he opens it for.
+  if (page) feed.listen();
+  pictures.watch(given.supervisor);
   return {
     ...given,
     ...{ maxUploadBytes, maxImageBytes },
@@ -97,7 +108,7 @@ export function resolveOptions(given: RunnerHandlerOptions): ResolvedOptions {
     admission: new Admission({ maxInspections, maxBufferedBytes }),
     answers: new KeptAnswers(),
     metrics: new RunnerMetrics(given),
-    feed: new EventFeed(given),
+    ...{ feed, pictures },
     examinations: new Examinations(),
   };
 }

@@ -33,6 +33,9 @@ function wholeText(least: number, most: number) {
   );
 }
 
+/** What of the station is looked at. */
+const EXAMINED = { name: v.optional(text), version: v.optional(text), verify: v.optional(flag) };
+
 /** Query parameters of the endpoints. */
 export const QUERIES = {
   list: v.object({
@@ -54,7 +57,8 @@ export const QUERIES = {
     version: v.optional(text),
     lines: v.optional(wholeText(1, 1_000)),
   }),
-  doctor: v.object({ name: v.optional(text), version: v.optional(text), verify: v.optional(flag) }),
+  doctor: v.object(EXAMINED),
+  fix: v.object({ ...EXAMINED, operator: v.optional(text) }),
   events: v.object({ names: v.optional(text), kept: v.optional(flag) }),
   install: v.object({ force: v.optional(flag), operator: v.optional(text), nameEncoding }),
   validate: v.object({ nameEncoding }),

@@ -4,7 +4,8 @@ import { model, modelReady, server } from './inference/models.js';
 import { inspect } from './inspections/inspect.js';
 import { install } from './install.js';
 import { openApiDocument } from './openapi.js';
-import { doctor } from './operations/doctor.js';
+import { thumbnail } from './inspections/thumbnail.js';
+import { doctor, fix } from './operations/doctor.js';
 import { events } from './operations/events.js';
 import { live, ready } from './operations/health.js';
 import { logs } from './operations/logs.js';
@@ -140,6 +141,20 @@ const OPERATING: readonly Route[] = [
     types: ['application/openmetrics-text'],
   },
   { method: 'GET', path: '/doctor', action: 'doctor', answer: doctor, query: namesOf(QUERIES.doctor) },
+  {
+    method: 'POST',
+    path: '/doctor/fix',
+    action: 'fix',
+    answer: fix,
+    query: namesOf(QUERIES.fix),
+  },
+  {
+    method: 'GET',
+    path: '/thumbnails/{requestId}',
+    action: 'picture',
+    answer: thumbnail,
+    types: ['image/png'],
+  },
   { method: 'GET', path: '/logs', action: 'logs', answer: logs, query: namesOf(QUERIES.logs) },
   { method: 'POST', path: '/algorithms/rollback', action: 'rollback', answer: rollback },
   {

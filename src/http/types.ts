@@ -1,11 +1,13 @@
 import type { Deployer } from '../deploy/deployer.js';
 import type { FramePool } from '../frames/frame-pool.js';
+import type { VenvManager } from '../python/venv-manager.js';
 import type { Registry } from '../registry/registry.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
 import type { RunnerMetrics } from '../telemetry/runner-metrics.js';
 import type { PackageValidator } from '../validation/package-validator.js';
 import type { Admission } from './inspections/admission.js';
 import type { KeptAnswers } from './inspections/idempotency.js';
+import type { Thumbnails } from './inspections/thumbnails.js';
 import type { Examinations } from './operations/examinations.js';
 import type { EventFeed } from './operations/event-feed.js';
 import type { BodyPace } from './timed-body.js';
@@ -35,7 +37,9 @@ export type RunnerAction =
   | 'prune'
   | 'recover'
   | 'remove'
-  | 'doctor';
+  | 'doctor'
+  | 'fix'
+  | 'picture';
 
 /** What `authorize` may answer besides yes and no. */
 export interface Authorization {
@@ -62,6 +66,8 @@ export interface RunnerHandlerOptions {
    * version and drains the old one; without, it only remaps.
    */
   supervisor?: AlgorithmSupervisor;
+  /** The environments of the deployer: `GET /doctor` asks the interpreters that they are made from. @defaultValue those of the machine */
+  venvs?: VenvManager;
   /** The pool of the supervisor, for the metrics of its memory. @defaultValue not measured */
   frames?: FramePool;
   /**
@@ -115,11 +121,21 @@ export interface RunnerHandlerOptions {
    * @defaultValue false
    */
   page?: boolean;
+  /**
+   * Pictures of the last inspections that are kept small, for the history of the page and `GET /thumbnails/…`: at most 128 × 96 pixels and
+   * 37 kB each, at most twenty of a second. None of a picture that the package decodes itself.
+   * @defaultValue 200 with `page`, else 0
+   */
+  thumbnails?: number;
 }
 
 /** What an endpoint can answer with when all goes well. */
 export type AnswerType =
-  'application/json' | 'text/event-stream' | 'application/octet-stream' | 'application/openmetrics-text';
+  | 'application/json'
+  | 'text/event-stream'
+  | 'application/octet-stream'
+  | 'application/openmetrics-text'
+  | 'image/png';
 
 /** One request on its way to its endpoint. */
 export interface Call {
@@ -148,6 +164,8 @@ export type ResolvedOptions = RunnerHandlerOptions &
     metrics: RunnerMetrics;
     /** Events of all emitters. */
     feed: EventFeed;
+    /** Small pictures of the last inspections. */
+    pictures: Thumbnails;
     /** Looks of the doctor. */
     examinations: Examinations;
   };

@@ -10,6 +10,7 @@ function kept(): KeptImage {
   const nothing = () => Promise.resolve();
   return {
     ...{ id: 'f1', kind: 'npy', fileBytes: 1, generation: 1, descriptor: undefined },
+    pixels: () => undefined,
     ...{ checksum: () => Promise.resolve(''), deliver: nothing, save: nothing, renew: () => undefined },
   };
 }

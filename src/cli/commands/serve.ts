@@ -34,11 +34,11 @@ async function serve(
   { port, host, token }: { port: number; host: string; token: string | undefined },
 ): Promise<number> {
   const { out, options, operator, signal } = call;
-  const { registry, deployer, validator, supervisor } = runner;
+  const { registry, deployer, validator, supervisor, venvs, frames } = runner;
   const { createRunnerHandler, toNodeListener } = await import('procvision-runner/http');
   const guard = token === undefined ? undefined : requireToken(token);
   const handle = createRunnerHandler({
-    ...{ registry, deployer, validator, supervisor, page: true },
+    ...{ registry, deployer, validator, supervisor, venvs, frames, page: true },
     authorize: guard?.authorize ?? isOfThisMachine,
     onError: (error, request) => {
       out.say(

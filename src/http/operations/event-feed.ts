@@ -73,8 +73,8 @@ export interface FedEvent {
 }
 
 /**
- * Events of all emitters, numbered, the last of them kept. It listens from the first client on: a handler that nobody asks for
- * events costs the emitters nothing.
+ * Events of all emitters, numbered, the last of them kept. It listens from the first client on, unless `listen` begins before: a handler
+ * that nobody asks for events costs the emitters nothing.
  */
 export class EventFeed {
   readonly #emitters: EventSources;
@@ -95,7 +95,7 @@ export class EventFeed {
 
   /** Calls the client for each event from now on; gives what ends that. */
   subscribe(client: (event: FedEvent) => void): () => void {
-    this.#listen();
+    this.listen();
     this.#clients.add(client);
     return () => {
       this.#clients.delete(client);
@@ -115,7 +115,8 @@ export class EventFeed {
     return this.#kept.slice(number - first);
   }
 
-  #listen(): void {
+  /** Keeps events from now on, also without a client. */
+  listen(): void {
     if (this.#isListening) return;
     this.#isListening = true;
     for (const [emitter, names] of Object.entries(EVENTS)) {
