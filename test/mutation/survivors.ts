@@ -16,6 +16,11 @@ const of =
 
 const codec = of('src/worker/frame-codec.ts');
 const circuit = of('src/supervisor/pool/restart-policy.ts');
+const upkeep = of('src/supervisor/pool/pool-upkeep.ts');
+const RUNNER_ERROR =
+  'The launcher makes a RunnerError of every failure: the question is there for the type checker.';
+const RUN_OR_CANCELLED = 'To cancel what has run, or was cancelled, does nothing.';
+const NO_PROBE = 'A halt has cancelled the probe, and a pool has one place at least.';
 const ALWAYS_MATCHED = 'What matches has one of these parts: the default is there for the type checker.';
 const NOT_USED = 'With no id left the mappings are read and looked at by nobody.';
 const COMES_ANEW =
@@ -180,6 +185,23 @@ export const EQUIVALENT: readonly Equivalent[] = [
     '0',
     '1',
     'The time of a call that failed is counted nowhere.',
+  ),
+  upkeep('const failure = RunnerError.is(error)', 'RunnerError.is(error)', 'true', RUNNER_ERROR),
+  upkeep('if (RunnerError.is(error)) slot.lastError', 'RunnerError.is(error)', 'true', RUNNER_ERROR),
+  upkeep('this.#cancelProbe = undefined', 'this.#cancelProbe = undefined;', '(removed)', RUN_OR_CANCELLED),
+  upkeep('this.#isHalted || !slot', 'this.#isHalted || !slot', 'false', NO_PROBE),
+  upkeep('this.#isHalted || !slot', 'this.#isHalted || !slot', 'this.#isHalted && (!slot)', NO_PROBE),
+  upkeep(
+    'if (!ready) return',
+    '!ready',
+    'false',
+    'A worker is told of once it is ready: for the type checker.',
+  ),
+  upkeep(
+    'if (!successor) return',
+    '!successor',
+    'false',
+    'Asked before, by all who call it: for the type checker.',
   ),
   discovery(
     'path.dirname(file) === zips',

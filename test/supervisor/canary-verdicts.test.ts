@@ -122,6 +122,25 @@ test('an answer that is right is a success for a sequential test too', async () 
   expect(trial.probation.timeIsUp()).toEqual({ state: 'passed' });
 });
 
+test('the trial of a version is told with the ids of all its trials, and each version before once', async () => {
+  const { canaries, begin, old, young, third } = await trialGround();
+  expect(canaries.trialOf(young)).toBeUndefined();
+  begin({}, [old], ['A']);
+  begin({}, [old, third], ['B']);
+  expect(canaries.trialOf(young)).toEqual({
+    productIds: ['A', 'B'],
+    from: [
+      { name: 'sample', version: '1' },
+      { name: 'sample', version: '3' },
+    ],
+  });
+  expect(canaries.trialOf(old)).toBeUndefined();
+  canaries.supersede(['A']);
+  expect(canaries.trialOf(young)?.productIds).toEqual(['B']);
+  await canaries.close();
+  expect(canaries.trialOf(young)).toBeUndefined();
+});
+
 describe('latency', () => {
   test('of the version before is its median', async () => {
     const { begin, answer, old } = await trialGround();

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { gates, upkeepOf } from '../support/upkeep.js';
 
@@ -5,7 +6,11 @@ const times = (told: readonly string[], line: string) => told.filter((one) => on
 
 describe('start()', () => {
   test('stands as many workers as asked for, each at its place, tells of each, and makes no spare unasked', async () => {
-    const { upkeep, told, state, clock } = await upkeepOf({ workers: 2 });
+    const starting: boolean[] = [];
+    const { upkeep, told, state, clock } = await upkeepOf({
+      workers: 2,
+      seated: ({ isStarting }) => starting.push(isStarting),
+    });
     const started = upkeep.start();
     expect(upkeep.slots.map(({ isStarting }) => isStarting)).toEqual([true, true]);
     await started;
@@ -15,25 +20,27 @@ describe('start()', () => {
       { index: 1, isStarting: false, readyAt: 0, worker: { state: 'idle' } },
     ]);
     expect(state.changes).toBe(4); // begun and ended, at each place
+    expect(starting).toEqual([false, false]); // who is told of a ready worker sees it stand
     expect([upkeep.spares, clock.pending]).toEqual([0, 2]);
     upkeep.checkCircuit();
   });
 
   test('of what cannot start rejects with the reason and opens no circuit before its bound', async () => {
-    const { upkeep, told, at } = await upkeepOf({
+    const { upkeep, told, at, state } = await upkeepOf({
       start: () => {
         throw new Error('no licence');
       },
     });
     await expect(upkeep.start()).rejects.toMatchObject({ code: 'start_failed' });
     expect(told).toEqual(['exit 0 start_failed']);
+    expect(state.changes).toBe(3); // begun, exited, ended
     expect(at(0)).toMatchObject({ isStarting: false, lastError: { code: 'start_failed' } });
     upkeep.checkCircuit();
   });
 
   test('that opens the circuit tells so, is refused until the cool-down is over, and stands one worker then', async () => {
     const licence = { isThere: false };
-    const { upkeep, told, at, clock, until } = await upkeepOf({
+    const { upkeep, told, at, clock, until, state } = await upkeepOf({
       workers: 2,
       policy: { maxCrashes: 2, warmSpares: 1 },
       start: () => {
@@ -51,12 +58,25 @@ describe('start()', () => {
     await upkeep.start();
     expect([at(0).worker?.state, at(1).worker]).toEqual(['idle', undefined]);
     expect(told.at(-1)).toBe('seated 0');
+    expect(state.made).toBe(3); // two before, and no spare yet
     upkeep.proven(at(0));
     expect(told.at(-1)).toBe('circuitClosed');
     await until('seated 1');
     await until('ready undefined');
     expect(upkeep.spares).toBe(1);
   });
+});
+
+test('a start that opens the circuit changes what status() shows once more', async () => {
+  const { upkeep, state, until } = await upkeepOf({
+    policy: { maxCrashes: 1 },
+    start: () => {
+      throw new Error('no licence');
+    },
+  });
+  await expect(upkeep.start()).rejects.toMatchObject({ code: 'start_failed' });
+  await until('circuitOpen crashes 30000 start_failed');
+  expect(state.changes).toBe(4); // begun, exited, ended, opened
 });
 
 describe('a worker that crashes', () => {
@@ -91,6 +111,40 @@ describe('a worker that crashes', () => {
     expect(told.at(-1)).toBe('restart 0 1 0 exited');
     upkeep.proven(at(0));
     expect(at(0).isProven).toBe(false); // nobody stands there
+  });
+
+  test.each(['heartbeat_lost', 'protocol_error'])('by %s counts as one that exits', async (code) => {
+    const { upkeep, at, until, fake } = await upkeepOf({
+      policy: { limits: { heartbeatIntervalMs: 50, heartbeatGraceMs: 200 } },
+    });
+    await upkeep.start();
+    fake.answer('execute', (call) => {
+      call.process.write(Buffer.from('\0\0\0\u0007{broken', 'latin1'));
+      return call.hang();
+    });
+    const fail = () => {
+      if (code === 'heartbeat_lost') fake.processes.at(-1)?.hang();
+      else
+        at(0)
+          .worker?.call({ phase: 'execute', stepIndex: 1, productId: 'A' })
+          .catch(() => undefined);
+    };
+    fail();
+    await until(`exit 0 ${code}`);
+    await until('seated 0', 2);
+    fail();
+    await until(`exit 0 ${code}`, 2);
+    expect(at(0)).toMatchObject({ restarts: 2, isStarting: false }); // it waits for its pause
+  });
+
+  test('leaves its failure as the last one of its place, also when the next is stopped for no fault', async () => {
+    const { upkeep, at, crash, until } = await upkeepOf();
+    await upkeep.start();
+    await crash(0);
+    await until('seated 0', 2);
+    await at(0).worker?.stop('somebody wished so');
+    await until('seated 0', 3);
+    expect(at(0).lastError).toMatchObject({ code: 'worker_exited' });
   });
 
   test('beside one that serves opens no circuit: its place alone waits for the longest pause', async () => {
@@ -248,6 +302,39 @@ describe('an open circuit', () => {
     await until('seated 0', 2);
   });
 
+  test('is told once, also when a worker that was starting when it opened cannot start', async () => {
+    const { start, isShut, letGo, come } = gates();
+    const { upkeep, crash, until, at, told } = await upkeepOf({
+      workers: 2,
+      policy: { maxCrashes: 2 },
+      start,
+    });
+    await upkeep.start();
+    isShut.now = true;
+    await crash(0);
+    await come(2);
+    await crash(1);
+    await until('circuitOpen crashes 30000 circuit_open');
+    await letGo(2, new Error('no licence'));
+    await until('exit 0 start_failed');
+    await expect.poll(() => at(0).isStarting, { interval: 5 }).toBe(false);
+    await setImmediate();
+    expect([times(told, 'opened circuit_open'), told.at(-1)]).toEqual([1, 'exit 0 start_failed']);
+  });
+
+  test('that closes over places that are filled starts nothing, and changes what status() shows', async () => {
+    const { upkeep, at, crash, until, clock, state } = await upkeepOf({ policy: { maxCrashes: 1 } });
+    await upkeep.start();
+    await crash(0);
+    await until('circuitOpen crashes 30000 circuit_open');
+    clock.advance(30_000);
+    await until('seated 0', 2);
+    await expect.poll(() => at(0).isStarting, { interval: 5 }).toBe(false);
+    const before = { ...state };
+    upkeep.proven(at(0));
+    expect(state).toEqual({ ...before, changes: before.changes + 1 });
+  });
+
   test('takes no worker that was starting when it opened', async () => {
     const { start, isShut, letGo, come } = gates();
     const { upkeep, crash, until, at, told } = await upkeepOf({
@@ -318,7 +405,7 @@ describe('scale()', () => {
 
   test('of which a worker cannot start leaves as many places as before, and rejects with the reason', async () => {
     const licence = { isThere: true };
-    const { upkeep, until } = await upkeepOf({
+    const { upkeep, fake } = await upkeepOf({
       start: (process) => {
         if (!licence.isThere && process.index === 2) throw new Error('no licence');
       },
@@ -328,12 +415,7 @@ describe('scale()', () => {
     await expect(upkeep.scale(3)).rejects.toMatchObject({ code: 'start_failed' });
     expect(upkeep.slots).toHaveLength(1);
     // One of the two could: it goes again, whichever came first.
-    await expect
-      .poll(async () => {
-        await until('seated 0');
-        return upkeep.slots[0]?.worker?.state;
-      })
-      .toBe('idle');
+    await expect.poll(() => fake.processes.map(({ hasEnded }) => hasEnded)).toEqual([false, true, true]);
   });
 
   test('of an open circuit makes places alone, which its closing fills', async () => {
@@ -585,25 +667,24 @@ describe('a spare', () => {
       policy.warmSpares = 1;
       upkeep.policyChanged();
       if (isHalted) upkeep.halt();
-      await expect
-        .poll(() => told.filter((one) => one === 'failure undefined internal').length, {
-          interval: 5,
-          ...(isHalted && { timeout: 50 }),
-        })
-        .toBe(isHalted ? 0 : 1);
+      await expect.poll(() => state.refused, { interval: 5 }).toBe(1);
+      await setImmediate();
+      expect(times(told, 'failure undefined internal')).toBe(isHalted ? 0 : 1);
       expect(fake.processes).toHaveLength(1);
     }
   });
 
   test('is made when the policy comes to want it, but not for an open circuit', async () => {
-    const { upkeep, policy, until, crash, told } = await upkeepOf({ policy: { maxCrashes: 1 } });
+    const { upkeep, policy, until, crash, told, state } = await upkeepOf({ policy: { maxCrashes: 1 } });
     await upkeep.start();
     policy.warmSpares = 1;
     upkeep.policyChanged();
     await until('ready undefined');
     await crash(0);
     await until('exit undefined circuit open');
+    const { made } = state;
     upkeep.policyChanged();
+    expect(state.made).toBe(made);
     upkeep.resetCircuit();
     await until('ready undefined', 2);
     expect(times(told, 'ready undefined')).toBe(2);
@@ -623,16 +704,41 @@ describe('halt()', () => {
     expect(clock.pending).toBe(0);
     clock.advance(60_000);
     const before = [...told];
-    const { changes } = state;
+    const { changes, made } = state;
     await crash(1);
     policy.warmSpares = 1;
     upkeep.policyChanged();
     await upkeep.scale(3);
+    expect(state.made).toBe(made);
     expect(told).toEqual([...before, 'exit 1 worker_exited']);
     expect(state.changes - changes).toBe(2);
     expect(upkeep.slots.map(({ isStarting }) => isStarting)).toEqual([false, false, false]);
     expect(fake.processes).toHaveLength(3);
     expect(at(0).cancelStart).toBeUndefined();
+  });
+
+  test('ends the wait for another spare', async () => {
+    const { upkeep, at, clock, fake, until } = await upkeepOf({ policy: { warmSpares: 1 } });
+    await upkeep.start();
+    await until('ready undefined');
+    await fake.processes.find(({ processId }) => processId !== at(0).worker?.processId)?.die();
+    await until('exit undefined worker_exited');
+    expect(clock.pending).toBe(2);
+    upkeep.halt();
+    expect(clock.pending).toBe(0);
+  });
+
+  test('ends a worker that becomes ready after it', async () => {
+    const { start, isShut, letGo, come } = gates();
+    const { upkeep, crash, until, told } = await upkeepOf({ start });
+    await upkeep.start();
+    isShut.now = true;
+    await crash(0);
+    await come(1);
+    upkeep.halt();
+    await letGo(1);
+    await until('exit 0 stopped');
+    expect(times(told, 'seated 0')).toBe(1);
   });
 
   test('in an open circuit ends its wait, and a circuit that is closed afterwards fills nothing', async () => {

@@ -16,6 +16,8 @@ export interface UpkeepSource {
   start?: (process: FakeProcess) => void | Promise<void>;
   /** Whether its workers count as forked. */
   isForked?: boolean;
+  /** Runs when a worker has taken a place. */
+  seated?: (slot: WorkerSlot) => void;
 }
 
 /** What is noted of an event. */
@@ -35,6 +37,7 @@ export async function upkeepOf({
   policy: given = {},
   start,
   isForked = false,
+  seated,
 }: UpkeepSource = {}) {
   const fake = new FakeWorker({
     start: async (process) => {
@@ -48,14 +51,17 @@ export async function upkeepOf({
   const restarts = new RestartPolicy(policy, () => clock.random());
   const told: string[] = [];
   const tell = (...words: unknown[]) => void told.push(words.map(String).join(' '));
-  const state = { changes: 0, isBroken: false };
+  /** `made`: workers, started or not; `refused`: starts that found no process to tell of them. */
+  const state = { changes: 0, made: 0, refused: 0, isBroken: false };
   /** Of a worker that counts as forked; its process is started as any other. */
   const source: unknown = { isGone: false };
   const upkeep = new PoolUpkeep({
     ...{ title: 'sample 1.0.0', workers, policy, restarts, clock },
     make: (server) => {
+      state.made++;
       const env = {
         get SECRET(): string {
+          state.refused++;
           throw new TypeError('the vault is shut');
         },
       };
@@ -77,7 +83,10 @@ export async function upkeepOf({
       if (words) tell(...words);
     },
     changed: () => state.changes++,
-    seated: (slot) => tell('seated', slot.index),
+    seated: (slot) => {
+      tell('seated', slot.index);
+      seated?.(slot);
+    },
     opened: (error) => tell('opened', error.code),
   });
   onTestFinished(async () => {
