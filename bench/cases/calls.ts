@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { BenchCase, Contestant } from '../harness/case.js';
-import { each, median, percentile } from '../harness/statistics.js';
-import { contestantsOf, cpuMs } from '../peers/contestants.js';
+import { each } from '../harness/statistics.js';
+import { contestantsOf, cpuMs, oneAfterTheOther } from '../peers/contestants.js';
 import { cropStore, oursInPlace, oursUnproven } from '../peers/ours.js';
 import { LARGE, SMALL, type Peer } from '../peers/peer.js';
 import { thinHost } from '../peers/thin-host.js';
@@ -26,13 +26,7 @@ function single(name: string, size: typeof SMALL): BenchCase {
     limitSeconds: 600,
     open: (context) =>
       Promise.resolve(
-        contestantsOf(PEERS, context, { size }, async (calls) => {
-          const before = cpuMs();
-          const count = context.quick ? 15 : 600;
-          const samples = await each(count, (n) => calls[n % calls.length]?.());
-          const hostCpu = (cpuMs() - before) / count;
-          return { p50: median(samples), p99: percentile(samples, 0.99), hostCpu };
-        }),
+        contestantsOf(PEERS, context, { size }, (calls) => oneAfterTheOther(calls, context.quick ? 15 : 600)),
       ),
   };
 }

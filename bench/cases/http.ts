@@ -1,10 +1,11 @@
 /** What HTTP costs: an inspection over a kept connection beside the same call in process. */
 import type { AlgorithmSupervisor } from '../../src/index.js';
-import type { BenchCase, BenchContext, Contestant } from '../harness/case.js';
+import type { BenchCase, BenchContext } from '../harness/case.js';
 import { each, median, percentile } from '../harness/statistics.js';
+import { contestantsOf, oneAfterTheOther } from '../peers/contestants.js';
 import { fastApi } from '../peers/fastapi.js';
 import { oursHttp } from '../peers/ours-http.js';
-import { checked, LARGE, picturesOf, SMALL, type Peer } from '../peers/peer.js';
+import { LARGE, SMALL } from '../peers/peer.js';
 import { tritonHttp } from '../peers/triton.js';
 import { listenHttp } from '../support/http-server.js';
 import { openStation, SAMPLE } from '../support/station.js';
@@ -118,28 +119,13 @@ function besidePeers(name: string, size: typeof SMALL, most: number): BenchCase 
       { ...ours, over: tritonHttp.name },
     ],
     limitSeconds: 600,
-    open: (context) => {
-      const pictures = picturesOf(size);
-      const open = (peer: Peer) => async (): Promise<Contestant> => {
-        await peer.prepare(context);
-        const running = await peer.start(context, 1);
-        const inspects = await running.load(pictures);
-        const calls = inspects.map((inspect, n) => {
-          const picture = pictures[n];
-          if (!picture) throw new Error('a peer gives one call for each picture');
-          return checked(inspect, picture);
-        });
-        for (let n = 0; n < (context.quick ? 1 : 10); n++) for (const one of calls) await one();
-        return {
-          round: async () => {
-            const samples = await each(context.quick ? 15 : most, (n) => calls[n % calls.length]?.());
-            return { p50: median(samples), p99: percentile(samples, 0.99) };
-          },
-          close: running.close,
-        };
-      };
-      return Promise.resolve(Object.fromEntries(HTTP_PEERS.map((peer) => [peer.name, open(peer)])));
-    },
+    open: (context) =>
+      Promise.resolve(
+        contestantsOf(HTTP_PEERS, context, { size }, async (calls) => {
+          const { p50, p99 } = await oneAfterTheOther(calls, context.quick ? 15 : most);
+          return { p50, p99 };
+        }),
+      ),
   };
 }
 

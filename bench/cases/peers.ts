@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchCase, Contestant } from '../harness/case.js';
 import { each, median, percentile, timed } from '../harness/statistics.js';
 import { handWrittenFiles, rawPipe } from '../peers/by-hand.js';
-import { contestantsOf, cpuMs } from '../peers/contestants.js';
+import { contestantsOf, cpuMs, oneAfterTheOther } from '../peers/contestants.js';
 import { fastApi } from '../peers/fastapi.js';
 import { oursCopied, oursInPlace, oursSdk } from '../peers/ours.js';
 import { checked, LARGE, picturesOf, SMALL, type Peer } from '../peers/peer.js';
@@ -20,7 +20,7 @@ const PEERS: readonly Peer[] = [
 /** A call each 50 ms: what a station makes. */
 const PACE_MS = 50;
 
-function oneAfterTheOther(name: string, size: typeof SMALL, most: number): BenchCase {
+function singleCalls(name: string, size: typeof SMALL, most: number): BenchCase {
   const first = { contestant: oursInPlace.name, figure: 'p50' };
   return {
     name: `peers/call-${name}`,
@@ -35,13 +35,9 @@ function oneAfterTheOther(name: string, size: typeof SMALL, most: number): Bench
     limitSeconds: 600,
     open: (context) =>
       Promise.resolve(
-        contestantsOf(PEERS, context, { size }, async (calls) => {
-          const before = cpuMs();
-          const count = context.quick ? 15 : most;
-          const samples = await each(count, (n) => calls[n % calls.length]?.());
-          const hostCpu = (cpuMs() - before) / count;
-          return { p50: median(samples), p99: percentile(samples, 0.99), hostCpu };
-        }),
+        contestantsOf(PEERS, context, { size }, (calls) =>
+          oneAfterTheOther(calls, context.quick ? 15 : most),
+        ),
       ),
   };
 }
@@ -122,7 +118,7 @@ const coldStart: BenchCase = {
 };
 
 export const cases: BenchCase[] = [
-  oneAfterTheOther('small', SMALL, 300),
-  oneAfterTheOther('large', LARGE, 150),
+  singleCalls('small', SMALL, 300),
+  singleCalls('large', LARGE, 150),
   ...[paced, parallel, coldStart],
 ];

@@ -1,5 +1,6 @@
 /** Makes contestants of peers: each inspects pictures of one size, all different, in turn. */
 import type { BenchContext, Contestant, OpenContestant } from '../harness/case.js';
+import { each, median, percentile } from '../harness/statistics.js';
 import { checked, picturesOf, type Peer, type SMALL } from './peer.js';
 
 export function contestantsOf(
@@ -23,6 +24,16 @@ export function contestantsOf(
     return { round: () => round(calls), close: running.close };
   };
   return Object.fromEntries(peers.map((peer) => [peer.name, open(peer)]));
+}
+
+/** So many calls one after the other: their latency, and the CPU time of this process per call, in milliseconds. */
+export async function oneAfterTheOther(
+  calls: readonly (() => Promise<void>)[],
+  count: number,
+): Promise<Record<'p50' | 'p99' | 'hostCpu', number>> {
+  const before = cpuMs();
+  const samples = await each(count, (n) => calls[n % calls.length]?.());
+  return { p50: median(samples), p99: percentile(samples, 0.99), hostCpu: (cpuMs() - before) / count };
 }
 
 /** CPU time of this process in milliseconds: that of the host, without the workers. */

@@ -152,6 +152,18 @@ export function failure(error) {
   );
 }
 
+/** Hands the first file that is dropped on an element to `take`; the element is lit while a file is over it. */
+export function takeDrops(element, take) {
+  const light = (isOver) => element.classList.toggle('over', isOver);
+  element.addEventListener('dragover', () => light(true));
+  element.addEventListener('dragleave', () => light(false));
+  element.addEventListener('drop', ({ dataTransfer }) => {
+    light(false);
+    const [file] = dataTransfer.files;
+    if (file) void take(file);
+  });
+}
+
 /** Tells what became of something. It stays until it is closed, or the next one replaces it. */
 export function notify(kind, content) {
   const place = byId('notice');

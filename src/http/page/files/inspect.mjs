@@ -1,6 +1,6 @@
 /** A picture in, a verdict out: dropped, chosen, or the last one again with other parameters. */
 import { Failure, get, put, send } from './api.mjs';
-import { attempt, button, failure, field, make, tell, viewOf } from './dom.mjs';
+import { attempt, button, failure, field, make, takeDrops, tell, viewOf } from './dom.mjs';
 import { parametersForm } from './form.mjs';
 import { remember } from './history.mjs';
 import { labelOf, verdictOf } from './marks.mjs';
@@ -203,14 +203,7 @@ export function build() {
     file.value = ''; // the same file may be chosen again
   });
   again.hidden = true;
-  const light = (isOver) => drop.classList.toggle('over', isOver);
-  drop.addEventListener('dragover', () => light(true));
-  drop.addEventListener('dragleave', () => light(false));
-  drop.addEventListener('drop', ({ dataTransfer }) => {
-    light(false);
-    const [dropped] = dataTransfer.files;
-    if (dropped) void inspect(dropped);
-  });
+  takeDrops(drop, inspect);
   viewOf('inspect').append(
     make(
       'div.controls',

@@ -1,7 +1,7 @@
 /** Packages in: a zip that is dropped, chosen, or lies in `zips/`. What is refused is shown with its whole report. */
 import { eventsIn, Failure, get, remove, send } from './api.mjs';
 import { asking, open } from './dialogs.mjs';
-import { attempt, badge, button, failure, make, table, tell } from './dom.mjs';
+import { attempt, badge, button, failure, make, table, takeDrops, tell } from './dom.mjs';
 import { onEvent, refresh, station } from './station.mjs';
 import { bytesOf, onLanguage } from './words.mjs';
 
@@ -177,14 +177,7 @@ export function buildInstall() {
     running,
     outcome,
   );
-  const light = (isOver) => drop.classList.toggle('over', isOver);
-  drop.addEventListener('dragover', () => light(true));
-  drop.addEventListener('dragleave', () => light(false));
-  drop.addEventListener('drop', ({ dataTransfer }) => {
-    light(false);
-    const [zip] = dataTransfer.files;
-    if (zip) void upload(zip);
-  });
+  takeDrops(drop, upload);
   onEvent('invalid', () => void showZips().catch(() => undefined));
   onLanguage(() => station.isKnown && void showZips().catch(() => undefined));
   const again = button('lookAgain', showZips);
