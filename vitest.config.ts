@@ -25,7 +25,11 @@ export default defineConfig({
   test: {
     setupFiles: ['test/support/setup.ts', 'test/support/nothing-left.ts'],
     reporters: ['default', 'test/support/closing-line.ts'],
-    globalSetup: ['test/support/no-segments.ts', 'test/support/print-seed.ts'],
+    globalSetup: [
+      'test/support/no-segments.ts',
+      'test/support/print-seed.ts',
+      'test/support/straight-python.ts',
+    ],
     include: ['test/**/*.test.ts'],
     // They need the build, what is installed for them, or a minute: npm run check:package, test:bundlers, test:clients, test:pictures.
     exclude: ['test/tarball/**', 'test/bundlers/**', 'test/clients/**', 'test/pictures/**'],

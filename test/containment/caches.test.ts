@@ -1,14 +1,12 @@
-import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { VenvManager } from '../../src/python/venv-manager.js';
 import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
-import { buildPackage, TemporaryStore, type BuiltWheel } from '../../src/testing/index.js';
+import { buildPackage, TemporaryStore } from '../../src/testing/index.js';
 import { deployVersion, openSupervised } from '../support/deployed-version.js';
+import { indexWheelsWithRequired } from '../support/index-wheels.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 
 const image = { data: new Uint8Array(12).fill(200), width: 2, height: 2 };
@@ -92,39 +90,7 @@ test.runIf(process.platform === 'linux')(
 );
 
 const PYTHON = process.env.PROCVISION_TEST_PYTHON ?? 'python3';
-const version = execFileSync(PYTHON, ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], {
-  encoding: 'utf8',
-});
 const PINNED = ['numba==0.60.0', 'numpy==2.0.2', 'llvmlite==0.43.0', 'matplotlib==3.9.2', 'pillow==11.0.0'];
-
-/** Downloaded once on a machine; undefined where there is no index, or it has no such wheels. */
-async function fieldWheels(): Promise<BuiltWheel[] | undefined> {
-  const folder = path.join(
-    process.env.PROCVISION_TEST_CACHE ?? os.tmpdir(),
-    `procvision-test-wheels-${version.trim()}`,
-  );
-  try {
-    if (!existsSync(path.join(folder, 'whole'))) {
-      await mkdir(folder, { recursive: true });
-      await promisify(execFile)(PYTHON, [
-        '-m',
-        'pip',
-        'download',
-        '-q',
-        '--only-binary',
-        ':all:',
-        '-d',
-        folder,
-        ...PINNED,
-      ]);
-      await writeFile(path.join(folder, 'whole'), '');
-    }
-  } catch {
-    return undefined;
-  }
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.whl'));
-  return Promise.all(names.map(async (file) => ({ file, bytes: await readFile(path.join(folder, file)) })));
-}
 
 const FIELD = `import numba
 import matplotlib
@@ -167,7 +133,7 @@ test.runIf(process.platform === 'linux')(
   'numba with cache=True and matplotlib work in the trial and in a worker whose environment is read-only',
   { timeout: 240_000 },
   async ({ skip }) => {
-    const wheels = await fieldWheels();
+    const wheels = await indexWheelsWithRequired(PYTHON, PINNED);
     if (!wheels) skip('no index has the pinned wheels of numba and matplotlib for this Python');
     await using store = await TemporaryStore.open();
     const zip = path.join(store.folder, 'field.zip');

@@ -1,9 +1,7 @@
 import { readdirSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { VenvManager } from '../../src/python/venv-manager.js';
-import { buildPackage, TemporaryStore } from '../../src/testing/index.js';
+import { TemporaryStore } from '../../src/testing/index.js';
 import { indexWheels } from '../support/index-wheels.js';
 
 const image = { data: new Uint8Array(12).fill(200), width: 2, height: 2 };
@@ -38,27 +36,32 @@ class Algorithm(BaseAlgorithm):
         return {"status": "OK", "message": "", "data": {"result_status": "OK", "defect_rects": [], "debug": debug}}
 `;
 
-describe.runIf(process.platform === 'linux').each(['auto', 'off'] as const)(
-  'with namespaces %s',
-  (namespaces) => {
-    test('an algorithm that works with joblib leaves no process and nothing in shared memory, however it ends', async (t) => {
+describe.runIf(process.platform === 'linux')(
+  'an algorithm that works with joblib leaves no process and nothing in shared memory, however it ends',
+  () => {
+    let store: TemporaryStore | undefined;
+
+    beforeAll(async () => {
       const wheels = await indexWheels(['joblib==1.4.2', 'numpy==2.2.6']);
-      if (!wheels) return t.skip('there is no package index, or no wheel for this Python');
-      const before = shared();
-      await using store = await TemporaryStore.open();
-      const zip = path.join(store.folder, 'joblib.zip');
+      if (!wheels) return;
+      store = await TemporaryStore.open();
       const files = { 'algorithm/__init__.py': '', 'algorithm/main.py': SOURCE };
       const requirements = 'procvision_algorithm_sdk\njoblib\nnumpy\n';
-      await writeFile(zip, await buildPackage({ files, requirements, wheels }));
-      await store.deployer({ venvs: new VenvManager({ python: 'python3', installer: 'link' }) }).install(zip);
+      const venvs = new VenvManager({ python: 'python3', installer: 'link' });
+      await store.deployer({ venvs }).install(await store.deliver({ files, requirements, wheels }));
+    }, 180_000);
+
+    afterAll(() => store?.close());
+
+    test.for(['auto', 'off'] as const)('with namespaces %s', async (namespaces, t) => {
+      if (!store) return t.skip('there is no package index, or no wheel for this Python');
+      const before = shared();
       const supervisor = store.supervise({ policy: { namespaces, retries: 0, maxRestarts: 9 } });
-      const call = (end?: string) =>
-        supervisor.execute({ target, stepIndex: 1, image, userParams: { end }, timeoutMs: 20_000 });
+      const call = (end?: string, timeoutMs = 20_000) =>
+        supervisor.execute({ target, stepIndex: 1, image, userParams: { end }, timeoutMs });
       expect((await call()).data.debug).toEqual({ sums: [100_000, 100_000], kinds: ['memmap', 'memmap'] });
       await expect(call('leaves')).rejects.toMatchObject({ code: 'worker_exited' });
-      await expect(
-        supervisor.execute({ target, stepIndex: 1, image, userParams: { end: 'hangs' }, timeoutMs: 5_000 }),
-      ).rejects.toMatchObject({ code: 'timeout' });
+      await expect(call('hangs', 5_000)).rejects.toMatchObject({ code: 'timeout' });
       await supervisor.close();
       await expect.poll(() => shared().filter((name) => !before.includes(name))).toEqual([]);
     });

@@ -1,5 +1,6 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { FramePool } from '../../src/frames/frame-pool.js';
+import type { Generation } from '../../src/package/types.js';
 import type { InspectionResult } from '../../src/supervisor/types.js';
 import { TemporaryStore } from '../../src/testing/index.js';
 import { PUBLISHED_SDKS, publishedSdk } from '../support/index-wheels.js';
@@ -7,7 +8,6 @@ import { temporaryFolder } from '../support/temp-folder.js';
 
 const shape = { width: 64, height: 48 };
 const image = (value: number) => ({ data: new Uint8Array(64 * 48 * 3).fill(value), ...shape });
-const target = { name: 'sample', version: '1.0.0' };
 
 const HEAD = `import os, threading, time
 from procvision_algorithm_sdk import BaseAlgorithm
@@ -26,7 +26,7 @@ const SOURCES = {
 from procvision_algorithm_sdk import read_image_from_shared_memory
 class Algorithm(BaseAlgorithm):
     def get_info(self):
-        return {"name": "sample", "version": "1.0.0", "supported_pids": ["A01"], "steps": []}
+        return {"name": "sample", "version": "VERSION", "supported_pids": ["A01"], "steps": []}
     def pre_execute(self, *call):
         return {"status": "OK", "message": "", "data": {}}
     def execute(self, step_index, pid, session, user_params, shared_mem_id, image_meta):
@@ -39,36 +39,48 @@ class Algorithm(BaseAlgorithm):
 `,
 };
 
+const sourceOf = (version: string, generation: Generation) => SOURCES[generation].replace('VERSION', version);
+
 const seen = ({ data }: InspectionResult) => (data.debug as { seen: number[] }).seen;
 
-describe.each(Object.entries(PUBLISHED_SDKS))('SDK %s from the package index, %s', (version, generation) => {
-  test('each verdict is proven and about its own picture, and one that cannot be read is an ERROR 1007', async (t) => {
-    const sdk = await publishedSdk(version);
-    if (!sdk) t.skip('there is no package index, or no wheel for this Python');
-    const store = await TemporaryStore.open();
-    onTestFinished(() => store.close());
-    const files = { 'algorithm/__init__.py': '', 'algorithm/main.py': SOURCES[generation] };
-    const requirements = 'procvision_algorithm_sdk\n';
-    await store
-      .deployer()
-      .install(await store.deliver({ generation, files, sdk, requirements, pids: ['A01'] }));
-    for (const worker of ['sdk', 'bundled'] as const) {
-      for (const mapped of [true, false]) {
-        const frames = new FramePool({ directory: await temporaryFolder(), mapped });
-        onTestFinished(() => frames.close());
-        const policy = { retries: 0, resources: { openFiles: 100 } };
-        const supervisor = store.supervise({ worker, frames, policy });
-        const call = (value: number, stepIndex: number) =>
-          supervisor.execute({ target, stepIndex, image: image(value), guideImage: 'same' });
-        for (const value of [7, 8]) {
-          const result = await call(value, 1);
-          expect([worker, mapped, seen(result), result.proof?.by]).toEqual([
-            ...[worker, mapped, [value], 'worker'],
-          ]);
-        }
-        await expect.poll(async () => (await call(9, 2)).errorCode).toBe('1007');
-        await supervisor.close();
-      }
-    }
+describe('under each SDK of the package index', () => {
+  /** One store for all: what NumPy unpacks to is shared by the versions. */
+  let store: TemporaryStore;
+
+  beforeAll(async () => {
+    store = await TemporaryStore.open();
   });
+
+  afterAll(() => store.close());
+
+  test.for(Object.entries(PUBLISHED_SDKS))(
+    '%s, %s, each verdict is proven and about its own picture, and one that cannot be read is an ERROR 1007',
+    async ([version, generation], t) => {
+      const target = { name: 'sample', version };
+      const sdk = await publishedSdk(version);
+      if (!sdk) return t.skip('there is no package index, or no wheel for this Python');
+      const files = { 'algorithm/__init__.py': '', 'algorithm/main.py': sourceOf(version, generation) };
+      const requirements = 'procvision_algorithm_sdk\n';
+      const zip = await store.deliver({ version, generation, files, sdk, requirements, pids: ['A01'] });
+      await store.deployer().install(zip);
+      for (const worker of ['sdk', 'bundled'] as const) {
+        for (const mapped of [true, false]) {
+          const frames = new FramePool({ directory: await temporaryFolder(), mapped });
+          onTestFinished(() => frames.close());
+          const policy = { retries: 0, resources: { openFiles: 100 } };
+          const supervisor = store.supervise({ worker, frames, policy });
+          const call = (value: number, stepIndex: number) =>
+            supervisor.execute({ target, stepIndex, image: image(value), guideImage: 'same' });
+          for (const value of [7, 8]) {
+            const result = await call(value, 1);
+            expect([worker, mapped, seen(result), result.proof?.by]).toEqual([
+              ...[worker, mapped, [value], 'worker'],
+            ]);
+          }
+          await expect.poll(async () => (await call(9, 2)).errorCode).toBe('1007');
+          await supervisor.close();
+        }
+      }
+    },
+  );
 });

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -21,28 +22,58 @@ export function publishedSdk(version: string): Promise<BuiltWheel[] | undefined>
 }
 
 /**
- * Wheels from the package index, as pip downloads them for `python3`; undefined where there is no index, or the Python
- * is too old for them. They are kept in the temp dir of the machine for the next run.
+ * Wheels from the package index, as pip downloads them for `python3`, each without what it requires; undefined where
+ * there is no index, or the Python is too old for them.
  */
 export async function indexWheels(requirements: readonly string[]): Promise<BuiltWheel[] | undefined> {
+  return orNone(async () => {
+    const folders = requirements.map((requirement) => downloaded('python3', ['--no-deps', requirement]));
+    return (await Promise.all((await Promise.all(folders)).map(wheelsIn))).flat();
+  });
+}
+
+/** The same for a Python, with all that is required. */
+export async function indexWheelsWithRequired(
+  python: string,
+  requirements: readonly string[],
+): Promise<BuiltWheel[] | undefined> {
+  return orNone(async () => wheelsIn(await downloaded(python, requirements)));
+}
+
+async function orNone<T>(find: () => Promise<T>): Promise<T | undefined> {
   try {
-    return (await Promise.all(requirements.map(wheelsFor))).flat();
+    return await find();
   } catch {
     return undefined;
   }
 }
 
-async function wheelsFor(requirement: string): Promise<BuiltWheel[]> {
+/** The folder of what was downloaded once on this machine. It has its name when it is whole. */
+async function downloaded(python: string, wanted: readonly string[]): Promise<string> {
+  const script = 'import sys; print("%d.%d" % sys.version_info[:2])';
+  const version = (await promisify(execFile)(python, ['-I', '-c', script])).stdout.trim();
   const user = process.getuid?.() ?? 0;
-  const folder = path.join(
+  const kept = path.join(
     process.env.PROCVISION_TEST_CACHE ?? os.tmpdir(),
     `procvision-test-wheels-${user}`,
-    requirement,
+    [`python ${version}`, ...wanted].join(' '),
   );
-  await mkdir(folder, { recursive: true });
-  const pip = ['-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '--no-deps'];
-  const wanted = ['--only-binary', ':all:', '--find-links', folder, '-d', folder, requirement];
-  await promisify(execFile)('python3', [...pip, ...wanted], { timeout: 45_000 });
+  if (existsSync(kept)) return kept;
+  await mkdir(path.dirname(kept), { recursive: true });
+  const folder = await mkdtemp(`${kept} `);
+  try {
+    const pip = ['-m', 'pip', 'download', '--quiet', '--disable-pip-version-check'];
+    const args = [...pip, '--only-binary', ':all:', '-d', folder, ...wanted];
+    await promisify(execFile)(python, args, { timeout: 120_000 });
+    await rename(folder, kept);
+  } catch (error) {
+    await rm(folder, { recursive: true });
+    if (!existsSync(kept)) throw error; // else another process has been first
+  }
+  return kept;
+}
+
+async function wheelsIn(folder: string): Promise<BuiltWheel[]> {
   const files = (await readdir(folder)).filter((file) => file.endsWith('.whl'));
   return Promise.all(files.map(async (file) => ({ file, bytes: await readFile(path.join(folder, file)) })));
 }

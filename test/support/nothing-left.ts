@@ -2,7 +2,16 @@
  * Setup of each test file: what the file leaves behind makes it fail. It gets a temp dir of its own, so that what is of
  * others, which run beside it, is not taken for its own; processes are found by that too, for they inherit it.
  */
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, vi } from 'vitest';
@@ -18,6 +27,14 @@ process.env.PROCVISION_TEST_CACHE ??= os.tmpdir();
 const folder = mkdtempSync(path.join(os.tmpdir(), 'pvt-'));
 chmodSync(folder, 0o1777); // tests run workers as other users
 for (const name of ['TMPDIR', 'TEMP', 'TMP']) process.env[name] = folder;
+
+// tsx keeps in the temp dir what it has compiled: a host that a test starts finds what one before it has compiled.
+if (process.platform !== 'win32') {
+  const compiled = `tsx-${os.userInfo().uid}`;
+  const kept = path.join(process.env.PROCVISION_TEST_CACHE, compiled);
+  mkdirSync(kept, { recursive: true });
+  symlinkSync(kept, path.join(folder, compiled));
+}
 
 afterAll(async () => {
   try {
