@@ -20,6 +20,11 @@ import type { EncodedInput, Frame, FrameMeta, FrameUsage, ImageInput, SentImage 
 
 export type { FramePoolOptions } from './options.js';
 
+interface WaitOptions extends OperationOptions {
+  /** Called before a wait for room. */
+  onWait?: () => void;
+}
+
 /**
  * Images in shared memory: slots that are reused, each with the content of a `.npy` file. A host leases a frame and fills
  * it in place, or hands over bytes that are copied in once. With the optional package `koffi` the slots are sealed memory
@@ -121,6 +126,8 @@ export class FramePool implements AsyncDisposable {
       imageFormats?: readonly string[];
       /** Whether the worker's package has Pillow, for a picture with `decode: 'package'`. @defaultValue it has none */
       hasPillow?: () => Promise<boolean>;
+      /** Called before it waits for room: a caller that holds other frames lets their calls go. */
+      onWait?: () => void;
     } = {},
   ): Promise<SentImage> {
     const { imageFormats = [] } = o;
@@ -192,7 +199,7 @@ export class FramePool implements AsyncDisposable {
   async #sendEncoded(
     image: EncodedInput,
     proof: ProofMethod | undefined,
-    o: OperationOptions & { imageFormats?: readonly string[]; hasPillow?: () => Promise<boolean> },
+    o: WaitOptions & { imageFormats?: readonly string[]; hasPillow?: () => Promise<boolean> },
   ): Promise<SentImage> {
     const { decoder } = await this.#open();
     const picture = await readEncoded(image, o);
@@ -210,11 +217,11 @@ export class FramePool implements AsyncDisposable {
   async #handOn(
     picture: EncodedPicture,
     proof: ProofMethod | undefined,
-    o: OperationOptions & { hasPillow?: () => Promise<boolean> },
+    o: WaitOptions & { hasPillow?: () => Promise<boolean> },
   ): Promise<SentImage> {
     checkHandedOn(picture, (await o.hasPillow?.()) ?? false);
     const { decoder, folder, slots } = await this.#open();
-    const giveBack = await slots.reserve(picture.bytes.byteLength, o.signal);
+    const giveBack = await slots.reserve(picture.bytes.byteLength, o.signal, o.onWait);
     const kept = new HandedOnPicture(folder, `e${++this.#handedOn}`, picture.bytes);
     const release = () => {
       void kept.remove().finally(giveBack);
@@ -241,9 +248,9 @@ export class FramePool implements AsyncDisposable {
     }
   }
 
-  async #lease(layout: Layout, { signal }: OperationOptions): Promise<PooledFrame> {
+  async #lease(layout: Layout, { signal, onWait }: WaitOptions): Promise<PooledFrame> {
     const opened = await this.#open();
-    return this.#frameOf(opened, await opened.slots.take(shapeOf(layout), signal), layout);
+    return this.#frameOf(opened, await opened.slots.take(shapeOf(layout), signal, onWait), layout);
   }
 
   #frameOf({ slots }: OpenedFrames, slot: Slot, layout: Layout): PooledFrame {

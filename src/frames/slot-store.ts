@@ -53,8 +53,8 @@ export class SlotStore {
     return (this.#bytes - idle) / this.#maxBytes;
   }
 
-  /** A slot that nobody else uses. Waits until one is given back when the bound is reached. */
-  async take(shape: Shape, signal: AbortSignal | undefined): Promise<Slot> {
+  /** A slot that nobody else uses. Waits until one is given back when the bound is reached, and calls `onWait` before. */
+  async take(shape: Shape, signal: AbortSignal | undefined, onWait?: () => void): Promise<Slot> {
     for (;;) {
       this.#checkOpen(signal);
       const slot = this.#takeIdle(shape);
@@ -63,6 +63,7 @@ export class SlotStore {
       this.#checkFits(bytes, `of ${shape.width} x ${shape.height} x ${shape.channels} `);
       const evicted = this.#makeRoom(bytes);
       if (evicted) return this.#make(shape, bytes, evicted);
+      onWait?.();
       await this.#giveBackOrAbort(signal);
     }
   }
@@ -73,12 +74,13 @@ export class SlotStore {
   }
 
   /** Takes room for bytes that lie elsewhere; gives what gives it back. Waits as {@link SlotStore.take} does. */
-  async reserve(bytes: number, signal: AbortSignal | undefined): Promise<() => void> {
+  async reserve(bytes: number, signal: AbortSignal | undefined, onWait?: () => void): Promise<() => void> {
     this.#checkFits(bytes, '');
     for (;;) {
       this.#checkOpen(signal);
       const evicted = this.#makeRoom(bytes);
       if (!evicted) {
+        onWait?.();
         await this.#giveBackOrAbort(signal);
         continue;
       }

@@ -148,12 +148,8 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   async scale(name: string, version: string, workers: number, o: OperationOptions = {}): Promise<void> {
     this.#check('scale', doors().scale, { ...o, workers }, { name, version });
-    const deployment = (await this.#open()).table.find(name, version);
-    if (!deployment) {
-      const message = `${name} ${version} is not started: start('${name}', '${version}', { workers }) does both`;
-      throw new RunnerError('not_initialized', message, { details: { name, version } });
-    }
-    await settleOrAbort(o.signal, deployment.scale(workers));
+    const { table } = await this.#open();
+    await settleOrAbort(o.signal, table.started(name, version).scale(workers));
   }
 
   /**
@@ -185,16 +181,8 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     o: OperationOptions = {},
   ): Promise<AlgorithmInfo & Fields> {
     this.#check('info', doors().look, o, { name, version });
-    const { askInfo } = await import('./parts.js');
-    const { router, deadline } = await this.#open();
-    const { deployment, release } = await router.route({ target: { name, version } });
-    try {
-      await settleOrAbort(o.signal, deployment.ready);
-      const info = await askInfo(deployment, this.#context.registry.layout, deadline(o.signal));
-      return info as AlgorithmInfo & Fields;
-    } finally {
-      release();
-    }
+    const { info } = await this.#open();
+    return (await info({ name, version }, o.signal)) as AlgorithmInfo & Fields;
   }
 
   /**
@@ -228,6 +216,26 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   }
 
   /**
+   * Inspects several images of one product id, or version, and one step. A worker that can (the bundled one) takes them in
+   * one message, at most 32, and in one call of the algorithm where its class has `execute_batch`; another takes them one by
+   * one. Each is answered by itself, in the order of the requests. A failure is in `error` of the result of its image, which
+   * is no verdict, and the others have theirs. A time limit counts from when an image is taken up.
+   *
+   * @typeParam Data - as of {@link AlgorithmSupervisor.execute}
+   * @typeParam Params - as of {@link AlgorithmSupervisor.execute}
+   * @throws RunnerError `invalid_params` for requests that do not belong together, `aborted`, `closed`
+   */
+  async executeMany<Data = unknown, Params extends object = Record<string, unknown>>(
+    requests: readonly InspectionRequest<Params>[],
+    o: CallOptions = {},
+  ): Promise<InspectionResult<Data>[]> {
+    this.#checkOpen('executeMany');
+    doors().look.check(o);
+    const { manyCalls } = await this.#open();
+    return (await manyCalls.run(requests as readonly InspectionRequest[], o)) as InspectionResult<Data>[];
+  }
+
+  /**
    * Lets the algorithm forget a session, at every worker that had a call of it (the `reset` phase, where the adapter
    * has one; the other SDKs keep nothing from one call to the next).
    *
@@ -238,16 +246,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     doors().session.check(session);
     doors().look.check(o);
     throwIfAborted(o.signal, 'reset');
-    if (!this.#parts) return;
-    const { sessions, deadline } = this.#parts;
-    await Promise.all(
-      sessions.take(session.id).map(async ({ deployment, worker }) => {
-        const isThere = !deployment.isEnding && worker < deployment.pool.slots.length;
-        if (!isThere || !deployment.pool.ready?.capabilities.includes('reset')) return;
-        const call = { phase: 'reset' as const, session: { id: session.id, context: {} } };
-        await deployment.ask(call, deadline(o.signal), worker);
-      }),
-    );
+    await this.#parts?.reset(session.id, o.signal);
   }
 
   /**

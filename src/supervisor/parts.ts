@@ -1,6 +1,10 @@
+import { settleOrAbort } from '../abort.js';
+import type { VersionRef } from '../package/types.js';
+import { askInfo } from './algorithm-info.js';
 import { CallService } from './calls/call-service.js';
 import { GuideBook } from './calls/guide-book.js';
 import { Inspector } from './calls/inspector.js';
+import { ManyCalls } from './calls/many-calls.js';
 import { SessionTable } from './calls/sessions.js';
 import { Deadline } from './clock.js';
 import type { DeploymentContext } from './deployments/deployment.js';
@@ -19,7 +23,6 @@ import { VersionPolicies } from './version-policies.js';
 import type { HostLogger, WorkerLogOptions } from './worker-logs/types.js';
 import { WorkerLogs } from './worker-logs/worker-logs.js';
 
-export { askInfo } from './algorithm-info.js';
 export { startActive } from './start-active.js';
 
 /** What a supervisor is made from: its options, defaults filled in. */
@@ -65,9 +68,13 @@ export function composeParts(context: SupervisorContext) {
   });
   const router = new Router({ registry, table, policies });
   const retirement = new Retirement({ registry, router, emit });
+  /** The limit of a question that is about no image. */
+  const deadline = (signal: AbortSignal | undefined) =>
+    new Deadline(clock, clock.now(), policy.infoTimeoutMs, signal);
   const inspector = new Inspector({ clock, frames, sessions });
   const guides = new GuideBook(registry);
   const calls = new CallService({ registry, table, router, inspector, guides, clock, emit });
+  const manyCalls = new ManyCalls(calls);
   const canaries = new Canaries({ registry, retirement, clock, emit });
   const switcher = new Switcher({
     ...{ registry, table, router, retirement, canaries, policies, emit },
@@ -83,11 +90,27 @@ export function composeParts(context: SupervisorContext) {
   for (const event of FOLLOWED) registry.on(event, follow);
   const stopAll = () => Promise.all(table.all().map((deployment) => deployment.stop({ reason: 'closed' })));
   return {
-    ...{ policies, table, router, sessions, calls, canaries, switcher, observers, logs },
+    ...{ policies, table, router, sessions, calls, manyCalls, canaries, switcher, observers, logs },
     status: () => table.all().map((one) => ({ ...one.status(), trial: canaries.trialOf(one) })),
-    /** The limit of a question that is about no image. */
-    deadline: (signal: AbortSignal | undefined) =>
-      new Deadline(clock, clock.now(), policy.infoTimeoutMs, signal),
+    /** See `AlgorithmSupervisor.info`. */
+    info: async (target: VersionRef, signal: AbortSignal | undefined) => {
+      const { deployment, release } = await router.route({ target });
+      try {
+        await settleOrAbort(signal, deployment.ready);
+        return await askInfo(deployment, registry.layout, deadline(signal));
+      } finally {
+        release();
+      }
+    },
+    /** See `AlgorithmSupervisor.reset`. */
+    reset: async (id: string, signal: AbortSignal | undefined) => {
+      const asked = sessions.take(id).map(async ({ deployment, worker }) => {
+        const isThere = !deployment.isEnding && worker < deployment.pool.slots.length;
+        if (!isThere || !deployment.pool.ready?.capabilities.includes('reset')) return;
+        await deployment.ask({ phase: 'reset', session: { id, context: {} } }, deadline(signal), worker);
+      });
+      await Promise.all(asked);
+    },
     /** Ends everything. The frames are the supervisor's to close. */
     close: async () => {
       table.close();

@@ -152,8 +152,13 @@ export interface InspectionResult<Data = unknown> {
   bigIntegers?: string[];
   /** What a person should know of the answer; empty when there is nothing. */
   warnings: string[];
-  /** What the worker measured itself (bundled worker only). */
+  /** What the worker measured itself (bundled worker only). Of pictures that it took at once, each has its share of the time. */
   metrics?: WorkerMetrics;
+  /**
+   * Of `executeMany` alone: why this picture has no answer, where `execute` would have rejected. `status` is then ERROR, `data`
+   * empty, `worker` -1 and `attempts` 0.
+   */
+  error?: RunnerError;
 }
 
 /** Options of one call. */

@@ -4,21 +4,23 @@ import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
 import type { DescriptorChannel } from '../frames/descriptor-channel.js';
 import type { WorkerBounds } from '../process/containment.js';
-import { bothProcessIds, givenProductId } from '../product-ids.js';
+import { bothProcessIds } from '../product-ids.js';
 import { showAs } from '../readable.js';
-import { CallPictures, Losses, openChannel } from './call-pictures.js';
+import { CallBounds } from './call-bounds.js';
+import { Losses, openChannel } from './call-pictures.js';
 import { Conversation } from './conversation.js';
 import { encodeFrame } from './frame-codec.js';
-import { callData, checkGeneration } from './generations.js';
-import { expireAfter, Heartbeat } from './heartbeat.js';
+import { checkGeneration } from './generations.js';
+import { Heartbeat } from './heartbeat.js';
 import { checkResources, limitOf, resolveLimits } from './limits.js';
 import { LogParser } from './log-parser.js';
 import type { WorkerMessage } from './messages.js';
-import { PendingCall } from './pending-call.js';
+import { aboutOf, OutgoingCalls } from './outgoing-calls.js';
 import type { ProcessHandle } from './process-handle.js';
 import { startProcess } from './start-process.js';
 import type {
   ForkSource,
+  NumberedCall,
   RunAfter,
   WorkerCall,
   WorkerCallOptions,
@@ -26,13 +28,14 @@ import type {
   WorkerExit,
   WorkerLimits,
   WorkerLog,
+  WorkerManyOptions,
   WorkerPing,
   WorkerReady,
   WorkerReply,
   WorkerSpec,
   WorkerState,
 } from './types.js';
-import { exitFailures, heartbeatLost, tooLate } from './worker-failures.js';
+import { exitFailures, heartbeatLost, takesNone, tooLate } from './worker-failures.js';
 
 /** Between SIGTERM and SIGKILL for a worker that has failed: it had its time. */
 const KILL_GRACE_MS = 300;
@@ -213,49 +216,47 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
    * `queue_full` while another call runs, `closed` when the worker is not ready or gone
    */
   async call(call: WorkerCall, o: WorkerCallOptions = {}): Promise<WorkerReply> {
-    throwIfAborted(o.signal, `${call.phase} call`);
-    if (this.#state === 'busy') {
-      throw new RunnerError('queue_full', `${this.#title} takes one call at a time and has one`);
-    }
-    if (this.#state !== 'idle' || !this.#ready) {
-      throw new RunnerError('closed', `${this.#title} takes no calls: it is ${this.#state}`);
-    }
     const requestId = o.requestId ?? String(this.#nextRequest++);
-    const { stepIndex } = call;
-    const productId = givenProductId('worker.call({ productId })', call);
-    this.#asked = {
-      requestId,
-      ...(productId && { productId }),
-      ...(stepIndex !== undefined && { stepIndex }),
-    };
-    const data = callData(this.#ready.generation, call);
-    const pictures = new CallPictures(call, this.#ready.generation, this.#channel);
-    const { traceparent } = call;
-    const message = { type: 'call', request_id: requestId, data, pictures: pictures.wire, traceparent };
-    const frame = encodeFrame(message, this.limits.maxFrameBytes);
-    const timeoutMs = o.timeoutMs ?? limitOf(this.limits, call.phase);
-    const expire = () => {
-      this.#fail(this.#tooLate(`answer ${call.phase}`, o.reportedTimeoutMs ?? timeoutMs), 'timeout');
-    };
-    const cancel = expireAfter(timeoutMs, expire, this.#after);
-    const onAbort = () => {
-      if (o.signal) this.#fail(abortError(o.signal, `${call.phase} call`), 'aborted');
-    };
-    if (o.signal) listenForAbort(o.signal, onAbort);
+    const [reply] = this.callMany([{ call, requestId }], o) as [Promise<WorkerReply>];
+    return await reply;
+  }
+
+  /**
+   * Several calls of one phase in one message, for a worker whose hello tells of `batch`: each is answered or fails by
+   * itself. What ends the process fails those that are not answered.
+   *
+   * @throws RunnerError at once, as {@link AlgorithmWorker.call}, for what cannot be sent
+   */
+  callMany(calls: readonly NumberedCall[], o: WorkerManyOptions = {}): Promise<WorkerReply>[] {
+    const phase = calls[0]?.call.phase ?? 'execute';
+    throwIfAborted(o.signal, `${phase} call`);
+    if (calls.length === 0) return [];
+    if (this.#state !== 'idle' || !this.#ready) throw takesNone(this.#title, this.#state);
+    this.#asked = aboutOf(calls);
+    const { signal, answerMs, timeoutMs = limitOf(this.limits, phase), reportedTimeoutMs = timeoutMs } = o;
+    const outgoing = new OutgoingCalls(calls, {
+      ...{ generation: this.#ready.generation, channel: this.#channel },
+      maxFrameBytes: this.limits.maxFrameBytes,
+      ended: (call, left) => {
+        this.#conversation.drop(call);
+        bounds.answered(left);
+        if (left > 0 || this.#state !== 'busy') return;
+        this.#setState('idle');
+        this.#heartbeat.restart();
+      },
+    });
+    const bounds = new CallBounds({
+      ...{ timeoutMs, answerMs, signal, after: this.#after, what: `${phase} call` },
+      late: () => this.#tooLate(`answer ${phase}`, reportedTimeoutMs),
+      fail: this.#fail.bind(this),
+    });
     this.#heartbeat.stop();
     this.#setState('busy');
-    const pending = new PendingCall(requestId, pictures.expected, () => {
-      cancel();
-      o.signal?.removeEventListener('abort', onAbort);
-      this.#conversation.pending = undefined;
-      if (this.#state !== 'busy') return;
-      this.#setState('idle');
-      this.#heartbeat.restart();
-    });
-    this.#conversation.pending = pending;
-    return await pictures.sendFor(pending, this.#losses, this.spec.frameDirectory, {
-      write: () => this.#conversation.pending === pending && this.#process?.write(frame),
-      kill: (reason) => this.#kill(reason),
+    this.#conversation.pending = outgoing.pending;
+    return outgoing.send({
+      ...{ losses: this.#losses, folder: this.spec.frameDirectory },
+      write: (frame) => this.#state === 'busy' && this.#process?.write(frame),
+      kill: (why) => this.#kill(why),
     });
   }
 
@@ -367,7 +368,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     const { error } = this.#reason ?? { error: byItself };
     const { pending } = this.#conversation;
     this.#setState('exited');
-    pending?.fail(error ?? ended);
+    for (const call of pending) call.fail(error ?? ended);
     const reason = this.#reason?.text ?? 'exited';
     const exit: WorkerExit = { exitCode, exitSignal, reason, error, lastLines: this.lastLines };
     this.emit('exit', exit);

@@ -6,7 +6,6 @@ import { DescriptorChannel } from '../frames/descriptor-channel.js';
 import { loadMemoryCalls } from '../frames/memory-calls.js';
 import type { ProvenImage } from '../frames/proof.js';
 import type { Generation } from '../package/types.js';
-import type { PendingCall } from './pending-call.js';
 import type { CallImage, WorkerCall, WorkerReply, WorkerSpec } from './types.js';
 
 /**
@@ -85,39 +84,6 @@ export class CallPictures {
       }
       if (descriptor !== undefined) this.#copies.push(path.join(folder, `${id}.${kind}`));
     }
-  }
-
-  /** Writes the call once its pictures are where the worker finds them: at once, or when its files are whole. */
-  sendFor(
-    pending: PendingCall,
-    losses: Losses,
-    folder: string,
-    { write, kill }: { write: () => unknown; kill: (reason: string) => void },
-  ): Promise<WorkerReply> {
-    const send = () => {
-      if (this.handOver(pending.requestId)) write();
-      else kill('takes no pictures');
-    };
-    if (this.needFiles) return this.#sendAfterFiles(pending, losses, folder, { send, kill });
-    send();
-    return pending.reply;
-  }
-
-  async #sendAfterFiles(
-    pending: PendingCall,
-    losses: Losses,
-    folder: string,
-    { send, kill }: { send: () => void; kill: (reason: string) => void },
-  ): Promise<WorkerReply> {
-    try {
-      await this.deliver(folder);
-      send();
-    } catch (error) {
-      pending.fail(error as RunnerError);
-    }
-    const reply = await pending.reply.finally(() => this.cleanUp());
-    if (losses.isBeyondHelp(reply)) kill('cannot read its pictures');
-    return reply;
   }
 
   /** Hands the memory over, before the call, which the worker looks for it with; false when the worker takes none. */

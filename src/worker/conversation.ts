@@ -38,8 +38,8 @@ export class Conversation {
   /** What the start still waits for. */
   readonly handshake = new Handshake();
   readonly pings = new Pings();
-  /** The call in flight. */
-  pending: PendingCall | undefined;
+  /** The calls in flight: one, or those of one message that are not answered yet. */
+  pending: readonly PendingCall[] = [];
   readonly #context: ConversationContext;
   #isLaunched = false;
   #hasGreeted = false;
@@ -65,10 +65,15 @@ export class Conversation {
     this.#messages.end();
   }
 
-  /** Rejects the call in flight and the start that is under way. */
+  /** Rejects the calls in flight and the start that is under way. */
   fail(error: RunnerError): void {
-    this.pending?.fail(error);
+    for (const call of this.pending) call.fail(error);
     this.handshake.fail(error);
+  }
+
+  /** A call is in flight no more. */
+  drop(call: PendingCall): void {
+    this.pending = this.pending.length === 1 ? [] : this.pending.filter((other) => other !== call);
   }
 
   #onMessage(message: WorkerMessage): void {
@@ -139,14 +144,15 @@ export class Conversation {
 
   /** The call that an answer belongs to. An answer to an unknown or finished call is reported and dropped. */
   #pendingOf(requestId: string, what: string): PendingCall | undefined {
-    if (this.pending?.requestId === requestId) return this.pending;
+    const call = this.pending.find((one) => one.requestId === requestId);
+    if (call) return call;
     this.#report(`a ${what} for request ${requestId}, which is not waiting for one`);
     return undefined;
   }
 
   /** A frame that cannot be read may have been the answer: then the call in flight would wait for nothing. */
   #onFault({ message, isLost }: WorkerMessage & { type: 'fault' }): void {
-    const endsCall = isLost && this.pending !== undefined;
+    const endsCall = isLost && this.pending.length > 0;
     const error = this.#report(message, { endsCall });
     if (endsCall) this.#context.answerLost(error);
   }

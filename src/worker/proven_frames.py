@@ -45,7 +45,7 @@ class ProvenFrames:
     def __init__(self, own_modules, output):
         with own_modules:
             from procvision_bundled_worker import delivery, frames, tracing
-        self._frames, self._output, self._tracing = frames, output, tracing
+        self._frames, self._output, self._tracing, self._report_of = frames, output, tracing, delivery.report_of
         self._pictures = delivery.inherited()
         self._request = None
         frames.use(self._pictures, maps=False)
@@ -73,7 +73,7 @@ class ProvenFrames:
             return  # the adapter will not understand it either
         self._request = message.get("request_id")
         self._tracing.enter(message)
-        self._pictures.announce = lambda: self._tell(self._pictures.report())
+        self._pictures.announce = lambda: self._tell(self._report_of(fault=self._pictures.fault))
         report = self._frames.begin(message)
         if report is not None:
             self._tell(report)

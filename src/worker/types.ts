@@ -185,6 +185,19 @@ export interface WorkerCallOptions extends OperationOptions {
   requestId?: string;
 }
 
+/** A call, and the id that it and its answer go by. */
+export interface NumberedCall {
+  call: WorkerCall;
+  /** Not used before at this worker. */
+  requestId: string;
+}
+
+/** Options of several calls in one message. `timeoutMs` is for all of them. */
+export interface WorkerManyOptions extends Omit<WorkerCallOptions, 'requestId'> {
+  /** Longest time from the writing to an answer, and from one answer to the next, in milliseconds. @defaultValue no limit of its own */
+  answerMs?: number;
+}
+
 /** Answer of a worker: a `result` frame, or an `error` frame for this request (status ERROR, with its code). */
 export interface WorkerReply {
   /** Of the call it answers. */

@@ -1,4 +1,5 @@
 import { RunnerError } from '../errors.js';
+import type { WorkerState } from './types.js';
 import { exitCodeInWords, windowsExit } from './windows-exit.js';
 
 /** A step of the protocol that did not come in time. */
@@ -66,4 +67,11 @@ export function notLoaded(
 /** The end of its log, where the cause often is. */
 function lastSaid(output: string[]): string {
   return output.length > 0 ? `; it last said: ${output.slice(-3).join(' | ')}` : '';
+}
+
+/** Why a worker that is not idle takes no call. */
+export function takesNone(title: string, state: WorkerState): RunnerError {
+  return state === 'busy'
+    ? new RunnerError('queue_full', `${title} takes one call at a time and has one`)
+    : new RunnerError('closed', `${title} takes no calls: it is ${state}`);
 }

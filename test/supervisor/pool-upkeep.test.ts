@@ -166,10 +166,10 @@ describe('a worker that crashes', () => {
   test('with a call that has felled another counts once with that', async () => {
     const { upkeep, at, told, crash, until } = await upkeepOf({ policy: { maxCrashes: 2 } });
     await upkeep.start();
-    at(0).call = 'board 7';
+    at(0).calledBy = ['board 7'];
     await crash(0);
     await until('seated 0', 2);
-    at(0).call = 'board 7';
+    at(0).calledBy = ['board 7'];
     await crash(0);
     expect(told.at(-1)).toBe('restart 0 2 200 exited');
   });

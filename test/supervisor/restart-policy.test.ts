@@ -132,13 +132,13 @@ test('the fourth failure in a row says restarts as the reason, the fifth in a mi
 test('crashes in one call count once, those in other calls and in none each', () => {
   const policy = policyOf({ maxCrashes: 3 });
   const kinds = ['a', 'a', 'a', 'b', undefined].map(
-    (call, place) => policy.failed(place, 0, call === undefined ? {} : { call }).kind,
+    (call, place) => policy.failed(place, 0, call === undefined ? {} : { calls: [call] }).kind,
   );
   expect(kinds).toEqual(['restart', 'restart', 'restart', 'restart', 'open']);
   const without = policyOf({ maxCrashes: 3 });
   expect([0, 1, 2].map((place) => without.failed(place, 0).kind)).toEqual(['restart', 'restart', 'open']);
   const back = policyOf({ maxCrashes: 3 });
-  const calls = ['a', 'b', 'a'].map((call, place) => back.failed(place, 0, { call }).kind);
+  const calls = ['a', 'b', 'a'].map((call, place) => back.failed(place, 0, { calls: [call] }).kind);
   expect(calls).toEqual(['restart', 'restart', 'restart']);
 });
 

@@ -1,8 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { RunnerError } from '../../src/errors.js';
-import { CallPictures, Losses } from '../../src/worker/call-pictures.js';
-import { PendingCall } from '../../src/worker/pending-call.js';
+import { Losses } from '../../src/worker/call-pictures.js';
+import { OutgoingCalls } from '../../src/worker/outgoing-calls.js';
 
 test('a worker that dies while a picture is written rejects the call, and nothing else', async () => {
   const rejected: unknown[] = [];
@@ -13,20 +13,16 @@ test('a worker that dies while a picture is written rejects the call, and nothin
     const gone = new RunnerError('worker_exited', 'The worker left by itself with exit code 1', {
       details: { exitCode: 1, exitSignal: null, output: [] },
     });
-    const pending = new PendingCall('1', [], () => undefined);
     const deliver = async () => {
-      pending.fail(gone);
+      for (const call of outgoing.pending) call.fail(gone);
       await turn();
     };
-    const pictures = new CallPictures(
-      { phase: 'execute', image: { id: 'a', kind: 'bin', deliver } as never },
-      'phased',
-      undefined,
-    );
-    const sent = pictures.sendFor(pending, new Losses(), '/frames', {
-      write: () => 1,
-      kill: () => undefined,
+    const call = { phase: 'execute', image: { id: 'a', kind: 'bin', deliver } as never } as const;
+    const outgoing = new OutgoingCalls([{ call, requestId: '1' }], {
+      ...{ generation: 'phased', channel: undefined, maxFrameBytes: 1_000, ended: () => undefined },
     });
+    const sending = { losses: new Losses(), folder: '/frames', write: () => 1, kill: () => undefined };
+    const [sent] = outgoing.send(sending);
     await expect(sent).rejects.toBe(gone);
     expect(rejected).toEqual([]);
   } finally {

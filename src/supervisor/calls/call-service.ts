@@ -8,6 +8,7 @@ import type { Registry } from '../../registry/registry.js';
 import { Deadline, type Clock } from '../clock.js';
 import type { Deployment, Emit } from '../deployments/deployment.js';
 import type { DeploymentTable, DeploymentLease } from '../deployments/deployment-table.js';
+import { BATCH, type GroupPlace } from './call-group.js';
 import type { GuideBook } from './guide-book.js';
 import { checkRequest, checkStep } from './inspection-request.js';
 import { laneOf, orderOf } from './inspection.js';
@@ -65,9 +66,65 @@ export class CallService {
     given: InspectionRequest | undefined,
     { signal }: CallOptions,
   ): Promise<InspectionResult> {
-    const requestId = this.#nextRequest();
-    const { productId = oldNameIn(given) } = given ?? {}; // it is checked below
-    const trace: CallTrace = { requestId, phase, ...bothIds(productId) };
+    return await this.#follow(this.#traceOf(phase, given), given, signal, (call) => this.#route(call));
+  }
+
+  /**
+   * A picture among several: what it fails with is in its result. `place`: in a message that it shares. `failure`: what
+   * all of them fail with.
+   *
+   * @throws what is no RunnerError
+   */
+  async answer(
+    given: InspectionRequest | undefined,
+    { signal }: CallOptions,
+    { place, failure }: { place?: GroupPlace; failure?: RunnerError | undefined },
+  ): Promise<InspectionResult> {
+    const trace = this.#traceOf('execute', given);
+    const startedAt = this.#clock.now();
+    try {
+      return await this.#follow(trace, given, signal, (call) => {
+        if (failure) throw failure;
+        return this.#route(call, place);
+      });
+    } catch (error) {
+      if (RunnerError.is(error)) return failedResult(error, trace, this.#clock.now() - startedAt);
+      throw error;
+    }
+  }
+
+  /**
+   * The workers of the version that a request goes to, when it is ready, and whether they take several calls in one message.
+   *
+   * @throws RunnerError as {@link AlgorithmSupervisor.execute}
+   */
+  async standing(
+    request: InspectionRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<{ workers: number; takesMany: boolean }> {
+    this.#table.checkOpen('execute');
+    const asked = { ...request, productId: request.productId ?? oldNameIn(request) } as InspectionRequest;
+    const startedAt = this.#clock.now();
+    const lease = this.#router.routeNow(asked) ?? (await this.#lease(asked, startedAt, signal));
+    try {
+      const { pool, isReady, ready } = lease.deployment;
+      const limitMs = asked.timeoutMs ?? LONGEST_TIMER_MS;
+      const deadline = new Deadline(this.#clock, startedAt, limitMs, signal);
+      if (!isReady) await deadline.bound('the start of the version', (ended) => settleOrAbort(ended, ready));
+      return { workers: pool.slots.length, takesMany: pool.ready?.capabilities.includes(BATCH) === true };
+    } finally {
+      lease.release();
+    }
+  }
+
+  /** Tells of a call and how it ended. */
+  async #follow(
+    trace: CallTrace,
+    given: InspectionRequest | undefined,
+    signal: AbortSignal | undefined,
+    carry: (call: NumberedCall) => Promise<InspectionResult>,
+  ): Promise<InspectionResult> {
+    const { requestId, phase, productId } = trace;
     const started = startCall(this.#inspector.observers, { phase, productId, request: given, requestId });
     const { traceparent = given?.traceparent } = started ?? {};
     return await traceCall(trace, async () => {
@@ -77,7 +134,7 @@ export class CallService {
         this.#table.checkOpen(phase);
         checkRequest(given);
         const request = { ...given, productId, traceparent } as InspectionRequest;
-        const result = await this.#route({ phase, request, requestId, startedAt, signal, trace });
+        const result = await carry({ phase, request, requestId, startedAt, signal, trace });
         started?.end({ result, name: trace.name, version: trace.version });
         return result;
       } catch (failure) {
@@ -116,14 +173,10 @@ export class CallService {
     }
   }
 
-  async #route({
-    phase,
-    request: asked,
-    requestId,
-    startedAt,
-    signal,
-    trace,
-  }: NumberedCall): Promise<InspectionResult> {
+  async #route(
+    { phase, request: asked, requestId, startedAt, signal, trace }: NumberedCall,
+    place?: GroupPlace,
+  ): Promise<InspectionResult> {
     const now = this.#router.routeNow(asked);
     const admitted = now ? undefined : this.#router.holdLane(asked);
     let turn: CallTurn | undefined;
@@ -145,7 +198,9 @@ export class CallService {
       }
       checkStep(asked, deployment.entry);
       const request = this.#withParameters(asked, deployment);
-      turn = this.#admit(asked, deployment);
+      const admit = () => this.#admit(asked, deployment);
+      const isShared = place?.group.enter(deployment, admit) === true;
+      turn = isShared ? deployment.pool.aside() : admit();
       admitted?.();
       const guide = this.#guides.complete(request, deployment.entry);
       const guided = guide instanceof Promise ? await guide : guide;
@@ -160,7 +215,7 @@ export class CallService {
       }
       const startMs = this.#clock.now() - startedAt;
       const result = await this.#inspector.run(
-        { phase, ...guided, requestId, deadline, startedAt, startMs, turn },
+        { phase, ...guided, requestId, deadline, startedAt, startMs, turn, ...(isShared && { place }) },
         deployment,
       );
       Object.assign(trace, { worker: result.worker, attempts: result.attempts });
@@ -211,9 +266,28 @@ export class CallService {
     return userParams === given ? request : { ...request, userParams };
   }
 
+  #traceOf(phase: CallTrace['phase'], given: InspectionRequest | undefined): CallTrace {
+    const { productId = oldNameIn(given) } = given ?? {}; // it is checked later
+    return { requestId: this.#nextRequest(), phase, ...bothIds(productId) };
+  }
+
   #nextRequest(): string {
     return `${this.#prefix}-${++this.#requests}`;
   }
+}
+
+/** In place of an answer: no verdict, and why. */
+function failedResult(
+  error: RunnerError,
+  { requestId, name = '', version = '' }: CallTrace,
+  totalMs: number,
+): InspectionResult {
+  const { message, errorCode } = error;
+  return {
+    ...{ status: 'ERROR', message, errorCode, data: {}, requestId, worker: -1, attempts: 0 },
+    timing: { startMs: 0, queueMs: 0, frameMs: 0, callMs: 0, totalMs },
+    ...{ name, version, warnings: [], error },
+  };
 }
 
 /** What observers are given of a failure. */

@@ -1,5 +1,5 @@
 import { isRecord } from '../../arguments.js';
-import { inspect } from 'node:util';
+import { inspect, isDeepStrictEqual } from 'node:util';
 import { RunnerError } from '../../errors.js';
 import { checkImage } from '../../frames/check-image.js';
 import type { ImageInput } from '../../frames/types.js';
@@ -47,6 +47,30 @@ export function checkRequest(request: InspectionRequest | undefined): asserts re
   checkGiven(request.image, 'image');
   const { guideImage } = request;
   if (guideImage !== undefined && guideImage !== 'same') checkGiven(guideImage, 'guideImage');
+}
+
+/**
+ * Refuses requests that are not for one product id, or version, and one step. What else is wrong with one of them is its own
+ * failure.
+ *
+ * @throws RunnerError `invalid_params` naming the request and the field
+ */
+export function checkMany(requests: readonly InspectionRequest[]): void {
+  if (!Array.isArray(requests)) throw invalid('requests', 'must be a list', requests);
+  let wanted: unknown;
+  for (const [index, request] of requests.entries()) {
+    if (!isRecord(request)) throw invalid(`requests.${index}`, 'must be an object', request);
+    const { productId, old } = idsOf(request);
+    const { name, version } = (request.target ?? {}) as Record<string, unknown>;
+    const where = { productId: productId ?? old, name, version, stepIndex: request.stepIndex };
+    wanted ??= where;
+    if (isDeepStrictEqual(where, wanted)) continue;
+    throw invalid(
+      `requests.${index}`,
+      `must be for the product id, target and stepIndex of the first request (${inspect(wanted)})`,
+      where,
+    );
+  }
 }
 
 /** Refuses a step that the version does not declare; where it declares none, steps are from 1. @throws RunnerError `invalid_params` */

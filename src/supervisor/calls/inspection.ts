@@ -2,6 +2,7 @@ import type { WorkerCall } from '../../worker/types.js';
 import type { Deadline } from '../clock.js';
 import type { CallTurn } from '../pool/worker-pool.js';
 import type { InspectionRequest } from '../types.js';
+import type { GroupPlace } from './call-group.js';
 import type { ObservedCall } from './call-observer.js';
 
 /** One inspection on its way. */
@@ -20,6 +21,8 @@ export interface Inspection {
   startMs?: number;
   /** Only this worker will do, and nobody looks on: a warm-up. */
   only?: number;
+  /** In a message that it shares with others; its `turn` is for when it has to go alone. */
+  place?: GroupPlace;
 }
 
 /** What a worker is asked for a request. A call without a session is a session of its own, named by `requestId`. */

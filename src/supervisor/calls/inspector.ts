@@ -8,7 +8,7 @@ import type { CallObserver, SentImages } from './call-observer.js';
 import type { Clock } from '../clock.js';
 import type { Deployment } from '../deployments/deployment.js';
 import { LaneOrder } from '../deployments/lane-order.js';
-import type { Lease } from '../pool/worker-pool.js';
+import type { CallTurn, Lease } from '../pool/worker-pool.js';
 import type { SupervisorPolicy } from '../policy.js';
 import { checkResult } from './result-contract.js';
 import { workerCallOf, type Inspection } from './inspection.js';
@@ -56,7 +56,9 @@ export class Inspector {
     const watch = isWatched ? new Watch(this.observers, this.#frames, inspection, deployment) : undefined;
     let images: SentImages | undefined;
     try {
-      const wait = deployment.pool.letOn(turn, { deadline: deadline.at, signal: deadline.signal });
+      const patience = { deadline: deadline.at, signal: deadline.signal };
+      const { place } = inspection;
+      const wait = place?.isOpen ? place.group.letOn(patience) : deployment.pool.letOn(turn, patience);
       if (wait) await wait;
       const copiedAt = this.#clock.now();
       timing.queueMs = copiedAt - enteredAt;
@@ -102,7 +104,10 @@ export class Inspector {
     const { deadline, requestId } = inspection;
     const { policy } = deployment;
     const askedAt = this.#clock.now();
-    const leased = this.#acquire(inspection, deployment, tried);
+    // Sent again, a request goes by another id: a late answer to the first must not pass for one to the second.
+    const wireId = attempts === 1 ? requestId : `${requestId}~${attempts}`;
+    const shared = inspection.place?.isOpen ? await this.#join(call, wireId) : undefined;
+    const leased = shared?.lease ?? this.#acquire(inspection, deployment, tried);
     const lease = leased instanceof Promise ? await leased : leased;
     const session = inspection.request.session?.id;
     if (session !== undefined) this.#sessions.touch(session, deployment, lease);
@@ -110,9 +115,7 @@ export class Inspector {
     timing.queueMs += calledAt - askedAt;
     let reply: WorkerReply | undefined;
     try {
-      // Sent again, a request goes by another id: a late answer to the first must not pass for one to the second.
-      const wireId = attempts === 1 ? requestId : `${requestId}~${attempts}`;
-      const answered = this.#call(inspection, { lease, policy }, images, wireId);
+      const answered = shared?.answer ?? this.#call(inspection, { lease, policy }, images, wireId);
       watch?.begin(images);
       reply = await answered;
       timing.callMs = this.#clock.now() - calledAt;
@@ -124,7 +127,8 @@ export class Inspector {
       if (error.code === 'frame_missing') renewImages(images);
       return 'again';
     } finally {
-      deployment.pool.release(lease, reply);
+      if (shared) shared.over(reply);
+      else deployment.pool.release(lease, reply);
     }
     const isDeviceFull = isDeviceOutOfMemory(reply);
     if (!isDeviceFull && isReplyRetried(reply, attempts, policy) && deadline.leftMs > 0) {
@@ -190,16 +194,26 @@ export class Inspector {
     });
   }
 
+  /** Together with others; undefined where their message is not sent, and the call is to go alone. */
+  #join({ inspection, deployment, images, tried }: SentCall, requestId: string) {
+    const { phase, request, deadline } = inspection;
+    return inspection.place?.join({
+      ...{ call: workerCallOf({ phase, request, images }, requestId), requestId, deadline },
+      acquire: (group) => this.#acquire(inspection, deployment, tried, group),
+    });
+  }
+
   #acquire(
-    { request, requestId, deadline, turn, only }: Inspection,
+    { request, requestId, deadline, turn: own, only, place }: Inspection,
     deployment: Deployment,
     tried: ReadonlySet<AlgorithmWorker>,
+    { turn, calls }: { turn: CallTurn; calls?: readonly string[] } = { turn: own },
   ): Lease | Promise<Lease> {
     const { pool } = deployment;
     const session = request.session?.id;
     const last = session === undefined ? undefined : this.#sessions.lastAt(session, deployment);
     return pool.acquire(turn, {
-      call: requestId,
+      calls: calls ?? [requestId],
       deadline: deadline.at,
       signal: deadline.signal,
       // With nowhere else to go, a worker that lives and has answered may be asked again.
@@ -207,7 +221,7 @@ export class Inspector {
       only,
       prefer: last?.slot.index,
       keeper: deployment.keepsSessions && last && !tried.has(last.worker) ? last.worker : undefined,
-      isRetry: tried.size > 0,
+      isRetry: tried.size > 0 || (place !== undefined && turn === own),
     });
   }
 
@@ -224,16 +238,18 @@ export class Inspector {
   }
 
   /** The frames are complete before a worker hears of them: it takes what is missing for a black image. */
-  async #send({ request, deadline }: Inspection, deployment: Deployment): Promise<SentImages> {
+  async #send({ request, deadline, place }: Inspection, deployment: Deployment): Promise<SentImages> {
     const { policy, imageFormats } = deployment;
     const { image, guideImage } = request;
     return deadline.bound('the hand-over of the image', async (signal) => {
-      const how = { signal, proof: policy.proof, imageFormats, hasPillow: () => deployment.hasPillow() };
+      const onWait = place && (() => place.group.seal());
+      const hasPillow = () => deployment.hasPillow();
+      const how = { signal, proof: policy.proof, imageFormats, hasPillow, ...(onWait && { onWait }) };
       const send = (input: ImageInput) => this.#frames.send(input, how);
       if (guideImage === undefined || guideImage === 'same') {
         return { image: await send(image), guideImage: undefined };
       }
-      return this.#pairs.run('', () => sendBoth(send, image, guideImage), signal);
+      return this.#pairs.run('', () => sendBoth(send, image, guideImage), signal, onWait);
     });
   }
 

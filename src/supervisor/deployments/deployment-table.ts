@@ -51,6 +51,14 @@ export class DeploymentTable {
     return found?.isEnding ? undefined : found;
   }
 
+  /** The deployment of a version. @throws RunnerError `not_initialized` where it is not started */
+  started(name: string, version: string): Deployment {
+    const found = this.find(name, version);
+    if (found) return found;
+    const message = `${name} ${version} is not started: start('${name}', '${version}', { workers }) does both`;
+    throw new RunnerError('not_initialized', message, { details: { name, version } });
+  }
+
   /** The deployment of a version, also one on its way out: its processes, and its mark of use, are still there. */
   standing(name: string, version: string): Deployment | undefined {
     return this.#deployments.get(keyOf({ name, version }));

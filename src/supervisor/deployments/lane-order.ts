@@ -6,12 +6,14 @@ export class LaneOrder {
   readonly #ends = new Map<string, Promise<unknown>>();
 
   /**
-   * Runs `work` when all earlier work of its lane has ended. An abort during the wait passes the turn to the next.
+   * Runs `work` when all earlier work of its lane has ended. An abort during the wait passes the turn to the next; `onWait`
+   * is called before it.
    *
    * @throws RunnerError `aborted`, and what the work throws
    */
-  run<T>(lane: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  run<T>(lane: string, work: () => Promise<T>, signal?: AbortSignal, onWait?: () => void): Promise<T> {
     const before = this.#ends.get(lane);
+    if (before) onWait?.();
     const result = before ? settleOrAbort(signal, before).then(work) : work();
     const end: Promise<unknown> = Promise.allSettled([before, result]).then(() => {
       if (this.#ends.get(lane) === end) this.#ends.delete(lane);

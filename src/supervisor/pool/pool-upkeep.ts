@@ -159,9 +159,9 @@ export class PoolUpkeep {
     if (this.#restarts.proven(slot.index)) this.#onCircuitClosed();
   }
 
-  /** A call is over and its worker still stands: the moment for what must not disturb a call. */
-  betweenCalls(slot: WorkerSlot): void {
-    slot.callsOfWorker++;
+  /** A call, or so many, are over and their worker still stands: the moment for what must not disturb a call. */
+  betweenCalls(slot: WorkerSlot, calls = 1): void {
+    slot.callsOfWorker += calls;
     if (slot.isGivenUp) void slot.worker?.stop('scaled down');
     else if (slot.successor) this.#seatSuccessor(slot);
     else if (this.#restarts.state === 'open') void slot.worker?.stop('circuit open');
@@ -254,7 +254,7 @@ export class PoolUpkeep {
   #afterFailure(slot: WorkerSlot, error: RunnerError, reason: string): void {
     const decision = this.#restarts.failed(slot.index, this.#context.clock.now(), {
       error,
-      call: slot.call,
+      calls: slot.calledBy,
       // A worker that has answered since it was started, or has stood for long enough.
       isServed: this.slots.some((other) => other !== slot && other.isProven),
     });

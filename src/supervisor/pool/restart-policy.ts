@@ -33,8 +33,8 @@ export type RestartDecision =
 export class RestartPolicy {
   readonly #options: RestartOptions;
   readonly #random: () => number;
-  /** The failures of the window, oldest first, and the call that each happened in. */
-  #failures: { at: number; call: string | undefined }[] = [];
+  /** The failures of the window, oldest first, and the calls that each happened in. */
+  #failures: { at: number; calls: readonly string[] }[] = [];
   /** Failures in a row, by place in the pool. */
   readonly #streaks = new Map<number, number>();
   #state: CircuitState = 'closed';
@@ -61,21 +61,25 @@ export class RestartPolicy {
   }
 
   /**
-   * A worker crashed, or could not be started. Crashes in one `call`, which is tried again at other workers, count once:
-   * they speak of its picture. While other workers stand (`isServed`), nothing but this place is left alone for a while: the
+   * A worker crashed, or could not be started. Crashes in one call, which is tried again at other workers, count once:
+   * they speak of its picture. `calls`: those that the worker had, all of one message. While other workers stand (`isServed`), nothing but this place is left alone for a while: the
    * circuit would end those too.
    */
   failed(
     place: number,
     now: number,
-    { error, call, isServed = false }: { error?: RunnerError; call?: string; isServed?: boolean } = {},
+    {
+      error,
+      calls = [],
+      isServed = false,
+    }: { error?: RunnerError; calls?: readonly string[]; isServed?: boolean } = {},
   ): RestartDecision {
     const { maxCrashes, crashWindowMs, maxRestarts, coolDownMs } = this.#options;
     if (this.#state === 'half-open') return this.#open(now, 'probation', error);
     if (this.#state === 'open') return { kind: 'open', coolDownMs, reason: 'crashes' };
     this.#failures = this.#failures.filter(({ at }) => now - at < crashWindowMs);
-    const isKnown = call !== undefined && this.#failures.some((failure) => failure.call === call);
-    if (!isKnown) this.#failures.push({ at: now, call });
+    const isKnown = this.#failures.some((failure) => failure.calls.some((call) => calls.includes(call)));
+    if (!isKnown) this.#failures.push({ at: now, calls });
     const streak = (this.#streaks.get(place) ?? 0) + 1;
     this.#streaks.set(place, streak);
     const reason =

@@ -17,8 +17,8 @@ export interface Lease {
 
 /** What a call asks of the pool. */
 export interface AcquireOptions extends Patience {
-  /** Its request id, however often it is tried. */
-  call?: string;
+  /** Its request id, however often it is tried; those of all where several go in one message. */
+  calls?: readonly string[];
   /** Workers that had this call before. */
   avoid?: ReadonlySet<AlgorithmWorker>;
   /** The place that had the session before. */
@@ -151,18 +151,24 @@ export class WorkerPool {
     this.#line.leave(turn);
   }
 
-  /** The call is over: answered (`reply`), or not. */
-  release({ slot, worker }: Lease, reply: WorkerReply | undefined): void {
+  /** The call is over, or all that went in one message: answered (`reply`), or not. */
+  release({ slot, worker }: Lease, ...replies: (WorkerReply | undefined)[]): void {
     slot.isBusy = false;
-    slot.calls++;
-    const isFatal = reply !== undefined && isReplyFatal(reply, this.#policy);
-    if (reply) slot.latency.add(reply.callMs);
-    if (reply) slot.call = undefined;
-    if (reply && !isFatal) this.#upkeep.proven(slot);
+    slot.calls += replies.length;
+    let isFatal = false;
+    let isAnswered = replies.length > 0;
+    for (const reply of replies) {
+      isAnswered &&= reply !== undefined;
+      if (!reply) continue;
+      slot.latency.add(reply.callMs);
+      isFatal ||= isReplyFatal(reply, this.#policy);
+    }
+    if (isAnswered) slot.calledBy = [];
+    if (isAnswered && !isFatal) this.#upkeep.proven(slot);
     // Gone, or on its way: its exit says what follows.
     if (slot.worker === worker && worker.state === 'idle') {
       if (isFatal) void worker.stop('fatal exception');
-      else this.#upkeep.betweenCalls(slot);
+      else this.#upkeep.betweenCalls(slot, replies.length);
     }
     this.#offer(slot);
     this.#changed();
@@ -197,11 +203,11 @@ export class WorkerPool {
     await this.#upkeep.stop(reason);
   }
 
-  #lease(slot: WorkerSlot, { call }: AcquireOptions): Lease | undefined {
+  #lease(slot: WorkerSlot, { calls = [] }: AcquireOptions): Lease | undefined {
     const { worker } = slot;
     if (worker?.state !== 'idle') return undefined;
     slot.isBusy = true;
-    slot.call = call;
+    slot.calledBy = calls;
     this.#changed();
     return { slot, worker };
   }

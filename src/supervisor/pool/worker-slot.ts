@@ -24,8 +24,8 @@ export class WorkerSlot {
   isBusy = false;
   /** Whether the present worker has answered a call, or stood for long enough. */
   isProven = false;
-  /** Request id of the call that the present worker has, or was lost with. */
-  call: string | undefined;
+  /** Request ids of the calls that the present worker has, or was lost with. */
+  calledBy: readonly string[] = [];
   /** Times a worker was started here after the first. */
   restarts = 0;
   /** Calls that ended here, ever. */
@@ -60,7 +60,7 @@ export class WorkerSlot {
   seat(worker: AlgorithmWorker, now: number): void {
     this.worker = worker;
     this.isProven = false;
-    this.call = undefined;
+    this.calledBy = [];
     this.callsOfWorker = 0;
     this.readyAt = now;
     this.usage = new UsageMeter();

@@ -206,6 +206,12 @@ export class FakeWorker implements AsyncDisposable {
         if (!this.#options.answersPingsInCalls) await answered;
         return;
       }
+      case 'batch':
+        // Several calls in one message, for a worker whose capabilities tell of `batch`.
+        for (const call of Array.isArray(message.calls) ? (message.calls as object[]) : []) {
+          await this.#serve(worker, { ...call });
+        }
+        return;
       case 'shutdown':
         worker.send({ type: 'shutdown', ...about });
         await worker.exit(0);

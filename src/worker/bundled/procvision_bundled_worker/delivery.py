@@ -185,13 +185,23 @@ def from_file(identifier, kind):
     return Picture(identifier, kind, content)
 
 
+def report_of(read=(), fault=None):
+    """What goes to the host about the pictures of a call."""
+    reply = {"read": list(read)}
+    if fault is not None:
+        reply["fault"] = fault
+    return reply
+
+
 class Delivery:
-    """The pictures of one call after the other. `number`: the inherited socket, None where pictures are files."""
+    """The pictures of one call after the other, or of several that run together. `number`: the inherited socket, None where
+    pictures are files."""
 
     def __init__(self, number=None):
         self._socket = None
         self._pictures = {}
         self._faults = {}
+        self._named = set()
         self._request = None
         self.announce = None  # called when a picture is lost in the middle of a call
         if number is not None:
@@ -200,12 +210,13 @@ class Delivery:
             self._socket = _socket.socket(fileno=number)
             os.set_inheritable(number, False)
 
-    def begin(self, message):
-        """Takes in the pictures of a call; returns the report for the host. None when the call names none."""
+    def begin(self, messages):
+        """Takes in the pictures of calls that run together; returns the report of each for the host, None for a call that names
+        none."""
         self.end()
         announce, self.announce = self.announce, None
         try:
-            return self._begin(message)
+            return [self._begin(message) for message in messages]
         finally:
             self.announce = announce
 
@@ -218,8 +229,12 @@ class Delivery:
         read = []
         for picture in wanted:
             identifier, kind, number = picture["id"], picture["kind"], picture.get("descriptor")
+            self._named.add(identifier)
             try:
-                if number is None:
+                taken = self._pictures.get(identifier)
+                if taken is not None:
+                    pass  # of another call that runs together with this one
+                elif number is None:
                     taken = from_file(identifier, kind)
                 elif number >= len(descriptors):
                     raise FrameMissing(lack or "its memory did not come")
@@ -234,7 +249,7 @@ class Delivery:
         for descriptor in descriptors:
             if descriptor is not None:
                 os.close(descriptor)
-        return self.report(read)
+        return report_of(read, self.fault_of(message))
 
     def lose(self, identifier, fault):
         """Notes that a picture of the call cannot be read; gives why."""
@@ -245,15 +260,17 @@ class Delivery:
                 self.announce()
         return cause
 
-    def report(self, read=()):
-        reply = {"read": list(read)}
-        if self._faults:
-            reply["fault"] = "; ".join(self._faults.values())
-        return reply
-
     @property
     def fault(self):
         return "; ".join(self._faults.values()) if self._faults else None
+
+    def fault_of(self, message):
+        """That of one of the calls that run together. What none of them names may have been for any of them."""
+        if not self._faults:
+            return None
+        own = [picture["id"] for picture in message.get("pictures") or []]
+        faults = [why for identifier, why in self._faults.items() if identifier in own or identifier not in self._named]
+        return "; ".join(faults) if faults else None
 
     def picture(self, identifier):
         """The picture of the running call; None when it is none of the call's. Raises FrameMissing when it is lost."""
@@ -273,6 +290,7 @@ class Delivery:
             except (BufferError, OSError):
                 pass
         self._faults = {}
+        self._named = set()
         self._request = None
 
     def send(self, report):

@@ -43,10 +43,15 @@ def map_from_now_on():
 
 def begin(message):
     """A call begins: takes in its pictures, and returns the report for the host."""
-    report = _State.delivery.begin(message)
+    return begin_all((message,))[0]
+
+
+def begin_all(messages):
+    """Calls begin that run together: as `begin`, a report for each."""
+    reports = _State.delivery.begin(messages)
     for identifier in _State.delivery.names():
         _State.own.pop(identifier, None)  # written in an earlier call, under a name that is another picture's now
-    return report
+    return reports
 
 
 def read_image(shared_mem_id, image_meta):

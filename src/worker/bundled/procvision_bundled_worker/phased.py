@@ -25,7 +25,7 @@ class Phased:
         pid = data.get("pid") or ""
         context = {"pid": pid, "trace_id": (about.get("context") or {}).get("trace_id")}
         params = data.get("user_params") or {}
-        added = {"phase": phase, "step_index": step}
+        added = self.added(data)
         if phase in CAPABILITIES:
             self._hook(phase, step, session, context, params, about)
             return {}, added
@@ -34,6 +34,33 @@ class Phased:
         answer = method(step, pid, session, params, data.get("shared_mem_id") or "", data.get("image_meta") or {})
         _quietly(algorithm.on_step_finish, step, session, answer if isinstance(answer, dict) else {})
         return answer, added
+
+    @property
+    def takes_batches(self):
+        return callable(getattr(self._algorithm, "execute_batch", None))
+
+    def call_batch(self, items):
+        """Of `execute` alone, with the hooks of each."""
+        algorithm = self._algorithm
+        for item in items:
+            session = item["session"]
+            context = {"pid": item["pid"], "trace_id": (getattr(session, "_context", None) or {}).get("trace_id")}
+            _quietly(algorithm.on_step_start, item["step_index"], session, context)
+        answers = algorithm.execute_batch(items)
+        for item, answer in zip(items, answers if isinstance(answers, (list, tuple)) else []):
+            _quietly(algorithm.on_step_finish, item["step_index"], item["session"], answer if isinstance(answer, dict) else {})
+        return answers
+
+    def item(self, data, request_id):
+        """What the algorithm gets of a call."""
+        return {"step_index": int(data.get("step_index") or 1), "pid": data.get("pid") or "",
+                "session": self._sessions.of(data.get("session") or {}, request_id),
+                "user_params": data.get("user_params") or {}, "shared_mem_id": data.get("shared_mem_id") or "",
+                "image_meta": data.get("image_meta") or {}}
+
+    def added(self, data):
+        """What the protocol adds to the data of an answer."""
+        return {"phase": data.get("phase") or "execute", "step_index": int(data.get("step_index") or 1)}
 
     def _hook(self, phase, step, session, context, params, about):
         algorithm = self._algorithm

@@ -4,7 +4,8 @@ import os
 import sys
 import time
 
-from . import delivery, frames, tracing
+from . import answers, batch, delivery, frames
+from .answers import answer_to, error, frame_of, said
 from .execute_only import ExecuteOnly
 from .installed import version_of
 from .phased import CAPABILITIES as PHASED_CAPABILITIES
@@ -12,13 +13,7 @@ from .phased import Phased
 from .wire import Channel, ThreadedChannel, now_ms
 
 COMMON_CAPABILITIES = ["ping", "call", "shutdown", "shared_memory:v1", "bundled:v1", "pong_during_call",
-                       "mapped_frames", "error_code", "metrics"]
-# The SDK's own exception classes: a subclass is reported under its nearest ancestor among them, because they
-# say whether another attempt makes sense.
-KINDS = ("RecoverableError", "FatalError", "GPUOutOfMemoryError", "ProgramError")
-
-
-describe = None  # what the launcher tells of an exception
+                       "mapped_frames", "error_code", "metrics", "batch"]
 _prepared = None
 
 
@@ -42,8 +37,7 @@ def prepare():
 
 def main(pipes, can_poll=os.name != "nt"):
     """`pipes`: the ProtocolPipes of the launcher. `can_poll`: whether the system tells if a pipe has something to read."""
-    global describe
-    describe = pipes.describe
+    answers.describe = pipes.describe
     entry = entry_point(sys.argv[1:])
     channel = (Channel if can_poll else ThreadedChannel)(pipes.reader, pipes.output)
     pictures, sdk, missing = prepare()
@@ -69,20 +63,6 @@ def main(pipes, can_poll=os.name != "nt"):
                 refuse(channel, "setup() raised %s" % said(fault), "1004")
                 return
     serve(channel, Phased(algorithm, sdk) if phased else ExecuteOnly(algorithm), pictures)
-
-
-def said(fault):
-    """Class and text of an exception; the class alone where it has none."""
-    text = text_of(fault)
-    return "%s: %s" % (type(fault).__name__, text) if text else type(fault).__name__
-
-
-def text_of(fault):
-    """None of a MemoryError, and of an exception whose own text raises."""
-    try:
-        return str(fault)
-    except Exception:
-        return ""
 
 
 def entry_point(arguments):
@@ -114,66 +94,17 @@ def serve(channel, adapter, pictures):
         kind = message.get("type")
         if kind == "call":
             reply(channel, answer_to(message, adapter, memory, pictures))
+        elif kind == "batch":
+            batch.run(channel, message, adapter, memory, pictures)
         elif kind == "shutdown":
             adapter.close()
             channel.send({"type": "shutdown", "timestamp_ms": now_ms(), "status": "OK"})
             return
 
 
-def answer_to(message, adapter, memory, pictures):
-    request_id = message.get("request_id") or ""
-    report = frames.begin(message)
-    tracing.enter(message)
-    started = time.perf_counter_ns()
-    try:
-        answer, added = adapter.call(message.get("data") or {}, request_id)
-        response = result(request_id, answer, added)
-    except Exception as fault:
-        response = failure(request_id, fault)
-    microseconds = (time.perf_counter_ns() - started) // 1000
-    if pictures.fault is not None:
-        response = error(request_id, pictures.fault, "1007")
-        report = pictures.report()
-    if report is not None:
-        response["pictures"] = report
-    response["metrics"] = {"algorithm_ms": microseconds / 1000, "rss_bytes": memory.rss_bytes()}
-    return response
-
-
-def result(request_id, answer, data):
-    if not isinstance(answer, dict):
-        return error(request_id, "the algorithm gave %s, not a dict" % type(answer).__name__, "1000")
-    own = answer.get("data") or {}
-    if not isinstance(own, dict):
-        return error(request_id, "the algorithm gave %s as data, not a dict" % type(own).__name__, "1000")
-    data.update(own)
-    response = {"type": "result", "request_id": request_id, "timestamp_ms": now_ms(),
-            "status": answer.get("status") or "OK", "message": answer.get("message") or "", "data": data}
-    if answer.get("error_code") is not None:
-        response["error_code"] = str(answer["error_code"])
-    return response
-
-
-def failure(request_id, fault):
-    names = [kind.__name__ for kind in type(fault).__mro__]
-    known = next((name for name in names if name in KINDS), names[0])
-    code = getattr(fault, "error_code", None)
-    text = text_of(fault) or names[0]
-    return error(request_id, text, "1009" if code is None else str(code), exception=known, raised=describe(fault))
-
-
 def reply(channel, answer):
     frames.let_go()
-    try:
-        frame = channel.frame(answer)
-    except Exception as fault:  # a result that is not JSON; nothing of it was sent
-        frame = channel.frame(failure(answer["request_id"], fault))
-    channel.write(frame)
-
-
-def error(request_id, text, code, **more):
-    return dict({"type": "error", "request_id": request_id, "timestamp_ms": now_ms(), "status": "ERROR",
-                 "message": text, "error_code": code}, **more)
+    channel.write(frame_of(channel, answer))
 
 
 def refuse(channel, text, code):

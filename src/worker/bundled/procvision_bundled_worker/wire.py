@@ -16,6 +16,8 @@ WATCH_SECONDS = 0.25
 
 
 class Channel:
+    _keeps = True  # the watcher looks at times for what was kept
+
     def __init__(self, read_fd, output):
         self._read_fd, self._output = read_fd, output
         self._bytes = bytearray()
@@ -39,6 +41,14 @@ class Channel:
     def write(self, frame):
         with self._writing:
             self._output.send(frame)
+
+    def answer(self, frame, can_wait):
+        """Writes an answer; with `can_wait` it goes with the next, or with the watcher's next look."""
+        with self._writing:
+            if can_wait and self._keeps:
+                self._output.write(frame)
+            else:
+                self._output.send(frame)
 
     def receive(self):
         """The next message, or None at the end of the input. Pings are answered on the way."""
@@ -81,7 +91,14 @@ class Channel:
     def _watch(self):
         while True:
             time.sleep(WATCH_SECONDS)
-            if not self._busy or not self._reading.acquire(False):
+            if not self._busy:
+                continue
+            try:
+                with self._writing:
+                    self._output.flush()
+            except OSError:
+                continue  # the host is gone
+            if not self._reading.acquire(False):
                 continue
             try:
                 # Nothing is waited for here: the main thread may come back at any moment.
@@ -103,6 +120,8 @@ class Channel:
 class ThreadedChannel(Channel):
     """For a system that does not tell whether a pipe has something to read (Windows): one thread waits for it always,
     and hands over what is not a ping."""
+
+    _keeps = False
 
     def __init__(self, read_fd, output):
         super().__init__(read_fd, output)

@@ -1,0 +1,130 @@
+import type { DescriptorChannel } from '../frames/descriptor-channel.js';
+import type { RunnerError } from '../errors.js';
+import type { Generation } from '../package/types.js';
+import { givenProductId } from '../product-ids.js';
+import { CallPictures, type Losses } from './call-pictures.js';
+import { encodeFrame } from './frame-codec.js';
+import { callData } from './generations.js';
+import { PendingCall } from './pending-call.js';
+import type { NumberedCall, WorkerLog, WorkerReply } from './types.js';
+
+/** How a message gets to its worker. */
+interface Sending {
+  losses: Losses;
+  /** Of the frames of the worker. */
+  folder: string;
+  write: (frame: Buffer) => unknown;
+  /** Ends a worker that cannot be helped. */
+  kill: (reason: string) => void;
+}
+
+interface OutgoingCall {
+  wire: object;
+  pending: PendingCall;
+  pictures: CallPictures;
+  isOver: boolean;
+}
+
+/** Calls that go to a worker in one message: one, or several (`batch` in its hello), each of which is answered by itself. */
+export class OutgoingCalls {
+  readonly pending: readonly PendingCall[];
+  readonly #calls: OutgoingCall[];
+  readonly #frame: Buffer;
+  readonly #maxFrameBytes: number;
+  readonly #ended: (call: PendingCall, left: number) => void;
+  #left: number;
+
+  /** @throws RunnerError `unsupported_phase`, `invalid_params` for what cannot be sent */
+  constructor(
+    calls: readonly NumberedCall[],
+    o: {
+      generation: Generation;
+      channel: DescriptorChannel | undefined;
+      maxFrameBytes: number;
+      /** A call has ended, and so many are left. */
+      ended: (call: PendingCall, left: number) => void;
+    },
+  ) {
+    this.#maxFrameBytes = o.maxFrameBytes;
+    this.#ended = o.ended;
+    this.#left = calls.length;
+    this.#calls = calls.map(({ call, requestId }) => {
+      const data = callData(o.generation, call);
+      const pictures = new CallPictures(call, o.generation, o.channel);
+      const { traceparent } = call;
+      const wire = { type: 'call', request_id: requestId, data, pictures: pictures.wire, traceparent };
+      const pending: PendingCall = new PendingCall(requestId, pictures.expected, () => {
+        this.#onEnd(pending);
+      });
+      return { wire, pending, pictures, isOver: false };
+    });
+    this.pending = this.#calls.map(({ pending }) => pending);
+    this.#frame = this.#encode();
+  }
+
+  /** Writes the message once all pictures are where the worker finds them; gives the answer of each call. */
+  send(sending: Sending): Promise<WorkerReply>[] {
+    if (!this.#calls.some(({ pictures }) => pictures.needFiles)) {
+      this.#write(this.#frame, sending);
+      return this.pending.map(({ reply }) => reply);
+    }
+    void this.#deliver(sending);
+    return this.#calls.map((call) => this.#whenCleanedUp(call, sending));
+  }
+
+  /** A call whose picture cannot be written is not sent; the others are. */
+  async #deliver(sending: Sending): Promise<void> {
+    for (const { pictures, pending } of this.#calls) {
+      try {
+        await pictures.deliver(sending.folder);
+      } catch (error) {
+        pending.fail(error as RunnerError);
+      }
+    }
+    if (this.#left === this.#calls.length) this.#write(this.#frame, sending);
+    else if (this.#left > 0) this.#write(this.#encode(), sending);
+  }
+
+  async #whenCleanedUp({ pending, pictures }: OutgoingCall, { losses, kill }: Sending): Promise<WorkerReply> {
+    const reply = await pending.reply.finally(() => pictures.cleanUp());
+    if (losses.isBeyondHelp(reply)) kill('cannot read its pictures');
+    return reply;
+  }
+
+  #write(frame: Buffer, { write, kill }: Sending): void {
+    const isHanded = ({ pending, pictures, isOver }: OutgoingCall) =>
+      isOver || pictures.handOver(pending.requestId);
+    if (this.#calls.every(isHanded)) write(frame);
+    else kill('takes no pictures');
+  }
+
+  #encode(): Buffer {
+    const calls = this.#calls.filter(({ isOver }) => !isOver).map(({ wire }) => wire);
+    const [first] = calls;
+    const isOne = first !== undefined && this.#calls.length === 1;
+    return encodeFrame(isOne ? first : { type: 'batch', calls }, this.#maxFrameBytes);
+  }
+
+  #onEnd(pending: PendingCall): void {
+    const call = this.#calls.find((one) => one.pending === pending);
+    if (!call || call.isOver) return;
+    call.isOver = true;
+    this.#left--;
+    this.#ended(pending, this.#left);
+  }
+}
+
+/** What the logs of the time are about: one call, or the product id and the step of several. */
+export function aboutOf(
+  calls: readonly NumberedCall[],
+): Pick<WorkerLog, 'requestId' | 'productId' | 'stepIndex'> {
+  const [first] = calls;
+  if (!first) return {};
+  const { stepIndex } = first.call;
+  const productId = givenProductId('worker.call({ productId })', first.call);
+  return {
+    ...(calls.length === 1 && { requestId: first.requestId }),
+    ...(productId && { productId }),
+    ...(stepIndex !== undefined && { stepIndex }),
+  };
+}
