@@ -86,11 +86,15 @@ onLinux('what is remembered and was spoiled is of no account', async () => {
     (made) => (made.folders = 'bin'),
     (made) => (made.links = [['bin/python']]),
     (made) => (made.files = [[1, 2, 3]]),
+    (made) => (made.files = [['../outside', '', false]]),
+    (made) => (made.links = [[path.join(first.dir, 'outside'), 'python']]),
+    (made) => (made.folders = ['lib/../../outside']),
   ];
   for (const [index, spoil] of spoilt.entries()) {
     await mark(spoil);
     const venv = await make(`spoilt${index}/venv`);
     expect(await lookAt(venv.dir)).toEqual(await lookAt(first.dir));
+    expect(await readdir(path.dirname(venv.dir))).toEqual(['venv']);
   }
   await writeFile(memory, '{"half');
   expect(await lookAt((await make('2/venv')).dir)).toEqual(await lookAt(first.dir));

@@ -67,7 +67,14 @@ function isMade(value: unknown): value is Made {
     Array.isArray(list) && list.slice(0, most).every((one) => typeof one === 'string');
   const areRows = (rows: unknown) =>
     Array.isArray(rows) && rows.every((row) => areTexts(row, 2) && (row as unknown[]).length >= 2);
-  return typeof mark === 'string' && areTexts(folders, Infinity) && areRows(links) && areRows(files);
+  if (typeof mark !== 'string' || !areTexts(folders, Infinity) || !areRows(links) || !areRows(files))
+    return false;
+  const rows = [...(links as string[][]), ...(files as string[][])];
+  return [...(folders as string[]), ...rows.map(([relative = '']) => relative)].every(staysInside);
+}
+
+function staysInside(relative: string): boolean {
+  return !path.isAbsolute(relative) && !relative.split(/[\\/]/).includes('..');
 }
 
 function markOf({ dir }: Venv, mark: string): string {
