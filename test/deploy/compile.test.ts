@@ -132,6 +132,25 @@ describe('compileSources', () => {
     expect(await byteCodeIn(root)).toEqual([]);
   });
 
+  test('compiles many sources, each once, by as many processes as there are cores', async () => {
+    const root = await temporaryFolder();
+    const names = Array.from({ length: 101 }, (_, index) => `m${index}.py`);
+    for (const name of names)
+      await writeFile(path.join(root, name), name === 'm7.py' ? 'def (\n' : 'x = 1\n');
+    const order = { python: 'python3', root, shownRoot: root };
+    expect(await compileSources({ ...order, files: names, limitMs: 60_000 })).toEqual({
+      files: 100,
+      left: 0,
+    });
+    expect(stems(await byteCodeIn(root)).sort()).toEqual(
+      names
+        .filter((name) => name !== 'm7.py')
+        .map((name) => name.slice(0, -'.py'.length))
+        .sort(),
+    );
+    expect(await compileSources({ ...order, files: names, limitMs: 0 })).toEqual({ files: 0, left: 101 });
+  });
+
   test('leaves nothing of byte code that was there before, such as an algorithm on trial may write', async () => {
     const root = await temporaryFolder();
     for (const name of [

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseWheelName } from '../../src/package/wheel-name.js';
 import { findCandidates, parsePyLauncher } from '../../src/python/interpreters/discovery.js';
+import { FactsCache } from '../../src/python/interpreters/facts.js';
 import { meetsVersion } from '../../src/python/interpreters/python-version.js';
 import { fits } from '../../src/python/interpreters/tags.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
@@ -74,6 +75,15 @@ describe('interpreters()', () => {
     await writeFile(shim, script('another one'));
     await new VenvManager({ python: shim, wheelStore }).select({});
     expect(await questions()).toBe(2);
+  });
+
+  test('asks an interpreter that a shim stands for once, by whichever path', async () => {
+    const shim = path.join(await temporaryFolder(), 'python3');
+    await writeFile(shim, `#!/bin/sh\nexec "${first.path}" "$@"\n`, { mode: 0o755 });
+    const facts = new FactsCache();
+    const answer = await facts.ask(shim);
+    expect(answer).toMatchObject({ ok: true, interpreter: { path: first.path } });
+    expect(await facts.ask(first.path)).toBe(answer);
   });
 
   test('passes over what is no Python', async () => {

@@ -12,9 +12,18 @@ import py_compile
 import sys
 import time
 
+PYTHON = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir)
+# Less than this is not worth another process.
+SHARE_AT_LEAST = 16
+MOST_PROCESSES = 4
+
+sys.path.insert(0, os.path.join(PYTHON, "wheels"))
+from by_processes import by_processes, cores  # noqa: E402
+from start_writing import start_writing  # noqa: E402
+
 
 def die_with_host():
-    guard = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, os.pardir, "process", "die_with_host.py")
+    guard = os.path.join(PYTHON, os.pardir, "process", "die_with_host.py")
     with open(guard, encoding="utf-8") as file:
         exec(file.read(), {})
 
@@ -43,13 +52,38 @@ def is_inside(path):
 
 
 def compile_source(path, shown):
+    """Gives the file of byte code; None for a source that is none of this Python, or a test of bad syntax."""
     try:
         # By the source's hash, which is checked: a copy of the store may have given its files other times.
-        py_compile.compile(path, dfile=os.path.normpath(os.path.join(shown, path)), doraise=True,
-                           invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
+        return py_compile.compile(path, dfile=os.path.normpath(os.path.join(shown, path)), doraise=True,
+                                  invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
     except py_compile.PyCompileError:
-        return False  # of another Python, or a test of bad syntax
-    return True
+        return None
+
+
+def compile_share(paths, shown, until, host):
+    """How many were compiled, and how many were left; byte code is on its way to the disk then."""
+    made, left = [], 0
+    for path in paths:
+        if time.monotonic() > until or os.getppid() != host:
+            left += 1
+        else:
+            made.append(compile_source(path, shown))
+    made = [path for path in made if path is not None]
+    start_writing(made)
+    return len(made), left
+
+
+def compile_all(paths, shown, until):
+    count = min(cores(), MOST_PROCESSES, len(paths) // SHARE_AT_LEAST)
+    if count < 2 or not hasattr(os, "fork"):
+        return compile_share(paths, shown, until, os.getppid())
+    this = os.getpid()
+    shares = [paths[start::count] for start in range(count)]
+    told = list(by_processes(shares, lambda share, tell: tell(*compile_share(share, shown, until, this))))
+    if len(told) != count:
+        raise OSError("a process that compiles ended before its time")
+    return [sum(column) for column in zip(*told)]
 
 
 def main():
@@ -59,12 +93,7 @@ def main():
     listed = [json.loads(line) for line in sys.stdin.buffer]
     remove_byte_code()
     paths = [path for path in listed if is_inside(path)] if listed else every_source()
-    compiled = left = 0
-    for path in paths:
-        if time.monotonic() > until:
-            left += 1
-        elif compile_source(path, sys.argv[1]):
-            compiled += 1
+    compiled, left = compile_all(paths, sys.argv[1], until)
     sys.stdout.write(json.dumps({"compiled": compiled, "left": left}) + "\n")
     sys.stdout.flush()
 

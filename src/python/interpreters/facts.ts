@@ -62,10 +62,19 @@ export class FactsCache {
 
   async #recall(path: string, mark: string, options: OperationOptions): Promise<Probed> {
     const remembered = await this.#file?.get(path, mark);
-    if (remembered) return usable(remembered);
-    const answer = await this.#askBase(path, options);
-    if (answer.ok) await this.#file?.set(path, mark, answer.facts);
+    const answer = remembered ? usable(remembered) : await this.#askBase(path, options);
+    if (!answer.ok) return answer;
+    if (!remembered) await this.#file?.set(path, mark, answer.facts);
+    await this.#nameToo(answer);
     return answer;
+  }
+
+  /** A command or a shim of pyenv says where the interpreter is: asked there later, it need not start once more. */
+  async #nameToo(answer: Probed & { ok: true }): Promise<void> {
+    const { path } = answer.interpreter;
+    const mark = await markOfFile(path);
+    if (mark !== undefined && this.#known.get(path)?.mark !== mark)
+      this.#known.set(path, { mark, answer: Promise.resolve(answer) });
   }
 
   async #askBase(path: string, options: OperationOptions): Promise<Probed> {

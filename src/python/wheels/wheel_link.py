@@ -10,6 +10,7 @@ import os
 import re
 
 from place_files import Placer, remove_sealed
+from start_writing import start_writing
 from wheel_files import Fault, encode, is_byte_code, read_list, read_record, row_path, touched, tree_of
 
 # Files of models: some of their readers refuse a file that has a second name (onnx since 1.21), and map them writable.
@@ -37,7 +38,7 @@ def link(request, _lines, progress):
             progress(before + number)
 
         try:
-            Linking(request, wheel, files, placer, launchers, owners).run(count)
+            start_writing(Linking(request, wheel, files, placer, launchers, owners).run(count))
         except Fault as fault:
             raise Fault(fault.text, wheel["file"])
         done += len(files)
@@ -117,6 +118,7 @@ class Linking:
         self.models = {os.path.dirname(row[0]) for row in files if row[0].lower().endswith(".onnx")}
 
     def run(self, count):
+        """Gives the files that are this environment's alone."""
         places, changed = {}, {}
         for number, (path, _, _, executable) in enumerate(sorted(self.files, key=pips_order), 1):
             target, is_script = self.destination(path)
@@ -139,7 +141,8 @@ class Linking:
                 count(number)
         self.make_folder(self.info)
         generated = self.generate()
-        self.write_record(places, changed, generated)
+        record = self.write_record(places, changed, generated)
+        return [record, *generated, *(places[path] for path in changed)]
 
     def is_copied(self, path):
         name = path.lower()
@@ -218,6 +221,7 @@ class Linking:
         with open(record, "x", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows(sorted(rows))
         os.chmod(record, 0o644)
+        return record
 
     def listed(self, path, places):
         """As RECORD names a file of the wheel. Most keep their path; finding out how places relate takes time."""

@@ -7,7 +7,6 @@ read or written twice.
 import errno
 import hashlib
 import heapq
-import json
 import os
 import queue
 import re
@@ -15,6 +14,8 @@ import threading
 import zipfile
 import zlib
 
+from by_processes import by_processes, cores
+from start_writing import start_writing
 from wheel_files import (
     CHUNK,
     LIST,
@@ -147,33 +148,6 @@ def unpack_all(archive, tree, entries, progress, durable):
     return results
 
 
-def by_processes(shares, work):
-    """What each share tells. When it is closed early, what still runs is killed."""
-    reading, writing = os.pipe()
-    children = []
-    for share in shares:
-        child = os.fork()
-        if child == 0:
-            os.close(reading)
-            try:  # lines this short are never torn
-                work(share, lambda *values: os.write(writing, json.dumps(values).encode("ascii") + b"\n"))
-            finally:
-                os._exit(0)
-        children.append(child)
-    os.close(writing)
-    is_over = False
-    try:
-        with os.fdopen(reading, encoding="ascii") as lines:
-            for line in lines:
-                yield json.loads(line)
-        is_over = True
-    finally:
-        for child in children:
-            if not is_over:
-                os.kill(child, 9)
-            os.waitpid(child, 0)
-
-
 def by_threads(shares, work):
     """The same. When it is closed early, each thread ends with the file that it is at."""
     told, is_closed = queue.SimpleQueue(), threading.Event()
@@ -219,13 +193,6 @@ def divide(entries):
         shares[least].append(index)
         heapq.heapreplace(loads, (load + entry[4] + FILE_COST, least))
     return shares
-
-
-def cores():
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS
-        return os.cpu_count() or 1
 
 
 def work(archive, tree, entries, share, tell, durable):
@@ -296,6 +263,7 @@ def contents(method):
 def sync_all(paths):
     """Waits until all of it is on the disk, several at a time: those that wait together share a commit of the journal."""
     failures = []
+    start_writing(paths)
 
     def sync(share):
         try:
