@@ -6,7 +6,13 @@ import type { PictureProof } from '../frames/proof.js';
 import type { ImageInput } from '../frames/types.js';
 import type { Generation, ManifestStep } from '../package/types.js';
 import type { ProductIdName } from '../product-ids.js';
-import type { ResultData, WorkerException, WorkerMetrics, WorkerState } from '../worker/types.js';
+import type {
+  PicturesWay,
+  ResultData,
+  WorkerException,
+  WorkerMetrics,
+  WorkerState,
+} from '../worker/types.js';
 import type { LatencySummary } from './latency.js';
 import type { VersionPolicy } from './policy-options.js';
 import type { CircuitState } from './pool/restart-policy.js';
@@ -225,6 +231,8 @@ export interface SupervisedWorker {
   gpuMemoryBytes: number | undefined;
   /** The same by GPU. */
   gpus: readonly GpuUse[] | undefined;
+  /** How its pictures come to the algorithm, as its last answer tells; undefined under the SDK's worker. */
+  pictures: PicturesWay | undefined;
   /** What holds its process; undefined before that is known, and where nothing does (Windows, a worker that is no Python). */
   bounds: WorkerBounds | undefined;
   /** The last failure at this place of the pool. */

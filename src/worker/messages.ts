@@ -136,8 +136,12 @@ export function readMessage(body: Buffer): WorkerMessage {
 /** What the bundled worker measured; the SDK's adapter sends no such thing. */
 function metricsOf(value: unknown): WorkerMetrics | undefined {
   if (!isRecord(value) || typeof value.algorithm_ms !== 'number') return undefined;
-  const { algorithm_ms: algorithmMs, rss_bytes: rssBytes } = value;
-  return { algorithmMs, ...(typeof rssBytes === 'number' && { rssBytes }) };
+  const { algorithm_ms: algorithmMs, rss_bytes: rssBytes, pictures } = value;
+  return {
+    algorithmMs,
+    ...(typeof rssBytes === 'number' && { rssBytes }),
+    ...((pictures === 'mapped' || pictures === 'copied') && { pictures }),
+  };
 }
 
 /** What the launcher tells of an exception. */

@@ -8,7 +8,7 @@ Executed by launch.py.
 """
 import json
 
-CALL = b'{"type":"call"'
+CALL, PING = b'{"type":"call"', b'{"type":"ping"'
 
 
 class TappedStream:
@@ -65,6 +65,8 @@ class ProvenFrames:
         self._frames.take_the_place_of(sdk)
 
     def _heard(self, body):
+        if body.startswith(PING):
+            self._pictures.keeper.forget()  # no call has come for the time of a heartbeat
         if not body.startswith(CALL):
             return
         try:

@@ -232,12 +232,20 @@ export interface WorkerReply {
   metrics?: WorkerMetrics;
 }
 
+/** How pictures come to an algorithm. */
+export type PicturesWay = 'mapped' | 'copied';
+
 /** The algorithm's own part of a call. */
 export interface WorkerMetrics {
   /** Time in the algorithm. */
   algorithmMs: number;
   /** Resident memory of the process after the call, where the system tells it. */
   rssBytes?: number;
+  /**
+   * How pictures come to the algorithm: `mapped` from the host's memory, without a copy, or `copied` into memory of the worker.
+   * The worker goes by what the algorithm does: where it writes to most of its pictures, it gets copies, which takes less time then.
+   */
+  pictures?: PicturesWay;
 }
 
 /** What a worker can be forked from (`policy.warmStart`); made by the library alone. */

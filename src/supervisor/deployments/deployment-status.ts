@@ -73,6 +73,7 @@ function workerStatus(
     cpu: usage?.cpu,
     gpuMemoryBytes: uses && sum([0, ...uses.map(({ memoryBytes }) => memoryBytes)]),
     gpus: uses,
+    pictures: slot.pictures,
     bounds: worker?.bounds,
     lastError: slot.lastError,
   };

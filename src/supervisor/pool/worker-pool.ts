@@ -161,6 +161,7 @@ export class WorkerPool {
       isAnswered &&= reply !== undefined;
       if (!reply) continue;
       slot.latency.add(reply.callMs);
+      slot.pictures = reply.metrics?.pictures ?? slot.pictures;
       isFatal ||= isReplyFatal(reply, this.#policy);
     }
     if (isAnswered) slot.calledBy = [];

@@ -1,5 +1,6 @@
 import type { RunnerError } from '../../errors.js';
 import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
+import type { PicturesWay } from '../../worker/types.js';
 import { LatencyWindow } from '../latency.js';
 import { UsageMeter } from './process-usage.js';
 
@@ -32,6 +33,8 @@ export class WorkerSlot {
   calls = 0;
   /** Calls the present worker has ended. */
   callsOfWorker = 0;
+  /** How its pictures come to the algorithm. */
+  pictures: PicturesWay | undefined;
   lastError: RunnerError | undefined;
   readyAt: number | undefined;
   usage = new UsageMeter();
@@ -61,6 +64,7 @@ export class WorkerSlot {
     this.worker = worker;
     this.isProven = false;
     this.calledBy = [];
+    this.pictures = undefined;
     this.callsOfWorker = 0;
     this.readyAt = now;
     this.usage = new UsageMeter();

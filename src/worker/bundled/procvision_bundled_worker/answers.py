@@ -26,13 +26,14 @@ def answer_to(message, adapter, memory, pictures):
     fault = pictures.fault
     if fault is not None:
         response, report = error(request_id, fault, "1007"), report_of(fault=fault)
-    return with_metrics(response, report, microseconds / 1000, memory)
+    return with_metrics(response, report, microseconds / 1000, memory, pictures)
 
 
-def with_metrics(response, report, milliseconds, memory):
+def with_metrics(response, report, milliseconds, memory, pictures):
     if report is not None:
         response["pictures"] = report
-    response["metrics"] = {"algorithm_ms": milliseconds, "rss_bytes": memory.rss_bytes()}
+    response["metrics"] = {"algorithm_ms": milliseconds, "rss_bytes": memory.rss_bytes(),
+                           "pictures": pictures.keeper.way}
     return response
 
 

@@ -49,7 +49,7 @@ def together(channel, calls, adapter, memory, pictures):
             fault = "it was to be read together with a picture that cannot be read: %s" % pictures.fault
         if fault is not None:
             answer, report = error(call.get("request_id") or "", fault, "1007"), report_of(fault=fault)
-        made.append(with_metrics(answer, report, milliseconds, memory))
+        made.append(with_metrics(answer, report, milliseconds, memory, pictures))
     frames.let_go()  # before the first answer: the host may then write the next picture there
     for answer in made:
         channel.answer(frame_of(channel, answer), answer is not made[-1])

@@ -7,12 +7,13 @@ the checksum is made of is what the algorithm gets.
 
 Standard library only, Python 3.8 to 3.13.
 """
-import mmap
 import os
 import re
 import stat
 import sys
 import zlib
+
+from .kept import Keeper
 
 TRAILER_BYTES = 16
 TRAILER_MARK = b"PVFRAME1"
@@ -78,29 +79,36 @@ def shape_in(head):
     return shape, offset, width
 
 
-def checksum_of(method, view, head, descriptor):
-    """As proof.ts makes it: `head` bytes of header, then the rest. `descriptor`: of the memory that `view` shows, or None."""
+def checksum_of(method, view, head):
+    """As proof.ts makes it: `head` bytes of header, then the rest."""
     if method == "sha256":
         import hashlib
 
         return hashlib.sha256(view).hexdigest()
     if method == "crc32" or len(view) - head <= SAMPLES * SAMPLE_BYTES:
         return "%08x" % zlib.crc32(view)
-    places = _places.get((len(view), head)) or places_in(len(view), head)
-    if descriptor is None:
-        parts = [view[at:at + count] for at, count in places]
-    elif len(view) <= READ_AT_ONCE:
-        content = os.pread(descriptor, len(view), 0)
-        parts = [content[at:at + count] for at, count in places]
-    else:
-        # Not by the mapping, where each place is a fault of a page: that takes ten times as long.
-        pread = os.pread
-        parts = [pread(descriptor, count, at) for at, count in places]
+    return crc_of(view[at:at + count] for at, count in places_in(len(view), head))
+
+
+def checksum_of_samples(descriptor, size, head):
+    """The same of the samples alone, read from a descriptor."""
+    places = places_in(size, head)
+    if size <= READ_AT_ONCE:
+        content = os.pread(descriptor, size, 0)
+        return crc_of(content[at:at + count] for at, count in places)
+    pread = os.pread
+    return crc_of([pread(descriptor, count, at) for at, count in places])
+
+
+def crc_of(parts):
     return "%08x" % zlib.crc32(b"".join(parts))
 
 
 def places_in(size, head):
     """Where the header and the samples are, and how long, in so many bytes of content."""
+    known = _places.get((size, head))
+    if known:
+        return known
     last = size - head - SAMPLE_BYTES
     places = [(head + index * last // (SAMPLES - 1), SAMPLE_BYTES) for index in range(SAMPLES)]
     if len(_places) > 1000:
@@ -110,60 +118,77 @@ def places_in(size, head):
 
 
 class Picture:
-    """One picture of the running call. `shape` is None for an encoded one; `width` is that of a value in bytes."""
+    """One picture of the running call: the content of a file, or memory behind a descriptor. `shape` is None for an encoded one;
+    `width` is that of a value in bytes."""
 
-    def __init__(self, identifier, kind, content, descriptor=None):
+    def __init__(self, identifier, kind, content=None, descriptor=None):
         self.identifier = identifier
         self.descriptor = descriptor
-        self._content = content  # a mapping, or the bytes of a file
-        self._unused = None if descriptor is None else content
-        with memoryview(content) as view:
-            trailer = bytes(view[max(0, len(view) - TRAILER_BYTES):])
-            if len(trailer) < TRAILER_BYTES or trailer[:8] != TRAILER_MARK:
-                raise FrameMissing("it has no generation: it is cut off, or not what the host wrote")
-            self.generation = int.from_bytes(trailer[8:], "little")
-            self.size = len(view) - TRAILER_BYTES
-            self.shape, self.offset, self.width = (None, 0, 1) if kind == "bin" else shape_in(view)
-            if self.shape and self.size - self.offset != self.shape[0] * self.shape[1] * self.shape[2] * self.width:
-                raise FrameMissing("it has %d bytes of pixels for the shape %r" % (self.size - self.offset, self.shape))
+        self._content = content
+        self._memory = None  # that of the checksum
+        if descriptor is None:
+            with memoryview(content) as view:
+                self._understand(kind, view, bytes(view[max(0, len(view) - TRAILER_BYTES):]), len(view))
+        else:
+            about = os.fstat(descriptor)
+            length = about.st_size
+            self.key = about.st_dev, about.st_ino  # those of one memory, as long as it is open or mapped
+            # Not by a mapping, where each place may be a fault of a page.
+            trailer = os.pread(descriptor, TRAILER_BYTES, max(0, length - TRAILER_BYTES))
+            self._understand(kind, os.pread(descriptor, HEADER_BYTES, 0), trailer, length)
 
-    def proof(self, method):
-        with memoryview(self._content) as view, view[:self.size] as content:
-            return {"id": self.identifier, "generation": self.generation, "size": self.size, "method": method,
-                    "checksum": checksum_of(method, content, self.offset, self.descriptor)}
+    def _understand(self, kind, head, trailer, length):
+        if len(trailer) < TRAILER_BYTES or trailer[:8] != TRAILER_MARK:
+            raise FrameMissing("it has no generation: it is cut off, or not what the host wrote")
+        self.generation = int.from_bytes(trailer[8:], "little")
+        self.size = length - TRAILER_BYTES
+        self.shape, self.offset, self.width = (None, 0, 1) if kind == "bin" else shape_in(head)
+        if self.shape and self.size - self.offset != self.shape[0] * self.shape[1] * self.shape[2] * self.width:
+            raise FrameMissing("it has %d bytes of pixels for the shape %r" % (self.size - self.offset, self.shape))
+
+    def proof(self, method, keeper):
+        is_sampled = method == "sampled" and self.size - self.offset > SAMPLES * SAMPLE_BYTES
+        if is_sampled and self.descriptor is not None and keeper.maps_anew(self):
+            # Not by the new mapping, where each place is a fault of a page: that takes ten times as long.
+            checksum = checksum_of_samples(self.descriptor, self.size, self.offset)
+        else:
+            content = self._content
+            if content is None:
+                self._memory = self._memory or keeper.take(self)
+                content = self._memory.content
+            with memoryview(content) as view, view[:self.size] as whole:
+                checksum = checksum_of(method, whole, self.offset)
+        return {"id": self.identifier, "generation": self.generation, "size": self.size, "method": method,
+                "checksum": checksum}
 
     def encoded(self):
         """The bytes of an encoded image, which is kept for one call alone."""
-        return bytes(memoryview(self._content)[:self.size])
-
-    def copied(self):
-        """The pixels in memory of this process's own."""
         with memoryview(self._content) as view:
-            copy = bytearray(view[self.offset:self.size])
-            # The host takes the trailer away when the call is over, before anything else is written there.
-            if int.from_bytes(view[self.size + 8:], "little") != self.generation:
-                raise FrameMissing("its call is over")
-        return copy
+            return bytes(view[:self.size])
 
-    def mapped(self):
-        """The whole in a mapping of the caller's own, copy-on-write, where the pixels begin at `offset`; None where there
-        is no memory to map."""
-        if self.descriptor is None:
-            return None
-        taken, self._unused = self._unused, None  # the mapping of the checksum, for the first caller
-        return taken or mmap.mmap(self.descriptor, 0, access=mmap.ACCESS_COPY)
+    def memory(self, keeper):
+        """The whole in memory of the caller's own, where the pixels begin at `offset`. The first caller gets that of the checksum."""
+        taken, self._memory = self._memory, None
+        return taken or keeper.take(self)
+
+    def copy_into(self, buffer, source):
+        """The whole, without its trailer; `source`: a mapping of its memory, None for a file."""
+        with memoryview(buffer) as target, memoryview(self._content if source is None else source) as content:
+            target[:] = content[:self.size]
+        if source is None:
+            return
+        # The host takes the trailer away when the call is over, before anything else is written there.
+        if int.from_bytes(os.pread(self.descriptor, TRAILER_BYTES - 8, self.size + 8), "little") != self.generation:
+            raise FrameMissing("its call is over")
 
     def close(self):
         if self.descriptor is not None:
             os.close(self.descriptor)
-        if self._unused is not None:
-            self._unused.close()
-        self._content = self._unused = None
+        self._content = self._memory = None
 
 
 def from_memory(identifier, kind, descriptor):
-    content = mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY)
-    return Picture(identifier, kind, content, descriptor)
+    return Picture(identifier, kind, descriptor=descriptor)
 
 
 def from_file(identifier, kind):
@@ -198,6 +223,7 @@ class Delivery:
     pictures are files."""
 
     def __init__(self, number=None):
+        self.keeper = Keeper()
         self._socket = None
         self._pictures = {}
         self._faults = {}
@@ -214,6 +240,7 @@ class Delivery:
         """Takes in the pictures of calls that run together; returns the report of each for the host, None for a call that names
         none."""
         self.end()
+        self.keeper.begin()
         announce, self.announce = self.announce, None
         try:
             return [self._begin(message) for message in messages]
@@ -243,7 +270,7 @@ class Delivery:
                     descriptors[number] = None
                 self._pictures[identifier] = taken
                 if picture.get("method"):
-                    read.append(taken.proof(picture["method"]))
+                    read.append(taken.proof(picture["method"], self.keeper))
             except Exception as fault:
                 self.lose(identifier, fault)
         for descriptor in descriptors:

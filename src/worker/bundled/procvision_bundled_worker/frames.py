@@ -1,14 +1,12 @@
-"""Images as an algorithm gets them, mapped from shared memory instead of copied.
+"""Images as an algorithm gets them, mapped from shared memory, or copied where it writes to most of it (see kept.py).
 
-The mapping is private and copy-on-write: the algorithm may write into its array, and nobody else sees it. It is made
-anew for each read, because a page that was written to would keep its old content. A frame that is missing or not whole
-is an error (1007), never a black image.
+The mapping is private and copy-on-write: the algorithm may write into its array, and nobody else sees it. A frame that is
+missing or not whole is an error (1007), never a black image.
 
 After a call the host writes the next image into the same memory, and a page that nobody wrote to would show it. So an
 array that the algorithm keeps beyond its call gets pages of its own before the call is answered; and a process that is
 forked during a call finds pages that are its own, because those of its parent were before the fork.
 """
-import mmap
 import os
 from _thread import RLock  # threading gives the same one, and takes longer to import than all else here
 
@@ -19,19 +17,17 @@ try:
 except ImportError:
     numpy = None
 
-_mappings = []  # of the running call
 _lock = RLock()  # a thread of the algorithm's may read when its call ends
 
 
 class _State:
     delivery = Delivery()
-    maps = False
     own = {}  # what the algorithm has written itself, by name
 
 
 def use(delivery, maps):
     """`maps`: let_go() marks the end of each call before the answer, so that pictures can be mapped until then."""
-    _State.delivery, _State.maps = delivery, maps
+    _State.delivery, delivery.keeper.maps = delivery, maps
     if maps and hasattr(os, "register_at_fork"):
         os.register_at_fork(before=_part, after_in_child=_copy_from_now_on)
 
@@ -76,11 +72,8 @@ def _read_picture(picture, image_meta, width, height):
     if picture.shape is None:
         return _decode(picture.encoded(), width, height)
     _check_size(picture.shape, width, height)
-    pixels = picture.mapped() if _State.maps else None
-    if pixels is None:
-        return _image(picture.copied(), 0, picture, image_meta)
-    _mappings.append(pixels)
-    return _image(pixels, picture.offset, picture, image_meta)
+    memory = picture.memory(_State.delivery.keeper)
+    return _image(memory.content, picture.offset, picture, image_meta)
 
 
 def _read_file(shared_mem_id, image_meta, width, height):
@@ -151,29 +144,18 @@ def _view(pixels, offset, shape, bgr):
 
 
 def _part():
-    """Gives the mappings pages that no other process sees."""
-    for pixels in _mappings:
-        with memoryview(pixels) as view:
-            view[::mmap.PAGESIZE] = view[::mmap.PAGESIZE]  # a write to each page, which makes it private
+    _State.delivery.keeper.part()
 
 
 def _copy_from_now_on():
-    """A forked process does not learn when the call ends."""
-    _State.maps = False
-    _mappings.clear()
+    _State.delivery.keeper.copy_from_now_on()
 
 
 def let_go():
-    """The call is over: its mappings go, and what the algorithm kept of them becomes its own."""
+    """The call is over: its mappings go or are kept, and what the algorithm kept of them becomes its own."""
     with _lock:
-        while _mappings:
-            pixels = _mappings.pop()
-            try:
-                pixels.close()
-            except BufferError:  # somebody still looks at it
-                with memoryview(pixels) as view:
-                    view[::mmap.PAGESIZE] = view[::mmap.PAGESIZE]
         _State.delivery.end()
+        _State.delivery.keeper.let_go()
 
 
 def _decode(encoded, width, height):

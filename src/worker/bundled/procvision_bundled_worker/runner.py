@@ -85,6 +85,7 @@ def load(entry):
 
 def serve(channel, adapter, pictures):
     channel.start_watching()
+    channel.idle = pictures.keeper.forget
     memory = Memory()
     while True:
         message = channel.receive()

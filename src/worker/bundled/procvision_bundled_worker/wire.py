@@ -26,6 +26,7 @@ class Channel:
         self._writing = threading.Lock()
         self._busy = False
         self._at_end = False
+        self.idle = lambda: None  # called at a ping between calls
 
     def start_watching(self):
         threading.Thread(target=self._watch, name="procvision-pings", daemon=True).start()
@@ -63,6 +64,7 @@ class Channel:
                 if message.get("type") != "ping":
                     self._busy = True
                     return message
+                self.idle()  # nothing else has come for the time of a heartbeat
                 self._pong(message, "OK")
 
     def _fill(self):
