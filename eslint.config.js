@@ -49,7 +49,7 @@ export default tseslint.config(
           ...['document', 'location', 'navigator', 'localStorage', 'sessionStorage', 'fetch', 'performance'],
           ...['setTimeout', 'setInterval', 'requestAnimationFrame', 'addEventListener', 'matchMedia'],
           ...['getComputedStyle', 'createImageBitmap', 'ResizeObserver', 'TextDecoderStream'],
-          ...['URL', 'URLSearchParams', 'FormData', 'Blob'],
+          ...['URL', 'URLSearchParams', 'FormData', 'Blob', 'FileReader'],
         ].map((name) => [name, 'readonly']),
       ),
     },

@@ -76,6 +76,68 @@ test('every word of the page is there in each language', async () => {
   }
 });
 
+test('each finding, each code of a failure and each check of a package has its words in Chinese, and a remedy', async () => {
+  const { CHECKS, FAILURES, FINDINGS: TOLD } = await import('../../src/http/page/files/told-zh.mjs');
+  const { FINDINGS } = await import('../../src/runner/doctor/catalogue.js');
+  const { CHECK_ORDER } = await import('../../src/validation/check-list.js');
+  const { STATUS_OF_CODE, STATUS_OF_FAULT } = await import('../../src/http/status.js');
+  expect(Object.keys(TOLD).sort()).toEqual(Object.keys(FINDINGS).sort());
+  expect(Object.keys(FAILURES).sort()).toEqual(Object.keys({ ...STATUS_OF_CODE, ...STATUS_OF_FAULT }).sort());
+  expect(Object.keys(CHECKS).sort()).toEqual([...CHECK_ORDER].sort());
+  for (const [id, words] of Object.entries({ ...TOLD, ...FAILURES })) {
+    expect([id, words.map((text) => /[\u4e00-\u9fff]/.test(text))]).toEqual([id, [true, true]]);
+  }
+  for (const [name, title] of Object.entries(CHECKS))
+    expect([name, title]).toEqual([name, expect.stringMatching(/[\u4e00-\u9fff]/)]);
+});
+
+/** Operations that the page has no place for, and why. */
+const NOT_ON_THE_PAGE: Readonly<Record<string, string>> = {
+  describe: 'for programs',
+  health: 'the same as ready',
+  live: 'that the page answers says it',
+  get: 'the list has it',
+  getActive: 'the list has it',
+  server: 'Open Inference Protocol, for programs',
+  serverLive: 'Open Inference Protocol, for programs',
+  serverReady: 'Open Inference Protocol, for programs',
+  model: 'Open Inference Protocol, for programs',
+  modelVersion: 'Open Inference Protocol, for programs',
+  modelReady: 'Open Inference Protocol, for programs',
+  modelReadyVersion: 'Open Inference Protocol, for programs',
+  infer: 'Open Inference Protocol, for programs',
+  inferVersion: 'Open Inference Protocol, for programs',
+};
+
+test('the page has a place for each operation of the document, and for each option of those that a person may set', async () => {
+  const { openApiDocument } = await import('../../src/http/openapi.js');
+  const { NAME_ENCODINGS } = await import('../../src/package/name-encodings.js');
+  const texts = await Promise.all(
+    files.map((name) => readFile(repositoryFile(`src/http/page/files/${name}`), 'utf8')),
+  );
+  const page = texts.join('\n');
+  interface Operation {
+    operationId: string;
+    parameters?: { in: string; name: string }[];
+  }
+  const paths = openApiDocument('').paths as Record<string, Record<string, Operation>>;
+  const missing: string[] = [];
+  for (const [place, operations] of Object.entries(paths)) {
+    for (const { operationId: id, parameters = [] } of Object.values(operations)) {
+      if (id in NOT_ON_THE_PAGE) continue;
+      // As the page has it: `algorithms/prune`, `${place}/start`, `inspections/${…}`.
+      const parts = place.split(/\{\w+\}/).filter((part) => part !== '/' && part !== '');
+      const word = parts.length === 1 ? parts[0]?.slice(1) : parts.at(-1);
+      if (!page.includes(word ?? place)) missing.push(id);
+      for (const { name } of parameters.filter((one) => one.in === 'query')) {
+        if (!new RegExp(`\\b${name}\\b`).test(page)) missing.push(`${id} ${name}`);
+      }
+    }
+  }
+  expect(missing).toEqual([]);
+  expect(NAME_ENCODINGS.filter((name) => !page.includes(`'${name}'`))).toEqual([]);
+});
+
 test('doctor answers the findings of the station without absolute paths, and of one version that there is', async () => {
   const { ask, registry, root } = await openHttpRunner();
   await deployVersion(registry);

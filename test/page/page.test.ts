@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { PNG } from 'pngjs';
@@ -19,10 +20,12 @@ import {
   whyNoBrowser,
 } from '../support/browser.js';
 import { temporaryFolder } from '../support/temp-folder.js';
+import { VenvManager } from '../../src/index.js';
 
 /** The size of what is inspected, as an image of the library's and as a file. */
 const [WIDTH, HEIGHT] = [64, 48];
 const image = { data: new Uint8Array(WIDTH * HEIGHT * 3), width: WIDTH, height: HEIGHT };
+const PYTHON = process.env.PROCVISION_TEST_PYTHON ?? 'python3';
 const HOSTILE = '<img src=x onerror=alert(1)>';
 const PICTURE = {
   name: 'board.png',
@@ -53,6 +56,31 @@ const ready = (page: Page, state = 'serving') =>
 const view = (page: Page, name: string) => page.locator(`nav a[href="#${name}"]`).click();
 const verdict = (page: Page, state: string) => page.locator(`.verdict[data-state="${state}"]`);
 
+/** The part of an answer of axe that is read. */
+interface AxeResults {
+  violations: { id: string; impact: string; nodes: { html: string; failureSummary?: string }[] }[];
+}
+
+/** What axe finds that is serious, by its rule and place. */
+async function faultsOf(page: Page): Promise<string[]> {
+  const { violations } = await page.evaluate<AxeResults>(
+    'axe.run(document, { resultTypes: ["violations"] })',
+  );
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary ?? ''}`),
+    );
+}
+
+/** Elements of the page that lie over each other. */
+const OVERLAPS = `(() => {
+  const seen = [...document.querySelectorAll('header > *, nav a, .controls > *, .settings > *, .result > *')].filter((one) => one.checkVisibility());
+  const boxes = seen.map((one) => one.getBoundingClientRect());
+  const over = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+  return seen.flatMap((one, at) => seen.slice(at + 1).filter((other, index) => over(boxes[at], boxes[at + 1 + index])).map((other) => one.outerHTML + other.outerHTML));
+})()`;
+
 describe.skipIf(!isBrowserThere)(`the page in a browser${whyNoBrowser}`, () => {
   test('a package is uploaded, activated and inspects with a parameter of its form; a bad one is refused with its traceback', async () => {
     const folder = await temporaryFolder();
@@ -68,6 +96,10 @@ describe.skipIf(!isBrowserThere)(`the page in a browser${whyNoBrowser}`, () => {
     const page = await openPage(url);
 
     await ready(page, 'idle');
+    await page.getByText('Nothing serves yet').waitFor(PATIENCE);
+    await page.getByRole('link', { name: 'Install a package' }).click();
+    await page.locator('section[data-view="versions"]').waitFor();
+    await view(page, 'inspect');
     await page.setInputFiles('#picture', picture);
     await verdict(page, 'ERROR').getByText('No product is active').waitFor(PATIENCE);
     await view(page, 'versions');
@@ -80,7 +112,7 @@ describe.skipIf(!isBrowserThere)(`the page in a browser${whyNoBrowser}`, () => {
 
     await page.setInputFiles('#package', zip);
     await page.locator('.outcome').getByText('Installed', { exact: true }).waitFor(PATIENCE);
-    await page.locator('.deployed .line').click();
+    await page.getByRole('button', { name: 'Open it' }).click();
     await page.getByRole('button', { name: 'Activate' }).click();
     await page.locator('dialog.ask').getByRole('button', { name: 'Activate' }).click();
     await page.locator('dialog [data-w="state_serving"]').waitFor(PATIENCE);
@@ -107,8 +139,8 @@ describe.skipIf(!isBrowserThere)(`the page in a browser${whyNoBrowser}`, () => {
     await expect.poll(() => registry.params('BOARD-7')).toEqual({ tolerance: 12 });
   }, 120_000);
 
-  test('texts of others stay texts, and a box is drawn where it is', async () => {
-    const { url } = await scriptedStation();
+  test('texts of others stay texts, a box is drawn where it is, and pictures of other callers are in the history', async () => {
+    const { url, supervisor } = await scriptedStation();
     const page = await openPage(url);
     await ready(page);
     await page.setInputFiles('#picture', PICTURE);
@@ -117,6 +149,16 @@ describe.skipIf(!isBrowserThere)(`the page in a browser${whyNoBrowser}`, () => {
     expect(await page.locator('.boxes li').textContent()).toBe(`1 ${HOSTILE} 0.50: 20 × 10 @ 10, 20`);
     await page.locator('section[data-view="history"] img.thumb').waitFor(PATIENCE);
     expect(await page.locator('img:not(.thumb)').count()).toBe(0);
+    // A picture that another caller sends has its small one too, after a reload as well.
+    await supervisor.execute({ productId: 'A01', stepIndex: 1, image });
+    await page.locator('section[data-view="history"] img.thumb').nth(1).waitFor(PATIENCE);
+    await page.reload();
+    await page.locator('section[data-view="history"] img.thumb').nth(1).waitFor(PATIENCE);
+    await page.locator('section[data-view="history"] .line').first().click();
+    await page.locator('dialog img').waitFor();
+    await page.keyboard.press('Escape');
+    await page.setInputFiles('#picture', PICTURE);
+    await verdict(page, 'NG').waitFor(PATIENCE);
     // The middle of the left side of the box, on the canvas as it is shown.
     const colour = await page.evaluate<number[]>(`(() => {
       const canvas = document.querySelector('canvas');
@@ -126,9 +168,18 @@ describe.skipIf(!isBrowserThere)(`the page in a browser${whyNoBrowser}`, () => {
     expect(colour).toEqual([220, 40, 40]);
   });
 
-  test('the station that goes away is said to be away, and what came in between is shown when it is back', async () => {
-    const { url, up, down, supervisor, registry } = await scriptedStation();
+  test('the station that goes away, or a proxy in its place, is said to be away, and what came in between is shown when it is back', async () => {
+    let isBroken = false;
+    const { url, up, down, supervisor, registry } = await scriptedStation(
+      {},
+      (handle) => async (request) =>
+        isBroken ? new Response('Bad Gateway', { status: 502 }) : handle(request),
+    );
     const page = await openPage(url);
+    await ready(page);
+    isBroken = true;
+    await ready(page, 'away');
+    isBroken = false;
     await ready(page);
     await down();
     await page.locator('#away').waitFor(PATIENCE);
@@ -140,21 +191,6 @@ describe.skipIf(!isBrowserThere)(`the page in a browser${whyNoBrowser}`, () => {
     expect(await page.locator('#away').isVisible()).toBe(false);
     await page.locator('section[data-view="history"] .badge', { hasText: 'NG' }).nth(1).waitFor(PATIENCE);
     expect(await page.locator('section[data-view="history"] .row').count()).toBe(1);
-  });
-
-  test('a proxy that answers in place of the station is no station, and a station that is back needs no reload', async () => {
-    let isBroken = false;
-    const { url } = await scriptedStation(
-      {},
-      (handle) => async (request) =>
-        isBroken ? new Response('Bad Gateway', { status: 502 }) : handle(request),
-    );
-    const page = await openPage(url);
-    await ready(page);
-    isBroken = true;
-    await ready(page, 'away');
-    isBroken = false;
-    await ready(page);
   });
 
   test('a station with a token asks for it, again where it is wrong, and the tab alone keeps it', async () => {
@@ -198,6 +234,43 @@ describe.skipIf(!isBrowserThere)(`the page in a browser${whyNoBrowser}`, () => {
     await page.keyboard.press('Escape');
     await view(page, 'versions');
     await page.locator('.deployed .badge[data-state="quarantined"]').waitFor(PATIENCE);
+    await page.locator('#language').click();
+    await page.locator('.deployed').getByText('工作进程在调用中退出').waitFor(PATIENCE);
+    await view(page, 'inspect');
+    expect(await verdict(page, 'ERROR').locator('.failure strong').textContent()).toBe(
+      '工作进程在调用中退出，正在重新启动',
+    );
+    expect(await verdict(page, 'ERROR').locator('.failure [lang="en"]').textContent()).toMatch(
+      /left by itself with exit code 9/,
+    );
+  });
+
+  test('a switch tries the new version with a picture first, puts it on trial, and is recorded with a name; a session is forgotten', async () => {
+    const { url, fake, registry, supervisor } = await scriptedStation();
+    fake.answer('execute', { data: { result_status: 'OK' } });
+    await deployVersion(registry, { name: 'scripted', version: '2.0.0', worker: fake });
+    const page = await openPage(url);
+    await ready(page);
+    await view(page, 'versions');
+    await page.getByLabel('Your name').fill('eve');
+    await page.locator('.deployed .line', { hasText: '2.0.0' }).click();
+    await page.getByRole('button', { name: 'Activate' }).click();
+    const question = page.locator('dialog.ask');
+    await question.getByLabel('On trial').check();
+    await question.getByLabel('Inspections until').fill('50');
+    await question.getByLabel('Try it with a picture').check();
+    await question.locator('input[name="warmUp"]').setInputFiles(PICTURE);
+    await question.getByRole('button', { name: 'Activate' }).click();
+    await page.locator('dialog [data-w="state_trial"]').waitFor(PATIENCE);
+    await page.locator('dialog .notice').getByText('Done.').waitFor(PATIENCE);
+    const found = supervisor.status().find(({ version }) => version === '2.0.0');
+    expect(found?.latency.count).toBe(1);
+    expect(found?.trial?.from).toMatchObject([{ version: '1.0.0' }]);
+    expect((await registry.active()).A01).toMatchObject({ version: '2.0.0', operator: 'eve' });
+    await page.getByRole('button', { name: 'Close circuit' }).click();
+    await question.getByLabel('Session').fill('board-17');
+    await question.getByRole('button', { name: 'Close circuit' }).click();
+    await question.waitFor({ state: 'detached' });
   });
 
   test('by keyboard alone a picture is inspected and a version stopped, after a question', async () => {
@@ -280,33 +353,57 @@ describe.skipIf(!isBrowserThere)(`the page in a browser${whyNoBrowser}`, () => {
     expect(await page.evaluate('document.querySelectorAll("*").length')).toBeLessThan(2_000);
   });
 
-  test.each(SIZES)(
-    'at $width pixels nothing is wider than the screen and nothing lies over another, in both languages',
-    async (viewport) => {
-      const { url } = await scriptedStation();
-      const page = await openPage(url, { viewport, locale: 'zh-CN' });
-      await ready(page);
-      await page.setInputFiles('#picture', PICTURE);
-      await verdict(page, 'NG').waitFor(PATIENCE);
+  test('at 390, 768 and 1920 pixels, in both languages, nothing is wider than the screen or lies over another, axe finds nothing serious, and the doctor mends what can be mended', async () => {
+    const venvs = new VenvManager({ python: PYTHON });
+    const { url, root } = await scriptedStation({ venvs });
+    await chmod(root, 0o777);
+    const page = await openPage(url);
+    await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core'), 'utf8'));
+    await ready(page);
+    await page.setInputFiles('#picture', PICTURE);
+    await verdict(page, 'NG').waitFor(PATIENCE);
+    for (const viewport of SIZES) {
+      await page.setViewportSize(viewport);
       for (const title of ['检测工站', 'Inspection station']) {
+        await page.locator('#language').click();
         expect(await page.title()).toBe(title);
         for (const name of ['history', 'versions', 'metrics', 'logs', 'doctor', 'inspect']) {
           await view(page, name);
           await page.locator(`section[data-view="${name}"]`).waitFor();
+          if (name === 'doctor') await page.locator('.findings .badge').first().waitFor(PATIENCE);
           expect([name, await page.evaluate('document.documentElement.scrollWidth')]).toEqual([
             name,
             viewport.width,
           ]);
+          // The middle size in Chinese.
+          if ((title === '检测工站') === (viewport.width === 768))
+            expect([name, await faultsOf(page)]).toEqual([name, []]);
         }
-        const overlaps = await page.evaluate<string[]>(`(() => {
-        const seen = [...document.querySelectorAll('header > *, nav a, .controls > *, .result > *')].filter((one) => one.checkVisibility());
-        const boxes = seen.map((one) => one.getBoundingClientRect());
-        const over = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
-        return seen.flatMap((one, at) => seen.slice(at + 1).filter((other, index) => over(boxes[at], boxes[at + 1 + index])).map((other) => one.outerHTML + other.outerHTML));
-      })()`);
-        expect(overlaps).toEqual([]);
-        await page.locator('#language').click();
+        expect(await page.evaluate(OVERLAPS)).toEqual([]);
       }
-    },
-  );
+      await view(page, 'versions');
+      await page.locator('.deployed .line').click();
+      expect(await faultsOf(page)).toEqual([]);
+      await page.locator('dialog [data-w="uninstall"]').click();
+      await page.locator('dialog.ask').waitFor();
+      expect(await faultsOf(page)).toEqual([]);
+      await page.keyboard.press('Escape');
+      await page.locator('dialog.ask').waitFor({ state: 'detached' });
+      await page.keyboard.press('Escape');
+      await page.locator('dialog').waitFor({ state: 'detached' });
+    }
+    await view(page, 'doctor');
+    const open = page.locator('.findings li', { hasText: 'store.writable-by-others' });
+    await open.locator('.remedy').getByText('chmod -R go-w').waitFor(PATIENCE);
+    await page.locator('#language').click();
+    expect(await open.locator('strong').textContent()).toBe('其他用户可以修改存储，也就能改变运行的内容');
+    await open.getByRole('button', { name: '修复' }).click();
+    await page.locator('dialog.ask').getByRole('button', { name: '取消' }).click();
+    expect((await stat(root)).mode & 0o022).toBe(0o022);
+    await open.getByRole('button', { name: '修复' }).click();
+    await page.locator('dialog.ask').getByRole('button', { name: '修复' }).click();
+    await open.waitFor({ ...PATIENCE, state: 'detached' });
+    await page.locator('.notice').getByText('已修复').waitFor(PATIENCE);
+    expect((await stat(root)).mode & 0o022).toBe(0);
+  }, 180_000);
 });

@@ -64,7 +64,11 @@ async function serve(
     notifier.tell(`STATUS=Starting what is active, listening on ${url}`);
     const report = await runner.startActive({ atOnce: options.atOnce as number, signal });
     const { started, failed, durationMs } = report;
-    const summary = `${started.length} of ${started.length + failed.length} active versions started in ${formatTime(durationMs)}`;
+    const count = started.length + failed.length;
+    const summary =
+      count === 0
+        ? `No version is active yet: open ${url} in a browser to install one`
+        : `${started.length} of ${count} active versions started in ${formatTime(durationMs)}`;
     for (const { name, version, error } of failed)
       out.warn(`${name} ${version} did not start: ${error.message}`);
     out.line({ event: 'ready', ...report }, summary);

@@ -75,6 +75,21 @@ export const put = (path, body, method = 'PUT') =>
 export const post = (path, body) => put(path, body, 'POST');
 export const remove = (path) => put(path, undefined, 'DELETE');
 
+const OPERATOR = 'operator';
+
+/** Who is at the page, for the record of the station; nothing where nobody has said so. */
+export const operator = () => {
+  const name = localStorage.getItem(OPERATOR) ?? '';
+  return name === '' ? {} : { operator: name };
+};
+export const setOperator = (name) => localStorage.setItem(OPERATOR, name.trim());
+
+/** A path with its query. */
+export function placeWith(path, query) {
+  const search = new URLSearchParams(query).toString();
+  return search === '' ? path : `${path}?${search}`;
+}
+
 /** Path of a version. */
 export const placeOf = ({ name, version }) =>
   `algorithms/${encodeURIComponent(name)}/${encodeURIComponent(version)}`;

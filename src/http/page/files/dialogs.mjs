@@ -1,5 +1,5 @@
 /** Dialogs of the browser's own kind: it keeps the focus in them, gives it back, and closes them at Escape. */
-import { button, make } from './dom.mjs';
+import { button, make, raiseNotices } from './dom.mjs';
 
 /** Opens a dialog; gives it and a function that closes it. `onClose` is called whichever way it goes. */
 export function open(title, content, { className = '', onClose } = {}) {
@@ -12,11 +12,13 @@ export function open(title, content, { className = '', onClose } = {}) {
     content,
   );
   dialog.addEventListener('close', () => {
+    raiseNotices();
     dialog.remove();
     onClose?.();
   });
   document.body.append(dialog);
   dialog.showModal();
+  raiseNotices();
   return { dialog, close };
 }
 let count = 0;

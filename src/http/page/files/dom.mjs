@@ -13,7 +13,7 @@ export const viewOf = (name) => document.querySelector(`[data-view="${name}"]`);
  * An element with its properties and children.
  *
  * @param tag - as `button` or `button.danger`
- * @param props - `w`, `wLabel`, `wPlaceholder`: words, by key or as [key, values]; `on`: listeners; `data`: of dataset; else properties
+ * @param props - `w`, `wLabel`, `wPlaceholder`: words, by key or as [key, values]; `wElse`: what stands for `w` in a language without it; `on`: listeners; `data`: of dataset; else properties
  *   of the element, or attributes where their names have a hyphen
  */
 export function make(tag, props = {}, ...children) {
@@ -21,7 +21,7 @@ export function make(tag, props = {}, ...children) {
   const element = document.createElement(name);
   if (classes.length > 0) element.className = classes.join(' ');
   if (name === 'button') element.type = 'button';
-  const { w, wLabel, wPlaceholder, on = {}, data = {}, ...others } = props;
+  const { w, wElse, wLabel, wPlaceholder, on = {}, data = {}, ...others } = props;
   const words = { w, wlabel: wLabel, wplaceholder: wPlaceholder };
   for (const [kind, given] of Object.entries(words)) {
     if (given === undefined) continue;
@@ -29,6 +29,7 @@ export function make(tag, props = {}, ...children) {
     element.dataset[kind] = key;
     if (values) element.dataset[`${kind}Values`] = JSON.stringify(values);
   }
+  if (wElse !== undefined) element.dataset.wElse = wElse;
   Object.assign(element.dataset, data);
   for (const [event, listener] of Object.entries(on)) element.addEventListener(event, listener);
   for (const [key, value] of Object.entries(others)) {
@@ -52,6 +53,11 @@ export function svg(name, attributes = {}, ...children) {
 /** A word in a box of its state's colour. */
 export const badge = (state, w, text) =>
   make('span.badge', { data: { state }, ...(w !== undefined && { w }) }, w === undefined ? text : '');
+
+/** A text of the station, which speaks English. */
+export const english = (text, tag = 'p') => make(tag, { lang: 'en' }, text);
+/** The same where the page says it in its own words above: it is left out in English. */
+export const original = (text) => make('p.original', { lang: 'en' }, text);
 
 /** A button that shows that it works, and takes no second press until then. It keeps the keyboard's focus. */
 export function button(w, action, { className = '', wLabel } = {}) {
@@ -146,8 +152,10 @@ export function failure(error) {
   return make(
     'div.failure',
     {},
-    make('strong', {}, [code.replaceAll('_', ' '), number].filter(Boolean).join(' ')),
-    make('p', {}, detail),
+    make('strong', { w: `failure_${code}`, wElse: code.replaceAll('_', ' ') }),
+    ...(number ? [make('small', {}, ` ${number}`)] : []),
+    make('p.remedy', { w: `failureDo_${code}`, wElse: '' }),
+    english(detail),
     printed.map((text) => make('pre', { tabIndex: 0, role: 'group', wLabel: 'traceback' }, text)),
   );
 }
@@ -164,11 +172,26 @@ export function takeDrops(element, take) {
   });
 }
 
-/** Tells what became of something. It stays until it is closed, or the next one replaces it. */
+const GOOD_FOR_MS = 10_000;
+
+/** What is below a dialog cannot be seen or closed: notices lie in the one on top. */
+export function raiseNotices() {
+  const top = [...document.querySelectorAll('dialog[open]')].at(-1) ?? document.body;
+  const place = byId('notice');
+  if (place.parentElement !== top) top.append(place);
+}
+
+/**
+ * Tells what became of something. A failure stays until it is closed, or the next notice replaces it; what went well goes by itself, as it
+ * would pass for the outcome of something later.
+ */
 export function notify(kind, content) {
   const place = byId('notice');
   const close = make('button.plain', { wLabel: 'close', on: { click: () => place.replaceChildren() } }, '×');
-  place.replaceChildren(make('div.notice', { data: { kind } }, content, close));
+  const notice = make('div.notice', { data: { kind } }, content, close);
+  raiseNotices();
+  place.replaceChildren(notice);
+  if (kind === 'good') setTimeout(() => notice.remove(), GOOD_FOR_MS);
 }
 
 /** The same in words of the page. */

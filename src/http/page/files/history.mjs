@@ -1,8 +1,9 @@
 /** Verdicts, the newest first: those of this page with their pictures, those of other callers as the events tell them. */
+import { send } from './api.mjs';
 import { open } from './dialogs.mjs';
 import { badge, facts, failure, make, viewOf } from './dom.mjs';
 import { labelOf, verdictOf } from './marks.mjs';
-import { thumbnail } from './picture.mjs';
+import { decoded, pictureView, thumbnail } from './picture.mjs';
 import { onEvent } from './station.mjs';
 import { onLanguage, timeOf } from './words.mjs';
 import { windowed } from './windowed.mjs';
@@ -10,6 +11,8 @@ import { windowed } from './windowed.mjs';
 const MOST = 10_000;
 /** Small pictures that are kept: each is a few thousand bytes. */
 const MOST_THUMBS = 500;
+/** Pictures that are asked for at once, and that wait for it. */
+const [MOST_FETCHING, MOST_WAITING] = [3, 60];
 const FILTERS = ['all', 'OK', 'NG', 'ERROR', 'FAILED'];
 
 let entries = [];
@@ -61,14 +64,10 @@ const ofResult = ({ result, productId, at }) => ({
   why: result.status === 'ERROR' ? result.message : (result.data.ng_reason ?? ''),
 });
 
-/** A verdict that this page has asked for, with its picture. */
-export async function remember(result, productId, picture) {
-  const entry = ofResult({ result, productId, at: new Date().toISOString() });
-  take({ ...entry, file: picture.file, at: byKey.get(entry.key)?.at ?? entry.at });
-  const small = await thumbnail({ ...picture, result });
-  const kept = byKey.get(entry.key);
-  if (!small || !kept) return;
-  withThumbs.push(kept);
+/** Keeps the small picture of a verdict, as long as there are not too many. */
+function keepThumb(kept, small) {
+  if (kept.thumb) URL.revokeObjectURL(kept.thumb);
+  else withThumbs.push(kept);
   if (withThumbs.length > MOST_THUMBS) {
     const oldest = withThumbs.shift();
     URL.revokeObjectURL(oldest.thumb);
@@ -77,8 +76,59 @@ export async function remember(result, productId, picture) {
   take({ ...kept, thumb: URL.createObjectURL(small) });
 }
 
+/** Verdicts in sight whose picture another caller has sent: the station keeps those of the last ones. The newest is asked for first. */
+const waiting = [];
+let fetching = 0;
+let isServed = true;
+
+function want(entry) {
+  if (entry.isAsked || entry.file || !isServed) return;
+  entry.isAsked = true;
+  waiting.push(entry);
+  if (waiting.length > MOST_WAITING) waiting.shift();
+  pump();
+}
+
+function pump() {
+  while (fetching < MOST_FETCHING && waiting.length > 0) {
+    fetching++;
+    fetchThumb(waiting.pop()).finally(() => {
+      fetching--;
+      pump();
+    });
+  }
+}
+
+async function fetchThumb(entry) {
+  try {
+    const answer = await send(`thumbnails/${encodeURIComponent(entry.key)}`, { expected: [404] });
+    if (!answer.ok) return; // it is too old
+    const bitmap = await createImageBitmap(await answer.blob());
+    const [width, height] = ['x-image-width', 'x-image-height'].map((name) =>
+      Number(answer.headers.get(name)),
+    );
+    const small = await thumbnail({ bitmap, width, height, result: entry.result });
+    bitmap.close();
+    if (small && !entry.thumb && byKey.has(entry.key)) keepThumb(entry, small);
+  } catch (error) {
+    // Not for this page, or the station is away: then it is asked for when the verdict is next in sight.
+    if (error.isAway) entry.isAsked = false;
+    else isServed = false;
+  }
+}
+
+/** A verdict that this page has asked for, with its picture. */
+export async function remember(result, productId, picture) {
+  const entry = ofResult({ result, productId, at: new Date().toISOString() });
+  take({ ...entry, file: picture.file, at: byKey.get(entry.key)?.at ?? entry.at });
+  const small = await thumbnail({ ...picture, result });
+  const kept = byKey.get(entry.key);
+  if (small && kept) keepThumb(kept, small);
+}
+
 function row(entry) {
-  const { thumb, verdict, why, productId = '', name = '', version = '', at, ms } = entry;
+  const { thumb, verdict, why, productId = '', name = '', version = '', at, ms, error } = entry;
+  if (!thumb) want(entry);
   const small = thumb
     ? make('img.thumb', { src: thumb, alt: '' })
     : make('span.thumb', { 'aria-hidden': 'true' });
@@ -91,7 +141,7 @@ function row(entry) {
       'span.text',
       {},
       make('strong', {}, productId || name),
-      make('span', {}, why || `${name} ${version}`),
+      make('span', { ...(error && { w: `failure_${error.code}`, wElse: why }) }, why || `${name} ${version}`),
     ),
     make(
       'span.when',
@@ -104,11 +154,27 @@ function row(entry) {
 
 function details({ thumb, verdict, why, productId, name, version, at, ms, result, error, file }) {
   const boxes = result?.data.defect_rects ?? [];
+  const large = make(
+    'div.stage',
+    { hidden: true },
+    make('canvas', { role: 'img', 'aria-label': file?.name ?? '' }),
+  );
+  const small = make('img', { src: thumb ?? '', alt: '', hidden: !thumb });
+  const view = file && result && pictureView(large.firstElementChild, large);
+  if (view) {
+    void decoded(file).then((shown) => {
+      if (!shown.bitmap || !large.isConnected) return;
+      large.hidden = false;
+      small.hidden = true;
+      view.show({ ...shown, result });
+    });
+  }
   open(
     { w: 'verdictTitle' },
     [
       make('p', {}, badge(verdict, `verdict${verdict === '?' ? 'None' : verdict}`)),
-      ...(thumb ? [make('img', { src: thumb, alt: '' })] : []),
+      small,
+      large,
       facts([
         ['productId', productId],
         ['version', name && `${name} ${version}`],
@@ -124,7 +190,7 @@ function details({ thumb, verdict, why, productId, name, version, at, ms, result
         : []),
       ...(error ? [failure({ problem: error })] : []),
     ],
-    { className: 'drawer' },
+    { className: 'drawer', onClose: () => view?.show(undefined) },
   );
 }
 

@@ -1,10 +1,10 @@
 /** A picture in, a verdict out: dropped, chosen, or the last one again with other parameters. */
-import { Failure, get, put, send } from './api.mjs';
+import { Failure, get, operator, placeWith, put, send } from './api.mjs';
 import { attempt, button, failure, field, make, takeDrops, tell, viewOf } from './dom.mjs';
 import { parametersForm } from './form.mjs';
 import { remember } from './history.mjs';
 import { labelOf, verdictOf } from './marks.mjs';
-import { pictureView, sizeAround } from './picture.mjs';
+import { decoded, pictureView, sizeAround } from './picture.mjs';
 import { onChange, station } from './station.mjs';
 
 const TYPES = {
@@ -27,13 +27,54 @@ const guide = make(
 );
 const guideFile = make('input', { type: 'file', accept: 'image/*', hidden: true, wLabel: 'guide_file' });
 const stepField = field({ w: 'step' }, step);
+const timeout = make('input', { type: 'number', name: 'timeout', min: 1, max: 3600, step: 'any' });
+const orientation = make(
+  'select',
+  { name: 'orientation' },
+  ['apply', 'ignore'].map((value) => make('option', { value, w: `orientation_${value}` })),
+);
+const decode = make(
+  'select',
+  { name: 'decode' },
+  ['host', 'package'].map((value) => make('option', { value, w: `decode_${value}` })),
+);
+const eightBits = make('input', {
+  type: 'text',
+  name: 'eightBits',
+  pattern: 'shift|\\d{1,5}-\\d{1,5}',
+  placeholder: 'shift, 0-4095',
+  autocomplete: 'off',
+});
+const how = make(
+  'form',
+  { on: { submit: (event) => event.preventDefault() } },
+  field({ w: 'timeout' }, timeout, { w: 'timeoutHint' }),
+  field({ w: 'orientation' }, orientation),
+  field({ w: 'decode' }, decode),
+  field({ w: 'eightBits' }, eightBits, { w: 'eightBitsHint' }),
+);
 const parameters = make('div');
 const verdict = make('div.verdict', { role: 'status', 'aria-live': 'polite', 'aria-atomic': 'true' });
 const boxes = make('ol.boxes');
 const canvas = make('canvas', { role: 'img', hidden: true });
 const stage = make('div.stage', {}, canvas);
 const hint = make('p', { w: 'dropHere' });
-const drop = make('div.drop', {}, stage, hint);
+/** What leads to the first verdict, where nothing serves yet. */
+const first = make(
+  'div.first',
+  { hidden: true },
+  make('p', { w: 'firstNothing' }),
+  make(
+    'ol',
+    {},
+    make('li', {}, make('a', { href: '#versions', w: 'firstInstall' })),
+    make('li', { w: 'firstActivate' }),
+    make('li', { w: 'firstInspect' }),
+  ),
+  make('p', { w: 'firstNone' }),
+  make('code', {}, 'npx procvision-runner quickstart'),
+);
+const drop = make('div.drop', {}, stage, hint, first);
 const file = make('input.unseen', { type: 'file', accept: 'image/*,.tif,.tiff', id: 'picture' });
 const again = button('again', () => last && inspect(last));
 const view = pictureView(canvas, stage);
@@ -54,12 +95,7 @@ function say(state, word, why = '', about = '') {
     make('div', {}, typeof why === 'string' ? make('p', {}, why) : why, make('small', {}, about)),
   );
 }
-const ready = () => say('', make('span', { w: last ? 'ready' : 'waiting' }));
-
-async function decoded(picture) {
-  const bitmap = await createImageBitmap(picture).catch(() => undefined);
-  return { file: picture, bitmap, width: bitmap?.width ?? 0, height: bitmap?.height ?? 0 };
-}
+const ready = () => say('', make('span', { w: first.hidden ? 'waiting' : 'nothingServes' }));
 
 function body(picture) {
   const values = form?.values() ?? {};
@@ -73,6 +109,14 @@ function body(picture) {
   return data;
 }
 
+/** How it is to be inspected, where that is not as always. */
+const queryNow = () => ({
+  ...(step.value !== '' && { step: step.value }),
+  ...(timeout.value !== '' && { timeoutMs: String(Math.ceil(Number(timeout.value) * 1_000)) }),
+  ...(orientation.value !== 'apply' && { orientation: orientation.value }),
+  ...(decode.value !== 'host' && { decode: decode.value }),
+});
+
 /** Inspects a picture; whatever becomes of it, the verdict says so. */
 async function inspect(picture) {
   if (isBusy) return;
@@ -82,6 +126,7 @@ async function inspect(picture) {
   again.hidden = false;
   boxes.replaceChildren();
   hint.hidden = true;
+  first.hidden = true;
   say('busy', make('span', { w: 'inspecting' }), '', picture.name);
   const shown = await decoded(picture);
   view.show(shown.bitmap && { ...shown, result: undefined });
@@ -89,9 +134,10 @@ async function inspect(picture) {
   try {
     if (productId === '') throw new Failure(undefined, 'noProduct');
     if (form && !form.check()) throw new Failure(undefined, 'wrongParameters');
-    const query = step.value === '' ? '' : `?${new URLSearchParams({ step: step.value })}`;
-    const answer = await send(`inspections/${encodeURIComponent(productId)}${query}`, {
+    if (!how.reportValidity()) throw new Failure(undefined, 'wrongParameters');
+    const answer = await send(placeWith(`inspections/${encodeURIComponent(productId)}`, queryNow()), {
       method: 'POST',
+      headers: eightBits.value === '' ? {} : { 'x-image-to-eight-bits': eightBits.value },
       body: body(picture),
     });
     await show(await answer.json(), productId, shown);
@@ -144,6 +190,12 @@ function showProducts() {
     product.replaceChildren(...ids.map((id) => make('option', { value: id, selected: id === chosen }, id)));
   }
   product.disabled = ids.length === 0;
+  const isFirst = !last && station.isKnown && ids.length === 0;
+  if (first.hidden === isFirst) {
+    first.hidden = !isFirst;
+    hint.hidden = isFirst || last !== undefined;
+    if (!last) ready();
+  }
   const { name, version, activated_at: at } = station.active[product.value] ?? {};
   const key = JSON.stringify([product.value, name, version, at]);
   if (key !== shownFor) {
@@ -178,11 +230,11 @@ function showStep(values, kept) {
   form = parametersForm(schema, values);
   const keep = button('keep', async () => {
     if (!form.check()) return;
-    values = await put(kept, { ...without(values, schema), ...form.values() });
+    values = await put(placeWith(kept, operator()), { ...without(values, schema), ...form.values() });
     tell('keptParameters');
   });
   const clear = button('clear', async () => {
-    values = await put(kept, {});
+    values = await put(placeWith(kept, operator()), {});
     showStep(values, kept);
     tell('clearedParameters');
   });
@@ -213,6 +265,11 @@ export function build() {
       stepField,
       make('label.file.primary', {}, file, make('span', { w: 'choosePicture' })),
       again,
+    ),
+    make('div.result', {}, verdict, drop, boxes),
+    make(
+      'div.settings',
+      {},
       make(
         'details',
         {},
@@ -226,8 +283,8 @@ export function build() {
         make('summary', { w: 'parameters' }),
         parameters,
       ),
+      make('details', {}, make('summary', { w: 'moreOptions' }), how),
     ),
-    make('div.result', {}, verdict, drop, boxes),
   );
   stepField.hidden = true;
   onChange(showProducts);

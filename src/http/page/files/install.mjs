@@ -1,19 +1,33 @@
 /** Packages in: a zip that is dropped, chosen, or lies in `zips/`. What is refused is shown with its whole report. */
-import { eventsIn, Failure, get, remove, send } from './api.mjs';
+import { eventsIn, Failure, get, operator, placeWith, remove, send } from './api.mjs';
 import { asking, open } from './dialogs.mjs';
-import { attempt, badge, button, failure, make, table, takeDrops, tell } from './dom.mjs';
+import { attempt, badge, button, english, failure, field, make, table, takeDrops, tell } from './dom.mjs';
 import { onEvent, refresh, station } from './station.mjs';
 import { bytesOf, onLanguage } from './words.mjs';
 
+/** Those that the station knows. */
+export const ENCODINGS = [
+  ...['utf-8', 'gbk', 'shift_jis', 'big5', 'euc-kr', 'ibm866', 'cp437'],
+  ...['windows-1252', 'windows-1251', 'koi8-r'],
+];
 const file = make('input.unseen', { type: 'file', accept: '.zip,application/zip', id: 'package' });
 const replace = make('input', { type: 'checkbox' });
 const onlyCheck = make('input', { type: 'checkbox' });
+/** Of names in a zip that do not say theirs; the names themselves tell where nothing is chosen. */
+const encoding = make(
+  'select',
+  { name: 'encoding' },
+  make('option', { value: '', w: 'byNames' }),
+  ENCODINGS.map((value) => make('option', { value }, value)),
+);
+const ofNames = () => (encoding.value === '' ? {} : { nameEncoding: encoding.value });
 const bar = make('progress', { max: 1, wLabel: 'installing' });
 const stage = make('p.stage-name', { role: 'status' });
 const running = make('div.running', { hidden: true }, bar, stage);
 const outcome = make('div.outcome', { role: 'status' });
 const zips = make('div.zips');
 let isBusy = false;
+let openVersion;
 
 const RESULTS = { PASS: 'OK', FAIL: 'NG', SKIP: 'none' };
 
@@ -26,9 +40,9 @@ const checksTable = (checks) =>
     [...checks]
       .sort(byOutcome)
       .map(({ name, result, message }) => [
-        name,
+        make('span', { w: `check_${name}`, wElse: name, title: name }),
         badge(RESULTS[result] ?? 'none', undefined, result),
-        message,
+        english(message, 'span'),
       ]),
     'report',
   );
@@ -78,8 +92,8 @@ async function run(name, work) {
 /** Follows an install event by event. */
 async function install(name, init) {
   const headers = { ...init.headers, accept: 'text/event-stream' };
-  const path = `algorithms/install${replace.checked ? '?force=true' : ''}`;
-  const response = await send(path, { ...init, method: 'POST', headers });
+  const query = { ...(replace.checked && { force: 'true' }), ...ofNames(), ...operator() };
+  const response = await send(placeWith('algorithms/install', query), { ...init, method: 'POST', headers });
   const checks = [];
   for await (const { name: event, data } of eventsIn(response)) {
     if (event === 'check') checks.push(data);
@@ -94,6 +108,18 @@ async function install(name, init) {
         {},
         make('p', {}, badge('OK', 'installed'), ` ${data.name} ${data.version}`),
         make('p', { w: 'installedHint' }),
+        make(
+          'div.actions',
+          {},
+          button(
+            'toVersion',
+            async () => {
+              await refresh();
+              openVersion(data);
+            },
+            { className: 'primary' },
+          ),
+        ),
       );
     }
     if (event === 'failed') {
@@ -105,7 +131,9 @@ async function install(name, init) {
 }
 
 const check = async (init) =>
-  reportOf(await (await send('algorithms/validate', { method: 'POST', ...init })).json());
+  reportOf(
+    await (await send(placeWith('algorithms/validate', ofNames()), { method: 'POST', ...init })).json(),
+  );
 
 const upload = (zip) => {
   const init = { headers: { 'content-type': 'application/zip' }, body: zip };
@@ -122,7 +150,7 @@ function zipRow({ file: name, sizeBytes, state, reason, name: of, version, busy,
       'remove',
       { title: { w: 'remove' }, text: { w: ['removeFile', { name }] } },
       async () => {
-        await remove(`packages/${encodeURIComponent(name)}`);
+        await remove(placeWith(`packages/${encodeURIComponent(name)}`, operator()));
         await showZips();
         tell('removed');
       },
@@ -160,7 +188,9 @@ async function showZips() {
   );
 }
 
-export function buildInstall() {
+/** `o.openVersion` shows a version that was installed. */
+export function buildInstall(o) {
+  ({ openVersion } = o);
   file.addEventListener('change', async () => {
     const [zip] = file.files;
     if (!zip) return;
@@ -174,6 +204,12 @@ export function buildInstall() {
     make('p', { w: 'dropPackage' }),
     make('label.tick', {}, onlyCheck, make('span', { w: 'onlyCheck' })),
     make('label.tick', {}, replace, make('span', { w: 'replace' })),
+    make(
+      'details',
+      {},
+      make('summary', { w: 'moreOptions' }),
+      field({ w: 'encoding' }, encoding, { w: 'encodingHint' }),
+    ),
     running,
     outcome,
   );

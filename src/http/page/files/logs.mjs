@@ -120,7 +120,7 @@ export function build() {
   onLanguage(() => list.renew());
   showVersions();
   return () => {
-    if (!isSeen) again.click();
     isSeen = true;
+    again.click(); // lines of the audit log come by no event
   };
 }

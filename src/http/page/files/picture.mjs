@@ -36,6 +36,12 @@ function paint(canvas, bitmap, scale, result, o) {
   }
 }
 
+/** A picture of a file; `bitmap` is undefined where the browser cannot read the format. */
+export async function decoded(picture) {
+  const bitmap = await createImageBitmap(picture).catch(() => undefined);
+  return { file: picture, bitmap, width: bitmap?.width ?? 0, height: bitmap?.height ?? 0 };
+}
+
 /** A view that keeps its picture sharp at any size of the window. */
 export function pictureView(canvas, frame) {
   let shown;

@@ -148,29 +148,29 @@ export const servedBy = (ref) =>
     .map(({ pid }) => pid);
 
 /**
- * Where a version stands, in one word, and why.
+ * Where a version stands, in one word, and why: in the station's own words, and by the code of a failure.
  *
  * @returns `state`: serving, trial, idle, stored, starting, stopping, notReady, quarantined or invalid
  */
 export function stateOf(entry, status = statusOf(entry), serves = servedBy(entry)) {
-  const error = status?.lastError?.detail;
+  const { detail: error, code } = status?.lastError ?? {};
   const ready = (status?.workers ?? []).filter(({ state }) => state === 'idle' || state === 'busy').length;
   if (entry.state === 'invalid') return { state: 'invalid' };
-  if (status && status.circuit === 'open') return { state: 'quarantined', why: error };
+  if (status && status.circuit === 'open') return { state: 'quarantined', why: error, code };
   if (status?.trial) return { state: 'trial', why: status.trial.productIds.join(', ') };
   if (status?.state === 'stopping') return { state: 'stopping' };
   if (serves.length > 0) {
     if (ready > 0) return { state: 'serving' };
     return status?.state === 'starting'
       ? { state: 'starting' }
-      : { state: 'notReady', why: error ?? healthOf(entry) };
+      : { state: 'notReady', why: error ?? healthOf(entry), code };
   }
   const barred = Object.values(station.active).flatMap((mapping) =>
     (mapping.barred ?? []).filter(isOf(entry)).map(({ reason }) => `${mapping.pid}: ${reason}`),
   );
   if (barred.length > 0) return { state: 'quarantined', why: barred.join('; ') };
   if (ready > 0) return { state: 'idle' };
-  return { state: status?.state === 'starting' ? 'starting' : 'stored', why: error };
+  return { state: status?.state === 'starting' ? 'starting' : 'stored', why: error, code };
 }
 
 const healthOf = ({ name, version }) =>

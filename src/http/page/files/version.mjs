@@ -1,9 +1,11 @@
 /** One version: how it stands, why, and everything that can be done with it. */
-import { placeOf, post, put, remove } from './api.mjs';
+import { get, operator, placeOf, placeWith, post, put, remove } from './api.mjs';
 import { ask, asking, open } from './dialogs.mjs';
 import { badge, button, facts, failure, field, make, table, tell } from './dom.mjs';
+import { findingsList } from './findings.mjs';
 import { showReport } from './install.mjs';
 import { onChange, refresh, servedBy, station, stateOf, statusOf } from './station.mjs';
+import { trialForm, warmUpForm } from './switching.mjs';
 import { bytesOf, dateOf, durationOf } from './words.mjs';
 
 let shown;
@@ -41,11 +43,17 @@ function show() {
 onChange(show);
 
 function parts(entry) {
-  const { state, why } = stateOf(entry);
+  const { state, why = '', code } = stateOf(entry);
   const status = statusOf(entry);
   const serves = servedBy(entry);
   return [
-    make('p', {}, badge(state, `state_${state}`), ` ${why ?? ''}`),
+    make(
+      'p',
+      {},
+      badge(state, `state_${state}`),
+      ' ',
+      make('span', code ? { w: `failure_${code}`, wElse: why } : {}, why),
+    ),
     actions(entry, status, serves),
     ...(status?.lastError ? [make('h3', { w: 'lastError' }), failure({ problem: status.lastError })] : []),
     facts([
@@ -112,13 +120,13 @@ function actions(entry, status, serves) {
   return make(
     'div.actions',
     {},
-    button('activate', () => activate(entry), { className: 'primary' }),
+    button('activate', () => activate(entry), { className: serves.length > 0 ? '' : 'primary' }),
     ...(serves.length > 0
       ? [
           asking(
             'deactivate',
             { ...question('deactivate'), content: make('p', {}, serves.join(', ')) },
-            after(() => post('algorithms/deactivate', { pids: serves })),
+            after(() => post('algorithms/deactivate', { pids: serves, ...operator() })),
             { className: 'danger' },
           ),
           ...(canGoBack.length > 0 ? [button('rollback', () => rollback(canGoBack))] : []),
@@ -136,15 +144,11 @@ function actions(entry, status, serves) {
         ]
       : []),
     ...(status
-      ? [
-          button(
-            'reset',
-            after(() => post(`${place}/reset`)),
-          ),
-        ]
+      ? [button('reset', () => reset(place), { className: status.circuit === 'open' ? 'primary' : '' })]
       : []),
     button('verify', async () => showDrift(await post(`${place}/verify`))),
     button('check', async () => showReport(await post('algorithms/validate', { name, version }))),
+    button('diagnose', () => diagnose(entry)),
     button('policy', () => configure(entry, status)),
     button('uninstall', () => uninstall(entry, serves), { className: 'danger' }),
   );
@@ -165,7 +169,8 @@ async function activate(entry) {
     };
   });
   const other = make('input', { type: 'text', name: 'ids', autocomplete: 'off' });
-  const trial = make('input', { type: 'checkbox' });
+  const trial = trialForm();
+  const warmUp = warmUpForm();
   const force = make('input', { type: 'checkbox' });
   const isAgreed = await ask({
     title: { w: 'activate' },
@@ -173,7 +178,7 @@ async function activate(entry) {
     content: [
       ticks.map(({ label }) => label),
       ...(supported.length === 0 ? [field({ w: 'otherIds' }, other)] : []),
-      make('label.tick', {}, trial, make('span', { w: 'onTrial' })),
+      ...(ids.some((id) => active[id]) ? [trial.element, warmUp.element] : []),
       make('label.tick', {}, force, make('span', { w: 'forceBarred' })),
     ],
     confirm: { w: 'activate' },
@@ -196,11 +201,13 @@ async function activate(entry) {
       version,
       pids: moved,
       ...forced,
-      ...(trial.checked && { probation: {} }),
+      ...trial.value(),
+      ...(await warmUp.value()),
+      ...operator(),
     });
   }
   if (free.length > 0) {
-    await post('algorithms/activate', { name, version, pids: free, ...forced });
+    await post('algorithms/activate', { name, version, pids: free, ...forced, ...operator() });
     await post(`${placeOf(entry)}/start`);
   }
   await refresh();
@@ -214,6 +221,7 @@ async function rollback(serves) {
     serves.map((value) => make('option', { value }, value)),
   );
   const to = make('select');
+  const force = make('input', { type: 'checkbox' });
   const choose = () => {
     const { history = [] } = station.active[id.value] ?? {};
     to.replaceChildren(
@@ -227,13 +235,22 @@ async function rollback(serves) {
   const isAgreed = await ask({
     title: { w: 'rollback' },
     text: { w: 'rollbackText' },
-    content: [field({ w: 'productId' }, id), field({ w: 'backTo' }, to)],
+    content: [
+      field({ w: 'productId' }, id),
+      field({ w: 'backTo' }, to),
+      make('label.tick', {}, force, make('span', { w: 'forceBarred' })),
+    ],
     confirm: { w: 'rollback' },
   });
   if (!isAgreed) return;
   const { history = [] } = station.active[id.value] ?? {};
   const { name, version } = history[Number(to.value)] ?? {};
-  await post('algorithms/rollback', { pid: id.value, ...(name !== undefined && { to: { name, version } }) });
+  await post('algorithms/rollback', {
+    pid: id.value,
+    ...(name !== undefined && { to: { name, version } }),
+    ...(force.checked && { force: true }),
+    ...operator(),
+  });
   await refresh();
   tell('done');
 }
@@ -256,6 +273,28 @@ async function start(place, status) {
   await post(`${place}/start`, { workers: Number(workers.value) });
   await refresh();
   tell('done');
+}
+
+/** Closes the circuit, or has the algorithm forget what belongs to one board. */
+async function reset(place) {
+  const session = make('input', { type: 'text', name: 'session', autocomplete: 'off', maxLength: 512 });
+  const isAgreed = await ask({
+    title: { w: 'reset' },
+    text: { w: 'resetText' },
+    content: field({ w: 'session' }, session, { w: 'sessionHint' }),
+    confirm: { w: 'reset' },
+  });
+  if (!isAgreed) return;
+  const id = session.value.trim();
+  await post(`${place}/reset`, id === '' ? undefined : { session: id });
+  await refresh();
+  tell('done');
+}
+
+/** What the doctor says of this version alone, its files read. */
+async function diagnose({ name, version }) {
+  const found = await get(placeWith('doctor', { name, version, verify: 'true' }));
+  open({ w: 'diagnose' }, findingsList(found), { className: 'drawer' });
 }
 
 function showDrift({ intact, files, bytes, drift }) {
@@ -294,7 +333,7 @@ async function configure(entry, status) {
   if (env) content.push(make('p.warning', { w: ['policyEnv', { names: Object.keys(env).join(', ') }] }));
   if (!(await ask({ title: { w: 'policy' }, text: { w: 'policyText' }, content, confirm: { w: 'keep' } })))
     return;
-  await put(`${placeOf(entry)}/policy`, JSON.parse(text.value));
+  await put(placeWith(`${placeOf(entry)}/policy`, operator()), JSON.parse(text.value));
   await refresh();
   tell('done');
 }
@@ -302,11 +341,11 @@ async function configure(entry, status) {
 async function uninstall(entry, serves) {
   const force = make('input', { type: 'checkbox' });
   const ways = make('input', { type: 'checkbox' });
-  const query = () =>
-    new URLSearchParams({
-      ...(force.checked && { force: 'true' }),
-      ...(ways.checked && { alsoRollbackTargets: 'true' }),
-    });
+  const query = () => ({
+    ...(force.checked && { force: 'true' }),
+    ...(ways.checked && { alsoRollbackTargets: 'true' }),
+    ...operator(),
+  });
   const isAgreed = await ask({
     title: { w: 'uninstall' },
     text: { w: ['uninstallText', { name: `${entry.name} ${entry.version}` }] },
@@ -321,7 +360,7 @@ async function uninstall(entry, serves) {
     danger: true,
   });
   if (!isAgreed) return;
-  await remove(`${placeOf(entry)}?${query()}`);
+  await remove(placeWith(placeOf(entry), query()));
   await refresh();
   tell('removed');
 }

@@ -1,7 +1,7 @@
 /** What is deployed, how each version stands, and what is done to the store as a whole. */
-import { post } from './api.mjs';
+import { operator, placeWith, post, setOperator } from './api.mjs';
 import { asking } from './dialogs.mjs';
-import { badge, make, tell, viewOf } from './dom.mjs';
+import { badge, field, make, tell, viewOf } from './dom.mjs';
 import { buildInstall } from './install.mjs';
 import { onChange, refresh, stateOf, station } from './station.mjs';
 import { openVersion } from './version.mjs';
@@ -17,13 +17,18 @@ const search = make('input', {
 });
 const count = make('span.count');
 
-function row({ entry, serves, state, why }) {
+function row({ entry, serves, state, why = '', code }) {
   const { name, version } = entry;
   return make(
     'button.line',
     { on: { click: () => openVersion({ name, version }) } },
     badge(state, `state_${state}`),
-    make('span.text', {}, make('strong', {}, `${name} ${version}`), make('span', {}, why ?? '')),
+    make(
+      'span.text',
+      {},
+      make('strong', {}, `${name} ${version}`),
+      make('span', code ? { w: `failure_${code}`, wElse: why } : {}, why),
+    ),
     make('span.when', {}, serves.length > 0 ? serves.join(', ') : '–'),
   );
 }
@@ -115,7 +120,7 @@ export function build() {
       'prune',
       planPrune,
       async () => {
-        await post('algorithms/prune');
+        await post(placeWith('algorithms/prune', operator()));
         await refresh();
         tell('done');
       },
@@ -127,6 +132,9 @@ export function build() {
       tell('done');
     }),
   );
+  const who = make('input', { type: 'text', name: 'operator', autocomplete: 'off', maxLength: 512 });
+  who.value = operator().operator ?? '';
+  who.addEventListener('change', () => setOperator(who.value));
   viewOf('versions').append(
     make(
       'div.deployed',
@@ -134,8 +142,9 @@ export function build() {
       make('div.bar', {}, make('h2', { w: 'navVersions' }, ''), count, search),
       list.element,
       maintain,
+      field({ w: 'operatorName' }, who, { w: 'operatorHint' }),
     ),
-    buildInstall(),
+    buildInstall({ openVersion }),
   );
   search.addEventListener('input', show);
   onChange(show);

@@ -1,10 +1,23 @@
 /** Words of the page in the language that a person has chosen, else in that of the browser. */
 import { EN } from './words-en.mjs';
+import { CHECKS, FAILURES, FINDINGS } from './told-zh.mjs';
 import { ZH } from './words-zh.mjs';
+
+/** What the station says in English, where the page has it in another language: a title and a remedy by what it is known by. */
+const told = (kind, texts) =>
+  Object.entries(texts).flatMap(([id, [title, remedy]]) => [
+    [`${kind}_${id}`, title],
+    [`${kind}Do_${id}`, remedy],
+  ]);
+const TOLD = Object.fromEntries([
+  ...told('finding', FINDINGS),
+  ...told('failure', FAILURES),
+  ...Object.entries(CHECKS).map(([name, title]) => [`check_${name}`, title]),
+]);
 
 const LANGUAGES = [
   { code: 'en', title: 'English', words: EN },
-  { code: 'zh-CN', title: '中文', words: ZH },
+  { code: 'zh-CN', title: '中文', words: { ...ZH, ...TOLD } },
 ];
 const KEPT = 'language';
 const KINDS = [
@@ -46,13 +59,17 @@ export function translate(element) {
   for (const [kind, property] of KINDS) {
     const key = element.dataset[kind];
     if (key !== undefined)
-      element[property] = word(key, JSON.parse(element.dataset[`${kind}Values`] ?? '{}'));
+      element[property] = word(
+        key,
+        JSON.parse(element.dataset[`${kind}Values`] ?? '{}'),
+        element.dataset[`${kind}Else`],
+      );
   }
 }
 
-/** A sentence with its values. A word that there is not is its key: a station may be newer than the page. */
-function word(key, values = {}) {
-  const text = Object.hasOwn(language.words, key) ? language.words[key] : key.replace(/^.*_/, '');
+/** A sentence with its values. For a word that there is not stands another, or its key: a station may be newer than the page. */
+function word(key, values, otherwise = key.replace(/^.*_/, '')) {
+  const text = Object.hasOwn(language.words, key) ? language.words[key] : otherwise;
   return text.replaceAll(/\{(\w+)\}/g, (whole, name) =>
     Object.hasOwn(values, name) ? String(values[name]) : whole,
   );
