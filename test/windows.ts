@@ -9,7 +9,7 @@
  * A Windows is the better one: there `node test/windows/checks.mjs dist` runs the same checks.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -96,6 +96,8 @@ function tryOut(machine: string, node: string, withNumpy: boolean): Step[] {
   try {
     if (!run('set-up', ['setup', folder, node, repository], SETUP_MS)) return steps;
     const app = path.join(folder, 'prefix/drive_c/app');
+    mkdirSync(path.join(folder, 'drive_d'));
+    symlinkSync('../../drive_d', path.join(folder, 'prefix/dosdevices/d:'));
     const go = (script: string) => {
       const name = path.basename(script);
       copyFileSync(script, path.join(app, name));

@@ -1,10 +1,9 @@
 import { writeFile } from 'node:fs/promises';
-import { RunnerError } from '../errors.js';
 import type { FrameFolder } from './frame-folder.js';
 import { npyHeader } from './npy.js';
 import { PlacedFiles } from './placed-files.js';
 import { checksumOf, type ProofMethod } from './proof.js';
-import { slotBytes, type Shape, type Slot } from './slot.js';
+import { slotBytes, transferredAway, type Shape, type Slot } from './slot.js';
 
 /**
  * A slot without shared memory: its pixels are a buffer of this process alone, and are written to a `.npy` file in the
@@ -56,11 +55,7 @@ export class FileSlot implements Slot {
 
   commit(pixels: Uint8Array | undefined, isTheSame: boolean): void {
     if (!pixels && !this.#hasBuffer) {
-      throw new RunnerError(
-        'invalid_image',
-        `The pixels of frame ${this.id} were transferred to another thread, and nothing of the image is left here: ` +
-          'copy them instead, or hand the image over as { data }',
-      );
+      throw transferredAway(this.id);
     }
     if (isTheSame) return;
     this.#source = pixels ?? this.view();

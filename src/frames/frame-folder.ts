@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { livenessOf, ownIdentity, type ProcessIdentity } from '../process/identity.js';
 import { showLife, type Life, type LifeMark } from '../process/life.js';
+import { plainPath } from '../store/plain-path.js';
 import { removeTree } from '../store/remove-tree.js';
 import { readJson, writeJsonAtomic } from '../store/atomic-file.js';
 
@@ -95,7 +96,8 @@ export interface MadeFolder {
  * Makes a folder of this process's own beneath `root`, after sweeping those of dead hosts. Nobody else may look into it,
  * but for the group `gid`, which then owns what is made in it.
  */
-export async function makeFrameFolder(root: string, gid?: number): Promise<MadeFolder> {
+export async function makeFrameFolder(directory: string, gid?: number): Promise<MadeFolder> {
+  const root = plainPath(directory);
   await mkdir(root, { recursive: true });
   await sweepFrameFolders(root);
   const folder = path.join(root, `${PREFIX}${process.pid}-${randomUUID().slice(0, 8)}`);

@@ -1,25 +1,40 @@
-import type { MemoryCalls } from './memory-calls.js';
+import path from 'node:path';
 import { memoryName } from './abandoned-memory.js';
-import { copyOut } from './copy-out.js';
+import type { MemoryCalls } from './memory-calls.js';
+import { NamedMemory, type MappingCalls } from './named-memory.js';
 import { npyHeader } from './npy.js';
 import { checksumOf, TRAILER_BYTES, writeTrailer, type ProofMethod } from './proof.js';
 import { SharedMemory } from './shared-memory.js';
-import { slotBytes, type Shape, type Slot } from './slot.js';
+import type { SlotMemory } from './slot-memory.js';
+import { slotBytes, transferredAway, type MemoryName, type Shape, type Slot } from './slot.js';
 
-/** A slot in sealed memory, which workers are handed the descriptor of. There is no file that could be damaged. */
+/** Calls of the system that such memory needs: of one kind at most. */
+export interface SlotCalls {
+  /** See {@link SharedMemory}. */
+  sealed?: MemoryCalls | undefined;
+  /** See {@link NamedMemory}. */
+  named?: MappingCalls | undefined;
+}
+
+/**
+ * A slot in memory that workers map: sealed memory, of which they are handed the descriptor (Linux), or memory of which they
+ * are told the name (Windows). There is no file that could be damaged.
+ */
 export class MemorySlot implements Slot {
   readonly id: string;
   readonly kind = 'npy';
   readonly shape: Shape;
   readonly fileBytes: number;
   readonly #header: Buffer;
-  readonly #memory: SharedMemory;
+  readonly #memory: SlotMemory;
   /** Of the pixels and of the trailer: made once for as long as the memory has its place. */
   #views: { buffer: ArrayBuffer; pixels: Uint8Array; trailer: Uint8Array } | undefined;
+  /** What the host fills in place of the memory while that is crowded: a buffer that can be taken back. */
+  #stand: ArrayBuffer | undefined;
   #generation = 0;
   #isDestroyed = false;
 
-  private constructor(id: string, shape: Shape, header: Buffer, memory: SharedMemory) {
+  private constructor(id: string, shape: Shape, header: Buffer, memory: SlotMemory) {
     this.id = id;
     this.shape = shape;
     this.#header = header;
@@ -28,19 +43,31 @@ export class MemorySlot implements Slot {
   }
 
   /** `pool`: the name of its folder. */
-  static async create(calls: MemoryCalls, pool: string, id: string, shape: Shape): Promise<MemorySlot> {
+  static async create(
+    { sealed, named }: SlotCalls,
+    pool: string,
+    id: string,
+    shape: Shape,
+  ): Promise<MemorySlot | undefined> {
+    const bytes = slotBytes(shape) + TRAILER_BYTES;
+    const memory: SlotMemory | undefined = sealed
+      ? await SharedMemory.create(sealed, memoryName(pool, id), bytes)
+      : named && new NamedMemory(named, bytes);
     const header = npyHeader(shape.height, shape.width, shape.channels, shape.valueBytes);
-    const memory = await SharedMemory.create(calls, memoryName(pool, id), slotBytes(shape) + TRAILER_BYTES);
-    new Uint8Array(memory.buffer).set(header);
-    return new MemorySlot(id, shape, header, memory);
+    return memory && new MemorySlot(id, shape, header, memory);
   }
 
   get generation(): number {
     return this.#generation;
   }
 
-  get descriptor(): number {
+  get descriptor(): number | undefined {
     return this.#memory.descriptor;
+  }
+
+  get memory(): MemoryName | undefined {
+    const { name } = this.#memory;
+    return name === undefined ? undefined : { name, bytes: this.fileBytes + TRAILER_BYTES };
   }
 
   get isDestroyed(): boolean {
@@ -48,16 +75,30 @@ export class MemorySlot implements Slot {
   }
 
   view(): Uint8Array {
-    return this.#viewsNow().pixels;
+    this.#memory.renew();
+    const { pixels } = this.#viewsNow();
+    this.#stand = this.#memory.isCrowded ? new ArrayBuffer(pixels.length) : undefined;
+    return this.#stand ? new Uint8Array(this.#stand) : pixels;
   }
 
   revokeViews(): void {
+    if (this.#stand) {
+      if (this.#stand.byteLength > 0) structuredClone(this.#stand, { transfer: [this.#stand] });
+      this.#stand = undefined;
+      return;
+    }
     this.#views = undefined; // the memory goes when nobody looks at it any more
     this.#memory.revoke();
   }
 
   commit(pixels: Uint8Array | undefined, isTheSame: boolean): void {
-    if (pixels) this.view().set(pixels);
+    const filled = pixels ?? (isTheSame || !this.#stand ? undefined : new Uint8Array(this.#stand));
+    if (filled) {
+      this.#memory.renew();
+      const target = this.#viewsNow().pixels;
+      if (!pixels && filled.length !== target.length) throw transferredAway(this.id);
+      target.set(filled);
+    }
     if (isTheSame) return;
     this.#generation++;
     this.#sign(this.#generation);
@@ -75,29 +116,30 @@ export class MemorySlot implements Slot {
     const { buffer } = this.#memory;
     if (this.#views?.buffer === buffer) return this.#views;
     const { length } = this.#header;
+    new Uint8Array(buffer).set(this.#header);
     const pixels = new Uint8Array(buffer, length, this.fileBytes - length);
     return (this.#views = { buffer, pixels, trailer: new Uint8Array(buffer, this.fileBytes) });
   }
 
   checksum(method: ProofMethod): string | Promise<string> {
-    return checksumOf(method, this.#header, this.view());
+    return checksumOf(method, this.#header, this.#viewsNow().pixels);
   }
 
   /** For a worker that cannot be handed the memory: a copy. */
   deliver(place: string): Promise<void> {
-    return copyOut(this.descriptor, this.fileBytes + TRAILER_BYTES, `${place}/${this.id}.npy`);
+    return this.#memory.copyTo(path.join(place, `${this.id}.npy`), this.fileBytes + TRAILER_BYTES);
   }
 
   renew(): void {
-    // Nobody else can have written it.
+    // Nobody else can have written it (Linux), and a copy in a file is made anew each time.
   }
 
   pixels(): Uint8Array {
-    return this.view();
+    return this.#viewsNow().pixels;
   }
 
   save(file: string): Promise<void> {
-    return copyOut(this.descriptor, this.fileBytes, file);
+    return this.#memory.copyTo(file, this.fileBytes);
   }
 
   async destroy(): Promise<void> {

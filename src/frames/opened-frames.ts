@@ -8,6 +8,7 @@ import { releaseAbandonedMemory, showMemoryInUse } from './abandoned-memory.js';
 import { PictureDecoder } from './decoding/picture-decoder.js';
 import { defaultFrameRoot, FrameFolder, makeFrameFolder } from './frame-folder.js';
 import { loadMemoryCalls } from './memory-calls.js';
+import { loadMappingCalls } from './named-memory.js';
 import { SharedMemory } from './shared-memory.js';
 import { SlotStore } from './slot-store.js';
 
@@ -47,10 +48,11 @@ export async function openFrames(options: {
     const calls = mapped ? await loadMemoryCalls() : undefined;
     const memory = calls && (await SharedMemory.isThere(calls)) ? calls : undefined;
     if (memory) releaseAbandonedMemory(memory);
-    // Sealed memory is none of the folder's file system: `/dev/shm` of a container has 64 MiB, and holds not a byte of it.
-    const free = memory ? freeMemory() : await freeSpace(path);
+    const named = mapped ? loadMappingCalls() : undefined;
+    // Memory is none of the folder's file system: `/dev/shm` of a container has 64 MiB, and holds not a byte of it.
+    const free = memory || named ? freeMemory() : await freeSpace(path);
     const maxBytes = options.maxBytes ?? Math.min(DEFAULT_MAX_BYTES, Math.floor(free * 0.75));
-    const slots = new SlotStore(folder, maxBytes, memory);
+    const slots = new SlotStore(folder, maxBytes, { sealed: memory, named });
     const memoryInUse = memory && showMemoryInUse(memory, basename(path));
     return { folder, life, memoryInUse, slots, decoder: new PictureDecoder(options.sharp) };
   } catch (cause) {

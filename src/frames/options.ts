@@ -13,8 +13,8 @@ export interface FramePoolOptions {
    */
   maxBytes?: number;
   /**
-   * Whether to keep frames in sealed memory, of which workers get the descriptor, where `koffi` is installed and the
-   * system has it (Linux 5.1, glibc). Otherwise they are files. @defaultValue true
+   * Whether to keep frames in memory that workers map, where `koffi` is installed: sealed memory, of which they get the
+   * descriptor (Linux 5.1, glibc), or memory of which they get the name (Windows). Otherwise frames are files. @defaultValue true
    */
   mapped?: boolean;
   /**

@@ -17,7 +17,7 @@ export function sentImage(o: {
   release: () => void;
 }): SentImage | Promise<SentImage> {
   const { kept, proof: method, isDecoded, release } = o;
-  const { id, kind, generation, fileBytes: sizeBytes, descriptor } = kept;
+  const { id, kind, generation, fileBytes: sizeBytes, descriptor, memory } = kept;
   const { frame, format, depth } = o.layout;
   const wide = depth === 16 ? format : undefined;
   let isDone = false;
@@ -28,6 +28,7 @@ export function sentImage(o: {
     meta: wireMeta(frame, wide),
     wideFormat: wide?.name,
     descriptor,
+    memory,
     isDecoded,
     get isLost() {
       return o.isLost();

@@ -1,4 +1,6 @@
+import { copyOut } from './copy-out.js';
 import type { MemoryCalls } from './memory-calls.js';
+import type { SlotMemory } from './slot-memory.js';
 
 const MFD_CLOEXEC = 0x1;
 const MFD_ALLOW_SEALING = 0x2;
@@ -35,9 +37,11 @@ const ERRORS = new Map([
  * harmless instead: scrap memory takes the place of the pages at its address, and the pages get a new address. The scrap
  * goes when the garbage collector has taken the last view on it.
  */
-export class SharedMemory {
+export class SharedMemory implements SlotMemory {
   /** To be passed on; not to be closed. */
   readonly descriptor: number;
+  readonly name = undefined;
+  readonly isCrowded = false;
   readonly length: number;
   readonly #calls: MemoryCalls;
   readonly #scrap: FinalizationRegistry<unknown>;
@@ -93,6 +97,15 @@ export class SharedMemory {
     const moved = this.#checked(mremap(pointer, 0, this.length, MREMAP_MAYMOVE), 'mremap');
     this.#abandon(pointer, buffer);
     this.#current = { pointer: moved, buffer: koffi.view(moved, this.length) };
+  }
+
+  renew(): void {
+    // Views that were revoked see other pages already.
+  }
+
+  /** By the descriptor, not by an address: a view may be revoked while another thread writes. */
+  copyTo(file: string, length: number): Promise<void> {
+    return copyOut(this.descriptor, length, file);
   }
 
   /** Gives the memory up; who holds the descriptor, or has mapped it, keeps it. */

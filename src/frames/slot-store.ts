@@ -3,8 +3,7 @@ import { abortError, listenForAbort, throwIfAborted } from '../abort.js';
 import { RunnerError } from '../errors.js';
 import { FileSlot } from './file-slot.js';
 import type { FrameFolder } from './frame-folder.js';
-import type { MemoryCalls } from './memory-calls.js';
-import { MemorySlot } from './memory-slot.js';
+import { MemorySlot, type SlotCalls } from './memory-slot.js';
 import { closedError } from './pool-closed.js';
 import { slotBytes, type Shape, type Slot } from './slot.js';
 
@@ -20,7 +19,7 @@ const NO_ROOM: readonly unknown[] = ['ENOSPC', 'ENOMEM', 'EMFILE', 'ENFILE'];
 export class SlotStore {
   readonly #folder: FrameFolder;
   readonly #maxBytes: number;
-  readonly #memory: MemoryCalls | undefined;
+  readonly #calls: SlotCalls;
   readonly #idle: Slot[] = [];
   readonly #all = new Set<Slot>();
   readonly #waiters = new Set<Waiter>();
@@ -30,15 +29,15 @@ export class SlotStore {
   #made = 0;
   #isClosed = false;
 
-  constructor(folder: FrameFolder, maxBytes: number, memory: MemoryCalls | undefined) {
+  constructor(folder: FrameFolder, maxBytes: number, calls: SlotCalls) {
     this.#folder = folder;
     this.#maxBytes = maxBytes;
-    this.#memory = memory;
+    this.#calls = calls;
   }
 
   /** Slots made and bytes taken. */
   get usage(): { slots: number; idle: number; bytes: number; mapped: boolean } {
-    const mapped = this.#memory !== undefined;
+    const mapped = this.#calls.sealed !== undefined || this.#calls.named !== undefined;
     return { slots: this.#all.size, idle: this.#idle.length, bytes: this.#bytes, mapped };
   }
 
@@ -163,9 +162,8 @@ export class SlotStore {
   async #create(shape: Shape): Promise<Slot> {
     const create = async () => {
       const id = `f${++this.#made}`;
-      return this.#memory
-        ? MemorySlot.create(this.#memory, path.basename(this.#folder.path), id, shape)
-        : new FileSlot(this.#folder, id, shape);
+      const slot = await MemorySlot.create(this.#calls, path.basename(this.#folder.path), id, shape);
+      return slot ?? new FileSlot(this.#folder, id, shape);
     };
     try {
       return await create();

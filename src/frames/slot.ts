@@ -1,3 +1,4 @@
+import { RunnerError } from '../errors.js';
 import { npyHeader } from './npy.js';
 import type { ProofMethod } from './proof.js';
 
@@ -8,6 +9,12 @@ export interface Shape {
   channels: 1 | 3;
   /** Of a value: 2 for uint16. @defaultValue 1 */
   valueBytes?: 1 | 2;
+}
+
+/** Memory with a name, and how many bytes of it there are: the image, then its trailer. */
+export interface MemoryName {
+  name: string;
+  bytes: number;
 }
 
 /** An image that is complete, for the workers that are to read it. */
@@ -21,6 +28,8 @@ export interface KeptImage {
   readonly generation: number;
   /** Of memory that a worker is handed; undefined where it has to open the file. */
   readonly descriptor: number | undefined;
+  /** Of memory that a worker finds by its name (Windows). */
+  readonly memory?: MemoryName | undefined;
   /** Of the host's own bytes; see {@link checksumOf}. */
   checksum(method: ProofMethod): string | Promise<string>;
   /** Makes sure that the file is in this folder, whole and as it was written. @throws an error of the system */
@@ -59,4 +68,13 @@ export interface Slot extends KeptImage {
 /** Bytes that a slot of this shape takes. */
 export function slotBytes({ height, width, channels, valueBytes = 1 }: Shape): number {
   return npyHeader(height, width, channels, valueBytes).length + height * width * channels * valueBytes;
+}
+
+/** The host gave the view of a frame away. */
+export function transferredAway(id: string): RunnerError {
+  return new RunnerError(
+    'invalid_image',
+    `The pixels of frame ${id} were transferred to another thread, and nothing of the image is left here: ` +
+      'copy them instead, or hand the image over as { data }',
+  );
 }

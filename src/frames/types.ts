@@ -158,7 +158,7 @@ export interface FrameUsage {
   idle: number;
   /** Bytes of all slots. */
   bytes: number;
-  /** Whether slots are sealed memory that this process and its workers map; otherwise they are files. */
+  /** Whether slots are memory that this process and its workers map; otherwise they are files. */
   mapped: boolean;
 }
 
@@ -174,6 +174,8 @@ export interface SentImage {
   sizeBytes: number;
   /** Of the memory it is in, which the worker is handed; undefined where it has to open a file. */
   descriptor: number | undefined;
+  /** Name and bytes of the memory it is in, which the worker maps (Windows); undefined elsewhere. */
+  memory?: { name: string; bytes: number } | undefined;
   /** The format that its values of 16 bits have; undefined for one of 8 bits. */
   wideFormat: PixelFormat | undefined;
   /** Whether the host has decoded it from a JPEG or PNG. */

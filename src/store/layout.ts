@@ -2,6 +2,7 @@ import path from 'node:path';
 import { RunnerError } from '../errors.js';
 import { showAs } from '../readable.js';
 import { encodeFileName, isSafeFolderName } from './file-names.js';
+import { plainPath } from './plain-path.js';
 
 /**
  * Where everything of a store lies. The layout is the one of the deployment specification; folders that are
@@ -12,7 +13,8 @@ export class StoreLayout {
   readonly root: string;
 
   constructor(root: string) {
-    this.root = path.resolve(root);
+    // Behind the prefix `\\?\` Windows takes no `/`, which libraries of Python write.
+    this.root = plainPath(path.resolve(root));
     showAs(this, 'StoreLayout', () => {
       const { zips, deployedRoot, activeRoot, registry, guides, logs, staging, wheelStore } = this;
       return { root: this.root, zips, deployedRoot, activeRoot, registry, guides, logs, staging, wheelStore };

@@ -235,7 +235,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     this.#asked = aboutOf(calls);
     const { signal, answerMs, timeoutMs = limitOf(this.limits, phase), reportedTimeoutMs = timeoutMs } = o;
     const outgoing = new OutgoingCalls(calls, {
-      ...{ generation: this.#ready.generation, channel: this.#channel },
+      ...{ generation: this.#ready.generation, channel: this.#channel, root: this.spec.root },
       maxFrameBytes: this.limits.maxFrameBytes,
       ended: (call, left) => {
         this.#conversation.drop(call);

@@ -23,8 +23,11 @@ interface WirePicture {
   kind: 'npy' | 'bin';
   /** How its checksum is to be made; absent when nothing is to be proven. */
   method?: string;
-  /** Which of the descriptors that came with the call; absent for a file. */
+  /** Which of the descriptors that came with the call; absent for a file, and for memory with a name. */
   descriptor?: number;
+  /** Name of its memory (Windows), and how many bytes of it there are. */
+  memory?: string;
+  bytes?: number;
 }
 
 /** Calls in a row whose pictures a worker could not read, though they were made anew in between. */
@@ -42,6 +45,7 @@ export class Losses {
 export class CallPictures {
   readonly #images: CallImage[];
   readonly #channel: DescriptorChannel | undefined;
+  readonly #takesNames: boolean;
   /** Copies in the folder of a worker that was not handed the memory. */
   readonly #copies: string[] = [];
 
@@ -49,8 +53,10 @@ export class CallPictures {
     { image, guideImage }: WorkerCall,
     generation: Generation,
     channel: DescriptorChannel | undefined,
+    root: string,
   ) {
     this.#channel = channel;
+    this.#takesNames = standInFor(root) === undefined;
     // A phased algorithm gets no guide image.
     const named = generation === 'phased' ? [image] : [image, guideImage];
     const images = named.filter((one) => one !== undefined);
@@ -64,15 +70,21 @@ export class CallPictures {
 
   /** Whether files have to be looked after before the call is sent. */
   get needFiles(): boolean {
-    return this.#images.some(
-      ({ descriptor, deliver }) => deliver && !(this.#channel && descriptor !== undefined),
+    return this.#images.some((image) => image.deliver && !this.#isHanded(image));
+  }
+
+  /** Whether the worker gets its memory, and needs no file. */
+  #isHanded({ descriptor, memory }: CallImage): boolean {
+    return (
+      (this.#channel !== undefined && descriptor !== undefined) || (this.#takesNames && memory !== undefined)
     );
   }
 
   /** Puts what the worker has to open into its folder. @throws RunnerError `pool_full` when the system does not let it */
   async deliver(folder: string): Promise<void> {
-    for (const { id, kind, descriptor, deliver } of this.#images) {
-      if (!deliver || (this.#channel && descriptor !== undefined)) continue;
+    for (const image of this.#images) {
+      const { id, kind, descriptor, memory, deliver } = image;
+      if (!deliver || this.#isHanded(image)) continue;
       try {
         await deliver(folder);
       } catch (cause) {
@@ -82,7 +94,7 @@ export class CallPictures {
           { cause, details: { path: folder } },
         );
       }
-      if (descriptor !== undefined) this.#copies.push(path.join(folder, `${id}.${kind}`));
+      if (descriptor !== undefined || memory) this.#copies.push(path.join(folder, `${id}.${kind}`));
     }
   }
 
@@ -96,10 +108,16 @@ export class CallPictures {
   /** For the call frame. Undefined when the worker knows of no picture but by its name. */
   get wire(): WirePicture[] | undefined {
     let handed = 0;
-    const pictures = this.#images.flatMap(({ id, kind, descriptor, proof }): WirePicture[] => {
+    const pictures = this.#images.flatMap((image): WirePicture[] => {
+      const { id, kind, memory, proof } = image;
       if (!kind) return [];
-      const isHanded = this.#channel && descriptor !== undefined;
-      return [{ id, kind, method: proof?.method, ...(isHanded && { descriptor: handed++ }) }];
+      const picture = { id, kind, method: proof?.method };
+      if (!this.#isHanded(image)) return [picture];
+      return [
+        memory
+          ? { ...picture, memory: memory.name, bytes: memory.bytes }
+          : { ...picture, descriptor: handed++ },
+      ];
     });
     return pictures.length > 0 ? pictures : undefined;
   }

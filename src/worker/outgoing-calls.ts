@@ -40,6 +40,8 @@ export class OutgoingCalls {
     o: {
       generation: Generation;
       channel: DescriptorChannel | undefined;
+      /** Folder of the version. */
+      root: string;
       maxFrameBytes: number;
       /** A call has ended, and so many are left. */
       ended: (call: PendingCall, left: number) => void;
@@ -50,7 +52,7 @@ export class OutgoingCalls {
     this.#left = calls.length;
     this.#calls = calls.map(({ call, requestId }) => {
       const data = callData(o.generation, call);
-      const pictures = new CallPictures(call, o.generation, o.channel);
+      const pictures = new CallPictures(call, o.generation, o.channel, o.root);
       const { traceparent } = call;
       const wire = { type: 'call', request_id: requestId, data, pictures: pictures.wire, traceparent };
       const pending: PendingCall = new PendingCall(requestId, pictures.expected, () => {

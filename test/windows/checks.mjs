@@ -14,7 +14,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 
 const dist = pathToFileURL(process.argv[2] + path.sep).href;
-const { AlgorithmSupervisor, AlgorithmWorker, Deployer, Registry } = await import(`${dist}index.js`);
+const { AlgorithmSupervisor, AlgorithmWorker, Deployer, FramePool, Registry, RunnerError } = await import(
+  `${dist}index.js`
+);
 const kit = await import(`${dist}testing/index.js`);
 
 /** Starts a program that outlives it unless something ends that, and says which; then does as the call says. */
@@ -218,6 +220,22 @@ for (const [code, name] of [
   );
 }
 
+await check(
+  "what a worker starts with is compiled once: the library's own modules are kept as byte code",
+  async () => {
+    const folder = path.join(process.argv[2], 'worker', '__pycache__');
+    const kept = () =>
+      readdirSync(folder).flatMap((name) =>
+        /^stages\..*\.bin$/.test(name) ? statSync(path.join(folder, name)).mtimeMs : [],
+      );
+    await supervised(() => undefined, { worker: 'bundled' });
+    const first = kept();
+    assert.equal(first.length, 1);
+    await supervised(() => undefined, { worker: 'bundled' });
+    assert.deepEqual(kept(), first);
+  },
+);
+
 await check('policy.resources.addressSpaceBytes bounds the memory of a worker', () =>
   supervised(
     async (supervisor) => {
@@ -337,6 +355,79 @@ const usesOf = (version) => {
   const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.json')) : [];
   return names.map((name) => path.join(folder, name));
 };
+/** Tells of each picture what it has read, of its whole, and writes into it. */
+const READER = `from procvision_algorithm_sdk import BaseAlgorithm, read_image_from_shared_memory
+
+class Algorithm(BaseAlgorithm):
+    kept = []
+
+    def get_info(self):
+        return {"name": "sample", "version": "1.0.0", "supported_pids": ["A01"], "steps": [{"index": 1, "name": "a", "params": []}]}
+
+    def pre_execute(self, *args, **more):
+        return {"status": "OK", "data": {}}
+
+    def execute(self, step_index, pid, session, user_params, shared_mem_id, image_meta):
+        picture = read_image_from_shared_memory(shared_mem_id, image_meta)
+        values = set(bytes(memoryview(picture).cast("B")))
+        before = [one[0, 0, 0] for one in self.kept]
+        picture[0, 0, 0] = 255
+        self.kept = self.kept[-2:] + [picture]
+        return {"status": "OK", "data": {"result_status": "OK", "defect_rects": [], "debug": {"values": sorted(values), "before": before}}}
+`;
+for (const flavour of ['sdk', 'bundled']) {
+  await check(
+    `${flavour}: frames are memory that the worker maps by its name: no file is written, and views that were kept see no other picture`,
+    async () => {
+      const version = flavour === 'sdk' ? '4.0.0' : '5.0.0';
+      await store.deploy({ source: READER, version });
+      const target = { name: 'sample', version };
+      const directory = path.join(base, `frames ${flavour}`);
+      const frames = new FramePool({ directory, maxBytes: 64e6 });
+      const supervisor = new AlgorithmSupervisor({
+        registry: store.registry,
+        worker: flavour,
+        frames,
+        policy: { retries: 0, proof: 'full' },
+      });
+      try {
+        const kept = [];
+        for (let level = 1; level <= 40; level++) {
+          const frame = await frames.lease({ width: 2_048, height: 1_120, channels: 3 }); // 6.9 MB
+          const { pixels } = frame;
+          pixels.fill(level);
+          const { data, proof } = await supervisor.execute({ target, stepIndex: 1, image: frame });
+          frame.release();
+          assert.deepEqual(data.debug.values, [level]);
+          // What the algorithm has kept and written into stays its own, and reaches neither host nor next picture.
+          for (const value of data.debug.before) assert.equal(value, 255);
+          assert.ok([level, undefined].includes(pixels[0])); // empty, where it was taken back
+          assert.equal(proof.images[0].method, 'crc32');
+          if (level % 10 === 0 || level < 16) kept.push({ pixels, level }); // more than the pool leaves to such views
+          for (const one of kept) assert.ok([one.level, undefined].includes(one.pixels[0]));
+          const files = readdirSync(directory, { recursive: true, withFileTypes: true });
+          const pictures = files.filter((file) => file.isFile() && /\.(npy|bin)/.test(file.name));
+          assert.deepEqual(pictures, []);
+        }
+        assert.equal((await frames.usage()).mapped, true);
+        assert.equal(kept[0].pixels[0], 1);
+        assert.equal(kept.at(-1).pixels.length, 0);
+        kept[0].pixels.fill(200); // a view of a frame that was released
+        const sent = { data: new Uint8Array(6 * 4 * 3).fill(9), width: 6, height: 4 };
+        for (let n = 0; n < 3; n++) {
+          const { data } = await supervisor.execute({ target, stepIndex: 1, image: sent });
+          assert.deepEqual(data.debug.values, [9]);
+        }
+      } finally {
+        await supervisor.close();
+        await frames.close();
+      }
+      assert.deepEqual(readdirSync(directory), []);
+    },
+    koffi !== undefined,
+  );
+}
+
 await check(
   'a version stays in use by a host that sleeps, by its pipe or its start time; not by another process with its id',
   async () => {
@@ -434,6 +525,64 @@ await check(
     assert.ok(isClosed);
     await closing;
     await registry.close();
+  },
+);
+
+const sample = path.join(base, 'paths-v1.0.0-offline.zip');
+writeFileSync(sample, await kit.buildPackage({ name: 'paths', version: '1.0.0' }));
+const drives = ['D:\\', 'E:\\'].filter((drive) => existsSync(drive));
+const shared = `\\\\localhost\\${base[0]}$${base.slice(2)}`;
+/** From the zip to the verdict and back, in a store at this path. */
+async function throughStore(root) {
+  const registry = await Registry.open(root);
+  const deployer = new Deployer({ registry });
+  const supervisor = new AlgorithmSupervisor({ registry });
+  try {
+    await deployer.install(sample);
+    assert.equal((await deployer.verify('paths', '1.0.0')).intact, true);
+    const target = { name: 'paths', version: '1.0.0' };
+    assert.equal((await supervisor.execute({ target, stepIndex: 1, image })).status, 'OK');
+  } finally {
+    await supervisor.close();
+  }
+  await deployer.uninstall('paths', '1.0.0', { force: true });
+  assert.deepEqual(await registry.list(), []);
+  await deployer.close();
+  await registry.close();
+}
+for (const [title, root, isPossible] of [
+  ['in the current folder of its drive (C:name)', `${base[0]}:pv relative ${process.pid}`],
+  ['by a path of the system, in another case', `\\\\?\\${path.join(base, 'Case').toUpperCase()}`],
+  [
+    'on another drive than the temp folder',
+    path.join(drives[0] ?? '', `pv ${process.pid}`),
+    drives.length > 0,
+  ],
+  ['on a share', path.join(shared, 'share'), existsSync(shared)],
+])
+  await check(
+    `a package goes through a store ${title}`,
+    async () => {
+      await throughStore(root);
+      rmSync(root, { recursive: true, force: true });
+    },
+    isPossible,
+  );
+
+await check(
+  'names that Windows keeps for itself, or cuts, are refused before anything is written',
+  async () => {
+    const deployer = new Deployer({ registry: store.registry });
+    for (const name of ['con', 'NUL', 'com1', 'aux.txt', 'lpt9', 'name.', 'name ', 'a:b', 'a?b']) {
+      const zip = path.join(base, 'named-v1.0.0-offline.zip');
+      writeFileSync(zip, await kit.buildPackage({ files: { [`algorithm/${name}`]: 'x' } }));
+      const error = await failure(deployer.install(zip));
+      assert.equal(RunnerError.is(error), true, name);
+      assert.equal(error.code, 'invalid_zip', `${name}: ${error.message}`);
+    }
+    for (const name of ['con', 'nul.txt', 'a.', 'a ', 'a:b', '..'])
+      assert.throws(() => store.registry.layout.deployed(name, '1.0.0'), `${name} is taken`);
+    await deployer.close();
   },
 );
 

@@ -19,7 +19,13 @@ test('a worker that dies while a picture is written rejects the call, and nothin
     };
     const call = { phase: 'execute', image: { id: 'a', kind: 'bin', deliver } as never } as const;
     const outgoing = new OutgoingCalls([{ call, requestId: '1' }], {
-      ...{ generation: 'phased', channel: undefined, maxFrameBytes: 1_000, ended: () => undefined },
+      ...{
+        generation: 'phased',
+        channel: undefined,
+        root: '/',
+        maxFrameBytes: 1_000,
+        ended: () => undefined,
+      },
     });
     const sending = { losses: new Losses(), folder: '/frames', write: () => 1, kill: () => undefined };
     const [sent] = outgoing.send(sending);

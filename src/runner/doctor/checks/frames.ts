@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { access, stat, statfs } from 'node:fs/promises';
 import { abandonedFrameFolders, sweepFrameFolders } from '../../../frames/frame-folder.js';
 import { loadMemoryCalls } from '../../../frames/memory-calls.js';
+import { loadMappingCalls } from '../../../frames/named-memory.js';
 import { SharedMemory } from '../../../frames/shared-memory.js';
 import { RunnerError } from '../../../errors.js';
 import { finding, type Finding } from '../finding.js';
@@ -42,17 +43,24 @@ async function examineKoffi(
   { platform, loadPeer }: Surroundings,
   found: Finding[],
 ): Promise<boolean | undefined> {
-  if (platform !== 'linux') return undefined;
+  if (platform !== 'linux' && platform !== 'win32') return undefined;
   const refusal = await tryToLoad(loadPeer, 'koffi');
   if (refusal && refusal.isMissing === undefined) return undefined;
   if (refusal?.isMissing) {
     found.push(
       finding('koffi.missing', {
         what: 'koffi is not installed',
-        why: 'With it frames are sealed memory that workers map: no file is written, and no copy is made',
+        why:
+          platform === 'linux'
+            ? 'With it frames are sealed memory that workers map: no file is written, and no copy is made'
+            : 'With it frames are memory that workers map, status() tells what workers take, and messages name who holds a file',
       }),
     );
     return false;
+  }
+  if (platform === 'win32' && !refusal) {
+    const module = await loadPeer('koffi');
+    if (loadMappingCalls(platform, () => module)) return true;
   }
   const calls = refusal ? undefined : await loadMemoryCalls(platform, () => loadPeer('koffi'));
   if (calls && (await SharedMemory.isThere(calls))) return true;
@@ -63,7 +71,7 @@ async function examineKoffi(
         refusal?.message ??
         (calls
           ? 'The kernel has no sealed memory (before 5.1), or the container forbids memfd_create'
-          : 'It found no C library of a known kind (musl, or another processor)'),
+          : 'It found no system library of a known kind (musl, or another processor)'),
     }),
   );
   return false;

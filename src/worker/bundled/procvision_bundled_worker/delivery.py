@@ -2,11 +2,12 @@
 
 A picture is the content of a `.npy` file or an encoded image, and behind it a trailer that tells its generation. It comes
 as a descriptor of sealed memory, which nobody but the host can write and nobody can shorten, over a socket that was
-inherited; or it is a file, which is then read as a whole, because others may do anything to a file. In both cases what
-the checksum is made of is what the algorithm gets.
+inherited; as the name of memory of the host (Windows); or it is a file, which is then read as a whole, because others may
+do anything to a file. In all cases what the checksum is made of is what the algorithm gets.
 
 Standard library only, Python 3.8 to 3.13.
 """
+import mmap
 import os
 import re
 import stat
@@ -118,12 +119,13 @@ def places_in(size, head):
 
 
 class Picture:
-    """One picture of the running call: the content of a file, or memory behind a descriptor. `shape` is None for an encoded one;
+    """One picture of the running call: the content of a file, or memory behind a descriptor or a name. `shape` is None for an encoded one;
     `width` is that of a value in bytes."""
 
-    def __init__(self, identifier, kind, content=None, descriptor=None):
+    def __init__(self, identifier, kind, content=None, descriptor=None, name=None):
         self.identifier = identifier
         self.descriptor = descriptor
+        self.key = self._name = name
         self._content = content
         self._memory = None  # that of the checksum
         if descriptor is None:
@@ -166,6 +168,16 @@ class Picture:
         with memoryview(self._content) as view:
             return bytes(view[:self.size])
 
+    @property
+    def is_shared(self):
+        """Whether it is memory of the host, which can be mapped."""
+        return self.descriptor is not None or self._name is not None
+
+    def map(self, access):
+        if self._name is None:
+            return mmap.mmap(self.descriptor, 0, access=access)
+        return mmap.mmap(-1, self.size + TRAILER_BYTES, tagname=self._name, access=access)
+
     def memory(self, keeper):
         """The whole in memory of the caller's own, where the pixels begin at `offset`. The first caller gets that of the checksum."""
         taken, self._memory = self._memory, None
@@ -175,20 +187,31 @@ class Picture:
         """The whole, without its trailer; `source`: a mapping of its memory, None for a file."""
         with memoryview(buffer) as target, memoryview(self._content if source is None else source) as content:
             target[:] = content[:self.size]
-        if source is None:
+        if not self.is_shared:
             return
         # The host takes the trailer away when the call is over, before anything else is written there.
-        if int.from_bytes(os.pread(self.descriptor, TRAILER_BYTES - 8, self.size + 8), "little") != self.generation:
+        if self.descriptor is None:
+            trailer = self._content[self.size + 8:self.size + TRAILER_BYTES]
+        else:
+            trailer = os.pread(self.descriptor, TRAILER_BYTES - 8, self.size + 8)
+        if int.from_bytes(trailer, "little") != self.generation:
             raise FrameMissing("its call is over")
 
     def close(self):
         if self.descriptor is not None:
             os.close(self.descriptor)
-        self._content = self._memory = None
+        content, self._content, self._memory = self._content, None, None
+        if self._name is not None:
+            content.close()
 
 
 def from_memory(identifier, kind, descriptor):
     return Picture(identifier, kind, descriptor=descriptor)
+
+
+def from_name(identifier, kind, name, size):
+    """Memory of the page file (Windows). Under a name that is gone the system makes new memory, of zeros: it has no trailer."""
+    return Picture(identifier, kind, mmap.mmap(-1, size, tagname=name, access=mmap.ACCESS_READ), name=name)
 
 
 def from_file(identifier, kind):
@@ -261,6 +284,8 @@ class Delivery:
                 taken = self._pictures.get(identifier)
                 if taken is not None:
                     pass  # of another call that runs together with this one
+                elif "memory" in picture:
+                    taken = from_name(identifier, kind, picture["memory"], picture["bytes"])
                 elif number is None:
                     taken = from_file(identifier, kind)
                 elif number >= len(descriptors):

@@ -66,16 +66,21 @@ class Keeper:
 
     def take(self, picture):
         """Memory with a picture in it, for one reader."""
-        if picture.descriptor is not None and self.maps and not self._mappings.copies:
-            memory = self._mappings.take(picture)
-            self._mapped.append(memory)
-            return memory
+        if picture.is_shared and self.maps and not self._mappings.copies:
+            try:
+                memory = self._mappings.take(picture)
+                self._mapped.append(memory)
+                return memory
+            except OSError:
+                if picture.descriptor is not None:
+                    raise
+                # A Windows that maps no memory of the page file as copy-on-write.
         memory = self._buffers.take(picture.size)
         source = None
         if picture.descriptor is not None:
             source = self._sources.pop(picture.key)
             if source is None:
-                source = Memory(mmap.mmap(picture.descriptor, 0, access=mmap.ACCESS_READ), picture.key)
+                source = Memory(picture.map(mmap.ACCESS_READ), picture.key)
             self._sources.keep(source)
         picture.copy_into(memory.content, source and source.content)
         return memory
@@ -185,7 +190,7 @@ class Mappings:
             if self._faults is None:
                 self._faults = self._count_faults()
             return memory
-        memory = Memory(mmap.mmap(picture.descriptor, 0, access=mmap.ACCESS_COPY), picture.key)
+        memory = Memory(picture.map(mmap.ACCESS_COPY), picture.key)
         memory.address = address_of(memory.content)
         return memory
 
