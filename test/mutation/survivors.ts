@@ -204,6 +204,12 @@ export const EQUIVALENT: readonly Equivalent[] = [
     'Asked before, by all who call it: for the type checker.',
   ),
   discovery(
+    'await namesIn(zips)',
+    '(await namesIn(zips)).sort()',
+    '(await namesIn(zips))',
+    'Node reads a folder sorted on POSIX (libuv): the sort is for Windows.',
+  ),
+  discovery(
     'path.dirname(file) === zips',
     'path.dirname(file) === zips && !present.has(file)',
     'false',
