@@ -381,6 +381,10 @@ describe.skipIf(!isBrowserThere)(`the page in a browser${whyNoBrowser}`, () => {
         }
         expect(await page.evaluate(OVERLAPS)).toEqual([]);
       }
+      await view(page, 'logs');
+      await page.locator('section[data-view="logs"] button.line', { hasText: 'activate' }).first().click();
+      expect(await page.locator('dialog pre').textContent()).toMatch(/^activate .*A01/);
+      await page.keyboard.press('Escape');
       await view(page, 'versions');
       await page.locator('.deployed .line').click();
       expect(await faultsOf(page)).toEqual([]);

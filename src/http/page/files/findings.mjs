@@ -31,10 +31,14 @@ function finding({ id, severity, what, why, remedy, fix, error }, fixed) {
     ...(error ? [failure({ problem: error })] : []),
     make('p.id', {}, id),
     ...(fix && fixed
-      ? [make('div.actions', {}, fixButton('fix', { id, what }, [english(what), english(fix.what)], fixed))]
+      ? [make('div.actions', {}, fixButton('fix', { id, what }, going({ id, what, fix }), fixed))]
       : []),
   );
 }
+
+/** What would be put right, and how. */
+const going = ({ id, what, fix }) =>
+  make('div', {}, make('strong', { w: `finding_${id}`, wElse: what }), original(what), english(fix.what));
 
 /** Asks, has the station put it right, and shows what is found then. */
 const fixButton = (w, meant, content, fixed) =>
@@ -63,20 +67,7 @@ function show(found, failed = []) {
   };
   const mendable = found.filter(({ fix }) => fix);
   const all =
-    mendable.length > 1
-      ? [
-          make(
-            'li.actions',
-            {},
-            fixButton(
-              'fixAll',
-              {},
-              mendable.map(({ what, fix }) => english(`${what}: ${fix.what}`)),
-              fixed,
-            ),
-          ),
-        ]
-      : [];
+    mendable.length > 1 ? [make('li.actions', {}, fixButton('fixAll', {}, mendable.map(going), fixed))] : [];
   lookedAt.dateTime = new Date().toISOString();
   lookedAt.textContent = timeOf(lookedAt.dateTime);
   findings.replaceChildren(

@@ -1,5 +1,6 @@
 /** The last lines of a version, or who did what; new lines of its workers come by themselves. */
 import { get } from './api.mjs';
+import { open } from './dialogs.mjs';
 import { button, make, viewOf } from './dom.mjs';
 import { onChange, onEvent, station } from './station.mjs';
 import { onLanguage, timeOf } from './words.mjs';
@@ -54,12 +55,18 @@ function lineOf({
 
 const row = ({ at, kind, text }) =>
   make(
-    'span.line',
-    { title: text },
+    'button.line',
+    { on: { click: () => details(text) } },
     make('time', {}, at === undefined ? '' : timeOf(at)),
     make('span.level', { data: { state: LEVELS[kind] ?? 'none' } }, kind),
     make('span.text', {}, text),
   );
+
+/** A line may be longer than the screen is wide. */
+const details = (text) =>
+  open({ w: 'logLine' }, make('pre', { tabIndex: 0, role: 'group', wLabel: 'logLine' }, text), {
+    className: 'drawer',
+  });
 
 function show(added = 0) {
   const asked = search.value.trim().toLowerCase();

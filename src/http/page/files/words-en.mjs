@@ -264,4 +264,5 @@ export const EN = {
   firstInspect: 'Drop a picture here.',
   firstNone: 'No package at hand? This makes one, with pictures to try it:',
   toVersion: 'Open it',
+  logLine: 'The whole line',
 };

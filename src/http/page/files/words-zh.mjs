@@ -261,4 +261,5 @@ export const ZH = {
   firstInspect: '将图片拖放到此处。',
   firstNone: '手边没有算法包？运行以下命令可生成一个，并附带试用图片：',
   toVersion: '查看该版本',
+  logLine: '完整记录',
 };
