@@ -36,6 +36,22 @@ export function standBack(
 }
 
 /**
+ * Lets a process that ends stand back behind those that work, for the rest of its life: an interpreter takes its modules apart
+ * for tens of milliseconds of a core, which nobody waits for, while the calls of others go on. Nothing is to be given back, so
+ * it takes no right.
+ */
+export function standBackToEnd(pid: number, platform: NodeJS.Platform = process.platform): void {
+  if (platform !== 'linux') return;
+  try {
+    const nice = Math.min(LOWEST, os.getPriority() + STEP);
+    if (os.getPriority(pid) < nice) os.setPriority(pid, nice);
+  } catch {
+    return; // it is gone already, or another user's
+  }
+  standBackSession(pid);
+}
+
+/**
  * Lets the session of a worker stand back as {@link standBack} does for a process. Where the kernel schedules each session as a
  * group (sched(7), "The autogroup feature"), nice values count within a session only, and a worker has a session of its own. Any
  * user may give a session its value back.

@@ -85,16 +85,14 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       state: () => this.#state,
       lastLines: () => this.lastLines,
       launched: (told) => {
-        this.#send({
-          type: 'launcher',
-          log_pipe: this.#process?.launched(told) === true,
-          max_frame_bytes: this.limits.maxFrameBytes,
-        });
+        const log_pipe = this.#process?.launched(told) === true;
+        this.#send({ type: 'launcher', log_pipe, max_frame_bytes: this.limits.maxFrameBytes });
       },
       stray: (text, output) => this.emit('strayOutput', text, output),
       alive: () => {
         this.#heartbeat.restart();
       },
+      endsAfterTeardown: () => (spec.flavour === 'bundled' ? this.#process?.pid : undefined),
       received: () => this.#channel?.receive() ?? [],
       protocolError: (error, info) => this.emit('protocolError', error, info),
       answerLost: (error) => {

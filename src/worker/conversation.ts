@@ -1,5 +1,6 @@
 import { RunnerError } from '../errors.js';
 import { FrameDecoder, type DecodedItem } from './frame-codec.js';
+import { standBackToEnd } from '../process/priority.js';
 import { Handshake } from './handshake.js';
 import { readMessage, type WorkerMessage } from './messages.js';
 import type { PendingCall } from './pending-call.js';
@@ -22,6 +23,8 @@ export interface ConversationContext {
   stray: (text: string, output: StrayOutput) => void;
   /** An idle worker has answered a ping. */
   alive: () => void;
+  /** Process id of a worker that answers the shutdown after its teardown: the bundled one. The SDK's adapter does so before. */
+  endsAfterTeardown: () => number | undefined;
   /** What has come another way than over stdout. */
   received: () => Buffer[];
   /** A frame that was skipped. */
@@ -99,6 +102,7 @@ export class Conversation {
         this.#pendingOf(message.requestId, 'report of pictures')?.note(message.pictures);
         return;
       case 'shutdown':
+        this.#onFarewell();
         return;
       case 'launcher':
         if (!this.#isLaunched && this.#context.state() === 'starting') {
@@ -109,6 +113,11 @@ export class Conversation {
       case 'fault':
         this.#onFault(message);
     }
+  }
+
+  #onFarewell(): void {
+    const process = this.#context.state() === 'stopping' ? this.#context.endsAfterTeardown() : undefined;
+    if (process !== undefined) standBackToEnd(process);
   }
 
   /** The first one may come when the start is over already (stopped, or too late): then nothing waits for it, and it is no fault. */

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { npyHeader } from '../../src/frames/npy.js';
@@ -187,3 +188,28 @@ test('an import that raises fails the start with the class and the text', async 
     message: expect.stringContaining('RuntimeError: no licence') as string,
   });
 });
+
+test.runIf(process.platform === 'linux')(
+  'a worker that is asked to end has its priority in its teardown, and stands back while its interpreter ends',
+  async () => {
+    const back = os.getPriority() + 10;
+    const head = `import atexit, os, sys
+def nice():
+    return os.getpriority(os.PRIO_PROCESS, 0)
+def ending():
+    until = time.monotonic() + 30
+    while nice() != ${back} and time.monotonic() < until:
+        time.sleep(0.001)
+    print("ending at", nice(), file=sys.stderr, flush=True)
+atexit.register(ending)`;
+    const teardown = `
+    def teardown(self):
+        print("teardown at", nice(), file=sys.stderr, flush=True)
+`;
+    const source = phasedSource('return ok()', head) + teardown;
+    const { worker } = await startBundled(source, { limits: { shutdownMs: 60_000 } });
+    await expect.poll(() => os.getPriority(worker.processId)).toBe(os.getPriority());
+    const { lastLines } = await worker.stop();
+    expect(lastLines).toEqual([`teardown at ${os.getPriority()}`, `ending at ${back}`]);
+  },
+);
