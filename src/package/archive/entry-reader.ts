@@ -169,8 +169,10 @@ function inflateAtOnce(
 function inflateFault(archive: string, entry: DirectoryEntry, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'ERR_BUFFER_TOO_LARGE') return tooLong(archive, entry);
-  if (typeof code !== 'string' || !/^(?:Z_|ZSTD_)/.test(code)) return error;
-  const reason = (error as Error).message;
+  const reason = error instanceof Error ? error.message : '';
+  // Deno gives those of Zstandard no code.
+  const isOfData = typeof code === 'string' ? /^(?:Z_|ZSTD_)/.test(code) : reason.startsWith('Zstd');
+  if (!isOfData) return error;
   return damage(archive, entry, `is damaged in its compressed data (${reason})`, error);
 }
 
