@@ -1,51 +1,85 @@
 import { wireMeta } from './image-meta.js';
-import type { ProofMethod } from './proof.js';
+import type { PixelFormat } from './pixels/formats.js';
+import type { ProofMethod, ProvenImage } from './proof.js';
 import type { KeptImage } from './slot.js';
 import type { Layout } from './pixels/source.js';
-import type { SentImage } from './types.js';
+import type { ImageMeta, SentImage } from './types.js';
 
-/**
- * An image that was sent; a promise where its checksum takes its time. It is released once: at the first `done()`, or when the
- * promise given to it settles.
- */
-export function sentImage(o: {
+/** What an image is sent with. */
+interface Sending {
   kept: KeptImage;
   layout: Layout;
   proof: ProofMethod | undefined;
   isDecoded: boolean;
   isLost: () => boolean;
   release: () => void;
-}): SentImage | Promise<SentImage> {
-  const { kept, proof: method, isDecoded, release } = o;
-  const { id, kind, generation, fileBytes: sizeBytes, descriptor, memory } = kept;
-  const { frame, format, depth } = o.layout;
-  const wide = depth === 16 ? format : undefined;
-  let isDone = false;
-  const sent: SentImage = {
-    id,
-    kind,
-    sizeBytes,
-    meta: wireMeta(frame, wide),
-    wideFormat: wide?.name,
-    descriptor,
-    memory,
-    isDecoded,
-    get isLost() {
-      return o.isLost();
-    },
-    deliver: (place) => kept.deliver(place),
-    renew: () => {
-      kept.renew();
-    },
-    pixels: () => kept.pixels(),
-    save: (file) => kept.save(file),
-    done: (until) => {
-      if (isDone) return;
-      isDone = true;
-      if (until) void until.then(release, release);
-      else release();
-    },
+}
+
+/**
+ * A class, and no object literal: a getter in a literal is another function each time, and the engine keeps a shape for each
+ * of them, with all that the function sees, until its next full collection of garbage.
+ */
+class Sent implements SentImage {
+  readonly id: string;
+  readonly kind: 'npy' | 'bin';
+  readonly meta: ImageMeta;
+  readonly sizeBytes: number;
+  readonly descriptor: number | undefined;
+  readonly memory: SentImage['memory'];
+  readonly wideFormat: PixelFormat | undefined;
+  readonly isDecoded: boolean;
+  proof?: ProvenImage;
+  readonly #kept: KeptImage;
+  readonly #isLost: () => boolean;
+  readonly #release: () => void;
+  #isDone = false;
+
+  constructor({ kept, layout, isDecoded, isLost, release }: Sending) {
+    const { frame, format, depth } = layout;
+    const wide = depth === 16 ? format : undefined;
+    this.id = kept.id;
+    this.kind = kept.kind;
+    this.meta = wireMeta(frame, wide);
+    this.sizeBytes = kept.fileBytes;
+    this.descriptor = kept.descriptor;
+    this.memory = kept.memory;
+    this.wideFormat = wide?.name;
+    this.isDecoded = isDecoded;
+    this.#kept = kept;
+    this.#isLost = isLost;
+    this.#release = release;
+  }
+
+  get isLost(): boolean {
+    return this.#isLost();
+  }
+
+  readonly deliver = (place: string) => this.#kept.deliver(place);
+
+  readonly renew = () => {
+    this.#kept.renew();
   };
+
+  readonly pixels = () => this.#kept.pixels();
+
+  readonly save = (file: string) => this.#kept.save(file);
+
+  readonly done = (until?: Promise<unknown>) => {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    if (until) void until.then(this.#release, this.#release);
+    else this.#release();
+  };
+}
+
+/**
+ * An image that was sent; a promise where its checksum takes its time. It is released once: at the first `done()`, or when the
+ * promise given to it settles.
+ */
+export function sentImage(o: Sending): SentImage | Promise<SentImage> {
+  const { kept, proof: method } = o;
+  const { id, generation, fileBytes: sizeBytes } = kept;
+  const sent = new Sent(o);
   if (!method) return sent;
   const prove = (checksum: string) => {
     sent.proof = { id, generation, sizeBytes, checksum, method };
