@@ -194,7 +194,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   preExecute<Data = unknown, Params extends object = Record<string, unknown>>(
     request: InspectionRequest<Params>,
-    o: CallOptions = {},
+    o?: CallOptions,
   ): Promise<InspectionResult<Data>> {
     return this.#call('pre', request, o);
   }
@@ -210,7 +210,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    */
   execute<Data = unknown, Params extends object = Record<string, unknown>>(
     request: InspectionRequest<Params>,
-    o: CallOptions = {},
+    o?: CallOptions,
   ): Promise<InspectionResult<Data>> {
     return this.#call('execute', request, o);
   }
@@ -362,12 +362,12 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   async #call<Data, Params extends object>(
     phase: 'pre' | 'execute',
     request: InspectionRequest<Params>,
-    o: CallOptions,
+    o: CallOptions | undefined,
   ): Promise<InspectionResult<Data>> {
-    doors().look.check(o);
+    if (o !== undefined) doors().look.check(o);
     // Without a wait where there is none: a call counts from the moment it is made.
     const { calls } = this.#parts ?? (await this.#open());
-    return (await calls.call(phase, request as InspectionRequest, o)) as InspectionResult<Data>;
+    return (await calls.call(phase, request as InspectionRequest, o?.signal)) as InspectionResult<Data>;
   }
 
   async #start(

@@ -57,15 +57,16 @@ export class CallPictures {
   ) {
     this.#channel = channel;
     this.#takesNames = standInFor(root) === undefined;
+    this.#images = image ? [image] : [];
     // A phased algorithm gets no guide image.
-    const named = generation === 'phased' ? [image] : [image, guideImage];
-    const images = named.filter((one) => one !== undefined);
-    this.#images = images.filter(({ id }, index) => images.findIndex((one) => one.id === id) === index);
+    if (guideImage && generation !== 'phased' && guideImage.id !== image?.id) this.#images.push(guideImage);
   }
 
   /** What the worker must report; empty when nothing is to be proven. */
   get expected(): ProvenImage[] {
-    return this.#images.flatMap(({ proof }) => proof ?? []);
+    const proofs: ProvenImage[] = [];
+    for (const { proof } of this.#images) if (proof) proofs.push(proof);
+    return proofs;
   }
 
   /** Whether files have to be looked after before the call is sent. */
@@ -100,25 +101,25 @@ export class CallPictures {
 
   /** Hands the memory over, before the call, which the worker looks for it with; false when the worker takes none. */
   handOver(requestId: string): boolean {
-    const descriptors = this.#images.flatMap(({ descriptor }) => descriptor ?? []);
-    if (!this.#channel || descriptors.length === 0) return true;
+    if (!this.#channel) return true;
+    const descriptors: number[] = [];
+    for (const { descriptor } of this.#images) if (descriptor !== undefined) descriptors.push(descriptor);
+    if (descriptors.length === 0) return true;
     return this.#channel.send({ request_id: requestId }, descriptors);
   }
 
   /** For the call frame. Undefined when the worker knows of no picture but by its name. */
   get wire(): WirePicture[] | undefined {
     let handed = 0;
-    const pictures = this.#images.flatMap((image): WirePicture[] => {
+    const pictures: WirePicture[] = [];
+    for (const image of this.#images) {
       const { id, kind, memory, proof } = image;
-      if (!kind) return [];
-      const picture = { id, kind, method: proof?.method };
-      if (!this.#isHanded(image)) return [picture];
-      return [
-        memory
-          ? { ...picture, memory: memory.name, bytes: memory.bytes }
-          : { ...picture, descriptor: handed++ },
-      ];
-    });
+      if (!kind) continue;
+      const method = proof?.method;
+      if (!this.#isHanded(image)) pictures.push({ id, kind, method });
+      else if (memory) pictures.push({ id, kind, method, memory: memory.name, bytes: memory.bytes });
+      else pictures.push({ id, kind, method, descriptor: handed++ });
+    }
     return pictures.length > 0 ? pictures : undefined;
   }
 

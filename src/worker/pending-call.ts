@@ -62,22 +62,23 @@ export class PendingCall {
         return;
       }
     }
+    const { message: text, errorCode, data } = message;
+    const callMs = performance.now() - this.#sentAt;
+    const reply: WorkerReply = {
+      ...{ requestId: this.requestId, status, message: text, errorCode, exception: undefined },
+      ...{ data, isErrorFrame, nonFinite: [], callMs },
+    };
+    if (message.type === 'error') {
+      reply.exception = message.exception;
+      if (message.raised) reply.raised = message.raised;
+    } else {
+      reply.nonFinite = message.nonFinite;
+      if (message.bigIntegers.length > 0) reply.bigIntegers = message.bigIntegers;
+    }
+    if (message.metrics) reply.metrics = message.metrics;
+    if (this.#pictures.length > 0) reply.pictures = [...this.#pictures];
     this.#onEnd();
-    this.#resolve({
-      requestId: this.requestId,
-      status,
-      message: message.message,
-      errorCode: message.errorCode,
-      exception: isErrorFrame ? message.exception : undefined,
-      ...(isErrorFrame && message.raised && { raised: message.raised }),
-      data: message.data,
-      isErrorFrame,
-      nonFinite: isErrorFrame ? [] : message.nonFinite,
-      ...(!isErrorFrame && message.bigIntegers.length > 0 && { bigIntegers: message.bigIntegers }),
-      ...(message.metrics && { metrics: message.metrics }),
-      ...(this.#pictures.length > 0 && { pictures: [...this.#pictures] }),
-      callMs: performance.now() - this.#sentAt,
-    });
+    this.#resolve(reply);
   }
 
   /** A picture could not be read: whatever the algorithm made of that is no verdict. */

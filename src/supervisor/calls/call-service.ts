@@ -64,7 +64,7 @@ export class CallService {
   async call(
     phase: 'pre' | 'execute',
     given: InspectionRequest | undefined,
-    { signal }: CallOptions,
+    signal: AbortSignal | undefined,
   ): Promise<InspectionResult> {
     return await this.#follow(this.#traceOf(phase, given), given, signal, (call) => this.#route(call));
   }
@@ -188,7 +188,8 @@ export class CallService {
       const limitMs = phase === 'pre' ? preTimeoutMs : executeTimeoutMs;
       let deadline = new Deadline(this.#clock, startedAt, asked.timeoutMs ?? limitMs, signal);
       const { name, version, generation } = deployment.entry;
-      Object.assign(trace, { name, version });
+      trace.name = name;
+      trace.version = version;
       if (phase === 'pre' && generation === 'execute-only') {
         throw new RunnerError(
           'unsupported_phase',
@@ -218,7 +219,8 @@ export class CallService {
         { phase, ...guided, requestId, deadline, startedAt, startMs, turn, ...(isShared && { place }) },
         deployment,
       );
-      Object.assign(trace, { worker: result.worker, attempts: result.attempts });
+      trace.worker = result.worker;
+      trace.attempts = result.attempts;
       const { productId, stepIndex } = request;
       this.#emit('result', { name, version, ...bothIds(productId), stepIndex, phase, result });
       return result;

@@ -90,28 +90,26 @@ export function checkStep({ stepIndex }: InspectionRequest, entry: RegistryEntry
 function checkFields(request: InspectionRequest): void {
   const { stepDesc, session, userParams, guideInfo } = request;
   const { productId, old } = idsOf(request);
-  const strings: [string, unknown][] = [
-    ['productId', productId],
-    ['pid', old],
-    ['stepDesc', stepDesc],
-    ['session.id', session?.id],
-  ];
-  for (const [field, value] of strings) {
-    if (value !== undefined && typeof value !== 'string') throw invalid(field, 'must be a text', value);
-  }
+  checkText('productId', productId);
+  checkText('pid', old);
+  checkText('stepDesc', stepDesc);
+  checkText('session.id', session?.id);
   checkOneId('The request cannot be made', { productId, pid: old });
   if (session?.id === '') throw invalid('session.id', 'must not be empty', '');
-  const records: [string, unknown][] = [
-    ['session', session],
-    ['session.context', session?.context],
-    ['userParams', userParams],
-  ];
-  for (const [field, value] of records) {
-    if (value !== undefined && !isRecord(value)) throw invalid(field, 'must be an object', value);
-  }
+  checkRecord('session', session);
+  checkRecord('session.context', session?.context);
+  checkRecord('userParams', userParams);
   if (guideInfo !== undefined && !Array.isArray(guideInfo)) {
     throw invalid('guideInfo', 'must be a list', guideInfo);
   }
+}
+
+function checkText(field: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'string') throw invalid(field, 'must be a text', value);
+}
+
+function checkRecord(field: string, value: unknown): void {
+  if (value !== undefined && !isRecord(value)) throw invalid(field, 'must be an object', value);
 }
 
 function checkGiven(image: ImageInput, field: string): void {

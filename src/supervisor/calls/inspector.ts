@@ -319,36 +319,18 @@ function resultOf(
     isDecoded: boolean;
   },
 ): InspectionResult {
-  const {
-    status,
-    message,
-    errorCode,
-    raised,
-    exception: kind,
-    data,
-    nonFinite,
-    bigIntegers,
-    metrics,
-    pictures,
-  } = reply;
+  const { status, message, errorCode, raised, exception: kind, data, nonFinite } = reply;
+  const { requestId, worker, attempts, timing, warnings } = o;
   const { name, version } = o.deployment.entry;
-  const exception = raised ?? (kind === undefined ? undefined : { type: kind, message, traceback: '' });
-  return {
-    status,
-    message,
-    ...(errorCode !== undefined && { errorCode }),
-    ...(exception && { exception }),
-    data,
-    requestId: o.requestId,
-    worker: o.worker,
-    attempts: o.attempts,
-    timing: o.timing,
-    name,
-    version,
-    warnings: o.warnings,
-    ...(nonFinite.length > 0 && { nonFinite }),
-    ...(bigIntegers && { bigIntegers }),
-    ...(metrics && { metrics }),
-    ...(pictures && { proof: { images: pictures, by: o.isDecoded ? 'host' : 'worker' } }),
+  const result: InspectionResult = {
+    ...{ status, message, data, requestId, worker, attempts, timing, name, version, warnings },
   };
+  if (errorCode !== undefined) result.errorCode = errorCode;
+  const exception = raised ?? (kind === undefined ? undefined : { type: kind, message, traceback: '' });
+  if (exception) result.exception = exception;
+  if (nonFinite.length > 0) result.nonFinite = nonFinite;
+  if (reply.bigIntegers) result.bigIntegers = reply.bigIntegers;
+  if (reply.metrics) result.metrics = reply.metrics;
+  if (reply.pictures) result.proof = { images: reply.pictures, by: o.isDecoded ? 'host' : 'worker' };
+  return result;
 }
