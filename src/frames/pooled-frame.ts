@@ -98,10 +98,8 @@ export class PooledFrame implements Frame {
     let sent: SentImage | Promise<SentImage>;
     try {
       kept.commit(isTheSame ? undefined : this.#written(source), isTheSame);
-      sent = sentImage({
-        ...{ kept, layout: this.#layout, proof, isDecoded, release },
-        isLost: () => kept.isDestroyed,
-      });
+      const isLost = () => kept.isDestroyed;
+      sent = sentImage({ kept, layout: this.#layout, proof, isDecoded, isLost, release });
     } catch (error) {
       release();
       this.#endWrite();

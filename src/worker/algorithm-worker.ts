@@ -233,8 +233,8 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     this.#asked = aboutOf(calls);
     const { signal, answerMs, timeoutMs = limitOf(this.limits, phase), reportedTimeoutMs = timeoutMs } = o;
     const outgoing = new OutgoingCalls(calls, {
-      ...{ generation: this.#ready.generation, channel: this.#channel, root: this.spec.root },
       maxFrameBytes: this.limits.maxFrameBytes,
+      ...{ generation: this.#ready.generation, channel: this.#channel, root: this.spec.root },
       ended: (call, left) => {
         this.#conversation.drop(call);
         bounds.answered(left);
@@ -244,16 +244,16 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
       },
     });
     const bounds = new CallBounds({
-      ...{ timeoutMs, answerMs, signal, after: this.#after, what: `${phase} call` },
       late: () => this.#tooLate(`answer ${phase}`, reportedTimeoutMs),
+      ...{ timeoutMs, answerMs, signal, after: this.#after, what: `${phase} call` },
       fail: this.#fail.bind(this),
     });
     this.#heartbeat.stop();
     this.#setState('busy');
     this.#conversation.pending = outgoing.pending;
     return outgoing.send({
-      ...{ losses: this.#losses, folder: this.spec.frameDirectory },
       write: (frame) => this.#state === 'busy' && this.#process?.write(frame),
+      ...{ losses: this.#losses, folder: this.spec.frameDirectory },
       kill: (why) => this.#kill(why),
     });
   }

@@ -147,7 +147,7 @@ export class FrameDecoder {
       }
       const end = Math.min(offset + this.#missing, bytes.length);
       const part = bytes.subarray(offset, end);
-      const zero = part.indexOf(0);
+      const zero = zeroIn(part);
       if (this.#isSkipping) {
         // A zero byte ends it before its time: the rest of it was not written, or it never was a frame.
         this.#missing = zero === -1 ? this.#missing - part.length : 0;
@@ -209,6 +209,14 @@ export class FrameDecoder {
 
 /** How far a brace is looked for by hand: where there are many, a search in C costs more to begin than it saves. */
 const NEAR = 64;
+/** Bodies up to this many bytes, such as those of most answers, are looked through by hand for a zero byte. */
+const SHORT = 1_024;
+
+function zeroIn(bytes: Buffer): number {
+  if (bytes.length > SHORT) return bytes.indexOf(0);
+  for (let at = 0; at < bytes.length; at++) if (bytes[at] === 0) return at;
+  return -1;
+}
 
 function nextBrace(bytes: Buffer, from: number): number {
   const near = Math.min(from + NEAR, bytes.length);

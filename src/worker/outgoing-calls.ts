@@ -124,9 +124,9 @@ export function aboutOf(
   if (!first) return {};
   const { stepIndex } = first.call;
   const productId = givenProductId('worker.call({ productId })', first.call);
-  return {
-    ...(calls.length === 1 && { requestId: first.requestId }),
-    ...(productId && { productId }),
-    ...(stepIndex !== undefined && { stepIndex }),
-  };
+  const about: Pick<WorkerLog, 'requestId' | 'productId' | 'stepIndex'> = {};
+  if (calls.length === 1) about.requestId = first.requestId;
+  if (productId) about.productId = productId;
+  if (stepIndex !== undefined) about.stepIndex = stepIndex;
+  return about;
 }

@@ -65,8 +65,15 @@ export class PendingCall {
     const { message: text, errorCode, data } = message;
     const callMs = performance.now() - this.#sentAt;
     const reply: WorkerReply = {
-      ...{ requestId: this.requestId, status, message: text, errorCode, exception: undefined },
-      ...{ data, isErrorFrame, nonFinite: [], callMs },
+      requestId: this.requestId,
+      status,
+      message: text,
+      errorCode,
+      exception: undefined,
+      data,
+      isErrorFrame,
+      nonFinite: [],
+      callMs,
     };
     if (message.type === 'error') {
       reply.exception = message.exception;

@@ -35,7 +35,9 @@ export function layoutOf(meta: FrameMeta, imageFormats?: readonly string[]): Lay
   const region = regionIn(meta);
   return {
     info: {
-      ...{ width, height, ...common },
+      width,
+      height,
+      ...common,
       ...(meta.pixelFormat !== undefined && { pixelFormat: format.name }),
       ...(strideBytes !== undefined && { strideBytes }),
       ...(meta.region !== undefined && { region }),

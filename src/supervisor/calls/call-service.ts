@@ -133,7 +133,7 @@ export class CallService {
         throwIfAborted(signal, `${phase} call`);
         this.#table.checkOpen(phase);
         checkRequest(given);
-        const request = { ...given, productId, traceparent } as InspectionRequest;
+        const request = Object.assign({}, given, { productId, traceparent }) as InspectionRequest;
         const result = await carry({ phase, request, requestId, startedAt, signal, trace });
         started?.end({ result, name: trace.name, version: trace.version });
         return result;

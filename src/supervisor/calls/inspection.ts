@@ -32,8 +32,8 @@ export function workerCallOf(
 ): WorkerCall {
   const { stepIndex, stepDesc, productId, session, userParams, guideInfo, traceparent } = request;
   return {
-    ...{ phase, stepIndex, stepDesc, productId, userParams, guideInfo, traceparent },
     session: { id: session?.id ?? requestId, context: session?.context ?? {} },
+    ...{ phase, stepIndex, stepDesc, productId, userParams, guideInfo, traceparent },
     ...images,
   };
 }

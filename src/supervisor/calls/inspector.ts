@@ -188,18 +188,17 @@ export class Inspector {
     timing.totalMs = this.#clock.now() - startedAt;
     deployment.latency.add(timing.totalMs);
     const isDecoded = images.image.isDecoded || images.guideImage?.isDecoded === true;
-    return resultOf(reply, {
-      ...{ ...by, requestId, timing, deployment, isDecoded },
-      warnings: [...warnings, ...broken],
-    });
+    const all = warnings.length + broken.length > 0 ? [...warnings, ...broken] : [];
+    const { worker, attempts } = by;
+    return resultOf(reply, { worker, attempts, requestId, timing, deployment, isDecoded, warnings: all });
   }
 
   /** Together with others; undefined where their message is not sent, and the call is to go alone. */
   #join({ inspection, deployment, images, tried }: SentCall, requestId: string) {
     const { phase, request, deadline } = inspection;
     return inspection.place?.join({
-      ...{ call: workerCallOf({ phase, request, images }, requestId), requestId, deadline },
       acquire: (group) => this.#acquire(inspection, deployment, tried, group),
+      ...{ call: workerCallOf({ phase, request, images }, requestId), requestId, deadline },
     });
   }
 
@@ -322,8 +321,18 @@ function resultOf(
   const { status, message, errorCode, raised, exception: kind, data, nonFinite } = reply;
   const { requestId, worker, attempts, timing, warnings } = o;
   const { name, version } = o.deployment.entry;
+  // What an answer need not have is set, and not spread: an object that begins as a spread gets a shape of its own each time.
   const result: InspectionResult = {
-    ...{ status, message, data, requestId, worker, attempts, timing, name, version, warnings },
+    status,
+    message,
+    data,
+    requestId,
+    worker,
+    attempts,
+    timing,
+    name,
+    version,
+    warnings,
   };
   if (errorCode !== undefined) result.errorCode = errorCode;
   const exception = raised ?? (kind === undefined ? undefined : { type: kind, message, traceback: '' });

@@ -260,7 +260,12 @@ export class CallLine<Place, Wish> {
 
 function turnOf<Place, Wish>(lane: string, order: string, isCounted: boolean): Turn<Place, Wish> {
   return {
-    ...{ lane, order, isCounted, stage: isCounted ? 'admitted' : 'writing', isInside: false },
-    ...{ wish: undefined, settle: undefined },
+    lane,
+    order,
+    isCounted,
+    stage: isCounted ? 'admitted' : 'writing',
+    isInside: false,
+    wish: undefined,
+    settle: undefined,
   };
 }
