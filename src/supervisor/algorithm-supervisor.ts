@@ -231,7 +231,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   ): Promise<InspectionResult<Data>[]> {
     this.#checkOpen('executeMany');
     doors().look.check(o);
-    const { manyCalls } = await this.#open();
+    const { manyCalls } = this.#parts ?? (await this.#open());
     return (await manyCalls.run(requests as readonly InspectionRequest[], o)) as InspectionResult<Data>[];
   }
 

@@ -2,6 +2,7 @@ import { RunnerError } from '../../errors.js';
 import type { NumberedCall, WorkerReply } from '../../worker/types.js';
 import type { Deadline } from '../clock.js';
 import type { Deployment } from '../deployments/deployment.js';
+import type { DeploymentLease } from '../deployments/deployment-table.js';
 import type { Patience } from '../pool/call-line.js';
 import type { AcquireOptions, CallTurn, Lease } from '../pool/worker-pool.js';
 
@@ -47,6 +48,12 @@ export class CallGroup {
 
   get isSealed(): boolean {
     return this.#isSealed;
+  }
+
+  /** Where the calls of the message go, once the first is routed: one look at the mapping is for all of them. */
+  get lease(): DeploymentLease | undefined {
+    const deployment = this.#isSealed ? undefined : this.#deployment;
+    return deployment && !deployment.isEnding ? { deployment, release: deployment.retain() } : undefined;
   }
 
   /** Takes a call in, when it goes to where the others go. `admit`: into the line, for all of them. @throws what `admit` throws */

@@ -177,7 +177,7 @@ export class CallService {
     { phase, request: asked, requestId, startedAt, signal, trace }: NumberedCall,
     place?: GroupPlace,
   ): Promise<InspectionResult> {
-    const now = this.#router.routeNow(asked);
+    const now = place?.group.lease ?? this.#router.routeNow(asked);
     const admitted = now ? undefined : this.#router.holdLane(asked);
     let turn: CallTurn | undefined;
     let lease = now;

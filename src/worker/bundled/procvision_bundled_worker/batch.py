@@ -11,8 +11,9 @@ from . import frames, tracing
 from .answers import answer_to, error, failure, frame_of, result, with_metrics
 from .delivery import FrameMissing, report_of
 
-# A call that took less is answered together with the next: to wake the host for each takes as long as such a call.
-SHORT_SECONDS = 0.001
+# Answers that come faster are written together: to wake the host for each takes as long as such a call. They are not kept until
+# the last, so that the host reads the first ones while the others are made.
+TOGETHER_SECONDS = 0.0002
 
 
 class Disorder(Exception):
@@ -28,12 +29,15 @@ def run(channel, message, adapter, memory, pictures):
 
 
 def one_by_one(channel, calls, adapter, memory, pictures):
+    written = time.perf_counter()
     for call in calls:
-        started = time.perf_counter()
         answer = answer_to(call, adapter, memory, pictures)
         frames.let_go()
-        is_short = time.perf_counter() - started < SHORT_SECONDS
-        channel.answer(frame_of(channel, answer), is_short and call is not calls[-1])
+        now = time.perf_counter()
+        can_wait = now - written < TOGETHER_SECONDS and call is not calls[-1]
+        channel.answer(frame_of(channel, answer), can_wait)
+        if not can_wait:
+            written = now
 
 
 def together(channel, calls, adapter, memory, pictures):
