@@ -2,10 +2,11 @@
  * `npm run bench` runs every case. Each runs in a process of its own, so that one that fails or hangs is a line of the
  * report and no more; the exit code is 1 then.
  *
- *     npm run bench -- [--only NAME[,NAME…]] [--quick] [--against REF] [--rounds N] [--list]
+ *     npm run bench -- [--only NAME[,NAME…]] [--quick] [--against REF] [--rounds N] [--twice] [--list]
  *
  * `--only` runs the cases whose name contains a NAME. `--quick` takes one round of each, with less in it, and no goals.
- * `--against` builds another commit in a temp folder and alternates with it, round by round. Results go to
+ * `--against` builds another commit in a temp folder and alternates with it, round by round. `--twice` goes through the cases
+ * once more when all are through: the second time is a case `NAME, again`, beside the first. Results go to
  * `bench/out/<date>-<mode>.jsonl` and, for a full run of all cases, are what `npm run bench:report` writes the tables of
  * docs/performance.md from.
  */
@@ -34,6 +35,7 @@ const { values: options, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     against: { type: 'string' },
     rounds: { type: 'string' },
+    twice: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
 });
@@ -90,19 +92,22 @@ async function main(): Promise<void> {
   console.log(heading(run));
   const startedAt = performance.now();
   const results: CaseResult[] = [];
-  for (const found of wanted) {
-    const o = {
-      quick: options.quick,
-      rounds,
-      root: ROOT,
-      otherRoot: other?.root,
-      cache: CACHE,
-      commit: build.commit,
-    };
-    const records = await measureCase(found, o);
-    results.push(...records);
-    records.forEach(write);
-    console.log(linesOf(records).join('\n'));
+  for (const again of options.twice ? ['', ', again'] : ['']) {
+    for (const found of wanted) {
+      const o = {
+        quick: options.quick,
+        rounds,
+        root: ROOT,
+        otherRoot: other?.root,
+        cache: CACHE,
+        commit: build.commit,
+      };
+      const measured = await measureCase(found, o);
+      const records = measured.map((record) => ({ ...record, case: `${record.case}${again}` }));
+      results.push(...records);
+      records.forEach(write);
+      console.log(linesOf(records).join('\n'));
+    }
   }
   await new Promise((resolve) => out.end(resolve));
   console.log(`${summary(results, (performance.now() - startedAt) / 1_000)}; ${path.relative('.', file)}`);

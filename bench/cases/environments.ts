@@ -112,11 +112,10 @@ interface Goals {
   pip: number;
 }
 
-/** Twice in a run: two runs that agree say more than one. */
-function environments(name: string, what: string, goals: Goals, again: '' | '-again'): BenchCase {
+function environments(name: string, what: string, goals: Goals): BenchCase {
   return {
-    name: `deploy/wheels-${name}${again}`,
-    measures: `An environment of ${what}, with every byte held against RECORD in ours${again === '' ? '' : ', once more'}`,
+    name: `deploy/wheels-${name}`,
+    measures: `An environment of ${what}, with every byte held against RECORD in ours`,
     figures: { time: { unit: 'ms' }, cpu: { unit: 'ms' } },
     bars: [
       ...(goals.uv === undefined ? [] : [{ figure: 'time', contestant: FIRST, over: UV, atMost: goals.uv }]),
@@ -141,7 +140,7 @@ function environments(name: string, what: string, goals: Goals, again: '' | '-ag
   };
 }
 
-export const cases: BenchCase[] = (['', '-again'] as const).flatMap((again) => [
-  environments('vision', 'the 14 wheels of a vision algorithm, 165 MB', { uv: 1.5, pip: 0.85 }, again),
-  environments('large', 'the 31 wheels of a large algorithm, 305 MB', { uv: undefined, pip: 1.2 }, again),
-]);
+export const cases: BenchCase[] = [
+  environments('vision', 'the 14 wheels of a vision algorithm, 165 MB', { uv: 1.5, pip: 0.85 }),
+  environments('large', 'the 31 wheels of a large algorithm, 305 MB', { uv: undefined, pip: 1.2 }),
+];
