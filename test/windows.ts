@@ -23,7 +23,7 @@ function say(line: string): void {
 const repository = fileURLToPath(new URL('../', import.meta.url));
 const NODES = ['20.20.2', '22.23.3'];
 const SETUP_MS = 180_000;
-const RUN_MS = 300_000;
+const RUN_MS = 420_000;
 
 /** Why there is no Windows here; undefined where there is one. */
 function whyNot(machine: string | undefined): string | undefined {

@@ -372,7 +372,8 @@ class Algorithm(BaseAlgorithm):
         values = set(bytes(memoryview(picture).cast("B")))
         before = [one[0, 0, 0] for one in self.kept]
         picture[0, 0, 0] = 255
-        self.kept = self.kept[-2:] + [picture]
+        if (user_params or {}).get("keep"):
+            self.kept = self.kept[-2:] + [picture]
         return {"status": "OK", "data": {"result_status": "OK", "defect_rects": [], "debug": {"values": sorted(values), "before": before}}}
 `;
 for (const flavour of ['sdk', 'bundled']) {
@@ -396,7 +397,13 @@ for (const flavour of ['sdk', 'bundled']) {
           const frame = await frames.lease({ width: 2_048, height: 1_120, channels: 3 }); // 6.9 MB
           const { pixels } = frame;
           pixels.fill(level);
-          const { data, proof } = await supervisor.execute({ target, stepIndex: 1, image: frame });
+          const userParams = { keep: level % 3 > 0 }; // the memory of the others goes with their call
+          const { data, proof } = await supervisor.execute({
+            target,
+            stepIndex: 1,
+            image: frame,
+            userParams,
+          });
           frame.release();
           assert.deepEqual(data.debug.values, [level]);
           // What the algorithm has kept and written into stays its own, and reaches neither host nor next picture.

@@ -237,7 +237,7 @@ class Mappings:
     def _open_pages(self):
         if self._pages is None:
             try:
-                self._pages = os.open("/proc/self/pagemap", os.O_RDONLY | os.O_CLOEXEC)
+                self._pages = os.open("/proc/self/pagemap", os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
             except OSError:
                 self._pages = False
         return self._pages is not False
