@@ -51,12 +51,18 @@ const TOGETHER = `${ONE_BY_ONE}
         mode = items[0]["user_params"].get("mode")
         if mode == "raise":
             raise RecoverableError("no memory for so many")
+        if mode == "skipped":
+            del items[1]
+        if mode == "emptied":
+            items = [items.pop(0) for _ in range(len(items))]
         answers = []
         for item in items:
             value = int(read_image_from_shared_memory(item["shared_mem_id"], item["image_meta"])[0, 0, 0])
             answer = look(value, call=Algorithm.calls, batch=len(items), step=item["step_index"], pid=item["pid"],
                           kept=item["session"].get("kept"), trace=item.get("traceparent"))
-            answers.append(dict(answer, item=item["item"]))
+            answers.append(dict(answer, item=len(answers) if mode == "skipped" else item["item"]))
+            if mode == "emptied":
+                item.clear()
         if mode == "few":
             answers.pop()
         if mode == "many":
@@ -240,6 +246,7 @@ class Algorithm(BaseAlgorithm):
 test.each([
   ['few', /3 answers for 4 items/],
   ['many', /5 answers for 4 items/],
+  ['skipped', /3 answers for 4 items/],
   ['swapped', /item 1 at place 0/],
   ['nameless', /item None at place 2/],
   ['none', /NoneType, not a list/],
@@ -260,6 +267,13 @@ test.each([
     }
   },
 );
+
+test('an execute_batch that takes its items out of their list, and empties each, answers them all', async () => {
+  const { supervisor, debugOf } = await open(TOGETHER, 'bundled');
+  const userParams = { mode: 'emptied' };
+  const results = await supervisor.executeMany(values(4).map((value) => request(value, { userParams })));
+  expect(debugOf(results).map((debug) => debug?.value)).toEqual(values(4));
+});
 
 test('a recoverable exception of execute_batch has each picture tried again by itself', async () => {
   const { supervisor, debugOf } = await open(TOGETHER, 'bundled');

@@ -1,7 +1,11 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
-import type { FramePool } from '../../src/frames/frame-pool.js';
+import { expect, onTestFinished, test } from 'vitest';
+import { FramePool } from '../../src/frames/frame-pool.js';
+import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
+import { ForkServer } from '../../src/worker/fork-server.js';
+import { resolveLimits } from '../../src/worker/limits.js';
 import type { WorkerReply } from '../../src/worker/types.js';
+import { algorithmFolder } from '../support/algorithm-folder.js';
 import { phasedSource, READ, startBundled } from '../support/bundled-worker.js';
 
 const size = { width: 96, height: 80 }; // six pages
@@ -43,8 +47,8 @@ const pictures = ({ metrics }: WorkerReply) => metrics?.pictures;
 const seen = ({ data }: WorkerReply) => (data.debug as Told).seen;
 
 /** Makes calls with pictures in these frames, each filled anew for each call. */
-async function caller(slots = 1) {
-  const { worker, frames } = await startBundled(SOURCE);
+async function caller(slots = 1, source = SOURCE) {
+  const { worker, frames } = await startBundled(source);
   const leased = await Promise.all(Array.from({ length: slots }, () => frames.lease(size)));
   const send = async (frame: Awaited<ReturnType<FramePool['lease']>>, value: number) => {
     frame.pixels.fill(value);
@@ -114,3 +118,59 @@ test('whatever an algorithm does with its pictures, it sees the one that was sen
   }
   if (process.platform === 'linux') expect(used).toEqual(new Set(['mapped', 'copied']));
 });
+
+/** At the end of a call, when the worker asks whether anything refers to the picture, a thread writes and lets go of it. */
+const LATE_WRITE = phasedSource(
+  `${READ}seen = sorted(set(bytes(image)))
+if user_params.get("way") == "late":
+    held.append(image)
+    sys.setprofile(meanwhile)
+return ok(seen=seen)`,
+  `import sys
+held = []
+def meanwhile(frame, event, argument):
+    if event == "call" and frame.f_code.co_name == "is_free" and held:
+        sys.setprofile(None)
+        held[0][40, 7, 1] = 255
+        del held[:]
+`,
+);
+
+test('a picture that a thread writes to and lets go of while its call ends never shows in a later call', async () => {
+  const call = await caller(1, LATE_WRITE);
+  for (let n = 0; n < 12; n++) {
+    const { reply, value } = await call(n % 4 === 2 ? 'late' : undefined);
+    expect(seen(reply)).toEqual([value]);
+  }
+});
+
+const READS_ONLY = phasedSource(`${READ}return ok(seen=sorted(set(bytes(image))))`);
+
+test.skipIf(process.platform !== 'linux')(
+  'a version whose worker was forked from a server gets mapped pictures as any other',
+  async () => {
+    const limits = resolveLimits({});
+    const frames = new FramePool();
+    const spec = {
+      ...(await algorithmFolder(READS_ONLY)),
+      ...{ flavour: 'bundled' as const, frameDirectory: await frames.open() },
+    };
+    const server = await ForkServer.start(spec, limits);
+    const worker = new AlgorithmWorker(spec, limits, undefined, server);
+    onTestFinished(async () => {
+      await worker.stop();
+      await server.stop();
+      await frames.close();
+    });
+    await worker.start();
+    expect(worker.isForked).toBe(true);
+    const frame = await frames.lease(size);
+    for (const value of [3, 4, 5]) {
+      frame.pixels.fill(value);
+      const image = await frames.send(frame, { proof: 'full' });
+      const reply = await worker.call({ phase: 'execute', image });
+      image.done();
+      expect([seen(reply), pictures(reply)]).toEqual([[value], 'mapped']);
+    }
+  },
+);

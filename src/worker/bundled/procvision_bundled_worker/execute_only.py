@@ -17,7 +17,7 @@ class ExecuteOnly:
         return self._algorithm.execute(*self.item(data, request_id).values()), self.added(data)
 
     def call_batch(self, items):
-        return self._algorithm.execute_batch(items)
+        return self._algorithm.execute_batch([dict(item) for item in items])  # a list of its own: it may take from it
 
     def item(self, data, request_id):
         """What the algorithm gets of a call."""

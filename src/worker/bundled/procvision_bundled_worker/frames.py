@@ -17,7 +17,7 @@ try:
 except ImportError:
     numpy = None
 
-_lock = RLock()  # a thread of the algorithm's may read when its call ends
+_lock = RLock()  # a thread of the algorithm's may read when its call ends, or when the next begins
 
 
 class _State:
@@ -29,12 +29,12 @@ def use(delivery, maps):
     """`maps`: let_go() marks the end of each call before the answer, so that pictures can be mapped until then."""
     _State.delivery, delivery.keeper.maps = delivery, maps
     if maps and hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=_part, after_in_child=_copy_from_now_on)
+        os.register_at_fork(before=_part, after_in_parent=_lock.release, after_in_child=_copy_from_now_on)
 
 
 def map_from_now_on():
     """This process answers the calls itself and learns when each ends, also where a fork server has prepared it."""
-    _State.maps = True
+    _State.delivery.keeper.maps = True
 
 
 def begin(message):
@@ -44,10 +44,11 @@ def begin(message):
 
 def begin_all(messages):
     """Calls begin that run together: as `begin`, a report for each."""
-    reports = _State.delivery.begin(messages)
-    for identifier in _State.delivery.names():
-        _State.own.pop(identifier, None)  # written in an earlier call, under a name that is another picture's now
-    return reports
+    with _lock:
+        reports = _State.delivery.begin(messages)
+        for identifier in _State.delivery.names():
+            _State.own.pop(identifier, None)  # written in an earlier call, under a name that is another picture's now
+        return reports
 
 
 def read_image(shared_mem_id, image_meta):
@@ -61,16 +62,17 @@ def read_image(shared_mem_id, image_meta):
     try:
         with _lock:
             picture = delivery.picture(shared_mem_id)
-            if picture is not None:
+            if picture is not None and picture.shape is not None:
                 return _read_picture(picture, image_meta, width, height)
+            encoded = picture and picture.encoded()
+        if encoded is not None:
+            return _decode(encoded, width, height)  # without the lock: a fork waits for it with the locks of logging
         return _read_file(shared_mem_id, image_meta, width, height)
     except Exception as fault:
         raise FrameMissing(delivery.lose(shared_mem_id, fault))
 
 
 def _read_picture(picture, image_meta, width, height):
-    if picture.shape is None:
-        return _decode(picture.encoded(), width, height)
     _check_size(picture.shape, width, height)
     memory = picture.memory(_State.delivery.keeper)
     return _image(memory.content, picture.offset, picture, image_meta)
@@ -144,11 +146,15 @@ def _view(pixels, offset, shape, bgr):
 
 
 def _part():
+    # Until the fork is made: a call that ends meanwhile has its pictures in neither place, and a lock that another thread holds
+    # would never be free in the child.
+    _lock.acquire()
     _State.delivery.keeper.part()
 
 
 def _copy_from_now_on():
     _State.delivery.keeper.copy_from_now_on()
+    _lock.release()
 
 
 def let_go():

@@ -25,6 +25,7 @@ CALLS_UNUSED = 64  # then a mapping goes: the host may have given up that memory
 LARGE_SHARE = 8  # one page of so many written to takes as long as a copy of all
 CALLS_IN_A_ROW = 2  # that write so much, before pictures are copied
 CALLS_COPIED = 256  # then the algorithm is looked at once more
+POPULATE_WRITE = 23  # MADV_POPULATE_WRITE, which the module mmap does not name
 FILE_PRESENT = 5  # the upper three bits of an entry: present, not swapped, page of a file
 
 
@@ -95,7 +96,7 @@ class Keeper:
         self._mappings.give_back(mapped)
 
     def part(self):
-        """Gives the mappings of the call pages that no other process sees: by a write to each."""
+        """Gives the mappings of the call pages that no other process sees."""
         for memory in self._mapped:
             part(memory.content)
 
@@ -198,13 +199,17 @@ class Mappings:
         """The call is over."""
         if not memories:
             return
+        free = []
+        for memory in memories:
+            if memory.is_free():
+                free.append(memory)
+            else:
+                part(memory.content)  # it goes with the last that refers to it
+        # After that: a thread may write, and let go of its picture, while the call ends.
         has_faults = self._faults is None or self._count_faults() != self._faults
         self._faults = None
         most = 0
-        for memory in memories:
-            if not memory.is_free():
-                part(memory.content)  # it goes with the last that refers to it
-                continue
+        for memory in free:
             is_new = memory.last_used == 0
             written = self._written(memory) if has_faults or is_new else 0
             if written:
@@ -247,7 +252,8 @@ class Mappings:
             import resource  # only where there is something to be kept
 
             self._getrusage, self._who = resource.getrusage, resource.RUSAGE_SELF
-        return self._getrusage(self._who).ru_minflt
+        usage = self._getrusage(self._who)
+        return usage.ru_minflt + usage.ru_majflt  # of a page that was swapped out, the first write is a major one
 
 
 def room_for(size):
@@ -279,6 +285,12 @@ def too_many(memories, most):
 
 
 def part(content):
-    """Gives a mapping pages that no other process sees: by a write to each."""
+    """Gives a mapping pages that no other process sees: as by a write to each."""
+    try:
+        # Writes nothing: another thread may write to the same place in this moment.
+        content.madvise(POPULATE_WRITE)
+        return
+    except (AttributeError, OSError, ValueError):
+        pass  # no Linux, or one before 5.14
     with memoryview(content) as view:
         view[::mmap.PAGESIZE] = view[::mmap.PAGESIZE]

@@ -46,7 +46,7 @@ class Phased:
             session = item["session"]
             context = {"pid": item["pid"], "trace_id": (getattr(session, "_context", None) or {}).get("trace_id")}
             _quietly(algorithm.on_step_start, item["step_index"], session, context)
-        answers = algorithm.execute_batch(items)
+        answers = algorithm.execute_batch([dict(item) for item in items])  # a list of its own: it may take from it
         for item, answer in zip(items, answers if isinstance(answers, (list, tuple)) else []):
             _quietly(algorithm.on_step_finish, item["step_index"], item["session"], answer if isinstance(answer, dict) else {})
         return answers
