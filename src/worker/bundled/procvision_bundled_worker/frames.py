@@ -146,7 +146,7 @@ def _view(pixels, offset, shape, bgr):
 
 
 def _part():
-    # Until the fork is made: a call that ends meanwhile has its pictures in neither place, and a lock that another thread holds
+    # Until the fork is made: a call that ends during the fork has its pictures in neither place, and a lock that another thread holds
     # would never be free in the child.
     _lock.acquire()
     _State.delivery.keeper.part()

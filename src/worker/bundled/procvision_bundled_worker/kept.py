@@ -205,7 +205,7 @@ class Mappings:
                 free.append(memory)
             else:
                 part(memory.content)  # it goes with the last that refers to it
-        # After that: a thread may write, and let go of its picture, while the call ends.
+        # After that: a thread may write, and release its picture, while the call ends.
         has_faults = self._faults is None or self._count_faults() != self._faults
         self._faults = None
         most = 0
