@@ -96,7 +96,9 @@ const ready: BenchCase = {
           await supervisor.scale(name, VERSION, 1);
           const recovery = await timed(async () => {
             const again = nextReady(supervisor);
-            process.kill(supervisor.status()[0]?.workers[0]?.processId ?? -1, 'SIGKILL');
+            const { processId } = supervisor.status()[0]?.workers[0] ?? {};
+            if (processId === undefined) throw new Error('no worker stands that could be killed');
+            process.kill(processId, 'SIGKILL');
             await again;
           });
           return { ready: startMs, recovery };

@@ -23,6 +23,8 @@ const NOT_FOUND = 128;
  * user (a setuid program that the group holds) can be sent none.
  */
 export function signalTree(pid: number, signal: NodeJS.Signals, options: TreeOptions = {}): void {
+  // No child has such an id: to kill(2), 0 is the group of this process, and 1 turned into a group is every process there is.
+  if (!(pid > 1)) return;
   if ((options.platform ?? process.platform) === 'win32') {
     endTree(pid, options);
     return;

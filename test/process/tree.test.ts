@@ -33,6 +33,20 @@ test('a process of Windows that taskkill ends, or does not find, is left to it',
   await expect.poll(() => calls).toEqual(['alone']);
 });
 
+test('an id that no child has is sent no signal: of a group it would reach this one, the first process or all', () => {
+  const kill = vi.spyOn(process, 'kill').mockReturnValue(true);
+  try {
+    for (const id of [0, 1, -1, NaN]) {
+      signalTree(id, 'SIGKILL', { platform: 'linux' });
+      signalRemains(id, 'linux');
+    }
+    expect(kill).not.toHaveBeenCalled();
+  } finally {
+    kill.mockRestore();
+  }
+  for (const id of [0, 1, -1]) expect(() => process.kill(id, 0)).toThrow('is not there');
+});
+
 test('what is left of a process that has ended is looked for on POSIX alone: on Windows its id may be another process', () => {
   const kill = vi.spyOn(process, 'kill').mockReturnValue(true);
   try {

@@ -302,7 +302,7 @@ open(os.path.join(os.environ["TMPDIR"], str(os.getpid())), "w").close()`;
   });
 
   test('a server that stands still is ended, and the worker that waits for it starts cold', async () => {
-    const { supervisor } = await forked({}, { limits: { helloMs: 1_000 } });
+    const { supervisor } = await forked({}, { limits: { helloMs: 3_000 } });
     const { serverProcessId = -1 } = statusOf(supervisor)?.warmStart ?? {};
     process.kill(serverProcessId, 'SIGSTOP');
     await supervisor.scale('sample', '1.0.0', 2);

@@ -1,3 +1,4 @@
+import './narrow-signals.js';
 import path from 'node:path';
 import { sharedNumpyWheel } from './shared-material.js';
 
