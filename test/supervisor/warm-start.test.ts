@@ -17,13 +17,20 @@ interface Algorithm {
   /** Lines of `execute` before its answer. */
   body?: string;
   verdict?: string;
+  /** How long the import takes: a fork must be sooner ready than a worker with it, on a busy machine too. @defaultValue 0.25 */
+  importSeconds?: number;
 }
 
 /** Importing takes as long as that of a small numeric library. */
-function slowToImport({ head = '', body = 'pass', verdict = '"OK"' }: Algorithm): string {
+function slowToImport({
+  head = '',
+  body = 'pass',
+  verdict = '"OK"',
+  importSeconds = 0.25,
+}: Algorithm): string {
   return `import os, subprocess, sys, threading, time
 from procvision_algorithm_sdk import BaseAlgorithm, read_image_from_shared_memory
-time.sleep(0.25)
+time.sleep(${importSeconds})
 IMPORTED_BY = os.getpid()
 ${head}
 
@@ -315,7 +322,8 @@ open(os.path.join(os.environ["TMPDIR"], str(os.getpid())), "w").close()`;
   test.each([0, 3, 6])(
     'a fork that the system refuses, with %i descriptors left, leaves the workers that live, and the next ones start cold',
     async (left) => {
-      const { supervisor, worker } = await forked({});
+      const { supervisor, worker, event } = await forked({ importSeconds: 3 });
+      expect(event).toMatchObject({ mode: 'warm' });
       const { serverProcessId = -1 } = statusOf(supervisor)?.warmStart ?? {};
       limitDescriptors(serverProcessId, left);
       await supervisor.scale('sample', '1.0.0', 3);
