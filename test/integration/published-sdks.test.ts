@@ -6,8 +6,9 @@ import { TemporaryStore } from '../../src/testing/index.js';
 import { PUBLISHED_SDKS, publishedSdk } from '../support/index-wheels.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
-const shape = { width: 64, height: 48 };
-const image = (value: number) => ({ data: new Uint8Array(64 * 48 * 3).fill(value), ...shape });
+const image = (value: number, height: number) => ({
+  ...{ data: new Uint8Array(64 * height * 3).fill(value), width: 64, height },
+});
 
 const HEAD = `import os, threading, time
 from procvision_algorithm_sdk import BaseAlgorithm
@@ -69,15 +70,17 @@ describe('under each SDK of the package index', () => {
           onTestFinished(() => frames.close());
           const policy = { retries: 0, resources: { openFiles: 100 } };
           const supervisor = store.supervise({ worker, frames, policy });
-          const call = (value: number, stepIndex: number) =>
-            supervisor.execute({ target, stepIndex, image: image(value), guideImage: 'same' });
+          const call = (value: number, stepIndex: number, height = 48) =>
+            supervisor.execute({ target, stepIndex, image: image(value, height), guideImage: 'same' });
           for (const value of [7, 8]) {
             const result = await call(value, 1);
             expect([worker, mapped, seen(result), result.proof?.by]).toEqual([
               ...[worker, mapped, [value], 'worker'],
             ]);
           }
-          await expect.poll(async () => (await call(9, 2)).errorCode).toBe('1007');
+          // Memory that the worker has already is read without a descriptor: only a larger picture needs another.
+          let height = 48;
+          await expect.poll(async () => (await call(9, 2, (height += 48))).errorCode).toBe('1007');
           await supervisor.close();
         }
       }
