@@ -57,6 +57,7 @@ describe.skipIf(process.platform === 'win32')('stop goes as far as it must', () 
     const { worker, events } = await misbehavingWorker({
       script:
         'signal.signal(signal.SIGTERM, lambda *_: (hello(), sys.exit(0)))\nraw(b"here\\n")\ntime.sleep(60)',
+      limits: { shutdownMs: 10_000 }, // its own end takes an interpreter a while on a busy machine
     });
     const isHere = new Promise((resolve) => worker.once('strayOutput', resolve));
     const start = worker.start();
