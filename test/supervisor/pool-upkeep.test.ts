@@ -303,7 +303,7 @@ describe('an open circuit', () => {
   });
 
   test('is told once, also when a worker that was starting when it opened cannot start', async () => {
-    const { start, isShut, letGo, come } = gates();
+    const { start, isShut, open, come } = gates();
     const { upkeep, crash, until, at, told } = await upkeepOf({
       workers: 2,
       policy: { maxCrashes: 2 },
@@ -315,7 +315,7 @@ describe('an open circuit', () => {
     await come(2);
     await crash(1);
     await until('circuitOpen crashes 30000 circuit_open');
-    await letGo(2, new Error('no licence'));
+    await open(2, new Error('no licence'));
     await until('exit 0 start_failed');
     await expect.poll(() => at(0).isStarting, { interval: 5 }).toBe(false);
     await setImmediate();
@@ -336,7 +336,7 @@ describe('an open circuit', () => {
   });
 
   test('takes no worker that was starting when it opened', async () => {
-    const { start, isShut, letGo, come } = gates();
+    const { start, isShut, open, come } = gates();
     const { upkeep, crash, until, at, told } = await upkeepOf({
       workers: 2,
       policy: { maxCrashes: 2 },
@@ -348,7 +348,7 @@ describe('an open circuit', () => {
     await come(2);
     await crash(1);
     await until('circuitOpen crashes 30000 circuit_open');
-    await letGo(2);
+    await open(2);
     await until('exit 0 circuit open');
     expect([at(0).worker, times(told, 'seated 0')]).toEqual([undefined, 1]);
   });
@@ -429,13 +429,13 @@ describe('scale()', () => {
   });
 
   test('down while a worker starts takes it no more', async () => {
-    const { start, isShut, letGo } = gates();
+    const { start, isShut, open } = gates();
     const { upkeep, until, told } = await upkeepOf({ start });
     await upkeep.start();
     isShut.now = true;
     const up = upkeep.scale(2);
     await upkeep.scale(1);
-    await letGo(1);
+    await open(1);
     await up;
     await until('exit 1 not needed');
     expect(times(told, 'seated 1')).toBe(0);
@@ -518,7 +518,7 @@ describe('a worker that is due', () => {
   });
 
   test('and dies while its successor starts is followed by it, and by no other', async () => {
-    const { start, isShut, letGo } = gates();
+    const { start, isShut, open } = gates();
     const { upkeep, at, crash, until, clock, fake } = await upkeepOf({
       policy: { recycleAfterCalls: 1 },
       start,
@@ -530,7 +530,7 @@ describe('a worker that is due', () => {
     upkeep.betweenCalls(at(0));
     await crash(0);
     await until('restart 0 2 200 exited');
-    await letGo(2);
+    await open(2);
     await until('seated 0', 3);
     expect(at(0)).toMatchObject({ cancelStart: undefined, isRecycling: false });
     clock.advance(200);
@@ -539,17 +539,17 @@ describe('a worker that is due', () => {
   });
 
   test('and is replaced while another starts for its place leaves that one without a place', async () => {
-    const { start, isShut, letGo, come } = gates();
+    const { start, isShut, open, come } = gates();
     const { upkeep, at, crash, until, told } = await upkeepOf({ policy: { recycleAfterCalls: 1 }, start });
     await upkeep.start();
     isShut.now = true;
     upkeep.betweenCalls(at(0));
     await come(1);
     await crash(0);
-    await letGo(1);
+    await open(1);
     await until('seated 0', 2);
     const { worker } = at(0);
-    await letGo(2);
+    await open(2);
     await until('exit 0 not needed');
     expect(at(0).worker).toBe(worker);
     expect(times(told, 'seated 0')).toBe(2);
@@ -618,14 +618,14 @@ describe('a restart that fails', () => {
   });
 
   test('of a place that was given up is told nowhere', async () => {
-    const { start, isShut, letGo, come } = gates();
+    const { start, isShut, open, come } = gates();
     const { upkeep, crash, until, told } = await upkeepOf({ workers: 2, start });
     await upkeep.start();
     isShut.now = true;
     await crash(1);
     await come(2);
     await upkeep.scale(1);
-    await letGo(2, new Error('no licence'));
+    await open(2, new Error('no licence'));
     await until('exit 1 start_failed');
     expect(told.at(-1)).toBe('exit 1 start_failed');
   });
@@ -729,14 +729,14 @@ describe('halt()', () => {
   });
 
   test('ends a worker that becomes ready after it', async () => {
-    const { start, isShut, letGo, come } = gates();
+    const { start, isShut, open, come } = gates();
     const { upkeep, crash, until, told } = await upkeepOf({ start });
     await upkeep.start();
     isShut.now = true;
     await crash(0);
     await come(1);
     upkeep.halt();
-    await letGo(1);
+    await open(1);
     await until('exit 0 stopped');
     expect(times(told, 'seated 0')).toBe(1);
   });
@@ -754,14 +754,14 @@ describe('halt()', () => {
   });
 
   test('during a restart that fails tells nothing of it', async () => {
-    const { start, isShut, letGo, come } = gates();
+    const { start, isShut, open, come } = gates();
     const { upkeep, at, crash, told } = await upkeepOf({ start });
     await upkeep.start();
     isShut.now = true;
     await crash(0);
     await come(1);
     upkeep.halt();
-    await letGo(1, new Error('no licence'));
+    await open(1, new Error('no licence'));
     await expect.poll(() => at(0).isStarting, { interval: 5 }).toBe(false);
     expect(told.slice(-2)).toEqual(['restart 0 1 0 exited', 'exit 0 start_failed']);
   });

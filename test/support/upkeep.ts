@@ -111,26 +111,26 @@ export async function upkeepOf({
   return { upkeep, fake, clock, policy, restarts, told, state, until, at, crash };
 }
 
-/** Starts that wait, each until it is let go. */
+/** Starts that wait, each until its gate is opened. */
 export function gates() {
-  const open = new Map<number, (error?: Error) => void>();
+  const waiting = new Map<number, (error?: Error) => void>();
   const isShut = { now: false };
   return {
     isShut,
     start: (process: FakeProcess) =>
       isShut.now
         ? new Promise<void>((resolve, reject) => {
-            open.set(process.index, (error) => {
+            waiting.set(process.index, (error) => {
               if (error) reject(error);
               else resolve();
             });
           })
         : undefined,
     /** Resolves when the process has come, and lets it go on, or fail. */
-    letGo: async (index: number, error?: Error) => {
-      await expect.poll(() => open.has(index), { interval: 5 }).toBe(true);
-      open.get(index)?.(error);
+    open: async (index: number, error?: Error) => {
+      await expect.poll(() => waiting.has(index), { interval: 5 }).toBe(true);
+      waiting.get(index)?.(error);
     },
-    come: (index: number) => expect.poll(() => open.has(index), { interval: 5 }).toBe(true),
+    come: (index: number) => expect.poll(() => waiting.has(index), { interval: 5 }).toBe(true),
   };
 }

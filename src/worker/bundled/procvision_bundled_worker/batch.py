@@ -32,7 +32,7 @@ def one_by_one(channel, calls, adapter, memory, pictures):
     written = time.perf_counter()
     for call in calls:
         answer = answer_to(call, adapter, memory, pictures)
-        frames.let_go()
+        frames.end_call()
         now = time.perf_counter()
         can_wait = now - written < TOGETHER_SECONDS and call is not calls[-1]
         channel.answer(frame_of(channel, answer), can_wait)
@@ -54,7 +54,7 @@ def together(channel, calls, adapter, memory, pictures):
         if fault is not None:
             answer, report = error(call.get("request_id") or "", fault, "1007"), report_of(fault=fault)
         made.append(with_metrics(answer, report, milliseconds, memory, pictures))
-    frames.let_go()  # before the first answer: the host may then write the next picture there
+    frames.end_call()  # before the first answer: the host may then write the next picture there
     for answer in made:
         channel.answer(frame_of(channel, answer), answer is not made[-1])
 

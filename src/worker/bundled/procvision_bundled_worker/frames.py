@@ -26,7 +26,7 @@ class _State:
 
 
 def use(delivery, maps):
-    """`maps`: let_go() marks the end of each call before the answer, so that pictures can be mapped until then."""
+    """`maps`: end_call() marks the end of each call before the answer, so that pictures can be mapped until then."""
     _State.delivery, delivery.keeper.maps = delivery, maps
     if maps and hasattr(os, "register_at_fork"):
         os.register_at_fork(before=_part, after_in_parent=_lock.release, after_in_child=_copy_from_now_on)
@@ -157,11 +157,11 @@ def _copy_from_now_on():
     _lock.release()
 
 
-def let_go():
+def end_call():
     """The call is over: its mappings go or are kept, and what the algorithm kept of them becomes its own."""
     with _lock:
         _State.delivery.end()
-        _State.delivery.keeper.let_go()
+        _State.delivery.keeper.end_call()
 
 
 def _decode(encoded, width, height):

@@ -90,7 +90,7 @@ class Keeper:
         """Whether the memory of a picture is to be mapped, and no mapping of it is kept."""
         return self.maps and not self._mappings.copies and not self._mappings.has(picture)
 
-    def let_go(self):
+    def end_call(self):
         """The call is over, and nothing but what the algorithm keeps refers to its pictures."""
         mapped, self._mapped = self._mapped, []
         self._mappings.give_back(mapped)

@@ -104,7 +104,7 @@ def serve(channel, adapter, pictures):
 
 
 def reply(channel, answer):
-    frames.let_go()
+    frames.end_call()
     channel.write(frame_of(channel, answer))
 
 
