@@ -85,7 +85,7 @@ def of_worker():
         frames.begin({"request_id": str(number), "pictures": [picture]})
         worked(frames.read_image(picture["id"], meta))
         if way == "worker":
-            frames.let_go()
+            frames.end_call()
 
     return take, send
 
