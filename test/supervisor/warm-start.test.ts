@@ -17,7 +17,7 @@ interface Algorithm {
   /** Lines of `execute` before its answer. */
   body?: string;
   verdict?: string;
-  /** How long the import takes: a fork must be sooner ready than a worker with it, on a busy machine too. @defaultValue 0.25 */
+  /** How long the import takes: a fork must be sooner ready than a worker with it, on a busy machine too. @defaultValue 0.5 */
   importSeconds?: number;
 }
 
@@ -26,7 +26,7 @@ function slowToImport({
   head = '',
   body = 'pass',
   verdict = '"OK"',
-  importSeconds = 0.25,
+  importSeconds = 0.5,
 }: Algorithm): string {
   return `import os, subprocess, sys, threading, time
 from procvision_algorithm_sdk import BaseAlgorithm, read_image_from_shared_memory
@@ -112,9 +112,13 @@ function limitDescriptors(pid: number, left: number): void {
 
 describe.runIf(process.platform === 'linux')('on Linux', () => {
   test.each(['sdk', 'bundled'] as const)(
-    'after a start of 0.25 s under the %s worker, the next worker is forked, sooner ready, in the same bounds, and answers the same',
+    'after a start of 2 s under the %s worker, the next worker is forked, sooner ready, in the same bounds, and answers the same',
     async (flavour) => {
-      const { supervisor, supervise, event, startMs, cold, worker } = await forked({}, {}, flavour);
+      const { supervisor, supervise, event, startMs, cold, worker } = await forked(
+        { importSeconds: 2 },
+        {},
+        flavour,
+      );
       expect(event).toMatchObject({ ...target, mode: 'warm' });
       expect(event.warmMs).toBeLessThan(event.coldMs ?? 0);
       expect(startMs).toBeLessThan(event.coldMs ?? 0);

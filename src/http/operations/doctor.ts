@@ -15,7 +15,7 @@ import type { Asked } from './examinations.js';
 const NOT_KEPT = { headers: { 'cache-control': 'no-store' } };
 
 /** Body of a fix: all that can be put right, those of one kind, or one of them. */
-const FIX_BODY = fields({
+export const FIX_BODY = fields({
   id: v.optional(text),
   what: v.optional(v.pipe(v.string('must be a text'), v.minLength(1, 'must not be empty'))),
 });
