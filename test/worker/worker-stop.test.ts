@@ -56,7 +56,9 @@ describe.skipIf(process.platform === 'win32')('stop goes as far as it must', () 
   test('a first hello that comes while the start is given up is no protocol error', async () => {
     const { worker, events } = await misbehavingWorker({
       script:
-        'signal.signal(signal.SIGTERM, lambda *_: (hello(), sys.exit(0)))\nraw(b"here\\n")\ntime.sleep(60)',
+        // Once: a second SIGTERM while it ends would say hello again, or end it by the signal.
+        'def end(*_):\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    hello()\n    sys.exit(0)\n' +
+        'signal.signal(signal.SIGTERM, end)\nraw(b"here\\n")\ntime.sleep(60)',
       limits: { shutdownMs: 10_000 }, // its own end takes an interpreter a while on a busy machine
     });
     const isHere = new Promise((resolve) => worker.once('strayOutput', resolve));
