@@ -31,20 +31,45 @@ export async function verifyVersion(
     lock = await tryLockVersion(registry.layout, name, version, { operation: 'verify', signal: o.signal });
   } catch (error) {
     if (!isUnwritable(error)) throw error;
-    return look(registry, name, version, o); // nobody can change anything here
+    return lookWithoutLock(registry, name, version, o);
   }
   if (!lock) throw await busy(registry, name, version);
   return releasing(lock, async () => {
     const second = await look(registry, name, version, o);
-    const unfinished = second.intact ? undefined : await unfinishedOn(registry.layout, name, version);
-    if (!unfinished) return second;
-    throw new RunnerError(
-      'busy',
-      `${name} ${version} cannot be verified now: ${describeOwner(unfinished)} began to change it and has not finished. ` +
-        'recover() finishes or undoes it',
-      { details: { name, version, holder: unfinished } },
-    );
+    if (!second.intact) await checkFinished(registry, name, version);
+    return second;
   });
+}
+
+/**
+ * Of a store in which this process can lock nothing. Others may remove a version all the same, as from a full disk: what looks
+ * damaged counts where nobody works on it before and after it is looked at.
+ */
+async function lookWithoutLock(
+  registry: Registry,
+  name: string,
+  version: string,
+  o: OperationOptions,
+): Promise<DriftReport> {
+  for (let isLast = false; ; isLast = true) {
+    const found = await look(registry, name, version, o);
+    if (found.intact) return found;
+    if ((await holderOf(registry.layout, name, version)).holder) throw await busy(registry, name, version);
+    await checkFinished(registry, name, version);
+    if (isLast) return found;
+  }
+}
+
+/** @throws RunnerError `busy` where a change was begun and is not finished */
+async function checkFinished(registry: Registry, name: string, version: string): Promise<void> {
+  const unfinished = await unfinishedOn(registry.layout, name, version);
+  if (!unfinished) return;
+  throw new RunnerError(
+    'busy',
+    `${name} ${version} cannot be verified now: ${describeOwner(unfinished)} began to change it and has not finished. ` +
+      'recover() finishes or undoes it',
+    { details: { name, version, holder: unfinished } },
+  );
 }
 
 async function look(

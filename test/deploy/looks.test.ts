@@ -90,10 +90,16 @@ test('a version whose replacement the disk has cut off is busy, with who, until 
     state: 'deployed',
     busy: { pid: process.pid, operation: 'install sample 1.0.0' },
   });
-  await expect(deployer.verify('sample', '1.0.0')).rejects.toMatchObject({
+  const refusal = {
     code: 'busy',
     message: expect.stringContaining('recover() finishes or undoes it') as string,
-  });
+  };
+  await expect(deployer.verify('sample', '1.0.0')).rejects.toMatchObject(refusal);
+  {
+    const full = { mode: 'fail', code: 'ENOSPC', at: 1, times: Infinity } as const;
+    using _ = watchFileSteps(registry.layout.root, full); // no lock can be had
+    await expect(deployer.verify('sample', '1.0.0')).rejects.toMatchObject(refusal);
+  }
   await deployer.recover();
   expect(await deployer.verify('sample', '1.0.0')).toMatchObject({ intact: true });
 });
