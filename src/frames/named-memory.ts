@@ -4,7 +4,7 @@ import { RunnerError } from '../errors.js';
 import { koffiIn, type Koffi, type NativeFunction } from '../process/koffi.js';
 import type { SlotMemory } from './slot-memory.js';
 
-/** Functions of Windows that named memory needs: CreateFileMappingW, MapViewOfFile and what takes them back. */
+/** Functions of Windows for named shared memory: CreateFileMappingW, MapViewOfFile, UnmapViewOfFile and CloseHandle. */
 export interface MappingCalls {
   koffi: Koffi;
   create: NativeFunction;

@@ -215,6 +215,19 @@ describe('a forked worker', () => {
   });
 });
 
+/** A circuit that opened while the worker of one of two places was starting. */
+async function openedWhileOneStarts() {
+  const { start, isShut, open, come } = gates();
+  const pool = await upkeepOf({ workers: 2, policy: { maxCrashes: 2 }, start });
+  await pool.upkeep.start();
+  isShut.now = true;
+  await pool.crash(0);
+  await come(2);
+  await pool.crash(1);
+  await pool.until('circuitOpen crashes 30000 circuit_open');
+  return { ...pool, open };
+}
+
 describe('an open circuit', () => {
   test('ends idle workers and spares, lets a busy one finish its call, and restarts none', async () => {
     const { upkeep, told, at, crash, until, clock } = await upkeepOf({
@@ -303,18 +316,7 @@ describe('an open circuit', () => {
   });
 
   test('is told once, also when a worker that was starting when it opened cannot start', async () => {
-    const { start, isShut, open, come } = gates();
-    const { upkeep, crash, until, at, told } = await upkeepOf({
-      workers: 2,
-      policy: { maxCrashes: 2 },
-      start,
-    });
-    await upkeep.start();
-    isShut.now = true;
-    await crash(0);
-    await come(2);
-    await crash(1);
-    await until('circuitOpen crashes 30000 circuit_open');
+    const { open, until, at, told } = await openedWhileOneStarts();
     await open(2, new Error('no licence'));
     await until('exit 0 start_failed');
     await expect.poll(() => at(0).isStarting, { interval: 5 }).toBe(false);
@@ -336,18 +338,7 @@ describe('an open circuit', () => {
   });
 
   test('takes no worker that was starting when it opened', async () => {
-    const { start, isShut, open, come } = gates();
-    const { upkeep, crash, until, at, told } = await upkeepOf({
-      workers: 2,
-      policy: { maxCrashes: 2 },
-      start,
-    });
-    await upkeep.start();
-    isShut.now = true;
-    await crash(0);
-    await come(2);
-    await crash(1);
-    await until('circuitOpen crashes 30000 circuit_open');
+    const { open, until, at, told } = await openedWhileOneStarts();
     await open(2);
     await until('exit 0 circuit open');
     expect([at(0).worker, times(told, 'seated 0')]).toEqual([undefined, 1]);

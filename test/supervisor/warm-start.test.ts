@@ -207,26 +207,6 @@ describe.runIf(process.platform === 'linux')('on Linux', () => {
     expect(isAlive(other?.processId ?? -1)).toBe(true);
   });
 
-  test('a forked worker reads a picture where it lies, as a worker that was started cold does', async () => {
-    const algorithm = {
-      head: `def lies_in(image):
-    while getattr(image, "base", None) is not None:
-        image = image.base
-    return type(getattr(image, "obj", image)).__name__`,
-      body: 'debug["memory"] = lies_in(image)',
-    };
-    const { supervise } = await station(algorithm);
-    const supervisor = supervise();
-    const decision = decided(supervisor);
-    await supervisor.start(...(Object.values(target) as [string, string]));
-    expect(await debugOf(supervisor)).toMatchObject({ forked: false, memory: 'mmap' });
-    await decision;
-    const next = ready(supervisor);
-    process.kill(statusOf(supervisor)?.workers[0]?.processId ?? -1, 'SIGKILL');
-    await next;
-    expect(await debugOf(supervisor)).toMatchObject({ forked: true, memory: 'mmap' });
-  });
-
   test('each forked worker has shared memory and own files of its own, with what the import left there', async () => {
     const head = 'open(os.path.join(os.environ["TMPDIR"], "left"), "w").write("by the import")';
     const body = `debug["own"] = str(os.getpid())
