@@ -1,7 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises';
-import { loadPeer } from '../assets.js';
 import { RunnerError } from '../errors.js';
-import { koffiIn, type Koffi, type NativeFunction } from '../process/koffi.js';
+import { boundOnWindows, type Koffi, type NativeFunction } from '../process/koffi.js';
 import type { SlotMemory } from './slot-memory.js';
 
 /** Functions of Windows for named shared memory: CreateFileMappingW, MapViewOfFile, UnmapViewOfFile and CloseHandle. */
@@ -14,31 +13,26 @@ export interface MappingCalls {
   lastError: NativeFunction;
 }
 
-/** Where pointers have 64 bits. */
-const ARCHITECTURES: ReadonlySet<string> = new Set(['x64', 'arm64']);
-
 /** The calls, through koffi; undefined where koffi is not installed, and on other systems. */
 export function loadMappingCalls(
   platform: NodeJS.Platform = process.platform,
-  load: () => unknown = () => loadPeer('koffi'),
+  load?: () => unknown,
 ): MappingCalls | undefined {
-  if (platform !== 'win32' || !ARCHITECTURES.has(process.arch)) return undefined;
-  try {
-    const koffi = koffiIn(load());
-    const kernel = koffi.load('kernel32.dll');
-    return {
-      koffi,
-      create: kernel.func(
-        'intptr_t CreateFileMappingW(intptr_t, void *, uint32_t, uint32_t, uint32_t, const char16_t *)',
-      ),
-      map: kernel.func('void *MapViewOfFile(intptr_t, uint32_t, uint32_t, uint32_t, size_t)'),
-      unmap: kernel.func('int UnmapViewOfFile(void *)'),
-      closeHandle: kernel.func('int CloseHandle(intptr_t)'),
-      lastError: kernel.func('uint32_t GetLastError()'),
-    };
-  } catch {
-    return undefined; // not installed, or not for this system
-  }
+  return boundOnWindows(bind, platform, load);
+}
+
+function bind(koffi: Koffi): MappingCalls {
+  const kernel = koffi.load('kernel32.dll');
+  return {
+    koffi,
+    create: kernel.func(
+      'intptr_t CreateFileMappingW(intptr_t, void *, uint32_t, uint32_t, uint32_t, const char16_t *)',
+    ),
+    map: kernel.func('void *MapViewOfFile(intptr_t, uint32_t, uint32_t, uint32_t, size_t)'),
+    unmap: kernel.func('int UnmapViewOfFile(void *)'),
+    closeHandle: kernel.func('int CloseHandle(intptr_t)'),
+    lastError: kernel.func('uint32_t GetLastError()'),
+  };
 }
 
 /** winnt.h, memoryapi.h: memory of the page file, for reading and writing. */

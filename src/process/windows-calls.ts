@@ -1,5 +1,4 @@
-import { loadPeer } from '../assets.js';
-import { koffiIn, type Koffi } from './koffi.js';
+import { boundOnWindows, type Koffi } from './koffi.js';
 
 /** What Windows tells of processes, and of who holds a file. Asked through the optional package `koffi`. */
 export interface WindowsCalls {
@@ -25,9 +24,6 @@ const MEMBERS = 3;
 /** 100 ns in a millisecond: the unit of all times here. */
 const PER_MS = 10_000n;
 
-/** Where pointers have 64 bits: the layouts below are theirs. */
-const ARCHITECTURES: ReadonlySet<string> = new Set(['x64', 'arm64']);
-
 let known: { calls: WindowsCalls | undefined } | undefined;
 
 /** The calls; undefined on other systems, and where koffi is not installed. */
@@ -39,14 +35,9 @@ export function windowsCalls(): WindowsCalls | undefined {
 /** The same, looked for anew. */
 export function loadWindowsCalls(
   platform: NodeJS.Platform = process.platform,
-  load: () => unknown = () => loadPeer('koffi'),
+  load?: () => unknown,
 ): WindowsCalls | undefined {
-  if (platform !== 'win32' || !ARCHITECTURES.has(process.arch)) return undefined;
-  try {
-    return bind(koffiIn(load()));
-  } catch {
-    return undefined; // not installed, or not for this system
-  }
+  return boundOnWindows(bind, platform, load);
 }
 
 function bind(koffi: Koffi): WindowsCalls {
