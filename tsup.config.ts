@@ -6,7 +6,9 @@ import ts from 'typescript';
 // `npm run build`: tsc writes declarations to build/types, then rolldown writes dist/ by this file.
 const ENTRIES = [
   'index',
+  'fleet/index',
   'http/index',
+  'outbox/index',
   'recording/index',
   'signing/index',
   'telemetry/index',
@@ -84,7 +86,7 @@ const groups = [
   {
     name: 'main',
     tags: ['$initial' as const],
-    test: /src.(?!http|recording.(?!comparison-report)|signing|telemetry|testing)/,
+    test: /src.(?!fleet|http|outbox|recording.(?!comparison-report)|signing|telemetry|testing)/,
   },
 ];
 /** Both are CommonJS for Node, 30 and 16 ms slower to import than tslib's ES module and src/eventemitter3.mjs. */

@@ -9,7 +9,9 @@ process.env.PROPERTY_SEED ??= String(Date.now() % 2 ** 31);
 export default defineConfig({
   resolve: {
     alias: [
+      { find: 'procvision-runner/fleet', replacement: source('fleet/index.ts') },
       { find: 'procvision-runner/http', replacement: source('http/index.ts') },
+      { find: 'procvision-runner/outbox', replacement: source('outbox/index.ts') },
       { find: 'procvision-runner/recording', replacement: source('recording/index.ts') },
       { find: 'procvision-runner/signing', replacement: source('signing/index.ts') },
       { find: 'procvision-runner/telemetry', replacement: source('telemetry/index.ts') },

@@ -94,6 +94,23 @@ export const ERROR_NUMBERS = {
   pool_full: undefined,
   /** A newer order for the same product id came before this one had changed anything. */
   superseded: undefined,
+  // the plant and the platform
+  /** No line to the server of the fleet, or to any source of a package, now. */
+  unreachable: undefined,
+  /** Nobody in the plant answers inspections of the product id. */
+  no_responders: undefined,
+  /** Another one wrote the same key first. */
+  conflict: undefined,
+  /** A word of the fleet that is not signed by a key the station knows, is for somebody else, or is older than one it has seen. */
+  untrusted_state: undefined,
+  /** No source has the package, or an entry of it. */
+  source_missing: undefined,
+  /** What a source has is not what was asked for. */
+  digest_mismatch: undefined,
+  /** The platform refuses a record or a picture for good; it is set aside with the reason. */
+  undeliverable: undefined,
+  /** A record of the outbox was removed, altered, swapped or added after its receipt. */
+  untrusted_receipt: undefined,
   // everything
   /** The `signal` fired. The error's name is `AbortError`. */
   aborted: undefined,
@@ -249,6 +266,13 @@ interface CertainFacts {
   unsupported_color_space: 'path';
   pool_full: 'path';
   superseded: 'productIds' | 'by';
+  no_responders: 'productIds';
+  conflict: 'path';
+  untrusted_state: 'path' | 'reason';
+  source_missing: 'name' | 'version';
+  digest_mismatch: 'name' | 'version';
+  undeliverable: 'reason';
+  untrusted_receipt: 'path' | 'reason';
 }
 
 /** Names of the facts that an error of the code always has. */

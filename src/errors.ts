@@ -95,6 +95,9 @@ const RETRYABLE: ReadonlySet<RunnerErrorCode> = new Set<RunnerErrorCode>([
   'queue_full',
   'pool_full',
   'gpu_oom',
+  'unreachable',
+  'no_responders',
+  'conflict',
 ]);
 
 /**

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 
 const report = (name: string) => readFileSync(new URL(`../etc/${name}.api.md`, import.meta.url), 'utf8');
 
-const entries = ['', '.http', '.recording', '.signing', '.telemetry', '.testing'].map(
+const entries = ['', '.fleet', '.http', '.outbox', '.recording', '.signing', '.telemetry', '.testing'].map(
   (entry) => `procvision-runner${entry}`,
 );
 

@@ -22,6 +22,8 @@ const ROOMS = [
   'acceptance',
   'signing',
   'telemetry',
+  'outbox',
+  'fleet',
   'http',
   'testing',
   'face', // src/index.ts, the old names in it, and the names of all types

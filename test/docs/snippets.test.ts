@@ -35,10 +35,9 @@ describe('the TypeScript of the README and the guides', () => {
       config: { compilerOptions: object };
     };
     const paths = Object.fromEntries(
-      ['', '/http', '/recording', '/signing', '/telemetry', '/testing'].map((subpath) => [
-        `procvision-runner${subpath}`,
-        [repositoryFile(`src${subpath}/index.ts`)],
-      ]),
+      ['', '/fleet', '/http', '/outbox', '/recording', '/signing', '/telemetry', '/testing'].map(
+        (subpath) => [`procvision-runner${subpath}`, [repositoryFile(`src${subpath}/index.ts`)]],
+      ),
     );
     const { options, fileNames, errors } = ts.parseJsonConfigFileContent(
       { compilerOptions: { ...config.compilerOptions, noUnusedLocals: false, paths }, include: ['*.mts'] },

@@ -60,7 +60,7 @@ describe('the tarball', () => {
       library.filter((file) => file.endsWith(ending)).map((file) => file.slice(0, -ending.length) + twin);
     expect(library.filter((file) => file.endsWith('.cjs'))).toEqual(twins('.js', '.cjs').sort());
     const declarations = dist.filter((file) => file.endsWith('.d.ts'));
-    expect(declarations).toHaveLength(7);
+    expect(declarations).toHaveLength(9);
     for (const file of declarations) {
       const twin = path.basename(file).replace('.d.ts', '.cjs');
       expect(readFileSync(path.join(installed, 'dist', file), 'utf8')).toBe(`export * from './${twin}';\n`);

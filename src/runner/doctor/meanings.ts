@@ -325,6 +325,50 @@ export const MEANINGS: Readonly<Record<RunnerErrorCode, Meaning>> = {
     causes: ['Two operators, or two programs, switch the same product id'],
     remedy: 'Nothing: this one has changed nothing, and the newer one stands.',
   },
+  unreachable: {
+    meaning: 'There is no line to the server of the fleet, or to any source of a package.',
+    causes: ['The network of the plant is down', 'The address or the port is wrong'],
+    remedy: 'Check the address that the message names. The station serves on, and tries again by itself.',
+  },
+  no_responders: {
+    meaning: 'Nobody in the plant answers inspections of the product id.',
+    causes: ['No station serves it', 'The stations that serve it have no line'],
+    remedy: '`fleet status` shows which stations serve which product ids.',
+  },
+  conflict: {
+    meaning: 'Another program wrote the same key first.',
+    causes: ['Two controllers or two people changed the same thing'],
+    remedy: 'Read it again, and decide anew.',
+  },
+  untrusted_state: {
+    meaning: 'A word of the fleet has no valid signature for this station, or is older than one seen.',
+    causes: ['The station does not have the new key of the controller', 'An old word was written again'],
+    remedy: 'The message names the key. The station serves on what it served.',
+  },
+  source_missing: {
+    meaning: 'No source has the package, or an entry of it.',
+    causes: ['The package was not copied to a source', 'The sources are not the right ones'],
+    remedy: 'Put the package into `zips/` of one of the sources that the message names.',
+  },
+  digest_mismatch: {
+    meaning: 'What a source has is not what was asked for.',
+    causes: ['The file of the source was changed or is damaged'],
+    remedy: 'Copy the package to the source again. What came was thrown away.',
+  },
+  undeliverable: {
+    meaning: 'The platform refuses a record or a picture for good.',
+    causes: [
+      'The platform does not know the station or the product id',
+      'Platform and station differ in version',
+    ],
+    remedy:
+      'It is set aside with the reason: `outbox status`. Once the platform is put right, retry; or `outbox export`.',
+  },
+  untrusted_receipt: {
+    meaning: 'A record of the outbox was removed, altered, swapped or added after its receipt.',
+    causes: ['Files of the outbox were edited or restored in part'],
+    remedy: 'The message names the record; the signed head says what there was.',
+  },
   aborted: {
     meaning: "The caller's signal fired.",
     causes: ['The caller gave up', 'The program is stopped'],

@@ -4,6 +4,8 @@ const before = { signals: signals(), globals: Object.keys(globalThis), emit: pro
 await import('procvision-runner');
 await import('procvision-runner/http');
 await import('procvision-runner/signing');
+await import('procvision-runner/fleet');
+await import('procvision-runner/outbox');
 await import('procvision-runner/telemetry');
 await import('procvision-runner/testing');
 process.stdout.write(

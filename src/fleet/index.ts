@@ -1,0 +1,34 @@
+/**
+ * A station in a plant: what it is to run comes as signed state over NATS JetStream, package bytes by content over HTTP. A station
+ * without a line serves on as before. `@nats-io/transport-node`, `@nats-io/jetstream` and `@nats-io/kv` are optional peers.
+ *
+ * @packageDocumentation
+ */
+export { keyOf, nameOf, namesIn, tokenOf } from './keys.js';
+export type {
+  AgentDiskPort,
+  AgentRecord,
+  DeployedPackage,
+  EventStreamPort,
+  FetchedPackage,
+  FetchProgress,
+  FleetConnection,
+  KeyValuePort,
+  PackageBytesPort,
+  ServedVersion,
+  StationPort,
+  StoredValue,
+  WantedPackage,
+  WatchOptions,
+} from './ports.js';
+export type {
+  BarState,
+  CallFigures,
+  DesiredState,
+  GroupState,
+  LeaseState,
+  MaintenanceWindow,
+  ReportedState,
+  SignedState,
+  StationState,
+} from './state.js';

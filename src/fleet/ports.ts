@@ -1,0 +1,182 @@
+import type { OperationOptions } from '../abort.js';
+
+/** What a key-value bucket holds for a key. */
+export interface StoredValue {
+  /** The key, encoded: see `keyOf`. */
+  key: string;
+  /** The value: JSON, parsed. It is untrusted: validate. */
+  value: unknown;
+  /** Revision of the bucket at which it was written; it rises with each write of any key, and starts anew when the bucket is made anew. */
+  revision: number;
+}
+
+/** Options of {@link KeyValuePort.watch}. */
+export interface WatchOptions {
+  /**
+   * Is told each value that the port hears of, the present one first; `undefined` for a key that is gone. Words may be lost, doubled
+   * or late: what is told is a reason to look, never the truth.
+   */
+  onChange: (stored: StoredValue | undefined) => void;
+  /** Is told once that the watch has ended, and why. Whoever watches opens it again. */
+  onEnd: (reason: string) => void;
+}
+
+/**
+ * The key-value bucket of the fleet. Each call ends within a few seconds: with `timeout` or `unreachable` where there is no line.
+ * A write that failed by either may have been stored.
+ */
+export interface KeyValuePort {
+  /** The present value, asked of the server: never from a copy. `undefined` where there is none. */
+  get(key: string, o?: OperationOptions): Promise<StoredValue | undefined>;
+  /**
+   * Writes, and says the new revision. With `revision`, only if the key is still as it was then (0: if there is none).
+   * @throws RunnerError `conflict` when it is not
+   */
+  put(
+    key: string,
+    value: unknown,
+    o?: OperationOptions & { revision?: number; ttlMs?: number },
+  ): Promise<number>;
+  /** Removes a key; with `revision`, only if it is still as it was then. */
+  delete(key: string, o?: OperationOptions & { revision?: number }): Promise<void>;
+  /** All values below a prefix (`reported.`). Not for stations: their permissions do not reach so far. */
+  list(prefix: string, o?: OperationOptions): Promise<StoredValue[]>;
+  /** Watches a key; a controller also a prefix (`reported.*`). The answer ends the watch. */
+  watch(key: string, o: WatchOptions): () => void;
+}
+
+/** The stream of events. */
+export interface EventStreamPort {
+  /**
+   * Stores an event and resolves once it is stored. The stream keeps one of the events of one `id`, within a window of some minutes:
+   * the answer says whether it had it already.
+   */
+  publish(
+    subject: string,
+    body: unknown,
+    o: OperationOptions & { id: string },
+  ): Promise<{ isDuplicate: boolean }>;
+  /** The greatest offset that the stream has of a station, so that a log that goes on after months sends nothing twice. */
+  lastOffset(station: string, o?: OperationOptions): Promise<number | undefined>;
+}
+
+/** The line to the server. */
+export interface FleetConnection {
+  readonly values: KeyValuePort;
+  readonly events: EventStreamPort;
+  /** Whether the line stands, as far as is known. */
+  readonly isConnected: boolean;
+  /** Is told each time the line stands again: every watch is opened anew, and everything is read again. The answer ends it. */
+  onConnect(listener: () => void): () => void;
+  close(): Promise<void>;
+}
+
+/** A package whose bytes are wanted. */
+export interface WantedPackage {
+  name: string;
+  version: string;
+  /** Its canonical digest (lower-case hex, SHA-256): see `packageDigest` of `procvision-runner/signing`. */
+  digest: string;
+}
+
+/** Brings packages to the station. */
+export interface PackageBytesPort {
+  /**
+   * Makes a package from what the station has and what the sources have, and resolves with its zip once its canonical digest is the
+   * one that was asked for. What was fetched before a cut is not fetched again.
+   *
+   * @throws RunnerError `source_missing` when no source has it, `digest_mismatch` when what they have is something else, `unreachable`
+   */
+  fetch(
+    wanted: WantedPackage,
+    o?: OperationOptions & { onProgress?: (p: FetchProgress) => void },
+  ): Promise<FetchedPackage>;
+}
+
+/** How far a fetch has come. */
+export interface FetchProgress {
+  /** Bytes of the package that are there. */
+  doneBytes: number;
+  totalBytes: number;
+  /** Bytes that came from sources. */
+  fetchedBytes: number;
+}
+
+/** A package that was fetched. */
+export interface FetchedPackage {
+  /** Path of its zip. */
+  zip: string;
+  /** Bytes that came from sources. */
+  fetchedBytes: number;
+  /** Bytes that the station had already. */
+  reusedBytes: number;
+  /** Removes the zip, unless it was moved. */
+  release(): Promise<void>;
+}
+
+/** A version that a product id is served by. */
+export interface ServedVersion {
+  name: string;
+  version: string;
+  /** Whether it is still on trial: the version before it is kept running. */
+  isOnTrial: boolean;
+}
+
+/** A version that is deployed. */
+export interface DeployedPackage {
+  name: string;
+  version: string;
+  /** Canonical digest, where it is known. */
+  digest?: string;
+}
+
+/** What runs on the station: the reconciler works on it alone. */
+export interface StationPort {
+  deployed(o?: OperationOptions): Promise<DeployedPackage[]>;
+  /** By product id. */
+  serving(o?: OperationOptions): Promise<Record<string, ServedVersion>>;
+  /** Verifies, signature included, and deploys; idempotent. */
+  install(fetched: FetchedPackage, wanted: WantedPackage, o?: OperationOptions): Promise<void>;
+  /** Switches product ids to a version with its trial; resolves when it serves, on trial or for good. */
+  switch(o: OperationOptions & { name: string; version: string; productIds: string[] }): Promise<void>;
+  /**
+   * Takes product ids back at once from a version: to the newest earlier one that is not among `quarantined`.
+   * A product id that has no such version stops being served: `left` names it.
+   */
+  back(
+    o: OperationOptions & {
+      name: string;
+      version: string;
+      productIds: string[];
+      quarantined: readonly string[];
+    },
+  ): Promise<{ to: Record<string, string>; left: string[] }>;
+  /** Removes a version that nothing uses. */
+  uninstall(name: string, version: string, o?: OperationOptions): Promise<void>;
+  /** Reasons why nothing may be switched now (an update lock of the line); empty when it may. */
+  locks(o?: OperationOptions): Promise<string[]>;
+}
+
+/** What the agent keeps on disk; each call is durable when it resolves. */
+export interface AgentDiskPort {
+  read(): Promise<AgentRecord>;
+  write(record: AgentRecord): Promise<void>;
+  /** Appends an event to the station's own log and says its offset: 1, 2, 3 and so on, without a gap. */
+  append(event: unknown): Promise<number>;
+  /** Events after an offset, oldest first, at most `limit`. */
+  eventsAfter(offset: number, limit: number): Promise<{ offset: number; event: unknown }[]>;
+  /** Forgets events up to an offset: they were published. */
+  forget(offset: number): Promise<void>;
+}
+
+/** What an agent remembers over a restart and a month without a line. */
+export interface AgentRecord {
+  /** The desired state that was accepted last, with its signature; it is worked on without a line too. */
+  desired?: unknown;
+  /** Highest revision of a desired state that was accepted: an older one is a replay. */
+  revision: number;
+  /** What was quarantined, by `name@version`: with the signed word, so that it can be looked at. */
+  quarantined: Record<string, unknown>;
+  /** Offset of the event that was published last. */
+  published: number;
+}

@@ -1,0 +1,38 @@
+/** The JSON that the platform takes, by the runner's specification (sections 7 to 10): snake_case, as on the wire. */
+
+/** One verdict, as `POST /v1/logs/batch` takes it. */
+export interface VerdictRecord {
+  /** `<workstation_id>/<session_id>/<step>/<timestamp_ms>`; two of one step in one millisecond get a suffix (`-1`). */
+  ingest_id: string;
+  timestamp_ms: number;
+  workstation_id: string;
+  session_id: string;
+  step_index: number;
+  /** The product id. */
+  pid: string;
+  trace_id: string;
+  /** As the algorithm answered. */
+  status: 'OK' | 'ERROR';
+  latency_ms: number;
+  model_version: string;
+  result_status: 'OK' | 'NG' | 'ERROR';
+  ng_reason: string | null;
+  defect_rects_count: number;
+}
+
+/** One picture, as `POST /v1/artifacts/commit` takes it. */
+export interface ArtifactRecord {
+  artifact_id: string;
+  /** Of the verdict that it belongs to. */
+  ingest_id: string;
+  session_id: string;
+  pid: string;
+  type: 'ng_image' | 'roi_crop' | 'report';
+  content_type: string;
+  size_bytes: number;
+  result_status: 'OK' | 'NG' | 'ERROR';
+  ng_reason: string | null;
+  camera_id: string | null;
+  width: number;
+  height: number;
+}
