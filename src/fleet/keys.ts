@@ -27,7 +27,7 @@ export function tokenOf(name: string): string {
     .join('');
 }
 
-/** The name of a token; `undefined` for one that {@link tokenOf} does not make. */
+/** The name of a token; `undefined` for a token that {@link tokenOf} does not make. */
 export function nameOf(token: string): string | undefined {
   if (!/^(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+$/.test(token)) return undefined;
   const bytes = token
@@ -42,7 +42,7 @@ export function keyOf(kind: string, ...names: string[]): string {
   return [kind, ...names.map(tokenOf)].join('.');
 }
 
-/** The names in a key; `undefined` for a key of another kind or one that {@link keyOf} does not make. */
+/** The names in a key; `undefined` for a key of another kind or a key that {@link keyOf} does not make. */
 export function namesIn(key: string, kind: string): string[] | undefined {
   const [first, ...tokens] = key.split('.');
   const names = tokens.map(nameOf);

@@ -13,11 +13,11 @@ export interface StoredValue {
 /** Options of {@link KeyValuePort.watch}. */
 export interface WatchOptions {
   /**
-   * Is told each value that the port hears of, the present one first; `undefined` for a key that is gone. Words may be lost, doubled
-   * or late: what is told is a reason to look, never the truth.
+   * Gets each value that the port hears of, the present one first; `undefined` for a key that is gone. Words may be lost, doubled
+   * or late: a word is a reason to look, never the truth.
    */
   onChange: (stored: StoredValue | undefined) => void;
-  /** Is told once that the watch has ended, and why. Whoever watches opens it again. */
+  /** Is called once when the watch has ended, with the reason. Its caller opens it again. */
   onEnd: (reason: string) => void;
 }
 
@@ -66,7 +66,7 @@ export interface FleetConnection {
   readonly events: EventStreamPort;
   /** Whether the line stands, as far as is known. */
   readonly isConnected: boolean;
-  /** Is told each time the line stands again: every watch is opened anew, and everything is read again. The answer ends it. */
+  /** Is called each time the line stands again: every watch is opened anew, and everything is read again. The answer ends it. */
   onConnect(listener: () => void): () => void;
   close(): Promise<void>;
 }
@@ -82,8 +82,8 @@ export interface WantedPackage {
 /** Brings packages to the station. */
 export interface PackageBytesPort {
   /**
-   * Makes a package from what the station has and what the sources have, and resolves with its zip once its canonical digest is the
-   * one that was asked for. What was fetched before a cut is not fetched again.
+   * Makes a package from what the station has and what the sources have, and resolves with its zip once its canonical digest is
+   * the wanted digest. What was fetched before a cut is not fetched again.
    *
    * @throws RunnerError `source_missing` when no source has it, `digest_mismatch` when what they have is something else, `unreachable`
    */
@@ -140,7 +140,7 @@ export interface StationPort {
   /** Switches product ids to a version with its trial; resolves when it serves, on trial or for good. */
   switch(o: OperationOptions & { name: string; version: string; productIds: string[] }): Promise<void>;
   /**
-   * Takes product ids back at once from a version: to the newest earlier one that is not among `quarantined`.
+   * Takes product ids back at once from a version: to the newest earlier version that is not among `quarantined`.
    * A product id that has no such version stops being served: `left` names it.
    */
   back(

@@ -121,6 +121,6 @@ export interface CallFigures {
 /** Who is the one controller that acts. */
 export interface LeaseState {
   holder: string;
-  /** Rises with each holder: what a controller writes bears it, so that one that slept cannot write over its follower. */
+  /** Rises with each holder: what a controller writes bears it, so that a controller that slept cannot write over its follower. */
   term: number;
 }
