@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 export { keyOf, nameOf, namesIn, tokenOf } from './keys.js';
+export { REPORT_EVERY_MS } from './state.js';
 export type {
   AgentDiskPort,
   AgentRecord,
@@ -17,6 +18,7 @@ export type {
   PackageBytesPort,
   ServedVersion,
   StationPort,
+  StoredEvent,
   StoredValue,
   WantedPackage,
   WatchOptions,
@@ -24,11 +26,17 @@ export type {
 export type {
   BarState,
   CallFigures,
+  DesiredNotes,
   DesiredState,
   GroupState,
   LeaseState,
   MaintenanceWindow,
   ReportedState,
+  RolloutGates,
+  RolloutMark,
+  RolloutOrder,
+  RolloutState,
+  RolloutWave,
   SignedState,
   StationState,
 } from './state.js';

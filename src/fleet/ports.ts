@@ -58,6 +58,22 @@ export interface EventStreamPort {
   ): Promise<{ isDuplicate: boolean }>;
   /** The greatest offset that the stream has of a station, so that a log that goes on after months sends nothing twice. */
   lastOffset(station: string, o?: OperationOptions): Promise<number | undefined>;
+  /**
+   * Events that the stream holds, oldest first: those after a sequence number, or the last ones. Not for stations.
+   * At most `limit` (100), of one station or of all.
+   */
+  read(o?: OperationOptions & { station?: string; after?: number; limit?: number }): Promise<StoredEvent[]>;
+}
+
+/** An event in the stream. */
+export interface StoredEvent {
+  /** Its place in the stream; it rises with each event of any station. */
+  sequence: number;
+  subject: string;
+  /** As it was published: JSON, parsed, and untrusted. */
+  body: unknown;
+  /** ISO 8601, when the server stored it. */
+  storedAt: string;
 }
 
 /** The line to the server. */

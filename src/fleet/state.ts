@@ -23,6 +23,29 @@ export interface DesiredState {
   products: Record<string, string>;
   /** Of the rollout that made it. */
   rollout?: string;
+  /** Notes for the controller that follows; a station does not look at them. */
+  made?: DesiredNotes;
+}
+
+/** What a controller writes down in a desired state, so that another controller can go on from it. */
+export interface DesiredNotes {
+  /** Of the controller that wrote it. */
+  term: number;
+  /** By product id, the rollout that was there last. */
+  by: Record<string, RolloutMark>;
+}
+
+/** What a rollout did to one product id of one station. */
+export interface RolloutMark {
+  rollout: string;
+  /** Of the rollout: see {@link RolloutState.number}. */
+  number: number;
+  /** `kept`: the rollout had ended when the station's turn came; `back`: it was taken back. */
+  how: 'moved' | 'kept' | 'back';
+  /** `name@version` that was to serve before, where there was one. */
+  before?: string;
+  /** Calls of what served before: what the gates compare with. */
+  calls?: CallFigures;
 }
 
 /** When a station may switch, in its own local time. Without one it may at any time. */
@@ -77,6 +100,9 @@ export type StationState =
   /** Has never been told anything. */
   | 'idle';
 
+/** A station reports at each change, and at least so often: a station that has not for three times as long cannot be reached. */
+export const REPORT_EVERY_MS = 60_000;
+
 /** What a station says of itself. */
 export interface ReportedState {
   /** Of the desired state that it works on. 0 where there is none. */
@@ -123,4 +149,82 @@ export interface LeaseState {
   holder: string;
   /** Rises with each holder: what a controller writes bears it, so that a controller that slept cannot write over its follower. */
   term: number;
+}
+
+/** A version on its way from station to station: signed under `rollout.<id>`, as desired states are. */
+export interface RolloutState {
+  rev: number;
+  plant: string;
+  /** Its id. */
+  rollout: string;
+  /** Of the controller that wrote it last; 0 while only an operator has. */
+  term: number;
+  order: RolloutOrder;
+  /** Its place among all rollouts: where two concern one product id of a station, the greater holds. 0 until a controller took it on. */
+  number: number;
+  state: 'new' | 'running' | 'done' | 'halted' | 'back' | 'refused';
+  /** Why it is halted, back or refused. */
+  reason?: string;
+  /** Stations of each wave, in their order: settled when a controller took it on. */
+  stations: string[][];
+  /** Index of the wave that is under way. */
+  wave: number;
+  /** Waves that an operator has let pass, of those that ask for approval: each up to this index. -1 for none. */
+  approved: number;
+  /** Stations whose desired states are being written. What is not named here is not written: a follower goes on from it. */
+  moving: string[];
+  /** How long the wave has taken, and how long its share of accepted stations has stood, by the clocks of controllers alone. */
+  wave_ms: number;
+  soaked_ms: number;
+  by: string;
+  /** ISO 8601, of the operator's clock: for people. */
+  at: string;
+}
+
+/** What a rollout is to do. */
+export interface RolloutOrder {
+  name: string;
+  version: string;
+  /** Canonical digest of the package. */
+  digest: string;
+  sources?: string[];
+  /** Of its zip: for the estimate of a dry run. */
+  size_bytes?: number;
+  /** Product ids that are moved. @defaultValue those of each station that a version of the package serves */
+  products?: string[];
+  waves: RolloutWave[];
+  /** What happens when a gate fails: `back` bars the version, `halt` leaves each station where it is. */
+  on_failure: 'back' | 'halt';
+}
+
+/** Stations that are moved together, and what they must show before the next wave begins. */
+export interface RolloutWave {
+  /** Name of a group; or the stations themselves. */
+  group?: string;
+  stations?: string[];
+  /** Share of the group, above 0 to 1, rounded up: a later wave of the group takes the rest. @defaultValue 1 */
+  share?: number;
+  gates: RolloutGates;
+}
+
+/** What must hold before a wave has passed. Shares are of the stations of the wave that can be reached. */
+export interface RolloutGates {
+  /** Share that must have accepted the version, above 0 to 1. */
+  accepted_share: number;
+  /** The rollout fails when more than this share has failed, 0 to below 1. */
+  failed_share: number;
+  /** Sequential test of the share of failed calls. */
+  errors?: { acceptable_rate: number; rejectable_rate: number; alpha: number; beta: number };
+  /** The rollout fails when the share of NG moves by so much, up or down, from that of the version before. Above 0, below 1. */
+  max_drift?: number;
+  /** The rollout fails when the median latency is more than so many times that of the version before. */
+  max_latency_ratio?: number;
+  /** Calls before drift and latency are compared, of both versions. */
+  min_calls: number;
+  /** Time that the share of accepted stations must stand. */
+  soak_ms: number;
+  /** Whether an operator must approve before the next wave begins. */
+  approval: boolean;
+  /** The rollout fails when the wave has not passed by then, approval aside. @defaultValue none */
+  deadline_ms?: number;
 }
