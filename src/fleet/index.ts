@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-export { keyOf, nameOf, namesIn, tokenOf } from './keys.js';
+export { eventSubject, keyOf, nameOf, namesIn, tokenOf } from './keys.js';
 export { REPORT_EVERY_MS } from './state.js';
 export type {
   AgentDiskPort,

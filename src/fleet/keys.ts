@@ -48,3 +48,11 @@ export function namesIn(key: string, kind: string): string[] | undefined {
   const names = tokens.map(nameOf);
   return first === kind && names.every((name) => name !== undefined) ? names : undefined;
 }
+
+/**
+ * The subject of all events of a station. It is one for all kinds of them: a station may read the last message of a subject, and no
+ * filter of several (a consumer on what it writes itself could be told to deliver that to another one's subject).
+ */
+export function eventSubject(station: string): string {
+  return keyOf('events', station);
+}

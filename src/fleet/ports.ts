@@ -48,11 +48,11 @@ export interface KeyValuePort {
 /** The stream of events. */
 export interface EventStreamPort {
   /**
-   * Stores an event and resolves once it is stored. The stream keeps one of the events of one `id`, within a window of some minutes:
-   * the answer says whether it had it already.
+   * Stores an event of a station (by its name) and resolves once it is stored. The stream keeps one of the events of one `id`
+   * (`<station>/<offset>`), within a window of some minutes: the answer says whether it had it already.
    */
   publish(
-    subject: string,
+    station: string,
     body: unknown,
     o: OperationOptions & { id: string },
   ): Promise<{ isDuplicate: boolean }>;
