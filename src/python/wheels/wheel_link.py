@@ -4,11 +4,14 @@ The root goes into purelib or platlib, `.data` by its schemes, scripts get this 
 INSTALLER, REQUESTED and RECORD.
 """
 import csv
+import errno
 import fnmatch
 import hashlib
 import os
 import re
+import unicodedata
 
+from by_processes import by_processes, cores
 from place_files import Placer, remove_sealed
 from start_writing import start_writing
 from wheel_files import Fault, encode, is_byte_code, read_list, read_record, row_path, touched, tree_of
@@ -16,6 +19,9 @@ from wheel_files import Fault, encode, is_byte_code, read_list, read_record, row
 # Files of models: some of their readers refuse a file that has a second name (onnx since 1.21), and map them writable.
 COPIED = (".onnx", ".onnx.data", ".onnx_data")
 STEP = 256
+# A fork and its pipe cost as much as some hundred links; more processes than this wait for each other in the file system.
+SHARE_AT_LEAST = 400
+MOST_PROCESSES = 4
 
 
 def link(request, _lines, progress):
@@ -25,32 +31,112 @@ def link(request, _lines, progress):
     """
     wheels = request["wheels"]
     lists = [read_list(wheel["folder"]) for wheel in wheels]
-    suspects = [wheel["folder"] for wheel, files in zip(wheels, lists) if touched(wheel["folder"], files)]
+    missing = [wheel["folder"] for wheel, files in zip(wheels, lists) if files is None]
+    if missing:
+        return {"touched": missing}
+    linkings = [Linking(request, wheel, files) for wheel, files in zip(wheels, lists)]
+    shares = shares_of(linkings)
+
+    def look(share, tell):
+        for linking in share:
+            if touched(linking.wheel["folder"], linking.files):
+                tell("touched", linking.wheel["folder"])
+
+    def put(share, tell):
+        owners = Owners(is_alone=len(shares) == 1)
+        placer = Placer(list(request["ways"]))
+        launchers = Launchers(request["launchers"]) if request.get("launchers") else None
+        for linking in share:
+            try:
+                start_writing(linking.run(placer, launchers, owners, lambda files: tell("done", files)))
+            except Fault as fault:
+                raise Fault(fault.text, linking.wheel["file"])
+        tell("contested", owners.contested)
+
+    suspects = [folder for _, folder in by_shares(shares, look)]
     if suspects:
         return {"touched": suspects}
-    placer = Placer(request["ways"])
-    launchers = Launchers(request["launchers"]) if request.get("launchers") else None
     done = 0
-    owners = Owners()
-    for wheel, files in zip(wheels, lists):
+    contested = []
+    for what, value in by_shares(shares, put):
+        if what == "contested":
+            contested.append(value)
+        else:
+            done += value
+            progress(done)
+    if len(contested) < len(shares):
+        raise OSError(errno.EIO, "a linking process ended before its time")
+    return {"touched": [], "contested": any(contested)}
 
-        def count(number, before=done):
-            progress(before + number)
 
-        try:
-            start_writing(Linking(request, wheel, files, placer, launchers, owners).run(count))
-        except Fault as fault:
-            raise Fault(fault.text, wheel["file"])
-        done += len(files)
-    return {"touched": [], "contested": owners.contested}
+def shares_of(linkings):
+    """The wheels for each process, alike in files. Wheels with a file for one place stay together, in their order: the last wins."""
+    total = sum(len(linking.files) for linking in linkings)
+    count = min(cores(), MOST_PROCESSES, total // SHARE_AT_LEAST) if hasattr(os, "fork") else 1
+    if count < 2:
+        return [linkings]
+    group = list(range(len(linkings)))
+    owners = {}
+    for index, linking in enumerate(linkings):
+        for place in linking.names():
+            # File systems that fold case or Unicode form see one file in two names.
+            name = place if place.isascii() else unicodedata.normalize("NFC", place)
+            owner = group[owners.setdefault(name.lower(), index)]
+            if owner != group[index]:
+                group = [owner if one == group[index] else one for one in group]
+    shares = [[] for _ in range(count)]
+    together = [[linkings[at] for at, one in enumerate(group) if one == index] for index in sorted(set(group))]
+    files = [0] * count
+    for wheels in sorted(together, key=lambda some: -sum(len(linking.files) for linking in some)):
+        least = files.index(min(files))
+        shares[least].extend(wheels)
+        files[least] += sum(len(linking.files) for linking in wheels)
+    return [share for share in shares if share]
+
+
+def by_shares(shares, work):
+    """What `work` tells of each share, each in a process of its own where there are several."""
+    if len(shares) == 1:
+        told = []
+        work(shares[0], lambda *values: told.append(values))
+        yield from told
+        return
+    told = by_processes(shares, lambda share, tell: telling_failure(work, share, tell))
+    try:
+        for what, *values in told:
+            if what == "fault":
+                raise Fault(*values)
+            if what == "error":
+                raise OSError(*values)
+            yield (what, *values)
+    finally:
+        told.close()
+
+
+def telling_failure(work, share, tell):
+    try:
+        work(share, tell)
+    except Fault as fault:
+        tell("fault", fault.text[:500], fault.entry)
+    except OSError as error:
+        path = error.filename if isinstance(error.filename, str) else None
+        tell("error", error.errno, (error.strerror or str(error))[:500], path and path[-1000:])
+    except BaseException as error:
+        tell("error", errno.EIO, "cannot be linked (%r)" % error[:500])
 
 
 class Owners:
     """The files that rows of any RECORD name."""
 
-    def __init__(self):
+    def __init__(self, is_alone):
+        self.is_alone = is_alone
         self.files = set()
         self.contested = False
+
+    def name_none(self):
+        """A row that names no file of its wheel: it may be of a file that another process links."""
+        if not self.is_alone:
+            self.contested = True
 
     def add(self, library, row):
         path = row_path(row)
@@ -102,14 +188,11 @@ class Launchers:
 class Linking:
     """One wheel on its way into an environment."""
 
-    def __init__(self, request, wheel, files, placer, launchers, owners):
+    def __init__(self, request, wheel, files):
         self.python_line = request["pythonLine"]
-        self.launchers = launchers
-        self.owners = owners
         self.own_files = [pattern.lower().replace("[", "[[]") for pattern in request["ownFiles"]]
         self.wheel = wheel
         self.files = files
-        self.placer = placer
         self.tree = tree_of(wheel["folder"])
         self.library = wheel["schemes"]["purelib" if wheel["purelib"] else "platlib"]
         self.info = os.path.join(self.library, wheel["info"])
@@ -117,8 +200,26 @@ class Linking:
         self.record = wheel["info"] + "/RECORD"
         self.models = {os.path.dirname(row[0]) for row in files if row[0].lower().endswith(".onnx")}
 
-    def run(self, count):
-        """Gives the files that are this environment's alone."""
+    def names(self):
+        """Of each file that it makes, for a comparison: absolute, with this system's separators."""
+        for path, _, _, _ in self.files:
+            if path.partition("/")[0].endswith(".data"):
+                try:
+                    place, _ = self.destination(path)
+                except Fault as fault:
+                    raise Fault(fault.text, self.wheel["file"])
+                if place is not None:
+                    yield place
+            else:
+                yield self.library + os.sep + path
+        for name, _ in self.wheel["wrappers"]:
+            yield os.path.join(self.wheel["schemes"]["scripts"], name)
+        for name in ("INSTALLER", "REQUESTED", "RECORD"):
+            yield self.info + os.sep + name
+
+    def run(self, placer, launchers, owners, count):
+        """Gives the files that are this environment's alone. `count` gets the number of files that are done since its last call."""
+        counted = 0
         places, changed = {}, {}
         for number, (path, _, _, executable) in enumerate(sorted(self.files, key=pips_order), 1):
             target, is_script = self.destination(path)
@@ -136,12 +237,14 @@ class Linking:
                 with open(source, "rb") as file:
                     replace(target, file.read() if content is None else content, 0o755 if executable else 0o644)
             else:
-                self.placer.place(source, target, executable, shared=not self.is_copied(path))
-            if number % STEP == 0:
-                count(number)
+                placer.place(source, target, executable, shared=not self.is_copied(path))
+            if number - counted == STEP:
+                count(STEP)
+                counted = number
         self.make_folder(self.info)
-        generated = self.generate()
-        record = self.write_record(places, changed, generated)
+        generated = self.generate(launchers)
+        record = self.write_record(places, changed, generated, owners)
+        count(len(self.files) - counted)
         return [record, *generated, *(places[path] for path in changed)]
 
     def is_copied(self, path):
@@ -159,7 +262,7 @@ class Linking:
         """(where the file goes, whether it is a script); nowhere for what an entry point makes."""
         top, _, rest = path.partition("/")
         if not top.endswith(".data"):
-            return os.path.join(self.library, path), False
+            return self.library + os.sep + path, False
         key, _, rest = rest.partition("/")
         if not rest:
             raise Fault("has a file %s outside every scheme of its .data folder" % path)
@@ -179,15 +282,15 @@ class Linking:
             return None
         return self.python_line.encode("utf-8") + content.partition(b"\n")[2]
 
-    def generate(self):
+    def generate(self, launchers):
         """Writes what an installer adds. Gives the content of each file by its path."""
         generated = {}
         for name, text in self.wheel["wrappers"]:
             self.make_folder(self.wheel["schemes"]["scripts"])
             target = os.path.join(self.wheel["schemes"]["scripts"], name)
             generated[target] = text.encode("utf-8")
-            if self.launchers:
-                generated[target] = self.launchers.program(text, is_window=name in self.wheel["windows"])
+            if launchers:
+                generated[target] = launchers.program(text, is_window=name in self.wheel["windows"])
             replace(target, generated[target], 0o755)
         additions = {"INSTALLER": b"pip\n"}
         if self.wheel["requested"]:
@@ -198,14 +301,15 @@ class Linking:
             replace(target, content, 0o644)
         return generated
 
-    def write_record(self, places, changed, generated):
+    def write_record(self, places, changed, generated, owners):
         rows = []
         names = [name for name, _ in self.wheel["wrappers"]]
         unlisted = dict(places)
         for path, value, size in read_record(self.wheel["folder"], self.wheel["info"]) or []:
             if is_byte_code(path):  # was not unpacked
                 continue
-            unlisted.pop(path, None)
+            if unlisted.pop(path, None) is None:
+                owners.name_none()
             if path in changed:
                 value, size = described(changed[path])
             rows.append((self.listed(path, places), value, size))
@@ -215,7 +319,7 @@ class Linking:
             rows.extend([row] * max(1, names.count(os.path.basename(target))))
         rows.extend((self.listed(path, places), "", "") for path in unlisted)
         for row in rows:
-            self.owners.add(self.library, row[0])
+            owners.add(self.library, row[0])
         record = os.path.join(self.info, "RECORD")
         remove(record)
         with open(record, "x", encoding="utf-8", newline="") as file:
