@@ -5,6 +5,11 @@ import type { CommandSpec } from './spec.js';
 import { SWITCH } from './switch-spec.js';
 import { IDS, NAME, VERSION } from './words.js';
 
+/** What commands of two words have in common, by their first word. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  fleet: 'the stations of a plant: what they run, and how a version comes to them',
+};
+
 /** Every command, in the order in which help lists them. */
 export const COMMANDS: readonly CommandSpec[] = [
   {

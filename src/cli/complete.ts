@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { commandOf, groupIn, wordsAfter, wordsBehind } from './command-names.js';
 import { COMMANDS } from './commands.js';
 import type { CliHost } from './host.js';
 import type { CommandSpec, WordKind } from './spec.js';
@@ -15,16 +16,16 @@ export async function complete(host: CliHost, words: readonly string[]): Promise
 }
 
 async function offers(host: CliHost, before: readonly string[], begun: string): Promise<string[]> {
-  const spec = COMMANDS.find(({ name }) => before.includes(name));
+  const spec = commandOf(before, COMMANDS);
   const flags = (spec?.options ?? []).flatMap(({ usage }) =>
     usage.split(/[ ,]+/).filter((word) => word.startsWith('--')),
   );
   if (begun.startsWith('-')) return [...flags, ...GLOBAL];
-  if (!spec)
-    return before.length === 0 || before.at(-1) !== '--root'
-      ? [...COMMANDS.map(({ name }) => name), 'help']
-      : [];
-  const after = before.slice(before.indexOf(spec.name) + 1);
+  if (!spec) {
+    if (before.at(-1) === '--root') return [];
+    return [...wordsAfter(groupIn(before, COMMANDS), COMMANDS), 'help'];
+  }
+  const after = wordsBehind(before, spec.name);
   const flag = spec.options?.find(
     ({ usage }) => after.at(-1) !== undefined && usage.startsWith(`${after.at(-1) ?? ''} <`),
   );

@@ -1,7 +1,8 @@
 import os from 'node:os';
 import path from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
-import { COMMANDS } from './commands.js';
+import { commandOf, groupIn, groupOf, wordsAfter } from './command-names.js';
+import { COMMANDS, GROUPS } from './commands.js';
 import { reportFailure, exitCodeOf } from './failure.js';
 import { CliFailure, EXIT, usage, type CliHost } from './host.js';
 import { nearest } from './nearest.js';
@@ -17,10 +18,18 @@ interface GlobalOptions {
   operator: string;
 }
 
-/** Runs one command line to its end, and gives the code to exit with. Nothing of the process itself is touched. */
-export async function runCli(host: CliHost): Promise<number> {
+/**
+ * Runs one command line to its end, and gives the code to exit with. Nothing of the process itself is touched.
+ *
+ * @param commands - what there is to run
+ */
+export async function runCli(
+  host: CliHost,
+  commands: readonly CommandSpec[] = COMMANDS,
+  groups: Readonly<Record<string, string>> = GROUPS,
+): Promise<number> {
   let exitCode: number = EXIT.done;
-  const program = buildProgram(host, async (spec, words, options, globals) => {
+  const program = buildProgram(host, { commands, groups }, async (spec, words, options, globals) => {
     exitCode = await runCommand(spec, words, options, globals, host);
   });
   try {
@@ -35,7 +44,7 @@ export async function runCli(host: CliHost): Promise<number> {
     }
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done; // help, version
-    const failure = error instanceof CommanderError ? usage(wordsOf(error, host.argv)) : error;
+    const failure = error instanceof CommanderError ? usage(wordsOf(error, host.argv, commands)) : error;
     reportFailure(failure, new Output(host, host.argv.includes('--json')));
     exitCode = exitCodeOf(failure, host.interrupted);
   }
@@ -49,7 +58,13 @@ type Action = (
   globals: GlobalOptions,
 ) => Promise<void>;
 
-function buildProgram(host: CliHost, act: Action): Command {
+interface Commands {
+  commands: readonly CommandSpec[];
+  /** Summary of each first word that several commands share. */
+  groups: Readonly<Record<string, string>>;
+}
+
+function buildProgram(host: CliHost, { commands, groups }: Commands, act: Action): Command {
   const program = new Command(PROGRAM)
     .description('Deploys offline Python vision algorithms and runs them as supervised services.')
     .version(packageVersion(), '-V, --version')
@@ -70,8 +85,13 @@ function buildProgram(host: CliHost, act: Action): Command {
       `\nExamples:\n${examplesOf(['quickstart', 'install board-check.zip --activate', 'run BOARD-7 board.jpg', 'serve'])}
 \nExit codes: 0 done, 1 refused or failed, 2 wrong command line, 3 not found, 130 interrupted.`,
     );
-  for (const spec of COMMANDS) {
-    const command = program.command(spec.name).description(spec.summary);
+  const parents = new Map<string, Command>();
+  for (const spec of commands) {
+    const group = groupOf(spec.name);
+    const parent = group === undefined ? program : (parents.get(group) ?? program.command(group));
+    if (group !== undefined && !parents.has(group))
+      parents.set(group, parent.description(groups[group] ?? group));
+    const command = parent.command(spec.name.split(' ').at(-1) ?? '').description(spec.summary);
     for (const { usage: words, summary } of spec.arguments ?? []) command.argument(words, summary);
     for (const option of spec.options ?? []) command.addOption(optionOf(option));
     const details = spec.details === undefined ? '' : `\n${spec.details}\n`;
@@ -136,14 +156,18 @@ async function runCommand(
 }
 
 /** In one line, as "unknown command 'instal'. Did you mean install?". */
-function wordsOf({ code, message }: CommanderError, argv: readonly string[]): string {
-  const command = COMMANDS.find(({ name }) => argv.includes(name));
+function wordsOf(
+  { code, message }: CommanderError,
+  argv: readonly string[],
+  commands: readonly CommandSpec[],
+): string {
+  const command = commandOf(argv, commands);
+  const group = command ? undefined : groupIn(argv, commands);
+  const known = wordsAfter(group, commands);
   if (code === 'commander.help') {
     const asked = argv.filter((word) => !word.startsWith('-') && word !== 'help').at(-1) ?? '';
-    const near = nearest(
-      asked,
-      COMMANDS.map(({ name }) => name),
-    );
+    if (asked === group) return `${group} takes one of these words: ${known.join(', ')}`;
+    const near = nearest(asked, known);
     const hint = near === undefined ? `See ${PROGRAM} --help` : `Did you mean ${near}?`;
     return `there is no help for '${asked}'. ${hint}`;
   }
@@ -154,15 +178,10 @@ function wordsOf({ code, message }: CommanderError, argv: readonly string[]): st
   const near = /Did you mean (?:one of )?(.+?)\?/.exec(rest.join(' '))?.[1];
   if (near !== undefined) return `${first}. Did you mean ${near}?`;
   const unknown = /unknown (?:command|option) '([^']+)'/.exec(first)?.[1];
-  const known =
-    unknown === undefined
-      ? undefined
-      : nearest(
-          unknown,
-          COMMANDS.map(({ name }) => name),
-        );
-  if (known !== undefined && code === 'commander.unknownCommand') return `${first}. Did you mean ${known}?`;
-  return `${first}. See ${PROGRAM} ${command === undefined ? '' : `${command.name} `}--help`;
+  const meant = unknown === undefined ? undefined : nearest(unknown, known);
+  if (meant !== undefined && code === 'commander.unknownCommand') return `${first}. Did you mean ${meant}?`;
+  const name = command?.name ?? group;
+  return `${first}. See ${PROGRAM} ${name === undefined ? '' : `${name} `}--help`;
 }
 
 /** A variable without letters counts as unset: it would lead to the working folder. */

@@ -315,7 +315,7 @@ test('help of every command has its examples, and the README and the guide name 
   const guide = await readFile(new URL('../../docs/command-line.md', import.meta.url), 'utf8');
   const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
   for (const { name, examples } of COMMANDS) {
-    const { code, stdout } = await cli.run(name, '--help');
+    const { code, stdout } = await cli.run(...name.split(' '), '--help');
     expect([name, code]).toEqual([name, 0]);
     for (const example of examples) expect(stdout).toContain(example);
     expect(readme + guide).toMatch(new RegExp(`\\b${name}\\b`));
