@@ -40,3 +40,7 @@ export type {
   SignedState,
   StationState,
 } from './state.js';
+export { openBar, openDesired, openGroup, signState, trustedKeys } from './state/signing.js';
+export type { AcceptedState, Expected, SignedStates, TrustedKeys } from './state/signing.js';
+export { readLease, readReported } from './state/read.js';
+export { partsOf, refOf } from './state/refs.js';

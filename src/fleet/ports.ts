@@ -1,4 +1,5 @@
 import type { OperationOptions } from '../abort.js';
+import type { CallFigures } from './state.js';
 
 /** What a key-value bucket holds for a key. */
 export interface StoredValue {
@@ -41,7 +42,7 @@ export interface KeyValuePort {
   delete(key: string, o?: OperationOptions & { revision?: number }): Promise<void>;
   /** All values below a prefix (`reported.`). Not for stations: their permissions do not reach so far. */
   list(prefix: string, o?: OperationOptions): Promise<StoredValue[]>;
-  /** Watches a key; a controller also a prefix (`reported.*`). The answer ends the watch. */
+  /** Watches a key, or all below a prefix: a station `bar.>`, a controller also `reported.>`. The answer ends the watch. */
   watch(key: string, o: WatchOptions): () => void;
 }
 
@@ -171,6 +172,10 @@ export interface StationPort {
   uninstall(name: string, version: string, o?: OperationOptions): Promise<void>;
   /** Reasons why nothing may be switched now (an update lock of the line); empty when it may. */
   locks(o?: OperationOptions): Promise<string[]>;
+  /** Figures of the last calls, by product id. */
+  calls(o?: OperationOptions): Promise<Record<string, CallFigures>>;
+  /** Tells that something else serves than before, or is no longer on trial: a reason to look. The answer ends it. */
+  onChange(listener: () => void): () => void;
 }
 
 /** What the agent keeps on disk; each call is durable when it resolves. */
@@ -181,18 +186,31 @@ export interface AgentDiskPort {
   append(event: unknown): Promise<number>;
   /** Events after an offset, oldest first, at most `limit`. */
   eventsAfter(offset: number, limit: number): Promise<{ offset: number; event: unknown }[]>;
-  /** Forgets events up to an offset: they were published. */
+  /** Forgets events up to an offset: they were published long ago. */
   forget(offset: number): Promise<void>;
+  /**
+   * Gives every event of the log the next offsets after `offset`, where the first is not beyond it: of a log that began anew, on a
+   * disk that is new, in front of a stream that has older events of the station.
+   */
+  renumber(offset: number): Promise<void>;
 }
 
 /** What an agent remembers over a restart and a month without a line. */
 export interface AgentRecord {
   /** The desired state that was accepted last, with its signature; it is worked on without a line too. */
   desired?: unknown;
+  /** The group's state that was accepted last, with its signature. */
+  group?: unknown;
   /** Highest revision of a desired state that was accepted: an older one is a replay. */
   revision: number;
-  /** What was quarantined, by `name@version`: with the signed word, so that it can be looked at. */
+  /** Words about versions, by `name@version`, each with its signature: bars, and bars that were lifted. */
   quarantined: Record<string, unknown>;
+  /** Versions (`name@version`) that were installed for the fleet: it removes no other. */
+  installed: string[];
+  /** A number that is above each `seq` of a report so far. */
+  seq: number;
+  /** Whether the log's offsets go on after those that the stream has: asked once, at the first connection. */
+  joined: boolean;
   /** Offset of the event that was published last. */
   published: number;
 }
