@@ -36,3 +36,28 @@ export interface ArtifactRecord {
   width: number;
   height: number;
 }
+
+/** What happened at a station, as `POST /v1/logs/batch` takes it: its health, an alarm, a line of a log. */
+export interface EventRecord {
+  /** `<workstation_id>/<kind>/-/<timestamp_ms>`, with a suffix as for verdicts. */
+  ingest_id: string;
+  timestamp_ms: number;
+  workstation_id: string;
+  kind: 'health' | 'alarm' | 'log';
+  /** As it was given. */
+  data: Readonly<Record<string, unknown>>;
+}
+
+/** What a station has seen and could not keep. */
+export interface ShedRecord {
+  /** `<workstation_id>/shed/-/<timestamp_ms>`, with a suffix as for verdicts. */
+  ingest_id: string;
+  timestamp_ms: number;
+  workstation_id: string;
+  kind: 'shed';
+  /** `full`: past the bound of bytes. `age`: not delivered in time. `disk`: the disk took none, or not fast enough. */
+  reason: 'full' | 'age' | 'disk';
+  priority: 'health' | 'business' | 'diagnostics' | 'ngPictures' | 'okPictures';
+  records: number;
+  bytes: number;
+}

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { doors as deployDoors } from '../../src/deploy/options.js';
@@ -12,6 +13,7 @@ import {
   packProject,
   PackageValidator,
   Registry,
+  RunnerError,
   VenvManager,
 } from '../../src/index.js';
 import type { Door } from '../../src/options.js';
@@ -27,6 +29,8 @@ import { doors as validationDoors } from '../../src/validation/options.js';
 import { record, replay, shadow } from '../../src/recording/index.js';
 import { instrument } from '../../src/telemetry/index.js';
 import { doors as telemetryDoors } from '../../src/telemetry/options.js';
+import { Outbox } from '../../src/outbox/index.js';
+import { doors as outboxDoors } from '../../src/outbox/options.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 /** Values that no option of a rule may take: eleven of each. */
@@ -63,6 +67,7 @@ const BAD: Record<string, readonly unknown[]> = {
   picture: ['', 0, 1, NaN, null, true, [], 10n, Symbol('x'), () => ({}), ['x.png']],
   activate: ['', 'A', 0, 1, NaN, null, {}, [1], [null], promise, () => true],
   traceparent: ['', 'x', 0, 1, NaN, null, true, [], {}, promise, `ff-${'1'.repeat(32)}-${'1'.repeat(16)}-01`],
+  pictures: ['', 'x', 0, 1, NaN, null, true, {}, [1], [{ encoded: 'x' }], promise],
   share: [NaN, -1, 0, 1.1, Infinity, '0.5', null, true, [], {}, promise],
 };
 
@@ -88,9 +93,10 @@ async function openAll(): Promise<Record<string, Call>> {
   const deployer = new Deployer({ registry });
   const supervisor = new AlgorithmSupervisor({ registry });
   const runner = await openRunner(root, { registry: { durability: 'none' } });
+  const outbox = await Outbox.open(await temporaryFolder(), { station: 'ws-1' });
   const [validator, venvs] = [new PackageValidator(), new VenvManager()];
   onTestFinished(async () => {
-    for (const opened of [runner, supervisor, deployer, registry]) await opened.close();
+    for (const opened of [outbox, runner, supervisor, deployer, registry]) await opened.close();
   });
   const version = { name: 'sample', version: '1' };
   const image = { data: new Uint8Array(3), width: 1, height: 1 };
@@ -149,6 +155,12 @@ async function openAll(): Promise<Record<string, Call>> {
       supervisorDoors().supervisor,
       { registry },
       (o) => new AlgorithmSupervisor(o),
+    ),
+    'Outbox.open': on(outboxDoors().open, { station: 'ws-1' }, (o) =>
+      Outbox.open(path.join(root, 'outbox'), o),
+    ),
+    'outbox.record': on(outboxDoors().record, { productId: 'A', stepIndex: 1 }, (o) =>
+      outbox.record(new RunnerError('unknown', ''), o),
     ),
     instrument: on(telemetryDoors().instrument, {}, (o) => instrument({ registry }, o)),
     openRunner: on(runnerDoors().open, {}, (o) => openRunner(root, o)),

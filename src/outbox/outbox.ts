@@ -1,0 +1,258 @@
+import path from 'node:path';
+import { throwIfAborted } from '../abort.js';
+import { RunnerError } from '../errors.js';
+import { showAs } from '../readable.js';
+import { onStore } from '../store/store-error.js';
+import { IngestIds } from './ingest-ids.js';
+import { doors } from './options.js';
+import { PictureFiles } from './pictures/picture-files.js';
+import { Queue } from './queue.js';
+import type { EventRecord, ShedRecord } from './records.js';
+import { Room, type ShedFacts } from './room.js';
+import type { Draft } from './storage/draft.js';
+import type { Envelope } from './storage/envelope.js';
+import { digitOf } from './storage/keys.js';
+import { picturesIn } from './storage/pictures-in.js';
+import { RecordStore } from './storage/record-store.js';
+import { statusOf } from './status.js';
+import type {
+  DeliveryQueue,
+  EncodedPicture,
+  Inspected,
+  InspectionFacts,
+  OutboxOptions,
+  OutboxStatus,
+  Priority,
+  RecordBody,
+  StoredReceipt,
+} from './types.js';
+import { artifactRecord, beginningOf, evidenceOf, verdictOf, verdictRecord } from './verdicts.js';
+
+const MAX_PENDING = 10_000;
+
+/** A picture whose file is on the disk. */
+interface WrittenPicture {
+  picture: EncodedPicture;
+  file: { digest: string; bytes: number };
+}
+
+/**
+ * What a station has seen, kept on its disk until the platform has it. One outbox has one folder and one process.
+ *
+ * A full disk fails no inspection: what could not be kept rejects here with `store_failed`, is counted, and is reported to the
+ * platform as a record of its own as soon as the disk takes one.
+ */
+export class Outbox implements AsyncDisposable {
+  /** Absolute path. */
+  readonly folder: string;
+  /** As the platform knows the station. */
+  readonly station: string;
+  /** What is to be delivered. */
+  readonly queue: DeliveryQueue;
+  readonly #queue: Queue;
+  readonly #store: RecordStore;
+  readonly #files: PictureFiles;
+  readonly #room: Room;
+  readonly #ids: IngestIds;
+  readonly #now: () => number;
+  readonly #maxPending: number;
+
+  private constructor(folder: string, store: RecordStore, files: PictureFiles, options: OutboxOptions) {
+    const { station, now = Date.now, maxPending = MAX_PENDING } = options;
+    this.folder = folder;
+    this.station = station;
+    this.#store = store;
+    this.#files = files;
+    this.#now = now;
+    this.#maxPending = maxPending;
+    this.#ids = new IngestIds(store.state.lastTimestamp);
+    const shed = (draft: Draft, about: ShedFacts) => this.#appendShed(draft, about);
+    this.#room = new Room({ store, files, now, shed, options });
+    const onSettled = () => {
+      this.#room.tidy();
+    };
+    this.queue = this.#queue = new Queue({ store, files, now, onSettled });
+    showAs(this, 'Outbox', () => ({ folder, station, recorded: store.state.next }));
+  }
+
+  /**
+   * Opens the outbox in a folder, and makes it where there is none.
+   *
+   * @throws RunnerError `invalid_params` for an option, or without the package classic-level; `lock_timeout` when another
+   * process has it open; `store_failed`; `store_damaged`
+   */
+  static async open(folder: string, options: OutboxOptions): Promise<Outbox> {
+    doors().open.check(options);
+    const absolute = path.resolve(folder);
+    const store = await RecordStore.open(absolute);
+    try {
+      const files = new PictureFiles(path.join(absolute, 'pictures'));
+      for await (const digest of picturesIn(store)) files.use(digest);
+      await onStore(`collect pictures in ${absolute}`, () => files.collect());
+      const outbox = new Outbox(absolute, store, files, options);
+      outbox.#room.tidy();
+      return outbox;
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Keeps a verdict with its pictures, or the failure of an inspection; resolves when it is durable.
+   *
+   * @throws RunnerError `invalid_params`, `aborted`; `store_failed` when the disk does not take it, `queue_full` when it is
+   * too slow: both are counted as given up; `closed`
+   */
+  async record(inspected: Inspected, facts: InspectionFacts): Promise<StoredReceipt> {
+    doors().record.check(facts);
+    throwIfAborted(facts.signal, 'record');
+    const isOk = verdictOf(inspected) === 'OK';
+    const pictures = facts.pictures ?? [];
+    const picturePriority = isOk ? 'okPictures' : 'ngPictures';
+    this.#checkPending('business');
+    const written = await this.#writePictures(pictures, picturePriority);
+    try {
+      return await this.#keep('business', (draft) => {
+        const timestampMs = facts.timestampMs ?? Math.floor(this.#now());
+        const ingestId = this.#idOf(draft, beginningOf(this.station, facts), timestampMs);
+        const body = verdictRecord(inspected, facts, { ingestId, timestampMs, station: this.station });
+        const evidence = evidenceOf(inspected, facts);
+        const kept = this.#append(draft, 'business', { kind: 'verdict', body, evidence });
+        for (const { picture, file } of written) {
+          const artifact = artifactRecord(body, picture, file);
+          this.#append(draft, picturePriority, { kind: 'picture', body: artifact, picture: file });
+        }
+        return kept;
+      });
+    } catch (error) {
+      for (const { file } of written) await this.#files.release(file.digest);
+      throw error;
+    }
+  }
+
+  /**
+   * Keeps what happened at the station; resolves when it is durable. Health and alarms go before everything else, lines of a
+   * log behind.
+   *
+   * @throws RunnerError as {@link Outbox.record}
+   */
+  async note(kind: EventRecord['kind'], data: Readonly<Record<string, unknown>>): Promise<StoredReceipt> {
+    const priority = kind === 'log' ? 'diagnostics' : 'health';
+    this.#checkPending(priority);
+    return this.#keep(priority, (draft) => {
+      const timestamp = Math.floor(this.#now());
+      const body: EventRecord = {
+        ingest_id: this.#idOf(draft, `${this.station}/${kind}/-`, timestamp),
+        timestamp_ms: timestamp,
+        workstation_id: this.station,
+        kind,
+        data,
+      };
+      return this.#append(draft, priority, { kind, body });
+    });
+  }
+
+  /** How it stands. @throws RunnerError `closed` */
+  async status(): Promise<OutboxStatus> {
+    const oldestDueAt = await this.#queue.oldestDueAt();
+    const { maxBytes, lost } = this.#room;
+    return statusOf({
+      store: this.#store,
+      folder: this.folder,
+      station: this.station,
+      maxBytes,
+      lost,
+      oldestDueAt,
+    });
+  }
+
+  /** Makes what was given durable, and gives the folder up. Idempotent. */
+  async close(): Promise<void> {
+    await this.#room.close();
+    await this.#store.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #keep(priority: Priority, add: (draft: Draft) => StoredReceipt): Promise<StoredReceipt> {
+    const attempt = () => this.#store.run({ grows: true, apply: add });
+    try {
+      const receipt = await attempt().catch(async (error: unknown) => {
+        // A full disk: what matters less goes first, then it is tried once more.
+        if (!RunnerError.is(error, 'store_failed') || !(await this.#room.makeRoom(priority))) throw error;
+        return attempt();
+      });
+      this.#room.check();
+      this.#queue.wake();
+      return receipt;
+    } catch (error) {
+      if (RunnerError.is(error, 'store_failed')) this.#room.lose(priority, 0);
+      throw error;
+    }
+  }
+
+  #checkPending(priority: Priority): void {
+    if (this.#store.pending < this.#maxPending) return;
+    this.#room.lose(priority, 0);
+    throw new RunnerError(
+      'queue_full',
+      `The outbox in ${this.folder} has ${this.#maxPending} records waiting for the disk: this one is given up and counted. The disk is too slow for them`,
+      { details: { path: this.folder } },
+    );
+  }
+
+  /** Writes files beside each other. A picture that the disk does not take is given up; its verdict is not. */
+  async #writePictures(pictures: readonly EncodedPicture[], priority: Priority): Promise<WrittenPicture[]> {
+    const written = await Promise.all(
+      pictures.map(async (picture) => {
+        const add = () => this.#files.add(picture.encoded);
+        try {
+          const file = await add().catch(async (error: unknown) => {
+            if (!(await this.#room.makeRoom(priority))) throw error;
+            return add();
+          });
+          return { picture, file };
+        } catch {
+          this.#room.lose(priority, picture.encoded.length);
+          return undefined;
+        }
+      }),
+    );
+    return written.filter((one) => one !== undefined);
+  }
+
+  #idOf(draft: Draft, beginning: string, timestampMs: number): string {
+    draft.state.lastTimestamp = Math.max(draft.state.lastTimestamp, timestampMs);
+    return this.#ids.make(beginning, timestampMs, draft.state.next);
+  }
+
+  #append(
+    draft: Draft,
+    priority: Priority,
+    content: Pick<Envelope, 'kind' | 'evidence' | 'picture'> & { body: RecordBody },
+  ): StoredReceipt {
+    const recorded_at = Math.floor(this.#now());
+    const { kind, body, picture, evidence } = content;
+    const envelope = { kind, recorded_at, body, ...(picture && { picture }), ...(evidence && { evidence }) };
+    const { index, leaf } = draft.append(digitOf(priority), envelope, picture?.bytes ?? 0);
+    return { ingestId: body.ingest_id, index, leaf };
+  }
+
+  #appendShed(draft: Draft, { reason, priority, records, bytes }: ShedFacts): void {
+    const timestamp = Math.floor(this.#now());
+    const body: ShedRecord = {
+      ingest_id: this.#idOf(draft, `${this.station}/shed/-`, timestamp),
+      timestamp_ms: timestamp,
+      workstation_id: this.station,
+      kind: 'shed',
+      reason,
+      priority,
+      records,
+      bytes,
+    };
+    this.#append(draft, 'health', { kind: 'shed', body });
+  }
+}

@@ -1,0 +1,234 @@
+import type { PictureFiles } from './pictures/picture-files.js';
+import type { ShedRecord } from './records.js';
+import { amounts, type Amounts } from './status.js';
+import type { Draft } from './storage/draft.js';
+import { digitOf, PRIORITIES, SHED_ORDER } from './storage/keys.js';
+import {
+  applyRemoval,
+  applyStragglers,
+  planRemoval,
+  planStragglers,
+  type RemovalRule,
+} from './storage/removal.js';
+import type { RecordStore } from './storage/record-store.js';
+import { keptBytes } from './storage/state.js';
+import type { OutboxOptions, Priority } from './types.js';
+
+const DAY_MS = 86_400_000;
+const MAX_BYTES = 10 * 2 ** 30;
+/** How often ages are looked at, and how often losses are reported. */
+const LOOK_MS = 60_000;
+const TELL_MS = 10_000;
+/** The part of the bound that is freed at once, so that not each record has another one given up. */
+const STEP_SHARE = 1 / 64;
+/** What is freed on a full disk before it is tried again. */
+const ROOM_BYTES = 16 << 20;
+
+/** What was given up, as {@link ShedRecord} tells it. */
+export type ShedFacts = Pick<ShedRecord, 'reason' | 'priority' | 'records' | 'bytes'>;
+
+/** What a {@link Room} works on. */
+export interface RoomParts {
+  store: RecordStore;
+  files: PictureFiles;
+  now: () => number;
+  /** Adds the record that tells what was given up. */
+  shed: (draft: Draft, about: ShedFacts) => void;
+  options: Pick<OutboxOptions, 'maxBytes' | 'maxAgeDays' | 'retentionDays'>;
+}
+
+/** Keeps the outbox within its bounds: removes what was delivered, gives up the least important, and tells what it gave up. */
+export class Room {
+  readonly maxBytes: number;
+  readonly #parts: RoomParts;
+  readonly #maxAgeMs: number;
+  readonly #retentionMs: number;
+  /** What never reached the disk, and has no record yet. */
+  #lost: Amounts = amounts(() => ({ records: 0, bytes: 0 }));
+  #work: Promise<unknown> = Promise.resolve();
+  #isShedding = false;
+  #isTidying = false;
+  #toldAt = -Infinity;
+  #lookedAt = -Infinity;
+  #isClosed = false;
+
+  constructor(parts: RoomParts) {
+    const { maxBytes = MAX_BYTES, maxAgeDays = 90, retentionDays = 7 } = parts.options;
+    this.#parts = parts;
+    this.maxBytes = maxBytes;
+    this.#maxAgeMs = maxAgeDays * DAY_MS;
+    this.#retentionMs = retentionDays * DAY_MS;
+  }
+
+  /** What was given up and has no record yet. */
+  get lost(): Amounts {
+    return this.#lost;
+  }
+
+  /** Counts what the disk did not take. */
+  lose(priority: Priority, bytes: number): void {
+    this.#lost[priority].records++;
+    this.#lost[priority].bytes += bytes;
+  }
+
+  /** After something was added: begins to give up things where there is too much, and tells what was lost. */
+  check(): void {
+    if (this.#isClosed) return;
+    const isFull = keptBytes(this.#parts.store.state) > this.maxBytes;
+    if (isFull && !this.#isShedding) {
+      this.#isShedding = true;
+      void this.#inTurn(async () => {
+        await this.#shedTo(this.maxBytes * (1 - STEP_SHARE), SHED_ORDER, 'full');
+      }).finally(() => {
+        this.#isShedding = false;
+      });
+    }
+    const now = this.#parts.now();
+    if (now - this.#toldAt >= TELL_MS && this.#hasLost()) {
+      this.#toldAt = now;
+      void this.#inTurn(() => this.#tellLost());
+    }
+    if (now - this.#lookedAt >= LOOK_MS) this.tidy();
+  }
+
+  /** Begins to remove what was delivered and is not to be kept, and to give up what is too old. */
+  tidy(): void {
+    if (this.#isClosed || this.#isTidying) return;
+    this.#isTidying = true;
+    void this.#inTurn(async () => {
+      this.#isTidying = false;
+      await this.#tidy();
+    });
+  }
+
+  /**
+   * On a full disk: gives up what matters less than `priority`.
+   * @returns whether anything was
+   */
+  async makeRoom(priority: Priority): Promise<boolean> {
+    const { store } = this.#parts;
+    const lesser = SHED_ORDER.slice(0, SHED_ORDER.indexOf(priority));
+    const freed = await this.#inTurn(async () => {
+      const goal = keptBytes(store.state) - ROOM_BYTES;
+      return this.#shedTo(goal, lesser, 'disk');
+    });
+    store.lookAgain();
+    return freed === true;
+  }
+
+  /** Ends what it does, and writes what was lost. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#hasLost()) void this.#inTurn(() => this.#tellLost());
+    await this.#work;
+  }
+
+  /** One thing at a time. What the disk refuses is tried again at the next occasion. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T | undefined> {
+    const turn = this.#work.then(work).catch(() => undefined);
+    this.#work = turn;
+    return turn;
+  }
+
+  /** What was delivered goes first, then what waits, the least important first. */
+  async #shedTo(goal: number, order: readonly Priority[], reason: ShedRecord['reason']): Promise<boolean> {
+    const { store } = this.#parts;
+    let isFreed = false;
+    for (const undelivered of [false, true]) {
+      for (const priority of order) {
+        for (;;) {
+          const bytes = keptBytes(store.state) - goal;
+          if (bytes <= 0) return isFreed;
+          const rule = { digit: digitOf(priority), bytes, before: Infinity, undelivered };
+          if (!(await this.#remove(rule, reason))) break;
+          isFreed = true;
+        }
+      }
+    }
+    return isFreed;
+  }
+
+  async #tidy(): Promise<void> {
+    const now = this.#parts.now();
+    const isTime = now - this.#lookedAt >= LOOK_MS;
+    if (isTime) this.#lookedAt = now;
+    for (const [digit, priority] of PRIORITIES.entries()) {
+      const isPicture = priority === 'okPictures' || priority === 'ngPictures';
+      const all = { digit, bytes: Infinity };
+      if (isTime) await this.#removeAll({ ...all, before: now - this.#maxAgeMs, undelivered: true });
+      if (isPicture || isTime) {
+        const before = isPicture ? Infinity : now - this.#retentionMs;
+        await this.#removeAll({ ...all, before, undelivered: false });
+      }
+    }
+    if (this.#parts.store.state.stragglers.length > 0) await this.#removeStragglers();
+  }
+
+  async #removeAll(rule: RemovalRule): Promise<void> {
+    while (await this.#remove(rule, 'age'));
+  }
+
+  /** @returns whether there may be more */
+  async #remove(rule: RemovalRule, reason: ShedRecord['reason']): Promise<boolean> {
+    const { store, files, shed } = this.#parts;
+    const plan = await planRemoval(store, rule);
+    if (plan.go.length === 0 && plan.stay.length === 0) return false;
+    await store.run({
+      alone: true,
+      read: () => planRemoval(store, rule),
+      apply: (draft, latest) => {
+        Object.assign(plan, latest);
+        const given = applyRemoval(draft, latest);
+        const priority = PRIORITIES[rule.digit];
+        if (given.records > 0 && priority) shed(draft, { reason, priority, ...given });
+      },
+    });
+    for (const { digest } of plan.go) if (digest !== undefined) await files.release(digest);
+    return plan.go.length > 0 || plan.stay.length > 0;
+  }
+
+  async #removeStragglers(): Promise<void> {
+    const { store, files } = this.#parts;
+    const gone = await store.run({
+      alone: true,
+      read: () => planStragglers(store),
+      apply: (draft, go) => {
+        applyStragglers(draft, go);
+        return go;
+      },
+    });
+    for (const { digest } of gone) if (digest !== undefined) await files.release(digest);
+  }
+
+  #hasLost(): boolean {
+    return PRIORITIES.some((priority) => this.#lost[priority].records > 0);
+  }
+
+  async #tellLost(): Promise<void> {
+    const { store, shed } = this.#parts;
+    const lost = this.#lost;
+    this.#lost = amounts(() => ({ records: 0, bytes: 0 }));
+    try {
+      await store.run({
+        grows: true,
+        apply: (draft) => {
+          for (const [digit, priority] of PRIORITIES.entries()) {
+            const { records, bytes } = lost[priority];
+            if (records === 0) continue;
+            const counts = draft.state.priorities[digit]?.shed;
+            if (counts) {
+              counts.records += records;
+              counts.bytes += bytes;
+            }
+            shed(draft, { reason: 'disk', priority, records, bytes });
+          }
+        },
+      });
+    } catch {
+      for (const priority of PRIORITIES) {
+        this.#lost[priority].records += lost[priority].records;
+        this.#lost[priority].bytes += lost[priority].bytes;
+      }
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import type { RecordBody, RecordKind } from '../types.js';
+
+/** A record as it is stored: JSON. Its bytes are what the log's leaf is made of, and never change. */
+export interface Envelope {
+  /** Place in the log. */
+  index: number;
+  kind: RecordKind;
+  /** Unix time in milliseconds. */
+  recorded_at: number;
+  body: RecordBody;
+  /** Of its file, where it is a picture: SHA-256 in hexadecimal digits, and bytes. */
+  picture?: { digest: string; bytes: number };
+  /** What a verdict was made of. */
+  evidence?: Evidence;
+}
+
+/** What a verdict was made of, for who checks it later. */
+export interface Evidence {
+  package_name: string | null;
+  package_version: string | null;
+  package_digest: string | null;
+  environment_root: string | null;
+  parameters: Readonly<Record<string, unknown>>;
+  request_id: string | null;
+  /** What the worker has read, by its own proof. */
+  pictures: { method: string; checksum: string; bytes: number }[];
+  /** The answer's `data`, as the algorithm sent it. */
+  data: unknown;
+  message: string;
+  error_code: string | null;
+  timing: Readonly<Record<string, number>>;
+}
+
+/** The mark of a record that waits for its delivery. */
+export interface DueMark {
+  /** Of the record and its file. */
+  bytes: number;
+  attempts: number;
+  /** Unix time in milliseconds. */
+  notBefore: number;
+}
+
+/** The mark of a record that was set aside. */
+export interface AsideMark extends DueMark {
+  digit: number;
+  reason: string;
+  setAsideAt: number;
+}
+
+/** Reads a stored record. @throws SyntaxError where it is no JSON */
+export function envelopeIn(value: Buffer): Envelope {
+  return JSON.parse(value.toString()) as Envelope;
+}
+
+/** Reads a mark. @throws SyntaxError where it is no JSON */
+export function dueMarkIn(value: Buffer): DueMark {
+  return JSON.parse(value.toString()) as DueMark;
+}
+
+/** Reads a mark. @throws SyntaxError where it is no JSON */
+export function asideMarkIn(value: Buffer): AsideMark {
+  return JSON.parse(value.toString()) as AsideMark;
+}
+
+/** Bytes of a stored record, those of its file included. */
+export function bytesOf(value: Buffer, envelope: Envelope): number {
+  return value.length + (envelope.picture?.bytes ?? 0);
+}

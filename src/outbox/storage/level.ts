@@ -1,0 +1,63 @@
+import { loadPeer } from '../../assets.js';
+import { RunnerError } from '../../errors.js';
+
+/** One change of a batch. */
+export type Change = { type: 'put'; key: string; value: Buffer } | { type: 'del'; key: string };
+
+/** Which entries to read. */
+export interface Range {
+  gte: string;
+  lt: string;
+  reverse?: boolean;
+  limit?: number;
+}
+
+/** The part of classic-level (LevelDB) that is used here. It is an optional peer dependency. */
+export interface LevelDatabase {
+  open(): Promise<void>;
+  close(): Promise<void>;
+  get(key: string): Promise<Buffer | undefined>;
+  getMany(keys: string[]): Promise<(Buffer | undefined)[]>;
+  /** All of the changes or none, also after a power cut; with `sync` they are on the disk when it resolves. */
+  batch(changes: Change[], options: { sync: boolean }): Promise<void>;
+  iterator(range: Range): AsyncIterable<[string, Buffer]>;
+  keys(range: Range): AsyncIterable<string>;
+}
+
+interface ClassicLevel {
+  ClassicLevel: new (folder: string, options: object) => LevelDatabase;
+}
+
+/** @throws RunnerError `invalid_params` where the optional peer is not installed */
+export function levelDatabase(
+  folder: string,
+  load: () => unknown = () => loadPeer('classic-level'),
+): LevelDatabase {
+  let module: ClassicLevel;
+  try {
+    module = load() as ClassicLevel;
+  } catch (cause) {
+    throw new RunnerError(
+      'invalid_params',
+      'Outbox.open() needs the package classic-level, which is not installed: npm install classic-level',
+      { cause, details: { path: 'classic-level' } },
+    );
+  }
+  // Keys are ASCII. Values are bytes as they are: an encoding of values could change what was hashed.
+  return new module.ClassicLevel(folder, { keyEncoding: 'utf8', valueEncoding: 'buffer' });
+}
+
+/** What an error of LevelDB says in one line: that of the system is in its cause. */
+export function levelFault(error: unknown): string {
+  const { message, cause } = error as { message?: string; cause?: unknown };
+  if (cause instanceof Error) return levelFault(cause);
+  return (message ?? String(error)).replace(/^IO error: /, '');
+}
+
+/** Whether another process, or another outbox of this one, has the database open. */
+export function isLocked(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ((at as NodeJS.ErrnoException).code === 'LEVEL_LOCKED') return true;
+  }
+  return false;
+}

@@ -1,0 +1,243 @@
+import path from 'node:path';
+import { RunnerError } from '../../errors.js';
+import { makeFolder } from '../../store/atomic-file.js';
+import { onStore } from '../../store/store-error.js';
+import { Draft } from './draft.js';
+import { STATE_KEY } from './keys.js';
+import { isLocked, levelDatabase, levelFault, type LevelDatabase, type Range } from './level.js';
+import { Reserve } from './reserve.js';
+import { emptyState, type State } from './state.js';
+
+/** A change of the store. */
+export interface Operation<R, T> {
+  /** Reads what the change depends on. Nothing is committed between this and `apply`. */
+  read?: () => Promise<R>;
+  /** Puts the change into the batch. It must not throw. */
+  apply: (draft: Draft, read: R) => T;
+  /** Whether it adds records: on a full disk it is refused, and what makes room is not. */
+  grows?: boolean;
+  /** Whether it must have a batch of its own, because it reads what others of the batch change. */
+  alone?: boolean;
+}
+
+interface Waiting {
+  operation: Operation<unknown, unknown>;
+  resolve: (value: unknown) => void;
+  reject: (error: unknown) => void;
+}
+
+/** Most operations of a batch. */
+const GROUP = 1_024;
+/** How long after a failure the disk is tried again. */
+const RETRY_MS = 1_000;
+
+/**
+ * The records on the disk. Group commit: while a batch is on its way to the disk, the changes that come in the meantime gather
+ * for the next. A failed write closes the database: what LevelDB has in memory and on the disk may differ then, and reading its
+ * log anew tells which changes are there.
+ */
+export class RecordStore {
+  readonly #folder: string;
+  readonly #reserve: Reserve;
+  #database: LevelDatabase | undefined;
+  #state: State = emptyState();
+  #waiting: Waiting[] = [];
+  #turn: Promise<void> | undefined;
+  #fault: string | undefined;
+  #retryAt = 0;
+  #isClosed = false;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+    this.#reserve = new Reserve(folder);
+  }
+
+  /** @throws RunnerError `lock_timeout` when another has it open, `store_failed`, `invalid_params` without the package */
+  static async open(folder: string): Promise<RecordStore> {
+    const store = new RecordStore(folder);
+    await onStore(`open the outbox in ${folder}`, () => makeFolder(folder));
+    await store.#open();
+    await store.#takeReserve();
+    return store;
+  }
+
+  /** As it is on the disk. */
+  get state(): Readonly<State> {
+    return this.#state;
+  }
+
+  /** Operations that wait for the disk. */
+  get pending(): number {
+    return this.#waiting.length;
+  }
+
+  /** Why the disk takes nothing; undefined where it does. */
+  get fault(): string | undefined {
+    return this.#fault;
+  }
+
+  /** @throws RunnerError `closed`, `store_failed` */
+  get database(): LevelDatabase {
+    if (this.#isClosed) throw this.#closed();
+    if (!this.#database) throw this.#failed();
+    return this.#database;
+  }
+
+  /**
+   * Makes a change; resolves when it is durable.
+   * @throws RunnerError `store_failed` when the disk refuses it: then it has not happened; `closed`
+   */
+  run<R, T>(operation: Operation<R, T>): Promise<T> {
+    if (this.#isClosed) return Promise.reject(this.#closed());
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({
+        operation: operation as Operation<unknown, unknown>,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+      });
+      this.#turn ??= Promise.resolve().then(() => this.#work());
+    });
+  }
+
+  /** The disk may have room again: it is tried at the next change. */
+  lookAgain(): void {
+    this.#retryAt = 0;
+  }
+
+  /** Entries of the store. @throws RunnerError `closed`, `store_failed` */
+  async *entries(range: Range): AsyncGenerator<[string, Buffer]> {
+    yield* this.database.iterator(range);
+  }
+
+  /** Makes what waits durable, and gives the folder up. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#turn;
+    await this.#database?.close();
+    this.#database = undefined;
+  }
+
+  async #work(): Promise<void> {
+    while (this.#waiting.length > 0) await this.#commit(this.#group());
+    this.#turn = undefined;
+  }
+
+  #group(): Waiting[] {
+    const alone = this.#waiting.findIndex(({ operation }) => operation.alone);
+    const count = alone === 0 ? 1 : alone === -1 ? GROUP : Math.min(alone, GROUP);
+    return this.#waiting.splice(0, count);
+  }
+
+  async #commit(group: Waiting[]): Promise<void> {
+    const allowed = (await this.#isReady()) ? group : this.#refuseGrowing(group);
+    if (allowed.length === 0) return;
+    const draft = new Draft(this.#state);
+    try {
+      const database = this.#database;
+      if (!database) throw this.#failed();
+      const reads = await Promise.all(allowed.map(async ({ operation }) => operation.read?.()));
+      const answers = allowed.map(({ operation }, at) => operation.apply(draft, reads[at]));
+      await this.#write(database, draft);
+      for (const [at, { resolve }] of allowed.entries()) resolve(answers[at]);
+    } catch (error) {
+      for (const { reject } of allowed) reject(error);
+    }
+  }
+
+  async #write(database: LevelDatabase, draft: Draft): Promise<void> {
+    try {
+      await database.batch(draft.changes(), { sync: true });
+      this.#state = draft.state;
+    } catch (error) {
+      this.#fault = levelFault(error);
+      await this.#openAgain();
+      if (this.#state.batch !== draft.state.batch) throw this.#failed(error);
+    }
+  }
+
+  /** Whether the disk takes more records. Looks again at times while it does not. */
+  async #isReady(): Promise<boolean> {
+    if (this.#database && this.#reserve.isThere) return true;
+    if (performance.now() < this.#retryAt) return false;
+    if (!this.#database) await this.#openAgain();
+    await this.#takeReserve();
+    return this.#reserve.isThere;
+  }
+
+  #refuseGrowing(group: Waiting[]): Waiting[] {
+    const growing = this.#database ? group.filter(({ operation }) => operation.grows === true) : group;
+    for (const { reject } of growing) reject(this.#failed());
+    return group.filter((waiting) => !growing.includes(waiting));
+  }
+
+  async #openAgain(): Promise<void> {
+    this.#retryAt = performance.now() + RETRY_MS;
+    const database = this.#database;
+    this.#database = undefined;
+    await database?.close().catch(() => undefined);
+    await this.#reserve.give().catch(() => undefined);
+    await this.#open().catch((error: unknown) => {
+      this.#fault = levelFault(error);
+    });
+  }
+
+  async #takeReserve(): Promise<void> {
+    if (!this.#database) return;
+    try {
+      await this.#reserve.take();
+      this.#fault = undefined;
+    } catch (error) {
+      this.#fault = levelFault(error);
+      this.#retryAt = performance.now() + RETRY_MS;
+    }
+  }
+
+  async #open(): Promise<void> {
+    const database = levelDatabase(path.join(this.#folder, 'records'));
+    try {
+      await database.open();
+      const stored = await database.get(STATE_KEY);
+      this.#state = stored ? stateIn(stored, this.#folder) : emptyState();
+    } catch (error) {
+      await database.close().catch(() => undefined);
+      throw isLocked(error) ? inUse(this.#folder) : RunnerError.is(error) ? error : this.#failed(error);
+    }
+    this.#database = database;
+  }
+
+  #failed(cause?: unknown): RunnerError {
+    const why =
+      cause === undefined ? (this.#fault ?? 'the disk refused an earlier write') : levelFault(cause);
+    return new RunnerError(
+      'store_failed',
+      `The outbox in ${this.#folder} takes nothing now: ${why}; free some space, or look at the disk: it is tried again by itself`,
+      { cause, details: { path: this.#folder } },
+    );
+  }
+
+  #closed(): RunnerError {
+    return new RunnerError('closed', `The outbox in ${this.#folder} is closed: open it again`);
+  }
+}
+
+function stateIn(stored: Buffer, folder: string): State {
+  try {
+    const state = JSON.parse(stored.toString()) as State;
+    if ((state.format as number) === 1) return state;
+  } catch {
+    // said below
+  }
+  throw new RunnerError(
+    'store_damaged',
+    `The outbox in ${folder} has a state that this release cannot read: open it with the release that wrote it, or move the folder away`,
+    { details: { path: folder } },
+  );
+}
+
+function inUse(folder: string): RunnerError {
+  return new RunnerError(
+    'lock_timeout',
+    `The outbox in ${folder} is open already, in this process or another: an outbox has one host`,
+    { details: { path: folder, timeoutMs: 0 } },
+  );
+}

@@ -1,0 +1,81 @@
+import type { Amount } from '../types.js';
+import { PRIORITIES } from './keys.js';
+
+/** Counters of one priority. */
+export interface PriorityState {
+  /** What waits for its delivery. */
+  due: Amount;
+  /** What is on disk. */
+  kept: Amount;
+  /** What was given up. */
+  shed: Amount;
+  /** Records with a smaller index were removed, but for those that are set aside. */
+  firstKept: number;
+}
+
+/** What the store knows of itself: one value, written with each batch. */
+export interface State {
+  format: 1;
+  /** Batches so far: tells whether a batch whose write failed is on the disk all the same. */
+  batch: number;
+  /** Index of the next record. */
+  next: number;
+  /** By the digit of the priority. */
+  priorities: PriorityState[];
+  /** Records that stayed when those around them were removed: set aside, or about what was given up. */
+  stragglers: { digit: number; index: number }[];
+  aside: number;
+  delivered: number;
+  failures: number;
+  /** The greatest time in an `ingest_id`: Unix time in milliseconds. */
+  lastTimestamp: number;
+}
+
+function none(): Amount {
+  return { records: 0, bytes: 0 };
+}
+
+/** That of a store in which there is nothing. */
+export function emptyState(): State {
+  return {
+    format: 1,
+    batch: 0,
+    next: 0,
+    priorities: PRIORITIES.map(() => ({
+      due: none(),
+      kept: none(),
+      shed: none(),
+      firstKept: 0,
+    })),
+    stragglers: [],
+    aside: 0,
+    delivered: 0,
+    failures: 0,
+    lastTimestamp: 0,
+  };
+}
+
+/** A copy, to change. */
+export function copyOf(state: State): State {
+  return {
+    ...state,
+    stragglers: [...state.stragglers],
+    priorities: state.priorities.map(({ due, kept, shed, firstKept }) => ({
+      due: { ...due },
+      kept: { ...kept },
+      shed: { ...shed },
+      firstKept,
+    })),
+  };
+}
+
+/** Adds to an amount, or takes from it. */
+export function add(amount: Amount, records: number, bytes: number): void {
+  amount.records += records;
+  amount.bytes += bytes;
+}
+
+/** All bytes on disk. */
+export function keptBytes({ priorities }: State): number {
+  return priorities.reduce((sum, { kept }) => sum + kept.bytes, 0);
+}
