@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -93,10 +94,13 @@ async function openAll(): Promise<Record<string, Call>> {
   const deployer = new Deployer({ registry });
   const supervisor = new AlgorithmSupervisor({ registry });
   const runner = await openRunner(root, { registry: { durability: 'none' } });
-  const outbox = await Outbox.open(await temporaryFolder(), { station: 'ws-1' });
+  // Its store is an optional peer, of which a tree that was installed earlier knows nothing.
+  const outbox = existsSync(path.join('node_modules', 'classic-level'))
+    ? await Outbox.open(await temporaryFolder(), { station: 'ws-1' })
+    : undefined;
   const [validator, venvs] = [new PackageValidator(), new VenvManager()];
   onTestFinished(async () => {
-    for (const opened of [outbox, runner, supervisor, deployer, registry]) await opened.close();
+    for (const opened of [outbox, runner, supervisor, deployer, registry]) await opened?.close();
   });
   const version = { name: 'sample', version: '1' };
   const image = { data: new Uint8Array(3), width: 1, height: 1 };
@@ -159,9 +163,11 @@ async function openAll(): Promise<Record<string, Call>> {
     'Outbox.open': on(outboxDoors().open, { station: 'ws-1' }, (o) =>
       Outbox.open(path.join(root, 'outbox'), o),
     ),
-    'outbox.record': on(outboxDoors().record, { productId: 'A', stepIndex: 1 }, (o) =>
-      outbox.record(new RunnerError('unknown', ''), o),
-    ),
+    ...(outbox && {
+      'outbox.record': on(outboxDoors().record, { productId: 'A', stepIndex: 1 }, (o) =>
+        outbox.record(new RunnerError('unknown', ''), o),
+      ),
+    }),
     instrument: on(telemetryDoors().instrument, {}, (o) => instrument({ registry }, o)),
     openRunner: on(runnerDoors().open, {}, (o) => openRunner(root, o)),
     'runner.ensureInstalled': on(runnerDoors().ensure, {}, (o) => runner.ensureInstalled('none.zip', o)),
