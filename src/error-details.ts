@@ -99,6 +99,8 @@ export const ERROR_NUMBERS = {
   unreachable: undefined,
   /** Nobody in the plant answers inspections of the product id. */
   no_responders: undefined,
+  /** The server of the fleet refuses it to this user: an unknown user, or one without the permission. */
+  denied: undefined,
   /** Another one wrote the same key first. */
   conflict: undefined,
   /** A word of the fleet that is not signed by a key the station knows, is for somebody else, or is older than one it has seen. */

@@ -6,6 +6,9 @@
  */
 export { eventSubject, keyOf, nameOf, namesIn, tokenOf } from './keys.js';
 export { REPORT_EVERY_MS } from './state.js';
+export { connectFleet, type FleetServerConnection } from './nats/connection.js';
+export type { CreateFleetOptions } from './nats/create.js';
+export type { FleetConnectOptions, FleetTlsOptions } from './nats/options.js';
 export type {
   AgentDiskPort,
   AgentRecord,

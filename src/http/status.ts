@@ -43,6 +43,7 @@ export const STATUS_OF_CODE: Readonly<Record<RunnerErrorCode, number>> = {
   superseded: 409,
   unreachable: 503,
   no_responders: 503,
+  denied: 403,
   conflict: 409,
   untrusted_state: 500,
   source_missing: 502,

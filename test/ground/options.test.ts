@@ -18,6 +18,8 @@ import {
   VenvManager,
 } from '../../src/index.js';
 import type { Door } from '../../src/options.js';
+import { connectFleet } from '../../src/fleet/index.js';
+import { doors as natsDoors } from '../../src/fleet/nats/options.js';
 import { doors as packDoors } from '../../src/package/pack.js';
 import { doors as pythonDoors } from '../../src/python/options.js';
 import { doors as registryDoors } from '../../src/registry/options.js';
@@ -102,6 +104,9 @@ async function openAll(): Promise<Record<string, Call>> {
   onTestFinished(async () => {
     for (const opened of [outbox, runner, supervisor, deployer, registry]) await opened?.close();
   });
+  const line = { servers: ['nats://127.0.0.1:1'], name: 'A' };
+  const connection = await connectFleet(line);
+  onTestFinished(() => connection.close());
   const version = { name: 'sample', version: '1' };
   const image = { data: new Uint8Array(3), width: 1, height: 1 };
   const guide = { productId: 'A', stepIndex: 1 };
@@ -135,6 +140,8 @@ async function openAll(): Promise<Record<string, Call>> {
       { productIds: ['A'], from: version, reason: 'slow' },
       (o) => registry.switchBack(o),
     ),
+    connectFleet: on(natsDoors().connect, line, (o) => connectFleet(o)),
+    'connection.create': on(natsDoors().create, {}, (o) => connection.create(o)),
     'registry.setGuide': on(registryDoors().setGuide, { ...guide, image }, (o) => registry.setGuide(o)),
     'registry.guide': on(registryDoors().guide, guide, ({ productId, stepIndex, ...o }) =>
       registry.guide(productId, stepIndex, o),

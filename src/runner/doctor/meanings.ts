@@ -335,6 +335,11 @@ export const MEANINGS: Readonly<Record<RunnerErrorCode, Meaning>> = {
     causes: ['No station serves it', 'The stations that serve it have no line'],
     remedy: '`fleet status` shows which stations serve which product ids.',
   },
+  denied: {
+    meaning: 'The server of the fleet refuses it to this user.',
+    causes: ['The user or its key is not in the configuration of the server', 'It lacks the permission'],
+    remedy: 'Write the configuration anew: `procvision-runner fleet permissions`.',
+  },
   conflict: {
     meaning: 'Another program wrote the same key first.',
     causes: ['Two controllers or two people changed the same thing'],

@@ -296,6 +296,7 @@ export const FAILURES = {
   superseded: ['同一产品有了更新的切换，本次未作更改', '无需处理，以更新的切换为准'],
   unreachable: ['连不上车间服务器或软件包来源', '请检查网络和地址；工站继续运行，并会自动重试'],
   no_responders: ['车间内没有工站能检测该产品', '请用 fleet status 查看哪些工站提供该产品'],
+  denied: ['车间服务器拒绝了本用户', '请检查用户和权限：fleet permissions 会生成配置'],
   conflict: ['别的程序先作了更改', '请重新读取后再决定'],
   untrusted_state: ['收到的指令没有有效签名，或已过时', '工站继续运行原版本；请检查控制端的密钥'],
   source_missing: ['所有来源都没有该软件包', '请把软件包放到某个来源的 zips 文件夹'],
