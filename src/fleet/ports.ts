@@ -42,7 +42,7 @@ export interface KeyValuePort {
   delete(key: string, o?: OperationOptions & { revision?: number }): Promise<void>;
   /** All values below a prefix (`reported.`). Not for stations: their permissions do not reach so far. */
   list(prefix: string, o?: OperationOptions): Promise<StoredValue[]>;
-  /** Watches a key, or all below a prefix: a station `bar.>`, a controller also `reported.>`. The answer ends the watch. */
+  /** Watches a key, or a prefix (`bar.>`): of a prefix it says changes alone, no present values. The answer ends the watch. */
   watch(key: string, o: WatchOptions): () => void;
 }
 

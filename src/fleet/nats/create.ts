@@ -1,5 +1,6 @@
 import type { StreamConfig } from '@nats-io/jetstream';
 import type { Line, Session } from './line.js';
+import { changeSubject } from './watch.js';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -25,11 +26,13 @@ export async function makeBuckets(
   { replicas = 1, eventDays = 90, eventBytes = 2 ** 30 }: CreateFleetOptions,
 ): Promise<void> {
   const { kv, jetstream, transport } = line.peers;
+  const republish = { src: `$KV.${line.bucket}.>`, dest: changeSubject(line.bucket, '>') };
   await new kv.Kvm(session.js).create(line.bucket, {
     description: 'procvision-runner: desired and reported state',
     history: 1,
     replicas,
     allow_direct: true,
+    republish,
     maxValueSize: 1_000_000, // below max_payload, whose default is 1 MiB
     markerTTL: 30 * MINUTE_MS,
     storage: jetstream.StorageType.File,
@@ -37,9 +40,10 @@ export async function makeBuckets(
   const bucket = `KV_${line.bucket}`;
   const { config } = await session.jsm.streams.info(bucket);
   // The client opens a bucket that is there as it is, whatever was asked for.
-  if (!config.allow_direct || !config.allow_msg_ttl) {
+  if (!config.allow_direct || !config.allow_msg_ttl || config.republish?.dest !== republish.dest) {
     await session.jsm.streams.update(bucket, {
       allow_direct: true,
+      republish,
       allow_msg_ttl: true,
       subject_delete_marker_ttl: transport.nanos(30 * MINUTE_MS),
     });

@@ -2,7 +2,7 @@ import type { OperationOptions } from '../../abort.js';
 import { eventSubject } from '../keys.js';
 import { parsedValue } from './parsed-value.js';
 import type { EventStreamPort, StoredEvent } from '../ports.js';
-import { collect, type StreamMessage } from './consumer.js';
+import { collect, type StreamMessage } from './collect.js';
 import type { Line, Session } from './line.js';
 
 /** The stream of events. The server keeps one of the messages of one identifier within its window. */

@@ -2,9 +2,10 @@ import type { MsgHdrs } from '@nats-io/transport-node';
 import type { OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { KeyValuePort, StoredValue, WatchOptions } from '../ports.js';
-import { collect, follow, type StreamMessage, type Target } from './consumer.js';
+import { collect, type StreamMessage, type Target } from './collect.js';
 import type { Line } from './line.js';
 import { parsedValue } from './parsed-value.js';
+import { watchKey } from './watch.js';
 
 /** A bucket of JetStream: a stream `KV_<bucket>` whose subjects are `$KV.<bucket>.<key>`. */
 export class NatsValues implements KeyValuePort {
@@ -51,14 +52,8 @@ export class NatsValues implements KeyValuePort {
     });
   }
 
-  watch(key: string, { onChange, onEnd }: WatchOptions): () => void {
-    return follow(this.#line, this.#target(key), {
-      onEnd,
-      onMessage: (message) => {
-        const { isGone, value } = this.#read(message);
-        onChange(isGone ? undefined : value);
-      },
-    });
+  watch(key: string, o: WatchOptions): () => void {
+    return watchKey({ line: this.#line, get: (one) => this.get(one) }, key, o);
   }
 
   #target(filter: string): Target {

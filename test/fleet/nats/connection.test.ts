@@ -10,11 +10,16 @@ const title = skip
   : 'a connection to a real server';
 
 describe.skipIf(skip)(title, () => {
-  async function fleet() {
+  async function bare() {
     const server = await TestServer.start();
     const connection = await server.connect();
-    await connection.create();
     return { server, connection, values: connection.values, events: connection.events };
+  }
+
+  async function fleet() {
+    const made = await bare();
+    await made.connection.create();
+    return made;
   }
 
   test('a value is read as it was written, and revisions rise', async () => {
@@ -210,6 +215,25 @@ describe.skipIf(skip)(title, () => {
     const written = await station.values.put('reported.A', 1, { revision });
     expect(await values.get('reported.A')).toEqual({ key: 'reported.A', value: 1, revision: written });
     expect(written).toBe(revision + 1);
+  });
+
+  test('a bucket that others made is changed to what the fleet needs, and keeps its values', async () => {
+    const { server, connection, values } = await bare();
+    const { transport, jetstream, kv } = loadNats('test');
+    const nc = await transport.connect({ servers: server.url });
+    const made = await new kv.Kvm(jetstream.jetstream(nc)).create('fleet', { allow_direct: false });
+    await made.put('desired.A', '"kept"');
+    await nc.close();
+    await connection.create();
+    const heard: unknown[] = [];
+    values.watch('desired.A', { onChange: (stored) => heard.push(stored?.value), onEnd: vi.fn() });
+    await vi.waitFor(() => {
+      expect(heard).toEqual(['kept']);
+    });
+    await values.put('desired.A', 'new', { revision: 1, ttlMs: 60_000 });
+    await vi.waitFor(() => {
+      expect(heard).toEqual(['kept', 'new']);
+    });
   });
 
   test('a value above the limit of the server is the fault of the caller', async () => {
