@@ -4,6 +4,15 @@
  *
  * @packageDocumentation
  */
+export { deliver, type DeliverableOutbox, type Delivery, type DeliveryStatus } from './delivery/delivery.js';
+export type { ExportReport } from './delivery/export.js';
+export type { HttpTargetOptions } from './delivery/http/platform.js';
+export type { DeliveryFault, NetworkState, Sent } from './delivery/lanes/progress.js';
+export type { DeliveryOptions, DeliverySettings } from './delivery/options.js';
+export type { NatsTargetOptions } from './delivery/targets/nats-stream.js';
+export type { FailureCause } from './delivery/targets/port.js';
+export type { S3TargetOptions } from './delivery/targets/s3-bucket.js';
+export type { TlsFiles } from './delivery/targets/tls-files.js';
 export { Outbox } from './outbox.js';
 export type { ArtifactRecord, EventRecord, ShedRecord, VerdictRecord } from './records.js';
 export type {

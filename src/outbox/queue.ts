@@ -127,6 +127,14 @@ export class Queue implements DeliveryQueue {
     this.#parts.onSettled();
   }
 
+  async *waiting(): AsyncGenerator<DueItem> {
+    for (const priority of PRIORITIES) {
+      for await (const [index, mark] of this.#marks(digitOf(priority))) {
+        yield* await this.#items(priority, [{ index, mark }]);
+      }
+    }
+  }
+
   async aside(): Promise<AsideItem[]> {
     const found: AsideItem[] = [];
     for await (const [key, value] of this.#parts.store.entries(rangeOf('a'))) {

@@ -159,6 +159,8 @@ export interface DeliveryQueue {
   retryNow(): Promise<void>;
   /** The receiver refuses it for good: it holds up nothing any more. @throws RunnerError `store_failed`, `closed` */
   setAside(item: DueRef, reason: string): Promise<void>;
+  /** All that wait, for their retry too: by priority, then in the order in which they were recorded. */
+  waiting(): AsyncIterable<DueItem>;
   /** Those that were set aside, oldest first. */
   aside(): Promise<AsideItem[]>;
   /** Puts those that were set aside back, at their old places. @throws RunnerError `store_failed`, `closed` */

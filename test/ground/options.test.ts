@@ -32,7 +32,8 @@ import { doors as validationDoors } from '../../src/validation/options.js';
 import { record, replay, shadow } from '../../src/recording/index.js';
 import { instrument } from '../../src/telemetry/index.js';
 import { doors as telemetryDoors } from '../../src/telemetry/options.js';
-import { Outbox } from '../../src/outbox/index.js';
+import { doors as deliveryDoors } from '../../src/outbox/delivery/options.js';
+import { deliver, Outbox } from '../../src/outbox/index.js';
 import { doors as outboxDoors } from '../../src/outbox/options.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
@@ -100,9 +101,10 @@ async function openAll(): Promise<Record<string, Call>> {
   const outbox = existsSync(path.join('node_modules', 'classic-level'))
     ? await Outbox.open(await temporaryFolder(), { station: 'ws-1' })
     : undefined;
+  const delivery = outbox && (await deliver(outbox, { folder: path.join(root, 'delivered') }));
   const [validator, venvs] = [new PackageValidator(), new VenvManager()];
   onTestFinished(async () => {
-    for (const opened of [outbox, runner, supervisor, deployer, registry]) await opened?.close();
+    for (const opened of [delivery, outbox, runner, supervisor, deployer, registry]) await opened?.close();
   });
   const line = { servers: ['nats://127.0.0.1:1'], name: 'A' };
   const connection = await connectFleet(line);
@@ -174,6 +176,12 @@ async function openAll(): Promise<Record<string, Call>> {
       'outbox.record': on(outboxDoors().record, { productId: 'A', stepIndex: 1 }, (o) =>
         outbox.record(new RunnerError('unknown', ''), o),
       ),
+      deliver: on(deliveryDoors().deliver, { folder: root }, (o) => deliver(outbox, o)),
+    }),
+    ...(delivery && {
+      'delivery.configure': on(deliveryDoors().configure, { folder: root }, (o) => delivery.configure(o)),
+      'delivery.retry': on(deliveryDoors().retry, {}, (o) => delivery.retry(o)),
+      'delivery.export': on(deliveryDoors().export, {}, (o) => delivery.export(root, o)),
     }),
     instrument: on(telemetryDoors().instrument, {}, (o) => instrument({ registry }, o)),
     openRunner: on(runnerDoors().open, {}, (o) => openRunner(root, o)),

@@ -1,0 +1,233 @@
+import path from 'node:path';
+import { throwIfAborted, type OperationOptions } from '../../abort.js';
+import { checkStrings } from '../../arguments.js';
+import { RunnerError } from '../../errors.js';
+import { showAs } from '../../readable.js';
+import { readJson, writeJsonAtomic } from '../../store/atomic-file.js';
+import { systemClock, type Clock } from '../../supervisor/clock.js';
+import type { DeliveryQueue, OutboxStatus } from '../types.js';
+import { exportTo, type ExportReport } from './export.js';
+import { HttpPlatform } from './http/platform.js';
+import type { LaneContext, LaneSettings } from './lanes/lane.js';
+import { PictureLane } from './lanes/picture-lane.js';
+import { Progress, type DeliveryFault, type NetworkState, type Sent } from './lanes/progress.js';
+import { RecordLane } from './lanes/record-lane.js';
+import { TokenBucket } from './lanes/token-bucket.js';
+import { doors, receiverIn, type DeliveryOptions, type DeliverySettings } from './options.js';
+import { FolderTarget } from './targets/folder.js';
+import { NatsStream } from './targets/nats-stream.js';
+import type { DeliveryTarget } from './targets/port.js';
+import { S3Bucket } from './targets/s3-bucket.js';
+
+/** What is delivered: an `Outbox`. */
+export interface DeliverableOutbox {
+  /** Absolute path. */
+  readonly folder: string;
+  /** What is to be delivered. */
+  readonly queue: DeliveryQueue;
+  /** How much waits. */
+  status(): Promise<OutboxStatus>;
+}
+
+/** How a delivery stands. */
+export interface DeliveryStatus {
+  state: 'running' | 'paused' | 'closed';
+  /** Where to: an address without credentials, or a path. */
+  to: string;
+  /** `up` after an answer; else whose move it is: `network`, `credentials` or `platform`. `unknown` before the first attempt. */
+  network: NetworkState;
+  /** Whether so much waits that whole pictures wait for what is small. */
+  isDegraded: boolean;
+  /** The last failure, also after it passed. */
+  lastFault: DeliveryFault | undefined;
+  /** When something was taken last: Unix time in milliseconds. */
+  lastTakenAt: number | undefined;
+  /** When the next attempt is due, where one waits: Unix time in milliseconds. */
+  retryAt: number | undefined;
+  /** Since it began. */
+  sent: Sent;
+  /** Attempts that failed, since it began. */
+  failures: number;
+  /** Records and pictures that were refused for good, since it began. */
+  refused: number;
+}
+
+/** File in the outbox's folder that keeps a pause over a restart. */
+const STATE_FILE = 'delivery.json';
+const DEFAULT_DEGRADE_ABOVE = 10_000;
+
+/**
+ * Brings an outbox to its receiver: records and pictures in a lane each, tried again until they are taken or refused for good. A result
+ * never waits for it.
+ */
+export class Delivery implements AsyncDisposable {
+  readonly #outbox: DeliverableOutbox;
+  readonly #clock: Clock;
+  readonly #progress: Progress;
+  readonly #lanes: readonly [RecordLane, PictureLane];
+  #settings: DeliverySettings;
+  #now: LaneSettings;
+  #isPaused: boolean;
+  #isDegraded = false;
+  #closed: Promise<void> | undefined;
+
+  /** @internal Use {@link deliver}. */
+  constructor(outbox: DeliverableOutbox, o: DeliveryOptions, isPaused: boolean) {
+    const { clock = systemClock, now = Date.now, paused: _, ...settings } = o;
+    this.#outbox = outbox;
+    this.#clock = clock;
+    this.#settings = settings;
+    this.#isPaused = isPaused;
+    this.#now = laneSettings(settings, clock);
+    this.#progress = new Progress(now);
+    const context: LaneContext = {
+      ...{ queue: outbox.queue, clock, now, progress: this.#progress },
+      settings: () => this.#now,
+      isPaused: () => this.#isPaused,
+      isDegraded: () => this.#degraded(),
+      onStoreFault: () => undefined, // the outbox says itself what its disk says
+    };
+    this.#lanes = [new RecordLane(context), new PictureLane(context)];
+    for (const lane of this.#lanes) lane.start();
+    showAs(this, 'Delivery', () => ({ to: this.#now.target.title, network: this.#progress.network }));
+  }
+
+  /** How it stands now. */
+  async status(): Promise<DeliveryStatus> {
+    const isDegraded = await this.#degraded();
+    const { network, lastFault, lastTakenAt, sent, failures, refused } = this.#progress;
+    const running = this.#isPaused ? 'paused' : 'running';
+    const retries = this.#lanes.flatMap(({ retryAt }) => retryAt ?? []);
+    return {
+      state: this.#closed ? 'closed' : running,
+      to: this.#now.target.title,
+      network,
+      ...{ isDegraded, lastFault, lastTakenAt },
+      retryAt: this.#isPaused || retries.length === 0 ? undefined : Math.min(...retries),
+      sent: { ...sent },
+      ...{ failures, refused },
+    };
+  }
+
+  /**
+   * Other settings from now on, in place of all that were: what is under way is ended and made again. Nothing is lost by it.
+   *
+   * @throws RunnerError `invalid_params`: the settings before stay in force; `closed`
+   */
+  async configure(settings: DeliverySettings): Promise<void> {
+    this.#checkOpen('configure');
+    doors().configure.check(settings);
+    const before = this.#now;
+    this.#now = laneSettings(settings, this.#clock);
+    this.#settings = settings;
+    if (before.target.title !== this.#now.target.title) this.#progress.forget();
+    for (const lane of this.#lanes) lane.interrupt();
+    await before.target.close();
+    await this.#outbox.queue.retryNow();
+  }
+
+  /** Sends nothing until {@link Delivery.resume}, over a restart too. What was under way is sent again then. */
+  async pause(): Promise<void> {
+    this.#checkOpen('pause');
+    this.#isPaused = true;
+    for (const lane of this.#lanes) lane.interrupt();
+    await this.#keep();
+  }
+
+  /** Sends again. */
+  async resume(): Promise<void> {
+    this.#checkOpen('resume');
+    this.#isPaused = false;
+    await this.#keep();
+    for (const lane of this.#lanes) lane.wake();
+  }
+
+  /**
+   * Tries at once what waits for its retry. With `aside` also what was refused for good, which goes back to its place: after a setting of
+   * the platform was mended.
+   */
+  async retry(o: { aside?: boolean } = {}): Promise<void> {
+    this.#checkOpen('retry');
+    doors().retry.check(o);
+    const { queue } = this.#outbox;
+    if (o.aside === true) await queue.putBack((await queue.aside()).map(({ index }) => index));
+    await queue.retryNow();
+    for (const lane of this.#lanes) lane.wake();
+  }
+
+  /**
+   * Copies what waits, and what was refused, to a folder such as a stick: each file whole and on its disk when this resolves. Everything
+   * stays in the outbox too: who takes both takes each `ingest_id` once.
+   *
+   * @throws RunnerError `store_failed` when the folder cannot be written, `aborted`, `closed`
+   */
+  async export(folder: string, o: OperationOptions = {}): Promise<ExportReport> {
+    this.#checkOpen('export');
+    checkStrings('delivery.export(folder)', { folder });
+    doors().export.check(o);
+    throwIfAborted(o.signal, 'export');
+    return exportTo(folder, this.#outbox.queue, o);
+  }
+
+  /** Ends what is under way; what was not taken stays in the outbox. */
+  close(): Promise<void> {
+    return (this.#closed ??= (async () => {
+      await Promise.all(this.#lanes.map((lane) => lane.close()));
+      await this.#now.target.close();
+    })());
+  }
+
+  /** See {@link Delivery.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Past the threshold, until half of it is left: so that it does not come and go with each record. */
+  async #degraded(): Promise<boolean> {
+    const { degradeAbove = DEFAULT_DEGRADE_ABOVE } = this.#settings;
+    const amounts = Object.values((await this.#outbox.status()).due);
+    const waiting = amounts.reduce((sum, { records }) => sum + records, 0);
+    this.#isDegraded = waiting > (this.#isDegraded ? degradeAbove / 2 : degradeAbove);
+    return this.#isDegraded;
+  }
+
+  async #keep(): Promise<void> {
+    await writeJsonAtomic(path.join(this.#outbox.folder, STATE_FILE), { paused: this.#isPaused });
+  }
+
+  #checkOpen(call: string): void {
+    if (this.#closed) throw new RunnerError('closed', `The delivery was closed before ${call}`);
+  }
+}
+
+/**
+ * Begins to deliver an outbox. Close it before the outbox.
+ *
+ * @throws RunnerError `invalid_params` for settings that cannot be, or where an optional peer is not installed
+ */
+export async function deliver(outbox: DeliverableOutbox, options: DeliveryOptions): Promise<Delivery> {
+  doors().deliver.check(options);
+  receiverIn(options);
+  const kept = await readJson(path.join(outbox.folder, STATE_FILE)).catch(() => undefined);
+  const wasPaused = (kept as { paused?: unknown } | undefined)?.paused === true;
+  return new Delivery(outbox, options, options.paused ?? wasPaused);
+}
+
+function laneSettings(settings: DeliverySettings, clock: Clock): LaneSettings {
+  const { attemptMs = 30_000, leastBackoffMs: leastMs = 1_000, mostBackoffMs = 60_000 } = settings;
+  return {
+    target: targetOf(settings),
+    bucket: new TokenBucket(clock, settings.maxBytesPerSecond),
+    attemptMs,
+    backoff: { leastMs, mostMs: Math.max(leastMs, mostBackoffMs) },
+  };
+}
+
+function targetOf(settings: DeliverySettings): DeliveryTarget {
+  receiverIn(settings);
+  const { http, nats, s3, folder } = settings;
+  if (http) return new HttpPlatform(http);
+  if (nats) return new NatsStream(nats);
+  if (s3) return new S3Bucket(s3);
+  return new FolderTarget(folder ?? '');
+}

@@ -1,0 +1,198 @@
+import type { Clock } from '../../../supervisor/clock.js';
+import type { DeliveryQueue, DueItem, Lane as LaneName } from '../../types.js';
+import type { DeliveryTarget, Outcome } from '../targets/port.js';
+import type { AttemptBounds } from './attempt.js';
+import { backoffMs, MOST_RETRY_AFTER_MS, type BackoffBounds } from './backoff.js';
+import type { Progress } from './progress.js';
+import type { TokenBucket } from './token-bucket.js';
+import { Wake } from './wake.js';
+
+/** After a store that failed. */
+const STORE_FAULT_MS = 5_000;
+/** A picture gets this much time more for each KiB, in milliseconds: 8 KiB a second at the least. */
+const MS_PER_KIB = 125;
+
+/** What is in force now. It changes while lanes run. */
+export interface LaneSettings {
+  target: DeliveryTarget;
+  bucket: TokenBucket;
+  attemptMs: number;
+  backoff: BackoffBounds;
+}
+
+/** What a lane works with. */
+export interface LaneContext {
+  queue: DeliveryQueue;
+  clock: Clock;
+  /** Unix time in milliseconds. */
+  now: () => number;
+  progress: Progress;
+  settings: () => LaneSettings;
+  isPaused: () => boolean;
+  /** Whether so much waits that what is small goes first. */
+  isDegraded: () => Promise<boolean>;
+  onStoreFault: (error: unknown) => void;
+}
+
+/** Items that go in one attempt, or how long to wait for more. */
+export type Gathered = { items: DueItem[] } | { waitMs: number };
+
+/**
+ * One lane: what is due is sent in its order until there is nothing, and again when there is. One attempt at a time, so that no record
+ * passes another one. Each lane has a loop of its own: neither waits for the other.
+ */
+export abstract class Lane {
+  protected readonly context: LaneContext;
+  readonly #name: LaneName;
+  readonly #wake = new Wake();
+  readonly #end = new AbortController();
+  #attempt = new AbortController();
+  #retryAt: number | undefined;
+  #done: Promise<void> | undefined;
+  /** Whether something became due since the last look, and whether that ends the wait. */
+  #due = { isNew: false, wakes: false };
+  #endDue: (() => void) | undefined;
+
+  constructor(name: LaneName, context: LaneContext) {
+    this.#name = name;
+    this.context = context;
+  }
+
+  /** When the next attempt is due: Unix time in milliseconds. */
+  get retryAt(): number | undefined {
+    return this.#retryAt;
+  }
+
+  start(): void {
+    this.#endDue = this.context.queue.onDue(() => {
+      this.#due.isNew = true;
+      if (this.#due.wakes) this.wake();
+    });
+    this.#done = this.#run();
+  }
+
+  /** Looks again. */
+  wake(): void {
+    this.#wake.wake();
+  }
+
+  /** Ends the attempt that is under way; it is made again. */
+  interrupt(): void {
+    this.#attempt.abort(new Error('delivery was paused, changed or closed'));
+    this.wake();
+  }
+
+  async close(): Promise<void> {
+    this.#endDue?.();
+    this.#end.abort();
+    this.interrupt();
+    await this.#done;
+  }
+
+  /** What goes next. */
+  protected abstract gather(): Promise<Gathered & { retryAt?: number | undefined }>;
+  /** Sends what was gathered. */
+  protected abstract send(
+    items: readonly DueItem[],
+    settings: LaneSettings,
+    bounds: (bytes: number) => AttemptBounds,
+  ): Promise<Outcome>;
+
+  async #run(): Promise<void> {
+    while (!this.#isEnded()) {
+      this.#wake.arm();
+      try {
+        await this.#turn();
+      } catch (error) {
+        // The store is closed, or its disk is full: what is due stays due.
+        this.context.onStoreFault(error);
+        this.#wake.arm();
+        if (!this.#isEnded()) await this.#wake.wait(this.context.clock, STORE_FAULT_MS);
+      }
+    }
+  }
+
+  async #turn(): Promise<void> {
+    const { clock, isPaused, queue, now } = this.context;
+    if (isPaused()) {
+      await this.#wake.wait(clock);
+      return;
+    }
+    this.#due = { isNew: false, wakes: false };
+    const gathered = await this.gather();
+    if ('waitMs' in gathered) {
+      const { waitMs, retryAt } = gathered;
+      const untilRetry = retryAt === undefined ? Infinity : retryAt - now();
+      this.#retryAt = retryAt;
+      // A clock that was set back would make a retry wait for as long as it was wrong.
+      if (untilRetry !== Infinity && untilRetry > 2 * MOST_RETRY_AFTER_MS) await queue.retryNow();
+      else await this.#idle(Math.min(waitMs, untilRetry), waitMs === Infinity);
+      return;
+    }
+    this.#retryAt = undefined;
+    await this.#deliver(gathered.items);
+  }
+
+  #isEnded(): boolean {
+    return this.#end.signal.aborted;
+  }
+
+  /** An open batch is looked at from time to time, not at each new record. */
+  async #idle(ms: number, wakes: boolean): Promise<void> {
+    this.#due.wakes = wakes;
+    if (wakes && this.#due.isNew) return;
+    await this.#wake.wait(this.context.clock, ms);
+  }
+
+  /**
+   * Sends items; what is refused is divided until the one is found that is to blame, and that one alone is set aside. The rest goes in
+   * its order. Returns whether all of them are done with.
+   */
+  async #deliver(items: readonly DueItem[]): Promise<boolean> {
+    const { queue, progress, isPaused } = this.context;
+    if (items.length === 0) return true;
+    if (this.#isEnded() || isPaused()) return false;
+    const outcome = await this.#attemptOf(items);
+    const wasEnded = this.#attempt.signal.aborted;
+    if (outcome.state === 'failed' && wasEnded) return false; // it was us who ended it
+    const bytes = items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    progress.tell(this.#name, outcome, { count: items.length, bytes });
+    if (outcome.state === 'taken') {
+      await queue.acknowledge(items);
+      return true;
+    }
+    if (outcome.state === 'failed') {
+      await this.#retryLater(items, outcome);
+      return false;
+    }
+    const [first] = items;
+    if (items.length === 1 && first) {
+      progress.refused++;
+      await queue.setAside(first, outcome.reason);
+      return true;
+    }
+    const middle = Math.ceil(items.length / 2);
+    return (await this.#deliver(items.slice(0, middle))) && this.#deliver(items.slice(middle));
+  }
+
+  async #attemptOf(items: readonly DueItem[]): Promise<Outcome> {
+    const { clock, settings } = this.context;
+    this.#attempt = new AbortController();
+    const { signal } = this.#attempt;
+    const now = settings();
+    return this.send(items, now, (bytes) => ({
+      ...{ clock, signal, bucket: now.bucket },
+      limitMs: now.attemptMs + Math.ceil((bytes / 1024) * MS_PER_KIB),
+    }));
+  }
+
+  async #retryLater(
+    items: readonly DueItem[],
+    { retryAfterMs }: Extract<Outcome, { state: 'failed' }>,
+  ): Promise<void> {
+    const { queue, clock, now, settings } = this.context;
+    const failures = Math.max(...items.map(({ attempts }) => attempts)) + 1;
+    const delay = backoffMs(failures, settings().backoff, () => clock.random(), retryAfterMs);
+    await queue.retryLater(items, now() + delay);
+  }
+}

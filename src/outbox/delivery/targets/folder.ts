@@ -1,0 +1,97 @@
+import { open, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { throwIfAborted } from '../../../abort.js';
+import { nodeCrypto } from '../../../node-crypto.js';
+import { makeFolder, syncFile, syncFolder, writeFileAtomic } from '../../../store/atomic-file.js';
+import { errnoCode } from '../../../store/errno.js';
+import { writeWhole } from '../../../store/write-whole.js';
+import { artifactName, batchName, pictureName } from './layout.js';
+import {
+  linesOf,
+  piecesOf,
+  PIECE_BYTES,
+  PLATFORM_LIMITS,
+  TAKEN,
+  type Attempt,
+  type DeliveryTarget,
+  type OutgoingPicture,
+  type OutgoingRecord,
+  type Outcome,
+} from './port.js';
+
+/**
+ * A folder: a share of the plant, or a stick. Each file appears whole or not at all, and is on the disk before it counts as taken.
+ */
+export class FolderTarget implements DeliveryTarget {
+  readonly title: string;
+  readonly limits = { ...PLATFORM_LIMITS, records: 1_000 };
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = path.resolve(root);
+    this.title = this.#root;
+  }
+
+  async sendRecords(records: readonly OutgoingRecord[], attempt: Attempt): Promise<Outcome> {
+    return this.#outcome(async () => {
+      const lines = linesOf(records);
+      await attempt.pace(lines.length);
+      await writeFileAtomic(this.#at(batchName(records)), lines);
+    });
+  }
+
+  async sendPicture(picture: OutgoingPicture, attempt: Attempt): Promise<Outcome> {
+    const { artifact, sha256 } = picture;
+    return this.#outcome(async () => {
+      await this.#writePicture(this.#at(pictureName(artifact)), picture, attempt);
+      const file = pictureName(artifact);
+      await writeFileAtomic(
+        this.#at(artifactName(artifact)),
+        `${JSON.stringify({ ...artifact, file, sha256 })}\n`,
+      );
+    });
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #at(name: string): string {
+    return path.join(this.#root, ...name.split('/'));
+  }
+
+  async #writePicture(file: string, picture: OutgoingPicture, attempt: Attempt): Promise<void> {
+    const folder = path.dirname(file);
+    await makeFolder(folder);
+    const temporary = path.join(folder, `.${path.basename(file)}.${nodeCrypto().randomUUID()}.tmp`);
+    try {
+      const handle = await open(temporary, 'wx');
+      try {
+        for await (const piece of piecesOf(picture.open(), PIECE_BYTES * 16)) {
+          await attempt.pace(piece.length);
+          throwIfAborted(attempt.signal, 'copy');
+          await writeWhole(handle, piece);
+        }
+        await syncFile(handle);
+      } finally {
+        await handle.close();
+      }
+      await rename(temporary, file);
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw error;
+    }
+    await syncFolder(folder);
+  }
+
+  /** A disk that is full, gone or read-only says nothing about a record. */
+  async #outcome(work: () => Promise<void>): Promise<Outcome> {
+    try {
+      await work();
+      return TAKEN;
+    } catch (error) {
+      const cause = ['EACCES', 'EPERM', 'EROFS'].includes(errnoCode(error) ?? '') ? 'credentials' : 'network';
+      return { state: 'failed', cause, reason: `${this.#root}: ${(error as Error).message}` };
+    }
+  }
+}
