@@ -100,6 +100,11 @@ const RETRYABLE: ReadonlySet<RunnerErrorCode> = new Set<RunnerErrorCode>([
   'conflict',
 ]);
 
+/** Whether a failure of a code, as another machine names it, may pass by itself. A code that is not known does not. */
+export function isRetryable(code: string): boolean {
+  return RETRYABLE.has(code as RunnerErrorCode);
+}
+
 /**
  * Every failure of this library.
  *

@@ -47,3 +47,23 @@ export { openBar, openDesired, openGroup, signState, trustedKeys } from './state
 export type { AcceptedState, Expected, SignedStates, TrustedKeys } from './state/signing.js';
 export { readLease, readReported } from './state/read.js';
 export { partsOf, refOf } from './state/refs.js';
+export { FleetController } from './controller/controller.js';
+export type { FleetControllerEvents } from './controller/controller.js';
+export { FleetOperator } from './controller/operator.js';
+export type {
+  FleetControllerOptions,
+  FleetOperatorOptions,
+  GroupOptions,
+  OperatorWord,
+  RebuildOptions,
+  StateKeys,
+} from './controller/types.js';
+export type { GateOptions, RolloutRequest, WaveOptions } from './controller/order.js';
+export type { GateCheck } from './controller/calls.js';
+export type { WaveReport, WaveTimes } from './controller/gates.js';
+export type { NeededBytes, PlannedStation, PlannedWave, RolloutPlan } from './controller/plan.js';
+export type { Rebuilt } from './controller/rebuild.js';
+export type { Standing, StandingReport } from './controller/standing.js';
+export { rolloutStatus, stationStatus, statusOf } from './controller/status.js';
+export type { FleetStatus, RolloutStatus, StationStatus } from './controller/status.js';
+export type { FleetView, StationView } from './controller/view.js';

@@ -25,6 +25,9 @@ import { doors as pythonDoors } from '../../src/python/options.js';
 import { doors as registryDoors } from '../../src/registry/options.js';
 import { doors as runnerDoors } from '../../src/runner/options.js';
 import { doors as supervisorDoors } from '../../src/supervisor/options.js';
+import { FleetController } from '../../src/fleet/controller/controller.js';
+import { FleetOperator } from '../../src/fleet/controller/operator.js';
+import { doors as fleetDoors } from '../../src/fleet/controller/options.js';
 import { deployVersion, versionDoor } from '../../src/testing/deploy-version.js';
 import { FakeWorker } from '../../src/testing/index.js';
 import { doors as testingDoors } from '../../src/testing/options.js';
@@ -35,6 +38,7 @@ import { doors as telemetryDoors } from '../../src/telemetry/options.js';
 import { doors as deliveryDoors } from '../../src/outbox/delivery/options.js';
 import { deliver, Outbox } from '../../src/outbox/index.js';
 import { doors as outboxDoors } from '../../src/outbox/options.js';
+import { BucketInMemory, FLEET_KEYS } from '../support/fleet-bucket.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 /** Values that no option of a rule may take: eleven of each. */
@@ -72,6 +76,10 @@ const BAD: Record<string, readonly unknown[]> = {
   activate: ['', 'A', 0, 1, NaN, null, {}, [1], [null], promise, () => true],
   traceparent: ['', 'x', 0, 1, NaN, null, true, [], {}, promise, `ff-${'1'.repeat(32)}-${'1'.repeat(16)}-01`],
   pictures: ['', 'x', 0, 1, NaN, null, true, {}, [1], [{ encoded: 'x' }], promise],
+  key: ['', 0, 1, NaN, null, true, [], {}, promise, () => 'x', 10n],
+  waves: ['', 'x', 0, NaN, null, true, {}, [1], [null], ['east'], promise],
+  days: ['', 'x', 0, NaN, null, true, {}, [7], [-1], ['0'], promise],
+  unavailable: ['', 'x', '0%', '101%', 0, -1, 1.5, NaN, null, [], promise],
   share: [NaN, -1, 0, 1.1, Infinity, '0.5', null, true, [], {}, promise],
 };
 
@@ -112,7 +120,28 @@ async function openAll(): Promise<Record<string, Call>> {
   const version = { name: 'sample', version: '1' };
   const image = { data: new Uint8Array(3), width: 1, height: 1 };
   const guide = { productId: 'A', stepIndex: 1 };
+  const fleet = {
+    connection: new BucketInMemory().connect(),
+    ...{ plant: 'p', privateKey: FLEET_KEYS.privateKey },
+  };
+  const operator = new FleetOperator(fleet);
+  const rollout = { name: 'a', version: '1', digest: 'd', waves: [{ group: 'g' }] };
+  const stationGroup = { group: 'g', stations: ['s'], window: { from: '22:00', to: '05:00' } };
   return {
+    'new FleetController': on(fleetDoors().controller, fleet, (o) => new FleetController(o)),
+    'new FleetOperator': on(fleetDoors().operator, fleet, (o) => new FleetOperator(o)),
+    'operator.rollout': on(fleetDoors().rollout, rollout, (o) => operator.rollout(o)),
+    'operator.plan': on(fleetDoors().plan, rollout, (o) => operator.plan(o)),
+    'operator.plan wave': on(fleetDoors().wave, { group: 'g' }, (o) =>
+      operator.plan({ ...rollout, waves: [o] }),
+    ),
+    'operator.setGroup': on(fleetDoors().setGroup, stationGroup, (o) => operator.setGroup(o)),
+    'operator.halt': on(fleetDoors().word, {}, (o) => operator.halt('r', o)),
+    'operator.approve': on(fleetDoors().word, {}, (o) => operator.approve('r', o)),
+    'operator.back': on(fleetDoors().word, {}, (o) => operator.back(version, o)),
+    'operator.lift': on(fleetDoors().word, {}, (o) => operator.lift(version, o)),
+    'operator.rebuild': on(fleetDoors().rebuild, {}, (o) => operator.rebuild(o)),
+    'operator.status': on(fleetDoors().look, {}, (o) => operator.status(o)),
     'Registry.open': on(registryDoors().open, {}, (o) => Registry.open(root, o)),
     explain: on(runnerDoors().explain, {}, (o) => explain(new Error('any'), o)),
     doctor: on(runnerDoors().doctor, {}, (o) => doctor(root, o)),

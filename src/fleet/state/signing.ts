@@ -3,7 +3,7 @@ import { RunnerError } from '../../errors.js';
 import { nodeCrypto } from '../../node-crypto.js';
 import { keyIdOf, readPrivateKey, readPublicKey } from '../../package/keys.js';
 import { keyOf } from '../keys.js';
-import type { BarState, DesiredState, GroupState, SignedState } from '../state.js';
+import type { BarState, DesiredState, GroupState, RolloutState, SignedState } from '../state.js';
 import { checked, checkPlace, untrusted } from './read.js';
 import { faultOf, MAX_BODY_CHARS, schemas } from './values.js';
 
@@ -15,6 +15,7 @@ export interface SignedStates {
   desired: DesiredState;
   group: GroupState;
   bar: BarState;
+  rollout: RolloutState;
 }
 
 /** Keys of controllers that a station trusts, by identifier. */
@@ -45,7 +46,7 @@ export function trustedKeys(publicKeys: readonly (string | KeyObject)[]): Truste
   return new Map(publicKeys.map(readPublicKey).map((key) => [keyIdOf(key), key]));
 }
 
-/** Where a state stands in the bucket: `desired.<station>`, `group.<name>`, `bar.<name>.<version>`. */
+/** Where a state stands in the bucket: `desired.<station>`, `group.<name>`, `bar.<name>.<version>`, `rollout.<id>`. */
 export function keyOfState<K extends keyof SignedStates>(kind: K, state: SignedStates[K]): string {
   return keyOf(kind, ...Object.values(placeOf(kind, state)));
 }
@@ -95,6 +96,16 @@ export function openBar(
   return open('bar', value, o, { name: o.name, version: o.version });
 }
 
+/** A state of any kind, by the names in its key. @throws RunnerError `untrusted_state` */
+export function openState<K extends keyof SignedStates>(
+  kind: K,
+  value: unknown,
+  o: Expected & { names: readonly string[] },
+): AcceptedState<SignedStates[K]> {
+  const place = Object.fromEntries(PLACES[kind].map((field, index) => [field, o.names[index] ?? '']));
+  return open(kind, value, o, place);
+}
+
 function open<K extends keyof SignedStates>(
   kind: K,
   value: unknown,
@@ -131,11 +142,17 @@ function parsed(key: string, body: string): unknown {
   }
 }
 
-/** What makes the key, in its order. */
+/** The fields that make the key, in their order. */
+const PLACES = {
+  desired: ['station'],
+  group: ['group'],
+  bar: ['name', 'version'],
+  rollout: ['rollout'],
+} as const;
+
 function placeOf<K extends keyof SignedStates>(kind: K, state: SignedStates[K]): Record<string, string> {
-  const { station, group, name, version } = state as Partial<DesiredState & GroupState & BarState>;
-  const places = { desired: { station }, group: { group }, bar: { name, version } };
-  return places[kind] as Record<string, string>;
+  const fields = state as unknown as Record<string, string>;
+  return Object.fromEntries(PLACES[kind].map((field) => [field, fields[field] ?? '']));
 }
 
 function messageOf(key: string, body: string): Buffer {

@@ -1,7 +1,17 @@
 import * as v from 'valibot';
 import { lazily } from '../../options.js';
 import { isSafeFolderName } from '../../store/file-names.js';
-import type { BarState, DesiredState, GroupState, LeaseState, ReportedState, SignedState } from '../state.js';
+import type {
+  BarState,
+  CallFigures,
+  DesiredState,
+  GroupState,
+  LeaseState,
+  ReportedState,
+  RolloutMark,
+  RolloutState,
+  SignedState,
+} from '../state.js';
 import { partsOf } from './refs.js';
 
 /**
@@ -44,6 +54,13 @@ const ref = v.pipe(
 const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in lower-case hex'));
 const clockTime = v.pipe(v.string(), v.regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as 22:00'));
 
+const callFigures = v.looseObject({
+  version: text,
+  ...{ calls: count, ok: count, ng: count, errors: count },
+  ...{ latency_p50_ms: figure, latency_p99_ms: figure },
+}) as v.GenericSchema<CallFigures>;
+const share = v.pipe(figure, v.maxValue(1, 'must be at most 1'));
+
 function listOf<T extends v.GenericSchema>(item: T, most = MAX_ITEMS) {
   return v.pipe(v.array(v.unknown()), v.maxLength(most, `must have at most ${most} items`), v.array(item));
 }
@@ -85,6 +102,28 @@ export function faultOf(schema: v.GenericSchema, value: unknown): string | undef
   return path === null ? message : `${path} ${message}`;
 }
 
+const mark = v.looseObject({
+  rollout: name,
+  number: count,
+  how: v.picklist(['moved', 'kept', 'back']),
+  before: v.optional(name),
+  calls: v.optional(callFigures),
+}) as v.GenericSchema<RolloutMark>;
+
+const gates = v.looseObject({
+  accepted_share: share,
+  failed_share: share,
+  errors: v.optional(
+    v.looseObject({ acceptable_rate: share, rejectable_rate: share, alpha: share, beta: share }),
+  ),
+  max_drift: v.optional(share),
+  max_latency_ratio: v.optional(figure),
+  min_calls: count,
+  soak_ms: figure,
+  approval: v.boolean(),
+  deadline_ms: v.optional(figure),
+});
+
 export const schemas = lazily(() => ({
   signed: v.looseObject({
     body: v.pipe(v.string(), v.maxLength(MAX_BODY_CHARS, `must have at most ${MAX_BODY_CHARS} characters`)),
@@ -105,6 +144,7 @@ export const schemas = lazily(() => ({
       ),
       products: mapOf(v.pipe(v.string(), v.maxLength(MAX_NAME_CHARS)), ref),
       rollout: v.optional(name),
+      made: v.optional(v.looseObject({ term: count, by: mapOf(v.string(), mark) })),
     }),
     v.check(
       ({ packages, products }) => Object.values(products).every((one) => Object.hasOwn(packages, one)),
@@ -155,6 +195,41 @@ export const schemas = lazily(() => ({
 
   lease: v.looseObject({ holder: name, term: rev }),
 
+  rollout: v.looseObject({
+    rev,
+    plant: name,
+    rollout: name,
+    term: count,
+    order: v.looseObject({
+      name: folderName,
+      version,
+      digest,
+      sources: v.optional(listOf(text, 100)),
+      size_bytes: v.optional(count),
+      products: v.optional(listOf(v.string())),
+      waves: listOf(
+        v.looseObject({
+          group: v.optional(name),
+          stations: v.optional(listOf(name)),
+          share: v.optional(share),
+          gates,
+        }),
+      ),
+      on_failure: v.picklist(['back', 'halt']),
+    }),
+    number: count,
+    state: v.picklist(['new', 'running', 'done', 'halted', 'back', 'refused']),
+    reason: v.optional(text),
+    stations: listOf(listOf(name)),
+    wave: count,
+    approved: v.pipe(v.number(), v.integer(), v.minValue(-1)),
+    moving: listOf(name),
+    wave_ms: figure,
+    soaked_ms: figure,
+    by: text,
+    at: text,
+  }),
+
   reported: v.looseObject({
     rev: count,
     seq: count,
@@ -171,17 +246,8 @@ export const schemas = lazily(() => ({
     deployed: mapOf(name, v.string()),
     quarantined: mapOf(name, text),
     host: v.looseObject({ name: text, platform: text, arch: text, node: text, library: text }),
-    calls: v.optional(
-      mapOf(
-        v.string(),
-        v.looseObject({
-          version: text,
-          ...{ calls: count, ok: count, ng: count, errors: count },
-          ...{ latency_p50_ms: figure, latency_p99_ms: figure },
-        }),
-      ),
-    ),
-    progress: v.optional(v.pipe(figure, v.maxValue(1, 'must be at most 1'))),
+    calls: v.optional(mapOf(v.string(), callFigures)),
+    progress: v.optional(share),
     at: text,
   }),
 }));
@@ -193,5 +259,6 @@ export interface CheckedStates {
   group: GroupState;
   bar: BarState;
   lease: LeaseState;
+  rollout: RolloutState;
   reported: ReportedState;
 }

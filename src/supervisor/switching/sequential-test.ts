@@ -136,3 +136,20 @@ export class SequentialTest {
     return Math.max(1, Math.ceil((this.#acceptAt - this.#logRatio) / this.#ofSuccess));
   }
 }
+
+/**
+ * The same test where only counts are known, such as sums over stations. It is looked at now and then, not after each trial: both
+ * error probabilities hold all the same, because they bound the ratio over all times at once.
+ */
+export function sequentialDecision(
+  { trials, failures }: { trials: number; failures: number },
+  { acceptableRate, rejectableRate, alpha, beta }: SequentialTestOptions,
+): SequentialDecision {
+  const successes = trials - failures;
+  const ofFailures = failures * Math.log(rejectableRate / acceptableRate);
+  // No success: 0 times -Infinity, at a rejectable rate of 1, is not a number.
+  const ofSuccesses = successes === 0 ? 0 : successes * Math.log((1 - rejectableRate) / (1 - acceptableRate));
+  const logRatio = ofFailures + ofSuccesses;
+  if (logRatio >= -Math.log(alpha)) return 'rejected';
+  return logRatio <= Math.log(beta) ? 'accepted' : 'undecided';
+}

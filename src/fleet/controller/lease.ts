@@ -1,0 +1,109 @@
+import { RunnerError } from '../../errors.js';
+import type { Clock } from '../../supervisor/clock.js';
+import { readLease } from '../state/read.js';
+import type { KeyValuePort } from '../ports.js';
+import type { LeaseState } from '../state.js';
+
+export const LEASE_KEY = 'lease.controller';
+/** The highest term that was given. It has no time to live, so that terms rise over leases that ran out. */
+export const TERM_KEY = 'term.controller';
+
+interface Held {
+  term: number;
+  revision: number;
+  /** On the clock: from then on another may hold it. */
+  until: number;
+}
+
+/**
+ * The right to act. One controller has it: its key is created, lives for `leaseMs` and is renewed by compare-and-set. This side counts
+ * from before each request, and stops at two thirds, so that it has stopped before the server lets another one in.
+ */
+export class Lease {
+  readonly #values: KeyValuePort;
+  readonly #clock: Clock;
+  readonly #holder: string;
+  readonly #leaseMs: number;
+  #held: Held | undefined;
+
+  constructor(values: KeyValuePort, o: { holder: string; leaseMs: number; clock: Clock }) {
+    this.#values = values;
+    this.#clock = o.clock;
+    this.#holder = o.holder;
+    this.#leaseMs = o.leaseMs;
+  }
+
+  /** The term, while this controller may act. */
+  get term(): number | undefined {
+    return this.#held && this.#clock.now() < this.#held.until ? this.#held.term : undefined;
+  }
+
+  /**
+   * Takes or renews the lease. @returns whether this controller may act
+   *
+   * @param seenTerm - the highest term that was seen anywhere: a lost write must not give one out twice
+   */
+  async hold(seenTerm: number, signal?: AbortSignal): Promise<boolean> {
+    try {
+      if (this.#held) await this.#renew(this.#held, signal);
+      else await this.#take(seenTerm, signal);
+    } catch (error) {
+      if (!RunnerError.is(error, 'conflict')) throw error;
+      this.#held = undefined;
+    }
+    return this.term !== undefined;
+  }
+
+  /** Gives the lease back, so that a follower need not wait. */
+  async release(): Promise<void> {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held) await this.#values.delete(LEASE_KEY, { revision: held.revision });
+  }
+
+  /** Acts no more: a higher term was seen. The lease is left to run out. */
+  drop(): void {
+    this.#held = undefined;
+  }
+
+  async #renew({ term, revision }: Held, signal: AbortSignal | undefined): Promise<void> {
+    await this.#put({ holder: this.#holder, term }, revision, signal);
+  }
+
+  async #take(seenTerm: number, signal: AbortSignal | undefined): Promise<void> {
+    const o = signal ? { signal } : {};
+    const [stored, last] = [await this.#values.get(LEASE_KEY, o), await this.#values.get(TERM_KEY, o)];
+    // A lease of its own is there when the answer to its creation was lost.
+    if (stored && !this.#isOwn(stored.value)) return;
+    const term = Math.max(seenTerm, last ? termIn(TERM_KEY, last.value) : 0) + 1;
+    const state = { holder: this.#holder, term };
+    await this.#values.put(TERM_KEY, state, { ...o, revision: last?.revision ?? 0 });
+    await this.#put(state, stored?.revision ?? 0, signal);
+  }
+
+  async #put(state: LeaseState, revision: number, signal: AbortSignal | undefined): Promise<void> {
+    const until = this.#clock.now() + (this.#leaseMs * 2) / 3;
+    const stored = await this.#values.put(LEASE_KEY, state, {
+      ...(signal && { signal }),
+      ...{ revision, ttlMs: this.#leaseMs },
+    });
+    this.#held = { term: state.term, revision: stored, until };
+  }
+
+  #isOwn(value: unknown): boolean {
+    try {
+      return readLease(LEASE_KEY, value).holder === this.#holder;
+    } catch {
+      return false; // not written by a controller: it is left to run out
+    }
+  }
+}
+
+/** A term that cannot be read counts as none: the highest that was seen in states holds. */
+function termIn(key: string, value: unknown): number {
+  try {
+    return readLease(key, value).term;
+  } catch {
+    return 0;
+  }
+}

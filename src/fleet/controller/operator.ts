@@ -1,0 +1,302 @@
+import type { OperationOptions } from '../../abort.js';
+import { RunnerError } from '../../errors.js';
+import { keyOf } from '../keys.js';
+import type { FleetConnection } from '../ports.js';
+import { readLease } from '../state/read.js';
+import { refOf } from '../state/refs.js';
+import type { BarState, GroupState, RolloutState } from '../state.js';
+import { admit, type Admission } from './admission.js';
+import { Bucket, OFFLINE_KEY } from './bucket.js';
+import { LEASE_KEY } from './lease.js';
+import { doors } from './options.js';
+import { orderOf, type RolloutRequest } from './order.js';
+import { planOf, type NeededBytes, type RolloutPlan } from './plan.js';
+import { rebuilt, type Rebuilt } from './rebuild.js';
+import { statusOf, type FleetStatus } from './status.js';
+import type { FleetOperatorOptions, GroupOptions, OperatorWord, RebuildOptions } from './types.js';
+import type { FleetView } from './view.js';
+
+const TRIES = 10;
+
+/**
+ * What an operator does with a fleet: each is a signed word in the bucket, by compare-and-set, and the controller that acts goes by it.
+ * With public keys alone it can only look.
+ */
+export class FleetOperator {
+  readonly #connection: FleetConnection;
+  readonly #bucket: Bucket;
+  readonly #plant: string;
+
+  constructor(o: FleetOperatorOptions) {
+    doors().operator.check(o);
+    this.#connection = o.connection;
+    this.#plant = o.plant;
+    this.#bucket = new Bucket(o.connection, { ...o, now: () => 0 });
+  }
+
+  /** The plant at a glance. Which stations cannot be reached is said by the controller that acts. */
+  async status(o: OperationOptions = {}): Promise<FleetStatus> {
+    doors().look.check(o);
+    const view = await this.#look(o);
+    const lease = await this.#connection.values.get(LEASE_KEY, o);
+    return {
+      ...statusOf(view),
+      ...(lease && { controller: readLease(LEASE_KEY, lease.value) }),
+      faults: this.#bucket.memory.faults(),
+    };
+  }
+
+  /**
+   * Orders a rollout; the controller that acts takes it on.
+   *
+   * @throws RunnerError `invalid_params` for waves without a station or gates that cannot hold, `not_found` for a group that is not
+   * there, `conflict` for a rollout that would overlap another that is under way, `version_barred`
+   */
+  async rollout(request: RolloutRequest & OperationOptions): Promise<RolloutState> {
+    doors().rollout.check(request);
+    for (const wave of request.waves) doors().wave.check(wave);
+    const order = orderOf(request);
+    for (let tries = 0; ; tries++) {
+      const view = await this.#look(request);
+      const rollout = this.#ordered(request, order, view);
+      refuse(rollout, admit(rollout, view));
+      try {
+        await this.#bucket.write('rollout', rollout, signalOf(request));
+        return rollout;
+      } catch (error) {
+        // Its id was taken at the same time: a given id cannot be another.
+        if (!RunnerError.is(error, 'conflict') || request.id !== undefined || tries >= TRIES) throw error;
+      }
+    }
+  }
+
+  /** What {@link FleetOperator.rollout} would do: what would move where, and how many bytes. Nothing is written. */
+  async plan(request: RolloutRequest & OperationOptions & { needed?: NeededBytes }): Promise<RolloutPlan> {
+    doors().plan.check(request);
+    for (const wave of request.waves) doors().wave.check(wave);
+    const order = orderOf(request);
+    const view = await this.#look(request);
+    return planOf(this.#ordered(request, order, view), view, request.needed);
+  }
+
+  /** Stops a rollout, or without an id all of them: no further station is moved. Stations stay where they are. */
+  async halt(id?: string, o: OperatorWord = {}): Promise<RolloutState[]> {
+    doors().word.check(o);
+    const { by = 'operator', reason = 'halted' } = o;
+    const view = await this.#look(o);
+    const ids = id === undefined ? view.rollouts.filter(isUnderWay).map(({ rollout }) => rollout) : [id];
+    const halted: RolloutState[] = [];
+    for (const one of ids) {
+      halted.push(
+        await this.#change(one, o, (state) => {
+          if (!isUnderWay(state)) throw ended(state, 'halted');
+          return { ...state, state: 'halted', reason: `${reason} (${by})` };
+        }),
+      );
+    }
+    return halted;
+  }
+
+  /** Lets the wave of a rollout pass that waits for approval. */
+  async approve(id: string, o: OperatorWord = {}): Promise<RolloutState> {
+    doors().word.check(o);
+    await this.#look(o);
+    return this.#change(id, o, (state) => {
+      if (!isUnderWay(state)) throw ended(state, 'approved');
+      const isAsked = state.order.waves[state.wave]?.gates.approval === true;
+      if (!isAsked || state.wave >= state.order.waves.length - 1) {
+        throw new RunnerError(
+          'invalid_params',
+          `Wave ${state.wave + 1} of the rollout ${id} does not ask for approval: nothing is to be approved`,
+          { details: { path: 'id' } },
+        );
+      }
+      return { ...state, approved: Math.max(state.approved, state.wave) };
+    });
+  }
+
+  /**
+   * The way back for all: bars a version, or that of a rollout. Each station that serves it goes back at once, neither window nor lock
+   * waited for; a rollout of it ends.
+   */
+  async back(
+    what: { rollout: string } | { name: string; version: string },
+    o: OperatorWord = {},
+  ): Promise<BarState> {
+    doors().word.check(o);
+    const view = await this.#look(o);
+    const { name, version } = 'rollout' in what ? this.#known(view, what.rollout).order : what;
+    return this.#bar({ name, version }, o, false);
+  }
+
+  /** Takes the bar from a version. Stations may serve it again; nothing moves by it. */
+  async lift(what: { name: string; version: string }, o: OperatorWord = {}): Promise<BarState> {
+    doors().word.check(o);
+    const view = await this.#look(o);
+    const ref = refOf(what.name, what.version);
+    if (!view.bars.has(ref)) {
+      throw new RunnerError('not_found', `${ref} is not barred in ${this.#plant}`, { details: { ...what } });
+    }
+    return this.#bar(what, o, true);
+  }
+
+  /**
+   * Sets a group.
+   * @throws RunnerError `invalid_params` for a group without stations, a window that never opens
+   */
+  async setGroup(given: GroupOptions): Promise<GroupState> {
+    doors().setGroup.check(given);
+    const { group, stations, window, maxUnavailable, ...o } = given;
+    if (stations.length === 0) throw wrong('stations', `the group ${group} must have at least one station`);
+    if (window && (window.from === window.to || window.days?.length === 0))
+      throw wrong(
+        'window',
+        `the window of the group ${group} never opens: its ends must differ, and it needs a day`,
+      );
+    await this.#look(o);
+    return this.#retry(async () => {
+      const state: GroupState = {
+        rev: (this.#bucket.view(0).groups.get(group)?.rev ?? 0) + 1,
+        ...{ plant: this.#plant, group, stations: [...new Set(stations)] },
+        ...(window && { window }),
+        ...(maxUnavailable !== undefined && { max_unavailable: maxUnavailable }),
+      };
+      await this.#bucket.write('group', state, signalOf(o));
+      return state;
+    }, o);
+  }
+
+  /**
+   * Makes a bucket anew that was wiped: desired states and bars of what stations report. Nothing moves by it; a desired state that is
+   * there stays.
+   */
+  async rebuild(o: RebuildOptions = {}): Promise<Rebuilt> {
+    doors().rebuild.check(o);
+    const { by = 'operator', dryRun = false } = o;
+    const found = rebuilt(await this.#look(o), by);
+    if (dryRun) return found;
+    for (const bar of found.bars) await this.#bucket.write('bar', bar, signalOf(o));
+    for (const state of found.desired) await this.#bucket.write('desired', state, signalOf(o));
+    return found;
+  }
+
+  async #look(o: OperationOptions): Promise<FleetView> {
+    await this.#bucket.list(o.signal);
+    const offline = await this.#connection.values.get(OFFLINE_KEY, signalOf(o));
+    const away = new Set(namesIn(offline?.value));
+    const view = this.#bucket.view(0);
+    const stations = [...view.stations].map(([name, station]) => {
+      return [name, { ...station, isReachable: station.reported !== undefined && !away.has(name) }] as const;
+    });
+    return { ...view, stations: new Map(stations) };
+  }
+
+  #ordered(
+    { id, name, version, by = 'operator' }: RolloutRequest,
+    order: RolloutState['order'],
+    view: FleetView,
+  ): RolloutState {
+    const ids = new Set(view.rollouts.map(({ rollout }) => rollout));
+    if (id !== undefined && ids.has(id)) {
+      throw new RunnerError('conflict', `There is a rollout ${id} already: give it another id`, {
+        ...{ details: { path: keyOf('rollout', id) }, retryable: false },
+      });
+    }
+    let next = 1;
+    while (ids.has(`${name}-${version}-${next}`)) next++;
+    return {
+      ...{ rev: 1, plant: this.#plant, rollout: id ?? `${name}-${version}-${next}`, term: 0, order },
+      ...{ number: 0, state: 'new', stations: [], wave: 0, approved: -1, moving: [] },
+      ...{ wave_ms: 0, soaked_ms: 0, by, at: view.at },
+    };
+  }
+
+  /** Changes a rollout as it is now, also while others write it. */
+  async #change(
+    id: string,
+    o: OperationOptions,
+    change: (state: RolloutState) => RolloutState,
+  ): Promise<RolloutState> {
+    return this.#retry(async () => {
+      const before = this.#known(this.#bucket.view(0), id);
+      const state = { ...change(before), rev: before.rev + 1 };
+      await this.#bucket.write('rollout', state, signalOf(o));
+      await this.#bucket.tell(state).catch(() => undefined); // the word itself stands in the bucket
+      return state;
+    }, o);
+  }
+
+  async #bar(
+    { name, version }: { name: string; version: string },
+    { by = 'operator', reason = 'taken back', ...o }: OperatorWord,
+    isLifted: boolean,
+  ): Promise<BarState> {
+    const ref = refOf(name, version);
+    return this.#retry(async () => {
+      const state: BarState = {
+        rev: (this.#bucket.view(0).bars.get(ref)?.rev ?? 0) + 1,
+        ...{ plant: this.#plant, name, version, reason, by, at: new Date().toISOString() },
+        ...(isLifted && { lifted: true }),
+      };
+      await this.#bucket.write('bar', state, signalOf(o));
+      return state;
+    }, o);
+  }
+
+  #known(view: FleetView, id: string): RolloutState {
+    const found = view.rollouts.find(({ rollout }) => rollout === id);
+    if (found) return found;
+    const known = view.rollouts.map(({ rollout }) => rollout).join(', ');
+    throw new RunnerError(
+      'not_found',
+      `There is no rollout ${id} in ${this.#plant}. There are: ${known || 'none'}`,
+      {
+        details: { name: id },
+      },
+    );
+  }
+
+  /** Reads again and tries again while others write the same key. */
+  async #retry<T>(write: () => Promise<T>, o: OperationOptions): Promise<T> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await write();
+      } catch (error) {
+        if (!RunnerError.is(error, 'conflict') || tries >= TRIES) throw error;
+        await this.#look(o);
+      }
+    }
+  }
+}
+
+function isUnderWay({ state }: RolloutState): boolean {
+  return state === 'new' || state === 'running';
+}
+
+function refuse({ order: { name, version }, rollout }: RolloutState, admitted: Admission): void {
+  if (!('refused' in admitted)) return;
+  const { refused, code } = admitted;
+  const message = `The rollout ${rollout} is not begun: ${refused}`;
+  const details = { ...{ path: 'waves', name, version, productIds: [], reason: refused } };
+  throw new RunnerError(code, message, { details, retryable: false });
+}
+
+function ended({ rollout, state, reason }: RolloutState, what: string): RunnerError {
+  const why = reason === undefined ? '' : ` (${reason})`;
+  return new RunnerError('invalid_params', `The rollout ${rollout} is ${state}${why}: it cannot be ${what}`, {
+    details: { path: 'id' },
+  });
+}
+
+function wrong(path: string, rule: string): RunnerError {
+  return new RunnerError('invalid_params', `The group cannot be set: ${rule}`, { details: { path } });
+}
+
+function signalOf({ signal }: OperationOptions): OperationOptions {
+  return signal ? { signal } : {};
+}
+
+function namesIn(value: unknown): string[] {
+  const { stations } = (typeof value === 'object' && value !== null ? value : {}) as { stations?: unknown };
+  return Array.isArray(stations) ? stations.filter((name) => typeof name === 'string') : [];
+}
