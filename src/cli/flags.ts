@@ -20,6 +20,15 @@ export function share(flag: string) {
   };
 }
 
+/** Shares between 0 and 1, rising. */
+export function shares(flag: string) {
+  return (text: string): number[] => {
+    const values = text.split(',').map(share(flag));
+    if (values.every((value, at) => at === 0 || value > (values[at - 1] ?? 0))) return values;
+    throw usage(`${flag} takes shares that rise, such as 0.25,0.5, not ${text}`);
+  };
+}
+
 /** How values of 16 bits become 8: the word `shift`, or MIN,MAX. */
 export function eightBits(flag: string) {
   return (text: string): 'shift' | { min: number; max: number } => {

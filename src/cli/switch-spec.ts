@@ -1,4 +1,4 @@
-import { FORCE, share, wholeNumber } from './flags.js';
+import { FORCE, share, shares, wholeNumber } from './flags.js';
 import { IDS, NAME, VERSION } from './words.js';
 import type { CommandSpec } from './spec.js';
 
@@ -14,6 +14,16 @@ export const SWITCH: CommandSpec = {
       summary: 'let the `serve` at this address do it: the version is ready before it serves',
     },
     { usage: '--token-file <file>', summary: 'the token that the `serve` asks for', kind: 'file' },
+    {
+      usage: '--share <share>',
+      summary: 'share of the calls that the version has at first; the one before answers the others',
+      parse: share('--share'),
+    },
+    {
+      usage: '--steps <shares>',
+      summary: 'shares that follow, each after a trial, before the version is mapped (those of 0.1,0.25,0.5)',
+      parse: shares('--steps'),
+    },
     { usage: '--trial', summary: 'put the version on trial; the one before comes back when it fails' },
     {
       usage: '--calls <n>',
@@ -51,9 +61,10 @@ export const SWITCH: CommandSpec = {
     'switch board-check 1.1.0 BOARD-7',
     'switch board-check 1.1.0',
     'switch board-check 1.1.0 BOARD-7 --through http://127.0.0.1:8080 --test --duration 3600000',
+    'switch board-check 1.1.0 BOARD-7 --through http://127.0.0.1:8080 --share 0.1 --steps 0.5',
   ],
   details:
     'Without --through a running `serve` on the same store starts the new version at its next call. A trial needs a host that ' +
-    'sees the calls: --trial, --test and their numbers need --through.',
+    'sees the calls: --share, --trial, --test and their numbers need --through.',
   load: () => import('./commands/switch.js'),
 };

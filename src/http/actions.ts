@@ -41,12 +41,14 @@ export async function deactivate(call: Call): Promise<Response> {
   return new Response(null, { status: 204 });
 }
 
-/** POST /algorithms/switch: warm with a supervisor; without one the mapping alone changes. */
+/** POST /algorithms/switch: warm with a supervisor; without one the mapping alone changes. With a `share` no mapping changes yet. */
 export async function switchVersion(call: Call): Promise<Response> {
   const { registry, supervisor } = call.options;
   const change = { ...(await readJson(call, SWITCH_BODY, { maxBytes: MAX_SWITCH_BYTES })), ...askedBy(call) };
   if (!supervisor) {
-    const needing = (['probation', 'warmUp'] as const).find((field) => change[field] !== undefined);
+    const needing = (['probation', 'share', 'steps', 'warmUp'] as const).find(
+      (field) => change[field] !== undefined,
+    );
     if (needing !== undefined) throw withoutSupervisor(needing);
     return Response.json(await registry.switch(change));
   }

@@ -2,6 +2,7 @@ import { LONGEST_TIMER_MS } from '../longest-timer.js';
 import { jsonOf } from '../options.js';
 import { versionPolicyShape } from '../supervisor/policy-options.js';
 import { DEFAULT_SEQUENTIAL_TEST, SEQUENTIAL_TEST_BOUNDS } from '../supervisor/switching/sequential-test.js';
+import { LEAST_SHARE } from '../supervisor/switching/share-options.js';
 import { OUTPUTS } from './inference/infer-body.js';
 import { DATATYPES, MOST_DIMENSIONS, MOST_ELEMENTS } from './inference/tensors.js';
 import {
@@ -41,6 +42,8 @@ const SEQUENTIAL_TEST = {
   alpha: testShare('alpha', 'Probability, at most, that a good version is taken back'),
   beta: testShare('beta', 'Probability, at most, that a bad version is kept'),
 };
+
+const SHARE: Json = { type: 'number', minimum: LEAST_SHARE, maximum: 1, examples: [0.1] };
 
 /** All of them optional. */
 const TRIAL = {
@@ -103,12 +106,23 @@ export const REQUESTS: Json = {
         ...CLOSED,
         description: 'Puts the new version on trial; {} takes the defaults. Needs a supervisor',
       }),
+      share: {
+        ...SHARE,
+        description:
+          'Share of the calls that the version has at first, mapped after its last step: each step has the trial of `probation`. Needs a supervisor',
+      },
+      steps: {
+        type: 'array',
+        items: SHARE,
+        description:
+          'Shares that follow, rising, with `share`. Left out: those of 0.1, 0.25 and 0.5 above it',
+      },
       warmUp: object(WARM_UP, ['guideImage', 'stepIndex', 'stepDesc', 'userParams', 'calls'], {
         ...CLOSED,
         description: 'A call that must be answered OK before anything is moved. Needs a supervisor',
       }),
     },
-    ['operator', 'force', 'probation', 'warmUp'],
+    ['operator', 'force', 'probation', 'share', 'steps', 'warmUp'],
     CLOSED,
   ),
   RollbackRequest: object(

@@ -98,6 +98,8 @@ const EVENTS: Json = {
 
 const TIME_MS: Json = { type: 'number', minimum: 0 };
 
+const SHARE: Json = { type: 'number', minimum: 0, maximum: 1 };
+
 const OPERATING: Json = {
   Health: object({
     live: { type: 'boolean' },
@@ -125,6 +127,13 @@ const OPERATING: Json = {
       gpuMemoryBytes: COUNT,
       lastError: ref('Problem'),
       trial: object({ productIds: listOf(STRING), from: listOf(object({ name: STRING, version: STRING })) }),
+      canary: listOf(
+        object({
+          ...{ productIds: listOf(STRING), share: SHARE, steps: listOf(SHARE) },
+          from: listOf(object({ name: STRING, version: STRING })),
+          ...{ calls: COUNT, failures: COUNT, ageMs: TIME_MS },
+        }),
+      ),
       workers: listOf(object({ worker: COUNT, state: STRING, restarts: COUNT, calls: COUNT })),
     },
     ['processId', 'rssBytes', 'cpu', 'gpuMemoryBytes', 'lastError', 'trial'],
@@ -182,13 +191,14 @@ const OPERATING: Json = {
       }),
       name: STRING,
       version: STRING,
+      fellBackFrom: object({ name: STRING, version: STRING, code: STRING, message: STRING }),
       proof: object({ images: listOf({ type: 'object' }), by: { enum: ['worker', 'host'] } }),
       nonFinite: listOf(STRING),
       bigIntegers: listOf(STRING),
       warnings: listOf(STRING),
       metrics: { type: 'object' },
     },
-    ['errorCode', 'exception', 'proof', 'nonFinite', 'bigIntegers', 'metrics'],
+    ['errorCode', 'exception', 'fellBackFrom', 'proof', 'nonFinite', 'bigIntegers', 'metrics'],
   ),
 };
 

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { LONGEST_TIMER_MS } from '../longest-timer.js';
 import { SEQUENTIAL_TEST_BOUNDS } from '../supervisor/switching/sequential-test.js';
+import { LEAST_SHARE } from '../supervisor/switching/share-options.js';
 import type { WarmUp } from '../supervisor/switching/types.js';
 import { fields, force, noList, operator, packageName, pids, text } from './body.js';
 
@@ -42,6 +43,9 @@ const probation = fields({
   ),
 });
 
+const shareRule = `must be a number from ${LEAST_SHARE} to 1`;
+const share = v.pipe(v.number(shareRule), v.minValue(LEAST_SHARE, shareRule), v.maxValue(1, shareRule));
+
 const bytes = v.pipe(
   v.string('must be bytes in base64'),
   v.minLength(1, 'must not be empty'),
@@ -69,5 +73,7 @@ const warmUp = fields({
 export const SWITCH_BODY = fields({
   ...{ ...packageName, pids, operator, force },
   probation: v.optional(probation),
+  share: v.optional(share),
+  steps: v.optional(v.array(share, 'must be a list of shares')),
   warmUp: v.optional(warmUp as v.GenericSchema<unknown, WarmUp>),
 });

@@ -1,7 +1,7 @@
 import { RunnerError } from '../errors.js';
 import type { VersionRef } from '../package/types.js';
 import type { ProductIdList } from '../product-ids.js';
-import { stepBack, type CheckedChange } from './mappings.js';
+import { isSame, stepBack, type CheckedChange } from './mappings.js';
 import type { RegistryContent } from './registry-file.js';
 import type { ActiveMapping } from './types.js';
 
@@ -65,12 +65,28 @@ export function stepBackFrom(
   for (const pid of there) {
     try {
       const mapping = stepBack(content, pid, o.operator, now);
-      mapping.barred = [...(mapping.barred ?? []), { name, version, reason: o.reason, at: now }];
-      back.push(mapping);
+      back.push(withBar(mapping, { name, version, reason: o.reason, at: now }));
     } catch (error) {
       stuck = error;
     }
   }
   if (back.length === 0 && stuck !== undefined) throw stuck as Error;
   return back;
+}
+
+/** Bars a version for product ids, whatever serves them now. */
+export function barFor(
+  content: Pick<RegistryContent, 'active'>,
+  { from: { name, version }, reason, pids }: SwitchBackOrder & { pids: readonly string[] },
+  now: string,
+): void {
+  for (const pid of pids) {
+    const mapping = content.active[pid];
+    if (mapping) content.active[pid] = withBar(mapping, { name, version, reason, at: now });
+  }
+}
+
+function withBar(mapping: ActiveMapping, bar: NonNullable<ActiveMapping['barred']>[number]): ActiveMapping {
+  const others = mapping.barred?.filter((one) => !isSame(one, bar)) ?? [];
+  return { ...mapping, barred: [...others, bar] };
 }

@@ -1,7 +1,7 @@
 import type { OperationOptions } from '../abort.js';
 import type { SafeEmitter } from '../emitter.js';
 import { productIdOf, productIdsOf, type ProductIdList, type ProductIdName } from '../product-ids.js';
-import { checkNotBarred, stepBackFrom, unbar, type SwitchBack } from './barring.js';
+import { barFor, checkNotBarred, stepBackFrom, unbar, type SwitchBack } from './barring.js';
 import {
   checkSupported,
   checkUnclaimed,
@@ -86,6 +86,16 @@ export class OperatorChanges {
     });
     for (const mapping of back) this.#events.emit('rolledBack', mapping);
     return back;
+  }
+
+  /** Bars a version that did not stand its trial for product ids that were never mapped to it. Ids that are not active are left out. */
+  async bar(o: Options<SwitchBack>): Promise<void> {
+    doors().switchBack.check(o);
+    const { from, reason, operator, signal } = o;
+    const pids = productIdsOf(doors().switchBack.call, o);
+    await this.#commit('bar', { ...from, pids, reason, operator }, { signal }, (content) => {
+      barFor(content, { from, reason, pids }, new Date().toISOString());
+    });
   }
 
   async setParams(o: Options<ParamsChange>): Promise<void> {

@@ -70,6 +70,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
       // Canaries and logs first: a listener may end the trial that the event is about.
       emit: (name, ...args) => {
         this.#parts?.canaries.watch(name, ...args);
+        this.#parts?.shares.watch(name, ...args);
         this.#parts?.logs.watch(name, ...args);
         return this.emit(name, ...(args as never));
       },
@@ -253,8 +254,8 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * Moves product ids to a version without losing a call: it is started beside the old one, made ready, warmed up if
    * that is asked for, and mapped in one commit; the next call goes to it. The old version finishes what it has and is
    * stopped when no id uses it; with `probation` it stays ready until the trial is over, and comes back by itself when
-   * the new one fails it. Resolves when the product ids are served by the new version; the events `accepted` and `drained`
-   * tell when a trial has ended and when the old version has stopped.
+   * the new one fails it. Resolves when the product ids are served by the new version, with `share` below 1 when it has that share
+   * of their calls; the events `canary`, `accepted` and `drained` tell of a share, the end of a trial and of the old version.
    *
    * When the new version cannot start or fails its warm-up, nothing has changed. The same is true after an abort before
    * the ids are mapped; later the signal has no effect. Switches of different product ids run in parallel. A newer

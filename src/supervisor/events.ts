@@ -4,7 +4,7 @@ import type { StrayOutput, WorkerExit, WorkerLog } from '../worker/types.js';
 import type { ShadowEvent } from './recording-types.js';
 import type { WarmStartStatus } from './warm-start/types.js';
 import type { SwitchedBackEvent, SwitchedEvent } from './switching/types.js';
-import type { InspectionResult, SupervisedState } from './types.js';
+import type { InspectionResult, InspectionTarget, SupervisedState } from './types.js';
 
 /** Which deployment an event is about. */
 export interface DeploymentEvent {
@@ -96,6 +96,32 @@ export interface AcceptedEvent extends DeploymentEvent {
   pids: string[];
 }
 
+/** A version has another share of calls than before. `name` and `version` are those that have it. */
+export interface CanaryEvent extends DeploymentEvent {
+  /** Product ids whose calls are shared out. */
+  productIds: string[];
+  /** Versions that are mapped, and answer the other calls. */
+  from: InspectionTarget[];
+  /** Share that goes to the version from now on, 0 to 1; 0 when the canary has ended and the ids stay where they were. */
+  share: number;
+  /** Why it has ended; only with a share of 0. */
+  reason?: string;
+}
+
+/** A call that failed at a canary was asked of the version that is mapped. `name` and `version` are those of the canary. */
+export interface FellBackEvent extends DeploymentEvent {
+  /** Product id of the request. */
+  productId: string;
+  /** Of the call, as on the wire. */
+  requestId: string;
+  /** What was called. */
+  phase: 'pre' | 'execute';
+  /** What the canary failed with; `execute_exception` for an answer ERROR. */
+  error: RunnerError;
+  /** Whether the version that is mapped answered it with status OK. */
+  answered: boolean;
+}
+
 /** A version has stood its trial. */
 export interface ProbationPassedEvent extends DeploymentEvent {
   /** Product ids it was switched to. */
@@ -162,6 +188,10 @@ export interface SupervisorEvents {
   warmStart: [event: WarmStartEvent];
   /** Product ids were moved to another version. */
   switched: [event: SwitchedEvent];
+  /** A version has another share of the calls of product ids: at first, by each step, and 0 when it is taken back. */
+  canary: [event: CanaryEvent];
+  /** A canary failed a call, and the version that is mapped was asked. */
+  fellBack: [event: FellBackEvent];
   /** A version did not stand its trial: the one before serves again. */
   switchedBack: [event: SwitchedBackEvent];
   /** Product ids are served by a version for good: after its trial, or at once where there is none. */

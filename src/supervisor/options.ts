@@ -32,6 +32,7 @@ import { policyOptions, versionPolicyShape, type VersionPolicy } from './policy-
 import type { StartActiveOptions } from './start-active.js';
 import type { RecordOptions, ReplayOptions, ShadowOptions } from './recording-types.js';
 import type { ProbationPolicy } from './switching/probation.js';
+import { LEAST_SHARE } from './switching/share-options.js';
 import { sequentialTestOptions } from './switching/sequential-test.js';
 import type { RollbackOptions, SwitchOptions, WarmUp } from './switching/types.js';
 
@@ -139,6 +140,8 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     ...{ productIds: productIds(), pids: productIds() },
     operator: text(),
     probation: probation(),
+    share: number(LEAST_SHARE, 1),
+    steps: steps(),
     warmUp: warmUp(),
     force: flag(),
     params: values(),
@@ -184,6 +187,15 @@ function record() {
   });
 }
 
-function isShare(value: unknown): boolean {
+function steps() {
+  const rule = `must be a list of numbers from ${LEAST_SHARE} to 1, each above the one before`;
+  return option<readonly number[]>('steps', rule, (value) => {
+    const isRising = (one: unknown, at: number) =>
+      isShare(one) && one >= LEAST_SHARE && !(at > 0 && one <= ((value as number[])[at - 1] ?? 0));
+    return Array.isArray(value) && value.every(isRising);
+  });
+}
+
+function isShare(value: unknown): value is number {
   return typeof value === 'number' && value > 0 && value <= 1;
 }

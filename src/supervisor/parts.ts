@@ -9,6 +9,7 @@ import { SessionTable } from './calls/sessions.js';
 import { Deadline } from './clock.js';
 import type { DeploymentContext } from './deployments/deployment.js';
 import { DeploymentTable } from './deployments/deployment-table.js';
+import { SplitTable } from './deployments/splits.js';
 import { Router } from './deployments/router.js';
 import { Observers } from './observers.js';
 import type { SupervisorPolicy } from './policy.js';
@@ -16,6 +17,7 @@ import { GpuMemory } from './pool/gpu-memory.js';
 import { Retirement } from './switching/retirement.js';
 import { Switcher } from './switching/switcher.js';
 import { Canaries } from './switching/canaries.js';
+import { CanaryShares } from './switching/canary-shares.js';
 import { warmUp } from './switching/warm-up.js';
 import type { Registry } from '../registry/registry.js';
 import { deploymentOf, ForkServers } from './warm-start/fork-servers.js';
@@ -42,6 +44,7 @@ const FOLLOWED = [
   'registered',
   'unregistered',
   'activated',
+  'deactivated',
   'switched',
   'rolledBack',
   'configured',
@@ -66,7 +69,8 @@ export function composeParts(context: SupervisorContext) {
   const table = new DeploymentTable({ ...context, servers, gpus }, policies, (deployment) => {
     sessions.forget(deployment);
   });
-  const router = new Router({ registry, table, policies });
+  const splits = new SplitTable(sessions);
+  const router = new Router({ registry, table, policies, splits });
   const retirement = new Retirement({ registry, router, emit });
   /** The limit of a question that is about no image. */
   const deadline = (signal: AbortSignal | undefined) =>
@@ -76,8 +80,9 @@ export function composeParts(context: SupervisorContext) {
   const calls = new CallService({ registry, table, router, inspector, guides, clock, emit });
   const manyCalls = new ManyCalls(calls);
   const canaries = new Canaries({ registry, retirement, clock, emit });
+  const shares = new CanaryShares({ registry, splits, table, retirement, clock, emit });
   const switcher = new Switcher({
-    ...{ registry, table, router, retirement, canaries, policies, emit },
+    ...{ registry, table, router, retirement, canaries, shares, policies, emit },
     warmUp: (deployment, asked, signal) => warmUp(calls, deployment, asked, signal),
   });
   const observers = new Observers({ inspector, table, router, retirement, policy, clock });
@@ -90,8 +95,11 @@ export function composeParts(context: SupervisorContext) {
   for (const event of FOLLOWED) registry.on(event, follow);
   const stopAll = () => Promise.all(table.all().map((deployment) => deployment.stop({ reason: 'closed' })));
   return {
-    ...{ policies, table, router, sessions, calls, manyCalls, canaries, switcher, observers, logs },
-    status: () => table.all().map((one) => ({ ...one.status(), trial: canaries.trialOf(one) })),
+    ...{ policies, table, router, sessions, calls, manyCalls, canaries, shares, switcher, observers, logs },
+    status: () =>
+      table.all().map((one) => ({
+        ...{ ...one.status(), trial: canaries.trialOf(one), canary: shares.statusOf(one) },
+      })),
     /** See `AlgorithmSupervisor.info`. */
     info: async (target: VersionRef, signal: AbortSignal | undefined) => {
       const { deployment, release } = await router.route({ target });
@@ -114,6 +122,7 @@ export function composeParts(context: SupervisorContext) {
     /** Ends everything. The frames are the supervisor's to close. */
     close: async () => {
       table.close();
+      shares.close(); // the stops that follow raise no event of a canary
       for (const event of FOLLOWED) registry.off(event, follow);
       await router.settled();
       const ending = [observers.close(), switcher.close()];

@@ -105,6 +105,14 @@ export interface InspectionInput<Params extends object = Record<string, unknown>
   traceparent?: string;
 }
 
+/** A canary that failed a call before the version that is mapped answered it. */
+export interface FellBackFrom extends InspectionTarget {
+  /** Of the failure; `execute_exception` for an answer ERROR. */
+  code: string;
+  /** Of the failure, for people. */
+  message: string;
+}
+
 /**
  * What came of it. An algorithm that answers ERROR is a result; failures of the machinery are RunnerErrors.
  *
@@ -144,6 +152,11 @@ export interface InspectionResult<Data = unknown> {
   name: string;
   /** As `name`. */
   version: string;
+  /**
+   * Where a canary failed the call first: `name` and `version` beside it are then those of the mapped version, which answered,
+   * and `attempts` counts both.
+   */
+  fellBackFrom?: FellBackFrom;
   /**
    * What shows that the answer is about the pictures of the call. Absent with `policy.proof: 'off'`, and where a picture
    * could not be read: then the status is ERROR and the code 1007.
@@ -239,6 +252,24 @@ export interface SupervisedWorker {
   lastError: RunnerError | undefined;
 }
 
+/** A share of the calls of product ids that a version has before it is mapped. */
+export interface CanaryStatus {
+  /** Product ids whose calls are shared out. */
+  productIds: string[];
+  /** Share that goes to this version now, above 0 and below 1. */
+  share: number;
+  /** Shares that follow; after the last the product ids are mapped to it. */
+  steps: number[];
+  /** Versions that answer the other calls, and are mapped. */
+  from: InspectionTarget[];
+  /** Calls on trial at this share. */
+  calls: number;
+  /** Those of them that failed or timed out. */
+  failures: number;
+  /** Since this share began. */
+  ageMs: number;
+}
+
 /** One deployment, as `status()` shows it. */
 export interface SupervisedStatus {
   /** The package's name. */
@@ -287,6 +318,8 @@ export interface SupervisedStatus {
   lastError: RunnerError | undefined;
   /** While it is on trial after a switch: the product ids that may go back, and the versions that stand ready for them. */
   trial: { productIds: string[]; from: InspectionTarget[] } | undefined;
+  /** The shares of calls that it has before it is mapped: one for each switch with a `share`. Empty where there is none. */
+  canary: CanaryStatus[];
   /** By index. */
   workers: SupervisedWorker[];
 }

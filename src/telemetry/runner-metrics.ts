@@ -2,7 +2,12 @@ import { statfs } from 'node:fs/promises';
 import type { FramePool } from '../frames/frame-pool.js';
 import type { Registry } from '../registry/registry.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
-import type { CallFailedEvent, ResultEvent, WorkerRestartEvent } from '../supervisor/events.js';
+import type {
+  CallFailedEvent,
+  FellBackEvent,
+  ResultEvent,
+  WorkerRestartEvent,
+} from '../supervisor/events.js';
 import { Counter, exposition, Gauge, Histogram, Summary, type MetricFamily } from './exposition.js';
 
 /** What is measured. */
@@ -50,6 +55,7 @@ export class RunnerMetrics implements Disposable {
   readonly #calls: Counter;
   readonly #errors: Counter;
   readonly #restarts: Counter;
+  readonly #fellBack: Counter;
   readonly #times: Record<TimeField, Histogram>;
   readonly #share: Gauge;
   readonly #sums: Summary;
@@ -61,6 +67,9 @@ export class RunnerMetrics implements Disposable {
   };
   readonly #onFailed = (event: CallFailedEvent) => {
     this.#failed(event);
+  };
+  readonly #onFellBack = ({ name, version, productId, error }: FellBackEvent) => {
+    this.#fellBack.add({ package: name, version, product_id: productId, code: error.code });
   };
   readonly #onRestart = ({ name, version }: WorkerRestartEvent) => {
     this.#restarts.add({ package: name, version });
@@ -80,6 +89,11 @@ export class RunnerMetrics implements Disposable {
       most,
     );
     this.#restarts = new Counter('procvision_worker_restarts', 'Starts of workers after the first', most);
+    this.#fellBack = new Counter(
+      'procvision_fell_back',
+      'Calls that a canary failed and the mapped version was asked, by code',
+      most,
+    );
     this.#times = Object.fromEntries(
       TIME_FIELDS.map((field) => {
         const [name, help] = TIMES[field];
@@ -96,6 +110,7 @@ export class RunnerMetrics implements Disposable {
     this.#last = new Gauge('procvision_debug_last', 'Number of data.debug in the last answer', most);
     parts.supervisor?.on('result', this.#onResult);
     parts.supervisor?.on('callFailed', this.#onFailed);
+    parts.supervisor?.on('fellBack', this.#onFellBack);
     parts.supervisor?.on('restart', this.#onRestart);
   }
 
@@ -107,7 +122,7 @@ export class RunnerMetrics implements Disposable {
   /** Every metric with its values now, for another format than text. Never rejects. */
   async families(): Promise<MetricFamily[]> {
     const counted: MetricFamily[] = [
-      ...[this.#calls, this.#errors, this.#restarts],
+      ...[this.#calls, this.#errors, this.#restarts, this.#fellBack],
       ...Object.values(this.#times),
       ...[this.#share, this.#sums, this.#last],
     ];
@@ -119,6 +134,7 @@ export class RunnerMetrics implements Disposable {
     const { supervisor } = this.#parts;
     supervisor?.off('result', this.#onResult);
     supervisor?.off('callFailed', this.#onFailed);
+    supervisor?.off('fellBack', this.#onFellBack);
     supervisor?.off('restart', this.#onRestart);
   }
 
@@ -168,6 +184,7 @@ export class RunnerMetrics implements Disposable {
       queued: gauge('queued', 'Calls that wait for a worker'),
       inFlight: gauge('in_flight', 'Calls that are with a worker'),
       circuit: gauge('circuit_open', '1 where a version failed too often and is left alone'),
+      canary: gauge('canary_ratio', 'Share of the calls that a version has before it is mapped', 'ratio'),
       memory: gauge('worker_memory_bytes', 'Resident memory of the workers', 'bytes'),
       cpu: gauge('worker_cpu_cores', 'Cores that the workers use', 'cores'),
       gpuMemory: gauge('worker_gpu_memory_bytes', 'Memory of GPUs that the workers use', 'bytes'),
@@ -182,6 +199,7 @@ export class RunnerMetrics implements Disposable {
       rssBytes,
       cpu,
       gpuMemoryBytes,
+      canary,
     } of this.#parts.supervisor?.status() ?? []) {
       const about = { package: name, version };
       const states = new Map<string, number>();
@@ -190,6 +208,9 @@ export class RunnerMetrics implements Disposable {
       gauges.queued.set(about, queued);
       gauges.inFlight.set(about, inFlight);
       gauges.circuit.set(about, circuit === 'open' ? 1 : 0);
+      for (const { productIds, share } of canary) {
+        for (const id of productIds) gauges.canary.set({ ...about, product_id: id }, share);
+      }
       gauges.memory.set(about, rssBytes);
       gauges.cpu.set(about, cpu);
       gauges.gpuMemory.set(about, gpuMemoryBytes);

@@ -38,6 +38,23 @@ test('switch --through has a running host make the switch, and its sequential te
   expect(await decided).toBe('accepted');
 });
 
+test('switch --share gives the version its share of the calls through a running host, and says so', async () => {
+  const { run, url, supervisor, registry } = await served();
+  const outcome = await run('--through', url, '--share', '0.25', '--steps', '0.5,0.75', '--calls', '50');
+  expect(outcome).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('has 25 % of the calls of A01') as string,
+  });
+  expect(await registry.active()).toMatchObject({ A01: { version: '1.0.0' } });
+  const { canary } = supervisor.status().find(({ version }) => version === '2.0.0') ?? {};
+  expect(canary).toMatchObject([{ productIds: ['A01'], share: 0.25, steps: [0.5, 0.75] }]);
+  const status = (await (await fetch(`${url}/status`)).json()) as { version: string; canary: unknown[] }[];
+  expect(status.find(({ version }) => version === '2.0.0')?.canary).toMatchObject([{ share: 0.25 }]);
+  expect(await (await fetch(`${url}/metrics`)).text()).toContain(
+    'procvision_canary_ratio{package="sample",version="2.0.0",product_id="A01"} 0.25',
+  );
+});
+
 test('what the host answers is what the command line says: rates that are not apart, a token that is missing, nobody there', async () => {
   const token = 'a'.repeat(40);
   const { run, url, cli } = await served((request) =>
@@ -62,6 +79,9 @@ test('what the host answers is what the command line says: rates that are not ap
 
 test.each([
   ['a trial without a host', ['--test'], 'A trial needs a host'],
+  ['a share without a host', ['--share', '0.1'], 'A trial needs a host'],
+  ['steps without a share', ['--steps', '0.5', '--through', 'http://x'], '--steps follow a first share'],
+  ['steps that fall', ['--share', '0.1', '--steps', '0.5,0.2'], '--steps takes shares that rise'],
   [
     'a number of calls beside a sequential test',
     ['--through', 'http://x', '--test', '--calls', '5'],

@@ -81,6 +81,7 @@ const BAD: Record<string, readonly unknown[]> = {
   days: ['', 'x', 0, NaN, null, true, {}, [7], [-1], ['0'], promise],
   unavailable: ['', 'x', '0%', '101%', 0, -1, 1.5, NaN, null, [], promise],
   share: [NaN, -1, 0, 1.1, Infinity, '0.5', null, true, [], {}, promise],
+  steps: [NaN, 0.5, '0.5', null, true, {}, [0], [1.1], [0.5, 0.2], ['0.5'], promise],
 };
 
 /** A door, what it takes beside the option that is bad, and how it is called. */

@@ -49,6 +49,8 @@ describe('a refusal says what would be taken', () => {
       { name: 'a', version: '1', pids, probation: { calls: 0 } },
       /^probation\.calls: must be a whole number from 1/,
     ],
+    ['switch', { name: 'a', version: '1', pids, share: 0 }, 'share: must be a number from 0.001 to 1'],
+    ['switch', { name: 'a', version: '1', pids, share: 0.1, steps: 0.5 }, 'steps: must be a list of shares'],
     [
       'switch',
       { name: 'a', version: '1', pids, probation: { test: { alpha: 0 } } },

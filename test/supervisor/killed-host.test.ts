@@ -45,7 +45,7 @@ async function expectWhole(root: string, registry: Registry): Promise<string | u
   return A?.version;
 }
 
-const BEFORE = ['2 starting', '2 ready', '2 executing'];
+const BEFORE = ['2 starting', '2 ready', '2 executing', 'at a share'];
 const AFTER = ['committed', 'switched', '1 stopping', 'end', 'on trial'];
 
 test.runIf(process.platform === 'linux').each([...BEFORE, ...AFTER])(

@@ -3,6 +3,8 @@ import { FramePool } from '../../src/frames/frame-pool.js';
 import { bothIds } from '../../src/product-ids.js';
 import type { Deployment } from '../../src/supervisor/deployments/deployment.js';
 import { DeploymentTable } from '../../src/supervisor/deployments/deployment-table.js';
+import { SplitTable } from '../../src/supervisor/deployments/splits.js';
+import { SessionTable } from '../../src/supervisor/calls/sessions.js';
 import { Router } from '../../src/supervisor/deployments/router.js';
 import type { SupervisorEvents } from '../../src/supervisor/events.js';
 import { resolvePolicy, type SupervisorPolicy } from '../../src/supervisor/policy.js';
@@ -44,7 +46,8 @@ export async function trialGround(given: Partial<SupervisorPolicy> = {}) {
     ...{ servers: new ForkServers(clock), gpus: new GpuMemory({}) },
   };
   const table = new DeploymentTable(context, policies, () => undefined);
-  const router = new Router({ registry, table, policies });
+  const splits = new SplitTable(new SessionTable());
+  const router = new Router({ registry, table, policies, splits });
   const retirement = new Retirement({ registry, router, emit });
   const canaries = new Canaries({ registry, retirement, clock, emit });
   onTestFinished(async () => {

@@ -36,10 +36,13 @@ const drained = new Promise((resolve) => {
 });
 const watch = plan && watchFileSteps(store, plan);
 const probation = moment === 'on trial' ? {} : undefined;
+const share = moment === 'at a share' ? 0.5 : undefined;
 const code = await supervisor
-  .switch({ name: 'sample', version: '2', productIds: ['A', 'B'], warmUp: { image }, probation })
+  .switch({ name: 'sample', version: '2', productIds: ['A', 'B'], warmUp: { image }, probation, share })
   .catch((error: unknown) => (error as { code?: string }).code);
 die('on trial');
+if (share) for (let n = 0; n < 4; n++) await call('A');
+die('at a share');
 // The old version is drained behind the switch: the steps of that are part of it.
 if (code === undefined && !probation) await drained;
 die('end');

@@ -4,7 +4,10 @@ import { readToken } from '../serve/token.js';
 import type { Call } from '../spec.js';
 import { checkSupported, findFile, findVersion, withRegistry } from '../store.js';
 
-type Trial = NonNullable<Parameters<AlgorithmSupervisor['switch']>[0]['probation']>;
+type SwitchOptions = Parameters<AlgorithmSupervisor['switch']>[0];
+type Trial = NonNullable<SwitchOptions['probation']>;
+/** What of an order only a host that sees the calls can do. */
+type OnHost = Pick<SwitchOptions, 'probation' | 'share' | 'steps'>;
 
 /** The flags that set the sequential test of a trial, and what its options are called. */
 const TEST_FLAGS = {
@@ -26,7 +29,16 @@ export async function run({ words: [name = '', version = '', ...ids], ...call }:
   const { out, operator, signal, options } = call;
   const { through } = options as { through?: string };
   const trial = trialOf(options);
-  if (through === undefined && (trial ?? options.tokenFile) !== undefined) {
+  const { share, steps } = options as Pick<OnHost, 'share' | 'steps'>;
+  if (steps !== undefined && share === undefined) {
+    throw usage('--steps follow a first share: give that with --share, such as --share 0.1');
+  }
+  const onHost: OnHost = {
+    ...(trial && { probation: trial }),
+    ...(share !== undefined && { share }),
+    ...(steps !== undefined && { steps }),
+  };
+  if (through === undefined && (Object.keys(onHost).length > 0 || options.tokenFile !== undefined)) {
     throw usage(
       'A trial needs a host that sees the calls: name the address of a running serve with --through, such as --through http://127.0.0.1:8080',
     );
@@ -45,10 +57,14 @@ export async function run({ words: [name = '', version = '', ...ids], ...call }:
     const mappings =
       through === undefined
         ? await registry.switch({ ...order, operator, signal })
-        : await askServe({ ...call, words: [] }, through, { order, trial });
+        : await askServe({ ...call, words: [] }, through, { order, onHost });
+    const idList = productIds.join(', ');
+    const percent = share === undefined ? '' : `${Number((share * 100).toFixed(3))} %`;
     out.result(
       mappings,
-      `${name} ${version} serves ${productIds.join(', ')}${trial ? ', on trial: the version before stays ready' : ''}`,
+      share === undefined
+        ? `${name} ${version} serves ${idList}${trial ? ', on trial: the version before stays ready' : ''}`
+        : `${name} ${version} has ${percent} of the calls of ${idList}, on trial: the version that is mapped answers the others`,
     );
   });
   return undefined;
@@ -85,7 +101,7 @@ function checkAddress(through: string): void {
 async function askServe(
   call: Call,
   through: string,
-  { order: { productIds: pids, ...order }, trial }: { order: Order; trial: Trial | undefined },
+  { order: { productIds: pids, ...order }, onHost }: { order: Order; onHost: OnHost },
 ): Promise<ActiveMapping[]> {
   const { tokenFile } = call.options as { tokenFile?: string };
   const token =
@@ -96,7 +112,7 @@ async function askServe(
     response = await fetch(address, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
-      body: JSON.stringify({ ...order, pids, operator: call.operator, ...(trial && { probation: trial }) }),
+      body: JSON.stringify({ ...order, pids, operator: call.operator, ...onHost }),
       signal: call.signal,
     });
   } catch (cause) {

@@ -39,7 +39,16 @@ const EVENTS = {
   supervisor: {
     ...{ state: 0, ready: 0, exit: 0, restart: 0, recycled: 0, heartbeatLost: 0, log: 0, strayOutput: 0 },
     ...{ circuitOpen: 0, circuitClosed: 0, switched: 0, switchedBack: 0, accepted: 0, drained: 0 },
-    ...{ probationPassed: 0, warmStart: 0, shadow: 0, result: 0, callFailed: 0, error: 0 },
+    ...{
+      canary: 0,
+      fellBack: 0,
+      probationPassed: 0,
+      warmStart: 0,
+      shadow: 0,
+      result: 0,
+      callFailed: 0,
+      error: 0,
+    },
   } satisfies Record<keyof SupervisorEvents, 0>,
 } as const;
 

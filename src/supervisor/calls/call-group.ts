@@ -37,6 +37,7 @@ interface Waiting extends WrittenCall {
  */
 export class CallGroup {
   #deployment: Deployment | undefined;
+  #canary: DeploymentLease['canary'];
   #turn: CallTurn | undefined;
   #calls: Waiting[] = [];
   #isSealed = false;
@@ -53,16 +54,18 @@ export class CallGroup {
   /** Where the calls of the message go, once the first is routed: one look at the mapping is for all of them. */
   get lease(): DeploymentLease | undefined {
     const deployment = this.#isSealed ? undefined : this.#deployment;
-    return deployment && !deployment.isEnding ? { deployment, release: deployment.retain() } : undefined;
+    if (!deployment || deployment.isEnding) return undefined;
+    return { deployment, release: deployment.retain(), ...(this.#canary && { canary: this.#canary }) };
   }
 
   /** Takes a call in, when it goes to where the others go. `admit`: into the line, for all of them. @throws what `admit` throws */
-  enter(deployment: Deployment, admit: () => CallTurn): boolean {
+  enter({ deployment, canary }: DeploymentLease, admit: () => CallTurn): boolean {
     if (this.#isSealed || !deployment.isReady) return false;
     if (!this.#deployment) {
       if (!deployment.pool.ready?.capabilities.includes(BATCH)) return false;
       this.#turn = admit();
       this.#deployment = deployment;
+      this.#canary = canary;
     }
     return this.#deployment === deployment;
   }

@@ -11,7 +11,9 @@ import type { DeploymentTable, DeploymentLease } from '../deployments/deployment
 import { BATCH, type GroupPlace } from './call-group.js';
 import type { GuideBook } from './guide-book.js';
 import { checkRequest, checkStep } from './inspection-request.js';
-import { laneOf, orderOf } from './inspection.js';
+import { failureOf, fellBackFrom, goesOn } from './fallback.js';
+import { HandedImages } from './handed-images.js';
+import { laneOf, orderOf, type Inspection } from './inspection.js';
 import type { Inspector } from './inspector.js';
 import type { Router } from '../deployments/router.js';
 import type { CallTurn } from '../pool/worker-pool.js';
@@ -27,6 +29,19 @@ interface NumberedCall {
   startedAt: number;
   signal: AbortSignal | undefined;
   trace: CallTrace;
+}
+
+/** How a call is carried to a deployment. */
+interface CarryOptions extends Pick<Inspection, 'place' | 'handed' | 'isOnce'> {
+  /** Called when it is in the line of the deployment. */
+  admitted?: () => void;
+}
+
+/** How long a deployment is waited for, and which. */
+interface LeaseOptions {
+  startedAt: number;
+  signal: AbortSignal | undefined;
+  isPastCanary?: boolean;
 }
 
 /** Takes calls in: numbers, traces, checks and routes each, hands it to the inspector, and tells how it ended. */
@@ -105,7 +120,10 @@ export class CallService {
     this.#table.checkOpen('execute');
     const asked = { ...request, productId: request.productId ?? oldNameIn(request) } as InspectionRequest;
     const startedAt = this.#clock.now();
-    const lease = this.#router.routeNow(asked) ?? (await this.#lease(asked, startedAt, signal));
+    // A look, and no call: the turn of a canary is not to be spent on it.
+    const past = { isPastCanary: true };
+    const lease =
+      this.#router.routeNow(asked, past) ?? (await this.#lease(asked, { startedAt, signal, ...past }));
     try {
       const { pool, isReady, ready } = lease.deployment;
       const limitMs = asked.timeoutMs ?? LONGEST_TIMER_MS;
@@ -160,7 +178,7 @@ export class CallService {
     const requestId = this.#nextRequest();
     const timeoutMs = request.timeoutMs ?? deployment.policy.executeTimeoutMs;
     const deadline = new Deadline(this.#clock, startedAt, timeoutMs, signal);
-    const whole = this.#withParameters(request, deployment);
+    const whole = this.#withParameters(request, { deployment });
     const turn = this.#admit(request, deployment);
     try {
       const guided = await this.#guides.complete(whole, deployment.entry, { isWarmUp: true });
@@ -173,17 +191,93 @@ export class CallService {
     }
   }
 
-  async #route(
-    { phase, request: asked, requestId, startedAt, signal, trace }: NumberedCall,
-    place?: GroupPlace,
-  ): Promise<InspectionResult> {
+  async #route(call: NumberedCall, place?: GroupPlace): Promise<InspectionResult> {
+    const { request: asked, phase, startedAt, signal, trace } = call;
     const now = place?.group.lease ?? this.#router.routeNow(asked);
     const admitted = now ? undefined : this.#router.holdLane(asked);
-    let turn: CallTurn | undefined;
     let lease = now;
     try {
-      lease ??= await this.#lease(asked, startedAt, signal);
-      const { deployment } = lease;
+      lease ??= await this.#lease(asked, { startedAt, signal });
+      const carry = { ...(place && { place }), ...(admitted && { admitted }) };
+      const result = lease.canary
+        ? await this.#atCanary(call, lease, carry)
+        : await this.#carry(call, lease, carry);
+      const { name, version, worker, attempts } = result;
+      Object.assign(trace, { name, version, worker, attempts });
+      const { productId, stepIndex } = asked;
+      this.#emit('result', { name, version, ...bothIds(productId), stepIndex, phase, result });
+      return result;
+    } finally {
+      admitted?.();
+      lease?.release();
+    }
+  }
+
+  /**
+   * A call at a version that has a share of them. What fails there goes on to the version that is mapped, with the very
+   * images: once, and only where there is no verdict yet. A session that has calls behind it at the canary stays there.
+   */
+  async #atCanary(call: NumberedCall, lease: DeploymentLease, o: CarryOptions): Promise<InspectionResult> {
+    const { deployment, canary } = lease;
+    const isOfMany = o.place !== undefined && call.request.session !== undefined;
+    if (!canary?.isFirst || isOfMany) return this.#carry(call, lease, o);
+    const handed = new HandedImages();
+    let answer: InspectionResult | undefined;
+    try {
+      answer = await this.#carry(call, lease, { ...o, handed, isOnce: true });
+      if (answer.status === 'OK') return answer;
+      return await this.#fallBack(call, lease, failureOf(answer, call.phase), { ...o, handed });
+    } catch (failure) {
+      if (answer) return answer; // ERROR is an answer too, where the other version has none
+      if (!RunnerError.is(failure) || !goesOn(failure, deployment.policy)) throw failure;
+      return await this.#fallBack(call, lease, failure, { ...o, handed });
+    } finally {
+      handed.done();
+    }
+  }
+
+  /** @throws RunnerError the failure of the canary where there is no time left, else what the version that is mapped fails with */
+  async #fallBack(
+    call: NumberedCall,
+    { deployment, canary }: DeploymentLease,
+    error: RunnerError,
+    { place, admitted, handed }: CarryOptions,
+  ): Promise<InspectionResult> {
+    const { request, phase, startedAt, signal, requestId } = call;
+    const { preTimeoutMs, executeTimeoutMs } = deployment.policy;
+    const limitMs = request.timeoutMs ?? (phase === 'pre' ? preTimeoutMs : executeTimeoutMs);
+    const isLate = this.#clock.now() - startedAt >= limitMs;
+    if (isLate || signal?.aborted === true || !goesOn(error, deployment.policy)) throw error;
+    place?.arrive(); // the others of the message need not wait
+    canary?.split.leave(request.session?.id);
+    const { name, version } = deployment.entry;
+    const about = { name, version, productId: request.productId ?? '', requestId, phase, error };
+    let answered = false;
+    const lease = await this.#lease(request, { startedAt, signal, isPastCanary: true });
+    try {
+      const result = await this.#carry(call, lease, {
+        ...(handed && { handed }),
+        ...(admitted && { admitted }),
+      });
+      answered = result.status === 'OK';
+      result.attempts++;
+      result.fellBackFrom = fellBackFrom({ name, version }, error);
+      return result;
+    } finally {
+      lease.release();
+      this.#emit('fellBack', { ...about, answered });
+    }
+  }
+
+  /** A call at a deployment. @throws RunnerError what it is refused for, or fails with */
+  async #carry(
+    { phase, request: asked, requestId, startedAt, signal, trace }: NumberedCall,
+    lease: DeploymentLease,
+    { place, admitted, handed, isOnce }: CarryOptions,
+  ): Promise<InspectionResult> {
+    const { deployment } = lease;
+    let turn: CallTurn | undefined;
+    try {
       const { preTimeoutMs, executeTimeoutMs } = deployment.policy;
       const limitMs = phase === 'pre' ? preTimeoutMs : executeTimeoutMs;
       let deadline = new Deadline(this.#clock, startedAt, asked.timeoutMs ?? limitMs, signal);
@@ -198,9 +292,9 @@ export class CallService {
         );
       }
       checkStep(asked, deployment.entry);
-      const request = this.#withParameters(asked, deployment);
+      const request = this.#withParameters(asked, lease);
       const admit = () => this.#admit(asked, deployment);
-      const isShared = place?.group.enter(deployment, admit) === true;
+      const isShared = place?.group.enter(lease, admit) === true;
       turn = isShared ? deployment.pool.aside() : admit();
       admitted?.();
       const guide = this.#guides.complete(request, deployment.entry);
@@ -215,19 +309,13 @@ export class CallService {
           deadline = new Deadline(this.#clock, this.#clock.now(), limitMs, signal);
       }
       const startMs = this.#clock.now() - startedAt;
-      const result = await this.#inspector.run(
-        { phase, ...guided, requestId, deadline, startedAt, startMs, turn, ...(isShared && { place }) },
+      const how = { ...(isShared && { place }), ...(handed && { handed }), ...(isOnce && { isOnce }) };
+      return await this.#inspector.run(
+        { phase, ...guided, requestId, deadline, startedAt, startMs, turn, ...how },
         deployment,
       );
-      trace.worker = result.worker;
-      trace.attempts = result.attempts;
-      const { productId, stepIndex } = request;
-      this.#emit('result', { name, version, ...bothIds(productId), stepIndex, phase, result });
-      return result;
     } finally {
-      admitted?.();
-      if (turn) lease?.deployment.pool.leave(turn);
-      lease?.release();
+      if (turn) deployment.pool.leave(turn);
     }
   }
 
@@ -242,10 +330,9 @@ export class CallService {
    */
   async #lease(
     request: InspectionRequest,
-    startedAt: number,
-    signal: AbortSignal | undefined,
+    { startedAt, signal, isPastCanary = false }: LeaseOptions,
   ): Promise<DeploymentLease> {
-    const lease = this.#router.route(request);
+    const lease = this.#router.route(request, { isPastCanary });
     const deadline = new Deadline(this.#clock, startedAt, request.timeoutMs ?? LONGEST_TIMER_MS, signal);
     try {
       return await deadline.bound('a version that is being stopped', (ended) => settleOrAbort(ended, lease));
@@ -261,9 +348,13 @@ export class CallService {
   }
 
   /** @throws RunnerError `invalid_params` for parameters that the step does not take */
-  #withParameters(request: InspectionRequest, { parameters }: Deployment): InspectionRequest {
+  #withParameters(
+    request: InspectionRequest,
+    { deployment: { parameters }, canary }: Pick<DeploymentLease, 'deployment' | 'canary'>,
+  ): InspectionRequest {
     const { productId, target, stepIndex, userParams: given } = request;
-    const kept = productId === undefined || target ? undefined : this.#registry.paramsOf(productId);
+    const isKept = productId !== undefined && !target;
+    const kept = isKept ? (canary?.split.params ?? this.#registry.paramsOf(productId)) : undefined;
     const userParams = parameters.of(stepIndex, { productId, given, kept });
     return userParams === given ? request : { ...request, userParams };
   }

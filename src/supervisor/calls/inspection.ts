@@ -4,6 +4,7 @@ import type { CallTurn } from '../pool/worker-pool.js';
 import type { InspectionRequest } from '../types.js';
 import type { GroupPlace } from './call-group.js';
 import type { ObservedCall } from './call-observer.js';
+import type { HandedImages } from './handed-images.js';
 
 /** One inspection on its way. */
 export interface Inspection {
@@ -21,6 +22,10 @@ export interface Inspection {
   startMs?: number;
   /** Only this worker will do, and nobody looks on: a warm-up. */
   only?: number;
+  /** At a canary, from where it may go on to the version that is mapped, or come from there: keeps its images for both. */
+  handed?: HandedImages;
+  /** At a canary, whose failure the version that is mapped makes up for: no second attempt here. */
+  isOnce?: boolean;
   /** In a message that it shares with others; its `turn` is for when it has to go alone. */
   place?: GroupPlace;
 }

@@ -63,7 +63,11 @@ export class Inspector {
       const copiedAt = this.#clock.now();
       timing.queueMs = copiedAt - enteredAt;
       // Before the wait for a worker: the image is written while the worker computes.
-      const sent = this.#sendNow(inspection, deployment) ?? this.#send(inspection, deployment);
+      const { handed, request } = inspection;
+      const sent =
+        handed?.for(request, deployment) ??
+        this.#sendNow(inspection, deployment) ??
+        this.#send(inspection, deployment);
       images = sent instanceof Promise ? await sent : sent;
       timing.frameMs = this.#clock.now() - copiedAt;
       // Of an encoded picture the size is known only now.
@@ -81,7 +85,9 @@ export class Inspector {
       });
       throw error;
     } finally {
-      if (images) returnImages(images, tried, watch?.retained ?? []);
+      const { handed, request } = inspection;
+      if (images && handed) handed.keep({ images, request, deployment }, tried, watch?.retained ?? []);
+      else if (images) returnImages(images, tried, watch?.retained ?? []);
       deployment.pool.leave(turn);
     }
   }
@@ -102,7 +108,7 @@ export class Inspector {
   async #attempt(call: SentCall, attempts: number): Promise<InspectionResult | 'again' | 'unsent'> {
     const { inspection, deployment, images, timing, tried, watch } = call;
     const { deadline, requestId } = inspection;
-    const { policy } = deployment;
+    const policy = inspection.isOnce ? { ...deployment.policy, retries: 0 } : deployment.policy;
     const askedAt = this.#clock.now();
     // Sent again, a request goes by another id: a late answer to the first must not pass for one to the second.
     const wireId = attempts === 1 ? requestId : `${requestId}~${attempts}`;
@@ -151,9 +157,9 @@ export class Inspector {
     attempts: number,
     { worker }: Lease,
   ): Promise<'again'> {
-    const { deadline, phase } = inspection;
+    const { deadline, phase, isOnce = false } = inspection;
     const { policy, title, entry } = deployment;
-    const isOver = deadline.signal?.aborted === true || deadline.leftMs <= 0;
+    const isOver = isOnce || deadline.signal?.aborted === true || deadline.leftMs <= 0;
     if (isOver || attempts > policy.retries || isReplyFatal(reply, policy)) {
       throw new RunnerError(
         'gpu_oom',

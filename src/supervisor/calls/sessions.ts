@@ -36,6 +36,11 @@ export class SessionTable {
     return [...(this.#sessions.get(id)?.get(deployment)?.values() ?? [])].at(-1);
   }
 
+  /** Whether the session had a call at any worker of a deployment. */
+  hasBeenAt(id: string, deployment: Deployment): boolean {
+    return this.#sessions.get(id)?.has(deployment) === true;
+  }
+
   /** Every place the session has been, and forgets it. */
   take(id: string): { deployment: Deployment; worker: number }[] {
     const places = this.#sessions.get(id);

@@ -22,7 +22,7 @@ export function deploymentStatus(
     env: WorkerSpec['env'] | undefined;
     warmStart: WarmStartStatus;
   },
-): Omit<SupervisedStatus, 'trial'> {
+): Omit<SupervisedStatus, 'trial' | 'canary'> {
   const { entry, pool, state, latency } = deployment;
   const workers = pool.slots.map((slot) => workerStatus(slot, pool.queuedFor(slot), o));
   return {

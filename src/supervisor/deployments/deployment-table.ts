@@ -3,12 +3,15 @@ import { asFailure, RunnerError } from '../../errors.js';
 import { Deployment, type DeploymentContext } from './deployment.js';
 import { RestartPolicy } from '../pool/restart-policy.js';
 import type { RegistryEntry } from '../../registry/types.js';
+import type { Split } from './splits.js';
 import type { VersionPolicies } from '../version-policies.js';
 
 /** A deployment and what must be called when one no longer counts on it. */
 export interface DeploymentLease {
   deployment: Deployment;
   release: () => void;
+  /** The deployment has a share of the calls of the product id. `isFirst`: no earlier call of its session is there. */
+  canary?: { split: Split; isFirst: boolean };
 }
 
 /** The versions that are started, each once. */

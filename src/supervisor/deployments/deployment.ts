@@ -287,8 +287,8 @@ export class Deployment {
     return (this.#stopped ??= this.#end(o));
   }
 
-  /** All but its trial, which it knows nothing of. */
-  status(): Omit<SupervisedStatus, 'trial'> {
+  /** All but its trials, which it knows nothing of. */
+  status(): Omit<SupervisedStatus, 'trial' | 'canary'> {
     return deploymentStatus(this, {
       now: this.#context.clock.now(),
       createdAt: this.#createdAt,

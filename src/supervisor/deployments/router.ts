@@ -1,19 +1,29 @@
 import { RunnerError } from '../../errors.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
+import type { VersionRef } from '../../package/types.js';
+import type { Deployment } from './deployment.js';
 import type { DeploymentTable, DeploymentLease } from './deployment-table.js';
 import { LaneOrder } from './lane-order.js';
+import type { SplitTable } from './splits.js';
 import type { InspectionRequest } from '../types.js';
 import type { VersionPolicies } from '../version-policies.js';
 
 /** What a request says of where it goes. */
-type RoutedBy = Pick<InspectionRequest, 'productId' | 'target'>;
+type RoutedBy = Pick<InspectionRequest, 'productId' | 'target' | 'session'>;
+
+/** How a request is routed. */
+interface RouteOptions {
+  /** To the version that is mapped, whatever share a canary has. @defaultValue false */
+  isPastCanary?: boolean;
+}
 
 /** Finds the version that a request is for, and the deployment that serves it. */
 export class Router {
   readonly #registry: Registry;
   readonly #table: DeploymentTable;
   readonly #policies: VersionPolicies;
+  readonly #splits: SplitTable;
   /** Calls for one version, or one product id, come to their deployment in the order in which they were made. */
   readonly #inOrder = new LaneOrder();
   /** Requests that may have seen a mapping and do not yet count on a deployment. */
@@ -21,8 +31,14 @@ export class Router {
   /** Requests that had to wait here and are not in the line of their deployment yet, by lane. */
   readonly #late = new Map<string, number>();
 
-  constructor(o: { registry: Registry; table: DeploymentTable; policies: VersionPolicies }) {
+  constructor(o: {
+    registry: Registry;
+    table: DeploymentTable;
+    policies: VersionPolicies;
+    splits: SplitTable;
+  }) {
     this.#registry = o.registry;
+    this.#splits = o.splits;
     this.#table = o.table;
     this.#policies = o.policies;
   }
@@ -31,10 +47,13 @@ export class Router {
    * The same as {@link Router.route} without a wait; undefined where something has to be read or waited for first, or where an
    * earlier request of the lane waits.
    */
-  routeNow({ productId, target }: RoutedBy): DeploymentLease | undefined {
+  routeNow(request: RoutedBy, o?: RouteOptions): DeploymentLease | undefined {
+    const { productId, target } = request;
     if (this.#late.size > 0 && this.#late.has(laneOf({ productId, target }))) return undefined;
     const entry = target ?? this.#registry.servingNow(productId ?? '');
     const deployment = entry && this.#table.find(entry.name, entry.version);
+    const canary = this.#splits.isEmpty || !entry ? undefined : this.#canaryOf(request, entry, deployment, o);
+    if (canary) return canary;
     if (!deployment) return undefined;
     if (!target && productId !== undefined) deployment.servedPids.add(productId);
     return { deployment, release: deployment.retain() };
@@ -60,8 +79,8 @@ export class Router {
    *
    * @throws RunnerError `not_found`, `not_initialized` when it is not started and may not be by a call
    */
-  route(request: RoutedBy): Promise<DeploymentLease> {
-    const found = this.#inOrder.run(laneOf(request), () => this.#find(request));
+  route(request: RoutedBy, o?: RouteOptions): Promise<DeploymentLease> {
+    const found = this.#inOrder.run(laneOf(request), () => this.#find(request, o));
     this.#underWay.add(found);
     const done = () => this.#underWay.delete(found);
     found.then(done, done);
@@ -77,13 +96,16 @@ export class Router {
    * Looks the version up and asks for its deployment. The answer is wrapped: a deployment that is retained at once counts
    * from here on, and the end of another that is being stopped is not waited for in here.
    */
-  async #find({ productId, target }: RoutedBy): Promise<{ lease: Promise<DeploymentLease> }> {
+  async #find(request: RoutedBy, o?: RouteOptions): Promise<{ lease: Promise<DeploymentLease> }> {
+    const { productId, target } = request;
     const started = target && this.#table.find(target.name, target.version);
     if (started) return { lease: Promise.resolve({ deployment: started, release: started.retain() }) };
     const entry: Readonly<RegistryEntry> = target
       ? await this.entry(target.name, target.version)
       : await this.#registry.serving(productId ?? '');
     const { name, version } = entry;
+    const canary = this.#canaryOf(request, entry, this.#table.find(name, version), o);
+    if (canary) return { lease: Promise.resolve(canary) };
     if (!this.#table.find(name, version) && !this.#policies.of(entry).policy.lazyStart) {
       throw new RunnerError(
         'not_initialized',
@@ -97,6 +119,19 @@ export class Router {
     });
     lease.catch(() => undefined); // the caller of route() gets it
     return { lease };
+  }
+
+  /** The canary that a request goes to, retained; undefined where it goes to the version that is mapped. */
+  #canaryOf(
+    request: RoutedBy,
+    mapped: VersionRef,
+    standing: Deployment | undefined,
+    { isPastCanary = false }: RouteOptions = {},
+  ): DeploymentLease | undefined {
+    if (request.target || isPastCanary) return undefined;
+    const canary = this.#splits.take(request, mapped, standing);
+    const deployment = canary?.split.deployment;
+    return deployment && { deployment, release: deployment.retain(), canary };
   }
 
   /** @throws RunnerError `not_found` */

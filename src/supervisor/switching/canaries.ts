@@ -5,7 +5,8 @@ import { isSame } from '../../registry/mappings.js';
 import type { Registry } from '../../registry/registry.js';
 import type { Clock } from '../clock.js';
 import type { Deployment, Emit } from '../deployments/deployment.js';
-import { Probation, type ProbationPolicy, type CallOutcome, type CanaryVerdict } from './probation.js';
+import { hear } from './hear.js';
+import { Probation, type ProbationPolicy, type CanaryVerdict } from './probation.js';
 import type { SupervisorEvents } from '../events.js';
 import type { SupervisedStatus } from '../types.js';
 import type { Retirement } from './retirement.js';
@@ -20,13 +21,6 @@ export interface Canary {
   before: { deployment: Deployment; release: () => void }[];
   cancelTimer: () => void;
 }
-
-const CRASHES: ReadonlySet<string> = new Set([
-  'worker_exited',
-  'heartbeat_lost',
-  'protocol_error',
-  'start_failed',
-]);
 
 /** Watches the versions on trial, and switches back from a version that fails. */
 export class Canaries {
@@ -194,39 +188,4 @@ export class Canaries {
     canary.cancelTimer();
     if (release) for (const old of canary.before) old.release();
   }
-}
-
-/** What an event means for a trial, if anything. */
-function hear<Name extends keyof SupervisorEvents>(
-  { deployment, probation, pids }: Canary,
-  name: Name,
-  event: SupervisorEvents[Name][0],
-): CanaryVerdict | undefined {
-  const about = event as { name?: string; version?: string };
-  if (about.name !== deployment.entry.name || about.version !== deployment.entry.version) return undefined;
-  if (name === 'circuitOpen') return probation.crashed(true);
-  if (name === 'exit') {
-    const { error } = event as SupervisorEvents['exit'][0];
-    return error && CRASHES.has(error.code) ? probation.crashed() : undefined;
-  }
-  if (name === 'result') {
-    const { productId, result } = event as SupervisorEvents['result'][0];
-    if (productId === undefined || !pids.has(productId)) return undefined;
-    return probation.called(result.status === 'OK' ? 'ok' : 'error', result.timing.totalMs);
-  }
-  if (name === 'callFailed') {
-    const { productId, error } = event as SupervisorEvents['callFailed'][0];
-    if (productId === undefined || !pids.has(productId)) return undefined;
-    const outcome = outcomeOf(error);
-    return outcome && probation.called(outcome, 0);
-  }
-  return undefined;
-}
-
-/** What a failed call says of the version; nothing when it speaks of the caller or of the load. */
-function outcomeOf({ code }: RunnerError): CallOutcome | undefined {
-  if (code === 'timeout' || code === 'heartbeat_lost') return 'timeout';
-  if (['worker_exited', 'protocol_error', 'contract_violation', 'start_failed'].includes(code))
-    return 'error';
-  return undefined;
 }

@@ -90,6 +90,16 @@ export class Probation {
     return this.#verdict;
   }
 
+  /** Calls so far, and those of them that failed or timed out. */
+  get counts(): { calls: number; failures: number } {
+    return { calls: this.#calls, failures: this.#timeouts + this.#errors };
+  }
+
+  /** Whether there were calls enough for a verdict on them. */
+  get hasEnough(): boolean {
+    return this.#calls >= this.#least;
+  }
+
   /** A call has ended. */
   called(outcome: CallOutcome, totalMs: number): CanaryVerdict {
     if (this.#verdict.state !== 'running') return this.#verdict;
@@ -98,7 +108,7 @@ export class Probation {
     else if (outcome === 'error') this.#errors++;
     else this.#latency.add(totalMs);
     const decision = this.#test?.add(outcome !== 'ok');
-    const hasEnough = this.#calls >= this.#least;
+    const { hasEnough } = this;
     const byRate = this.#test ? this.#rejection() : hasEnough ? this.#badRate() : undefined;
     const why = byRate ?? (hasEnough ? this.#slowness() : undefined);
     const isOver = this.#test ? decision === 'accepted' : this.#calls >= this.#policy.calls;

@@ -14,6 +14,8 @@ import type { Router } from '../deployments/router.js';
 import { Orders, type Order } from './orders.js';
 import type { Retirement } from './retirement.js';
 import type { Canary, Canaries } from './canaries.js';
+import type { CanaryShare, CanaryShares } from './canary-shares.js';
+import { basesOf, resolveShare, type ShareSteps } from './share-options.js';
 import type { RollbackOptions, SwitchOptions, SwitchOrder, WarmUp } from './types.js';
 import type { VersionPolicies } from '../version-policies.js';
 import { distinct } from './version-refs.js';
@@ -24,6 +26,7 @@ type Mappings = Readonly<Record<string, ActiveMapping>>;
 /** An order, its options checked. */
 type Move = Pick<SwitchOrder, 'name' | 'version' | 'warmUp' | 'force' | 'params'> & {
   pids: string[];
+  operator?: string | undefined;
   probation?: ProbationPolicy;
 };
 
@@ -38,6 +41,7 @@ export class Switcher {
   readonly #router: Router;
   readonly #retirement: Retirement;
   readonly #canaries: Canaries;
+  readonly #shares: CanaryShares;
   readonly #policies: VersionPolicies;
   readonly #emit: Emit;
   readonly #warmUp: MakeWarmUp;
@@ -53,6 +57,7 @@ export class Switcher {
     router: Router;
     retirement: Retirement;
     canaries: Canaries;
+    shares: CanaryShares;
     policies: VersionPolicies;
     emit: Emit;
     warmUp: MakeWarmUp;
@@ -62,6 +67,7 @@ export class Switcher {
     this.#router = o.router;
     this.#retirement = o.retirement;
     this.#canaries = o.canaries;
+    this.#shares = o.shares;
     this.#policies = o.policies;
     this.#emit = o.emit;
     this.#warmUp = o.warmUp;
@@ -72,24 +78,25 @@ export class Switcher {
     const { name, version, operator, force, params, signal } = o;
     const pids = productIdsOf('supervisor.switch({ name, version, productIds })', o);
     const probation = o.probation && resolveProbation(o.probation);
+    const share = resolveShare(o);
+    const move: Move = { name, version, warmUp: o.warmUp, force, pids, operator, probation, params };
     if (o.dryRun) {
-      await this.#check({ name, version, pids, force, params });
+      const { active } = await this.#check(move);
+      if (share) basesOf(active, { name, version }, pids);
       return;
     }
     const subject = { title: `switch to ${name} ${version}`, productIds: pids };
-    await this.#orders.run(subject, signal, (order) =>
-      this.#move({ name, version, warmUp: o.warmUp, force, pids, probation, params }, order, () =>
-        this.#registry.orders.switch({
-          name,
-          version,
-          productIds: pids,
-          operator,
-          force,
-          params,
-          signal: order.signal,
-        }),
-      ),
-    );
+    await this.#orders.run(subject, signal, async (order) => {
+      if (share) {
+        basesOf(await this.#registry.active(), { name, version }, pids);
+        await this.#move(move, order, (deployment) => this.#beginShare(move, share, deployment));
+        return;
+      }
+      const change = { name, version, productIds: pids, operator, force, params, signal: order.signal };
+      await this.#move(move, order, (deployment) =>
+        this.#commit(move, deployment, () => this.#registry.orders.switch(change)),
+      );
+    });
   }
 
   /** See {@link AlgorithmSupervisor.rollback}. */
@@ -99,6 +106,15 @@ export class Switcher {
     const pids = [pid];
     const title = to ? `rollback to ${to.name} ${to.version}` : 'rollback';
     await this.#orders.run({ title, productIds: pids }, signal, async (order) => {
+      if (!to && this.#shares.has(pid)) {
+        // Its calls are the mapped version's again: that is the version before.
+        await this.#orders.commit(async () => {
+          order.beginCommit();
+          this.#shares.takeBack(pids, 'it was rolled back');
+          return Promise.resolve();
+        });
+        return;
+      }
       const mapping = (await this.#registry.active())[pid];
       const target = to ?? (await this.#earlier(mapping));
       if (!target) {
@@ -110,12 +126,14 @@ export class Switcher {
       // The parameters that were kept with a version come back with it.
       const past = mapping?.history?.find((one) => isSame(one, target));
       const params = past && (past.params ?? {});
-      await this.#move({ name, version, pids, warmUp, force, params }, order, async () => {
+      const move: Move = { name, version, pids, warmUp, force, params };
+      const write = async () => {
         const asked = { operator, signal: order.signal };
         if (to)
           await this.#registry.orders.switch({ name, version, productIds: pids, force, params, ...asked });
         else await this.#registry.orders.rollback({ productId: pid, ...asked });
-      });
+      };
+      await this.#move(move, order, (deployment) => this.#commit(move, deployment, write));
     });
   }
 
@@ -138,12 +156,13 @@ export class Switcher {
     this.#isClosed = true;
     await this.#orders.settled();
     await Promise.allSettled([...this.#work]);
-    await this.#canaries.close();
+    this.#shares.close();
+    await Promise.all([this.#canaries.close(), this.#shares.settled()]);
     await this.#registry.settled();
     await this.#retirement.settled();
   }
 
-  async #move(o: Move, order: Order, write: () => Promise<unknown>): Promise<void> {
+  async #move(o: Move, order: Order, commit: (deployment: Deployment) => Promise<unknown>): Promise<void> {
     const { name, version, pids } = o;
     const { signal } = order;
     const { entry, active } = await this.#check(o);
@@ -158,7 +177,11 @@ export class Switcher {
     try {
       await settleOrAbort(signal, deployment.serving());
       if (o.warmUp) await this.#warmUp(deployment, o.warmUp, signal);
-      await this.#orders.commit(() => this.#commit(o, order, deployment, write));
+      await this.#orders.commit(async () => {
+        this.#table.checkOpen('it had switched');
+        order.beginCommit();
+        await commit(deployment);
+      });
     } catch (error) {
       release();
       // Nothing has changed; a deployment that was started for this order alone is stopped. Others may count on it.
@@ -188,13 +211,47 @@ export class Switcher {
     return { entry, active };
   }
 
-  async #commit(o: Move, order: Order, deployment: Deployment, write: () => Promise<unknown>): Promise<void> {
-    this.#table.checkOpen('it had switched');
-    order.beginCommit();
+  async #commit(o: Move, deployment: Deployment, write: () => Promise<unknown>): Promise<void> {
     // Looked up again: another process may have moved an id while the new version was made ready.
     const before = await this.#registry.active();
     await write();
     this.#moved(deployment, o.pids, before, o.probation);
+  }
+
+  /** The ids stay where they are, and the version has its share of their calls from now on. */
+  async #beginShare(
+    { name, version, pids, ...rest }: Move,
+    steps: ShareSteps,
+    deployment: Deployment,
+  ): Promise<void> {
+    const bases = basesOf(await this.#registry.active(), { name, version }, pids);
+    if (bases.size === 0) return; // all are mapped to it already
+    const { params, force, operator } = rest;
+    const stood = (canary: CanaryShare) => {
+      this.#behind({ name, version }, this.#mapCanary(canary));
+    };
+    this.#shares.begin({ ...steps, deployment, bases, params, force, operator, stood });
+  }
+
+  /** A canary has stood its last step: its ids are mapped to it, and are on trial as after any switch. */
+  async #mapCanary(canary: CanaryShare): Promise<void> {
+    const { deployment, operator, force, params, policy } = canary.order;
+    const { name, version } = deployment.entry;
+    await this.#orders.commit(async () => {
+      const before = await this.#registry.active();
+      if (this.#isClosed || !this.#shares.isRunning(canary)) return;
+      const pids = [...canary.splits].flatMap(([id, { base }]) => {
+        return before[id] && isSame(before[id], base) ? [id] : [];
+      });
+      if (pids.length === 0) return; // they were mapped anew, and follow() ends the canary
+      try {
+        await this.#registry.orders.switch({ name, version, productIds: pids, operator, force, params });
+      } catch (error) {
+        this.#shares.takeBack(pids, `it could not be mapped: ${(error as Error).message}`);
+        throw error;
+      }
+      this.#moved(deployment, pids, before, policy);
+    });
   }
 
   /**
@@ -212,6 +269,7 @@ export class Switcher {
     const moved = pids.filter((pid) => !before[pid] || !isSame(before[pid], deployment.entry));
     const from = distinct(moved.map((pid) => before[pid]));
     this.#canaries.supersede(moved);
+    this.#shares.supersede(pids, deployment);
     const standing = from.flatMap((one) => this.#table.find(one.name, one.version) ?? []);
     const returning = moved.filter((pid) => before[pid]);
     // An id that nobody served before has no version to go back to.
@@ -254,6 +312,7 @@ export class Switcher {
   async #follow(): Promise<void> {
     const active = await this.#registry.active();
     this.#canaries.follow(active);
+    await this.#shares.follow();
     const moved = this.#table.all().flatMap((deployment) => {
       const elsewhere = [...deployment.servedPids].filter((pid) => {
         const mapping = active[pid];

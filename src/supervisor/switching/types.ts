@@ -32,8 +32,18 @@ export interface SwitchOrder extends OperationOptions {
   version: string;
   /** Who asked, for the audit log. */
   operator?: string;
-  /** Puts the new version on trial, the old one kept warm; `{}` takes the defaults. @defaultValue no trial */
+  /**
+   * Puts the new version on trial, the old one kept warm; `{}` takes the defaults. With a `share` there is a trial of this
+   * kind at each step, and one when the product ids are mapped. @defaultValue no trial; with a `share` the defaults
+   */
   probation?: Partial<ProbationPolicy>;
+  /**
+   * The new version gets this share of the calls at first, from 0.001 to 1, and the version that is mapped answers the
+   * others; the product ids are mapped when it has stood a trial (`probation`) at each step. @defaultValue 1: mapped at once
+   */
+  share?: number;
+  /** Shares that follow `share`, rising. @defaultValue those of 0.1, 0.25 and 0.5 that are above `share` */
+  steps?: readonly number[];
   /** A call that must be answered before anything is moved. @defaultValue none: ready is enough */
   warmUp?: WarmUp;
   /** Also to a version that an id was taken back from. @defaultValue false */

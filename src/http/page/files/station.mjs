@@ -147,6 +147,13 @@ export const servedBy = (ref) =>
     .filter(isOf(ref))
     .map(({ pid }) => pid);
 
+/** The shares of calls that a version has before it is mapped: `BOARD-7 10 % → 25 % → 50 % → 100 %`. */
+export const sharesOf = (status) =>
+  (status?.canary ?? []).map(({ productIds, share, steps }) => {
+    const all = [share, ...steps, 1].map((one) => `${Number((one * 100).toFixed(1))} %`);
+    return `${productIds.join(', ')} ${all.join(' → ')}`;
+  });
+
 /**
  * Where a version stands, in one word, and why: in the station's own words, and by the code of a failure.
  *
@@ -158,6 +165,8 @@ export function stateOf(entry, status = statusOf(entry), serves = servedBy(entry
   if (entry.state === 'invalid') return { state: 'invalid' };
   if (status && status.circuit === 'open') return { state: 'quarantined', why: error, code };
   if (status?.trial) return { state: 'trial', why: status.trial.productIds.join(', ') };
+  const shares = sharesOf(status);
+  if (shares.length > 0) return { state: 'trial', why: shares.join('; ') };
   if (status?.state === 'stopping') return { state: 'stopping' };
   if (serves.length > 0) {
     if (ready > 0) return { state: 'serving' };
@@ -182,5 +191,5 @@ export function stationState() {
   if (!station.isKnown) return 'starting';
   if (!station.health.ready) return 'notReady';
   if (Object.keys(station.active).length === 0) return 'idle';
-  return station.status.some(({ trial }) => trial) ? 'trial' : 'serving';
+  return station.status.some(({ trial, canary }) => trial || canary?.length > 0) ? 'trial' : 'serving';
 }

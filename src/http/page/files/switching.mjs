@@ -13,11 +13,13 @@ const number = (name, min, max) => make('input', { type: 'number', name, min, ma
 
 /** The trial; a field that is left empty has the station's default. */
 export function trialForm() {
+  const share = number('trialShare', 1, 99);
   const calls = number('trialCalls', 1, 1_000_000);
   const minutes = number('trialMinutes', 1, 35_000);
   const errors = number('trialErrors', 0, 100);
   const { tick, element } = ticked(
     'onTrial',
+    field({ w: 'trialShare' }, share, { w: 'trialShareHint' }),
     field({ w: 'trialCalls' }, calls),
     field({ w: 'trialMinutes' }, minutes),
     field({ w: 'trialErrors' }, errors, { w: 'trialHint' }),
@@ -27,6 +29,7 @@ export function trialForm() {
     value: () =>
       tick.checked
         ? {
+            ...(share.value !== '' && { share: Number(share.value) / 100 }),
             probation: {
               ...(calls.value !== '' && { calls: Number(calls.value) }),
               ...(minutes.value !== '' && { durationMs: Number(minutes.value) * 60_000 }),

@@ -4,7 +4,7 @@ import { ask, asking, open } from './dialogs.mjs';
 import { badge, button, facts, failure, field, make, table, tell } from './dom.mjs';
 import { findingsList } from './findings.mjs';
 import { showReport } from './install.mjs';
-import { onChange, refresh, servedBy, station, stateOf, statusOf } from './station.mjs';
+import { onChange, refresh, servedBy, sharesOf, station, stateOf, statusOf } from './station.mjs';
 import { trialForm, warmUpForm } from './switching.mjs';
 import { bytesOf, dateOf, durationOf } from './words.mjs';
 
@@ -60,6 +60,7 @@ function parts(entry) {
       ['serves', serves.join(', ')],
       ['supports', entry.supported_pids.join(', ') || '*'],
       ['trialOf', status?.trial && status.trial.from.map(({ version }) => version).join(', ')],
+      ['canaryShare', sharesOf(status).join('; ')],
       ['installedAt', dateOf(entry.created_at)],
       ['operator', entry.operator],
       ['size', entry.size_bytes && bytesOf(entry.size_bytes)],
