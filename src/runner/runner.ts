@@ -169,7 +169,7 @@ export async function openRunner(root: string | StoreLayout, o: RunnerOptions = 
   try {
     const deployer = new Deployer({ ...o.deployer, registry, venvs, validator });
     opened.unshift(deployer);
-    const supervisor = new AlgorithmSupervisor({ ...o.supervisor, registry, frames });
+    const supervisor = new AlgorithmSupervisor({ ...o.supervisor, registry, frames, outbox: o.outbox });
     return new Runner({ registry, deployer, validator, venvs, supervisor, frames });
   } catch (error) {
     await closeAll(opened);

@@ -13,6 +13,7 @@ import type { RegistryOptions } from '../registry/options.js';
 import type { Registry } from '../registry/registry.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
 import type { AlgorithmSupervisorOptions } from '../supervisor/options.js';
+import type { ResultOutbox } from '../supervisor/outbox/result-outbox.js';
 import type { PackageValidatorOptions } from '../validation/options.js';
 import type { PackageValidator } from '../validation/package-validator.js';
 
@@ -70,7 +71,12 @@ export interface RunnerOptions extends OperationOptions {
   validator?: Omit<PackageValidatorOptions, 'venvs'>;
   deployer?: Omit<DeployerOptions, 'registry' | 'venvs' | 'validator'>;
   /** Of the `AlgorithmSupervisor`. */
-  supervisor?: Omit<AlgorithmSupervisorOptions, 'registry' | 'frames'>;
+  supervisor?: Omit<AlgorithmSupervisorOptions, 'registry' | 'frames' | 'outbox'>;
+  /**
+   * Where each verdict goes: an `Outbox` of `procvision-runner/outbox`. It stays the caller's: close it after the runner.
+   * @defaultValue none
+   */
+  outbox?: ResultOutbox;
   /** Of the `FramePool`. @defaultValue the group of `supervisor.policy.gid` */
   frames?: FramePoolOptions;
   /**

@@ -66,12 +66,11 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
     this.#ownsFrames = o.frames === undefined;
     this.#context = {
       ...{ registry, frames, flavour, policy: this.policy, clock },
-      ...{ given: o.policy ?? {}, workerLogs: resolveLogOptions(o.workerLogs), logger: o.logger },
-      // Canaries and logs first: a listener may end the trial that the event is about.
+      ...{ given: o.policy ?? {}, workerLogs: resolveLogOptions(o.workerLogs) },
+      ...{ logger: o.logger, outbox: o.outbox },
+      // Canaries, logs and outbox first: a listener may end the trial that the event is about.
       emit: (name, ...args) => {
-        this.#parts?.canaries.watch(name, ...args);
-        this.#parts?.shares.watch(name, ...args);
-        this.#parts?.logs.watch(name, ...args);
+        this.#parts?.watch(name, ...args);
         return this.emit(name, ...(args as never));
       },
     };

@@ -31,6 +31,7 @@ import type { HostLogger, WorkerLogOptions } from './worker-logs/types.js';
 import { policyOptions, versionPolicyShape, type VersionPolicy } from './policy-options.js';
 import type { StartActiveOptions } from './start-active.js';
 import type { RecordOptions, ReplayOptions, ShadowOptions } from './recording-types.js';
+import type { ResultOutbox } from './outbox/result-outbox.js';
 import type { ProbationPolicy } from './switching/probation.js';
 import { LEAST_SHARE } from './switching/share-options.js';
 import { sequentialTestOptions } from './switching/sequential-test.js';
@@ -54,6 +55,11 @@ export interface AlgorithmSupervisorOptions {
   workerLogs?: WorkerLogOptions;
   /** Takes the same lines, such as a pino logger, within half a second. @defaultValue none */
   logger?: HostLogger;
+  /**
+   * Where each verdict, failure and alarm goes: an `Outbox` of `procvision-runner/outbox`. It stays the caller's: close it after the
+   * supervisor. What it does not take fails no call. @defaultValue none
+   */
+  outbox?: ResultOutbox;
   /**
    * Time for all waiting of its own: restarts, circuit, trials, queue. Tests pass a clock that they control. @defaultValue
    * the system's clock
@@ -118,6 +124,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
       maxDays: whole(1),
     }),
     logger: instance('a logger with debug, info, warn and error', 'debug', 'info', 'warn', 'error'),
+    outbox: instance('an Outbox (await Outbox.open(folder, { station }))', 'record', 'note'),
     clock: instance('a Clock', 'now', 'after'),
   }),
   start: new Door<{ workers?: number } & OperationOptions>('supervisor.start(name, version, { workers })', {

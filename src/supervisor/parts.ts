@@ -11,7 +11,10 @@ import type { DeploymentContext } from './deployments/deployment.js';
 import { DeploymentTable } from './deployments/deployment-table.js';
 import { SplitTable } from './deployments/splits.js';
 import { Router } from './deployments/router.js';
+import type { SupervisorEvents } from './events.js';
 import { Observers } from './observers.js';
+import { OutboxFeed } from './outbox/outbox-feed.js';
+import type { ResultOutbox } from './outbox/result-outbox.js';
 import type { SupervisorPolicy } from './policy.js';
 import { GpuMemory } from './pool/gpu-memory.js';
 import { Retirement } from './switching/retirement.js';
@@ -33,6 +36,8 @@ export interface SupervisorContext extends Omit<DeploymentContext, 'servers' | '
   /** Of the logs of workers on disk. */
   workerLogs: Required<WorkerLogOptions>;
   logger: HostLogger | undefined;
+  /** Where verdicts go. */
+  outbox: ResultOutbox | undefined;
 }
 
 /** What a supervisor works with, loaded when it is first given something to do. */
@@ -87,6 +92,9 @@ export function composeParts(context: SupervisorContext) {
   });
   const observers = new Observers({ inspector, table, router, retirement, policy, clock });
   const logs = new WorkerLogs(registry.layout.workerLogs, context.workerLogs, context.logger);
+  const entryOf = (name: string, version: string) => table.find(name, version)?.entry;
+  const feed = context.outbox && new OutboxFeed(context.outbox, { entryOf, emit });
+  if (feed) observers.observe(feed);
   const follow = () => {
     switcher.follow();
     table.followPolicies();
@@ -96,6 +104,14 @@ export function composeParts(context: SupervisorContext) {
   const stopAll = () => Promise.all(table.all().map((deployment) => deployment.stop({ reason: 'closed' })));
   return {
     ...{ policies, table, router, sessions, calls, manyCalls, canaries, shares, switcher, observers, logs },
+    /** Gets each event, before its listeners do. */
+    watch: <K extends keyof SupervisorEvents>(name: K, ...args: SupervisorEvents[K]) => {
+      const [event] = args;
+      canaries.watch(name, ...args);
+      shares.watch(name, ...args);
+      logs.watch(name, ...args);
+      feed?.watch(name, event);
+    },
     status: () =>
       table.all().map((one) => ({
         ...{ ...one.status(), trial: canaries.trialOf(one), canary: shares.statusOf(one) },
@@ -129,6 +145,7 @@ export function composeParts(context: SupervisorContext) {
       await stopAll();
       await Promise.all(ending);
       await stopAll();
+      await feed?.close();
       await servers.close();
       await Promise.all([logs.close(), gpus.close()]);
     },

@@ -1,0 +1,155 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { openRunner, type InspectionResult } from '../../src/index.js';
+import { Outbox } from '../../src/outbox/index.js';
+import type { ResultFacts, ResultOutbox } from '../../src/supervisor/outbox/result-outbox.js';
+import { TemporaryStore } from '../../src/testing/index.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+
+const image = { data: new Uint8Array(12), width: 2, height: 2 };
+
+/** A supervisor with a version that serves A01, over an outbox. */
+async function supervised(outbox: ResultOutbox) {
+  const store = await TemporaryStore.open();
+  onTestFinished(() => store.close());
+  await store.deploy();
+  await store.registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
+  const supervisor = store.supervise({ outbox });
+  const inspect = (over: object = {}) =>
+    supervisor.execute({ productId: 'A01', stepIndex: 1, image, ...over });
+  return { store, supervisor, inspect };
+}
+
+async function realOutbox(): Promise<Outbox> {
+  const outbox = await Outbox.open(await temporaryFolder(), { station: 'ws-1' });
+  onTestFinished(() => outbox.close());
+  return outbox;
+}
+
+async function bodies(outbox: Outbox): Promise<Record<string, unknown>[]> {
+  return (await outbox.queue.due('records', { limit: 1_000 })).items.map(({ body }) => ({ ...body }));
+}
+
+/** An outbox that does as it is told. */
+function steered(o: Partial<ResultOutbox>): ResultOutbox & { kept: ResultFacts[] } {
+  const kept: ResultFacts[] = [];
+  return {
+    kept,
+    record: (_, facts) => (kept.push(facts), Promise.resolve()),
+    note: () => Promise.resolve(),
+    ...o,
+  };
+}
+
+describe('a supervisor with an outbox', () => {
+  test('each verdict is in it with session, parameters and trace, in the order in which they were given', async () => {
+    const outbox = await realOutbox();
+    const { supervisor, inspect } = await supervised(outbox);
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    await inspect({ session: { id: 's-1' }, traceparent });
+    for (let call = 0; call < 5; call++) await inspect();
+    await supervisor.close();
+    const verdicts = (await bodies(outbox)).filter((body) => !('kind' in body));
+    expect(verdicts).toHaveLength(6);
+    expect(verdicts[0]).toMatchObject({
+      ...{ workstation_id: 'ws-1', session_id: 's-1', step_index: 1, pid: 'A01', trace_id: 'a'.repeat(32) },
+      ...{ status: 'OK', model_version: '1.0.0' },
+    });
+    const times = verdicts.map(({ timestamp_ms: at }) => at as number);
+    expect([...times].sort((a, b) => a - b)).toEqual(times);
+  });
+
+  test('a call that failed is in it as ERROR; one that inspected nothing is not', async () => {
+    const outbox = await realOutbox();
+    const { supervisor, inspect } = await supervised(outbox);
+    await expect(inspect({ productId: 'unknown' })).rejects.toThrow();
+    await expect(inspect({ stepIndex: 'x' })).rejects.toThrow();
+    await expect(
+      supervisor.execute({ productId: 'A01', stepIndex: 1, image }, { signal: AbortSignal.abort() }),
+    ).rejects.toThrow();
+    await supervisor.close();
+    const all = await bodies(outbox);
+    expect(all.filter((body) => !('kind' in body))).toMatchObject([{ pid: 'unknown', status: 'ERROR' }]);
+  });
+
+  test('a worker that is ready and a worker that died are in it as health and alarm', async () => {
+    const outbox = await realOutbox();
+    const { supervisor, inspect } = await supervised(outbox);
+    await inspect();
+    const [worker] = supervisor.status()[0]?.workers ?? [];
+    const died = new Promise((resolve) => supervisor.once('exit', resolve));
+    process.kill(worker?.processId ?? 0, 'SIGKILL');
+    await died;
+    await supervisor.close();
+    const kinds = (await bodies(outbox)).map(({ kind = 'verdict' }) => kind);
+    expect(kinds).toEqual(expect.arrayContaining(['health', 'alarm', 'verdict']));
+  });
+
+  test.each<[string, Partial<ResultOutbox>]>([
+    ['rejects', { record: () => Promise.reject(new Error('disk full')) }],
+    [
+      'throws',
+      {
+        record: () => {
+          throw new Error('a fault of its own');
+        },
+        note: () => {
+          throw new Error('too');
+        },
+      },
+    ],
+    [
+      'throws at pictures',
+      {
+        picturesOf: () => {
+          throw new Error('no encoder');
+        },
+      },
+    ],
+  ])('an outbox that %s fails no call, and the loss is reported', async (_, o) => {
+    const { supervisor, inspect } = await supervised(steered(o));
+    const lost: string[] = [];
+    supervisor.on('error', ({ error }) => lost.push(error.message));
+    for (let call = 0; call < 3; call++) expect((await inspect()).status).toBe('OK');
+    await expect.poll(() => lost.length).toBe(1);
+    expect(lost[0]).toMatch(/^The outbox did not take 1 verdicts or events: /);
+    await supervisor.close();
+  });
+
+  test('an outbox that never answers delays no call', async () => {
+    let release!: () => void;
+    const hung = new Promise<void>((resolve) => (release = resolve));
+    const { supervisor, inspect } = await supervised(
+      steered({ record: () => hung, picturesOf: () => hung.then(() => []) }),
+    );
+    const results: InspectionResult[] = [];
+    for (let call = 0; call < 30; call++) results.push(await inspect());
+    expect(results.every(({ status }) => status === 'OK')).toBe(true);
+    release();
+    await supervisor.close();
+  });
+
+  test('pictures are made from the pixels of the call, after its verdict is known', async () => {
+    const seen: [bytes: number, verdict: unknown][] = [];
+    const outbox = steered({
+      picturesOf: (sent, inspected) => {
+        const pixels = sent.pixels();
+        seen.push([pixels?.length ?? 0, 'data' in inspected ? inspected.data.result_status : undefined]);
+        const encoded = Uint8Array.from(pixels ?? []);
+        return Promise.resolve([{ encoded, contentType: 'image/png', width: 2, height: 2 }]);
+      },
+    });
+    const { supervisor, inspect } = await supervised(outbox);
+    const { data } = await inspect();
+    await supervisor.close();
+    expect(seen).toEqual([[12, data.result_status]]);
+    expect(outbox.kept[0]?.pictures).toMatchObject([{ width: 2, encoded: new Uint8Array(12) }]);
+  });
+
+  test('openRunner takes it too', async () => {
+    const outbox = steered({});
+    const runner = await openRunner(await temporaryFolder(), { outbox, registry: { durability: 'none' } });
+    await expect(runner.supervisor.execute({ productId: 'A01', stepIndex: 1, image })).rejects.toThrow();
+    await runner.close();
+    expect(outbox.kept).toMatchObject([{ productId: 'A01', stepIndex: 1 }]);
+  });
+});
