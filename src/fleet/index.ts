@@ -4,6 +4,10 @@
  *
  * @packageDocumentation
  */
+export { exportPackage } from './bytes/export-package.js';
+export type { ListedPackage } from './bytes/export-package.js';
+export { PackageFetcher } from './bytes/package-fetcher.js';
+export type { PackageFetcherOptions } from './bytes/package-fetcher.js';
 export { eventSubject, keyOf, nameOf, namesIn, tokenOf } from './keys.js';
 export { REPORT_EVERY_MS } from './state.js';
 export { connectFleet, type FleetServerConnection } from './nats/connection.js';

@@ -94,6 +94,8 @@ export interface WantedPackage {
   version: string;
   /** Its canonical digest (lower-case hex, SHA-256): see `packageDigest` of `procvision-runner/signing`. */
   digest: string;
+  /** Addresses of sources that are asked before the station's own. */
+  sources?: string[];
 }
 
 /** Brings packages to the station. */

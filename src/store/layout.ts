@@ -115,6 +115,11 @@ export class StoreLayout {
     return path.join(this.algorithms, '.frames');
   }
 
+  /** Packages by their content, and what was fetched of them: `<root>/algorithms/.content`. */
+  get content(): string {
+    return path.join(this.algorithms, '.content');
+  }
+
   /** Unpacked wheels shared by all environments: `<root>/algorithms/.wheels`. */
   get wheelStore(): string {
     return path.join(this.algorithms, '.wheels');

@@ -1,24 +1,10 @@
 import type { VenvManager } from '../python/venv-manager.js';
 import type { ArchiveLimits, NameEncoding } from '../package/types.js';
 import type { OperationOptions } from '../abort.js';
-import {
-  abortSignal,
-  choice,
-  Door,
-  duration,
-  flag,
-  group,
-  instance,
-  must,
-  name,
-  option,
-  text,
-  lazily,
-} from '../options.js';
+import { abortSignal, choice, Door, duration, flag, instance, option, text, lazily } from '../options.js';
 import { NAME_ENCODINGS } from '../package/name-encodings.js';
-import { limitOptions } from '../package/options.js';
+import { integrityOptions, limitOptions } from '../package/options.js';
 import type { IntegrityPolicy } from '../package/integrity.js';
-import type { KeySetPolicy } from '../package/key-set/types.js';
 
 /** Options of a {@link PackageValidator}. */
 export interface PackageValidatorOptions {
@@ -95,11 +81,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     env: option('environment', 'must be an object of strings', isEnvironment),
     setupErrors: choice('fail', 'warn'),
     boundaryCases: choice('off', 'warn', 'fail'),
-    integrity: group<IntegrityPolicy>({
-      mode: must(choice('off', 'lenient', 'strict')),
-      keySet: group<KeySetPolicy>({ file: name(), root: name(), seen: text() }),
-      publicKeys: option('keys', 'must be a list of keys', (value) => Array.isArray(value)),
-    }),
+    integrity: integrityOptions(),
   }),
   look: new Door<ReadOptions>('validator: the last argument', {
     limits: limitOptions(),

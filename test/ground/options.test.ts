@@ -3,6 +3,7 @@ import path from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { doors as deployDoors } from '../../src/deploy/options.js';
+import { doors as bytesDoors } from '../../src/fleet/bytes/options.js';
 import { doors as frameDoors } from '../../src/frames/options.js';
 import {
   AlgorithmSupervisor,
@@ -18,7 +19,7 @@ import {
   VenvManager,
 } from '../../src/index.js';
 import type { Door } from '../../src/options.js';
-import { connectFleet } from '../../src/fleet/index.js';
+import { connectFleet, exportPackage, PackageFetcher } from '../../src/fleet/index.js';
 import { doors as natsDoors } from '../../src/fleet/nats/options.js';
 import { doors as packDoors } from '../../src/package/pack.js';
 import { doors as pythonDoors } from '../../src/python/options.js';
@@ -80,6 +81,7 @@ const BAD: Record<string, readonly unknown[]> = {
   waves: ['', 'x', 0, NaN, null, true, {}, [1], [null], ['east'], promise],
   days: ['', 'x', 0, NaN, null, true, {}, [7], [-1], ['0'], promise],
   unavailable: ['', 'x', '0%', '101%', 0, -1, 1.5, NaN, null, [], promise],
+  digest: ['', 'x', '0'.repeat(63), 'A'.repeat(64), 0, NaN, null, true, [], {}, promise],
   share: [NaN, -1, 0, 1.1, Infinity, '0.5', null, true, [], {}, promise],
   steps: [NaN, 0.5, '0.5', null, true, {}, [0], [1.1], [0.5, 0.2], ['0.5'], promise],
 };
@@ -128,6 +130,8 @@ async function openAll(): Promise<Record<string, Call>> {
   const operator = new FleetOperator(fleet);
   const rollout = { name: 'a', version: '1', digest: 'd', waves: [{ group: 'g' }] };
   const stationGroup = { group: 'g', stations: ['s'], window: { from: '22:00', to: '05:00' } };
+  const fetcher = new PackageFetcher({ registry, sources: [] });
+  const wanted = { ...version, digest: '0'.repeat(64) };
   return {
     'new FleetController': on(fleetDoors().controller, fleet, (o) => new FleetController(o)),
     'new FleetOperator': on(fleetDoors().operator, fleet, (o) => new FleetOperator(o)),
@@ -214,6 +218,10 @@ async function openAll(): Promise<Record<string, Call>> {
       'delivery.export': on(deliveryDoors().export, {}, (o) => delivery.export(root, o)),
     }),
     instrument: on(telemetryDoors().instrument, {}, (o) => instrument({ registry }, o)),
+    'new PackageFetcher': on(bytesDoors().fetcher, { registry, sources: [] }, (o) => new PackageFetcher(o)),
+    'fetcher.fetch package': on(bytesDoors().wanted, wanted, (o) => fetcher.fetch(o)),
+    'fetcher.fetch': on(bytesDoors().fetch, {}, (o) => fetcher.fetch(wanted, o)),
+    exportPackage: on(bytesDoors().export, {}, (o) => exportPackage('none.zip', root, o)),
     openRunner: on(runnerDoors().open, {}, (o) => openRunner(root, o)),
     'runner.ensureInstalled': on(runnerDoors().ensure, {}, (o) => runner.ensureInstalled('none.zip', o)),
     'runner.inspect': on(runnerDoors().inspect, {}, (o) => runner.inspect('A', 'none.png', o)),

@@ -34,17 +34,10 @@ export async function checkIntegrity(
 ): Promise<IntegrityReport> {
   const report: IntegrityReport = { signature: 'not_checked', findings: [] };
   if (policy.mode === 'off') return report;
-  const found = (finding: string) => {
-    if (policy.mode === 'strict') {
-      throw new RunnerError('invalid_zip', `${archive.path}: ${finding}`, {
-        details: { path: archive.path, stage: 'integrity', signature: report.signature },
-      });
-    }
-    report.findings.push(finding);
-  };
+  const found = findingsOf(archive.path, policy, report);
   // The signature first: of a package from nobody known, nothing else is looked at.
   const trusted = await trustedKeys(policy, report);
-  if (trusted) await checkSignature(archive, trusted, report, found, o);
+  if (trusted) await checkSignature(signedContentOf(archive, o), trusted, report, found, o);
   await checkWheelHashes(archive, found, o);
   return report;
 }
@@ -77,24 +70,72 @@ async function trustedKeys(
   }
 }
 
+/** A package as far as its signature goes. */
+export interface SignedContent {
+  /** What it is called in messages. */
+  path: string;
+  /** Content of its entry `SIGNATURE`; `missing` where it has none, `too long` where that can be no signature. */
+  signature: () => Promise<Buffer | 'missing' | 'too long'>;
+  digest: () => Promise<string>;
+}
+
+/**
+ * Checks a signature alone, as {@link checkIntegrity} does: for a package whose content is not here yet.
+ *
+ * @throws RunnerError `invalid_zip`, `untrusted_keys`
+ */
+export async function checkSignatureOf(
+  content: SignedContent,
+  policy: IntegrityPolicy,
+  o: Pick<IntegrityOptions, 'package'> = {},
+): Promise<IntegrityReport> {
+  const report: IntegrityReport = { signature: 'not_checked', findings: [] };
+  const trusted = policy.mode === 'off' ? undefined : await trustedKeys(policy, report);
+  if (trusted) await checkSignature(content, trusted, report, findingsOf(content.path, policy, report), o);
+  return report;
+}
+
+/** Takes a finding: the error of a strict policy, a line in the report of a lenient one. */
+function findingsOf(path: string, { mode }: IntegrityPolicy, report: IntegrityReport) {
+  return (finding: string) => {
+    if (mode !== 'strict') {
+      report.findings.push(finding);
+      return;
+    }
+    throw new RunnerError('invalid_zip', `${path}: ${finding}`, {
+      details: { path, stage: 'integrity', signature: report.signature },
+    });
+  };
+}
+
+/** An archive's own. */
+function signedContentOf(archive: Archive, o: OperationOptions): SignedContent {
+  return {
+    path: archive.path,
+    signature: async () => {
+      const entry = archive.get(SIGNATURE_ENTRY);
+      if (!entry || entry.isDirectory) return 'missing';
+      return entry.sizeBytes > MAX_SIGNATURE_BYTES ? 'too long' : archive.read(entry, o);
+    },
+    digest: () => packageDigest(archive, o),
+  };
+}
+
 async function checkSignature(
-  archive: Archive,
+  content: SignedContent,
   { keys, keySet }: TrustedKeys,
   report: IntegrityReport,
   found: (finding: string) => void,
-  o: IntegrityOptions,
+  o: Pick<IntegrityOptions, 'package'>,
 ): Promise<void> {
-  const entry = archive.get(SIGNATURE_ENTRY);
-  if (!entry || entry.isDirectory) {
+  const bytes = await content.signature();
+  if (bytes === 'missing') {
     report.signature = 'missing';
     found(`is not signed: it has no entry ${SIGNATURE_ENTRY}. ${SIGN}`);
     return;
   }
   report.signature = 'invalid';
-  const signature =
-    entry.sizeBytes > MAX_SIGNATURE_BYTES
-      ? undefined
-      : parseSignature((await archive.read(entry, o)).toString('utf8'));
+  const signature = bytes === 'too long' ? undefined : parseSignature(bytes.toString('utf8'));
   if (!signature) {
     found(`its entry ${SIGNATURE_ENTRY} is no signature of a known format. ${SIGN} again`);
     return;
@@ -110,7 +151,7 @@ async function checkSignature(
     );
     return;
   }
-  const digest = await packageDigest(archive, o);
+  const digest = await content.digest();
   report.digest = digest;
   if (isSignedBy(key, digest, signature)) {
     report.signature = 'valid';

@@ -1,10 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, readdir, stat } from 'node:fs/promises';
+import { lstat, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
 import type { ArchiveLimits } from '../../package/types.js';
-import { livenessOf, ownIdentity, type ProcessIdentity } from '../../process/identity.js';
-import { showLife } from '../../process/life.js';
+import { ownIdentity } from '../../process/identity.js';
 import {
   type Durability,
   makeFolder,
@@ -16,6 +14,7 @@ import {
 import { hashFile } from '../../store/hash-file.js';
 import { acquireLock } from '../../store/lock.js';
 import { removeTree } from '../../store/remove-tree.js';
+import { makeWorkFolder, sweepWorkFolders } from '../../store/work-folder.js';
 import type { StoreHelper } from './store-helper.js';
 import { buildEntry, isSound, readEntry, treeOf, type WheelEntry, writeEntry } from './wheel-entry.js';
 
@@ -195,18 +194,7 @@ export class WheelStore {
   /** Removes what builders that are gone have left. */
   async sweep(): Promise<void> {
     await removeTree(path.join(this.root, 'choices')); // what earlier releases remembered of pip's answers
-    const building = path.join(this.root, 'building');
-    for (const name of await readdir(building).catch(() => [])) {
-      const folder = path.join(building, name);
-      const owner = (await readJson(path.join(folder, 'owner.json')).catch(() => undefined)) as
-        ProcessIdentity | undefined;
-      const made = owner ? undefined : await lstat(folder).catch(() => undefined);
-      // Without an owner yet, it may be a moment old.
-      const isAbandoned = owner
-        ? (await livenessOf(owner, folder)) === 'dead'
-        : made && Date.now() - made.mtimeMs > OWNERLESS_MS;
-      if (isAbandoned) await removeTree(folder);
-    }
+    await sweepWorkFolders(this.#building);
   }
 
   async #sound(folder: string, options: EnsureOptions): Promise<WheelEntry | undefined> {
@@ -224,7 +212,7 @@ export class WheelStore {
   }
 
   async #build(folder: string, wheel: WantedWheel, options: EnsureOptions): Promise<WheelEntry> {
-    await using folderOfWork = await this.#workFolder();
+    await using folderOfWork = await makeWorkFolder(this.#building);
     const work = folderOfWork.path;
     try {
       const content = path.join(work, 'content');
@@ -255,7 +243,7 @@ export class WheelStore {
   /** Moved aside first, so that nobody meets half an entry. */
   async #discard(folder: string): Promise<void> {
     if (!(await lstat(folder).catch(() => undefined))) return;
-    await using folderOfWork = await this.#workFolder();
+    await using folderOfWork = await makeWorkFolder(this.#building);
     const work = folderOfWork.path;
     await renameOver(folder, path.join(work, 'old')).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
@@ -263,14 +251,8 @@ export class WheelStore {
     await removeTree(work);
   }
 
-  /** A folder to work in, with a sign that this process lives; removed by its user. */
-  async #workFolder(): Promise<AsyncDisposable & { path: string }> {
-    const work = path.join(this.root, 'building', randomUUID());
-    await mkdir(work, { recursive: true });
-    const life = await showLife(work, 'life');
-    const owner = { ...(await ownIdentity()), life: life?.mark };
-    await writeJsonAtomic(path.join(work, 'owner.json'), owner, 'none');
-    return { path: work, [Symbol.asyncDispose]: async () => life?.close() };
+  get #building(): string {
+    return path.join(this.root, 'building');
   }
 
   async #entries(): Promise<string[]> {
@@ -284,8 +266,6 @@ export class WheelStore {
     return found.sort();
   }
 }
-
-const OWNERLESS_MS = 60 * 60_000;
 
 /** Whether a file below the folder has a second name. Most often the first one looked at tells. */
 async function isLinked(folder: string): Promise<boolean> {
