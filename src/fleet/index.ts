@@ -13,6 +13,12 @@ export { REPORT_EVERY_MS } from './state.js';
 export { connectFleet, type FleetServerConnection } from './nats/connection.js';
 export type { CreateFleetOptions } from './nats/create.js';
 export type { FleetConnectOptions, FleetTlsOptions } from './nats/options.js';
+export {
+  fleetPermissions,
+  type FleetPermissionsOptions,
+  type FleetRole,
+  type FleetUser,
+} from './nats/permissions.js';
 export type {
   AgentDiskPort,
   AgentRecord,

@@ -19,7 +19,8 @@ import {
   VenvManager,
 } from '../../src/index.js';
 import type { Door } from '../../src/options.js';
-import { connectFleet, exportPackage, PackageFetcher } from '../../src/fleet/index.js';
+import { connectFleet, exportPackage, fleetPermissions, PackageFetcher } from '../../src/fleet/index.js';
+import { doors as permissionDoors } from '../../src/fleet/nats/permissions.js';
 import { doors as natsDoors } from '../../src/fleet/nats/options.js';
 import { doors as packDoors } from '../../src/package/pack.js';
 import { doors as pythonDoors } from '../../src/python/options.js';
@@ -72,6 +73,8 @@ const BAD: Record<string, readonly unknown[]> = {
   image: ['', 'x', 0, 1, NaN, null, true, undefined, 10n, Symbol('x'), () => ({})],
   guideImage: ['', 'x', 'Same', 0, 1, NaN, null, true, 10n, Symbol('x'), () => ({})],
   info: ['', 'x', 0, NaN, null, true, {}, [1], [{}], [{ posList: [{ x: 1 }] }], promise],
+  users: ['', 'x', 0, NaN, null, true, {}, [1], [{}], [{ role: 'station', name: 'A', key: 'UA' }], promise],
+  plainName: ['', 'a.b', 'a b', '>', 0, NaN, null, true, [], {}, promise],
   record: ['', 'x', 0, 1, NaN, null, true, [], [{}], 10n, () => ({})],
   picture: ['', 0, 1, NaN, null, true, [], 10n, Symbol('x'), () => ({}), ['x.png']],
   activate: ['', 'A', 0, 1, NaN, null, {}, [1], [null], promise, () => true],
@@ -177,6 +180,9 @@ async function openAll(): Promise<Record<string, Call>> {
       (o) => registry.switchBack(o),
     ),
     connectFleet: on(natsDoors().connect, line, (o) => connectFleet(o)),
+    fleetPermissions: on(permissionDoors().permissions, { plant: 'P', users: [] }, (o) =>
+      fleetPermissions(o),
+    ),
     'connection.create': on(natsDoors().create, {}, (o) => connection.create(o)),
     'registry.setGuide': on(registryDoors().setGuide, { ...guide, image }, (o) => registry.setGuide(o)),
     'registry.guide': on(registryDoors().guide, guide, ({ productId, stepIndex, ...o }) =>

@@ -1,5 +1,6 @@
 import type { OperationOptions } from '../../abort.js';
 import { eventSubject } from '../keys.js';
+import { isWrittenAt, MARK } from './marks.js';
 import { parsedValue } from './parsed-value.js';
 import type { EventStreamPort, StoredEvent } from '../ports.js';
 import { collect, type StreamMessage } from './collect.js';
@@ -21,13 +22,16 @@ export class NatsEvents implements EventStreamPort {
     { id, ...o }: OperationOptions & { id: string },
   ): Promise<{ isDuplicate: boolean }> {
     const subject = eventSubject(station);
+    const { transport } = this.#line.peers;
     const text = JSON.stringify(body);
     let round = 1;
     const { duplicate } = await this.#line.ask(
       { what: `event on ${subject}`, key: subject, ...o },
       ({ js }, present) => {
         round = present;
-        return js.publish(subject, text, { msgID: id });
+        const headers = transport.headers();
+        headers.set(MARK, subject);
+        return js.publish(subject, text, { msgID: id, headers });
       },
     );
     // A second try that was one too many is no double of the caller's.
@@ -39,7 +43,8 @@ export class NatsEvents implements EventStreamPort {
     const last = await this.#line.ask({ what: `last event of ${subject}`, key: subject, ...o }, ({ jsm }) =>
       jsm.direct.getMessage(this.#stream, { last_by_subj: subject }),
     );
-    const id = last?.header.get('Nats-Msg-Id') ?? '';
+    const isTrue = last && isWrittenAt(subject, last.header, true);
+    const id = isTrue ? last.header.get('Nats-Msg-Id') : '';
     const offset = id.slice(id.lastIndexOf('/') + 1);
     return /^\d+$/.test(offset) ? Number(offset) : undefined;
   }
@@ -58,7 +63,7 @@ export class NatsEvents implements EventStreamPort {
         after === undefined
           ? await this.#last(session, filter, limit)
           : await collect(this.#line, session, { ...target, from: after + 1 }, limit);
-      return messages.map(storedEvent);
+      return messages.filter(isTrueEvent).map(storedEvent);
     });
   }
 
@@ -76,4 +81,8 @@ export class NatsEvents implements EventStreamPort {
 function storedEvent({ subject, data, sequence, storedAtMs }: StreamMessage): StoredEvent {
   const storedAt = new Date(storedAtMs).toISOString();
   return { sequence, subject, body: parsedValue(data), storedAt };
+}
+
+function isTrueEvent({ subject, headers }: StreamMessage): boolean {
+  return isWrittenAt(subject, headers, false);
 }

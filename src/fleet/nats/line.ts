@@ -1,5 +1,4 @@
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
-import type { KV } from '@nats-io/kv';
 import type { ConnectionOptions, NatsConnection } from '@nats-io/transport-node';
 import { type OperationOptions, settleOrAbort, throwIfAborted } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
@@ -11,7 +10,6 @@ export interface Session {
   readonly nc: NatsConnection;
   readonly js: JetStreamClient;
   readonly jsm: JetStreamManager;
-  readonly kv: KV;
   /** Fires when the line breaks. */
   readonly lost: AbortSignal;
 }
@@ -160,14 +158,13 @@ export class Line {
   }
 
   async #stand(nc: NatsConnection, before?: AbortController): Promise<AbortController> {
-    const { jetstream, kv } = this.peers;
+    const { jetstream } = this.peers;
     if (before) this.#break(before);
     const lost = new AbortController();
-    // Neither asks the server anything: that would be refused to a station.
     const js = jetstream.jetstream(nc, { timeout: this.attemptMs });
+    // Without a look whether JetStream is there: that would be refused to a station.
     const jsm = await js.jetstreamManager(false);
-    const bucket = await new kv.Kvm(js).open(this.bucket, { allow_direct: true });
-    this.#session = { nc, js, jsm, kv: bucket, lost: lost.signal };
+    this.#session = { nc, js, jsm, lost: lost.signal };
     this.#failure = undefined;
     for (const listener of [...this.#listeners]) listener(this.#session);
     return lost;

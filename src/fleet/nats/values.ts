@@ -4,8 +4,9 @@ import { RunnerError } from '../../errors.js';
 import type { KeyValuePort, StoredValue, WatchOptions } from '../ports.js';
 import { collect, type StreamMessage, type Target } from './collect.js';
 import type { Line } from './line.js';
+import { isWrittenAt, MARK } from './marks.js';
 import { parsedValue } from './parsed-value.js';
-import { watchKey } from './watch.js';
+import { isRemoval, watchKey } from './watch.js';
 
 /** A bucket of JetStream: a stream `KV_<bucket>` whose subjects are `$KV.<bucket>.<key>`. */
 export class NatsValues implements KeyValuePort {
@@ -46,7 +47,7 @@ export class NatsValues implements KeyValuePort {
     return this.#line.ask(operation, async (session) => {
       const messages = await collect(this.#line, session, this.#target(`${prefix}>`));
       return messages
-        .map((message) => this.#read(message))
+        .map((message) => this.#read(message, false))
         .filter(({ isGone }) => !isGone)
         .map(({ value }) => value);
     });
@@ -60,15 +61,14 @@ export class NatsValues implements KeyValuePort {
     return { stream: `KV_${this.#line.bucket}`, filter: `$KV.${this.#line.bucket}.${filter}` };
   }
 
-  async #entry(
-    key: string,
-    o: OperationOptions,
-  ): Promise<{ isGone: boolean; value: StoredValue } | undefined> {
-    const entry = await this.#line.ask({ what: `get of ${key}`, key, ...o }, ({ kv }) => kv.get(key));
-    if (!entry) return undefined;
-    const { operation, revision } = entry;
-    const isGone = operation !== 'PUT';
-    return { isGone, value: { key, value: isGone ? undefined : parsedValue(entry.value), revision } };
+  async #entry(key: string, o: OperationOptions): Promise<Entry | undefined> {
+    const { stream, filter } = this.#target(key);
+    const message = await this.#line.ask({ what: `get of ${key}`, key, ...o }, ({ jsm }) =>
+      jsm.direct.getMessage(stream, { last_by_subj: filter }),
+    );
+    if (!message) return undefined;
+    const { header: headers, data, seq: sequence } = message;
+    return this.#read({ subject: filter, headers, data, sequence }, true);
   }
 
   /**
@@ -84,15 +84,16 @@ export class NatsValues implements KeyValuePort {
   ): Promise<number> {
     const { transport } = this.#line.peers;
     const { revision, ttlMs, signal } = o;
+    const subject = this.#target(key).filter;
     const msgID = transport.nuid.next();
     let round = 1;
     try {
       const operation = { what: `put of ${key}`, key, ...(signal && { signal }) };
       return await this.#line.ask(operation, async ({ js }, present) => {
         round = present;
-        const { seq } = await js.publish(`$KV.${this.#line.bucket}.${key}`, body, {
+        const { seq } = await js.publish(subject, body, {
           msgID,
-          headers: headersOf(transport.headers(), headers),
+          headers: headersOf(transport.headers(), { ...headers, [MARK]: subject }),
           ...(revision !== undefined && { expect: { lastSubjectSequence: revision } }),
           ...(ttlMs !== undefined && { ttl: `${Math.max(1, Math.ceil(ttlMs / 1_000))}s` }),
         });
@@ -107,12 +108,19 @@ export class NatsValues implements KeyValuePort {
     }
   }
 
-  #read({ subject, headers, data, sequence }: StreamMessage): { isGone: boolean; value: StoredValue } {
-    const key = subject.slice(`$KV.${this.#line.bucket}.`.length);
-    // What the server writes when the time of a value is over: ADR-43 of NATS.
-    const isGone = ['KV-Operation', 'Nats-Marker-Reason'].some((header) => headers?.has(header));
-    return { isGone, value: { key, value: isGone ? undefined : parsedValue(data), revision: sequence } };
+  /** A message that nobody wrote to its key counts as none: see {@link isWrittenAt}. */
+  #read(message: Omit<StreamMessage, 'pending' | 'storedAtMs'>, isPassedOn: boolean): Entry {
+    const { subject, headers, data, sequence: revision } = message;
+    const key = subject.slice(this.#target('').filter.length);
+    const isGone = isRemoval(headers) || !isWrittenAt(subject, headers, isPassedOn);
+    return { isGone, value: { key, value: isGone ? undefined : parsedValue(data), revision } };
   }
+}
+
+/** What the server has of a key: a value, or a mark that there is none any more. */
+interface Entry {
+  isGone: boolean;
+  value: StoredValue;
 }
 
 function headersOf(made: MsgHdrs, given: Record<string, string>): MsgHdrs {
@@ -120,6 +128,6 @@ function headersOf(made: MsgHdrs, given: Record<string, string>): MsgHdrs {
   return made;
 }
 
-function said({ isGone, value }: { isGone: boolean; value: StoredValue }): string {
+function said({ isGone, value }: Entry): string {
   return isGone ? '' : JSON.stringify(value.value);
 }

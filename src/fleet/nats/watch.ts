@@ -1,6 +1,8 @@
+import type { MsgHdrs } from '@nats-io/transport-node';
 import type { StoredValue, WatchOptions } from '../ports.js';
 import { natsError } from './errors.js';
 import type { Line, Session } from './line.js';
+import { isWrittenAt } from './marks.js';
 import { parsedValue } from './parsed-value.js';
 
 /** Where the server says each change of the bucket, on a plain subject: `kv.fleet.desired.A`. */
@@ -58,9 +60,10 @@ export function watchKey(
       callback: (error, { subject, headers, data }) => {
         if (error) failed(error);
         if (error || !isPresent) return;
-        revision = Number(headers?.get('Nats-Sequence'));
-        const isGone = ['KV-Operation', 'Nats-Marker-Reason'].some((header) => headers?.has(header));
         const named = subject.slice(changeSubject(line.bucket, '').length);
+        const isGone = isRemoval(headers);
+        if (!isGone && !isWrittenAt(`$KV.${line.bucket}.${named}`, headers, true)) return;
+        revision = Number(headers?.get('Nats-Sequence'));
         onChange(isGone ? undefined : { key: named, value: parsedValue(data), revision });
       },
     });
@@ -86,4 +89,9 @@ export function watchKey(
   line.closed.addEventListener('abort', onClose, { once: true });
   const forget = line.onSession(open);
   return finish;
+}
+
+/** Whether a message says that its key was removed, or that the time of its value is over: ADR-8 and ADR-43 of NATS. */
+export function isRemoval(headers: MsgHdrs | undefined): boolean {
+  return ['KV-Operation', 'Nats-Marker-Reason'].some((header) => headers?.has(header));
 }
