@@ -1,5 +1,6 @@
 import { AT_ONCE, CALL, DRY_RUN, FORCE, oneOf, PICTURES, wholeNumber, WORKER, WORKERS } from './flags.js';
 import { ACCEPT } from './accept-spec.js';
+import { RECEIPTS_VERIFY } from './receipts-spec.js';
 import { SETTINGS } from './settings-specs.js';
 import type { CommandSpec } from './spec.js';
 import { SWITCH } from './switch-spec.js';
@@ -8,6 +9,7 @@ import { IDS, NAME, VERSION } from './words.js';
 /** What commands of two words have in common, by their first word. */
 export const GROUPS: Readonly<Record<string, string>> = {
   fleet: 'the stations of a plant: what they run, and how a version comes to them',
+  receipts: 'what an outbox vouches for: records that were removed, altered, swapped or added',
 };
 
 /** Every command, in the order in which help lists them. */
@@ -211,6 +213,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     details: 'Exits with 1 when a file was changed, removed or added.',
     load: () => import('./commands/verify.js'),
   },
+  RECEIPTS_VERIFY,
   {
     name: 'recover',
     summary: 'remove what dead processes left in the store',

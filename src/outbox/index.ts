@@ -14,6 +14,12 @@ export type { FailureCause } from './delivery/targets/port.js';
 export type { S3TargetOptions } from './delivery/targets/s3-bucket.js';
 export type { TlsFiles } from './delivery/targets/tls-files.js';
 export { Outbox } from './outbox.js';
+export { headIn } from './receipts/heads.js';
+export type { SignedHead } from './receipts/heads.js';
+export { checkConsistency, checkProof } from './receipts/check.js';
+export type { ConsistencyProof, RecordProof } from './receipts/proofs.js';
+export { verifyReceipts } from './receipts/verify.js';
+export type { ReceiptFault, ReceiptsReport, VerifyReceiptsOptions } from './receipts/verify.js';
 export type { ArtifactRecord, EventRecord, ShedRecord, VerdictRecord } from './records.js';
 export type {
   Amount,

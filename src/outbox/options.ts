@@ -1,4 +1,5 @@
 import { abortSignal, callback, Door, lazily, must, option, text, values, whole, name } from '../options.js';
+import type { KeyObject } from 'node:crypto';
 import type { EncodedPicture, InspectionFacts, OutboxOptions } from './types.js';
 
 /** Days that a timer or a date can still count. */
@@ -12,6 +13,11 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     maxAgeDays: whole(1, MOST_DAYS),
     retentionDays: whole(0, MOST_DAYS),
     maxPending: whole(1, 1_000_000),
+    signingKey: option<string | KeyObject>(
+      'key',
+      'must be an Ed25519 private key, as PEM or key object',
+      (value) => (typeof value === 'string' && value.includes('-----BEGIN')) || isKeyObject(value),
+    ),
     now: callback<() => number>(),
   }),
   record: new Door<InspectionFacts>('outbox.record(result, { productId, stepIndex })', {
@@ -32,6 +38,10 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     signal: abortSignal(),
   }),
 }));
+
+function isKeyObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && (value as { type?: unknown }).type === 'private';
+}
 
 function isPicture(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;

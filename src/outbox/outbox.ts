@@ -8,6 +8,9 @@ import { doors } from './options.js';
 import { PictureFiles } from './pictures/picture-files.js';
 import { Queue } from './queue.js';
 import type { EventRecord, ShedRecord } from './records.js';
+import { sealWith, type SignedHead } from './receipts/heads.js';
+import { proveConsistency, proveRecord, type ConsistencyProof, type RecordProof } from './receipts/proofs.js';
+import { stationKey } from './receipts/station-key.js';
 import { Room, type ShedFacts } from './room.js';
 import type { Draft } from './storage/draft.js';
 import type { Envelope } from './storage/envelope.js';
@@ -69,7 +72,7 @@ export class Outbox implements AsyncDisposable {
     const shed = (draft: Draft, about: ShedFacts) => this.#appendShed(draft, about);
     this.#room = new Room({ store, files, now, shed, options });
     const onSettled = () => {
-      this.#room.tidy();
+      this.#room.settled();
     };
     this.queue = this.#queue = new Queue({ store, files, now, onSettled });
     showAs(this, 'Outbox', () => ({ folder, station, recorded: store.state.next }));
@@ -84,7 +87,9 @@ export class Outbox implements AsyncDisposable {
   static async open(folder: string, options: OutboxOptions): Promise<Outbox> {
     doors().open.check(options);
     const absolute = path.resolve(folder);
-    const store = await RecordStore.open(absolute);
+    const { now = Date.now, signingKey } = options;
+    const key = await onStore(`open the keys in ${absolute}`, () => stationKey(absolute, signingKey));
+    const store = await RecordStore.open(absolute, sealWith(key, now));
     try {
       const files = new PictureFiles(path.join(absolute, 'pictures'));
       for await (const digest of picturesIn(store)) files.use(digest);
@@ -165,6 +170,30 @@ export class Outbox implements AsyncDisposable {
       lost,
       oldestDueAt,
     });
+  }
+
+  /**
+   * What the station vouches for now, signed: keep it elsewhere, and nothing of what it covers can be removed or altered
+   * unseen. Undefined before the first record.
+   */
+  head(): SignedHead | undefined {
+    return this.#store.state.head;
+  }
+
+  /**
+   * What proves that a record stands in the log: its leaf, the path to the root, and the head. Also of a record that was removed
+   * since. @throws RunnerError `not_found`, `closed`, `store_failed`
+   */
+  prove(index: number): Promise<RecordProof> {
+    return proveRecord(this.#store, index);
+  }
+
+  /**
+   * What proves that the log goes on from an earlier head of it: hashes of RFC 9162, in hexadecimal digits.
+   * @throws RunnerError `not_found` for a head that is larger than the log, `closed`, `store_failed`
+   */
+  proveConsistency(earlierSize: number): Promise<ConsistencyProof> {
+    return proveConsistency(this.#store, earlierSize);
   }
 
   /** Makes what was given durable, and gives the folder up. Idempotent. */

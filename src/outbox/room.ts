@@ -2,7 +2,7 @@ import type { PictureFiles } from './pictures/picture-files.js';
 import type { ShedRecord } from './records.js';
 import { amounts, type Amounts } from './status.js';
 import type { Draft } from './storage/draft.js';
-import { digitOf, PRIORITIES, SHED_ORDER } from './storage/keys.js';
+import { digitOf, LANES, PRIORITIES, SHED_ORDER } from './storage/keys.js';
 import {
   applyRemoval,
   applyStragglers,
@@ -21,6 +21,8 @@ const LOOK_MS = 60_000;
 const TELL_MS = 10_000;
 /** The part of the bound that is freed at once, so that not each record has another one given up. */
 const STEP_SHARE = 1 / 64;
+/** Delivered pictures that may lie on the disk until the next look. */
+const DELIVERED_BYTES = 64 << 20;
 /** What is freed on a full disk before it is tried again. */
 const ROOM_BYTES = 16 << 20;
 
@@ -91,13 +93,23 @@ export class Room {
     if (now - this.#lookedAt >= LOOK_MS) this.tidy();
   }
 
+  /** After something was delivered: removes its pictures, once there are many. Each removal is a record in the log. */
+  settled(): void {
+    const { priorities } = this.#parts.store.state;
+    const bytes = LANES.pictures.map((priority) => {
+      const counts = priorities[digitOf(priority)];
+      return counts ? counts.kept.bytes - counts.due.bytes : 0;
+    });
+    if (bytes.some((one) => one >= DELIVERED_BYTES)) this.tidy();
+  }
+
   /** Begins to remove what was delivered and is not to be kept, and to give up what is too old. */
   tidy(): void {
     if (this.#isClosed || this.#isTidying) return;
     this.#isTidying = true;
     void this.#inTurn(async () => {
       this.#isTidying = false;
-      await this.#tidy();
+      if (!this.#parts.store.fault) await this.#tidy();
     });
   }
 
@@ -118,6 +130,8 @@ export class Room {
 
   /** Ends what it does, and writes what was lost. */
   async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.tidy();
     this.#isClosed = true;
     if (this.#hasLost()) void this.#inTurn(() => this.#tellLost());
     await this.#work;
@@ -178,7 +192,7 @@ export class Room {
       read: () => planRemoval(store, rule),
       apply: (draft, latest) => {
         Object.assign(plan, latest);
-        const given = applyRemoval(draft, latest);
+        const given = applyRemoval(draft, latest, this.#time());
         const priority = PRIORITIES[rule.digit];
         if (given.records > 0 && priority) shed(draft, { reason, priority, ...given });
       },
@@ -193,11 +207,15 @@ export class Room {
       alone: true,
       read: () => planStragglers(store),
       apply: (draft, go) => {
-        applyStragglers(draft, go);
+        applyStragglers(draft, go, this.#time());
         return go;
       },
     });
     for (const { digest } of gone) if (digest !== undefined) await files.release(digest);
+  }
+
+  #time(): number {
+    return Math.floor(this.#parts.now());
   }
 
   #hasLost(): boolean {

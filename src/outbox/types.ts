@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { OperationOptions } from '../abort.js';
 import type { InspectionResult } from '../supervisor/types.js';
 import type { RunnerError } from '../errors.js';
@@ -25,6 +26,11 @@ export interface OutboxOptions {
   maxAgeDays?: number;
   /** Days that delivered records are kept. Their pictures go once they are delivered. @defaultValue 7 */
   retentionDays?: number;
+  /**
+   * Ed25519 private key that signs the heads of the log: PEM or key object. Who has the folder has the key that is made there: keep
+   * yours elsewhere. @defaultValue a key that is made in the folder
+   */
+  signingKey?: string | KeyObject;
   /** Records that may wait for the disk in memory; more are lost, and counted. @defaultValue 10_000 */
   maxPending?: number;
   /** Unix time in milliseconds. For tests. @defaultValue the system's */

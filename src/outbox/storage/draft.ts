@@ -1,6 +1,17 @@
 import { nodeCrypto } from '../../node-crypto.js';
-import type { AsideMark, DueMark, Envelope } from './envelope.js';
-import { asideKey, dueKey, leafKey, recordKey, STATE_KEY } from './keys.js';
+import { Frontier, leafHash } from '../receipts/merkle.js';
+import type { Seal } from '../receipts/heads.js';
+import type { AsideMark, DueMark, Envelope, RemovalStatement } from './envelope.js';
+import {
+  asideKey,
+  dueKey,
+  INTERNAL,
+  leafKey,
+  LEAST_STORED_LEVEL,
+  nodeKey,
+  recordKey,
+  STATE_KEY,
+} from './keys.js';
 import type { Change } from './level.js';
 import { add, copyOf, type PriorityState, type State } from './state.js';
 
@@ -15,10 +26,17 @@ export interface Placed {
 export class Draft {
   readonly state: State;
   readonly #changes = new Map<string, Buffer | undefined>();
+  readonly #seal: Seal;
+  readonly #frontier: Frontier;
 
-  constructor(state: State) {
+  constructor(state: State, seal: Seal) {
     this.state = copyOf(state);
     this.state.batch++;
+    this.#seal = seal;
+    this.#frontier = new Frontier(
+      state.next,
+      state.frontier.map((hash) => Buffer.from(hash, 'hex')),
+    );
   }
 
   /** The value of a key as this batch leaves it; `stored` is what it was before. */
@@ -28,18 +46,13 @@ export class Draft {
 
   /** Adds a record, which waits for its delivery from now on. */
   append(digit: number, content: Omit<Envelope, 'index'>, fileBytes: number): Placed & { leaf: string } {
-    const index = this.state.next++;
-    const envelope: Envelope = { index, ...content };
-    const value = Buffer.from(JSON.stringify(envelope));
+    const { index, value, leaf } = this.#log(digit, content);
     const bytes = value.length + fileBytes;
-    this.#changes.set(recordKey(digit, index), value);
-    const leaf = leafData(digit, value);
-    this.#changes.set(leafKey(index), leaf);
     const counts = this.#counts(digit);
     if (counts.kept.records === 0) counts.firstKept = index;
     add(counts.kept, 1, bytes);
     this.markDue({ digit, index, bytes }, { bytes, attempts: 0, notBefore: 0 });
-    return { digit, index, bytes, leaf: leaf.subarray(1).toString('hex') };
+    return { digit, index, bytes, leaf: leaf.toString('hex') };
   }
 
   /** Marks that a record waits for its delivery. */
@@ -78,8 +91,41 @@ export class Draft {
     add(this.#counts(digit).kept, -1, -bytes);
   }
 
-  /** The batch, the state with it. */
+  /** Tells in the log which records were removed so far, in place of what it told before. */
+  tellRemoval(recordedAt: number): void {
+    const { priorities, stragglers, removal } = this.state;
+    if (removal !== undefined) this.#changes.set(recordKey(INTERNAL, removal), undefined);
+    const statement: RemovalStatement = {
+      kind: 'removal',
+      recorded_at: recordedAt,
+      through: priorities.map(({ firstKept }) => firstKept),
+      stay: stragglers.map(({ index }) => index),
+    };
+    this.state.removal = this.#log(INTERNAL, statement).index;
+  }
+
+  /** Adds a record with its leaf to the log. */
+  #log(digit: number, content: object): { index: number; value: Buffer; leaf: Buffer } {
+    const index = this.state.next++;
+    const value = Buffer.from(JSON.stringify({ index, ...content }));
+    this.#changes.set(recordKey(digit, index), value);
+    const data = leafData(digit, value);
+    this.#changes.set(leafKey(index), data);
+    const leaf = leafHash(data);
+    this.#frontier.append(leaf, (level, at, hash) => {
+      if (level >= LEAST_STORED_LEVEL) this.#changes.set(nodeKey(level, at), hash);
+    });
+    return { index, value, leaf };
+  }
+
+  /** The batch, the state with it: records, leaves and the signed head are on the disk together or not at all. */
   changes(): Change[] {
+    const { state } = this;
+    if (state.head?.size !== state.next) {
+      state.frontier = this.#frontier.hashes.map((hash) => hash.toString('hex'));
+      const root = this.#frontier.root().toString('hex');
+      state.head = this.#seal({ origin: state.origin, size: state.next, root });
+    }
     const changes: Change[] = [];
     for (const [key, value] of this.#changes) {
       changes.push(value ? { type: 'put', key, value } : { type: 'del', key });

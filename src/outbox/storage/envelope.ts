@@ -1,5 +1,16 @@
 import type { RecordBody, RecordKind } from '../types.js';
 
+/** What the log says of records that were removed, so that others that are missing are found. */
+export interface RemovalStatement {
+  kind: 'removal';
+  /** Unix time in milliseconds. */
+  recorded_at: number;
+  /** By digit of the priority: records before this index were removed. */
+  through: number[];
+  /** Indexes of those before that were not. */
+  stay: number[];
+}
+
 /** A record as it is stored: JSON. Its bytes are what the log's leaf is made of, and never change. */
 export interface Envelope {
   /** Place in the log. */

@@ -55,6 +55,14 @@ export function leafKey(index: number): string {
   return `l${padded(index)}`;
 }
 
+/** Subtrees of fewer leaves are made anew from the leaves when they are asked for. */
+export const LEAST_STORED_LEVEL = 8;
+
+/** Key of an inner node of the Merkle tree. */
+export function nodeKey(level: number, index: number): string {
+  return `n${String(level).padStart(2, '0')}${padded(index)}`;
+}
+
 /** The index that ends a key. */
 export function indexIn(key: string): number {
   return Number(key.slice(-16));

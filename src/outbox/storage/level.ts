@@ -12,15 +12,19 @@ export interface Range {
   limit?: number;
 }
 
+/** What is read of a store to look at it. */
+export interface LevelReader {
+  get(key: string): Promise<Buffer | undefined>;
+  iterator(range: Range): AsyncIterable<[string, Buffer]>;
+}
+
 /** The part of classic-level (LevelDB) that is used here. It is an optional peer dependency. */
-export interface LevelDatabase {
+export interface LevelDatabase extends LevelReader {
   open(): Promise<void>;
   close(): Promise<void>;
-  get(key: string): Promise<Buffer | undefined>;
   getMany(keys: string[]): Promise<(Buffer | undefined)[]>;
   /** All of the changes or none, also after a power cut; with `sync` they are on the disk when it resolves. */
   batch(changes: Change[], options: { sync: boolean }): Promise<void>;
-  iterator(range: Range): AsyncIterable<[string, Buffer]>;
   keys(range: Range): AsyncIterable<string>;
 }
 

@@ -1,7 +1,9 @@
 import path from 'node:path';
 import { RunnerError } from '../../errors.js';
 import { makeFolder } from '../../store/atomic-file.js';
+import { nodeCrypto } from '../../node-crypto.js';
 import { onStore } from '../../store/store-error.js';
+import type { Seal } from '../receipts/heads.js';
 import { Draft } from './draft.js';
 import { STATE_KEY } from './keys.js';
 import { isLocked, levelDatabase, levelFault, type LevelDatabase, type Range } from './level.js';
@@ -38,23 +40,25 @@ const RETRY_MS = 1_000;
  */
 export class RecordStore {
   readonly #folder: string;
+  readonly #seal: Seal;
   readonly #reserve: Reserve;
   #database: LevelDatabase | undefined;
-  #state: State = emptyState();
+  #state: State = emptyState(nodeCrypto().randomBytes(16).toString('hex'));
   #waiting: Waiting[] = [];
   #turn: Promise<void> | undefined;
   #fault: string | undefined;
   #retryAt = 0;
   #isClosed = false;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, seal: Seal) {
     this.#folder = folder;
+    this.#seal = seal;
     this.#reserve = new Reserve(folder);
   }
 
   /** @throws RunnerError `lock_timeout` when another has it open, `store_failed`, `invalid_params` without the package */
-  static async open(folder: string): Promise<RecordStore> {
-    const store = new RecordStore(folder);
+  static async open(folder: string, seal: Seal): Promise<RecordStore> {
+    const store = new RecordStore(folder, seal);
     await onStore(`open the outbox in ${folder}`, () => makeFolder(folder));
     await store.#open();
     await store.#takeReserve();
@@ -131,7 +135,7 @@ export class RecordStore {
   async #commit(group: Waiting[]): Promise<void> {
     const allowed = (await this.#isReady()) ? group : this.#refuseGrowing(group);
     if (allowed.length === 0) return;
-    const draft = new Draft(this.#state);
+    const draft = new Draft(this.#state, this.#seal);
     try {
       const database = this.#database;
       if (!database) throw this.#failed();
@@ -197,7 +201,7 @@ export class RecordStore {
     try {
       await database.open();
       const stored = await database.get(STATE_KEY);
-      this.#state = stored ? stateIn(stored, this.#folder) : emptyState();
+      if (stored) this.#state = stateIn(stored, this.#folder);
     } catch (error) {
       await database.close().catch(() => undefined);
       throw isLocked(error) ? inUse(this.#folder) : RunnerError.is(error) ? error : this.#failed(error);

@@ -61,7 +61,11 @@ export async function planRemoval(store: RecordStore, rule: RemovalRule): Promis
 }
 
 /** Puts a removal into a batch. Answers what was given up before it was delivered. */
-export function applyRemoval(draft: Draft, plan: RemovalPlan): { records: number; bytes: number } {
+export function applyRemoval(
+  draft: Draft,
+  plan: RemovalPlan,
+  now: number,
+): { records: number; bytes: number } {
   const given = { records: 0, bytes: 0 };
   for (const candidate of plan.go) {
     draft.remove(candidate);
@@ -77,6 +81,7 @@ export function applyRemoval(draft: Draft, plan: RemovalPlan): { records: number
     counts.shed.bytes += given.bytes;
   }
   draft.state.stragglers.push(...plan.stay.map((index) => ({ digit: plan.digit, index })));
+  draft.tellRemoval(now);
   return given;
 }
 
@@ -98,10 +103,12 @@ export async function planStragglers(store: RecordStore): Promise<Candidate[]> {
 }
 
 /** Puts the removal of those into a batch. */
-export function applyStragglers(draft: Draft, go: readonly Candidate[]): void {
+export function applyStragglers(draft: Draft, go: readonly Candidate[], now: number): void {
+  if (go.length === 0) return;
   for (const candidate of go) draft.remove(candidate);
   const gone = new Set(go.map(({ index }) => index));
   draft.state.stragglers = draft.state.stragglers.filter(({ index }) => !gone.has(index));
+  draft.tellRemoval(now);
 }
 
 /** Indexes at the ends of the keys with a prefix, from one on: as many as a step looks at. */

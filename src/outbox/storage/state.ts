@@ -1,3 +1,4 @@
+import type { SignedHead } from '../receipts/heads.js';
 import type { Amount } from '../types.js';
 import { PRIORITIES } from './keys.js';
 
@@ -16,10 +17,18 @@ export interface PriorityState {
 /** What the store knows of itself: one value, written with each batch. */
 export interface State {
   format: 1;
+  /** Id of the log, made at random with it. */
+  origin: string;
   /** Batches so far: tells whether a batch whose write failed is on the disk all the same. */
   batch: number;
   /** Index of the next record. */
   next: number;
+  /** Right edge of the log's Merkle tree: hexadecimal digits. */
+  frontier: string[];
+  /** Of all records of this batch and of those before. Undefined before the first. */
+  head?: SignedHead;
+  /** Index of the record that tells which records were removed; undefined while none was. */
+  removal?: number;
   /** By the digit of the priority. */
   priorities: PriorityState[];
   /** Records that stayed when those around them were removed: set aside, or about what was given up. */
@@ -36,11 +45,13 @@ function none(): Amount {
 }
 
 /** That of a store in which there is nothing. */
-export function emptyState(): State {
+export function emptyState(origin: string): State {
   return {
     format: 1,
+    origin,
     batch: 0,
     next: 0,
+    frontier: [],
     priorities: PRIORITIES.map(() => ({
       due: none(),
       kept: none(),

@@ -1,0 +1,59 @@
+import type { LevelReader, Range } from '../../src/outbox/storage/level.js';
+import { leafData } from '../../src/outbox/storage/draft.js';
+
+/** Entries of a store, in memory, to alter and to read. */
+export class MemoryRecords implements LevelReader {
+  readonly #entries: Map<string, Buffer>;
+  #sorted: string[] | undefined;
+
+  constructor(entries: readonly [string, Buffer][]) {
+    this.#entries = new Map(entries);
+  }
+
+  get(key: string): Promise<Buffer | undefined> {
+    return Promise.resolve(this.#entries.get(key));
+  }
+
+  async *iterator({ gte, lt }: Range): AsyncGenerator<[string, Buffer]> {
+    await Promise.resolve();
+    this.#sorted ??= [...this.#entries.keys()].sort();
+    for (const key of this.#sorted) if (key >= gte && key < lt) yield [key, this.at(key)];
+  }
+
+  at(key: string): Buffer {
+    const value = this.#entries.get(key);
+    if (!value) throw new Error(`no ${key}`);
+    return value;
+  }
+
+  set(key: string, value: Buffer): void {
+    this.#entries.set(key, value);
+    this.#sorted = undefined;
+  }
+
+  delete(key: string): void {
+    this.#entries.delete(key);
+    this.#sorted = undefined;
+  }
+
+  swap(one: string, other: string): void {
+    const [first, second] = [this.at(one), this.at(other)];
+    this.set(one, second);
+    this.set(other, first);
+  }
+
+  keysWith(prefix: string): string[] {
+    return [...this.#entries.keys()].filter((key) => key.startsWith(prefix)).sort();
+  }
+
+  leafOf(key: string): Buffer {
+    return leafData(Number(key[1]), this.at(key));
+  }
+
+  /** Keys of records whose leaves are there alone. */
+  removedKeys(): string[] {
+    return this.keysWith('l')
+      .map((leaf) => `r${this.at(leaf)[0] ?? 0}${leaf.slice(1)}`)
+      .filter((key) => !this.#entries.has(key));
+  }
+}
