@@ -77,3 +77,7 @@ export type { Standing, StandingReport } from './controller/standing.js';
 export { rolloutStatus, stationStatus, statusOf } from './controller/status.js';
 export type { FleetStatus, RolloutStatus, StationStatus } from './controller/status.js';
 export type { FleetView, StationView } from './controller/view.js';
+export { FleetAgent } from './agent/agent.js';
+export type { AgentClock, LocalTime } from './agent/clock.js';
+export type { FleetAgentEvents, FleetEvent, FleetFact } from './agent/events.js';
+export type { FleetAgentOptions } from './agent/types.js';

@@ -51,11 +51,15 @@ export interface EventStreamPort {
   /**
    * Stores an event of a station (by its name) and resolves once it is stored. The stream keeps one of the events of one `id`
    * (`<station>/<offset>`), within a window of some minutes: the answer says whether it had it already.
+   * With `after`, only if the last event that the stream has of the station is of this offset (0: if it has none): an event that
+   * waited for the line would else leave a hole in a stream that lost its last events.
+   *
+   * @throws RunnerError `conflict` when the last event is another
    */
   publish(
     station: string,
     body: unknown,
-    o: OperationOptions & { id: string },
+    o: OperationOptions & { id: string; after?: number },
   ): Promise<{ isDuplicate: boolean }>;
   /** The greatest offset that the stream has of a station, so that a log that goes on after months sends nothing twice. */
   lastOffset(station: string, o?: OperationOptions): Promise<number | undefined>;
@@ -160,7 +164,8 @@ export interface StationPort {
   switch(o: OperationOptions & { name: string; version: string; productIds: string[] }): Promise<void>;
   /**
    * Takes product ids back at once from a version: to the newest earlier version that is not among `quarantined`.
-   * A product id that has no such version stops being served: `left` names it.
+   * A product id that has no such version stops being served: `left` names it. A product id that the version does not serve (any
+   * more) is left alone.
    */
   back(
     o: OperationOptions & {

@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { doors as deployDoors } from '../../src/deploy/options.js';
 import { doors as bytesDoors } from '../../src/fleet/bytes/options.js';
+import { doors as agentDoors } from '../../src/fleet/agent/options.js';
 import { doors as frameDoors } from '../../src/frames/options.js';
 import {
   AlgorithmSupervisor,
@@ -19,7 +20,7 @@ import {
   VenvManager,
 } from '../../src/index.js';
 import type { Door } from '../../src/options.js';
-import { connectFleet, exportPackage, fleetPermissions, PackageFetcher } from '../../src/fleet/index.js';
+import { connectFleet, exportPackage, FleetAgent, fleetPermissions, PackageFetcher } from '../../src/fleet/index.js';
 import { doors as permissionDoors } from '../../src/fleet/nats/permissions.js';
 import { doors as natsDoors } from '../../src/fleet/nats/options.js';
 import { doors as packDoors } from '../../src/package/pack.js';
@@ -41,6 +42,10 @@ import { doors as deliveryDoors } from '../../src/outbox/delivery/options.js';
 import { deliver, Outbox } from '../../src/outbox/index.js';
 import { doors as outboxDoors } from '../../src/outbox/options.js';
 import { BucketInMemory, FLEET_KEYS } from '../support/fleet-bucket.js';
+import { Machine } from '../fleet/simulator/machine.js';
+import { publicKey } from '../fleet/simulator/operator.js';
+import { SimServer } from '../fleet/simulator/server.js';
+import { World } from '../fleet/simulator/world.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 /** Values that no option of a rule may take: eleven of each. */
@@ -85,6 +90,7 @@ const BAD: Record<string, readonly unknown[]> = {
   days: ['', 'x', 0, NaN, null, true, {}, [7], [-1], ['0'], promise],
   unavailable: ['', 'x', '0%', '101%', 0, -1, 1.5, NaN, null, [], promise],
   digest: ['', 'x', '0'.repeat(63), 'A'.repeat(64), 0, NaN, null, true, [], {}, promise],
+  window: ['', 'x', 0, NaN, null, true, [], {}, { from: '22:00' }, { from: '25:00', to: '01:00' }, promise],
   share: [NaN, -1, 0, 1.1, Infinity, '0.5', null, true, [], {}, promise],
   steps: [NaN, 0.5, '0.5', null, true, {}, [0], [1.1], [0.5, 0.2], ['0.5'], promise],
 };
@@ -103,6 +109,14 @@ function on<T extends object>(door: Door<T>, base: object, make: (o: T) => unkno
     base,
     make: (o) => make(o as T),
   };
+}
+
+/** What an agent works on: the ports of a machine of the simulator. */
+function agentParts() {
+  const world = new World(1);
+  const settings = { plant: 'north', publicKeys: [publicKey] };
+  const machine = new Machine('line 1', world, new SimServer(world), new Map(), settings);
+  return machine.options();
 }
 
 async function openAll(): Promise<Record<string, Call>> {
@@ -223,6 +237,7 @@ async function openAll(): Promise<Record<string, Call>> {
       'delivery.retry': on(deliveryDoors().retry, {}, (o) => delivery.retry(o)),
       'delivery.export': on(deliveryDoors().export, {}, (o) => delivery.export(root, o)),
     }),
+    'FleetAgent.start': on(agentDoors().agent, agentParts(), (o) => FleetAgent.start(o)),
     instrument: on(telemetryDoors().instrument, {}, (o) => instrument({ registry }, o)),
     'new PackageFetcher': on(bytesDoors().fetcher, { registry, sources: [] }, (o) => new PackageFetcher(o)),
     'fetcher.fetch package': on(bytesDoors().wanted, wanted, (o) => fetcher.fetch(o)),

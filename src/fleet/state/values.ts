@@ -124,6 +124,17 @@ const gates = v.looseObject({
   deadline_ms: v.optional(figure),
 });
 
+/** When a station may switch. */
+export const maintenanceWindow = lazily(() => {
+  const day = v.pipe(
+    v.number(),
+    v.integer('must be a whole number'),
+    v.minValue(0, 'must be at least 0'),
+    v.maxValue(6, 'must be at most 6'),
+  );
+  return v.looseObject({ from: clockTime, to: clockTime, days: v.optional(listOf(day, 7)) });
+});
+
 export const schemas = lazily(() => ({
   signed: v.looseObject({
     body: v.pipe(v.string(), v.maxLength(MAX_BODY_CHARS, `must have at most ${MAX_BODY_CHARS} characters`)),
@@ -157,23 +168,7 @@ export const schemas = lazily(() => ({
     plant: name,
     group: name,
     stations: listOf(name),
-    window: v.optional(
-      v.looseObject({
-        from: clockTime,
-        to: clockTime,
-        days: v.optional(
-          listOf(
-            v.pipe(
-              v.number(),
-              v.integer('must be a whole number'),
-              v.minValue(0, 'must be at least 0'),
-              v.maxValue(6, 'must be at most 6'),
-            ),
-            7,
-          ),
-        ),
-      }),
-    ),
+    window: v.optional(maintenanceWindow()),
     max_unavailable: v.optional(
       v.union(
         [v.pipe(v.number(), v.integer(), v.minValue(1)), v.pipe(v.string(), v.regex(/^(?:[1-9]\d?|100)%$/))],

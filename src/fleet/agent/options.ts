@@ -1,0 +1,27 @@
+import { Door, instance, lazily, must, name, option, strings, text } from '../../options.js';
+import type { AgentClock } from './clock.js';
+import type { FleetAgentOptions } from './types.js';
+import type { AgentDiskPort, FleetConnection, PackageBytesPort, StationPort } from '../ports.js';
+import type { MaintenanceWindow } from '../state.js';
+import { faultOf, maintenanceWindow } from '../state/values.js';
+
+/** What the doors of the fleet take. */
+export const doors = /* @__PURE__ */ lazily(() => ({
+  agent: new Door<FleetAgentOptions>('FleetAgent.start({ plant, station, publicKeys, … })', {
+    plant: name(),
+    station: name(),
+    group: text(),
+    publicKeys: must(strings()),
+    window: option<MaintenanceWindow>(
+      'window',
+      'must be a maintenance window such as { from: "22:00", to: "05:30" }',
+      (value) => faultOf(maintenanceWindow(), value) === undefined,
+    ),
+    connection: must(instance<FleetConnection>('a connection to a fleet', 'onConnect', 'close')),
+    bytes: must(instance<PackageBytesPort>('a source of packages', 'fetch')),
+    disk: must(instance<AgentDiskPort>('a disk of an agent', 'read', 'write', 'append')),
+    target: must(instance<StationPort>('a station', 'serving', 'switch', 'back')),
+    library: text(),
+    clock: instance<AgentClock>('a clock', 'now', 'after', 'local'),
+  }),
+}));

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { Plant } from './plant.js';
+
+/** One seed again: `FLEET_SEED=N`; another plant or more seeds: `FLEET_STATIONS=N FLEET_SEEDS=N`. */
+const { FLEET_SEED, FLEET_SEEDS = '200', FLEET_STATIONS = '4' } = process.env;
+const stations = Number(FLEET_STATIONS);
+const first = FLEET_SEED === undefined ? 1 : Number(FLEET_SEED);
+const seeds = FLEET_SEED === undefined ? Number(FLEET_SEEDS) : 1;
+const faultsMs = 4 * 60_000;
+
+test(
+  `${seeds} seeds of a plant of ${stations} stations, with every kind of fault: nothing with a bar serves, all converge, each event is there once`,
+  async () => {
+    for (let seed = first; seed < first + seeds; seed += 1)
+      await new Plant(seed, { stations, faultsMs }).run();
+  },
+  24 * 3_600_000,
+);
+
+test('a seed takes the same steps each time', async () => {
+  const stories = [];
+  for (let run = 0; run < 2; run += 1) {
+    const plant = new Plant(4_711, { stations: 4, faultsMs });
+    await plant.run();
+    stories.push([plant.world.steps, plant.world.now, plant.world.story(200)]);
+  }
+  expect(stories[0]).toEqual(stories[1]);
+});
