@@ -20,7 +20,13 @@ import {
   VenvManager,
 } from '../../src/index.js';
 import type { Door } from '../../src/options.js';
-import { connectFleet, exportPackage, FleetAgent, fleetPermissions, PackageFetcher } from '../../src/fleet/index.js';
+import {
+  connectFleet,
+  exportPackage,
+  FleetAgent,
+  fleetPermissions,
+  PackageFetcher,
+} from '../../src/fleet/index.js';
 import { doors as permissionDoors } from '../../src/fleet/nats/permissions.js';
 import { doors as natsDoors } from '../../src/fleet/nats/options.js';
 import { doors as packDoors } from '../../src/package/pack.js';

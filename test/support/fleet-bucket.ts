@@ -25,6 +25,7 @@ export class BucketInMemory {
   readonly writes: { key: string; value: unknown; at: number; by: string }[] = [];
   #kept = new Map<string, Kept>();
   #watchers = new Set<Watcher>();
+  #connected = new Set<() => void>();
   #revision = 0;
 
   /** A line to it. @param fault - is asked at each call */
@@ -66,7 +67,10 @@ export class BucketInMemory {
         read: () => Promise.resolve(this.events),
       },
       isConnected: true,
-      onConnect: () => () => undefined,
+      onConnect: (listener) => {
+        this.#connected.add(listener);
+        return () => this.#connected.delete(listener);
+      },
       close: () => Promise.resolve(),
     };
   }
@@ -91,13 +95,17 @@ export class BucketInMemory {
     for (const watcher of this.#watchers) watcher.tell(undefined);
   }
 
-  /** As it is now; the answer brings that back: what was written since was acknowledged, and is lost. */
+  /**
+   * As it is now; the answer brings that back, as a server does that lost its power: what was written since was acknowledged, and is
+   * lost, and every line is cut.
+   */
   snapshot(): () => void {
     const kept = structuredClone([...this.#kept]);
     const revision = this.#revision;
     return () => {
       this.#kept = new Map(kept);
       this.#revision = revision;
+      for (const connected of [...this.#connected]) connected();
     };
   }
 

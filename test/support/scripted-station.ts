@@ -1,5 +1,5 @@
 import { keyOf } from '../../src/fleet/keys.js';
-import type { FleetConnection } from '../../src/fleet/ports.js';
+import type { FleetConnection, KeyValuePort } from '../../src/fleet/ports.js';
 import type { CallFigures, DesiredState, ReportedState, SignedState } from '../../src/fleet/state.js';
 import type { BucketInMemory } from './fleet-bucket.js';
 
@@ -15,19 +15,17 @@ export class ScriptedStation {
   isOnline = true;
   calls: Record<string, CallFigures> = {};
   readonly report: ReportedState;
-  readonly #bucket: BucketInMemory;
-  readonly #connection: FleetConnection;
+  readonly #values: KeyValuePort;
   readonly #behaviour: Behaviour;
 
   constructor(
-    bucket: BucketInMemory,
+    connection: FleetConnection,
     name: string,
     o: { serving?: Record<string, string>; behaviour?: Behaviour } = {},
   ) {
     const { serving = { A: 'check@1.0.0' }, behaviour = () => 'accept' } = o;
     this.name = name;
-    this.#bucket = bucket;
-    this.#connection = bucket.connect(name);
+    this.#values = connection.values;
     this.#behaviour = behaviour;
     this.report = {
       ...{ rev: 0, seq: 0, plant: 'p', station: name, state: 'idle', serving, on_trial: [] },
@@ -41,19 +39,19 @@ export class ScriptedStation {
   /** Looks at what it is told, and reports; nothing while it is offline. */
   async look(): Promise<void> {
     if (!this.isOnline) return;
-    const stored = this.#bucket.read(keyOf('desired', this.name));
+    const stored = await this.#values.get(keyOf('desired', this.name));
     const desired = stored && (JSON.parse((stored.value as SignedState).body) as DesiredState);
-    if (desired && desired.rev >= this.report.rev) this.#follow(desired);
+    if (desired && desired.rev >= this.report.rev) await this.#follow(desired);
     this.report.seq++;
     if (Object.keys(this.calls).length > 0) this.report.calls = this.calls;
-    await this.#connection.values.put(keyOf('reported', this.name), this.report);
+    await this.#values.put(keyOf('reported', this.name), this.report);
   }
 
-  #follow({ rev, products, packages }: DesiredState): void {
+  async #follow({ rev, products, packages }: DesiredState): Promise<void> {
     const { report } = this;
     Object.assign(report, { rev, state: 'converged' });
     for (const [id, ref] of Object.entries(products)) {
-      const barred = this.#bucket.read(keyOf('bar', ...ref.split('@')));
+      const barred = await this.#values.get(keyOf('bar', ...ref.split('@')));
       const behaviour =
         barred && !(barred.value as SignedState).body.includes('lifted') ? 'fail' : this.#behaviour(ref);
       if (behaviour === 'stay') report.state = 'switching';

@@ -77,7 +77,11 @@ export class FleetController extends SafeEmitter<FleetControllerEvents> implemen
           stored === undefined,
         );
       },
-      onGap: () => {
+      onGap: (isLine) => {
+        if (isLine) {
+          this.#lease.doubt();
+          this.#leaseAt = 0;
+        }
         this.#mustList = true;
         this.#hurry(0);
       },

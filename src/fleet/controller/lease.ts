@@ -54,6 +54,11 @@ export class Lease {
     return this.term !== undefined;
   }
 
+  /** The line was cut: the server may have lost the lease. Nothing is done before it is renewed. */
+  doubt(): void {
+    if (this.#held) this.#held.until = -Infinity;
+  }
+
   /** Gives the lease back, so that a follower need not wait. */
   async release(): Promise<void> {
     const held = this.#held;

@@ -9,8 +9,8 @@ const OPEN_AGAIN_MS = 1_000;
 interface WatchesOptions {
   clock: Clock;
   onWord: (key: string, stored: StoredValue | undefined) => void;
-  /** Words may have been missed: all is to be read again. */
-  onGap: () => void;
+  /** Words may have been missed: all is to be read again. @param isLine - whether the whole line was cut */
+  onGap: (isLine: boolean) => void;
 }
 
 /** The watches of a controller. Each is opened anew when it ends, and all of them when the line stands again. */
@@ -29,7 +29,7 @@ export class Watches {
   open(): void {
     this.#endConnect = this.#connection.onConnect(() => {
       for (const key of WATCHED) this.#watch(key);
-      this.#options.onGap();
+      this.#options.onGap(true);
     });
     for (const key of WATCHED) this.#watch(key);
   }
@@ -53,7 +53,7 @@ export class Watches {
         if (isOver) return;
         const cancel = this.#options.clock.after(OPEN_AGAIN_MS, () => {
           this.#watch(key);
-          this.#options.onGap();
+          this.#options.onGap(false);
         });
         this.#ends.set(key, cancel);
       },

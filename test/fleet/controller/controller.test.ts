@@ -13,7 +13,7 @@ function plantOf(count: number, o: { behaviour?: (name: string) => Behaviour } =
   const stations = Array.from({ length: count }, (_, index) => {
     const name = `s${index + 1}`;
     const behaviour = o.behaviour?.(name);
-    return new ScriptedStation(bucket, name, behaviour && { behaviour });
+    return new ScriptedStation(bucket.connect(), name, behaviour && { behaviour });
   });
   onTestFinished(livePlant(bucket, stations));
   const errors: unknown[] = [];
@@ -248,7 +248,7 @@ test('a station of another plant under a name of this one is left alone, with th
 
 test('two machines that report under one name are told apart, and neither is moved', async () => {
   const plant = plantOf(1);
-  const twin = new ScriptedStation(plant.bucket, 's1');
+  const twin = new ScriptedStation(plant.bucket.connect(), 's1');
   twin.report.host = { ...twin.report.host, name: 'another' };
   onTestFinished(livePlant(plant.bucket, [twin], 1_300));
   const controller = plant.control('c1');

@@ -1,0 +1,11 @@
+import { withFleet } from '../fleet/connect.js';
+import type { Call } from '../spec.js';
+
+export async function run(call: Call): Promise<undefined> {
+  const { words, out, signal, operator: by } = call;
+  await withFleet(call, async ({ operator }) => {
+    const state = await operator.approve(words[0] ?? '', { by, signal });
+    out.result(state, `Wave ${state.wave + 1} of ${state.rollout} is approved`);
+  });
+  return undefined;
+}

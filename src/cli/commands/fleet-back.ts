@@ -1,0 +1,28 @@
+import { withFleet } from '../fleet/connect.js';
+import { usage } from '../host.js';
+import type { Call } from '../spec.js';
+import { agreed } from '../terminal/ask.js';
+
+export async function run(call: Call): Promise<number | undefined> {
+  const { words, out, signal, operator: by, options } = call;
+  const [what = '', version] = words;
+  const { reason, lift } = options as { reason?: string; lift?: boolean };
+  const word = { by, signal, ...(reason !== undefined && { reason }) };
+  if (lift === true && version === undefined)
+    throw usage('--lift takes a name and a version: fleet back NAME VERSION --lift');
+  return withFleet(call, async ({ operator }) => {
+    if (lift === true && version !== undefined) {
+      const state = await operator.lift({ name: what, version }, word);
+      out.result(state, `${what} ${version} is barred no more`);
+      return undefined;
+    }
+    const title = version === undefined ? `the version of ${what}` : `${what} ${version}`;
+    if (!(await agreed(call, `Take ${title} back from every station, at once?`))) return 1;
+    const state = await operator.back(
+      version === undefined ? { rollout: what } : { name: what, version },
+      word,
+    );
+    out.result(state, `${state.name} ${state.version} is barred: each station that serves it goes back`);
+    return undefined;
+  });
+}
