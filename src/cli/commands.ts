@@ -282,6 +282,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       WORKERS,
       AT_ONCE,
       { usage: '--watch', summary: 'also install what is put into zips/' },
+      { usage: '--source', summary: 'also give packages to other stations, by content (below /content/)' },
     ],
     examples: [
       'serve',

@@ -25,6 +25,11 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   fix: 'A fix gives nobody a right and removes no version. Each is recorded in the audit log; a client that goes away does not end it.',
   thumbnail:
     'Of the last inspections alone, as many as the host keeps. A picture that the package decodes itself has none.',
+  contentIndex:
+    'Packages whose every content is in `zips/` or deployed. A zip is read once, at the first request after it came.',
+  contentManifest: 'The digest of the lines before the empty line is the digest of the package.',
+  contentBlob:
+    'Only content of a package that the index lists. At most 64 transfers at once; one more is 429.',
   logs: 'Of the workers of one package, or, without a name, of the audit logs of installs and activations.',
   rollback:
     'Without `to` the product id goes back to the version that served it before. Answers when that version serves it.',

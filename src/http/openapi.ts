@@ -1,4 +1,5 @@
 import { answered, json, noContent, PROBLEM_RESPONSES, query, responses } from './openapi-answers.js';
+import { CONTENT_PATHS } from './openapi-content.js';
 import { DESCRIPTIONS } from './openapi-descriptions.js';
 import { OPERATING_PATHS } from './openapi-operating.js';
 import { EXAMPLES, listOf, NAME_ENCODING, object, ref, STRING, text, type Json } from './openapi-parts.js';
@@ -224,7 +225,7 @@ export function openApiDocument(basePath: string, parameters: Json = {}): Json {
       { name: 'inference', description: 'Open Inference Protocol, version 2' },
       { name: 'operating', description: 'Workers, health, events, logs and metrics' },
     ],
-    paths: described({ ...PATHS, ...OPERATING_PATHS }),
+    paths: described({ ...PATHS, ...OPERATING_PATHS, ...CONTENT_PATHS }),
     components: {
       schemas: { ...SCHEMAS, PolicyRequest: policyRequest(), ...parameters },
       responses: PROBLEM_RESPONSES,

@@ -20,6 +20,7 @@ import type { VenvManager } from '../python/venv-manager.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
 import type { PackageValidator } from '../validation/package-validator.js';
 import { RunnerMetrics } from '../telemetry/runner-metrics.js';
+import { ContentDoor } from './content/served.js';
 import { Admission } from './inspections/admission.js';
 import { KeptAnswers } from './inspections/idempotency.js';
 import { Thumbnails } from './inspections/thumbnails.js';
@@ -53,6 +54,7 @@ const doors = /* @__PURE__ */ lazily(() => ({
       leastUploadBytesPerSecond: number(0, Number.MAX_SAFE_INTEGER),
       onError: callback(),
       page: flag(),
+      content: flag(),
       thumbnails: whole(0),
       basePath: option(
         'path',
@@ -93,6 +95,7 @@ export function resolveOptions(given: RunnerHandlerOptions): ResolvedOptions {
     leastUploadBytesPerSecond = 512,
     basePath = '',
     page = false,
+    content = false,
     thumbnails = page ? THUMBNAILS_OF_PAGE : 0,
   } = given;
   const feed = new EventFeed(given);
@@ -109,6 +112,7 @@ export function resolveOptions(given: RunnerHandlerOptions): ResolvedOptions {
     answers: new KeptAnswers(),
     metrics: new RunnerMetrics(given),
     ...{ feed, pictures },
+    contents: content ? new ContentDoor(given.registry) : undefined,
     examinations: new Examinations(),
   };
 }

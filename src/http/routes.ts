@@ -1,4 +1,5 @@
 import { activate, deactivate, get, list, listActive, switchVersion, uninstall } from './actions.js';
+import { contentBlob, contentIndex, contentManifest } from './content/content.js';
 import { infer } from './inference/infer.js';
 import { model, modelReady, server } from './inference/models.js';
 import { inspect } from './inspections/inspect.js';
@@ -192,8 +193,27 @@ const OPERATING: readonly Route[] = [
   },
 ];
 
+/** Packages by content, for other stations: the same paths as a folder of `exportPackage` has. */
+const GIVING: readonly Route[] = [
+  { method: 'GET', path: '/content/index.json', action: 'content', answer: contentIndex },
+  {
+    method: 'GET',
+    path: '/content/packages/{digest}',
+    action: 'content',
+    answer: contentManifest,
+    types: ['text/plain'],
+  },
+  {
+    method: 'GET',
+    path: '/content/blobs/{sha256}',
+    action: 'content',
+    answer: contentBlob,
+    types: ['application/octet-stream'],
+  },
+];
+
 /** Every endpoint, its path divided once. Of two that fit a path, the first is meant. */
-const ROUTES = [...DEPLOYING, ...INSPECTING, ...INFERRING, ...OPERATING].map((route) => ({
+const ROUTES = [...DEPLOYING, ...INSPECTING, ...INFERRING, ...OPERATING, ...GIVING].map((route) => ({
   route,
   segments: route.path.split('/').map((part) => ({ part, name: /^\{(.+)\}$/.exec(part)?.[1] })),
 }));

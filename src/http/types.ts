@@ -5,6 +5,7 @@ import type { Registry } from '../registry/registry.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
 import type { RunnerMetrics } from '../telemetry/runner-metrics.js';
 import type { PackageValidator } from '../validation/package-validator.js';
+import type { ContentDoor } from './content/served.js';
 import type { Admission } from './inspections/admission.js';
 import type { KeptAnswers } from './inspections/idempotency.js';
 import type { Thumbnails } from './inspections/thumbnails.js';
@@ -39,7 +40,8 @@ export type RunnerAction =
   | 'remove'
   | 'doctor'
   | 'fix'
-  | 'picture';
+  | 'picture'
+  | 'content';
 
 /** What `authorize` may answer besides yes and no. */
 export interface Authorization {
@@ -127,6 +129,12 @@ export interface RunnerHandlerOptions {
    * @defaultValue 200 with `page`, else 0
    */
   thumbnails?: number;
+  /**
+   * Gives packages that the store has whole to other stations, by content, below `/content/`: see `PackageFetcher` of
+   * `procvision-runner/fleet`. `authorize` is asked for the action `content`. Without it these endpoints are 501.
+   * @defaultValue false
+   */
+  content?: boolean;
 }
 
 /** What an endpoint can answer with when all goes well. */
@@ -134,6 +142,7 @@ export type AnswerType =
   | 'application/json'
   | 'text/event-stream'
   | 'application/octet-stream'
+  | 'text/plain'
   | 'application/openmetrics-text'
   | 'image/png';
 
@@ -166,6 +175,8 @@ export type ResolvedOptions = RunnerHandlerOptions &
     feed: EventFeed;
     /** Small pictures of the last inspections. */
     pictures: Thumbnails;
+    /** What is given to other stations; undefined where nothing is. */
+    contents: ContentDoor | undefined;
     /** Looks of the doctor. */
     examinations: Examinations;
   };

@@ -135,7 +135,7 @@ describe('the document', () => {
 });
 
 test('every endpoint does what its example asks for, in every form it takes, and answers as declared', async () => {
-  const runner = await openHttpRunner();
+  const runner = await openHttpRunner({ content: true });
   const contract = new OpenApiContract(await (await runner.ask('GET', '/openapi.json')).json());
   const { zips } = runner.registry.layout;
   const zip = await buildPackage(EXAMPLE);
@@ -152,14 +152,14 @@ test('every endpoint does what its example asks for, in every form it takes, and
         String(contract.values.example(schema as Schema)),
       ]),
     );
-  const run = async (id: string, init: Asked, query: Parts['query'] = {}) => {
+  const run = async (id: string, init: Asked, query: Parts['query'] = {}, given?: Parts['path']) => {
     const endpoint = contract.endpoints.find(({ operation }) => operation.operationId === id);
     if (!endpoint) throw new Error(`there is no ${id}`);
     const schema = jsonOf(endpoint);
     const asked = schema && !init.body ? { ...init, json: contract.values.example(schema) } : init;
     const response = await runner.ask(
       endpoint.method,
-      target(endpoint, { path: examples(endpoint), query }),
+      target(endpoint, { path: given ?? examples(endpoint), query }),
       asked,
     );
     return contract.expectDeclared(endpoint, response);
@@ -226,6 +226,13 @@ test('every endpoint does what its example asks for, in every form it takes, and
   };
   await run('infer', inputs);
   await run('inferVersion', inputs);
+  // The digests of the example are those of no package: those of this one are asked for.
+  const [listed] = (await run('contentIndex', {})) as { digest: string }[];
+  const digest = listed?.digest ?? '';
+  const text = (await run('contentManifest', {}, {}, { digest })) as string;
+  const content = { sha256: /^([0-9a-f]{64}) \d+ .*manifest\.json$/m.exec(text)?.[1] ?? '' };
+  await run('contentBlob', {}, {}, content);
+  await run('contentBlob', { headers: { range: 'bytes=1-' } }, {}, content);
   await run('configure', {});
   for (const id of ['start', 'verify', 'reset', 'stop', 'prune', 'recover', 'removePackage'])
     await run(id, {});
@@ -251,7 +258,7 @@ describe('every endpoint, driven by what is generated from the document', () => 
   });
 
   test('takes what fits: no answer calls it a bad request, and each is declared', async () => {
-    const runner = await openHttpRunner();
+    const runner = await openHttpRunner({ content: true });
     const contract = new OpenApiContract(document);
     for (const endpoint of driven(contract)) {
       await fc.assert(

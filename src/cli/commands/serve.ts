@@ -38,7 +38,16 @@ async function serve(
   const { createRunnerHandler, toNodeListener } = await import('procvision-runner/http');
   const guard = token === undefined ? undefined : requireToken(token);
   const handle = createRunnerHandler({
-    ...{ registry, deployer, validator, supervisor, venvs, frames, page: true },
+    ...{
+      registry,
+      deployer,
+      validator,
+      supervisor,
+      venvs,
+      frames,
+      page: true,
+      content: options.source === true,
+    },
     authorize: guard?.authorize ?? isOfThisMachine,
     onError: (error, request) => {
       out.say(

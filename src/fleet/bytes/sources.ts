@@ -16,6 +16,8 @@ interface State {
 }
 
 const FIRST_PAUSE_MS = 200;
+/** What a source counts for that says when to come again: it is there, and busy. */
+const PATIENCE = 0.1;
 /** A source that gave so much before it broke off is no worse for it. */
 const PROGRESS_BYTES = 2 ** 20;
 
@@ -80,9 +82,11 @@ export class Sources implements Disposable {
       return;
     }
     // A line that breaks again and again brings a large file home all the same.
-    state.faults = fault.bytes >= PROGRESS_BYTES ? 1 : state.faults + 1;
+    state.faults =
+      fault.bytes >= PROGRESS_BYTES ? 1 : state.faults + (fault.waitMs === undefined ? 1 : PATIENCE);
     state.isLeft = state.faults >= this.#attempts;
-    state.notBefore = performance.now() + (fault.waitMs ?? FIRST_PAUSE_MS * 2 ** (state.faults - 1));
+    state.notBefore =
+      performance.now() + (fault.waitMs ?? FIRST_PAUSE_MS * 2 ** Math.floor(state.faults - 1));
   }
 
   /** What may pass is said first: the same call may succeed later. */
