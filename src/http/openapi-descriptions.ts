@@ -23,6 +23,12 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   doctor:
     'Each finding has its cause and its remedy; docs/doctor.md has them all. Nothing is changed, and looks are made one after another.',
   fix: 'A fix gives nobody a right and removes no version. Each is recorded in the audit log; a client that goes away does not end it.',
+  fleet:
+    'What the bucket of the fleet says, at most a second old: which stations can be reached is said by the controller that acts.',
+  haltFleet: 'Stations stay where they are. Without `rollout` every rollout is halted.',
+  approveFleet: 'Only a wave that asks for approval, and has others behind it.',
+  backFleet:
+    'Neither a maintenance window nor a lock is waited for. A station that is away goes back when it returns.',
   thumbnail:
     'Of the last inspections alone, as many as the host keeps. A picture that the package decodes itself has none.',
   contentIndex:

@@ -1,6 +1,7 @@
 import { answered, json, noContent, PROBLEM_RESPONSES, query, responses } from './openapi-answers.js';
 import { CONTENT_PATHS } from './openapi-content.js';
 import { DESCRIPTIONS } from './openapi-descriptions.js';
+import { FLEET_PATHS, FLEET_SCHEMAS } from './openapi-fleet.js';
 import { OPERATING_PATHS } from './openapi-operating.js';
 import { EXAMPLES, listOf, NAME_ENCODING, object, ref, STRING, text, type Json } from './openapi-parts.js';
 import { policyRequest } from './openapi-requests.js';
@@ -226,8 +227,9 @@ export function openApiDocument(basePath: string, parameters: Json = {}): Json {
       { name: 'operating', description: 'Workers, health, events, logs and metrics' },
     ],
     paths: described({ ...PATHS, ...OPERATING_PATHS, ...CONTENT_PATHS }),
+    paths: described({ ...PATHS, ...OPERATING_PATHS, ...FLEET_PATHS }),
     components: {
-      schemas: { ...SCHEMAS, PolicyRequest: policyRequest(), ...parameters },
+      schemas: { ...SCHEMAS, ...FLEET_SCHEMAS, PolicyRequest: policyRequest(), ...parameters },
       responses: PROBLEM_RESPONSES,
       securitySchemes: {
         token: { type: 'http', scheme: 'bearer', description: 'As the host of the handler checks it' },

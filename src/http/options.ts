@@ -21,6 +21,7 @@ import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js'
 import type { PackageValidator } from '../validation/package-validator.js';
 import { RunnerMetrics } from '../telemetry/runner-metrics.js';
 import { ContentDoor } from './content/served.js';
+import { FleetLook, type FleetDesk } from './fleet/fleet-look.js';
 import { Admission } from './inspections/admission.js';
 import { KeptAnswers } from './inspections/idempotency.js';
 import { Thumbnails } from './inspections/thumbnails.js';
@@ -63,6 +64,7 @@ const doors = /* @__PURE__ */ lazily(() => ({
       ),
       venvs: instance<VenvManager>('a VenvManager', 'interpreters'),
       frames: instance<FramePool>('a FramePool', 'lease'),
+      fleet: instance<FleetDesk>('a FleetOperator', 'status', 'halt', 'approve', 'back'),
     },
   ),
 }));
@@ -114,5 +116,6 @@ export function resolveOptions(given: RunnerHandlerOptions): ResolvedOptions {
     ...{ feed, pictures },
     contents: content ? new ContentDoor(given.registry) : undefined,
     examinations: new Examinations(),
+    fleetLook: given.fleet && new FleetLook(given.fleet),
   };
 }

@@ -15,7 +15,8 @@ export function validatorOf({ options: { validator } }: Call): PackageValidator 
   throw notServed('validator', 'checks no packages');
 }
 
-function notServed(part: string, without: string): RequestFault {
+/** What is answered where a part is missing. */
+export function notServed(part: string, without: string): RequestFault {
   return new RequestFault(
     'not_served',
     `This server was set up without a ${part}, so it ${without}: give createRunnerHandler the option ${part}`,

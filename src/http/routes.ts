@@ -1,5 +1,6 @@
 import { activate, deactivate, get, list, listActive, switchVersion, uninstall } from './actions.js';
 import { contentBlob, contentIndex, contentManifest } from './content/content.js';
+import { approveFleet, backFleet, fleet, haltFleet } from './fleet/fleet-endpoints.js';
 import { infer } from './inference/infer.js';
 import { model, modelReady, server } from './inference/models.js';
 import { inspect } from './inspections/inspect.js';
@@ -183,6 +184,10 @@ const OPERATING: readonly Route[] = [
     answer: configure,
     query: namesOf(QUERIES.policy),
   },
+  { method: 'GET', path: '/fleet', action: 'fleet', answer: fleet },
+  { method: 'POST', path: '/fleet/halt', action: 'halt', answer: haltFleet },
+  { method: 'POST', path: '/fleet/approve', action: 'approve', answer: approveFleet },
+  { method: 'POST', path: '/fleet/back', action: 'back', answer: backFleet },
   { method: 'GET', path: '/packages', action: 'list', answer: packages },
   {
     method: 'DELETE',

@@ -6,6 +6,7 @@ import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js'
 import type { RunnerMetrics } from '../telemetry/runner-metrics.js';
 import type { PackageValidator } from '../validation/package-validator.js';
 import type { ContentDoor } from './content/served.js';
+import type { FleetDesk, FleetLook } from './fleet/fleet-look.js';
 import type { Admission } from './inspections/admission.js';
 import type { KeptAnswers } from './inspections/idempotency.js';
 import type { Thumbnails } from './inspections/thumbnails.js';
@@ -42,6 +43,10 @@ export type RunnerAction =
   | 'fix'
   | 'picture'
   | 'content';
+  | 'fleet'
+  | 'halt'
+  | 'approve'
+  | 'back';
 
 /** What `authorize` may answer besides yes and no. */
 export interface Authorization {
@@ -72,6 +77,11 @@ export interface RunnerHandlerOptions {
   venvs?: VenvManager;
   /** The pool of the supervisor, for the metrics of its memory. @defaultValue not measured */
   frames?: FramePool;
+  /**
+   * Answers `/fleet`, which without it is 501, and has the page show the plant: a `FleetOperator` of `procvision-runner/fleet`. With public keys
+   * alone it can only look. The fleet is among the metrics.
+   */
+  fleet?: FleetDesk;
   /**
    * Asked for every request that has an endpoint, before anything of its body is read. `request` is the whole request:
    * its headers tell who asks. A request that could be read in two ways is refused before. An answer that is an object
@@ -177,6 +187,8 @@ export type ResolvedOptions = RunnerHandlerOptions &
     pictures: Thumbnails;
     /** What is given to other stations; undefined where nothing is. */
     contents: ContentDoor | undefined;
+    /** Looks at the fleet, where there is one. */
+    fleetLook: FleetLook | undefined;
     /** Looks of the doctor. */
     examinations: Examinations;
   };

@@ -5,6 +5,7 @@ import { PNG } from 'pngjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ERROR_NUMBERS } from '../../src/index.js';
 import { buildPackage } from '../../src/testing/index.js';
+import { livingFleet } from '../support/living-fleet.js';
 import { openHttpRunner, ZIP, type Asked } from '../support/http-runner.js';
 import { OpenApiContract, type Endpoint } from '../support/openapi-contract.js';
 import type { Schema } from '../support/schema-arbitrary.js';
@@ -22,6 +23,8 @@ const PICTURE = PNG.sync.write(new PNG({ width: 1, height: 1 }));
 
 /** Operations that take no JSON, answer without end, or start Pythons: they have tests of their own. */
 const OF_THEIR_OWN = ['inspect', 'infer', 'inferVersion', 'events', 'doctor', 'fix', 'thumbnail'];
+/** Of a server that knows a fleet: test/http/fleet.test.ts. */
+const FLEET = ['fleet', 'haltFleet', 'approveFleet', 'backFleet'];
 const driven = (contract: OpenApiContract) =>
   contract.endpoints.filter(({ operation }) => !OF_THEIR_OWN.includes(operation.operationId));
 
@@ -243,7 +246,7 @@ test('every endpoint does what its example asks for, in every form it takes, and
       .filter(
         (status) =>
           status.startsWith('2') &&
-          !['events', 'rollback', 'uninstall', 'thumbnail'].includes(operation.operationId),
+          ![...FLEET, 'events', 'rollback', 'uninstall', 'thumbnail'].includes(operation.operationId),
       )
       .map((status) => `${operation.operationId} ${status}`),
   );
@@ -259,6 +262,7 @@ describe('every endpoint, driven by what is generated from the document', () => 
 
   test('takes what fits: no answer calls it a bad request, and each is declared', async () => {
     const runner = await openHttpRunner({ content: true });
+    const runner = await openHttpRunner({ fleet: livingFleet().operator });
     const contract = new OpenApiContract(document);
     for (const endpoint of driven(contract)) {
       await fc.assert(
@@ -298,7 +302,7 @@ describe('every endpoint, driven by what is generated from the document', () => 
         { numRuns: 25 },
       );
     }
-    expect(count).toBe(16);
+    expect(count).toBe(19);
     expect(await readdir(runner.registry.layout.zips)).toEqual([]);
     expect(await runner.registry.list()).toEqual([]);
   });

@@ -1,5 +1,4 @@
-import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { chmod, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { PNG } from 'pngjs';
@@ -12,7 +11,9 @@ import { requireToken } from '../../src/cli/serve/token.js';
 import { deployVersion } from '../../src/testing/deploy-version.js';
 import { buildPackage, FakeWorker } from '../../src/testing/index.js';
 import {
+  faultsOf,
   isBrowserThere,
+  loadAxe,
   openPage,
   PATIENCE,
   servedStation,
@@ -55,23 +56,6 @@ const ready = (page: Page, state = 'serving') =>
   page.locator(`#lamp[data-state="${state}"]`).waitFor(PATIENCE);
 const view = (page: Page, name: string) => page.locator(`nav a[href="#${name}"]`).click();
 const verdict = (page: Page, state: string) => page.locator(`.verdict[data-state="${state}"]`);
-
-/** The part of an answer of axe that is read. */
-interface AxeResults {
-  violations: { id: string; impact: string; nodes: { html: string; failureSummary?: string }[] }[];
-}
-
-/** What axe finds that is serious, by its rule and place. */
-async function faultsOf(page: Page): Promise<string[]> {
-  const { violations } = await page.evaluate<AxeResults>(
-    'axe.run(document, { resultTypes: ["violations"] })',
-  );
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) =>
-      nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary ?? ''}`),
-    );
-}
 
 /** Elements of the page that lie over each other. */
 const OVERLAPS = `(() => {
@@ -363,7 +347,7 @@ describe.skipIf(!isBrowserThere)(`the page in a browser${whyNoBrowser}`, () => {
     const { url, root } = await scriptedStation({ venvs });
     await chmod(root, 0o777);
     const page = await openPage(url);
-    await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core'), 'utf8'));
+    await loadAxe(page);
     await ready(page);
     await page.setInputFiles('#picture', PICTURE);
     await verdict(page, 'NG').waitFor(PATIENCE);

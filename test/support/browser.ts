@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
@@ -63,6 +65,28 @@ export async function openPage(url: string, o: BrowserContextOptions = {}): Prom
   });
   await page.goto(url);
   return page;
+}
+
+/** Brings axe into a page. */
+export async function loadAxe(page: Page): Promise<void> {
+  await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core'), 'utf8'));
+}
+
+/** The part of an answer of axe that is read. */
+interface AxeResults {
+  violations: { id: string; impact: string; nodes: { html: string; failureSummary?: string }[] }[];
+}
+
+/** What axe finds that is serious, by its rule and place. */
+export async function faultsOf(page: Page): Promise<string[]> {
+  const { violations } = await page.evaluate<AxeResults>(
+    'axe.run(document, { resultTypes: ["violations"] })',
+  );
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary ?? ''}`),
+    );
 }
 
 /** A station with its page at an address; `down` and `up` take the server away and bring it back at the same one. */

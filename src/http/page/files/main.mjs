@@ -2,6 +2,7 @@
 import { byId, failure, make, notify, table, viewOf } from './dom.mjs';
 import { open } from './dialogs.mjs';
 import { build as buildFindings } from './findings.mjs';
+import { build as buildFleet, seen as seenFleet } from './fleet.mjs';
 import { build as buildHistory } from './history.mjs';
 import { build as buildInspect } from './inspect.mjs';
 import { build as buildLogs } from './logs.mjs';
@@ -11,7 +12,7 @@ import { onChange, start, station, stationState } from './station.mjs';
 import { build as buildVersions } from './versions.mjs';
 import { nextLanguage, onLanguage, setLanguage, translate } from './words.mjs';
 
-const VIEWS = ['inspect', 'history', 'versions', 'metrics', 'logs', 'doctor'];
+const VIEWS = ['inspect', 'history', 'versions', 'fleet', 'metrics', 'logs', 'doctor'];
 /** There the verdicts stand beside the inspection. */
 const wide = matchMedia('(min-width: 90rem)');
 
@@ -21,9 +22,12 @@ for (const [verdict, colour] of Object.entries(COLOURS)) {
 
 const seen = {};
 
+const linkOf = (view) => document.querySelector(`nav a[href="#${view}"]`);
+
 function show() {
   const asked = location.hash.slice(1);
-  const view = VIEWS.includes(asked) ? asked : 'inspect';
+  const isThere = VIEWS.includes(asked) && !linkOf(asked).hidden;
+  const view = isThere ? asked : 'inspect';
   document.body.dataset.seen = view;
   for (const name of VIEWS)
     viewOf(name).hidden = name !== view && !(wide.matches && view === 'inspect' && name === 'history');
@@ -78,10 +82,16 @@ setLanguage();
 buildInspect();
 buildHistory();
 buildVersions();
-Object.assign(seen, { metrics: buildMetrics(), logs: buildLogs(), doctor: buildFindings() });
+Object.assign(seen, {
+  fleet: seenFleet,
+  metrics: buildMetrics(),
+  logs: buildLogs(),
+  doctor: buildFindings(),
+});
 onChange(showState);
 addEventListener('hashchange', show);
 wide.addEventListener('change', show);
 show();
 showState();
+void buildFleet({ link: linkOf('fleet'), found: show });
 start().catch((error) => notify('bad', failure(error)));
