@@ -75,6 +75,7 @@ export type * from './supervisor/events.js';
 export type * from './supervisor/types.js';
 export type { WarmStartStatus } from './supervisor/warm-start/types.js';
 export type * from './supervisor/worker-logs/types.js';
+export type * from './supervisor/outbox/result-outbox.js';
 export type { AlgorithmSupervisor } from './supervisor/algorithm-supervisor.js';
 export type { AlgorithmSupervisorOptions, ConfigureOptions } from './supervisor/algorithm-supervisor.js';
 export type {
