@@ -29,6 +29,12 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   approveFleet: 'Only a wave that asks for approval, and has others behind it.',
   backFleet:
     'Neither a maintenance window nor a lock is waited for. A station that is away goes back when it returns.',
+  outbox: 'Counts of the outbox are since it was made, those of its delivery since the host was started.',
+  pauseOutbox: 'Over a restart too. What was under way is sent again later.',
+  resumeOutbox: 'Answers at once: what waits goes out in its order.',
+  retryOutbox: 'With `aside` what the platform refused goes back to its place, after its cause was mended.',
+  exportOutbox:
+    'Each file is whole and on its disk when this answers. Everything stays in the outbox too: a receiver takes each `ingest_id` once.',
   thumbnail:
     'Of the last inspections alone, as many as the host keeps. A picture that the package decodes itself has none.',
   contentIndex:

@@ -2,6 +2,7 @@ import { answered, json, noContent, PROBLEM_RESPONSES, query, responses } from '
 import { CONTENT_PATHS } from './openapi-content.js';
 import { DESCRIPTIONS } from './openapi-descriptions.js';
 import { FLEET_PATHS, FLEET_SCHEMAS } from './openapi-fleet.js';
+import { OUTBOX_PATHS, OUTBOX_SCHEMAS } from './openapi-outbox.js';
 import { OPERATING_PATHS } from './openapi-operating.js';
 import { EXAMPLES, listOf, NAME_ENCODING, object, ref, STRING, text, type Json } from './openapi-parts.js';
 import { policyRequest } from './openapi-requests.js';
@@ -230,6 +231,9 @@ export function openApiDocument(basePath: string, parameters: Json = {}): Json {
     paths: described({ ...PATHS, ...OPERATING_PATHS, ...FLEET_PATHS }),
     components: {
       schemas: { ...SCHEMAS, ...FLEET_SCHEMAS, PolicyRequest: policyRequest(), ...parameters },
+    paths: described({ ...PATHS, ...OPERATING_PATHS, ...OUTBOX_PATHS }),
+    components: {
+      schemas: { ...SCHEMAS, ...OUTBOX_SCHEMAS, PolicyRequest: policyRequest(), ...parameters },
       responses: PROBLEM_RESPONSES,
       securitySchemes: {
         token: { type: 'http', scheme: 'bearer', description: 'As the host of the handler checks it' },

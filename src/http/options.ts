@@ -17,6 +17,7 @@ import {
 import type { Registry } from '../registry/registry.js';
 import type { Deployer } from '../deploy/deployer.js';
 import type { VenvManager } from '../python/venv-manager.js';
+import type { Delivery } from '../outbox/delivery/delivery.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
 import type { PackageValidator } from '../validation/package-validator.js';
 import { RunnerMetrics } from '../telemetry/runner-metrics.js';
@@ -65,6 +66,7 @@ const doors = /* @__PURE__ */ lazily(() => ({
       venvs: instance<VenvManager>('a VenvManager', 'interpreters'),
       frames: instance<FramePool>('a FramePool', 'lease'),
       fleet: instance<FleetDesk>('a FleetOperator', 'status', 'halt', 'approve', 'back'),
+      delivery: instance<Delivery>('a Delivery (await deliver(outbox, settings))', 'pause', 'report'),
     },
   ),
 }));

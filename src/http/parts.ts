@@ -16,6 +16,7 @@ export function validatorOf({ options: { validator } }: Call): PackageValidator 
 }
 
 /** What is answered where a part is missing. */
+/** What is answered where a handler was set up without a part. */
 export function notServed(part: string, without: string): RequestFault {
   return new RequestFault(
     'not_served',

@@ -12,6 +12,7 @@ import { events } from './operations/events.js';
 import { live, ready } from './operations/health.js';
 import { logs } from './operations/logs.js';
 import { metrics } from './operations/metrics.js';
+import { exportOutbox, outbox, pauseOutbox, resumeOutbox, retryOutbox } from './operations/outbox.js';
 import { activeParameters, parameters } from './operations/parameters.js';
 import {
   activeVersion,
@@ -188,6 +189,11 @@ const OPERATING: readonly Route[] = [
   { method: 'POST', path: '/fleet/halt', action: 'halt', answer: haltFleet },
   { method: 'POST', path: '/fleet/approve', action: 'approve', answer: approveFleet },
   { method: 'POST', path: '/fleet/back', action: 'back', answer: backFleet },
+  { method: 'GET', path: '/outbox', action: 'outbox', answer: outbox },
+  { method: 'POST', path: '/outbox/pause', action: 'deliver', answer: pauseOutbox },
+  { method: 'POST', path: '/outbox/resume', action: 'deliver', answer: resumeOutbox },
+  { method: 'POST', path: '/outbox/retry', action: 'deliver', answer: retryOutbox },
+  { method: 'POST', path: '/outbox/export', action: 'export', answer: exportOutbox },
   { method: 'GET', path: '/packages', action: 'list', answer: packages },
   {
     method: 'DELETE',

@@ -1,6 +1,7 @@
 import type { Deployer } from '../deploy/deployer.js';
 import type { FramePool } from '../frames/frame-pool.js';
 import type { VenvManager } from '../python/venv-manager.js';
+import type { Delivery } from '../outbox/delivery/delivery.js';
 import type { Registry } from '../registry/registry.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
 import type { RunnerMetrics } from '../telemetry/runner-metrics.js';
@@ -47,6 +48,9 @@ export type RunnerAction =
   | 'halt'
   | 'approve'
   | 'back';
+  | 'outbox'
+  | 'deliver'
+  | 'export';
 
 /** What `authorize` may answer besides yes and no. */
 export interface Authorization {
@@ -82,6 +86,10 @@ export interface RunnerHandlerOptions {
    * alone it can only look. The fleet is among the metrics.
    */
   fleet?: FleetDesk;
+   * Answers `/outbox`, which without it is 501: what `deliver()` of `procvision-runner/outbox` gives. Its depth and failures are among the
+   * metrics.
+   */
+  delivery?: Delivery;
   /**
    * Asked for every request that has an endpoint, before anything of its body is read. `request` is the whole request:
    * its headers tell who asks. A request that could be read in two ways is refused before. An answer that is an object

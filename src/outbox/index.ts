@@ -4,7 +4,13 @@
  *
  * @packageDocumentation
  */
-export { deliver, type DeliverableOutbox, type Delivery, type DeliveryStatus } from './delivery/delivery.js';
+export {
+  deliver,
+  type DeliverableOutbox,
+  type DeliveryReport,
+  type Delivery,
+  type DeliveryStatus,
+} from './delivery/delivery.js';
 export type { ExportReport } from './delivery/export.js';
 export type { HttpTargetOptions } from './delivery/http/platform.js';
 export type { DeliveryFault, NetworkState, Sent } from './delivery/lanes/progress.js';

@@ -8,6 +8,7 @@ import type {
   ResultEvent,
   WorkerRestartEvent,
 } from '../supervisor/events.js';
+import { outboxMetrics, type MeasuredDelivery } from './outbox-metrics.js';
 import { Counter, exposition, Gauge, Histogram, Summary, type MetricFamily } from './exposition.js';
 
 /** What is measured. */
@@ -18,6 +19,8 @@ export interface MetricsParts {
   supervisor?: AlgorithmSupervisor | undefined;
   /** How full it is. @defaultValue not measured */
   frames?: FramePool | undefined;
+  /** How its outbox and it stand: what `deliver()` of `procvision-runner/outbox` gives. @defaultValue not measured */
+  delivery?: MeasuredDelivery | undefined;
 }
 
 /** Options of {@link RunnerMetrics}. */
@@ -126,7 +129,12 @@ export class RunnerMetrics implements Disposable {
       ...Object.values(this.#times),
       ...[this.#share, this.#sums, this.#last],
     ];
-    return [...counted, ...this.#state(), ...(await this.#room())];
+    return [
+      ...counted,
+      ...this.#state(),
+      ...(await this.#room()),
+      ...(await outboxMetrics(this.#parts.delivery)),
+    ];
   }
 
   /** Counts no more. */

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { expect, test } from 'vitest';
 import { BODIES } from '../../src/http/body.js';
 import { FIX_BODY } from '../../src/http/operations/doctor.js';
+import { EXPORT_BODY, RETRY_BODY } from '../../src/http/operations/outbox.js';
 import { INFER_BODY } from '../../src/http/inference/infer-body.js';
 import { PARAMS_BODY, ROLLBACK_BODY } from '../../src/http/operations/store.js';
 import { VERSION_BODIES } from '../../src/http/operations/versions.js';
@@ -40,6 +41,8 @@ const RULES: Readonly<Record<string, v.GenericSchema>> = {
   ResetRequest: VERSION_BODIES.reset,
   ParamsRequest: PARAMS_BODY,
   FixRequest: FIX_BODY,
+  OutboxRetryRequest: RETRY_BODY,
+  OutboxExportRequest: EXPORT_BODY,
   InferRequest: INFER_BODY,
 };
 /** Checked by the options of the supervisor, which its schema is made of: the body's own rule is that it is an object. */

@@ -5,7 +5,7 @@ import { RunnerError } from '../../errors.js';
 import { showAs } from '../../readable.js';
 import { readJson, writeJsonAtomic } from '../../store/atomic-file.js';
 import { systemClock, type Clock } from '../../supervisor/clock.js';
-import type { DeliveryQueue, OutboxStatus } from '../types.js';
+import type { DeliveryQueue, OutboxStatus, RecordKind } from '../types.js';
 import { exportTo, type ExportReport } from './export.js';
 import { HttpPlatform } from './http/platform.js';
 import type { LaneContext, LaneSettings } from './lanes/lane.js';
@@ -52,6 +52,16 @@ export interface DeliveryStatus {
   refused: number;
 }
 
+/** All that a person wants to know at once. */
+export interface DeliveryReport {
+  outbox: OutboxStatus;
+  delivery: DeliveryStatus;
+  /** What was refused for good, the last first: at most twenty. */
+  aside: { ingestId: string; kind: RecordKind; reason: string; setAsideAt: number }[];
+}
+
+/** Of those that were refused, so many are in a report. */
+const MOST_REPORTED = 20;
 /** File in the outbox's folder that keeps a pause over a restart. */
 const STATE_FILE = 'delivery.json';
 const DEFAULT_DEGRADE_ABOVE = 10_000;
@@ -107,6 +117,17 @@ export class Delivery implements AsyncDisposable {
       sent: { ...sent },
       ...{ failures, refused },
     };
+  }
+
+  /** How it and its outbox stand now. @throws RunnerError `closed` where the outbox is */
+  async report(): Promise<DeliveryReport> {
+    const { queue } = this.#outbox;
+    const [outbox, delivery, all] = await Promise.all([this.#outbox.status(), this.status(), queue.aside()]);
+    const latest = all.sort((a, b) => b.setAsideAt - a.setAsideAt).slice(0, MOST_REPORTED);
+    const aside = latest.map(({ ingestId, kind, reason, setAsideAt }) => {
+      return { ingestId, kind, reason, setAsideAt };
+    });
+    return { outbox, delivery, aside };
   }
 
   /**

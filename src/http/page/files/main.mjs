@@ -6,6 +6,7 @@ import { build as buildFleet, seen as seenFleet } from './fleet.mjs';
 import { build as buildHistory } from './history.mjs';
 import { build as buildInspect } from './inspect.mjs';
 import { build as buildLogs } from './logs.mjs';
+import { build as buildOutbox } from './outbox.mjs';
 import { COLOURS, cssColour } from './marks.mjs';
 import { build as buildMetrics } from './metrics.mjs';
 import { onChange, start, station, stationState } from './station.mjs';
@@ -13,6 +14,7 @@ import { build as buildVersions } from './versions.mjs';
 import { nextLanguage, onLanguage, setLanguage, translate } from './words.mjs';
 
 const VIEWS = ['inspect', 'history', 'versions', 'fleet', 'metrics', 'logs', 'doctor'];
+const VIEWS = ['inspect', 'history', 'versions', 'metrics', 'logs', 'outbox', 'doctor'];
 /** There the verdicts stand beside the inspection. */
 const wide = matchMedia('(min-width: 90rem)');
 
@@ -86,6 +88,9 @@ Object.assign(seen, {
   fleet: seenFleet,
   metrics: buildMetrics(),
   logs: buildLogs(),
+  metrics: buildMetrics(),
+  logs: buildLogs(),
+  outbox: buildOutbox(),
   doctor: buildFindings(),
 });
 onChange(showState);
