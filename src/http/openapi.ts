@@ -227,13 +227,15 @@ export function openApiDocument(basePath: string, parameters: Json = {}): Json {
       { name: 'inference', description: 'Open Inference Protocol, version 2' },
       { name: 'operating', description: 'Workers, health, events, logs and metrics' },
     ],
-    paths: described({ ...PATHS, ...OPERATING_PATHS, ...CONTENT_PATHS }),
-    paths: described({ ...PATHS, ...OPERATING_PATHS, ...FLEET_PATHS }),
+    paths: described({ ...PATHS, ...OPERATING_PATHS, ...CONTENT_PATHS, ...FLEET_PATHS, ...OUTBOX_PATHS }),
     components: {
-      schemas: { ...SCHEMAS, ...FLEET_SCHEMAS, PolicyRequest: policyRequest(), ...parameters },
-    paths: described({ ...PATHS, ...OPERATING_PATHS, ...OUTBOX_PATHS }),
-    components: {
-      schemas: { ...SCHEMAS, ...OUTBOX_SCHEMAS, PolicyRequest: policyRequest(), ...parameters },
+      schemas: {
+        ...SCHEMAS,
+        ...FLEET_SCHEMAS,
+        ...OUTBOX_SCHEMAS,
+        PolicyRequest: policyRequest(),
+        ...parameters,
+      },
       responses: PROBLEM_RESPONSES,
       securitySchemes: {
         token: { type: 'http', scheme: 'bearer', description: 'As the host of the handler checks it' },

@@ -15,7 +15,6 @@ export function validatorOf({ options: { validator } }: Call): PackageValidator 
   throw notServed('validator', 'checks no packages');
 }
 
-/** What is answered where a part is missing. */
 /** What is answered where a handler was set up without a part. */
 export function notServed(part: string, without: string): RequestFault {
   return new RequestFault(

@@ -43,11 +43,11 @@ export type RunnerAction =
   | 'doctor'
   | 'fix'
   | 'picture'
-  | 'content';
+  | 'content'
   | 'fleet'
   | 'halt'
   | 'approve'
-  | 'back';
+  | 'back'
   | 'outbox'
   | 'deliver'
   | 'export';
@@ -86,6 +86,7 @@ export interface RunnerHandlerOptions {
    * alone it can only look. The fleet is among the metrics.
    */
   fleet?: FleetDesk;
+  /**
    * Answers `/outbox`, which without it is 501: what `deliver()` of `procvision-runner/outbox` gives. Its depth and failures are among the
    * metrics.
    */

@@ -19,7 +19,11 @@ export function livingFleet({
   staying?: string[];
 } = {}) {
   const stations = ['s1', 's2', 's3', 's4'].map((name) => {
-    return new ScriptedStation(bucket, name, staying.includes(name) ? { behaviour: () => 'stay' } : {});
+    return new ScriptedStation(
+      bucket.connect(),
+      name,
+      staying.includes(name) ? { behaviour: () => 'stay' } : {},
+    );
   });
   onTestFinished(livePlant(bucket, stations));
   const { privateKey } = FLEET_KEYS;

@@ -13,8 +13,7 @@ import { onChange, start, station, stationState } from './station.mjs';
 import { build as buildVersions } from './versions.mjs';
 import { nextLanguage, onLanguage, setLanguage, translate } from './words.mjs';
 
-const VIEWS = ['inspect', 'history', 'versions', 'fleet', 'metrics', 'logs', 'doctor'];
-const VIEWS = ['inspect', 'history', 'versions', 'metrics', 'logs', 'outbox', 'doctor'];
+const VIEWS = ['inspect', 'history', 'versions', 'fleet', 'metrics', 'logs', 'outbox', 'doctor'];
 /** There the verdicts stand beside the inspection. */
 const wide = matchMedia('(min-width: 90rem)');
 
@@ -86,8 +85,6 @@ buildHistory();
 buildVersions();
 Object.assign(seen, {
   fleet: seenFleet,
-  metrics: buildMetrics(),
-  logs: buildLogs(),
   metrics: buildMetrics(),
   logs: buildLogs(),
   outbox: buildOutbox(),
