@@ -1,6 +1,28 @@
-import { abortSignal, callback, Door, lazily, must, option, text, values, whole, name } from '../options.js';
 import type { KeyObject } from 'node:crypto';
-import type { EncodedPicture, InspectionFacts, OutboxOptions } from './types.js';
+import type { ImageRegion } from '../frames/types.js';
+import {
+  abortSignal,
+  callback,
+  choice,
+  Door,
+  group,
+  lazily,
+  must,
+  name,
+  number,
+  option,
+  text,
+  values,
+  whole,
+  type Option,
+} from '../options.js';
+import type {
+  EncodedPicture,
+  InspectedImage,
+  InspectionFacts,
+  OutboxOptions,
+  PictureRules,
+} from './types.js';
 
 /** Days that a timer or a date can still count. */
 const MOST_DAYS = 36_500;
@@ -13,6 +35,15 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     maxAgeDays: whole(1, MOST_DAYS),
     retentionDays: whole(0, MOST_DAYS),
     maxPending: whole(1, 1_000_000),
+    pictures: group<PictureRules>({
+      keep: choice('all', 'ng', 'none'),
+      okShare: number(0, 1),
+      choose: callback<NonNullable<PictureRules['choose']>>(),
+      format: choice('jpeg', 'webp', 'png'),
+      quality: whole(1, 100),
+      thumbnail: whole(0, 10_000),
+      masks: regions(),
+    }),
     signingKey: option<string | KeyObject>(
       'key',
       'must be an Ed25519 private key, as PEM or key object',
@@ -35,12 +66,35 @@ export const doors = /* @__PURE__ */ lazily(() => ({
       'must be a list of pictures { encoded, contentType, width, height }',
       (value) => Array.isArray(value) && value.every(isPicture),
     ),
+    image: option<InspectedImage>('inspected', 'must be { encoded } or { data, width, height }', isImage),
+    masks: regions(),
     signal: abortSignal(),
   }),
 }));
 
 function isKeyObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && (value as { type?: unknown }).type === 'private';
+}
+
+/** Regions of a picture. */
+function regions(): Option<readonly ImageRegion[] | undefined> {
+  const isRegion = (value: unknown) => {
+    if (typeof value !== 'object' || value === null) return false;
+    const { x, y, width, height } = value as Partial<ImageRegion>;
+    return [x, y, width, height].every((one) => Number.isInteger(one));
+  };
+  return option(
+    'regions',
+    'must be a list of regions { x, y, width, height }',
+    (value) => Array.isArray(value) && value.every(isRegion),
+  );
+}
+
+function isImage(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { encoded, data, width, height } = value as Record<string, unknown>;
+  if (encoded instanceof Uint8Array) return true;
+  return data instanceof Uint8Array && Number.isInteger(width) && Number.isInteger(height);
 }
 
 function isPicture(value: unknown): boolean {

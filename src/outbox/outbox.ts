@@ -5,7 +5,9 @@ import { showAs } from '../readable.js';
 import { onStore } from '../store/store-error.js';
 import { IngestIds } from './ingest-ids.js';
 import { doors } from './options.js';
+import { PictureEncoder, takeImage } from './pictures/encoder.js';
 import { PictureFiles } from './pictures/picture-files.js';
+import { PictureChoice } from './pictures/picture-rules.js';
 import { Queue } from './queue.js';
 import type { EventRecord, ShedRecord } from './records.js';
 import { sealWith, type SignedHead } from './receipts/heads.js';
@@ -25,6 +27,7 @@ import type {
   InspectionFacts,
   OutboxOptions,
   OutboxStatus,
+  PictureRules,
   Priority,
   RecordBody,
   StoredReceipt,
@@ -59,6 +62,9 @@ export class Outbox implements AsyncDisposable {
   readonly #ids: IngestIds;
   readonly #now: () => number;
   readonly #maxPending: number;
+  readonly #rules: PictureRules;
+  readonly #choice: PictureChoice;
+  #encoder: PictureEncoder | undefined;
 
   private constructor(folder: string, store: RecordStore, files: PictureFiles, options: OutboxOptions) {
     const { station, now = Date.now, maxPending = MAX_PENDING } = options;
@@ -68,6 +74,8 @@ export class Outbox implements AsyncDisposable {
     this.#files = files;
     this.#now = now;
     this.#maxPending = maxPending;
+    this.#rules = options.pictures ?? {};
+    this.#choice = new PictureChoice(this.#rules);
     this.#ids = new IngestIds(store.state.lastTimestamp);
     const shed = (draft: Draft, about: ShedFacts) => this.#appendShed(draft, about);
     this.#room = new Room({ store, files, now, shed, options });
@@ -95,6 +103,7 @@ export class Outbox implements AsyncDisposable {
       for await (const digest of picturesIn(store)) files.use(digest);
       await onStore(`collect pictures in ${absolute}`, () => files.collect());
       const outbox = new Outbox(absolute, store, files, options);
+      if (options.pictures) await outbox.#loadEncoder();
       outbox.#room.tidy();
       return outbox;
     } catch (error) {
@@ -112,10 +121,12 @@ export class Outbox implements AsyncDisposable {
   async record(inspected: Inspected, facts: InspectionFacts): Promise<StoredReceipt> {
     doors().record.check(facts);
     throwIfAborted(facts.signal, 'record');
-    const isOk = verdictOf(inspected) === 'OK';
-    const pictures = facts.pictures ?? [];
-    const picturePriority = isOk ? 'okPictures' : 'ngPictures';
+    const verdict = verdictOf(inspected);
+    const picturePriority = verdict === 'OK' ? 'okPictures' : 'ngPictures';
     this.#checkPending('business');
+    const isKept = facts.image !== undefined && this.#choice.keeps(verdict, inspected, facts);
+    const encoded = isKept ? await this.#encode(facts, picturePriority) : [];
+    const pictures = [...(facts.pictures ?? []), ...encoded];
     const written = await this.#writePictures(pictures, picturePriority);
     try {
       return await this.#keep('business', (draft) => {
@@ -231,6 +242,22 @@ export class Outbox implements AsyncDisposable {
       `The outbox in ${this.folder} has ${this.#maxPending} records waiting for the disk: this one is given up and counted. The disk is too slow for them`,
       { details: { path: this.folder } },
     );
+  }
+
+  /** The picture and its thumbnail as files. A picture that cannot be encoded, or not in time, is given up; its verdict is not. */
+  async #encode({ image, masks }: InspectionFacts, priority: Priority): Promise<EncodedPicture[]> {
+    try {
+      if (!image) return [];
+      const taken = takeImage(image); // before anything is awaited: the pixels may change then
+      return await (await this.#loadEncoder()).encode(taken, masks);
+    } catch {
+      this.#room.lose(priority, 0);
+      return [];
+    }
+  }
+
+  async #loadEncoder(): Promise<PictureEncoder> {
+    return (this.#encoder ??= await PictureEncoder.load(this.#rules));
   }
 
   /** Writes files beside each other. A picture that the disk does not take is given up; its verdict is not. */

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { OperationOptions } from '../abort.js';
+import type { ImageRegion } from '../frames/types.js';
 import type { InspectionResult } from '../supervisor/types.js';
 import type { RunnerError } from '../errors.js';
 import type { ArtifactRecord, EventRecord, ShedRecord, VerdictRecord } from './records.js';
@@ -31,11 +32,54 @@ export interface OutboxOptions {
    * yours elsewhere. @defaultValue a key that is made in the folder
    */
   signingKey?: string | KeyObject;
+  /** Which pictures are kept, and how. They are encoded by the package `sharp`. @defaultValue those of NG verdicts, as JPEG */
+  pictures?: PictureRules;
   /** Records that may wait for the disk in memory; more are lost, and counted. @defaultValue 10_000 */
   maxPending?: number;
   /** Unix time in milliseconds. For tests. @defaultValue the system's */
   now?: () => number;
 }
+
+/** Which pictures are kept, and how. */
+export interface PictureRules {
+  /** By the verdict. An inspection that failed counts as NG. @defaultValue 'ng' */
+  keep?: 'all' | 'ng' | 'none';
+  /** Share of the pictures of OK parts that are kept besides, evenly spread, with `keep: 'ng'`. @defaultValue 0 */
+  okShare?: number;
+  /** A rule of the host, which goes first: true keeps, false does not, undefined leaves it to the others. @defaultValue none */
+  choose?: (inspected: Inspected, facts: InspectionFacts) => boolean | undefined;
+  /** Of the files. @defaultValue 'jpeg' */
+  format?: 'jpeg' | 'webp' | 'png';
+  /** Of JPEG and WebP, from 1 to 100. @defaultValue 85 */
+  quality?: number;
+  /** Longest side of a thumbnail beside each picture, in pixels; 0 for none. @defaultValue 0 */
+  thumbnail?: number;
+  /** Regions that must not leave, in pixels of the picture that was inspected: they are black in every file. @defaultValue none */
+  masks?: readonly ImageRegion[];
+}
+
+/** The picture of an inspection, to be encoded here. Pixels of 8 bits, row by row without padding, are copied at once. */
+export type InspectedImage =
+  | {
+      /** A whole file in any format that sharp reads. */
+      encoded: Uint8Array;
+      /** Which camera took it. */
+      cameraId?: string;
+    }
+  | {
+      /** Height × width × channels bytes. */
+      data: Uint8Array;
+      /** Pixels. */
+      width: number;
+      /** Pixels. */
+      height: number;
+      /** Of a pixel. @defaultValue 3 */
+      channels?: 1 | 3;
+      /** Order of the channels. @defaultValue 'RGB' */
+      colorSpace?: 'RGB' | 'BGR';
+      /** Which camera took it. */
+      cameraId?: string;
+    };
 
 /** A picture in a file format. */
 export interface EncodedPicture {
@@ -73,7 +117,11 @@ export interface InspectionFacts extends OperationOptions {
   environmentRoot?: string;
   /** Version that failed, where there is an error in place of a result. */
   version?: string;
-  /** Pictures that belong to it. @defaultValue none */
+  /** The picture that was inspected: it is kept by the rules of the outbox. @defaultValue none */
+  image?: InspectedImage;
+  /** Further regions of this picture that must not leave. @defaultValue none */
+  masks?: readonly ImageRegion[];
+  /** Pictures that are encoded already: they are kept as they are. @defaultValue none */
   pictures?: readonly EncodedPicture[];
 }
 

@@ -90,6 +90,8 @@ const BAD: Record<string, readonly unknown[]> = {
   picture: ['', 0, 1, NaN, null, true, [], 10n, Symbol('x'), () => ({}), ['x.png']],
   activate: ['', 'A', 0, 1, NaN, null, {}, [1], [null], promise, () => true],
   traceparent: ['', 'x', 0, 1, NaN, null, true, [], {}, promise, `ff-${'1'.repeat(32)}-${'1'.repeat(16)}-01`],
+  regions: ['', 'x', 0, 1, NaN, null, true, {}, [1], [{ x: 1 }], promise],
+  inspected: ['', 'x', 0, 1, NaN, null, true, [], {}, { data: 'x' }, promise],
   pictures: ['', 'x', 0, 1, NaN, null, true, {}, [1], [{ encoded: 'x' }], promise],
   key: ['', 0, 1, NaN, null, true, [], {}, promise, () => 'x', 10n],
   waves: ['', 'x', 0, NaN, null, true, {}, [1], [null], ['east'], promise],

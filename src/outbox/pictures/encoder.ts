@@ -1,0 +1,156 @@
+import { loadPeer } from '../../assets.js';
+import { RunnerError } from '../../errors.js';
+import type { EncodedPicture, InspectedImage, PictureRules } from '../types.js';
+import { blacken, swapRedAndBlue, type PlainPixels } from './masks.js';
+
+/** The part of sharp that is used here. It is an optional peer dependency. */
+type Sharp = (image: Uint8Array, options: object) => Pipeline;
+interface Pipeline {
+  removeAlpha(): Pipeline;
+  toColourspace(space: 'srgb'): Pipeline;
+  raw(): Pipeline;
+  resize(options: { width: number; height: number; fit: 'inside'; withoutEnlargement: true }): Pipeline;
+  jpeg(options: { quality: number }): Pipeline;
+  webp(options: { quality: number }): Pipeline;
+  png(): Pipeline;
+  toBuffer(options: { resolveWithObject: true }): Promise<{ data: Buffer; info: Encoded }>;
+}
+interface Encoded {
+  width: number;
+  height: number;
+  channels: number;
+}
+
+/** A copy of a picture: what was given is the caller's again. */
+export interface TakenImage {
+  /** A whole file, or pixels. */
+  pixels: Uint8Array | PlainPixels;
+  cameraId: string | undefined;
+}
+
+/** Copies a picture at once. @throws RunnerError `invalid_image` for pixels that do not have the bytes of their size */
+export function takeImage(image: InspectedImage): TakenImage {
+  const pixels = 'encoded' in image ? Uint8Array.from(image.encoded) : plainCopy(image);
+  return { pixels, cameraId: image.cameraId };
+}
+
+/** Pictures that may wait to be encoded. Each holds a copy of its pixels. */
+const MOST_WAITING = 16;
+
+/**
+ * Makes files of pictures by libvips, on a thread of its own and one after the other: Node's other work on threads, such as files,
+ * has theirs. The files have no metadata: libvips writes none unless it is asked to.
+ */
+export class PictureEncoder {
+  readonly #sharp: Sharp;
+  readonly #rules: PictureRules;
+  #turn: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+
+  private constructor(sharp: Sharp, rules: PictureRules) {
+    this.#sharp = sharp;
+    this.#rules = rules;
+  }
+
+  /** @throws RunnerError `invalid_params` where sharp is not installed */
+  static async load(
+    rules: PictureRules,
+    load: () => unknown = () => loadPeer('sharp'),
+  ): Promise<PictureEncoder> {
+    try {
+      const module = (await load()) as { default?: unknown };
+      return new PictureEncoder((module.default ?? module) as Sharp, rules);
+    } catch (cause) {
+      throw new RunnerError(
+        'invalid_params',
+        'An outbox encodes pictures by the package sharp, which is not installed: npm install sharp. Pictures that are encoded ' +
+          'already (pictures) need none',
+        { cause, details: { path: 'sharp' } },
+      );
+    }
+  }
+
+  /**
+   * The picture, with the regions that must not leave blackened, and its thumbnail.
+   *
+   * @throws RunnerError `queue_full` when too many wait, `invalid_image`
+   */
+  encode({ pixels, cameraId }: TakenImage, masks: PictureRules['masks'] = []): Promise<EncodedPicture[]> {
+    if (this.#waiting >= MOST_WAITING) {
+      throw new RunnerError(
+        'queue_full',
+        `${MOST_WAITING} pictures wait to be encoded: this one is given up`,
+        {
+          details: { path: 'image' },
+        },
+      );
+    }
+    this.#waiting++;
+    const turn = this.#turn
+      .then(() => this.#files(pixels, cameraId, [...(this.#rules.masks ?? []), ...masks]))
+      .finally(() => {
+        this.#waiting--;
+      });
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #files(
+    given: Uint8Array | PlainPixels,
+    cameraId: string | undefined,
+    masks: NonNullable<PictureRules['masks']>,
+  ): Promise<EncodedPicture[]> {
+    const pixels = given instanceof Uint8Array ? await this.#decoded(given) : given;
+    blacken(pixels, masks);
+    const { width, height, channels } = pixels;
+    const open = () => this.#sharp(pixels.data, { raw: { width, height, channels } });
+    const side = this.#rules.thumbnail ?? 0;
+    const small = { width: side, height: side, fit: 'inside', withoutEnlargement: true } as const;
+    const pipelines = [open(), ...(side > 0 ? [open().resize(small)] : [])];
+    const files: EncodedPicture[] = [];
+    for (const pipeline of pipelines) {
+      const { data, info } = await this.#formatted(pipeline).toBuffer({ resolveWithObject: true });
+      files.push({
+        encoded: data,
+        contentType: `image/${this.#rules.format ?? 'jpeg'}`,
+        width: info.width,
+        height: info.height,
+        ...(cameraId !== undefined && { cameraId }),
+      });
+    }
+    return files;
+  }
+
+  #formatted(pipeline: Pipeline): Pipeline {
+    const { format = 'jpeg', quality = 85 } = this.#rules;
+    if (format === 'png') return pipeline.png();
+    return format === 'webp' ? pipeline.webp({ quality }) : pipeline.jpeg({ quality });
+  }
+
+  /** The pixels of a file, turned as it asks to be: masks are in pixels of the picture that was inspected. */
+  async #decoded(encoded: Uint8Array): Promise<PlainPixels> {
+    try {
+      const pipeline = this.#sharp(encoded, { autoOrient: true }).removeAlpha().toColourspace('srgb').raw();
+      const { data, info } = await pipeline.toBuffer({ resolveWithObject: true });
+      const { width, height, channels } = info;
+      return { data, width, height, channels: channels === 1 ? 1 : 3 };
+    } catch (cause) {
+      throw new RunnerError('invalid_image', `A picture cannot be decoded: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+  }
+}
+
+function plainCopy(image: Exclude<InspectedImage, { encoded: Uint8Array }>): PlainPixels {
+  const { width, height, channels = 3, colorSpace } = image;
+  const data = Uint8Array.from(image.data);
+  if (data.length !== width * height * channels) {
+    throw new RunnerError(
+      'invalid_image',
+      `A picture of ${width} x ${height} with ${channels} channels has ${width * height * channels} bytes, not ${data.length}`,
+    );
+  }
+  if (colorSpace === 'BGR' && channels === 3) swapRedAndBlue(data);
+  return { data, width, height, channels };
+}

@@ -1,0 +1,136 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { verifyReceipts } from '../../src/outbox/index.js';
+import { NO_MOUNTS, smallDisk } from '../support/mounts.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+import { facts, openOutbox, pictureOf, resultOf } from './support.js';
+
+const DAY_MS = 86_400_000;
+
+test.skipIf(NO_MOUNTS !== undefined)(
+  `a full disk refuses records and says so, keeps every promised record, and goes on by itself when it has room${NO_MOUNTS === undefined ? '' : ` (skipped: ${NO_MOUNTS})`}`,
+  { timeout: 60_000 },
+  async () => {
+    const disk = await smallDisk(40);
+    const folder = path.join(disk.folder, 'outbox');
+    const outbox = await openOutbox(folder);
+    const promised: number[] = [];
+    let refused = 0;
+    const record = async (bytes: number) => {
+      const pictures = [pictureOf(String(promised.length).padEnd(bytes, 'x'))];
+      try {
+        promised.push((await outbox.record(resultOf(), { ...facts, pictures })).index);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'store_failed' });
+        refused++;
+      }
+    };
+    for (let one = 0; one < 5; one++) await record(200_000);
+    disk.fill();
+    for (let one = 0; one < 2_000 && refused < 20; one++) {
+      await record(20_000);
+      if (one % 10 === 0) disk.fill();
+    }
+    expect(refused).toBe(20);
+    expect((await outbox.status()).diskError).toMatch(/space/i);
+    await rm(path.join(disk.folder, 'filler'));
+    await vi.waitFor(
+      async () => {
+        const before = promised.length;
+        await record(10);
+        expect(promised.length).toBeGreaterThan(before);
+      },
+      { timeout: 20_000, interval: 200 },
+    );
+    await outbox.close();
+    const again = await openOutbox(folder);
+    const due = await again.queue.due('records', { limit: 100_000 });
+    const has = new Set(due.items.map(({ index }) => index));
+    expect(promised.filter((index) => !has.has(index))).toEqual([]);
+    const { shed, diskError } = await again.status();
+    expect(diskError).toBeUndefined();
+    expect(shed.business.records).toBe(refused);
+    const told = due.items.flatMap(({ body }) =>
+      'records' in body && body.priority === 'business' ? body.records : [],
+    );
+    expect(told.reduce((sum, one) => sum + one, 0)).toBe(refused);
+    await again.close();
+    expect((await verifyReceipts(folder)).faults).toEqual([]);
+  },
+);
+
+test(
+  '30 days without a network, past the bound: what is delivered then and what was given up is all there was',
+  { timeout: 120_000 },
+  async () => {
+    let now = Date.UTC(2026, 0, 1);
+    const outbox = await openOutbox(await temporaryFolder(), { maxBytes: 2 ** 20, now: () => now });
+    const given = { verdicts: 0, ok: 0, ng: 0, logs: 0 };
+    for (let day = 0; day < 30; day++) {
+      for (let hour = 0; hour < 24; hour += 4) {
+        now += DAY_MS / 6;
+        await Promise.all(
+          Array.from({ length: 6 }, async (_, part) => {
+            const verdict = part === 0 ? 'NG' : 'OK';
+            const pictures = [pictureOf(`${day} ${hour} ${part}`.padEnd(2_000, '.'))];
+            await outbox.record(resultOf(verdict), { ...facts, stepIndex: part, pictures });
+            given.verdicts++;
+            given[verdict === 'NG' ? 'ng' : 'ok']++;
+          }),
+        );
+        await outbox.note('log', { line: 'x'.repeat(200) });
+        given.logs++;
+      }
+    }
+    const { folder } = outbox;
+    await outbox.close();
+    const again = await openOutbox(folder, { maxBytes: 2 ** 20, now: () => now });
+    const { due, shed, kept } = await again.status();
+    expect(kept.bytes).toBeLessThanOrEqual(2 ** 20);
+    expect(due.okPictures.records + shed.okPictures.records).toBe(given.ok);
+    expect(due.ngPictures.records + shed.ngPictures.records).toBe(given.ng);
+    expect(due.business.records + shed.business.records).toBe(given.verdicts);
+    expect(due.diagnostics.records + shed.diagnostics.records).toBe(given.logs);
+    // The share that was given up is the greater, the less important something is.
+    const shares = [
+      shed.okPictures.records / given.ok,
+      shed.diagnostics.records / given.logs,
+      shed.ngPictures.records / given.ng,
+      shed.business.records / given.verdicts,
+    ];
+    expect(shares).toEqual(shares.toSorted((a, b) => b - a));
+    expect(due.business.records).toBeGreaterThan(0);
+    const told: Record<string, number> = {};
+    const seen: number[] = [];
+    for (;;) {
+      const { items } = await again.queue.due('records', { limit: 500 });
+      if (items.length === 0) break;
+      for (const { body, index, priority } of items) {
+        if (priority === 'business') seen.push(index);
+        if ('records' in body) told[body.priority] = (told[body.priority] ?? 0) + body.records;
+      }
+      await again.queue.acknowledge(items);
+    }
+    expect(seen).toEqual(seen.toSorted((a, b) => a - b));
+    expect(seen).toHaveLength(due.business.records);
+    for (const priority of ['okPictures', 'ngPictures', 'business', 'diagnostics'] as const) {
+      expect(told[priority] ?? 0).toBe(shed[priority].records);
+    }
+    await again.close();
+    expect((await verifyReceipts(folder)).faults).toEqual([]);
+  },
+);
+
+test('what waits longer than its age is given up, and that is told', async () => {
+  let now = Date.UTC(2026, 0, 1);
+  const outbox = await openOutbox(await temporaryFolder(), { maxAgeDays: 2, now: () => now });
+  await outbox.record(resultOf(), facts);
+  now += 3 * DAY_MS;
+  await outbox.note('health', {});
+  await outbox.close();
+  const again = await openOutbox(outbox.folder, { now: () => now });
+  const { items } = await again.queue.due('records');
+  expect(items.map(({ kind }) => kind)).toEqual(['health', 'shed']);
+  expect(items[1]?.body).toMatchObject({ reason: 'age', priority: 'business', records: 1 });
+});

@@ -1,0 +1,145 @@
+import { readFile } from 'node:fs/promises';
+import sharp from 'sharp';
+import { expect, test } from 'vitest';
+import { PictureEncoder } from '../../src/outbox/pictures/encoder.js';
+import type { InspectedImage, Outbox } from '../../src/outbox/index.js';
+import { temporaryFolder } from '../support/temp-folder.js';
+import { facts, openOutbox, resultOf } from './support.js';
+
+const width = 64;
+const height = 48;
+
+/** A picture of one colour. */
+function imageOf(
+  color: readonly [number, number, number],
+  colorSpace: 'RGB' | 'BGR' = 'RGB',
+): InspectedImage {
+  const data = new Uint8Array(width * height * 3);
+  for (let at = 0; at < data.length; at++) data[at] = color[at % 3] ?? 0;
+  return { data, width, height, colorSpace, cameraId: 'left' };
+}
+
+async function filesOf(outbox: Outbox): Promise<Buffer[]> {
+  const { items } = await outbox.queue.due('pictures');
+  return Promise.all(items.map(({ picture }) => readFile(picture?.file ?? '')));
+}
+
+async function pixelOf(file: Buffer, left: number, top: number): Promise<number[]> {
+  return [...(await sharp(file).extract({ left, top, width: 1, height: 1 }).raw().toBuffer())];
+}
+
+test('without rules the picture of an NG verdict is kept as JPEG, and that of an OK verdict is not', async () => {
+  const outbox = await openOutbox(await temporaryFolder());
+  const image = imageOf([200, 100, 50]);
+  await outbox.record(resultOf('OK'), { ...facts, image });
+  await outbox.record(resultOf('NG'), { ...facts, image });
+  const { items } = await outbox.queue.due('pictures');
+  expect(items.map(({ body }) => body)).toMatchObject([
+    { content_type: 'image/jpeg', width, height, camera_id: 'left', result_status: 'NG', type: 'ng_image' },
+  ]);
+});
+
+test('of OK pictures the given share is kept, evenly, and a rule of the host goes first', async () => {
+  const choose = (_: unknown, { stepIndex }: { stepIndex: number }) => (stepIndex === 9 ? true : undefined);
+  const outbox = await openOutbox(await temporaryFolder(), { pictures: { okShare: 0.25, choose } });
+  const kept: number[] = [];
+  for (let one = 0; one < 12; one++) {
+    const before = (await outbox.status()).due.okPictures.records;
+    await outbox.record(resultOf(), { ...facts, image: imageOf([one, 0, 0]) });
+    if ((await outbox.status()).due.okPictures.records > before) kept.push(one);
+  }
+  expect(kept).toEqual([3, 7, 11]);
+  await outbox.record(resultOf(), { ...facts, stepIndex: 9, image: imageOf([99, 0, 0]) });
+  expect((await outbox.status()).due.okPictures.records).toBe(4);
+});
+
+test.each(['png', 'webp', 'jpeg'] as const)(
+  'masked regions are black in the %s file and its thumbnail',
+  async (format) => {
+    const masks = [
+      { x: 0, y: 0, width: 20, height: 20 },
+      { x: 60, y: 40, width: 100, height: 100 },
+      { x: -5, y: 30, width: 3, height: 3 },
+    ];
+    const pictures = { format, masks, thumbnail: 32, quality: 95 };
+    const outbox = await openOutbox(await temporaryFolder(), { pictures });
+    const further = [{ x: 32, y: 24, width: 8, height: 8 }];
+    await outbox.record(resultOf('NG'), { ...facts, image: imageOf([200, 100, 50]), masks: further });
+    const [whole, small] = await filesOf(outbox);
+    if (!whole || !small) throw new Error('two files are expected');
+    expect(await sharp(small).metadata()).toMatchObject({ width: 32, height: 24, format });
+    for (const [x, y] of [
+      [8, 8],
+      [62, 44],
+      [36, 28],
+    ] as const) {
+      for (const value of await pixelOf(whole, x, y)) expect(value).toBeLessThan(12);
+    }
+    for (const value of await pixelOf(small, 4, 4)) expect(value).toBeLessThan(12);
+    const [red = 0, green = 0, blue = 0] = await pixelOf(whole, 50, 10);
+    expect([Math.abs(red - 200) < 12, Math.abs(green - 100) < 12, Math.abs(blue - 50) < 12]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+  },
+);
+
+test('BGR pixels give the same file as RGB pixels of the same colour', async () => {
+  const outbox = await openOutbox(await temporaryFolder(), { pictures: { format: 'png' } });
+  await outbox.record(resultOf('NG'), { ...facts, image: imageOf([200, 100, 50]) });
+  await outbox.record(resultOf('NG'), { ...facts, image: imageOf([50, 100, 200], 'BGR') });
+  const [one, other] = await filesOf(outbox);
+  expect(other && one?.equals(other)).toBe(true);
+});
+
+test('a file with metadata and a turn comes out upright, without metadata, with the mask where the inspected picture has it', async () => {
+  const encoded = await sharp({ create: { width: 40, height: 20, channels: 3, background: 'white' } })
+    .withExif({ IFD0: { Artist: 'a person', Copyright: 'secret' } })
+    .withMetadata({ orientation: 6 })
+    .jpeg()
+    .toBuffer();
+  const outbox = await openOutbox(await temporaryFolder(), { pictures: { format: 'png' } });
+  const masks = [{ x: 0, y: 0, width: 10, height: 10 }];
+  await outbox.record(resultOf('NG'), { ...facts, image: { encoded }, masks });
+  const [file] = await filesOf(outbox);
+  if (!file) throw new Error('a file is expected');
+  const about = await sharp(file).metadata();
+  expect(about).toMatchObject({ width: 20, height: 40 });
+  expect([about.exif, about.iptc, about.xmp, about.orientation]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect(await pixelOf(file, 5, 5)).toEqual([0, 0, 0]);
+  expect(await pixelOf(file, 15, 35)).toEqual([255, 255, 255]);
+});
+
+test('a picture that cannot be read is given up and counted, and its verdict is kept', async () => {
+  const outbox = await openOutbox(await temporaryFolder());
+  await outbox.record(resultOf('NG'), { ...facts, image: { encoded: Buffer.from('no picture') } });
+  await outbox.record(resultOf('NG'), { ...facts, image: { data: new Uint8Array(5), width: 2, height: 2 } });
+  const { due, shed } = await outbox.status();
+  expect([due.business.records, due.ngPictures.records, shed.ngPictures.records]).toEqual([2, 0, 2]);
+});
+
+test('pixels may change once record() was called', async () => {
+  const outbox = await openOutbox(await temporaryFolder());
+  const data = new Uint8Array(width * height * 3).fill(77);
+  const recorded = outbox.record(resultOf('NG'), { ...facts, image: { data, width, height } });
+  data.fill(1);
+  await recorded;
+  const [file] = await filesOf(outbox);
+  expect(file && (await pixelOf(file, 1, 1))).toEqual([77, 77, 77]);
+});
+
+test('without sharp the error says what to install', async () => {
+  const load = () => {
+    throw new Error('Cannot find module');
+  };
+  await expect(PictureEncoder.load({}, load)).rejects.toMatchObject({
+    code: 'invalid_params',
+    message: expect.stringContaining('npm install sharp') as string,
+  });
+});
