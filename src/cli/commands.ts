@@ -1,7 +1,7 @@
 import { AT_ONCE, CALL, DRY_RUN, FORCE, oneOf, PICTURES, wholeNumber, WORKER, WORKERS } from './flags.js';
 import { ACCEPT } from './accept-spec.js';
 import { RECEIPTS_VERIFY } from './receipts-spec.js';
-import { FLEET_COMMANDS } from './fleet/specs.js';
+import { FLEET_COMMANDS } from './fleet-specs.js';
 import { SETTINGS } from './settings-specs.js';
 import type { CommandSpec } from './spec.js';
 import { SWITCH } from './switch-spec.js';

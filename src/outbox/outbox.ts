@@ -10,7 +10,7 @@ import { PictureFiles } from './pictures/picture-files.js';
 import { PictureChoice } from './pictures/picture-rules.js';
 import { Queue } from './queue.js';
 import type { EventRecord, ShedRecord } from './records.js';
-import { sealWith, type SignedHead } from './receipts/heads.js';
+import { sealWith, type SignedHead } from './log/heads.js';
 import { proveConsistency, proveRecord, type ConsistencyProof, type RecordProof } from './receipts/proofs.js';
 import { stationKey } from './receipts/station-key.js';
 import { Room, type ShedFacts } from './room.js';

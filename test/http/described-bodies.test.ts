@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { expect, test } from 'vitest';
 import { BODIES } from '../../src/http/body.js';
+import { APPROVE_BODY, BACK_BODY, HALT_BODY } from '../../src/http/fleet/fleet-endpoints.js';
 import { FIX_BODY } from '../../src/http/operations/doctor.js';
 import { EXPORT_BODY, RETRY_BODY } from '../../src/http/operations/outbox.js';
 import { INFER_BODY } from '../../src/http/inference/infer-body.js';
@@ -41,6 +42,9 @@ const RULES: Readonly<Record<string, v.GenericSchema>> = {
   ResetRequest: VERSION_BODIES.reset,
   ParamsRequest: PARAMS_BODY,
   FixRequest: FIX_BODY,
+  FleetHaltRequest: HALT_BODY,
+  FleetApproveRequest: APPROVE_BODY,
+  FleetBackRequest: BACK_BODY,
   OutboxRetryRequest: RETRY_BODY,
   OutboxExportRequest: EXPORT_BODY,
   InferRequest: INFER_BODY,

@@ -107,6 +107,9 @@ const NOT_ON_THE_PAGE: Readonly<Record<string, string>> = {
   modelReadyVersion: 'Open Inference Protocol, for programs',
   infer: 'Open Inference Protocol, for programs',
   inferVersion: 'Open Inference Protocol, for programs',
+  contentIndex: 'for other stations',
+  contentManifest: 'for other stations',
+  contentBlob: 'for other stations',
 };
 
 test('the page has a place for each operation of the document, and for each option of those that a person may set', async () => {

@@ -9,7 +9,7 @@ import {
   isIncluded,
   leafHash,
   type NodeReader,
-} from '../../src/outbox/receipts/merkle.js';
+} from '../../src/outbox/log/merkle.js';
 
 const sha256 = (...parts: Uint8Array[]) => createHash('sha256').update(Buffer.concat(parts)).digest();
 

@@ -1,8 +1,8 @@
 import { RunnerError } from '../../errors.js';
 import { indexIn, leafKey, LEAST_STORED_LEVEL, nodeKey, rangeOf } from '../storage/keys.js';
 import type { RecordStore } from '../storage/record-store.js';
-import { consistencyPath, inclusionPath, leafHash, nodeHash, type NodeReader } from './merkle.js';
-import type { SignedHead } from './heads.js';
+import { consistencyPath, inclusionPath, leafHash, nodeHash, type NodeReader } from '../log/merkle.js';
+import type { SignedHead } from '../log/heads.js';
 
 /** What shows that a record stands in a station's log. */
 export interface RecordProof {

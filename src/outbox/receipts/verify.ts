@@ -25,8 +25,8 @@ import {
 } from '../storage/level.js';
 import type { State } from '../storage/state.js';
 import { PictureFiles } from '../pictures/picture-files.js';
-import { isSignedBy, type SignedHead } from './heads.js';
-import { Frontier, leafHash } from './merkle.js';
+import { isSignedBy, type SignedHead } from '../log/heads.js';
+import { Frontier, leafHash } from '../log/merkle.js';
 import { publicKeyFile } from './station-key.js';
 
 /** Options of {@link verifyReceipts}. */

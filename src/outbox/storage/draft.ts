@@ -1,6 +1,6 @@
 import { nodeCrypto } from '../../node-crypto.js';
-import { Frontier, leafHash } from '../receipts/merkle.js';
-import type { Seal } from '../receipts/heads.js';
+import { Frontier, leafHash } from '../log/merkle.js';
+import type { Seal } from '../log/heads.js';
 import type { AsideMark, DueMark, Envelope, RemovalStatement } from './envelope.js';
 import {
   asideKey,

@@ -3,7 +3,7 @@ import { RunnerError } from '../../errors.js';
 import { makeFolder } from '../../store/atomic-file.js';
 import { nodeCrypto } from '../../node-crypto.js';
 import { onStore } from '../../store/store-error.js';
-import type { Seal } from '../receipts/heads.js';
+import type { Seal } from '../log/heads.js';
 import { Draft } from './draft.js';
 import { STATE_KEY } from './keys.js';
 import { isLocked, levelDatabase, levelFault, type LevelDatabase, type Range } from './level.js';

@@ -1,4 +1,4 @@
-import type { SignedHead } from '../receipts/heads.js';
+import type { SignedHead } from '../log/heads.js';
 import type { Amount } from '../types.js';
 import { PRIORITIES } from './keys.js';
 

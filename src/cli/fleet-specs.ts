@@ -1,7 +1,7 @@
-import { DRY_RUN, oneOf, share, wholeNumber } from '../flags.js';
-import { usage } from '../host.js';
-import type { CommandSpec, OptionSpec } from '../spec.js';
-import { FLEET } from './connect.js';
+import { DRY_RUN, oneOf, share, wholeNumber } from './flags.js';
+import { usage } from './host.js';
+import type { CommandSpec, OptionSpec } from './spec.js';
+import { FLEET } from './fleet/connect.js';
 
 const REASON: OptionSpec = { usage: '--reason <text>', summary: 'why, for those who see it' };
 const ROLLOUT = { usage: '<rollout>', summary: 'id of a rollout, as `fleet status` shows it' };
@@ -32,7 +32,7 @@ export const FLEET_COMMANDS: readonly CommandSpec[] = [
       'Stations that cannot be reached are named by the controller that acts; without one, every station that has ever reported counts\n' +
       'as reachable. Times of reports are by the clock of the station.',
     isService: true,
-    load: () => import('../commands/fleet-status.js'),
+    load: () => import('./commands/fleet-status.js'),
   },
   {
     name: 'fleet group',
@@ -54,7 +54,7 @@ export const FLEET_COMMANDS: readonly CommandSpec[] = [
       'fleet group east s1 s2 s3 s4',
       'fleet group east s1 s2 s3 --window 22:00-05:30 --max-unavailable 1',
     ],
-    load: () => import('../commands/fleet-group.js'),
+    load: () => import('./commands/fleet-group.js'),
   },
   {
     name: 'fleet rollout',
@@ -135,7 +135,7 @@ export const FLEET_COMMANDS: readonly CommandSpec[] = [
       'fleet rollout board-check 1.1.0 BOARD-7 --digest 3b1f… --wave station:s1 --wave east --soak 3600000 --drift 0.02 --approval',
     ],
     details: 'A dry run says what would move where and how many bytes at most, and writes nothing.',
-    load: () => import('../commands/fleet-rollout.js'),
+    load: () => import('./commands/fleet-rollout.js'),
   },
   {
     name: 'fleet approve',
@@ -143,7 +143,7 @@ export const FLEET_COMMANDS: readonly CommandSpec[] = [
     arguments: [ROLLOUT],
     options: [FLEET],
     examples: ['fleet approve board-check-1.1.0-1'],
-    load: () => import('../commands/fleet-approve.js'),
+    load: () => import('./commands/fleet-approve.js'),
   },
   {
     name: 'fleet halt',
@@ -152,7 +152,7 @@ export const FLEET_COMMANDS: readonly CommandSpec[] = [
     options: [FLEET, REASON],
     examples: ['fleet halt', 'fleet halt board-check-1.1.0-1 --reason "night shift"'],
     details: 'Stations stay where they are. A rollout that was halted is not begun again: order a new one.',
-    load: () => import('../commands/fleet-halt.js'),
+    load: () => import('./commands/fleet-halt.js'),
   },
   {
     name: 'fleet back',
@@ -169,7 +169,7 @@ export const FLEET_COMMANDS: readonly CommandSpec[] = [
     ],
     details:
       'Each station that serves the version goes back at once: neither its window nor a lock is waited for.',
-    load: () => import('../commands/fleet-back.js'),
+    load: () => import('./commands/fleet-back.js'),
   },
   {
     name: 'fleet logs',
@@ -187,7 +187,7 @@ export const FLEET_COMMANDS: readonly CommandSpec[] = [
     ],
     examples: ['fleet logs', 'fleet logs s1 --follow'],
     isService: true,
-    load: () => import('../commands/fleet-logs.js'),
+    load: () => import('./commands/fleet-logs.js'),
   },
   {
     name: 'fleet rebuild',
@@ -197,7 +197,7 @@ export const FLEET_COMMANDS: readonly CommandSpec[] = [
     details:
       'Nothing moves by it: each desired state is what the station serves, and what any station has quarantined is barred again. Groups\n' +
       'and rollouts are not in reports: write and order them again.',
-    load: () => import('../commands/fleet-rebuild.js'),
+    load: () => import('./commands/fleet-rebuild.js'),
   },
   {
     name: 'fleet control',
@@ -205,6 +205,6 @@ export const FLEET_COMMANDS: readonly CommandSpec[] = [
     options: [FLEET],
     examples: ['fleet control', 'fleet control --fleet plant-7.json --json'],
     isService: true,
-    load: () => import('../commands/fleet-control.js'),
+    load: () => import('./commands/fleet-control.js'),
   },
 ];
