@@ -7,16 +7,19 @@ const entries = ['', '.fleet', '.http', '.outbox', '.recording', '.signing', '.t
   (entry) => `procvision-runner${entry}`,
 );
 
+/** What a report exports, by name. */
+const exportsOf = (name: string) =>
+  [...report(name).matchAll(/^export (?:abstract )?(?:class|const|function|interface|type) (\w+)/gm)].map(
+    ([, symbol]) => symbol,
+  );
+
+/** Every type by name; the classes of what a handler may be given are in the subpaths that make them. */
+const everywhere = ['procvision-runner.types', 'procvision-runner.fleet', 'procvision-runner.outbox'];
+
 test.each(entries)(
-  'every type that %s names and does not export itself is exported by procvision-runner/types',
+  'every type that %s names and does not export itself is exported by procvision-runner/types, or where its objects are made',
   (name) => {
-    const exported = new Set(
-      [
-        ...report('procvision-runner.types').matchAll(
-          /^export (?:abstract )?(?:class|const|function|interface|type) (\w+)/gm,
-        ),
-      ].map(([, symbol]) => symbol),
-    );
+    const exported = new Set(everywhere.flatMap(exportsOf));
     expect(exported).toContain('RunnerError');
     const named = [...report(name).matchAll(/\(ae-forgotten-export\) The symbol "(\w+)"/g)].map(
       ([, symbol]) => symbol,

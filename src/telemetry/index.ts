@@ -6,5 +6,6 @@
  */
 export { instrument } from './instrument.js';
 export type { Telemetry, TelemetryOptions, TelemetryParts } from './types.js';
+export type { MeasuredDelivery, MeasuredRecords } from './outbox-metrics.js';
 export type { MetricFamily, MetricLabels, MetricReading } from './exposition.js';
 export { OPENMETRICS_TYPE, RunnerMetrics, type MetricsOptions, type MetricsParts } from './runner-metrics.js';

@@ -1,6 +1,7 @@
 import { Counter, Gauge, type MetricFamily } from './exposition.js';
 
-interface Measured {
+/** Records of an outbox of one kind, and the bytes of their pictures. */
+export interface MeasuredRecords {
   records: number;
   bytes: number;
 }
@@ -9,13 +10,13 @@ interface Measured {
 export interface MeasuredDelivery {
   report(): Promise<{
     outbox: {
-      due: Readonly<Record<string, Measured>>;
-      shed: Readonly<Record<string, Measured>>;
+      due: Readonly<Record<string, MeasuredRecords>>;
+      shed: Readonly<Record<string, MeasuredRecords>>;
       oldestDueAt: number | undefined;
       aside: number;
       delivered: number;
       failures: number;
-      kept: Measured;
+      kept: MeasuredRecords;
       diskError: string | undefined;
     };
     delivery: { state: string; network: string; isDegraded: boolean };
