@@ -97,7 +97,7 @@ const warmUp = () =>
     calls: whole(1, 1_000_000),
   });
 
-const probation = () =>
+export const probationOptions = () =>
   group<Partial<ProbationPolicy>>({
     calls: whole(1),
     durationMs: duration(1),
@@ -146,7 +146,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     ...version,
     ...{ productIds: productIds(), pids: productIds() },
     operator: text(),
-    probation: probation(),
+    probation: probationOptions(),
     share: number(LEAST_SHARE, 1),
     steps: steps(),
     warmUp: warmUp(),

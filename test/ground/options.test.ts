@@ -24,6 +24,7 @@ import {
   connectFleet,
   exportPackage,
   FleetAgent,
+  openFleetAgent,
   fleetPermissions,
   PackageFetcher,
 } from '../../src/fleet/index.js';
@@ -125,6 +126,11 @@ function agentParts() {
   const settings = { plant: 'north', publicKeys: [publicKey] };
   const machine = new Machine('line 1', world, new SimServer(world), new Map(), settings);
   return machine.options();
+}
+
+function stationParts() {
+  const { plant, station, publicKeys, connection } = agentParts();
+  return { plant, station, publicKeys, connection, sources: ['http://plant/'] };
 }
 
 async function openAll(): Promise<Record<string, Call>> {
@@ -245,6 +251,7 @@ async function openAll(): Promise<Record<string, Call>> {
       'delivery.retry': on(deliveryDoors().retry, {}, (o) => delivery.retry(o)),
       'delivery.export': on(deliveryDoors().export, {}, (o) => delivery.export(root, o)),
     }),
+    openFleetAgent: on(agentDoors().station, stationParts(), (o) => openFleetAgent(runner, o)),
     'FleetAgent.start': on(agentDoors().agent, agentParts(), (o) => FleetAgent.start(o)),
     instrument: on(telemetryDoors().instrument, {}, (o) => instrument({ registry }, o)),
     'new PackageFetcher': on(bytesDoors().fetcher, { registry, sources: [] }, (o) => new PackageFetcher(o)),

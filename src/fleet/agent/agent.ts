@@ -39,6 +39,7 @@ export class FleetAgent extends SafeEmitter<FleetAgentEvents> implements AsyncDi
   readonly #lanes: Record<'hear' | 'guard' | 'work' | 'tell', Lane>;
   readonly #timers = new Map<string, () => void>();
   readonly #ends: (() => void)[] = [];
+  readonly #onClose: (() => Promise<void>) | undefined;
   #report: ReportedState | undefined;
   #told: string | undefined;
   #closed: Promise<void> | undefined;
@@ -60,6 +61,7 @@ export class FleetAgent extends SafeEmitter<FleetAgentEvents> implements AsyncDi
     super();
     const abort = (this.#abort = new AbortController());
     const clock = o.clock ?? agentClock;
+    this.#onClose = o.onClose;
     this.#journal = new Journal(o.station, o.disk, memory);
     this.#parts = {
       ...{ plant: o.plant, name: o.station, group: o.group, window: o.window, keys, clock, memory },
@@ -123,6 +125,7 @@ export class FleetAgent extends SafeEmitter<FleetAgentEvents> implements AsyncDi
     this.#timers.clear();
     await Promise.all(Object.values(this.#lanes).map((lane) => lane.close()));
     await this.#parts.memory.flush().catch(() => undefined);
+    await this.#onClose?.();
   }
 
   #begin(): void {

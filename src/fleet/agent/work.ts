@@ -1,5 +1,5 @@
 import { RunnerError } from '../../errors.js';
-import type { DeployedPackage, ServedVersion } from '../ports.js';
+import type { DeployedPackage, ServedVersion, WantedPackage } from '../ports.js';
 import { partsOf } from '../state/refs.js';
 import type { DesiredState, StationState } from '../state.js';
 import type { Faults } from './faults.js';
@@ -75,7 +75,7 @@ export class Work {
   /** Fetches and installs what is missing, whatever the window says: nothing that serves is touched. */
   async #bring(desired: DesiredState, deployed: Deployed, todo: Set<string>): Promise<void> {
     const { memory } = this.#parts;
-    for (const [ref, { digest }] of Object.entries(desired.packages)) {
+    for (const [ref, { digest, sources }] of Object.entries(desired.packages)) {
       const there = deployed.get(ref);
       const what = `bring ${ref}`;
       if (memory.barOn(ref) || (there && (there.digest ?? digest) === digest)) continue;
@@ -89,17 +89,13 @@ export class Work {
           const parts = partsOf(ref);
           if (!parts) return;
           if (there) throw otherContent(parts, digest);
-          await this.#install({ ...parts, digest }, ref, signal);
+          await this.#install({ ...parts, digest, ...(sources && { sources }) }, ref, signal);
         },
       );
     }
   }
 
-  async #install(
-    wanted: { name: string; version: string; digest: string },
-    ref: string,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #install(wanted: WantedPackage, ref: string, signal: AbortSignal): Promise<void> {
     const { bytes, station, memory, note } = this.#parts;
     this.#stand({ state: 'fetching', reason: ref, progress: 0 });
     const fetched = await bytes.fetch(wanted, {

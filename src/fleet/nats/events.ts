@@ -1,4 +1,5 @@
 import type { OperationOptions } from '../../abort.js';
+import { RunnerError } from '../../errors.js';
 import { eventSubject } from '../keys.js';
 import { isWrittenAt, MARK } from './marks.js';
 import { parsedValue } from './parsed-value.js';
@@ -10,6 +11,8 @@ import type { Line, Session } from './line.js';
 export class NatsEvents implements EventStreamPort {
   readonly #line: Line;
   readonly #stream: string;
+  /** By station, the last event that is known: its offset, and its place in the stream. */
+  readonly #known = new Map<string, { offset: number; sequence: number }>();
 
   constructor(line: Line, stream: string) {
     this.#line = line;
@@ -19,21 +22,24 @@ export class NatsEvents implements EventStreamPort {
   async publish(
     station: string,
     body: unknown,
-    { id, ...o }: OperationOptions & { id: string },
+    { id, after, ...o }: OperationOptions & { id: string; after?: number },
   ): Promise<{ isDuplicate: boolean }> {
     const subject = eventSubject(station);
+    const expect = after === undefined ? undefined : await this.#expect(station, after, o);
     const { transport } = this.#line.peers;
     const text = JSON.stringify(body);
     let round = 1;
-    const { duplicate } = await this.#line.ask(
-      { what: `event on ${subject}`, key: subject, ...o },
-      ({ js }, present) => {
-        round = present;
-        const headers = transport.headers();
-        headers.set(MARK, subject);
-        return js.publish(subject, text, { msgID: id, headers });
-      },
-    );
+    const asked = this.#line.ask({ what: `event on ${subject}`, key: subject, ...o }, ({ js }, present) => {
+      round = present;
+      const headers = transport.headers();
+      headers.set(MARK, subject);
+      return js.publish(subject, text, { msgID: id, headers, ...(expect && { expect }) });
+    });
+    const { duplicate, seq } = await asked.catch((error: unknown) => {
+      this.#known.delete(station); // it may have been stored
+      throw error;
+    });
+    this.#known.set(station, { offset: offsetOf(id) ?? 0, sequence: seq });
     // A second try that was one too many is no double of the caller's.
     return { isDuplicate: duplicate && round === 1 };
   }
@@ -44,9 +50,31 @@ export class NatsEvents implements EventStreamPort {
       jsm.direct.getMessage(this.#stream, { last_by_subj: subject }),
     );
     const isTrue = last && isWrittenAt(subject, last.header, true);
-    const id = isTrue ? last.header.get('Nats-Msg-Id') : '';
-    const offset = id.slice(id.lastIndexOf('/') + 1);
-    return /^\d+$/.test(offset) ? Number(offset) : undefined;
+    const offset = isTrue ? offsetOf(last.header.get('Nats-Msg-Id')) : undefined;
+    this.#known.set(station, { offset: offset ?? 0, sequence: last?.seq ?? 0 });
+    return offset;
+  }
+
+  /**
+   * The server compares places in the stream, not identifiers of one subject: the place of the last event, where it is the expected one.
+   * It looks for a duplicate first, so that an event that was stored already is no conflict.
+   */
+  async #expect(
+    station: string,
+    after: number,
+    o: OperationOptions,
+  ): Promise<{ lastSubjectSequence: number }> {
+    if (this.#known.get(station)?.offset !== after) await this.lastOffset(station, o);
+    const { offset, sequence } = this.#known.get(station) ?? { offset: 0, sequence: 0 };
+    if (offset === after) return { lastSubjectSequence: sequence };
+    const subject = eventSubject(station);
+    throw new RunnerError(
+      'conflict',
+      `The last event on ${subject} is ${offset}, not ${after}: read it again`,
+      {
+        details: { path: subject },
+      },
+    );
   }
 
   read({
@@ -76,6 +104,12 @@ export class NatsEvents implements EventStreamPort {
       if (found.length >= limit || from <= Math.max(1, state.first_seq)) return found.slice(-limit);
     }
   }
+}
+
+/** The offset in an identifier `<station>/<offset>`. */
+function offsetOf(id: string): number | undefined {
+  const offset = id.slice(id.lastIndexOf('/') + 1);
+  return /^\d+$/.test(offset) ? Number(offset) : undefined;
 }
 
 function storedEvent({ subject, data, sequence, storedAtMs }: StreamMessage): StoredEvent {

@@ -47,6 +47,22 @@ describe.skipIf(skip)(title, () => {
     expect((await values.get('lease.controller'))?.value).toBe(4);
   });
 
+  test('an event after an offset that is not the last is a conflict, and one that was stored already is no conflict', async () => {
+    const { events } = await fleet();
+    expect(await events.publish('line 1', { n: 1 }, { id: 'line 1/1', after: 0 })).toEqual({
+      isDuplicate: false,
+    });
+    await events.publish('line 2', { n: 1 }, { id: 'line 2/1', after: 0 });
+    await events.publish('line 1', { n: 2 }, { id: 'line 1/2', after: 1 });
+    const hole = events.publish('line 1', { n: 4 }, { id: 'line 1/4', after: 3 });
+    await expect(hole).rejects.toMatchObject({ code: 'conflict', details: { path: 'events.line=201' } });
+    await events.publish('line 1', { n: 3 }, { id: 'line 1/3', after: 2 });
+    expect(await events.publish('line 1', { n: 3 }, { id: 'line 1/3', after: 3 })).toEqual({
+      isDuplicate: true,
+    });
+    expect(await events.lastOffset('line 1')).toBe(3);
+  });
+
   test('a value with a time to live goes, watchers hear of it, and the key can be created again', async () => {
     const { values } = await fleet();
     const heard: unknown[] = [];
