@@ -282,12 +282,18 @@ export const COMMANDS: readonly CommandSpec[] = [
       WORKERS,
       AT_ONCE,
       { usage: '--watch', summary: 'also install what is put into zips/' },
+      {
+        usage: '--fleet <file>',
+        summary: 'be a station of the fleet that this file describes',
+        kind: 'file',
+      },
       { usage: '--source', summary: 'also give packages to other stations, by content (below /content/)' },
     ],
     examples: [
       'serve',
       'serve --host 0.0.0.0 --token-file /etc/procvision/token',
       'serve --port 9000 --watch',
+      'serve --fleet /etc/procvision/fleet.json',
     ],
     details:
       'Without a token it listens on this machine alone. SIGTERM and Ctrl-C end it cleanly. Under systemd it tells when it is\nready (Type=notify, NotifyAccess=all).',

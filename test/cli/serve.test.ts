@@ -4,9 +4,12 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
+import { keyOf } from '../../src/fleet/index.js';
 import { Registry } from '../../src/index.js';
+import { generateSigningKeys } from '../../src/signing/index.js';
 import { deployVersion } from '../../src/testing/deploy-version.js';
 import { cliFolder } from '../support/cli.js';
+import { natsServer, NO_SERVER, TestServer } from '../support/nats-server.js';
 import { repositoryFile } from '../support/run-script.js';
 
 const LOADER = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
@@ -171,5 +174,33 @@ test.skipIf(process.platform === 'win32')(
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
     await expect.poll(() => lines.at(-1)).toBe("'STOPPING=1'");
+  },
+);
+
+const server = await natsServer();
+
+test.skipIf(server === undefined || process.platform === 'win32')(
+  `serve --fleet makes the station a member of its fleet, and leaves it cleanly${server === undefined ? ` (skipped: ${NO_SERVER})` : ''}`,
+  async () => {
+    const cli = await station();
+    const nats = await TestServer.start();
+    const office = await nats.connect({ name: 'office' });
+    await office.create();
+    const { publicKey } = generateSigningKeys();
+    await writeFile(path.join(cli.folder, 'controller.pem'), publicKey);
+    const fleet = {
+      servers: [nats.url],
+      plant: 'north',
+      name: 'line 1',
+      public_key_files: ['controller.pem'],
+    };
+    await writeFile(path.join(cli.folder, 'fleet.json'), JSON.stringify(fleet));
+    const { child, event } = startProcess(cli.folder, ['serve', '--port', '0', '--fleet', 'fleet.json']);
+    await event('ready');
+    await expect
+      .poll(async () => (await office.values.get(keyOf('reported', 'line 1')))?.value, { timeout: 60_000 })
+      .toMatchObject({ station: 'line 1', state: 'idle', serving: { A01: 'sample@1.0.0' } });
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
   },
 );

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Runner } from 'procvision-runner';
+import { joinFleet } from '../fleet/member.js';
 import { CliFailure, EXIT, usage } from '../host.js';
 import { ServiceNotifier } from '../serve/notify.js';
 import { isLoopback, isOfThisMachine, readToken, requireToken } from '../serve/token.js';
@@ -62,6 +63,7 @@ async function serve(
   const address = await listen(server, port, host);
   const url = `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
   let notifier: ServiceNotifier | undefined;
+  let leave: (() => Promise<void>) | undefined;
   try {
     notifier = await notifierOf(call, runner);
     if (options.watch === true) deployer.watch({ install: true, operator });
@@ -80,6 +82,7 @@ async function serve(
         : `${started.length} of ${count} active versions started in ${formatTime(durationMs)}`;
     for (const { name, version, error } of failed)
       out.warn(`${name} ${version} did not start: ${error.message}`);
+    if (options.fleet !== undefined) leave = await joinFleet(call, runner, options.fleet as string);
     out.line({ event: 'ready', ...report }, summary);
     notifier.tell('READY=1', `STATUS=${summary}, listening on ${url}`);
     await untilInterrupted(call);
@@ -87,6 +90,7 @@ async function serve(
     notifier.tell('STOPPING=1');
     return EXIT.done;
   } finally {
+    await leave?.();
     await end(server);
     await notifier?.close();
   }

@@ -21,6 +21,9 @@ interface FleetFile {
   name: string;
   private_key_file?: string;
   public_key_files?: string[];
+  /** Of a station: its group, and the addresses of sources of packages. */
+  group?: string;
+  sources?: string[];
   connect: Partial<FleetConnectOptions>;
 }
 
@@ -30,6 +33,7 @@ const WAIT_MS = 10_000;
 const TEXTS = [
   'plant',
   'name',
+  'group',
   'user',
   'password',
   'seed_file',
@@ -38,7 +42,7 @@ const TEXTS = [
   'stream',
   'private_key_file',
 ];
-const LISTS = ['servers', 'public_key_files'];
+const LISTS = ['servers', 'public_key_files', 'sources'];
 const TLS = ['ca_file', 'cert_file', 'key_file'];
 const NEEDED = ['servers', 'plant', 'name'];
 
@@ -50,23 +54,22 @@ export interface Fleet {
   operator: FleetOperator;
 }
 
+/** What a description of a fleet says. */
+export interface DescribedFleet {
+  plant: string;
+  /** User of the server; of a station its name. */
+  name: string;
+  group?: string;
+  sources: string[];
+  keys: { privateKey?: string; publicKeys: string[] };
+  connect: FleetConnectOptions;
+}
+
 /** Opens the line, hands it on and closes it. */
 export async function withFleet<T>(call: Call, use: (fleet: Fleet) => Promise<T>): Promise<T> {
-  const file = await findFile(call, call.options.fleet as string, 'description of the fleet');
-  const described = read(file, await readFile(file, 'utf8'));
-  const at = (relative: string) => path.resolve(path.dirname(file), relative);
-  const { private_key_file: privateFile, public_key_files: publicFiles = [] } = described;
-  const publicKeys = await Promise.all(publicFiles.map((one) => readKey(file, at(one))));
-  const privateKey = privateFile === undefined ? undefined : await readKey(file, at(privateFile));
-  if (privateKey === undefined && publicKeys.length === 0) {
-    throw usage(
-      `${file} must name private_key_file or public_key_files: what the fleet says is checked by them`,
-    );
-  }
-  const keys = { publicKeys, ...(privateKey !== undefined && { privateKey }) };
+  const { plant, keys, connect } = await describedFleet(call, call.options.fleet as string);
   const { connectFleet, FleetOperator } = await import('procvision-runner/fleet');
-  const { servers, name, plant, connect } = described;
-  const connection = await connectFleet({ servers, name, ...withPaths(connect, at), waitMs: WAIT_MS });
+  const connection = await connectFleet({ ...connect, waitMs: WAIT_MS });
   try {
     return await use({
       connection,
@@ -77,6 +80,27 @@ export async function withFleet<T>(call: Call, use: (fleet: Fleet) => Promise<T>
   } finally {
     await connection.close();
   }
+}
+
+/** Reads the description of a fleet, and the keys that it names. */
+export async function describedFleet(call: Call, given: string): Promise<DescribedFleet> {
+  const file = await findFile(call, given, 'description of the fleet');
+  const described = read(file, await readFile(file, 'utf8'));
+  const at = (relative: string) => path.resolve(path.dirname(file), relative);
+  const { private_key_file: privateFile, public_key_files: publicFiles = [] } = described;
+  const publicKeys = await Promise.all(publicFiles.map((one) => readKey(file, at(one))));
+  const privateKey = privateFile === undefined ? undefined : await readKey(file, at(privateFile));
+  if (privateKey === undefined && publicKeys.length === 0) {
+    throw usage(
+      `${file} must name private_key_file or public_key_files: what the fleet says is checked by them`,
+    );
+  }
+  const { servers, plant, name, group, sources = [], connect } = described;
+  return {
+    ...{ plant, name, sources, connect: { servers, name, ...withPaths(connect, at) } },
+    ...(group !== undefined && { group }),
+    keys: { publicKeys, ...(privateKey !== undefined && { privateKey }) },
+  };
 }
 
 async function readKey(file: string, key: string): Promise<string> {

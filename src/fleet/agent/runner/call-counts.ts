@@ -35,7 +35,7 @@ export class CallCounts {
     supervisor.on('callFailed', this.#onFailed);
   }
 
-  /** By product id, for those whose version is the one that serves: `serving` has them as `name@version`. */
+  /** By product id, for those whose version serves still: `serving` has it as `name@version`. */
   figures(serving: Readonly<Record<string, string>>): Record<string, CallFigures> {
     const figures: [string, CallFigures][] = [];
     for (const [product, { latency, ...counts }] of this.#counts) {

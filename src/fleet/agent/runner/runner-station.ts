@@ -116,7 +116,7 @@ export class RunnerStation implements StationPort {
 
   /**
    * Each product id goes back by itself: to the newest earlier version that starts. While it starts, the version with the bar answers
-   * still, so that no call is lost; one that was kept warm by a trial takes over at once.
+   * still, so that no call is lost; a version that a trial kept warm takes over at once.
    */
   async back(
     o: OperationOptions & {

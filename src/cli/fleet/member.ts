@@ -1,0 +1,30 @@
+import type { Runner } from 'procvision-runner';
+import { usage } from '../host.js';
+import type { Call } from '../spec.js';
+import { describedFleet } from './connect.js';
+
+/** Makes the station of a runner a member of the fleet that a file describes. The answer ends its part in it, and nothing else. */
+export async function joinFleet(call: Call, runner: Runner, file: string): Promise<() => Promise<void>> {
+  const { out } = call;
+  const { plant, name, group, sources, keys, connect } = await describedFleet(call, file);
+  if (keys.publicKeys.length === 0)
+    throw usage(`${file} must name public_key_files: a station checks what the fleet says by them`);
+  const { connectFleet, openFleetAgent } = await import('procvision-runner/fleet');
+  const connection = await connectFleet(connect); // without a line the station serves all the same
+  try {
+    const agent = await openFleetAgent(runner, {
+      ...{ plant, station: name, publicKeys: keys.publicKeys, connection, sources },
+      ...(group !== undefined && { group }),
+    });
+    agent.on('event', (event) => {
+      out.say(`${event.at} fleet ${JSON.stringify({ ...event, at: undefined })}`);
+    });
+    return async () => {
+      await agent.close();
+      await connection.close();
+    };
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
