@@ -262,6 +262,25 @@ describe.skipIf(!isBrowserThere)(`the page in a browser${whyNoBrowser}`, () => {
     await question.waitFor({ state: 'detached' });
   });
 
+  test('a switch with a share gives the version its part of the calls, and the page shows its way up', async () => {
+    const { url, fake, registry, supervisor } = await scriptedStation();
+    await deployVersion(registry, { name: 'scripted', version: '2.0.0', worker: fake });
+    const page = await openPage(url);
+    await ready(page);
+    await view(page, 'versions');
+    await page.locator('.deployed .line', { hasText: '2.0.0' }).click();
+    await page.getByRole('button', { name: 'Activate' }).click();
+    const question = page.locator('dialog.ask');
+    await question.getByLabel('On trial').check();
+    await question.getByLabel('Share of the calls').fill('25');
+    await question.getByRole('button', { name: 'Activate' }).click();
+    await page.locator('dialog', { hasText: 'A01 25 % → 50 % → 100 %' }).waitFor(PATIENCE);
+    await ready(page, 'trial');
+    const { canary } = supervisor.status().find(({ version }) => version === '2.0.0') ?? {};
+    expect(canary).toMatchObject([{ productIds: ['A01'], share: 0.25, steps: [0.5] }]);
+    expect((await registry.active()).A01).toMatchObject({ version: '1.0.0' });
+  });
+
   test('by keyboard alone a picture is inspected and a version stopped, after a question', async () => {
     const { url, supervisor } = await scriptedStation();
     const page = await openPage(url);

@@ -11,6 +11,7 @@ import type { DeploymentTable, DeploymentLease } from '../deployments/deployment
 import { BATCH, type GroupPlace } from './call-group.js';
 import type { GuideBook } from './guide-book.js';
 import { checkRequest, checkStep } from './inspection-request.js';
+import { failedResult } from './failed-result.js';
 import { failureOf, fellBackFrom, goesOn } from './fallback.js';
 import { HandedImages } from './handed-images.js';
 import { laneOf, orderOf, type Inspection } from './inspection.js';
@@ -32,9 +33,12 @@ interface NumberedCall {
 }
 
 /** How a call is carried to a deployment. */
-interface CarryOptions extends Pick<Inspection, 'place' | 'handed' | 'isOnce'> {
+interface CarryOptions {
+  place?: GroupPlace | undefined;
   /** Called when it is in the line of the deployment. */
-  admitted?: () => void;
+  admitted: (() => void) | undefined;
+  /** At a canary, or come from there. */
+  canary?: Required<Pick<Inspection, 'handed' | 'isOnce'>>;
 }
 
 /** How long a deployment is waited for, and which. */
@@ -198,7 +202,7 @@ export class CallService {
     let lease = now;
     try {
       lease ??= await this.#lease(asked, { startedAt, signal });
-      const carry = { ...(place && { place }), ...(admitted && { admitted }) };
+      const carry = { place, admitted };
       const result = lease.canary
         ? await this.#atCanary(call, lease, carry)
         : await this.#carry(call, lease, carry);
@@ -224,13 +228,16 @@ export class CallService {
     const handed = new HandedImages();
     let answer: InspectionResult | undefined;
     try {
-      answer = await this.#carry(call, lease, { ...o, handed, isOnce: true });
+      answer = await this.#carry(call, lease, { ...o, canary: { handed, isOnce: true } });
       if (answer.status === 'OK') return answer;
-      return await this.#fallBack(call, lease, failureOf(answer, call.phase), { ...o, handed });
+      return await this.#fallBack(call, lease, failureOf(answer, call.phase), {
+        ...o,
+        canary: { handed, isOnce: false },
+      });
     } catch (failure) {
       if (answer) return answer; // ERROR is an answer too, where the other version has none
       if (!RunnerError.is(failure) || !goesOn(failure, deployment.policy)) throw failure;
-      return await this.#fallBack(call, lease, failure, { ...o, handed });
+      return await this.#fallBack(call, lease, failure, { ...o, canary: { handed, isOnce: false } });
     } finally {
       handed.done();
     }
@@ -241,7 +248,7 @@ export class CallService {
     call: NumberedCall,
     { deployment, canary }: DeploymentLease,
     error: RunnerError,
-    { place, admitted, handed }: CarryOptions,
+    { place, ...o }: CarryOptions,
   ): Promise<InspectionResult> {
     const { request, phase, startedAt, signal, requestId } = call;
     const { preTimeoutMs, executeTimeoutMs } = deployment.policy;
@@ -255,10 +262,7 @@ export class CallService {
     let answered = false;
     const lease = await this.#lease(request, { startedAt, signal, isPastCanary: true });
     try {
-      const result = await this.#carry(call, lease, {
-        ...(handed && { handed }),
-        ...(admitted && { admitted }),
-      });
+      const result = await this.#carry(call, lease, o);
       answered = result.status === 'OK';
       result.attempts++;
       result.fellBackFrom = fellBackFrom({ name, version }, error);
@@ -273,7 +277,7 @@ export class CallService {
   async #carry(
     { phase, request: asked, requestId, startedAt, signal, trace }: NumberedCall,
     lease: DeploymentLease,
-    { place, admitted, handed, isOnce }: CarryOptions,
+    { place, admitted, canary }: CarryOptions,
   ): Promise<InspectionResult> {
     const { deployment } = lease;
     let turn: CallTurn | undefined;
@@ -309,9 +313,18 @@ export class CallService {
           deadline = new Deadline(this.#clock, this.#clock.now(), limitMs, signal);
       }
       const startMs = this.#clock.now() - startedAt;
-      const how = { ...(isShared && { place }), ...(handed && { handed }), ...(isOnce && { isOnce }) };
       return await this.#inspector.run(
-        { phase, ...guided, requestId, deadline, startedAt, startMs, turn, ...how },
+        {
+          phase,
+          ...guided,
+          requestId,
+          deadline,
+          startedAt,
+          startMs,
+          turn,
+          ...(isShared && { place }),
+          ...canary,
+        },
         deployment,
       );
     } finally {
@@ -367,20 +380,6 @@ export class CallService {
   #nextRequest(): string {
     return `${this.#prefix}-${++this.#requests}`;
   }
-}
-
-/** In place of an answer: no verdict, and why. */
-function failedResult(
-  error: RunnerError,
-  { requestId, name = '', version = '' }: CallTrace,
-  totalMs: number,
-): InspectionResult {
-  const { message, errorCode } = error;
-  return {
-    ...{ status: 'ERROR', message, errorCode, data: {}, requestId, worker: -1, attempts: 0 },
-    timing: { startMs: 0, queueMs: 0, frameMs: 0, callMs: 0, totalMs },
-    ...{ name, version, warnings: [], error },
-  };
 }
 
 /** What observers are given of a failure. */
