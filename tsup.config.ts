@@ -81,19 +81,43 @@ const lines = {
   },
 };
 
-/** The deprecated methods of the supervisor load `recording` by its name. All that the main entry imports at once is one chunk: one for each set of entries would take a millisecond each. */
+/** Modules that an import of the main entry loads at once. A subpath that imports others at once must not bring them into it. */
+const loadedByMain = new Set<string>();
+interface Graph {
+  getModuleInfo(id: string): { importedIds: readonly string[] } | null;
+}
+const graph = {
+  name: 'graph',
+  buildEnd(this: Graph) {
+    const walk = (id: string): void => {
+      if (loadedByMain.has(id)) return;
+      loadedByMain.add(id);
+      for (const imported of this.getModuleInfo(id)?.importedIds ?? []) walk(imported);
+    };
+    walk(path.resolve('src/index.ts'));
+  },
+};
+/** They are one chunk, and what subpaths load at once besides is another: one for each set of entries would take a millisecond each. */
+const ROOMS_OF_SUBPATHS =
+  /src.(?:fleet|http|outbox|recording.(?!comparison-report)|signing|telemetry|testing)/;
 const groups = [
+  { name: 'main', priority: 1, test: (id: string) => loadedByMain.has(id) },
   {
-    name: 'main',
+    name: 'shared',
     tags: ['$initial' as const],
-    test: /src.(?!fleet|http|outbox|recording.(?!comparison-report)|signing|telemetry|testing)/,
+    test: (id: string) => /src./.test(id) && !ROOMS_OF_SUBPATHS.test(id),
   },
 ];
 /** Both are CommonJS for Node, 30 and 16 ms slower to import than tslib's ES module and src/eventemitter3.mjs. */
 const paths = { tslib: 'tslib/tslib.es6.mjs', eventemitter3: '#eventemitter3' };
 const fromNode = { platform: 'node' as const, plugins: [typescript, lines] };
 const library = {
-  ...{ ...fromNode, external: /^[^./]/, treeshake: { moduleSideEffects: false } },
+  ...{
+    ...fromNode,
+    plugins: [typescript, graph, lines],
+    external: /^[^./]/,
+    treeshake: { moduleSideEffects: false },
+  },
   experimental: { attachDebugInfo: 'none' as const },
   optimization: { inlineConst: false }, // an import for an inlined constant stays, without a name: bundlers warn of it
   input: Object.fromEntries(ENTRIES.map((name) => [name, `src/${name}.ts`])),
