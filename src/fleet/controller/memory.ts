@@ -14,6 +14,9 @@ type SignedKind = Exclude<Kind, 'reported'>;
 /** A station that has not reported for so long cannot be reached. */
 export const OFFLINE_AFTER_MS = 3 * REPORT_EVERY_MS;
 
+/** Machines under one name that are remembered, at most: a hostile station may report a new one each time. */
+const MOST_HOSTS = 8;
+
 interface Entry {
   kind: Kind;
   names: string[];
@@ -23,7 +26,9 @@ interface Entry {
   reported?: ReportedState;
   /** When it was last heard of anew; none where only the first look has shown it: it may be from a month ago. */
   heardAt?: number;
-  /** Until then two stations seem to report under the name. */
+  /** Names of the machines that have reported, with the time of their last report. */
+  hosts?: ReadonlyMap<string, number>;
+  /** Until then two machines seem to report under the name. */
   doubledUntil?: number;
 }
 
@@ -239,12 +244,18 @@ export class FleetMemory {
     now: number,
   ): Partial<Entry> {
     const reported = readReported(key, value, { plant: this.#plant, station });
-    const before = known?.reported;
+    const { hosts = new Map<string, number>() } = known ?? {};
+    const { name } = reported.host;
+    const before = known?.reported?.host.name;
+    // A machine that was replaced reports no more; two machines take turns.
     const isDouble =
-      before !== undefined && reported.seq <= before.seq && reported.host.name !== before.host.name;
+      before !== undefined && before !== name && now - (hosts.get(name) ?? -Infinity) < OFFLINE_AFTER_MS;
     const doubledUntil = isDouble ? now + OFFLINE_AFTER_MS : known?.doubledUntil;
     return {
       reported,
+      hosts: new Map(
+        [...hosts, [name, now] as const].filter(([, at]) => now - at < OFFLINE_AFTER_MS).slice(-MOST_HOSTS),
+      ),
       ...(this.#isNews(reported, known)
         ? { heardAt: now }
         : known?.heardAt !== undefined && { heardAt: known.heardAt }),

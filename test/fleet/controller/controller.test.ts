@@ -246,12 +246,21 @@ test('a station of another plant under a name of this one is left alone, with th
   expect(stations[0]?.reason).toContain('it is for the plant q, not for p');
 });
 
-test('two machines that report under one name are told apart, and neither is moved', async () => {
+test('two machines that report under one name are told apart, and neither is moved; a machine that was replaced is', async () => {
   const plant = plantOf(1);
+  const [first] = plant.stations;
   const twin = new ScriptedStation(plant.bucket.connect(), 's1');
   twin.report.host = { ...twin.report.host, name: 'another' };
+  twin.report.seq = 1_000; // as an agent does that reads what is there, and goes on from it
+  if (first) first.isOnline = false;
+  await plant.bucket.pass(3_000);
   onTestFinished(livePlant(plant.bucket, [twin], 1_300));
   const controller = plant.control('c1');
+  await plant.bucket.pass(10_000);
+  expect(controller.view().stations.get('s1')).toMatchObject({ isReachable: true });
+  expect(controller.view().stations.get('s1')?.trouble).toBeUndefined();
+  if (first) Object.assign(first, { isOnline: true });
+  if (first) first.report.seq = 2_000;
   await plant.bucket.pass(10_000);
   expect(controller.view().stations.get('s1')?.trouble).toContain('two stations report as s1');
 });
