@@ -1,5 +1,6 @@
 import { AT_ONCE, CALL, DRY_RUN, FORCE, oneOf, PICTURES, wholeNumber, WORKER, WORKERS } from './flags.js';
 import { ACCEPT } from './accept-spec.js';
+import { OUTBOX_COMMANDS } from './outbox/specs.js';
 import { RECEIPTS_VERIFY } from './receipts-spec.js';
 import { FLEET_COMMANDS } from './fleet-specs.js';
 import { SETTINGS } from './settings-specs.js';
@@ -10,6 +11,7 @@ import { IDS, NAME, VERSION } from './words.js';
 /** What commands of two words have in common, by their first word. */
 export const GROUPS: Readonly<Record<string, string>> = {
   fleet: 'the stations of a plant: what they run, and how a version comes to them',
+  outbox: 'what is on its way from the station to the platform',
   receipts: 'what an outbox vouches for: records that were removed, altered, swapped or added',
 };
 
@@ -288,9 +290,15 @@ export const COMMANDS: readonly CommandSpec[] = [
         kind: 'file',
       },
       { usage: '--source', summary: 'also give packages to other stations, by content (below /content/)' },
+      {
+        usage: '--outbox <file>',
+        summary: 'keep each verdict, and deliver it as this file says',
+        kind: 'file',
+      },
     ],
     examples: [
       'serve',
+      'serve --outbox outbox.json',
       'serve --host 0.0.0.0 --token-file /etc/procvision/token',
       'serve --port 9000 --watch',
       'serve --fleet /etc/procvision/fleet.json',
@@ -377,6 +385,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     isService: true,
     load: () => import('./commands/repl.js'),
   },
+  ...OUTBOX_COMMANDS,
   ...FLEET_COMMANDS,
   {
     name: 'completion',

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Runner } from 'procvision-runner';
 import { joinFleet } from '../fleet/member.js';
 import { CliFailure, EXIT, usage } from '../host.js';
+import { DescribedOutbox } from '../outbox/settings.js';
 import { ServiceNotifier } from '../serve/notify.js';
 import { isLoopback, isOfThisMachine, readToken, requireToken } from '../serve/token.js';
 import type { Call } from '../spec.js';
@@ -23,38 +24,47 @@ export async function run(call: Call): Promise<number> {
   }
   const token =
     tokenFile === undefined ? undefined : await readToken(await findFile(call, tokenFile, 'token file'));
-  return withRunner(call, (runner) => serve(call, runner, { port, host, token }), {
-    make: true,
-    supervisor: supervisorOptions(options),
-  });
+  const described = options.outbox as string | undefined;
+  const kept = described === undefined ? undefined : await DescribedOutbox.open(call, described);
+  try {
+    return await withRunner(call, (runner) => serve(call, runner, { port, host, token, kept }), {
+      make: true,
+      supervisor: supervisorOptions(options),
+      ...(kept && { outbox: kept.outbox }),
+    });
+  } finally {
+    await kept?.close();
+  }
 }
 
-async function serve(
-  call: Call,
-  runner: Runner,
-  { port, host, token }: { port: number; host: string; token: string | undefined },
-): Promise<number> {
+/** What is served, and where. */
+interface ServeOptions {
+  port: number;
+  host: string;
+  token: string | undefined;
+  kept: DescribedOutbox | undefined;
+}
+
+async function serve(call: Call, runner: Runner, { port, host, token, kept }: ServeOptions): Promise<number> {
   const { out, options, operator, signal } = call;
   const { registry, deployer, validator, supervisor, venvs, frames } = runner;
   const { createRunnerHandler, toNodeListener } = await import('procvision-runner/http');
   const guard = token === undefined ? undefined : requireToken(token);
   const handle = createRunnerHandler({
-    ...{
-      registry,
-      deployer,
-      validator,
-      supervisor,
-      venvs,
-      frames,
-      page: true,
-      content: options.source === true,
-    },
+    ...{ registry, deployer, validator, supervisor, venvs, frames, page: true },
+    content: options.source === true,
+    ...(kept && { delivery: kept.delivery }),
     authorize: guard?.authorize ?? isOfThisMachine,
     onError: (error, request) => {
       out.say(
         `${new Date().toISOString()} ${request.method} ${new URL(request.url).pathname}: ${(error as Error).message}`,
       );
     },
+  });
+  kept?.follow((fault) => {
+    out.say(
+      `${new Date().toISOString()} outbox: ${fault ? fault.message : 'delivered by other settings now'}`,
+    );
   });
   const server = createServer(
     { requestTimeout: LONGEST_REQUEST_MS },

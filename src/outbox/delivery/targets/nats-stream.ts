@@ -144,7 +144,8 @@ export class NatsStream implements DeliveryTarget {
     if (RunnerError.is(error, 'aborted')) {
       return { state: 'failed', cause: 'network', reason: `${this.title} did not confirm in time` };
     }
-    if (error instanceof this.#peers.transport.NoRespondersError || hasNoResponders(error)) {
+    // Where no stream has the subject, the client says that JetStream is not enabled.
+    if (error instanceof this.#peers.jetstream.jserrors.JetStreamNotEnabled || hasNoResponders(error)) {
       const where = `${this.#o.subject ?? 'procvision'}.>`;
       return {
         state: 'failed',

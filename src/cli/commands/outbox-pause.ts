@@ -1,0 +1,6 @@
+import { order } from '../outbox/station.js';
+import type { Call } from '../spec.js';
+
+export function run(call: Call): Promise<undefined> {
+  return order(call, '/outbox/pause');
+}
