@@ -1,8 +1,9 @@
 import { AT_ONCE, CALL, DRY_RUN, FORCE, oneOf, PICTURES, wholeNumber, WORKER, WORKERS } from './flags.js';
 import { ACCEPT } from './accept-spec.js';
-import { OUTBOX_COMMANDS } from './outbox/specs.js';
+import { OUTBOX_COMMANDS } from './outbox-specs.js';
 import { RECEIPTS_VERIFY } from './receipts-spec.js';
 import { FLEET_COMMANDS } from './fleet-specs.js';
+import { FLEET_SERVER } from './fleet-server-specs.js';
 import { SETTINGS } from './settings-specs.js';
 import type { CommandSpec } from './spec.js';
 import { SWITCH } from './switch-spec.js';
@@ -387,6 +388,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   ...OUTBOX_COMMANDS,
   ...FLEET_COMMANDS,
+  ...FLEET_SERVER,
   {
     name: 'completion',
     summary: 'a script that completes commands, names, versions and product ids',

@@ -10,6 +10,15 @@ export { PackageFetcher } from './bytes/package-fetcher.js';
 export type { PackageFetcherOptions } from './bytes/package-fetcher.js';
 export { eventSubject, keyOf, nameOf, namesIn, tokenOf } from './keys.js';
 export { REPORT_EVERY_MS } from './state.js';
+export { openInspector, type RemoteInspector } from './inspections/inspector.js';
+export type { PictureOfferOptions } from './inspections/offer.js';
+export type {
+  InspectorOptions,
+  RemoteInspectOptions,
+  ServeInspectionsOptions,
+} from './inspections/options.js';
+export { type InspectionService, serveInspections } from './inspections/service.js';
+export type { PictureAt, RemoteAnswer } from './inspections/wire.js';
 export { connectFleet, type FleetServerConnection } from './nats/connection.js';
 export type { CreateFleetOptions } from './nats/create.js';
 export type { FleetConnectOptions, FleetTlsOptions } from './nats/options.js';
@@ -19,6 +28,8 @@ export {
   type FleetRole,
   type FleetUser,
 } from './nats/permissions.js';
+export { type FleetServer, type FleetServerOptions, startFleetServer } from './server/fleet-server.js';
+export { type FleetUserFiles, type FleetUsersOptions, writeFleetUsers } from './server/user-files.js';
 export type {
   AgentDiskPort,
   AgentRecord,

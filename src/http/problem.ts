@@ -1,6 +1,6 @@
 import { isPackageFault } from '../deploy/failure.js';
 import { RunnerError } from '../errors.js';
-import { withoutPaths } from './redact-paths.js';
+import { withoutPaths } from '../redact-paths.js';
 import { STATUS_OF_CODE, STATUS_OF_FAULT, type RequestFaultCode } from './status.js';
 
 /** Media type of a problem document (RFC 9457). */

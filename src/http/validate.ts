@@ -7,7 +7,7 @@ import { BODIES, readJson } from './body.js';
 import { validatorOf } from './parts.js';
 import { problemOf } from './problem.js';
 import { agreed, QUERIES, readQuery } from './query.js';
-import { withoutPaths } from './redact-paths.js';
+import { withoutPaths } from '../redact-paths.js';
 import type { Call } from './types.js';
 import { isUpload, openUpload } from './upload.js';
 import { zipInside } from './zip-path.js';

@@ -26,8 +26,13 @@ import {
   FleetAgent,
   openFleetAgent,
   fleetPermissions,
+  openInspector,
   PackageFetcher,
+  serveInspections,
+  startFleetServer,
 } from '../../src/fleet/index.js';
+import { doors as inspectionDoors } from '../../src/fleet/inspections/options.js';
+import { doors as serverDoors } from '../../src/fleet/server/fleet-server.js';
 import { doors as permissionDoors } from '../../src/fleet/nats/permissions.js';
 import { doors as natsDoors } from '../../src/fleet/nats/options.js';
 import { doors as packDoors } from '../../src/package/pack.js';
@@ -151,6 +156,7 @@ async function openAll(): Promise<Record<string, Call>> {
   const line = { servers: ['nats://127.0.0.1:1'], name: 'A' };
   const connection = await connectFleet(line);
   onTestFinished(() => connection.close());
+  const inspector = await openInspector(connection, { plant: 'P' });
   const version = { name: 'sample', version: '1' };
   const image = { data: new Uint8Array(3), width: 1, height: 1 };
   const guide = { productId: 'A', stepIndex: 1 };
@@ -210,6 +216,14 @@ async function openAll(): Promise<Record<string, Call>> {
     connectFleet: on(natsDoors().connect, line, (o) => connectFleet(o)),
     fleetPermissions: on(permissionDoors().permissions, { plant: 'P', users: [] }, (o) =>
       fleetPermissions(o),
+    ),
+    startFleetServer: on(serverDoors().start, { folder: root, binary: 'none' }, (o) => startFleetServer(o)),
+    serveInspections: on(inspectionDoors().serve, { plant: 'P', station: 'S', runner }, (o) =>
+      serveInspections(connection, o),
+    ),
+    openInspector: on(inspectionDoors().open, { plant: 'P' }, (o) => openInspector(connection, o)),
+    'inspector.inspect': on(inspectionDoors().inspect, {}, (o) =>
+      inspector.inspect('A', new Uint8Array(1), o),
     ),
     'connection.create': on(natsDoors().create, {}, (o) => connection.create(o)),
     'registry.setGuide': on(registryDoors().setGuide, { ...guide, image }, (o) => registry.setGuide(o)),

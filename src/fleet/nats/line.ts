@@ -99,12 +99,12 @@ export class Line {
     const until = performance.now() + timeoutMs;
     for (let round = 1; ; round++) {
       throwIfAborted(signal, what);
-      const session = this.#standing(what);
+      const session = this.standing(what);
       try {
         return await settleOrAbort(signal, settleOrAbort(session.lost, attempt(session, round)));
       } catch (error) {
         throwIfAborted(signal, what);
-        if (session.lost.aborted) throw this.#noLine(what);
+        if (session.lost.aborted) throw this.noLine(what);
         const known = natsError(this.peers, error, { what, key, timeoutMs });
         const isWorthAnother = known.code === 'timeout' || known.code === 'unreachable';
         if (!isWorthAnother || performance.now() + this.attemptMs > until) throw known;
@@ -175,12 +175,14 @@ export class Line {
     if (!lost.signal.aborted) lost.abort();
   }
 
-  #standing(what: string): Session {
+  /** The session that stands. @throws RunnerError `unreachable`, `closed` */
+  standing(what: string): Session {
     if (this.#session && !this.closed.aborted) return this.#session;
-    throw this.#noLine(what);
+    throw this.noLine(what);
   }
 
-  #noLine(what: string): RunnerError {
+  /** Why there is no session. */
+  noLine(what: string): RunnerError {
     if (this.closed.aborted) return new RunnerError('closed', `The ${what} came after the line was closed`);
     const because = this.#failure ? `: ${this.#failure.message}` : '';
     return new RunnerError(

@@ -3,7 +3,7 @@ import type { ImageInput } from '../../frames/types.js';
 import type { InspectionResult } from '../../supervisor/types.js';
 import { runPicture } from '../inspections/inspect.js';
 import { receiveWhole } from '../inspections/receive.js';
-import { redactedResult } from '../inspections/redacted-result.js';
+import { redactedResult } from '../../runner/redacted-result.js';
 import { supervisorOf } from '../parts.js';
 import { RequestFault } from '../problem.js';
 import { mediaType } from '../request-headers.js';

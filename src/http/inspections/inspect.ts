@@ -18,7 +18,7 @@ import {
   readToEightBits,
 } from './picture-headers.js';
 import { receiveWhole } from './receive.js';
-import { redactedResult } from './redacted-result.js';
+import { redactedResult } from '../../runner/redacted-result.js';
 
 /** Pictures in a file format; the first bytes tell the format itself. */
 export const PICTURE_TYPES = ['image/jpeg', 'image/png', 'image/tiff', 'image/bmp', 'image/webp'];

@@ -1,6 +1,6 @@
 import { isRecord } from '../../arguments.js';
 import { problemOf } from '../problem.js';
-import { withoutPaths } from '../redact-paths.js';
+import { withoutPaths } from '../../redact-paths.js';
 
 /** What stands in place of the values of environment variables: they may be secrets. */
 const HIDDEN = '***';

@@ -1,6 +1,6 @@
 import { healthOf } from '../../runner/health.js';
 import type { HealthReport } from '../../runner/types.js';
-import { withoutPaths } from '../redact-paths.js';
+import { withoutPaths } from '../../redact-paths.js';
 import type { Call } from '../types.js';
 
 /** GET /health/live, GET /v2/health/live: this very answer shows it. */

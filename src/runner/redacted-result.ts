@@ -1,4 +1,4 @@
-import type { InspectionResult } from '../../supervisor/types.js';
+import type { InspectionResult } from '../supervisor/types.js';
 import { withoutPaths } from '../redact-paths.js';
 
 /** A result as it is answered: what an algorithm raised names paths relative to the store, as problem documents do. */

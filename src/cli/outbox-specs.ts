@@ -1,4 +1,4 @@
-import type { CommandSpec, OptionSpec } from '../spec.js';
+import type { CommandSpec, OptionSpec } from './spec.js';
 
 const URL_OPTION: OptionSpec = {
   usage: '--url <address>',
@@ -21,21 +21,21 @@ export const OUTBOX_COMMANDS: readonly CommandSpec[] = [
     examples: ['outbox status', 'outbox status --json'],
     details:
       'Exits with 1 while the platform does not take what waits, something was refused, or the disk takes no record.',
-    load: () => import('../commands/outbox-status.js'),
+    load: () => import('./commands/outbox-status.js'),
   },
   {
     name: 'outbox pause',
     summary: 'send nothing until it is resumed, over a restart too',
     options: AT,
     examples: ['outbox pause'],
-    load: () => import('../commands/outbox-pause.js'),
+    load: () => import('./commands/outbox-pause.js'),
   },
   {
     name: 'outbox resume',
     summary: 'send again',
     options: AT,
     examples: ['outbox resume'],
-    load: () => import('../commands/outbox-resume.js'),
+    load: () => import('./commands/outbox-resume.js'),
   },
   {
     name: 'outbox retry',
@@ -45,7 +45,7 @@ export const OUTBOX_COMMANDS: readonly CommandSpec[] = [
       { usage: '--aside', summary: 'also what the platform refused, after its cause was mended' },
     ],
     examples: ['outbox retry', 'outbox retry --aside'],
-    load: () => import('../commands/outbox-retry.js'),
+    load: () => import('./commands/outbox-retry.js'),
   },
   {
     name: 'outbox export',
@@ -57,6 +57,6 @@ export const OUTBOX_COMMANDS: readonly CommandSpec[] = [
     ],
     examples: ['outbox export /media/stick/outbox', 'outbox export copy --outbox outbox.json'],
     details: 'Everything stays in the outbox too: a receiver takes each ingest_id once.',
-    load: () => import('../commands/outbox-export.js'),
+    load: () => import('./commands/outbox-export.js'),
   },
 ];
