@@ -147,19 +147,25 @@ export class Room {
   /** What was delivered goes first, then what waits, the least important first. */
   async #shedTo(goal: number, order: readonly Priority[], reason: ShedRecord['reason']): Promise<boolean> {
     const { store } = this.#parts;
-    let isFreed = false;
+    for (let isFreed = false; ; isFreed = true) {
+      const bytes = keptBytes(store.state) - goal;
+      // From the least important on each time: what came in the meantime goes before what matters more.
+      if (bytes <= 0 || !(await this.#removeFirst(order, bytes, reason))) return isFreed;
+    }
+  }
+
+  async #removeFirst(
+    order: readonly Priority[],
+    bytes: number,
+    reason: ShedRecord['reason'],
+  ): Promise<boolean> {
     for (const undelivered of [false, true]) {
       for (const priority of order) {
-        for (;;) {
-          const bytes = keptBytes(store.state) - goal;
-          if (bytes <= 0) return isFreed;
-          const rule = { digit: digitOf(priority), bytes, before: Infinity, undelivered };
-          if (!(await this.#remove(rule, reason))) break;
-          isFreed = true;
-        }
+        const rule = { digit: digitOf(priority), bytes, before: Infinity, undelivered };
+        if (await this.#remove(rule, reason)) return true;
       }
     }
-    return isFreed;
+    return false;
   }
 
   async #tidy(): Promise<void> {
@@ -185,6 +191,7 @@ export class Room {
   /** @returns whether there may be more */
   async #remove(rule: RemovalRule, reason: ShedRecord['reason']): Promise<boolean> {
     const { store, files, shed } = this.#parts;
+    // A first look, beside writes: a record that comes during it can seem delivered. The look within the batch decides.
     const plan = await planRemoval(store, rule);
     if (plan.go.length === 0 && plan.stay.length === 0) return false;
     await store.run({

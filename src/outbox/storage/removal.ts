@@ -67,6 +67,7 @@ export function applyRemoval(
   now: number,
 ): { records: number; bytes: number } {
   const given = { records: 0, bytes: 0 };
+  if (plan.go.length === 0 && plan.stay.length === 0) return given;
   for (const candidate of plan.go) {
     draft.remove(candidate);
     if (!candidate.isDue) continue;
