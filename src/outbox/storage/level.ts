@@ -18,6 +18,31 @@ export interface LevelReader {
   iterator(range: Range): AsyncIterable<[string, Buffer]>;
 }
 
+/** A batch in the making. */
+interface ChangeByChange {
+  put(key: string, value: Buffer): unknown;
+  del(key: string): unknown;
+  write(options: { sync: boolean }): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Writes all of the changes or none; they are on the disk when it resolves. Change by change: a list of objects takes the host three
+ * times as long to hand over.
+ */
+export async function writeChanges(database: LevelDatabase, changes: readonly Change[]): Promise<void> {
+  const batch = database.batch();
+  try {
+    for (const change of changes) {
+      if (change.type === 'put') batch.put(change.key, change.value);
+      else batch.del(change.key);
+    }
+    await batch.write({ sync: true });
+  } finally {
+    await batch.close();
+  }
+}
+
 /** The part of classic-level (LevelDB) that is used here. It is an optional peer dependency. */
 export interface LevelDatabase extends LevelReader {
   open(): Promise<void>;
@@ -25,6 +50,8 @@ export interface LevelDatabase extends LevelReader {
   getMany(keys: string[]): Promise<(Buffer | undefined)[]>;
   /** All of the changes or none, also after a power cut; with `sync` they are on the disk when it resolves. */
   batch(changes: Change[], options: { sync: boolean }): Promise<void>;
+  /** The same, change by change. */
+  batch(): ChangeByChange;
   keys(range: Range): AsyncIterable<string>;
 }
 

@@ -6,7 +6,14 @@ import { onStore } from '../../store/store-error.js';
 import type { Seal } from '../log/heads.js';
 import { Draft } from './draft.js';
 import { STATE_KEY } from './keys.js';
-import { isLocked, levelDatabase, levelFault, type LevelDatabase, type Range } from './level.js';
+import {
+  isLocked,
+  levelDatabase,
+  levelFault,
+  writeChanges,
+  type LevelDatabase,
+  type Range,
+} from './level.js';
 import { Reserve } from './reserve.js';
 import { emptyState, type State } from './state.js';
 
@@ -150,7 +157,7 @@ export class RecordStore {
 
   async #write(database: LevelDatabase, draft: Draft): Promise<void> {
     try {
-      await database.batch(draft.changes(), { sync: true });
+      await writeChanges(database, draft.changes());
       this.#state = draft.state;
     } catch (error) {
       this.#fault = levelFault(error);
