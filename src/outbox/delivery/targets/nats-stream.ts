@@ -145,7 +145,7 @@ export class NatsStream implements DeliveryTarget {
       return { state: 'failed', cause: 'network', reason: `${this.title} did not confirm in time` };
     }
     // Where no stream has the subject, the client says that JetStream is not enabled.
-    if (error instanceof this.#peers.jetstream.jserrors.JetStreamNotEnabled || hasNoResponders(error)) {
+    if (name === 'JetStreamNotEnabled' || hasNoResponders(error)) {
       const where = `${this.#o.subject ?? 'procvision'}.>`;
       return {
         state: 'failed',
