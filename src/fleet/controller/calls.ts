@@ -41,7 +41,7 @@ export function totalsOf(rollout: RolloutState, view: FleetView): CallTotals[] {
       continue;
     for (const [productId, mark] of Object.entries(station.desired?.made?.by ?? {})) {
       const figures = station.reported?.calls?.[productId];
-      if (mark.number !== rollout.number || mark.how !== 'moved') continue;
+      if (mark.rollout !== rollout.rollout || mark.how !== 'moved') continue;
       const { before, after } = totals.get(productId) ?? { before: NONE, after: NONE };
       totals.set(productId, {
         productId,

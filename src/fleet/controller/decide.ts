@@ -56,7 +56,9 @@ function unheardOf({ rollouts, stations }: FleetView): string[] {
 /** Takes on a rollout, one at a time: of two that overlap, the second is refused. */
 function admission(rollout: RolloutState, view: FleetView): Step {
   const admitted = admit(rollout, view);
-  const number = Math.max(0, ...view.rollouts.map((other) => other.number)) + 1;
+  // Of a rollout that the server has lost, the marks on stations are left.
+  const marks = [...view.stations.values()].flatMap(({ desired }) => Object.values(desired?.made?.by ?? {}));
+  const number = Math.max(0, ...[...view.rollouts, ...marks].map((other) => other.number)) + 1;
   if ('refused' in admitted) return write(rollout, view, { state: 'refused', reason: admitted.refused });
   return write(rollout, view, { state: 'running', number, stations: admitted.stations, wave: 0 });
 }

@@ -3,7 +3,7 @@ import { keyOf, namesIn } from '../keys.js';
 import type { StoredValue } from '../ports.js';
 import { readReported } from '../state/read.js';
 import { openState, type AcceptedState, type SignedStates, type TrustedKeys } from '../state/signing.js';
-import { REPORT_EVERY_MS, type ReportedState } from '../state.js';
+import { REPORT_EVERY_MS, type ReportedState, type SignedState } from '../state.js';
 import type { FleetView, StationView } from './view.js';
 
 /** Kinds of keys that a controller reads. */
@@ -81,12 +81,26 @@ export class FleetMemory {
     }
     for (const stored of all) {
       const names = namesIn(stored.key, kind);
-      if (names && this.#entries.get(stored.key)?.revision !== stored.revision)
-        this.#set({ kind, names, stored, now });
+      if (names && !this.#isKnown(stored)) this.#set({ kind, names, stored, now });
     }
     if (kind !== 'reported') return;
     this.#isListed = true;
     this.#refused.clear();
+  }
+
+  /**
+   * Whether a value was taken in as it is. A server that lost writes gives their revisions out again, so that the revision alone does
+   * not say it.
+   */
+  #isKnown({ key, value, revision }: StoredValue): boolean {
+    const entry = this.#entries.get(key);
+    if (entry?.revision !== revision) return false;
+    if (entry.kind === 'reported')
+      return entry.reported?.seq === (value as Partial<ReportedState> | null)?.seq;
+    const { signed } = this.#newest.get(key)?.accepted ?? {};
+    return (
+      entry.fault === undefined && signed?.signature === (value as Partial<SignedState> | null)?.signature
+    );
   }
 
   /** Notes a write of this controller. */

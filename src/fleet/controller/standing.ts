@@ -51,12 +51,16 @@ export function standingOf(rollout: RolloutState, view: StationView): StandingRe
   const { station, desired, reported, isReachable, trouble } = view;
   if (trouble !== undefined) return { station, standing: 'pending', reason: trouble };
   const by = desired?.made?.by ?? {};
-  const concerned = productsOf(rollout, view).filter((id) => (by[id]?.number ?? 0) <= rollout.number);
+  // After a lost write two rollouts may have one number: the mark says by its id which of them it is of.
+  const isOf = (id: string) => by[id]?.rollout === rollout.rollout;
+  const concerned = productsOf(rollout, view).filter(
+    (id) => isOf(id) || (by[id]?.number ?? 0) < rollout.number,
+  );
   if (concerned.length === 0) {
     if (desired || reported) return { station, standing: 'unconcerned' };
     return { station, standing: 'pending', reason: 'it has never reported' };
   }
-  const marks = concerned.map((id) => by[id]).filter((mark) => mark?.number === rollout.number);
+  const marks = concerned.filter(isOf).map((id) => by[id]);
   for (const how of ['back', 'kept'] as const) {
     if (marks.some((mark) => mark?.how === how)) return { station, standing: how };
   }

@@ -301,3 +301,18 @@ test('times of a wave are written down now and then', () => {
   expect(at(29_999)).toEqual([]);
   expect(at(30_000.5)).toMatchObject([{ state: { wave_ms: 30_000, soaked_ms: 7 } }]);
 });
+
+test('after a lost write two rollouts may have one number: a station is of the one that its mark names, and the next number is new', () => {
+  const marked = stationOf('a', {
+    mark: { rollout: 'r2', number: 4 },
+    reported: { rev: 2, serving: { A: 'check@2.0.0' } },
+  });
+  const other = { ...ORDER, version: '3.0.0' };
+  const twin = rolloutOf([['a']], { rollout: 'r1', number: 4, state: 'halted', order: other });
+  const groups = new Map([group('g', ['a', 'b'], { max_unavailable: 1 })]);
+  expect(
+    written([marked, stationOf('b')], [twin, rolloutOf([['b']], { rollout: 'r3', number: 5 })], { groups }),
+  ).toMatchObject([{ rollout: 'r3', moving: ['b'] }]);
+  const [step] = steps([marked], [rolloutOf([['a']], { ...NEW, rollout: 'r4' })]);
+  expect(step).toMatchObject({ state: { rollout: 'r4', number: 5 } });
+});
