@@ -61,6 +61,8 @@ export class Outbox implements AsyncDisposable {
   readonly #room: Room;
   readonly #ids: IngestIds;
   readonly #now: () => number;
+  /** Resolves when the verdict before has its place in the log. */
+  #before: Promise<void> = Promise.resolve();
   readonly #maxPending: number;
   readonly #rules: PictureRules;
   readonly #choice: PictureChoice;
@@ -125,11 +127,14 @@ export class Outbox implements AsyncDisposable {
     const picturePriority = verdict === 'OK' ? 'okPictures' : 'ngPictures';
     this.#checkPending('business');
     const isKept = facts.image !== undefined && this.#choice.keeps(verdict, inspected, facts);
-    const encoded = isKept ? await this.#encode(facts, picturePriority) : [];
-    const pictures = [...(facts.pictures ?? []), ...encoded];
-    const written = await this.#writePictures(pictures, picturePriority);
+    const turn = this.#takeTurn();
+    let written: WrittenPicture[] = [];
     try {
-      return await this.#keep('business', (draft) => {
+      const encoded = isKept ? await this.#encode(facts, picturePriority) : [];
+      const pictures = [...(facts.pictures ?? []), ...encoded];
+      written = await this.#writePictures(pictures, picturePriority);
+      await turn.before;
+      const kept = this.#keep('business', (draft) => {
         const timestampMs = facts.timestampMs ?? Math.floor(this.#now());
         const ingestId = this.#idOf(draft, beginningOf(this.station, facts), timestampMs);
         const body = verdictRecord(inspected, facts, { ingestId, timestampMs, station: this.station });
@@ -141,9 +146,13 @@ export class Outbox implements AsyncDisposable {
         }
         return kept;
       });
+      turn.done(); // it has its place in the log
+      return await kept;
     } catch (error) {
       for (const { file } of written) await this.#files.release(file.digest);
       throw error;
+    } finally {
+      turn.done();
     }
   }
 
@@ -258,6 +267,14 @@ export class Outbox implements AsyncDisposable {
 
   async #loadEncoder(): Promise<PictureEncoder> {
     return (this.#encoder ??= await PictureEncoder.load(this.#rules));
+  }
+
+  /** Verdicts are logged in the order of the calls, however long their pictures take: each waits for those before it. */
+  #takeTurn(): { before: Promise<void>; done: () => void } {
+    const before = this.#before;
+    let done!: () => void;
+    this.#before = new Promise((resolve) => (done = resolve));
+    return { before, done };
   }
 
   /** Writes files beside each other. A picture that the disk does not take is given up; its verdict is not. */

@@ -1,3 +1,4 @@
+import sharp from 'sharp';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openRunner, type InspectionResult } from '../../src/index.js';
 import { Outbox } from '../../src/outbox/index.js';
@@ -97,14 +98,6 @@ describe('a supervisor with an outbox', () => {
         },
       },
     ],
-    [
-      'throws at pictures',
-      {
-        picturesOf: () => {
-          throw new Error('no encoder');
-        },
-      },
-    ],
   ])('an outbox that %s fails no call, and the loss is reported', async (_, o) => {
     const { supervisor, inspect } = await supervised(steered(o));
     const lost: string[] = [];
@@ -118,9 +111,7 @@ describe('a supervisor with an outbox', () => {
   test('an outbox that never answers delays no call', async () => {
     let release!: () => void;
     const hung = new Promise<void>((resolve) => (release = resolve));
-    const { supervisor, inspect } = await supervised(
-      steered({ record: () => hung, picturesOf: () => hung.then(() => []) }),
-    );
+    const { supervisor, inspect } = await supervised(steered({ record: () => hung }));
     const results: InspectionResult[] = [];
     for (let call = 0; call < 30; call++) results.push(await inspect());
     expect(results.every(({ status }) => status === 'OK')).toBe(true);
@@ -128,21 +119,26 @@ describe('a supervisor with an outbox', () => {
     await supervisor.close();
   });
 
-  test('pictures are made from the pixels of the call, after its verdict is known', async () => {
-    const seen: [bytes: number, verdict: unknown][] = [];
-    const outbox = steered({
-      picturesOf: (sent, inspected) => {
-        const pixels = sent.pixels();
-        seen.push([pixels?.length ?? 0, 'data' in inspected ? inspected.data.result_status : undefined]);
-        const encoded = Uint8Array.from(pixels ?? []);
-        return Promise.resolve([{ encoded, contentType: 'image/png', width: 2, height: 2 }]);
-      },
+  test('pictures are made from the pixels of the call, by the rules of the outbox', async () => {
+    const outbox = await Outbox.open(await temporaryFolder(), {
+      station: 'ws-1',
+      pictures: { keep: 'all', format: 'png' },
     });
+    onTestFinished(() => outbox.close());
     const { supervisor, inspect } = await supervised(outbox);
-    const { data } = await inspect();
+    for (const value of [10, 20, 30]) {
+      await inspect({ image: { data: new Uint8Array(12).fill(value), width: 2, height: 2 } });
+    }
     await supervisor.close();
-    expect(seen).toEqual([[12, data.result_status]]);
-    expect(outbox.kept[0]?.pictures).toMatchObject([{ width: 2, encoded: new Uint8Array(12) }]);
+    const { items } = await outbox.queue.due('pictures');
+    const pixels = await Promise.all(
+      items.map(async ({ picture }) => [...(await sharp(picture?.file).raw().toBuffer())]),
+    );
+    expect(pixels.map((one) => [one.length, one[0]])).toEqual([
+      [12, 10],
+      [12, 20],
+      [12, 30],
+    ]);
   });
 
   test('openRunner takes it too', async () => {

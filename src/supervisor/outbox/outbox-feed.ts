@@ -1,18 +1,26 @@
 import { isRecord } from '../../arguments.js';
 import { RunnerError, type RunnerErrorCode } from '../../errors.js';
+import type { SentImage } from '../../frames/types.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { CallEnd, CallObserver, ObservedCall, StartedCall } from '../calls/call-observer.js';
 import type { SupervisorEvents } from '../events.js';
-import type { KeptPicture, ResultFacts, ResultOutbox } from './result-outbox.js';
+import type { KeptImage, ResultFacts, ResultOutbox } from './result-outbox.js';
 
 /** Verdicts on their way into the outbox; one more is lost, so that a disk that hangs does not fill the memory. */
 const MOST_PENDING = 2_000;
 /** How often losses are reported, at the most. */
 const REPORT_MS = 60_000;
-/** Frames that wait for their verdict or their encoder. */
-const MOST_FRAMES = 8;
 /** Failures of calls that inspected nothing: the caller's own mistake, or his wish. */
 const NOTHING_INSPECTED: ReadonlySet<RunnerErrorCode> = new Set(['invalid_params', 'aborted', 'closed']);
+
+/** What is known of a call at its end. */
+interface EndedCall {
+  phase: StartedCall['phase'];
+  productId: string | undefined;
+  request: StartedCall['request'];
+  name: string | undefined;
+  version: string | undefined;
+}
 
 /** What the feed asks of the supervisor. */
 export interface FeedContext {
@@ -29,10 +37,8 @@ export class OutboxFeed implements CallObserver {
   readonly #outbox: ResultOutbox;
   readonly #context: FeedContext;
   readonly #pending = new Set<Promise<unknown>>();
-  /** Pictures of calls that are under way, by their request. */
-  readonly #pictures = new Map<string, Promise<readonly KeptPicture[]>>();
-  /** The verdict before: the next one goes in after it. */
-  #before: Promise<unknown> = Promise.resolve();
+  /** Calls that are under way and not kept yet. */
+  readonly #open = new Set<string>();
   #lost = 0;
   #reported: RunnerError | undefined;
   /** When a loss was reported last: on the clock of the process. */
@@ -44,28 +50,29 @@ export class OutboxFeed implements CallObserver {
   }
 
   start(call: StartedCall): undefined {
+    const { requestId, productId, request, phase } = call;
+    this.#open.add(requestId);
     void call.ended.then((end) => {
-      const timestampMs = Date.now();
-      const pictures = this.#pictures.get(call.requestId);
-      this.#pictures.delete(call.requestId);
-      if (!isVerdict(call, end)) return;
-      const facts = this.#factsOf(call, end, timestampMs);
-      if (facts) this.#keepInOrder(end, facts, pictures);
+      if (!this.#open.delete(requestId)) return; // it came to a worker, and is kept with its picture
+      this.#keep({ phase, productId, request, name: end.name, version: end.version }, end);
     });
   }
 
-  offer({ requestId, images, isShort, ended }: ObservedCall): Promise<unknown> | undefined {
-    if (!this.#outbox.picturesOf || isShort || this.#pictures.size >= MOST_FRAMES) return undefined;
-    const made = ended.then(async ({ result, error }) => {
-      const inspected = result ?? error;
-      return (await this.#outbox.picturesOf?.(images.image, inspected)) ?? [];
+  /** A call that comes to a worker is kept while its frame is still its own: the outbox copies the pixels, if it wants them, at once. */
+  offer({
+    requestId,
+    phase,
+    request,
+    name,
+    version,
+    images,
+    ended,
+  }: ObservedCall): Promise<unknown> | undefined {
+    if (!this.#open.has(requestId)) return undefined;
+    return ended.then((end) => {
+      if (!this.#open.delete(requestId)) return;
+      this.#keep({ phase, productId: request.productId, request, name, version }, end, images.image);
     });
-    const pictures = made.catch((error: unknown) => {
-      this.#lose(error);
-      return [];
-    });
-    this.#pictures.set(requestId, pictures);
-    return pictures;
   }
 
   /** Alarms and signs of health among the events. */
@@ -81,42 +88,34 @@ export class OutboxFeed implements CallObserver {
     while (this.#pending.size > 0) await Promise.all(this.#pending);
   }
 
-  #factsOf(
-    { productId, request }: StartedCall,
-    { result, name = '', version }: Awaited<StartedCall['ended']>,
-    timestampMs: number,
-  ): ResultFacts | undefined {
+  #keep(call: EndedCall, end: CallEnd, image?: SentImage): void {
+    if (!isVerdict(call, end)) return;
+    const facts = this.#factsOf(call);
+    if (!facts) return;
+    // No await before record(): the order of the verdicts is that of these calls.
+    this.#track(async () => {
+      const taken = image && imageOf(image);
+      await this.#outbox.record(end.result ?? end.error, { ...facts, ...(taken && { image: taken }) });
+    });
+  }
+
+  #factsOf({ productId, request, name = '', version = '' }: EndedCall): ResultFacts | undefined {
     const { stepIndex, session, userParams, traceparent } = request ?? {};
     if (productId === undefined || productId === '') return undefined;
     if (stepIndex === undefined || !Number.isInteger(stepIndex)) return undefined;
-    const entry = this.#context.entryOf(result?.name ?? name, result?.version ?? version ?? '');
+    const entry = this.#context.entryOf(name, version);
     const traceId = typeof traceparent === 'string' ? traceparent.split('-')[1] : undefined;
     return {
       productId,
       stepIndex,
-      timestampMs,
+      timestampMs: Date.now(),
       ...(session?.id !== undefined && session.id !== '' && { sessionId: session.id }),
       ...(isRecord(userParams) && { parameters: userParams }),
       ...(traceId !== undefined && traceId !== '' && { traceId }),
       ...(entry?.sha256 !== undefined && { packageDigest: entry.sha256 }),
       ...(entry?.inventory_sha256 !== undefined && { environmentRoot: entry.inventory_sha256 }),
-      ...(version !== undefined && version !== '' && { version }),
+      ...(version !== '' && { version }),
     };
-  }
-
-  /** A verdict waits for the pictures of those before it, not for their disk: records are committed in groups. */
-  #keepInOrder(end: CallEnd, facts: ResultFacts, made: Promise<readonly KeptPicture[]> | undefined): void {
-    const { result, error } = end;
-    this.#track(async () => {
-      const before = this.#before;
-      const ready = (async () => {
-        await before;
-        return made;
-      })();
-      this.#before = ready;
-      const pictures = (await ready) ?? [];
-      await this.#outbox.record(result ?? error, { ...facts, ...(pictures.length > 0 && { pictures }) });
-    });
   }
 
   #track(work: () => Promise<unknown>): void {
@@ -148,7 +147,7 @@ export class OutboxFeed implements CallObserver {
 }
 
 /** `pre_execute` that went well is no verdict; what it answers with ERROR is, because no `execute` follows. */
-function isVerdict({ phase }: StartedCall, { result, error }: CallEnd): boolean {
+function isVerdict({ phase }: EndedCall, { result, error }: CallEnd): boolean {
   if (error) return !NOTHING_INSPECTED.has(error.code);
   return phase === 'execute' || result.status === 'ERROR';
 }
@@ -184,4 +183,14 @@ function noteOf<K extends keyof SupervisorEvents>(
 /** What JSON can say of an event. */
 function plain(event: object): Record<string, unknown> {
   return JSON.parse(JSON.stringify(event)) as Record<string, unknown>;
+}
+
+/** The pixels where they are: nothing is copied here. Undefined for a picture of 16 bits, or that the package decodes itself. */
+function imageOf({ meta, isLost, pixels }: SentImage): KeptImage | undefined {
+  const { width, height, color_space: colorSpace, camera_id: cameraId, dtype } = meta;
+  const data = isLost || dtype !== undefined ? undefined : pixels();
+  if (!data) return undefined;
+  const channels = data.length / (width * height);
+  if (channels !== 1 && channels !== 3) return undefined;
+  return { ...{ data, width, height, channels, cameraId }, ...(colorSpace && { colorSpace }) };
 }

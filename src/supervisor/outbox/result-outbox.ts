@@ -1,17 +1,17 @@
 import type { RunnerError } from '../../errors.js';
-import type { SentImage } from '../../frames/types.js';
 import type { InspectionResult } from '../types.js';
 
-/** A picture in a file format, as an outbox keeps it. */
-export interface KeptPicture {
-  /** The whole file. */
-  encoded: Uint8Array;
-  contentType: string;
+/** Pixels of 8 bits, row by row without padding. They are the call's own until `record()` has returned: copy them at once. */
+export interface KeptImage {
+  data: Uint8Array;
   /** Pixels. */
   width: number;
   /** Pixels. */
   height: number;
-  type?: 'ng_image' | 'roi_crop' | 'report';
+  /** Of a pixel. */
+  channels: 1 | 3;
+  /** @defaultValue 'RGB' */
+  colorSpace?: 'RGB' | 'BGR';
   cameraId?: string;
 }
 
@@ -29,7 +29,8 @@ export interface ResultFacts {
   /** SHA-256 of the list of the version's files. */
   environmentRoot?: string;
   version?: string;
-  pictures?: readonly KeptPicture[];
+  /** What was inspected, where a worker had it. */
+  image?: KeptImage;
 }
 
 /**
@@ -40,12 +41,4 @@ export interface ResultOutbox {
   record(inspected: InspectionResult | RunnerError, facts: ResultFacts): Promise<unknown>;
   /** Keeps what happened at the station. */
   note(kind: 'health' | 'alarm', data: Readonly<Record<string, unknown>>): Promise<unknown>;
-  /**
-   * Pictures to keep of an inspection, by the outbox's own rules. The pixels are taken before it returns; the frame stays until its promise
-   * settles. Absent where the outbox keeps none.
-   */
-  picturesOf?(
-    image: SentImage,
-    inspected: InspectionResult | RunnerError,
-  ): Promise<readonly KeptPicture[]> | undefined;
 }
