@@ -25,6 +25,13 @@ export function natsError(
       { cause, details: { timeoutMs } },
     );
   }
+  if (isSlowLogin(errors, error)) {
+    return new RunnerError(
+      'unreachable',
+      `The ${what} took longer than the server of the fleet waits for a user (${said}): one of them is busy, and it is tried again`,
+      { cause },
+    );
+  }
   if (isDenied(errors, error)) {
     return new RunnerError(
       'denied',
@@ -59,6 +66,11 @@ type ErrorClasses = NatsPeers['transport']['errors'];
 function isUnanswered(errors: ErrorClasses, error: unknown): boolean {
   if (error instanceof errors.RequestError && error.isNoResponders()) return true;
   return error instanceof Error && error.cause !== undefined && isUnanswered(errors, error.cause);
+}
+
+/** "Authentication Timeout" has the class of a refusal: after a restart of the server all stations of a plant log in at once. */
+function isSlowLogin(errors: ErrorClasses, error: unknown): boolean {
+  return error instanceof errors.AuthorizationError && /timeout/i.test(error.message);
 }
 
 function isDenied(errors: ErrorClasses, error: unknown): boolean {

@@ -163,7 +163,8 @@ export function fleetPermissions(options: FleetPermissionsOptions): string {
       '    }',
     ].join('\n');
   });
-  return `authorization {\n  users: [\n${entries.join('\n')}\n  ]\n}\n`;
+  // All stations log in at once after a restart: the server's own limit is 2 s.
+  return `authorization {\n  timeout: 10\n  users: [\n${entries.join('\n')}\n  ]\n}\n`;
 }
 
 function list(subjects: readonly string[]): string {

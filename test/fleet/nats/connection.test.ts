@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { StoredValue } from '../../../src/fleet/index.js';
+import { natsError } from '../../../src/fleet/nats/errors.js';
 import { loadNats } from '../../../src/fleet/nats/peers.js';
 import { natsServer, NO_SERVER, TestServer } from '../../support/nats-server.js';
 import { SilentProxy } from '../../support/silent-proxy.js';
@@ -320,4 +321,13 @@ test('without its package the call names what to install', () => {
   expect(() => loadNats('connectFleet()', load)).toThrow(
     /connectFleet\(\) needs the package @nats-io\/transport-node, .*npm install @nats-io\/transport-node @nats-io\/jetstream @nats-io\/kv/,
   );
+});
+
+test('a login that took the server too long is no refusal: it is tried again', () => {
+  const peers = loadNats('test');
+  const operation = { what: 'connection', key: 'servers', timeoutMs: 5_000 };
+  const { AuthorizationError } = peers.transport;
+  const said = (text: string) => natsError(peers, new AuthorizationError(text), operation);
+  expect(said('Authentication Timeout')).toMatchObject({ code: 'unreachable', retryable: true });
+  expect(said('Authorization Violation')).toMatchObject({ code: 'denied', retryable: false });
 });
