@@ -59,6 +59,12 @@ export class FleetMemory {
     this.#keys = o.keys;
   }
 
+  /** Begins anew: an operator goes by what the bucket has now, and writes nothing back. */
+  clear(): void {
+    this.#entries.clear();
+    this.#newest.clear();
+  }
+
   /** Takes a value in. @returns whether it was news */
   take(stored: StoredValue, now: number): boolean {
     const { key, revision } = stored;

@@ -181,6 +181,7 @@ export class FleetOperator {
   }
 
   async #look(o: OperationOptions): Promise<FleetView> {
+    this.#bucket.memory.clear();
     await this.#bucket.list(o.signal);
     const offline = await this.#connection.values.get(OFFLINE_KEY, signalOf(o));
     const away = new Set(namesIn(offline?.value));

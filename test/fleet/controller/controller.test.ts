@@ -434,3 +434,14 @@ test('a state that another key has signed is not acted on, is shown, and what wa
   expect(plant.serving()).toEqual(['check@2.0.0', 'check@1.0.0']);
   expect(plant.rollout('check-2.0.0-1')?.approved).toBe(-1);
 });
+
+test('an operator goes by what the bucket has now, not by what a wiped one had', async () => {
+  const plant = plantOf(1);
+  await plant.bucket.pass(1_000);
+  const request = { ...REQUEST, id: 'r', waves: [{ stations: ['s1'] }] };
+  await asked(plant, plant.operator.rollout(request));
+  plant.bucket.wipe();
+  await plant.bucket.pass(2_000);
+  expect((await asked(plant, plant.operator.status())).rollouts).toEqual([]);
+  expect(await asked(plant, plant.operator.rollout(request))).toMatchObject({ rollout: 'r', rev: 1 });
+});
