@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import { keyOf } from '../../../src/fleet/keys.js';
 import { signState } from '../../../src/fleet/state/signing.js';
 import type { BarState, DesiredState, GroupState, SignedState } from '../../../src/fleet/state.js';
@@ -11,6 +12,7 @@ export const GROUP = 'first';
 const keys = generateSigningKeys();
 const stranger = generateSigningKeys();
 export const { publicKey } = keys;
+const privateKey = createPrivateKey(keys.privateKey);
 
 /** How often it looks whether the bucket still says what it wants. */
 const LOOK_MS = 15_000;
@@ -106,7 +108,7 @@ export class Operator {
   }
 
   #sign<K extends 'desired' | 'group' | 'bar'>(kind: K, state: Parameters<typeof signState<K>>[1]): void {
-    const { key, value } = signState(kind, state, keys.privateKey);
+    const { key, value } = signState(kind, state, privateKey);
     const before = this.#signed.get(key);
     if (before) this.#older.push(before);
     this.#signed.set(key, value);

@@ -18,6 +18,8 @@ export interface PlantOptions {
 const CONVERGED_WITHIN_MS = 12 * 60_000;
 /** From the word of a bar until no station serves the version, with a line and a disk that work. */
 const SOON_MS = 2_000;
+/** How often the stations are looked at. */
+const LOOK_MS = 100;
 const PRODUCTS = ['A', 'B 板'];
 const QUALITIES: Quality[] = ['broken', 'flaky', 'nowhere', 'swapped', 'unsigned'];
 
@@ -56,7 +58,11 @@ export class Plant {
       if (world.chance(0.7)) machine.station.setUp('B 板', 'lid@1.0');
       if (world.chance(0.5)) machine.station.setUp('by hand', 'lid@1.0');
     }
+    let lookedAt = 0;
     world.check(() => {
+      // What an agent does is checked as it does it; what it fails to do shows in time.
+      if (world.now - lookedAt < LOOK_MS) return;
+      lookedAt = world.now;
       this.#look();
     });
   }
@@ -72,7 +78,7 @@ export class Plant {
       this.#plan();
       await world.run(this.#options.faultsMs);
       this.#calm();
-      const isDone = () => world.steps % 50 === 0 && this.#open().length === 0;
+      const isDone = () => world.steps % (25 * machines.length) === 0 && this.#open().length === 0;
       await world.run(world.now + CONVERGED_WITHIN_MS, isDone);
       const open = this.#open();
       if (open.length > 0) throw new Violation(`not converged: ${open.slice(0, 3).join('; ')}`);

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { Plant } from './plant.js';
 
-/** One seed again: `FLEET_SEED=N`; another plant or more seeds: `FLEET_STATIONS=N FLEET_SEEDS=N`. */
-const { FLEET_SEED, FLEET_SEEDS = '200', FLEET_STATIONS = '4' } = process.env;
+/** One seed again: `FLEET_SEED=N`; more seeds from there, of another plant: `FLEET_SEED=N FLEET_SEEDS=N FLEET_STATIONS=N`. */
+const { FLEET_SEED, FLEET_SEEDS, FLEET_STATIONS = '4' } = process.env;
 const stations = Number(FLEET_STATIONS);
 const first = FLEET_SEED === undefined ? 1 : Number(FLEET_SEED);
-const seeds = FLEET_SEED === undefined ? Number(FLEET_SEEDS) : 1;
+const seeds = Number(FLEET_SEEDS ?? (FLEET_SEED === undefined ? 200 : 1));
 const faultsMs = 4 * 60_000;
 
 test(
