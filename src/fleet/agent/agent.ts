@@ -8,7 +8,7 @@ import type { FleetAgentEvents, FleetFact } from './events.js';
 import { Faults } from './faults.js';
 import { Guard } from './guard.js';
 import { Journal } from './journal.js';
-import { Lane } from './lane.js';
+import { WorkLane } from './lane.js';
 import { Memory } from './memory.js';
 import type { AgentParts } from './parts.js';
 import { Reporter, standingOf } from './report.js';
@@ -36,7 +36,7 @@ export class FleetAgent extends SafeEmitter<FleetAgentEvents> implements AsyncDi
   readonly #work: Work;
   readonly #reporter: Reporter;
   readonly #faults: { guard: Faults; work: Faults };
-  readonly #lanes: Record<'hear' | 'guard' | 'work' | 'tell', Lane>;
+  readonly #lanes: Record<'hear' | 'guard' | 'work' | 'tell', WorkLane>;
   readonly #timers = new Map<string, () => void>();
   readonly #ends: (() => void)[] = [];
   readonly #onClose: (() => Promise<void>) | undefined;
@@ -218,8 +218,8 @@ export class FleetAgent extends SafeEmitter<FleetAgentEvents> implements AsyncDi
     );
   }
 
-  #lane(name: 'hear' | 'guard' | 'work' | 'tell', doing: string, work: () => Promise<void>): Lane {
-    return new Lane(work, (error) => {
+  #lane(name: 'hear' | 'guard' | 'work' | 'tell', doing: string, work: () => Promise<void>): WorkLane {
+    return new WorkLane(work, (error) => {
       if (this.#abort.signal.aborted) return;
       this.#parts.failed(asFailure(error, doing));
       this.#retry(name, LINE_RETRY_MS * (0.75 + this.#parts.clock.random() / 2));

@@ -1,5 +1,5 @@
 /** Work that is done once at a time: a wake during the work has it done once more. */
-export class Lane {
+export class WorkLane {
   readonly #work: () => Promise<void>;
   readonly #onFailure: (error: unknown) => void;
   #running: Promise<void> | undefined;

@@ -43,10 +43,10 @@ export async function openInspector(
   doors().open.check(options);
   const line = lineOf(connection, 'openInspector()');
   const offer = options.offer && (await PictureOffer.listen(options.offer));
-  return new Inspector(line, options.plant, offer);
+  return new NatsInspector(line, options.plant, offer);
 }
 
-class Inspector implements RemoteInspector {
+class NatsInspector implements RemoteInspector {
   readonly #line: Line;
   readonly #plant: string;
   readonly #offer: PictureOffer | undefined;

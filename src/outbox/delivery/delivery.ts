@@ -10,7 +10,7 @@ import { exportTo, type ExportReport } from './export.js';
 import { HttpPlatform } from './http/platform.js';
 import type { LaneContext, LaneSettings } from './lanes/lane.js';
 import { PictureLane } from './lanes/picture-lane.js';
-import { Progress, type DeliveryFault, type NetworkState, type Sent } from './lanes/progress.js';
+import { LaneProgress, type DeliveryFault, type NetworkState, type Sent } from './lanes/progress.js';
 import { RecordLane } from './lanes/record-lane.js';
 import { TokenBucket } from './lanes/token-bucket.js';
 import { doors, receiverIn, type DeliveryOptions, type DeliverySettings } from './options.js';
@@ -73,7 +73,7 @@ const DEFAULT_DEGRADE_ABOVE = 10_000;
 export class Delivery implements AsyncDisposable {
   readonly #outbox: DeliverableOutbox;
   readonly #clock: Clock;
-  readonly #progress: Progress;
+  readonly #progress: LaneProgress;
   readonly #lanes: readonly [RecordLane, PictureLane];
   #settings: DeliverySettings;
   #now: LaneSettings;
@@ -89,7 +89,7 @@ export class Delivery implements AsyncDisposable {
     this.#settings = settings;
     this.#isPaused = isPaused;
     this.#now = laneSettings(settings, clock);
-    this.#progress = new Progress(now);
+    this.#progress = new LaneProgress(now);
     const context: LaneContext = {
       ...{ queue: outbox.queue, clock, now, progress: this.#progress },
       settings: () => this.#now,

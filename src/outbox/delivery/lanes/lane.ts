@@ -3,7 +3,7 @@ import type { DeliveryQueue, DueItem, Lane as LaneName } from '../../types.js';
 import type { DeliveryTarget, Outcome } from '../targets/port.js';
 import type { AttemptBounds } from './attempt.js';
 import { backoffMs, MOST_RETRY_AFTER_MS, type BackoffBounds } from './backoff.js';
-import type { Progress } from './progress.js';
+import type { LaneProgress } from './progress.js';
 import type { TokenBucket } from './token-bucket.js';
 import { Wake } from './wake.js';
 
@@ -26,7 +26,7 @@ export interface LaneContext {
   clock: Clock;
   /** Unix time in milliseconds. */
   now: () => number;
-  progress: Progress;
+  progress: LaneProgress;
   settings: () => LaneSettings;
   isPaused: () => boolean;
   /** Whether so much waits that what is small goes first. */

@@ -21,7 +21,7 @@ export interface Sent {
 }
 
 /** What both lanes have to tell. */
-export class Progress {
+export class LaneProgress {
   readonly sent: Sent = { records: 0, pictures: 0, bytes: 0 };
   failures = 0;
   refused = 0;
