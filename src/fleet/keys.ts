@@ -56,3 +56,9 @@ export function namesIn(key: string, kind: string): string[] | undefined {
 export function eventSubject(station: string): string {
   return keyOf('events', station);
 }
+
+/** What the events of controllers are published under, beside the names of stations. */
+export const CONTROLLER = '@controller';
+
+/** Which stations cannot be reached, as the active controller sees it: for people, not signed, and nothing is decided by it. */
+export const OFFLINE_KEY = 'offline.controller';

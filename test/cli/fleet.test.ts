@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { loadNats } from '../../src/fleet/nats/peers.js';
+import { fleetPermissions } from '../../src/fleet/nats/permissions.js';
 import { generateSigningKeys } from '../../src/package/integrity.js';
 import { cliFolder } from '../support/cli.js';
 import { natsServer, NO_SERVER, TestServer } from '../support/nats-server.js';
@@ -9,16 +11,27 @@ import { digestOf, ScriptedStation, type Behaviour } from '../support/scripted-s
 const binary = await natsServer();
 const DIGEST = digestOf('check@2.0.0');
 
-/** A server with a bucket, its description in a folder, a controller that runs by the command line, and stations. */
+/**
+ * A server with a bucket, its description in a folder, a controller that runs by the command line, and stations. Whoever commands has the
+ * permissions of a controller, and no others.
+ */
 async function plant(o: { stations?: string[]; behaviour?: Behaviour } = {}) {
-  const server = await TestServer.start();
-  const connection = await server.connect();
-  await connection.create();
   const cli = await cliFolder();
+  const { nkeys } = loadNats('test').transport;
+  const [operator, root] = [nkeys.createUser(), nkeys.createUser()];
+  await writeFile(path.join(cli.folder, 'operator.seed'), operator.getSeed());
+  await writeFile(path.join(cli.folder, 'root.seed'), root.getSeed());
+  const users = [
+    { role: 'controller' as const, name: 'operator', key: operator.getPublicKey() },
+    { role: 'administrator' as const, name: 'root', key: root.getPublicKey() },
+  ];
+  const server = await TestServer.start(fleetPermissions({ plant: 'p', users }));
+  const connection = await server.connect({ name: 'root', seedFile: path.join(cli.folder, 'root.seed') });
+  await connection.create();
   const { privateKey, publicKey } = generateSigningKeys();
   await writeFile(path.join(cli.folder, 'controller.pem'), privateKey);
   await writeFile(path.join(cli.folder, 'controller.pub.pem'), publicKey);
-  const described = { servers: [server.url], plant: 'p', name: 'operator' };
+  const described = { servers: [server.url], plant: 'p', name: 'operator', seed_file: 'operator.seed' };
   const write = (file: string, value: object) =>
     writeFile(path.join(cli.folder, file), JSON.stringify(value));
   await write('fleet.json', { ...described, private_key_file: 'controller.pem' });

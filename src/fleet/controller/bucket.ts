@@ -3,7 +3,7 @@ import type { OperationOptions } from '../../abort.js';
 import { asFailure, RunnerError } from '../../errors.js';
 import { nodeCrypto } from '../../node-crypto.js';
 import { readPrivateKey } from '../../package/keys.js';
-import { keyOf } from '../keys.js';
+import { CONTROLLER, keyOf, OFFLINE_KEY } from '../keys.js';
 import type { FleetConnection } from '../ports.js';
 import { refOf } from '../state/refs.js';
 import { signState, trustedKeys, type SignedStates } from '../state/signing.js';
@@ -11,12 +11,6 @@ import type { DesiredState, RolloutState } from '../state.js';
 import { FleetMemory, KINDS, type LostState } from './memory.js';
 import type { StateKeys } from './types.js';
 import { barOn, type FleetView } from './view.js';
-
-/** What the events of controllers are published under, beside the names of stations. */
-export const CONTROLLER = '@controller';
-
-/** Which stations cannot be reached, as the active controller sees it: for people, not signed, and nothing is decided by it. */
-export const OFFLINE_KEY = 'offline.controller';
 
 /** The bucket, as controllers and operators use it: read into a memory, written signed and by compare-and-set. */
 export class Bucket {

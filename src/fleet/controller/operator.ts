@@ -1,12 +1,12 @@
 import type { OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
-import { keyOf } from '../keys.js';
+import { keyOf, OFFLINE_KEY } from '../keys.js';
 import type { FleetConnection } from '../ports.js';
 import { readLease } from '../state/read.js';
 import { refOf } from '../state/refs.js';
 import type { BarState, GroupState, RolloutState } from '../state.js';
 import { admit, type Admission } from './admission.js';
-import { Bucket, OFFLINE_KEY } from './bucket.js';
+import { Bucket } from './bucket.js';
 import { LEASE_KEY } from './lease.js';
 import { doors } from './options.js';
 import { orderOf, type RolloutRequest } from './order.js';

@@ -1,5 +1,5 @@
 import { Door, lazily, must, name, option, type Option } from '../../options.js';
-import { tokenOf } from '../keys.js';
+import { CONTROLLER, eventSubject, OFFLINE_KEY, tokenOf } from '../keys.js';
 import { changeSubject } from './watch.js';
 
 /** What a user of the server is for. */
@@ -117,6 +117,8 @@ export function permissionsOf(
       return {
         publish: [
           ...['desired', 'group', 'bar', 'rollout', 'lease', 'term'].map((kind) => write(`${kind}.>`)),
+          write(OFFLINE_KEY),
+          eventSubject(CONTROLLER),
           get('>'),
           ...[`KV_${bucket}`, stream].flatMap((one) => [
             `$JS.API.STREAM.INFO.${one}`,

@@ -105,6 +105,8 @@ const ATTEMPTS: [Who, 'publish' | 'subscribe', string, boolean][] = [
   ['controller', 'publish', `$KV.fleet.group.${GROUP}`, true],
   ['controller', 'publish', '$KV.fleet.lease.controller', true],
   ['controller', 'publish', '$KV.fleet.rollout.r1', true],
+  ['controller', 'publish', '$KV.fleet.offline.controller', true],
+  ['controller', 'publish', 'events.=40controller', true],
   ['controller', 'publish', get(`reported.${A}`), true],
   ['controller', 'publish', consumer('reported.>'), true],
   ['controller', 'subscribe', 'kv.fleet.reported.*', true],
