@@ -34,7 +34,7 @@ export class SafeEmitter<Events extends object> extends EventEmitter<Events & Co
     return super.on(event, this.#guard(fn, event) as never, context);
   }
 
-  /** The same as {@link SafeEmitter.on}. */
+  /** The same as `on()`. */
   override addListener<T extends EventName<Events>>(
     event: T,
     fn: EventListenerOf<Events, T>,
@@ -81,7 +81,7 @@ export class SafeEmitter<Events extends object> extends EventEmitter<Events & Co
     return super.off(event, guarded as never, context, once);
   }
 
-  /** See {@link SafeEmitter.off}. */
+  /** See `off()`. */
   override removeListener<T extends EventName<Events>>(
     event: T,
     fn?: EventListenerOf<Events, T>,

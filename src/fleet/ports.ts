@@ -89,6 +89,7 @@ export interface FleetConnection {
   readonly isConnected: boolean;
   /** Is called each time the line stands again: every watch is opened anew, and everything is read again. The answer ends it. */
   onConnect(listener: () => void): () => void;
+  /** Ends the line and every watch. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -155,6 +156,7 @@ export interface DeployedPackage {
 
 /** What runs on the station: the reconciler works on it alone. */
 export interface StationPort {
+  /** Every version that is deployed, also what nothing of the fleet deployed. */
   deployed(o?: OperationOptions): Promise<DeployedPackage[]>;
   /** By product id. */
   serving(o?: OperationOptions): Promise<Record<string, ServedVersion>>;
@@ -187,7 +189,9 @@ export interface StationPort {
 
 /** What the agent keeps on disk; each call is durable when it resolves. */
 export interface AgentDiskPort {
+  /** What was written last; a record of a new agent where there is none. */
   read(): Promise<AgentRecord>;
+  /** Replaces the record, whole or not at all. */
   write(record: AgentRecord): Promise<void>;
   /** Appends an event to the station's own log and says its offset: 1, 2, 3 and so on, without a gap. */
   append(event: unknown): Promise<number>;

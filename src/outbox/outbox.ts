@@ -222,6 +222,7 @@ export class Outbox implements AsyncDisposable {
     await this.#store.close();
   }
 
+  /** See {@link Outbox.close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

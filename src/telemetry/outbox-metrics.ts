@@ -8,6 +8,7 @@ export interface MeasuredRecords {
 
 /** The part of a delivery that is measured: a room above this one has the whole. */
 export interface MeasuredDelivery {
+  /** How the outbox and its delivery stand now. */
   report(): Promise<{
     outbox: {
       due: Readonly<Record<string, MeasuredRecords>>;

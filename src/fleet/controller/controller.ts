@@ -120,6 +120,7 @@ export class FleetController extends SafeEmitter<FleetControllerEvents> implemen
     this.#note();
   }
 
+  /** See {@link FleetController.close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -15,6 +15,7 @@ export interface RolloutPlan {
   bytes?: number;
 }
 
+/** What a wave of a rollout would move. */
 export interface PlannedWave {
   group?: string;
   stations: PlannedStation[];

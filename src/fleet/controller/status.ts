@@ -53,6 +53,7 @@ export interface RolloutStatus {
   by: string;
 }
 
+/** How a station stands, by what it reported last. */
 export function stationStatus({
   station,
   isReachable,
@@ -73,6 +74,7 @@ export function stationStatus({
   };
 }
 
+/** How far a rollout has come, and what its gates say. */
 export function rolloutStatus(rollout: RolloutState, view: FleetView, times?: WaveTimes): RolloutStatus {
   const { rollout: id, order, state, reason, wave, by } = rollout;
   const passed = times ?? { waveMs: rollout.wave_ms, soakedMs: rollout.soaked_ms };
@@ -86,7 +88,11 @@ export function rolloutStatus(rollout: RolloutState, view: FleetView, times?: Wa
   };
 }
 
-/** @param times - of a wave, where they are known better than they are written down */
+/**
+ * How the whole plant stands.
+ *
+ * @param times - of a wave, where they are known better than they are written down
+ */
 export function statusOf(
   view: FleetView,
   times?: (rollout: RolloutState) => WaveTimes,

@@ -5,7 +5,7 @@ import { changeSubject } from './watch.js';
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
-/** What {@link createFleet} makes. */
+/** What `createFleet()` makes. */
 export interface CreateFleetOptions {
   /** Servers of a cluster that keep each value and event. @defaultValue 1 */
   replicas?: number;

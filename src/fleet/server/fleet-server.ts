@@ -30,6 +30,7 @@ export interface FleetServer {
   readonly seeds: Readonly<Record<string, string>>;
   /** Resolves when it ends: with its exit code or the name of its signal. */
   readonly ended: Promise<number | string>;
+  /** Ends the server; what it stored stays. Idempotent. */
   stop(): Promise<void>;
 }
 

@@ -34,6 +34,7 @@ export class AgentDisk implements AgentDiskPort {
     this.#durability = durability;
   }
 
+  /** See {@link AgentDiskPort.read}. */
   async read(): Promise<AgentRecord> {
     const value = await onStore('read what the fleet wants', () => readJson(this.#file)).catch(
       (error: unknown) => {
@@ -45,6 +46,7 @@ export class AgentDisk implements AgentDiskPort {
     return v.parse(schema(), value ?? {});
   }
 
+  /** See {@link AgentDiskPort.write}. */
   write(record: AgentRecord): Promise<void> {
     return onStore('write down what the fleet wants', () =>
       writeJsonAtomic(this.#file, record, this.#durability),

@@ -55,6 +55,7 @@ export class RunnerStation implements StationPort {
     this.#counts.close();
   }
 
+  /** See {@link StationPort.deployed}. */
   async deployed({ signal }: OperationOptions = {}): Promise<DeployedPackage[]> {
     const entries = await this.#runner.registry.list({}, { signal });
     const digests = await this.#knownDigests();
