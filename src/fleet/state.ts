@@ -123,6 +123,8 @@ export interface ReportedState {
   deployed: Record<string, string>;
   /** `name@version` of what it will not serve, with the reason. */
   quarantined: Record<string, string>;
+  /** Highest revision of a bar or of its group that it has accepted: after a wipe, words go on above it. */
+  words_rev?: number;
   host: { name: string; platform: string; arch: string; node: string; library: string };
   /** Of the last calls, by product id: what gates of a rollout look at. */
   calls?: Record<string, CallFigures>;

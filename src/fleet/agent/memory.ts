@@ -43,6 +43,12 @@ export class Memory {
     return bar?.lifted === true ? undefined : bar;
   }
 
+  /** Highest revision of a bar or of the group that was accepted; 0 where there is none. A lifted bar counts too. */
+  get wordsRev(): number {
+    const words = [...this.bars.values(), ...(this.group ? [this.group] : [])];
+    return Math.max(0, ...words.map(({ state }) => state.rev));
+  }
+
   /** All versions with a bar. */
   barred(): string[] {
     return [...this.bars.keys()].filter((ref) => this.barOn(ref) !== undefined);

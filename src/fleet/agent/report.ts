@@ -88,6 +88,7 @@ export class Reporter {
       on_trial: serving.filter(([, { isOnTrial }]) => isOnTrial).map(([product]) => product),
       deployed: Object.fromEntries(deployed.map((one) => [`${one.name}@${one.version}`, one.digest ?? ''])),
       quarantined: Object.fromEntries(memory.barred().map((ref) => [ref, memory.barOn(ref)?.reason ?? ''])),
+      ...(memory.wordsRev > 0 && { words_rev: memory.wordsRev }),
       host: {
         ...{ name: os.hostname(), platform: process.platform, arch: process.arch },
         ...{ node: process.versions.node, library: this.#library },

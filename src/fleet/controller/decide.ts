@@ -3,7 +3,7 @@ import { admit } from './admission.js';
 import { nextDesired } from './desired.js';
 import { failureOf, waveReport, type WaveReport, type WaveTimes } from './gates.js';
 import { standingOf, targetOf, untouchedOf } from './standing.js';
-import { barOn, stationIn, type FleetView } from './view.js';
+import { barOn, nextWordRev, stationIn, type FleetView } from './view.js';
 
 /** Something that is to be written. Each is written only if its key is still as the view has it. */
 export type Step =
@@ -90,7 +90,7 @@ function failed(rollout: RolloutState, view: FleetView, report: WaveReport): Ste
   const { name, version } = rollout.order;
   // The bar is written first: a controller that dies after it is followed by another, which finds the rollout barred.
   const state: BarState = {
-    ...{ rev: (view.bars.get(targetOf(rollout))?.rev ?? 0) + 1, plant: view.plant, name, version },
+    ...{ rev: nextWordRev(view, view.bars.get(targetOf(rollout))), plant: view.plant, name, version },
     ...{ reason: `the rollout ${rollout.rollout} failed: ${reason}`, by: 'controller', at: view.at },
   };
   return [{ kind: 'bar', state }];

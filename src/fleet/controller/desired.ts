@@ -2,7 +2,7 @@ import { partsOf } from '../state/refs.js';
 import type { DesiredState, RolloutMark, RolloutState } from '../state.js';
 import { isOf } from './calls.js';
 import { targetOf, untouchedOf } from './standing.js';
-import { barOn, type FleetView, type StationView } from './view.js';
+import { barOn, isUsable, type FleetView, type StationView } from './view.js';
 
 interface Draft {
   products: Record<string, string>;
@@ -43,11 +43,6 @@ export function nextDesired(view: FleetView, station: StationView): DesiredState
     ...(last !== undefined && { rollout: last }),
     made: { term: view.term, by: draft.by },
   };
-}
-
-/** A revision is from the station, and untrusted: one near the end of the numbers would leave no room for another. */
-function isUsable(rev: number): boolean {
-  return rev < 2 ** 50;
 }
 
 /** Takes product ids back from barred versions. @returns whether there were any */

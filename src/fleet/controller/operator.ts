@@ -14,7 +14,7 @@ import { planOf, type NeededBytes, type RolloutPlan } from './plan.js';
 import { rebuilt, type Rebuilt } from './rebuild.js';
 import { statusOf, type FleetStatus } from './status.js';
 import type { FleetOperatorOptions, GroupOptions, OperatorWord, RebuildOptions } from './types.js';
-import type { FleetView } from './view.js';
+import { nextWordRev, type FleetView } from './view.js';
 
 const TRIES = 10;
 
@@ -155,8 +155,9 @@ export class FleetOperator {
       );
     await this.#look(o);
     return this.#retry(async () => {
+      const view = this.#bucket.view(0);
       const state: GroupState = {
-        rev: (this.#bucket.view(0).groups.get(group)?.rev ?? 0) + 1,
+        rev: nextWordRev(view, view.groups.get(group)),
         ...{ plant: this.#plant, group, stations: [...new Set(stations)] },
         ...(window && { window }),
         ...(maxUnavailable !== undefined && { max_unavailable: maxUnavailable }),
@@ -234,8 +235,9 @@ export class FleetOperator {
   ): Promise<BarState> {
     const ref = refOf(name, version);
     return this.#retry(async () => {
+      const view = this.#bucket.view(0);
       const state: BarState = {
-        rev: (this.#bucket.view(0).bars.get(ref)?.rev ?? 0) + 1,
+        rev: nextWordRev(view, view.bars.get(ref)),
         ...{ plant: this.#plant, name, version, reason, by, at: new Date().toISOString() },
         ...(isLifted && { lifted: true }),
       };

@@ -1,6 +1,6 @@
 import { partsOf } from '../state/refs.js';
 import type { BarState, DesiredState, ReportedState } from '../state.js';
-import type { FleetView } from './view.js';
+import { nextWordRev, type FleetView } from './view.js';
 
 /** What makes a bucket anew: desired states and bars from what stations report. */
 export interface Rebuilt {
@@ -34,7 +34,7 @@ export function rebuilt(view: FleetView, by: string): Rebuilt {
     const parts = partsOf(ref);
     // A bar that is there holds, lifted or not: an operator has decided since.
     if (!parts || view.bars.has(ref)) return [];
-    return [{ rev: 1, plant: view.plant, ...parts, reason, by, at: view.at }];
+    return [{ rev: nextWordRev(view, undefined), plant: view.plant, ...parts, reason, by, at: view.at }];
   });
   return { desired, bars, left };
 }

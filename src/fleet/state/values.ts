@@ -240,6 +240,7 @@ export const schemas = lazily(() => ({
     on_trial: listOf(v.string()),
     deployed: mapOf(name, v.string()),
     quarantined: mapOf(name, text),
+    words_rev: v.optional(count),
     host: v.looseObject({ name: text, platform: text, arch: text, node: text, library: text }),
     calls: v.optional(mapOf(v.string(), callFigures)),
     progress: v.optional(share),

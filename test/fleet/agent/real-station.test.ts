@@ -108,7 +108,7 @@ describe.skipIf(skip)(title, { timeout: 240_000 }, () => {
     await bar(office, '2.0.0');
     const back = await reported(office, {
       ...{ state: 'failed', code: 'version_barred' },
-      ...{ serving: { A01: 'sample@1.0.0' }, quarantined: { 'sample@2.0.0': 'drift' } },
+      ...{ serving: { A01: 'sample@1.0.0' }, quarantined: { 'sample@2.0.0': 'drift' }, words_rev: 1 },
     });
     expect(back.reason).toMatch(/sample 2\.0\.0 is desired and has a bar: drift/);
     over.abort();

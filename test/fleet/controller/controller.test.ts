@@ -345,6 +345,21 @@ test('a wiped bucket is filled again by a controller that lives, and by `rebuild
   expect([again.desired, again.bars]).toEqual([[], []]);
 });
 
+test('after a wipe, bars and groups go on above what stations have accepted, so that none is refused as older', async () => {
+  const plant = plantOf(2);
+  const [first, second] = plant.stations;
+  plant.bucket.wipe();
+  if (first)
+    Object.assign(first.report, { words_rev: 7, quarantined: { 'check@0.9.0': 'scratches missed' } });
+  if (second) Object.assign(second.report, { words_rev: 2 ** 52 }); // no room would be left above it
+  await plant.bucket.pass(3_000);
+  const { operator } = plant;
+  expect((await asked(plant, operator.rebuild())).bars).toMatchObject([{ version: '0.9.0', rev: 8 }]);
+  expect(await asked(plant, operator.setGroup({ group: 'g', stations: ['s1'] }))).toMatchObject({ rev: 8 });
+  expect(await asked(plant, operator.back({ name: 'check', version: '0.8.0' }))).toMatchObject({ rev: 8 });
+  expect(await asked(plant, operator.lift({ name: 'check', version: '0.8.0' }))).toMatchObject({ rev: 9 });
+});
+
 test('a dry run says what would move where and how many bytes, and writes nothing', async () => {
   const plant = plantOf(3);
   const [first] = plant.stations;
