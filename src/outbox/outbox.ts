@@ -5,11 +5,10 @@ import { showAs } from '../readable.js';
 import { onStore } from '../store/store-error.js';
 import { IngestIds } from './ingest-ids.js';
 import { doors } from './options.js';
-import { PictureEncoder, takeImage } from './pictures/encoder.js';
+import { InspectionPictures, type WrittenPicture } from './inspection-pictures.js';
 import { PictureFiles } from './pictures/picture-files.js';
-import { PictureChoice } from './pictures/picture-rules.js';
 import { Queue } from './queue.js';
-import type { EventRecord, ShedRecord } from './records.js';
+import type { EventRecord, ShedRecord, VerdictRecord } from './records.js';
 import { sealWith, type SignedHead } from './log/heads.js';
 import { proveConsistency, proveRecord, type ConsistencyProof, type RecordProof } from './receipts/proofs.js';
 import { stationKey } from './receipts/station-key.js';
@@ -22,12 +21,10 @@ import { RecordStore } from './storage/record-store.js';
 import { statusOf } from './status.js';
 import type {
   DeliveryQueue,
-  EncodedPicture,
   Inspected,
   InspectionFacts,
   OutboxOptions,
   OutboxStatus,
-  PictureRules,
   Priority,
   RecordBody,
   StoredReceipt,
@@ -36,10 +33,13 @@ import { artifactRecord, beginningOf, evidenceOf, verdictOf, verdictRecord } fro
 
 const MAX_PENDING = 10_000;
 
-/** A picture whose file is on the disk. */
-interface WrittenPicture {
-  picture: EncodedPicture;
-  file: { digest: string; bytes: number };
+/** An inspection as it is logged: it holds no picture while it waits for the disk. */
+interface Said {
+  body: VerdictRecord;
+  /** JSON. */
+  evidence: string;
+  beginning: string;
+  picturePriority: 'okPictures' | 'ngPictures';
 }
 
 /**
@@ -64,9 +64,9 @@ export class Outbox implements AsyncDisposable {
   /** Resolves when the verdict before has its place in the log. */
   #before: Promise<void> = Promise.resolve();
   readonly #maxPending: number;
-  readonly #rules: PictureRules;
-  readonly #choice: PictureChoice;
-  #encoder: PictureEncoder | undefined;
+  /** Verdicts that are not given to the store yet. */
+  #inTurn = 0;
+  readonly #pictures: InspectionPictures;
 
   private constructor(folder: string, store: RecordStore, files: PictureFiles, options: OutboxOptions) {
     const { station, now = Date.now, maxPending = MAX_PENDING } = options;
@@ -76,11 +76,10 @@ export class Outbox implements AsyncDisposable {
     this.#files = files;
     this.#now = now;
     this.#maxPending = maxPending;
-    this.#rules = options.pictures ?? {};
-    this.#choice = new PictureChoice(this.#rules);
     this.#ids = new IngestIds(store.state.lastTimestamp);
     const shed = (draft: Draft, about: ShedFacts) => this.#appendShed(draft, about);
-    this.#room = new Room({ store, files, now, shed, options });
+    const room = (this.#room = new Room({ store, files, now, shed, options }));
+    this.#pictures = new InspectionPictures(options.pictures, files, room);
     const onSettled = () => {
       this.#room.settled();
     };
@@ -105,7 +104,7 @@ export class Outbox implements AsyncDisposable {
       for await (const digest of picturesIn(store)) files.use(digest);
       await onStore(`collect pictures in ${absolute}`, () => files.collect());
       const outbox = new Outbox(absolute, store, files, options);
-      if (options.pictures) await outbox.#loadEncoder();
+      if (options.pictures) await outbox.#pictures.load();
       outbox.#room.tidy();
       return outbox;
     } catch (error) {
@@ -126,34 +125,16 @@ export class Outbox implements AsyncDisposable {
     const verdict = verdictOf(inspected);
     const picturePriority = verdict === 'OK' ? 'okPictures' : 'ngPictures';
     this.#checkPending('business');
-    const isKept = facts.image !== undefined && this.#choice.keeps(verdict, inspected, facts);
-    const turn = this.#takeTurn();
-    let written: WrittenPicture[] = [];
-    try {
-      const encoded = isKept ? await this.#encode(facts, picturePriority) : [];
-      const pictures = [...(facts.pictures ?? []), ...encoded];
-      written = await this.#writePictures(pictures, picturePriority);
-      await turn.before;
-      const kept = this.#keep('business', (draft) => {
-        const timestampMs = facts.timestampMs ?? Math.floor(this.#now());
-        const ingestId = this.#idOf(draft, beginningOf(this.station, facts), timestampMs);
-        const body = verdictRecord(inspected, facts, { ingestId, timestampMs, station: this.station });
-        const evidence = evidenceOf(inspected, facts);
-        const kept = this.#append(draft, 'business', { kind: 'verdict', body, evidence });
-        for (const { picture, file } of written) {
-          const artifact = artifactRecord(body, picture, file);
-          this.#append(draft, picturePriority, { kind: 'picture', body: artifact, picture: file });
-        }
-        return kept;
-      });
-      turn.done(); // it has its place in the log
-      return await kept;
-    } catch (error) {
-      for (const { file } of written) await this.#files.release(file.digest);
-      throw error;
-    } finally {
-      turn.done();
-    }
+    // As it is now: what was given is the caller's again, and may change.
+    const timestampMs = facts.timestampMs ?? Math.floor(this.#now());
+    const said: Said = {
+      body: verdictRecord(inspected, facts, { ingestId: '', timestampMs, station: this.station }),
+      evidence: jsonOf(evidenceOf(inspected, facts), 'outbox.record(): the parameters and the result'),
+      beginning: beginningOf(this.station, facts),
+      picturePriority,
+    };
+    const writing = this.#pictures.write(inspected, facts, picturePriority);
+    return this.#recordInTurn(said, writing);
   }
 
   /**
@@ -165,14 +146,15 @@ export class Outbox implements AsyncDisposable {
   async note(kind: EventRecord['kind'], data: Readonly<Record<string, unknown>>): Promise<StoredReceipt> {
     const priority = kind === 'log' ? 'diagnostics' : 'health';
     this.#checkPending(priority);
+    const timestamp = Math.floor(this.#now());
+    const asIsNow = JSON.parse(jsonOf(data, `outbox.note('${kind}', data): the data`)) as EventRecord['data'];
     return this.#keep(priority, (draft) => {
-      const timestamp = Math.floor(this.#now());
       const body: EventRecord = {
         ingest_id: this.#idOf(draft, `${this.station}/${kind}/-`, timestamp),
         timestamp_ms: timestamp,
         workstation_id: this.station,
         kind,
-        data,
+        data: asIsNow,
       };
       return this.#append(draft, priority, { kind, body });
     });
@@ -245,7 +227,7 @@ export class Outbox implements AsyncDisposable {
   }
 
   #checkPending(priority: Priority): void {
-    if (this.#store.pending < this.#maxPending) return;
+    if (this.#store.pending + this.#inTurn < this.#maxPending) return;
     this.#room.lose(priority, 0);
     throw new RunnerError(
       'queue_full',
@@ -254,48 +236,46 @@ export class Outbox implements AsyncDisposable {
     );
   }
 
-  /** The picture and its thumbnail as files. A picture that cannot be encoded, or not in time, is given up; its verdict is not. */
-  async #encode({ image, masks }: InspectionFacts, priority: Priority): Promise<EncodedPicture[]> {
+  /** Logs a verdict after those before it, once its pictures are on the disk. */
+  async #recordInTurn(said: Said, writing: Promise<WrittenPicture[]>): Promise<StoredReceipt> {
+    const { beginning, evidence, picturePriority } = said;
+    const turn = this.#takeTurn();
+    let written: WrittenPicture[] = [];
     try {
-      if (!image) return [];
-      const taken = takeImage(image); // before anything is awaited: the pixels may change then
-      return await (await this.#loadEncoder()).encode(taken, masks);
-    } catch {
-      this.#room.lose(priority, 0);
-      return [];
+      written = await writing;
+      await turn.before;
+      const kept = this.#keep('business', (draft) => {
+        const body = { ...said.body, ingest_id: this.#idOf(draft, beginning, said.body.timestamp_ms) };
+        const kept = this.#append(draft, 'business', { kind: 'verdict', body, evidence });
+        for (const { picture, file } of written) {
+          const artifact = artifactRecord(body, picture, file);
+          this.#append(draft, picturePriority, { kind: 'picture', body: artifact, picture: file });
+        }
+        return kept;
+      });
+      turn.done(); // it has its place in the log
+      return await kept;
+    } catch (error) {
+      for (const { file } of written) await this.#files.release(file.digest);
+      throw error;
+    } finally {
+      turn.done();
     }
-  }
-
-  async #loadEncoder(): Promise<PictureEncoder> {
-    return (this.#encoder ??= await PictureEncoder.load(this.#rules));
   }
 
   /** Verdicts are logged in the order of the calls, however long their pictures take: each waits for those before it. */
   #takeTurn(): { before: Promise<void>; done: () => void } {
     const before = this.#before;
-    let done!: () => void;
-    this.#before = new Promise((resolve) => (done = resolve));
+    let end!: () => void;
+    this.#before = new Promise((resolve) => (end = resolve));
+    this.#inTurn++;
+    let isDone = false;
+    const done = () => {
+      if (!isDone) this.#inTurn--;
+      isDone = true;
+      end();
+    };
     return { before, done };
-  }
-
-  /** Writes files beside each other. A picture that the disk does not take is given up; its verdict is not. */
-  async #writePictures(pictures: readonly EncodedPicture[], priority: Priority): Promise<WrittenPicture[]> {
-    const written = await Promise.all(
-      pictures.map(async (picture) => {
-        const add = () => this.#files.add(picture.encoded);
-        try {
-          const file = await add().catch(async (error: unknown) => {
-            if (!(await this.#room.makeRoom(priority))) throw error;
-            return add();
-          });
-          return { picture, file };
-        } catch {
-          this.#room.lose(priority, picture.encoded.length);
-          return undefined;
-        }
-      }),
-    );
-    return written.filter((one) => one !== undefined);
   }
 
   #idOf(draft: Draft, beginning: string, timestampMs: number): string {
@@ -306,12 +286,12 @@ export class Outbox implements AsyncDisposable {
   #append(
     draft: Draft,
     priority: Priority,
-    content: Pick<Envelope, 'kind' | 'evidence' | 'picture'> & { body: RecordBody },
+    content: Pick<Envelope, 'kind' | 'picture'> & { body: RecordBody; evidence?: string },
   ): StoredReceipt {
     const recorded_at = Math.floor(this.#now());
     const { kind, body, picture, evidence } = content;
-    const envelope = { kind, recorded_at, body, ...(picture && { picture }), ...(evidence && { evidence }) };
-    const { index, leaf } = draft.append(digitOf(priority), envelope, picture?.bytes ?? 0);
+    const envelope = { kind, recorded_at, body, ...(picture && { picture }) };
+    const { index, leaf } = draft.append(digitOf(priority), envelope, picture?.bytes ?? 0, evidence);
     return { ingestId: body.ingest_id, index, leaf };
   }
 
@@ -328,5 +308,14 @@ export class Outbox implements AsyncDisposable {
       bytes,
     };
     this.#append(draft, 'health', { kind: 'shed', body });
+  }
+}
+
+/** What is given, as it is now. @throws RunnerError `invalid_params` where JSON cannot say it */
+function jsonOf(value: object, what: string): string {
+  try {
+    return JSON.stringify(value);
+  } catch (cause) {
+    throw new RunnerError('invalid_params', `${what} must be JSON: ${(cause as Error).message}`, { cause });
   }
 }

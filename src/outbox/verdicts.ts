@@ -89,7 +89,7 @@ function evidenceOfResult(result: InspectionResult): Found {
 /** The record of a picture of an inspection. */
 export function artifactRecord(
   verdict: VerdictRecord,
-  picture: EncodedPicture,
+  picture: Omit<EncodedPicture, 'encoded'>,
   { digest, bytes }: { digest: string; bytes: number },
 ): ArtifactRecord {
   return {

@@ -44,9 +44,14 @@ export class Draft {
     return this.#changes.has(key) ? this.#changes.get(key) : stored;
   }
 
-  /** Adds a record, which waits for its delivery from now on. */
-  append(digit: number, content: Omit<Envelope, 'index'>, fileBytes: number): Placed & { leaf: string } {
-    const { index, value, leaf } = this.#log(digit, content);
+  /** Adds a record, which waits for its delivery from now on. `evidence` is JSON, made before. */
+  append(
+    digit: number,
+    content: Omit<Envelope, 'index'>,
+    fileBytes: number,
+    evidence?: string,
+  ): Placed & { leaf: string } {
+    const { index, value, leaf } = this.#log(digit, content, evidence);
     const bytes = value.length + fileBytes;
     const counts = this.#counts(digit);
     if (counts.kept.records === 0) counts.firstKept = index;
@@ -105,9 +110,10 @@ export class Draft {
   }
 
   /** Adds a record with its leaf to the log. */
-  #log(digit: number, content: object): { index: number; value: Buffer; leaf: Buffer } {
+  #log(digit: number, content: object, evidence?: string): { index: number; value: Buffer; leaf: Buffer } {
     const index = this.state.next++;
-    const value = Buffer.from(JSON.stringify({ index, ...content }));
+    const text = JSON.stringify({ index, ...content });
+    const value = Buffer.from(evidence === undefined ? text : `${text.slice(0, -1)},"evidence":${evidence}}`);
     this.#changes.set(recordKey(digit, index), value);
     const data = leafData(digit, value);
     this.#changes.set(leafKey(index), data);

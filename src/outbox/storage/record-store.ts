@@ -21,7 +21,7 @@ import { emptyState, type State } from './state.js';
 export interface Operation<R, T> {
   /** Reads what the change depends on. Nothing is committed between this and `apply`. */
   read?: () => Promise<R>;
-  /** Puts the change into the batch. It must not throw. */
+  /** Puts the change into the batch. Called once more where another change of the batch throws: only the change that throws is left out. */
   apply: (draft: Draft, read: R) => T;
   /** Whether it adds records: on a full disk it is refused, and what makes room is not. */
   grows?: boolean;
@@ -33,6 +33,13 @@ interface Waiting {
   operation: Operation<unknown, unknown>;
   resolve: (value: unknown) => void;
   reject: (error: unknown) => void;
+}
+
+/** An operation with what it has read. */
+interface Ready {
+  waiting: Waiting;
+  read: unknown;
+  answer?: unknown;
 }
 
 /** Most operations of a batch. */
@@ -142,16 +149,26 @@ export class RecordStore {
   async #commit(group: Waiting[]): Promise<void> {
     const allowed = (await this.#isReady()) ? group : this.#refuseGrowing(group);
     if (allowed.length === 0) return;
-    const draft = new Draft(this.#state, this.#seal);
+    const ready = await Promise.all(allowed.map(readFor));
+    const { draft, applied } = this.#apply(ready.flatMap((one) => one ?? []));
+    if (applied.length === 0) return;
     try {
       const database = this.#database;
       if (!database) throw this.#failed();
-      const reads = await Promise.all(allowed.map(async ({ operation }) => operation.read?.()));
-      const answers = allowed.map(({ operation }, at) => operation.apply(draft, reads[at]));
       await this.#write(database, draft);
-      for (const [at, { resolve }] of allowed.entries()) resolve(answers[at]);
+      for (const { waiting, answer } of applied) waiting.resolve(answer);
     } catch (error) {
-      for (const { reject } of allowed) reject(error);
+      for (const { waiting } of applied) waiting.reject(error);
+    }
+  }
+
+  /** One batch of all changes that can be made: a change that throws takes no other with it. */
+  #apply(ready: Ready[]): { draft: Draft; applied: Ready[] } {
+    for (let applied = ready; ;) {
+      const draft = new Draft(this.#state, this.#seal);
+      const failed = applied.find((one) => !isApplied(one, draft));
+      if (!failed) return { draft, applied };
+      applied = applied.filter((one) => one !== failed);
     }
   }
 
@@ -228,6 +245,28 @@ export class RecordStore {
 
   #closed(): RunnerError {
     return new RunnerError('closed', `The outbox in ${this.#folder} is closed: open it again`);
+  }
+}
+
+/** Undefined where what it depends on cannot be read: the operation rejects. */
+async function readFor(waiting: Waiting): Promise<Ready | undefined> {
+  try {
+    return { waiting, read: await waiting.operation.read?.() };
+  } catch (error) {
+    waiting.reject(error);
+    return undefined;
+  }
+}
+
+/** Whether the change is in the batch; where it is not, the operation rejects. */
+function isApplied(one: Ready, draft: Draft): boolean {
+  const { waiting, read } = one;
+  try {
+    one.answer = waiting.operation.apply(draft, read);
+    return true;
+  } catch (error) {
+    waiting.reject(error);
+    return false;
   }
 }
 

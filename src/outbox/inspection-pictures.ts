@@ -1,0 +1,121 @@
+import { PictureEncoder, takeImage, type TakenImage } from './pictures/encoder.js';
+import type { PictureFiles } from './pictures/picture-files.js';
+import { PictureChoice } from './pictures/picture-rules.js';
+import type { Room } from './room.js';
+import type { EncodedPicture, Inspected, InspectionFacts, PictureRules } from './types.js';
+import { verdictOf } from './verdicts.js';
+
+/** A picture whose file is on the disk. Its bytes are not in memory any more. */
+export interface WrittenPicture {
+  picture: Omit<EncodedPicture, 'encoded'>;
+  file: { digest: string; bytes: number };
+}
+
+/** Pictures that are in memory until the disk has them, in bytes: more are given up, so that a disk that hangs does not fill the memory. */
+const MOST_BYTES = 256 << 20;
+
+/** Brings the pictures of an inspection to the disk. What cannot be kept is given up and counted; its verdict is not. */
+export class InspectionPictures {
+  readonly #rules: PictureRules;
+  readonly #choice: PictureChoice;
+  readonly #files: PictureFiles;
+  readonly #room: Room;
+  #encoder: PictureEncoder | undefined;
+  /** Of the pictures that are not on the disk yet. */
+  #bytes = 0;
+
+  constructor(rules: PictureRules = {}, files: PictureFiles, room: Room) {
+    this.#rules = rules;
+    this.#choice = new PictureChoice(rules);
+    this.#files = files;
+    this.#room = room;
+  }
+
+  /** Loads what encodes pictures. @throws RunnerError `invalid_params` where it is not installed */
+  async load(): Promise<PictureEncoder> {
+    return (this.#encoder ??= await PictureEncoder.load(this.#rules));
+  }
+
+  /** Writes those that are kept. Pixels are copied before this returns. Never rejects. */
+  write(inspected: Inspected, facts: InspectionFacts, priority: Priority): Promise<WrittenPicture[]> {
+    const given = [...(facts.pictures ?? [])];
+    const isKept = facts.image !== undefined && this.#isChosen(inspected, facts, priority);
+    const image = isKept ? facts.image : undefined;
+    const bytes = [...given, ...(image ? [image] : [])].reduce((sum, one) => sum + bytesOf(one), 0);
+    if (bytes === 0) return this.#writeFiles(given, priority);
+    if (this.#bytes > 0 && this.#bytes + bytes > MOST_BYTES) {
+      for (const one of [...given, ...(image ? [image] : [])]) this.#room.lose(priority, bytesOf(one));
+      return Promise.resolve([]);
+    }
+    this.#bytes += bytes;
+    let taken: TakenImage | undefined;
+    try {
+      taken = image && takeImage(image); // now: the pixels may change at the first await
+    } catch {
+      this.#room.lose(priority, 0);
+    }
+    return this.#encodeAndWrite(given, taken, facts.masks, priority).finally(() => {
+      this.#bytes -= bytes;
+    });
+  }
+
+  /** A rule of the host that throws costs the picture. */
+  #isChosen(inspected: Inspected, facts: InspectionFacts, priority: Priority): boolean {
+    try {
+      return this.#choice.keeps(verdictOf(inspected), inspected, facts);
+    } catch {
+      this.#room.lose(priority, 0);
+      return false;
+    }
+  }
+
+  async #encodeAndWrite(
+    given: readonly EncodedPicture[],
+    taken: TakenImage | undefined,
+    masks: InspectionFacts['masks'],
+    priority: Priority,
+  ): Promise<WrittenPicture[]> {
+    const encoded = taken ? await this.#encode(taken, masks, priority) : [];
+    return this.#writeFiles([...given, ...encoded], priority);
+  }
+
+  /** The picture and its thumbnail as files. */
+  async #encode(
+    taken: TakenImage,
+    masks: InspectionFacts['masks'],
+    priority: Priority,
+  ): Promise<EncodedPicture[]> {
+    try {
+      return await (await this.load()).encode(taken, masks);
+    } catch {
+      this.#room.lose(priority, 0);
+      return [];
+    }
+  }
+
+  /** Writes files beside each other. */
+  async #writeFiles(pictures: readonly EncodedPicture[], priority: Priority): Promise<WrittenPicture[]> {
+    const written = await Promise.all(
+      pictures.map(async ({ encoded, ...picture }) => {
+        const add = () => this.#files.add(encoded);
+        try {
+          const file = await add().catch(async (error: unknown) => {
+            if (!(await this.#room.makeRoom(priority))) throw error;
+            return add();
+          });
+          return { picture, file };
+        } catch {
+          this.#room.lose(priority, encoded.length);
+          return undefined;
+        }
+      }),
+    );
+    return written.filter((one) => one !== undefined);
+  }
+}
+
+type Priority = 'okPictures' | 'ngPictures';
+
+function bytesOf(one: EncodedPicture | NonNullable<InspectionFacts['image']>): number {
+  return 'encoded' in one ? one.encoded.length : one.data.length;
+}
