@@ -69,3 +69,16 @@ test('what the pages and the findings of the doctor name as `policy.…` is an o
   expect(named.length).toBeGreaterThan(20);
   expect([...new Set(named)].filter((option) => !known.includes(option))).toEqual([]);
 });
+
+test('package.json has each key of its top level and each script once: JSON.parse hides the first of two', () => {
+  const keys = [...readPage('package.json').matchAll(/^( {2}| {4})"([^"]+)": /gm)].map(
+    ([, indent = '', key]) => [indent.length, key],
+  );
+  let section: unknown;
+  const paths = keys.map(([depth, key]) => {
+    if (depth === 2) section = key;
+    return depth === 2 ? String(key) : `${String(section)} ${String(key)}`;
+  });
+  expect(paths.length).toBeGreaterThan(50);
+  expect(paths.filter((one, at) => paths.indexOf(one) !== at)).toEqual([]);
+});
