@@ -30,7 +30,8 @@ export interface KeyValuePort {
   /** The present value, asked of the server: never from a copy. `undefined` where there is none. */
   get(key: string, o?: OperationOptions): Promise<StoredValue | undefined>;
   /**
-   * Writes, and says the new revision. With `revision`, only if the key is still as it was then (0: if there is none).
+   * Writes, and says the new revision. With `revision`, only if the key is still as it was then (0: if there is none). With `ttlMs` the
+   * value goes after that time; no watch need tell of it.
    * @throws RunnerError `conflict` when it is not
    */
   put(

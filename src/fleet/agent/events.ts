@@ -25,3 +25,31 @@ export interface FleetAgentEvents {
   /** Something failed; it is tried again. */
   failure: [error: RunnerError];
 }
+
+/** Longest event in the stream, as JSON in UTF-8: the server takes 32 KiB at most, with headers. */
+const MOST_EVENT_BYTES = 24 * 1_024;
+const MOST_TEXT_CHARS = 1_000;
+
+/**
+ * An event as it is published. The server refuses an event that is too large, and what follows would wait for it without limit: its largest parts
+ * are shortened (texts) or left out (lists) until it fits, and `shortened` names them.
+ */
+export function fitted(event: object): object {
+  const fields: Record<string, unknown> = { ...event };
+  const shortened: string[] = [];
+  while (bytesOf(fields) > MOST_EVENT_BYTES) {
+    const [largest] = Object.entries(fields)
+      .filter(([field]) => field !== 'shortened' && !shortened.includes(field))
+      .sort(([, a], [, b]) => bytesOf(b) - bytesOf(a));
+    if (!largest) break;
+    const [field, value] = largest;
+    fields[field] = typeof value === 'string' ? value.slice(0, MOST_TEXT_CHARS) : undefined;
+    fields.shortened = shortened;
+    shortened.push(field);
+  }
+  return fields;
+}
+
+function bytesOf(value: unknown): number {
+  return value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value));
+}

@@ -1,5 +1,5 @@
 import type { AgentDiskPort, EventStreamPort } from '../ports.js';
-import type { FleetEvent } from './events.js';
+import { fitted, type FleetEvent } from './events.js';
 import type { Memory } from './memory.js';
 
 /** Events that are read, and published, at a time. */
@@ -31,7 +31,8 @@ export class Journal {
   /** Writes an event down; resolves once it is on the disk. Where the disk takes none, it waits for the next. */
   async note(event: FleetEvent): Promise<void> {
     this.#waiting.push(event);
-    if (this.#waiting.length > MAX_WAITING) this.#waiting.shift();
+    // The first may be on its way to the disk.
+    if (this.#waiting.length > MAX_WAITING) this.#waiting.splice(1, 1);
     // One after the other: two calls have one order in the log.
     while (this.#waiting.includes(event)) {
       this.#appending ??= this.#appendNext();
@@ -44,7 +45,7 @@ export class Journal {
       const [event] = this.#waiting;
       if (!event) return;
       await this.#disk.append(event);
-      this.#waiting.splice(this.#waiting.indexOf(event), 1);
+      this.#waiting.shift();
     } finally {
       this.#appending = undefined;
     }
@@ -76,7 +77,7 @@ export class Journal {
       for (const { offset, event } of events) {
         // The line changed while an event was on its way: what the stream has is asked again.
         if (this.#cursor !== cursor) return;
-        const body = { ...(event as FleetEvent), offset };
+        const body = { ...fitted(event as FleetEvent), offset };
         const id = `${this.#station}/${offset}`;
         await stream.publish(this.#station, body, { signal, id, after: cursor });
         if (this.#cursor !== cursor) return;

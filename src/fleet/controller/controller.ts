@@ -276,7 +276,7 @@ export class FleetController extends SafeEmitter<FleetControllerEvents> implemen
   #heard(key: string, isNews: boolean, isGone: boolean): void {
     if (key === LEASE_KEY) {
       if (!isGone || this.isActive) return;
-      this.#leaseAt = 0; // given back, or run out
+      this.#leaseAt = 0; // given back; that it ran out, the next look says
       this.#hurry(0);
       return;
     }

@@ -11,12 +11,14 @@ import type { Line, Session } from './line.js';
 export class NatsEvents implements EventStreamPort {
   readonly #line: Line;
   readonly #stream: string;
+  readonly #salt: string;
   /** By station, the last event that is known: its offset, and its place in the stream. */
   readonly #known = new Map<string, { offset: number; sequence: number }>();
 
   constructor(line: Line, stream: string) {
     this.#line = line;
     this.#stream = stream;
+    this.#salt = line.peers.transport.nuid.next();
   }
 
   async publish(
@@ -28,12 +30,15 @@ export class NatsEvents implements EventStreamPort {
     const expect = after === undefined ? undefined : await this.#expect(station, after, o);
     const { transport } = this.#line.peers;
     const text = JSON.stringify(body);
+    // The server looks for an identifier over all subjects: what another station can guess, it could use up before. With `after` the place
+    // in the stream keeps doubles out, so that the identifier need not be known to the next process.
+    const msgID = after === undefined ? id : `${this.#salt}/${id}`;
     let round = 1;
     const asked = this.#line.ask({ what: `event on ${subject}`, key: subject, ...o }, ({ js }, present) => {
       round = present;
       const headers = transport.headers();
       headers.set(MARK, subject);
-      return js.publish(subject, text, { msgID: id, headers, ...(expect && { expect }) });
+      return js.publish(subject, text, { msgID, headers, ...(expect && { expect }) });
     });
     const { duplicate, seq } = await asked.catch((error: unknown) => {
       this.#known.delete(station); // it may have been stored
