@@ -22,6 +22,12 @@ export function keyIdOf(publicKey: KeyObject): string {
 /** @throws RunnerError `invalid_params` when it is no Ed25519 public key */
 export function readPublicKey(key: string | KeyObject): KeyObject {
   const { KeyObject, createPublicKey } = nodeCrypto();
+  // OpenSSL would make the public key of it, and nobody would notice where the private one lies.
+  if (typeof key === 'string' && key.includes('PRIVATE KEY'))
+    throw new RunnerError(
+      'invalid_params',
+      'A public key is expected, and this is a private key: give its public key (openssl pkey -in private.pem -pubout), and keep the private one where things are signed',
+    );
   return ed25519('public', () =>
     key instanceof KeyObject && key.type === 'public' ? key : createPublicKey(key),
   );

@@ -254,6 +254,12 @@ test.skipIf(binary === undefined)(
     expect(await said('status', '--fleet', 'odd.json')).toContain('must have plant');
     await write('odd.json', { ...described, private_key_file: 'none.pem' });
     expect(await said('status', '--fleet', 'odd.json')).toContain('names a key that cannot be read');
+    await write('odd.json', { ...described, public_key_files: ['controller.pem'] });
+    expect(await said('status', '--fleet', 'odd.json')).toContain(
+      'public_key_files names a private key (controller.pem): name its public key',
+    );
+    await write('odd.json', { ...described, public_key_files: ['controller.pub.pem'], inspections: 'yes' });
+    expect(await said('status', '--fleet', 'odd.json')).toContain('inspections must be true or false');
     await writeFile(path.join(fleet.folder, 'odd.json'), '{');
     expect(await said('status', '--fleet', 'odd.json')).toContain('must be JSON');
   },

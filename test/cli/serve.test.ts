@@ -1,13 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
-import { keyOf } from '../../src/fleet/index.js';
+import { keyOf, openInspector } from '../../src/fleet/index.js';
 import { Registry } from '../../src/index.js';
 import { generateSigningKeys } from '../../src/signing/index.js';
 import { deployVersion } from '../../src/testing/deploy-version.js';
+import { writePicture } from '../support/brightness.js';
 import { cliFolder } from '../support/cli.js';
 import { natsServer, NO_SERVER, TestServer } from '../support/nats-server.js';
 import { repositoryFile } from '../support/run-script.js';
@@ -193,6 +194,7 @@ test.skipIf(server === undefined || process.platform === 'win32')(
       plant: 'north',
       name: 'line 1',
       public_key_files: ['controller.pem'],
+      inspections: true,
     };
     await writeFile(path.join(cli.folder, 'fleet.json'), JSON.stringify(fleet));
     const { child, event } = startProcess(cli.folder, ['serve', '--port', '0', '--fleet', 'fleet.json']);
@@ -200,6 +202,11 @@ test.skipIf(server === undefined || process.platform === 'win32')(
     await expect
       .poll(async () => (await office.values.get(keyOf('reported', 'line 1')))?.value, { timeout: 60_000 })
       .toMatchObject({ station: 'line 1', state: 'idle', serving: { A01: 'sample@1.0.0' } });
+    const picture = path.join(cli.folder, 'board.png');
+    await writePicture(picture, 90);
+    const desk = await openInspector(office, { plant: 'north' });
+    const answer = await desk.inspect('A01', await readFile(picture), { timeoutMs: 60_000 });
+    expect(answer).toMatchObject({ station: 'line 1', result: { status: 'OK' } });
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
   },

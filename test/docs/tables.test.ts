@@ -56,6 +56,13 @@ test('CONTRIBUTING.md has every script of package.json in its table', () => {
   expect(missing).toEqual([]);
 });
 
+test('package.json has no script twice: the first of two is lost without a word', () => {
+  const [, after = ''] = readPage('package.json').split('"scripts": {');
+  const names = [...(after.split('\n  },')[0] ?? '').matchAll(/^ {4}"([^"]+)":/gm)].map(([, name]) => name);
+  expect(names.length).toBeGreaterThan(20);
+  expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+});
+
 test('what the pages and the findings of the doctor name as `policy.…` is an option of the policy', async () => {
   const findings = (await readdir('src/runner/doctor/kinds')).map(
     (file) => `src/runner/doctor/kinds/${file}`,

@@ -10,6 +10,7 @@ import {
   signPackage,
 } from '../../src/package/integrity.js';
 import type { IntegrityPolicy } from '../../src/package/integrity.js';
+import { readPublicKey } from '../../src/package/keys.js';
 import type { Requirement, Wheel } from '../../src/package/types.js';
 import { writeZip, type ZipEntry } from '../../src/testing/zip-writer.js';
 import { forgeZip } from '../support/forge-zip.js';
@@ -257,4 +258,11 @@ describe('wheel hashes', () => {
     });
     expect((await withHashes('lenient', requirements)).findings).toEqual([expect.stringContaining(message)]);
   });
+});
+
+test('a private key where a public one belongs is refused, and its text is not repeated', () => {
+  const { privateKey } = generateSigningKeys();
+  const read = () => readPublicKey(privateKey);
+  expect(read).toThrow('this is a private key: give its public key');
+  expect(read).not.toThrow(privateKey.split('\n')[1]);
 });

@@ -24,6 +24,8 @@ interface FleetFile {
   /** Of a station: its group, and the addresses of sources of packages. */
   group?: string;
   sources?: string[];
+  /** Of a station: whether it answers inspections of others. */
+  inspections?: boolean;
   connect: Partial<FleetConnectOptions>;
 }
 
@@ -43,6 +45,7 @@ const TEXTS = [
   'private_key_file',
 ];
 const LISTS = ['servers', 'public_key_files', 'sources'];
+const SWITCHES = ['inspections'];
 const TLS = ['ca_file', 'cert_file', 'key_file'];
 const NEEDED = ['servers', 'plant', 'name'];
 
@@ -61,6 +64,8 @@ export interface DescribedFleet {
   name: string;
   group?: string;
   sources: string[];
+  /** Whether it answers inspections that come over the fleet's server. */
+  inspections: boolean;
   keys: { privateKey?: string; publicKeys: string[] };
   connect: FleetConnectOptions;
 }
@@ -89,15 +94,20 @@ export async function describedFleet(call: Call, given: string): Promise<Describ
   const at = (relative: string) => path.resolve(path.dirname(file), relative);
   const { private_key_file: privateFile, public_key_files: publicFiles = [] } = described;
   const publicKeys = await Promise.all(publicFiles.map((one) => readKey(file, at(one))));
+  const isPrivate = publicKeys.findIndex((key) => key.includes('PRIVATE KEY'));
+  if (isPrivate >= 0)
+    throw usage(
+      `${file}: public_key_files names a private key (${publicFiles[isPrivate] ?? ''}): name its public key, as openssl pkey -in PRIVATE -pubout writes it. Who has the private key commands the plant`,
+    );
   const privateKey = privateFile === undefined ? undefined : await readKey(file, at(privateFile));
   if (privateKey === undefined && publicKeys.length === 0) {
     throw usage(
       `${file} must name private_key_file or public_key_files: what the fleet says is checked by them`,
     );
   }
-  const { servers, plant, name, group, sources = [], connect } = described;
+  const { servers, plant, name, group, sources = [], inspections = false, connect } = described;
   return {
-    ...{ plant, name, sources, connect: { servers, name, ...withPaths(connect, at) } },
+    ...{ plant, name, sources, inspections, connect: { servers, name, ...withPaths(connect, at) } },
     ...(group !== undefined && { group }),
     keys: { publicKeys, ...(privateKey !== undefined && { privateKey }) },
   };
@@ -144,12 +154,16 @@ function check(file: string, field: string, value: unknown): void {
   } else if (LISTS.includes(field)) {
     if (!Array.isArray(value) || value.length === 0 || !value.every(isText))
       throw usage(`${file}: ${field} must be a list of texts`);
+  } else if (SWITCHES.includes(field)) {
+    if (typeof value !== 'boolean') throw usage(`${file}: ${field} must be true or false`);
   } else if (field === 'tls') {
     const parts = typeof value === 'object' && value !== null ? Object.entries(value) : [['', '']];
     if (!parts.every(([key, one]) => TLS.includes(key) && isText(one)))
       throw usage(`${file}: tls must be an object with ${TLS.join(', ')} at most`);
   } else {
-    throw usage(`${file} has no field ${field}. Known are ${[...LISTS, ...TEXTS, 'tls'].join(', ')}`);
+    throw usage(
+      `${file} has no field ${field}. Known are ${[...LISTS, ...TEXTS, ...SWITCHES, 'tls'].join(', ')}`,
+    );
   }
 }
 

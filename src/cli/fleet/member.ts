@@ -6,10 +6,10 @@ import { describedFleet } from './connect.js';
 /** Makes the station of a runner a member of the fleet that a file describes. The answer ends its part in it, and nothing else. */
 export async function joinFleet(call: Call, runner: Runner, file: string): Promise<() => Promise<void>> {
   const { out } = call;
-  const { plant, name, group, sources, keys, connect } = await describedFleet(call, file);
+  const { plant, name, group, sources, inspections, keys, connect } = await describedFleet(call, file);
   if (keys.publicKeys.length === 0)
     throw usage(`${file} must name public_key_files: a station checks what the fleet says by them`);
-  const { connectFleet, openFleetAgent } = await import('procvision-runner/fleet');
+  const { connectFleet, openFleetAgent, serveInspections } = await import('procvision-runner/fleet');
   const connection = await connectFleet(connect); // without a line the station serves all the same
   try {
     const agent = await openFleetAgent(runner, {
@@ -19,7 +19,14 @@ export async function joinFleet(call: Call, runner: Runner, file: string): Promi
     agent.on('event', (event) => {
       out.say(`${event.at} fleet ${JSON.stringify({ ...event, at: undefined })}`);
     });
+    const service = inspections
+      ? await serveInspections(connection, { plant, station: name, runner })
+      : undefined;
+    const of = group === undefined ? '' : `, of the group ${group}`;
+    const answers = inspections ? '; it answers inspections of others' : '';
+    out.say(`Station ${name} of ${plant}${of}, by ${connect.servers.join(', ')}${answers}`);
     return async () => {
+      await service?.close();
       await agent.close();
       await connection.close();
     };

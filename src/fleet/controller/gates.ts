@@ -3,6 +3,9 @@ import { driftGate, errorGate, latencyGate, totalsOf, type GateCheck } from './c
 import { standingOf, type Standing } from './standing.js';
 import { stationIn, type FleetView } from './view.js';
 
+/** Of the reason of a station, as much as a bar and a rollout repeat. */
+const MOST_REASON_CHARS = 400;
+
 /** How long a wave has taken, and how long its share of accepted stations has stood. */
 export interface WaveTimes {
   waveMs: number;
@@ -42,7 +45,9 @@ export function waveReport(rollout: RolloutState, view: FleetView, times: WaveTi
     {
       gate: 'failed',
       state: failed > mayFail ? 'failed' : 'open',
-      reason: `${failed} of ${reachable} stations that can be reached have failed, ${mayFail} may`,
+      reason:
+        `${failed} of ${reachable} stations that can be reached have failed, ${mayFail} may` +
+        firstFailureOf(rollout, view),
     },
     ...errorGate(gates, totals),
     ...driftGate(gates, totals),
@@ -79,6 +84,15 @@ export function waveReport(rollout: RolloutState, view: FleetView, times: WaveTi
 export function failureOf({ checks }: WaveReport): string {
   const failed = checks.filter(({ state }) => state === 'failed');
   return failed.map(({ gate, reason }) => `${gate}: ${reason}`).join('; ');
+}
+
+/** The first station of the wave that failed, with its reason: after the way back no report has it any more. */
+function firstFailureOf(rollout: RolloutState, view: FleetView): string {
+  for (const name of rollout.stations[rollout.wave] ?? []) {
+    const { station, standing, reason = 'no reason given' } = standingOf(rollout, stationIn(view, name));
+    if (standing === 'failed') return `. ${station}: ${reason.slice(0, MOST_REASON_CHARS)}`;
+  }
+  return '';
 }
 
 export function countsOf(

