@@ -1,5 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { COMMANDS } from '../../src/cli/commands.js';
+import type { CommandSpec } from '../../src/cli/spec.js';
 import { DEFAULT_PROBATION, DEFAULT_SUPERVISOR_POLICY, ERROR_NUMBERS } from '../../src/index.js';
 import { DEFAULT_ARCHIVE_LIMITS } from '../../src/package/archive.js';
 import { readPage } from '../support/doc-snippets.js';
@@ -56,11 +58,24 @@ test('CONTRIBUTING.md has every script of package.json in its table', () => {
   expect(missing).toEqual([]);
 });
 
-test('package.json has no script twice: the first of two is lost without a word', () => {
-  const [, after = ''] = readPage('package.json').split('"scripts": {');
-  const names = [...(after.split('\n  },')[0] ?? '').matchAll(/^ {4}"([^"]+)":/gm)].map(([, name]) => name);
-  expect(names.length).toBeGreaterThan(20);
-  expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+test('docs/command-line.md names every command, and every option of each', () => {
+  const page = readPage('docs/command-line.md');
+  const isNamed = ({ name }: CommandSpec) =>
+    page.includes(`\`${name}`) || new RegExp(`runner ${name}\\s`).test(page);
+  expect(COMMANDS.filter((command) => !isNamed(command)).map(({ name }) => name)).toEqual([]);
+  const [, after = ''] = page.split('<!-- table: options -->\n');
+  const rows = (after.split('\n\n')[0] ?? '').split('\n').filter((row) => row.startsWith('| `'));
+  const written = rows.map((row) =>
+    row
+      .slice(2, -2)
+      .replace(/ +\| +/, ' | ')
+      .trim(),
+  );
+  const expected = COMMANDS.filter(({ options = [] }) => options.length > 0).map(
+    ({ name, options = [] }) =>
+      `\`${name}\` | ${options.map(({ usage }) => `\`${usage.replaceAll('|', '\\|')}\``).join(', ')}`,
+  );
+  expect(written).toEqual(expected);
 });
 
 test('what the pages and the findings of the doctor name as `policy.…` is an option of the policy', async () => {

@@ -66,3 +66,23 @@ function mergeImports(imports: Iterable<string>): string[] {
     ...[...names].map(([module, list]) => `import { ${[...list].sort().join(', ')} } from ${module};`),
   ];
 }
+
+/** A line of a page that says what is seen; `…` stands for anything, and blanks for any number of them. */
+export function patternOf(line: string): RegExp {
+  const parts = line
+    .trim()
+    .split('…')
+    .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll(/ +/g, ' +'));
+  return new RegExp(parts.join('.*'));
+}
+
+/** Steps of a page (`<!-- steps: name -->`): commands for a shell, and what the last of them shows in the end. */
+export function stepsOf(page: string, name: string): { commands: string[]; seen: RegExp[] }[] {
+  const blocks = readPage(page).matchAll(
+    new RegExp(`<!-- steps: ${name} -->\n+\`\`\`sh\n([^]*?)\`\`\`\n+\`\`\`text\n([^]*?)\`\`\``, 'g'),
+  );
+  return [...blocks].map(([, commands = '', text = '']) => ({
+    commands: commands.trimEnd().split('\n'),
+    seen: text.trimEnd().split('\n').map(patternOf),
+  }));
+}

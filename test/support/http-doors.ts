@@ -15,6 +15,7 @@ import fastify from 'fastify';
 import { Hono } from 'hono';
 import { onTestFinished } from 'vitest';
 import { toNodeListener } from '../../src/http/index.js';
+import { freePort } from './free-port.js';
 
 /** Servers that the handler is mounted in. */
 export const DOORS = ['http', 'https', 'http2', 'express', 'fastify', 'hono', 'nginx'] as const;
@@ -125,15 +126,6 @@ async function nginxTo(port: number): Promise<number> {
     if (isUp) return own;
     if (child.exitCode !== null) throw new Error(await readFile(path.join(folder, 'error.log'), 'utf8'));
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function listen(server: http.Server | https.Server | http2.Http2Server): Promise<number> {

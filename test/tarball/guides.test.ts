@@ -1,11 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, inject, onTestFinished, test } from 'vitest';
-import { readPage } from '../support/doc-snippets.js';
+import { patternOf, readPage } from '../support/doc-snippets.js';
+import { freePort } from '../support/free-port.js';
 
 const modules = path.join(inject('project'), 'node_modules');
 const bin = path.join(modules, 'procvision-runner/dist/cli/bin.cjs');
@@ -23,25 +22,6 @@ function followed(page: string): { script: string; seen: string[] } {
     else if (language === 'text') seen.push(...text.split('\n').filter((line) => line.trim() !== ''));
   }
   return { script: script.join('\n'), seen };
-}
-
-/** The page names one port; another program of this machine may have it. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-/** A line of the page; `…` stands for anything. */
-function patternOf(line: string): RegExp {
-  const parts = line
-    .trim()
-    .split('…')
-    .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll(/ +/g, ' +'));
-  return new RegExp(parts.join('.*'));
 }
 
 test.skipIf(missing !== undefined).each(['docs/first-hour-backend.md', 'docs/first-hour-package.md'])(
