@@ -202,9 +202,10 @@ export interface AgentDiskPort {
   forget(offset: number): Promise<void>;
   /**
    * Gives every event of the log the next offsets after `offset`, where the first is not beyond it: of a log that began anew, on a
-   * disk that is new, in front of a stream that has older events of the station.
+   * disk that is new, in front of a stream that has older events of the station. Events before `from` are left out: of a disk that was
+   * restored from a backup, the stream has them.
    */
-  renumber(offset: number): Promise<void>;
+  renumber(offset: number, from?: number): Promise<void>;
 }
 
 /** What an agent remembers over a restart and a month without a line. */

@@ -21,6 +21,9 @@ export class Journal {
   #appending: Promise<void> | undefined;
   /** The last offset that the stream has; undefined until it was asked since the line stands. */
   #cursor: number | undefined;
+  /** The first event of this process, and the last that it has tried to publish. */
+  #first = Infinity;
+  #tried = 0;
 
   constructor(station: string, disk: AgentDiskPort, memory: Memory) {
     this.#station = station;
@@ -44,8 +47,11 @@ export class Journal {
     try {
       const [event] = this.#waiting;
       if (!event) return;
-      await this.#disk.append(event);
+      const offset = await this.#disk.append(event);
       this.#waiting.shift();
+      this.#first = Math.min(this.#first, offset);
+      // The stream has an event of this offset already: see #find.
+      if (this.#cursor !== undefined && offset <= this.#cursor) this.forgetCursor();
     } finally {
       this.#appending = undefined;
     }
@@ -79,6 +85,7 @@ export class Journal {
         if (this.#cursor !== cursor) return;
         const body = { ...fitted(event as FleetEvent), offset };
         const id = `${this.#station}/${offset}`;
+        this.#tried = Math.max(this.#tried, offset);
         await stream.publish(this.#station, body, { signal, id, after: cursor });
         if (this.#cursor !== cursor) return;
         this.#cursor = cursor = offset;
@@ -95,6 +102,12 @@ export class Journal {
       // The disk is new, the station's name is not: the offsets of the new log go on after those of the old one.
       await this.#disk.renumber(last);
       await this.#memory.change({ joined: true, published: last });
+    } else if (last >= this.#first && last > this.#tried) {
+      // An earlier life of the station has published what this log has not: its disk was restored from a backup, or lost the end of the
+      // log. What was there before this process is in the stream; what it wrote itself goes on after the last event there.
+      await this.#disk.renumber(last, this.#first);
+      [this.#first, this.#tried] = [last + 1, last];
+      await this.#memory.change({ published: last });
     }
     return last;
   }

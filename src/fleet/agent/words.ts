@@ -91,8 +91,9 @@ export class Words {
       return parts ? [keyOf('bar', parts.name, parts.version)] : [];
     });
     const { desired, group } = this.#keys;
-    // Bars first: a version is not switched to before its bar was looked for.
-    for (const key of [...bars, ...(group === undefined ? [] : [group]), desired]) {
+    // Bars first: a version is not switched to before its bar was looked for. A word that was refused may be gone: no watch tells which.
+    const known = [...bars, ...(group === undefined ? [] : [group]), ...this.#refused.keys()];
+    for (const key of new Set([...known.filter((key) => key !== desired), desired])) {
       const stored = await connection.values.get(key, { signal });
       if (key === desired) this.#isDesiredThere = stored !== undefined;
       if (stored) await this.#take(key, stored);
@@ -117,9 +118,9 @@ export class Words {
     const { memory, keys, plant, name, group } = this.#parts;
     const expected = { keys, plant };
     if (key === this.#keys.desired) {
+      this.#isDesiredThere = true;
       if (isSame(memory.desired?.signed, value)) return false;
       const accepted = openDesired(value, { ...expected, station: name, seen: seen(memory.desired) });
-      this.#isDesiredThere = true;
       const { rev, rollout } = accepted.state;
       this.#parts.note({ kind: 'desired', rev, ...(rollout !== undefined && { rollout }) });
       await this.#kept(memory.accept(accepted), this.#heard.onDesired);

@@ -71,9 +71,13 @@ export class Bucket {
   }
 
   /** The same for a desired state. A state that cannot be written, such as one of too much text, holds up no other station. */
-  async writeDesired(state: DesiredState, onRefused: (error: RunnerError) => void): Promise<void> {
+  async writeDesired(
+    state: DesiredState,
+    onRefused: (error: RunnerError) => void,
+    o: OperationOptions = {},
+  ): Promise<void> {
     try {
-      await this.write('desired', state);
+      await this.write('desired', state, o);
     } catch (error) {
       const failure = asFailure(error, `write the desired state of ${state.station}`);
       if (failure.retryable) throw failure;

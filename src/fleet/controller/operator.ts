@@ -4,7 +4,7 @@ import { keyOf, OFFLINE_KEY } from '../keys.js';
 import type { FleetConnection } from '../ports.js';
 import { readLease } from '../state/read.js';
 import { refOf } from '../state/refs.js';
-import type { BarState, GroupState, RolloutState } from '../state.js';
+import type { BarState, DesiredState, GroupState, RolloutState } from '../state.js';
 import { admit, type Admission } from './admission.js';
 import { Bucket } from './bucket.js';
 import { LEASE_KEY } from './lease.js';
@@ -12,9 +12,10 @@ import { doors } from './options.js';
 import { orderOf, type RolloutRequest } from './order.js';
 import { planOf, type NeededBytes, type RolloutPlan } from './plan.js';
 import { rebuilt, type Rebuilt } from './rebuild.js';
+import { standingOf } from './standing.js';
 import { statusOf, type FleetStatus } from './status.js';
 import type { FleetOperatorOptions, GroupOptions, OperatorWord, RebuildOptions } from './types.js';
-import { nextWordRev, type FleetView } from './view.js';
+import { nextWordRev, stationIn, type FleetView } from './view.js';
 
 const TRIES = 10;
 
@@ -79,17 +80,21 @@ export class FleetOperator {
     return planOf(this.#ordered(request, order, view), view, request.needed);
   }
 
-  /** Stops a rollout, or without an id all of them: no further station is moved. Stations stay where they are. */
+  /**
+   * Stops a rollout, or without an id all of them: no further station is moved, also of a rollout that is done and waits for stations that
+   * cannot be reached. Stations stay where they are.
+   */
   async halt(id?: string, o: OperatorWord = {}): Promise<RolloutState[]> {
     doors().word.check(o);
     const { by = 'operator', reason = 'halted' } = o;
     const view = await this.#look(o);
-    const ids = id === undefined ? view.rollouts.filter(isUnderWay).map(({ rollout }) => rollout) : [id];
+    const open = new Set(view.rollouts.filter((one) => isOpen(one, view)).map(({ rollout }) => rollout));
+    const ids = id === undefined ? [...open] : [id];
     const halted: RolloutState[] = [];
     for (const one of ids) {
       halted.push(
         await this.#change(one, o, (state) => {
-          if (!isUnderWay(state)) throw ended(state, 'halted');
+          if (!isUnderWay(state) && !(state.state === 'done' && open.has(one))) throw ended(state, 'halted');
           return { ...state, state: 'halted', reason: `${reason} (${by})` };
         }),
       );
@@ -100,9 +105,11 @@ export class FleetOperator {
   /** Lets the wave of a rollout pass that waits for approval. */
   async approve(id: string, o: OperatorWord = {}): Promise<RolloutState> {
     doors().word.check(o);
-    await this.#look(o);
+    const { wave } = this.#known(await this.#look(o), id);
     return this.#change(id, o, (state) => {
       if (!isUnderWay(state)) throw ended(state, 'approved');
+      // It went on while this was written: nobody has looked at the wave that is under way now.
+      if (state.wave !== wave) throw ended({ ...state, state: 'running' }, `approved as of wave ${wave + 1}`);
       const isAsked = state.order.waves[state.wave]?.gates.approval === true;
       if (!isAsked || state.wave >= state.order.waves.length - 1) {
         throw new RunnerError(
@@ -177,8 +184,15 @@ export class FleetOperator {
     const found = rebuilt(await this.#look(o), by);
     if (dryRun) return found;
     for (const bar of found.bars) await this.#bucket.write('bar', bar, signalOf(o));
-    for (const state of found.desired) await this.#bucket.write('desired', state, signalOf(o));
-    return found;
+    const left = [...found.left];
+    const written: DesiredState[] = [];
+    for (const state of found.desired) {
+      const { length } = left;
+      const refuse = ({ message }: RunnerError) => left.push({ station: state.station, reason: message });
+      await this.#bucket.writeDesired(state, refuse, signalOf(o));
+      if (left.length === length) written.push(state);
+    }
+    return { ...found, desired: written, left };
   }
 
   async #look(o: OperationOptions): Promise<FleetView> {
@@ -274,6 +288,14 @@ export class FleetOperator {
 
 function isUnderWay({ state }: RolloutState): boolean {
   return state === 'new' || state === 'running';
+}
+
+/** Whether it moves stations still: a rollout that is done moves those that return. */
+function isOpen(rollout: RolloutState, view: FleetView): boolean {
+  if (isUnderWay(rollout)) return true;
+  const waits = (station: string) =>
+    ['pending', 'queued'].includes(standingOf(rollout, stationIn(view, station)).standing);
+  return rollout.state === 'done' && rollout.stations.flat().some(waits);
 }
 
 function refuse({ order: { name, version }, rollout }: RolloutState, admitted: Admission): void {

@@ -1,6 +1,6 @@
 import { partsOf } from '../state/refs.js';
 import type { BarState, DesiredState, ReportedState } from '../state.js';
-import { nextWordRev, type FleetView } from './view.js';
+import { isUsable, nextWordRev, type FleetView } from './view.js';
 
 /** What makes a bucket anew: desired states and bars from what stations report. */
 export interface Rebuilt {
@@ -25,7 +25,12 @@ export function rebuilt(view: FleetView, by: string): Rebuilt {
     else if (!reported) left.push({ station, reason: 'it has reported nothing' });
     else {
       reports.push(reported);
-      if (present) left.push({ station, reason: 'its desired state is there' });
+      if (!isUsable(reported.rev))
+        left.push({
+          station,
+          reason: `it reports the revision ${reported.rev}, which leaves no room for another`,
+        });
+      else if (present) left.push({ station, reason: 'its desired state is there' });
       else desired.push(desiredOf(reported, view));
     }
   }

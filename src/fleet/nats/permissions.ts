@@ -1,3 +1,4 @@
+import { RunnerError } from '../../errors.js';
 import { Door, lazily, must, name, option, type Option } from '../../options.js';
 import { CONTROLLER, eventSubject, OFFLINE_KEY, tokenOf } from '../keys.js';
 import { changeSubject } from './watch.js';
@@ -152,6 +153,7 @@ export function permissionsOf(
 export function fleetPermissions(options: FleetPermissionsOptions): string {
   doors().permissions.check(options);
   const { users, ...place } = options;
+  for (const field of ['name', 'key'] as const) refuseTwice(users, field);
   const entries = users.map((user) => {
     const { publish, subscribe, answers } = permissionsOf(user, place);
     return [
@@ -167,6 +169,21 @@ export function fleetPermissions(options: FleetPermissionsOptions): string {
   });
   // All stations log in at once after a restart: the server's own limit is 2 s.
   return `authorization {\n  timeout: 10\n  users: [\n${entries.join('\n')}\n  ]\n}\n`;
+}
+
+/** A name is an inbox, and a key a user: of two users with one, each would be told what is for the other. */
+function refuseTwice(users: readonly FleetUser[], field: 'name' | 'key'): void {
+  const seen = new Set<string>();
+  for (const user of users) {
+    if (seen.has(user[field])) {
+      throw new RunnerError(
+        'invalid_params',
+        `fleetPermissions(options): two users have the ${field} ${user[field]}: give each one of its own`,
+        { details: { path: 'users' } },
+      );
+    }
+    seen.add(user[field]);
+  }
 }
 
 function list(subjects: readonly string[]): string {

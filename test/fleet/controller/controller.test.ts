@@ -460,3 +460,62 @@ test('an operator goes by what the bucket has now, not by what a wiped one had',
   expect((await asked(plant, plant.operator.status())).rollouts).toEqual([]);
   expect(await asked(plant, plant.operator.rollout(request))).toMatchObject({ rollout: 'r', rev: 1 });
 });
+
+test('a stop ends a rollout that is done too, where it waits for stations: who returns stays where it is', async () => {
+  const plant = plantOf(2);
+  const [away] = plant.stations;
+  plant.control('c1');
+  await plant.bucket.pass(2_000);
+  if (away) away.isOnline = false;
+  await plant.bucket.pass(200_000, 500);
+  await asked(plant, plant.operator.rollout({ ...REQUEST, waves: [{ stations: names(1, 2) }] }));
+  await plant.bucket.until(() => plant.rollout('check-2.0.0-1')?.state === 'done');
+  const halted = await asked(plant, plant.operator.halt(undefined, { by: 'eve', reason: 'it is slow' }));
+  expect(halted).toMatchObject([{ rollout: 'check-2.0.0-1', state: 'halted', reason: 'it is slow (eve)' }]);
+  if (away) away.isOnline = true;
+  await plant.bucket.pass(20_000, 100);
+  expect(plant.serving()).toEqual(['check@1.0.0', 'check@2.0.0']);
+});
+
+test('an approval is of the wave that was looked at: one that came too late lets no later wave pass', async () => {
+  const plant = plantOf(3);
+  plant.control('c1');
+  await plant.bucket.pass(2_000);
+  const waves = names(1, 3).map((station) => ({ stations: [station] }));
+  await asked(plant, plant.operator.rollout({ ...REQUEST, waves, gates: { approval: true } }));
+  await plant.bucket.pass(10_000, 100);
+  let isFirst = true;
+  const other = new FleetOperator({
+    connection: plant.bucket.connect('other', async ({ op, key, when }) => {
+      if (!isFirst || op !== 'put' || when !== 'before' || !key.startsWith('rollout.')) return;
+      isFirst = false;
+      await asked(plant, plant.operator.approve('check-2.0.0-1'));
+      await plant.bucket.until(() => plant.rollout('check-2.0.0-1')?.wave === 1);
+    }),
+    ...{ plant: 'p', privateKey: FLEET_KEYS.privateKey },
+  });
+  await expect(asked(plant, other.approve('check-2.0.0-1'))).rejects.toThrow(
+    'cannot be approved as of wave 1',
+  );
+  await plant.bucket.pass(10_000, 100);
+  expect(plant.rollout('check-2.0.0-1')).toMatchObject({ wave: 1, approved: 0 });
+});
+
+test('a rebuild leaves out a station whose report makes no desired state, with the reason, and writes those of the others', async () => {
+  const plant = plantOf(4);
+  await plant.bucket.pass(2_000);
+  const [first, second, third] = plant.stations;
+  if (first) first.report.rev = Number.MAX_SAFE_INTEGER;
+  if (second) second.report.rev = 2 ** 52;
+  const many = Array.from({ length: 5_000 }, (_, index) => [`${index}${'x'.repeat(120)}`, 'check@1.0.0']);
+  if (third) Object.assign(third.report, { serving: Object.fromEntries(many) as Record<string, string> });
+  await plant.bucket.pass(3_000);
+  const { desired, left } = await asked(plant, plant.operator.rebuild());
+  expect(desired.map(({ station }) => station)).toEqual(['s4']);
+  expect(plant.desired('s4')).toMatchObject({ products: { A: 'check@1.0.0' } });
+  expect(left).toEqual([
+    { station: 's1', reason: expect.stringContaining('leaves no room for another') as string },
+    { station: 's2', reason: expect.stringContaining('leaves no room for another') as string },
+    { station: 's3', reason: expect.stringContaining('characters') as string },
+  ]);
+});

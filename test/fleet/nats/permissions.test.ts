@@ -179,6 +179,21 @@ async function isAllowed(nc: NatsConnection, how: string, subject: string): Prom
   return denied !== true;
 }
 
+test('two users with one name, or one key, are refused: each would be told what is for the other', () => {
+  const [one = '', two = ''] = [0, 1].map(() => transport.nkeys.createUser().getPublicKey());
+  const users = (name: string, key: string) => [
+    { role: 'station' as const, name: 'desk', key: one },
+    { role: 'inspector' as const, name, key },
+  ];
+  expect(() => fleetPermissions({ plant: 'p', users: users('desk', two) })).toThrow(
+    'two users have the name desk',
+  );
+  expect(() => fleetPermissions({ plant: 'p', users: users('Desk', one) })).toThrow(
+    'two users have the key U',
+  );
+  expect(fleetPermissions({ plant: 'p', users: users('Desk', two) })).toContain('inspector "Desk"');
+});
+
 describe.skipIf(skip)(title, () => {
   test('each attempt of the table is let through or denied, as it says', async () => {
     const { as } = await plant();

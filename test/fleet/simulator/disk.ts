@@ -73,8 +73,10 @@ export class SimDisk {
         write(() => {
           this.#forgotten = Math.max(this.#forgotten, offset);
         }),
-      renumber: (offset) =>
+      renumber: (offset, from = 0) =>
         write(() => {
+          if ((this.log[0]?.offset ?? Infinity) <= offset)
+            this.log = this.log.filter((one) => one.offset >= from);
           const [first] = this.log;
           const by = first === undefined ? 0 : offset + 1 - first.offset;
           if (first !== undefined && by <= 0) return;

@@ -65,8 +65,8 @@ export class AgentDisk implements AgentDiskPort {
     return onStore('remove published events of the fleet', () => this.#log.forget(offset));
   }
 
-  renumber(offset: number): Promise<void> {
-    return onStore('renumber the events of the fleet', () => this.#log.renumber(offset));
+  renumber(offset: number, from?: number): Promise<void> {
+    return onStore('renumber the events of the fleet', () => this.#log.renumber(offset, from));
   }
 
   /** Closes the file that is written to. */

@@ -95,12 +95,13 @@ export class EventLog {
     });
   }
 
-  renumber(offset: number): Promise<void> {
+  renumber(offset: number, from = 0): Promise<void> {
     return this.#inTurn(async () => {
       const [first] = this.#segments;
       if (first && first.first > offset) return;
       const events: LoggedEvent[] = [];
-      for (const { file } of this.#segments) events.push(...(await readSegment(file)).events);
+      for (const { file } of this.#segments)
+        events.push(...(await readSegment(file)).events.filter((one) => one.offset >= from));
       const moved = events.map(({ event }, index) => ({ offset: offset + 1 + index, event }));
       await this.#closeFile();
       const head = headOf(offset + 1);
