@@ -9,7 +9,7 @@ import { InspectionPictures, type WrittenPicture } from './inspection-pictures.j
 import { PictureFiles } from './pictures/picture-files.js';
 import { Queue } from './queue.js';
 import type { EventRecord, ShedRecord, VerdictRecord } from './records.js';
-import { sealWith, type SignedHead } from './log/heads.js';
+import { sealWith, type Seal, type SignedHead } from './log/heads.js';
 import { proveConsistency, proveRecord, type ConsistencyProof, type RecordProof } from './receipts/proofs.js';
 import { stationKey } from './receipts/station-key.js';
 import { Room, type ShedFacts } from './room.js';
@@ -83,7 +83,7 @@ export class Outbox implements AsyncDisposable {
     const onSettled = () => {
       this.#room.settled();
     };
-    this.queue = this.#queue = new Queue({ store, files, now, onSettled });
+    this.queue = this.#queue = new Queue({ store, files, now, shed, onSettled });
     showAs(this, 'Outbox', () => ({ folder, station, recorded: store.state.next }));
   }
 
@@ -97,9 +97,15 @@ export class Outbox implements AsyncDisposable {
     doors().open.check(options);
     const absolute = path.resolve(folder);
     const { now = Date.now, signingKey } = options;
-    const key = await onStore(`open the keys in ${absolute}`, () => stationKey(absolute, signingKey));
-    const store = await RecordStore.open(absolute, sealWith(key, now));
+    let seal: Seal | undefined;
+    const store = await RecordStore.open(absolute, (head) => {
+      if (!seal) throw new Error('nothing is signed before the key is read');
+      return seal(head);
+    });
     try {
+      // Only the process that has the folder may change its keys.
+      const key = await onStore(`open the keys in ${absolute}`, () => stationKey(absolute, signingKey));
+      seal = sealWith(key, now);
       const files = new PictureFiles(path.join(absolute, 'pictures'));
       for await (const digest of picturesIn(store)) files.use(digest);
       await onStore(`collect pictures in ${absolute}`, () => files.collect());
@@ -249,7 +255,8 @@ export class Outbox implements AsyncDisposable {
         const kept = this.#append(draft, 'business', { kind: 'verdict', body, evidence });
         for (const { picture, file } of written) {
           const artifact = artifactRecord(body, picture, file);
-          this.#append(draft, picturePriority, { kind: 'picture', body: artifact, picture: file });
+          const named = { ...file, ...(picture.isThumbnail && { isThumbnail: true as const }) };
+          this.#append(draft, picturePriority, { kind: 'picture', body: artifact, picture: named });
         }
         return kept;
       });

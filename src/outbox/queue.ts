@@ -1,6 +1,7 @@
 import type { PictureFiles } from './pictures/picture-files.js';
 import { asideMarkIn, dueMarkIn, envelopeIn, type AsideMark, type DueMark } from './storage/envelope.js';
 import { asideKey, digitOf, dueKey, indexIn, LANES, PRIORITIES, rangeOf, recordKey } from './storage/keys.js';
+import type { ShedFacts } from './room.js';
 import type { Draft, Placed } from './storage/draft.js';
 import type { RecordStore } from './storage/record-store.js';
 import { add } from './storage/state.js';
@@ -14,6 +15,8 @@ export interface QueueParts {
   store: RecordStore;
   files: PictureFiles;
   now: () => number;
+  /** Adds the record that tells what was given up. */
+  shed: (draft: Draft, about: ShedFacts) => void;
   /** Called when something was delivered or set aside. */
   onSettled: () => void;
 }
@@ -205,7 +208,13 @@ export class Queue implements DeliveryQueue {
         sizeBytes: bytes,
         recordedAt,
         attempts,
-        ...(picture && { picture: { digest: picture.digest, file: files.pathOf(picture.digest) } }),
+        ...(picture && {
+          picture: {
+            digest: picture.digest,
+            file: files.pathOf(picture.digest),
+            ...(picture.isThumbnail && { isThumbnail: true }),
+          },
+        }),
       };
     });
   }
@@ -230,9 +239,9 @@ export class Queue implements DeliveryQueue {
     });
   }
 
-  /** The oldest of too many are given up. */
+  /** The oldest of too many are given up, and told. */
   async #boundAside(): Promise<void> {
-    const { store } = this.#parts;
+    const { store, shed } = this.#parts;
     if (store.state.aside <= MOST_ASIDE) return;
     await store.run({
       alone: true,
@@ -245,10 +254,14 @@ export class Queue implements DeliveryQueue {
         return oldest;
       },
       apply: (draft, oldest) => {
-        for (const { index, mark } of oldest) {
-          draft.unsetAside(index);
-          const counts = draft.state.priorities[mark.digit];
-          if (counts) add(counts.shed, 1, mark.bytes);
+        for (const { index } of oldest) draft.unsetAside(index);
+        for (const [digit, priority] of PRIORITIES.entries()) {
+          const given = { records: 0, bytes: 0 };
+          for (const { mark } of oldest) if (mark.digit === digit) add(given, 1, mark.bytes);
+          if (given.records === 0) continue;
+          const counts = draft.state.priorities[digit];
+          if (counts) add(counts.shed, given.records, given.bytes);
+          shed(draft, { reason: 'full', priority, ...given });
         }
       },
     });

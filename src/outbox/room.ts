@@ -86,11 +86,11 @@ export class Room {
       });
     }
     const now = this.#parts.now();
-    if (now - this.#toldAt >= TELL_MS && this.#hasLost()) {
+    if (isOver(this.#toldAt, TELL_MS, now) && this.#hasLost()) {
       this.#toldAt = now;
       void this.#inTurn(() => this.#tellLost());
     }
-    if (now - this.#lookedAt >= LOOK_MS) this.tidy();
+    if (isOver(this.#lookedAt, LOOK_MS, now)) this.tidy();
   }
 
   /** After something was delivered: removes its pictures, once there are many. Each removal is a record in the log. */
@@ -170,7 +170,7 @@ export class Room {
 
   async #tidy(): Promise<void> {
     const now = this.#parts.now();
-    const isTime = now - this.#lookedAt >= LOOK_MS;
+    const isTime = isOver(this.#lookedAt, LOOK_MS, now);
     if (isTime) this.#lookedAt = now;
     for (const [digit, priority] of PRIORITIES.entries()) {
       const isPicture = priority === 'okPictures' || priority === 'ngPictures';
@@ -256,4 +256,9 @@ export class Room {
       }
     }
   }
+}
+
+/** Whether so much time has gone since. It has after a clock that was put back too: else nothing would be done until it is there again. */
+function isOver(since: number, ms: number, now: number): boolean {
+  return now - since >= ms || now < since;
 }

@@ -93,6 +93,8 @@ export interface EncodedPicture {
   height: number;
   /** What it shows. @defaultValue 'ng_image' */
   type?: ArtifactRecord['type'];
+  /** A smaller one beside the whole picture: it goes first when much waits. @defaultValue false */
+  isThumbnail?: boolean;
   /** Which camera took it. */
   cameraId?: string;
 }
@@ -144,6 +146,8 @@ export interface DuePicture {
   digest: string;
   /** Path of the file. It stays at least until it is acknowledged. */
   file: string;
+  /** A smaller one beside the whole picture. */
+  isThumbnail?: boolean;
 }
 
 /** What the platform gets. */

@@ -1,4 +1,8 @@
 import { expect, test, vi } from 'vitest';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { generateKeyPairSync } from 'node:crypto';
+import { Outbox } from '../../src/outbox/index.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { facts, openOutbox, pictureOf, resultOf } from './support.js';
 
@@ -81,4 +85,39 @@ test('verdicts beyond maxPending that come at once are refused before they wait 
   const settled = await Promise.allSettled(Array.from({ length: 5 }, () => outbox.record(resultOf(), facts)));
   expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
   expect(settled[4]).toMatchObject({ reason: { code: 'queue_full' } });
+});
+
+test('an outbox that is open keeps its public key when another with another key tries to open it', async () => {
+  const folder = await temporaryFolder();
+  await openOutbox(folder);
+  const file = path.join(folder, 'keys', 'receipts.pub.pem');
+  const before = await readFile(file, 'utf8');
+  const { privateKey: signingKey } = generateKeyPairSync('ed25519');
+  const second = Outbox.open(folder, { station: 'ws-1', signingKey });
+  await expect(second).rejects.toMatchObject({ code: 'lock_timeout' });
+  expect(await readFile(file, 'utf8')).toBe(before);
+});
+
+test('after a clock that was put back a year what was lost is told, and what was delivered still goes', async () => {
+  const DAY_MS = 86_400_000;
+  let now = 1_000 * DAY_MS;
+  const throws = () => {
+    throw new Error('no rule for this');
+  };
+  const outbox = await openOutbox(await temporaryFolder(), { now: () => now, pictures: { choose: throws } });
+  const image = { data: Buffer.alloc(12), width: 2, height: 2 };
+  const record = () => outbox.record(resultOf('NG'), { ...facts, image });
+  const told = async () => {
+    const { items } = await outbox.queue.due('records');
+    return items.filter(({ kind }) => kind === 'shed').length;
+  };
+  await record();
+  await vi.waitFor(async () => {
+    expect(await told()).toBe(1);
+  });
+  now -= 365 * DAY_MS;
+  await record();
+  await vi.waitFor(async () => {
+    expect(await told()).toBe(2);
+  });
 });

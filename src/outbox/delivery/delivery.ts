@@ -138,6 +138,7 @@ export class Delivery implements AsyncDisposable {
   async configure(settings: DeliverySettings): Promise<void> {
     this.#checkOpen('configure');
     doors().configure.check(settings);
+    checkReceiver(settings, this.#outbox.folder);
     const before = this.#now;
     this.#now = laneSettings(settings, this.#clock);
     this.#settings = settings;
@@ -180,13 +181,14 @@ export class Delivery implements AsyncDisposable {
    * Copies what waits, and what was refused, to a folder such as a stick: each file whole and on its disk when this resolves. Everything
    * stays in the outbox too: who takes both takes each `ingest_id` once.
    *
-   * @throws RunnerError `store_failed` when the folder cannot be written, `aborted`, `closed`
+   * @throws RunnerError `store_failed` when the folder cannot be written, `invalid_params` for one in the outbox, `aborted`, `closed`
    */
   async export(folder: string, o: OperationOptions = {}): Promise<ExportReport> {
     this.#checkOpen('export');
     checkStrings('delivery.export(folder)', { folder });
     doors().export.check(o);
     throwIfAborted(o.signal, 'export');
+    checkOutside('delivery.export(folder)', folder, this.#outbox.folder);
     return exportTo(folder, this.#outbox.queue, o);
   }
 
@@ -229,9 +231,27 @@ export class Delivery implements AsyncDisposable {
 export async function deliver(outbox: DeliverableOutbox, options: DeliveryOptions): Promise<Delivery> {
   doors().deliver.check(options);
   receiverIn(options);
+  checkReceiver(options, outbox.folder);
   const kept = await readJson(path.join(outbox.folder, STATE_FILE)).catch(() => undefined);
   const wasPaused = (kept as { paused?: unknown } | undefined)?.paused === true;
   return new Delivery(outbox, options, options.paused ?? wasPaused);
+}
+
+function checkReceiver({ folder }: DeliverySettings, outbox: string): void {
+  if (folder !== undefined) checkOutside('outbox delivery: folder', folder, outbox);
+}
+
+/** What lies in an outbox is its own: what it does not know there, it removes. */
+function checkOutside(what: string, folder: string, outbox: string): void {
+  const inside = path.relative(outbox, path.resolve(folder));
+  if (path.isAbsolute(inside) || inside === '..' || inside.startsWith(`..${path.sep}`)) return;
+  throw new RunnerError(
+    'invalid_params',
+    `${what}: ${folder} lies in the outbox ${outbox}: give a folder elsewhere`,
+    {
+      details: { path: 'folder' },
+    },
+  );
 }
 
 function laneSettings(settings: DeliverySettings, clock: Clock): LaneSettings {

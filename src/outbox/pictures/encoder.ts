@@ -115,6 +115,7 @@ export class PictureEncoder {
         contentType: `image/${this.#rules.format ?? 'jpeg'}`,
         width: info.width,
         height: info.height,
+        ...(files.length > 0 && { isThumbnail: true }),
         ...(cameraId !== undefined && { cameraId }),
       });
     }

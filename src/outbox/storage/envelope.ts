@@ -20,7 +20,7 @@ export interface Envelope {
   recorded_at: number;
   body: RecordBody;
   /** Of its file, where it is a picture: SHA-256 in hexadecimal digits, and bytes. */
-  picture?: { digest: string; bytes: number };
+  picture?: { digest: string; bytes: number; isThumbnail?: true };
   /** What a verdict was made of. */
   evidence?: Evidence;
 }

@@ -246,6 +246,21 @@ describe('delivery', () => {
     expect(types.filter((type) => type === 'ng_image')).toHaveLength(5);
   });
 
+  test('past the threshold thumbnails go before whole pictures', async () => {
+    const at = await station();
+    const pictures = [2_000, 40].map((size, at) => ({
+      ...{ encoded: randomBytes(size), contentType: 'image/jpeg', width: 64, height: 48 },
+      ...(at === 1 && { isThumbnail: true }),
+    }));
+    for (let one = 0; one < 3; one++) {
+      await at.outbox.record(resultOf('NG'), { productId: 'A01', stepIndex: 1, pictures });
+    }
+    await delivering(at, { degradeAbove: 6 });
+    await expect.poll(() => at.platform.artifacts.size).toBe(6);
+    const sizes = [...at.platform.artifacts.values()].map(({ bytes }) => bytes);
+    expect(sizes.slice(0, 3)).toEqual([40, 40, 40]);
+  });
+
   test('a picture that was damaged or lost on the disk is set aside, and never sent whole', async () => {
     const at = await station();
     const pictures = [randomBytes(3_000), randomBytes(3_000), randomBytes(3_000)];
@@ -289,6 +304,39 @@ describe('delivery', () => {
     expect(report).toEqual({ folder: stick, records: 5, pictures: 2, missing: 0 });
     expect((await exportedIds(stick)).sort()).toEqual([...ids, ...more].sort());
     expect(await waiting(at.outbox)).toBe(4);
+  });
+
+  test.each(['', 'pictures', 'records/stick'])(
+    'an export to the folder "%s" of the outbox is refused, and so is a delivery to it',
+    async (inside) => {
+      const at = await station();
+      await record(at.outbox, 1);
+      const delivery = await delivering(at, { paused: true });
+      const folder = path.join(at.folder, inside);
+      const refused = { code: 'invalid_params' };
+      await expect(delivery.export(folder)).rejects.toMatchObject(refused);
+      await expect(delivery.configure({ folder })).rejects.toMatchObject(refused);
+      await expect(deliver(at.outbox, { folder })).rejects.toMatchObject(refused);
+      expect((await delivery.status()).to).toBe(at.platform.url);
+    },
+  );
+
+  test('of more than 1,000 that are refused the oldest are given up, and told to the platform', async () => {
+    const at = await station();
+    const receipts = await Promise.all(
+      Array.from({ length: 1_003 }, () => at.outbox.record(resultOf(), { productId: 'A01', stepIndex: 1 })),
+    );
+    for (const { index } of receipts) {
+      await at.outbox.queue.setAside({ index, priority: 'business' }, 'no such step');
+    }
+    const { aside, shed } = await at.outbox.status();
+    expect([aside, shed.business.records]).toEqual([1_000, 3]);
+    const told = (await at.outbox.queue.due('records')).items.map(({ body }) => body);
+    expect(told).toEqual(
+      Array.from({ length: 3 }, () =>
+        expect.objectContaining({ kind: 'shed', reason: 'full', priority: 'business', records: 1 }),
+      ),
+    );
   });
 
   test('closed, its calls say so', async () => {

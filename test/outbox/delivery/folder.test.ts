@@ -51,6 +51,24 @@ test('ids that are paths stay within the folder', async () => {
   expect(await filesIn(root)).toHaveLength(3);
 });
 
+test('an attempt that was left behind and goes on late does not replace what a later one has written', async () => {
+  const root = await temporaryFolder();
+  const target = new FolderTarget(root);
+  const batch = [1, 2, 3].map((number) => outgoing(verdict(number)));
+  const ended = new AbortController();
+  const late = target.sendRecords(batch.slice(0, 1), {
+    signal: ended.signal,
+    pace: async () => {
+      await target.sendRecords(batch, attempt());
+      ended.abort();
+    },
+  });
+  expect(await late).toMatchObject({ state: 'failed' });
+  const [file = '', ...others] = await filesIn(root);
+  expect(others).toEqual([]);
+  expect((await readFile(path.join(root, file), 'utf8')).trimEnd().split('\n')).toHaveLength(3);
+});
+
 test('a picture that cannot be read to its end leaves nothing', async () => {
   const root = await temporaryFolder();
   const broken = {

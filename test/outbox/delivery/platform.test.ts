@@ -84,6 +84,19 @@ describe('records by HTTP', () => {
   });
 
   test.each([
+    'The SSL certificate error',
+    'No required SSL certificate was sent',
+    'Request Header Or Cookie Too Large',
+    'The plain HTTP request was sent to HTTPS port',
+  ])('400 of nginx with "%s" says nothing about the records', async (said) => {
+    const body = `<html>\r\n<head><title>400 ${said}</title></head>\r\n</html>`;
+    const { target } = await opened({ fault: once({ status: 400, body }) });
+    const outcome = await target.sendRecords(batch, attempt());
+    expect(outcome).toMatchObject({ state: 'failed', cause: 'credentials' });
+    expect(await target.sendRecords(batch, attempt())).toEqual({ state: 'taken' });
+  });
+
+  test.each([
     ['seconds', '7', 7_000],
     ['a date', new Date(Date.now() + 3_600_000).toUTCString(), 3_600_000],
     ['more than an hour, which is cut', '999999', 3_600_000],
@@ -147,6 +160,11 @@ describe('pictures by HTTP', () => {
     ['an answer of the presign without an address', { status: 200, body: '{"key": "x"}' }, 'presign'],
     ['403 of the storage, as for an address that has run out', { status: 403 }, 'put'],
     ['500 of the storage', { status: 500 }, 'put'],
+    ...['RequestTimeout', 'ExpiredToken', 'BadDigest'].map((code): [string, Fault, string] => [
+      `400 ${code} of the storage`,
+      { status: 400, body: `<?xml version="1.0"?><Error><Code>${code}</Code></Error>` },
+      'put',
+    ]),
     ['500 of the commit', { status: 500 }, 'commit'],
     ['a commit whose answer is lost', 'lostAnswer', 'commit'],
   ])('%s: the picture is sent again and there once', async (_, fault, route) => {
@@ -179,6 +197,12 @@ describe('pictures by HTTP', () => {
       artifact: artifactOf(bytes),
     });
     expect(platform.violations).toEqual([]);
+  });
+
+  test('a storage that says EntityTooLarge refuses the picture for good', async () => {
+    const body = '<Error><Code>EntityTooLarge</Code></Error>';
+    const { target } = await opened({ fault: once({ status: 400, body }, 'put') });
+    expect(await target.sendPicture(picture(bytes), attempt())).toMatchObject({ state: 'refused' });
   });
 
   test('never through the API with pictures: presigned', async () => {

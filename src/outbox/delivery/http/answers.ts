@@ -3,6 +3,13 @@ import { TAKEN, type Outcome } from '../targets/port.js';
 
 /** Answers that speak about the bytes which were sent: the same bytes would be answered in the same way. */
 const OF_THE_BYTES = new Set([400, 406, 409, 411, 413, 415, 416, 417, 422, 431]);
+/**
+ * What nginx says with 400 of the line to it, where it knows codes of its own (`ngx_http_special_response.c`: 494 to 497): it has not
+ * looked at what was sent.
+ */
+const OF_THE_LINE = /SSL certificate|Header Or Cookie Too Large|plain HTTP request was sent/i;
+/** Codes of S3 that speak of the object. All others speak of the address, the line or the time (`RequestTimeout` comes with 400). */
+const OF_THE_OBJECT = /^(?:EntityTooLarge|InvalidArgument|KeyTooLongError|MetadataTooLarge)$/;
 const OF_THE_CREDENTIALS = new Set([401, 403, 407, 511]);
 /** Longest that an answer can ask to wait. */
 const MOST_RETRY_AFTER_MS = 3_600_000;
@@ -33,6 +40,10 @@ export function refusalOf(
 ): Exclude<Outcome, { state: 'taken' }> | undefined {
   const { status, headers } = answer;
   if (status >= 200 && status < 300) return undefined;
+  if (status === 400 && OF_THE_LINE.test(answer.body)) {
+    const reason = `${what} was answered with 400 before it was read: look at the client certificate and the token. ${quoted(answer)}`;
+    return { state: 'failed', cause: 'credentials', reason };
+  }
   if (OF_THE_BYTES.has(status)) {
     return { state: 'refused', reason: `${what} was refused with ${status}: ${quoted(answer)}` };
   }
@@ -49,6 +60,14 @@ export function refusalOf(
     );
   }
   return { ...failed(`${what} was answered with ${status}: ${quoted(answer)}`), ...after };
+}
+
+/** What an answer of the storage means that is no 2xx. Where it names a code of S3, that decides whether the object is to blame. */
+export function refusalOfStorage(answer: HttpAnswer, what: string): ReturnType<typeof refusalOf> {
+  const refusal = refusalOf(answer, what);
+  const [, code] = /<Code>(\w+)<\/Code>/.exec(answer.body) ?? [];
+  if (refusal?.state !== 'refused' || code === undefined || OF_THE_OBJECT.test(code)) return refusal;
+  return failed(`${what} was answered with ${answer.status} ${code}: ${quoted(answer)}`);
 }
 
 /** The JSON of an answer; undefined where it is none. */

@@ -13,7 +13,7 @@ import {
   type Outcome,
 } from '../targets/port.js';
 import { readTls, type TlsFiles } from '../targets/tls-files.js';
-import { failed, outcomeOf, parsed, refusalOf } from './answers.js';
+import { failed, outcomeOf, parsed, refusalOf, refusalOfStorage } from './answers.js';
 import { bodyOf, HttpClient, type HttpAnswer, type HttpRequest } from './client.js';
 import { failureOf } from './failures.js';
 
@@ -108,7 +108,7 @@ export class HttpPlatform implements DeliveryTarget {
     // The storage is not the platform: it gets the headers that were given, and no token.
     const stored = await this.#send({ method: 'PUT', url, headers, body }, `PUT to ${url.host}`, attempt);
     if ('state' in stored) return { outcome: stored, isUnreachable: true };
-    const refused = refusalOf(stored, `PUT to ${url.host}`);
+    const refused = refusalOfStorage(stored, `PUT to ${url.host}`);
     if (refused) return { outcome: refused };
     const commit = json({ ...artifact, s3_key: output.key });
     const committed = await this.#call('/v1/artifacts/commit', commit, attempt);

@@ -43,6 +43,6 @@ export class PictureLane extends Lane {
   }
 }
 
-function isSmall({ body }: DueItem): boolean {
-  return (body as ArtifactRecord).type === 'roi_crop';
+function isSmall({ body, picture }: DueItem): boolean {
+  return picture?.isThumbnail === true || (body as ArtifactRecord).type === 'roi_crop';
 }

@@ -2,7 +2,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted } from '../../../abort.js';
 import { nodeCrypto } from '../../../node-crypto.js';
-import { makeFolder, syncFile, syncFolder, writeFileAtomic } from '../../../store/atomic-file.js';
+import { makeFolder, syncFile, syncFolder } from '../../../store/atomic-file.js';
 import { errnoCode } from '../../../store/errno.js';
 import { writeWhole } from '../../../store/write-whole.js';
 import { artifactName, batchName, pictureName } from './layout.js';
@@ -35,20 +35,17 @@ export class FolderTarget implements DeliveryTarget {
   async sendRecords(records: readonly OutgoingRecord[], attempt: Attempt): Promise<Outcome> {
     return this.#outcome(async () => {
       const lines = linesOf(records);
-      await attempt.pace(lines.length);
-      await writeFileAtomic(this.#at(batchName(records)), lines);
+      await this.#write(this.#at(batchName(records)), once(lines), attempt);
     });
   }
 
   async sendPicture(picture: OutgoingPicture, attempt: Attempt): Promise<Outcome> {
     const { artifact, sha256 } = picture;
     return this.#outcome(async () => {
-      await this.#writePicture(this.#at(pictureName(artifact)), picture, attempt);
       const file = pictureName(artifact);
-      await writeFileAtomic(
-        this.#at(artifactName(artifact)),
-        `${JSON.stringify({ ...artifact, file, sha256 })}\n`,
-      );
+      await this.#write(this.#at(file), piecesOf(picture.open(), PIECE_BYTES * 16), attempt);
+      const index = Buffer.from(`${JSON.stringify({ ...artifact, file, sha256 })}\n`);
+      await this.#write(this.#at(artifactName(artifact)), once(index), attempt);
     });
   }
 
@@ -60,14 +57,14 @@ export class FolderTarget implements DeliveryTarget {
     return path.join(this.#root, ...name.split('/'));
   }
 
-  async #writePicture(file: string, picture: OutgoingPicture, attempt: Attempt): Promise<void> {
+  async #write(file: string, pieces: Pieces, attempt: Attempt): Promise<void> {
     const folder = path.dirname(file);
     await makeFolder(folder);
     const temporary = path.join(folder, `.${path.basename(file)}.${nodeCrypto().randomUUID()}.tmp`);
     try {
       const handle = await open(temporary, 'wx');
       try {
-        for await (const piece of piecesOf(picture.open(), PIECE_BYTES * 16)) {
+        for await (const piece of pieces) {
           await attempt.pace(piece.length);
           throwIfAborted(attempt.signal, 'copy');
           await writeWhole(handle, piece);
@@ -76,6 +73,8 @@ export class FolderTarget implements DeliveryTarget {
       } finally {
         await handle.close();
       }
+      // An attempt that was left behind on a share that hung must not replace what a later one has written.
+      throwIfAborted(attempt.signal, 'copy');
       await rename(temporary, file);
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);
@@ -94,4 +93,10 @@ export class FolderTarget implements DeliveryTarget {
       return { state: 'failed', cause, reason: `${this.#root}: ${(error as Error).message}` };
     }
   }
+}
+
+type Pieces = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+function once(bytes: Uint8Array): Pieces {
+  return [bytes];
 }

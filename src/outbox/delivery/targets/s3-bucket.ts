@@ -82,9 +82,9 @@ export class S3Bucket implements DeliveryTarget {
       const { partBytes = DEFAULT_PART_BYTES } = this.#o;
       if (artifact.size_bytes > partBytes) await this.#putInParts(name, picture, partBytes, attempt);
       else {
-        for await (const whole of piecesOf(picture.open(), partBytes)) {
-          await this.#put(name, whole, artifact.content_type, attempt);
-        }
+        const pieces: Uint8Array[] = [];
+        for await (const piece of picture.open()) pieces.push(piece);
+        await this.#put(name, Buffer.concat(pieces), artifact.content_type, attempt);
       }
       const index = Buffer.from(JSON.stringify({ ...artifact, file: name, sha256 }));
       await this.#put(artifactName(artifact), index, 'application/json', attempt);
