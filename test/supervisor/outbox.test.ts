@@ -1,9 +1,9 @@
 import sharp from 'sharp';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { openRunner, type InspectionResult } from '../../src/index.js';
+import { openRunner, RunnerError, type InspectionResult } from '../../src/index.js';
 import { Outbox } from '../../src/outbox/index.js';
 import type { ResultFacts, ResultOutbox } from '../../src/supervisor/outbox/result-outbox.js';
-import { TemporaryStore } from '../../src/testing/index.js';
+import { FakeWorker, TemporaryStore } from '../../src/testing/index.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const image = { data: new Uint8Array(12), width: 2, height: 2 };
@@ -57,6 +57,40 @@ describe('a supervisor with an outbox', () => {
     });
     const times = verdicts.map(({ timestamp_ms: at }) => at as number);
     expect([...times].sort((a, b) => a - b)).toEqual(times);
+  });
+
+  test('a call that failed at a canary is in it once, as the mapped version answered it, with its picture', async () => {
+    const store = await TemporaryStore.open();
+    onTestFinished(() => store.close());
+    const young = new FakeWorker();
+    onTestFinished(() => young.close());
+    await store.deploy({ version: '1', productIds: ['A01'] });
+    await store.deploy({ version: '2', productIds: ['A01'], worker: young });
+    const { registry } = store;
+    await registry.activate({ name: 'sample', version: '1', productIds: ['A01'] });
+    const outbox = steered({});
+    const supervisor = store.supervise({ outbox });
+    const results: string[] = [];
+    outbox.record = (inspected, facts) => {
+      outbox.kept.push(facts);
+      results.push(RunnerError.is(inspected) ? inspected.code : `${inspected.version} ${inspected.status}`);
+      return Promise.resolve();
+    };
+    const long = {
+      calls: 1_000_000,
+      durationMs: 3_600_000,
+      maxLatencyRatio: 1_000,
+      maxCrashes: 99,
+      minCalls: 99,
+    };
+    const order = { name: 'sample', version: '2', productIds: ['A01'] };
+    await supervisor.switch({ ...order, share: 0.9, steps: [], probation: long });
+    young.answer('execute', { status: 'ERROR', message: 'no' });
+    const answered = await supervisor.execute({ productId: 'A01', stepIndex: 1, image });
+    expect(answered).toMatchObject({ version: '1', fellBackFrom: { version: '2' } });
+    await supervisor.close();
+    expect(results).toEqual(['1 OK']);
+    expect(outbox.kept).toMatchObject([{ version: '1', image: { width: 2 } }]);
   });
 
   test('a call that failed is in it as ERROR; one that inspected nothing is not', async () => {

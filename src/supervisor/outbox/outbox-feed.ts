@@ -38,7 +38,7 @@ export class OutboxFeed implements CallObserver {
   readonly #context: FeedContext;
   readonly #pending = new Set<Promise<unknown>>();
   /** Calls that are under way and not kept yet. */
-  readonly #open = new Set<string>();
+  readonly #open = new Map<string, { attempts: ObservedCall[]; kept: Promise<void> }>();
   #lost = 0;
   #reported: RunnerError | undefined;
   /** When a loss was reported last: on the clock of the process. */
@@ -51,28 +51,24 @@ export class OutboxFeed implements CallObserver {
 
   start(call: StartedCall): undefined {
     const { requestId, productId, request, phase } = call;
-    this.#open.add(requestId);
-    void call.ended.then((end) => {
-      if (!this.#open.delete(requestId)) return; // it came to a worker, and is kept with its picture
-      this.#keep({ phase, productId, request, name: end.name, version: end.version }, end);
+    const attempts: ObservedCall[] = [];
+    const kept = call.ended.then((end) => {
+      this.#open.delete(requestId);
+      const { name, version } = end.result ?? end;
+      const last = attempts.at(-1);
+      // A call that failed at a canary has an attempt at each version: that of the version that answered counts.
+      const attempt = attempts.findLast((one) => one.name === name && one.version === version) ?? last;
+      const asked = attempt?.request ?? request;
+      this.#keep({ phase, productId, request: asked, name, version }, end, attempt?.images.image);
     });
+    this.#open.set(requestId, { attempts, kept });
   }
 
-  /** A call that comes to a worker is kept while its frame is still its own: the outbox copies the pixels, if it wants them, at once. */
-  offer({
-    requestId,
-    phase,
-    request,
-    name,
-    version,
-    images,
-    ended,
-  }: ObservedCall): Promise<unknown> | undefined {
-    if (!this.#open.has(requestId)) return undefined;
-    return ended.then((end) => {
-      if (!this.#open.delete(requestId)) return;
-      this.#keep({ phase, productId: request.productId, request, name, version }, end, images.image);
-    });
+  /** The frame stays until the call has ended and is kept: the outbox copies the pixels, if it wants them, at once. */
+  offer(call: ObservedCall): Promise<unknown> | undefined {
+    const open = this.#open.get(call.requestId);
+    open?.attempts.push(call);
+    return open?.kept;
   }
 
   /** Alarms and signs of health among the events. */
@@ -93,9 +89,10 @@ export class OutboxFeed implements CallObserver {
     const facts = this.#factsOf(call);
     if (!facts) return;
     // No await before record(): the order of the verdicts is that of these calls.
+    // Nor one after it: while a disk hangs, no pixels are held here.
     this.#track(async () => {
       const taken = image && imageOf(image);
-      await this.#outbox.record(end.result ?? end.error, { ...facts, ...(taken && { image: taken }) });
+      return this.#outbox.record(end.result ?? end.error, { ...facts, ...(taken && { image: taken }) });
     });
   }
 
