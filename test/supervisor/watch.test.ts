@@ -49,6 +49,27 @@ test('each observer is offered the call once, however often it is tried, and how
   expect(await offered[0]?.ended).toBe(end);
 });
 
+test('what an observer throws is left out: the call goes on, and the others are offered it', async () => {
+  const frames = new FramePool({ maxBytes: 1 << 20 });
+  onTestFinished(() => frames.close());
+  const offered: string[] = [];
+  const close = () => Promise.resolve();
+  const throws = () => {
+    throw new Error('no room');
+  };
+  const hears = ({ requestId }: ObservedCall) => {
+    offered.push(requestId);
+    return undefined;
+  };
+  const observers = new Set([
+    { offer: throws, close },
+    { offer: hears, close },
+  ]);
+  const watch = new Watch(observers, frames, inspection, deployment as Deployment);
+  watch.begin(images);
+  expect([offered, watch.retained]).toEqual([['r1'], []]);
+});
+
 test.each([
   [0.45, false],
   [0.6, true],

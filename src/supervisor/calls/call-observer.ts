@@ -67,7 +67,8 @@ export interface CallObserver {
   start?(call: StartedCall): string | undefined;
   /**
    * A call is on its way to its worker. The images stay as they are until the returned promise settles; undefined when
-   * the call is of no interest. No call waits for more than this function itself: do the work after it has returned.
+   * the call is of no interest. No call waits for more than this function itself: do the work after it has returned. What
+   * it throws is left out.
    */
   offer(call: ObservedCall): Promise<unknown> | undefined;
   /** Ends what is pending: called once, when the observer is removed or the supervisor closed. */

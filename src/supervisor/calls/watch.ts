@@ -38,18 +38,14 @@ export class Watch {
     const { phase, request, requestId } = this.#inspection;
     const { name, version } = this.#deployment.entry;
     const isShort = this.#frames.load > MOST_LOAD;
+    const call = { phase, request, requestId, name, version, images, isShort, ended: this.#ended };
     for (const observer of this.#observers) {
-      const retained = observer.offer({
-        phase,
-        request,
-        requestId,
-        name,
-        version,
-        images,
-        isShort,
-        ended: this.#ended,
-      });
-      if (retained) this.retained.push(retained);
+      try {
+        const retained = observer.offer(call);
+        if (retained) this.retained.push(retained);
+      } catch {
+        // An observer has no part in the call.
+      }
     }
   }
 
