@@ -1,14 +1,15 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { deliver, Outbox } from '../../src/outbox/index.js';
+import type { RunnerHandlerOptions } from '../../src/http/index.js';
 import { resultOf } from '../outbox/support.js';
 import { openHttpRunner } from '../support/http-runner.js';
 import { OpenApiContract } from '../support/openapi-contract.js';
 import { Platform, type PlatformOptions } from '../support/outbox/platform.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
-async function served(o: PlatformOptions = {}) {
+async function served(o: PlatformOptions = {}, options: Partial<RunnerHandlerOptions> = {}) {
   const platform = await Platform.start(o);
   const outbox = await Outbox.open(await temporaryFolder(), { station: 'ws-1' });
   const delivery = await deliver(outbox, {
@@ -21,7 +22,7 @@ async function served(o: PlatformOptions = {}) {
     await outbox.close();
     await platform.close();
   });
-  const runner = await openHttpRunner({ delivery });
+  const runner = await openHttpRunner({ delivery, ...options });
   const contract = new OpenApiContract(await (await runner.ask('GET', '/openapi.json')).json());
   /** Each answer is held against the document. */
   const ask: typeof runner.ask = async (method, target, init) => {
@@ -30,7 +31,7 @@ async function served(o: PlatformOptions = {}) {
     if (endpoint) await contract.expectDeclared(endpoint, response.clone());
     return response;
   };
-  return { ask, platform, outbox };
+  return { ask, platform, outbox, logs: runner.registry.layout.logs };
 }
 
 const record = (outbox: Outbox) => outbox.record(resultOf('NG'), { productId: 'A01', stepIndex: 1 });
@@ -70,6 +71,25 @@ test('an export writes to a folder of the station; a path that is not absolute i
   expect(await answer.json()).toEqual({ folder, records: 1, pictures: 0, missing: 0 });
   expect(await readdir(folder)).toEqual(['records']);
   expect((await ask('POST', '/outbox/export', { json: { folder: 'stick' } })).status).toBe(400);
+});
+
+test('who paused, resumed, retried and exported it is in the audit log, with how it went', async () => {
+  const authorize = () => ({ allowed: true, operator: 'eve' });
+  const { ask, outbox, logs } = await served({}, { authorize });
+  await ask('POST', '/outbox/pause');
+  await ask('POST', '/outbox/retry', { json: { aside: true } });
+  const folder = path.join(await temporaryFolder(), 'stick');
+  await ask('POST', '/outbox/export', { json: { folder } });
+  await ask('POST', '/outbox/export', { json: { folder: outbox.folder } });
+  await ask('POST', '/outbox/resume');
+  const lines = (await readFile(path.join(logs, 'outbox.log'), 'utf8')).trim().split('\n');
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    { operation: 'outbox_pause', operator: 'eve', outcome: 'ok' },
+    { operation: 'outbox_retry', operator: 'eve', aside: true, outcome: 'ok' },
+    { operation: 'outbox_export', operator: 'eve', folder, outcome: 'ok' },
+    { operation: 'outbox_export', operator: 'eve', outcome: 'failed', code: 'invalid_params' },
+    { operation: 'outbox_resume', operator: 'eve', outcome: 'ok' },
+  ]);
 });
 
 test('its depth and failures are among the metrics', async () => {

@@ -1,5 +1,7 @@
+import path from 'node:path';
 import * as v from 'valibot';
 import type { Delivery } from '../../outbox/delivery/delivery.js';
+import { audited } from '../../store/audit-log.js';
 import { fields, readJson, readOptionalJson, refuseBody, text } from '../body.js';
 import { notServed } from '../parts.js';
 import type { Call } from '../types.js';
@@ -23,7 +25,7 @@ export async function outbox(call: Call): Promise<Response> {
 export async function pauseOutbox(call: Call): Promise<Response> {
   await refuseBody(call);
   const delivery = deliveryOf(call);
-  await delivery.pause();
+  await asAudited(call, 'outbox_pause', {}, () => delivery.pause());
   return report(delivery);
 }
 
@@ -31,7 +33,7 @@ export async function pauseOutbox(call: Call): Promise<Response> {
 export async function resumeOutbox(call: Call): Promise<Response> {
   await refuseBody(call);
   const delivery = deliveryOf(call);
-  await delivery.resume();
+  await asAudited(call, 'outbox_resume', {}, () => delivery.resume());
   return report(delivery);
 }
 
@@ -39,18 +41,32 @@ export async function resumeOutbox(call: Call): Promise<Response> {
 export async function retryOutbox(call: Call): Promise<Response> {
   const { aside = false } = await readOptionalJson(call, RETRY_BODY);
   const delivery = deliveryOf(call);
-  await delivery.retry({ aside });
+  await asAudited(call, 'outbox_retry', { aside }, () => delivery.retry({ aside }));
   return report(delivery);
 }
 
 /** POST /outbox/export: copies what waits to a folder of the station. A client that goes away ends it. */
 export async function exportOutbox(call: Call): Promise<Response> {
   const { folder } = await readJson(call, EXPORT_BODY);
-  return Response.json(await deliveryOf(call).export(folder, { signal: call.request.signal }));
+  const delivery = deliveryOf(call);
+  const { signal } = call.request;
+  return Response.json(
+    await asAudited(call, 'outbox_export', { folder }, () => delivery.export(folder, { signal })),
+  );
 }
 
 async function report(delivery: Delivery): Promise<Response> {
   return Response.json(await delivery.report(), { headers: { 'cache-control': 'no-store' } });
+}
+
+/** Who asked for it, and how it went, is a line of the audit logs. */
+function asAudited<T>(
+  { operator, options: { registry } }: Call,
+  operation: string,
+  about: Record<string, unknown>,
+  work: () => Promise<T>,
+): Promise<T> {
+  return audited(path.join(registry.layout.logs, 'outbox.log'), { operation, operator, ...about }, work);
 }
 
 function deliveryOf({ options: { delivery } }: Call): Delivery {

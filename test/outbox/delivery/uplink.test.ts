@@ -73,7 +73,11 @@ const ROWS: readonly [begin: string, ...tests: [file: string, title: string][]][
     'privacy: metadata of pictures removed, cut-outs and thumbnails by rule',
     ['test/outbox/pictures.test.ts', 'comes out upright, without metadata'],
   ],
-  ['access is audited', ['test/http/outbox.test.ts', 'authorize is asked for outbox, deliver and export']],
+  [
+    'access is audited',
+    ['test/http/outbox.test.ts', 'authorize is asked for outbox, deliver and export'],
+    ['test/http/outbox.test.ts', 'who paused, resumed, retried and exported it is in the audit log'],
+  ],
   [
     'A person at the station sees',
     ['test/http/outbox.test.ts', 'is paused, looked at, resumed and retried'],
@@ -96,6 +100,7 @@ const ROWS: readonly [begin: string, ...tests: [file: string, title: string][]][
   [
     'past a threshold degrade (short logs, thumbnails) and fill in later',
     ['test/outbox/delivery/delivery.test.ts', 'past the threshold small pictures go before whole ones'],
+    ['test/outbox/delivery/delivery.test.ts', 'past the threshold thumbnails go before whole pictures'],
   ],
   [
     'Storage on the platform is MinIO with presigned URLs',
