@@ -3,7 +3,7 @@ import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkConsistency, checkProof, verifyReceipts } from '../../src/outbox/index.js';
-import { rangeOf } from '../../src/outbox/storage/keys.js';
+import { rangeOf, STATE_KEY } from '../../src/outbox/storage/keys.js';
 import { levelDatabase } from '../../src/outbox/storage/level.js';
 import { cliFolder } from '../support/cli.js';
 import { temporaryFolder } from '../support/temp-folder.js';
@@ -45,6 +45,34 @@ test('an outbox with removed, refused, given-up and waiting records is intact', 
   expect(report.removed).toBeGreaterThan(8);
   expect(report.present + report.removed).toBe(report.logged);
   expect(report.pictures).toBe(8);
+});
+
+test.each<[string, (state: { head: Record<string, unknown>; priorities: unknown[] }) => void]>([
+  ['a head whose time no calendar has', ({ head }) => (head.timestamp_ms = Number.MAX_SAFE_INTEGER)],
+  ['a head without a signature', ({ head }) => delete head.signature],
+  ['a priority without counts', ({ priorities }) => (priorities[0] = {})],
+])('a state with %s is a fault in the report, not an error', async (_, change) => {
+  const folder = await temporaryFolder();
+  const outbox = await openOutbox(folder, { signingKey });
+  await outbox.record(resultOf(), facts);
+  await outbox.close();
+  const database = levelDatabase(path.join(folder, 'records'));
+  await database.open();
+  const state = JSON.parse(String(await database.get(STATE_KEY))) as Parameters<typeof change>[0];
+  change(state);
+  const value = Buffer.from(JSON.stringify(state));
+  await database.batch([{ type: 'put', key: STATE_KEY, value }], { sync: false });
+  await database.close();
+  const { isIntact, faults } = await verifyReceipts(folder, { publicKey });
+  expect(isIntact).toBe(false);
+  expect(faults[0]?.reason).toMatch(/cannot be read/);
+});
+
+test.each([NaN, -1, 0.5, 2])('a log of one record has no earlier size %s', async (size) => {
+  const outbox = await openOutbox(await temporaryFolder());
+  await outbox.record(resultOf(), facts);
+  await expect(outbox.proveConsistency(size)).rejects.toMatchObject({ code: 'not_found' });
+  await expect(outbox.prove(size)).rejects.toMatchObject({ code: 'not_found' });
 });
 
 test('a record is proven with the public key alone, also after it was removed', async () => {

@@ -18,6 +18,9 @@ export interface SignedHead {
   signature: string;
 }
 
+/** The last time that a `Date` can say. */
+const LATEST_MS = 8.64e15;
+
 /** Signs heads. */
 export type Seal = (head: Pick<SignedHead, 'origin' | 'size' | 'root'>) => SignedHead;
 
@@ -48,7 +51,10 @@ function messageOf({ origin, size, root, timestamp_ms, key_id }: Omit<SignedHead
 export function headIn(value: unknown): SignedHead | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { origin, size, root, timestamp_ms, key_id, signature } = value as Partial<SignedHead>;
-  const isWhole = [size, timestamp_ms].every((number) => Number.isSafeInteger(number) && Number(number) >= 0);
+  const isNumber = [size, timestamp_ms].every(
+    (number) => Number.isSafeInteger(number) && Number(number) >= 0,
+  );
+  const isWhole = isNumber && Number(timestamp_ms) <= LATEST_MS;
   const isText = [origin, root, key_id, signature].every((text) => typeof text === 'string');
   if (!isWhole || !isText || !/^[0-9a-f]{64}$/.test(root ?? '')) return undefined;
   return { origin, size, root, timestamp_ms, key_id, signature } as SignedHead;

@@ -44,7 +44,8 @@ export async function proveRecord(store: RecordStore, index: number): Promise<Re
 /** @throws RunnerError `not_found`, `closed`, `store_failed` */
 export async function proveConsistency(store: RecordStore, earlierSize: number): Promise<ConsistencyProof> {
   const { head } = store.state;
-  if (!head || earlierSize > head.size) throw noRecord(earlierSize, head?.size ?? 0);
+  const isSize = Number.isSafeInteger(earlierSize) && earlierSize >= 0;
+  if (!head || !isSize || earlierSize > head.size) throw noRecord(earlierSize, head?.size ?? 0);
   const path = await consistencyPath(readerOf(store), earlierSize, head.size);
   return { earlierSize, path: path.map((hash) => hash.toString('hex')), head };
 }

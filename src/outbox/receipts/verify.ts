@@ -25,7 +25,7 @@ import {
 } from '../storage/level.js';
 import type { State } from '../storage/state.js';
 import { PictureFiles } from '../pictures/picture-files.js';
-import { isSignedBy, type SignedHead } from '../log/heads.js';
+import { headIn, isSignedBy, type SignedHead } from '../log/heads.js';
 import { Frontier, leafHash } from '../log/merkle.js';
 import { publicKeyFile } from './station-key.js';
 
@@ -182,7 +182,8 @@ class Verification {
   async #state(): Promise<State | undefined> {
     const stored = await this.#database.get(STATE_KEY);
     const state = stored && (json(stored) as State | undefined);
-    const isWhole = Array.isArray(state?.priorities) && Array.isArray(state.frontier);
+    const isWhole =
+      Array.isArray(state?.priorities) && state.priorities.every(hasCounts) && Array.isArray(state.frontier);
     if (!state || !isWhole) {
       this.#fault('the state of the log is missing or cannot be read');
       return undefined;
@@ -190,6 +191,11 @@ class Verification {
     if (!this.#key)
       this.#fault(`there is no public key: give one, or put ${publicKeyFile(this.#folder)} back`);
     if (!state.head) this.#fault('the log has no signed head');
+    else if (!headIn(state.head)) {
+      this.#fault('the signed head cannot be read');
+      const { head: _, ...others } = state;
+      return others;
+    }
     return state;
   }
 
@@ -325,6 +331,11 @@ class Verification {
     if (aside !== state.aside)
       this.#fault(`the state says that ${state.aside} records are set aside, and ${aside} are marked`);
   }
+}
+
+function hasCounts(value: unknown): boolean {
+  const { due } = (value ?? {}) as { due?: { records?: unknown } | null };
+  return typeof due?.records === 'number';
 }
 
 function statementIn(value: unknown): RemovalStatement | undefined {

@@ -221,6 +221,23 @@ describe('delivery', () => {
     await expect.poll(() => at.platform.records.size).toBe(1);
   });
 
+  test('a clock that is put back an hour during a delay makes the retry no later', async () => {
+    let isBroken = true;
+    let offset = 0;
+    const clock = new VirtualClock();
+    const at = await station({ fault: () => (isBroken ? { status: 503 } : undefined) });
+    await at.outbox.note('alarm', {});
+    const now = () => Date.now() + offset;
+    const delay = { leastBackoffMs: 600_000, mostBackoffMs: 600_000 };
+    const delivery = await delivering(at, { ...delay, clock, now });
+    await expect.poll(async () => (await delivery.status()).retryAt).toBeGreaterThan(Date.now());
+    isBroken = false;
+    offset = -3_600_000;
+    await expect
+      .poll(() => (clock.advance(60_000), at.platform.records.size), { interval: 20, timeout: 10_000 })
+      .toBe(1);
+  });
+
   test('other settings are in force at once: what was under way goes to the new address', async () => {
     const at = await station();
     const dead = createServer().listen(0, '127.0.0.1');

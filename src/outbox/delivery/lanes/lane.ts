@@ -9,6 +9,8 @@ import { Wake } from './wake.js';
 
 /** After a store that failed. */
 const STORE_FAULT_MS = 5_000;
+/** By so much two clocks may differ over a delay. */
+const SLACK_MS = 1_000;
 /** A picture gets this much time more for each KiB, in milliseconds: 8 KiB a second at the least. */
 const MS_PER_KIB = 125;
 
@@ -48,6 +50,8 @@ export abstract class Lane {
   readonly #end = new AbortController();
   #attempt = new AbortController();
   #retryAt: number | undefined;
+  /** On the clock, which is not put back: when the last of the delays that this lane has set is over. */
+  #delaysEnd = Infinity;
   #done: Promise<void> | undefined;
   /** Whether something became due since the last look, and whether that ends the wait. */
   #due = { isNew: false, wakes: false };
@@ -124,9 +128,12 @@ export abstract class Lane {
       const { waitMs, retryAt } = gathered;
       const untilRetry = retryAt === undefined ? Infinity : retryAt - now();
       this.#retryAt = retryAt;
-      // A clock that was set back would make a retry wait for as long as it was wrong.
-      if (untilRetry !== Infinity && untilRetry > 2 * MOST_RETRY_AFTER_MS) await queue.retryNow();
-      else await this.#idle(Math.min(waitMs, untilRetry), waitMs === Infinity);
+      // A clock that was put back would make a retry wait for as long as it was wrong.
+      const isPutBack = clock.now() > this.#delaysEnd + SLACK_MS || untilRetry > 2 * MOST_RETRY_AFTER_MS;
+      if (untilRetry !== Infinity && untilRetry > 0 && isPutBack) {
+        this.#delaysEnd = Infinity;
+        await queue.retryNow();
+      } else await this.#idle(Math.min(waitMs, untilRetry), waitMs === Infinity);
       return;
     }
     this.#retryAt = undefined;
@@ -193,6 +200,8 @@ export abstract class Lane {
     const { queue, clock, now, settings } = this.context;
     const failures = Math.max(...items.map(({ attempts }) => attempts)) + 1;
     const delay = backoffMs(failures, settings().backoff, () => clock.random(), retryAfterMs);
+    const end = clock.now() + delay;
+    this.#delaysEnd = this.#delaysEnd === Infinity ? end : Math.max(this.#delaysEnd, end);
     await queue.retryLater(items, now() + delay);
   }
 }
