@@ -49,7 +49,7 @@ test('each observer is offered the call once, however often it is tried, and how
   expect(await offered[0]?.ended).toBe(end);
 });
 
-test('what an observer throws is left out: the call goes on, and the others are offered it', async () => {
+test('what an observer throws is left out: the call goes on, and the others are offered it', () => {
   const frames = new FramePool({ maxBytes: 1 << 20 });
   onTestFinished(() => frames.close());
   const offered: string[] = [];
