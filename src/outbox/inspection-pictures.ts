@@ -14,6 +14,8 @@ export interface WrittenPicture {
 /** Pictures that are in memory until the disk has them, in bytes: more are given up, so that a disk that hangs does not fill the memory. */
 const MOST_BYTES = 256 << 20;
 
+const NOTHING: Promise<WrittenPicture[]> = Promise.resolve([]);
+
 /** Brings the pictures of an inspection to the disk. What cannot be kept is given up and counted; its verdict is not. */
 export class InspectionPictures {
   readonly #rules: PictureRules;
@@ -41,11 +43,12 @@ export class InspectionPictures {
     const given = [...(facts.pictures ?? [])];
     const isKept = facts.image !== undefined && this.#isChosen(inspected, facts, priority);
     const image = isKept ? facts.image : undefined;
-    const bytes = [...given, ...(image ? [image] : [])].reduce((sum, one) => sum + bytesOf(one), 0);
-    if (bytes === 0) return this.#writeFiles(given, priority);
+    const all = [...given, ...(image ? [image] : [])];
+    if (all.length === 0) return NOTHING;
+    const bytes = all.reduce((sum, one) => sum + bytesOf(one), 0);
     if (this.#bytes > 0 && this.#bytes + bytes > MOST_BYTES) {
-      for (const one of [...given, ...(image ? [image] : [])]) this.#room.lose(priority, bytesOf(one));
-      return Promise.resolve([]);
+      for (const one of all) this.#room.lose(priority, bytesOf(one));
+      return NOTHING;
     }
     this.#bytes += bytes;
     let taken: TakenImage | undefined;

@@ -62,6 +62,16 @@ test('a rule for pictures that throws costs the picture, which is counted, and n
   });
 });
 
+test('a picture without a pixel is given up and counted, and an encoded file without a byte is kept', async () => {
+  const outbox = await openOutbox(await temporaryFolder());
+  const image = { data: new Uint8Array(0), width: 0, height: 0 };
+  await outbox.record(resultOf('NG'), { ...facts, image, pictures: [pictureOf('')] });
+  await vi.waitFor(async () => {
+    const { due, shed } = await outbox.status();
+    expect([due.business.records, due.ngPictures.records, shed.ngPictures.records]).toEqual([1, 1, 1]);
+  });
+});
+
 test('pictures of 300 MiB that the disk does not have yet are not all held in memory: the verdicts are kept', async () => {
   const outbox = await openOutbox(await temporaryFolder());
   const [large, other] = [200, 100].map((mebibytes) => ({
