@@ -186,6 +186,13 @@ test.skipIf(binary === undefined)(
     expect(rollouts).toMatchObject([
       { id: 'r', state: 'halted', reason: expect.stringContaining('night') as string },
     ]);
+    const [first] = fleet.stations;
+    const reason = `${'the bar is not acted on '.repeat(10)}Have the controller write it anew`;
+    if (first) first.report.reason = reason;
+    await until(async () => {
+      await look();
+      return (await run('fleet', 'status')).stdout.includes(`\ns1: ${reason}\n`);
+    });
     expect((await run('fleet', 'rebuild', '--dry-run')).stdout).toContain(
       '2 desired states and 0 bars would be written',
     );

@@ -31,16 +31,17 @@ export async function run(call: Call): Promise<undefined> {
 
 function textOf({ plant, controller, stations, bars, rollouts, faults }: FleetStatus): string {
   const acts = controller ? `${controller.holder} acts (term ${controller.term})` : 'no controller acts';
-  const shown = stations.map(({ station, isReachable, state, reason, serving, quarantined }) => ({
+  const shown = stations.map(({ station, isReachable, state, serving, quarantined }) => ({
     station,
     state: isReachable ? state : `away, ${state}`,
     serving: words(serving, '=') || undefined,
     quarantined: Object.keys(quarantined).join(' ') || undefined,
-    reason,
   }));
   const parts = [
     `${plant}: ${acts}`,
     shown.length > 0 ? formatTable(shown) : 'No station has reported yet',
+    // Below the table: a cell would cut off the remedy, which stands at the end.
+    ...stations.flatMap(({ station, reason }) => (reason === undefined ? [] : [`${station}: ${reason}`])),
     ...bars.map(({ name, version, reason, by }) => `barred: ${name} ${version}: ${reason} (${by})`),
     ...rollouts.map(rolloutText),
     ...faults.map(({ key, reason }) => `not acted on: ${key}: ${reason}`),
