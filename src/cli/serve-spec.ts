@@ -22,6 +22,11 @@ export const SERVE: CommandSpec = {
       summary: 'be a station of the fleet that this file describes',
       kind: 'file',
     },
+    {
+      usage: '--plant <file>',
+      summary: 'also show the plant on the page, by the keys that this file names',
+      kind: 'file',
+    },
     { usage: '--source', summary: 'also give packages to other stations, by content (below /content/)' },
     {
       usage: '--outbox <file>',
@@ -35,6 +40,7 @@ export const SERVE: CommandSpec = {
     'serve --host 0.0.0.0 --token-file /etc/procvision/token',
     'serve --port 9000 --watch',
     'serve --fleet /etc/procvision/fleet.json',
+    'serve --plant operator.json',
   ],
   details:
     'Without a token it listens on this machine alone. SIGTERM and Ctrl-C end it cleanly. Under systemd it tells when it is\nready (Type=notify, NotifyAccess=all).',

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
-import { keyOf, openInspector } from '../../src/fleet/index.js';
+import { FleetOperator, keyOf, openInspector } from '../../src/fleet/index.js';
 import { Registry } from '../../src/index.js';
 import { generateSigningKeys } from '../../src/signing/index.js';
 import { deployVersion } from '../../src/testing/deploy-version.js';
@@ -179,6 +179,41 @@ test.skipIf(process.platform === 'win32')(
 );
 
 const server = await natsServer();
+
+test.skipIf(server === undefined || process.platform === 'win32')(
+  `serve --plant shows the plant, and with public keys alone takes no word to it${server === undefined ? ` (skipped: ${NO_SERVER})` : ''}`,
+  async () => {
+    const cli = await cliFolder();
+    const nats = await TestServer.start();
+    const connection = await nats.connect({ name: 'office' });
+    await connection.create();
+    const { publicKey, privateKey } = generateSigningKeys();
+    const office = new FleetOperator({ connection, plant: 'north', privateKey });
+    await office.setGroup({ group: 'first', stations: ['line 1'] });
+    await office.rollout({
+      id: 'r1',
+      name: 'check',
+      version: '2',
+      digest: '0'.repeat(64),
+      waves: [{ group: 'first' }],
+    });
+    await writeFile(path.join(cli.folder, 'controller.pem'), publicKey);
+    const plant = { servers: [nats.url], plant: 'north', name: 'page', public_key_files: ['controller.pem'] };
+    await writeFile(path.join(cli.folder, 'plant.json'), JSON.stringify(plant));
+    const { child, event } = startProcess(cli.folder, ['serve', '--port', '0', '--plant', 'plant.json']);
+    const { url } = await event('listening');
+    const look = async (): Promise<unknown> => (await fetch(`${url}/fleet`)).json();
+    await expect
+      .poll(look, { timeout: 60_000 })
+      .toMatchObject({ plant: 'north', groups: [{ group: 'first' }], rollouts: [{ id: 'r1' }] });
+    const headers = { 'content-type': 'application/json' };
+    const word = await fetch(`${url}/fleet/halt`, { method: 'POST', headers, body: '{}' });
+    expect([word.status, await word.text()]).toEqual([400, expect.stringContaining('give privateKey')]);
+    expect((await office.status()).rollouts).toMatchObject([{ id: 'r1', state: 'new' }]);
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  },
+);
 
 test.skipIf(server === undefined || process.platform === 'win32')(
   `serve --fleet makes the station a member of its fleet, and leaves it cleanly${server === undefined ? ` (skipped: ${NO_SERVER})` : ''}`,

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Runner } from 'procvision-runner';
 import { joinFleet } from '../fleet/member.js';
+import { openPlant, type ShownPlant } from '../fleet/plant.js';
 import { CliFailure, EXIT, usage } from '../host.js';
 import { DescribedOutbox } from '../outbox/settings.js';
 import { ServiceNotifier } from '../serve/notify.js';
@@ -26,13 +27,16 @@ export async function run(call: Call): Promise<number> {
     tokenFile === undefined ? undefined : await readToken(await findFile(call, tokenFile, 'token file'));
   const described = options.outbox as string | undefined;
   const kept = described === undefined ? undefined : await DescribedOutbox.open(call, described);
+  let plant: ShownPlant | undefined;
   try {
-    return await withRunner(call, (runner) => serve(call, runner, { port, host, token, kept }), {
+    if (options.plant !== undefined) plant = await openPlant(call, options.plant as string);
+    return await withRunner(call, (runner) => serve(call, runner, { port, host, token, kept, plant }), {
       make: true,
       supervisor: supervisorOptions(options),
       ...(kept && { outbox: kept.outbox }),
     });
   } finally {
+    await plant?.close();
     await kept?.close();
   }
 }
@@ -43,9 +47,14 @@ interface ServeOptions {
   host: string;
   token: string | undefined;
   kept: DescribedOutbox | undefined;
+  plant: ShownPlant | undefined;
 }
 
-async function serve(call: Call, runner: Runner, { port, host, token, kept }: ServeOptions): Promise<number> {
+async function serve(
+  call: Call,
+  runner: Runner,
+  { port, host, token, kept, plant }: ServeOptions,
+): Promise<number> {
   const { out, options, operator, signal } = call;
   const { registry, deployer, validator, supervisor, venvs, frames } = runner;
   const { createRunnerHandler, toNodeListener } = await import('procvision-runner/http');
@@ -54,6 +63,7 @@ async function serve(call: Call, runner: Runner, { port, host, token, kept }: Se
     ...{ registry, deployer, validator, supervisor, venvs, frames, page: true },
     content: options.source === true,
     ...(kept && { delivery: kept.delivery }),
+    ...(plant && { fleet: plant.operator }),
     authorize: guard?.authorize ?? isOfThisMachine,
     onError: (error, request) => {
       out.say(
