@@ -333,7 +333,8 @@ export const MEANINGS: Readonly<Record<RunnerErrorCode, Meaning>> = {
   no_responders: {
     meaning: 'Nobody in the plant answers inspections of the product id.',
     causes: ['No station serves it', 'The stations that serve it have no line'],
-    remedy: '`fleet status` shows which stations serve which product ids.',
+    remedy:
+      '`fleet status` shows which stations serve the product id; one of them must answer inspections: `serveInspections`, or `inspections` in the file of `serve --fleet`.',
   },
   denied: {
     meaning: 'The server of the fleet refuses it to this user.',
