@@ -35,7 +35,7 @@ test.runIf(process.platform === 'linux').each(['auto', 'off'])(
     await vi.waitFor(() => {
       expect(existsSync(path.join(root, 'ready'))).toBe(true);
     }, 20_000);
-    expect(marked(root).length).toBeGreaterThanOrEqual(4); // worker, watcher, two children
+    await expect.poll(() => marked(root).length).toBeGreaterThanOrEqual(4); // worker, watcher, two children
     const exited = once(host, 'exit');
     host.kill('SIGKILL');
     await exited;
