@@ -31,6 +31,8 @@ export class Words {
   readonly #refused = new Map<string, { value: string; error: RunnerError }>();
   #hasRead = false;
   #isDesiredThere = false;
+  /** Words of the desired state so far: one that comes while the key is read is newer than what the read says. */
+  #desiredHeard = 0;
 
   constructor(parts: AgentParts, heard: Heard) {
     this.#parts = parts;
@@ -94,8 +96,9 @@ export class Words {
     // Bars first: a version is not switched to before its bar was looked for. A word that was refused may be gone: no watch tells which.
     const known = [...bars, ...(group === undefined ? [] : [group]), ...this.#refused.keys()];
     for (const key of new Set([...known.filter((key) => key !== desired), desired])) {
+      const heard = this.#desiredHeard;
       const stored = await connection.values.get(key, { signal });
-      if (key === desired) this.#isDesiredThere = stored !== undefined;
+      if (key === desired && heard === this.#desiredHeard) this.#isDesiredThere = stored !== undefined;
       if (stored) await this.#take(key, stored);
       else this.#refused.delete(key);
     }
@@ -119,6 +122,7 @@ export class Words {
     const expected = { keys, plant };
     if (key === this.#keys.desired) {
       this.#isDesiredThere = true;
+      this.#desiredHeard++;
       if (isSame(memory.desired?.signed, value)) return false;
       const accepted = openDesired(value, { ...expected, station: name, seen: seen(memory.desired) });
       const { rev, rollout } = accepted.state;
