@@ -31,7 +31,7 @@ export class Words {
   readonly #refused = new Map<string, { value: string; error: RunnerError }>();
   #hasRead = false;
   #isDesiredThere = false;
-  /** Words of the desired state so far: one that comes while the key is read is newer than what the read says. */
+  /** Words of the desired state so far: a word that comes while the key is read is newer than what the read says. */
   #desiredHeard = 0;
 
   constructor(parts: AgentParts, heard: Heard) {
