@@ -69,6 +69,29 @@ export function loadPeer(name: string): unknown {
   return module.createRequire(assetPath('index.js'))(name);
 }
 
+/**
+ * What an optional peer exports.
+ *
+ * @param use - who needs it, such as `connectFleet()`
+ * @throws RunnerError `invalid_params` with the command that installs it
+ */
+export function requirePeer(
+  use: string,
+  name: string,
+  o: { load?: (name: string) => unknown; install?: string; besides?: string } = {},
+): unknown {
+  const { load = loadPeer, install = name, besides } = o;
+  try {
+    return load(name);
+  } catch (cause) {
+    throw new RunnerError(
+      'invalid_params',
+      `${use} needs the package ${name}, which is not installed: npm install ${install}${besides === undefined ? '' : `. ${besides}`}`,
+      { cause, details: { path: name } },
+    );
+  }
+}
+
 function ownFolder(): string {
   // Bundlers that write CommonJS leave `import.meta` empty.
   const url = import.meta.url as string | undefined;

@@ -27,10 +27,17 @@ import type {
 /** Days that a timer or a date can still count. */
 const MOST_DAYS = 36_500;
 
+/** The first part of each `ingest_id`, which `/` ends; Unicode, as it becomes a part of subjects and of names of files. */
+function stationName(): Option<string | undefined> {
+  const fits = (value: unknown) =>
+    typeof value === 'string' && /^[^/]+$/.test(value) && Buffer.from(value).toString() === value;
+  return option('text', "must be a name without '/'", fits);
+}
+
 /** What the calls of an outbox take. */
 export const doors = /* @__PURE__ */ lazily(() => ({
   open: new Door<OutboxOptions>('Outbox.open(folder, { station })', {
-    station: name(),
+    station: must(stationName()),
     maxBytes: whole(1 << 20),
     maxAgeDays: whole(1, MOST_DAYS),
     retentionDays: whole(0, MOST_DAYS),

@@ -50,6 +50,16 @@ test('two verdicts of one step in one millisecond have two ids, also after a res
   expect(ids[1]).toBe('ws-1/s1/1/1000-1');
 });
 
+test.each(['ws/1', '/', 'half \ud800'])(
+  'a station %j is refused: its name is the first part of each ingest_id, and a part of subjects',
+  async (station) => {
+    await expect(openOutbox(await temporaryFolder(), { station })).rejects.toMatchObject({
+      code: 'invalid_params',
+      message: expect.stringContaining("station must be a name without '/'") as string,
+    });
+  },
+);
+
 test('the failure of an inspection is a record with the status ERROR', async () => {
   const outbox = await openOutbox(await temporaryFolder());
   const error = new RunnerError('timeout', 'too slow', { details: { timeoutMs: 1, stage: 'call' } });

@@ -127,7 +127,7 @@ describe('a switch with a share', () => {
     expect(versions()).toEqual([]);
   });
 
-  test('dryRun begins nothing; a share of 1, and ids that the version serves already, are a switch as any', async () => {
+  test('dryRun begins nothing; a share of 1, and ids that the version serves already, are an ordinary switch', async () => {
     const { supervisor, registry, versions, ask } = await threeVersions();
     await supervisor.switch({ ...to('2', ['A']), share: 0.1, dryRun: true });
     expect(versions()).toEqual([]);

@@ -20,7 +20,7 @@ export interface StaticSource {
   asked: string[];
 }
 
-/** Serves a folder as any web server does, Range included; ends with the test. */
+/** Serves a folder like a web server, Range included; ends with the test. */
 export async function serveFolder(folder: string, misbehave?: Misbehaviour): Promise<StaticSource> {
   let sent = 0;
   const asked: string[] = [];

@@ -16,15 +16,20 @@ const windowOption = () =>
 const connectionOption = () =>
   must(instance<FleetConnection>('a connection to a fleet', 'onConnect', 'close'));
 
+/** Of a station, however it is made. */
+const memberOptions = () => ({
+  plant: name(),
+  station: name(),
+  group: text(),
+  publicKeys: must(strings()),
+  window: windowOption(),
+  connection: connectionOption(),
+});
+
 /** What the doors of the fleet take. */
 export const doors = /* @__PURE__ */ lazily(() => ({
   agent: new Door<FleetAgentOptions>('FleetAgent.start({ plant, station, publicKeys, … })', {
-    plant: name(),
-    station: name(),
-    group: text(),
-    publicKeys: must(strings()),
-    window: windowOption(),
-    connection: connectionOption(),
+    ...memberOptions(),
     bytes: must(instance<PackageBytesPort>('a source of packages', 'fetch')),
     disk: must(instance<AgentDiskPort>('a disk of an agent', 'read', 'write', 'append')),
     target: must(instance<StationPort>('a station', 'serving', 'switch', 'back')),
@@ -33,12 +38,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     clock: instance<AgentClock>('a clock', 'now', 'after', 'local'),
   }),
   station: new Door<FleetStationOptions>('openFleetAgent(runner, { plant, station, publicKeys, … })', {
-    plant: name(),
-    station: name(),
-    group: text(),
-    publicKeys: must(strings()),
-    window: windowOption(),
-    connection: connectionOption(),
+    ...memberOptions(),
     sources: must(strings()),
     headers: callback<(source: string) => Readonly<Record<string, string>>>(),
     probation: probationOptions(),

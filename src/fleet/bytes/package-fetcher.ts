@@ -161,7 +161,7 @@ export class PackageFetcher implements PackageBytesPort {
         await link(file, zip);
         if ((await digestOf(zip, this.#options.limits, signal)) !== digest) throw new Error('it has changed');
       }).catch((error: unknown) => {
-        // Another file system, one without links, or a zip that has changed: the package is put together as any other.
+        // Another file system, one without links, or a zip that has changed: the package is put together, like every other.
         throwIfAborted(signal, 'fetch');
         if (isOutOfSpace(error)) throw error;
       });

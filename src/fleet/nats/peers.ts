@@ -1,8 +1,7 @@
 import type * as Jetstream from '@nats-io/jetstream';
 import type * as Kv from '@nats-io/kv';
 import type * as Transport from '@nats-io/transport-node';
-import { loadPeer } from '../../assets.js';
-import { RunnerError } from '../../errors.js';
+import { requirePeer } from '../../assets.js';
 
 /** The client of NATS: three optional peers. */
 export interface NatsPeers {
@@ -14,17 +13,9 @@ export interface NatsPeers {
 const PEERS = ['@nats-io/transport-node', '@nats-io/jetstream', '@nats-io/kv'] as const;
 
 /** @throws RunnerError `invalid_params` where one of them is not installed */
-export function loadNats(call: string, load: (name: string) => unknown = loadPeer): NatsPeers {
-  const [transport, jetstream, kv] = PEERS.map((name) => {
-    try {
-      return load(name);
-    } catch (cause) {
-      throw new RunnerError(
-        'invalid_params',
-        `${call} needs the package ${name}, which is not installed: npm install ${PEERS.join(' ')}`,
-        { cause, details: { path: name } },
-      );
-    }
-  });
+export function loadNats(call: string, load?: (name: string) => unknown): NatsPeers {
+  const [transport, jetstream, kv] = PEERS.map((name) =>
+    requirePeer(call, name, { load, install: PEERS.join(' ') }),
+  );
   return { transport, jetstream, kv } as NatsPeers;
 }

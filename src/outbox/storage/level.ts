@@ -1,5 +1,4 @@
-import { loadPeer } from '../../assets.js';
-import { RunnerError } from '../../errors.js';
+import { requirePeer } from '../../assets.js';
 
 /** One change of a batch. */
 export type Change = { type: 'put'; key: string; value: Buffer } | { type: 'del'; key: string };
@@ -60,20 +59,8 @@ interface ClassicLevel {
 }
 
 /** @throws RunnerError `invalid_params` where the optional peer is not installed */
-export function levelDatabase(
-  folder: string,
-  load: () => unknown = () => loadPeer('classic-level'),
-): LevelDatabase {
-  let module: ClassicLevel;
-  try {
-    module = load() as ClassicLevel;
-  } catch (cause) {
-    throw new RunnerError(
-      'invalid_params',
-      'Outbox.open() needs the package classic-level, which is not installed: npm install classic-level',
-      { cause, details: { path: 'classic-level' } },
-    );
-  }
+export function levelDatabase(folder: string, load?: (name: string) => unknown): LevelDatabase {
+  const module = requirePeer('Outbox.open()', 'classic-level', { load }) as ClassicLevel;
   // Keys are ASCII. Values are bytes as they are: an encoding of values could change what was hashed.
   return new module.ClassicLevel(folder, { keyEncoding: 'utf8', valueEncoding: 'buffer' });
 }

@@ -1,4 +1,5 @@
 import { RunnerError } from '../../errors.js';
+import { isFailureRetried } from '../pool/retry.js';
 import type { SupervisorPolicy } from '../policy.js';
 import type { FellBackFrom, InspectionResult } from '../types.js';
 
@@ -13,28 +14,16 @@ const NEVER_BEGUN: ReadonlySet<string> = new Set([
   'unsupported_image',
 ]);
 
+/** Final for a version, whatever its policy says of retries; the other version may do better. */
+const OF_THE_VERSION: ReadonlySet<string> = new Set(['contract_violation', 'execute_exception', 'gpu_oom']);
+
 /**
  * Whether a call that failed at a canary goes on to the version that is mapped: where it was not begun, else where the policy
  * allows another attempt after such a failure. There is no verdict yet in any of these cases.
  */
-export function goesOn({ code }: RunnerError, policy: Readonly<SupervisorPolicy>): boolean {
-  if (NEVER_BEGUN.has(code)) return true;
-  if (policy.retries === 0) return false;
-  switch (code) {
-    case 'timeout':
-      return policy.retryTimeouts;
-    case 'worker_exited':
-    case 'heartbeat_lost':
-    case 'protocol_error':
-      return policy.retryCrashes;
-    case 'contract_violation':
-    case 'execute_exception':
-    case 'gpu_oom':
-    case 'frame_missing':
-      return true;
-    default:
-      return false;
-  }
+export function goesOn(error: RunnerError, policy: Readonly<SupervisorPolicy>): boolean {
+  if (NEVER_BEGUN.has(error.code)) return true;
+  return policy.retries > 0 && (OF_THE_VERSION.has(error.code) || isFailureRetried(error, 1, policy));
 }
 
 /** An answer ERROR as the failure that it is. */

@@ -171,15 +171,18 @@ test('stations that are away are pending, and join when they return, also after 
   expect(plant.serving()[0]).toBe('check@2.0.0');
 });
 
+/** The second wave waits for the word of an operator. */
+const APPROVED = {
+  ...REQUEST,
+  waves: [{ stations: ['s1'] }, { stations: ['s2'] }],
+  gates: { approval: true },
+};
+
 test('approval between waves: the next wave begins by the word of an operator, and not before', async () => {
   const plant = plantOf(2);
   plant.control('c1');
   await plant.bucket.pass(2_000);
-  const request = {
-    ...REQUEST,
-    waves: [{ stations: ['s1'] }, { stations: ['s2'] }],
-    gates: { approval: true },
-  };
+  const request = APPROVED;
   await asked(plant, plant.operator.rollout(request));
   await plant.bucket.pass(30_000, 100);
   expect(plant.serving()).toEqual(['check@2.0.0', 'check@1.0.0']);
@@ -269,11 +272,7 @@ test('overlapping rollouts: the second is refused at the door, and by the contro
   const plant = plantOf(2);
   plant.control('c1');
   await plant.bucket.pass(2_000);
-  const request = {
-    ...REQUEST,
-    waves: [{ stations: ['s1'] }, { stations: ['s2'] }],
-    gates: { approval: true },
-  };
+  const request = APPROVED;
   const second = new FleetOperator({
     connection: plant.bucket.connect('o2'),
     plant: 'p',

@@ -5,6 +5,7 @@ import { Machine } from './machine.js';
 import { GROUP, Operator, PLANT, publicKey } from './operator.js';
 import { SimServer } from './server.js';
 import { Violation, type Catalogue, type Quality } from './station.js';
+import { cutLine, ServerTroubles } from './troubles.js';
 import { World } from './world.js';
 
 /** How a run is to be. */
@@ -29,6 +30,7 @@ export class Plant {
   readonly server: SimServer;
   readonly operator: Operator;
   readonly machines: Machine[];
+  readonly #troubled: ServerTroubles;
   readonly #catalogue = new Map<string, { digest: string; quality: Quality }>();
   readonly #options: PlantOptions;
 
@@ -50,6 +52,7 @@ export class Plant {
       { length: options.stations },
       (_, index) => new Machine(`line ${index}`, world, this.server, catalogue, settings),
     );
+    this.#troubled = new ServerTroubles(world, this.server, () => this.machines);
     const names = this.machines.map(({ name }) => name);
     this.operator = new Operator(world, this.server, catalogue, names);
     for (const machine of this.machines) {
@@ -134,7 +137,7 @@ export class Plant {
       this.operator.attack();
     });
     often(perStation(200), () => {
-      this.#cut(some());
+      cutLine(this.world, some(), 60_000);
     });
     often(perStation(300), () => {
       some().crash();
@@ -167,7 +170,7 @@ export class Plant {
       this.server.wipe();
     });
     often(150_000, () => {
-      this.#stopServer(world.chance(0.6));
+      this.#troubled.stop(world.chance(0.6), 30_000);
     });
   }
 
@@ -181,45 +184,11 @@ export class Plant {
     this.operator.want(machine.name, products);
   }
 
-  #cut({ name, cable }: Machine): void {
-    const { world } = this;
-    const isSilent = world.chance(0.5);
-    world.tell(`${name}: line ${isSilent ? 'silent' : 'cut'}`);
-    if (isSilent) cable.isSilent = true;
-    else {
-      cable.isCut = true;
-      cable.drop();
-    }
-    world.after(world.between(1_000, 60_000), () => {
-      world.tell(`${name}: line stands`);
-      cable.mend();
-    });
-  }
-
-  #stopServer(losesWrites: boolean): void {
-    const { world, server, machines } = this;
-    if (!server.isUp) return;
-    world.tell(`server ${losesWrites ? 'loses its power and its last writes' : 'stops'}`);
-    server.isUp = false;
-    for (const { cable } of machines) cable.drop();
-    if (losesWrites) server.cutPower();
-    world.after(world.between(500, 30_000), () => {
-      this.#startServer();
-    });
-  }
-
-  #startServer(): void {
-    if (this.server.isUp) return;
-    this.world.tell('server is back');
-    this.server.isUp = true;
-    for (const { cable } of this.machines) if (!cable.isCut && !cable.isSilent) cable.mend();
-  }
-
   /** Nothing fails any more. */
   #calm(): void {
     const { world, machines } = this;
     world.tell('nothing fails any more');
-    this.#startServer();
+    this.#troubled.start();
     this.operator.window(undefined);
     for (const machine of machines) {
       machine.calm();

@@ -49,6 +49,16 @@ describe.skipIf(!isThere)(`a stream${isThere ? '' : ` (skipped: ${NO_SERVER})`}`
     );
   });
 
+  test('two stations whose names differ in a blank alone have two subjects', async () => {
+    const { target, make, messages } = await opened();
+    await make();
+    const ids = ['line 1/s/1/1', 'line_1/s/1/1'];
+    const batch = ids.map((ingest_id) => outgoing({ ...verdict(1), ingest_id }));
+    expect(await target.sendRecords(batch, attempt())).toEqual({ state: 'taken' });
+    expect(await messages('procvision.records.line=201')).toHaveLength(1);
+    expect(await messages('procvision.records.line_1')).toHaveLength(1);
+  });
+
   test('a picture is there in parts, and then what it is', async () => {
     const { target, make, messages } = await opened();
     await make();

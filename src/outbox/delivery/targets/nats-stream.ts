@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type * as JetStream from '@nats-io/jetstream';
 import type * as Transport from '@nats-io/transport-node';
-import { loadPeer } from '../../../assets.js';
+import { requirePeer } from '../../../assets.js';
 import { abortError, settleOrAbort, throwIfAborted } from '../../../abort.js';
 import { RunnerError } from '../../../errors.js';
 import {
@@ -15,6 +15,9 @@ import {
   type Outcome,
 } from './port.js';
 import type { TlsFiles } from './tls-files.js';
+import { tokenOf } from '../../../subject-tokens.js';
+
+const USE = 'outbox delivery to NATS';
 
 /** A JetStream stream. The optional peers `@nats-io/transport-node` and `@nats-io/jetstream` are needed. */
 export interface NatsTargetOptions {
@@ -64,12 +67,12 @@ export class NatsStream implements DeliveryTarget {
   #line: Promise<Line> | undefined;
 
   /** @throws RunnerError `invalid_params` where the optional peers are not installed */
-  constructor(o: NatsTargetOptions, load: (name: string) => unknown = loadPeer) {
+  constructor(o: NatsTargetOptions, load?: (name: string) => unknown) {
     this.#o = o;
     this.title = o.servers.join(', ').replace(/\/\/[^/@]*@/g, '//');
     this.#peers = {
-      transport: peer('@nats-io/transport-node', load) as typeof Transport,
-      jetstream: peer('@nats-io/jetstream', load) as typeof JetStream,
+      transport: requirePeer(USE, '@nats-io/transport-node', { load }) as typeof Transport,
+      jetstream: requirePeer(USE, '@nats-io/jetstream', { load }) as typeof JetStream,
     };
   }
 
@@ -119,7 +122,7 @@ export class NatsStream implements DeliveryTarget {
 
   #subject(kind: string, ingestId: string): string {
     const [station = ''] = ingestId.split('/');
-    return `${this.#o.subject ?? 'procvision'}.${kind}.${station.replace(/[^\w-]/g, '_') || '_'}`;
+    return `${this.#o.subject ?? 'procvision'}.${kind}.${tokenOf(station)}`;
   }
 
   async #outcome(attempt: Attempt, work: (line: Line) => Promise<void>): Promise<Outcome> {
@@ -185,16 +188,4 @@ export class NatsStream implements DeliveryTarget {
 
 function hasNoResponders(error: unknown): boolean {
   return error instanceof Error && (error.name === 'NoRespondersError' || hasNoResponders(error.cause));
-}
-
-function peer(name: string, load: (name: string) => unknown): unknown {
-  try {
-    return load(name);
-  } catch (cause) {
-    throw new RunnerError(
-      'invalid_params',
-      `outbox delivery to NATS needs the package ${name}, which is not installed: npm install ${name}`,
-      { cause, details: { path: name } },
-    );
-  }
 }

@@ -1,5 +1,5 @@
 import type * as Sdk from '@aws-sdk/client-s3';
-import { loadPeer } from '../../../assets.js';
+import { requirePeer } from '../../../assets.js';
 import { abortError } from '../../../abort.js';
 import { RunnerError } from '../../../errors.js';
 import { nodeCrypto } from '../../../node-crypto.js';
@@ -53,10 +53,10 @@ export class S3Bucket implements DeliveryTarget {
   readonly #client: Sdk.S3Client;
 
   /** @throws RunnerError `invalid_params` where the optional peer is not installed */
-  constructor(o: S3TargetOptions, load: (name: string) => unknown = loadPeer) {
+  constructor(o: S3TargetOptions, load?: (name: string) => unknown) {
     this.#o = o;
     this.title = `${o.endpoint ?? 's3:/'}/${o.bucket}/${o.prefix ?? ''}`;
-    this.#sdk = loadSdk(load);
+    this.#sdk = requirePeer('outbox delivery to S3', '@aws-sdk/client-s3', { load }) as typeof Sdk;
     const { endpoint, region = 'us-east-1', accessKeyId, secretAccessKey } = o;
     this.#client = new this.#sdk.S3Client({
       region,
@@ -185,17 +185,4 @@ function meaningOf(error: unknown, title: string): Outcome {
 
 function sha256Of(bytes: Uint8Array): string {
   return nodeCrypto().createHash('sha256').update(bytes).digest('base64');
-}
-
-function loadSdk(load: (name: string) => unknown): typeof Sdk {
-  const name = '@aws-sdk/client-s3';
-  try {
-    return load(name) as typeof Sdk;
-  } catch (cause) {
-    throw new RunnerError(
-      'invalid_params',
-      `outbox delivery to S3 needs the package ${name}, which is not installed: npm install ${name}`,
-      { cause, details: { path: name } },
-    );
-  }
 }

@@ -9,6 +9,7 @@ import { SimCable } from '../../simulator/line.js';
 import { Machine } from '../../simulator/machine.js';
 import { SimServer } from '../../simulator/server.js';
 import { Violation, type Catalogue, type Quality } from '../../simulator/station.js';
+import { cutLine, ServerTroubles } from '../../simulator/troubles.js';
 import { World } from '../../simulator/world.js';
 
 const PLANT = 'north';
@@ -108,6 +109,7 @@ export class ControlledPlant {
   readonly controllers: ControllerMachine[];
   readonly #operator: FleetOperator;
   readonly #troubles: Troubles;
+  readonly #troubled: ServerTroubles;
   readonly #catalogue = new Map<string, { digest: string; quality: Quality }>();
   /** Rollouts that have ended, with the stations that were announced then. */
   readonly #ended = new Map<string, ReadonlySet<string>>();
@@ -138,6 +140,7 @@ export class ControlledPlant {
       return machine;
     });
     this.controllers = ['c1', 'c2', 'c3'].map((name) => new ControllerMachine(name, world, this.server));
+    this.#troubled = new ServerTroubles(world, server, () => [...this.machines, ...this.controllers]);
     const life = new Life(world, { onDeath: () => undefined });
     this.#operator = new FleetOperator({
       ...{ connection: new SimCable(world, this.server).connect(life), plant: PLANT },
@@ -212,13 +215,13 @@ export class ControlledPlant {
       this.#ask(`back ${version}`, () => this.#operator.back({ name: NAME, version }));
     });
     often(20_000, () => {
-      this.#cut(world.pick([...machines, ...controllers]));
+      cutLine(this.world, world.pick([...machines, ...controllers]), 40_000);
     });
     often(40_000, () => {
       world.pick([...machines, ...controllers]).crash();
     });
     often(120_000, () => {
-      this.#stopServer();
+      this.#troubled.stop(this.#troubles.losesWrites && this.world.chance(0.6), 20_000);
     });
     if (this.#troubles.isWiped) {
       often(100_000, () => {
@@ -258,46 +261,10 @@ export class ControlledPlant {
     });
   }
 
-  #cut({ name, cable }: Machine | ControllerMachine): void {
-    const { world } = this;
-    const isSilent = world.chance(0.5);
-    world.tell(`${name}: line ${isSilent ? 'silent' : 'cut'}`);
-    if (isSilent) cable.isSilent = true;
-    else {
-      cable.isCut = true;
-      cable.drop();
-    }
-    world.after(world.between(1_000, 40_000), () => {
-      world.tell(`${name}: line stands`);
-      cable.mend();
-    });
-  }
-
-  #stopServer(): void {
-    const { world, server } = this;
-    if (!server.isUp) return;
-    const loses = this.#troubles.losesWrites && world.chance(0.6);
-    world.tell(`server ${loses ? 'loses its power and its last writes' : 'stops'}`);
-    server.isUp = false;
-    for (const { cable } of [...this.machines, ...this.controllers]) cable.drop();
-    if (loses) server.cutPower();
-    world.after(world.between(500, 20_000), () => {
-      this.#startServer();
-    });
-  }
-
-  #startServer(): void {
-    if (this.server.isUp) return;
-    this.world.tell('server is back');
-    this.server.isUp = true;
-    for (const { cable } of [...this.machines, ...this.controllers])
-      if (!cable.isCut && !cable.isSilent) cable.mend();
-  }
-
   /** Nothing fails any more. */
   #calm(): void {
     this.world.tell('nothing fails any more');
-    this.#startServer();
+    this.#troubled.start();
     for (const machine of this.machines) {
       machine.calm();
       machine.cable.weather = { lost: 0, doubled: 0, late: 0 };
