@@ -141,8 +141,15 @@ export const FLEET_COMMANDS: readonly CommandSpec[] = [
     name: 'fleet approve',
     summary: 'let the wave of a rollout pass that waits for approval',
     arguments: [ROLLOUT],
-    options: [FLEET],
-    examples: ['fleet approve board-check-1.1.0-1'],
+    options: [
+      FLEET,
+      {
+        usage: '--wave <n>',
+        summary: 'the wave that was looked at: after the rollout has gone on nothing is approved',
+        parse: wholeNumber('--wave', 1),
+      },
+    ],
+    examples: ['fleet approve board-check-1.1.0-1', 'fleet approve board-check-1.1.0-1 --wave 1'],
     load: () => import('./commands/fleet-approve.js'),
   },
   {

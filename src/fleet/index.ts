@@ -75,6 +75,7 @@ export type {
   FleetControllerOptions,
   FleetOperatorOptions,
   GroupOptions,
+  ApprovalWord,
   OperatorWord,
   RebuildOptions,
   StateKeys,

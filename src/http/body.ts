@@ -16,6 +16,12 @@ const MAX_JSON_BYTES = 64 * 1024;
 
 const MAX_TEXT = 512;
 
+/** A whole number. */
+export const whole = (least: number, most = Number.MAX_SAFE_INTEGER) => {
+  const rule = `must be a whole number from ${least} to ${most}`;
+  return v.pipe(v.number(rule), v.integer(rule), v.minValue(least, rule), v.maxValue(most, rule));
+};
+
 /** A name, a path or an id. Counted in code points, as the OpenAPI document's `maxLength` is. */
 export const text = v.pipe(
   v.string('must be a text'),

@@ -1,8 +1,9 @@
 import { ACTIONS_BODY, ANSWERS, answered } from './openapi-answers.js';
-import { CLOSED, listOf, object, ref, STRING, text, VERSION, type Json } from './openapi-parts.js';
+import { CLOSED, listOf, object, ref, STRING, text, VERSION, whole, type Json } from './openapi-parts.js';
 
 const { count: COUNT } = ANSWERS;
 const ROLLOUT = text('board-check-1.1.0-1');
+const WAVE = whole('The wave that was looked at: after the rollout has gone on nothing is approved');
 const REASON = { ...text('scratches are missed'), description: 'For the record of the fleet' };
 const OPERATOR = { ...text('eve'), description: 'Who asks, where the server does not know' };
 /** Product id to `name@version`. */
@@ -19,7 +20,11 @@ export const FLEET_SCHEMAS: Json = {
     ['rollout', 'reason', 'operator'],
     { ...CLOSED, examples: [{}] },
   ),
-  FleetApproveRequest: object({ rollout: ROLLOUT, operator: OPERATOR }, ['operator'], CLOSED),
+  FleetApproveRequest: object(
+    { rollout: ROLLOUT, wave: WAVE, operator: OPERATOR },
+    ['wave', 'operator'],
+    CLOSED,
+  ),
   FleetBackRequest: {
     oneOf: [
       object({ rollout: ROLLOUT, reason: REASON, operator: OPERATOR }, ['reason', 'operator'], CLOSED),

@@ -3,15 +3,10 @@ import { LONGEST_TIMER_MS } from '../longest-timer.js';
 import { SEQUENTIAL_TEST_BOUNDS } from '../supervisor/switching/sequential-test.js';
 import { LEAST_SHARE } from '../supervisor/switching/share-options.js';
 import type { WarmUp } from '../supervisor/switching/types.js';
-import { fields, force, noList, operator, packageName, pids, text } from './body.js';
+import { fields, force, noList, operator, packageName, pids, text, whole } from './body.js';
 
 /** It may bring two pictures. */
 export const MAX_SWITCH_BYTES = 32 * 1024 * 1024;
-
-const whole = (least: number, most = Number.MAX_SAFE_INTEGER) => {
-  const rule = `must be a whole number from ${least} to ${most}`;
-  return v.pipe(v.number(rule), v.integer(rule), v.minValue(least, rule), v.maxValue(most, rule));
-};
 
 const upTo = (most: number) => {
   const rule = most === Infinity ? 'must be a number from 0' : `must be a number from 0 to ${most}`;

@@ -179,7 +179,7 @@ async function openAll(): Promise<Record<string, Call>> {
     ),
     'operator.setGroup': on(fleetDoors().setGroup, stationGroup, (o) => operator.setGroup(o)),
     'operator.halt': on(fleetDoors().word, {}, (o) => operator.halt('r', o)),
-    'operator.approve': on(fleetDoors().word, {}, (o) => operator.approve('r', o)),
+    'operator.approve': on(fleetDoors().approval, {}, (o) => operator.approve('r', o)),
     'operator.back': on(fleetDoors().word, {}, (o) => operator.back(version, o)),
     'operator.lift': on(fleetDoors().word, {}, (o) => operator.lift(version, o)),
     'operator.rebuild': on(fleetDoors().rebuild, {}, (o) => operator.rebuild(o)),

@@ -52,7 +52,7 @@ describe('a server that knows a fleet', () => {
       contract.expectDeclared(endpointOf(id), await ask('POST', path, { json }));
     const rollout = await fleet.begin();
     await fleet.pass(3_000);
-    expect(await post('approveFleet', '/fleet/approve', { rollout })).toMatchObject({ approved: 0 });
+    expect(await post('approveFleet', '/fleet/approve', { rollout, wave: 1 })).toMatchObject({ approved: 0 });
     expect(await post('haltFleet', '/fleet/halt', { reason: 'lunch' })).toMatchObject([
       { rollout, state: 'halted', reason: 'lunch (eve)' },
     ]);

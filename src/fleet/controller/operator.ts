@@ -14,7 +14,13 @@ import { planOf, type NeededBytes, type RolloutPlan } from './plan.js';
 import { rebuilt, type Rebuilt } from './rebuild.js';
 import { standingOf } from './standing.js';
 import { statusOf, type FleetStatus } from './status.js';
-import type { FleetOperatorOptions, GroupOptions, OperatorWord, RebuildOptions } from './types.js';
+import type {
+  FleetOperatorOptions,
+  GroupOptions,
+  OperatorWord,
+  RebuildOptions,
+  ApprovalWord,
+} from './types.js';
 import { nextWordRev, stationIn, type FleetView } from './view.js';
 
 const TRIES = 10;
@@ -103,9 +109,10 @@ export class FleetOperator {
   }
 
   /** Lets the wave of a rollout pass that waits for approval. */
-  async approve(id: string, o: OperatorWord = {}): Promise<RolloutState> {
-    doors().word.check(o);
-    const { wave } = this.#known(await this.#look(o), id);
+  async approve(id: string, o: ApprovalWord = {}): Promise<RolloutState> {
+    doors().approval.check(o);
+    const known = this.#known(await this.#look(o), id);
+    const wave = o.wave === undefined ? known.wave : o.wave - 1;
     return this.#change(id, o, (state) => {
       if (!isUnderWay(state)) throw ended(state, 'approved');
       // It went on while this was written: nobody has looked at the wave that is under way now.

@@ -29,6 +29,7 @@ import type {
   FleetControllerOptions,
   FleetOperatorOptions,
   GroupOptions,
+  ApprovalWord,
   OperatorWord,
   RebuildOptions,
 } from './types.js';
@@ -129,6 +130,9 @@ export const doors = /* @__PURE__ */ lazily(() => ({
   }),
   word: new Door<OperatorWord>('operator: the last argument', {
     ...{ by: text(), reason: text(), signal: abortSignal() },
+  }),
+  approval: new Door<ApprovalWord>('operator.approve(id, { … })', {
+    ...{ by: text(), reason: text(), wave: whole(1), signal: abortSignal() },
   }),
   rebuild: new Door<RebuildOptions>('operator.rebuild({ … })', {
     ...{ by: text(), reason: text(), dryRun: flag(), signal: abortSignal() },

@@ -42,6 +42,15 @@ export interface OperatorWord extends OperationOptions {
   reason?: string;
 }
 
+/** An approval of a wave. */
+export interface ApprovalWord extends OperatorWord {
+  /**
+   * The wave that was looked at, from 1, as `status()` shows it: an approval that comes after the rollout has gone on approves nothing.
+   * @defaultValue the wave that is under way
+   */
+  wave?: number;
+}
+
 /** A group, as an operator sets it. */
 export interface GroupOptions extends OperationOptions {
   group: string;

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { RunnerError } from '../../errors.js';
-import { fields, operator, packageName, readJson, readOptionalJson, text } from '../body.js';
+import { fields, operator, packageName, readJson, readOptionalJson, text, whole } from '../body.js';
 import { notServed } from '../parts.js';
 import type { Call } from '../types.js';
 import { FLEET_LIMIT_MS, type FleetLook } from './fleet-look.js';
@@ -10,7 +10,11 @@ const reason = v.optional(text);
 /** Body of a halt: without a rollout all of them. */
 export const HALT_BODY = fields({ rollout: v.optional(text), reason, operator });
 /** Body of an approval. */
-export const APPROVE_BODY = fields({ rollout: text, operator });
+export const APPROVE_BODY = fields({
+  rollout: text,
+  wave: v.optional(whole(1)),
+  operator,
+});
 /** Body of a way back for all: of what a rollout brings, or of a version. */
 export const BACK_BODY = v.union(
   [fields({ rollout: text, reason, operator }), fields({ ...packageName, reason, operator })],
@@ -30,8 +34,9 @@ export async function haltFleet(call: Call): Promise<Response> {
 
 /** POST /fleet/approve: the wave that waits for it passes. */
 export async function approveFleet(call: Call): Promise<Response> {
-  const { rollout, ...word } = await readJson(call, APPROVE_BODY);
-  return tell(call, (look, o) => look.desk.approve(rollout, { ...o, ...wordOf(word, call) }));
+  const { rollout, wave, ...word } = await readJson(call, APPROVE_BODY);
+  const approval = { ...wordOf(word, call), ...(wave !== undefined && { wave }) };
+  return tell(call, (look, o) => look.desk.approve(rollout, { ...o, ...approval }));
 }
 
 /** POST /fleet/back: the version is barred, and each station that serves it goes back at once. */

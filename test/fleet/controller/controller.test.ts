@@ -496,6 +496,9 @@ test('an approval is of the wave that was looked at: one that came too late lets
   await expect(asked(plant, other.approve('check-2.0.0-1'))).rejects.toThrow(
     'cannot be approved as of wave 1',
   );
+  // A second click on a page that shows the first wave.
+  const late = plant.operator.approve('check-2.0.0-1', { wave: 1 });
+  await expect(asked(plant, late)).rejects.toThrow('cannot be approved as of wave 1');
   await plant.bucket.pass(10_000, 100);
   expect(plant.rollout('check-2.0.0-1')).toMatchObject({ wave: 1, approved: 0 });
 });

@@ -124,7 +124,7 @@ function rollout(one) {
       {},
       ...(isUnderWay ? [word('fleetHalt', one, 'fleet/halt', { rollout: id })] : []),
       ...(isUnderWay && checks.some(({ gate, state: at }) => gate === 'approval' && at === 'waiting')
-        ? [word('fleetApprove', one, 'fleet/approve', { rollout: id })]
+        ? [word('fleetApprove', one, 'fleet/approve', { rollout: id, wave })]
         : []),
       ...(state === 'back' ? [] : [word('fleetBack', one, 'fleet/back', { rollout: id }, 'danger')]),
     ),
