@@ -120,7 +120,7 @@ export function checkSupported(
 }
 
 /** A file or folder of the command line, as an absolute path. @throws CliFailure 3 with the nearest in its folder */
-export async function findFile(call: Call, given: string, what = 'file'): Promise<string> {
+export async function findFile(call: Call, given: string, what = 'file', remedy?: string): Promise<string> {
   if (given.trim() === '') throw notFound(`There is no ${what} ${shown(given)}`); // it would be the working folder
   if (/^\w+:\/\//.test(given))
     throw notFound(
@@ -131,7 +131,8 @@ export async function findFile(call: Call, given: string, what = 'file'): Promis
   const folder = path.dirname(file);
   if (!(await exists(folder))) throw notFound(`There is no ${what} ${given}: its folder is not there`);
   const near = nearest(path.basename(file), await namesIn(folder));
-  const hint = near === undefined ? '' : `. Did you mean ${path.join(path.dirname(given), near)}?`;
+  const hint =
+    near === undefined ? (remedy ?? '') : `. Did you mean ${path.join(path.dirname(given), near)}?`;
   throw notFound(`There is no ${what} ${given}${hint}`);
 }
 

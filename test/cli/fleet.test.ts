@@ -136,7 +136,7 @@ test.skipIf(binary === undefined)(
     expect(logs.stdout).toContain('state=done');
     expect((await run('fleet', 'logs', 's1')).stdout).toBe('Nothing was told yet\n');
     expect((await run('fleet', 'back', 'check-2.0.0-1', '--reason', 'scratches missed')).stdout).toBe(
-      'check 2.0.0 is barred: each station that serves it goes back\n',
+      'check 2.0.0 is barred: 3 stations that report it go back\n',
     );
     await until(async () => (await standing()).includes('check 2.0.0, back'));
     await until(async () => !(await standing()).includes('A=check@2.0.0'));
@@ -240,8 +240,8 @@ test.skipIf(binary === undefined)(
     expect(await said('back', 'check', '--lift')).toContain('2 error: --lift takes a name and a version');
     expect(await said('group', 'g', 's1', '--window', '22')).toContain('2 error: --window takes two times');
     expect(await said('group', 'g', 's1', '--days', '1')).toContain('2 error: --days is of a window');
-    expect(await said('status', '--fleet', 'none.json')).toContain(
-      '3 error: There is no description of the fleet',
+    expect(await said('status', '--fleet', 'of-the-other-plant.json')).toContain(
+      '3 error: There is no description of the fleet of-the-other-plant.json: write one (docs/fleet.md, "Commands"), or name yours by --fleet FILE',
     );
     expect(await said('back', 'check', '1.0.0', '--fleet', 'view.json')).toContain(
       '2 error: invalid_params: Without a private key',

@@ -18,11 +18,17 @@ export async function run(call: Call): Promise<number | undefined> {
     }
     const title = version === undefined ? `the version of ${what}` : `${what} ${version}`;
     if (!(await agreed(call, `Take ${title} back from every station, at once?`))) return 1;
+    const { stations } = await operator.status({ signal });
     const state = await operator.back(
       version === undefined ? { rollout: what } : { name: what, version },
       word,
     );
-    out.result(state, `${state.name} ${state.version} is barred: each station that serves it goes back`);
+    const barred = `${state.name}@${state.version}`;
+    const count = stations.filter(({ serving }) => Object.values(serving).includes(barred)).length;
+    // A version that was mistyped is barred as well: the count shows it.
+    const who =
+      count === 1 ? '1 station that reports it goes back' : `${count} stations that report it go back`;
+    out.result(state, `${state.name} ${state.version} is barred: ${who}`);
     return undefined;
   });
 }

@@ -32,6 +32,8 @@ interface FleetFile {
 /** How long to wait for the line: a person waits with it. */
 const WAIT_MS = 10_000;
 
+const REMEDY = ': write one (docs/fleet.md, "Commands"), or name yours by --fleet FILE';
+
 const TEXTS = [
   'plant',
   'name',
@@ -89,7 +91,7 @@ export async function withFleet<T>(call: Call, use: (fleet: Fleet) => Promise<T>
 
 /** Reads the description of a fleet, and the keys that it names. */
 export async function describedFleet(call: Call, given: string): Promise<DescribedFleet> {
-  const file = await findFile(call, given, 'description of the fleet');
+  const file = await findFile(call, given, 'description of the fleet', REMEDY);
   const described = read(file, await readFile(file, 'utf8'));
   const at = (relative: string) => path.resolve(path.dirname(file), relative);
   const { private_key_file: privateFile, public_key_files: publicFiles = [] } = described;
