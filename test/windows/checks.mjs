@@ -106,7 +106,13 @@ async function until(what, ms = 5_000) {
     if (await what()) return true;
   return false;
 }
-const told = path.join(os.tmpdir(), `told-${process.pid}`);
+/**
+ * Where an algorithm says what it has started. Each check has a file of its own: a name that was removed cannot be
+ * written again while anybody has it open.
+ */
+let told = '';
+let checks = 0;
+const newTold = () => (told = path.join(base, `told-${++checks}`));
 const readTold = () => (existsSync(told) ? readFileSync(told, 'utf8').split(' ').map(Number) : []);
 const image = { data: new Uint8Array(32 * 32 * 3).fill(7), width: 32, height: 32 };
 
@@ -115,7 +121,7 @@ const store = await kit.TemporaryStore.open();
 await store.deploy({ source: STARTER });
 const call = { productId: 'A01', stepIndex: 1, image };
 async function supervised(work, { worker = 'sdk', policy = {} } = {}) {
-  rmSync(told, { force: true });
+  newTold();
   const supervisor = new AlgorithmSupervisor({
     ...{ registry: store.registry, worker },
     policy: { env: { TOLD: told }, retries: 0, ...policy },
@@ -167,7 +173,7 @@ for (const flavour of ['sdk', 'bundled']) {
           ...(code === 'timeout' && { timeoutMs: 1_500 }),
         });
         if (code) assert.equal((await failure(ended)).code, code);
-        else await ended;
+        else assert.equal((await ended).status, 'OK', JSON.stringify(await ended));
         const [id, one] = readTold();
         child = one;
         if (how === 'a kill') process.kill(id, 'SIGKILL');
@@ -187,7 +193,7 @@ await check('a process of multiprocessing is in the environment of its worker', 
 );
 
 await check('what an algorithm has started ends within a second of the death of the host', async () => {
-  rmSync(told, { force: true });
+  newTold();
   const script = path.join(base, 'host.mjs');
   writeFileSync(
     script,
@@ -500,8 +506,9 @@ for (const flavour of ['sdk', 'bundled']) {
           const going = supervisor.execute({ ...call, userParams: { do: 'work', bytes: 2 ** 28 } });
           assert.ok(await until(() => worker(supervisor).rssBytes > idle + 2 ** 28));
           const seen = [];
+          // Of a core; that of the launcher, which only waits, is nothing. A busy machine leaves the Python a part of one.
           assert.ok(
-            await until(() => (seen.push(worker(supervisor).cpu), seen.at(-1) > 0.3)),
+            await until(() => (seen.push(worker(supervisor).cpu), seen.at(-1) > 0.1)),
             seen.join(' '),
           );
           await going;
@@ -596,7 +603,6 @@ await check(
 );
 
 await store.close();
-rmSync(told, { force: true });
 await check('nothing stays behind', () => {
   rmSync(base, { recursive: true, force: true });
 });
