@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, lutimes, open, readFile, readlink, symlink } from 'node:fs/promises';
+import { lstat, lutimes, open, readFile, readlink, symlink, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { nodeCrypto } from '../node-crypto.js';
 import { ownIdentity, type ProcessIdentity } from '../process/identity.js';
 import { LONGEST_LIFE_NAME, showLife, type Life } from '../process/life.js';
-import { errnoCode } from './errno.js';
+import { errnoCode, isMissing } from './errno.js';
 import { whileHeld } from './held-files.js';
 
 /** Who holds a lock, as its owner file says. */
@@ -110,6 +110,18 @@ export function whileGoing<T>(
   platform: NodeJS.Platform = process.platform,
 ): Promise<T> {
   return whileHeld(`use ${file}`, work, { platform, limitMs: GOING_MS });
+}
+
+/**
+ * What goes before the removal of the file of an owner, or of a claim, on Windows; absent is fine. Where a removed file can
+ * still be read while somebody has it open (Wine; Windows itself refuses that), its record would name an owner whose sign of
+ * life is gone: a reader would take that owner for dead, and remove the file of the next one. So the record goes first.
+ */
+export async function emptyOwnerFile(file: string, platform = process.platform): Promise<void> {
+  if (platform !== 'win32') return;
+  await whileGoing(file, () => truncate(file), platform).catch((error: unknown) => {
+    if (!isMissing(error)) throw error;
+  });
 }
 
 /** Tells other hosts that the owner lives. */

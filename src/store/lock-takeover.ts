@@ -7,6 +7,7 @@ import { lifeAt, removeSign } from '../process/life.js';
 import {
   bootMark,
   createOwnerFile,
+  emptyOwnerFile,
   fingerprint,
   lifePrefix,
   readOwner,
@@ -158,14 +159,14 @@ async function withClaim(token: string, takeover: Takeover, work: () => Promise<
     return withClaim(claimer?.token ?? unwrittenToken(mark), takeover, async () => {
       const isSame =
         (await readOwner(claim))?.token === claimer?.token && (await fingerprint(claim)) === mark;
-      if (isSame) await rm(claim, { force: true });
+      if (isSame) await removeFile(claim);
     });
   }
   try {
     await work();
   } finally {
     // A claim that stays blocks nothing: the next holder of the lock removes it.
-    await rm(claim, { force: true }).catch(() => {
+    await removeFile(claim).catch(() => {
       abandon(claim);
     });
   }
@@ -183,7 +184,12 @@ async function removeFiles({ ownerFile, removeGate }: Takeover): Promise<void> {
   await removeGate();
   // A folder in the place of the file is not ours: it is put aside.
   if ((await lstat(ownerFile).catch(() => undefined))?.isDirectory()) await setAside(ownerFile);
-  else await rm(ownerFile, { force: true });
+  else await removeFile(ownerFile);
+}
+
+async function removeFile(file: string): Promise<void> {
+  await emptyOwnerFile(file);
+  await rm(file, { force: true });
 }
 
 function unwrittenToken(mark: string): string {

@@ -8,6 +8,7 @@ import { makeFolder } from './atomic-file.js';
 import {
   createOwnerFile,
   describeOwner,
+  emptyOwnerFile,
   livingOwner,
   newOwner,
   readOwner,
@@ -229,6 +230,7 @@ function heldLock(
       try {
         if ((await readOwner(ownerFile))?.token !== owner.token) return;
         await removeGate(file);
+        await emptyOwnerFile(ownerFile);
         // Once more after a passing error.
         await whileGoing(ownerFile, () => unlink(ownerFile)).catch(() => rm(ownerFile, { force: true }));
       } catch (error) {

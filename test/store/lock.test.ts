@@ -1,11 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { lutimes, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { lutimes, open, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { livenessOf, ownIdentity } from '../../src/process/identity.js';
 import { acquireLock, lockHolder } from '../../src/store/lock.js';
-import { createOwnerFile, fingerprint, newOwner, readOwner } from '../../src/store/lock-owner.js';
+import {
+  createOwnerFile,
+  fingerprint,
+  newOwner,
+  readOwner,
+  emptyOwnerFile,
+} from '../../src/store/lock-owner.js';
 import { bundledScript } from '../support/bundled-script.js';
 import { canBox, startScript } from '../support/child-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
@@ -244,6 +250,16 @@ test('where links cannot be made the owner is a file, created by one only and re
   const made = await Promise.all([1, 2, 3].map(() => createOwnerFile(file, owner, 'win32')));
   expect(made.filter(Boolean)).toHaveLength(1);
   expect(await readOwner(file)).toEqual(owner);
+});
+
+test('who has the file of an owner open while it goes on Windows reads no owner there any more', async () => {
+  const file = await lockPath();
+  await createOwnerFile(file, await newOwner('a'), 'win32');
+  await using reader = await open(file);
+  await emptyOwnerFile(file, 'win32');
+  expect(await reader.readFile('utf8')).toBe('');
+  await rm(file);
+  await emptyOwnerFile(file, 'win32'); // absent is fine
 });
 
 /** Processes of this machine, by our count, that were started for this lock file. */

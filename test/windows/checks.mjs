@@ -544,6 +544,25 @@ await check(
   },
 );
 
+await check('changes of two registries side by side are all there in the end', async () => {
+  for (let round = 0; round < 12; round++) {
+    const root = path.join(base, `side by side ${round}`);
+    const registries = [await Registry.open(root), await Registry.open(root)];
+    const versions = Array.from({ length: 10 }, (_, index) => ({
+      ...{ name: 'sample', version: `${index}.0.0`, supported_pids: [], state: 'deployed' },
+      ...{ created_at: new Date().toISOString(), entry_point: 'a:B', generation: 'phased' },
+    }));
+    await Promise.all(versions.map((entry, index) => registries[index % 2].register(entry)));
+    const names = (await registries[0].list()).map(({ version }) => version).sort();
+    assert.deepEqual(
+      names,
+      versions.map(({ version }) => version),
+      `round ${round}`,
+    );
+    for (const registry of registries) await registry.close();
+  }
+});
+
 const sample = path.join(base, 'paths-v1.0.0-offline.zip');
 writeFileSync(sample, await kit.buildPackage({ name: 'paths', version: '1.0.0' }));
 const drives = ['D:\\', 'E:\\'].filter((drive) => existsSync(drive));
