@@ -14,8 +14,6 @@ export interface WrittenPicture {
 /** Pictures that are in memory until the disk has them, in bytes: more are given up, so that a disk that hangs does not fill the memory. */
 const MOST_BYTES = 256 << 20;
 
-const NOTHING: Promise<WrittenPicture[]> = Promise.resolve([]);
-
 /** Brings the pictures of an inspection to the disk. What cannot be kept is given up and counted; its verdict is not. */
 export class InspectionPictures {
   readonly #rules: PictureRules;
@@ -38,17 +36,22 @@ export class InspectionPictures {
     return (this.#encoder ??= await PictureEncoder.load(this.#rules));
   }
 
-  /** Writes those that are kept. Pixels are copied before this returns. Never rejects. */
-  write(inspected: Inspected, facts: InspectionFacts, priority: Priority): Promise<WrittenPicture[]> {
+  /** Writes those that are kept; undefined where none is. Pixels are copied before this returns. Never rejects. */
+  write(
+    inspected: Inspected,
+    facts: InspectionFacts,
+    priority: Priority,
+  ): Promise<WrittenPicture[]> | undefined {
+    if (facts.image === undefined && facts.pictures === undefined) return undefined;
     const given = [...(facts.pictures ?? [])];
     const isKept = facts.image !== undefined && this.#isChosen(inspected, facts, priority);
     const image = isKept ? facts.image : undefined;
     const all = [...given, ...(image ? [image] : [])];
-    if (all.length === 0) return NOTHING;
+    if (all.length === 0) return undefined;
     const bytes = all.reduce((sum, one) => sum + bytesOf(one), 0);
     if (this.#bytes > 0 && this.#bytes + bytes > MOST_BYTES) {
       for (const one of all) this.#room.lose(priority, bytesOf(one));
-      return NOTHING;
+      return undefined;
     }
     this.#bytes += bytes;
     let taken: TakenImage | undefined;

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { throwIfAborted } from '../abort.js';
 import { RunnerError } from '../errors.js';
+import { describe } from '../options.js';
 import { showAs } from '../readable.js';
 import { onStore } from '../store/store-error.js';
 import { IngestIds } from './ingest-ids.js';
@@ -13,8 +14,7 @@ import { sealWith, type Seal, type SignedHead } from './log/heads.js';
 import { proveConsistency, proveRecord, type ConsistencyProof, type RecordProof } from './receipts/proofs.js';
 import { stationKey } from './receipts/station-key.js';
 import { Room, type ShedFacts } from './room.js';
-import type { Draft } from './storage/draft.js';
-import type { Envelope } from './storage/envelope.js';
+import type { Content, Draft } from './storage/draft.js';
 import { digitOf } from './storage/keys.js';
 import { picturesIn } from './storage/pictures-in.js';
 import { RecordStore } from './storage/record-store.js';
@@ -26,19 +26,21 @@ import type {
   OutboxOptions,
   OutboxStatus,
   Priority,
-  RecordBody,
   StoredReceipt,
 } from './types.js';
 import { artifactRecord, beginningOf, evidenceOf, verdictOf, verdictRecord } from './verdicts.js';
 
 const MAX_PENDING = 10_000;
+const NO_PICTURES: readonly WrittenPicture[] = [];
 
 /** An inspection as it is logged: it holds no picture while it waits for the disk. */
 interface Said {
-  body: VerdictRecord;
-  /** JSON. */
+  verdict: Omit<VerdictRecord, 'ingest_id'>;
+  /** The verdict, and what it was made of, as JSON. */
+  text: string;
   evidence: string;
   beginning: string;
+  recordedAt: number;
   picturePriority: 'okPictures' | 'ngPictures';
 }
 
@@ -84,6 +86,10 @@ export class Outbox implements AsyncDisposable {
       this.#room.settled();
     };
     this.queue = this.#queue = new Queue({ store, files, now, shed, onSettled });
+    store.onGrown(() => {
+      this.#room.check();
+      this.#queue.wake();
+    });
     showAs(this, 'Outbox', () => ({ folder, station, recorded: store.state.next }));
   }
 
@@ -132,14 +138,18 @@ export class Outbox implements AsyncDisposable {
     const picturePriority = verdict === 'OK' ? 'okPictures' : 'ngPictures';
     this.#checkPending('business');
     // As it is now: what was given is the caller's again, and may change.
-    const timestampMs = facts.timestampMs ?? Math.floor(this.#now());
+    const recordedAt = Math.floor(this.#now());
+    const timestampMs = facts.timestampMs ?? recordedAt;
+    const body = verdictRecord(inspected, facts, { timestampMs, station: this.station });
     const said: Said = {
-      body: verdictRecord(inspected, facts, { ingestId: '', timestampMs, station: this.station }),
+      verdict: body,
+      text: jsonOf(body, 'outbox.record(): the facts and the result'),
       evidence: jsonOf(evidenceOf(inspected, facts), 'outbox.record(): the parameters and the result'),
       beginning: beginningOf(this.station, facts),
-      picturePriority,
+      ...{ recordedAt, picturePriority },
     };
     const writing = this.#pictures.write(inspected, facts, picturePriority);
+    if (writing === undefined && this.#inTurn === 0) return this.#logVerdict(said, NO_PICTURES);
     return this.#recordInTurn(said, writing);
   }
 
@@ -153,16 +163,14 @@ export class Outbox implements AsyncDisposable {
     const priority = kind === 'log' ? 'diagnostics' : 'health';
     this.#checkPending(priority);
     const timestamp = Math.floor(this.#now());
-    const asIsNow = JSON.parse(jsonOf(data, `outbox.note('${kind}', data): the data`)) as EventRecord['data'];
+    // As it is now.
+    const asIsNow = jsonOf(data, `outbox.note('${kind}', data): the data`);
+    const facts = { timestamp_ms: timestamp, workstation_id: this.station, kind };
+    const text = `${JSON.stringify(facts).slice(0, -1)},"data":${asIsNow}}`;
     return this.#keep(priority, (draft) => {
-      const body: EventRecord = {
-        ingest_id: this.#idOf(draft, `${this.station}/${kind}/-`, timestamp),
-        timestamp_ms: timestamp,
-        workstation_id: this.station,
-        kind,
-        data: asIsNow,
-      };
-      return this.#append(draft, priority, { kind, body });
+      const ingestId = this.#idOf(draft, `${this.station}/${kind}/-`, timestamp);
+      const content = { kind, recordedAt: timestamp, body: withId(ingestId, text) };
+      return this.#append(draft, priority, ingestId, content);
     });
   }
 
@@ -215,20 +223,24 @@ export class Outbox implements AsyncDisposable {
     await this.close();
   }
 
-  async #keep(priority: Priority, add: (draft: Draft) => StoredReceipt): Promise<StoredReceipt> {
+  #keep(priority: Priority, add: (draft: Draft) => StoredReceipt): Promise<StoredReceipt> {
     const attempt = () => this.#store.run({ grows: true, apply: add });
+    return attempt().catch((error: unknown) => this.#keepElse(priority, attempt, error));
+  }
+
+  async #keepElse(
+    priority: Priority,
+    attempt: () => Promise<StoredReceipt>,
+    error: unknown,
+  ): Promise<StoredReceipt> {
     try {
-      const receipt = await attempt().catch(async (error: unknown) => {
-        // A full disk: what matters less goes first, then it is tried once more.
-        if (!RunnerError.is(error, 'store_failed') || !(await this.#room.makeRoom(priority))) throw error;
-        return attempt();
-      });
-      this.#room.check();
-      this.#queue.wake();
-      return receipt;
-    } catch (error) {
-      if (RunnerError.is(error, 'store_failed')) this.#room.lose(priority, 0);
+      // A full disk: what matters less goes first, then it is tried once more.
+      if (RunnerError.is(error, 'store_failed') && (await this.#room.makeRoom(priority)))
+        return await attempt();
       throw error;
+    } catch (last) {
+      if (RunnerError.is(last, 'store_failed')) this.#room.lose(priority, 0);
+      throw last;
     }
   }
 
@@ -243,23 +255,13 @@ export class Outbox implements AsyncDisposable {
   }
 
   /** Logs a verdict after those before it, once its pictures are on the disk. */
-  async #recordInTurn(said: Said, writing: Promise<WrittenPicture[]>): Promise<StoredReceipt> {
-    const { beginning, evidence, picturePriority } = said;
+  async #recordInTurn(said: Said, writing: Promise<WrittenPicture[]> | undefined): Promise<StoredReceipt> {
     const turn = this.#takeTurn();
-    let written: WrittenPicture[] = [];
+    let written = NO_PICTURES;
     try {
-      written = await writing;
+      if (writing) written = await writing;
       await turn.before;
-      const kept = this.#keep('business', (draft) => {
-        const body = { ...said.body, ingest_id: this.#idOf(draft, beginning, said.body.timestamp_ms) };
-        const kept = this.#append(draft, 'business', { kind: 'verdict', body, evidence });
-        for (const { picture, file } of written) {
-          const artifact = artifactRecord(body, picture, file);
-          const named = { ...file, ...(picture.isThumbnail && { isThumbnail: true as const }) };
-          this.#append(draft, picturePriority, { kind: 'picture', body: artifact, picture: named });
-        }
-        return kept;
-      });
+      const kept = this.#logVerdict(said, written);
       turn.done(); // it has its place in the log
       return await kept;
     } catch (error) {
@@ -268,6 +270,23 @@ export class Outbox implements AsyncDisposable {
     } finally {
       turn.done();
     }
+  }
+
+  #logVerdict(said: Said, written: readonly WrittenPicture[]): Promise<StoredReceipt> {
+    const { verdict, text, evidence, beginning, recordedAt, picturePriority } = said;
+    return this.#keep('business', (draft) => {
+      const ingestId = this.#idOf(draft, beginning, verdict.timestamp_ms);
+      const body = withId(ingestId, text);
+      const kept = this.#append(draft, 'business', ingestId, { kind: 'verdict', recordedAt, body, evidence });
+      for (const { picture, file } of written) {
+        const artifact = artifactRecord({ ...verdict, ingest_id: ingestId }, picture, file);
+        this.#append(draft, picturePriority, artifact.artifact_id, {
+          ...{ kind: 'picture', recordedAt, body: JSON.stringify(artifact) },
+          picture: { ...file, ...(picture.isThumbnail && { isThumbnail: true }) },
+        });
+      }
+      return kept;
+    });
   }
 
   /** Verdicts are logged in the order of the calls, however long their pictures take: each waits for those before it. */
@@ -290,22 +309,16 @@ export class Outbox implements AsyncDisposable {
     return this.#ids.make(beginning, timestampMs, draft.state.next);
   }
 
-  #append(
-    draft: Draft,
-    priority: Priority,
-    content: Pick<Envelope, 'kind' | 'picture'> & { body: RecordBody; evidence?: string },
-  ): StoredReceipt {
-    const recorded_at = Math.floor(this.#now());
-    const { kind, body, picture, evidence } = content;
-    const envelope = { kind, recorded_at, body, ...(picture && { picture }) };
-    const { index, leaf } = draft.append(digitOf(priority), envelope, picture?.bytes ?? 0, evidence);
-    return { ingestId: body.ingest_id, index, leaf };
+  #append(draft: Draft, priority: Priority, ingestId: string, content: Content): StoredReceipt {
+    const { index, leaf } = draft.append(digitOf(priority), content);
+    return { ingestId, index, leaf };
   }
 
   #appendShed(draft: Draft, { reason, priority, records, bytes }: ShedFacts): void {
     const timestamp = Math.floor(this.#now());
+    const ingestId = this.#idOf(draft, `${this.station}/shed/-`, timestamp);
     const body: ShedRecord = {
-      ingest_id: this.#idOf(draft, `${this.station}/shed/-`, timestamp),
+      ingest_id: ingestId,
       timestamp_ms: timestamp,
       workstation_id: this.station,
       kind: 'shed',
@@ -314,15 +327,23 @@ export class Outbox implements AsyncDisposable {
       records,
       bytes,
     };
-    this.#append(draft, 'health', { kind: 'shed', body });
+    const content = { kind: 'shed', recordedAt: timestamp, body: JSON.stringify(body) } as const;
+    this.#append(draft, 'health', ingestId, content);
   }
+}
+
+/** A record, with its id as the first of its fields. */
+function withId(ingestId: string, fields: string): string {
+  return `{"ingest_id":${JSON.stringify(ingestId)},${fields.slice(1)}`;
 }
 
 /** What is given, as it is now. @throws RunnerError `invalid_params` where JSON cannot say it */
 function jsonOf(value: object, what: string): string {
   try {
-    return JSON.stringify(value);
+    const text = JSON.stringify(value) as string | undefined;
+    if (text !== undefined) return text;
   } catch (cause) {
     throw new RunnerError('invalid_params', `${what} must be JSON: ${(cause as Error).message}`, { cause });
   }
+  throw new RunnerError('invalid_params', `${what} must be JSON, not ${describe(value)}`);
 }

@@ -1,5 +1,13 @@
 import type { PictureFiles } from './pictures/picture-files.js';
-import { asideMarkIn, dueMarkIn, envelopeIn, type AsideMark, type DueMark } from './storage/envelope.js';
+import { moveOn, readRun, retriesIn, waitingIn, type SettledRun, type Waiting } from './storage/due.js';
+import {
+  asideMarkIn,
+  bytesOf,
+  envelopeIn,
+  markIn,
+  type AsideMark,
+  type DueMark,
+} from './storage/envelope.js';
 import { asideKey, digitOf, dueKey, indexIn, LANES, PRIORITIES, rangeOf, recordKey } from './storage/keys.js';
 import type { ShedFacts } from './room.js';
 import type { Draft, Placed } from './storage/draft.js';
@@ -21,14 +29,13 @@ export interface QueueParts {
   onSettled: () => void;
 }
 
+/** A change of an item that waits: where it is, its mark, and the mark as it is stored. */
+type ChangeOfItem = (draft: Draft, placed: Placed, mark: DueMark, stored: Buffer | undefined) => void;
+
 /** Reads what is due from the store, and marks what became of it. */
 export class Queue implements DeliveryQueue {
   readonly #parts: QueueParts;
   readonly #listeners = new Set<() => void>();
-  /** By digit: nothing waits before this index. LevelDB passes over marks that were removed one by one until it has compacted them. */
-  readonly #from = new Map<number, number>();
-  /** How often something was put back. */
-  #puttingBack = 0;
 
   constructor(parts: QueueParts) {
     this.#parts = parts;
@@ -51,22 +58,19 @@ export class Queue implements DeliveryQueue {
     let bytes = 0;
     const now = this.#parts.now();
     for (const priority of LANES[lane]) {
-      const refs: { index: number; mark: DueMark }[] = [];
-      for await (const [index, mark] of this.#marks(digitOf(priority))) {
+      for await (const waiting of waitingIn(this.#parts.store, digitOf(priority))) {
+        const { mark } = waiting;
         if (mark.notBefore > now) {
           due.retryAt = Math.min(due.retryAt ?? Infinity, mark.notBefore);
           if (lane === 'records') break;
           continue;
         }
-        const isFull = due.items.length + refs.length >= limit || bytes + mark.bytes > maxBytes;
-        if (isFull && due.items.length + refs.length > 0) {
-          due.items.push(...(await this.#items(priority, refs)));
-          return due;
-        }
-        bytes += mark.bytes;
-        refs.push({ index, mark });
+        if (due.items.length > 0 && due.items.length >= limit) return due;
+        const item = this.#item(priority, waiting);
+        bytes += item.sizeBytes;
+        if (due.items.length > 0 && bytes > maxBytes) return due;
+        due.items.push(item);
       }
-      due.items.push(...(await this.#items(priority, refs)));
     }
     return due;
   }
@@ -76,9 +80,8 @@ export class Queue implements DeliveryQueue {
     let oldest: number | undefined;
     for (const [digit, priority] of PRIORITIES.entries()) {
       if (this.#parts.store.state.priorities[digit]?.due.records === 0) continue;
-      for await (const [index, mark] of this.#marks(digit)) {
-        const [item] = await this.#items(priority, [{ index, mark }]);
-        if (item) oldest = Math.min(oldest ?? Infinity, item.recordedAt);
+      for await (const waiting of waitingIn(this.#parts.store, digit)) {
+        oldest = Math.min(oldest ?? Infinity, this.#item(priority, waiting).recordedAt);
         break;
       }
     }
@@ -86,16 +89,16 @@ export class Queue implements DeliveryQueue {
   }
 
   async acknowledge(items: readonly DueRef[]): Promise<void> {
-    await this.#settle(items, (draft, placed) => {
-      draft.unmarkDue(placed);
+    await this.#settle(items, (draft, placed, _, stored) => {
+      draft.unmarkDue(placed, stored);
       draft.state.delivered++;
     });
     this.#parts.onSettled();
   }
 
   async retryLater(items: readonly DueRef[], notBefore: number): Promise<void> {
-    await this.#settle(items, (draft, { digit, index }, mark) => {
-      draft.setDue(digit, index, { ...mark, attempts: mark.attempts + 1, notBefore });
+    await this.#change(items, (draft, { digit, index }, { attempts }) => {
+      draft.setDue(digit, index, { attempts: attempts + 1, notBefore });
       draft.state.failures++;
     });
   }
@@ -107,9 +110,7 @@ export class Queue implements DeliveryQueue {
       read: async () => {
         const waiting: { digit: number; index: number; mark: DueMark }[] = [];
         for (const digit of PRIORITIES.keys()) {
-          for await (const [index, mark] of this.#marks(digit)) {
-            if (mark.notBefore > 0) waiting.push({ digit, index, mark });
-          }
+          for await (const retry of retriesIn(store, digit)) waiting.push({ digit, ...retry });
         }
         return waiting;
       },
@@ -122,8 +123,8 @@ export class Queue implements DeliveryQueue {
 
   async setAside(item: DueRef, reason: string): Promise<void> {
     const setAsideAt = this.#parts.now();
-    await this.#settle([item], (draft, placed, mark) => {
-      draft.setAside(placed, { ...mark, digit: placed.digit, reason, setAsideAt });
+    await this.#settle([item], (draft, placed, mark, stored) => {
+      draft.setAside(placed, { ...mark, ...placed, reason, setAsideAt }, stored);
       draft.state.failures++;
     });
     await this.#boundAside();
@@ -132,8 +133,8 @@ export class Queue implements DeliveryQueue {
 
   async *waiting(): AsyncGenerator<DueItem> {
     for (const priority of PRIORITIES) {
-      for await (const [index, mark] of this.#marks(digitOf(priority))) {
-        yield* await this.#items(priority, [{ index, mark }]);
+      for await (const waiting of waitingIn(this.#parts.store, digitOf(priority))) {
+        yield this.#item(priority, waiting);
       }
     }
   }
@@ -141,20 +142,18 @@ export class Queue implements DeliveryQueue {
   async aside(): Promise<AsideItem[]> {
     const found: AsideItem[] = [];
     for await (const [key, value] of this.#parts.store.entries(rangeOf('a'))) {
+      const index = indexIn(key);
       const { digit, reason, setAsideAt, ...mark } = asideMarkIn(value);
-      const [item] = await this.#items(PRIORITIES[digit] ?? 'health', [{ index: indexIn(key), mark }]);
-      if (item) found.push({ ...item, reason, setAsideAt });
+      const record = await this.#parts.store.database.get(recordKey(digit, index));
+      if (!record) continue;
+      const item = this.#item(PRIORITIES[digit] ?? 'health', { index, mark, value: record });
+      found.push({ ...item, reason, setAsideAt });
     }
     return found;
   }
 
   async putBack(indexes: readonly number[]): Promise<void> {
     const { store } = this.#parts;
-    const restart = () => {
-      this.#puttingBack++;
-      this.#from.clear();
-    };
-    restart();
     await store.run({
       read: () => store.database.getMany(indexes.map(asideKey)),
       apply: (draft, read) => {
@@ -163,78 +162,73 @@ export class Queue implements DeliveryQueue {
           if (!value) continue;
           const { digit, bytes } = asideMarkIn(value);
           draft.unsetAside(index);
-          draft.markDue({ digit, index, bytes }, { bytes, attempts: 0, notBefore: 0 });
+          draft.markDue({ digit, index, bytes }, { attempts: 0, notBefore: 0 });
         }
       },
     });
-    restart();
     this.wake();
   }
 
-  /** Marks of a priority that wait, in order. */
-  async *#marks(digit: number): AsyncGenerator<[number, DueMark]> {
-    const { store } = this.#parts;
-    const puttingBack = this.#puttingBack;
-    const { next } = store.state;
-    let first: number | undefined;
-    for await (const [key, value] of store.entries(rangeOf(`d${digit}`, this.#from.get(digit)))) {
-      const index = indexIn(key);
-      first ??= this.#startAt(digit, index, puttingBack);
-      yield [index, dueMarkIn(value)];
+  #item(priority: Priority, { index, mark: { attempts }, value }: Waiting): DueItem {
+    const { files } = this.#parts;
+    const envelope = envelopeIn(value);
+    const { kind, body, recorded_at: recordedAt, picture } = envelope;
+    return {
+      index,
+      priority,
+      kind,
+      ingestId: 'artifact_id' in body ? body.artifact_id : body.ingest_id,
+      body,
+      sizeBytes: bytesOf(value, envelope),
+      recordedAt,
+      attempts,
+      ...(picture && {
+        picture: {
+          digest: picture.digest,
+          file: files.pathOf(picture.digest),
+          ...(picture.isThumbnail && { isThumbnail: true }),
+        },
+      }),
+    };
+  }
+
+  /** Makes a change of items that still wait, after which they do not. */
+  async #settle(items: readonly DueRef[], change: ChangeOfItem): Promise<void> {
+    const indexes = new Map<number, Set<number>>();
+    for (const { index, priority } of items) {
+      const digit = digitOf(priority);
+      indexes.set(digit, (indexes.get(digit) ?? new Set()).add(index));
     }
-    if (first === undefined) this.#startAt(digit, next, puttingBack);
-  }
-
-  #startAt(digit: number, index: number, puttingBack: number): number {
-    if (puttingBack === this.#puttingBack) this.#from.set(digit, index);
-    return index;
-  }
-
-  async #items(priority: Priority, refs: readonly { index: number; mark: DueMark }[]): Promise<DueItem[]> {
-    const { store, files } = this.#parts;
-    if (refs.length === 0) return [];
-    const digit = digitOf(priority);
-    const values = await store.database.getMany(refs.map(({ index }) => recordKey(digit, index)));
-    return refs.flatMap(({ index, mark: { bytes, attempts } }, at) => {
-      const value = values[at];
-      if (!value) return []; // given up since the mark was read
-      const { kind, body, recorded_at: recordedAt, picture } = envelopeIn(value);
-      return {
-        index,
-        priority,
-        kind,
-        ingestId: 'artifact_id' in body ? body.artifact_id : body.ingest_id,
-        body,
-        sizeBytes: bytes,
-        recordedAt,
-        attempts,
-        ...(picture && {
-          picture: {
-            digest: picture.digest,
-            file: files.pathOf(picture.digest),
-            ...(picture.isThumbnail && { isThumbnail: true }),
-          },
-        }),
-      };
-    });
-  }
-
-  /** Changes the marks of items that still wait. */
-  async #settle(
-    items: readonly DueRef[],
-    change: (draft: Draft, placed: Placed, mark: DueMark) => void,
-  ): Promise<void> {
     const { store } = this.#parts;
-    const keys = items.map(({ index, priority }) => dueKey(digitOf(priority), index));
-    await store.run({
-      read: () => store.database.getMany(keys),
-      apply: (draft, read) => {
-        for (const [at, { index, priority }] of items.entries()) {
-          const value = draft.current(keys[at] ?? '', read[at]);
-          if (!value) continue;
-          const mark = dueMarkIn(value);
-          change(draft, { digit: digitOf(priority), index, bytes: mark.bytes }, mark);
+    await this.#change(items, change, () =>
+      Promise.all([...indexes].map(([digit, settling]) => readRun(store, digit, settling))),
+    );
+  }
+
+  /** Makes a change of items that still wait. */
+  async #change(
+    items: readonly DueRef[],
+    change: ChangeOfItem,
+    readRuns: () => Promise<SettledRun[]> = () => Promise.resolve([]),
+  ): Promise<void> {
+    const { database } = this.#parts.store;
+    const places = items.map(({ index, priority }) => ({ index, digit: digitOf(priority) }));
+    await this.#parts.store.run({
+      read: () =>
+        Promise.all([
+          database.getMany(places.map(({ digit, index }) => recordKey(digit, index))),
+          database.getMany(places.map(({ digit, index }) => dueKey(digit, index))),
+          readRuns(),
+        ]),
+      apply: (draft, [records, marks, runs]) => {
+        for (const [at, { digit, index }] of places.entries()) {
+          const [value, stored] = [records[at], marks[at]];
+          if (!value || !draft.isDue(digit, index, stored)) continue;
+          const mark = draft.current(dueKey(digit, index), stored);
+          const due = mark ? (markIn(mark) as DueMark) : { attempts: 0, notBefore: 0 };
+          change(draft, { digit, index, bytes: bytesOf(value, envelopeIn(value)) }, due, stored);
         }
+        for (const run of runs) moveOn(draft, run);
       },
     });
   }

@@ -133,4 +133,16 @@ test('what waits longer than its age is given up, and that is told', async () =>
   const { items } = await again.queue.due('records');
   expect(items.map(({ kind }) => kind)).toEqual(['health', 'shed']);
   expect(items[1]?.body).toMatchObject({ reason: 'age', priority: 'business', records: 1 });
+  await again.close();
+  // What tells of a loss stays until it is delivered, also where all around it goes by its age.
+  now += 3 * DAY_MS;
+  await (await openOutbox(outbox.folder, { maxAgeDays: 2, now: () => now })).close();
+  const last = await openOutbox(outbox.folder, { now: () => now });
+  const told = (await last.queue.due('records')).items;
+  expect(told.map(({ body }) => body)).toMatchObject([
+    { kind: 'shed', priority: 'business', records: 1 },
+    { kind: 'shed', priority: 'health', records: 1 },
+  ]);
+  await last.queue.acknowledge(told);
+  expect((await last.queue.due('records')).items).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import type { LevelReader, Range } from '../../src/outbox/storage/level.js';
-import { leafData } from '../../src/outbox/storage/draft.js';
+import { leafData, leavesIn } from '../../src/outbox/storage/leaves.js';
 
 /** Entries of a store, in memory, to alter and to read. */
 export class MemoryRecords implements LevelReader {
@@ -50,10 +50,29 @@ export class MemoryRecords implements LevelReader {
     return leafData(Number(key[1]), this.at(key));
   }
 
+  /** All leaves, in order. */
+  leaves(): Buffer[] {
+    return this.keysWith('l').flatMap((key) => leavesIn(this.at(key)));
+  }
+
+  /** Puts other leaves in place of some, in the entry of the first: none removes them. */
+  setLeaves(index: number, count: number, ...leaves: Buffer[]): void {
+    const key = this.keysWith('l').findLast((one) => Number(one.slice(1)) <= index) ?? '';
+    const entry = leavesIn(this.at(key));
+    entry.splice(index - Number(key.slice(1)), count, ...leaves);
+    this.set(key, Buffer.concat(entry));
+  }
+
+  /** Removes the leaves from an index on. */
+  cutLeaves(index: number): void {
+    this.setLeaves(index, Infinity);
+    for (const key of this.keysWith('l')) if (Number(key.slice(1)) > index) this.delete(key);
+  }
+
   /** Keys of records whose leaves are there alone. */
   removedKeys(): string[] {
-    return this.keysWith('l')
-      .map((leaf) => `r${this.at(leaf)[0] ?? 0}${leaf.slice(1)}`)
+    return this.leaves()
+      .map((leaf, index) => `r${leaf[0] ?? 0}${String(index).padStart(16, '0')}`)
       .filter((key) => !this.#entries.has(key));
   }
 }

@@ -68,6 +68,27 @@ test.each<[string, (state: { head: Record<string, unknown>; priorities: unknown[
   expect(faults[0]?.reason).toMatch(/cannot be read/);
 });
 
+test('a folder in the format of another release is refused in one line, and is one fault of a verification', async () => {
+  const folder = await temporaryFolder();
+  const outbox = await openOutbox(folder);
+  await outbox.record(resultOf(), facts);
+  await outbox.close();
+  const database = levelDatabase(path.join(folder, 'records'));
+  await database.open();
+  const state = JSON.parse(String(await database.get(STATE_KEY))) as object;
+  const value = Buffer.from(JSON.stringify({ ...state, format: 1 }));
+  await database.batch([{ type: 'put', key: STATE_KEY, value }], { sync: true });
+  await database.close();
+  await expect(openOutbox(folder)).rejects.toMatchObject({
+    code: 'store_damaged',
+    message: expect.stringContaining('open it with the release that wrote it') as string,
+  });
+  const { faults } = await verifyReceipts(folder);
+  expect(faults.map(({ reason }) => reason)).toEqual([
+    'the log has the format 1, and this release reads 2: verify it with the release that wrote it',
+  ]);
+});
+
 test.each([NaN, -1, 0.5, 2])('a log of one record has no earlier size %s', async (size) => {
   const outbox = await openOutbox(await temporaryFolder());
   await outbox.record(resultOf(), facts);

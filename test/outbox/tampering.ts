@@ -51,30 +51,33 @@ function apply(kind: Tampering, records: MemoryRecords, random: () => number): v
   const keys = records.keysWith('r');
   const pick = () => keys[Math.floor(random() * keys.length)] ?? '';
   const key = pick();
-  const leaf = `l${key.slice(-16)}`;
+  const index = Number(key.slice(-16));
+  const leaves = records.leaves();
   const other = distinct(key, pick);
-  const otherLeaf = `l${other.slice(-16)}`;
+  const otherIndex = Number(other.slice(-16));
+  const leafAt = (at: number) => leaves[at] ?? Buffer.alloc(0);
   switch (kind) {
     case 'remove a record':
       records.delete(key);
       break;
     case 'remove a record and its leaf':
       records.delete(key);
-      records.delete(leaf);
+      records.setLeaves(index, 1);
       break;
     case 'alter a record':
       records.set(key, changed(records.at(key), random));
       break;
     case 'alter a record and its leaf':
       records.set(key, changed(records.at(key), random));
-      records.set(leaf, records.leafOf(key));
+      records.setLeaves(index, 1, records.leafOf(key));
       break;
     case 'swap two records':
       records.swap(key, other);
       break;
     case 'swap two records and their leaves':
       records.swap(key, other);
-      records.swap(leaf, otherLeaf);
+      records.setLeaves(index, 1, leafAt(otherIndex));
+      records.setLeaves(otherIndex, 1, leafAt(index));
       break;
     case 'add a record in place of a removed one': {
       const removed = records.removedKeys();
@@ -83,22 +86,22 @@ function apply(kind: Tampering, records: MemoryRecords, random: () => number): v
       break;
     }
     case 'add a record behind the last': {
-      const index = String(records.keysWith('l').length).padStart(16, '0');
-      const added = `r1${index}`;
+      const next = String(leaves.length).padStart(16, '0');
+      const added = `r1${next}`;
       records.set(added, changed(records.at(key), random));
-      records.set(`l${index}`, records.leafOf(added));
+      records.set(`l${next}`, records.leafOf(added));
       break;
     }
     case 'cut off the end': {
-      const leaves = records.keysWith('l');
-      const from = leaves[Math.floor(random() * leaves.length)]?.slice(1) ?? '';
-      for (const one of [...leaves, ...keys, ...records.keysWith('d'), ...records.keysWith('a')]) {
-        if (one.slice(-16) >= from) records.delete(one);
+      const from = Math.floor(random() * leaves.length);
+      records.cutLeaves(from);
+      for (const one of [...keys, ...records.keysWith('d'), ...records.keysWith('a')]) {
+        if (Number(one.slice(-16)) >= from) records.delete(one);
       }
       break;
     }
     case 'alter a leaf':
-      records.set(leaf, changed(records.at(leaf), random));
+      records.setLeaves(index, 1, changed(leafAt(index), random));
       break;
     case 'move a record to another priority': {
       const digit = (Number(key[1]) + 1 + Math.floor(random() * 3)) % 5;

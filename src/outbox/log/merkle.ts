@@ -2,28 +2,29 @@
  * The Merkle tree of RFC 9162 (Certificate Transparency 2.0), section 2.1, over SHA-256: hashes of leaves and of inner nodes begin
  * with different bytes, so that neither passes for the other.
  */
-import { nodeCrypto } from '../../node-crypto.js';
+import { sha256 } from './sha256.js';
 
-const LEAF = Buffer.of(0);
-const NODE = Buffer.of(1);
+const LEAF = 0;
+const NODE = 1;
 
 /** The node over the leaves `index × 2^level` to `(index + 1) × 2^level - 1`, all of them there. */
 export type NodeReader = (level: number, index: number) => Promise<Buffer>;
 
-function sha256(...parts: Uint8Array[]): Buffer {
-  const hash = nodeCrypto().createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest();
-}
-
 /** Hash of a leaf. */
 export function leafHash(data: Uint8Array): Buffer {
-  return sha256(LEAF, data);
+  const hashed = Buffer.allocUnsafe(1 + data.length);
+  hashed[0] = LEAF;
+  hashed.set(data, 1);
+  return sha256(hashed);
 }
 
 /** Hash of an inner node. */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
-  return sha256(NODE, left, right);
+  const hashed = Buffer.allocUnsafe(1 + left.length + right.length);
+  hashed[0] = NODE;
+  hashed.set(left, 1);
+  hashed.set(right, 1 + left.length);
+  return sha256(hashed);
 }
 
 /** The right edge of a tree: what is needed to add leaves, and for the root. */
@@ -62,7 +63,7 @@ export class Frontier {
   /** Of the whole tree; that of no leaves is the hash of nothing. */
   root(): Buffer {
     const [last, ...others] = this.#hashes.toReversed();
-    if (!last) return sha256();
+    if (!last) return sha256(Buffer.alloc(0));
     return others.reduce((right, left) => nodeHash(left, right), last);
   }
 }

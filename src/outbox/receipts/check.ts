@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { RunnerError } from '../../errors.js';
 import { readPublicKey } from '../../package/keys.js';
-import { leafData } from '../storage/draft.js';
+import { leafData } from '../storage/leaves.js';
 import { isSignedBy, type SignedHead } from '../log/heads.js';
 import { isConsistent, isIncluded, leafHash } from '../log/merkle.js';
 import type { ConsistencyProof, RecordProof } from './proofs.js';

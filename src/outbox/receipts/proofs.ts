@@ -1,5 +1,6 @@
 import { RunnerError } from '../../errors.js';
-import { indexIn, leafKey, LEAST_STORED_LEVEL, nodeKey, rangeOf } from '../storage/keys.js';
+import { LEAST_STORED_LEVEL, nodeKey, recordKey } from '../storage/keys.js';
+import { leavesFrom } from '../storage/leaves.js';
 import type { RecordStore } from '../storage/record-store.js';
 import { consistencyPath, inclusionPath, leafHash, nodeHash, type NodeReader } from '../log/merkle.js';
 import type { SignedHead } from '../log/heads.js';
@@ -28,9 +29,11 @@ export interface ConsistencyProof {
 /** @throws RunnerError `not_found`, `closed`, `store_failed` */
 export async function proveRecord(store: RecordStore, index: number): Promise<RecordProof> {
   const { head } = store.state;
-  const leaf = await store.database.get(leafKey(index));
-  if (!head || !leaf || index >= head.size) throw noRecord(index, head?.size ?? 0);
-  const record = await store.database.get(rangeOf(`r${leaf[0] ?? 0}`, index).gte);
+  const isThere = Number.isSafeInteger(index) && index >= 0;
+  if (!head || !isThere || index >= head.size) throw noRecord(index, head?.size ?? 0);
+  const { value: leaf } = await leavesFrom(store.database, index, index + 1).next();
+  if (!leaf) throw noRecord(index, head.size);
+  const record = await store.database.get(recordKey(leaf[0] ?? 0, index));
   const path = await inclusionPath(readerOf(store), index, head.size);
   return {
     index,
@@ -60,9 +63,8 @@ function readerOf(store: RecordStore): NodeReader {
     }
     const size = 2 ** level;
     let row: Buffer[] = [];
-    for await (const [key, data] of store.entries(rangeOf('l', index * size, (index + 1) * size))) {
-      if (indexIn(key) !== index * size + row.length) break;
-      row.push(leafHash(data));
+    for await (const leaf of leavesFrom(store.database, index * size, (index + 1) * size)) {
+      row.push(leafHash(leaf));
     }
     if (row.length !== size) throw new Error(`leaves from ${index * size} on are not in the store`);
     while (row.length > 1) row = pairs(row);

@@ -1,11 +1,11 @@
 import type { KeyObject } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { isRecord } from '../../arguments.js';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import { readPublicKey } from '../../package/keys.js';
 import { hashFile } from '../../store/hash-file.js';
-import { leafData } from '../storage/draft.js';
 import type { Envelope, RemovalStatement } from '../storage/envelope.js';
 import {
   indexIn,
@@ -23,7 +23,8 @@ import {
   type LevelDatabase,
   type LevelReader,
 } from '../storage/level.js';
-import type { State } from '../storage/state.js';
+import { LEAF_BYTES, leafData, leavesIn } from '../storage/leaves.js';
+import { FORMAT, type State } from '../storage/state.js';
 import { PictureFiles } from '../pictures/picture-files.js';
 import { headIn, isSignedBy, type SignedHead } from '../log/heads.js';
 import { Frontier, leafHash } from '../log/merkle.js';
@@ -140,6 +141,7 @@ class Verification {
   readonly #present = new Set<number>();
   #removal: { index: number; statement: RemovalStatement } | undefined;
   #pictures = 0;
+  #isOfThisFormat = true;
 
   constructor(
     folder: string,
@@ -155,10 +157,7 @@ class Verification {
 
   async run(): Promise<ReceiptsReport> {
     const state = await this.#state();
-    await this.#readLeaves(state);
-    await this.#readRecords();
-    const removed = this.#checkMissing();
-    await this.#checkMarks(state);
+    const removed = this.#isOfThisFormat ? await this.#readAll(state) : 0;
     return {
       folder: this.#folder,
       isIntact: this.#faultCount === 0,
@@ -173,6 +172,15 @@ class Verification {
     };
   }
 
+  /** Answers how many records were removed by rule. */
+  async #readAll(state: State | undefined): Promise<number> {
+    await this.#readLeaves(state);
+    await this.#readRecords();
+    const removed = this.#checkMissing();
+    await this.#checkMarks(state);
+    return removed;
+  }
+
   #fault(reason: string, index?: number): void {
     this.#faultCount++;
     if (this.#faults.length < MOST_FAULTS)
@@ -182,6 +190,13 @@ class Verification {
   async #state(): Promise<State | undefined> {
     const stored = await this.#database.get(STATE_KEY);
     const state = stored && (json(stored) as State | undefined);
+    if (state && (state.format as number) !== FORMAT) {
+      this.#fault(
+        `the log has the format ${String(state.format)}, and this release reads ${FORMAT}: verify it with the release that wrote it`,
+      );
+      this.#isOfThisFormat = false;
+      return undefined;
+    }
     const isWhole =
       Array.isArray(state?.priorities) && state.priorities.every(hasCounts) && Array.isArray(state.frontier);
     if (!state || !isWhole) {
@@ -204,18 +219,20 @@ class Verification {
     const frontier = new Frontier();
     const heads = [...(this.#options.heads ?? []), ...(state?.head ? [state.head] : [])];
     const nodes = new Map<string, Buffer>();
-    for await (const [key, data] of this.#database.iterator(rangeOf('l'))) {
+    for await (const [key, entry] of this.#database.iterator(rangeOf('l'))) {
       throwIfAborted(this.#options.signal, 'verifyReceipts');
-      const index = this.#leaves.length;
-      if (indexIn(key) !== index) {
-        this.#fault(`the leaf of record ${index} is missing`, index);
-        return;
+      for (const [at, leaf] of leavesIn(entry).entries()) {
+        const index = this.#leaves.length;
+        if (indexIn(key) + at !== index || leaf.length !== LEAF_BYTES) {
+          this.#fault(`the leaf of record ${index} is missing`, index);
+          return;
+        }
+        this.#leaves.push(leaf);
+        frontier.append(leafHash(leaf), (level, at, hash) => {
+          if (level >= LEAST_STORED_LEVEL) nodes.set(nodeKey(level, at), hash);
+        });
+        for (const head of heads) if (head.size === frontier.size) this.#checkHead(head, frontier);
       }
-      this.#leaves.push(data);
-      frontier.append(leafHash(data), (level, at, hash) => {
-        if (level >= LEAST_STORED_LEVEL) nodes.set(nodeKey(level, at), hash);
-      });
-      for (const head of heads) if (head.size === frontier.size) this.#checkHead(head, frontier);
     }
     for (const head of heads) {
       if (head.size > frontier.size) {
@@ -307,11 +324,19 @@ class Verification {
 
   /** What waits for its delivery, or is set aside, must be records; and as many as the state says. */
   async #checkMarks(state: State | undefined): Promise<void> {
-    const due = PRIORITIES.map(() => 0);
-    for await (const [key] of this.#database.iterator(rangeOfAll('d'))) {
+    const isDue = new Map<number, boolean>();
+    for await (const [key, value] of this.#database.iterator(rangeOfAll('d'))) {
       const [digit, index] = [Number(key[1]), indexIn(key)];
-      if (this.#present.has(index)) due[digit] = (due[digit] ?? 0) + 1;
-      else this.#fault(`record ${index} is marked as due, and is not there`, index);
+      if (!this.#present.has(index) || this.#leaves[index]?.[0] !== digit)
+        this.#fault(`record ${index} has a mark of its delivery, and is not there`, index);
+      const mark = json(value);
+      isDue.set(index, !(isRecord(mark) && 'isSettled' in mark));
+    }
+    const due = PRIORITIES.map(() => 0);
+    for (const index of this.#present) {
+      const digit = this.#leaves[index]?.[0] ?? 0;
+      const isWaiting = isDue.get(index) ?? index >= (state?.priorities[digit]?.dueFrom ?? 0);
+      if (isWaiting) due[digit] = (due[digit] ?? 0) + 1;
     }
     let aside = 0;
     for await (const [key] of this.#database.iterator(rangeOfAll('a'))) {
@@ -324,7 +349,7 @@ class Verification {
       const expected = state.priorities[digit]?.due.records;
       if (expected !== due[digit]) {
         this.#fault(
-          `the state says that ${expected ?? 0} records of ${priority} wait, and ${due[digit] ?? 0} are marked`,
+          `the state says that ${expected ?? 0} records of ${priority} wait, and ${due[digit] ?? 0} do`,
         );
       }
     }
@@ -334,8 +359,8 @@ class Verification {
 }
 
 function hasCounts(value: unknown): boolean {
-  const { due } = (value ?? {}) as { due?: { records?: unknown } | null };
-  return typeof due?.records === 'number';
+  const { due, dueFrom } = (value ?? {}) as { due?: { records?: unknown } | null; dueFrom?: unknown };
+  return typeof due?.records === 'number' && typeof dueFrom === 'number';
 }
 
 function statementIn(value: unknown): RemovalStatement | undefined {

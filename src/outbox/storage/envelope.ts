@@ -42,18 +42,26 @@ export interface Evidence {
   timing: Readonly<Record<string, number>>;
 }
 
-/** The mark of a record that waits for its delivery. */
+/** The mark of a record that waits for its delivery, where something is to be said of it: most have none. */
 export interface DueMark {
-  /** Of the record and its file. */
-  bytes: number;
   attempts: number;
   /** Unix time in milliseconds. */
   notBefore: number;
 }
 
+/** The mark of a record that waits no more, while one before it does. */
+export interface SettledMark {
+  isSettled: true;
+}
+
+/** What is said of the delivery of a record. */
+export type Mark = DueMark | SettledMark;
+
 /** The mark of a record that was set aside. */
 export interface AsideMark extends DueMark {
   digit: number;
+  /** Of the record and its file. */
+  bytes: number;
   reason: string;
   setAsideAt: number;
 }
@@ -64,8 +72,8 @@ export function envelopeIn(value: Buffer): Envelope {
 }
 
 /** Reads a mark. @throws SyntaxError where it is no JSON */
-export function dueMarkIn(value: Buffer): DueMark {
-  return JSON.parse(value.toString()) as DueMark;
+export function markIn(value: Buffer): Mark {
+  return JSON.parse(value.toString()) as Mark;
 }
 
 /** Reads a mark. @throws SyntaxError where it is no JSON */

@@ -40,7 +40,7 @@ export function recordKey(digit: number, index: number): string {
   return `r${digit}${padded(index)}`;
 }
 
-/** Key of the mark that a record waits for its delivery. */
+/** Key of the mark of a record that waits for its retry, was put back, or was delivered before others that wait. */
 export function dueKey(digit: number, index: number): string {
   return `d${digit}${padded(index)}`;
 }
@@ -50,9 +50,9 @@ export function asideKey(index: number): string {
   return `a${padded(index)}`;
 }
 
-/** Key of a leaf: it stays after its record. */
-export function leafKey(index: number): string {
-  return `l${padded(index)}`;
+/** Key of the leaves of a batch, by the index of the first: they stay after their records. */
+export function leavesKey(first: number): string {
+  return `l${padded(first)}`;
 }
 
 /** Subtrees of fewer leaves are made anew from the leaves when they are asked for. */

@@ -15,7 +15,7 @@ import {
   type Range,
 } from './level.js';
 import { Reserve } from './reserve.js';
-import { emptyState, type State } from './state.js';
+import { emptyState, FORMAT, type State } from './state.js';
 
 /** A change of the store. */
 export interface Operation<R, T> {
@@ -63,6 +63,7 @@ export class RecordStore {
   #fault: string | undefined;
   #retryAt = 0;
   #isClosed = false;
+  #onGrown: (() => void) | undefined;
 
   private constructor(folder: string, seal: Seal) {
     this.#folder = folder;
@@ -117,6 +118,11 @@ export class RecordStore {
     });
   }
 
+  /** Called after each batch that added records. */
+  onGrown(listener: () => void): void {
+    this.#onGrown = listener;
+  }
+
   /** The disk may have room again: it is tried at the next change. */
   lookAgain(): void {
     this.#retryAt = 0;
@@ -149,14 +155,14 @@ export class RecordStore {
   async #commit(group: Waiting[]): Promise<void> {
     const allowed = (await this.#isReady()) ? group : this.#refuseGrowing(group);
     if (allowed.length === 0) return;
-    const ready = await Promise.all(allowed.map(readFor));
-    const { draft, applied } = this.#apply(ready.flatMap((one) => one ?? []));
+    const { draft, applied } = this.#apply(await readyOf(allowed));
     if (applied.length === 0) return;
     try {
       const database = this.#database;
       if (!database) throw this.#failed();
       await this.#write(database, draft);
       for (const { waiting, answer } of applied) waiting.resolve(answer);
+      if (applied.some(({ waiting }) => waiting.operation.grows)) this.#onGrown?.();
     } catch (error) {
       for (const { waiting } of applied) waiting.reject(error);
     }
@@ -248,6 +254,14 @@ export class RecordStore {
   }
 }
 
+/** The operations with what they depend on; most depend on nothing. */
+async function readyOf(group: readonly Waiting[]): Promise<Ready[]> {
+  if (!group.some(({ operation }) => operation.read)) {
+    return group.map((waiting) => ({ waiting, read: undefined }));
+  }
+  return (await Promise.all(group.map(readFor))).flatMap((one) => one ?? []);
+}
+
 /** Undefined where what it depends on cannot be read: the operation rejects. */
 async function readFor(waiting: Waiting): Promise<Ready | undefined> {
   try {
@@ -273,7 +287,7 @@ function isApplied(one: Ready, draft: Draft): boolean {
 function stateIn(stored: Buffer, folder: string): State {
   try {
     const state = JSON.parse(stored.toString()) as State;
-    if ((state.format as number) === 1) return state;
+    if ((state.format as number) === FORMAT) return state;
   } catch {
     // said below
   }

@@ -1,5 +1,5 @@
-import { bytesOf, envelopeIn } from './envelope.js';
-import { asideKey, dueKey, indexIn, rangeOf } from './keys.js';
+import { bytesOf, envelopeIn, markIn } from './envelope.js';
+import { asideKey, dueKey, indexIn, rangeOf, recordKey } from './keys.js';
 import type { Draft, Placed } from './draft.js';
 import type { RecordStore } from './record-store.js';
 
@@ -17,6 +17,8 @@ export interface RemovalRule {
 /** A record that is to go. */
 interface Candidate extends Placed {
   isDue: boolean;
+  /** Its mark. */
+  stored: Buffer | undefined;
   digest: string | undefined;
 }
 
@@ -27,7 +29,7 @@ export interface RemovalPlan {
   end: number;
   go: Candidate[];
   /** Set aside, or about what was given up: they go when they are delivered. */
-  stay: number[];
+  stay: Omit<Candidate, 'digest'>[];
 }
 
 /** Most records of one step, so that others have their turn. */
@@ -36,26 +38,28 @@ const STEP = 2_000;
 /** Reads what a rule removes. */
 export async function planRemoval(store: RecordStore, rule: RemovalRule): Promise<RemovalPlan> {
   const { digit } = rule;
-  const { firstKept = 0 } = store.state.priorities[digit] ?? {};
+  const { firstKept = 0, dueFrom = 0 } = store.state.priorities[digit] ?? {};
   const plan: RemovalPlan = { digit, end: firstKept, go: [], stay: [] };
-  const due = await indexesOf(store, `d${digit}`, firstKept);
-  const aside = await indexesOf(store, 'a', firstKept);
+  const marks = await firstOf(store, `d${digit}`, firstKept);
+  const aside = await firstOf(store, 'a', firstKept);
   let bytes = 0;
   let count = 0;
   for await (const [key, value] of store.entries(rangeOf(`r${digit}`, firstKept))) {
     const index = indexIn(key);
     const envelope = envelopeIn(value);
-    const isDue = due.has(index);
+    const stored = marks.get(index);
+    const isDue = stored ? !('isSettled' in markIn(stored)) : index >= dueFrom;
     if (isDue && !rule.undelivered) break;
     if (count++ >= STEP || bytes >= rule.bytes || envelope.recorded_at >= rule.before) break;
     plan.end = index + 1;
+    const size = bytesOf(value, envelope);
+    const candidate = { digit, index, bytes: size, isDue, stored };
     if (aside.has(index) || (isDue && envelope.kind === 'shed')) {
-      plan.stay.push(index);
+      plan.stay.push(candidate);
       continue;
     }
-    const size = bytesOf(value, envelope);
     bytes += size;
-    plan.go.push({ digit, index, bytes: size, isDue, digest: envelope.picture?.digest });
+    plan.go.push({ ...candidate, digest: envelope.picture?.digest });
   }
   return plan;
 }
@@ -71,9 +75,15 @@ export function applyRemoval(
   for (const candidate of plan.go) {
     draft.remove(candidate);
     if (!candidate.isDue) continue;
-    draft.unmarkDue(candidate);
+    draft.unmarkDue(candidate, candidate.stored);
     given.records++;
     given.bytes += candidate.bytes;
+  }
+  draft.raiseDueFrom(plan.digit, plan.end);
+  for (const { digit, index, stored } of plan.go) draft.unmark(digit, index, stored);
+  for (const { digit, index, isDue, stored } of plan.stay) {
+    if (!isDue) draft.unmark(digit, index, stored);
+    else if (!stored) draft.setDue(digit, index, { attempts: 0, notBefore: 0 });
   }
   const counts = draft.state.priorities[plan.digit];
   if (counts) {
@@ -81,7 +91,7 @@ export function applyRemoval(
     counts.shed.records += given.records;
     counts.shed.bytes += given.bytes;
   }
-  draft.state.stragglers.push(...plan.stay.map((index) => ({ digit: plan.digit, index })));
+  draft.state.stragglers.push(...plan.stay.map(({ digit, index }) => ({ digit, index })));
   draft.tellRemoval(now);
   return given;
 }
@@ -90,15 +100,12 @@ export function applyRemoval(
 export async function planStragglers(store: RecordStore): Promise<Candidate[]> {
   const go: Candidate[] = [];
   for (const { digit, index } of store.state.stragglers) {
-    const [due, aside, value] = await store.database.getMany([
-      dueKey(digit, index),
-      asideKey(index),
-      rangeOf(`r${digit}`, index).gte,
-    ]);
+    const keys = [dueKey(digit, index), asideKey(index), recordKey(digit, index)];
+    const [due, aside, value] = await store.database.getMany(keys);
     if (due ?? aside) continue;
     const envelope = value && envelopeIn(value);
     const bytes = value && envelope ? bytesOf(value, envelope) : 0;
-    go.push({ digit, index, bytes, isDue: false, digest: envelope?.picture?.digest });
+    go.push({ digit, index, bytes, isDue: false, stored: undefined, digest: envelope?.picture?.digest });
   }
   return go;
 }
@@ -112,10 +119,10 @@ export function applyStragglers(draft: Draft, go: readonly Candidate[], now: num
   draft.tellRemoval(now);
 }
 
-/** Indexes at the ends of the keys with a prefix, from one on: as many as a step looks at. */
-async function indexesOf(store: RecordStore, prefix: string, from: number): Promise<Set<number>> {
-  const indexes = new Set<number>();
+/** Entries with a prefix by the index that ends their key, from one on: as many as a step looks at. */
+async function firstOf(store: RecordStore, prefix: string, from: number): Promise<Map<number, Buffer>> {
+  const found = new Map<number, Buffer>();
   const range = { ...rangeOf(prefix, from), limit: STEP + 1 };
-  for await (const key of store.database.keys(range)) indexes.add(indexIn(key));
-  return indexes;
+  for await (const [key, value] of store.entries(range)) found.set(indexIn(key), value);
+  return found;
 }

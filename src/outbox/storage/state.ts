@@ -2,6 +2,9 @@ import type { SignedHead } from '../log/heads.js';
 import type { Amount } from '../types.js';
 import { PRIORITIES } from './keys.js';
 
+/** Of what is stored. In 1 each record had a mark and a leaf in entries of their own. */
+export const FORMAT = 2;
+
 /** Counters of one priority. */
 export interface PriorityState {
   /** What waits for its delivery. */
@@ -10,13 +13,18 @@ export interface PriorityState {
   kept: Amount;
   /** What was given up. */
   shed: Amount;
-  /** Records with a smaller index were removed, but for those that are set aside. */
+  /** Records with a smaller index were removed, but for stragglers. */
   firstKept: number;
+  /**
+   * Records from this index on wait for their delivery, but for those with a mark that says otherwise; those before it have a mark where
+   * they wait. Never before `firstKept`.
+   */
+  dueFrom: number;
 }
 
 /** What the store knows of itself: one value, written with each batch. */
 export interface State {
-  format: 1;
+  format: typeof FORMAT;
   /** Id of the log, made at random with it. */
   origin: string;
   /** Batches so far: tells whether a batch whose write failed is on the disk all the same. */
@@ -47,7 +55,7 @@ function none(): Amount {
 /** That of a store in which there is nothing. */
 export function emptyState(origin: string): State {
   return {
-    format: 1,
+    format: FORMAT,
     origin,
     batch: 0,
     next: 0,
@@ -57,6 +65,7 @@ export function emptyState(origin: string): State {
       kept: none(),
       shed: none(),
       firstKept: 0,
+      dueFrom: 0,
     })),
     stragglers: [],
     aside: 0,
@@ -71,11 +80,11 @@ export function copyOf(state: State): State {
   return {
     ...state,
     stragglers: [...state.stragglers],
-    priorities: state.priorities.map(({ due, kept, shed, firstKept }) => ({
+    priorities: state.priorities.map(({ due, kept, shed, ...places }) => ({
       due: { ...due },
       kept: { ...kept },
       shed: { ...shed },
-      firstKept,
+      ...places,
     })),
   };
 }
