@@ -2,21 +2,18 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, readdir, readFile, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { verifyReceipts } from '../../src/outbox/index.js';
 import { watchFileSteps } from '../../src/testing/file-steps/watch-file-steps.js';
+import { bundledScript } from '../support/bundled-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { facts, openOutbox, pictureOf, resultOf } from './support.js';
 
-const host = fileURLToPath(new URL('crash-host.ts', import.meta.url));
-const repository = fileURLToPath(new URL('../../', import.meta.url));
-
 /** Runs the host; kills it this long after it is ready, or lets it deliver everything. */
-async function runHost(folder: string, killAfterMs?: number): Promise<void> {
+async function runHost(folder: string, every: number, killAfterMs?: number): Promise<void> {
   const drain = killAfterMs === undefined ? ['drain'] : [];
-  const child = spawn(process.execPath, ['--import', 'tsx', host, folder, '4', ...drain], {
-    cwd: repository,
+  const host = await bundledScript('../outbox/crash-host.ts');
+  const child = spawn(process.execPath, [host, folder, String(every), ...drain], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(child, 'exit') as Promise<[number | null, string | null]>;
@@ -43,13 +40,15 @@ test(
   async () => {
     const kills = Number(process.env.OUTBOX_KILLS ?? '6');
     const most = Number(process.env.OUTBOX_RECORDS ?? '0');
+    // Many records: a picture is two files' worth of waiting for the disk.
+    const [longestMs, every] = most > 0 ? [150, 25] : [400, 4];
     const folder = await temporaryFolder();
     let logged = 0;
     for (let kill = 0; kill < kills || logged < most; kill++)
-      await runHost(folder, Math.random() * 400).then(async () => {
+      await runHost(folder, every, Math.random() * longestMs).then(async () => {
         if (kill % 100 === 0 && most > 0) ({ logged } = await verifyReceipts(path.join(folder, 'outbox')));
       });
-    await runHost(folder);
+    await runHost(folder, every);
     const received = await linesOf(path.join(folder, 'received'));
     const promised = await linesOf(path.join(folder, 'promised'));
     expect(promised.length).toBeGreaterThan(0);

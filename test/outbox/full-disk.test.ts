@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { rm, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { verifyReceipts } from '../../src/outbox/index.js';
@@ -121,6 +121,20 @@ test(
     expect((await verifyReceipts(folder)).faults).toEqual([]);
   },
 );
+
+test('the reserve is written once, and anew where it has no room', async () => {
+  const folder = await temporaryFolder();
+  const reserve = path.join(folder, 'reserve.bin');
+  const reserveAfterOpen = async () => {
+    await (await openOutbox(folder)).close();
+    return stat(reserve);
+  };
+  const first = await reserveAfterOpen();
+  expect((await reserveAfterOpen()).mtimeMs).toBe(first.mtimeMs);
+  await truncate(reserve, 0);
+  await truncate(reserve, first.size); // a file of holes
+  expect((await reserveAfterOpen()).blocks).toBe(first.blocks);
+});
 
 test('what waits longer than its age is given up, and that is told', async () => {
   let now = Date.UTC(2026, 0, 1);

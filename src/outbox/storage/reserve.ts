@@ -1,4 +1,4 @@
-import { open, rm } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { syncFile } from '../../store/atomic-file.js';
 import { writeWhole } from '../../store/write-whole.js';
@@ -8,6 +8,8 @@ import { writeWhole } from '../../store/write-whole.js';
  * down what was delivered. Twice its log, of which it makes a table when it opens.
  */
 const RESERVE_BYTES = 8 << 20;
+/** What `stat` counts in. */
+const BLOCK_BYTES = 512;
 const PIECE = Buffer.alloc(1 << 20, 0x5a);
 
 /** The file that holds room on the disk. */
@@ -26,6 +28,10 @@ export class Reserve {
   /** Takes the room, unless it has it. @throws an error of the system: `ENOSPC` while the disk is full */
   async take(): Promise<void> {
     if (this.#isThere) return;
+    if (await this.#isWhole()) {
+      this.#isThere = true;
+      return;
+    }
     const handle = await open(this.#file, 'w');
     try {
       // Written, not only named: a file of holes holds no room.
@@ -36,6 +42,12 @@ export class Reserve {
       await handle.close();
       if (!this.#isThere) await this.give();
     }
+  }
+
+  /** Whether it was left by an earlier process: a file of holes is not. */
+  async #isWhole(): Promise<boolean> {
+    const found = await stat(this.#file).catch(() => undefined);
+    return found?.size === RESERVE_BYTES && found.blocks * BLOCK_BYTES >= RESERVE_BYTES;
   }
 
   /** Gives the room back. */

@@ -2,7 +2,7 @@
 import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { deliver, Outbox } from '../../../src/outbox/index.js';
-import { resultOf } from '../support.js';
+import { resultOf } from '../results.js';
 
 const [, , folder = '', url = '', count = '0'] = process.argv;
 const promised = path.join(folder, 'promised');

@@ -4,20 +4,18 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
+import { bundledScript } from '../../support/bundled-script.js';
 import { Platform, type Fault } from '../../support/outbox/platform.js';
 
-const HOST = fileURLToPath(new URL('killed-host.ts', import.meta.url));
-const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url));
 const KILLS = Number(process.env.DELIVERY_KILLS ?? '4');
 const RECORDS = Number(process.env.DELIVERY_RECORDS ?? '1000');
 
 /** Runs a station; with `ms` it is killed so long after it has begun. */
 async function runStation(folder: string, url: string, ms?: number): Promise<void> {
-  const child = spawn(process.execPath, ['--import', 'tsx', HOST, folder, url, String(RECORDS)], {
-    cwd: REPOSITORY,
+  const host = await bundledScript('../outbox/delivery/killed-host.ts');
+  const child = spawn(process.execPath, [host, folder, url, String(RECORDS)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(child, 'exit');
