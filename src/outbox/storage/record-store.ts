@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { RunnerError } from '../../errors.js';
 import { makeFolder } from '../../store/atomic-file.js';
 import { nodeCrypto } from '../../node-crypto.js';
@@ -114,7 +115,8 @@ export class RecordStore {
         resolve: resolve as (value: unknown) => void,
         reject,
       });
-      this.#turn ??= Promise.resolve().then(() => this.#work());
+      // Not at once: who was waiting for a verdict goes on first, and what comes in the meantime shares the batch.
+      this.#turn ??= setImmediate().then(() => this.#work());
     });
   }
 
