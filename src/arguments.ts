@@ -13,6 +13,11 @@ export function checkStrings(call: string, strings: Readonly<Record<string, unkn
   }
 }
 
+/** A copy of an object, of which the caller may change the fields; what is no object is given back as it is. */
+export function asGiven<T>(value: T): T {
+  return isRecord(value) ? { ...value } : value;
+}
+
 /** The same for what comes as one object, in which the fields of `strings` must be strings. */
 export function checkObject(
   call: string,

@@ -13,6 +13,8 @@ import type { RecordedCall, RecordedImage } from './format.js';
 import { imageFile, RecordingFolder } from './recording-folder.js';
 
 const DEFAULT_MAX_BYTES = 2 ** 30;
+/** Sums of shares are exact but for this. */
+const ALMOST_NOTHING = 1e-6;
 
 /**
  * Records calls (request, image, answer, timing) to a folder, bounded in bytes, until it is stopped. The format is
@@ -59,7 +61,10 @@ class RecordingObserver implements CallObserver {
   /** Undefined for every call. */
   readonly #productIds: readonly string[] | undefined;
   readonly #pending = new Set<Promise<void>>();
-  /** Calls whose images or answers are on their way to the disk. Those that wait for their answer are not. */
+  /**
+   * Calls whose images or answers are on their way to the disk; those that wait for their answer are not. A message of several
+   * counts as one.
+   */
   #writing = 0;
   #skipped = 0;
   #lastError: Error | undefined;
@@ -89,12 +94,12 @@ class RecordingObserver implements CallObserver {
     const { productId } = call.request;
     const only = this.#productIds;
     if (only && (productId === undefined || !only.includes(productId))) return undefined;
-    if (this.#writing >= maxPending || call.isShort) {
+    if (this.#writing > maxPending - ALMOST_NOTHING || call.isShort) {
       this.#skipped++;
       return undefined;
     }
     const number = this.#folder.take();
-    const copied = this.#counted(() => this.#copyImages(number, call));
+    const copied = this.#counted(call, () => this.#copyImages(number, call));
     const pending = this.#record(number, call, copied)
       .catch((error: unknown) => {
         this.#lastError = error as Error;
@@ -118,12 +123,12 @@ class RecordingObserver implements CallObserver {
     await this.#folder.close();
   }
 
-  async #counted<T>(work: () => Promise<T>): Promise<T> {
-    this.#writing++;
+  async #counted<T>({ together }: ObservedCall, work: () => Promise<T>): Promise<T> {
+    this.#writing += 1 / together;
     try {
       return await work();
     } finally {
-      this.#writing--;
+      this.#writing -= 1 / together;
     }
   }
 
@@ -152,7 +157,7 @@ class RecordingObserver implements CallObserver {
     const end = await call.ended;
     const text = `${JSON.stringify(recordOf(number, call, images, end), null, 2)}\n`;
     const whole = bytes + Buffer.byteLength(text);
-    await this.#counted(async () => {
+    await this.#counted(call, async () => {
       let reserved = bytes;
       try {
         await this.#folder.reserve(whole - bytes);

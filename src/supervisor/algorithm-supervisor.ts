@@ -1,5 +1,5 @@
 import { settleOrAbort, throwIfAborted, type OperationOptions } from '../abort.js';
-import { checkStrings } from '../arguments.js';
+import { asGiven, checkStrings } from '../arguments.js';
 import { useAssets } from '../assets.js';
 import { SafeEmitter } from '../emitter.js';
 import { RunnerError } from '../errors.js';
@@ -8,7 +8,6 @@ import type { Door } from '../options.js';
 import type { VersionRef } from '../package/types.js';
 import { plainText, showAs } from '../readable.js';
 import { systemClock } from './clock.js';
-import type { Deployment } from './deployments/deployment.js';
 import type { SupervisorEvents } from './events.js';
 import { checkReadable } from './frames-readable.js';
 import type { CallObserver } from './calls/call-observer.js';
@@ -219,7 +218,7 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
    * Inspects several images of one product id, or version, and one step. A worker that can (the bundled one) takes them in
    * one message, at most 32, and in one call of the algorithm where its class has `execute_batch`; another takes them one by
    * one. Each is answered by itself, in the order of the requests. A failure is in `error` of the result of its image, which
-   * is no verdict, and the others have theirs. A time limit counts from when an image is taken up.
+   * is no verdict, and the others have theirs. A time limit counts from when a worker takes an image up.
    *
    * @typeParam Data - as of {@link AlgorithmSupervisor.execute}
    * @typeParam Params - as of {@link AlgorithmSupervisor.execute}
@@ -231,8 +230,10 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   ): Promise<InspectionResult<Data>[]> {
     this.#checkOpen('executeMany');
     doors().look.check(o);
+    // What the caller puts in their place from here on is not what this was called with.
+    const given = (Array.isArray(requests) ? requests.map(asGiven) : requests) as InspectionRequest[];
     const { manyCalls } = this.#parts ?? (await this.#open());
-    return (await manyCalls.run(requests as readonly InspectionRequest[], o)) as InspectionResult<Data>[];
+    return (await manyCalls.run(given, o)) as InspectionResult<Data>[];
   }
 
   /**
@@ -366,15 +367,12 @@ export class AlgorithmSupervisor extends SafeEmitter<SupervisorEvents> implement
   ): Promise<InspectionResult<Data>> {
     if (o !== undefined) doors().look.check(o);
     // Without a wait where there is none: a call counts from the moment it is made.
+    const given = (this.#parts ? request : asGiven(request)) as InspectionRequest;
     const { calls } = this.#parts ?? (await this.#open());
-    return (await calls.call(phase, request as InspectionRequest, o?.signal)) as InspectionResult<Data>;
+    return (await calls.call(phase, given, o?.signal)) as InspectionResult<Data>;
   }
 
-  async #start(
-    name: string,
-    version: string,
-    o: { workers?: number } & OperationOptions,
-  ): Promise<Deployment> {
+  async #start(name: string, version: string, o: { workers?: number } & OperationOptions) {
     const { router, table } = await this.#open();
     return table.start(await router.entry(name, version), o);
   }

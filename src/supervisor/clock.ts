@@ -38,6 +38,11 @@ export class Deadline {
     this.signal = signal;
   }
 
+  /** The same time, counted from now. */
+  anew(): Deadline {
+    return new Deadline(this.#clock, this.#clock.now(), this.timeoutMs, this.signal);
+  }
+
   get leftMs(): number {
     return this.at - this.#clock.now();
   }

@@ -14,7 +14,8 @@ export interface RecordOptions extends OperationOptions {
   maxBytes?: number;
   /**
    * Calls that may be on their way to the disk, each holding its frame while that is copied; further ones are left out,
-   * and so are all while frames in use take more than half of the pool. @defaultValue 8
+   * and so are all while frames in use take more than half of the pool. Pictures that `executeMany` sends in one message count
+   * as one call. @defaultValue 8
    */
   maxPending?: number;
 }

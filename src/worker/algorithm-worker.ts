@@ -231,7 +231,8 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     if (calls.length === 0) return [];
     if (this.#state !== 'idle' || !this.#ready) throw takesNone(this.#title, this.#state);
     this.#asked = aboutOf(calls);
-    const { signal, answerMs, timeoutMs = limitOf(this.limits, phase), reportedTimeoutMs = timeoutMs } = o;
+    const { signal, timeoutMs = limitOf(this.limits, phase) } = o;
+    const { answerMs = timeoutMs, reportedTimeoutMs = timeoutMs } = o;
     const outgoing = new OutgoingCalls(calls, {
       maxFrameBytes: this.limits.maxFrameBytes,
       ...{ generation: this.#ready.generation, channel: this.#channel, root: this.spec.root },

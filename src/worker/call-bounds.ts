@@ -4,8 +4,10 @@ import { expireAfter } from './heartbeat.js';
 import type { RunAfter } from './types.js';
 
 interface Bounds {
+  /** Until the first answer. */
   timeoutMs: number;
-  answerMs: number | undefined;
+  /** From one answer to the next. */
+  answerMs: number;
   signal: AbortSignal | undefined;
   after: RunAfter | undefined;
   /** What the calls are, in an error. */
@@ -14,40 +16,33 @@ interface Bounds {
   fail: (error: RunnerError, reason: string) => void;
 }
 
-/** What ends calls before their answers: a limit for all, a limit from one answer to the next, and the caller. */
+/** What ends calls before their answers: a limit until the first, a limit from one answer to the next, and the caller. */
 export class CallBounds {
   readonly #o: Bounds;
-  readonly #cancelAll: () => void;
   readonly #onAbort: () => void;
   readonly #expire = () => {
     this.#o.fail(this.#o.late(), 'timeout');
   };
-  #cancelNext: (() => void) | undefined;
+  #cancel: () => void;
 
   constructor(o: Bounds) {
     this.#o = o;
-    const { timeoutMs, signal, after, what, fail } = o;
-    this.#cancelAll = expireAfter(timeoutMs, this.#expire, after);
+    const { timeoutMs, signal, what, fail } = o;
+    this.#cancel = this.#limit(timeoutMs);
     this.#onAbort = () => {
       if (signal) fail(abortError(signal, what), 'aborted');
     };
     if (signal) listenForAbort(signal, this.#onAbort);
-    this.#limitNext();
   }
 
   /** A call is over, and so many are left. */
   answered(left: number): void {
-    this.#cancelNext?.();
-    if (left > 0) {
-      this.#limitNext();
-      return;
-    }
-    this.#cancelAll();
-    this.#o.signal?.removeEventListener('abort', this.#onAbort);
+    this.#cancel();
+    if (left > 0) this.#cancel = this.#limit(this.#o.answerMs);
+    else this.#o.signal?.removeEventListener('abort', this.#onAbort);
   }
 
-  #limitNext(): void {
-    const { answerMs, after } = this.#o;
-    if (answerMs !== undefined) this.#cancelNext = expireAfter(answerMs, this.#expire, after);
+  #limit(limitMs: number): () => void {
+    return expireAfter(limitMs, this.#expire, this.#o.after);
   }
 }

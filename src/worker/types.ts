@@ -192,9 +192,9 @@ export interface NumberedCall {
   requestId: string;
 }
 
-/** Options of several calls in one message. `timeoutMs` is for all of them. */
+/** Options of several calls in one message. `timeoutMs` is from the writing to the first answer. */
 export interface WorkerManyOptions extends Omit<WorkerCallOptions, 'requestId'> {
-  /** Longest time from the writing to an answer, and from one answer to the next, in milliseconds. @defaultValue no limit of its own */
+  /** Longest time from one answer to the next, in milliseconds. @defaultValue `timeoutMs` */
   answerMs?: number;
 }
 

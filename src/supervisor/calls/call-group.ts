@@ -4,7 +4,11 @@ import type { Deadline } from '../clock.js';
 import type { Deployment } from '../deployments/deployment.js';
 import type { DeploymentLease } from '../deployments/deployment-table.js';
 import type { Patience } from '../pool/call-line.js';
+import { isReplyFatal } from '../pool/retry.js';
 import type { AcquireOptions, CallTurn, Lease } from '../pool/worker-pool.js';
+
+/** Share of the time of its first call after which a message goes with those that have come. */
+const MOST_WAIT = 0.5;
 
 /** What a worker says in its hello that takes several calls in one message. */
 export const BATCH = 'batch';
@@ -32,8 +36,8 @@ interface Waiting extends WrittenCall {
 
 /**
  * Calls that go to one worker in one message. They have one turn in the line of their deployment, and their images are
- * written one after the other. The message goes when it is sealed: when all have come, or when an image would have to wait
- * for room, which those that are written may hold. Who comes later goes alone.
+ * written one after the other. The message goes when it is sealed: when all have come, when the first has waited for half of
+ * its time, or when an image would have to wait for room, which those that are written may hold. Who comes later goes alone.
  */
 export class CallGroup {
   #deployment: Deployment | undefined;
@@ -42,6 +46,9 @@ export class CallGroup {
   #calls: Waiting[] = [];
   #isSealed = false;
 
+  /** Resolves when those that have left the message unanswered are over. */
+  #left: Promise<void> = Promise.resolve();
+
   /** A place for one call, the next after the one before has come. */
   place(): GroupPlace {
     return new GroupPlace(this);
@@ -49,6 +56,11 @@ export class CallGroup {
 
   get isSealed(): boolean {
     return this.#isSealed;
+  }
+
+  /** Calls whose images are written. */
+  get size(): number {
+    return this.#calls.length;
   }
 
   /** Where the calls of the message go, once the first is routed: one look at the mapping is for all of them. */
@@ -84,7 +96,19 @@ export class CallGroup {
   join(call: WrittenCall): Promise<SharedCall | undefined> {
     return new Promise((resolve, reject) => {
       this.#calls.push({ ...call, resolve, reject });
+      const { leftMs, timeoutMs } = (this.#calls[0] ?? call).deadline;
+      if (leftMs < timeoutMs * MOST_WAIT) this.seal();
     });
+  }
+
+  /**
+   * A call leaves without its answer, to go by itself until it is `over`: resolves when those that left before it are over. At
+   * once they would wait for each other, in the time of each.
+   */
+  async leave(over: Promise<void>): Promise<void> {
+    const before = this.#left;
+    this.#left = before.then(() => over);
+    await before;
   }
 
   /** Nobody else comes. */
@@ -107,52 +131,84 @@ export class CallGroup {
       }
       lease = await first.acquire({ turn, calls: calls.map(({ requestId }) => requestId) });
       const answers = this.#ask(lease, calls, first.deadline);
-      const shared = new SharedLease(calls.length, (replies) => {
-        if (lease) pool.release(lease, ...replies);
+      const shared = new SharedLease(lease, deployment, () => {
         pool.leave(turn);
       });
       for (const [index, { resolve }] of calls.entries()) {
         const answer = answers[index];
-        if (answer) resolve({ lease, answer, over: (reply) => shared.over(reply) });
+        if (answer) resolve(shared.take(answer));
       }
     } catch (error) {
       if (lease) pool.release(lease);
       pool.leave(turn);
       // It is not what one of them has to be refused for: too large together, or a worker that left in this moment.
       const canGoAlone = RunnerError.is(error, 'invalid_params') || RunnerError.is(error, 'closed');
-      for (const { resolve, reject } of calls) {
-        if (lease && canGoAlone) resolve(undefined);
+      const isLate = RunnerError.is(error, 'timeout'); // the first is
+      for (const { resolve, reject, deadline } of calls) {
+        if ((lease && canGoAlone) || (isLate && deadline.leftMs > 0)) resolve(undefined);
         else reject(error);
       }
     }
   }
 
   #ask({ worker }: Lease, calls: readonly NumberedCall[], deadline: Deadline): Promise<WorkerReply>[] {
-    const timeoutMs = Math.ceil(deadline.leftMs);
-    if (timeoutMs <= 0) throw deadline.error('a free worker');
-    const { attemptTimeoutMs } = this.#deployment?.policy ?? {};
+    const leftMs = Math.ceil(deadline.leftMs);
+    if (leftMs <= 0) throw deadline.error('a free worker');
+    const attemptMs = this.#deployment?.policy.attemptTimeoutMs ?? Infinity;
+    // The worker takes them up one after the other: each has the time of a call from the answer before it.
+    const answerMs = Math.min(deadline.timeoutMs, attemptMs);
+    const timeoutMs = Math.min(leftMs, attemptMs);
     return worker.callMany(calls, {
-      ...{ timeoutMs, signal: deadline.signal },
-      ...(attemptTimeoutMs !== undefined && { answerMs: attemptTimeoutMs }),
-      reportedTimeoutMs: Math.min(deadline.timeoutMs, attemptTimeoutMs ?? Infinity),
+      ...{ timeoutMs, answerMs, reportedTimeoutMs: answerMs, signal: deadline.signal },
     });
   }
 }
 
-/** Counts the calls that share a worker. */
+/** The worker that calls of one message share: it is free when the last of them is over. */
 class SharedLease {
+  readonly #lease: Lease;
+  readonly #deployment: Deployment;
+  readonly #freed: () => void;
   readonly #replies: (WorkerReply | undefined)[] = [];
-  readonly #count: number;
-  readonly #free: (replies: (WorkerReply | undefined)[]) => void;
+  #count = 0;
+  #isSpoilt = false;
 
-  constructor(count: number, free: (replies: (WorkerReply | undefined)[]) => void) {
-    this.#count = count;
-    this.#free = free;
+  constructor(lease: Lease, deployment: Deployment, freed: () => void) {
+    this.#lease = lease;
+    this.#deployment = deployment;
+    this.#freed = freed;
   }
 
-  over(reply: WorkerReply | undefined): void {
+  take(answer: Promise<WorkerReply>): SharedCall {
+    this.#count++;
+    return { lease: this.#lease, answer: this.#trusted(answer), over: (reply) => this.#over(reply) };
+  }
+
+  /**
+   * What a process answers after an exception that the policy calls fatal is no verdict: its calls go to the next process.
+   *
+   * @throws RunnerError `closed`, the worker being about to end
+   */
+  async #trusted(answer: Promise<WorkerReply>): Promise<WorkerReply> {
+    const reply = await answer;
+    const { policy, title } = this.#deployment;
+    if (isReplyFatal(reply, policy)) {
+      if (!this.#isSpoilt) void this.#lease.worker.stop('fatal exception');
+      this.#isSpoilt = true;
+    } else if (this.#isSpoilt) {
+      throw new RunnerError(
+        'closed',
+        `A worker of ${title} had a fatal exception before it answered this call`,
+      );
+    }
+    return reply;
+  }
+
+  #over(reply: WorkerReply | undefined): void {
     this.#replies.push(reply);
-    if (this.#replies.length === this.#count) this.#free(this.#replies);
+    if (this.#replies.length < this.#count) return;
+    this.#deployment.pool.release(this.#lease, ...this.#replies);
+    this.#freed();
   }
 }
 
@@ -163,6 +219,8 @@ export class GroupPlace {
   readonly arrived: Promise<void>;
   /** Its images are written, or it will not come. */
   readonly arrive: () => void;
+  /** The call is over. */
+  end: () => void = () => undefined;
   #hasJoined = false;
 
   constructor(group: CallGroup) {
@@ -175,6 +233,16 @@ export class GroupPlace {
   /** Whether the call may still go with the others. */
   get isOpen(): boolean {
     return !this.#hasJoined && !this.group.isSealed;
+  }
+
+  /** It has to wait for something else than its images: those that are written do not wait for it. */
+  stepAside(): void {
+    if (this.group.size > 0) this.arrive();
+  }
+
+  /** See {@link CallGroup.leave}. */
+  leave(): Promise<void> {
+    return this.group.leave(new Promise((resolve) => (this.end = resolve)));
   }
 
   /** See {@link CallGroup.join}. */

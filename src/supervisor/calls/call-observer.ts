@@ -40,6 +40,8 @@ export interface ObservedCall {
   images: SentImages;
   /** Calls take most of the memory for frames: observers should hold none of it. */
   isShort: boolean;
+  /** Calls that went to the worker in one message, this among them; 1 for a call that went by itself. */
+  together: number;
   /** How it ended; never rejects. */
   ended: Promise<CallEnd>;
 }

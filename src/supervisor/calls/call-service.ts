@@ -14,7 +14,7 @@ import { checkRequest, checkStep } from './inspection-request.js';
 import { failedResult } from './failed-result.js';
 import { failureOf, fellBackFrom, goesOn } from './fallback.js';
 import { HandedImages } from './handed-images.js';
-import { laneOf, orderOf, type Inspection } from './inspection.js';
+import { laneOf, orderOf, type Inspection, type Standing } from './inspection.js';
 import type { Inspector } from './inspector.js';
 import type { Router } from '../deployments/router.js';
 import type { CallTurn } from '../pool/worker-pool.js';
@@ -113,14 +113,12 @@ export class CallService {
   }
 
   /**
-   * The workers of the version that a request goes to, when it is ready, and whether they take several calls in one message.
+   * The workers of the version that a request goes to, when it is ready, whether they take several calls in one message, and
+   * how many calls may wait for them.
    *
    * @throws RunnerError as {@link AlgorithmSupervisor.execute}
    */
-  async standing(
-    request: InspectionRequest,
-    signal: AbortSignal | undefined,
-  ): Promise<{ workers: number; takesMany: boolean }> {
+  async standing(request: InspectionRequest, signal: AbortSignal | undefined): Promise<Standing> {
     this.#table.checkOpen('execute');
     const asked = { ...request, productId: request.productId ?? oldNameIn(request) } as InspectionRequest;
     const startedAt = this.#clock.now();
@@ -129,11 +127,12 @@ export class CallService {
     const lease =
       this.#router.routeNow(asked, past) ?? (await this.#lease(asked, { startedAt, signal, ...past }));
     try {
-      const { pool, isReady, ready } = lease.deployment;
+      const { pool, isReady, ready, policy } = lease.deployment;
       const limitMs = asked.timeoutMs ?? LONGEST_TIMER_MS;
       const deadline = new Deadline(this.#clock, startedAt, limitMs, signal);
       if (!isReady) await deadline.bound('the start of the version', (ended) => settleOrAbort(ended, ready));
-      return { workers: pool.slots.length, takesMany: pool.ready?.capabilities.includes(BATCH) === true };
+      const takesMany = pool.ready?.capabilities.includes(BATCH) === true;
+      return { workers: pool.slots.length, takesMany, mostWaiting: policy.maxQueue };
     } finally {
       lease.release();
     }
@@ -199,6 +198,8 @@ export class CallService {
     const { request: asked, phase, startedAt, signal, trace } = call;
     const now = place?.group.lease ?? this.#router.routeNow(asked);
     const admitted = now ? undefined : this.#router.holdLane(asked);
+    // What it waits for may be the end of a version that waits for the calls of the message.
+    if (!now) place?.stepAside();
     let lease = now;
     try {
       lease ??= await this.#lease(asked, { startedAt, signal });
@@ -250,7 +251,8 @@ export class CallService {
     error: RunnerError,
     { place, ...o }: CarryOptions,
   ): Promise<InspectionResult> {
-    const { request, phase, startedAt, signal, requestId } = call;
+    const { request, phase, signal, requestId } = call;
+    const startedAt = place ? this.#clock.now() : call.startedAt; // its time in a message was that of others too
     const { preTimeoutMs, executeTimeoutMs } = deployment.policy;
     const limitMs = request.timeoutMs ?? (phase === 'pre' ? preTimeoutMs : executeTimeoutMs);
     const isLate = this.#clock.now() - startedAt >= limitMs;
@@ -262,7 +264,7 @@ export class CallService {
     let answered = false;
     const lease = await this.#lease(request, { startedAt, signal, isPastCanary: true });
     try {
-      const result = await this.#carry(call, lease, o);
+      const result = await this.#carry({ ...call, startedAt }, lease, o);
       answered = result.status === 'OK';
       result.attempts++;
       result.fellBackFrom = fellBackFrom({ name, version }, error);

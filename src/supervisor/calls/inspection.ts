@@ -30,6 +30,15 @@ export interface Inspection {
   place?: GroupPlace;
 }
 
+/** What several calls find where they go. */
+export interface Standing {
+  workers: number;
+  /** Whether a worker takes several calls in one message. */
+  takesMany: boolean;
+  /** How many calls may wait for a worker. */
+  mostWaiting: number;
+}
+
 /** What a worker is asked for a request. A call without a session is a session of its own, named by `requestId`. */
 export function workerCallOf(
   { phase, request, images }: Pick<ObservedCall, 'phase' | 'request' | 'images'>,

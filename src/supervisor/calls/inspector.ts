@@ -89,6 +89,7 @@ export class Inspector {
       if (images && handed) handed.keep({ images, request, deployment }, tried, watch?.retained ?? []);
       else if (images) returnImages(images, tried, watch?.retained ?? []);
       deployment.pool.leave(turn);
+      inspection.place?.end();
     }
   }
 
@@ -120,28 +121,37 @@ export class Inspector {
     const calledAt = this.#clock.now();
     timing.queueMs += calledAt - askedAt;
     let reply: WorkerReply | undefined;
+    let next: 'again' | 'unsent' | undefined;
     try {
       const answered = shared?.answer ?? this.#call(inspection, { lease, policy }, images, wireId);
-      watch?.begin(images);
+      watch?.begin(images, shared ? inspection.place?.group.size : 1);
       reply = await answered;
       timing.callMs = this.#clock.now() - calledAt;
     } catch (error) {
-      if (isNeverSent(error, lease) && !deployment.isEnding) return 'unsent';
-      tried.add(lease.worker);
-      const isOver = deadline.signal?.aborted === true || deadline.leftMs <= 0;
-      if (isOver || !RunnerError.is(error) || !isFailureRetried(error, attempts, policy)) throw error;
-      if (error.code === 'frame_missing') renewImages(images);
-      return 'again';
+      const isUnsent = isNeverSent(error, lease) && !deployment.isEnding;
+      next = isUnsent ? 'unsent' : 'again';
+      if (!isUnsent) {
+        tried.add(lease.worker);
+        const isOver = deadline.signal?.aborted === true || (!shared && deadline.leftMs <= 0);
+        if (isOver || !RunnerError.is(error) || !isFailureRetried(error, attempts, policy)) throw error;
+        if (error.code === 'frame_missing') renewImages(images);
+      }
     } finally {
       if (shared) shared.over(reply);
       else deployment.pool.release(lease, reply);
     }
-    const isDeviceFull = isDeviceOutOfMemory(reply);
-    if (!isDeviceFull && isReplyRetried(reply, attempts, policy) && deadline.leftMs > 0) {
+    const isDeviceFull = reply !== undefined && isDeviceOutOfMemory(reply);
+    const hasTime = shared !== undefined || deadline.leftMs > 0;
+    if (reply && !isDeviceFull && isReplyRetried(reply, attempts, policy) && hasTime) {
       tried.add(lease.worker);
       if (reply.isPictureLost) renewImages(images);
-      return 'again';
+      next = 'again';
     }
+    if (shared && (next || isDeviceFull)) {
+      await inspection.place?.leave();
+      inspection.deadline = deadline.anew(); // its time in the message was that of the others too
+    }
+    if (next || !reply) return next ?? 'again';
     if (isDeviceFull) return this.#afterPause(call, reply, attempts, lease);
     return this.#result(call, reply, { worker: lease.slot.index, attempts });
   }

@@ -4,11 +4,15 @@ import type { CallOptions, InspectionRequest, InspectionResult } from '../types.
 import { CallGroup } from './call-group.js';
 import type { CallService } from './call-service.js';
 import { checkMany } from './inspection-request.js';
+import type { Standing } from './inspection.js';
 
 /** Most pictures in one message: each has a descriptor open at the worker, and the host's memory for frames is no larger. */
 const MOST_TOGETHER = 32;
 /** Calls that each worker has ahead of it where it takes them one by one. */
 const AHEAD = 2;
+
+/** Nothing stands that calls could wait for. */
+const UNKNOWN: Standing = { workers: 1, takesMany: false, mostWaiting: 0 };
 
 /** Several pictures of one product id and step; each is answered or fails by itself. */
 export class ManyCalls {
@@ -30,29 +34,38 @@ export class ManyCalls {
       throw error;
     });
     const failure = RunnerError.is(standing) ? standing : undefined;
-    const { workers, takesMany } = RunnerError.is(standing) ? { workers: 1, takesMany: false } : standing;
+    const { workers, takesMany, mostWaiting } = RunnerError.is(standing) ? UNKNOWN : standing;
     const isTogether = takesMany && requests.length > 1 && requests.every((one) => belongs(one, first));
     const results: InspectionResult[] = [];
     const put = async (at: number, answer: Promise<InspectionResult>) => {
       results[at] = await answer;
     };
-    const alone = (at: number) => put(at, this.#calls.answer(requests[at], o, { failure }));
-    const together = async (from: number) => {
+    let next = 0;
+    const alone = (): Promise<void> => {
+      const at = next++;
+      return put(at, this.#calls.answer(requests[at], o, { failure }));
+    };
+    const together = async () => {
       const group = new CallGroup();
       const answers: Promise<void>[] = [];
-      const end = Math.min(from + MOST_TOGETHER, requests.length);
-      for (let at = from; at < end; at++) {
+      while (next < requests.length && answers.length < MOST_TOGETHER && !group.isSealed) {
+        const at = next++;
         const place = group.place();
-        answers.push(put(at, this.#calls.answer(requests[at], o, { place })).finally(place.arrive));
+        const answer = put(at, this.#calls.answer(requests[at], o, { place })).finally(place.arrive);
+        answer.catch(() => undefined); // it is looked at when the message has gone
+        answers.push(answer);
         await place.arrived;
       }
       group.seal();
       await all(answers);
     };
-    await inTurns(requests.length, isTogether ? MOST_TOGETHER : 1, {
-      width: isTogether ? workers : AHEAD * workers,
-      work: isTogether ? together : alone,
-    });
+    const work = isTogether ? together : alone;
+    // No more at once than the line of the workers has room for.
+    const width = isTogether ? workers : Math.max(1, Math.min(AHEAD * workers, workers + mostWaiting));
+    const go = async () => {
+      while (next < requests.length) await work();
+    };
+    await all(Array.from({ length: width }, go));
     const isAborted = results.some(({ error }) => error?.code === 'aborted');
     if (signal?.aborted === true && isAborted) throw abortError(signal, 'executeMany');
     return results;
@@ -62,23 +75,6 @@ export class ManyCalls {
 /** Whether two can go in one message: one worker has the values of their session, and their time ends together. */
 function belongs(one: InspectionRequest, first: InspectionRequest): boolean {
   return one.session?.id === first.session?.id && one.timeoutMs === first.timeoutMs;
-}
-
-/** Does the work for every `step`-th number below `count`, in order, at most `width` side by side. */
-async function inTurns(
-  count: number,
-  step: number,
-  { width, work }: { width: number; work: (from: number) => Promise<void> },
-): Promise<void> {
-  let next = 0;
-  const go = async () => {
-    while (next < count) {
-      const from = next;
-      next += step;
-      await work(from);
-    }
-  };
-  await all(Array.from({ length: Math.max(1, width) }, go));
 }
 
 /** Resolves when all have ended; rejects with the first failure then. */

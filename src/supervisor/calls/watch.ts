@@ -31,14 +31,14 @@ export class Watch {
     this.#ended = new Promise((resolve) => (this.#resolve = resolve));
   }
 
-  /** Once, however often the call is tried. */
-  begin(images: SentImages): void {
+  /** Once, however often the call is tried. `together`: calls in its message. */
+  begin(images: SentImages, together = 1): void {
     if (this.#hasBegun) return;
     this.#hasBegun = true;
     const { phase, request, requestId } = this.#inspection;
     const { name, version } = this.#deployment.entry;
     const isShort = this.#frames.load > MOST_LOAD;
-    const call = { phase, request, requestId, name, version, images, isShort, ended: this.#ended };
+    const call = { phase, request, requestId, name, version, images, isShort, together, ended: this.#ended };
     for (const observer of this.#observers) {
       try {
         const retained = observer.offer(call);
