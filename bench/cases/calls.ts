@@ -4,13 +4,15 @@ import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { BenchCase, Contestant } from '../harness/case.js';
 import { each } from '../harness/statistics.js';
-import { contestantsOf, cpuMs, oneAfterTheOther } from '../peers/contestants.js';
-import { cropStore, oursInPlace, oursUnproven } from '../peers/ours.js';
+import { contestantsOf, cpuMs, oneAfterTheOther, twentyASecond } from '../peers/contestants.js';
+import { cropStore, oursCopied, oursInPlace, oursSdk, oursUnproven } from '../peers/ours.js';
+import { handWrittenFiles } from '../peers/by-hand.js';
 import { LARGE, SMALL, type Peer } from '../peers/peer.js';
 import { thinHost } from '../peers/thin-host.js';
 import type { FirstCallsArguments } from '../support/first-calls.js';
 
 const PEERS: readonly Peer[] = [oursInPlace, oursUnproven, thinHost];
+const COPIED: readonly Peer[] = [oursCopied, oursSdk, handWrittenFiles];
 const OURS = [oursInPlace.name, oursUnproven.name];
 /** Loads TypeScript in a process whose parent does not. */
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
@@ -27,6 +29,39 @@ function single(name: string, size: typeof SMALL): BenchCase {
     open: (context) =>
       Promise.resolve(
         contestantsOf(PEERS, context, { size }, (calls) => oneAfterTheOther(calls, context.quick ? 15 : 600)),
+      ),
+  };
+}
+
+function paced(name: string, size: typeof SMALL): BenchCase {
+  return {
+    name: `calls/20-a-second-${name}`,
+    measures: `20 calls a second in place with a picture of ${size.width} x ${size.height}`,
+    figures: { p50: { unit: 'ms' }, p90: { unit: 'ms' }, hostCpu: { unit: 'ms' } },
+    bars: OURS.map((contestant) => ({ figure: 'p50', contestant, over: thinHost.name, atMost: 1.2 })),
+    rounds: 9,
+    limitSeconds: 600,
+    open: (context) =>
+      Promise.resolve(
+        contestantsOf(PEERS, context, { size }, (calls) => twentyASecond(calls, context.quick ? 4 : 20)),
+      ),
+  };
+}
+
+/** Calls whose picture is copied: at the bundled worker beside what is written by hand, at the SDK's beside an older build (`--against`). */
+function copied(name: string, size: typeof SMALL): BenchCase {
+  return {
+    name: `calls/copied-${name}`,
+    measures: `One call after the other with a picture of ${size.width} x ${size.height} in the request`,
+    figures: { p50: { unit: 'ms' }, p99: { unit: 'ms' }, hostCpu: { unit: 'ms' } },
+    bars: [{ figure: 'p50', contestant: oursCopied.name, over: handWrittenFiles.name, atMost: 1 }],
+    rounds: 9,
+    limitSeconds: 600,
+    open: (context) =>
+      Promise.resolve(
+        contestantsOf(COPIED, context, { size }, (calls) =>
+          oneAfterTheOther(calls, context.quick ? 15 : 300),
+        ),
       ),
   };
 }
@@ -83,5 +118,9 @@ const firstCalls: BenchCase = {
 export const cases: BenchCase[] = [
   single('small', SMALL),
   single('large', LARGE),
+  paced('small', SMALL),
+  paced('large', LARGE),
+  copied('small', SMALL),
+  copied('large', LARGE),
   ...[fourAtOnce, firstCalls],
 ];

@@ -1,9 +1,8 @@
 /** The library beside others that do the same work: the mean of a part of a picture, asked for from Node. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchCase, Contestant } from '../harness/case.js';
-import { each, median, percentile, timed } from '../harness/statistics.js';
+import { each, percentile } from '../harness/statistics.js';
 import { handWrittenFiles, rawPipe } from '../peers/by-hand.js';
-import { contestantsOf, cpuMs, oneAfterTheOther } from '../peers/contestants.js';
+import { contestantsOf, oneAfterTheOther, twentyASecond } from '../peers/contestants.js';
 import { fastApi } from '../peers/fastapi.js';
 import { oursCopied, oursInPlace, oursSdk } from '../peers/ours.js';
 import { checked, LARGE, picturesOf, SMALL, type Peer } from '../peers/peer.js';
@@ -16,9 +15,6 @@ const PEERS: readonly Peer[] = [
   ...[oursInPlace, oursCopied, oursSdk],
   ...[ringInPlace, ringCopied, thinHost, handWrittenFiles, rawPipe, pythonShell, fastApi, triton],
 ];
-
-/** A call each 50 ms: what a station makes. */
-const PACE_MS = 50;
 
 function singleCalls(name: string, size: typeof SMALL, most: number): BenchCase {
   const first = { contestant: oursInPlace.name, figure: 'p50' };
@@ -51,18 +47,7 @@ const paced: BenchCase = {
   limitSeconds: 600,
   open: (context) =>
     Promise.resolve(
-      contestantsOf(PEERS, context, { size: LARGE }, async (calls) => {
-        const samples: number[] = [];
-        let host = 0;
-        for (let n = 0; n < (context.quick ? 4 : 20); n++) {
-          const before = cpuMs();
-          const took = await timed(() => calls[n % calls.length]?.());
-          host += cpuMs() - before;
-          samples.push(took);
-          await sleep(Math.max(0, PACE_MS - took));
-        }
-        return { p50: median(samples), p90: percentile(samples, 0.9), hostCpu: host / samples.length };
-      }),
+      contestantsOf(PEERS, context, { size: LARGE }, (calls) => twentyASecond(calls, context.quick ? 4 : 20)),
     ),
 };
 

@@ -1,6 +1,7 @@
 /** Makes contestants of peers: each inspects pictures of one size, all different, in turn. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchContext, Contestant, OpenContestant } from '../harness/case.js';
-import { each, median, percentile } from '../harness/statistics.js';
+import { each, median, percentile, timed } from '../harness/statistics.js';
 import { checked, picturesOf, type Peer, type SMALL } from './peer.js';
 
 export function contestantsOf(
@@ -34,6 +35,26 @@ export async function oneAfterTheOther(
   const before = cpuMs();
   const samples = await each(count, (n) => calls[n % calls.length]?.());
   return { p50: median(samples), p99: percentile(samples, 0.99), hostCpu: (cpuMs() - before) / count };
+}
+
+/** A call each 50 ms: what a station makes. */
+const PACE_MS = 50;
+
+/** So many calls at 20 a second: what was warm has gone cold in between. The figures of {@link oneAfterTheOther}, with the 90th of 100. */
+export async function twentyASecond(
+  calls: readonly (() => Promise<void>)[],
+  count: number,
+): Promise<Record<'p50' | 'p90' | 'hostCpu', number>> {
+  const samples: number[] = [];
+  let host = 0;
+  for (let n = 0; n < count; n++) {
+    const before = cpuMs();
+    const took = await timed(() => calls[n % calls.length]?.());
+    host += cpuMs() - before;
+    samples.push(took);
+    await sleep(Math.max(0, PACE_MS - took));
+  }
+  return { p50: median(samples), p90: percentile(samples, 0.9), hostCpu: host / samples.length };
 }
 
 /** CPU time of this process in milliseconds: that of the host, without the workers. */
