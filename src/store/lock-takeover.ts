@@ -47,9 +47,10 @@ export async function removeIfDead(takeover: Takeover): Promise<boolean> {
       withClaim(owner.token, takeover, () => removeOwned(owner, takeover))
     );
   }
-  // Half an owner: its maker is between two steps, or died there.
-  if (!watch.isUnchanged(mark, UNWRITTEN_GRACE_MS)) return false;
-  return withClaim(unwrittenToken(mark), takeover, async () => {
+  // Half an owner: its maker is between two steps, or died there; or this process could not remove what it had emptied.
+  const token = tokenOfUnwritten(mark);
+  if (!abandoned.has(token) && !watch.isUnchanged(mark, UNWRITTEN_GRACE_MS)) return false;
+  return withClaim(token, takeover, async () => {
     if ((await fingerprint(ownerFile)) === mark) await removeFiles(takeover);
   });
 }
@@ -156,7 +157,7 @@ async function withClaim(token: string, takeover: Takeover, work: () => Promise<
       liveness === 'dead' ||
       (liveness === 'unknown' && (await isSilent(claim, takeover.silenceMs)));
     if (!isLeft) return false;
-    return withClaim(claimer?.token ?? unwrittenToken(mark), takeover, async () => {
+    return withClaim(claimer?.token ?? tokenOfUnwritten(mark), takeover, async () => {
       const isSame =
         (await readOwner(claim))?.token === claimer?.token && (await fingerprint(claim)) === mark;
       if (isSame) await removeFile(claim);
@@ -192,6 +193,12 @@ async function removeFile(file: string): Promise<void> {
   await rm(file, { force: true });
 }
 
-function unwrittenToken(mark: string): string {
+/** What stands for the token of a file without a record; undefined where the file is gone or has a record. */
+export async function unwrittenToken(file: string): Promise<string | undefined> {
+  const mark = await fingerprint(file);
+  return mark === undefined || (await readOwner(file)) !== null ? undefined : tokenOfUnwritten(mark);
+}
+
+function tokenOfUnwritten(mark: string): string {
   return `unwritten-${mark.replace(/[^0-9]/g, '-')}`;
 }

@@ -23,6 +23,7 @@ import {
   SilenceWatch,
   sweepLeftovers,
   type Takeover,
+  unwrittenToken,
 } from './lock-takeover.js';
 import { isMissing } from './errno.js';
 import { loadLockfile } from './lockfile-loader.js';
@@ -227,14 +228,16 @@ function heldLock(
     (released ??= (async () => {
       clearInterval(refresh);
       await sweeping();
+      let emptied: string | undefined;
       try {
         if ((await readOwner(ownerFile))?.token !== owner.token) return;
         await removeGate(file);
         await emptyOwnerFile(ownerFile);
+        emptied = await unwrittenToken(ownerFile);
         // Once more after a passing error.
         await whileGoing(ownerFile, () => unlink(ownerFile)).catch(() => rm(ownerFile, { force: true }));
       } catch (error) {
-        abandon(owner.token, removeAbandoned(file, refreshMs));
+        abandon(emptied ?? owner.token, removeAbandoned(file, refreshMs));
         throw error;
       } finally {
         await life?.close(); // after the owner file: without it the owner is dead

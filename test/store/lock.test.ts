@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { lutimes, open, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { lutimes, open, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -14,6 +14,8 @@ import {
 } from '../../src/store/lock-owner.js';
 import { bundledScript } from '../support/bundled-script.js';
 import { canBox, startScript } from '../support/child-script.js';
+import { leaveLock, leaveRecord } from '../support/left-lock.js';
+import { IS_WINDOWS } from '../support/platform.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const lockPath = async () => path.join(await temporaryFolder(), 'x.lock');
@@ -22,18 +24,14 @@ const lockPath = async () => path.join(await temporaryFolder(), 'x.lock');
 const filesOf = async (file: string) =>
   (await readdir(path.dirname(file))).map((name) => name.replace(/\.life-[0-9a-f]{16}$/, '.life'));
 
-/** Puts there what a holder that cannot be seen from here, or is dead, has left. */
-async function leave(file: string, change: object): Promise<void> {
-  const owner = { ...(await newOwner('left')), ...change };
-  await symlink(JSON.stringify(owner), `${file}.owner`);
-  await writeFile(file, '');
-}
+/** Of a lock that is held; on Windows the sign of life is a named pipe. */
+const HELD = ['x.lock', ...(IS_WINDOWS ? [] : ['x.lock.life']), 'x.lock.owner'];
 
 test('while a lock is held its owner can be read, and lockfile’s own file is there', async () => {
   const file = await lockPath();
   await using _lock = await acquireLock(file, { operation: 'install x 1' });
   expect(await lockHolder(file)).toMatchObject({ ...(await ownIdentity()), operation: 'install x 1' });
-  expect(await filesOf(file)).toEqual(['x.lock', 'x.lock.life', 'x.lock.owner']);
+  expect(await filesOf(file)).toEqual(HELD);
 });
 
 test('release is safe to call twice and leaves nothing', async () => {
@@ -75,7 +73,7 @@ test.skipIf(!canBox())(
     await run.end;
     await using lock = await acquireLock(file, { operation: 'next', timeoutMs: 0 });
     expect(await lockHolder(file)).toMatchObject({ token: lock.owner.token });
-    expect(await filesOf(file)).toEqual(['x.lock', 'x.lock.life', 'x.lock.owner']);
+    expect(await filesOf(file)).toEqual(HELD);
   },
 );
 
@@ -107,25 +105,29 @@ test.each([
   expect(await livenessOf(lock.owner, path.dirname(file))).toBe('dead');
 });
 
-test('a waiter whose sign of life was removed shows it anew before it can become the owner', async () => {
-  const file = await lockPath();
-  const first = await acquireLock(file, { operation: 'a' });
-  const next = acquireLock(file, { operation: 'b' });
-  const others = async () =>
-    (await readdir(path.dirname(file))).filter(
-      (name) => name.includes('.life-') && name !== first.owner.life?.name,
-    );
-  await vi.waitFor(async () => {
-    expect(await others()).toHaveLength(1);
-  });
-  for (const name of await others()) await rm(path.join(path.dirname(file), name));
-  await vi.waitFor(async () => {
-    expect(await others()).toHaveLength(1);
-  });
-  await first.release();
-  await using lock = await next;
-  expect(await livenessOf(lock.owner, path.dirname(file))).toBe('alive');
-});
+// On Windows the sign is a named pipe, which nobody can remove.
+test.skipIf(IS_WINDOWS)(
+  'a waiter whose sign of life was removed shows it anew before it can become the owner',
+  async () => {
+    const file = await lockPath();
+    const first = await acquireLock(file, { operation: 'a' });
+    const next = acquireLock(file, { operation: 'b' });
+    const others = async () =>
+      (await readdir(path.dirname(file))).filter(
+        (name) => name.includes('.life-') && name !== first.owner.life?.name,
+      );
+    await vi.waitFor(async () => {
+      expect(await others()).toHaveLength(1);
+    });
+    for (const name of await others()) await rm(path.join(path.dirname(file), name));
+    await vi.waitFor(async () => {
+      expect(await others()).toHaveLength(1);
+    });
+    await first.release();
+    await using lock = await next;
+    expect(await livenessOf(lock.owner, path.dirname(file))).toBe('alive');
+  },
+);
 
 test('a sign of life seen by another mount says nothing: the folder’s device tells', async () => {
   const file = await lockPath();
@@ -139,7 +141,7 @@ test('a sign of life seen by another mount says nothing: the folder’s device t
 
 test('of many that wait for the lock of a dead process each gets it, one after the other', async () => {
   const file = await lockPath();
-  await leave(file, { startTime: '1' });
+  await leaveLock(file, { startTime: '1' });
   let inside = 0;
   let most = 0;
   await Promise.all(
@@ -156,18 +158,15 @@ test('of many that wait for the lock of a dead process each gets it, one after t
 
 test('a claim whose claimer was killed in the middle of taking over does not stand in the way, and goes', async () => {
   const file = await lockPath();
-  await leave(file, { startTime: '1', token: 'dead' });
-  await symlink(
-    JSON.stringify({ ...(await newOwner('claim')), startTime: '2', token: 'too' }),
-    `${file}.claim-dead`,
-  );
+  await leaveLock(file, { startTime: '1', token: 'dead' });
+  await leaveRecord(`${file}.claim-dead`, 'claim', { startTime: '2', token: 'too' });
   await using _lock = await acquireLock(file, { operation: 'next', timeoutMs: 2_000 });
-  expect(await filesOf(file)).toEqual(['x.lock', 'x.lock.life', 'x.lock.owner']);
+  expect(await filesOf(file)).toEqual(HELD);
 });
 
 test('a holder on another host keeps its lock: lock_timeout names it', async () => {
   const file = await lockPath();
-  await leave(file, { host: 'line-7', pid: 42 });
+  await leaveLock(file, { host: 'line-7', pid: 42 });
   await expect(acquireLock(file, { operation: 'install', timeoutMs: 30 })).rejects.toMatchObject({
     code: 'lock_timeout',
     message: expect.stringContaining('process 42 on line-7 (left, since') as string,
@@ -177,7 +176,7 @@ test('a holder on another host keeps its lock: lock_timeout names it', async () 
 
 test('a holder on another host that is silent loses its lock to one that waits as long as by default', async () => {
   const file = await lockPath();
-  await leave(file, { host: 'line-7' });
+  await leaveLock(file, { host: 'line-7' });
   // A quarter of the silence is watched: 15 of the 30 seconds of the defaults.
   await using lock = await acquireLock(file, { operation: 'next', timeoutMs: 30_000, silenceMs: 300 });
   expect(await lockHolder(file)).toMatchObject({ token: lock.owner.token });
@@ -185,7 +184,7 @@ test('a holder on another host that is silent loses its lock to one that waits a
 
 test('a holder on another host that refreshes keeps its lock, whatever time its clock tells', async () => {
   const file = await lockPath();
-  await leave(file, { host: 'line-7' });
+  await leaveLock(file, { host: 'line-7' });
   let seconds = 0;
   const refresh = setInterval(() => void lutimes(`${file}.owner`, (seconds += 1), 1), 20);
   onTestFinished(() => {
@@ -205,14 +204,13 @@ test('a lock says again and again that its holder lives, until it is released', 
 
 test('a claim left by another host does not stand in the way for ever', async () => {
   const file = await lockPath();
-  await leave(file, { startTime: '1', token: 'dead' });
-  const claimer = { ...(await newOwner('claim')), host: 'line-7', token: 'gone' };
-  await symlink(JSON.stringify(claimer), `${file}.claim-dead`);
+  await leaveLock(file, { startTime: '1', token: 'dead' });
+  await leaveRecord(`${file}.claim-dead`, 'claim', { host: 'line-7', token: 'gone' });
   await expect(acquireLock(file, { operation: 'next', timeoutMs: 0 })).rejects.toMatchObject({
     code: 'lock_timeout',
   });
   await using _lock = await acquireLock(file, { operation: 'next', timeoutMs: 30_000, silenceMs: 100 });
-  expect(await filesOf(file)).toEqual(['x.lock', 'x.lock.life', 'x.lock.owner']);
+  expect(await filesOf(file)).toEqual(HELD);
 });
 
 test('a living holder of this host keeps its lock, however long ago it was refreshed', async () => {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build, stop } from 'esbuild';
 import { atEndOfFile } from './end-of-file.js';
+import { IS_WINDOWS } from './platform.js';
 
 const bundles = new Map<string, Promise<string>>();
 const folders: string[] = [];
@@ -23,11 +24,13 @@ export function bundledScript(file: string): Promise<string> {
 }
 
 async function bundleScript(file: string): Promise<string> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'pv-script-'));
-  folders.push(folder);
   const source = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+  const modules = source('../../node_modules');
+  // Packages are found from below their folder too, where a link to it is not to be had (Wine knows no junctions).
+  const folder = await mkdtemp(path.join(IS_WINDOWS ? modules : os.tmpdir(), '.pv-script-'));
+  folders.push(folder);
   const outfile = path.join(folder, `${path.basename(file, '.ts')}.mjs`);
-  await symlink(source('../../node_modules'), path.join(folder, 'node_modules'), 'junction');
+  if (!IS_WINDOWS) await symlink(modules, path.join(folder, 'node_modules'));
   await build({
     ...{ entryPoints: [source(`./${file}`)], outfile, bundle: true, logLevel: 'error' },
     ...{ platform: 'node', format: 'esm', target: 'node20', packages: 'external' },
