@@ -42,10 +42,7 @@ export class InspectionPictures {
     facts: InspectionFacts,
     priority: Priority,
   ): Promise<WrittenPicture[]> | undefined {
-    if (facts.image === undefined && facts.pictures === undefined) return undefined;
-    const given = [...(facts.pictures ?? [])];
-    const isKept = facts.image !== undefined && this.#isChosen(inspected, facts, priority);
-    const image = isKept ? facts.image : undefined;
+    const { given, image } = this.#kept(inspected, facts, priority);
     const all = [...given, ...(image ? [image] : [])];
     if (all.length === 0) return undefined;
     const bytes = all.reduce((sum, one) => sum + bytesOf(one), 0);
@@ -63,6 +60,23 @@ export class InspectionPictures {
     return this.#encodeAndWrite(given, taken, facts.masks, priority).finally(() => {
       this.#bytes -= bytes;
     });
+  }
+
+  /** Counts those that would be kept, where the verdict is not. */
+  giveUp(inspected: Inspected, facts: InspectionFacts, priority: Priority): void {
+    const { given, image } = this.#kept(inspected, facts, priority);
+    for (const one of given) this.#room.lose(priority, bytesOf(one));
+    if (image) this.#room.lose(priority, bytesOf(image));
+  }
+
+  #kept(
+    inspected: Inspected,
+    facts: InspectionFacts,
+    priority: Priority,
+  ): { given: readonly EncodedPicture[]; image: InspectionFacts['image'] } {
+    const { image, pictures = [] } = facts;
+    const isKept = image !== undefined && this.#isChosen(inspected, facts, priority);
+    return { given: pictures, image: isKept ? image : undefined };
   }
 
   /** A rule of the host that throws costs the picture. */

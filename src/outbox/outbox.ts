@@ -136,7 +136,12 @@ export class Outbox implements AsyncDisposable {
     throwIfAborted(facts.signal, 'record');
     const verdict = verdictOf(inspected);
     const picturePriority = verdict === 'OK' ? 'okPictures' : 'ngPictures';
-    this.#checkPending('business');
+    try {
+      this.#checkPending('business');
+    } catch (error) {
+      this.#pictures.giveUp(inspected, facts, picturePriority);
+      throw error;
+    }
     // As it is now: what was given is the caller's again, and may change.
     const recordedAt = Math.floor(this.#now());
     const timestampMs = facts.timestampMs ?? recordedAt;
@@ -265,7 +270,10 @@ export class Outbox implements AsyncDisposable {
       turn.done(); // it has its place in the log
       return await kept;
     } catch (error) {
-      for (const { file } of written) await this.#files.release(file.digest);
+      for (const { file } of written) {
+        this.#room.lose(said.picturePriority, file.bytes); // no record names it
+        await this.#files.release(file.digest);
+      }
       throw error;
     } finally {
       turn.done();

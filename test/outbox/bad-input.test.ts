@@ -97,6 +97,20 @@ test('verdicts beyond maxPending that come at once are refused before they wait 
   expect(settled[4]).toMatchObject({ reason: { code: 'queue_full' } });
 });
 
+test('a picture of a verdict that is refused because too many wait is counted as given up too', async () => {
+  const outbox = await openOutbox(await temporaryFolder(), { maxPending: 1 });
+  const both = [1, 2].map((one) =>
+    outbox.record(resultOf('NG'), { ...facts, pictures: [pictureOf(String(one))] }),
+  );
+  expect((await Promise.allSettled(both)).map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+  const { due, shed } = await outbox.status();
+  expect([due.ngPictures.records, shed.ngPictures, shed.business.records]).toEqual([
+    1,
+    { records: 1, bytes: 1 },
+    1,
+  ]);
+});
+
 test('an outbox that is open keeps its public key when another with another key tries to open it', async () => {
   const folder = await temporaryFolder();
   await openOutbox(folder);
