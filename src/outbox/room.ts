@@ -11,7 +11,7 @@ import {
   type RemovalRule,
 } from './storage/removal.js';
 import type { RecordStore } from './storage/record-store.js';
-import { keptBytes } from './storage/state.js';
+import { add, keptBytes } from './storage/state.js';
 import type { OutboxOptions, Priority } from './types.js';
 
 const DAY_MS = 86_400_000;
@@ -46,7 +46,7 @@ export class Room {
   readonly #maxAgeMs: number;
   readonly #retentionMs: number;
   /** What never reached the disk, and has no record yet. */
-  #lost: Amounts = amounts(() => ({ records: 0, bytes: 0 }));
+  readonly #lost: Amounts = amounts(() => ({ records: 0, bytes: 0 }));
   #work: Promise<unknown> = Promise.resolve();
   #isShedding = false;
   #isTidying = false;
@@ -231,30 +231,20 @@ export class Room {
 
   async #tellLost(): Promise<void> {
     const { store, shed } = this.#parts;
-    const lost = this.#lost;
-    this.#lost = amounts(() => ({ records: 0, bytes: 0 }));
-    try {
-      await store.run({
-        grows: true,
-        apply: (draft) => {
-          for (const [digit, priority] of PRIORITIES.entries()) {
-            const { records, bytes } = lost[priority];
-            if (records === 0) continue;
-            const counts = draft.state.priorities[digit]?.shed;
-            if (counts) {
-              counts.records += records;
-              counts.bytes += bytes;
-            }
-            shed(draft, { reason: 'disk', priority, records, bytes });
-          }
-        },
-      });
-    } catch {
-      for (const priority of PRIORITIES) {
-        this.#lost[priority].records += lost[priority].records;
-        this.#lost[priority].bytes += lost[priority].bytes;
-      }
-    }
+    const telling = PRIORITIES.map((priority) => ({ priority, ...this.#lost[priority] }));
+    await store.run({
+      grows: true,
+      apply: (draft) => {
+        for (const [digit, { priority, records, bytes }] of telling.entries()) {
+          if (records === 0) continue;
+          const counts = draft.state.priorities[digit]?.shed;
+          if (counts) add(counts, records, bytes);
+          shed(draft, { reason: 'disk', priority, records, bytes });
+        }
+      },
+    });
+    // Not before: until it is in the store, it counts here.
+    for (const { priority, records, bytes } of telling) add(this.#lost[priority], -records, -bytes);
   }
 }
 
