@@ -13,6 +13,7 @@ import re
 import stat
 import sys
 import zlib
+from _operator import itemgetter  # the module operator is one more file to load
 
 from .kept import Keeper
 
@@ -25,6 +26,7 @@ LARGEST_MESSAGE = 65536
 MOST_DESCRIPTORS = 8
 _headers = {}  # read once for each shape: by their own bytes, because a file may get another
 _places = {}  # where the samples are in so many bytes with a header of so many
+_slices = {}  # what takes them out
 
 
 class FrameMissing(Exception):
@@ -88,17 +90,15 @@ def checksum_of(method, view, head):
         return hashlib.sha256(view).hexdigest()
     if method == "crc32" or len(view) - head <= SAMPLES * SAMPLE_BYTES:
         return "%08x" % zlib.crc32(view)
-    return crc_of(view[at:at + count] for at, count in places_in(len(view), head))
+    return crc_of(slices_in(len(view), head)(view))
 
 
 def checksum_of_samples(descriptor, size, head):
     """The same of the samples alone, read from a descriptor."""
-    places = places_in(size, head)
     if size <= READ_AT_ONCE:
-        content = os.pread(descriptor, size, 0)
-        return crc_of(content[at:at + count] for at, count in places)
+        return crc_of(slices_in(size, head)(os.pread(descriptor, size, 0)))
     pread = os.pread
-    return crc_of([pread(descriptor, count, at) for at, count in places])
+    return crc_of([pread(descriptor, count, at) for at, count in places_in(size, head)])
 
 
 def crc_of(parts):
@@ -116,6 +116,17 @@ def places_in(size, head):
         _places.clear()
     _places[size, head] = places = [(0, head)] + places
     return places
+
+
+def slices_in(size, head):
+    """Takes the header and the samples out of so many bytes of content, in one call: a loop takes three times as long."""
+    known = _slices.get((size, head))
+    if known is None:
+        if len(_slices) > 1000:
+            _slices.clear()
+        known = itemgetter(*[slice(at, at + count) for at, count in places_in(size, head)])
+        _slices[size, head] = known
+    return known
 
 
 class Picture:
@@ -360,8 +371,8 @@ class Delivery:
         if self._socket is None or not is_wanted:
             return [], None
         import _socket
-        import json
 
+        mine = b'{"request_id":"%s"}' % str(self._request).encode("utf-8")  # as the host writes it: not to be parsed then
         space = _socket.CMSG_SPACE(4 * MOST_DESCRIPTORS)
         flags = _socket.MSG_DONTWAIT | getattr(_socket, "MSG_CMSG_CLOEXEC", 0)
         while True:
@@ -376,11 +387,17 @@ class Delivery:
                 if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
                     for at in range(0, len(content) - 3, 4):
                         descriptors.append(int.from_bytes(content[at:at + 4], sys.byteorder))
-            if json.loads(data.decode("utf-8")).get("request_id") == self._request:
+            if data == mine or _is_of(data, self._request):
                 cut = "OSError: [Errno 24] Too many open files" if state & _socket.MSG_CTRUNC else None
                 return descriptors, cut
             for descriptor in descriptors:  # of a call that was given up before it was read
                 os.close(descriptor)
+
+
+def _is_of(data, request):
+    import json
+
+    return json.loads(data.decode("utf-8")).get("request_id") == request
 
 
 def inherited():

@@ -117,7 +117,7 @@ class Lasting:
 
     def __init__(self):
         self._all = collections.OrderedDict()
-        self._calls = 0
+        self._calls = self._bytes = 0
 
     def __contains__(self, key):
         return key in self._all
@@ -127,20 +127,26 @@ class Lasting:
         self._calls += 1
         while self._all:
             memory = next(iter(self._all.values()))
-            if not too_many(self._all.values(), MOST_MAPPINGS) and self._calls - memory.last_used < CALLS_UNUSED:
+            is_used = self._calls - memory.last_used < CALLS_UNUSED
+            if is_used and not too_many(len(self._all), self._bytes, MOST_MAPPINGS):
                 return
-            self._all.popitem(last=False)[1].content.close()
+            self.pop(memory.key).content.close()
 
     def pop(self, key):
-        return self._all.pop(key, None)
+        memory = self._all.pop(key, None)
+        if memory is not None:
+            self._bytes -= len(memory.content)
+        return memory
 
     def keep(self, memory):
+        """One whose key is not kept."""
         memory.last_used = self._calls
         self._all[memory.key] = memory
+        self._bytes += len(memory.content)
 
     def forget(self):
         while self._all:
-            self._all.popitem()[1].content.close()
+            self.pop(next(iter(self._all))).content.close()
 
 
 class Buffers:
@@ -158,7 +164,7 @@ class Buffers:
         else:
             memory = Memory(room_for(size))
             self._all.appendleft(memory)
-            while too_many(self._all, MOST_BUFFERS):
+            while too_many(len(self._all), sum(len(one.content) for one in self._all), MOST_BUFFERS):
                 self._all.pop()
         self._taken.append(memory)
         return memory
@@ -279,9 +285,8 @@ def address_of(content):
     return ctypes.addressof(ctypes.c_char.from_buffer(content))
 
 
-def too_many(memories, most):
-    count = len(memories)
-    return count > most or (count > 2 and sum(len(memory.content) for memory in memories) > MOST_BYTES)
+def too_many(count, size, most):
+    return count > most or (count > 2 and size > MOST_BYTES)
 
 
 def part(content):
