@@ -18,6 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { BenchCase } from './harness/case.js';
 import { buildOf, ROOT, thisBuild } from './harness/builds.js';
+import { removeLeft } from './harness/aside.js';
 import { closeAll } from './harness/case-process.js';
 import { machineFacts, versions } from './harness/machine.js';
 import { measureCase, type FoundCase } from './harness/measure.js';
@@ -110,6 +111,7 @@ async function main(): Promise<void> {
     }
   }
   await new Promise((resolve) => out.end(resolve));
+  await removeLeft();
   console.log(`${summary(results, (performance.now() - startedAt) / 1_000)}; ${path.relative('.', file)}`);
   const failures = results.filter(({ kind }) => kind === 'failed');
   if (failures.length > 0) {

@@ -1,12 +1,13 @@
 /** Unpacking against Python's zipfile, and opening a large archive. */
 import { spawn, spawnSync } from 'node:child_process';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { deflateRawSync } from 'node:zlib';
 import { forgeZip, type ForgedEntry } from '../../test/support/forge-zip.js';
 import { writeSparseArchive } from '../../test/support/sparse-archive.js';
+import { setAside } from '../harness/aside.js';
 import type { BenchCase } from '../harness/case.js';
 import { timed } from '../harness/statistics.js';
 import { pythonOf } from '../support/pythons.js';
@@ -51,7 +52,7 @@ function unpacking(what: string, content: string, entries: (quick: boolean) => F
       return {
         ours: () => ({
           round: async () => {
-            await rm(target, { recursive: true, force: true });
+            await setAside(context.folder, target);
             const time = await timed(async () => {
               await using archive = await context.library.main.openArchive(file);
               await archive.extract(target);
@@ -66,7 +67,7 @@ function unpacking(what: string, content: string, entries: (quick: boolean) => F
           const answers = createInterface({ input: python.stdout })[Symbol.asyncIterator]();
           return {
             round: async () => {
-              await rm(target, { recursive: true, force: true });
+              await setAside(context.folder, target);
               python.stdin.write(`${file}\t${target}\n`);
               const answer = (await answers.next()) as IteratorResult<string, undefined>;
               return { time: Number(answer.value) };

@@ -1,6 +1,7 @@
 /** Deploying the wheels of a real algorithm beside what else installs them: pip by hand, and uv. */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setAside } from '../harness/aside.js';
 import type { BenchCase, BenchContext, Contestant, OpenContestant } from '../harness/case.js';
 import { timed } from '../harness/statistics.js';
 import { uvProgram } from '../peers/environments.js';
@@ -39,7 +40,7 @@ async function deploy(context: BenchContext, zip: string, before?: string): Prom
   } finally {
     await deployer.close();
     await registry.close();
-    await rm(root, { recursive: true, force: true });
+    await setAside(context.folder, root);
   }
 }
 
@@ -48,7 +49,7 @@ async function environment(folder: string, make: (target: string, python: string
   const target = path.join(folder, 'environment');
   const python = path.join(target, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
   const time = await timed(() => make(target, python));
-  await rm(target, { recursive: true });
+  await setAside(folder, target);
   return { time };
 }
 
@@ -58,7 +59,7 @@ async function uv(context: BenchContext, set: WheelSet, isWarm: boolean): Promis
   const env = bareEnvironment({ UV_CACHE_DIR: cache, UV_OFFLINE: '1', UV_NO_CONFIG: '1' });
   const from = ['--no-index', '--find-links', set.wheels, '--requirement', set.requirements];
   const round = async () => {
-    if (!isWarm) await rm(cache, { recursive: true, force: true });
+    if (!isWarm) await setAside(context.folder, cache);
     await mkdir(cache, { recursive: true });
     return environment(context.folder, async (target, python) => {
       await execute(program, ['venv', '--quiet', '--python', set.python, target], { env });

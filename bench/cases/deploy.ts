@@ -1,9 +1,10 @@
 /** One deploy against a virtual environment and pip by hand, a second one of the same wheels, and recovery. */
 import { spawnSync } from 'node:child_process';
-import { cp, lstat, mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, lstat, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Deployer } from '../../src/index.js';
+import { setAside } from '../harness/aside.js';
 import { Unavailable, type BenchCase, type BenchContext } from '../harness/case.js';
 import { timed } from '../harness/statistics.js';
 import { bareEnvironment, execute, pythonOf } from '../support/pythons.js';
@@ -24,7 +25,7 @@ async function deploy(
   const took = await timed(() => deployer.install(zip));
   await deployer.close();
   await registry.close();
-  await rm(root, { recursive: true });
+  await setAside(folder, root);
   return took;
 }
 
@@ -81,7 +82,7 @@ const deploying: BenchCase = {
             await execute(python, ['-m', 'venv', venv], { env });
             await execute(path.join(venv, bin), [...pip, '-r', requirementsFile], { env });
           });
-          await rm(venv, { recursive: true });
+          await setAside(folder, venv);
           return { time };
         },
       }),

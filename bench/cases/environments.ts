@@ -1,6 +1,7 @@
 /** Environments of real wheels beside those that uv and pip make of the same: the table of what deploying costs. */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setAside } from '../harness/aside.js';
 import type { BenchCase, BenchContext, Contestant, OpenContestant } from '../harness/case.js';
 import { timed } from '../harness/statistics.js';
 import { pythonWith, uvProgram } from '../peers/environments.js';
@@ -31,7 +32,7 @@ async function setOf(context: BenchContext, name: string): Promise<Set> {
   return { ...set, otherRequirements };
 }
 
-/** Each round makes `environment` and removes it again, which is not counted. */
+/** Each round makes `environment` and sets it aside, which is not counted. */
 function rounds(
   context: BenchContext,
   make: (target: string) => Promise<{ time: number; cpu?: number }>,
@@ -40,7 +41,7 @@ function rounds(
   return {
     round: async () => {
       const { time, cpu } = await make(target);
-      await rm(target, { recursive: true });
+      await setAside(context.folder, target);
       return { time, ...(cpu !== undefined && { cpu }) };
     },
   };
@@ -51,14 +52,14 @@ async function ours(context: BenchContext, set: Set, what: string): Promise<Cont
   const store = path.join(context.folder, what.replaceAll(/\W+/g, '-'));
   if (what === FIRST) {
     return rounds(context, async (target) => {
-      await rm(store, { recursive: true, force: true });
+      await setAside(context.folder, store);
       return install(context, target, set, store);
     });
   }
   const further = what === OTHER ? { ...set, requirements: set.otherRequirements } : set;
   const before = path.join(context.folder, 'before');
   await install(context, before, set, store);
-  await rm(before, { recursive: true });
+  await setAside(context.folder, before);
   return rounds(context, (target) => install(context, target, further, store));
 }
 
@@ -82,7 +83,7 @@ async function uv(context: BenchContext, set: Set, isWarm: boolean): Promise<Con
   });
   const from = ['--no-index', '--find-links', set.wheels, '--requirement', set.requirements];
   const contestant = rounds(context, async (target) => {
-    if (!isWarm) await rm(cache, { recursive: true, force: true });
+    if (!isWarm) await setAside(context.folder, cache);
     await mkdir(cache, { recursive: true });
     return measured(async () => {
       await execute(program, ['venv', '--quiet', '--python', set.python, target], { env });

@@ -1,7 +1,8 @@
 /** Environments: their disk and the host's memory, and 20,000 files of 2 GB against plain unzip. */
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setAside } from '../harness/aside.js';
 import { Unavailable, type BenchCase, type BenchContext } from '../harness/case.js';
 import { timed } from '../harness/statistics.js';
 import { diskBytes, install } from '../support/installs.js';
@@ -30,8 +31,7 @@ const environments: BenchCase = {
   async open(context) {
     const set = await numpyWheels(context);
     const at = (name: string) => path.join(context.folder, name);
-    const remove = (...names: string[]) =>
-      Promise.all(names.map((name) => rm(at(name), { recursive: true, force: true })));
+    const remove = (...names: string[]) => setAside(context.folder, ...names.map(at));
     const byHand = () => ({
       round: async () => {
         const env = bareEnvironment();
@@ -118,7 +118,7 @@ const bulk: BenchCase = {
       return {
         round: async () => {
           const figures = await install(context, at(`${store}-second`), set, at(store));
-          await rm(at(`${store}-second`), { recursive: true });
+          await setAside(folder, at(`${store}-second`));
           return figures;
         },
       };
@@ -127,7 +127,7 @@ const bulk: BenchCase = {
       [LARGE_FIRST]: () => ({
         round: async () => {
           const figures = await install(context, at('first'), large, at('first-store'));
-          for (const name of ['first', 'first-store']) await rm(at(name), { recursive: true });
+          await setAside(folder, at('first'), at('first-store'));
           return figures;
         },
       }),
@@ -143,7 +143,7 @@ const bulk: BenchCase = {
             const time = await timed(async () => {
               for (const name of names) await execute('unzip', ['-q', '-d', at('unzip'), name]);
             });
-            await rm(at('unzip'), { recursive: true });
+            await setAside(folder, at('unzip'));
             return { time };
           },
         };

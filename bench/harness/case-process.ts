@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { leaveEmptied, removeLeft } from './aside.js';
 import { Unavailable } from './case.js';
 import { removeShared } from './shared-names.js';
 import type { CaseArguments, Order, Reply } from './messages.js';
@@ -94,7 +95,7 @@ export class CaseProcess {
     }
   }
 
-  /** Ends the process and all of its group, and removes its folder. */
+  /** Ends the process and all of its group, and empties its folder, which is removed when the run is over. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     const exited = new Promise((resolve) => {
@@ -105,7 +106,7 @@ export class CaseProcess {
     this.kill();
     await exited;
     living.delete(this);
-    await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+    await leaveEmptied(this.#folder);
     await removeShared(this.#folder);
   }
 
@@ -120,4 +121,5 @@ export class CaseProcess {
 export async function closeAll(): Promise<void> {
   isClosed = true;
   await Promise.all([...living].map((one) => one.close()));
+  await removeLeft();
 }

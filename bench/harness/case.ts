@@ -19,7 +19,7 @@ export interface BenchContext {
   readonly library: Library;
   /** Less of everything: the case proves that it runs, its figures are rough. */
   readonly quick: boolean;
-  /** An empty folder, which also is the temp folder of the process. It is removed after the case. */
+  /** An empty folder, which also is the temp folder of the process. It is removed after the run. */
   readonly folder: string;
   /** Folder of downloads that outlives the run. */
   readonly cache: string;

@@ -1,11 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
+import { removeLeft } from '../../bench/harness/aside.js';
 import { measureCase, type MeasureOptions } from '../../bench/harness/measure.js';
 import type { CaseResult } from '../../bench/harness/records.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { cases } from '../support/bench/cases.js';
+
+afterEach(removeLeft);
 
 const module = new URL('../support/bench/cases.ts', import.meta.url).href;
 
@@ -80,13 +83,14 @@ test('a case whose process dies is one line with what it printed', async () => {
   expect(failed[0]?.error).toMatch(/its process ended with SIGKILL[^]*out of everything/);
 });
 
-test('a case that hangs ends at its limit, and its folder goes', async () => {
+test('a case that hangs ends at its limit, and its folder goes when the run is over', async () => {
   const file = path.join(await temporaryFolder(), 'folder');
   vi.stubEnv('BENCH_TEST_FOLDER_FILE', file);
   const failed = of('failed', await measure('hangs'));
   vi.unstubAllEnvs();
   expect(failed).toMatchObject([{ contestant: 'ours', error: 'not done within its limit of 4 s' }]);
   expect(readFileSync(file, 'utf8')).toContain('procvision-bench-');
+  await removeLeft();
   expect(existsSync(readFileSync(file, 'utf8'))).toBe(false);
 });
 
