@@ -59,8 +59,8 @@ export function isMarker(text: string): boolean {
 
 /** Whether a marker holds in an environment; undefined when it cannot be read, or compares what cannot be compared. */
 export function evaluateMarker(marker: string, environment: MarkerEnvironment): boolean | undefined {
-  const parsed = parseMarker(marker);
-  return parsed && evaluate(parsed, environment);
+  const meant = parseMarker(marker);
+  return meant && evaluate(meant, environment);
 }
 
 /** What a line of `Requires-Dist` or of a requirements file asks for. */
@@ -174,8 +174,21 @@ function markerIn(reader: Reader): string | undefined {
   return isMarker(marker) ? marker : undefined;
 }
 
+/** Those that were parsed lately: each is read with its line first and then weighed, and many lines have the same. */
+const parsed = new Map<string, Marker | undefined>();
+const MOST_PARSED = 256;
+const LONGEST_PARSED = 200;
+
 /** The parsed marker; undefined when it is malformed. */
 function parseMarker(text: string): Marker | undefined {
+  if (parsed.has(text)) return parsed.get(text);
+  const marker = parseAnew(text);
+  if (parsed.size === MOST_PARSED) parsed.clear();
+  if (text.length <= LONGEST_PARSED) parsed.set(text, marker);
+  return marker;
+}
+
+function parseAnew(text: string): Marker | undefined {
   const tokens = tokenize(text);
   if (!tokens) return undefined;
   const parser = new MarkerParser(tokens);
@@ -216,6 +229,7 @@ const ESCAPE =
 
 /** A text between quotes, as a literal of Python; undefined where it is none, or names a character (`\N{…}`). */
 function literal(written: string): string | undefined {
+  if (!/[\0\r\n\\]/.test(written)) return written; // as nearly all are
   if (/[\0\r\n\\]/.test(written.replace(ESCAPE, ''))) return undefined;
   return written.replace(ESCAPE, (whole: string, octal?: string, ...found: (string | undefined)[]) => {
     const [x, four, eight, letter] = found;

@@ -5,6 +5,7 @@ import { abortError, listenForAbort, throwIfAborted, type OperationOptions } fro
 import { RunnerError } from '../errors.js';
 import { KEEPER_GRACE_MS, KILL_SIGNAL } from './containment.js';
 import { ChildPipe } from './child-pipe.js';
+import { spawner } from './spawn.js';
 import { signalRemains, signalTree } from './tree.js';
 
 /** How to run a subprocess to its end. */
@@ -44,10 +45,10 @@ const DRAIN_MS = 2_000;
  */
 export async function run(command: string, args: readonly string[], options: RunOptions): Promise<RunResult> {
   const { signal, timeoutMs, maxOutputBytes = 1 << 20 } = options;
-  const { default: crossSpawn } = await import('cross-spawn'); // not a matter of the library's start
+  const spawn = await spawner();
   throwIfAborted(signal, `run of ${command}`);
   const startedAt = performance.now();
-  const child: ChildProcess = crossSpawn(command, [...args], {
+  const child: ChildProcess = spawn(command, [...args], {
     cwd: options.cwd,
     env: options.env,
     stdio: [options.input === undefined && !options.offersLogPipe ? 'ignore' : 'pipe', 'pipe', 'pipe'],

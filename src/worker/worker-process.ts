@@ -13,6 +13,7 @@ import {
 import { ChildPipe } from '../process/child-pipe.js';
 import { MemoryKills } from '../process/memory-kills.js';
 import { standBack, standBackSession } from '../process/priority.js';
+import { spawner } from '../process/spawn.js';
 import { signalRemains, signalTree } from '../process/tree.js';
 import { closing, ProcessEnd, readReport } from './process-end.js';
 import type { ProcessHandle, ProcessListeners } from './process-handle.js';
@@ -69,11 +70,11 @@ export class WorkerProcess implements ProcessHandle {
     listeners: ProcessListeners,
   ): Promise<WorkerProcess> {
     const { command, args, env, isKept } = order;
-    const { default: crossSpawn } = await import('cross-spawn');
+    const spawn = await spawner();
     memoryKills ??= new MemoryKills();
     let child: ChildProcess;
     try {
-      child = crossSpawn(command, args, {
+      child = spawn(command, args, {
         ...options,
         ...order.user,
         env,

@@ -451,6 +451,22 @@ test('files of models get a copy of their own where others are linked', async ()
   for (const file of ['other/table.data', 'net1.bin.txt']) expect(await namesIn(other, file)).toBe(linked);
 });
 
+test('an entry whose local header names another file ends the installation, whichever file it is', async () => {
+  const [file, honest] = oddWheel({ name: 'optics', files, record: (row) => all.map(row) });
+  const bytes = Buffer.from(honest);
+  // The first is in the header, the second in the directory.
+  bytes.write('optics/__imit__.py', bytes.indexOf('optics/__init__.py'), 'latin1');
+  const root = await folderOf([[file, bytes]], 'optics\n');
+  const venvs = new VenvManager({ installer: 'link', wheelStore: path.join(root, 'store') });
+  const venv = await venvs.create(path.join(root, 'venv'), { interpreter });
+  const from = { wheels: path.join(root, 'wheels'), requirements: path.join(root, 'requirements.txt') };
+  await expect(venvs.install(venv, from)).rejects.toMatchObject({
+    code: 'invalid_zip',
+    message: expect.stringMatching(/optics\/__init__\.py.*another name in its local header/s) as string,
+  });
+  expect(await readdir(venv.sitePackages)).toEqual([]);
+});
+
 test.each([['weights/*.bin'], ['a\\b'], ['']])(
   'ownFiles [%j] is refused: it names files without folders',
   (name) => {

@@ -164,7 +164,7 @@ const MERGE_GAP_BYTES = 16 * 1024;
 const MAX_WINDOW_BYTES = 64 * 1024;
 /** Windows that are read side by side, up to so many and so many bytes: they are waited for once. */
 const BATCH_WINDOWS = 64;
-const BATCH_BYTES = 2 * 1024 * 1024;
+const BATCH_BYTES = 512 * 1024;
 /** Up to so many bytes an entry, one text of a window of several costs less than one of each header. */
 const DENSE_BYTES = 1024;
 

@@ -35,12 +35,15 @@ function placeEntries(
   { source, inPlace, checker }: LoadedArchive,
   place: ((entry: ArchiveEntry) => string | undefined) | undefined,
 ): Placement {
-  const names = place && new NameTree();
+  const targets = place && inPlace.map((entry) => place(entry)?.replace(/\/+$/, ''));
+  // Names that stay as they are were held against each other when the archive was opened.
+  const isMapped = targets?.some((to, index) => to !== undefined && to !== inPlace[index]?.name) ?? false;
+  const names = isMapped ? new NameTree() : undefined;
   const folders = new Set<string>();
   const files: PlacedFile[] = [];
   let bytes = 0;
-  inPlace.forEach((entry) => {
-    const to = place ? place(entry)?.replace(/\/+$/, '') : entry.name;
+  inPlace.forEach((entry, index) => {
+    const to = targets ? targets[index] : entry.name;
     // A folder may be mapped to the target itself: that is how a project folder is stripped.
     if (to === undefined || (to === '' && entry.isDirectory)) return;
     const fault = names && (nameFault(to) ?? names.add({ name: to, isDirectory: entry.isDirectory }));

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { type OperationOptions, throwIfAborted } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
-import { openArchive } from '../../package/archive/open-archive.js';
+import { lookIntoArchive } from '../../package/archive/open-archive.js';
 import type { RequirementTree } from '../../package/requirement-tree.js';
 import type { ArchiveLimits, Requirement, Wheel } from '../../package/types.js';
 import { decodeUtf8 } from '../../package/text.js';
@@ -117,22 +117,24 @@ async function readWheels(source: ChoiceSource): Promise<ReadWheel[]> {
       hashes.map((hash) => (hash.includes(':') ? (hash.split(':')[0] ?? '') : 'sha256')),
     ),
   );
-  // Grows while it is gone through.
-  for (const project of projects) {
-    const waiting = (byProject.get(project) ?? []).values();
+  // Side by side all that are known of by now: each of them may name further ones.
+  for (let known = [...projects]; known.length > 0;) {
+    const waiting = known.flatMap((project) => byProject.get(project) ?? []);
+    const found: ReadWheel[] = [];
+    const next = waiting.entries();
     const lane = async () => {
-      for (const wheel of waiting) {
+      for (const [index, wheel] of next) {
         throwIfAborted(signal, 'choice of wheels');
-        const { metadata, fault } = await readMetadata(wheel, source);
-        const urls = metadata?.requires.some((line) => line.includes('#')) ?? false;
-        if (urls) algorithms.add('sha256');
-        read.push({ wheel, metadata, fault, digests: undefined });
-        for (const line of metadata?.requires ?? []) {
-          projects.add(normalizeProjectName(/^\s*([\w.-]+)/.exec(line)?.[1] ?? ''));
-        }
+        found[index] = { wheel, ...(await readMetadata(wheel, source)), digests: undefined };
       }
     };
     await Promise.all(Array.from({ length: READ_AT_ONCE }, lane));
+    read.push(...found);
+    const lines = found.flatMap(({ metadata }) => metadata?.requires ?? []);
+    if (lines.some((line) => line.includes('#'))) algorithms.add('sha256'); // of a URL
+    const names = lines.map((line) => normalizeProjectName(/^\s*([\w.-]+)/.exec(line)?.[1] ?? ''));
+    known = [...new Set(names)].filter((name) => !projects.has(name));
+    known.forEach((name) => projects.add(name));
   }
   for (const one of source.digestOf ? read : []) {
     const digests = new Map<string, string>();
@@ -236,7 +238,7 @@ async function readMetadataOf(
   file: string,
   { limits, signal }: ChoiceOrder,
 ): Promise<NonNullable<ReadWheel['metadata']>> {
-  await using archive = await openArchive(file, { limits, signal });
+  await using archive = await lookIntoArchive(file, { limits, signal });
   const [folder = ''] = distInfoFolders(archive);
   const entry = archive.get(`${folder}/METADATA`);
   if (!entry)

@@ -146,26 +146,26 @@ async function installWith(
   const { venv, wheels, wheelsFolder, signal, onProgress } = installation;
   const estimate = wheels.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   onProgress('resolve', 0, estimate);
-  const sha256Of = async (file: string) =>
-    installation.hashes?.get(file) ?? store.hashes.get(path.join(wheelsFolder, file), { signal });
+  const sha256Of = async (file: string, ends = signal) =>
+    installation.hashes?.get(file) ?? store.hashes.get(path.join(wheelsFolder, file), { signal: ends });
   const sizes = new Map(wheels.map(({ file, sizeBytes }) => [file, sizeBytes]));
-  const known = {
-    sha256Of,
-    metadataOf: async (file: string) => {
-      const sha256 =
-        installation.hashes?.get(file) ?? (await store.hashes.known(path.join(wheelsFolder, file)));
-      return sha256 === undefined ? undefined : (await readEntry(store.folderOf(sha256)))?.metadata;
-    },
+  /** Of wheels that are unpacked already, by file. */
+  const known = new Map<string, WheelEntry>();
+  const metadataOf = async (file: string) => {
+    const sha256 =
+      installation.hashes?.get(file) ?? (await store.hashes.known(path.join(wheelsFolder, file)));
+    const entry = sha256 === undefined ? undefined : await readEntry(store.folderOf(sha256));
+    if (entry) known.set(file, entry);
+    return entry?.metadata;
   };
-  const { chosen, warnings: noted } = await chooseFor(installation, known);
-  const hashes = new Map<string, string>();
-  for (const { file } of chosen) hashes.set(file, await sha256Of(file));
-  await store.hashes.save();
+  const { chosen, warnings: noted } = await chooseFor(installation, { sha256Of, metadataOf });
   const total = chosen.reduce((sum, { file }) => sum + (sizes.get(file) ?? 0), 0);
   const suspects = new Set<string>();
   for (let attempt = 1; ; attempt++) {
-    const stored = await ensureAll(installation, store, { chosen, hashes, sizes, suspects, helpers });
+    const wanted = { chosen, sha256Of, sizes, suspects, helpers, known };
+    const stored = await ensureAll(installation, store, wanted).finally(() => store.hashes.save());
     suspects.clear();
+    known.clear(); // they may be others when it comes to a second attempt
     const files = stored.reduce((sum, { entry }) => sum + entry.files, 0);
     const [helper] = helpers;
     const linked = await linkWheels(stored, {
@@ -223,13 +223,14 @@ async function ensureAll(
   store: WheelStore,
   wanted: {
     chosen: readonly ChosenWheel[];
-    hashes: ReadonlyMap<string, string>;
+    sha256Of: (file: string, ends: AbortSignal) => Promise<string>;
     sizes: ReadonlyMap<string, number>;
     suspects: ReadonlySet<string>;
     helpers: readonly StoreHelper[];
+    known: ReadonlyMap<string, WheelEntry>;
   },
 ): Promise<WheelToLink[]> {
-  const { chosen, hashes, suspects } = wanted;
+  const { chosen, sha256Of, suspects, known } = wanted;
   const sizeOf = ({ file }: ChosenWheel) => wanted.sizes.get(file) ?? 0;
   const total = chosen.reduce((sum, choice) => sum + sizeOf(choice), 0);
   const stored = new Map<ChosenWheel, WheelToLink>();
@@ -245,11 +246,13 @@ async function ensureAll(
   const next = [...chosen].sort((a, b) => sizeOf(b) - sizeOf(a)).values();
   const lane = async (helper: StoreHelper) => {
     for (const choice of next) {
-      const sha256 = hashes.get(choice.file) ?? '';
+      // While the others are unpacked.
+      const sha256 = await sha256Of(choice.file, ends);
       const wheel = await store.ensure(
         { path: path.join(wheelsFolder, choice.file), sha256 },
         {
-          ...{ helper, limits, signal: ends, isSuspect: suspects.has(store.folderOf(sha256)) },
+          ...{ helper, limits, signal: ends, known: known.get(choice.file) },
+          isSuspect: suspects.has(store.folderOf(sha256)),
           onProgress: (part, whole) => {
             tell(choice, whole === 0 ? 0 : (sizeOf(choice) * part) / whole);
           },

@@ -8,7 +8,7 @@ import { BUILD_AGAIN, zipFault } from '../../package/archive/fault.js';
 import type { ArchiveLimits } from '../../package/types.js';
 import { distInfoFolders, needsOf, parseMetadata } from '../../package/wheel-metadata.js';
 import { checkPlaces, isByteCode } from '../../package/wheel-places.js';
-import { ownIdentity } from '../../process/identity.js';
+import { ownBootId } from '../../process/identity.js';
 import { readJson, writeJsonAtomic, type Durability } from '../../store/atomic-file.js';
 import { entryPointsFault, parseEntryPoints, type EntryPoints } from '../../package/entry-points.js';
 import { decodeUtf8 } from '../../package/text.js';
@@ -155,7 +155,7 @@ async function buildFrom(
     scripts,
     ...(metadata !== undefined && { metadata: { ...parseMetadata(metadata), ...needsOf(archive) } }),
     durable: options.durability === 'full',
-    boot_id: (await ownIdentity()).bootId,
+    boot_id: await ownBootId(),
   };
 }
 

@@ -2,7 +2,7 @@ import { lstat, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
 import type { ArchiveLimits } from '../../package/types.js';
-import { ownIdentity } from '../../process/identity.js';
+import { ownBootId } from '../../process/identity.js';
 import {
   type Durability,
   makeFolder,
@@ -109,6 +109,8 @@ export interface EnsureOptions extends OperationOptions {
   limits?: Partial<ArchiveLimits>;
   /** Somebody wrote to its files: its content is read, and it is built anew when that has changed. */
   isSuspect?: boolean;
+  /** What was its entry a moment ago. */
+  known?: WheelEntry | undefined;
 }
 
 /** An entry and the folder it lies in. */
@@ -152,7 +154,8 @@ export class WheelStore {
   async ensure(wheel: WantedWheel, options: EnsureOptions): Promise<StoredWheel> {
     await (this.#swept ??= this.sweep());
     const folder = this.folderOf(wheel.sha256);
-    const known = options.isSuspect ? undefined : await readEntry(folder);
+    const read = options.known?.sha256 === wheel.sha256 ? options.known : await readEntry(folder);
+    const known = options.isSuspect ? undefined : read;
     if (known && (await this.#isTrusted(known))) return { entry: known, folder };
     await using _lock = await acquireLock(`${folder}.lock`, {
       operation: `unpack ${path.basename(wheel.path)}`,
@@ -206,7 +209,7 @@ export class WheelStore {
     // Written to, or perhaps cut off by a power failure before it reached the disk: only its content can tell.
     if (!(await isSound(folder, entry, options))) return undefined;
     if (isCurrent) return entry;
-    const renewed = { ...entry, boot_id: (await ownIdentity()).bootId };
+    const renewed = { ...entry, boot_id: await ownBootId() };
     await writeEntry(folder, renewed);
     return renewed;
   }
@@ -237,7 +240,7 @@ export class WheelStore {
   /** Whether its content is as it was verified, as far as power cuts go. */
   async #isTrusted(entry: WheelEntry): Promise<boolean> {
     if (this.#owesDisk(entry)) return false;
-    return entry.durable === true || entry.boot_id === (await ownIdentity()).bootId;
+    return entry.durable === true || entry.boot_id === (await ownBootId());
   }
 
   /** Moved aside first, so that nobody meets half an entry. */

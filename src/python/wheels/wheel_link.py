@@ -21,6 +21,8 @@ COPIED = (".onnx", ".onnx.data", ".onnx_data")
 STEP = 256
 # A fork and its pipe cost as much as some hundred links; more processes than this wait for each other in the file system.
 SHARE_AT_LEAST = 400
+# To look at a file takes a tenth of what it takes to link it.
+LOOKED_AT_ALONE = 8000
 MOST_PROCESSES = 4
 
 
@@ -53,7 +55,8 @@ def link(request, _lines, progress):
                 raise Fault(fault.text, linking.wheel["file"])
         tell("contested", owners.contested)
 
-    suspects = [folder for _, folder in by_shares(shares, look)]
+    is_little = sum(len(linking.files) for linking in linkings) < LOOKED_AT_ALONE
+    suspects = [folder for _, folder in by_shares([linkings] if is_little else shares, look)]
     if suspects:
         return {"touched": suspects}
     done = 0

@@ -129,8 +129,9 @@ def unpack_all(archive, tree, entries, progress, durable):
     done = reported = 0
     total = sum(entry[4] for entry in entries)
     failure = None
-    run = by_processes if hasattr(os, "fork") else by_threads
-    told = run(divide(entries), lambda share, tell: work(archive, tree, entries, share, tell, durable))
+    shares = divide(entries)
+    run = by_processes if hasattr(os, "fork") and len(shares) > 1 else by_threads
+    told = run(shares, lambda share, tell: work(archive, tree, entries, share, tell, durable))
     for index, digest, rest in told:
         if digest is None:
             failure = (index, rest)
