@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import { isRecord } from '../arguments.js';
 import { RunnerError } from '../errors.js';
+import { loadSecondReader } from '../package/archive/second-reading.js';
 import type { ArchiveLimits, Check, NameEncoding, PackageInspection } from '../package/types.js';
 import { declaredSteps, keptSteps } from '../parameters/declared-steps.js';
 import { compileSources, type Compiled } from '../python/environments/compile.js';
@@ -114,6 +115,7 @@ export function packageSteps(
 ): PackageSteps {
   return {
     open: async (zip, o) => {
+      loadSecondReader().catch(() => undefined); // while interpreters are asked; who unpacks learns of a failure
       const { archive, layout, inspection } = await validator.open(zip, { ...o, limits });
       return {
         path: zip,

@@ -14,6 +14,9 @@ export interface TreeNode {
   stats: Stats;
 }
 
+/** Files of one folder that are looked at side by side: one after the other, each would wait for a thread of its own. */
+const LOOKED_AT_ONCE = 32;
+
 /** Everything below `root`, folders before what is in them, sorted by name; `enter` may refuse a folder. */
 export async function* walkTree(
   root: string,
@@ -23,16 +26,20 @@ export async function* walkTree(
   for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
     throwIfAborted(options.signal);
     const names = (await readdir(path.join(root, folder))).sort();
-    for (const name of names) {
-      const relative = folder === '' ? name : `${folder}/${name}`;
-      const full = path.join(root, relative);
-      const stats = await lstat(full);
-      const kind = stats.isDirectory() ? 'folder' : stats.isSymbolicLink() ? 'link' : 'file';
-      if (kind === 'folder') {
-        if (options.enter && !options.enter(relative)) continue;
-        pending.push(relative);
+    for (let from = 0; from < names.length; from += LOOKED_AT_ONCE) {
+      const some = names.slice(from, from + LOOKED_AT_ONCE).map(async (name) => {
+        const full = path.join(root, folder, name);
+        return { name, full, stats: await lstat(full) };
+      });
+      for (const { name, full, stats } of await Promise.all(some)) {
+        const relative = folder === '' ? name : `${folder}/${name}`;
+        const kind = stats.isDirectory() ? 'folder' : stats.isSymbolicLink() ? 'link' : 'file';
+        if (kind === 'folder') {
+          if (options.enter && !options.enter(relative)) continue;
+          pending.push(relative);
+        }
+        yield { path: full, relative, kind, stats };
       }
-      yield { path: full, relative, kind, stats };
     }
   }
 }

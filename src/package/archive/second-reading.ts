@@ -3,6 +3,11 @@ import type { DirectoryEntry } from './central-directory.js';
 import { zipFault } from './fault.js';
 import { END_RECORD, END_RECORD_BYTES } from './format.js';
 
+/** A tenth of a second to load: only when something is unpacked. Its main file leads bundlers to a package that is not there. */
+export async function loadSecondReader() {
+  return (await import('unzipper/lib/Open/directory.js')).default;
+}
+
 /** What is used of unzipper's reading of a directory record. */
 interface UnzipperFile {
   flags: number;
@@ -35,8 +40,7 @@ export async function confirmDirectory(
   signal: AbortSignal,
 ): Promise<void> {
   if (entries.length === 0) return;
-  // 110 ms to load: only when something is unpacked. Its main file leads bundlers to a package that is not there.
-  const { default: readDirectory } = await import('unzipper/lib/Open/directory.js');
+  const readDirectory = await loadSecondReader();
   for (let first = 0; first < entries.length; first += RECORDS_AT_A_TIME) {
     signal.throwIfAborted();
     const slice = entries.slice(first, first + RECORDS_AT_A_TIME);
