@@ -4,6 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { openArchive } from '../../src/package/archive.js';
 import { writeZip, type ZipEntry } from '../../src/testing/zip-writer.js';
+import { namesBelow } from '../support/folder-state.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const large = Buffer.alloc(600_000, 'large and repetitive, ');
@@ -74,7 +75,7 @@ test('unpacks every file with its content and its right to be run', async () => 
     onProgress: (done, total) => seen.push(done / total),
   });
   expect(result).toEqual({ files: 5, bytes: archive.unpackedBytes });
-  expect((await readdir(target, { recursive: true })).sort()).toEqual([
+  expect(await namesBelow(target)).toEqual([
     'project',
     'project/assets',
     'project/assets/large.bin',
@@ -100,7 +101,7 @@ test('places entries where the mapping says and leaves out what it does not plac
     place: ({ name }) =>
       name.endsWith('.sh') ? undefined : name.startsWith('wheels/') ? name : name.replace(/^project\/?/, ''),
   });
-  expect((await readdir(target, { recursive: true })).sort()).toEqual([
+  expect(await namesBelow(target)).toEqual([
     'assets',
     'assets/large.bin',
     'empty.txt',

@@ -184,7 +184,7 @@ test(
     expect(await openDescriptors()).toBe(descriptors);
     expect(unhandled).toEqual([]);
     if (python) {
-      const { stdout, stderr } = spawnSync('python3', ['-c', READ_BY_PYTHON], {
+      const { stdout, stderr } = spawnSync('python3', ['-X', 'utf8', '-c', READ_BY_PYTHON], {
         input: [...compared.keys()].join('\n'),
         encoding: 'utf8',
         maxBuffer: 1e9,

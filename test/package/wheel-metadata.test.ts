@@ -31,7 +31,7 @@ def read(text):
     return values + [one[0].strip() if one else None for one in lists]
 print(json.dumps([read(text) for text in json.load(sys.stdin)]))`;
   const theirs = JSON.parse(
-    execFileSync('python3', ['-c', script], { input: JSON.stringify(texts) }).toString(),
+    execFileSync('python3', ['-X', 'utf8', '-c', script], { input: JSON.stringify(texts) }).toString(),
   ) as unknown[];
   const differences = texts.flatMap((one, index) => {
     const { requires, name = null, version = null, requiresPython = null } = parseMetadata(one);

@@ -22,3 +22,8 @@ export async function folderState(folder: string): Promise<Record<string, string
   await walk('');
   return state;
 }
+
+/** Everything below a folder, sorted, with `/` on each system. */
+export async function namesBelow(folder: string): Promise<string[]> {
+  return (await readdir(folder, { recursive: true })).map((name) => name.replaceAll(path.sep, '/')).sort();
+}

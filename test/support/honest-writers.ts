@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { forgeZip } from './forge-zip.js';
+import { IS_WINDOWS } from './platform.js';
 
 /** A file of the tree that is packed. */
 export interface PackedFile {
@@ -233,8 +234,9 @@ export async function contentOf(tree: string, files: readonly PackedFile[]): Pro
   );
 }
 
-/** Names, modes and contents, of which only the hashes are compared. */
+/** Names, modes where the system has any, and contents, of which only the hashes are compared. */
 export function listingOf(files: readonly PackedFile[]): string[] {
   const hashOf = (data: Buffer) => createHash('sha256').update(data).digest('hex');
-  return files.map(({ name, data, mode }) => `${name} ${mode.toString(8)} ${hashOf(data)}`).sort();
+  const modeOf = (mode: number) => (IS_WINDOWS ? '' : mode.toString(8));
+  return files.map(({ name, data, mode }) => `${name} ${modeOf(mode)} ${hashOf(data)}`).sort();
 }

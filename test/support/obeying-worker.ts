@@ -6,7 +6,7 @@ import { algorithmFolder } from './algorithm-folder.js';
 
 const HEAD = `import contextlib, ctypes, io, os, signal, subprocess, sys, threading, time
 from procvision_algorithm_sdk import BaseAlgorithm
-libc = ctypes.CDLL(None)
+libc = ctypes.CDLL(None if os.name == "posix" else "msvcrt")
 def run(code):
     names = dict(globals(), debug={})
     exec(code, names)

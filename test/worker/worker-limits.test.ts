@@ -6,6 +6,7 @@ import { AlgorithmWorker } from '../../src/worker/algorithm-worker.js';
 import type { CallPhase, WorkerLimits } from '../../src/worker/types.js';
 import { misbehavingWorker, onCall } from '../support/misbehaving-worker.js';
 import { temporaryFolder } from '../support/temp-folder.js';
+import { IS_WINDOWS } from '../support/platform.js';
 
 const FOREVER = 'time.sleep(60)';
 
@@ -113,6 +114,7 @@ describe('the heartbeat', () => {
     const before = beats.count();
     await expect.poll(beats.count).toBeGreaterThan(before + 5);
     expect(worker.state).toBe('idle');
+    if (IS_WINDOWS) return; // it has no SIGSTOP
     if (worker.processId !== undefined) process.kill(worker.processId, 'SIGSTOP');
     expect(await worker.exited).toMatchObject({ reason: 'heartbeat lost' });
     expect(events).toEqual(['ready', 'heartbeatLost', 'exit: heartbeat lost']);
