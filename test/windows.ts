@@ -1,15 +1,17 @@
 /**
- * Runs the built library on a Windows under Wine: `npm run test:windows [-- NODE_VERSION …]`, by default Node 20 and 22.
+ * Runs the library on a Windows under Wine: `npm run test:windows [-- NODE_VERSION … --rooms all|none|NAME,…]`, by default
+ * on Node 20 and 22.
  * Needs the build in `dist/`, Wine, a cross compiler, and the machine that may lie beside a checkout
  * (`../shared/windows`); skipped with its reason where one of them is absent. Each Node gets a fresh Windows with the
  * package as it is published and a Windows Python, and goes through the main path and through the checks of
- * `test/windows/`; the last one then with a CPython of python.org and NumPy, where the package index has them. The exit
- * code is 1 when one failed.
+ * `test/windows/`; the last one then with a CPython of python.org and NumPy, where the package index has them. Another
+ * Windows with that Node gets the sources and the development packages, and runs rooms of the suite. The exit code is 1
+ * when one failed.
  *
- * A Windows is the better one: there `node test/windows/checks.mjs dist` runs the same checks.
+ * A Windows is the better one: there `npm test` runs the suite and `node test/windows/checks.mjs dist` the same checks.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,6 +37,12 @@ function whyNot(machine: string | undefined): string | undefined {
   }
   return undefined;
 }
+
+/** Rooms of the suite that pass under Wine: those where Windows is most different run each time, the others with `--rooms all`. */
+const ROOMS = ['store', 'process', 'package', 'frames', 'worker', 'registry'];
+const FURTHER_ROOMS: string[] = [];
+/** Of the repository, what a Windows gets by itself, or what is made. */
+const NO_SOURCES = new Set(['node_modules', 'dist', '.git', 'build', 'coverage']);
 
 interface Step {
   name: string;
@@ -78,13 +86,15 @@ function download(folder: string): boolean {
   return spawnSync('python3', args, { stdio: 'ignore', timeout: SETUP_MS }).status === 0;
 }
 
-/** One Windows with one Node, from nothing to gone. */
-function tryOut(machine: string, node: string, withNumpy: boolean): Step[] {
+type Run = (name: string, args: string[], limitMs: number, more?: Record<string, string>) => boolean;
+
+/** One Windows, from nothing to gone. */
+function inWindows(machine: string, work: (folder: string, run: Run, steps: Step[]) => void): Step[] {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'pv-wine-'));
   const steps: Step[] = [];
-  const run = (name: string, args: string[], limitMs: number): boolean => {
+  const run: Run = (name, args, limitMs, more) => {
     const startedAt = performance.now();
-    const env = { ...process.env, T: String(limitMs / 1_000) };
+    const env = { ...process.env, T: String(limitMs / 1_000), ...more };
     const { status } = spawnSync('bash', [machine, ...args], {
       env,
       stdio: 'inherit',
@@ -94,7 +104,18 @@ function tryOut(machine: string, node: string, withNumpy: boolean): Step[] {
     return status === 0;
   };
   try {
-    if (!run('set-up', ['setup', folder, node, repository], SETUP_MS)) return steps;
+    work(folder, run, steps);
+    return steps;
+  } finally {
+    spawnSync('bash', [machine, 'end', folder], { stdio: 'ignore', timeout: 30_000 });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** The main path and the checks with one Node. */
+function tryOut(machine: string, node: string, withNumpy: boolean): Step[] {
+  return inWindows(machine, (folder, run, steps) => {
+    if (!run('set-up', ['setup', folder, node, repository], SETUP_MS)) return;
     const app = path.join(folder, 'prefix/drive_c/app');
     mkdirSync(path.join(folder, 'drive_d'));
     symlinkSync('../../drive_d', path.join(folder, 'prefix/dosdevices/d:'));
@@ -109,11 +130,11 @@ function tryOut(machine: string, node: string, withNumpy: boolean): Step[] {
       say('koffi for Windows cannot be had: what needs it is skipped');
     go(path.join(repository, 'test/windows/checks.mjs'));
     const realPython = withNumpy ? sharedFile('windows/real-python.sh') : undefined;
-    if (realPython === undefined) return steps;
+    if (realPython === undefined) return;
     const wheels = path.join(folder, 'prefix/drive_c/wheels');
     if (!download(wheels)) {
       say('skipped: the package index has no wheels of Windows');
-      return steps;
+      return;
     }
     const startedAt = performance.now();
     const { status } = spawnSync('bash', [realPython, folder], { stdio: 'ignore', timeout: SETUP_MS });
@@ -121,11 +142,33 @@ function tryOut(machine: string, node: string, withNumpy: boolean): Step[] {
     steps.push({ name: 'a CPython of python.org', isOk: status === 0, seconds });
     copyFileSync(path.join(repository, 'test/windows/numpy.mjs'), path.join(app, 'numpy.mjs'));
     run('numpy.mjs', ['node', folder, 'C:\\app\\numpy.mjs', 'C:\\app\\dist', 'C:\\wheels'], RUN_MS);
-    return steps;
-  } finally {
-    spawnSync('bash', [machine, 'end', folder], { stdio: 'ignore', timeout: 30_000 });
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-  }
+  });
+}
+
+/** The suite's own tests, a room at a time. */
+function tryRooms(machine: string, node: string, rooms: readonly string[]): Step[] {
+  return inWindows(machine, (folder, run) => {
+    if (!run('set-up for the suite', ['setup', folder, node, repository], SETUP_MS, { OMIT: '' })) return;
+    const app = path.join(folder, 'prefix/drive_c/app');
+    for (const name of readdirSync(repository).filter((each) => !NO_SOURCES.has(each)))
+      cpSync(path.join(repository, name), path.join(app, name), { recursive: true });
+    const variable = ['HKCU\\Environment', '/v', 'PROCVISION_TEST_WINE', '/t', 'REG_SZ', '/d', '1', '/f'];
+    if (!run('say that it is Wine', ['run', folder, 'wine', 'reg', 'add', ...variable], RUN_MS)) return;
+    const vitest = 'C:\\app\\node_modules\\vitest\\vitest.mjs';
+    for (const room of rooms)
+      run(`test/${room}`, ['node', folder, vitest, 'run', `test/${room}/`, '--maxWorkers=2'], RUN_MS);
+  });
+}
+
+/** Which rooms are asked for, and what else was given. */
+function askedFor(given: readonly string[]): { rooms: readonly string[]; nodes: readonly string[] } {
+  const at = given.indexOf('--rooms');
+  const wanted = at === -1 ? 'usual' : (given[at + 1] ?? 'all');
+  const nodes = given.filter((_, index) => at === -1 || (index !== at && index !== at + 1));
+  const known: Record<string, readonly string[]> = {
+    ...{ usual: ROOMS, all: [...ROOMS, ...FURTHER_ROOMS], none: [] },
+  };
+  return { rooms: known[wanted] ?? wanted.split(','), nodes: nodes.length > 0 ? nodes : NODES };
 }
 
 const machine = sharedFile('windows/wine.sh');
@@ -133,15 +176,22 @@ const reason = whyNot(machine);
 if (machine === undefined || reason !== undefined) {
   say(`skipped: ${reason ?? ''}`);
 } else {
-  const given = process.argv.slice(2);
+  const { rooms, nodes } = askedFor(process.argv.slice(2));
   const lines: string[] = [];
-  const nodes = given.length > 0 ? given : NODES;
-  for (const node of nodes) {
-    say(`\nNode ${node} on Windows`);
-    for (const { name, isOk, seconds } of tryOut(machine, node, node === nodes.at(-1))) {
+  const note = (node: string, steps: readonly Step[]) => {
+    for (const { name, isOk, seconds } of steps) {
       lines.push(`${isOk ? 'ok  ' : 'FAIL'} Node ${node}: ${name} (${seconds.toFixed(0)} s)`);
       if (!isOk) process.exitCode = 1;
     }
+  };
+  for (const node of nodes) {
+    say(`\nNode ${node} on Windows`);
+    note(node, tryOut(machine, node, node === nodes.at(-1)));
+  }
+  const last = nodes.at(-1);
+  if (last !== undefined && rooms.length > 0) {
+    say(`\nThe suite with Node ${last} on Windows`);
+    note(last, tryRooms(machine, last, rooms));
   }
   say(`\n${lines.join('\n')}`);
 }
