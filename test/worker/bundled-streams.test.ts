@@ -68,6 +68,7 @@ test('uses nothing but the standard library, and NumPy or Pillow only where they
       'os',
       'queue',
       'hashlib',
+      'operator',
       'stat',
       'traceback',
       'io',

@@ -13,7 +13,7 @@ import re
 import stat
 import sys
 import zlib
-from _operator import itemgetter  # the module operator is one more file to load
+from operator import itemgetter
 
 from .kept import Keeper
 
@@ -124,8 +124,7 @@ def slices_in(size, head):
     if known is None:
         if len(_slices) > 1000:
             _slices.clear()
-        known = itemgetter(*[slice(at, at + count) for at, count in places_in(size, head)])
-        _slices[size, head] = known
+        known = _slices[size, head] = itemgetter(*[slice(at, at + count) for at, count in places_in(size, head)])
     return known
 
 
@@ -371,6 +370,7 @@ class Delivery:
         if self._socket is None or not is_wanted:
             return [], None
         import _socket
+        import json
 
         mine = b'{"request_id":"%s"}' % str(self._request).encode("utf-8")  # as the host writes it: not to be parsed then
         space = _socket.CMSG_SPACE(4 * MOST_DESCRIPTORS)
@@ -387,17 +387,11 @@ class Delivery:
                 if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
                     for at in range(0, len(content) - 3, 4):
                         descriptors.append(int.from_bytes(content[at:at + 4], sys.byteorder))
-            if data == mine or _is_of(data, self._request):
+            if data == mine or json.loads(data.decode("utf-8")).get("request_id") == self._request:
                 cut = "OSError: [Errno 24] Too many open files" if state & _socket.MSG_CTRUNC else None
                 return descriptors, cut
             for descriptor in descriptors:  # of a call that was given up before it was read
                 os.close(descriptor)
-
-
-def _is_of(data, request):
-    import json
-
-    return json.loads(data.decode("utf-8")).get("request_id") == request
 
 
 def inherited():
