@@ -1,4 +1,5 @@
-import { PictureEncoder, takeImage, type TakenImage } from './pictures/encoder.js';
+import { defectsOf } from './pictures/cutouts.js';
+import { PictureEncoder, takeImage, type PictureParts, type TakenImage } from './pictures/encoder.js';
 import type { PictureFiles } from './pictures/picture-files.js';
 import { PictureChoice } from './pictures/picture-rules.js';
 import type { Room } from './room.js';
@@ -57,7 +58,8 @@ export class InspectionPictures {
     } catch {
       this.#room.lose(priority, 0);
     }
-    return this.#encodeAndWrite(given, taken, facts.masks, priority).finally(() => {
+    const parts = { masks: facts.masks, defects: defectsOf(inspected, this.#rules) };
+    return this.#encodeAndWrite(given, taken, parts, priority).finally(() => {
       this.#bytes -= bytes;
     });
   }
@@ -92,21 +94,17 @@ export class InspectionPictures {
   async #encodeAndWrite(
     given: readonly EncodedPicture[],
     taken: TakenImage | undefined,
-    masks: InspectionFacts['masks'],
+    parts: PictureParts,
     priority: Priority,
   ): Promise<WrittenPicture[]> {
-    const encoded = taken ? await this.#encode(taken, masks, priority) : [];
+    const encoded = taken ? await this.#encode(taken, parts, priority) : [];
     return this.#writeFiles([...given, ...encoded], priority);
   }
 
-  /** The picture and its thumbnail as files. */
-  async #encode(
-    taken: TakenImage,
-    masks: InspectionFacts['masks'],
-    priority: Priority,
-  ): Promise<EncodedPicture[]> {
+  /** The picture, its thumbnail and its cut-outs as files. */
+  async #encode(taken: TakenImage, parts: PictureParts, priority: Priority): Promise<EncodedPicture[]> {
     try {
-      return await (await this.load()).encode(taken, masks);
+      return await (await this.load()).encode(taken, parts);
     } catch {
       this.#room.lose(priority, 0);
       return [];

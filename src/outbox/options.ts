@@ -49,6 +49,8 @@ export const doors = /* @__PURE__ */ lazily(() => ({
       format: choice('jpeg', 'webp', 'png'),
       quality: whole(1, 100),
       thumbnail: whole(0, 10_000),
+      cutouts: whole(0, 100),
+      cutoutMargin: whole(0, 10_000),
       masks: regions(),
     }),
     signingKey: option<string | KeyObject>(

@@ -54,6 +54,13 @@ export interface PictureRules {
   quality?: number;
   /** Longest side of a thumbnail beside each picture, in pixels; 0 for none. @defaultValue 0 */
   thumbnail?: number;
+  /**
+   * Cut-outs beside each picture that is kept (`roi_crop`): one for each of the result's `defect_rects`, at most so many; 0 for none.
+   * @defaultValue 0
+   */
+  cutouts?: number;
+  /** Pixels around a defect that its cut-out has too. @defaultValue 16 */
+  cutoutMargin?: number;
   /** Regions that must not leave, in pixels of the picture that was inspected: they are black in every file. @defaultValue none */
   masks?: readonly ImageRegion[];
 }

@@ -143,3 +143,32 @@ test('without sharp the error says what to install', async () => {
     message: expect.stringContaining('npm install sharp') as string,
   });
 });
+
+test('each defect of an NG verdict is cut out beside its picture: masked, within it, each once, and not more than asked for', async () => {
+  const outbox = await openOutbox(await temporaryFolder(), {
+    pictures: {
+      ...{ format: 'png', cutouts: 4, cutoutMargin: 2 },
+      masks: [{ x: 0, y: 0, width: 12, height: 48 }],
+    },
+  });
+  const defect_rects = [
+    { x: 10, y: 20, width: 5, height: 6 },
+    { x: 10.4, y: 20.3, width: 4.2, height: 5.1 }, // the same pixels
+    { x: 60, y: 46, width: 50, height: 50 }, // reaches beyond
+    { x: 200, y: 200, width: 4, height: 4 }, // outside
+    { x: 30, y: 30, width: 3, height: 3 }, // one too many
+  ];
+  const image = imageOf([200, 100, 50]);
+  const data = { result_status: 'NG' as const, ng_reason: 'scratch', defect_rects };
+  await outbox.record(resultOf('NG', { data }), { ...facts, image });
+  const { items } = await outbox.queue.due('pictures');
+  expect(items.map(({ body }) => body)).toMatchObject([
+    { type: 'ng_image', width, height },
+    { type: 'roi_crop', width: 9, height: 10, camera_id: 'left' },
+    { type: 'roi_crop', width: 6, height: 4 },
+  ]);
+  const [, cutout] = await filesOf(outbox);
+  if (!cutout) throw new Error('no cut-out');
+  expect(await pixelOf(cutout, 3, 0)).toEqual([0, 0, 0]); // column 11 of the picture
+  expect(await pixelOf(cutout, 4, 0)).toEqual([200, 100, 50]);
+});

@@ -1,6 +1,8 @@
 import { loadPeer } from '../../assets.js';
 import { RunnerError } from '../../errors.js';
 import type { EncodedPicture, InspectedImage, PictureRules } from '../types.js';
+import type { ImageRegion } from '../../frames/types.js';
+import { cutoutsIn } from './cutouts.js';
 import { blacken, swapRedAndBlue, type PlainPixels } from './masks.js';
 
 /** The part of sharp that is used here. It is an optional peer dependency. */
@@ -9,6 +11,7 @@ interface Pipeline {
   removeAlpha(): Pipeline;
   toColourspace(space: 'srgb'): Pipeline;
   raw(): Pipeline;
+  extract(region: { left: number; top: number; width: number; height: number }): Pipeline;
   resize(options: { width: number; height: number; fit: 'inside'; withoutEnlargement: true }): Pipeline;
   jpeg(options: { quality: number }): Pipeline;
   webp(options: { quality: number }): Pipeline;
@@ -26,6 +29,14 @@ export interface TakenImage {
   /** A whole file, or pixels. */
   pixels: Uint8Array | PlainPixels;
   cameraId: string | undefined;
+}
+
+/** Regions of a picture. */
+export interface PictureParts {
+  /** That must not leave, besides those of the rules. */
+  masks?: readonly ImageRegion[] | undefined;
+  /** That are cut out. */
+  defects?: readonly ImageRegion[];
 }
 
 /** Copies a picture at once. @throws RunnerError `invalid_image` for pixels that do not have the bytes of their size */
@@ -71,11 +82,11 @@ export class PictureEncoder {
   }
 
   /**
-   * The picture, with the regions that must not leave blackened, and its thumbnail.
+   * The picture, with the regions that must not leave blackened, its thumbnail, and its cut-outs.
    *
    * @throws RunnerError `queue_full` when too many wait, `invalid_image`
    */
-  encode({ pixels, cameraId }: TakenImage, masks: PictureRules['masks'] = []): Promise<EncodedPicture[]> {
+  encode({ pixels, cameraId }: TakenImage, parts: PictureParts = {}): Promise<EncodedPicture[]> {
     if (this.#waiting >= MOST_WAITING) {
       throw new RunnerError(
         'queue_full',
@@ -87,7 +98,7 @@ export class PictureEncoder {
     }
     this.#waiting++;
     const turn = this.#turn
-      .then(() => this.#files(pixels, cameraId, [...(this.#rules.masks ?? []), ...masks]))
+      .then(() => this.#files(pixels, cameraId, parts))
       .finally(() => {
         this.#waiting--;
       });
@@ -98,24 +109,31 @@ export class PictureEncoder {
   async #files(
     given: Uint8Array | PlainPixels,
     cameraId: string | undefined,
-    masks: NonNullable<PictureRules['masks']>,
+    { masks = [], defects = [] }: PictureParts,
   ): Promise<EncodedPicture[]> {
     const pixels = given instanceof Uint8Array ? await this.#decoded(given) : given;
-    blacken(pixels, masks);
+    blacken(pixels, [...(this.#rules.masks ?? []), ...masks]);
     const { width, height, channels } = pixels;
     const open = () => this.#sharp(pixels.data, { raw: { width, height, channels } });
     const side = this.#rules.thumbnail ?? 0;
     const small = { width: side, height: side, fit: 'inside', withoutEnlargement: true } as const;
-    const pipelines = [open(), ...(side > 0 ? [open().resize(small)] : [])];
+    const wanted: { pipeline: Pipeline; as?: Pick<EncodedPicture, 'isThumbnail' | 'type'> }[] = [
+      { pipeline: open() },
+      ...(side > 0 ? [{ pipeline: open().resize(small), as: { isThumbnail: true } }] : []),
+      ...cutoutsIn(pixels, defects, this.#rules).map(({ x, y, ...size }) => ({
+        pipeline: open().extract({ left: x, top: y, ...size }),
+        as: { type: 'roi_crop' as const },
+      })),
+    ];
     const files: EncodedPicture[] = [];
-    for (const pipeline of pipelines) {
+    for (const { pipeline, as } of wanted) {
       const { data, info } = await this.#formatted(pipeline).toBuffer({ resolveWithObject: true });
       files.push({
         encoded: data,
         contentType: `image/${this.#rules.format ?? 'jpeg'}`,
         width: info.width,
         height: info.height,
-        ...(files.length > 0 && { isThumbnail: true }),
+        ...as,
         ...(cameraId !== undefined && { cameraId }),
       });
     }

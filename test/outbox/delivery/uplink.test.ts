@@ -72,6 +72,7 @@ const ROWS: readonly [begin: string, ...tests: [file: string, title: string][]][
   [
     'privacy: metadata of pictures removed, cut-outs and thumbnails by rule',
     ['test/outbox/pictures.test.ts', 'comes out upright, without metadata'],
+    ['test/outbox/pictures.test.ts', 'each defect of an NG verdict is cut out'],
   ],
   [
     'access is audited',
