@@ -43,6 +43,11 @@ export class Deadline {
     return new Deadline(this.#clock, this.#clock.now(), this.timeoutMs, this.signal);
   }
 
+  /** Runs something when a share of what is left is over; the answer cancels it. */
+  afterShare(share: number, run: () => void): () => void {
+    return this.#clock.after(Math.max(0, this.leftMs * share), run);
+  }
+
   get leftMs(): number {
     return this.at - this.#clock.now();
   }

@@ -350,33 +350,52 @@ describe.each(EVERY)('pictures of one executeMany under %s', (kind) => {
   });
 });
 
+/** A picture whose bytes come when they may, and are no picture. */
+function slowPicture() {
+  let comes!: () => void;
+  let isAsked!: () => void;
+  const mayCome = new Promise<void>((resolve) => (comes = resolve));
+  const asked = new Promise<void>((resolve) => (isAsked = resolve));
+  class Slow extends Blob {
+    override async arrayBuffer(): Promise<ArrayBuffer> {
+      isAsked();
+      await mayCome;
+      return super.arrayBuffer();
+    }
+  }
+  return { image: { encoded: new Slow(['none']) }, asked, comes };
+}
+
 test('a version that is stopped while a message is written waits for none of its pictures', async () => {
   const { supervisor, nothingLeft } = await open('the bundled worker');
-  let readIt!: () => void;
-  const mayBeRead = new Promise<void>((resolve) => (readIt = resolve));
-  let ended!: Promise<InspectionResult[]>;
-  const reading = new Promise<void>((resolve) => {
-    /** A picture that comes slowly, and is none. */
-    class Slow extends Blob {
-      override async arrayBuffer(): Promise<ArrayBuffer> {
-        resolve();
-        await mayBeRead;
-        return super.arrayBuffer();
-      }
-    }
-    const all = [request(1), request(2, 'answer', { image: { encoded: new Slow(['none']) } }), request(3)];
-    ended = supervisor.executeMany(all.map(({ timeoutMs: _, ...one }) => one));
-  });
-  await reading;
+  const { image, asked, comes } = slowPicture();
+  const all = [request(1), request(2, 'answer', { image }), request(3)];
+  const ended = supervisor.executeMany(all.map(({ timeoutMs: _, ...one }) => one));
+  await asked;
   const stopped = supervisor.stop('sample', '1.0.0');
   await expect.poll(() => supervisor.status()[0]?.state).toBe('stopping');
-  readIt();
+  comes();
   await stopped;
   expect((await ended).map(({ error }) => error?.code)).toEqual(['closed', 'invalid_image', undefined]);
   await nothingLeft();
 });
 
-test('a message goes before half of the time of its first picture is over', async () => {
+test('a picture whose bytes are late is not waited for in the time of those before it', async () => {
+  const { supervisor, nothingLeft } = await open('the bundled worker');
+  const { image, comes } = slowPicture();
+  const answered: number[] = [];
+  supervisor.on('result', ({ result }) => {
+    answered.push((result.data.debug as { number: number }).number);
+    comes();
+  });
+  const all = [request(1), request(2, 'answer', { image }), request(3)];
+  const results = await supervisor.executeMany(all.map((one) => ({ ...one, timeoutMs: 2_000 })));
+  expect(results.map(({ error }) => error?.code)).toEqual([undefined, 'invalid_image', undefined]);
+  expect(answered).toEqual([1, 3]);
+  await nothingLeft();
+});
+
+test('pictures that take less than their time each have it each, however long all of them take', async () => {
   const { supervisor, nothingLeft } = await open('the bundled worker', { policy: { retries: 0 } });
   const all = some(32, 'slow', { timeoutMs: 600 });
   expect(account(all, await supervisor.executeMany(all))).toEqual(ok(32));

@@ -7,7 +7,7 @@ import type { Patience } from '../pool/call-line.js';
 import { isReplyFatal } from '../pool/retry.js';
 import type { AcquireOptions, CallTurn, Lease } from '../pool/worker-pool.js';
 
-/** Share of the time of its first call after which a message goes with those that have come. */
+/** Share of what is left to its first call, after which a message goes with those that have come. */
 const MOST_WAIT = 0.5;
 
 /** What a worker says in its hello that takes several calls in one message. */
@@ -37,7 +37,7 @@ interface Waiting extends WrittenCall {
 /**
  * Calls that go to one worker in one message. They have one turn in the line of their deployment, and their images are
  * written one after the other. The message goes when it is sealed: when all have come, when the first has waited for half of
- * its time, or when an image would have to wait for room, which those that are written may hold. Who comes later goes alone.
+ * what was left to it, or when an image would have to wait for room, which those that are written may hold. Who comes later goes alone.
  */
 export class CallGroup {
   #deployment: Deployment | undefined;
@@ -45,6 +45,7 @@ export class CallGroup {
   #turn: CallTurn | undefined;
   #calls: Waiting[] = [];
   #isSealed = false;
+  #stopWaiting: (() => void) | undefined;
 
   /** Resolves when those that have left the message unanswered are over. */
   #left: Promise<void> = Promise.resolve();
@@ -96,8 +97,10 @@ export class CallGroup {
   join(call: WrittenCall): Promise<SharedCall | undefined> {
     return new Promise((resolve, reject) => {
       this.#calls.push({ ...call, resolve, reject });
-      const { leftMs, timeoutMs } = (this.#calls[0] ?? call).deadline;
-      if (leftMs < timeoutMs * MOST_WAIT) this.seal();
+      // An image may take long to come, or to be decoded: that is not the time of those that wait for it.
+      this.#stopWaiting ??= call.deadline.afterShare(MOST_WAIT, () => {
+        this.seal();
+      });
     });
   }
 
@@ -115,6 +118,7 @@ export class CallGroup {
   seal(): void {
     if (this.#isSealed) return;
     this.#isSealed = true;
+    this.#stopWaiting?.();
     void this.#send();
   }
 
