@@ -163,7 +163,8 @@ async function installWith(
   const suspects = new Set<string>();
   for (let attempt = 1; ; attempt++) {
     const wanted = { chosen, sha256Of, sizes, suspects, helpers, known };
-    const stored = await ensureAll(installation, store, wanted).finally(() => store.hashes.save());
+    const stored = await ensureAll(installation, store, wanted);
+    await store.hashes.save();
     suspects.clear();
     known.clear(); // they may be others when it comes to a second attempt
     const files = stored.reduce((sum, { entry }) => sum + entry.files, 0);
