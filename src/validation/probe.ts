@@ -9,6 +9,7 @@ import type { BoundaryCase, Check, Generation, Manifest } from '../package/types
 import { pythonEnvironment } from '../process/environment.js';
 import { launch } from '../process/launch.js';
 import { run } from '../process/run.js';
+import { exitCodeInWords } from '../process/windows-exit.js';
 import { caseFault, casesFrom } from './case-findings.js';
 import { isCheckName, type CheckName } from './check-list.js';
 import { inTemporaryFolder } from '../store/temporary-folder.js';
@@ -180,7 +181,7 @@ export async function runProbe(
         signal,
       }).then(
         ({ exitCode, exitSignal, stderr }): Ending => ({
-          how: `ended the process (${exitSignal ?? `exit code ${exitCode}`})`,
+          how: `ended the process (${exitSignal ?? `exit code ${exitCodeInWords(exitCode)}`})`,
           output: stderr.trimEnd().split('\n').slice(-20),
         }),
         (error: unknown): Ending => {

@@ -1,6 +1,6 @@
 import { RunnerError } from '../errors.js';
 import type { WorkerState } from './types.js';
-import { exitCodeInWords, windowsExit } from './windows-exit.js';
+import { exitCodeInWords, windowsExit } from '../process/windows-exit.js';
 
 /** A step of the protocol that did not come in time. */
 export function tooLate(title: string, what: string, timeoutMs: number, output: string[]): RunnerError {

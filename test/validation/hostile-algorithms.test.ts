@@ -13,6 +13,7 @@ import { formatReport } from '../../src/validation/report.js';
 import { ownTempDir } from '../support/own-temp-dir.js';
 import { holdings } from '../support/leaks.js';
 import { packageFile, phasedAlgorithm } from '../support/package-file.js';
+import { IS_WINDOWS } from '../support/platform.js';
 
 const validator = new PackageValidator({ timeoutMs: 5_000 });
 const INFO = '"name": "sample", "version": "1.0.0", "supported_pids": ["A01"], "steps": []';
@@ -132,9 +133,9 @@ describe('answers that are no answers are reported, and the validation ends with
     ],
     [
       'a process that ends by a fault of memory',
-      { execute: '__import__("os").kill(__import__("os").getpid(), 11)' },
+      { execute: `__import__("os").kill(__import__("os").getpid(), ${IS_WINDOWS ? '-0x3FFFFFFB' : 11})` },
       'smoke_execute',
-      /SIGSEGV/,
+      IS_WINDOWS ? /0xC0000005/ : /SIGSEGV/,
     ],
     ['an exit in the import', { head: 'raise SystemExit(0)' }, 'entry_import', /SystemExit/],
     ['a clean exit in the import', { head: '__import__("os")._exit(0)' }, 'entry_import', /exit code 0/],

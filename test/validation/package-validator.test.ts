@@ -8,6 +8,7 @@ import { formatReport } from '../../src/validation/report.js';
 import { ownTempDir } from '../support/own-temp-dir.js';
 import { packageFile, phasedAlgorithm, wheelOf } from '../support/package-file.js';
 import { temporaryFolder } from '../support/temp-folder.js';
+import { IS_WINDOWS } from '../support/platform.js';
 
 describe('inspect', () => {
   const validator = new PackageValidator();
@@ -151,7 +152,11 @@ describe('inspect', () => {
     const base = await wheelOf({
       name: 'base',
       version: '1',
-      requires: ['deep>=2', 'gpu; extra == "gpu"', 'win; sys_platform == "win32"'],
+      requires: [
+        'deep>=2',
+        'gpu; extra == "gpu"',
+        `other; sys_platform == "${IS_WINDOWS ? 'linux' : 'win32'}"`,
+      ],
     });
     for (const stored of [true, false]) {
       const zip = await packageFile({

@@ -1,7 +1,7 @@
 import { RunnerError } from '../../errors.js';
 import { remedyForLibrary } from '../../python/libraries/library-packages.js';
 import { errnoCode, systemCause } from '../../store/errno.js';
-import { exitCodeInHex, exitCodeInWords, windowsExit } from '../../worker/windows-exit.js';
+import { exitCodeInHex, exitCodeInWords, windowsExit } from '../../process/windows-exit.js';
 import type { FindingId } from './catalogue.js';
 import { finding, type Finding } from './finding.js';
 
