@@ -116,7 +116,7 @@ describe('the size budget', () => {
 
   test.each([
     ['the tarball', 1_600_000, () => statSync(tarball).size],
-    ['everything unpacked', 4_800_000, () => total(dist)],
+    ['everything unpacked', 4_850_000, () => total(dist)],
     ['the ES modules', 1_600_000, () => total(code('.js'))],
     // Each of its 41 files begins with 1.2 KB that let it pass for an ES module.
     ['the CommonJS modules', 1_670_000, () => total(code('.cjs'))],
