@@ -11,7 +11,8 @@
  * A Windows is the better one: there `npm test` runs the suite and `node test/windows/checks.mjs dist` the same checks.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -80,6 +81,17 @@ function addKoffi(modules: string): boolean {
   });
 }
 
+/** Puts a package of this checkout with what it needs beside the library: one whose binaries of all systems are in it. */
+function addPackage(modules: string, name: string): void {
+  const [from, to] = [path.join(repository, 'node_modules', name), path.join(modules, name)];
+  if (existsSync(to) || !existsSync(from)) return;
+  cpSync(from, to, { recursive: true });
+  const { dependencies = {} } = JSON.parse(readFileSync(path.join(from, 'package.json'), 'utf8')) as {
+    dependencies?: Record<string, string>;
+  };
+  for (const needed of Object.keys(dependencies)) addPackage(modules, needed);
+}
+
 /** Whether the wheels could be had. */
 function download(folder: string): boolean {
   const args = ['-m', 'pip', 'download', '-q', ...FOR_WINDOWS, '-d', folder, ...WHEELS];
@@ -128,6 +140,7 @@ function tryOut(machine: string, node: string, withNumpy: boolean): Step[] {
     if (smoke !== undefined) go(smoke);
     if (!addKoffi(path.join(app, 'node_modules')))
       say('koffi for Windows cannot be had: what needs it is skipped');
+    addPackage(path.join(app, 'node_modules'), 'classic-level');
     go(path.join(repository, 'test/windows/checks.mjs'));
     const realPython = withNumpy ? sharedFile('windows/real-python.sh') : undefined;
     if (realPython === undefined) return;

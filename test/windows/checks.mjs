@@ -621,6 +621,37 @@ await check(
   },
 );
 
+await check(
+  'an outbox keeps records and pictures, has one host, and is intact after it was opened again',
+  async () => {
+    const { Outbox, verifyReceipts } = await import(`${dist}outbox/index.js`);
+    const folder = path.join(base, 'outbox');
+    const picture = { encoded: Buffer.from('a picture'), contentType: 'image/jpeg', width: 4, height: 3 };
+    const error = new RunnerError('timeout', 'too slow', { details: { timeoutMs: 1, stage: 'call' } });
+    const outbox = await Outbox.open(folder, { station: 'line-3' });
+    await Promise.all(
+      Array.from({ length: 64 }, () =>
+        outbox.record(error, { productId: 'A01', stepIndex: 1, pictures: [picture] }),
+      ),
+    );
+    assert.equal((await failure(Outbox.open(folder, { station: 'line-3' }))).code, 'lock_timeout');
+    await outbox.close();
+    const again = await Outbox.open(folder, { station: 'line-3' });
+    const { due } = await again.status();
+    assert.deepEqual([due.business.records, due.ngPictures.records], [64, 64]);
+    for (const lane of ['records', 'pictures']) {
+      const { items } = await again.queue.due(lane, { limit: 1_000 });
+      assert.equal(items.length, 64);
+      await again.queue.acknowledge(items);
+    }
+    await again.close();
+    const { isIntact, logged } = await verifyReceipts(folder);
+    assert.equal(isIntact, true);
+    assert.ok(logged >= 128, `${logged} records`);
+  },
+  existsSync(path.join(process.argv[2], '../node_modules/classic-level')),
+);
+
 await store.close();
 await check('nothing stays behind', () => {
   rmSync(base, { recursive: true, force: true });
