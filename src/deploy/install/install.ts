@@ -169,6 +169,8 @@ async function installLocked(
     await settleTwice(transaction);
     return { entry, replaced: existing !== undefined, warnings };
   } catch (error) {
+    // It may lie in the folder that goes: a file that is open keeps its folder there (Windows).
+    await opened[Symbol.asyncDispose]().then(undefined, () => undefined);
     // The registry alone says whether it happened: it may have been written before something else failed.
     if ((await settleTwice(transaction)) !== 'completed') throw error;
     const entry = await registry.get(name, version);
