@@ -219,6 +219,7 @@ export class Outbox implements AsyncDisposable {
 
   /** Makes what was given durable, and gives the folder up. Idempotent. */
   async close(): Promise<void> {
+    await this.#before; // pictures that are on their way to the disk are of verdicts that were given
     await this.#room.close();
     await this.#store.close();
   }

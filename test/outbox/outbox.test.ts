@@ -161,6 +161,18 @@ test('past the bound the least important is given up first, and a record tells h
   expect(files.filter((entry) => entry.isFile())).toHaveLength(1 + status.due.okPictures.records);
 });
 
+test('what was given before close() is kept, also where its pictures are not on the disk yet', async () => {
+  const outbox = await openOutbox(await temporaryFolder());
+  const image = { data: new Uint8Array(1_600 * 1_200 * 3), width: 1_600, height: 1_200 };
+  await outbox.record(resultOf('NG'), { ...facts, image }); // what encodes is loaded
+  const given = Array.from({ length: 8 }, () => outbox.record(resultOf('NG'), { ...facts, image }));
+  given.push(outbox.record(resultOf(), facts));
+  await outbox.close();
+  expect((await Promise.all(given)).map(({ index }) => index)).toEqual([2, 4, 6, 8, 10, 12, 14, 16, 18]);
+  const { due } = await (await openOutbox(outbox.folder)).status();
+  expect([due.business.records, due.ngPictures.records]).toEqual([10, 9]);
+});
+
 test('files that no record names are gone after the next open', async () => {
   const folder = await temporaryFolder();
   await mkdir(path.join(folder, 'pictures', 'ab'), { recursive: true });
