@@ -172,3 +172,15 @@ test('each defect of an NG verdict is cut out beside its picture: masked, within
   expect(await pixelOf(cutout, 3, 0)).toEqual([0, 0, 0]); // column 11 of the picture
   expect(await pixelOf(cutout, 4, 0)).toEqual([200, 100, 50]);
 });
+
+test.each([[null], [[null]], ['none']])(
+  'defect_rects %j of an OK part have no cut-outs, and cost neither the picture nor the verdict',
+  async (defect_rects) => {
+    const outbox = await openOutbox(await temporaryFolder(), { pictures: { keep: 'all', cutouts: 4 } });
+    const result = resultOf();
+    Object.assign(result.data, { defect_rects });
+    await outbox.record(result, { ...facts, image: imageOf([200, 100, 50]) });
+    const { due } = await outbox.status();
+    expect([due.business.records, due.okPictures.records]).toEqual([1, 1]);
+  },
+);

@@ -1,3 +1,4 @@
+import { isRecord } from '../../arguments.js';
 import type { ImageRegion } from '../../frames/types.js';
 import type { Inspected, PictureRules } from '../types.js';
 
@@ -5,8 +6,10 @@ const MARGIN = 16;
 
 /** The defects of a result that are to be cut out, as it tells them: they may be fractions, and reach beyond the picture. */
 export function defectsOf(inspected: Inspected, { cutouts = 0 }: PictureRules): ImageRegion[] {
-  const { defect_rects: rects = [] } = 'data' in inspected ? inspected.data : {};
-  return rects.slice(0, cutouts).map(({ x, y, width, height }) => ({ x, y, width, height }));
+  const rects: unknown = 'data' in inspected ? inspected.data.defect_rects : undefined;
+  if (!Array.isArray(rects)) return []; // an OK part may have null
+  const regions = rects.filter(isRecord) as unknown as ImageRegion[];
+  return regions.slice(0, cutouts).map(({ x, y, width, height }) => ({ x, y, width, height }));
 }
 
 /** What is cut out of a picture of this size: whole pixels within it, each region once. A region that is the whole picture is none. */
