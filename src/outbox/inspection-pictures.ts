@@ -59,7 +59,8 @@ export class InspectionPictures {
       this.#room.lose(priority, 0);
     }
     const parts = { masks: facts.masks, defects: defectsOf(inspected, this.#rules) };
-    return this.#encodeAndWrite(given, taken, parts, priority).finally(() => {
+    const copies = given.map((one) => ({ ...one, encoded: Buffer.from(one.encoded) })); // they too
+    return this.#encodeAndWrite(copies, taken, parts, priority).finally(() => {
       this.#bytes -= bytes;
     });
   }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { PictureEncoder } from '../../src/outbox/pictures/encoder.js';
 import type { InspectedImage, Outbox } from '../../src/outbox/index.js';
 import { temporaryFolder } from '../support/temp-folder.js';
-import { facts, openOutbox, resultOf } from './support.js';
+import { facts, openOutbox, pictureOf, resultOf } from './support.js';
 
 const width = 64;
 const height = 48;
@@ -132,6 +132,15 @@ test('pixels may change once record() was called', async () => {
   await recorded;
   const [file] = await filesOf(outbox);
   expect(file && (await pixelOf(file, 1, 1))).toEqual([77, 77, 77]);
+});
+
+test('a file may change once record() was called', async () => {
+  const outbox = await openOutbox(await temporaryFolder());
+  const picture = pictureOf('as it was');
+  const recorded = outbox.record(resultOf('NG'), { ...facts, pictures: [picture] });
+  picture.encoded.fill(1);
+  await recorded;
+  expect((await filesOf(outbox)).map(String)).toEqual(['as it was']);
 });
 
 test('without sharp the error says what to install', async () => {
