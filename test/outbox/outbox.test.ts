@@ -3,6 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { RunnerError } from '../../src/index.js';
+import { dueKey, rangeOf } from '../../src/outbox/storage/keys.js';
+import { levelDatabase } from '../../src/outbox/storage/level.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { facts, openOutbox, pictureOf, resultOf } from './support.js';
 
@@ -126,6 +128,26 @@ test('a record that waits for its retry holds up those behind it, a picture does
     [0, 1],
     [2, 0],
   ]);
+});
+
+test('a picture that fails for long leaves no marks of the delivered ones behind it', async () => {
+  const folder = await temporaryFolder();
+  const outbox = await openOutbox(folder);
+  for (let one = 0; one < 20; one++)
+    await outbox.record(resultOf('NG'), { ...facts, pictures: [pictureOf('a')] });
+  const [first, ...others] = (await outbox.queue.due('pictures')).items;
+  if (first) await outbox.queue.retryLater([first], Date.now() + 60_000);
+  for (const item of others) await outbox.queue.acknowledge([item]);
+  expect((await outbox.queue.due('pictures')).items).toEqual([]);
+  await outbox.close();
+  const database = levelDatabase(path.join(folder, 'records'));
+  await database.open();
+  const marks: string[] = [];
+  for await (const key of database.keys(rangeOf('d3'))) marks.push(key);
+  await database.close();
+  expect(marks).toEqual([dueKey(3, 1)]);
+  const again = await openOutbox(folder, { now: () => Date.now() + 120_000 });
+  expect((await again.queue.due('pictures')).items.map(({ index }) => index)).toEqual([1]);
 });
 
 test('a record that is set aside holds up nothing, and comes back at its old place', async () => {

@@ -3,7 +3,7 @@
  * nothing for it when it is written, and a delivery writes the index alone. Marks say what differs.
  */
 import { markIn, type DueMark, type Mark } from './envelope.js';
-import { indexIn, rangeOf, recordKey } from './keys.js';
+import { dueKey, indexIn, rangeOf, recordKey } from './keys.js';
 import type { Draft } from './draft.js';
 import type { RecordStore } from './record-store.js';
 
@@ -50,7 +50,7 @@ export async function* retriesIn(
 /** What has to be read to settle some records of a priority. */
 export interface SettledRun {
   digit: number;
-  /** The first records from the index on from which all waits: each is settled already, or is to be now. */
+  /** The first records from the index on from which all waits: each is settled already, is to be now, or has a mark that it waits. */
   run: { index: number; stored: Buffer | undefined }[];
 }
 
@@ -62,18 +62,20 @@ export async function readRun(
 ): Promise<SettledRun> {
   const run: SettledRun['run'] = [];
   for await (const { index, stored, mark } of recordsWithMarks(store, digit, dueFromOf(store, digit))) {
-    const isSettled = mark !== undefined && 'isSettled' in mark;
-    if ((!isSettled && !settling.has(index)) || run.length === STEP) break;
+    if ((mark === undefined && !settling.has(index)) || run.length === STEP) break;
     run.push({ index, stored });
   }
   return { digit, run };
 }
 
-/** Moves the index of what waits on, behind the records at its beginning that are settled in this batch or before. */
+/**
+ * Moves the index of what waits on, behind the records at its beginning that are settled in this batch or before. A record that waits
+ * for its retry has its mark: the index goes on behind it too, so that a picture that fails for days leaves no marks of all behind it.
+ */
 export function moveOn(draft: Draft, { digit, run }: SettledRun): void {
   for (const { index, stored } of run) {
-    if (draft.isDue(digit, index, stored)) return;
-    draft.unmark(digit, index, stored);
+    if (!draft.isDue(digit, index, stored)) draft.unmark(digit, index, stored);
+    else if (!draft.current(dueKey(digit, index), stored)) return;
     draft.raiseDueFrom(digit, index + 1);
   }
 }
