@@ -241,7 +241,7 @@ export class Outbox implements AsyncDisposable {
   ): Promise<StoredReceipt> {
     try {
       // A full disk: what matters less goes first, then it is tried once more.
-      if (RunnerError.is(error, 'store_failed') && (await this.#room.makeRoom(priority)))
+      if (RunnerError.is(error, 'store_failed') && (await this.#room.makeRoomForRecord(priority)))
         return await attempt();
       throw error;
     } catch (last) {

@@ -47,6 +47,8 @@ export class Room {
   readonly #retentionMs: number;
   /** What never reached the disk, and has no record yet. */
   readonly #lost: Amounts = amounts(() => ({ records: 0, bytes: 0 }));
+  /** Rooms that are being made for records of a priority. */
+  readonly #makings = new Map<Priority, Promise<boolean>>();
   #work: Promise<unknown> = Promise.resolve();
   #isShedding = false;
   #isTidying = false;
@@ -126,6 +128,18 @@ export class Room {
     });
     store.lookAgain();
     return freed === true;
+  }
+
+  /**
+   * {@link Room.makeRoom} for a record. Records of a batch are refused together: they share one room, else each has as much given
+   * up, and the last find nothing left.
+   */
+  makeRoomForRecord(priority: Priority): Promise<boolean> {
+    const underWay = this.#makings.get(priority);
+    if (underWay) return underWay;
+    const making = this.makeRoom(priority).finally(() => this.#makings.delete(priority));
+    this.#makings.set(priority, making);
+    return making;
   }
 
   /** Ends what it does, and writes what was lost. */

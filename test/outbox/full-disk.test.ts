@@ -60,6 +60,26 @@ test.skipIf(NO_MOUNTS !== undefined)(
   },
 );
 
+test.skipIf(NO_MOUNTS !== undefined)(
+  `verdicts that a full disk refuses together are all kept, in the room of a few pictures${NO_MOUNTS === undefined ? '' : ` (skipped: ${NO_MOUNTS})`}`,
+  async () => {
+    const disk = await smallDisk(160);
+    const outbox = await openOutbox(path.join(disk.folder, 'outbox'));
+    for (let one = 0; one < 100; one++) {
+      const pictures = [pictureOf(`${one} `.padEnd(2 ** 20, '.'))];
+      await outbox.record(resultOf(), { ...facts, pictures });
+    }
+    disk.fill();
+    const given = Array.from({ length: 40 }, () => outbox.record(resultOf(), facts));
+    const indexes = (await Promise.all(given)).map(({ index }) => index);
+    expect(indexes).toEqual(indexes.toSorted((a, b) => a - b));
+    const { due, shed } = await outbox.status();
+    expect([due.business.records, shed.business.records]).toEqual([140, 0]);
+    expect(shed.okPictures.records).toBeGreaterThan(0);
+    expect(shed.okPictures.records).toBeLessThan(40); // 16 MiB at once
+  },
+);
+
 test(
   '30 days without a network, past the bound: what is delivered then and what was given up is all there was',
   { timeout: 120_000 },
