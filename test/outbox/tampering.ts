@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import type { SignedHead } from '../../src/outbox/index.js';
 import { MemoryRecords } from './memory-records.js';
 import { verifyDatabase } from '../../src/outbox/receipts/verify.js';
+import { leavesKey } from '../../src/outbox/storage/keys.js';
 import { levelDatabase } from '../../src/outbox/storage/level.js';
 
 /** What somebody may do who has the folder, and not the key. */
@@ -18,6 +19,8 @@ export const TAMPERINGS = [
   'cut off the end',
   'alter a leaf',
   'move a record to another priority',
+  'move a record to a key that the outbox does not read',
+  'add an entry without leaves',
 ] as const;
 
 type Tampering = (typeof TAMPERINGS)[number];
@@ -108,6 +111,16 @@ function apply(kind: Tampering, records: MemoryRecords, random: () => number): v
       const moved = `r${digit}${key.slice(2)}`;
       records.set(moved, records.at(key));
       records.delete(key);
+      break;
+    }
+    case 'move a record to a key that the outbox does not read':
+      records.set(`${key.slice(0, 2)}-${key.slice(2)}`, records.at(key));
+      records.delete(key);
+      break;
+    case 'add an entry without leaves': {
+      const entries = new Set(records.keysWith('l'));
+      const within = Array.from(leaves.keys(), leavesKey).filter((one) => !entries.has(one));
+      records.set(within[Math.floor(random() * within.length)] ?? '', Buffer.alloc(0));
       break;
     }
   }

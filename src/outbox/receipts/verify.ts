@@ -14,6 +14,7 @@ import {
   nodeKey,
   PRIORITIES,
   rangeOf,
+  recordKey,
   STATE_KEY,
 } from '../storage/keys.js';
 import {
@@ -221,6 +222,7 @@ class Verification {
     const nodes = new Map<string, Buffer>();
     for await (const [key, entry] of this.#database.iterator(rangeOf('l'))) {
       throwIfAborted(this.#options.signal, 'verifyReceipts');
+      if (entry.length === 0) this.#fault(`the entry ${key} has no leaves`);
       for (const [at, leaf] of leavesIn(entry).entries()) {
         const index = this.#leaves.length;
         if (indexIn(key) + at !== index || leaf.length !== LEAF_BYTES) {
@@ -275,7 +277,8 @@ class Verification {
       throwIfAborted(this.#options.signal, 'verifyReceipts');
       const index = indexIn(key);
       const digit = Number(key[1]);
-      const leaf = this.#leaves[index];
+      // Under any other key the outbox does not find it.
+      const leaf = key === recordKey(digit, index) ? this.#leaves[index] : undefined;
       if (!leaf || this.#present.has(index))
         this.#fault(`record ${index} was added: the log has no leaf for it`, index);
       else if (leaf[0] !== digit)
