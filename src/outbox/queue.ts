@@ -211,13 +211,14 @@ export class Queue implements DeliveryQueue {
     change: ChangeOfItem,
     readRuns: () => Promise<SettledRun[]> = () => Promise.resolve([]),
   ): Promise<void> {
-    const { database } = this.#parts.store;
+    const { store } = this.#parts;
     const places = items.map(({ index, priority }) => ({ index, digit: digitOf(priority) }));
-    await this.#parts.store.run({
+    await store.run({
+      // Not the database of the call: a batch before this one may fail, and then that is closed, and another open.
       read: () =>
         Promise.all([
-          database.getMany(places.map(({ digit, index }) => recordKey(digit, index))),
-          database.getMany(places.map(({ digit, index }) => dueKey(digit, index))),
+          store.database.getMany(places.map(({ digit, index }) => recordKey(digit, index))),
+          store.database.getMany(places.map(({ digit, index }) => dueKey(digit, index))),
           readRuns(),
         ]),
       apply: (draft, [records, marks, runs]) => {

@@ -1,5 +1,6 @@
 import { rm, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { verifyReceipts } from '../../src/outbox/index.js';
 import { NO_MOUNTS, smallDisk } from '../support/mounts.js';
@@ -77,6 +78,24 @@ test.skipIf(NO_MOUNTS !== undefined)(
     expect([due.business.records, shed.business.records]).toEqual([140, 0]);
     expect(shed.okPictures.records).toBeGreaterThan(0);
     expect(shed.okPictures.records).toBeLessThan(40); // 16 MiB at once
+  },
+);
+
+test.skipIf(NO_MOUNTS !== undefined)(
+  `what was delivered is taken down behind a batch that a full disk refuses${NO_MOUNTS === undefined ? '' : ` (skipped: ${NO_MOUNTS})`}`,
+  async () => {
+    const disk = await smallDisk(40);
+    const outbox = await openOutbox(path.join(disk.folder, 'outbox'));
+    await outbox.note('alarm', {});
+    const { items } = await outbox.queue.due('records');
+    disk.fill();
+    const refused = outbox.note('health', { text: 'x'.repeat(100_000) });
+    const failed = expect(refused).rejects.toMatchObject({ code: 'store_failed' });
+    await setImmediate(); // its batch is on its way
+    await outbox.queue.acknowledge(items);
+    await failed;
+    const { delivered, due } = await outbox.status();
+    expect([delivered, due.health.records]).toEqual([1, 0]);
   },
 );
 
