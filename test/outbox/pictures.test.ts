@@ -193,3 +193,18 @@ test.each([[null], [[null]], ['none']])(
     expect([due.business.records, due.okPictures.records]).toEqual([1, 1]);
   },
 );
+
+test('a thumbnail or a cut-out that is the same file as another is kept once', async () => {
+  const pictures = { cutouts: 2, cutoutMargin: 0, thumbnail: 100 };
+  const outbox = await openOutbox(await temporaryFolder(), { pictures });
+  const size = { width: 8, height: 8 };
+  const defect_rects = [
+    { x: 0, y: 0, ...size },
+    { x: 24, y: 16, ...size },
+  ];
+  const data = { result_status: 'NG' as const, ng_reason: 'scratch', defect_rects };
+  await outbox.record(resultOf('NG', { data }), { ...facts, image: imageOf([200, 100, 50]) });
+  const { items } = await outbox.queue.due('pictures');
+  expect(items.map(({ body }) => ('type' in body ? body.type : ''))).toEqual(['ng_image', 'roi_crop']);
+  expect(new Set(items.map(({ ingestId }) => ingestId)).size).toBe(2);
+});

@@ -128,6 +128,8 @@ export class PictureEncoder {
     const files: EncodedPicture[] = [];
     for (const { pipeline, as } of wanted) {
       const { data, info } = await this.#formatted(pipeline).toBuffer({ resolveWithObject: true });
+      // Such as the thumbnail of a small picture. The id of a picture is made of its bytes: a second would have the same.
+      if (files.some(({ encoded }) => data.equals(encoded))) continue;
       files.push({
         encoded: data,
         contentType: `image/${this.#rules.format ?? 'jpeg'}`,
