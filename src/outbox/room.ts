@@ -144,11 +144,12 @@ export class Room {
 
   /** Ends what it does, and writes what was lost. */
   async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.tidy();
-    this.#isClosed = true;
-    if (this.#hasLost()) void this.#inTurn(() => this.#tellLost());
-    await this.#work;
+    if (!this.#isClosed) {
+      this.tidy();
+      this.#isClosed = true;
+      if (this.#hasLost()) void this.#inTurn(() => this.#tellLost());
+    }
+    await this.#work; // also where another call closes it: the store is closed after that
   }
 
   /** One thing at a time. What the disk refuses is tried again at the next occasion. */

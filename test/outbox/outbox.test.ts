@@ -195,6 +195,18 @@ test('what was given before close() is kept, also where its pictures are not on 
   expect([due.business.records, due.ngPictures.records]).toEqual([10, 9]);
 });
 
+test('what was lost is told by a close, also where two close at once', async () => {
+  for (let run = 0; run < 8; run++) {
+    const outbox = await openOutbox(await temporaryFolder(), { maxPending: 1 });
+    const kept = outbox.record(resultOf(), facts);
+    await expect(outbox.record(resultOf(), facts)).rejects.toMatchObject({ code: 'queue_full' });
+    await kept;
+    await Promise.all([outbox.close(), outbox.close()]);
+    const { shed, due } = await (await openOutbox(outbox.folder)).status();
+    expect([shed.business.records, due.business.records]).toEqual([1, 1]);
+  }
+});
+
 test('files that no record names are gone after the next open', async () => {
   const folder = await temporaryFolder();
   await mkdir(path.join(folder, 'pictures', 'ab'), { recursive: true });
