@@ -1,3 +1,4 @@
+import { RunnerError } from '../errors.js';
 import { defectsOf } from './pictures/cutouts.js';
 import { PictureEncoder, takeImage, type PictureParts, type TakenImage } from './pictures/encoder.js';
 import type { PictureFiles } from './pictures/picture-files.js';
@@ -35,6 +36,21 @@ export class InspectionPictures {
   /** Loads what encodes pictures. @throws RunnerError `invalid_params` where it is not installed */
   async load(): Promise<PictureEncoder> {
     return (this.#encoder ??= await PictureEncoder.load(this.#rules));
+  }
+
+  /**
+   * Files that are given are stored as they are: nothing can be hidden in them.
+   *
+   * @throws RunnerError `invalid_params` where regions are to be hidden
+   */
+  checkMasks({ pictures = [], masks = [] }: InspectionFacts): void {
+    const hidden = masks.length + (this.#rules.masks?.length ?? 0);
+    if (pictures.length === 0 || hidden === 0) return;
+    throw new RunnerError(
+      'invalid_params',
+      'outbox.record(): masks cannot be put on the files of `pictures`, which are stored as they are. ' +
+        'Give the picture as `image: { encoded }`, or record it in an outbox without masks',
+    );
   }
 
   /** Writes those that are kept; undefined where none is. Pixels are copied before this returns. Never rejects. */

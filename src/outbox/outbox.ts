@@ -28,7 +28,14 @@ import type {
   Priority,
   StoredReceipt,
 } from './types.js';
-import { artifactRecord, beginningOf, evidenceOf, verdictOf, verdictRecord } from './verdicts.js';
+import {
+  artifactRecord,
+  beginningOf,
+  checkInspected,
+  evidenceOf,
+  verdictOf,
+  verdictRecord,
+} from './verdicts.js';
 
 const MAX_PENDING = 10_000;
 const NO_PICTURES: readonly WrittenPicture[] = [];
@@ -132,7 +139,9 @@ export class Outbox implements AsyncDisposable {
    * too slow: both are counted as given up; `closed`
    */
   async record(inspected: Inspected, facts: InspectionFacts): Promise<StoredReceipt> {
+    checkInspected(inspected);
     doors().record.check(facts);
+    this.#pictures.checkMasks(facts);
     throwIfAborted(facts.signal, 'record');
     const verdict = verdictOf(inspected);
     const picturePriority = verdict === 'OK' ? 'okPictures' : 'ngPictures';

@@ -1,3 +1,4 @@
+import { isRecord } from '../arguments.js';
 import { RunnerError } from '../errors.js';
 import type { ProvenImage } from '../frames/proof.js';
 import type { ArtifactRecord, VerdictRecord } from './records.js';
@@ -10,6 +11,21 @@ const NO_SESSION = '-';
 /** What every id of an inspection begins with. */
 export function beginningOf(station: string, { sessionId = NO_SESSION, stepIndex }: InspectionFacts): string {
   return `${station}/${sessionId}/${stepIndex}`;
+}
+
+/**
+ * A host may give anything: what is no answer of a supervisor would become a record of no verdict.
+ *
+ * @throws RunnerError `invalid_params`
+ */
+export function checkInspected(inspected: unknown): void {
+  if (RunnerError.is(inspected)) return;
+  const { status, data, timing } = isRecord(inspected) ? inspected : {};
+  if (isRecord(timing) && (status === 'ERROR' || (typeof status === 'string' && isRecord(data)))) return;
+  throw new RunnerError(
+    'invalid_params',
+    'outbox.record(): the first argument must be what execute() or inspect() answered, or the RunnerError of a call that failed',
+  );
 }
 
 /** The verdict, as it stands in the record. */

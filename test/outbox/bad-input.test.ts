@@ -26,6 +26,17 @@ test('a verdict and a note that JSON cannot say are refused, and take none of th
   expect((await outbox.queue.due('records')).items).toHaveLength(3);
 });
 
+test.each([
+  ['an error of another kind', new Error('boom')],
+  ['nothing', undefined],
+  ['a result without its times', { ...resultOf('NG'), timing: undefined }],
+  ['a result without its data', { ...resultOf('NG'), data: undefined }],
+])('record() refuses %s: it would be a record of no verdict', async (_what, inspected) => {
+  const outbox = await openOutbox(await temporaryFolder());
+  await expect(outbox.record(inspected as never, facts)).rejects.toMatchObject({ code: 'invalid_params' });
+  expect((await outbox.queue.due('records')).items).toEqual([]);
+});
+
 test('what is changed after the call of record() or note() is recorded as it was', async () => {
   let now = 1_000;
   const outbox = await openOutbox(await temporaryFolder(), { now: () => now });

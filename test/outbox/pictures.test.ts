@@ -116,6 +116,23 @@ test('a file with metadata and a turn comes out upright, without metadata, with 
   expect(await pixelOf(file, 15, 35)).toEqual([255, 255, 255]);
 });
 
+test.each([
+  ['of the call', {}, { masks: [{ x: 0, y: 0, width: 10, height: 10 }] }],
+  ['of the outbox', { masks: [{ x: 0, y: 0, width: 10, height: 10 }] }, {}],
+])(
+  'files that are stored as they are, with masks %s, are refused: nothing could be hidden in them',
+  async (_of, rules, more) => {
+    const outbox = await openOutbox(await temporaryFolder(), { pictures: rules });
+    await expect(
+      outbox.record(resultOf('NG'), { ...facts, pictures: [pictureOf('a')], ...more }),
+    ).rejects.toMatchObject({
+      code: 'invalid_params',
+      message: expect.stringContaining('image: { encoded }') as string,
+    });
+    expect(await filesOf(outbox)).toEqual([]);
+  },
+);
+
 test('a picture that cannot be read is given up and counted, and its verdict is kept', async () => {
   const outbox = await openOutbox(await temporaryFolder());
   await outbox.record(resultOf('NG'), { ...facts, image: { encoded: Buffer.from('no picture') } });
