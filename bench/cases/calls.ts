@@ -18,18 +18,29 @@ const OURS = [oursInPlace.name, oursUnproven.name];
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 const FIRST_CALLS = fileURLToPath(new URL('../support/first-calls.ts', import.meta.url));
 
+/** The rounds of one caller, who calls in one of these ways. */
+function taken(
+  way: typeof oneAfterTheOther | typeof twentyASecond,
+  o: { peers: readonly Peer[]; size: typeof SMALL; calls: number; quickCalls: number },
+): Pick<BenchCase, 'rounds' | 'limitSeconds' | 'open'> {
+  const { peers, size, calls: count, quickCalls } = o;
+  return {
+    rounds: 9,
+    limitSeconds: 600,
+    open: (context) =>
+      Promise.resolve(
+        contestantsOf(peers, context, { size }, (calls) => way(calls, context.quick ? quickCalls : count)),
+      ),
+  };
+}
+
 function single(name: string, size: typeof SMALL): BenchCase {
   return {
     name: `calls/${name}`,
     measures: `One call in place after the other with a picture of ${size.width} x ${size.height}`,
     figures: { p50: { unit: 'ms' }, p99: { unit: 'ms' }, hostCpu: { unit: 'ms' } },
     bars: OURS.map((contestant) => ({ figure: 'p50', contestant, over: thinHost.name, atMost: 1.25 })),
-    rounds: 9,
-    limitSeconds: 600,
-    open: (context) =>
-      Promise.resolve(
-        contestantsOf(PEERS, context, { size }, (calls) => oneAfterTheOther(calls, context.quick ? 15 : 600)),
-      ),
+    ...taken(oneAfterTheOther, { peers: PEERS, size, calls: 600, quickCalls: 15 }),
   };
 }
 
@@ -39,12 +50,7 @@ function paced(name: string, size: typeof SMALL): BenchCase {
     measures: `20 calls a second in place with a picture of ${size.width} x ${size.height}`,
     figures: { p50: { unit: 'ms' }, p90: { unit: 'ms' }, hostCpu: { unit: 'ms' } },
     bars: OURS.map((contestant) => ({ figure: 'p50', contestant, over: thinHost.name, atMost: 1.2 })),
-    rounds: 9,
-    limitSeconds: 600,
-    open: (context) =>
-      Promise.resolve(
-        contestantsOf(PEERS, context, { size }, (calls) => twentyASecond(calls, context.quick ? 4 : 20)),
-      ),
+    ...taken(twentyASecond, { peers: PEERS, size, calls: 20, quickCalls: 4 }),
   };
 }
 
@@ -55,14 +61,7 @@ function copied(name: string, size: typeof SMALL): BenchCase {
     measures: `One call after the other with a picture of ${size.width} x ${size.height} in the request`,
     figures: { p50: { unit: 'ms' }, p99: { unit: 'ms' }, hostCpu: { unit: 'ms' } },
     bars: [{ figure: 'p50', contestant: oursCopied.name, over: handWrittenFiles.name, atMost: 1 }],
-    rounds: 9,
-    limitSeconds: 600,
-    open: (context) =>
-      Promise.resolve(
-        contestantsOf(COPIED, context, { size }, (calls) =>
-          oneAfterTheOther(calls, context.quick ? 15 : 300),
-        ),
-      ),
+    ...taken(oneAfterTheOther, { peers: COPIED, size, calls: 300, quickCalls: 15 }),
   };
 }
 

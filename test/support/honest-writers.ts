@@ -234,7 +234,7 @@ export async function contentOf(tree: string, files: readonly PackedFile[]): Pro
   );
 }
 
-/** Names, modes where the system has any, and contents, of which only the hashes are compared. */
+/** A line for each file, to compare: its name, its mode (Windows has none), and the hash of its content. */
 export function listingOf(files: readonly PackedFile[]): string[] {
   const hashOf = (data: Buffer) => createHash('sha256').update(data).digest('hex');
   const modeOf = (mode: number) => (IS_WINDOWS ? '' : mode.toString(8));
