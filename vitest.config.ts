@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { OUTSIDE_TESTS } from './test/support/outside-tests.js';
 
 const source = (file: string) => fileURLToPath(new URL(`./src/${file}`, import.meta.url));
 
@@ -33,8 +34,8 @@ export default defineConfig({
       'test/support/straight-python.ts',
     ],
     include: ['test/**/*.test.ts'],
-    // They need the build, what is installed for them, or a minute: npm run check:package, test:bundlers, test:clients, test:pictures.
-    exclude: ['test/tarball/**', 'test/bundlers/**', 'test/clients/**', 'test/pictures/**'],
+    // They need the build, what is installed for them, or a minute: npm run check:package, test:bundlers, test:clients, test:pictures, test:outside.
+    exclude: ['test/tarball/**', 'test/bundlers/**', 'test/clients/**', 'test/pictures/**', ...OUTSIDE_TESTS],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // What is waited for comes when it comes: a busy machine is no fault of the code.

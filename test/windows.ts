@@ -49,6 +49,16 @@ interface Step {
   name: string;
   isOk: boolean;
   seconds: number;
+  /** Of a step that failed: the end of what it printed, and before that its lines that tell of a failure. */
+  told?: string;
+}
+
+/** Of what a step printed, what tells why it failed: a log is often cut to its end, which would be the table alone. */
+function reasonOf(printed: string): string {
+  const lines = printed.trimEnd().split('\n');
+  const start = lines.findIndex((line) => line.includes('Failed Tests'));
+  const summary = start === -1 ? lines.filter((line) => /FAIL|not ok|Error:/.test(line)) : lines.slice(start);
+  return [...summary.slice(0, 40), '…', ...lines.slice(-6)].join('\n');
 }
 
 /** Wheels of Windows, pinned. */
@@ -107,13 +117,16 @@ function inWindows(machine: string, work: (folder: string, run: Run, steps: Step
   const run: Run = (name, args, limitMs, more) => {
     const startedAt = performance.now();
     const env = { ...process.env, T: String(limitMs / 1_000), ...more };
-    const { status } = spawnSync('bash', [machine, ...args], {
-      env,
-      stdio: 'inherit',
-      timeout: limitMs + 30_000,
+    const { status, stdout, stderr } = spawnSync('bash', [machine, ...args], {
+      ...{ env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
+      ...{ timeout: limitMs + 30_000, maxBuffer: 2 ** 28 },
     });
-    steps.push({ name, isOk: status === 0, seconds: (performance.now() - startedAt) / 1_000 });
-    return status === 0;
+    const printed = `${stdout}${stderr}`;
+    process.stdout.write(printed);
+    const isOk = status === 0;
+    const seconds = (performance.now() - startedAt) / 1_000;
+    steps.push({ name, isOk, seconds, ...(!isOk && { told: reasonOf(printed) }) });
+    return isOk;
   };
   try {
     work(folder, run, steps);
@@ -191,8 +204,10 @@ if (machine === undefined || reason !== undefined) {
 } else {
   const { rooms, nodes } = askedFor(process.argv.slice(2));
   const lines: string[] = [];
+  const reasons: string[] = [];
   const note = (node: string, steps: readonly Step[]) => {
-    for (const { name, isOk, seconds } of steps) {
+    for (const { name, isOk, seconds, told } of steps) {
+      if (told !== undefined) reasons.push(`\n-- Node ${node}: ${name}\n${told}`);
       lines.push(`${isOk ? 'ok  ' : 'FAIL'} Node ${node}: ${name} (${seconds.toFixed(0)} s)`);
       if (!isOk) process.exitCode = 1;
     }
@@ -206,5 +221,5 @@ if (machine === undefined || reason !== undefined) {
     say(`\nThe suite with Node ${last} on Windows`);
     note(last, tryRooms(machine, last, rooms));
   }
-  say(`\n${lines.join('\n')}`);
+  say(`\n${lines.join('\n')}\n${reasons.join('\n')}`);
 }

@@ -76,6 +76,21 @@ const koffi = (() => {
 })();
 let passed = 0;
 let failed = 0;
+const LIMIT_MS = 90_000;
+/** Of a check that does not end, what it waits for; the next one begins, so that the others are seen too. */
+async function inTime(going) {
+  const timer = new AbortController();
+  const over = sleep(LIMIT_MS, undefined, { signal: timer.signal }).then(() => {
+    const waiting = process.getActiveResourcesInfo().join(' ');
+    throw new Error(`not done within ${LIMIT_MS / 1_000} s; open: ${waiting}`);
+  });
+  try {
+    await Promise.race([going, over]);
+  } finally {
+    timer.abort();
+    over.catch(() => undefined);
+  }
+}
 async function check(name, work, isPossible = true) {
   if (!name.includes(process.argv[3] ?? '')) return;
   if (!isPossible) {
@@ -84,7 +99,7 @@ async function check(name, work, isPossible = true) {
   }
   const startedAt = performance.now();
   try {
-    await work();
+    await inTime(work());
     passed++;
     console.log(`ok   ${name} (${Math.round(performance.now() - startedAt)} ms)`);
   } catch (error) {
@@ -457,7 +472,11 @@ process.stdout.write('up');
 setInterval(() => {}, 1000);`,
     );
     const host = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
-    await new Promise((resolve) => host.stdout.once('data', resolve));
+    const started = await Promise.race([
+      new Promise((resolve) => host.stdout.once('data', () => resolve('up'))),
+      new Promise((resolve) => host.once('exit', (code) => resolve(`ended with ${code}`))),
+    ]);
+    assert.equal(started, 'up');
     const deploying = new Deployer({ registry: store.registry });
     const remove = () => deploying.uninstall('sample', '3.0.0');
     const [file] = usesOf('3.0.0');
