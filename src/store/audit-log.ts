@@ -25,11 +25,27 @@ const MAX_BYTES = 10 * 1024 * 1024;
 const KEPT_FILES = 5;
 const NEWLINE = 0x0a;
 
+/** The last append of this process to each file. */
+const appends = new Map<string, Promise<void>>();
+
 /**
  * Appends a record as one JSON object a line. Past `maxBytes` the file becomes `<file>.1`, the older ones move up and
- * the oldest goes. One `write` of a short line is atomic in append mode, so that two processes do not mix theirs.
+ * the oldest goes. One `write` of a short line is atomic in append mode, so that two processes do not mix theirs; those
+ * of one process go one after the other, so that the lines have the order of the calls, also where a file system
+ * finds the end of the file and writes there in two steps.
  */
 export async function appendAudit(file: string, record: AuditRecord, maxBytes = MAX_BYTES): Promise<void> {
+  const before = appends.get(file) ?? Promise.resolve();
+  const append = before.catch(() => undefined).then(() => appendRecord(file, record, maxBytes));
+  appends.set(file, append);
+  try {
+    await append;
+  } finally {
+    if (appends.get(file) === append) appends.delete(file);
+  }
+}
+
+async function appendRecord(file: string, record: AuditRecord, maxBytes: number): Promise<void> {
   // Not the folders above it: where those are gone, the disk of the store is, and what lies in their place is not it.
   await mkdir(path.dirname(file)).catch((error: unknown) => {
     if (errnoCode(error) !== 'EEXIST') throw error;
