@@ -56,7 +56,7 @@ interface Step {
 /** Of what a step printed, what tells why it failed: a log is often cut to its end, which would be the table alone. */
 function reasonOf(printed: string): string {
   const lines = printed.trimEnd().split('\n');
-  const start = lines.findIndex((line) => line.includes('Failed Tests'));
+  const start = lines.findIndex((line) => /Failed (Tests|Suites)|Unhandled Errors/.test(line));
   const summary = start === -1 ? lines.filter((line) => /FAIL|not ok|Error:/.test(line)) : lines.slice(start);
   return [...summary.slice(0, 40), '…', ...lines.slice(-6)].join('\n');
 }

@@ -9,6 +9,7 @@ import { FramePool, type FramePoolOptions } from '../../src/frames/frame-pool.js
 import { TRAILER_BYTES } from '../../src/frames/proof.js';
 import { crc32 } from '../../src/package/crc32.js';
 import { JPEG_SAMPLES } from '../support/jpeg-samples.js';
+import { IS_WINE } from '../support/platform.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const meta = { width: 8, height: 6 };
@@ -225,7 +226,8 @@ describe('an encoded image is refused before a worker hears of it', () => {
     ['baseline, 4:2:0', 'with restart markers, 4:2:2', 'of gray', 'of RGB without conversion'].flatMap(
       (title) => [
         { title, sharp: false, by: 'this library' },
-        { title, sharp: true, by: 'sharp' },
+        // Several damaged JPEGs at once in sharp end the process under Wine 8, without this library too.
+        ...(IS_WINE ? [] : [{ title, sharp: true, by: 'sharp' }]),
       ],
     ),
   )('200 bytes of zeros anywhere in the scan of a JPEG $title, decoded by $by', async ({ title, sharp }) => {
