@@ -1,5 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, lutimes, open, readFile, readlink, symlink, truncate } from 'node:fs/promises';
+import {
+  link,
+  lstat,
+  lutimes,
+  open,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  unlink,
+} from 'node:fs/promises';
 import path from 'node:path';
 import { nodeCrypto } from '../node-crypto.js';
 import { ownIdentity, type ProcessIdentity } from '../process/identity.js';
@@ -76,13 +87,17 @@ const MARK = 8;
 /** Systems and shares without symbolic links, or that do not let everybody make them, say so in one of these ways. */
 const NO_LINKS = new Set(['EPERM', 'EACCES', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENAMETOOLONG']);
 
+/** The same of hard links; Windows has one more. */
+const NO_HARD_LINKS: ReadonlySet<string> = new Set([...NO_LINKS, 'EISDIR', 'UNKNOWN', 'EMLINK']);
+/** On Windows these tell of a file that is held, or going. */
+const HELD_THERE: ReadonlySet<string> = new Set(['EPERM', 'EACCES']);
+
 /**
  * Creates the owner file; false when there is one already.
  *
  * It is a symbolic link whose target is the record: made exclusively and whole in one step, so that a process killed
  * at any instant leaves either no record or a complete one. Where there are no such links, or (Windows) a link's
- * target is rewritten as a path, it is a file, created exclusively and then written; a reader that sees it empty
- * waits.
+ * target is rewritten as a path, it is a file that is written under another name and then linked to its own.
  */
 export async function createOwnerFile(
   file: string,
@@ -91,11 +106,10 @@ export async function createOwnerFile(
 ): Promise<boolean> {
   const record = JSON.stringify(owner);
   try {
-    if (platform === 'win32') await whileGoing(file, () => writeNew(file, record), platform);
-    else await linkNew(file, record);
-    return true;
+    if (platform !== 'win32' && (await isLinkedTo(file, record))) return true;
+    return await whileGoing(file, () => writeNew(file, record, owner, platform), platform);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    if (errnoCode(error) === 'EEXIST') return false;
     throw error;
   }
 }
@@ -113,15 +127,44 @@ export function whileGoing<T>(
 }
 
 /**
- * What goes before the removal of the file of an owner, or of a claim, on Windows; absent is fine. Where a removed file can
- * still be read while somebody has it open (Wine; Windows itself refuses that), its record would name an owner whose sign of
- * life is gone: a reader would take that owner for dead, and remove the file of the next one. So the record goes first.
+ * Removes the file of an owner, or of a claim, where it is still the one that is meant; absent is fine.
+ *
+ * On Windows it gets a name of its own before. A removed file keeps its name there until everybody has closed it: the next
+ * owner could not be written, and (Wine) its record could still be read, whose owner looks dead by then. And an attempt
+ * that is repeated after a while must not remove the file that the next owner has made meanwhile.
  */
-export async function emptyOwnerFile(file: string, platform = process.platform): Promise<void> {
-  if (platform !== 'win32') return;
-  await whileGoing(file, () => truncate(file), platform).catch((error: unknown) => {
-    if (!isMissing(error)) throw error;
-  });
+export async function removeOwnerFile(
+  file: string,
+  isMeant: () => Promise<boolean>,
+  platform: NodeJS.Platform = process.platform,
+): Promise<void> {
+  const remove = async () => {
+    if (!(await isMeant())) return;
+    try {
+      if (platform !== 'win32') {
+        await unlink(file);
+        return;
+      }
+      const going = scratchOf(file);
+      await rename(file, going);
+      await unlink(going).catch(() => undefined); // one that stays is swept later
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  };
+  await whileGoing(file, remove, platform);
+}
+
+const SCRATCH = '.scratch-';
+
+/** A name beside a file of a lock, for what becomes it or was it. */
+function scratchOf(file: string): string {
+  return `${file}${SCRATCH}${randomUUID()}`;
+}
+
+/** Whether a name is one that {@link scratchOf} gives to files of this lock. */
+export function isScratch(name: string, lockName: string): boolean {
+  return name.startsWith(`${lockName}.`) && name.includes(SCRATCH);
 }
 
 /** Tells other hosts that the owner lives. */
@@ -145,24 +188,52 @@ export async function readOwner(
   }
 }
 
-async function linkNew(file: string, record: string): Promise<void> {
+/** Whether the symbolic link could be made; false where there are none. */
+async function isLinkedTo(file: string, record: string): Promise<boolean> {
   try {
     await symlink(record, file);
+    return true;
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
-    if (!NO_LINKS.has(code)) {
-      // The system's message has the whole record in it, where the reader looks for a file.
-      const message = `${code}: cannot write who holds the lock, symlink '${file}'`;
-      throw Object.assign(new Error(message, { cause: error }), { code, path: file, syscall: 'symlink' });
-    }
-    await writeNew(file, record);
+    if (NO_LINKS.has(code)) return false;
+    // The system's message has the whole record in it, where the reader looks for a file.
+    const message = `${code}: cannot write who holds the lock, symlink '${file}'`;
+    throw Object.assign(new Error(message, { cause: error }), { code, path: file, syscall: 'symlink' });
   }
 }
 
-async function writeNew(file: string, record: string): Promise<void> {
+/**
+ * Makes the file whole from its first instant: written beside it, then linked, which fails where there is one. Where a
+ * file system has no hard links it is made and then written; who takes that for left in between removes it, so it is
+ * read again.
+ */
+async function writeNew(
+  file: string,
+  record: string,
+  owner: LockOwner,
+  platform: NodeJS.Platform,
+): Promise<boolean> {
+  if (await lstat(file).catch(() => undefined)) return false;
+  const scratch = scratchOf(file);
+  try {
+    await writeExclusively(scratch, record);
+    await link(scratch, file);
+    return true;
+  } catch (error) {
+    const code = errnoCode(error) ?? '';
+    const isHeld = platform === 'win32' && HELD_THERE.has(code);
+    if (isHeld || !NO_HARD_LINKS.has(code)) throw error;
+  } finally {
+    await rm(scratch, { force: true }).catch(() => undefined);
+  }
+  await writeExclusively(file, record);
+  return (await readOwner(file, platform))?.token === owner.token;
+}
+
+async function writeExclusively(file: string, text: string): Promise<void> {
   const handle = await open(file, 'wx');
   try {
-    await handle.writeFile(record);
+    await handle.writeFile(text);
   } finally {
     await handle.close();
   }

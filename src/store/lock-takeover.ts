@@ -7,10 +7,11 @@ import { lifeAt, removeSign } from '../process/life.js';
 import {
   bootMark,
   createOwnerFile,
-  emptyOwnerFile,
   fingerprint,
+  isScratch,
   lifePrefix,
   readOwner,
+  removeOwnerFile,
   type LockOwner,
 } from './lock-owner.js';
 
@@ -47,12 +48,11 @@ export async function removeIfDead(takeover: Takeover): Promise<boolean> {
       withClaim(owner.token, takeover, () => removeOwned(owner, takeover))
     );
   }
-  // Half an owner: its maker is between two steps, or died there; or this process could not remove what it had emptied.
-  const token = tokenOfUnwritten(mark);
-  if (!abandoned.has(token) && !watch.isUnchanged(mark, UNWRITTEN_GRACE_MS)) return false;
-  return withClaim(token, takeover, async () => {
-    if ((await fingerprint(ownerFile)) === mark) await removeFiles(takeover);
-  });
+  // Half an owner: its maker is between two steps, or died there.
+  if (!watch.isUnchanged(mark, UNWRITTEN_GRACE_MS)) return false;
+  return withClaim(tokenOfUnwritten(mark), takeover, () =>
+    removeFiles(takeover, async () => (await fingerprint(ownerFile)) === mark),
+  );
 }
 
 /**
@@ -83,6 +83,10 @@ export async function sweepLeftovers(file: string, self: LockOwner): Promise<voi
   const claims = `${path.basename(file)}.claim-`;
   const lives = lifePrefix(file);
   for (const name of await readdir(folder).catch(() => [])) {
+    if (isScratch(name, path.basename(file))) {
+      await removeOld(path.join(folder, name));
+      continue;
+    }
     const isLeft = name.startsWith(claims)
       ? name !== `${claims}${self.token}`
       : name.startsWith(lives) &&
@@ -90,6 +94,12 @@ export async function sweepLeftovers(file: string, self: LockOwner): Promise<voi
         (await isLeftLife(folder, name, { lives, self }));
     if (isLeft) await removeSign(path.join(folder, name)).catch(() => undefined);
   }
+}
+
+/** A file on its way to or from its name is there for a moment. */
+async function removeOld(file: string): Promise<void> {
+  const age = await ageOf(file);
+  if (age !== undefined && age >= LEFT_MS) await rm(file, { force: true }).catch(() => undefined);
 }
 
 /** Whether nobody shows this sign of life. One of another machine cannot be asked: its waiter touches it while it waits. */
@@ -101,10 +111,10 @@ async function isLeftLife(
   if (!self.life || (await lifeAt(folder, { ...self.life, name })) !== 'dead') return false;
   if (name.startsWith(lives + bootMark(self))) return true;
   const age = await ageOf(path.join(folder, name), 'ctimeMs');
-  return age !== undefined && age >= LEFT_LIFE_MS;
+  return age !== undefined && age >= LEFT_MS;
 }
 
-const LEFT_LIFE_MS = 60_000;
+const LEFT_MS = 60_000;
 
 /** Tells how long a mark has stayed the same, by this process's monotonic clock. */
 export class SilenceWatch {
@@ -144,7 +154,7 @@ async function isSilent(file: string, silenceMs: number): Promise<boolean> {
  * Runs `work` if the right to remove the owner of `token` can be claimed. The claim of a claimer that died is itself
  * removed under a claim, named after the claimer.
  */
-async function withClaim(token: string, takeover: Takeover, work: () => Promise<void>): Promise<boolean> {
+async function withClaim(token: string, takeover: Takeover, work: () => Promise<unknown>): Promise<boolean> {
   const claim = `${takeover.file}.claim-${token}`;
   if (!(await createOwnerFile(claim, takeover.self))) {
     const claimer = await readOwner(claim);
@@ -158,16 +168,17 @@ async function withClaim(token: string, takeover: Takeover, work: () => Promise<
       (liveness === 'unknown' && (await isSilent(claim, takeover.silenceMs)));
     if (!isLeft) return false;
     return withClaim(claimer?.token ?? tokenOfUnwritten(mark), takeover, async () => {
-      const isSame =
+      const isSame = async () =>
         (await readOwner(claim))?.token === claimer?.token && (await fingerprint(claim)) === mark;
-      if (isSame) await removeFile(claim);
+      await removeOwnerFile(claim, isSame);
     });
   }
   try {
     await work();
   } finally {
     // A claim that stays blocks nothing: the next holder of the lock removes it.
-    await removeFile(claim).catch(() => {
+    const isOwn = async () => (await readOwner(claim))?.token === takeover.self.token;
+    await removeOwnerFile(claim, isOwn).catch(() => {
       abandon(claim);
     });
   }
@@ -175,28 +186,23 @@ async function withClaim(token: string, takeover: Takeover, work: () => Promise<
 }
 
 async function removeOwned(owner: LockOwner, takeover: Takeover): Promise<void> {
-  if ((await readOwner(takeover.ownerFile))?.token !== owner.token) return;
-  await removeFiles(takeover);
+  const isSame = async () => (await readOwner(takeover.ownerFile))?.token === owner.token;
+  if (!(await removeFiles(takeover, isSame))) return;
   if (process.platform === 'win32' || !owner.life) return;
   await removeSign(path.join(path.dirname(takeover.file), path.basename(owner.life.name)));
 }
 
-async function removeFiles({ ownerFile, removeGate }: Takeover): Promise<void> {
+/** False when the owner is not the one that is meant any more. */
+async function removeFiles(
+  { ownerFile, removeGate }: Takeover,
+  isMeant: () => Promise<boolean>,
+): Promise<boolean> {
+  if (!(await isMeant())) return false;
   await removeGate();
   // A folder in the place of the file is not ours: it is put aside.
   if ((await lstat(ownerFile).catch(() => undefined))?.isDirectory()) await setAside(ownerFile);
-  else await removeFile(ownerFile);
-}
-
-async function removeFile(file: string): Promise<void> {
-  await emptyOwnerFile(file);
-  await rm(file, { force: true });
-}
-
-/** What stands for the token of a file without a record; undefined where the file is gone or has a record. */
-export async function unwrittenToken(file: string): Promise<string | undefined> {
-  const mark = await fingerprint(file);
-  return mark === undefined || (await readOwner(file)) !== null ? undefined : tokenOfUnwritten(mark);
+  else await removeOwnerFile(ownerFile, isMeant);
+  return true;
 }
 
 function tokenOfUnwritten(mark: string): string {

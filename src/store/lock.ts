@@ -1,4 +1,4 @@
-import { readdir, rm, unlink } from 'node:fs/promises';
+import { readdir, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { abortError, throwIfAborted, type OperationOptions } from '../abort.js';
@@ -8,11 +8,11 @@ import { makeFolder } from './atomic-file.js';
 import {
   createOwnerFile,
   describeOwner,
-  emptyOwnerFile,
   livingOwner,
   newOwner,
   readOwner,
   refreshOwnerFile,
+  removeOwnerFile,
   type LockOwner,
   whileGoing,
 } from './lock-owner.js';
@@ -23,7 +23,6 @@ import {
   SilenceWatch,
   sweepLeftovers,
   type Takeover,
-  unwrittenToken,
 } from './lock-takeover.js';
 import { isMissing } from './errno.js';
 import { loadLockfile } from './lockfile-loader.js';
@@ -228,16 +227,14 @@ function heldLock(
     (released ??= (async () => {
       clearInterval(refresh);
       await sweeping();
-      let emptied: string | undefined;
+      const isOwn = async () => (await readOwner(ownerFile))?.token === owner.token;
       try {
-        if ((await readOwner(ownerFile))?.token !== owner.token) return;
+        if (!(await isOwn())) return;
         await removeGate(file);
-        await emptyOwnerFile(ownerFile);
-        emptied = await unwrittenToken(ownerFile);
         // Once more after a passing error.
-        await whileGoing(ownerFile, () => unlink(ownerFile)).catch(() => rm(ownerFile, { force: true }));
+        await removeOwnerFile(ownerFile, isOwn).catch(() => removeOwnerFile(ownerFile, isOwn));
       } catch (error) {
-        abandon(emptied ?? owner.token, removeAbandoned(file, refreshMs));
+        abandon(owner.token, removeAbandoned(file, refreshMs));
         throw error;
       } finally {
         await life?.close(); // after the owner file: without it the owner is dead

@@ -123,7 +123,7 @@ test('a rename that others hold up on Windows comes about, and the lock of a fil
   {
     using _going = watchFileSteps(folder, {
       mode: 'fail',
-      at: { call: 'open', target: 'x.lock.owner' },
+      at: { call: 'link', target: 'x.lock.owner' },
       code: 'EPERM',
       times: 3,
     });

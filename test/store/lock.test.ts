@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { lutimes, open, readdir, rm } from 'node:fs/promises';
+import { lutimes, open, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -10,8 +10,9 @@ import {
   fingerprint,
   newOwner,
   readOwner,
-  emptyOwnerFile,
+  removeOwnerFile,
 } from '../../src/store/lock-owner.js';
+import { watchFileSteps } from '../../src/testing/file-steps/watch-file-steps.js';
 import { bundledScript } from '../support/bundled-script.js';
 import { canBox, startScript } from '../support/child-script.js';
 import { leaveLock, leaveRecord } from '../support/left-lock.js';
@@ -250,14 +251,73 @@ test('where links cannot be made the owner is a file, created by one only and re
   expect(await readOwner(file)).toEqual(owner);
 });
 
-test('who has the file of an owner open while it goes on Windows reads no owner there any more', async () => {
+test('an owner file that is removed on Windows frees its name while somebody still has it open', async () => {
   const file = await lockPath();
-  await createOwnerFile(file, await newOwner('a'), 'win32');
-  await using reader = await open(file);
-  await emptyOwnerFile(file, 'win32');
-  expect(await reader.readFile('utf8')).toBe('');
-  await rm(file);
-  await emptyOwnerFile(file, 'win32'); // absent is fine
+  const owners = [await newOwner('a'), await newOwner('b')] as const;
+  const isToken = (token: string) => async () => (await readOwner(file))?.token === token;
+  await createOwnerFile(file, owners[0], 'win32');
+  await using _reader = await open(file);
+  await removeOwnerFile(file, isToken(owners[0].token), 'win32');
+  expect(await createOwnerFile(file, owners[1], 'win32')).toBe(true);
+  expect(await readOwner(file)).toEqual(owners[1]);
+});
+
+test.each(['win32', 'linux'] as const)(
+  'removing an owner on %s leaves alone what the next one has made, and an absent file is fine',
+  async (platform) => {
+    const file = await lockPath();
+    const [first, second] = [await newOwner('a'), await newOwner('b')];
+    const isFirst = async () => (await readOwner(file))?.token === first.token;
+    await createOwnerFile(file, second, platform);
+    await removeOwnerFile(file, isFirst, platform);
+    expect(await readOwner(file)).toEqual(second);
+    await rm(file);
+    await removeOwnerFile(file, () => Promise.resolve(true), platform);
+    expect(await readdir(path.dirname(file))).toEqual([]);
+  },
+);
+
+test('a release on Windows that must wait for a file that others hold does not remove the owner that came meanwhile', async () => {
+  const file = await lockPath();
+  const [first, second] = [await newOwner('a'), await newOwner('b')];
+  await createOwnerFile(file, first, 'win32');
+  let attempts = 0;
+  await removeOwnerFile(
+    file,
+    async () => {
+      const isFirst = (await readOwner(file))?.token === first.token;
+      if (++attempts > 1) return isFirst;
+      // Somebody else removes the owner between the first attempt, which is refused, and the second.
+      await rm(file);
+      await createOwnerFile(file, second, 'win32');
+      throw Object.assign(new Error('EPERM: held'), { code: 'EPERM' });
+    },
+    'win32',
+  );
+  expect(attempts).toBe(2);
+  expect(await readOwner(file)).toEqual(second);
+});
+
+test('without hard links an owner file is written in two steps, and one that was removed between them is not held', async () => {
+  const file = await lockPath();
+  const folder = path.dirname(file);
+  const owner = await newOwner('a');
+  const noLinks = { mode: 'fail', at: { call: 'link', target: '' }, code: 'ENOTSUP' as 'EPERM' } as const;
+  using _without = watchFileSteps(folder, noLinks);
+  expect(await createOwnerFile(file, owner, 'win32')).toBe(true);
+  expect(await readOwner(file)).toEqual(owner);
+  expect(await createOwnerFile(file, owner, 'win32')).toBe(false);
+  expect(await readdir(folder)).toEqual([path.basename(file)]);
+});
+
+test('what a killed process left of an owner file on its way is swept when it is old, and not before', async () => {
+  const file = await lockPath();
+  const [old, fresh] = [`${file}.owner.scratch-1`, `${file}.claim-2.scratch-3`];
+  for (const one of [old, fresh]) await writeFile(one, 'x');
+  const minutesAgo = new Date(Date.now() - 120_000);
+  await utimes(old, minutesAgo, minutesAgo);
+  await (await acquireLock(file, { operation: 'a' })).release();
+  expect(await readdir(path.dirname(file))).toEqual([path.basename(fresh)]);
 });
 
 /** Processes of this machine, by our count, that were started for this lock file. */
