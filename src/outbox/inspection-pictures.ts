@@ -1,4 +1,5 @@
 import { RunnerError } from '../errors.js';
+import { formatNamed } from '../frames/pixels/layout.js';
 import { defectsOf } from './pictures/cutouts.js';
 import { PictureEncoder, takeImage, type PictureParts, type TakenImage } from './pictures/encoder.js';
 import type { PictureFiles } from './pictures/picture-files.js';
@@ -41,9 +42,10 @@ export class InspectionPictures {
   /**
    * Files that are given are stored as they are: nothing can be hidden in them.
    *
-   * @throws RunnerError `invalid_params` where regions are to be hidden
+   * @throws RunnerError `invalid_params` where regions are to be hidden, `invalid_image` for a format of pixels that is not known
    */
-  checkMasks({ pictures = [], masks = [] }: InspectionFacts): void {
+  check({ image, pictures = [], masks = [] }: InspectionFacts): void {
+    if (image && 'data' in image && image.pixelFormat !== undefined) formatNamed(image.pixelFormat);
     const hidden = masks.length + (this.#rules.masks?.length ?? 0);
     if (pictures.length === 0 || hidden === 0) return;
     throw new RunnerError(
@@ -152,5 +154,5 @@ export class InspectionPictures {
 type Priority = 'okPictures' | 'ngPictures';
 
 function bytesOf(one: EncodedPicture | NonNullable<InspectionFacts['image']>): number {
-  return 'encoded' in one ? one.encoded.length : one.data.length;
+  return 'encoded' in one ? one.encoded.length : one.data.byteLength;
 }

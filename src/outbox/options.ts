@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { types } from 'node:util';
 import type { ImageRegion } from '../frames/types.js';
 import {
   abortSignal,
@@ -75,7 +76,11 @@ export const doors = /* @__PURE__ */ lazily(() => ({
       'must be a list of pictures { encoded, contentType, width, height }',
       (value) => Array.isArray(value) && value.every(isPicture),
     ),
-    image: option<InspectedImage>('inspected', 'must be { encoded } or { data, width, height }', isImage),
+    image: option<InspectedImage>(
+      'inspected',
+      'must be { encoded } or { data, width, height, pixelFormat }',
+      isImage,
+    ),
     masks: regions(),
     signal: abortSignal(),
   }),
@@ -102,8 +107,9 @@ function regions(): Option<readonly ImageRegion[] | undefined> {
 function isImage(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const { encoded, data, width, height } = value as Record<string, unknown>;
-  if (encoded instanceof Uint8Array) return true;
-  return data instanceof Uint8Array && Number.isInteger(width) && Number.isInteger(height);
+  if ('encoded' in value) return encoded instanceof Uint8Array;
+  const isData = ArrayBuffer.isView(data) || types.isAnyArrayBuffer(data);
+  return isData && Number.isInteger(width) && Number.isInteger(height);
 }
 
 function isPicture(value: unknown): boolean {

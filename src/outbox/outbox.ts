@@ -135,13 +135,13 @@ export class Outbox implements AsyncDisposable {
   /**
    * Keeps a verdict with its pictures, or the failure of an inspection; resolves when it is durable.
    *
-   * @throws RunnerError `invalid_params`, `aborted`; `store_failed` when the disk does not take it, `queue_full` when it is
+   * @throws RunnerError `invalid_params`, `invalid_image` for a `pixelFormat` that is not known, `aborted`; `store_failed` when the disk does not take it, `queue_full` when it is
    * too slow: both are counted as given up; `closed`
    */
   async record(inspected: Inspected, facts: InspectionFacts): Promise<StoredReceipt> {
     checkInspected(inspected);
     doors().record.check(facts);
-    this.#pictures.checkMasks(facts);
+    this.#pictures.check(facts);
     throwIfAborted(facts.signal, 'record');
     const verdict = verdictOf(inspected);
     const picturePriority = verdict === 'OK' ? 'okPictures' : 'ngPictures';

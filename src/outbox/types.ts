@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { OperationOptions } from '../abort.js';
-import type { ImageRegion } from '../frames/types.js';
+import type { ImageRegion, PixelInput } from '../frames/types.js';
 import type { InspectionResult } from '../supervisor/types.js';
 import type { RunnerError } from '../errors.js';
 import type { ArtifactRecord, EventRecord, ShedRecord, VerdictRecord } from './records.js';
@@ -65,7 +65,10 @@ export interface PictureRules {
   masks?: readonly ImageRegion[];
 }
 
-/** The picture of an inspection, to be encoded here. Pixels of 8 bits, row by row without padding, are copied at once. */
+/**
+ * The picture of an inspection, to be encoded here: a whole file, or pixels as a call takes them, `pixelFormat` and the rest of their layout
+ * included. Pixels are copied at once; values of more than 8 bits need `toEightBits`. With `region` that part is the picture.
+ */
 export type InspectedImage =
   | {
       /** A whole file in any format that sharp reads. */
@@ -73,20 +76,7 @@ export type InspectedImage =
       /** Which camera took it. */
       cameraId?: string;
     }
-  | {
-      /** Height × width × channels bytes. */
-      data: Uint8Array;
-      /** Pixels. */
-      width: number;
-      /** Pixels. */
-      height: number;
-      /** Of a pixel. @defaultValue 3 */
-      channels?: 1 | 3;
-      /** Order of the channels. @defaultValue 'RGB' */
-      colorSpace?: 'RGB' | 'BGR';
-      /** Which camera took it. */
-      cameraId?: string;
-    };
+  | PixelInput;
 
 /** A picture in a file format. */
 export interface EncodedPicture {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
+import type { PixelFormat } from '../../src/index.js';
 import { PictureEncoder } from '../../src/outbox/pictures/encoder.js';
 import type { InspectedImage, Outbox } from '../../src/outbox/index.js';
 import { temporaryFolder } from '../support/temp-folder.js';
@@ -91,6 +92,60 @@ test('BGR pixels give the same file as RGB pixels of the same colour', async () 
   await outbox.record(resultOf('NG'), { ...facts, image: imageOf([50, 100, 200], 'BGR') });
   const [one, other] = await filesOf(outbox);
   expect(other && one?.equals(other)).toBe(true);
+});
+
+/** Pixels of one colour, as a camera gives them. */
+const wide = Uint16Array.from({ length: width * height }, () => 0xabc);
+test.each<[string, InspectedImage, number[]]>([
+  ['BGR8', pixelsIn('BGR8', [50, 100, 200]), [200, 100, 50]],
+  ['RGB8', pixelsIn('RGB8', [200, 100, 50]), [200, 100, 50]],
+  ['Mono8', pixelsIn('Mono8', [77]), [77, 77, 77]],
+  ['BGRa8', pixelsIn('BGRa8', [50, 100, 200, 255]), [200, 100, 50]],
+  ['BayerRG8', pixelsIn('BayerRG8', [90]), [90, 90, 90]],
+  [
+    'Mono12 with a rule',
+    { data: wide, width, height, pixelFormat: 'Mono12', toEightBits: 'shift' },
+    [0xab, 0xab, 0xab],
+  ],
+  [
+    'a part of BGR8 with padding, last row first',
+    {
+      ...{ data: padded(), width: 4, height: 2, pixelFormat: 'BGR8', strideBytes: 16, bottomUp: true },
+      region: { x: 2, y: 0, width: 2, height: 1 },
+    },
+    [200, 100, 50],
+  ],
+])('pixels of %s keep their colours in the file', async (_format, image, color) => {
+  const outbox = await openOutbox(await temporaryFolder(), { pictures: { format: 'png' } });
+  await outbox.record(resultOf('NG'), { ...facts, image });
+  const [file] = await filesOf(outbox);
+  if (!file) throw new Error('a file is expected');
+  expect([...(await sharp(file).toColourspace('srgb').raw().toBuffer()).subarray(0, 3)]).toEqual(color);
+});
+
+function pixelsIn(pixelFormat: PixelFormat, color: number[]): InspectedImage {
+  const data = Uint8Array.from(
+    { length: width * height * color.length },
+    (_, at) => color[at % color.length] ?? 0,
+  );
+  return { data, width, height, pixelFormat };
+}
+
+/** Two rows of four BGR pixels, 4 bytes of padding behind each: the two last ones of the second row in memory have a colour. */
+function padded(): Uint8Array {
+  const data = new Uint8Array(32);
+  data.set([50, 100, 200, 50, 100, 200], 16 + 6);
+  return data;
+}
+
+test('a format of pixels that is not known is refused with what may be meant, and nothing is recorded', async () => {
+  const outbox = await openOutbox(await temporaryFolder());
+  const image = { data: new Uint8Array(12), width: 2, height: 2, pixelFormat: 'BGR' as 'BGR8' };
+  await expect(outbox.record(resultOf('NG'), { ...facts, image })).rejects.toMatchObject({
+    code: 'invalid_image',
+    message: expect.stringContaining('did you mean BGR8') as string,
+  });
+  expect((await outbox.status()).recorded).toBe(0);
 });
 
 test('a file with metadata and a turn comes out upright, without metadata, with the mask where the inspected picture has it', async () => {

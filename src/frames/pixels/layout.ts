@@ -106,10 +106,16 @@ function isNumberOf(data: unknown, { pixelBits, bits }: FormatFacts): boolean {
   return size === 1 || (size === 4 && pixelBits === 32);
 }
 
+/** A format by its name. @throws RunnerError `invalid_image` for a name that is not known, with what may be meant */
+export function formatNamed(name: unknown): FormatFacts {
+  const format = formats().get(name as string);
+  if (!format) throw unknownFormat(name);
+  return format;
+}
+
 function formatOf({ pixelFormat, channels, colorSpace }: FrameMeta): FormatFacts {
   const plain = channels === 1 ? 'Mono8' : colorSpace === 'BGR' ? 'BGR8' : 'RGB8';
-  const format = formats().get(pixelFormat ?? plain);
-  if (!format) throw unknownFormat(pixelFormat);
+  const format = formatNamed(pixelFormat ?? plain);
   if (pixelFormat === undefined) return format;
   if (channels !== undefined && channels !== format.channels) {
     throw invalidImage(

@@ -1,7 +1,9 @@
 import { loadPeer } from '../../assets.js';
 import { RunnerError } from '../../errors.js';
+import { convertInto } from '../../frames/pixels/convert.js';
+import { layoutOf, sourceOf } from '../../frames/pixels/layout.js';
+import type { ImageRegion, PixelInput } from '../../frames/types.js';
 import type { EncodedPicture, InspectedImage, PictureRules } from '../types.js';
-import type { ImageRegion } from '../../frames/types.js';
 import { cutoutsIn } from './cutouts.js';
 import { blacken, swapRedAndBlue, type PlainPixels } from './masks.js';
 
@@ -39,9 +41,9 @@ export interface PictureParts {
   defects?: readonly ImageRegion[];
 }
 
-/** Copies a picture at once. @throws RunnerError `invalid_image` for pixels that do not have the bytes of their size */
+/** Copies a picture at once. @throws RunnerError `invalid_image` for pixels that are not as their layout says */
 export function takeImage(image: InspectedImage): TakenImage {
-  const pixels = 'encoded' in image ? copyOf(image.encoded) : plainCopy(image);
+  const pixels = 'encoded' in image ? Buffer.from(image.encoded) : plainCopy(image);
   return { pixels, cameraId: image.cameraId };
 }
 
@@ -163,20 +165,14 @@ export class PictureEncoder {
   }
 }
 
-/** Into a Buffer: a new Uint8Array is filled with zeros first, which takes several times as long as the copy, in the caller's time. */
-function copyOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes);
-}
-
-function plainCopy(image: Exclude<InspectedImage, { encoded: Uint8Array }>): PlainPixels {
-  const { width, height, channels = 3, colorSpace } = image;
-  const data = copyOf(image.data);
-  if (data.length !== width * height * channels) {
-    throw new RunnerError(
-      'invalid_image',
-      `A picture of ${width} x ${height} with ${channels} channels has ${width * height * channels} bytes, not ${data.length}`,
-    );
-  }
+/** Pixels as a frame of a worker has them: in the same way, so that the picture that is kept is the one that was inspected. */
+function plainCopy(image: PixelInput): PlainPixels {
+  const layout = layoutOf(image, []);
+  const source = sourceOf(image.data, layout);
+  const { width, height, channels, colorSpace } = layout.frame;
+  // A new Uint8Array is filled with zeros first, which takes several times as long as the copy, in the caller's time.
+  const data = Buffer.allocUnsafe(width * height * channels);
+  convertInto(data, source);
   if (colorSpace === 'BGR' && channels === 3) swapRedAndBlue(data);
   return { data, width, height, channels };
 }
