@@ -11,6 +11,7 @@ const BY_PRIORITY = object({
   ngPictures: AMOUNT,
   okPictures: AMOUNT,
 });
+const BY_REASON = object({ full: AMOUNT, age: AMOUNT, disk: AMOUNT, encoding: AMOUNT });
 const CAUSE = { enum: ['network', 'credentials', 'platform'] };
 const UNIX_MS: Json = { type: 'number', description: 'Unix time in milliseconds' };
 
@@ -43,9 +44,10 @@ export const OUTBOX_SCHEMAS: Json = {
       {
         ...{ folder: STRING, station: STRING, due: BY_PRIORITY, oldestDueAt: UNIX_MS, kept: AMOUNT },
         ...{ maxBytes: COUNT, aside: COUNT, delivered: COUNT, failures: COUNT, shed: BY_PRIORITY },
+        ...{ shedBy: BY_REASON, lastPictureFault: object({ reason: STRING, at: UNIX_MS }) },
         ...{ recorded: COUNT, pending: COUNT, diskError: STRING },
       },
-      ['oldestDueAt', 'diskError'],
+      ['oldestDueAt', 'lastPictureFault', 'diskError'],
     ),
     delivery: object(
       {

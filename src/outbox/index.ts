@@ -47,5 +47,7 @@ export type {
   Priority,
   RecordBody,
   RecordKind,
+  ShedFacts,
+  ShedReason,
   StoredReceipt,
 } from './types.js';

@@ -5,13 +5,20 @@ import { PictureEncoder, takeImage, type PictureParts, type TakenImage } from '.
 import type { PictureFiles } from './pictures/picture-files.js';
 import { PictureChoice } from './pictures/picture-rules.js';
 import type { Room } from './room.js';
-import type { EncodedPicture, Inspected, InspectionFacts, PictureRules } from './types.js';
+import type { EncodedPicture, Inspected, InspectionFacts, OutboxStatus, PictureRules } from './types.js';
 import { verdictOf } from './verdicts.js';
 
 /** A picture whose file is on the disk. Its bytes are not in memory any more. */
 export interface WrittenPicture {
   picture: Omit<EncodedPicture, 'encoded'>;
   file: { digest: string; bytes: number };
+}
+
+/** What {@link InspectionPictures} work with. */
+interface KeepingParts {
+  files: PictureFiles;
+  room: Room;
+  now: () => number;
 }
 
 /** Pictures that are in memory until the disk has them, in bytes: more are given up, so that a disk that hangs does not fill the memory. */
@@ -23,20 +30,43 @@ export class InspectionPictures {
   readonly #choice: PictureChoice;
   readonly #files: PictureFiles;
   readonly #room: Room;
+  readonly #now: () => number;
+  #lastFault: OutboxStatus['lastPictureFault'];
   #encoder: PictureEncoder | undefined;
   /** Of the pictures that are not on the disk yet. */
   #bytes = 0;
 
-  constructor(rules: PictureRules = {}, files: PictureFiles, room: Room) {
+  constructor(rules: PictureRules = {}, { files, room, now }: KeepingParts) {
     this.#rules = rules;
     this.#choice = new PictureChoice(rules);
     this.#files = files;
     this.#room = room;
+    this.#now = now;
   }
 
-  /** Loads what encodes pictures. @throws RunnerError `invalid_params` where it is not installed */
-  async load(): Promise<PictureEncoder> {
+  /** Why a picture could not be encoded last. */
+  get lastFault(): OutboxStatus['lastPictureFault'] {
+    return this.#lastFault;
+  }
+
+  /**
+   * Loads what encodes pictures, where the rules can keep one: a station would learn at its first NG part that it cannot.
+   *
+   * @throws RunnerError `invalid_params` where it is not installed
+   */
+  async loadWhereKept(): Promise<void> {
+    if (this.#choice.canKeep) await this.#load();
+  }
+
+  async #load(): Promise<PictureEncoder> {
     return (this.#encoder ??= await PictureEncoder.load(this.#rules));
+  }
+
+  /** Counts a picture that cannot be encoded. */
+  #fail(priority: Priority, bytes: number, cause: unknown): void {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    this.#lastFault = { reason, at: Math.floor(this.#now()) };
+    this.#room.lose(priority, bytes, 'encoding', cause);
   }
 
   /**
@@ -73,8 +103,8 @@ export class InspectionPictures {
     let taken: TakenImage | undefined;
     try {
       taken = image && takeImage(image); // now: the pixels may change at the first await
-    } catch {
-      this.#room.lose(priority, 0);
+    } catch (error) {
+      this.#fail(priority, 0, error);
     }
     const parts = { masks: facts.masks, defects: defectsOf(inspected, this.#rules) };
     const copies = given.map((one) => ({ ...one, encoded: Buffer.from(one.encoded) })); // they too
@@ -104,8 +134,8 @@ export class InspectionPictures {
   #isChosen(inspected: Inspected, facts: InspectionFacts, priority: Priority): boolean {
     try {
       return this.#choice.keeps(verdictOf(inspected), inspected, facts);
-    } catch {
-      this.#room.lose(priority, 0);
+    } catch (error) {
+      this.#fail(priority, 0, error);
       return false;
     }
   }
@@ -123,9 +153,9 @@ export class InspectionPictures {
   /** The picture, its thumbnail and its cut-outs as files. */
   async #encode(taken: TakenImage, parts: PictureParts, priority: Priority): Promise<EncodedPicture[]> {
     try {
-      return await (await this.load()).encode(taken, parts);
-    } catch {
-      this.#room.lose(priority, 0);
+      return await (await this.#load()).encode(taken, parts);
+    } catch (error) {
+      this.#fail(priority, 0, error);
       return [];
     }
   }
@@ -141,8 +171,8 @@ export class InspectionPictures {
             return add();
           });
           return { picture, file };
-        } catch {
-          this.#room.lose(priority, encoded.length);
+        } catch (error) {
+          this.#room.lose(priority, encoded.length, 'disk', error);
           return undefined;
         }
       }),

@@ -59,6 +59,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
       'must be an Ed25519 private key, as PEM or key object',
       (value) => (typeof value === 'string' && value.includes('-----BEGIN')) || isKeyObject(value),
     ),
+    onShed: callback<NonNullable<OutboxOptions['onShed']>>(),
     now: callback<() => number>(),
   }),
   record: new Door<InspectionFacts>('outbox.record(result, { productId, stepIndex })', {

@@ -13,11 +13,12 @@ import type { EventRecord, ShedRecord, VerdictRecord } from './records.js';
 import { sealWith, type Seal, type SignedHead } from './log/heads.js';
 import { proveConsistency, proveRecord, type ConsistencyProof, type RecordProof } from './receipts/proofs.js';
 import { stationKey } from './receipts/station-key.js';
-import { Room, type ShedFacts } from './room.js';
+import { Room } from './room.js';
 import type { Content, Draft } from './storage/draft.js';
 import { digitOf } from './storage/keys.js';
 import { picturesIn } from './storage/pictures-in.js';
 import { RecordStore } from './storage/record-store.js';
+import { add } from './storage/state.js';
 import { statusOf } from './status.js';
 import type {
   DeliveryQueue,
@@ -26,6 +27,7 @@ import type {
   OutboxOptions,
   OutboxStatus,
   Priority,
+  ShedFacts,
   StoredReceipt,
 } from './types.js';
 import {
@@ -88,11 +90,14 @@ export class Outbox implements AsyncDisposable {
     this.#ids = new IngestIds(store.state.lastTimestamp);
     const shed = (draft: Draft, about: ShedFacts) => this.#appendShed(draft, about);
     const room = (this.#room = new Room({ store, files, now, shed, options }));
-    this.#pictures = new InspectionPictures(options.pictures, files, room);
+    this.#pictures = new InspectionPictures(options.pictures, { files, room, now });
     const onSettled = () => {
       this.#room.settled();
     };
-    this.queue = this.#queue = new Queue({ store, files, now, shed, onSettled });
+    const say = (about: ShedFacts) => {
+      room.say(about);
+    };
+    this.queue = this.#queue = new Queue({ store, files, now, shed, say, onSettled });
     store.onGrown(() => {
       this.#room.check();
       this.#queue.wake();
@@ -103,7 +108,8 @@ export class Outbox implements AsyncDisposable {
   /**
    * Opens the outbox in a folder, and makes it where there is none.
    *
-   * @throws RunnerError `invalid_params` for an option, or without the package classic-level; `lock_timeout` when another
+   * @throws RunnerError `invalid_params` for an option, without the package classic-level, or without sharp where the rules keep pictures;
+   * `lock_timeout` when another
    * process has it open; `store_failed`; `store_damaged`
    */
   static async open(folder: string, options: OutboxOptions): Promise<Outbox> {
@@ -123,7 +129,7 @@ export class Outbox implements AsyncDisposable {
       for await (const digest of picturesIn(store)) files.use(digest);
       await onStore(`collect pictures in ${absolute}`, () => files.collect());
       const outbox = new Outbox(absolute, store, files, options);
-      if (options.pictures) await outbox.#pictures.load();
+      await outbox.#pictures.loadWhereKept();
       outbox.#room.tidy();
       return outbox;
     } catch (error) {
@@ -192,14 +198,9 @@ export class Outbox implements AsyncDisposable {
   async status(): Promise<OutboxStatus> {
     const oldestDueAt = await this.#queue.oldestDueAt();
     const { maxBytes, lost } = this.#room;
-    return statusOf({
-      store: this.#store,
-      folder: this.folder,
-      station: this.station,
-      maxBytes,
-      lost,
-      oldestDueAt,
-    });
+    const { folder, station } = this;
+    const { lastFault: lastPictureFault } = this.#pictures;
+    return statusOf({ store: this.#store, folder, station, maxBytes, lost, oldestDueAt, lastPictureFault });
   }
 
   /**
@@ -333,6 +334,7 @@ export class Outbox implements AsyncDisposable {
   }
 
   #appendShed(draft: Draft, { reason, priority, records, bytes }: ShedFacts): void {
+    add(draft.state.shedBy[reason], records, bytes);
     const timestamp = Math.floor(this.#now());
     const ingestId = this.#idOf(draft, `${this.station}/shed/-`, timestamp);
     const body: ShedRecord = {

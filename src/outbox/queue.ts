@@ -9,11 +9,20 @@ import {
   type DueMark,
 } from './storage/envelope.js';
 import { asideKey, digitOf, dueKey, indexIn, LANES, PRIORITIES, rangeOf, recordKey } from './storage/keys.js';
-import type { ShedFacts } from './room.js';
 import type { Draft, Placed } from './storage/draft.js';
 import type { RecordStore } from './storage/record-store.js';
 import { add } from './storage/state.js';
-import type { AsideItem, DeliveryQueue, Due, DueItem, DueOptions, DueRef, Lane, Priority } from './types.js';
+import type {
+  AsideItem,
+  DeliveryQueue,
+  Due,
+  DueItem,
+  DueOptions,
+  DueRef,
+  Lane,
+  Priority,
+  ShedFacts,
+} from './types.js';
 
 /** Most records that are set aside: each stays until a person looks at it. */
 const MOST_ASIDE = 1_000;
@@ -25,6 +34,8 @@ export interface QueueParts {
   now: () => number;
   /** Adds the record that tells what was given up. */
   shed: (draft: Draft, about: ShedFacts) => void;
+  /** Tells the host what was given up. */
+  say: (about: ShedFacts) => void;
   /** Called when something was delivered or set aside. */
   onSettled: () => void;
 }
@@ -236,9 +247,9 @@ export class Queue implements DeliveryQueue {
 
   /** The oldest of too many are given up, and told. */
   async #boundAside(): Promise<void> {
-    const { store, shed } = this.#parts;
+    const { store, shed, say } = this.#parts;
     if (store.state.aside <= MOST_ASIDE) return;
-    await store.run({
+    const told = await store.run({
       alone: true,
       read: async () => {
         const range = { ...rangeOf('a'), limit: Math.max(0, store.state.aside - MOST_ASIDE) };
@@ -250,15 +261,20 @@ export class Queue implements DeliveryQueue {
       },
       apply: (draft, oldest) => {
         for (const { index } of oldest) draft.unsetAside(index);
+        const all: ShedFacts[] = [];
         for (const [digit, priority] of PRIORITIES.entries()) {
           const given = { records: 0, bytes: 0 };
           for (const { mark } of oldest) if (mark.digit === digit) add(given, 1, mark.bytes);
           if (given.records === 0) continue;
           const counts = draft.state.priorities[digit];
           if (counts) add(counts.shed, given.records, given.bytes);
-          shed(draft, { reason: 'full', priority, ...given });
+          const about = { reason: 'full', priority, ...given } as const;
+          shed(draft, about);
+          all.push(about);
         }
+        return all;
       },
     });
+    for (const about of told) say(about);
   }
 }

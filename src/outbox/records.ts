@@ -55,8 +55,11 @@ export interface ShedRecord {
   timestamp_ms: number;
   workstation_id: string;
   kind: 'shed';
-  /** `full`: past the bound of bytes. `age`: not delivered in time. `disk`: the disk took none, or not fast enough. */
-  reason: 'full' | 'age' | 'disk';
+  /**
+   * `full`: past the bound of bytes. `age`: not delivered in time. `disk`: the disk took none, or not fast enough. `encoding`: a picture
+   * that cannot be read or encoded, or not fast enough, or whose rule `choose` failed.
+   */
+  reason: 'full' | 'age' | 'disk' | 'encoding';
   priority: 'health' | 'business' | 'diagnostics' | 'ngPictures' | 'okPictures';
   records: number;
   bytes: number;

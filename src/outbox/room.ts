@@ -1,6 +1,6 @@
 import type { PictureFiles } from './pictures/picture-files.js';
 import type { ShedRecord } from './records.js';
-import { amounts, type Amounts } from './status.js';
+import { amounts, LOSS_REASONS, type Lost, type LossReason } from './status.js';
 import type { Draft } from './storage/draft.js';
 import { digitOf, LANES, PRIORITIES, SHED_ORDER } from './storage/keys.js';
 import {
@@ -11,8 +11,8 @@ import {
   type RemovalRule,
 } from './storage/removal.js';
 import type { RecordStore } from './storage/record-store.js';
-import { add, keptBytes } from './storage/state.js';
-import type { OutboxOptions, Priority } from './types.js';
+import { add, keptBytes, none } from './storage/state.js';
+import type { OutboxOptions, Priority, ShedFacts } from './types.js';
 
 const DAY_MS = 86_400_000;
 const MAX_BYTES = 10 * 2 ** 30;
@@ -26,9 +26,6 @@ const DELIVERED_BYTES = 64 << 20;
 /** What is freed on a full disk before it is tried again. */
 const ROOM_BYTES = 16 << 20;
 
-/** What was given up, as {@link ShedRecord} tells it. */
-export type ShedFacts = Pick<ShedRecord, 'reason' | 'priority' | 'records' | 'bytes'>;
-
 /** What a {@link Room} works on. */
 export interface RoomParts {
   store: RecordStore;
@@ -36,7 +33,7 @@ export interface RoomParts {
   now: () => number;
   /** Adds the record that tells what was given up. */
   shed: (draft: Draft, about: ShedFacts) => void;
-  options: Pick<OutboxOptions, 'maxBytes' | 'maxAgeDays' | 'retentionDays'>;
+  options: Pick<OutboxOptions, 'maxBytes' | 'maxAgeDays' | 'retentionDays' | 'onShed'>;
 }
 
 /** Keeps the outbox within its bounds: removes what was delivered, gives up the least important, and tells what it gave up. */
@@ -46,7 +43,7 @@ export class Room {
   readonly #maxAgeMs: number;
   readonly #retentionMs: number;
   /** What never reached the disk, and has no record yet. */
-  readonly #lost: Amounts = amounts(() => ({ records: 0, bytes: 0 }));
+  readonly #lost: Lost = { disk: amounts(none), encoding: amounts(none) };
   /** Rooms that are being made for records of a priority. */
   readonly #makings = new Map<Priority, Promise<boolean>>();
   #work: Promise<unknown> = Promise.resolve();
@@ -65,14 +62,23 @@ export class Room {
   }
 
   /** What was given up and has no record yet. */
-  get lost(): Amounts {
+  get lost(): Lost {
     return this.#lost;
   }
 
-  /** Counts what the disk did not take. */
-  lose(priority: Priority, bytes: number): void {
-    this.#lost[priority].records++;
-    this.#lost[priority].bytes += bytes;
+  /** Counts what the disk did not take, or what could not be encoded. */
+  lose(priority: Priority, bytes: number, reason: LossReason = 'disk', cause?: unknown): void {
+    add(this.#lost[reason][priority], 1, bytes);
+    this.say({ reason, priority, records: 1, bytes, ...(cause !== undefined && { cause }) });
+  }
+
+  /** Tells the host what was given up. */
+  say(about: ShedFacts): void {
+    try {
+      this.#parts.options.onShed?.(about);
+    } catch {
+      // It is the host's own: nothing of the outbox depends on it.
+    }
   }
 
   /** After something was added: begins to give up things where there is too much, and tells what was lost. */
@@ -209,16 +215,18 @@ export class Room {
     // A first look, beside writes: a record that comes during it can seem delivered. The look within the batch decides.
     const plan = await planRemoval(store, rule);
     if (plan.go.length === 0 && plan.stay.length === 0) return false;
-    await store.run({
+    const priority = PRIORITIES[rule.digit];
+    const given = await store.run({
       alone: true,
       read: () => planRemoval(store, rule),
       apply: (draft, latest) => {
         Object.assign(plan, latest);
-        const given = applyRemoval(draft, latest, this.#time());
-        const priority = PRIORITIES[rule.digit];
-        if (given.records > 0 && priority) shed(draft, { reason, priority, ...given });
+        const all = applyRemoval(draft, latest, this.#time());
+        if (all.records > 0 && priority) shed(draft, { reason, priority, ...all });
+        return all;
       },
     });
+    if (priority && given.records > 0) this.say({ reason, priority, ...given });
     for (const { digest } of plan.go) if (digest !== undefined) await files.release(digest);
     return plan.go.length > 0 || plan.stay.length > 0;
   }
@@ -241,25 +249,27 @@ export class Room {
   }
 
   #hasLost(): boolean {
-    return PRIORITIES.some((priority) => this.#lost[priority].records > 0);
+    return LOSS_REASONS.some((reason) => PRIORITIES.some((one) => this.#lost[reason][one].records > 0));
   }
 
   async #tellLost(): Promise<void> {
     const { store, shed } = this.#parts;
-    const telling = PRIORITIES.map((priority) => ({ priority, ...this.#lost[priority] }));
+    const telling = LOSS_REASONS.flatMap((reason) =>
+      PRIORITIES.map((priority) => ({ reason, priority, ...this.#lost[reason][priority] })),
+    ).filter(({ records }) => records > 0);
     await store.run({
       grows: true,
       apply: (draft) => {
-        for (const [digit, { priority, records, bytes }] of telling.entries()) {
-          if (records === 0) continue;
-          const counts = draft.state.priorities[digit]?.shed;
-          if (counts) add(counts, records, bytes);
-          shed(draft, { reason: 'disk', priority, records, bytes });
+        for (const about of telling) {
+          const counts = draft.state.priorities[digitOf(about.priority)]?.shed;
+          if (counts) add(counts, about.records, about.bytes);
+          shed(draft, about);
         }
       },
     });
     // Not before: until it is in the store, it counts here.
-    for (const { priority, records, bytes } of telling) add(this.#lost[priority], -records, -bytes);
+    for (const { reason, priority, records, bytes } of telling)
+      add(this.#lost[reason][priority], -records, -bytes);
   }
 }
 

@@ -36,8 +36,29 @@ export interface OutboxOptions {
   pictures?: PictureRules;
   /** Records that may wait for the disk in memory; more are lost, and counted. @defaultValue 10_000 */
   maxPending?: number;
+  /**
+   * Called when something was given up: that is the only sign where `record()` resolves, because the verdict itself is kept. What it throws
+   * is dropped. @defaultValue none
+   */
+  onShed?: (about: ShedFacts) => void;
   /** Unix time in milliseconds. For tests. @defaultValue the system's */
   now?: () => number;
+}
+
+/** Why something was given up. */
+export type ShedReason = ShedRecord['reason'];
+
+/** What was given up. */
+export interface ShedFacts {
+  /** As the record of the kind `shed` tells it. */
+  reason: ShedReason;
+  /** Of what was given up. */
+  priority: Priority;
+  records: number;
+  /** Of the records with their pictures, as far as it is known. */
+  bytes: number;
+  /** What failed, where something did. */
+  cause?: unknown;
 }
 
 /** Which pictures are kept, and how. */
@@ -227,33 +248,40 @@ export interface DeliveryQueue {
 /** How much of something there is. */
 export interface Amount {
   records: number;
+  /** Of the records as they are stored, with the files of their pictures. */
   bytes: number;
 }
 
 /** How an outbox stands. */
 export interface OutboxStatus {
+  /** Absolute path. */
   folder: string;
+  /** As the platform knows it. */
   station: string;
-  /** What waits for its delivery, by priority. */
+  /** What waits for its delivery, by priority. What was set aside does not wait. */
   due: Record<Priority, Amount>;
-  /** When the oldest record that waits was recorded: Unix time in milliseconds. */
+  /** When the oldest record that waits was recorded: Unix time in milliseconds. Undefined where none does, or the disk cannot be read. */
   oldestDueAt: number | undefined;
   /** What is on disk, delivered records until their retention ends included. */
   kept: Amount;
   /** Bound of `kept.bytes`. */
   maxBytes: number;
-  /** Refused by the platform for good. */
+  /** Set aside now: refused by the platform for good, and on the disk until they are put back. */
   aside: number;
-  /** Delivered since the outbox was made. */
+  /** Taken by the platform since the outbox was made. */
   delivered: number;
-  /** Failed attempts since the outbox was made. */
+  /** Failed attempts since the outbox was made, one for each record of the attempt. */
   failures: number;
-  /** Given up since the outbox was made, by priority: too much, too old, or the disk took none. */
+  /** Given up since the outbox was made, by priority. */
   shed: Record<Priority, Amount>;
-  /** Records in the log since the outbox was made. */
+  /** The same, by reason: see {@link ShedRecord}. */
+  shedBy: Record<ShedReason, Amount>;
+  /** Why a picture could not be encoded last, and when (Unix time in milliseconds). Undefined where none failed since the outbox was opened. */
+  lastPictureFault: { reason: string; at: number } | undefined;
+  /** Records in the log since the outbox was made: the next record gets this index. */
   recorded: number;
-  /** Records that wait for the disk in memory. */
+  /** Changes that wait for the disk in memory. */
   pending: number;
-  /** Why the disk takes nothing now; undefined where it does. */
+  /** Why the disk takes nothing now; undefined as soon as it takes records again. */
   diskError: string | undefined;
 }

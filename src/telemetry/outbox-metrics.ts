@@ -13,6 +13,7 @@ export interface MeasuredDelivery {
     outbox: {
       due: Readonly<Record<string, MeasuredRecords>>;
       shed: Readonly<Record<string, MeasuredRecords>>;
+      shedBy: Readonly<Record<string, MeasuredRecords>>;
       oldestDueAt: number | undefined;
       aside: number;
       delivered: number;
@@ -42,6 +43,8 @@ export async function outboxMetrics(delivery: MeasuredDelivery | undefined): Pro
     dueBytes.set({ priority }, bytes);
   }
   for (const [priority, { records }] of Object.entries(outbox.shed)) shed.add({ priority }, records);
+  const shedBy = counter('shed_by_reason', 'Records and pictures that were given up, by reason');
+  for (const [reason, { records }] of Object.entries(outbox.shedBy)) shedBy.add({ reason }, records);
   const oldest = gauge('oldest_seconds', 'Age of the oldest record that waits', 'seconds');
   if (outbox.oldestDueAt !== undefined) oldest.set({}, Math.max(0, Date.now() - outbox.oldestDueAt) / 1_000);
   const kept = gauge('kept_bytes', 'Bytes of the outbox on the disk', 'bytes');
@@ -63,5 +66,5 @@ export async function outboxMetrics(delivery: MeasuredDelivery | undefined): Pro
     family.set({}, is ? 1 : 0);
     return family;
   });
-  return [due, dueBytes, shed, oldest, kept, aside, delivered, failures, ...flags];
+  return [due, dueBytes, shed, shedBy, oldest, kept, aside, delivered, failures, ...flags];
 }

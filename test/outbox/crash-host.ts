@@ -32,6 +32,7 @@ const outbox = await Outbox.open(path.join(folder, 'outbox'), {
   station: 'ws',
   retentionDays: 0,
   maxPending: 1_000,
+  pictures: { keep: 'none' }, // those that are encoded already are kept
 });
 let number = 0;
 

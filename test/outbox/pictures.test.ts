@@ -1,9 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import sharp from 'sharp';
-import { expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { PixelFormat } from '../../src/index.js';
-import { PictureEncoder } from '../../src/outbox/pictures/encoder.js';
-import type { InspectedImage, Outbox } from '../../src/outbox/index.js';
+import type { InspectedImage, Outbox, PictureRules, ShedFacts } from '../../src/outbox/index.js';
+import { repositoryFile } from '../support/run-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { facts, openOutbox, pictureOf, resultOf } from './support.js';
 
@@ -188,12 +189,33 @@ test.each([
   },
 );
 
-test('a picture that cannot be read is given up and counted, and its verdict is kept', async () => {
-  const outbox = await openOutbox(await temporaryFolder());
+test('a picture that cannot be read is given up and told as such, not as a loss of the disk, and its verdict is kept', async () => {
+  const told: ShedFacts[] = [];
+  const onShed = (about: ShedFacts) => {
+    told.push(about);
+    throw new Error('of the host');
+  };
+  const outbox = await openOutbox(await temporaryFolder(), { onShed, now: () => 1_000 });
   await outbox.record(resultOf('NG'), { ...facts, image: { encoded: Buffer.from('no picture') } });
   await outbox.record(resultOf('NG'), { ...facts, image: { data: new Uint8Array(5), width: 2, height: 2 } });
-  const { due, shed } = await outbox.status();
+  const { due, shed, shedBy, lastPictureFault } = await outbox.status();
   expect([due.business.records, due.ngPictures.records, shed.ngPictures.records]).toEqual([2, 0, 2]);
+  expect([shedBy.encoding.records, shedBy.disk.records]).toEqual([2, 0]);
+  expect(lastPictureFault).toMatchObject({
+    at: 1_000,
+    reason: expect.stringMatching(/decoded|bytes/) as string,
+  });
+  expect(told).toMatchObject([
+    { reason: 'encoding', priority: 'ngPictures', records: 1, cause: { code: 'invalid_image' } },
+    { reason: 'encoding', priority: 'ngPictures', records: 1, cause: { code: 'invalid_image' } },
+  ]);
+  await outbox.close();
+  const again = await openOutbox(outbox.folder);
+  const { items } = await again.queue.due('records');
+  const sheds = items.flatMap(({ body }) => ('reason' in body ? [body] : []));
+  expect(sheds.reduce((sum, { records }) => sum + records, 0)).toBe(2);
+  expect(new Set(sheds.map(({ reason }) => reason))).toEqual(new Set(['encoding']));
+  expect((await again.status()).shedBy.encoding.records).toBe(2);
 });
 
 test('pixels may change once record() was called', async () => {
@@ -215,13 +237,43 @@ test('a file may change once record() was called', async () => {
   expect((await filesOf(outbox)).map(String)).toEqual(['as it was']);
 });
 
-test('without sharp the error says what to install', async () => {
-  const load = () => {
-    throw new Error('Cannot find module');
-  };
-  await expect(PictureEncoder.load({}, load)).rejects.toMatchObject({
-    code: 'invalid_params',
-    message: expect.stringContaining('npm install sharp') as string,
+describe('where sharp is not installed', () => {
+  /** The optional packages are looked for from here: only classic-level is there. */
+  async function withoutSharp(): Promise<void> {
+    const root = await temporaryFolder();
+    await mkdir(path.join(root, 'assets', 'worker'), { recursive: true });
+    await writeFile(path.join(root, 'assets', 'worker', 'launch.py'), '');
+    await mkdir(path.join(root, 'node_modules'));
+    await symlink(
+      repositoryFile('node_modules/classic-level'),
+      path.join(root, 'node_modules', 'classic-level'),
+    );
+    vi.stubEnv('PROCVISION_ASSETS', path.join(root, 'assets'));
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+  }
+
+  test.each<[string, PictureRules | undefined]>([
+    ['without rules', undefined],
+    ["with keep 'ng'", { keep: 'ng' }],
+    ["with keep 'none' and a rule of the host", { keep: 'none', choose: () => undefined }],
+  ])('an outbox %s does not open, and says what to do', async (_with, pictures) => {
+    await withoutSharp();
+    const folder = await temporaryFolder();
+    await expect(openOutbox(folder, pictures && { pictures })).rejects.toMatchObject({
+      code: 'invalid_params',
+      message: expect.stringMatching(/npm install sharp.*keep: 'none'/) as string,
+    });
+  });
+
+  test("an outbox with keep 'none' opens, and keeps files that are encoded already", async () => {
+    await withoutSharp();
+    const outbox = await openOutbox(await temporaryFolder(), { pictures: { keep: 'none' } });
+    const image = imageOf([1, 2, 3]);
+    await outbox.record(resultOf('NG'), { ...facts, image, pictures: [pictureOf('a file')] });
+    const { due, shed } = await outbox.status();
+    expect([due.ngPictures.records, shed.ngPictures.records]).toEqual([1, 0]);
   });
 });
 

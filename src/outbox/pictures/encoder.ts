@@ -76,8 +76,8 @@ export class PictureEncoder {
     } catch (cause) {
       throw new RunnerError(
         'invalid_params',
-        'An outbox encodes pictures by the package sharp, which is not installed: npm install sharp. Pictures that are encoded ' +
-          'already (pictures) need none',
+        'Outbox.open(): pictures of NG verdicts are kept unless the rules say otherwise, and are encoded by the package sharp, which is ' +
+          "not installed: npm install sharp, or keep none by pictures: { keep: 'none' }. Files that are encoded already need no sharp",
         { cause, details: { path: 'sharp' } },
       );
     }

@@ -12,6 +12,11 @@ export class PictureChoice {
     this.#rules = rules;
   }
 
+  /** Whether any picture can be kept. */
+  get canKeep(): boolean {
+    return this.#rules.keep !== 'none' || this.#rules.choose !== undefined;
+  }
+
   /** Whether the picture of this inspection is kept. */
   keeps(verdict: VerdictRecord['result_status'], inspected: Inspected, facts: InspectionFacts): boolean {
     const { keep = 'ng', okShare = 0, choose } = this.#rules;

@@ -16,7 +16,7 @@ import {
   type Range,
 } from './level.js';
 import { Reserve } from './reserve.js';
-import { emptyState, FORMAT, type State } from './state.js';
+import { byReason, emptyState, FORMAT, none, type State } from './state.js';
 
 /** A change of the store. */
 export interface Operation<R, T> {
@@ -288,8 +288,10 @@ function isApplied(one: Ready, draft: Draft): boolean {
 
 function stateIn(stored: Buffer, folder: string): State {
   try {
-    const state = JSON.parse(stored.toString()) as State;
-    if ((state.format as number) === FORMAT) return state;
+    const state = JSON.parse(stored.toString()) as Omit<State, 'shedBy'> & Partial<State>;
+    // An older outbox has not counted by reason.
+    const { shedBy = byReason(none) } = state;
+    if ((state.format as number) === FORMAT) return { ...state, shedBy };
   } catch {
     // said below
   }

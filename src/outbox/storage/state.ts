@@ -1,5 +1,5 @@
 import type { SignedHead } from '../log/heads.js';
-import type { Amount } from '../types.js';
+import type { Amount, ShedReason } from '../types.js';
 import { PRIORITIES } from './keys.js';
 
 /** Of what is stored. In 1 each record had a mark and a leaf in entries of their own. */
@@ -41,6 +41,8 @@ export interface State {
   priorities: PriorityState[];
   /** Records that stayed when those around them were removed: set aside, or about what was given up. */
   stragglers: { digit: number; index: number }[];
+  /** What was given up, by reason. */
+  shedBy: Record<ShedReason, Amount>;
   aside: number;
   delivered: number;
   failures: number;
@@ -48,8 +50,14 @@ export interface State {
   lastTimestamp: number;
 }
 
-function none(): Amount {
+/** Nothing. */
+export function none(): Amount {
   return { records: 0, bytes: 0 };
+}
+
+/** An amount for each reason. */
+export function byReason(of: (reason: ShedReason) => Amount): Record<ShedReason, Amount> {
+  return { full: of('full'), age: of('age'), disk: of('disk'), encoding: of('encoding') };
 }
 
 /** That of a store in which there is nothing. */
@@ -68,6 +76,7 @@ export function emptyState(origin: string): State {
       dueFrom: 0,
     })),
     stragglers: [],
+    shedBy: byReason(none),
     aside: 0,
     delivered: 0,
     failures: 0,
@@ -80,6 +89,7 @@ export function copyOf(state: State): State {
   return {
     ...state,
     stragglers: [...state.stragglers],
+    shedBy: byReason((reason) => ({ ...state.shedBy[reason] })),
     priorities: state.priorities.map(({ due, kept, shed, ...places }) => ({
       due: { ...due },
       kept: { ...kept },

@@ -6,7 +6,10 @@ import { resultOf } from '../results.js';
 
 const [, , folder = '', url = '', count = '0'] = process.argv;
 const promised = path.join(folder, 'promised');
-const outbox = await Outbox.open(path.join(folder, 'outbox'), { station: 'ws-1', retentionDays: 0 });
+const outbox = await Outbox.open(path.join(folder, 'outbox'), {
+  ...{ station: 'ws-1', retentionDays: 0 },
+  pictures: { keep: 'none' }, // those that are encoded already are kept
+});
 const delivery = await deliver(outbox, {
   http: { url },
   ...{ attemptMs: 2_000, leastBackoffMs: 1, mostBackoffMs: 20 },
