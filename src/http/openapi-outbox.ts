@@ -55,13 +55,14 @@ export const OUTBOX_SCHEMAS: Json = {
         to: STRING,
         network: { enum: ['unknown', 'up', ...CAUSE.enum] },
         isDegraded: { type: 'boolean' },
-        lastFault: object({
-          cause: CAUSE,
-          reason: STRING,
-          lane: { enum: ['records', 'pictures'] },
-          at: UNIX_MS,
-        }),
-        ...{ lastTakenAt: UNIX_MS, retryAt: UNIX_MS },
+        lastFault: object(
+          {
+            ...{ cause: CAUSE, reason: STRING, lane: { enum: ['records', 'pictures'] } },
+            ...{ at: UNIX_MS, endedAt: UNIX_MS },
+          },
+          ['endedAt'],
+        ),
+        ...{ lastTakenAt: UNIX_MS, retryAt: UNIX_MS, startedAt: UNIX_MS },
         sent: object({ records: COUNT, pictures: COUNT, bytes: COUNT }),
         ...{ failures: COUNT, refused: COUNT },
       },

@@ -52,6 +52,11 @@ export class Queue implements DeliveryQueue {
     this.#parts = parts;
   }
 
+  get waitingCount(): number {
+    const { priorities } = this.#parts.store.state;
+    return priorities.reduce((sum, { due }) => sum + due.records, 0);
+  }
+
   /** Tells the listeners that something is due. */
   wake(): void {
     for (const listener of this.#listeners) listener();

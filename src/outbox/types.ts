@@ -222,6 +222,8 @@ export interface AsideItem extends DueItem {
  * What the receiver has and this store was not told of is read again, with the same `ingest_id`.
  */
 export interface DeliveryQueue {
+  /** Records and pictures that wait for their delivery: a number that is at hand, nothing is read for it. */
+  readonly waitingCount: number;
   /**
    * Reads what is due. In the lane of records the order within a priority is kept: a record that waits for its retry holds up those
    * behind it. A picture does not hold up others.

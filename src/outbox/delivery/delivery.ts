@@ -13,7 +13,14 @@ import { PictureLane } from './lanes/picture-lane.js';
 import { LaneProgress, type DeliveryFault, type NetworkState, type Sent } from './lanes/progress.js';
 import { RecordLane } from './lanes/record-lane.js';
 import { TokenBucket } from './lanes/token-bucket.js';
-import { doors, receiverIn, type DeliveryOptions, type DeliverySettings } from './options.js';
+import {
+  doors,
+  receiverIn,
+  receiverOf,
+  RECEIVERS,
+  type DeliveryOptions,
+  type DeliverySettings,
+} from './options.js';
 import { FolderTarget } from './targets/folder.js';
 import { NatsStream } from './targets/nats-stream.js';
 import type { DeliveryTarget } from './targets/port.js';
@@ -34,21 +41,26 @@ export interface DeliveryStatus {
   state: 'running' | 'paused' | 'closed';
   /** Where to: an address without credentials, or a path. */
   to: string;
-  /** `up` after an answer; else whose move it is: `network`, `credentials` or `platform`. `unknown` before the first attempt. */
+  /**
+   * How the last attempt ended, the worse of records and pictures: `up` after an answer; else whose move it is: `network`, `credentials` or
+   * `platform`. It ends with the next answer, and where nothing waits any more. `unknown` before the first attempt.
+   */
   network: NetworkState;
   /** Whether so much waits that whole pictures wait for what is small. */
   isDegraded: boolean;
-  /** The last failure, also after it passed. */
+  /** The last failure. It stays after it is over: then it has `endedAt`. */
   lastFault: DeliveryFault | undefined;
   /** When something was taken last: Unix time in milliseconds. */
   lastTakenAt: number | undefined;
   /** When the next attempt is due, where one waits: Unix time in milliseconds. */
   retryAt: number | undefined;
-  /** Since it began. */
+  /** When this delivery began, and the counters below with it: Unix time in milliseconds. */
+  startedAt: number;
+  /** What was taken since it began. */
   sent: Sent;
   /** Attempts that failed, since it began. */
   failures: number;
-  /** Records and pictures that were refused for good, since it began. */
+  /** Records and pictures that were refused for good, since it began. What is set aside now is `aside` of the outbox. */
   refused: number;
 }
 
@@ -103,20 +115,21 @@ export class Delivery implements AsyncDisposable {
   }
 
   /** How it stands now. */
-  async status(): Promise<DeliveryStatus> {
-    const isDegraded = await this.#degraded();
-    const { network, lastFault, lastTakenAt, sent, failures, refused } = this.#progress;
+  status(): Promise<DeliveryStatus> {
+    const isDegraded = this.#degraded();
+    const { network, lastFault, lastTakenAt, startedAt, sent, failures, refused } = this.#progress;
     const running = this.#isPaused ? 'paused' : 'running';
     const retries = this.#lanes.flatMap(({ retryAt }) => retryAt ?? []);
-    return {
+    return Promise.resolve({
       state: this.#closed ? 'closed' : running,
       to: this.#now.target.title,
       network,
       ...{ isDegraded, lastFault, lastTakenAt },
       retryAt: this.#isPaused || retries.length === 0 ? undefined : Math.min(...retries),
+      startedAt,
       sent: { ...sent },
       ...{ failures, refused },
-    };
+    });
   }
 
   /** How it and its outbox stand now. @throws RunnerError `closed` where the outbox is */
@@ -131,17 +144,22 @@ export class Delivery implements AsyncDisposable {
   }
 
   /**
-   * Other settings from now on, in place of all that were: what is under way is ended and made again. Nothing is lost by it.
+   * Other settings from now on: what is under way is ended and made again, and nothing is lost. With a receiver (`http`, `nats`, `s3` or
+   * `folder`) they take the place of all that were, and what is not given has its default again. Without one the receiver and all that is
+   * not named stay.
    *
    * @throws RunnerError `invalid_params`: the settings before stay in force; `closed`
    */
   async configure(settings: DeliverySettings): Promise<void> {
     this.#checkOpen('configure');
     doors().configure.check(settings);
-    checkReceiver(settings, this.#outbox.folder);
+    const all = RECEIVERS.some((one) => settings[one] !== undefined)
+      ? settings
+      : { ...this.#settings, ...settings, ...receiverOf(this.#settings) };
+    checkReceiver(all, this.#outbox.folder);
     const before = this.#now;
-    this.#now = laneSettings(settings, this.#clock);
-    this.#settings = settings;
+    this.#now = laneSettings(all, this.#clock);
+    this.#settings = all;
     if (before.target.title !== this.#now.target.title) this.#progress.forget();
     for (const lane of this.#lanes) lane.interrupt();
     await before.target.close();
@@ -195,8 +213,12 @@ export class Delivery implements AsyncDisposable {
   /** Ends what is under way; what was not taken stays in the outbox. */
   close(): Promise<void> {
     return (this.#closed ??= (async () => {
-      await Promise.all(this.#lanes.map((lane) => lane.close()));
-      await this.#now.target.close();
+      try {
+        await Promise.all(this.#lanes.map((lane) => lane.close()));
+        await this.#now.target.close();
+      } finally {
+        delivered.delete(this.#outbox.queue);
+      }
     })());
   }
 
@@ -206,11 +228,10 @@ export class Delivery implements AsyncDisposable {
   }
 
   /** Past the threshold, until half of it is left: so that it does not come and go with each record. */
-  async #degraded(): Promise<boolean> {
+  #degraded(): boolean {
     const { degradeAbove = DEFAULT_DEGRADE_ABOVE } = this.#settings;
-    const amounts = Object.values((await this.#outbox.status()).due);
-    const waiting = amounts.reduce((sum, { records }) => sum + records, 0);
-    this.#isDegraded = waiting > (this.#isDegraded ? degradeAbove / 2 : degradeAbove);
+    const { waitingCount } = this.#outbox.queue;
+    this.#isDegraded = waitingCount > (this.#isDegraded ? degradeAbove / 2 : degradeAbove);
     return this.#isDegraded;
   }
 
@@ -223,18 +244,35 @@ export class Delivery implements AsyncDisposable {
   }
 }
 
+/** What is delivered now. Two deliveries of one outbox would send each record twice, and in no order. */
+const delivered = new WeakSet<DeliveryQueue>();
+
 /**
  * Begins to deliver an outbox. Close it before the outbox.
  *
- * @throws RunnerError `invalid_params` for settings that cannot be, or where an optional peer is not installed
+ * @throws RunnerError `invalid_params` for settings that cannot be, where an optional peer is not installed, or for an outbox that is
+ * delivered already
  */
 export async function deliver(outbox: DeliverableOutbox, options: DeliveryOptions): Promise<Delivery> {
   doors().deliver.check(options);
   receiverIn(options);
   checkReceiver(options, outbox.folder);
-  const kept = await readJson(path.join(outbox.folder, STATE_FILE)).catch(() => undefined);
-  const wasPaused = (kept as { paused?: unknown } | undefined)?.paused === true;
-  return new Delivery(outbox, options, options.paused ?? wasPaused);
+  if (delivered.has(outbox.queue)) {
+    throw new RunnerError(
+      'invalid_params',
+      `deliver(outbox, options): the outbox in ${outbox.folder} is delivered already: close that delivery first, or give it these settings by configure()`,
+      { details: { path: 'outbox' } },
+    );
+  }
+  delivered.add(outbox.queue);
+  try {
+    const kept = await readJson(path.join(outbox.folder, STATE_FILE)).catch(() => undefined);
+    const wasPaused = (kept as { paused?: unknown } | undefined)?.paused === true;
+    return new Delivery(outbox, options, options.paused ?? wasPaused);
+  } catch (error) {
+    delivered.delete(outbox.queue);
+    throw error;
+  }
 }
 
 function checkReceiver({ folder }: DeliverySettings, outbox: string): void {

@@ -101,9 +101,27 @@ export const doors = /* @__PURE__ */ lazily(() => ({
   export: new Door<OperationOptions>('delivery.export(folder, options)', { signal: abortSignal() }),
 }));
 
+/** Of which just one is given. */
+export const RECEIVERS = ['http', 'nats', 's3', 'folder'] as const;
+
+/** The receivers of some settings. */
+export function receiverOf({
+  http,
+  nats,
+  s3,
+  folder,
+}: DeliverySettings): Pick<DeliverySettings, (typeof RECEIVERS)[number]> {
+  return {
+    ...(http && { http }),
+    ...(nats && { nats }),
+    ...(s3 && { s3 }),
+    ...(folder !== undefined && { folder }),
+  };
+}
+
 /** Which one of the receivers is meant. @throws RunnerError `invalid_params` for none, or for two */
 export function receiverIn(given: DeliverySettings): 'http' | 'nats' | 's3' | 'folder' {
-  const named = (['http', 'nats', 's3', 'folder'] as const).filter((one) => given[one] !== undefined);
+  const named = RECEIVERS.filter((one) => given[one] !== undefined);
   const [first, second] = named;
   if (first !== undefined && second === undefined) return first;
   const fault = first === undefined ? 'none is given' : `${named.join(' and ')} are given`;

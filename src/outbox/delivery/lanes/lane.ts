@@ -32,7 +32,7 @@ export interface LaneContext {
   settings: () => LaneSettings;
   isPaused: () => boolean;
   /** Whether so much waits that what is small goes first. */
-  isDegraded: () => Promise<boolean>;
+  isDegraded: () => boolean;
   onStoreFault: (error: unknown) => void;
 }
 
@@ -117,7 +117,7 @@ export abstract class Lane {
   }
 
   async #turn(): Promise<void> {
-    const { clock, isPaused, queue, now } = this.context;
+    const { clock, isPaused, queue, now, progress } = this.context;
     if (isPaused()) {
       await this.#wake.wait(clock);
       return;
@@ -128,6 +128,7 @@ export abstract class Lane {
       const { waitMs, retryAt } = gathered;
       const untilRetry = retryAt === undefined ? Infinity : retryAt - now();
       this.#retryAt = retryAt;
+      if (waitMs === Infinity && retryAt === undefined) progress.rest(this.#name);
       // A clock that was put back would make a retry wait for as long as it was wrong.
       const isPutBack = clock.now() > this.#delaysEnd + SLACK_MS || untilRetry > 2 * MOST_RETRY_AFTER_MS;
       if (untilRetry !== Infinity && untilRetry > 0 && isPutBack) {

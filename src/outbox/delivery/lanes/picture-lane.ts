@@ -16,7 +16,7 @@ export class PictureLane extends Lane {
 
   protected async gather(): Promise<Gathered & { retryAt?: number | undefined }> {
     const { queue, isDegraded } = this.context;
-    const limit = (await isDegraded()) ? MOST_LOOKED : 1;
+    const limit = isDegraded() ? MOST_LOOKED : 1;
     const { items, retryAt } = await queue.due('pictures', { limit });
     const small = limit > 1 ? items.find(isSmall) : undefined;
     const next = small ?? items[0];

@@ -4,24 +4,35 @@ import type { FailureCause, Outcome } from '../targets/port.js';
 /** How the line to the receiver stands, for a person: whose move it is. */
 export type NetworkState = 'unknown' | 'up' | FailureCause;
 
-/** The last failure. */
+/** The last failed attempt. */
 export interface DeliveryFault {
+  /** Who has to do something. */
   cause: FailureCause;
+  /** In one line, with what the receiver answered. */
   reason: string;
+  /** Whether records or pictures were sent. */
   lane: Lane;
-  /** Unix time in milliseconds. */
+  /** When it was: Unix time in milliseconds. */
   at: number;
+  /**
+   * When it was over: the receiver answered in this lane, nothing waits in it any more, or another receiver was set. Unix time in
+   * milliseconds; undefined while it lasts.
+   */
+  endedAt?: number;
 }
 
-/** What was sent since delivery began. */
+/** What was taken since delivery began. */
 export interface Sent {
   records: number;
   pictures: number;
+  /** Of both, as they are stored. */
   bytes: number;
 }
 
 /** What both lanes have to tell. */
 export class LaneProgress {
+  /** When delivery began: Unix time in milliseconds. */
+  readonly startedAt: number;
   readonly sent: Sent = { records: 0, pictures: 0, bytes: 0 };
   failures = 0;
   refused = 0;
@@ -33,6 +44,7 @@ export class LaneProgress {
 
   constructor(now: () => number) {
     this.#now = now;
+    this.startedAt = now();
   }
 
   /** The worse of the two lanes. */
@@ -49,14 +61,28 @@ export class LaneProgress {
       return;
     }
     this.#network.set(lane, 'up'); // a refusal is an answer too
+    this.#endFault(lane);
     if (outcome.state === 'refused') return;
     this.lastTakenAt = this.#now();
     this.sent[lane] += amount.count;
     this.sent.bytes += amount.bytes;
   }
 
+  /** Nothing waits in a lane: what failed there was given up or put aside meanwhile, and is no trouble any more. */
+  rest(lane: Lane): void {
+    if (this.#network.get(lane) === 'up') return;
+    this.#network.delete(lane);
+    this.#endFault(lane);
+  }
+
   /** Of another receiver nothing is known. */
   forget(): void {
     this.#network.clear();
+    if (this.lastFault) this.#endFault(this.lastFault.lane);
+  }
+
+  #endFault(lane: Lane): void {
+    if (this.lastFault?.lane !== lane || this.lastFault.endedAt !== undefined) return;
+    this.lastFault = { ...this.lastFault, endedAt: this.#now() };
   }
 }
