@@ -58,7 +58,7 @@ test('serve delivers what the file says; status, pause, resume, retry and export
 });
 
 test('other settings in the file are in force while it serves; those that cannot be change nothing', async () => {
-  const { platform, write, start, url, said } = await served(2);
+  const { cli, platform, write, start, url, said } = await served(2);
   await write({ url: 'http://127.0.0.1:9' });
   start();
   await url();
@@ -66,6 +66,9 @@ test('other settings in the file are in force while it serves; those that cannot
   await expect.poll(said, { timeout: 10_000 }).toContain('must begin with https:');
   await write({ url: platform.url });
   await expect.poll(() => platform.records.size, { timeout: 10_000 }).toBe(2);
+  // What is read at the start alone is not passed over in silence.
+  await writeFile(path.join(cli.folder, 'outbox.json'), file({ maxBytes: 2 ** 30 }));
+  await expect.poll(said, { timeout: 10_000 }).toContain('start it again');
 });
 
 test('export works on the folder itself where no station has it open', async () => {
@@ -76,11 +79,29 @@ test('export works on the folder itself where no station has it open', async () 
   expect(platform.requests).toEqual([]);
 });
 
+/** A description that is whole, and more. */
+function file(more: object): string {
+  return JSON.stringify({ folder: 'kept', station: 'ws-1', delivery: { folder: 'to' }, ...more });
+}
+
+test('a rule for pictures in the file that is unknown is refused by its name', async () => {
+  const cli = await cliFolder();
+  await writeFile(path.join(cli.folder, 'outbox.json'), file({ pictures: { thumbnale: 3 } }));
+  const serve = ['serve', '--outbox', 'outbox.json', '--port', '0'] as const;
+  const refused = await cli.run(...serve);
+  expect(refused.code).not.toBe(0);
+  expect(refused.stderr).toContain('there is no option pictures.thumbnale. Did you mean thumbnail?');
+});
+
 test.each([
   ['{', /must be JSON/],
   ['{}', /must have folder/],
   ['{"folder": "kept"}', /must have station/],
   ['{"folder": "kept", "station": "ws-1"}', /must have delivery/],
+  ['{"folder": "kept", "station": "ws-1", "delivery": {}}', /must have delivery/],
+  ['{"folder": "kept", "station": "ws-1", "delivery": ["http"]}', /must have delivery/],
+  [file({ picturs: {} }), /has picturs, which is no setting\. Did you mean pictures\? Known are folder/],
+  [file({ now: 1 }), /has now, which is no setting/],
 ])('a description %s is refused with what is missing', async (text, message) => {
   const cli = await cliFolder();
   await writeFile(path.join(cli.folder, 'outbox.json'), text);

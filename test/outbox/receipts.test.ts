@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkConsistency, checkProof, verifyReceipts } from '../../src/outbox/index.js';
@@ -151,6 +151,51 @@ test('without a key of the options the key is made once, in the folder, for its 
   }
   const report = await verifyReceipts(folder);
   expect(report).toMatchObject({ isIntact: true, keyFrom: 'folder', logged: 2 });
+});
+
+test.each([
+  ['an export', 'records/ws-1/a.jsonl'],
+  ['a folder without a store', 'records/notes.txt'],
+  ['any folder', 'a.txt'],
+  ['a store that has lost its CURRENT', 'records/MANIFEST-000002'],
+])(
+  'the receipts of %s are not looked for: the error says what to give, and nothing is changed',
+  async (_what, file) => {
+    const folder = await temporaryFolder();
+    await mkdir(path.join(folder, path.dirname(file)), { recursive: true });
+    await writeFile(path.join(folder, file), 'x');
+    const before = await readdir(folder, { recursive: true });
+    await expect(verifyReceipts(folder)).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringMatching(/Give the folder/) as string,
+    });
+    expect(await readdir(folder, { recursive: true })).toEqual(before);
+  },
+);
+
+test('a store that has lost its CURRENT is not opened as a new one, and keeps its files', async () => {
+  const { folder } = await usedOutbox();
+  await rm(path.join(folder, 'records', 'CURRENT'));
+  const before = await readdir(path.join(folder, 'records'));
+  await expect(openOutbox(folder, { signingKey })).rejects.toMatchObject({ code: 'store_damaged' });
+  expect(await readdir(path.join(folder, 'records'))).toEqual(before);
+});
+
+test('a picture that is missing is told by the id of its verdict, in one whole line and in the singular', async () => {
+  const folder = await temporaryFolder();
+  const outbox = await openOutbox(folder, { signingKey });
+  const { ingestId } = await outbox.record(resultOf('NG'), { ...facts, pictures: [pictureOf('a')] });
+  const [picture] = (await outbox.queue.due('pictures')).items;
+  const file = picture?.picture?.file ?? '';
+  await rm(file);
+  await outbox.close();
+  const { faults } = await verifyReceipts(folder, { publicKey });
+  expect(faults).toMatchObject([{ index: 1, ingestId }]);
+  const cli = await cliFolder();
+  const { stdout, stderr, code } = await cli.run('receipts', 'verify', folder);
+  expect(stdout).toBe(`1: the picture of ${ingestId} (record 1) is missing: ${file}\n`);
+  expect(stderr).toContain('1 fault: 2 logged');
+  expect(code).toBe(1);
 });
 
 describe('a folder that somebody altered', () => {

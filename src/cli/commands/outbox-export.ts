@@ -19,7 +19,7 @@ async function ofStation(call: Call, folder: string): Promise<ExportReport> {
 }
 
 async function ofFile(call: Call, file: string, folder: string): Promise<ExportReport> {
-  const described = await DescribedOutbox.open(call, file, { paused: true });
+  const described = await DescribedOutbox.open(call, file, { toExport: true });
   try {
     return await described.delivery.export(folder, { signal: call.signal });
   } finally {

@@ -28,9 +28,11 @@ export async function run(call: Call): Promise<number> {
   if (saveHead !== undefined && report.head) await writeJsonAtomic(path(saveHead), report.head);
   const { isIntact, logged, present, removed, pictures, faults, faultCount } = report;
   const counts = `${logged} logged, ${present} there, ${removed} removed by rule, ${pictures} pictures`;
-  const rows = faults.map(({ index, reason }) => ({ record: index ?? '', fault: reason }));
-  out.table(report, rows, `intact: ${counts}`);
-  if (!isIntact) out.say(`${faultCount} faults: ${counts}`);
+  // Lines and no table, whose cells are cut: a fault names a file.
+  const lines = faults.map(({ index, reason }) => (index === undefined ? reason : `${index}: ${reason}`));
+  out.result(report, isIntact ? `intact: ${counts}` : lines.join('\n'));
+  if (faultCount > faults.length) out.say(`the first ${faults.length} are shown`);
+  if (!isIntact) out.say(`${faultCount} ${faultCount === 1 ? 'fault' : 'faults'}: ${counts}`);
   return isIntact ? EXIT.done : EXIT.failed;
 }
 

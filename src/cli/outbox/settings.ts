@@ -2,15 +2,24 @@ import { readFile } from 'node:fs/promises';
 import { unwatchFile, watchFile } from 'node:fs';
 import path from 'node:path';
 import type { Delivery, DeliverySettings, Outbox, OutboxOptions } from 'procvision-runner/outbox';
+import { isRecord } from '../../arguments.js';
 import { usage } from '../host.js';
+import { nearest } from '../nearest.js';
 import type { Call } from '../spec.js';
 import { findFile } from '../store.js';
 
 /** How often the file is looked at for other settings, in milliseconds. */
 const LOOK_MS = 2_000;
+/** How often a picture that cannot be encoded is told. */
+const SAID_MS = 3_600_000;
+
+/** What the file may have besides. `choose` of the rules for pictures is a function: a host of its own has it. */
+const OPTIONAL = ['maxBytes', 'maxAgeDays', 'retentionDays', 'maxPending', 'pictures'] as const;
+const KNOWN: readonly string[] = ['folder', 'station', 'delivery', ...OPTIONAL];
+const RECEIVERS = ['http', 'nats', 's3', 'folder'] as const;
 
 /** What the file has: options of the outbox, its folder, and where it is delivered to. Paths are relative to the file. */
-interface OutboxFile extends Pick<OutboxOptions, 'station' | 'maxBytes' | 'maxAgeDays' | 'retentionDays'> {
+interface OutboxFile extends Pick<OutboxOptions, 'station' | (typeof OPTIONAL)[number]> {
   folder: string;
   delivery: DeliverySettings;
 }
@@ -20,21 +29,28 @@ export class DescribedOutbox {
   readonly outbox: Outbox;
   readonly delivery: Delivery;
   readonly #file: string;
+  /** What is read at the start alone, as it was then. */
+  readonly #fixed: string;
 
-  private constructor(file: string, outbox: Outbox, delivery: Delivery) {
+  private constructor(file: string, fixed: string, outbox: Outbox, delivery: Delivery) {
     this.#file = file;
+    this.#fixed = fixed;
     this.outbox = outbox;
     this.delivery = delivery;
   }
 
   /** @throws CliFailure 2 for a file that is no JSON; RunnerError `invalid_params` naming the setting */
-  static async open(call: Call, given: string, o: { paused?: true } = {}): Promise<DescribedOutbox> {
+  static async open(call: Call, given: string, o: { toExport?: true } = {}): Promise<DescribedOutbox> {
     const file = await findFile(call, given, 'description of the outbox');
-    const { folder, delivery: settings, ...options } = await read(file);
+    const described = await read(file);
+    const { folder, delivery: settings, ...options } = described;
     const { deliver, Outbox: Opened } = await import('procvision-runner/outbox');
-    const outbox = await Opened.open(folder, options);
+    // An export records nothing: it needs no sharp.
+    const pictures = o.toExport ? { pictures: { keep: 'none' as const } } : {};
+    const outbox = await Opened.open(folder, { ...options, ...pictures, onShed: sayOfPictures(call) });
     try {
-      return new DescribedOutbox(file, outbox, await deliver(outbox, { ...settings, ...o }));
+      const delivery = await deliver(outbox, { ...settings, ...(o.toExport && { paused: true }) });
+      return new DescribedOutbox(file, fixedOf(described), outbox, delivery);
     } catch (error) {
       await outbox.close();
       throw error;
@@ -45,7 +61,13 @@ export class DescribedOutbox {
   follow(onChange: (fault: Error | undefined) => void): void {
     watchFile(this.#file, { interval: LOOK_MS, persistent: false }, () => {
       read(this.#file)
-        .then(({ delivery }) => this.delivery.configure(delivery))
+        .then(async (described) => {
+          await this.delivery.configure(described.delivery);
+          if (fixedOf(described) === this.#fixed) return;
+          throw new Error(
+            `${this.#file}: delivery is in force; what else was changed is read when serve starts: start it again`,
+          );
+        })
         .then(
           () => {
             onChange(undefined);
@@ -72,13 +94,36 @@ async function read(file: string): Promise<OutboxFile> {
     throw usage(`${file} must be JSON: ${(error as Error).message}`);
   }
   const { folder, station, delivery, ...rest } = (value ?? {}) as Partial<OutboxFile>;
+  const unknown = Object.keys(rest).find((name) => !KNOWN.includes(name));
+  if (unknown !== undefined) {
+    const near = nearest(unknown, KNOWN);
+    const hint = near === undefined ? '' : `. Did you mean ${near}?`;
+    throw usage(`${file} has ${unknown}, which is no setting${hint} Known are ${KNOWN.join(', ')}`);
+  }
   if (typeof folder !== 'string' || folder === '')
     throw usage(`${file} must have folder: where the outbox lies`);
   if (typeof station !== 'string' || station === '') throw usage(`${file} must have station: its name`);
-  if (typeof delivery !== 'object')
-    throw usage(`${file} must have delivery: { "http": { "url": "https://…" } }`);
+  if (!isRecord(delivery) || RECEIVERS.every((one) => delivery[one] === undefined))
+    throw usage(
+      `${file} must have delivery: { "http": { "url": "https://…" } }, or nats, s3 or folder in place of http`,
+    );
   const at = (relative: string) => path.resolve(path.dirname(file), relative);
   return { ...rest, station, folder: at(folder), delivery: withPaths(delivery, at) };
+}
+
+/** What a change of the file does not change while it serves. */
+function fixedOf({ delivery: _, ...fixed }: OutboxFile): string {
+  return JSON.stringify(fixed);
+}
+
+/** Once an hour: a camera that is set up wrongly would say it with each part. */
+function sayOfPictures({ out }: Call): NonNullable<OutboxOptions['onShed']> {
+  let saidAt = -Infinity;
+  return ({ reason, cause }) => {
+    if (reason !== 'encoding' || performance.now() < saidAt + SAID_MS) return;
+    saidAt = performance.now();
+    out.warn(`outbox: a picture could not be encoded, and is given up: ${(cause as Error).message}`);
+  };
 }
 
 /** Settings whose names end with File, and the folder of a delivery, are paths. */

@@ -53,6 +53,9 @@ export function tellReport({ out }: Call, report: DeliveryReport): void {
     `${delivery.state}, ${delivery.network}, to ${delivery.to}; ${outbox.delivered} delivered, ${outbox.aside} refused`,
   );
   if (lastFault && delivery.network !== 'up') out.warn(lastFault.reason);
+  const { lastPictureFault: fault } = outbox;
+  if (fault)
+    out.warn(`a picture could not be encoded at ${new Date(fault.at).toISOString()}: ${fault.reason}`);
   if (outbox.diskError !== undefined) out.warn(`the disk takes no record: ${outbox.diskError}`);
   for (const { ingestId, reason } of aside) out.warn(`${ingestId}: ${reason}`);
 }

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isRecord } from '../../arguments.js';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
@@ -18,6 +18,7 @@ import {
   STATE_KEY,
 } from '../storage/keys.js';
 import {
+  hasStore,
   isLocked,
   levelDatabase,
   levelFault,
@@ -43,6 +44,8 @@ export interface VerifyReceiptsOptions extends OperationOptions {
 export interface ReceiptFault {
   /** Place of the record, where the fault is one of a record. */
   index?: number;
+  /** The id of the record as the platform got it, where it can be read: of a picture that of its verdict. */
+  ingestId?: string;
   /** In one line. */
   reason: string;
 }
@@ -105,12 +108,9 @@ export async function verifyDatabase(
 
 async function opened(folder: string): Promise<LevelDatabase> {
   const records = path.join(folder, 'records');
-  if (!(await stat(records).catch(() => undefined))?.isDirectory()) {
-    throw new RunnerError('not_found', `${folder} is no outbox: it has no folder records`, {
-      details: { path: folder },
-    });
-  }
-  const database = levelDatabase(records);
+  // LevelDB would make a store where there is none, or at least write its own log there.
+  if (!(await hasStore(records))) throw noOutbox(folder);
+  const database = levelDatabase(records, { createIfMissing: false });
   try {
     await database.open();
   } catch (cause) {
@@ -127,6 +127,15 @@ async function opened(folder: string): Promise<LevelDatabase> {
     });
   }
   return database;
+}
+
+function noOutbox(folder: string): RunnerError {
+  return new RunnerError(
+    'not_found',
+    `${folder} is no outbox: it has no store in records/. Give the folder that Outbox.open() got, or that folder names in the file of ` +
+      'serve --outbox: what a receiver or an export has written has no receipts',
+    { details: { path: folder } },
+  );
 }
 
 /** One look at a folder. */
@@ -182,10 +191,14 @@ class Verification {
     return removed;
   }
 
-  #fault(reason: string, index?: number): void {
+  #fault(reason: string, index?: number, ingestId?: string): void {
     this.#faultCount++;
-    if (this.#faults.length < MOST_FAULTS)
-      this.#faults.push({ ...(index !== undefined && { index }), reason });
+    if (this.#faults.length === MOST_FAULTS) return;
+    this.#faults.push({
+      ...(index !== undefined && { index }),
+      ...(ingestId !== undefined && { ingestId }),
+      reason,
+    });
   }
 
   async #state(): Promise<State | undefined> {
@@ -280,10 +293,11 @@ class Verification {
       // Under any other key the outbox does not find it.
       const leaf = key === recordKey(digit, index) ? this.#leaves[index] : undefined;
       if (!leaf || this.#present.has(index))
-        this.#fault(`record ${index} was added: the log has no leaf for it`, index);
+        this.#fault(`record ${index} was added: the log has no leaf for it`, index, idIn(value));
       else if (leaf[0] !== digit)
-        this.#fault(`record ${index} stands under another priority than its leaf says`, index);
-      else if (!leafData(digit, value).equals(leaf)) this.#fault(`record ${index} was altered`, index);
+        this.#fault(`record ${index} stands under another priority than its leaf says`, index, idIn(value));
+      else if (!leafData(digit, value).equals(leaf))
+        this.#fault(`record ${index} was altered`, index, idIn(value));
       else await this.#takeRecord(index, digit, value);
     }
   }
@@ -303,9 +317,11 @@ class Verification {
     const file = new PictureFiles(path.join(this.#folder, 'pictures')).pathOf(picture.digest);
     const digest = await hashFile(file).catch(() => undefined);
     this.#pictures++;
-    if (digest === undefined) this.#fault(`the picture of record ${index} is missing: ${file}`, index);
-    else if (digest !== picture.digest)
-      this.#fault(`the picture of record ${index} was altered: ${file}`, index);
+    const id = idIn(value);
+    const what =
+      id === undefined ? `the picture of record ${index}` : `the picture of ${id} (record ${index})`;
+    if (digest === undefined) this.#fault(`${what} is missing: ${file}`, index, id);
+    else if (digest !== picture.digest) this.#fault(`${what} was altered: ${file}`, index, id);
   }
 
   /** What is not there must have been removed by a rule, and the log says which. Answers how many were. */
@@ -375,6 +391,13 @@ function statementIn(value: unknown): RemovalStatement | undefined {
 /** All keys with a prefix. */
 function rangeOfAll(prefix: string): { gte: string; lt: string } {
   return { gte: prefix, lt: `${prefix}~` };
+}
+
+/** The id of the verdict that a record is, or that its picture belongs to. */
+function idIn(value: Buffer): string | undefined {
+  const record = json(value);
+  const body = isRecord(record) && isRecord(record.body) ? record.body : {};
+  return typeof body.ingest_id === 'string' ? body.ingest_id : undefined;
 }
 
 function json(value: Buffer): unknown {

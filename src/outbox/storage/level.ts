@@ -1,4 +1,7 @@
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
 import { requirePeer } from '../../assets.js';
+import { namesIn } from '../../store/names-in.js';
 
 /** One change of a batch. */
 export type Change = { type: 'put'; key: string; value: Buffer } | { type: 'del'; key: string };
@@ -52,17 +55,41 @@ export interface LevelDatabase extends LevelReader {
   /** The same, change by change. */
   batch(): ChangeByChange;
   keys(range: Range): AsyncIterable<string>;
+  /** Gives the room of removed entries between two keys back to the disk. */
+  compactRange(start: string, end: string): Promise<void>;
 }
 
 interface ClassicLevel {
   ClassicLevel: new (folder: string, options: object) => LevelDatabase;
 }
 
-/** @throws RunnerError `invalid_params` where the optional peer is not installed */
-export function levelDatabase(folder: string, load?: (name: string) => unknown): LevelDatabase {
+/**
+ * A store that begins to open by itself, at once: what must not be made or altered is looked at before.
+ *
+ * @throws RunnerError `invalid_params` where the optional peer is not installed
+ */
+export function levelDatabase(
+  folder: string,
+  { createIfMissing = true, load }: { createIfMissing?: boolean; load?: (name: string) => unknown } = {},
+): LevelDatabase {
   const module = requirePeer('Outbox.open()', 'classic-level', { load }) as ClassicLevel;
   // Keys are ASCII. Values are bytes as they are: an encoding of values could change what was hashed.
-  return new module.ClassicLevel(folder, { keyEncoding: 'utf8', valueEncoding: 'buffer' });
+  return new module.ClassicLevel(folder, { keyEncoding: 'utf8', valueEncoding: 'buffer', createIfMissing });
+}
+
+/** Whether there is a store in a folder: its file CURRENT names what belongs to it. */
+export async function hasStore(folder: string): Promise<boolean> {
+  return (await stat(path.join(folder, 'CURRENT')).catch(() => undefined))?.isFile() === true;
+}
+
+/**
+ * Whether a folder has files of a store that has lost its CURRENT. LevelDB would make a new store there, and remove them as left over.
+ */
+export async function isHeadless(folder: string): Promise<boolean> {
+  if (await hasStore(folder)) return false;
+  // A store whose making was cut off has its first MANIFEST alone. What cannot be read LevelDB complains of itself.
+  const names = await namesIn(folder).catch(() => []);
+  return names.some((name) => /\.(?:ldb|sst|log)$|^MANIFEST-(?!0*1$)/.test(name));
 }
 
 /** What an error of LevelDB says in one line: that of the system is in its cause. */

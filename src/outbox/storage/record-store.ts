@@ -8,6 +8,7 @@ import type { Seal } from '../log/heads.js';
 import { Draft } from './draft.js';
 import { STATE_KEY } from './keys.js';
 import {
+  isHeadless,
   isLocked,
   levelDatabase,
   levelFault,
@@ -229,7 +230,10 @@ export class RecordStore {
   }
 
   async #open(): Promise<void> {
-    const database = levelDatabase(path.join(this.#folder, 'records'));
+    const records = path.join(this.#folder, 'records');
+    if (await isHeadless(records)) throw headless(this.#folder);
+    // A disk that went away, and left an empty folder in its place, is no new outbox.
+    const database = levelDatabase(records, { createIfMissing: this.#state.batch === 0 });
     try {
       await database.open();
       const stored = await database.get(STATE_KEY);
@@ -298,6 +302,14 @@ function stateIn(stored: Buffer, folder: string): State {
   throw new RunnerError(
     'store_damaged',
     `The outbox in ${folder} has a state that this release cannot read: open it with the release that wrote it, or move the folder away`,
+    { details: { path: folder } },
+  );
+}
+
+function headless(folder: string): RunnerError {
+  return new RunnerError(
+    'store_damaged',
+    `The outbox in ${folder} has lost the file records/CURRENT, without which its records cannot be found: put the folder back from a copy, or move it away`,
     { details: { path: folder } },
   );
 }
