@@ -297,8 +297,9 @@ export class Outbox implements AsyncDisposable {
       const ingestId = this.#idOf(draft, beginning, verdict.timestamp_ms);
       const body = withId(ingestId, text);
       const kept = this.#append(draft, 'business', ingestId, { kind: 'verdict', recordedAt, body, evidence });
+      const ids = new Set<string>();
       for (const { picture, file } of written) {
-        const artifact = artifactRecord({ ...verdict, ingest_id: ingestId }, picture, file);
+        const artifact = artifactRecord({ ...verdict, ingest_id: ingestId }, picture, file, ids);
         this.#append(draft, picturePriority, artifact.artifact_id, {
           ...{ kind: 'picture', recordedAt, body: JSON.stringify(artifact) },
           picture: { ...file, ...(picture.isThumbnail && { isThumbnail: true }) },

@@ -22,11 +22,13 @@ export interface VerdictRecord {
 
 /** One picture, as `POST /v1/artifacts/commit` takes it. */
 export interface ArtifactRecord {
+  /** `<ingest_id>/<first 16 digits of its SHA-256>`, with `-thumbnail` behind it for a thumbnail, and `-2` where two have the same bytes. */
   artifact_id: string;
   /** Of the verdict that it belongs to. */
   ingest_id: string;
   session_id: string;
   pid: string;
+  /** `ng_image` for pictures of OK parts and thumbnails too: the platform knows no other. */
   type: 'ng_image' | 'roi_crop' | 'report';
   content_type: string;
   size_bytes: number;

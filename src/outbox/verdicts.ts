@@ -81,14 +81,23 @@ function pictureRead({ method, checksum, sizeBytes }: ProvenImage): Evidence['pi
   return { method, checksum, bytes: sizeBytes };
 }
 
-/** The record of a picture of an inspection. */
+/**
+ * The record of a picture of an inspection. What is a thumbnail stands in its id: the platform has a type for cut-outs and none for
+ * thumbnails, and may refuse a field that it does not know. `taken` has the ids of the other pictures of the verdict, which may have the same
+ * bytes; the new one is added.
+ */
 export function artifactRecord(
   verdict: VerdictRecord,
   picture: Omit<EncodedPicture, 'encoded'>,
   { digest, bytes }: { digest: string; bytes: number },
+  taken: Set<string>,
 ): ArtifactRecord {
+  const id = `${verdict.ingest_id}/${digest.slice(0, 16)}${picture.isThumbnail === true ? '-thumbnail' : ''}`;
+  let artifact_id = id;
+  for (let number = 2; taken.has(artifact_id); number++) artifact_id = `${id}-${number}`;
+  taken.add(artifact_id);
   return {
-    artifact_id: `${verdict.ingest_id}/${digest.slice(0, 16)}`,
+    artifact_id,
     ingest_id: verdict.ingest_id,
     session_id: verdict.session_id,
     pid: verdict.pid,

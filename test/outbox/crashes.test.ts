@@ -44,10 +44,11 @@ test(
     const [longestMs, every] = most > 0 ? [150, 25] : [400, 4];
     const folder = await temporaryFolder();
     let logged = 0;
-    for (let kill = 0; kill < kills || logged < most; kill++)
-      await runHost(folder, every, Math.random() * longestMs).then(async () => {
-        if (kill % 100 === 0 && most > 0) ({ logged } = await verifyReceipts(path.join(folder, 'outbox')));
-      });
+    let killed = 0;
+    for (; killed < kills || logged < most; killed++) {
+      await runHost(folder, every, Math.random() * longestMs);
+      if (killed % 100 === 0 && most > 0) ({ logged } = await verifyReceipts(path.join(folder, 'outbox')));
+    }
     await runHost(folder, every);
     const received = await linesOf(path.join(folder, 'received'));
     const promised = await linesOf(path.join(folder, 'promised'));
@@ -60,7 +61,10 @@ test(
       const indexes = received.filter((line) => line[2] === priority).map(([index]) => Number(index));
       expect(indexes.filter((index, at) => index < (indexes[at - 1] ?? -1))).toEqual([]);
     }
-    expect((await verifyReceipts(path.join(folder, 'outbox'))).faults).toEqual([]);
+    const report = await verifyReceipts(path.join(folder, 'outbox'));
+    expect(report.faults).toEqual([]);
+    if (most > 0)
+      process.stdout.write(`${killed} kills, ${promised.length} promised, ${report.logged} logged\n`);
   },
 );
 

@@ -1,9 +1,15 @@
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { PixelFormat } from '../../src/index.js';
-import type { InspectedImage, Outbox, PictureRules, ShedFacts } from '../../src/outbox/index.js';
+import {
+  deliver,
+  type InspectedImage,
+  type Outbox,
+  type PictureRules,
+  type ShedFacts,
+} from '../../src/outbox/index.js';
 import { repositoryFile } from '../support/run-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { facts, openOutbox, pictureOf, resultOf } from './support.js';
@@ -331,4 +337,33 @@ test('a thumbnail or a cut-out that is the same file as another is kept once', a
   const { items } = await outbox.queue.due('pictures');
   expect(items.map(({ body }) => ('type' in body ? body.type : ''))).toEqual(['ng_image', 'roi_crop']);
   expect(new Set(items.map(({ ingestId }) => ingestId)).size).toBe(2);
+});
+
+test('a receiver can tell a thumbnail from its whole picture by the id, and of pictures with equal bytes each has its own', async () => {
+  const outbox = await openOutbox(await temporaryFolder(), { pictures: { thumbnail: 32 } });
+  const twice = [pictureOf('equal', 'roi_crop'), pictureOf('equal', 'roi_crop')];
+  const { ingestId } = await outbox.record(resultOf('NG'), {
+    ...{ ...facts, image: imageOf([200, 100, 50]) },
+    pictures: [...twice, { ...pictureOf('equal'), isThumbnail: true }],
+  });
+  const { items } = await outbox.queue.due('pictures');
+  const digest = (at: number) => items[at]?.picture?.digest.slice(0, 16);
+  expect(items.map(({ body }) => ('artifact_id' in body ? body.artifact_id : ''))).toEqual([
+    `${ingestId}/${digest(0)}`,
+    `${ingestId}/${digest(0)}-2`,
+    `${ingestId}/${digest(0)}-thumbnail`,
+    `${ingestId}/${digest(3)}`,
+    `${ingestId}/${digest(4)}-thumbnail`,
+  ]);
+  const to = path.join(await temporaryFolder(), 'receiver');
+  const delivery = await deliver(outbox, { folder: to });
+  onTestFinished(() => delivery.close());
+  await expect.poll(async () => (await delivery.status()).sent.pictures).toBe(5);
+  const names = (await readdir(path.join(to, 'artifacts'))).sort();
+  const told = await Promise.all(
+    names.map(async (name) => JSON.parse(await readFile(path.join(to, 'artifacts', name), 'utf8')) as object),
+  );
+  expect(told).toHaveLength(5);
+  for (const one of told as { artifact_id: string; is_thumbnail: boolean }[])
+    expect(one.is_thumbnail).toBe(one.artifact_id.endsWith('-thumbnail'));
 });

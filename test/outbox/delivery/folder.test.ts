@@ -36,7 +36,7 @@ test('a picture is a file, and what it is another one', async () => {
   expect(await readFile(path.join(root, file))).toEqual(bytes);
   expect(JSON.parse(await readFile(path.join(root, index), 'utf8'))).toEqual({
     ...sent.artifact,
-    ...{ file, sha256: sent.sha256 },
+    ...{ file, sha256: sent.sha256, is_thumbnail: false },
   });
 });
 

@@ -70,7 +70,7 @@ describe.skipIf(!isThere)(`a stream${isThere ? '' : ` (skipped: ${NO_SERVER})`}`
     const whole = Buffer.concat(parts.map(({ data }) => data));
     expect(createHash('sha256').update(whole).digest('hex')).toBe(sent.sha256);
     const [index] = await messages('procvision.artifacts.ws-1');
-    expect(index?.json()).toEqual({ ...sent.artifact, sha256: sent.sha256, parts: 3 });
+    expect(index?.json()).toEqual({ ...sent.artifact, sha256: sent.sha256, is_thumbnail: false, parts: 3 });
     expect(index?.seq).toBeGreaterThan(parts.at(-1)?.seq ?? Infinity);
   });
 

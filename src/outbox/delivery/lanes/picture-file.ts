@@ -9,13 +9,15 @@ import type { OutgoingPicture } from '../targets/port.js';
 export class PictureFile implements OutgoingPicture {
   readonly artifact: ArtifactRecord;
   readonly sha256: string;
+  readonly isThumbnail: boolean;
   /** What was wrong with the file when it was read. */
   damage: string | undefined;
   readonly #file: string;
 
-  constructor(artifact: ArtifactRecord, { file, digest }: DuePicture) {
+  constructor(artifact: ArtifactRecord, { file, digest, isThumbnail = false }: DuePicture) {
     this.artifact = artifact;
     this.sha256 = digest;
+    this.isThumbnail = isThumbnail;
     this.#file = file;
   }
 

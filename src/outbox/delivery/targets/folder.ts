@@ -7,6 +7,7 @@ import { errnoCode } from '../../../store/errno.js';
 import { writeWhole } from '../../../store/write-whole.js';
 import { artifactName, batchName, pictureName } from './layout.js';
 import {
+  aboutOf,
   linesOf,
   piecesOf,
   PIECE_BYTES,
@@ -40,11 +41,11 @@ export class FolderTarget implements DeliveryTarget {
   }
 
   async sendPicture(picture: OutgoingPicture, attempt: Attempt): Promise<Outcome> {
-    const { artifact, sha256 } = picture;
+    const { artifact } = picture;
     return this.#outcome(async () => {
       const file = pictureName(artifact);
       await this.#write(this.#at(file), piecesOf(picture.open(), PIECE_BYTES * 16), attempt);
-      const index = Buffer.from(`${JSON.stringify({ ...artifact, file, sha256 })}\n`);
+      const index = Buffer.from(`${JSON.stringify({ ...aboutOf(picture), file })}\n`);
       await this.#write(this.#at(artifactName(artifact)), once(index), attempt);
     });
   }

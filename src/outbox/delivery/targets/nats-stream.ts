@@ -5,6 +5,7 @@ import { requirePeer } from '../../../assets.js';
 import { abortError, settleOrAbort, throwIfAborted } from '../../../abort.js';
 import { RunnerError } from '../../../errors.js';
 import {
+  aboutOf,
   piecesOf,
   PLATFORM_LIMITS,
   TAKEN,
@@ -95,7 +96,7 @@ export class NatsStream implements DeliveryTarget {
   }
 
   async sendPicture(picture: OutgoingPicture, attempt: Attempt): Promise<Outcome> {
-    const { artifact, sha256 } = picture;
+    const { artifact } = picture;
     return this.#outcome(attempt, async ({ nc, js }) => {
       const { artifact_id: id, ingest_id: ingestId } = artifact;
       const length = Math.min((nc.info?.max_payload ?? 2 ** 20) - HEADER_BYTES, MOST_CHUNK_BYTES);
@@ -109,7 +110,7 @@ export class NatsStream implements DeliveryTarget {
         const msgID = `${id}#${parts}`;
         await js.publish(this.#subject('pictures', ingestId), piece, { msgID, headers, retries: 0 });
       }
-      const whole = JSON.stringify({ ...artifact, sha256, parts });
+      const whole = JSON.stringify({ ...aboutOf(picture), parts });
       await js.publish(this.#subject('artifacts', ingestId), whole, { msgID: id, retries: 0 });
     });
   }

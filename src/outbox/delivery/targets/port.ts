@@ -14,6 +14,8 @@ export interface OutgoingPicture {
   artifact: ArtifactRecord;
   /** SHA-256 of its bytes, lower-case hex. */
   sha256: string;
+  /** A smaller one beside the whole picture. */
+  isThumbnail?: boolean;
   /** Its bytes from the first one on, in pieces of any length; called anew for each attempt. */
   open(): AsyncIterable<Uint8Array>;
 }
@@ -92,6 +94,11 @@ const [OPEN, COMMA, CLOSE, NEWLINE] = ['[', ',', ']', '\n'].map((text) => Buffer
   Buffer,
   Buffer,
 ];
+
+/** What a receiver that is no platform is told of a picture: all that is known. */
+export function aboutOf({ artifact, sha256, isThumbnail }: OutgoingPicture): object {
+  return { ...artifact, sha256, is_thumbnail: isThumbnail === true };
+}
 
 /** The bytes of a source in pieces of one length; the last one is shorter. */
 export async function* piecesOf(

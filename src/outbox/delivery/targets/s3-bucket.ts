@@ -5,6 +5,7 @@ import { RunnerError } from '../../../errors.js';
 import { nodeCrypto } from '../../../node-crypto.js';
 import { artifactName, batchName, pictureName } from './layout.js';
 import {
+  aboutOf,
   linesOf,
   piecesOf,
   PLATFORM_LIMITS,
@@ -76,7 +77,7 @@ export class S3Bucket implements DeliveryTarget {
   }
 
   async sendPicture(picture: OutgoingPicture, attempt: Attempt): Promise<Outcome> {
-    const { artifact, sha256 } = picture;
+    const { artifact } = picture;
     return this.#outcome(attempt, async () => {
       const name = pictureName(artifact);
       const { partBytes = DEFAULT_PART_BYTES } = this.#o;
@@ -86,7 +87,7 @@ export class S3Bucket implements DeliveryTarget {
         for await (const piece of picture.open()) pieces.push(piece);
         await this.#put(name, Buffer.concat(pieces), artifact.content_type, attempt);
       }
-      const index = Buffer.from(JSON.stringify({ ...artifact, file: name, sha256 }));
+      const index = Buffer.from(JSON.stringify({ ...aboutOf(picture), file: name }));
       await this.#put(artifactName(artifact), index, 'application/json', attempt);
     });
   }
