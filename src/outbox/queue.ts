@@ -1,3 +1,4 @@
+import { RunnerError } from '../errors.js';
 import type { PictureFiles } from './pictures/picture-files.js';
 import { moveOn, readRun, retriesIn, waitingIn, type SettledRun, type Waiting } from './storage/due.js';
 import {
@@ -93,6 +94,15 @@ export class Queue implements DeliveryQueue {
 
   /** When the oldest record that waits was recorded; undefined where none does, and while the disk cannot be read. */
   async oldestDueAt(): Promise<number | undefined> {
+    try {
+      return await this.#oldestDueAt();
+    } catch (error) {
+      if (RunnerError.is(error, 'store_failed')) return undefined;
+      throw error;
+    }
+  }
+
+  async #oldestDueAt(): Promise<number | undefined> {
     let oldest: number | undefined;
     for (const [digit, priority] of PRIORITIES.entries()) {
       if (this.#parts.store.state.priorities[digit]?.due.records === 0) continue;

@@ -130,7 +130,11 @@ export class Room {
     const lesser = SHED_ORDER.slice(0, SHED_ORDER.indexOf(priority));
     const freed = await this.#inTurn(async () => {
       const goal = keptBytes(store.state) - ROOM_BYTES;
-      return this.#shedTo(goal, lesser, 'disk');
+      const before = store.state.priorities.map(({ firstKept }) => firstKept);
+      const isFreed = await this.#shedTo(goal, lesser, 'disk');
+      // Files of pictures are gone at once; the room of records is not. A disk that fails here is told by the next write.
+      for (const [digit, since] of before.entries()) await store.compact(digit, since).catch(() => undefined);
+      return isFreed;
     });
     store.lookAgain();
     return freed === true;
@@ -153,7 +157,8 @@ export class Room {
     if (!this.#isClosed) {
       this.tidy();
       this.#isClosed = true;
-      if (this.#hasLost()) void this.#inTurn(() => this.#tellLost());
+      // Not as a record that waits for a disk that is full: nothing tells of it later. The reserve has room for it.
+      if (this.#hasLost()) void this.#inTurn(() => this.#tellLost({ grows: false }));
     }
     await this.#work; // also where another call closes it: the store is closed after that
   }
@@ -181,7 +186,8 @@ export class Room {
     reason: ShedRecord['reason'],
   ): Promise<boolean> {
     for (const undelivered of [false, true]) {
-      for (const priority of order) {
+      // Nobody waits for what was delivered: it goes whatever it is.
+      for (const priority of undelivered ? order : SHED_ORDER) {
         const rule = { digit: digitOf(priority), bytes, before: Infinity, undelivered };
         if (await this.#remove(rule, reason)) return true;
       }
@@ -196,13 +202,26 @@ export class Room {
     for (const [digit, priority] of PRIORITIES.entries()) {
       const isPicture = priority === 'okPictures' || priority === 'ngPictures';
       const all = { digit, bytes: Infinity };
-      if (isTime) await this.#removeAll({ ...all, before: now - this.#maxAgeMs, undelivered: true });
+      if (isTime && (await this.#isTooOld(digit, now)))
+        await this.#removeAll({ ...all, before: now - this.#maxAgeMs, undelivered: true });
       if (isPicture || isTime) {
         const before = isPicture ? Infinity : now - this.#retentionMs;
         await this.#removeAll({ ...all, before, undelivered: false });
       }
     }
     if (this.#parts.store.state.stragglers.length > 0) await this.#removeStragglers();
+  }
+
+  /**
+   * Whether the first record of a priority waits for a 64th longer than it may: then all that is too old goes at once. Else a station that is
+   * offline for months would give something up each minute, and each time a record that tells it would stay.
+   */
+  async #isTooOld(digit: number, now: number): Promise<boolean> {
+    const latest = now - this.#maxAgeMs * (1 + STEP_SHARE);
+    const first = await planRemoval(this.#parts.store, {
+      ...{ digit, bytes: 1, before: latest, undelivered: true },
+    });
+    return first.go.length > 0 || first.stay.length > 0;
   }
 
   async #removeAll(rule: RemovalRule): Promise<void> {
@@ -252,13 +271,13 @@ export class Room {
     return LOSS_REASONS.some((reason) => PRIORITIES.some((one) => this.#lost[reason][one].records > 0));
   }
 
-  async #tellLost(): Promise<void> {
+  async #tellLost({ grows } = { grows: true }): Promise<void> {
     const { store, shed } = this.#parts;
     const telling = LOSS_REASONS.flatMap((reason) =>
       PRIORITIES.map((priority) => ({ reason, priority, ...this.#lost[reason][priority] })),
     ).filter(({ records }) => records > 0);
     await store.run({
-      grows: true,
+      grows,
       apply: (draft) => {
         for (const about of telling) {
           const counts = draft.state.priorities[digitOf(about.priority)]?.shed;

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { rm, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -96,6 +97,43 @@ test.skipIf(NO_MOUNTS !== undefined)(
     await failed;
     const { delivered, due } = await outbox.status();
     expect([delivered, due.health.records]).toEqual([1, 0]);
+  },
+);
+
+test.skipIf(NO_MOUNTS !== undefined)(
+  `what was lost on a full disk is counted also where the outbox is closed while it is full${NO_MOUNTS === undefined ? '' : ` (skipped: ${NO_MOUNTS})`}`,
+  async () => {
+    const disk = await smallDisk(40);
+    const folder = path.join(disk.folder, 'outbox');
+    const outbox = await openOutbox(folder);
+    await outbox.record(resultOf(), facts);
+    disk.fill();
+    const large = { ...facts, parameters: { text: 'x'.repeat(200_000) } };
+    for (let one = 0; one < 3; one++)
+      await expect(outbox.record(resultOf(), large)).rejects.toMatchObject({ code: 'store_failed' });
+    await outbox.close();
+    await rm(path.join(disk.folder, 'filler'));
+    const { shed } = await (await openOutbox(folder)).status();
+    expect(shed.business.records).toBe(3);
+  },
+);
+
+test.skipIf(NO_MOUNTS !== undefined)(
+  `on a full disk verdicts that were delivered go before one that was not is lost${NO_MOUNTS === undefined ? '' : ` (skipped: ${NO_MOUNTS})`}`,
+  async () => {
+    const disk = await smallDisk(80);
+    const outbox = await openOutbox(path.join(disk.folder, 'outbox'));
+    for (let one = 0; one < 300; one++) {
+      const text = randomBytes(60_000).toString('base64');
+      await outbox.record(resultOf(), { ...facts, parameters: { text } });
+    }
+    const { items } = await outbox.queue.due('records', { limit: 1_000 });
+    await outbox.queue.acknowledge(items);
+    disk.fill();
+    await outbox.record(resultOf(), { ...facts, parameters: { text: 'x'.repeat(200_000) } });
+    const { due, shed, kept } = await outbox.status();
+    expect([due.business.records, shed.business.records]).toEqual([1, 0]);
+    expect(kept.records).toBeLessThan(300);
   },
 );
 
@@ -198,4 +236,28 @@ test('what waits longer than its age is given up, and that is told', async () =>
   ]);
   await last.queue.acknowledge(told);
   expect((await last.queue.due('records')).items).toEqual([]);
+});
+
+test('what is too old is given up in steps of a 64th of the age, so that few records tell of it', async () => {
+  const begin = Date.UTC(2026, 0, 1);
+  let now = begin;
+  const outbox = await openOutbox(await temporaryFolder(), { maxAgeDays: 64, now: () => now });
+  for (let hour = 0; hour < 24; hour++) {
+    now = begin + (hour * DAY_MS) / 24;
+    await outbox.record(resultOf(), facts);
+  }
+  const waitsAt = async (days: number) => {
+    now = begin + days * DAY_MS;
+    await outbox.note('log', {});
+    await vi.waitFor(async () => {
+      expect((await outbox.status()).pending).toBe(0);
+    });
+    await outbox.queue.due('records');
+    return (await outbox.status()).due.business.records;
+  };
+  expect(await waitsAt(64.9)).toBe(24);
+  await waitsAt(65.5);
+  await expect.poll(async () => (await outbox.status()).due.business.records).toBeLessThan(8);
+  const { items } = await outbox.queue.due('records');
+  expect(items.filter(({ kind }) => kind === 'shed')).toHaveLength(1);
 });

@@ -6,7 +6,7 @@ import { nodeCrypto } from '../../node-crypto.js';
 import { onStore } from '../../store/store-error.js';
 import type { Seal } from '../log/heads.js';
 import { Draft } from './draft.js';
-import { STATE_KEY } from './keys.js';
+import { recordKey, STATE_KEY } from './keys.js';
 import {
   isHeadless,
   isLocked,
@@ -16,6 +16,7 @@ import {
   type LevelDatabase,
   type Range,
 } from './level.js';
+import { readerOf, type StoreReader } from './reader.js';
 import { Reserve } from './reserve.js';
 import { byReason, emptyState, FORMAT, none, type State } from './state.js';
 
@@ -44,6 +45,13 @@ interface Ready {
   answer?: unknown;
 }
 
+/** A batch whose write failed, while the store could not be read since: it may be on the disk. */
+interface Doubtful {
+  batch: number;
+  applied: Ready[];
+  cause: unknown;
+}
+
 /** Most operations of a batch. */
 const GROUP = 1_024;
 /** How long after a failure the disk is tried again. */
@@ -66,6 +74,8 @@ export class RecordStore {
   #retryAt = 0;
   #isClosed = false;
   #onGrown: (() => void) | undefined;
+  #doubtful: Doubtful | undefined;
+  #doubtTimer: NodeJS.Timeout | undefined;
 
   private constructor(folder: string, seal: Seal) {
     this.#folder = folder;
@@ -98,15 +108,16 @@ export class RecordStore {
   }
 
   /** @throws RunnerError `closed`, `store_failed` */
-  get database(): LevelDatabase {
+  get database(): StoreReader {
     if (this.#isClosed) throw this.#closed();
     if (!this.#database) throw this.#failed();
-    return this.#database;
+    return readerOf(this.#database, (error) => (this.#isClosed ? this.#closed() : this.#failed(error)));
   }
 
   /**
    * Makes a change; resolves when it is durable.
-   * @throws RunnerError `store_failed` when the disk refuses it: then it has not happened; `closed`
+   * @throws RunnerError `store_failed` when the disk refuses it: then it has not happened; `closed`. Where a write failed and the disk cannot be
+   * read either, it settles once it is known whether the change is on the disk, or with the close.
    */
   run<R, T>(operation: Operation<R, T>): Promise<T> {
     if (this.#isClosed) return Promise.reject(this.#closed());
@@ -136,10 +147,22 @@ export class RecordStore {
     yield* this.database.iterator(range);
   }
 
+  /**
+   * Gives the room of records of a priority that were removed since the first kept one had this index back to the disk: LevelDB does it
+   * some time, and on a full disk that is too late.
+   */
+  async compact(digit: number, since: number): Promise<void> {
+    const { firstKept = 0 } = this.#state.priorities[digit] ?? {};
+    if (firstKept > since)
+      await this.#database?.compactRange(recordKey(digit, since), recordKey(digit, firstKept));
+  }
+
   /** Makes what waits durable, and gives the folder up. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#turn;
+    if (this.#doubtful) await this.#openAgain();
+    this.#settleDoubtful(true);
     await this.#database?.close();
     this.#database = undefined;
   }
@@ -163,9 +186,7 @@ export class RecordStore {
     try {
       const database = this.#database;
       if (!database) throw this.#failed();
-      await this.#write(database, draft);
-      for (const { waiting, answer } of applied) waiting.resolve(answer);
-      if (applied.some(({ waiting }) => waiting.operation.grows)) this.#onGrown?.();
+      if (await this.#write(database, draft, applied)) this.#resolve(applied);
     } catch (error) {
       for (const { waiting } of applied) waiting.reject(error);
     }
@@ -181,15 +202,49 @@ export class RecordStore {
     }
   }
 
-  async #write(database: LevelDatabase, draft: Draft): Promise<void> {
+  #resolve(applied: readonly Ready[]): void {
+    for (const { waiting, answer } of applied) waiting.resolve(answer);
+    if (applied.some(({ waiting }) => waiting.operation.grows)) this.#onGrown?.();
+  }
+
+  /** Whether the batch is on the disk; false where that is not known yet. @throws RunnerError `store_failed` where it is not */
+  async #write(database: LevelDatabase, draft: Draft, applied: Ready[]): Promise<boolean> {
+    const { batch } = draft.state;
     try {
       await writeChanges(database, draft.changes());
       this.#state = draft.state;
+      return true;
     } catch (error) {
       this.#fault = levelFault(error);
       await this.#openAgain();
-      if (this.#state.batch !== draft.state.batch) throw this.#failed(error);
+      if (this.#state.batch === batch) return true;
+      if (this.#database) throw this.#failed(error);
+      // Who is told that it failed tries again: the record would be there twice, if the disk has it.
+      this.#doubtful = { batch, applied, cause: error };
+      this.#lookAfterDoubt();
+      return false;
     }
+  }
+
+  /** Tries to read the store, also where nothing else asks for it: somebody waits for the batch. */
+  #lookAfterDoubt(): void {
+    this.#doubtTimer = setTimeout(() => {
+      if (!this.#doubtful || this.#isClosed) return;
+      this.#turn ??= this.#openAgain().then(() => this.#work());
+      void this.#turn.then(() => {
+        if (this.#doubtful) this.#lookAfterDoubt();
+      });
+    }, RETRY_MS);
+  }
+
+  /** Tells those of the batch what became of it, once the store was read, or at the end. */
+  #settleDoubtful(isEnd = false): void {
+    const doubtful = this.#doubtful;
+    if (!doubtful || !(this.#database || isEnd)) return;
+    clearTimeout(this.#doubtTimer);
+    this.#doubtful = undefined;
+    if (this.#state.batch === doubtful.batch) this.#resolve(doubtful.applied);
+    else for (const { waiting } of doubtful.applied) waiting.reject(this.#failed(doubtful.cause));
   }
 
   /** Whether the disk takes more records. Looks again at times while it does not. */
@@ -213,9 +268,12 @@ export class RecordStore {
     this.#database = undefined;
     await database?.close().catch(() => undefined);
     await this.#reserve.give().catch(() => undefined);
-    await this.#open().catch((error: unknown) => {
+    try {
+      await this.#open();
+      this.#settleDoubtful();
+    } catch (error) {
       this.#fault = levelFault(error);
-    });
+    }
   }
 
   async #takeReserve(): Promise<void> {
