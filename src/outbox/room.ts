@@ -132,7 +132,7 @@ export class Room {
       const goal = keptBytes(store.state) - ROOM_BYTES;
       const before = store.state.priorities.map(({ firstKept }) => firstKept);
       const isFreed = await this.#shedTo(goal, lesser, 'disk');
-      // Files of pictures are gone at once; the room of records is not. A disk that fails here is told by the next write.
+      // Files of pictures are gone at once; the room of records is not. A disk that fails here fails at the next write too.
       for (const [digit, since] of before.entries()) await store.compact(digit, since).catch(() => undefined);
       return isFreed;
     });

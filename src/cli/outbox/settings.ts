@@ -10,7 +10,7 @@ import { findFile } from '../store.js';
 
 /** How often the file is looked at for other settings, in milliseconds. */
 const LOOK_MS = 2_000;
-/** How often a picture that cannot be encoded is told. */
+/** How often a picture that cannot be encoded is reported. */
 const SAID_MS = 3_600_000;
 
 /** What the file may have besides. `choose` of the rules for pictures is a function: a host of its own has it. */

@@ -165,7 +165,7 @@ export class PictureEncoder {
   }
 }
 
-/** Pixels as a frame of a worker has them: in the same way, so that the picture that is kept is the one that was inspected. */
+/** Pixels as a frame of a worker has them: in the same way, so that the picture that was inspected is kept. */
 function plainCopy(image: PixelInput): PlainPixels {
   const layout = layoutOf(image, []);
   const source = sourceOf(image.data, layout);

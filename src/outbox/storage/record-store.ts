@@ -219,7 +219,7 @@ export class RecordStore {
       await this.#openAgain();
       if (this.#state.batch === batch) return true;
       if (this.#database) throw this.#failed(error);
-      // Who is told that it failed tries again: the record would be there twice, if the disk has it.
+      // Whose change is said to have failed tries again: the record would be there twice, if the disk has it.
       this.#doubtful = { batch, applied, cause: error };
       this.#lookAfterDoubt();
       return false;

@@ -68,7 +68,7 @@ export class LaneProgress {
     this.sent.bytes += amount.bytes;
   }
 
-  /** Nothing waits in a lane: what failed there was given up or put aside meanwhile, and is no trouble any more. */
+  /** Nothing waits in a lane: what failed there was given up or set aside since, and is no trouble any more. */
   rest(lane: Lane): void {
     if (this.#network.get(lane) === 'up') return;
     this.#network.delete(lane);

@@ -95,7 +95,7 @@ const [OPEN, COMMA, CLOSE, NEWLINE] = ['[', ',', ']', '\n'].map((text) => Buffer
   Buffer,
 ];
 
-/** What a receiver that is no platform is told of a picture: all that is known. */
+/** What a receiver that is no platform gets to know of a picture: all that is known. */
 export function aboutOf({ artifact, sha256, isThumbnail }: OutgoingPicture): object {
   return { ...artifact, sha256, is_thumbnail: isThumbnail === true };
 }
