@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isRecord } from '../../arguments.js';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
-import { RunnerError } from '../../errors.js';
 import { readPublicKey } from '../../package/keys.js';
 import { hashFile } from '../../store/hash-file.js';
 import type { Envelope, RemovalStatement } from '../storage/envelope.js';
@@ -17,19 +16,13 @@ import {
   recordKey,
   STATE_KEY,
 } from '../storage/keys.js';
-import {
-  hasStore,
-  isLocked,
-  levelDatabase,
-  levelFault,
-  type LevelDatabase,
-  type LevelReader,
-} from '../storage/level.js';
+import type { LevelReader } from '../storage/level.js';
 import { LEAF_BYTES, leafData, leavesIn } from '../storage/leaves.js';
 import { FORMAT, type State } from '../storage/state.js';
 import { PictureFiles } from '../pictures/picture-files.js';
 import { headIn, isSignedBy, type SignedHead } from '../log/heads.js';
 import { Frontier, leafHash } from '../log/merkle.js';
+import { openedStore } from './opened-store.js';
 import { publicKeyFile } from './station-key.js';
 
 /** Options of {@link verifyReceipts}. */
@@ -87,7 +80,7 @@ export async function verifyReceipts(
   options: VerifyReceiptsOptions = {},
 ): Promise<ReceiptsReport> {
   const absolute = path.resolve(folder);
-  const database = await opened(absolute);
+  const database = await openedStore(absolute);
   try {
     return await verifyDatabase(absolute, database, { withPictures: true, ...options });
   } finally {
@@ -104,38 +97,6 @@ export async function verifyDatabase(
   const given = options.publicKey ?? (await readFile(publicKeyFile(folder), 'utf8').catch(() => undefined));
   const key = given === undefined ? undefined : readPublicKey(given);
   return new Verification(folder, database, key, options).run();
-}
-
-async function opened(folder: string): Promise<LevelDatabase> {
-  const records = path.join(folder, 'records');
-  // LevelDB would make a store where there is none, or at least write its own log there.
-  if (!(await hasStore(records))) throw noOutbox(folder);
-  const database = levelDatabase(records, { createIfMissing: false });
-  try {
-    await database.open();
-  } catch (cause) {
-    if (isLocked(cause)) {
-      throw new RunnerError(
-        'lock_timeout',
-        `The outbox in ${folder} is open: close its host first, or verify a copy that was made while it was closed`,
-        { cause, details: { path: folder, timeoutMs: 0 } },
-      );
-    }
-    throw new RunnerError('store_failed', `The outbox in ${folder} cannot be read: ${levelFault(cause)}`, {
-      cause,
-      details: { path: folder },
-    });
-  }
-  return database;
-}
-
-function noOutbox(folder: string): RunnerError {
-  return new RunnerError(
-    'not_found',
-    `${folder} is no outbox: it has no store in records/. Give the folder that Outbox.open() got, or that folder names in the file of ` +
-      'serve --outbox: what a receiver or an export has written has no receipts',
-    { details: { path: folder } },
-  );
 }
 
 /** One look at a folder. */
