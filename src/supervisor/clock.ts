@@ -48,6 +48,11 @@ export class Deadline {
     return this.#clock.after(Math.max(0, this.leftMs * share), run);
   }
 
+  /** Runs something later, at the latest when the time is over; the answer cancels it. */
+  after(delayMs: number, run: () => void): () => void {
+    return this.#clock.after(Math.min(delayMs, Math.max(0, this.leftMs)), run);
+  }
+
   get leftMs(): number {
     return this.at - this.#clock.now();
   }

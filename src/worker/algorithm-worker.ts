@@ -6,16 +6,17 @@ import type { DescriptorChannel } from '../frames/descriptor-channel.js';
 import type { WorkerBounds } from '../process/containment.js';
 import { bothProcessIds } from '../product-ids.js';
 import { showAs } from '../readable.js';
-import { CallBounds } from './call-bounds.js';
+import { CallMessage, type MessageContext } from './call-message.js';
 import { Losses, openChannel } from './call-pictures.js';
 import { Conversation } from './conversation.js';
+import { helloOf } from './handshake.js';
 import { encodeFrame } from './frame-codec.js';
 import { checkGeneration } from './generations.js';
 import { Heartbeat } from './heartbeat.js';
 import { checkResources, limitOf, resolveLimits } from './limits.js';
 import { LogParser } from './log-parser.js';
 import type { WorkerMessage } from './messages.js';
-import { aboutOf, OutgoingCalls } from './outgoing-calls.js';
+import { aboutOf } from './outgoing-calls.js';
 import type { ProcessHandle } from './process-handle.js';
 import { startProcess } from './start-process.js';
 import type {
@@ -67,7 +68,8 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   /** The call that runs, or ran last: what it is that a log tells of. */
   #asked: Pick<WorkerLog, 'requestId' | 'productId' | 'stepIndex'> = {};
   #nextRequest = 1;
-  readonly #losses = new Losses();
+  #message: CallMessage | undefined;
+  #messages: MessageContext | undefined;
   #reason: { text: string; error?: RunnerError } | undefined;
   #resolveExited!: (exit: WorkerExit) => void;
 
@@ -165,18 +167,13 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     if (o.signal) listenForAbort(o.signal, onAbort);
     try {
       await this.#spawn();
-      const { helloMs, loadMs, heartbeatIntervalMs, heartbeatGraceMs } = this.limits;
+      const { helloMs, loadMs } = this.limits;
       const { handshake } = this.#conversation;
       const hello = await handshake.expect<WorkerMessage & { type: 'hello' }>(helloMs, () =>
         this.#tooLate('say hello', helloMs),
       );
       await this.#process?.reported;
-      this.#send({
-        type: 'hello',
-        runner_version: '1',
-        heartbeat_interval_ms: heartbeatIntervalMs,
-        heartbeat_grace_ms: heartbeatGraceMs,
-      });
+      this.#send(helloOf(this.limits));
       // The adapter reads its input only after import and setup: this pong proves that the algorithm is loaded.
       this.#sendPing();
       await handshake.expect(loadMs, () => this.#tooLate('load the algorithm', loadMs));
@@ -221,42 +218,21 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
 
   /**
    * Several calls of one phase in one message, for a worker whose hello tells of `batch`: each is answered or fails by
-   * itself. What ends the process fails those that are not answered.
+   * itself. What ends the process fails those that are not answered. With `more` they are a part of it (`batch_parts`), and
+   * further calls of this method bring the others, until one is without: it may bring none.
    *
    * @throws RunnerError at once, as {@link AlgorithmWorker.call}, for what cannot be sent
    */
   callMany(calls: readonly NumberedCall[], o: WorkerManyOptions = {}): Promise<WorkerReply>[] {
     const phase = calls[0]?.call.phase ?? 'execute';
     throwIfAborted(o.signal, `${phase} call`);
+    if (this.#state === 'busy' && this.#message?.isOpen) return this.#message.add(calls, o.more);
     if (calls.length === 0) return [];
     if (this.#state !== 'idle' || !this.#ready) throw takesNone(this.#title, this.#state);
-    this.#asked = aboutOf(calls);
-    const { signal, timeoutMs = limitOf(this.limits, phase) } = o;
-    const { answerMs = timeoutMs, reportedTimeoutMs = timeoutMs } = o;
-    const outgoing = new OutgoingCalls(calls, {
-      maxFrameBytes: this.limits.maxFrameBytes,
-      ...{ generation: this.#ready.generation, channel: this.#channel, root: this.spec.root },
-      ended: (call, left) => {
-        this.#conversation.drop(call);
-        bounds.answered(left);
-        if (left > 0 || this.#state !== 'busy') return;
-        this.#setState('idle');
-        this.#heartbeat.restart();
-      },
-    });
-    const bounds = new CallBounds({
-      late: () => this.#tooLate(`answer ${phase}`, reportedTimeoutMs),
-      ...{ timeoutMs, answerMs, signal, after: this.#after, what: `${phase} call` },
-      fail: this.#fail.bind(this),
-    });
-    this.#heartbeat.stop();
-    this.#setState('busy');
-    this.#conversation.pending = outgoing.pending;
-    return outgoing.send({
-      write: (frame) => this.#state === 'busy' && this.#process?.write(frame),
-      ...{ losses: this.#losses, folder: this.spec.frameDirectory },
-      kill: (why) => this.#kill(why),
-    });
+    this.#messages ??= this.#messagesOf(this.#ready);
+    const { timeoutMs = limitOf(this.limits, phase) } = o;
+    this.#message = new CallMessage(this.#messages, { ...o, phase, timeoutMs });
+    return this.#message.add(calls, o.more);
   }
 
   /**
@@ -310,6 +286,30 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     await this.stop('disposed');
   }
 
+  #messagesOf({ generation }: WorkerReady): MessageContext {
+    const { root, frameDirectory: folder } = this.spec;
+    const { maxFrameBytes } = this.limits;
+    return {
+      ...{ conversation: this.#conversation, after: this.#after, fail: this.#fail.bind(this) },
+      encoding: { generation, channel: this.#channel, root, maxFrameBytes },
+      sending: {
+        write: (frame) => this.#state === 'busy' && this.#process?.write(frame),
+        ...{ losses: new Losses(), folder, kill: this.#kill.bind(this) },
+      },
+      late: this.#tooLate.bind(this),
+      begun: (calls) => {
+        this.#asked = aboutOf(calls);
+        this.#heartbeat.stop();
+        this.#setState('busy');
+      },
+      over: () => {
+        if (this.#state !== 'busy') return;
+        this.#setState('idle');
+        this.#heartbeat.restart();
+      },
+    };
+  }
+
   get #title(): string {
     const pid = this.#process ? ` (process ${this.#process.pid})` : '';
     return `The worker of ${this.spec.name} ${this.spec.version}${pid}`;
@@ -355,6 +355,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
 
   #onExit(exitCode: number | null, exitSignal: NodeJS.Signals | null): void {
     this.#conversation.end();
+    this.#message?.drop();
     this.#channel?.close();
     this.#logs.end();
     this.#heartbeat.end();

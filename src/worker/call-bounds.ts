@@ -23,26 +23,45 @@ export class CallBounds {
   readonly #expire = () => {
     this.#o.fail(this.#o.late(), 'timeout');
   };
-  #cancel: () => void;
+  #cancel: (() => void) | undefined;
+  #hasAnswer = false;
 
   constructor(o: Bounds) {
     this.#o = o;
     const { timeoutMs, signal, what, fail } = o;
-    this.#cancel = this.#limit(timeoutMs);
+    this.#limit(timeoutMs);
     this.#onAbort = () => {
       if (signal) fail(abortError(signal, what), 'aborted');
     };
     if (signal) listenForAbort(signal, this.#onAbort);
   }
 
-  /** A call is over, and so many are left. */
-  answered(left: number): void {
-    this.#cancel();
-    if (left > 0) this.#cancel = this.#limit(this.#o.answerMs);
-    else this.#o.signal?.removeEventListener('abort', this.#onAbort);
+  /** More calls are on their way. A worker that waits for the last of them has its time from there. */
+  added(isLast: boolean): void {
+    if (!this.#hasAnswer && isLast) this.#limit(this.#o.timeoutMs);
+    else if (!this.#cancel) this.#limit(this.#o.answerMs);
   }
 
-  #limit(limitMs: number): () => void {
-    return expireAfter(limitMs, this.#expire, this.#o.after);
+  /** A call is over, and so many are left. */
+  answered(left: number): void {
+    this.#hasAnswer = true;
+    if (left > 0) this.#limit(this.#o.answerMs);
+    else this.#stop();
+  }
+
+  /** No call is left, and none comes. */
+  end(): void {
+    this.#stop();
+    this.#o.signal?.removeEventListener('abort', this.#onAbort);
+  }
+
+  #limit(limitMs: number): void {
+    this.#stop();
+    this.#cancel = expireAfter(limitMs, this.#expire, this.#o.after);
+  }
+
+  #stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
   }
 }

@@ -74,6 +74,11 @@ export class Conversation {
     this.handshake.fail(error);
   }
 
+  /** Calls are in flight from now on. */
+  add(calls: readonly PendingCall[]): void {
+    this.pending = this.pending.length === 0 ? calls : [...this.pending, ...calls];
+  }
+
   /** A call is in flight no more. */
   drop(call: PendingCall): void {
     this.pending = this.pending.length === 1 ? [] : this.pending.filter((other) => other !== call);

@@ -1,5 +1,6 @@
 import type { RunnerError } from '../errors.js';
 import { expireAfter } from './heartbeat.js';
+import type { WorkerLimits } from './types.js';
 
 interface Step {
   resolve: (value: never) => void;
@@ -39,4 +40,14 @@ export class Handshake {
     this.#failure ??= error;
     this.#step?.reject(this.#failure);
   }
+}
+
+/** What the host says when the worker has said hello. */
+export function helloOf({ heartbeatIntervalMs, heartbeatGraceMs }: WorkerLimits): object {
+  return {
+    type: 'hello',
+    runner_version: '1',
+    heartbeat_interval_ms: heartbeatIntervalMs,
+    heartbeat_grace_ms: heartbeatGraceMs,
+  };
 }

@@ -9,7 +9,7 @@ import { PendingCall } from './pending-call.js';
 import type { NumberedCall, WorkerLog, WorkerReply } from './types.js';
 
 /** How a message gets to its worker. */
-interface Sending {
+export interface Sending {
   losses: Losses;
   /** Of the frames of the worker. */
   folder: string;
@@ -25,30 +25,41 @@ interface OutgoingCall {
   isOver: boolean;
 }
 
-/** Calls that go to a worker in one message: one, or several (`batch` in its hello), each of which is answered by itself. */
+/** What a message is made with. */
+export interface Encoding {
+  generation: Generation;
+  channel: DescriptorChannel | undefined;
+  /** Folder of the version. */
+  root: string;
+  maxFrameBytes: number;
+}
+
+/** Calls that go to a worker in one frame: one, or several (`batch` in its hello), each of which is answered by itself. */
 export class OutgoingCalls {
   readonly pending: readonly PendingCall[];
   readonly #calls: OutgoingCall[];
   readonly #frame: Buffer;
   readonly #maxFrameBytes: number;
-  readonly #ended: (call: PendingCall, left: number) => void;
+  readonly #form: 'whole' | 'part' | 'last';
+  readonly #ended: (call: PendingCall) => void;
   #left: number;
+  #written: Promise<void> | undefined;
 
-  /** @throws RunnerError `unsupported_phase`, `invalid_params` for what cannot be sent */
+  /**
+   * `form`: the whole message, a part of it that others follow (`batch_parts` in the hello), or the last part. `ended`: a call
+   * has ended.
+   *
+   * @throws RunnerError `unsupported_phase`, `invalid_params` for what cannot be sent
+   */
   constructor(
     calls: readonly NumberedCall[],
-    o: {
-      generation: Generation;
-      channel: DescriptorChannel | undefined;
-      /** Folder of the version. */
-      root: string;
-      maxFrameBytes: number;
-      /** A call has ended, and so many are left. */
-      ended: (call: PendingCall, left: number) => void;
-    },
+    form: 'whole' | 'part' | 'last',
+    o: Encoding,
+    ended: (call: PendingCall) => void,
   ) {
     this.#maxFrameBytes = o.maxFrameBytes;
-    this.#ended = o.ended;
+    this.#form = form;
+    this.#ended = ended;
     this.#left = calls.length;
     this.#calls = calls.map(({ call, requestId }) => {
       const data = callData(o.generation, call);
@@ -64,18 +75,27 @@ export class OutgoingCalls {
     this.#frame = this.#encode();
   }
 
-  /** Writes the message once all pictures are where the worker finds them; gives the answer of each call. */
-  send(sending: Sending): Promise<WorkerReply>[] {
-    if (!this.#calls.some(({ pictures }) => pictures.needFiles)) {
+  /** When it is written; undefined when it is. */
+  get written(): Promise<void> | undefined {
+    return this.#written;
+  }
+
+  /**
+   * Writes the frame once all pictures are where the worker finds them, and after what is written `before`; gives the answer of
+   * each call.
+   */
+  send(sending: Sending, before?: Promise<void>): Promise<WorkerReply>[] {
+    if (!before && !this.#calls.some(({ pictures }) => pictures.needFiles)) {
       this.#write(this.#frame, sending);
       return this.pending.map(({ reply }) => reply);
     }
-    void this.#deliver(sending);
+    this.#written = this.#deliver(sending, before);
     return this.#calls.map((call) => this.#whenCleanedUp(call, sending));
   }
 
   /** A call whose picture cannot be written is not sent; the others are. */
-  async #deliver(sending: Sending): Promise<void> {
+  async #deliver(sending: Sending, before: Promise<void> | undefined): Promise<void> {
+    await before;
     for (const { pictures, pending } of this.#calls) {
       try {
         await pictures.deliver(sending.folder);
@@ -84,7 +104,7 @@ export class OutgoingCalls {
       }
     }
     if (this.#left === this.#calls.length) this.#write(this.#frame, sending);
-    else if (this.#left > 0) this.#write(this.#encode(), sending);
+    else if (this.#left > 0 || this.#form === 'last') this.#write(this.#encode(), sending);
   }
 
   async #whenCleanedUp({ pending, pictures }: OutgoingCall, { losses, kill }: Sending): Promise<WorkerReply> {
@@ -103,8 +123,9 @@ export class OutgoingCalls {
   #encode(): Buffer {
     const calls = this.#calls.filter(({ isOver }) => !isOver).map(({ wire }) => wire);
     const [first] = calls;
-    const isOne = first !== undefined && this.#calls.length === 1;
-    return encodeFrame(isOne ? first : { type: 'batch', calls }, this.#maxFrameBytes);
+    const isAlone = first !== undefined && this.#calls.length === 1 && this.#form === 'whole';
+    const message = isAlone ? first : { type: 'batch', calls, more: this.#form === 'part' || undefined };
+    return encodeFrame(message, this.#maxFrameBytes);
   }
 
   #onEnd(pending: PendingCall): void {
@@ -112,7 +133,7 @@ export class OutgoingCalls {
     if (!call || call.isOver) return;
     call.isOver = true;
     this.#left--;
-    this.#ended(pending, this.#left);
+    this.#ended(pending);
   }
 }
 

@@ -196,6 +196,8 @@ export interface NumberedCall {
 export interface WorkerManyOptions extends Omit<WorkerCallOptions, 'requestId'> {
   /** Longest time from one answer to the next, in milliseconds. @defaultValue `timeoutMs` */
   answerMs?: number;
+  /** Others of the same message follow. @defaultValue false */
+  more?: boolean;
 }
 
 /** Answer of a worker: a `result` frame, or an `error` frame for this request (status ERROR, with its code). */

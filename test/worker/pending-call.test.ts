@@ -18,15 +18,8 @@ test('a worker that dies while a picture is written rejects the call, and nothin
       await turn();
     };
     const call = { phase: 'execute', image: { id: 'a', kind: 'bin', deliver } as never } as const;
-    const outgoing = new OutgoingCalls([{ call, requestId: '1' }], {
-      ...{
-        generation: 'phased',
-        channel: undefined,
-        root: '/',
-        maxFrameBytes: 1_000,
-        ended: () => undefined,
-      },
-    });
+    const encoding = { generation: 'phased', channel: undefined, root: '/', maxFrameBytes: 1_000 } as const;
+    const outgoing = new OutgoingCalls([{ call, requestId: '1' }], 'whole', encoding, () => undefined);
     const sending = { losses: new Losses(), folder: '/frames', write: () => 1, kill: () => undefined };
     const [sent] = outgoing.send(sending);
     await expect(sent).rejects.toBe(gone);

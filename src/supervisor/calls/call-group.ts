@@ -10,14 +10,24 @@ import type { AcquireOptions, CallTurn, Lease } from '../pool/worker-pool.js';
 /** Share of what is left to its first call, after which a message goes with those that have come. */
 const MOST_WAIT = 0.5;
 
+/**
+ * Longest time that a message with a worker waits for the next image, in milliseconds: the worker can have no other call. An image
+ * that takes longer goes alone.
+ */
+const MOST_PAUSE_MS = 20;
+
 /** What a worker says in its hello that takes several calls in one message. */
 export const BATCH = 'batch';
+/** And one that takes the message in parts. */
+const BATCH_PARTS = 'batch_parts';
 
 /** A call whose images are written. */
 interface WrittenCall extends NumberedCall {
   deadline: Deadline;
   /** Gets a worker for the message. */
   acquire: (o: Pick<AcquireOptions, 'calls'> & { turn: CallTurn }) => Lease | Promise<Lease>;
+  /** The same where one is free now. */
+  acquireNow: (o: Pick<AcquireOptions, 'calls'> & { turn: CallTurn }) => Lease | undefined;
 }
 
 /** A call that is with a worker, together with others. */
@@ -38,17 +48,31 @@ interface Waiting extends WrittenCall {
  * Calls that go to one worker in one message. They have one turn in the line of their deployment, and their images are
  * written one after the other. The message goes when it is sealed: when all have come, when the first has waited for half of
  * what was left to it, or when an image would have to wait for room, which those that are written may hold. Who comes later goes alone.
+ *
+ * Where a worker is free that takes a message in parts, those that are written go at once, so that it begins with them while the
+ * next are written. The last that was written stays back, for it may be the one that the message ends with.
  */
 export class CallGroup {
   #deployment: Deployment | undefined;
   #canary: DeploymentLease['canary'];
   #turn: CallTurn | undefined;
+  /** Calls whose images are written and that are not sent. */
   #calls: Waiting[] = [];
+  readonly #ids: string[] = [];
+  readonly #mostCalls: number;
+  /** The worker that has a part of the message. */
+  #shared: SharedLease | undefined;
+  #hasComeSince = false;
   #isSealed = false;
   #stopWaiting: (() => void) | undefined;
 
   /** Resolves when those that have left the message unanswered are over. */
   #left: Promise<void> = Promise.resolve();
+
+  /** `mostCalls`: that may come. */
+  constructor(mostCalls = 1) {
+    this.#mostCalls = mostCalls;
+  }
 
   /** A place for one call, the next after the one before has come. */
   place(): GroupPlace {
@@ -59,9 +83,14 @@ export class CallGroup {
     return this.#isSealed;
   }
 
-  /** Calls whose images are written. */
+  /** Calls whose images are written; of a message that is not sealed those that may come are counted with them. */
   get size(): number {
-    return this.#calls.length;
+    return this.#isSealed ? this.#ids.length : Math.max(this.#ids.length, this.#mostCalls);
+  }
+
+  /** Whether images are written that wait for the others. */
+  get hasWritten(): boolean {
+    return this.#calls.length > 0;
   }
 
   /** Where the calls of the message go, once the first is routed: one look at the mapping is for all of them. */
@@ -93,14 +122,17 @@ export class CallGroup {
     return wait;
   }
 
-  /** The images of a call are written: resolves when the message is on its way. */
+  /** The images of a call are written: resolves when it is on its way. */
   join(call: WrittenCall): Promise<SharedCall | undefined> {
     return new Promise((resolve, reject) => {
       this.#calls.push({ ...call, resolve, reject });
+      this.#ids.push(call.requestId);
+      this.#hasComeSince = true;
       // An image may take long to come, or to be decoded: that is not the time of those that wait for it.
       this.#stopWaiting ??= call.deadline.afterShare(MOST_WAIT, () => {
         this.seal();
       });
+      this.#begin();
     });
   }
 
@@ -122,40 +154,77 @@ export class CallGroup {
     void this.#send();
   }
 
+  /** Sends what has come but the last of it, where a worker takes it now. */
+  #begin(): void {
+    const [first, second] = this.#calls;
+    const [deployment, turn] = [this.#deployment, this.#turn];
+    if (!first || !second || !deployment || !turn || this.#isSealed) return;
+    if (!this.#shared) {
+      if (!deployment.pool.ready?.capabilities.includes(BATCH_PARTS)) return;
+      const lease = first.acquireNow({ turn, calls: this.#ids });
+      if (!lease) return;
+      this.#share(lease, deployment, turn);
+      this.#stopWaiting?.();
+      this.#sealAtPause(first.deadline);
+    }
+    this.#sendPart(this.#calls.splice(0, this.#calls.length - 1), true);
+  }
+
+  #share(lease: Lease, deployment: Deployment, turn: CallTurn): SharedLease {
+    return (this.#shared = new SharedLease(lease, deployment, () => {
+      deployment.pool.leave(turn);
+    }));
+  }
+
+  /** Its worker waits for nobody who may be long in coming. */
+  #sealAtPause(deadline: Deadline): void {
+    this.#hasComeSince = false;
+    this.#stopWaiting = deadline.after(MOST_PAUSE_MS, () => {
+      if (this.#hasComeSince) this.#sealAtPause(deadline);
+      else this.seal();
+    });
+  }
+
   async #send(): Promise<void> {
-    const [calls, deployment, turn] = [this.#calls, this.#deployment, this.#turn];
+    const [deployment, turn] = [this.#deployment, this.#turn];
     if (!deployment || !turn) return;
-    const { pool } = deployment;
+    const calls = this.#calls.splice(0);
     const [first] = calls;
-    let lease: Lease | undefined;
     try {
-      if (!first) {
-        pool.leave(turn);
-        return;
+      if (!this.#shared) {
+        if (first) this.#share(await first.acquire({ turn, calls: this.#ids }), deployment, turn);
+        else deployment.pool.leave(turn);
       }
-      lease = await first.acquire({ turn, calls: calls.map(({ requestId }) => requestId) });
-      const answers = this.#ask(lease, calls, first.deadline);
-      const shared = new SharedLease(lease, deployment, () => {
-        pool.leave(turn);
-      });
+    } catch (error) {
+      deployment.pool.leave(turn);
+      giveUp(calls, error, false);
+      return;
+    }
+    this.#sendPart(calls, false);
+    this.#shared?.end();
+  }
+
+  /** Sends calls to the worker; `more` follow. */
+  #sendPart(calls: readonly Waiting[], more: boolean): void {
+    const shared = this.#shared;
+    if (!shared) return;
+    try {
+      const answers = this.#ask(shared.lease, calls, more);
       for (const [index, { resolve }] of calls.entries()) {
         const answer = answers[index];
         if (answer) resolve(shared.take(answer));
       }
     } catch (error) {
-      if (lease) pool.release(lease);
-      pool.leave(turn);
-      // It is not what one of them has to be refused for: too large together, or a worker that left in this moment.
-      const canGoAlone = RunnerError.is(error, 'invalid_params') || RunnerError.is(error, 'closed');
-      const isLate = RunnerError.is(error, 'timeout'); // the first is
-      for (const { resolve, reject, deadline } of calls) {
-        if ((lease && canGoAlone) || (isLate && deadline.leftMs > 0)) resolve(undefined);
-        else reject(error);
-      }
+      giveUp(calls, error, true);
+      if (!more) shared.endMessage();
+      else if (!RunnerError.is(error, 'invalid_params')) this.seal();
     }
   }
 
-  #ask({ worker }: Lease, calls: readonly NumberedCall[], deadline: Deadline): Promise<WorkerReply>[] {
+  #ask({ worker }: Lease, calls: readonly Waiting[], more: boolean): Promise<WorkerReply>[] {
+    const [first] = calls;
+    if (!first) return worker.callMany([], { more });
+    const { deadline } = first;
     const leftMs = Math.ceil(deadline.leftMs);
     if (leftMs <= 0) throw deadline.error('a free worker');
     const attemptMs = this.#deployment?.policy.attemptTimeoutMs ?? Infinity;
@@ -163,29 +232,41 @@ export class CallGroup {
     const answerMs = Math.min(deadline.timeoutMs, attemptMs);
     const timeoutMs = Math.min(leftMs, attemptMs);
     return worker.callMany(calls, {
-      ...{ timeoutMs, answerMs, reportedTimeoutMs: answerMs, signal: deadline.signal },
+      ...{ timeoutMs, answerMs, reportedTimeoutMs: answerMs, signal: deadline.signal, more },
     });
+  }
+}
+
+/** Calls are not sent, for want of a worker or, with `hasWorker`, because it did not take them. */
+function giveUp(calls: readonly Waiting[], error: unknown, hasWorker: boolean): void {
+  // It is not what one of them has to be refused for: too large together, or a worker that left in this moment.
+  const canGoAlone = RunnerError.is(error, 'invalid_params') || RunnerError.is(error, 'closed');
+  const isLate = RunnerError.is(error, 'timeout'); // the first is
+  for (const { resolve, reject, deadline } of calls) {
+    if ((hasWorker && canGoAlone) || (isLate && deadline.leftMs > 0)) resolve(undefined);
+    else reject(error);
   }
 }
 
 /** The worker that calls of one message share: it is free when the last of them is over. */
 class SharedLease {
-  readonly #lease: Lease;
+  readonly lease: Lease;
   readonly #deployment: Deployment;
   readonly #freed: () => void;
   readonly #replies: (WorkerReply | undefined)[] = [];
   #count = 0;
+  #hasEnded = false;
   #isSpoilt = false;
 
   constructor(lease: Lease, deployment: Deployment, freed: () => void) {
-    this.#lease = lease;
+    this.lease = lease;
     this.#deployment = deployment;
     this.#freed = freed;
   }
 
   take(answer: Promise<WorkerReply>): SharedCall {
     this.#count++;
-    return { lease: this.#lease, answer: this.#trusted(answer), over: (reply) => this.#over(reply) };
+    return { lease: this.lease, answer: this.#trusted(answer), over: (reply) => this.#over(reply) };
   }
 
   /**
@@ -197,7 +278,7 @@ class SharedLease {
     const reply = await answer;
     const { policy, title } = this.#deployment;
     if (isReplyFatal(reply, policy)) {
-      if (!this.#isSpoilt) void this.#lease.worker.stop('fatal exception');
+      if (!this.#isSpoilt) void this.lease.worker.stop('fatal exception');
       this.#isSpoilt = true;
     } else if (this.#isSpoilt) {
       throw new RunnerError(
@@ -208,10 +289,29 @@ class SharedLease {
     return reply;
   }
 
+  /** The worker is told that no part follows, where it could not be with the last. */
+  endMessage(): void {
+    try {
+      void this.lease.worker.callMany([], { more: false });
+    } catch {
+      // It is gone, or about to go.
+    }
+  }
+
+  /** No call follows. */
+  end(): void {
+    this.#hasEnded = true;
+    this.#freeIfOver();
+  }
+
   #over(reply: WorkerReply | undefined): void {
     this.#replies.push(reply);
-    if (this.#replies.length < this.#count) return;
-    this.#deployment.pool.release(this.#lease, ...this.#replies);
+    this.#freeIfOver();
+  }
+
+  #freeIfOver(): void {
+    if (!this.#hasEnded || this.#replies.length < this.#count) return;
+    this.#deployment.pool.release(this.lease, ...this.#replies);
     this.#freed();
   }
 }
@@ -241,7 +341,7 @@ export class GroupPlace {
 
   /** It has to wait for something else than its images: those that are written do not wait for it. */
   stepAside(): void {
-    if (this.group.size > 0) this.arrive();
+    if (this.group.hasWritten) this.arrive();
   }
 
   /** See {@link CallGroup.leave}. */

@@ -8,7 +8,7 @@ import type { CallObserver, SentImages } from './call-observer.js';
 import type { Clock } from '../clock.js';
 import type { Deployment } from '../deployments/deployment.js';
 import { LaneOrder } from '../deployments/lane-order.js';
-import type { CallTurn, Lease } from '../pool/worker-pool.js';
+import type { AcquireOptions, CallTurn, Lease } from '../pool/worker-pool.js';
 import type { SupervisorPolicy } from '../policy.js';
 import { checkResult } from './result-contract.js';
 import { workerCallOf, type Inspection } from './inspection.js';
@@ -18,6 +18,12 @@ import { returnImages } from './return-images.js';
 import type { SessionTable } from './sessions.js';
 import { Watch } from './watch.js';
 import type { InspectionResult } from '../types.js';
+
+/** The turn of a message, and its calls. */
+interface GroupWish {
+  turn: CallTurn;
+  calls?: readonly string[] | undefined;
+}
 
 /** An inspection whose images are written. */
 interface SentCall {
@@ -212,22 +218,33 @@ export class Inspector {
   /** Together with others; undefined where their message is not sent, and the call is to go alone. */
   #join({ inspection, deployment, images, tried }: SentCall, requestId: string) {
     const { phase, request, deadline } = inspection;
+    const { pool } = deployment;
+    const wish = ({ turn, calls }: GroupWish) => this.#wish(inspection, deployment, tried, { turn, calls });
     return inspection.place?.join({
-      acquire: (group) => this.#acquire(inspection, deployment, tried, group),
+      acquire: (group) => pool.acquire(group.turn, wish(group)),
+      acquireNow: (group) => pool.acquireNow(group.turn, wish(group)),
       ...{ call: workerCallOf({ phase, request, images }, requestId), requestId, deadline },
     });
   }
 
   #acquire(
+    inspection: Inspection,
+    deployment: Deployment,
+    tried: ReadonlySet<AlgorithmWorker>,
+  ): Lease | Promise<Lease> {
+    return deployment.pool.acquire(inspection.turn, this.#wish(inspection, deployment, tried));
+  }
+
+  #wish(
     { request, requestId, deadline, turn: own, only, place }: Inspection,
     deployment: Deployment,
     tried: ReadonlySet<AlgorithmWorker>,
-    { turn, calls }: { turn: CallTurn; calls?: readonly string[] } = { turn: own },
-  ): Lease | Promise<Lease> {
+    { turn, calls }: GroupWish = { turn: own },
+  ): AcquireOptions {
     const { pool } = deployment;
     const session = request.session?.id;
     const last = session === undefined ? undefined : this.#sessions.lastAt(session, deployment);
-    return pool.acquire(turn, {
+    return {
       calls: calls ?? [requestId],
       deadline: deadline.at,
       signal: deadline.signal,
@@ -237,7 +254,7 @@ export class Inspector {
       prefer: last?.slot.index,
       keeper: deployment.keepsSessions && last && !tried.has(last.worker) ? last.worker : undefined,
       isRetry: tried.size > 0 || (place !== undefined && turn === own),
-    });
+    };
   }
 
   /** The same as `#send` where there is room for the one image and nothing to decode. */

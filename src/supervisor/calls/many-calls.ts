@@ -46,7 +46,7 @@ export class ManyCalls {
       return put(at, this.#calls.answer(requests[at], o, { failure }));
     };
     const together = async () => {
-      const group = new CallGroup();
+      const group = new CallGroup(Math.min(MOST_TOGETHER, Math.ceil((requests.length - next) / workers)));
       const answers: Promise<void>[] = [];
       while (next < requests.length && answers.length < MOST_TOGETHER && !group.isSealed) {
         const at = next++;

@@ -146,6 +146,13 @@ export class WorkerPool {
     return this.#lease(slot, o) ?? this.#leaseWhenFree(turn, o, Promise.resolve(slot));
   }
 
+  /** A worker, if one is free; undefined does not count as a wait. */
+  acquireNow(turn: CallTurn, o: AcquireOptions): Lease | undefined {
+    if (!this.#idleSlot(o)) return undefined;
+    const lease = this.acquire(turn, o);
+    return lease instanceof Promise ? undefined : lease;
+  }
+
   /** The call is over, or was given up: the next may write its image. */
   leave(turn: CallTurn): void {
     this.#line.leave(turn);

@@ -1,5 +1,6 @@
 """Several calls in one message: `{"type": "batch", "calls": [call, …]}`. Each is answered by a frame of its own, as if it had come
-alone.
+alone. With `"more": true` the message goes on in the next frame, which may bring no call: the host writes the next pictures in
+the meantime.
 
 An algorithm with `execute_batch(items)` gets all of them at once, for a device that takes many pictures in the time of one. It
 names each answer by the `item` that it is for: answers that are too few, too many, or not at the place of their item could be
@@ -11,33 +12,38 @@ from . import frames, tracing
 from .answers import answer_to, error, failure, frame_of, result, with_metrics
 from .delivery import FrameMissing, report_of
 
-# Answers that come faster are written together: to wake the host for each takes as long as such a call. They are not kept until
-# the last, so that the host reads the first ones while the others are made.
-TOGETHER_SECONDS = 0.0002
+# The answer of a call that took less time waits for the next: to wake the host for each takes as long as such a call.
+FAST_SECONDS = 0.0002
 
 
 class Disorder(Exception):
     """What execute_batch gave cannot be told apart."""
 
 
-def run(channel, message, adapter, memory, pictures):
+def run(channel, message, adapter, memory, pictures, waiting):
+    """`waiting`: calls of earlier parts of the message. Gives those that wait for the next part."""
     calls = [call for call in message.get("calls") or [] if isinstance(call, dict)]
-    if len(calls) > 1 and adapter.takes_batches:
+    more = message.get("more") is True
+    if not adapter.takes_batches:
+        one_by_one(channel, calls, adapter, memory, pictures, more)
+        return []
+    calls = waiting + calls
+    if more:
+        return calls
+    if len(calls) > 1:
         together(channel, calls, adapter, memory, pictures)
     else:
-        one_by_one(channel, calls, adapter, memory, pictures)
+        one_by_one(channel, calls, adapter, memory, pictures, False)
+    return []
 
 
-def one_by_one(channel, calls, adapter, memory, pictures):
-    written = time.perf_counter()
+def one_by_one(channel, calls, adapter, memory, pictures, more):
     for call in calls:
+        started = time.perf_counter()
         answer = answer_to(call, adapter, memory, pictures)
         frames.end_call()
-        now = time.perf_counter()
-        can_wait = now - written < TOGETHER_SECONDS and call is not calls[-1]
-        channel.answer(frame_of(channel, answer), can_wait)
-        if not can_wait:
-            written = now
+        is_fast = time.perf_counter() - started < FAST_SECONDS
+        channel.answer(frame_of(channel, answer), is_fast and (more or call is not calls[-1]))
 
 
 def together(channel, calls, adapter, memory, pictures):

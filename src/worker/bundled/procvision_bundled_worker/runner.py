@@ -13,7 +13,7 @@ from .phased import Phased
 from .wire import Channel, ThreadedChannel, now_ms
 
 COMMON_CAPABILITIES = ["ping", "call", "shutdown", "shared_memory:v1", "bundled:v1", "pong_during_call",
-                       "mapped_frames", "error_code", "metrics", "batch"]
+                       "mapped_frames", "error_code", "metrics", "batch", "batch_parts"]
 _prepared = None
 
 
@@ -86,7 +86,7 @@ def load(entry):
 def serve(channel, adapter, pictures):
     channel.start_watching()
     channel.idle = pictures.keeper.forget
-    memory = Memory()
+    memory, waiting = Memory(), []
     while True:
         message = channel.receive()
         if message is None:
@@ -96,7 +96,7 @@ def serve(channel, adapter, pictures):
         if kind == "call":
             reply(channel, answer_to(message, adapter, memory, pictures))
         elif kind == "batch":
-            batch.run(channel, message, adapter, memory, pictures)
+            waiting = batch.run(channel, message, adapter, memory, pictures, waiting)
         elif kind == "shutdown":
             adapter.close()
             channel.send({"type": "shutdown", "timestamp_ms": now_ms(), "status": "OK"})

@@ -13,6 +13,8 @@ import time
 CHUNK = 1 << 16
 # How long a call runs before the watcher looks for pings, and how often it looks then.
 WATCH_SECONDS = 0.25
+# How long an answer is kept for the next, while there is more to do: then the host reads the first ones while others are made.
+KEEP_SECONDS = 0.0002
 
 
 class Channel:
@@ -26,6 +28,7 @@ class Channel:
         self._writing = threading.Lock()
         self._busy = False
         self._at_end = False
+        self._kept_since = None  # an answer is kept
         self.idle = lambda: None  # called at a ping between calls
 
     def start_watching(self):
@@ -44,12 +47,17 @@ class Channel:
             self._output.send(frame)
 
     def answer(self, frame, can_wait):
-        """Writes an answer; with `can_wait` it goes with the next, or with the watcher's next look."""
+        """Writes an answer; with `can_wait` it goes with one of the next, before there is nothing to do, or with the watcher's
+        next look."""
         with self._writing:
-            if can_wait and self._keeps:
+            now = time.perf_counter()
+            since = self._kept_since
+            if can_wait and self._keeps and (since is None or now - since < KEEP_SECONDS):
                 self._output.write(frame)
+                self._kept_since = now if since is None else since
             else:
                 self._output.send(frame)
+                self._kept_since = None
 
     def receive(self):
         """The next message, or None at the end of the input. Pings are answered on the way."""
@@ -69,6 +77,10 @@ class Channel:
 
     def _fill(self):
         """Reads what there is, and takes the whole messages out of it."""
+        if self._kept_since is not None and not select.select([self._read_fd], [], [], 0)[0]:
+            with self._writing:
+                self._output.flush()
+                self._kept_since = None
         chunk = os.read(self._read_fd, CHUNK)
         if not chunk:
             self._at_end = True
@@ -98,6 +110,7 @@ class Channel:
             try:
                 with self._writing:
                     self._output.flush()
+                    self._kept_since = None
             except OSError:
                 continue  # the host is gone
             if not self._reading.acquire(False):
