@@ -65,6 +65,10 @@ export class MemorySlot implements Slot {
     return this.#memory.descriptor;
   }
 
+  get lasting(): object {
+    return this.#memory;
+  }
+
   get memory(): MemoryName | undefined {
     const { name } = this.#memory;
     return name === undefined ? undefined : { name, bytes: this.fileBytes + TRAILER_BYTES };

@@ -25,6 +25,7 @@ class Sent implements SentImage {
   readonly meta: ImageMeta;
   readonly sizeBytes: number;
   readonly descriptor: number | undefined;
+  readonly lasting: object | undefined;
   readonly memory: SentImage['memory'];
   readonly wideFormat: PixelFormat | undefined;
   readonly isDecoded: boolean;
@@ -42,6 +43,7 @@ class Sent implements SentImage {
     this.meta = wireMeta(frame, wide);
     this.sizeBytes = kept.fileBytes;
     this.descriptor = kept.descriptor;
+    this.lasting = kept.lasting;
     this.memory = kept.memory;
     this.wideFormat = wide?.name;
     this.isDecoded = isDecoded;

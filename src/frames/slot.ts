@@ -28,6 +28,8 @@ export interface KeptImage {
   readonly generation: number;
   /** Of memory that a worker is handed; undefined where it has to open the file. */
   readonly descriptor: number | undefined;
+  /** See {@link SentImage.lasting}. */
+  readonly lasting?: object | undefined;
   /** Of memory that a worker finds by its name (Windows). */
   readonly memory?: MemoryName | undefined;
   /** Of the host's own bytes; see {@link checksumOf}. */

@@ -174,6 +174,8 @@ export interface SentImage {
   sizeBytes: number;
   /** Of the memory it is in, which the worker is handed; undefined where it has to open a file. */
   descriptor: number | undefined;
+  /** What that memory is known by as long as it is there: other memory may have the same descriptor later. */
+  lasting?: object | undefined;
   /** Name and bytes of the memory it is in, which the worker maps (Windows); undefined elsewhere. */
   memory?: { name: string; bytes: number } | undefined;
   /** The format that its values of 16 bits have; undefined for one of 8 bits. */

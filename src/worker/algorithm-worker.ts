@@ -13,6 +13,7 @@ import { helloOf } from './handshake.js';
 import { encodeFrame } from './frame-codec.js';
 import { checkGeneration } from './generations.js';
 import { Heartbeat } from './heartbeat.js';
+import { KeptMemory } from './kept-memory.js';
 import { checkResources, limitOf, resolveLimits } from './limits.js';
 import { LogParser } from './log-parser.js';
 import type { WorkerMessage } from './messages.js';
@@ -286,12 +287,12 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     await this.stop('disposed');
   }
 
-  #messagesOf({ generation }: WorkerReady): MessageContext {
-    const { root, frameDirectory: folder } = this.spec;
-    const { maxFrameBytes } = this.limits;
+  #messagesOf({ generation, capabilities }: WorkerReady): MessageContext {
+    const kept = KeptMemory.of(capabilities);
+    const [{ root, frameDirectory: folder }, { maxFrameBytes }] = [this.spec, this.limits];
     return {
       ...{ conversation: this.#conversation, after: this.#after, fail: this.#fail.bind(this) },
-      encoding: { generation, channel: this.#channel, root, maxFrameBytes },
+      encoding: { generation, channel: this.#channel, kept, root, maxFrameBytes },
       sending: {
         write: (frame) => this.#state === 'busy' && this.#process?.write(frame),
         ...{ losses: new Losses(), folder, kill: this.#kill.bind(this) },
@@ -318,12 +319,8 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   async #spawn(): Promise<void> {
     this.#channel = await openChannel(this.spec);
     this.#process = await startProcess(this, this.#channel, this.#server, {
-      stdout: (chunk) => {
-        this.#conversation.push(chunk);
-      },
-      stderr: (chunk) => {
-        this.#logs.push(chunk);
-      },
+      stdout: this.#conversation.push.bind(this.#conversation),
+      stderr: this.#logs.push.bind(this.#logs),
       exit: (exitCode, exitSignal) => {
         this.#onExit(exitCode, exitSignal);
       },
@@ -384,6 +381,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   #sendPing(id = this.#conversation.pings.open()): void {
     // No more is written to a worker that does not read: bounds the bytes that wait for it. Its missed answers show the fault.
     if ((this.#process?.pendingBytes ?? 0) > this.limits.maxFrameBytes) return;
+    this.#messages?.encoding.kept?.forget();
     this.#send({ type: 'ping', request_id: id });
   }
 

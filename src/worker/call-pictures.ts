@@ -6,6 +6,7 @@ import { DescriptorChannel } from '../frames/descriptor-channel.js';
 import { loadMemoryCalls } from '../frames/memory-calls.js';
 import type { ProvenImage } from '../frames/proof.js';
 import type { Generation } from '../package/types.js';
+import type { KeptMemory, KeptPlace } from './kept-memory.js';
 import type { CallImage, WorkerCall, WorkerReply, WorkerSpec } from './types.js';
 
 /**
@@ -25,6 +26,8 @@ interface WirePicture {
   method?: string;
   /** Which of the descriptors that came with the call; absent for a file, and for memory with a name. */
   descriptor?: number;
+  /** Where the worker keeps its memory: what comes with this call, or with no descriptor what is there. */
+  place?: number;
   /** Name of its memory (Windows), and how many bytes of it there are. */
   memory?: string;
   bytes?: number;
@@ -45,21 +48,33 @@ export class Losses {
 export class CallPictures {
   readonly #images: CallImage[];
   readonly #channel: DescriptorChannel | undefined;
+  readonly #kept: KeptMemory | undefined;
+  readonly #places = new Map<CallImage, KeptPlace>();
   readonly #takesNames: boolean;
   /** Copies in the folder of a worker that was not handed the memory. */
   readonly #copies: string[] = [];
 
   constructor(
     { image, guideImage }: WorkerCall,
-    generation: Generation,
-    channel: DescriptorChannel | undefined,
-    root: string,
+    o: {
+      generation: Generation;
+      channel: DescriptorChannel | undefined;
+      kept?: KeptMemory | undefined;
+      root: string;
+    },
   ) {
+    const { generation, channel, kept, root } = o;
     this.#channel = channel;
+    this.#kept = kept;
     this.#takesNames = standInFor(root) === undefined;
     this.#images = image ? [image] : [];
     // A phased algorithm gets no guide image.
     if (guideImage && generation !== 'phased' && guideImage.id !== image?.id) this.#images.push(guideImage);
+    if (!kept) return;
+    kept.begin();
+    for (const image of this.#images) {
+      if (image.lasting && this.#isHanded(image)) this.#places.set(image, kept.placeOf(image.lasting));
+    }
   }
 
   /** What the worker must report; empty when nothing is to be proven. */
@@ -103,7 +118,12 @@ export class CallPictures {
   handOver(requestId: string): boolean {
     if (!this.#channel) return true;
     const descriptors: number[] = [];
-    for (const { descriptor } of this.#images) if (descriptor !== undefined) descriptors.push(descriptor);
+    for (const image of this.#images) {
+      const place = this.#places.get(image);
+      if (image.descriptor === undefined || place?.isNew === false) continue;
+      descriptors.push(image.descriptor);
+      if (place && image.lasting) this.#kept?.put(place.number, image.lasting);
+    }
     if (descriptors.length === 0) return true;
     return this.#channel.send({ request_id: requestId }, descriptors);
   }
@@ -116,9 +136,12 @@ export class CallPictures {
       const { id, kind, memory, proof } = image;
       if (!kind) continue;
       const method = proof?.method;
+      const place = this.#places.get(image);
       if (!this.#isHanded(image)) pictures.push({ id, kind, method });
       else if (memory) pictures.push({ id, kind, method, memory: memory.name, bytes: memory.bytes });
-      else pictures.push({ id, kind, method, descriptor: handed++ });
+      else if (!place) pictures.push({ id, kind, method, descriptor: handed++ });
+      else if (place.isNew) pictures.push({ id, kind, method, descriptor: handed++, place: place.number });
+      else pictures.push({ id, kind, method, place: place.number });
     }
     return pictures.length > 0 ? pictures : undefined;
   }

@@ -5,6 +5,7 @@ import { givenProductId } from '../product-ids.js';
 import { CallPictures, type Losses } from './call-pictures.js';
 import { encodeFrame } from './frame-codec.js';
 import { callData } from './generations.js';
+import type { KeptMemory } from './kept-memory.js';
 import { PendingCall } from './pending-call.js';
 import type { NumberedCall, WorkerLog, WorkerReply } from './types.js';
 
@@ -29,6 +30,8 @@ interface OutgoingCall {
 export interface Encoding {
   generation: Generation;
   channel: DescriptorChannel | undefined;
+  /** Of a worker that keeps what it was handed (`kept_memory` in its hello). */
+  kept?: KeptMemory | undefined;
   /** Folder of the version. */
   root: string;
   maxFrameBytes: number;
@@ -63,12 +66,13 @@ export class OutgoingCalls {
     this.#left = calls.length;
     this.#calls = calls.map(({ call, requestId }) => {
       const data = callData(o.generation, call);
-      const pictures = new CallPictures(call, o.generation, o.channel, o.root);
+      const pictures = new CallPictures(call, o);
       const { traceparent } = call;
       const wire = { type: 'call', request_id: requestId, data, pictures: pictures.wire, traceparent };
-      const pending: PendingCall = new PendingCall(requestId, pictures.expected, () => {
+      const onEnd = () => {
         this.#onEnd(pending);
-      });
+      };
+      const pending: PendingCall = new PendingCall(requestId, pictures.expected, onEnd, o.kept);
       return { wire, pending, pictures, isOver: false };
     });
     this.pending = this.#calls.map(({ pending }) => pending);

@@ -1,5 +1,6 @@
 import { RunnerError } from '../errors.js';
 import { checkProof, type ProvenImage } from '../frames/proof.js';
+import type { KeptMemory } from './kept-memory.js';
 import type { PictureReport, WorkerMessage } from './messages.js';
 import type { WorkerReply } from './types.js';
 
@@ -11,12 +12,14 @@ export class PendingCall {
   readonly #onEnd: () => void;
   readonly #pictures: readonly ProvenImage[];
   readonly #report: PictureReport = { read: [], fault: undefined };
+  readonly #kept: KeptMemory | undefined;
   #resolve!: (reply: WorkerReply) => void;
   #reject!: (error: RunnerError) => void;
 
-  /** `pictures`: what the worker must report of them before its answer is passed on. */
-  constructor(requestId: string, pictures: readonly ProvenImage[], onEnd: () => void) {
+  /** `pictures`: what the worker must report of them before its answer is passed on. `kept`: what it keeps, as far as it reads that. */
+  constructor(requestId: string, pictures: readonly ProvenImage[], onEnd: () => void, kept?: KeptMemory) {
     this.requestId = requestId;
+    this.#kept = kept;
     this.#pictures = pictures;
     this.#onEnd = onEnd;
     this.reply = new Promise((resolve, reject) => {
@@ -58,6 +61,7 @@ export class PendingCall {
       try {
         checkProof(this.#pictures, this.#report.read, title);
       } catch (error) {
+        this.#kept?.forget();
         this.fail(error as RunnerError);
         return;
       }
@@ -90,6 +94,7 @@ export class PendingCall {
 
   /** A picture could not be read: whatever the algorithm made of that is no verdict. */
   #answerLost(fault: string, { metrics }: WorkerMessage & { type: 'result' | 'error' }): void {
+    this.#kept?.forget();
     this.#onEnd();
     this.#resolve({
       ...{ requestId: this.requestId, status: 'ERROR', message: fault, errorCode: '1007', data: {} },

@@ -12,21 +12,17 @@ import os
 import re
 import stat
 import sys
-import zlib
-from operator import itemgetter
 
+from .checksums import SAMPLE_BYTES, SAMPLES, checksum_of, checksum_of_samples
+from .held import Places
 from .kept import Keeper
 
 TRAILER_BYTES = 16
 TRAILER_MARK = b"PVFRAME1"
-SAMPLES, SAMPLE_BYTES = 32, 64
-READ_AT_ONCE = 65536  # a smaller picture is read whole in less time than its samples one by one
 HEADER_BYTES = 128  # of the frames that the host writes: NumPy's format 1.0 pads to a multiple of 64
 LARGEST_MESSAGE = 65536
 MOST_DESCRIPTORS = 8
 _headers = {}  # read once for each shape: by their own bytes, because a file may get another
-_places = {}  # where the samples are in so many bytes with a header of so many
-_slices = {}  # what takes them out
 
 
 class FrameMissing(Exception):
@@ -82,63 +78,22 @@ def shape_in(head):
     return shape, offset, width
 
 
-def checksum_of(method, view, head):
-    """As proof.ts makes it: `head` bytes of header, then the rest."""
-    if method == "sha256":
-        import hashlib
-
-        return hashlib.sha256(view).hexdigest()
-    if method == "crc32" or len(view) - head <= SAMPLES * SAMPLE_BYTES:
-        return "%08x" % zlib.crc32(view)
-    return crc_of(slices_in(len(view), head)(view))
-
-
-def checksum_of_samples(descriptor, size, head):
-    """The same of the samples alone, read from a descriptor."""
-    if size <= READ_AT_ONCE:
-        return crc_of(slices_in(size, head)(os.pread(descriptor, size, 0)))
-    pread = os.pread
-    return crc_of([pread(descriptor, count, at) for at, count in places_in(size, head)])
-
-
-def crc_of(parts):
-    return "%08x" % zlib.crc32(b"".join(parts))
-
-
-def places_in(size, head):
-    """Where the header and the samples are, and how long, in so many bytes of content."""
-    known = _places.get((size, head))
-    if known:
-        return known
-    last = size - head - SAMPLE_BYTES
-    places = [(head + index * last // (SAMPLES - 1), SAMPLE_BYTES) for index in range(SAMPLES)]
-    if len(_places) > 1000:
-        _places.clear()
-    _places[size, head] = places = [(0, head)] + places
-    return places
-
-
-def slices_in(size, head):
-    """Takes the header and the samples out of so many bytes of content, in one call: a loop takes three times as long."""
-    known = _slices.get((size, head))
-    if known is None:
-        if len(_slices) > 1000:
-            _slices.clear()
-        known = _slices[size, head] = itemgetter(*[slice(at, at + count) for at, count in places_in(size, head)])
-    return known
-
-
 class Picture:
     """One picture of the running call: the content of a file, or memory behind a descriptor or a name. `shape` is None for an encoded one;
     `width` is that of a value in bytes."""
 
-    def __init__(self, identifier, kind, content=None, descriptor=None, name=None):
+    def __init__(self, identifier, kind, content=None, descriptor=None, name=None, held=None):
         self.identifier = identifier
+        self.is_held = held is not None
         self.descriptor = descriptor
         self.key = self._name = name
         self._content = content
         self._memory = None  # that of the checksum
-        if descriptor is None:
+        if held is not None:
+            self.descriptor, self.key = held.descriptor, held.key
+            self._see_generation(os.pread(self.descriptor, TRAILER_BYTES, held.size))
+            self.size, self.shape, self.offset, self.width = held.size, held.shape, held.offset, held.width
+        elif descriptor is None:
             with memoryview(content) as view:
                 self._understand(kind, view, bytes(view[max(0, len(view) - TRAILER_BYTES):]), len(view))
         else:
@@ -149,10 +104,13 @@ class Picture:
             trailer = os.pread(descriptor, TRAILER_BYTES, max(0, length - TRAILER_BYTES))
             self._understand(kind, os.pread(descriptor, HEADER_BYTES, 0), trailer, length)
 
-    def _understand(self, kind, head, trailer, length):
+    def _see_generation(self, trailer):
         if len(trailer) < TRAILER_BYTES or trailer[:8] != TRAILER_MARK:
             raise FrameMissing("it has no generation: it is cut off, or not what the host wrote")
         self.generation = int.from_bytes(trailer[8:], "little")
+
+    def _understand(self, kind, head, trailer, length):
+        self._see_generation(trailer)
         self.size = length - TRAILER_BYTES
         self.shape, self.offset, self.width = (None, 0, 1) if kind == "bin" else shape_in(head)
         if self.shape and self.size - self.offset != self.shape[0] * self.shape[1] * self.shape[2] * self.width:
@@ -208,7 +166,7 @@ class Picture:
             raise FrameMissing("its call is over")
 
     def close(self):
-        if self.descriptor is not None:
+        if self.descriptor is not None and not self.is_held:
             os.close(self.descriptor)
         content, self._content, self._memory = self._content, None, None
         if self._name is not None:
@@ -262,6 +220,7 @@ class Delivery:
         self._faults = {}
         self._named = set()
         self._request = None
+        self._places = Places()
         self.announce = None  # called when a picture is lost in the middle of a call
         if number is not None:
             import _socket  # what the module socket adds takes time at each start
@@ -283,19 +242,27 @@ class Delivery:
     def _begin(self, message):
         wanted = message.get("pictures")
         self._request = message.get("request_id")
+        self._places.begin()
         if not isinstance(wanted, list):
             return None
         descriptors, lack = self._receive(any("descriptor" in picture for picture in wanted))
         read = []
         for picture in wanted:
             identifier, kind, number = picture["id"], picture["kind"], picture.get("descriptor")
+            place = picture.get("place")
             self._named.add(identifier)
             try:
+                if place is not None and number is not None:
+                    self._places.empty(place)  # whatever becomes of what is to be there
                 taken = self._pictures.get(identifier)
-                if taken is not None:
-                    pass  # of another call that runs together with this one
+                if taken is not None:  # of another call that runs together with this one
+                    if place is not None and number is not None and number < len(descriptors):
+                        self._places.put(place, from_memory(identifier, kind, descriptors[number]))
+                        descriptors[number] = None
                 elif "memory" in picture:
                     taken = from_name(identifier, kind, picture["memory"], picture["bytes"])
+                elif number is None and place is not None:
+                    taken = self._held(identifier, kind, place)
                 elif number is None:
                     taken = from_file(identifier, kind)
                 elif number >= len(descriptors):
@@ -303,6 +270,8 @@ class Delivery:
                 else:
                     taken = from_memory(identifier, kind, descriptors[number])
                     descriptors[number] = None
+                    if place is not None:
+                        self._places.put(place, taken)
                 self._pictures[identifier] = taken
                 if picture.get("method"):
                     read.append(taken.proof(picture["method"], self.keeper))
@@ -312,6 +281,17 @@ class Delivery:
             if descriptor is not None:
                 os.close(descriptor)
         return report_of(read, self.fault_of(message))
+
+    def _held(self, identifier, kind, place):
+        held = self._places.take(place)
+        if held is None:
+            raise FrameMissing("its memory is not held any more")
+        return Picture(identifier, kind, held=held)
+
+    def forget(self):
+        """Keeps nothing of the host's memory, until the next call."""
+        self._places.forget()
+        self.keeper.forget()
 
     def lose(self, identifier, fault):
         """Notes that a picture of the call cannot be read; gives why."""
@@ -351,6 +331,7 @@ class Delivery:
                 self._pictures.popitem()[1].close()
             except (BufferError, OSError):
                 pass
+        self._places.end()
         self._faults = {}
         self._named = set()
         self._request = None

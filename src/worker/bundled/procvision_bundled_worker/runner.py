@@ -13,7 +13,8 @@ from .phased import Phased
 from .wire import Channel, ThreadedChannel, now_ms
 
 COMMON_CAPABILITIES = ["ping", "call", "shutdown", "shared_memory:v1", "bundled:v1", "pong_during_call",
-                       "mapped_frames", "error_code", "metrics", "batch", "batch_parts"]
+                       "mapped_frames", "error_code", "metrics", "batch", "batch_parts",
+                       "kept_memory"]
 _prepared = None
 
 
@@ -85,7 +86,7 @@ def load(entry):
 
 def serve(channel, adapter, pictures):
     channel.start_watching()
-    channel.idle = pictures.keeper.forget
+    channel.idle = pictures.forget
     memory, waiting = Memory(), []
     while True:
         message = channel.receive()

@@ -1,0 +1,55 @@
+"""Memory of the host that stays open from one call to the next: it need not come with each."""
+import os
+
+CALLS_UNUSED = 64  # then it goes: the host counts on it for half as many
+
+
+class Held:
+    """Its size, its shape and its header are the same as long as it is there: what is in it, and its generation, are not."""
+
+    def __init__(self, picture, call):
+        self.descriptor, self.key, self.last_used = picture.descriptor, picture.key, call
+        self.size, self.shape, self.offset, self.width = picture.size, picture.shape, picture.offset, picture.width
+
+
+class Places:
+    """By the numbers that the host gives. What leaves its place stays open until the end of the call, which may have begun with it."""
+
+    def __init__(self):
+        self._all = {}
+        self._leaving = []
+        self._calls = 0
+
+    def begin(self):
+        """A call begins."""
+        self._calls += 1
+        if self._calls % CALLS_UNUSED == 0:
+            for place, held in list(self._all.items()):
+                if self._calls - held.last_used >= CALLS_UNUSED:
+                    self.empty(place)
+
+    def put(self, place, picture):
+        self.empty(place)
+        self._all[place] = Held(picture, self._calls)
+        picture.is_held = True
+
+    def take(self, place):
+        held = self._all.get(place)
+        if held is not None:
+            held.last_used = self._calls
+        return held
+
+    def empty(self, place):
+        held = self._all.pop(place, None)
+        if held is not None:
+            self._leaving.append(held.descriptor)
+
+    def end(self):
+        """No call has begun with what has left its place."""
+        while self._leaving:
+            os.close(self._leaving.pop())
+
+    def forget(self):
+        for place in list(self._all):
+            self.empty(place)
+        self.end()

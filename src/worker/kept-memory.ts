@@ -1,0 +1,67 @@
+/** What a worker says in its hello that keeps memory by places. */
+const KEPT_MEMORY = 'kept_memory';
+/** Places for memory at a worker. */
+const PLACES = 16;
+/** A place that was not used for so many calls is taken for empty. The worker keeps it for twice as many. */
+const CALLS_UNUSED = 32;
+
+interface Place {
+  /** What the memory is known by; undefined where nothing is sure to be there. */
+  memory: object | undefined;
+  lastUsed: number;
+}
+
+/** Where a picture is to be found at the worker. */
+export interface KeptPlace {
+  number: number;
+  /** It has to be handed over. */
+  isNew: boolean;
+}
+
+/**
+ * What a worker keeps of memory that it was handed, by places that the host numbers: memory that is there need not be handed over
+ * with each call. The worker puts what comes with a number at that place, whatever was there. It forgets all of them at a
+ * ping between calls, so that memory that was given up goes.
+ */
+export class KeptMemory {
+  readonly #places: Place[] = [];
+  #next = 0;
+  #calls = 0;
+
+  /** For a worker with these capabilities; undefined where it keeps none. */
+  static of(capabilities: readonly string[]): KeptMemory | undefined {
+    return capabilities.includes(KEPT_MEMORY) ? new KeptMemory() : undefined;
+  }
+
+  /** A call is made. */
+  begin(): void {
+    this.#calls++;
+  }
+
+  /** The place of some memory; where it has none, another loses its own. */
+  placeOf(memory: object): KeptPlace {
+    const number = this.#places.findIndex((place) => place.memory === memory);
+    const found = this.#places[number];
+    if (found && this.#calls - found.lastUsed < CALLS_UNUSED) {
+      found.lastUsed = this.#calls;
+      return { number, isNew: false };
+    }
+    if (found) found.memory = undefined;
+    const next = this.#next;
+    this.#next = (next + 1) % PLACES;
+    // Nothing is sure to be there until it was handed over.
+    this.#places[next] = { memory: undefined, lastUsed: this.#calls };
+    return { number: next, isNew: true };
+  }
+
+  /** The worker was handed some memory for a place. */
+  put(number: number, memory: object): void {
+    const place = this.#places[number];
+    if (place) place.memory = memory;
+  }
+
+  /** Nothing is sure to be there. */
+  forget(): void {
+    for (const place of this.#places) place.memory = undefined;
+  }
+}
