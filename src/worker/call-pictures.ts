@@ -26,7 +26,7 @@ interface WirePicture {
   method?: string;
   /** Which of the descriptors that came with the call; absent for a file, and for memory with a name. */
   descriptor?: number;
-  /** Where the worker keeps its memory: what comes with this call, or with no descriptor what is there. */
+  /** Where the worker keeps its memory: the memory that comes with this call, or came with an earlier one. */
   place?: number;
   /** Name of its memory (Windows), and how many bytes of it there are. */
   memory?: string;

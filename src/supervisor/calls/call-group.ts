@@ -18,7 +18,7 @@ const MOST_PAUSE_MS = 20;
 
 /** What a worker says in its hello that takes several calls in one message. */
 export const BATCH = 'batch';
-/** And one that takes the message in parts. */
+/** The same of a worker to which the message may go in parts. */
 const BATCH_PARTS = 'batch_parts';
 
 /** A call whose images are written. */
@@ -50,7 +50,7 @@ interface Waiting extends WrittenCall {
  * what was left to it, or when an image would have to wait for room, which those that are written may hold. Who comes later goes alone.
  *
  * Where a worker is free that takes a message in parts, those that are written go at once, so that it begins with them while the
- * next are written. The last that was written stays back, for it may be the one that the message ends with.
+ * next are written. The last of them stays back, for the message may end with it.
  */
 export class CallGroup {
   #deployment: Deployment | undefined;
@@ -289,7 +289,7 @@ class SharedLease {
     return reply;
   }
 
-  /** The worker is told that no part follows, where it could not be with the last. */
+  /** Tells the worker that no part follows, where the last part could not. */
   endMessage(): void {
     try {
       void this.lease.worker.callMany([], { more: false });
