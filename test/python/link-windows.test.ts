@@ -15,7 +15,7 @@ import json, os, sys, sysconfig
 for name in ("fork", "pread"):
     delattr(os, name)
 sys.path.insert(0, ${JSON.stringify(path.dirname(assetPath('python/wheels/store_helper.py')))})
-import place_files, wheel_link, wheel_unpack
+import launchers, place_files, wheel_unpack
 from wheel_files import Fault
 wheel_unpack.CAN_SYNC_LATER = False
 wheel_unpack.cores = lambda: 3
@@ -107,10 +107,10 @@ test('a script of Windows is a program of pip, the line of the interpreter besid
     },
   ).trim();
   const program = `${AS_ON_WINDOWS}
-launchers = wheel_link.Launchers(sys.argv[1])
+made = launchers.Launchers(sys.argv[1])
 for name, is_window in (("tool", False), ("window", True)):
     with open(os.path.join(sys.argv[2], name), "wb") as file:
-        file.write(launchers.program("print('hello')\\n", is_window))`;
+        file.write(made.program("print('hello')\\n", is_window))`;
   execFileSync('python3', ['-I', '-c', program, pip, folder]);
   const line = (file: Buffer) => /#!<launcher_dir>\\\w+\.exe\r\n(?=PK)/.exec(file.toString('latin1'))?.[0];
   expect(line(await readFile(path.join(folder, 'tool')))).toBe('#!<launcher_dir>\\python.exe\r\n');

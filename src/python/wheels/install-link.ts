@@ -34,6 +34,8 @@ interface LinkOptions extends OperationOptions {
   /** Names of files, with wildcards, that get no second name. */
   ownFiles: readonly string[];
   ways?: readonly LinkMode[];
+  /** Whether somebody waits afterwards until the disk has the files. */
+  synced: boolean;
   /** Folder or wheel of a pip, whose programs start the scripts (Windows). */
   launchers?: string;
   onProgress?: (doneFiles: number) => void;
@@ -56,6 +58,7 @@ async function linkWheels(
     pythonLine: scriptHeader(venv.python),
     launchers: options.launchers,
     ways,
+    synced: options.synced,
     ownFiles: options.ownFiles,
     wheels: wheels.map(({ entry, folder, chosen }) => ({
       ...{ folder, file: entry.file, info: entry.info, purelib: entry.purelib, requested: chosen.requested },
@@ -171,6 +174,8 @@ async function installWith(
     const [helper] = helpers;
     const linked = await linkWheels(stored, {
       ...{ helper, signal, venv, facts: installation.facts, ownFiles: installation.ownFiles, ways },
+      // Without a store nothing says whether: begun in vain it costs little.
+      synced: store.durability === 'full' || ways !== undefined,
       launchers:
         process.platform === 'win32' ? choosePip(installation.facts, wheelsFolder, wheels) : undefined,
       onProgress: (count) => {

@@ -1,7 +1,6 @@
 """Puts files of the store into an environment with the least that the file systems allow."""
 import errno
 import os
-import shutil
 import stat
 import sys
 
@@ -41,6 +40,8 @@ def clone_on_mac(source, target):
 
 
 def copy(source, target):
+    import shutil  # loads decompressors of archives, which takes a while
+
     with open(source, "rb") as original, open(target, "xb") as made:
         shutil.copyfileobj(original, made, 1 << 18)
 

@@ -3,18 +3,25 @@
 The root goes into purelib or platlib, `.data` by its schemes, scripts get this environment's interpreter; then come
 INSTALLER, REQUESTED and RECORD.
 """
-import csv
 import errno
 import fnmatch
-import hashlib
 import os
 import re
 import unicodedata
 
+try:  # hashlib loads OpenSSL, which takes longer than to link five hundred files
+    from _sha2 import sha256  # Python 3.12
+except ImportError:
+    try:
+        from _sha256 import sha256
+    except ImportError:
+        from hashlib import sha256
+
 from by_processes import by_processes, cores
+from file_owners import Owners
 from place_files import Placer, remove_sealed
 from start_writing import start_writing
-from wheel_files import Fault, encode, is_byte_code, read_list, read_record, row_path, touched, tree_of
+from wheel_files import Fault, encode, is_byte_code, read_list, read_record, record_text, touched, tree_of
 
 # Files of models: some of their readers refuse a file that has a second name (onnx since 1.21), and map them writable.
 COPIED = (".onnx", ".onnx.data", ".onnx_data")
@@ -47,10 +54,16 @@ def link(request, _lines, progress):
     def put(share, tell):
         owners = Owners(is_alone=len(shares) == 1)
         placer = Placer(list(request["ways"]))
-        launchers = Launchers(request["launchers"]) if request.get("launchers") else None
+        launchers = None
+        if request.get("launchers"):
+            from launchers import Launchers
+
+            launchers = Launchers(request["launchers"])
         for linking in share:
             try:
-                start_writing(linking.run(placer, launchers, owners, lambda files: tell("done", files)))
+                own = linking.run(placer, launchers, owners, lambda files: tell("done", files))
+                if request["synced"]:
+                    start_writing(own)
             except Fault as fault:
                 raise Fault(fault.text, linking.wheel["file"])
         tell("contested", owners.contested)
@@ -79,14 +92,16 @@ def shares_of(linkings):
     if count < 2:
         return [linkings]
     group = list(range(len(linkings)))
-    owners = {}
+    taken = []
+    every = set()
     for index, linking in enumerate(linkings):
-        for place in linking.names():
-            # File systems that fold case or Unicode form see one file in two names.
-            name = place if place.isascii() else unicodedata.normalize("NFC", place)
-            owner = group[owners.setdefault(name.lower(), index)]
-            if owner != group[index]:
-                group = [owner if one == group[index] else one for one in group]
+        names = folded(linking.names())
+        if not every.isdisjoint(names):
+            for other in range(index):
+                if group[other] != group[index] and not taken[other].isdisjoint(names):
+                    group = [group[index] if one == group[other] else one for one in group]
+        taken.append(names)
+        every |= names
     shares = [[] for _ in range(count)]
     together = [[linkings[at] for at, one in enumerate(group) if one == index] for index in sorted(set(group))]
     files = [0] * count
@@ -95,6 +110,12 @@ def shares_of(linkings):
         shares[least].extend(wheels)
         files[least] += sum(len(linking.files) for linking in wheels)
     return [share for share in shares if share]
+
+
+def folded(names):
+    """As file systems see them that fold case or Unicode form, and take one file for two names."""
+    text = "\n".join(names)
+    return set((text if text.isascii() else unicodedata.normalize("NFC", text)).lower().split("\n"))
 
 
 def by_shares(shares, work):
@@ -128,66 +149,6 @@ def telling_failure(work, share, tell):
         tell("error", errno.EIO, "cannot be linked (%r)" % error[:500])
 
 
-class Owners:
-    """The files that rows of any RECORD name."""
-
-    def __init__(self, is_alone):
-        self.is_alone = is_alone
-        self.files = set()
-        self.contested = False
-
-    def name_none(self):
-        """A row that names no file of its wheel: it may be of a file that another process links."""
-        if not self.is_alone:
-            self.contested = True
-
-    def add(self, library, row):
-        path = row_path(row)
-        is_plain = path[:1] != "." and "/." not in path and "//" not in path
-        file = library + os.sep + path if is_plain else os.path.normpath(os.path.join(library, path))
-        file = file.replace(os.sep, "/")
-        # Installers move what is in `.data`: a row that still names it is about a script that another one replaces.
-        if file in self.files or path.partition("/")[0].endswith(".data"):
-            self.contested = True
-        self.files.add(file)
-
-
-class Launchers:
-    """The programs that scripts of Windows are made of, out of a pip: program, line of the interpreter, zip with the script."""
-
-    KINDS = {"win-amd64": "64", "win-arm64": "64-arm", "win32": "32"}
-
-    def __init__(self, pip):
-        self.pip = pip
-        self.known = {}
-
-    def program(self, text, is_window):
-        import io
-        import zipfile
-
-        content = io.BytesIO()
-        with zipfile.ZipFile(content, "w") as archive:
-            archive.writestr(zipfile.ZipInfo("__main__.py"), text)  # the same bytes each time
-        python = b"pythonw.exe" if is_window else b"python.exe"
-        # Relative to the launcher's own folder: a store may be moved.
-        return self.launcher("w" if is_window else "t") + b"#!<launcher_dir>\\" + python + b"\r\n" + content.getvalue()
-
-    def launcher(self, kind):
-        import sysconfig
-        import zipfile
-
-        name = "%s%s.exe" % (kind, self.KINDS[sysconfig.get_platform()])
-        if name not in self.known:
-            path = "pip/_vendor/distlib/" + name
-            if os.path.isdir(self.pip):
-                with open(os.path.join(self.pip, *path.split("/")), "rb") as file:
-                    self.known[name] = file.read()
-            else:
-                with zipfile.ZipFile(self.pip) as archive:
-                    self.known[name] = archive.read(path)
-        return self.known[name]
-
-
 class Linking:
     """One wheel on its way into an environment."""
 
@@ -201,38 +162,51 @@ class Linking:
         self.info = os.path.join(self.library, wheel["info"])
         self.folders = set()
         self.record = wheel["info"] + "/RECORD"
-        self.models = {os.path.dirname(row[0]) for row in files if row[0].lower().endswith(".onnx")}
+        paths = [row[0] for row in files]
+        self.has_data = any(is_data(path) for path in paths if ".data" in path)
+        self.has_copies = bool(self.own_files) or ".onnx" in "\n".join(paths).lower()
+        self.models = {os.path.dirname(path) for path in paths if self.has_copies and path.lower().endswith(".onnx")}
 
     def names(self):
         """Of each file that it makes, for a comparison: absolute, with this system's separators."""
-        for path, _, _, _ in self.files:
-            if path.partition("/")[0].endswith(".data"):
-                try:
-                    place, _ = self.destination(path)
-                except Fault as fault:
-                    raise Fault(fault.text, self.wheel["file"])
-                if place is not None:
-                    yield place
-            else:
-                yield self.library + os.sep + path
+        start = self.library + os.sep
+        names = [start + path for path, _, _, _ in self.files if not (self.has_data and is_data(path))]
+        if self.has_data:
+            for path, _, _, _ in self.files:
+                if is_data(path):
+                    try:
+                        place, _ = self.destination(path)
+                    except Fault as fault:
+                        raise Fault(fault.text, self.wheel["file"])
+                    if place is not None:
+                        names.append(place)
         for name, _ in self.wheel["wrappers"]:
-            yield os.path.join(self.wheel["schemes"]["scripts"], name)
+            names.append(os.path.join(self.wheel["schemes"]["scripts"], name))
         for name in ("INSTALLER", "REQUESTED", "RECORD"):
-            yield self.info + os.sep + name
+            names.append(self.info + os.sep + name)
+        return names
 
     def run(self, placer, launchers, owners, count):
         """Gives the files that are this environment's alone. `count` gets the number of files that are done since its last call."""
         counted = 0
-        places, changed = {}, {}
-        for number, (path, _, _, executable) in enumerate(sorted(self.files, key=pips_order), 1):
-            target, is_script = self.destination(path)
+        places, changed, made = {}, {}, set()
+        library, tree = self.library + os.sep, self.tree + os.sep
+        for number, (path, _, _, executable) in enumerate(sorted(self.files, key=self.has_data and pips_order or None), 1):
+            is_moved = self.has_data and is_data(path)
+            target, is_script = self.destination(path) if is_moved else (library + path, False)
             if target is None:
                 continue
             places[path] = target
             if path == self.record:  # written anew
                 continue
-            self.make_folder(os.path.dirname(target))
-            source = os.path.join(self.tree, path)
+            if is_moved:
+                self.make_folder(os.path.dirname(target))
+            else:
+                folder = path[: max(path.rfind("/"), 0)]
+                if folder not in made:
+                    self.make_folder(library + folder if folder else self.library)
+                    made.add(folder)
+            source = tree + path
             if is_script:
                 content = self.script(source)
                 if content is not None:
@@ -240,7 +214,7 @@ class Linking:
                 with open(source, "rb") as file:
                     replace(target, file.read() if content is None else content, 0o755 if executable else 0o644)
             else:
-                placer.place(source, target, executable, shared=not self.is_copied(path))
+                placer.place(source, target, executable, not (self.has_copies and self.is_copied(path)))
             if number - counted == STEP:
                 count(STEP)
                 counted = number
@@ -257,9 +231,17 @@ class Linking:
         return any(fnmatch.fnmatchcase(name.rpartition("/")[2], pattern) for pattern in self.own_files)
 
     def make_folder(self, folder):
-        if folder not in self.folders:
+        if folder in self.folders:
+            return
+        if os.path.dirname(folder) in self.folders:
+            try:
+                os.mkdir(folder)
+            except FileExistsError:
+                if not os.path.isdir(folder):
+                    raise
+        else:
             os.makedirs(folder, exist_ok=True)
-            self.folders.add(folder)
+        self.folders.add(folder)
 
     def destination(self, path):
         """(where the file goes, whether it is a script); nowhere for what an entry point makes."""
@@ -305,10 +287,29 @@ class Linking:
         return generated
 
     def write_record(self, places, changed, generated, owners):
-        rows = []
+        rows = read_record(self.wheel["folder"], self.wheel["info"]) or []
         names = [name for name, _ in self.wheel["wrappers"]]
+        # Most often each file has one row and keeps its place: there is nothing to be found out row by row then.
+        if self.has_data or len(rows) != len(places) or {row[0] for row in rows} != places.keys():
+            rows = self.changed_rows(rows, places, changed, owners)
+        owners.add_all(self.library, rows)
+        for target, content in generated.items():
+            # A command of the console and of a window has one script, which pip lists twice.
+            row = (self.relative(target), *described(content))
+            for _ in range(max(1, names.count(os.path.basename(target)))):
+                rows.append(row)
+                owners.add(self.library, row[0])
+        record = os.path.join(self.info, "RECORD")
+        remove(record)
+        with open(record, "x", encoding="utf-8", newline="") as file:
+            file.write(record_text(sorted(rows)))
+        os.chmod(record, 0o644)
+        return record
+
+    def changed_rows(self, record, places, changed, owners):
+        rows = []
         unlisted = dict(places)
-        for path, value, size in read_record(self.wheel["folder"], self.wheel["info"]) or []:
+        for path, value, size in record:
             if is_byte_code(path):  # was not unpacked
                 continue
             if unlisted.pop(path, None) is None:
@@ -316,19 +317,8 @@ class Linking:
             if path in changed:
                 value, size = described(changed[path])
             rows.append((self.listed(path, places), value, size))
-        for target, content in generated.items():
-            # A command of the console and of a window has one script, which pip lists twice.
-            row = (self.relative(target), *described(content))
-            rows.extend([row] * max(1, names.count(os.path.basename(target))))
         rows.extend((self.listed(path, places), "", "") for path in unlisted)
-        for row in rows:
-            owners.add(self.library, row[0])
-        record = os.path.join(self.info, "RECORD")
-        remove(record)
-        with open(record, "x", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows(sorted(rows))
-        os.chmod(record, 0o644)
-        return record
+        return rows
 
     def listed(self, path, places):
         """As RECORD names a file of the wheel. Most keep their path; finding out how places relate takes time."""
@@ -340,6 +330,10 @@ class Linking:
         return os.path.relpath(target, self.library).replace(os.sep, "/")
 
 
+def is_data(path):
+    return path.partition("/")[0].endswith(".data")
+
+
 def pips_order(row):
     """Of two files of one wheel for the same place the later one wins: the root, then `.data`, its scripts last."""
     top, _, rest = row[0].partition("/")
@@ -348,7 +342,7 @@ def pips_order(row):
 
 
 def described(content):
-    return "sha256=" + encode(hashlib.sha256(content).digest()), str(len(content))
+    return "sha256=" + encode(sha256(content).digest()), str(len(content))
 
 
 def remove(target):
