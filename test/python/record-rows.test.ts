@@ -106,3 +106,11 @@ test('2,000 sets of names fold together as each name folds by itself', () => {
   const alone = 'sorted({wheel_link.unicodedata.normalize("NFC", name).lower() for name in given})';
   expect(inPython('sorted(wheel_link.folded(given))', sets)).toEqual(inPython(alone, sets));
 });
+
+test('what a linking process did not expect is told by its name, not as an end before its time', () => {
+  const failing = `[told for told in [[]] if not wheel_link.telling_failure(
+    lambda share, tell: {}["no such key"], [], lambda *values: told.extend(values))][0]`;
+  expect(inPython(failing.replaceAll('\n', ' '), [0])).toEqual([
+    ['error', 5, "cannot be linked (KeyError('no such key'))", null],
+  ]);
+});

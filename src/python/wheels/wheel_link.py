@@ -146,7 +146,7 @@ def telling_failure(work, share, tell):
         path = error.filename if isinstance(error.filename, str) else None
         tell("error", error.errno, (error.strerror or str(error))[:500], path and path[-1000:])
     except BaseException as error:
-        tell("error", errno.EIO, "cannot be linked (%r)" % error[:500])
+        tell("error", errno.EIO, ("cannot be linked (%r)" % error)[:500], None)
 
 
 class Linking:
