@@ -1,4 +1,4 @@
-import { open, writeFile } from 'node:fs/promises';
+import { open, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openArchive } from '../../src/package/archive/open-archive.js';
@@ -72,4 +72,27 @@ test('an archive that is discarded is closed and holds no entries any more', asy
   expect(archive.entries).toEqual([]);
   expect(archive.get('a/b.txt')).toBeUndefined();
   await expect(archive.stream(entry ?? expect.fail('no entry'))).rejects.toMatchObject({ code: 'not_found' });
+});
+
+test('an archive that forgets its entries while others write its files goes on to the end, and removes what a fault leaves', async () => {
+  const folder = await temporaryFolder();
+  const file = path.join(folder, 'package.zip');
+  await writeFile(file, forgeZip([{ name: 'a/b.txt', data: 'content' }]));
+  const unpack = async (target: string, failing: boolean) => {
+    const archive = await openArchive(file);
+    let held = -1;
+    const report = archive.extract(path.join(folder, target), {
+      unpackFiles: async (files, { onProgress }) => {
+        archive.forget();
+        held = files.length + archive.entries.length;
+        await writeFile(path.join(folder, target, 'a/b.txt'), 'content');
+        if (failing) throw new Error('the disk is gone');
+        onProgress(7);
+      },
+    });
+    return { report: await report.finally(() => archive.close()), held };
+  };
+  await expect(unpack('whole', false)).resolves.toEqual({ report: { files: 1, bytes: 7 }, held: 0 });
+  await expect(unpack('failed', true)).rejects.toThrow('the disk is gone');
+  expect(await readdir(folder)).toEqual(['package.zip', 'whole']);
 });

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { RunnerError } from '../../src/errors.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
+import { Turns } from '../../src/python/turns.js';
 import { StoreHelper } from '../../src/python/wheels/store-helper.js';
 import { WheelStore } from '../../src/python/wheels/wheel-store.js';
 import { hashFile } from '../../src/store/hash-file.js';
@@ -27,7 +28,7 @@ const source = (name: string): WheelSource => ({ name, version: '1', files: { [`
 async function stored(store: WheelStore, helper: StoreHelper, bytes: Uint8Array, name: string) {
   const file = path.join(await temporaryFolder(), `${name}-1-py3-none-any.whl`);
   await writeFile(file, bytes);
-  return store.ensure({ path: file, sha256: await hashFile(file) }, { helper });
+  return store.ensure({ path: file, sha256: await hashFile(file) }, { helper, turns: new Turns() });
 }
 
 test.skipIf(process.platform === 'win32')(

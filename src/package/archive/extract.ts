@@ -121,8 +121,10 @@ export async function extractEntries(extraction: Extraction): Promise<{ files: n
   try {
     made = await prepareTarget(target);
     await makeFolders(target, placement.folders);
-    if (extraction.unpackFiles) await runElsewhere(extraction, placement, extraction.unpackFiles);
-    else await runTasks(extraction, target, placement);
+    if (extraction.unpackFiles) {
+      archive.placed = placement.files;
+      await runElsewhere(extraction, placement, extraction.unpackFiles);
+    } else await runTasks(extraction, target, placement);
     await extraction.confirm?.();
     if (extraction.durable) await syncFolders(target, placement.folders);
     return { files, bytes: placement.bytes };
@@ -130,7 +132,7 @@ export async function extractEntries(extraction: Extraction): Promise<{ files: n
     if (made) await removeWritten(target, made);
     throw asRunnerError(error, target, signal);
   } finally {
-    placement.files.length = 0; // for the reason that ZipArchive.discard() gives
+    placement.files.length = 0; // for the reason that ZipArchive.forget() gives
   }
 }
 

@@ -10,6 +10,7 @@ import { zipFault } from './fault.js';
 import { beyond, checkDirectorySize, checkUnpackedSizes, resolveLimits } from './limits.js';
 import { checkNameEncoding } from './name-encoding.js';
 import { NameTree } from './name-tree.js';
+import type { PlacedFile } from './unpack-plan.js';
 
 export interface OpenArchiveOptions extends OperationOptions {
   /** Bounds on the content, where they are to differ. @defaultValue {@link DEFAULT_ARCHIVE_LIMITS} */
@@ -41,6 +42,8 @@ export interface LoadedArchive {
   names: NameTree<DirectoryEntry>;
   /** In the order in which they lie. */
   inPlace: DirectoryEntry[];
+  /** Files of an unpacking that is under way, where somebody else writes them. */
+  placed: PlacedFile[];
   checker: EntryChecker;
   unpackedBytes: number;
   /** What it was held to. */
@@ -95,6 +98,7 @@ export async function loadArchive(path: string, options: LoadOptions): Promise<L
       entries,
       names,
       inPlace,
+      placed: [],
       checker,
       unpackedBytes,
       limits,

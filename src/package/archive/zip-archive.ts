@@ -191,19 +191,26 @@ export class ZipArchive implements Archive {
     return this.#closed;
   }
 
+  /** Closes it and forgets its entries. */
+  async discard(): Promise<void> {
+    await this.close();
+    this.forget();
+  }
+
   /**
-   * Closes it and empties {@link entries}, for an owner who has given them to nobody.
+   * Empties {@link entries} and the list that `unpackFiles` got, for an owner who has given them to nobody and needs none of
+   * them any more: what others write meanwhile goes on.
    *
    * They are emptied and not only dropped: the lists are old by then for the garbage collector, and what is old keeps
    * what is young until the old is collected too, which between one wheel of thousands of files and the next it is not.
    */
-  async discard(): Promise<void> {
-    await this.close();
-    const { entries, inPlace, names } = this.#parts;
+  forget(): void {
+    const { entries, inPlace, names, placed } = this.#parts;
     names.clear();
     entries.length = 0;
     this.#entries.length = 0;
     inPlace.length = 0;
+    placed.length = 0;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

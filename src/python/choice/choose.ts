@@ -11,6 +11,7 @@ import { normalizeProjectName } from '../../package/wheel-name.js';
 import { hashFile } from '../../store/hash-file.js';
 import type { PythonFacts } from '../interpreters/python-facts.js';
 import { fits } from '../interpreters/tags.js';
+import { Turns } from '../turns.js';
 import type { Venv } from '../types.js';
 import { Backtracking, TooManyRounds, Unsolvable } from './backtracking.js';
 import { type Candidate, Candidates, type ChoiceEnvironment, type ReadWheel } from './candidates.js';
@@ -205,6 +206,7 @@ export async function chooseFor(
   } = {},
 ): Promise<Choice> {
   const { wheels, wheelsFolder, requirements, facts, venv, signal } = order;
+  const turns = new Turns();
   const { tags } = venv.interpreter;
   const fileOf = ({ file }: Wheel) => path.join(wheelsFolder, file);
   const compressed = new Set<string>();
@@ -216,7 +218,8 @@ export async function chooseFor(
       environment: { tags, markers: facts.markers, pythonVersion: facts.version },
       metadataOf: async (wheel) => {
         const metadata =
-          (await known.metadataOf?.(wheel.file)) ?? (await readMetadataOf(fileOf(wheel), order));
+          (await known.metadataOf?.(wheel.file)) ??
+          (await readMetadataOf(fileOf(wheel), { ...order, turns }));
         if (metadata.needsZstandard) compressed.add(wheel.file);
         return metadata;
       },
@@ -236,14 +239,25 @@ export async function chooseFor(
 /** What the METADATA of a wheel file says. */
 async function readMetadataOf(
   file: string,
-  { limits, signal }: ChoiceOrder,
+  { limits, signal, turns }: ChoiceOrder & { turns: Turns },
 ): Promise<NonNullable<ReadWheel['metadata']>> {
-  await using archive = await lookIntoArchive(file, { limits, signal });
-  const [folder = ''] = distInfoFolders(archive);
-  const entry = archive.get(`${folder}/METADATA`);
-  if (!entry)
-    throw new RunnerError('install_failed', `The wheel ${file} has no METADATA`, { details: { path: file } });
-  const text = decodeUtf8(await archive.read(entry, { signal }));
-  if (text === undefined) throw brokenWheel(archive, 'is not UTF-8', entry.name);
-  return { ...parseMetadata(text), ...needsOf(archive) };
+  const giveUpTurn = await turns.take();
+  try {
+    const archive = await lookIntoArchive(file, { limits, signal });
+    try {
+      const [folder = ''] = distInfoFolders(archive);
+      const entry = archive.get(`${folder}/METADATA`);
+      if (!entry)
+        throw new RunnerError('install_failed', `The wheel ${file} has no METADATA`, {
+          details: { path: file },
+        });
+      const text = decodeUtf8(await archive.read(entry, { signal }));
+      if (text === undefined) throw brokenWheel(archive, 'is not UTF-8', entry.name);
+      return { ...parseMetadata(text), ...needsOf(archive) };
+    } finally {
+      await archive.discard();
+    }
+  } finally {
+    giveUpTurn();
+  }
 }

@@ -10,6 +10,7 @@ import { scriptHeader } from '../environments/scripts.js';
 import type { PythonFacts } from '../interpreters/python-facts.js';
 import type { Installation, Installed } from '../pip/install-pip.js';
 import { choosePip } from '../pip/pip.js';
+import { Turns } from '../turns.js';
 import type { Venv } from '../types.js';
 import { helperErrno, StoreHelper } from './store-helper.js';
 import { readEntry, type WheelEntry } from './wheel-entry.js';
@@ -246,6 +247,7 @@ async function ensureAll(
     const sum = [...done.values()].reduce((all, one) => all + one, 0);
     onProgress('unpack', Math.floor(sum * UNPACK_SHARE), total);
   };
+  const turns = new Turns();
   const failing = new AbortController();
   const ends = AbortSignal.any([failing.signal, ...(signal ? [signal] : [])]);
   // The largest first: else it would be worked on alone at the end.
@@ -257,7 +259,7 @@ async function ensureAll(
       const wheel = await store.ensure(
         { path: path.join(wheelsFolder, choice.file), sha256 },
         {
-          ...{ helper, limits, signal: ends, known: known.get(choice.file) },
+          ...{ helper, turns, limits, signal: ends, known: known.get(choice.file) },
           isSuspect: suspects.has(store.folderOf(sha256)),
           onProgress: (part, whole) => {
             tell(choice, whole === 0 ? 0 : (sizeOf(choice) * part) / whole);

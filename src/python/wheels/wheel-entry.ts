@@ -13,6 +13,7 @@ import { readJson, writeJsonAtomic, type Durability } from '../../store/atomic-f
 import { entryPointsFault, parseEntryPoints, type EntryPoints } from '../../package/entry-points.js';
 import { decodeUtf8 } from '../../package/text.js';
 import { identityIn } from '../environments/record.js';
+import type { Turns } from '../turns.js';
 import type { StoreHelper } from './store-helper.js';
 
 /**
@@ -64,6 +65,8 @@ export const treeOf = (folder: string): string => path.join(folder, 'tree');
 /** How an entry is built. */
 interface BuildOptions extends OperationOptions {
   helper: StoreHelper;
+  /** Of those that build side by side: the directory of one is in memory at a time. */
+  turns: Turns;
   durability: Durability;
   /** What the wheel is held to. */
   limits?: Partial<ArchiveLimits>;
@@ -81,11 +84,21 @@ export async function buildEntry(
   options: BuildOptions,
 ): Promise<WheelEntry> {
   await mkdir(folder, { recursive: true });
-  const archive = await openArchive(wheel.path, { limits: options.limits, signal: options.signal });
+  const giveUpTurn = await options.turns.take();
   try {
-    return await buildFrom(archive, folder, wheel, options);
+    const archive = await openArchive(wheel.path, { limits: options.limits, signal: options.signal });
+    try {
+      // From then on the helper knows what there is.
+      const onHandedOver = () => {
+        archive.forget();
+        giveUpTurn();
+      };
+      return await buildFrom(archive, folder, wheel, { ...options, onHandedOver });
+    } finally {
+      await archive.discard();
+    }
   } finally {
-    await archive.discard();
+    giveUpTurn();
   }
 }
 
@@ -93,7 +106,7 @@ async function buildFrom(
   archive: Archive,
   folder: string,
   wheel: { path: string; sha256: string },
-  options: BuildOptions,
+  options: BuildOptions & { onHandedOver: () => void },
 ): Promise<WheelEntry> {
   const faulty = (what: string) =>
     new RunnerError('install_failed', `The wheel ${wheel.path} ${what}. Have it built or delivered again`, {
@@ -122,6 +135,7 @@ async function buildFrom(
   const scripts = parseEntryPoints((await text('entry_points.txt')) ?? '');
   const fault = entryPointsFault(scripts);
   if (fault !== undefined) throw faulty(fault);
+  const needs = needsOf(archive);
   let learnt: { marks: Record<string, string>; oddities: RecordOddity[] } = { marks: {}, oddities: [] };
   const { files, bytes: unpackedBytes } = await archive.extract(treeOf(folder), {
     signal: options.signal,
@@ -134,7 +148,7 @@ async function buildFrom(
       };
       learnt = await options.helper.ask<typeof learnt>(request, {
         ...{ signal, onProgress },
-        lines: linesOf(placed),
+        lines: linesOf(placed, options.onHandedOver),
         onFault: (fault) =>
           fault.entry === undefined
             ? faulty(fault.text)
@@ -153,14 +167,14 @@ async function buildFrom(
     bytes: unpackedBytes,
     ...learnt,
     scripts,
-    ...(metadata !== undefined && { metadata: { ...parseMetadata(metadata), ...needsOf(archive) } }),
+    ...(metadata !== undefined && { metadata: { ...parseMetadata(metadata), ...needs } }),
     durable: options.durability === 'full',
     boot_id: await ownBootId(),
   };
 }
 
 /** The files as the helper takes them, many in a line: a line costs more than what it says of a file. */
-function* linesOf(placed: readonly PlacedEntry[]): Generator<unknown[]> {
+function* linesOf(placed: readonly PlacedEntry[], onEnd: () => void): Generator<unknown[]> {
   for (let from = 0; from < placed.length; from += FILES_IN_A_LINE) {
     yield placed.slice(from, from + FILES_IN_A_LINE).map(({ to, entry, offset, length }) => {
       const { method, sizeBytes, crc32, mode = 0, isMarkedAsFile = false } = entry;
@@ -169,6 +183,7 @@ function* linesOf(placed: readonly PlacedEntry[]): Generator<unknown[]> {
       return [to, offset, length, method, sizeBytes, crc32, isProgram];
     });
   }
+  onEnd();
 }
 
 const FILES_IN_A_LINE = 128;

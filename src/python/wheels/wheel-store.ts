@@ -15,6 +15,7 @@ import { hashFile } from '../../store/hash-file.js';
 import { acquireLock } from '../../store/lock.js';
 import { removeTree } from '../../store/remove-tree.js';
 import { makeWorkFolder, sweepWorkFolders } from '../../store/work-folder.js';
+import type { Turns } from '../turns.js';
 import type { StoreHelper } from './store-helper.js';
 import { buildEntry, isSound, readEntry, treeOf, type WheelEntry, writeEntry } from './wheel-entry.js';
 
@@ -104,6 +105,8 @@ interface WantedWheel {
 export interface EnsureOptions extends OperationOptions {
   /** Unpacks it. */
   helper: StoreHelper;
+  /** Shared by all that are got side by side. */
+  turns: Turns;
   onProgress?: (doneBytes: number, totalBytes: number) => void;
   /** What the wheel is held to. */
   limits?: Partial<ArchiveLimits>;
