@@ -37,7 +37,7 @@ for line in sys.stdin.buffer:
     print(json.dumps(${expression}))
 `;
   const input = given.map((one) => `${JSON.stringify(one)}\n`).join('');
-  const told = execFileSync('python3', ['-I', '-c', program], {
+  const told = execFileSync('python3', ['-I', '-B', '-c', program], {
     ...{ input, encoding: 'utf8', maxBuffer: 64 << 20 },
   });
   return told
