@@ -199,7 +199,7 @@ export class ZipArchive implements Archive {
 
   /**
    * Empties {@link entries} and the list that `unpackFiles` got, for an owner who has given them to nobody and needs none of
-   * them any more: what others write meanwhile goes on.
+   * them any more: the unpacking by others goes on.
    *
    * They are emptied and not only dropped: the lists are old by then for the garbage collector, and what is old keeps
    * what is young until the old is collected too, which between one wheel of thousands of files and the next it is not.
