@@ -44,6 +44,19 @@ describe('places for memory at a worker', () => {
 const ALGORITHM = `import os
 from procvision_algorithm_sdk import BaseAlgorithm, read_image_from_shared_memory
 
+def exchange_memory():
+    numbers = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if "memfd:" in os.readlink("/proc/self/fd/" + name):
+                numbers.append(int(name))
+        except OSError:
+            pass
+    copies = [os.dup(number) for number in numbers]
+    for copy, number in zip(copies, numbers[1:] + numbers[:1]):
+        os.dup2(copy, number)
+        os.close(copy)
+
 def close_memory():
     for name in os.listdir("/proc/self/fd"):
         try:
@@ -64,6 +77,8 @@ class Algorithm(BaseAlgorithm):
             memoryview(picture).cast("B")[:] = b"\\xff" * (64 * 64 * 3)
         if user_params.get("close"):
             close_memory()
+        if user_params.get("exchange"):
+            exchange_memory()
         return {"status": "OK", "message": "", "data": {"result_status": "OK", "defect_rects": [], "debug": value}}
 `;
 
@@ -123,6 +138,20 @@ test.runIf(isLinux)('memory that the algorithm has closed is handed over anew', 
   expect(await look(frame, 3)).toMatchObject({ status: 'OK', data: { debug: 3 }, attempts: 2 });
   expect(await look(frame, 4)).toMatchObject({ status: 'OK', data: { debug: 4 }, attempts: 1 });
 });
+
+test.runIf(isLinux).each(['sampled', 'off'] as const)(
+  'memory whose number the algorithm gave to that of another frame is handed over anew, proof %s',
+  async (proof) => {
+    const { frames, look } = await open({ proof });
+    const [one = expect.fail(), two = expect.fail()] = await frames(2);
+    for (let n = 0; n < 6; n++) {
+      const write = n % 2 === 0;
+      expect((await look(one, 10 + n, { write })).data.debug).toBe(10 + n);
+      expect((await look(two, 20 + n, { write, exchange: true })).data.debug).toBe(20 + n);
+      expect((await look(one, 30 + n, { write })).data.debug).toBe(30 + n);
+    }
+  },
+);
 
 test.runIf(isLinux)('a worker that has nothing to do holds no memory', async () => {
   const limits = { heartbeatIntervalMs: 200, heartbeatGraceMs: 5_000 };

@@ -91,6 +91,9 @@ class Picture:
         self._memory = None  # that of the checksum
         if held is not None:
             self.descriptor, self.key = held.descriptor, held.key
+            about = os.fstat(held.descriptor)
+            if (about.st_dev, about.st_ino) != held.key:  # the algorithm closed it, and something else has its number
+                raise FrameMissing("its memory is not open any more")
             self._see_generation(os.pread(self.descriptor, TRAILER_BYTES, held.size))
             self.size, self.shape, self.offset, self.width = held.size, held.shape, held.offset, held.width
         elif descriptor is None:
