@@ -127,11 +127,11 @@ export function whileGoing<T>(
 }
 
 /**
- * Removes the file of an owner, or of a claim, where it is still the one that is meant; absent is fine.
+ * Removes the file of an owner, or of a claim, while its record is still the meant one; absent is fine.
  *
  * On Windows it gets a name of its own before. A removed file keeps its name there until everybody has closed it: the next
  * owner could not be written, and (Wine) its record could still be read, whose owner looks dead by then. And an attempt
- * that is repeated after a while must not remove the file that the next owner has made meanwhile.
+ * that is repeated after a while must not remove the file that the next owner has made since.
  */
 export async function removeOwnerFile(
   file: string,
@@ -147,7 +147,7 @@ export async function removeOwnerFile(
       }
       const going = scratchOf(file);
       await rename(file, going);
-      await unlink(going).catch(() => undefined); // one that stays is swept later
+      await unlink(going).catch(() => undefined); // a file that stays is swept later
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
@@ -162,7 +162,7 @@ function scratchOf(file: string): string {
   return `${file}${SCRATCH}${randomUUID()}`;
 }
 
-/** Whether a name is one that {@link scratchOf} gives to files of this lock. */
+/** Whether {@link scratchOf} gives such names to files of this lock. */
 export function isScratch(name: string, lockName: string): boolean {
   return name.startsWith(`${lockName}.`) && name.includes(SCRATCH);
 }

@@ -192,7 +192,7 @@ async function removeOwned(owner: LockOwner, takeover: Takeover): Promise<void> 
   await removeSign(path.join(path.dirname(takeover.file), path.basename(owner.life.name)));
 }
 
-/** False when the owner is not the one that is meant any more. */
+/** False when the owner is another than the meant one by now. */
 async function removeFiles(
   { ownerFile, removeGate }: Takeover,
   isMeant: () => Promise<boolean>,
