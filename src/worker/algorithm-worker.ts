@@ -381,8 +381,9 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   #sendPing(id = this.#conversation.pings.open()): void {
     // No more is written to a worker that does not read: bounds the bytes that wait for it. Its missed answers show the fault.
     if ((this.#process?.pendingBytes ?? 0) > this.limits.maxFrameBytes) return;
-    this.#messages?.encoding.kept?.forget();
-    this.#send({ type: 'ping', request_id: id });
+    const during_call = this.#state === 'busy' || undefined; // what is not written yet may count on what the worker keeps
+    if (!during_call) this.#messages?.encoding.kept?.forget();
+    this.#send({ type: 'ping', request_id: id, during_call });
   }
 
   #send(message: object): void {

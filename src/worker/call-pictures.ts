@@ -120,9 +120,8 @@ export class CallPictures {
     const descriptors: number[] = [];
     for (const image of this.#images) {
       const place = this.#places.get(image);
-      if (image.descriptor === undefined || place?.isNew === false) continue;
-      descriptors.push(image.descriptor);
-      if (place && image.lasting) this.#kept?.put(place.number, image.lasting);
+      if (place && image.lasting) this.#kept?.put(place, image.lasting);
+      if (image.descriptor !== undefined && place?.isNew !== false) descriptors.push(image.descriptor);
     }
     if (descriptors.length === 0) return true;
     return this.#channel.send({ request_id: requestId }, descriptors);

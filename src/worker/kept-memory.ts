@@ -16,6 +16,8 @@ export interface KeptPlace {
   number: number;
   /** It has to be handed over. */
   isNew: boolean;
+  /** The place as it was given: other memory may get its number before this is handed over. */
+  place: Place;
 }
 
 /**
@@ -42,22 +44,21 @@ export class KeptMemory {
   placeOf(memory: object): KeptPlace {
     const number = this.#places.findIndex((place) => place.memory === memory);
     const found = this.#places[number];
-    if (found && this.#calls - found.lastUsed < CALLS_UNUSED) {
-      found.lastUsed = this.#calls;
-      return { number, isNew: false };
-    }
+    if (found && this.#calls - found.lastUsed < CALLS_UNUSED) return { number, isNew: false, place: found };
     if (found) found.memory = undefined;
     const next = this.#next;
     this.#next = (next + 1) % PLACES;
     // Nothing is sure to be there until it was handed over.
-    this.#places[next] = { memory: undefined, lastUsed: this.#calls };
-    return { number: next, isNew: true };
+    const place: Place = { memory: undefined, lastUsed: this.#calls };
+    this.#places[next] = place;
+    return { number: next, isNew: true, place };
   }
 
-  /** The worker was handed some memory for a place. */
-  put(number: number, memory: object): void {
-    const place = this.#places[number];
-    if (place) place.memory = memory;
+  /** The worker gets a call with some memory at its place, and the memory itself where that is new. */
+  put({ number, isNew, place }: KeptPlace, memory: object): void {
+    place.lastUsed = this.#calls;
+    // A call that was made later, and that the worker gets later, may have the number.
+    if (isNew && this.#places[number] === place) place.memory = memory;
   }
 
   /** Nothing is sure to be there. */

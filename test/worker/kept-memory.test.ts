@@ -1,4 +1,5 @@
 import { readdir, readlink } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { FramePool } from '../../src/frames/frame-pool.js';
 import { KeptMemory } from '../../src/worker/kept-memory.js';
@@ -13,10 +14,11 @@ describe('places for memory at a worker', () => {
 
   test('memory that was handed over is found at its place until it is forgotten', () => {
     const [places, memory] = [kept(), {}];
-    expect(places.placeOf(memory)).toEqual({ number: 0, isNew: true });
-    expect(places.placeOf(memory)).toEqual({ number: 1, isNew: true }); // the first was not handed over yet
-    places.put(1, memory);
-    expect(places.placeOf(memory)).toEqual({ number: 1, isNew: false });
+    expect(places.placeOf(memory)).toMatchObject({ number: 0, isNew: true });
+    const second = places.placeOf(memory); // the first was not handed over yet
+    expect(second).toMatchObject({ number: 1, isNew: true });
+    places.put(second, memory);
+    expect(places.placeOf(memory)).toMatchObject({ number: 1, isNew: false });
     places.forget();
     expect(places.placeOf(memory).isNew).toBe(true);
   });
@@ -24,19 +26,33 @@ describe('places for memory at a worker', () => {
   test('a place that is given to other memory is that of nothing until that was handed over', () => {
     const places = kept();
     const all = Array.from({ length: 16 }, () => ({}));
-    for (const memory of all) places.put(places.placeOf(memory).number, memory);
+    for (const memory of all) places.put(places.placeOf(memory), memory);
     const [first = {}, second = {}] = all;
-    expect(places.placeOf({})).toEqual({ number: 0, isNew: true });
+    expect(places.placeOf({})).toMatchObject({ number: 0, isNew: true });
     expect(places.placeOf(first).isNew).toBe(true);
     expect(places.placeOf(second).isNew).toBe(true); // its place is now that of the first
   });
 
-  test('memory that was not used for 32 calls is handed over anew', () => {
+  test('memory that is handed over when its place was given to other memory is not found there', () => {
+    const [places, memory, other] = [kept(), {}, {}];
+    const early = places.placeOf(memory);
+    for (let n = 0; n < 15; n++) places.placeOf({});
+    const late = places.placeOf(other);
+    expect(late.number).toBe(early.number);
+    places.put(early, memory);
+    expect(places.placeOf(memory).isNew).toBe(true);
+    places.put(late, other);
+    expect(places.placeOf(other)).toMatchObject({ number: 0, isNew: false });
+  });
+
+  test('memory that was not used for 32 calls is handed over anew, also when calls with it were not sent', () => {
     const [places, memory] = [kept(), {}];
-    places.put(places.placeOf(memory).number, memory);
+    places.put(places.placeOf(memory), memory);
+    for (let n = 0; n < 31; n++) places.begin();
+    places.put(places.placeOf(memory), memory);
     for (let n = 0; n < 31; n++) places.begin();
     expect(places.placeOf(memory).isNew).toBe(false);
-    for (let n = 0; n < 32; n++) places.begin();
+    places.begin();
     expect(places.placeOf(memory).isNew).toBe(true);
   });
 });
@@ -56,6 +72,20 @@ def exchange_memory():
     for copy, number in zip(copies, numbers[1:] + numbers[:1]):
         os.dup2(copy, number)
         os.close(copy)
+
+own = []
+
+def first_numbers():
+    # A mapping has a later number of its own for the same memory, which Python closes with it.
+    numbers = {}
+    for number in sorted(int(name) for name in os.listdir("/proc/self/fd")):
+        try:
+            link = os.readlink("/proc/self/fd/%d" % number)
+        except OSError:
+            continue
+        if "memfd:" in link:
+            numbers.setdefault(link, number)
+    return numbers.values()
 
 def close_memory():
     for name in os.listdir("/proc/self/fd"):
@@ -77,6 +107,13 @@ class Algorithm(BaseAlgorithm):
             memoryview(picture).cast("B")[:] = b"\\xff" * (64 * 64 * 3)
         if user_params.get("close"):
             close_memory()
+        if user_params.get("close_and_open"):
+            for number in first_numbers():
+                os.close(number)
+                own.append(open(__file__))
+        for file in own:
+            file.seek(0)
+            file.read(1)
         if user_params.get("exchange"):
             exchange_memory()
         return {"status": "OK", "message": "", "data": {"result_status": "OK", "defect_rects": [], "debug": value}}
@@ -138,6 +175,22 @@ test.runIf(isLinux)('memory that the algorithm has closed is handed over anew', 
   expect(await look(frame, 3)).toMatchObject({ status: 'OK', data: { debug: 3 }, attempts: 2 });
   expect(await look(frame, 4)).toMatchObject({ status: 'OK', data: { debug: 4 }, attempts: 1 });
 });
+
+test.runIf(isLinux).each(['close', 'close_and_open'])(
+  'a worker whose algorithm has closed its memory lives on when that is forgotten, and closes nothing else: %s',
+  async (how) => {
+    const limits = { heartbeatIntervalMs: 200, heartbeatGraceMs: 5_000 };
+    const { frames, look, supervisor } = await open({ limits, retries: 1 });
+    const [one = expect.fail(), two = expect.fail()] = await frames(2);
+    const { processId } = supervisor.status()[0]?.workers[0] ?? {};
+    expect((await look(one, 1)).data.debug).toBe(1);
+    expect((await look(two, 2, { [how]: true })).data.debug).toBe(2);
+    await sleep(600); // a heartbeat, between calls
+    expect(await look(one, 3)).toMatchObject({ status: 'OK', data: { debug: 3 } });
+    for (let n = 0; n < 140; n++) expect((await look(two, n)).data.debug).toBe(n);
+    expect(supervisor.status()[0]?.workers[0]).toMatchObject({ processId, restarts: 0 });
+  },
+);
 
 test.runIf(isLinux).each(['sampled', 'off'] as const)(
   'memory whose number the algorithm gave to that of another frame is handed over anew, proof %s',

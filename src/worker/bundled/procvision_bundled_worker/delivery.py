@@ -91,8 +91,7 @@ class Picture:
         self._memory = None  # that of the checksum
         if held is not None:
             self.descriptor, self.key = held.descriptor, held.key
-            about = os.fstat(held.descriptor)
-            if (about.st_dev, about.st_ino) != held.key:  # the algorithm closed it, and something else has its number
+            if not held.is_open():
                 raise FrameMissing("its memory is not open any more")
             self._see_generation(os.pread(self.descriptor, TRAILER_BYTES, held.size))
             self.size, self.shape, self.offset, self.width = held.size, held.shape, held.offset, held.width
@@ -289,6 +288,8 @@ class Delivery:
         held = self._places.take(place)
         if held is None:
             raise FrameMissing("its memory is not held any more")
+        if held.identifier != identifier:  # places that are counted wrongly give no verdict on another picture
+            raise FrameMissing("its place holds the memory of %s" % held.identifier)
         return Picture(identifier, kind, held=held)
 
     def forget(self):

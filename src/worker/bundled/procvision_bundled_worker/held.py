@@ -5,11 +5,16 @@ CALLS_UNUSED = 64  # then it goes: the host counts on it for half as many
 
 
 class Held:
-    """Its size, its shape and its header are the same as long as it is there: what is in it, and its generation, are not."""
+    """Its name, its size, its shape and its header are the same as long as it is there: what is in it, and its generation, are not."""
 
     def __init__(self, picture, call):
-        self.descriptor, self.key, self.last_used = picture.descriptor, picture.key, call
+        self.identifier, self.descriptor, self.key, self.last_used = picture.identifier, picture.descriptor, picture.key, call
         self.size, self.shape, self.offset, self.width = picture.size, picture.shape, picture.offset, picture.width
+
+    def is_open(self):
+        """Whether the number is that of the memory still: the algorithm may have closed it, and opened something else."""
+        about = os.fstat(self.descriptor)
+        return (about.st_dev, about.st_ino) == self.key
 
 
 class Places:
@@ -42,12 +47,17 @@ class Places:
     def empty(self, place):
         held = self._all.pop(place, None)
         if held is not None:
-            self._leaving.append(held.descriptor)
+            self._leaving.append(held)
 
     def end(self):
         """No call has begun with what has left its place."""
         while self._leaving:
-            os.close(self._leaving.pop())
+            held = self._leaving.pop()
+            try:
+                if held.is_open():
+                    os.close(held.descriptor)
+            except OSError:
+                pass  # the algorithm has closed it
 
     def forget(self):
         for place in list(self._all):

@@ -29,7 +29,7 @@ class Channel:
         self._busy = False
         self._at_end = False
         self._kept_since = None  # an answer is kept
-        self.idle = lambda: None  # called at a ping between calls
+        self.idle = lambda: None  # called at a ping between messages
 
     def start_watching(self):
         threading.Thread(target=self._watch, name="procvision-pings", daemon=True).start()
@@ -72,7 +72,8 @@ class Channel:
                 if message.get("type") != "ping":
                     self._busy = True
                     return message
-                self.idle()  # nothing else has come for the time of a heartbeat
+                if not message.get("during_call"):  # as the host sees it: more of its message may be to come
+                    self.idle()  # nothing else has come for the time of a heartbeat
                 self._pong(message, "OK")
 
     def _fill(self):
