@@ -212,6 +212,7 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
    * `queue_full` while another call runs, `closed` when the worker is not ready or gone
    */
   async call(call: WorkerCall, o: WorkerCallOptions = {}): Promise<WorkerReply> {
+    if (this.#state === 'busy') throw takesNone(this.#title, this.#state); // it is no part of an open message
     const requestId = o.requestId ?? String(this.#nextRequest++);
     const [reply] = this.callMany([{ call, requestId }], o) as [Promise<WorkerReply>];
     return await reply;
