@@ -68,6 +68,15 @@ describe('to write their images are let on', () => {
     expect(await done(letOns)).toEqual([true, true, true, false]);
   });
 
+  test('at once a call that takes no room, also when nobody else may', async () => {
+    const all = lineOf();
+    entries(all, 4);
+    const turn = all.line.aside();
+    expect(all.line.letOn(turn, { deadline: 1_000 })).toBeUndefined();
+    all.line.leave(turn);
+    expect(await done([all.take(all.line.aside())])).toEqual([false]); // and no place by that
+  });
+
   test('with three workers six calls', async () => {
     const { letOns } = entries(lineOf({ count: 3 }), 8);
     expect((await done(letOns)).filter(Boolean)).toHaveLength(6);

@@ -63,6 +63,8 @@ export class CallGroup {
   /** The worker that has a part of the message. */
   #shared: SharedLease | undefined;
   #hasComeSince = false;
+  /** What is to be left to its first call when it is sealed. */
+  #leastLeftMs = 0;
   #isSealed = false;
   #stopWaiting: (() => void) | undefined;
 
@@ -129,6 +131,7 @@ export class CallGroup {
       this.#ids.push(call.requestId);
       this.#hasComeSince = true;
       // An image may take long to come, or to be decoded: that is not the time of those that wait for it.
+      if (!this.#stopWaiting) this.#leastLeftMs = call.deadline.leftMs * (1 - MOST_WAIT);
       this.#stopWaiting ??= call.deadline.afterShare(MOST_WAIT, () => {
         this.seal();
       });
@@ -176,11 +179,11 @@ export class CallGroup {
     }));
   }
 
-  /** Its worker waits for nobody who may be long in coming. */
+  /** Its worker waits for nobody who may be long in coming, and with `execute_batch` begins when the last has come. */
   #sealAtPause(deadline: Deadline): void {
     this.#hasComeSince = false;
     this.#stopWaiting = deadline.after(MOST_PAUSE_MS, () => {
-      if (this.#hasComeSince) this.#sealAtPause(deadline);
+      if (this.#hasComeSince && deadline.leftMs > this.#leastLeftMs) this.#sealAtPause(deadline);
       else this.seal();
     });
   }

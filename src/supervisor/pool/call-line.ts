@@ -109,6 +109,7 @@ export class CallLine<Place, Wish> {
    * @throws RunnerError (by the promise) `timeout` at the deadline, `aborted`, or what {@link rejectAll} was given
    */
   letOn(turn: Turn<Place, Wish>, patience: Patience): Promise<unknown> | undefined {
+    if (!turn.isCounted) return undefined; // it has no place in a lane that could come
     turn.stage = 'waiting';
     this.#fill();
     return turn.isInside ? undefined : this.#wait(turn, patience);
