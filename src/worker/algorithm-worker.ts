@@ -299,8 +299,8 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
         ...{ losses: new Losses(), folder, kill: this.#kill.bind(this) },
       },
       late: this.#tooLate.bind(this),
-      begun: (calls) => {
-        this.#asked = aboutOf(calls);
+      begun: (calls, isWhole) => {
+        this.#asked = aboutOf(calls, isWhole);
         this.#heartbeat.stop();
         this.#setState('busy');
       },

@@ -11,8 +11,8 @@ export interface MessageContext {
   sending: Sending;
   conversation: Conversation;
   after: RunAfter | undefined;
-  /** A message begins with these. */
-  begun: (calls: readonly NumberedCall[]) => void;
+  /** A message begins with these. `isWhole`: none follow. */
+  begun: (calls: readonly NumberedCall[], isWhole: boolean) => void;
   /** All of it is answered. */
   over: () => void;
   late: (what: string, timeoutMs: number) => RunnerError;
@@ -57,7 +57,7 @@ export class CallMessage {
       this.#bounds.added(!more);
     } else {
       this.#bounds = this.#bound();
-      begun(calls);
+      begun(calls, isWhole);
     }
     this.#left += calls.length;
     this.#isOpen = more;

@@ -141,16 +141,17 @@ export class OutgoingCalls {
   }
 }
 
-/** What the logs of the time are about: one call, or the product id and the step of several. */
+/** What the logs of the time are about: one call, or the product id and the step of several. `isWhole`: no others follow them. */
 export function aboutOf(
   calls: readonly NumberedCall[],
+  isWhole: boolean,
 ): Pick<WorkerLog, 'requestId' | 'productId' | 'stepIndex'> {
   const [first] = calls;
   if (!first) return {};
   const { stepIndex } = first.call;
   const productId = givenProductId('worker.call({ productId })', first.call);
   const about: Pick<WorkerLog, 'requestId' | 'productId' | 'stepIndex'> = {};
-  if (calls.length === 1) about.requestId = first.requestId;
+  if (calls.length === 1 && isWhole) about.requestId = first.requestId;
   if (productId) about.productId = productId;
   if (stepIndex !== undefined) about.stepIndex = stepIndex;
   return about;

@@ -188,3 +188,24 @@ test.each(['abort', 'stop'] as const)(
     }
   },
 );
+
+test('what a worker logs of a picture does not name another picture of its message', async () => {
+  const telling = ONE_BY_ONE.replace(
+    'def look(value, **seen):\n',
+    'def look(value, **seen):\n    sys.stderr.write("look at %d\\n" % value)\n    sys.stderr.flush()\n',
+  ).replace('import os, time', 'import os, sys, time');
+  const { supervisor } = await open(telling);
+  const logged: [string, string | undefined, string | undefined][] = [];
+  supervisor.on('log', ({ message, requestId, productId }) => {
+    if (message.startsWith('look at')) logged.push([message, requestId, productId]);
+  });
+  const results = await supervisor.executeMany([1, 2, 3, 4].map((value) => request(value)));
+  await expect.poll(() => logged).toHaveLength(4);
+  for (const [n, [message, id, productId]] of logged.entries()) {
+    expect([message, productId]).toEqual([`look at ${n + 1}`, 'A01']);
+    expect([undefined, results[n]?.requestId]).toContain(id); // its own where it went alone
+  }
+  const { requestId } = await supervisor.execute(request(5));
+  await expect.poll(() => logged[4]).toEqual(['look at 5', requestId, 'A01']);
+  expect(valuesOf(results)).toEqual([1, 2, 3, 4]);
+});
