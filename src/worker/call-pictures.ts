@@ -73,7 +73,8 @@ export class CallPictures {
     if (!kept) return;
     kept.begin();
     for (const image of this.#images) {
-      if (image.lasting && this.#isHanded(image)) this.#places.set(image, kept.placeOf(image.lasting));
+      const { lasting, sizeBytes = 0 } = image;
+      if (lasting && this.#isHanded(image)) this.#places.set(image, kept.placeOf(lasting, sizeBytes));
     }
   }
 

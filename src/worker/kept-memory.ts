@@ -2,6 +2,11 @@
 const KEPT_MEMORY = 'kept_memory';
 /** Places for memory at a worker. */
 const PLACES = 16;
+/**
+ * Bytes of all that is kept, where that is more than two pictures: as much as the worker keeps mapped. The host may have given
+ * the memory up, and its pages stay as long as it is open there.
+ */
+const MOST_BYTES = 1 << 26;
 /** A place that was not used for so many calls is taken for empty. The worker keeps it for twice as many. */
 const CALLS_UNUSED = 32;
 
@@ -41,12 +46,13 @@ export class KeptMemory {
   }
 
   /** The place of some memory; where it has none, another loses its own. */
-  placeOf(memory: object): KeptPlace {
+  placeOf(memory: object, bytes: number): KeptPlace {
     const number = this.#places.findIndex((place) => place.memory === memory);
     const found = this.#places[number];
     if (found && this.#calls - found.lastUsed < CALLS_UNUSED) return { number, isNew: false, place: found };
     if (found) found.memory = undefined;
-    const next = this.#next;
+    const most = Math.max(2, Math.min(PLACES, Math.floor(MOST_BYTES / bytes)));
+    const next = this.#next < most ? this.#next : 0;
     this.#next = (next + 1) % PLACES;
     // Nothing is sure to be there until it was handed over.
     const place: Place = { memory: undefined, lastUsed: this.#calls };

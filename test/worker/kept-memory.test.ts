@@ -14,47 +14,58 @@ describe('places for memory at a worker', () => {
 
   test('memory that was handed over is found at its place until it is forgotten', () => {
     const [places, memory] = [kept(), {}];
-    expect(places.placeOf(memory)).toMatchObject({ number: 0, isNew: true });
-    const second = places.placeOf(memory); // the first was not handed over yet
+    expect(places.placeOf(memory, 1)).toMatchObject({ number: 0, isNew: true });
+    const second = places.placeOf(memory, 1); // the first was not handed over yet
     expect(second).toMatchObject({ number: 1, isNew: true });
     places.put(second, memory);
-    expect(places.placeOf(memory)).toMatchObject({ number: 1, isNew: false });
+    expect(places.placeOf(memory, 1)).toMatchObject({ number: 1, isNew: false });
     places.forget();
-    expect(places.placeOf(memory).isNew).toBe(true);
+    expect(places.placeOf(memory, 1).isNew).toBe(true);
   });
 
   test('a place that is given to other memory is that of nothing until that was handed over', () => {
     const places = kept();
     const all = Array.from({ length: 16 }, () => ({}));
-    for (const memory of all) places.put(places.placeOf(memory), memory);
+    for (const memory of all) places.put(places.placeOf(memory, 1), memory);
     const [first = {}, second = {}] = all;
-    expect(places.placeOf({})).toMatchObject({ number: 0, isNew: true });
-    expect(places.placeOf(first).isNew).toBe(true);
-    expect(places.placeOf(second).isNew).toBe(true); // its place is now that of the first
+    expect(places.placeOf({}, 1)).toMatchObject({ number: 0, isNew: true });
+    expect(places.placeOf(first, 1).isNew).toBe(true);
+    expect(places.placeOf(second, 1).isNew).toBe(true); // its place is now that of the first
   });
 
   test('memory that is handed over when its place was given to other memory is not found there', () => {
     const [places, memory, other] = [kept(), {}, {}];
-    const early = places.placeOf(memory);
-    for (let n = 0; n < 15; n++) places.placeOf({});
-    const late = places.placeOf(other);
+    const early = places.placeOf(memory, 1);
+    for (let n = 0; n < 15; n++) places.placeOf({}, 1);
+    const late = places.placeOf(other, 1);
     expect(late.number).toBe(early.number);
     places.put(early, memory);
-    expect(places.placeOf(memory).isNew).toBe(true);
+    expect(places.placeOf(memory, 1).isNew).toBe(true);
     places.put(late, other);
-    expect(places.placeOf(other)).toMatchObject({ number: 0, isNew: false });
+    expect(places.placeOf(other, 1)).toMatchObject({ number: 0, isNew: false });
   });
 
   test('memory that was not used for 32 calls is handed over anew, also when calls with it were not sent', () => {
     const [places, memory] = [kept(), {}];
-    places.put(places.placeOf(memory), memory);
+    places.put(places.placeOf(memory, 1), memory);
     for (let n = 0; n < 31; n++) places.begin();
-    places.put(places.placeOf(memory), memory);
+    places.put(places.placeOf(memory, 1), memory);
     for (let n = 0; n < 31; n++) places.begin();
-    expect(places.placeOf(memory).isNew).toBe(false);
+    expect(places.placeOf(memory, 1).isNew).toBe(false);
     places.begin();
-    expect(places.placeOf(memory).isNew).toBe(true);
+    expect(places.placeOf(memory, 1).isNew).toBe(true);
   });
+});
+
+const LARGE = 1 << 24;
+
+test('large memory gets no more places than it has room for, and small memory gets the others', () => {
+  const places = KeptMemory.of(['kept_memory']) ?? expect.fail('it keeps none');
+  const numbers = (count: number, bytes: number) =>
+    Array.from({ length: count }, () => places.placeOf({}, bytes).number);
+  expect(numbers(6, LARGE)).toEqual([0, 1, 2, 3, 0, 1]);
+  expect(numbers(4, 1)).toEqual([2, 3, 4, 5]);
+  expect(numbers(3, 100 * LARGE)).toEqual([0, 1, 0]);
 });
 
 const ALGORITHM = `import os
