@@ -125,3 +125,22 @@ test.runIf(isLinux)(
     expect(await valueOf(worker.call({ phase: 'execute', image }))).toBe(1);
   },
 );
+
+test('calls that wait for the rest of their message are answered by a class whose execute_batch has gone', async () => {
+  const source = `${ONE_BY_ONE}
+    looks = 0
+    @property
+    def execute_batch(self):
+        self.looks += 1
+        if self.looks > 1:
+            raise AttributeError("the device is gone")
+        return list
+`;
+  const { worker, frames } = await startBundled(source);
+  const all = await leased(frames, 3);
+  const images = await Promise.all(all.map((frame) => frames.send(frame, { proof: undefined })));
+  const [one, two, three] = images.map(numbered) as [NumberedCall, NumberedCall, NumberedCall];
+  const first = worker.callMany([one, two], { more: true, timeoutMs: 2_000 });
+  const last = worker.callMany([three], { more: false });
+  expect(await Promise.all([...first, ...last].map(valueOf))).toEqual([1, 2, 3]);
+});

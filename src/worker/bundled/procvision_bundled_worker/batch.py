@@ -22,12 +22,11 @@ class Disorder(Exception):
 
 def run(channel, message, adapter, memory, pictures, waiting):
     """`waiting`: calls of earlier parts of the message. Gives those that wait for the next part."""
-    calls = [call for call in message.get("calls") or [] if isinstance(call, dict)]
+    calls = waiting + [call for call in message.get("calls") or [] if isinstance(call, dict)]
     more = message.get("more") is True
     if not adapter.takes_batches:
         one_by_one(channel, calls, adapter, memory, pictures, more)
         return []
-    calls = waiting + calls
     if more:
         return calls
     if len(calls) > 1:
