@@ -7,6 +7,13 @@ import suite from '../../vitest.config.js';
 export default defineConfig({
   ...suite,
   root: fileURLToPath(new URL('../../', import.meta.url)),
-  // The first run downloads.
-  test: { ...suite.test, include: OUTSIDE_TESTS, exclude: [], testTimeout: 240_000, hookTimeout: 240_000 },
+  // One file at a time: a browser needs a core of its own. The first run downloads.
+  test: {
+    ...suite.test,
+    include: OUTSIDE_TESTS,
+    exclude: [],
+    maxWorkers: 1,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+  },
 });
