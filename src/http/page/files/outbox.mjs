@@ -17,6 +17,18 @@ let isFollowing = false;
 const at = (ms) => (ms === undefined ? undefined : timeOf(ms));
 const lasting = (w, is) => (is ? [make('p.remedy', { w })] : []);
 
+/** Why things were given up, and why the last picture was not kept. */
+function reasons({ shedBy, lastPictureFault: fault }) {
+  const given = Object.entries(shedBy).filter(([, { records }]) => records > 0);
+  const pairs = given.map(([reason, { records }]) => [`shedBy_${reason}`, numberOf(records)]);
+  return [
+    ...(pairs.length > 0 ? [make('h3', { w: 'outboxShedBy' }), facts(pairs)] : []),
+    ...(fault
+      ? [make('p.remedy', { w: ['outboxPictureFault', { at: timeOf(fault.at) }] }), english(fault.reason)]
+      : []),
+  ];
+}
+
 function show() {
   if (!report) return;
   const { outbox, delivery, aside } = report;
@@ -57,6 +69,7 @@ function show() {
       ]),
       'outboxDue',
     ),
+    ...reasons(outbox),
     ...(aside.length > 0
       ? [
           make('h3', { w: 'outboxRefused' }),
