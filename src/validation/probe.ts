@@ -1,6 +1,7 @@
 import { isRecord } from '../arguments.js';
 import { constants } from 'node:fs';
 import { mkdir, open, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import { assetPath } from '../assets.js';
@@ -11,6 +12,7 @@ import { launch } from '../process/launch.js';
 import { run } from '../process/run.js';
 import { exitCodeInWords } from '../process/windows-exit.js';
 import { caseFault, casesFrom } from './case-findings.js';
+import { asRefusedRoom } from './refused-room.js';
 import { isCheckName, type CheckName } from './check-list.js';
 import { inTemporaryFolder } from '../store/temporary-folder.js';
 
@@ -192,6 +194,7 @@ export async function runProbe(
       const lines = parseLines(await readFindings(out));
       const findings = collect(target, lines, ended);
       if (cases) addCases(target.manifest, findings, { lines, ended, boundaryCases });
+      if (findings.error) findings.error = await asRefusedRoom(findings.error, [folder, os.tmpdir()]);
       return findings;
     },
     parent,

@@ -1,7 +1,9 @@
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { Deployer, Registry } from '../../src/index.js';
 import { asStoreError } from '../../src/store/store-error.js';
+import { buildPackage } from '../../src/testing/index.js';
 import { deployStore } from '../support/deploy-store.js';
 import { NO_MOUNTS, smallDisk } from '../support/mounts.js';
 
@@ -117,3 +119,42 @@ test.skipIf(NO_MOUNTS)(
     }
   },
 );
+
+/** An algorithm that takes a second, and then does what is given. */
+const slow = (then: string) => `from procvision_algorithm_sdk import BaseAlgorithm
+import time
+
+class Algorithm(BaseAlgorithm):
+    def execute(self, *call):
+        time.sleep(1)
+        ${then}
+        return {"status": "OK", "message": "", "data": {"result_status": "OK"}}
+`;
+
+test.skipIf(NO_MOUNTS).each([
+  ['becomes full during the trial', true, 'pass', 'store_failed', /disk is full.* may be right.*prune\(\)/s],
+  [
+    'has room while the algorithm says that its own has none',
+    ...([false, 'raise OSError(28, "No space left on device")', 'install_failed', /No space left/] as const),
+  ],
+] as const)('a trial on a disk that %s blames the right side', async (_, fills, then, code, message) => {
+  const { folder, fill } = await smallDisk(24);
+  const root = path.join(folder, 'store');
+  await using registry = await Registry.open(root, { durability: 'none' });
+  await using deployer = new Deployer({ registry });
+  const zip = path.join(folder, 'slow.zip');
+  const files = { 'algorithm/__init__.py': '', 'algorithm/main.py': slow(then) };
+  await writeFile(zip, await buildPackage({ generation: 'execute-only', files }));
+  let isFilled = !fills;
+  const timer = setInterval(() => {
+    // The trial has begun once its order is there.
+    void readdir(root, { recursive: true }).then((names) => {
+      if (isFilled || !names.some((name) => name.endsWith('order.json'))) return;
+      isFilled = true;
+      fill();
+    });
+  }, 20);
+  const failure = await deployer.install(zip).catch((error: unknown) => error);
+  clearInterval(timer);
+  expect(failure).toMatchObject({ code, message: expect.stringMatching(message) as string });
+});
