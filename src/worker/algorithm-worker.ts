@@ -358,16 +358,16 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
     this.#logs.end();
     this.#heartbeat.end();
     if (this.#server?.isGone) this.#reason ??= { text: 'its fork server has ended' };
-    const { beforeReady, byItself, ended } = exitFailures(
-      ...([this.#title, exitCode, exitSignal, this.lastLines] as const),
-      exitSignal === 'SIGKILL' && this.#reason === undefined && this.#process?.wasKilledForMemory() === true,
-    );
+    const isKilled = exitSignal === 'SIGKILL' && this.#reason === undefined;
+    const { beforeReady, byItself, ended } = exitFailures(this.#title, exitCode, exitSignal, this.lastLines, {
+      isOutOfMemory: isKilled && this.#process?.wasKilledForMemory() === true,
+      ...(this.#state === 'starting' && { spec: this.spec }),
+    });
     this.#conversation.handshake.fail(beforeReady);
-    const { error } = this.#reason ?? { error: byItself };
+    const { error, text: reason } = this.#reason ?? { error: byItself, text: 'exited' };
     const { pending } = this.#conversation;
     this.#setState('exited');
     for (const call of pending) call.fail(error ?? ended);
-    const reason = this.#reason?.text ?? 'exited';
     const exit: WorkerExit = { exitCode, exitSignal, reason, error, lastLines: this.lastLines };
     this.emit('exit', exit);
     this.#resolveExited(exit);

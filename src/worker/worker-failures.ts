@@ -1,5 +1,8 @@
+import path from 'node:path';
 import { RunnerError } from '../errors.js';
-import type { WorkerState } from './types.js';
+import { barredFolder } from '../process/barred-folder.js';
+import { baseInterpreter } from '../process/base-interpreter.js';
+import type { WorkerSpec, WorkerState } from './types.js';
 import { exitCodeInWords, windowsExit } from '../process/windows-exit.js';
 
 /** A step of the protocol that did not come in time. */
@@ -21,14 +24,14 @@ export function heartbeatLost(title: string, timeoutMs: number, output: string[]
 
 /**
  * The failures that an exit gives to the waiting start or calls. The last lines of stderr give the reason; for memory, the
- * kernel's counter.
+ * kernel's counter. `spec`: of one that was not ready yet.
  */
 export function exitFailures(
   title: string,
   exitCode: number | null,
   exitSignal: NodeJS.Signals | null,
   output: string[],
-  isOutOfMemory = false,
+  { isOutOfMemory = false, spec }: { isOutOfMemory?: boolean; spec?: WorkerSpec } = {},
 ): { beforeReady: RunnerError; byItself: RunnerError; ended: RunnerError } {
   const words = exitCodeInWords(exitCode);
   const status = windowsExit(exitCode);
@@ -44,11 +47,24 @@ export function exitFailures(
       : `left by itself with exit code ${exitCode}`;
   const details = { exitCode, exitSignal, output, ...(isOutOfMemory && { isOutOfMemory }) };
   const tail = lastSaid(output);
+  const barred = spec && barredFrom(spec);
+  const hint = barred === undefined ? '' : `. It may be that ${barred}`;
   return {
-    beforeReady: new RunnerError('start_failed', `${title} ${left}, before it was ready${tail}`, { details }),
+    beforeReady: new RunnerError('start_failed', `${title} ${left}, before it was ready${tail}${hint}`, {
+      details,
+    }),
     byItself: new RunnerError('worker_exited', `${title} ${left}${tail}`, { details }),
     ended: new RunnerError('worker_exited', `${title} ended (${how})${why}`, { details }),
   };
+}
+
+/** What keeps a worker of another user from its files, as far as the modes of folders tell. */
+function barredFrom({ uid, gid = uid, python, root }: WorkerSpec): string | undefined {
+  if (uid === undefined || gid === undefined) return undefined;
+  return barredFolder([python, baseInterpreter(python).command, path.join(root, 'manifest.json')], {
+    uid,
+    gid,
+  });
 }
 
 /** The algorithm could not be loaded; the worker said why. */

@@ -24,7 +24,7 @@ test.each([
 });
 
 test('an exit for want of memory says so and what to do', () => {
-  const { byItself } = exitFailures('The worker', null, 'SIGKILL', [], true);
+  const { byItself } = exitFailures('The worker', null, 'SIGKILL', [], { isOutOfMemory: true });
   expect(byItself.message).toMatch(
     /^The worker was killed by SIGKILL: memory had run out.*recycleAboveBytes/,
   );

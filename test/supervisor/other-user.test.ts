@@ -56,6 +56,23 @@ describe.skipIf(!isPossible)('workers with a uid and a gid', () => {
       expect(status).toMatch(/^Groups:\s*$/m);
     },
   );
+
+  test.each(['sdk', 'bundled'] as const)(
+    'of the %s adapter that may not enter a folder above their files fail to start by its name, its mode and the remedy',
+    async (worker) => {
+      const registry = await deployed();
+      const closed = path.dirname(registry.layout.root);
+      await chmod(closed, 0o700);
+      const policy = { uid: USER, gid: GROUP };
+      await using supervisor = new AlgorithmSupervisor({ registry, worker, policy });
+      await expect(supervisor.start('sample', '1.0.0')).rejects.toMatchObject({
+        code: 'start_failed',
+        message: expect.stringMatching(
+          `user ${USER} \\(group ${GROUP}\\) may not enter .*${path.basename(closed).slice(-6)} \\(mode 700, owner 0, group 0\\).*chmod o\\+x`,
+        ) as string,
+      });
+    },
+  );
 });
 
 test('a uid without a gid stands for both', () => {
