@@ -203,10 +203,10 @@ export class Room {
       const isPicture = priority === 'okPictures' || priority === 'ngPictures';
       const all = { digit, bytes: Infinity };
       if (isTime && (await this.#isTooOld(digit, now)))
-        await this.#removeAll({ ...all, before: now - this.#maxAgeMs, undelivered: true });
+        await this.#removeAll({ ...all, before: now - this.#maxAgeMs, now, undelivered: true });
       if (isPicture || isTime) {
-        const before = isPicture ? Infinity : now - this.#retentionMs;
-        await this.#removeAll({ ...all, before, undelivered: false });
+        const age = isPicture ? { before: Infinity } : { before: now - this.#retentionMs, now };
+        await this.#removeAll({ ...all, ...age, undelivered: false });
       }
     }
     if (this.#parts.store.state.stragglers.length > 0) await this.#removeStragglers();
@@ -219,7 +219,7 @@ export class Room {
   async #isTooOld(digit: number, now: number): Promise<boolean> {
     const latest = now - this.#maxAgeMs * (1 + STEP_SHARE);
     const first = await planRemoval(this.#parts.store, {
-      ...{ digit, bytes: 1, before: latest, undelivered: true },
+      ...{ digit, bytes: 1, before: latest, now, undelivered: true },
     });
     return first.go.length > 0 || first.stay.length > 0;
   }

@@ -238,6 +238,30 @@ test('what waits longer than its age is given up, and that is told', async () =>
   expect((await last.queue.due('records')).items).toEqual([]);
 });
 
+test('what a station records before its clock is set is not taken for decades old, and goes with the first that was recorded after that', async () => {
+  let now = 60_000; // 1970: a battery that is empty
+  const options = { maxAgeDays: 2, now: () => now };
+  const outbox = await openOutbox(await temporaryFolder(), options);
+  await outbox.record(resultOf(), facts);
+  await outbox.record(resultOf(), facts);
+  await outbox.close();
+  const standsAt = async (time: number) => {
+    now = time;
+    await (await openOutbox(outbox.folder, options)).close(); // looks for what is too old
+    const again = await openOutbox(outbox.folder, options);
+    const { due, shedBy } = await again.status();
+    return { waiting: due.business.records, tooOld: shedBy.age.records, again };
+  };
+  const set = await standsAt(Date.UTC(2026, 0, 1));
+  expect(set).toMatchObject({ waiting: 2, tooOld: 0 });
+  await set.again.record(resultOf(), facts);
+  await set.again.close();
+  const before = await standsAt(Date.UTC(2026, 0, 2));
+  expect(before).toMatchObject({ waiting: 3, tooOld: 0 });
+  await before.again.close();
+  expect(await standsAt(Date.UTC(2026, 0, 4))).toMatchObject({ waiting: 0, tooOld: 3 });
+});
+
 test('what is too old is given up in steps of a 64th of the age, so that few records tell of it', async () => {
   const begin = Date.UTC(2026, 0, 1);
   let now = begin;

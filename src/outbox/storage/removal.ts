@@ -1,4 +1,4 @@
-import { bytesOf, envelopeIn, markIn } from './envelope.js';
+import { bytesOf, envelopeIn, markIn, type Envelope } from './envelope.js';
 import { asideKey, dueKey, indexIn, rangeOf, recordKey } from './keys.js';
 import type { Draft, Placed } from './draft.js';
 import type { RecordStore } from './record-store.js';
@@ -10,6 +10,8 @@ export interface RemovalRule {
   bytes: number;
   /** Stop at a record that was recorded at this time or later: Unix time in milliseconds. */
   before: number;
+  /** By age: when it is looked, Unix time in milliseconds. A record whose clock was not set has the age of the next one whose clock was. */
+  now?: number;
   /** Whether also those that wait for their delivery go. */
   undelivered: boolean;
 }
@@ -32,6 +34,12 @@ export interface RemovalPlan {
   stay: Omit<Candidate, 'digest'>[];
 }
 
+/**
+ * No clock that is set shows an earlier time. One without a battery begins in 1970, 2000 or the year of its firmware, and is put
+ * right once there is a network: what a station recorded until then would be decades old, and given up before it can be delivered.
+ */
+const LEAST_TIME = Date.UTC(2024, 0, 1);
+
 /** Most records of one step, so that others have their turn. */
 const STEP = 2_000;
 
@@ -44,6 +52,8 @@ export async function planRemoval(store: RecordStore, rule: RemovalRule): Promis
   const aside = await firstOf(store, 'a', firstKept);
   let bytes = 0;
   let count = 0;
+  const isSet = (time: number) => rule.now === undefined || rule.now < LEAST_TIME || time >= LEAST_TIME;
+  const unset: Held[] = [];
   for await (const [key, value] of store.entries(rangeOf(`r${digit}`, firstKept))) {
     const index = indexIn(key);
     const envelope = envelopeIn(value);
@@ -51,17 +61,29 @@ export async function planRemoval(store: RecordStore, rule: RemovalRule): Promis
     const isDue = stored ? !('isSettled' in markIn(stored)) : index >= dueFrom;
     if (isDue && !rule.undelivered) break;
     if (count++ >= STEP || bytes >= rule.bytes || envelope.recorded_at >= rule.before) break;
-    plan.end = index + 1;
-    const size = bytesOf(value, envelope);
-    const candidate = { digit, index, bytes: size, isDue, stored };
-    if (aside.has(index) || (isDue && envelope.kind === 'shed')) {
-      plan.stay.push(candidate);
-      continue;
-    }
-    bytes += size;
-    plan.go.push({ ...candidate, digest: envelope.picture?.digest });
+    unset.push({ digit, index, bytes: bytesOf(value, envelope), isDue, stored, envelope });
+    if (!isSet(envelope.recorded_at)) continue;
+    for (const one of unset.splice(0)) bytes += take(plan, one, aside);
   }
   return plan;
+}
+
+/** A record that goes, or stays, with the next one whose time is known. */
+type Held = Omit<Candidate, 'digest'> & { envelope: Envelope };
+
+/** @returns the bytes that go */
+function take(
+  plan: RemovalPlan,
+  { envelope, ...candidate }: Held,
+  aside: ReadonlyMap<number, unknown>,
+): number {
+  plan.end = candidate.index + 1;
+  if (aside.has(candidate.index) || (candidate.isDue && envelope.kind === 'shed')) {
+    plan.stay.push(candidate);
+    return 0;
+  }
+  plan.go.push({ ...candidate, digest: envelope.picture?.digest });
+  return candidate.bytes;
 }
 
 /** Puts a removal into a batch. Answers what was given up before it was delivered. */
