@@ -116,6 +116,50 @@ describe('delivery', () => {
     expect(at.platform.repeated).toBe(0);
   });
 
+  test('a record over which the platform stumbles each time is found and set aside once others pass it; the rest arrives', async () => {
+    const at = await station({ stumblesOver: ({ step_index: step }) => step === 66 });
+    const ids: string[] = [];
+    for (let number = 0; number < 100; number++) {
+      const stepIndex = number === 17 || number === 80 ? 66 : 1;
+      ids.push((await at.outbox.record(resultOf('OK'), { productId: 'A01', stepIndex })).ingestId);
+    }
+    const delivery = await delivering(at);
+    await expect.poll(() => waiting(at.outbox), { timeout: 30_000 }).toBe(0);
+    expect([...at.platform.records.keys()]).toEqual(
+      ids.filter((_, number) => number !== 17 && number !== 80),
+    );
+    const aside = await at.outbox.queue.aside();
+    expect(aside.map(({ ingestId }) => ingestId)).toEqual([ids[17], ids[80]]);
+    expect(aside[0]?.reason).toContain('takes the records around it');
+    expect(aside[0]?.reason).toContain('500: Internal Server Error');
+    expect(await delivery.status()).toMatchObject({ network: 'up', refused: 2 });
+    expect(at.platform.repeated).toBe(0);
+  });
+
+  test('a record over which the platform stumbles is not set aside while nothing is behind it that would prove it', async () => {
+    const at = await station({ stumblesOver: ({ step_index: step }) => step === 66 });
+    await at.outbox.record(resultOf('OK'), { productId: 'A01', stepIndex: 66 });
+    const delivery = await delivering(at);
+    await expect.poll(async () => (await delivery.status()).failures).toBeGreaterThan(12);
+    expect([(await at.outbox.status()).aside, await waiting(at.outbox)]).toEqual([0, 1]);
+    const [id] = await record(at.outbox, 1);
+    await expect.poll(() => waiting(at.outbox), { timeout: 30_000 }).toBe(0);
+    expect([...at.platform.records.keys()]).toEqual([id]);
+    expect((await at.outbox.status()).aside).toBe(1);
+  });
+
+  test('a platform that answers everything with 500 for long gets everything in order when it is mended, and nothing is set aside', async () => {
+    let isDown = true;
+    const at = await station({ stumblesOver: () => isDown });
+    const ids = await record(at.outbox, 150);
+    const delivery = await delivering(at);
+    await expect.poll(async () => (await delivery.status()).failures).toBeGreaterThan(60);
+    isDown = false;
+    await expect.poll(() => waiting(at.outbox), { timeout: 30_000 }).toBe(0);
+    expect([...at.platform.records.keys()]).toEqual(ids);
+    expect(await delivery.status()).toMatchObject({ refused: 0 });
+  });
+
   test('what was refused goes again by retry with aside, after the platform was mended', async () => {
     let isMended = false;
     const at = await station({ isPoison: () => !isMended });

@@ -28,6 +28,8 @@ export interface PlatformOptions {
   fault?: (route: PlatformRoute, call: number) => Fault | undefined;
   /** Refuses a record for good. */
   isPoison?: (record: Record<string, unknown>) => boolean;
+  /** Records over which its program fails: the batch is answered with 500. */
+  stumblesOver?: (record: Record<string, unknown>) => boolean;
   presigns?: boolean;
 }
 
@@ -151,6 +153,9 @@ export class Platform {
     this.#must(bytes <= 256 * 1024, `logs: ${bytes} bytes`);
     if (records.some((record) => this.#o.isPoison?.(record))) {
       return { status: 422, body: '{"message": "a record cannot be"}' };
+    }
+    if (records.some((record) => this.#o.stumblesOver?.(record))) {
+      return { status: 500, body: 'Internal Server Error' };
     }
     this.batches.push({ records: records.length, bytes, at: performance.now() });
     for (const record of records) {

@@ -63,7 +63,12 @@ export class HttpPlatform implements DeliveryTarget {
 
   async sendRecords(records: readonly OutgoingRecord[], attempt: Attempt): Promise<Outcome> {
     const answer = await this.#call('/v1/logs/batch', arrayOf(records), attempt);
-    return 'state' in answer ? answer : outcomeOf(answer, 'POST /v1/logs/batch');
+    if ('state' in answer) return answer;
+    const outcome = outcomeOf(answer, 'POST /v1/logs/batch');
+    // Gateways and limits have codes of their own (502 to 504, 429): this one is of the program that read the records.
+    return outcome.state === 'failed' && answer.status === 500
+      ? { ...outcome, mayBeOfARecord: true }
+      : outcome;
   }
 
   async sendPicture(picture: OutgoingPicture, attempt: Attempt): Promise<Outcome> {

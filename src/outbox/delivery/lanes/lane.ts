@@ -11,6 +11,10 @@ import { Wake } from './wake.js';
 const STORE_FAULT_MS = 5_000;
 /** By so much two clocks may differ over a delay. */
 const SLACK_MS = 1_000;
+/** After so many failures (four minutes, by the usual delays) it is looked whether one record is to blame. */
+const FAILURES_OF_A_RECORD = 8;
+/** How often one is sent alone, others in between, before it is set aside. */
+const TRIES_OF_ONE = 3;
 /** A picture gets this much time more for each KiB, in milliseconds: 8 KiB a second at the least. */
 const MS_PER_KIB = 125;
 
@@ -157,21 +161,19 @@ export abstract class Lane {
    * its order. Returns whether all of them are done with.
    */
   async #deliver(items: readonly DueItem[]): Promise<boolean> {
-    const { queue, progress, isPaused } = this.context;
+    const { queue, progress } = this.context;
     if (items.length === 0) return true;
-    if (this.#isEnded() || isPaused()) return false;
-    const outcome = await this.#attemptOf(items);
-    const wasEnded = this.#attempt.signal.aborted;
-    if (outcome.state === 'failed' && wasEnded) return false; // it was us who ended it
-    const bytes = items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    progress.tell(this.#name, outcome, { count: items.length, bytes });
+    const outcome = await this.#outcomeOf(items);
+    if (!outcome) return false;
     if (outcome.state === 'taken') {
       await queue.acknowledge(items);
       return true;
     }
     if (outcome.state === 'failed') {
-      await this.#retryLater(items, outcome);
-      return false;
+      const isForLong = outcome.mayBeOfARecord === true && failuresOf(items) >= FAILURES_OF_A_RECORD;
+      const left = isForLong ? await this.#findStumbling(items) : items;
+      if (left.length > 0) await this.#retryLater(left, outcome);
+      return left.length === 0;
     }
     const [first] = items;
     if (items.length === 1 && first) {
@@ -181,6 +183,58 @@ export abstract class Lane {
     }
     const middle = Math.ceil(items.length / 2);
     return (await this.#deliver(items.slice(0, middle))) && this.#deliver(items.slice(middle));
+  }
+
+  /**
+   * Of a batch over which the platform stumbles each time: finds the first record that it does not take, and sets that one aside where it
+   * takes others in between: so it is not the platform that is down. A record behind it passes it for that proof.
+   *
+   * @returns those that are to be tried again later
+   */
+  async #findStumbling(items: readonly DueItem[]): Promise<readonly DueItem[]> {
+    const { queue, progress } = this.context;
+    const rest = [...items];
+    const take = async (count: number): Promise<Outcome | undefined> => {
+      const outcome = await this.#outcomeOf(rest.slice(0, count));
+      if (outcome?.state === 'taken') await queue.acknowledge(rest.splice(0, count));
+      return outcome;
+    };
+    for (let within = rest.length; within > 1;) {
+      const half = Math.ceil(within / 2);
+      const outcome = await take(half);
+      if (outcome?.state === 'taken') within -= half;
+      else if (isStumbling(outcome)) within = half;
+      else return rest;
+    }
+    let isProven = false;
+    for (let tries = 1; tries <= TRIES_OF_ONE; tries++) {
+      const outcome = await take(1);
+      if (outcome?.state === 'taken') return [];
+      const [suspect, next] = rest;
+      if (!suspect || !isStumbling(outcome)) return rest;
+      if (tries === TRIES_OF_ONE && isProven) {
+        progress.refused++;
+        const reason = `The platform takes the records around it, and stumbles over it each time: ${outcome.reason}`;
+        await queue.setAside(suspect, reason);
+        return [];
+      }
+      if (!next && !isProven) return rest;
+      if (!next) continue;
+      if ((await this.#outcomeOf([next]))?.state !== 'taken') return rest;
+      await queue.acknowledge(rest.splice(1, 1));
+      isProven = true;
+    }
+    return rest;
+  }
+
+  /** What came of an attempt; undefined where it was us who ended it. */
+  async #outcomeOf(items: readonly DueItem[]): Promise<Outcome | undefined> {
+    if (this.#isEnded() || this.context.isPaused()) return undefined;
+    const outcome = await this.#attemptOf(items);
+    if (outcome.state === 'failed' && this.#attempt.signal.aborted) return undefined;
+    const bytes = items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    this.context.progress.tell(this.#name, outcome, { count: items.length, bytes });
+    return outcome;
   }
 
   async #attemptOf(items: readonly DueItem[]): Promise<Outcome> {
@@ -199,10 +253,19 @@ export abstract class Lane {
     { retryAfterMs }: Extract<Outcome, { state: 'failed' }>,
   ): Promise<void> {
     const { queue, clock, now, settings } = this.context;
-    const failures = Math.max(...items.map(({ attempts }) => attempts)) + 1;
+    const failures = failuresOf(items) + 1;
     const delay = backoffMs(failures, settings().backoff, () => clock.random(), retryAfterMs);
     const end = clock.now() + delay;
     this.#delaysEnd = this.#delaysEnd === Infinity ? end : Math.max(this.#delaysEnd, end);
     await queue.retryLater(items, now() + delay);
   }
+}
+
+/** How often one of these has failed. */
+function failuresOf(items: readonly DueItem[]): number {
+  return Math.max(...items.map(({ attempts }) => attempts));
+}
+
+function isStumbling(outcome: Outcome | undefined): outcome is Extract<Outcome, { state: 'failed' }> {
+  return outcome?.state === 'failed' && outcome.mayBeOfARecord === true;
 }

@@ -34,6 +34,8 @@ export type Outcome =
       reason: string;
       /** The least time before the next attempt, as the answer asked. */
       retryAfterMs?: number;
+      /** Whether one record can be to blame: a server that fails over its content says 500, as one that fails over everything. */
+      mayBeOfARecord?: true;
     };
 
 /** Whose fault a failed attempt is. */
