@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Authenticator, ConnectionOptions } from '@nats-io/transport-node';
 import { type OperationOptions, throwIfAborted } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
+import { natsTls } from '../../nats-tls.js';
 import { tokenOf } from '../keys.js';
 import type { FleetConnection } from '../ports.js';
 import { type CreateFleetOptions, makeBuckets } from './create.js';
@@ -100,13 +101,13 @@ function connectionOptions(
   peers: NatsPeers,
   o: FleetConnectOptions,
 ): ConnectionOptions & { inboxPrefix: string } {
-  const { tls, pingIntervalMs = 5_000, timeoutMs = 5_000 } = o;
+  const { pingIntervalMs = 5_000, timeoutMs = 5_000 } = o;
   return {
     servers: o.servers,
     name: o.name,
     inboxPrefix: `_INBOX_${tokenOf(o.name)}`,
     ...authentication(peers, o),
-    ...(tls && { tls }),
+    ...natsTls(o),
     timeout: timeoutMs,
     // The client would give up after ten tries, and at the second refusal of a user: a server may come back with other users.
     maxReconnectAttempts: -1,
@@ -176,10 +177,7 @@ async function firstSession(line: Line, waitMs: number): Promise<void> {
     const { failure } = line;
     if (left <= 0 || failure?.code === 'denied') {
       await line.close();
-      throw (
-        failure ??
-        new RunnerError('unreachable', `No server of the fleet answered in ${waitMs} ms: look at its address`)
-      );
+      throw failure ?? line.notLetIn(waitMs);
     }
     await line.pause(Math.min(50, left));
   }

@@ -54,10 +54,36 @@ export function natsError(
   if (error instanceof errors.InvalidArgumentError && said.includes('max_payload')) {
     return tooLarge(what, key, said, cause);
   }
+  const remedy = ofCertificate(error);
+  if (remedy !== undefined) {
+    return new RunnerError(
+      'unreachable',
+      `The ${what} did not reach the server of the fleet, whose certificate is not taken (${said}): ${remedy}`,
+      { cause },
+    );
+  }
   if (isUnanswered(errors, error)) return new RunnerError('unreachable', missing(what), { cause });
   return new RunnerError('unreachable', `The ${what} did not reach the server of the fleet: ${said}`, {
     cause,
   });
+}
+
+const AUTHORITY = 'give the authority that it comes from as tls.caFile';
+/** Codes of OpenSSL and Node for a certificate of the server that is not taken (nodejs.org/api/tls.html), and what to do. */
+const CERTIFICATE_REMEDIES: Readonly<Record<string, string>> = {
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT: AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: AUTHORITY,
+  DEPTH_ZERO_SELF_SIGNED_CERT: AUTHORITY,
+  SELF_SIGNED_CERT_IN_CHAIN: AUTHORITY,
+  CERT_HAS_EXPIRED: 'renew it, or set the clock of this machine',
+  CERT_NOT_YET_VALID: 'set the clock of this machine',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'reach the server by a name or an address that its certificate has',
+};
+
+function ofCertificate(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  return CERTIFICATE_REMEDIES[(error as NodeJS.ErrnoException).code ?? ''] ?? ofCertificate(error.cause);
 }
 
 type ErrorClasses = NatsPeers['transport']['errors'];

@@ -138,7 +138,9 @@ export class Line {
         if (this.closed.aborted as boolean) await this.#nc.close();
         else await this.#follow(this.#nc);
       } catch (error) {
-        this.#failure = this.#failed(error);
+        // A server that misses a certificate ends the line after its handshake: the client tries again until its time is over.
+        const isOver = error instanceof transport.errors.TimeoutError;
+        this.#failure = isOver ? this.notLetIn(this.#options.timeoutMs) : this.#failed(error);
       }
       await this.pause(this.#options.retryMs);
     }
@@ -189,6 +191,18 @@ export class Line {
       'unreachable',
       `There is no line to the server of the fleet now for the ${what}${because}`,
       { cause: this.#failure },
+    );
+  }
+
+  /** No server has answered, and none has said why. */
+  notLetIn(ms: number): RunnerError {
+    const { servers, tls } = this.#options.connection;
+    const certificate = tls
+      ? ', and, where the server asks for certificates of its clients, at tls.certFile and tls.keyFile'
+      : '';
+    return new RunnerError(
+      'unreachable',
+      `No server of the fleet answered in ${ms} ms (${[servers].flat().join(', ')}): look at the address${certificate}`,
     );
   }
 

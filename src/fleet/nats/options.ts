@@ -15,7 +15,7 @@ import type { CreateFleetOptions } from './create.js';
 
 /** What {@link connectFleet} takes. */
 export interface FleetConnectOptions {
-  /** `nats://plant:4222`, `tls://plant:4222`; they are tried in turn. */
+  /** `nats://plant:4222`, `tls://plant:4222`; they are tried in turn. With `tls://` in one of them none is talked to in the clear. */
   servers: string[];
   /** Name of the station, or of the user: answers come on `_INBOX_<name>`, which only this user may read. */
   name: string;

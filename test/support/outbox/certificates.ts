@@ -14,15 +14,17 @@ interface Pair {
   cert: string;
 }
 
-/** An authority of its own, a server for localhost and a client, as PEM and as files: `ca.pem`, `client.pem`, `client-key.pem`. */
-export async function makeAuthority(): Promise<{ folder: string; ca: string; server: Pair; client: Pair }> {
+/** An authority of its own, a server for localhost (or for other names) and a client, as PEM and as files: `ca.pem`, `client.pem`, `client-key.pem`. */
+export async function makeAuthority(
+  names = 'DNS:localhost',
+): Promise<{ folder: string; ca: string; server: Pair; client: Pair }> {
   const folder = await temporaryFolder();
   const openssl = (...words: string[]) => run('openssl', words, { cwd: folder });
   const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   await openssl(
     ...['req', '-x509', ...ec, '-keyout', 'ca-key.pem', '-out', 'ca.pem', '-days', '2', '-subj', '/CN=plant'],
   );
-  await writeFile(path.join(folder, 'server.ext'), 'subjectAltName=DNS:localhost\n');
+  await writeFile(path.join(folder, 'server.ext'), `subjectAltName=${names}\n`);
   await writeFile(path.join(folder, 'client.ext'), 'extendedKeyUsage=clientAuth\n');
   const sign = async (name: string): Promise<Pair> => {
     await openssl('req', ...ec, '-keyout', `${name}-key.pem`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);

@@ -4,6 +4,7 @@ import type * as Transport from '@nats-io/transport-node';
 import { requirePeer } from '../../../assets.js';
 import { abortError, settleOrAbort, throwIfAborted } from '../../../abort.js';
 import { RunnerError } from '../../../errors.js';
+import { natsTls } from '../../../nats-tls.js';
 import {
   aboutOf,
   piecesOf,
@@ -22,7 +23,7 @@ const USE = 'outbox delivery to NATS';
 
 /** A JetStream stream. The optional peers `@nats-io/transport-node` and `@nats-io/jetstream` are needed. */
 export interface NatsTargetOptions {
-  /** Addresses: `tls://nats.example:4222`. */
+  /** Addresses: `tls://nats.example:4222`. With `tls://` in one of them none is talked to in the clear. */
   servers: string[];
   /** Subjects are `<subject>.records.<station>`, `<subject>.pictures.<station>` and `<subject>.artifacts.<station>`. @defaultValue 'procvision' */
   subject?: string;
@@ -174,7 +175,7 @@ export class NatsStream implements DeliveryTarget {
         maxReconnectAttempts: -1,
         ...(token !== undefined && { token }),
         ...(creds && { authenticator: transport.credsAuthenticator(creds) }),
-        ...(tls && { tls }),
+        ...natsTls({ servers, ...(tls && { tls }) }),
       });
       void nc.closed().then(() => {
         this.#line = undefined;
