@@ -7,6 +7,8 @@ export interface BaseInterpreter {
   command: string;
   /** The environment's interpreter, which `command` is to become; undefined where there is no environment. */
   executable: string | undefined;
+  /** Where that interpreter was found no more, and the environment's own is started in its place: on Windows. */
+  gone?: string;
 }
 
 /** As many links as Linux follows (path_resolution(7)). */
@@ -38,7 +40,7 @@ export function baseInterpreter(
   const base = path.join(home, 'python.exe');
   return existsSync(base)
     ? { command: base, executable: python }
-    : { command: python, executable: undefined };
+    : { command: python, executable: undefined, gone: base };
 }
 
 function linkTarget(file: string): string | undefined {

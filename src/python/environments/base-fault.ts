@@ -14,19 +14,26 @@ export interface BaseFault {
 
 const ASK_MS = 20_000;
 
+type Looked = { version?: string; platform?: NodeJS.Platform } & OperationOptions;
+
 /**
  * What is wrong with the Python that an environment was made from, which no file of the environment tells. One of another
  * minor version does not find what is installed. An environment without an interpreter has none.
  *
  * @param version - with which the environment was made; when given, the interpreter is started and asked for its own
  */
-export async function findBaseFault(
-  environment: string,
-  { version, signal }: { version?: string } & OperationOptions = {},
+export async function findBaseFault(environment: string, o: Looked = {}): Promise<BaseFault | undefined> {
+  return faultBelow(pythonIn(environment), o);
+}
+
+/** The same, by the environment's interpreter. */
+export async function faultBelow(
+  python: string,
+  { version, signal, platform = process.platform }: Looked,
 ): Promise<BaseFault | undefined> {
-  const python = pythonIn(environment);
   if (!(await lstat(python).catch(() => undefined))) return undefined;
-  const { command } = baseInterpreter(python);
+  const { command, gone } = baseInterpreter(python, platform);
+  if (gone !== undefined && (await isGone(gone))) return { path: gone, kind: 'missing' };
   if (!(await stat(command).catch(() => undefined))) return { path: command, kind: 'missing' };
   if (version === undefined) return undefined;
   const { stdout } = await run(
@@ -41,4 +48,12 @@ export async function findBaseFault(
   });
   const isSame = version.startsWith(`${stdout.trim()}.`);
   return isSame ? undefined : { path: command, kind: 'changed' };
+}
+
+/** An alias of the Microsoft Store cannot be opened, only seen: it is there. */
+async function isGone(file: string): Promise<boolean> {
+  return lstat(file).then(
+    () => false,
+    (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT',
+  );
 }
