@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -10,7 +10,7 @@ import {
   type PictureRules,
   type ShedFacts,
 } from '../../src/outbox/index.js';
-import { repositoryFile } from '../support/run-script.js';
+import { linkPeer } from '../support/link-peer.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { facts, openOutbox, pictureOf, resultOf } from './support.js';
 
@@ -250,10 +250,7 @@ describe('where sharp is not installed', () => {
     await mkdir(path.join(root, 'assets', 'worker'), { recursive: true });
     await writeFile(path.join(root, 'assets', 'worker', 'launch.py'), '');
     await mkdir(path.join(root, 'node_modules'));
-    await symlink(
-      repositoryFile('node_modules/classic-level'),
-      path.join(root, 'node_modules', 'classic-level'),
-    );
+    linkPeer(root, 'classic-level');
     vi.stubEnv('PROCVISION_ASSETS', path.join(root, 'assets'));
     onTestFinished(() => {
       vi.unstubAllEnvs();

@@ -54,7 +54,7 @@ describe('a fault is found alone, by its name, and goes by its remedy:', () => {
         const found = await station.look();
         expect(ids(found)).toEqual([id].flat().sort());
         const finding = found.find((one) => one.id === [id].flat()[0]);
-        expect([finding?.what, finding?.why].join(' ')).toMatch(names);
+        expect([finding?.what, finding?.why].join(' ').replaceAll('\\', '/')).toMatch(names);
         expect(finding?.remedy).toMatch(/^[A-Z].{15,}/);
         if (fault.remedy === 'fix') await station.fix();
         else await fault.remedy(station);

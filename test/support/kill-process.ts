@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { bundledScript } from './bundled-script.js';
+import { IS_WINDOWS } from './platform.js';
 import type { Durability } from '../../src/store/atomic-file.js';
 import type { FileStepPlan } from '../../src/testing/index.js';
 
@@ -10,6 +11,9 @@ export interface ChildEnd {
   report: { calls: string[]; code?: string; message?: string; cause?: string } | undefined;
   stderr: string;
 }
+
+/** How a process ends that kills itself: Windows has no signals, and one that fails says why. */
+export const KILLED: Partial<ChildEnd> = IS_WINDOWS ? { exitCode: 1, stderr: '' } : { signal: 'SIGKILL' };
 
 /** Runs a scenario's operation in a process of its own, following a plan, to whatever end it comes to. */
 export async function runChild(

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { describe, expect, test } from 'vitest';
 import { TemporaryStore } from '../../src/testing/index.js';
+import { targetOf } from '../../src/testing/file-steps/step-counter.js';
 import type { FileStepPlan } from '../../src/testing/file-steps/types.js';
 import { watchFileSteps } from '../../src/testing/file-steps/watch-file-steps.js';
 import { temporaryFolder } from '../support/temp-folder.js';
@@ -120,3 +121,8 @@ test('an activation that fails at any of its steps says so, or has happened', as
   }
   expect([...codes]).toEqual(['store_failed']);
 }, 120_000);
+
+test('the end of a path is named with / where the system has another separator', () => {
+  expect(targetOf('rename', ['C:\\store\\new', 'C:\\store\\old'], '\\')).toBe('C:/store/old');
+  expect(targetOf('mkdir', ['/store/a\\b'], '/')).toBe('/store/a\\b');
+});

@@ -61,9 +61,9 @@ export class StepCounter {
   }
 }
 
-/** The path a call makes or changes: the second, where it has two. */
-function targetOf(call: string, args: readonly unknown[]): string {
-  return String(args[TWO_PATHS.has(call) ? 1 : 0]);
+/** The path a call makes or changes: the second, where it has two. With `/`, as a plan names its end on each system. */
+export function targetOf(call: string, args: readonly unknown[], separator: string = path.sep): string {
+  return String(args[TWO_PATHS.has(call) ? 1 : 0]).replaceAll(separator, '/');
 }
 
 function killThisProcess(half: () => void): void {

@@ -3,14 +3,16 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { thisMachine } from '../../../src/runner/doctor/surroundings.js';
 import { barePython } from '../bare-python.js';
+import { linkPeer } from '../link-peer.js';
 import { NO_MOUNTS, readOnly, smallDisk } from '../mounts.js';
+import { IS_WINDOWS } from '../platform.js';
 import {
   back,
   deadProcess,
   HOUR_MS,
-  linkPeer,
   loaderIn,
   NO_LIMITS,
+  NO_SCRIPTS,
   notLinux,
   PYTHON,
   set,
@@ -283,7 +285,8 @@ const FAULTS: readonly Fault[] = [
       const python = path.join(station.folder, 'python3');
       station.options = { python };
       until(() => {
-        fs.symlinkSync(PYTHON[0], python);
+        if (IS_WINDOWS) station.options = { python: PYTHON[0] };
+        else fs.symlinkSync(PYTHON[0], python);
       });
     },
     remedy: back,
@@ -293,6 +296,7 @@ const FAULTS: readonly Fault[] = [
     id: 'python.none',
     names: 'too old',
     withPythons: true,
+    skip: NO_SCRIPTS,
     inject: (station) => {
       const python = path.join(station.folder, 'python3');
       fs.writeFileSync(python, `#!/bin/sh\necho '{"version": "3.6.9", "executable": "x"}'\n`, {

@@ -11,6 +11,8 @@ import type { Finding } from '../../../src/runner/doctor/finding.js';
 import type { DoctorOptions } from '../../../src/runner/types.js';
 import type { PackageSource } from '../../../src/testing/index.js';
 import { deployStore, type DeployStore } from '../deploy-store.js';
+import { PYTHON_IN, siteIn } from '../environment-places.js';
+import { IS_WINDOWS } from '../platform.js';
 import { plainSteps } from '../plain-steps.js';
 import { temporaryFolder } from '../temp-folder.js';
 
@@ -23,7 +25,12 @@ export const PYTHON = execFileSync(
   },
 )
   .trim()
-  .split('\n') as [path: string, version: string];
+  .split(/\r?\n/) as [path: string, version: string];
+
+/** An interpreter in place of this machine's. */
+export interface GivenPython {
+  base?: string;
+}
 
 /** A station with a version that is active, and what is said of it. */
 export interface Station extends DeployStore {
@@ -32,6 +39,8 @@ export interface Station extends DeployStore {
   version: string;
   /** Of its environment. */
   site: string;
+  /** From which the next environment is made. */
+  python: GivenPython;
   /** Options and surroundings of the next looks. */
   options: DoctorOptions;
   surroundings: NonNullable<DoctorContext['surroundings']>;
@@ -57,6 +66,8 @@ export interface Fault {
     place?: () => Promise<string>;
     source?: PackageSource;
     wheels?: Readonly<Record<string, Buffer | string>>;
+    /** Makes an interpreter in a folder, for the environment. */
+    base?: (folder: string) => string;
     /** Nothing is deployed. @defaultValue false */
     isBare?: boolean;
     /** Files of the version are compared. @defaultValue false */
@@ -69,10 +80,21 @@ export interface Fault {
   withPythons?: boolean;
 }
 
+/** Puts an interpreter into an environment: a link to this one; on Windows a program, and the folder of the one it starts. */
+function putPython(environment: string, base: string): void {
+  const file = path.join(environment, PYTHON_IN);
+  fs.mkdirSync(path.dirname(file));
+  if (!IS_WINDOWS) {
+    fs.symlinkSync(base, file);
+    return;
+  }
+  fs.copyFileSync(PYTHON[0], file);
+  fs.writeFileSync(path.join(environment, 'pyvenv.cfg'), `home = ${path.dirname(base)}\n`);
+}
+
 /** As plainSteps, with an environment that has an interpreter, a module and its byte code, and files of wheels. */
-function stepsWith(wheels: Readonly<Record<string, Buffer | string>>): PackageSteps {
-  const [python, version] = PYTHON;
-  const library = `lib/python${version.split('.').slice(0, 2).join('.')}/site-packages`;
+function stepsWith(wheels: Readonly<Record<string, Buffer | string>>, given?: GivenPython): PackageSteps {
+  const [, version] = PYTHON;
   return {
     ...plainSteps,
     environment: async (root, inspection, o) => {
@@ -80,12 +102,11 @@ function stepsWith(wheels: Readonly<Record<string, Buffer | string>>): PackageSt
       const { dir } = made.venv;
       const files = { 'tool.py': 'x = 1\n', '__pycache__/tool.cpython-311.pyc': 'compiled', ...wheels };
       for (const [name, content] of Object.entries(files)) {
-        const file = path.join(dir, library, name);
+        const file = path.join(siteIn(dir, version), name);
         fs.mkdirSync(path.dirname(file), { recursive: true });
         fs.writeFileSync(file, content);
       }
-      fs.mkdirSync(path.join(dir, 'bin'));
-      fs.symlinkSync(python, path.join(dir, 'bin', 'python'));
+      putPython(dir, given?.base ?? PYTHON[0]);
       return { ...made, venv: { ...made.venv, interpreter: { ...made.venv.interpreter, version } } };
     },
   };
@@ -93,7 +114,9 @@ function stepsWith(wheels: Readonly<Record<string, Buffer | string>>): PackageSt
 
 export async function makeStation({ make = {}, withPythons = false }: Partial<Fault> = {}): Promise<Station> {
   const place = await make.place?.();
-  const store = await deployStore({ steps: stepsWith(make.wheels ?? {}) }, place);
+  const base = make.base?.(await temporaryFolder());
+  const python: GivenPython = { ...(base !== undefined && { base }) };
+  const store = await deployStore({ steps: stepsWith(make.wheels ?? {}, python) }, place);
   const beside = await temporaryFolder();
   const [sharedMemory = '', temp = ''] = ['shm', 'tmp'].map((name) => path.join(beside, name));
   for (const folder of [sharedMemory, temp]) fs.mkdirSync(folder);
@@ -104,13 +127,12 @@ export async function makeStation({ make = {}, withPythons = false }: Partial<Fa
     await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
   }
   const { layout } = registry;
-  const [, version] = PYTHON;
-  const minor = version.split('.').slice(0, 2).join('.');
   const station: Station = {
     ...store,
     root: layout.root,
     version: layout.deployed('sample', '1.0.0'),
-    site: path.join(layout.venv('sample', '1.0.0'), 'lib', `python${minor}`, 'site-packages'),
+    site: siteIn(layout.venv('sample', '1.0.0'), PYTHON[1]),
+    python,
     options: {},
     surroundings: { sharedMemory, temp, mayStandBack: true, availableMemory: () => 2 ** 34 },
     context: { ...(!withPythons && { without: ['pythons'] }) },
@@ -131,7 +153,7 @@ export async function makeStation({ make = {}, withPythons = false }: Partial<Fa
 
 /** A process that has been here and is dead. */
 export async function deadProcess(): Promise<ProcessIdentity> {
-  const child = spawn('true', { stdio: 'ignore' });
+  const child = spawn(process.execPath, ['--version'], { stdio: 'ignore' });
   const pid = child.pid ?? 0;
   await new Promise((resolve) => child.once('exit', resolve));
   return { ...(await ownIdentity()), pid, startTime: '1' };
@@ -180,13 +202,6 @@ export function loaderIn(folder: string): (name: string) => unknown {
   return (name) => createRequire(path.join(folder, 'index.js'))(name) as unknown;
 }
 
-/** Puts an optional package of this project where {@link loaderIn} looks. */
-export function linkPeer(folder: string, name: string): void {
-  const place = path.join(folder, 'node_modules', name);
-  fs.rmSync(place, { recursive: true, force: true });
-  fs.symlinkSync(fs.realpathSync(path.join('node_modules', name)), place);
-}
-
 /** Sets a soft limit of this process; what it was comes back when the test ends. */
 export function softLimit(name: string, value: string): () => void {
   const set = (text: string) => {
@@ -212,6 +227,12 @@ export function softLimit(name: string, value: string): () => void {
 export const NO_LIMITS = ['/usr/bin/prlimit', '/bin/prlimit'].some((file) => fs.existsSync(file))
   ? undefined
   : 'there is no prlimit(1)';
+
+/** Why the right to write cannot be given to all. */
+export const NO_MODES = IS_WINDOWS ? 'Windows has no modes of this kind' : undefined;
+
+/** Why a program cannot be written as a script. */
+export const NO_SCRIPTS = IS_WINDOWS ? 'a script is no program there' : undefined;
 
 /** Why something that only Linux has is not looked at here. */
 export const notLinux = process.platform === 'linux' ? undefined : 'it is looked at on Linux alone';

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
 import { NO_MOUNTS, readOnly, smallDisk } from '../mounts.js';
-import { back, bindIn, editRegistry, until, type Fault } from './station.js';
+import { back, bindIn, editRegistry, NO_MODES, until, type Fault } from './station.js';
 
 /** Of the folder of the store, its disk, its modes and its registry. */
 export const STORE_FAULTS: readonly Fault[] = [
@@ -67,6 +67,7 @@ export const STORE_FAULTS: readonly Fault[] = [
     title: 'a folder of versions that everybody may write to',
     id: 'store.writable-by-others',
     names: 'deployed',
+    skip: NO_MODES,
     inject: ({ registry: { layout } }) => fs.chmodSync(layout.deployedRoot, 0o777),
     remedy: 'fix',
   },
@@ -74,6 +75,7 @@ export const STORE_FAULTS: readonly Fault[] = [
     title: 'a registry that everybody may write',
     id: 'store.writable-by-others',
     names: 'registry.json',
+    skip: NO_MODES,
     inject: ({ registry: { layout } }) => fs.chmodSync(layout.registry, 0o666),
     remedy: 'fix',
   },

@@ -9,7 +9,18 @@ import {
 } from '../../../src/signing/index.js';
 import { buildPackage, buildWheel, wheelFileName } from '../../../src/testing/index.js';
 import { buildElf, OTHER_MACHINE } from '../binaries.js';
-import { editRegistry, HOUR_MS, notLinux, overwrite, PYTHON, type Fault, type Station } from './station.js';
+import { PYTHON_IN } from '../environment-places.js';
+import { IS_WINDOWS } from '../platform.js';
+import {
+  editRegistry,
+  HOUR_MS,
+  NO_MODES,
+  notLinux,
+  overwrite,
+  PYTHON,
+  type Fault,
+  type Station,
+} from './station.js';
 
 /** Gives the station other options. */
 const options = (given: Station['options']) => (station: Station) => {
@@ -120,6 +131,7 @@ const FAULTS: readonly Fault[] = [
     title: 'a file of a version that everybody may write',
     id: 'version.writable-by-others',
     names: 'model.bin',
+    skip: NO_MODES,
     inject: ({ version }) => fs.chmodSync(path.join(version, 'model.bin'), 0o666),
     remedy: 'fix',
   },
@@ -133,18 +145,25 @@ const FAULTS: readonly Fault[] = [
   {
     title: 'an environment without an interpreter',
     id: 'environment.no-python',
-    names: 'bin/python',
-    inject: ({ version }) => fs.rmSync(path.join(version, 'venv', 'bin', 'python')),
+    names: PYTHON_IN,
+    inject: ({ version }) => fs.rmSync(path.join(version, 'venv', PYTHON_IN)),
     remedy: (station) => station.reinstall(),
   },
   {
     title: 'a Python that was uninstalled',
     id: 'environment.python-missing',
-    names: '/opt/gone/python3',
-    inject: ({ version }) => {
-      const link = path.join(version, 'venv', 'bin', 'python');
-      fs.rmSync(link);
-      fs.symlinkSync('/opt/gone/python3', link);
+    names: 'gone/python',
+    make: {
+      base: (folder) => {
+        const python = path.join(folder, 'gone', IS_WINDOWS ? 'python.exe' : 'python3');
+        fs.mkdirSync(path.dirname(python));
+        fs.copyFileSync(PYTHON[0], python);
+        return python;
+      },
+    },
+    inject: ({ python }) => {
+      fs.rmSync(python.base ?? '');
+      delete python.base;
     },
     remedy: (station) => station.reinstall(),
   },
@@ -295,6 +314,7 @@ const FAULTS: readonly Fault[] = [
     title: 'a root of keys that everybody may write',
     id: 'keys.writable-by-others',
     names: 'root.json',
+    skip: NO_MODES,
     inject: async (station) => fs.chmodSync((await keySet(station, inDays(90))).root, 0o666),
     remedy: 'fix',
   },

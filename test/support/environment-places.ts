@@ -1,0 +1,13 @@
+import path from 'node:path';
+import { IS_WINDOWS } from './platform.js';
+
+/** Where things of an environment are on this system, each below its folder and with `/`. */
+export const PYTHON_IN = IS_WINDOWS ? 'Scripts/python.exe' : 'bin/python';
+
+/** Its site-packages, below its folder. */
+export function siteIn(environment: string, version: string): string {
+  const minor = version.split('.').slice(0, 2).join('.');
+  return IS_WINDOWS
+    ? path.join(environment, 'Lib', 'site-packages')
+    : path.join(environment, 'lib', `python${minor}`, 'site-packages');
+}
