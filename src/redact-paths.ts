@@ -1,6 +1,16 @@
+/** What ends a path in a text, beside a blank. */
+const END = String.raw`'"\`,;:()<>|`;
+/** A folder in a path of Windows: with blanks and brackets in it (`Program Files (x86)`), not at its ends. */
+const NO_PART = String.raw`\\/'"\`,;:<>|\r\n`;
+const FOLDER = String.raw`(?:[^\s${NO_PART}](?:[^${NO_PART}]{0,254}[^\s${NO_PART}])?)?\\`;
+
 /** An absolute path of POSIX or Windows that stands in a text: not the path of a URL, nor a relative one's rest. */
-const ABSOLUTE =
-  /(?<![\w.~%+@:/\\-])(?:\/[^\s/'"`,;:()<>|]+(?:\/[^\s/'"`,;:()<>|]+)+\/?|(?:[A-Za-z]:\\|\\\\)[^\s'"`,;:()<>|]+)/g;
+const ABSOLUTE = new RegExp(
+  String.raw`(?<![\w.~%+@:/\\-])(?:/[^\s/${END}]+(?:/[^\s/${END}]+)+/?` +
+    String.raw`|(?:(?:\\{2,4}[?.]\\{1,2})?[A-Za-z]:\\|\\\\(?:[?.]\\)?)(?:${FOLDER})*[^\s${END}]*` +
+    String.raw`|[A-Za-z]:/[^\s${END}]+)`,
+  'g',
+);
 
 /**
  * A copy of a value in which a path in the store is relative to `root`, and any other path is its last name alone. A
@@ -24,6 +34,9 @@ export function withoutPaths<T>(value: T, root: string): T {
 
 function relativeTo(text: string, root: string): string {
   const at = root.replace(/[/\\]+$/, '');
+  const written = writtenOnWindows(at);
+  if (written)
+    return text.replace(written, (_, separator: string | undefined) => (separator ? '' : 'the store'));
   return text
     .replaceAll(`${at}/`, '')
     .replaceAll(`${at}\\`, '')
@@ -33,12 +46,27 @@ function relativeTo(text: string, root: string): string {
     );
 }
 
+/**
+ * A root of Windows in whatever way a text has it: in another case, with `/`, with the prefix `\\?\`, with each `\` twice as
+ * Python and JSON quote it.
+ */
+function writtenOnWindows(root: string): RegExp | undefined {
+  if (!/^(?:[A-Za-z]:[\\/]|\\\\)/.test(root)) return undefined;
+  const folders = root.split(/[\\/]+/).map((part) => part.replace(/[.*+?^${}()|[\]]/g, String.raw`\$&`));
+  const separator = String.raw`(?:\\{1,2}|/)`;
+  const prefix = String.raw`(?:\\{2,4}[?.]\\{1,2})?`;
+  const below = String.raw`(?:(${separator})|(?![\w.-]))`;
+  const whole =
+    folders[0] === '' ? String.raw`\\{2,4}${folders.slice(1).join(separator)}` : folders.join(separator);
+  return new RegExp(`${prefix}${whole}${below}`, 'gi');
+}
+
 function isBelow(file: string, root: string): boolean {
   return root !== '' && (file === root || file.startsWith(`${root}/`) || file.startsWith(`${root}\\`));
 }
 
 function isAbsolute(text: string): boolean {
-  return /^(?:\/[^/]|[A-Za-z]:\\|\\\\)/.test(text) && !/[\n\r]/.test(text);
+  return /^(?:\/[^/]|[A-Za-z]:[\\/]|\\\\)/.test(text) && !/[\n\r]/.test(text);
 }
 
 function lastName(file: string): string {

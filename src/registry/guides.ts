@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open, readFile, rm, stat } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
@@ -10,6 +10,7 @@ import { makeFolder, readJson, syncFile, writeJsonAtomic, type Durability } from
 import { encodeFileName } from '../store/file-names.js';
 import type { StoreLayout } from '../store/layout.js';
 import { namesIn } from '../store/names-in.js';
+import { removeCopy } from './published.js';
 
 /** Where to look, as a guide names it. */
 export type GuideInfo = {
@@ -121,7 +122,7 @@ export class GuideFolder {
   async remove(productId: string, stepIndex: number): Promise<boolean> {
     const description = this.#description(productId, stepIndex);
     if (!(await stat(description).catch(() => undefined))) return false;
-    await rm(description, { force: true });
+    await removeCopy(description);
     await this.#removePixels(this.#folder(productId), stepIndex, undefined);
     return true;
   }
@@ -171,7 +172,7 @@ export class GuideFolder {
   async #removePixels(folder: string, stepIndex: number, kept: string | undefined): Promise<void> {
     for (const name of await namesIn(folder)) {
       const isOld = name.startsWith(`${stepIndex}-`) && name !== kept;
-      if (isOld) await rm(path.join(folder, name), { force: true });
+      if (isOld) await removeCopy(path.join(folder, name));
     }
   }
 }

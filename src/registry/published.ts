@@ -2,12 +2,16 @@ import { lstat, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { RunnerError } from '../errors.js';
 import { isTemporaryName, writeJsonAtomic, type Durability } from '../store/atomic-file.js';
+import { whileHeld } from '../store/held-files.js';
 import type { StoreLayout } from '../store/layout.js';
 import { hasLockFiles, withLock } from '../store/lock.js';
 import { setAside } from '../store/set-aside.js';
 import { readRegistryFile, type RegistryContent } from './registry-file.js';
 
 type Active = RegistryContent['active'];
+
+/** How long a program that reads a file of the registry is waited for. */
+const READING_MS = 5_000;
 
 /**
  * Makes `active/` say what the registry says; only files that differ are touched. Those of product ids that are no
@@ -39,7 +43,7 @@ export async function publishChanges(
     // The file that goes may be, on a file system that folds case, the one of another id: then all are looked at.
     if (gone.some((pid) => kept.has(pid.toLowerCase()))) return publishMappings(layout, active, durability);
   }
-  for (const pid of gone) await rm(layout.active(pid), { force: true });
+  for (const pid of gone) await removeCopy(layout.active(pid));
   for (const [pid, mapping] of Object.entries(active)) {
     const isSame = pid in before && JSON.stringify(before[pid]) === JSON.stringify(mapping);
     if (!isSame) await writeJsonAtomic(layout.active(pid), mapping, durability);
@@ -119,7 +123,13 @@ function foldsTo(one: string, other: string): boolean {
 }
 
 async function removeFile(file: string): Promise<void> {
-  if (!(await putAsideFolder(file))) await rm(file, { force: true });
+  if (!(await putAsideFolder(file))) await removeCopy(file);
+}
+
+/** Removes a copy. On Windows a program that reads it is waited for: else it would find the product id active still. */
+export async function removeCopy(file: string, platform: NodeJS.Platform = process.platform): Promise<void> {
+  const remove = () => rm(file, { force: true });
+  await whileHeld(`remove ${file}`, remove, { platform, limitMs: READING_MS });
 }
 
 /** A folder in the place of a mapping is not ours, and would stop each change: it is put aside. Whether there was one. */

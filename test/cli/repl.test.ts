@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { expect, onTestFinished, test } from 'vitest';
+import { inCode } from '../../src/cli/repl/completion.js';
 import { startRepl } from '../../src/cli/repl/session.js';
 import { formatTable } from '../../src/cli/terminal/table.js';
 import { openRunner } from '../../src/index.js';
@@ -157,4 +158,9 @@ test('a table has a column for each field, numbers to the right, long texts cut'
       `bc     1234  ${'x'.repeat(47)}…`,
     ].join('\n'),
   );
+});
+
+test('a path is completed with / also where the system has another separator, for it stands in a string of JavaScript', () => {
+  expect(inCode('C:\\store\\zips\\a.zip', '\\')).toBe('C:/store/zips/a.zip');
+  expect(inCode('/store/zips/a.zip', '/')).toBe('/store/zips/a.zip');
 });

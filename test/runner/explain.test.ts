@@ -147,6 +147,25 @@ const SAID: [text: string, id: keyof typeof FINDINGS, named: string, remedy: str
     'weights.onnx',
     '__file__',
   ],
+  [
+    "FileNotFoundError: [WinError 3] Das System kann den angegebenen Pfad nicht finden: 'weights'",
+    'algorithm.file-missing',
+    'weights',
+    '__file__',
+  ],
+  [
+    "PermissionError: [WinError 5] Access is denied: 'D:\\\\pv\\\\cache'",
+    'algorithm.writes',
+    'cache',
+    'tempfile',
+  ],
+  [
+    'OSError: [WinError 1455] The paging file is too small for this operation to complete',
+    'memory.ran-out',
+    'paging file',
+    'fewer workers',
+  ],
+  ["OSError: [WinError 112] There is not enough space on the disk: 'D:\\\\x'", 'disk.full', 'x', 'prune'],
   ['OSError: [Errno 101] Network is unreachable', 'algorithm.network', 'unreachable', 'every network'],
   ['TypeError: Object of type float32 is not JSON serializable', 'answer.type', 'float32', 'float(x)'],
 ];
@@ -164,6 +183,17 @@ describe.each(SAID)('%s', (text, id, named, remedy) => {
       expect(first).toContain(remedy);
     }
   });
+});
+
+test.each([
+  ['/opt/models/x.onnx', 'machine on which'],
+  ['D:\\\\models\\\\x.onnx', 'machine on which'],
+  ['models/x.onnx', 'not packed'],
+])('a missing file %s is explained by its path', async (file, why) => {
+  const output = [`FileNotFoundError: [Errno 2] No such file or directory: '${file}'`];
+  const details = { output, exitCode: 1, exitSignal: null };
+  const { findings } = await explain(new RunnerError('start_failed', 'x left', { details }));
+  expect(findings[0]?.why).toContain(why);
 });
 
 test('a full disk is explained without a file where none is named', async () => {

@@ -5,6 +5,7 @@ import { AlgorithmSupervisor, type AlgorithmSupervisorOptions } from '../../src/
 import { LogFolder, resolveLogOptions } from '../../src/supervisor/worker-logs/log-folder.js';
 import { FakeWorker, TemporaryStore } from '../../src/testing/index.js';
 import { phasedSource } from '../support/bundled-worker.js';
+import { watchFileSteps } from '../../src/testing/file-steps/watch-file-steps.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const image = { data: new Uint8Array(12), width: 2, height: 2 };
@@ -145,6 +146,37 @@ describe('the files', () => {
       `${'b'.repeat(59)}\n`,
     );
     expect(await readFile(path.join(root, 'a', '1', '0.jsonl'), 'utf8')).toBe(`${'b'.repeat(59)}\n`);
+  });
+
+  test('a file that a viewer keeps from being renamed gets its lines, within the bytes of all, and is renamed after that', async () => {
+    const { root, logs } = await folder({ maxBytes: 100, maxTotalBytes: 200 });
+    const line = (letter: string) => `${letter.repeat(59)}\n`;
+    const add = (letter: string) => logs.append('a', '1', '0', line(letter));
+    const files = path.join(root, 'a', '1');
+    await add('a');
+    {
+      const at = { call: 'rename', target: '/0.1.jsonl' };
+      using _ = watchFileSteps(root, { mode: 'fail', at, code: 'EBUSY', times: Infinity });
+      await add('b');
+      await add('c');
+      await expect(add('d')).rejects.toMatchObject({ code: 'EBUSY' });
+    }
+    expect(await readFile(path.join(files, '0.jsonl'), 'utf8')).toBe(line('a') + line('b') + line('c'));
+    await add('e');
+    expect(await readFile(path.join(files, '0.jsonl'), 'utf8')).toBe(line('e'));
+  });
+
+  test('an old file that a viewer keeps from being removed keeps no other one', async () => {
+    const { root, logs } = await folder({ maxDays: 1 });
+    const file = (worker: string) => path.join(root, 'a', '1', `${worker}.jsonl`);
+    const old = new Date(Date.now() - 2 * 86_400_000);
+    for (const worker of ['0', '1']) {
+      await logs.append('a', '1', worker, 'a line\n');
+      await utimes(file(worker), old, old);
+    }
+    using _ = watchFileSteps(root, { mode: 'fail', at: 1, code: 'EBUSY' });
+    await logs.prune();
+    expect(await readdir(path.dirname(file('0')))).toHaveLength(1);
   });
 
   test('files that are too old go, then the oldest past the bytes of all', async () => {

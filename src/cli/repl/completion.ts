@@ -12,7 +12,8 @@ export async function wordsOf(
 ): Promise<(begun: string) => Promise<string[]>> {
   const entries = await registry.list();
   const { zips } = registry.layout;
-  const delivered = (await readdir(zips).catch(() => [])).map((file) => path.join(zips, file));
+  // With `/`: a `\` between quotes is no part of a path there.
+  const delivered = (await readdir(zips).catch(() => [])).map((file) => inCode(path.join(zips, file)));
   const ids = entries.flatMap((entry) => entry.supported_pids).concat(Object.keys(await registry.active()));
   const known = [
     ...new Set([...entries.flatMap(({ name, version }) => [name, version]), ...ids, ...delivered]),
@@ -21,6 +22,11 @@ export async function wordsOf(
     const words = known.filter((word) => word.startsWith(begun));
     return [...words, ...(await filesOf(begun, cwd)).filter((file) => !words.includes(file))];
   };
+}
+
+/** A path as it stands in a string of JavaScript. */
+export function inCode(file: string, separator: string = path.sep): string {
+  return file.replaceAll(separator, '/');
 }
 
 /** Files and folders that a path could become, written as it was begun. */

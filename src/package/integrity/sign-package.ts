@@ -1,7 +1,7 @@
 import { createPublicKey, randomUUID, type KeyObject } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import type { OperationOptions } from '../../abort.js';
-import { syncFile } from '../../store/atomic-file.js';
+import { renameOver, syncFile } from '../../store/atomic-file.js';
 import { copyWithEntry } from '../archive/append-entry.js';
 import { changed } from '../archive/fault.js';
 import { loadArchive } from '../archive/load-archive.js';
@@ -39,7 +39,7 @@ export async function signPackage(zip: string, o: SignOptions): Promise<SignedPa
     await writeSigned(zip, partial, content, o.signal);
     // It was read twice: what is signed must be what is written.
     if ((await digestOf(partial, o)) !== digest) throw changed(zip);
-    await rename(partial, output);
+    await renameOver(partial, output);
   } catch (error) {
     await rm(partial, { force: true });
     throw error;

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { RunnerError } from '../../errors.js';
 import { remedyForLibrary } from '../../python/libraries/library-packages.js';
 import { errnoCode, systemCause } from '../../store/errno.js';
@@ -130,11 +131,12 @@ const CLUES: readonly Clue[] = [
       }),
   },
   {
-    pattern: /Unable to allocate [\d.]+ \w+|MemoryError(?!: Unable)|std::bad_alloc|Cannot allocate memory/,
+    pattern:
+      /Unable to allocate [\d.]+ \w+|MemoryError(?!: Unable)|std::bad_alloc|Cannot allocate memory|\[WinError 1455\][^\n]*/,
     tell: (said) => ranOut(said),
   },
   {
-    pattern: /No space left on device(?:: '([^']+)')?/,
+    pattern: /(?:No space left on device|\[WinError 112\][^:\n]*)(?:: '([^']+)')?/,
     tell: (file = '') => full(file),
   },
   {
@@ -142,15 +144,16 @@ const CLUES: readonly Clue[] = [
     tell: (file) => writes(file),
   },
   {
-    pattern: /PermissionError: \[Errno (?:1|13)\] [^:\n]+: '([^']+)'/,
+    pattern: /PermissionError: \[(?:Errno (?:1|13)|WinError 5)\] [^:\n]+: '([^']+)'/,
     tell: (file) => writes(file),
   },
   {
-    pattern: /FileNotFoundError: \[Errno 2\] No such file or directory: '([^']+)'/,
+    // The words of Windows are those of its language.
+    pattern: /FileNotFoundError: \[(?:Errno 2|WinError [23])\] [^:\n]+: '([^']+)'/,
     tell: (file) =>
       finding('algorithm.file-missing', {
         what: `${file} is not there`,
-        why: file.startsWith('/')
+        why: path.win32.isAbsolute(file)
           ? 'It is a path of the machine on which the algorithm was written, or a device that is not plugged in'
           : 'It was not packed, or is looked for from another folder',
       }),

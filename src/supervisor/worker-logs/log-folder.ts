@@ -51,8 +51,15 @@ export class LogFolder {
     }
     const bytes = Buffer.byteLength(text);
     if (size > 0 && size + bytes > this.#bounds.maxBytes) {
-      await rename(file, path.join(folder, `${worker}.1.jsonl`));
-      size = 0;
+      const isMoved = await rename(file, path.join(folder, `${worker}.1.jsonl`)).then(
+        () => true,
+        (error: unknown) => {
+          // Windows renames no file that a viewer has open: until it is closed the file grows, within the bytes of all.
+          if (size !== undefined && size + bytes <= this.#bounds.maxTotalBytes) return false;
+          throw error;
+        },
+      );
+      if (isMoved) size = 0;
     }
     this.#sizes.delete(file); // unknown while it is written, and if that fails
     await appendFile(file, text);
@@ -76,7 +83,8 @@ export class LogFolder {
       sum += bytes;
       if (Date.now() - writtenAt <= this.#bounds.maxDays * DAY_MS && sum <= this.#bounds.maxTotalBytes)
         continue;
-      await rm(file, { force: true });
+      // One that a viewer has open on Windows goes the next time: it keeps no line from being written, no other file here.
+      await rm(file, { force: true }).catch(() => undefined);
       this.#sizes.delete(file);
     }
   }

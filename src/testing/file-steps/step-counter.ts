@@ -54,16 +54,22 @@ export class StepCounter {
   #isHit(plan: Exclude<FileStepPlan, { mode: 'count' }>, call: string, args: readonly unknown[]): boolean {
     const { at } = plan;
     if (typeof at === 'number') this.#first = at;
-    else if (call === at.call && targetOf(call, args).endsWith(at.target)) this.#first ??= this.steps.length;
+    else if (call === at.call && targetOf(call, args).endsWith(withSlashes(at.target)))
+      this.#first ??= this.steps.length;
     if (this.#first === undefined) return false;
     const times = plan.mode === 'fail' ? (plan.times ?? 1) : 1;
     return this.steps.length >= this.#first && this.steps.length < this.#first + times;
   }
 }
 
-/** The path a call makes or changes: the second, where it has two. With `/`, as a plan names its end on each system. */
-export function targetOf(call: string, args: readonly unknown[], separator: string = path.sep): string {
-  return String(args[TWO_PATHS.has(call) ? 1 : 0]).replaceAll(separator, '/');
+/** The path a call makes or changes: the second, where it has two. */
+export function targetOf(call: string, args: readonly unknown[], separator?: string): string {
+  return withSlashes(String(args[TWO_PATHS.has(call) ? 1 : 0]), separator);
+}
+
+/** As a plan may name its end on each system. */
+function withSlashes(file: string, separator: string = path.sep): string {
+  return file.replaceAll(separator, '/');
 }
 
 function killThisProcess(half: () => void): void {

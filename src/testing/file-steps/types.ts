@@ -12,7 +12,7 @@ export type FileStepPlace =
   | {
       /** Name of the function. */
       call: string;
-      /** End of its path, with `/` on Windows too; of its second one, where it has two. */
+      /** End of its path, where `/` is meant for any separator; of its second one, where it has two. */
       target: string;
     };
 

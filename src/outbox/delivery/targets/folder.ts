@@ -1,8 +1,8 @@
-import { open, rename, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted } from '../../../abort.js';
 import { nodeCrypto } from '../../../node-crypto.js';
-import { makeFolder, syncFile, syncFolder } from '../../../store/atomic-file.js';
+import { makeFolder, renameOver, syncFile, syncFolder } from '../../../store/atomic-file.js';
 import { errnoCode } from '../../../store/errno.js';
 import { writeWhole } from '../../../store/write-whole.js';
 import { artifactName, batchName, pictureName } from './layout.js';
@@ -76,7 +76,7 @@ export class FolderTarget implements DeliveryTarget {
       }
       // An attempt that was left behind on a share that hung must not replace what a later one has written.
       throwIfAborted(attempt.signal, 'copy');
-      await rename(temporary, file);
+      await renameOver(temporary, file); // a scanner or a reader has it open for a while (Windows)
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);
       throw error;
