@@ -36,7 +36,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // They need the build, what is installed for them, or a minute: npm run check:package, test:bundlers, test:clients, test:pictures, test:outside.
     exclude: ['test/tarball/**', 'test/bundlers/**', 'test/clients/**', 'test/pictures/**', ...OUTSIDE_TESTS],
-    testTimeout: 60_000,
+    // Wine asks a process of its own for each file, which takes several times as long.
+    testTimeout: process.env.PROCVISION_TEST_WINE === '1' ? 180_000 : 60_000,
     hookTimeout: 60_000,
     // What is waited for comes when it comes: a busy machine is no fault of the code.
     expect: { poll: { timeout: 15_000 } },

@@ -5,10 +5,13 @@ import { describe, expect, test } from 'vitest';
 import { pythonEnvironment } from '../../src/process/environment.js';
 import { run } from '../../src/process/run.js';
 import { buildWheel, wheelFileName, writeZip } from '../../src/testing/index.js';
+import { programName, SCRIPTS_IN } from '../support/environment-places.js';
 import { packageHost as host } from '../support/package-host.js';
 
 async function findFile(root: string, ending: string): Promise<string> {
-  const found = (await readdir(root, { recursive: true })).find((file) => file.endsWith(ending));
+  const found = (await readdir(root, { recursive: true })).find((file) =>
+    file.split(path.sep).join('/').endsWith(ending),
+  );
   return path.join(root, found ?? ending);
 }
 
@@ -42,7 +45,7 @@ describe('a package with its environment', () => {
         '-c',
         'import sys, procvision_algorithm_sdk as s; print(sys.prefix); print(s.__file__)',
       );
-      expect(said.stdout.trim().split('\n')).toEqual([
+      expect(said.stdout.trim().split(/\r?\n/)).toEqual([
         registry.layout.venv('sample', '1.0.0'),
         expect.stringContaining(registry.layout.venv('sample', '1.0.0')) as string,
       ]);
@@ -94,8 +97,8 @@ describe('a package with its environment', () => {
     const wheels = [{ file: wheelFileName(tool), bytes: await buildWheel(tool) }];
     await deployer.install(await zip({ wheels, requirements: 'procvision_algorithm_sdk\ntool\n' }));
     const root = registry.layout.deployed('sample', '1.0.0');
-    const said = await python(path.join(root, 'venv', 'bin', 'tool'));
-    expect(said).toMatchObject({ exitCode: 0, stdout: 'hello\n' });
+    const said = await python(path.join(root, 'venv', SCRIPTS_IN, programName('tool')));
+    expect(said).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^hello\r?\n$/) as string });
     for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile() || entry.name.endsWith('.pyc')) continue;
       const text = await readFile(path.join(entry.parentPath, entry.name), 'latin1');

@@ -7,6 +7,7 @@ import { Registry } from '../../src/registry/registry.js';
 import { deployStore } from '../support/deploy-store.js';
 import { NO_MOUNTS, readOnly } from '../support/mounts.js';
 import { plainSteps } from '../support/plain-steps.js';
+import { canLink } from '../support/platform.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 /** A host on the store at a path of its own. */
@@ -81,7 +82,7 @@ describe.skipIf(NO_MOUNTS)(`read-only${because}`, () => {
   });
 });
 
-describe('a store whose root is a symbolic link', () => {
+describe.runIf(canLink())('a store whose root is a symbolic link', () => {
   test('is one store with the folder it leads to: same versions, same locks, same uses', async () => {
     const folder = await temporaryFolder();
     await mkdir(path.join(folder, 'real'));

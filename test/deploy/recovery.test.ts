@@ -5,6 +5,7 @@ import type { RecoveryReport } from '../../src/deploy/types.js';
 import { deployStore } from '../support/deploy-store.js';
 import { runChild, startChild, stopped } from '../support/kill-process.js';
 import { describeStore, OLD_STANDS_ASIDE, openStore, storeFolder } from '../support/kill-scenarios.js';
+import { IS_WINDOWS } from '../support/platform.js';
 import { prepared } from '../support/prepared-store.js';
 
 /** A step in the middle of the operation: the version is being built in the staging folder. */
@@ -37,7 +38,7 @@ describe('recover', () => {
     expect(await readdir(path.join(storeFolder(root), 'algorithms'))).not.toContain('.staging');
   });
 
-  test('leaves the work of a live process alone, which then ends well', async () => {
+  test.skipIf(IS_WINDOWS)('leaves the work of a live process alone, which then ends well', async () => {
     const root = await prepared('install');
     const child = await startChild('install', root, { mode: 'stop', at: MIDDLE });
     await stopped(child.process);

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { DiscoveredPackage, InvalidEvent } from '../../src/deploy/types.js';
 import type { Deployer } from '../../src/deploy/deployer.js';
 import { RunnerError } from '../../src/errors.js';
+import { renameOver } from '../../src/store/atomic-file.js';
 import { deployStore } from '../support/deploy-store.js';
 import { plainSteps } from '../support/plain-steps.js';
 
@@ -217,7 +218,7 @@ describe('watch', () => {
     const place = async (version: string) => {
       const file = await zip({ version });
       await utimes(file, anHourAgo(), anHourAgo());
-      await rename(file, path.join(registry.layout.zips, 'bad.zip'));
+      await renameOver(file, path.join(registry.layout.zips, 'bad.zip'));
     };
     await place('1.0.0');
     const watch = deployer.watch({ intervalMs: 5, install: true });

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { expect, onTestFinished, test } from 'vitest';
 import { deployStore } from '../support/deploy-store.js';
+import { IS_WINDOWS } from '../support/platform.js';
 
 /** Makes the file system tell that it has this many bytes left; the real one cannot be filled to measure. */
 function tellFreeBytes(bytes: number): void {
@@ -39,14 +40,16 @@ test('a disk with too little space left refuses the package before anything is u
 test('a prune on a full disk says what it needs, names the file and changes nothing', async () => {
   const { deployer, registry, zip } = await deployStore({ retention: { keep: 1 } });
   for (const version of ['1.0.0', '2.0.0']) await deployer.install(await zip({ version }));
-  const original = fs.promises.symlink;
+  // What writes the owner of a lock: on Windows not every user may make symbolic links.
+  const name = IS_WINDOWS ? 'link' : 'symlink';
+  const original = fs.promises[name];
   const full = Object.assign(new Error('ENOSPC: no space left on device, symlink {"pid":1}'), {
     code: 'ENOSPC',
   });
-  fs.promises.symlink = () => Promise.reject(full);
+  fs.promises[name] = () => Promise.reject(full);
   syncBuiltinESMExports();
   onTestFinished(() => {
-    fs.promises.symlink = original;
+    fs.promises[name] = original;
     syncBuiltinESMExports();
   });
   const failure = await deployer.prune().catch((error: unknown) => error);

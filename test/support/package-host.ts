@@ -30,6 +30,7 @@ export async function packageHost(
   };
   const files = async () =>
     (await readdir(registry.layout.root, { recursive: true }))
+      .map((file) => file.split(path.sep).join('/'))
       .filter((file) => !file.startsWith('logs'))
       .sort();
   return { registry, deployer, venvs, zip, files };
