@@ -115,15 +115,22 @@ export class RecordingFolder {
     await this.#lock.release();
   }
 
-  /** The oldest calls go until the rest is within the bound. */
+  /** The oldest calls that can go do, until the rest is within the bound. @throws what kept the first of them */
   async #makeRoom(): Promise<void> {
+    let failure: unknown;
     for (const [number, freed] of this.#kept) {
       if (this.bytes <= this.#maxBytes) return;
-      await this.#remove(number);
+      try {
+        await this.#remove(number);
+      } catch (error) {
+        failure ??= error; // a picture that a viewer has open (Windows) keeps no later one
+        continue;
+      }
       this.#kept.delete(number);
       this.#keptBytes -= freed;
       this.#dropped++;
     }
+    if (failure !== undefined && this.bytes > this.#maxBytes) throw failure;
   }
 
   /** The call first: what is left of its images then belongs to none. */
