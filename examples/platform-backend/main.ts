@@ -82,7 +82,7 @@ async function main(): Promise<void> {
   if (!(port <= 65_535))
     throw new Error(`--port is "${values.port}": give a number from 0 (any free port) to 65535`);
   const { url, close } = await listen(values.root, port);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void close());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGBREAK'] as const) process.once(signal, () => void close());
   console.log(`Open ${url}`);
 }
 

@@ -4,6 +4,9 @@ import { EXIT } from './host.js';
 /** A Ctrl-C of a terminal reaches the process from there and, under npm, once more from npm. */
 const SAME_PRESS_MS = 2_000;
 
+/** Ctrl+Break is what a service wrapper of Windows can send to one process group alone; no other system has it. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'] as const;
+
 /** Runs the command line of this process. The first signal asks the command to end; a later signal ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {
   const interrupt = new AbortController();
@@ -17,7 +20,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       process.exit(EXIT.interrupted); // the next command removes what is left in the store
     }
   };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  for (const signal of SIGNALS) process.on(signal, onSignal);
   // A reader that has seen enough (`| head`) is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(EXIT.done);
@@ -31,5 +34,5 @@ export async function main(argv: readonly string[]): Promise<void> {
     ...{ stdout: process.stdout, stderr: process.stderr },
     ...{ env: process.env, cwd: process.cwd(), interrupted: interrupt.signal },
   });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, onSignal);
+  for (const signal of SIGNALS) process.off(signal, onSignal);
 }

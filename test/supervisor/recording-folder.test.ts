@@ -16,7 +16,11 @@ test('a call that a viewer keeps from being removed stays, the next one goes for
     (await readdir(path.join(folder.path, 'calls'))).map((name) => Number.parseInt(name, 10)).sort();
   for (let n = 0; n < 3; n++) await add();
   {
-    using _ = watchFileSteps(folder.path, { mode: 'fail', at: { call: 'rm', target: '.json' }, code: 'EBUSY' });
+    using _ = watchFileSteps(folder.path, {
+      mode: 'fail',
+      at: { call: 'rm', target: '.json' },
+      code: 'EBUSY',
+    });
     await add();
   }
   expect(await numbers()).toEqual([1, 3, 4]);
