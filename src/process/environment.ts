@@ -68,11 +68,15 @@ const INHERITED = [
 export function pythonEnvironment(
   extra: NodeJS.ProcessEnv = {},
   host: NodeJS.ProcessEnv = process.env,
+  platform: NodeJS.Platform = process.platform,
 ): NodeJS.ProcessEnv {
   const environment: NodeJS.ProcessEnv = {};
   const allowed = new Set(INHERITED);
+  // `Path` and `PATH` are one variable of Windows, and of two Node takes the first by its letters, whoever gave it.
+  const given = platform === 'win32' ? Object.keys(extra).map((name) => name.toUpperCase()) : [];
   for (const [name, value] of Object.entries(host)) {
-    if (value !== undefined && allowed.has(name.toUpperCase())) environment[name] = value;
+    const plain = name.toUpperCase();
+    if (value !== undefined && allowed.has(plain) && !given.includes(plain)) environment[name] = value;
   }
   return {
     ...environment,
