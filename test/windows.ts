@@ -39,9 +39,15 @@ function whyNot(machine: string | undefined): string | undefined {
   return undefined;
 }
 
-/** Rooms of the suite that pass under Wine: those where Windows is most different run each time, the others with `--rooms all`. */
+/** Rooms of the suite, or files of a room, that pass under Wine: those where Windows is most different run each time, the others with `--rooms all`. */
 const ROOMS = ['store', 'frames', 'registry'];
-const FURTHER_ROOMS = ['process', 'package', 'worker'];
+const FURTHER_ROOMS = [
+  ...['process', 'package', 'worker', 'telemetry', 'outbox', 'http/uploads'],
+  ...['archives', 'dry-run', 'eight-hosts', 'failure', 'install', 'prune', 'rebuild', 'side-by-side'].map(
+    (file) => `deploy/${file}`,
+  ),
+  ...['deploy/verify', 'deploy/whose-fault'],
+];
 /** Of the repository, what a Windows gets by itself, or what is made. */
 const NO_SOURCES = new Set(['node_modules', 'dist', '.git', 'build', 'coverage']);
 
@@ -181,8 +187,11 @@ function tryRooms(machine: string, node: string, rooms: readonly string[]): Step
     const variable = ['HKCU\\Environment', '/v', 'PROCVISION_TEST_WINE', '/t', 'REG_SZ', '/d', '1', '/f'];
     if (!run('say that it is Wine', ['run', folder, 'wine', 'reg', 'add', ...variable], RUN_MS)) return;
     const vitest = 'C:\\app\\node_modules\\vitest\\vitest.mjs';
-    for (const room of rooms)
-      run(`test/${room}`, ['node', folder, vitest, 'run', `test/${room}/`, '--maxWorkers=2'], RUN_MS);
+    for (const room of rooms) {
+      const isFolder = existsSync(path.join(repository, 'test', room));
+      const filter = isFolder ? `test/${room}/` : `test/${room}.`;
+      run(`test/${room}`, ['node', folder, vitest, 'run', filter, '--maxWorkers=2'], RUN_MS);
+    }
   });
 }
 
