@@ -72,7 +72,7 @@ export function pythonEnvironment(
 ): NodeJS.ProcessEnv {
   const environment: NodeJS.ProcessEnv = {};
   const allowed = new Set(INHERITED);
-  // `Path` and `PATH` are one variable of Windows, and of two Node takes the first by its letters, whoever gave it.
+  // `Path` and `PATH` are one variable of Windows, and of two Node takes the first by its letters.
   const given = platform === 'win32' ? Object.keys(extra).map((name) => name.toUpperCase()) : [];
   for (const [name, value] of Object.entries(host)) {
     const plain = name.toUpperCase();

@@ -83,7 +83,7 @@ export class LogFolder {
       sum += bytes;
       if (Date.now() - writtenAt <= this.#bounds.maxDays * DAY_MS && sum <= this.#bounds.maxTotalBytes)
         continue;
-      // One that a viewer has open on Windows goes the next time: it keeps no line from being written, no other file here.
+      // A file that a viewer has open on Windows goes the next time: it keeps no line from being written, no other file here.
       await rm(file, { force: true }).catch(() => undefined);
       this.#sizes.delete(file);
     }
