@@ -117,13 +117,13 @@ export class RecordingFolder {
 
   /** The oldest calls that can go do, until the rest is within the bound. @throws what kept the first of them */
   async #makeRoom(): Promise<void> {
-    let failure: unknown;
+    let failure: Error | undefined;
     for (const [number, freed] of this.#kept) {
       if (this.bytes <= this.#maxBytes) return;
       try {
         await this.#remove(number);
       } catch (error) {
-        failure ??= error; // a picture that a viewer has open (Windows) keeps no later one
+        failure ??= error as Error; // a picture that a viewer has open (Windows) keeps no later one
         continue;
       }
       this.#kept.delete(number);
