@@ -1,8 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { InspectionRequest } from '../../src/supervisor/types.js';
-import { deployVersion, openSupervised } from '../support/deployed-version.js';
+import { bundledSample, requestOf as request } from '../support/bundled-sample.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const ONE_BY_ONE = `import os, time
@@ -31,12 +30,6 @@ const TOGETHER = `${ONE_BY_ONE}
         return [dict(look(value, together=len(items)), item=item["item"]) for value, item in zip(values, items)]
 `;
 
-const picture = (value: number) => ({ data: new Uint8Array(48).fill(value), width: 4, height: 4 });
-const request = (value: number, more: Partial<InspectionRequest> = {}): InspectionRequest => ({
-  ...{ productId: 'A01', stepIndex: 1, image: picture(value), timeoutMs: 20_000 },
-  ...more,
-});
-
 /** A picture whose bytes come when they may, and are no picture. */
 function latePicture() {
   let comes!: () => void;
@@ -55,13 +48,7 @@ function latePicture() {
 
 async function open(source: string, policy: object = {}) {
   const go = path.join(await temporaryFolder(), 'go');
-  const { registry, supervisor } = await openSupervised({
-    worker: 'bundled',
-    policy: { env: { GO: go }, backoffMs: 1, ...policy },
-  });
-  await deployVersion(registry, { source });
-  await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
-  await supervisor.start('sample', '1.0.0');
+  const { supervisor } = await bundledSample(source, { policy: { env: { GO: go }, ...policy } });
   const answered: unknown[] = [];
   supervisor.on('result', ({ result }) => {
     answered.push((result.data.debug as { value: number } | undefined)?.value);

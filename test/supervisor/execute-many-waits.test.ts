@@ -1,8 +1,9 @@
 import { pbkdf2 } from 'node:crypto';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import type { Generation } from '../../src/package/types.js';
 import type { InspectionRequest } from '../../src/supervisor/types.js';
-import { deployVersion, openSupervised } from '../support/deployed-version.js';
+import { bundledSample, pictureOf as picture, requestOf } from '../support/bundled-sample.js';
 
 const GUIDED = `from procvision_algorithm_sdk import BaseAlgorithm
 
@@ -28,24 +29,13 @@ class Algorithm(BaseAlgorithm):
         return [dict(ok(value=value, together=len(items)), item=item["item"]) for value, item in zip(values, items)]
 `;
 
-const picture = (value: number) => ({ data: new Uint8Array(48).fill(value), width: 4, height: 4 });
-const request = (value: number, more: Partial<InspectionRequest> = {}): InspectionRequest => ({
-  ...{ productId: 'A01', stepIndex: 1, image: picture(value), timeoutMs: 5_000 },
-  ...more,
-});
+const request = (value: number, more: Partial<InspectionRequest> = {}) =>
+  requestOf(value, { timeoutMs: 5_000, ...more });
 const valuesOf = (results: { data: object; error?: { message: string } | undefined }[]) =>
   results.map(({ data, error }) => error?.message ?? (data as { debug?: { value?: number } }).debug?.value);
 
-async function open(source: string, generation: 'phased' | 'execute-only') {
-  const { registry, supervisor } = await openSupervised({
-    worker: 'bundled',
-    policy: { backoffMs: 1, retries: 0 },
-  });
-  await deployVersion(registry, { source, generation });
-  await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
-  await supervisor.start('sample', '1.0.0');
-  return { registry, supervisor };
-}
+const open = (source: string, generation: Generation) =>
+  bundledSample(source, { generation, policy: { retries: 0 } });
 
 const derive = promisify(pbkdf2);
 
