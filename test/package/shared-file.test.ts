@@ -52,6 +52,20 @@ describe('a file that is read at many positions', () => {
     expect(file.fd).toBe(-1);
   });
 
+  test('tells of a range that cannot be read after the others have ended, and can be closed then', async () => {
+    const file = await sharedFile('0123456789');
+    const into = Buffer.alloc(4, '.');
+    const ranges = [
+      { offset: 0, length: 2 },
+      { offset: Number.NaN, length: 1 },
+      { offset: 4, length: 1 },
+    ];
+    await expect(file.readEach(ranges, 0, into)).rejects.toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
+    expect(into.toString()).toBe('01.4');
+    await file.close();
+    expect(file.fd).toBe(-1);
+  });
+
   test('tells the fault of the system, after all reads have ended', async () => {
     const file = new SharedFile(await open(path.join(await temporaryFolder(), 'file'), 'w')); // not to be read
     const ranges = [

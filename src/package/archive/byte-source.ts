@@ -47,7 +47,11 @@ export class SharedFile {
       this.#underWay++;
       let at = 0;
       ranges.forEach(({ offset, length }) => {
-        read(this.#handle.fd, into, at, length, origin + offset, done);
+        try {
+          read(this.#handle.fd, into, at, length, origin + offset, done);
+        } catch (error) {
+          done(error as Error, 0); // it throws what it takes for no range: the others still end, and the file can be closed
+        }
         at += length;
       });
     });
