@@ -1,5 +1,5 @@
 import { expect, onTestFinished } from 'vitest';
-import { PoolUpkeep } from '../../src/supervisor/pool/pool-upkeep.js';
+import { PoolUpkeep, type PoolOptions } from '../../src/supervisor/pool/pool-upkeep.js';
 import { RestartPolicy } from '../../src/supervisor/pool/restart-policy.js';
 import type { PoolEvent, PoolEventFacts } from '../../src/supervisor/pool/worker-launcher.js';
 import type { WorkerSlot } from '../../src/supervisor/pool/worker-slot.js';
@@ -55,7 +55,7 @@ export async function upkeepOf({
   const state = { changes: 0, made: 0, refused: 0, isBroken: false };
   /** Of a worker that counts as forked; its process is started as any other. */
   const source: unknown = { isGone: false };
-  const upkeep = new PoolUpkeep({
+  const options: PoolOptions = {
     ...{ title: 'sample 1.0.0', workers, policy, restarts, clock },
     make: (server) => {
       state.made++;
@@ -83,6 +83,9 @@ export async function upkeepOf({
       if (words) tell(...words);
     },
     changed: () => state.changes++,
+  };
+  const upkeep = new PoolUpkeep({
+    ...options,
     seated: (slot) => {
       tell('seated', slot.index);
       seated?.(slot);
@@ -108,7 +111,7 @@ export async function upkeepOf({
     process.kill(at(index).worker?.processId ?? 0, 'SIGKILL');
     await until(line, times + 1);
   };
-  return { upkeep, fake, clock, policy, restarts, told, state, until, at, crash };
+  return { upkeep, options, fake, clock, policy, restarts, told, state, until, at, crash };
 }
 
 /** Starts that wait, each until its gate is opened. */

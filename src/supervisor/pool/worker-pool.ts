@@ -171,7 +171,8 @@ export class WorkerPool {
       slot.pictures = reply.metrics?.pictures ?? slot.pictures;
       isFatal ||= isReplyFatal(reply, this.#policy);
     }
-    if (isAnswered) slot.calledBy = [];
+    // A worker that stands was not lost with its calls, answered or not.
+    if (isAnswered || worker.state === 'idle') slot.calledBy = [];
     if (isAnswered && !isFatal) this.#upkeep.proven(slot);
     // Gone, or on its way: its exit says what follows.
     if (slot.worker === worker && worker.state === 'idle') {
