@@ -1,5 +1,6 @@
 import { abortError, listenForAbort } from '../abort.js';
 import { RunnerError } from '../errors.js';
+import { runAfter } from '../shared-timer.js';
 
 /** Time and chance of a supervisor, so that what depends on them can be run through in virtual time. */
 export interface Clock {
@@ -11,16 +12,14 @@ export interface Clock {
   after(delayMs: number, run: () => void): () => void;
 }
 
-/** The clock on the wall of the process: monotonic, Node's timers. */
+/** Looked up once: each look at the global one is a call of its own. */
+const time = performance;
+
+/** The clock on the wall of the process: monotonic. */
 export const systemClock: Clock = {
-  now: () => performance.now(),
+  now: () => time.now(),
   random: () => Math.random(),
-  after: (delayMs, run) => {
-    const timer = setTimeout(run, delayMs);
-    return () => {
-      clearTimeout(timer);
-    };
-  },
+  after: runAfter,
 };
 
 /** The end of one call's time, and the caller's own wish to end it. */

@@ -1,17 +1,20 @@
+import { runAfter } from '../shared-timer.js';
 import type { RunAfter } from './types.js';
 
 /**
  * Pings an idle worker and tells when no pong comes. Stopped while a call runs: the worker is single-threaded and
  * answers nothing then. Node's timers run on the monotonic clock.
  *
- * One timer serves for all intervals: it is started afresh around every call, and making a new one each time costs
- * more than the rest of the bookkeeping together.
+ * One timer serves for all intervals, and is not touched when they begin afresh, which is around every call: when it ends, it goes
+ * on for what is left of the interval.
  */
 export class Heartbeat {
   readonly #options: { intervalMs: number; graceMs: number; ping: () => void; lost: () => void };
   #interval: NodeJS.Timeout | undefined;
   #cancelGrace: (() => void) | undefined;
   #isBeating = false;
+  /** When the interval began. */
+  #since = 0;
 
   constructor(options: { intervalMs: number; graceMs: number; ping: () => void; lost: () => void }) {
     this.#options = options;
@@ -21,8 +24,8 @@ export class Heartbeat {
   restart(): void {
     this.#endGrace();
     this.#isBeating = true;
-    if (this.#interval) this.#interval.refresh();
-    else this.#interval = setTimeout(() => this.#onInterval(), this.#options.intervalMs);
+    this.#since = performance.now();
+    if (!this.#interval) this.#startTimer(this.#options.intervalMs);
   }
 
   /** No ping until it is restarted. */
@@ -38,9 +41,21 @@ export class Heartbeat {
     this.#interval = undefined;
   }
 
+  #startTimer(delayMs: number): void {
+    this.#interval = setTimeout(() => {
+      this.#interval = undefined;
+      this.#onInterval();
+    }, delayMs);
+  }
+
   #onInterval(): void {
     if (!this.#isBeating) return;
-    const { graceMs, lost, ping } = this.#options;
+    const { intervalMs, graceMs, lost, ping } = this.#options;
+    const leftMs = this.#since + intervalMs - performance.now();
+    if (leftMs > 0) {
+      this.#startTimer(leftMs);
+      return;
+    }
     this.#cancelGrace = expireAfter(graceMs, lost);
     ping();
   }
@@ -98,20 +113,13 @@ export class Pings {
  * Runs something when a limit has passed; the answer cancels it. A host that was held up for that long finds its timers
  * first and its pipes second: an answer that came in time must not count as late, so the pipes are read once in between.
  */
-export function expireAfter(limitMs: number, run: () => void, after: RunAfter = afterOnTheWall): () => void {
+export function expireAfter(limitMs: number, run: () => void, after: RunAfter = runAfter): () => void {
   let immediate: NodeJS.Immediate | undefined;
   const cancel = after(limitMs, () => {
     immediate = setImmediate(run);
   });
   return () => {
     cancel();
-    clearImmediate(immediate);
+    if (immediate) clearImmediate(immediate);
   };
 }
-
-const afterOnTheWall: RunAfter = (delayMs, run) => {
-  const timer = setTimeout(run, delayMs);
-  return () => {
-    clearTimeout(timer);
-  };
-};
