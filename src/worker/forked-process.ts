@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import os from 'node:os';
 import { ASK_SIGNAL, KILL_SIGNAL, type WorkerBounds } from '../process/containment.js';
 import { ChildPipe } from '../process/child-pipe.js';
+import { writeToPipe } from '../process/pipe-write.js';
 import { standBack, standBackSession } from '../process/priority.js';
 import { closing, ProcessEnd, readReport } from './process-end.js';
 import type { ProcessHandle, ProcessListeners } from './process-handle.js';
@@ -89,7 +90,7 @@ export class ForkedProcess implements ProcessHandle {
   }
 
   write(bytes: Buffer): void {
-    if (this.#stdin.writable) this.#stdin.write(bytes);
+    writeToPipe(this.#stdin, bytes);
   }
 
   /** It has its log from the start. */

@@ -11,6 +11,7 @@ import {
   type WorkerReport,
 } from '../process/containment.js';
 import { ChildPipe } from '../process/child-pipe.js';
+import { writeToPipe } from '../process/pipe-write.js';
 import { MemoryKills } from '../process/memory-kills.js';
 import { standBack, standBackSession } from '../process/priority.js';
 import { spawner } from '../process/spawn.js';
@@ -125,7 +126,7 @@ export class WorkerProcess implements ProcessHandle {
 
   /** Hands bytes over without waiting; a pipe that is broken shows as the exit that follows. */
   write(bytes: Buffer): void {
-    if (this.#child.stdin?.writable) this.#child.stdin.write(bytes);
+    writeToPipe(this.#child.stdin, bytes);
   }
 
   /** See {@link ProcessHandle.launched}. A keeper's word stands. */
