@@ -98,6 +98,7 @@ export function checkResult(
   image: ImageSize,
   { title, answers }: { title: string; answers?: Partial<AnswerRules> },
 ): string[] {
+  if (breaksNothing(reply, phase)) return [];
   const rules = { ...DEFAULT_ANSWER_RULES, ...answers };
   const raw = { status: reply.status, message: reply.message, data: reply.data };
   const warnings = reply.status === 'OK' ? truncated(reply, image, rules) : [];
@@ -122,6 +123,21 @@ export function checkResult(
     warnings.push(`The answer breaks the contract, which the policy lets pass: ${text}${others}`);
   }
   return warnings;
+}
+
+/** Whether it is the answer of most calls, for which no rule has anything to look at: it went well, and has no rectangles. */
+function breaksNothing({ status, data }: WorkerReply, phase: CallPhase): boolean {
+  return (
+    status === 'OK' &&
+    (phase !== 'execute' || data.result_status === 'OK') &&
+    isNone(data.defect_rects) &&
+    isNone(data.position_rects) &&
+    isNone(data.calibration_rects)
+  );
+}
+
+function isNone(rects: unknown): boolean {
+  return rects === undefined || rects === null || (Array.isArray(rects) && rects.length === 0);
 }
 
 function* rectsViolations(
@@ -182,6 +198,7 @@ function outsideOf(
 /** Cuts an answer to the contract where the policy says so; says what was cut. The answer as it came stays as it is. */
 function truncated(reply: WorkerReply, image: ImageSize, rules: Readonly<AnswerRules>): string[] {
   const warnings: string[] = [];
+  if (rules.manyRects !== 'truncate' && rules.rectsOutside !== 'truncate') return warnings;
   const data = { ...reply.data };
   const { defect_rects: defects } = data;
   if (rules.manyRects === 'truncate' && Array.isArray(defects) && defects.length > MAX_DEFECT_RECTS) {
