@@ -149,5 +149,5 @@ export class DeploymentTable {
 }
 
 function keyOf({ name, version }: { name: string; version: string }): string {
-  return JSON.stringify([name, version]);
+  return `${name}\0${version}`; // neither has such a character
 }

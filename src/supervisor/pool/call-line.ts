@@ -56,6 +56,8 @@ export class CallLine<Place, Wish> {
   /** Calls that wait for a place, the first to get one first. */
   #ready: Turn<Place, Wish>[] = [];
   #inside = 0;
+  /** Calls that would write their images and may not yet: none are looked for where there are none. */
+  #waiting = 0;
   /** Calls that no worker has. */
   #unserved = 0;
 
@@ -110,6 +112,7 @@ export class CallLine<Place, Wish> {
    */
   letOn(turn: Turn<Place, Wish>, patience: Patience): Promise<unknown> | undefined {
     if (!turn.isCounted) return undefined; // it has no place in a lane that could come
+    if (turn.stage !== 'waiting') this.#waiting++;
     turn.stage = 'waiting';
     this.#fill();
     return turn.isInside ? undefined : this.#wait(turn, patience);
@@ -154,6 +157,7 @@ export class CallLine<Place, Wish> {
   leave(turn: Turn<Place, Wish>): void {
     if (turn.stage === 'left') return;
     if (turn.stage !== 'served' && turn.isCounted) this.#unserved--;
+    if (turn.stage === 'waiting') this.#waiting--;
     if (turn.stage === 'ready') this.#ready = this.#ready.filter((other) => other !== turn);
     else if (turn.stage !== 'served') this.#leaveLane(turn);
     turn.stage = 'left';
@@ -170,10 +174,12 @@ export class CallLine<Place, Wish> {
 
   /** Lets on who may write now. */
   #fill(): void {
+    if (this.#waiting === 0) return;
     const bound = AHEAD_OF_A_WORKER * Math.max(1, this.#places.count());
     while (this.#inside < bound) {
       const turn = this.#nextToWrite();
       if (!turn) return;
+      this.#waiting--;
       turn.stage = 'writing';
       turn.isInside = true;
       this.#inside++;

@@ -60,7 +60,7 @@ export class WorkerPool {
       places: {
         count: () => this.slots.length,
         // Before the start those that are to come: they will take their calls from the line at once.
-        idle: () => this.slots.filter(({ isIdle }) => isIdle || !this.#isStarted).length,
+        idle: () => (this.#isStarted ? this.#countOf(({ isIdle }) => isIdle) : this.slots.length),
         find: (o) => this.#idleSlot(o),
         suits: (slot, o) => accepts(o, slot),
       },
@@ -105,7 +105,7 @@ export class WorkerPool {
   }
 
   get inFlight(): number {
-    return this.slots.filter(({ isBusy }) => isBusy).length;
+    return this.#countOf(({ isBusy }) => isBusy);
   }
 
   /** Starts the workers. Rejects with the first failure; the pool is then to be stopped. */
@@ -236,7 +236,14 @@ export class WorkerPool {
   #idleSlot(o: AcquireOptions): WorkerSlot | undefined {
     const preferred = o.prefer === undefined ? undefined : this.slots[o.prefer];
     if (preferred?.isIdle && accepts(o, preferred)) return preferred;
-    return this.slots.find((slot) => slot.isIdle && accepts(o, slot));
+    for (const slot of this.slots) if (slot.isIdle && accepts(o, slot)) return slot;
+    return undefined;
+  }
+
+  #countOf(isMeant: (slot: WorkerSlot) => boolean): number {
+    let count = 0;
+    for (const slot of this.slots) if (isMeant(slot)) count++;
+    return count;
   }
 
   #offer(slot: WorkerSlot): void {
