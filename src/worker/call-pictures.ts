@@ -49,7 +49,8 @@ export class CallPictures {
   readonly #images: CallImage[];
   readonly #channel: DescriptorChannel | undefined;
   readonly #kept: KeptMemory | undefined;
-  readonly #places = new Map<CallImage, KeptPlace>();
+  /** Of each picture. */
+  readonly #places: (KeptPlace | undefined)[] = [];
   readonly #takesNames: boolean;
   /** Copies in the folder of a worker that was not handed the memory. */
   readonly #copies: string[] = [];
@@ -74,7 +75,8 @@ export class CallPictures {
     kept.begin();
     for (const image of this.#images) {
       const { lasting, sizeBytes = 0 } = image;
-      if (lasting && this.#isHanded(image)) this.#places.set(image, kept.placeOf(lasting, sizeBytes));
+      const isKept = lasting !== undefined && this.#isHanded(image);
+      this.#places.push(isKept ? kept.placeOf(lasting, sizeBytes) : undefined);
     }
   }
 
@@ -119,8 +121,8 @@ export class CallPictures {
   handOver(requestId: string): boolean {
     if (!this.#channel) return true;
     const descriptors: number[] = [];
-    for (const image of this.#images) {
-      const place = this.#places.get(image);
+    for (const [index, image] of this.#images.entries()) {
+      const place = this.#places[index];
       if (place && image.lasting) this.#kept?.put(place, image.lasting);
       if (image.descriptor !== undefined && place?.isNew !== false) descriptors.push(image.descriptor);
     }
@@ -132,11 +134,11 @@ export class CallPictures {
   get wire(): WirePicture[] | undefined {
     let handed = 0;
     const pictures: WirePicture[] = [];
-    for (const image of this.#images) {
+    for (const [index, image] of this.#images.entries()) {
       const { id, kind, memory, proof } = image;
       if (!kind) continue;
       const method = proof?.method;
-      const place = this.#places.get(image);
+      const place = this.#places[index];
       if (!this.#isHanded(image)) pictures.push({ id, kind, method });
       else if (memory) pictures.push({ id, kind, method, memory: memory.name, bytes: memory.bytes });
       else if (!place) pictures.push({ id, kind, method, descriptor: handed++ });

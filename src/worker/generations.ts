@@ -35,14 +35,11 @@ export function callData(generation: Generation, call: WorkerCall): Record<strin
 }
 
 function phasedData(call: WorkerCall): Record<string, unknown> {
-  return {
-    phase: call.phase,
-    step_index: stepIndexOf(call),
-    pid: givenProductId('worker.call({ productId })', call) ?? '',
-    session: call.session ?? { id: 'session', context: {} },
-    user_params: call.userParams ?? {},
-    ...(call.image && { shared_mem_id: call.image.id, image_meta: call.image.meta }),
-  };
+  const { phase, image, session = { id: 'session', context: {} }, userParams = {} } = call;
+  const pid = givenProductId('worker.call({ productId })', call) ?? '';
+  const step = stepIndexOf(call);
+  const data = { phase, step_index: step, pid, session, user_params: userParams };
+  return image ? Object.assign(data, { shared_mem_id: image.id, image_meta: image.meta }) : data;
 }
 
 function executeOnlyData(call: WorkerCall): Record<string, unknown> {

@@ -89,12 +89,17 @@ export class OutgoingCalls {
    * each call.
    */
   send(sending: Sending, before?: Promise<void>): Promise<WorkerReply>[] {
-    if (!before && !this.#calls.some(({ pictures }) => pictures.needFiles)) {
+    if (!before && !this.#needFiles) {
       this.#write(this.#frame, sending);
       return this.pending.map(({ reply }) => reply);
     }
     this.#written = this.#deliver(sending, before);
     return this.#calls.map((call) => this.#whenCleanedUp(call, sending));
+  }
+
+  get #needFiles(): boolean {
+    for (const { pictures } of this.#calls) if (pictures.needFiles) return true;
+    return false;
   }
 
   /** A call whose picture cannot be written is not sent; the others are. */
@@ -118,10 +123,12 @@ export class OutgoingCalls {
   }
 
   #write(frame: Buffer, { write, kill }: Sending): void {
-    const isHanded = ({ pending, pictures, isOver }: OutgoingCall) =>
-      isOver || pictures.handOver(pending.requestId);
-    if (this.#calls.every(isHanded)) write(frame);
-    else kill('takes no pictures');
+    for (const { pending, pictures, isOver } of this.#calls) {
+      if (isOver || pictures.handOver(pending.requestId)) continue;
+      kill('takes no pictures');
+      return;
+    }
+    write(frame);
   }
 
   #encode(): Buffer {

@@ -18,28 +18,10 @@ import { laneOf, orderOf, type Inspection, type Standing } from './inspection.js
 import type { Inspector } from './inspector.js';
 import type { Router } from '../deployments/router.js';
 import type { CallTurn } from '../pool/worker-pool.js';
+import type { CarryOptions, MessageOptions, NumberedCall } from './numbered-call.js';
 import { startCall } from './started-call.js';
-import { traceCall, type CallTrace } from './tracing.js';
+import { watchedChannel, type CallTrace } from './tracing.js';
 import type { CallOptions, InspectionRequest, InspectionResult } from '../types.js';
-
-/** One call on its way to its deployment. */
-interface NumberedCall {
-  phase: 'pre' | 'execute';
-  request: InspectionRequest;
-  requestId: string;
-  startedAt: number;
-  signal: AbortSignal | undefined;
-  trace: CallTrace;
-}
-
-/** How a call is carried to a deployment. */
-interface CarryOptions {
-  place?: GroupPlace | undefined;
-  /** Called when it is in the line of the deployment. */
-  admitted: (() => void) | undefined;
-  /** At a canary, or come from there. */
-  canary?: Required<Pick<Inspection, 'handed' | 'isOnce'>>;
-}
 
 /** How long a deployment is waited for, and which. */
 interface LeaseOptions {
@@ -85,7 +67,7 @@ export class CallService {
     given: InspectionRequest | undefined,
     signal: AbortSignal | undefined,
   ): Promise<InspectionResult> {
-    return await this.#follow(this.#traceOf(phase, given), given, signal, (call) => this.#route(call));
+    return await this.#follow(this.#traceOf(phase, given), given, signal, {});
   }
 
   /**
@@ -97,15 +79,12 @@ export class CallService {
   async answer(
     given: InspectionRequest | undefined,
     { signal }: CallOptions,
-    { place, failure }: { place?: GroupPlace; failure?: RunnerError | undefined },
+    message: MessageOptions,
   ): Promise<InspectionResult> {
     const trace = this.#traceOf('execute', given);
     const startedAt = this.#clock.now();
     try {
-      return await this.#follow(trace, given, signal, (call) => {
-        if (failure) throw failure;
-        return this.#route(call, place);
-      });
+      return await this.#follow(trace, given, signal, message);
     } catch (error) {
       if (RunnerError.is(error)) return failedResult(error, trace, this.#clock.now() - startedAt);
       throw error;
@@ -138,36 +117,51 @@ export class CallService {
     }
   }
 
-  /** Tells of a call and how it ended. */
-  async #follow(
+  /** Tells of a call and how it ended, under the tracing channel where somebody listens to that. */
+  #follow(
     trace: CallTrace,
     given: InspectionRequest | undefined,
     signal: AbortSignal | undefined,
-    carry: (call: NumberedCall) => Promise<InspectionResult>,
+    message: MessageOptions,
   ): Promise<InspectionResult> {
     const { requestId, phase, productId } = trace;
-    const started = startCall(this.#inspector.observers, { phase, productId, request: given, requestId });
-    const { traceparent = given?.traceparent } = started ?? {};
-    return await traceCall(trace, async () => {
-      try {
-        const startedAt = this.#clock.now();
-        throwIfAborted(signal, `${phase} call`);
-        this.#table.checkOpen(phase);
-        checkRequest(given);
-        const request = Object.assign({}, given, { productId, traceparent }) as InspectionRequest;
-        const result = await carry({ phase, request, requestId, startedAt, signal, trace });
-        started?.end({ result, name: trace.name, version: trace.version });
-        return result;
-      } catch (failure) {
-        const error = systemCause(failure) === undefined ? asFailure(failure, `make ${phase} call`) : failure;
-        const { name, version } = trace;
-        started?.end({ error: asCallError(error), name, version });
-        if (RunnerError.is(error)) {
-          this.#emit('callFailed', { error, requestId, phase, ...bothIds(productId), name, version });
-        }
-        throw error;
+    const { observers } = this.#inspector;
+    const started =
+      observers.size === 0
+        ? undefined
+        : startCall(observers, { phase, productId, request: given, requestId });
+    const run = () => this.#make(trace, given, signal, message, started);
+    return watchedChannel()?.tracePromise<unknown, [], InspectionResult>(run, trace) ?? run();
+  }
+
+  async #make(
+    trace: CallTrace,
+    given: InspectionRequest | undefined,
+    signal: AbortSignal | undefined,
+    { place, failure: known }: MessageOptions,
+    started: ReturnType<typeof startCall>,
+  ): Promise<InspectionResult> {
+    const { requestId, phase, productId } = trace;
+    try {
+      const startedAt = this.#clock.now();
+      throwIfAborted(signal, `${phase} call`);
+      this.#table.checkOpen(phase);
+      checkRequest(given);
+      if (known) throw known;
+      const traceparent = started?.traceparent ?? given.traceparent;
+      const request = Object.assign({}, given, { productId, traceparent }) as InspectionRequest;
+      const result = await this.#route({ phase, request, requestId, startedAt, signal, trace }, place);
+      started?.end({ result, name: trace.name, version: trace.version });
+      return result;
+    } catch (failure) {
+      const error = systemCause(failure) === undefined ? asFailure(failure, `make ${phase} call`) : failure;
+      const { name, version } = trace;
+      started?.end({ error: asCallError(error), name, version });
+      if (RunnerError.is(error)) {
+        this.#emit('callFailed', { error, requestId, phase, ...bothIds(productId), name, version });
       }
-    });
+      throw error;
+    }
   }
 
   /** A call by the supervisor itself to one worker of a deployment: not routed, and without events. */
@@ -208,7 +202,10 @@ export class CallService {
         ? await this.#atCanary(call, lease, carry)
         : await this.#carry(call, lease, carry);
       const { name, version, worker, attempts } = result;
-      Object.assign(trace, { name, version, worker, attempts });
+      trace.name = name;
+      trace.version = version;
+      trace.worker = worker;
+      trace.attempts = attempts;
       const { productId, stepIndex } = asked;
       this.#emit('result', { name, version, ...bothIds(productId), stepIndex, phase, result });
       return result;
@@ -315,20 +312,19 @@ export class CallService {
           deadline = new Deadline(this.#clock, this.#clock.now(), limitMs, signal);
       }
       const startMs = this.#clock.now() - startedAt;
-      return await this.#inspector.run(
-        {
-          phase,
-          ...guided,
-          requestId,
-          deadline,
-          startedAt,
-          startMs,
-          turn,
-          ...(isShared && { place }),
-          ...canary,
-        },
-        deployment,
-      );
+      const inspection: Inspection = {
+        phase,
+        request: guided.request,
+        warnings: guided.warnings,
+        requestId,
+        deadline,
+        startedAt,
+        startMs,
+        turn,
+      };
+      if (isShared) inspection.place = place;
+      if (canary) Object.assign(inspection, canary);
+      return await this.#inspector.run(inspection, deployment);
     } finally {
       if (turn) deployment.pool.leave(turn);
     }

@@ -45,10 +45,19 @@ export function workerCallOf(
   requestId: string,
 ): WorkerCall {
   const { stepIndex, stepDesc, productId, session, userParams, guideInfo, traceparent } = request;
+  const { image, guideImage } = images;
+  // Each by its name: what is spread is copied one by one.
   return {
     session: { id: session?.id ?? requestId, context: session?.context ?? {} },
-    ...{ phase, stepIndex, stepDesc, productId, userParams, guideInfo, traceparent },
-    ...images,
+    phase,
+    stepIndex,
+    stepDesc,
+    productId,
+    userParams,
+    guideInfo,
+    traceparent,
+    image,
+    guideImage,
   };
 }
 

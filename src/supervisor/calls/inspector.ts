@@ -31,6 +31,8 @@ interface SentCall {
   deployment: Deployment;
   images: SentImages;
   timing: InspectionResult['timing'];
+  /** When it began to wait for a worker: then its images were written, or its last attempt was over. */
+  askedAt: number;
   /** Workers that had it. */
   tried: Set<AlgorithmWorker>;
   watch: Watch | undefined;
@@ -54,9 +56,9 @@ export class Inspector {
 
   /** @throws RunnerError as {@link AlgorithmSupervisor.execute} lists them */
   async run(inspection: Inspection, deployment: Deployment): Promise<InspectionResult> {
-    const { deadline, turn } = inspection;
-    const enteredAt = this.#clock.now();
-    const timing = { startMs: inspection.startMs ?? 0, queueMs: 0, frameMs: 0, callMs: 0, totalMs: 0 };
+    const { deadline, turn, startMs } = inspection;
+    let enteredAt = startMs === undefined ? this.#clock.now() : inspection.startedAt + startMs;
+    const timing = { startMs: startMs ?? 0, queueMs: 0, frameMs: 0, callMs: 0, totalMs: 0 };
     const tried = new Set<AlgorithmWorker>();
     const isWatched = this.observers.size > 0 && inspection.only === undefined;
     const watch = isWatched ? new Watch(this.observers, this.#frames, inspection, deployment) : undefined;
@@ -65,9 +67,11 @@ export class Inspector {
       const patience = { deadline: deadline.at, signal: deadline.signal };
       const { place } = inspection;
       const wait = place?.isOpen ? place.group.letOn(patience) : deployment.pool.letOn(turn, patience);
-      if (wait) await wait;
-      const copiedAt = this.#clock.now();
-      timing.queueMs = copiedAt - enteredAt;
+      if (wait) {
+        await wait;
+        timing.queueMs = this.#clock.now() - enteredAt;
+        enteredAt += timing.queueMs;
+      }
       // Before the wait for a worker: the image is written while the worker computes.
       const { handed, request } = inspection;
       const sent =
@@ -75,16 +79,24 @@ export class Inspector {
         this.#sendNow(inspection, deployment) ??
         this.#send(inspection, deployment);
       images = sent instanceof Promise ? await sent : sent;
-      timing.frameMs = this.#clock.now() - copiedAt;
+      const askedAt = this.#clock.now();
+      timing.frameMs = askedAt - enteredAt;
       // Of an encoded picture the size is known only now.
       deployment.parameters.checkRegions(
         inspection.request.stepIndex,
         inspection.request.userParams,
         images.image.meta,
       );
-      const result = await this.#answer({ inspection, deployment, images, timing, tried, watch });
-      watch?.end({ result });
-      return result;
+      const call: SentCall = { inspection, deployment, images, timing, askedAt, tried, watch };
+      for (let attempts = 1; ;) {
+        const outcome = await this.#attempt(call, attempts);
+        if (typeof outcome === 'object') {
+          watch?.end({ result: outcome });
+          return outcome;
+        }
+        if (outcome === 'again') attempts++;
+        call.askedAt = this.#clock.now();
+      }
     } catch (error) {
       watch?.end({
         error: RunnerError.is(error) ? error : new RunnerError('unknown', String(error), { cause: error }),
@@ -99,24 +111,14 @@ export class Inspector {
     }
   }
 
-  /** Attempts until one answers or fails. */
-  async #answer(call: SentCall): Promise<InspectionResult> {
-    for (let attempts = 1; ;) {
-      const outcome = await this.#attempt(call, attempts);
-      if (typeof outcome === 'object') return outcome;
-      if (outcome === 'again') attempts++;
-    }
-  }
-
   /**
    * One attempt at one worker. It answers, or fails, or is worth another: `'again'`. A worker that left before it was
    * asked makes it none: `'unsent'`.
    */
   async #attempt(call: SentCall, attempts: number): Promise<InspectionResult | 'again' | 'unsent'> {
-    const { inspection, deployment, images, timing, tried, watch } = call;
+    const { inspection, deployment, images, timing, askedAt, tried, watch } = call;
     const { deadline, requestId } = inspection;
     const policy = inspection.isOnce ? { ...deployment.policy, retries: 0 } : deployment.policy;
-    const askedAt = this.#clock.now();
     // Sent again, a request goes by another id: a late answer to the first must not pass for one to the second.
     const wireId = attempts === 1 ? requestId : `${requestId}~${attempts}`;
     const shared = inspection.place?.isOpen ? await this.#join(call, wireId) : undefined;
@@ -124,15 +126,19 @@ export class Inspector {
     const lease = leased instanceof Promise ? await leased : leased;
     const session = inspection.request.session?.id;
     if (session !== undefined) this.#sessions.touch(session, deployment, lease);
-    const calledAt = this.#clock.now();
+    const hasWaited = shared !== undefined || leased instanceof Promise || attempts > 1;
+    const calledAt = hasWaited ? this.#clock.now() : askedAt;
     timing.queueMs += calledAt - askedAt;
+    let answeredAt = calledAt;
     let reply: WorkerReply | undefined;
     let next: 'again' | 'unsent' | undefined;
     try {
-      const answered = shared?.answer ?? this.#call(inspection, { lease, policy }, images, wireId);
+      const answered =
+        shared?.answer ?? this.#call(inspection, { lease, policy, now: calledAt }, images, wireId);
       watch?.begin(images, shared ? inspection.place?.group.size : 1);
       reply = await answered;
-      timing.callMs = this.#clock.now() - calledAt;
+      answeredAt = this.#clock.now();
+      timing.callMs = answeredAt - calledAt;
     } catch (error) {
       const isUnsent = isNeverSent(error, lease) && !deployment.isEnding;
       next = isUnsent ? 'unsent' : 'again';
@@ -147,8 +153,8 @@ export class Inspector {
       else deployment.pool.release(lease, reply);
     }
     const isDeviceFull = reply !== undefined && isDeviceOutOfMemory(reply);
-    const hasTime = shared !== undefined || deadline.leftMs > 0;
-    if (reply && !isDeviceFull && isReplyRetried(reply, attempts, policy) && hasTime) {
+    const isWorthMore = reply && !isDeviceFull && isReplyRetried(reply, attempts, policy);
+    if (reply && isWorthMore && (shared !== undefined || deadline.leftMs > 0)) {
       tried.add(lease.worker);
       if (reply.isPictureLost) renewImages(images);
       next = 'again';
@@ -159,7 +165,7 @@ export class Inspector {
     }
     if (next || !reply) return next ?? 'again';
     if (isDeviceFull) return this.#afterPause(call, reply, attempts, lease);
-    return this.#result(call, reply, { worker: lease.slot.index, attempts });
+    return this.#result(call, reply, { worker: lease.slot.index, attempts, answeredAt });
   }
 
   /**
@@ -201,13 +207,13 @@ export class Inspector {
   #result(
     { inspection, deployment, images, timing }: SentCall,
     reply: WorkerReply,
-    by: { worker: number; attempts: number },
+    by: { worker: number; attempts: number; answeredAt: number },
   ): InspectionResult {
     const { phase, requestId, startedAt, warnings } = inspection;
     checkThere(images);
     const { title, policy } = deployment;
     const broken = checkResult(reply, phase, images.image.meta, { title, answers: policy.answers });
-    timing.totalMs = this.#clock.now() - startedAt;
+    timing.totalMs = by.answeredAt - startedAt;
     deployment.latency.add(timing.totalMs);
     const isDecoded = images.image.isDecoded || images.guideImage?.isDecoded === true;
     const all = warnings.length + broken.length > 0 ? [...warnings, ...broken] : [];
@@ -287,11 +293,11 @@ export class Inspector {
 
   #call(
     { phase, request, deadline }: Inspection,
-    { lease, policy }: { lease: Lease; policy: Readonly<SupervisorPolicy> },
+    { lease, policy, now }: { lease: Lease; policy: Readonly<SupervisorPolicy>; now: number },
     images: SentImages,
     requestId: string,
   ): Promise<WorkerReply> {
-    const leftMs = Math.ceil(deadline.leftMs);
+    const leftMs = Math.ceil(deadline.at - now);
     if (leftMs <= 0) throw deadline.error('a free worker');
     const call = workerCallOf({ phase, request, images }, requestId);
     const { attemptTimeoutMs = Infinity } = policy;

@@ -27,8 +27,8 @@ export interface CallTrace {
 
 let channel: TracingChannel<unknown, CallTrace> | undefined;
 
-/** Runs a call under the tracing channel, or just runs it when nobody listens. */
-export function traceCall<T>(trace: CallTrace, run: () => Promise<T>): Promise<T> {
+/** The tracing channel of calls; undefined when nobody listens. */
+export function watchedChannel(): TracingChannel<unknown, CallTrace> | undefined {
   // Made when first needed: importing the library is to do nothing.
   channel ??= tracingChannel<unknown, CallTrace>(CALL_CHANNEL);
   const { start, end, asyncStart, asyncEnd, error } = channel;
@@ -38,5 +38,5 @@ export function traceCall<T>(trace: CallTrace, run: () => Promise<T>): Promise<T
     asyncStart.hasSubscribers ||
     asyncEnd.hasSubscribers ||
     error.hasSubscribers;
-  return isWatched ? channel.tracePromise<unknown, [], T>(run, trace) : run();
+  return isWatched ? channel : undefined;
 }
