@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import { isRecord } from '../arguments.js';
@@ -6,7 +6,7 @@ import { RunnerError } from '../errors.js';
 import { loadSecondReader } from '../package/archive/second-reading.js';
 import type { ArchiveLimits, Check, NameEncoding, PackageInspection } from '../package/types.js';
 import { declaredSteps, keptSteps } from '../parameters/declared-steps.js';
-import { compileSources, type Compiled } from '../python/environments/compile.js';
+import { type Compiled, Compiling } from '../python/environments/compile.js';
 import { distInfos, parseRecord } from '../python/environments/record.js';
 import { fileOfRow, readExceptions } from '../python/environments/installed-records.js';
 import { nameHome } from '../python/environments/relocatable.js';
@@ -57,6 +57,14 @@ export interface MadeEnvironment {
   warnings?: string[];
 }
 
+/** Makes byte code; what it has begun ends with it. */
+export interface Compiler extends AsyncDisposable {
+  /** File in which the trial run says what it loads; undefined where it need not. */
+  told?: string | undefined;
+  /** Makes that of these sources, of all where it is not known which are imported; undefined where it cannot. */
+  finish(o: { files: readonly string[] | undefined; limitMs: number }): Promise<Compiled | undefined>;
+}
+
 /** What an install takes from the rooms below, one step each. */
 export interface PackageSteps {
   open(zip: string, o: { nameEncoding?: NameEncoding } & OperationOptions): Promise<OpenPackage>;
@@ -84,16 +92,18 @@ export interface PackageSteps {
     o: OperationOptions & {
       finalRoot: string;
       onCheck: (check: Check) => void;
+      /** File that is told of sources while they are loaded. */
+      told: string | undefined;
       /** Sources that were imported, relative to the root. */
       onLoaded: (files: readonly string[]) => void;
     },
   ): Promise<LearntFacts>;
-  /** Makes the byte code of these sources, of all where it is not known which are imported; undefined where it cannot. */
-  compile(
+  /** Begins to make the byte code of what the trial run loads, where there is one; undefined where it makes none. */
+  compiling(
     root: string,
     venv: Venv,
-    o: OperationOptions & { files: readonly string[] | undefined; finalRoot: string; limitMs: number },
-  ): Promise<Compiled | undefined>;
+    o: OperationOptions & { finalRoot: string },
+  ): Promise<Compiler | undefined>;
   /** Removes what environments shared and none of these uses any more. */
   tidy(environments: string[], o: OperationOptions): Promise<{ freedBytes: number }>;
 }
@@ -149,7 +159,7 @@ export function packageSteps(
       let { steps }: { steps?: unknown } = manifest;
       if (validator.runsSmoke) {
         const store = { root: storeRoot, versions: algorithms };
-        const target = { root, python: venv.python, manifest, generation, store };
+        const target = { root, python: venv.python, manifest, generation, store, told: o.told };
         const { checks, error, modules, info, loaded } = await validator.smoke(target, { signal: o.signal });
         for (const check of checks) o.onCheck(check);
         if (error) throw error as Error;
@@ -167,13 +177,22 @@ export function packageSteps(
       }
       return learnt;
     },
-    compile: (root, { interpreter }, { files, finalRoot, limitMs, signal }) =>
-      compileSources({
-        ...{ python: interpreter.path, root, shownRoot: finalRoot, files, limitMs, signal },
-      }).catch((error: unknown) => {
-        if (RunnerError.is(error, 'aborted')) throw error;
-        return undefined; // a slower start
-      }),
+    compiling: async (root, { interpreter }, { finalRoot, signal }) => {
+      // Windows cannot wait for an order and a file at once.
+      const told = validator.runsSmoke && process.platform !== 'win32' ? `${root}.told` : undefined;
+      if (told !== undefined) await writeFile(told, '');
+      const place = { python: interpreter.path, root, shownRoot: finalRoot, signal };
+      const compiling = new Compiling(place, told);
+      return {
+        told,
+        finish: (o) =>
+          compiling.finish(o).catch((error: unknown) => {
+            if (RunnerError.is(error, 'aborted')) throw error;
+            return undefined; // a slower start
+          }),
+        [Symbol.asyncDispose]: () => compiling[Symbol.asyncDispose](),
+      };
+    },
     tidy: async (environments, { signal }) => {
       // A folder of wheels elsewhere may serve other stores, whose environments are not known here.
       if (shared?.root !== path.resolve(wheelStore)) return { freedBytes: 0 };

@@ -6,7 +6,7 @@ The bounds are for contain.py, or null where the system has none of them; they a
 package's environment is in reach.
 
 The order: {"task": "smoke" | "info", "entry_point", "generation", "manifest", "root", "out", "load_seconds",
-"step_seconds", "setup_errors": "fail" | "warn", "cases": bool}. What is found goes to the file `out` as one JSON object a line: {"check",
+"step_seconds", "setup_errors": "fail" | "warn", "cases": bool[, "told"]}. What is found goes to the file `out` as one JSON object a line: {"check",
 "result", "message", "duration_ms"[, "traceback"]}, {"info"}, {"modules"}, then {"done": true, "loaded": [path]}. With `cases` come those of
 boundary_cases.py after it: {"case", "begun"}, {"case", "result", "message"}, {"cases_done": true}. stdout and stderr are the algorithm's own.
 """
@@ -340,7 +340,7 @@ def load_process(script):
 
 
 def main():
-    for script in ("encoding.py", "step_clock.py", "trial_calls.py", "boundary_cases.py"):
+    for script in ("encoding.py", "step_clock.py", "trial_calls.py", "boundary_cases.py", "tell_sources.py"):
         tools.update(execute("procvision_trial", script))
     log = load_process("log_pipe.py")
     pipe = log["LogPipe"]()
@@ -348,6 +348,7 @@ def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         order = json.load(file)
     report = Report(order["out"])  # in its bounds, this process can write to no file of the store
+    told = os.open(order["told"], os.O_WRONLY | os.O_APPEND) if order.get("told") else None
     if bounds:
         bounds["log"] = pipe
         try:
@@ -366,15 +367,17 @@ def main():
             except OSError:
                 pass  # there is no folder for its own files; the trial needs none by itself
         load_process("enter_environment.py")["enter"](bounds.get("executable"))
-    probe(order, report)
+    probe(order, report, told)
 
 
-def probe(order, report):
+def probe(order, report, told):
     report.belong_to_this()
     clock = tools["Clock"](report, order)
     sys.path[0] = order["root"]
     sys.argv = ["procvision_algorithm_sdk.adapter", "--entry", order["entry_point"]]
     deny_network()
+    if told is not None:
+        tools["tell_sources"](told, order["root"])
     clock.step("entry_import")
     algorithm = load(order, report)
     report.line(modules=modules())

@@ -33,6 +33,11 @@ export interface ProbeTarget {
     /** Folder of all deployed versions. */
     versions: string;
   };
+  /**
+   * An empty file, which gets the path of each source below `root` as the trial compiles it, a line of JSON each.
+   * @internal
+   */
+  told?: string | undefined;
 }
 
 /** How long the probe may take, and in which surroundings. */
@@ -137,7 +142,7 @@ export async function runProbe(
       await mkdir(frames);
       const order = path.join(folder, 'order.json');
       const out = path.join(folder, 'findings.jsonl');
-      const { manifest, generation, root } = target;
+      const { manifest, generation, root, told } = target;
       await writeFile(
         order,
         JSON.stringify({
@@ -147,6 +152,7 @@ export async function runProbe(
           manifest,
           root,
           out,
+          told,
           load_seconds: loadTimeoutMs / 1000,
           step_seconds: stepTimeoutMs / 1000,
           setup_errors: setupErrors,

@@ -1,10 +1,23 @@
 import { execFile } from 'node:child_process';
-import { appendFile, chmod, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  chmod,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { CompiledEvent } from '../../src/deploy/types.js';
-import { compileSources } from '../../src/python/environments/compile.js';
+import type { Manifest } from '../../src/package/types.js';
+import { compileSources, Compiling } from '../../src/python/environments/compile.js';
 import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
 import { buildWheel, sampleAlgorithm, wheelFileName } from '../../src/testing/index.js';
 import { PackageValidator } from '../../src/validation/package-validator.js';
@@ -184,3 +197,90 @@ describe('compileSources', () => {
     expect(await byteCodeIn(outside)).toEqual([]);
   });
 });
+
+describe.skipIf(process.platform === 'win32')('byte code that is made while the trial runs', () => {
+  test('is of what the trial says that it compiles, while it does', async () => {
+    const { root, registry } = await installed('', { compileBytecode: false });
+    const told = path.join(await temporaryFolder(), 'told');
+    await writeFile(told, '');
+    const manifest = JSON.parse(await readFile(path.join(root, 'manifest.json'), 'utf8')) as Manifest;
+    const python = path.join(registry.layout.venv('sample', '1.0.0'), 'bin', 'python');
+    const target = { root, python, manifest, generation: 'phased' as const, told };
+    const { loaded } = await new PackageValidator().smoke(target);
+    const lines = (await readFile(told, 'utf8')).trimEnd().split('\n');
+    const files = lines.map((line) => JSON.parse(line) as string);
+    expect(stems(files)).toEqual(expect.arrayContaining(['main', 'used']));
+    expect(stems(files)).not.toContain('unused');
+    expect(loaded).toEqual(expect.arrayContaining(files));
+  });
+
+  test.runIf(process.platform === 'linux')(
+    'is made anew where the source is another by the end of the trial',
+    async () => {
+      const root = await temporaryFolder();
+      await writeFile(path.join(root, 'a.py'), 'x = 1\n');
+      const told = path.join(await temporaryFolder(), 'told');
+      await writeFile(told, '"a.py"\n');
+      await using compiling = new Compiling({ python: 'python3', root, shownRoot: root }, told);
+      await vi.waitFor(
+        async () => {
+          expect(await positionIn(told)).toBe((await stat(told)).size);
+        },
+        { timeout: 20_000 },
+      );
+      await writeFile(path.join(root, 'a.py'), 'x = 2\n');
+      expect(await compiling.finish({ files: ['a.py'], limitMs: 60_000 })).toEqual({ files: 1, left: 0 });
+      const run = promisify(execFile)('python3', ['-v', '-c', 'import a; print(a.x)'], { cwd: root });
+      const { stdout, stderr } = await run;
+      expect(stdout).toBe('2\n');
+      expect(stderr).toMatch(/# code object from .*a\.cpython-\d+\.pyc/);
+    },
+  );
+
+  test('follows nothing that leads out of the folder, and takes nothing amiss that is no path', async () => {
+    const root = await temporaryFolder();
+    const outside = await temporaryFolder();
+    await writeFile(path.join(root, 'a.py'), 'x = 1\n');
+    await writeFile(path.join(outside, 'b.py'), 'x = 1\n');
+    await symlink(outside, path.join(root, 'sub'));
+    const told = path.join(outside, 'told');
+    const names = [
+      '../b.py',
+      path.join(outside, 'b.py'),
+      'sub/b.py',
+      'absent.py',
+      'sub/../a.py',
+      7,
+      [],
+      null,
+    ];
+    await writeFile(told, `${names.map((name) => JSON.stringify(name)).join('\n')}\nno JSON\n\0\n"a.p`);
+    await using compiling = new Compiling({ python: 'python3', root, shownRoot: root }, told);
+    expect(await compiling.finish({ files: ['a.py'], limitMs: 60_000 })).toEqual({ files: 1, left: 0 });
+    expect(stems(await byteCodeIn(root))).toEqual(['a']);
+    expect(await byteCodeIn(outside)).toEqual([]);
+  });
+
+  test('is not written where nobody asks for it: the process ends', async () => {
+    const root = await temporaryFolder();
+    await writeFile(path.join(root, 'a.py'), 'x = 1\n');
+    const told = path.join(root, 'told');
+    await writeFile(told, '"a.py"\n');
+    const compiling = new Compiling({ python: 'python3', root, shownRoot: root }, told);
+    await compiling[Symbol.asyncDispose]();
+    expect(await byteCodeIn(root)).toEqual([]);
+    await expect(compiling.finish({ limitMs: 60_000 })).rejects.toMatchObject({ code: 'aborted' });
+  });
+});
+
+/** How far a process has read a file that it has open. */
+async function positionIn(file: string): Promise<number | undefined> {
+  for (const id of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    for (const fd of await readdir(`/proc/${id}/fd`).catch(() => [])) {
+      if ((await readlink(`/proc/${id}/fd/${fd}`).catch(() => '')) !== file) continue;
+      const info = await readFile(`/proc/${id}/fdinfo/${fd}`, 'utf8').catch(() => '');
+      return Number(/^pos:\s*(\d+)/.exec(info)?.[1]);
+    }
+  }
+  return undefined;
+}

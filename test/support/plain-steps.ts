@@ -61,6 +61,6 @@ export const plainSteps: PackageSteps = {
     };
   },
   smoke: () => Promise.resolve({}),
-  compile: () => Promise.resolve(undefined),
+  compiling: () => Promise.resolve(undefined),
   tidy: () => Promise.resolve({ freedBytes: 0 }),
 };

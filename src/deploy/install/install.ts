@@ -269,17 +269,21 @@ async function build(
   });
   onStage('smoke');
   let loaded: readonly string[] | undefined;
+  await using compiler = context.compilesBytecode
+    ? await steps.compiling(root, venv, { finalRoot, signal })
+    : undefined;
   const learnt = await steps.smoke(root, venv, inspection, {
     finalRoot,
     signal,
     onCheck: context.onCheck,
+    told: compiler?.told,
     onLoaded: (files) => (loaded = files),
   });
   onStage('seal');
-  if (context.compilesBytecode) {
+  if (compiler) {
     const compileFrom = performance.now();
     const limitMs = Math.max(LEAST_COMPILE_MS, (compileFrom - builtFrom) * COMPILE_SHARE);
-    const compiled = await steps.compile(root, venv, { files: loaded, finalRoot, limitMs, signal });
+    const compiled = await compiler.finish({ files: loaded, limitMs });
     const durationMs = performance.now() - compileFrom;
     if (compiled) context.onCompiled({ name, version, ...compiled, durationMs });
   }

@@ -1,14 +1,16 @@
 """Compiles sources below the working folder to byte code, in place of all that lies there.
 
-    python -I -S -B compile_sources.py <path that tracebacks show for the working folder> <seconds>
+    python -I -S -B compile_sources.py <path that tracebacks show for the working folder> [<file of the trial run>]
 
-stdin: one path a line as JSON, relative, with `/`; none at all stands for every source. Stops when the seconds are over.
-stdout: {"compiled": number, "left": number}. Nothing of a package is run. Works on relative paths: a folder that is moved
-away or removed in between is not made again in its old place.
+stdin: a line with seconds, then one path a line as JSON, relative, with `/`; none at all stands for every source. Stops when the
+seconds are over. Until the first line comes, it compiles what a trial run tells in its file that it loads, a path a line
+likewise, and keeps that in memory. stdout: {"compiled": number, "left": number}. Nothing of a package is run. Works on
+relative paths: a folder that is moved away or removed in between is not made again in its old place.
 """
+import importlib.util
 import json
+import marshal
 import os
-import py_compile
 import sys
 import time
 
@@ -16,6 +18,12 @@ PYTHON = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir)
 # Less than this is not worth another process.
 SHARE_AT_LEAST = 16
 MOST_PROCESSES = 4
+# PEP 552: byte code that holds as long as the hash of its source does, which is checked. A copy of the store may have given
+# its files other times.
+CHECKED_HASH = (0b11).to_bytes(4, "little")
+# So often the file of the trial run is looked at; it tells no more than so much.
+LOOK_SECONDS = 0.005
+MOST_TOLD_BYTES = 4 << 20
 
 sys.path.insert(0, os.path.join(PYTHON, "wheels"))
 from by_processes import by_processes, cores  # noqa: E402
@@ -51,36 +59,84 @@ def is_inside(path):
     return real == os.path.normpath(os.path.join(root, path)) and real.startswith(root + os.sep) and os.path.isfile(real)
 
 
-def compile_source(path, shown):
-    """Gives the file of byte code; None for a source that is none of this Python, or a test of bad syntax."""
+def compiled(path, shown):
+    """(hash of the source, byte code); None for a source that is none of this Python, or a test of bad syntax."""
+    with open(path, "rb") as file:
+        source = file.read()
     try:
-        # By the source's hash, which is checked: a copy of the store may have given its files other times.
-        return py_compile.compile(path, dfile=os.path.normpath(os.path.join(shown, path)), doraise=True,
-                                  invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
-    except py_compile.PyCompileError:
+        code = compile(source, os.path.normpath(os.path.join(shown, path)), "exec", dont_inherit=True)
+    except Exception:  # as py_compile has it
         return None
+    return importlib.util.source_hash(source), marshal.dumps(code)
 
 
-def compile_share(paths, shown, until, host):
+def compile_ahead(told, shown):
+    """What a trial run loads, by path, while it runs: imports take one core, and this another. In memory alone: byte code on the
+    disk could be in reach of the algorithm, and run in the trial."""
+    import select
+
+    made, text = {}, b""
+    until = time.monotonic()
+    with open(told, "rb") as file:
+        while not select.select([0], [], [], max(0, until - time.monotonic()))[0]:
+            if b"\n" not in text:
+                text += file.read(min(1 << 16, MOST_TOLD_BYTES - file.tell()))
+                until = time.monotonic() + (0 if b"\n" in text else LOOK_SECONDS)
+                continue
+            line, _, text = text.partition(b"\n")
+            try:
+                path = json.loads(line)
+                if path not in made and path == os.path.normpath(path) and is_inside(path):
+                    made[path] = compiled(path, shown)
+            except (ValueError, TypeError, OSError):
+                pass  # the file is the algorithm's, too: compiled when the trial is over, if at all
+    return made
+
+
+def write(path, digest, code):
+    """Gives the file of byte code, which comes into its place in one step."""
+    target = importlib.util.cache_from_source(path)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    temporary = "%s.%d" % (target, os.getpid())
+    mode = os.stat(path).st_mode & 0o666 | 0o200
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(importlib.util.MAGIC_NUMBER + CHECKED_HASH + digest + code)
+    os.replace(temporary, target)
+    return target
+
+
+def compile_source(path, shown, ahead):
+    """Gives the file of byte code; None for what cannot be compiled. What was compiled ahead holds if its source is the same."""
+    found = ahead.get(path)
+    if found:
+        with open(path, "rb") as file:
+            if importlib.util.source_hash(file.read()) != found[0]:
+                found = None
+    found = found or compiled(path, shown)
+    return found and write(path, *found)
+
+
+def compile_share(paths, shown, until, host, ahead):
     """How many were compiled, and how many were left; byte code is on its way to the disk then."""
     made, left = [], 0
     for path in paths:
         if time.monotonic() > until or os.getppid() != host:
             left += 1
         else:
-            made.append(compile_source(path, shown))
+            made.append(compile_source(path, shown, ahead))
     made = [path for path in made if path is not None]
     start_writing(made)
     return len(made), left
 
 
-def compile_all(paths, shown, until):
-    count = min(cores(), MOST_PROCESSES, len(paths) // SHARE_AT_LEAST)
+def compile_all(paths, shown, until, ahead):
+    count = min(cores(), MOST_PROCESSES, sum(path not in ahead for path in paths) // SHARE_AT_LEAST)
     if count < 2 or not hasattr(os, "fork"):
-        return compile_share(paths, shown, until, os.getppid())
+        return compile_share(paths, shown, until, os.getppid(), ahead)
     this = os.getpid()
     shares = [paths[start::count] for start in range(count)]
-    told = list(by_processes(shares, lambda share, tell: tell(*compile_share(share, shown, until, this))))
+    told = list(by_processes(shares, lambda share, tell: tell(*compile_share(share, shown, until, this, ahead))))
     if len(told) != count:
         raise OSError("a process that compiles ended before its time")
     return [sum(column) for column in zip(*told)]
@@ -88,13 +144,19 @@ def compile_all(paths, shown, until):
 
 def main():
     die_with_host()
-    until = time.monotonic() + float(sys.argv[2])
     os.umask(0o022)  # for the user of the workers, too
+    shown, *told = sys.argv[1:]
+    # With one core the trial run would wait for it.
+    ahead = compile_ahead(told[0], shown) if told and cores() > 1 else {}
+    seconds = sys.stdin.buffer.readline()
+    if not seconds:
+        return  # the trial run failed
+    until = time.monotonic() + json.loads(seconds)
     listed = [json.loads(line) for line in sys.stdin.buffer]
     remove_byte_code()
     paths = [path for path in listed if is_inside(path)] if listed else every_source()
-    compiled, left = compile_all(paths, sys.argv[1], until)
-    sys.stdout.write(json.dumps({"compiled": compiled, "left": left}) + "\n")
+    made, left = compile_all(paths, shown, until, ahead)
+    sys.stdout.write(json.dumps({"compiled": made, "left": left}) + "\n")
     sys.stdout.flush()
 
 
