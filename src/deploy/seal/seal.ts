@@ -28,13 +28,18 @@ const WIDTH = 8;
 
 /**
  * Hashes everything below `root`, gives it its mode and owner and, with full durability, makes sure that it is on the
- * disk: one pass over each file. `root` itself stays writable: a folder that its owner cannot write cannot be renamed,
+ * disk. That is waited for when all files have their modes: the first wait commits the journal of the file system for all
+ * of them, where a mode that is given in between would need a commit of its own. `root` itself stays writable: a folder that its owner cannot write cannot be renamed,
  * and a rename publishes and removes a version.
  */
 export async function sealTree(root: string, options: SealOptions): Promise<Inventory & { bytes: number }> {
   const { permissions, durability, signal } = options;
   const inventory: Inventory = { format: 2, files: emptyRecord(), links: emptyRecord() };
   const folders: TreeNode[] = [];
+  const written: string[] = [];
+  // What may not be opened again is waited for while it is open: Windows syncs only what is open for writing.
+  const isReadable = !permissions.seal || (permissions.fileMode & 0o400) !== 0;
+  const mayOpenAgain = isReadable && process.platform !== 'win32';
   let bytes = 0;
   await eachOf(walkTree(root, { signal }), WIDTH, async (node) => {
     throwIfAborted(signal, 'sealing');
@@ -54,14 +59,25 @@ export async function sealTree(root: string, options: SealOptions): Promise<Inve
     bytes += stats.size;
     const known = options.known?.get(relative);
     const isOnDisk = isShared && known !== undefined && options.sharedAreDurable === true;
+    const isLater = mayOpenAgain && !owner;
+    if (durability === 'full' && !isOnDisk && isLater) written.push(node.path);
     const sha256 = await sealFile(node, {
-      durability: isOnDisk ? 'none' : durability,
+      durability: isOnDisk || isLater ? 'none' : durability,
       mode: isShared ? undefined : sealedFileMode(permissions, stats),
       known,
       signal,
     });
     inventory.files[relative] = [stats.size, sha256];
     options.onBytes?.(bytes);
+  });
+  await eachOf(written, WIDTH, async (file) => {
+    throwIfAborted(signal, 'sealing');
+    const handle = await open(file, 'r');
+    try {
+      await syncFile(handle);
+    } finally {
+      await handle.close();
+    }
   });
   await sealFolders(folders, options);
   // The inventory and the marker are still to be written here.
