@@ -12,6 +12,7 @@ import { fileOfRow, readExceptions } from '../python/environments/installed-reco
 import { nameHome } from '../python/environments/relocatable.js';
 import type { Venv } from '../python/types.js';
 import type { SharedWheels } from '../python/wheels/wheel-store.js';
+import { renameOver } from '../store/atomic-file.js';
 import type { StoreLayout } from '../store/layout.js';
 
 import type { VenvManager } from '../python/venv-manager.js';
@@ -70,6 +71,15 @@ export interface PackageSteps {
   open(zip: string, o: { nameEncoding?: NameEncoding } & OperationOptions): Promise<OpenPackage>;
   /** A project folder that lies in the store already; what it unpacks is the caller's to say. */
   openFolder(folder: string, o: OperationOptions): Promise<Omit<OpenPackage, 'unpack'>>;
+  /**
+   * Makes the environment without a wheel in it, in a folder of its own, before the package is unpacked; undefined where
+   * that cannot be. Why it cannot, {@link PackageSteps.environment} says.
+   */
+  early(
+    folder: string,
+    inspection: PackageInspection,
+    o: OperationOptions & { finalRoot: string },
+  ): Promise<Venv | undefined>;
   /** Makes `<root>/venv` and installs into it, such that it is right once `root` has become `finalRoot`. */
   environment(
     root: string,
@@ -81,6 +91,8 @@ export interface PackageSteps {
       ownFiles: readonly string[];
       /** SHA-256 (hex) of what was unpacked, by path relative to the root, as far as it is known. */
       unpacked: ReadonlyMap<string, string>;
+      /** What was made before, to be taken. */
+      early: Venv | undefined;
       onProgress: (part: number) => void;
     },
   ): Promise<MadeEnvironment>;
@@ -153,6 +165,13 @@ export function packageSteps(
       limits,
       [Symbol.asyncDispose]: () => Promise.resolve(),
     }),
+    early: async (folder, inspection, { finalRoot, signal }) => {
+      if (inspection.python.embedded !== undefined) return undefined; // an interpreter that is not unpacked yet
+      const interpreter = await venvs.select(interpreterNeed('', inspection), { signal });
+      const finalDir = path.join(finalRoot, 'venv');
+      // Of the same name: the scripts that activate it show the folder's.
+      return venvs.create(path.join(folder, 'venv'), { interpreter, finalDir, signal });
+    },
     environment: (root, inspection, o) => makeEnvironment({ venvs, shared }, root, inspection, o),
     smoke: async (root, venv, { manifest, generation, python: need }, o) => {
       const learnt: LearntFacts = {};
@@ -235,8 +254,11 @@ async function makeEnvironment(
   };
   venvs.on('progress', onProgress);
   try {
-    const interpreter = await venvs.select(interpreterNeed(root, inspection), { signal });
-    const venv = await venvs.create(dir, { interpreter, finalDir: path.join(finalRoot, 'venv'), signal });
+    const make = async () => {
+      const interpreter = await venvs.select(interpreterNeed(root, inspection), { signal });
+      return venvs.create(dir, { interpreter, finalDir: path.join(finalRoot, 'venv'), signal });
+    };
+    const venv = (o.early && (await moved(o.early, dir))) ?? (await make());
     const { warnings } = await venvs.install(venv, {
       wheels: path.join(root, 'wheels'),
       requirements: path.join(root, 'requirements.txt'),
@@ -248,6 +270,17 @@ async function makeEnvironment(
   } finally {
     venvs.off('progress', onProgress);
   }
+}
+
+/** The environment in this folder; undefined where it cannot be moved there, for something of the package is. */
+async function moved(venv: Venv, dir: string): Promise<Venv | undefined> {
+  try {
+    await renameOver(venv.dir, dir);
+  } catch {
+    return undefined;
+  }
+  const at = (file: string) => path.join(dir, path.relative(venv.dir, file));
+  return { ...venv, dir, python: at(venv.python), sitePackages: at(venv.sitePackages) };
 }
 
 /** SHA-256 in hex of everything RECORD gives one for, by path relative to `root`; of files of two wheels, that of the winner. */

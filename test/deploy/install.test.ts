@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
@@ -218,6 +218,59 @@ describe('an install that fails', () => {
       ...{ code: 'store_failed', cause, details: { stage: 'environment' } },
     });
     expect(events).toEqual([]); // its caller was told
+    expect(await content()).toEqual(before);
+  });
+
+  test('because it cannot be unpacked ends what was made beside it, and leaves nothing', async () => {
+    const fault = new RunnerError('invalid_zip', 'damaged');
+    const steps: string[] = [];
+    const { deployer, zip, content } = await deployStore({
+      steps: {
+        ...plainSteps,
+        open: async (file, o) => ({
+          ...(await plainSteps.open(file, o)),
+          unpack: () => Promise.reject(fault),
+        }),
+        early: async (folder, _inspection, { signal }) => {
+          await new Promise<void>((resolve) => {
+            signal?.addEventListener('abort', () => {
+              resolve();
+            });
+          });
+          steps.push('told to end');
+          await mkdir(folder);
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          await writeFile(path.join(folder, 'late'), '');
+          steps.push('ended');
+          throw new Error('never seen');
+        },
+      },
+    });
+    const file = await zip();
+    const before = await content();
+    await expect(deployer.install(file)).rejects.toBe(fault);
+    expect(steps).toEqual(['told to end', 'ended']);
+    expect(await content()).toEqual(before);
+  });
+
+  test('because no environment can be made is told in the stage of the environment, also where it was tried earlier', async () => {
+    const fault = new RunnerError('install_failed', 'no venv');
+    const { deployer, zip, content } = await deployStore({
+      steps: {
+        ...plainSteps,
+        early: () => Promise.reject(new Error('never seen')),
+        environment: (_root, _inspection, { early }) => {
+          expect(early).toBeUndefined();
+          return Promise.reject(fault);
+        },
+      },
+    });
+    const file = await zip();
+    const before = await content();
+    const stages: string[] = [];
+    deployer.on('stage', ({ stage }) => stages.push(stage));
+    await expect(deployer.install(file)).rejects.toBe(fault);
+    expect(stages).toEqual(['inspect', 'space', 'unpack', 'environment']);
     expect(await content()).toEqual(before);
   });
 

@@ -46,6 +46,7 @@ export const plainSteps: PackageSteps = {
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
   },
+  early: () => Promise.resolve(undefined),
   environment: async (root) => {
     const dir = path.join(root, 'venv');
     await mkdir(dir);

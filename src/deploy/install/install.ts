@@ -245,11 +245,24 @@ async function build(
   const root = transaction.tree;
   const finalRoot = registry.layout.deployed(name, version);
   onStage('unpack');
-  const { sha256, hashes: unpacked } = await opened.unpack(root, {
+  // Python makes it meanwhile. What goes wrong there is said in its own stage, where it is tried once more.
+  const ending = new AbortController();
+  const early = steps
+    .early(path.join(transaction.folder, 'early'), inspection, {
+      finalRoot,
+      signal: signal ? AbortSignal.any([signal, ending.signal]) : ending.signal,
+    })
+    .catch(() => undefined);
+  const unpacking = opened.unpack(root, {
     signal,
     onProgress: (done, total) => {
       meter.within(total > 0 ? done / total : 1);
     },
+  });
+  const { sha256, hashes: unpacked } = await unpacking.catch(async (error: unknown) => {
+    ending.abort();
+    await early; // nothing may write afterwards
+    throw error;
   });
   onStage('environment');
   const {
@@ -262,6 +275,7 @@ async function build(
     limits: opened.limits,
     ownFiles: context.ownFiles,
     unpacked,
+    early: await early,
     signal,
     onProgress: (part) => {
       meter.within(part);
