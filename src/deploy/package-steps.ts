@@ -104,7 +104,7 @@ export interface PackageSteps {
     o: OperationOptions & {
       finalRoot: string;
       onCheck: (check: Check) => void;
-      /** File that is told of sources while they are loaded. */
+      /** File that gets the paths of sources while they are loaded. */
       told: string | undefined;
       /** Sources that were imported, relative to the root. */
       onLoaded: (files: readonly string[]) => void;

@@ -1,4 +1,4 @@
-"""Tells what a trial run loads while it runs, so that another process compiles it meanwhile."""
+"""Tells what a trial run loads while it runs, so that another process compiles it at the same time."""
 import json
 import os
 

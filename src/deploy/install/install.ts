@@ -245,7 +245,7 @@ async function build(
   const root = transaction.tree;
   const finalRoot = registry.layout.deployed(name, version);
   onStage('unpack');
-  // Python makes it meanwhile. What goes wrong there is said in its own stage, where it is tried once more.
+  // Python makes it while the package is unpacked. What goes wrong there is said in its own stage, where it is tried once more.
   const ending = new AbortController();
   const early = steps
     .early(path.join(transaction.folder, 'early'), inspection, {
