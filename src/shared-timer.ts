@@ -12,6 +12,8 @@ let count = 0;
 let timer: NodeJS.Timeout | undefined;
 /** When the timer ends. */
 let endsAt = Infinity;
+/** The function that made the timer: a test harness may put another one in its place for a while, whose timers then never end. */
+let madeBy: typeof setTimeout | undefined;
 
 /**
  * Runs something when a time has passed; the answer cancels it. One timer of Node serves for all, and stays where nothing waits any
@@ -23,14 +25,15 @@ export function runAfter(delayMs: number, run: () => void): () => void {
   const at = performance.now() + delayMs;
   if (waiting.size === 0) timer?.ref();
   waiting.set(number, { at, run });
-  if (!(at >= endsAt)) startTimer(at, delayMs);
+  if (!(at >= endsAt) || madeBy !== setTimeout) startTimer(at, delayMs);
   return () => {
     if (waiting.delete(number) && waiting.size === 0) timer?.unref();
   };
 }
 
 function startTimer(at: number, delayMs: number): void {
-  clearTimeout(timer);
+  if (madeBy === setTimeout) clearTimeout(timer);
+  madeBy = setTimeout;
   endsAt = at;
   timer = setTimeout(onTimer, Math.min(Math.ceil(delayMs), LONGEST_TIMER_MS));
 }

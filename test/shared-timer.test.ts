@@ -80,3 +80,11 @@ test('nothing that waits keeps no process alive, and something that waits does',
   runAfter(60_000, () => undefined)();
   expect(timers()).toBe(before);
 });
+
+test('a wait that began under the timers of a test harness does not keep a later one from ending', async () => {
+  vi.useFakeTimers();
+  const cancel = runAfter(20, () => undefined);
+  vi.useRealTimers();
+  await new Promise<void>((resolve) => runAfter(40, resolve));
+  cancel();
+});

@@ -222,7 +222,7 @@ describe('an install that fails', () => {
   });
 
   test('because it cannot be unpacked ends what was made beside it, and leaves nothing', async () => {
-    const fault = new RunnerError('invalid_zip', 'damaged');
+    const fault = new RunnerError('install_failed', 'damaged');
     const steps: string[] = [];
     const { deployer, zip, content } = await deployStore({
       steps: {

@@ -130,9 +130,7 @@ function breaksNothing({ status, data }: WorkerReply, phase: CallPhase): boolean
   return (
     status === 'OK' &&
     (phase !== 'execute' || data.result_status === 'OK') &&
-    isNone(data.defect_rects) &&
-    isNone(data.position_rects) &&
-    isNone(data.calibration_rects)
+    RECT_LISTS.every((list) => isNone(data[list]))
   );
 }
 
