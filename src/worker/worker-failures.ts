@@ -24,7 +24,7 @@ export function heartbeatLost(title: string, timeoutMs: number, output: string[]
 
 /**
  * The failures that an exit gives to the waiting start or calls. The last lines of stderr give the reason; for memory, the
- * kernel's counter. `spec`: of one that was not ready yet.
+ * kernel's counter. `spec`: of a worker that was not ready yet.
  */
 export function exitFailures(
   title: string,

@@ -34,7 +34,7 @@ export type Outcome =
       reason: string;
       /** The least time before the next attempt, as the answer asked. */
       retryAfterMs?: number;
-      /** Whether one record can be to blame: a server that fails over its content says 500, as one that fails over everything. */
+      /** Whether one record can be to blame: a server that fails over its content says 500, as a server that fails over everything does. */
       mayBeOfARecord?: true;
     };
 
