@@ -72,7 +72,9 @@ test('the pictures of a message whose canary dies are answered by the mapped ver
   const results = await supervisor.executeMany(requests);
   expect(results.map(({ data }) => (data.debug as { echo: number }).echo)).toEqual([0, 1, 2, 3, 4, 5]);
   expect(new Set(results.map(({ version }) => version))).toEqual(new Set(['1']));
-  expect(results.every(({ fellBackFrom }) => fellBackFrom?.version === '2')).toBe(true);
+  // Those that come to their turn while the canary starts anew go to the mapped version at once.
+  const froms = new Set(results.flatMap(({ fellBackFrom }) => fellBackFrom?.version ?? []));
+  expect(froms).toEqual(new Set(['2']));
   expect(new Set(ids).size).toBe(6);
   expect(ids).toHaveLength(6);
 });
