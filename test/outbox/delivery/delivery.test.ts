@@ -65,6 +65,16 @@ async function exportedIds(folder: string): Promise<string[]> {
   return lines.map((line) => (JSON.parse(line) as { ingest_id: string }).ingest_id);
 }
 
+/** 100 verdicts, those with these numbers of a step that the platform has trouble with. */
+async function recordWithBad(outbox: Outbox, bad: readonly number[]): Promise<string[]> {
+  const ids: string[] = [];
+  for (let number = 0; number < 100; number++) {
+    const stepIndex = bad.includes(number) ? 66 : 1;
+    ids.push((await outbox.record(resultOf('OK'), { productId: 'A01', stepIndex })).ingestId);
+  }
+  return ids;
+}
+
 const waiting = async (outbox: Outbox) =>
   Object.values((await outbox.status()).due).reduce((sum, { records }) => sum + records, 0);
 
@@ -99,11 +109,7 @@ describe('delivery', () => {
 
   test('poison records are found one by one and set aside with what was said; the others arrive in order', async () => {
     const at = await station({ isPoison: ({ step_index: step }) => step === 66 });
-    const ids: string[] = [];
-    for (let number = 0; number < 100; number++) {
-      const stepIndex = number === 17 || number === 80 ? 66 : 1;
-      ids.push((await at.outbox.record(resultOf('OK'), { productId: 'A01', stepIndex })).ingestId);
-    }
+    const ids = await recordWithBad(at.outbox, [17, 80]);
     const delivery = await delivering(at);
     await expect.poll(() => waiting(at.outbox)).toBe(0);
     expect([...at.platform.records.keys()]).toEqual(
@@ -116,25 +122,31 @@ describe('delivery', () => {
     expect(at.platform.repeated).toBe(0);
   });
 
-  test('a record over which the platform stumbles each time is found and set aside once others pass it; the rest arrives', async () => {
-    const at = await station({ stumblesOver: ({ step_index: step }) => step === 66 });
-    const ids: string[] = [];
-    for (let number = 0; number < 100; number++) {
-      const stepIndex = number === 17 || number === 80 ? 66 : 1;
-      ids.push((await at.outbox.record(resultOf('OK'), { productId: 'A01', stepIndex })).ingestId);
-    }
-    const delivery = await delivering(at);
-    await expect.poll(() => waiting(at.outbox), { timeout: 30_000 }).toBe(0);
-    expect([...at.platform.records.keys()]).toEqual(
-      ids.filter((_, number) => number !== 17 && number !== 80),
-    );
-    const aside = await at.outbox.queue.aside();
-    expect(aside.map(({ ingestId }) => ingestId)).toEqual([ids[17], ids[80]]);
-    expect(aside[0]?.reason).toContain('takes the records around it');
-    expect(aside[0]?.reason).toContain('500: Internal Server Error');
-    expect(await delivery.status()).toMatchObject({ network: 'up', refused: 2 });
-    expect(at.platform.repeated).toBe(0);
-  });
+  test.each([
+    ['one after the other', [17, 80], 0],
+    ['next to each other, at the front', [0, 1, 2], 0],
+    ['the last of the batch, once others come that prove it', [98, 99], 2],
+  ])(
+    'records over which the platform stumbles each time are found and set aside, %s; the rest arrives',
+    async (_, bad, unproven) => {
+      const at = await station({ stumblesOver: ({ step_index: step }) => step === 66 });
+      const ids = await recordWithBad(at.outbox, bad);
+      const delivery = await delivering(at);
+      for (let left = unproven; ; left--) {
+        await expect.poll(() => waiting(at.outbox), { timeout: 30_000 }).toBe(left);
+        if (left === 0) break;
+        ids.push(...(await record(at.outbox, 1)));
+      }
+      const isBad = (id: string) => bad.some((number) => ids[number] === id);
+      expect([...at.platform.records.keys()].sort()).toEqual(ids.filter((id) => !isBad(id)).sort());
+      const aside = await at.outbox.queue.aside();
+      expect(aside.map(({ ingestId }) => ingestId)).toEqual(bad.map((number) => ids[number]));
+      expect(aside[0]?.reason).toContain('takes the records around it');
+      expect(aside[0]?.reason).toContain('500: Internal Server Error');
+      expect(await delivery.status()).toMatchObject({ network: 'up', refused: bad.length });
+      expect(at.platform.repeated).toBe(0);
+    },
+  );
 
   test('a record over which the platform stumbles is not set aside while nothing is behind it that would prove it', async () => {
     const at = await station({ stumblesOver: ({ step_index: step }) => step === 66 });

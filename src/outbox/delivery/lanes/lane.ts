@@ -170,10 +170,12 @@ export abstract class Lane {
       return true;
     }
     if (outcome.state === 'failed') {
-      const isForLong = outcome.mayBeOfARecord === true && failuresOf(items) >= FAILURES_OF_A_RECORD;
-      const left = isForLong ? await this.#findStumbling(items) : items;
-      if (left.length > 0) await this.#retryLater(left, outcome);
-      return left.length === 0;
+      const isForLong = isStumbling(outcome) && failuresOf(items) >= FAILURES_OF_A_RECORD;
+      // One alone has nobody behind it who could show that the platform is not down.
+      const left = isForLong && items.length > 1 ? await this.#findStumbling(items) : items;
+      if (left.length === 0) return true;
+      if (!this.#isStopped()) await this.#retryLater(left, outcome);
+      return false;
     }
     const [first] = items;
     if (items.length === 1 && first) {
@@ -187,54 +189,68 @@ export abstract class Lane {
 
   /**
    * Of a batch over which the platform stumbles each time: finds the first record that it does not take, and sets that one aside where it
-   * takes others in between: so it is not the platform that is down. A record behind it passes it for that proof.
+   * takes another in between: so it is not the platform that is down. That other one passes it.
    *
    * @returns those that are to be tried again later
    */
   async #findStumbling(items: readonly DueItem[]): Promise<readonly DueItem[]> {
     const { queue, progress } = this.context;
     const rest = [...items];
-    const take = async (count: number): Promise<Outcome | undefined> => {
-      const outcome = await this.#outcomeOf(rest.slice(0, count));
-      if (outcome?.state === 'taken') await queue.acknowledge(rest.splice(0, count));
-      return outcome;
-    };
     for (let within = rest.length; within > 1;) {
       const half = Math.ceil(within / 2);
-      const outcome = await take(half);
+      const outcome = await this.#take(rest, 0, half);
       if (outcome?.state === 'taken') within -= half;
       else if (isStumbling(outcome)) within = half;
       else return rest;
     }
     let isProven = false;
-    for (let tries = 1; tries <= TRIES_OF_ONE; tries++) {
-      const outcome = await take(1);
+    for (let tries = 1; ; tries++) {
+      const outcome = await this.#take(rest, 0, 1);
       if (outcome?.state === 'taken') return [];
-      const [suspect, next] = rest;
+      const [suspect] = rest;
       if (!suspect || !isStumbling(outcome)) return rest;
-      if (tries === TRIES_OF_ONE && isProven) {
-        progress.refused++;
+      if (tries === TRIES_OF_ONE) {
         const reason = `The platform takes the records around it, and stumbles over it each time: ${outcome.reason}`;
+        progress.refused++;
+        progress.tell(this.#name, { state: 'refused', reason }, { count: 1, bytes: suspect.sizeBytes });
         await queue.setAside(suspect, reason);
         return [];
       }
-      if (!next && !isProven) return rest;
-      if (!next) continue;
-      if ((await this.#outcomeOf([next]))?.state !== 'taken') return rest;
-      await queue.acknowledge(rest.splice(1, 1));
-      isProven = true;
+      const other = await this.#takeOneBehind(rest);
+      isProven ||= other === 'taken';
+      if (!isProven || other === 'failed') return rest;
     }
-    return rest;
+  }
+
+  /** Sends some of these, and takes them out where they are taken. */
+  async #take(rest: DueItem[], from: number, count: number): Promise<Outcome | undefined> {
+    const outcome = await this.#outcomeOf(rest.slice(from, from + count));
+    if (outcome?.state === 'taken') await this.context.queue.acknowledge(rest.splice(from, count));
+    return outcome;
+  }
+
+  /** One behind the first, near it or far: the platform may stumble over the next ones too. */
+  async #takeOneBehind(rest: DueItem[]): Promise<'taken' | 'none' | 'failed'> {
+    for (let at = 1; at < rest.length; at *= 2) {
+      const outcome = await this.#take(rest, at, 1);
+      if (outcome?.state === 'taken') return 'taken';
+      if (!isStumbling(outcome)) return 'failed';
+    }
+    return 'none';
   }
 
   /** What came of an attempt; undefined where it was us who ended it. */
   async #outcomeOf(items: readonly DueItem[]): Promise<Outcome | undefined> {
-    if (this.#isEnded() || this.context.isPaused()) return undefined;
+    if (this.#isStopped()) return undefined;
     const outcome = await this.#attemptOf(items);
     if (outcome.state === 'failed' && this.#attempt.signal.aborted) return undefined;
     const bytes = items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     this.context.progress.tell(this.#name, outcome, { count: items.length, bytes });
     return outcome;
+  }
+
+  #isStopped(): boolean {
+    return this.#isEnded() || this.context.isPaused();
   }
 
   async #attemptOf(items: readonly DueItem[]): Promise<Outcome> {
