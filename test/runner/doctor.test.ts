@@ -100,6 +100,34 @@ describe.skipIf(process.platform !== 'linux')('a worker is left alone whose host
   });
 });
 
+test.skipIf(process.platform !== 'linux')(
+  'the fix of a worker that was left waits until the process has ended, which takes one with much memory a while',
+  async () => {
+    const { version, registry } = await makeStation();
+    const { pid: host } = await deadProcess();
+    const worker = String(await startLeftWorker(version, { host, pid_namespace: ownPidNamespace() }));
+    const proc = await temporaryFolder();
+    fs.symlinkSync(String(process.pid), path.join(proc, 'self'));
+    for (const id of [worker, String(process.pid)]) {
+      fs.mkdirSync(path.join(proc, id));
+      for (const file of ['stat', 'environ', 'cmdline'])
+        fs.writeFileSync(path.join(proc, id, file), fs.readFileSync(path.join('/proc', id, file)));
+    }
+    fs.writeFileSync(
+      path.join(proc, String(process.pid), 'stat'),
+      `${process.pid} (node) S 0 ${'0 '.repeat(30)}`,
+    );
+    const [found] = await leftWorkers(registry.layout, { ...thisMachine(), proc });
+    let isThere = true;
+    setTimeout(() => {
+      fs.rmSync(path.join(proc, worker), { recursive: true });
+      isThere = false;
+    }, 300);
+    await found?.fix?.apply();
+    expect(isThere).toBe(false);
+  },
+);
+
 test('the setting of the kernel that refuses namespaces is named, and that its remedy lets every user have them', async () => {
   const proc = await temporaryFolder();
   const real = thisMachine();

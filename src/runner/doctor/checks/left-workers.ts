@@ -1,11 +1,16 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ancestorsOf, ownPidNamespace, readStat } from '../../../process/identity.js';
 import { signalTree } from '../../../process/tree.js';
 import type { StoreLayout } from '../../../store/layout.js';
 import { TOKEN_VARIABLE } from '../../../worker/worker-command.js';
 import { finding, type Finding } from '../finding.js';
 import type { Surroundings } from '../surroundings.js';
+
+/** How long the end of a process that was killed is waited for, and how often it is looked at. */
+const ENDING_MS = 5_000;
+const LOOK_MS = 20;
 
 /** A process that carries the mark of a worker of this store. */
 interface Carrier {
@@ -56,6 +61,7 @@ export async function leftWorkers(layout: StoreLayout, { proc, platform }: Surro
             signalTree(id, 'SIGKILL');
             end(id);
           }
+          await untilEnded(group, proc);
         },
       }),
     );
@@ -80,6 +86,18 @@ function end(id: number): void {
     process.kill(id, 'SIGKILL');
   } catch {
     // it is gone with its group
+  }
+}
+
+/** A process with much memory takes a while to end: until then the next look would find it again. */
+async function untilEnded(group: readonly Carrier[], proc: string): Promise<void> {
+  const until = performance.now() + ENDING_MS;
+  for (const { id, startTime } of group) {
+    while (performance.now() < until) {
+      const stat = await readStat(id, proc);
+      if (stat?.startTime !== startTime || stat.state === 'Z') break;
+      await sleep(LOOK_MS);
+    }
   }
 }
 
