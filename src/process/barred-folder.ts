@@ -1,4 +1,4 @@
-import { readlinkSync, realpathSync, statSync, type Stats } from 'node:fs';
+import { realpathSync, statSync, type Stats } from 'node:fs';
 import path from 'node:path';
 
 /** Whom a file is asked for. */
@@ -15,7 +15,7 @@ interface User {
 export function barredFolder(files: readonly string[], user: User): string | undefined {
   if (user.uid === 0) return undefined;
   for (const folder of files.flatMap(foldersOnTheWay)) {
-    const stats = look(folder);
+    const stats = orUndefined(() => statSync(folder));
     if (!stats || mayEnter(stats, user)) continue;
     const mode = (stats.mode & 0o7777).toString(8).padStart(3, '0');
     return (
@@ -26,40 +26,21 @@ export function barredFolder(files: readonly string[], user: User): string | und
   return undefined;
 }
 
-/** From the root on, of a file and of where its links lead. */
+/** From the root on, of a file and of where its links end. */
 function foldersOnTheWay(file: string): string[] {
-  const found: string[] = [];
-  for (const target of [file, linkOf(file), realOf(file)]) {
-    if (target === undefined) continue;
+  const found = new Set<string>();
+  for (const target of [file, orUndefined(() => realpathSync(file)) ?? file]) {
     const folders: string[] = [];
-    for (let at = path.dirname(target); ; at = path.dirname(at)) {
-      folders.unshift(at);
-      if (path.dirname(at) === at) break;
-    }
-    found.push(...folders.filter((folder) => !found.includes(folder)));
+    for (let at = path.dirname(target); folders[0] !== at; at = path.dirname(at)) folders.unshift(at);
+    for (const folder of folders) found.add(folder);
   }
-  return found;
+  return [...found];
 }
 
-function linkOf(file: string): string | undefined {
+/** What this user may not look at either, or what is not there, says nothing. */
+function orUndefined<T>(look: () => T): T | undefined {
   try {
-    return path.resolve(path.dirname(file), readlinkSync(file));
-  } catch {
-    return undefined;
-  }
-}
-
-function realOf(file: string): string | undefined {
-  try {
-    return realpathSync(file);
-  } catch {
-    return undefined;
-  }
-}
-
-function look(folder: string): Stats | undefined {
-  try {
-    return statSync(folder);
+    return look();
   } catch {
     return undefined;
   }

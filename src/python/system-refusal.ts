@@ -25,6 +25,15 @@ const BY_NUMBER = new Map<string, string>([
 const OS_ERROR =
   /^(?:ERROR: Could not install packages due to an \w+: |(?:\w+\.)*\w*Error: )\[((?:Errno|WinError) \d+)\] ([^:]*)(?:: '([^']*)')?/;
 
+/** What the system refused Python, by a line that it wrote: a code of {@link OF_THE_MACHINE}; undefined for any other line. */
+export function refusalIn(
+  line: string,
+): { code: string; said: string; path: string | undefined } | undefined {
+  const [, number = '', said = '', path] = OS_ERROR.exec(line) ?? [];
+  const code = BY_NUMBER.get(number);
+  return code === undefined ? undefined : { code, said, path };
+}
+
 /**
  * What the system refused a Python program that makes an environment, by what the program wrote; undefined where it tells of
  * nothing that is the machine's.
@@ -35,9 +44,9 @@ export function refusedBySystem(
   details: RunnerErrorFacts,
 ): RunnerError | undefined {
   for (const line of output) {
-    const [, number = '', said, path] = OS_ERROR.exec(line) ?? [];
-    const code = BY_NUMBER.get(number);
-    if (code === undefined) continue;
+    const refusal = refusalIn(line);
+    if (!refusal) continue;
+    const { code, said, path } = refusal;
     const text = `${code}: ${said}${path === undefined ? '' : `, '${path}'`}`;
     const cause: NodeJS.ErrnoException = Object.assign(new Error(text), { code, path });
     const remedy = fullDiskRemedy(cause, 'free some space, for example with prune()');

@@ -1,11 +1,10 @@
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunnerError } from '../errors.js';
+import { refusalIn } from '../python/system-refusal.js';
 import { fullDiskRemedy } from '../store/space.js';
 import { installRefused } from '../store/store-error.js';
 
-/** An OSError for want of room, as Python writes it: 28 is ENOSPC on every system, 122 is EDQUOT on Linux (errno(3)); 112 is Windows' `ERROR_DISK_FULL`. */
-const FOR_WANT_OF_ROOM = /\[(?:Errno (28|122)|WinError 112)\]/;
 /** A block of a file or two: a disk with less takes no line of findings. */
 const NO_ROOM_BYTES = 64 << 10;
 
@@ -19,14 +18,14 @@ const NO_ROOM_BYTES = 64 << 10;
  */
 export async function asRefusedRoom(failure: RunnerError, folders: readonly string[]): Promise<RunnerError> {
   const { traceback = '', output = [] } = failure.details;
-  const said = [...output, ...traceback.trimEnd().split('\n').slice(-1), failure.message];
-  const found = said.map((line) => FOR_WANT_OF_ROOM.exec(line)).find((match) => match !== null);
-  if (!found) return failure;
-  const isQuota = found[1] === '122';
+  const codes = [...output, ...traceback.split('\n')].map((line) => refusalIn(line)?.code);
+  const code = codes.find((one) => one === 'ENOSPC' || one === 'EDQUOT');
+  if (code === undefined) return failure;
   for (const folder of folders) {
-    if (!isQuota && !(await isFull(folder))) continue;
+    // A quota is the station's own, whatever else the disk has.
+    if (code === 'ENOSPC' && !(await isFull(folder))) continue;
     const cause: NodeJS.ErrnoException = new Error(`no space left on the disk of ${folder}`);
-    Object.assign(cause, { code: isQuota ? 'EDQUOT' : 'ENOSPC', path: path.join(folder, 'findings.jsonl') });
+    Object.assign(cause, { code, path: path.join(folder, 'findings.jsonl') });
     const remedy = fullDiskRemedy(cause, 'free some space, for example with prune(), and install it again');
     const what = `${failure.message}. The disk is full, so the package may be right: ${cause.message}${remedy}`;
     return installRefused(cause, what, failure.details);
