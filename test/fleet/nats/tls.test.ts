@@ -140,7 +140,10 @@ describe.skipIf(!isPossible)(isPossible ? title : `${title} (skipped: ${NO_SERVE
     const record = { ingestId: 'ws/1/1/1', json: Buffer.from('{}') };
     const pace = () => Promise.resolve();
     const outcome = await target.sendRecords([record], { signal: AbortSignal.timeout(5_000), pace });
-    expect(outcome).toMatchObject({ state: 'failed', reason: expect.stringMatching(/does not support 'tls'/) as string });
+    expect(outcome).toMatchObject({
+      state: 'failed',
+      reason: expect.stringMatching(/does not support 'tls'/) as string,
+    });
   });
 
   test('by a file of credentials a user of tokens writes and reads, and one of another account is denied', async () => {
