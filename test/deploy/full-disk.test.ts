@@ -147,12 +147,15 @@ test.skipIf(NO_MOUNTS).each([
   await writeFile(zip, await buildPackage({ generation: 'execute-only', files }));
   let isFilled = !fills;
   const timer = setInterval(() => {
-    // The trial has begun once its order is there.
-    void readdir(root, { recursive: true }).then((names) => {
-      if (isFilled || !names.some((name) => name.endsWith('order.json'))) return;
-      isFilled = true;
-      fill();
-    });
+    // The trial has begun once its order is there. A look that meets a folder which is just removed finds
+    // nothing: the next one sees it.
+    void readdir(root, { recursive: true })
+      .catch((): string[] => [])
+      .then((names) => {
+        if (isFilled || !names.some((name) => name.endsWith('order.json'))) return;
+        isFilled = true;
+        fill();
+      });
   }, 20);
   const failure = await deployer.install(zip).catch((error: unknown) => error);
   clearInterval(timer);
