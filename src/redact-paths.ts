@@ -4,9 +4,12 @@ const END = String.raw`'"\`,;:()<>|`;
 const NO_PART = String.raw`\\/'"\`,;:<>|\r\n`;
 const FOLDER = String.raw`(?:[^\s${NO_PART}](?:[^${NO_PART}]{0,254}[^\s${NO_PART}])?)?\\`;
 
+/** A path of POSIX from one quote to the other, with whatever blanks are in it: what Python writes of a file. */
+const QUOTED = String.raw`(?<=(?<quote>['"\`]))/(?=[^/'"\`\\\r\n]+/)[^'"\`\\\r\n]+(?=\\?\k<quote>)`;
+
 /** An absolute path of POSIX or Windows that stands in a text: not the path of a URL, nor a relative one's rest. */
 const ABSOLUTE = new RegExp(
-  String.raw`(?<![\w.~%+@:/\\-])(?:/[^\s/${END}]+(?:/[^\s/${END}]+)+/?` +
+  String.raw`${QUOTED}|(?<![\w.~%+@:/\\-])(?:/[^\s/${END}]+(?:/[^\s/${END}]+)+/?` +
     String.raw`|(?:(?:\\{2,4}[?.]\\{1,2})?[A-Za-z]:\\|\\\\(?:[?.]\\)?)(?:${FOLDER})*[^\s${END}]*` +
     String.raw`|[A-Za-z]:/[^\s${END}]+)`,
   'g',

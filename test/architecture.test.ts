@@ -105,3 +105,20 @@ test('no file is past 400 lines', () => {
   );
   expect(long).toEqual([]);
 });
+
+/** Who renames by the system's call alone, and why it does not wait there for who has the file open. */
+const RENAME_ONCE = {
+  'store/atomic-file.ts': 'has the wait',
+  'store/lock-owner.ts': 'waits itself, and looks before each attempt whose lock it is',
+  'store/audit-log.ts': 'rather writes on in the long file than waits',
+  'supervisor/worker-logs/log-folder.ts': 'rather writes on in the long file than waits',
+  'process/life.ts': 'renames a socket, which Windows has not',
+  'frames/placed-file.ts': 'renames a file that nobody knows yet, while a call waits',
+};
+
+test('whoever renames a file waits on Windows for those who have it open, but for those that say why not', () => {
+  const renamers = files.filter((file) =>
+    /import \{[^}]*\brename(?:Sync)?\b[^}]*\} from 'node:fs/.test(readFileSync(source + file, 'utf8')),
+  );
+  expect(renamers.sort()).toEqual(Object.keys(RENAME_ONCE).sort());
+});

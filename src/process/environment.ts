@@ -24,6 +24,23 @@ const INHERITED = [
   'PROGRAMDATA',
   'NUMBER_OF_PROCESSORS',
   'PROCESSOR_ARCHITECTURE',
+  'PROCESSOR_ARCHITEW6432',
+  // `platform.processor()` and what chooses code by the processor (py-cpuinfo, OpenVINO) read it.
+  'PROCESSOR_IDENTIFIER',
+  'PROCESSOR_LEVEL',
+  'PROCESSOR_REVISION',
+  'OS',
+  'HOMEDRIVE',
+  'HOMEPATH',
+  'PUBLIC',
+  'ALLUSERSPROFILE',
+  // Where drivers, licences and run times of a vendor are looked for on Windows.
+  'PROGRAMFILES',
+  'PROGRAMFILES(X86)',
+  'PROGRAMW6432',
+  'COMMONPROGRAMFILES',
+  'COMMONPROGRAMFILES(X86)',
+  'COMMONPROGRAMW6432',
   'LD_LIBRARY_PATH',
   'CUDA_VISIBLE_DEVICES',
   'CUDA_PATH',
@@ -61,6 +78,9 @@ const INHERITED = [
   'CUDA_HOME',
 ];
 
+/** One for each CUDA that is installed: its installer for Windows sets `CUDA_PATH_V12_4` and the like. */
+const OF_A_CUDA = /^CUDA_PATH_V\d+_\d+$/;
+
 /**
  * The environment for a Python subprocess: the allow-list of the host's variables, Python kept to itself
  * (`PYTHONHOME`, `PYTHONPATH` and the user site never reach it), then `extra`.
@@ -76,7 +96,8 @@ export function pythonEnvironment(
   const given = platform === 'win32' ? Object.keys(extra).map((name) => name.toUpperCase()) : [];
   for (const [name, value] of Object.entries(host)) {
     const plain = name.toUpperCase();
-    if (value !== undefined && allowed.has(plain) && !given.includes(plain)) environment[name] = value;
+    const isAllowed = allowed.has(plain) || OF_A_CUDA.test(plain);
+    if (value !== undefined && isAllowed && !given.includes(plain)) environment[name] = value;
   }
   return {
     ...environment,

@@ -34,6 +34,12 @@ test.each([
   [String.raw`no \\line-7\c $\models\model.onnx there`, 'no …/model.onnx there'],
   [String.raw`C:\a b\x.dll and D:\c d\y.dll`, '…/x.dll and …/y.dll'],
   [String.raw`(C:\a\x.dll) needs application/zip or \d+`, String.raw`(…/x.dll) needs application/zip or \d+`],
+  ["[Errno 2] No such file: '/srv/my models/a b/model.onnx'", "[Errno 2] No such file: '…/model.onnx'"],
+  [
+    String.raw`{"said": "no \"/srv/my models/a b.onnx\" there"}`,
+    String.raw`{"said": "no \"…/a b.onnx\" there"}`,
+  ],
+  ["'/a b/c' is not '/c d/e', nor is '/metrics' a path", "'…/c' is not '…/e', nor is '/metrics' a path"],
   [
     'no /usr/lib/python3 there, and/or http://localhost:80/a/b',
     'no …/python3 there, and/or http://localhost:80/a/b',

@@ -1,9 +1,10 @@
 import { createWriteStream } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { PackageInspection } from 'procvision-runner';
+import { renameOver } from '../../store/atomic-file.js';
 import { usage } from '../host.js';
 import { downloadWheels } from '../project/download-wheels.js';
 import type { Call } from '../spec.js';
@@ -25,7 +26,7 @@ export async function run(call: Call): Promise<undefined> {
     const { packProject } = await import('procvision-runner');
     await mkdir(path.dirname(target), { recursive: true });
     await pipeline(packProject(project, { wheels }), createWriteStream(partial), { signal });
-    await rename(partial, target);
+    await renameOver(partial, target);
   } finally {
     await rm(partial, { force: true });
     await rm(temporary, { recursive: true, force: true });

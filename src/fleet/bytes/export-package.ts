@@ -1,12 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, open, rename, rm } from 'node:fs/promises';
+import { lstat, open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
 import type { Archive, ArchiveEntry } from '../../package/archive-types.js';
 import { openArchive } from '../../package/archive/open-archive.js';
 import type { ArchiveLimits } from '../../package/types.js';
-import { makeFolder, readJson, writeFileAtomic, writeJsonAtomic } from '../../store/atomic-file.js';
+import {
+  makeFolder,
+  readJson,
+  renameOver,
+  writeFileAtomic,
+  writeJsonAtomic,
+} from '../../store/atomic-file.js';
 import { acquireLock } from '../../store/lock.js';
 import { onStore } from '../../store/store-error.js';
 import { writeWhole } from '../../store/write-whole.js';
@@ -87,7 +93,7 @@ async function writeBlob(
     } finally {
       await handle.close();
     }
-    await rename(temporary, file);
+    await renameOver(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;

@@ -1,4 +1,4 @@
-import { link, rename } from 'node:fs/promises';
+import { link } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
@@ -6,7 +6,7 @@ import { openArchive } from '../../package/archive/open-archive.js';
 import { checkPolicy } from '../../package/integrity.js';
 import { packageDigest } from '../../package/integrity/digest.js';
 import type { ArchiveLimits } from '../../package/types.js';
-import { makeFolder } from '../../store/atomic-file.js';
+import { makeFolder, renameOver } from '../../store/atomic-file.js';
 import { acquireLock } from '../../store/lock.js';
 import { removeTree } from '../../store/remove-tree.js';
 import { isOutOfSpace } from '../../store/reserve.js';
@@ -193,7 +193,7 @@ export class PackageFetcher implements PackageBytesPort {
       await using archive = await openArchive(made, { limits, signal });
       await this.#content.remember(archive, manifest, wanted);
     }
-    const handed = await this.#intoWork(wanted.digest, (zip) => rename(made, zip));
+    const handed = await this.#intoWork(wanted.digest, (zip) => renameOver(made, zip));
     await removeTree(folder);
     return handed;
   }

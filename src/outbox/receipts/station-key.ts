@@ -1,9 +1,9 @@
 import type { KeyObject } from 'node:crypto';
-import { open, readFile, rename } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { nodeCrypto } from '../../node-crypto.js';
 import { generateSigningKeys, readPrivateKey } from '../../package/keys.js';
-import { makeFolder, syncFile, syncFolder, writeFileAtomic } from '../../store/atomic-file.js';
+import { makeFolder, renameOver, syncFile, syncFolder, writeFileAtomic } from '../../store/atomic-file.js';
 import { isMissing } from '../../store/errno.js';
 
 /** The public key of an outbox's heads, in its folder. */
@@ -38,7 +38,7 @@ async function ownKey(folder: string): Promise<KeyObject> {
   } finally {
     await handle.close();
   }
-  await rename(`${file}.new`, file);
+  await renameOver(`${file}.new`, file);
   await syncFolder(path.dirname(file));
   return readPrivateKey(privateKey);
 }

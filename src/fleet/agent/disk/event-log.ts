@@ -1,8 +1,9 @@
-import { open, readdir, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from '../../../package/crc32.js';
 import {
   makeFolder,
+  renameOver,
   syncFile,
   syncFolder,
   writeFileAtomic,
@@ -182,7 +183,7 @@ export class EventLog {
     for (const name of await readdir(this.#folder))
       if (NAME.test(name)) await rm(path.join(this.#folder, name), { force: true });
     const first = Number(/^first (\d+)\n/.exec(text)?.[1] ?? 1);
-    await rename(file, this.#fileOf(first));
+    await renameOver(file, this.#fileOf(first));
     await syncFolder(this.#folder, this.#durability);
   }
 
