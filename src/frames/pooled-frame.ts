@@ -19,8 +19,10 @@ export class PooledFrame implements Frame {
   readonly #giveBack: () => void;
   #pixels: Uint8Array | undefined;
   #isReleased = false;
-  /** Calls that use the slot, and quarantines. */
+  /** Calls that use the slot, and those who may still look at it after a call. */
   #sent = 0;
+  /** Calls among them that have not ended: until then the host does not fill the frame. */
+  #running = 0;
   /** Images that are being made complete. */
   #writes = 0;
 
@@ -86,9 +88,15 @@ export class PooledFrame implements Frame {
     proof: ProofMethod | undefined,
     isDecoded: boolean,
   ): SentImage | Promise<SentImage> {
-    const isTheSame = this.#sent > 0; // a call that runs has it: its content cannot be another
+    // A call that runs has it: its content cannot be another. After a call it can, also while a worker on its way out, or somebody
+    // who looks on, still has the slot.
+    const isTheSame = this.#running > 0;
+    this.#running++;
     this.#sent++;
     this.#writes++;
+    const over = () => {
+      this.#running--;
+    };
     const release = () => {
       this.#sent--;
       if (this.#sent === 0) this.#slot.retire();
@@ -99,25 +107,31 @@ export class PooledFrame implements Frame {
     try {
       kept.commit(isTheSame ? undefined : this.#written(source), isTheSame);
       const isLost = () => kept.isDestroyed;
-      sent = sentImage({ kept, layout: this.#layout, proof, isDecoded, isLost, release });
+      sent = sentImage({ kept, layout: this.#layout, proof, isDecoded, isLost, over, release });
     } catch (error) {
+      over();
       release();
       this.#endWrite();
       throw kept.isDestroyed ? this.#closed('send', error) : error;
     }
-    if (sent instanceof Promise) return this.#whenProven(sent, release);
+    if (sent instanceof Promise) {
+      return this.#whenProven(sent, () => {
+        over();
+        release();
+      });
+    }
     this.#endWrite();
     return sent;
   }
 
-  async #whenProven(proven: Promise<SentImage>, release: () => void): Promise<SentImage> {
+  async #whenProven(proven: Promise<SentImage>, giveUp: () => void): Promise<SentImage> {
     const kept = this.#slot;
     try {
       const sent = await proven;
       if (kept.isDestroyed) throw this.#closed('send');
       return sent;
     } catch (error) {
-      release();
+      giveUp();
       throw kept.isDestroyed ? this.#closed('send', error) : error;
     } finally {
       this.#endWrite();

@@ -1,3 +1,4 @@
+import { RunnerError } from '../errors.js';
 import { wireMeta } from './image-meta.js';
 import type { PixelFormat } from './pixels/formats.js';
 import type { ProofMethod, ProvenImage } from './proof.js';
@@ -12,6 +13,9 @@ interface Sending {
   proof: ProofMethod | undefined;
   isDecoded: boolean;
   isLost: () => boolean;
+  /** The call is over. */
+  over?: () => void;
+  /** Nobody looks at it any more. */
   release: () => void;
 }
 
@@ -32,10 +36,12 @@ class Sent implements SentImage {
   proof?: ProvenImage;
   readonly #kept: KeptImage;
   readonly #isLost: () => boolean;
+  readonly #over: (() => void) | undefined;
   readonly #release: () => void;
+  readonly #generation: number;
   #isDone = false;
 
-  constructor({ kept, layout, isDecoded, isLost, release }: Sending) {
+  constructor({ kept, layout, isDecoded, isLost, over, release }: Sending) {
     const { frame, format, depth } = layout;
     const wide = depth === 16 ? format : undefined;
     this.id = kept.id;
@@ -49,11 +55,13 @@ class Sent implements SentImage {
     this.isDecoded = isDecoded;
     this.#kept = kept;
     this.#isLost = isLost;
+    this.#over = over;
     this.#release = release;
+    this.#generation = kept.generation;
   }
 
   get isLost(): boolean {
-    return this.#isLost();
+    return this.#isLost() || this.#kept.generation !== this.#generation;
   }
 
   readonly deliver = (place: string) => this.#kept.deliver(place);
@@ -64,14 +72,29 @@ class Sent implements SentImage {
 
   readonly pixels = () => this.#kept.pixels();
 
-  readonly save = (file: string) => this.#kept.save(file);
+  readonly save = async (file: string) => {
+    await this.#kept.save(file);
+    if (await this.#isAsSent()) return;
+    throw new RunnerError(
+      'frame_released',
+      `Frame ${this.id} was filled anew before it was copied: what was copied is not the picture of the call`,
+    );
+  };
 
   readonly done = (until?: Promise<unknown>) => {
     if (this.#isDone) return;
     this.#isDone = true;
+    this.#over?.();
     if (until) void until.then(this.#release, this.#release);
     else this.#release();
   };
+
+  /** Whether it is still what was sent, as far as its checksum tells: the bytes are the host's again when the call is over. */
+  async #isAsSent(): Promise<boolean> {
+    if (this.isLost) return false;
+    const { proof } = this;
+    return !proof || (await this.#kept.checksum(proof.method)) === proof.checksum;
+  }
 }
 
 /**

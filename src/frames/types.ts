@@ -184,7 +184,10 @@ export interface SentImage {
   isDecoded: boolean;
   /** What a worker that reads it must report; undefined when nothing is to be proven. */
   proof?: ProvenImage;
-  /** Whether the worker cannot find it any more, because the pool was closed: what it answers is worth nothing. */
+  /**
+   * Whether the worker cannot find it any more, because the pool was closed, or because the host has filled its frame anew after the
+   * call: what it answers is worth nothing.
+   */
   readonly isLost: boolean;
   /**
    * Makes sure that the file is whole in the folder of a worker that is not handed the memory.
@@ -198,7 +201,7 @@ export interface SentImage {
    * loop goes on: later they may be another picture's. Undefined for a picture that the package decodes.
    */
   pixels: () => Uint8Array | undefined;
-  /** Writes a copy of it to a file. @throws an error of the system */
+  /** Writes a copy of it to a file. @throws an error of the system; RunnerError `frame_released` where the host has filled it anew */
   save: (file: string) => Promise<void>;
   /** The call is over. With `until`, the slot stays untouched until that promise settles: a worker may still read it. */
   done: (until?: Promise<unknown>) => void;

@@ -139,6 +139,10 @@ export class Observers {
       pool.release(lease, reply);
       pool.leave(turn);
     }
+    if (images.image.isLost || images.guideImage?.isLost) {
+      const message = `The frame of a call was filled anew while ${title} had its copy: what it answered is of no picture`;
+      throw new RunnerError('frame_released', message);
+    }
     checkResult(reply, phase, images.image.meta, { title, answers: policy.answers });
     return reply;
   }
