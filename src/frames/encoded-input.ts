@@ -1,6 +1,7 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { types } from 'node:util';
-import { throwIfAborted, type OperationOptions } from '../abort.js';
+import { settleOrAbort, throwIfAborted, type OperationOptions } from '../abort.js';
 import { describe } from '../options.js';
 import { readEncodedHeader } from './encoded/header.js';
 import type { EncodedHeader } from './encoded/types.js';
@@ -76,7 +77,8 @@ export async function readEncoded(
 ): Promise<EncodedPicture> {
   checkEncoded(image);
   const title = 'file' in image ? image.file : 'encoded';
-  const bytes = await bytesOf(image);
+  // A disk that hangs, or a Blob that never comes, ends with the call.
+  const bytes = await settleOrAbort(signal, bytesOf(image));
   throwIfAborted(signal, 'read a picture');
   const header = readEncodedHeader(bytes);
   if ('fault' in header) throw invalidImage(`${title} ${header.fault}`, title);
@@ -129,9 +131,12 @@ async function bytesOf(image: EncodedInput): Promise<Uint8Array> {
   return new Uint8Array(await encoded.arrayBuffer());
 }
 
+/** A pipe without a writer is opened at once: to wait for one would hold a thread of Node, of which there are four, for ever. */
+const AT_ONCE = constants.O_RDONLY | ((constants as Partial<typeof constants>).O_NONBLOCK ?? 0);
+
 async function readBounded(file: string): Promise<Uint8Array> {
   try {
-    await using handle = await open(file, 'r');
+    await using handle = await open(file, AT_ONCE);
     const found = await handle.stat();
     if (!found.isFile()) throw invalidImage(`${file} is not a file`, file);
     checkLength(found.size, file);

@@ -178,7 +178,8 @@ export class CallService {
     const whole = this.#withParameters(request, { deployment });
     const turn = this.#admit(request, deployment);
     try {
-      const guided = await this.#guides.complete(whole, deployment.entry, { isWarmUp: true });
+      const guide = this.#guides.complete(whole, deployment.entry, { isWarmUp: true });
+      const guided = await withinTime(Promise.resolve(guide), deadline);
       return await this.#inspector.run(
         { phase: 'execute', ...guided, requestId, deadline, startedAt, turn, only: worker },
         deployment,
@@ -301,7 +302,7 @@ export class CallService {
       turn = isShared ? deployment.pool.aside() : admit();
       admitted?.();
       const guide = this.#guides.complete(request, deployment.entry);
-      const guided = guide instanceof Promise ? await guide : guide;
+      const guided = guide instanceof Promise ? await withinTime(guide, deadline) : guide;
       if (!deployment.isReady) {
         const ready = settleOrAbort(signal, deployment.ready);
         // With a limit of the call's own, the start counts.
@@ -378,6 +379,11 @@ export class CallService {
   #nextRequest(): string {
     return `${this.#prefix}-${++this.#requests}`;
   }
+}
+
+/** A store that hangs ends no later than the call. */
+function withinTime<T>(guide: Promise<T>, deadline: Deadline): Promise<T> {
+  return deadline.bound('the look for its guide picture', (ended) => settleOrAbort(ended, guide));
 }
 
 /** What observers are given of a failure. */
