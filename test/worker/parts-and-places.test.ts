@@ -144,3 +144,14 @@ test('calls that wait for the rest of their message are answered by a class whos
   const last = worker.callMany([three], { more: false });
   expect(await Promise.all([...first, ...last].map(valueOf))).toEqual([1, 2, 3]);
 });
+
+test('calls of another phase in a message do not go to execute_batch', async () => {
+  const { worker, frames } = await startBundled(TOGETHER);
+  const [frame = expect.fail()] = await leased(frames, 1);
+  const image = await frames.send(frame, { proof: undefined });
+  const pre = [1, 2].map((n): NumberedCall => ({ call: { phase: 'pre', image }, requestId: `pre${n}` }));
+  for (const reply of await Promise.all(worker.callMany(pre))) {
+    expect(reply).toMatchObject({ status: 'OK', data: { phase: 'pre' } });
+    expect(reply.data.result_status).toBeUndefined();
+  }
+});

@@ -24,7 +24,7 @@ def run(channel, message, adapter, memory, pictures, waiting):
     """`waiting`: calls of earlier parts of the message. Gives those that wait for the next part."""
     calls = waiting + [call for call in message.get("calls") or [] if isinstance(call, dict)]
     more = message.get("more") is True
-    if not adapter.takes_batches:
+    if not (adapter.takes_batches and all(is_execute(call) for call in calls)):
         one_by_one(channel, calls, adapter, memory, pictures, more)
         return []
     if more:
@@ -34,6 +34,11 @@ def run(channel, message, adapter, memory, pictures, waiting):
     else:
         one_by_one(channel, calls, adapter, memory, pictures, False)
     return []
+
+
+def is_execute(call):
+    """Of the phase that execute_batch is for."""
+    return ((call.get("data") or {}).get("phase") or "execute") == "execute"
 
 
 def one_by_one(channel, calls, adapter, memory, pictures, more):
