@@ -289,8 +289,8 @@ export class AlgorithmWorker extends SafeEmitter<WorkerEvents> {
   }
 
   #messagesOf({ generation, capabilities }: WorkerReady): MessageContext {
-    const kept = KeptMemory.of(capabilities);
-    const [{ root, frameDirectory: folder }, { maxFrameBytes }] = [this.spec, this.limits];
+    const [{ root, frameDirectory: folder, resources }, { maxFrameBytes }] = [this.spec, this.limits];
+    const kept = KeptMemory.of(capabilities, resources?.openFiles);
     return {
       ...{ conversation: this.#conversation, after: this.#after, fail: this.#fail.bind(this) },
       encoding: { generation, channel: this.#channel, kept, root, maxFrameBytes },

@@ -34,6 +34,8 @@ export class CallMessage {
   #bounds: CallBounds | undefined;
   #isOpen = true;
   #left = 0;
+  #answered = 0;
+  #lost = 0;
   /** A part whose pictures are still being written: what follows waits for it. */
   #before: Promise<void> | undefined;
 
@@ -86,6 +88,8 @@ export class CallMessage {
 
   #onEnd(call: PendingCall): void {
     this.#left--;
+    if (call.end === 'answered') this.#answered++;
+    else if (call.end) this.#lost++;
     this.#context.conversation.drop(call);
     this.#bounds?.answered(this.#left);
     this.#endIfOver();
@@ -94,6 +98,8 @@ export class CallMessage {
   #endIfOver(): void {
     if (this.#left > 0 || this.#isOpen) return;
     this.#bounds?.end();
-    this.#context.over();
+    const { sending, over } = this.#context;
+    if (sending.losses.isBeyondHelp(this.#lost, this.#answered)) sending.kill('cannot read its pictures');
+    over();
   }
 }

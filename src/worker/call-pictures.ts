@@ -7,7 +7,7 @@ import { loadMemoryCalls } from '../frames/memory-calls.js';
 import type { ProvenImage } from '../frames/proof.js';
 import type { Generation } from '../package/types.js';
 import type { KeptMemory, KeptPlace } from './kept-memory.js';
-import type { CallImage, WorkerCall, WorkerReply, WorkerSpec } from './types.js';
+import type { CallImage, WorkerCall, WorkerSpec } from './types.js';
 
 /**
  * What pictures go to a worker through; undefined where they are files. A program that is run in place of an interpreter
@@ -33,13 +33,17 @@ interface WirePicture {
   bytes?: number;
 }
 
-/** Calls in a row whose pictures a worker could not read, though they were made anew in between. */
+/** Messages in a row of which a worker could read no picture, though they were made anew in between. */
 export class Losses {
   #count = 0;
 
-  /** Whether it sees another folder than the host, or has come to one of its limits, so that a new process has to do. */
-  isBeyondHelp({ isPictureLost }: WorkerReply): boolean {
-    this.#count = isPictureLost ? this.#count + 1 : 0;
+  /**
+   * Whether it sees another folder than the host, or has come to one of its limits, so that a new process has to do. A message is
+   * over, with so many calls whose pictures it could not read, and so many others that it has answered.
+   */
+  isBeyondHelp(lost: number, answered: number): boolean {
+    if (answered > 0) this.#count = 0;
+    else if (lost > 0) this.#count++;
     return this.#count > 1;
   }
 }

@@ -9,6 +9,8 @@ const PLACES = 16;
 const MOST_BYTES = 1 << 26;
 /** A place that was not used for so many calls is taken for empty. The worker keeps it for twice as many. */
 const CALLS_UNUSED = 32;
+/** A worker that may have fewer descriptors keeps none: each place takes one. */
+const LEAST_DESCRIPTORS = 128;
 
 interface Place {
   /** What the memory is known by; undefined where nothing is sure to be there. */
@@ -35,9 +37,10 @@ export class KeptMemory {
   #next = 0;
   #calls = 0;
 
-  /** For a worker with these capabilities; undefined where it keeps none. */
-  static of(capabilities: readonly string[]): KeptMemory | undefined {
-    return capabilities.includes(KEPT_MEMORY) ? new KeptMemory() : undefined;
+  /** For a worker with these capabilities, and so many descriptors; undefined where it keeps none. */
+  static of(capabilities: readonly string[], descriptors = Infinity): KeptMemory | undefined {
+    const keeps = capabilities.includes(KEPT_MEMORY) && descriptors >= LEAST_DESCRIPTORS;
+    return keeps ? new KeptMemory() : undefined;
   }
 
   /** A call is made. */

@@ -94,7 +94,7 @@ export class OutgoingCalls {
       return this.pending.map(({ reply }) => reply);
     }
     this.#written = this.#deliver(sending, before);
-    return this.#calls.map((call) => this.#whenCleanedUp(call, sending));
+    return this.#calls.map((call) => this.#whenCleanedUp(call));
   }
 
   get #needFiles(): boolean {
@@ -116,10 +116,8 @@ export class OutgoingCalls {
     else if (this.#left > 0 || this.#form === 'last') this.#write(this.#encode(), sending);
   }
 
-  async #whenCleanedUp({ pending, pictures }: OutgoingCall, { losses, kill }: Sending): Promise<WorkerReply> {
-    const reply = await pending.reply.finally(() => pictures.cleanUp());
-    if (losses.isBeyondHelp(reply)) kill('cannot read its pictures');
-    return reply;
+  #whenCleanedUp({ pending, pictures }: OutgoingCall): Promise<WorkerReply> {
+    return pending.reply.finally(() => pictures.cleanUp());
   }
 
   #write(frame: Buffer, { write, kill }: Sending): void {

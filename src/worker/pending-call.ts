@@ -8,6 +8,8 @@ import type { WorkerReply } from './types.js';
 export class PendingCall {
   readonly requestId: string;
   readonly reply: Promise<WorkerReply>;
+  /** How it has ended; undefined where it has failed. */
+  end: 'answered' | 'picture lost' | undefined;
   readonly #sentAt = performance.now();
   readonly #onEnd: () => void;
   readonly #pictures: readonly ProvenImage[];
@@ -88,6 +90,7 @@ export class PendingCall {
     }
     if (message.metrics) reply.metrics = message.metrics;
     if (this.#pictures.length > 0) reply.pictures = [...this.#pictures];
+    this.end = 'answered';
     this.#onEnd();
     this.#resolve(reply);
   }
@@ -95,6 +98,7 @@ export class PendingCall {
   /** A picture could not be read: whatever the algorithm made of that is no verdict. */
   #answerLost(fault: string, { metrics }: WorkerMessage & { type: 'result' | 'error' }): void {
     this.#kept?.forget();
+    this.end = 'picture lost';
     this.#onEnd();
     this.#resolve({
       ...{ requestId: this.requestId, status: 'ERROR', message: fault, errorCode: '1007', data: {} },

@@ -29,6 +29,10 @@ class FrameMissing(Exception):
     """A picture cannot be read."""
 
 
+class NoRoom(FrameMissing):
+    """There is no descriptor left for it."""
+
+
 def directory():
     folder = os.environ.get("PROC_SHM_DIR")
     if not folder:
@@ -223,6 +227,7 @@ class Delivery:
         self._named = set()
         self._request = None
         self._places = Places()
+        self._is_short = False  # of descriptors or of memory
         self.announce = None  # called when a picture is lost in the middle of a call
         if number is not None:
             import _socket  # what the module socket adds takes time at each start
@@ -234,6 +239,9 @@ class Delivery:
         """Takes in the pictures of calls that run together; returns the report of each for the host, None for a call that names
         none."""
         self.end()
+        if self._is_short:  # what is kept takes the room of what comes; the host, which was told, counts on none of it
+            self._is_short = False
+            self.forget()
         self.keeper.begin()
         announce, self.announce = self.announce, None
         try:
@@ -268,7 +276,7 @@ class Delivery:
                 elif number is None:
                     taken = from_file(identifier, kind)
                 elif number >= len(descriptors):
-                    raise FrameMissing(lack or "its memory did not come")
+                    raise NoRoom(lack) if lack else FrameMissing("its memory did not come")
                 else:
                     taken = from_memory(identifier, kind, descriptors[number])
                     descriptors[number] = None
@@ -299,6 +307,8 @@ class Delivery:
 
     def lose(self, identifier, fault):
         """Notes that a picture of the call cannot be read; gives why."""
+        if identifier in self._named and isinstance(fault, (OSError, MemoryError, NoRoom)):
+            self._is_short = True
         cause = self._faults.get(identifier)
         if cause is None:
             cause = self._faults[identifier] = "frame %s cannot be read: %s" % (identifier, cause_of(fault))
