@@ -75,3 +75,25 @@ test('the class of an exception comes with the result, so that a caller can tell
     expect(result.metrics?.algorithmMs).toBeGreaterThanOrEqual(0);
   }
 });
+
+test('a call without a session has the same one of its own at each attempt, which is not kept', async () => {
+  const source = `from procvision_algorithm_sdk import BaseAlgorithm, RecoverableError
+seen = []
+class Algorithm(BaseAlgorithm):
+    def get_info(self):
+        return {"name": "sample", "version": "1.0.0", "supported_pids": ["A01"], "steps": []}
+    def pre_execute(self, *args):
+        return {"status": "OK", "message": "", "data": {}}
+    def execute(self, step_index, pid, session, user_params, shared_mem_id, image_meta):
+        seen.append([session.id, session.get("attempt")])
+        session.set("attempt", len(seen))
+        if len(seen) < 3:
+            raise RecoverableError("not yet")
+        return {"status": "OK", "message": "", "data": {"result_status": "OK", "debug": seen}}
+`;
+  const { registry, supervisor } = await openSupervised({ worker: 'bundled' });
+  await deployVersion(registry, { source });
+  const { data, requestId, attempts } = await supervisor.execute({ target, stepIndex: 1, image });
+  expect(attempts).toBe(3);
+  expect(data.debug).toEqual([1, 2, 3].map(() => [requestId, null]));
+});

@@ -229,7 +229,7 @@ export class Inspector {
     return inspection.place?.join({
       acquire: (group) => pool.acquire(group.turn, wish(group)),
       acquireNow: (group) => pool.acquireNow(group.turn, wish(group)),
-      ...{ call: workerCallOf({ phase, request, images }, requestId), requestId, deadline },
+      ...{ call: workerCallOf({ phase, request, images }, inspection.requestId), requestId, deadline },
     });
   }
 
@@ -292,14 +292,14 @@ export class Inspector {
   }
 
   #call(
-    { phase, request, deadline }: Inspection,
+    { phase, request, requestId: ownId, deadline }: Inspection,
     { lease, policy, now }: { lease: Lease; policy: Readonly<SupervisorPolicy>; now: number },
     images: SentImages,
     requestId: string,
   ): Promise<WorkerReply> {
     const leftMs = Math.ceil(deadline.at - now);
     if (leftMs <= 0) throw deadline.error('a free worker');
-    const call = workerCallOf({ phase, request, images }, requestId);
+    const call = workerCallOf({ phase, request, images }, ownId);
     const { attemptTimeoutMs = Infinity } = policy;
     const timeoutMs = Math.min(leftMs, attemptTimeoutMs);
     const reportedTimeoutMs = Math.min(deadline.timeoutMs, attemptTimeoutMs);
