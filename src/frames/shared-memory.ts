@@ -150,12 +150,17 @@ async function reserve(calls: MemoryCalls, name: string, length: number): Promis
   try {
     if (calls.ftruncate(descriptor, length) !== 0) throw failure(calls, 'ftruncate');
     await new Promise<void>((resolve, reject) => {
-      calls.fallocate.async(descriptor, 0, 0, length, (error: Error | null, result: number) => {
+      const take = (error: Error | null, result: number) => {
         // The number of the failure belongs to the other thread; there is one for which this call fails.
         if (error) reject(error);
         else if (result === 0) resolve();
         else reject(Object.assign(new Error('there is no memory left for it'), { code: 'ENOSPC' }));
-      });
+      };
+      try {
+        calls.fallocate.async(descriptor, 0, 0, length, take);
+      } catch {
+        take(null, calls.fallocate(descriptor, 0, 0, length) as number); // koffi has 256 under way
+      }
     });
     return descriptor;
   } catch (error) {

@@ -218,6 +218,13 @@ test('a frame whose pixels the host has transferred away is refused, and its slo
   expect([next.id, next.pixels.length]).toEqual([frame.id, 18]);
 });
 
+test('300 frames that are leased at once are all there', async () => {
+  const pool = await openPool();
+  const frames = await Promise.all(Array.from({ length: 300 }, () => pool.lease(meta)));
+  expect(new Set(frames.map(({ id }) => id)).size).toBe(300);
+  expect((await pool.usage()).slots).toBe(300);
+});
+
 test('a slot is reused for the next image of its shape', async () => {
   const pool = await openPool();
   const first = await pool.send({ data: pixels, ...meta });
