@@ -98,15 +98,19 @@ async function checksumOfAll(
 }
 
 const scratch = new Uint8Array(SAMPLES * SAMPLE_BYTES);
-/** Views of the samples, for as long as the view of the whole: frames come again, and to make these takes longer than to copy them. */
-const samples = new WeakMap<Uint8Array, Uint8Array[]>();
+/**
+ * Views of the samples, for as long as the view of the whole: frames come again, and to make these takes longer than to copy them. They
+ * are for one length: that of a view of a resizable buffer changes with the buffer.
+ */
+const samples = new WeakMap<Uint8Array, { length: number; views: Uint8Array[] }>();
 
 function samplesOf(body: Uint8Array): Uint8Array {
   if (body.length <= scratch.length) return body;
-  let views = samples.get(body);
-  if (!views) samples.set(body, (views = viewsIn(body)));
+  const { length } = body;
+  let kept = samples.get(body);
+  if (kept?.length !== length) samples.set(body, (kept = { length, views: viewsIn(body) }));
   let to = 0;
-  for (const view of views) {
+  for (const view of kept.views) {
     scratch.set(view, to);
     to += SAMPLE_BYTES;
   }

@@ -111,3 +111,28 @@ test('a frame with a proof whose copy is not begun before it is filled anew is n
   await stop();
   frame.release();
 });
+
+test.each([true, false])(
+  'pixels in one view, whose length changes with its buffer from call to call, are judged at the first attempt: mapped %s',
+  async (mapped) => {
+    const { supervisor, frame } = await open({ mapped, pixelFormat: 'RGB8', proof: 'sampled' });
+    const most = 3 * 64 * 200;
+    const options = { maxByteLength: most } as object; // of ES2024
+    const buffer = new (ArrayBuffer as new (length: number, o: object) => ArrayBuffer)(most, options);
+    const data = new Uint8Array(buffer);
+    for (const [width, value] of [
+      [64, 1],
+      [150, 2],
+      [40, 3],
+      [200, 4],
+    ] as const) {
+      (buffer as unknown as { resize: (length: number) => void }).resize(3 * 64 * width);
+      for (let at = 0; at < data.length; at++) data[at] = at * 31 + value;
+      data[90] = value;
+      const image = { data, width, height: 64 };
+      const { data: answer, attempts } = await supervisor.execute({ productId: 'A01', stepIndex: 1, image });
+      expect([answer.debug, attempts]).toEqual([value, 1]);
+    }
+    frame.release();
+  },
+);
