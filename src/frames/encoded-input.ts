@@ -131,7 +131,7 @@ async function bytesOf(image: EncodedInput): Promise<Uint8Array> {
   return new Uint8Array(await encoded.arrayBuffer());
 }
 
-/** A pipe without a writer is opened at once: to wait for one would hold a thread of Node, of which there are four, for ever. */
+/** A pipe without a writer is opened at once: to wait for one would hold a thread of Node, of which there are four, without limit. */
 const AT_ONCE = constants.O_RDONLY | ((constants as Partial<typeof constants>).O_NONBLOCK ?? 0);
 
 async function readBounded(file: string): Promise<Uint8Array> {
