@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseWheelName } from '../../src/package/wheel-name.js';
@@ -8,6 +9,7 @@ import { FactsCache } from '../../src/python/interpreters/facts.js';
 import { meetsVersion } from '../../src/python/interpreters/python-version.js';
 import { fits } from '../../src/python/interpreters/tags.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
+import { barePython } from '../support/bare-python.js';
 import { newestPip } from '../support/newest-pip.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
@@ -84,6 +86,86 @@ describe('interpreters()', () => {
     const answer = await facts.ask(shim);
     expect(answer).toMatchObject({ ok: true, interpreter: { path: first.path } });
     expect(await facts.ask(first.path)).toBe(answer);
+  });
+
+  test('asks a Python again that did not start, also of the same file: what it lacked may be there by now', async () => {
+    const root = await temporaryFolder();
+    const [python, library] = [path.join(root, 'python3'), path.join(root, 'libpython.so')];
+    const fault = 'error while loading shared libraries: libpython.so';
+    await writeFile(
+      python,
+      `#!/bin/sh\n[ -e '${library}' ] || { echo '${fault}' >&2; exit 127; }\nexec '${first.path}' "$@"\n`,
+      { mode: 0o755 },
+    );
+    const facts = new FactsCache(0);
+    expect(await facts.ask(python)).toMatchObject({ ok: false, reason: expect.stringContaining(fault) as string });
+    const patient = new FactsCache();
+    const answer = await patient.ask(python);
+    await writeFile(library, '');
+    expect(await facts.ask(python)).toMatchObject({ ok: true, interpreter: { path: first.path } });
+    expect(await patient.ask(python)).toBe(answer); // within one installation it is asked once
+  });
+
+  test.each(['venv', 'ensurepip'] as const)(
+    'sees %s that a package of the system added beside an interpreter, in this process and the next',
+    async (part) => {
+      const root = await temporaryFolder();
+      const python = await barePython(first.path, root, ['venv', 'ensurepip']);
+      const memory = path.join(root, 'interpreters.json');
+      const has = async (facts: FactsCache) => {
+        facts.keepIn(memory);
+        const answer = await facts.ask(python);
+        if (!answer.ok) throw new Error(answer.reason);
+        return part === 'venv' ? answer.facts.has_venv : answer.facts.pips.length > 0;
+      };
+      const facts = new FactsCache(0);
+      expect(await has(facts)).toBe(false);
+      const library = execFileSync(first.path, [
+        '-I',
+        '-c',
+        'import os; print(os.path.dirname(os.__file__))',
+      ]);
+      const folder = (await readdir(path.join(root, 'lib')))[0] ?? '';
+      await symlink(path.join(library.toString().trim(), part), path.join(root, 'lib', folder, part));
+      const isHere = existsSync(path.join(library.toString().trim(), part));
+      expect(await has(facts)).toBe(isHere);
+      expect(await has(new FactsCache())).toBe(isHere);
+    },
+  );
+
+  test('asks a shim again once the interpreter that it stood for is gone or another, in this process and the next', async () => {
+    const root = await temporaryFolder();
+    const [shim, version, memory] = ['python3', 'version', 'interpreters.json'].map((name) =>
+      path.join(root, name),
+    );
+    const [one, other] = [path.join(root, 'one', 'python3'), path.join(root, 'other', 'python3')];
+    for (const file of [one, other]) {
+      await mkdir(path.dirname(file));
+      await symlink(first.path, file);
+    }
+    await writeFile(shim ?? '', `#!/bin/sh\nexec "$(cat '${version}')" "$@"\n`, { mode: 0o755 });
+    await writeFile(version ?? '', one);
+    const askedBy = async (facts: FactsCache) => {
+      facts.keepIn(memory ?? '');
+      const answer = await facts.ask(shim ?? '');
+      return answer.ok ? answer.interpreter.path : answer.reason;
+    };
+    const facts = new FactsCache();
+    expect(await askedBy(facts)).toBe(one);
+    await rm(one);
+    await writeFile(version ?? '', other);
+    expect(await askedBy(new FactsCache())).toBe(other);
+    expect(await askedBy(facts)).toBe(other);
+  });
+
+  test('asks anew where what was remembered has been spoiled', async () => {
+    const memory = path.join(await temporaryFolder(), 'interpreters.json');
+    for (const spoilt of [{}, { mark: 1 }, { facts: {} }, { facts: { pips: {} } }, 'text', null]) {
+      await writeFile(memory, JSON.stringify({ [first.path]: spoilt }));
+      const facts = new FactsCache();
+      facts.keepIn(memory);
+      expect(await facts.ask(first.path)).toMatchObject({ ok: true });
+    }
   });
 
   test('passes over what is no Python', async () => {

@@ -1,12 +1,8 @@
 import { stat } from 'node:fs/promises';
+import { isRecord } from '../../arguments.js';
 import { ownBootId } from '../../process/identity.js';
 import { readJson, writeJsonAtomic } from '../../store/atomic-file.js';
 import type { PythonFacts } from './python-facts.js';
-
-interface Remembered {
-  mark: string;
-  facts: PythonFacts;
-}
 
 /**
  * Facts of interpreters, remembered between processes. They hold as long as the executable and the folder that its pip
@@ -22,9 +18,10 @@ export class FactsFile {
   /** Facts of the interpreter at this path, if nothing has changed since. */
   async get(path: string, mark: string): Promise<PythonFacts | undefined> {
     const found = (await this.#read())[path];
-    if (!found) return undefined;
-    const isSame = found.mark === (await fullMark(mark, found.facts));
-    return isSame ? found.facts : undefined;
+    // A file that somebody spoiled is worth no more than none.
+    if (!isRecord(found) || !isRecord(found.facts) || !Array.isArray(found.facts.pips)) return undefined;
+    const facts = found.facts as unknown as PythonFacts;
+    return found.mark === (await fullMark(mark, facts)) ? facts : undefined;
   }
 
   /** Remembers; another process's addition at the same moment may be lost, and is then asked for again. */
@@ -34,9 +31,9 @@ export class FactsFile {
     await writeJsonAtomic(this.#file, all, 'none').catch(() => undefined); // a memory only
   }
 
-  async #read(): Promise<Partial<Record<string, Remembered>>> {
+  async #read(): Promise<Record<string, unknown>> {
     const value = await readJson(this.#file).catch(() => undefined);
-    return typeof value === 'object' && value !== null ? { ...value } : {};
+    return isRecord(value) ? { ...value } : {};
   }
 }
 
@@ -46,10 +43,14 @@ export async function markOfFile(path: string): Promise<string | undefined> {
   return file?.isFile() ? [file.mtimeMs, file.size, file.ino].join('/') : undefined;
 }
 
-/** What an interpreter is the same by: as long as this is, its facts hold, and what else is remembered of it. */
+/**
+ * What an interpreter is the same by: as long as this is, its facts hold, and what else is remembered of it. `mark` may be
+ * that of a shim, which stays the same when the interpreter that it stands for is replaced or removed.
+ */
 export async function fullMark(mark: string, facts: PythonFacts): Promise<string> {
   const library = facts.pips[0]?.location;
   const changed = library === undefined ? undefined : await stat(library).catch(() => undefined);
+  const base = await markOfFile(facts.base);
   // The number is that of the format: facts of another are asked for anew.
-  return [3, mark, await ownBootId(), library, changed?.mtimeMs].join('/');
+  return [4, mark, base, await ownBootId(), library, changed?.mtimeMs].join('/');
 }

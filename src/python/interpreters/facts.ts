@@ -14,16 +14,37 @@ export interface UnusablePython {
   reason: string;
 }
 
-/** An interpreter that was asked: its facts, or why it cannot be used. */
+/** An interpreter that was asked: its facts, or why it cannot be used, and whether that can change without its file. */
 export type Probed =
-  { ok: true; facts: PythonFacts; interpreter: Interpreter } | ({ ok: false } & UnusablePython);
+  | { ok: true; facts: PythonFacts; interpreter: Interpreter }
+  | ({ ok: false; isFinal?: boolean } & UnusablePython);
 
 const PROBE_TIMEOUT_MS = 20_000;
+/** An answer that may change holds as long as one installation asks again and again; longer where it took seconds. */
+const PASSING_MS = 10_000;
 
-/** Asks interpreters what they are, each once as long as the file stays the same. */
+interface Asked {
+  mark: string;
+  answer: Promise<Probed>;
+  /** By the monotonic clock. */
+  untilMs: number;
+  /** The interpreter that the file stands for, where that is another file, and its mark. */
+  base?: { path: string; mark: string | undefined };
+}
+
+/**
+ * Asks interpreters what they are, each once as long as the file stays the same. What does not depend on that file alone
+ * is asked again after a moment: why it did not start (a library that is missing, a machine under load), and a module or
+ * a pip that it lacks, which a package of the system adds beside it.
+ */
 export class FactsCache {
   #file: FactsFile | undefined;
-  readonly #known = new Map<string, { mark: string; answer: Promise<Probed> }>();
+  readonly #known = new Map<string, Asked>();
+  readonly #passingMs: number;
+
+  constructor(passingMs = PASSING_MS) {
+    this.#passingMs = passingMs;
+  }
 
   /** Keeps answers in this file between processes from now on. */
   keepIn(file: string): void {
@@ -35,7 +56,7 @@ export class FactsCache {
     const mark = await markOfFile(path);
     if (mark === undefined) return { ok: false, path, reason: 'there is no such file' };
     const known = this.#known.get(path);
-    if (known?.mark === mark) {
+    if (known?.mark === mark && performance.now() < known.untilMs && (await isBaseSame(known))) {
       return known.answer.catch((error: unknown) => {
         // It was another caller's question that was aborted, not ours.
         if (options.signal?.aborted || !RunnerError.is(error, 'aborted')) throw error;
@@ -43,12 +64,22 @@ export class FactsCache {
       });
     }
     const answer = this.#recall(path, mark, options);
-    this.#known.set(path, { mark, answer });
-    // An aborted question was not answered; any other failure is an answer.
-    answer.catch(() => {
-      if (this.#known.get(path)?.answer === answer) this.#known.delete(path);
-    });
-    return answer;
+    const asked: Asked = { mark, answer, untilMs: Infinity };
+    this.#known.set(path, asked);
+    const askedMs = performance.now();
+    try {
+      const probed = await answer;
+      const nowMs = performance.now();
+      const tookSeconds = (nowMs - askedMs) / 1000;
+      if (!isLasting(probed)) asked.untilMs = nowMs + this.#passingMs * Math.max(1, tookSeconds);
+      const base = probed.ok ? probed.interpreter.path : path;
+      if (base !== path) asked.base = { path: base, mark: await markOfFile(base) };
+      return probed;
+    } catch (error) {
+      // An aborted question was not answered; any other failure is an answer.
+      if (this.#known.get(path) === asked) this.#known.delete(path);
+      throw error;
+    }
   }
 
   /** Facts of an interpreter that must be usable. */
@@ -64,7 +95,7 @@ export class FactsCache {
     const remembered = await this.#file?.get(path, mark);
     const answer = remembered ? usable(remembered) : await this.#askBase(path, options);
     if (!answer.ok) return answer;
-    if (!remembered) await this.#file?.set(path, mark, answer.facts);
+    if (!remembered && isLasting(answer)) await this.#file?.set(path, mark, answer.facts);
     await this.#nameToo(answer);
     return answer;
   }
@@ -73,8 +104,9 @@ export class FactsCache {
   async #nameToo(answer: Probed & { ok: true }): Promise<void> {
     const { path } = answer.interpreter;
     const mark = await markOfFile(path);
-    if (mark !== undefined && this.#known.get(path)?.mark !== mark)
-      this.#known.set(path, { mark, answer: Promise.resolve(answer) });
+    if (mark === undefined || this.#known.get(path)?.mark === mark) return;
+    const untilMs = isLasting(answer) ? Infinity : performance.now() + this.#passingMs;
+    this.#known.set(path, { mark, answer: Promise.resolve(answer), untilMs });
   }
 
   async #askBase(path: string, options: OperationOptions): Promise<Probed> {
@@ -82,6 +114,16 @@ export class FactsCache {
     if (!first.ok || first.facts.base === first.facts.executable) return first;
     return this.ask(first.facts.base, options);
   }
+}
+
+/** Whether an answer holds as long as the file is the same. */
+function isLasting(probed: Probed): boolean {
+  return probed.ok ? probed.facts.has_venv && probed.facts.pips.length > 0 : probed.isFinal === true;
+}
+
+/** A shim stays as it is when the interpreter that it stood for is replaced or removed. */
+async function isBaseSame({ base }: Asked): Promise<boolean> {
+  return base === undefined || (base.mark !== undefined && (await markOfFile(base.path)) === base.mark);
 }
 
 async function probe(path: string, { signal }: OperationOptions): Promise<Probed> {
@@ -107,9 +149,17 @@ async function probe(path: string, { signal }: OperationOptions): Promise<Probed
     };
   }
   if (facts.tags === undefined) {
-    return { ok: false, path, reason: `Python ${facts.version} is too old: 3.8 or later is needed` };
+    const reason = `Python ${facts.version} is too old: 3.8 or later is needed`;
+    return { ok: false, isFinal: true, path, reason };
   }
   return usable(facts as PythonFacts);
+}
+
+const markers = new WeakMap<Interpreter, PythonFacts['markers']>();
+
+/** Values of the environment markers of an interpreter that was asked; undefined for a description of somebody else's. */
+export function markersOf(interpreter: Interpreter): PythonFacts['markers'] | undefined {
+  return markers.get(interpreter);
 }
 
 function usable(facts: PythonFacts): Probed {
@@ -123,6 +173,7 @@ function usable(facts: PythonFacts): Probed {
     tags: new Set(facts.tags),
     ...(facts.has_zstd && { readsZstandard: true }),
   };
+  markers.set(interpreter, facts.markers);
   showAs(interpreter, 'Interpreter', () => {
     // It takes about a thousand tags.
     const [best = ''] = interpreter.tags;
