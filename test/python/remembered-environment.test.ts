@@ -89,6 +89,8 @@ onLinux('what is remembered and was spoiled is of no account', async () => {
     (made) => (made.files = [['../outside', '', false]]),
     (made) => (made.links = [[path.join(first.dir, 'outside'), 'python']]),
     (made) => (made.folders = ['lib/../../outside']),
+    (made) => (made.folders = ['bin', 'bin']),
+    (made) => (made.folders = []),
   ];
   for (const [index, spoil] of spoilt.entries()) {
     await mark(spoil);

@@ -1,4 +1,4 @@
-import { lstat, mkdir, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isRecord } from '../../arguments.js';
 import { decodeUtf8 } from '../../package/text.js';
@@ -33,16 +33,14 @@ export class RememberedEnvironments {
   async make(venv: Venv, mark: string): Promise<boolean> {
     const made = (await this.#read())[venv.interpreter.path];
     if (!isMade(made) || made.mark !== markOf(venv, mark)) return false;
-    const at = (relative: string) => path.join(venv.dir, relative);
-    await mkdir(venv.dir, { recursive: true });
-    for (const folder of made.folders) await mkdir(at(folder));
-    await Promise.all([
-      ...made.links.map(([relative, target]) => symlink(target, at(relative))),
-      ...made.files.map(([relative, text, isProgram]) =>
-        writeFile(at(relative), text, { flag: 'wx', mode: isProgram ? 0o777 : 0o666 }),
-      ),
-    ]);
-    return true;
+    try {
+      await makeAgain(venv, made);
+      return true;
+    } catch {
+      // What was spoiled, or refused by the system: Python tries it from the start, and says why it cannot.
+      await rm(venv.dir, { recursive: true, force: true, maxRetries: 3 });
+      return false;
+    }
   }
 
   /** Remembers an environment that was just made and names no place, where it can be made again from this. */
@@ -57,6 +55,21 @@ export class RememberedEnvironments {
     const value = await readJson(this.#file).catch(() => undefined);
     return isRecord(value) ? value : {};
   }
+}
+
+async function makeAgain(venv: Venv, made: Made): Promise<void> {
+  const at = (relative: string) => path.join(venv.dir, relative);
+  await mkdir(venv.dir, { recursive: true });
+  for (const folder of made.folders) await mkdir(at(folder));
+  const writing = [
+    ...made.links.map(([relative, target]) => symlink(target, at(relative))),
+    ...made.files.map(([relative, text, isProgram]) =>
+      writeFile(at(relative), text, { flag: 'wx', mode: isProgram ? 0o777 : 0o666 }),
+    ),
+  ];
+  // All of them end before anything is removed.
+  const failed = (await Promise.allSettled(writing)).find(({ status }) => status === 'rejected');
+  if (failed) throw (failed as PromiseRejectedResult).reason as Error;
 }
 
 /** A file that somebody spoiled is worth no more than none. */
