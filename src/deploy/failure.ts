@@ -24,9 +24,12 @@ const PACKAGE_FAULTS: ReadonlySet<RunnerErrorCode> = new Set<RunnerErrorCode>([
   'unsupported_phase',
 ]);
 
+/** Stages in which the package had no part yet: its upload, and what an interpreter of the machine lacks. */
+const STAGES_BEFORE: ReadonlySet<unknown> = new Set(['receive', 'interpreter']);
+
 /** Whether the package is at fault, rather than the machine, the caller or the moment. */
 export function isPackageFault(error: RunnerError): boolean {
-  if (systemCause(error) !== undefined || error.details.stage === 'receive') return false;
+  if (systemCause(error) !== undefined || STAGES_BEFORE.has(error.details.stage)) return false;
   return PACKAGE_FAULTS.has(error.code);
 }
 

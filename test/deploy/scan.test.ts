@@ -3,6 +3,8 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { DiscoveredPackage, InvalidEvent } from '../../src/deploy/types.js';
 import type { Deployer } from '../../src/deploy/deployer.js';
+import { Discovery } from '../../src/deploy/discovery/discovery.js';
+import type { PackageSteps } from '../../src/deploy/package-steps.js';
 import { RunnerError } from '../../src/errors.js';
 import { renameOver } from '../../src/store/atomic-file.js';
 import { deployStore } from '../support/deploy-store.js';
@@ -58,6 +60,47 @@ describe('scan', () => {
     expect([reads, events.length]).toEqual([1, 1]);
     await writeFile(file, await readFile(await zip()));
     expect(await deployer.scan()).toMatchObject([{ state: 'validated' }]);
+  });
+
+  test('calls a zip deployed that failed before, once it is: installed here or by another host', async () => {
+    let isBroken = true;
+    const refused = () => Promise.reject(new RunnerError('install_failed', 'libGL.so.1 is not there'));
+    const steps: PackageSteps = {
+      ...plainSteps,
+      smoke: (...given) => (isBroken ? refused() : plainSteps.smoke(...given)),
+    };
+    const { deployer, registry, zip, join } = await deployStore({ steps });
+    const file = path.join(registry.layout.zips, 'a.zip');
+    await copyFile(await zip(), file);
+    await expect(deployer.install(file)).rejects.toThrow('libGL');
+    const { deployer: other } = await join();
+    await expect(other.install(file)).rejects.toThrow('libGL');
+    const look = async (host: Deployer) =>
+      (await host.scan()).map(({ source, state }) => `${source} ${state}`);
+    expect(await look(deployer)).toEqual(['zip invalid']);
+    isBroken = false;
+    await deployer.install(file);
+    for (const host of [deployer, other])
+      expect(await look(host)).toEqual(['zip deployed', 'deployed deployed']);
+  });
+
+  test('looks again after a while at a zip for which there was no Python, and tells of it once', async () => {
+    let hasPython = false;
+    const refused = () => Promise.reject(new RunnerError('incompatible_python', 'install Python 3.12'));
+    const told: string[] = [];
+    const { registry, zip } = await deployStore();
+    const discovery = new Discovery({
+      ...{ registry, settleMs: 0, lookAgainMs: 0 },
+      steps: { open: (...given) => (hasPython ? plainSteps.open(...given) : refused()) },
+      onDiscovered: ({ state }) => told.push(state),
+      onInvalid: (_, { code }) => told.push(code),
+    });
+    await copyFile(await zip(), path.join(registry.layout.zips, 'a.zip'));
+    for (const _look of ['first', 'second'])
+      expect(await discovery.scan()).toMatchObject([{ state: 'invalid' }]);
+    hasPython = true;
+    expect(await discovery.scan()).toMatchObject([{ state: 'validated' }]);
+    expect(told).toEqual(['incompatible_python', 'validated']);
   });
 
   test('calls a file invalid at once that begins as no zip does, and waits for one that may become a zip', async () => {

@@ -1,8 +1,13 @@
 import { rename } from 'node:fs/promises';
+import path from 'node:path';
 import { expect, test } from 'vitest';
+import { isPackageFault } from '../../src/deploy/failure.js';
 import { RunnerError } from '../../src/errors.js';
+import { VenvManager } from '../../src/python/venv-manager.js';
+import { barePython } from '../support/bare-python.js';
 import { deployStore } from '../support/deploy-store.js';
 import { plainSteps } from '../support/plain-steps.js';
+import { temporaryFolder } from '../support/temp-folder.js';
 import { watchFileSteps } from '../../src/testing/file-steps/watch-file-steps.js';
 
 const bug = () => Promise.reject(new TypeError("Cannot read properties of undefined (reading 'x')"));
@@ -45,6 +50,24 @@ test('a watched folder installs a package that met a bug of the library as soon 
   await using _watch = deployer.watch({ intervalMs: 5, install: true });
   await installed;
   expect(codes).toEqual(['internal', 'internal']);
+});
+
+test('a Python of the machine without the module venv is no fault of the package, one of the package is', async () => {
+  const root = await temporaryFolder();
+  const found = await new VenvManager().select({});
+  const python = await barePython(found.path, path.join(root, 'machine'), ['venv', 'ensurepip']);
+  const venvs = new VenvManager({ python });
+  const interpreter = await venvs.select({});
+  const make = (dir: string) =>
+    venvs.create(path.join(root, dir), { interpreter }).catch((error: unknown) => error);
+  const failures = [await make('version/venv'), await make('machine/venv')];
+  for (const failure of failures) {
+    expect(failure).toMatchObject({
+      code: 'install_failed',
+      message: expect.stringMatching(/venv/) as string,
+    });
+  }
+  expect(failures.map((failure) => isPackageFault(failure as RunnerError))).toEqual([false, true]);
 });
 
 test.each(['install', 'uninstall', 'prune'] as const)(

@@ -30,8 +30,15 @@ interface Known {
   version?: string;
   sha256?: string;
   error?: RunnerError;
+  /** When the error was met, by the monotonic clock. */
+  failedAt?: number;
+  /** What was told of it. */
+  told?: string;
   isAnnounced?: boolean;
 }
+
+/** A package that no Python of this machine can run is looked at again after this time: somebody may have installed one. */
+const LOOK_AGAIN_MS = 60_000;
 
 /** How to look. */
 export interface DiscoveryOptions {
@@ -40,6 +47,8 @@ export interface DiscoveryOptions {
   steps: Pick<PackageSteps, 'open'>;
   /** A zip that cannot be read and that changed within this time counts as being copied. */
   settleMs: number;
+  /** A zip for which there was no Python is looked at again after this time. @defaultValue 60_000 */
+  lookAgainMs?: number;
   /** A package was seen whole for the first time. */
   onDiscovered: (found: DiscoveredPackage) => void;
   /** A package was found to be invalid, for the first time. */
@@ -85,8 +94,8 @@ export class Discovery {
 
   /** Remembers that this very file cannot be installed, and why. */
   async remember(file: string, error: RunnerError): Promise<void> {
-    const known = await this.#recall(file).catch(() => undefined);
-    if (known) known.known.error = error;
+    const recalled = await this.#recall(file).catch(() => undefined);
+    if (recalled) Object.assign(recalled.known, { error, failedAt: performance.now(), told: error.message });
   }
 
   /** Whether the file has not changed for so long that it is not being copied. */
@@ -111,6 +120,7 @@ export class Discovery {
     if (RunnerError.is(recalled)) return { ...unread, sizeBytes: 0, reason: reasonOf(recalled) };
     const { known, sizeBytes, changedMs } = recalled;
     const found = { source: 'zip' as const, path: file, settling: false, sizeBytes };
+    if (known.error) await this.#doubt(file, known, entries, o);
     if (known.name === undefined && !known.error) {
       try {
         await using opened = await this.#options.steps.open(file, o);
@@ -123,8 +133,9 @@ export class Discovery {
         const mayGrow = error.code === 'invalid_zip' && !this.#isQuiet(known, changedMs);
         if (!isPackageFault(error)) return { ...unread, sizeBytes, reason: reasonOf(error) };
         if (mayGrow && (await mayBecomeZip(file))) return { ...unread, sizeBytes };
-        known.error = error;
-        this.#options.onInvalid(file, error);
+        const isNew = known.told !== error.message;
+        Object.assign(known, { error, failedAt: performance.now(), told: error.message });
+        if (isNew) this.#options.onInvalid(file, error);
       }
     }
     const { name, version } = known;
@@ -141,6 +152,27 @@ export class Discovery {
       this.#options.onDiscovered(whole);
     }
     return whole;
+  }
+
+  /** Forgets an error that may not hold any more: the zip was deployed since, or the machine may have got a Python for it. */
+  async #doubt(
+    file: string,
+    known: Known,
+    entries: readonly RegistryEntry[],
+    o: OperationOptions,
+  ): Promise<void> {
+    if (entries.length > 0) {
+      const sha256 = (known.sha256 ??= await hashFile(file, o).catch(() => undefined));
+      const entry = entries.find((one) => one.sha256 !== undefined && one.sha256 === sha256);
+      if (entry) {
+        Object.assign(known, { name: entry.name, version: entry.version });
+        delete known.error;
+      }
+    }
+    const { lookAgainMs = LOOK_AGAIN_MS } = this.#options;
+    // Of a package with a name the install has failed, not a look: that is for who asks for it.
+    if (known.error?.code !== 'incompatible_python' || known.name !== undefined) return;
+    if (performance.now() - (known.failedAt ?? 0) >= lookAgainMs) delete known.error;
   }
 
   async #isDeployed(

@@ -31,7 +31,10 @@ export interface MakeOptions extends OperationOptions {
 export async function makeEnvironment(dir: string, options: MakeOptions): Promise<Venv> {
   const { interpreter, facts } = options;
   await requireEmpty(dir);
-  if (!facts.has_venv) throw noVenvModule(interpreter);
+  // One that came with the package is the package's to put right.
+  const isOfPackage = interpreter.path.startsWith(path.dirname(path.resolve(dir)) + path.sep);
+  const stage = isOfPackage ? undefined : 'interpreter';
+  if (!facts.has_venv) throw noVenvModule(interpreter, stage);
   const venv = describeEnvironment(dir, interpreter, facts, options.finalDir);
   try {
     throwIfAborted(options.signal, `environment in ${venv.dir}`);
@@ -59,7 +62,7 @@ export async function makeEnvironment(dir: string, options: MakeOptions): Promis
         new RunnerError(
           'install_failed',
           `${interpreter.path} could not make an environment in ${venv.dir}: ${output.at(-1) ?? ''}`,
-          { details },
+          { details: { ...details, stage } },
         )
       );
     }
@@ -127,10 +130,10 @@ export function venvRemedy(interpreter: Interpreter, platform: NodeJS.Platform =
   return remedies[platform] ?? 'install it, or name another interpreter';
 }
 
-function noVenvModule(interpreter: Interpreter): RunnerError {
+function noVenvModule(interpreter: Interpreter, stage: string | undefined): RunnerError {
   return new RunnerError(
     'install_failed',
     `${interpreter.path} has no module venv: ${venvRemedy(interpreter)}`,
-    { details: { path: interpreter.path, interpreters: [{ ...interpreter, tags: [] }] } },
+    { details: { path: interpreter.path, interpreters: [{ ...interpreter, tags: [] }], stage } },
   );
 }

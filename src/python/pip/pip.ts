@@ -132,7 +132,7 @@ export function noPip(
     'install_failed',
     `${interpreter.path} has no pip, no ensurepip, and the package brings no wheel of pip: ` +
       `${remedies[platform] ?? 'install pip for it'}, or add a wheel of pip to the package`,
-    { details: { path: interpreter.path } },
+    { details: { path: interpreter.path, stage: 'interpreter' } },
   );
 }
 
