@@ -6,7 +6,7 @@ import type { PythonNeed } from '../package/types.js';
 import { type Choice, choose } from '../python/choice/choose.js';
 import { cannotUnpack, failureOf } from '../python/choice/failure.js';
 import { NoChoice } from '../python/choice/no-choice.js';
-import type { UnusablePython } from '../python/interpreters/facts.js';
+import { markersOf, type UnusablePython } from '../python/interpreters/facts.js';
 import { meetsVersion } from '../python/interpreters/python-version.js';
 import { remedyFor } from '../python/interpreters/remedy.js';
 import type { Interpreter } from '../python/types.js';
@@ -15,8 +15,17 @@ import type { PackageSource } from './package-source.js';
 import type { PackageRequirements } from './read-requirements.js';
 import type { FoundWheels } from './read-wheels.js';
 
-/** Marker variables of an interpreter (PEP 508), as far as its version and platform tell them. */
-function markerEnvironment({ version, implementation, platform }: Interpreter): MarkerEnvironment {
+/** Marker variables of an interpreter (PEP 508): what it told, which an installation goes by, or what its platform tells. */
+function markerEnvironment(interpreter: Interpreter): MarkerEnvironment {
+  return markersOf(interpreter) ?? markersByPlatform(interpreter);
+}
+
+/** Requires-Python is compared with the release that a pre-release of Python leads to, as pip does. */
+function explainedBy(interpreter: Interpreter): MarkerEnvironment {
+  return { ...markerEnvironment(interpreter), python_full_version: interpreter.version };
+}
+
+function markersByPlatform({ version, implementation, platform }: Interpreter): MarkerEnvironment {
   const [major = '', minor = ''] = version.split('.');
   const machine = /(x86_64|amd64|aarch64|arm64|i686|armv7l|win32)$/.exec(platform)?.[1] ?? '';
   const family = platform.startsWith('win') ? WINDOWS : platform.startsWith('macosx') ? MACOS : LINUX;
@@ -127,7 +136,7 @@ export async function resolveWheels(
     }
     const { tags } = interpreter;
     const unmet = noChoice
-      ? findUnmet(requirements, known, { tags, markers: markerEnvironment(interpreter), constraints })
+      ? findUnmet(requirements, known, { tags, markers: explainedBy(interpreter), constraints })
       : [];
     candidates.push({ interpreter, noChoice, unmet, unread, isOfVersion });
   }
@@ -229,12 +238,13 @@ function noneFound(
 
 function versionError(source: PackageSource, wanted: string, interpreters: Interpreter[]): RunnerError {
   const found = interpreters.map(({ path, version }) => `${version} at ${path}`);
-  return new RunnerError(
-    'incompatible_python',
-    `${source.path} asks for Python ${shown(wanted)}, which none on this machine is. Found: ${listed(found)}. ` +
-      'Install that version, or correct what the package asks for',
-    { details: { path: source.path, wheels: [], interpreters: interpreters.map(factsOf) } },
-  );
+  const isReadable = meetsVersion('3.8.0', wanted) !== undefined;
+  const fault = isReadable
+    ? `which none on this machine is. Found: ${listed(found)}. Install that version, or correct what the package asks for`
+    : 'which is no version: correct what the package asks for, for example to 3.11 or >=3.9';
+  return new RunnerError('incompatible_python', `${source.path} asks for Python ${shown(wanted)}, ${fault}`, {
+    details: { path: source.path, wheels: [], interpreters: interpreters.map(factsOf) },
+  });
 }
 
 function factsOf({ path, version, tags }: Interpreter): { path: string; version: string; tags: string[] } {

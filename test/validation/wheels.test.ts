@@ -1,3 +1,4 @@
+import os from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { parseWheelName } from '../../src/package/wheel-name.js';
 import { writeZip, type BuiltWheel } from '../../src/testing/index.js';
@@ -17,6 +18,14 @@ function wheelWith(files: Record<string, string>, file = FILE): BuiltWheel {
 async function inspecting(wheels: BuiltWheel[], more: { requirements?: string; stored?: boolean } = {}) {
   return validator.inspect(await packageFile({ wheels, ...more }));
 }
+
+test('a marker of the machine holds for an inspection as for the installation: a wheel that is then required is missing', async () => {
+  const requirements = `procvision_algorithm_sdk\nlens; platform_release == "${os.release()}"\nglass; platform_release == ""\n`;
+  await expect(inspecting([], { requirements })).rejects.toMatchObject({
+    code: 'wheels_missing',
+    details: { requirements: ['lens; platform_release == "' + os.release() + '"'] },
+  });
+});
 
 describe('what is named as a wheel and is none is refused before anything is installed:', () => {
   test.each([

@@ -169,6 +169,13 @@ export const REFUSED: Row[] = [
     build({ manifest: { python_version: '2.7' } }),
     sample,
   ],
+  [
+    'a Python that is no version',
+    'incompatible_python',
+    /asks for Python Python 3 \(64-bit\), which is no version: correct what the package asks for, for example to 3\.11 or >=3\.9$/,
+    build({ manifest: { python_version: 'Python 3 (64-bit)' } }),
+    build({ manifest: { python_version: '>=3.8' } }),
+  ],
   // Wheels
   [
     'a wheel that is cut off',
