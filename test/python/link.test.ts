@@ -5,6 +5,8 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { writeZip, type WheelSource } from '../../src/testing/index.js';
 import { assetPath } from '../../src/assets.js';
+import { isPackageFault } from '../../src/deploy/failure.js';
+import type { RunnerError } from '../../src/errors.js';
 import { recordHash } from '../../src/python/environments/record.js';
 import type { Interpreter, Venv } from '../../src/python/types.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
@@ -93,6 +95,37 @@ describe.each(interpreters.map((one) => [one.version, one] as const))('Python %s
       expect(execFileSync(file, { encoding: 'utf8' })).toBe(script === 'shell' ? 'shell\n' : 'tool runs\n');
     }
     await manager.verify(linked);
+  });
+});
+
+describe('wheels that cannot stand beside each other', () => {
+  const of = (name: string, files: Record<string, string>): WheelSource => ({ name, version: '1', files });
+  const many = (folder: string) =>
+    Object.fromEntries(Array.from({ length: 500 }, (_, at) => [`${folder}/m${at}.py`, '']));
+
+  test.each([
+    ['a file after a folder', { 'place/a.txt': '' }, { place: '' }],
+    ['a folder after a file', { place: '' }, { 'place/a.txt': '' }],
+    ['a folder below a file', { place: '' }, { 'place/below/a.txt': '' }],
+    [
+      'a file of many, linked side by side',
+      { place: '', ...many('one') },
+      { 'place/a.txt': '', ...many('two') },
+    ],
+  ])('are a fault of the package, with the wheel, the place and a remedy: %s', async (_, one, two) => {
+    const { manager, fresh } = await store();
+    const venv = await fresh();
+    // Installed from the end of the alphabet.
+    const source = await wheelFolder([of('b', one), of('a', two)], 'a\nb\n');
+    const failure: unknown = await manager.install(venv, source).catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      code: 'install_failed',
+      message: expect.stringMatching(
+        /^[ab]-1-py3-none-any\.whl has the (?:file|folder) place(?:\/below)?, where another wheel has a (?:file|folder): leave one/,
+      ) as string,
+    });
+    expect(isPackageFault(failure as RunnerError)).toBe(true);
+    expect(await readdir(venv.sitePackages)).toEqual([]);
   });
 });
 

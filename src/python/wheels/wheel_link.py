@@ -214,7 +214,12 @@ class Linking:
                 with open(source, "rb") as file:
                     replace(target, file.read() if content is None else content, 0o755 if executable else 0o644)
             else:
-                placer.place(source, target, executable, not (self.has_copies and self.is_copied(path)))
+                try:
+                    placer.place(source, target, executable, not (self.has_copies and self.is_copied(path)))
+                except OSError:
+                    if os.path.isdir(target) and not os.path.islink(target):
+                        raise Fault("has the file %s, where another wheel has a folder: leave one of the two out" % path)
+                    raise
             if number - counted == STEP:
                 count(STEP)
                 counted = number
@@ -238,10 +243,17 @@ class Linking:
                 os.mkdir(folder)
             except FileExistsError:
                 if not os.path.isdir(folder):
-                    raise
+                    raise self.taken(folder)
         else:
-            os.makedirs(folder, exist_ok=True)
+            try:
+                os.makedirs(folder, exist_ok=True)
+            except (FileExistsError, NotADirectoryError):
+                raise self.taken(folder)
         self.folders.add(folder)
+
+    def taken(self, folder):
+        shown = os.path.relpath(folder, self.library).replace(os.sep, "/")
+        return Fault("has the folder %s, where another wheel has a file: leave one of the two out" % shown)
 
     def destination(self, path):
         """(where the file goes, whether it is a script); nowhere for what an entry point makes."""
