@@ -31,7 +31,7 @@ export interface MakeOptions extends OperationOptions {
 export async function makeEnvironment(dir: string, options: MakeOptions): Promise<Venv> {
   const { interpreter, facts } = options;
   await requireEmpty(dir);
-  // One that came with the package is the package's to put right.
+  // An interpreter that came with the package is the package's to put right.
   const isOfPackage = interpreter.path.startsWith(path.dirname(path.resolve(dir)) + path.sep);
   const stage = isOfPackage ? undefined : 'interpreter';
   if (!facts.has_venv) throw noVenvModule(interpreter, stage);
