@@ -19,6 +19,7 @@ import type { VenvManager } from '../python/venv-manager.js';
 import type { RegistryEntry } from '../registry/types.js';
 import { interpreterNeed } from '../validation/interpreter-need.js';
 import type { PackageValidator } from '../validation/package-validator.js';
+import { sourcelessModules } from '../validation/sourceless.js';
 
 const WHEELS = 'wheels/';
 
@@ -173,12 +174,14 @@ export function packageSteps(
       return venvs.create(path.join(folder, 'venv'), { interpreter, finalDir, signal });
     },
     environment: (root, inspection, o) => makeEnvironment({ venvs, shared }, root, inspection, o),
-    smoke: async (root, venv, { manifest, generation, python: need }, o) => {
+    smoke: async (root, venv, inspection, o) => {
+      const { manifest, generation, python: need } = inspection;
       const learnt: LearntFacts = {};
       let { steps }: { steps?: unknown } = manifest;
       if (validator.runsSmoke) {
         const store = { root: storeRoot, versions: algorithms };
-        const target = { root, python: venv.python, manifest, generation, store, told: o.told };
+        const sourceless = sourcelessModules(inspection);
+        const target = { root, python: venv.python, manifest, generation, store, told: o.told, sourceless };
         const { checks, error, modules, info, loaded } = await validator.smoke(target, { signal: o.signal });
         for (const check of checks) o.onCheck(check);
         if (error) throw error as Error;

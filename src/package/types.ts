@@ -99,6 +99,8 @@ export interface Wheel {
   sboms?: string[];
   /** What it is imported as, where its METADATA says so: `Import-Name` and `Import-Namespace` (PEP 794), private ones left out. */
   importNames?: string[];
+  /** Its modules that are byte code alone, paths within the wheel: they are not installed; absent where it has none. */
+  sourceless?: string[];
 }
 
 /** One line of a requirements file, read as PEP 508. */
@@ -188,6 +190,8 @@ export interface PackageInspection {
     /** For example `3.11.7`. */
     version: string;
   };
+  /** Modules of the project that are byte code alone, by name in the archive: left out; absent where there are none. */
+  sourceless?: string[];
   /** Number of entries in the archive. */
   entries: number;
   /** Size of the zip. */

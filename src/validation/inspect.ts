@@ -15,6 +15,7 @@ import { manifestHint, wheelsHint } from './near-misses.js';
 import type { PackageSource } from './package-source.js';
 import { readPythonNeed } from './python-need.js';
 import { readRequirementsFile } from './read-requirements.js';
+import { isOutsideCache } from './sourceless.js';
 
 /** Files beyond the project that are named one by one. */
 const MOST_LEFT_OUT_NAMED = 20;
@@ -124,6 +125,7 @@ async function inspectParts(
       : undefined;
   if (resolved?.choice) warnings.push(...resolved.choice.warnings, ...overlapsIn(resolved.choice, known));
   const { interpreter } = resolved ?? {};
+  const sourceless = layout.byteCode.filter(isOutsideCache);
   if (!manifest) return { layout, inspection: undefined, warnings };
   await checkAssets(source, layout, manifest, { checks, warnings });
   warnings.push(...manifestWarnings(manifest));
@@ -139,6 +141,7 @@ async function inspectParts(
       wheels: known.map(({ wheel }) => wheel),
       requirements,
       python,
+      ...(sourceless.length > 0 && { sourceless }),
       ...(interpreter && { interpreter: { path: interpreter.path, version: interpreter.version } }),
       entries: source.entries.length,
       sizeBytes: source.sizeBytes,
@@ -198,7 +201,7 @@ async function readManifest(
 
 /** Files beyond the project, a few by name. */
 function leftOutWarnings({ leftOut, byteCode }: Pick<ProjectLayout, 'leftOut' | 'byteCode'>): string[] {
-  const alone = byteCode.filter((name) => !name.includes('__pycache__/'));
+  const alone = byteCode.filter(isOutsideCache);
   if (alone.length > 0)
     return [
       ...leftOutWarnings({ leftOut, byteCode: [] }),

@@ -244,9 +244,10 @@ export class PackageValidator extends SafeEmitter<PackageValidatorEvents> {
     if (!inspection || checks.failures.length > 0 || !this.runsSmoke)
       return this.#finish(checks, inspected, undefined);
     const { manifest, generation } = inspection;
-    const { runTrial } = await import('./probe.js');
+    const { runTrial, sourcelessModules } = await import('./probe.js');
+    const sourceless = sourcelessModules(inspection);
     const findings = await runTrial(
-      async (temporary) => ({ ...(await prepare(inspection, temporary)), manifest, generation }),
+      async (temporary) => ({ ...(await prepare(inspection, temporary)), manifest, generation, sourceless }),
       { signal, ...this.#trial },
     );
     for (const check of findings.checks) checks.add(check);

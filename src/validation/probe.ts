@@ -13,8 +13,11 @@ import { run } from '../process/run.js';
 import { exitCodeInWords } from '../process/windows-exit.js';
 import { caseFault, casesFrom } from './case-findings.js';
 import { asRefusedRoom } from './refused-room.js';
+import { sourcelessHint, type Sourceless } from './sourceless.js';
 import { isCheckName, type CheckName } from './check-list.js';
 import { inTemporaryFolder } from '../store/temporary-folder.js';
+
+export { sourcelessModules } from './sourceless.js';
 
 /** What to try out. */
 export interface ProbeTarget {
@@ -38,6 +41,11 @@ export interface ProbeTarget {
    * @internal
    */
   told?: string | undefined;
+  /**
+   * Modules that were left out of the root.
+   * @internal
+   */
+  sourceless?: Sourceless;
 }
 
 /** How long the probe may take, and in which surroundings. */
@@ -246,7 +254,7 @@ interface Ending {
   output: string[];
 }
 
-function collect({ manifest }: ProbeTarget, lines: ProbeLine[], ending: Ending): ProbeFindings {
+function collect({ manifest, sourceless }: ProbeTarget, lines: ProbeLine[], ending: Ending): ProbeFindings {
   const findings: ProbeFindings = { checks: [], modules: { numpy: false, PIL: false }, loaded: [] };
   for (const line of lines) {
     if (isRecord(line.info)) findings.info = line.info;
@@ -258,7 +266,8 @@ function collect({ manifest }: ProbeTarget, lines: ProbeLine[], ending: Ending):
     }
     const { check: name, result } = line;
     if (!isCheckName(name) || (result !== 'PASS' && result !== 'FAIL')) continue;
-    const message = typeof line.message === 'string' ? line.message : '';
+    const said = typeof line.message === 'string' ? line.message : '';
+    const message = said + sourcelessHint(said, sourceless);
     const durationMs = typeof line.duration_ms === 'number' ? line.duration_ms : 0;
     const traceback = typeof line.traceback === 'string' ? line.traceback : undefined;
     findings.checks.push({ name, result, message, durationMs });

@@ -11,6 +11,7 @@ import { isVariantWheel, normalizeProjectName, parseWheelName } from '../package
 import type { CheckList } from './check-list.js';
 import { isAppleDouble, wheelNameMeant } from './near-misses.js';
 import type { PackageSource } from './package-source.js';
+import { sourcelessWarning } from './sourceless.js';
 import type { WheelFacts } from './wheel-look.js';
 
 /** The bytes of a part, or its fault: a damaged or too long part must not hide other faults. */
@@ -120,6 +121,7 @@ export function checkContents(
   const wanted = namesAskedFor(requirements, known);
   for (const { wheel, fault, oddities = [] } of known) {
     warnings.push(...oddities.map((oddity) => `${wheel.file}: ${oddity}`));
+    if (wheel.sourceless) warnings.push(sourcelessWarning(wheel.file, wheel.sourceless));
     if (!fault) continue;
     if (wanted.has(wheel.name)) faults.push(fault);
     else warnings.push(`${fault.message} (nothing requires it)`);
@@ -210,6 +212,7 @@ async function lookInto(
         found.wheel.unpackedBytes = facts.unpackedBytes;
         found.wheel.files = facts.files;
         if (facts.sboms.length > 0) found.wheel.sboms = facts.sboms;
+        if (facts.sourceless.length > 0) found.wheel.sourceless = facts.sourceless;
         if (facts.metadata.importNames) found.wheel.importNames = facts.metadata.importNames;
       } else unseen[index] = found.wheel.file;
     }

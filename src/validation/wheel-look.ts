@@ -6,6 +6,7 @@ import { openArchive } from '../package/archive/open-archive.js';
 import { entryPointsFault, parseEntryPoints } from '../package/entry-points.js';
 import { decodeUtf8, shown } from '../package/text.js';
 import type { ArchiveLimits, Wheel } from '../package/types.js';
+import { sourcelessIn } from './sourceless.js';
 import { brokenWheel, distInfoOf, metadataOf, type WheelMetadata } from '../package/wheel-metadata.js';
 import { isByteCode } from '../package/wheel-places.js';
 import { parseRecord, plainPath } from '../python/environments/record.js';
@@ -20,6 +21,8 @@ export interface WheelFacts {
   files: number;
   /** Paths of its bills of materials. */
   sboms: string[];
+  /** Paths of byte code that has no source beside it. */
+  sourceless: string[];
   /** Rows of its RECORD that are wrong and keep it from nothing, a few, in words that follow the wheel's name. */
   oddities: string[];
   /** Why it could not be installed. */
@@ -46,8 +49,9 @@ function recallWheel(key: string | undefined): WheelFacts | undefined {
   return found.facts;
 }
 
-function stringsOf({ metadata, oddities, owned, sboms }: WheelFacts): string[] {
-  return [...metadata.requires, ...(metadata.importNames ?? []), ...oddities, ...owned.keys(), ...sboms];
+function stringsOf({ metadata, oddities, owned, sboms, sourceless }: WheelFacts): string[] {
+  const named = [...oddities, ...owned.keys(), ...sboms, ...sourceless];
+  return [...metadata.requires, ...(metadata.importNames ?? []), ...named];
 }
 
 /** Remembers it, in place of what was not asked for the longest. */
@@ -166,6 +170,7 @@ async function factsOf(archive: Archive, wheel: Wheel, o: OperationOptions): Pro
     oddities,
     owned,
     sboms: sbomsIn(entries, folder),
+    sourceless: sourcelessIn(entries),
     ...(fault && { fault }),
   };
 }
