@@ -163,7 +163,8 @@ export async function resolveWheels(
     ) ?? [];
   const misfits = closest?.unmet.filter(({ elsewhere }) => elsewhere.length > 0) ?? [];
   const isUnexplained = closest?.noChoice !== undefined && closest.unmet.length === 0 && misnamed.size === 0;
-  if (missing.length > 0) checks.fail('requirements_met', missingError(source, missing, misplaced));
+  if (missing.length > 0)
+    checks.fail('requirements_met', missingError(source, missing, { known, misplaced, constraints }));
   else if (misnamed.size > 0) checks.skip('requirements_met', 'a wheel is named wrongly');
   else if (isUnexplained && closest.noChoice)
     checks.fail('requirements_met', failureOf(closest.noChoice, source.path, closest.interpreter));
@@ -251,16 +252,34 @@ function factsOf({ path, version, tags }: Interpreter): { path: string; version:
   return { path, version, tags: [...tags] };
 }
 
+/** Other versions of what is missing, and constraints on it, are named: they are what is to be put right then. */
 function missingError(
   source: PackageSource,
   missing: UnmetRequirement[],
-  misplaced: ReadonlyMap<string, string>,
+  {
+    known,
+    misplaced,
+    constraints,
+  }: Pick<FoundWheels, 'known' | 'misplaced'> & Pick<PackageRequirements, 'constraints'>,
 ): RunnerError {
-  const list = missing.map(({ requirement, requiredBy }) =>
-    requiredBy === undefined
-      ? shown(requirement.text)
-      : `${shown(requirement.text)} (required by ${requiredBy})`,
-  );
+  const list = missing.map(({ requirement: { text, name }, requiredBy }) => {
+    const limits = constraints.filter((one) => one.name === name && one.specifier !== '');
+    const others = known.filter(({ wheel }) => wheel.name === name);
+    const about = [
+      ...(requiredBy === undefined ? [] : [`required by ${requiredBy}`]),
+      ...limits.map((one) => `limited by the constraint ${shown(one.text)}`),
+      ...(others.length > 0
+        ? [
+            `there is ${listed(
+              others.map(({ wheel }) => wheel.file),
+              ', ',
+              3,
+            )}`,
+          ]
+        : []),
+    ];
+    return about.length === 0 ? shown(text) : `${shown(text)} (${about.join(', ')})`;
+  });
   const elsewhere = missing.flatMap(({ requirement }) => misplaced.get(requirement.name) ?? []);
   const remedy =
     elsewhere.length === 0

@@ -27,6 +27,27 @@ test('a marker of the machine holds for an inspection as for the installation: a
   });
 });
 
+test.each([
+  ['glass>1.0\n', '', 'glass>1.0 (there is glass-1.0.post1-py3-none-any.whl)'],
+  [
+    '-c limits.txt\nglass\n',
+    'glass<1\n',
+    'glass (limited by the constraint glass<1, there is glass-1.0.post1-py3-none-any.whl)',
+  ],
+  ['lens\n', '', 'lens: pack'],
+])(
+  'a wheel that is missing is told with other versions that are there, and what limits them: %j',
+  async (asked, limits, said) => {
+    const wheels = [await wheelOf({ name: 'glass', version: '1.0.post1', files: { 'glass.py': '' } })];
+    const requirements = `procvision_algorithm_sdk\n${asked}`;
+    const file = await packageFile({ wheels, requirements, files: { 'limits.txt': limits } });
+    await expect(validator.inspect(file)).rejects.toMatchObject({
+      code: 'wheels_missing',
+      message: expect.stringContaining(`meets ${said}`) as string,
+    });
+  },
+);
+
 describe('what is named as a wheel and is none is refused before anything is installed:', () => {
   test.each([
     ['a zip without .dist-info', wheelWith({ 'tool.py': '' }), /no \.dist-info folder/],
