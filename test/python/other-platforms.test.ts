@@ -105,7 +105,7 @@ describe.skipIf('reason' in pip)(`on another system than this one${why}`, () => 
     [
       'linux-x64 with an old glibc',
       MUSL_X64,
-      /packed for Linux with musl, and this is Linux with glibc: pack it again with -w manylinux_2_28_x86_64/,
+      /packed for Linux with musl, and this is Linux with glibc: pack it again with -w manylinux2010_x86_64/,
     ],
     [
       'linux-arm64 with glibc',

@@ -1,3 +1,4 @@
+import { compareNumbers } from '../../package/pep440.js';
 import { listed, shown } from '../../package/text.js';
 import type { Wheel } from '../../package/types.js';
 import type { Interpreter } from '../types.js';
@@ -16,9 +17,12 @@ export function remedyFor(
 ): string {
   const [interpreter] = interpreters;
   const here = interpreter && placeHere(interpreter);
+  const own = interpreter && newestOf(interpreter);
   const foreign = wheels.flatMap(({ tags }) => tags.flatMap((tag) => placeOf(tag) ?? []));
-  const difference = here && foreign.length > 0 ? differenceOf(here, foreign) : undefined;
+  const difference = here && foreign.length > 0 ? differenceOf(here, foreign, own) : undefined;
   if (difference !== undefined) return difference;
+  const tooOld = here && own && tooOldFor(here, wheels, own);
+  if (tooOld !== undefined) return tooOld;
   if (requiresPython.length > 0) {
     const wanted = listed([...new Set(requiresPython)].map(shown), ' and ', 4);
     return `The wheels ask for Python ${wanted}: install such a Python, or pack the package with wheels for a Python of this machine`;
@@ -61,7 +65,7 @@ function placeHere({ platform, tags = [] }: Here): Place | undefined {
 }
 
 /** What keeps the wheels from this place, of system, processor and C library the first that differs, and what to do. */
-function differenceOf(here: Place, wheels: readonly Place[]): string | undefined {
+function differenceOf(here: Place, wheels: readonly Place[], version: Since | undefined): string | undefined {
   const nameBy: ((place: Place) => string | undefined)[] = [
     ({ system }) => system,
     ({ system, machine }) => machine && `${system} on ${machine}`,
@@ -72,15 +76,72 @@ function differenceOf(here: Place, wheels: readonly Place[]): string | undefined
     const names = [...new Set(wheels.map(nameOf))];
     // A wheel that does not say is for each.
     if (own === undefined || names.includes(own) || names.includes(undefined)) continue;
-    return `It is packed for ${names.join(' and ')}, and this is ${own}: pack it again with -w ${platformFor(here)}`;
+    return `It is packed for ${names.join(' and ')}, and this is ${own}: pack it again with -w ${platformFor(here, version)}`;
   }
   return undefined;
 }
 
+/** A version of the system or its C library from which on a tag is good. */
+interface Since {
+  of: 'glibc' | 'musl' | 'macOS';
+  version: number[];
+}
+
+/** Names of tags that came before those with the version in them (PEP 513, 571, 599), oldest first. */
+const OLD_NAMES: Readonly<Record<string, number[]>> = {
+  manylinux1: [2, 5],
+  manylinux2010: [2, 12],
+  manylinux2014: [2, 17],
+};
+
+const KINDS: Readonly<Record<string, Since['of']>> = {
+  manylinux: 'glibc',
+  musllinux: 'musl',
+  macosx: 'macOS',
+};
+
+/** Undefined for a tag that is good from the beginning. */
+function sinceOf(tag: string): Since | undefined {
+  const platform = tag.slice(tag.lastIndexOf('-') + 1);
+  const [, kind = '', ...version] = /^(manylinux|musllinux|macosx)_(\d+)_(\d+)_/.exec(platform) ?? [];
+  const of = KINDS[kind];
+  if (of) return { of, version: version.map(Number) };
+  const old = OLD_NAMES[/^manylinux\d+/.exec(platform)?.[0] ?? ''];
+  return old && { of: 'glibc', version: old };
+}
+
+/** The version of the system that an interpreter is on, as its newest tag tells. */
+function newestOf({ tags = [] }: Here): Since | undefined {
+  return [...tags].flatMap((tag) => sinceOf(tag) ?? []).sort((a, b) => byVersion(b, a))[0];
+}
+
+function byVersion(a: Since, b: Since): number {
+  return compareNumbers(a.version, b.version);
+}
+
+/** What to do where no wheel is good for a system this old, whatever Python it has; undefined where one is. */
+function tooOldFor(here: Place, wheels: readonly Pick<Wheel, 'tags'>[], own: Since): string | undefined {
+  const needs = wheels.map((wheel) => {
+    const all = wheel.tags.map(sinceOf);
+    const [least] = all.flatMap((one) => (one?.of === own.of ? [one] : [])).sort(byVersion);
+    return all.includes(undefined) || !least || byVersion(least, own) <= 0 ? undefined : least;
+  });
+  const [most] = needs.flatMap((one) => one ?? []).sort((a, b) => byVersion(b, a));
+  if (!most || needs.includes(undefined)) return undefined;
+  const [needed, found] = [most, own].map(({ version }) => version.join('.'));
+  return `The wheels need ${own.of} ${needed} or later, and this system has ${own.of} ${found}: pack the package again with -w ${platformFor(here, own)}, or run it on a newer system`;
+}
+
 /** What procvision-cli is to be given for a place. */
-function platformFor({ system, machine = 'x86_64', libc }: Place): string {
+function platformFor({ system, machine = 'x86_64', libc }: Place, own?: Since): string {
   if (system === 'Windows') return machine === 'aarch64' ? 'win_arm64' : 'win_amd64';
   if (system === 'macOS') return 'macosx_11_0_universal2';
+  if (own?.of === 'glibc' && compareNumbers(own.version, [2, 28]) < 0) {
+    const fitting = Object.keys(OLD_NAMES).filter(
+      (name) => compareNumbers(OLD_NAMES[name] ?? [], own.version) <= 0,
+    );
+    return `${fitting.at(-1) ?? 'manylinux1'}_${machine}`;
+  }
   return libc === 'musl' ? `musllinux_1_2_${machine}` : `manylinux_2_28_${machine}`;
 }
 
