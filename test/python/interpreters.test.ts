@@ -98,7 +98,10 @@ describe('interpreters()', () => {
       { mode: 0o755 },
     );
     const facts = new FactsCache(0);
-    expect(await facts.ask(python)).toMatchObject({ ok: false, reason: expect.stringContaining(fault) as string });
+    expect(await facts.ask(python)).toMatchObject({
+      ok: false,
+      reason: expect.stringContaining(fault) as string,
+    });
     const patient = new FactsCache();
     const answer = await patient.ask(python);
     await writeFile(library, '');
