@@ -94,8 +94,10 @@ export function parsedBody(incoming: NodeRequest): Uint8Array | undefined {
 /**
  * The body as a web stream. Nothing is read before somebody asks for it, so that a request which is refused by its headers has
  * none of its body taken. Not `Readable.toWeb`: cancelling that destroys the socket, and with it the answer that says why.
+ *
+ * @param onRead - called each time before more of it is waited for
  */
-export function bodyOf(incoming: NodeRequest): IncomingBody | undefined {
+export function bodyOf(incoming: NodeRequest, onRead: () => void): IncomingBody | undefined {
   if (!hasBody(incoming) || incoming.readableEnded) return undefined;
   let isOpen = true;
   const discard = () => {
@@ -132,6 +134,7 @@ export function bodyOf(incoming: NodeRequest): IncomingBody | undefined {
       }
     },
     pull() {
+      onRead();
       incoming.resume();
     },
     cancel: discard,

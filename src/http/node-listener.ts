@@ -36,6 +36,10 @@ const MAX_MEASURED_BYTES = 64 * 1024;
  * A request that two readers could take two ways (a header twice that may be there once, a host that reaches into the
  * path, a path that a URL parser changes, a GET with a body) is answered with 400.
  *
+ * A client that asks before it sends its body (`Expect: 100-continue`) is answered by Node itself, before the listener is called. With
+ * `server.on('checkContinue', listener)` beside it, the client is let send when the body is asked for, after `authorize`: a request
+ * that is refused by its headers then has nothing sent in vain.
+ *
  * A request that is answered before its body has come (too large, not allowed) gets its answer: the rest is read and
  * thrown away for 30 seconds, or until nothing came for 5; only then is a connection closed. Set the server's
  * `requestTimeout` to what your largest upload takes: Node's five minutes are short for gigabytes.
@@ -61,7 +65,12 @@ async function answer(
   outgoing.once('close', () => {
     if (!outgoing.writableFinished) gone.abort();
   });
-  const body = bodyOf(incoming);
+  let isWaiting = waitsToSend(incoming, outgoing);
+  const letSend = () => {
+    if (isWaiting && !outgoing.headersSent) outgoing.writeContinue();
+    isWaiting = false;
+  };
+  const body = bodyOf(incoming, letSend);
   let response: Response;
   try {
     response = await handler(toRequest(incoming, body?.stream, gone.signal));
@@ -69,8 +78,22 @@ async function answer(
     if (!(error instanceof RequestFault)) throw error;
     response = problemResponse(error);
   }
+  if (body && response.status < 400) letSend(); // events of an install are on their way before its package is read
   await send(response, incoming, outgoing, body);
   body?.discard(); // what nobody has read of it stands before the next request of the connection
+}
+
+/**
+ * Whether the client sends its body when it gets a 100, and Node has not sent that: it does so by itself where nobody listens for
+ * `checkContinue`. An answer without a 100 is the last of its connection, since nobody knows whether a body follows: Node closes it.
+ */
+function waitsToSend({ headers, httpVersion }: NodeRequest, outgoing: NodeResponse): boolean {
+  if (!/(?:^|\W)100-continue(?:$|\W)/i.test(headers.expect ?? '')) return false;
+  if ('stream' in outgoing) {
+    const sent = outgoing.stream.sentInfoHeaders ?? [];
+    return !sent.some(({ ':status': status }) => Number(status) === 100);
+  }
+  return httpVersion === '1.1' && (outgoing as { _sent100?: boolean })._sent100 !== true;
 }
 
 /** @throws RequestFault `bad_request`, `method_not_allowed`, `body_consumed` */
