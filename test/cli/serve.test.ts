@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
+import net from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
@@ -91,6 +92,53 @@ test.skipIf(process.platform === 'win32').each(['SIGTERM', 'SIGINT'] as const)(
   },
 );
 
+test.skipIf(process.platform === 'win32')(
+  'at SIGTERM a call is answered that takes longer than all else is given, and a further one on a busy connection is refused',
+  async () => {
+    const cli = await station();
+    await cli.run('configure', 'sample', '1.0.0', '{"executeTimeoutMs": 30000}');
+    const { child, event, stderr } = startProcess(cli.folder, ['serve', '--port', '0']);
+    const { url } = await event('listening');
+    await event('ready');
+    const picture = path.join(cli.folder, 'board.png');
+    await writePicture(picture, 90);
+    const form = new FormData();
+    form.set('image', new Blob([await readFile(picture)], { type: 'image/png' }));
+    form.set('params', '{"sleep_ms": 7000}');
+    const answered = fetch(`${url}/inspections/A01`, { method: 'POST', body: form });
+    const calls = async () => {
+      const [{ inFlight } = { inFlight: 0 }] = (await (await fetch(`${url}/status`)).json()) as {
+        inFlight: number;
+      }[];
+      return inFlight;
+    };
+    await expect.poll(calls, { timeout: 10_000 }).toBe(1);
+    const busy = net.connect(Number(new URL(url).port), '127.0.0.1').setEncoding('latin1');
+    let later = '';
+    busy.on('data', (text: string) => (later += text));
+    busy.write('GET /events HTTP/1.1\r\nHost: localhost\r\n'); // a connection that is no idle one
+    await once(busy, 'connect');
+    child.kill('SIGTERM');
+    await expect.poll(stderr).toContain('Ending');
+    busy.write('\r\n');
+    await expect.poll(() => later).toMatch(/^HTTP\/1\.1 503[^]*connection: close[^]*This station ends/i);
+    const answer = await answered;
+    expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close']);
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  },
+);
+
+/** What comes first for a package that asks before it is sent. */
+async function firstAnswer(port: number): Promise<string> {
+  const socket = net.connect(port, '127.0.0.1').setEncoding('latin1');
+  onTestFinished(() => void socket.destroy());
+  socket.write(
+    'POST /algorithms/install HTTP/1.1\r\nHost: x\r\nContent-Type: application/zip\r\nContent-Length: 99\r\nExpect: 100-continue\r\n\r\n',
+  );
+  const [answer] = (await once(socket, 'data')) as [string];
+  return answer;
+}
+
 test('with a token requests must bring it; a token that could be guessed is refused', async () => {
   const cli = await station();
   const token = 'a'.repeat(40);
@@ -110,6 +158,7 @@ test('with a token requests must bring it; a token that could be guessed is refu
     401,
     expect.stringContaining('Bearer'),
   ]);
+  expect(await firstAnswer(Number(new URL(url).port))).toMatch(/^HTTP\/1\.1 401/);
   await event('ready');
   for (const probe of ['/health', '/health/live', '/health/ready', '/v2/health/live', '/v2/health/ready']) {
     const answer = await fetch(url + probe);

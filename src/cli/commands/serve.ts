@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Runner } from 'procvision-runner';
-import { joinFleet } from '../fleet/member.js';
+import { joinFleet, stationFleet } from '../fleet/member.js';
 import { openPlant, type ShownPlant } from '../fleet/plant.js';
 import { CliFailure, EXIT, usage } from '../host.js';
 import { DescribedOutbox } from '../outbox/settings.js';
+import { closable, type ClosableDoor } from '../serve/closable.js';
 import { ServiceNotifier } from '../serve/notify.js';
 import { isLoopback, isOfThisMachine, readToken, requireToken } from '../serve/token.js';
 import type { Call } from '../spec.js';
@@ -16,6 +18,9 @@ import { untilInterrupted } from '../terminal/wait.js';
 
 /** Uploads of gigabytes take longer than Node's five minutes. */
 const LONGEST_REQUEST_MS = 3_600_000;
+/** At its end: how often calls under way are looked at, and how long what else is under way has after the last of them. */
+const LOOK_MS = 50;
+const REST_MS = 5_000;
 
 export async function run(call: Call): Promise<number> {
   const { options } = call;
@@ -25,6 +30,8 @@ export async function run(call: Call): Promise<number> {
   }
   const token =
     tokenFile === undefined ? undefined : await readToken(await findFile(call, tokenFile, 'token file'));
+  // A station that is up before its files are read would go down again with them.
+  if (options.fleet !== undefined) await stationFleet(call, options.fleet as string);
   const described = options.outbox as string | undefined;
   const kept = described === undefined ? undefined : await DescribedOutbox.open(call, described);
   let plant: ShownPlant | undefined;
@@ -76,10 +83,10 @@ async function serve(
       `${new Date().toISOString()} outbox: ${fault ? fault.message : 'delivered by other settings now'}`,
     );
   });
-  const server = createServer(
-    { requestTimeout: LONGEST_REQUEST_MS },
-    toNodeListener(guard?.around(handle) ?? handle),
-  );
+  const door = closable(guard?.around(handle) ?? handle);
+  const listener = toNodeListener(door.handle);
+  const server = createServer({ requestTimeout: LONGEST_REQUEST_MS }, listener);
+  server.on('checkContinue', listener); // who may not send a package is refused before its gigabytes
   const address = await listen(server, port, host);
   const url = `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
   let notifier: ServiceNotifier | undefined;
@@ -111,7 +118,7 @@ async function serve(
     return EXIT.done;
   } finally {
     await leave?.();
-    await end(server);
+    await end(server, door, supervisor);
     await notifier?.close();
   }
 }
@@ -131,16 +138,24 @@ async function listen(server: Server, port: number, host: string): Promise<Addre
   return server.address() as AddressInfo;
 }
 
-/** Requests that are under way are answered first; connections that wait for the next one are closed. */
-async function end(server: Server): Promise<void> {
+/**
+ * Calls that are under way are answered first, however long their own limits let them take; what else is under way has some seconds.
+ * Connections that wait for the next request are closed, and a next request on one that is busy is refused.
+ */
+async function end(server: Server, door: ClosableDoor, supervisor: Runner['supervisor']): Promise<void> {
   const closed = once(server, 'close');
+  door.close();
   server.close();
   server.closeIdleConnections();
-  const cut = setTimeout(() => {
-    server.closeAllConnections();
-  }, 5_000);
+  const ended = { isClosed: false };
+  void closed.then(() => (ended.isClosed = true));
+  const isBusy = () => supervisor.status().some(({ inFlight, queued }) => inFlight + queued > 0);
+  for (let busyAt = performance.now(); !ended.isClosed && performance.now() < busyAt + REST_MS;) {
+    if (isBusy()) busyAt = performance.now();
+    await Promise.race([closed, delay(LOOK_MS)]);
+  }
+  server.closeAllConnections();
   await closed;
-  clearTimeout(cut);
 }
 
 async function notifierOf({ host, signal }: Call, { venvs }: Runner): Promise<ServiceNotifier> {
