@@ -1,4 +1,15 @@
-import { AT_ONCE, CALL, DRY_RUN, FORCE, oneOf, PICTURES, wholeNumber, WORKER, WORKERS } from './flags.js';
+import {
+  AT_ONCE,
+  CALL,
+  DRY_RUN,
+  FORCE,
+  oneOf,
+  PICTURES,
+  TOKEN_FILE,
+  wholeNumber,
+  WORKER,
+  WORKERS,
+} from './flags.js';
 import { ACCEPT } from './accept-spec.js';
 import { OUTBOX_COMMANDS } from './outbox-specs.js';
 import { RECEIPTS_VERIFY } from './receipts-spec.js';
@@ -311,8 +322,17 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'status',
     summary: 'which version serves which product id, and which processes run it',
-    options: [{ usage: '--follow', summary: 'show it again when it changes, until Ctrl-C' }],
-    examples: ['status', 'status --follow'],
+    options: [
+      { usage: '--follow', summary: 'show it again when it changes, until Ctrl-C' },
+      {
+        usage: '--through <url>',
+        summary: 'also ask the `serve` at this address what is on trial, and what share of the calls it has',
+      },
+      TOKEN_FILE,
+    ],
+    examples: ['status', 'status --follow', 'status --through http://127.0.0.1:8080'],
+    details:
+      'A trial, and a share of the calls before it, is known to the process that makes it alone: --through names its address.',
     isService: true,
     load: () => import('./commands/status.js'),
   },

@@ -25,14 +25,15 @@ export function exitCodeOf(error: unknown, interrupted: AbortSignal): number {
 export function reportFailure(error: unknown, out: Output): void {
   const { red, dim } = out.messageStyle;
   const message = error instanceof Error ? error.message : String(error);
-  const code = isRunnerError(error) ? `${error.code}: ` : '';
-  out.say(`${red('error:')} ${code}${message.replaceAll(/\s*\n\s*/g, ' ')}`);
+  const prefix = isRunnerError(error) ? `${error.code}: ` : '';
+  out.say(`${red('error:')} ${prefix}${message.replaceAll(/\s*\n\s*/g, ' ')}`);
   if (isRunnerError(error)) {
     const { output = [], traceback } = error.details;
     const lines = traceback === undefined ? output : traceback.trimEnd().split('\n');
     for (const line of lines.slice(-MOST_LINES)) out.say(dim(`  ${line}`));
   }
   if (!out.isJson) return;
-  const plain = isRunnerError(error) ? error.toJSON() : { name: 'Error', message };
+  const code = error instanceof CliFailure ? error.code : 'failed';
+  const plain = isRunnerError(error) ? error.toJSON() : { name: 'Error', code, message };
   out.result({ error: plain }, '');
 }

@@ -79,6 +79,11 @@ export const FORCE: OptionSpec = {
   summary: 'do it although the runner advises against it',
 };
 export const DRY_RUN: OptionSpec = { usage: '--dry-run', summary: 'only say what would happen' };
+export const TOKEN_FILE: OptionSpec = {
+  usage: '--token-file <file>',
+  summary: 'the token that the `serve` asks for',
+  kind: 'file',
+};
 export const WORKER: OptionSpec = {
   usage: '--worker <sdk|bundled>',
   summary: "the package's own adapter, or the worker of this library",

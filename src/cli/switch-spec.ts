@@ -1,4 +1,4 @@
-import { FORCE, share, shares, wholeNumber } from './flags.js';
+import { FORCE, share, shares, TOKEN_FILE, wholeNumber } from './flags.js';
 import { IDS, NAME, VERSION } from './words.js';
 import type { CommandSpec } from './spec.js';
 
@@ -13,7 +13,7 @@ export const SWITCH: CommandSpec = {
       usage: '--through <url>',
       summary: 'let the `serve` at this address do it: the version is ready before it serves',
     },
-    { usage: '--token-file <file>', summary: 'the token that the `serve` asks for', kind: 'file' },
+    TOKEN_FILE,
     {
       usage: '--share <share>',
       summary: 'share of the calls that the version has at first; the one before answers the others',

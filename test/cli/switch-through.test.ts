@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import type { createRunnerHandler } from '../../src/http/index.js';
 import { cliFolder } from '../support/cli.js';
-import { serveHttpRunner } from '../support/http-runner.js';
+import { listenWith, serveHttpRunner } from '../support/http-runner.js';
 
 const image = { data: new Uint8Array(3), width: 1, height: 1 };
 
@@ -53,6 +53,60 @@ test('switch --share gives the version its share of the calls through a running 
   expect(await (await fetch(`${url}/metrics`)).text()).toContain(
     'procvision_canary_ratio{package="sample",version="2.0.0",product_id="A01"} 0.25',
   );
+});
+
+test('status --through shows what is on trial at a running host: a share of the calls, then the trial of the mapped version', async () => {
+  const { run, url, supervisor, cli, root } = await served();
+  const status = (...flags: string[]) => cli.run('status', '--root', root, '--through', url, ...flags);
+  expect(await run('--through', url, '--share', '0.25', '--steps', '0.5', '--calls', '50')).toMatchObject({
+    code: 0,
+  });
+  const versions: string[] = [];
+  for (let call = 0; call < 4; call++)
+    versions.push((await supervisor.execute({ productId: 'A01', stepIndex: 1, image })).version);
+  const calls = versions.filter((version) => version === '2.0.0').length;
+  const { stdout } = await status();
+  expect(stdout).toMatch(/on trial.*calls on trial/);
+  expect(stdout).toMatch(new RegExp(`2\\.0\\.0.*25 % of A01, then 50 %, all +${calls}, 0 failed`));
+  expect((await status('--json')).json()).toMatchObject([
+    { version: '1.0.0', canary: [] },
+    { version: '2.0.0', canary: [{ productIds: ['A01'], share: 0.25, steps: [0.5], calls, failures: 0 }] },
+  ]);
+  expect(await run('--through', url, '--trial')).toMatchObject({ code: 0 });
+  expect((await status()).stdout).toMatch(/2\.0\.0.*A01, else back to 1\.0\.0/);
+  expect((await cli.run('status', '--root', root)).stdout).not.toContain('on trial');
+});
+
+test('a host of another kind is named as such, and a token without a host is an error of usage', async () => {
+  const { run, cli, root } = await served();
+  const port = await listenWith(() =>
+    Promise.resolve(new Response('<html>', { headers: { 'content-type': 'text/html' } })),
+  );
+  const elsewhere = await listenWith(() =>
+    Promise.resolve(new Response(null, { status: 302, headers: { location: 'http://127.0.0.1:9/' } })),
+  );
+  for (const [at, words] of [
+    [port, 'is no serve of procvision-runner: 200'],
+    [elsewhere, 'is no serve of procvision-runner: 302 Found to http://127.0.0.1:9/'],
+  ] as const) {
+    const url = `http://127.0.0.1:${at}`;
+    const outcomes = [
+      await run('--through', url),
+      await cli.run('status', '--root', root, '--through', url),
+      await cli.run('outbox', 'status', '--url', url),
+    ];
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ code: 1, stderr: expect.stringContaining(words) as string });
+    }
+  }
+  expect(await cli.run('status', '--root', root, '--token-file', 'x')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--through') as string,
+  });
+  expect(await cli.run('outbox', 'status', '--url', 'localhost:8080')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--url takes the address') as string,
+  });
 });
 
 test('what the host answers is what the command line says: rates that are not apart, a token that is missing, nobody there', async () => {

@@ -1,8 +1,8 @@
 import type { ActiveMapping, AlgorithmSupervisor } from 'procvision-runner';
-import { CliFailure, EXIT, usage } from '../host.js';
-import { readToken } from '../serve/token.js';
+import { usage } from '../host.js';
+import { askServe, checkAddress } from '../serve/ask.js';
 import type { Call } from '../spec.js';
-import { checkSupported, findFile, findVersion, withRegistry } from '../store.js';
+import { checkSupported, findVersion, withRegistry } from '../store.js';
 
 type SwitchOptions = Parameters<AlgorithmSupervisor['switch']>[0];
 type Trial = NonNullable<SwitchOptions['probation']>;
@@ -43,7 +43,7 @@ export async function run({ words: [name = '', version = '', ...ids], ...call }:
       'A trial needs a host that sees the calls: name the address of a running serve with --through, such as --through http://127.0.0.1:8080',
     );
   }
-  if (through !== undefined) checkAddress(through);
+  if (through !== undefined) checkAddress('--through', through);
   await withRegistry({ ...call, words: [] }, async (registry) => {
     const entry = await findVersion(registry, name, version);
     checkSupported(entry, ids);
@@ -57,7 +57,7 @@ export async function run({ words: [name = '', version = '', ...ids], ...call }:
     const mappings =
       through === undefined
         ? await registry.switch({ ...order, operator, signal })
-        : await askServe({ ...call, words: [] }, through, { order, onHost });
+        : await switchThrough({ ...call, words: [] }, through, { order, onHost });
     const idList = productIds.join(', ');
     const percent = share === undefined ? '' : `${Number((share * 100).toFixed(3))} %`;
     out.result(
@@ -90,44 +90,21 @@ function trialOf(options: Call['options']): Trial | undefined {
   };
 }
 
-function checkAddress(through: string): void {
-  if (URL.canParse(through) && /^https?:$/.test(new URL(through).protocol)) return;
-  throw usage(
-    `--through takes the address of a running serve, such as http://127.0.0.1:8080, not ${through}`,
-  );
-}
-
 /** Has a running `serve` make the switch. @throws CliFailure with what it answers */
-async function askServe(
+function switchThrough(
   call: Call,
   through: string,
   { order: { productIds: pids, ...order }, onHost }: { order: Order; onHost: OnHost },
 ): Promise<ActiveMapping[]> {
-  const { tokenFile } = call.options as { tokenFile?: string };
-  const token =
-    tokenFile === undefined ? undefined : await readToken(await findFile(call, tokenFile, 'token file'));
-  const address = `${through.replace(/\/+$/, '')}/algorithms/switch`;
-  let response: Response;
-  try {
-    response = await fetch(address, {
+  return askServe(call, {
+    ...{
+      address: through,
+      flag: '--through',
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
-      body: JSON.stringify({ ...order, pids, operator: call.operator, ...onHost }),
-      signal: call.signal,
-    });
-  } catch (cause) {
-    if (call.signal.aborted) throw cause;
-    const { cause: reason = cause } = cause as { cause?: unknown };
-    throw new CliFailure(
-      `No serve answers at ${through}: ${(reason as Error).message}. Is it running, and is this the address that it printed?`,
-      EXIT.failed,
-    );
-  }
-  if (response.ok) return (await response.json()) as ActiveMapping[];
-  const problem = (await response.json().catch(() => ({}))) as { code?: string; detail?: string };
-  const why = problem.detail ?? response.statusText;
-  throw new CliFailure(
-    `The serve at ${through} refused the switch (${problem.code ?? `HTTP ${response.status}`}): ${why}`,
-    response.status === 404 ? EXIT.notFound : EXIT.failed,
-  );
+      path: '/algorithms/switch',
+      what: 'the switch',
+    },
+    body: { ...order, pids, operator: call.operator, ...onHost },
+    isAnswer: (answer): answer is ActiveMapping[] => Array.isArray(answer),
+  });
 }

@@ -1,42 +1,34 @@
-import type { DeliveryReport } from 'procvision-runner/outbox';
-import { CliFailure, EXIT } from '../host.js';
-import { readToken } from '../serve/token.js';
+import { isRecord } from '../../arguments.js';
+import type { DeliveryReport, ExportReport } from 'procvision-runner/outbox';
+import { askServe } from '../serve/ask.js';
 import type { Call } from '../spec.js';
-import { findFile } from '../store.js';
 
-/** Asks an endpoint of the station. @throws CliFailure 1 where there is none, or it refuses */
-export async function askStation(
+/** Asks the outbox of a running `serve`. @throws CliFailure 1 where there is none, or it refuses */
+export function askOutbox(
   call: Call,
   method: 'GET' | 'POST',
   path: string,
   body?: object,
-): Promise<unknown> {
-  const { url, tokenFile } = call.options as { url: string; tokenFile?: string };
-  const token =
-    tokenFile === undefined ? undefined : await readToken(await findFile(call, tokenFile, 'token file'));
-  const target = `${url.replace(/\/+$/, '')}${path}`;
-  const response = await fetch(target, {
-    method,
-    signal: call.signal,
-    redirect: 'error',
-    headers: {
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
-      ...(body && { 'content-type': 'application/json' }),
-    },
-    ...(body && { body: JSON.stringify(body) }),
-  }).catch((error: unknown) => {
-    if (call.signal.aborted) throw error;
-    throw new CliFailure(
-      `No station answers at ${url}: start it by serve --outbox FILE, or name its --url`,
-      EXIT.failed,
-    );
+): Promise<DeliveryReport> {
+  return askServe(call, {
+    ...{ ...placeOf(call), method, path, ...(body && { body }) },
+    isAnswer: (answer): answer is DeliveryReport => isRecord(answer) && isRecord(answer.outbox),
   });
-  const answer = (await response.json().catch(() => ({}))) as { detail?: string };
-  if (response.ok) return answer;
-  throw new CliFailure(
-    `${target} answered ${response.status}: ${answer.detail ?? response.statusText}`,
-    EXIT.failed,
-  );
+}
+
+/** Has the outbox of a running `serve` copy what waits. @throws CliFailure as {@link askOutbox} */
+export function askExport(call: Call, folder: string): Promise<ExportReport> {
+  return askServe(call, {
+    ...{ ...placeOf(call), method: 'POST', path: '/outbox/export', body: { folder } },
+    isAnswer: (answer): answer is ExportReport => isRecord(answer) && typeof answer.folder === 'string',
+  });
+}
+
+function placeOf({ options }: Call) {
+  return {
+    ...({ address: options.url as string, flag: '--url', what: 'this' } as const),
+    start: 'Start it by serve --outbox FILE, or name its address with --url',
+  };
 }
 
 /** Shows how an outbox stands. */
@@ -62,6 +54,6 @@ export function tellReport({ out }: Call, report: DeliveryReport): void {
 
 /** Sends an order, and shows how the outbox stands then. */
 export async function order(call: Call, path: string, body?: object): Promise<undefined> {
-  tellReport(call, (await askStation(call, 'POST', path, body)) as DeliveryReport);
+  tellReport(call, await askOutbox(call, 'POST', path, body));
   return undefined;
 }
