@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import type { PackageState } from '../registry/types.js';
 import { LONGEST_TIMER_MS } from '../longest-timer.js';
 import { printable } from '../package/text.js';
+import { nearest } from '../options.js';
 import { nameEncoding, text } from './body.js';
 import { RequestFault } from './problem.js';
 
@@ -78,10 +79,20 @@ export const PARAMETERS: ReadonlyMap<string, string> = new Map(
   ].map((name) => [name.toLowerCase(), name]),
 );
 
+const OF_FORM = 'send a form (multipart/form-data) with the picture as image and';
+/** What an inspection takes by another name or in another place, by the name that is tried for it: in small letters, without marks. */
+const ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  ['stepindex', 'the step is written step'],
+  ...['params', 'userparams', 'parameters'].map((name) => [name, `${OF_FORM} params`] as const),
+  ...['guide', 'guideimage'].map((name) => [name, `${OF_FORM} guide_image`] as const),
+  ['toeightbits', 'send the header X-Image-To-Eight-Bits'],
+]);
+
 /**
  * Refuses a query that two readers could take two ways: a name that is there twice, one of ours in other letters or as
  * a list (`Force`, `force[]`), one of ours that this endpoint does not take, `;` at which some readers divide it. Names
- * that are none of ours are the host's, for its `authorize`.
+ * that are none of ours are the host's, for its `authorize`, but for those that are a slip of one that the endpoint takes: a picture of step 2
+ * must not be inspected as step 1 because of a letter.
  *
  * @param taken - names that the endpoint takes
  * @throws RequestFault `bad_request`
@@ -102,13 +113,26 @@ export function checkQuery(url: URL, taken: readonly string[]): void {
     // The word that it begins with, as a reader may take it that cuts a name at a bracket, a dot or a NUL.
     const plain = /^[^\w-]*([a-z]+)(?![\w-])/i.exec(name)?.[1]?.toLowerCase() ?? '';
     const meant = PARAMETERS.get(plain);
-    if (meant === undefined) continue;
+    if (meant === undefined) {
+      checkSlip(name, taken);
+      continue;
+    }
     throw refused(
       taken.includes(meant)
         ? `${printable(name)}: is written ${meant} here, without more`
         : `${printable(name)}: is not taken from the query here`,
     );
   }
+}
+
+/** @throws RequestFault `bad_request` for a name that is nearly a parameter, or means one */
+function checkSlip(name: string, taken: readonly string[]): void {
+  const near = nearest(name, taken);
+  if (near !== undefined) throw refused(`${printable(name)}: is not known here. Did you mean ${near}?`);
+  const place = taken.includes('step')
+    ? ELSEWHERE.get(name.toLowerCase().replaceAll(/[_-]/g, ''))
+    : undefined;
+  if (place !== undefined) throw refused(`${printable(name)}: is not taken from the query here: ${place}`);
 }
 
 /**

@@ -433,6 +433,9 @@ describe('what cannot be inspected is a problem with its code, its field and a r
       ['?Step=1', 'Step'],
       ['?orientation=apply', 'orientation'],
       ['?decode=package', 'decode'],
+      ['?stepp=2', 'stepp'],
+      ['?step_index=2', 'step_index'],
+      ['?params=%7B%7D', 'params'],
     ]) {
       const response = await ask('POST', `/inspections/A01${target ?? ''}`, { body: pixels, headers: RAW });
       expect(await response.json()).toMatchObject({ status: 400, details: { path } });

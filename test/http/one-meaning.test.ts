@@ -57,6 +57,7 @@ const TABLE: Row[] = [
   ['a flag that belongs into the body', post('/algorithms/activate?force=true', DEACTIVATE), 400],
   ['a parameter of the host twice', get('/algorithms?x=1&x=2'), 400],
   ['a parameter of the host', get('/algorithms?token=t'), 200],
+  ['a parameter with a letter too many', remove('?forcee=true'), 400],
   ['two states', get('/algorithms?state=running&state=stopped'), 400],
   ['a query that begins twice', get('/algorithms??state=running'), 400],
   // The path
