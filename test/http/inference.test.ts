@@ -33,6 +33,12 @@ function binary(json: object, ...tensors: Buffer[]): Asked {
 
 const image = (more: object = {}) => ({ name: 'image', shape, datatype: 'UINT8', ...more });
 const asBytes = (size = pixels.length) => image({ parameters: { binary_data_size: size } });
+const NUMBER = {
+  ...{ name: 'tolerance', shape: [1], datatype: 'INT64' },
+  parameters: { binary_data_size: 8 },
+};
+/** Written by hand: `JSON.stringify` itself ends at the depth. */
+const NESTED = `{"inputs":[{"name":"image","shape":[4,8,3],"datatype":"UINT8","data":${'['.repeat(50_000)}${']'.repeat(50_000)}}]}`;
 
 test('a model is a product id: its versions, its tensors, whether it takes calls', async () => {
   const runner = await openHttpRunner();
@@ -103,6 +109,18 @@ describe('a request that is none is a problem with its field, and with `error`',
       /shape/,
     ],
     ['too few elements', { json: { inputs: [image({ data: [1] })] } }, 'inputs.image', /asks for 96/],
+    [
+      'lists in fifty thousand lists',
+      { body: NESTED, headers: { 'content-type': 'application/json' } },
+      'inputs.image',
+      /lists in more than 8 lists/,
+    ],
+    [
+      'a parameter past 2^53',
+      binary({ inputs: [asBytes(), NUMBER] }, pixels, Buffer.from(BigInt64Array.of(2n ** 53n + 1n).buffer)),
+      'inputs.tolerance',
+      /past 2\^53/,
+    ],
     [
       'an element that is none',
       { json: { inputs: [image({ data: Array(96).fill(256) })] } },

@@ -66,7 +66,7 @@ export function readTensors(heads: readonly TensorHead[], binary: Buffer): Tenso
     }
     const elements = shape.reduce((product, side) => product * side, 1);
     if (data !== undefined) {
-      const values = data.flat(Infinity);
+      const values = flat(name, data);
       if (values.length === elements) return { name, shape, datatype, values };
       throw wrong(
         name,
@@ -97,6 +97,13 @@ export function readTensors(heads: readonly TensorHead[], binary: Buffer): Tenso
   );
 }
 
+/** Lists in lists as one. Lists that are nested by thousands are no tensor, and would use up the stack. */
+function flat(name: string, data: unknown[]): unknown[] {
+  const values: unknown[] = data.flat(MOST_DIMENSIONS);
+  if (!values.some(Array.isArray)) return values;
+  throw wrong(name, `has lists in more than ${MOST_DIMENSIONS} lists`);
+}
+
 /** The elements of a tensor as values of JSON. @throws RequestFault `bad_request` */
 export function valuesOf({ name, datatype, bytes, values }: Tensor): unknown[] {
   if (values) return values;
@@ -104,7 +111,16 @@ export function valuesOf({ name, datatype, bytes, values }: Tensor): unknown[] {
   const width = WIDTH_OF[datatype];
   for (let at = 0; at < bytes.length;) {
     if (width !== undefined) {
-      found.push(elementAt(bytes, at, datatype));
+      const value = elementAt(bytes, at, datatype);
+      if (
+        typeof value === 'number' &&
+        datatype.endsWith('64') &&
+        datatype !== 'FP64' &&
+        !Number.isSafeInteger(value)
+      ) {
+        throw wrong(name, 'has a whole number past 2^53, which would be changed: give a smaller number');
+      }
+      found.push(value);
       at += width;
       continue;
     }
