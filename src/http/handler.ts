@@ -32,7 +32,9 @@ export function createRunnerHandler(options: RunnerHandlerOptions): (request: Re
         return problemResponse(error, root, isInference(request));
       },
     );
-    return isHead ? new Response(null, response) : response;
+    if (!isHead) return response;
+    await response.body?.cancel().catch(() => undefined); // nobody reads it: what writes it, such as events, ends
+    return new Response(null, response);
   };
 }
 

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -206,6 +207,18 @@ describe('what an endpoint takes and gives', () => {
     const missing = await ask('HEAD', '/algorithms/a/1');
     expect(missing.status).toBe(404);
     expect(missing.body).toBeNull();
+  });
+
+  test('a HEAD of the events ends what would send them', async () => {
+    const { handler } = await open();
+    for (const method of ['GET', 'HEAD']) {
+      const request = new Request('http://station/events', { method });
+      const response = await handler(request);
+      expect([method, response.status]).toEqual([method, 200]);
+      // Who sends events listens for the end of the request.
+      expect(getEventListeners(request.signal, 'abort')).toHaveLength(method === 'GET' ? 1 : 0);
+      await response.body?.cancel();
+    }
   });
 
   test('a body of another type is 415, one that is not JSON 400, one too large 413', async () => {
