@@ -175,6 +175,8 @@ function wordsOf(
     .replace(/^error: /, '')
     .replace(/\.+$/, '')
     .split('\n');
+  const eaten = code === 'commander.missingArgument' ? takenByOption(argv, command) : undefined;
+  if (eaten !== undefined) return `${first}: ${eaten}`;
   const near = /Did you mean (?:one of )?(.+?)\?/.exec(rest.join(' '))?.[1];
   if (near !== undefined) return `${first}. Did you mean ${near}?`;
   const unknown = /unknown (?:command|option) '([^']+)'/.exec(first)?.[1];
@@ -182,6 +184,18 @@ function wordsOf(
   if (meant !== undefined && code === 'commander.unknownCommand') return `${first}. Did you mean ${meant}?`;
   const name = command?.name ?? group;
   return `${first}. See ${PROGRAM} ${name === undefined ? '' : `${name} `}--help`;
+}
+
+/** An option whose value may be left out takes the word behind it, which was meant as an argument. */
+function takenByOption(argv: readonly string[], command: CommandSpec | undefined): string | undefined {
+  for (const { usage: flags } of command?.options ?? []) {
+    const [flag = '', value = ''] = flags.split(' ');
+    const word = argv[argv.indexOf(flag) + 1];
+    if (!value.startsWith('[') || !argv.includes(flag) || word === undefined || word.startsWith('-'))
+      continue;
+    return `${flag} has taken ${word} as its value. Write ${flag} last`;
+  }
+  return undefined;
 }
 
 /** A variable without letters counts as unset: it would lead to the working folder. */

@@ -91,7 +91,7 @@ export async function readEncoded(
   if (header.bits === 16 && toEightBits === undefined && !isWide) {
     throw invalidImage(
       `${title} is a ${header.format} of 16 bits a channel, and an algorithm gets 8${header.channels === 1 ? ' without Mono16 in image_formats of its manifest and the bundled worker' : ''}: say toEightBits: 'shift' (the lowest 8 are ` +
-        'dropped) or toEightBits: { min, max } (those values become 0 and 255)',
+        'dropped) or toEightBits: { min, max } (those values become 0 and 255). Of a command it is --to-eight-bits, over HTTP the header X-Image-To-Eight-Bits',
       'toEightBits',
     );
   }

@@ -15,10 +15,14 @@ export function validatorOf({ options: { validator } }: Call): PackageValidator 
   throw notServed('validator', 'checks no packages');
 }
 
+/** Flags of `serve` that give it a part. */
+const FLAGS: Readonly<Record<string, string>> = { delivery: '--outbox', fleet: '--plant' };
+
 /** What is answered where a handler was set up without a part. */
 export function notServed(part: string, without: string): RequestFault {
+  const flag = FLAGS[part];
   return new RequestFault(
     'not_served',
-    `This server was set up without a ${part}, so it ${without}: give createRunnerHandler the option ${part}`,
+    `This server was set up without a ${part}, so it ${without}: give createRunnerHandler the option ${part}${flag === undefined ? '' : `, or serve the flag ${flag}`}`,
   );
 }

@@ -133,7 +133,7 @@ export function parametersError(
   return new RunnerError(
     'invalid_params',
     `The parameters do not fit ${name} ${version}: ${shown.join('; ')}${more}. ` +
-      'Its steps and their parameters: registry.parameters(name, version)',
+      `Its steps and their parameters: registry.parameters(name, version), or procvision-runner types ${name} ${version}`,
     {
       errorCode: faults.every(({ number }) => number === '1007') ? '1007' : '1006',
       details: { path: issues[0]?.path, name, version, issues },

@@ -60,7 +60,7 @@ export class Deadline {
   error(stage: string): RunnerError {
     return new RunnerError(
       'timeout',
-      `The call was not answered within ${this.timeoutMs} ms: it got as far as ${stage}`,
+      `The call was not answered within ${this.timeoutMs} ms: it got as far as ${stage}. If it needs longer, raise timeoutMs of the call or the limit of the policy`,
       {
         details: { timeoutMs: this.timeoutMs, stage },
       },

@@ -199,6 +199,7 @@ describe('whatever is wrong with a command line is said in one line, with the ne
     ['init picture.png', 2, 'picture.png cannot be a folder for a package: it is a file'],
     ['uninstall board-check 1.0.0', 1, 'unsafe_uninstall'],
     ['install packet.zip', 1, 'invalid_zip'],
+    ['install packet.zip --activate ,', 2, "--activate takes product ids such as A,B, not ','"],
   ])('%s', async (line, code, message) => {
     const cli = await station();
     for (const name of ['packet.zip', 'picture.png']) await writeFile(path.join(cli.folder, name), 'nothing');

@@ -1,5 +1,6 @@
-import type { Guide } from 'procvision-runner';
+import type { Guide, Registry } from 'procvision-runner';
 import { notFound, usage } from '../host.js';
+import { nearest } from '../nearest.js';
 import type { Call } from '../spec.js';
 import { findFile, withRegistry } from '../store.js';
 
@@ -22,6 +23,7 @@ export async function run(call: Call): Promise<undefined> {
       file === undefined
         ? await registry.guide(productId, stepIndex, { signal })
         : await registry.setGuide({ ...place, image: { file }, info: info as Guide['info'], operator });
+    if (file !== undefined) await warnOfPlace(call, registry, productId, stepIndex);
     if (!guide) throw notFound(`${titleOf(place)} has no guide: guide ${productId} PICTURE keeps one`);
     const { width, height, channels } = guide.image;
     out.result(
@@ -33,6 +35,25 @@ export async function run(call: Call): Promise<undefined> {
     );
   });
   return undefined;
+}
+
+/** A guide may be kept before its product id is active: what a slip of the hand may be is said all the same. */
+async function warnOfPlace(
+  { out }: Call,
+  registry: Registry,
+  productId: string,
+  stepIndex: number,
+): Promise<void> {
+  const active = await registry.active();
+  if (!Object.hasOwn(active, productId)) {
+    const near = nearest(productId, Object.keys(active));
+    const hint = near === undefined ? '' : `. Did you mean ${near}?`;
+    out.warn(`product id ${productId} is not active: the picture waits for a version that serves it${hint}`);
+    return;
+  }
+  const { name, version, step_indexes: steps = [] } = await registry.resolve(productId);
+  if (steps.length > 0 && !steps.includes(stepIndex))
+    out.warn(`${name} ${version} has no step ${stepIndex}: its steps are ${steps.join(', ')}`);
 }
 
 function titleOf({ productId, stepIndex }: { productId: string; stepIndex: number }): string {

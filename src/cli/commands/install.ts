@@ -1,18 +1,24 @@
 import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { RegistryEntry } from 'procvision-runner';
+import { usage } from '../host.js';
 import type { Call } from '../spec.js';
 import { findFile, isStore, withRunner } from '../store.js';
 import { Progress } from '../terminal/progress.js';
 
 export async function run(call: Call): Promise<undefined> {
   const { words, options, out, signal, operator, host } = call;
+  const { activate, force } = options as { activate?: string | true; force?: boolean };
+  const ids = typeof activate === 'string' ? activate.split(',').filter((id) => id !== '') : activate;
+  if (Array.isArray(ids) && ids.length === 0) {
+    throw usage(
+      `--activate takes product ids such as A,B, not '${String(activate)}'; without a value it takes all`,
+    );
+  }
   const sources: (string | Readable)[] = [];
   for (const word of words)
     sources.push(word === '-' ? Readable.from(host.stdin) : await findFile(call, word, 'package'));
   await checkFirst(call, sources);
-  const { activate, force } = options as { activate?: string | true; force?: boolean };
-  const ids = typeof activate === 'string' ? activate.split(',').filter((id) => id !== '') : activate;
   await withRunner(
     call,
     async (runner) => {
@@ -27,6 +33,9 @@ export async function run(call: Call): Promise<undefined> {
           const mine = active.filter(({ name, version }) => name === entry.name && version === entry.version);
           done.push({ entry, installed: fresh.has(titleOf(entry)), product_ids: mine.map(({ pid }) => pid) });
         }
+      } catch (error) {
+        for (const title of fresh) out.warn(`${title} was deployed before the failure, and stays`);
+        throw error;
       } finally {
         progress.end();
       }

@@ -1,4 +1,4 @@
-import { open, readdir, stat } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Call } from '../spec.js';
 import { checkStore, findVersion, findVersions, withRegistry } from '../store.js';
@@ -66,21 +66,23 @@ async function readNew(folder: string, isWorkers: boolean, offsets: Map<string, 
   return found.sort((a, b) => (a.time < b.time ? -1 : Number(a.time > b.time)));
 }
 
-/** Whole lines past the offset, which moves behind them. A file that became shorter was begun again. */
+/**
+ * Whole lines past the offset, which moves behind them. A file that became shorter was begun again. Offsets are kept by what a file
+ * is, not by its name: a log that is rotated goes on under another name, and was read already.
+ */
 async function readFrom(file: string, offsets: Map<string, number>): Promise<string> {
-  const size = await stat(file).then(
-    (found) => found.size,
-    () => 0,
-  );
-  const known = offsets.get(file) ?? Math.max(0, size - MOST_BYTES);
-  const from = known > size ? 0 : known;
-  if (size === from) return '';
-  const handle = await open(file, 'r');
+  const handle = await open(file, 'r').catch(() => undefined);
+  if (!handle) return ''; // it was rotated in between
   try {
+    const { size: bytes, dev, ino } = await handle.stat({ bigint: true });
+    const [size, key] = [Number(bytes), `${dev} ${ino}`];
+    const known = offsets.get(key) ?? Math.max(0, size - MOST_BYTES);
+    const from = known > size ? 0 : known;
+    if (size === from) return '';
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - from), 0, size - from, from);
     const text = buffer.subarray(0, bytesRead);
     const end = text.lastIndexOf('\n') + 1;
-    offsets.set(file, from + end);
+    offsets.set(key, from + end);
     return text.toString('utf8', 0, end);
   } finally {
     await handle.close();

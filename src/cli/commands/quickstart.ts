@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { InspectionResult } from 'procvision-runner';
 import { EXIT, notFound, usage } from '../host.js';
@@ -8,6 +8,7 @@ import { chooseSubject, type Subject } from '../quickstart/subject.js';
 import type { Call } from '../spec.js';
 import { findFile, withRunner } from '../store.js';
 import { Progress } from '../terminal/progress.js';
+import { removeTree } from '../../store/remove-tree.js';
 
 const PRODUCT_ID = 'BOARD-7';
 
@@ -18,7 +19,7 @@ export async function run(call: Call): Promise<number> {
   const folder = call.path(options.out as string);
   const root = path.join(folder, 'store');
   const shown = (file: string) => path.relative(host.cwd, file) || '.';
-  await rm(root, { recursive: true, force: true });
+  await removeOwn(root, shown(root));
   const zip = path.join(folder, 'board-check-v1.0.0-offline.zip');
   const pictures = path.join(folder, 'pictures'); // as they were inspected: to go on with
   await mkdir(pictures, { recursive: true });
@@ -54,6 +55,21 @@ export async function run(call: Call): Promise<number> {
   const next = `procvision-runner run ${PRODUCT_ID} ${path.join(shown(pictures), '*.png')} --root ${shown(root)}`;
   out.result({ zip, root, results }, `\nFrom a zip to a verdict in ${seconds} s. Go on with: ${next}`);
   return results.every(({ result }) => result.status === 'OK') ? EXIT.done : EXIT.failed;
+}
+
+/** Removes the store of a quickstart before. @throws CliFailure 2 for a folder that is something else */
+async function removeOwn(root: string, shown: string): Promise<void> {
+  const namesIn = (...parts: string[]) => readdir(path.join(root, ...parts)).catch((): string[] => []);
+  const names = await namesIn();
+  // A quickstart that was cut off may have left a store without a version.
+  const packages = [...(await namesIn('algorithms', 'deployed')), ...(await namesIn('algorithms', 'zips'))];
+  const isOwn = names.includes('algorithms') && packages.every((name) => name.startsWith('board-check'));
+  if (names.length > 0 && !isOwn) {
+    throw usage(
+      `${shown} was not made by quickstart, which would replace it: name another folder with --out`,
+    );
+  }
+  await removeTree(root); // a deployed version is read-only: a plain removal fails there
 }
 
 async function subjectOf(call: Call): Promise<Subject> {

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { AcceptanceOptions, InspectCallOptions, InspectionResult, Runner } from 'procvision-runner';
 import { isRunnerError } from '../failure.js';
@@ -48,7 +48,7 @@ export async function run(call: Call): Promise<number> {
         signal,
       };
       const folder = options.out as string | undefined;
-      if (folder !== undefined) await newFolder(call, folder);
+      if (folder !== undefined) await checkTargets(call, await newFolder(call, folder), files);
       const progress = new Progress(host);
       const outcomes: Outcome[] = [];
       try {
@@ -88,7 +88,7 @@ async function targetOf({ registry }: Runner, call: Call): Promise<Target> {
   const active = await registry.active();
   const entries = await registry.list();
   const isVersion = entries.some(({ name, version }) => name === first && version === second);
-  if (!isVersion && active[first]) return { productId: first, pictures: call.words.slice(1) };
+  if (!isVersion && Object.hasOwn(active, first)) return { productId: first, pictures: call.words.slice(1) };
   if (isVersion || entries.some(({ name }) => name === first)) {
     const entry = await findVersion(registry, first, second);
     if (rest.length === 0)
@@ -108,6 +108,33 @@ async function targetOf({ registry }: Runner, call: Call): Promise<Target> {
   throw notFound(`${first} is neither an active product id nor a deployed package${hint}`);
 }
 
+/** Where the picture with the boxes of another goes. */
+function targetIn(folder: string, file: string): string {
+  return path.join(folder, `${path.parse(file).name}.png`);
+}
+
+/** Refuses targets that would replace a picture of the command line, or each other. @throws CliFailure 2 */
+async function checkTargets(call: Call, folder: string, files: readonly string[]): Promise<void> {
+  const given = await Promise.all(files.map((file) => stat(file, { bigint: true })));
+  const taken = new Map<string, string>();
+  for (const file of files) {
+    const target = targetIn(folder, file);
+    const shown = path.relative(call.host.cwd, target);
+    const there = await stat(target, { bigint: true }).catch(() => undefined);
+    if (there && given.some(({ dev, ino }) => dev === there.dev && ino === there.ino)) {
+      throw usage(`--out would replace ${shown}, which is a picture to inspect: name another folder`);
+    }
+    const other = taken.get(target);
+    if (other !== undefined && other !== file) {
+      const [one, two] = [other, file].map((place) => path.relative(call.host.cwd, place));
+      throw usage(
+        `${one} and ${two} would both be written to ${shown}: inspect them one after the other, with two folders`,
+      );
+    }
+    taken.set(target, file);
+  }
+}
+
 async function inspectOne(
   runner: Runner,
   call: Call,
@@ -118,7 +145,7 @@ async function inspectOne(
     const result = await runner.inspect(productId, image, asked);
     const folder = call.options.out as string | undefined;
     if (folder === undefined) return { picture, result };
-    const target = path.join(call.path(folder), `${path.parse(image.file).name}.png`);
+    const target = targetIn(call.path(folder), image.file);
     await mkdir(path.dirname(target), { recursive: true });
     const { annotatedPicture } = await import('procvision-runner');
     await writeFile(target, await annotatedPicture(image, result, { signal: call.signal }));

@@ -97,7 +97,7 @@ async function read(file: string): Promise<OutboxFile> {
   const unknown = Object.keys(rest).find((name) => !KNOWN.includes(name));
   if (unknown !== undefined) {
     const near = nearest(unknown, KNOWN);
-    const hint = near === undefined ? '' : `. Did you mean ${near}?`;
+    const hint = near === undefined ? '.' : `. Did you mean ${near}?`;
     throw usage(`${file} has ${unknown}, which is no setting${hint} Known are ${KNOWN.join(', ')}`);
   }
   if (typeof folder !== 'string' || folder === '')

@@ -10,7 +10,7 @@ export async function readToken(file: string): Promise<string> {
   const token = (await readFile(file, 'utf8')).trim();
   if (token.length >= LEAST_CHARACTERS && /^[\x21-\x7e]+$/.test(token)) return token;
   throw usage(
-    `The token in ${file} must be one line of at least ${LEAST_CHARACTERS} characters without spaces: openssl rand -hex 32 > ${file}`,
+    `${file} holds no token: that is one line of at least ${LEAST_CHARACTERS} characters without spaces. Make one in a new file, and name that: openssl rand -hex 32 > station.token`,
   );
 }
 

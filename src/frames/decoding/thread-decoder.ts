@@ -136,7 +136,7 @@ export class ThreadDecoder {
 
 /** What is wrong with a picture, found when it was decoded. */
 export function damaged({ format, title }: EncodedPicture, fault: string): RunnerError {
-  return invalidImage(`${title} ${format} ${fault}. Take or send it again`, title);
+  return invalidImage(`${title} is a ${format} that ${fault}. Take or send it again`, title);
 }
 
 /** Hands a copy of the bytes over: the caller's bytes may be part of a larger buffer, and must not be transferred. */
