@@ -91,7 +91,7 @@ const ELSEWHERE: ReadonlyMap<string, string> = new Map([
 /**
  * Refuses a query that two readers could take two ways: a name that is there twice, one of ours in other letters or as
  * a list (`Force`, `force[]`), one of ours that this endpoint does not take, `;` at which some readers divide it. Names
- * that are none of ours are the host's, for its `authorize`, but for those that are a slip of one that the endpoint takes: a picture of step 2
+ * that are none of ours are the host's, for its `authorize`, but for those that are a slip of a parameter of the endpoint: a picture of step 2
  * must not be inspected as step 1 because of a letter.
  *
  * @param taken - names that the endpoint takes

@@ -140,7 +140,7 @@ async function listen(server: Server, port: number, host: string): Promise<Addre
 
 /**
  * Calls that are under way are answered first, however long their own limits let them take; what else is under way has some seconds.
- * Connections that wait for the next request are closed, and a next request on one that is busy is refused.
+ * Connections that wait for the next request are closed, and a next request on a busy connection is refused.
  */
 async function end(server: Server, door: ClosableDoor, supervisor: Runner['supervisor']): Promise<void> {
   const closed = once(server, 'close');

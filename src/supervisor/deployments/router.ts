@@ -52,9 +52,10 @@ export class Router {
     if (this.#late.size > 0 && this.#late.has(laneOf({ productId, target }))) return undefined;
     const entry = target ?? this.#registry.servingNow(productId ?? '');
     const deployment = entry && this.#table.find(entry.name, entry.version);
-    const canary = this.#splits.isEmpty || !entry ? undefined : this.#canaryOf(request, entry, deployment, o);
-    if (canary) return canary;
+    // Before its share is counted: what is decided by route() would be counted twice.
     if (!deployment) return undefined;
+    const canary = this.#splits.isEmpty ? undefined : this.#canaryOf(request, entry, deployment, o);
+    if (canary) return canary;
     if (!target && productId !== undefined) deployment.servedPids.add(productId);
     return { deployment, release: deployment.retain() };
   }
