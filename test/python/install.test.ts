@@ -8,6 +8,8 @@ import { baseInterpreter } from '../../src/process/base-interpreter.js';
 import { FactsCache } from '../../src/python/interpreters/facts.js';
 import type { VenvManagerEvents } from '../../src/python/types.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
+import { programName, SCRIPTS_IN } from '../support/environment-places.js';
+import { canLink, IS_WINDOWS } from '../support/platform.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { wheelFolder } from '../support/wheels.js';
 
@@ -39,6 +41,7 @@ async function freshVenv(options: { finalDir?: string } = {}) {
   return manager.create(path.join(root, 'venv'), { interpreter, ...options });
 }
 
+const said = (program: string) => execFileSync(program).toString().trim();
 const runPython = (python: string, code: string) =>
   execFileSync(python, ['-I', '-c', code]).toString().trim();
 
@@ -84,7 +87,9 @@ describe('install()', () => {
       expect(lines.join('\n')).toContain('No matching distribution found for gone');
       // Without its resolver all are asked for: the mark of a requirement has none but what the requirements name.
       const marked = await readdir(venv.sitePackages, { recursive: true });
-      expect(marked.filter((file) => file.endsWith('REQUESTED'))).toEqual(['tool-1.2.dist-info/REQUESTED']);
+      expect(marked.filter((file) => file.endsWith('REQUESTED'))).toEqual([
+        path.join('tool-1.2.dist-info', 'REQUESTED'),
+      ]);
       expect(runPython(venv.python, 'import tool, helper; print(helper.VALUE)')).toBe('7');
       await manager.verify(venv);
     },
@@ -106,7 +111,7 @@ describe('install()', () => {
         { name: 'tool', version: '1.2', file: 'tool-1.2-py3-none-any.whl' },
       ],
     });
-    expect(execFileSync(path.join(venv.dir, 'bin', 'run-tool')).toString()).toBe('tool runs\n');
+    expect(said(path.join(venv.dir, SCRIPTS_IN, programName('run-tool')))).toBe('tool runs');
     expect(lines.join('\n')).toContain('Successfully installed');
     const fractions = progress.map(({ fraction }) => fraction);
     expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
@@ -306,7 +311,7 @@ describe('install()', () => {
       code: 'aborted',
     });
     expect(await readdir(venv.sitePackages)).toEqual([]);
-    expect(await readdir(path.join(venv.dir, 'bin'))).not.toContain('run-tool');
+    expect(await readdir(path.join(venv.dir, SCRIPTS_IN))).not.toContain(programName('run-tool'));
   });
 
   test('rejects with timeout past its time limit', async () => {
@@ -350,27 +355,31 @@ describe('an environment that moves', () => {
     expect(runPython(venv.python, 'import helper; print(helper.VALUE)')).toBe('7');
     await rename(path.join(root, 'staging'), path.join(root, 'final place'));
     const moved = path.join(root, 'final place', 'venv');
-    expect(execFileSync(path.join(moved, 'bin', 'run-tool')).toString()).toBe('tool runs\n');
-    for (const file of ['bin/activate', 'bin/activate.fish', 'pyvenv.cfg']) {
+    expect(said(path.join(moved, SCRIPTS_IN, programName('run-tool')))).toBe('tool runs');
+    const another = IS_WINDOWS ? 'activate.bat' : 'activate.fish';
+    for (const file of [`${SCRIPTS_IN}/activate`, `${SCRIPTS_IN}/${another}`, 'pyvenv.cfg']) {
       expect(await readFile(path.join(moved, file), 'utf8')).not.toContain('staging');
     }
     await manager.verify(await manager.load(moved));
   });
 
-  test('made from an interpreter that lies beside it, moves together with that', async () => {
-    const root = await temporaryFolder();
-    const own = path.join(root, 'version', 'python', 'bin', path.basename(interpreter.path));
-    await mkdir(path.dirname(own), { recursive: true });
-    await symlink(interpreter.path, own);
-    const venv = await manager.create(path.join(root, 'version', 'venv'), {
-      interpreter: { ...interpreter, path: own },
-    });
-    expect(runPython(venv.python, 'print("runs")')).toBe('runs');
-    await rename(path.join(root, 'version'), path.join(root, 'moved'));
-    const moved = path.join(root, 'moved', 'venv', 'bin', 'python');
-    expect(baseInterpreter(moved)).toEqual({
-      command: path.join(root, 'moved', 'python', 'bin', path.basename(own)),
-      executable: moved,
-    });
-  });
+  test.runIf(canLink())(
+    'made from an interpreter that lies beside it, moves together with that',
+    async () => {
+      const root = await temporaryFolder();
+      const own = path.join(root, 'version', 'python', 'bin', path.basename(interpreter.path));
+      await mkdir(path.dirname(own), { recursive: true });
+      await symlink(interpreter.path, own);
+      const venv = await manager.create(path.join(root, 'version', 'venv'), {
+        interpreter: { ...interpreter, path: own },
+      });
+      expect(runPython(venv.python, 'print("runs")')).toBe('runs');
+      await rename(path.join(root, 'version'), path.join(root, 'moved'));
+      const moved = path.join(root, 'moved', 'venv', 'bin', 'python');
+      expect(baseInterpreter(moved)).toEqual({
+        command: path.join(root, 'moved', 'python', 'bin', path.basename(own)),
+        executable: moved,
+      });
+    },
+  );
 });

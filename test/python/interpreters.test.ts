@@ -11,8 +11,11 @@ import { fits } from '../../src/python/interpreters/tags.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
 import { barePython } from '../support/bare-python.js';
 import { newestPip } from '../support/newest-pip.js';
+import { IS_WINDOWS } from '../support/platform.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
+/** Programs that are scripts with `#!` run nowhere on Windows. */
+const onPosix = test.skipIf(IS_WINDOWS);
 const manager = new VenvManager();
 const first = await manager.select({});
 const wheel = (file: string) => {
@@ -59,10 +62,12 @@ describe('interpreters()', () => {
     const venv = await manager.create(path.join(folder, 'venv'), { interpreter: first });
     const [found, ...others] = await new VenvManager({ python: [venv.python, first.path] }).interpreters();
     expect(others).toEqual([]);
-    expect(await realpath(found?.path ?? '')).toBe(await realpath(first.path));
+    // On Windows python3.exe may be a file of its own beside python.exe.
+    const place = async (file = '') => realpath(IS_WINDOWS ? path.dirname(file) : file);
+    expect(await place(found?.path)).toBe(await place(first.path));
   });
 
-  test('remembers what an interpreter told, and asks again once the executable has changed', async () => {
+  onPosix('remembers what an interpreter told, and asks again once the executable has changed', async () => {
     const root = await temporaryFolder();
     const asked = path.join(root, 'asked');
     const shim = path.join(root, 'python3');
@@ -79,7 +84,7 @@ describe('interpreters()', () => {
     expect(await questions()).toBe(2);
   });
 
-  test('asks an interpreter that a shim stands for once, by whichever path', async () => {
+  onPosix('asks an interpreter that a shim stands for once, by whichever path', async () => {
     const shim = path.join(await temporaryFolder(), 'python3');
     await writeFile(shim, `#!/bin/sh\nexec "${first.path}" "$@"\n`, { mode: 0o755 });
     const facts = new FactsCache();
@@ -88,7 +93,7 @@ describe('interpreters()', () => {
     expect(await facts.ask(first.path)).toBe(answer);
   });
 
-  test('asks a Python again that did not start, also of the same file: what it lacked may be there by now', async () => {
+  onPosix('asks a Python again that did not start, also of the same file: what it lacked may be there by now', async () => {
     const root = await temporaryFolder();
     const [python, library] = [path.join(root, 'python3'), path.join(root, 'libpython.so')];
     const fault = 'error while loading shared libraries: libpython.so';
@@ -136,7 +141,7 @@ describe('interpreters()', () => {
     },
   );
 
-  test('asks a shim again once the interpreter that it stood for is gone or another, in this process and the next', async () => {
+  onPosix('asks a shim again once the interpreter that it stood for is gone or another, in this process and the next', async () => {
     const root = await temporaryFolder();
     const [shim, version, memory] = ['python3', 'version', 'interpreters.json'].map((name) =>
       path.join(root, name),
@@ -171,7 +176,7 @@ describe('interpreters()', () => {
     }
   });
 
-  test('passes over what is no Python', async () => {
+  onPosix('passes over what is no Python', async () => {
     const folder = await temporaryFolder();
     const file = path.join(folder, 'python3');
     await writeFile(file, '#!/bin/sh\necho hello\n');
@@ -181,7 +186,7 @@ describe('interpreters()', () => {
 });
 
 describe('findCandidates()', () => {
-  test('looks on PATH for python3, python and python3.x, and among the versions of pyenv', async () => {
+  onPosix('looks on PATH for python3, python and python3.x, and among the versions of pyenv', async () => {
     const root = await temporaryFolder();
     const make = async (...parts: string[]) => {
       const file = path.join(root, ...parts);
@@ -211,11 +216,11 @@ describe('findCandidates()', () => {
   test('keeps to what is given: a command name, a file, a folder', async () => {
     const root = await temporaryFolder();
     await mkdir(path.join(root, 'bin'));
-    const file = path.join(root, 'bin', 'python3');
+    const file = path.join(root, 'bin', IS_WINDOWS ? 'python.exe' : 'python3');
     await writeFile(file, '');
     const env = { PATH: path.join(root, 'bin') };
-    for (const given of ['python3', file, root]) {
-      expect(await findCandidates({ given: [given], env, platform: 'linux' })).toEqual([file]);
+    for (const given of [path.parse(file).name, file, root]) {
+      expect(await findCandidates({ given: [given], env })).toEqual([file]);
     }
   });
 
@@ -228,30 +233,27 @@ describe('findCandidates()', () => {
     ]);
   });
 
-  test.skipIf(process.platform === 'win32')(
-    'asks the launcher of Windows on PATH, and never one in the current folder',
-    async () => {
-      const root = await temporaryFolder();
-      const program = async (folder: string, python: string) => {
-        await mkdir(path.join(root, folder));
-        const file = path.join(root, folder, 'py.exe');
-        await writeFile(file, `#!/bin/sh\necho ' -V:3.12 *        ${python}'\n`, { mode: 0o755 });
-        return path.dirname(file);
-      };
-      const here = await program('here', '/found/here');
-      const onPath = await program('bin', '/found/on-path');
-      const before = process.cwd();
-      process.chdir(here);
-      try {
-        const env = { PATH: '/bin', PYENV_ROOT: root };
-        expect(await findCandidates({ env, platform: 'win32' })).not.toContain('/found/here');
-      } finally {
-        process.chdir(before);
-      }
-      const env = { Path: onPath, PYENV_ROOT: root };
-      expect(await findCandidates({ env, platform: 'win32' })).toEqual(['/found/on-path']);
-    },
-  );
+  onPosix('asks the launcher of Windows on PATH, and never one in the current folder', async () => {
+    const root = await temporaryFolder();
+    const program = async (folder: string, python: string) => {
+      await mkdir(path.join(root, folder));
+      const file = path.join(root, folder, 'py.exe');
+      await writeFile(file, `#!/bin/sh\necho ' -V:3.12 *        ${python}'\n`, { mode: 0o755 });
+      return path.dirname(file);
+    };
+    const here = await program('here', '/found/here');
+    const onPath = await program('bin', '/found/on-path');
+    const before = process.cwd();
+    process.chdir(here);
+    try {
+      const env = { PATH: '/bin', PYENV_ROOT: root };
+      expect(await findCandidates({ env, platform: 'win32' })).not.toContain('/found/here');
+    } finally {
+      process.chdir(before);
+    }
+    const env = { Path: onPath, PYENV_ROOT: root };
+    expect(await findCandidates({ env, platform: 'win32' })).toEqual(['/found/on-path']);
+  });
 });
 
 describe('select()', () => {
@@ -265,15 +267,17 @@ describe('select()', () => {
   });
 
   test('rejects with incompatible_python that names wheel and remedy, tags in its details', async () => {
-    const wheels = [wheel('numpy-1.24.2-cp27-cp27mu-linux_x86_64.whl'), wheel('pure-1-py3-none-any.whl')];
+    const tag = IS_WINDOWS ? 'cp27-cp27m-win_amd64' : 'cp27-cp27mu-linux_x86_64';
+    const file = `numpy-1.24.2-${tag}.whl`;
+    const wheels = [wheel(file), wheel('pure-1-py3-none-any.whl')];
     await expect(manager.select({ wheels })).rejects.toMatchObject({
       code: 'incompatible_python',
       errorCode: '2003',
       message: expect.stringMatching(
-        /does not accept numpy-1\.24\.2-cp27-cp27mu-linux_x86_64\.whl.*The wheels are for CPython 2\.7: install it/s,
+        /does not accept numpy-1\.24\.2-cp27-cp27mu?-\w+\.whl.*The wheels are for CPython 2\.7: install it/s,
       ) as string,
       details: {
-        wheels: [{ file: 'numpy-1.24.2-cp27-cp27mu-linux_x86_64.whl', tags: ['cp27-cp27mu-linux_x86_64'] }],
+        wheels: [{ file, tags: [tag] }],
         interpreters: expect.arrayContaining([
           expect.objectContaining({ tags: expect.arrayContaining(['py3-none-any']) as string[] }),
         ]) as object[],
@@ -288,22 +292,26 @@ describe('select()', () => {
     });
   });
 
-  test('rejects with incompatible_python that names every place looked at when no Python is found', async () => {
-    const root = await temporaryFolder();
-    const saved = { ...process.env };
-    onTestFinished(() => {
-      process.env = saved;
-    });
-    Object.assign(process.env, { PATH: path.join(root, 'bin'), PYENV_ROOT: path.join(root, 'pyenv') });
-    const found = `None was found in ${path.join(root, 'bin')}, ${path.join(root, 'pyenv', 'versions')}.`;
-    await expect(new VenvManager().select({})).rejects.toMatchObject({
-      code: 'incompatible_python',
-      message: expect.stringContaining(found) as string,
-    });
-  });
+  // On Windows the launcher of Python may find one all the same.
+  onPosix(
+    'rejects with incompatible_python that names every place looked at when no Python is found',
+    async () => {
+      const root = await temporaryFolder();
+      const saved = { ...process.env };
+      onTestFinished(() => {
+        process.env = saved;
+      });
+      Object.assign(process.env, { PATH: path.join(root, 'bin'), PYENV_ROOT: path.join(root, 'pyenv') });
+      const found = `None was found in ${path.join(root, 'bin')}, ${path.join(root, 'pyenv', 'versions')}.`;
+      await expect(new VenvManager().select({})).rejects.toMatchObject({
+        code: 'incompatible_python',
+        message: expect.stringContaining(found) as string,
+      });
+    },
+  );
 
   test('prefers the interpreter that ships with the package, given as file or folder', async () => {
-    const prefix = path.dirname(path.dirname(first.path));
+    const prefix = IS_WINDOWS ? path.dirname(first.path) : path.dirname(path.dirname(first.path));
     const elsewhere = new VenvManager({ python: '/nonexistent/python' });
     for (const embedded of [first.path, prefix]) {
       expect((await elsewhere.select({ embedded })).version).toBe(first.version);

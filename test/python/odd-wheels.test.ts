@@ -10,6 +10,7 @@ import type { Venv } from '../../src/python/types.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
 import { environmentTree } from '../support/environment-report.js';
 import { NEWEST_PIP, newestPip } from '../support/newest-pip.js';
+import { IS_WINDOWS } from '../support/platform.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const INSTALLERS = ['pip', 'link'] as const;
@@ -383,21 +384,24 @@ describe.each(INSTALLERS)('with installer %s', (installer) => {
     expect(record).not.toContain('.pyc');
   });
 
-  test('a script of a wheel with `#!python` starts through the shell in an environment whose path has a space', async () => {
-    const source: WheelSource = {
-      ...{ name: 'optics', version: '1.0', files: { 'optics.py': '' } },
-      data: { 'scripts/focus': '#!python\nimport optics; print("focussed")\n' },
-    };
-    const root = path.join(await folderOf([await built(source)], 'optics\n'), 'with a space');
-    await mkdir(root);
-    await cp(path.join(root, '..', 'wheels'), path.join(root, 'wheels'), { recursive: true });
-    await cp(path.join(root, '..', 'requirements.txt'), path.join(root, 'requirements.txt'));
-    const { venv } = await install(installer, root);
-    const said = execFileSync('/bin/sh', [path.join(path.dirname(venv.python), 'focus')], {
-      encoding: 'utf8',
-    });
-    expect(said).toBe('focussed\n');
-  });
+  test.skipIf(IS_WINDOWS)(
+    'a script of a wheel with `#!python` starts through the shell in an environment whose path has a space',
+    async () => {
+      const source: WheelSource = {
+        ...{ name: 'optics', version: '1.0', files: { 'optics.py': '' } },
+        data: { 'scripts/focus': '#!python\nimport optics; print("focussed")\n' },
+      };
+      const root = path.join(await folderOf([await built(source)], 'optics\n'), 'with a space');
+      await mkdir(root);
+      await cp(path.join(root, '..', 'wheels'), path.join(root, 'wheels'), { recursive: true });
+      await cp(path.join(root, '..', 'requirements.txt'), path.join(root, 'requirements.txt'));
+      const { venv } = await install(installer, root);
+      const said = execFileSync('/bin/sh', [path.join(path.dirname(venv.python), 'focus')], {
+        encoding: 'utf8',
+      });
+      expect(said).toBe('focussed\n');
+    },
+  );
 });
 
 test.each(INSTALLERS)(

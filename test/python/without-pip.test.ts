@@ -7,6 +7,7 @@ import { FactsCache } from '../../src/python/interpreters/facts.js';
 import { noPip } from '../../src/python/pip/pip.js';
 import { VenvManager, type VenvManagerOptions } from '../../src/python/venv-manager.js';
 import { barePython } from '../support/bare-python.js';
+import { canLink } from '../support/platform.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { wheelFolder } from '../support/wheels.js';
 import { smallWheel } from '../support/installation.js';
@@ -16,7 +17,8 @@ const facts = await new FactsCache().get(interpreter);
 
 const RUNS = { files: { 'b.py': 'def run():\n    print("b runs")\n' } };
 
-describe('an interpreter without pip and ensurepip', () => {
+// The interpreter of the tests is made of links to another one's library.
+describe.runIf(canLink())('an interpreter without pip and ensurepip', () => {
   const managerOf = async (options: VenvManagerOptions = {}) => {
     const python = await barePython(interpreter.path, await temporaryFolder(), ['ensurepip']);
     return new VenvManager({ python, ...options });
@@ -81,7 +83,7 @@ describe('an interpreter without pip and ensurepip', () => {
   });
 });
 
-test('an interpreter without the module venv is told which package has it', async () => {
+test.runIf(canLink())('an interpreter without the module venv is told which package has it', async () => {
   const root = await temporaryFolder();
   const venvs = new VenvManager({ python: await barePython(interpreter.path, root, ['venv', 'ensurepip']) });
   await expect(

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { buildPackage, buildStandInSdk, buildWheel, wheelFileName } from '../../src/testing/index.js';
+import { HAS_PIP } from '../support/pip-of-python.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const run = promisify(execFile);
@@ -17,7 +18,7 @@ async function entryNames(bytes: Uint8Array): Promise<string[]> {
   return JSON.parse(stdout) as string[];
 }
 
-test('a wheel with scripts and data is installed by pip and its command runs', async () => {
+test.runIf(HAS_PIP)('a wheel with scripts and data is installed by pip and its command runs', async () => {
   const folder = await temporaryFolder();
   const source = {
     name: 'tool.kit',
