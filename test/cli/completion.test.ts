@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { Registry } from '../../src/index.js';
 import { deployVersion } from '../../src/testing/deploy-version.js';
 import { cliFolder } from '../support/cli.js';
+import { IS_WINDOWS } from '../support/platform.js';
 import { repositoryFile } from '../support/run-script.js';
 
 const LOADER = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
@@ -51,7 +52,8 @@ const ASKED: [words: string[], offered: string[]][] = [
   [['install', ''], []],
 ];
 
-const has = (shell: string) => spawnSync(shell, ['-c', 'true']).status === 0;
+/** On Windows a bash may be there, and the program of the tests is a script. */
+const has = (shell: string) => !IS_WINDOWS && spawnSync(shell, ['-c', 'true']).status === 0;
 
 test.skipIf(!has('bash'))(
   'bash offers what the last word may become, quoted, and evaluates none of it',

@@ -6,6 +6,7 @@ import { resolveInside } from '../../src/http/zip-path.js';
 import { buildPackage } from '../../src/testing/index.js';
 import { folderState } from '../support/folder-state.js';
 import { openHttpRunner, type HttpRunner } from '../support/http-runner.js';
+import { canLink } from '../support/platform.js';
 
 const good = await buildPackage();
 
@@ -16,8 +17,10 @@ async function openTempting(): Promise<HttpRunner> {
   await mkdir(path.join(zips, 'folder.zip'), { recursive: true });
   await writeFile(path.join(runner.root, '..', 'outside.zip'), good);
   await writeFile(path.join(runner.root, 'algorithms', 'zips-beside.zip'), good);
-  await symlink(path.join(runner.root, '..', 'outside.zip'), path.join(zips, 'link.zip'));
-  await symlink(path.join(runner.root, '..'), path.join(zips, 'up'));
+  if (canLink()) {
+    await symlink(path.join(runner.root, '..', 'outside.zip'), path.join(zips, 'link.zip'));
+    await symlink(path.join(runner.root, '..'), path.join(zips, 'up'));
+  }
   return runner;
 }
 

@@ -7,6 +7,7 @@ import type { SupervisorPolicy } from '../../src/supervisor/policy.js';
 import type { SupervisorEvents } from '../../src/supervisor/events.js';
 import type { InspectionRequest, InspectionResult } from '../../src/supervisor/types.js';
 import { deployVersion, openSupervised } from '../support/deployed-version.js';
+import { KILLED_BY_ID } from '../support/platform.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
@@ -82,7 +83,7 @@ test('a worker that is killed while idle is replaced before the next call needs 
   const exited = next(supervisor, 'exit');
   process.kill(workerPid(first), 'SIGKILL');
   expect(await exited).toMatchObject({
-    exitSignal: 'SIGKILL',
+    exitSignal: KILLED_BY_ID[1],
     reason: 'exited',
     error: { code: 'worker_exited' },
   });
