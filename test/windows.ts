@@ -46,7 +46,10 @@ const FURTHER_ROOMS = [
   ...['archives', 'dry-run', 'eight-hosts', 'failure', 'install', 'prune', 'rebuild', 'side-by-side'].map(
     (file) => `deploy/${file}`,
   ),
-  ...['deploy/verify', 'deploy/whose-fault'],
+  ...['deploy/verify', 'deploy/whose-fault', 'parameters', 'signing', 'runner/explain'],
+  ...['fake-worker', 'file-steps', 'puppet', 'temporary-store', 'virtual-clock'].map(
+    (file) => `testing/${file}`,
+  ),
 ];
 /** Of the repository, what a Windows gets by itself, or what is made. */
 const NO_SOURCES = new Set(['node_modules', 'dist', '.git', 'build', 'coverage']);
