@@ -93,26 +93,29 @@ describe('interpreters()', () => {
     expect(await facts.ask(first.path)).toBe(answer);
   });
 
-  onPosix('asks a Python again that did not start, also of the same file: what it lacked may be there by now', async () => {
-    const root = await temporaryFolder();
-    const [python, library] = [path.join(root, 'python3'), path.join(root, 'libpython.so')];
-    const fault = 'error while loading shared libraries: libpython.so';
-    await writeFile(
-      python,
-      `#!/bin/sh\n[ -e '${library}' ] || { echo '${fault}' >&2; exit 127; }\nexec '${first.path}' "$@"\n`,
-      { mode: 0o755 },
-    );
-    const facts = new FactsCache(0);
-    expect(await facts.ask(python)).toMatchObject({
-      ok: false,
-      reason: expect.stringContaining(fault) as string,
-    });
-    const patient = new FactsCache();
-    const answer = await patient.ask(python);
-    await writeFile(library, '');
-    expect(await facts.ask(python)).toMatchObject({ ok: true, interpreter: { path: first.path } });
-    expect(await patient.ask(python)).toBe(answer); // within one installation it is asked once
-  });
+  onPosix(
+    'asks a Python again that did not start, also of the same file: what it lacked may be there by now',
+    async () => {
+      const root = await temporaryFolder();
+      const [python, library] = [path.join(root, 'python3'), path.join(root, 'libpython.so')];
+      const fault = 'error while loading shared libraries: libpython.so';
+      await writeFile(
+        python,
+        `#!/bin/sh\n[ -e '${library}' ] || { echo '${fault}' >&2; exit 127; }\nexec '${first.path}' "$@"\n`,
+        { mode: 0o755 },
+      );
+      const facts = new FactsCache(0);
+      expect(await facts.ask(python)).toMatchObject({
+        ok: false,
+        reason: expect.stringContaining(fault) as string,
+      });
+      const patient = new FactsCache();
+      const answer = await patient.ask(python);
+      await writeFile(library, '');
+      expect(await facts.ask(python)).toMatchObject({ ok: true, interpreter: { path: first.path } });
+      expect(await patient.ask(python)).toBe(answer); // within one installation it is asked once
+    },
+  );
 
   test.each(['venv', 'ensurepip'] as const)(
     'sees %s that a package of the system added beside an interpreter, in this process and the next',
@@ -141,30 +144,33 @@ describe('interpreters()', () => {
     },
   );
 
-  onPosix('asks a shim again once the interpreter that it stood for is gone or another, in this process and the next', async () => {
-    const root = await temporaryFolder();
-    const [shim, version, memory] = ['python3', 'version', 'interpreters.json'].map((name) =>
-      path.join(root, name),
-    );
-    const [one, other] = [path.join(root, 'one', 'python3'), path.join(root, 'other', 'python3')];
-    for (const file of [one, other]) {
-      await mkdir(path.dirname(file));
-      await symlink(first.path, file);
-    }
-    await writeFile(shim ?? '', `#!/bin/sh\nexec "$(cat '${version}')" "$@"\n`, { mode: 0o755 });
-    await writeFile(version ?? '', one);
-    const askedBy = async (facts: FactsCache) => {
-      facts.keepIn(memory ?? '');
-      const answer = await facts.ask(shim ?? '');
-      return answer.ok ? answer.interpreter.path : answer.reason;
-    };
-    const facts = new FactsCache();
-    expect(await askedBy(facts)).toBe(one);
-    await rm(one);
-    await writeFile(version ?? '', other);
-    expect(await askedBy(new FactsCache())).toBe(other);
-    expect(await askedBy(facts)).toBe(other);
-  });
+  onPosix(
+    'asks a shim again once the interpreter that it stood for is gone or another, in this process and the next',
+    async () => {
+      const root = await temporaryFolder();
+      const [shim, version, memory] = ['python3', 'version', 'interpreters.json'].map((name) =>
+        path.join(root, name),
+      );
+      const [one, other] = [path.join(root, 'one', 'python3'), path.join(root, 'other', 'python3')];
+      for (const file of [one, other]) {
+        await mkdir(path.dirname(file));
+        await symlink(first.path, file);
+      }
+      await writeFile(shim ?? '', `#!/bin/sh\nexec "$(cat '${version}')" "$@"\n`, { mode: 0o755 });
+      await writeFile(version ?? '', one);
+      const askedBy = async (facts: FactsCache) => {
+        facts.keepIn(memory ?? '');
+        const answer = await facts.ask(shim ?? '');
+        return answer.ok ? answer.interpreter.path : answer.reason;
+      };
+      const facts = new FactsCache();
+      expect(await askedBy(facts)).toBe(one);
+      await rm(one);
+      await writeFile(version ?? '', other);
+      expect(await askedBy(new FactsCache())).toBe(other);
+      expect(await askedBy(facts)).toBe(other);
+    },
+  );
 
   test('asks anew where what was remembered has been spoiled', async () => {
     const memory = path.join(await temporaryFolder(), 'interpreters.json');
