@@ -115,12 +115,12 @@ describe('the size budget', () => {
   const code = (ending: string) => library.filter((file) => file.endsWith(ending) && !file.includes('.d.'));
 
   test.each([
-    ['the tarball', 1_612_000, () => statSync(tarball).size],
-    ['everything unpacked', 4_895_000, () => total(dist)],
-    ['the ES modules', 1_625_000, () => total(code('.js'))],
+    ['the tarball', 1_626_000, () => statSync(tarball).size],
+    ['everything unpacked', 4_935_000, () => total(dist)],
+    ['the ES modules', 1_637_500, () => total(code('.js'))],
     // Each of its 41 files begins with 1.2 KB that let it pass for an ES module.
-    ['the CommonJS modules', 1_693_000, () => total(code('.cjs'))],
-    ['the command line', 345_000, () => total(dist.filter((file) => file.startsWith('cli/')))],
+    ['the CommonJS modules', 1_705_500, () => total(code('.cjs'))],
+    ['the command line', 348_500, () => total(dist.filter((file) => file.startsWith('cli/')))],
     ['http alone', 130_000, () => size('http/index.js')],
     ['testing alone', 80_000, () => size('testing/index.js')],
   ])('%s is at most %i bytes', (_title, limit, measure) => {
