@@ -295,7 +295,10 @@ test('doctor on the command line names a fault, and puts it right with --fix', a
   const text = await cli.run('doctor');
   expect(text.stdout).toMatch(/warning disk\.no-reserve: .*\n {2}why .*\n {2}do .*\n {2}fix /);
   const fixed = await cli.run('doctor', '--fix', '--json');
-  expect(fixed.json()).toMatchObject({ fixed: [expect.stringContaining('disk.no-reserve')] });
+  // Of the machine it may mend more: frames that hosts of other tests have left, which were killed.
+  expect((fixed.json() as { fixed: string[] }).fixed).toContainEqual(
+    expect.stringContaining('disk.no-reserve'),
+  );
   expect(idsOf(fixed.json())).not.toContain('disk.no-reserve');
   expect((await cli.run('doctor', 'none.zip')).code).toBe(3);
   expect((await cli.run('doctor', 'board-check')).code).toBe(2);
