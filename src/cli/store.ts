@@ -99,7 +99,7 @@ function unknownName(name: string, entries: readonly RegistryEntry[]): Error {
 export async function findActive(registry: Registry, ids: readonly string[]): Promise<ActiveMapping[]> {
   const active = await registry.active();
   return ids.map((id) => {
-    const mapping = Object.hasOwn(active, id) ? active[id] : undefined; // an id may be called `constructor`
+    const mapping = active[id];
     if (mapping) return mapping;
     const known = Object.keys(active);
     if (known.length === 0) throw notFound(`Product id ${shown(id)} is not active: none is`);

@@ -1,5 +1,5 @@
 import { RunnerError } from '../errors.js';
-import type { ActiveMapping, RegistryEntry } from '../registry/types.js';
+import type { RegistryEntry } from '../registry/types.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
 import { BODIES, readJson, refuseBody } from './body.js';
 import { RequestFault } from './problem.js';
@@ -69,14 +69,6 @@ export async function uninstall(call: Call): Promise<Response> {
 /** Options of every change: the abort signal of the request, and the operator, where `authorize` named one. */
 export function askedBy({ request, operator }: Call): { signal: AbortSignal; operator?: string } {
   return { signal: request.signal, ...(operator !== undefined && { operator }) };
-}
-
-/** The mapping of a product id, which may be called like a property that every object has. */
-export function mappingOf(
-  active: Readonly<Record<string, ActiveMapping>>,
-  productId: string,
-): ActiveMapping | undefined {
-  return Object.hasOwn(active, productId) ? active[productId] : undefined;
 }
 
 /** What is answered for a version that is not there. */

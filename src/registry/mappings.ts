@@ -52,6 +52,12 @@ export function findEntry(content: RegistryContent, name: string, version: strin
   );
 }
 
+/** A copy without a prototype: an id such as `constructor`, which every other object has, is there only where it is active. */
+export function copyOf(active: RegistryContent['active']): Record<string, ActiveMapping> {
+  const copy = Object.create(null) as Record<string, ActiveMapping>;
+  return Object.assign(copy, structuredClone({ ...active }));
+}
+
 /** The mapping of a product id. @throws RunnerError `not_found` */
 export function findMapping(
   content: RegistryContent,

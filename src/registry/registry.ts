@@ -13,7 +13,7 @@ import { OperatorChanges } from './changes.js';
 import type { RegistryEvents } from './events.js';
 import type { Guide, GuidePlace, GuideSource } from './guides.js';
 import type { MappingChange } from './mappings.js';
-import { checkReplaceable, entryServing, findEntry, findMapping, isSame } from './mappings.js';
+import { checkReplaceable, copyOf, entryServing, findEntry, findMapping, isSame } from './mappings.js';
 import { doors, type PolicyChange, type RegistryFilter, type RegistryOptions } from './options.js';
 import type { ParamsChange } from './params.js';
 import { policyOf } from './policies.js';
@@ -186,11 +186,11 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     return this.#logged.settled();
   }
 
-  /** Mappings by product id. */
+  /** Mappings by product id, in an object without a prototype. */
   async active(o: OperationOptions = {}): Promise<Record<string, ActiveMapping>> {
     doors().look.check(o);
     const { active } = await this.#content.look(o);
-    return structuredClone({ ...active });
+    return copyOf(active);
   }
 
   /**

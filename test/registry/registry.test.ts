@@ -129,6 +129,15 @@ test.each([
   expect(await again.active()).toEqual({});
 });
 
+test('a product id that every object has a property of is not active before it is', async () => {
+  const registry = await withVersions(entry('x', '1', []));
+  for (const pid of ['constructor', 'toString', '__proto__']) {
+    expect((await registry.active())[pid]).toBeUndefined();
+    await registry.activate({ name: 'x', version: '1', productIds: [pid] });
+    expect((await registry.active())[pid]).toMatchObject({ pid, name: 'x' });
+  }
+});
+
 test('a change by another process is told, and read without being asked', async () => {
   const registry = await withVersions(entry('x', '1'));
   const other = await opened(registry.layout.root);

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
-import { deployVersion } from '../support/deployed-version.js';
+import { deployVersion, openSupervised } from '../support/deployed-version.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 import {
   dying,
@@ -45,6 +45,16 @@ test('a version that crashes is left within a second: the old one, kept ready, s
   await expect(supervisor.switch(to('2'))).rejects.toMatchObject({ code: 'version_barred' });
   await supervisor.switch({ ...to('2'), force: true });
   expect(await mappedTo(registry)).toEqual(['2', '2']);
+});
+
+test('a product id that every object has a property of is served by no version before it is active', async () => {
+  const { registry, supervisor } = await openSupervised({});
+  for (const version of ['1', '2']) await deployVersion(registry, { version, productIds: ['toString'] });
+  const productIds = ['toString'];
+  await expect(
+    supervisor.switch({ name: 'sample', version: '2', productIds, share: 0.5 }),
+  ).rejects.toMatchObject({ code: 'invalid_params', message: /none serves toString/ });
+  await expect(supervisor.rollback({ productId: 'toString' })).rejects.toMatchObject({ code: 'not_found' });
 });
 
 test('a version that answers ERROR too often is left', async () => {

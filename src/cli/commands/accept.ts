@@ -74,7 +74,7 @@ async function targetOf(
   }
   const entries = await registry.list();
   const active = await registry.active();
-  if (!Object.hasOwn(active, first) && entries.some(({ name }) => name === first)) {
+  if (!active[first] && entries.some(({ name }) => name === first)) {
     throw usage(`accept takes a name and a version: accept FOLDER ${first} VERSION`);
   }
   const [mapping] = await findActive(registry, [first]);

@@ -45,7 +45,7 @@ async function warnOfPlace(
   stepIndex: number,
 ): Promise<void> {
   const active = await registry.active();
-  if (!Object.hasOwn(active, productId)) {
+  if (!active[productId]) {
     const near = nearest(productId, Object.keys(active));
     const hint = near === undefined ? '' : `. Did you mean ${near}?`;
     out.warn(`product id ${productId} is not active: the picture waits for a version that serves it${hint}`);

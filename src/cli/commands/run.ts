@@ -88,7 +88,7 @@ async function targetOf({ registry }: Runner, call: Call): Promise<Target> {
   const active = await registry.active();
   const entries = await registry.list();
   const isVersion = entries.some(({ name, version }) => name === first && version === second);
-  if (!isVersion && Object.hasOwn(active, first)) return { productId: first, pictures: call.words.slice(1) };
+  if (!isVersion && active[first]) return { productId: first, pictures: call.words.slice(1) };
   if (isVersion || entries.some(({ name }) => name === first)) {
     const entry = await findVersion(registry, first, second);
     if (rest.length === 0)

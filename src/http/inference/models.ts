@@ -3,7 +3,7 @@ import { isSame } from '../../registry/mappings.js';
 import type { ActiveMapping } from '../../registry/types.js';
 import { readyWorkers } from '../../supervisor/ready-workers.js';
 import type { InspectionTarget } from '../../supervisor/types.js';
-import { mappingOf, notDeployed } from '../actions.js';
+import { notDeployed } from '../actions.js';
 import { supervisorOf } from '../parts.js';
 import type { Call } from '../types.js';
 
@@ -65,7 +65,7 @@ export interface Model {
 export async function findModel({ request, params, options }: Call): Promise<Model> {
   const { productId = '', version } = params;
   const { registry } = options;
-  const active = mappingOf(await registry.active({ signal: request.signal }), productId);
+  const active = (await registry.active({ signal: request.signal }))[productId];
   if (!active) {
     throw new RunnerError(
       'not_found',

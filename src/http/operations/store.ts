@@ -5,7 +5,7 @@ import type { DiscoveredPackage } from '../../deploy/types.js';
 import { RunnerError } from '../../errors.js';
 import type { ParameterValues } from '../../parameters/types.js';
 import { audited } from '../../store/audit-log.js';
-import { askedBy, mappingOf } from '../actions.js';
+import { askedBy } from '../actions.js';
 import { fields, force, noList, operator, packageName, readJson, refuseBody, text } from '../body.js';
 import { RequestFault } from '../problem.js';
 import { QUERIES, readQuery } from '../query.js';
@@ -28,7 +28,7 @@ export async function rollback(call: Call): Promise<Response> {
       ...(to && { to }),
       ...(isForced !== undefined && { force: isForced }),
     });
-    return Response.json(mappingOf(await registry.active(), pid));
+    return Response.json((await registry.active())[pid]);
   }
   if (to !== undefined || isForced !== undefined) {
     const field = to === undefined ? 'force' : 'to';
@@ -43,7 +43,7 @@ export async function rollback(call: Call): Promise<Response> {
 /** GET /algorithms/active/\{productId\}. @throws RunnerError `not_found` */
 export async function activeVersion({ request, params, options }: Call): Promise<Response> {
   const { productId = '' } = params;
-  const mapping = mappingOf(await options.registry.active({ signal: request.signal }), productId);
+  const mapping = (await options.registry.active({ signal: request.signal }))[productId];
   if (mapping) return Response.json(mapping);
   throw new RunnerError(
     'not_found',

@@ -131,7 +131,7 @@ export class RunnerStation implements StationPort {
     const to: [string, string][] = [];
     const left: string[] = [];
     for (const productId of o.productIds) {
-      const mapping = Object.hasOwn(active, productId) ? active[productId] : undefined;
+      const mapping = active[productId];
       if (mapping?.name !== o.name || mapping.version !== o.version) continue;
       const ref = await this.#backOne(productId, mapping, new Set(o.quarantined), o.signal);
       if (ref === undefined) left.push(productId);
