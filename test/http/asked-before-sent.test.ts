@@ -1,10 +1,9 @@
 import { once } from 'node:events';
-import http from 'node:http';
 import http2 from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { toNodeListener } from '../../src/http/index.js';
-import { openHttpRunner } from '../support/http-runner.js';
+import { listenWith, openHttpRunner } from '../support/http-runner.js';
 
 const BODY = '{"pids":["nobody"]}';
 const head = (path: string, length: number, ...more: string[]) =>
@@ -17,16 +16,7 @@ const head = (path: string, length: number, ...more: string[]) =>
 /** A server that leaves the answer to `Expect: 100-continue` to the listener, or has Node give it. */
 async function served({ authorize = true, byNode = false } = {}) {
   const { handler } = await openHttpRunner({ authorize: () => authorize, maxUploadBytes: 1_000 });
-  const listener = toNodeListener(handler);
-  const server = http.createServer(listener);
-  if (!byNode) server.on('checkContinue', listener);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
+  return listenWith(handler, { leavesContinue: !byNode });
 }
 
 /** Sends a head; a body is sent when a 100 has come, as a client does that waits without a limit. */

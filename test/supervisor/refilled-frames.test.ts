@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { FramePool } from '../../src/frames/frame-pool.js';
+import type { AlgorithmSupervisor } from '../../src/index.js';
 import type { SentImages } from '../../src/supervisor/calls/call-observer.js';
 import { deployVersion, openSupervised } from '../support/deployed-version.js';
 import { temporaryFolder } from '../support/temp-folder.js';
@@ -41,6 +42,23 @@ async function open(o: { mapped: boolean; pixelFormat: 'RGB8' | 'RGBa8'; proof: 
   return { supervisor, frame, place, call };
 }
 
+/** Somebody who looks at the pictures of each call until the end. */
+async function onlooker(supervisor: AlgorithmSupervisor) {
+  const seen: SentImages[] = [];
+  let letGo!: () => void;
+  const until = new Promise<void>((resolve) => (letGo = resolve));
+  const offer = ({ images }: { images: SentImages }) => {
+    seen.push(images);
+    return until;
+  };
+  const stop = await supervisor.observe({ offer, close: () => Promise.resolve() });
+  const end = async () => {
+    letGo();
+    await stop();
+  };
+  return { seen, end };
+}
+
 const KINDS = ([true, false] as const).flatMap((mapped) =>
   (['RGB8', 'RGBa8'] as const).flatMap((pixelFormat) =>
     (['sampled', 'off'] as const).map((proof) => ({ mapped, pixelFormat, proof })),
@@ -67,14 +85,7 @@ test.each(KINDS)(
   'a frame that is filled anew while somebody looks on after its call is judged as it is now, and no copy is made of it: $mapped, $pixelFormat, $proof',
   async (kind) => {
     const { supervisor, frame, call } = await open(kind);
-    const seen: SentImages[] = [];
-    let letGo!: () => void;
-    const until = new Promise<void>((resolve) => (letGo = resolve));
-    const offer = ({ images }: { images: SentImages }) => {
-      seen.push(images);
-      return until;
-    };
-    const stop = await supervisor.observe({ offer, close: () => Promise.resolve() });
+    const { seen, end } = await onlooker(supervisor);
     frame.pixels.fill(1);
     expect((await call({})).data.debug).toBe(1);
     const [first] = seen;
@@ -86,29 +97,20 @@ test.each(KINDS)(
     expect([data.debug, attempts]).toEqual([2, 1]);
     expect(first?.image.isLost).toBe(true);
     await expect(first?.image.save(file)).rejects.toMatchObject({ code: 'frame_released' });
-    letGo();
-    await stop();
+    await end();
     frame.release();
   },
 );
 
 test('a frame with a proof whose copy is not begun before it is filled anew is not copied', async () => {
   const { supervisor, frame, call } = await open({ mapped: true, pixelFormat: 'RGB8', proof: 'sampled' });
-  const seen: SentImages[] = [];
-  let letGo!: () => void;
-  const until = new Promise<void>((resolve) => (letGo = resolve));
-  const offer = ({ images }: { images: SentImages }) => {
-    seen.push(images);
-    return until;
-  };
-  const stop = await supervisor.observe({ offer, close: () => Promise.resolve() });
+  const { seen, end } = await onlooker(supervisor);
   frame.pixels.fill(1);
   await call({});
   frame.pixels.fill(2);
   const file = path.join(await temporaryFolder(), 'copy.npy');
   await expect(seen[0]?.image.save(file)).rejects.toMatchObject({ code: 'frame_released' });
-  letGo();
-  await stop();
+  await end();
   frame.release();
 });
 

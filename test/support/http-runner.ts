@@ -45,9 +45,14 @@ export async function serveHttpRunner(
   return { ...runner, port, url: `http://127.0.0.1:${port}` };
 }
 
-/** A server of Node's around a web-standard handler; gives its port. */
-export async function listenWith(handler: (request: Request) => Promise<Response>): Promise<number> {
-  const server = http.createServer(toNodeListener(handler));
+/** A server of Node's around a web-standard handler; gives its port. `leavesContinue`: the listener answers who asks before it sends. */
+export async function listenWith(
+  handler: (request: Request) => Promise<Response>,
+  { leavesContinue = false } = {},
+): Promise<number> {
+  const listener = toNodeListener(handler);
+  const server = http.createServer(listener);
+  if (leavesContinue) server.on('checkContinue', listener);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => {

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Runner } from 'procvision-runner';
+import type { DescribedFleet } from '../fleet/connect.js';
 import { joinFleet, stationFleet } from '../fleet/member.js';
 import { openPlant, type ShownPlant } from '../fleet/plant.js';
 import { CliFailure, EXIT, usage } from '../host.js';
@@ -31,17 +32,21 @@ export async function run(call: Call): Promise<number> {
   const token =
     tokenFile === undefined ? undefined : await readToken(await findFile(call, tokenFile, 'token file'));
   // A station that is up before its files are read would go down again with them.
-  if (options.fleet !== undefined) await stationFleet(call, options.fleet as string);
+  const fleet = options.fleet === undefined ? undefined : await stationFleet(call, options.fleet as string);
   const described = options.outbox as string | undefined;
   const kept = described === undefined ? undefined : await DescribedOutbox.open(call, described);
   let plant: ShownPlant | undefined;
   try {
     if (options.plant !== undefined) plant = await openPlant(call, options.plant as string);
-    return await withRunner(call, (runner) => serve(call, runner, { port, host, token, kept, plant }), {
-      make: true,
-      supervisor: supervisorOptions(options),
-      ...(kept && { outbox: kept.outbox }),
-    });
+    return await withRunner(
+      call,
+      (runner) => serve(call, runner, { port, host, token, fleet, kept, plant }),
+      {
+        make: true,
+        supervisor: supervisorOptions(options),
+        ...(kept && { outbox: kept.outbox }),
+      },
+    );
   } finally {
     await plant?.close();
     await kept?.close();
@@ -53,6 +58,7 @@ interface ServeOptions {
   port: number;
   host: string;
   token: string | undefined;
+  fleet: DescribedFleet | undefined;
   kept: DescribedOutbox | undefined;
   plant: ShownPlant | undefined;
 }
@@ -60,7 +66,7 @@ interface ServeOptions {
 async function serve(
   call: Call,
   runner: Runner,
-  { port, host, token, kept, plant }: ServeOptions,
+  { port, host, token, fleet, kept, plant }: ServeOptions,
 ): Promise<number> {
   const { out, options, operator, signal } = call;
   const { registry, deployer, validator, supervisor, venvs, frames } = runner;
@@ -109,7 +115,7 @@ async function serve(
         : `${started.length} of ${count} active versions started in ${formatTime(durationMs)}`;
     for (const { name, version, error } of failed)
       out.warn(`${name} ${version} did not start: ${error.message}`);
-    if (options.fleet !== undefined) leave = await joinFleet(call, runner, options.fleet as string);
+    if (fleet) leave = await joinFleet(call, runner, fleet);
     out.line({ event: 'ready', ...report }, summary);
     notifier.tell('READY=1', `STATUS=${summary}, listening on ${url}`);
     await untilInterrupted(call);

@@ -3,6 +3,7 @@ import { usage } from '../host.js';
 import { askServe, checkAddress } from '../serve/ask.js';
 import type { Call } from '../spec.js';
 import { withRegistry } from '../store.js';
+import { formatShare } from '../terminal/progress.js';
 import { formatTable } from '../terminal/table.js';
 import { pause } from '../terminal/wait.js';
 
@@ -90,9 +91,5 @@ function trialText({ productIds, from }: NonNullable<OnTrial['trial']>): string 
 }
 
 function canaryText({ productIds, share, steps }: Omit<Canary, 'ageMs'>): string {
-  return `${percent(share)} of ${productIds.join(' ')}, then ${[...steps.map(percent), 'all'].join(', ')}`;
-}
-
-function percent(share: number): string {
-  return `${Number((share * 100).toFixed(3))} %`;
+  return `${formatShare(share)} of ${productIds.join(' ')}, then ${[...steps.map(formatShare), 'all'].join(', ')}`;
 }

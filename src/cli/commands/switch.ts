@@ -3,6 +3,7 @@ import { usage } from '../host.js';
 import { askServe, checkAddress } from '../serve/ask.js';
 import type { Call } from '../spec.js';
 import { checkSupported, findVersion, withRegistry } from '../store.js';
+import { formatShare } from '../terminal/progress.js';
 
 type SwitchOptions = Parameters<AlgorithmSupervisor['switch']>[0];
 type Trial = NonNullable<SwitchOptions['probation']>;
@@ -59,12 +60,11 @@ export async function run({ words: [name = '', version = '', ...ids], ...call }:
         ? await registry.switch({ ...order, operator, signal })
         : await switchThrough({ ...call, words: [] }, through, { order, onHost });
     const idList = productIds.join(', ');
-    const percent = share === undefined ? '' : `${Number((share * 100).toFixed(3))} %`;
     out.result(
       mappings,
       share === undefined
         ? `${name} ${version} serves ${idList}${trial ? ', on trial: the version before stays ready' : ''}`
-        : `${name} ${version} has ${percent} of the calls of ${idList}, on trial: the version that is mapped answers the others`,
+        : `${name} ${version} has ${formatShare(share)} of the calls of ${idList}, on trial: the version that is mapped answers the others`,
     );
   });
   return undefined;

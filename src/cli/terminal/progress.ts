@@ -86,3 +86,8 @@ export function formatTime(milliseconds: number): string {
   if (milliseconds < 120_000) return `${(milliseconds / 1_000).toFixed(1)} s`;
   return `${Math.round(milliseconds / 60_000)} min`;
 }
+
+/** A share of calls, 0 to 1: `12.5 %`. */
+export function formatShare(share: number): string {
+  return `${Number((share * 100).toFixed(3))} %`;
+}

@@ -40,6 +40,10 @@ interface Known {
 /** A package that no Python of this machine can run is looked at again after this time: somebody may have installed one. */
 const LOOK_AGAIN_MS = 60_000;
 
+function setError(known: Known, error: RunnerError): void {
+  Object.assign(known, { error, failedAt: performance.now(), told: error.message });
+}
+
 /** How to look. */
 export interface DiscoveryOptions {
   registry: Pick<Registry, 'layout' | 'list' | 'get'>;
@@ -95,7 +99,7 @@ export class Discovery {
   /** Remembers that this very file cannot be installed, and why. */
   async remember(file: string, error: RunnerError): Promise<void> {
     const recalled = await this.#recall(file).catch(() => undefined);
-    if (recalled) Object.assign(recalled.known, { error, failedAt: performance.now(), told: error.message });
+    if (recalled) setError(recalled.known, error);
   }
 
   /** Whether the file has not changed for so long that it is not being copied. */
@@ -134,7 +138,7 @@ export class Discovery {
         if (!isPackageFault(error)) return { ...unread, sizeBytes, reason: reasonOf(error) };
         if (mayGrow && (await mayBecomeZip(file))) return { ...unread, sizeBytes };
         const isNew = known.told !== error.message;
-        Object.assign(known, { error, failedAt: performance.now(), told: error.message });
+        setError(known, error);
         if (isNew) this.#options.onInvalid(file, error);
       }
     }
