@@ -4,6 +4,7 @@ import { PNG } from 'pngjs';
 import { expect, onTestFinished, test } from 'vitest';
 import { Registry } from '../../src/index.js';
 import { deployVersion } from '../../src/testing/deploy-version.js';
+import { buildPackage } from '../../src/testing/index.js';
 import { cliFolder } from '../support/cli.js';
 
 /** A store that serves A01 by the second of two versions, and A02 by its first. */
@@ -91,6 +92,29 @@ test('a guide for a product id or a step that is a slip of the hand is kept, and
   const { code, stderr } = await cli.run('guide', 'A0l', 'a.png');
   expect([code, stderr]).toEqual([0, expect.stringContaining('A0l is not active')]);
   expect(stderr).toContain('Did you mean A01?');
+});
+
+test('an install of two packages of which the second fails says that the first stays', async () => {
+  const cli = await cliFolder();
+  const files = { 'algorithm/__init__.py': '', 'algorithm/main.py': 'raise RuntimeError("broken")' };
+  const broken = await buildPackage({ name: 'second', generation: 'execute-only', files });
+  await writeFile(path.join(cli.folder, 'a.zip'), await buildPackage({ name: 'first' }));
+  await writeFile(path.join(cli.folder, 'b.zip'), broken);
+  const { code, stderr } = await cli.run('install', 'a.zip', 'b.zip');
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /warning: first 1\.0\.0 was deployed before the failure, and stays\nerror: .*broken/,
+  );
+  expect((await cli.run('list', '--json')).json()).toMatchObject([{ name: 'first' }]);
+});
+
+test('a guide for a step that the version does not have is kept, and said to be so', async () => {
+  const cli = await cliFolder();
+  await picture(cli.folder, 'a.png');
+  await writeFile(path.join(cli.folder, 'a.zip'), await buildPackage());
+  expect((await cli.run('install', 'a.zip', '--activate')).code).toBe(0);
+  const { code, stderr } = await cli.run('guide', 'A01', 'a.png', '--step', '9');
+  expect([code, stderr]).toEqual([0, expect.stringContaining('sample 1.0.0 has no step 9: its steps are 1')]);
 });
 
 test('a word that an option has taken is named: install --activate x.zip', async () => {
