@@ -115,7 +115,7 @@ describe('the size budget', () => {
   const code = (ending: string) => library.filter((file) => file.endsWith(ending) && !file.includes('.d.'));
 
   test.each([
-    ['the tarball', 1_626_000, () => statSync(tarball).size],
+    ['the tarball', 1_632_000, () => statSync(tarball).size],
     ['everything unpacked', 4_935_000, () => total(dist)],
     ['the ES modules', 1_637_500, () => total(code('.js'))],
     // Each of its 41 files begins with 1.2 KB that let it pass for an ES module.
