@@ -4,11 +4,11 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { Registry } from '../../src/index.js';
 import { deployVersion } from '../../src/testing/deploy-version.js';
+import { bundledScript } from '../support/bundled-script.js';
 import { cliFolder } from '../support/cli.js';
 import { IS_WINDOWS } from '../support/platform.js';
 import { repositoryFile } from '../support/run-script.js';
 
-const LOADER = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
 /** An id is any text: this would be a command to a shell that evaluates it. */
 const HOSTILE = '$(touch evaluated)';
 
@@ -24,13 +24,12 @@ async function shellFolder() {
   await registry.close();
   const programs = path.join(cli.folder, 'programs');
   await mkdir(programs);
-  const bin = repositoryFile('src/cli/bin.ts');
-  const script = `#!/bin/sh\nexec "${process.execPath}" --import "${LOADER}" "${bin}" "$@"\n`;
+  const bin = await bundledScript(repositoryFile('src/cli/bin.ts'));
+  const script = `#!/bin/sh\nexec "${process.execPath}" "${bin}" "$@"\n`;
   await writeFile(path.join(programs, 'procvision-runner'), script, { mode: 0o755 });
   const env = {
     ...process.env,
     PATH: `${programs}${path.delimiter}${process.env.PATH ?? ''}`,
-    TSX_TSCONFIG_PATH: repositoryFile('tsconfig.json'),
   };
   const run = (shell: string, args: string[], input: string) => {
     const { status, stdout, stderr } = spawnSync(shell, args, {

@@ -10,11 +10,12 @@ import { Registry } from '../../src/index.js';
 import { generateSigningKeys } from '../../src/signing/index.js';
 import { deployVersion } from '../../src/testing/deploy-version.js';
 import { writePicture } from '../support/brightness.js';
+import { bundledScript } from '../support/bundled-script.js';
 import { cliFolder } from '../support/cli.js';
 import { natsServer, NO_SERVER, TestServer } from '../support/nats-server.js';
 import { repositoryFile } from '../support/run-script.js';
 
-const LOADER = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
+const BIN = await bundledScript(repositoryFile('src/cli/bin.ts'));
 
 async function station() {
   const cli = await cliFolder();
@@ -27,14 +28,10 @@ async function station() {
 
 /** The command line in a process of its own; `event` waits for a line of its JSON. */
 function startProcess(cwd: string, argv: string[], env: Record<string, string> = {}) {
-  const child = spawn(
-    process.execPath,
-    ['--import', LOADER, repositoryFile('src/cli/bin.ts'), ...argv, '--json'],
-    {
-      ...{ cwd, env: { ...process.env, ...env, TSX_TSCONFIG_PATH: repositoryFile('tsconfig.json') } },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const child = spawn(process.execPath, [BIN, ...argv, '--json'], {
+    ...{ cwd, env: { ...process.env, ...env } },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   onTestFinished(() => void child.kill('SIGKILL'));
   const events: Record<string, unknown>[] = [];
   createInterface({ input: child.stdout }).on('line', (line) =>

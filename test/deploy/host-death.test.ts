@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { buildPackage } from '../../src/testing/index.js';
+import { bundledScript } from '../support/bundled-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 /** Command lines of all processes that have this text in theirs (proc(5)). */
@@ -34,8 +34,8 @@ test.skipIf(process.platform !== 'linux')(
     const zip = path.join(folder, 'package.zip');
     const files = { 'algorithm/__init__.py': '', 'algorithm/main.py': source };
     await writeFile(zip, await buildPackage({ files }));
-    const script = fileURLToPath(new URL('../support/deploy-host.ts', import.meta.url));
-    const host = spawn(process.execPath, ['--import', 'tsx', script, path.join(folder, 'store'), zip], {
+    const script = await bundledScript('deploy-host.ts');
+    const host = spawn(process.execPath, [script, path.join(folder, 'store'), zip], {
       stdio: 'ignore',
     });
     await until(async () => (await readdir(folder)).includes('started'));

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { bundledScript } from '../support/bundled-script.js';
 import { stepsOf } from '../support/doc-snippets.js';
 import { freePort } from '../support/free-port.js';
 import { natsServer, NO_SERVER } from '../support/nats-server.js';
@@ -10,7 +11,6 @@ import { repositoryFile } from '../support/run-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const server = await natsServer();
-const LOADER = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
 const lacks =
   server === undefined
     ? NO_SERVER
@@ -25,13 +25,12 @@ test.skipIf(lacks !== undefined || process.platform === 'win32')(
     const program = path.join(bin, 'procvision-runner');
     await writeFile(
       program,
-      `#!/bin/sh\nexec "${process.execPath}" --import "${LOADER}" "${repositoryFile('src/cli/bin.ts')}" "$@"\n`,
+      `#!/bin/sh\nexec "${process.execPath}" "${await bundledScript(repositoryFile('src/cli/bin.ts'))}" "$@"\n`,
     );
     await chmod(program, 0o755);
     const env = {
       ...process.env,
       PATH: [bin, path.dirname(server ?? ''), process.env.PATH].join(path.delimiter),
-      TSX_TSCONFIG_PATH: repositoryFile('tsconfig.json'),
     };
     const said = path.join(folder, 'said.txt');
     const shell = async (script: string) => {

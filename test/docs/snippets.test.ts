@@ -1,9 +1,12 @@
+import { execFile } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import ts from 'typescript';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { docPages, programOf, snippetsOf } from '../support/doc-snippets.js';
-import { repositoryFile, runScript } from '../support/run-script.js';
+import { bundleScripts } from '../support/bundled-script.js';
+import { repositoryFile } from '../support/run-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const PRELUDE = `import {
@@ -54,7 +57,18 @@ describe('the TypeScript of the README and the guides', () => {
     expect(ts.formatDiagnostics(faults, host)).toBe('');
   }, 120_000);
 
-  test.each(programs)('of $page runs, from its first line to its last', async ({ file }) => {
-    await runScript(file, [], await temporaryFolder());
+  describe('each page', () => {
+    let bundles: string[] = [];
+    beforeAll(async () => {
+      bundles = await bundleScripts(programs.map(({ file }) => file));
+    });
+
+    test.each(programs.map(({ page }, index) => ({ page, index })))(
+      'of $page runs, from its first line to its last',
+      async ({ index }) => {
+        const options = { cwd: await temporaryFolder(), timeout: 120_000 };
+        await promisify(execFile)(process.execPath, [bundles[index] ?? ''], options);
+      },
+    );
   });
 });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { bundledScript } from '../support/bundled-script.js';
 import { repositoryFile } from '../support/run-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
@@ -41,7 +42,7 @@ test.skipIf(NOTIFY === undefined)(
     const args = ['--root', path.join(folder, 'station'), '--port', '0'];
     const host = spawn(
       process.execPath,
-      ['--import', 'tsx', repositoryFile('examples/service/host.ts'), ...args],
+      [await bundledScript(repositoryFile('examples/service/host.ts')), ...args],
       {
         ...{ cwd: repositoryFile('.'), stdio: ['ignore', 'ignore', 'inherit'] },
         env: { ...process.env, NOTIFY_SOCKET: socket, WATCHDOG_USEC: '300000' },

@@ -5,6 +5,7 @@ import { chmod, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Registry } from '../../src/index.js';
+import { bundledScript } from '../support/bundled-script.js';
 import { deployVersion } from '../support/deployed-version.js';
 import { descendants, signalAll } from '../support/descendants.js';
 import { repositoryFile } from '../support/run-script.js';
@@ -44,7 +45,7 @@ test.skipIf(process.platform !== 'linux')(
 
     const host = spawn(
       process.execPath,
-      ['--import', 'tsx', repositoryFile('examples/service/host.ts'), '--root', root, '--port', '0'],
+      [await bundledScript(repositoryFile('examples/service/host.ts')), '--root', root, '--port', '0'],
       {
         cwd: repositoryFile('.'),
         stdio: ['ignore', 'pipe', 'inherit'],

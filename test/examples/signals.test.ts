@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Registry } from '../../src/index.js';
+import { bundledScript } from '../support/bundled-script.js';
 import { repositoryFile } from '../support/run-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
@@ -20,8 +21,9 @@ interface Example {
   ended: Promise<unknown[]>;
 }
 
-function start(file: string, ...args: string[]): Example {
-  const child = spawn(process.execPath, ['--import', 'tsx', repositoryFile(file), ...args], {
+async function start(file: string, ...args: string[]): Promise<Example> {
+  const program = await bundledScript(repositoryFile(file));
+  const child = spawn(process.execPath, [program, ...args], {
     cwd: repositoryFile('.'),
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NOTIFY_SOCKET: undefined },
@@ -45,7 +47,7 @@ test.skipIf(process.platform === 'win32').each(EXAMPLES)(
   async (_name, file, isReady) => {
     const root = await store();
     for (let run = 1; run <= 2; run++) {
-      const example = start(file, '--root', root, '--port', '0');
+      const example = await start(file, '--root', root, '--port', '0');
       await vi.waitFor(() => {
         expect(example.output()).toMatch(isReady);
       }, SOON);
@@ -59,7 +61,7 @@ test.skipIf(process.platform === 'win32').each(EXAMPLES)(
 test.each(EXAMPLES.flatMap(([name, file]) => ['80a', '', '-1', '65536'].map((port) => [name, port, file])))(
   '%s refuses --port "%s", and says what a port is',
   async (_name, port, file) => {
-    const example = start(file, '--root', await store(), `--port=${port}`);
+    const example = await start(file, '--root', await store(), `--port=${port}`);
     const [code] = await example.ended;
     expect(code).toBeGreaterThan(0);
     expect(example.output()).toContain(`--port is "${port}": give a number from 0 (any free port) to 65535`);
@@ -74,7 +76,7 @@ test.each(EXAMPLES)(
     await once(other, 'listening');
     onTestFinished(() => void other.close());
     const { port } = other.address() as AddressInfo;
-    const example = start(file, '--root', await store(), '--port', String(port));
+    const example = await start(file, '--root', await store(), '--port', String(port));
     const [code] = await example.ended;
     expect(code).toBe(1);
     expect(example.output()).toContain(`EADDRINUSE: address already in use 127.0.0.1:${port}`);

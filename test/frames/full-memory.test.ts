@@ -1,11 +1,10 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { bundledScript } from '../support/bundled-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
-const host = fileURLToPath(new URL('../support/frame-host.ts', import.meta.url));
-const command = [process.execPath, '--import', 'tsx', host];
+const command = [process.execPath, await bundledScript('frame-host.ts')];
 
 /** A file system of 1 MiB in memory at `$0`, for one command, without any right of root. */
 const MOUNT = 'mount -t tmpfs -o size=1m none "$0" && exec "$@"';

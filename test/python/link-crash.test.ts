@@ -2,15 +2,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { VenvManager } from '../../src/python/venv-manager.js';
+import { bundledScript } from '../support/bundled-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { wheelFolder } from '../support/wheels.js';
 
 const interpreter = await new VenvManager().select({});
-const script = fileURLToPath(new URL('../support/link-once.ts', import.meta.url));
-const tsx = import.meta.resolve('tsx');
+const script = await bundledScript('link-once.ts');
 const many = {
   name: 'many',
   version: '1.0',
@@ -21,7 +20,7 @@ const many = {
 };
 
 function linkInChild(dir: string, store: string, source: { wheels: string; requirements: string }) {
-  const args = ['--import', tsx, script, dir, store, source.wheels, source.requirements, interpreter.path];
+  const args = [script, dir, store, source.wheels, source.requirements, interpreter.path];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
