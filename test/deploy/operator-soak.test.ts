@@ -12,8 +12,8 @@ import { steeredAlgorithm } from '../support/steered-algorithm.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { reportSoak } from '../support/soak-report.js';
 
-/** Seconds; `npm run soak:operator` makes it 1,800. */
-const SECONDS = Number(process.env.OPERATOR_SOAK ?? 12);
+/** Seconds, enough for each kind of trouble once; `npm run soak:operator` makes it 1,800. */
+const SECONDS = Number(process.env.OPERATOR_SOAK ?? 7);
 /** Long enough for the bound on lateness, which a short run beside others could miss by the load of the machine. */
 const IS_LONG = SECONDS >= 120;
 const HOSTS = 3;

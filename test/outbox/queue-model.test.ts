@@ -159,7 +159,7 @@ test(
         await outbox.close();
         expect((await verifyReceipts(folder)).faults).toEqual([]);
       }),
-      { numRuns: Number(process.env.OUTBOX_MODEL_RUNS ?? '15') },
+      { numRuns: Number(process.env.OUTBOX_MODEL_RUNS ?? '8') },
     );
   },
 );

@@ -200,7 +200,7 @@ test('a picture that is missing is told by the id of its verdict, in one whole l
 
 describe('a folder that somebody altered', () => {
   test('each kind of tampering, at random places, is found', { timeout: 7_200_000 }, async () => {
-    const runs = Number(process.env.OUTBOX_TAMPERINGS ?? '2000');
+    const runs = Number(process.env.OUTBOX_TAMPERINGS ?? '400');
     const { folder, heads } = await usedOutbox();
     const missed: string[] = [];
     const records = await openRecords(folder);

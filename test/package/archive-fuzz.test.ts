@@ -12,7 +12,7 @@ import { folderState } from '../support/folder-state.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 /** `npm run fuzz:archive` sets many more. */
-const RUNS = Number(process.env.PROCVISION_FUZZ_RUNS ?? 1_000);
+const RUNS = Number(process.env.PROCVISION_FUZZ_RUNS ?? 400);
 /** Of the run: `PROPERTY_SEED` repeats it. */
 const SEED = Number(process.env.PROPERTY_SEED);
 const LONGEST_CASE_MS = 5_000;

@@ -4,18 +4,19 @@ import { TARGETS } from '../support/fuzz-targets.js';
 
 /** `PROPERTY_SEED` repeats a run; `npm run fuzz:coverage` goes on for an hour. */
 const seed = Number(process.env.PROPERTY_SEED);
+const RUNS = 200;
 
 describe('guided by coverage, whatever bytes come', () => {
   test.each(TARGETS.map((target) => [target.name, target] as const))(
     'the laws of %s hold, and inputs that reach more than the seeds are found',
     async (_, target) => {
       const seeds = (await target.seeds()).length;
-      const { runs, corpus, failure } = await fuzz(target, { runs: 400, seed });
+      const { runs, corpus, failure } = await fuzz(target, { runs: RUNS, seed });
       if (failure) {
         const input = failure.input.toString('base64');
         throw new Error(`seed ${seed}, input (base64) ${input}`, { cause: failure.error });
       }
-      expect(runs).toBe(400);
+      expect(runs).toBe(RUNS);
       expect(corpus).toBeGreaterThan(seeds);
     },
   );

@@ -13,7 +13,7 @@ import { folderState } from '../support/folder-state.js';
 import { mutations, whileMutating, type Mutation } from '../support/mutating-file.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
-const RUNS = Number(process.env.MUTATIONS ?? 200);
+const RUNS = Number(process.env.MUTATIONS ?? 80);
 
 const files = (text: string) => ({
   'algorithm/__init__.py': '',

@@ -99,9 +99,9 @@ const text = fc
 const plainText = fc.array(requirement, { minLength: 1, maxLength: 6 }).map((lines) => lines.join('\n'));
 
 test.skipIf(isWithoutPip)(
-  'what is accepted, pip reads as the same requirements and reaches for nothing, for 2,000 generated files',
+  'what is accepted, pip reads as the same requirements and reaches for nothing, for 800 generated files',
   () => {
-    const files = fc.sample(text, 2_000);
+    const files = fc.sample(text, 800);
     const pips = readByPip(files);
     const outcomes = { accepted: 0, refused: 0 };
     const differences = files.flatMap((written, index) => {
@@ -122,8 +122,8 @@ test.skipIf(isWithoutPip)(
       return isSame ? [] : [{ written, ours: names, pip }];
     });
     expect(differences.slice(0, 5)).toEqual([]);
-    expect(outcomes.accepted).toBeGreaterThan(300);
-    expect(outcomes.refused).toBeGreaterThan(300);
+    expect(outcomes.accepted).toBeGreaterThan(120);
+    expect(outcomes.refused).toBeGreaterThan(120);
   },
 );
 

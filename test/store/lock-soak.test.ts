@@ -7,9 +7,9 @@ import { temporaryFolder } from '../support/temp-folder.js';
 import { reportSoak } from '../support/soak-report.js';
 
 /** Acquisitions in all; `npm run soak:locks` makes it ten thousand. */
-const ACQUISITIONS = Number(process.env.LOCK_SOAK ?? 300);
+const ACQUISITIONS = Number(process.env.LOCK_SOAK ?? 120);
 const PROCESSES = ACQUISITIONS > 1_000 ? 6 : 4;
-const KILL_EVERY = ACQUISITIONS > 1_000 ? 250 : 75;
+const KILL_EVERY = ACQUISITIONS > 1_000 ? 250 : 25;
 
 /** Every other process is in a container of its own, where the system makes some: none of the others sees its pid. */
 const hasBoxes = canBox();

@@ -9,7 +9,7 @@ import { reportSoak } from '../support/soak-report.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
-const ORDERS = Number(process.env.SOAK_SWITCHES ?? 6);
+const ORDERS = Number(process.env.SOAK_SWITCHES ?? 4);
 const CALLS_PER_ORDER = 120;
 const CALLS = ORDERS * CALLS_PER_ORDER;
 const CALLERS = 4;

@@ -10,7 +10,7 @@ import { temporaryFolder } from '../support/temp-folder.js';
 import { reportSoak } from '../support/soak-report.js';
 
 /** Of both workers together. */
-const CALLS = Number(process.env.CHAOS_CALLS ?? 2_000);
+const CALLS = Number(process.env.CHAOS_CALLS ?? 800);
 const shape = { width: 16, height: 16 };
 const target = { name: 'sample', version: '1.0.0' };
 const kinds = Object.keys(DAMAGE);

@@ -10,7 +10,7 @@ import { deployVersion } from '../support/deployed-version.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { reportSoak } from '../support/soak-report.js';
 
-const CALLS = Number(process.env.SOAK_FRAMES ?? 1_000);
+const CALLS = Number(process.env.SOAK_FRAMES ?? 500);
 const AT_ONCE = 10;
 const WORKERS = 4;
 const shape = { height: 16, width: 16, channels: 3 as const };

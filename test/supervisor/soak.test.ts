@@ -7,8 +7,8 @@ import { holdings } from '../support/leaks.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
-const CALLS = Number(process.env.SOAK_CALLS ?? 2_000);
-const CALLS_PER_KILL = 500;
+const CALLS = Number(process.env.SOAK_CALLS ?? 1_000);
+const CALLS_PER_KILL = 250;
 const AT_ONCE = 8;
 
 test.runIf(process.platform === 'linux')(

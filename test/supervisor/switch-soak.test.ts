@@ -8,7 +8,7 @@ import { SwitchDelays } from '../support/switch-delays.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { reportSoak } from '../support/soak-report.js';
 
-const SWITCHES = Number(process.env.SOAK_SWITCHES ?? 12);
+const SWITCHES = Number(process.env.SOAK_SWITCHES ?? 8);
 const CALLS_PER_SWITCH = 200;
 const CALLS = SWITCHES * CALLS_PER_SWITCH;
 const CALLERS = 4;

@@ -10,7 +10,7 @@ import { bundledScript } from '../../support/bundled-script.js';
 import { Platform, type Fault } from '../../support/outbox/platform.js';
 
 const KILLS = Number(process.env.DELIVERY_KILLS ?? '4');
-const RECORDS = Number(process.env.DELIVERY_RECORDS ?? '1000');
+const RECORDS = Number(process.env.DELIVERY_RECORDS ?? '400');
 
 /** Runs a station; with `ms` it is killed so long after it has begun. */
 async function runStation(folder: string, url: string, ms?: number): Promise<void> {
