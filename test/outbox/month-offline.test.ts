@@ -88,7 +88,7 @@ test.skipIf(NO_MOUNTS !== undefined)(
         if (isFull) disk.fill();
         const before = seen.promised.size;
         // A write whose outcome is not known waits until the disk can be read again, which takes room.
-        const room = setTimeout(() => void rm(path.join(disk.folder, 'filler'), { force: true }), 20_000);
+        const room = setTimeout(() => void rm(path.join(disk.folder, 'filler'), { force: true }), 2_000);
         await see(station.outbox, seen, day, tick);
         clearTimeout(room);
         if (isFull) refusedOnFullDays.records += VERDICTS + 2 - (seen.promised.size - before);

@@ -240,7 +240,7 @@ describe.each(EVERY)('pictures of one executeMany under %s', (kind) => {
   test('of which one hangs cost the others no verdict, with the time of a call for each', async () => {
     const policy = { maxCrashes: 50, maxRestarts: 50 };
     const { supervisor, nothingLeft } = await open(kind, { policy });
-    const all = [...some(4), request(5, 'hang'), ...some(20)].map((one) => ({ ...one, timeoutMs: 4_000 }));
+    const all = [...some(4), request(5, 'hang'), ...some(20)].map((one) => ({ ...one, timeoutMs: 2_500 }));
     const ends = account(all, await supervisor.executeMany(all));
     expect(ends[4]).toBe('timeout');
     if (kind !== 'the SDK worker') expect(counted(ends)).toEqual({ OK: 24, timeout: 1 });

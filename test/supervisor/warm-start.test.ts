@@ -111,9 +111,9 @@ function limitDescriptors(pid: number, left: number): void {
 }
 
 describe.runIf(process.platform === 'linux')('on Linux', () => {
-  test.each(['sdk', 'bundled'] as const)(
-    'after a start of 2 s under the %s worker, the next worker is forked, sooner ready, in the same bounds, and answers the same',
-    async (flavour) => {
+  // Both at once: most of it is waiting for the import.
+  test('after a start of 2 s under either worker, the next worker is forked, sooner ready, in the same bounds, and answers the same', async () => {
+    const startNext = async (flavour: 'sdk' | 'bundled') => {
       const { supervisor, supervise, event, startMs, cold, worker } = await forked(
         { importSeconds: 2 },
         {},
@@ -132,8 +132,9 @@ describe.runIf(process.platform === 'linux')('on Linux', () => {
       // It was kept in the store: on the next host also the first worker is forked.
       const next = supervise(flavour);
       expect(await debugOf(next)).toEqual({ forked: true, calls: 1, pixel: 200 });
-    },
-  );
+    };
+    await Promise.all([startNext('sdk'), startNext('bundled')]);
+  });
 
   test.each([
     ['starts a thread', 'threading.Thread(target=time.sleep, args=(600,), daemon=True).start()', /thread/],
@@ -302,10 +303,9 @@ open(os.path.join(os.environ["TMPDIR"], str(os.getpid())), "w").close()`;
     expect(isAlive(serverProcessId)).toBe(false);
   });
 
-  // A fork takes more of them, for pipes: it fails at its first, or with some of its own open.
-  test.each([0, 3, 6])(
-    'a fork that the system refuses, with %i descriptors left, leaves the workers that live, and the next ones start cold',
-    async (left) => {
+  // A fork takes more of them, for pipes: it fails at its first, or with some of its own open. All at once: it is waiting for imports.
+  test('a fork that the system refuses, with 0, 3 or 6 descriptors left, leaves the workers that live, and the next ones start cold', async () => {
+    const forkWith = async (left: number) => {
       const { supervisor, worker, event } = await forked({ importSeconds: 3 });
       expect(event).toMatchObject({ mode: 'warm' });
       const { serverProcessId = -1 } = statusOf(supervisor)?.warmStart ?? {};
@@ -318,8 +318,9 @@ open(os.path.join(os.environ["TMPDIR"], str(os.getpid())), "w").close()`;
         mode: 'cold',
         reason: expect.stringMatching(/could not fork a worker/) as string,
       });
-    },
-  );
+    };
+    await Promise.all([0, 3, 6].map(forkWith));
+  });
 
   test("with policy.warmStart 'off' no server is started", async () => {
     const { supervise } = await station({});
