@@ -5,6 +5,7 @@
  */
 export const OUTSIDE_TESTS = [
   'test/containment/joblib.test.ts',
+  'test/containment/numba.test.ts',
   'test/integration/pictures.test.ts',
   'test/integration/published-sdks.test.ts',
   'test/package/pep440-against-pip.test.ts',
