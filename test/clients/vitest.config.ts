@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import suite from '../../vitest.config.js';
+import suite from '../suite.config.js';
 
 /** The handler under clients, linters and fuzzers of others: they are installed for it, so it is no part of `npm test`. */
 export default defineConfig({

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { mergeConfig } from 'vitest/config';
-import base from '../../vitest.config.js';
+import base from '../suite.config.js';
 import { instrument } from './mutants.js';
 
 /** The file that is mutated, from the root of the repository. */

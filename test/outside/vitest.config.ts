@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { OUTSIDE_TESTS } from '../support/outside-tests.js';
-import suite from '../../vitest.config.js';
+import suite from '../suite.config.js';
 
 /** The suite's tests that need a package index or a browser: `npm run test:outside`. */
 export default defineConfig({

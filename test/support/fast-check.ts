@@ -1,4 +1,4 @@
-/** What tests get as `fast-check` (vitest.config.ts): itself, with the seed of the run for every property and sample. */
+/** What tests get as `fast-check` (suite.config.ts): itself, with the seed of the run for every property and sample. */
 import { createRequire } from 'node:module';
 import type * as FastCheck from 'fast-check';
 

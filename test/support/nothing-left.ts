@@ -26,7 +26,9 @@ const PATIENCE_MS = 20_000;
 process.env.PROCVISION_TEST_CACHE ??= os.tmpdir();
 const folder = mkdtempSync(path.join(os.tmpdir(), 'pvt-'));
 chmodSync(folder, 0o1777); // tests run workers as other users
-for (const name of ['TMPDIR', 'TEMP', 'TMP']) process.env[name] = folder;
+const NAMES = ['TMPDIR', 'TEMP', 'TMP'];
+const before = NAMES.map((name) => [name, process.env[name]] as const);
+for (const name of NAMES) process.env[name] = folder;
 
 // tsx keeps in the temp dir what it has compiled: a host that a test starts finds what one before it has compiled.
 if (process.platform !== 'win32') {
@@ -38,10 +40,15 @@ if (process.platform !== 'win32') {
 
 afterAll(async () => {
   try {
-    await Promise.all(atEndOfFile.map((clean) => clean()));
+    await Promise.all(atEndOfFile.splice(0).map((clean) => clean()));
     await vi.waitFor(expectNothing, { timeout: PATIENCE_MS, interval: 50 });
   } finally {
     rmSync(folder, { recursive: true, force: true });
+    // The next file may be of the same process.
+    for (const [name, value] of before) {
+      if (value === undefined) Reflect.deleteProperty(process.env, name);
+      else process.env[name] = value;
+    }
   }
 }, PATIENCE_MS + 10_000);
 
