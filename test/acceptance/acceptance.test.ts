@@ -130,7 +130,7 @@ describe('acceptance of labelled pictures', () => {
         .join(''),
     });
     await writePictures(pictures, { OK: [1, 2, 200], NG: [3, 4, 50] });
-    const report = await acceptance(runner, pictures, { target, timeoutMs: 2_000 });
+    const report = await acceptance(runner, pictures, { target, timeoutMs: 4_000 });
     const verdicts = Object.fromEntries(
       report.pictures.map(({ file, verdict, error }) => [file, error?.code ?? verdict]),
     );

@@ -334,7 +334,7 @@ test('each call is traced on the diagnostics channel, with where it went and wha
     unsubscribe(`tracing:${CALL_CHANNEL}:asyncEnd`, onEnd);
   });
   const result = await ask();
-  await expect(ask({ exit: 1 }, { timeoutMs: 5_000 })).rejects.toMatchObject({ code: 'worker_exited' });
+  await expect(ask({ exit: 1 }, { timeoutMs: 30_000 })).rejects.toMatchObject({ code: 'worker_exited' });
   expect(traced).toEqual([
     expect.objectContaining({
       requestId: result.requestId,
