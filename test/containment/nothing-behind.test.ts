@@ -36,26 +36,29 @@ describe.runIf(isLinux).each(['auto', 'off'] as const)('with namespaces %s', (na
   });
 
   test.each([
-    ['hangs', 'time.sleep(60)', 'timeout'],
-    ['leaves', 'os._exit(3)', 'worker_exited'],
-  ])('an algorithm with multiprocessing shared memory that %s leaves none of it', async (_, end, code) => {
-    const segments = () => readdirSync('/dev/shm').filter((name) => name.startsWith('psm_'));
-    const before = segments();
-    const { registry, supervisor } = await openSupervised({ policy: { retries: 0, namespaces } });
-    const source = steeredAlgorithm({
-      extra: `
+    ['hangs', 'time.sleep(60)', 'timeout', 2_000],
+    ['leaves', 'os._exit(3)', 'worker_exited', 20_000],
+  ])(
+    'an algorithm with multiprocessing shared memory that %s leaves none of it',
+    async (_, end, code, timeoutMs) => {
+      const segments = () => readdirSync('/dev/shm').filter((name) => name.startsWith('psm_'));
+      const before = segments();
+      const { registry, supervisor } = await openSupervised({ policy: { retries: 0, namespaces } });
+      const source = steeredAlgorithm({
+        extra: `
     def on_step_start(self, *args):
         from multiprocessing import shared_memory
         self.kept.append(shared_memory.SharedMemory(create=True, size=100_000))
         ${end}
 `,
-    });
-    await deployVersion(registry, { source });
-    const call = supervisor.execute({ target, stepIndex: 1, image, timeoutMs: 2_000 });
-    await expect(call).rejects.toMatchObject({ code });
-    await supervisor.close();
-    expect(segments().filter((name) => !before.includes(name))).toEqual([]);
-  });
+      });
+      await deployVersion(registry, { source });
+      const call = supervisor.execute({ target, stepIndex: 1, image, timeoutMs });
+      await expect(call).rejects.toMatchObject({ code });
+      await supervisor.close();
+      expect(segments().filter((name) => !before.includes(name))).toEqual([]);
+    },
+  );
 
   test('an algorithm that buries all its children sees that it has none, and answers', async () => {
     const { registry, supervisor } = await openSupervised({ policy: { retries: 0, namespaces } });
