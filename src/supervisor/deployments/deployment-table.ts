@@ -5,6 +5,7 @@ import { RestartPolicy } from '../pool/restart-policy.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { Split } from './splits.js';
 import type { VersionPolicies } from '../version-policies.js';
+import { isSameDeployment } from '../warm-start/fork-servers.js';
 
 /** A deployment and what must be called when one no longer counts on it. */
 export interface DeploymentLease {
@@ -69,7 +70,7 @@ export class DeploymentTable {
 
   /**
    * The deployment of a version, started if needed, retained from the moment this resolves. Waits for a deployment that is
-   * ending. `workers` overrides its policy.
+   * ending; one that runs what was deployed before under the same name is ended. `workers` overrides its policy.
    *
    * @throws RunnerError `closed`, `aborted`
    */
@@ -78,9 +79,12 @@ export class DeploymentTable {
     for (;;) {
       this.checkOpen('call');
       const found = this.#deployments.get(key);
-      if (found?.isEnding) {
+      if (found && (found.isEnding || !isSameDeployment(found.entry, entry))) {
         // Waited for, not hurried: calls may still run there.
-        await settleOrAbort(signal, found.stop({ finishCalls: true }));
+        await settleOrAbort(
+          signal,
+          found.stop({ finishCalls: true, reason: 'its version was deployed anew' }),
+        );
         continue;
       }
       const deployment = found ?? this.#create(key, entry, workers);

@@ -8,6 +8,7 @@ import { LaneOrder } from './lane-order.js';
 import type { SplitTable } from './splits.js';
 import type { InspectionRequest } from '../types.js';
 import type { VersionPolicies } from '../version-policies.js';
+import { isSameDeployment } from '../warm-start/fork-servers.js';
 
 /** What a request says of where it goes. */
 type RoutedBy = Pick<InspectionRequest, 'productId' | 'target' | 'session'>;
@@ -53,7 +54,8 @@ export class Router {
     const entry = target ?? this.#registry.servingNow(productId ?? '');
     const deployment = entry && this.#table.find(entry.name, entry.version);
     // Before its share is counted: what is decided by route() would be counted twice.
-    if (!deployment) return undefined;
+    if (!deployment || (!target && !isSameDeployment(deployment.entry, entry as RegistryEntry)))
+      return undefined;
     const canary = this.#splits.isEmpty ? undefined : this.#canaryOf(request, entry, deployment, o);
     if (canary) return canary;
     if (!target && productId !== undefined) deployment.servedPids.add(productId);

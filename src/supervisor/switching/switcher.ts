@@ -18,6 +18,7 @@ import type { CanaryShare, CanaryShares } from './canary-shares.js';
 import { basesOf, resolveShare, type ShareSteps } from './share-options.js';
 import type { RollbackOptions, SwitchOptions, SwitchOrder, WarmUp } from './types.js';
 import type { VersionPolicies } from '../version-policies.js';
+import { isSameDeployment } from '../warm-start/fork-servers.js';
 import { distinct } from './version-refs.js';
 
 /** Makes the calls that a version must answer before it serves anybody. */
@@ -313,6 +314,7 @@ export class Switcher {
     const active = await this.#registry.active();
     this.#canaries.follow(active);
     await this.#shares.follow();
+    await this.#endRemoved(active);
     const moved = this.#table.all().flatMap((deployment) => {
       const elsewhere = [...deployment.servedPids].filter((pid) => {
         const mapping = active[pid];
@@ -328,6 +330,23 @@ export class Switcher {
         this.#behind(next, this.#makeReady(next, ids, Math.max(1, deployment.pool.slots.length)));
       }
       void this.#retirement.retire(deployment);
+    }
+  }
+
+  /** What was uninstalled answers nobody any more; what was deployed in its place is made ready where it serves. */
+  async #endRemoved(active: Mappings): Promise<void> {
+    for (const deployment of this.#table.all()) {
+      const { entry, pool } = deployment;
+      const { name, version } = entry;
+      const listed = await this.#registry.listed(name, version);
+      if (deployment.isEnding || isSameDeployment(entry, listed)) continue;
+      const reason = listed ? 'its version was deployed anew' : 'it was uninstalled';
+      void deployment
+        .stop({ finishCalls: true, reason })
+        .then(() => this.#emit('drained', { name, version }));
+      const pids = Object.keys(active).filter((pid) => active[pid] && isSame(active[pid], entry));
+      const workers = Math.max(1, pool.slots.length);
+      if (pids.length > 0) this.#behind({ name, version }, this.#makeReady({ name, version }, pids, workers));
     }
   }
 

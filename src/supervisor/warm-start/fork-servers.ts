@@ -13,6 +13,11 @@ export function deploymentOf(entry: RegistryEntry | undefined): string | undefin
   return entry?.deployment_id ?? entry?.created_at;
 }
 
+/** Whether both are of one deployment of a version: not of two packages that were deployed under one name. */
+export function isSameDeployment(one: RegistryEntry, listed: RegistryEntry | undefined): boolean {
+  return one === listed || deploymentOf(one) === deploymentOf(listed);
+}
+
 /** What servers are kept by. */
 export function serverKey(entry: RegistryEntry, spec: WorkerSpec): string {
   return JSON.stringify([entry.name, entry.version, deploymentOf(entry), spec]);
