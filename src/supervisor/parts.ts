@@ -82,7 +82,7 @@ export function composeParts(context: SupervisorContext) {
     new Deadline(clock, clock.now(), policy.infoTimeoutMs, signal);
   const inspector = new Inspector({ clock, frames, sessions });
   const guides = new GuideBook(registry);
-  const calls = new CallService({ registry, table, router, inspector, guides, clock, emit });
+  const calls = new CallService({ table, router, inspector, guides, clock, emit });
   const manyCalls = new ManyCalls(calls);
   const canaries = new Canaries({ registry, retirement, clock, emit });
   const shares = new CanaryShares({ registry, splits, table, retirement, clock, emit });

@@ -54,7 +54,7 @@ interface Waiting extends WrittenCall {
  */
 export class CallGroup {
   #deployment: Deployment | undefined;
-  #canary: DeploymentLease['canary'];
+  #routed: Pick<DeploymentLease, 'canary' | 'kept'> = {};
   #turn: CallTurn | undefined;
   /** Calls whose images are written and that are not sent. */
   #calls: Waiting[] = [];
@@ -99,17 +99,17 @@ export class CallGroup {
   get lease(): DeploymentLease | undefined {
     const deployment = this.#isSealed ? undefined : this.#deployment;
     if (!deployment || deployment.isEnding) return undefined;
-    return { deployment, release: deployment.retain(), ...(this.#canary && { canary: this.#canary }) };
+    return { deployment, release: deployment.retain(), ...this.#routed };
   }
 
   /** Takes a call in, when it goes to where the others go. `admit`: into the line, for all of them. @throws what `admit` throws */
-  enter({ deployment, canary }: DeploymentLease, admit: () => CallTurn): boolean {
+  enter({ deployment, canary, kept }: DeploymentLease, admit: () => CallTurn): boolean {
     if (this.#isSealed || !deployment.isReady) return false;
     if (!this.#deployment) {
       if (!deployment.pool.ready?.capabilities.includes(BATCH)) return false;
       this.#turn = admit();
       this.#deployment = deployment;
-      this.#canary = canary;
+      this.#routed = canary ? { canary, kept } : { kept };
     }
     return this.#deployment === deployment;
   }

@@ -4,7 +4,6 @@ import { asFailure, RunnerError } from '../../errors.js';
 import { LONGEST_TIMER_MS } from '../../longest-timer.js';
 import { bothIds } from '../../product-ids.js';
 import { systemCause } from '../../store/errno.js';
-import type { Registry } from '../../registry/registry.js';
 import { Deadline, type Clock } from '../clock.js';
 import type { Deployment, Emit } from '../deployments/deployment.js';
 import type { DeploymentTable, DeploymentLease } from '../deployments/deployment-table.js';
@@ -36,7 +35,6 @@ export class CallService {
   readonly #router: Router;
   readonly #inspector: Inspector;
   readonly #guides: GuideBook;
-  readonly #registry: Registry;
   readonly #clock: Clock;
   readonly #emit: Emit;
   /** Tells this supervisor's requests from those of another one in the same logs. */
@@ -48,7 +46,6 @@ export class CallService {
     router: Router;
     inspector: Inspector;
     guides: GuideBook;
-    registry: Registry;
     clock: Clock;
     emit: Emit;
   }) {
@@ -56,7 +53,6 @@ export class CallService {
     this.#router = o.router;
     this.#inspector = o.inspector;
     this.#guides = o.guides;
-    this.#registry = o.registry;
     this.#clock = o.clock;
     this.#emit = o.emit;
   }
@@ -362,11 +358,10 @@ export class CallService {
   /** @throws RunnerError `invalid_params` for parameters that the step does not take */
   #withParameters(
     request: InspectionRequest,
-    { deployment: { parameters }, canary }: Pick<DeploymentLease, 'deployment' | 'canary'>,
+    { deployment: { parameters }, canary, kept: mapped }: Omit<DeploymentLease, 'release'>,
   ): InspectionRequest {
-    const { productId, target, stepIndex, userParams: given } = request;
-    const isKept = productId !== undefined && !target;
-    const kept = isKept ? (canary?.split.params ?? this.#registry.paramsOf(productId)) : undefined;
+    const { productId, stepIndex, userParams: given } = request;
+    const kept = canary?.split.params ?? mapped;
     const userParams = parameters.of(stepIndex, { productId, given, kept });
     return userParams === given ? request : { ...request, userParams };
   }

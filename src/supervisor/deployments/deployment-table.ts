@@ -2,6 +2,7 @@ import { settleOrAbort, type OperationOptions } from '../../abort.js';
 import { asFailure, RunnerError } from '../../errors.js';
 import { Deployment, type DeploymentContext } from './deployment.js';
 import { RestartPolicy } from '../pool/restart-policy.js';
+import type { ParameterValues } from '../../parameters/types.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { Split } from './splits.js';
 import type { VersionPolicies } from '../version-policies.js';
@@ -11,6 +12,8 @@ import { isSameDeployment } from '../warm-start/fork-servers.js';
 export interface DeploymentLease {
   deployment: Deployment;
   release: () => void;
+  /** Parameters that are kept for the product id with the version that it was mapped to in this look. */
+  kept?: ParameterValues | undefined;
   /** The deployment has a share of the calls of the product id. `isFirst`: no earlier call of its session is there. */
   canary?: { split: Split; isFirst: boolean };
 }
@@ -70,13 +73,19 @@ export class DeploymentTable {
 
   /**
    * The deployment of a version, started if needed, retained from the moment this resolves. Waits for a deployment that is
-   * ending; one that runs what was deployed before under the same name is ended. `workers` overrides its policy.
+   * ending; one that runs what was deployed before under the same name is ended. `workers` overrides its policy. `again`: asked
+   * after such a wait, in which the version may have been replaced, or may have ceased to be the one that is meant.
    *
-   * @throws RunnerError `closed`, `aborted`
+   * @throws RunnerError `closed`, `aborted`, and what `again` throws
    */
-  async obtain(entry: RegistryEntry, workers?: number, signal?: AbortSignal): Promise<DeploymentLease> {
-    const key = keyOf(entry);
-    for (;;) {
+  async obtain(
+    asked: RegistryEntry,
+    workers?: number,
+    signal?: AbortSignal,
+    again?: () => Promise<RegistryEntry>,
+  ): Promise<DeploymentLease> {
+    for (let entry = asked; ;) {
+      const key = keyOf(entry);
       this.checkOpen('call');
       const found = this.#deployments.get(key);
       if (found && (found.isEnding || !isSameDeployment(found.entry, entry))) {
@@ -85,6 +94,7 @@ export class DeploymentTable {
           signal,
           found.stop({ finishCalls: true, reason: 'its version was deployed anew' }),
         );
+        if (again) entry = await again();
         continue;
       }
       const deployment = found ?? this.#create(key, entry, workers);

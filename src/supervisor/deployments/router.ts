@@ -1,4 +1,5 @@
 import { RunnerError } from '../../errors.js';
+import type { ParameterValues } from '../../parameters/types.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { VersionRef } from '../../package/types.js';
@@ -59,7 +60,7 @@ export class Router {
     const canary = this.#splits.isEmpty ? undefined : this.#canaryOf(request, entry, deployment, o);
     if (canary) return canary;
     if (!target && productId !== undefined) deployment.servedPids.add(productId);
-    return { deployment, release: deployment.retain() };
+    return { deployment, release: deployment.retain(), kept: this.#keptFor(request) };
   }
 
   /** A request goes by {@link Router.route}: later ones of its lane do too, until it calls the answer. */
@@ -103,22 +104,21 @@ export class Router {
     const { productId, target } = request;
     const started = target && this.#table.find(target.name, target.version);
     if (started) return { lease: Promise.resolve({ deployment: started, release: started.retain() }) };
-    const entry: Readonly<RegistryEntry> = target
-      ? await this.entry(target.name, target.version)
-      : await this.#registry.serving(productId ?? '');
+    const entry = await this.#look(request);
+    let kept = this.#keptFor(request);
     const { name, version } = entry;
     const canary = this.#canaryOf(request, entry, this.#table.find(name, version), o);
     if (canary) return { lease: Promise.resolve(canary) };
-    if (!this.#table.find(name, version) && !this.#policies.of(entry).policy.lazyStart) {
-      throw new RunnerError(
-        'not_initialized',
-        `${name} ${version} is not started, and calls are not to start it (lazyStart is off): call start() first`,
-        { details: { name, version } },
-      );
-    }
-    const lease = this.#table.obtain(entry).then((one) => {
+    this.#checkStart(entry);
+    const again = async () => {
+      const next = await this.#look(request);
+      kept = this.#keptFor(request);
+      this.#checkStart(next);
+      return next;
+    };
+    const lease = this.#table.obtain(entry, undefined, undefined, again).then((one) => {
       if (!target && productId !== undefined) one.deployment.servedPids.add(productId);
-      return one;
+      return { ...one, kept };
     });
     lease.catch(() => undefined); // the caller of route() gets it
     return { lease };
@@ -134,7 +134,28 @@ export class Router {
     if (request.target || isPastCanary) return undefined;
     const canary = this.#splits.take(request, mapped, standing);
     const deployment = canary?.split.deployment;
-    return deployment && { deployment, release: deployment.retain(), canary };
+    return deployment && { deployment, release: deployment.retain(), kept: this.#keptFor(request), canary };
+  }
+
+  /** Looked up with the mapping: a switch may bring others, which are for the version that comes. */
+  #keptFor({ productId, target }: RoutedBy): ParameterValues | undefined {
+    return productId === undefined || target ? undefined : this.#registry.paramsOf(productId);
+  }
+
+  /** The version that a request is for. @throws RunnerError `not_found` */
+  async #look({ productId, target }: RoutedBy): Promise<Readonly<RegistryEntry>> {
+    return target ? this.entry(target.name, target.version) : this.#registry.serving(productId ?? '');
+  }
+
+  /** @throws RunnerError `not_initialized` for a version that is not started and may not be by a call */
+  #checkStart(entry: Readonly<RegistryEntry>): void {
+    const { name, version } = entry;
+    if (this.#table.find(name, version) || this.#policies.of(entry).policy.lazyStart) return;
+    throw new RunnerError(
+      'not_initialized',
+      `${name} ${version} is not started, and calls are not to start it (lazyStart is off): call start() first`,
+      { details: { name, version } },
+    );
   }
 
   /** @throws RunnerError `not_found` */
