@@ -1,5 +1,7 @@
 import type { OperationOptions } from '../abort.js';
 import type { SafeEmitter } from '../emitter.js';
+import { RunnerError } from '../errors.js';
+import type { VersionRef } from '../package/types.js';
 import { productIdOf, productIdsOf, type ProductIdList, type ProductIdName } from '../product-ids.js';
 import { barFor, checkNotBarred, stepBackFrom, unbar, type SwitchBack } from './barring.js';
 import {
@@ -8,6 +10,7 @@ import {
   drop,
   findEntry,
   findMapping,
+  isSame,
   remap,
   stepBack,
   withParams,
@@ -61,12 +64,24 @@ export class OperatorChanges {
     this.#events.emit('deactivated', removed);
   }
 
-  async rollback(o: Options<ProductIdName & { operator?: string }>): Promise<ActiveMapping> {
+  /**
+   * `step`: the one that is meant. Where somebody has made it meanwhile (a trial that was failed), it is not made again, and no
+   * other is made in its place.
+   *
+   * @throws RunnerError `superseded`
+   */
+  async rollback(
+    o: Options<ProductIdName & { operator?: string }>,
+    step?: Record<'from' | 'to', VersionRef>,
+  ): Promise<ActiveMapping> {
     doors().rollback.check(o);
     const { operator, signal } = o;
     const pid = productIdOf(doors().rollback.call, o);
     const back = await this.#commit('rollback', { pids: [pid], operator }, { signal }, (content) => {
+      const now = findMapping(content, pid);
+      if (step && isSame(now, step.to) && !isSame(now, step.from)) return structuredClone(now);
       const mapping = stepBack(content, pid, operator, new Date().toISOString());
+      if (step) checkStep(now, mapping, step);
       content.active[pid] = mapping;
       return structuredClone(mapping);
     });
@@ -148,4 +163,20 @@ export class OperatorChanges {
       return structuredClone(mappings);
     });
   }
+}
+
+/** Somebody else may have moved the id since the step was decided: one step back from there leads elsewhere. */
+function checkStep(
+  now: ActiveMapping,
+  back: ActiveMapping,
+  { from, to }: Record<'from' | 'to', VersionRef>,
+): void {
+  if (isSame(now, from) && isSame(back, to)) return;
+  const { pid } = back;
+  throw new RunnerError(
+    'superseded',
+    `The rollback of ${pid} from ${from.name} ${from.version} to ${to.name} ${to.version} was given up before it changed ` +
+      `anything: ${pid} was moved in the meantime, and is served by ${now.name} ${now.version}`,
+    { details: { productIds: [pid], by: 'a change of the mapping' } },
+  );
 }

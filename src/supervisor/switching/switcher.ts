@@ -132,7 +132,10 @@ export class Switcher {
         const asked = { operator, signal: order.signal };
         if (to)
           await this.#registry.orders.switch({ name, version, productIds: pids, force, params, ...asked });
-        else await this.#registry.orders.rollback({ productId: pid, ...asked });
+        else {
+          const step = mapping && { from: mapping, to: target };
+          await this.#registry.orders.rollback({ productId: pid, ...asked }, step);
+        }
       };
       await this.#move(move, order, (deployment) => this.#commit(move, deployment, write));
     });
