@@ -1,4 +1,5 @@
 import { RunnerError } from '../errors.js';
+import { mayBeWider } from '../frames/wide-input.js';
 import { bothIds, givenProductIds } from '../product-ids.js';
 import { showAs } from '../readable.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
@@ -96,12 +97,14 @@ class ShadowObserver implements CallObserver {
     return pending;
   }
 
-  /** Whether it can read the very frames of the call: values of 16 bits are for versions that take them. */
-  #takes({ images }: ObservedCall): boolean {
+  /** Whether it would be sent the very frames of the call: values of 16 bits are for versions that take them, and for those alone. */
+  #takes({ images, request }: ObservedCall): boolean {
     const wide = [images.image, images.guideImage].flatMap((image) => image?.wideFormat ?? []);
     const taken = this.#candidate.imageFormats;
     // Of another package than the one whose Pillow is to decode it nothing is known.
     if ([images.image, images.guideImage].some((image) => image?.kind === 'bin')) return false;
+    if (mayBeWider(images.image, request.image, taken)) return false;
+    if (mayBeWider(images.guideImage, request.guideImage, taken)) return false;
     return wide.every((format) => taken.includes(format) || taken.includes('Mono16'));
   }
 

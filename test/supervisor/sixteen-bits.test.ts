@@ -262,6 +262,52 @@ test('a shadow that does not take 16 bits is given no such picture', async () =>
   expect(await candidate.stop()).toMatchObject({ compared: 1, skipped: 1 });
 });
 
+test('a shadow that takes 16 bits is given no picture that was made one of 8 for the version that serves', async () => {
+  const { registry, supervisor } = await supervised('bundled')();
+  await deployWide(registry, '1');
+  await deployWide(registry, '2', ['Mono12']);
+  await registry.activate({ name: 'wide', version: '1', productIds: ['A'] });
+  const candidate = await shadow(supervisor, { name: 'wide', version: '2' });
+  const gray = { ...mono12, data: new Uint8Array(15), pixelFormat: 'Mono8' } as const;
+  for (const image of [mono12, gray])
+    await supervisor.execute({ productId: 'A', stepIndex: 1, image: { ...image, toEightBits: 'shift' } });
+  expect(await candidate.stop()).toMatchObject({ compared: 1, skipped: 1 });
+});
+
+test('a call that fails at a canary of 8 bits is answered by the mapped version on the 16 bits that it takes', async () => {
+  const { registry, supervisor, frames } = await supervised('bundled')();
+  await deployWide(registry, '1', ['Mono16']);
+  const failing = source.replace(
+    'image = memoryview(',
+    'raise ValueError("no")\n        image = memoryview(',
+  );
+  await deployVersion(registry, { name: 'wide', version: '2', pids: ['A'], source: failing });
+  await registry.activate({ name: 'wide', version: '1', productIds: ['A'] });
+  const probation = { calls: 1_000_000, minCalls: 1_000_000, durationMs: 3_600_000 };
+  await supervisor.switch({ name: 'wide', version: '2', productIds: ['A'], share: 0.999, probation });
+  const frame = await frames.lease({
+    width: WIDTH,
+    height: HEIGHT,
+    pixelFormat: 'Mono12',
+    toEightBits: 'shift',
+  });
+  frame.pixels.set(new Uint8Array(values.buffer));
+  const eight = rows(values.map((value) => value >> 4)).map((row) =>
+    row.map((value) => [value, value, value]),
+  );
+  const given: [ImageInput, unknown][] = [
+    [{ ...mono12, toEightBits: 'shift' }, rows(values)],
+    [{ encoded: await gray16Png(), toEightBits: 'shift' }, rows(values)],
+    [frame, eight], // of 8 bits since it was leased
+  ];
+  for (const [image, expected] of given) {
+    const { version, fellBackFrom, data } = await supervisor.execute({ productId: 'A', stepIndex: 1, image });
+    expect([version, fellBackFrom?.version]).toEqual(['1', '2']);
+    expect((data.debug as Seen).values).toEqual(expected);
+  }
+  frame.release();
+});
+
 test('a recording keeps values of 16 bits, and replays them', async () => {
   const { registry, supervisor } = await supervised('bundled')();
   await deployWide(registry, '1', ['Mono16']);

@@ -1,3 +1,5 @@
+import type { ImageInput, SentImage } from '../../frames/types.js';
+import { mayBeWider } from '../../frames/wide-input.js';
 import type { AlgorithmWorker } from '../../worker/algorithm-worker.js';
 import type { Deployment } from '../deployments/deployment.js';
 import type { SentImages } from './call-observer.js';
@@ -29,12 +31,11 @@ export class HandedImages {
     const before = this.#kept.at(-1);
     if (!before) return undefined;
     const { images, request, deployment } = before;
-    const { kind, wideFormat } = images.image;
     const isSame =
-      kind === 'npy' &&
       guideImage === request.guideImage &&
       policy.proof === deployment.policy.proof &&
-      (wideFormat === undefined || imageFormats.includes(wideFormat));
+      isSentSo(images.image, request.image, imageFormats) &&
+      isSentSo(images.guideImage, guideImage, imageFormats);
     if (!isSame) return undefined;
     for (const image of [images.image, images.guideImage]) image?.renew(); // its worker may have touched the files
     return images;
@@ -44,4 +45,17 @@ export class HandedImages {
   done(): void {
     for (const { images } of this.#kept) returnImages(images, this.#tried, this.#retained);
   }
+}
+
+/** Whether a version that takes these formats of more than 8 bits would be sent an image as it was sent before. */
+function isSentSo(
+  sent: SentImage | undefined,
+  given: ImageInput | 'same' | undefined,
+  imageFormats: readonly string[],
+): boolean {
+  if (!sent) return true;
+  if (sent.kind !== 'npy') return false;
+  const { wideFormat } = sent;
+  if (wideFormat !== undefined) return imageFormats.includes(wideFormat) || imageFormats.includes('Mono16');
+  return !mayBeWider(sent, given, imageFormats);
 }
