@@ -40,6 +40,22 @@ test('a configured policy is kept in the store, comes before the supervisor’s,
   await expect(asked).rejects.toMatchObject({ code: 'timeout', details: { timeoutMs: 50 } });
 });
 
+test('whether parameters are checked is in force for the next call of a version that runs', async () => {
+  const { registry, supervisor } = await open();
+  const entry = await registry.get('sample', '1');
+  const steps = [{ index: 1, name: 'one', params: [{ key: 'least', type: 'int' as const, min: 0, max: 9 }] }];
+  if (entry) await registry.register({ ...entry, steps });
+  await registry.activate({ name: 'sample', version: '1', productIds: ['A'] });
+  const ask = (userParams: object) =>
+    supervisor.execute({ productId: 'A', stepIndex: 1, image, userParams: { ...userParams } });
+  await ask({ least: 5 });
+  await expect(ask({ least: 50 })).rejects.toMatchObject({ code: 'invalid_params' });
+  await supervisor.configure('sample', '1', { parameters: 'pass' });
+  expect(await ask({ least: 50 })).toMatchObject({ status: 'OK' });
+  await supervisor.configure('sample', '1', {});
+  await expect(ask({ least: 50 })).rejects.toMatchObject({ code: 'invalid_params' });
+});
+
 test('a change while the version runs gives it more workers, or fewer, and no call is lost', async () => {
   const { registry, supervisor, workers, fakes } = await open();
   await registry.activate({ name: 'sample', version: '1', productIds: ['A'] });

@@ -48,8 +48,8 @@ export class Deployment {
   /** Of answered calls, from the request to the result. */
   readonly latency = new LatencyWindow();
   readonly pool: WorkerPool;
-  /** What its calls are set to. */
-  readonly parameters: CallParameters;
+  /** What its calls are set to; made anew where the policy says otherwise from now on. */
+  parameters: CallParameters;
   /** Resolves when all workers are ready; rejects with what kept them from it. */
   readonly ready: Promise<void>;
   /** Whether its package can decode JPEG and PNG. */
@@ -113,7 +113,7 @@ export class Deployment {
     this.#context = context;
     this.entry = entry;
     this.#about = { name: entry.name, version: entry.version };
-    this.parameters = new CallParameters(entry, policy.parameters === 'check' ? entry.steps : undefined);
+    this.parameters = callParametersOf(entry, policy);
     this.#createdAt = clock.now();
     this.#warmStart = warmStartOf(context, this, (status) =>
       context.emit('warmStart', { ...this.#about, ...status }),
@@ -169,8 +169,13 @@ export class Deployment {
    * changed.
    */
   followPolicy(resolve: () => unknown): void {
-    const { workers } = this.policy;
+    const { workers, parameters } = this.policy;
     resolve();
+    if (this.policy.parameters !== parameters) {
+      const { standard } = this.parameters;
+      this.parameters = callParametersOf(this.entry, this.policy);
+      this.parameters.standard = standard;
+    }
     this.pool.policyChanged();
     if (this.policy.workers !== workers) this.scale(this.policy.workers).catch(() => undefined);
   }
@@ -306,7 +311,8 @@ export class Deployment {
       const { name, version } = this.entry;
       // Marked before anything runs: an uninstall sees the mark, or this sees that the version is gone.
       this.#use = await registry.use(name, version);
-      this.parameters.standard = await checkedAssets(registry.layout.deployed(name, version), this.entry);
+      const standard = await checkedAssets(registry.layout.deployed(name, version), this.entry);
+      this.parameters.standard = standard;
       // Its own: what its workers do there reaches no other version.
       const frameDirectory = await servers.placeOf(this.entry, frames);
       this.#spec = workerSpecOf(registry.layout, this.entry, {
@@ -369,4 +375,9 @@ export class Deployment {
     // A log that cannot be written stops no worker.
     this.#noted = noteAudit(file, { operation: 'contain', ...this.#about, bounds: noted });
   }
+}
+
+/** Rules that calls are held against, unless the policy says that they pass. */
+function callParametersOf(entry: RegistryEntry, { parameters }: Readonly<SupervisorPolicy>): CallParameters {
+  return new CallParameters(entry, parameters === 'check' ? entry.steps : undefined);
 }
