@@ -7,6 +7,7 @@ import { npyHeader } from '../frames/npy.js';
 import { readNpy } from '../frames/npy-reader.js';
 import type { FrameMeta, ImageInput } from '../frames/types.js';
 import { makeFolder, readJson, syncFile, writeJsonAtomic, type Durability } from '../store/atomic-file.js';
+import { orNone } from '../store/errno.js';
 import { encodeFileName } from '../store/file-names.js';
 import type { StoreLayout } from '../store/layout.js';
 import { namesIn } from '../store/names-in.js';
@@ -155,8 +156,9 @@ export class GuideFolder {
 
   /** Changes with each change of the guide; undefined where there is none. */
   async mark(productId: string, stepIndex: number): Promise<string | undefined> {
+    // Where the system has no descriptor left, a guide that is there is not "none".
     const found = await stat(this.#description(productId, stepIndex), { bigint: true }).catch(
-      () => undefined,
+      orNone(undefined),
     );
     return found && `${found.ino} ${found.mtimeNs} ${found.size}`;
   }

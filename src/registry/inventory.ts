@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lstat, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { orNone } from '../store/errno.js';
 import type { RegistryEntry } from './types.js';
 
 /** Name of the list of everything in a deployed version, beside its marker. */
@@ -28,14 +29,14 @@ export async function readInventory(root: string, entry: RegistryEntry): Promise
  * there. Contents are not read: hashing everything that is deployed would take minutes.
  */
 export async function firstLack(root: string, entry: RegistryEntry): Promise<string | undefined> {
-  const inventory = await readInventory(root, entry).catch(() => undefined);
+  const inventory = await readInventory(root, entry).catch(orNone(undefined));
   if (!inventory) return INVENTORY_FILE;
   for (const [file, [size]] of Object.entries(inventory.files)) {
-    const stats = await lstat(path.join(root, file)).catch(() => undefined);
+    const stats = await lstat(path.join(root, file)).catch(orNone(undefined));
     if (stats?.size !== size) return file;
   }
   for (const link of Object.keys(inventory.links)) {
-    if (!(await lstat(path.join(root, link)).catch(() => undefined))) return link;
+    if (!(await lstat(path.join(root, link)).catch(orNone(undefined)))) return link;
   }
   return undefined;
 }

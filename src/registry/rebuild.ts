@@ -1,6 +1,7 @@
 import { copyFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { readJson } from '../store/atomic-file.js';
+import { orNone } from '../store/errno.js';
 import type { VersionRef } from '../package/types.js';
 import type { StoreLayout } from '../store/layout.js';
 import { nameAside, setAside as putAside } from '../store/set-aside.js';
@@ -66,7 +67,7 @@ async function adoptVersions(
     for (const version of await foldersOf(path.join(layout.deployedRoot, name))) {
       if (isListed(content, { name, version })) continue;
       const marker = path.join(layout.deployedRoot, name, version, VERSION_MARKER);
-      const entry = await readJson(marker).catch(() => undefined);
+      const entry = await readJson(marker).catch(orNone(undefined));
       if (!isEntry(entry) || entry.name !== name || entry.version !== version) continue;
       const folder = path.dirname(marker);
       const lack = entry.inventory_sha256 === undefined ? undefined : await firstLack(folder, entry);
@@ -83,9 +84,9 @@ async function adoptVersions(
 /** Takes up the mappings of `active/` whose version is there; tells the others. */
 async function adoptMappings(layout: StoreLayout, content: RegistryContent): Promise<string[]> {
   const problems: string[] = [];
-  for (const file of await readdir(layout.activeRoot).catch(() => [])) {
+  for (const file of await readdir(layout.activeRoot).catch(orNone([]))) {
     if (!file.endsWith('.json') || file.startsWith('.')) continue;
-    const mapping = await readJson(path.join(layout.activeRoot, file)).catch(() => undefined);
+    const mapping = await readJson(path.join(layout.activeRoot, file)).catch(orNone(undefined));
     // By the product id in the file: a file system that folds case has one name for two of them.
     if (isMapping(mapping) && isListed(content, mapping)) content.active[mapping.pid] = mapping;
     else problems.push(`active/${file} names no version that is there`);
@@ -101,7 +102,7 @@ function isListed(
 }
 
 async function foldersOf(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const entries = await readdir(folder, { withFileTypes: true }).catch(orNone([]));
   return entries
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
     .map(({ name }) => name);

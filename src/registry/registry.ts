@@ -358,7 +358,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   /**
    * Live processes that use a version, on this host or another.
-   * @throws RunnerError `invalid_params` for an argument of the wrong type
+   * @throws RunnerError `invalid_params` for an argument of the wrong type, `store_failed` where it cannot be seen
    */
   async users(name: string, version: string, o: OperationOptions = {}): Promise<ProcessIdentity[]> {
     checkStrings('registry.users(name, version)', { name, version });
@@ -393,7 +393,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
 
   async #withState(entry: RegistryEntry): Promise<RegistryEntry> {
     const copy = structuredClone(entry);
-    if ((await this.#uses.usersOf(this.layout, entry.name, entry.version)).length > 0) copy.state = 'running';
+    if (await this.#uses.isUsed(this.layout, entry)) copy.state = 'running';
     return copy;
   }
 }

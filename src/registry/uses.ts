@@ -10,6 +10,7 @@ import { isTemporaryName, makeFolder, readJson, writeJsonAtomic } from '../store
 import { inVanishingFolder } from '../store/errno.js';
 import { ageOf, isProbeName } from '../store/file-age.js';
 import type { StoreLayout } from '../store/layout.js';
+import { namesIn } from '../store/names-in.js';
 import { onStore } from '../store/store-error.js';
 
 /** A mark that a live process uses a version; gone when released, void when the process dies. */
@@ -136,7 +137,19 @@ function keptUp(mark: UseMark, refreshMs: number): VersionUse {
   return use;
 }
 
-/** Processes that use the version and are not known to be dead; removes marks of dead ones. */
+/** Whether processes use the version, for those who look: where it cannot be told it may be so. */
+export function isUsed(layout: StoreLayout, { name, version }: VersionRef): Promise<boolean> {
+  return usersOf(layout, name, version).then(
+    (users) => users.length > 0,
+    () => true,
+  );
+}
+
+/**
+ * Processes that use the version and are not known to be dead; removes marks of dead ones.
+ *
+ * @throws RunnerError `store_failed` where the marks cannot be read: nobody may take that for none
+ */
 export async function usersOf(
   layout: StoreLayout,
   name: string,
@@ -144,7 +157,7 @@ export async function usersOf(
 ): Promise<ProcessIdentity[]> {
   const folder = usesFolder(layout, name, version);
   const users: ProcessIdentity[] = [];
-  for (const mark of await readdir(folder).catch(() => [])) {
+  for (const mark of await onStore(`see who uses ${name} ${version}`, () => namesIn(folder))) {
     if (!mark.endsWith('.json') || mark.startsWith('.')) continue;
     const file = path.join(folder, mark);
     const identity = (await readJson(file).catch(() => null)) as ProcessIdentity | null | undefined;

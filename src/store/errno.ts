@@ -9,6 +9,17 @@ export function isMissing(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
+/** What the system says while it has no descriptor or no memory left: it tells nothing of a file, and passes. */
+const EXHAUSTED: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
+
+/** For a failed look at something that may be missing or damaged: gives `none`, but where the look could not be made at all. */
+export function orNone<T>(none: T): (error: unknown) => T {
+  return (error) => {
+    if (EXHAUSTED.has(errnoCode(error) ?? '')) throw error;
+    return none;
+  };
+}
+
 /** What the system says where nothing can be written: the disk is read-only or full, or the user may not. */
 const UNWRITABLE: ReadonlySet<string> = new Set(['EROFS', 'EACCES', 'EPERM', 'ENOSPC', 'EDQUOT']);
 

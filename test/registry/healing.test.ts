@@ -1,4 +1,6 @@
+import fs from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import path from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { AlgorithmSupervisor, Deployer, FramePool, Registry } from '../../src/index.js';
@@ -20,6 +22,24 @@ async function open(): Promise<TemporaryStore> {
   await store.registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
   return store;
 }
+
+test('a registry that is gone is not made anew without its versions while the system has no descriptor left', async () => {
+  const { layout, root } = await open();
+  await rm(layout.registry);
+  const refuse = () =>
+    Promise.reject(Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' }));
+  const looked = vi.spyOn(fs.promises, 'readdir').mockImplementation(refuse);
+  syncBuiltinESMExports();
+  try {
+    await expect(Registry.open(root, { durability: 'none' })).rejects.toMatchObject({ code: 'store_failed' });
+  } finally {
+    looked.mockRestore();
+    syncBuiltinESMExports();
+  }
+  await using registry = await Registry.open(root, { durability: 'none' });
+  expect(await registry.list()).toMatchObject([{ version: '1.0.0' }]);
+  expect(Object.keys(await registry.active())).toEqual(['A01']);
+});
 
 test.each(['../evil', 'con', 'a/b', '', 'x'.repeat(300)])(
   'a version %j in registry.json, which no folder can be called, is left out, told, and stops nothing',
