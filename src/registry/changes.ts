@@ -65,8 +65,8 @@ export class OperatorChanges {
   }
 
   /**
-   * `step`: the one that is meant. Where somebody has made it meanwhile (a trial that was failed), it is not made again, and no
-   * other is made in its place.
+   * `step`: what is meant. Where somebody has made it since it was decided (a trial that was failed), it is not made again, and
+   * no other is made in its place.
    *
    * @throws RunnerError `superseded`
    */

@@ -73,8 +73,8 @@ export class DeploymentTable {
 
   /**
    * The deployment of a version, started if needed, retained from the moment this resolves. Waits for a deployment that is
-   * ending; one that runs what was deployed before under the same name is ended. `workers` overrides its policy. `again`: asked
-   * after such a wait, in which the version may have been replaced, or may have ceased to be the one that is meant.
+   * ending; a deployment of what was deployed before under the same name is ended. `workers` overrides its policy. `again`: asked
+   * after such a wait, in which the version may have been replaced, or the product id may have been moved.
    *
    * @throws RunnerError `closed`, `aborted`, and what `again` throws
    */
