@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
-import { open, readFile, stat } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { open, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
@@ -7,7 +8,8 @@ import { npyHeader } from '../frames/npy.js';
 import { readNpy } from '../frames/npy-reader.js';
 import type { FrameMeta, ImageInput } from '../frames/types.js';
 import { makeFolder, readJson, syncFile, writeJsonAtomic, type Durability } from '../store/atomic-file.js';
-import { orNone } from '../store/errno.js';
+import { isRecord } from '../arguments.js';
+import { errnoCode, isMissing } from '../store/errno.js';
 import { encodeFileName } from '../store/file-names.js';
 import type { StoreLayout } from '../store/layout.js';
 import { namesIn } from '../store/names-in.js';
@@ -104,17 +106,27 @@ export class GuideFolder {
     { data, width, height, channels, colorSpace }: Guide['image'],
   ): Promise<Guide> {
     const folder = this.#folder(productId);
+    await this.#refuseOther(productId);
     await makeFolder(folder, this.#durability);
     const header = npyHeader(height, width, channels);
     const sha256 = createHash('sha256').update(header).update(data).digest('hex');
-    const file = `${stepIndex}-${sha256.slice(0, 16)}.npy`;
-    await writeWhole(path.join(folder, file), [header, data], this.#durability);
+    // A name of its own each time: written in place, the pixels that are registered would be lost to a disk that is full.
+    const file = `${stepIndex}-${sha256.slice(0, 16)}-${randomUUID().slice(0, 8)}.npy`;
+    const pixels = path.join(folder, file);
     const setAt = new Date().toISOString();
     const description: GuideFile = {
       ...{ product_id: productId, step_index: stepIndex, file, color_space: colorSpace, info, sha256 },
       ...{ set_at: setAt, operator },
     };
-    await writeJsonAtomic(this.#description(productId, stepIndex), description, this.#durability);
+    const place = this.#description(productId, stepIndex);
+    try {
+      await writeWhole(pixels, [header, data], this.#durability);
+      await writeJsonAtomic(place, description, this.#durability);
+    } catch (error) {
+      const isNamed = async () => (await readDescription(place))?.file === file; // the disk may have failed behind it
+      if (!(await isNamed().catch(() => true))) await rm(pixels, { force: true }).catch(() => undefined);
+      throw error;
+    }
     await this.#removePixels(folder, stepIndex, file);
     return guideOf(description, { data, width, height, channels });
   }
@@ -123,6 +135,7 @@ export class GuideFolder {
   async remove(productId: string, stepIndex: number): Promise<boolean> {
     const description = this.#description(productId, stepIndex);
     if (!(await stat(description).catch(() => undefined))) return false;
+    if ((await otherIdIn(description, productId)) !== undefined) return false;
     await removeCopy(description);
     await this.#removePixels(this.#folder(productId), stepIndex, undefined);
     return true;
@@ -133,17 +146,21 @@ export class GuideFolder {
     const place = this.#description(productId, stepIndex);
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted();
-      const description = (await readJson(place)) as GuideFile | undefined;
-      if (description === undefined) return undefined;
-      const file = path.join(path.dirname(place), path.basename(description.file));
+      let file = place;
       try {
+        const description = await readDescription(place);
+        // A file system that folds case has one folder for two ids: the guide of the other one is none.
+        if (description?.product_id !== productId) return undefined;
+        file = path.join(path.dirname(place), path.basename(description.file));
         const bytes = await readFile(file);
         const found = createHash('sha256').update(bytes).digest('hex');
         if (found !== description.sha256)
           throw new Error(`its SHA-256 is ${found}, not ${description.sha256}`);
         return guideOf(description, readNpy(bytes, file));
       } catch (cause) {
-        if (attempt < ATTEMPTS && (cause as NodeJS.ErrnoException).code === 'ENOENT') continue;
+        const code = errnoCode(cause);
+        if (attempt < ATTEMPTS && code === 'ENOENT') continue;
+        if (code !== undefined && !isMissing(cause) && code !== 'EISDIR') throw cause; // the system refused to read it
         throw new RunnerError(
           'store_damaged',
           `The guide picture of ${productId}, step ${stepIndex}, cannot be used: ${file}: ${(cause as Error).message}. ` +
@@ -154,13 +171,38 @@ export class GuideFolder {
     }
   }
 
-  /** Changes with each change of the guide; undefined where there is none. */
+  /**
+   * Changes with each change of the guide; undefined where there is none.
+   * @throws the error of the system where the store cannot be reached, which says nothing about guides
+   */
   async mark(productId: string, stepIndex: number): Promise<string | undefined> {
-    // Where the system has no descriptor left, a guide that is there is not "none".
-    const found = await stat(this.#description(productId, stepIndex), { bigint: true }).catch(
-      orNone(undefined),
-    );
-    return found && `${found.ino} ${found.mtimeNs} ${found.size}`;
+    try {
+      const found = await stat(this.#description(productId, stepIndex), { bigint: true });
+      return `${found.ino} ${found.mtimeNs} ${found.size}`;
+    } catch (error) {
+      if (isMissing(error) && existsSync(this.#layout.algorithms)) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Two ids that differ in case alone have one folder where the file system folds case: the guide of the one would be
+   * taken for that of the other.
+   */
+  async #refuseOther(productId: string): Promise<void> {
+    const folder = this.#folder(productId);
+    for (const name of await namesIn(folder)) {
+      if (!/^\d+\.json$/.test(name)) continue;
+      const other = await otherIdIn(path.join(folder, name), productId);
+      if (other === undefined) continue;
+      throw new RunnerError(
+        'invalid_params',
+        `The guide picture of ${JSON.stringify(productId)} cannot be kept beside those of ${JSON.stringify(other)}: the file ` +
+          `system of ${this.#layout.guides} does not tell the two names apart. Remove those of ${JSON.stringify(other)} first, ` +
+          'or hand the picture over with each call (guideImage)',
+        { details: { path: 'productId', pids: [productId, other] } },
+      );
+    }
   }
 
   #folder(productId: string): string {
@@ -177,6 +219,21 @@ export class GuideFolder {
       if (isOld) await removeCopy(path.join(folder, name));
     }
   }
+}
+
+/** @throws SyntaxError for a description that is cut off, TypeError for one that names no pixels */
+async function readDescription(file: string): Promise<GuideFile | undefined> {
+  const value = await readJson(file);
+  if (value === undefined) return undefined;
+  if (isRecord(value) && typeof value.file === 'string' && typeof value.product_id === 'string')
+    return value as unknown as GuideFile;
+  throw new TypeError('it names no picture and product id');
+}
+
+/** The product id of a description, where it is that of another; one that cannot be read is nobody's. */
+async function otherIdIn(description: string, productId: string): Promise<string | undefined> {
+  const { product_id: id } = (await readDescription(description).catch(() => undefined)) ?? {};
+  return id === productId ? undefined : id;
 }
 
 function guideOf(

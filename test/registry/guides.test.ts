@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PNG } from 'pngjs';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -91,6 +91,62 @@ describe('a guide picture', () => {
       code: 'store_damaged',
       message: /guide picture of A01, step 1.*SHA-256.*setGuide/s,
     });
+  });
+
+  test('that is set once more leaves the pixels that are registered as they are until the new ones are whole', async () => {
+    const registry = await openRegistry();
+    const image = { data: pixels(1), ...size };
+    await registry.setGuide({ ...place, image });
+    const folder = path.join(registry.layout.guides, 'A01');
+    const file = (await readdir(folder)).find((name) => name.endsWith('.npy')) ?? '';
+    const handle = await open(path.join(folder, file), 'r');
+    onTestFinished(() => handle.close());
+    const before = await handle.stat();
+    await registry.setGuide({ ...place, image, info: [{ label: 'screw', posList: [] }] });
+    const after = await handle.stat();
+    expect(after.mtimeMs).toBe(before.mtimeMs); // not written in place, where a full disk or a kill would leave half of them
+    expect(after.nlink).toBe(0);
+    expect(await registry.guide('A01', 1)).toMatchObject({ info: [{ label: 'screw' }] });
+    expect(await readdir(folder)).toHaveLength(2);
+  });
+
+  test.each([
+    ['is cut off', '{"product_id": "A01", "fi'],
+    ['is empty', ''],
+    ['names no pixels', '{"product_id": "A01"}'],
+    ['is no object', 'null'],
+  ])('whose description %s is an error that names file and remedy, and can be set anew', async (_, text) => {
+    const registry = await openRegistry();
+    await registry.setGuide({ ...place, image: { data: pixels(1), ...size } });
+    await writeFile(path.join(registry.layout.guides, 'A01', '1.json'), text);
+    await expect(registry.guide('A01', 1)).rejects.toMatchObject({
+      code: 'store_damaged',
+      message: /guide picture of A01, step 1.*1\.json.*setGuide/s,
+    });
+    await registry.setGuide({ ...place, image: { data: pixels(2), ...size } });
+    expect((await registry.guide('A01', 1))?.image.data[0]).toBe(2);
+  });
+
+  test('is not taken for that of an id that differs in case alone, where the file system has one folder for both', async () => {
+    const registry = await openRegistry();
+    const image = { data: pixels(1), ...size };
+    await registry.setGuide({ ...place, image });
+    await symlink('A01', path.join(registry.layout.guides, 'a01')); // as a file system that folds case shows it
+    const other = { productId: 'a01', stepIndex: 1 };
+    expect(await registry.guide('a01', 1)).toBeUndefined();
+    for (const stepIndex of [1, 2])
+      await expect(
+        registry.setGuide({ ...other, stepIndex, image: { data: pixels(2), ...size } }),
+      ).rejects.toMatchObject({
+        code: 'invalid_params',
+        message: /"a01".*"A01".*guideImage/s,
+        details: { path: 'productId' },
+      });
+    await expect(registry.removeGuide(other)).rejects.toMatchObject({ code: 'not_found' });
+    expect((await registry.guide('A01', 1))?.image.data[0]).toBe(1);
+    await registry.removeGuide(place);
+    await registry.setGuide({ ...other, image: { data: pixels(2), ...size } });
+    expect((await registry.guide('a01', 1))?.image.data[0]).toBe(2);
   });
 
   test.each([

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Registry } from '../../src/index.js';
@@ -72,6 +72,25 @@ describe.each(['sdk', 'bundled'] as const)(
     });
   },
 );
+
+test('while the store cannot be reached a call is compared with the guide in memory, and one that is not there is the fault of the store', async () => {
+  const { registry, supervisor } = await openStore();
+  for (const stepIndex of [1, 2]) await registry.setGuide({ productId: 'A01', stepIndex, image: full(50) });
+  const request = { productId: 'A01', stepIndex: 1, image: full(1) };
+  await supervisor.execute(request);
+  const { root } = registry.layout;
+  await rename(root, `${root}-away`); // as a disk that is not mounted
+  try {
+    expect(debugOf((await supervisor.execute(request)).data)).toMatchObject({ guide: [50, 50, 50] });
+    await expect(supervisor.execute({ ...request, stepIndex: 2 })).rejects.toMatchObject({
+      code: 'store_failed',
+      message: /guide picture of A01, step 2/,
+    });
+  } finally {
+    await rename(`${root}-away`, root);
+  }
+  expect((await supervisor.execute({ ...request, stepIndex: 2 })).status).toBe('OK');
+});
 
 test('a call by version alone brings its guide itself, for no product id has one for it', async () => {
   const { registry, supervisor } = await openStore();

@@ -4,6 +4,7 @@ import { activationLog } from '../../registry/records.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import { noteAudit } from '../../store/audit-log.js';
+import { asStoreError } from '../../store/store-error.js';
 import type { InspectionRequest } from '../types.js';
 
 /** Guides whose pixels are kept in memory, by their bytes; those used longest ago go first. */
@@ -68,10 +69,14 @@ export class GuideBook {
     };
   }
 
-  /** From memory, as long as nobody has registered another. */
+  /** From memory, as long as nobody has registered another; also while the store cannot be reached. */
   async #guide(productId: string, stepIndex: number): Promise<Guide | undefined> {
     const key = JSON.stringify([productId, stepIndex]);
-    const mark = await this.#folder.mark(productId, stepIndex);
+    const last = this.#kept.get(key);
+    const mark = await this.#folder.mark(productId, stepIndex).catch((error: unknown) => {
+      if (last) return last.mark;
+      throw asStoreError(error, `look for the guide picture of ${productId}, step ${stepIndex}`);
+    });
     const kept = this.#kept.get(key);
     this.#kept.delete(key);
     if (mark === undefined) return undefined;
