@@ -58,3 +58,26 @@ export function checkKeptParams(
     }
   }
 }
+
+/**
+ * The same where a version is replaced by another of its name: what is kept for its product ids is for the one that goes.
+ *
+ * @throws RunnerError `version_in_use` naming the product id and the remedy
+ */
+export function checkParamsStay(entry: RegistryEntry, active: Readonly<Record<string, ActiveMapping>>): void {
+  const { name, version } = entry;
+  for (const { pid, params, ...served } of Object.values(active)) {
+    if (!params || served.name !== name || served.version !== version) continue;
+    try {
+      checkParams(entry, params);
+    } catch (error) {
+      if (!RunnerError.is(error, 'invalid_params')) throw error;
+      throw new RunnerError(
+        'version_in_use',
+        `${name} ${version} is active for ${pid}, and the new package does not take the parameters that are kept for it. ` +
+          `${error.message}. Take them away first (setParams with params: {}), replace the version, and set those that it takes`,
+        { cause: error, details: { ...error.details, name, version, productIds: [pid] } },
+      );
+    }
+  }
+}

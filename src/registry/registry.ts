@@ -15,7 +15,7 @@ import type { Guide, GuidePlace, GuideSource } from './guides.js';
 import type { MappingChange } from './mappings.js';
 import { checkReplaceable, copyOf, entryServing, findEntry, findMapping, isSame } from './mappings.js';
 import { doors, type PolicyChange, type RegistryFilter, type RegistryOptions } from './options.js';
-import type { ParamsChange } from './params.js';
+import { checkParamsStay, type ParamsChange } from './params.js';
 import { policyOf } from './policies.js';
 import type { RegistryDamage } from './rebuild.js';
 import type * as Loaded from './shared-content.js';
@@ -276,8 +276,8 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * comes last in the list, as the newest there is. `files` of the version that move into their place with it do so in
    * the same change, in which no use of the version can begin.
    *
-   * @throws RunnerError with `files`: `version_in_use` while a live process uses the version that goes, or when it is
-   * active for a product id that the new one does not support
+   * @throws RunnerError with `files`: `version_in_use` while a live process uses the version that goes, or when it is active
+   * for a product id that the new one does not support, or whose kept parameters it does not take
    */
   async register(
     entry: RegistryEntry,
@@ -288,6 +288,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
       const isReplaced = content.packages.some((known) => isSame(known, entry));
       if (o.files && isReplaced)
         checkReplaceable(content, entry, await this.#uses.usersOf(this.layout, name, version));
+      if (o.files) checkParamsStay(entry, content.active);
       content.packages = content.packages.filter((known) => !isSame(known, entry));
       content.packages.push(structuredClone(entry));
     });

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
@@ -157,6 +157,64 @@ describe('a version that is installed already', () => {
     await expect(deployer.install(await zip({ pids: ['A01'] }), { force: true })).rejects.toMatchObject({
       ...{ code: 'version_in_use', details: { pids: ['A02'] } },
     });
+  });
+
+  test('that is active is refused with version_in_use when the new package does not take the parameters kept for the pid', async () => {
+    const learnt = { steps: [{ index: 1, params: [{ key: 'limit', type: 'int' as const, max: 9 }] }] };
+    const { deployer, registry, zip, content } = await deployStore({
+      steps: { ...plainSteps, smoke: () => Promise.resolve(structuredClone(learnt)) },
+    });
+    const version = { name: 'sample', version: '1.0.0' };
+    await deployer.install(await zip());
+    await registry.activate({ ...version, productIds: ['A01'], params: { limit: 9 } });
+    const before = await content();
+    for (const params of [
+      [{ key: 'limit', type: 'int' as const, max: 8 }],
+      [{ key: 'bound', type: 'int' as const }],
+    ]) {
+      Object.assign(learnt.steps[0] ?? {}, { params });
+      await expect(deployer.install(await zip(), { force: true })).rejects.toMatchObject({
+        ...{ code: 'version_in_use', details: { pids: ['A01'] } },
+        message: /active for A01.*limit.*setParams/s,
+      });
+      expect(await content()).toEqual(before);
+    }
+    await registry.setParams({ productId: 'A01', params: {} });
+    await deployer.install(await zip(), { force: true });
+    await registry.setParams({ productId: 'A01', params: { bound: 1 } });
+  });
+});
+
+describe('a version of another spelling', () => {
+  // A link is what a file system that folds case looks like from above: one folder by two names.
+  test.each([
+    ['name', { name: 'Sample' }, 'sample', 'Sample'],
+    ['name and version', { name: 'Sample', version: '2.0.0' }, 'sample', 'Sample'],
+    ['version', { version: '1.0.0-RC1' }, 'sample/1.0.0-rc1', 'sample/1.0.0-RC1'],
+  ])(
+    'in its %s is refused where the file system has one folder for both, and the other stays as it is',
+    async (_, source, there, here) => {
+      const { deployer, registry, zip, content } = await deployStore();
+      const version = '1.0.0-rc1';
+      await deployer.install(await zip({ version }));
+      await symlink(path.basename(there), path.join(registry.layout.deployedRoot, here));
+      const before = await content();
+      for (const force of [false, true])
+        await expect(
+          deployer.install(await zip({ version: '1.0.0', ...source }), { force }),
+        ).rejects.toMatchObject({
+          code: 'install_failed',
+          message: /beside sample 1\.0\.0-rc1.*does not tell.*uninstall sample 1\.0\.0-rc1 first/s,
+        });
+      expect(await content()).toEqual(before);
+      expect(await deployer.verify('sample', version)).toMatchObject({ intact: true });
+    },
+  );
+
+  test('is another version where the file system tells the two apart', async () => {
+    const { deployer, registry, zip } = await deployStore();
+    for (const name of ['sample', 'Sample']) await deployer.install(await zip({ name }));
+    expect(await registry.list()).toHaveLength(2);
   });
 });
 

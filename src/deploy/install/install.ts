@@ -18,7 +18,7 @@ import type { ResolvedPermissions } from '../seal/permissions.js';
 import type { StageMeter, StageBytes } from '../progress.js';
 import { archivedVersions } from '../prune/archives.js';
 import { recoverVersion } from '../transaction/recovery.js';
-import { checkMayReplace } from './replace.js';
+import { checkMayReplace, checkOwnPlace } from './replace.js';
 import { sealTree, writeSeal } from '../seal/seal.js';
 import { Transaction } from '../transaction/transaction.js';
 import type { CompiledEvent, DeployStage } from '../types.js';
@@ -145,6 +145,7 @@ async function installLocked(
   await recoverVersion(registry, name, version, context.durability);
   const existing = await registry.get(name, version, { signal });
   if (existing) await checkMayReplace(registry, existing, inspection, context.force);
+  else await checkOwnPlace(registry, { name, version });
   onStage('space');
   await checkRoom(registry.layout, inspection);
   const transaction = await beginInstall(context, inspection, upload);

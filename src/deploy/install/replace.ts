@@ -1,5 +1,8 @@
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
 import { RunnerError } from '../../errors.js';
-import type { PackageInspection } from '../../package/types.js';
+import { foldName } from '../../package/archive/name-tree.js';
+import type { PackageInspection, VersionRef } from '../../package/types.js';
 import { checkReplaceable } from '../../registry/mappings.js';
 import type { Registry } from '../../registry/registry.js';
 import type { RegistryEntry } from '../../registry/types.js';
@@ -26,4 +29,39 @@ export async function checkMayReplace(
   const active = await registry.active();
   const replacement = { name, version, supported_pids: manifest.supported_pids ?? [] };
   checkReplaceable({ active }, replacement, await registry.users(name, version));
+}
+
+/**
+ * Refuses a version that another spelling keeps from a folder of its own: where the file system folds case (Windows, macOS),
+ * `Board` is in the place of `board`, which would be moved away although the registry lists it.
+ *
+ * @throws RunnerError `install_failed` naming the other version and the remedy
+ */
+export async function checkOwnPlace(registry: Registry, own: VersionRef): Promise<void> {
+  const { layout } = registry;
+  for (const other of await registry.list()) {
+    const isOneName = other.name === own.name;
+    if (isOneName && other.version === own.version) continue;
+    const [mine, theirs] = isOneName ? [own.version, other.version] : [own.name, other.name];
+    if (foldName(mine) !== foldName(theirs)) continue;
+    const [there, here] = [other, own].map(({ name, version }) => {
+      const folder = layout.deployed(name, version);
+      return isOneName ? folder : path.dirname(folder);
+    });
+    if (!(await isOneFolder(here, there))) continue;
+    throw new RunnerError(
+      'install_failed',
+      `${own.name} ${own.version} cannot be installed beside ${other.name} ${other.version}: the file system of ` +
+        `${layout.deployedRoot} does not tell ${JSON.stringify(mine)} from ${JSON.stringify(theirs)}. Pack it as ` +
+        `${JSON.stringify(theirs)}${isOneName ? ', or under another version' : ''}, or uninstall ${other.name} ${other.version} first`,
+      { details: { name: own.name, version: own.version, path: there } },
+    );
+  }
+}
+
+async function isOneFolder(here = '', there = ''): Promise<boolean> {
+  const [a, b] = await Promise.all(
+    [here, there].map((folder) => stat(folder, { bigint: true }).catch(() => undefined)),
+  );
+  return a !== undefined && a.ino === b?.ino && a.dev === b.dev;
 }
