@@ -118,8 +118,8 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
   }
 
   /**
-   * Looks through `zips/` again and again, until it is closed. With `install` everything new and valid is installed, one
-   * after the other; what fails for its own fault is not tried again until the file changes.
+   * Looks through `zips/` again and again, until it is closed. With `install` everything new and valid is installed, one after
+   * the other; what fails for its own fault, or whose version was removed, is not installed until the file changes.
    */
   watch(o: WatchOptions = {}): Watch {
     this.#runner.checkOpen('watch');
@@ -381,18 +381,20 @@ export class Deployer extends SafeEmitter<DeployerEvents> {
       );
       if (!o.install) return;
       for (const { path: zip, name = '', version = '', state } of found) {
-        if (signal.aborted || state !== 'validated' || !(await discovery.isSettled(zip))) continue;
+        if (signal.aborted || state !== 'validated') continue;
         if (await this.#registry.get(name, version, { signal })) continue;
+        if (!(await discovery.isDue(zip, { signal }))) continue;
         const ref: OperationRef = { id: crypto.randomUUID(), operation: 'install', name, version };
-        // The next zip is not to suffer from its failure.
-        await this.install(zip, { operator: o.operator, id: ref.id, signal }).catch((error: unknown) => {
+        const tell = (error: unknown) => {
           if (!signal.aborted && !this.#runner.isClosed && isNews(error)) this.#tell(ref, error, 'watch');
-        });
+        };
+        await this.install(zip, { operator: o.operator, id: ref.id, signal }).then(() => {
+          discovery.taken(zip);
+        }, tell);
       }
     } catch (error) {
       if (signal.aborted || this.#runner.isClosed) return;
-      const ref: OperationRef = { id: crypto.randomUUID(), operation: 'install' };
-      this.#tell(ref, error, 'watch');
+      this.#tell({ id: crypto.randomUUID(), operation: 'install' }, error, 'watch');
     }
   }
 }

@@ -13,11 +13,12 @@ import { OperatorChanges } from './changes.js';
 import type { RegistryEvents } from './events.js';
 import type { Guide, GuidePlace, GuideSource } from './guides.js';
 import type { MappingChange } from './mappings.js';
-import { checkReplaceable, copyOf, entryServing, findEntry, findMapping, isSame } from './mappings.js';
+import { copyOf, entryServing, findEntry, findMapping, isSame } from './mappings.js';
 import { doors, type PolicyChange, type RegistryFilter, type RegistryOptions } from './options.js';
-import { checkParamsStay, type ParamsChange } from './params.js';
+import type { ParamsChange } from './params.js';
 import { policyOf } from './policies.js';
 import type { RegistryDamage } from './rebuild.js';
+import { enlist, wasRemoved } from './removed.js';
 import type * as Loaded from './shared-content.js';
 import type { ActiveMapping, MovedFiles, RegistryEntry } from './types.js';
 import type { UnregisterOptions } from './unregister.js';
@@ -276,8 +277,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
    * comes last in the list, as the newest there is. `files` of the version that move into their place with it do so in
    * the same change, in which no use of the version can begin.
    *
-   * @throws RunnerError with `files`: `version_in_use` while a live process uses the version that goes, or when it is active
-   * for a product id that the new one does not support, or whose kept parameters it does not take
+   * @throws RunnerError `version_in_use` with `files`: while the version that goes is used, or an id needs what it has
    */
   async register(
     entry: RegistryEntry,
@@ -285,12 +285,7 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   ): Promise<void> {
     const { name, version } = entry;
     await this.#content.change(`register ${name} ${version}`, o, async (content) => {
-      const isReplaced = content.packages.some((known) => isSame(known, entry));
-      if (o.files && isReplaced)
-        checkReplaceable(content, entry, await this.#uses.usersOf(this.layout, name, version));
-      if (o.files) checkParamsStay(entry, content.active);
-      content.packages = content.packages.filter((known) => !isSame(known, entry));
-      content.packages.push(structuredClone(entry));
+      await enlist(content, entry, o.files && (() => this.users(name, version)));
     });
     this.emit('registered', entry);
   }
@@ -324,6 +319,11 @@ export class Registry extends SafeEmitter<RegistryEvents> {
   /** The policy that is kept for a version, as it was when the file was last looked at; undefined where there is none. */
   policyOf(name: string, version: string): Readonly<Record<string, unknown>> | undefined {
     return policyOf(this.#content.known, { name, version });
+  }
+
+  /** Whether the version of a package was removed, and the package not deployed again, by its SHA-256 (hex). @internal */
+  wasRemoved(sha256: string): boolean {
+    return wasRemoved(this.#content.known, sha256);
   }
 
   /** Product ids that a version serves, as it was when the file was last looked at. */

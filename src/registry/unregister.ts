@@ -6,6 +6,7 @@ import type { StoreLayout } from '../store/layout.js';
 import { checkNoWayBack, checkUnused, drop, findEntry, isSame } from './mappings.js';
 import { dropPolicy } from './policies.js';
 import { activationLog } from './records.js';
+import { delist } from './removed.js';
 import type { RegistryContent } from './registry-file.js';
 import type { SharedContent } from './shared-content.js';
 import type { ActiveMapping, RegistryEntry } from './types.js';
@@ -45,7 +46,7 @@ export async function unregister(
   const startedAt = performance.now();
   await shared.change(`unregister ${name} ${version}`, o, async (content) => {
     const entry = await check(content);
-    content.packages = content.packages.filter((known) => known !== entry);
+    delist(content, entry);
     unbound.push(...Object.values(content.active).filter((mapping) => isSame(mapping, entry)));
     drop(content, unbound);
     dropPolicy(content, entry);

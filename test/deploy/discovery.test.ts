@@ -91,9 +91,9 @@ describe('a file is settled', () => {
   test('when its last change is as old as the pause, not a millisecond before', async () => {
     const { discovery, file } = await fileOf2040(5_000);
     stoppedClocks(FILE_TIME + 4_999);
-    expect(await discovery.isSettled(file)).toBe(false);
+    expect(await discovery.isDue(file)).toBe(false);
     vi.setSystemTime(FILE_TIME + 5_000);
-    expect(await discovery.isSettled(file)).toBe(true);
+    expect(await discovery.isDue(file)).toBe(true);
   });
 
   test('when it was seen so long ago, whatever its time says, and a scan of the folder does not forget that', async () => {
@@ -102,26 +102,26 @@ describe('a file is settled', () => {
     await copyFile(file, outside);
     await utimes(outside, new Date(FILE_TIME), new Date(FILE_TIME));
     stoppedClocks(FILE_TIME - 3_600_000);
-    expect(await discovery.isSettled(file)).toBe(false);
-    expect(await discovery.isSettled(outside)).toBe(false);
+    expect(await discovery.isDue(file)).toBe(false);
+    expect(await discovery.isDue(outside)).toBe(false);
     await zips();
     vi.advanceTimersByTime(4_999);
-    expect(await discovery.isSettled(file)).toBe(false);
+    expect(await discovery.isDue(file)).toBe(false);
     vi.advanceTimersByTime(1);
-    expect(await discovery.isSettled(file)).toBe(true);
-    expect(await discovery.isSettled(outside)).toBe(true);
+    expect(await discovery.isDue(file)).toBe(true);
+    expect(await discovery.isDue(outside)).toBe(true);
     await rm(file);
     await zips();
     await copyFile(outside, file);
     await utimes(file, new Date(FILE_TIME), new Date(FILE_TIME));
-    expect(await discovery.isSettled(file)).toBe(false); // another file
+    expect(await discovery.isDue(file)).toBe(false); // another file
   });
 
   test('by the change of its status too: a copy that keeps the time of the file is as new as it is', async () => {
     const { discovery, deliver } = await looking({ settleMs: 3_600_000 });
     const file = await deliver('a.zip');
     await utimes(file, new Date(0), new Date(0));
-    expect(await discovery.isSettled(file)).toBe(false);
+    expect(await discovery.isDue(file)).toBe(false);
   });
 
   test.runIf(canLink())(
@@ -129,10 +129,10 @@ describe('a file is settled', () => {
     async () => {
       const { discovery, inZips } = await looking();
       await mkdir(inZips('folder.zip'));
-      expect(await discovery.isSettled(inZips('none.zip'))).toBe(false);
-      expect(await discovery.isSettled(inZips('folder.zip'))).toBe(false);
+      expect(await discovery.isDue(inZips('none.zip'))).toBe(false);
+      expect(await discovery.isDue(inZips('folder.zip'))).toBe(false);
       await symlink('loop.zip', inZips('loop.zip'));
-      await expect(discovery.isSettled(inZips('loop.zip'))).rejects.toMatchObject({ code: 'ELOOP' });
+      await expect(discovery.isDue(inZips('loop.zip'))).rejects.toMatchObject({ code: 'ELOOP' });
     },
   );
 });
@@ -250,6 +250,7 @@ describe('a look at what is deployed', () => {
       registry: {
         layout: registry.layout,
         list: () => Promise.resolve(list),
+        wasRemoved: (sha256) => registry.wasRemoved(sha256),
         get: async (name, version) => {
           await before(++calls);
           return registry.get(name, version);

@@ -233,6 +233,95 @@ describe('watch', () => {
     expect(await installed).toMatchObject({ entry: { name: 'sample', operator: 'watcher' } });
   });
 
+  /** A watched store with these zips, all of them installed; `passed` resolves when each zip was looked at once more. */
+  async function watched(versions: string[], options: Parameters<typeof deployStore>[0] = {}) {
+    const store = await deployStore({ settleMs: 0, ...options });
+    const { deployer, registry, zip } = store;
+    const installs: string[] = [];
+    deployer.on('installed', ({ entry }) => void installs.push(`${entry.name} ${entry.version}`));
+    const put = async (version: string, name = 'sample') => {
+      const file = path.join(registry.layout.zips, `${name}-${version}.zip`);
+      await copyFile(await zip({ name, version }), `${file}.part`);
+      await rename(`${file}.part`, file);
+      return file;
+    };
+    const watch = (host = deployer) => host.watch({ intervalMs: 5, install: true });
+    const untilInstalled = (what: string) => expect.poll(() => installs, { timeout: 20_000 }).toContain(what);
+    let passes = 0;
+    const passed = async () => {
+      const version = `${(passes += 1)}.0.0`;
+      await put(version, 'z-last'); // zips are looked at by name
+      await untilInstalled(`z-last ${version}`);
+    };
+    const first = watch();
+    for (const version of versions) {
+      await put(version);
+      await untilInstalled(`sample ${version}`);
+    }
+    const listed = async () => (await registry.list({ name: 'sample' })).map(({ version }) => version);
+    return { ...store, installs, put, watch, first, passed, untilInstalled, listed };
+  }
+
+  test('does not install again what was uninstalled, until its zip is put there anew', async () => {
+    const { deployer, put, first, passed, untilInstalled, installs, listed } = await watched(['1.0.0']);
+    await using _watch = first;
+    await passed();
+    await deployer.uninstall('sample', '1.0.0');
+    await passed();
+    expect(await listed()).toEqual([]);
+    installs.length = 0;
+    await put('1.0.0');
+    await untilInstalled('sample 1.0.0');
+    await passed();
+    await deployer.uninstall('sample', '1.0.0');
+    await passed();
+    expect(await listed()).toEqual([]);
+  });
+
+  test('does not install again what a retention rule has pruned: the newest stay', async () => {
+    const versions = ['1.0.0', '2.0.0', '3.0.0', '4.0.0'];
+    const retention = { keep: 2, automatic: true };
+    const { first, passed, installs, listed } = await watched(versions, { retention });
+    await using _watch = first;
+    await passed();
+    await passed();
+    expect(installs.filter((one) => one.startsWith('sample'))).toHaveLength(4);
+    expect(await listed()).toEqual(['3.0.0', '4.0.0']);
+  });
+
+  test('of a host that starts later does not install what was removed before, nor what was replaced, but what it is told to', async () => {
+    const { deployer, join, zip, first, watch, passed, listed } = await watched(['1.0.0']);
+    await passed();
+    await first.close();
+    const other = await zip({ files: { 'other.txt': 'x' } });
+    await deployer.install(other, { force: true });
+    await deployer.uninstall('sample', '1.0.0');
+    const host = await join({ settleMs: 0 });
+    host.deployer.on('installed', (event) => deployer.emit('installed', event));
+    await using _watch = watch(host.deployer);
+    await passed();
+    await passed();
+    expect(await listed()).toEqual([]);
+    await deployer.install(other);
+    expect(await listed()).toEqual(['1.0.0']);
+  });
+
+  test('takes zips for new ones neither while their folder is away nor when it comes back', async () => {
+    const { deployer, registry, first, passed, listed } = await watched(['1.0.0']);
+    await using _watch = first;
+    await deployer.uninstall('sample', '1.0.0');
+    await passed();
+    const { zips } = registry.layout;
+    await rename(zips, `${zips}-away`);
+    await mkdir(zips);
+    await passed();
+    await rename(path.join(zips, 'z-last-2.0.0.zip'), path.join(`${zips}-away`, 'z-last-2.0.0.zip'));
+    await rm(zips, { recursive: true });
+    await rename(`${zips}-away`, zips);
+    await passed();
+    expect(await listed()).toEqual([]);
+  });
+
   test('survives the removal of the folder and sees what comes after it is back', async () => {
     const { deployer, registry, zip } = await deployStore();
     let scans = 0;

@@ -35,6 +35,8 @@ interface Known {
   /** What was told of it. */
   told?: string;
   isAnnounced?: boolean;
+  /** Whether it was put there, or changed, since the first look, and was not deployed since. */
+  isOffered: boolean;
 }
 
 /** A package that no Python of this machine can run is looked at again after this time: somebody may have installed one. */
@@ -46,7 +48,7 @@ function setError(known: Known, error: RunnerError): void {
 
 /** How to look. */
 export interface DiscoveryOptions {
-  registry: Pick<Registry, 'layout' | 'list' | 'get'>;
+  registry: Pick<Registry, 'layout' | 'list' | 'get' | 'wasRemoved'>;
   /** What opens a zip: reads what it says it is, cheaply, from its directory and its small text files. */
   steps: Pick<PackageSteps, 'open'>;
   /** A zip that cannot be read and that changed within this time counts as being copied. */
@@ -63,6 +65,9 @@ export interface DiscoveryOptions {
 export class Discovery {
   readonly #options: DiscoveryOptions;
   readonly #known = new Map<string, Known>();
+  /** Fingerprints of files that were not on offer when they went: a share that comes back brings nothing new. */
+  readonly #gone = new Map<string, string>();
+  #hasLooked = false;
 
   constructor(options: DiscoveryOptions) {
     this.#options = options;
@@ -90,9 +95,12 @@ export class Discovery {
       present.add(file);
       found.push(seen);
     }
-    for (const file of this.#known.keys()) {
-      if (path.dirname(file) === zips && !present.has(file)) this.#known.delete(file);
+    for (const [file, { isOffered, fingerprint }] of this.#known) {
+      if (path.dirname(file) !== zips || present.has(file)) continue;
+      this.#known.delete(file);
+      if (!isOffered) this.#gone.set(file, fingerprint);
     }
+    this.#hasLooked = true;
     return found;
   }
 
@@ -102,10 +110,22 @@ export class Discovery {
     if (recalled) setError(recalled.known, error);
   }
 
-  /** Whether the file has not changed for so long that it is not being copied. */
-  async isSettled(file: string): Promise<boolean> {
-    const recalled = await this.#recall(file);
-    return recalled !== undefined && this.#isQuiet(recalled.known, recalled.changedMs);
+  /**
+   * Whether a watched folder is to deploy the file: it is not being copied, and its version was not removed since it was
+   * put there.
+   */
+  async isDue(file: string, o: OperationOptions = {}): Promise<boolean> {
+    const { known, changedMs } = (await this.#recall(file)) ?? {};
+    if (!known || changedMs === undefined || !this.#isQuiet(known, changedMs)) return false;
+    if (known.isOffered) return true;
+    known.sha256 ??= await hashFile(file, o);
+    return !this.#options.registry.wasRemoved(known.sha256);
+  }
+
+  /** The file was deployed: once its version is removed, it must be put there anew. */
+  taken(file: string): void {
+    const known = this.#known.get(file);
+    if (known) known.isOffered = false;
   }
 
   async #look(
@@ -145,6 +165,7 @@ export class Discovery {
     const { name, version } = known;
     if (known.error) return { ...found, name, version, state: 'invalid', reason: reasonOf(known.error) };
     const isDeployed = await this.#isDeployed(file, known, entries, o);
+    if (isDeployed) this.taken(file);
     const whole: DiscoveredPackage = {
       ...found,
       name,
@@ -205,7 +226,8 @@ export class Discovery {
       const fingerprint = `${size}-${mtimeMs}-${ctimeMs}`;
       let known = this.#known.get(file);
       if (known?.fingerprint !== fingerprint) {
-        known = { fingerprint, since: performance.now() };
+        const isOffered = this.#hasLooked && this.#gone.get(file) !== fingerprint;
+        known = { fingerprint, since: performance.now(), isOffered };
         this.#known.set(file, known);
       }
       return { known, sizeBytes: size, changedMs: Math.max(mtimeMs, ctimeMs) };
