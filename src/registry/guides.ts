@@ -221,7 +221,7 @@ export class GuideFolder {
   }
 }
 
-/** @throws SyntaxError for a description that is cut off, TypeError for one that names no pixels */
+/** @throws SyntaxError for a description that is cut off, TypeError where it names no pixels */
 async function readDescription(file: string): Promise<GuideFile | undefined> {
   const value = await readJson(file);
   if (value === undefined) return undefined;
@@ -230,7 +230,7 @@ async function readDescription(file: string): Promise<GuideFile | undefined> {
   throw new TypeError('it names no picture and product id');
 }
 
-/** The product id of a description, where it is that of another; one that cannot be read is nobody's. */
+/** The product id of a description, where it is that of another; what cannot be read is nobody's. */
 async function otherIdIn(description: string, productId: string): Promise<string | undefined> {
   const { product_id: id } = (await readDescription(description).catch(() => undefined)) ?? {};
   return id === productId ? undefined : id;

@@ -60,7 +60,7 @@ export function checkKeptParams(
 }
 
 /**
- * The same where a version is replaced by another of its name: what is kept for its product ids is for the one that goes.
+ * The same where a version is replaced by another of its name: what is kept for its product ids is for the old one.
  *
  * @throws RunnerError `version_in_use` naming the product id and the remedy
  */

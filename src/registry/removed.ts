@@ -10,7 +10,7 @@ const MOST = 1_000;
 /**
  * Lists a version, in place of one of its name and version: last, as the newest there is.
  *
- * @param users - who uses the one that goes; given where its files go too, which is refused while it is needed
+ * @param users - who uses the old one; given where its files go too, which is refused while it is needed
  * @throws RunnerError `version_in_use`
  */
 export async function enlist(
