@@ -6,6 +6,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { AlgorithmSupervisor, Deployer, FramePool, Registry } from '../../src/index.js';
 import type { RegistryDamage } from '../../src/types.js';
 import { FakeWorker, TemporaryStore } from '../../src/testing/index.js';
+import { writeFileAtomic } from '../../src/store/atomic-file.js';
 import { NO_MOUNTS, readOnly } from '../support/mounts.js';
 import { IS_WINDOWS } from '../support/platform.js';
 import { temporaryFolder } from '../support/temp-folder.js';
@@ -50,7 +51,7 @@ test.each(['../evil', 'con', 'a/b', '', 'x'.repeat(300)])(
     registry.on('damaged', (damage) => damages.push(damage));
     const content = JSON.parse(await readFile(layout.registry, 'utf8')) as { packages: object[] };
     content.packages.push({ ...content.packages[0], version });
-    await writeFile(layout.registry, JSON.stringify(content));
+    await writeFileAtomic(layout.registry, JSON.stringify(content)); // a look at half of it would be another damage
     expect((await registry.list()).map((entry) => entry.version)).toEqual(['1.0.0']);
     await registry.switch({ name: 'sample', version: '1.0.0', productIds: ['B02'] });
     await store.deployer().recover();
