@@ -45,7 +45,7 @@ const DRAIN_MS = 2_000;
  */
 export async function run(command: string, args: readonly string[], options: RunOptions): Promise<RunResult> {
   const { signal, timeoutMs, maxOutputBytes = 1 << 20 } = options;
-  const spawn = await spawner();
+  const spawn = await spawner(command);
   throwIfAborted(signal, `run of ${command}`);
   const startedAt = performance.now();
   const child: ChildProcess = spawn(command, [...args], {

@@ -71,7 +71,7 @@ export class WorkerProcess implements ProcessHandle {
     listeners: ProcessListeners,
   ): Promise<WorkerProcess> {
     const { command, args, env, isKept } = order;
-    const spawn = await spawner();
+    const spawn = await spawner(command);
     memoryKills ??= new MemoryKills();
     let child: ChildProcess;
     try {
