@@ -4,7 +4,11 @@ import { chmod, mkdir, readdir, readFile, realpath, rm, symlink, writeFile } fro
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseWheelName } from '../../src/package/wheel-name.js';
-import { findCandidates, parsePyLauncher } from '../../src/python/interpreters/discovery.js';
+import {
+  candidatesInTurn,
+  findCandidates,
+  parsePyLauncher,
+} from '../../src/python/interpreters/discovery.js';
 import { FactsCache } from '../../src/python/interpreters/facts.js';
 import { meetsVersion } from '../../src/python/interpreters/python-version.js';
 import { fits } from '../../src/python/interpreters/tags.js';
@@ -259,6 +263,22 @@ describe('findCandidates()', () => {
     }
     const env = { Path: onPath, PYENV_ROOT: root };
     expect(await findCandidates({ env, platform: 'win32' })).toEqual(['/found/on-path']);
+  });
+});
+
+describe('candidatesInTurn()', () => {
+  onPosix('starts the launcher of Windows only for who asks for more than PATH has', async () => {
+    const root = await temporaryFolder();
+    const onPath = path.join(root, 'python.exe');
+    await writeFile(onPath, '');
+    const started = path.join(root, 'started');
+    const script = `#!/bin/sh\necho started > '${started}'\necho ' -V:3.12 *        /found/by-launcher'\n`;
+    await writeFile(path.join(root, 'py.exe'), script, { mode: 0o755 });
+    const turns = candidatesInTurn({ env: { PATH: root, PYENV_ROOT: root }, platform: 'win32' });
+    expect((await turns.next()).value).toEqual([onPath]);
+    expect(existsSync(started)).toBe(false);
+    expect((await turns.next()).value).toEqual(['/found/by-launcher']);
+    expect(existsSync(started)).toBe(true);
   });
 });
 

@@ -19,27 +19,36 @@ const VERSIONED = /^python3\.\d+(\.exe)?$/;
 
 /**
  * Files that may be Pythons, without duplicates by their real path, in the order of preference: `PATH` first, as the
- * user's own choice, then pyenv's versions (newest first) and what Windows' `py` launcher knows.
+ * user's own choice, then pyenv's versions (newest first) and what Windows' `py` launcher knows. What the launcher knows is a
+ * list of its own: it has to be started for that, which is not done where one before it is taken.
  */
-export async function findCandidates(options: DiscoveryOptions = {}): Promise<string[]> {
+export async function* candidatesInTurn(options: DiscoveryOptions = {}): AsyncGenerator<string[]> {
   const { env = process.env, platform = process.platform } = options;
   const folders = pathFolders(env, platform);
-  const found = options.given
-    ? (await Promise.all(options.given.map((one) => resolveGiven(one, folders, platform)))).flat()
-    : [
-        ...(await onPath(folders, platform)),
-        ...(await pyenvVersions(env, platform, options.home ?? os.homedir())),
-        ...(platform === 'win32' ? await pyLauncher(options) : []),
-      ];
-  const unique = new Map<string, string>();
-  const reals = await Promise.all(found.map((file) => realpath(file).catch(() => file)));
-  for (const [index, file] of found.entries()) {
-    const real = reals[index] ?? file;
-    // A shim is one file under many names, and stands for another interpreter under each.
-    const key = isShim(file) ? file : real;
-    if (!unique.has(key)) unique.set(key, file);
+  const seen = new Set<string>();
+  const fresh = async (found: readonly string[]) => {
+    const reals = await Promise.all(found.map((file) => realpath(file).catch(() => file)));
+    return found.filter((file, index) => {
+      // A shim is one file under many names, and stands for another interpreter under each.
+      const key = isShim(file) ? file : (reals[index] ?? file);
+      return !seen.has(key) && seen.add(key);
+    });
+  };
+  if (options.given) {
+    const given = options.given.map((one) => resolveGiven(one, folders, platform));
+    yield fresh((await Promise.all(given)).flat());
+    return;
   }
-  return [...unique.values()];
+  const versions = await pyenvVersions(env, platform, options.home ?? os.homedir());
+  yield fresh([...(await onPath(folders, platform)), ...versions]);
+  if (platform === 'win32') yield fresh(await pyLauncher(options));
+}
+
+/** All of {@link candidatesInTurn}. */
+export async function findCandidates(options: DiscoveryOptions = {}): Promise<string[]> {
+  const found: string[] = [];
+  for await (const some of candidatesInTurn(options)) found.push(...some);
+  return found;
 }
 
 /** Where {@link findCandidates} looks, for the message that nothing was found. */

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
 import type { Interpreter, InterpreterNeed } from '../types.js';
-import { findCandidates, interpreterIn, placesLookedAt } from './discovery.js';
+import { candidatesInTurn, interpreterIn, placesLookedAt } from './discovery.js';
 import { FactsCache, type Probed, type UnusablePython } from './facts.js';
 import { noneFits, refuse, type Refusal } from './select.js';
 
@@ -34,7 +34,7 @@ export class InterpreterFinder {
 
   async interpreters(options: OperationOptions): Promise<Interpreter[]> {
     const found: Interpreter[] = [];
-    for await (const probed of this.#probeAll(await this.#candidates(options), options)) {
+    for await (const probed of this.#probeAll(this.#candidates(options), options)) {
       if (probed.ok) found.push(probed.interpreter);
     }
     return found;
@@ -43,7 +43,7 @@ export class InterpreterFinder {
   async *interpretersInTurn(
     options: { onUnusable?: (python: UnusablePython) => void } & OperationOptions,
   ): AsyncGenerator<Interpreter, void, undefined> {
-    for await (const probed of this.#probeAll(await this.#candidates(options), options, 'in turn')) {
+    for await (const probed of this.#probeAll(this.#candidates(options), options, 'in turn')) {
       if (probed.ok) yield probed.interpreter;
       else options.onUnusable?.({ path: probed.path, reason: probed.reason });
     }
@@ -53,12 +53,8 @@ export class InterpreterFinder {
     const checked =
       need.compatible === undefined ? undefined : await this.facts.ask(need.compatible, options);
     if (checked?.ok && !refuse(checked, { pythonVersion: need.pythonVersion })) return checked.interpreter;
-    const candidates = await this.#candidates(options);
-    if (need.embedded !== undefined) {
-      candidates.unshift((await interpreterIn(need.embedded)) ?? path.resolve(need.embedded));
-    }
     const refusals: Refusal[] = [];
-    for await (const probed of this.#probeAll(candidates, options, 'in turn')) {
+    for await (const probed of this.#probeAll(this.#candidates(options, need), options, 'in turn')) {
       const refusal = refuse(probed, need);
       if (!refusal && probed.ok) return probed.interpreter;
       if (refusal) refusals.push(refusal);
@@ -66,34 +62,40 @@ export class InterpreterFinder {
     throw noneFits(need, refusals, placesLookedAt({ given: this.#context.given }));
   }
 
-  #candidates(options: OperationOptions): Promise<string[]> {
-    return findCandidates({ given: this.#context.given, signal: options.signal });
+  async *#candidates(
+    options: OperationOptions,
+    { embedded }: InterpreterNeed = {},
+  ): AsyncGenerator<string[]> {
+    if (embedded !== undefined) yield [(await interpreterIn(embedded)) ?? path.resolve(embedded)];
+    yield* candidatesInTurn({ given: this.#context.given, signal: options.signal });
   }
 
   /**
-   * Asks candidates in order, two at a time; an installation that was met before is left out. `in turn` asks the first
-   * by itself, for it serves as a rule.
+   * Asks the candidates of each list in order, two at a time; an installation that was met before is left out. `in turn` asks
+   * the first by itself, for it serves as a rule.
    */
   async *#probeAll(
-    candidates: readonly string[],
+    lists: AsyncIterable<readonly string[]>,
     options: OperationOptions,
     order: 'at once' | 'in turn' = 'at once',
   ): AsyncGenerator<Probed> {
     const seen = new Set<string>();
-    const asked: Promise<Probed>[] = [];
-    for (const index of candidates.keys()) {
-      const upTo = order === 'in turn' && index === 0 ? 1 : index + 2;
-      for (const ahead of candidates.slice(asked.length, upTo)) {
-        const answer = this.facts.ask(ahead, options);
-        answer.catch(() => undefined); // thrown when its turn comes, if it comes
-        asked.push(answer);
+    for await (const candidates of lists) {
+      const asked: Promise<Probed>[] = [];
+      for (const index of candidates.keys()) {
+        const upTo = order === 'in turn' && index === 0 ? 1 : index + 2;
+        for (const ahead of candidates.slice(asked.length, upTo)) {
+          const answer = this.facts.ask(ahead, options);
+          answer.catch(() => undefined); // thrown when its turn comes, if it comes
+          asked.push(answer);
+        }
+        const probed = await asked[index];
+        if (!probed) return;
+        const key = probed.ok ? `${probed.facts.prefix}\n${probed.facts.version}` : probed.path;
+        if (seen.has(key)) continue;
+        seen.add(key);
+        yield probed;
       }
-      const probed = await asked[index];
-      if (!probed) return;
-      const key = probed.ok ? `${probed.facts.prefix}\n${probed.facts.version}` : probed.path;
-      if (seen.has(key)) continue;
-      seen.add(key);
-      yield probed;
     }
   }
 }
