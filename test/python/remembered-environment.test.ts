@@ -1,8 +1,9 @@
-import { lstat, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { beforeAll, expect, test } from 'vitest';
 import { VenvManager } from '../../src/index.js';
+import { RememberedEnvironments } from '../../src/python/environments/remembered.js';
 import type { Interpreter } from '../../src/types.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
@@ -53,7 +54,7 @@ async function lookAt(folder: string): Promise<Record<string, string>> {
 
 const activation = (dir: string) => readFile(path.join(dir, 'bin', 'activate'), 'utf8');
 
-// macOS and Windows copy programs into an environment: none is remembered there.
+// macOS copies the interpreter into an environment: none is remembered there.
 const onLinux = test.runIf(process.platform === 'linux');
 
 onLinux('a second environment of an interpreter is as the first, without Python, and runs', async () => {
@@ -100,4 +101,49 @@ onLinux('what is remembered and was spoiled is of no account', async () => {
   }
   await writeFile(memory, '{"half');
   expect(await lookAt((await make('2/venv')).dir)).toEqual(await lookAt(first.dir));
+});
+
+test('programs that Windows copies into an environment are copied again as long as they are the same', async () => {
+  const root = await temporaryFolder();
+  const programs = path.join(root, 'Python', 'Lib', 'venv', 'scripts', 'nt');
+  const program = path.join(programs, 'venvlauncher.exe');
+  await mkdir(programs, { recursive: true });
+  await writeFile(program, Buffer.of(0x4d, 0x5a, 0xff, 0));
+  const base = path.join(root, 'Python', 'python3.exe');
+  await writeFile(base, Buffer.of(0x4d, 0x5a, 0xfe));
+  const at = (dir: string) => ({
+    dir: path.join(root, dir, 'venv'),
+    python: path.join(root, dir, 'venv', 'Scripts', 'python.exe'),
+    sitePackages: path.join(root, dir, 'venv', 'Lib', 'site-packages'),
+    interpreter: { ...interpreter, path: base },
+  });
+  const made = at('1');
+  await mkdir(path.dirname(made.python), { recursive: true });
+  await mkdir(made.sitePackages, { recursive: true });
+  await writeFile(made.python, await readFile(program));
+  await writeFile(path.join(path.dirname(made.python), 'python3.exe'), await readFile(base));
+  await writeFile(path.join(made.dir, 'pyvenv.cfg'), 'home = C:\\Python\r\n');
+  const memory = path.join(root, 'environments.json');
+  await new RememberedEnvironments(memory).remember(made, 'mark');
+  const make = (dir: string) => new RememberedEnvironments(memory).make(at(dir), 'mark');
+  expect(await make('2')).toBe(true);
+  expect(await readFile(at('2').python)).toEqual(await readFile(program));
+  expect(await lookAt(at('2').dir)).toEqual(await lookAt(made.dir));
+
+  const spoilt = JSON.parse(await readFile(memory, 'utf8')) as Record<string, { copies: string[][] }>;
+  for (const { copies } of Object.values(spoilt))
+    copies.forEach((copy) => (copy[1] = '../nt/venvlauncher.exe'));
+  const good = await readFile(memory);
+  await writeFile(memory, JSON.stringify(spoilt));
+  expect(await make('3')).toBe(false);
+  await writeFile(memory, good);
+
+  await writeFile(program, Buffer.of(0x4d, 0x5a, 0xff, 1, 2));
+  expect(await make('4')).toBe(false);
+  expect((await readdir(root)).sort()).toEqual(['1', '2', '4', 'Python', 'environments.json']);
+  expect(await readdir(path.join(root, '4'))).toEqual([]);
+  // A program that is none of the interpreter's own is not kept as text.
+  await rm(memory);
+  await new RememberedEnvironments(memory).remember(made, 'mark');
+  expect(await make('5')).toBe(false);
 });

@@ -1,8 +1,20 @@
-import { lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import {
+  copyFile,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 import { isRecord } from '../../arguments.js';
 import { decodeUtf8 } from '../../package/text.js';
 import { readJson, writeJsonAtomic } from '../../store/atomic-file.js';
+import { markOfFile } from '../interpreters/facts-file.js';
 import type { Venv } from '../types.js';
 
 /** What Python's own `venv` made in an environment, by path relative to it. */
@@ -12,9 +24,11 @@ interface Made {
   folders: string[];
   links: [relative: string, target: string][];
   files: [relative: string, text: string, isProgram: boolean][];
+  /** Copies of the interpreter, or of programs that come with it for that (Windows), and the marks of these. */
+  copies: [relative: string, name: string, mark: string][];
 }
 
-/** Scripts and settings take 20 kB; a copy of an interpreter (Windows, macOS) is not remembered. */
+/** Scripts and settings take 20 kB; a copy of an interpreter (macOS) is not remembered. */
 const MOST_BYTES = 1 << 18;
 
 /**
@@ -61,7 +75,12 @@ async function makeAgain(venv: Venv, made: Made): Promise<void> {
   const at = (relative: string) => path.join(venv.dir, relative);
   await mkdir(venv.dir, { recursive: true });
   for (const folder of made.folders) await mkdir(at(folder));
+  for (const [, name, mark] of made.copies)
+    if ((await markOfFile(programOf(venv, name))) !== mark) throw new Error(`${name} is another`);
   const writing = [
+    ...made.copies.map(([relative, name]) =>
+      copyFile(programOf(venv, name), at(relative), constants.COPYFILE_EXCL),
+    ),
     ...made.links.map(([relative, target]) => symlink(target, at(relative))),
     ...made.files.map(([relative, text, isProgram]) =>
       writeFile(at(relative), text, { flag: 'wx', mode: isProgram ? 0o777 : 0o666 }),
@@ -75,14 +94,15 @@ async function makeAgain(venv: Venv, made: Made): Promise<void> {
 /** A file that somebody spoiled is worth no more than none. */
 function isMade(value: unknown): value is Made {
   if (!isRecord(value)) return false;
-  const { mark, folders, links, files } = value;
+  const { mark, folders, links, files, copies } = value;
   const areTexts = (list: unknown, most: number) =>
     Array.isArray(list) && list.slice(0, most).every((one) => typeof one === 'string');
   const areRows = (rows: unknown) =>
     Array.isArray(rows) && rows.every((row) => areTexts(row, 2) && (row as unknown[]).length >= 2);
-  if (typeof mark !== 'string' || !areTexts(folders, Infinity) || !areRows(links) || !areRows(files))
-    return false;
-  const rows = [...(links as string[][]), ...(files as string[][])];
+  if (typeof mark !== 'string' || !areTexts(folders, Infinity)) return false;
+  if (!areRows(links) || !areRows(files) || !areRows(copies)) return false;
+  const rows = [...(links as string[][]), ...(files as string[][]), ...(copies as string[][])];
+  if (!(copies as unknown[][]).every(([, name]) => name === path.basename(String(name)))) return false;
   return [...(folders as string[]), ...rows.map(([relative = '']) => relative)].every(staysInside);
 }
 
@@ -92,12 +112,12 @@ function staysInside(relative: string): boolean {
 
 function markOf({ dir }: Venv, mark: string): string {
   // The number is that of the format.
-  return [1, mark, path.basename(dir)].join('/');
+  return [2, mark, path.basename(dir)].join('/');
 }
 
 /** Undefined where the environment holds more than text, or something in it names the place where it is. */
 async function lookAt(venv: Venv, mark: string): Promise<Made | undefined> {
-  const made: Made = { mark, folders: [], links: [], files: [] };
+  const made: Made = { mark, folders: [], links: [], files: [], copies: [] };
   const place = path.dirname(venv.dir) + path.sep;
   // An interpreter that came with the package goes with it.
   if (venv.interpreter.path.startsWith(place)) return undefined;
@@ -117,8 +137,14 @@ async function lookAt(venv: Venv, mark: string): Promise<Made | undefined> {
         if (target.startsWith(place)) return undefined;
         made.links.push([relative, target]);
       } else {
+        if (!found.isFile()) return undefined;
+        const program = /\.exe$/i.test(name) ? await copiedProgram(venv, file, found.size) : undefined;
+        if (program) {
+          made.copies.push([relative, program.name, program.mark]);
+          continue;
+        }
         bytes += found.size;
-        if (!found.isFile() || bytes > MOST_BYTES) return undefined;
+        if (bytes > MOST_BYTES) return undefined;
         const text = decodeUtf8(await readFile(file));
         if (text === undefined || text.includes(place)) return undefined;
         made.files.push([relative, text, (found.mode & 0o100) !== 0]);
@@ -126,4 +152,27 @@ async function lookAt(venv: Venv, mark: string): Promise<Made | undefined> {
     }
   }
   return made;
+}
+
+/** Where an installation of Windows keeps the programs that `venv` copies into an environment; elsewhere there is no such folder. */
+const programsOf = ({ interpreter }: Venv): string =>
+  path.join(path.dirname(interpreter.path), 'Lib', 'venv', 'scripts', 'nt');
+
+/** A program there; without a name the interpreter itself. */
+const programOf = (venv: Venv, name: string): string =>
+  name === '' ? venv.interpreter.path : path.join(programsOf(venv), name);
+
+/** Name and mark of the program that this file is a copy of; undefined for what is none. */
+async function copiedProgram(
+  venv: Venv,
+  file: string,
+  size: number,
+): Promise<{ name: string; mark: string } | undefined> {
+  for (const name of ['', ...(await readdir(programsOf(venv)).catch(() => []))]) {
+    const program = programOf(venv, name);
+    const mark = await markOfFile(program);
+    if (mark === undefined || (await lstat(program)).size !== size) continue;
+    if ((await readFile(file)).equals(await readFile(program))) return { name, mark };
+  }
+  return undefined;
 }
