@@ -85,7 +85,7 @@ class Placer:
 
     def attempt(self, source, target, shared):
         while True:
-            name, way, cannot = self.ways[0]
+            first = name, way, cannot = self.ways[0]
             if name == "hardlink" and not shared:
                 name, way, cannot = "copy", copy, ()
             try:
@@ -99,4 +99,7 @@ class Placer:
                 if is_full:  # this file has all the names it can have, others not
                     copy(source, target)
                     return "copy"
-                self.ways.pop(0)
+                try:
+                    self.ways.remove(first)
+                except ValueError:  # another thread has found it, too
+                    pass

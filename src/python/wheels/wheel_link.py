@@ -17,7 +17,7 @@ except ImportError:
     except ImportError:
         from hashlib import sha256
 
-from by_processes import by_processes, cores
+from by_processes import by_processes, cores, each_by_threads
 from file_owners import Owners
 from place_files import Placer, remove_sealed
 from start_writing import start_writing
@@ -26,6 +26,7 @@ from wheel_files import Fault, encode, is_byte_code, read_list, read_record, rec
 # Files of models: some of their readers refuse a file that has a second name (onnx since 1.21), and map them writable.
 COPIED = (".onnx", ".onnx.data", ".onnx_data")
 STEP = 256
+STEP_OF_THREAD = 16
 # A fork and its pipe cost as much as some hundred links; more processes than this wait for each other in the file system.
 SHARE_AT_LEAST = 400
 # To look at a file takes a tenth of what it takes to link it.
@@ -47,9 +48,21 @@ def link(request, _lines, progress):
     shares = shares_of(linkings)
 
     def look(share, tell):
-        for linking in share:
-            if touched(linking.wheel["folder"], linking.files):
-                tell("touched", linking.wheel["folder"])
+        found = set()
+
+        def look_at(some):
+            linking, start = some
+            if touched(linking.wheel["folder"], linking.files[start : start + STEP_OF_THREAD]):
+                found.add(linking.wheel["folder"])
+
+        if hasattr(os, "fork"):
+            found.update(one.wheel["folder"] for one in share if touched(one.wheel["folder"], one.files))
+        else:
+            each_by_threads(
+                ((one, start) for one in share for start in range(0, len(one.files), STEP_OF_THREAD)), look_at
+            )
+        for folder in sorted(found):
+            tell("touched", folder)
 
     def put(share, tell):
         owners = Owners(is_alone=len(shares) == 1)
@@ -190,6 +203,9 @@ class Linking:
         """Gives the files that are this environment's alone. `count` gets the number of files that are done since its last call."""
         counted = 0
         places, changed, made = {}, {}, set()
+        # Of two files for one place the later one wins.
+        paths = [row[0] for row in self.files]
+        later = None if hasattr(os, "fork") or self.has_data or len(folded(paths)) < len(paths) else []
         library, tree = self.library + os.sep, self.tree + os.sep
         for number, (path, _, _, executable) in enumerate(sorted(self.files, key=self.has_data and pips_order or None), 1):
             is_moved = self.has_data and is_data(path)
@@ -213,21 +229,29 @@ class Linking:
                     changed[path] = content
                 with open(source, "rb") as file:
                     replace(target, file.read() if content is None else content, 0o755 if executable else 0o644)
+            elif later is None:
+                self.place(placer, path, target, executable)
             else:
-                try:
-                    placer.place(source, target, executable, not (self.has_copies and self.is_copied(path)))
-                except OSError:
-                    if os.path.isdir(target) and not os.path.islink(target):
-                        raise Fault("has the file %s, where another wheel has a folder: leave one of the two out" % path)
-                    raise
+                later.append((path, target, executable))
             if number - counted == STEP:
                 count(STEP)
                 counted = number
+        if later:
+            each_by_threads(later, lambda file: self.place(placer, *file))
         self.make_folder(self.info)
         generated = self.generate(launchers)
         record = self.write_record(places, changed, generated, owners)
         count(len(self.files) - counted)
         return [record, *generated, *(places[path] for path in changed)]
+
+    def place(self, placer, path, target, executable):
+        try:
+            source = self.tree + os.sep + path
+            placer.place(source, target, executable, not (self.has_copies and self.is_copied(path)))
+        except OSError:
+            if os.path.isdir(target) and not os.path.islink(target):
+                raise Fault("has the file %s, where another wheel has a folder: leave one of the two out" % path)
+            raise
 
     def is_copied(self, path):
         name = path.lower()

@@ -14,7 +14,7 @@ import threading
 import zipfile
 import zlib
 
-from by_processes import by_processes, cores
+from by_processes import THREADS, by_processes, cores
 from start_writing import start_writing
 from wheel_files import (
     CHUNK,
@@ -186,7 +186,9 @@ def by_threads(shares, work):
 def divide(entries):
     """Indexes for each process, alike in bytes, each in the order in which the entries lie."""
     total = sum(entry[4] + FILE_COST for entry in entries)
-    count = max(1, min(cores(), MOST_PROCESSES, total // SHARE_AT_LEAST))
+    # Threads wait for the disk file by file: more of them than there are cores are of use.
+    most = min(cores(), MOST_PROCESSES) if hasattr(os, "fork") else THREADS
+    count = max(1, min(most, total // SHARE_AT_LEAST))
     shares = [[] for _ in range(count)]
     loads = [(0, index) for index in range(count)]
     for index, entry in enumerate(entries):
