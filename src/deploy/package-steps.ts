@@ -200,8 +200,7 @@ export function packageSteps(
       return learnt;
     },
     compiling: async (root, { interpreter }, { finalRoot, signal }) => {
-      // Windows cannot wait for an order and a file at once.
-      const told = validator.runsSmoke && process.platform !== 'win32' ? `${root}.told` : undefined;
+      const told = validator.runsSmoke ? `${root}.told` : undefined;
       if (told !== undefined) await writeFile(told, '');
       const place = { python: interpreter.path, root, shownRoot: finalRoot, signal };
       const compiling = new Compiling(place, told);

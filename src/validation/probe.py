@@ -2,8 +2,8 @@
 
     python -S probe.py <bounds> <order.json>
 
-The bounds are for contain.py, or null where the system has none of them; they are in force before anything of the
-package's environment is in reach.
+The bounds are for contain.py, and in force before anything of the package's environment is in reach. Windows has none of
+them: there they name the environment's interpreter alone.
 
 The order: {"task": "smoke" | "info", "entry_point", "generation", "manifest", "root", "out", "load_seconds",
 "step_seconds", "setup_errors": "fail" | "warn", "cases": bool[, "told"]}. What is found goes to the file `out` as one JSON object a line: {"check",
@@ -349,7 +349,7 @@ def main():
         order = json.load(file)
     report = Report(order["out"])  # in its bounds, this process can write to no file of the store
     told = os.open(order["told"], os.O_WRONLY | os.O_APPEND) if order.get("told") else None
-    if bounds:
+    if hasattr(os, "fork"):
         bounds["log"] = pipe
         try:
             load_process("contain.py")["contain"](bounds, load_process)
@@ -357,16 +357,15 @@ def main():
             pipe.give_back()
             raise
     log["exchange"](pipe)
-    if bounds:
-        if bounds.get("scratch"):
-            # The folder of the order is in the store, which is read-only now.
-            folder = os.path.join(os.environ.get("TMPDIR", order["root"]), "frames")
-            try:
-                os.mkdir(folder)
-                os.environ["PROC_SHM_DIR"] = folder
-            except OSError:
-                pass  # there is no folder for its own files; the trial needs none by itself
-        load_process("enter_environment.py")["enter"](bounds.get("executable"))
+    if bounds.get("scratch"):
+        # The folder of the order is in the store, which is read-only now.
+        folder = os.path.join(os.environ.get("TMPDIR", order["root"]), "frames")
+        try:
+            os.mkdir(folder)
+            os.environ["PROC_SHM_DIR"] = folder
+        except OSError:
+            pass  # there is no folder for its own files; the trial needs none by itself
+    load_process("enter_environment.py")["enter"](bounds.get("executable"))
     probe(order, report, told)
 
 

@@ -169,16 +169,12 @@ export async function runProbe(
       );
       const script = assetPath('validation/probe.py');
       const isKept = process.platform !== 'win32';
-      const start = isKept
-        ? launch(target.python, script, [order], {
-            root,
-            sealed: true,
-            store: target.store?.root,
-            hidden: target.store?.versions,
-            network: 'none',
-            scratch: {},
-          })
-        : { command: target.python, args: [script, 'null', order] };
+      const { store } = target;
+      const bounds = { sealed: true, store: store?.root, hidden: store?.versions, network: 'none' as const };
+      const start = launch(target.python, script, [order], {
+        root,
+        ...(isKept && { ...bounds, scratch: {} }),
+      });
       const ended = await run(start.command, start.args, {
         cwd: root,
         isKept,

@@ -22,7 +22,7 @@ MOST_PROCESSES = 4
 # its files other times.
 CHECKED_HASH = (0b11).to_bytes(4, "little")
 # So often the file of the trial run is looked at; it tells no more than so much.
-LOOK_SECONDS = 0.005
+LOOK_SECONDS = 0.05 if os.name == "nt" else 0.005  # Windows waits for 16 ms at least, and looks are dear
 MOST_TOLD_BYTES = 4 << 20
 
 sys.path.insert(0, os.path.join(PYTHON, "wheels"))
@@ -53,9 +53,9 @@ def every_source():
     return sorted(found, key=lambda path: path.startswith(os.path.join(os.curdir, "venv", "")))
 
 
-def is_inside(path):
-    """The list is of a package's making, and links lead anywhere."""
-    real, root = os.path.realpath(path), os.path.realpath(os.curdir)
+def is_inside(path, root):
+    """The list is of a package's making, and links lead anywhere. `root`: the working folder's real path."""
+    real = os.path.realpath(path)
     return real == os.path.normpath(os.path.join(root, path)) and real.startswith(root + os.sep) and os.path.isfile(real)
 
 
@@ -70,15 +70,32 @@ def compiled(path, shown):
     return importlib.util.source_hash(source), marshal.dumps(code)
 
 
+def order_comes():
+    """Gives what waits for so many seconds at most, and tells whether the first line has come."""
+    if os.name != "nt":
+        import select
+
+        return lambda seconds: bool(select.select([0], [], [], seconds)[0])
+    # Windows waits for no pipe: a thread reads it, and keeps what it reads for who asks next.
+    import threading
+
+    has_come = threading.Event()
+
+    def wait():
+        sys.stdin.buffer.peek()
+        has_come.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    return has_come.wait
+
+
 def compile_ahead(told, shown):
     """What a trial run loads, by path, while it runs: imports take one core, and this another. In memory alone: byte code on the
     disk could be in reach of the algorithm, and run in the trial."""
-    import select
-
     made, text = {}, b""
-    until = time.monotonic()
+    root, has_order, until = os.path.realpath(os.curdir), order_comes(), time.monotonic()
     with open(told, "rb") as file:
-        while not select.select([0], [], [], max(0, until - time.monotonic()))[0]:
+        while not has_order(max(0, until - time.monotonic())):
             if b"\n" not in text:
                 text += file.read(min(1 << 16, MOST_TOLD_BYTES - file.tell()))
                 until = time.monotonic() + (0 if b"\n" in text else LOOK_SECONDS)
@@ -86,7 +103,7 @@ def compile_ahead(told, shown):
             line, _, text = text.partition(b"\n")
             try:
                 path = json.loads(line)
-                if path not in made and path == os.path.normpath(path) and is_inside(path):
+                if path not in made and path == os.path.normpath(path).replace(os.sep, "/") and is_inside(path, root):
                     made[path] = compiled(path, shown)
             except (ValueError, TypeError, OSError):
                 pass  # the file is the algorithm's, too: compiled when the trial is over, if at all
@@ -96,10 +113,14 @@ def compile_ahead(told, shown):
 def write(path, digest, code):
     """Gives the file of byte code, which comes into its place in one step."""
     target = importlib.util.cache_from_source(path)
-    os.makedirs(os.path.dirname(target), exist_ok=True)
     temporary = "%s.%d" % (target, os.getpid())
     mode = os.stat(path).st_mode & 0o666 | 0o200
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(temporary, flags, mode)
+    except FileNotFoundError:  # the first of its folder
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        descriptor = os.open(temporary, flags, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(importlib.util.MAGIC_NUMBER + CHECKED_HASH + digest + code)
     os.replace(temporary, target)
@@ -154,7 +175,8 @@ def main():
     until = time.monotonic() + json.loads(seconds)
     listed = [json.loads(line) for line in sys.stdin.buffer]
     remove_byte_code()
-    paths = [path for path in listed if is_inside(path)] if listed else every_source()
+    root = os.path.realpath(os.curdir)
+    paths = [path for path in listed if is_inside(path, root)] if listed else every_source()
     made, left = compile_all(paths, shown, until, ahead)
     sys.stdout.write(json.dumps({"compiled": made, "left": left}) + "\n")
     sys.stdout.flush()
