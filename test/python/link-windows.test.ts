@@ -149,3 +149,32 @@ print([os.stat(name).st_nlink for name in ("first", "second")])`;
 function sha256(content: Buffer): string {
   return createHash('sha256').update(content).digest('hex');
 }
+
+test('files that cannot be linked are copied by all threads, and a file that was written to is found', async () => {
+  const folder = await temporaryFolder();
+  const program = `${AS_ON_WINDOWS}
+import errno, wheel_link
+folder = sys.argv[1]
+tree, library = os.path.join(folder, "wheel", "tree"), os.path.join(folder, "site-packages")
+names = ["m%d.py" % number for number in range(300)] + ["a-1.dist-info/RECORD"]
+os.makedirs(os.path.join(tree, "a-1.dist-info"))
+rows = []
+for name in names:
+    path = os.path.join(tree, name)
+    with open(path, "w") as file:
+        file.write("" if name.endswith("RECORD") else name)
+    rows.append([name, os.path.getsize(path), os.stat(path).st_mtime_ns, False])
+wheel_link.read_list = lambda folder: rows
+def refuse(source, target):
+    raise OSError(errno.EXDEV, "another drive")
+os.link = refuse
+wheel = {"folder": os.path.join(folder, "wheel"), "file": "a.whl", "info": "a-1.dist-info", "purelib": True, "requested": True,
+         "schemes": {"purelib": library, "scripts": folder}, "commands": [], "wrappers": [], "windows": []}
+request = {"wheels": [wheel], "ways": ["hardlink", "copy"], "pythonLine": "", "ownFiles": [], "synced": False}
+linked = wheel_link.link(request, [], lambda done: None)
+content = [open(os.path.join(library, name)).read() == name for name in names[:-1]]
+rows[200][2] += 1
+print(json.dumps([linked["touched"], all(content), len(content), wheel_link.link(request, [], lambda done: None)["touched"]]))`;
+  const { stdout } = await promisify(execFile)('python3', ['-I', '-S', '-c', program, folder]);
+  expect(JSON.parse(stdout)).toEqual([[], true, 300, [path.join(folder, 'wheel')]]);
+});
