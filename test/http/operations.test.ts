@@ -2,6 +2,7 @@ import { readdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openHttpRunner, type HttpRunner } from '../support/http-runner.js';
+import { canLink, inJson } from '../support/platform.js';
 
 type Json = Record<string, unknown>;
 
@@ -27,7 +28,7 @@ describe('health', () => {
     expect(not.status).toBe(503);
     expect(not.headers.get('retry-after')).toBe('1');
     const body = await not.text();
-    expect(body).not.toContain(root);
+    expect(body).not.toContain(inJson(root));
     expect(JSON.parse(body)).toMatchObject({
       ...{ live: true, ready: false },
       checks: [
@@ -100,7 +101,7 @@ describe('a version', () => {
     await writeFile(path.join(registry.layout.deployed('sample', '1.0.0'), 'more.py'), 'x');
     const body = await (await ask('POST', `${PLACE}/verify`)).text();
     expect(JSON.parse(body)).toMatchObject({ intact: false, drift: [{ path: 'more.py', kind: 'added' }] });
-    expect(body).not.toContain(root);
+    expect(body).not.toContain(inJson(root));
     expect((await ask('POST', '/algorithms/sample/9/verify')).status).toBe(404);
   });
 
@@ -182,7 +183,7 @@ describe('the store', () => {
     await writeFile(path.join(registry.layout.zips, 'no.zip'), 'no zip');
     const [file = ''] = (await readdir(registry.layout.zips)).filter((name) => name !== 'no.zip');
     const listed = await (await ask('GET', '/packages')).text();
-    expect(listed).not.toContain(root);
+    expect(listed).not.toContain(inJson(root));
     expect(JSON.parse(listed)).toEqual(
       expect.arrayContaining([
         expect.objectContaining({ file, name: 'sample', version: '1.0.0', state: 'deployed' }),
@@ -196,10 +197,15 @@ describe('the store', () => {
     expect(await readdir(registry.layout.zips)).not.toContain(file);
     expect(await registry.list()).toHaveLength(1);
     // What the system refuses to look at is listed with that, and can be removed.
-    await symlink('loop.zip', path.join(registry.layout.zips, 'loop.zip'));
-    expect(await bodyOf(await ask('GET', '/packages'))).toContainEqual(
-      expect.objectContaining({ file: 'loop.zip', settling: true, reason: expect.anything() as unknown }),
-    );
+    const loop = path.join(registry.layout.zips, 'loop.zip');
+    if (canLink()) {
+      await symlink('loop.zip', loop);
+      expect(await bodyOf(await ask('GET', '/packages'))).toContainEqual(
+        expect.objectContaining({ file: 'loop.zip', settling: true, reason: expect.anything() as unknown }),
+      );
+    } else {
+      await writeFile(loop, 'no zip');
+    }
     expect((await ask('DELETE', '/packages/loop.zip?operator=eve')).status).toBe(200);
     for (const name of [file, 'loop.zip', 'registry.json', encodeURIComponent('../../registry.json'), '.']) {
       expect([400, 404]).toContain((await ask('DELETE', `/packages/${name}`)).status);
@@ -278,7 +284,7 @@ describe('events', () => {
       expect.arrayContaining(['activated', 'state', 'ready']),
     );
     expect(second.seen().map(({ name }) => name)).not.toContain('installed');
-    expect(JSON.stringify([...first.seen(), ...second.seen()])).not.toContain(runner.root);
+    expect(JSON.stringify([...first.seen(), ...second.seen()])).not.toContain(inJson(runner.root));
   });
 
   test('can be chosen, and an id that is not known any more is told by `missed`', async () => {

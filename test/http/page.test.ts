@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { deployVersion } from '../../src/testing/deploy-version.js';
 import { openHttpRunner } from '../support/http-runner.js';
+import { inJson } from '../support/platform.js';
 import { repositoryFile } from '../support/run-script.js';
 
 const files = await readdir(repositoryFile('src/http/page/files'));
@@ -155,7 +156,7 @@ test('doctor answers the findings of the station without absolute paths, and of 
     });
     expect(Object.keys(finding.fix ?? { what: 1 })).toEqual(['what']);
   }
-  expect(JSON.stringify(findings)).not.toContain(root);
+  expect(JSON.stringify(findings)).not.toContain(inJson(root));
   expect((await ask('GET', '/doctor?name=none&version=1.0.0')).status).toBe(404);
   expect((await ask('GET', '/doctor?name=none')).status).toBe(400);
 });

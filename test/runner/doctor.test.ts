@@ -23,6 +23,7 @@ import { MACHINE_FAULTS } from '../support/faults/machine-faults.js';
 import { back, deadProcess, makeStation, PYTHON, type Station } from '../support/faults/station.js';
 import { STORE_FAULTS } from '../support/faults/store-faults.js';
 import { VERSION_FAULTS } from '../support/faults/version-faults.js';
+import { IS_WINDOWS } from '../support/platform.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 test('a sound station has no finding', async () => {
@@ -222,8 +223,8 @@ describe('packages are looked into', () => {
     return { station, file };
   }
   const broken = (station: Station) => {
-    const python = path.join(station.folder, 'broken');
-    fs.writeFileSync(python, '#!/bin/sh\nexit 3\n', { mode: 0o755 });
+    const python = path.join(station.folder, IS_WINDOWS ? 'broken.exe' : 'broken');
+    fs.writeFileSync(python, IS_WINDOWS ? 'no program' : '#!/bin/sh\nexit 3\n', { mode: 0o755 });
     return python;
   };
 

@@ -19,7 +19,7 @@ const DO = {
 } as const;
 type What = keyof typeof DO;
 
-const ALGORITHM = `import os, signal, time, zlib
+const ALGORITHM = `import os, time, zlib
 import procvision_algorithm_sdk as sdk
 from procvision_algorithm_sdk import BaseAlgorithm, read_image_from_shared_memory
 
@@ -28,10 +28,10 @@ def look(picture, **seen):
     number, what = row[0] + 256 * row[1], row[2]
     once = os.environ.get("ATTACK_ONCE", "")
     if what == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), 9)
     if what == 9 and not os.path.exists("%s-%d" % (once, number)):
         open("%s-%d" % (once, number), "w").close()
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), 9)
     if what == 2:
         raise ValueError("picture %d" % number)
     if what == 4:

@@ -1,10 +1,13 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Registry } from '../../src/registry/registry.js';
 import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
 import type { FileStepPlan } from '../../src/testing/index.js';
 import { startScript } from '../support/child-script.js';
 import { deployVersion } from '../support/deployed-version.js';
+import { KILLED } from '../support/kill-process.js';
+import { IS_WINDOWS } from '../support/platform.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { reportSoak } from '../support/soak-report.js';
@@ -14,7 +17,11 @@ const given = process.env.KILL_MATRIX ?? '2';
 const image = { data: new Uint8Array(12), width: 2, height: 2 };
 
 /** A child of the worker that has left its group, and would live on. */
-const GRANDCHILD = 'import subprocess\nsubprocess.Popen(["sleep", "600"], start_new_session=True)';
+const GRANDCHILD = IS_WINDOWS
+  ? `import os, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(os.getpid(), child.pid, file=open(os.path.join(os.environ["PROC_ALGO_ROOT"], "started"), "a"))`
+  : 'import subprocess\nsubprocess.Popen(["sleep", "600"], start_new_session=True)';
 
 /** A store with versions 1 and 2, `A` and `B` active at 1. */
 async function openStore(onImport = ''): Promise<{ root: string; registry: Registry }> {
@@ -48,12 +55,12 @@ async function expectWhole(root: string, registry: Registry): Promise<string | u
 const BEFORE = ['2 starting', '2 ready', '2 executing', 'at a share'];
 const AFTER = ['committed', 'switched', '1 stopping', 'end', 'on trial'];
 
-test.runIf(process.platform === 'linux').each([...BEFORE, ...AFTER])(
+test.runIf(process.platform === 'linux' || IS_WINDOWS).each([...BEFORE, ...AFTER])(
   'a host killed at "%s" of a switch leaves both ids at one version, which the next host serves, and neither worker nor grandchild',
   async (moment) => {
     const { root, registry } = await openStore(GRANDCHILD);
     const host = await startScript('switching-host.ts', [root, moment]);
-    expect(await host.end).toMatchObject({ signal: 'SIGKILL' });
+    expect(await host.end).toMatchObject(KILLED);
     expect(await expectWhole(root, registry)).toBe(BEFORE.includes(moment) ? '1' : '2');
     const { A } = await registry.active();
     expect(A?.barred).toBeUndefined(); // a trial that dies with its host has no verdict
@@ -97,8 +104,13 @@ interface Report {
   served: string[];
 }
 
-/** Processes that have the store in their environment. */
+/** Processes that have the store in their environment; of Windows, which shows nobody's, those that have written it down. */
 function workersOf(root: string): string[] {
+  if (IS_WINDOWS) {
+    const file = path.join(root, 'started');
+    const started = existsSync(file) ? readFileSync(file, 'utf8').split(/\s+/).filter(Boolean) : [];
+    return started.filter((pid) => isAlive(Number(pid)));
+  }
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
     try {
@@ -107,4 +119,12 @@ function workersOf(root: string): string[] {
       return false;
     }
   });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }

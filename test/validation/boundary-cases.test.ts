@@ -98,13 +98,15 @@ test('a case in which the process ends is named, and is no fault of the trial be
 });
 
 test('a call without end is a fault of its case; calls that are slow take the time of one step, and leave the rest out', async () => {
-  const hung = await check('if black: time.sleep(60)', { timeoutMs: 1_000 });
+  // The limit of a step is also that of loading, where no other is given.
+  const load = { loadTimeoutMs: 60_000 };
+  const hung = await check('if black: time.sleep(60)', { timeoutMs: 1_000, ...load });
   expect(hung.summary.status).toBe('PASS');
   expect(hung.boundaryCases?.at(-1)).toMatchObject({
     ...{ number: 5, result: 'FAIL' },
     message: 'a black picture took longer than 1 s, the timeoutMs of the validator',
   });
-  const slow = await check('time.sleep(0.4)', { timeoutMs: 1_500 });
+  const slow = await check('time.sleep(0.4)', { timeoutMs: 1_500, ...load });
   expect(outcomes(slow)).toMatchObject({ 2: 'PASS', 11: 'SKIP', 15: 'SKIP' });
   expect(slow.boundaryCases?.find(({ number }) => number === 15)?.message).toMatch(
     /took 1\.5 s, the timeoutMs/,

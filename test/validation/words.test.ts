@@ -32,14 +32,24 @@ describe('a package that no interpreter here takes is told in a few lines, with 
     expect(inspect(error).split('\n').length).toBeLessThan(60);
   });
 
+  test.skipIf(posix)('on Windows, wheels for Linux', async () => {
+    const error = await refused('cp311-cp311-manylinux_2_17_x86_64');
+    expect(error).toMatchObject({
+      code: 'incompatible_python',
+      message: expect.stringMatching(
+        /packed for Linux, and this is Windows: pack it again with -w win_amd64/,
+      ) as string,
+    });
+  });
+
   test.each([
     ['cp27-cp27mu', 'CPython 2.7'],
     ['cp399-abi3', 'CPython 3.99 or later'],
     ['cp313-cp313t', 'free-threaded CPython 3.13'],
     ['cp315-abi3t', 'free-threaded CPython 3.15 or later'],
   ])('wheels of a Python that is not here: %s', async (abi, python) => {
-    const machine = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
-    const error = await refused(`${abi}-manylinux_2_17_${machine}`);
+    const linux = `manylinux_2_17_${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}`;
+    const error = await refused(`${abi}-${posix ? linux : 'win_amd64'}`);
     expect(error.message).toContain(
       `The wheels are for ${python}: install it, or pack the package for a Python of this machine`,
     );
