@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
 import { deployVersion, openSupervised } from '../support/deployed-version.js';
+import { patient } from '../support/patient.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 import {
   dying,
@@ -284,7 +285,7 @@ test('closing in the middle of a trial ends it without a verdict: the new versio
   await supervisor.switch({ ...to('2'), probation: { maxCrashes: 1 } });
   await supervisor.close();
   expect(supervisor.status()).toEqual([]);
-  await using after = new AlgorithmSupervisor({ registry, policy: { retries: 0 } });
+  await using after = new AlgorithmSupervisor({ registry, policy: patient({ retries: 0 }) });
   const events: string[] = [];
   after.on('switchedBack', () => events.push('back'));
   const call = after.execute({ productId: 'A', stepIndex: 1, image });

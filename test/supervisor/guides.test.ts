@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Registry } from '../../src/index.js';
 import { TemporaryStore } from '../../src/testing/index.js';
+import { patient } from '../support/patient.js';
 
 const size = { width: 4, height: 2 };
 const full = (value: number) => ({ data: new Uint8Array(4 * 2 * 3).fill(value), ...size });
@@ -13,7 +14,7 @@ async function openStore(worker: 'sdk' | 'bundled' = 'sdk') {
   onTestFinished(() => store.close());
   await store.deploy({ generation: 'execute-only' });
   await store.registry.activate({ ...target, productIds: ['A01'] });
-  return { store, registry: store.registry, supervisor: store.supervise({ worker }) };
+  return { store, registry: store.registry, supervisor: store.supervise({ worker, policy: patient() }) };
 }
 
 const debugOf = (data: object) => (data as { debug: { guide: number[]; guide_info: object[] } }).debug;
@@ -106,7 +107,7 @@ test("a version of the phased generation needs no guide, and takes 'same' for no
   const store = await TemporaryStore.open();
   onTestFinished(() => store.close());
   await store.deploy({});
-  const supervisor = store.supervise();
+  const supervisor = store.supervise({ policy: patient() });
   for (const more of [{}, { guideImage: 'same' as const }]) {
     const result = await supervisor.execute({ target, stepIndex: 1, image: full(1), ...more });
     expect(result).toMatchObject({ status: 'OK', warnings: [] });

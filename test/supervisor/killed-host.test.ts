@@ -7,6 +7,7 @@ import type { FileStepPlan } from '../../src/testing/index.js';
 import { startScript } from '../support/child-script.js';
 import { deployVersion } from '../support/deployed-version.js';
 import { KILLED } from '../support/kill-process.js';
+import { patient } from '../support/patient.js';
 import { IS_WINDOWS } from '../support/platform.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 import { temporaryFolder } from '../support/temp-folder.js';
@@ -42,7 +43,7 @@ async function expectWhole(root: string, registry: Registry): Promise<string | u
   await vi.waitFor(() => {
     expect(workersOf(root)).toEqual([]);
   }, 15_000);
-  await using supervisor = new AlgorithmSupervisor({ registry });
+  await using supervisor = new AlgorithmSupervisor({ registry, policy: patient() });
   for (const pid of ['A', 'B']) {
     expect(await supervisor.execute({ productId: pid, stepIndex: 1, image })).toMatchObject({
       status: 'OK',

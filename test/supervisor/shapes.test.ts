@@ -5,6 +5,7 @@ import { AlgorithmSupervisor, FramePool } from '../../src/index.js';
 import type { ObservedCall } from '../../src/supervisor/calls/call-observer.js';
 import { TemporaryStore } from '../../src/testing/index.js';
 import { deployVersion } from '../support/deployed-version.js';
+import { patient } from '../support/patient.js';
 
 setFlagsFromString('--allow-natives-syntax');
 /** Whether the engine has one shape for both: it makes code for a shape, and keeps each shape until a full collection. */
@@ -18,7 +19,8 @@ test('what two calls in place are made of has the same shapes: result, request, 
   onTestFinished(() => store.close());
   await deployVersion(store.registry);
   const frames = new FramePool();
-  const supervisor = new AlgorithmSupervisor({ registry: store.registry, frames, worker: 'bundled' });
+  const { registry } = store;
+  const supervisor = new AlgorithmSupervisor({ registry, frames, worker: 'bundled', policy: patient() });
   onTestFinished(async () => {
     await supervisor.close();
     await frames.close();

@@ -3,6 +3,7 @@ import type { Registry } from '../../src/registry/registry.js';
 import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 import { image, mappedTo, next, threeVersions, to } from '../support/three-versions.js';
+import { patient } from '../support/patient.js';
 
 /** Moments of a switch from 1 to 2, in their order; the ids are mapped before the third last. */
 const MOMENTS = ['asked', '2 starting', '2 ready', '2 executing', 'committed', 'switched', '1 stopping'];
@@ -68,7 +69,7 @@ test.each(MOMENTS)(
     expect(versions()).toEqual([]);
     const version = BEFORE.includes(moment) ? '1' : '2';
     expect(await mappedTo(registry)).toEqual([version, version]);
-    await using after = new AlgorithmSupervisor({ registry });
+    await using after = new AlgorithmSupervisor({ registry, policy: patient() });
     expect(await after.execute({ productId: 'B', stepIndex: 1, image })).toMatchObject({ version });
   },
 );

@@ -5,14 +5,9 @@ import type {
   AlgorithmSupervisorOptions,
 } from '../../src/supervisor/algorithm-supervisor.js';
 import { TemporaryStore } from '../../src/testing/index.js';
-import { IS_WINE } from './platform.js';
+import { patient } from './patient.js';
 
 export { deployVersion } from '../../src/testing/deploy-version.js';
-
-/** The limits of calls where none is given: a start of Python, which a call may wait for, takes Wine many seconds. */
-const PATIENCE = IS_WINE
-  ? { preTimeoutMs: 60_000, executeTimeoutMs: 60_000, infoTimeoutMs: 60_000 }
-  : undefined;
 
 /** A registry and a supervisor over it, closed when the test ends. */
 export async function openSupervised(
@@ -20,6 +15,6 @@ export async function openSupervised(
 ): Promise<{ registry: Registry; supervisor: AlgorithmSupervisor }> {
   const store = await TemporaryStore.open();
   onTestFinished(() => store.close());
-  const given = PATIENCE ? { ...options, policy: { ...PATIENCE, ...options.policy } } : options;
-  return { registry: store.registry, supervisor: store.supervise(given) };
+  const supervisor = store.supervise({ ...options, policy: patient(options.policy) });
+  return { registry: store.registry, supervisor };
 }

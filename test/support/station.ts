@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { onTestFinished } from 'vitest';
 import type { AlgorithmSupervisor, Deployer, Registry, SupervisorPolicy } from '../../src/index.js';
 import { TemporaryStore, type PackageSource } from '../../src/testing/index.js';
+import { patient } from './patient.js';
 
 /** A store with everything composed over it; closed when the test ends. */
 export interface Station {
@@ -20,7 +21,7 @@ export async function openStation(options: { policy?: Partial<SupervisorPolicy> 
     root: store.root,
     registry: store.registry,
     deployer: store.deployer(),
-    supervisor: store.supervise({ policy: options.policy }),
+    supervisor: store.supervise({ policy: patient(options.policy) }),
     deliver: (source) => store.deliver(source),
   };
 }

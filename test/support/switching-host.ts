@@ -7,6 +7,7 @@ import { Registry } from '../../src/registry/registry.js';
 import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
 import type { FileStepPlan } from '../../src/testing/file-steps/types.js';
 import { watchFileSteps } from '../../src/testing/file-steps/watch-file-steps.js';
+import { patient } from './patient.js';
 
 const [store = '', moment = ''] = process.argv.slice(2);
 const plan = moment.startsWith('{') ? (JSON.parse(moment) as FileStepPlan) : undefined;
@@ -15,7 +16,7 @@ const die = (now: string) => {
 };
 
 const registry = await Registry.open(store);
-const supervisor = new AlgorithmSupervisor({ registry });
+const supervisor = new AlgorithmSupervisor({ registry, policy: patient() });
 const image = { data: new Uint8Array(12), width: 2, height: 2 };
 const call = (pid: string) => supervisor.execute({ productId: pid, stepIndex: 1, image });
 await call('A');

@@ -93,7 +93,8 @@ test('a registry entry names no program: worker_command in it starts nothing', a
   await using store = await TemporaryStore.open();
   const entry = await store.deploy();
   const trace = path.join(store.folder, 'trace');
-  const named = { ...entry, worker_command: ['/bin/sh', '-c', `touch "${trace}"`] };
+  const leavesTrace = `require('fs').writeFileSync(${JSON.stringify(trace)}, '')`;
+  const named = { ...entry, worker_command: [process.execPath, '-e', leavesTrace] };
   await store.registry.register(named);
   const { status } = await store
     .supervise()

@@ -235,7 +235,11 @@ describe('inspect', () => {
 
 describe('validate', () => {
   // How wheels are installed is tried elsewhere: links are made in half the time that pip takes.
-  const validator = new PackageValidator({ timeoutMs: 2000, venvs: new VenvManager({ installer: 'link' }) });
+  // The limit of a step is also that of loading, where no other is given.
+  const validator = new PackageValidator({
+    ...{ timeoutMs: 2_000, loadTimeoutMs: 60_000 },
+    venvs: new VenvManager({ installer: 'link' }),
+  });
   const failed = (report: { checks: { name: string; result: string }[] }) =>
     report.checks.filter(({ result }) => result === 'FAIL').map(({ name }) => name);
 
