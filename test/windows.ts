@@ -54,6 +54,7 @@ const FURTHER_ROOMS = [
   ...['restart-policy', 'spread', 'start-and-stop', 'worker-launcher', 'worker-pool'].map(
     (file) => `supervisor/${file}`,
   ),
+  ...['cli/settings', 'http/doctor', 'http/page'],
   ...['folders', 'integrity', 'near-misses', 'remedies', 'sourceless', 'startup-code', 'words'].map(
     (file) => `validation/${file}`,
   ),
