@@ -141,7 +141,7 @@ async function answerOf(
   try {
     const image = { file: picture.file, ...readingOf(o) };
     const call = { target: version, stepIndex, userParams, guideImage, timeoutMs, signal };
-    const result = await inspectPicture(runner, productId, image, call);
+    const result = await inspectPicture(runner, productId, image, call, true);
     const timeMs = result.timing.totalMs - result.timing.startMs;
     return { verdict: verdictOf(result), timeMs, result };
   } catch (error) {

@@ -7,6 +7,7 @@ import { compareAnswers } from './comparison.js';
 import { checkNumbers } from './bounds.js';
 import { ComparisonLog } from './comparison-report.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
+import { BESIDE_LINE } from '../supervisor/calls/beside-line.js';
 import { doors } from '../supervisor/options.js';
 import type { ComparisonReport, ReplayOptions } from '../supervisor/recording-types.js';
 import type { InspectionRequest } from '../supervisor/types.js';
@@ -86,6 +87,7 @@ async function requestOf(
   target: { name: string; version: string },
 ): Promise<InspectionRequest> {
   return {
+    ...BESIDE_LINE,
     target,
     productId: pid,
     stepIndex: request.step_index,

@@ -3,15 +3,17 @@ import type { ImageInput } from '../frames/types.js';
 import type { VersionRef } from '../package/types.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';
+import { BESIDE_LINE } from '../supervisor/calls/beside-line.js';
 import type { InspectionRequest, InspectionResult } from '../supervisor/types.js';
 import type { InspectCallOptions, RunnerParts } from './types.js';
 
-/** See `Runner.inspect`. */
+/** See `Runner.inspect`. `isBesideLine`: a version is judged by it, and no product. */
 export async function inspectPicture(
   { registry, supervisor }: Pick<RunnerParts, 'registry' | 'supervisor'>,
   productId: string,
   picture: ImageInput | string,
   { target, stepIndex, userParams, guideImage, timeoutMs, traceparent, signal }: InspectCallOptions,
+  isBesideLine = false,
 ): Promise<InspectionResult> {
   const entry = target
     ? await entryOf(registry, target, signal)
@@ -25,6 +27,7 @@ export async function inspectPicture(
     userParams,
     timeoutMs,
     traceparent,
+    ...(isBesideLine && BESIDE_LINE),
   };
   if (entry.generation === 'execute-only') return supervisor.execute(request, { signal });
   const session = { id: crypto.randomUUID() };

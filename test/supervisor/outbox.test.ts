@@ -1,9 +1,13 @@
+import path from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { openRunner, RunnerError, type InspectionResult } from '../../src/index.js';
+import { acceptance, openRunner, RunnerError, type InspectionResult } from '../../src/index.js';
 import { Outbox } from '../../src/outbox/index.js';
+import { record, replay } from '../../src/recording/index.js';
 import type { ResultFacts, ResultOutbox } from '../../src/supervisor/outbox/result-outbox.js';
 import { FakeWorker, TemporaryStore } from '../../src/testing/index.js';
+import { deployBrightness, writePictures } from '../support/brightness.js';
+import { temporaryRunner } from '../support/open-runner.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const image = { data: new Uint8Array(12), width: 2, height: 2 };
@@ -173,6 +177,27 @@ describe('a supervisor with an outbox', () => {
       [12, 20],
       [12, 30],
     ]);
+  });
+
+  test('calls that judge a version and no product are not in it: of a replay, and of an acceptance', async () => {
+    const outbox = steered({});
+    const { runner, folder } = await temporaryRunner({ outbox });
+    const { supervisor, registry } = runner;
+    const target = await deployBrightness(registry, '1.0.0', { below: 100 });
+    const bright = { ...image, data: new Uint8Array(12).fill(200) };
+    const inspect = () => supervisor.execute({ productId: 'B-1', target, stepIndex: 1, image: bright });
+    const directory = path.join(folder, 'recording');
+    const recording = await record(supervisor, { directory });
+    await inspect();
+    await recording.stop();
+    expect(outbox.kept).toHaveLength(1);
+    expect(await replay(supervisor, { directory, ...target })).toMatchObject({ compared: 1, agreed: 1 });
+    const pictures = path.join(folder, 'pictures');
+    await writePictures(pictures, { OK: [200, 201], NG: [50] });
+    expect((await acceptance(runner, pictures, { target })).pictures).toHaveLength(3);
+    await inspect();
+    await supervisor.close();
+    expect(outbox.kept).toHaveLength(2);
   });
 
   test('openRunner takes it too', async () => {

@@ -2,6 +2,7 @@ import { isRecord } from '../../arguments.js';
 import { RunnerError, type RunnerErrorCode } from '../../errors.js';
 import type { SentImage } from '../../frames/types.js';
 import type { RegistryEntry } from '../../registry/types.js';
+import { isBesideLine } from '../calls/beside-line.js';
 import type { CallEnd, CallObserver, ObservedCall, StartedCall } from '../calls/call-observer.js';
 import type { SupervisorEvents } from '../events.js';
 import type { KeptImage, ResultFacts, ResultOutbox } from './result-outbox.js';
@@ -51,6 +52,7 @@ export class OutboxFeed implements CallObserver {
 
   start(call: StartedCall): undefined {
     const { requestId, productId, request, phase } = call;
+    if (isBesideLine(request)) return; // the platform would take it for a product
     const attempts: ObservedCall[] = [];
     const kept = call.ended.then((end) => {
       this.#open.delete(requestId);
