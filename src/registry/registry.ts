@@ -18,7 +18,7 @@ import { doors, type PolicyChange, type RegistryFilter, type RegistryOptions } f
 import type { ParamsChange } from './params.js';
 import { policyOf } from './policies.js';
 import type { RegistryDamage } from './rebuild.js';
-import { enlist, wasRemoved } from './removed.js';
+import { enlist, removedAt } from './removed.js';
 import type * as Loaded from './shared-content.js';
 import type { ActiveMapping, MovedFiles, RegistryEntry } from './types.js';
 import type { UnregisterOptions } from './unregister.js';
@@ -321,9 +321,9 @@ export class Registry extends SafeEmitter<RegistryEvents> {
     return policyOf(this.#content.known, { name, version });
   }
 
-  /** Whether the version of a package was removed, and the package not deployed again, by its SHA-256 (hex). @internal */
-  wasRemoved(sha256: string): boolean {
-    return wasRemoved(this.#content.known, sha256);
+  /** When the version of a package (SHA-256, hex) was removed, unless it was deployed again: Unix time in ms. @internal */
+  removedAt(sha256: string): number | undefined {
+    return removedAt(this.#content.known, sha256);
   }
 
   /** Product ids that a version serves, as it was when the file was last looked at. */

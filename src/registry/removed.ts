@@ -1,3 +1,4 @@
+import { isRecord } from '../arguments.js';
 import type { ProcessIdentity } from '../process/identity.js';
 import { checkReplaceable, isSame } from './mappings.js';
 import { checkParamsStay } from './params.js';
@@ -25,8 +26,8 @@ export async function enlist(
   }
   content.packages = content.packages.filter((known) => known !== replaced);
   content.packages.push(structuredClone(entry));
-  const removed = removedIn(content).filter((sha256) => sha256 !== entry.sha256);
-  keep(content, replaced?.sha256 === entry.sha256 ? removed : withPackage(removed, replaced));
+  if (replaced?.sha256 !== entry.sha256) noteRemoved(content, replaced);
+  if (entry.sha256 !== undefined) keep(content, without(content, entry.sha256));
 }
 
 /**
@@ -35,25 +36,41 @@ export async function enlist(
  */
 export function delist(content: RegistryContent, entry: RegistryEntry): void {
   content.packages = content.packages.filter((known) => known !== entry);
-  keep(content, withPackage(removedIn(content), entry));
+  noteRemoved(content, entry);
 }
 
-/** Whether the version of a package was removed, or replaced, and the package was not deployed again since. */
-export function wasRemoved(content: Readonly<RegistryContent>, sha256: string): boolean {
-  return removedIn(content).includes(sha256);
+/**
+ * When the version of a package (SHA-256, hex) was removed, or replaced: Unix time in milliseconds. Undefined where it was not,
+ * or was deployed again since.
+ */
+export function removedAt(content: Readonly<RegistryContent>, sha256: string): number | undefined {
+  return removedIn(content).find(([one]) => one === sha256)?.[1];
 }
 
-function withPackage(removed: string[], entry: RegistryEntry | undefined): string[] {
-  const { sha256 } = entry ?? {};
-  return sha256 === undefined ? removed : [...removed.filter((one) => one !== sha256), sha256];
+function noteRemoved(content: RegistryContent, entry: RegistryEntry | undefined): void {
+  if (entry?.sha256 !== undefined)
+    keep(content, [...without(content, entry.sha256), [entry.sha256, Date.now()]]);
 }
 
-function keep(content: RegistryContent, removed: string[]): void {
-  if (removed.length > 0) content.removed_packages = removed.slice(-MOST);
-  else delete content.removed_packages;
+/** SHA-256 (hex) of packages and when each was removed: those removed last at the end. */
+type Removed = [sha256: string, at: number][];
+
+function keep(content: RegistryContent, removed: Removed): void {
+  if (removed.length === 0) delete content.removed_packages;
+  else
+    content.removed_packages = Object.fromEntries(
+      removed.slice(-MOST).map(([sha256, at]) => [sha256, new Date(at).toISOString()]),
+    );
 }
 
-/** SHA-256 (hex) of packages, those removed last at the end. */
-function removedIn({ removed_packages: removed }: Readonly<RegistryContent>): string[] {
-  return Array.isArray(removed) ? removed.filter((one) => typeof one === 'string') : [];
+function without(content: Readonly<RegistryContent>, sha256: string): Removed {
+  return removedIn(content).filter(([one]) => one !== sha256);
+}
+
+function removedIn({ removed_packages: removed }: Readonly<RegistryContent>): Removed {
+  if (!isRecord(removed)) return [];
+  return Object.entries(removed).flatMap(([sha256, text]): Removed => {
+    const at = typeof text === 'string' ? Date.parse(text) : NaN;
+    return Number.isNaN(at) ? [] : [[sha256, at]]; // spoiled by hand
+  });
 }

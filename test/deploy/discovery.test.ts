@@ -250,7 +250,7 @@ describe('a look at what is deployed', () => {
       registry: {
         layout: registry.layout,
         list: () => Promise.resolve(list),
-        wasRemoved: (sha256) => registry.wasRemoved(sha256),
+        removedAt: (sha256) => registry.removedAt(sha256),
         get: async (name, version) => {
           await before(++calls);
           return registry.get(name, version);

@@ -306,6 +306,23 @@ describe('watch', () => {
     expect(await listed()).toEqual(['1.0.0']);
   });
 
+  test('of a host that starts later installs what was put there anew after it was removed', async () => {
+    const { deployer, join, first, put, watch, passed, untilInstalled, installs, listed } = await watched([
+      '1.0.0',
+    ]);
+    await first.close();
+    await deployer.uninstall('sample', '1.0.0');
+    installs.length = 0;
+    await put('1.0.0');
+    const host = await join({ settleMs: 0 });
+    host.deployer.on('installed', (event) => deployer.emit('installed', event));
+    await using _watch = watch(host.deployer);
+    await untilInstalled('sample 1.0.0');
+    await deployer.uninstall('sample', '1.0.0');
+    await passed();
+    expect(await listed()).toEqual([]);
+  });
+
   test('takes zips for new ones neither while their folder is away nor when it comes back', async () => {
     const { deployer, registry, first, passed, listed } = await watched(['1.0.0']);
     await using _watch = first;

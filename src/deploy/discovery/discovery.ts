@@ -35,8 +35,11 @@ interface Known {
   /** What was told of it. */
   told?: string;
   isAnnounced?: boolean;
-  /** Whether it was put there, or changed, since the first look, and was not deployed since. */
-  isOffered: boolean;
+  /**
+   * Whether it was put there, or changed, since the first look, and was not deployed since. Undefined for what lay there at
+   * the first look: its time must tell.
+   */
+  isOffered: boolean | undefined;
 }
 
 /** A package that no Python of this machine can run is looked at again after this time: somebody may have installed one. */
@@ -48,7 +51,7 @@ function setError(known: Known, error: RunnerError): void {
 
 /** How to look. */
 export interface DiscoveryOptions {
-  registry: Pick<Registry, 'layout' | 'list' | 'get' | 'wasRemoved'>;
+  registry: Pick<Registry, 'layout' | 'list' | 'get' | 'removedAt'>;
   /** What opens a zip: reads what it says it is, cheaply, from its directory and its small text files. */
   steps: Pick<PackageSteps, 'open'>;
   /** A zip that cannot be read and that changed within this time counts as being copied. */
@@ -119,7 +122,8 @@ export class Discovery {
     if (!known || changedMs === undefined || !this.#isQuiet(known, changedMs)) return false;
     if (known.isOffered) return true;
     known.sha256 ??= await hashFile(file, o);
-    return !this.#options.registry.wasRemoved(known.sha256);
+    const removedAt = this.#options.registry.removedAt(known.sha256);
+    return removedAt === undefined || (known.isOffered === undefined && changedMs > removedAt);
   }
 
   /** The file was deployed: once its version is removed, it must be put there anew. */
@@ -226,7 +230,7 @@ export class Discovery {
       const fingerprint = `${size}-${mtimeMs}-${ctimeMs}`;
       let known = this.#known.get(file);
       if (known?.fingerprint !== fingerprint) {
-        const isOffered = this.#hasLooked && this.#gone.get(file) !== fingerprint;
+        const isOffered = this.#hasLooked ? this.#gone.get(file) !== fingerprint : undefined;
         known = { fingerprint, since: performance.now(), isOffered };
         this.#known.set(file, known);
       }
