@@ -1,11 +1,16 @@
 import { RunnerError } from '../errors.js';
 import type { ImageInput } from '../frames/types.js';
 import type { VersionRef } from '../package/types.js';
+import { isSame } from '../registry/mappings.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegistryEntry } from '../registry/types.js';
 import { BESIDE_LINE } from '../supervisor/calls/beside-line.js';
 import type { InspectionRequest, InspectionResult } from '../supervisor/types.js';
+import { isSameDeployment } from '../supervisor/warm-start/fork-servers.js';
 import type { InspectCallOptions, RunnerParts } from './types.js';
+
+/** A product id that is moved more often than that during one inspection is a test, or a fault. */
+const MOST_PREPARATIONS = 3;
 
 /** See `Runner.inspect`. `isBesideLine`: a version is judged by it, and no product. */
 export async function inspectPicture(
@@ -32,14 +37,21 @@ export async function inspectPicture(
   if (entry.generation === 'execute-only') return supervisor.execute(request, { signal });
   const session = { id: crypto.randomUUID() };
   const startedAt = performance.now();
-  let first: InspectionResult | undefined;
-  try {
-    first = await supervisor.preExecute({ ...request, session }, { signal });
-  } catch (error) {
-    // The id was moved to an execute-only version between the look and the call.
-    if (!RunnerError.is(error, 'unsupported_phase')) throw error;
+  for (let served = entry, attempt = 1; ; attempt++) {
+    try {
+      const first = await supervisor.preExecute({ ...request, session }, { signal });
+      if (first.status === 'ERROR') return first;
+    } catch (error) {
+      // The id was moved to an execute-only version between the look and the call.
+      if (!RunnerError.is(error, 'unsupported_phase')) throw error;
+      break;
+    }
+    // The id may have been moved meanwhile: the version that is to execute has not prepared itself then.
+    const serves = target ? served : await registry.resolve(productId, { signal });
+    const isServed = isSame(served, serves) && isSameDeployment(served, serves);
+    if (isServed || attempt === MOST_PREPARATIONS) break;
+    served = serves;
   }
-  if (first?.status === 'ERROR') return first;
   const leftMs = timeoutMs === undefined ? undefined : timeoutMs - (performance.now() - startedAt);
   return supervisor.execute(
     { ...request, session, timeoutMs: leftMs === undefined ? undefined : Math.max(1, leftMs) },

@@ -6,6 +6,7 @@ import { openRunner, Runner } from '../../src/index.js';
 import { buildPackage } from '../../src/testing/index.js';
 import { deployVersion } from '../../src/testing/deploy-version.js';
 import { temporaryRunner } from '../support/open-runner.js';
+import { steeredAlgorithm } from '../support/steered-algorithm.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const WIDTH = 8;
@@ -43,6 +44,27 @@ describe('with a phased package and its real worker', () => {
     const bad = await runner.inspect('P7', pixels(0), { userParams: { ng: true }, timeoutMs: 30_000 });
     expect(bad.data).toMatchObject({ result_status: 'NG', ng_reason: 'asked for it' });
   });
+});
+
+test('a product id that is moved during pre_execute is prepared again by the version that executes', async () => {
+  const { runner, folder } = await temporaryRunner();
+  const { registry, supervisor } = runner;
+  const versions = ['1.0.0', '2.0.0'].map((version) => ({ name: 'sample', version }));
+  for (const version of versions) await deployVersion(registry, { ...version, source: steeredAlgorithm() });
+  const [first = { name: '', version: '' }, second = first] = versions;
+  await registry.activate({ ...first, productIds: ['A01'] });
+  const calls: string[] = [];
+  supervisor.on('result', ({ phase, result }) => void calls.push(`${phase} ${result.version}`));
+  const begun = new Promise((resolve) => {
+    supervisor.on('state', ({ state }) => state === 'executing' && resolve(state));
+  });
+  const go = path.join(folder, 'go');
+  const inspected = runner.inspect('A01', pixels(7), { userParams: { wait_for: go } });
+  await begun;
+  await registry.activate({ ...second, productIds: ['A01'] });
+  await writeFile(go, '');
+  expect(await inspected).toMatchObject({ status: 'OK', version: '2.0.0' });
+  expect(calls).toEqual(['pre 1.0.0', 'pre 2.0.0', 'execute 2.0.0']);
 });
 
 test('a step of its own is called where the version declares others than 1', async () => {
