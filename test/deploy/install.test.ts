@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -197,7 +197,8 @@ describe('a version of another spelling', () => {
       const { deployer, registry, zip, content } = await deployStore();
       const version = '1.0.0-rc1';
       await deployer.install(await zip({ version }));
-      await symlink(path.basename(there), path.join(registry.layout.deployedRoot, here));
+      const folded = path.join(registry.layout.deployedRoot, here);
+      if (!existsSync(folded)) await symlink(path.basename(there), folded);
       const before = await content();
       for (const force of [false, true])
         await expect(
@@ -211,11 +212,14 @@ describe('a version of another spelling', () => {
     },
   );
 
-  test('is another version where the file system tells the two apart', async () => {
-    const { deployer, registry, zip } = await deployStore();
-    for (const name of ['sample', 'Sample']) await deployer.install(await zip({ name }));
-    expect(await registry.list()).toHaveLength(2);
-  });
+  test.runIf(process.platform === 'linux')(
+    'is another version where the file system tells the two apart',
+    async () => {
+      const { deployer, registry, zip } = await deployStore();
+      for (const name of ['sample', 'Sample']) await deployer.install(await zip({ name }));
+      expect(await registry.list()).toHaveLength(2);
+    },
+  );
 });
 
 describe('an install that fails', () => {

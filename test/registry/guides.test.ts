@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { open, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PNG } from 'pngjs';
@@ -100,14 +101,15 @@ describe('a guide picture', () => {
     const folder = path.join(registry.layout.guides, 'A01');
     const file = (await readdir(folder)).find((name) => name.endsWith('.npy')) ?? '';
     const handle = await open(path.join(folder, file), 'r');
-    onTestFinished(() => handle.close());
     const before = await handle.stat();
     await registry.setGuide({ ...place, image, info: [{ label: 'screw', posList: [] }] });
     const after = await handle.stat();
     expect(after.mtimeMs).toBe(before.mtimeMs); // not written in place, where a full disk or a kill would leave half of them
-    expect(after.nlink).toBe(0);
+    await handle.close(); // Windows keeps the name of a file that is open
     expect(await registry.guide('A01', 1)).toMatchObject({ info: [{ label: 'screw' }] });
-    expect(await readdir(folder)).toHaveLength(2);
+    const names = await readdir(folder);
+    expect(names).toHaveLength(2);
+    expect(names).not.toContain(file);
   });
 
   test.each([
@@ -131,7 +133,8 @@ describe('a guide picture', () => {
     const registry = await openRegistry();
     const image = { data: pixels(1), ...size };
     await registry.setGuide({ ...place, image });
-    await symlink('A01', path.join(registry.layout.guides, 'a01')); // as a file system that folds case shows it
+    const folded = path.join(registry.layout.guides, 'a01');
+    if (!existsSync(folded)) await symlink('A01', folded); // as a file system that folds case shows it
     const other = { productId: 'a01', stepIndex: 1 };
     expect(await registry.guide('a01', 1)).toBeUndefined();
     for (const stepIndex of [1, 2])

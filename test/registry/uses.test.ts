@@ -5,6 +5,7 @@ import { ownIdentity } from '../../src/process/identity.js';
 import { markedVersions, markUse, sweepUses, usersOf } from '../../src/registry/uses.js';
 import { StoreLayout } from '../../src/store/layout.js';
 import { FakeWorker, TemporaryStore } from '../../src/testing/index.js';
+import { IS_WINDOWS } from '../support/platform.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 async function marked(change: object, age: number): Promise<{ layout: StoreLayout; folder: string }> {
@@ -50,18 +51,22 @@ test('the mark of a dead process does not count and is swept', async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
-test('marks that cannot be read are no sign that nobody uses the version: it is not taken away', async () => {
-  await using store = await TemporaryStore.open();
-  const { registry, layout } = store;
-  await store.deploy({ version: '1', worker: new FakeWorker() });
-  const folder = path.join(layout.algorithms, '.uses', 'sample');
-  await mkdir(folder, { recursive: true });
-  await symlink('1', path.join(folder, '1')); // a link to itself: the system refuses to read it, also to root
-  await expect(registry.unregister('sample', '1')).rejects.toMatchObject({ code: 'store_failed' });
-  expect(await registry.list()).toMatchObject([{ version: '1', state: 'running' }]);
-  await rm(path.join(folder, '1'));
-  await registry.unregister('sample', '1');
-});
+// Windows takes a link to itself for nothing.
+test.skipIf(IS_WINDOWS)(
+  'marks that cannot be read are no sign that nobody uses the version: it is not taken away',
+  async () => {
+    await using store = await TemporaryStore.open();
+    const { registry, layout } = store;
+    await store.deploy({ version: '1', worker: new FakeWorker() });
+    const folder = path.join(layout.algorithms, '.uses', 'sample');
+    await mkdir(folder, { recursive: true });
+    await symlink('1', path.join(folder, '1')); // a link to itself: the system refuses to read it, also to root
+    await expect(registry.unregister('sample', '1')).rejects.toMatchObject({ code: 'store_failed' });
+    expect(await registry.list()).toMatchObject([{ version: '1', state: 'running' }]);
+    await rm(path.join(folder, '1'));
+    await registry.unregister('sample', '1');
+  },
+);
 
 test('a user on another host counts while it refreshes its mark, and no longer when it has been silent for an hour', async () => {
   const fresh = await marked({ host: 'line-7' }, 60_000);
