@@ -46,7 +46,7 @@ export async function inspectPicture(
       if (!RunnerError.is(error, 'unsupported_phase')) throw error;
       break;
     }
-    // The id may have been moved meanwhile: the version that is to execute has not prepared itself then.
+    // The id may have been moved while it prepared itself: the version that is to execute has not prepared itself then.
     const serves = target ? served : await registry.resolve(productId, { signal });
     const isServed = isSame(served, serves) && isSameDeployment(served, serves);
     if (isServed || attempt === MOST_PREPARATIONS) break;
