@@ -263,7 +263,8 @@ describe('delivery', () => {
     expect(at.platform.requests).toEqual([]);
     await again.resume();
     await expect.poll(() => at.platform.records.size).toBe(2);
-    expect(await again.status()).toMatchObject({ state: 'running', network: 'up' });
+    // The platform has them before its answer is here.
+    await expect.poll(() => again.status()).toMatchObject({ state: 'running', network: 'up' });
   });
 
   test('a long delay ends by retry', async () => {
