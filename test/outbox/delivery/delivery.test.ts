@@ -245,11 +245,13 @@ describe('delivery', () => {
     await record(at.outbox, 1);
     const delivery = await delivering(at, { attemptMs: 50 });
     await expect.poll(() => at.platform.records.size).toBe(1);
-    expect(await delivery.status()).toMatchObject({
-      network: 'up',
-      failures: 1,
-      lastFault: { cause: 'network' },
-    });
+    await expect
+      .poll(() => delivery.status())
+      .toMatchObject({
+        network: 'up',
+        failures: 1,
+        lastFault: { cause: 'network' },
+      });
   });
 
   test('paused, nothing is sent, after a restart too; resumed, all', async () => {
