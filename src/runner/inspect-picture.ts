@@ -1,12 +1,11 @@
 import { RunnerError } from '../errors.js';
 import type { ImageInput } from '../frames/types.js';
 import type { VersionRef } from '../package/types.js';
-import { isSame } from '../registry/mappings.js';
 import type { Registry } from '../registry/registry.js';
+import { isSameDeployment } from '../registry/same-deployment.js';
 import type { RegistryEntry } from '../registry/types.js';
 import { BESIDE_LINE } from '../supervisor/calls/beside-line.js';
 import type { InspectionRequest, InspectionResult } from '../supervisor/types.js';
-import { isSameDeployment } from '../supervisor/warm-start/fork-servers.js';
 import type { InspectCallOptions, RunnerParts } from './types.js';
 
 /** A product id that is moved more often than that during one inspection is a test, or a fault. */
@@ -48,8 +47,7 @@ export async function inspectPicture(
     }
     // The id may have been moved while it prepared itself: the version that is to execute has not prepared itself then.
     const serves = target ? served : await registry.resolve(productId, { signal });
-    const isServed = isSame(served, serves) && isSameDeployment(served, serves);
-    if (isServed || attempt === MOST_PREPARATIONS) break;
+    if (isSameDeployment(served, serves) || attempt === MOST_PREPARATIONS) break;
     served = serves;
   }
   const leftMs = timeoutMs === undefined ? undefined : timeoutMs - (performance.now() - startedAt);

@@ -6,7 +6,7 @@ import type { ParameterValues } from '../../parameters/types.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { Split } from './splits.js';
 import type { VersionPolicies } from '../version-policies.js';
-import { isSameDeployment } from '../warm-start/fork-servers.js';
+import { isSameDeployment } from '../../registry/same-deployment.js';
 
 /** A deployment and what must be called when one no longer counts on it. */
 export interface DeploymentLease {

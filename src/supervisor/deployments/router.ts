@@ -9,7 +9,7 @@ import { LaneOrder } from './lane-order.js';
 import type { SplitTable } from './splits.js';
 import type { InspectionRequest } from '../types.js';
 import type { VersionPolicies } from '../version-policies.js';
-import { isSameDeployment } from '../warm-start/fork-servers.js';
+import { isSameDeployment } from '../../registry/same-deployment.js';
 
 /** What a request says of where it goes. */
 type RoutedBy = Pick<InspectionRequest, 'productId' | 'target' | 'session'>;

@@ -18,7 +18,7 @@ import type { CanaryShare, CanaryShares } from './canary-shares.js';
 import { basesOf, resolveShare, type ShareSteps } from './share-options.js';
 import type { RollbackOptions, SwitchOptions, SwitchOrder, WarmUp } from './types.js';
 import type { VersionPolicies } from '../version-policies.js';
-import { isSameDeployment } from '../warm-start/fork-servers.js';
+import { isSameDeployment } from '../../registry/same-deployment.js';
 import { distinct } from './version-refs.js';
 
 /** Makes the calls that a version must answer before it serves anybody. */

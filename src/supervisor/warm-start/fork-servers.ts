@@ -1,4 +1,5 @@
 import { RunnerError } from '../../errors.js';
+import { deploymentOf } from '../../registry/same-deployment.js';
 import type { RegistryEntry } from '../../registry/types.js';
 import type { FramePool } from '../../frames/frame-pool.js';
 import { ForkServer } from '../../worker/fork-server.js';
@@ -7,16 +8,6 @@ import type { Clock } from '../clock.js';
 
 /** How often a server that nobody forks from any more is looked at. */
 const LOOK_MS = 1_000;
-
-/** Differs for two deployments of the same version. */
-export function deploymentOf(entry: RegistryEntry | undefined): string | undefined {
-  return entry?.deployment_id ?? entry?.created_at;
-}
-
-/** Whether both are of one deployment of a version: not of two packages that were deployed under one name. */
-export function isSameDeployment(one: RegistryEntry, listed: RegistryEntry | undefined): boolean {
-  return one === listed || deploymentOf(one) === deploymentOf(listed);
-}
 
 /** What servers are kept by. */
 export function serverKey(entry: RegistryEntry, spec: WorkerSpec): string {

@@ -1,7 +1,7 @@
 import type { RegistryEntry } from '../../registry/types.js';
 import type { StoreLayout } from '../../store/layout.js';
 import { readJson, writeJsonAtomic } from '../../store/atomic-file.js';
-import { deploymentOf } from './fork-servers.js';
+import { deploymentOf } from '../../registry/same-deployment.js';
 import { isRecord } from '../../arguments.js';
 import type { WorkerFlavour } from '../../worker/types.js';
 
