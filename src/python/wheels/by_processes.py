@@ -1,8 +1,8 @@
-"""Work that is shared out over forks of this process, or over threads where it cannot fork."""
+"""Work that is shared out over forks of this process, or over threads where it cannot fork, or only waits."""
 import json
 import os
 
-# Of Windows. Threads wait for the system most of the time, which takes far longer there than what Python does between.
+# They wait for the system most of the time, on Windows far longer than what Python does between.
 THREADS = 4
 
 

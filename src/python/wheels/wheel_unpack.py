@@ -14,7 +14,7 @@ import threading
 import zipfile
 import zlib
 
-from by_processes import THREADS, by_processes, cores
+from by_processes import THREADS, by_processes, cores, each_by_threads
 from start_writing import start_writing
 from wheel_files import (
     CHUNK,
@@ -37,8 +37,6 @@ FILE_COST = 30000
 # Less than this is not worth another process.
 SHARE_AT_LEAST = 4 << 20
 MOST_PROCESSES = 4
-# Files of one process that are waited for at once.
-SYNCS = 4
 # Windows writes to the disk by a handle that may write, of which there is none any more for a read-only file.
 CAN_SYNC_LATER = os.name != "nt"
 BINARY = getattr(os, "O_BINARY", 0)  # Windows translates line ends otherwise
@@ -265,27 +263,16 @@ def contents(method):
 
 def sync_all(paths):
     """Waits until all of it is on the disk, several at a time: those that wait together share a commit of the journal."""
-    failures = []
     start_writing(paths)
 
-    def sync(share):
+    def sync(path):
+        descriptor = os.open(path, os.O_RDONLY if CAN_SYNC_LATER else os.O_RDWR)
         try:
-            for path in share:
-                descriptor = os.open(path, os.O_RDONLY if CAN_SYNC_LATER else os.O_RDWR)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
-        except OSError as error:
-            failures.append(error)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
-    threads = [threading.Thread(target=sync, args=(paths[start::SYNCS],)) for start in range(SYNCS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
+    each_by_threads(paths, sync)
 
 
 def read_at(source, count, offset):
