@@ -25,6 +25,8 @@ export class Lease {
   readonly #holder: string;
   readonly #leaseMs: number;
   #held: Held | undefined;
+  /** How often the line was cut: what was asked before the last cut says nothing about the server after it. */
+  #cuts = 0;
 
   constructor(values: KeyValuePort, o: { holder: string; leaseMs: number; clock: Clock }) {
     this.#values = values;
@@ -54,8 +56,12 @@ export class Lease {
     return this.term !== undefined;
   }
 
-  /** The line was cut: the server may have lost the lease. Nothing is done before it is renewed. */
+  /**
+   * The line was cut: the server may have lost the lease, also one whose answer is still on its way. Nothing is done before it is
+   * renewed.
+   */
   doubt(): void {
+    this.#cuts++;
     if (this.#held) this.#held.until = -Infinity;
   }
 
@@ -71,33 +77,50 @@ export class Lease {
     this.#held = undefined;
   }
 
-  async #renew({ term, revision }: Held, signal: AbortSignal | undefined): Promise<void> {
-    await this.#put({ holder: this.#holder, term }, revision, signal);
+  async #renew({ term, revision, until }: Held, signal: AbortSignal | undefined): Promise<void> {
+    const state = { holder: this.#holder, term };
+    if (until !== -Infinity) {
+      await this.#put(state, revision, signal);
+      return;
+    }
+    // A server that lost writes gives their revisions out again: after a cut the one held here may be that of another's lease.
+    const cuts = this.#cuts;
+    const stored = await this.#values.get(LEASE_KEY, signal ? { signal } : {});
+    if (stored && this.#isOwn(stored.value, term)) await this.#put(state, stored.revision, signal, cuts);
+    else this.#held = undefined;
   }
 
   async #take(seenTerm: number, signal: AbortSignal | undefined): Promise<void> {
     const o = signal ? { signal } : {};
+    const cuts = this.#cuts;
     const [stored, last] = [await this.#values.get(LEASE_KEY, o), await this.#values.get(TERM_KEY, o)];
     // A lease of its own is there when the answer to its creation was lost.
     if (stored && !this.#isOwn(stored.value)) return;
     const term = Math.max(seenTerm, last ? termIn(TERM_KEY, last.value) : 0) + 1;
     const state = { holder: this.#holder, term };
     await this.#values.put(TERM_KEY, state, { ...o, revision: last?.revision ?? 0 });
-    await this.#put(state, stored?.revision ?? 0, signal);
+    await this.#put(state, stored?.revision ?? 0, signal, cuts);
   }
 
-  async #put(state: LeaseState, revision: number, signal: AbortSignal | undefined): Promise<void> {
+  /** @param cuts - as they were when what the revision goes by was read */
+  async #put(
+    state: LeaseState,
+    revision: number,
+    signal: AbortSignal | undefined,
+    cuts = this.#cuts,
+  ): Promise<void> {
     const until = this.#clock.now() + (this.#leaseMs * 2) / 3;
     const stored = await this.#values.put(LEASE_KEY, state, {
       ...(signal && { signal }),
       ...{ revision, ttlMs: this.#leaseMs },
     });
-    this.#held = { term: state.term, revision: stored, until };
+    this.#held = { term: state.term, revision: stored, until: cuts === this.#cuts ? until : -Infinity };
   }
 
-  #isOwn(value: unknown): boolean {
+  #isOwn(value: unknown, term?: number): boolean {
     try {
-      return readLease(LEASE_KEY, value).holder === this.#holder;
+      const lease = readLease(LEASE_KEY, value);
+      return lease.holder === this.#holder && (term === undefined || lease.term === term);
     } catch {
       return false; // not written by a controller: it is left to run out
     }

@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest';
+import { Lease, LEASE_KEY } from '../../../src/fleet/controller/lease.js';
+import { BucketInMemory } from '../../support/fleet-bucket.js';
+
+const LEASE_MS = 3_000;
+
+/** An answer that is on its way until it is let come. */
+function lateAnswer() {
+  let letCome: () => void = () => undefined;
+  const comes = new Promise<void>((resolve) => {
+    letCome = resolve;
+  });
+  return { comes, letCome };
+}
+
+test('a renewal that the server lost is no lease, also where its answer comes after the cut', async () => {
+  const bucket = new BucketInMemory();
+  const late = lateAnswer();
+  let isLate = false;
+  const { values } = bucket.connect('c1', async ({ op, when }) => {
+    if (isLate && op === 'put' && when === 'after') await late.comes;
+  });
+  const lease = new Lease(values, { holder: 'c1', leaseMs: LEASE_MS, clock: bucket.clock });
+  const loseTheLease = bucket.snapshot();
+  expect(await lease.hold(0)).toBe(true);
+
+  isLate = true;
+  const renewal = lease.hold(0);
+  await bucket.pass(100);
+  loseTheLease();
+  lease.doubt();
+  const other = new Lease(bucket.connect('c2').values, {
+    ...{ holder: 'c2', leaseMs: LEASE_MS, clock: bucket.clock },
+  });
+  expect(await other.hold(1)).toBe(true);
+  late.letCome();
+
+  expect(await renewal).toBe(false);
+  expect(lease.term).toBeUndefined();
+  isLate = false;
+  expect(await lease.hold(1)).toBe(false);
+  expect(other.term).toBe(2);
+});
+
+test('a creation of a lease whose answer comes after the cut does not count before it is renewed', async () => {
+  const bucket = new BucketInMemory();
+  const late = lateAnswer();
+  const { values } = bucket.connect('c1', async ({ op, key, when }) => {
+    if (op === 'put' && key === LEASE_KEY && when === 'after') await late.comes;
+  });
+  const lease = new Lease(values, { holder: 'c1', leaseMs: LEASE_MS, clock: bucket.clock });
+  const creation = lease.hold(0);
+  await bucket.pass(100);
+  lease.doubt();
+  late.letCome();
+
+  expect(await creation).toBe(false);
+  expect(await lease.hold(0)).toBe(true);
+});
+
+test('after a cut, the revision of a lost renewal that another holds now is not renewed', async () => {
+  const bucket = new BucketInMemory();
+  const leaseOf = (holder: string) =>
+    new Lease(bucket.connect(holder).values, { holder, leaseMs: LEASE_MS, clock: bucket.clock });
+  const [first, second] = [leaseOf('c1'), leaseOf('c2')];
+  const loseTheLease = bucket.snapshot();
+  expect(await first.hold(0)).toBe(true);
+  const revision = bucket.read(LEASE_KEY)?.revision;
+
+  loseTheLease();
+  first.doubt();
+  expect(await second.hold(0)).toBe(true);
+  expect(bucket.read(LEASE_KEY)?.revision).toBe(revision);
+
+  expect(await first.hold(0)).toBe(false);
+  expect(bucket.read(LEASE_KEY)?.value).toMatchObject({ holder: 'c2' });
+  expect(second.term).toBeDefined();
+});
