@@ -65,11 +65,11 @@ export class Lease {
     if (this.#held) this.#held.until = -Infinity;
   }
 
-  /** Gives the lease back, so that a follower need not wait. */
+  /** Gives the lease back, so that a follower need not wait. One in doubt runs out: its revision may be that of another's by now. */
   async release(): Promise<void> {
     const held = this.#held;
     this.#held = undefined;
-    if (held) await this.#values.delete(LEASE_KEY, { revision: held.revision });
+    if (held && held.until !== -Infinity) await this.#values.delete(LEASE_KEY, { revision: held.revision });
   }
 
   /** Acts no more: a higher term was seen. The lease is left to run out. */
@@ -95,20 +95,21 @@ export class Lease {
     const cuts = this.#cuts;
     const [stored, last] = [await this.#values.get(LEASE_KEY, o), await this.#values.get(TERM_KEY, o)];
     // A lease of its own is there when the answer to its creation was lost.
-    if (stored && !this.#isOwn(stored.value)) return;
+    if ((stored && !this.#isOwn(stored.value)) || cuts !== this.#cuts) return;
     const term = Math.max(seenTerm, last ? termIn(TERM_KEY, last.value) : 0) + 1;
     const state = { holder: this.#holder, term };
     await this.#values.put(TERM_KEY, state, { ...o, revision: last?.revision ?? 0 });
     await this.#put(state, stored?.revision ?? 0, signal, cuts);
   }
 
-  /** @param cuts - as they were when what the revision goes by was read */
+  /** @param cuts - as they were when the revision was read: after a cut it may be that of another's lease, and nothing is written */
   async #put(
     state: LeaseState,
     revision: number,
     signal: AbortSignal | undefined,
     cuts = this.#cuts,
   ): Promise<void> {
+    if (cuts !== this.#cuts) return;
     const until = this.#clock.now() + (this.#leaseMs * 2) / 3;
     const stored = await this.#values.put(LEASE_KEY, state, {
       ...(signal && { signal }),

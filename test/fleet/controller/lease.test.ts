@@ -76,3 +76,52 @@ test('after a cut, the revision of a lost renewal that another holds now is not 
   expect(bucket.read(LEASE_KEY)?.value).toMatchObject({ holder: 'c2' });
   expect(second.term).toBeDefined();
 });
+
+test('a lease in doubt is not given back: its revision is that of the lease of another by now', async () => {
+  const bucket = new BucketInMemory();
+  const leaseOf = (holder: string) =>
+    new Lease(bucket.connect(holder).values, { holder, leaseMs: LEASE_MS, clock: bucket.clock });
+  const [first, second] = [leaseOf('c1'), leaseOf('c2')];
+  const loseTheLease = bucket.snapshot();
+  expect(await first.hold(0)).toBe(true);
+  loseTheLease();
+  first.doubt();
+  expect(await second.hold(0)).toBe(true);
+
+  await first.release();
+  expect(bucket.read(LEASE_KEY)?.value).toMatchObject({ holder: 'c2' });
+  expect(await leaseOf('c3').hold(1)).toBe(false);
+});
+
+test.each([
+  ['renewed', true],
+  ['taken', false],
+])(
+  'a lease that was read before a cut is not %s by the revision of then: another has it by now',
+  async (_, isHeld) => {
+    const bucket = new BucketInMemory();
+    const late: { comes?: Promise<void> } = {};
+    const { values } = bucket.connect('c1', async ({ op, key, when }) => {
+      if (op === 'get' && key === LEASE_KEY && when === 'after') await late.comes;
+    });
+    const leaseOf = (holder: string, o = values) =>
+      new Lease(o, { holder, leaseMs: LEASE_MS, clock: bucket.clock });
+    const first = leaseOf('c1');
+    const loseTheLease = bucket.snapshot();
+    expect(await first.hold(0)).toBe(true);
+    first.doubt();
+    if (!isHeld) first.drop(); // its own lease is in the bucket still
+    const answer = lateAnswer();
+    late.comes = answer.comes;
+    const holding = first.hold(1);
+    await bucket.pass(100);
+    loseTheLease();
+    first.doubt();
+    const second = leaseOf('c2', bucket.connect('c2').values);
+    expect(await second.hold(1)).toBe(true);
+    answer.letCome();
+
+    expect(await holding).toBe(false);
+    expect(bucket.read(LEASE_KEY)?.value).toMatchObject({ holder: 'c2' });
+  },
+);
