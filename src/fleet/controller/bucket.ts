@@ -6,11 +6,13 @@ import { readPrivateKey } from '../../package/keys.js';
 import { CONTROLLER, keyOf, OFFLINE_KEY } from '../keys.js';
 import type { FleetConnection } from '../ports.js';
 import { refOf } from '../state/refs.js';
-import { signState, trustedKeys, type SignedStates } from '../state/signing.js';
+import { keyOfState, signState, trustedKeys, type SignedStates } from '../state/signing.js';
 import type { DesiredState, RolloutState } from '../state.js';
 import { FleetMemory, KINDS, type LostState } from './memory.js';
 import type { StateKeys } from './types.js';
 import { barOn, type FleetView } from './view.js';
+
+type WriteOptions = OperationOptions & { revision?: number };
 
 /** The bucket, as controllers and operators use it: read into a memory, written signed and by compare-and-set. */
 export class Bucket {
@@ -35,8 +37,9 @@ export class Bucket {
   /** Reads everything. */
   async list(signal?: AbortSignal): Promise<void> {
     for (const kind of KINDS) {
+      const { mark } = this.memory;
       const all = await this.#connection.values.list(`${kind}.`, signal ? { signal } : {});
-      this.memory.takeAll(kind, all, this.#now());
+      this.memory.takeAll(kind, all, this.#now(), mark);
     }
   }
 
@@ -46,11 +49,21 @@ export class Bucket {
     if (stored) this.memory.take(stored, this.#now());
   }
 
-  /** Signs and writes, if the key is still as it was read. @throws RunnerError `conflict` when it is not */
+  /** Revision at which a state is written that was decided by what is known now. */
+  revisionOf<K extends keyof SignedStates>(kind: K, state: SignedStates[K]): number {
+    return this.memory.revisionOf(keyOfState(kind, state));
+  }
+
+  /**
+   * Signs and writes, if the key is still as it was read, or as it was at `revision`: a word that came since a state was decided makes
+   * the known revision newer than what it was decided by.
+   *
+   * @throws RunnerError `conflict` when it is not
+   */
   async write<K extends keyof SignedStates>(
     kind: K,
     state: SignedStates[K],
-    o: OperationOptions = {},
+    { revision: decidedAt, ...o }: WriteOptions = {},
   ): Promise<void> {
     if (this.#privateKey === undefined) {
       throw new RunnerError(
@@ -64,7 +77,7 @@ export class Bucket {
     const { key, value } = signState(kind, state, this.#privateKey);
     const revision = await this.#connection.values.put(key, value, {
       ...o,
-      revision: this.memory.revisionOf(key),
+      revision: decidedAt ?? this.memory.revisionOf(key),
     });
     const written = JSON.parse(value.body) as SignedStates[K]; // as a follower reads it
     this.memory.wrote(kind, key, { state: written, signed: value }, revision);
@@ -74,7 +87,7 @@ export class Bucket {
   async writeDesired(
     state: DesiredState,
     onRefused: (error: RunnerError) => void,
-    o: OperationOptions = {},
+    o: WriteOptions = {},
   ): Promise<void> {
     try {
       await this.write('desired', state, o);

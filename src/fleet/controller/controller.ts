@@ -173,6 +173,7 @@ export class FleetController extends SafeEmitter<FleetControllerEvents> implemen
       // What was written since the last look is not known yet.
       this.#times.forget();
       this.#mustList = true;
+      this.#offline = ''; // another may have written it, or the server has lost it
     }
     this.#note();
   }
@@ -209,10 +210,17 @@ export class FleetController extends SafeEmitter<FleetControllerEvents> implemen
 
   /** @returns whether to look on at once; not after a write that came too late */
   async #write(steps: readonly Step[]): Promise<boolean> {
+    // As they are known while this is decided: a word that comes during the writes, such as a stop, was not decided by.
+    const decided = steps.map((step) => ({
+      step,
+      revision: this.#bucket.revisionOf(step.kind, step.state),
+    }));
     for (let index = 0; index < steps.length; index += WRITES_AT_A_TIME) {
       if (!(await this.#mayWrite())) return false;
-      const some = steps.slice(index, index + WRITES_AT_A_TIME);
-      const results = await Promise.allSettled(some.map((step) => this.#writeOne(step)));
+      const some = decided.slice(index, index + WRITES_AT_A_TIME);
+      const results = await Promise.allSettled(
+        some.map(({ step, revision }) => this.#writeOne(step, { revision })),
+      );
       const failed = results.find((result) => result.status === 'rejected');
       if (failed) {
         // Another has written first, or it is not known whether this was written: look again before anything else.
@@ -225,19 +233,19 @@ export class FleetController extends SafeEmitter<FleetControllerEvents> implemen
     return true;
   }
 
-  async #writeOne(step: Step): Promise<void> {
+  async #writeOne(step: Step, o: { revision: number }): Promise<void> {
     if (step.kind === 'desired') {
-      await this.#bucket.writeDesired(step.state, (error) => this.emit('error', { error }));
+      await this.#bucket.writeDesired(step.state, (error) => this.emit('error', { error }), o);
       return;
     }
     if (step.kind === 'bar') {
-      await this.#bucket.write('bar', step.state);
+      await this.#bucket.write('bar', step.state, o);
       return;
     }
     const { order, moving, state } = step.state;
     const isMoving = moving.length > 0 && (state === 'running' || state === 'done');
     if (isMoving && (await this.#bucket.isBarred(order))) return; // the next look takes it back
-    await this.#bucket.write('rollout', step.state);
+    await this.#bucket.write('rollout', step.state, o);
     this.emit('rollout', step.state);
     await this.#bucket.tell(step.state).catch((error: unknown) => {
       this.emit('error', { error: asFailure(error, 'publish an event of the rollout') });

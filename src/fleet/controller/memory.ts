@@ -21,6 +21,8 @@ interface Entry {
   kind: Kind;
   names: string[];
   revision: number;
+  /** Of {@link FleetMemory.mark}, when it was taken in. */
+  mark: number;
   /** Why the value cannot be used. */
   fault?: string;
   reported?: ReportedState;
@@ -53,16 +55,16 @@ export class FleetMemory {
   >();
   readonly #refused = new Map<string, string>();
   #isListed = false;
+  #mark = 0;
 
   constructor(o: { plant: string; keys: TrustedKeys }) {
     this.#plant = o.plant;
     this.#keys = o.keys;
   }
 
-  /** Begins anew: an operator goes by what the bucket has now, and writes nothing back. */
-  clear(): void {
-    this.#entries.clear();
-    this.#newest.clear();
+  /** Rises with each value that is taken in. */
+  get mark(): number {
+    return this.#mark;
   }
 
   /** Takes a value in. @returns whether it was news */
@@ -78,16 +80,20 @@ export class FleetMemory {
 
   /**
    * Takes in all that a prefix has: a key that is gone is forgotten, and of a key with a lower revision the server has
-   * lost a write.
+   * lost a write. What a word has brought since the list was asked for is newer than the list, and stays.
+   *
+   * @param asked - the {@link FleetMemory.mark} when the list was asked for
    */
-  takeAll(kind: Kind, all: readonly StoredValue[], now: number): void {
+  takeAll(kind: Kind, all: readonly StoredValue[], now: number, asked = this.#mark): void {
     const found = new Map(all.map((stored) => [stored.key, stored]));
     for (const [key, entry] of this.#entries) {
-      if (entry.kind === kind && !found.has(key)) this.#entries.delete(key);
+      if (entry.kind === kind && !found.has(key) && entry.mark <= asked) this.#entries.delete(key);
     }
     for (const stored of all) {
       const names = namesIn(stored.key, kind);
-      if (names && !this.#isKnown(stored)) this.#set({ kind, names, stored, now });
+      const known = this.#entries.get(stored.key);
+      const isOlder = known !== undefined && known.mark > asked && known.revision > stored.revision;
+      if (names && !isOlder && !this.#isKnown(stored)) this.#set({ kind, names, stored, now });
     }
     if (kind !== 'reported') return;
     this.#isListed = true;
@@ -118,14 +124,15 @@ export class FleetMemory {
   ): void {
     // The word of a later write may be faster than the answer to this one.
     if (revision <= this.revisionOf(key)) return;
-    this.#entries.set(key, { kind, names: namesIn(key, kind) ?? [], revision });
+    this.#entries.set(key, { kind, names: namesIn(key, kind) ?? [], revision, mark: ++this.#mark });
     this.#newest.set(key, { kind, accepted });
   }
 
   /** Notes that a lost state is back. */
   restored(key: string, revision: number): void {
     const kind = this.#newest.get(key)?.kind;
-    if (kind) this.#entries.set(key, { kind, names: namesIn(key, kind) ?? [], revision });
+    if (!kind || revision <= this.revisionOf(key)) return; // as of a write
+    this.#entries.set(key, { kind, names: namesIn(key, kind) ?? [], revision, mark: ++this.#mark });
   }
 
   /** Leaves a station alone until the next {@link FleetMemory.takeAll} of reports: its desired state cannot be written. */
@@ -229,7 +236,7 @@ export class FleetMemory {
   }): void {
     const { key, value, revision } = stored;
     const known = this.#entries.get(key);
-    const entry: Entry = { kind, names, revision };
+    const entry: Entry = { kind, names, revision, mark: ++this.#mark };
     try {
       if (kind === 'reported') Object.assign(entry, this.#report(stored, names, known, now));
       else this.#accept(kind, key, value, names);

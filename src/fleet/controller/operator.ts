@@ -25,31 +25,39 @@ import { nextWordRev, stationIn, type FleetView } from './view.js';
 
 const TRIES = 10;
 
+/** What a call of an operator goes by. */
+interface Look {
+  view: FleetView;
+  bucket: Bucket;
+}
+
 /**
  * What an operator does with a fleet: each is a signed word in the bucket, by compare-and-set, and the controller that acts goes by it.
  * With public keys alone it can only look.
  */
 export class FleetOperator {
   readonly #connection: FleetConnection;
-  readonly #bucket: Bucket;
+  /** A bucket with a memory of its own, for each look: calls at the same time read one over the other else. */
+  readonly #anew: () => Bucket;
   readonly #plant: string;
 
   constructor(o: FleetOperatorOptions) {
     doors().operator.check(o);
     this.#connection = o.connection;
     this.#plant = o.plant;
-    this.#bucket = new Bucket(o.connection, { ...o, now: () => 0 });
+    this.#anew = () => new Bucket(o.connection, { ...o, now: () => 0 });
+    this.#anew(); // a key that is none is refused at once
   }
 
   /** The plant at a glance. Which stations cannot be reached is said by the controller that acts. */
   async status(o: OperationOptions = {}): Promise<FleetStatus> {
     doors().look.check(o);
-    const view = await this.#look(o);
+    const { view, bucket } = await this.#look(o);
     const lease = await this.#connection.values.get(LEASE_KEY, o);
     return {
       ...statusOf(view),
       ...(lease && { controller: readLease(LEASE_KEY, lease.value) }),
-      faults: this.#bucket.memory.faults(),
+      faults: bucket.memory.faults(),
     };
   }
 
@@ -64,11 +72,11 @@ export class FleetOperator {
     for (const wave of request.waves) doors().wave.check(wave);
     const order = orderOf(request);
     for (let tries = 0; ; tries++) {
-      const view = await this.#look(request);
+      const { view, bucket } = await this.#look(request);
       const rollout = this.#ordered(request, order, view);
       refuse(rollout, admit(rollout, view));
       try {
-        await this.#bucket.write('rollout', rollout, signalOf(request));
+        await bucket.write('rollout', rollout, signalOf(request));
         return rollout;
       } catch (error) {
         // Its id was taken at the same time: a given id cannot be another.
@@ -82,7 +90,7 @@ export class FleetOperator {
     doors().plan.check(request);
     for (const wave of request.waves) doors().wave.check(wave);
     const order = orderOf(request);
-    const view = await this.#look(request);
+    const { view } = await this.#look(request);
     return planOf(this.#ordered(request, order, view), view, request.needed);
   }
 
@@ -93,13 +101,14 @@ export class FleetOperator {
   async halt(id?: string, o: OperatorWord = {}): Promise<RolloutState[]> {
     doors().word.check(o);
     const { by = 'operator', reason = 'halted' } = o;
-    const view = await this.#look(o);
+    const look = await this.#look(o);
+    const { view } = look;
     const open = new Set(view.rollouts.filter((one) => isOpen(one, view)).map(({ rollout }) => rollout));
     const ids = id === undefined ? [...open] : [id];
     const halted: RolloutState[] = [];
     for (const one of ids) {
       halted.push(
-        await this.#change(one, o, (state) => {
+        await this.#change(one, look, o, (state) => {
           if (!isUnderWay(state) && !(state.state === 'done' && open.has(one))) throw ended(state, 'halted');
           return { ...state, state: 'halted', reason: `${reason} (${by})` };
         }),
@@ -111,9 +120,10 @@ export class FleetOperator {
   /** Lets the wave of a rollout pass that waits for approval. */
   async approve(id: string, o: ApprovalWord = {}): Promise<RolloutState> {
     doors().approval.check(o);
-    const known = this.#known(await this.#look(o), id);
+    const look = await this.#look(o);
+    const known = this.#known(look.view, id);
     const wave = o.wave === undefined ? known.wave : o.wave - 1;
-    return this.#change(id, o, (state) => {
+    return this.#change(id, look, o, (state) => {
       if (!isUnderWay(state)) throw ended(state, 'approved');
       // It went on while this was written: nobody has looked at the wave that is under way now.
       if (state.wave !== wave) throw ended({ ...state, state: 'running' }, `approved as of wave ${wave + 1}`);
@@ -138,20 +148,20 @@ export class FleetOperator {
     o: OperatorWord = {},
   ): Promise<BarState> {
     doors().word.check(o);
-    const view = await this.#look(o);
-    const { name, version } = 'rollout' in what ? this.#known(view, what.rollout).order : what;
-    return this.#bar({ name, version }, o, false);
+    const look = await this.#look(o);
+    const { name, version } = 'rollout' in what ? this.#known(look.view, what.rollout).order : what;
+    return this.#bar({ name, version }, look, o, false);
   }
 
   /** Takes the bar from a version. Stations may serve it again; nothing moves by it. */
   async lift(what: { name: string; version: string }, o: OperatorWord = {}): Promise<BarState> {
     doors().word.check(o);
-    const view = await this.#look(o);
+    const look = await this.#look(o);
     const ref = refOf(what.name, what.version);
-    if (!view.bars.has(ref)) {
+    if (!look.view.bars.has(ref)) {
       throw new RunnerError('not_found', `${ref} is not barred in ${this.#plant}`, { details: { ...what } });
     }
-    return this.#bar(what, o, true);
+    return this.#bar(what, look, o, true);
   }
 
   /**
@@ -167,18 +177,17 @@ export class FleetOperator {
         'window',
         `the window of the group ${group} never opens: its ends must differ, and it needs a day`,
       );
-    await this.#look(o);
-    return this.#retry(async () => {
-      const view = this.#bucket.view(0);
+    return this.#retry(await this.#look(o), o, async (bucket) => {
+      const view = bucket.view(0);
       const state: GroupState = {
         rev: nextWordRev(view, view.groups.get(group)),
         ...{ plant: this.#plant, group, stations: [...new Set(stations)] },
         ...(window && { window }),
         ...(maxUnavailable !== undefined && { max_unavailable: maxUnavailable }),
       };
-      await this.#bucket.write('group', state, signalOf(o));
+      await bucket.write('group', state, signalOf(o));
       return state;
-    }, o);
+    });
   }
 
   /**
@@ -188,30 +197,32 @@ export class FleetOperator {
   async rebuild(o: RebuildOptions = {}): Promise<Rebuilt> {
     doors().rebuild.check(o);
     const { by = 'operator', dryRun = false } = o;
-    const found = rebuilt(await this.#look(o), by);
+    const { view, bucket } = await this.#look(o);
+    const found = rebuilt(view, by);
     if (dryRun) return found;
-    for (const bar of found.bars) await this.#bucket.write('bar', bar, signalOf(o));
+    for (const bar of found.bars) await bucket.write('bar', bar, signalOf(o));
     const left = [...found.left];
     const written: DesiredState[] = [];
     for (const state of found.desired) {
       const { length } = left;
       const refuse = ({ message }: RunnerError) => left.push({ station: state.station, reason: message });
-      await this.#bucket.writeDesired(state, refuse, signalOf(o));
+      await bucket.writeDesired(state, refuse, signalOf(o));
       if (left.length === length) written.push(state);
     }
     return { ...found, desired: written, left };
   }
 
-  async #look(o: OperationOptions): Promise<FleetView> {
-    this.#bucket.memory.clear();
-    await this.#bucket.list(o.signal);
+  /** It goes by what the bucket has now, and writes nothing back. */
+  async #look(o: OperationOptions): Promise<Look> {
+    const bucket = this.#anew();
+    await bucket.list(o.signal);
     const offline = await this.#connection.values.get(OFFLINE_KEY, signalOf(o));
     const away = new Set(namesIn(offline?.value));
-    const view = this.#bucket.view(0);
+    const view = bucket.view(0);
     const stations = [...view.stations].map(([name, station]) => {
       return [name, { ...station, isReachable: station.reported !== undefined && !away.has(name) }] as const;
     });
-    return { ...view, stations: new Map(stations) };
+    return { view: { ...view, stations: new Map(stations) }, bucket };
   }
 
   #ordered(
@@ -237,34 +248,36 @@ export class FleetOperator {
   /** Changes a rollout as it is now, also while others write it. */
   async #change(
     id: string,
+    look: Look,
     o: OperationOptions,
     change: (state: RolloutState) => RolloutState,
   ): Promise<RolloutState> {
-    return this.#retry(async () => {
-      const before = this.#known(this.#bucket.view(0), id);
+    return this.#retry(look, o, async (bucket) => {
+      const before = this.#known(bucket.view(0), id);
       const state = { ...change(before), rev: before.rev + 1 };
-      await this.#bucket.write('rollout', state, signalOf(o));
-      await this.#bucket.tell(state).catch(() => undefined); // the word itself stands in the bucket
+      await bucket.write('rollout', state, signalOf(o));
+      await bucket.tell(state).catch(() => undefined); // the word itself stands in the bucket
       return state;
-    }, o);
+    });
   }
 
   async #bar(
     { name, version }: { name: string; version: string },
+    look: Look,
     { by = 'operator', reason = 'taken back', ...o }: OperatorWord,
     isLifted: boolean,
   ): Promise<BarState> {
     const ref = refOf(name, version);
-    return this.#retry(async () => {
-      const view = this.#bucket.view(0);
+    return this.#retry(look, o, async (bucket) => {
+      const view = bucket.view(0);
       const state: BarState = {
         rev: nextWordRev(view, view.bars.get(ref)),
         ...{ plant: this.#plant, name, version, reason, by, at: new Date().toISOString() },
         ...(isLifted && { lifted: true }),
       };
-      await this.#bucket.write('bar', state, signalOf(o));
+      await bucket.write('bar', state, signalOf(o));
       return state;
-    }, o);
+    });
   }
 
   #known(view: FleetView, id: string): RolloutState {
@@ -281,13 +294,14 @@ export class FleetOperator {
   }
 
   /** Reads again and tries again while others write the same key. */
-  async #retry<T>(write: () => Promise<T>, o: OperationOptions): Promise<T> {
+  async #retry<T>(look: Look, o: OperationOptions, write: (bucket: Bucket) => Promise<T>): Promise<T> {
+    let { bucket } = look;
     for (let tries = 0; ; tries++) {
       try {
-        return await write();
+        return await write(bucket);
       } catch (error) {
         if (!RunnerError.is(error, 'conflict') || tries >= TRIES) throw error;
-        await this.#look(o);
+        ({ bucket } = await this.#look(o));
       }
     }
   }
