@@ -195,8 +195,7 @@ export class FleetAgent extends SafeEmitter<FleetAgentEvents> implements AsyncDi
       ...{ refusal: this.#words.refusal, isGone: this.#words.isGone },
       ...{ guard: this.#faults.guard.first, left: this.#guard.left },
     });
-    const { progress: _progress, ...shown } = standing;
-    const rev = this.#parts.memory.desired?.state.rev ?? 0;
+    const { progress: _progress, rev, ...shown } = standing;
     const told = JSON.stringify([rev, shown]);
     if (told !== this.#told) this.#note({ kind: 'state', rev, ...shown });
     this.#told = told;

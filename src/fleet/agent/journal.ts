@@ -21,6 +21,8 @@ export class Journal {
   #appending: Promise<void> | undefined;
   /** The last offset that the stream has; undefined until it was asked since the line stands. */
   #cursor: number | undefined;
+  /** How often it was forgotten: what was asked for before the last time does not count. */
+  #forgotten = 0;
   /** The first event of this process, and the last that it has tried to publish. */
   #first = Infinity;
   #tried = 0;
@@ -59,6 +61,7 @@ export class Journal {
 
   /** What the stream has must be asked anew: the line, or the server, may be another. */
   forgetCursor(): void {
+    this.#forgotten++;
     this.#cursor = undefined;
   }
 
@@ -76,7 +79,10 @@ export class Journal {
   }
 
   async #publish(stream: EventStreamPort, signal: AbortSignal): Promise<void> {
-    let cursor = (this.#cursor ??= await this.#find(stream, signal));
+    const forgotten = this.#forgotten;
+    let cursor = this.#cursor ?? (await this.#find(stream, signal));
+    if (forgotten !== this.#forgotten) return; // this is done again after it was forgotten
+    this.#cursor = cursor;
     for (;;) {
       const events = await this.#disk.eventsAfter(cursor, BATCH);
       if (events.length === 0) return;

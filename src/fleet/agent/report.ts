@@ -16,6 +16,8 @@ export class Reporter {
   #seq: number;
   /** Revision of the key in the bucket; undefined until it was read since the last failure. */
   #revision: number | undefined;
+  /** How often the line came to stand: what was asked for before the last time says nothing about the bucket now. */
+  #lines = 0;
   #told = '';
   #toldAt = -Infinity;
 
@@ -33,23 +35,29 @@ export class Reporter {
 
   /** The next report is written whatever it says: the bucket may be another. */
   renew(): void {
+    this.#lines++;
     this.#revision = undefined;
     this.#told = '';
   }
 
-  /** @returns the report, when it was written @throws RunnerError `unreachable`, `timeout`, `conflict` */
+  /** @returns the report, when it was written over the line that stands @throws RunnerError `unreachable`, `timeout`, `conflict` */
   async tell(standing: Standing): Promise<ReportedState | undefined> {
     const report = await this.#make(standing);
     const { seq: _seq, at: _at, calls: _calls, ...rest } = report;
     const text = JSON.stringify(rest);
     if (text === this.#told && !this.isLate) return undefined;
     const { connection, signal, clock } = this.#parts;
+    const lines = this.#lines;
     try {
-      this.#revision ??= await this.#read();
+      const revision = this.#revision ?? (await this.#read());
       const seq = await this.#nextSeq();
+      // The line is another one than when the revision was read: the report is made again.
+      if (lines !== this.#lines) return undefined;
       // Only over the report that was written before it: a report that was late on its way must not replace a newer one.
       const stored = { ...report, seq };
-      this.#revision = await connection.values.put(this.#key, stored, { revision: this.#revision, signal });
+      const written = await connection.values.put(this.#key, stored, { revision, signal });
+      if (lines !== this.#lines) return undefined;
+      this.#revision = written;
       this.#told = text;
       this.#toldAt = clock.now();
       return stored;
@@ -75,13 +83,13 @@ export class Reporter {
     return this.#seq;
   }
 
-  async #make({ state, reason, code, progress }: Standing): Promise<ReportedState> {
+  async #make({ rev, state, reason, code, progress }: Standing): Promise<ReportedState> {
     const { station, memory, plant, name, clock, signal } = this.#parts;
     const serving = Object.entries(await station.serving({ signal }));
     const deployed = await station.deployed({ signal });
     const calls = await station.calls({ signal });
     return {
-      ...{ rev: memory.desired?.state.rev ?? 0, seq: 0, plant, station: name, state },
+      ...{ rev, seq: 0, plant, station: name, state },
       ...(reason !== undefined && { reason: reason.slice(0, 2_000) }),
       ...(code !== undefined && { code }),
       serving: Object.fromEntries(serving.map(([product, one]) => [product, `${one.name}@${one.version}`])),
@@ -111,9 +119,10 @@ export function standingOf(
   },
 ): Standing {
   const { refusal, isGone, guard, left } = heard;
-  if (guard) return { state: 'failed', reason: guard.message, code: guard.code };
+  const { rev } = work;
+  if (guard) return { rev, state: 'failed', reason: guard.message, code: guard.code };
   if (refusal && ['converged', 'idle', 'on_trial'].includes(work.state))
-    return { state: 'refused', reason: refusal.message, code: refusal.code };
+    return { rev, state: 'refused', reason: refusal.message, code: refusal.code };
   const notes = [
     ...(work.reason === undefined ? [] : [work.reason]),
     ...[...left].map(

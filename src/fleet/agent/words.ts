@@ -29,10 +29,13 @@ export class Words {
   readonly #watches = new Map<string, { end: () => void }>();
   /** By key, the words that were refused, so that each is written down once. */
   readonly #refused = new Map<string, { value: string; error: RunnerError }>();
+  /**
+   * By key, the revision that it had in the bucket as was heard last, over the line that stands. A word that comes while the key is
+   * read is newer than what the read says, and of two words the older may come last: neither is a replay that the bucket has.
+   */
+  #newest = new Map<string, number>();
   #hasRead = false;
   #isDesiredThere = false;
-  /** Words of the desired state so far: a word that comes while the key is read is newer than what the read says. */
-  #desiredHeard = 0;
 
   constructor(parts: AgentParts, heard: Heard) {
     this.#parts = parts;
@@ -57,6 +60,7 @@ export class Words {
   /** Opens every watch anew: after a line went silent, an old one may never say a word again. */
   watch(): void {
     this.close();
+    this.#newest = new Map();
     const { desired, group } = this.#keys;
     for (const key of [desired, ...(group === undefined ? [] : [group]), 'bar.>']) this.#open(key);
   }
@@ -96,23 +100,29 @@ export class Words {
     // Bars first: a version is not switched to before its bar was looked for. A word that was refused may be gone: no watch tells which.
     const known = [...bars, ...(group === undefined ? [] : [group]), ...this.#refused.keys()];
     for (const key of new Set([...known.filter((key) => key !== desired), desired])) {
-      const heard = this.#desiredHeard;
+      const newest = this.#newest;
+      const heard = newest.get(key);
       const stored = await connection.values.get(key, { signal });
-      if (key === desired && heard === this.#desiredHeard) this.#isDesiredThere = stored !== undefined;
+      if (newest !== this.#newest) return; // asked over another line: all is read again over this one
+      const isPresent = heard === newest.get(key);
+      if (isPresent) newest.set(key, stored?.revision ?? 0);
+      if (isPresent && key === desired) this.#isDesiredThere = stored !== undefined;
       if (stored) await this.#take(key, stored);
-      else this.#refused.delete(key);
+      else if (isPresent) this.#refused.delete(key);
     }
     this.#hasRead = true;
     this.#heard.onShown();
   }
 
-  async #take(key: string, { value }: StoredValue): Promise<void> {
+  async #take(key: string, { value, revision }: StoredValue): Promise<void> {
+    const isNewest = () => revision >= (this.#newest.get(key) ?? 0);
+    if (isNewest()) this.#newest.set(key, revision);
     try {
       const isNews = await this.#accept(key, value);
-      const wasRefused = this.#refused.delete(key);
+      const wasRefused = isNewest() && this.#refused.delete(key);
       if (isNews || wasRefused) this.#heard.onShown();
     } catch (error) {
-      this.#refuse(key, value, asFailure(error, `read ${key}`));
+      if (isNewest()) this.#refuse(key, value, asFailure(error, `read ${key}`));
     }
   }
 
@@ -122,7 +132,6 @@ export class Words {
     const expected = { keys, plant };
     if (key === this.#keys.desired) {
       this.#isDesiredThere = true;
-      this.#desiredHeard++;
       if (isSame(memory.desired?.signed, value)) return false;
       const accepted = openDesired(value, { ...expected, station: name, seen: seen(memory.desired) });
       const { rev, rollout } = accepted.state;

@@ -8,6 +8,8 @@ import { isOpen } from './window.js';
 
 /** What the station is about, for the report. */
 export interface Standing {
+  /** Of the desired state that it is about; 0 where there is none. */
+  rev: number;
   state: StationState;
   reason?: string;
   code?: string;
@@ -33,6 +35,8 @@ export class Work {
   /** Undefined until it has looked once. */
   standing: Standing | undefined;
   #step: Step | undefined;
+  /** Of the desired state that is looked at: a newer one may be accepted while the work goes on. */
+  #rev = 0;
 
   constructor(parts: AgentParts, faults: Faults, show: () => void) {
     this.#parts = parts;
@@ -53,6 +57,7 @@ export class Work {
   async run(): Promise<void> {
     const { station, memory, signal } = this.#parts;
     const desired = memory.desired?.state;
+    this.#rev = desired?.rev ?? 0;
     if (!desired) {
       this.#stand({ state: 'idle' });
       return;
@@ -212,8 +217,8 @@ export class Work {
     return new Map((await station.deployed({ signal })).map((one) => [`${one.name}@${one.version}`, one]));
   }
 
-  #stand(standing: Standing): void {
-    this.standing = standing;
+  #stand(standing: Omit<Standing, 'rev'>): void {
+    this.standing = { rev: this.#rev, ...standing };
     this.#show();
   }
 }
