@@ -58,6 +58,8 @@ class Service implements InspectionService {
   readonly #timer: NodeJS.Timeout;
   readonly #forget: () => void;
   #closed: Promise<void> | undefined;
+  /** Looks at what is served: how many have begun, and the last whose answer counted. */
+  #looks = { begun: 0, counted: 0 };
 
   constructor(line: Line, options: ServeInspectionsOptions) {
     this.#line = line;
@@ -78,8 +80,11 @@ class Service implements InspectionService {
   }
 
   async refresh(): Promise<void> {
+    const look = ++this.#looks.begun;
     const served = new Set(Object.keys(await this.#runner.registry.active()));
-    if (this.#closed) return;
+    // A look that was overtaken by a later one is older than what is answered now.
+    if (this.#closed || look < this.#looks.counted) return;
+    this.#looks.counted = look;
     for (const productId of this.#endpoints.keys()) {
       if (served.has(productId)) continue;
       this.#endpoints.delete(productId);

@@ -92,6 +92,7 @@ export class Delivery implements AsyncDisposable {
   #isPaused: boolean;
   #isDegraded = false;
   #closed: Promise<void> | undefined;
+  #kept: Promise<void> = Promise.resolve();
 
   /** @internal Use {@link deliver}. */
   constructor(outbox: DeliverableOutbox, o: DeliveryOptions, isPaused: boolean) {
@@ -235,8 +236,11 @@ export class Delivery implements AsyncDisposable {
     return this.#isDegraded;
   }
 
-  async #keep(): Promise<void> {
-    await writeJsonAtomic(path.join(this.#outbox.folder, STATE_FILE), { paused: this.#isPaused });
+  /** One write after the other, each of what holds by then: of two at the same time the older could be the last. */
+  #keep(): Promise<void> {
+    const keep = () =>
+      writeJsonAtomic(path.join(this.#outbox.folder, STATE_FILE), { paused: this.#isPaused });
+    return (this.#kept = this.#kept.then(keep, keep));
   }
 
   #checkOpen(call: string): void {

@@ -151,6 +151,27 @@ describe.skipIf(skip)(title, () => {
     await expect(inspect(ID, picture(1))).rejects.toMatchObject({ code: 'no_responders' });
   });
 
+  test('a look at what is served that a later look has overtaken takes no product id away', async () => {
+    const server = await TestServer.start();
+    const { runner, service } = await station(server, 'S 1');
+    const active = runner.registry.active.bind(runner.registry);
+    let letCome: () => void = () => undefined;
+    const late = new Promise<void>((resolve) => (letCome = resolve));
+    await runner.registry.deactivate({ productIds: [ID] });
+    vi.spyOn(runner.registry, 'active').mockImplementationOnce(async (...o) => {
+      const found = await active(...o);
+      await late;
+      return found;
+    });
+    const before = service.refresh();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await runner.registry.activate({ name: 'board', version: '1.0.0', productIds: [ID] });
+    await service.refresh();
+    letCome();
+    await before;
+    expect(service.productIds).toEqual([ID]);
+  });
+
   test('a product id that a station begins or ceases to serve is answered, or is not, from then on', async () => {
     const server = await TestServer.start();
     const { runner, service } = await station(server, 'S 1');

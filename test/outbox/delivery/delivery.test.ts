@@ -254,6 +254,16 @@ describe('delivery', () => {
       });
   });
 
+  test('paused and resumed at the same time, it goes on after a restart too: the last word counts', async () => {
+    const at = await station();
+    const delivery = await delivering(at);
+    for (let round = 0; round < 20; round++) {
+      await Promise.all([delivery.pause(), delivery.resume()]);
+      const kept: unknown = JSON.parse(await readFile(path.join(at.outbox.folder, 'delivery.json'), 'utf8'));
+      expect(kept).toEqual({ paused: false });
+    }
+  });
+
   test('paused, nothing is sent, after a restart too; resumed, all', async () => {
     const at = await station();
     const delivery = await delivering(at);
