@@ -7,10 +7,14 @@ interface Counts extends Omit<CallFigures, 'latency_p50_ms' | 'latency_p99_ms'> 
   latency: LatencyWindow;
 }
 
-/** Counts the calls of each product id, from the first of the version that serves it. */
+/**
+ * Counts the calls of each product id, from the first of the version that serves it. The last calls of the version before end after the
+ * first ones of the next: each version has counts of its own.
+ */
 export class CallCounts {
   readonly #supervisor: AlgorithmSupervisor;
-  readonly #counts = new Map<string, Counts>();
+  /** By product id, then by `name@version`. */
+  readonly #counts = new Map<string, Map<string, Counts>>();
   readonly #onResult = ({ name, version, productId, phase, result }: ResultEvent): void => {
     if (productId === undefined || phase !== 'execute') return;
     const counts = this.#of(productId, `${name}@${version}`);
@@ -35,11 +39,15 @@ export class CallCounts {
     supervisor.on('callFailed', this.#onFailed);
   }
 
-  /** By product id, for those whose version serves still: `serving` has it as `name@version`. */
+  /** By product id, for those whose version serves still: `serving` has it as `name@version`. What is counted of others is forgotten. */
   figures(serving: Readonly<Record<string, string>>): Record<string, CallFigures> {
     const figures: [string, CallFigures][] = [];
-    for (const [product, { latency, ...counts }] of this.#counts) {
-      if (!Object.hasOwn(serving, product) || serving[product] !== counts.version) continue;
+    for (const [product, versions] of this.#counts) {
+      const served = Object.hasOwn(serving, product) ? serving[product] : undefined;
+      for (const version of versions.keys()) if (version !== served) versions.delete(version);
+      const [known] = versions.values();
+      if (!known) continue;
+      const { latency, ...counts } = known;
       const { p50Ms = 0, p99Ms = 0 } = latency.summary();
       figures.push([product, { ...counts, latency_p50_ms: p50Ms, latency_p99_ms: p99Ms }]);
     }
@@ -52,10 +60,13 @@ export class CallCounts {
   }
 
   #of(product: string, version: string): Counts {
-    const known = this.#counts.get(product);
-    if (known?.version === version) return known;
-    const counts = { version, calls: 0, ok: 0, ng: 0, errors: 0, latency: new LatencyWindow() };
-    this.#counts.set(product, counts);
+    const versions = this.#counts.get(product) ?? new Map<string, Counts>();
+    this.#counts.set(product, versions);
+    let counts = versions.get(version);
+    if (!counts) {
+      counts = { version, calls: 0, ok: 0, ng: 0, errors: 0, latency: new LatencyWindow() };
+      versions.set(version, counts);
+    }
     return counts;
   }
 }

@@ -127,11 +127,11 @@ export class RunnerStation implements StationPort {
       quarantined: readonly string[];
     },
   ): Promise<{ to: Record<string, string>; left: string[] }> {
-    const active = await this.#runner.registry.active({ signal: o.signal });
     const to: [string, string][] = [];
     const left: string[] = [];
     for (const productId of o.productIds) {
-      const mapping = active[productId];
+      // Read for each: a person may have moved it while another one went back.
+      const { [productId]: mapping } = await this.#runner.registry.active({ signal: o.signal });
       if (mapping?.name !== o.name || mapping.version !== o.version) continue;
       const ref = await this.#backOne(productId, mapping, new Set(o.quarantined), o.signal);
       if (ref === undefined) left.push(productId);
