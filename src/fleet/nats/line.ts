@@ -168,7 +168,8 @@ export class Line {
     const jsm = await js.jetstreamManager(false);
     this.#session = { nc, js, jsm, lost: lost.signal };
     this.#failure = undefined;
-    for (const listener of [...this.#listeners]) listener(this.#session);
+    // One may end another, which gets no session any more: what it would open, nobody would end.
+    for (const listener of [...this.#listeners]) if (this.#listeners.has(listener)) listener(this.#session);
     return lost;
   }
 

@@ -176,6 +176,32 @@ describe.skipIf(skip)(title, () => {
     expect(onEnd).not.toHaveBeenCalled();
   });
 
+  test('a watch that is ended and opened anew as the line stands again: the ended one hears nothing more, and no subscription is left of it', async () => {
+    const { server, connection, values } = await fleet();
+    const open: { end?: () => void; count: number } = { count: 0 };
+    const words: number[] = [];
+    const openAnew = () => {
+      open.end?.();
+      const number = ++open.count;
+      open.end = values.watch('reported.>', {
+        onChange: () => words.push(number),
+        onEnd: () => undefined,
+      });
+    };
+    connection.onConnect(openAnew);
+    openAnew();
+    for (let time = 1; time <= 3; time++) {
+      await server.stop('SIGKILL');
+      await server.restart();
+      await vi.waitFor(() => expect(open.count).toBe(time + 1), 20_000);
+    }
+    await values.put('reported.A', 1);
+    await vi.waitFor(() => expect(words).toContain(4), 20_000);
+    await values.put('reported.A', 2);
+    await vi.waitFor(() => expect(words.filter((number) => number === 4)).toHaveLength(2), 20_000);
+    expect(words).toEqual([4, 4]);
+  });
+
   test('a line that went silent is noticed, and the watch tells what was written in the meantime', async () => {
     const { server, values } = await fleet();
     const proxy = await SilentProxy.start(server.port);
