@@ -156,6 +156,51 @@ test('under cuts, late answers and lost writes there is never a second controlle
   }
 }, 120_000);
 
+test('under cuts and late answers a stop that was acknowledged stays a stop: nothing of the rollout is written over it', async () => {
+  for (let round = 0; round < 12; round++) {
+    const seed = (Number(process.env.PROPERTY_SEED) || 0) + round;
+    const random = randomOf(seed);
+    let isRough = true;
+    const rough: Fault = async () => {
+      if (!isRough) return;
+      const chance = random();
+      if (chance < 0.05) throw new RunnerError('unreachable', 'cut');
+      if (chance < 0.4) for (let turn = 0, most = random() * 60; turn < most; turn++) await nextTurn();
+    };
+    const stop = { isTaken: false };
+    const { state, most, bucket } = await play({
+      ...{ behaviour: ACCEPT, faults: [rough, rough, rough] },
+      during: async (plant, look) => {
+        const halt = async () => {
+          const operator = new FleetOperator({
+            ...{ connection: plant.connect('stop'), plant: 'p', privateKey: FLEET_KEYS.privateKey },
+          });
+          // A rollout that has ended by then cannot be stopped.
+          stop.isTaken = await operator.halt('r').then(
+            () => true,
+            () => false,
+          );
+        };
+        const at = Math.floor(random() * 30);
+        for (let turn = 0; turn < 40; turn++) {
+          if (turn === at) await halt();
+          await plant.pass(STEP_MS, STEP_MS);
+          look();
+        }
+        isRough = false;
+      },
+    });
+    const states = bucket.writes
+      .filter(({ key }) => key === keyOf('rollout', 'r'))
+      .map(({ value }) => (JSON.parse((value as SignedState).body) as RolloutState).state);
+    const { isTaken } = stop;
+    const after = isTaken ? new Set(states.slice(states.indexOf('halted'))) : new Set();
+    expect({ seed, state, after, most }).toEqual({
+      ...{ seed, state: isTaken ? 'halted' : 'done', after: new Set(isTaken ? ['halted'] : []), most: 1 },
+    });
+  }
+}, 120_000);
+
 /** Mulberry32: numbers from 0 to below 1 from a seed. */
 function randomOf(seed: number): () => number {
   let state = seed >>> 0;
