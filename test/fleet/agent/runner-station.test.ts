@@ -47,7 +47,7 @@ test('a way back leaves a product id alone that somebody else has moved while an
 test('a last call of the version before, which ends after the first ones of the next, takes nothing from its figures', async () => {
   const { runner, station, folder } = await stationOf(['1.0.0', '2.0.0']);
   const call = (userParams: Record<string, unknown> = {}) =>
-    runner.supervisor.execute({ productId: 'A01', stepIndex: 1, image, userParams });
+    runner.supervisor.execute({ productId: 'A01', stepIndex: 1, image, userParams, timeoutMs: 60_000 });
   await call();
   expect((await station.calls()).A01).toMatchObject({ version: 'board@1.0.0', calls: 1 });
   const end = path.join(folder, 'end');
