@@ -9,6 +9,8 @@ const MANIFEST = 'manifest.json';
 const WHEELS = 'wheels';
 /** The file of the published packaging tool whose name begins with a dot. */
 const KEPT_HIDDEN = '.procvision_env.json';
+/** A package that was made of the project before: within the next one it would make that as large as both. */
+const PACKAGE = /-offline\.zip$/i;
 
 /** See `packProject`. */
 export async function* projectBytes(
@@ -55,7 +57,7 @@ async function nameOf(root: string): Promise<string> {
 }
 
 /**
- * Everything below a folder that belongs into a package: no environment, no byte code, nothing hidden. Links are followed to
+ * Everything below a folder that belongs into a package: no environment, no byte code, no package, nothing hidden. Links are followed to
  * files, never into folders, where they may turn in a circle.
  */
 async function filesBelow(
@@ -82,7 +84,13 @@ async function filesBelow(
 
 function isLeftOut(name: string): boolean {
   if (name === KEPT_HIDDEN) return false;
-  return name.startsWith('.') || name === 'venv' || name === '__pycache__' || /\.py[co]$/.test(name);
+  return (
+    name.startsWith('.') ||
+    name === 'venv' ||
+    name === '__pycache__' ||
+    /\.py[co]$/.test(name) ||
+    PACKAGE.test(name)
+  );
 }
 
 async function wheelsIn(folder: string): Promise<WrittenEntry[]> {

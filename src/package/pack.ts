@@ -9,7 +9,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
 
 /**
  * Packs a project folder into an offline package, as the bytes of a zip: the project in a folder of its name, its wheels
- * beside it. `pipeline(packProject('board-check'), createWriteStream('board-check-v1.0.0-offline.zip'))` writes one. Environments (`venv`), byte code and hidden files are left out. Equal folders give equal bytes.
+ * beside it. `pipeline(packProject('board-check'), createWriteStream('board-check-v1.0.0-offline.zip'))` writes one. Environments (`venv`), byte code, hidden files and packages (`*-offline.zip`) are left out. Equal folders give equal bytes.
  *
  * A package as it was unpacked (a folder with the project and one with the wheels) is packed as it lies there. Nothing is
  * validated: {@link PackageValidator.inspect} tells what the package is.

@@ -67,6 +67,22 @@ test('a project folder is checked and installed as it is, marked as local; --sta
   expect(installed.json()).toMatchObject({ entry: { version: '0.2.0', origin: 'local' } });
 });
 
+test('a project that is packed into its own folder, again and again, never holds a package, and gives the same bytes', async () => {
+  const cli = await cliFolder();
+  await cli.run('init', 'dark-check');
+  const zip = 'dark-check/dark-check-v0.1.0-offline.zip';
+  const pack = (out: string) => cli.run('pack', 'dark-check', '--stand-in-sdk', '--out', out);
+  expect(await pack(zip)).toMatchObject({ code: 0 });
+  const first = await readFile(path.join(cli.folder, zip));
+  expect(await pack(zip)).toMatchObject({ code: 0 });
+  expect(first.equals(await readFile(path.join(cli.folder, zip)))).toBe(true);
+  expect(first.includes('.part')).toBe(false);
+  expect(await pack('dark-check/dist/x.zip')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('would go into its next package') as string,
+  });
+});
+
 test.each([
   ['pack nothing-here', 3, 'There is no project folder nothing-here'],
   ['pack .', 2, 'has no manifest.json'],

@@ -78,7 +78,7 @@ test('wheels of another folder come in place of those of the project', async () 
   ]);
 });
 
-test('environments, byte code and hidden files are left out; links lead to files and never into folders', async () => {
+test('environments, byte code, hidden files and packages made before are left out; links lead to files and never into folders', async () => {
   const root = await temporaryFolder();
   await write(root, {
     ...PROJECT,
@@ -86,6 +86,8 @@ test('environments, byte code and hidden files are left out; links lead to files
     '.env': 'secret',
     '.procvision_env.json': '{}',
     'venv/pyvenv.cfg': '',
+    'board-check-v0.9.0-offline.zip': 'PK',
+    'dist/board-check-v1.0.0-offline.zip': 'PK',
     'algorithm/__pycache__/main.cpython-311.pyc': 'x',
     'algorithm/old.pyc': 'x',
     'tool.sh': '#!/bin/sh\n',

@@ -19,8 +19,10 @@ export async function run(call: Call): Promise<undefined> {
   await newFolder(call, path.dirname(target));
   if ((await stat(target).catch(() => undefined))?.isDirectory())
     throw usage(`${path.relative(host.cwd, target)} is a folder: name a file`);
+  checkPlace(call, project, target);
   const temporary = await mkdtemp(path.join(os.tmpdir(), 'procvision-pack-'));
-  const partial = `${target}.${process.pid}.part`;
+  // What is hidden is not packed: it may lie in the project.
+  const partial = path.join(path.dirname(target), `.${path.basename(target)}.${process.pid}.part`);
   try {
     const wheels = await gather(call, project, temporary);
     const { packProject } = await import('procvision-runner');
@@ -43,6 +45,18 @@ export async function run(call: Call): Promise<undefined> {
   );
   for (const warning of inspection?.warnings ?? []) out.warn(warning);
   return undefined;
+}
+
+/** Refuses a target that the next package of the project would hold. @throws CliFailure 2 */
+function checkPlace({ host }: Call, project: string, target: string): void {
+  const place = path.relative(project, target);
+  // Outside of the project it begins with `..`, or is on another drive.
+  const isLeftOut = path.isAbsolute(place) || place.split(path.sep).some((part) => part.startsWith('.'));
+  if (isLeftOut || /-offline\.zip$/i.test(place)) return;
+  throw usage(
+    `${path.relative(host.cwd, target)} lies in the project, and would go into its next package: ` +
+      'name a file outside of it, or one that ends with -offline.zip',
+  );
 }
 
 async function readManifest(project: string): Promise<{ name: string; version: string }> {
