@@ -55,7 +55,7 @@ function checkPlace({ host }: Call, project: string, target: string): void {
   if (isLeftOut || /-offline\.zip$/i.test(place)) return;
   throw usage(
     `${path.relative(host.cwd, target)} lies in the project, and would go into its next package: ` +
-      'name a file outside of it, or one that ends with -offline.zip',
+      'name a place outside of it, or a file that ends with -offline.zip',
   );
 }
 
