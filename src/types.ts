@@ -99,6 +99,7 @@ export type { CertainDetails, GivenDetails } from './error-details.js';
 export type { RunnerErrorArguments } from './errors.js';
 export type * from './supervisor/calls/call-observer.js';
 export type { AnswerRules } from './supervisor/calls/result-contract.js';
+export type { GivenValues } from './parameters/call-parameters.js';
 export type { RetainedVersion } from './supervisor/observers.js';
 export type * from './supervisor/recording-types.js';
 export type { RecordedCall, RecordedImage } from './recording/format.js';

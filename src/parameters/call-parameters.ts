@@ -3,12 +3,12 @@ import { parametersError, StepRules, type ParameterFault } from './step-rules.js
 import type { ParameterValues, StepParameters } from './types.js';
 import type { PictureSize } from './value-rules.js';
 
-/** What a call hands over, and what is kept for its product id. */
+/** Parameters of a call as they are before a version fills in its own: what it hands over, and what is kept for its product id. */
 export interface GivenValues {
-  /** Of the request: they come first. */
+  /** Of the request: they come first. One that is `undefined` is left out. */
   given: ParameterValues | undefined;
   /** Product id of the call, if it has one. */
-  productId?: string;
+  productId?: string | undefined;
   /** Of the product id (`Registry.setParams`): where the request brings none. */
   kept: ParameterValues | undefined;
 }
@@ -39,7 +39,8 @@ export class CallParameters {
    *
    * @throws RunnerError `invalid_params` (1006) with the path and the bound of each fault
    */
-  of(stepIndex: number, { productId = '', given, kept }: GivenValues): ParameterValues | undefined {
+  of(stepIndex: number, { productId = '', given: asked, kept }: GivenValues): ParameterValues | undefined {
+    const given = asked && withoutUndefined(asked);
     if (this.#rules.isEmpty) return kept ? { ...kept, ...given } : given;
     const { values: brought, exceptFor } = this.standard ?? {};
     let all = given ?? {};
@@ -68,4 +69,10 @@ export class CallParameters {
   #refuse(faults: readonly ParameterFault[]): void {
     if (faults.length > 0) throw parametersError(faults, this.#version, 'userParams');
   }
+}
+
+/** JSON has no `undefined`: laid over a value that is kept, it would take that away, and bring none. */
+function withoutUndefined(values: ParameterValues): ParameterValues {
+  if (!Object.values(values).includes(undefined)) return values;
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }

@@ -66,8 +66,10 @@ export interface RecordedCall {
       /** Handed to the algorithm. */
       context?: Record<string, unknown>;
     };
-    /** As the request had it. */
+    /** As the request had it: a version that answers fills in its own defaults. */
     user_params?: Record<string, unknown>;
+    /** What was kept for the product id (`Registry.setParams`): where the request had none. */
+    kept_params?: Record<string, unknown>;
   };
   /** The image that was inspected. */
   image: RecordedImage;

@@ -100,7 +100,10 @@ class RecordingObserver implements CallObserver {
     }
     const number = this.#folder.take();
     const copied = this.#counted(call, () => this.#copyImages(number, call));
-    const pending = this.#record(number, call, copied)
+    const { asked } = call;
+    // The object of the request is the caller's, who may change it before the answer is there.
+    const own = { ...call, asked: { ...asked, given: asked.given && { ...asked.given } } };
+    const pending = this.#record(number, own, copied)
       .catch((error: unknown) => {
         this.#lastError = error as Error;
         this.#skipped++;
@@ -184,11 +187,11 @@ function partOf(
 
 function recordOf(
   number: number,
-  { phase, request, name, version }: ObservedCall,
+  { phase, request, asked, name, version }: ObservedCall,
   images: Pick<RecordedCall, 'image' | 'guide_image'>,
   { result, error }: CallEnd,
 ): RecordedCall {
-  const { stepIndex, stepDesc, guideInfo, session, userParams, productId } = request;
+  const { stepIndex, stepDesc, guideInfo, session, productId } = request;
   return {
     number,
     recorded_at: new Date().toISOString(),
@@ -201,7 +204,8 @@ function recordOf(
       step_desc: stepDesc,
       guide_info: guideInfo,
       session,
-      user_params: userParams,
+      user_params: asked.given,
+      kept_params: asked.kept,
     },
     ...images,
     ...(result && {

@@ -8,6 +8,7 @@ import { checkNumbers } from './bounds.js';
 import { ComparisonLog } from './comparison-report.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
 import { BESIDE_LINE } from '../supervisor/calls/beside-line.js';
+import type { RetainedVersion } from '../supervisor/observers.js';
 import { doors } from '../supervisor/options.js';
 import type { ComparisonReport, ReplayOptions } from '../supervisor/recording-types.js';
 import type { InspectionRequest } from '../supervisor/types.js';
@@ -37,7 +38,7 @@ export async function replay(supervisor: AlgorithmSupervisor, o: ReplayOptions):
     const log = new ComparisonLog('the recording', `${name} ${version}`);
     for (const [index, number] of numbers.entries()) {
       throwIfAborted(signal, 'replay');
-      await replayCall(supervisor, o, number, log);
+      await replayCall(supervisor, retained, o, number, log);
       o.onProgress?.(index + 1, numbers.length);
     }
     return log.report();
@@ -48,6 +49,7 @@ export async function replay(supervisor: AlgorithmSupervisor, o: ReplayOptions):
 
 async function replayCall(
   supervisor: AlgorithmSupervisor,
+  retained: RetainedVersion,
   { directory, name, version, signal, minIou }: ReplayOptions,
   number: number,
   log: ComparisonLog,
@@ -69,6 +71,8 @@ async function replayCall(
   }
   const { result: expected, phase } = recorded;
   try {
+    const { user_params: given, kept_params: kept } = recorded.request;
+    request.userParams = retained.parametersFor(request.stepIndex, { productId: recorded.pid, given, kept });
     const actual = await (phase === 'pre'
       ? supervisor.preExecute(request, { signal })
       : supervisor.execute(request, { signal }));
@@ -94,7 +98,6 @@ async function requestOf(
     stepDesc: request.step_desc,
     guideInfo: request.guide_info as InspectionRequest['guideInfo'],
     session: request.session,
-    userParams: request.user_params,
     image: await load(directory, image),
     // A picture that was recorded without a guide was compared with itself, if its version compares at all.
     guideImage: guide ? await load(directory, guide) : 'same',

@@ -1,5 +1,7 @@
 import { settleOrAbort, throwIfAborted, type OperationOptions } from '../abort.js';
 import { RunnerError } from '../errors.js';
+import type { GivenValues } from '../parameters/call-parameters.js';
+import type { ParameterValues } from '../parameters/types.js';
 import type { VersionRef } from '../package/types.js';
 import type { RegistryEntry } from '../registry/types.js';
 import type { WorkerReply } from '../worker/types.js';
@@ -22,7 +24,13 @@ export interface RetainedVersion extends AsyncDisposable {
   /** Whether a copy of a call keeps no call of product ids waiting that the version serves itself. */
   readonly isIdle: boolean;
   /**
-   * Gives it a copy of a call: the very frames, which must stay until `read` settles. `reply` resolves with the answer, held
+   * The parameters that it gets with a call of a step: what the call was asked with, and its own defaults.
+   *
+   * @throws RunnerError `invalid_params` for parameters that the step does not take
+   */
+  parametersFor(stepIndex: number, asked: GivenValues): ParameterValues | undefined;
+  /**
+   * Gives it a copy of a call, with its own defaults for parameters: the very frames, which must stay until `read` settles. `reply` resolves with the answer, held
    * against the contract, and rejects with a RunnerError as a call does.
    */
   answer(call: ObservedCall): {
@@ -96,6 +104,7 @@ export class Observers {
         const { servedPids, pool } = deployment;
         return servedPids.size === 0 || pool.slots.some(({ isIdle }) => isIdle);
       },
+      parametersFor: (stepIndex, asked) => deployment.parameters.of(stepIndex, asked),
       answer: (call) => this.#answer(deployment, call),
       [Symbol.asyncDispose]: end,
     };
@@ -116,19 +125,21 @@ export class Observers {
   }
 
   async #ask(
-    { pool, title }: Deployment,
+    { pool, title, parameters }: Deployment,
     observed: ObservedCall,
     readers: Promise<unknown>[],
   ): Promise<WorkerReply> {
     await Promise.resolve(); // the call itself goes first
     const { policy, clock } = this.#context;
     const { phase, request, requestId, images } = observed;
+    const userParams = parameters.of(request.stepIndex, observed.asked);
+    parameters.checkRegions(request.stepIndex, userParams, images.image.meta);
     const limitMs = request.timeoutMs ?? (phase === 'pre' ? policy.preTimeoutMs : policy.executeTimeoutMs);
     const turn = pool.aside();
     const lease = await pool.acquire(turn, { deadline: clock.now() + limitMs });
     let reply: WorkerReply | undefined;
     try {
-      const call = workerCallOf(observed, requestId);
+      const call = workerCallOf({ phase, request: { ...request, userParams }, images }, requestId);
       reply = await lease.worker.call(call, { timeoutMs: limitMs, requestId: `${requestId}~shadow` });
     } catch (error) {
       if (RunnerError.is(error)) throw error;

@@ -1,5 +1,6 @@
 import type { RunnerError } from '../../errors.js';
 import type { SentImage } from '../../frames/types.js';
+import type { GivenValues } from '../../parameters/call-parameters.js';
 import type { InspectionRequest, InspectionResult } from '../types.js';
 
 /** Images of one call, complete in shared memory. */
@@ -28,8 +29,10 @@ export type CallEnd =
 /** A call on its way, as observers see it. */
 export interface ObservedCall {
   phase: 'pre' | 'execute';
-  /** What was asked. */
+  /** What was asked, with the parameters that its version gets: its own defaults filled in. */
   request: InspectionRequest;
+  /** Its parameters before that: another version fills in its own. */
+  asked: GivenValues;
   /** Of the call, as on the wire. */
   requestId: string;
   /** Package that serves it. */

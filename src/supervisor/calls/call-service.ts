@@ -7,6 +7,7 @@ import { systemCause } from '../../store/errno.js';
 import { Deadline, type Clock } from '../clock.js';
 import type { Deployment, Emit } from '../deployments/deployment.js';
 import type { DeploymentTable, DeploymentLease } from '../deployments/deployment-table.js';
+import { askedOf, withParameters } from './asked.js';
 import { BATCH, type GroupPlace } from './call-group.js';
 import type { GuideBook } from './guide-book.js';
 import { checkRequest, checkStep } from './inspection-request.js';
@@ -171,13 +172,14 @@ export class CallService {
     const requestId = this.#nextRequest();
     const timeoutMs = request.timeoutMs ?? deployment.policy.executeTimeoutMs;
     const deadline = new Deadline(this.#clock, startedAt, timeoutMs, signal);
-    const whole = this.#withParameters(request, { deployment });
+    const asked = askedOf(request, {});
+    const whole = withParameters(request, asked, deployment);
     const turn = this.#admit(request, deployment);
     try {
       const guide = this.#guides.complete(whole, deployment.entry, { isWarmUp: true });
       const guided = await withinTime(Promise.resolve(guide), deadline);
       return await this.#inspector.run(
-        { phase: 'execute', ...guided, requestId, deadline, startedAt, turn, only: worker },
+        { phase: 'execute', ...guided, asked, requestId, deadline, startedAt, turn, only: worker },
         deployment,
       );
     } finally {
@@ -292,7 +294,8 @@ export class CallService {
         );
       }
       checkStep(asked, deployment.entry);
-      const request = this.#withParameters(asked, lease);
+      const params = askedOf(asked, lease);
+      const request = withParameters(asked, params, deployment);
       const admit = () => this.#admit(asked, deployment);
       const isShared = place?.group.enter(lease, admit) === true;
       turn = isShared ? deployment.pool.aside() : admit();
@@ -312,6 +315,7 @@ export class CallService {
       const inspection: Inspection = {
         phase,
         request: guided.request,
+        asked: params,
         warnings: guided.warnings,
         requestId,
         deadline,
@@ -353,17 +357,6 @@ export class CallService {
       );
       throw error;
     }
-  }
-
-  /** @throws RunnerError `invalid_params` for parameters that the step does not take */
-  #withParameters(
-    request: InspectionRequest,
-    { deployment: { parameters }, canary, kept: mapped }: Omit<DeploymentLease, 'release'>,
-  ): InspectionRequest {
-    const { productId, stepIndex, userParams: given } = request;
-    const kept = canary?.split.params ?? mapped;
-    const userParams = parameters.of(stepIndex, { productId, given, kept });
-    return userParams === given ? request : { ...request, userParams };
   }
 
   #traceOf(phase: CallTrace['phase'], given: InspectionRequest | undefined): CallTrace {

@@ -1,4 +1,5 @@
 import type { WorkerCall } from '../../worker/types.js';
+import type { GivenValues } from '../../parameters/call-parameters.js';
 import type { Deadline } from '../clock.js';
 import type { CallTurn } from '../pool/worker-pool.js';
 import type { InspectionRequest } from '../types.js';
@@ -9,8 +10,10 @@ import type { HandedImages } from './handed-images.js';
 /** One inspection on its way. */
 export interface Inspection {
   phase: 'pre' | 'execute';
-  /** With its guide, where its version demands one. */
+  /** With its guide, where its version demands one, and with the defaults of its version for parameters. */
   request: InspectionRequest;
+  /** Its parameters without those defaults. */
+  asked: GivenValues;
   /** For the result. */
   warnings: string[];
   requestId: string;

@@ -35,10 +35,11 @@ export class Watch {
   begin(images: SentImages, together = 1): void {
     if (this.#hasBegun) return;
     this.#hasBegun = true;
-    const { phase, request, requestId } = this.#inspection;
+    const { phase, request, asked, requestId } = this.#inspection;
     const { name, version } = this.#deployment.entry;
     const isShort = this.#frames.load > MOST_LOAD;
-    const call = { phase, request, requestId, name, version, images, isShort, together, ended: this.#ended };
+    const about = { phase, request, asked, requestId, name, version };
+    const call = { ...about, images, isShort, together, ended: this.#ended };
     for (const observer of this.#observers) {
       try {
         const retained = observer.offer(call);
