@@ -23,6 +23,8 @@ export interface RecordedImage {
   timestamp_ms: number;
   /** Order of the channels. */
   color_space: 'RGB' | 'BGR';
+  /** What the values of more than 8 bits were, as `PixelFormat` names it; packed ones are unpacked in the file. */
+  pixel_format?: string;
 }
 
 /**
@@ -31,8 +33,8 @@ export interface RecordedImage {
  * - `recording.json`: `{ "format": "procvision-recording", "version": 1, "created_at": "<ISO 8601, UTC>" }`
  * - `calls/<number>.json`: one call each (UTF-8), at least eight digits, in the order in which the calls began; numbers
  *   are missing where calls were left out or dropped
- * - `images/<number>.npy`, `images/<number>-guide.npy`: the pixels as the worker had them (NumPy format 1.0, uint8, C
- *   order, shape `(H, W, 3)` or `(H, W, 1)`, channels in the order of `color_space`), also of an image that was
+ * - `images/<number>.npy`, `images/<number>-guide.npy`: the pixels as the worker had them (NumPy format 1.0, uint8, or
+ *   uint16 for gray of more than 8 bits, C order, shape `(H, W, 3)` or `(H, W, 1)`, channels in the order of `color_space`), also of an image that was
  *   handed over as JPEG or PNG; `.bin`, byte for byte, for a picture that the package decoded
  * - `recording.lock` and names that begin so: somebody records to the folder
  *

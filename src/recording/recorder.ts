@@ -180,9 +180,9 @@ function partOf(
   role: 'image' | 'guide',
   sent: SentImage,
 ): { sent: SentImage; recorded: RecordedImage } {
-  const { width, height, camera_id, timestamp_ms, color_space = 'RGB' } = sent.meta;
+  const { width, height, camera_id, timestamp_ms, color_space = 'RGB', pixel_format } = sent.meta;
   const file = imageFile(number, role, sent.kind);
-  return { sent, recorded: { file, width, height, camera_id, timestamp_ms, color_space } };
+  return { sent, recorded: { file, width, height, camera_id, timestamp_ms, color_space, pixel_format } };
 }
 
 function recordOf(

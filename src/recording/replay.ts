@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted } from '../abort.js';
 import { RunnerError } from '../errors.js';
+import { formats, isWideGray, rowBytesOf, type FormatFacts } from '../frames/pixels/formats.js';
 import type { ImageInput } from '../frames/types.js';
 import { compareAnswers } from './comparison.js';
 import { checkNumbers } from './bounds.js';
@@ -124,5 +125,34 @@ async function load(directory: string, recorded: RecordedImage): Promise<ImageIn
   });
   const { width, height, camera_id: cameraId, timestamp_ms: timestampMs, color_space: colorSpace } = recorded;
   const meta = { width, height, cameraId, timestampMs, colorSpace };
-  return file.endsWith('.bin') ? { encoded: bytes, ...meta } : { ...meta, ...readNpy(bytes, file) };
+  if (file.endsWith('.bin')) return { encoded: bytes, ...meta };
+  const pixels = readNpy(bytes, file);
+  const format = pixels.pixelFormat && wideFormatOf(recorded);
+  return { ...meta, ...pixels, ...(format && inFormat(pixels, format)) };
+}
+
+/** None for Mono16, which the values are in the file, and of a recording of before it was kept. */
+function wideFormatOf({ pixel_format: name }: RecordedImage): FormatFacts | undefined {
+  const format = name === undefined ? undefined : formats().get(name);
+  return format && isWideGray(format) ? format : undefined;
+}
+
+/** Values of 16 bits as they came: a version may take them in that format alone, and reads from it how many bits a value has. */
+function inFormat(
+  { data, width, height }: { data: Uint8Array; width: number; height: number },
+  format: FormatFacts,
+) {
+  const { name: pixelFormat, kind, bits } = format;
+  if (kind !== 'packed') return { pixelFormat };
+  const strideBytes = rowBytesOf(format, width);
+  const packed = new Uint8Array(strideBytes * height);
+  for (let at = 0; at < width * height; at++) {
+    const bit = (at % width) * bits;
+    const value = ((data[2 * at] ?? 0) | ((data[2 * at + 1] ?? 0) << 8)) << (bit % 8);
+    const to = Math.floor(at / width) * strideBytes + Math.floor(bit / 8);
+    for (let rest = value, place = to; rest > 0; rest >>= 8, place++) {
+      packed[place] = (packed[place] ?? 0) | (rest & 0xff);
+    }
+  }
+  return { pixelFormat, data: packed, strideBytes };
 }

@@ -323,6 +323,43 @@ test('a recording keeps values of 16 bits, and replays them', async () => {
   expect(seen).toEqual([rows(values)]);
 });
 
+test.each([
+  ['Mono10', 1, 1],
+  ['Mono12', 1, 1],
+  ['Mono16', 1, 1],
+  ['Mono10p', 7, 3],
+  ['Mono12p', 5, 3],
+] as const)(
+  'a recording of %s is replayed in that format, with its bits: to a version that takes it alone',
+  async (pixelFormat, width, height) => {
+    const { registry, supervisor } = await supervised('bundled')();
+    await deployWide(registry, '1', [pixelFormat]);
+    await registry.activate({ name: 'wide', version: '1', productIds: ['A'] });
+    const directory = path.join(await temporaryFolder(), 'recording');
+    const recording = await record(supervisor, { directory });
+    const bits = Number(/\d+/.exec(pixelFormat)?.[0]);
+    const isPacked = pixelFormat.endsWith('p');
+    const strideBytes = Math.ceil((width * (isPacked ? bits : 16)) / 8);
+    // Any bits make values of a packed format; of the others the upper ones are to be 0.
+    const data = Uint8Array.from({ length: strideBytes * height }, (_, index) =>
+      isPacked ? 37 * index + 201 : 1,
+    );
+    const seen: unknown[] = [];
+    supervisor.on('result', ({ result }) => {
+      const { values: got, meta } = result.data.debug as Seen;
+      seen.push({ got, format: meta.pixel_format, bits: meta.bits });
+    });
+    const image = { data, width, height, pixelFormat, strideBytes };
+    await supervisor.execute({ productId: 'A', stepIndex: 1, image });
+    await recording.stop();
+    expect(await replay(supervisor, { directory, name: 'wide', version: '1' })).toMatchObject({
+      compared: 1,
+    });
+    expect(seen).toEqual([seen[0], seen[0]]);
+    expect(seen[0]).toMatchObject({ format: pixelFormat, bits });
+  },
+);
+
 test('image_formats of a manifest come to the registry with the install, and a list of other things is refused', async () => {
   const { runner } = await temporaryRunner();
   const entry = await runner.ensureInstalled(
