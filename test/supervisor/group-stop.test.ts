@@ -63,17 +63,19 @@ test.skipIf(process.platform === 'win32')(
   },
 );
 
-test('each process that an algorithm forks is ended by terminate(), as by default', async () => {
-  const { registry, supervisor } = await openSupervised({ policy: { retries: 0 } });
-  const fork = `
+test.skipIf(process.platform === 'win32')(
+  'each process that an algorithm forks is ended by terminate(), as by default',
+  async () => {
+    const { registry, supervisor } = await openSupervised({ policy: { retries: 0 } });
+    const fork = `
 import multiprocessing, time
 
 def wait():
     time.sleep(600)
 `;
-  const source = steeredAlgorithm({ onImport: fork }).replace(
-    'asked = user_params or {}',
-    `asked = user_params or {}
+    const source = steeredAlgorithm({ onImport: fork }).replace(
+      'asked = user_params or {}',
+      `asked = user_params or {}
         context = multiprocessing.get_context("fork")
         for _ in range(40):
             child = context.Process(target=wait)
@@ -81,10 +83,11 @@ def wait():
             child.terminate()
             child.join(20)
             assert child.exitcode == -15, child.exitcode`,
-  );
-  await deployVersion(registry, { source });
-  const target = { name: 'sample', version: '1.0.0' };
-  expect(await supervisor.execute({ target, stepIndex: 1, image, timeoutMs: 60_000 })).toMatchObject({
-    status: 'OK',
-  });
-});
+    );
+    await deployVersion(registry, { source });
+    const target = { name: 'sample', version: '1.0.0' };
+    expect(await supervisor.execute({ target, stepIndex: 1, image, timeoutMs: 60_000 })).toMatchObject({
+      status: 'OK',
+    });
+  },
+);

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Registry } from '../../src/registry/registry.js';
+import { StoreLayout } from '../../src/store/layout.js';
 import { AlgorithmSupervisor } from '../../src/supervisor/algorithm-supervisor.js';
 import type { FileStepPlan } from '../../src/testing/index.js';
 import { startScript } from '../support/child-script.js';
@@ -108,9 +109,7 @@ interface Report {
 /** Processes that have the store in their environment; of Windows, which shows nobody's, those that have written it down. */
 function workersOf(root: string): string[] {
   if (IS_WINDOWS) {
-    const file = path.join(root, 'started');
-    const started = existsSync(file) ? readFileSync(file, 'utf8').split(/\s+/).filter(Boolean) : [];
-    return started.filter((pid) => isAlive(Number(pid)));
+    return started(root).filter((pid) => isAlive(Number(pid)));
   }
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
@@ -119,6 +118,15 @@ function workersOf(root: string): string[] {
     } catch {
       return false;
     }
+  });
+}
+
+/** What the workers of both versions have written down, each into the folder of its version. */
+function started(root: string): string[] {
+  const layout = new StoreLayout(root);
+  return ['1', '2'].flatMap((version) => {
+    const file = path.join(layout.deployed('sample', version), 'started');
+    return existsSync(file) ? readFileSync(file, 'utf8').split(/\s+/).filter(Boolean) : [];
   });
 }
 

@@ -6,6 +6,7 @@ import type { SupervisorPolicy } from '../../src/supervisor/policy.js';
 import type { SupervisorEvents } from '../../src/supervisor/events.js';
 import type { InspectionRequest, InspectionResult } from '../../src/supervisor/types.js';
 import { deployVersion, openSupervised } from '../support/deployed-version.js';
+import { IS_WINDOWS } from '../support/platform.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 
 const image = { data: new Uint8Array(12).fill(50), width: 2, height: 2 };
@@ -78,8 +79,9 @@ describe('recycling', () => {
   test('of a worker that dies while its successor starts leaves one worker, not two', async () => {
     // The successor waits in its import for as long as the file is there, so that the kill always comes before it is ready.
     const source = steeredAlgorithm({
-      onImport:
-        'while os.path.exists(os.path.join(os.path.dirname(os.path.abspath(__file__)), "hold")): time.sleep(0.02)',
+      onImport: `here = os.path.dirname(os.path.abspath(__file__))
+${IS_WINDOWS ? WRITE_DOWN : ''}
+while os.path.exists(os.path.join(here, "hold")): time.sleep(0.02)`,
     });
     const { ask, supervisor, registry } = await open({ recycleAfterCalls: 1, stableMs: 60_000 }, source);
     await supervisor.start('sample', '1.0.0');
@@ -160,8 +162,17 @@ test('listeners that throw or reject at every event break nothing', async () => 
   expect(await registry.users('sample', '1.0.0')).toEqual([]);
 });
 
-/** Processes that run the algorithm at this place: the innermost of those that its start has made. */
+const WRITE_DOWN = 'with open(os.path.join(here, "started"), "a") as file: file.write("%d\\n" % os.getpid())';
+
+/**
+ * Processes that run the algorithm at this place: the innermost of those that its start has made; of Windows, which shows
+ * no process's environment, those that have written themselves down.
+ */
 function adaptersIn(root: string): number[] {
+  if (IS_WINDOWS) {
+    const pids = readFileSync(join(root, 'started'), 'utf8').trim().split('\n').map(Number);
+    return pids.filter((pid) => isAlive(pid));
+  }
   const parents = new Map<number, number>();
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
@@ -175,4 +186,12 @@ function adaptersIn(root: string): number[] {
   }
   const outer = new Set(parents.values());
   return [...parents.keys()].filter((pid) => !outer.has(pid));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
