@@ -10,6 +10,7 @@ import type { Interpreter } from '../../src/python/types.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
 import type { WheelSource } from '../../src/testing/index.js';
 import { findOldPip } from '../support/old-pip.js';
+import { IS_WINDOWS } from '../support/platform.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 import { wheelFolder } from '../support/wheels.js';
 
@@ -36,6 +37,9 @@ const cases: Case[] = [
     : [{ of: `Python ${oldest.version} from ${path.basename(oldPip)}`, interpreter: oldest, pip: oldPip }]),
 ];
 
+/** How pip names the file of its configuration. */
+const CONFIGURATION = IS_WINDOWS ? 'pip.ini' : 'pip.conf';
+
 const helper: WheelSource = { name: 'helper', version: '1.0', files: { 'helper.py': 'VALUE = 1\n' } };
 const outsider: WheelSource = { name: 'outsider', version: '1.0', files: { 'outsider.py': '' } };
 
@@ -43,7 +47,7 @@ const outsider: WheelSource = { name: 'outsider', version: '1.0', files: { 'outs
 async function install(sources: readonly WheelSource[], { interpreter, pip }: Case, conf = '') {
   const { root, ...folder } = await wheelFolder(sources, 'helper\n');
   const venv = await manager.create(path.join(root, 'venv'), { interpreter });
-  if (conf !== '') await writeFile(path.join(venv.dir, 'pip.conf'), conf);
+  if (conf !== '') await writeFile(path.join(venv.dir, CONFIGURATION), conf);
   const installing = async () => {
     if (pip === undefined) return manager.install(venv, folder);
     const facts = await new FactsCache().get(interpreter);
@@ -109,10 +113,11 @@ describe.each(cases)('pip of $of', (given) => {
     const links = pathToFileURL(elsewhere).href; // spaces would separate several
     const conf = `[global]\nfind-links = ${links}\n`;
     const home = await temporaryFolder();
-    for (const folder of ['.pip', '.config/pip']) {
+    for (const folder of ['.pip', '.config/pip', 'pip']) {
       await mkdir(path.join(home, folder), { recursive: true });
-      await writeFile(path.join(home, folder, 'pip.conf'), conf);
+      await writeFile(path.join(home, folder, CONFIGURATION), conf);
     }
+    if (IS_WINDOWS) setVariables({ APPDATA: home, USERPROFILE: home });
     setVariables({ HOME: home, PIP_FIND_LINKS: links, PIP_INDEX_URL: 'http://127.0.0.1:9/simple' });
     delete process.env.XDG_CONFIG_HOME;
     const { installing } = await install([helper], given, conf);

@@ -13,6 +13,7 @@ import { FakeWorker } from '../../src/testing/index.js';
 import type { WorkerFlavour } from '../../src/worker/types.js';
 import { phasedSource, READ } from '../support/bundled-worker.js';
 import { deployVersion, openSupervised } from '../support/deployed-version.js';
+import { canLink } from '../support/platform.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const shape = { width: 64, height: 48 };
@@ -196,8 +197,11 @@ return ok(first=int(image[0, 0, 0]))`;
   });
 });
 
+type Damage = [string, (file: string, folder: string) => Promise<unknown>];
+const LINK: Damage = ['the file is a link', (file) => rm(file).then(() => symlink('/dev/zero', file))];
+
 describe.each(['sdk', 'bundled'] as const)('as files, %s worker', (flavour) => {
-  test.each<[string, (file: string, folder: string) => Promise<unknown>]>([
+  test.each<Damage>([
     ['the file is removed', (file) => rm(file)],
     ['the folder is removed', (_file, folder) => rm(folder, { recursive: true })],
     ['the folder of the pool is removed', (_file, folder) => rm(path.dirname(folder), { recursive: true })],
@@ -207,7 +211,7 @@ describe.each(['sdk', 'bundled'] as const)('as files, %s worker', (flavour) => {
     ['the file is replaced', (file) => rm(file).then(() => writeFile(file, Buffer.alloc(9360)))],
     ['the header is overwritten', (file) => writeFile(file, Buffer.alloc(128), { flag: 'r+' })],
     ['the file is a folder', (file) => rm(file).then(() => mkdir(file))],
-    ['the file is a link', (file) => rm(file).then(() => symlink('/dev/zero', file))],
+    ...(canLink() ? [LINK] : []),
     [
       'the folder is a file',
       (_file, folder) => rm(folder, { recursive: true }).then(() => writeFile(folder, '')),

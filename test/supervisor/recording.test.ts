@@ -6,15 +6,19 @@ import { record, replay, type RecordingStatus } from '../../src/recording/index.
 import { candidate } from '../support/candidate.js';
 import { startScript } from '../support/child-script.js';
 import { deployVersion } from '../support/deployed-version.js';
+import { IS_WINE } from '../support/platform.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
-/** Sizes of the files of a recording, by path; what disappears meanwhile is left out. */
+/** Longest time until a host of its own has recorded some calls. */
+const A_HOST_MS = IS_WINE ? 120_000 : 30_000;
+
+/** Sizes of the files of a recording, by path with `/`; what disappears meanwhile is left out. */
 async function filesBelow(directory: string): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
   for (const name of await readdir(directory, { recursive: true })) {
     if (name.startsWith('recording.lock')) continue;
     const found = await stat(path.join(directory, name)).catch(() => undefined);
-    if (found?.isFile()) sizes.set(name, found.size);
+    if (found?.isFile()) sizes.set(name.replaceAll(path.sep, '/'), found.size);
   }
   return sizes;
 }
@@ -232,7 +236,7 @@ class Algorithm(BaseAlgorithm):
     await vi.waitFor(async () => {
       const names = await readdir(path.join(directory, 'calls'));
       expect(names.filter((name) => /^\d+\.json$/.test(name)).length).toBeGreaterThan(20);
-    }, 30_000);
+    }, A_HOST_MS);
     host.process.kill('SIGKILL');
     expect(await host.end).toMatchObject({ signal: 'SIGKILL' });
     // As the moment of the kill may have left them.
