@@ -156,11 +156,16 @@ export class Conversation {
     this.handshake.fail(notLoaded(title(), entryPoint, { message, errorCode }, lastLines()));
   }
 
-  /** The call that an answer belongs to. An answer to an unknown or finished call is reported and dropped. */
+  /**
+   * The call that an answer belongs to. An answer to an unknown or finished call is dropped, and reported unless its worker
+   * is being ended: what that one had under way is no fault of it.
+   */
   #pendingOf(requestId: string, what: string): PendingCall | undefined {
     const call = this.pending.find((one) => one.requestId === requestId);
     if (call) return call;
-    this.#report(`a ${what} for request ${requestId}, which is not waiting for one`);
+    const state = this.#context.state();
+    if (state !== 'stopping' && state !== 'exited')
+      this.#report(`a ${what} for request ${requestId}, which is not waiting for one`);
     return undefined;
   }
 
