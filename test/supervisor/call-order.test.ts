@@ -46,8 +46,9 @@ describe('calls made in one tick reach a single worker in the order in which the
 
   test('as leased frames that have yet to be written to their files', async () => {
     const frames = new FramePool({ mapped: false });
-    onTestFinished(() => frames.close());
     const supervisor = await open({ frames });
+    // Before the store is removed, in which its files are: Windows removes no file that is open.
+    onTestFinished(() => supervisor.close().then(() => frames.close()));
     await supervisor.start('sample', '1.0.0');
     const leased = await Promise.all(SIZES.map((size) => frames.lease(size)));
     for (const frame of leased) frame.pixels.fill(1);
