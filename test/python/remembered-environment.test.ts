@@ -5,6 +5,8 @@ import { beforeAll, expect, test } from 'vitest';
 import { VenvManager } from '../../src/index.js';
 import { RememberedEnvironments } from '../../src/python/environments/remembered.js';
 import type { Interpreter } from '../../src/types.js';
+import { SCRIPTS_IN } from '../support/environment-places.js';
+import { IS_WINDOWS } from '../support/platform.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const MARKER = '# as remembered';
@@ -52,12 +54,12 @@ async function lookAt(folder: string): Promise<Record<string, string>> {
   return found;
 }
 
-const activation = (dir: string) => readFile(path.join(dir, 'bin', 'activate'), 'utf8');
+const activation = (dir: string) => readFile(path.join(dir, SCRIPTS_IN, 'activate'), 'utf8');
 
 // macOS copies the interpreter into an environment: none is remembered there.
-const onLinux = test.runIf(process.platform === 'linux');
+const notOnMac = test.runIf(process.platform === 'linux' || IS_WINDOWS);
 
-onLinux('a second environment of an interpreter is as the first, without Python, and runs', async () => {
+notOnMac('a second environment of an interpreter is as the first, without Python, and runs', async () => {
   const { make, mark } = await station();
   const first = await make('1/venv');
   const again = await make('2/venv');
@@ -66,10 +68,12 @@ onLinux('a second environment of an interpreter is as the first, without Python,
   const third = await make('3/venv');
   expect(await activation(third.dir)).toContain(MARKER);
   const code = 'import sys, venv; print(sys.prefix, sys.prefix != sys.base_prefix)';
-  expect(execFileSync(third.python, ['-c', code], { encoding: 'utf8' }).trim()).toBe(`${third.dir} True`);
+  expect(execFileSync(third.python, ['-X', 'utf8', '-c', code], { encoding: 'utf8' }).trim()).toBe(
+    `${third.dir} True`,
+  );
 });
 
-onLinux('an environment of another name, or of a changed interpreter, is made by Python', async () => {
+notOnMac('an environment of another name, or of a changed interpreter, is made by Python', async () => {
   const { make, mark } = await station();
   await make('1/venv');
   await mark();
@@ -80,7 +84,7 @@ onLinux('an environment of another name, or of a changed interpreter, is made by
   expect(await activation((await make('2/other')).dir)).not.toContain(MARKER);
 });
 
-onLinux('what is remembered and was spoiled is of no account', async () => {
+notOnMac('what is remembered and was spoiled is of no account', async () => {
   const { make, mark, memory } = await station();
   const first = await make('1/venv');
   const spoilt: ((made: Record<string, unknown>) => void)[] = [

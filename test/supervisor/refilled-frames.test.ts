@@ -29,9 +29,10 @@ class Algorithm(BaseAlgorithm):
 async function open(o: { mapped: boolean; pixelFormat: 'RGB8' | 'RGBa8'; proof: 'sampled' | 'off' }) {
   const { mapped, pixelFormat, proof } = o;
   const frames = new FramePool({ mapped });
-  onTestFinished(() => frames.close());
   const policy = { proof, retryTimeouts: false, backoffMs: 1 };
   const { registry, supervisor } = await openSupervised({ worker: 'bundled', frames, policy });
+  // Before the store is removed, in which its files may be: Windows removes no file that is open.
+  onTestFinished(() => supervisor.close().then(() => frames.close()));
   await deployVersion(registry, { source: ALGORITHM });
   await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
   await supervisor.start('sample', '1.0.0');

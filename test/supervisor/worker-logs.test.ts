@@ -6,6 +6,7 @@ import { LogFolder, resolveLogOptions } from '../../src/supervisor/worker-logs/l
 import { FakeWorker, TemporaryStore } from '../../src/testing/index.js';
 import { phasedSource } from '../support/bundled-worker.js';
 import { watchFileSteps } from '../../src/testing/file-steps/watch-file-steps.js';
+import { patient } from '../support/patient.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const image = { data: new Uint8Array(12), width: 2, height: 2 };
@@ -22,7 +23,7 @@ async function serve(options: Partial<AlgorithmSupervisorOptions> = {}, source?:
   const fake = new FakeWorker();
   const { name, version } = await store.deploy(source === undefined ? { worker: fake } : { source });
   await store.registry.activate({ name, version, productIds: ['A01'] });
-  const supervisor = new AlgorithmSupervisor({ registry: store.registry, ...options });
+  const supervisor = new AlgorithmSupervisor({ policy: patient(), registry: store.registry, ...options });
   onTestFinished(async () => {
     await supervisor.close();
     await fake.close();
