@@ -102,8 +102,9 @@ function tiffOf(orientation: number): Buffer {
 function supervised(worker: 'sdk' | 'bundled', mapped = true) {
   return async () => {
     const frames = new FramePool({ mapped });
-    onTestFinished(() => frames.close()); // after the supervisor: the last is called first
     const opened = await openSupervised({ worker, frames });
+    // Before the store is removed, in which its files may be: Windows removes no file that is open.
+    onTestFinished(() => opened.supervisor.close().then(() => frames.close()));
     const ask = async (image: ImageInput, version = '1') => {
       const target = { name: 'wide', version };
       const { data, proof } = await opened.supervisor.execute({
