@@ -1,4 +1,4 @@
-import os from 'node:os';
+import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { parseWheelName } from '../../src/package/wheel-name.js';
 import { writeZip, type BuiltWheel } from '../../src/testing/index.js';
@@ -9,6 +9,10 @@ import { packageFile, wheelOf } from '../support/package-file.js';
 const validator = new PackageValidator();
 const METADATA = 'Metadata-Version: 2.1\nName: tool\nVersion: 1.0\n';
 const WHEEL = 'Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n';
+/** As Python has it: of Windows Node says more than that. */
+const RELEASE = execFileSync('python3', ['-c', 'import platform; print(platform.release())'], {
+  encoding: 'utf8',
+}).trim();
 const FILE = 'tool-1.0-py3-none-any.whl';
 
 function wheelWith(files: Record<string, string>, file = FILE): BuiltWheel {
@@ -20,10 +24,10 @@ async function inspecting(wheels: BuiltWheel[], more: { requirements?: string; s
 }
 
 test('a marker of the machine holds for an inspection as for the installation: a wheel that is then required is missing', async () => {
-  const requirements = `procvision_algorithm_sdk\nlens; platform_release == "${os.release()}"\nglass; platform_release == ""\n`;
+  const requirements = `procvision_algorithm_sdk\nlens; platform_release == "${RELEASE}"\nglass; platform_release == ""\n`;
   await expect(inspecting([], { requirements })).rejects.toMatchObject({
     code: 'wheels_missing',
-    details: { requirements: ['lens; platform_release == "' + os.release() + '"'] },
+    details: { requirements: [`lens; platform_release == "${RELEASE}"`] },
   });
 });
 
