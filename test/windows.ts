@@ -17,6 +17,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import manifest from '../package.json' with { type: 'json' };
+import { OUTSIDE_TESTS } from './support/outside-tests.js';
 import { sharedFile } from './support/shared-material.js';
 
 function say(line: string): void {
@@ -27,6 +28,8 @@ const repository = fileURLToPath(new URL('../', import.meta.url));
 const NODES = ['20.20.2', '22.23.3'];
 const SETUP_MS = 180_000;
 const RUN_MS = 420_000;
+/** Of a room, or of a file whose tests start a hundred Pythons, on a busy machine. */
+const ROOM_MS = 900_000;
 
 /** Why there is no Windows here; undefined where there is one. */
 function whyNot(machine: string | undefined): string | undefined {
@@ -39,29 +42,29 @@ function whyNot(machine: string | undefined): string | undefined {
   return undefined;
 }
 
+const filesIn = (room: string, names: string) => names.split(' ').map((name) => `${room}/${name}`);
+
+/** Rooms whose files have a run each: nearly each of their tests starts a Python, and all together take an hour. */
+const BY_FILE = ['supervisor', 'validation', 'python'];
+
+function eachFileIn(room: string): string[] {
+  const files = readdirSync(path.join(repository, 'test', room)).filter((name) => name.endsWith('.test.ts'));
+  return files
+    .filter((name) => !OUTSIDE_TESTS.includes(`test/${room}/${name}`))
+    .map((name) => `${room}/${name.slice(0, -'.test.ts'.length)}`);
+}
+
 /** Rooms of the suite, or files of a room, that pass under Wine: those where Windows is most different run each time, the others with `--rooms all`. */
 const ROOMS = ['store', 'frames', 'registry'];
 const FURTHER_ROOMS = [
-  ...['process', 'package', 'worker', 'telemetry', 'outbox', 'http/uploads'],
-  ...['archives', 'dry-run', 'eight-hosts', 'failure', 'install', 'prune', 'rebuild', 'side-by-side'].map(
-    (file) => `deploy/${file}`,
-  ),
-  ...['deploy/verify', 'deploy/whose-fault', 'parameters', 'signing', 'runner/explain'],
-  // One file each, or they are not through in their time: nearly each of their tests starts a Python.
-  ...['main-path', 'call-line', 'failures', 'killed-host', 'mark-of-use', 'order-is-its-commit'].map(
-    (file) => `supervisor/${file}`,
-  ),
-  ...['restart-policy', 'spread', 'start-and-stop', 'worker-launcher', 'worker-pool'].map(
-    (file) => `supervisor/${file}`,
-  ),
-  ...['cli/settings', 'http/doctor', 'http/page'],
-  ...['folders', 'integrity', 'near-misses', 'remedies', 'sourceless', 'startup-code', 'words'].map(
-    (file) => `validation/${file}`,
-  ),
-  ...['fake-worker', 'file-steps', 'puppet', 'temporary-store', 'virtual-clock'].map(
-    (file) => `testing/${file}`,
-  ),
+  ...['process', 'package', 'worker', 'telemetry', 'outbox', 'parameters', 'signing'],
+  ...filesIn('deploy', 'archives dry-run eight-hosts failure install prune rebuild side-by-side'),
+  ...filesIn('deploy', 'verify whose-fault'),
+  ...filesIn('testing', 'fake-worker file-steps puppet temporary-store virtual-clock'),
+  ...['cli/settings', 'http/doctor', 'http/page', 'http/uploads', 'runner/explain'],
+  ...BY_FILE.flatMap(eachFileIn),
 ];
+
 /** Of the repository, what a Windows gets by itself, or what is made. */
 const NO_SOURCES = new Set(['node_modules', 'dist', '.git', 'build', 'coverage']);
 
@@ -204,7 +207,7 @@ function tryRooms(machine: string, node: string, rooms: readonly string[]): Step
     for (const room of rooms) {
       const isFolder = existsSync(path.join(repository, 'test', room));
       const filter = isFolder ? `test/${room}/` : `test/${room}.`;
-      run(`test/${room}`, ['node', folder, vitest, 'run', filter, '--maxWorkers=2'], RUN_MS);
+      run(`test/${room}`, ['node', folder, vitest, 'run', filter, '--maxWorkers=2'], ROOM_MS);
     }
   });
 }
@@ -217,7 +220,8 @@ function askedFor(given: readonly string[]): { rooms: readonly string[]; nodes: 
   const known: Record<string, readonly string[]> = {
     ...{ usual: ROOMS, all: [...ROOMS, ...FURTHER_ROOMS], none: [] },
   };
-  return { rooms: known[wanted] ?? wanted.split(','), nodes: nodes.length > 0 ? nodes : NODES };
+  const named = () => wanted.split(',').flatMap((room) => (BY_FILE.includes(room) ? eachFileIn(room) : room));
+  return { rooms: known[wanted] ?? named(), nodes: nodes.length > 0 ? nodes : NODES };
 }
 
 const machine = sharedFile('windows/wine.sh');

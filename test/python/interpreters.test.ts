@@ -121,7 +121,7 @@ describe('interpreters()', () => {
     },
   );
 
-  test.each(['venv', 'ensurepip'] as const)(
+  onPosix.each(['venv', 'ensurepip'] as const)(
     'sees %s that a package of the system added beside an interpreter, in this process and the next',
     async (part) => {
       const root = await temporaryFolder();

@@ -72,6 +72,15 @@ async function store() {
   return { folder, manager, fresh };
 }
 
+/** The folder that it is in, or the wheel that a Python without it brings for its environments. */
+const WHERE_PIP_IS = `import os
+try:
+    import pip
+    print(os.path.dirname(pip.__path__[0]))
+except ImportError:
+    import ensurepip, glob
+    print(glob.glob(os.path.join(os.path.dirname(ensurepip.__file__), "_bundled", "pip-*.whl"))[0])`;
+
 const said = (program: string) => execFileSync(program, { encoding: 'utf8' }).trim();
 const inode = async (venv: Venv, file: string) => (await stat(path.join(venv.sitePackages, file))).ino;
 
@@ -86,11 +95,9 @@ describe.each(interpreters.map((one) => [one.version, one] as const))('Python %s
     expect(report.installer).toBe('link');
     expect(report.installed).toEqual((await pip.install(byPip, source)).installed);
     expect(await environmentTree(linked)).toEqual(await environmentTree(byPip));
-    const location = execFileSync(python.path, ['-I', '-c', 'import pip; print(pip.__path__[0])'], {
-      encoding: 'utf8',
-    });
-    const view = pythonsView(linked, path.dirname(location.trim()));
-    expect(view).toEqual(pythonsView(byPip, path.dirname(location.trim())));
+    const location = execFileSync(python.path, ['-I', '-c', WHERE_PIP_IS], { encoding: 'utf8' }).trim();
+    const view = pythonsView(linked, location);
+    expect(view).toEqual(pythonsView(byPip, location));
     expect(view).toMatchObject({
       check: expect.stringMatching(/^No broken requirements found\.\r?\n$/) as string,
     });

@@ -273,6 +273,9 @@ class Linking:
                 os.makedirs(folder, exist_ok=True)
             except (FileExistsError, NotADirectoryError):
                 raise self.taken(folder)
+            except FileNotFoundError:  # so Windows calls a folder below a file: that one says so
+                self.make_folder(os.path.dirname(folder))
+                raise
         self.folders.add(folder)
 
     def taken(self, folder):
