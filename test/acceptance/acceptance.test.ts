@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { acceptance, annotatedPicture, type AcceptanceProgress } from '../../src/index.js';
 import { deployBrightness, writePicture, writePictures } from '../support/brightness.js';
 import { temporaryRunner } from '../support/open-runner.js';
+import { IS_WINDOWS, IS_WINE } from '../support/platform.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const many = (count: number, value: number) => Array<number>(count).fill(value);
@@ -130,7 +131,7 @@ describe('acceptance of labelled pictures', () => {
         .join(''),
     });
     await writePictures(pictures, { OK: [1, 2, 200], NG: [3, 4, 50] });
-    const report = await acceptance(runner, pictures, { target, timeoutMs: 4_000 });
+    const report = await acceptance(runner, pictures, { target, timeoutMs: IS_WINE ? 40_000 : 4_000 });
     const verdicts = Object.fromEntries(
       report.pictures.map(({ file, verdict, error }) => [file, error?.code ?? verdict]),
     );
@@ -151,15 +152,19 @@ describe('acceptance of labelled pictures', () => {
     const target = await deployBrightness(registry, '1.0.0', { below: 100 });
     await writePictures(pictures, { OK: [200], NG: [50] });
     await writeFile(path.join(pictures, 'OK', 'broken.png'), 'no picture');
-    await writeFile(path.join(pictures, 'NG', 'notes & <marks>.txt'), 'text');
+    // Windows keeps < and > out of names.
+    const [notes, inHtml] = IS_WINDOWS
+      ? ['notes & marks.txt', 'notes &#38; marks.txt']
+      : ['notes & <marks>.txt', 'notes &#38; &#60;marks&#62;.txt'];
+    await writeFile(path.join(pictures, 'NG', notes), 'text');
     await writeFile(path.join(pictures, 'OK', '.hidden'), 'text');
     const file = path.join(folder, 'report.html');
     const report = await acceptance(runner, pictures, { target, report: file });
     expect(report.pictures).toHaveLength(2);
     expect(report.unreadable).toMatchObject([{ file: 'OK/broken.png' }]);
     expect(report.unreadable[0]?.message).toContain('is neither a JPEG, a PNG');
-    expect(report.ignored).toEqual(['NG/notes & <marks>.txt']);
-    expect(await readFile(file, 'utf8')).toContain('NG/notes &#38; &#60;marks&#62;.txt');
+    expect(report.ignored).toEqual([`NG/${notes}`]);
+    expect(await readFile(file, 'utf8')).toContain(`NG/${inHtml}`);
   });
 
   test('a package that is to decode and has no Pillow is no fault of the pictures, nor is a guide that it cannot be handed', async () => {
@@ -187,13 +192,15 @@ describe('acceptance of labelled pictures', () => {
   test('a list names its pictures beside it, with semicolons, quotes and other columns', async () => {
     const { runner, registry, folder } = await station();
     const target = await deployBrightness(registry, '1.0.0', { below: 100 });
-    await writePicture(path.join(folder, 'a "b"; c.png'), 200);
+    const name = IS_WINDOWS ? "a 'b'; c.png" : 'a "b"; c.png'; // which keeps " out of names too
+    await writePicture(path.join(folder, name), 200);
     await writePicture(path.join(folder, 'deep', 'dark.png'), 20);
     const list = path.join(folder, 'labels.csv');
-    await writeFile(list, '\ufeffId;File;Verdict\r\n1;"a ""b""; c.png";ok\r\n\r\n2;deep/dark.png;NG\r\n');
+    const quoted = name.replaceAll('"', '""');
+    await writeFile(list, `\ufeffId;File;Verdict\r\n1;"${quoted}";ok\r\n\r\n2;deep/dark.png;NG\r\n`);
     const { pictures } = await acceptance(runner, list, { target });
     expect(pictures.map(({ file, expected, verdict }) => [file, expected, verdict]).sort()).toEqual([
-      ['a "b"; c.png', 'OK', 'OK'],
+      [name, 'OK', 'OK'],
       ['deep/dark.png', 'NG', 'NG'],
     ]);
   });

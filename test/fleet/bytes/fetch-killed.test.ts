@@ -7,6 +7,7 @@ import { openArchive, packageDigest } from '../../../src/signing/index.js';
 import type { FileStepPlan } from '../../../src/testing/index.js';
 import { startScript } from '../../support/child-script.js';
 import { noise, packageOf, serveFolder } from '../../support/content-source.js';
+import { KILLED_BY_ID } from '../../support/platform.js';
 import { reportSoak } from '../../support/soak-report.js';
 import { temporaryFolder } from '../../support/temp-folder.js';
 
@@ -41,10 +42,10 @@ async function setUp() {
   const source = await serveFolder(path.join(folder, 'origin'));
   const run = async (root: string, plan: FileStepPlan) => {
     const { end } = await startScript('fetch-child.ts', [root, source.url, digest, JSON.stringify(plan)]);
-    const { stdout, stderr, signal } = await end;
+    const { stdout, stderr, exitCode, signal } = await end;
     const report =
       stdout === '' ? undefined : (JSON.parse(stdout) as { steps: number; code?: string; message?: string });
-    return { report, stderr, signal };
+    return { report, stderr, end: [exitCode, signal] };
   };
   return { folder, store, digest, source, run };
 }
@@ -67,7 +68,7 @@ test(
     };
     const counted = await run(await place('count'), { mode: 'count' });
     expect(counted, counted.stderr).toMatchObject({
-      signal: null,
+      end: [0, null],
       report: { steps: expect.any(Number) as number },
     });
     expect(counted.report?.code, counted.report?.message).toBeUndefined();
@@ -84,8 +85,8 @@ test(
       if (!plan) continue;
       const where = JSON.stringify(plan);
       const root = await place(`cut-${index}`);
-      const { report, signal, stderr } = await run(root, plan);
-      if (plan.mode === 'kill') expect(signal, `${where} ${stderr}`).toBe('SIGKILL');
+      const { report, end, stderr } = await run(root, plan);
+      if (plan.mode === 'kill') expect(end, `${where} ${stderr}`).toEqual(KILLED_BY_ID);
       else if (report?.code !== undefined)
         expect(report.code, `${where} ${report.message}`).toBe('store_failed');
       tried++;
