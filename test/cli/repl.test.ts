@@ -59,7 +59,9 @@ test('Tab completes members of the library, and what is in the store between quo
   expect(await complete('console.log(registry.li')).toContain('registry.list');
   expect(await complete('.hel')).toEqual(['help']);
   expect(await complete('AlgorithmS')).toEqual(['AlgorithmSupervisor']);
-  expect(await complete(`await deployer.install('${zips}`)).toContain(path.join(zips, 'sample.zip'));
+  expect(await complete(`await deployer.install('${inCode(zips)}`)).toContain(
+    inCode(path.join(zips, 'sample.zip')),
+  );
   await enter(
     `(await deployer.install(${JSON.stringify(path.join(zips, 'sample.zip'))})).state`,
     /'deployed'/,
@@ -132,7 +134,7 @@ const registry = await Registry.open(process.argv[2]);
 const venvs = new VenvManager();
 const validator = new PackageValidator({ venvs });
 const deployer = new Deployer({ registry, venvs, validator });
-const frames = new FramePool();
+const frames = new FramePool({ directory: process.argv[3] });
 (await frames.lease({ width: 2, height: 2 })).release();
 const supervisor = new AlgorithmSupervisor({ registry, frames });
 await deployer.scan();
@@ -141,7 +143,9 @@ await venvs.interpreters();
 console.log('idle', supervisor.status().length);
 `,
   );
-  expect(await runScript(script, [path.join(folder, 'station')])).toBe('idle 0\n');
+  // What it leaves of its frames, which the next host would sweep, goes with the folder of the test.
+  const places = ['station', 'frames'].map((name) => path.join(folder, name));
+  expect(await runScript(script, places)).toBe('idle 0\n');
 });
 
 test('a table has a column for each field, numbers to the right, long texts cut', () => {
