@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PNG } from 'pngjs';
 import sharp from 'sharp';
@@ -8,8 +8,10 @@ import { COMMANDS } from '../../src/cli/commands.js';
 import { Registry } from '../../src/index.js';
 import { deployVersion } from '../../src/testing/deploy-version.js';
 import { buildPackage } from '../../src/testing/index.js';
+import { temporaryFolder } from '../../src/testing/temporary-folder.js';
 import { deployBrightness, writePictures } from '../support/brightness.js';
 import { cliFolder } from '../support/cli.js';
+import { atEndOfFile } from '../support/end-of-file.js';
 
 async function pictureFile(folder: string, name: string, value: number): Promise<void> {
   const png = new PNG({ width: 40, height: 30 });
@@ -20,15 +22,26 @@ async function pictureFile(folder: string, name: string, value: number): Promise
   );
 }
 
-/** A folder with a store of two versions that run without an environment, the older of them active for A01. */
-async function station() {
-  const cli = await cliFolder();
-  const registry = await Registry.open(path.join(cli.folder, 'station'), { durability: 'none' });
+/** A store of two versions that run without an environment, the older of them active for A01; gone when the file is over. */
+async function makeStore(): Promise<string> {
+  const folder = await temporaryFolder();
+  atEndOfFile.push(() => folder[Symbol.asyncDispose]());
+  const registry = await Registry.open(path.join(folder.path, 'station'), { durability: 'none' });
   for (const version of ['1.0.0', '1.1.0']) {
     await deployVersion(registry, { name: 'board-check', version, pids: ['A01', 'A02'] });
   }
   await registry.activate({ name: 'board-check', version: '1.0.0', productIds: ['A01'] });
   await registry.close();
+  return registry.layout.root;
+}
+
+let made: Promise<string> | undefined;
+
+/** A folder with that store: a copy, for its Pythons are slow to ask. */
+async function station() {
+  const cli = await cliFolder();
+  const copy = { recursive: true, preserveTimestamps: true, verbatimSymlinks: true };
+  await cp(await (made ??= makeStore()), path.join(cli.folder, 'station'), copy);
   return cli;
 }
 
