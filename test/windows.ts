@@ -66,10 +66,17 @@ const NOT_SEEN = [
 const ROOMS = ['store', 'frames', 'registry'];
 const FURTHER_ROOMS = [
   ...['process', 'package', 'worker', 'telemetry', 'outbox', 'parameters', 'signing'],
+  ...['ground', 'acceptance'],
   ...filesIn('deploy', 'archives dry-run eight-hosts failure install prune rebuild side-by-side'),
   ...filesIn('deploy', 'verify whose-fault'),
   ...filesIn('testing', 'fake-worker file-steps puppet temporary-store virtual-clock'),
-  ...['cli/settings', 'http/doctor', 'http/page', 'http/uploads', 'runner/explain'],
+  ...filesIn('runner', 'doctor ensure-installed explain runner'),
+  ...filesIn('cli', 'command-names kept-files mistakes outbox project repl serve settings signals station'),
+  ...filesIn('http', 'authorize content doctor handler hostile-requests inspections operations outbox'),
+  ...filesIn('http', 'page uploads'),
+  // Of the fleet what needs no nats-server, of which there is none for Windows here.
+  ...filesIn('fleet', 'agent controller/decide keys server simulator'),
+  ...filesIn('fleet/bytes', 'content-manifest fetch-killed hostile-sources package-fetcher'),
   ...BY_FILE.flatMap(eachFileIn).filter((file) => !NOT_SEEN.includes(file)),
 ];
 
