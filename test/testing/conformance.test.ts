@@ -164,8 +164,10 @@ describe('a version with a fault is red at its row and no other', () => {
   ])('row %i: an algorithm %s', async (number, _, execute) => {
     const source = phased({ execute, head: 'LEFT = []' });
     const report = await run({ source, productIds: ['A01', 'B02'] }, { rows: OF_ALGORITHM });
-    expect(failed(report)).toEqual([number]);
-    expect(report.passed).toBe(false);
+    // Linux alone tells which files a process has open.
+    const isSeen = number !== 15 || process.platform === 'linux';
+    expect(failed(report)).toEqual(isSeen ? [number] : []);
+    expect(report.passed).toBe(!isSeen);
   });
 
   test.each<[number[], string, Parameters<typeof phased>[0]]>([
