@@ -5,7 +5,7 @@ import type { PictureSize } from './value-rules.js';
 
 /** Parameters of a call as they are before a version fills in its own: what it hands over, and what is kept for its product id. */
 export interface GivenValues {
-  /** Of the request: they come first. A value of `undefined` counts as none. */
+  /** Of the request: they come first. What is `undefined` is left out. */
   given: ParameterValues | undefined;
   /** Product id of the call, if it has one. */
   productId?: string | undefined;

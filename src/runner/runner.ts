@@ -160,10 +160,10 @@ export class Runner implements RunnerParts, AsyncDisposable {
 export async function openRunner(root: string | StoreLayout, o: RunnerOptions = {}): Promise<Runner> {
   doors().open.check(o);
   useAssets(o.assets);
-  const venvs = new VenvManager({ installer: 'link', ...o.venvs });
+  const venvs = new VenvManager({ ...o.venvs, installer: o.venvs?.installer ?? 'link' });
   const validator = new PackageValidator({ ...o.validator, venvs });
   const { uid, gid = uid } = o.supervisor?.policy ?? {};
-  const frames = new FramePool({ gid, ...o.frames }); // the group that workers read them by
+  const frames = new FramePool({ ...o.frames, gid: o.frames?.gid ?? gid }); // the group that workers read them by
   const registry = await Registry.open(root, { ...o.registry, signal: o.signal });
   const opened: Closable[] = [registry, frames];
   try {

@@ -27,6 +27,13 @@ async function pictureFile(folder: string, value: number): Promise<string> {
   return file;
 }
 
+test('an option that is undefined is one that was left out: environments are linked', async () => {
+  const root = path.join(await temporaryFolder(), 'store');
+  const runner = await openRunner(root, { venvs: { installer: undefined }, frames: { gid: undefined } });
+  expect(runner.venvs.installer).toBe('link');
+  await runner.close();
+});
+
 describe('with a phased package and its real worker', () => {
   test('from the bytes of a package to the verdict on the picture of a file, in one session of pre and execute', async () => {
     const { runner, folder } = await temporaryRunner();
