@@ -69,7 +69,7 @@ describe('a wheel of 5 MB that the package compressed is looked into like one th
     ).rejects.toMatchObject({ code: 'wheels_missing' });
   });
 
-  // Wine takes ten minutes for it.
+  // To make such a wheel takes Wine more than ten minutes: each file of it goes over a thread.
   test.skipIf(IS_WINE)(
     'and one whose directory would take too much memory is a warning, and skips what needs it',
     async () => {
