@@ -57,10 +57,7 @@ function eachFileIn(room: string): string[] {
 /** Files of these rooms that were not seen to their end there. */
 const NOT_SEEN = [
   ...filesIn('supervisor', 'canaries canary-orders canary-share canary-verdicts pool-upkeep pools'),
-  ...filesIn(
-    'supervisor',
-    'execute-many execute-many-attacks execute-many-waits picture-proof switching-races',
-  ),
+  ...filesIn('supervisor', 'execute-many execute-many-attacks picture-proof switching-races'),
   ...filesIn('python', 'install link-shares odd-wheels'),
 ];
 
