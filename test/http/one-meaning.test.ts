@@ -6,7 +6,12 @@ import { openHttpRunner } from '../support/http-runner.js';
  * A request, what the handler's own listener answers, and where a server before it answers otherwise: 0 closes the
  * stream, nginx sends a host of its own on, Hono makes the `Request` itself and resolves its path first.
  */
-type Row = [title: string, request: RawRequest, status: number, elsewhere?: Partial<Record<Door, number>>];
+type Row = [
+  title: string,
+  request: RawRequest,
+  status: number,
+  elsewhere?: Partial<Record<Door, number | readonly number[]>>,
+];
 
 const get = (target: string, headers?: RawRequest['headers'], body?: string): RawRequest => ({
   ...{ method: 'GET', target, headers, body },
@@ -91,7 +96,8 @@ const TABLE: Row[] = [
   ['a host with a fragment', host('station#'), 400, { http2: 0, nginx: 200 }],
   ['a host with a path and a query', host('station/openapi.json?'), 400, { http2: 0 }],
   ['a host with a backslash', host('station\\'), 400, { http2: 0, nginx: 200 }],
-  ['a host with a user', host('user@station'), 400, { nginx: 200 }],
+  // The HTTP/2 of later versions of Node ends the stream itself.
+  ['a host with a user', host('user@station'), 400, { http2: [0, 400], nginx: 200 }],
   ['a host with a space', host('a b'), 400, { http2: 0 }],
   ['a host with a port that is none', host('station:99999'), 400, { nginx: 200 }],
   ['two hosts', host('station', 'other'), 400],
@@ -229,7 +235,8 @@ test.each(DOORS.filter((door) => whyNot(door) === undefined))('%s', { timeout: 6
     // What is decided about is what was sent, letter by letter, but where a framework resolves a path itself.
     const sent = request.target.replace(/^http:\/\/[^/]*/, '').replace(/[?#].*$/, '');
     if (door !== 'hono') expect([undefined, sent]).toContain(seen);
-    wanted.push(`${title}: ${elsewhere[door] ?? status}`);
+    const right = [elsewhere[door] ?? status].flat();
+    wanted.push(`${title}: ${right.includes(answered.status) ? answered.status : right.join(' or ')}`);
   }
   expect(answers).toEqual(wanted);
   expect(answers.length).toBeGreaterThanOrEqual(60);
