@@ -45,7 +45,7 @@ function whyNot(machine: string | undefined): string | undefined {
 const filesIn = (room: string, names: string) => names.split(' ').map((name) => `${room}/${name}`);
 
 /** Rooms whose files have a run each: nearly each of their tests starts a Python, and all together take an hour. */
-const BY_FILE = ['supervisor', 'validation', 'python'];
+const BY_FILE = ['supervisor', 'validation', 'python', 'http'];
 
 function eachFileIn(room: string): string[] {
   const files = readdirSync(path.join(repository, 'test', room)).filter((name) => name.endsWith('.test.ts'));
@@ -59,6 +59,7 @@ const NOT_SEEN = [
   ...filesIn('supervisor', 'canaries canary-orders canary-share canary-verdicts pool-upkeep pools'),
   ...filesIn('supervisor', 'execute-many execute-many-attacks picture-proof switching-races'),
   ...filesIn('python', 'install link-shares odd-wheels'),
+  ...filesIn('http', 'contract soak upload-soak'),
 ];
 
 /** Rooms of the suite, or files of a room, that pass under Wine: those where Windows is most different run each time, the others with `--rooms all`. */
@@ -68,14 +69,14 @@ const FURTHER_ROOMS = [
   ...['ground', 'acceptance'],
   ...filesIn('deploy', 'archives dry-run eight-hosts failure install prune rebuild side-by-side'),
   ...filesIn('deploy', 'verify whose-fault'),
-  ...filesIn('testing', 'fake-worker file-steps puppet temporary-store virtual-clock'),
+  ...filesIn('testing', 'builders conformance fake-worker file-steps puppet temporary-store virtual-clock'),
   ...filesIn('runner', 'doctor ensure-installed explain runner'),
   ...filesIn('cli', 'command-names kept-files mistakes outbox project repl serve settings signals station'),
-  ...filesIn('http', 'authorize content doctor handler hostile-requests inspections operations outbox'),
-  ...filesIn('http', 'page uploads'),
+  'cli/switch-through',
   // Of the fleet what needs no nats-server, of which there is none for Windows here.
-  ...filesIn('fleet', 'agent controller/decide keys server simulator'),
-  ...filesIn('fleet/bytes', 'content-manifest fetch-killed hostile-sources package-fetcher'),
+  ...filesIn('fleet', 'agent keys server simulator state'),
+  ...filesIn('fleet/bytes', 'content-manifest fetch-killed hostile-sources large-package package-fetcher'),
+  ...filesIn('fleet/controller', 'decide gates lease order'),
   ...BY_FILE.flatMap(eachFileIn).filter((file) => !NOT_SEEN.includes(file)),
 ];
 
