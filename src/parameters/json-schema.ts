@@ -72,7 +72,7 @@ function typeOf(parameter: StepParameter): JsonSchema {
         ...(typeof least === 'number' && { minLength: Math.max(0, Math.ceil(least)) }),
         ...(typeof most === 'number' && (most < 0 ? NOTHING : { maxLength: Math.floor(most) })),
         // Validators read a pattern with the flag `u`: what is one without it alone is left to the call.
-        ...(expression?.unicode && { pattern: expression.source }),
+        ...(expression?.unicode && { pattern: portable(expression.source) }),
       };
     }
     case 'rect':
@@ -91,4 +91,11 @@ function typeOf(parameter: StepParameter): JsonSchema {
     default:
       return {};
   }
+}
+
+/** Digits as each validator knows them: those that read patterns as Python does refuse a whole schema for `\p{Nd}`. */
+function portable(pattern: string): string {
+  return pattern.replace(/\\(p\{Nd\}|[\s\S])/g, (escape, token: string) =>
+    token === 'p{Nd}' ? '\\d' : escape,
+  );
 }

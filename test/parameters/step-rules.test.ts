@@ -330,6 +330,20 @@ test('the schema of a step is JSON Schema and TypeScript', () => {
   );
 });
 
+test('the JSON Schema of a pattern names digits by \\d, which validators read that know no classes of Unicode', () => {
+  const patterns = [
+    ['[A-Z]\\d{3}', '^(?:[A-Z]\\d{3})$'],
+    ['[\\d-]+', '^(?:[\\d-]+)$'],
+    ['\\\\p{1}', '^(?:\\\\p{1})$'],
+  ] as const;
+  for (const [declared, pattern] of patterns) {
+    const params: StepParameter[] = [{ key: 'code', type: 'string', pattern: declared }];
+    expect(parametersJsonSchema({ ...version, steps: [{ index: 1, params }] }, 1)).toMatchObject({
+      properties: { code: { type: 'string', pattern } },
+    });
+  }
+});
+
 test('what a package declares wrongly is named', () => {
   const params: StepParameter[] = [
     { key: 'a', type: 'colour' },
