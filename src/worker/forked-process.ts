@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import os from 'node:os';
 import { ASK_SIGNAL, KILL_SIGNAL, type WorkerBounds } from '../process/containment.js';
@@ -167,20 +167,42 @@ export class ForkedProcess implements ProcessHandle {
  * The id out here of a child of `parent`, by the id that it has in its own process namespace (proc(5), NSpid); undefined where
  * the system does not tell. No other is guessed: it would be somebody else's.
  */
-function idOutside(parent: number, inside: number): number | undefined {
+export function idOutside(parent: number, inside: number): number | undefined {
+  const isIt = (pid: number) => idInside(pid) === inside;
+  // The list of children leaves some out while others of them end (proc(5)); a kernel may have none.
+  return childrenOf(parent).find(isIt) ?? everyProcess().find((pid) => parentOf(pid) === parent && isIt(pid));
+}
+
+function childrenOf(parent: number): number[] {
   try {
-    const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'latin1').trim().split(' ');
-    return children.map(Number).find((pid) => idInside(pid) === inside);
+    const list = readFileSync(`/proc/${parent}/task/${parent}/children`, 'latin1').trim();
+    return list === '' ? [] : list.split(' ').map(Number);
   } catch {
-    return undefined; // a kernel without that file
+    return [];
   }
 }
 
-/** Undefined for a process that has ended. */
-function idInside(pid: number): number | undefined {
+function everyProcess(): number[] {
   try {
-    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-    return Number(/^NSpid:.*?(\d+)$/m.exec(status)?.[1]);
+    return readdirSync('/proc').map(Number).filter(Number.isInteger);
+  } catch {
+    return [];
+  }
+}
+
+function idInside(pid: number): number | undefined {
+  return inStatus(pid, /^NSpid:.*?(\d+)$/m);
+}
+
+function parentOf(pid: number): number | undefined {
+  return inStatus(pid, /^PPid:\s*(\d+)$/m);
+}
+
+/** Undefined for a process that has ended. */
+function inStatus(pid: number, line: RegExp): number | undefined {
+  try {
+    const found = line.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+    return found === undefined ? undefined : Number(found);
   } catch {
     return undefined;
   }

@@ -3,23 +3,23 @@ import { FramePool } from '../../src/frames/frame-pool.js';
 import { deployVersion, openSupervised } from '../support/deployed-version.js';
 import { phasedSource, READ } from '../support/bundled-worker.js';
 
-/** Takes all descriptors that its process may have but so many, at the call that says so; with none left, also those that come free. */
+/**
+ * Takes all descriptors that its process may have but so many, at the call that says so. With none left those that come free are none
+ * either: the process may have no further one, whatever it closes.
+ */
 const TAKES = phasedSource(
   `${READ}value = int(image[0, 0, 0])
 left = user_params.get("left")
-if left is not None:
+if left == 0:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+elif left is not None:
     try:
         while True: taken.append(os.open(os.devnull, os.O_RDONLY))
     except OSError: pass
     for number in [taken.pop() for _ in range(left)]: os.close(number)
-    if left == 0: threading.Thread(target=take_on, daemon=True).start()
 return ok(value=value)`,
-  `import os, threading
+  `import os, resource
 taken = []
-def take_on():
-    while True:
-        try: taken.append(os.open(os.devnull, os.O_RDONLY))
-        except OSError: time.sleep(0.0005)
 `,
 );
 const isLinux = process.platform === 'linux';
