@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
+import { childIds } from './child-ids.js';
 
 /** CAP_SYS_NICE (capabilities(7)). */
 const SYS_NICE = 23n;
@@ -152,14 +153,9 @@ function threadsBelow(pid: number): number[] {
   try {
     return readdirSync(`/proc/${pid}/task`).flatMap((thread) => [
       Number(thread),
-      ...childrenOf(pid, thread).flatMap(threadsBelow),
+      ...childIds(pid, thread).flatMap(threadsBelow),
     ]);
   } catch {
     return [];
   }
-}
-
-function childrenOf(pid: number, thread: string): number[] {
-  const list = readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1').trim();
-  return list === '' ? [] : list.split(' ').map(Number);
 }

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import os from 'node:os';
 import { ASK_SIGNAL, KILL_SIGNAL, type WorkerBounds } from '../process/containment.js';
+import { childIds } from '../process/child-ids.js';
 import { ChildPipe } from '../process/child-pipe.js';
 import { writeToPipe } from '../process/pipe-write.js';
 import { standBack, standBackSession } from '../process/priority.js';
@@ -169,17 +170,8 @@ export class ForkedProcess implements ProcessHandle {
  */
 export function idOutside(parent: number, inside: number): number | undefined {
   const isIt = (pid: number) => idInside(pid) === inside;
-  // The list of children leaves some out while others of them end (proc(5)); a kernel may have none.
-  return childrenOf(parent).find(isIt) ?? everyProcess().find((pid) => parentOf(pid) === parent && isIt(pid));
-}
-
-function childrenOf(parent: number): number[] {
-  try {
-    const list = readFileSync(`/proc/${parent}/task/${parent}/children`, 'latin1').trim();
-    return list === '' ? [] : list.split(' ').map(Number);
-  } catch {
-    return [];
-  }
+  // The list of children may be without it.
+  return childIds(parent).find(isIt) ?? everyProcess().find((pid) => parentOf(pid) === parent && isIt(pid));
 }
 
 function everyProcess(): number[] {

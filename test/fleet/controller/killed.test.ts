@@ -126,13 +126,7 @@ test('under cuts, late answers and lost writes there is never a second controlle
   for (let round = 0; round < 12; round++) {
     const seed = (Number(process.env.PROPERTY_SEED) || 0) + round;
     const random = randomOf(seed);
-    let isRough = true;
-    const rough: Fault = async () => {
-      if (!isRough) return;
-      const chance = random();
-      if (chance < 0.05) throw new RunnerError('unreachable', 'cut');
-      if (chance < 0.1) for (let turn = 0; turn < 50; turn++) await nextTurn();
-    };
+    const { rough, smooth } = roughLine(random, { late: 0.05, turns: () => 50 });
     const { desired, state, most } = await play({
       ...{ behaviour: ACCEPT, faults: [rough, rough, rough] },
       during: async (bucket, look) => {
@@ -147,7 +141,7 @@ test('under cuts, late answers and lost writes there is never a second controlle
           else if (chance < 0.2) bucket.endWatches();
           else if (chance < 0.25) bucket.loseWatches();
         }
-        isRough = false;
+        smooth();
       },
     });
     expect({ seed, products: desired.map((one) => one?.products), state, most }).toEqual({
@@ -160,13 +154,7 @@ test('under cuts and late answers a stop that was acknowledged stays a stop: not
   for (let round = 0; round < 12; round++) {
     const seed = (Number(process.env.PROPERTY_SEED) || 0) + round;
     const random = randomOf(seed);
-    let isRough = true;
-    const rough: Fault = async () => {
-      if (!isRough) return;
-      const chance = random();
-      if (chance < 0.05) throw new RunnerError('unreachable', 'cut');
-      if (chance < 0.4) for (let turn = 0, most = random() * 60; turn < most; turn++) await nextTurn();
-    };
+    const { rough, smooth } = roughLine(random, { late: 0.35, turns: () => random() * 60 });
     const stop = { isTaken: false };
     const { state, most, bucket } = await play({
       ...{ behaviour: ACCEPT, faults: [rough, rough, rough] },
@@ -187,7 +175,7 @@ test('under cuts and late answers a stop that was acknowledged stays a stop: not
           await plant.pass(STEP_MS, STEP_MS);
           look();
         }
-        isRough = false;
+        smooth();
       },
     });
     const states = bucket.writes
@@ -200,6 +188,21 @@ test('under cuts and late answers a stop that was acknowledged stays a stop: not
     });
   }
 }, 120_000);
+
+/** A line that is cut at one call of twenty, and lets a share of the others wait, until it is smooth. */
+function roughLine(random: () => number, { late, turns }: { late: number; turns: () => number }) {
+  let isRough = true;
+  const rough: Fault = async () => {
+    if (!isRough) return;
+    const chance = random();
+    if (chance < 0.05) throw new RunnerError('unreachable', 'cut');
+    if (chance < 0.05 + late) for (let turn = 0, most = turns(); turn < most; turn++) await nextTurn();
+  };
+  const smooth = () => {
+    isRough = false;
+  };
+  return { rough, smooth };
+}
 
 /** Mulberry32: numbers from 0 to below 1 from a seed. */
 function randomOf(seed: number): () => number {

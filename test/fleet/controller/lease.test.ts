@@ -2,7 +2,10 @@ import { expect, test } from 'vitest';
 import { Lease, LEASE_KEY } from '../../../src/fleet/controller/lease.js';
 import { BucketInMemory } from '../../support/fleet-bucket.js';
 
-const LEASE_MS = 3_000;
+/** Of a controller that has a line of its own unless it is given one. */
+function leaseIn(bucket: BucketInMemory, holder: string, values = bucket.connect(holder).values): Lease {
+  return new Lease(values, { holder, leaseMs: 3_000, clock: bucket.clock });
+}
 
 /** An answer that is on its way until it is let come. */
 function lateAnswer() {
@@ -20,7 +23,7 @@ test('a renewal that the server lost is no lease, also where its answer comes af
   const { values } = bucket.connect('c1', async ({ op, when }) => {
     if (isLate && op === 'put' && when === 'after') await late.comes;
   });
-  const lease = new Lease(values, { holder: 'c1', leaseMs: LEASE_MS, clock: bucket.clock });
+  const lease = leaseIn(bucket, 'c1', values);
   const loseTheLease = bucket.snapshot();
   expect(await lease.hold(0)).toBe(true);
 
@@ -29,9 +32,7 @@ test('a renewal that the server lost is no lease, also where its answer comes af
   await bucket.pass(100);
   loseTheLease();
   lease.doubt();
-  const other = new Lease(bucket.connect('c2').values, {
-    ...{ holder: 'c2', leaseMs: LEASE_MS, clock: bucket.clock },
-  });
+  const other = leaseIn(bucket, 'c2');
   expect(await other.hold(1)).toBe(true);
   late.letCome();
 
@@ -48,7 +49,7 @@ test('a creation of a lease whose answer comes after the cut does not count befo
   const { values } = bucket.connect('c1', async ({ op, key, when }) => {
     if (op === 'put' && key === LEASE_KEY && when === 'after') await late.comes;
   });
-  const lease = new Lease(values, { holder: 'c1', leaseMs: LEASE_MS, clock: bucket.clock });
+  const lease = leaseIn(bucket, 'c1', values);
   const creation = lease.hold(0);
   await bucket.pass(100);
   lease.doubt();
@@ -60,9 +61,7 @@ test('a creation of a lease whose answer comes after the cut does not count befo
 
 test('after a cut, the revision of a lost renewal that another holds now is not renewed', async () => {
   const bucket = new BucketInMemory();
-  const leaseOf = (holder: string) =>
-    new Lease(bucket.connect(holder).values, { holder, leaseMs: LEASE_MS, clock: bucket.clock });
-  const [first, second] = [leaseOf('c1'), leaseOf('c2')];
+  const [first, second] = [leaseIn(bucket, 'c1'), leaseIn(bucket, 'c2')];
   const loseTheLease = bucket.snapshot();
   expect(await first.hold(0)).toBe(true);
   const revision = bucket.read(LEASE_KEY)?.revision;
@@ -79,9 +78,7 @@ test('after a cut, the revision of a lost renewal that another holds now is not 
 
 test('a lease in doubt is not given back: its revision is that of the lease of another by now', async () => {
   const bucket = new BucketInMemory();
-  const leaseOf = (holder: string) =>
-    new Lease(bucket.connect(holder).values, { holder, leaseMs: LEASE_MS, clock: bucket.clock });
-  const [first, second] = [leaseOf('c1'), leaseOf('c2')];
+  const [first, second] = [leaseIn(bucket, 'c1'), leaseIn(bucket, 'c2')];
   const loseTheLease = bucket.snapshot();
   expect(await first.hold(0)).toBe(true);
   loseTheLease();
@@ -90,7 +87,7 @@ test('a lease in doubt is not given back: its revision is that of the lease of a
 
   await first.release();
   expect(bucket.read(LEASE_KEY)?.value).toMatchObject({ holder: 'c2' });
-  expect(await leaseOf('c3').hold(1)).toBe(false);
+  expect(await leaseIn(bucket, 'c3').hold(1)).toBe(false);
 });
 
 test.each([
@@ -104,9 +101,7 @@ test.each([
     const { values } = bucket.connect('c1', async ({ op, key, when }) => {
       if (op === 'get' && key === LEASE_KEY && when === 'after') await late.comes;
     });
-    const leaseOf = (holder: string, o = values) =>
-      new Lease(o, { holder, leaseMs: LEASE_MS, clock: bucket.clock });
-    const first = leaseOf('c1');
+    const first = leaseIn(bucket, 'c1', values);
     const loseTheLease = bucket.snapshot();
     expect(await first.hold(0)).toBe(true);
     first.doubt();
@@ -117,7 +112,7 @@ test.each([
     await bucket.pass(100);
     loseTheLease();
     first.doubt();
-    const second = leaseOf('c2', bucket.connect('c2').values);
+    const second = leaseIn(bucket, 'c2');
     expect(await second.hold(1)).toBe(true);
     answer.letCome();
 
