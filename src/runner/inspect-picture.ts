@@ -5,6 +5,7 @@ import type { Registry } from '../registry/registry.js';
 import { isSameDeployment } from '../registry/same-deployment.js';
 import type { RegistryEntry } from '../registry/types.js';
 import { BESIDE_LINE } from '../supervisor/calls/beside-line.js';
+import { AFTER_PRE, isUnprepared } from '../supervisor/calls/prepared.js';
 import type { InspectionRequest, InspectionResult } from '../supervisor/types.js';
 import type { InspectCallOptions, RunnerParts } from './types.js';
 
@@ -36,25 +37,39 @@ export async function inspectPicture(
   if (entry.generation === 'execute-only') return supervisor.execute(request, { signal });
   const session = { id: crypto.randomUUID() };
   const startedAt = performance.now();
+  /** The limit is for the whole inspection, however often it is prepared. */
+  const call = () => ({ ...request, session, timeoutMs: timeoutMs && leftOf(timeoutMs, startedAt) });
   for (let served = entry, attempt = 1; ; attempt++) {
     try {
-      const first = await supervisor.preExecute({ ...request, session }, { signal });
+      const first = await supervisor.preExecute(call(), { signal });
       if (first.status === 'ERROR') return first;
     } catch (error) {
       // The id was moved to an execute-only version between the look and the call.
       if (!RunnerError.is(error, 'unsupported_phase')) throw error;
-      break;
     }
     // The id may have been moved while it prepared itself: the version that is to execute has not prepared itself then.
     const serves = target ? served : await registry.resolve(productId, { signal });
-    if (isSameDeployment(served, serves) || attempt === MOST_PREPARATIONS) break;
-    served = serves;
+    if (!isSameDeployment(served, serves) && attempt < MOST_PREPARATIONS) {
+      served = serves;
+      continue;
+    }
+    try {
+      return await supervisor.execute({ ...call(), ...AFTER_PRE }, { signal });
+    } catch (error) {
+      // It was moved since, its share was ended, or the worker that had prepared it has left.
+      if (!isUnprepared(error)) throw error;
+      if (attempt === MOST_PREPARATIONS) throw error.cause instanceof Error ? error.cause : error;
+    }
   }
-  const leftMs = timeoutMs === undefined ? undefined : timeoutMs - (performance.now() - startedAt);
-  return supervisor.execute(
-    { ...request, session, timeoutMs: leftMs === undefined ? undefined : Math.max(1, leftMs) },
-    { signal },
-  );
+}
+
+/** @throws RunnerError `timeout` when nothing is left */
+function leftOf(timeoutMs: number, startedAt: number): number {
+  const leftMs = timeoutMs - (performance.now() - startedAt);
+  if (leftMs > 0) return leftMs;
+  throw new RunnerError('timeout', `The inspection did not end within ${timeoutMs} ms`, {
+    details: { timeoutMs },
+  });
 }
 
 async function entryOf(

@@ -15,6 +15,7 @@ import { workerCallOf, type Inspection } from './inspection.js';
 import { isDeviceOutOfMemory, pauseMs } from '../pool/device-memory.js';
 import { isFailureRetried, isReplyFatal, isReplyRetried } from '../pool/retry.js';
 import { returnImages } from './return-images.js';
+import { checkPrepared, isAfterPre } from './prepared.js';
 import type { SessionTable } from './sessions.js';
 import { Watch } from './watch.js';
 import type { InspectionResult } from '../types.js';
@@ -36,6 +37,8 @@ interface SentCall {
   /** Workers that had it. */
   tried: Set<AlgorithmWorker>;
   watch: Watch | undefined;
+  /** Of the last attempt. */
+  failure?: RunnerError;
 }
 
 /** Carries an inspection through at one deployment: the image, a worker, the call, another attempt, the contract. */
@@ -125,7 +128,7 @@ export class Inspector {
     const leased = shared?.lease ?? this.#acquire(inspection, deployment, tried);
     const lease = leased instanceof Promise ? await leased : leased;
     const session = inspection.request.session?.id;
-    if (session !== undefined) this.#sessions.touch(session, deployment, lease);
+    const last = session === undefined ? undefined : this.#sessions.lastAt(session, deployment);
     const hasWaited = shared !== undefined || leased instanceof Promise || attempts > 1;
     const calledAt = hasWaited ? this.#clock.now() : askedAt;
     timing.queueMs += calledAt - askedAt;
@@ -133,6 +136,8 @@ export class Inspector {
     let reply: WorkerReply | undefined;
     let next: 'again' | 'unsent' | undefined;
     try {
+      if (isAfterPre(inspection.request)) checkPrepared(deployment, lease, last, call.failure);
+      if (session !== undefined) this.#sessions.touch(session, deployment, lease);
       const answered =
         shared?.answer ?? this.#call(inspection, { lease, policy, now: calledAt }, images, wireId);
       watch?.begin(images, shared ? inspection.place?.group.size : 1);
@@ -146,6 +151,7 @@ export class Inspector {
         tried.add(lease.worker);
         const isOver = deadline.signal?.aborted === true || (!shared && deadline.leftMs <= 0);
         if (isOver || !RunnerError.is(error) || !isFailureRetried(error, attempts, policy)) throw error;
+        call.failure = error;
         if (error.code === 'frame_missing') renewImages(images);
       }
     } finally {
@@ -250,15 +256,18 @@ export class Inspector {
     const { pool } = deployment;
     const session = request.session?.id;
     const last = session === undefined ? undefined : this.#sessions.lastAt(session, deployment);
+    const isKept = deployment.keepsSessions && last !== undefined;
+    // What is executed after its preparation has no other place to go: the values are there.
+    const isBound = isKept && isAfterPre(request);
     return {
       calls: calls ?? [requestId],
       deadline: deadline.at,
       signal: deadline.signal,
       // With nowhere else to go, a worker that lives and has answered may be asked again.
-      avoid: only === undefined && tried.size < pool.slots.length ? tried : undefined,
+      avoid: only === undefined && tried.size < pool.slots.length && !isBound ? tried : undefined,
       only,
       prefer: last?.slot.index,
-      keeper: deployment.keepsSessions && last && !tried.has(last.worker) ? last.worker : undefined,
+      keeper: isKept && (isBound || !tried.has(last.worker)) ? last.worker : undefined,
       isRetry: tried.size > 0 || (place !== undefined && turn === own),
     };
   }

@@ -1,0 +1,43 @@
+import { RunnerError } from '../../errors.js';
+import type { Lease } from '../pool/worker-pool.js';
+import type { Deployment } from '../deployments/deployment.js';
+
+/** Marks an `execute` whose session was prepared before. A registered symbol, as that of calls beside the line. */
+const MARK = Symbol.for('procvision-runner.afterPre');
+
+/** To be spread into a request: what has not prepared its session is not to execute it. */
+export const AFTER_PRE: object = Object.freeze({ [MARK]: true });
+
+/** Whether a request is marked. */
+export function isAfterPre(request: object): boolean {
+  return MARK in request;
+}
+
+/**
+ * Refuses a worker of another deployment than the one that prepared the session, or, where workers keep the values of sessions,
+ * another worker of it: it would judge by what it has not measured.
+ *
+ * @param last - where the session was last at this deployment
+ * @param cause - what the attempt before failed with
+ * @throws RunnerError `closed`
+ */
+export function checkPrepared(
+  { entry, title, keepsSessions }: Deployment,
+  { worker, slot }: Lease,
+  last: Lease | undefined,
+  cause: RunnerError | undefined,
+): void {
+  if (entry.generation === 'execute-only' || (last && (!keepsSessions || last.worker === worker))) return;
+  const { name, version } = entry;
+  const what = last ? `worker ${slot.index} of ${title}` : title;
+  throw new RunnerError(
+    'closed',
+    `${what} has not prepared the session of this call, and what had prepared it is gone: nothing was executed. Inspect the picture again`,
+    { cause, retryable: true, details: { name, version, stage: 'execute' } },
+  );
+}
+
+/** Whether it is the refusal of {@link checkPrepared}: nothing was executed. */
+export function isUnprepared(error: unknown): error is RunnerError<'closed'> {
+  return RunnerError.is(error, 'closed') && error.retryable && error.details.stage === 'execute';
+}
