@@ -4,9 +4,11 @@ import { bothIds, givenProductIds } from '../product-ids.js';
 import { showAs } from '../readable.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
 import type { CallObserver, ObservedCall } from '../supervisor/calls/call-observer.js';
+import { isAfterPre } from '../supervisor/calls/prepared.js';
 import type { RetainedVersion } from '../supervisor/observers.js';
 import { doors } from '../supervisor/options.js';
 import type { ComparisonReport, Shadow, ShadowEvent, ShadowOptions } from '../supervisor/recording-types.js';
+import type { WorkerReply } from '../worker/types.js';
 import { checkNumbers } from './bounds.js';
 import { compareAnswers } from './comparison.js';
 import { ComparisonLog } from './comparison-report.js';
@@ -41,6 +43,31 @@ export async function shadow(supervisor: AlgorithmSupervisor, o: ShadowOptions):
   return shadow;
 }
 
+/** Of a session, by its last `pre_execute`: left out by its share, skipped, or what the candidate answers. */
+type Preparation = 'left out' | 'skipped' | Promise<WorkerReply>;
+
+/** Sessions that are remembered; the ones used longest ago are forgotten first. */
+const MOST_SESSIONS = 1_000;
+
+class PreparedSessions {
+  readonly #sessions = new Map<string, Preparation>();
+
+  get({ request }: ObservedCall): Preparation | undefined {
+    return this.#sessions.get(request.session?.id ?? '');
+  }
+
+  /** Does nothing for an `execute`: others of its session need no more than their preparation. */
+  set({ phase, request }: ObservedCall, preparation: Preparation): void {
+    const id = request.session?.id;
+    if (id === undefined || phase === 'execute') return;
+    this.#sessions.delete(id); // to be the last in order
+    this.#sessions.set(id, preparation);
+    if (this.#sessions.size <= MOST_SESSIONS) return;
+    const [oldest] = this.#sessions.keys();
+    if (oldest !== undefined) this.#sessions.delete(oldest);
+  }
+}
+
 /**
  * Gives a candidate a copy of calls as they run: the very frames, which stay until it has read them, too. What it
  * answers is compared and goes nowhere else; when it has no time, the call is left out.
@@ -53,6 +80,7 @@ class ShadowObserver implements CallObserver {
   readonly #tell: (event: ShadowEvent) => void;
   readonly #log: ComparisonLog;
   readonly #pending = new Set<Promise<void>>();
+  readonly #sessions = new PreparedSessions();
   #credit = 0;
 
   constructor(
@@ -79,22 +107,43 @@ class ShadowObserver implements CallObserver {
     // Without a guide it would compare the image with itself, which the version that serves does not do.
     const hasGuide = call.images.guideImage !== undefined || call.request.guideImage === 'same';
     if ((entry.generation === 'execute-only' && !hasGuide) || !this.#takes(call)) {
+      this.#sessions.set(call, 'skipped');
       this.#log.skipped();
       return undefined;
     }
-    this.#credit += share;
-    if (this.#credit < 1) return undefined;
-    this.#credit -= 1;
-    if (this.#pending.size >= maxPending || !this.#candidate.isIdle || call.isShort) {
+    const isPrepared = this.#isPrepared(call);
+    if (isPrepared === 'left out') return undefined;
+    if (isPrepared === undefined) {
+      this.#credit += share;
+      if (this.#credit < 1) {
+        this.#sessions.set(call, 'left out');
+        return undefined;
+      }
+      this.#credit -= 1;
+    }
+    const isBusy = this.#pending.size >= maxPending || !this.#candidate.isIdle || call.isShort;
+    if (isBusy || isPrepared === 'skipped') {
+      this.#sessions.set(call, 'skipped');
       this.#log.skipped();
       return undefined;
     }
-    const { reply, read } = this.#candidate.answer(call);
+    const before = typeof isPrepared === 'object' ? isPrepared : undefined;
+    const { reply, read } = this.#candidate.answer(call, before);
+    this.#sessions.set(call, reply);
     const pending = Promise.all([this.#compare(call, productId, reply), read]).then(() => {
       this.#pending.delete(pending);
     });
     this.#pending.add(pending);
     return pending;
+  }
+
+  /**
+   * What became of the preparation of an `execute` at the candidate; undefined where none was seen that it goes with. By itself
+   * the candidate would execute what it has not prepared, and the report would say that it does not agree.
+   */
+  #isPrepared(call: ObservedCall): Preparation | undefined {
+    if (call.phase === 'pre' || this.#candidate.entry.generation === 'execute-only') return undefined;
+    return this.#sessions.get(call) ?? (isAfterPre(call.request) ? 'skipped' : undefined);
   }
 
   /** Whether it would be sent the very frames of the call: values of 16 bits are for versions that take them, and for those alone. */

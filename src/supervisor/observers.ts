@@ -9,6 +9,8 @@ import type { CallObserver, ObservedCall } from './calls/call-observer.js';
 import type { Inspector } from './calls/inspector.js';
 import { checkResult } from './calls/result-contract.js';
 import { workerCallOf } from './calls/inspection.js';
+import { checkPrepared } from './calls/prepared.js';
+import { SessionTable } from './calls/sessions.js';
 import type { Clock } from './clock.js';
 import type { Deployment } from './deployments/deployment.js';
 import type { DeploymentTable } from './deployments/deployment-table.js';
@@ -31,9 +33,13 @@ export interface RetainedVersion extends AsyncDisposable {
   parametersFor(stepIndex: number, asked: GivenValues): ParameterValues | undefined;
   /**
    * Gives it a copy of a call, with its own defaults for parameters: the very frames, which must stay until `read` settles. `reply` resolves with the answer, held
-   * against the contract, and rejects with a RunnerError as a call does.
+   * against the contract, and rejects with a RunnerError as a call does. `before`: what it answers to the call of the session that
+   * came before, which this one waits for.
    */
-  answer(call: ObservedCall): {
+  answer(
+    call: ObservedCall,
+    before?: Promise<WorkerReply>,
+  ): {
     /** What it answers. */
     reply: Promise<WorkerReply>;
     /** Settles when no worker of it reads the frames any more; never rejects. */
@@ -54,6 +60,8 @@ interface ObserverContext {
 export class Observers {
   readonly #context: ObserverContext;
   readonly #open = new Set<() => Promise<void>>();
+  /** Where copies of calls went. */
+  readonly #sessions = new SessionTable();
 
   constructor(context: ObserverContext) {
     this.#context = context;
@@ -105,7 +113,7 @@ export class Observers {
         return servedPids.size === 0 || pool.slots.some(({ isIdle }) => isIdle);
       },
       parametersFor: (stepIndex, asked) => deployment.parameters.of(stepIndex, asked),
-      answer: (call) => this.#answer(deployment, call),
+      answer: (call, before) => this.#answer(deployment, call, before),
       [Symbol.asyncDispose]: end,
     };
   }
@@ -118,27 +126,36 @@ export class Observers {
   #answer(
     deployment: Deployment,
     call: ObservedCall,
+    before: Promise<WorkerReply> | undefined,
   ): { reply: Promise<WorkerReply>; read: Promise<unknown> } {
     const readers: Promise<unknown>[] = [];
-    const reply = this.#ask(deployment, call, readers);
+    const reply = this.#ask(deployment, { call, before }, readers);
     return { reply, read: reply.then(settled, settled).then(() => Promise.allSettled(readers)) };
   }
 
   async #ask(
-    { pool, title, parameters }: Deployment,
-    observed: ObservedCall,
+    deployment: Deployment,
+    { call: observed, before }: { call: ObservedCall; before: Promise<WorkerReply> | undefined },
     readers: Promise<unknown>[],
   ): Promise<WorkerReply> {
-    await Promise.resolve(); // the call itself goes first
+    await before; // a call itself goes before its copy
+    const { pool, title, parameters, keepsSessions } = deployment;
     const { policy, clock } = this.#context;
     const { phase, request, requestId, images } = observed;
     const userParams = parameters.of(request.stepIndex, observed.asked);
     parameters.checkRegions(request.stepIndex, userParams, images.image.meta);
     const limitMs = request.timeoutMs ?? (phase === 'pre' ? policy.preTimeoutMs : policy.executeTimeoutMs);
     const turn = pool.aside();
-    const lease = await pool.acquire(turn, { deadline: clock.now() + limitMs });
+    const session = before && request.session?.id;
+    const last = session === undefined ? undefined : this.#sessions.lastAt(session, deployment);
+    const keeper = keepsSessions ? last?.worker : undefined;
+    const lease = await pool.acquire(turn, {
+      ...{ deadline: clock.now() + limitMs, prefer: last?.slot.index, keeper },
+    });
     let reply: WorkerReply | undefined;
     try {
+      if (before) checkPrepared(deployment, lease, last, undefined);
+      if (request.session?.id !== undefined) this.#sessions.touch(request.session.id, deployment, lease);
       const call = workerCallOf({ phase, request: { ...request, userParams }, images }, requestId);
       reply = await lease.worker.call(call, { timeoutMs: limitMs, requestId: `${requestId}~shadow` });
     } catch (error) {

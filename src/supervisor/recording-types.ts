@@ -68,7 +68,7 @@ export interface ShadowOptions extends OperationOptions {
   productIds?: string[];
   /** Old name of `productIds`. @deprecated use `productIds`: it stays for one minor version */
   pids?: string[];
-  /** Share of those calls, above 0 and up to 1. @defaultValue 1 */
+  /** Share of those calls, above 0 and up to 1; what follows a `pre_execute` in its session goes with it. @defaultValue 1 */
   share?: number;
   /** Workers of the candidate. @defaultValue 1 */
   workers?: number;

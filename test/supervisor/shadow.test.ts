@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { candidate, detector } from '../support/candidate.js';
+import { deployVersion, openSupervised } from '../support/deployed-version.js';
 import { steeredAlgorithm } from '../support/steered-algorithm.js';
 import { shadow as beginShadow } from '../../src/recording/index.js';
 import { temporaryFolder } from '../support/temp-folder.js';
@@ -69,6 +70,53 @@ describe('a shadow', () => {
     for (let call = 0; call < 8; call++) await inspect(50);
     expect(await shadow.stop()).toMatchObject({ compared: 2, skipped: 0 });
   });
+
+  test.each([
+    [0.5, 1, 4],
+    [1, 2, 8],
+  ])(
+    'of a share of %d with %d workers has prepared each picture that it executes',
+    async (share, workers, compared) => {
+      const source = `import time
+from procvision_algorithm_sdk import BaseAlgorithm
+
+class Algorithm(BaseAlgorithm):
+    def get_info(self):
+        return {"name": "sample", "version": "1.0.0", "supported_pids": ["A01"], "steps": []}
+    def pre_execute(self, step_index, pid, session, user_params, shared_mem_id, image_meta):
+        time.sleep(user_params["pre_ms"].get(self.version, 0) / 1000)
+        session.set("ready", True)
+        return {"status": "OK", "message": "", "data": {}}
+    def execute(self, step_index, pid, session, user_params, shared_mem_id, image_meta):
+        if not session.get("ready"):
+            return {"status": "ERROR", "message": "not prepared", "data": {}}
+        return {"status": "OK", "message": "", "data": {"result_status": "OK", "defect_rects": []}}
+`;
+      const { registry, supervisor } = await openSupervised({ worker: 'bundled' });
+      for (const version of ['1', '2']) {
+        const own = source.replace('class Algorithm(BaseAlgorithm):', `$&\n    version = "${version}"`);
+        await deployVersion(registry, { version, source: own });
+      }
+      await registry.activate({ name: 'sample', version: '1', productIds: ['A01'] });
+      await using trial = await beginShadow(supervisor, {
+        name: 'sample',
+        version: '2',
+        share,
+        workers,
+        maxPending: 9,
+      });
+      for (let board = 0; board < 4; board++) {
+        // The candidate still prepares itself when it is asked to execute.
+        const request = {
+          ...{ productId: 'A01', stepIndex: 1, session: { id: `board ${board}` } },
+          ...{ image: { data: new Uint8Array(12), width: 2, height: 2 }, userParams: { pre_ms: { 2: 50 } } },
+        };
+        await supervisor.preExecute(request);
+        await supervisor.execute(request);
+      }
+      expect(await trial.stop()).toMatchObject({ compared, agreed: compared, failed: 0 });
+    },
+  );
 
   test('of a version that cannot start is start_failed', async () => {
     const { supervisor } = await candidate({ source: 'raise RuntimeError("no")' });

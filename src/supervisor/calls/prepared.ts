@@ -14,7 +14,7 @@ export function isAfterPre(request: object): boolean {
 }
 
 /**
- * Refuses a worker of another deployment than the one that prepared the session, or, where workers keep the values of sessions,
+ * Refuses a worker of another deployment than prepared the session, or, where workers keep the values of sessions,
  * another worker of it: it would judge by what it has not measured.
  *
  * @param last - where the session was last at this deployment
