@@ -129,11 +129,16 @@ export class Runner implements RunnerParts, AsyncDisposable {
     this.#checkOpen('explain');
     checkDoctorOptions(o);
     const { examine } = await import('./examine.js');
-    const { registry, venvs, validator, frames, supervisor } = this;
-    const own = { python: venvs.given?.slice(), integrity: validator.integrity, frames: frames.given };
+    const { registry, venvs, validator, supervisor } = this;
     // Its own limits and interpreters hold for packages too, unless the call names others.
     const isAsOwn = o.python === undefined && o.integrity === undefined;
-    return examine(registry.layout, { ...own, ...o }, { supervisor, ...(isAsOwn && { validator }) });
+    const python = o.python ?? venvs.given?.slice();
+    const own = {
+      python,
+      integrity: o.integrity ?? validator.integrity,
+      frames: o.frames ?? this.frames.given,
+    };
+    return examine(registry.layout, { ...o, ...own }, { supervisor, ...(isAsOwn && { validator }) });
   }
 
   /** Closes every part: calls first, then what they work with. All of them are closed also when one fails to. */

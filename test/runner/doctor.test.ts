@@ -251,6 +251,14 @@ describe('packages are looked into', () => {
     expect(await invalid()).toMatchObject([{ path: file }]);
     expect(await invalid({ python: PYTHON[0] })).toEqual([]);
   });
+
+  test('with the Pythons of the runner that is asked, where those of the call are undefined', async () => {
+    const { station, file } = await stationWithWheels();
+    const venvs = { python: broken(station) };
+    await using runner = await openRunner(station.registry.layout, { venvs });
+    const found = await runner.explain({ package: file, python: undefined, integrity: undefined });
+    expect(found.map(({ id }) => id)).toEqual(['python.none', 'zip.invalid']);
+  });
 });
 
 test('runner.explain() tells also of workers: of a version that was not started, and of one that fails', async () => {
