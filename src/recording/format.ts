@@ -77,6 +77,11 @@ export interface RecordedCall {
   image: RecordedImage;
   /** The guide image, if one was given. */
   guide_image?: RecordedImage;
+  /**
+   * Without one: whether the image was compared with itself because the request said so, or with nothing. Absent in recordings of
+   * before it was kept.
+   */
+  guide?: 'same' | 'none';
   result?: {
     request_id: string;
     /** As answered. */

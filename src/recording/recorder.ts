@@ -208,6 +208,7 @@ function recordOf(
       kept_params: asked.kept,
     },
     ...images,
+    ...(!images.guide_image && { guide: request.guideImage === 'same' ? 'same' : 'none' }),
     ...(result && {
       result: {
         request_id: result.requestId,

@@ -23,7 +23,8 @@ const ENDS_REPLAY: ReadonlySet<string> = new Set(['aborted', 'closed', 'not_foun
  * Makes the calls of a recording again at any deployed version, one after the other, and compares the answers with
  * the recorded ones. A version that is started for this alone is stopped afterwards. Left out are calls that had failed
  * when they were recorded, those of a phase that the version does not have, and those that cannot be read, which the
- * report names.
+ * report names. A picture that was compared with nothing is compared with the guide that is registered for its product id and step,
+ * where the version compares.
  *
  * @throws RunnerError `invalid_params` for a folder that is no recording, `not_found`, `start_failed`, `aborted`,
  * `closed`
@@ -88,7 +89,7 @@ async function replayCall(
 
 async function requestOf(
   directory: string,
-  { request, pid, image, guide_image: guide }: RecordedCall,
+  { request, pid, image, guide_image: guide, guide: withoutGuide }: RecordedCall,
   target: { name: string; version: string },
 ): Promise<InspectionRequest> {
   return {
@@ -100,8 +101,8 @@ async function requestOf(
     guideInfo: request.guide_info as InspectionRequest['guideInfo'],
     session: request.session,
     image: await load(directory, image),
-    // A picture that was recorded without a guide was compared with itself, if its version compares at all.
-    guideImage: guide ? await load(directory, guide) : 'same',
+    // Compared with nothing, it needs a guide at a version that compares: the registered one, as on the line.
+    guideImage: guide ? await load(directory, guide) : withoutGuide === 'none' ? undefined : 'same',
   };
 }
 

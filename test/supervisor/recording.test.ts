@@ -310,6 +310,34 @@ describe('a replay', () => {
     expect(report).toMatchObject({ compared: 0, skipped: 1, failed: 0 });
   });
 
+  test('of a call without a guide, at a version that compares, takes the registered guide or none, and never the picture itself', async () => {
+    const { registry, supervisor, inspect } = await candidate();
+    const target = { name: 'comparing', version: '9' };
+    await deployVersion(registry, { ...target, generation: 'execute-only' });
+    const directory = path.join(await temporaryFolder(), 'recording');
+    const recording = await record(supervisor, { directory });
+    await inspect(50);
+    const image = { data: new Uint8Array(12).fill(90), width: 2, height: 2 };
+    await supervisor.execute({ productId: 'A02', target, stepIndex: 1, image, guideImage: 'same' });
+    await recording.stop();
+    const guides: unknown[] = [];
+    supervisor.on('result', ({ result }) => guides.push((result.data.debug as { guide?: unknown }).guide));
+    const refused = await replay(supervisor, { directory, ...target });
+    expect(refused).toMatchObject({ compared: 1, failed: 1 });
+    expect(refused.disagreements).toMatchObject([{ id: '1', failure: { code: 'invalid_params' } }]);
+    await registry.setGuide({
+      productId: 'A01',
+      stepIndex: 1,
+      image: { ...image, data: new Uint8Array(12) },
+    });
+    expect(await replay(supervisor, { directory, ...target })).toMatchObject({ compared: 2, failed: 0 });
+    expect(guides).toEqual([
+      [90, 90, 90],
+      [0, 0, 0],
+      [90, 90, 90],
+    ]);
+  });
+
   test('at a version that cannot start is start_failed', async () => {
     const { supervisor, inspect } = await candidate({ source: 'raise RuntimeError("no")' });
     const directory = path.join(await temporaryFolder(), 'recording');
