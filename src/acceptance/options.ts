@@ -1,5 +1,5 @@
 import { isRecord } from '../arguments.js';
-import type { ToEightBits } from '../frames/pixels/formats.js';
+import { toEightBits } from '../frames/options.js';
 import type { ImageInput } from '../frames/types.js';
 import {
   abortSignal,
@@ -38,11 +38,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     timeoutMs: duration(1),
     orientation: choice('apply', 'ignore'),
     decode: choice('host', 'package'),
-    toEightBits: option<ToEightBits>(
-      'toEightBits',
-      "must be 'shift' or { min, max }",
-      (value) => value === 'shift' || isRecord(value),
-    ),
+    toEightBits: toEightBits(),
     stopWhenDecided: flag(),
     seed: whole(1, 0xffff_ffff),
     report: text(),

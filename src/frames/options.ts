@@ -1,4 +1,6 @@
-import { Door, flag, text, whole, lazily } from '../options.js';
+import { isRecord } from '../arguments.js';
+import { Door, flag, lazily, option, text, whole } from '../options.js';
+import type { ToEightBits } from './pixels/formats.js';
 
 /** Options of a {@link FramePool}. */
 export interface FramePoolOptions {
@@ -30,6 +32,12 @@ export interface FramePoolOptions {
    * @defaultValue the variable `PROCVISION_ASSETS`, else the folder of the module
    */
   assets?: string;
+}
+
+/** How values of more than 8 bits become 8. Its numbers are looked at by `checkToEightBits`. */
+export function toEightBits() {
+  const rule = "must be 'shift' or { min, max }";
+  return option<ToEightBits>('toEightBits', rule, (value) => value === 'shift' || isRecord(value));
 }
 
 /** What each call of a `FramePool` takes. */

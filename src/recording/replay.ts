@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted } from '../abort.js';
 import { RunnerError } from '../errors.js';
+import { checkToEightBits } from '../frames/pixels/layout.js';
 import { formats, isWideGray, rowBytesOf, type FormatFacts } from '../frames/pixels/formats.js';
 import type { ImageInput } from '../frames/types.js';
 import { compareAnswers } from './comparison.js';
@@ -31,6 +32,7 @@ const ENDS_REPLAY: ReadonlySet<string> = new Set(['aborted', 'closed', 'not_foun
  */
 export async function replay(supervisor: AlgorithmSupervisor, o: ReplayOptions): Promise<ComparisonReport> {
   doors().replay.check(o);
+  if (o.toEightBits !== undefined) checkToEightBits(o.toEightBits);
   throwIfAborted(o.signal, 'replay');
   checkNumbers(o);
   const { name, version, signal } = o;
@@ -52,7 +54,7 @@ export async function replay(supervisor: AlgorithmSupervisor, o: ReplayOptions):
 async function replayCall(
   supervisor: AlgorithmSupervisor,
   retained: RetainedVersion,
-  { directory, name, version, signal, minIou }: ReplayOptions,
+  { directory, name, version, signal, minIou, toEightBits }: ReplayOptions,
   number: number,
   log: ComparisonLog,
 ): Promise<void> {
@@ -65,7 +67,7 @@ async function replayCall(
       log.skipped();
       return;
     }
-    request = await requestOf(directory, recorded, { name, version });
+    request = await requestOf({ directory, toEightBits }, recorded, { name, version });
   } catch (error) {
     // Damaged by a power cut, dropped by a recorder that goes on, or forged: that says nothing of the version.
     log.skipped({ id, error: error as RunnerError });
@@ -87,8 +89,10 @@ async function replayCall(
   }
 }
 
+type Source = Pick<ReplayOptions, 'directory' | 'toEightBits'>;
+
 async function requestOf(
-  directory: string,
+  source: Source,
   { request, pid, image, guide_image: guide, guide: withoutGuide }: RecordedCall,
   target: { name: string; version: string },
 ): Promise<InspectionRequest> {
@@ -100,13 +104,13 @@ async function requestOf(
     stepDesc: request.step_desc,
     guideInfo: request.guide_info as InspectionRequest['guideInfo'],
     session: request.session,
-    image: await load(directory, image),
+    image: await load(source, image),
     // Compared with nothing, it needs a guide at a version that compares: the registered one, as on the line.
-    guideImage: guide ? await load(directory, guide) : withoutGuide === 'none' ? undefined : 'same',
+    guideImage: guide ? await load(source, guide) : withoutGuide === 'none' ? undefined : 'same',
   };
 }
 
-async function load(directory: string, recorded: RecordedImage): Promise<ImageInput> {
+async function load({ directory, toEightBits }: Source, recorded: RecordedImage): Promise<ImageInput> {
   const file = path.resolve(directory, recorded.file);
   // A recording may come from somewhere else: it names its own files and no others.
   if (!file.startsWith(path.resolve(directory) + path.sep)) {
@@ -129,7 +133,8 @@ async function load(directory: string, recorded: RecordedImage): Promise<ImageIn
   if (file.endsWith('.bin')) return { encoded: bytes, ...meta };
   const pixels = readNpy(bytes, file);
   const format = pixels.pixelFormat && wideFormatOf(recorded);
-  return { ...meta, ...pixels, ...(format && inFormat(pixels, format)) };
+  const rule = pixels.pixelFormat && { toEightBits };
+  return { ...meta, ...pixels, ...(format && inFormat(pixels, format)), ...rule };
 }
 
 /** None for Mono16, which the values are in the file, and of a recording of before it was kept. */

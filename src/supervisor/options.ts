@@ -25,6 +25,7 @@ import {
   lazily,
   values,
 } from '../options.js';
+import { toEightBits } from '../frames/options.js';
 import type { ImageInput } from '../frames/types.js';
 import type { VersionRef } from '../package/types.js';
 import type { HostLogger, WorkerLogOptions } from './worker-logs/types.js';
@@ -183,6 +184,7 @@ export const doors = /* @__PURE__ */ lazily(() => ({
     ...version,
     directory: name(),
     minIou: number(0, 1),
+    toEightBits: toEightBits(),
     onProgress: callback(),
     signal: abortSignal(),
   }),

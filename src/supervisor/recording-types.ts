@@ -1,4 +1,5 @@
 import type { OperationOptions } from '../abort.js';
+import type { ToEightBits } from '../frames/pixels/formats.js';
 import type { Rect } from '../worker/types.js';
 import type { LatencySummary } from './latency.js';
 
@@ -54,6 +55,8 @@ export interface ReplayOptions extends OperationOptions {
   version: string;
   /** Overlap (intersection over union, 0 to 1) from which two boxes are taken for the same. @defaultValue 0.5 */
   minIou?: number;
+  /** How recorded values of more than 8 bits become 8, for a version that takes no others: without it such calls fail there. */
+  toEightBits?: ToEightBits;
   /** After each call. */
   onProgress?: (done: number, total: number) => void;
 }

@@ -322,6 +322,15 @@ test('a recording keeps values of 16 bits, and replays them', async () => {
   const report = await replay(supervisor, { directory, name: 'wide', version: '1' });
   expect(report).toMatchObject({ compared: 1, failed: 0 });
   expect(seen).toEqual([rows(values)]);
+  await deployWide(registry, '2');
+  const narrow = { directory, name: 'wide', version: '2' };
+  expect(await replay(supervisor, narrow)).toMatchObject({ compared: 0, failed: 1 });
+  expect(await replay(supervisor, { ...narrow, toEightBits: 'shift' })).toMatchObject({ compared: 1 });
+  expect(seen.at(-1)).toEqual(
+    rows(values.map((value) => value >> 4)).map((row) => row.map((value) => [value, value, value])),
+  );
+  const wrong = replay(supervisor, { ...narrow, toEightBits: { min: 9, max: 5 } });
+  await expect(wrong).rejects.toMatchObject({ code: 'invalid_image' });
 });
 
 test.each([
