@@ -47,6 +47,15 @@ test('run --out never replaces a picture that it inspects, nor one verdict by an
   });
 });
 
+test('run --out shows the verdict also of a picture that it cannot write, says so, and ends with 1', async () => {
+  const cli = await station();
+  await picture(cli.folder, 'a.png');
+  await mkdir(path.join(cli.folder, 'out', 'a.png'), { recursive: true });
+  const { code, stdout, stderr } = await cli.run('run', 'A01', 'a.png', '--out', 'out');
+  expect({ code, stdout }).toMatchObject({ code: 1, stdout: expect.stringMatching(/a\.png +OK/) as string });
+  expect(stderr).toMatch(/failed: a\.png: its picture was not written to --out: .*EISDIR/);
+});
+
 test('quickstart removes no folder store that it has not made', async () => {
   const cli = await station();
   await rename(path.join(cli.folder, 'station'), path.join(cli.folder, 'store'));

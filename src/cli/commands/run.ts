@@ -58,8 +58,8 @@ export async function run(call: Call): Promise<number> {
           const image = { ...how, file };
           const outcome = await inspectOne(runner, call, { productId, picture, image }, asked);
           // What is wrong with the first call is wrong with the command line, and with each further call.
-          if (index === 0 && isRunnerError(outcome.error) && outcome.error.code === 'invalid_params')
-            throw outcome.error;
+          const { result, error } = outcome;
+          if (index === 0 && !result && isRunnerError(error) && error.code === 'invalid_params') throw error;
           outcomes.push(outcome);
         }
       } finally {
@@ -70,13 +70,16 @@ export async function run(call: Call): Promise<number> {
         outcomes.map((outcome) => rowOf(outcome, call)),
         'No picture',
       );
-      for (const { picture, error } of outcomes) {
-        if (error !== undefined)
-          out.say(`${out.messageStyle.red('failed:')} ${picture}: ${(error as Error).message}`);
+      for (const { picture, result, error } of outcomes) {
+        if (error === undefined) continue;
+        const what = result ? `${picture}: its picture was not written to --out` : picture;
+        out.say(`${out.messageStyle.red('failed:')} ${what}: ${(error as Error).message}`);
       }
       for (const warning of new Set(outcomes.flatMap(({ result }) => result?.warnings ?? [])))
         out.warn(warning);
-      return outcomes.every(({ result }) => result?.status === 'OK') ? EXIT.done : EXIT.failed;
+      return outcomes.every(({ result, error }) => result?.status === 'OK' && error === undefined)
+        ? EXIT.done
+        : EXIT.failed;
     },
     { supervisor: supervisorOptions(options) },
   );
@@ -141,8 +144,9 @@ async function inspectOne(
   { productId, picture, image }: { productId: string; picture: string; image: How & { file: string } },
   asked: InspectCallOptions,
 ): Promise<Outcome> {
+  let result: InspectionResult | undefined;
   try {
-    const result = await runner.inspect(productId, image, asked);
+    result = await runner.inspect(productId, image, asked);
     const folder = call.options.out as string | undefined;
     if (folder === undefined) return { picture, result };
     const target = targetIn(call.path(folder), image.file);
@@ -152,7 +156,7 @@ async function inspectOne(
     return { picture, result, annotated: target };
   } catch (error) {
     if (call.signal.aborted) throw error;
-    return { picture, error };
+    return { picture, ...(result && { result }), error }; // a verdict stays one, also where its picture cannot be written
   }
 }
 
