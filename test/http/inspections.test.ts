@@ -355,6 +355,22 @@ describe('what cannot be inspected is a problem with its code, its field and a r
       /RGB8, BGR8/,
     ],
     [
+      'a header of pixels that would be left unread',
+      { body: pixels, headers: { ...RAW, 'x-image-formats': 'BGR8' } },
+      400,
+      'bad_request',
+      'x-image-formats',
+      /Did you mean x-image-format\?/,
+    ],
+    [
+      'a header of pixels that would be left unread, beside a file',
+      { body: png(), headers: { 'content-type': 'image/png', 'x-image-bottom-up': 'true' } },
+      400,
+      'bad_request',
+      'x-image-bottom-up',
+      /Known are x-image-width/,
+    ],
+    [
       'a rule of bits that is none',
       { body: pixels, headers: { ...RAW, 'x-image-to-eight-bits': '9-1' } },
       400,

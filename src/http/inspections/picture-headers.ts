@@ -1,5 +1,6 @@
 import { formats, type PixelFormat, type ToEightBits } from '../../frames/pixels/formats.js';
 import type { FrameMeta } from '../../frames/types.js';
+import { nearest } from '../../options.js';
 import { shown } from '../../package/text.js';
 import { RequestFault } from '../problem.js';
 
@@ -41,6 +42,7 @@ export function readPictureHeaders({ headers }: Pick<Request, 'headers'>): Frame
       'is missing: a raw body needs X-Image-Width, X-Image-Height and X-Image-Format. A picture in a file format is sent as image/jpeg or image/png',
     );
   };
+  checkNames(headers);
   const strideBytes = readWhole(headers, 'X-Image-Stride', LARGEST_STRIDE);
   const toEightBits = readToEightBits({ headers });
   return {
@@ -58,10 +60,22 @@ export function readPictureHeaders({ headers }: Pick<Request, 'headers'>): Frame
  * @throws RequestFault `bad_request` naming the header
  */
 export function checkPictureHeaders({ headers }: Pick<Request, 'headers'>): void {
+  checkNames(headers);
   for (const side of ['X-Image-Width', 'X-Image-Height']) readWhole(headers, side, LARGEST_SIDE);
   readWhole(headers, 'X-Image-Stride', LARGEST_STRIDE);
   const format = headers.get('X-Image-Format');
   if (format !== null) readFormat(format);
+}
+
+/** What is left unread of how pixels lie, such as `X-Image-Pixel-Format: BGR8`, makes them another picture. */
+function checkNames(headers: Headers): void {
+  const known: readonly string[] = PICTURE_HEADERS;
+  for (const name of headers.keys()) {
+    if (!name.startsWith('x-image-') || known.includes(name)) continue;
+    const near = nearest(name, known);
+    const fault = `is not known here. ${near === undefined ? '' : `Did you mean ${near}? `}Known are ${known.join(', ')}`;
+    throw wrong(name, fault);
+  }
 }
 
 function readWhole(headers: Headers, name: string, most: number): number | undefined {
