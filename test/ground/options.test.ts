@@ -107,6 +107,7 @@ const BAD: Record<string, readonly unknown[]> = {
   window: ['', 'x', 0, NaN, null, true, [], {}, { from: '22:00' }, { from: '25:00', to: '01:00' }, promise],
   share: [NaN, -1, 0, 1.1, Infinity, '0.5', null, true, [], {}, promise],
   steps: [NaN, 0.5, '0.5', null, true, {}, [0], [1.1], [0.5, 0.2], ['0.5'], promise],
+  toEightBits: ['', 'Shift', 0, 1, NaN, null, true, [], [0, 255], 10n, () => 'shift'],
 };
 
 /** A door, what it takes beside the option that is bad, and how it is called. */
