@@ -21,6 +21,8 @@ export interface SealOptions extends OperationOptions {
   sharedAreDurable?: boolean;
   /** Part of the work that is done, by bytes. */
   onBytes?: (doneBytes: number) => void;
+  /** Tests give their own. @defaultValue that of this process */
+  platform?: NodeJS.Platform;
 }
 
 /** Files in work at once: enough to keep a disk's queue filled while it syncs. */
@@ -33,13 +35,13 @@ const WIDTH = 8;
  * and a rename publishes and removes a version.
  */
 export async function sealTree(root: string, options: SealOptions): Promise<Inventory & { bytes: number }> {
-  const { permissions, durability, signal } = options;
+  const { permissions, durability, signal, platform = process.platform } = options;
   const inventory: Inventory = { format: 2, files: emptyRecord(), links: emptyRecord() };
   const folders: TreeNode[] = [];
   const written: string[] = [];
   // What may not be opened again is waited for while it is open: Windows syncs only what is open for writing.
   const isReadable = !permissions.seal || (permissions.fileMode & 0o400) !== 0;
-  const mayOpenAgain = isReadable && process.platform !== 'win32';
+  const mayOpenAgain = isReadable && platform !== 'win32';
   let bytes = 0;
   await eachOf(walkTree(root, { signal }), WIDTH, async (node) => {
     throwIfAborted(signal, 'sealing');
@@ -64,8 +66,7 @@ export async function sealTree(root: string, options: SealOptions): Promise<Inve
     const sha256 = await sealFile(node, {
       durability: isOnDisk || isLater ? 'none' : durability,
       mode: isShared ? undefined : sealedFileMode(permissions, stats),
-      known,
-      signal,
+      ...{ known, signal, isShared, platform },
     });
     inventory.files[relative] = [stats.size, sha256];
     options.onBytes?.(bytes);
@@ -122,15 +123,28 @@ export async function readMarker(root: string): Promise<RegistryEntry | undefine
 
 async function sealFile(
   node: TreeNode,
-  o: OperationOptions & { durability: Durability; mode: number | undefined; known: string | undefined },
+  o: OperationOptions & {
+    durability: Durability;
+    mode: number | undefined;
+    known: string | undefined;
+    isShared: boolean;
+    platform: NodeJS.Platform;
+  },
 ): Promise<string> {
   if (o.known !== undefined && o.mode === undefined && o.durability === 'none') return o.known;
-  // Windows syncs only what is open for writing.
-  const handle = await open(node.path, process.platform === 'win32' ? 'r+' : 'r');
+  // Windows syncs only what is open for writing, and opens nothing for writing that is marked read-only.
+  const isMarked = o.platform === 'win32' && (node.stats.mode & 0o200) === 0;
+  const isOpenToWrite = o.platform === 'win32' && !(isMarked && o.isShared);
+  // A copy of a sealed file is marked as that is (CopyFile).
+  const isUnmarked = isMarked && isOpenToWrite;
+  if (isUnmarked) await chmod(node.path, 0o600);
+  const handle = await open(node.path, isOpenToWrite ? 'r+' : 'r');
   try {
     const sha256 = o.known ?? (await hashOpen(handle, o));
-    if (o.mode !== undefined) await handle.chmod(o.mode);
-    if (o.durability === 'full') await syncFile(handle);
+    const mode = o.mode ?? (isUnmarked ? node.stats.mode & 0o777 : undefined);
+    if (mode !== undefined) await handle.chmod(mode);
+    // What environments share of the store of wheels was synced there, before it was marked.
+    if (o.durability === 'full' && (isOpenToWrite || o.platform !== 'win32')) await syncFile(handle);
     return sha256;
   } finally {
     await handle.close();
