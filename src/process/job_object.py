@@ -31,10 +31,12 @@ def enter_job(order):
         missing.append("the worker has no job object: this Python cannot call the system (%s)" % fault)
         return {"pid": os.getpid(), "bounds": bounds}
     try:
-        job = kernel.make_job(limits)
+        job, unranked = kernel.make_job(limits)
     except OSError as fault:
         missing.append("the worker has no job object: %s" % fault)
         return {"pid": os.getpid(), "bounds": bounds}
+    if unranked:
+        missing.append("policy.resources.nice %s: %s" % unranked)
     bounds["processes"] = True
     if "cpus" in limits:
         refusal = kernel.limit_cpu(job, limits["cpus"])
@@ -100,15 +102,35 @@ class Kernel:
         job = self.new_job("procvision-worker-%d" % os.getpid()) or self.new_job(None)
         if not job:
             raise c.WinError(c.get_last_error())
-        extended = self.limits_of(limits)
-        size = c.sizeof(extended)
-        if not self.call("SetInformationJobObject", c.c_int, (self.handle, job), (c.c_int, EXTENDED_LIMITS),
-                         (self.handle, c.addressof(extended)), (c.c_uint32, size)):
-            raise c.WinError(c.get_last_error())
+        extended, unranked = self.limits_of(limits), None
+        fault = self.set_limits(job, extended)
+        if fault and extended.basic.flags & PRIORITY_CLASS:
+            # To set it for a job takes SE_INC_BASE_PRIORITY_NAME, which a service account has not. All else binds without it.
+            unranked = self.rank(extended.basic.priority, fault)
+            extended.basic.flags &= ~PRIORITY_CLASS
+            fault = self.set_limits(job, extended)
+        if fault:
+            raise fault
         # -1 stands for this process itself.
         if not self.call("AssignProcessToJobObject", c.c_int, (self.handle, job), (self.handle, -1)):
             raise c.WinError(c.get_last_error())
-        return job
+        return job, unranked
+
+    def set_limits(self, job, extended):
+        """Gives the fault, if there is one."""
+        c = self.c
+        if self.call("SetInformationJobObject", c.c_int, (self.handle, job), (c.c_int, EXTENDED_LIMITS),
+                     (self.handle, c.addressof(extended)), (c.c_uint32, c.sizeof(extended))):
+            return None
+        return c.WinError(c.get_last_error())
+
+    def rank(self, priority, refusal):
+        """Gives this process the class that its job could not have. What it starts inherits one below normal, no other
+        (CreateProcess). Gives what is missing and why, if anything is."""
+        c = self.c
+        if not self.call("SetPriorityClass", c.c_int, (self.handle, -1), (c.c_uint32, priority)):
+            return "is without effect", c.WinError(c.get_last_error())
+        return None if priority in (BELOW_NORMAL, IDLE) else ("is for the worker alone, not for what it starts", refusal)
 
     def limit_cpu(self, job, cpus):
         """The share of all processors in 1/10,000 (JOBOBJECT_CPU_RATE_CONTROL_INFORMATION); gives the fault, if there is one."""
