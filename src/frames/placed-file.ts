@@ -64,7 +64,7 @@ export class PlacedFile {
     const { header, body } = content;
     try {
       const found = await lstat(this.#path);
-      if (found.ino !== inode || found.dev !== device || !found.isFile()) return false;
+      if (!isOneFile(found, { inode, device }) || !found.isFile()) return false;
       if (found.size !== header.length + body.length + TRAILER_BYTES) return false;
       if (process.platform !== 'win32' && (found.mode & 0o777) !== FRAME_MODE) return false;
       if (header.length === 0) return true;
@@ -99,6 +99,18 @@ export class PlacedFile {
       throw error;
     }
   }
+}
+
+/**
+ * Whether a path leads to the file that was written. On Windows by the number alone: some Nodes (22.12 to 22.16, 24.0 and 24.1)
+ * tell of a path another device than of the open file, and what lies at the path is in the same folder.
+ */
+export function isOneFile(
+  found: { ino: number; dev: number },
+  { inode, device }: Pick<WrittenFile, 'inode' | 'device'>,
+  platform: NodeJS.Platform = process.platform,
+): boolean {
+  return found.ino === inode && (platform === 'win32' || found.dev === device);
 }
 
 async function fill(handle: FileHandle, { header, body, generation }: FileContent): Promise<void> {

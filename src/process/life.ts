@@ -13,7 +13,10 @@ export type Liveness = 'alive' | 'dead' | 'unknown';
 export interface LifeMark {
   /** Name of a socket beside the record; on Windows the path of a named pipe. */
   name: string;
-  /** Device of the folder it lies in: the same folder by another mount is another device, and sockets do not reach across. */
+  /**
+   * Device of the folder it lies in: the same folder by another mount is another device, and sockets do not reach across. Of no
+   * meaning on Windows, where all of a machine see its named pipes, and Nodes differ in what they take for a device.
+   */
   device: string;
 }
 
@@ -87,10 +90,15 @@ export async function sweepSigns(folder: string): Promise<void> {
  * Whether the owner of a sign of life lives. `unknown` when that cannot be seen from here: the folder is seen by
  * another mount, or cannot be read. The caller knows that the owner ran on this very kernel.
  */
-export async function lifeAt(folder: string, { name, device }: LifeMark): Promise<Liveness> {
+export async function lifeAt(
+  folder: string,
+  { name, device }: LifeMark,
+  platform: NodeJS.Platform = process.platform,
+): Promise<Liveness> {
   try {
+    if (platform === 'win32') return await answer(name);
     if ((await deviceOf(folder)).device !== device) return 'unknown';
-    return process.platform === 'win32' ? await answer(name) : await at(folder, name, answer);
+    return await at(folder, name, answer);
   } catch {
     return 'unknown';
   }

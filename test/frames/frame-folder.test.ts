@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { defaultFrameRoot, makeFrameFolder, sweepFrameFolders } from '../../src/frames/frame-folder.js';
 import { FramePool } from '../../src/frames/frame-pool.js';
+import { isOneFile } from '../../src/frames/placed-file.js';
 import { bundledScript } from '../support/bundled-script.js';
 import { canBox, startScript } from '../support/child-script.js';
 import { temporaryFolder } from '../support/temp-folder.js';
@@ -137,3 +138,16 @@ test.runIf(process.platform === 'linux')(
     expect(await readdir(directory)).toHaveLength(4);
   },
 );
+
+test('a file of frames is known by its number on Windows, where some Nodes tell no device of a path, and by both elsewhere', () => {
+  const written = { inode: 7, device: 42 };
+  const looks = (['win32', 'linux'] as const).map((platform) => [
+    isOneFile({ ino: 7, dev: 0 }, written, platform),
+    isOneFile({ ino: 7, dev: 42 }, written, platform),
+    isOneFile({ ino: 8, dev: 42 }, written, platform),
+  ]);
+  expect(looks).toEqual([
+    [true, true, false],
+    [false, true, false],
+  ]);
+});

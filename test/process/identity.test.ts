@@ -5,6 +5,7 @@ import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { containmentOrder } from '../../src/process/containment.js';
 import { ancestorsOf, livenessOf, ownIdentity, seen } from '../../src/process/identity.js';
+import { lifeAt, showLife } from '../../src/process/life.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 async function startTimeOf(pid: number): Promise<{ state: string; startTime: string }> {
@@ -109,4 +110,16 @@ describe.skipIf(process.platform !== 'linux')('on Linux', () => {
     while ((await startTimeOf(pid)).state !== 'Z') await new Promise((resolve) => setTimeout(resolve, 10));
     expect(await livenessOf({ ...(await ownIdentity()), pid, startTime })).toBe('alive');
   });
+});
+
+test('on Windows a sign of life is asked whatever its process took for the device of the folder, as Nodes differ in that', async () => {
+  const folder = await temporaryFolder();
+  await using life = await showLife(folder, 'life');
+  // Its name is the path of a pipe there, elsewhere that of a socket in the folder.
+  const name = path.join(folder, life?.mark.name ?? '');
+  const pipe = process.platform === 'win32' ? (life?.mark.name ?? '') : name;
+  expect(await lifeAt(folder, { name: pipe, device: '0' }, 'win32')).toBe('alive');
+  await life?.close();
+  expect(await lifeAt(folder, { name: pipe, device: '0' }, 'win32')).toBe('dead');
+  expect(await lifeAt(folder, { name: 'life', device: '0' }, 'linux')).toBe('unknown');
 });
