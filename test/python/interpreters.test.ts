@@ -10,6 +10,7 @@ import {
   parsePyLauncher,
 } from '../../src/python/interpreters/discovery.js';
 import { FactsCache } from '../../src/python/interpreters/facts.js';
+import { statProgram } from '../../src/python/interpreters/facts-file.js';
 import { meetsVersion } from '../../src/python/interpreters/python-version.js';
 import { fits } from '../../src/python/interpreters/tags.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
@@ -371,3 +372,27 @@ test.each([
 ])('version %s against %j gives %s', (version, wanted, expected) => {
   expect(meetsVersion(version, wanted)).toBe(expected);
 });
+
+onPosix(
+  'an alias of the Microsoft Store, which Windows shows and does not follow, is a program',
+  async () => {
+    const folder = await temporaryFolder();
+    const [alias, missing] = [path.join(folder, 'python.exe'), path.join(folder, 'missing.exe')];
+    await symlink(path.join(folder, 'nowhere'), alias);
+    const { default: fs } = await import('node:fs');
+    const { syncBuiltinESMExports } = await import('node:module');
+    const original = fs.promises.stat;
+    fs.promises.stat = (() =>
+      Promise.reject(Object.assign(new Error('EACCES'), { code: 'EACCES' }))) as typeof original;
+    syncBuiltinESMExports();
+    try {
+      expect((await statProgram(alias, 'win32'))?.isSymbolicLink()).toBe(true);
+      expect(await statProgram(missing, 'win32')).toBeUndefined();
+      expect(await statProgram(alias, 'linux')).toBeUndefined();
+    } finally {
+      fs.promises.stat = original;
+      syncBuiltinESMExports();
+    }
+    expect(await statProgram(alias, 'win32')).toBeUndefined(); // a link to nothing
+  },
+);

@@ -1,10 +1,11 @@
-import { lstat, readdir, realpath, stat } from 'node:fs/promises';
+import { lstat, readdir, realpath } from 'node:fs/promises';
 import os from 'node:os';
 import nodePath from 'node:path';
 import type { OperationOptions } from '../../abort.js';
 import { pythonEnvironment } from '../../process/environment.js';
 import { run } from '../../process/run.js';
 import { pyLauncherPlaces } from '../../process/windows-programs.js';
+import { statProgram } from './facts-file.js';
 
 /** Where to look; all of it has a default, tests give their own. */
 export interface DiscoveryOptions extends OperationOptions {
@@ -190,8 +191,7 @@ function isShim(file: string): boolean {
 }
 
 async function isFile(file: string): Promise<boolean> {
-  const found = await stat(file).catch(() => undefined);
-  return found?.isFile() ?? false;
+  return (await statProgram(file)) !== undefined;
 }
 
 /** Numbers in names by their value. Not `localeCompare`: the first one of a process takes 10 ms to load its tables. */

@@ -1,7 +1,9 @@
-import { stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { lstat, stat } from 'node:fs/promises';
 import { isRecord } from '../../arguments.js';
 import { ownBootId } from '../../process/identity.js';
 import { readJson, writeJsonAtomic } from '../../store/atomic-file.js';
+import { errnoCode } from '../../store/errno.js';
 import type { PythonFacts } from './python-facts.js';
 
 /**
@@ -39,8 +41,25 @@ export class FactsFile {
 
 /** What tells the file of an interpreter from another at its path; undefined where there is no file. */
 export async function markOfFile(path: string): Promise<string | undefined> {
-  const file = await stat(path).catch(() => undefined);
-  return file?.isFile() ? [file.mtimeMs, file.size, file.ino].join('/') : undefined;
+  const file = await statProgram(path);
+  return file && [file.mtimeMs, file.size, file.ino].join('/');
+}
+
+/**
+ * What the system tells of a program; undefined for what is none. On Windows an alias of the Microsoft Store can be started and
+ * seen, not followed (EACCES).
+ */
+export async function statProgram(
+  path: string,
+  platform: NodeJS.Platform = process.platform,
+): Promise<Stats | undefined> {
+  try {
+    const file = await stat(path);
+    return file.isFile() ? file : undefined;
+  } catch (error) {
+    if (platform !== 'win32' || errnoCode(error) !== 'EACCES') return undefined;
+    return lstat(path).catch(() => undefined);
+  }
 }
 
 /**

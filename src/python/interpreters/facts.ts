@@ -131,7 +131,8 @@ async function probe(path: string, { signal }: OperationOptions): Promise<Probed
   let result;
   try {
     result = await run(path, ['-I', '-B', '-X', 'utf8', script], {
-      env: pythonEnvironment(),
+      // The `python` of Python's install manager (Windows) would fetch a Python where it has none.
+      env: pythonEnvironment({ PYTHON_MANAGER_AUTOMATIC_INSTALL: 'false' }),
       timeoutMs: PROBE_TIMEOUT_MS,
       signal,
     });
