@@ -178,3 +178,19 @@ print(json.dumps([linked["touched"], all(content), len(content), wheel_link.link
   const { stdout } = await promisify(execFile)('python3', ['-I', '-S', '-c', program, folder]);
   expect(JSON.parse(stdout)).toEqual([[], true, 300, [path.join(folder, 'wheel')]]);
 });
+
+test('a file that a later wheel replaces keeps its read-only mark in the store, where other versions share it', async () => {
+  const folder = await temporaryFolder();
+  const program = `${AS_ON_WINDOWS}
+os.name = "nt"
+placer = place_files.Placer(["hardlink", "copy"])
+os.chdir(sys.argv[1])
+for name in ("first", "second"):
+    with open(name, "w") as file:
+        file.write(name)
+    os.chmod(name, 0o444)
+    placer.place(name, "place", False)
+print(json.dumps([open("place").read(), *(bool(os.stat(name).st_mode & 0o222) for name in ("first", "second"))]))`;
+  const { stdout } = await promisify(execFile)('python3', ['-I', '-c', program, folder]);
+  expect(JSON.parse(stdout)).toEqual(['second', false, false]);
+});

@@ -7,6 +7,8 @@ import { watchFileSteps } from '../../src/testing/file-steps/watch-file-steps.js
 import { whileHeld } from '../../src/store/held-files.js';
 import { makeFolders, plainPath } from '../../src/store/plain-path.js';
 import { removeTree } from '../../src/store/remove-tree.js';
+import { inTemporaryFolder } from '../../src/store/temporary-folder.js';
+import { IS_WINDOWS } from '../support/platform.js';
 import { temporaryFolder } from '../support/temp-folder.js';
 
 const refusal = (code: string) =>
@@ -143,3 +145,16 @@ test('a rename over a folder is refused at once on Windows with what the system 
   await expect(renameOver(from, to, { platform: 'win32' })).rejects.toMatchObject({ code: 'EPERM' });
   expect(steps.steps.filter(({ call }) => call === 'rename')).toHaveLength(1);
 });
+
+test.runIf(IS_WINDOWS)(
+  'a read-only file keeps its mark when another name of it goes with a temporary folder',
+  async () => {
+    const folder = await temporaryFolder();
+    const kept = path.join(folder, 'kept');
+    await writeFile(kept, 'text');
+    await chmod(kept, 0o444);
+    await inTemporaryFolder('work-', (work) => link(kept, path.join(work, 'name')), folder);
+    expect(await readdir(folder)).toEqual(['kept']);
+    expect((await stat(kept)).mode & 0o222).toBe(0);
+  },
+);

@@ -1,5 +1,6 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { removeTree } from '../../store/remove-tree.js';
 import type { Venv } from '../types.js';
 
 /**
@@ -15,8 +16,7 @@ export async function snapshot(venv: Venv): Promise<{ restore: () => Promise<voi
     restore: async () => {
       for (const [folder, known] of before) {
         for (const name of await names(folder)) {
-          if (!known.has(name))
-            await rm(path.join(folder, name), { recursive: true, force: true, maxRetries: 3 });
+          if (!known.has(name)) await removeTree(path.join(folder, name));
         }
       }
     },

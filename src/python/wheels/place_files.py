@@ -66,6 +66,8 @@ class Placer:
             "copy": (copy, ()),
             "move": (os.rename, ()),  # out of a store that serves this environment alone
         }
+        # Which file of the store a place shares: on Windows the mark that keeps it from being removed is that file's.
+        self.shared = {} if os.name == "nt" else None
         if os.name == "nt":
             ways = [name for name in ways if name != "reflink"]
         self.ways = [(name, *known[name]) for name in ways]
@@ -78,10 +80,17 @@ class Placer:
         try:
             name = self.attempt(source, target, shared)
         except FileExistsError:
-            remove_sealed(target)
+            former = self.shared and self.shared.pop(os.path.normcase(target), None)
+            try:
+                remove_sealed(target)
+            finally:
+                if former:
+                    os.chmod(former, stat.S_IREAD)
             name = self.attempt(source, target, shared)
         if name != "hardlink":  # all others are this environment's own
             os.chmod(target, 0o755 if executable else 0o644)
+        elif self.shared is not None:
+            self.shared[os.path.normcase(target)] = source
 
     def attempt(self, source, target, shared):
         while True:
