@@ -1,41 +1,11 @@
-import fs from 'node:fs';
 import { chmod, copyFile, link, mkdir, stat, writeFile } from 'node:fs/promises';
-import { syncBuiltinESMExports } from 'node:module';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { resolvePermissions } from '../../src/deploy/seal/permissions.js';
 import { sealTree } from '../../src/deploy/seal/seal.js';
+import { syncAll } from '../../src/deploy/transaction/move-by-copy.js';
+import { openAsOnWindows } from '../support/open-as-on-windows.js';
 import { temporaryFolder } from '../support/temp-folder.js';
-
-function refused(call: string, file: string): NodeJS.ErrnoException {
-  return Object.assign(new Error(`EPERM: operation not permitted, ${call} '${file}'`), { code: 'EPERM' });
-}
-
-/** As Windows: what is marked read-only is not opened for writing, and what is not open for writing is not synced. */
-function openAsOnWindows(): Disposable & { synced: string[] } {
-  const original = fs.promises.open;
-  const synced: string[] = [];
-  fs.promises.open = async (file, flags, mode) => {
-    const name = path.basename(String(file));
-    if (flags === 'r+' && ((await stat(file)).mode & 0o200) === 0) throw refused('open', name);
-    const handle = await original(file, flags, mode);
-    const sync = handle.sync.bind(handle);
-    handle.sync = () => {
-      if (flags === 'r') return Promise.reject(refused('fsync', name));
-      synced.push(name);
-      return sync();
-    };
-    return handle;
-  };
-  syncBuiltinESMExports();
-  return {
-    synced,
-    [Symbol.dispose]() {
-      fs.promises.open = original;
-      syncBuiltinESMExports();
-    },
-  };
-}
 
 test('on Windows the read-only copy of an archived file is sealed and synced, and a shared file without a hash is read as it is', async () => {
   const folder = await temporaryFolder();
@@ -54,4 +24,18 @@ test('on Windows the read-only copy of an archived file is sealed and synced, an
   expect(files.copy).toEqual(files.shared);
   for (const name of Object.keys(files)) expect((await stat(path.join(root, name))).mode & 0o222).toBe(0);
   expect(system.synced.sort()).toEqual(['copy', 'fresh']);
+});
+
+test('on Windows each file of a copy is synced, a sealed one too, which is read-only afterwards', async () => {
+  const root = await temporaryFolder();
+  await mkdir(path.join(root, 'inner'));
+  for (const name of ['sealed', 'inner/open']) await writeFile(path.join(root, name), name);
+  await chmod(path.join(root, 'sealed'), 0o444);
+  using system = openAsOnWindows();
+  await syncAll(root, 'win32');
+  expect(system.synced.sort()).toEqual(['open', 'sealed']);
+  expect((await stat(path.join(root, 'sealed'))).mode & 0o222).toBe(0);
+  expect((await stat(path.join(root, 'inner/open'))).mode & 0o200).toBe(0o200);
+  await syncAll(path.join(root, 'sealed'), 'win32');
+  expect(system.synced.sort()).toEqual(['open', 'sealed', 'sealed']);
 });

@@ -1,4 +1,4 @@
-import { cp, lstat, open, rm } from 'node:fs/promises';
+import { chmod, cp, lstat, open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { VERSION_MARKER } from '../../registry/registry-file.js';
 import { renameOver, syncFile, syncFolder, type Durability } from '../../store/atomic-file.js';
@@ -34,18 +34,28 @@ export async function moveByCopy(from: string, to: string, durability: Durabilit
   await removeTree(from);
 }
 
-/** Waits until a copy is on the disk. Windows syncs only what is open for writing, which sealed files are not. */
-async function syncAll(root: string): Promise<void> {
-  if (process.platform === 'win32') return;
+/**
+ * Waits until a copy is on the disk. Windows syncs only what is open for writing, which a file that is marked read-only cannot be:
+ * the copy, which is its own, is unmarked for that long. It has no folders to sync.
+ */
+export async function syncAll(root: string, platform: NodeJS.Platform = process.platform): Promise<void> {
+  const isWindows = platform === 'win32';
   const sync = async (file: string) => {
-    const handle = await open(file, 'r');
+    const { mode } = await lstat(file);
+    const isMarked = isWindows && (mode & 0o200) === 0;
+    if (isMarked) await chmod(file, 0o600);
+    const handle = await open(file, isWindows ? 'r+' : 'r');
     try {
       await syncFile(handle);
+      if (isMarked) await handle.chmod(mode & 0o777);
     } finally {
       await handle.close();
     }
   };
-  await sync(root);
-  if (!(await lstat(root)).isDirectory()) return;
-  for await (const { path: file, kind } of walkTree(root)) if (kind !== 'link') await sync(file);
+  const isFolder = (await lstat(root)).isDirectory();
+  if (!isFolder || !isWindows) await sync(root);
+  if (!isFolder) return;
+  for await (const { path: file, kind } of walkTree(root)) {
+    if (kind === 'file' || (kind === 'folder' && !isWindows)) await sync(file);
+  }
 }
