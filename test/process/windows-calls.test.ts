@@ -25,3 +25,33 @@ test('Windows is asked on Windows alone, and by koffi alone', () => {
   expect(loadWindowsCalls('win32', load)).toBeUndefined();
   if (process.platform !== 'win32') expect(windowsCalls()).toBeUndefined();
 });
+
+test('a file that more programs hold than there was room for is asked about again, and the first of them are named', async () => {
+  const rooms: number[] = [];
+  const functions: Record<string, (...args: unknown[]) => number> = {
+    RmGetList: (...args) => {
+      const [needed, count, infos] = args.slice(1) as [Buffer, Buffer, Buffer];
+      const room = count.readUInt32LE();
+      rooms.push(room);
+      needed.writeUInt32LE(40);
+      if (room < 40) return 234;
+      count.writeUInt32LE(40);
+      for (let id = 1; id <= 40; id++) infoOf(id, 'python').copy(infos, (id - 1) * 668);
+      return 0;
+    },
+  };
+  const func = (signature: string) => {
+    const work = functions[/(\w+)\(/.exec(signature)?.[1] ?? ''] ?? (() => 0);
+    return {
+      async: (...args: unknown[]) => {
+        const done = args.pop() as (error: null, result: number) => void;
+        done(null, work(...args));
+      },
+    };
+  };
+  const calls = loadWindowsCalls('win32', () => ({ load: () => ({ func }) }));
+  const holders = await calls?.holders('C:\\store\\a.dll');
+  expect(holders).toHaveLength(16);
+  expect(holders?.[0]).toBe('python (process 1)');
+  expect(rooms).toHaveLength(2);
+});
