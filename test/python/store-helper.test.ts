@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { RunnerError } from '../../src/errors.js';
 import { VenvManager } from '../../src/python/venv-manager.js';
 import { Turns } from '../../src/python/turns.js';
-import { StoreHelper } from '../../src/python/wheels/store-helper.js';
+import { longPathRemedy, StoreHelper } from '../../src/python/wheels/store-helper.js';
 import { WheelStore } from '../../src/python/wheels/wheel-store.js';
 import { hashFile } from '../../src/store/hash-file.js';
 import { buildWheel, type WheelSource, writeZip } from '../../src/testing/index.js';
@@ -123,4 +123,15 @@ test('of many wheels the damaged one is named, the others end, and nothing of th
   await writeFile(path.join(folder.root, 'requirements.txt'), `${names.join('\n')}\n`);
   const { installed } = await linking.install(venv, folder);
   expect(installed.map(({ name }) => name)).toEqual([...names].sort());
+});
+
+test('a path that a Windows without long paths has no file for is named with its length and the setting', () => {
+  const long = `D:\\store\\${'a'.repeat(260)}`;
+  expect(longPathRemedy('ENOENT', long, 'win32')).toMatch(/269 characters, .* LongPathsEnabled is 1/);
+  for (const [code, file, platform] of [
+    ['ENOENT', 'D:\\store\\a', 'win32'],
+    ['ENOSPC', long, 'win32'],
+    ['ENOENT', long, 'linux'],
+  ] as const)
+    expect(longPathRemedy(code, file, platform)).toBe('');
 });

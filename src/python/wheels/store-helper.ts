@@ -154,8 +154,25 @@ export function helperErrno(error: unknown): string | undefined {
 function systemError({ code, message, path }: NonNullable<Answer<unknown>['error']>): RunnerError {
   const text = `${code}: ${message}${path === null ? '' : `, '${path}'`}`;
   const cause: NodeJS.ErrnoException = Object.assign(new Error(text), { code, path: path ?? undefined });
-  const remedy = fullDiskRemedy(cause, 'free some space, for example with prune()');
+  const remedy =
+    fullDiskRemedy(cause, 'free some space, for example with prune()') || longPathRemedy(code, path ?? '');
   return installRefused(cause, `The wheel store cannot be worked on: ${text}${remedy}`, {
     path: path ?? undefined,
   });
+}
+
+/** Longest path of a file on a Windows that was not told to allow longer ones: MAX_PATH counts the NUL too. */
+const LONGEST_PATH = 259;
+
+/** To a Python without the right to long paths a file with such a path is not there, nor its folder. */
+export function longPathRemedy(
+  code: string,
+  file: string,
+  platform: NodeJS.Platform = process.platform,
+): string {
+  if (platform !== 'win32' || code !== 'ENOENT' || file.length <= LONGEST_PATH) return '';
+  return (
+    `; the path has ${file.length} characters, and Windows gives Python up to ${LONGEST_PATH} unless LongPathsEnabled is 1 below ` +
+    'HKLM\\SYSTEM\\CurrentControlSet\\Control\\FileSystem: set it, or keep the store in a folder with a shorter path'
+  );
 }
