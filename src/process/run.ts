@@ -76,6 +76,8 @@ export async function run(command: string, args: readonly string[], options: Run
   }
   let stopped: RunnerError | undefined;
   const killTree = () => {
+    // Once it has ended its id may be another's: what it has left was ended then, and its pipes are closed in a moment.
+    if (child.exitCode !== null || child.signalCode !== null) return;
     if (child.pid !== undefined) signalTree(child.pid, 'SIGKILL', { endAlone: () => child.kill('SIGKILL') });
   };
   let grace: NodeJS.Timeout | undefined;
