@@ -1,3 +1,4 @@
+import { readdirSync, statSync } from 'node:fs';
 import { access, chmod, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test, vi } from 'vitest';
@@ -66,6 +67,23 @@ test('restore() deploys an archived version again without its package, and its a
   expect(installed).toEqual(['restore 2.0.0']);
   expect(await deployer.verify('sample', '2.0.0')).toMatchObject({ intact: true });
   await registry.activate({ name: 'sample', version: '2.0.0', productIds: ['A01'] });
+});
+
+test('what restore() works on can be written by its owner, as what is unpacked can, and is sealed again at the end', async () => {
+  const { deployer, registry } = await archivedStore({});
+  const { staging } = registry.layout;
+  const copies: boolean[] = [];
+  deployer.on('stage', ({ stage }) => {
+    if (stage !== 'environment') return;
+    for (const name of readdirSync(staging)) {
+      const { mode } = statSync(path.join(staging, name, 'tree', 'requirements.txt'));
+      copies.push((mode & 0o200) !== 0);
+    }
+  });
+  await deployer.restore('sample', '2.0.0');
+  expect(copies).toEqual([true]);
+  const sealed = statSync(path.join(registry.layout.deployed('sample', '2.0.0'), 'requirements.txt'));
+  expect(sealed.mode & 0o222).toBe(0);
 });
 
 test('restore() of what is not archived names what is, and of what was changed refuses', async () => {

@@ -1,4 +1,4 @@
-import { copyFile, lstat, mkdir, readlink, symlink } from 'node:fs/promises';
+import { chmod, copyFile, lstat, mkdir, readlink, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { OperationOptions } from '../../abort.js';
 import { RunnerError } from '../../errors.js';
@@ -73,7 +73,11 @@ async function copyTree(
     const target = path.join(to, node.relative);
     if (node.kind === 'folder') await mkdir(target);
     else if (node.kind === 'link') await symlink(await readlink(node.path), target);
-    else if (!SEAL_FILES.has(node.relative)) await copyFile(node.path, target);
+    else if (!SEAL_FILES.has(node.relative)) {
+      await copyFile(node.path, target);
+      // It has the mode of what was sealed: Windows would let nobody write, replace or remove it before it is sealed again.
+      await chmod(target, (node.stats.mode & 0o777) | 0o200);
+    }
     onProgress(index + 1, nodes.length);
   }
   return new Map();
