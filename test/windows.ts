@@ -68,7 +68,7 @@ const FURTHER_ROOMS = [
   ...['process', 'package', 'worker', 'telemetry', 'outbox', 'parameters', 'signing'],
   ...['ground', 'acceptance'],
   ...filesIn('deploy', 'archives dry-run eight-hosts failure install prune rebuild side-by-side'),
-  ...filesIn('deploy', 'verify whose-fault'),
+  ...filesIn('deploy', 'seal-windows verify whose-fault'),
   ...filesIn('testing', 'builders conformance fake-worker file-steps puppet temporary-store virtual-clock'),
   ...filesIn('runner', 'doctor ensure-installed explain runner'),
   ...filesIn('cli', 'command-names kept-files mistakes outbox project repl serve settings signals station'),
