@@ -133,10 +133,8 @@ function bind(koffi: Koffi): WindowsCalls {
 const INFO_BYTES = 668;
 const NAME_AT = 12;
 const NAME_BYTES = 512;
-/** As many are named; of more than there is room for the system tells none (ERROR_MORE_DATA). */
-const HOLDERS = 16;
-const MORE_DATA = 234;
-const LIST_ATTEMPTS = 3;
+/** Of more than there is room for the system tells none, and a library is held by each worker that has loaded it. */
+const MOST_HOLDERS = 512;
 const SESSION_KEY_BYTES = 66;
 
 /** Asks the Restart Manager, which installers ask. On another thread: it looks at all processes. */
@@ -157,17 +155,12 @@ async function holdersOf(koffi: Koffi, file: string): Promise<string[]> {
     const register =
       'uint32_t RmRegisterResources(uint32_t, uint32_t, const char16_t **, uint32_t, void *, uint32_t, void *)';
     if ((await call(register, id, 1, [file], 0, null, 0, null)) !== 0) return [];
+    const [needed, count, reasons] = [Buffer.alloc(4), Buffer.alloc(4), Buffer.alloc(4)];
+    count.writeUInt32LE(MOST_HOLDERS);
+    const infos = Buffer.alloc(INFO_BYTES * MOST_HOLDERS);
     const list = 'uint32_t RmGetList(uint32_t, void *, void *, void *, void *)';
-    for (let room = HOLDERS, attempt = 0; attempt < LIST_ATTEMPTS; attempt++) {
-      const [needed, count, reasons] = [Buffer.alloc(4), Buffer.alloc(4), Buffer.alloc(4)];
-      count.writeUInt32LE(room);
-      const infos = Buffer.alloc(INFO_BYTES * room);
-      const refusal = await call(list, id, needed, count, infos, reasons);
-      if (refusal === 0) return holdersIn(infos, count.readUInt32LE()).slice(0, HOLDERS);
-      if (refusal !== MORE_DATA) return [];
-      room = needed.readUInt32LE() + HOLDERS; // a library is held by each worker that has loaded it
-    }
-    return [];
+    if ((await call(list, id, needed, count, infos, reasons)) !== 0) return [];
+    return holdersIn(infos, Math.min(count.readUInt32LE(), 16));
   } finally {
     await call('uint32_t RmEndSession(uint32_t)', id);
   }

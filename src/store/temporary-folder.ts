@@ -28,15 +28,9 @@ export async function inTemporaryFolder<T>(
   try {
     return await work(folder);
   } finally {
-    await removeOwn(folder);
+    // On Windows `fs.rm` takes the mark of a read-only file from its other names too, which it may have in the store.
+    if (process.platform === 'win32') await removeTree(folder);
+    // An algorithm that ran there may have locked folders, which their owner can open again.
+    else await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => removeTree(folder));
   }
-}
-
-/**
- * An algorithm that ran there may have locked folders, which their owner can open again. On Windows `fs.rm` takes the mark of a
- * read-only file away before it removes the name, also from the other names that the file has in the store.
- */
-async function removeOwn(folder: string): Promise<void> {
-  if (process.platform === 'win32') await removeTree(folder);
-  else await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => removeTree(folder));
 }

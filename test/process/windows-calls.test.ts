@@ -26,13 +26,11 @@ test('Windows is asked on Windows alone, and by koffi alone', () => {
   if (process.platform !== 'win32') expect(windowsCalls()).toBeUndefined();
 });
 
-test('a file that more programs hold than there was room for is asked about again, and the first of them are named', async () => {
-  const rooms: number[] = [];
+test('of a file that forty programs hold the first are named: of more than there is room for the system tells none', async () => {
   const functions: Record<string, (...args: unknown[]) => number> = {
     RmGetList: (...args) => {
       const [needed, count, infos] = args.slice(1) as [Buffer, Buffer, Buffer];
       const room = count.readUInt32LE();
-      rooms.push(room);
       needed.writeUInt32LE(40);
       if (room < 40) return 234;
       count.writeUInt32LE(40);
@@ -53,5 +51,4 @@ test('a file that more programs hold than there was room for is asked about agai
   const holders = await calls?.holders('C:\\store\\a.dll');
   expect(holders).toHaveLength(16);
   expect(holders?.[0]).toBe('python (process 1)');
-  expect(rooms).toHaveLength(2);
 });

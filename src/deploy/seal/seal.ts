@@ -133,18 +133,18 @@ async function sealFile(
 ): Promise<string> {
   if (o.known !== undefined && o.mode === undefined && o.durability === 'none') return o.known;
   // Windows syncs only what is open for writing, and opens nothing for writing that is marked read-only.
-  const isMarked = o.platform === 'win32' && (node.stats.mode & 0o200) === 0;
-  const isOpenToWrite = o.platform === 'win32' && !(isMarked && o.isShared);
+  const isWindows = o.platform === 'win32';
+  const isMarked = isWindows && (node.stats.mode & 0o200) === 0;
+  // What environments share was synced in the store of wheels, before it was marked.
+  const isOnlyRead = isMarked && o.isShared;
   // A copy of a sealed file is marked as that is (CopyFile).
-  const isUnmarked = isMarked && isOpenToWrite;
-  if (isUnmarked) await chmod(node.path, 0o600);
-  const handle = await open(node.path, isOpenToWrite ? 'r+' : 'r');
+  if (isMarked && !isOnlyRead) await chmod(node.path, 0o600);
+  const handle = await open(node.path, isWindows && !isOnlyRead ? 'r+' : 'r');
   try {
     const sha256 = o.known ?? (await hashOpen(handle, o));
-    const mode = o.mode ?? (isUnmarked ? node.stats.mode & 0o777 : undefined);
+    const mode = o.mode ?? (isMarked ? 0o444 : undefined);
     if (mode !== undefined) await handle.chmod(mode);
-    // What environments share of the store of wheels was synced there, before it was marked.
-    if (o.durability === 'full' && (isOpenToWrite || o.platform !== 'win32')) await syncFile(handle);
+    if (o.durability === 'full' && !isOnlyRead) await syncFile(handle);
     return sha256;
   } finally {
     await handle.close();

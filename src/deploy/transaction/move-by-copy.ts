@@ -42,12 +42,11 @@ export async function syncAll(root: string, platform: NodeJS.Platform = process.
   const isWindows = platform === 'win32';
   const sync = async (file: string) => {
     const { mode } = await lstat(file);
-    const isMarked = isWindows && (mode & 0o200) === 0;
-    if (isMarked) await chmod(file, 0o600);
+    if (isWindows) await chmod(file, mode | 0o200);
     const handle = await open(file, isWindows ? 'r+' : 'r');
     try {
       await syncFile(handle);
-      if (isMarked) await handle.chmod(mode & 0o777);
+      if (isWindows) await handle.chmod(mode);
     } finally {
       await handle.close();
     }

@@ -57,8 +57,8 @@ export async function statProgram(
     const file = await stat(path);
     return file.isFile() ? file : undefined;
   } catch (error) {
-    if (platform !== 'win32' || errnoCode(error) !== 'EACCES') return undefined;
-    return lstat(path).catch(() => undefined);
+    const isAlias = platform === 'win32' && errnoCode(error) === 'EACCES';
+    return isAlias ? lstat(path).catch(() => undefined) : undefined;
   }
 }
 

@@ -161,18 +161,11 @@ function systemError({ code, message, path }: NonNullable<Answer<unknown>['error
   });
 }
 
-/** Longest path of a file on a Windows that was not told to allow longer ones: MAX_PATH counts the NUL too. */
-const LONGEST_PATH = 259;
-
-/** To a Python without the right to long paths a file with such a path is not there, nor its folder. */
-export function longPathRemedy(
-  code: string,
-  file: string,
-  platform: NodeJS.Platform = process.platform,
-): string {
-  if (platform !== 'win32' || code !== 'ENOENT' || file.length <= LONGEST_PATH) return '';
-  return (
-    `; the path has ${file.length} characters, and Windows gives Python up to ${LONGEST_PATH} unless LongPathsEnabled is 1 below ` +
-    'HKLM\\SYSTEM\\CurrentControlSet\\Control\\FileSystem: set it, or keep the store in a folder with a shorter path'
-  );
+/**
+ * To a Python without the right to long paths a file with such a path is not there, nor its folder. MAX_PATH counts 260, with the
+ * NUL.
+ */
+export function longPathRemedy(code: string, file: string, platform = process.platform): string {
+  if (platform !== 'win32' || code !== 'ENOENT' || file.length < 260) return '';
+  return `; Windows gives Python paths of 259 characters, and this one has ${file.length}: set LongPathsEnabled to 1, or shorten it`;
 }
