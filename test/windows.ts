@@ -17,6 +17,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import manifest from '../package.json' with { type: 'json' };
+import { natsServerOfWindows } from './support/find-nats-server.js';
 import { OUTSIDE_TESTS } from './support/outside-tests.js';
 import { sharedFile } from './support/shared-material.js';
 
@@ -79,6 +80,9 @@ const FURTHER_ROOMS = [
   ...filesIn('fleet/controller', 'decide gates lease order'),
   ...BY_FILE.flatMap(eachFileIn).filter((file) => !NOT_SEEN.includes(file)),
 ];
+
+/** Rooms with tests that start a server of NATS. */
+const NEED_A_SERVER = ['fleet', 'cli', 'outbox'];
 
 /** Of the repository, what a Windows gets by itself, or what is made. */
 const NO_SOURCES = new Set(['node_modules', 'dist', '.git', 'build', 'coverage']);
@@ -209,13 +213,20 @@ function tryOut(machine: string, node: string, withNumpy: boolean): Step[] {
   });
 }
 
-/** The suite's own tests, a room at a time. */
-function tryRooms(machine: string, node: string, rooms: readonly string[]): Step[] {
+/** The suite's own tests, a room at a time. `natsServer`: a server for the tests of the fleet, which are skipped without. */
+function tryRooms(
+  machine: string,
+  node: string,
+  rooms: readonly string[],
+  natsServer: string | undefined,
+): Step[] {
   return inWindows(machine, (folder, run) => {
     if (!run('set-up for the suite', ['setup', folder, node, repository], SETUP_MS, { OMIT: '' })) return;
     const app = path.join(folder, 'prefix/drive_c/app');
     for (const name of readdirSync(repository).filter((each) => !NO_SOURCES.has(each)))
       cpSync(path.join(repository, name), path.join(app, name), { recursive: true });
+    if (natsServer !== undefined)
+      copyFileSync(natsServer, path.join(folder, 'prefix/drive_c/node', path.basename(natsServer)));
     const variable = ['HKCU\\Environment', '/v', 'PROCVISION_TEST_WINE', '/t', 'REG_SZ', '/d', '1', '/f'];
     if (!run('say that it is Wine', ['run', folder, 'wine', 'reg', 'add', ...variable], RUN_MS)) return;
     const vitest = 'C:\\app\\node_modules\\vitest\\vitest.mjs';
@@ -261,7 +272,8 @@ if (machine === undefined || reason !== undefined) {
   const last = nodes.at(-1);
   if (last !== undefined && rooms.length > 0) {
     say(`\nThe suite with Node ${last} on Windows`);
-    note(last, tryRooms(machine, last, rooms));
+    const needsServer = rooms.some((room) => NEED_A_SERVER.some((start) => room.startsWith(start)));
+    note(last, tryRooms(machine, last, rooms, needsServer ? await natsServerOfWindows() : undefined));
   }
   say(`\n${lines.join('\n')}\n${reasons.join('\n')}`);
 }

@@ -236,7 +236,7 @@ describe('sessions', () => {
     );
     await supervisor.reset({ id: 'board-7' });
     const { readFile } = await import('node:fs/promises');
-    const lines = (await readFile(log, 'utf8')).trim().split('\n');
+    const lines = (await readFile(log, 'utf8')).trim().split(/\r?\n/);
     const expected = results.map((result) => `${debugOf(result).worker_pid} board-7`);
     expect(lines.sort()).toEqual(expected.sort());
     await supervisor.reset({ id: 'unheard of' });

