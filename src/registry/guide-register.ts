@@ -43,7 +43,7 @@ export class GuideRegister {
     await this.#changes.exclusive('remove guide', about, { signal }, async () => {
       if (await this.#folder.remove(productId, stepIndex)) return;
       throw new RunnerError('not_found', `${productId} has no guide picture for step ${stepIndex}`, {
-        details: { pids: [productId] },
+        details: { productIds: [productId] },
       });
     });
   }

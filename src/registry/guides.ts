@@ -200,7 +200,7 @@ export class GuideFolder {
         `The guide picture of ${JSON.stringify(productId)} cannot be kept beside those of ${JSON.stringify(other)}: the file ` +
           `system of ${this.#layout.guides} does not tell the two names apart. Remove those of ${JSON.stringify(other)} first, ` +
           'or hand the picture over with each call (guideImage)',
-        { details: { path: 'productId', pids: [productId, other] } },
+        { details: { path: 'productId', productIds: [productId, other] } },
       );
     }
   }

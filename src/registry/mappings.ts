@@ -71,7 +71,7 @@ export function findMapping(
     'not_found',
     `Product id ${JSON.stringify(pid)} is not active${remedy}` +
       (known.length > 0 ? `; active are ${known.slice(0, 20).join(', ')}` : '; no product id is active'),
-    { details: { pids: [pid] } },
+    { details: { productIds: [pid] } },
   );
 }
 
@@ -178,7 +178,7 @@ export function stepBack(
     throw new RunnerError(
       'not_found',
       `${pid} has no earlier version to go back to: ${current.name} ${current.version} is the first that is kept`,
-      { details: { pids: [pid], name: current.name, version: current.version } },
+      { details: { productIds: [pid], name: current.name, version: current.version } },
     );
   }
   return {

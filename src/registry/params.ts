@@ -53,7 +53,7 @@ export function checkKeptParams(
         'invalid_params',
         `The parameters that are kept for ${pid} do not go with it to ${entry.name} ${entry.version}, and nothing was changed. ` +
           `${error.message}. Hand over what is to be kept with the change (params: { … }; params: {} keeps none)`,
-        { errorCode, details: { ...details, pids: [pid] } },
+        { errorCode, details: { ...details, productIds: [pid] } },
       );
     }
   }

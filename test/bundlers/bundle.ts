@@ -31,7 +31,7 @@ export async function emptyPlace(folder: string): Promise<{ zip: string; assets:
   const zip = path.join(folder, 'package.zip');
   const assets = path.join(folder, 'python files');
   await mkdir(folder, { recursive: true });
-  await writeFile(zip, await buildPackage({ pids: ['A01'] }));
+  await writeFile(zip, await buildPackage({ productIds: ['A01'] }));
   await cp(path.join(project, 'node_modules/procvision-runner/dist'), assets, { recursive: true });
   return { zip, assets };
 }

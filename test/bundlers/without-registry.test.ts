@@ -25,7 +25,7 @@ async function byVite(entry: string, outfile: string, format: 'esm' | 'cjs'): Pr
     ssr: { noExternal: true },
     build: {
       ...{ ssr: true, minify: false, emptyOutDir: false, outDir: path.dirname(outfile), target: 'node20' },
-      rollupOptions: { input: entry, output: { format, entryFileNames: path.basename(outfile) } },
+      rolldownOptions: { input: entry, output: { format, entryFileNames: path.basename(outfile) } },
     },
   });
 }

@@ -23,7 +23,7 @@ const STEPS = [
 async function station() {
   const cli = await cliFolder();
   const registry = await Registry.open(path.join(cli.folder, 'station'), { durability: 'none' });
-  await deployVersion(registry, { name: 'board-check', version: '1.0.0', pids: ['A01', 'A02'] });
+  await deployVersion(registry, { name: 'board-check', version: '1.0.0', productIds: ['A01', 'A02'] });
   await registry.activate({ name: 'board-check', version: '1.0.0', productIds: ['A01'] });
   await registry.close();
   return cli;

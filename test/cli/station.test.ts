@@ -24,7 +24,7 @@ async function pictureFile(folder: string, name: string, value: number): Promise
 test('a package is installed from a file, from stdin and again, activated, inspected with, and removed', async () => {
   const cli = await cliFolder();
   const zip = path.join(cli.folder, 'board.zip');
-  await writeFile(zip, await buildPackage({ name: 'board-check', pids: ['BOARD-7'] }));
+  await writeFile(zip, await buildPackage({ name: 'board-check', productIds: ['BOARD-7'] }));
   await pictureFile(cli.folder, 'a.png', 90);
 
   const first = await cli.run('install', 'board.zip', '--activate', '--json', '--operator', 'anna');
@@ -56,7 +56,10 @@ test('a package is installed from a file, from stdin and again, activated, inspe
 
 test('run reads pictures by the rules that it is given: a turn, 16 bits, and who decodes', async () => {
   const cli = await cliFolder();
-  await writeFile(path.join(cli.folder, 'p.zip'), await buildPackage({ name: 'board-check', pids: ['A01'] }));
+  await writeFile(
+    path.join(cli.folder, 'p.zip'),
+    await buildPackage({ name: 'board-check', productIds: ['A01'] }),
+  );
   await cli.run('install', 'p.zip', '--activate');
   await sharp({ create: { width: 8, height: 6, channels: 3, background: '#404040' } })
     .withMetadata({ orientation: 6 })
@@ -123,7 +126,11 @@ test('start --once proves that what is active starts; a version that does not is
   expect(started).toMatchObject({ code: 0 });
   expect(started.json()).toMatchObject({ started: [{ name: 'board-check', version: '1.0.0' }], failed: [] });
   const registry = await Registry.open(path.join(cli.folder, 'station'));
-  await deployVersion(registry, { name: 'broken', pids: ['B'], source: 'raise RuntimeError("no licence")' });
+  await deployVersion(registry, {
+    name: 'broken',
+    productIds: ['B'],
+    source: 'raise RuntimeError("no licence")',
+  });
   await registry.close();
   await cli.run('activate', 'broken', '1.0.0');
   const failed = await cli.run('start', '--once');

@@ -38,7 +38,7 @@ test(
     const packages = path.join(folder, 'packages');
     await mkdir(packages);
     for (const version of ['1.0.0', '1.1.0', '1.2.0', '1.3.0']) {
-      const bytes = await buildPackage({ version, sdk: null, pids: ['A01', 'A02'] });
+      const bytes = await buildPackage({ version, sdk: null, productIds: ['A01', 'A02'] });
       await writeFile(path.join(packages, `${version}.zip`), bytes);
     }
     const journal = path.join(folder, 'journal');

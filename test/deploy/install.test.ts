@@ -15,7 +15,7 @@ const STAGES: DeployStage[] = [
 describe('install of a zip', () => {
   test('lists the version with everything of it in its folder', async () => {
     const { deployer, registry, zip } = await deployStore();
-    const entry = await deployer.install(await zip({ pids: ['A01', 'A02'] }), { operator: 'kim' });
+    const entry = await deployer.install(await zip({ productIds: ['A01', 'A02'] }), { operator: 'kim' });
     expect(entry).toMatchObject({
       ...{ name: 'sample', version: '1.0.0', supported_pids: ['A01', 'A02'], state: 'deployed' },
       ...{ entry_point: 'algorithm.main:Algorithm', operator: 'kim' },
@@ -152,11 +152,13 @@ describe('a version that is installed already', () => {
 
   test('that is active is refused with version_in_use when the new package does not support the pid', async () => {
     const { deployer, registry, zip } = await deployStore();
-    await deployer.install(await zip({ pids: ['A01', 'A02'] }));
+    await deployer.install(await zip({ productIds: ['A01', 'A02'] }));
     await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A02'] });
-    await expect(deployer.install(await zip({ pids: ['A01'] }), { force: true })).rejects.toMatchObject({
-      ...{ code: 'version_in_use', details: { pids: ['A02'] } },
-    });
+    await expect(deployer.install(await zip({ productIds: ['A01'] }), { force: true })).rejects.toMatchObject(
+      {
+        ...{ code: 'version_in_use', details: { pids: ['A02'] } },
+      },
+    );
   });
 
   test('that is active is refused with version_in_use when the new package does not take the parameters kept for the pid', async () => {

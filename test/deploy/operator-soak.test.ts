@@ -58,7 +58,7 @@ test.skipIf(NO_MOUNTS)(
     for (const name of ['alpha', 'beta']) {
       for (const version of ['1.0.0', '1.1.0', '1.2.0', '1.3.0']) {
         const manifest = { entry_point: 'main:Algorithm' };
-        const bytes = await buildPackage({ name, version, pids: PIDS, sdk: null, files, manifest });
+        const bytes = await buildPackage({ name, version, productIds: PIDS, sdk: null, files, manifest });
         await writeFile(path.join(packages, `${name}-${version}.zip`), bytes);
       }
     }

@@ -95,7 +95,7 @@ describe('a version that a rollback would go back to', () => {
   async function switched() {
     const store = await deployStore();
     for (const version of ['1.0.0', '2.0.0'])
-      await store.deployer.install(await store.zip({ version, pids: ['A'] }));
+      await store.deployer.install(await store.zip({ version, productIds: ['A'] }));
     await store.registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A'] });
     await store.registry.switch({ name: 'sample', version: '2.0.0', productIds: ['A'] });
     return store;
@@ -120,7 +120,7 @@ describe('a version that a rollback would go back to', () => {
 
 test('a dry run of an uninstall rejects as the uninstall would, and changes nothing', async () => {
   const { deployer, registry, zip, content } = await deployStore();
-  await deployer.install(await zip({ version: '1.0.0', pids: ['A'] }));
+  await deployer.install(await zip({ version: '1.0.0', productIds: ['A'] }));
   const before = await content();
   await deployer.uninstall('sample', '1.0.0', { dryRun: true });
   expect(await content()).toEqual(before);

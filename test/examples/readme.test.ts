@@ -16,7 +16,7 @@ test('the runner of the README deploys a package and prints its verdict, and doe
   expect(snippet.trim().split('\n').length).toBeLessThanOrEqual(20);
   const folder = await temporaryFolder();
   const zip = path.join(folder, 'package.zip');
-  await writeFile(zip, await buildPackage({ pids: ['P7'] }));
+  await writeFile(zip, await buildPackage({ productIds: ['P7'] }));
   // It stands in the repository while it runs, so that the package's name leads to the sources.
   const file = repositoryFile('build/readme/runner.mjs');
   await mkdir(path.dirname(file), { recursive: true });

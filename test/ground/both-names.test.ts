@@ -19,7 +19,7 @@ async function open() {
   const store = await TemporaryStore.open();
   onTestFinished(() => store.close());
   const fake = new FakeWorker();
-  for (const version of ['1', '2']) await store.deploy({ version, worker: fake, pids: ['A'] });
+  for (const version of ['1', '2']) await store.deploy({ version, worker: fake, productIds: ['A'] });
   return { store, fake, registry: store.registry, supervisor: store.supervise() };
 }
 
@@ -104,7 +104,13 @@ test('two names that say different things are refused at every call that takes t
     ['pids', () => shadow(supervisor, { ...version, ...both })],
     ['pids', () => record(supervisor, { ...folder, ...both })],
     ['pids', () => buildPackage(both)],
-    ['pids', () => TemporaryStore.open().then((store) => store.deploy(both).finally(() => store.close()))],
+    [
+      'pids',
+      async () => {
+        await using store = await TemporaryStore.open();
+        return await store.deploy(both);
+      },
+    ],
   ];
   const before = await readFile(registry.layout.registry, 'utf8');
   for (const [oldName, work] of asked) {

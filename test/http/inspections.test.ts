@@ -213,7 +213,7 @@ describe('a request that comes again with its Idempotency-Key', () => {
     expect(eve.headers.get('idempotency-replayed')).toBeNull();
     const missing = await ask('POST', '/inspections/B01', { body: pixels, headers });
     expect(missing.status).toBe(404);
-    await deployer.install(await deliver({ version: '2.0.0', pids: ['B01'] }));
+    await deployer.install(await deliver({ version: '2.0.0', productIds: ['B01'] }));
     await registry.activate({ name: 'sample', version: '2.0.0', productIds: ['B01'] });
     expect((await ask('POST', '/inspections/B01', { body: pixels, headers })).status).toBe(200);
     const both = await Promise.all(

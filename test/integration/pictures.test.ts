@@ -73,7 +73,7 @@ describe.each([
       files,
       sdk,
       requirements: 'procvision_algorithm_sdk\n',
-      pids: ['A01'],
+      productIds: ['A01'],
     });
     await store.deployer().install(zip);
     for (const worker of ['sdk', 'bundled'] as const) {

@@ -62,7 +62,7 @@ describe('under each SDK of the package index', () => {
       if (!sdk) return t.skip('there is no package index, or no wheel for this Python');
       const files = { 'algorithm/__init__.py': '', 'algorithm/main.py': sourceOf(version, generation) };
       const requirements = 'procvision_algorithm_sdk\n';
-      const zip = await store.deliver({ version, generation, files, sdk, requirements, pids: ['A01'] });
+      const zip = await store.deliver({ version, generation, files, sdk, requirements, productIds: ['A01'] });
       await store.deployer().install(zip);
       for (const worker of ['sdk', 'bundled'] as const) {
         for (const mapped of [true, false]) {

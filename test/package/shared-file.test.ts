@@ -104,7 +104,11 @@ test('an archive that forgets its entries while others write its files goes on t
         onProgress(7);
       },
     });
-    return { report: await report.finally(() => archive.close()), held };
+    try {
+      return { report: await report, held };
+    } finally {
+      await archive.close();
+    }
   };
   await expect(unpack('whole', false)).resolves.toEqual({ report: { files: 1, bytes: 7 }, held: 0 });
   await expect(unpack('failed', true)).rejects.toThrow('the disk is gone');

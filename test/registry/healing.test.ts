@@ -16,7 +16,11 @@ const image = { data: new Uint8Array(12), width: 2, height: 2 };
 async function open(): Promise<TemporaryStore> {
   const store = await TemporaryStore.open({ pollMs: 20 });
   onTestFinished(() => store.close());
-  const entry = await store.deploy({ version: '1.0.0', worker: new FakeWorker(), pids: ['A01', 'B02'] });
+  const entry = await store.deploy({
+    version: '1.0.0',
+    worker: new FakeWorker(),
+    productIds: ['A01', 'B02'],
+  });
   // As an install writes it last: the version speaks for itself.
   const marker = path.join(store.layout.deployed('sample', '1.0.0'), '.procvision-version.json');
   await writeFile(marker, JSON.stringify(entry));

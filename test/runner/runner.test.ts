@@ -41,7 +41,7 @@ describe('with a phased package and its real worker', () => {
     runner.supervisor.on('result', ({ phase, result }) => {
       calls.push({ phase, session: (result.data.debug as { session?: unknown }).session });
     });
-    await runner.ensureInstalled(await buildPackage({ pids: ['P7'] }), { activate: true });
+    await runner.ensureInstalled(await buildPackage({ productIds: ['P7'] }), { activate: true });
     const result = await runner.inspect('P7', await pictureFile(folder, 90));
     expect(result).toMatchObject({
       ...{ status: 'OK', name: 'sample', version: '1.0.0' },
@@ -124,9 +124,13 @@ describe('a picture that cannot be inspected is refused by its name', () => {
 test('what is active is started side by side; one that cannot start is named and keeps no other from it', async () => {
   const { runner } = await temporaryRunner();
   const { registry } = runner;
-  await deployVersion(registry, { pids: ['A01', 'A02'] });
-  await deployVersion(registry, { version: '2.0.0', pids: ['B'] });
-  await deployVersion(registry, { name: 'broken', pids: ['C'], source: 'raise RuntimeError("no licence")' });
+  await deployVersion(registry, { productIds: ['A01', 'A02'] });
+  await deployVersion(registry, { version: '2.0.0', productIds: ['B'] });
+  await deployVersion(registry, {
+    name: 'broken',
+    productIds: ['C'],
+    source: 'raise RuntimeError("no licence")',
+  });
   await registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01', 'A02'] });
   await registry.activate({ name: 'sample', version: '2.0.0', productIds: ['B'] });
   expect((await runner.health()).ready).toBe(false);
@@ -156,7 +160,7 @@ test('what is active is started side by side; one that cannot start is named and
 test('an aborted start of everything rejects, and starts no more of it', async () => {
   const { runner } = await temporaryRunner();
   for (const version of ['1.0.0', '2.0.0'])
-    await deployVersion(runner.registry, { version, pids: [version] });
+    await deployVersion(runner.registry, { version, productIds: [version] });
   for (const version of ['1.0.0', '2.0.0']) {
     await runner.registry.activate({ name: 'sample', version, productIds: [version] });
   }

@@ -194,7 +194,12 @@ test('ids of several packages that were moved in one switch each go back to thei
     policy: { retries: 0 },
     sources: { 2: dying },
   });
-  await deployVersion(registry, { name: 'other', version: '7', source: steeredAlgorithm(), pids: ['B'] });
+  await deployVersion(registry, {
+    name: 'other',
+    version: '7',
+    source: steeredAlgorithm(),
+    productIds: ['B'],
+  });
   await registry.switch({ name: 'other', version: '7', productIds: ['B'] });
   for (const pid of ['A', 'B']) await ask({}, pid);
   const switched = next(supervisor, 'switched');
@@ -245,7 +250,12 @@ describe('a way back', () => {
       policy: { retries: 0 },
       sources: { 2: dying },
     });
-    await deployVersion(registry, { name: 'other', version: '7', source: steeredAlgorithm(), pids: ['B'] });
+    await deployVersion(registry, {
+      name: 'other',
+      version: '7',
+      source: steeredAlgorithm(),
+      productIds: ['B'],
+    });
     await registry.deactivate({ productIds: ['B'] });
     await registry.activate({ name: 'other', version: '7', productIds: ['B'] });
     for (const pid of ['A', 'B']) await ask({}, pid);

@@ -217,7 +217,7 @@ describe('what belongs together', () => {
   test('the pictures of one message are at one version', async () => {
     const { registry, supervisor } = await openSupervised({ worker: 'bundled' });
     for (const version of ['1', '2']) {
-      await deployVersion(registry, { version, source: steeredAlgorithm(), pids: ['A'] });
+      await deployVersion(registry, { version, source: steeredAlgorithm(), productIds: ['A'] });
     }
     await registry.activate({ name: 'sample', version: '1', productIds: ['A'] });
     await supervisor.start('sample', '1');

@@ -199,7 +199,7 @@ describe('a call that fails at the canary', () => {
       await deployVersion(registry, {
         version,
         source: version === '2' ? dying : steeredAlgorithm(),
-        pids: ['A'],
+        productIds: ['A'],
       });
     }
     await registry.activate({ name: 'sample', version: '1', productIds: ['A'] });

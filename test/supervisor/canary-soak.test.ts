@@ -25,7 +25,7 @@ test(
     const folder = await temporaryFolder();
     await using registry = await Registry.open(path.join(folder, 'store'), { durability: 'none' });
     for (const version of ['1', '2']) {
-      await deployVersion(registry, { version, source: steeredAlgorithm(), pids: ['A'] });
+      await deployVersion(registry, { version, source: steeredAlgorithm(), productIds: ['A'] });
     }
     await registry.activate({ name: 'sample', version: '1', productIds: ['A'] });
     await using frames = new FramePool();

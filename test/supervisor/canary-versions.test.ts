@@ -61,7 +61,7 @@ test('the pictures of a message whose canary dies are answered by the mapped ver
   const { registry, supervisor } = await openSupervised({ worker: 'bundled' });
   for (const version of ['1', '2']) {
     const source = version === '2' ? dying : steeredAlgorithm();
-    await deployVersion(registry, { version, source, pids: ['A'] });
+    await deployVersion(registry, { version, source, productIds: ['A'] });
   }
   await registry.activate({ name: 'sample', version: '1', productIds: ['A'] });
   await supervisor.start('sample', '1');

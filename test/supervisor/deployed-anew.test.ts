@@ -16,7 +16,7 @@ const coded = (code: string) =>
   steeredAlgorithm().replace('"session": session.id', `"session": session.id, "code": "${code}"`);
 
 async function deploy(registry: Registry, code: string) {
-  await deployVersion(registry, { ...ID, source: coded(code), pids: ['A'] });
+  await deployVersion(registry, { ...ID, source: coded(code), productIds: ['A'] });
   await registry.activate({ ...ID, productIds: ['A'] });
 }
 

@@ -11,7 +11,7 @@ import { image, next } from '../support/three-versions.js';
 async function keptForEach() {
   const { registry, supervisor } = await openSupervised({ worker: 'bundled' });
   for (const version of ['1', '2'])
-    await deployVersion(registry, { version, source: steeredAlgorithm(), pids: ['A'] });
+    await deployVersion(registry, { version, source: steeredAlgorithm(), productIds: ['A'] });
   const params = { echo: 'for 1' };
   await registry.activate({ name: 'sample', version: '1', productIds: ['A'], params });
   const request = { productId: 'A', stepIndex: 1, image, timeoutMs: 30_000 };

@@ -31,7 +31,11 @@ async function openStore(onImport = ''): Promise<{ root: string; registry: Regis
   const registry = await Registry.open(root);
   onTestFinished(() => registry.close());
   for (const version of ['1', '2']) {
-    await deployVersion(registry, { version, source: steeredAlgorithm({ onImport }), pids: ['A', 'B'] });
+    await deployVersion(registry, {
+      version,
+      source: steeredAlgorithm({ onImport }),
+      productIds: ['A', 'B'],
+    });
   }
   await registry.activate({ name: 'sample', version: '1', productIds: ['A', 'B'] });
   return { root, registry };

@@ -8,7 +8,7 @@ test.each([
   ['at all is told by an event, and the version stops', Infinity, 0, ['store_failed']],
 ])('a mark of use that cannot be removed %s', async (_, times, left, codes) => {
   await using store = await TemporaryStore.open({ pollMs: 60_000 });
-  await store.deploy({ pids: ['A01'], worker: new FakeWorker() });
+  await store.deploy({ productIds: ['A01'], worker: new FakeWorker() });
   const supervisor = store.supervise();
   const errors: string[] = [];
   supervisor.on('error', ({ error }) => errors.push(error.code));

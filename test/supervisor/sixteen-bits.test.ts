@@ -34,7 +34,7 @@ const source = sampleAlgorithm({
 );
 
 async function deployWide(registry: Registry, version: string, imageFormats?: string[]) {
-  const entry = await deployVersion(registry, { name: 'wide', version, pids: ['A'], source });
+  const entry = await deployVersion(registry, { name: 'wide', version, productIds: ['A'], source });
   await registry.register({ ...entry, ...(imageFormats && { image_formats: imageFormats }) });
 }
 
@@ -282,7 +282,7 @@ test('a call that fails at a canary of 8 bits is answered by the mapped version 
     'image = memoryview(',
     'raise ValueError("no")\n        image = memoryview(',
   );
-  await deployVersion(registry, { name: 'wide', version: '2', pids: ['A'], source: failing });
+  await deployVersion(registry, { name: 'wide', version: '2', productIds: ['A'], source: failing });
   await registry.activate({ name: 'wide', version: '1', productIds: ['A'] });
   const probation = { calls: 1_000_000, minCalls: 1_000_000, durationMs: 3_600_000 };
   await supervisor.switch({ name: 'wide', version: '2', productIds: ['A'], share: 0.999, probation });

@@ -20,7 +20,7 @@ test(
     await using registry = await Registry.open(await temporaryFolder(), { durability: 'none' });
     for (const version of ['1', '2']) {
       const source = steeredAlgorithm();
-      await deployVersion(registry, { version, source, pids: ['A', 'K1', 'K2'] });
+      await deployVersion(registry, { version, source, productIds: ['A', 'K1', 'K2'] });
       // Every second switch is to a version that an id of its own keeps warm, every other one to a cold one.
       if (version === '2') await registry.activate({ name: 'sample', version, productIds: ['K2'] });
     }

@@ -17,7 +17,7 @@ async function open(policy: Partial<SupervisorPolicy> = {}) {
       },
     });
     fakes.set(version, worker);
-    await store.deploy({ version, worker, pids: ['A', 'B', 'C', 'D'] });
+    await store.deploy({ version, worker, productIds: ['A', 'B', 'C', 'D'] });
   }
   const supervisor = store.supervise({ policy });
   const workers = (name = 'sample', version = '1', of = supervisor) =>

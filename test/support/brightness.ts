@@ -15,7 +15,7 @@ export async function deployBrightness(
     .replace('if wanted.get("ng"):', `if data["debug"]["mean"] < ${o.below}:`)
     .replace('"x": 0, "y": 0, "width": 1, "height": 1', '"x": 30, "y": 30, "width": 6, "height": 4')
     .replace('    data = {"result_status"', `${o.extra ?? ''}    data = {"result_status"`);
-  await deployVersion(registry, { name: 'brightness', version, pids: ['B-1'], source });
+  await deployVersion(registry, { name: 'brightness', version, productIds: ['B-1'], source });
   return { name: 'brightness', version };
 }
 

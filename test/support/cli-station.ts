@@ -15,7 +15,7 @@ async function makeStore(): Promise<string> {
   });
   const registry = await Registry.open(path.join(folder.path, 'station'), { durability: 'none' });
   for (const version of ['1.0.0', '1.1.0']) {
-    await deployVersion(registry, { name: 'board-check', version, pids: ['A01', 'A02'] });
+    await deployVersion(registry, { name: 'board-check', version, productIds: ['A01', 'A02'] });
   }
   await registry.activate({ name: 'board-check', version: '1.0.0', productIds: ['A01'] });
   await registry.close();

@@ -32,7 +32,7 @@ export const image = {
 
 await mkdir(registry.layout.zips, { recursive: true });
 for (const version of ['1.0.0', '1.1.0', '1.2.0']) {
-  const bytes = await buildPackage({ name: 'board-check', version, pids: ['BOARD-7', 'BOARD-8'] });
+  const bytes = await buildPackage({ name: 'board-check', version, productIds: ['BOARD-7', 'BOARD-8'] });
   await writeFile(`board-check-v${version}-offline.zip`, bytes);
 }
 

@@ -44,7 +44,7 @@ export async function hostilePackage(targets: Targets): Promise<Uint8Array> {
   const wheel: BuiltWheel = { file: wheelFileName(source), bytes: await buildWheel(source) };
   return buildPackage({
     name: 'attacker',
-    pids: ['A01'],
+    productIds: ['A01'],
     wheels: [wheel],
     requirements: 'procvision_algorithm_sdk\nhostile\n',
     files: { 'algorithm/__init__.py': '', 'algorithm/main.py': ALGORITHM },

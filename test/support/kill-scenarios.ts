@@ -73,7 +73,7 @@ async function addPackage(root: string, label: string, version: string): Promise
   const manifest = { description: label };
   await writeFile(
     packageFile(root, label),
-    await buildPackage({ version, sdk: null, pids: ['A01', 'A02'], manifest }),
+    await buildPackage({ version, sdk: null, productIds: ['A01', 'A02'], manifest }),
   );
 }
 

@@ -19,7 +19,7 @@ export async function threeVersions(
   const { registry, supervisor } = await openSupervised({ policy: o.policy });
   for (const version of ['1', '2', '3']) {
     const source = o.sources?.[version] ?? steeredAlgorithm();
-    await deployVersion(registry, { version, source, pids: o.pids ?? ['A', 'B'] });
+    await deployVersion(registry, { version, source, productIds: o.pids ?? ['A', 'B'] });
   }
   await registry.activate({ name: 'sample', version: '1', productIds: ['A', 'B'] });
   const ask = (userParams: Record<string, unknown> = {}, pid = 'A', timeoutMs?: number) =>

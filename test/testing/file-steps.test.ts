@@ -99,7 +99,7 @@ test('the functions of node:fs are what they were when the watch ends, also for 
 
 test('an activation that fails at any of its steps says so, or has happened', async () => {
   await using store = await TemporaryStore.open({ pollMs: 60_000 });
-  await store.deploy({ pids: ['A01'] });
+  await store.deploy({ productIds: ['A01'] });
   const attempt = async (plan: FileStepPlan) => {
     using watch = watchFileSteps(store.root, plan);
     const change = { name: 'sample', version: '1.0.0', pids: ['A01'] };

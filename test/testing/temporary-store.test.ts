@@ -14,7 +14,7 @@ async function withFake(
 ): Promise<void> {
   await using store = await TemporaryStore.open();
   const fake = new FakeWorker(options);
-  await store.deploy({ worker: fake, pids: ['A01'] });
+  await store.deploy({ worker: fake, productIds: ['A01'] });
   await store.registry.activate({ name: 'sample', version: '1.0.0', productIds: ['A01'] });
   await work({ store, fake, supervisor: store.supervise({ policy: { backoffMs: 1 } }) });
 }

@@ -12,7 +12,7 @@ export async function packBoardCheck(reference: Picture): Promise<Uint8Array> {
   return buildPackage({
     name: 'board-check',
     version: '1.0.0',
-    pids: ['BOARD-7'],
+    productIds: ['BOARD-7'],
     files: {
       ...Object.fromEntries(
         await Promise.all(['__init__.py', 'main.py', 'boxes.py', 'reference.py'].map(source)),

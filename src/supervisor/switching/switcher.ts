@@ -120,13 +120,13 @@ export class Switcher {
       const target = to ?? (await this.#earlier(mapping));
       if (!target) {
         throw new RunnerError('not_found', `${pid} has no earlier version that is kept`, {
-          details: { pids },
+          details: { productIds: pids },
         });
       }
       const { name, version } = target;
       // The parameters that were kept with a version come back with it.
       const past = mapping?.history?.find((one) => isSame(one, target));
-      const params = past && (past.params ?? {});
+      const params = past === undefined ? undefined : (past.params ?? {});
       const move: Move = { name, version, pids, warmUp, force, params };
       const write = async () => {
         const asked = { operator, signal: order.signal };
