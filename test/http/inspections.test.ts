@@ -360,7 +360,7 @@ describe('what cannot be inspected is a problem with its code, its field and a r
       400,
       'bad_request',
       'x-image-formats',
-      /Did you mean x-image-format\?/,
+      /Known are .*x-image-format/,
     ],
     [
       'a header of pixels that would be left unread, beside a file',

@@ -1,6 +1,5 @@
 import { formats, type PixelFormat, type ToEightBits } from '../../frames/pixels/formats.js';
 import type { FrameMeta } from '../../frames/types.js';
-import { nearest } from '../../options.js';
 import { shown } from '../../package/text.js';
 import { RequestFault } from '../problem.js';
 
@@ -72,9 +71,7 @@ function checkNames(headers: Headers): void {
   const known: readonly string[] = PICTURE_HEADERS;
   for (const name of headers.keys()) {
     if (!name.startsWith('x-image-') || known.includes(name)) continue;
-    const near = nearest(name, known);
-    const fault = `is not known here. ${near === undefined ? '' : `Did you mean ${near}? `}Known are ${known.join(', ')}`;
-    throw wrong(name, fault);
+    throw wrong(name, `is not known here. Known are ${known.join(', ')}`);
   }
 }
 
