@@ -127,7 +127,7 @@ test('of many wheels the damaged one is named, the others end, and nothing of th
 
 test('a path that a Windows without long paths has no file for is named with its length and the setting', () => {
   const long = `D:\\store\\${'a'.repeat(260)}`;
-  expect(longPathRemedy('ENOENT', long, 'win32')).toMatch(/this one has 269: set LongPathsEnabled to 1/);
+  expect(longPathRemedy('ENOENT', long, 'win32')).toMatch(/269 characters: set LongPathsEnabled to 1/);
   for (const [code, file, platform] of [
     ['ENOENT', 'D:\\store\\a', 'win32'],
     ['ENOSPC', long, 'win32'],

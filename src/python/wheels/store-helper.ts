@@ -167,5 +167,5 @@ function systemError({ code, message, path }: NonNullable<Answer<unknown>['error
  */
 export function longPathRemedy(code: string, file: string, platform = process.platform): string {
   if (platform !== 'win32' || code !== 'ENOENT' || file.length < 260) return '';
-  return `; Windows gives Python paths of 259 characters, and this one has ${file.length}: set LongPathsEnabled to 1, or shorten it`;
+  return `; the path has ${file.length} characters: set LongPathsEnabled to 1 for more than 259`;
 }
