@@ -56,12 +56,7 @@ function eachFileIn(room: string): string[] {
 }
 
 /** Files of these rooms that were not seen to their end there. */
-const NOT_SEEN = [
-  ...filesIn('supervisor', 'canaries canary-orders canary-share canary-verdicts pool-upkeep pools'),
-  ...filesIn('supervisor', 'execute-many execute-many-attacks picture-proof switching-races'),
-  ...filesIn('python', 'install link-shares odd-wheels'),
-  ...filesIn('http', 'contract soak upload-soak'),
-];
+const NOT_SEEN = filesIn('http', 'contract soak upload-soak');
 
 /** Rooms of the suite, or files of a room, that pass under Wine: those where Windows is most different run each time, the others with `--rooms all`. */
 const ROOMS = ['store', 'frames', 'registry'];
@@ -74,10 +69,11 @@ const FURTHER_ROOMS = [
   ...filesIn('runner', 'doctor ensure-installed explain runner'),
   ...filesIn('cli', 'command-names kept-files mistakes outbox project repl serve settings signals station'),
   'cli/switch-through',
-  // Of the fleet what needs no nats-server, of which there is none for Windows here.
-  ...filesIn('fleet', 'agent keys server simulator state'),
+  ...filesIn('fleet', 'agent inspections keys server simulator state'),
   ...filesIn('fleet/bytes', 'content-manifest fetch-killed hostile-sources large-package package-fetcher'),
-  ...filesIn('fleet/controller', 'decide gates lease order'),
+  ...filesIn('fleet/controller', 'controller decide gates killed late-answers lease order real-server'),
+  ...filesIn('fleet/nats', 'connection permissions tls'),
+  'cli/fleet',
   ...BY_FILE.flatMap(eachFileIn).filter((file) => !NOT_SEEN.includes(file)),
 ];
 
