@@ -235,9 +235,11 @@ describe('an option that cannot be', () => {
     const options = { frames: { gid: 1 }, supervisor: { policy: { gid: 2 } } };
     const code = IS_WINDOWS ? 'unsupported_platform' : 'invalid_params'; // where no worker has a group
     await expect(openRunner(root, options)).rejects.toMatchObject({ code });
-    const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
     const runner = await openRunner(root);
     await runner.close();
-    expect(process.getActiveResourcesInfo().filter((name) => name === 'Timeout')).toHaveLength(timers);
+    // One of before may have ended meanwhile.
+    expect(timers()).toBeLessThanOrEqual(before);
   });
 });

@@ -162,11 +162,20 @@ describe('delivery', () => {
 
   test('a platform that answers everything with 500 for long gets everything in order when it is mended, and nothing is set aside', async () => {
     let isDown = true;
-    const at = await station({ stumblesOver: () => isDown });
+    let isAtRepair = false;
+    let oldest = '';
+    const at = await station({
+      stumblesOver: ({ ingest_id: id }) => {
+        // It is mended as the oldest record comes: one of the others that it is tried with would pass that (docs/outbox.md).
+        if (isAtRepair && id === oldest) isDown = false;
+        return isDown;
+      },
+    });
     const ids = await record(at.outbox, 150);
+    oldest = ids[0] ?? '';
     const delivery = await delivering(at);
     await expect.poll(async () => (await delivery.status()).failures).toBeGreaterThan(60);
-    isDown = false;
+    isAtRepair = true;
     await expect.poll(() => waiting(at.outbox), { timeout: 30_000 }).toBe(0);
     expect([...at.platform.records.keys()]).toEqual(ids);
     expect(await delivery.status()).toMatchObject({ refused: 0 });
