@@ -135,6 +135,7 @@ const NAME_AT = 12;
 const NAME_BYTES = 512;
 /** Of more than there is room for the system tells none, and a library is held by each worker that has loaded it. */
 const MOST_HOLDERS = 512;
+const MOST_NAMED = 16;
 const SESSION_KEY_BYTES = 66;
 
 /** Asks the Restart Manager, which installers ask. On another thread: it looks at all processes. */
@@ -160,7 +161,7 @@ async function holdersOf(koffi: Koffi, file: string): Promise<string[]> {
     const infos = Buffer.alloc(INFO_BYTES * MOST_HOLDERS);
     const list = 'uint32_t RmGetList(uint32_t, void *, void *, void *, void *)';
     if ((await call(list, id, needed, count, infos, reasons)) !== 0) return [];
-    return holdersIn(infos, Math.min(count.readUInt32LE(), 16));
+    return holdersIn(infos, Math.min(count.readUInt32LE(), MOST_NAMED));
   } finally {
     await call('uint32_t RmEndSession(uint32_t)', id);
   }

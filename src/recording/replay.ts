@@ -9,7 +9,7 @@ import { compareAnswers } from './comparison.js';
 import { checkNumbers } from './bounds.js';
 import { ComparisonLog } from './comparison-report.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
-import { BESIDE_LINE } from '../supervisor/calls/beside-line.js';
+import { BESIDE_LINE } from '../supervisor/calls/request-mark.js';
 import type { RetainedVersion } from '../supervisor/observers.js';
 import { doors } from '../supervisor/options.js';
 import type { ComparisonReport, ReplayOptions } from '../supervisor/recording-types.js';

@@ -4,7 +4,7 @@ import { bothIds, givenProductIds } from '../product-ids.js';
 import { showAs } from '../readable.js';
 import type { AlgorithmSupervisor } from '../supervisor/algorithm-supervisor.js';
 import type { CallObserver, ObservedCall } from '../supervisor/calls/call-observer.js';
-import { isAfterPre } from '../supervisor/calls/prepared.js';
+import { isAfterPre } from '../supervisor/calls/request-mark.js';
 import type { RetainedVersion } from '../supervisor/observers.js';
 import { doors } from '../supervisor/options.js';
 import type { ComparisonReport, Shadow, ShadowEvent, ShadowOptions } from '../supervisor/recording-types.js';

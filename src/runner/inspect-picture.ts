@@ -4,8 +4,8 @@ import type { VersionRef } from '../package/types.js';
 import type { Registry } from '../registry/registry.js';
 import { isSameDeployment } from '../registry/same-deployment.js';
 import type { RegistryEntry } from '../registry/types.js';
-import { BESIDE_LINE } from '../supervisor/calls/beside-line.js';
-import { AFTER_PRE, isUnprepared } from '../supervisor/calls/prepared.js';
+import { isUnprepared } from '../supervisor/calls/prepared.js';
+import { AFTER_PRE, BESIDE_LINE } from '../supervisor/calls/request-mark.js';
 import type { InspectionRequest, InspectionResult } from '../supervisor/types.js';
 import type { InspectCallOptions, RunnerParts } from './types.js';
 

@@ -133,6 +133,21 @@ export async function syncFile(handle: FileHandle): Promise<void> {
 }
 
 /**
+ * Opens a file for {@link syncFile}. Windows syncs only what is open for writing, and opens nothing for writing that is marked
+ * read-only: `wasMarked` says that the mark was removed, which is the caller's to put back.
+ */
+export async function openToSync(
+  file: string,
+  mode: number,
+  platform: NodeJS.Platform = process.platform,
+): Promise<{ handle: FileHandle; wasMarked: boolean }> {
+  if (platform !== 'win32') return { handle: await open(file, 'r'), wasMarked: false };
+  const wasMarked = (mode & 0o200) === 0;
+  if (wasMarked) await chmod(file, 0o600);
+  return { handle: await open(file, 'r+'), wasMarked };
+}
+
+/**
  * Renames over an existing file. On Windows tried again while others have one of the two open; a target that is marked
  * read-only is unmarked. A folder as the target is no passing fault: such a rename never works there.
  */

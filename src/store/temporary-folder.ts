@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { RunnerError } from '../errors.js';
@@ -28,9 +28,8 @@ export async function inTemporaryFolder<T>(
   try {
     return await work(folder);
   } finally {
-    // On Windows `fs.rm` takes the mark of a read-only file from its other names too, which it may have in the store.
-    if (process.platform === 'win32') await removeTree(folder);
-    // An algorithm that ran there may have locked folders, which their owner can open again.
-    else await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => removeTree(folder));
+    // Not `fs.rm`: an algorithm that ran there may have locked folders, and on Windows that takes the mark of a read-only file
+    // from its other names too, which it may have in the store.
+    await removeTree(folder);
   }
 }

@@ -47,6 +47,14 @@ export interface RetainedVersion extends AsyncDisposable {
   };
 }
 
+/** A call as a retained version gets it. */
+interface CopiedCall {
+  call: ObservedCall;
+  before: Promise<WorkerReply> | undefined;
+  /** Where the copies went before. */
+  sessions: SessionTable;
+}
+
 interface ObserverContext {
   inspector: Inspector;
   table: DeploymentTable;
@@ -60,8 +68,6 @@ interface ObserverContext {
 export class Observers {
   readonly #context: ObserverContext;
   readonly #open = new Set<() => Promise<void>>();
-  /** Where copies of calls went. */
-  readonly #sessions = new SessionTable();
 
   constructor(context: ObserverContext) {
     this.#context = context;
@@ -105,6 +111,8 @@ export class Observers {
       throw error;
     }
     release();
+    /** Where copies of calls went. */
+    const sessions = new SessionTable();
     return {
       entry: deployment.entry,
       imageFormats: deployment.imageFormats,
@@ -113,7 +121,7 @@ export class Observers {
         return servedPids.size === 0 || pool.slots.some(({ isIdle }) => isIdle);
       },
       parametersFor: (stepIndex, asked) => deployment.parameters.of(stepIndex, asked),
-      answer: (call, before) => this.#answer(deployment, call, before),
+      answer: (call, before) => this.#answer(deployment, { call, before, sessions }),
       [Symbol.asyncDispose]: end,
     };
   }
@@ -123,19 +131,15 @@ export class Observers {
     await Promise.allSettled([...this.#open].map((stop) => stop()));
   }
 
-  #answer(
-    deployment: Deployment,
-    call: ObservedCall,
-    before: Promise<WorkerReply> | undefined,
-  ): { reply: Promise<WorkerReply>; read: Promise<unknown> } {
+  #answer(deployment: Deployment, copy: CopiedCall): { reply: Promise<WorkerReply>; read: Promise<unknown> } {
     const readers: Promise<unknown>[] = [];
-    const reply = this.#ask(deployment, { call, before }, readers);
+    const reply = this.#ask(deployment, copy, readers);
     return { reply, read: reply.then(settled, settled).then(() => Promise.allSettled(readers)) };
   }
 
   async #ask(
     deployment: Deployment,
-    { call: observed, before }: { call: ObservedCall; before: Promise<WorkerReply> | undefined },
+    { call: observed, before, sessions }: CopiedCall,
     readers: Promise<unknown>[],
   ): Promise<WorkerReply> {
     await before; // a call itself goes before its copy
@@ -147,7 +151,7 @@ export class Observers {
     const limitMs = request.timeoutMs ?? (phase === 'pre' ? policy.preTimeoutMs : policy.executeTimeoutMs);
     const turn = pool.aside();
     const session = before && request.session?.id;
-    const last = session === undefined ? undefined : this.#sessions.lastAt(session, deployment);
+    const last = session === undefined ? undefined : sessions.lastAt(session, deployment);
     const keeper = keepsSessions ? last?.worker : undefined;
     const lease = await pool.acquire(turn, {
       ...{ deadline: clock.now() + limitMs, prefer: last?.slot.index, keeper },
@@ -155,7 +159,7 @@ export class Observers {
     let reply: WorkerReply | undefined;
     try {
       if (before) checkPrepared(deployment, lease, last, undefined);
-      if (request.session?.id !== undefined) this.#sessions.touch(request.session.id, deployment, lease);
+      if (request.session?.id !== undefined) sessions.touch(request.session.id, deployment, lease);
       const call = workerCallOf({ phase, request: { ...request, userParams }, images }, requestId);
       reply = await lease.worker.call(call, { timeoutMs: limitMs, requestId: `${requestId}~shadow` });
     } catch (error) {

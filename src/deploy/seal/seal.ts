@@ -5,7 +5,14 @@ import { throwIfAborted, type OperationOptions } from '../../abort.js';
 import { INVENTORY_FILE, type Inventory } from '../../registry/inventory.js';
 import { VERSION_MARKER } from '../../registry/registry-file.js';
 import type { RegistryEntry } from '../../registry/types.js';
-import { readJson, syncFile, syncFolder, writeFileAtomic, type Durability } from '../../store/atomic-file.js';
+import {
+  openToSync,
+  readJson,
+  syncFile,
+  syncFolder,
+  writeFileAtomic,
+  type Durability,
+} from '../../store/atomic-file.js';
 import { errnoCode, isMissing } from '../../store/errno.js';
 import { hashOpen } from '../../store/hash-file.js';
 import { ownerFor, sealedFileMode, sealedFolderMode, type ResolvedPermissions } from './permissions.js';
@@ -132,17 +139,15 @@ async function sealFile(
   },
 ): Promise<string> {
   if (o.known !== undefined && o.mode === undefined && o.durability === 'none') return o.known;
-  // Windows syncs only what is open for writing, and opens nothing for writing that is marked read-only.
-  const isWindows = o.platform === 'win32';
-  const isMarked = isWindows && (node.stats.mode & 0o200) === 0;
   // What environments share was synced in the store of wheels, before it was marked.
-  const isOnlyRead = isMarked && o.isShared;
+  const isOnlyRead = o.isShared && o.platform === 'win32' && (node.stats.mode & 0o200) === 0;
   // A copy of a sealed file is marked as that is (CopyFile).
-  if (isMarked && !isOnlyRead) await chmod(node.path, 0o600);
-  const handle = await open(node.path, isWindows && !isOnlyRead ? 'r+' : 'r');
+  const { handle, wasMarked } = isOnlyRead
+    ? { handle: await open(node.path, 'r'), wasMarked: false }
+    : await openToSync(node.path, node.stats.mode, o.platform);
   try {
     const sha256 = o.known ?? (await hashOpen(handle, o));
-    const mode = o.mode ?? (isMarked ? 0o444 : undefined);
+    const mode = o.mode ?? (wasMarked ? 0o444 : undefined);
     if (mode !== undefined) await handle.chmod(mode);
     if (o.durability === 'full' && !isOnlyRead) await syncFile(handle);
     return sha256;

@@ -1,7 +1,7 @@
-import { chmod, cp, lstat, open, rm } from 'node:fs/promises';
+import { cp, lstat, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { VERSION_MARKER } from '../../registry/registry-file.js';
-import { renameOver, syncFile, syncFolder, type Durability } from '../../store/atomic-file.js';
+import { openToSync, renameOver, syncFile, syncFolder, type Durability } from '../../store/atomic-file.js';
 import { removeTree } from '../../store/remove-tree.js';
 import { walkTree } from '../seal/tree.js';
 
@@ -34,19 +34,15 @@ export async function moveByCopy(from: string, to: string, durability: Durabilit
   await removeTree(from);
 }
 
-/**
- * Waits until a copy is on the disk. Windows syncs only what is open for writing, which a file that is marked read-only cannot be:
- * the copy, which is its own, is unmarked for that long. It has no folders to sync.
- */
+/** Waits until a copy is on the disk; what is sealed of it is so afterwards. Windows has no folders to sync. */
 export async function syncAll(root: string, platform: NodeJS.Platform = process.platform): Promise<void> {
   const isWindows = platform === 'win32';
   const sync = async (file: string) => {
     const { mode } = await lstat(file);
-    if (isWindows) await chmod(file, mode | 0o200);
-    const handle = await open(file, isWindows ? 'r+' : 'r');
+    const { handle, wasMarked } = await openToSync(file, mode, platform);
     try {
       await syncFile(handle);
-      if (isWindows) await handle.chmod(mode);
+      if (wasMarked) await handle.chmod(mode);
     } finally {
       await handle.close();
     }

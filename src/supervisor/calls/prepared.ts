@@ -2,17 +2,6 @@ import { RunnerError } from '../../errors.js';
 import type { Lease } from '../pool/worker-pool.js';
 import type { Deployment } from '../deployments/deployment.js';
 
-/** Marks an `execute` whose session was prepared before. A registered symbol, as that of calls beside the line. */
-const MARK = Symbol.for('procvision-runner.afterPre');
-
-/** To be spread into a request: what has not prepared its session is not to execute it. */
-export const AFTER_PRE: object = Object.freeze({ [MARK]: true });
-
-/** Whether a request is marked. */
-export function isAfterPre(request: object): boolean {
-  return MARK in request;
-}
-
 /**
  * Refuses a worker of another deployment than prepared the session, or, where workers keep the values of sessions,
  * another worker of it: it would judge by what it has not measured.

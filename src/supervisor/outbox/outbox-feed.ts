@@ -2,7 +2,7 @@ import { isRecord } from '../../arguments.js';
 import { RunnerError, type RunnerErrorCode } from '../../errors.js';
 import type { SentImage } from '../../frames/types.js';
 import type { RegistryEntry } from '../../registry/types.js';
-import { isBesideLine } from '../calls/beside-line.js';
+import { isBesideLine } from '../calls/request-mark.js';
 import type { CallEnd, CallObserver, ObservedCall, StartedCall } from '../calls/call-observer.js';
 import type { SupervisorEvents } from '../events.js';
 import type { KeptImage, ResultFacts, ResultOutbox } from './result-outbox.js';
